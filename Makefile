@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+# Everything runs from .venv, which `make install` keeps equal to requirements.lock; every other target sees to it first.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# Which interpreter makes .venv; empty: the newest Python >= 3.11 on PATH that works.
+PYTHON ?=
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+# Named after what is installed and where, so a changed lock or a moved folder installs again and nothing else does.
+STAMP := $(VENV)/.installed-$(shell { cat requirements.lock; pwd; } | cksum | tr ' ' '-')
+ifeq ($(shell test -x $(RUN) && echo runs),)
+.PHONY: $(STAMP)
+endif
+
+PROTOS = $(shell find protos -name '*.proto' 2>/dev/null | LC_ALL=C sort)
+ROOMS = $(wildcard libs services deploy)
+
+##@ Use
+help: ## show this list
+	@awk 'BEGIN { FS = ":.*## "; print "make <target>" } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
+
+demo: install ## play the SeatsCo story on four services and an embedded PostgreSQL
+	@$(RUN) -m deploy.local demo
+
+up: install ## run the mesh in the foreground on ports 7001 to 7004, SeatsCo's catalog seeded
+	@$(RUN) -m deploy.local up
+
+install: $(STAMP) ## make .venv from requirements.lock (nothing to do when it is so already)
+
+##@ Check
+test: install ## run every test (one file: make test TESTS=tests/unit)
+	@$(RUN) -m pytest $(TESTS)
+
+lint: install ## ruff, buf lint, buf format, buf breaking against main
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+	@sh deploy/local/protos.sh lint
+
+types: install ## mypy --strict over libs, services and deploy
+	@$(RUN) -m mypy --strict $(ROOMS)
+
+protos-check: install ## fail when libs/purser is not what protoc makes of protos/
+	@sh deploy/local/protos.sh check
+
+##@ Change
+protos: install ## regenerate libs/purser from protos/
+	@sh deploy/local/protos.sh generate
+
+format: install ## let ruff and buf lay out the code
+	@$(RUN) -m ruff check --fix --quiet .
+	@$(RUN) -m ruff format .
+	@sh deploy/local/protos.sh format
+
+lock: install ## resolve pyproject.toml anew into requirements.lock
+	@$(RUN) -c 'import sys; sys.exit("purser: the lock is made by the oldest Python we support: make clean; make PYTHON=python3.11 lock" if sys.version_info[:2] != (3, 11) else 0)'
+	@$(RUN) -m piptools compile --quiet --upgrade --all-extras --strip-extras --generate-hashes --allow-unsafe \
+		--no-header --no-annotate --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+		--output-file requirements.lock pyproject.toml
+
+clean: ## remove .venv and all caches; the data of `make up` in .purser stays
+	@rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find libs services deploy tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+$(STAMP):
+	@python=$$(sh deploy/local/find-python.sh "$(PYTHON)") || exit 1; \
+	if ! { $(RUN) -c '' && grep -qF "$(CURDIR)/$(VENV)" $(VENV)/pyvenv.cfg; } >/dev/null 2>&1; then \
+		echo "purser: making $(VENV) with $$python (once; some 20 s)"; \
+		"$$python" -m venv --clear $(VENV) || exit 1; \
+	fi; \
+	rm -f $(VENV)/.installed-*; \
+	$(RUN) -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r requirements.lock && \
+	$(RUN) -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable . && \
+	touch $@
+
+.PHONY: help demo up install test lint types protos-check protos format lock clean
