@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ids come in by the door: `ids.new("hld")` gives "hld_0198f2…", time-ordered and never given twice."""
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from meshkit.clock import Clock
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_TAIL_BITS = 74  # the random part of a UUIDv7: 12 bits before the variant, 62 after
+_TAIL_MAX = (1 << _TAIL_BITS) - 1
+_TAIL_LOW_BITS = 62
+_STEP_BYTES = 4
+_VERSION = 7 << 76
+_VARIANT = 0b10 << 62
+
+
+class Ids(Protocol):
+    """Something that makes ids."""
+
+    def new(self, prefix: str) -> str:
+        """Return prefix + "_" + UUIDv7 as 32 hex digits."""
+        ...
+
+
+class TimeOrderedIds:
+    """UUIDv7 (RFC 9562) ids that only grow within the process, also when the clock stands still or steps back.
+
+    In a new millisecond the 74 random bits are fresh; within one they grow by a random step (RFC 9562 §6.2,
+    method 2), so ids of one replica sort in the order they were made and those of two replicas do not meet.
+    """
+
+    def __init__(self, clock: Clock, randomness: Callable[[int], bytes] = os.urandom) -> None:
+        self._clock = clock
+        self._randomness = randomness
+        self._millisecond = -1
+        self._tail = 0
+
+    def new(self, prefix: str) -> str:
+        millisecond = (self._clock.now() - _EPOCH) // _MILLISECOND
+        if millisecond > self._millisecond:
+            self._start(millisecond)
+        else:
+            self._tail += 1 + int.from_bytes(self._randomness(_STEP_BYTES))
+            if self._tail > _TAIL_MAX:
+                self._start(self._millisecond + 1)
+        high, low = self._tail >> _TAIL_LOW_BITS, self._tail & ((1 << _TAIL_LOW_BITS) - 1)
+        number = self._millisecond << 80 | _VERSION | high << 64 | _VARIANT | low
+        return f"{prefix}_{number:032x}"
+
+    def _start(self, millisecond: int) -> None:
+        self._millisecond = millisecond
+        # The top bit starts at 0, so that the steps of one millisecond have room to grow into.
+        self._tail = int.from_bytes(self._randomness(10)) >> (80 - _TAIL_BITS + 1)

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Periods: half-open spans of time, counted from an anchor.
+
+Every boundary is anchor + n months, never the last boundary + 1 month: a day that a month lacks clamps to its
+last day and comes back in the next month that has it. Monthly from 31 Jan 2024: 29 Feb, 31 Mar, 30 Apr, 31 May.
+"""
+
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fractions import Fraction
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Period:
+    """[start, end): the end is the first instant that no longer belongs to it. Raises ValueError when empty."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        if self.start >= self.end:
+            raise ValueError(f"a period from {self.start.isoformat()} cannot end at {self.end.isoformat()}")
+
+    def contains(self, at: datetime) -> bool:
+        return self.start <= at < self.end
+
+    def fraction_left(self, at: datetime) -> Fraction:
+        """Return (end − at) / (end − start), exactly. Raises ValueError when `at` is outside [start, end]."""
+        if self.start <= at <= self.end:
+            return Fraction((self.end - at) // _MICROSECOND, (self.end - self.start) // _MICROSECOND)
+        raise ValueError(f"{at.isoformat()} is outside the period from {self.start.isoformat()}")
+
+
+def add_months(anchor: datetime, months: int) -> datetime:
+    """Return the same day and time `months` later (or earlier), clamped to the last day of that month.
+
+    Raises OverflowError outside the years 1 to 9999.
+    """
+    years, month_index = divmod(anchor.month - 1 + months, 12)
+    year, month = anchor.year + years, month_index + 1
+    if 1 <= year <= 9999:
+        return anchor.replace(year=year, month=month, day=min(anchor.day, monthrange(year, month)[1]))
+    raise OverflowError(f"{months} months from {anchor.isoformat()} is the year {year}")
+
+
+def nth_period(anchor: datetime, months_each: int, index: int) -> Period:
+    """Return the period number `index` of those of `months_each` months (≥ 1) from `anchor`; 0 is the first."""
+    assert months_each >= 1
+    return Period(add_months(anchor, index * months_each), add_months(anchor, (index + 1) * months_each))
+
+
+def period_index(anchor: datetime, months_each: int, at: datetime) -> int:
+    """Return which period contains `at`; negative before the anchor."""
+    assert months_each >= 1
+    months = (at.year - anchor.year) * 12 + at.month - anchor.month
+    index = months // months_each
+    # A later period starts in a later month than that of `at`; this one may start later in the same month.
+    return index if add_months(anchor, index * months_each) <= at else index - 1
+
+
+def period_at(anchor: datetime, months_each: int, at: datetime) -> Period:
+    """Return the period that contains `at`."""
+    return nth_period(anchor, months_each, period_index(anchor, months_each, at))
