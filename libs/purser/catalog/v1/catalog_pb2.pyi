@@ -1,0 +1,505 @@
+import datetime
+
+from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from purser.type.v1 import money_pb2 as _money_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Aggregation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    AGGREGATION_UNSPECIFIED: _ClassVar[Aggregation]
+    AGGREGATION_COUNT: _ClassVar[Aggregation]
+    AGGREGATION_SUM: _ClassVar[Aggregation]
+
+class ProductType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PRODUCT_TYPE_UNSPECIFIED: _ClassVar[ProductType]
+    PRODUCT_TYPE_SUBSCRIPTION: _ClassVar[ProductType]
+    PRODUCT_TYPE_USAGE: _ClassVar[ProductType]
+    PRODUCT_TYPE_FIXED: _ClassVar[ProductType]
+
+class BillingFrequency(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    BILLING_FREQUENCY_UNSPECIFIED: _ClassVar[BillingFrequency]
+    BILLING_FREQUENCY_MONTHLY: _ClassVar[BillingFrequency]
+    BILLING_FREQUENCY_ANNUAL: _ClassVar[BillingFrequency]
+AGGREGATION_UNSPECIFIED: Aggregation
+AGGREGATION_COUNT: Aggregation
+AGGREGATION_SUM: Aggregation
+PRODUCT_TYPE_UNSPECIFIED: ProductType
+PRODUCT_TYPE_SUBSCRIPTION: ProductType
+PRODUCT_TYPE_USAGE: ProductType
+PRODUCT_TYPE_FIXED: ProductType
+BILLING_FREQUENCY_UNSPECIFIED: BillingFrequency
+BILLING_FREQUENCY_MONTHLY: BillingFrequency
+BILLING_FREQUENCY_ANNUAL: BillingFrequency
+
+class CreditType(_message.Message):
+    __slots__ = ("credit_type_id", "name", "create_time")
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    credit_type_id: str
+    name: str
+    create_time: _timestamp_pb2.Timestamp
+    def __init__(self, credit_type_id: _Optional[str] = ..., name: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class CreateCreditTypeRequest(_message.Message):
+    __slots__ = ("request_id", "name")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    name: str
+    def __init__(self, request_id: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+
+class CreateCreditTypeResponse(_message.Message):
+    __slots__ = ("credit_type",)
+    CREDIT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    credit_type: CreditType
+    def __init__(self, credit_type: _Optional[_Union[CreditType, _Mapping]] = ...) -> None: ...
+
+class ListCreditTypesRequest(_message.Message):
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListCreditTypesResponse(_message.Message):
+    __slots__ = ("credit_types", "next_page_token")
+    CREDIT_TYPES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    credit_types: _containers.RepeatedCompositeFieldContainer[CreditType]
+    next_page_token: str
+    def __init__(self, credit_types: _Optional[_Iterable[_Union[CreditType, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class PropertyFilter(_message.Message):
+    __slots__ = ("property", "exists", "in_values", "not_in_values")
+    PROPERTY_FIELD_NUMBER: _ClassVar[int]
+    EXISTS_FIELD_NUMBER: _ClassVar[int]
+    IN_VALUES_FIELD_NUMBER: _ClassVar[int]
+    NOT_IN_VALUES_FIELD_NUMBER: _ClassVar[int]
+    property: str
+    exists: bool
+    in_values: _containers.RepeatedScalarFieldContainer[str]
+    not_in_values: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, property: _Optional[str] = ..., exists: _Optional[bool] = ..., in_values: _Optional[_Iterable[str]] = ..., not_in_values: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class BillableMetric(_message.Message):
+    __slots__ = ("billable_metric_id", "name", "event_type", "aggregation", "sum_property", "filters", "group_keys", "create_time", "archive_time")
+    BILLABLE_METRIC_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    AGGREGATION_FIELD_NUMBER: _ClassVar[int]
+    SUM_PROPERTY_FIELD_NUMBER: _ClassVar[int]
+    FILTERS_FIELD_NUMBER: _ClassVar[int]
+    GROUP_KEYS_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    ARCHIVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    billable_metric_id: str
+    name: str
+    event_type: str
+    aggregation: Aggregation
+    sum_property: str
+    filters: _containers.RepeatedCompositeFieldContainer[PropertyFilter]
+    group_keys: _containers.RepeatedScalarFieldContainer[str]
+    create_time: _timestamp_pb2.Timestamp
+    archive_time: _timestamp_pb2.Timestamp
+    def __init__(self, billable_metric_id: _Optional[str] = ..., name: _Optional[str] = ..., event_type: _Optional[str] = ..., aggregation: _Optional[_Union[Aggregation, str]] = ..., sum_property: _Optional[str] = ..., filters: _Optional[_Iterable[_Union[PropertyFilter, _Mapping]]] = ..., group_keys: _Optional[_Iterable[str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., archive_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class CreateBillableMetricRequest(_message.Message):
+    __slots__ = ("request_id", "name", "event_type", "aggregation", "sum_property", "filters", "group_keys")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    AGGREGATION_FIELD_NUMBER: _ClassVar[int]
+    SUM_PROPERTY_FIELD_NUMBER: _ClassVar[int]
+    FILTERS_FIELD_NUMBER: _ClassVar[int]
+    GROUP_KEYS_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    name: str
+    event_type: str
+    aggregation: Aggregation
+    sum_property: str
+    filters: _containers.RepeatedCompositeFieldContainer[PropertyFilter]
+    group_keys: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, request_id: _Optional[str] = ..., name: _Optional[str] = ..., event_type: _Optional[str] = ..., aggregation: _Optional[_Union[Aggregation, str]] = ..., sum_property: _Optional[str] = ..., filters: _Optional[_Iterable[_Union[PropertyFilter, _Mapping]]] = ..., group_keys: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class CreateBillableMetricResponse(_message.Message):
+    __slots__ = ("billable_metric",)
+    BILLABLE_METRIC_FIELD_NUMBER: _ClassVar[int]
+    billable_metric: BillableMetric
+    def __init__(self, billable_metric: _Optional[_Union[BillableMetric, _Mapping]] = ...) -> None: ...
+
+class GetBillableMetricRequest(_message.Message):
+    __slots__ = ("billable_metric_id",)
+    BILLABLE_METRIC_ID_FIELD_NUMBER: _ClassVar[int]
+    billable_metric_id: str
+    def __init__(self, billable_metric_id: _Optional[str] = ...) -> None: ...
+
+class GetBillableMetricResponse(_message.Message):
+    __slots__ = ("billable_metric",)
+    BILLABLE_METRIC_FIELD_NUMBER: _ClassVar[int]
+    billable_metric: BillableMetric
+    def __init__(self, billable_metric: _Optional[_Union[BillableMetric, _Mapping]] = ...) -> None: ...
+
+class ListBillableMetricsRequest(_message.Message):
+    __slots__ = ("page_size", "page_token", "include_archived")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_ARCHIVED_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    include_archived: bool
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., include_archived: _Optional[bool] = ...) -> None: ...
+
+class ListBillableMetricsResponse(_message.Message):
+    __slots__ = ("billable_metrics", "next_page_token")
+    BILLABLE_METRICS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    billable_metrics: _containers.RepeatedCompositeFieldContainer[BillableMetric]
+    next_page_token: str
+    def __init__(self, billable_metrics: _Optional[_Iterable[_Union[BillableMetric, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class ArchiveBillableMetricRequest(_message.Message):
+    __slots__ = ("request_id", "billable_metric_id")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    BILLABLE_METRIC_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    billable_metric_id: str
+    def __init__(self, request_id: _Optional[str] = ..., billable_metric_id: _Optional[str] = ...) -> None: ...
+
+class ArchiveBillableMetricResponse(_message.Message):
+    __slots__ = ("billable_metric",)
+    BILLABLE_METRIC_FIELD_NUMBER: _ClassVar[int]
+    billable_metric: BillableMetric
+    def __init__(self, billable_metric: _Optional[_Union[BillableMetric, _Mapping]] = ...) -> None: ...
+
+class Product(_message.Message):
+    __slots__ = ("product_id", "name", "product_type", "billable_metric_id", "create_time", "archive_time")
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    BILLABLE_METRIC_ID_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    ARCHIVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    product_id: str
+    name: str
+    product_type: ProductType
+    billable_metric_id: str
+    create_time: _timestamp_pb2.Timestamp
+    archive_time: _timestamp_pb2.Timestamp
+    def __init__(self, product_id: _Optional[str] = ..., name: _Optional[str] = ..., product_type: _Optional[_Union[ProductType, str]] = ..., billable_metric_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., archive_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class CreateProductRequest(_message.Message):
+    __slots__ = ("request_id", "name", "product_type", "billable_metric_id")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    BILLABLE_METRIC_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    name: str
+    product_type: ProductType
+    billable_metric_id: str
+    def __init__(self, request_id: _Optional[str] = ..., name: _Optional[str] = ..., product_type: _Optional[_Union[ProductType, str]] = ..., billable_metric_id: _Optional[str] = ...) -> None: ...
+
+class CreateProductResponse(_message.Message):
+    __slots__ = ("product",)
+    PRODUCT_FIELD_NUMBER: _ClassVar[int]
+    product: Product
+    def __init__(self, product: _Optional[_Union[Product, _Mapping]] = ...) -> None: ...
+
+class GetProductRequest(_message.Message):
+    __slots__ = ("product_id",)
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    product_id: str
+    def __init__(self, product_id: _Optional[str] = ...) -> None: ...
+
+class GetProductResponse(_message.Message):
+    __slots__ = ("product",)
+    PRODUCT_FIELD_NUMBER: _ClassVar[int]
+    product: Product
+    def __init__(self, product: _Optional[_Union[Product, _Mapping]] = ...) -> None: ...
+
+class UpdateProductRequest(_message.Message):
+    __slots__ = ("request_id", "product_id", "name")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    product_id: str
+    name: str
+    def __init__(self, request_id: _Optional[str] = ..., product_id: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+
+class UpdateProductResponse(_message.Message):
+    __slots__ = ("product",)
+    PRODUCT_FIELD_NUMBER: _ClassVar[int]
+    product: Product
+    def __init__(self, product: _Optional[_Union[Product, _Mapping]] = ...) -> None: ...
+
+class ListProductsRequest(_message.Message):
+    __slots__ = ("page_size", "page_token", "include_archived")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_ARCHIVED_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    include_archived: bool
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., include_archived: _Optional[bool] = ...) -> None: ...
+
+class ListProductsResponse(_message.Message):
+    __slots__ = ("products", "next_page_token")
+    PRODUCTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    products: _containers.RepeatedCompositeFieldContainer[Product]
+    next_page_token: str
+    def __init__(self, products: _Optional[_Iterable[_Union[Product, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class ArchiveProductRequest(_message.Message):
+    __slots__ = ("request_id", "product_id")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    product_id: str
+    def __init__(self, request_id: _Optional[str] = ..., product_id: _Optional[str] = ...) -> None: ...
+
+class ArchiveProductResponse(_message.Message):
+    __slots__ = ("product",)
+    PRODUCT_FIELD_NUMBER: _ClassVar[int]
+    product: Product
+    def __init__(self, product: _Optional[_Union[Product, _Mapping]] = ...) -> None: ...
+
+class CreditConversion(_message.Message):
+    __slots__ = ("credit_type_id", "fiat_per_credit_micros")
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    FIAT_PER_CREDIT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    credit_type_id: str
+    fiat_per_credit_micros: int
+    def __init__(self, credit_type_id: _Optional[str] = ..., fiat_per_credit_micros: _Optional[int] = ...) -> None: ...
+
+class RateCard(_message.Message):
+    __slots__ = ("rate_card_id", "name", "fiat_credit_type_id", "conversions", "version", "create_time")
+    RATE_CARD_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    FIAT_CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    CONVERSIONS_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    rate_card_id: str
+    name: str
+    fiat_credit_type_id: str
+    conversions: _containers.RepeatedCompositeFieldContainer[CreditConversion]
+    version: int
+    create_time: _timestamp_pb2.Timestamp
+    def __init__(self, rate_card_id: _Optional[str] = ..., name: _Optional[str] = ..., fiat_credit_type_id: _Optional[str] = ..., conversions: _Optional[_Iterable[_Union[CreditConversion, _Mapping]]] = ..., version: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class CreateRateCardRequest(_message.Message):
+    __slots__ = ("request_id", "name", "fiat_credit_type_id", "conversions")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    FIAT_CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    CONVERSIONS_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    name: str
+    fiat_credit_type_id: str
+    conversions: _containers.RepeatedCompositeFieldContainer[CreditConversion]
+    def __init__(self, request_id: _Optional[str] = ..., name: _Optional[str] = ..., fiat_credit_type_id: _Optional[str] = ..., conversions: _Optional[_Iterable[_Union[CreditConversion, _Mapping]]] = ...) -> None: ...
+
+class CreateRateCardResponse(_message.Message):
+    __slots__ = ("rate_card",)
+    RATE_CARD_FIELD_NUMBER: _ClassVar[int]
+    rate_card: RateCard
+    def __init__(self, rate_card: _Optional[_Union[RateCard, _Mapping]] = ...) -> None: ...
+
+class GetRateCardRequest(_message.Message):
+    __slots__ = ("rate_card_id",)
+    RATE_CARD_ID_FIELD_NUMBER: _ClassVar[int]
+    rate_card_id: str
+    def __init__(self, rate_card_id: _Optional[str] = ...) -> None: ...
+
+class GetRateCardResponse(_message.Message):
+    __slots__ = ("rate_card",)
+    RATE_CARD_FIELD_NUMBER: _ClassVar[int]
+    rate_card: RateCard
+    def __init__(self, rate_card: _Optional[_Union[RateCard, _Mapping]] = ...) -> None: ...
+
+class ListRateCardsRequest(_message.Message):
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListRateCardsResponse(_message.Message):
+    __slots__ = ("rate_cards", "next_page_token")
+    RATE_CARDS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    rate_cards: _containers.RepeatedCompositeFieldContainer[RateCard]
+    next_page_token: str
+    def __init__(self, rate_cards: _Optional[_Iterable[_Union[RateCard, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class Rate(_message.Message):
+    __slots__ = ("rate_id", "product_id", "billing_frequency", "credit_type_id", "price_micros", "per_micros", "effective_time", "end_time")
+    RATE_ID_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    BILLING_FREQUENCY_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    PRICE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    PER_MICROS_FIELD_NUMBER: _ClassVar[int]
+    EFFECTIVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    rate_id: str
+    product_id: str
+    billing_frequency: BillingFrequency
+    credit_type_id: str
+    price_micros: int
+    per_micros: int
+    effective_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    def __init__(self, rate_id: _Optional[str] = ..., product_id: _Optional[str] = ..., billing_frequency: _Optional[_Union[BillingFrequency, str]] = ..., credit_type_id: _Optional[str] = ..., price_micros: _Optional[int] = ..., per_micros: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class RateTerms(_message.Message):
+    __slots__ = ("product_id", "billing_frequency", "credit_type_id", "price_micros", "per_micros", "effective_time", "end_time", "end_previous")
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    BILLING_FREQUENCY_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    PRICE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    PER_MICROS_FIELD_NUMBER: _ClassVar[int]
+    EFFECTIVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_PREVIOUS_FIELD_NUMBER: _ClassVar[int]
+    product_id: str
+    billing_frequency: BillingFrequency
+    credit_type_id: str
+    price_micros: int
+    per_micros: int
+    effective_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    end_previous: bool
+    def __init__(self, product_id: _Optional[str] = ..., billing_frequency: _Optional[_Union[BillingFrequency, str]] = ..., credit_type_id: _Optional[str] = ..., price_micros: _Optional[int] = ..., per_micros: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_previous: _Optional[bool] = ...) -> None: ...
+
+class AddRatesRequest(_message.Message):
+    __slots__ = ("request_id", "rate_card_id", "rates")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    RATE_CARD_ID_FIELD_NUMBER: _ClassVar[int]
+    RATES_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    rate_card_id: str
+    rates: _containers.RepeatedCompositeFieldContainer[RateTerms]
+    def __init__(self, request_id: _Optional[str] = ..., rate_card_id: _Optional[str] = ..., rates: _Optional[_Iterable[_Union[RateTerms, _Mapping]]] = ...) -> None: ...
+
+class AddRatesResponse(_message.Message):
+    __slots__ = ("rates", "rate_card")
+    RATES_FIELD_NUMBER: _ClassVar[int]
+    RATE_CARD_FIELD_NUMBER: _ClassVar[int]
+    rates: _containers.RepeatedCompositeFieldContainer[Rate]
+    rate_card: RateCard
+    def __init__(self, rates: _Optional[_Iterable[_Union[Rate, _Mapping]]] = ..., rate_card: _Optional[_Union[RateCard, _Mapping]] = ...) -> None: ...
+
+class ListRatesRequest(_message.Message):
+    __slots__ = ("rate_card_id", "as_of_time", "product_id", "page_size", "page_token")
+    RATE_CARD_ID_FIELD_NUMBER: _ClassVar[int]
+    AS_OF_TIME_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    rate_card_id: str
+    as_of_time: _timestamp_pb2.Timestamp
+    product_id: str
+    page_size: int
+    page_token: str
+    def __init__(self, rate_card_id: _Optional[str] = ..., as_of_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., product_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListRatesResponse(_message.Message):
+    __slots__ = ("rates", "next_page_token")
+    RATES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    rates: _containers.RepeatedCompositeFieldContainer[Rate]
+    next_page_token: str
+    def __init__(self, rates: _Optional[_Iterable[_Union[Rate, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class TopUpPack(_message.Message):
+    __slots__ = ("top_up_pack_id", "name", "product_id", "credit_type_id", "amount_micros", "price", "priority", "lifetime", "create_time")
+    TOP_UP_PACK_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    PRICE_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    LIFETIME_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    top_up_pack_id: str
+    name: str
+    product_id: str
+    credit_type_id: str
+    amount_micros: int
+    price: _money_pb2.Money
+    priority: int
+    lifetime: _duration_pb2.Duration
+    create_time: _timestamp_pb2.Timestamp
+    def __init__(self, top_up_pack_id: _Optional[str] = ..., name: _Optional[str] = ..., product_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., amount_micros: _Optional[int] = ..., price: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., priority: _Optional[int] = ..., lifetime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class CreateTopUpPackRequest(_message.Message):
+    __slots__ = ("request_id", "name", "product_id", "credit_type_id", "amount_micros", "price", "priority", "lifetime")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    PRICE_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    LIFETIME_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    name: str
+    product_id: str
+    credit_type_id: str
+    amount_micros: int
+    price: _money_pb2.Money
+    priority: int
+    lifetime: _duration_pb2.Duration
+    def __init__(self, request_id: _Optional[str] = ..., name: _Optional[str] = ..., product_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., amount_micros: _Optional[int] = ..., price: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., priority: _Optional[int] = ..., lifetime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class CreateTopUpPackResponse(_message.Message):
+    __slots__ = ("top_up_pack",)
+    TOP_UP_PACK_FIELD_NUMBER: _ClassVar[int]
+    top_up_pack: TopUpPack
+    def __init__(self, top_up_pack: _Optional[_Union[TopUpPack, _Mapping]] = ...) -> None: ...
+
+class GetTopUpPackRequest(_message.Message):
+    __slots__ = ("top_up_pack_id",)
+    TOP_UP_PACK_ID_FIELD_NUMBER: _ClassVar[int]
+    top_up_pack_id: str
+    def __init__(self, top_up_pack_id: _Optional[str] = ...) -> None: ...
+
+class GetTopUpPackResponse(_message.Message):
+    __slots__ = ("top_up_pack",)
+    TOP_UP_PACK_FIELD_NUMBER: _ClassVar[int]
+    top_up_pack: TopUpPack
+    def __init__(self, top_up_pack: _Optional[_Union[TopUpPack, _Mapping]] = ...) -> None: ...
+
+class ListTopUpPacksRequest(_message.Message):
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListTopUpPacksResponse(_message.Message):
+    __slots__ = ("top_up_packs", "next_page_token")
+    TOP_UP_PACKS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    top_up_packs: _containers.RepeatedCompositeFieldContainer[TopUpPack]
+    next_page_token: str
+    def __init__(self, top_up_packs: _Optional[_Iterable[_Union[TopUpPack, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...

@@ -1,0 +1,740 @@
+import datetime
+
+from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from purser.type.v1 import billing_period_pb2 as _billing_period_pb2
+from purser.type.v1 import money_pb2 as _money_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class BillingFrequency(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    BILLING_FREQUENCY_UNSPECIFIED: _ClassVar[BillingFrequency]
+    BILLING_FREQUENCY_MONTHLY: _ClassVar[BillingFrequency]
+    BILLING_FREQUENCY_ANNUAL: _ClassVar[BillingFrequency]
+
+class CollectionSchedule(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    COLLECTION_SCHEDULE_UNSPECIFIED: _ClassVar[CollectionSchedule]
+    COLLECTION_SCHEDULE_ADVANCE: _ClassVar[CollectionSchedule]
+
+class QuantityManagement(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    QUANTITY_MANAGEMENT_UNSPECIFIED: _ClassVar[QuantityManagement]
+    QUANTITY_MANAGEMENT_QUANTITY_ONLY: _ClassVar[QuantityManagement]
+
+class SeatInvoicing(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SEAT_INVOICING_UNSPECIFIED: _ClassVar[SeatInvoicing]
+    SEAT_INVOICING_BILL_IMMEDIATELY: _ClassVar[SeatInvoicing]
+    SEAT_INVOICING_BILL_ON_NEXT_COLLECTION_DATE: _ClassVar[SeatInvoicing]
+
+class Rounding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ROUNDING_UNSPECIFIED: _ClassVar[Rounding]
+    ROUNDING_HALF_UP: _ClassVar[Rounding]
+    ROUNDING_FLOOR: _ClassVar[Rounding]
+    ROUNDING_CEILING: _ClassVar[Rounding]
+
+class PeriodProration(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PERIOD_PRORATION_UNSPECIFIED: _ClassVar[PeriodProration]
+    PERIOD_PRORATION_FIRST_AND_LAST: _ClassVar[PeriodProration]
+    PERIOD_PRORATION_FIRST: _ClassVar[PeriodProration]
+    PERIOD_PRORATION_LAST: _ClassVar[PeriodProration]
+    PERIOD_PRORATION_NONE: _ClassVar[PeriodProration]
+
+class Allocation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ALLOCATION_UNSPECIFIED: _ClassVar[Allocation]
+    ALLOCATION_POOLED: _ClassVar[Allocation]
+
+class GrantFrequency(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    GRANT_FREQUENCY_UNSPECIFIED: _ClassVar[GrantFrequency]
+    GRANT_FREQUENCY_MONTHLY: _ClassVar[GrantFrequency]
+    GRANT_FREQUENCY_ANNUAL: _ClassVar[GrantFrequency]
+
+class PaymentGate(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PAYMENT_GATE_UNSPECIFIED: _ClassVar[PaymentGate]
+    PAYMENT_GATE_NONE: _ClassVar[PaymentGate]
+    PAYMENT_GATE_EXTERNAL: _ClassVar[PaymentGate]
+
+class TopUpStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TOP_UP_STATUS_UNSPECIFIED: _ClassVar[TopUpStatus]
+    TOP_UP_STATUS_PENDING_PAYMENT: _ClassVar[TopUpStatus]
+    TOP_UP_STATUS_PAID: _ClassVar[TopUpStatus]
+    TOP_UP_STATUS_FAILED: _ClassVar[TopUpStatus]
+
+class PaymentOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PAYMENT_OUTCOME_UNSPECIFIED: _ClassVar[PaymentOutcome]
+    PAYMENT_OUTCOME_PAID: _ClassVar[PaymentOutcome]
+    PAYMENT_OUTCOME_FAILED: _ClassVar[PaymentOutcome]
+
+class InvoiceStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    INVOICE_STATUS_UNSPECIFIED: _ClassVar[InvoiceStatus]
+    INVOICE_STATUS_DRAFT: _ClassVar[InvoiceStatus]
+    INVOICE_STATUS_FINALIZED: _ClassVar[InvoiceStatus]
+    INVOICE_STATUS_VOID: _ClassVar[InvoiceStatus]
+
+class InvoiceLineKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    INVOICE_LINE_KIND_UNSPECIFIED: _ClassVar[InvoiceLineKind]
+    INVOICE_LINE_KIND_SUBSCRIPTION: _ClassVar[InvoiceLineKind]
+    INVOICE_LINE_KIND_SEAT_INCREASE: _ClassVar[InvoiceLineKind]
+    INVOICE_LINE_KIND_TOP_UP: _ClassVar[InvoiceLineKind]
+BILLING_FREQUENCY_UNSPECIFIED: BillingFrequency
+BILLING_FREQUENCY_MONTHLY: BillingFrequency
+BILLING_FREQUENCY_ANNUAL: BillingFrequency
+COLLECTION_SCHEDULE_UNSPECIFIED: CollectionSchedule
+COLLECTION_SCHEDULE_ADVANCE: CollectionSchedule
+QUANTITY_MANAGEMENT_UNSPECIFIED: QuantityManagement
+QUANTITY_MANAGEMENT_QUANTITY_ONLY: QuantityManagement
+SEAT_INVOICING_UNSPECIFIED: SeatInvoicing
+SEAT_INVOICING_BILL_IMMEDIATELY: SeatInvoicing
+SEAT_INVOICING_BILL_ON_NEXT_COLLECTION_DATE: SeatInvoicing
+ROUNDING_UNSPECIFIED: Rounding
+ROUNDING_HALF_UP: Rounding
+ROUNDING_FLOOR: Rounding
+ROUNDING_CEILING: Rounding
+PERIOD_PRORATION_UNSPECIFIED: PeriodProration
+PERIOD_PRORATION_FIRST_AND_LAST: PeriodProration
+PERIOD_PRORATION_FIRST: PeriodProration
+PERIOD_PRORATION_LAST: PeriodProration
+PERIOD_PRORATION_NONE: PeriodProration
+ALLOCATION_UNSPECIFIED: Allocation
+ALLOCATION_POOLED: Allocation
+GRANT_FREQUENCY_UNSPECIFIED: GrantFrequency
+GRANT_FREQUENCY_MONTHLY: GrantFrequency
+GRANT_FREQUENCY_ANNUAL: GrantFrequency
+PAYMENT_GATE_UNSPECIFIED: PaymentGate
+PAYMENT_GATE_NONE: PaymentGate
+PAYMENT_GATE_EXTERNAL: PaymentGate
+TOP_UP_STATUS_UNSPECIFIED: TopUpStatus
+TOP_UP_STATUS_PENDING_PAYMENT: TopUpStatus
+TOP_UP_STATUS_PAID: TopUpStatus
+TOP_UP_STATUS_FAILED: TopUpStatus
+PAYMENT_OUTCOME_UNSPECIFIED: PaymentOutcome
+PAYMENT_OUTCOME_PAID: PaymentOutcome
+PAYMENT_OUTCOME_FAILED: PaymentOutcome
+INVOICE_STATUS_UNSPECIFIED: InvoiceStatus
+INVOICE_STATUS_DRAFT: InvoiceStatus
+INVOICE_STATUS_FINALIZED: InvoiceStatus
+INVOICE_STATUS_VOID: InvoiceStatus
+INVOICE_LINE_KIND_UNSPECIFIED: InvoiceLineKind
+INVOICE_LINE_KIND_SUBSCRIPTION: InvoiceLineKind
+INVOICE_LINE_KIND_SEAT_INCREASE: InvoiceLineKind
+INVOICE_LINE_KIND_TOP_UP: InvoiceLineKind
+
+class Customer(_message.Message):
+    __slots__ = ("customer_id", "name", "aliases", "is_suspended", "create_time")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ALIASES_FIELD_NUMBER: _ClassVar[int]
+    IS_SUSPENDED_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    name: str
+    aliases: _containers.RepeatedScalarFieldContainer[str]
+    is_suspended: bool
+    create_time: _timestamp_pb2.Timestamp
+    def __init__(self, customer_id: _Optional[str] = ..., name: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., is_suspended: _Optional[bool] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class CreateCustomerRequest(_message.Message):
+    __slots__ = ("request_id", "name", "aliases")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ALIASES_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    name: str
+    aliases: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, request_id: _Optional[str] = ..., name: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class CreateCustomerResponse(_message.Message):
+    __slots__ = ("customer",)
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    customer: Customer
+    def __init__(self, customer: _Optional[_Union[Customer, _Mapping]] = ...) -> None: ...
+
+class GetCustomerRequest(_message.Message):
+    __slots__ = ("customer",)
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    customer: str
+    def __init__(self, customer: _Optional[str] = ...) -> None: ...
+
+class GetCustomerResponse(_message.Message):
+    __slots__ = ("customer",)
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    customer: Customer
+    def __init__(self, customer: _Optional[_Union[Customer, _Mapping]] = ...) -> None: ...
+
+class ListCustomersRequest(_message.Message):
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListCustomersResponse(_message.Message):
+    __slots__ = ("customers", "next_page_token")
+    CUSTOMERS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    customers: _containers.RepeatedCompositeFieldContainer[Customer]
+    next_page_token: str
+    def __init__(self, customers: _Optional[_Iterable[_Union[Customer, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class SetCustomerAliasesRequest(_message.Message):
+    __slots__ = ("request_id", "customer", "aliases")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    ALIASES_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    aliases: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class SetCustomerAliasesResponse(_message.Message):
+    __slots__ = ("customer",)
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    customer: Customer
+    def __init__(self, customer: _Optional[_Union[Customer, _Mapping]] = ...) -> None: ...
+
+class SuspendCustomerRequest(_message.Message):
+    __slots__ = ("request_id", "customer")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ...) -> None: ...
+
+class SuspendCustomerResponse(_message.Message):
+    __slots__ = ("customer",)
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    customer: Customer
+    def __init__(self, customer: _Optional[_Union[Customer, _Mapping]] = ...) -> None: ...
+
+class ResumeCustomerRequest(_message.Message):
+    __slots__ = ("request_id", "customer")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ...) -> None: ...
+
+class ResumeCustomerResponse(_message.Message):
+    __slots__ = ("customer",)
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    customer: Customer
+    def __init__(self, customer: _Optional[_Union[Customer, _Mapping]] = ...) -> None: ...
+
+class SeatProration(_message.Message):
+    __slots__ = ("is_prorated", "invoicing", "rounding")
+    IS_PRORATED_FIELD_NUMBER: _ClassVar[int]
+    INVOICING_FIELD_NUMBER: _ClassVar[int]
+    ROUNDING_FIELD_NUMBER: _ClassVar[int]
+    is_prorated: bool
+    invoicing: SeatInvoicing
+    rounding: Rounding
+    def __init__(self, is_prorated: _Optional[bool] = ..., invoicing: _Optional[_Union[SeatInvoicing, str]] = ..., rounding: _Optional[_Union[Rounding, str]] = ...) -> None: ...
+
+class SubscriptionTerms(_message.Message):
+    __slots__ = ("product_id", "billing_frequency", "collection_schedule", "quantity_management", "initial_quantity", "proration")
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    BILLING_FREQUENCY_FIELD_NUMBER: _ClassVar[int]
+    COLLECTION_SCHEDULE_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_MANAGEMENT_FIELD_NUMBER: _ClassVar[int]
+    INITIAL_QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    PRORATION_FIELD_NUMBER: _ClassVar[int]
+    product_id: str
+    billing_frequency: BillingFrequency
+    collection_schedule: CollectionSchedule
+    quantity_management: QuantityManagement
+    initial_quantity: int
+    proration: SeatProration
+    def __init__(self, product_id: _Optional[str] = ..., billing_frequency: _Optional[_Union[BillingFrequency, str]] = ..., collection_schedule: _Optional[_Union[CollectionSchedule, str]] = ..., quantity_management: _Optional[_Union[QuantityManagement, str]] = ..., initial_quantity: _Optional[int] = ..., proration: _Optional[_Union[SeatProration, _Mapping]] = ...) -> None: ...
+
+class GrantScheduleTerms(_message.Message):
+    __slots__ = ("product_id", "credit_type_id", "unit_amount_micros", "subscription_index", "frequency", "anchor_time", "allocation", "priority", "prorates_increases", "period_proration", "commit_duration", "scope_product_ids")
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    UNIT_AMOUNT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_INDEX_FIELD_NUMBER: _ClassVar[int]
+    FREQUENCY_FIELD_NUMBER: _ClassVar[int]
+    ANCHOR_TIME_FIELD_NUMBER: _ClassVar[int]
+    ALLOCATION_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    PRORATES_INCREASES_FIELD_NUMBER: _ClassVar[int]
+    PERIOD_PRORATION_FIELD_NUMBER: _ClassVar[int]
+    COMMIT_DURATION_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_PRODUCT_IDS_FIELD_NUMBER: _ClassVar[int]
+    product_id: str
+    credit_type_id: str
+    unit_amount_micros: int
+    subscription_index: int
+    frequency: GrantFrequency
+    anchor_time: _timestamp_pb2.Timestamp
+    allocation: Allocation
+    priority: int
+    prorates_increases: bool
+    period_proration: PeriodProration
+    commit_duration: int
+    scope_product_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, product_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., unit_amount_micros: _Optional[int] = ..., subscription_index: _Optional[int] = ..., frequency: _Optional[_Union[GrantFrequency, str]] = ..., anchor_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., allocation: _Optional[_Union[Allocation, str]] = ..., priority: _Optional[int] = ..., prorates_increases: _Optional[bool] = ..., period_proration: _Optional[_Union[PeriodProration, str]] = ..., commit_duration: _Optional[int] = ..., scope_product_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Subscription(_message.Message):
+    __slots__ = ("subscription_id", "product_id", "billing_frequency", "collection_schedule", "quantity_management", "quantity", "proration", "unit_price", "current_period")
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    BILLING_FREQUENCY_FIELD_NUMBER: _ClassVar[int]
+    COLLECTION_SCHEDULE_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_MANAGEMENT_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    PRORATION_FIELD_NUMBER: _ClassVar[int]
+    UNIT_PRICE_FIELD_NUMBER: _ClassVar[int]
+    CURRENT_PERIOD_FIELD_NUMBER: _ClassVar[int]
+    subscription_id: str
+    product_id: str
+    billing_frequency: BillingFrequency
+    collection_schedule: CollectionSchedule
+    quantity_management: QuantityManagement
+    quantity: int
+    proration: SeatProration
+    unit_price: _money_pb2.Money
+    current_period: _billing_period_pb2.BillingPeriod
+    def __init__(self, subscription_id: _Optional[str] = ..., product_id: _Optional[str] = ..., billing_frequency: _Optional[_Union[BillingFrequency, str]] = ..., collection_schedule: _Optional[_Union[CollectionSchedule, str]] = ..., quantity_management: _Optional[_Union[QuantityManagement, str]] = ..., quantity: _Optional[int] = ..., proration: _Optional[_Union[SeatProration, _Mapping]] = ..., unit_price: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., current_period: _Optional[_Union[_billing_period_pb2.BillingPeriod, _Mapping]] = ...) -> None: ...
+
+class GrantSchedule(_message.Message):
+    __slots__ = ("grant_schedule_id", "product_id", "credit_type_id", "unit_amount_micros", "subscription_id", "frequency", "anchor_time", "allocation", "priority", "prorates_increases", "period_proration", "commit_duration", "scope_product_ids")
+    GRANT_SCHEDULE_ID_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    UNIT_AMOUNT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    FREQUENCY_FIELD_NUMBER: _ClassVar[int]
+    ANCHOR_TIME_FIELD_NUMBER: _ClassVar[int]
+    ALLOCATION_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    PRORATES_INCREASES_FIELD_NUMBER: _ClassVar[int]
+    PERIOD_PRORATION_FIELD_NUMBER: _ClassVar[int]
+    COMMIT_DURATION_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_PRODUCT_IDS_FIELD_NUMBER: _ClassVar[int]
+    grant_schedule_id: str
+    product_id: str
+    credit_type_id: str
+    unit_amount_micros: int
+    subscription_id: str
+    frequency: GrantFrequency
+    anchor_time: _timestamp_pb2.Timestamp
+    allocation: Allocation
+    priority: int
+    prorates_increases: bool
+    period_proration: PeriodProration
+    commit_duration: int
+    scope_product_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, grant_schedule_id: _Optional[str] = ..., product_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., unit_amount_micros: _Optional[int] = ..., subscription_id: _Optional[str] = ..., frequency: _Optional[_Union[GrantFrequency, str]] = ..., anchor_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., allocation: _Optional[_Union[Allocation, str]] = ..., priority: _Optional[int] = ..., prorates_increases: _Optional[bool] = ..., period_proration: _Optional[_Union[PeriodProration, str]] = ..., commit_duration: _Optional[int] = ..., scope_product_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Contract(_message.Message):
+    __slots__ = ("contract_id", "customer_id", "name", "rate_card_id", "start_time", "end_time", "subscriptions", "grant_schedules", "create_time")
+    CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    RATE_CARD_ID_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTIONS_FIELD_NUMBER: _ClassVar[int]
+    GRANT_SCHEDULES_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    contract_id: str
+    customer_id: str
+    name: str
+    rate_card_id: str
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    subscriptions: _containers.RepeatedCompositeFieldContainer[Subscription]
+    grant_schedules: _containers.RepeatedCompositeFieldContainer[GrantSchedule]
+    create_time: _timestamp_pb2.Timestamp
+    def __init__(self, contract_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., name: _Optional[str] = ..., rate_card_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscriptions: _Optional[_Iterable[_Union[Subscription, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[GrantSchedule, _Mapping]]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class CreateContractRequest(_message.Message):
+    __slots__ = ("request_id", "customer", "name", "rate_card_id", "start_time", "end_time", "subscriptions", "grant_schedules")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    RATE_CARD_ID_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTIONS_FIELD_NUMBER: _ClassVar[int]
+    GRANT_SCHEDULES_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    name: str
+    rate_card_id: str
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    subscriptions: _containers.RepeatedCompositeFieldContainer[SubscriptionTerms]
+    grant_schedules: _containers.RepeatedCompositeFieldContainer[GrantScheduleTerms]
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., name: _Optional[str] = ..., rate_card_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscriptions: _Optional[_Iterable[_Union[SubscriptionTerms, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[GrantScheduleTerms, _Mapping]]] = ...) -> None: ...
+
+class CreateContractResponse(_message.Message):
+    __slots__ = ("contract", "invoices")
+    CONTRACT_FIELD_NUMBER: _ClassVar[int]
+    INVOICES_FIELD_NUMBER: _ClassVar[int]
+    contract: Contract
+    invoices: _containers.RepeatedCompositeFieldContainer[Invoice]
+    def __init__(self, contract: _Optional[_Union[Contract, _Mapping]] = ..., invoices: _Optional[_Iterable[_Union[Invoice, _Mapping]]] = ...) -> None: ...
+
+class GetContractRequest(_message.Message):
+    __slots__ = ("contract_id",)
+    CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
+    contract_id: str
+    def __init__(self, contract_id: _Optional[str] = ...) -> None: ...
+
+class GetContractResponse(_message.Message):
+    __slots__ = ("contract",)
+    CONTRACT_FIELD_NUMBER: _ClassVar[int]
+    contract: Contract
+    def __init__(self, contract: _Optional[_Union[Contract, _Mapping]] = ...) -> None: ...
+
+class ListContractsRequest(_message.Message):
+    __slots__ = ("customer", "page_size", "page_token")
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    customer: str
+    page_size: int
+    page_token: str
+    def __init__(self, customer: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListContractsResponse(_message.Message):
+    __slots__ = ("contracts", "next_page_token")
+    CONTRACTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    contracts: _containers.RepeatedCompositeFieldContainer[Contract]
+    next_page_token: str
+    def __init__(self, contracts: _Optional[_Iterable[_Union[Contract, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class EndContractRequest(_message.Message):
+    __slots__ = ("request_id", "contract_id", "end_time")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    contract_id: str
+    end_time: _timestamp_pb2.Timestamp
+    def __init__(self, request_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class EndContractResponse(_message.Message):
+    __slots__ = ("contract",)
+    CONTRACT_FIELD_NUMBER: _ClassVar[int]
+    contract: Contract
+    def __init__(self, contract: _Optional[_Union[Contract, _Mapping]] = ...) -> None: ...
+
+class SeatChange(_message.Message):
+    __slots__ = ("seat_change_id", "subscription_id", "effective_time", "quantity_delta", "quantity_after", "create_time")
+    SEAT_CHANGE_ID_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    EFFECTIVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_DELTA_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_AFTER_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    seat_change_id: str
+    subscription_id: str
+    effective_time: _timestamp_pb2.Timestamp
+    quantity_delta: int
+    quantity_after: int
+    create_time: _timestamp_pb2.Timestamp
+    def __init__(self, seat_change_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., quantity_delta: _Optional[int] = ..., quantity_after: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ChangeSeatsRequest(_message.Message):
+    __slots__ = ("request_id", "contract_id", "subscription_id", "new_quantity", "quantity_delta", "effective_time")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    NEW_QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_DELTA_FIELD_NUMBER: _ClassVar[int]
+    EFFECTIVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    contract_id: str
+    subscription_id: str
+    new_quantity: int
+    quantity_delta: int
+    effective_time: _timestamp_pb2.Timestamp
+    def __init__(self, request_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., new_quantity: _Optional[int] = ..., quantity_delta: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ChangeSeatsResponse(_message.Message):
+    __slots__ = ("seat_change", "subscription", "invoice")
+    SEAT_CHANGE_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    INVOICE_FIELD_NUMBER: _ClassVar[int]
+    seat_change: SeatChange
+    subscription: Subscription
+    invoice: Invoice
+    def __init__(self, seat_change: _Optional[_Union[SeatChange, _Mapping]] = ..., subscription: _Optional[_Union[Subscription, _Mapping]] = ..., invoice: _Optional[_Union[Invoice, _Mapping]] = ...) -> None: ...
+
+class ListSeatChangesRequest(_message.Message):
+    __slots__ = ("contract_id", "subscription_id", "page_size", "page_token")
+    CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    contract_id: str
+    subscription_id: str
+    page_size: int
+    page_token: str
+    def __init__(self, contract_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListSeatChangesResponse(_message.Message):
+    __slots__ = ("seat_changes", "next_page_token")
+    SEAT_CHANGES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    seat_changes: _containers.RepeatedCompositeFieldContainer[SeatChange]
+    next_page_token: str
+    def __init__(self, seat_changes: _Optional[_Iterable[_Union[SeatChange, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class PreviewSeatChangeRequest(_message.Message):
+    __slots__ = ("contract_id", "subscription_id", "new_quantity", "quantity_delta", "effective_time")
+    CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    NEW_QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_DELTA_FIELD_NUMBER: _ClassVar[int]
+    EFFECTIVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    contract_id: str
+    subscription_id: str
+    new_quantity: int
+    quantity_delta: int
+    effective_time: _timestamp_pb2.Timestamp
+    def __init__(self, contract_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., new_quantity: _Optional[int] = ..., quantity_delta: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class SeatChangeCredits(_message.Message):
+    __slots__ = ("grant_schedule_id", "credit_type_id", "amount_micros")
+    GRANT_SCHEDULE_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    grant_schedule_id: str
+    credit_type_id: str
+    amount_micros: int
+    def __init__(self, grant_schedule_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., amount_micros: _Optional[int] = ...) -> None: ...
+
+class PreviewSeatChangeResponse(_message.Message):
+    __slots__ = ("quantity_after", "lines", "total", "credits")
+    QUANTITY_AFTER_FIELD_NUMBER: _ClassVar[int]
+    LINES_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    CREDITS_FIELD_NUMBER: _ClassVar[int]
+    quantity_after: int
+    lines: _containers.RepeatedCompositeFieldContainer[InvoiceLine]
+    total: _money_pb2.Money
+    credits: _containers.RepeatedCompositeFieldContainer[SeatChangeCredits]
+    def __init__(self, quantity_after: _Optional[int] = ..., lines: _Optional[_Iterable[_Union[InvoiceLine, _Mapping]]] = ..., total: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., credits: _Optional[_Iterable[_Union[SeatChangeCredits, _Mapping]]] = ...) -> None: ...
+
+class TopUp(_message.Message):
+    __slots__ = ("top_up_id", "contract_id", "customer_id", "top_up_pack_id", "terms", "payment_gate", "status", "invoice_id", "payment_reference", "create_time", "resolve_time")
+    TOP_UP_ID_FIELD_NUMBER: _ClassVar[int]
+    CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    TOP_UP_PACK_ID_FIELD_NUMBER: _ClassVar[int]
+    TERMS_FIELD_NUMBER: _ClassVar[int]
+    PAYMENT_GATE_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    INVOICE_ID_FIELD_NUMBER: _ClassVar[int]
+    PAYMENT_REFERENCE_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    RESOLVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    top_up_id: str
+    contract_id: str
+    customer_id: str
+    top_up_pack_id: str
+    terms: TopUpTerms
+    payment_gate: PaymentGate
+    status: TopUpStatus
+    invoice_id: str
+    payment_reference: str
+    create_time: _timestamp_pb2.Timestamp
+    resolve_time: _timestamp_pb2.Timestamp
+    def __init__(self, top_up_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., top_up_pack_id: _Optional[str] = ..., terms: _Optional[_Union[TopUpTerms, _Mapping]] = ..., payment_gate: _Optional[_Union[PaymentGate, str]] = ..., status: _Optional[_Union[TopUpStatus, str]] = ..., invoice_id: _Optional[str] = ..., payment_reference: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., resolve_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class TopUpTerms(_message.Message):
+    __slots__ = ("product_id", "credit_type_id", "amount_micros", "price", "priority", "lifetime")
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    PRICE_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    LIFETIME_FIELD_NUMBER: _ClassVar[int]
+    product_id: str
+    credit_type_id: str
+    amount_micros: int
+    price: _money_pb2.Money
+    priority: int
+    lifetime: _duration_pb2.Duration
+    def __init__(self, product_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., amount_micros: _Optional[int] = ..., price: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., priority: _Optional[int] = ..., lifetime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class OrderTopUpRequest(_message.Message):
+    __slots__ = ("request_id", "contract_id", "top_up_pack_id", "terms", "payment_gate")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
+    TOP_UP_PACK_ID_FIELD_NUMBER: _ClassVar[int]
+    TERMS_FIELD_NUMBER: _ClassVar[int]
+    PAYMENT_GATE_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    contract_id: str
+    top_up_pack_id: str
+    terms: TopUpTerms
+    payment_gate: PaymentGate
+    def __init__(self, request_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., top_up_pack_id: _Optional[str] = ..., terms: _Optional[_Union[TopUpTerms, _Mapping]] = ..., payment_gate: _Optional[_Union[PaymentGate, str]] = ...) -> None: ...
+
+class OrderTopUpResponse(_message.Message):
+    __slots__ = ("top_up", "invoice")
+    TOP_UP_FIELD_NUMBER: _ClassVar[int]
+    INVOICE_FIELD_NUMBER: _ClassVar[int]
+    top_up: TopUp
+    invoice: Invoice
+    def __init__(self, top_up: _Optional[_Union[TopUp, _Mapping]] = ..., invoice: _Optional[_Union[Invoice, _Mapping]] = ...) -> None: ...
+
+class ResolveTopUpPaymentRequest(_message.Message):
+    __slots__ = ("request_id", "top_up_id", "outcome", "payment_reference")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    TOP_UP_ID_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    PAYMENT_REFERENCE_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    top_up_id: str
+    outcome: PaymentOutcome
+    payment_reference: str
+    def __init__(self, request_id: _Optional[str] = ..., top_up_id: _Optional[str] = ..., outcome: _Optional[_Union[PaymentOutcome, str]] = ..., payment_reference: _Optional[str] = ...) -> None: ...
+
+class ResolveTopUpPaymentResponse(_message.Message):
+    __slots__ = ("top_up", "invoice")
+    TOP_UP_FIELD_NUMBER: _ClassVar[int]
+    INVOICE_FIELD_NUMBER: _ClassVar[int]
+    top_up: TopUp
+    invoice: Invoice
+    def __init__(self, top_up: _Optional[_Union[TopUp, _Mapping]] = ..., invoice: _Optional[_Union[Invoice, _Mapping]] = ...) -> None: ...
+
+class GetTopUpRequest(_message.Message):
+    __slots__ = ("top_up_id",)
+    TOP_UP_ID_FIELD_NUMBER: _ClassVar[int]
+    top_up_id: str
+    def __init__(self, top_up_id: _Optional[str] = ...) -> None: ...
+
+class GetTopUpResponse(_message.Message):
+    __slots__ = ("top_up",)
+    TOP_UP_FIELD_NUMBER: _ClassVar[int]
+    top_up: TopUp
+    def __init__(self, top_up: _Optional[_Union[TopUp, _Mapping]] = ...) -> None: ...
+
+class ListTopUpsRequest(_message.Message):
+    __slots__ = ("contract_id", "page_size", "page_token")
+    CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    contract_id: str
+    page_size: int
+    page_token: str
+    def __init__(self, contract_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListTopUpsResponse(_message.Message):
+    __slots__ = ("top_ups", "next_page_token")
+    TOP_UPS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    top_ups: _containers.RepeatedCompositeFieldContainer[TopUp]
+    next_page_token: str
+    def __init__(self, top_ups: _Optional[_Iterable[_Union[TopUp, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class Fraction(_message.Message):
+    __slots__ = ("numerator", "denominator")
+    NUMERATOR_FIELD_NUMBER: _ClassVar[int]
+    DENOMINATOR_FIELD_NUMBER: _ClassVar[int]
+    numerator: int
+    denominator: int
+    def __init__(self, numerator: _Optional[int] = ..., denominator: _Optional[int] = ...) -> None: ...
+
+class InvoiceLine(_message.Message):
+    __slots__ = ("invoice_line_id", "kind", "product_id", "description", "quantity", "unit_price", "fraction", "exact_micros", "total", "period", "subscription_id")
+    INVOICE_LINE_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    UNIT_PRICE_FIELD_NUMBER: _ClassVar[int]
+    FRACTION_FIELD_NUMBER: _ClassVar[int]
+    EXACT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    PERIOD_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    invoice_line_id: str
+    kind: InvoiceLineKind
+    product_id: str
+    description: str
+    quantity: int
+    unit_price: _money_pb2.Money
+    fraction: Fraction
+    exact_micros: int
+    total: _money_pb2.Money
+    period: _billing_period_pb2.BillingPeriod
+    subscription_id: str
+    def __init__(self, invoice_line_id: _Optional[str] = ..., kind: _Optional[_Union[InvoiceLineKind, str]] = ..., product_id: _Optional[str] = ..., description: _Optional[str] = ..., quantity: _Optional[int] = ..., unit_price: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., fraction: _Optional[_Union[Fraction, _Mapping]] = ..., exact_micros: _Optional[int] = ..., total: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., period: _Optional[_Union[_billing_period_pb2.BillingPeriod, _Mapping]] = ..., subscription_id: _Optional[str] = ...) -> None: ...
+
+class Invoice(_message.Message):
+    __slots__ = ("invoice_id", "customer_id", "contract_id", "status", "lines", "total", "issue_time", "finalize_time")
+    INVOICE_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    LINES_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    ISSUE_TIME_FIELD_NUMBER: _ClassVar[int]
+    FINALIZE_TIME_FIELD_NUMBER: _ClassVar[int]
+    invoice_id: str
+    customer_id: str
+    contract_id: str
+    status: InvoiceStatus
+    lines: _containers.RepeatedCompositeFieldContainer[InvoiceLine]
+    total: _money_pb2.Money
+    issue_time: _timestamp_pb2.Timestamp
+    finalize_time: _timestamp_pb2.Timestamp
+    def __init__(self, invoice_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., status: _Optional[_Union[InvoiceStatus, str]] = ..., lines: _Optional[_Iterable[_Union[InvoiceLine, _Mapping]]] = ..., total: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., issue_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finalize_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ListInvoicesRequest(_message.Message):
+    __slots__ = ("customer", "contract_id", "page_size", "page_token")
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    customer: str
+    contract_id: str
+    page_size: int
+    page_token: str
+    def __init__(self, customer: _Optional[str] = ..., contract_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListInvoicesResponse(_message.Message):
+    __slots__ = ("invoices", "next_page_token")
+    INVOICES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    invoices: _containers.RepeatedCompositeFieldContainer[Invoice]
+    next_page_token: str
+    def __init__(self, invoices: _Optional[_Iterable[_Union[Invoice, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class GetInvoiceRequest(_message.Message):
+    __slots__ = ("invoice_id",)
+    INVOICE_ID_FIELD_NUMBER: _ClassVar[int]
+    invoice_id: str
+    def __init__(self, invoice_id: _Optional[str] = ...) -> None: ...
+
+class GetInvoiceResponse(_message.Message):
+    __slots__ = ("invoice",)
+    INVOICE_FIELD_NUMBER: _ClassVar[int]
+    invoice: Invoice
+    def __init__(self, invoice: _Optional[_Union[Invoice, _Mapping]] = ...) -> None: ...

@@ -1,0 +1,660 @@
+import datetime
+
+from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from purser.ledger.v1 import ledger_pb2 as _ledger_pb2
+from purser.type.v1 import billing_period_pb2 as _billing_period_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Aggregation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    AGGREGATION_UNSPECIFIED: _ClassVar[Aggregation]
+    AGGREGATION_COUNT: _ClassVar[Aggregation]
+    AGGREGATION_SUM: _ClassVar[Aggregation]
+
+class GrantFrequency(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    GRANT_FREQUENCY_UNSPECIFIED: _ClassVar[GrantFrequency]
+    GRANT_FREQUENCY_MONTHLY: _ClassVar[GrantFrequency]
+    GRANT_FREQUENCY_ANNUAL: _ClassVar[GrantFrequency]
+
+class PeriodProration(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PERIOD_PRORATION_UNSPECIFIED: _ClassVar[PeriodProration]
+    PERIOD_PRORATION_FIRST_AND_LAST: _ClassVar[PeriodProration]
+    PERIOD_PRORATION_FIRST: _ClassVar[PeriodProration]
+    PERIOD_PRORATION_LAST: _ClassVar[PeriodProration]
+    PERIOD_PRORATION_NONE: _ClassVar[PeriodProration]
+
+class WatchKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    WATCH_KIND_UNSPECIFIED: _ClassVar[WatchKind]
+    WATCH_KIND_LOW_BALANCE: _ClassVar[WatchKind]
+    WATCH_KIND_SPEND: _ClassVar[WatchKind]
+
+class CapWindow(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CAP_WINDOW_UNSPECIFIED: _ClassVar[CapWindow]
+    CAP_WINDOW_BILLING_PERIOD: _ClassVar[CapWindow]
+    CAP_WINDOW_DAY: _ClassVar[CapWindow]
+
+class EntryKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ENTRY_KIND_UNSPECIFIED: _ClassVar[EntryKind]
+    ENTRY_KIND_GRANT: _ClassVar[EntryKind]
+    ENTRY_KIND_SEAT_ADJUSTMENT: _ClassVar[EntryKind]
+    ENTRY_KIND_CAPTURE: _ClassVar[EntryKind]
+    ENTRY_KIND_EXPIRY: _ClassVar[EntryKind]
+    ENTRY_KIND_VOID: _ClassVar[EntryKind]
+    ENTRY_KIND_SHORTFALL: _ClassVar[EntryKind]
+
+class HoldState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    HOLD_STATE_UNSPECIFIED: _ClassVar[HoldState]
+    HOLD_STATE_HELD: _ClassVar[HoldState]
+    HOLD_STATE_CAPTURED: _ClassVar[HoldState]
+    HOLD_STATE_RELEASED: _ClassVar[HoldState]
+    HOLD_STATE_EXPIRED: _ClassVar[HoldState]
+
+class SummaryWindow(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SUMMARY_WINDOW_UNSPECIFIED: _ClassVar[SummaryWindow]
+    SUMMARY_WINDOW_PERIOD: _ClassVar[SummaryWindow]
+    SUMMARY_WINDOW_DAY: _ClassVar[SummaryWindow]
+    SUMMARY_WINDOW_HOUR: _ClassVar[SummaryWindow]
+AGGREGATION_UNSPECIFIED: Aggregation
+AGGREGATION_COUNT: Aggregation
+AGGREGATION_SUM: Aggregation
+GRANT_FREQUENCY_UNSPECIFIED: GrantFrequency
+GRANT_FREQUENCY_MONTHLY: GrantFrequency
+GRANT_FREQUENCY_ANNUAL: GrantFrequency
+PERIOD_PRORATION_UNSPECIFIED: PeriodProration
+PERIOD_PRORATION_FIRST_AND_LAST: PeriodProration
+PERIOD_PRORATION_FIRST: PeriodProration
+PERIOD_PRORATION_LAST: PeriodProration
+PERIOD_PRORATION_NONE: PeriodProration
+WATCH_KIND_UNSPECIFIED: WatchKind
+WATCH_KIND_LOW_BALANCE: WatchKind
+WATCH_KIND_SPEND: WatchKind
+CAP_WINDOW_UNSPECIFIED: CapWindow
+CAP_WINDOW_BILLING_PERIOD: CapWindow
+CAP_WINDOW_DAY: CapWindow
+ENTRY_KIND_UNSPECIFIED: EntryKind
+ENTRY_KIND_GRANT: EntryKind
+ENTRY_KIND_SEAT_ADJUSTMENT: EntryKind
+ENTRY_KIND_CAPTURE: EntryKind
+ENTRY_KIND_EXPIRY: EntryKind
+ENTRY_KIND_VOID: EntryKind
+ENTRY_KIND_SHORTFALL: EntryKind
+HOLD_STATE_UNSPECIFIED: HoldState
+HOLD_STATE_HELD: HoldState
+HOLD_STATE_CAPTURED: HoldState
+HOLD_STATE_RELEASED: HoldState
+HOLD_STATE_EXPIRED: HoldState
+SUMMARY_WINDOW_UNSPECIFIED: SummaryWindow
+SUMMARY_WINDOW_PERIOD: SummaryWindow
+SUMMARY_WINDOW_DAY: SummaryWindow
+SUMMARY_WINDOW_HOUR: SummaryWindow
+
+class ApplyCustomerRequest(_message.Message):
+    __slots__ = ("request_id", "customer_id", "version", "aliases", "is_suspended")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    ALIASES_FIELD_NUMBER: _ClassVar[int]
+    IS_SUSPENDED_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer_id: str
+    version: int
+    aliases: _containers.RepeatedScalarFieldContainer[str]
+    is_suspended: bool
+    def __init__(self, request_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., version: _Optional[int] = ..., aliases: _Optional[_Iterable[str]] = ..., is_suspended: _Optional[bool] = ...) -> None: ...
+
+class ApplyCustomerResponse(_message.Message):
+    __slots__ = ("version",)
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    def __init__(self, version: _Optional[int] = ...) -> None: ...
+
+class PropertyFilter(_message.Message):
+    __slots__ = ("property", "exists", "in_values", "not_in_values")
+    PROPERTY_FIELD_NUMBER: _ClassVar[int]
+    EXISTS_FIELD_NUMBER: _ClassVar[int]
+    IN_VALUES_FIELD_NUMBER: _ClassVar[int]
+    NOT_IN_VALUES_FIELD_NUMBER: _ClassVar[int]
+    property: str
+    exists: bool
+    in_values: _containers.RepeatedScalarFieldContainer[str]
+    not_in_values: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, property: _Optional[str] = ..., exists: _Optional[bool] = ..., in_values: _Optional[_Iterable[str]] = ..., not_in_values: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ApplyMetricsRequest(_message.Message):
+    __slots__ = ("request_id", "product_id", "version", "name", "billable_metric_id", "event_type", "aggregation", "sum_property", "filters", "group_keys")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    BILLABLE_METRIC_ID_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    AGGREGATION_FIELD_NUMBER: _ClassVar[int]
+    SUM_PROPERTY_FIELD_NUMBER: _ClassVar[int]
+    FILTERS_FIELD_NUMBER: _ClassVar[int]
+    GROUP_KEYS_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    product_id: str
+    version: int
+    name: str
+    billable_metric_id: str
+    event_type: str
+    aggregation: Aggregation
+    sum_property: str
+    filters: _containers.RepeatedCompositeFieldContainer[PropertyFilter]
+    group_keys: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, request_id: _Optional[str] = ..., product_id: _Optional[str] = ..., version: _Optional[int] = ..., name: _Optional[str] = ..., billable_metric_id: _Optional[str] = ..., event_type: _Optional[str] = ..., aggregation: _Optional[_Union[Aggregation, str]] = ..., sum_property: _Optional[str] = ..., filters: _Optional[_Iterable[_Union[PropertyFilter, _Mapping]]] = ..., group_keys: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ApplyMetricsResponse(_message.Message):
+    __slots__ = ("version",)
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    def __init__(self, version: _Optional[int] = ...) -> None: ...
+
+class UsageRate(_message.Message):
+    __slots__ = ("rate_id", "product_id", "credit_type_id", "price_micros", "per_micros", "effective_time", "end_time")
+    RATE_ID_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    PRICE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    PER_MICROS_FIELD_NUMBER: _ClassVar[int]
+    EFFECTIVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    rate_id: str
+    product_id: str
+    credit_type_id: str
+    price_micros: int
+    per_micros: int
+    effective_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    def __init__(self, rate_id: _Optional[str] = ..., product_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., price_micros: _Optional[int] = ..., per_micros: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ApplyRateCardRequest(_message.Message):
+    __slots__ = ("request_id", "rate_card_id", "version", "rates")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    RATE_CARD_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    RATES_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    rate_card_id: str
+    version: int
+    rates: _containers.RepeatedCompositeFieldContainer[UsageRate]
+    def __init__(self, request_id: _Optional[str] = ..., rate_card_id: _Optional[str] = ..., version: _Optional[int] = ..., rates: _Optional[_Iterable[_Union[UsageRate, _Mapping]]] = ...) -> None: ...
+
+class ApplyRateCardResponse(_message.Message):
+    __slots__ = ("version",)
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    def __init__(self, version: _Optional[int] = ...) -> None: ...
+
+class SubscriptionSeats(_message.Message):
+    __slots__ = ("subscription_id", "initial_quantity")
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    INITIAL_QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    subscription_id: str
+    initial_quantity: int
+    def __init__(self, subscription_id: _Optional[str] = ..., initial_quantity: _Optional[int] = ...) -> None: ...
+
+class ScheduleTerms(_message.Message):
+    __slots__ = ("grant_schedule_id", "product_id", "credit_type_id", "unit_amount_micros", "subscription_id", "frequency", "anchor_time", "priority", "prorates_increases", "period_proration", "commit_duration", "scope_product_ids")
+    GRANT_SCHEDULE_ID_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    UNIT_AMOUNT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    FREQUENCY_FIELD_NUMBER: _ClassVar[int]
+    ANCHOR_TIME_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    PRORATES_INCREASES_FIELD_NUMBER: _ClassVar[int]
+    PERIOD_PRORATION_FIELD_NUMBER: _ClassVar[int]
+    COMMIT_DURATION_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_PRODUCT_IDS_FIELD_NUMBER: _ClassVar[int]
+    grant_schedule_id: str
+    product_id: str
+    credit_type_id: str
+    unit_amount_micros: int
+    subscription_id: str
+    frequency: GrantFrequency
+    anchor_time: _timestamp_pb2.Timestamp
+    priority: int
+    prorates_increases: bool
+    period_proration: PeriodProration
+    commit_duration: int
+    scope_product_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, grant_schedule_id: _Optional[str] = ..., product_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., unit_amount_micros: _Optional[int] = ..., subscription_id: _Optional[str] = ..., frequency: _Optional[_Union[GrantFrequency, str]] = ..., anchor_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., priority: _Optional[int] = ..., prorates_increases: _Optional[bool] = ..., period_proration: _Optional[_Union[PeriodProration, str]] = ..., commit_duration: _Optional[int] = ..., scope_product_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ApplyContractRequest(_message.Message):
+    __slots__ = ("request_id", "customer_id", "contract_id", "version", "rate_card_id", "start_time", "end_time", "subscriptions", "grant_schedules")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    RATE_CARD_ID_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTIONS_FIELD_NUMBER: _ClassVar[int]
+    GRANT_SCHEDULES_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer_id: str
+    contract_id: str
+    version: int
+    rate_card_id: str
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    subscriptions: _containers.RepeatedCompositeFieldContainer[SubscriptionSeats]
+    grant_schedules: _containers.RepeatedCompositeFieldContainer[ScheduleTerms]
+    def __init__(self, request_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., version: _Optional[int] = ..., rate_card_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscriptions: _Optional[_Iterable[_Union[SubscriptionSeats, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[ScheduleTerms, _Mapping]]] = ...) -> None: ...
+
+class ApplyContractResponse(_message.Message):
+    __slots__ = ("version",)
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    def __init__(self, version: _Optional[int] = ...) -> None: ...
+
+class ApplySeatChangeRequest(_message.Message):
+    __slots__ = ("request_id", "customer_id", "subscription_id", "seat_change_id", "sequence", "effective_time", "quantity_delta")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    SEAT_CHANGE_ID_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    EFFECTIVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_DELTA_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer_id: str
+    subscription_id: str
+    seat_change_id: str
+    sequence: int
+    effective_time: _timestamp_pb2.Timestamp
+    quantity_delta: int
+    def __init__(self, request_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., seat_change_id: _Optional[str] = ..., sequence: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., quantity_delta: _Optional[int] = ...) -> None: ...
+
+class ScheduleCredits(_message.Message):
+    __slots__ = ("grant_schedule_id", "credit_type_id", "amount_micros")
+    GRANT_SCHEDULE_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    grant_schedule_id: str
+    credit_type_id: str
+    amount_micros: int
+    def __init__(self, grant_schedule_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., amount_micros: _Optional[int] = ...) -> None: ...
+
+class ApplySeatChangeResponse(_message.Message):
+    __slots__ = ("credits",)
+    CREDITS_FIELD_NUMBER: _ClassVar[int]
+    credits: _containers.RepeatedCompositeFieldContainer[ScheduleCredits]
+    def __init__(self, credits: _Optional[_Iterable[_Union[ScheduleCredits, _Mapping]]] = ...) -> None: ...
+
+class PreviewSeatChangeRequest(_message.Message):
+    __slots__ = ("customer_id", "subscription_id", "effective_time", "quantity_delta")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    EFFECTIVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_DELTA_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    subscription_id: str
+    effective_time: _timestamp_pb2.Timestamp
+    quantity_delta: int
+    def __init__(self, customer_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., quantity_delta: _Optional[int] = ...) -> None: ...
+
+class PreviewSeatChangeResponse(_message.Message):
+    __slots__ = ("credits",)
+    CREDITS_FIELD_NUMBER: _ClassVar[int]
+    credits: _containers.RepeatedCompositeFieldContainer[ScheduleCredits]
+    def __init__(self, credits: _Optional[_Iterable[_Union[ScheduleCredits, _Mapping]]] = ...) -> None: ...
+
+class IssueGrantRequest(_message.Message):
+    __slots__ = ("request_id", "customer", "credit_type_id", "grant_kind", "product_id", "amount_micros", "cost_basis_micros", "priority", "effective_time", "expire_time", "scope_product_ids", "source_id")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    GRANT_KIND_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    COST_BASIS_MICROS_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    EFFECTIVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_PRODUCT_IDS_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    credit_type_id: str
+    grant_kind: _ledger_pb2.GrantKind
+    product_id: str
+    amount_micros: int
+    cost_basis_micros: int
+    priority: int
+    effective_time: _timestamp_pb2.Timestamp
+    expire_time: _timestamp_pb2.Timestamp
+    scope_product_ids: _containers.RepeatedScalarFieldContainer[str]
+    source_id: str
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., grant_kind: _Optional[_Union[_ledger_pb2.GrantKind, str]] = ..., product_id: _Optional[str] = ..., amount_micros: _Optional[int] = ..., cost_basis_micros: _Optional[int] = ..., priority: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., scope_product_ids: _Optional[_Iterable[str]] = ..., source_id: _Optional[str] = ...) -> None: ...
+
+class IssueGrantResponse(_message.Message):
+    __slots__ = ("grant",)
+    GRANT_FIELD_NUMBER: _ClassVar[int]
+    grant: _ledger_pb2.Grant
+    def __init__(self, grant: _Optional[_Union[_ledger_pb2.Grant, _Mapping]] = ...) -> None: ...
+
+class WatchThresholdRequest(_message.Message):
+    __slots__ = ("request_id", "alert_id", "version", "is_active", "watch_kind", "customer_id", "credit_type_id", "threshold_micros", "group_key", "group_value")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ALERT_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    IS_ACTIVE_FIELD_NUMBER: _ClassVar[int]
+    WATCH_KIND_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_MICROS_FIELD_NUMBER: _ClassVar[int]
+    GROUP_KEY_FIELD_NUMBER: _ClassVar[int]
+    GROUP_VALUE_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    alert_id: str
+    version: int
+    is_active: bool
+    watch_kind: WatchKind
+    customer_id: str
+    credit_type_id: str
+    threshold_micros: int
+    group_key: str
+    group_value: str
+    def __init__(self, request_id: _Optional[str] = ..., alert_id: _Optional[str] = ..., version: _Optional[int] = ..., is_active: _Optional[bool] = ..., watch_kind: _Optional[_Union[WatchKind, str]] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., threshold_micros: _Optional[int] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ...) -> None: ...
+
+class WatchThresholdResponse(_message.Message):
+    __slots__ = ("version",)
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    def __init__(self, version: _Optional[int] = ...) -> None: ...
+
+class SpendCap(_message.Message):
+    __slots__ = ("spend_cap_id", "customer_id", "credit_type_id", "group_key", "group_value", "limit_micros", "window", "create_time")
+    SPEND_CAP_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    GROUP_KEY_FIELD_NUMBER: _ClassVar[int]
+    GROUP_VALUE_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    spend_cap_id: str
+    customer_id: str
+    credit_type_id: str
+    group_key: str
+    group_value: str
+    limit_micros: int
+    window: CapWindow
+    create_time: _timestamp_pb2.Timestamp
+    def __init__(self, spend_cap_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., limit_micros: _Optional[int] = ..., window: _Optional[_Union[CapWindow, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class SetSpendCapRequest(_message.Message):
+    __slots__ = ("request_id", "customer", "credit_type_id", "group_key", "group_value", "limit_micros", "window")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    GROUP_KEY_FIELD_NUMBER: _ClassVar[int]
+    GROUP_VALUE_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    credit_type_id: str
+    group_key: str
+    group_value: str
+    limit_micros: int
+    window: CapWindow
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., limit_micros: _Optional[int] = ..., window: _Optional[_Union[CapWindow, str]] = ...) -> None: ...
+
+class SetSpendCapResponse(_message.Message):
+    __slots__ = ("spend_cap",)
+    SPEND_CAP_FIELD_NUMBER: _ClassVar[int]
+    spend_cap: SpendCap
+    def __init__(self, spend_cap: _Optional[_Union[SpendCap, _Mapping]] = ...) -> None: ...
+
+class RemoveSpendCapRequest(_message.Message):
+    __slots__ = ("request_id", "customer", "spend_cap_id")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    SPEND_CAP_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    spend_cap_id: str
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., spend_cap_id: _Optional[str] = ...) -> None: ...
+
+class RemoveSpendCapResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListSpendCapsRequest(_message.Message):
+    __slots__ = ("customer", "page_size", "page_token")
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    customer: str
+    page_size: int
+    page_token: str
+    def __init__(self, customer: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListSpendCapsResponse(_message.Message):
+    __slots__ = ("spend_caps", "next_page_token")
+    SPEND_CAPS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    spend_caps: _containers.RepeatedCompositeFieldContainer[SpendCap]
+    next_page_token: str
+    def __init__(self, spend_caps: _Optional[_Iterable[_Union[SpendCap, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class ListGrantsRequest(_message.Message):
+    __slots__ = ("customer", "credit_type_id", "page_size", "page_token")
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    customer: str
+    credit_type_id: str
+    page_size: int
+    page_token: str
+    def __init__(self, customer: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListGrantsResponse(_message.Message):
+    __slots__ = ("grants", "next_page_token")
+    GRANTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    grants: _containers.RepeatedCompositeFieldContainer[_ledger_pb2.Grant]
+    next_page_token: str
+    def __init__(self, grants: _Optional[_Iterable[_Union[_ledger_pb2.Grant, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class Entry(_message.Message):
+    __slots__ = ("sequence", "credit_type_id", "grant_id", "entry_kind", "amount_micros", "shortfall_micros", "effective_time", "create_time", "hold_id", "product_id", "group_values", "cause_id")
+    class GroupValuesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    GRANT_ID_FIELD_NUMBER: _ClassVar[int]
+    ENTRY_KIND_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    SHORTFALL_MICROS_FIELD_NUMBER: _ClassVar[int]
+    EFFECTIVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    HOLD_ID_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    GROUP_VALUES_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_ID_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    credit_type_id: str
+    grant_id: str
+    entry_kind: EntryKind
+    amount_micros: int
+    shortfall_micros: int
+    effective_time: _timestamp_pb2.Timestamp
+    create_time: _timestamp_pb2.Timestamp
+    hold_id: str
+    product_id: str
+    group_values: _containers.ScalarMap[str, str]
+    cause_id: str
+    def __init__(self, sequence: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., grant_id: _Optional[str] = ..., entry_kind: _Optional[_Union[EntryKind, str]] = ..., amount_micros: _Optional[int] = ..., shortfall_micros: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., hold_id: _Optional[str] = ..., product_id: _Optional[str] = ..., group_values: _Optional[_Mapping[str, str]] = ..., cause_id: _Optional[str] = ...) -> None: ...
+
+class ListEntriesRequest(_message.Message):
+    __slots__ = ("customer", "credit_type_id", "grant_id", "page_size", "page_token")
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    GRANT_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    customer: str
+    credit_type_id: str
+    grant_id: str
+    page_size: int
+    page_token: str
+    def __init__(self, customer: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., grant_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListEntriesResponse(_message.Message):
+    __slots__ = ("entries", "next_page_token")
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    entries: _containers.RepeatedCompositeFieldContainer[Entry]
+    next_page_token: str
+    def __init__(self, entries: _Optional[_Iterable[_Union[Entry, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class Hold(_message.Message):
+    __slots__ = ("hold_id", "credit_type_id", "product_id", "hold_state", "amount_micros", "captured_micros", "group_values", "create_time", "expire_time")
+    class GroupValuesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    HOLD_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    HOLD_STATE_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    CAPTURED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    GROUP_VALUES_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    hold_id: str
+    credit_type_id: str
+    product_id: str
+    hold_state: HoldState
+    amount_micros: int
+    captured_micros: int
+    group_values: _containers.ScalarMap[str, str]
+    create_time: _timestamp_pb2.Timestamp
+    expire_time: _timestamp_pb2.Timestamp
+    def __init__(self, hold_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., product_id: _Optional[str] = ..., hold_state: _Optional[_Union[HoldState, str]] = ..., amount_micros: _Optional[int] = ..., captured_micros: _Optional[int] = ..., group_values: _Optional[_Mapping[str, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ListHoldsRequest(_message.Message):
+    __slots__ = ("customer", "hold_state", "page_size", "page_token")
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    HOLD_STATE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    customer: str
+    hold_state: HoldState
+    page_size: int
+    page_token: str
+    def __init__(self, customer: _Optional[str] = ..., hold_state: _Optional[_Union[HoldState, str]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListHoldsResponse(_message.Message):
+    __slots__ = ("holds", "next_page_token")
+    HOLDS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    holds: _containers.RepeatedCompositeFieldContainer[Hold]
+    next_page_token: str
+    def __init__(self, holds: _Optional[_Iterable[_Union[Hold, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class GetUsageSummaryRequest(_message.Message):
+    __slots__ = ("customer", "start_time", "end_time", "group_key", "window")
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    GROUP_KEY_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
+    customer: str
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    group_key: str
+    window: SummaryWindow
+    def __init__(self, customer: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., group_key: _Optional[str] = ..., window: _Optional[_Union[SummaryWindow, str]] = ...) -> None: ...
+
+class UsageRow(_message.Message):
+    __slots__ = ("window", "product_id", "credit_type_id", "group_value", "captured_micros", "shortfall_micros", "captures")
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    GROUP_VALUE_FIELD_NUMBER: _ClassVar[int]
+    CAPTURED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    SHORTFALL_MICROS_FIELD_NUMBER: _ClassVar[int]
+    CAPTURES_FIELD_NUMBER: _ClassVar[int]
+    window: _billing_period_pb2.BillingPeriod
+    product_id: str
+    credit_type_id: str
+    group_value: str
+    captured_micros: int
+    shortfall_micros: int
+    captures: int
+    def __init__(self, window: _Optional[_Union[_billing_period_pb2.BillingPeriod, _Mapping]] = ..., product_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., group_value: _Optional[str] = ..., captured_micros: _Optional[int] = ..., shortfall_micros: _Optional[int] = ..., captures: _Optional[int] = ...) -> None: ...
+
+class GetUsageSummaryResponse(_message.Message):
+    __slots__ = ("rows",)
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    rows: _containers.RepeatedCompositeFieldContainer[UsageRow]
+    def __init__(self, rows: _Optional[_Iterable[_Union[UsageRow, _Mapping]]] = ...) -> None: ...
+
+class VerifyLedgerRequest(_message.Message):
+    __slots__ = ("customer",)
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    customer: str
+    def __init__(self, customer: _Optional[str] = ...) -> None: ...
+
+class Discrepancy(_message.Message):
+    __slots__ = ("customer_id", "credit_type_id", "grant_id", "figure", "stored_micros", "recomputed_micros")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    GRANT_ID_FIELD_NUMBER: _ClassVar[int]
+    FIGURE_FIELD_NUMBER: _ClassVar[int]
+    STORED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    RECOMPUTED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    credit_type_id: str
+    grant_id: str
+    figure: str
+    stored_micros: int
+    recomputed_micros: int
+    def __init__(self, customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., grant_id: _Optional[str] = ..., figure: _Optional[str] = ..., stored_micros: _Optional[int] = ..., recomputed_micros: _Optional[int] = ...) -> None: ...
+
+class VerifyLedgerResponse(_message.Message):
+    __slots__ = ("is_consistent", "discrepancies", "pools", "grants", "entries", "holds")
+    IS_CONSISTENT_FIELD_NUMBER: _ClassVar[int]
+    DISCREPANCIES_FIELD_NUMBER: _ClassVar[int]
+    POOLS_FIELD_NUMBER: _ClassVar[int]
+    GRANTS_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    HOLDS_FIELD_NUMBER: _ClassVar[int]
+    is_consistent: bool
+    discrepancies: _containers.RepeatedCompositeFieldContainer[Discrepancy]
+    pools: int
+    grants: int
+    entries: int
+    holds: int
+    def __init__(self, is_consistent: _Optional[bool] = ..., discrepancies: _Optional[_Iterable[_Union[Discrepancy, _Mapping]]] = ..., pools: _Optional[int] = ..., grants: _Optional[int] = ..., entries: _Optional[int] = ..., holds: _Optional[int] = ...) -> None: ...

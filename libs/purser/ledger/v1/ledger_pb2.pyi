@@ -1,0 +1,385 @@
+import datetime
+
+from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Decision(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DECISION_UNSPECIFIED: _ClassVar[Decision]
+    DECISION_ALLOWED: _ClassVar[Decision]
+    DECISION_DENIED: _ClassVar[Decision]
+
+class DenialReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DENIAL_REASON_UNSPECIFIED: _ClassVar[DenialReason]
+    DENIAL_REASON_CUSTOMER_SUSPENDED: _ClassVar[DenialReason]
+    DENIAL_REASON_NOT_ENTITLED: _ClassVar[DenialReason]
+    DENIAL_REASON_SEAT_NOT_ASSIGNED: _ClassVar[DenialReason]
+    DENIAL_REASON_SPEND_CAP_REACHED: _ClassVar[DenialReason]
+    DENIAL_REASON_INSUFFICIENT_CREDITS: _ClassVar[DenialReason]
+
+class GrantKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    GRANT_KIND_UNSPECIFIED: _ClassVar[GrantKind]
+    GRANT_KIND_INCLUDED: _ClassVar[GrantKind]
+    GRANT_KIND_TOP_UP: _ClassVar[GrantKind]
+    GRANT_KIND_PROMOTIONAL: _ClassVar[GrantKind]
+DECISION_UNSPECIFIED: Decision
+DECISION_ALLOWED: Decision
+DECISION_DENIED: Decision
+DENIAL_REASON_UNSPECIFIED: DenialReason
+DENIAL_REASON_CUSTOMER_SUSPENDED: DenialReason
+DENIAL_REASON_NOT_ENTITLED: DenialReason
+DENIAL_REASON_SEAT_NOT_ASSIGNED: DenialReason
+DENIAL_REASON_SPEND_CAP_REACHED: DenialReason
+DENIAL_REASON_INSUFFICIENT_CREDITS: DenialReason
+GRANT_KIND_UNSPECIFIED: GrantKind
+GRANT_KIND_INCLUDED: GrantKind
+GRANT_KIND_TOP_UP: GrantKind
+GRANT_KIND_PROMOTIONAL: GrantKind
+
+class AuthorizeRequest(_message.Message):
+    __slots__ = ("request_id", "customer", "product_id", "quantity_micros", "credits_micros", "group_values", "hold_ttl", "allow_partial")
+    class GroupValuesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_MICROS_FIELD_NUMBER: _ClassVar[int]
+    CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
+    GROUP_VALUES_FIELD_NUMBER: _ClassVar[int]
+    HOLD_TTL_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_PARTIAL_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    product_id: str
+    quantity_micros: int
+    credits_micros: int
+    group_values: _containers.ScalarMap[str, str]
+    hold_ttl: _duration_pb2.Duration
+    allow_partial: bool
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., product_id: _Optional[str] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ..., group_values: _Optional[_Mapping[str, str]] = ..., hold_ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., allow_partial: _Optional[bool] = ...) -> None: ...
+
+class AuthorizeResponse(_message.Message):
+    __slots__ = ("decision", "denial_reason", "hold_id", "held_micros", "held_quantity_micros", "credit_type_id", "available_micros", "affordable_quantity_micros", "affordable_credits_micros", "expire_time")
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    DENIAL_REASON_FIELD_NUMBER: _ClassVar[int]
+    HOLD_ID_FIELD_NUMBER: _ClassVar[int]
+    HELD_MICROS_FIELD_NUMBER: _ClassVar[int]
+    HELD_QUANTITY_MICROS_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    AVAILABLE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    AFFORDABLE_QUANTITY_MICROS_FIELD_NUMBER: _ClassVar[int]
+    AFFORDABLE_CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    decision: Decision
+    denial_reason: DenialReason
+    hold_id: str
+    held_micros: int
+    held_quantity_micros: int
+    credit_type_id: str
+    available_micros: int
+    affordable_quantity_micros: int
+    affordable_credits_micros: int
+    expire_time: _timestamp_pb2.Timestamp
+    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., hold_id: _Optional[str] = ..., held_micros: _Optional[int] = ..., held_quantity_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., affordable_quantity_micros: _Optional[int] = ..., affordable_credits_micros: _Optional[int] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class CaptureRequest(_message.Message):
+    __slots__ = ("request_id", "customer", "hold_id", "quantity_micros", "credits_micros")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    HOLD_ID_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_MICROS_FIELD_NUMBER: _ClassVar[int]
+    CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    hold_id: str
+    quantity_micros: int
+    credits_micros: int
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., hold_id: _Optional[str] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ...) -> None: ...
+
+class CaptureResponse(_message.Message):
+    __slots__ = ("captured_micros", "released_micros", "shortfall_micros", "is_late", "credit_type_id", "available_micros")
+    CAPTURED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    RELEASED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    SHORTFALL_MICROS_FIELD_NUMBER: _ClassVar[int]
+    IS_LATE_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    AVAILABLE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    captured_micros: int
+    released_micros: int
+    shortfall_micros: int
+    is_late: bool
+    credit_type_id: str
+    available_micros: int
+    def __init__(self, captured_micros: _Optional[int] = ..., released_micros: _Optional[int] = ..., shortfall_micros: _Optional[int] = ..., is_late: _Optional[bool] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ...) -> None: ...
+
+class ReleaseRequest(_message.Message):
+    __slots__ = ("request_id", "customer", "hold_id")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    HOLD_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    hold_id: str
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., hold_id: _Optional[str] = ...) -> None: ...
+
+class ReleaseResponse(_message.Message):
+    __slots__ = ("released_micros", "credit_type_id", "available_micros")
+    RELEASED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    AVAILABLE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    released_micros: int
+    credit_type_id: str
+    available_micros: int
+    def __init__(self, released_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ...) -> None: ...
+
+class ExtendHoldRequest(_message.Message):
+    __slots__ = ("request_id", "customer", "hold_id", "quantity_micros", "credits_micros", "hold_ttl")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    HOLD_ID_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_MICROS_FIELD_NUMBER: _ClassVar[int]
+    CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
+    HOLD_TTL_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    hold_id: str
+    quantity_micros: int
+    credits_micros: int
+    hold_ttl: _duration_pb2.Duration
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., hold_id: _Optional[str] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ..., hold_ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class ExtendHoldResponse(_message.Message):
+    __slots__ = ("decision", "denial_reason", "held_micros", "credit_type_id", "available_micros", "affordable_credits_micros", "expire_time")
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    DENIAL_REASON_FIELD_NUMBER: _ClassVar[int]
+    HELD_MICROS_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    AVAILABLE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    AFFORDABLE_CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    decision: Decision
+    denial_reason: DenialReason
+    held_micros: int
+    credit_type_id: str
+    available_micros: int
+    affordable_credits_micros: int
+    expire_time: _timestamp_pb2.Timestamp
+    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., held_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., affordable_credits_micros: _Optional[int] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class DebitRequest(_message.Message):
+    __slots__ = ("request_id", "customer", "product_id", "quantity_micros", "credits_micros", "group_values")
+    class GroupValuesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_MICROS_FIELD_NUMBER: _ClassVar[int]
+    CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
+    GROUP_VALUES_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    product_id: str
+    quantity_micros: int
+    credits_micros: int
+    group_values: _containers.ScalarMap[str, str]
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., product_id: _Optional[str] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ..., group_values: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class DebitResponse(_message.Message):
+    __slots__ = ("decision", "denial_reason", "debited_micros", "credit_type_id", "available_micros", "affordable_quantity_micros", "affordable_credits_micros")
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    DENIAL_REASON_FIELD_NUMBER: _ClassVar[int]
+    DEBITED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    AVAILABLE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    AFFORDABLE_QUANTITY_MICROS_FIELD_NUMBER: _ClassVar[int]
+    AFFORDABLE_CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
+    decision: Decision
+    denial_reason: DenialReason
+    debited_micros: int
+    credit_type_id: str
+    available_micros: int
+    affordable_quantity_micros: int
+    affordable_credits_micros: int
+    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., debited_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., affordable_quantity_micros: _Optional[int] = ..., affordable_credits_micros: _Optional[int] = ...) -> None: ...
+
+class Grant(_message.Message):
+    __slots__ = ("grant_id", "grant_kind", "credit_type_id", "product_id", "granted_micros", "captured_micros", "held_micros", "expired_micros", "voided_micros", "available_micros", "priority", "effective_time", "expire_time", "cost_basis_micros", "scope_product_ids", "grant_schedule_id", "source_id", "create_time")
+    GRANT_ID_FIELD_NUMBER: _ClassVar[int]
+    GRANT_KIND_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    GRANTED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    CAPTURED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    HELD_MICROS_FIELD_NUMBER: _ClassVar[int]
+    EXPIRED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    VOIDED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    AVAILABLE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    EFFECTIVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    COST_BASIS_MICROS_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_PRODUCT_IDS_FIELD_NUMBER: _ClassVar[int]
+    GRANT_SCHEDULE_ID_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    grant_id: str
+    grant_kind: GrantKind
+    credit_type_id: str
+    product_id: str
+    granted_micros: int
+    captured_micros: int
+    held_micros: int
+    expired_micros: int
+    voided_micros: int
+    available_micros: int
+    priority: int
+    effective_time: _timestamp_pb2.Timestamp
+    expire_time: _timestamp_pb2.Timestamp
+    cost_basis_micros: int
+    scope_product_ids: _containers.RepeatedScalarFieldContainer[str]
+    grant_schedule_id: str
+    source_id: str
+    create_time: _timestamp_pb2.Timestamp
+    def __init__(self, grant_id: _Optional[str] = ..., grant_kind: _Optional[_Union[GrantKind, str]] = ..., credit_type_id: _Optional[str] = ..., product_id: _Optional[str] = ..., granted_micros: _Optional[int] = ..., captured_micros: _Optional[int] = ..., held_micros: _Optional[int] = ..., expired_micros: _Optional[int] = ..., voided_micros: _Optional[int] = ..., available_micros: _Optional[int] = ..., priority: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cost_basis_micros: _Optional[int] = ..., scope_product_ids: _Optional[_Iterable[str]] = ..., grant_schedule_id: _Optional[str] = ..., source_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class GetBalanceRequest(_message.Message):
+    __slots__ = ("customer", "credit_type_id")
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    customer: str
+    credit_type_id: str
+    def __init__(self, customer: _Optional[str] = ..., credit_type_id: _Optional[str] = ...) -> None: ...
+
+class PoolBalance(_message.Message):
+    __slots__ = ("credit_type_id", "available_micros", "held_micros", "remaining_micros", "shortfall_micros", "grants", "next_expire_time", "next_expiring_micros")
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    AVAILABLE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    HELD_MICROS_FIELD_NUMBER: _ClassVar[int]
+    REMAINING_MICROS_FIELD_NUMBER: _ClassVar[int]
+    SHORTFALL_MICROS_FIELD_NUMBER: _ClassVar[int]
+    GRANTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    NEXT_EXPIRING_MICROS_FIELD_NUMBER: _ClassVar[int]
+    credit_type_id: str
+    available_micros: int
+    held_micros: int
+    remaining_micros: int
+    shortfall_micros: int
+    grants: _containers.RepeatedCompositeFieldContainer[Grant]
+    next_expire_time: _timestamp_pb2.Timestamp
+    next_expiring_micros: int
+    def __init__(self, credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., held_micros: _Optional[int] = ..., remaining_micros: _Optional[int] = ..., shortfall_micros: _Optional[int] = ..., grants: _Optional[_Iterable[_Union[Grant, _Mapping]]] = ..., next_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., next_expiring_micros: _Optional[int] = ...) -> None: ...
+
+class GetBalanceResponse(_message.Message):
+    __slots__ = ("pools", "as_of_time")
+    POOLS_FIELD_NUMBER: _ClassVar[int]
+    AS_OF_TIME_FIELD_NUMBER: _ClassVar[int]
+    pools: _containers.RepeatedCompositeFieldContainer[PoolBalance]
+    as_of_time: _timestamp_pb2.Timestamp
+    def __init__(self, pools: _Optional[_Iterable[_Union[PoolBalance, _Mapping]]] = ..., as_of_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class GetDecisionRequest(_message.Message):
+    __slots__ = ("customer", "hold_id", "ask")
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    HOLD_ID_FIELD_NUMBER: _ClassVar[int]
+    ASK_FIELD_NUMBER: _ClassVar[int]
+    customer: str
+    hold_id: str
+    ask: DecisionAsk
+    def __init__(self, customer: _Optional[str] = ..., hold_id: _Optional[str] = ..., ask: _Optional[_Union[DecisionAsk, _Mapping]] = ...) -> None: ...
+
+class DecisionAsk(_message.Message):
+    __slots__ = ("product_id", "quantity_micros", "credits_micros", "group_values")
+    class GroupValuesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_MICROS_FIELD_NUMBER: _ClassVar[int]
+    CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
+    GROUP_VALUES_FIELD_NUMBER: _ClassVar[int]
+    product_id: str
+    quantity_micros: int
+    credits_micros: int
+    group_values: _containers.ScalarMap[str, str]
+    def __init__(self, product_id: _Optional[str] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ..., group_values: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class Draw(_message.Message):
+    __slots__ = ("grant_id", "amount_micros")
+    GRANT_ID_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    grant_id: str
+    amount_micros: int
+    def __init__(self, grant_id: _Optional[str] = ..., amount_micros: _Optional[int] = ...) -> None: ...
+
+class SpendCapUse(_message.Message):
+    __slots__ = ("spend_cap_id", "group_key", "group_value", "limit_micros", "used_micros", "window_start_time", "window_end_time")
+    SPEND_CAP_ID_FIELD_NUMBER: _ClassVar[int]
+    GROUP_KEY_FIELD_NUMBER: _ClassVar[int]
+    GROUP_VALUE_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    USED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_START_TIME_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_END_TIME_FIELD_NUMBER: _ClassVar[int]
+    spend_cap_id: str
+    group_key: str
+    group_value: str
+    limit_micros: int
+    used_micros: int
+    window_start_time: _timestamp_pb2.Timestamp
+    window_end_time: _timestamp_pb2.Timestamp
+    def __init__(self, spend_cap_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., limit_micros: _Optional[int] = ..., used_micros: _Optional[int] = ..., window_start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., window_end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class GetDecisionResponse(_message.Message):
+    __slots__ = ("decision", "denial_reason", "credits_micros", "price_micros", "per_micros", "credit_type_id", "contract_id", "draws", "grants", "spend_caps", "decide_time", "expire_time", "available_micros")
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    DENIAL_REASON_FIELD_NUMBER: _ClassVar[int]
+    CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
+    PRICE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    PER_MICROS_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
+    DRAWS_FIELD_NUMBER: _ClassVar[int]
+    GRANTS_FIELD_NUMBER: _ClassVar[int]
+    SPEND_CAPS_FIELD_NUMBER: _ClassVar[int]
+    DECIDE_TIME_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    AVAILABLE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    decision: Decision
+    denial_reason: DenialReason
+    credits_micros: int
+    price_micros: int
+    per_micros: int
+    credit_type_id: str
+    contract_id: str
+    draws: _containers.RepeatedCompositeFieldContainer[Draw]
+    grants: _containers.RepeatedCompositeFieldContainer[Grant]
+    spend_caps: _containers.RepeatedCompositeFieldContainer[SpendCapUse]
+    decide_time: _timestamp_pb2.Timestamp
+    expire_time: _timestamp_pb2.Timestamp
+    available_micros: int
+    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., credits_micros: _Optional[int] = ..., price_micros: _Optional[int] = ..., per_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., draws: _Optional[_Iterable[_Union[Draw, _Mapping]]] = ..., grants: _Optional[_Iterable[_Union[Grant, _Mapping]]] = ..., spend_caps: _Optional[_Iterable[_Union[SpendCapUse, _Mapping]]] = ..., decide_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., available_micros: _Optional[int] = ...) -> None: ...
