@@ -27,7 +27,7 @@ class Ids(Protocol):
 
 
 class TimeOrderedIds:
-    """UUIDv7 (RFC 9562) ids that only grow within the process, also when the clock stands still or steps back.
+    """UUIDv7 (RFC 9562) ids that only grow within the process, also when the clock stands or steps back.
 
     In a new millisecond the 74 random bits are fresh; within one they grow by a random step (RFC 9562 §6.2,
     method 2), so ids of one replica sort in the order they were made and those of two replicas do not meet.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pages of a list: how many rows, after which one. Tokens are opaque and bound to the filters they came from."""
+"""Pages of a list: how many rows, after which one. Tokens are opaque and bound to their filters."""
 
 import base64
 import binascii
@@ -22,7 +22,7 @@ class Violations(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a list asks its store for: at most `size` rows that sort after the keys `after` (None: from the start)."""
+    """What a list asks its store for: at most `size` rows that sort behind `after` (None: from the start)."""
 
     size: int
     after: tuple[str, ...] | None
@@ -40,7 +40,9 @@ def read_page(fields: Violations, *, page_size: int, page_token: str, filters: M
         return Page(size, None)
     after = _after(page_token, filters)
     if after is None:
-        fields.add("page_token", "must be the next_page_token of a response to the same request, filters unchanged")
+        fields.add(
+            "page_token", "must be the next_page_token of a response to the same request, filters unchanged"
+        )
     return Page(size, after)
 
 
@@ -65,6 +67,6 @@ def _after(token: str, filters: Mapping[str, str]) -> tuple[str, ...] | None:
 
 
 def _seal(after: Sequence[str], filters: Mapping[str, str]) -> str:
-    """Return a short hash: not a secret, it catches tokens that were cut, edited or used with other filters."""
+    """Return a short hash: no secret, it catches tokens that were cut, edited or used with other filters."""
     text = json.dumps([list(after), sorted(filters.items())], separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Periods: half-open spans of time, counted from an anchor.
 
-Every boundary is anchor + n months, never the last boundary + 1 month: a day that a month lacks clamps to its
-last day and comes back in the next month that has it. Monthly from 31 Jan 2024: 29 Feb, 31 Mar, 30 Apr, 31 May.
+Every boundary is anchor + n months, never the last boundary + 1 month: a day that a month lacks clamps to
+its last day and comes back in the next month that has it. Monthly from 31 Jan 2024: 29 Feb, 31 Mar, 30 Apr.
 """
 
 from calendar import monthrange
@@ -15,7 +15,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Period:
-    """[start, end): the end is the first instant that no longer belongs to it. Raises ValueError when empty."""
+    """[start, end): the end is the first instant that no longer belongs. Raises ValueError when empty."""
 
     start: datetime
     end: datetime
@@ -47,7 +47,7 @@ def add_months(anchor: datetime, months: int) -> datetime:
 
 
 def nth_period(anchor: datetime, months_each: int, index: int) -> Period:
-    """Return the period number `index` of those of `months_each` months (≥ 1) from `anchor`; 0 is the first."""
+    """Return period number `index` of those of `months_each` months (≥ 1) from `anchor`; 0 is the first."""
     assert months_each >= 1
     return Period(add_months(anchor, index * months_each), add_months(anchor, (index + 1) * months_each))
 

@@ -18,7 +18,7 @@ class Credits:
 
     @classmethod
     def of(cls, whole: int | str) -> Self:
-        """Return whole credits, or those a decimal text names: of(2), of("93.548387"). ValueError otherwise."""
+        """Return whole credits, or those a decimal text names: of(2), of("93.548387"). Raises ValueError."""
         return cls(_micros_of(whole))
 
     @classmethod
@@ -151,8 +151,9 @@ def _micros_of(whole: int | str) -> int:
         return whole * MICROS
     digits = whole.removeprefix("-")
     units, _, fraction = digits.partition(".")
-    written = units.isascii() and units.isdigit() and (digits == units or fraction.isascii() and fraction.isdigit())
-    if written and len(fraction) <= _FRACTION_DIGITS:
+    numeral = units.isascii() and units.isdigit()
+    decimals = digits == units or (fraction.isascii() and fraction.isdigit())
+    if numeral and decimals and len(fraction) <= _FRACTION_DIGITS:
         micros = int(units) * MICROS + int(fraction.ljust(_FRACTION_DIGITS, "0"))
         return -micros if digits != whole else micros
     raise ValueError(f"{whole!r} is not a number with at most {_FRACTION_DIGITS} decimals")

@@ -44,9 +44,15 @@ class Fields:
             raise InvalidFields(self._violations)
 
     def text(
-        self, field: str, value: str, *, required: bool = True, max_length: int = 200, pattern: str | None = None
+        self,
+        field: str,
+        value: str,
+        *,
+        required: bool = True,
+        max_length: int = 200,
+        pattern: str | None = None,
     ) -> str:
-        """Return a text of at most `max_length` characters without control characters, matching all of `pattern`.
+        """Return a text of at most `max_length` characters, none a control character, all matching `pattern`.
 
         Empty is fine only when not required, and is not matched against the pattern.
         """
@@ -111,7 +117,7 @@ class Fields:
         minimum: timedelta,
         maximum: timedelta,
     ) -> timedelta:
-        """Return a span between `minimum` and `maximum`, `default` when absent; nanoseconds cut to microseconds."""
+        """Return a span within [minimum, maximum], `default` when absent; nanoseconds cut to microseconds."""
         if not has:
             return default
         if abs(message.seconds) <= _SPAN_SECONDS_MAX and abs(message.nanos) <= _NANOS_MAX:
@@ -146,7 +152,7 @@ def timestamp(at: datetime) -> Timestamp:
 
 
 def optional_timestamp(at: datetime | None) -> Timestamp | None:
-    """Return the wire form of an instant that may be absent; a message built with None leaves the field unset."""
+    """Return the wire form of an instant, or None; a message built with None leaves the field unset."""
     return None if at is None else timestamp(at)
 
 

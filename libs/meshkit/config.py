@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Settings from the environment: all that is missing or wrong is said at once, one clear line each."""
+
+import sys
+from typing import NoReturn, TypeVar
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+EXIT_BAD_SETTINGS = 2
+
+
+class MeshSettings(BaseSettings):
+    """Base of each service's settings; a subclass sets `model_config = SettingsConfigDict(env_prefix=…)`."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+
+S = TypeVar("S", bound=MeshSettings)
+
+
+def load(settings: type[S]) -> S:
+    """Return the settings, or write one line per missing or bad one to stderr and exit with status 2.
+
+    Values are never shown: a database URL holds a password.
+    """
+    try:
+        return settings()
+    except ValidationError as error:
+        _refuse(settings, error)
+
+
+def _refuse(settings: type[MeshSettings], error: ValidationError) -> NoReturn:
+    prefix = str(settings.model_config.get("env_prefix", ""))
+    for problem in error.errors(include_input=False, include_url=False, include_context=False):
+        field = str(problem["loc"][0]) if problem["loc"] else ""
+        said = "is not set" if problem["type"] == "missing" else problem["msg"]
+        known = settings.model_fields.get(field)
+        meaning = f" ({known.description})" if known is not None and known.description else ""
+        sys.stderr.write(f"{(prefix + field).upper()}: {said}{meaning}\n")
+    sys.exit(EXIT_BAD_SETTINGS)

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""PostgreSQL: one way to open it, with a bound on every wait, and one way to migrate a schema."""
+
+import importlib.util
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, make_url, text
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+STATEMENT_TIMEOUT_MS = 5_000
+LOCK_TIMEOUT_MS = 3_000
+IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000
+CONNECT_SECONDS_MAX = 5.0
+POOL_WAIT_SECONDS_MAX = 5.0
+
+SESSION_SETTINGS = {
+    "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+    "lock_timeout": str(LOCK_TIMEOUT_MS),
+    "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_TIMEOUT_MS),
+    "timezone": "UTC",
+}
+
+MIGRATION_LOCK_TIMEOUT_MS = 10_000
+
+
+def open_engine(url: str, *, pool_size: int = 8, application_name: str) -> AsyncEngine:
+    """Return an engine for "postgresql://user:password@host:port/database"; it connects when first used.
+
+    pool_size: connections at most. No statement runs longer than 5 s or waits for a lock longer than 3 s; no
+    transaction idles for 10 s. A connection that died while it was idle is replaced before its next use.
+    """
+    return create_async_engine(
+        _asyncpg_url(url),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=POOL_WAIT_SECONDS_MAX,
+        pool_pre_ping=True,
+        connect_args={
+            "timeout": CONNECT_SECONDS_MAX,
+            "server_settings": {**SESSION_SETTINGS, "application_name": application_name},
+        },
+    )
+
+
+async def migrate(url: str, *, service: str) -> None:
+    """Bring the schema of a service to its newest revision; does nothing when it is there already.
+
+    Runs services/<service>/migrations (their env.py calls meshkit.migrations.run_env). Replicas that start
+    together migrate one after the other. Raises what the failing statement raised; revisions before it stay.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(_migrations_of(service)))
+    engine = create_async_engine(
+        _asyncpg_url(url),
+        poolclass=NullPool,
+        connect_args={
+            "timeout": CONNECT_SECONDS_MAX,
+            "server_settings": {"timezone": "UTC", "application_name": f"{service}-migrate"},
+        },
+    )
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(_upgrade, config, service)
+    finally:
+        await engine.dispose()
+
+
+def _upgrade(connection: Connection, config: Config, service: str) -> None:
+    # A convenience, not a guard: without it the second replica would fail on the first's tables, and restart.
+    connection.execute(text("SELECT pg_advisory_lock(hashtext(:service))"), {"service": f"migrate {service}"})
+    connection.execute(text(f"SET lock_timeout = {MIGRATION_LOCK_TIMEOUT_MS}"))
+    connection.commit()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _migrations_of(service: str) -> Path:
+    package = importlib.util.find_spec(f"services.{service}")
+    if package is None or not package.submodule_search_locations:
+        raise ModuleNotFoundError(f"no package services.{service}")
+    return Path(next(iter(package.submodule_search_locations))) / "migrations"
+
+
+def _asyncpg_url(url: str) -> URL:
+    return make_url(url).set(drivername="postgresql+asyncpg")

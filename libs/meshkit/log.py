@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Logs are events: `log.info("notice_sent", notice_id=…)`; snake_case past tense, ids, no sentences."""
+
+import logging
+import sys
+
+import structlog
+from structlog.typing import EventDict, Processor
+
+
+def configure(service: str, json: bool) -> None:
+    """Write events to stderr, as JSON lines or for a terminal, each with time, level and service.
+
+    Call it once, in main. Libraries that log by the standard library are heard there too, from WARNING on.
+    """
+
+    def name_service(_logger: object, _method: str, event: EventDict) -> EventDict:
+        return {"service": service, **event}
+
+    common: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        name_service,
+    ]
+    rendered: list[Processor] = (
+        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        if json
+        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    )
+    structlog.configure(
+        processors=[*common, *rendered],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    libraries = logging.StreamHandler(sys.stderr)
+    libraries.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=common,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendered],
+        )
+    )
+    logging.basicConfig(handlers=[libraries], level=logging.WARNING, force=True)

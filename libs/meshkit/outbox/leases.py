@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The relay's SQL: which keys have something to say, and the oldest notice of a key, leased by UPDATE.
+
+No FOR UPDATE, no SKIP LOCKED: every statement that writes touches one row of one key, and a lease is a
+guarded UPDATE that only one relay wins.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
+
+from sqlalchemy import Table, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from meshkit.outbox.notice import Notice, key_column
+
+_ERROR_LENGTH_MAX = 1_000
+
+
+class NoLease(Enum):
+    """Why a key gave no lease."""
+
+    NOTHING_PENDING = auto()
+    NOT_DUE = auto()  # its oldest notice failed and waits for its next attempt
+    IN_OTHER_HANDS = auto()  # another relay has its oldest notice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """A notice in our hands until `lease_time`; `attempts` counts the one about to be made."""
+
+    notice: Notice
+    attempts: int
+    lease_time: datetime
+
+
+class Leases:
+    """Statements over one outbox table; each is a short transaction of its own."""
+
+    def __init__(self, engine: AsyncEngine, table: Table) -> None:
+        self._engine = engine
+        self._table = table
+        self._key = key_column(table)
+
+    async def due_keys(self, *, at: datetime, keys_max: int) -> list[str]:
+        """Return keys whose oldest pending notice is due and in nobody's hands."""
+        columns = self._table.c
+        heads = (
+            select(self._key.label("head_key"), columns.due_time, columns.lease_time)
+            .distinct(self._key)
+            .where(columns.sent_time.is_(None))
+            .order_by(self._key, columns.create_time, columns.notice_id)
+            .subquery()
+        )
+        free = or_(heads.c.lease_time.is_(None), heads.c.lease_time <= at)
+        due = select(heads.c.head_key).where(heads.c.due_time <= at, free).limit(keys_max)
+        async with self._engine.connect() as connection:
+            return list((await connection.execute(due)).scalars())
+
+    async def pending_keys(self) -> list[str]:
+        """Return every key that has a notice pending, due or not."""
+        pending = select(self._key).where(self._table.c.sent_time.is_(None)).distinct().order_by(self._key)
+        async with self._engine.connect() as connection:
+            return list((await connection.execute(pending)).scalars())
+
+    async def pending_count(self) -> int:
+        """Return how many notices no peer has heard yet."""
+        pending = select(func.count()).select_from(self._table).where(self._table.c.sent_time.is_(None))
+        async with self._engine.connect() as connection:
+            return (await connection.execute(pending)).scalar_one()
+
+    async def take(self, key: str, *, at: datetime, until: datetime, early: bool) -> Lease | NoLease:
+        """Lease the oldest pending notice of a key until `until`; `early`: also one that is not due yet."""
+        columns = self._table.c
+        oldest = (
+            select(columns.notice_id, columns.kind, columns.payload, columns.due_time)
+            .where(self._key == key, columns.sent_time.is_(None))
+            .order_by(columns.create_time, columns.notice_id)
+            .limit(1)
+        )
+        async with self._engine.begin() as connection:
+            head = (await connection.execute(oldest)).first()
+            if head is None:
+                return NoLease.NOTHING_PENDING
+            if head.due_time > at and not early:
+                return NoLease.NOT_DUE
+            # Two relays may have read the same head; the row lets only one of them past this guard.
+            leased = (
+                update(self._table)
+                .where(
+                    self._key == key,
+                    columns.notice_id == head.notice_id,
+                    columns.sent_time.is_(None),
+                    or_(columns.lease_time.is_(None), columns.lease_time <= at),
+                )
+                .values(lease_time=until, attempts=columns.attempts + 1)
+                .returning(columns.attempts)
+            )
+            attempts = (await connection.execute(leased)).scalar_one_or_none()
+        if attempts is None:
+            return NoLease.IN_OTHER_HANDS
+        notice = Notice(notice_id=head.notice_id, key=key, kind=head.kind, payload=head.payload)
+        return Lease(notice=notice, attempts=attempts, lease_time=until)
+
+    async def sent(self, lease: Lease, *, at: datetime) -> None:
+        """Record that the peer has heard the notice; true even when the lease has run out meanwhile."""
+        columns = self._table.c
+        heard = (
+            update(self._table)
+            .where(
+                self._key == lease.notice.key,
+                columns.notice_id == lease.notice.notice_id,
+                columns.sent_time.is_(None),
+            )
+            .values(sent_time=at, lease_time=None, last_error=None)
+        )
+        async with self._engine.begin() as connection:
+            await connection.execute(heard)
+
+    async def failed(self, lease: Lease, *, error: str, due: datetime) -> None:
+        """Give the notice back, to be tried again from `due` on; a lease that went to another stays there."""
+        columns = self._table.c
+        given_back = (
+            update(self._table)
+            .where(
+                self._key == lease.notice.key,
+                columns.notice_id == lease.notice.notice_id,
+                columns.sent_time.is_(None),
+                columns.lease_time == lease.lease_time,
+            )
+            .values(lease_time=None, due_time=due, last_error=error[:_ERROR_LENGTH_MAX])
+        )
+        async with self._engine.begin() as connection:
+            await connection.execute(given_back)

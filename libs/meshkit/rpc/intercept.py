@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one server interceptor: deadline in, faults out, one count per call, no log line for a success."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, NoReturn
+
+import grpc
+import structlog
+from google.rpc.status_pb2 import Status
+from grpc.aio import AioRpcError, ServerInterceptor, ServicerContext
+
+from meshkit.errors import MeshError
+from meshkit.faults import DatabaseUnavailable, fault_of
+from meshkit.metrics import RpcMeter
+from meshkit.rpc import deadline
+from meshkit.rpc.status import CODES, DETAILS_KEY, from_rpc_error, to_status
+
+INTERNAL_TEXT = "internal error; it was logged"
+LOG_EVERY_SECONDS = 1.0
+
+Behaviour = Callable[[Any, Any], Awaitable[Any]]
+
+log = structlog.get_logger(__name__)
+
+
+class FaultInterceptor(ServerInterceptor):
+    """Wraps each unary method once and keeps the wrapped handler; streams (health, reflection) pass by."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._domain = f"{name}.purser"
+        self._handlers: dict[str, Any] = {}
+        self._database_logged = 0.0
+
+    async def intercept_service(
+        self, continuation: Callable[[Any], Awaitable[Any]], handler_call_details: Any
+    ) -> Any:
+        method: str = handler_call_details.method
+        known = self._handlers.get(method)
+        if known is not None:
+            return known
+        handler = await continuation(handler_call_details)
+        # Only methods that exist are kept, so that callers of invented names cannot fill the memory.
+        if handler is None or handler.unary_unary is None:
+            return handler
+        wrapped = grpc.unary_unary_rpc_method_handler(
+            self._wrap(method, handler.unary_unary),
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+        self._handlers[method] = wrapped
+        return wrapped
+
+    def _wrap(self, method: str, behaviour: Behaviour) -> Behaviour:
+        meter = RpcMeter(self._name, method)
+        clock = time.perf_counter
+
+        async def answer(request: Any, context: ServicerContext[Any, Any]) -> Any:
+            began = clock()
+            deadline.begin(context.time_remaining())
+            try:
+                response = await behaviour(request, context)
+            except asyncio.CancelledError:
+                # The caller went away or ran out of time: no fault of ours, nobody is left to be told.
+                meter.count(clock() - began, "CANCELLED")
+                raise
+            except Exception as error:
+                status, code, reason = self._status_of(error, method)
+                meter.count(clock() - began, code.name, reason)
+                await _abort(context, code, status)
+            meter.count(clock() - began, "OK")
+            return response
+
+        return answer
+
+    def _status_of(self, error: Exception, method: str) -> tuple[Status, grpc.StatusCode, str]:
+        fault = _fault_of(error)
+        if fault is None:
+            log.error("rpc_failed", rpc=method, exc_info=error)
+            return (
+                Status(code=grpc.StatusCode.INTERNAL.value[0], message=INTERNAL_TEXT),
+                grpc.StatusCode.INTERNAL,
+                "",
+            )
+        if isinstance(fault, DatabaseUnavailable):
+            self._log_database(method, error)
+        return to_status(fault, self._domain), CODES[fault.kind], fault.reason
+
+    def _log_database(self, method: str, error: Exception) -> None:
+        """Say once a second, not once a call, that the database is away."""
+        now = time.monotonic()
+        if now - self._database_logged >= LOG_EVERY_SECONDS:
+            self._database_logged = now
+            log.warning("database_unavailable", rpc=method, error=f"{type(error).__name__}: {error}")
+
+
+def _fault_of(error: Exception) -> MeshError | None:
+    if isinstance(error, MeshError):
+        return error
+    if isinstance(error, AioRpcError):
+        return from_rpc_error(error)
+    return fault_of(error)
+
+
+async def _abort(context: ServicerContext[Any, Any], code: grpc.StatusCode, status: Status) -> NoReturn:
+    await context.abort(code, status.message, ((DETAILS_KEY, status.SerializeToString()),))

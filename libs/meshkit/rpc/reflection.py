@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Server reflection, v1 and v1alpha, so that `grpcurl -plaintext localhost:PORT list` works with any version.
+
+grpcio-reflection knows v1alpha only. v1 is the same protocol under another name (the messages are equal on
+the wire), so one servicer answers both.
+"""
+
+from collections.abc import Sequence
+
+import grpc
+import grpc.aio
+from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
+
+V1_NAME = "grpc.reflection.v1.ServerReflection"
+
+
+def add_reflection(server: grpc.aio.Server, service_names: Sequence[str]) -> None:
+    """Let clients ask the server for its services and their descriptors."""
+    servicer = reflection.aio.ReflectionServicer(
+        service_names=(*service_names, reflection.SERVICE_NAME, V1_NAME)
+    )
+    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, server)
+    v1 = grpc.stream_stream_rpc_method_handler(
+        servicer.ServerReflectionInfo,
+        request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
+        response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
+    )
+    handlers = {"ServerReflectionInfo": v1}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(V1_NAME, handlers),))

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One way to serve gRPC: fault mapping, deadlines, counts, health and reflection are always on."""
+
+from collections.abc import Callable, Sequence
+
+import grpc
+import grpc.aio
+from grpc_health.v1 import health, health_pb2_grpc
+from grpc_health.v1.health_pb2 import HealthCheckResponse
+
+from meshkit.errors import Unavailable
+from meshkit.rpc.intercept import FaultInterceptor
+from meshkit.rpc.reflection import add_reflection
+
+CALLS_AT_ONCE_MAX = 4_096
+STOP_GRACE_SECONDS = 10.0
+
+_OPTIONS = (
+    # Clients ping an idle connection every 30 s (client.py); the default would cut them off for it.
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+)
+
+
+class PortTaken(Unavailable):
+    """Another process listens where this server was to."""
+
+    reason = "PORT_TAKEN"
+
+    def __init__(self, *, name: str, address: str) -> None:
+        super().__init__(
+            f"{name} cannot listen on {address}: the port is taken (or the address is not of this machine)",
+            address=address,
+        )
+
+
+class RunningServer:
+    """A server that answers; `port` is the one it got when the address asked for port 0."""
+
+    def __init__(self, server: grpc.aio.Server, *, port: int, checks: health.aio.HealthServicer) -> None:
+        self._server = server
+        self.port = port
+        self.health = checks
+
+    async def stop(self, grace_seconds: float = STOP_GRACE_SECONDS) -> None:
+        """Report NOT_SERVING, take no new calls, and let those in hand finish for `grace_seconds`."""
+        await self.health.enter_graceful_shutdown()
+        await self._server.stop(grace_seconds)
+
+
+async def start_server(
+    *,
+    name: str,
+    address: str,
+    register: Callable[[grpc.aio.Server], None],
+    service_names: Sequence[str],
+    reuse_port: bool = False,
+    calls_max: int = CALLS_AT_ONCE_MAX,
+) -> RunningServer:
+    """Serve on `address` ("127.0.0.1:7003"; port 0: any free one) what `register` adds to the server.
+
+    name: who promises the reasons of faults, such as "ledger". service_names: full proto names, for health
+    and reflection. reuse_port: several processes share the port. calls_max: calls at once; more are refused
+    with RESOURCE_EXHAUSTED. Raises PortTaken.
+    """
+    server = grpc.aio.server(
+        interceptors=(FaultInterceptor(name),),
+        options=(("grpc.so_reuseport", int(reuse_port)), *_OPTIONS),
+        maximum_concurrent_rpcs=calls_max,
+    )
+    register(server)
+    checks = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    add_reflection(server, (*service_names, health.SERVICE_NAME))
+    try:
+        port = server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise PortTaken(name=name, address=address) from error
+    await server.start()
+    for service_name in ("", *service_names):
+        await checks.set(service_name, HealthCheckResponse.SERVING)
+    return RunningServer(server, port=port, checks=checks)

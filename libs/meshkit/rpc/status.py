@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one table between faults and gRPC statuses, both ways (google.rpc.Status with ErrorInfo, AIP-193)."""
+
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.rpc import status_pb2
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
+from grpc import StatusCode
+from grpc.aio import AioRpcError
+
+from meshkit.errors import (
+    Aborted,
+    AlreadyExists,
+    FailedPrecondition,
+    FieldViolation,
+    Invalid,
+    InvalidFields,
+    Kind,
+    MeshError,
+    NotFound,
+    ResourceExhausted,
+    Unavailable,
+    Unimplemented,
+)
+
+DETAILS_KEY = "grpc-status-details-bin"
+
+CODES = {
+    Kind.INVALID_ARGUMENT: StatusCode.INVALID_ARGUMENT,
+    Kind.NOT_FOUND: StatusCode.NOT_FOUND,
+    Kind.ALREADY_EXISTS: StatusCode.ALREADY_EXISTS,
+    Kind.FAILED_PRECONDITION: StatusCode.FAILED_PRECONDITION,
+    Kind.ABORTED: StatusCode.ABORTED,
+    Kind.RESOURCE_EXHAUSTED: StatusCode.RESOURCE_EXHAUSTED,
+    Kind.UNAVAILABLE: StatusCode.UNAVAILABLE,
+    Kind.UNIMPLEMENTED: StatusCode.UNIMPLEMENTED,
+}
+
+_FAULTS: dict[StatusCode, type[MeshError]] = {
+    StatusCode.INVALID_ARGUMENT: Invalid,
+    StatusCode.NOT_FOUND: NotFound,
+    StatusCode.ALREADY_EXISTS: AlreadyExists,
+    StatusCode.FAILED_PRECONDITION: FailedPrecondition,
+    StatusCode.ABORTED: Aborted,
+    StatusCode.RESOURCE_EXHAUSTED: ResourceExhausted,
+    StatusCode.UNIMPLEMENTED: Unimplemented,
+}
+_AWAY = (StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED, StatusCode.CANCELLED)
+
+
+class PeerUnavailable(Unavailable):
+    """A peer did not answer, or not in time; whether it acted is unknown until the call is made again."""
+
+    reason = "PEER_UNAVAILABLE"
+
+    def __init__(self, *, details: str, **metadata: str) -> None:
+        super().__init__(f"a peer did not answer ({details}); safe to retry", **metadata)
+
+
+class PeerFailed(Unavailable):
+    """A peer answered with a fault of its own making (INTERNAL and the like); its text stays there."""
+
+    reason = "PEER_FAILED"
+
+    def __init__(self, *, code: str) -> None:
+        super().__init__(f"a peer failed with {code}; safe to retry", code=code)
+
+
+def to_status(error: MeshError, domain: str) -> status_pb2.Status:
+    """Return what goes over the wire. domain: who promises the reason, such as "ledger.purser"."""
+    status = status_pb2.Status(code=_number(CODES[error.kind]), message=error.message)
+    _attach(status, ErrorInfo(reason=error.reason, domain=domain, metadata=error.metadata))
+    if isinstance(error, InvalidFields):
+        violations = [
+            BadRequest.FieldViolation(field=violation.field, description=violation.description)
+            for violation in error.violations
+        ]
+        _attach(status, BadRequest(field_violations=violations))
+    if isinstance(error, ResourceExhausted):
+        wait = Duration()
+        wait.FromTimedelta(error.retry_after)
+        _attach(status, RetryInfo(retry_delay=wait))
+    return status
+
+
+def from_rpc_error(error: AioRpcError) -> MeshError:
+    """Return a peer's fault in our words: away or late is PeerUnavailable, its bug PeerFailed, else the same.
+
+    "The same" keeps kind, reason, metadata and field violations, so that callers may match on the class.
+    """
+    code, details = error.code(), error.details() or ""
+    fault = _FAULTS.get(code)
+    if code in _AWAY:
+        return PeerUnavailable(details=details or code.name)
+    if fault is None:
+        return PeerFailed(code=code.name)
+    info, violations = _details(error)
+    if fault is Invalid and violations:
+        return InvalidFields(violations)
+    same = fault(details, **info.metadata)
+    same.reason = info.reason or code.name
+    return same
+
+
+def _details(error: AioRpcError) -> tuple[ErrorInfo, list[FieldViolation]]:
+    info, request = ErrorInfo(), BadRequest()
+    for key, value in error.trailing_metadata() or ():
+        if key == DETAILS_KEY and isinstance(value, bytes):
+            for detail in status_pb2.Status.FromString(value).details:
+                detail.Unpack(info) or detail.Unpack(request)
+    return info, [FieldViolation(v.field, v.description) for v in request.field_violations]
+
+
+def _attach(status: status_pb2.Status, detail: ErrorInfo | BadRequest | RetryInfo) -> None:
+    packed = AnyMessage()
+    packed.Pack(detail)
+    status.details.append(packed)
+
+
+def _number(code: StatusCode) -> int:
+    number: int = code.value[0]
+    return number
