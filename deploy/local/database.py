@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The database of the mesh: one login role per service, owner of the schema of its name and of nothing else."""
+
+import asyncio
+import json
+import os
+import secrets
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import asyncpg
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from deploy.local.fault import Fault
+
+SERVICES = ("catalog", "contract", "ledger", "alert")
+SERVER_VERSION_MIN = 16
+CONNECT_SECONDS_MAX = 10.0
+SOURCE_ROOT = Path(__file__).resolve().parents[2]
+
+
+async def prepare(
+    admin_url: str, *, state_folder: Path, database: str = "purser", role_prefix: str = "purser"
+) -> dict[str, str]:
+    """Make what is missing of database, roles and schemas; the addresses to log in with, by service.
+
+    admin_url: a server whose user may create roles and databases. Passwords are random and kept in
+    `state_folder`/passwords.json (0600). Doing it again changes nothing and loses no data.
+    Raises Fault: address wrong or server away, older than PostgreSQL 16, rights missing.
+    """
+    address = _address(admin_url)
+    passwords = _passwords(state_folder)
+    server = await connect(address.render_as_string(hide_password=False))
+    try:
+        await _refuse_an_unfit_server(server, address)
+        for service in SERVICES:
+            await _ensure_role(server, f"{role_prefix}_{service}", passwords[service])
+        await _ensure_database(server, database)
+        await restrict(server, database, role_prefix=role_prefix)
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise Fault(
+            f"PURSER_DATABASE_URL: {address.username} lacks a right: {error}; use an administrator"
+        ) from error
+    finally:
+        await server.close()
+    inside = await connect(address.set(database=database).render_as_string(hide_password=False))
+    try:
+        for service in SERVICES:
+            await _ensure_schema(inside, service, f"{role_prefix}_{service}")
+        await inside.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise Fault(
+            f"database {database!r} belongs to another user ({error}); drop it or use its owner"
+        ) from error
+    finally:
+        await inside.close()
+    return {
+        service: service_url(admin_url, service, passwords[service], database, role_prefix)
+        for service in SERVICES
+    }
+
+
+async def migrate_all(urls: Mapping[str, str], *, services: Collection[str] | None = None) -> None:
+    """Bring each service's schema to its newest revision, as that service's own role; all at once."""
+    from meshkit.db import migrate
+
+    chosen = SERVICES if services is None else services
+    await asyncio.gather(*(migrate(urls[service], service=service) for service in chosen))
+
+
+async def restrict(
+    server: "asyncpg.Connection[asyncpg.Record]", database: str, *, role_prefix: str = "purser"
+) -> None:
+    """Let only the four roles (and administrators) into `database`. A copied database needs it again."""
+    roles = ", ".join(_quoted(f"{role_prefix}_{service}") for service in SERVICES)
+    await server.execute(f"REVOKE ALL ON DATABASE {_quoted(database)} FROM PUBLIC")
+    await server.execute(f"GRANT CONNECT ON DATABASE {_quoted(database)} TO {roles}")
+
+
+async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
+    """An administrator's connection. Raises Fault with one line when there is none to be had."""
+    address = _address(url)
+    where = f"{address.host or 'localhost'}:{address.port or 5432}"
+    try:
+        return await asyncpg.connect(url, timeout=CONNECT_SECONDS_MAX)
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidPasswordError) as error:
+        raise Fault(
+            f"PostgreSQL at {where} refuses the login: {error}; correct PURSER_DATABASE_URL"
+        ) from error
+    except asyncpg.InvalidCatalogNameError as error:
+        raise Fault(
+            f"PostgreSQL at {where}: {error}; name a database that exists in PURSER_DATABASE_URL"
+        ) from error
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        what = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise Fault(
+            f"no PostgreSQL answers at {where} ({what}); start it, correct PURSER_DATABASE_URL, "
+            "or unset it to use the embedded one"
+        ) from error
+
+
+def service_url(
+    admin_url: str, service: str, password: str, database: str, role_prefix: str = "purser"
+) -> str:
+    """`admin_url` with the service's role, its password, and `database`."""
+    own = _address(admin_url).set(username=f"{role_prefix}_{service}", password=password, database=database)
+    return own.render_as_string(hide_password=False)
+
+
+def existing_services() -> tuple[str, ...]:
+    """The services that have migrations on disk."""
+    return tuple(
+        service for service in SERVICES if (SOURCE_ROOT / "services" / service / "migrations").is_dir()
+    )
+
+
+def _address(url: str) -> URL:
+    example = "postgresql://user:password@host:5432/postgres"
+    try:
+        address = make_url(url)
+    except (ArgumentError, ValueError):
+        raise Fault(f"PURSER_DATABASE_URL is not an address; write it like {example}") from None
+    if address.get_backend_name() not in ("postgresql", "postgres"):
+        raise Fault(
+            f"PURSER_DATABASE_URL names {address.get_backend_name()!r}; Purser needs PostgreSQL: {example}"
+        )
+    return address.set(drivername="postgresql", database=address.database or "postgres")
+
+
+async def _refuse_an_unfit_server(server: "asyncpg.Connection[asyncpg.Record]", address: URL) -> None:
+    number = int(await server.fetchval("SHOW server_version_num")) // 10_000
+    if number < SERVER_VERSION_MIN:
+        raise Fault(
+            f"PostgreSQL at {address.host} is version {number}, Purser needs {SERVER_VERSION_MIN} or newer; "
+            "upgrade it, or unset PURSER_DATABASE_URL to use the embedded one"
+        )
+    may = await server.fetchval("SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user")
+    if not may:
+        raise Fault(
+            f"{address.username} may not create roles on PostgreSQL at {address.host}; "
+            "name an administrator in PURSER_DATABASE_URL (ALTER ROLE … CREATEROLE CREATEDB)"
+        )
+
+
+async def _ensure_role(server: "asyncpg.Connection[asyncpg.Record]", role: str, password: str) -> None:
+    known = await server.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", role)
+    verb = "ALTER" if known else "CREATE"
+    await server.execute(f"{verb} ROLE {_quoted(role)} LOGIN PASSWORD '{password}'")
+    if not await server.fetchval("SELECT pg_has_role(current_user, $1, 'SET')", role):
+        # An administrator who is no superuser needs it to hand the role its schema.
+        await server.execute(f"GRANT {_quoted(role)} TO CURRENT_USER WITH SET TRUE")
+
+
+async def _ensure_database(server: "asyncpg.Connection[asyncpg.Record]", database: str) -> None:
+    if not await server.fetchval("SELECT true FROM pg_database WHERE datname = $1", database):
+        await server.execute(f"CREATE DATABASE {_quoted(database)} ENCODING 'UTF8' TEMPLATE template0")
+
+
+async def _ensure_schema(inside: "asyncpg.Connection[asyncpg.Record]", schema: str, role: str) -> None:
+    owner = await inside.fetchval(
+        "SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = $1", schema
+    )
+    if owner is None:
+        await inside.execute(f"CREATE SCHEMA {_quoted(schema)} AUTHORIZATION {_quoted(role)}")
+    elif owner != role:
+        raise Fault(
+            f"schema {schema!r} belongs to role {owner!r}, not to {role!r}; drop it or use another database"
+        )
+
+
+def _passwords(state_folder: Path) -> dict[str, str]:
+    file = state_folder / "passwords.json"
+    try:
+        kept: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+        if not all(service in kept for service in SERVICES):
+            kept = {service: kept.get(service) or secrets.token_urlsafe(24) for service in SERVICES}
+            state_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            fresh = file.with_suffix(".new")
+            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+                json.dump(kept, out)
+            fresh.rename(file)
+        return kept
+    except (OSError, ValueError) as error:
+        raise Fault(
+            f"{file} cannot be used ({error}); make it writable, or remove it and start again"
+        ) from error
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

