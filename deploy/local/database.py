@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The database of the mesh: one login role per service, owner of the schema of its name and of nothing else."""
+"""The database of the mesh: one login role per service, which owns the schema of its name and no more."""
 
-import asyncio
 import json
 import os
 import secrets
@@ -13,6 +12,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from deploy.local.fault import Fault
+from meshkit.db import migrate
 
 SERVICES = ("catalog", "contract", "ledger", "alert")
 SERVER_VERSION_MIN = 16
@@ -62,11 +62,9 @@ async def prepare(
 
 
 async def migrate_all(urls: Mapping[str, str], *, services: Collection[str] | None = None) -> None:
-    """Bring each service's schema to its newest revision, as that service's own role; all at once."""
-    from meshkit.db import migrate
-
-    chosen = SERVICES if services is None else services
-    await asyncio.gather(*(migrate(urls[service], service=service) for service in chosen))
+    """Bring each service's schema to its newest revision, as that service's own role."""
+    for service in SERVICES if services is None else services:
+        await migrate(urls[service], service=service)
 
 
 async def restrict(
@@ -111,7 +109,9 @@ def service_url(
 def existing_services() -> tuple[str, ...]:
     """The services that have migrations on disk."""
     return tuple(
-        service for service in SERVICES if (SOURCE_ROOT / "services" / service / "migrations").is_dir()
+        service
+        for service in SERVICES
+        if (SOURCE_ROOT / "services" / service / "migrations" / "env.py").is_file()
     )
 
 

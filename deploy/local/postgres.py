@@ -367,7 +367,7 @@ def _is_postmaster(pid: int, data: Path) -> bool:
 
 
 def _fault_line(output: bytes) -> str:
-    """What PostgreSQL says is wrong: its last line that says FATAL or error, without the time; else its last."""
+    """What PostgreSQL says is wrong: its last line with FATAL or error, without the time; else its last."""
     lines = [line.strip() for line in output.decode(errors="replace").splitlines() if line.strip()]
     telling = [
         line for line in lines if any(word in line for word in ("FATAL:", "PANIC:", "error:", "ERROR:"))

@@ -161,7 +161,7 @@ async def test_a_user_who_may_not_create_roles_is_refused_in_one_line(
 
 @pytest.fixture
 async def plain_administrator(postgres_server: PostgresServer) -> AsyncIterator[str]:
-    """A user who may create roles and databases but is no superuser: the administrator of a hosted database."""
+    """A user who may create roles and databases but is no superuser: a hosted database's administrator."""
     role = f"{postgres_server.role_prefix}_plain"
     await _do(postgres_server.admin_url, f"CREATE ROLE {role} LOGIN CREATEROLE CREATEDB PASSWORD 'plain'")
     yield database.service_url(
