@@ -35,8 +35,10 @@ class _TimeLimit(grpc.aio.UnaryUnaryClientInterceptor):
         client_call_details: ClientCallDetails,
         request: Any,
     ) -> Any:
-        limits = (CALL_SECONDS_MAX, client_call_details.timeout, deadline.time_left())
-        timeout = min(limit for limit in limits if limit is not None)
+        own = client_call_details.timeout
+        limit = CALL_SECONDS_MAX if own is None else own
+        left = deadline.time_left()
+        timeout = limit if left is None else min(limit, left)
         limited = ClientCallDetails(
             client_call_details.method,
             timeout,
@@ -50,6 +52,6 @@ class _TimeLimit(grpc.aio.UnaryUnaryClientInterceptor):
 def open_channel(address: str) -> grpc.aio.Channel:
     """Return a channel to all addresses behind a name, round robin, without retries. The caller closes it.
 
-    Each call ends after 10 s at most, or sooner: by its own timeout, or with the call it is made for.
+    A call ends after 10 s, or after the timeout it is given; in any case with the incoming call it is for.
     """
     return grpc.aio.insecure_channel(address, options=_OPTIONS, interceptors=[_TimeLimit()])

@@ -53,8 +53,8 @@ class PeerUnavailable(Unavailable):
 
     reason = "PEER_UNAVAILABLE"
 
-    def __init__(self, *, details: str, **metadata: str) -> None:
-        super().__init__(f"a peer did not answer ({details}); safe to retry", **metadata)
+    def __init__(self, *, peer: str, details: str) -> None:
+        super().__init__(f"{peer} did not answer ({details}); safe to retry", peer=peer)
 
 
 class PeerFailed(Unavailable):
@@ -62,8 +62,8 @@ class PeerFailed(Unavailable):
 
     reason = "PEER_FAILED"
 
-    def __init__(self, *, code: str) -> None:
-        super().__init__(f"a peer failed with {code}; safe to retry", code=code)
+    def __init__(self, *, peer: str, code: str) -> None:
+        super().__init__(f"{peer} failed with {code}; safe to retry", peer=peer, code=code)
 
 
 def to_status(error: MeshError, domain: str) -> status_pb2.Status:
@@ -83,7 +83,7 @@ def to_status(error: MeshError, domain: str) -> status_pb2.Status:
     return status
 
 
-def from_rpc_error(error: AioRpcError) -> MeshError:
+def from_rpc_error(error: AioRpcError, *, peer: str = "a peer") -> MeshError:
     """Return a peer's fault in our words: away or late is PeerUnavailable, its bug PeerFailed, else the same.
 
     "The same" keeps kind, reason, metadata and field violations, so that callers may match on the class.
@@ -91,9 +91,9 @@ def from_rpc_error(error: AioRpcError) -> MeshError:
     code, details = error.code(), error.details() or ""
     fault = _FAULTS.get(code)
     if code in _AWAY:
-        return PeerUnavailable(details=details or code.name)
+        return PeerUnavailable(peer=peer, details=details or code.name)
     if fault is None:
-        return PeerFailed(code=code.name)
+        return PeerFailed(peer=peer, code=code.name)
     info, violations = _details(error)
     if fault is Invalid and violations:
         return InvalidFields(violations)

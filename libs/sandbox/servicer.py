@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""purser.sandbox.v1.ClockService: GetTime, and AdvanceTime for this service and then its peers."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import grpc.aio
+from sqlalchemy import Table
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from meshkit.clock import ManualClock
+from meshkit.errors import FailedPrecondition
+from meshkit.rpc.fields import Fields, timestamp
+from meshkit.rpc.status import from_rpc_error
+from purser.sandbox.v1 import clock_pb2, clock_pb2_grpc
+from sandbox.table import save_sandbox_time
+
+SERVICE_NAME = clock_pb2.DESCRIPTOR.services_by_name["ClockService"].full_name
+PEER_SECONDS_MAX = 60.0  # a peer may have months of due work to do
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class ClockMovesForwardOnly(FailedPrecondition):
+    """The sandbox was asked to go back in time."""
+
+    reason = "CLOCK_MOVES_FORWARD_ONLY"
+
+    def __init__(self, *, now_time: datetime, new_time: datetime) -> None:
+        super().__init__(
+            f"the clock stands at {now_time.isoformat()}; {new_time.isoformat()} is earlier",
+            now_time=now_time.isoformat(),
+            new_time=new_time.isoformat(),
+        )
+
+
+class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
+    """Moves `clock`, keeps the time in `table`, lets `run_due` do what became due, then tells the peers.
+
+    peers: name to channel, told in this order, each only of itself (local_only). run_due: must do everything
+    due up to the instant it is given, in order, and what is left of it when called with that instant again:
+    an AdvanceTime that failed halfway is simply repeated.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: ManualClock,
+        engine: AsyncEngine,
+        table: Table,
+        run_due: Callable[[datetime], Awaitable[None]],
+        peers: Mapping[str, grpc.aio.Channel],
+    ) -> None:
+        self._clock = clock
+        self._engine = engine
+        self._table = table
+        self._run_due = run_due
+        self._peers = {name: clock_pb2_grpc.ClockServiceStub(channel) for name, channel in peers.items()}
+        self._one_at_a_time = asyncio.Lock()
+
+    async def GetTime(self, request: clock_pb2.GetTimeRequest, context: Context) -> clock_pb2.GetTimeResponse:
+        return clock_pb2.GetTimeResponse(now_time=timestamp(self._clock.now()))
+
+    async def AdvanceTime(
+        self, request: clock_pb2.AdvanceTimeRequest, context: Context
+    ) -> clock_pb2.AdvanceTimeResponse:
+        at = _new_time(request)
+        async with self._one_at_a_time:
+            await self._advance(at)
+            if not request.local_only:
+                for name, peer in self._peers.items():
+                    await _advance_peer(name, peer, at)
+        return clock_pb2.AdvanceTimeResponse(now_time=timestamp(at))
+
+    async def _advance(self, at: datetime) -> None:
+        now = self._clock.now()
+        if at < now:
+            raise ClockMovesForwardOnly(now_time=now, new_time=at)
+        # Kept first: what due work writes must never be later than the clock after a restart.
+        async with self._engine.begin() as connection:
+            await save_sandbox_time(connection, self._table, at)
+        self._clock.advance_to(at)
+        await self._run_due(at)
+
+
+def _new_time(request: clock_pb2.AdvanceTimeRequest) -> datetime:
+    fields = Fields()
+    at = fields.time("new_time", request.new_time, request.HasField("new_time"))
+    fields.check()
+    return at
+
+
+async def _advance_peer(name: str, peer: "clock_pb2_grpc.ClockServiceAsyncStub", at: datetime) -> None:
+    request = clock_pb2.AdvanceTimeRequest(new_time=timestamp(at), local_only=True)
+    try:
+        await peer.AdvanceTime(request, timeout=PEER_SECONDS_MAX)
+    except grpc.aio.AioRpcError as error:
+        raise from_rpc_error(error, peer=name) from error
