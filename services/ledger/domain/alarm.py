@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Observing an account's watches: one crossing per edge, never one per debit."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+
+from meshkit.quantity import Credits
+from services.ledger.domain.account import Account
+from services.ledger.domain.spend_cap import CapWindow, Spend, window_at
+from services.ledger.domain.watch import Crossing, Watch, WatchKind, WatchState
+
+
+def observe(account: Account, *, at: datetime, anchor: datetime | None) -> Account:
+    """Return the account with a crossing for every watch whose value has gone past its threshold, or back.
+
+    A watch not observed before in its present version is told once whatever its value, but for values of a
+    fan-out that are not past it. anchor: of the billing periods; None when no contract is known, and then
+    nothing is spent in any period. Source: domain.md §9.
+    """
+    crossings = list(account.crossings)
+    states = dict(account.watch_states)
+    for watch in account.watches:
+        for group_value, value in _values(account, watch, at=at, anchor=anchor):
+            key = (watch.alert_id, group_value)
+            before = states.get(key)
+            in_alarm = watch.is_crossed(value)
+            if before is None and not in_alarm and _is_one_of_many(watch, group_value):
+                continue
+            if before is None or before.version < watch.version or before.in_alarm != in_alarm:
+                sequence = before.sequence + 1 if before else 1
+                states[key] = WatchState(in_alarm, sequence, watch.version)
+                crossings.append(
+                    Crossing(
+                        alert_id=watch.alert_id,
+                        customer_id=account.customer_id,
+                        group_value=group_value,
+                        in_alarm=in_alarm,
+                        value_micros=value.micros,
+                        sequence=sequence,
+                        observe_time=at,
+                    )
+                )
+    if len(crossings) == len(account.crossings):
+        return account
+    return replace(account, watch_states=states, crossings=tuple(crossings))
+
+
+def next_window_end(account: Account, *, at: datetime, anchor: datetime | None) -> datetime | None:
+    """Return when spend alarms end by the clock: with the billing period. None when no spend is in alarm."""
+    spend_alerts = {watch.alert_id for watch in account.watches if watch.kind is WatchKind.SPEND}
+    in_alarm = any(
+        state.in_alarm and alert_id in spend_alerts for (alert_id, _), state in account.watch_states.items()
+    )
+    if anchor is None or not in_alarm:
+        return None
+    return window_at(CapWindow.BILLING_PERIOD, anchor=anchor, at=at).end
+
+
+def _values(
+    account: Account, watch: Watch, *, at: datetime, anchor: datetime | None
+) -> Iterator[tuple[str, Credits]]:
+    match watch.kind:
+        case WatchKind.LOW_BALANCE:
+            yield "", account.remaining(at)
+        case WatchKind.SPEND:
+            if watch.customer_id is not None and not watch.group_value:
+                yield "", Credits(0)  # nobody in particular: tells that the watch is kept
+            for group_value in sorted(_watched_values(account, watch)):
+                spend = account.spends.get((watch.group_key, group_value), Spend())
+                yield group_value, _spent(spend, at=at, anchor=anchor)
+
+
+def _watched_values(account: Account, watch: Watch) -> Iterable[str]:
+    if watch.group_value:
+        is_read = (watch.group_key, watch.group_value) in account.spends
+        return (watch.group_value,) if is_read else ()
+    return {value for key, value in account.spends if key == watch.group_key}
+
+
+def _spent(spend: Spend, *, at: datetime, anchor: datetime | None) -> Credits:
+    if anchor is None:
+        return Credits(0)
+    start = window_at(CapWindow.BILLING_PERIOD, anchor=anchor, at=at).start
+    return spend.spent_in(CapWindow.BILLING_PERIOD, start)
+
+
+def _is_one_of_many(watch: Watch, group_value: str) -> bool:
+    return watch.customer_id is None or (watch.kind is WatchKind.SPEND and group_value != watch.group_value)

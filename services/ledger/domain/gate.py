@@ -1,0 +1,412 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gate: may this AI call be made? Holds, captures, releases, extensions and debits on an account.
+
+Every function takes an account that is up to date at `at` (due.settle) and returns the account after it. A
+denial is an answer and changes nothing. Source: domain.md §6.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum
+
+from meshkit.quantity import Credits, Quantity, Ratio
+from services.ledger.domain import alarm, burn_down, due
+from services.ledger.domain.account import Account
+from services.ledger.domain.burn_down import Allocation, Draw
+from services.ledger.domain.entry import EntryKind, Usage
+from services.ledger.domain.grant import (
+    CreditTypeId,
+    GrantId,
+    ProductId,
+    capture_held,
+    capture_rest,
+    hold_from,
+)
+from services.ledger.domain.hold import (
+    Hold,
+    HoldId,
+    HoldState,
+    end_hold,
+    require_extendable,
+    require_unresolved,
+    split_draws,
+)
+from services.ledger.domain.rate import affordable_quantity, cost
+from services.ledger.domain.spend_cap import CapUse, Spend, cap_uses, hold_more, spend_more
+
+
+class DenialReason(Enum):
+    """Why the gate denied, in the order of the checks."""
+
+    CUSTOMER_SUSPENDED = "CUSTOMER_SUSPENDED"
+    NOT_ENTITLED = "NOT_ENTITLED"
+    SPEND_CAP_REACHED = "SPEND_CAP_REACHED"
+    INSUFFICIENT_CREDITS = "INSUFFICIENT_CREDITS"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entitlement:
+    """The contract in force that prices a product, and how. anchor: where its billing periods are counted from."""
+
+    contract_id: str
+    anchor: datetime
+    credit_type_id: CreditTypeId
+    price: Ratio
+
+
+Amount = Quantity | Credits  # units, priced by the rate; or credits as they are
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What a caller wants to spend, and for whom.
+
+    counted_group_values: those of the group values that the product's metric tells usage apart by.
+    """
+
+    product_id: ProductId
+    entitlement: Entitlement
+    amount: Amount
+    group_values: Mapping[str, str]
+    counted_group_values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Whether an ask is affordable.
+
+    reason: None when it is. credits: what it comes to. affordable: the most credits that caps and grants allow.
+    """
+
+    reason: DenialReason | None
+    credits: Credits
+    available: Credits
+    affordable: Credits
+    caps: tuple[CapUse, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authorized:
+    """An answer to Authorize: the hold, or the reason why there is none; and what is left after it."""
+
+    reason: DenialReason | None
+    hold_id: HoldId | None = None
+    held: Credits = Credits(0)
+    held_quantity: Quantity = Quantity(0)
+    expire_time: datetime | None = None
+    credit_type_id: CreditTypeId | None = None
+    available: Credits = Credits(0)
+    affordable: Credits = Credits(0)
+    affordable_quantity: Quantity = Quantity(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Captured:
+    """An answer to Capture."""
+
+    captured: Credits
+    released: Credits
+    shortfall: Credits
+    is_late: bool
+    credit_type_id: CreditTypeId
+    available: Credits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """An answer to Release."""
+
+    released: Credits
+    credit_type_id: CreditTypeId
+    available: Credits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extended:
+    """An answer to ExtendHold: the hold as it is now; with a reason when it is unchanged."""
+
+    reason: DenialReason | None
+    held: Credits
+    expire_time: datetime
+    credit_type_id: CreditTypeId
+    available: Credits
+    affordable: Credits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Debited:
+    """An answer to Debit."""
+
+    reason: DenialReason | None
+    debited: Credits = Credits(0)
+    credit_type_id: CreditTypeId | None = None
+    available: Credits = Credits(0)
+    affordable: Credits = Credits(0)
+    affordable_quantity: Quantity = Quantity(0)
+
+
+def priced(amount: Amount, price: Ratio) -> Credits:
+    """Return the credits an amount comes to."""
+    return cost(amount, price) if isinstance(amount, Quantity) else amount
+
+
+def judge(account: Account, ask: Ask, *, at: datetime) -> Verdict:
+    """Say whether an ask is affordable: spend caps first, then credits. All of it or none."""
+    available = burn_down.available(account.grants.values(), at=at, product_id=ask.product_id)
+    caps = cap_uses(
+        account.caps, ask.counted_group_values, account.spends, anchor=ask.entitlement.anchor, at=at
+    )
+    headroom = min((use.headroom for use in caps), default=available)
+    credits = priced(ask.amount, ask.entitlement.price)
+    if caps and credits > headroom:
+        reason = DenialReason.SPEND_CAP_REACHED
+    elif credits > available:
+        reason = DenialReason.INSUFFICIENT_CREDITS
+    else:
+        reason = None
+    return Verdict(
+        reason=reason, credits=credits, available=available, affordable=min(available, headroom), caps=caps
+    )
+
+
+def authorize(
+    account: Account, ask: Ask, *, hold_id: HoldId, expire_time: datetime, allows_part: bool, at: datetime
+) -> tuple[Account, Authorized]:
+    """Hold the credits of an ask, or, if the caller allows, the part of it that is affordable."""
+    verdict = judge(account, ask, at=at)
+    amount = ask.amount
+    if verdict.reason is not None and allows_part and verdict.affordable:
+        amount = _affordable_part(ask, verdict.affordable)
+        if amount.micros:
+            verdict = replace(verdict, reason=None, credits=priced(amount, ask.entitlement.price))
+    price = ask.entitlement.price
+    if verdict.reason is not None:
+        return account, Authorized(
+            reason=verdict.reason,
+            credit_type_id=account.credit_type_id,
+            available=verdict.available,
+            affordable=verdict.affordable,
+            affordable_quantity=affordable_quantity(verdict.affordable, price),
+        )
+    hold = Hold(
+        hold_id=hold_id,
+        product_id=ask.product_id,
+        contract_id=ask.entitlement.contract_id,
+        anchor=ask.entitlement.anchor,
+        price=ask.entitlement.price,
+        group_values=ask.group_values,
+        counted_group_values=ask.counted_group_values,
+        state=HoldState.HELD,
+        draws=(),
+        create_time=at,
+        expire_time=expire_time,
+    )
+    account, hold = _hold_more(account, hold, verdict.credits, at=at)
+    account = account.due_no_later_than(expire_time)
+    affordable = verdict.affordable - verdict.credits
+    return account, Authorized(
+        reason=None,
+        hold_id=hold.hold_id,
+        held=verdict.credits,
+        held_quantity=amount if isinstance(amount, Quantity) else Quantity(0),
+        expire_time=expire_time,
+        credit_type_id=account.credit_type_id,
+        available=verdict.available - verdict.credits,
+        affordable=affordable,
+        affordable_quantity=affordable_quantity(affordable, price),
+    )
+
+
+def extend(
+    account: Account, hold: Hold, ask: Ask | None, *, expire_time: datetime | None, at: datetime
+) -> tuple[Account, Extended]:
+    """Add an ask to a hold, lengthen its life, or both; all of it or nothing.
+
+    expire_time: None keeps it; an earlier one than the hold's never shortens it.
+    Raises HoldAlreadyResolved, HoldExpired.
+    """
+    require_extendable(hold)
+    reason = None
+    affordable = None
+    if ask is not None:
+        verdict = judge(account, ask, at=at)
+        reason = verdict.reason
+        affordable = verdict.affordable
+        if reason is None:
+            account, hold = _hold_more(account, hold, verdict.credits, at=at)
+            affordable -= verdict.credits
+    if reason is None and expire_time is not None and expire_time > hold.expire_time:
+        hold = replace(hold, expire_time=expire_time)
+        account = account.with_hold(hold)
+    available = burn_down.available(account.grants.values(), at=at, product_id=hold.product_id)
+    return account, Extended(
+        reason=reason,
+        held=hold.amount,
+        expire_time=hold.expire_time,
+        credit_type_id=account.credit_type_id,
+        available=available,
+        affordable=available if affordable is None else affordable,
+    )
+
+
+def capture(
+    account: Account, hold: Hold, actual: Amount | None, *, cause_id: str, at: datetime
+) -> tuple[Account, Captured]:
+    """Turn a hold into spend of what was really used (None: all that is held).
+
+    Less than held: the rest is released, the last drawn first. More: the excess is drawn from what is available,
+    and what cannot be drawn is a shortfall. An expired hold is drawn like a debit and marked late.
+    Raises HoldAlreadyResolved.
+    """
+    require_unresolved(hold)
+    is_late = hold.state is HoldState.EXPIRED
+    spent = hold.amount if actual is None else priced(actual, hold.price)
+    usage = Usage(hold.product_id, hold.group_values, hold.hold_id)
+    reserved = Credits(0) if is_late else hold.amount
+    from_hold = min(spent, reserved)
+    split = split_draws(() if is_late else hold.draws, from_hold)
+    for draw in split.captured:
+        account = account.with_grants([capture_held(account.grants[draw.grant_id], draw.amount)])
+        account = _capture_entry(account, draw, usage, cause_id=cause_id, at=at)
+    for draw in split.released:
+        account = due.give_back_draw(account, draw.grant_id, draw.amount, ended_time=at, at=at)
+    account, shortfall = _draw_now(account, spent - from_hold, usage, cause_id=cause_id, at=at)
+    account = account.with_hold(end_hold(hold, HoldState.CAPTURED, captured=spent - shortfall))
+    account = _count_spend(
+        account, hold.counted_group_values, spent, released=reserved, anchor=hold.anchor, at=at
+    )
+    account = alarm.observe(account, at=at, anchor=hold.anchor)
+    return account, Captured(
+        captured=spent - shortfall,
+        released=reserved - from_hold,
+        shortfall=shortfall,
+        is_late=is_late,
+        credit_type_id=account.credit_type_id,
+        available=burn_down.available(account.grants.values(), at=at, product_id=hold.product_id),
+    )
+
+
+def release(account: Account, hold: Hold, *, at: datetime) -> tuple[Account, Released]:
+    """Give a hold back whole; an expired one has nothing left to give. Raises HoldAlreadyResolved."""
+    require_unresolved(hold)
+    released = Credits(0)
+    if hold.state is HoldState.HELD:
+        account = due.return_draws(account, end_hold(hold, HoldState.RELEASED), ended_time=at, at=at)
+        released = hold.amount
+    available = burn_down.available(account.grants.values(), at=at, product_id=hold.product_id)
+    return account, Released(released=released, credit_type_id=account.credit_type_id, available=available)
+
+
+def debit(account: Account, ask: Ask, *, cause_id: str, at: datetime) -> tuple[Account, Debited]:
+    """Spend the credits of an ask at once, or deny."""
+    verdict = judge(account, ask, at=at)
+    price = ask.entitlement.price
+    if verdict.reason is not None:
+        return account, Debited(
+            reason=verdict.reason,
+            credit_type_id=account.credit_type_id,
+            available=verdict.available,
+            affordable=verdict.affordable,
+            affordable_quantity=affordable_quantity(verdict.affordable, price),
+        )
+    usage = Usage(ask.product_id, ask.group_values, None)
+    account, shortfall = _draw_now(account, verdict.credits, usage, cause_id=cause_id, at=at)
+    assert not shortfall
+    anchor = ask.entitlement.anchor
+    account = _count_spend(
+        account, ask.counted_group_values, verdict.credits, released=Credits(0), anchor=anchor, at=at
+    )
+    account = alarm.observe(account, at=at, anchor=anchor)
+    affordable = verdict.affordable - verdict.credits
+    return account, Debited(
+        reason=None,
+        debited=verdict.credits,
+        credit_type_id=account.credit_type_id,
+        available=verdict.available - verdict.credits,
+        affordable=affordable,
+        affordable_quantity=affordable_quantity(affordable, price),
+    )
+
+
+def planned_draws(account: Account, ask: Ask, amount: Credits, *, at: datetime) -> Allocation:
+    """Return which grants would give `amount`, as far as they reach."""
+    return burn_down.allocate(_ordered(account, ask.product_id, at), amount)
+
+
+def _affordable_part(ask: Ask, affordable: Credits) -> Amount:
+    return (
+        affordable_quantity(affordable, ask.entitlement.price)
+        if isinstance(ask.amount, Quantity)
+        else affordable
+    )
+
+
+def _ordered(account: Account, product_id: ProductId, at: datetime) -> list[Grant]:
+    return burn_down.in_burn_down_order(account.grants.values(), at=at, product_id=product_id)
+
+
+def _hold_more(account: Account, hold: Hold, amount: Credits, *, at: datetime) -> tuple[Account, Hold]:
+    allocation = burn_down.allocate(_ordered(account, hold.product_id, at), amount)
+    assert not allocation.uncovered
+    account = account.with_grants(
+        [hold_from(account.grants[draw.grant_id], draw.amount) for draw in allocation.draws]
+    )
+    account = account.with_spends(
+        {key: hold_more(account.spends.get(key, Spend()), amount) for key in hold.counted()}
+    )
+    hold = replace(hold, draws=hold.draws + allocation.draws)
+    return account.with_hold(hold), hold
+
+
+def _draw_now(
+    account: Account, amount: Credits, usage: Usage, *, cause_id: str, at: datetime
+) -> tuple[Account, Credits]:
+    """Spend `amount` from what is available; returns what nothing covered."""
+    if not amount:
+        return account, Credits(0)
+    allocation = burn_down.allocate(_ordered(account, usage.product_id, at), amount)
+    for draw in allocation.draws:
+        account = account.with_grants([capture_rest(account.grants[draw.grant_id], draw.amount)])
+        account = _capture_entry(account, draw, usage, cause_id=cause_id, at=at)
+    if allocation.uncovered:
+        account = account.with_entry(
+            EntryKind.SHORTFALL,
+            grant_id=None,
+            amount=allocation.uncovered,
+            effective_time=at,
+            create_time=at,
+            cause_id=cause_id,
+            usage=usage,
+        )
+    return account, allocation.uncovered
+
+
+def _capture_entry(account: Account, draw: Draw, usage: Usage, *, cause_id: str, at: datetime) -> Account:
+    grant_id: GrantId = draw.grant_id
+    return account.with_entry(
+        EntryKind.CAPTURE,
+        grant_id=grant_id,
+        amount=-draw.amount,
+        effective_time=at,
+        create_time=at,
+        cause_id=cause_id,
+        usage=usage,
+    )
+
+
+def _count_spend(
+    account: Account,
+    group_values: Mapping[str, str],
+    spent: Credits,
+    *,
+    released: Credits,
+    anchor: datetime,
+    at: datetime,
+) -> Account:
+    """Count usage, covered or not, and give back what was held for it."""
+    counted = {
+        key: spend_more(hold_more(account.spends.get(key, Spend()), -released), spent, anchor=anchor, at=at)
+        for key in group_values.items()
+    }
+    return account.with_spends(counted)

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A grant: an immutable addition of credits to a pool, and how much of it has gone where."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum
+from typing import NewType
+
+from meshkit.quantity import Credits
+
+CustomerId = NewType("CustomerId", str)
+CreditTypeId = NewType("CreditTypeId", str)
+ProductId = NewType("ProductId", str)
+GrantId = NewType("GrantId", str)
+ScheduleId = NewType("ScheduleId", str)
+
+
+class GrantKind(Enum):
+    """Why a grant exists."""
+
+    INCLUDED = "INCLUDED"
+    TOP_UP = "TOP_UP"
+    PROMOTIONAL = "PROMOTIONAL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """Credits for `[effective_time, expire_time)`. At every instant, each amount being ≥ 0:
+
+    granted = captured + held + expired + voided + rest. Source: domain.md §6, zero overspend.
+    """
+
+    grant_id: GrantId
+    kind: GrantKind
+    product_id: ProductId | None
+    priority: int
+    effective_time: datetime
+    expire_time: datetime | None
+    create_time: datetime
+    granted: Credits
+    captured: Credits = Credits(0)
+    held: Credits = Credits(0)
+    expired: Credits = Credits(0)
+    voided: Credits = Credits(0)
+    cost_basis_micros: int = 0
+    scope_product_ids: frozenset[ProductId] = frozenset()
+    schedule_id: ScheduleId | None = None
+    period_start: datetime | None = None
+    source_id: str | None = None
+    # Nothing can come of it any more: its expiry is written, or it is spent and no schedule adds to it.
+    is_closed: bool = False
+
+    @property
+    def rest(self) -> Credits:
+        """What is neither spent, held, lost nor taken back, whatever the clock says."""
+        return Credits(
+            self.granted.micros
+            - self.captured.micros
+            - self.held.micros
+            - self.expired.micros
+            - self.voided.micros
+        )
+
+    @property
+    def remaining(self) -> Credits:
+        """What is not spent, lost or taken back: the rest, and what open holds reserve."""
+        return Credits(self.granted.micros - self.captured.micros - self.expired.micros - self.voided.micros)
+
+    def is_active(self, at: datetime) -> bool:
+        return self.effective_time <= at and not self.is_over(at)
+
+    def is_over(self, at: datetime) -> bool:
+        """Dead at `expire_time`, not after it."""
+        return self.expire_time is not None and self.expire_time <= at
+
+    def covers(self, product_id: ProductId) -> bool:
+        return not self.scope_product_ids or product_id in self.scope_product_ids
+
+
+def hold_from(grant: Grant, amount: Credits) -> Grant:
+    """Reserve `amount` of the rest."""
+    assert Credits(0) <= amount <= grant.rest
+    return replace(grant, held=grant.held + amount)
+
+
+def give_back(grant: Grant, amount: Credits) -> Grant:
+    """Return `amount` of what is held to the rest."""
+    assert Credits(0) <= amount <= grant.held
+    return replace(grant, held=grant.held - amount)
+
+
+def capture_held(grant: Grant, amount: Credits) -> Grant:
+    """Turn `amount` of what is held into spend."""
+    assert Credits(0) <= amount <= grant.held
+    return _closed_if_spent(replace(grant, held=grant.held - amount, captured=grant.captured + amount))
+
+
+def capture_rest(grant: Grant, amount: Credits) -> Grant:
+    """Turn `amount` of the rest into spend."""
+    assert Credits(0) <= amount <= grant.rest
+    return _closed_if_spent(replace(grant, captured=grant.captured + amount))
+
+
+def expire_rest(grant: Grant) -> Grant:
+    """Lose the rest; what is held stays until its hold ends."""
+    return replace(grant, expired=grant.expired + grant.rest, is_closed=True)
+
+
+def increase(grant: Grant, amount: Credits) -> Grant:
+    """Grant `amount` more, for seats added inside the grant's period."""
+    assert amount > Credits(0)
+    return replace(grant, granted=grant.granted + amount)
+
+
+def _closed_if_spent(grant: Grant) -> Grant:
+    is_spent = grant.schedule_id is None and not grant.remaining
+    return replace(grant, is_closed=True) if is_spent else grant

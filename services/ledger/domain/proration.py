@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Seats over time, and the credits they bring to one period of a schedule. Source: domain.md §4."""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+
+from meshkit.period import Period
+from meshkit.quantity import Credits
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SeatChange:
+    """A dated change of quantity; `sequence` orders the changes of one instant as they were received."""
+
+    effective_time: datetime
+    sequence: int
+    seat_change_id: str
+    quantity_delta: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seats:
+    """The quantity of a subscription over time: initial, then dated changes in order."""
+
+    initial_quantity: int
+    changes: tuple[SeatChange, ...]
+
+    def with_change(self, change: SeatChange) -> "Seats":
+        return Seats(self.initial_quantity, tuple(sorted((*self.changes, change))))
+
+    def quantity_at(self, at: datetime) -> int:
+        """Return the seats in force at `at`, changes of that very instant included."""
+        deltas = (change.quantity_delta for change in self.changes if change.effective_time <= at)
+        return self.initial_quantity + sum(deltas)
+
+
+ONE = Seats(1, ())  # what a schedule without a subscription counts
+
+
+def period_credits(
+    unit_amount: Credits,
+    seats: Seats,
+    *,
+    nominal: Period,
+    active: Period,
+    shares_stub: bool,
+    prorates_increases: bool,
+    through: datetime,
+) -> Credits:
+    """Return what one period of a schedule grants for its seats, as known `through` an instant.
+
+    The quantity at the start of `active`, and each rise above the highest quantity so far (the high-water mark):
+    prorated by what is left of the `nominal` period, or in full. Nothing is taken back for a fall.
+    shares_stub: a period cut short (active < nominal) brings only its share at the start.
+    Each division goes down to the micro, so any split of a rise sums to at most the whole.
+    """
+    share = Fraction(_microseconds(active), _microseconds(nominal)) if shares_stub else Fraction(1)
+    quantity = high_water = seats.quantity_at(active.start)
+    micros = _share_of(unit_amount, quantity, share)
+    for change in seats.changes:
+        if not (active.start < change.effective_time < active.end and change.effective_time <= through):
+            continue
+        quantity += change.quantity_delta
+        if quantity > high_water:
+            left = nominal.fraction_left(change.effective_time) if prorates_increases else Fraction(1)
+            micros += _share_of(unit_amount, quantity - high_water, left)
+            high_water = quantity
+    return Credits(micros)
+
+
+def change_times(seats: Seats, active: Period) -> list[datetime]:
+    """Return the instants inside a period, after its start, at which the quantity changes."""
+    return sorted({c.effective_time for c in seats.changes if active.start < c.effective_time < active.end})
+
+
+def _share_of(unit_amount: Credits, quantity: int, share: Fraction) -> int:
+    return math.floor(unit_amount.micros * quantity * share)
+
+
+def _microseconds(period: Period) -> int:
+    length = period.end - period.start
+    return (length.days * 86_400 + length.seconds) * 1_000_000 + length.microseconds
