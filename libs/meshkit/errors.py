@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 
+_TOLD_MAX = 3  # violations spelled out in the message; all of them are beside it
+
 
 class Kind(Enum):
     """How a caller must treat the fault; each is one gRPC status code (meshkit/rpc/status.py)."""
@@ -100,8 +102,9 @@ class InvalidFields(Invalid):
 
     def __init__(self, violations: Sequence[FieldViolation]) -> None:
         self.violations = tuple(violations)
-        listed = "; ".join(f"{violation.field}: {violation.description}" for violation in self.violations)
-        super().__init__(f"invalid fields: {listed}", fields=",".join(v.field for v in self.violations))
+        told = [f"{violation.field} {violation.description}" for violation in self.violations[:_TOLD_MAX]]
+        more = len(self.violations) - len(told)
+        super().__init__("; ".join(told) + (f"; and {more} more" if more else ""), count=str(len(violations)))
 
 
 class RequestIdReused(AlreadyExists):

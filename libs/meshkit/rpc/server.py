@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """One way to serve gRPC: fault mapping, deadlines, counts, health and reflection are always on."""
 
+import socket
 from collections.abc import Callable, Sequence
 
-import grpc
 import grpc.aio
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_health.v1.health_pb2 import HealthCheckResponse
@@ -63,6 +63,7 @@ async def start_server(
     and reflection. reuse_port: several processes share the port. calls_max: calls at once; more are refused
     with RESOURCE_EXHAUSTED. Raises PortTaken.
     """
+    _probe(name, address, reuse_port=reuse_port)
     server = grpc.aio.server(
         interceptors=(FaultInterceptor(name),),
         options=(("grpc.so_reuseport", int(reuse_port)), *_OPTIONS),
@@ -80,3 +81,19 @@ async def start_server(
     for service_name in ("", *service_names):
         await checks.set(service_name, HealthCheckResponse.SERVING)
     return RunningServer(server, port=port, checks=checks)
+
+
+def _probe(name: str, address: str, *, reuse_port: bool) -> None:
+    """Raise PortTaken when the port is taken: gRPC itself would write lines of its own to stderr."""
+    host, _, port = address.rpartition(":")
+    bare_host = host.strip("[]")
+    if not bare_host or not port.isdigit():
+        return
+    family = socket.AF_INET6 if ":" in bare_host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(reuse_port))
+        try:
+            probe.bind((bare_host, int(port)))
+        except OSError as error:
+            raise PortTaken(name=name, address=address) from error

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one table between faults and gRPC statuses, both ways (google.rpc.Status with ErrorInfo, AIP-193)."""
 
+from collections.abc import Sequence
+
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import status_pb2
@@ -24,6 +26,10 @@ from meshkit.errors import (
 )
 
 DETAILS_KEY = "grpc-status-details-bin"
+
+# A status travels in HTTP/2 headers, and gRPC clients refuse more than 8 KiB of them.
+TEXT_BYTES_MAX = 800
+VIOLATIONS_BYTES_MAX = 2_500
 
 CODES = {
     Kind.INVALID_ARGUMENT: StatusCode.INVALID_ARGUMENT,
@@ -68,14 +74,11 @@ class PeerFailed(Unavailable):
 
 def to_status(error: MeshError, domain: str) -> status_pb2.Status:
     """Return what goes over the wire. domain: who promises the reason, such as "ledger.purser"."""
-    status = status_pb2.Status(code=_number(CODES[error.kind]), message=error.message)
-    _attach(status, ErrorInfo(reason=error.reason, domain=domain, metadata=error.metadata))
+    status = status_pb2.Status(code=_number(CODES[error.kind]), message=_cut(error.message))
+    metadata = {key: _cut(value) for key, value in error.metadata.items()}
+    _attach(status, ErrorInfo(reason=error.reason, domain=domain, metadata=metadata))
     if isinstance(error, InvalidFields):
-        violations = [
-            BadRequest.FieldViolation(field=violation.field, description=violation.description)
-            for violation in error.violations
-        ]
-        _attach(status, BadRequest(field_violations=violations))
+        _attach(status, _bad_request(error.violations))
     if isinstance(error, ResourceExhausted):
         wait = Duration()
         wait.FromTimedelta(error.retry_after)
@@ -109,6 +112,18 @@ def _details(error: AioRpcError) -> tuple[ErrorInfo, list[FieldViolation]]:
             for detail in status_pb2.Status.FromString(value).details:
                 detail.Unpack(info) or detail.Unpack(request)
     return info, [FieldViolation(v.field, v.description) for v in request.field_violations]
+
+
+def _bad_request(violations: Sequence[FieldViolation]) -> BadRequest:
+    request = BadRequest()
+    for violation in violations:
+        if request.ByteSize() < VIOLATIONS_BYTES_MAX:
+            request.field_violations.add(field=violation.field, description=_cut(violation.description))
+    return request
+
+
+def _cut(text: str) -> str:
+    return text.encode()[:TEXT_BYTES_MAX].decode(errors="ignore")
 
 
 def _attach(status: status_pb2.Status, detail: ErrorInfo | BadRequest | RetryInfo) -> None:

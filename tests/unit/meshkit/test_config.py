@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+import pytest
+from pydantic import Field, ValidationError
+from pydantic_settings import SettingsConfigDict
+
+from meshkit.config import MeshSettings, load
+
+
+class PantrySettings(MeshSettings):
+    model_config = SettingsConfigDict(env_prefix="PANTRY_")
+
+    database_url: str = Field(description="postgresql://user:password@host:port/database")
+    pool_size: int = Field(default=8, ge=1, description="connections")
+    oven_address: str
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PANTRY_DATABASE_URL", "postgresql://host/db")
+    monkeypatch.setenv("PANTRY_OVEN_ADDRESS", "127.0.0.1:1")
+
+    settings = load(PantrySettings)
+
+    assert (settings.database_url, settings.pool_size) == ("postgresql://host/db", 8)
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.pool_size = 9  # type: ignore[misc]
+
+
+def test_all_missing_and_bad_settings_are_told_at_once_by_the_names_to_set(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PANTRY_POOL_SIZE", "0")
+
+    with pytest.raises(SystemExit) as stopped:
+        load(PantrySettings)
+
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "PANTRY_DATABASE_URL: is not set (postgresql://user:password@host:port/database)",
+        "PANTRY_POOL_SIZE: Input should be greater than or equal to 1 (connections)",
+        "PANTRY_OVEN_ADDRESS: is not set",
+    ]
+
+
+def test_a_bad_value_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PANTRY_POOL_SIZE", "hunter2")
+
+    with pytest.raises(SystemExit):
+        load(PantrySettings)
+
+    assert "hunter2" not in capsys.readouterr().err

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from meshkit.log import configure
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_an_event_is_one_json_line_with_time_level_and_service(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("pantry", json=True)
+
+    structlog.get_logger().info("jar_opened", jar_id="jar_1")
+
+    event = json.loads(capsys.readouterr().err)
+    assert event.pop("time").endswith("Z")
+    assert event == {"event": "jar_opened", "jar_id": "jar_1", "level": "info", "service": "pantry"}
+
+
+def test_libraries_are_heard_from_warning_on_in_the_same_form(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("pantry", json=True)
+
+    logging.getLogger("some.library").info("chatter")
+    logging.getLogger("some.library").warning("trouble with %s", "it")
+
+    event = json.loads(capsys.readouterr().err)
+    assert (event["event"], event["level"], event["service"]) == ("trouble with it", "warning", "pantry")
+
+
+def test_a_caught_exception_is_in_the_event_as_data(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("pantry", json=True)
+
+    structlog.get_logger().error("jar_broken", exc_info=ValueError("glass"))
+
+    event = json.loads(capsys.readouterr().err)
+    assert event["exception"][0]["exc_type"] == "ValueError"
+
+
+def test_for_a_terminal_an_event_is_readable_text(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("pantry", json=False)
+
+    structlog.get_logger().info("jar_opened", jar_id="jar_1")
+
+    line = capsys.readouterr().err
+    assert "jar_opened" in line
+    assert "jar_id=jar_1" in line

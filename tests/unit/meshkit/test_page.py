@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+import base64
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meshkit.errors import InvalidFields
+from meshkit.page import Page, next_token, read_page
+from meshkit.rpc.fields import Fields
+
+FILTERS = {"customer_id": "cus_1"}
+
+texts = st.text(max_size=60)
+
+
+def read(page_token: str, filters: dict[str, str] = FILTERS, page_size: int = 0) -> Page:
+    fields = Fields()
+    page = read_page(fields, page_size=page_size, page_token=page_token, filters=filters)
+    fields.check()
+    return page
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"), [(0, 50), (1, 1), (499, 499), (500, 500), (501, 500), (2**31 - 1, 500)]
+)
+def test_a_page_has_50_rows_unless_asked_and_never_more_than_500(asked: int, given: int) -> None:
+    assert read("", page_size=asked) == Page(given, None)
+
+
+def test_a_negative_page_size_is_refused() -> None:
+    with pytest.raises(InvalidFields, match="page_size must not be negative"):
+        read("", page_size=-1)
+
+
+@given(st.lists(texts, min_size=1, max_size=3), st.dictionaries(texts, texts, max_size=3))
+def test_a_token_leads_back_to_where_it_was_made(after: list[str], filters: dict[str, str]) -> None:
+    assert read(next_token(after, filters), filters).after == tuple(after)
+
+
+def test_the_order_of_the_filters_does_not_matter() -> None:
+    token = next_token(["a"], {"x": "1", "y": "2"})
+
+    assert read(token, {"y": "2", "x": "1"}).after == ("a",)
+
+
+@pytest.mark.parametrize("other", [{}, {"customer_id": "cus_2"}, {"customer_id": "cus_1", "kind": ""}])
+def test_a_token_is_refused_with_other_filters(other: dict[str, str]) -> None:
+    with pytest.raises(InvalidFields, match="page_token must be the next_page_token"):
+        read(next_token(["a"], FILTERS), other)
+
+
+def test_an_edited_token_is_refused() -> None:
+    token = next_token(["a"], FILTERS)
+    content = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+    content["after"] = ["b"]
+    edited = base64.urlsafe_b64encode(json.dumps(content).encode()).decode()
+
+    with pytest.raises(InvalidFields):
+        read(edited)
+
+
+@given(st.one_of(texts, st.binary(max_size=80).map(lambda data: base64.urlsafe_b64encode(data).decode())))
+def test_a_made_up_token_is_refused_and_never_an_accident(token: str) -> None:
+    if token:
+        with pytest.raises(InvalidFields):
+            read(token)
+
+
+@pytest.mark.parametrize(
+    "content", ["[]", '{"after":"a","seal":""}', '{"after":[1],"seal":""}', '{"after":["a"]}', "[" * 900]
+)
+def test_a_token_of_another_shape_is_refused(content: str) -> None:
+    with pytest.raises(InvalidFields):
+        read(base64.urlsafe_b64encode(content.encode()).decode())
