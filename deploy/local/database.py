@@ -67,6 +67,17 @@ async def migrate_all(urls: Mapping[str, str], *, services: Collection[str] | No
         await migrate(urls[service], service=service)
 
 
+async def drop(admin_url: str, database: str, *, role_prefix: str) -> None:
+    """Take away what `prepare` made under these names, with all data; what is gone already is no matter."""
+    server = await connect(admin_url)
+    try:
+        await server.execute(f"DROP DATABASE IF EXISTS {_quoted(database)} WITH (FORCE)")
+        for service in SERVICES:
+            await server.execute(f"DROP ROLE IF EXISTS {_quoted(f'{role_prefix}_{service}')}")
+    finally:
+        await server.close()
+
+
 async def restrict(
     server: "asyncpg.Connection[asyncpg.Record]", database: str, *, role_prefix: str = "purser"
 ) -> None:

@@ -55,7 +55,7 @@ def postgres_server() -> Iterator[PostgresServer]:
         yield PostgresServer(
             admin_url=admin_url, state_folder=Path(folder), role_prefix=run, template=run, template_urls=urls
         )
-        asyncio.run(_clear_away(admin_url, run))
+        asyncio.run(database.drop(admin_url, run, role_prefix=run))
 
 
 @pytest.fixture
@@ -88,16 +88,6 @@ async def _make_template(admin_url: str, folder: Path, run: str) -> dict[str, st
     urls = await database.prepare(admin_url, state_folder=folder, database=run, role_prefix=run)
     await database.migrate_all(urls, services=database.existing_services())
     return urls
-
-
-async def _clear_away(admin_url: str, run: str) -> None:
-    server = await database.connect(admin_url)
-    try:
-        await server.execute(f'DROP DATABASE IF EXISTS "{run}" WITH (FORCE)')
-        for service in database.SERVICES:
-            await server.execute(f'DROP ROLE IF EXISTS "{run}_{service}"')
-    finally:
-        await server.close()
 
 
 def _inside(url: str, name: str) -> str:

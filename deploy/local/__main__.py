@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`python -m deploy.local up` and `… demo`: the whole mesh in one command."""
+
+import asyncio
+import importlib
+import os
+import secrets
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Never, TypeVar
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from deploy.local import database, mesh, postgres
+from deploy.local.fault import Fault
+
+STATE_FOLDER = database.SOURCE_ROOT / ".purser"
+SANDBOX_START_TIME = datetime(2025, 6, 1, tzinfo=UTC)
+Result = TypeVar("Result")
+EXIT_FAULT = 1
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def demo() -> None:
+    """Play the SeatsCo story on four services and a database that is gone afterwards.
+
+    Exits with 0 when every figure is as promised, with 1 otherwise.
+    """
+    with tempfile.TemporaryDirectory(prefix="purser-demo-") as folder:
+        _run(Path(folder), lambda admin_url: _demo(admin_url, Path(folder)))
+
+
+@app.command()
+def up(
+    first_port: Annotated[
+        int, typer.Option(envvar="FIRST_PORT", help="catalog; contract, ledger and alert take the next three")
+    ] = mesh.FIRST_PORT,
+) -> None:
+    """Run the mesh in the foreground until Ctrl-C; its data stays in .purser (or PURSER_STATE_FOLDER)."""
+    folder = Path(os.environ.get("PURSER_STATE_FOLDER") or STATE_FOLDER)
+    _run(folder, lambda admin_url: _up(admin_url, folder, first_port))
+
+
+async def _demo(admin_url: str, folder: Path) -> int:
+    began = time.monotonic()
+    name = f"purser_demo_{secrets.token_hex(4)}"
+    try:
+        urls = await database.prepare(admin_url, state_folder=folder, database=name, role_prefix=name)
+        await database.migrate_all(urls)
+        async with mesh.ProcessMesh(
+            urls,
+            addresses=mesh.addresses(None),
+            log_folder=folder / "logs",
+            sandbox_start_time=SANDBOX_START_TIME,
+        ) as running:
+            console.print(
+                f"[dim]PostgreSQL and four services are up after {time.monotonic() - began:.1f} s[/]"
+            )
+            story = importlib.import_module("deploy.local.story")
+            is_as_promised = await _while_all_live(running, story.play(running, console=console))
+            return 0 if is_as_promised else EXIT_FAULT
+    finally:
+        await database.drop(admin_url, name, role_prefix=name)
+
+
+async def _up(admin_url: str, folder: Path, first_port: int) -> int:
+    addresses = mesh.addresses(first_port)
+    urls = await database.prepare(admin_url, state_folder=folder)
+    await database.migrate_all(urls)
+    async with mesh.ProcessMesh(
+        urls,
+        addresses=addresses,
+        log_folder=folder / "logs",
+        sandbox_start_time=SANDBOX_START_TIME,
+        say=lambda service, line: console.print(f"[dim]{service:>8} |[/] {escape(line)}"),
+    ) as running:
+        seed = importlib.import_module("deploy.local.seed")
+        await _while_all_live(running, seed.seed(running, console=console))
+        console.print("[dim]Ctrl-C stops the mesh; what it knows is kept in[/]", str(folder))
+        raise await running.until_one_dies()
+
+
+async def _while_all_live(running: mesh.ProcessMesh, work: Coroutine[Any, Any, Result]) -> Result:
+    """The result of `work`; raises Fault when a service dies first."""
+    task = asyncio.ensure_future(work)
+    death = asyncio.ensure_future(running.until_one_dies())
+    try:
+        await asyncio.wait((task, death), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        raise death.result()
+    finally:
+        task.cancel()
+        death.cancel()
+
+
+def _run(folder: Path, command: Callable[[str], Coroutine[Any, Any, int]]) -> Never:
+    """Run `command` on a database server, end both in good order whatever happens, exit."""
+    # Until asyncio takes over, SIGTERM ends us as Ctrl-C does: blocks are left, children stopped.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with postgres.open_server(folder / "postgres") as admin_url:
+            code = asyncio.run(_until_terminated(command(admin_url)))
+    except Fault as fault:
+        errors.print(f"purser: {escape(str(fault))}")
+        code = EXIT_FAULT
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        code = EXIT_INTERRUPTED
+    raise typer.Exit(code)
+
+
+async def _until_terminated(work: Coroutine[Any, Any, int]) -> int:
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await work
+
+
+if __name__ == "__main__":
+    app()
