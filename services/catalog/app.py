@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Catalog put together: the only place that opens its database and its channels."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import grpc.aio
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from meshkit.clock import Clock, ManualClock
+from meshkit.db import open_engine
+from meshkit.ids import Ids
+from meshkit.outbox import Relay
+from meshkit.rpc.client import open_channel
+from meshkit.rpc.server import start_server
+from purser.catalog.v1 import catalog_pb2_grpc
+from purser.sandbox.v1 import clock_pb2_grpc
+from sandbox import SERVICE_NAME as CLOCK_SERVICE_NAME
+from sandbox import ClockServicer, load_sandbox_time
+from services.catalog import tables
+from services.catalog.config import CatalogSettings
+from services.catalog.operations import Operations
+from services.catalog.operations.credit_types import CreditTypes
+from services.catalog.peers import LedgerPeer
+from services.catalog.relay import Deliveries
+from services.catalog.server import SERVICE_NAME, CatalogServicer
+from services.catalog.store import PostgresStore
+from services.catalog.sweeper import Sweeper
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """A Catalog that answers on `port`. run_due: bring about what is due up to a business instant."""
+
+    port: int
+    run_due: Callable[[datetime], Awaitable[None]]
+
+
+@asynccontextmanager
+async def open_service(
+    settings: CatalogSettings, *, clock: Clock, wall: Clock, ids: Ids
+) -> AsyncIterator[App]:
+    """Serve until the block ends.
+
+    clock: business time, in the sandbox a ManualClock; wall: operational time. Raises PortTaken.
+    """
+    async with AsyncExitStack() as stack:
+        engine = open_engine(settings.database_url, application_name="catalog")
+        stack.push_async_callback(engine.dispose)
+        store = PostgresStore(engine, wall=wall, ids=ids)
+
+        ledger = await stack.enter_async_context(open_channel(settings.ledger_address))
+        relay = Relay(engine, tables.outbox, Deliveries(LedgerPeer(ledger)).deliver, wall)
+        await relay.start()
+        stack.push_async_callback(relay.stop)
+        sweeper = Sweeper(store, wall)
+        sweeper.start()
+        stack.push_async_callback(sweeper.stop)
+
+        async def run_due(at: datetime) -> None:
+            # Rates come into force by being read at their time; only news for the Ledger can be due.
+            await relay.deliver_all_now()
+
+        servicer = CatalogServicer(_operations(store, relay, clock=clock, ids=ids))  # type: ignore[abstract]
+        sandbox: ClockServicer | None = None
+        if settings.sandbox:
+            assert isinstance(clock, ManualClock)
+            peers = {
+                "contract": await stack.enter_async_context(open_channel(settings.contract_address)),
+                "ledger": ledger,
+                "alert": await stack.enter_async_context(open_channel(settings.alert_address)),
+            }
+            await _restore_time(clock, engine)
+            sandbox = ClockServicer(
+                clock=clock, engine=engine, table=tables.sandbox_clock, run_due=run_due, peers=peers
+            )
+
+        def register(server: grpc.aio.Server) -> None:
+            catalog_pb2_grpc.add_CatalogServiceServicer_to_server(servicer, server)
+            if sandbox is not None:
+                clock_pb2_grpc.add_ClockServiceServicer_to_server(sandbox, server)
+
+        server = await start_server(
+            name="catalog",
+            address=settings.listen,
+            register=register,
+            service_names=(SERVICE_NAME,) if sandbox is None else (SERVICE_NAME, CLOCK_SERVICE_NAME),
+        )
+        stack.push_async_callback(server.stop)
+        yield App(port=server.port, run_due=run_due)
+
+
+def _operations(store: PostgresStore, relay: Relay, *, clock: Clock, ids: Ids) -> Operations:
+    return Operations(credit_types=CreditTypes(store=store, clock=clock, ids=ids))
+
+
+async def _restore_time(clock: ManualClock, engine: AsyncEngine) -> None:
+    """Let a sandbox that starts again go on where it stood."""
+    async with engine.connect() as connection:
+        kept = await load_sandbox_time(connection, tables.sandbox_clock)
+    if kept is not None and kept > clock.now():
+        clock.advance_to(kept)

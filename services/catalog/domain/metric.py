@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Billable metrics: how usage events become a quantity. A metric never changes; it can only be archived."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import NewType
+
+BillableMetricId = NewType("BillableMetricId", str)
+
+FILTERS_MAX = 20
+FILTER_VALUES_MAX = 100
+GROUP_KEYS_MAX = 5
+
+
+class Aggregation(Enum):
+    """How the events of a span are condensed."""
+
+    COUNT = "COUNT"
+    SUM = "SUM"
+
+
+class FilterKind(Enum):
+    """What a filter asks of its property. NOT_IN asks that the property is there, too."""
+
+    EXISTS = "EXISTS"
+    IN = "IN"
+    NOT_IN = "NOT_IN"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PropertyFilter:
+    """A condition on one property of an event; `values` is empty for EXISTS only."""
+
+    property: str
+    kind: FilterKind
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillableMetric:
+    """Counts or sums the events of one type that pass all filters; `sum_property` is set for SUM only."""
+
+    billable_metric_id: BillableMetricId
+    name: str
+    event_type: str
+    aggregation: Aggregation
+    sum_property: str | None
+    filters: tuple[PropertyFilter, ...]
+    group_keys: tuple[str, ...]
+    create_time: datetime
+    archive_time: datetime | None = None

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the Catalog tells the Ledger: whole states with a version, so that late or repeated news do no harm."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from services.catalog.domain.metric import BillableMetric
+from services.catalog.domain.product import ProductId
+from services.catalog.domain.rate import Rate
+from services.catalog.domain.rate_card import RateCardId
+
+
+class NoticeKind(Enum):
+    """What happened."""
+
+    PRODUCT_CHANGED = "PRODUCT_CHANGED"
+    RATE_CARD_CHANGED = "RATE_CARD_CHANGED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductChanged:
+    """A usage product and its metric, as they are at `version`."""
+
+    product_id: ProductId
+    version: int
+    name: str
+    metric: BillableMetric
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateCardChanged:
+    """Every usage rate the card has at `version`; seat rates are none of the Ledger's business."""
+
+    rate_card_id: RateCardId
+    version: int
+    rates: tuple[Rate, ...]

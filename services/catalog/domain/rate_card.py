@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rate cards: the price books. Adding rates is decided here, all of them or none."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NewType
+
+from services.catalog.domain.credit_type import CreditTypeId
+from services.catalog.domain.errors import (
+    ConversionMissing,
+    CreditTypeNotFound,
+    ProductArchived,
+    ProductNotFound,
+)
+from services.catalog.domain.product import Product, ProductId
+from services.catalog.domain.rate import Line, Rate, RateId, RateTerms, check_suits, insert_into_line
+
+RateCardId = NewType("RateCardId", str)
+
+CONVERSIONS_MAX = 100
+RATES_PER_REQUEST_MAX = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditConversion:
+    """What one credit is worth in micros of USD when it is billed as money; > 0."""
+
+    credit_type_id: CreditTypeId
+    fiat_per_credit_micros: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateCard:
+    """A price book without its rates. `version` grows by one with every change."""
+
+    rate_card_id: RateCardId
+    name: str
+    fiat_credit_type_id: CreditTypeId
+    conversions: tuple[CreditConversion, ...]
+    version: int
+    create_time: datetime
+
+    def converts(self, credit_type_id: CreditTypeId) -> bool:
+        """Tell whether prices in the credit type can be billed as money on this card."""
+        return credit_type_id == self.fiat_credit_type_id or any(
+            conversion.credit_type_id == credit_type_id for conversion in self.conversions
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRates:
+    """What adding rates changes: `added` in the order asked for; `ended` were there before, open-ended."""
+
+    added: tuple[Rate, ...]
+    ended: tuple[Rate, ...]
+
+
+def check_terms(
+    card: RateCard,
+    asked: Sequence[RateTerms],
+    *,
+    products: Mapping[ProductId, Product],
+    credit_type_ids: AbstractSet[CreditTypeId],
+) -> None:
+    """Raise unless every rate asked for prices a product that is sold, in a way this card can bill.
+
+    products, credit_type_ids: those that `asked` names and that exist. Raises, in this precedence,
+    ProductNotFound, CreditTypeNotFound, ProductArchived, RateDoesNotSuitProduct, ConversionMissing.
+    """
+    for terms in asked:
+        if terms.product_id not in products:
+            raise ProductNotFound(product_id=terms.product_id)
+        if terms.credit_type_id not in credit_type_ids:
+            raise CreditTypeNotFound(credit_type_id=terms.credit_type_id)
+    for terms in asked:
+        product = products[terms.product_id]
+        if product.archive_time is not None:
+            raise ProductArchived(product_id=product.product_id)
+        check_suits(terms, product)
+        if not card.converts(terms.credit_type_id):
+            raise ConversionMissing(rate_card_id=card.rate_card_id, credit_type_id=terms.credit_type_id)
+
+
+def add_rates(present: Iterable[Rate], asked: Sequence[tuple[RateId, RateTerms]]) -> NewRates:
+    """Add rates one after the other, each seeing those before it.
+
+    present: the card's rates of the products asked for, in any order. Raises RateOverlaps; all or none.
+    """
+    there = {rate.rate_id: rate for rate in present}
+    lines: dict[Line, list[Rate]] = {}
+    for rate in sorted(there.values(), key=lambda rate: rate.effective_time):
+        lines.setdefault(rate.line, []).append(rate)
+    for rate_id, terms in asked:
+        rate = _rate(rate_id, terms)
+        lines[rate.line] = insert_into_line(lines.get(rate.line, []), rate, end_previous=terms.end_previous)
+    now = {rate.rate_id: rate for line in lines.values() for rate in line}
+    return NewRates(
+        added=tuple(now[rate_id] for rate_id, _ in asked),
+        ended=tuple(now[rate_id] for rate_id, rate in there.items() if now[rate_id] != rate),
+    )
+
+
+def _rate(rate_id: RateId, terms: RateTerms) -> Rate:
+    return Rate(
+        rate_id=rate_id,
+        product_id=terms.product_id,
+        billing_frequency=terms.billing_frequency,
+        credit_type_id=terms.credit_type_id,
+        price=terms.price,
+        effective_time=terms.effective_time,
+        end_time=terms.end_time,
+    )

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Top-up packs: credits for sale. A pack never changes; what was bought keeps the terms it was bought on."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NewType
+
+from meshkit.quantity import Credits, Money
+from services.catalog.domain.credit_type import CreditTypeId
+from services.catalog.domain.product import ProductId
+
+TopUpPackId = NewType("TopUpPackId", str)
+
+PRIORITY_DEFAULT = 100
+PRIORITY_MAX = 1_000
+LIFETIME_MIN = timedelta(seconds=1)
+LIFETIME_MAX = timedelta(days=36_525)  # a hundred years
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopUpPack:
+    """Credits (> 0) for a price (≥ 0). They live `lifetime` from payment on; None is for ever."""
+
+    top_up_pack_id: TopUpPackId
+    name: str
+    product_id: ProductId
+    credit_type_id: CreditTypeId
+    amount: Credits
+    price: Money
+    priority: int
+    lifetime: timedelta | None
+    create_time: datetime

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Statements about credit types."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import Row, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from meshkit.page import Page
+from services.catalog.domain.credit_type import CreditType, CreditTypeId
+from services.catalog.domain.errors import CreditTypeNameTaken
+from services.catalog.store.paging import one_page
+from services.catalog.tables import credit_types
+
+_SELECT = select(credit_types.c.credit_type_id, credit_types.c.name, credit_types.c.create_time)
+
+
+class StoredCreditTypes:
+    """Credit types are never changed nor removed: one that was seen needs no lock."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def insert(self, credit_type: CreditType) -> None:
+        """Raises CreditTypeNameTaken, also when the other one is being made at this moment."""
+        inserted = (
+            insert(credit_types)
+            .values(
+                credit_type_id=credit_type.credit_type_id,
+                name=credit_type.name,
+                create_time=credit_type.create_time,
+            )
+            .on_conflict_do_nothing(index_elements=[credit_types.c.name])
+            .returning(credit_types.c.credit_type_id)
+        )
+        if (await self._connection.execute(inserted)).first() is None:
+            raise CreditTypeNameTaken(name=credit_type.name)
+
+    async def known(self, credit_type_ids: Collection[CreditTypeId]) -> frozenset[CreditTypeId]:
+        """Return those of the ids that credit types have."""
+        found = select(credit_types.c.credit_type_id).where(
+            credit_types.c.credit_type_id.in_(credit_type_ids)
+        )
+        return frozenset((await self._connection.execute(found)).scalars())
+
+    async def list(self, page: Page) -> list[CreditType]:
+        """Return a page in the order they were made, USD first, and one more when there is."""
+        rows = await self._connection.execute(one_page(_SELECT, credit_types.c.credit_type_id, page))
+        return [_from_row(row) for row in rows]
+
+
+def _from_row(row: Row[tuple[str, str, datetime]]) -> CreditType:
+    return CreditType(
+        credit_type_id=CreditTypeId(row.credit_type_id), name=row.name, create_time=row.create_time
+    )

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.support.catalog import CatalogStub, running_catalog
+from tests.support.postgres import Databases
+
+
+@pytest.fixture
+async def catalog(databases: Databases) -> AsyncIterator[CatalogStub]:
+    """A Catalog whose Ledger is away."""
+    async with running_catalog(databases) as running:
+        yield running.stub
