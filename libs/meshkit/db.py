@@ -52,26 +52,31 @@ async def migrate(url: str, *, service: str) -> None:
     Runs services/<service>/migrations (their env.py calls meshkit.migrations.run_env). Replicas that start
     together migrate one after the other. Raises what the failing statement raised; revisions before it stay.
     """
+    await run_migrations(url, folder=_migrations_of(service), name=service)
+
+
+async def run_migrations(url: str, *, folder: Path, name: str) -> None:
+    """Run an Alembic folder (env.py, versions/) to its head; see migrate. name: who migrates, for the log."""
     config = Config()
-    config.set_main_option("script_location", str(_migrations_of(service)))
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
     engine = create_async_engine(
         _asyncpg_url(url),
         poolclass=NullPool,
         connect_args={
             "timeout": CONNECT_SECONDS_MAX,
-            "server_settings": {"timezone": "UTC", "application_name": f"{service}-migrate"},
+            "server_settings": {"timezone": "UTC", "application_name": f"{name}-migrate"},
         },
     )
     try:
         async with engine.connect() as connection:
-            await connection.run_sync(_upgrade, config, service)
+            await connection.run_sync(_upgrade, config, name)
     finally:
         await engine.dispose()
 
 
-def _upgrade(connection: Connection, config: Config, service: str) -> None:
+def _upgrade(connection: Connection, config: Config, name: str) -> None:
     # A convenience, not a guard: without it the second replica would fail on the first's tables, and restart.
-    connection.execute(text("SELECT pg_advisory_lock(hashtext(:service))"), {"service": f"migrate {service}"})
+    connection.execute(text("SELECT pg_advisory_lock(hashtext(:name))"), {"name": f"migrate {name}"})
     connection.execute(text(f"SET lock_timeout = {MIGRATION_LOCK_TIMEOUT_MS}"))
     connection.commit()
     config.attributes["connection"] = connection

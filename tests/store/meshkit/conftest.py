@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A schema of its own, "probe", with one table of each kind that meshkit makes."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import Column, MetaData, Table, Text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.schema import CreateSchema
+
+from meshkit.clock import ManualClock
+from meshkit.db import open_engine
+from meshkit.outbox import outbox_table
+from meshkit.requests import requests_table
+from sandbox import sandbox_clock_table
+from tests.support.postgres import Databases
+
+METADATA = MetaData()
+REQUESTS = requests_table(METADATA, "probe")
+OUTBOX = outbox_table(METADATA, "probe", key="owner_id")
+SANDBOX_CLOCK = sandbox_clock_table(METADATA, "probe")
+EFFECTS = Table("effects", METADATA, Column("effect", Text), schema="probe")
+
+
+@pytest.fixture
+async def engine(databases: Databases) -> AsyncIterator[AsyncEngine]:
+    engine = open_engine(databases.admin_url, application_name="probe")
+    async with engine.begin() as connection:
+        await connection.execute(CreateSchema("probe"))
+        await connection.run_sync(METADATA.create_all)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def wall() -> ManualClock:
+    return ManualClock(datetime(2025, 6, 1, tzinfo=UTC))

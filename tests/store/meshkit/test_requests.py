@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import func, insert, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from meshkit.errors import RequestIdReused
+from meshkit.quantity import Credits
+from meshkit.requests import claim, forget, remember
+from tests.store.meshkit.conftest import EFFECTS, REQUESTS
+
+AT = datetime(2025, 6, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenJar:
+    request_id: str
+    jar_id: str
+    spoons: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseJar:
+    request_id: str
+    jar_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jar:
+    jar_id: str
+    honey: Credits
+    open_time: datetime
+
+
+COMMAND = OpenJar(request_id="r1", jar_id="jar_1")
+
+
+async def open_jar(
+    engine: AsyncEngine, command: OpenJar, jar: Jar, reached: asyncio.Event | None = None
+) -> Jar:
+    """Do what every operation does: claim, effect, remember, in one transaction."""
+    async with engine.begin() as connection:
+        if reached is not None:
+            reached.set()
+        if (first := await claim(connection, REQUESTS, command, Jar, at=AT)) is not None:
+            return first
+        await connection.execute(insert(EFFECTS).values(effect=jar.jar_id))
+        await remember(connection, REQUESTS, command, jar)
+        return jar
+
+
+def jar(number: int) -> Jar:
+    return Jar(jar_id=f"jar_{number}", honey=Credits(number), open_time=AT + timedelta(microseconds=number))
+
+
+async def effects(engine: AsyncEngine) -> int:
+    async with engine.connect() as connection:
+        return (await connection.execute(select(func.count()).select_from(EFFECTS))).scalar_one()
+
+
+async def test_the_same_request_again_gets_the_first_answer_and_has_no_second_effect(engine: AsyncEngine) -> None:
+    first = await open_jar(engine, COMMAND, jar(1))
+    again = await open_jar(engine, COMMAND, jar(2))
+
+    assert again == first == jar(1)
+    assert await effects(engine) == 1
+
+
+async def test_concurrent_twins_of_one_request_have_one_effect_and_one_answer(engine: AsyncEngine) -> None:
+    answers = await asyncio.gather(*(open_jar(engine, COMMAND, jar(number)) for number in range(8)))
+
+    assert len(set(answers)) == 1
+    assert await effects(engine) == 1
+
+
+async def test_a_twin_waits_for_the_first_to_commit(engine: AsyncEngine) -> None:
+    reached = asyncio.Event()
+    async with engine.begin() as first:
+        assert await claim(first, REQUESTS, COMMAND, Jar, at=AT) is None
+        twin = asyncio.create_task(open_jar(engine, COMMAND, jar(2), reached))
+        await reached.wait()
+        await remember(first, REQUESTS, COMMAND, jar(1))
+        assert not twin.done()
+
+    assert await twin == jar(1)
+    assert await effects(engine) == 0
+
+
+async def test_when_the_first_fails_its_twin_becomes_the_first(engine: AsyncEngine) -> None:
+    reached = asyncio.Event()
+    async with engine.connect() as first:
+        assert await claim(first, REQUESTS, COMMAND, Jar, at=AT) is None
+        twin = asyncio.create_task(open_jar(engine, COMMAND, jar(2), reached))
+        await reached.wait()
+        await first.rollback()
+
+    assert await twin == jar(2)
+    assert await effects(engine) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(COMMAND, jar_id="jar_2"),
+        replace(COMMAND, spoons=frozenset({"big"})),
+        CloseJar(request_id="r1", jar_id="jar_1"),
+    ],
+)
+async def test_another_request_under_the_same_id_is_refused(engine: AsyncEngine, other: OpenJar | CloseJar) -> None:
+    await open_jar(engine, COMMAND, jar(1))
+
+    async with engine.begin() as connection:
+        with pytest.raises(RequestIdReused) as caught:
+            await claim(connection, REQUESTS, other, Jar, at=AT)
+
+    assert caught.value.metadata == {"request_id": "r1"}
+
+
+async def test_another_request_id_is_another_request(engine: AsyncEngine) -> None:
+    await open_jar(engine, COMMAND, jar(1))
+
+    assert await open_jar(engine, replace(COMMAND, request_id="r2"), jar(2)) == jar(2)
+    assert await effects(engine) == 2
+
+
+async def test_an_operation_that_fails_leaves_no_claim(engine: AsyncEngine) -> None:
+    with pytest.raises(RuntimeError):
+        async with engine.begin() as connection:
+            await claim(connection, REQUESTS, COMMAND, Jar, at=AT)
+            raise RuntimeError("out of honey")
+
+    assert await open_jar(engine, COMMAND, jar(2)) == jar(2)
+
+
+async def test_only_requests_from_before_an_instant_are_forgotten(engine: AsyncEngine) -> None:
+    await open_jar(engine, COMMAND, jar(1))
+
+    async with engine.begin() as connection:
+        assert await forget(connection, REQUESTS, before=AT) == 0
+        assert await forget(connection, REQUESTS, before=AT + timedelta(microseconds=1)) == 1
+
+    assert await open_jar(engine, COMMAND, jar(2)) == jar(2)
