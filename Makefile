@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Everything runs from .venv, which `make install` keeps equal to requirements.lock; every other target sees to it first.
+# Everything runs from .venv, which `make install` keeps equal to deploy/requirements.lock; every other target sees to it first.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -12,7 +12,7 @@ PYTHON ?=
 VENV := .venv
 RUN := $(VENV)/bin/python
 # Named after what is installed and where, so a changed lock or a moved folder installs again and nothing else does.
-STAMP := $(VENV)/.installed-$(shell { cat requirements.lock; pwd; } | cksum | tr ' ' '-')
+STAMP := $(VENV)/.installed-$(shell { cat deploy/requirements.lock; pwd; } | cksum | tr ' ' '-')
 ifeq ($(shell test -x $(RUN) && echo runs),)
 .PHONY: $(STAMP)
 endif
@@ -32,7 +32,7 @@ demo: install ## play the SeatsCo story on four services and an embedded Postgre
 up: install ## run the mesh in the foreground on ports 7001 to 7004, SeatsCo's catalog seeded
 	@$(RUN) -m deploy.local up
 
-install: $(STAMP) ## make .venv from requirements.lock (nothing to do when it is so already)
+install: $(STAMP) ## make .venv from deploy/requirements.lock (nothing to do when it is so already)
 
 ##@ Check
 test: install ## run every test (one file: make test TESTS=tests/unit)
@@ -58,11 +58,11 @@ format: install ## let ruff and buf lay out the code
 	@$(RUN) -m ruff format .
 	@sh deploy/local/protos.sh format
 
-lock: install ## resolve pyproject.toml anew into requirements.lock
+lock: install ## resolve pyproject.toml anew into deploy/requirements.lock
 	@$(RUN) -c 'import sys; sys.exit("purser: the lock is made by the oldest Python we support: make clean; make PYTHON=python3.11 lock" if sys.version_info[:2] != (3, 11) else 0)'
 	@$(RUN) -m piptools compile --quiet --upgrade --all-extras --strip-extras --generate-hashes --allow-unsafe \
 		--no-header --no-annotate --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-		--output-file requirements.lock pyproject.toml
+		--output-file deploy/requirements.lock pyproject.toml
 
 clean: ## remove .venv and all caches; the data of `make up` in .purser stays
 	@rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -75,7 +75,7 @@ $(STAMP):
 		"$$python" -m venv --clear $(VENV) || exit 1; \
 	fi; \
 	rm -f $(VENV)/.installed-*; \
-	$(RUN) -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r requirements.lock && \
+	$(RUN) -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r deploy/requirements.lock && \
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable . && \
 	touch $@
 
