@@ -4,7 +4,7 @@
 set -eu
 
 python=${2:-.venv/bin/python}
-programs=$(dirname "$python")
+programs=$(cd "$(dirname "$python")" && pwd)
 
 sources=$(find protos -name '*.proto' | LC_ALL=C sort)
 wheel=$("$python" -c 'import pathlib, google.api as api; print(pathlib.Path(api.__path__[0]).parents[1])')
@@ -42,12 +42,12 @@ check)
     ;;
 lint)
     tar -c protos | workspace "$scratch/now"
-    "$programs/buf" lint "$scratch/now"
+    (cd "$scratch/now" && "$programs/buf" lint)
     "$programs/buf" format protos --diff --exit-code
     for main in origin/main main; do
         if git cat-file -e "$main:protos/purser" 2>/dev/null; then
             git archive "$main" protos | workspace "$scratch/before"
-            "$programs/buf" breaking "$scratch/now" --against "$scratch/before"
+            (cd "$scratch/now" && "$programs/buf" breaking --against ../before)
             break
         fi
     done

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What holds for every file, whatever is in it. Each rule is followed by the text that just breaks it."""
+
+import re
+from pathlib import PurePosixPath
+
+import pytest
+
+from tests.architecture.source import ROOT, files
+
+TOP_LEVEL = {
+    "pyproject.toml",
+    "README.md",
+    "Makefile",
+    "LICENSE",
+    "protos",
+    "libs",
+    "services",
+    "deploy",
+    "tests",
+}
+NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "manager", "common", "misc", "mapper"}
+LICENSED = (".py", ".proto", ".sh")
+SPDX = "SPDX-License-Identifier: Apache-2.0"
+UNOWNED_TASK = re.compile(r"\b(TODO|FIXME|XXX)\b(?!\(#\d+\))")
+# One letter of each in brackets, or this file would be the first to break the rule.
+REGISTRY = re.compile(
+    r"(?i)pyp[i]\.org|pythonhoste[d]\.org|artifactor[y]|index-ur[l]|find-link[s]|trusted-hos[t]|/simpl[e]/"
+)
+LOCK_LINE = re.compile(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!+]+ \\|    --hash=sha256:[0-9a-f]{64}( \\)?|#.*|")
+LOCK = ROOT / "deploy" / "requirements.lock"
+# Options of pip-compile that *remove* addresses from the lock.
+LETS_NO_ADDRESS_THROUGH = re.compile(r"--no-emit-[a-z-]+|--no-index")
+
+
+def _ours() -> list[PurePosixPath]:
+    return [path for path in files() if path.parts[:2] != ("libs", "purser")]
+
+
+def _text(path: PurePosixPath) -> str:
+    return (ROOT / path).read_text(errors="replace")
+
+
+def _is_licensed(text: str) -> bool:
+    return SPDX in text.partition("\n")[0]
+
+
+def _addresses(text: str) -> list[str]:
+    return [found[0] for found in REGISTRY.finditer(LETS_NO_ADDRESS_THROUGH.sub("", text))]
+
+
+def test_the_top_level_is_as_laid_out() -> None:
+    found = {path.parts[0] for path in files() if not path.parts[0].startswith(".")}
+
+    assert found <= TOP_LEVEL
+
+
+def test_every_source_names_its_license_first() -> None:
+    assert [str(path) for path in _ours() if path.suffix in LICENSED and not _is_licensed(_text(path))] == []
+
+
+def test_a_license_on_the_second_line_is_not_first() -> None:
+    assert not _is_licensed(f"import os\n# {SPDX}\n")
+
+
+def test_every_file_is_named_for_what_it_holds() -> None:
+    assert [str(path) for path in _ours() if path.stem in NAMES_THAT_SAY_NOTHING] == []
+
+
+def test_every_open_task_names_its_issue() -> None:
+    sources = [
+        path for path in _ours() if path.suffix in LICENSED and path.parts[:2] != ("tests", "architecture")
+    ]
+
+    assert [str(path) for path in sources if UNOWNED_TASK.search(_text(path))] == []
+
+
+def test_a_task_without_a_number_is_caught() -> None:
+    assert UNOWNED_TASK.search("# TODO: later")
+    assert not UNOWNED_TASK.search("# TODO(#12): later")
+
+
+def test_no_file_names_a_package_registry() -> None:
+    found = {str(path): _addresses(_text(path)) for path in files()}
+
+    assert {path: addresses for path, addresses in found.items() if addresses} == {}
+
+
+@pytest.mark.parametrize(
+    "words", [("--extra", "index", "url x"), ("--trusted", "host x"), ("--find", "links=/x")]
+)
+def test_a_registrys_address_is_caught(words: tuple[str, ...]) -> None:
+    assert _addresses("-".join(words)) != []
+
+
+def test_the_lock_holds_names_versions_and_hashes_only() -> None:
+    assert [line for line in LOCK.read_text().splitlines() if not LOCK_LINE.fullmatch(line)] == []
+
+
+def test_a_path_in_the_lock_is_caught() -> None:
+    assert not LOCK_LINE.fullmatch("purser @ file:///home/me/purser")
+    assert not LOCK_LINE.fullmatch("-e .")

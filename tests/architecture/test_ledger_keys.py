@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ledger's schema is ready for a database sharded by customer (Citus), from its first table on."""
+
+import asyncpg
+import pytest
+
+from deploy.local import database
+from tests.support.postgres import Databases
+
+# Small tables that every shard holds whole: how a customer is found, copies of the catalog, plumbing.
+REFERENCE_TABLES = {
+    *("customer_aliases", "rate_cards", "rates", "products", "metrics", "watches"),
+    *("alembic_version", "sandbox_clock"),
+}
+# The sweeper looks over all customers for what is due, and may fan out; nothing that answers a caller may.
+SWEEP_INDEXES = {"pools_due_idx"}
+
+KEYS_NOT_LED_BY_CUSTOMER = """
+    SELECT t.relname AS table, i.relname AS key
+    FROM pg_index x
+    JOIN pg_class i ON i.oid = x.indexrelid
+    JOIN pg_class t ON t.oid = x.indrelid
+    LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = x.indkey[0]
+    WHERE t.relnamespace = 'ledger'::regnamespace AND a.attname IS DISTINCT FROM 'customer_id'
+    UNION ALL
+    SELECT t.relname, c.conname
+    FROM pg_constraint c
+    JOIN pg_class t ON t.oid = c.conrelid
+    LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = c.conkey[1]
+    WHERE t.relnamespace = 'ledger'::regnamespace AND c.contype = 'f' AND a.attname IS DISTINCT FROM 'customer_id'
+    UNION ALL
+    SELECT t.relname, 'no primary key'
+    FROM pg_class t
+    WHERE t.relnamespace = 'ledger'::regnamespace AND t.relkind IN ('r', 'p') AND NOT t.relispartition
+      AND NOT EXISTS (SELECT FROM pg_index x WHERE x.indrelid = t.oid AND x.indisprimary)
+"""
+
+WHAT_SHARDS_CANNOT_HAVE = """
+    SELECT relname AS name, 'sequence' AS kind FROM pg_class
+    WHERE relnamespace = 'ledger'::regnamespace AND relkind = 'S'
+    UNION ALL
+    SELECT t.tgname, 'trigger' FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+    WHERE c.relnamespace = 'ledger'::regnamespace AND NOT t.tgisinternal
+"""
+
+
+async def _keys_without_customer(databases: Databases) -> list[str]:
+    connection = await database.connect(databases.admin_url)
+    try:
+        rows = await connection.fetch(KEYS_NOT_LED_BY_CUSTOMER)
+    finally:
+        await connection.close()
+    led_by_others = [row for row in rows if row["table"] not in REFERENCE_TABLES]
+    return [f"{row['table']}: {row['key']}" for row in led_by_others if row["key"] not in SWEEP_INDEXES]
+
+
+async def _unfit(databases: Databases) -> list[str]:
+    connection = await database.connect(databases.admin_url)
+    try:
+        return [f"{row['kind']} {row['name']}" for row in await connection.fetch(WHAT_SHARDS_CANNOT_HAVE)]
+    finally:
+        await connection.close()
+
+
+async def _as_ledger(databases: Databases, *statements: str) -> None:
+    connection: asyncpg.Connection[asyncpg.Record] = await database.connect(databases.url("ledger"))
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def test_every_key_of_the_ledger_begins_with_the_customer(databases: Databases) -> None:
+    assert await _keys_without_customer(databases) == []
+
+
+async def test_the_ledger_has_neither_sequences_nor_triggers(databases: Databases) -> None:
+    assert await _unfit(databases) == []
+
+
+@pytest.mark.parametrize(
+    ("statements", "caught"),
+    [
+        (["CREATE TABLE ledger.x (grant_id text PRIMARY KEY, customer_id text)"], "x: x_pkey"),
+        (
+            [
+                "CREATE TABLE ledger.x (customer_id text, grant_id text, PRIMARY KEY (customer_id, grant_id))",
+                "CREATE INDEX x_by_grant ON ledger.x (grant_id, customer_id)",
+            ],
+            "x: x_by_grant",
+        ),
+        (
+            [
+                "CREATE TABLE ledger.x (customer_id text, n int, UNIQUE (customer_id, n), PRIMARY KEY (customer_id))",
+                "CREATE TABLE ledger.y (customer_id text PRIMARY KEY, n int, "
+                "FOREIGN KEY (n, customer_id) REFERENCES ledger.x (n, customer_id))",
+            ],
+            "y: y_n_customer_id_fkey",
+        ),
+        (["CREATE TABLE ledger.x (customer_id text)"], "x: no primary key"),
+    ],
+    ids=["primary key", "index", "foreign key to other order", "no key at all"],
+)
+async def test_a_key_that_begins_otherwise_is_caught(
+    databases: Databases, statements: list[str], caught: str
+) -> None:
+    await _as_ledger(databases, *statements)
+
+    assert caught in await _keys_without_customer(databases)
+
+
+async def test_a_sequence_is_caught(databases: Databases) -> None:
+    await _as_ledger(databases, "CREATE SEQUENCE ledger.numbers")
+
+    assert await _unfit(databases) == ["sequence numbers"]
