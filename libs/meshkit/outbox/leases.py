@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import Enum, auto
 
 from sqlalchemy import Table, func, or_, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from meshkit.outbox.notice import Notice, key_column
@@ -47,7 +48,7 @@ class Leases:
         columns = self._table.c
         heads = (
             select(self._key.label("head_key"), columns.due_time, columns.lease_time)
-            .distinct(self._key)
+            .ext(distinct_on(self._key))
             .where(columns.sent_time.is_(None))
             .order_by(self._key, columns.create_time, columns.notice_id)
             .subquery()

@@ -75,6 +75,7 @@ class Relay:
         self._outbox = table.fullname
         self._woken = asyncio.Event()
         self._stopping = False
+        self._readable = True
         self._loop: asyncio.Task[None] | None = None
         self._drains: set[asyncio.Task[_Drained]] = set()
         self._places = asyncio.Semaphore(KEYS_AT_ONCE_MAX)
@@ -140,8 +141,13 @@ class Relay:
             keys = await self._leases.due_keys(at=self._wall.now(), keys_max=KEYS_PER_PASS_MAX)
         except Exception as error:
             # The database may be away for a while; the loop outlives everything but its own cancellation.
-            log.warning("outbox_unreadable", outbox=self._outbox, error=_words(error))
+            if self._readable:
+                log.warning("outbox_unreadable", outbox=self._outbox, error=_words(error))
+            self._readable = False
             return 0
+        if not self._readable:
+            log.info("outbox_readable_again", outbox=self._outbox)
+        self._readable = True
         for key in keys:
             await self._places.acquire()
             self._spawn(self._drain(key, early=False)).add_done_callback(lambda _: self._places.release())

@@ -75,7 +75,9 @@ async def test_a_lock_that_is_held_too_long_is_a_lost_race(engine: AsyncEngine) 
     assert fault.reason == "TRANSACTION_CONFLICT"
 
 
-async def test_a_connection_cut_in_a_transaction_is_unavailable_and_the_next_one_works(engine: AsyncEngine) -> None:
+async def test_a_connection_cut_in_a_transaction_is_unavailable_and_the_next_one_works(
+    engine: AsyncEngine,
+) -> None:
     fault = await fault_in(engine, "SELECT pg_terminate_backend(pg_backend_pid())")
 
     assert fault is not None
@@ -109,7 +111,9 @@ async def test_a_bug_in_a_statement_is_no_fault_of_the_database(engine: AsyncEng
 async def test_migrations_run_once_each_in_order_and_keep_their_version_in_their_schema(
     databases: Databases, engine: AsyncEngine, tmp_path: Path
 ) -> None:
-    folder = migrations(tmp_path, "CREATE TABLE pantry.jars (jar_id text)", "ALTER TABLE pantry.jars ADD size int")
+    folder = migrations(
+        tmp_path, "CREATE TABLE pantry.jars (jar_id text)", "ALTER TABLE pantry.jars ADD size int"
+    )
 
     await run_migrations(databases.admin_url, folder=folder, name="pantry")
     await run_migrations(databases.admin_url, folder=folder, name="pantry")
@@ -133,7 +137,9 @@ async def test_replicas_that_start_together_migrate_one_after_the_other(
 async def test_a_revision_that_fails_leaves_those_before_it_and_nothing_of_itself(
     databases: Databases, engine: AsyncEngine, tmp_path: Path
 ) -> None:
-    folder = migrations(tmp_path, "CREATE TABLE pantry.jars (jar_id text)", "CREATE TABLE pantry.jars (again text)")
+    folder = migrations(
+        tmp_path, "CREATE TABLE pantry.jars (jar_id text)", "CREATE TABLE pantry.jars (again text)"
+    )
 
     with pytest.raises(DBAPIError, match="already exists"):
         await run_migrations(databases.admin_url, folder=folder, name="pantry")
