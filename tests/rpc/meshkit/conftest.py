@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A service of one method, Ask(StringValue) → StringValue, that does what a test tells it to."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import grpc
+import grpc.aio
+import pytest
+from google.protobuf.wrappers_pb2 import StringValue
+
+from meshkit.rpc.client import open_channel
+from meshkit.rpc.server import RunningServer, start_server
+
+SERVICE_NAME = "probe.v1.Probe"
+METHOD = f"/{SERVICE_NAME}/Ask"
+
+Answer = Callable[[str], Awaitable[str]]
+Start = Callable[..., Awaitable["Probe"]]
+
+
+class Probe:
+    """A running server and a channel to it."""
+
+    def __init__(self, server: RunningServer, channel: grpc.aio.Channel) -> None:
+        self.server = server
+        self.channel = channel
+        self.call = channel.unary_unary(
+            METHOD,
+            request_serializer=StringValue.SerializeToString,
+            response_deserializer=StringValue.FromString,
+        )
+
+    async def ask(self, text: str = "", seconds: float | None = None) -> str:
+        response: StringValue = await self.call(StringValue(value=text), timeout=seconds)
+        return response.value
+
+
+@pytest.fixture
+async def start() -> AsyncIterator[Start]:
+    """Start a probe with the coroutine function that answers; all is stopped at the end."""
+    async with AsyncExitStack() as stack:
+
+        async def started(answer: Answer, **options: Any) -> Probe:
+            server = await start_server(
+                name="probe",
+                address="127.0.0.1:0",
+                register=lambda server: register(server, answer),
+                service_names=[SERVICE_NAME],
+                **options,
+            )
+            stack.push_async_callback(server.stop, 0)
+            channel = open_channel(f"127.0.0.1:{server.port}")
+            stack.push_async_callback(channel.close)
+            return Probe(server, channel)
+
+        yield started
+
+
+def register(server: grpc.aio.Server, answer: Answer) -> None:
+    async def ask(request: StringValue, context: object) -> StringValue:
+        return StringValue(value=await answer(request.value))
+
+    handler = grpc.unary_unary_rpc_method_handler(
+        ask, request_deserializer=StringValue.FromString, response_serializer=StringValue.SerializeToString
+    )
+    generic = grpc.method_handlers_generic_handler(SERVICE_NAME, {"Ask": handler})
+    server.add_generic_rpc_handlers((generic,))

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+import asyncio
+import socket
+
+import grpc
+import httpx
+import pytest
+from grpc.aio import AioRpcError
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2
+
+from meshkit.metrics import serve_metrics
+from meshkit.rpc import deadline
+from meshkit.rpc.server import PortTaken, RunningServer, start_server
+from tests.rpc.meshkit.conftest import METHOD, SERVICE_NAME, Probe, Start
+
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+async def echo(text: str) -> str:
+    return text
+
+
+async def time_left(_: str) -> str:
+    return str(deadline.time_left())
+
+
+async def health_of(probe: Probe, service_name: str) -> int:
+    stub = health_pb2_grpc.HealthStub(probe.channel)
+    response = await stub.Check(health_pb2.HealthCheckRequest(service=service_name))
+    status: int = response.status
+    return status
+
+
+async def ask_reflection(
+    probe: Probe, version: str, request: reflection_pb2.ServerReflectionRequest
+) -> reflection_pb2.ServerReflectionResponse:
+    call = probe.channel.stream_stream(
+        f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+        request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+        response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+    )
+    async for response in call(iter([request])):
+        return response
+    raise AssertionError("reflection said nothing")
+
+
+async def test_the_callers_deadline_is_known_to_the_called(start: Start) -> None:
+    probe = await start(time_left)
+
+    assert 0 < float(await probe.ask(seconds=3.0)) < 3.5
+
+
+async def test_a_call_without_a_timeout_of_its_own_gets_ten_seconds(start: Start) -> None:
+    probe = await start(time_left)
+
+    assert 9.0 < float(await probe.ask()) < 11.0  # gRPC rounds time limits up on the wire
+
+
+async def test_a_caller_without_our_client_may_wait_for_ever(start: Start) -> None:
+    probe = await start(time_left)
+
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{probe.server.port}") as channel:
+        call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD)
+        assert b"None" in await call(b"")
+
+
+@pytest.mark.parametrize("own", [None, 8.0])
+async def test_a_call_made_for_another_ends_with_it(start: Start, own: float | None) -> None:
+    back = await start(time_left)
+
+    async def ask_back(text: str) -> str:
+        return await back.ask(text, seconds=own)
+
+    front = await start(ask_back)
+
+    assert 0 < float(await front.ask(seconds=3.0)) < 3.5
+
+
+async def test_calls_do_not_share_their_deadlines(start: Start) -> None:
+    probe = await start(time_left)
+
+    left = await asyncio.gather(*(probe.ask(seconds=seconds) for seconds in (2.0, 4.0, 6.0, 8.0)))
+
+    assert [round(float(one) / 2) for one in left] == [1, 2, 3, 4]
+
+
+async def test_health_is_told_for_the_server_and_for_each_service(start: Start) -> None:
+    probe = await start(echo)
+
+    assert await health_of(probe, "") == SERVING
+    assert await health_of(probe, SERVICE_NAME) == SERVING
+    with pytest.raises(AioRpcError) as caught:
+        await health_of(probe, "no.such.Service")
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_a_server_that_stops_says_so_and_finishes_the_call_in_hand(start: Start) -> None:
+    called, finish = asyncio.Event(), asyncio.Event()
+
+    async def answer(_: str) -> str:
+        called.set()
+        await finish.wait()
+        return "done"
+
+    probe = await start(answer)
+    watched = health_pb2_grpc.HealthStub(probe.channel).Watch(health_pb2.HealthCheckRequest(service=""))
+    assert (await watched.read()).status == SERVING
+    caller = asyncio.create_task(probe.ask())
+    await called.wait()
+
+    stopping = asyncio.create_task(probe.server.stop(5.0))
+    told = await watched.read()
+    watched.cancel()
+    finish.set()
+
+    assert told.status == NOT_SERVING
+    assert await caller == "done"
+    await stopping
+
+
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+async def test_reflection_lists_the_services_and_describes_their_files(start: Start, version: str) -> None:
+    probe = await start(echo)
+
+    listed = await ask_reflection(probe, version, reflection_pb2.ServerReflectionRequest(list_services=""))
+    described = await ask_reflection(
+        probe, version, reflection_pb2.ServerReflectionRequest(file_containing_symbol="grpc.health.v1.Health")
+    )
+
+    names = {service.name for service in listed.list_services_response.service}
+    assert {SERVICE_NAME, "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"} <= names
+    assert described.file_descriptor_response.file_descriptor_proto
+
+
+async def test_a_taken_port_is_one_clear_line(start: Start, capfd: pytest.CaptureFixture[str]) -> None:
+    probe = await start(echo)
+    address = f"127.0.0.1:{probe.server.port}"
+
+    with pytest.raises(PortTaken) as caught:
+        await start_server(name="twin", address=address, register=lambda _: None, service_names=[])
+
+    assert caught.value.message == (
+        f"twin cannot listen on {address}: the port is taken (or the address is not of this machine)"
+    )
+    assert capfd.readouterr().err == ""
+
+
+async def test_an_address_of_another_machine_is_refused_in_the_same_way() -> None:
+    with pytest.raises(PortTaken, match=r"192\.0\.2\.1:7001"):
+        await start_server(name="far", address="192.0.2.1:7001", register=lambda _: None, service_names=[])
+
+
+async def test_processes_may_share_a_port_only_when_both_say_so() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+
+    async def started(reuse_port: bool) -> int:
+        server = await start_server(
+            name="twin", address=address, register=lambda _: None, service_names=[], reuse_port=reuse_port
+        )
+        running.append(server)
+        return server.port
+
+    running: list[RunningServer] = []
+    assert await started(True) == await started(True)
+    with pytest.raises(PortTaken):
+        await started(False)
+    for server in running:
+        await server.stop(0)
+
+
+async def test_calls_beyond_the_bound_are_refused_as_overload(start: Start) -> None:
+    called, finish = asyncio.Event(), asyncio.Event()
+
+    async def answer(_: str) -> str:
+        called.set()
+        await finish.wait()
+        return "done"
+
+    probe = await start(answer, calls_max=1)
+    first = asyncio.create_task(probe.ask())
+    await called.wait()
+
+    with pytest.raises(AioRpcError) as caught:
+        await probe.ask()
+    finish.set()
+
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert await first == "done"
+
+
+async def test_metrics_are_served_where_they_are_asked_for(start: Start) -> None:
+    await (await start(echo)).ask()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    stop = serve_metrics("127.0.0.1", port)
+    async with httpx.AsyncClient(trust_env=False) as client:
+        page = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
+    stop()
+
+    assert f'mesh_rpc_requests_total{{code="OK",reason="",rpc="{METHOD}",service="probe"}}' in page
