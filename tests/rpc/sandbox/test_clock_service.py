@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from grpc.aio import AioRpcError
+from sqlalchemy import MetaData
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.schema import CreateSchema
+
+from meshkit.clock import ManualClock
+from meshkit.db import open_engine
+from meshkit.errors import InvalidFields
+from meshkit.rpc.client import open_channel
+from meshkit.rpc.fields import timestamp
+from meshkit.rpc.server import RunningServer, start_server
+from meshkit.rpc.status import from_rpc_error
+from purser.sandbox.v1 import clock_pb2, clock_pb2_grpc
+from sandbox import SERVICE_NAME, ClockServicer, load_sandbox_time, sandbox_clock_table
+from tests.support.postgres import Databases
+
+JUNE = datetime(2025, 6, 1, tzinfo=UTC)
+JULY = datetime(2025, 7, 1, tzinfo=UTC)
+
+
+class Sandboxed:
+    """A service in sandbox mode: its clock, what it was told to do, and how to call it."""
+
+    def __init__(self, name: str, engine: AsyncEngine, diary: list[tuple[str, datetime]]) -> None:
+        self.name = name
+        self.clock = ManualClock(JUNE)
+        self.engine = engine
+        self.table = sandbox_clock_table(MetaData(), name)
+        self.diary = diary
+        self.broken = False
+        self.server: RunningServer
+        self.channel: grpc.aio.Channel
+
+    async def run_due(self, at: datetime) -> None:
+        if self.broken:
+            raise ConnectionResetError("the database went away")
+        self.diary.append((self.name, at))
+
+    async def kept(self) -> datetime | None:
+        async with self.engine.connect() as connection:
+            return await load_sandbox_time(connection, self.table)
+
+    async def advance(self, at: datetime, *, local_only: bool = False) -> datetime:
+        stub = clock_pb2_grpc.ClockServiceStub(self.channel)
+        request = clock_pb2.AdvanceTimeRequest(new_time=timestamp(at), local_only=local_only)
+        response = await stub.AdvanceTime(request)
+        return response.now_time.ToDatetime(UTC)
+
+    async def time(self) -> datetime:
+        response = await clock_pb2_grpc.ClockServiceStub(self.channel).GetTime(clock_pb2.GetTimeRequest())
+        return response.now_time.ToDatetime(UTC)
+
+
+class Mesh:
+    """Services "first", "second", "third"; the first passes the time on to the other two."""
+
+    def __init__(self, services: list[Sandboxed], serve: Callable[..., Awaitable[None]]) -> None:
+        self.first, self.second, self.third = services
+        self.diary = self.first.diary
+        self.serve = serve
+
+
+@pytest.fixture
+async def mesh(databases: Databases) -> AsyncIterator[Mesh]:
+    async with AsyncExitStack() as stack:
+        engine = open_engine(databases.admin_url, application_name="sandboxed")
+        stack.push_async_callback(engine.dispose)
+        diary: list[tuple[str, datetime]] = []
+        services = [Sandboxed(name, engine, diary) for name in ("first", "second", "third")]
+        for service in services:
+            async with engine.begin() as connection:
+                await connection.execute(CreateSchema(service.name))
+                await connection.run_sync(service.table.metadata.create_all)
+
+        async def serve(service: Sandboxed, *peers: Sandboxed, port: int = 0) -> None:
+            servicer = ClockServicer(
+                clock=service.clock,
+                engine=engine,
+                table=service.table,
+                run_due=service.run_due,
+                peers={peer.name: peer.channel for peer in peers},
+            )
+            service.server = await start_server(
+                name=service.name,
+                address=f"127.0.0.1:{port}",
+                register=lambda server: clock_pb2_grpc.add_ClockServiceServicer_to_server(servicer, server),
+                service_names=[SERVICE_NAME],
+            )
+            stack.push_async_callback(service.server.stop, 0)
+            service.channel = open_channel(f"127.0.0.1:{service.server.port}")
+            stack.push_async_callback(service.channel.close)
+
+        first, second, third = services
+        await serve(second)
+        await serve(third)
+        await serve(first, second, third)
+        yield Mesh(services, serve)
+
+
+async def refused(call: Awaitable[Any]) -> AioRpcError:
+    with pytest.raises(AioRpcError) as caught:
+        await call
+    return caught.value
+
+
+async def test_the_clock_stands_still_until_it_is_advanced(mesh: Mesh) -> None:
+    assert await mesh.first.time() == JUNE
+
+    assert await mesh.first.advance(JULY) == JULY
+
+    assert await mesh.first.time() == JULY
+
+
+async def test_the_service_called_goes_first_and_its_peers_follow_in_order(mesh: Mesh) -> None:
+    await mesh.first.advance(JULY)
+
+    assert mesh.diary == [("first", JULY), ("second", JULY), ("third", JULY)]
+    assert [service.clock.now() for service in (mesh.first, mesh.second, mesh.third)] == [JULY] * 3
+
+
+async def test_the_time_is_kept_before_due_work_begins(mesh: Mesh) -> None:
+    mesh.first.broken = True
+
+    await refused(mesh.first.advance(JULY))
+
+    assert await mesh.first.kept() == JULY
+    assert mesh.diary == []
+
+
+async def test_local_only_leaves_the_peers_where_they_are(mesh: Mesh) -> None:
+    await mesh.first.advance(JULY, local_only=True)
+
+    assert await mesh.second.time() == JUNE
+    assert mesh.diary == [("first", JULY)]
+
+
+async def test_an_earlier_time_is_refused_and_changes_nothing(mesh: Mesh) -> None:
+    error = await refused(mesh.first.advance(JUNE - timedelta(microseconds=1)))
+
+    heard = from_rpc_error(error)
+    assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert heard.reason == "CLOCK_MOVES_FORWARD_ONLY"
+    assert heard.metadata == {
+        "now_time": "2025-06-01T00:00:00+00:00",
+        "new_time": "2025-05-31T23:59:59.999999+00:00",
+    }
+    assert await mesh.first.kept() is None
+    assert mesh.diary == []
+
+
+@pytest.mark.parametrize(
+    "request_", [clock_pb2.AdvanceTimeRequest(), clock_pb2.AdvanceTimeRequest(new_time=Timestamp())]
+)
+async def test_no_time_or_the_zero_time_is_refused(
+    mesh: Mesh, request_: clock_pb2.AdvanceTimeRequest
+) -> None:
+    error = await refused(clock_pb2_grpc.ClockServiceStub(mesh.first.channel).AdvanceTime(request_))
+
+    heard = from_rpc_error(error)
+    assert isinstance(heard, InvalidFields)
+    assert [violation.field for violation in heard.violations] == ["new_time"]
+
+
+async def test_a_peer_that_is_away_is_named_and_asking_again_finishes_the_work(mesh: Mesh) -> None:
+    port = mesh.second.server.port
+    await mesh.second.server.stop(0)
+
+    error = await refused(mesh.first.advance(JULY))
+
+    heard = from_rpc_error(error)
+    assert error.code() is grpc.StatusCode.UNAVAILABLE
+    assert (heard.reason, await mesh.third.time()) == ("PEER_UNAVAILABLE", JUNE)
+    assert "second did not answer" in (error.details() or "")
+    assert await mesh.first.time() == JULY
+
+    channel = mesh.second.channel
+    await mesh.serve(mesh.second, port=port)
+    await channel.channel_ready()
+    await mesh.first.advance(JULY)
+
+    assert mesh.diary == [("first", JULY), ("first", JULY), ("second", JULY), ("third", JULY)]
+
+
+async def test_a_peer_that_is_ahead_already_says_so(mesh: Mesh) -> None:
+    await mesh.second.advance(JULY)
+
+    error = await refused(mesh.first.advance(JUNE + timedelta(days=1)))
+
+    assert from_rpc_error(error).reason == "CLOCK_MOVES_FORWARD_ONLY"
+
+
+async def test_two_advances_at_once_are_made_one_after_the_other(mesh: Mesh) -> None:
+    outcomes = await asyncio.gather(
+        mesh.first.advance(JULY), mesh.first.advance(JUNE + timedelta(days=1)), return_exceptions=True
+    )
+
+    assert outcomes[0] == JULY
+    assert await mesh.first.time() == await mesh.third.time() == JULY
+    assert mesh.diary[-3:] == [("first", JULY), ("second", JULY), ("third", JULY)]
