@@ -52,7 +52,7 @@ class Notice:
 def outbox_table(metadata: MetaData, schema: str, key: str = "key", name: str = "outbox") -> Table:
     """Return the table; `key` names the column whose notices go out in order.
 
-    due_time: not before this instant; lease_time: until when a relay has it in hand; sent_time: when heard.
+    due_time: no next attempt before it; lease_time: until when a relay has it in hand; sent_time: when heard.
     """
     return Table(
         name,

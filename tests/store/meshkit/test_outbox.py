@@ -217,6 +217,17 @@ async def test_the_background_delivers_what_is_due_and_leaves_what_backs_off(
     assert (await row(engine, "n1"))["attempts"] == 2
 
 
+async def test_a_notice_dated_by_a_clock_far_ahead_is_delivered_at_once(
+    engine: AsyncEngine, relay: Relay, peer: Peer
+) -> None:
+    await write(engine, "n1", at=AT + timedelta(days=365))
+
+    await relay.start()
+    await peer.has_heard("n1")
+
+    await relay.stop()
+
+
 async def test_the_background_outlives_an_unreadable_table(
     engine: AsyncEngine, relay: Relay, peer: Peer
 ) -> None:
