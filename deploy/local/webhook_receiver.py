@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small HTTP server that takes webhooks, checks their signatures, and lets one wait for the next."""
+
+import asyncio
+import json
+import ssl
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from standardwebhooks import Webhook, WebhookVerificationError
+
+WAIT_SECONDS_MAX = 10.0
+BODY_BYTES_MAX = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReceivedWebhook:
+    """One posting. `verified`: signed with the receiver's secret, less than 5 minutes ago."""
+
+    webhook_id: str
+    event_type: str
+    data: Mapping[str, Any]
+    verified: bool
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+class WebhookReceiver:
+    """Keeps every posting in `received`, repeated ones too, and answers 204 or what it was told to answer.
+
+    secret: "whsec_…", of the endpoint made for `url`; without one nothing is verified. tls: serve https.
+    """
+
+    def __init__(
+        self, *, secret: str = "", host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self.secret = secret
+        self.received: list[ReceivedWebhook] = []
+        self._host = host
+        self._port = port
+        self._tls = tls
+        self._waited_for = 0
+        self._arrived = asyncio.Condition()
+        self._answers: deque[str] = deque()
+        self._answering = asyncio.Event()
+        self._answering.set()
+        self._server: asyncio.Server | None = None
+        self._connections: set[asyncio.Task[None]] = set()
+
+    @property
+    def port(self) -> int:
+        return self._port
+
+    @property
+    def url(self) -> str:
+        """Where to post; known once it is started."""
+        return f"{'https' if self._tls else 'http'}://{self._host}:{self._port}/webhooks"
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._take, self._host, self._port, ssl=self._tls)
+        self._port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Stop listening, and leave without an answer whoever still waits for one. It may start again."""
+        assert self._server is not None
+        self._server.close()
+        for connection in tuple(self._connections):
+            connection.cancel()
+        if self._connections:
+            await asyncio.wait(self._connections)
+        await self._server.wait_closed()
+
+    def answer(self, *status_codes: int, location: str = "") -> None:
+        """Answer the next postings with these statuses, one each; 204 again after them."""
+        head = f"Location: {location}\r\n" if location else ""
+        self._answers.extend(f"{code} {HTTPStatus(code).phrase}\r\n{head}" for code in status_codes)
+
+    def hold(self) -> None:
+        """Take postings, but answer none before release()."""
+        self._answering.clear()
+
+    def release(self) -> None:
+        self._answering.set()
+
+    async def next_event(self, timeout_seconds: float = WAIT_SECONDS_MAX) -> ReceivedWebhook:
+        """Return the next posting that no call has returned yet. Raises TimeoutError when none comes."""
+        async with asyncio.timeout(timeout_seconds), self._arrived:
+            await self._arrived.wait_for(lambda: len(self.received) > self._waited_for)
+            self._waited_for += 1
+            return self.received[self._waited_for - 1]
+
+    async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = asyncio.current_task()
+        assert connection is not None
+        self._connections.add(connection)
+        try:
+            # A poster that hangs up in the middle is none of our business.
+            with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+                headers, body = await _read(reader)
+                answer = self._answers.popleft() if self._answers else "204 No Content\r\n"
+                await self._keep(headers, body)
+                await self._answering.wait()
+                writer.write(f"HTTP/1.1 {answer}Content-Length: 0\r\nConnection: close\r\n\r\n".encode())
+                await writer.drain()
+        finally:
+            self._connections.discard(connection)
+            writer.close()
+
+    async def _keep(self, headers: dict[str, str], body: bytes) -> None:
+        content = json.loads(body)
+        webhook = ReceivedWebhook(
+            webhook_id=headers.get("webhook-id", ""),
+            event_type=content["type"],
+            data=content["data"],
+            verified=self._verify(headers, body),
+            headers=headers,
+            body=body,
+        )
+        async with self._arrived:
+            self.received.append(webhook)
+            self._arrived.notify_all()
+
+    def _verify(self, headers: dict[str, str], body: bytes) -> bool:
+        if not self.secret:
+            return False
+        try:
+            Webhook(self.secret).verify(body, headers)
+        except WebhookVerificationError:
+            return False
+        return True
+
+
+async def _read(reader: asyncio.StreamReader) -> tuple[dict[str, str], bytes]:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    lines = (line.partition(":") for line in head.splitlines()[1:] if line)
+    headers = {name.strip().lower(): value.strip() for name, _, value in lines}
+    length = int(headers.get("content-length", "0"))
+    return headers, await reader.readexactly(min(length, BODY_BYTES_MAX))

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Alerts: rules that watch a threshold."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum
+from typing import NewType
+
+from meshkit.quantity import Credits
+
+AlertId = NewType("AlertId", str)
+CustomerId = NewType("CustomerId", str)
+CreditTypeId = NewType("CreditTypeId", str)
+
+EVERY_CUSTOMER = CustomerId("")
+EACH_GROUP_VALUE = ""
+
+
+class AlertType(Enum):
+    """LOW_BALANCE: credits left ≤ threshold. SPEND: spent by a group value in the billing period ≥ it."""
+
+    LOW_BALANCE = "LOW_BALANCE"
+    SPEND = "SPEND"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """A rule; `version` grows with every change. `group_key` is set for SPEND only.
+
+    An empty customer_id watches every customer, an empty group_value each value by itself.
+    """
+
+    alert_id: AlertId
+    name: str
+    alert_type: AlertType
+    customer_id: CustomerId
+    credit_type_id: CreditTypeId
+    threshold: Credits
+    group_key: str
+    group_value: str
+    version: int
+    create_time: datetime
+    archive_time: datetime | None = None
+
+    def watches(self, customer_id: CustomerId, group_value: str) -> bool:
+        """Tell whether an observation of this customer and group value is its business."""
+        return (
+            self.archive_time is None
+            and self.customer_id in (EVERY_CUSTOMER, customer_id)
+            and self.group_value in (EACH_GROUP_VALUE, group_value)
+        )
+
+
+def archive(alert: Alert, *, at: datetime) -> Alert:
+    """Return the alert archived, one version on; an archived one as it is."""
+    if alert.archive_time is None:
+        return replace(alert, archive_time=at, version=alert.version + 1)
+    return alert

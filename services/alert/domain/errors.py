@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The faults of Alert: one class per reason that alert.proto promises."""
+
+from meshkit.errors import FailedPrecondition, NotFound
+
+
+class AlertNotFound(NotFound):
+    """No alert has the id."""
+
+    reason = "ALERT_NOT_FOUND"
+
+    def __init__(self, *, alert_id: str) -> None:
+        super().__init__(f"alert {alert_id!r} is not known; ListAlerts tells which are", alert_id=alert_id)
+
+
+class WebhookTargetRefused(FailedPrecondition):
+    """The host is on an address that notifications are not posted to, or on none."""
+
+    reason = "WEBHOOK_TARGET_REFUSED"
+
+    def __init__(self, *, host: str, address: str, problem: str) -> None:
+        where = f"host {host!r}" if address in (host, "") else f"host {host!r} is on {address}, which"
+        super().__init__(
+            f"{where} {problem}; use a public address, or let the operator allow private targets",
+            host=host,
+            address=address,
+            problem=problem,
+        )
+
+
+class WebhookEndpointNotFound(NotFound):
+    """No endpoint has the id."""
+
+    reason = "WEBHOOK_ENDPOINT_NOT_FOUND"
+
+    def __init__(self, *, webhook_endpoint_id: str) -> None:
+        super().__init__(
+            f"webhook endpoint {webhook_endpoint_id!r} is not known; ListWebhookEndpoints tells which are",
+            webhook_endpoint_id=webhook_endpoint_id,
+        )
+
+
+class WebhookEndpointDisabled(FailedPrecondition):
+    """Nothing is posted to a disabled endpoint, replays neither."""
+
+    reason = "WEBHOOK_ENDPOINT_DISABLED"
+
+    def __init__(self, *, webhook_endpoint_id: str) -> None:
+        super().__init__(
+            f"webhook endpoint {webhook_endpoint_id!r} is disabled; create a new one for its URL",
+            webhook_endpoint_id=webhook_endpoint_id,
+        )
+
+
+class DeliveryNotFound(NotFound):
+    """No delivery has the id."""
+
+    reason = "DELIVERY_NOT_FOUND"
+
+    def __init__(self, *, delivery_id: str) -> None:
+        super().__init__(
+            f"delivery {delivery_id!r} is not known; ListDeliveries tells which are", delivery_id=delivery_id
+        )
+
+
+class DeliveryStillPending(FailedPrecondition):
+    """The delivery is being tried anyway."""
+
+    reason = "DELIVERY_STILL_PENDING"
+
+    def __init__(self, *, delivery_id: str) -> None:
+        super().__init__(
+            f"delivery {delivery_id!r} is still pending and will be tried again by itself",
+            delivery_id=delivery_id,
+        )

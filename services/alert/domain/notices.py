@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Alert tells the Ledger: the whole watch with a version, so that late or repeated news do no harm."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from meshkit.quantity import Credits
+from services.alert.domain.alert import Alert, AlertId, AlertType, CreditTypeId, CustomerId
+
+
+class NoticeKind(Enum):
+    """What happened."""
+
+    WATCH_CHANGED = "WATCH_CHANGED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchChanged:
+    """Watch this threshold; or, when not active, watch it no more."""
+
+    alert_id: AlertId
+    version: int
+    is_active: bool
+    alert_type: AlertType
+    customer_id: CustomerId
+    credit_type_id: CreditTypeId
+    threshold: Credits
+    group_key: str
+    group_value: str
+
+
+def watch_of(alert: Alert) -> WatchChanged:
+    """Return what the Ledger must know of the alert as it is now."""
+    return WatchChanged(
+        alert_id=alert.alert_id,
+        version=alert.version,
+        is_active=alert.archive_time is None,
+        alert_type=alert.alert_type,
+        customer_id=alert.customer_id,
+        credit_type_id=alert.credit_type_id,
+        threshold=alert.threshold,
+        group_key=alert.group_key,
+        group_value=alert.group_value,
+    )

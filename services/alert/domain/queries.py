@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What callers may ask Alert to list. An empty id does not filter."""
+
+from dataclasses import dataclass
+
+from services.alert.domain.alert import AlertId, CustomerId
+from services.alert.domain.endpoint import WebhookEndpointId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListAlerts:
+    customer_id: CustomerId
+    include_archived: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListStatuses:
+    alert_id: AlertId
+    customer_id: CustomerId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListDeliveries:
+    webhook_endpoint_id: WebhookEndpointId
+    alert_id: AlertId

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CreateAlert, GetAlert, ListAlerts, ArchiveAlert, GetAlertState."""
+
+from collections.abc import Sequence
+
+from meshkit.clock import Clock
+from meshkit.ids import Ids
+from meshkit.page import Page
+from services.alert.domain.alert import EVERY_CUSTOMER, Alert, AlertId, archive
+from services.alert.domain.commands import ArchiveAlert, CreateAlert
+from services.alert.domain.notices import NoticeKind, watch_of
+from services.alert.domain.queries import ListAlerts, ListStatuses
+from services.alert.domain.status import AlertStatus, unobserved
+from services.alert.operations.ports import Relay, Store
+
+
+class Alerts:
+    """Makes, shows and ends alerts, and tells the Ledger what to watch."""
+
+    def __init__(self, *, store: Store, relay: Relay, clock: Clock, ids: Ids) -> None:
+        self._store = store
+        self._relay = relay
+        self._clock = clock
+        self._ids = ids
+
+    async def create(self, command: CreateAlert) -> Alert:
+        """Make an alert; the Ledger's first observation will tell where it stands."""
+        async with self._store.transaction() as tx:
+            if (first := await tx.claim(command, Alert)) is not None:
+                return first
+            alert = Alert(
+                alert_id=AlertId(self._ids.new("alr")),
+                name=command.name,
+                alert_type=command.alert_type,
+                customer_id=command.customer_id,
+                credit_type_id=command.credit_type_id,
+                threshold=command.threshold,
+                group_key=command.group_key,
+                group_value=command.group_value,
+                version=1,
+                create_time=self._clock.now(),
+            )
+            await tx.alerts.insert(alert)
+            if alert.customer_id != EVERY_CUSTOMER:
+                await tx.statuses.insert_if_new(unobserved(alert, alert.customer_id, alert.group_value))
+            await tx.enqueue(NoticeKind.WATCH_CHANGED, key=alert.alert_id, payload=watch_of(alert))
+            await tx.remember(command, alert)
+        await self._relay.deliver_now(alert.alert_id)
+        return alert
+
+    async def get(self, alert_id: AlertId) -> Alert:
+        """Return an alert, archived or not. Raises AlertNotFound."""
+        async with self._store.transaction() as tx:
+            return await tx.alerts.get(alert_id)
+
+    async def list(self, query: ListAlerts, page: Page) -> Sequence[Alert]:
+        """Return a page in the order they were made, and one more when there is."""
+        async with self._store.transaction() as tx:
+            return await tx.alerts.list(query, page)
+
+    async def archive(self, command: ArchiveAlert) -> Alert:
+        """End an alert; one that has ended stays as it is, and nobody is told again. Raises AlertNotFound."""
+        async with self._store.transaction() as tx:
+            if (first := await tx.claim(command, Alert)) is not None:
+                return first
+            before = await tx.alerts.lock(command.alert_id)
+            alert = archive(before, at=max(before.create_time, self._clock.now()))
+            if alert != before:
+                await tx.alerts.archive(alert)
+                await tx.enqueue(NoticeKind.WATCH_CHANGED, key=alert.alert_id, payload=watch_of(alert))
+            await tx.remember(command, alert)
+        await self._relay.deliver_now(alert.alert_id)
+        return alert
+
+    async def list_statuses(self, query: ListStatuses, page: Page) -> Sequence[AlertStatus]:
+        """Return a page by customer and group value, and one more when there is. Raises AlertNotFound."""
+        async with self._store.transaction() as tx:
+            await tx.alerts.get(query.alert_id)
+            return await tx.statuses.list(query, page)

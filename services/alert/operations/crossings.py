@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ObserveCrossing: the state follows the newest observation, and every edge of it is told once."""
+
+from dataclasses import dataclass
+
+import structlog
+
+from meshkit.clock import Clock
+from meshkit.ids import Ids
+from services.alert.domain.alert import Alert
+from services.alert.domain.commands import ObserveCrossing
+from services.alert.domain.delivery import DeliveryId, NewDelivery
+from services.alert.domain.event import body_of, news_in
+from services.alert.domain.status import AlertStatus, observe, unobserved
+from services.alert.operations.ports import Courier, Store, Transaction
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrossingTaken:
+    """The answer: nothing but that the observation need not be sent again."""
+
+
+class Crossings:
+    """Takes what the Ledger saw. wall: dates deliveries, whose retries sandbox time must not move."""
+
+    def __init__(self, *, store: Store, courier: Courier, wall: Clock, ids: Ids) -> None:
+        self._store = store
+        self._courier = courier
+        self._wall = wall
+        self._ids = ids
+
+    async def observe(self, command: ObserveCrossing) -> CrossingTaken:
+        """Take an observation. One of an alert that is unknown, archived or about others changes nothing."""
+        crossing, taken = command.crossing, CrossingTaken()
+        async with self._store.transaction() as tx:
+            if (first := await tx.claim(command, CrossingTaken)) is not None:
+                return first
+            alert = await tx.alerts.find(crossing.alert_id)
+            if alert is not None and alert.watches(crossing.customer_id, crossing.group_value):
+                await self._take(tx, alert, command)
+            else:
+                # Not a fault: the Ledger would send it for ever, and hold back what comes after it.
+                log.info("crossing_ignored", alert_id=crossing.alert_id, customer_id=crossing.customer_id)
+            await tx.remember(command, taken)
+        self._courier.wake()
+        return taken
+
+    async def _take(self, tx: Transaction, alert: Alert, command: ObserveCrossing) -> None:
+        crossing = command.crossing
+        new = unobserved(alert, crossing.customer_id, crossing.group_value)
+        await tx.statuses.insert_if_new(new)
+        before = await tx.statuses.lock(new)
+        after = observe(before, crossing)
+        if after != before:
+            await tx.statuses.update(after)
+            await self._tell(tx, alert, before, after)
+
+    async def _tell(self, tx: Transaction, alert: Alert, before: AlertStatus, after: AlertStatus) -> None:
+        event_type = news_in(before.state, after.state)
+        if event_type is None:
+            return
+        body, at = body_of(event_type, alert, after), self._wall.now()
+        await tx.deliveries.insert(
+            [
+                NewDelivery(
+                    delivery_id=DeliveryId(self._ids.new("dlv")),
+                    webhook_endpoint_id=webhook_endpoint_id,
+                    alert_id=alert.alert_id,
+                    customer_id=after.customer_id,
+                    group_value=after.group_value,
+                    sequence=after.sequence,
+                    event_type=event_type,
+                    create_time=at,
+                    payload=body,
+                )
+                for webhook_endpoint_id in await tx.endpoints.hold_enabled()
+            ]
+        )

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The servicer: per rpc, request → operation → response. Faults are mapped by meshkit's interceptor."""
+
+from typing import Any, Final
+
+from grpc.aio import ServicerContext
+
+from purser.alert.v1 import alert_pb2 as pb
+from purser.alert.v1 import alert_pb2_grpc
+from services.alert.operations import Operations
+from services.alert.wire import alerts, crossings, deliveries, endpoints
+
+SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["AlertService"].full_name
+
+Context = ServicerContext[Any, Any]
+
+
+class AlertServicer(alert_pb2_grpc.AlertServiceServicer):
+    """purser.alert.v1.AlertService; what each rpc promises is told in the proto."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._do = operations
+
+    async def CreateAlert(self, request: pb.CreateAlertRequest, context: Context) -> pb.CreateAlertResponse:
+        command = alerts.create_from_wire(request)
+        alert = await self._do.alerts.create(command)
+        return alerts.create_to_wire(alert)
+
+    async def GetAlert(self, request: pb.GetAlertRequest, context: Context) -> pb.GetAlertResponse:
+        alert_id = alerts.get_from_wire(request)
+        alert = await self._do.alerts.get(alert_id)
+        return alerts.get_to_wire(alert)
+
+    async def ListAlerts(self, request: pb.ListAlertsRequest, context: Context) -> pb.ListAlertsResponse:
+        query, page = alerts.list_from_wire(request)
+        rows = await self._do.alerts.list(query, page)
+        return alerts.list_to_wire(rows, query, page)
+
+    async def ArchiveAlert(
+        self, request: pb.ArchiveAlertRequest, context: Context
+    ) -> pb.ArchiveAlertResponse:
+        command = alerts.archive_from_wire(request)
+        alert = await self._do.alerts.archive(command)
+        return alerts.archive_to_wire(alert)
+
+    async def GetAlertState(
+        self, request: pb.GetAlertStateRequest, context: Context
+    ) -> pb.GetAlertStateResponse:
+        query, page = alerts.states_from_wire(request)
+        rows = await self._do.alerts.list_statuses(query, page)
+        return alerts.states_to_wire(rows, query, page)
+
+    async def CreateWebhookEndpoint(
+        self, request: pb.CreateWebhookEndpointRequest, context: Context
+    ) -> pb.CreateWebhookEndpointResponse:
+        command = endpoints.create_from_wire(request)
+        created, secret = await self._do.endpoints.create(command)
+        return endpoints.create_to_wire(created, secret)
+
+    async def ListWebhookEndpoints(
+        self, request: pb.ListWebhookEndpointsRequest, context: Context
+    ) -> pb.ListWebhookEndpointsResponse:
+        page = endpoints.list_from_wire(request)
+        rows = await self._do.endpoints.list(page)
+        return endpoints.list_to_wire(rows, page)
+
+    async def RotateWebhookSecret(
+        self, request: pb.RotateWebhookSecretRequest, context: Context
+    ) -> pb.RotateWebhookSecretResponse:
+        command = endpoints.rotate_from_wire(request)
+        rotated, secret = await self._do.endpoints.rotate_secret(command)
+        return endpoints.rotate_to_wire(rotated, secret)
+
+    async def DisableWebhookEndpoint(
+        self, request: pb.DisableWebhookEndpointRequest, context: Context
+    ) -> pb.DisableWebhookEndpointResponse:
+        command = endpoints.disable_from_wire(request)
+        endpoint = await self._do.endpoints.disable(command)
+        return endpoints.disable_to_wire(endpoint)
+
+    async def ListDeliveries(
+        self, request: pb.ListDeliveriesRequest, context: Context
+    ) -> pb.ListDeliveriesResponse:
+        query, page = deliveries.list_from_wire(request)
+        rows = await self._do.deliveries.list(query, page)
+        return deliveries.list_to_wire(rows, query, page)
+
+    async def ReplayDelivery(
+        self, request: pb.ReplayDeliveryRequest, context: Context
+    ) -> pb.ReplayDeliveryResponse:
+        command = deliveries.replay_from_wire(request)
+        delivery = await self._do.deliveries.replay(command)
+        return deliveries.replay_to_wire(delivery)
+
+    async def ObserveCrossing(
+        self, request: pb.ObserveCrossingRequest, context: Context
+    ) -> pb.ObserveCrossingResponse:
+        command = crossings.observe_from_wire(request)
+        await self._do.crossings.observe(command)
+        return pb.ObserveCrossingResponse()

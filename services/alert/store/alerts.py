@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Statements about alerts."""
+
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from meshkit.page import Page
+from meshkit.quantity import Credits
+from services.alert.domain.alert import Alert, AlertId, AlertType, CreditTypeId, CustomerId
+from services.alert.domain.errors import AlertNotFound
+from services.alert.domain.queries import ListAlerts
+from services.alert.tables import alerts
+
+_SELECT = select(
+    alerts.c.alert_id,
+    alerts.c.name,
+    alerts.c.alert_type,
+    alerts.c.customer_id,
+    alerts.c.credit_type_id,
+    alerts.c.threshold_micros,
+    alerts.c.group_key,
+    alerts.c.group_value,
+    alerts.c.version,
+    alerts.c.create_time,
+    alerts.c.archive_time,
+)
+
+
+class StoredAlerts:
+    """An alert changes once, when it is archived."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def insert(self, alert: Alert) -> None:
+        await self._connection.execute(
+            insert(alerts).values(
+                alert_id=alert.alert_id,
+                name=alert.name,
+                alert_type=alert.alert_type.value,
+                customer_id=alert.customer_id,
+                credit_type_id=alert.credit_type_id,
+                threshold_micros=alert.threshold.micros,
+                group_key=alert.group_key,
+                group_value=alert.group_value,
+                version=alert.version,
+                create_time=alert.create_time,
+                archive_time=alert.archive_time,
+            )
+        )
+
+    async def find(self, alert_id: AlertId) -> Alert | None:
+        """Return an alert, archived or not; None when it is not known."""
+        row = (await self._connection.execute(_SELECT.where(alerts.c.alert_id == alert_id))).first()
+        return None if row is None else _from_row(row)
+
+    async def get(self, alert_id: AlertId) -> Alert:
+        """Return an alert, archived or not. Raises AlertNotFound."""
+        if (alert := await self.find(alert_id)) is not None:
+            return alert
+        raise AlertNotFound(alert_id=alert_id)
+
+    async def lock(self, alert_id: AlertId) -> Alert:
+        """Return an alert that nobody else changes before the commit. Raises AlertNotFound."""
+        locked = _SELECT.where(alerts.c.alert_id == alert_id).with_for_update()
+        row = (await self._connection.execute(locked)).first()
+        if row is None:
+            raise AlertNotFound(alert_id=alert_id)
+        return _from_row(row)
+
+    async def archive(self, alert: Alert) -> None:
+        archived = (
+            update(alerts)
+            .where(alerts.c.alert_id == alert.alert_id, alerts.c.archive_time.is_(None))
+            .values(archive_time=alert.archive_time, version=alert.version)
+        )
+        updated = await self._connection.execute(archived)
+        assert updated.rowcount == 1  # the caller has locked it and seen that it is not archived
+
+    async def list(self, query: ListAlerts, page: Page) -> list[Alert]:
+        """Return a page in the order they were made, and one more when there is."""
+        wanted = _SELECT.order_by(alerts.c.alert_id).limit(page.size + 1)
+        if query.customer_id:
+            wanted = wanted.where(alerts.c.customer_id == query.customer_id)
+        if not query.include_archived:
+            wanted = wanted.where(alerts.c.archive_time.is_(None))
+        if page.after is not None:
+            wanted = wanted.where(alerts.c.alert_id > page.after[0])
+        return [_from_row(row) for row in await self._connection.execute(wanted)]
+
+
+def _from_row(row: Row[*tuple[Any, ...]]) -> Alert:
+    return Alert(
+        alert_id=AlertId(row.alert_id),
+        name=row.name,
+        alert_type=AlertType(row.alert_type),
+        customer_id=CustomerId(row.customer_id),
+        credit_type_id=CreditTypeId(row.credit_type_id),
+        threshold=Credits(row.threshold_micros),
+        group_key=row.group_key,
+        group_value=row.group_value,
+        version=row.version,
+        create_time=row.create_time,
+        archive_time=row.archive_time,
+    )

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Statements about deliveries: the log of what was told to whom, and the queue of what is still to be posted.
+
+A try leases its row by moving `due_time` on: nobody else takes it before, and when the worker dies it is due
+again by itself. Every statement that a worker makes writes one row.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, select, true, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from meshkit.page import Page
+from services.alert.domain.alert import AlertId
+from services.alert.domain.delivery import (
+    GIVE_UP_AFTER,
+    Answer,
+    Attempt,
+    Delivery,
+    DeliveryId,
+    DeliveryStatus,
+    NewDelivery,
+    error_of,
+)
+from services.alert.domain.endpoint import WebhookEndpointId
+from services.alert.domain.errors import DeliveryNotFound
+from services.alert.domain.event import EventType
+from services.alert.domain.queries import ListDeliveries
+from services.alert.tables import deliveries, webhook_endpoints
+
+_COLUMNS = (
+    deliveries.c.delivery_id,
+    deliveries.c.webhook_endpoint_id,
+    deliveries.c.alert_id,
+    deliveries.c.event_type,
+    deliveries.c.status,
+    deliveries.c.attempts,
+    deliveries.c.last_status_code,
+    deliveries.c.last_error,
+    deliveries.c.create_time,
+    deliveries.c.deliver_time,
+    deliveries.c.due_time,
+    deliveries.c.payload,
+)
+_IS_PENDING = deliveries.c.status == DeliveryStatus.PENDING.value
+
+
+class StoredDeliveries:
+    """Written once, with its cause; from then on only the worker, a replay or a disabling changes it."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def insert(self, new: Sequence[NewDelivery]) -> None:
+        """Write deliveries, due at once."""
+        if new:
+            await self._connection.execute(insert(deliveries).values([_to_row(delivery) for delivery in new]))
+
+    async def get(self, delivery_id: DeliveryId) -> Delivery:
+        """Return a delivery. Raises DeliveryNotFound."""
+        wanted = select(*_COLUMNS).where(deliveries.c.delivery_id == delivery_id)
+        row = (await self._connection.execute(wanted)).first()
+        if row is None:
+            raise DeliveryNotFound(delivery_id=delivery_id)
+        return _from_row(row)
+
+    async def list(self, query: ListDeliveries, page: Page) -> list[Delivery]:
+        """Return a page, newest first, and one more when there is."""
+        wanted = select(*_COLUMNS).order_by(deliveries.c.delivery_id.desc()).limit(page.size + 1)
+        if query.webhook_endpoint_id:
+            wanted = wanted.where(deliveries.c.webhook_endpoint_id == query.webhook_endpoint_id)
+        if query.alert_id:
+            wanted = wanted.where(deliveries.c.alert_id == query.alert_id)
+        if page.after is not None:
+            wanted = wanted.where(deliveries.c.delivery_id < page.after[0])
+        return [_from_row(row) for row in await self._connection.execute(wanted)]
+
+    async def replay(self, delivery_id: DeliveryId, *, at: datetime) -> Delivery | None:
+        """Make a finished delivery pending again, due at once; None when it is pending."""
+        replayed = (
+            update(deliveries)
+            .where(
+                deliveries.c.delivery_id == delivery_id, deliveries.c.status != DeliveryStatus.PENDING.value
+            )
+            .values(
+                status=DeliveryStatus.PENDING.value,
+                earlier_attempts=deliveries.c.attempts,
+                deliver_time=None,
+                due_time=at,
+                give_up_time=at + GIVE_UP_AFTER,
+            )
+            .returning(*_COLUMNS)
+        )
+        row = (await self._connection.execute(replayed)).first()
+        return None if row is None else _from_row(row)
+
+    async def fail_pending(self, webhook_endpoint_id: WebhookEndpointId, *, error: str) -> None:
+        """Fail all that wait for an endpoint; the caller has locked the endpoint, so no new ones come."""
+        await self._connection.execute(
+            update(deliveries)
+            .where(deliveries.c.webhook_endpoint_id == webhook_endpoint_id, _IS_PENDING)
+            .values(status=DeliveryStatus.FAILED.value, due_time=None, last_error=error)
+        )
+
+    async def due(
+        self, *, at: datetime, per_endpoint_max: int
+    ) -> Sequence[tuple[WebhookEndpointId, DeliveryId]]:
+        """Return what is due at an instant and in nobody's hands: of each endpoint the first few."""
+        first_few = (
+            select(deliveries.c.delivery_id, deliveries.c.due_time)
+            .where(
+                deliveries.c.webhook_endpoint_id == webhook_endpoints.c.webhook_endpoint_id,
+                _IS_PENDING,
+                deliveries.c.due_time <= at,
+            )
+            .order_by(deliveries.c.due_time, deliveries.c.delivery_id)
+            .limit(per_endpoint_max)
+            .lateral()
+        )
+        wanted = (
+            select(webhook_endpoints.c.webhook_endpoint_id, first_few.c.delivery_id)
+            .join_from(webhook_endpoints, first_few, true())
+            .where(webhook_endpoints.c.disable_time.is_(None))
+            .order_by(first_few.c.due_time, first_few.c.delivery_id)
+        )
+        rows = await self._connection.execute(wanted)
+        return [(WebhookEndpointId(row.webhook_endpoint_id), DeliveryId(row.delivery_id)) for row in rows]
+
+    async def lease(self, delivery_id: DeliveryId, *, at: datetime, until: datetime) -> Attempt | None:
+        """Take a due delivery in hand until an instant, and count the try; None when it is not to be had."""
+        leased = (
+            update(deliveries)
+            .where(deliveries.c.delivery_id == delivery_id, _IS_PENDING, deliveries.c.due_time <= at)
+            .values(due_time=until, attempts=deliveries.c.attempts + 1)
+            .returning(
+                deliveries.c.webhook_endpoint_id,
+                deliveries.c.attempts,
+                deliveries.c.earlier_attempts,
+                deliveries.c.give_up_time,
+                deliveries.c.payload,
+            )
+        )
+        row = (await self._connection.execute(leased)).first()
+        if row is None:
+            return None
+        return Attempt(
+            delivery_id=delivery_id,
+            webhook_endpoint_id=WebhookEndpointId(row.webhook_endpoint_id),
+            attempts=row.attempts,
+            tries=row.attempts - row.earlier_attempts,
+            give_up_time=row.give_up_time,
+            payload=row.payload,
+        )
+
+    async def accepted(self, attempt: Attempt, answer: Answer, *, at: datetime) -> None:
+        """Record that the endpoint has it; true even when the lease has run out or the endpoint was disabled."""
+        await self._connection.execute(
+            update(deliveries)
+            .where(
+                deliveries.c.delivery_id == attempt.delivery_id,
+                deliveries.c.status != DeliveryStatus.DELIVERED.value,
+            )
+            .values(
+                status=DeliveryStatus.DELIVERED.value,
+                deliver_time=at,
+                due_time=None,
+                last_status_code=answer.status_code,
+                last_error="",
+            )
+        )
+
+    async def put_off(self, attempt: Attempt, answer: Answer, *, due: datetime) -> None:
+        """Record a failed try, to be made again; does nothing when another try has begun meanwhile."""
+        await self._end_in_failure(attempt, answer, due_time=due)
+
+    async def give_up(self, attempt: Attempt, answer: Answer) -> None:
+        """Record a failed try, the last one; does nothing when another try has begun meanwhile."""
+        await self._end_in_failure(attempt, answer, due_time=None, status=DeliveryStatus.FAILED.value)
+
+    async def forget_finished(self, *, before: datetime, rows_max: int = 10_000) -> int:
+        """Drop deliveries made before an instant that are not pending, at most `rows_max`; returns how many."""
+        old = (
+            select(deliveries.c.delivery_id)
+            .where(deliveries.c.create_time < before, deliveries.c.status != DeliveryStatus.PENDING.value)
+            .order_by(deliveries.c.create_time)
+            .limit(rows_max)
+        )
+        dropped = await self._connection.execute(
+            delete(deliveries).where(
+                deliveries.c.delivery_id.in_(old), deliveries.c.status != DeliveryStatus.PENDING.value
+            )
+        )
+        return dropped.rowcount
+
+    async def _end_in_failure(self, attempt: Attempt, answer: Answer, **values: object) -> None:
+        await self._connection.execute(
+            update(deliveries)
+            .where(
+                deliveries.c.delivery_id == attempt.delivery_id,
+                deliveries.c.attempts == attempt.attempts,
+                _IS_PENDING,
+            )
+            .values(last_status_code=answer.status_code, last_error=error_of(answer), **values)
+        )
+
+
+def _to_row(new: NewDelivery) -> dict[str, object]:
+    return {
+        "delivery_id": new.delivery_id,
+        "webhook_endpoint_id": new.webhook_endpoint_id,
+        "alert_id": new.alert_id,
+        "customer_id": new.customer_id,
+        "group_value": new.group_value,
+        "sequence": new.sequence,
+        "event_type": new.event_type.value,
+        "status": DeliveryStatus.PENDING.value,
+        "attempts": 0,
+        "earlier_attempts": 0,
+        "last_status_code": 0,
+        "last_error": "",
+        "create_time": new.create_time,
+        "due_time": new.create_time,
+        "give_up_time": new.create_time + GIVE_UP_AFTER,
+        "payload": new.payload,
+    }
+
+
+def _from_row(row: Row[*tuple[Any, ...]]) -> Delivery:
+    return Delivery(
+        delivery_id=DeliveryId(row.delivery_id),
+        webhook_endpoint_id=WebhookEndpointId(row.webhook_endpoint_id),
+        alert_id=AlertId(row.alert_id),
+        event_type=EventType(row.event_type),
+        status=DeliveryStatus(row.status),
+        attempts=row.attempts,
+        last_status_code=row.last_status_code,
+        last_error=row.last_error,
+        create_time=row.create_time,
+        deliver_time=row.deliver_time,
+        due_time=row.due_time,
+        payload=row.payload,
+    )

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Statements about webhook endpoints and their secrets. A secret's text is in its own row and nowhere else."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from meshkit.page import Page
+from services.alert.domain.endpoint import Secret, SecretId, WebhookEndpoint, WebhookEndpointId
+from services.alert.domain.errors import WebhookEndpointNotFound
+from services.alert.tables import webhook_endpoints as endpoints
+from services.alert.tables import webhook_secrets as secrets
+
+_SELECT = select(
+    endpoints.c.webhook_endpoint_id,
+    endpoints.c.url,
+    endpoints.c.create_time,
+    endpoints.c.disable_time,
+)
+_SELECT_SECRETS = select(
+    secrets.c.secret_id,
+    secrets.c.webhook_endpoint_id,
+    secrets.c.secret,
+    secrets.c.create_time,
+    secrets.c.expire_time,
+)
+
+
+class StoredEndpoints:
+    """Whoever locks an endpoint and its deliveries locks the endpoint first."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def insert(self, endpoint: WebhookEndpoint) -> None:
+        await self._connection.execute(
+            insert(endpoints).values(
+                webhook_endpoint_id=endpoint.webhook_endpoint_id,
+                url=endpoint.url,
+                create_time=endpoint.create_time,
+                disable_time=endpoint.disable_time,
+            )
+        )
+
+    async def get(self, webhook_endpoint_id: WebhookEndpointId) -> WebhookEndpoint:
+        """Return an endpoint, disabled or not. Raises WebhookEndpointNotFound."""
+        wanted = _SELECT.where(endpoints.c.webhook_endpoint_id == webhook_endpoint_id)
+        return _known(webhook_endpoint_id, (await self._connection.execute(wanted)).first())
+
+    async def lock(self, webhook_endpoint_id: WebhookEndpointId) -> WebhookEndpoint:
+        """Return an endpoint that nobody else changes before the commit. Raises WebhookEndpointNotFound."""
+        wanted = _SELECT.where(endpoints.c.webhook_endpoint_id == webhook_endpoint_id)
+        return _known(webhook_endpoint_id, (await self._connection.execute(wanted.with_for_update())).first())
+
+    async def hold_enabled(self) -> list[WebhookEndpointId]:
+        """Return all that are enabled; nobody disables one of them before the commit."""
+        wanted = (
+            select(endpoints.c.webhook_endpoint_id)
+            .where(endpoints.c.disable_time.is_(None))
+            .order_by(endpoints.c.webhook_endpoint_id)
+            .with_for_update(read=True)
+        )
+        return [WebhookEndpointId(found) for found in (await self._connection.execute(wanted)).scalars()]
+
+    async def disable(self, endpoint: WebhookEndpoint) -> None:
+        disabled = (
+            update(endpoints)
+            .where(
+                endpoints.c.webhook_endpoint_id == endpoint.webhook_endpoint_id,
+                endpoints.c.disable_time.is_(None),
+            )
+            .values(disable_time=endpoint.disable_time)
+        )
+        updated = await self._connection.execute(disabled)
+        assert updated.rowcount == 1  # the caller has locked it and seen it enabled
+
+    async def list(self, page: Page) -> list[WebhookEndpoint]:
+        """Return a page in the order they were made, and one more when there is."""
+        wanted = _SELECT.order_by(endpoints.c.webhook_endpoint_id).limit(page.size + 1)
+        if page.after is not None:
+            wanted = wanted.where(endpoints.c.webhook_endpoint_id > page.after[0])
+        return [_from_row(row) for row in await self._connection.execute(wanted)]
+
+    async def insert_secret(self, secret: Secret) -> None:
+        await self._connection.execute(
+            insert(secrets).values(
+                secret_id=secret.secret_id,
+                webhook_endpoint_id=secret.webhook_endpoint_id,
+                secret=secret.text,
+                create_time=secret.create_time,
+                expire_time=secret.expire_time,
+            )
+        )
+
+    async def secret(self, secret_id: SecretId) -> Secret:
+        """Return a secret, in use or lapsed."""
+        row = (await self._connection.execute(_SELECT_SECRETS.where(secrets.c.secret_id == secret_id))).one()
+        return _secret_from_row(row)
+
+    async def secrets(self, webhook_endpoint_id: WebhookEndpointId, *, at: datetime) -> Sequence[Secret]:
+        """Return the secrets of an endpoint that have not lapsed at an instant."""
+        wanted = _SELECT_SECRETS.where(
+            secrets.c.webhook_endpoint_id == webhook_endpoint_id,
+            or_(secrets.c.expire_time.is_(None), secrets.c.expire_time > at),
+        )
+        return [_secret_from_row(row) for row in await self._connection.execute(wanted)]
+
+    async def expire_secret(self, webhook_endpoint_id: WebhookEndpointId, *, expire: datetime) -> None:
+        """Let the one secret that is for good lapse at an instant; the caller has locked the endpoint."""
+        lapsing = (
+            update(secrets)
+            .where(
+                secrets.c.webhook_endpoint_id == webhook_endpoint_id,
+                secrets.c.expire_time.is_(None),
+            )
+            .values(expire_time=expire)
+        )
+        updated = await self._connection.execute(lapsing)
+        assert (
+            updated.rowcount == 1
+        )  # an endpoint has one from the start, and a rotation puts a new one there
+
+
+def _known(webhook_endpoint_id: WebhookEndpointId, row: Row[*tuple[Any, ...]] | None) -> WebhookEndpoint:
+    if row is None:
+        raise WebhookEndpointNotFound(webhook_endpoint_id=webhook_endpoint_id)
+    return _from_row(row)
+
+
+def _from_row(row: Row[*tuple[Any, ...]]) -> WebhookEndpoint:
+    return WebhookEndpoint(
+        webhook_endpoint_id=WebhookEndpointId(row.webhook_endpoint_id),
+        url=row.url,
+        create_time=row.create_time,
+        disable_time=row.disable_time,
+    )
+
+
+def _secret_from_row(row: Row[*tuple[Any, ...]]) -> Secret:
+    return Secret(
+        secret_id=SecretId(row.secret_id),
+        webhook_endpoint_id=WebhookEndpointId(row.webhook_endpoint_id),
+        text=row.secret,
+        create_time=row.create_time,
+        expire_time=row.expire_time,
+    )

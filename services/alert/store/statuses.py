@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Statements about where alerts stand."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from meshkit.page import Page
+from meshkit.quantity import Credits
+from services.alert.domain.alert import AlertId, CustomerId
+from services.alert.domain.queries import ListStatuses
+from services.alert.domain.status import AlertState, AlertStatus
+from services.alert.tables import alert_statuses as statuses
+
+_SELECT = select(
+    statuses.c.alert_id,
+    statuses.c.customer_id,
+    statuses.c.group_value,
+    statuses.c.state,
+    statuses.c.value_micros,
+    statuses.c.observe_time,
+    statuses.c.sequence,
+)
+
+
+class StoredStatuses:
+    """One row per alert, customer and group value; its sequence only grows."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def insert_if_new(self, status: AlertStatus) -> None:
+        """Write a status unless there is one of the same alert, customer and group value."""
+        await self._connection.execute(
+            insert(statuses)
+            .values(
+                alert_id=status.alert_id,
+                customer_id=status.customer_id,
+                group_value=status.group_value,
+                state=status.state.value,
+                value_micros=status.value.micros,
+                observe_time=status.observe_time,
+                sequence=status.sequence,
+            )
+            .on_conflict_do_nothing()
+        )
+
+    async def lock(self, like: AlertStatus) -> AlertStatus:
+        """Return the status of the same alert, customer and group value, unchanged by others till the commit."""
+        row = (await self._connection.execute(_SELECT.where(_same(like)).with_for_update())).one()
+        return _from_row(row)
+
+    async def update(self, status: AlertStatus) -> None:
+        newer = (
+            update(statuses)
+            .where(_same(status), statuses.c.sequence < status.sequence)
+            .values(
+                state=status.state.value,
+                value_micros=status.value.micros,
+                observe_time=status.observe_time,
+                sequence=status.sequence,
+            )
+        )
+        updated = await self._connection.execute(newer)
+        assert updated.rowcount == 1  # the caller has locked it and seen an older sequence
+
+    async def list(self, query: ListStatuses, page: Page) -> list[AlertStatus]:
+        """Return a page by customer and group value, and one more when there is."""
+        order = (statuses.c.customer_id, statuses.c.group_value)
+        wanted = _SELECT.where(statuses.c.alert_id == query.alert_id).order_by(*order).limit(page.size + 1)
+        if query.customer_id:
+            wanted = wanted.where(statuses.c.customer_id == query.customer_id)
+        if page.after is not None:
+            wanted = wanted.where(tuple_(*order) > tuple_(*page.after))
+        return [_from_row(row) for row in await self._connection.execute(wanted)]
+
+
+def _same(status: AlertStatus) -> ColumnElement[bool]:
+    return and_(
+        statuses.c.alert_id == status.alert_id,
+        statuses.c.customer_id == status.customer_id,
+        statuses.c.group_value == status.group_value,
+    )
+
+
+def _from_row(row: Row[*tuple[Any, ...]]) -> AlertStatus:
+    return AlertStatus(
+        alert_id=AlertId(row.alert_id),
+        customer_id=CustomerId(row.customer_id),
+        group_value=row.group_value,
+        state=AlertState(row.state),
+        value=Credits(row.value_micros),
+        observe_time=row.observe_time,
+        sequence=row.sequence,
+    )

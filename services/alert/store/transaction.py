@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One transaction of Alert, with a hand for each noun family."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from meshkit import outbox, requests
+from meshkit.clock import Clock
+from meshkit.ids import Ids
+from meshkit.requests import Command
+from services.alert import tables
+from services.alert.domain.notices import NoticeKind
+from services.alert.store.alerts import StoredAlerts
+from services.alert.store.deliveries import StoredDeliveries
+from services.alert.store.endpoints import StoredEndpoints
+from services.alert.store.statuses import StoredStatuses
+
+T = TypeVar("T")
+
+
+class Transaction:
+    """What can be done before the commit. READ COMMITTED: lock what must not change meanwhile."""
+
+    def __init__(self, connection: AsyncConnection, *, wall: Clock, ids: Ids) -> None:
+        self._connection = connection
+        self._wall = wall
+        self._ids = ids
+        self.alerts = StoredAlerts(connection)
+        self.statuses = StoredStatuses(connection)
+        self.endpoints = StoredEndpoints(connection)
+        self.deliveries = StoredDeliveries(connection)
+
+    async def claim(self, command: Command, answer_type: type[T]) -> T | None:
+        """Return the first answer to this request, or None to its first caller. Raises RequestIdReused."""
+        return await requests.claim(
+            self._connection, tables.requests, command, answer_type, at=self._wall.now()
+        )
+
+    async def remember(self, command: Command, answer: object) -> None:
+        """Keep the answer for repetitions of the request."""
+        await requests.remember(self._connection, tables.requests, command, answer)
+
+    async def enqueue(self, kind: NoticeKind, *, key: str, payload: object) -> None:
+        """Write a notice behind those of its key, whose owner row the caller has locked."""
+        await outbox.enqueue(
+            self._connection,
+            tables.outbox,
+            notice_id=self._ids.new("ntc"),
+            key=key,
+            kind=kind.value,
+            payload=payload,
+            at=self._wall.now(),
+        )
+
+
+class PostgresStore:
+    """Gives out transactions. wall: dates requests and notices, which sandbox time must not move."""
+
+    def __init__(self, engine: AsyncEngine, *, wall: Clock, ids: Ids) -> None:
+        self._engine = engine
+        self._wall = wall
+        self._ids = ids
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Commit when the block ends, roll back when it raises."""
+        async with self._engine.begin() as connection:
+            yield Transaction(connection, wall=self._wall, ids=self._ids)
+
+    async def forget(
+        self, *, requests_before: datetime, notices_before: datetime, deliveries_before: datetime
+    ) -> int:
+        """Drop requests and finished deliveries made, and notices heard, before an instant.
+
+        A bounded number of each; returns how many. Each in a transaction of its own: they are independent.
+        """
+        async with self._engine.begin() as connection:
+            forgotten = await requests.forget(connection, tables.requests, before=requests_before)
+        async with self._engine.begin() as connection:
+            forgotten += await outbox.forget_sent(connection, tables.outbox, before=notices_before)
+        async with self._engine.begin() as connection:
+            forgotten += await StoredDeliveries(connection).forget_finished(before=deliveries_before)
+        return forgotten

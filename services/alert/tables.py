@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Alert's tables as SQLAlchemy Core sees them; constraints are told in migrations/."""
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Column, DateTime, Integer, MetaData, Table, Text
+
+from meshkit.outbox import outbox_table
+from meshkit.requests import requests_table
+from sandbox import sandbox_clock_table
+
+SCHEMA: Final = "alert"
+
+metadata = MetaData()
+
+requests = requests_table(metadata, SCHEMA)
+outbox = outbox_table(metadata, SCHEMA)
+sandbox_clock = sandbox_clock_table(metadata, SCHEMA)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("alert_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("alert_type", Text, nullable=False),
+    Column("customer_id", Text, nullable=False),  # '' watches every customer
+    Column("credit_type_id", Text, nullable=False),
+    Column("threshold_micros", BigInteger, nullable=False),
+    Column("group_key", Text, nullable=False),
+    Column("group_value", Text, nullable=False),  # '' watches each value by itself
+    Column("version", BigInteger, nullable=False),
+    Column("create_time", DateTime(timezone=True), nullable=False),
+    Column("archive_time", DateTime(timezone=True)),
+    schema=SCHEMA,
+)
+
+alert_statuses = Table(
+    "alert_statuses",
+    metadata,
+    Column("alert_id", Text, primary_key=True),
+    Column("customer_id", Text, primary_key=True),
+    Column("group_value", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("value_micros", BigInteger, nullable=False),
+    Column("observe_time", DateTime(timezone=True)),
+    Column("sequence", BigInteger, nullable=False),
+    schema=SCHEMA,
+)
+
+webhook_endpoints = Table(
+    "webhook_endpoints",
+    metadata,
+    Column("webhook_endpoint_id", Text, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("create_time", DateTime(timezone=True), nullable=False),
+    Column("disable_time", DateTime(timezone=True)),
+    schema=SCHEMA,
+)
+
+webhook_secrets = Table(
+    "webhook_secrets",
+    metadata,
+    Column("secret_id", Text, primary_key=True),
+    Column("webhook_endpoint_id", Text, nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("create_time", DateTime(timezone=True), nullable=False),
+    Column("expire_time", DateTime(timezone=True)),
+    schema=SCHEMA,
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("delivery_id", Text, primary_key=True),
+    Column("webhook_endpoint_id", Text, nullable=False),
+    Column("alert_id", Text, nullable=False),
+    Column("customer_id", Text, nullable=False),
+    Column("group_value", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("event_type", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("earlier_attempts", Integer, nullable=False),  # those made before the last replay
+    Column("last_status_code", Integer, nullable=False),
+    Column("last_error", Text, nullable=False),
+    Column("create_time", DateTime(timezone=True), nullable=False),
+    Column("deliver_time", DateTime(timezone=True)),
+    Column("due_time", DateTime(timezone=True)),
+    Column("give_up_time", DateTime(timezone=True), nullable=False),
+    Column("payload", Text, nullable=False),
+    schema=SCHEMA,
+)

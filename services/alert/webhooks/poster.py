@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One signed request, and what came of it in a few words. Bodies and secrets are never logged."""
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Final, Protocol
+
+import httpx
+
+from services.alert.domain.delivery import POST_SECONDS_MAX, Answer, Attempt
+from services.alert.domain.endpoint import Secret
+from services.alert.domain.errors import WebhookTargetRefused
+from services.alert.webhooks.signature import signed_headers
+from services.alert.webhooks.targets import CheckedTargets
+from services.alert.webhooks.transport import PinnedTransport
+
+CONNECT_SECONDS_MAX = 3.0
+_HEADERS: Final = {"content-type": "application/json", "user-agent": "Purser-Webhooks"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posting:
+    """What is posted in one try. secrets: at least one, newest first; at: wall time."""
+
+    attempt: Attempt
+    url: str
+    secrets: Sequence[Secret]
+    at: datetime
+
+
+class Poster(Protocol):
+    """Something that posts."""
+
+    async def post(self, posting: Posting) -> Answer:
+        """Post once; an answer of any kind, or none, is returned and never raised."""
+        ...
+
+
+class HttpPoster:
+    """Posts over HTTP: no redirects, no proxies, no cookies, one connection per try, 10 s for all of it."""
+
+    def __init__(self, targets: CheckedTargets, *, connections_max: int, tls: ssl.SSLContext | None) -> None:
+        """tls: None trusts what certifi does."""
+        limits = httpx.Limits(max_connections=connections_max, max_keepalive_connections=0)
+        inner = httpx.AsyncHTTPTransport(verify=True if tls is None else tls, limits=limits)
+        self._client = httpx.AsyncClient(
+            transport=PinnedTransport(targets, inner),
+            timeout=httpx.Timeout(POST_SECONDS_MAX, connect=CONNECT_SECONDS_MAX),
+            follow_redirects=False,
+            trust_env=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            headers=_HEADERS,
+        )
+
+    async def post(self, posting: Posting) -> Answer:
+        attempt = posting.attempt
+        request = self._client.build_request(
+            "POST",
+            posting.url,
+            headers=signed_headers(attempt.delivery_id, attempt.payload, posting.secrets, at=posting.at),
+            content=attempt.payload.encode(),
+        )
+        try:
+            # httpx limits each read and write; a receiver that sends a byte at a time would pass all of them.
+            async with asyncio.timeout(POST_SECONDS_MAX):
+                response = await self._client.send(request, stream=True)  # the body is never read
+                await response.aclose()
+        except WebhookTargetRefused as refusal:
+            return Answer(error=f"refused: {refusal.message}")
+        except (TimeoutError, httpx.TimeoutException):
+            return Answer(error=f"no answer within {POST_SECONDS_MAX:g} s")
+        except httpx.ConnectError as error:
+            return Answer(error=f"no connection: {error}")
+        except httpx.HTTPError as error:
+            return Answer(error=f"no answer: {type(error).__name__}")  # its text may quote the response
+        return Answer(status_code=response.status_code)
+
+    async def close(self) -> None:
+        await self._client.aclose()

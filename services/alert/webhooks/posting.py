@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One try of a delivery: lease it, post it, record what came of it. Three steps, two short transactions."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import assert_never
+
+import structlog
+
+from meshkit.clock import Clock
+from services.alert.domain.delivery import (
+    ENDPOINT_DISABLED,
+    LEASE,
+    Accepted,
+    Answer,
+    Attempt,
+    DeliveryId,
+    EndpointGone,
+    GivenUp,
+    TryAgain,
+    Verdict,
+    error_of,
+    judge,
+)
+from services.alert.domain.endpoint import WebhookEndpointId, signing_secrets
+from services.alert.operations.ports import Store, Transaction
+from services.alert.webhooks.poster import Poster, Posting
+
+log = structlog.get_logger(__name__)
+
+
+class DeliveryAttempts:
+    """At least once: a crash after posting and before recording posts again, under the same webhook-id.
+
+    jitter: 0 to 1, anew for each failed try.
+    """
+
+    def __init__(self, *, store: Store, poster: Poster, wall: Clock, jitter: Callable[[], float]) -> None:
+        self._store = store
+        self._poster = poster
+        self._wall = wall
+        self._jitter = jitter
+
+    async def due(self, *, per_endpoint_max: int) -> Sequence[tuple[WebhookEndpointId, DeliveryId]]:
+        """Return deliveries that are due, of each endpoint the first few."""
+        async with self._store.transaction() as tx:
+            return await tx.deliveries.due(at=self._wall.now(), per_endpoint_max=per_endpoint_max)
+
+    async def attempt(self, delivery_id: DeliveryId) -> None:
+        """Make one try, unless the delivery is in other hands or done."""
+        posting = await self._take(delivery_id)
+        if posting is not None:
+            answer = await self._poster.post(posting)
+            await self._record(posting.attempt, answer)
+
+    async def _take(self, delivery_id: DeliveryId) -> Posting | None:
+        at = self._wall.now()
+        async with self._store.transaction() as tx:
+            attempt = await tx.deliveries.lease(delivery_id, at=at, until=at + LEASE)
+            if attempt is None:
+                return None
+            endpoint = await tx.endpoints.get(attempt.webhook_endpoint_id)
+            secrets = await tx.endpoints.secrets(attempt.webhook_endpoint_id, at=at)
+        return Posting(attempt=attempt, url=endpoint.url, secrets=signing_secrets(secrets, at=at), at=at)
+
+    async def _record(self, attempt: Attempt, answer: Answer) -> None:
+        at = self._wall.now()
+        verdict = judge(attempt, answer, at=at, jitter=self._jitter())
+        async with self._store.transaction() as tx:
+            match verdict:
+                case Accepted():
+                    await tx.deliveries.accepted(attempt, answer, at=at)
+                case TryAgain(due_time=due):
+                    await tx.deliveries.put_off(attempt, answer, due=due)
+                case GivenUp():
+                    await tx.deliveries.give_up(attempt, answer)
+                case EndpointGone():
+                    await self._disable(tx, attempt, answer, at=at)
+                case _:
+                    assert_never(verdict)
+        _tell(attempt, answer, verdict)
+
+    async def _disable(self, tx: Transaction, attempt: Attempt, answer: Answer, *, at: datetime) -> None:
+        endpoint = await tx.endpoints.lock(attempt.webhook_endpoint_id)
+        await tx.deliveries.give_up(attempt, answer)
+        if endpoint.disable_time is None:
+            await tx.endpoints.disable(replace(endpoint, disable_time=max(endpoint.create_time, at)))
+            await tx.deliveries.fail_pending(endpoint.webhook_endpoint_id, error=ENDPOINT_DISABLED)
+
+
+def _tell(attempt: Attempt, answer: Answer, verdict: Verdict) -> None:
+    known = {
+        "delivery_id": attempt.delivery_id,
+        "webhook_endpoint_id": attempt.webhook_endpoint_id,
+        "attempts": attempt.attempts,
+    }
+    match verdict:
+        case Accepted():
+            log.info("webhook_delivered", status_code=answer.status_code, **known)
+        case TryAgain(due_time=due):
+            log.warning("webhook_put_off", error=error_of(answer), due_time=due.isoformat(), **known)
+        case GivenUp():
+            log.warning("webhook_given_up", error=error_of(answer), **known)
+        case EndpointGone():
+            log.warning("webhook_endpoint_gone", **known)
+        case _:
+            assert_never(verdict)

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The worker: posts what is due as soon as it is woken, a few at a time per endpoint, so that none waits for another.
+
+Any number of replicas may run one; who posts a delivery is settled by its lease.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Protocol
+
+import structlog
+
+from services.alert.domain.delivery import POST_SECONDS_MAX, DeliveryId
+from services.alert.domain.endpoint import WebhookEndpointId
+
+POLL_SECONDS = 1.0  # for retries, and for what another replica left behind
+POSTS_PER_ENDPOINT_MAX = 4
+POSTS_MAX = 200
+STOP_SECONDS_MAX = POST_SECONDS_MAX + 2
+
+log = structlog.get_logger(__name__)
+
+
+class Attempts(Protocol):
+    """What the worker works on: posting.DeliveryAttempts."""
+
+    async def due(self, *, per_endpoint_max: int) -> Sequence[tuple[WebhookEndpointId, DeliveryId]]: ...
+    async def attempt(self, delivery_id: DeliveryId) -> None: ...
+
+
+class Worker:
+    """Makes the attempts that are due. An endpoint that hangs keeps only its own few places busy."""
+
+    def __init__(self, attempts: Attempts, *, poll_seconds: float = POLL_SECONDS) -> None:
+        self._attempts = attempts
+        self._poll_seconds = poll_seconds
+        self._woken = asyncio.Event()
+        self._loop_task: asyncio.Task[None] | None = None
+        self._in_hand: defaultdict[WebhookEndpointId, set[DeliveryId]] = defaultdict(set)
+        self._tries: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Begin to post in the background."""
+        assert self._loop_task is None
+        self._loop_task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Begin no more tries and wait for those in hand (≤ 12 s); what is left is tried again after its lease."""
+        if self._loop_task is not None:
+            self._loop_task.cancel()
+            await asyncio.wait([self._loop_task])
+            self._loop_task = None
+        if self._tries:
+            await asyncio.wait(self._tries, timeout=STOP_SECONDS_MAX)
+        for task in self._tries:
+            task.cancel()
+
+    def wake(self) -> None:
+        """Look at once for what is due."""
+        self._woken.set()
+
+    async def _run(self) -> None:
+        while True:
+            self._woken.clear()
+            try:
+                await self._begin_due()
+            except Exception as error:  # the loop outlives everything but its own cancellation
+                log.warning("deliveries_unreadable", error=_words(error))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), self._poll_seconds)
+
+    async def _begin_due(self) -> None:
+        for endpoint_id, delivery_id in await self._attempts.due(per_endpoint_max=POSTS_PER_ENDPOINT_MAX):
+            in_hand = self._in_hand[endpoint_id]
+            has_place = len(in_hand) < POSTS_PER_ENDPOINT_MAX and len(self._tries) < POSTS_MAX
+            if has_place and delivery_id not in in_hand:
+                in_hand.add(delivery_id)
+                task = asyncio.create_task(self._try(endpoint_id, delivery_id))
+                self._tries.add(task)
+                task.add_done_callback(self._tries.discard)
+
+    async def _try(self, endpoint_id: WebhookEndpointId, delivery_id: DeliveryId) -> None:
+        try:
+            await self._attempts.attempt(delivery_id)
+            self._woken.set()  # its place is free; not after a fault, which would come at once again
+        except Exception as error:
+            log.warning("delivery_attempt_broken", delivery_id=delivery_id, error=_words(error))
+        finally:
+            self._in_hand[endpoint_id].discard(delivery_id)
+            if not self._in_hand[endpoint_id]:
+                del self._in_hand[endpoint_id]
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

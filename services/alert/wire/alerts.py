@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Alerts, and where they stand, on the wire."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from meshkit.page import Page
+from meshkit.quantity import Credits
+from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
+from purser.alert.v1 import alert_pb2 as pb
+from services.alert.domain.alert import Alert, AlertId, AlertType, CreditTypeId, CustomerId
+from services.alert.domain.commands import ArchiveAlert, CreateAlert
+from services.alert.domain.queries import ListAlerts, ListStatuses
+from services.alert.domain.status import AlertState, AlertStatus
+from services.alert.wire.paging import page_from_wire, page_to_wire
+
+_TYPES: Final[dict[int, AlertType]] = {
+    pb.ALERT_TYPE_LOW_BALANCE: AlertType.LOW_BALANCE,
+    pb.ALERT_TYPE_SPEND: AlertType.SPEND,
+}
+_TYPES_TO_WIRE: Final = {
+    AlertType.LOW_BALANCE: pb.ALERT_TYPE_LOW_BALANCE,
+    AlertType.SPEND: pb.ALERT_TYPE_SPEND,
+}
+_STATES_TO_WIRE: Final = {
+    AlertState.EVALUATING: pb.ALERT_STATE_EVALUATING,
+    AlertState.OK: pb.ALERT_STATE_OK,
+    AlertState.IN_ALARM: pb.ALERT_STATE_IN_ALARM,
+}
+# An alias would be watched in vain, for ever: the Ledger compares ids.
+_CUSTOMER_ID: Final = r"cus_[A-Za-z0-9_-]+"
+
+
+def create_from_wire(request: pb.CreateAlertRequest) -> CreateAlert:
+    fields = Fields()
+    alert_type = fields.choice("alert_type", request.alert_type, _TYPES)
+    _check_what_is_watched(fields, request)
+    command = CreateAlert(
+        request_id=fields.request_id(request.request_id),
+        name=fields.text("name", request.name),
+        alert_type=alert_type,
+        customer_id=CustomerId(
+            fields.text("customer_id", request.customer_id, required=False, pattern=_CUSTOMER_ID)
+        ),
+        credit_type_id=CreditTypeId(fields.text("credit_type_id", request.credit_type_id)),
+        threshold=Credits(request.threshold_micros),
+        group_key=request.group_key,
+        group_value=request.group_value,
+    )
+    fields.check()
+    return command
+
+
+def _check_what_is_watched(fields: Fields, request: pb.CreateAlertRequest) -> None:
+    if request.alert_type == pb.ALERT_TYPE_SPEND:
+        fields.micros("threshold_micros", request.threshold_micros, minimum=1)
+        fields.text("group_key", request.group_key)
+        fields.text("group_value", request.group_value, required=False)
+        return
+    fields.micros("threshold_micros", request.threshold_micros)
+    if request.alert_type == pb.ALERT_TYPE_LOW_BALANCE:
+        for field in ("group_key", "group_value"):
+            if getattr(request, field):
+                fields.add(field, "is for SPEND alerts only")
+
+
+def create_to_wire(alert: Alert) -> pb.CreateAlertResponse:
+    return pb.CreateAlertResponse(alert=alert_to_wire(alert))
+
+
+def get_from_wire(request: pb.GetAlertRequest) -> AlertId:
+    fields = Fields()
+    alert_id = fields.text("alert_id", request.alert_id)
+    fields.check()
+    return AlertId(alert_id)
+
+
+def get_to_wire(alert: Alert) -> pb.GetAlertResponse:
+    return pb.GetAlertResponse(alert=alert_to_wire(alert))
+
+
+def archive_from_wire(request: pb.ArchiveAlertRequest) -> ArchiveAlert:
+    fields = Fields()
+    command = ArchiveAlert(
+        request_id=fields.request_id(request.request_id),
+        alert_id=AlertId(fields.text("alert_id", request.alert_id)),
+    )
+    fields.check()
+    return command
+
+
+def archive_to_wire(alert: Alert) -> pb.ArchiveAlertResponse:
+    return pb.ArchiveAlertResponse(alert=alert_to_wire(alert))
+
+
+def list_from_wire(request: pb.ListAlertsRequest) -> tuple[ListAlerts, Page]:
+    fields = Fields()
+    query = ListAlerts(
+        customer_id=CustomerId(fields.text("customer_id", request.customer_id, required=False)),
+        include_archived=request.include_archived,
+    )
+    page = page_from_wire(fields, request, _list_filters(query))
+    fields.check()
+    return query, page
+
+
+def list_to_wire(rows: Sequence[Alert], query: ListAlerts, page: Page) -> pb.ListAlertsResponse:
+    shown, token = page_to_wire(rows, page, _list_filters(query), lambda row: (row.alert_id,))
+    return pb.ListAlertsResponse(alerts=[alert_to_wire(row) for row in shown], next_page_token=token)
+
+
+def states_from_wire(request: pb.GetAlertStateRequest) -> tuple[ListStatuses, Page]:
+    fields = Fields()
+    query = ListStatuses(
+        alert_id=AlertId(fields.text("alert_id", request.alert_id)),
+        customer_id=CustomerId(fields.text("customer_id", request.customer_id, required=False)),
+    )
+    page = page_from_wire(fields, request, _state_filters(query), keys=2)
+    fields.check()
+    return query, page
+
+
+def states_to_wire(rows: Sequence[AlertStatus], query: ListStatuses, page: Page) -> pb.GetAlertStateResponse:
+    shown, token = page_to_wire(
+        rows, page, _state_filters(query), lambda row: (row.customer_id, row.group_value)
+    )
+    return pb.GetAlertStateResponse(statuses=[_status_to_wire(row) for row in shown], next_page_token=token)
+
+
+def alert_to_wire(alert: Alert) -> pb.Alert:
+    return pb.Alert(
+        alert_id=alert.alert_id,
+        name=alert.name,
+        alert_type=_TYPES_TO_WIRE[alert.alert_type],
+        customer_id=alert.customer_id,
+        credit_type_id=alert.credit_type_id,
+        threshold_micros=alert.threshold.micros,
+        group_key=alert.group_key,
+        group_value=alert.group_value,
+        create_time=timestamp(alert.create_time),
+        archive_time=optional_timestamp(alert.archive_time),
+    )
+
+
+def _status_to_wire(status: AlertStatus) -> pb.AlertStatus:
+    return pb.AlertStatus(
+        customer_id=status.customer_id,
+        group_value=status.group_value,
+        state=_STATES_TO_WIRE[status.state],
+        value_micros=status.value.micros,
+        observe_time=optional_timestamp(status.observe_time),
+        sequence=status.sequence,
+    )
+
+
+def _list_filters(query: ListAlerts) -> dict[str, str]:
+    return {
+        "list": "alerts",
+        "customer_id": query.customer_id,
+        "include_archived": str(query.include_archived),
+    }
+
+
+def _state_filters(query: ListStatuses) -> dict[str, str]:
+    return {"list": "alert_states", "alert_id": query.alert_id, "customer_id": query.customer_id}

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real Alert on a free port over a test's own database, and a stub to call it by."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeAlias
+
+from deploy.local.webhook_receiver import WebhookReceiver
+from meshkit.clock import Clock, ManualClock, SystemClock
+from meshkit.ids import TimeOrderedIds
+from meshkit.rpc.client import open_channel
+from meshkit.rpc.fields import timestamp
+from purser.alert.v1 import alert_pb2 as pb
+from purser.alert.v1.alert_pb2_grpc import AlertServiceStub
+from services.alert.app import App, Outside, open_service
+from services.alert.config import AlertSettings
+from tests.support.postgres import Databases
+
+if TYPE_CHECKING:
+    # The stub of an aio channel has a type of its own, in the .pyi only.
+    from purser.alert.v1.alert_pb2_grpc import AlertServiceAsyncStub
+
+AlertStub: TypeAlias = "AlertServiceAsyncStub"
+
+JUNE = datetime(2025, 6, 1, tzinfo=UTC)
+NOBODY = "127.0.0.1:1"  # nothing listens there: a peer that is away
+ACME = "cus_acme"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningAlert:
+    """The service, how to call it, and its business clock."""
+
+    app: App
+    address: str
+    stub: AlertStub
+    clock: ManualClock
+
+
+@asynccontextmanager
+async def running_alert(
+    databases: Databases,
+    *,
+    ledger_address: str = NOBODY,
+    allow_private_targets: bool = True,
+    sandbox: bool = False,
+    wall: Clock | None = None,
+    outside: Outside | None = None,
+) -> AsyncIterator[RunningAlert]:
+    clock = ManualClock(JUNE)
+    wall = wall or SystemClock()
+    settings = AlertSettings(
+        database_url=databases.url("alert"),
+        listen="127.0.0.1:0",
+        catalog_address=NOBODY,
+        contract_address=NOBODY,
+        ledger_address=ledger_address,
+        allow_private_targets=allow_private_targets,
+        sandbox=sandbox,
+    )
+    async with (
+        open_service(settings, clock=clock, wall=wall, ids=TimeOrderedIds(wall), outside=outside) as app,
+        open_channel(f"127.0.0.1:{app.port}") as channel,
+    ):
+        yield RunningAlert(
+            app=app, address=f"127.0.0.1:{app.port}", stub=AlertServiceStub(channel), clock=clock
+        )
+
+
+@asynccontextmanager
+async def running_receiver() -> AsyncIterator[WebhookReceiver]:
+    receiver = WebhookReceiver()
+    await receiver.start()
+    try:
+        yield receiver
+    finally:
+        await receiver.stop()
+
+
+async def an_endpoint(
+    alert: AlertStub, receiver: WebhookReceiver, *, request_id: str = "endpoint"
+) -> pb.WebhookEndpoint:
+    """Register the receiver, and give it the secret to verify by."""
+    request = pb.CreateWebhookEndpointRequest(request_id=request_id, url=receiver.url)
+    created = await alert.CreateWebhookEndpoint(request)
+    receiver.secret = created.secret
+    return created.webhook_endpoint
+
+
+async def an_alert(
+    alert: AlertStub,
+    *,
+    request_id: str = "alert",
+    name: str = "Nearly out of credits",
+    customer_id: str = ACME,
+    threshold_micros: int = 10_000_000,
+) -> pb.Alert:
+    """Make a LOW_BALANCE alert."""
+    request = pb.CreateAlertRequest(
+        request_id=request_id,
+        name=name,
+        alert_type=pb.ALERT_TYPE_LOW_BALANCE,
+        customer_id=customer_id,
+        credit_type_id="crt_ai",
+        threshold_micros=threshold_micros,
+    )
+    return (await alert.CreateAlert(request)).alert
+
+
+async def a_spend_alert(
+    alert: AlertStub, *, request_id: str = "alert", customer_id: str = ACME, group_value: str = ""
+) -> pb.Alert:
+    """Make a SPEND alert on what each user_id, or one of them, spends."""
+    request = pb.CreateAlertRequest(
+        request_id=request_id,
+        name="Spends much",
+        alert_type=pb.ALERT_TYPE_SPEND,
+        customer_id=customer_id,
+        credit_type_id="crt_ai",
+        threshold_micros=1_000_000_000,
+        group_key="user_id",
+        group_value=group_value,
+    )
+    return (await alert.CreateAlert(request)).alert
+
+
+def a_crossing(
+    alert: pb.Alert,
+    sequence: int,
+    *,
+    in_alarm: bool,
+    value_micros: int = 7_500_000,
+    customer_id: str = ACME,
+    group_value: str = "",
+    at: datetime = JUNE,
+) -> pb.ObserveCrossingRequest:
+    """What the Ledger sends; request_id as unique as its notices' are."""
+    return pb.ObserveCrossingRequest(
+        request_id=f"ntc_{alert.alert_id[-8:]}_{customer_id}_{group_value}_{sequence}",
+        alert_id=alert.alert_id,
+        customer_id=customer_id,
+        group_value=group_value,
+        in_alarm=in_alarm,
+        value_micros=value_micros,
+        sequence=sequence,
+        observe_time=timestamp(at),
+    )

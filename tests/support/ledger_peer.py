@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Ledger that only listens: a real gRPC server that records what other services tell LedgerAdminService."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import grpc.aio
+
+from meshkit.errors import MeshError
+from meshkit.rpc.server import start_server
+from purser.ledger.v1 import ledger_admin_pb2 as pb
+from purser.ledger.v1 import ledger_admin_pb2_grpc
+
+SERVICE = pb.DESCRIPTOR.services_by_name["LedgerAdminService"]
+WAIT_SECONDS_MAX = 10.0
+
+R = TypeVar("R")
+
+
+class RecordingLedger:
+    """`told` holds every request taken, in the order they came. While `fault` is set, all are refused with it.
+
+    answers: rpc name to what is answered; an empty response where none is set.
+    """
+
+    def __init__(self) -> None:
+        self.address = ""
+        self.told: list[Any] = []
+        self.refused: list[Any] = []
+        self.fault: MeshError | None = None
+        self.answers: dict[str, Callable[[Any], Any]] = {}
+        self._changed = asyncio.Condition()
+
+    def told_of(self, kind: type[R]) -> list[R]:
+        """Return the requests taken of one kind, such as pb.WatchThresholdRequest."""
+        return [request for request in self.told if isinstance(request, kind)]
+
+    async def until_told(self, kind: type[R], count: int = 1) -> list[R]:
+        """Wait until that many requests of a kind were taken, and return them. Raises TimeoutError."""
+        async with asyncio.timeout(WAIT_SECONDS_MAX), self._changed:
+            await self._changed.wait_for(lambda: len(self.told_of(kind)) >= count)
+        return self.told_of(kind)
+
+    async def take(self, rpc: str, request: Any) -> Any:
+        async with self._changed:
+            (self.refused if self.fault else self.told).append(request)
+            self._changed.notify_all()
+        if self.fault is not None:
+            raise self.fault
+        response = getattr(pb, f"{rpc}Response")
+        return self.answers[rpc](request) if rpc in self.answers else response()
+
+
+@asynccontextmanager
+async def recording_ledger(address: str = "127.0.0.1:0") -> AsyncIterator[RecordingLedger]:
+    """Listen until the block ends; `address` of the ledger given tells where."""
+    ledger = RecordingLedger()
+
+    def register(server: grpc.aio.Server) -> None:
+        ledger_admin_pb2_grpc.add_LedgerAdminServiceServicer_to_server(_servicer(ledger), server)
+
+    server = await start_server(
+        name="ledger", address=address, register=register, service_names=(SERVICE.full_name,)
+    )
+    ledger.address = f"127.0.0.1:{server.port}"
+    try:
+        yield ledger
+    finally:
+        await server.stop(0)
+
+
+def _servicer(ledger: RecordingLedger) -> Any:
+    def listen(rpc: str) -> Any:
+        async def take(self: Any, request: Any, context: Any) -> Any:
+            return await ledger.take(rpc, request)
+
+        return take
+
+    methods = {method.name: listen(method.name) for method in SERVICE.methods}
+    return type("Servicer", (ledger_admin_pb2_grpc.LedgerAdminServiceServicer,), methods)()
