@@ -23,6 +23,10 @@ from services.catalog import tables
 from services.catalog.config import CatalogSettings
 from services.catalog.operations import Operations
 from services.catalog.operations.credit_types import CreditTypes
+from services.catalog.operations.metrics import Metrics
+from services.catalog.operations.products import Products
+from services.catalog.operations.rate_cards import RateCards
+from services.catalog.operations.top_up_packs import TopUpPacks
 from services.catalog.peers import LedgerPeer
 from services.catalog.relay import Deliveries
 from services.catalog.server import SERVICE_NAME, CatalogServicer
@@ -63,7 +67,7 @@ async def open_service(
             # Rates come into force by being read at their time; only news for the Ledger can be due.
             await relay.deliver_all_now()
 
-        servicer = CatalogServicer(_operations(store, relay, clock=clock, ids=ids))  # type: ignore[abstract]
+        servicer = CatalogServicer(_operations(store, relay, clock=clock, ids=ids))
         sandbox: ClockServicer | None = None
         if settings.sandbox:
             assert isinstance(clock, ManualClock)
@@ -93,7 +97,13 @@ async def open_service(
 
 
 def _operations(store: PostgresStore, relay: Relay, *, clock: Clock, ids: Ids) -> Operations:
-    return Operations(credit_types=CreditTypes(store=store, clock=clock, ids=ids))
+    return Operations(
+        credit_types=CreditTypes(store=store, clock=clock, ids=ids),
+        metrics=Metrics(store=store, clock=clock, ids=ids),
+        products=Products(store=store, relay=relay, clock=clock, ids=ids),
+        rate_cards=RateCards(store=store, relay=relay, clock=clock, ids=ids),
+        top_up_packs=TopUpPacks(store=store, clock=clock, ids=ids),
+    )
 
 
 async def _restore_time(clock: ManualClock, engine: AsyncEngine) -> None:

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one peer of the Catalog: the Ledger, which keeps its own copy of usage products and usage rates."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import grpc.aio
 
 from meshkit.rpc.fields import optional_timestamp, timestamp
+from meshkit.rpc.status import from_rpc_error
 from purser.ledger.v1 import ledger_admin_pb2 as pb
 from purser.ledger.v1 import ledger_admin_pb2_grpc
 from services.catalog.domain.metric import Aggregation, FilterKind, PropertyFilter
@@ -17,37 +21,45 @@ _AGGREGATIONS = {
 
 
 class LedgerPeer:
-    """Tells the Ledger. Raises grpc.aio.AioRpcError when it did not hear; told twice, it changes nothing."""
+    """Tells the Ledger. Raises MeshError when it did not take it; told twice, it changes nothing."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = ledger_admin_pb2_grpc.LedgerAdminServiceStub(channel)
 
     async def apply_metrics(self, changed: ProductChanged, *, request_id: str) -> None:
         metric = changed.metric
-        await self._stub.ApplyMetrics(
-            pb.ApplyMetricsRequest(
-                request_id=request_id,
-                product_id=changed.product_id,
-                version=changed.version,
-                name=changed.name,
-                billable_metric_id=metric.billable_metric_id,
-                event_type=metric.event_type,
-                aggregation=_AGGREGATIONS[metric.aggregation],
-                sum_property=metric.sum_property or "",
-                filters=[_filter_to_wire(one) for one in metric.filters],
-                group_keys=metric.group_keys,
-            )
+        request = pb.ApplyMetricsRequest(
+            request_id=request_id,
+            product_id=changed.product_id,
+            version=changed.version,
+            name=changed.name,
+            billable_metric_id=metric.billable_metric_id,
+            event_type=metric.event_type,
+            aggregation=_AGGREGATIONS[metric.aggregation],
+            sum_property=metric.sum_property or "",
+            filters=[_filter_to_wire(one) for one in metric.filters],
+            group_keys=metric.group_keys,
         )
+        with _faults():
+            await self._stub.ApplyMetrics(request)
 
     async def apply_rate_card(self, changed: RateCardChanged, *, request_id: str) -> None:
-        await self._stub.ApplyRateCard(
-            pb.ApplyRateCardRequest(
-                request_id=request_id,
-                rate_card_id=changed.rate_card_id,
-                version=changed.version,
-                rates=[_rate_to_wire(rate) for rate in changed.rates],
-            )
+        request = pb.ApplyRateCardRequest(
+            request_id=request_id,
+            rate_card_id=changed.rate_card_id,
+            version=changed.version,
+            rates=[_rate_to_wire(rate) for rate in changed.rates],
         )
+        with _faults():
+            await self._stub.ApplyRateCard(request)
+
+
+@contextmanager
+def _faults() -> Iterator[None]:
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        raise from_rpc_error(error, peer="ledger") from error
 
 
 def _filter_to_wire(one: PropertyFilter) -> pb.PropertyFilter:

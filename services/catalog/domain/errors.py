@@ -95,6 +95,19 @@ class RateCardNotFound(NotFound):
         )
 
 
+class RateCardFull(FailedPrecondition):
+    """The card has as many rates as the Ledger takes in one message."""
+
+    reason = "RATE_CARD_FULL"
+
+    def __init__(self, *, rate_card_id: str, rates_max: str) -> None:
+        super().__init__(
+            f"rate card {rate_card_id!r} would have more than {rates_max} rates; open another card",
+            rate_card_id=rate_card_id,
+            rates_max=rates_max,
+        )
+
+
 class RateOverlaps(FailedPrecondition):
     """Another rate of the same product and billing frequency is in force at an instant the new one claims."""
 

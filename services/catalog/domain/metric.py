@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import Enum
 from typing import NewType
 
+from services.catalog.domain.errors import BillableMetricArchived
+
 BillableMetricId = NewType("BillableMetricId", str)
 
 FILTERS_MAX = 20
@@ -50,3 +52,9 @@ class BillableMetric:
     group_keys: tuple[str, ...]
     create_time: datetime
     archive_time: datetime | None = None
+
+
+def check_in_use(metric: BillableMetric) -> None:
+    """Raise BillableMetricArchived unless new products may be measured by the metric."""
+    if metric.archive_time is not None:
+        raise BillableMetricArchived(billable_metric_id=metric.billable_metric_id)

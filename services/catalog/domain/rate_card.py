@@ -13,6 +13,7 @@ from services.catalog.domain.errors import (
     CreditTypeNotFound,
     ProductArchived,
     ProductNotFound,
+    RateCardFull,
 )
 from services.catalog.domain.product import Product, ProductId
 from services.catalog.domain.rate import Line, Rate, RateId, RateTerms, check_suits, insert_into_line
@@ -21,6 +22,7 @@ RateCardId = NewType("RateCardId", str)
 
 CONVERSIONS_MAX = 100
 RATES_PER_REQUEST_MAX = 500
+RATES_PER_CARD_MAX = 10_000  # all usage rates of a card go to the Ledger in one message, of 4 MB at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +52,34 @@ class RateCard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RatesAsked:
+    """Which rates of a card a list is to show; None: all."""
+
+    rate_card_id: RateCardId
+    as_of_time: datetime | None
+    product_id: ProductId | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatesAdded:
+    """What AddRates answers: the rates in the order asked for, and the card at its new version."""
+
+    rates: tuple[Rate, ...]
+    rate_card: RateCard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewRates:
     """What adding rates changes: `added` in the order asked for; `ended` were there before, open-ended."""
 
     added: tuple[Rate, ...]
     ended: tuple[Rate, ...]
+
+
+def check_room(card: RateCard, *, present: int, asked: int) -> None:
+    """Raise RateCardFull when a card with `present` rates has no room for those `asked`."""
+    if present + asked > RATES_PER_CARD_MAX:
+        raise RateCardFull(rate_card_id=card.rate_card_id, rates_max=str(RATES_PER_CARD_MAX))
 
 
 def check_terms(

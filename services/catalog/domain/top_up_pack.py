@@ -7,7 +7,8 @@ from typing import NewType
 
 from meshkit.quantity import Credits, Money
 from services.catalog.domain.credit_type import CreditTypeId
-from services.catalog.domain.product import ProductId
+from services.catalog.domain.errors import ProductArchived, ProductNotFixed
+from services.catalog.domain.product import Product, ProductId, ProductType
 
 TopUpPackId = NewType("TopUpPackId", str)
 
@@ -30,3 +31,11 @@ class TopUpPack:
     priority: int
     lifetime: timedelta | None
     create_time: datetime
+
+
+def check_sold_as(product: Product) -> None:
+    """Raise ProductArchived or ProductNotFixed unless a pack can be invoiced as the product."""
+    if product.archive_time is not None:
+        raise ProductArchived(product_id=product.product_id)
+    if product.product_type is not ProductType.FIXED:
+        raise ProductNotFixed(product_id=product.product_id)

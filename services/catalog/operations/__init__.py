@@ -4,6 +4,10 @@
 from dataclasses import dataclass
 
 from services.catalog.operations.credit_types import CreditTypes
+from services.catalog.operations.metrics import Metrics
+from services.catalog.operations.products import Products
+from services.catalog.operations.rate_cards import RateCards
+from services.catalog.operations.top_up_packs import TopUpPacks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -11,3 +15,7 @@ class Operations:
     """All of them, for the servicer."""
 
     credit_types: CreditTypes
+    metrics: Metrics
+    products: Products
+    rate_cards: RateCards
+    top_up_packs: TopUpPacks

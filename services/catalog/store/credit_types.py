@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Statements about credit types."""
 
-from collections.abc import Collection
-from datetime import datetime
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meshkit.page import Page
 from services.catalog.domain.credit_type import CreditType, CreditTypeId
 from services.catalog.domain.errors import CreditTypeNameTaken
-from services.catalog.store.paging import one_page
+from services.catalog.store.rows import AnyRow, one_page
 from services.catalog.tables import credit_types
 
 _SELECT = select(credit_types.c.credit_type_id, credit_types.c.name, credit_types.c.create_time)
@@ -45,13 +44,13 @@ class StoredCreditTypes:
         )
         return frozenset((await self._connection.execute(found)).scalars())
 
-    async def list(self, page: Page) -> list[CreditType]:
+    async def list(self, page: Page) -> Sequence[CreditType]:
         """Return a page in the order they were made, USD first, and one more when there is."""
         rows = await self._connection.execute(one_page(_SELECT, credit_types.c.credit_type_id, page))
         return [_from_row(row) for row in rows]
 
 
-def _from_row(row: Row[tuple[str, str, datetime]]) -> CreditType:
+def _from_row(row: AnyRow) -> CreditType:
     return CreditType(
         credit_type_id=CreditTypeId(row.credit_type_id), name=row.name, create_time=row.create_time
     )

@@ -15,6 +15,11 @@ from meshkit.requests import Command
 from services.catalog import tables
 from services.catalog.domain.notices import NoticeKind
 from services.catalog.store.credit_types import StoredCreditTypes
+from services.catalog.store.metrics import StoredMetrics
+from services.catalog.store.products import StoredProducts
+from services.catalog.store.rate_cards import StoredRateCards
+from services.catalog.store.rates import StoredRates
+from services.catalog.store.top_up_packs import StoredTopUpPacks
 
 T = TypeVar("T")
 
@@ -27,6 +32,11 @@ class Transaction:
         self._wall = wall
         self._ids = ids
         self.credit_types = StoredCreditTypes(connection)
+        self.metrics = StoredMetrics(connection)
+        self.products = StoredProducts(connection)
+        self.rate_cards = StoredRateCards(connection)
+        self.rates = StoredRates(connection)
+        self.top_up_packs = StoredTopUpPacks(connection)
 
     async def claim(self, command: Command, answer_type: type[T]) -> T | None:
         """Return the first answer to this request, or None to its first caller. Raises RequestIdReused."""

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pages on the wire: stores give one row more than a page holds, so that the last page is known to be it."""
+"""Pages on the wire: stores give one row more than a page holds, so that the last page is known to be it.
+
+A token holds the id of the last row shown, and is bound to its list and filters.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
@@ -19,19 +22,17 @@ class PagedRequest(Protocol):
     def page_token(self) -> str: ...
 
 
-def page_from_wire(
-    fields: Fields, request: PagedRequest, filters: Mapping[str, str], *, keys: int = 1
-) -> Page:
-    """Return the page asked for. filters: they, and the list's name, bind its tokens; keys: sort keys in one."""
+def page_from_wire(fields: Fields, request: PagedRequest, filters: Mapping[str, str]) -> Page:
+    """Return the page asked for. filters: the list's name among them."""
     page = read_page(fields, page_size=request.page_size, page_token=request.page_token, filters=filters)
-    if page.after is not None and len(page.after) != keys:
+    if page.after is not None and len(page.after) != 1:
         fields.add("page_token", "is not a token of this list")
     return page
 
 
 def page_to_wire(
-    rows: Sequence[T], page: Page, filters: Mapping[str, str], keys: Callable[[T], Sequence[str]]
+    rows: Sequence[T], page: Page, filters: Mapping[str, str], id_of: Callable[[T], str]
 ) -> tuple[Sequence[T], str]:
-    """Return the rows to show, and the next_page_token: empty when there are no more. keys: a row's sort keys."""
+    """Return the rows to show, and the next_page_token: empty when there are no more."""
     shown = rows[: page.size]
-    return shown, next_token(keys(shown[-1]), filters) if len(rows) > page.size else ""
+    return shown, next_token((id_of(shown[-1]),), filters) if len(rows) > page.size else ""

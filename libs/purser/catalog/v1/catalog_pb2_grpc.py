@@ -158,7 +158,7 @@ class CatalogServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateBillableMetric(self, request, context):
-        """Defines how usage events become a quantity, and tells the Ledger.
+        """Defines how usage events become a quantity. The Ledger hears of it with each usage product it measures.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -247,8 +247,9 @@ class CatalogServiceServicer:
     def AddRates(self, request, context):
         """Adds prices to a card, all of them or none, and tells the Ledger of the usage prices. Two rates of one
         product and billing frequency never overlap in time.
-        Errors: RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); PRODUCT_ARCHIVED,
-        RATE_OVERLAPS, RATE_DOES_NOT_SUIT_PRODUCT, CONVERSION_MISSING (FAILED_PRECONDITION).
+        Errors: RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_CARD_FULL (more than
+        10000 rates), PRODUCT_ARCHIVED, RATE_DOES_NOT_SUIT_PRODUCT, CONVERSION_MISSING, RATE_OVERLAPS
+        (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -263,7 +264,8 @@ class CatalogServiceServicer:
 
     def CreateTopUpPack(self, request, context):
         """Defines a pack of credits that customers can buy on top.
-        Errors: PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND), PRODUCT_NOT_FIXED (FAILED_PRECONDITION).
+        Errors: PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); PRODUCT_ARCHIVED, PRODUCT_NOT_FIXED
+        (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

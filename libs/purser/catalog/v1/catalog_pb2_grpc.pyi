@@ -44,7 +44,7 @@ class CatalogServiceStub:
     ListCreditTypes: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ListCreditTypesRequest, _catalog_pb2.ListCreditTypesResponse]
     """Lists credit types, USD among them, in the order they were made."""
     CreateBillableMetric: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.CreateBillableMetricRequest, _catalog_pb2.CreateBillableMetricResponse]
-    """Defines how usage events become a quantity, and tells the Ledger."""
+    """Defines how usage events become a quantity. The Ledger hears of it with each usage product it measures."""
     GetBillableMetric: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.GetBillableMetricRequest, _catalog_pb2.GetBillableMetricResponse]
     """Reads one metric. Errors: BILLABLE_METRIC_NOT_FOUND (NOT_FOUND)."""
     ListBillableMetrics: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ListBillableMetricsRequest, _catalog_pb2.ListBillableMetricsResponse]
@@ -76,14 +76,16 @@ class CatalogServiceStub:
     AddRates: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.AddRatesRequest, _catalog_pb2.AddRatesResponse]
     """Adds prices to a card, all of them or none, and tells the Ledger of the usage prices. Two rates of one
     product and billing frequency never overlap in time.
-    Errors: RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); PRODUCT_ARCHIVED,
-    RATE_OVERLAPS, RATE_DOES_NOT_SUIT_PRODUCT, CONVERSION_MISSING (FAILED_PRECONDITION).
+    Errors: RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_CARD_FULL (more than
+    10000 rates), PRODUCT_ARCHIVED, RATE_DOES_NOT_SUIT_PRODUCT, CONVERSION_MISSING, RATE_OVERLAPS
+    (FAILED_PRECONDITION).
     """
     ListRates: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ListRatesRequest, _catalog_pb2.ListRatesResponse]
     """Lists a card's rates, or only those in force at one instant. Errors: RATE_CARD_NOT_FOUND (NOT_FOUND)."""
     CreateTopUpPack: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.CreateTopUpPackRequest, _catalog_pb2.CreateTopUpPackResponse]
     """Defines a pack of credits that customers can buy on top.
-    Errors: PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND), PRODUCT_NOT_FIXED (FAILED_PRECONDITION).
+    Errors: PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); PRODUCT_ARCHIVED, PRODUCT_NOT_FIXED
+    (FAILED_PRECONDITION).
     """
     GetTopUpPack: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.GetTopUpPackRequest, _catalog_pb2.GetTopUpPackResponse]
     """Reads one pack. Errors: TOP_UP_PACK_NOT_FOUND (NOT_FOUND)."""
@@ -106,7 +108,7 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     ListCreditTypes: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ListCreditTypesRequest, _catalog_pb2.ListCreditTypesResponse]  # type: ignore[assignment]
     """Lists credit types, USD among them, in the order they were made."""
     CreateBillableMetric: _aio.UnaryUnaryMultiCallable[_catalog_pb2.CreateBillableMetricRequest, _catalog_pb2.CreateBillableMetricResponse]  # type: ignore[assignment]
-    """Defines how usage events become a quantity, and tells the Ledger."""
+    """Defines how usage events become a quantity. The Ledger hears of it with each usage product it measures."""
     GetBillableMetric: _aio.UnaryUnaryMultiCallable[_catalog_pb2.GetBillableMetricRequest, _catalog_pb2.GetBillableMetricResponse]  # type: ignore[assignment]
     """Reads one metric. Errors: BILLABLE_METRIC_NOT_FOUND (NOT_FOUND)."""
     ListBillableMetrics: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ListBillableMetricsRequest, _catalog_pb2.ListBillableMetricsResponse]  # type: ignore[assignment]
@@ -138,14 +140,16 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     AddRates: _aio.UnaryUnaryMultiCallable[_catalog_pb2.AddRatesRequest, _catalog_pb2.AddRatesResponse]  # type: ignore[assignment]
     """Adds prices to a card, all of them or none, and tells the Ledger of the usage prices. Two rates of one
     product and billing frequency never overlap in time.
-    Errors: RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); PRODUCT_ARCHIVED,
-    RATE_OVERLAPS, RATE_DOES_NOT_SUIT_PRODUCT, CONVERSION_MISSING (FAILED_PRECONDITION).
+    Errors: RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_CARD_FULL (more than
+    10000 rates), PRODUCT_ARCHIVED, RATE_DOES_NOT_SUIT_PRODUCT, CONVERSION_MISSING, RATE_OVERLAPS
+    (FAILED_PRECONDITION).
     """
     ListRates: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ListRatesRequest, _catalog_pb2.ListRatesResponse]  # type: ignore[assignment]
     """Lists a card's rates, or only those in force at one instant. Errors: RATE_CARD_NOT_FOUND (NOT_FOUND)."""
     CreateTopUpPack: _aio.UnaryUnaryMultiCallable[_catalog_pb2.CreateTopUpPackRequest, _catalog_pb2.CreateTopUpPackResponse]  # type: ignore[assignment]
     """Defines a pack of credits that customers can buy on top.
-    Errors: PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND), PRODUCT_NOT_FIXED (FAILED_PRECONDITION).
+    Errors: PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); PRODUCT_ARCHIVED, PRODUCT_NOT_FIXED
+    (FAILED_PRECONDITION).
     """
     GetTopUpPack: _aio.UnaryUnaryMultiCallable[_catalog_pb2.GetTopUpPackRequest, _catalog_pb2.GetTopUpPackResponse]  # type: ignore[assignment]
     """Reads one pack. Errors: TOP_UP_PACK_NOT_FOUND (NOT_FOUND)."""
@@ -183,7 +187,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.CreateBillableMetricRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.CreateBillableMetricResponse, _abc.Awaitable[_catalog_pb2.CreateBillableMetricResponse]]:
-        """Defines how usage events become a quantity, and tells the Ledger."""
+        """Defines how usage events become a quantity. The Ledger hears of it with each usage product it measures."""
 
     @_abc_1.abstractmethod
     def GetBillableMetric(
@@ -287,8 +291,9 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_catalog_pb2.AddRatesResponse, _abc.Awaitable[_catalog_pb2.AddRatesResponse]]:
         """Adds prices to a card, all of them or none, and tells the Ledger of the usage prices. Two rates of one
         product and billing frequency never overlap in time.
-        Errors: RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); PRODUCT_ARCHIVED,
-        RATE_OVERLAPS, RATE_DOES_NOT_SUIT_PRODUCT, CONVERSION_MISSING (FAILED_PRECONDITION).
+        Errors: RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_CARD_FULL (more than
+        10000 rates), PRODUCT_ARCHIVED, RATE_DOES_NOT_SUIT_PRODUCT, CONVERSION_MISSING, RATE_OVERLAPS
+        (FAILED_PRECONDITION).
         """
 
     @_abc_1.abstractmethod
@@ -306,7 +311,8 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.CreateTopUpPackResponse, _abc.Awaitable[_catalog_pb2.CreateTopUpPackResponse]]:
         """Defines a pack of credits that customers can buy on top.
-        Errors: PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND), PRODUCT_NOT_FIXED (FAILED_PRECONDITION).
+        Errors: PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); PRODUCT_ARCHIVED, PRODUCT_NOT_FIXED
+        (FAILED_PRECONDITION).
         """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CreateBillableMetric, GetBillableMetric, ListBillableMetrics, ArchiveBillableMetric."""
+
+from collections.abc import Sequence
+
+from meshkit.clock import Clock
+from meshkit.ids import Ids
+from meshkit.page import Page
+from services.catalog.domain.commands import ArchiveBillableMetric, CreateBillableMetric
+from services.catalog.domain.metric import BillableMetric, BillableMetricId
+from services.catalog.operations.ports import Store
+
+
+class Metrics:
+    """Metrics as such are told to nobody: the Ledger hears of them with the products they measure."""
+
+    def __init__(self, *, store: Store, clock: Clock, ids: Ids) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+
+    async def create(self, command: CreateBillableMetric) -> BillableMetric:
+        """Make a metric."""
+        async with self._store.transaction() as tx:
+            if (first := await tx.claim(command, BillableMetric)) is not None:
+                return first
+            metric = BillableMetric(
+                billable_metric_id=BillableMetricId(self._ids.new("met")),
+                name=command.name,
+                event_type=command.event_type,
+                aggregation=command.aggregation,
+                sum_property=command.sum_property,
+                filters=command.filters,
+                group_keys=command.group_keys,
+                create_time=self._clock.now(),
+            )
+            await tx.metrics.insert(metric)
+            await tx.remember(command, metric)
+        return metric
+
+    async def get(self, billable_metric_id: BillableMetricId) -> BillableMetric:
+        """Raises BillableMetricNotFound."""
+        async with self._store.transaction() as tx:
+            return await tx.metrics.get(billable_metric_id)
+
+    async def archive(self, command: ArchiveBillableMetric) -> BillableMetric:
+        """Retire a metric; once archived it stays as it was. Raises BillableMetricNotFound."""
+        async with self._store.transaction() as tx:
+            if (first := await tx.claim(command, BillableMetric)) is not None:
+                return first
+            metric = await tx.metrics.archive(command.billable_metric_id, at=self._clock.now())
+            await tx.remember(command, metric)
+        return metric
+
+    async def list(self, page: Page, *, include_archived: bool) -> Sequence[BillableMetric]:
+        async with self._store.transaction() as tx:
+            return await tx.metrics.list(page, include_archived=include_archived)

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CreateProduct, GetProduct, UpdateProduct, ListProducts, ArchiveProduct."""
+
+from collections.abc import Sequence
+
+from meshkit.clock import Clock
+from meshkit.ids import Ids
+from meshkit.page import Page
+from services.catalog.domain.commands import ArchiveProduct, CreateProduct, UpdateProduct
+from services.catalog.domain.metric import BillableMetric, check_in_use
+from services.catalog.domain.notices import NoticeKind, ProductChanged
+from services.catalog.domain.product import Product, ProductId
+from services.catalog.operations.ports import Relay, Store, Transaction
+
+
+class Products:
+    """Tells the Ledger of usage products, by the time an answer is given if the Ledger is there."""
+
+    def __init__(self, *, store: Store, relay: Relay, clock: Clock, ids: Ids) -> None:
+        self._store = store
+        self._relay = relay
+        self._clock = clock
+        self._ids = ids
+
+    async def create(self, command: CreateProduct) -> Product:
+        """Make a product. Raises BillableMetricNotFound, BillableMetricArchived."""
+        async with self._store.transaction() as tx:
+            if (first := await tx.claim(command, Product)) is not None:
+                return first
+            product = Product(
+                product_id=ProductId(self._ids.new("prd")),
+                name=command.name,
+                product_type=command.product_type,
+                billable_metric_id=command.billable_metric_id,
+                version=1,
+                create_time=self._clock.now(),
+            )
+            if product.billable_metric_id is None:
+                await tx.products.insert(product)
+            else:
+                # Shared, so that it is not archived between the look and the commit.
+                metric = await tx.metrics.get(product.billable_metric_id, shared=True)
+                check_in_use(metric)
+                await tx.products.insert(product)
+                await _tell(tx, product, metric)
+            await tx.remember(command, product)
+        await self._deliver(product)
+        return product
+
+    async def get(self, product_id: ProductId) -> Product:
+        """Raises ProductNotFound."""
+        async with self._store.transaction() as tx:
+            return await tx.products.get(product_id)
+
+    async def update(self, command: UpdateProduct) -> Product:
+        """Rename a product. Raises ProductNotFound, ProductArchived."""
+        async with self._store.transaction() as tx:
+            if (first := await tx.claim(command, Product)) is not None:
+                return first
+            product = await tx.products.rename(command.product_id, command.name)
+            if product.billable_metric_id is not None:
+                await _tell(tx, product, await tx.metrics.get(product.billable_metric_id))
+            await tx.remember(command, product)
+        await self._deliver(product)
+        return product
+
+    async def archive(self, command: ArchiveProduct) -> Product:
+        """Retire a product; once archived it stays as it was. Raises ProductNotFound."""
+        async with self._store.transaction() as tx:
+            if (first := await tx.claim(command, Product)) is not None:
+                return first
+            product = await tx.products.archive(command.product_id, at=self._clock.now())
+            await tx.remember(command, product)
+        return product
+
+    async def list(self, page: Page, *, include_archived: bool) -> Sequence[Product]:
+        async with self._store.transaction() as tx:
+            return await tx.products.list(page, include_archived=include_archived)
+
+    async def _deliver(self, product: Product) -> None:
+        if product.billable_metric_id is not None:
+            await self._relay.deliver_now(product.product_id)
+
+
+async def _tell(tx: Transaction, product: Product, metric: BillableMetric) -> None:
+    changed = ProductChanged(
+        product_id=product.product_id, version=product.version, name=product.name, metric=metric
+    )
+    await tx.enqueue(NoticeKind.PRODUCT_CHANGED, key=product.product_id, payload=changed)

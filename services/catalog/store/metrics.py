@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Statements about billable metrics."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from meshkit.page import Page
+from services.catalog.domain.errors import BillableMetricNotFound
+from services.catalog.domain.metric import (
+    Aggregation,
+    BillableMetric,
+    BillableMetricId,
+    FilterKind,
+    PropertyFilter,
+)
+from services.catalog.store.rows import AnyRow, one_page
+from services.catalog.tables import billable_metrics as metrics
+
+_COLUMNS = (
+    metrics.c.billable_metric_id,
+    metrics.c.name,
+    metrics.c.event_type,
+    metrics.c.aggregation,
+    metrics.c.sum_property,
+    metrics.c.filters,
+    metrics.c.group_keys,
+    metrics.c.create_time,
+    metrics.c.archive_time,
+)
+
+
+class StoredMetrics:
+    """A metric changes once at most: when it is archived."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def insert(self, metric: BillableMetric) -> None:
+        await self._connection.execute(
+            insert(metrics).values(
+                billable_metric_id=metric.billable_metric_id,
+                name=metric.name,
+                event_type=metric.event_type,
+                aggregation=metric.aggregation.value,
+                sum_property=metric.sum_property,
+                filters=[
+                    {"property": one.property, "kind": one.kind.value, "values": one.values}
+                    for one in metric.filters
+                ],
+                group_keys=list(metric.group_keys),
+                create_time=metric.create_time,
+                archive_time=metric.archive_time,
+            )
+        )
+
+    async def get(self, billable_metric_id: BillableMetricId, *, shared: bool = False) -> BillableMetric:
+        """Raises BillableMetricNotFound. shared: it is not archived until the transaction ends."""
+        found = select(*_COLUMNS).where(metrics.c.billable_metric_id == billable_metric_id)
+        row = (await self._connection.execute(found.with_for_update(read=True) if shared else found)).first()
+        if row is None:
+            raise BillableMetricNotFound(billable_metric_id=billable_metric_id)
+        return _from_row(row)
+
+    async def archive(self, billable_metric_id: BillableMetricId, *, at: datetime) -> BillableMetric:
+        """Archive it, unless it is archived already. Raises BillableMetricNotFound."""
+        archived = (
+            update(metrics)
+            .where(metrics.c.billable_metric_id == billable_metric_id, metrics.c.archive_time.is_(None))
+            .values(archive_time=at)
+            .returning(*_COLUMNS)
+        )
+        row = (await self._connection.execute(archived)).first()
+        return await self.get(billable_metric_id) if row is None else _from_row(row)
+
+    async def list(self, page: Page, *, include_archived: bool) -> Sequence[BillableMetric]:
+        """Return a page in the order they were made, and one more when there is."""
+        wanted = select(*_COLUMNS)
+        if not include_archived:
+            wanted = wanted.where(metrics.c.archive_time.is_(None))
+        rows = await self._connection.execute(one_page(wanted, metrics.c.billable_metric_id, page))
+        return [_from_row(row) for row in rows]
+
+
+def _from_row(row: AnyRow) -> BillableMetric:
+    return BillableMetric(
+        billable_metric_id=BillableMetricId(row.billable_metric_id),
+        name=row.name,
+        event_type=row.event_type,
+        aggregation=Aggregation(row.aggregation),
+        sum_property=row.sum_property,
+        filters=tuple(
+            PropertyFilter(
+                property=one["property"], kind=FilterKind(one["kind"]), values=tuple(one["values"])
+            )
+            for one in row.filters
+        ),
+        group_keys=tuple(row.group_keys),
+        create_time=row.create_time,
+        archive_time=row.archive_time,
+    )

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Products on the wire."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from meshkit.page import Page
+from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
+from purser.catalog.v1 import catalog_pb2 as pb
+from services.catalog.domain.commands import ArchiveProduct, CreateProduct, UpdateProduct
+from services.catalog.domain.metric import BillableMetricId
+from services.catalog.domain.product import Product, ProductId, ProductType
+from services.catalog.wire.paging import page_from_wire, page_to_wire
+
+_TYPES_TO_WIRE: Final = {
+    ProductType.SUBSCRIPTION: pb.PRODUCT_TYPE_SUBSCRIPTION,
+    ProductType.USAGE: pb.PRODUCT_TYPE_USAGE,
+    ProductType.FIXED: pb.PRODUCT_TYPE_FIXED,
+}
+_TYPES: Final[dict[int, ProductType]] = {theirs: ours for ours, theirs in _TYPES_TO_WIRE.items()}
+
+
+def create_from_wire(request: pb.CreateProductRequest) -> CreateProduct:
+    fields = Fields()
+    command = CreateProduct(
+        request_id=fields.request_id(request.request_id),
+        name=fields.text("name", request.name),
+        product_type=fields.choice("product_type", request.product_type, _TYPES),
+        billable_metric_id=_billable_metric_id(fields, request),
+    )
+    fields.check()
+    return command
+
+
+def create_to_wire(product: Product) -> pb.CreateProductResponse:
+    return pb.CreateProductResponse(product=product_to_wire(product))
+
+
+def get_from_wire(request: pb.GetProductRequest) -> ProductId:
+    fields = Fields()
+    product_id = ProductId(fields.text("product_id", request.product_id))
+    fields.check()
+    return product_id
+
+
+def get_to_wire(product: Product) -> pb.GetProductResponse:
+    return pb.GetProductResponse(product=product_to_wire(product))
+
+
+def update_from_wire(request: pb.UpdateProductRequest) -> UpdateProduct:
+    fields = Fields()
+    command = UpdateProduct(
+        request_id=fields.request_id(request.request_id),
+        product_id=ProductId(fields.text("product_id", request.product_id)),
+        name=fields.text("name", request.name),
+    )
+    fields.check()
+    return command
+
+
+def update_to_wire(product: Product) -> pb.UpdateProductResponse:
+    return pb.UpdateProductResponse(product=product_to_wire(product))
+
+
+def list_from_wire(request: pb.ListProductsRequest) -> Page:
+    fields = Fields()
+    page = page_from_wire(fields, request, _list(request))
+    fields.check()
+    return page
+
+
+def list_to_wire(
+    rows: Sequence[Product], page: Page, request: pb.ListProductsRequest
+) -> pb.ListProductsResponse:
+    shown, token = page_to_wire(rows, page, _list(request), lambda row: row.product_id)
+    return pb.ListProductsResponse(products=[product_to_wire(row) for row in shown], next_page_token=token)
+
+
+def archive_from_wire(request: pb.ArchiveProductRequest) -> ArchiveProduct:
+    fields = Fields()
+    command = ArchiveProduct(
+        request_id=fields.request_id(request.request_id),
+        product_id=ProductId(fields.text("product_id", request.product_id)),
+    )
+    fields.check()
+    return command
+
+
+def archive_to_wire(product: Product) -> pb.ArchiveProductResponse:
+    return pb.ArchiveProductResponse(product=product_to_wire(product))
+
+
+def product_to_wire(product: Product) -> pb.Product:
+    return pb.Product(
+        product_id=product.product_id,
+        name=product.name,
+        product_type=_TYPES_TO_WIRE[product.product_type],
+        billable_metric_id=product.billable_metric_id or "",
+        create_time=timestamp(product.create_time),
+        archive_time=optional_timestamp(product.archive_time),
+    )
+
+
+def _list(request: pb.ListProductsRequest) -> dict[str, str]:
+    return {"list": "products", "include_archived": str(request.include_archived)}
+
+
+def _billable_metric_id(fields: Fields, request: pb.CreateProductRequest) -> BillableMetricId | None:
+    if request.product_type == pb.PRODUCT_TYPE_USAGE:
+        return BillableMetricId(fields.text("billable_metric_id", request.billable_metric_id))
+    if request.product_type in _TYPES and request.billable_metric_id:
+        fields.add("billable_metric_id", "is for PRODUCT_TYPE_USAGE only")
+    return None

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rates on the wire."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from meshkit.page import Page
+from meshkit.quantity import MICROS, Ratio
+from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
+from purser.catalog.v1 import catalog_pb2 as pb
+from services.catalog.domain.commands import AddRates
+from services.catalog.domain.credit_type import CreditTypeId
+from services.catalog.domain.product import ProductId
+from services.catalog.domain.rate import BillingFrequency, Rate, RateTerms
+from services.catalog.domain.rate_card import RATES_PER_REQUEST_MAX, RateCardId, RatesAdded, RatesAsked
+from services.catalog.wire.paging import page_from_wire, page_to_wire
+from services.catalog.wire.rate_cards import rate_card_to_wire
+
+_FREQUENCIES_TO_WIRE: Final = {
+    BillingFrequency.MONTHLY: pb.BILLING_FREQUENCY_MONTHLY,
+    BillingFrequency.ANNUAL: pb.BILLING_FREQUENCY_ANNUAL,
+}
+_FREQUENCIES: Final[dict[int, BillingFrequency]] = {
+    theirs: ours for ours, theirs in _FREQUENCIES_TO_WIRE.items()
+}
+
+
+def add_from_wire(request: pb.AddRatesRequest) -> AddRates:
+    fields = Fields()
+    command = AddRates(
+        request_id=fields.request_id(request.request_id),
+        rate_card_id=RateCardId(fields.text("rate_card_id", request.rate_card_id)),
+        rates=_terms(fields, request.rates),
+    )
+    fields.check()
+    return command
+
+
+def add_to_wire(added: RatesAdded) -> pb.AddRatesResponse:
+    return pb.AddRatesResponse(
+        rates=[rate_to_wire(rate) for rate in added.rates], rate_card=rate_card_to_wire(added.rate_card)
+    )
+
+
+def list_from_wire(request: pb.ListRatesRequest) -> tuple[RatesAsked, Page]:
+    fields = Fields()
+    asked = RatesAsked(
+        rate_card_id=RateCardId(fields.text("rate_card_id", request.rate_card_id)),
+        as_of_time=fields.optional_time("as_of_time", request.as_of_time, request.HasField("as_of_time")),
+        product_id=ProductId(fields.text("product_id", request.product_id, required=False)) or None,
+    )
+    page = page_from_wire(fields, request, _list(request))
+    fields.check()
+    return asked, page
+
+
+def list_to_wire(rows: Sequence[Rate], page: Page, request: pb.ListRatesRequest) -> pb.ListRatesResponse:
+    shown, token = page_to_wire(rows, page, _list(request), lambda row: row.rate_id)
+    return pb.ListRatesResponse(rates=[rate_to_wire(row) for row in shown], next_page_token=token)
+
+
+def rate_to_wire(rate: Rate) -> pb.Rate:
+    frequency = rate.billing_frequency
+    return pb.Rate(
+        rate_id=rate.rate_id,
+        product_id=rate.product_id,
+        billing_frequency=None if frequency is None else _FREQUENCIES_TO_WIRE[frequency],
+        credit_type_id=rate.credit_type_id,
+        price_micros=rate.price.numerator_micros,
+        per_micros=rate.price.denominator_micros,
+        effective_time=timestamp(rate.effective_time),
+        end_time=optional_timestamp(rate.end_time),
+    )
+
+
+def _list(request: pb.ListRatesRequest) -> dict[str, str]:
+    return {
+        "list": "rates",
+        "rate_card_id": request.rate_card_id,
+        "as_of_time": str(request.as_of_time) if request.HasField("as_of_time") else "",
+        "product_id": request.product_id,
+    }
+
+
+def _terms(fields: Fields, asked: Sequence[pb.RateTerms]) -> tuple[RateTerms, ...]:
+    if not 1 <= len(asked) <= RATES_PER_REQUEST_MAX:
+        fields.add("rates", f"must be 1 to {RATES_PER_REQUEST_MAX}, are {len(asked)}")
+        return ()
+    return tuple(_one_of_terms(fields, f"rates[{n}]", one) for n, one in enumerate(asked))
+
+
+def _one_of_terms(fields: Fields, path: str, asked: pb.RateTerms) -> RateTerms:
+    effective_time, end_time = _span(fields, path, asked)
+    price = fields.micros(f"{path}.price_micros", asked.price_micros)
+    per = fields.micros(f"{path}.per_micros", asked.per_micros or MICROS, minimum=1)
+    return RateTerms(
+        product_id=ProductId(fields.text(f"{path}.product_id", asked.product_id)),
+        billing_frequency=_frequency(fields, f"{path}.billing_frequency", asked.billing_frequency),
+        credit_type_id=CreditTypeId(fields.text(f"{path}.credit_type_id", asked.credit_type_id)),
+        price=Ratio(price, per),
+        effective_time=effective_time,
+        end_time=end_time,
+        end_previous=asked.end_previous,
+    )
+
+
+def _span(fields: Fields, path: str, asked: pb.RateTerms) -> tuple[datetime, datetime | None]:
+    start = fields.time(f"{path}.effective_time", asked.effective_time, asked.HasField("effective_time"))
+    end = fields.optional_time(f"{path}.end_time", asked.end_time, asked.HasField("end_time"))
+    # A missing or bad start reads as the epoch, and every good end is later than that.
+    if end is not None and end <= start:
+        fields.add(f"{path}.end_time", "must be later than effective_time")
+    return start, end
+
+
+def _frequency(fields: Fields, path: str, asked: int) -> BillingFrequency | None:
+    """Return None for UNSPECIFIED: whether the product needs one is seen only when the product is known."""
+    if asked == pb.BILLING_FREQUENCY_UNSPECIFIED:
+        return None
+    return fields.choice(path, asked, _FREQUENCIES)
