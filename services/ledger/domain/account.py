@@ -50,9 +50,6 @@ class Account:
         """Credits left in active grants: what is available, and what open holds reserve."""
         return Credits(sum(g.remaining.micros for g in self.grants.values() if g.is_active(at)))
 
-    def is_due(self, at: datetime) -> bool:
-        return self.next_due_time is not None and self.next_due_time <= at
-
     def is_news(self, at: datetime) -> bool:
         """Whether an instant has not been settled before."""
         return self.settled_time is None or at > self.settled_time

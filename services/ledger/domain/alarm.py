@@ -46,6 +46,13 @@ def observe(account: Account, *, at: datetime, anchor: datetime | None) -> Accou
     return replace(account, watch_states=states, crossings=tuple(crossings))
 
 
+def observe_balance(account: Account, *, at: datetime) -> Account:
+    """Observe only what grants change: the balance."""
+    balance_watches = tuple(watch for watch in account.watches if watch.kind is WatchKind.LOW_BALANCE)
+    observed = observe(replace(account, watches=balance_watches), at=at, anchor=None)
+    return replace(observed, watches=account.watches)
+
+
 def next_window_end(account: Account, *, at: datetime, anchor: datetime | None) -> datetime | None:
     """Return when spend alarms end by the clock: with the billing period. None when no spend is in alarm."""
     spend_alerts = {watch.alert_id for watch in account.watches if watch.kind is WatchKind.SPEND}

@@ -56,6 +56,14 @@ class Dues:
     anchor: datetime | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """An account as read, and what may have fallen due in it; dues None: nothing has."""
+
+    account: Account
+    dues: Dues | None
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
     """The account up to date, and how far its schedules have issued now."""
@@ -75,6 +83,13 @@ class _Rank(IntEnum):
 
 
 _Event = tuple[datetime, _Rank, str]
+
+
+def bring_up_to_date(reading: Reading, *, at: datetime, new_grant_id: Callable[[], GrantId]) -> Settled:
+    """Return the account as it is at `at`, whether or not anything had fallen due."""
+    if reading.dues is None:
+        return Settled(reading.account, {})
+    return settle(reading.account, reading.dues, at=at, new_grant_id=new_grant_id)
 
 
 def settle(account: Account, dues: Dues, *, at: datetime, new_grant_id: Callable[[], GrantId]) -> Settled:

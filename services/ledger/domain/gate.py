@@ -17,6 +17,7 @@ from services.ledger.domain.burn_down import Allocation, Draw
 from services.ledger.domain.entry import EntryKind, Usage
 from services.ledger.domain.grant import (
     CreditTypeId,
+    Grant,
     GrantId,
     ProductId,
     capture_held,
@@ -240,6 +241,8 @@ def extend(
         hold = replace(hold, expire_time=expire_time)
         account = account.with_hold(hold)
     available = burn_down.available(account.grants.values(), at=at, product_id=hold.product_id)
+    if reason is None:
+        account = account.due_no_later_than(hold.expire_time)
     return account, Extended(
         reason=reason,
         held=hold.amount,
@@ -248,6 +251,28 @@ def extend(
         available=available,
         affordable=available if affordable is None else affordable,
     )
+
+
+def extension_denied(account: Account, hold: Hold, reason: DenialReason, *, at: datetime) -> Extended:
+    """Return the answer to an extension that is denied before caps and credits are looked at.
+
+    Raises HoldAlreadyResolved, HoldExpired: those come first.
+    """
+    require_extendable(hold)
+    available = burn_down.available(account.grants.values(), at=at, product_id=hold.product_id)
+    return Extended(
+        reason=reason,
+        held=hold.amount,
+        expire_time=hold.expire_time,
+        credit_type_id=account.credit_type_id,
+        available=available,
+        affordable=Credits(0),
+    )
+
+
+def at_price_of(ask: Ask, hold: Hold) -> Ask:
+    """Return an ask for more of a hold, priced as the hold was and drawn from the same pool."""
+    return replace(ask, entitlement=replace(ask.entitlement, price=hold.price, anchor=hold.anchor))
 
 
 def capture(

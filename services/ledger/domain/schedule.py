@@ -8,7 +8,7 @@ from enum import Enum
 from meshkit.period import Period, nth_period, period_index
 from meshkit.quantity import Credits
 from services.ledger.domain.grant import CreditTypeId, Grant, GrantId, GrantKind, ProductId, ScheduleId
-from services.ledger.domain.proration import Seats, change_times, period_credits
+from services.ledger.domain.proration import SeatChange, Seats, change_times, period_credits
 
 
 class GrantFrequency(Enum):
@@ -118,3 +118,17 @@ def _shares_stub(proration: PeriodProration, *, active: Period, nominal: Period)
             return ends_early and not starts_late
         case PeriodProration.NONE:
             return False
+
+
+def credits_of_change(schedule: Schedule, seats: Seats, change: SeatChange, *, at: datetime) -> Credits:
+    """Return what a change, told at `at`, would add to the period it falls in: what due.settle then adds.
+
+    A change dated before the period that `at` is in counts in that one, for the ones before it are over.
+    """
+    effective_time = max(change.effective_time, at)
+    index = period_index(schedule.anchor, schedule.frequency.value, effective_time)
+    if schedule.active_period(index) is None:
+        return Credits(0)
+    before = credits_of_period(schedule, index, seats, through=effective_time)
+    after = credits_of_period(schedule, index, seats.with_change(change), through=effective_time)
+    return max(Credits(0), after - before)

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A customer's standing towards a product: what the gate checks before it looks at credits."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from services.ledger.domain.gate import Amount, Ask, DenialReason, Entitlement
+from services.ledger.domain.grant import CustomerId, ProductId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """entitlement: None when no contract in force prices the product.
+
+    group_keys: by which the product's metric tells usage apart; only these are capped and watched.
+    """
+
+    customer_id: CustomerId
+    is_suspended: bool
+    product_id: ProductId
+    group_keys: frozenset[str]
+    entitlement: Entitlement | None
+
+
+def ask_of(standing: Standing, amount: Amount, group_values: Mapping[str, str]) -> Ask | DenialReason:
+    """Return the ask to be judged by caps and credits, or why it is denied before that. Source: domain.md §6."""
+    if standing.is_suspended:
+        return DenialReason.CUSTOMER_SUSPENDED
+    if standing.entitlement is None:
+        return DenialReason.NOT_ENTITLED
+    return Ask(
+        product_id=standing.product_id,
+        entitlement=standing.entitlement,
+        amount=amount,
+        group_values=group_values,
+        counted_group_values={
+            key: value for key, value in group_values.items() if key in standing.group_keys
+        },
+    )

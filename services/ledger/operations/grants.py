@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""IssueGrant: credits that no schedule issues, such as a paid top-up's."""
+
+from datetime import datetime
+
+from meshkit.clock import Clock
+from meshkit.errors import FieldViolation, InvalidFields
+from meshkit.ids import Ids
+from services.ledger.domain import alarm, due
+from services.ledger.domain.commands import IssueGrant
+from services.ledger.domain.errors import GrantAlreadyExists
+from services.ledger.domain.grant import Grant, GrantId
+from services.ledger.operations.ports import Bell, Store, Transaction
+from services.ledger.operations.settling import open_account
+
+
+class Grants:
+    """Adds grants to pools, once per request and once per source."""
+
+    def __init__(self, *, store: Store, clock: Clock, ids: Ids, bell: Bell) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._bell = bell
+
+    async def issue(self, command: IssueGrant) -> Grant:
+        """Add a grant. Raises CustomerNotFound, GrantAlreadyExists, InvalidFields, RequestIdReused."""
+        at = self._clock.now()
+        grant = self._grant_of(command, at)
+
+        async def work(tx: Transaction) -> Grant:
+            customer_id = await tx.standings.customer_id(command.customer)
+            if (first := await tx.answers.replay(customer_id, command, Grant)) is not None:
+                return first
+            if command.source_id is not None:
+                earlier = await tx.accounts.granted_for(customer_id, command.source_id)
+                if earlier is not None:
+                    raise GrantAlreadyExists(source_id=command.source_id, grant_id=earlier)
+            await tx.accounts.make(customer_id, command.credit_type_id)
+            opened = await open_account(
+                tx, customer_id, command.credit_type_id, at=at, ids=self._ids, settles=True
+            )
+            account = due.issue(opened.now, grant, at=at, cause_id=command.request_id)
+            for instant in (grant.effective_time, grant.expire_time):
+                if instant is not None and instant > at:
+                    account = account.due_no_later_than(instant)
+            account = alarm.observe_balance(account, at=at)
+            await opened.save(tx, account)
+            await tx.answers.remember(customer_id, command, grant, at=at)
+            return grant
+
+        issued = await self._store.run(work)
+        self._bell.wake()
+        return issued
+
+    def _grant_of(self, command: IssueGrant, at: datetime) -> Grant:
+        effective_time = command.effective_time or at
+        if command.expire_time is not None and command.expire_time <= max(effective_time, at):
+            raise InvalidFields([FieldViolation("expire_time", "must be after effective_time and after now")])
+        return Grant(
+            grant_id=GrantId(self._ids.new("grt")),
+            kind=command.kind,
+            product_id=command.product_id,
+            priority=command.priority,
+            effective_time=effective_time,
+            expire_time=command.expire_time,
+            create_time=at,
+            granted=command.amount,
+            cost_basis_micros=command.cost_basis_micros,
+            scope_product_ids=command.scope_product_ids,
+            source_id=command.source_id,
+        )

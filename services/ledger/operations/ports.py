@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What operations need from outside: a store, and a relay to wake. Real ones: store/, meshkit.outbox.
+
+Lists give one row more than the page holds, when there is one: that tells that the page has a next.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from meshkit.page import Page
+from meshkit.period import Period
+from services.ledger.domain.account import Account
+from services.ledger.domain.due import Reading, ScheduleProgress
+from services.ledger.domain.entry import Entry
+from services.ledger.domain.grant import CreditTypeId, CustomerId, Grant, GrantId, ProductId, ScheduleId
+from services.ledger.domain.hold import Hold, HoldId, HoldState
+from services.ledger.domain.notices import (
+    ContractTold,
+    CustomerTold,
+    ProductTold,
+    RateCardTold,
+    SeatChangeTold,
+    WatchTold,
+)
+from services.ledger.domain.proration import Seats
+from services.ledger.domain.report import SummaryWindow, UsageRow, Verification
+from services.ledger.domain.spend_cap import GroupValue, SpendCap
+from services.ledger.domain.standing import Standing
+
+T = TypeVar("T")
+
+
+class Command(Protocol):
+    @property
+    def request_id(self) -> str: ...
+
+
+class AccountStore(Protocol):
+    async def credit_type_of_hold(self, customer_id: CustomerId, hold_id: HoldId) -> CreditTypeId: ...
+    async def make(self, customer_id: CustomerId, credit_type_id: CreditTypeId) -> None: ...
+    async def read(
+        self,
+        customer_id: CustomerId,
+        credit_type_id: CreditTypeId,
+        *,
+        at: datetime,
+        group_values: Iterable[GroupValue] = (),
+        hold_id: HoldId | None = None,
+        settles: bool = False,
+    ) -> Reading: ...
+    async def save(
+        self, before: Account, after: Account, schedules: Mapping[ScheduleId, ScheduleProgress]
+    ) -> None: ...
+    async def granted_for(self, customer_id: CustomerId, source_id: str) -> GrantId | None: ...
+
+
+class AnswerStore(Protocol):
+    async def replay(self, customer_id: CustomerId, command: Command, answer_type: type[T]) -> T | None: ...
+    async def remember(
+        self, customer_id: CustomerId, command: Command, answer: object, *, at: datetime
+    ) -> None: ...
+
+
+class StandingStore(Protocol):
+    async def customer_id(self, customer: str) -> CustomerId: ...
+    async def of(self, customer: str, product_id: ProductId, *, at: datetime) -> Standing: ...
+    async def knows_group_key(self, group_key: str) -> bool: ...
+
+
+class CopyStore(Protocol):
+    async def keep_product(self, told: ProductTold) -> int: ...
+    async def keep_rate_card(self, told: RateCardTold) -> int: ...
+    async def keep_customer(self, told: CustomerTold) -> int: ...
+    async def keep_contract(self, told: ContractTold) -> int: ...
+    async def keep_seat_change(self, told: SeatChangeTold) -> bool: ...
+    async def keep_watch(self, told: WatchTold) -> int: ...
+    async def lock_customer(self, customer_id: CustomerId) -> bool: ...
+    async def seats(self, customer_id: CustomerId, subscription_id: str) -> Seats | None: ...
+    async def credit_types_of_subscription(
+        self, customer_id: CustomerId, subscription_id: str
+    ) -> Sequence[CreditTypeId]: ...
+
+
+class CapStore(Protocol):
+    async def set(self, customer_id: CustomerId, cap: SpendCap) -> SpendCap: ...
+    async def remove(self, customer_id: CustomerId, spend_cap_id: str) -> bool: ...
+    async def list(self, customer_id: CustomerId, page: Page) -> Sequence[SpendCap]: ...
+
+
+class ReportStore(Protocol):
+    async def credit_types(self, customer_id: CustomerId) -> Sequence[CreditTypeId]: ...
+    async def grants(
+        self, customer_id: CustomerId, credit_type_id: CreditTypeId | None, page: Page
+    ) -> Sequence[tuple[CreditTypeId, Grant]]: ...
+    async def entries(
+        self, customer_id: CustomerId, credit_type_id: CreditTypeId, grant_id: GrantId | None, page: Page
+    ) -> Sequence[Entry]: ...
+    async def holds(
+        self, customer_id: CustomerId, state: HoldState | None, page: Page, *, at: datetime
+    ) -> Sequence[tuple[CreditTypeId, Hold]]: ...
+    async def usage(
+        self, customer_id: CustomerId, span: Period, *, group_key: str, window: SummaryWindow
+    ) -> Sequence[UsageRow]: ...
+
+
+class Transaction(Protocol):
+    """All or nothing, room by room."""
+
+    @property
+    def accounts(self) -> AccountStore: ...
+    @property
+    def answers(self) -> AnswerStore: ...
+    @property
+    def standings(self) -> StandingStore: ...
+    @property
+    def copies(self) -> CopyStore: ...
+    @property
+    def caps(self) -> CapStore: ...
+    @property
+    def reports(self) -> ReportStore: ...
+
+
+class Store(Protocol):
+    """Runs work in one transaction, again from its start when it lost a race: work must be free of side effects."""
+
+    async def run(self, work: Callable[[Transaction], Awaitable[T]]) -> T: ...
+    async def due_pools(
+        self, *, at: datetime, pools_max: int
+    ) -> Sequence[tuple[CustomerId, CreditTypeId]]: ...
+    async def verify(self, customer_id: CustomerId | None) -> Verification: ...
+
+
+class Bell(Protocol):
+    """Rings for the relay: a crossing may have been written."""
+
+    def wake(self) -> None: ...

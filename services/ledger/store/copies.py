@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the other services told, kept as the Ledger's own copy. The highest version wins."""
+
+from meshkit.encoding import to_json
+from services.ledger.domain.grant import CreditTypeId, CustomerId
+from services.ledger.domain.notices import (
+    ContractTold,
+    CustomerTold,
+    ProductTold,
+    RateCardTold,
+    SeatChangeTold,
+    WatchTold,
+)
+from services.ledger.domain.proration import Seats
+from services.ledger.domain.schedule import Schedule
+from services.ledger.store.connection import Connection
+from services.ledger.store.schedules import credit_types_of_subscription, seats_of
+
+
+class Copies:
+    """Copies of customers, contracts, seats, products, rates and watches, in one transaction.
+
+    keep_… returns the version in force after it; a told one that is not newer changes nothing.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def keep_product(self, told: ProductTold) -> int:
+        await self._connection.execute(
+            "INSERT INTO ledger.products (product_id, version, name, billable_metric_id, event_type, aggregation,"
+            " sum_property, filters, group_keys) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+            " ON CONFLICT (product_id) DO UPDATE SET version = $2, name = $3, billable_metric_id = $4,"
+            " event_type = $5, aggregation = $6, sum_property = $7, filters = $8, group_keys = $9"
+            " WHERE products.version < $2",
+            told.product_id,
+            told.version,
+            told.name,
+            told.billable_metric_id,
+            told.event_type,
+            told.aggregation.value,
+            told.sum_property,
+            [to_json(one) for one in told.filters],
+            list(told.group_keys),
+        )
+        return await self._version("products", "product_id", told.product_id)
+
+    async def keep_rate_card(self, told: RateCardTold) -> int:
+        is_newer = await self._connection.fetchval(
+            "INSERT INTO ledger.rate_cards (rate_card_id, version) VALUES ($1, $2)"
+            " ON CONFLICT (rate_card_id) DO UPDATE SET version = $2 WHERE rate_cards.version < $2 RETURNING true",
+            told.rate_card_id,
+            told.version,
+        )
+        if is_newer:
+            await self._connection.execute(
+                "DELETE FROM ledger.rates WHERE rate_card_id = $1", told.rate_card_id
+            )
+            await self._connection.executemany(
+                "INSERT INTO ledger.rates (rate_card_id, product_id, effective_time, end_time, rate_id,"
+                " credit_type_id, price_micros, per_micros) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                [
+                    (
+                        told.rate_card_id,
+                        rate.product_id,
+                        rate.effective_time,
+                        rate.end_time,
+                        rate.rate_id,
+                        rate.credit_type_id,
+                        rate.price.numerator_micros,
+                        rate.price.denominator_micros,
+                    )
+                    for rate in told.rates
+                ],
+            )
+        return await self._version("rate_cards", "rate_card_id", told.rate_card_id)
+
+    async def keep_customer(self, told: CustomerTold) -> int:
+        is_newer = await self._connection.fetchval(
+            "INSERT INTO ledger.customers (customer_id, version, is_suspended) VALUES ($1, $2, $3)"
+            " ON CONFLICT (customer_id) DO UPDATE SET version = $2, is_suspended = $3"
+            " WHERE customers.version < $2 RETURNING true",
+            told.customer_id,
+            told.version,
+            told.is_suspended,
+        )
+        if is_newer:
+            await self._connection.execute(
+                "DELETE FROM ledger.customer_aliases WHERE customer_id = $1 AND alias <> ALL ($2)",
+                told.customer_id,
+                list(told.aliases),
+            )
+            # Contract keeps aliases unique; one that went from a customer to another may be heard in either order.
+            await self._connection.execute(
+                "INSERT INTO ledger.customer_aliases (alias, customer_id) SELECT unnest($2::text[]), $1"
+                " ON CONFLICT (alias) DO UPDATE SET customer_id = $1",
+                told.customer_id,
+                list(told.aliases),
+            )
+        return await self._version("customers", "customer_id", told.customer_id)
+
+    async def keep_contract(self, told: ContractTold) -> int:
+        is_newer = await self._connection.fetchval(
+            "INSERT INTO ledger.contracts (customer_id, contract_id, version, rate_card_id, start_time, end_time)"
+            " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (customer_id, contract_id) DO UPDATE SET version = $3,"
+            " rate_card_id = $4, end_time = $6 WHERE contracts.version < $3 RETURNING true",
+            told.customer_id,
+            told.contract_id,
+            told.version,
+            told.rate_card_id,
+            told.start_time,
+            told.end_time,
+        )
+        if is_newer:
+            await self._connection.executemany(
+                "INSERT INTO ledger.subscriptions (customer_id, subscription_id, contract_id, initial_quantity)"
+                " VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+                [
+                    (told.customer_id, one.subscription_id, told.contract_id, one.initial_quantity)
+                    for one in told.subscriptions
+                ],
+            )
+            await self._keep_schedules(told.customer_id, told.schedules)
+        version: int = await self._connection.fetchval(
+            "SELECT version FROM ledger.contracts WHERE customer_id = $1 AND contract_id = $2",
+            told.customer_id,
+            told.contract_id,
+        )
+        return version
+
+    async def _keep_schedules(self, customer_id: CustomerId, schedules: tuple[Schedule, ...]) -> None:
+        await self._connection.executemany(
+            "INSERT INTO ledger.grant_schedules (customer_id, schedule_id, contract_id, subscription_id, product_id,"
+            " credit_type_id, unit_amount_micros, frequency, anchor_time, priority, prorates_increases,"
+            " period_proration, commit_duration, scope_product_ids, next_index)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING",
+            [
+                (
+                    customer_id,
+                    one.schedule_id,
+                    one.contract_id,
+                    one.subscription_id,
+                    one.product_id,
+                    one.credit_type_id,
+                    one.unit_amount.micros,
+                    one.frequency.name,
+                    one.anchor,
+                    one.priority,
+                    one.prorates_increases,
+                    one.period_proration.value,
+                    one.commit_duration,
+                    sorted(one.scope_product_ids),
+                    one.first_index,
+                )
+                for one in schedules
+            ],
+        )
+
+    async def lock_customer(self, customer_id: CustomerId) -> bool:
+        """Lock a customer for what changes several of its pools; returns whether it is known."""
+        found = await self._connection.fetchval(
+            "SELECT true FROM ledger.customers WHERE customer_id = $1 FOR NO KEY UPDATE", customer_id
+        )
+        return found is not None
+
+    async def seats(self, customer_id: CustomerId, subscription_id: str) -> Seats | None:
+        return await seats_of(self._connection, customer_id, subscription_id)
+
+    async def credit_types_of_subscription(
+        self, customer_id: CustomerId, subscription_id: str
+    ) -> list[CreditTypeId]:
+        return await credit_types_of_subscription(self._connection, customer_id, subscription_id)
+
+    async def keep_seat_change(self, told: SeatChangeTold) -> bool:
+        """Keep a change of a known subscription; returns whether it was new."""
+        change = told.change
+        is_new = await self._connection.fetchval(
+            "INSERT INTO ledger.seat_changes (customer_id, subscription_id, seat_change_id, sequence,"
+            " effective_time, quantity_delta) VALUES ($1, $2, $3, $4, $5, $6)"
+            " ON CONFLICT (customer_id, subscription_id, seat_change_id) DO NOTHING RETURNING true",
+            told.customer_id,
+            told.subscription_id,
+            change.seat_change_id,
+            change.sequence,
+            change.effective_time,
+            change.quantity_delta,
+        )
+        return is_new is not None
+
+    async def keep_watch(self, told: WatchTold) -> int:
+        watch = told.watch
+        await self._connection.execute(
+            "INSERT INTO ledger.watches (alert_id, version, is_active, kind, customer_id, credit_type_id,"
+            " threshold_micros, group_key, group_value) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+            " ON CONFLICT (alert_id) DO UPDATE SET version = $2, is_active = $3, kind = $4, customer_id = $5,"
+            " credit_type_id = $6, threshold_micros = $7, group_key = $8, group_value = $9"
+            " WHERE watches.version < $2",
+            watch.alert_id,
+            watch.version,
+            told.is_active,
+            watch.kind.value,
+            watch.customer_id,
+            watch.credit_type_id,
+            watch.threshold.micros,
+            watch.group_key,
+            watch.group_value,
+        )
+        return await self._version("watches", "alert_id", watch.alert_id)
+
+    async def _version(self, table: str, key: str, value: str) -> int:
+        version: int = await self._connection.fetchval(
+            f"SELECT version FROM ledger.{table} WHERE {key} = $1", value
+        )
+        return version
