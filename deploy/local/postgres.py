@@ -168,9 +168,8 @@ class EmbeddedPostgres:
                 *([] if self._durable else ["--no-sync"]),
             )
             if made.returncode != 0:
-                raise Fault(
-                    f"PostgreSQL cannot make its data under {self.folder}: {_fault_line(made.stderr)}"
-                )
+                reason = _fault_line(made.stderr)
+                raise Fault(f"{self.folder} cannot hold a database: {reason}; make room there, {OWN_SERVER}")
             kept = fresh / "purser-password"
             kept.touch(mode=0o600)
             kept.write_text(password)
@@ -218,7 +217,7 @@ class EmbeddedPostgres:
             ):
                 break
             time.sleep(0.1)
-        raise Fault(f"PostgreSQL does not start: {reason} (whole story: {self._log})")
+        raise Fault(f"PostgreSQL does not start: {reason} (its log: {self._log}); mend that, {OWN_SERVER}")
 
     def _is_ready(self) -> bool:
         """True once it takes connections (the pid file's eighth line says so), False when it has ended."""

@@ -9,6 +9,10 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).resolve().parents[2]
+MADE_BY_MACHINES = {
+    *(".git", ".venv", ".purser", "__pycache__", "dist", "build"),
+    *(".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis"),
+}
 SERVICES = ("catalog", "contract", "ledger", "alert")
 
 
@@ -100,22 +104,15 @@ def _parse(text: str) -> ast.Module:
 
 @cache
 def files() -> tuple[PurePosixPath, ...]:
-    """The repository's files: tracked, or new and not ignored. Without git: all that is not hidden."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if listed.returncode == 0:
-        found = [PurePosixPath(name) for name in listed.stdout.split("\0") if name]
-    else:
-        below = (path.relative_to(ROOT) for path in ROOT.rglob("*"))
-        found = [PurePosixPath(path) for path in below if not path.parts[0].startswith((".venv", ".purser"))]
-    return tuple(
-        sorted(path for path in found if (ROOT / path).is_file() and "__pycache__" not in path.parts)
-    )
+    """The repository's files: tracked, or new and not ignored. Without git: all but what machines make."""
+    git = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    try:
+        listed = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        found = [PurePosixPath(name) for name in listed.split("\0") if name]
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        below = [PurePosixPath(path.relative_to(ROOT)) for path in ROOT.rglob("*")]
+        found = [path for path in below if not MADE_BY_MACHINES.intersection(path.parts)]
+    return tuple(sorted(path for path in found if (ROOT / path).is_file()))
 
 
 @cache

@@ -162,17 +162,14 @@ async def test_a_user_who_may_not_create_roles_is_refused_in_one_line(
 @pytest.fixture
 async def plain_administrator(postgres_server: PostgresServer) -> AsyncIterator[str]:
     """A user who may create roles and databases but is no superuser: a hosted database's administrator."""
-    role = f"{postgres_server.role_prefix}_plain"
-    await _do(postgres_server.admin_url, f"CREATE ROLE {role} LOGIN CREATEROLE CREATEDB PASSWORD 'plain'")
-    yield database.service_url(
+    name = f"{postgres_server.role_prefix}_plain"
+    await _do(postgres_server.admin_url, f"CREATE ROLE {name} LOGIN CREATEROLE CREATEDB PASSWORD 'plain'")
+    url = database.service_url(
         postgres_server.admin_url, "plain", "plain", "postgres", postgres_server.role_prefix
     )
-    await _do(
-        postgres_server.admin_url,
-        f"DROP DATABASE IF EXISTS {role}",
-        *(f"DROP ROLE IF EXISTS {role}_{service}" for service in database.SERVICES),
-        f"DROP ROLE {role}",
-    )
+    yield url
+    await database.drop(url, name, role_prefix=name)
+    await _do(postgres_server.admin_url, f"DROP ROLE {name}")
 
 
 async def test_preparing_twice_keeps_data_and_addresses(
