@@ -11,6 +11,10 @@ from services.alert.domain.errors import WebhookTargetRefused
 
 URL_LENGTH_MAX = 2_000
 _URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")  # RFC 3986
+# Strict, so that what is checked here, resolved there and posted to by httpx can only be the same host.
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*")
+_DOTTED_QUAD = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+")
 _PORT_DEFAULT = {"http": 80, "https": 443}
 _UNRESOLVED = "does not resolve to any address"
 
@@ -84,9 +88,19 @@ def target_of(url: str) -> Target:
         raise ValueError("must not hold a user or password; notifications are signed instead")
     if not host:
         raise ValueError("must have a host")
-    if port == 0:
+    if port == 0 or not _is_host(host):
         raise ValueError("must have a valid host and port")
     return Target(host, port or _PORT_DEFAULT[parts.scheme])
+
+
+def _is_host(host: str) -> bool:
+    if ":" in host or _DOTTED_QUAD.fullmatch(host):
+        try:
+            ip_address(host)
+        except ValueError:
+            return False
+        return "%" not in host  # an IPv6 zone is a matter of one machine
+    return _NAME.fullmatch(host) is not None
 
 
 def problem_with(address: str) -> str | None:

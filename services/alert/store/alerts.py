@@ -64,7 +64,7 @@ class StoredAlerts:
 
     async def lock(self, alert_id: AlertId) -> Alert:
         """Return an alert that nobody else changes before the commit. Raises AlertNotFound."""
-        locked = _SELECT.where(alerts.c.alert_id == alert_id).with_for_update()
+        locked = _SELECT.where(alerts.c.alert_id == alert_id).with_for_update(key_share=True)
         row = (await self._connection.execute(locked)).first()
         if row is None:
             raise AlertNotFound(alert_id=alert_id)

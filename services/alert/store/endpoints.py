@@ -53,7 +53,10 @@ class StoredEndpoints:
     async def lock(self, webhook_endpoint_id: WebhookEndpointId) -> WebhookEndpoint:
         """Return an endpoint that nobody else changes before the commit. Raises WebhookEndpointNotFound."""
         wanted = _SELECT.where(endpoints.c.webhook_endpoint_id == webhook_endpoint_id)
-        return _known(webhook_endpoint_id, (await self._connection.execute(wanted.with_for_update())).first())
+        return _known(
+            webhook_endpoint_id,
+            (await self._connection.execute(wanted.with_for_update(key_share=True))).first(),
+        )
 
     async def hold_enabled(self) -> list[WebhookEndpointId]:
         """Return all that are enabled; nobody disables one of them before the commit."""

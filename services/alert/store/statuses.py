@@ -49,7 +49,9 @@ class StoredStatuses:
 
     async def lock(self, like: AlertStatus) -> AlertStatus:
         """Return the status of the same alert, customer and group value, unchanged by others till the commit."""
-        row = (await self._connection.execute(_SELECT.where(_same(like)).with_for_update())).one()
+        row = (
+            await self._connection.execute(_SELECT.where(_same(like)).with_for_update(key_share=True))
+        ).one()
         return _from_row(row)
 
     async def update(self, status: AlertStatus) -> None:

@@ -51,7 +51,7 @@ class DeliveryAttempts:
         """Make one try, unless the delivery is in other hands or done."""
         posting = await self._take(delivery_id)
         if posting is not None:
-            answer = await self._poster.post(posting)
+            answer = await self._post(posting)
             await self._record(posting.attempt, answer)
 
     async def _take(self, delivery_id: DeliveryId) -> Posting | None:
@@ -63,6 +63,17 @@ class DeliveryAttempts:
             endpoint = await tx.endpoints.get(attempt.webhook_endpoint_id)
             secrets = await tx.endpoints.secrets(attempt.webhook_endpoint_id, at=at)
         return Posting(attempt=attempt, url=endpoint.url, secrets=signing_secrets(secrets, at=at), at=at)
+
+    async def _post(self, posting: Posting) -> Answer:
+        try:
+            return await self._poster.post(posting)
+        except (
+            Exception
+        ) as error:  # our bug; without an answer it would be tried for ever, and never given up
+            # No traceback: its frames hold secrets.
+            name = type(error).__name__
+            log.error("webhook_posting_broken", delivery_id=posting.attempt.delivery_id, error=name)
+            return Answer(error=f"broken: {name}")
 
     async def _record(self, attempt: Attempt, answer: Answer) -> None:
         at = self._wall.now()

@@ -145,7 +145,8 @@ class AlertServiceServicer:
 
     def CreateWebhookEndpoint(self, request, context):
         """Registers a URL that notifications are posted to, and makes its signing secret.
-        Errors: WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION) for a private, loopback or link-local address.
+        Errors: WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION) for a host that is on no address, or on one that is not
+        public (private, loopback, link-local and the like).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -182,7 +183,8 @@ class AlertServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReplayDelivery(self, request, context):
-        """Posts a finished delivery again, with the same webhook id. Errors: DELIVERY_NOT_FOUND (NOT_FOUND);
+        """Posts a finished delivery again, for up to 2 more days, with the same webhook id and the same body.
+        Errors: DELIVERY_NOT_FOUND (NOT_FOUND);
         DELIVERY_STILL_PENDING, WEBHOOK_ENDPOINT_DISABLED (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

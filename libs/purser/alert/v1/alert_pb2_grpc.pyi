@@ -51,7 +51,8 @@ class AlertServiceStub:
     """
     CreateWebhookEndpoint: _grpc.UnaryUnaryMultiCallable[_alert_pb2.CreateWebhookEndpointRequest, _alert_pb2.CreateWebhookEndpointResponse]
     """Registers a URL that notifications are posted to, and makes its signing secret.
-    Errors: WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION) for a private, loopback or link-local address.
+    Errors: WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION) for a host that is on no address, or on one that is not
+    public (private, loopback, link-local and the like).
     """
     ListWebhookEndpoints: _grpc.UnaryUnaryMultiCallable[_alert_pb2.ListWebhookEndpointsRequest, _alert_pb2.ListWebhookEndpointsResponse]
     """Lists endpoints in the order they were made, without their secrets."""
@@ -66,7 +67,8 @@ class AlertServiceStub:
     ListDeliveries: _grpc.UnaryUnaryMultiCallable[_alert_pb2.ListDeliveriesRequest, _alert_pb2.ListDeliveriesResponse]
     """Lists what was told to whom, newest first."""
     ReplayDelivery: _grpc.UnaryUnaryMultiCallable[_alert_pb2.ReplayDeliveryRequest, _alert_pb2.ReplayDeliveryResponse]
-    """Posts a finished delivery again, with the same webhook id. Errors: DELIVERY_NOT_FOUND (NOT_FOUND);
+    """Posts a finished delivery again, for up to 2 more days, with the same webhook id and the same body.
+    Errors: DELIVERY_NOT_FOUND (NOT_FOUND);
     DELIVERY_STILL_PENDING, WEBHOOK_ENDPOINT_DISABLED (FAILED_PRECONDITION).
     """
     ObserveCrossing: _grpc.UnaryUnaryMultiCallable[_alert_pb2.ObserveCrossingRequest, _alert_pb2.ObserveCrossingResponse]
@@ -97,7 +99,8 @@ class AlertServiceAsyncStub(AlertServiceStub):
     """
     CreateWebhookEndpoint: _aio.UnaryUnaryMultiCallable[_alert_pb2.CreateWebhookEndpointRequest, _alert_pb2.CreateWebhookEndpointResponse]  # type: ignore[assignment]
     """Registers a URL that notifications are posted to, and makes its signing secret.
-    Errors: WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION) for a private, loopback or link-local address.
+    Errors: WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION) for a host that is on no address, or on one that is not
+    public (private, loopback, link-local and the like).
     """
     ListWebhookEndpoints: _aio.UnaryUnaryMultiCallable[_alert_pb2.ListWebhookEndpointsRequest, _alert_pb2.ListWebhookEndpointsResponse]  # type: ignore[assignment]
     """Lists endpoints in the order they were made, without their secrets."""
@@ -112,7 +115,8 @@ class AlertServiceAsyncStub(AlertServiceStub):
     ListDeliveries: _aio.UnaryUnaryMultiCallable[_alert_pb2.ListDeliveriesRequest, _alert_pb2.ListDeliveriesResponse]  # type: ignore[assignment]
     """Lists what was told to whom, newest first."""
     ReplayDelivery: _aio.UnaryUnaryMultiCallable[_alert_pb2.ReplayDeliveryRequest, _alert_pb2.ReplayDeliveryResponse]  # type: ignore[assignment]
-    """Posts a finished delivery again, with the same webhook id. Errors: DELIVERY_NOT_FOUND (NOT_FOUND);
+    """Posts a finished delivery again, for up to 2 more days, with the same webhook id and the same body.
+    Errors: DELIVERY_NOT_FOUND (NOT_FOUND);
     DELIVERY_STILL_PENDING, WEBHOOK_ENDPOINT_DISABLED (FAILED_PRECONDITION).
     """
     ObserveCrossing: _aio.UnaryUnaryMultiCallable[_alert_pb2.ObserveCrossingRequest, _alert_pb2.ObserveCrossingResponse]  # type: ignore[assignment]
@@ -176,7 +180,8 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_alert_pb2.CreateWebhookEndpointResponse, _abc.Awaitable[_alert_pb2.CreateWebhookEndpointResponse]]:
         """Registers a URL that notifications are posted to, and makes its signing secret.
-        Errors: WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION) for a private, loopback or link-local address.
+        Errors: WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION) for a host that is on no address, or on one that is not
+        public (private, loopback, link-local and the like).
         """
 
     @_abc_1.abstractmethod
@@ -221,7 +226,8 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _alert_pb2.ReplayDeliveryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_alert_pb2.ReplayDeliveryResponse, _abc.Awaitable[_alert_pb2.ReplayDeliveryResponse]]:
-        """Posts a finished delivery again, with the same webhook id. Errors: DELIVERY_NOT_FOUND (NOT_FOUND);
+        """Posts a finished delivery again, for up to 2 more days, with the same webhook id and the same body.
+        Errors: DELIVERY_NOT_FOUND (NOT_FOUND);
         DELIVERY_STILL_PENDING, WEBHOOK_ENDPOINT_DISABLED (FAILED_PRECONDITION).
         """
 
