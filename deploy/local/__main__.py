@@ -9,6 +9,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Never, TypeVar
@@ -71,7 +72,8 @@ async def _demo(admin_url: str, folder: Path) -> int:
             is_as_promised = await _while_all_live(running, story.play(running, console=console))
             return 0 if is_as_promised else EXIT_FAULT
     finally:
-        await database.drop(admin_url, name, role_prefix=name)
+        with suppress(Fault):
+            await database.drop(admin_url, name, role_prefix=name)
 
 
 async def _up(admin_url: str, folder: Path, first_port: int) -> int:

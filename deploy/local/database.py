@@ -140,17 +140,22 @@ def _address(url: str) -> URL:
 
 
 async def _refuse_an_unfit_server(server: "asyncpg.Connection[asyncpg.Record]", address: URL) -> None:
-    number = int(await server.fetchval("SHOW server_version_num")) // 10_000
-    if number < SERVER_VERSION_MIN:
-        raise Fault(
-            f"PostgreSQL at {address.host} is version {number}, Purser needs {SERVER_VERSION_MIN} or newer; "
-            "upgrade it, or unset PURSER_DATABASE_URL to use the embedded one"
-        )
+    refuse_an_old_version(int(await server.fetchval("SHOW server_version_num")), host=address.host)
     may = await server.fetchval("SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user")
     if not may:
         raise Fault(
             f"{address.username} may not create roles on PostgreSQL at {address.host}; "
             "name an administrator in PURSER_DATABASE_URL (ALTER ROLE … CREATEROLE CREATEDB)"
+        )
+
+
+def refuse_an_old_version(version_number: int, *, host: str | None) -> None:
+    """version_number: as server_version_num has it, 150014 for 15.14. Raises Fault below 16."""
+    version = version_number // 10_000
+    if version < SERVER_VERSION_MIN:
+        raise Fault(
+            f"PostgreSQL at {host} is version {version}, Purser needs {SERVER_VERSION_MIN} or newer; "
+            "upgrade it, or unset PURSER_DATABASE_URL to use the embedded one"
         )
 
 

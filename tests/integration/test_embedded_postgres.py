@@ -150,6 +150,13 @@ async def test_a_useless_database_url_is_one_line_saying_what_to_do(
     assert "\n" not in str(refusal.value)
 
 
+def test_an_old_postgresql_is_refused_in_one_line() -> None:
+    database.refuse_an_old_version(160_000, host="db")
+
+    with pytest.raises(Fault, match="version 15, Purser needs 16 or newer; upgrade it"):
+        database.refuse_an_old_version(159_999, host="db")
+
+
 async def test_a_user_who_may_not_create_roles_is_refused_in_one_line(
     databases: Databases, tmp_path: Path
 ) -> None:
