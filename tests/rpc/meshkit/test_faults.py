@@ -147,7 +147,7 @@ async def test_a_caller_that_goes_away_is_no_error(
     before = counted("CANCELLED")
 
     with capture_logs() as logs, caplog.at_level(logging.WARNING):
-        caller = asyncio.create_task(probe.ask(seconds=0.05 if ending == "too late" else None))
+        caller = asyncio.create_task(probe.ask(seconds=0.5 if ending == "too late" else None))
         await called.wait()
         if ending == "cancelled":
             caller.cancel()
