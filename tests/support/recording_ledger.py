@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real gRPC server in the Ledger's place: keeps what it is told, and can go away and come back."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Self
+
+import grpc.aio
+
+from meshkit.rpc.server import RunningServer, start_server
+from purser.ledger.v1 import ledger_admin_pb2 as pb
+from purser.ledger.v1.ledger_admin_pb2_grpc import (
+    LedgerAdminServiceServicer,
+    add_LedgerAdminServiceServicer_to_server,
+)
+
+SERVICE_NAME = pb.DESCRIPTOR.services_by_name["LedgerAdminService"].full_name
+HEARD_SECONDS_MAX = 20.0
+
+
+class RecordingLedger:
+    """What it was told, in order of arrival. Comes back on the port it had."""
+
+    def __init__(self) -> None:
+        self.products: list[pb.ApplyMetricsRequest] = []
+        self.rate_cards: list[pb.ApplyRateCardRequest] = []
+        self._server: RunningServer | None = None
+        self._port = 0
+        self._told = asyncio.Condition()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._port}"
+
+    async def __aenter__(self) -> Self:
+        await self.come()
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.go_away()
+
+    async def come(self) -> None:
+        servicer = _Servicer(self)  # type: ignore[abstract]
+        self._server = await start_server(
+            name="ledger",
+            address=self.address,
+            register=lambda server: add_LedgerAdminServiceServicer_to_server(servicer, server),
+            service_names=(SERVICE_NAME,),
+        )
+        self._port = self._server.port
+
+    async def go_away(self) -> None:
+        if self._server is not None:
+            await self._server.stop(0)
+            self._server = None
+
+    async def has_heard(self, enough: Callable[[Self], bool]) -> None:
+        """Return as soon as `enough` is true of what was told. Raises TimeoutError after 20 s."""
+        async with asyncio.timeout(HEARD_SECONDS_MAX), self._told:
+            await self._told.wait_for(lambda: enough(self))
+
+    async def hear(self) -> None:
+        async with self._told:
+            self._told.notify_all()
+
+
+class _Servicer(LedgerAdminServiceServicer):
+    """The two calls the Catalog makes; the others stay UNIMPLEMENTED."""
+
+    def __init__(self, ledger: RecordingLedger) -> None:
+        self._ledger = ledger
+
+    async def ApplyMetrics(
+        self, request: pb.ApplyMetricsRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> pb.ApplyMetricsResponse:
+        self._ledger.products.append(request)
+        await self._ledger.hear()
+        return pb.ApplyMetricsResponse(version=request.version)
+
+    async def ApplyRateCard(
+        self, request: pb.ApplyRateCardRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> pb.ApplyRateCardResponse:
+        self._ledger.rate_cards.append(request)
+        await self._ledger.hear()
+        return pb.ApplyRateCardResponse(version=request.version)
