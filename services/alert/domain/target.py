@@ -88,19 +88,21 @@ def target_of(url: str) -> Target:
         raise ValueError("must not hold a user or password; notifications are signed instead")
     if not host:
         raise ValueError("must have a host")
-    if port == 0 or not _is_host(host):
+    if port == 0 or not (_is_ip(host) if _must_be_ip(parts.netloc, host) else _NAME.fullmatch(host)):
         raise ValueError("must have a valid host and port")
     return Target(host, port or _PORT_DEFAULT[parts.scheme])
 
 
-def _is_host(host: str) -> bool:
-    if ":" in host or _DOTTED_QUAD.fullmatch(host):
-        try:
-            ip_address(host)
-        except ValueError:
-            return False
-        return "%" not in host  # an IPv6 zone is a matter of one machine
-    return _NAME.fullmatch(host) is not None
+def _must_be_ip(netloc: str, host: str) -> bool:
+    return netloc.startswith("[") or _DOTTED_QUAD.fullmatch(host) is not None
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return "%" not in host  # an IPv6 zone is a matter of one machine
 
 
 def problem_with(address: str) -> str | None:

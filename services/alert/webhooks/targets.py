@@ -14,9 +14,12 @@ RESOLVE_SECONDS_MAX = 5.0
 class CheckedTargets:
     """allow_private: post to any address, private ones too; for one's own machine."""
 
-    def __init__(self, resolver: Resolver, *, allow_private: bool) -> None:
+    def __init__(
+        self, resolver: Resolver, *, allow_private: bool, resolve_seconds_max: float = RESOLVE_SECONDS_MAX
+    ) -> None:
         self._resolver = resolver
         self._allow_private = allow_private
+        self._resolve_seconds_max = resolve_seconds_max
 
     async def refusal(self, url: str) -> WebhookTargetRefused | None:
         """Return why nothing is posted to a well-formed URL, or None; not asked where all is allowed."""
@@ -35,7 +38,7 @@ class CheckedTargets:
 
     async def _resolve(self, host: str, port: int) -> Sequence[str]:
         try:
-            async with asyncio.timeout(RESOLVE_SECONDS_MAX):
+            async with asyncio.timeout(self._resolve_seconds_max):
                 return await self._resolver.resolve(host, port)
         except TimeoutError:
             return ()

@@ -68,8 +68,10 @@ class Worker:
                 await self._begin_due()
             except Exception as error:  # the loop outlives everything but its own cancellation
                 log.warning("deliveries_unreadable", error=_words(error))
+            # Not wait_for: before Python 3.12 it swallows a cancellation that meets the wake.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), self._poll_seconds)
+                async with asyncio.timeout(self._poll_seconds):
+                    await self._woken.wait()
 
     async def _begin_due(self) -> None:
         for endpoint_id, delivery_id in await self._attempts.due(per_endpoint_max=POSTS_PER_ENDPOINT_MAX):

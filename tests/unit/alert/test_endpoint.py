@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Signing secrets: how they are made, which are in use, and that signatures hold."""
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from services.alert.domain.endpoint import (
+    ROTATION_OVERLAP,
+    SIGNATURES_MAX,
+    Secret,
+    SecretId,
+    WebhookEndpointId,
+    secret_text,
+    signing_secrets,
+)
+from services.alert.webhooks.signature import signed_headers
+
+NOW = datetime.now(UTC)  # the library refuses signatures older than 5 minutes by the machine's own clock
+BODY = '{"type":"alert.in_alarm","data":{"alert_name":"Zoë"}}'
+
+
+def a_secret(number: int, *, expire_time: datetime | None = None) -> Secret:
+    return Secret(
+        secret_id=SecretId(f"sec_{number}"),
+        webhook_endpoint_id=WebhookEndpointId("end_1"),
+        text=secret_text(bytes([number]) * 32),
+        create_time=NOW,
+        expire_time=expire_time,
+    )
+
+
+def test_a_secret_is_whsec_and_base64_of_its_bytes() -> None:
+    text = secret_text(bytes(range(32)))
+
+    assert text.startswith("whsec_")
+    assert base64.b64decode(text.removeprefix("whsec_")) == bytes(range(32))
+
+
+def test_a_secret_does_not_show_when_it_is_printed() -> None:
+    assert "whsec_" not in repr(a_secret(1))
+
+
+def test_a_rotated_secret_is_used_for_24_hours_and_not_an_instant_longer() -> None:
+    old, new = a_secret(1, expire_time=NOW + ROTATION_OVERLAP), a_secret(2)
+    tick = timedelta(microseconds=1)
+
+    assert timedelta(hours=24) == ROTATION_OVERLAP
+    assert signing_secrets([old, new], at=NOW + ROTATION_OVERLAP - tick) == (new, old)
+    assert signing_secrets([old, new], at=NOW + ROTATION_OVERLAP) == (new,)
+
+
+def test_however_often_it_is_rotated_only_the_newest_few_sign() -> None:
+    secrets = [a_secret(n, expire_time=NOW + ROTATION_OVERLAP) for n in range(1, 9)] + [a_secret(9)]
+
+    used = signing_secrets(secrets, at=NOW)
+
+    assert [secret.secret_id for secret in used] == ["sec_9", "sec_8", "sec_7", "sec_6"]
+    assert len(used) == SIGNATURES_MAX
+
+
+def test_the_library_of_the_scheme_accepts_the_signature() -> None:
+    headers = signed_headers("dlv_1", BODY, [a_secret(1)], at=NOW)
+
+    assert Webhook(a_secret(1).text).verify(BODY, headers) == json.loads(BODY)
+    assert headers["webhook-id"] == "dlv_1"
+    assert headers["webhook-timestamp"] == str(int(NOW.timestamp()))
+
+
+@pytest.mark.parametrize(
+    ("body", "changed"),
+    [
+        (BODY + " ", {}),
+        (BODY, {"webhook-id": "dlv_2"}),
+        (BODY, {"webhook-timestamp": str(int(NOW.timestamp()) + 1)}),
+    ],
+)
+def test_what_was_tampered_with_is_not_accepted(body: str, changed: dict[str, str]) -> None:
+    headers = signed_headers("dlv_1", BODY, [a_secret(1)], at=NOW) | changed
+
+    with pytest.raises(WebhookVerificationError):
+        Webhook(a_secret(1).text).verify(body, headers)
+
+
+def test_during_a_rotation_either_secret_verifies_and_no_other() -> None:
+    headers = signed_headers("dlv_1", BODY, [a_secret(2), a_secret(1)], at=NOW)
+
+    for secret in (a_secret(1), a_secret(2)):
+        assert Webhook(secret.text).verify(BODY, headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(a_secret(3).text).verify(BODY, headers)
+    assert len(headers["webhook-signature"].split(" ")) == 2
