@@ -92,7 +92,5 @@ class GroupKeyUnknown(FailedPrecondition):
 
 
 def too_large(field: str) -> InvalidFields:
-    """Return the fault of an ask whose price does not fit into an amount (int64)."""
-    return InvalidFields(
-        [FieldViolation(field, "comes to more credits than an amount can hold (9223372036854.775807)")]
-    )
+    """Return the fault of an ask whose price is beyond all measure."""
+    return InvalidFields([FieldViolation(field, "comes to more than a billion credits")])

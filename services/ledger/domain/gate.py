@@ -15,6 +15,7 @@ from services.ledger.domain import alarm, burn_down, due
 from services.ledger.domain.account import Account
 from services.ledger.domain.burn_down import Allocation, Draw
 from services.ledger.domain.entry import EntryKind, Usage
+from services.ledger.domain.errors import too_large
 from services.ledger.domain.grant import (
     CreditTypeId,
     Grant,
@@ -55,6 +56,9 @@ class Entitlement:
     credit_type_id: CreditTypeId
     price: Ratio
 
+
+# The most that one request may come to: a billion credits. Sums of thousands of them still fit into int64.
+CREDITS_MAX = Credits(10**15)
 
 Amount = Quantity | Credits  # units, priced by the rate; or credits as they are
 
@@ -148,8 +152,13 @@ class Debited:
 
 
 def priced(amount: Amount, price: Ratio) -> Credits:
-    """Return the credits an amount comes to."""
-    return cost(amount, price) if isinstance(amount, Quantity) else amount
+    """Return the credits an amount comes to. Raises InvalidFields when they are more than CREDITS_MAX."""
+    if not isinstance(amount, Quantity):
+        return amount
+    credits = cost(amount, price)
+    if credits > CREDITS_MAX:
+        raise too_large("quantity_micros")
+    return credits
 
 
 def judge(account: Account, ask: Ask, *, at: datetime) -> Verdict:

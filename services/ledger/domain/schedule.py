@@ -10,6 +10,9 @@ from meshkit.quantity import Credits
 from services.ledger.domain.grant import CreditTypeId, Grant, GrantId, GrantKind, ProductId, ScheduleId
 from services.ledger.domain.proration import SeatChange, Seats, change_times, period_credits
 
+# A million credits per seat and period: times a million seats it still fits into int64.
+UNIT_AMOUNT_MAX = Credits(10**12)
+
 
 class GrantFrequency(Enum):
     """How often a schedule grants; the value is in months."""

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The servicer of peers and operators: per rpc, request → operation → response."""
+
+from typing import Any, Final
+
+from grpc.aio import ServicerContext
+
+from meshkit.clock import Clock
+from purser.ledger.v1 import ledger_admin_pb2 as pb
+from purser.ledger.v1 import ledger_admin_pb2_grpc
+from services.ledger.operations import Operations
+from services.ledger.wire import caps, copies, grants, reports
+
+SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["LedgerAdminService"].full_name
+
+Context = ServicerContext[Any, Any]
+
+
+class LedgerAdminServicer(ledger_admin_pb2_grpc.LedgerAdminServiceServicer):
+    """purser.ledger.v1.LedgerAdminService; what each rpc promises is told in the proto."""
+
+    def __init__(self, operations: Operations, clock: Clock) -> None:
+        self._do = operations
+        self._clock = clock
+
+    async def ApplyCustomer(
+        self, request: pb.ApplyCustomerRequest, context: Context
+    ) -> pb.ApplyCustomerResponse:
+        told = copies.customer_from_wire(request)
+        return pb.ApplyCustomerResponse(version=await self._do.copying.apply_customer(told))
+
+    async def ApplyMetrics(
+        self, request: pb.ApplyMetricsRequest, context: Context
+    ) -> pb.ApplyMetricsResponse:
+        told = copies.product_from_wire(request)
+        return pb.ApplyMetricsResponse(version=await self._do.copying.apply_product(told))
+
+    async def ApplyRateCard(
+        self, request: pb.ApplyRateCardRequest, context: Context
+    ) -> pb.ApplyRateCardResponse:
+        told = copies.rate_card_from_wire(request)
+        return pb.ApplyRateCardResponse(version=await self._do.copying.apply_rate_card(told))
+
+    async def ApplyContract(
+        self, request: pb.ApplyContractRequest, context: Context
+    ) -> pb.ApplyContractResponse:
+        told = copies.contract_from_wire(request)
+        return pb.ApplyContractResponse(version=await self._do.copying.apply_contract(told))
+
+    async def ApplySeatChange(
+        self, request: pb.ApplySeatChangeRequest, context: Context
+    ) -> pb.ApplySeatChangeResponse:
+        told = copies.seat_change_from_wire(request)
+        added = await self._do.copying.apply_seat_change(told)
+        return copies.seat_change_to_wire(added)
+
+    async def PreviewSeatChange(
+        self, request: pb.PreviewSeatChangeRequest, context: Context
+    ) -> pb.PreviewSeatChangeResponse:
+        told = copies.preview_from_wire(request)
+        credits = await self._do.copying.preview_seat_change(told)
+        return copies.preview_to_wire(credits)
+
+    async def IssueGrant(self, request: pb.IssueGrantRequest, context: Context) -> pb.IssueGrantResponse:
+        command = grants.issue_from_wire(request)
+        grant = await self._do.grants.issue(command)
+        return grants.issue_to_wire(grant, command.credit_type_id)
+
+    async def WatchThreshold(
+        self, request: pb.WatchThresholdRequest, context: Context
+    ) -> pb.WatchThresholdResponse:
+        told = copies.watch_from_wire(request)
+        return pb.WatchThresholdResponse(version=await self._do.copying.watch_threshold(told))
+
+    async def SetSpendCap(self, request: pb.SetSpendCapRequest, context: Context) -> pb.SetSpendCapResponse:
+        command = caps.set_from_wire(request)
+        answer = await self._do.caps.set(command)
+        return caps.set_to_wire(answer)
+
+    async def RemoveSpendCap(
+        self, request: pb.RemoveSpendCapRequest, context: Context
+    ) -> pb.RemoveSpendCapResponse:
+        command = caps.remove_from_wire(request)
+        await self._do.caps.remove(command)
+        return pb.RemoveSpendCapResponse()
+
+    async def ListSpendCaps(
+        self, request: pb.ListSpendCapsRequest, context: Context
+    ) -> pb.ListSpendCapsResponse:
+        customer, page = caps.list_from_wire(request)
+        rows = await self._do.caps.list(customer, page)
+        return caps.list_to_wire(rows, page, customer)
+
+    async def ListGrants(self, request: pb.ListGrantsRequest, context: Context) -> pb.ListGrantsResponse:
+        asked = reports.grants_from_wire(request)
+        rows = await self._do.reporting.grants(asked.customer, asked.credit_type_id, asked.page)
+        return reports.grants_to_wire(rows, asked, at=self._clock.now())
+
+    async def ListEntries(self, request: pb.ListEntriesRequest, context: Context) -> pb.ListEntriesResponse:
+        asked, credit_type_id = reports.entries_from_wire(request)
+        rows = await self._do.reporting.entries(asked.customer, credit_type_id, asked.grant_id, asked.page)
+        return reports.entries_to_wire(rows, asked, credit_type_id)
+
+    async def ListHolds(self, request: pb.ListHoldsRequest, context: Context) -> pb.ListHoldsResponse:
+        asked = reports.holds_from_wire(request)
+        rows = await self._do.reporting.holds(asked.customer, asked.state, asked.page)
+        return reports.holds_to_wire(rows, asked, at=self._clock.now())
+
+    async def GetUsageSummary(
+        self, request: pb.GetUsageSummaryRequest, context: Context
+    ) -> pb.GetUsageSummaryResponse:
+        asked = reports.usage_from_wire(request)
+        rows = await self._do.reporting.usage(
+            asked.customer, asked.span, group_key=asked.group_key, window=asked.window
+        )
+        return reports.usage_to_wire(rows)
+
+    async def VerifyLedger(
+        self, request: pb.VerifyLedgerRequest, context: Context
+    ) -> pb.VerifyLedgerResponse:
+        customer = reports.verify_from_wire(request)
+        found = await self._do.reporting.verify(customer)
+        return reports.verify_to_wire(found)

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Ledger put together: the only place that opens its database and its channels."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import grpc.aio
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from meshkit.clock import Clock, ManualClock
+from meshkit.db import open_engine
+from meshkit.ids import Ids
+from meshkit.outbox import Relay
+from meshkit.rpc.client import open_channel
+from meshkit.rpc.server import start_server
+from purser.ledger.v1 import ledger_admin_pb2_grpc, ledger_pb2_grpc
+from purser.sandbox.v1 import clock_pb2_grpc
+from sandbox import SERVICE_NAME as CLOCK_SERVICE_NAME
+from sandbox import ClockServicer, load_sandbox_time
+from services.ledger import admin_server, server, tables
+from services.ledger.config import LedgerSettings
+from services.ledger.operations import Operations
+from services.ledger.operations.caps import SpendCaps
+from services.ledger.operations.copying import Copying
+from services.ledger.operations.explaining import Explaining
+from services.ledger.operations.gate import Gate
+from services.ledger.operations.grants import Grants
+from services.ledger.operations.reporting import Reporting
+from services.ledger.operations.settling import Settling
+from services.ledger.peers import AlertPeer
+from services.ledger.relay import Deliveries
+from services.ledger.store import PostgresStore
+from services.ledger.store.connection import open_pool
+from services.ledger.sweeper import Sweeper
+
+RELAY_CONNECTIONS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """A Ledger that answers on `port`. run_due: bring about what is due up to a business instant."""
+
+    port: int
+    run_due: Callable[[datetime], Awaitable[None]]
+
+
+@asynccontextmanager
+async def open_service(
+    settings: LedgerSettings, *, clock: Clock, wall: Clock, ids: Ids
+) -> AsyncIterator[App]:
+    """Serve until the block ends.
+
+    clock: business time, in the sandbox a ManualClock; wall: operational time. Raises PortTaken.
+    """
+    async with AsyncExitStack() as stack:
+        engine = open_engine(
+            settings.database_url, pool_size=RELAY_CONNECTIONS, application_name="ledger-relay"
+        )
+        stack.push_async_callback(engine.dispose)
+        pool = await open_pool(settings.database_url, size=settings.database_connections)
+        stack.callback(pool.terminate)
+        store = PostgresStore(pool, wall=wall, ids=ids)
+
+        alert = await stack.enter_async_context(open_channel(settings.alert_address))
+        relay = Relay(engine, tables.outbox, Deliveries(AlertPeer(alert)).deliver, wall)
+        await relay.start()
+        stack.push_async_callback(relay.stop)
+        settling = Settling(store=store, ids=ids, bell=relay)
+        sweeper = Sweeper(settling, clock, every_seconds=settings.sweep_seconds)
+        sweeper.start()
+        stack.push_async_callback(sweeper.stop)
+
+        async def run_due(at: datetime) -> None:
+            await settling.run_due(at)
+            await relay.deliver_all_now()
+
+        sandbox: ClockServicer | None = None
+        if settings.sandbox:
+            assert isinstance(clock, ManualClock)
+            peers = {
+                "catalog": await stack.enter_async_context(open_channel(settings.catalog_address)),
+                "contract": await stack.enter_async_context(open_channel(settings.contract_address)),
+                "alert": alert,
+            }
+            await _restore_time(clock, engine)
+            sandbox = ClockServicer(
+                clock=clock, engine=engine, table=tables.sandbox_clock, run_due=run_due, peers=peers
+            )
+        operations = _operations(store, relay, clock=clock, ids=ids)
+
+        def register(grpc_server: grpc.aio.Server) -> None:
+            ledger_pb2_grpc.add_LedgerServiceServicer_to_server(
+                server.LedgerServicer(operations), grpc_server
+            )
+            ledger_admin_pb2_grpc.add_LedgerAdminServiceServicer_to_server(
+                admin_server.LedgerAdminServicer(operations, clock), grpc_server
+            )
+            if sandbox is not None:
+                clock_pb2_grpc.add_ClockServiceServicer_to_server(sandbox, grpc_server)
+
+        running = await start_server(
+            name="ledger",
+            address=settings.listen,
+            register=register,
+            service_names=(
+                server.SERVICE_NAME,
+                admin_server.SERVICE_NAME,
+                *((CLOCK_SERVICE_NAME,) if sandbox is not None else ()),
+            ),
+        )
+        stack.push_async_callback(running.stop)
+        yield App(port=running.port, run_due=run_due)
+
+
+def _operations(store: PostgresStore, relay: Relay, *, clock: Clock, ids: Ids) -> Operations:
+    return Operations(
+        gate=Gate(store=store, clock=clock, ids=ids, bell=relay),
+        explaining=Explaining(store=store, clock=clock, ids=ids),
+        reporting=Reporting(store=store, clock=clock, ids=ids),
+        copying=Copying(store=store, clock=clock, ids=ids, bell=relay),
+        grants=Grants(store=store, clock=clock, ids=ids, bell=relay),
+        caps=SpendCaps(store=store, clock=clock, ids=ids),
+    )
+
+
+async def _restore_time(clock: ManualClock, engine: AsyncEngine) -> None:
+    """Let a sandbox that starts again go on where it stood."""
+    async with engine.connect() as connection:
+        kept = await load_sandbox_time(connection, tables.sandbox_clock)
+    if kept is not None and kept > clock.now():
+        clock.advance_to(kept)

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one peer of the Ledger: Alert, which is told of crossings. Never asked on the way of a request."""
+
+import grpc.aio
+
+from meshkit.rpc.fields import timestamp
+from purser.alert.v1 import alert_pb2 as pb
+from purser.alert.v1 import alert_pb2_grpc
+from services.ledger.domain.watch import Crossing
+
+
+class AlertPeer:
+    """Tells Alert. Raises grpc.aio.AioRpcError when it did not hear; told twice, it changes nothing."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = alert_pb2_grpc.AlertServiceStub(channel)
+
+    async def observe_crossing(self, crossing: Crossing, *, request_id: str) -> None:
+        await self._stub.ObserveCrossing(
+            pb.ObserveCrossingRequest(
+                request_id=request_id,
+                alert_id=crossing.alert_id,
+                customer_id=crossing.customer_id,
+                group_value=crossing.group_value,
+                in_alarm=crossing.in_alarm,
+                value_micros=crossing.value_micros,
+                sequence=crossing.sequence,
+                observe_time=timestamp(crossing.observe_time),
+            )
+        )

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gate's servicer: per rpc, request → operation → response. Faults are mapped by meshkit's interceptor."""
+
+from typing import Any, Final
+
+from grpc.aio import ServicerContext
+
+from purser.ledger.v1 import ledger_pb2 as pb
+from purser.ledger.v1 import ledger_pb2_grpc
+from services.ledger.operations import Operations
+from services.ledger.wire import decisions, gate, grants
+
+SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["LedgerService"].full_name
+
+Context = ServicerContext[Any, Any]
+
+
+class LedgerServicer(ledger_pb2_grpc.LedgerServiceServicer):
+    """purser.ledger.v1.LedgerService; what each rpc promises is told in the proto."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._do = operations
+
+    async def Authorize(self, request: pb.AuthorizeRequest, context: Context) -> pb.AuthorizeResponse:
+        command = gate.authorize_from_wire(request)
+        answer = await self._do.gate.authorize(command)
+        return gate.authorize_to_wire(answer)
+
+    async def Capture(self, request: pb.CaptureRequest, context: Context) -> pb.CaptureResponse:
+        command = gate.capture_from_wire(request)
+        answer = await self._do.gate.capture(command)
+        return gate.capture_to_wire(answer)
+
+    async def Release(self, request: pb.ReleaseRequest, context: Context) -> pb.ReleaseResponse:
+        command = gate.release_from_wire(request)
+        answer = await self._do.gate.release(command)
+        return gate.release_to_wire(answer)
+
+    async def ExtendHold(self, request: pb.ExtendHoldRequest, context: Context) -> pb.ExtendHoldResponse:
+        command = gate.extend_hold_from_wire(request)
+        answer = await self._do.gate.extend_hold(command)
+        return gate.extend_hold_to_wire(answer)
+
+    async def Debit(self, request: pb.DebitRequest, context: Context) -> pb.DebitResponse:
+        command = gate.debit_from_wire(request)
+        answer = await self._do.gate.debit(command)
+        return gate.debit_to_wire(answer)
+
+    async def GetBalance(self, request: pb.GetBalanceRequest, context: Context) -> pb.GetBalanceResponse:
+        customer, credit_type_id = grants.balance_from_wire(request)
+        balances = await self._do.reporting.balance(customer, credit_type_id)
+        return grants.balance_to_wire(balances)
+
+    async def GetDecision(self, request: pb.GetDecisionRequest, context: Context) -> pb.GetDecisionResponse:
+        command = decisions.explain_from_wire(request)
+        told = await self._do.explaining.explain(command)
+        return decisions.explain_to_wire(told)

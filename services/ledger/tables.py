@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tables that meshkit and the sandbox work on; the rest of the schema is spoken to in plain SQL by the store."""
+
+from sqlalchemy import MetaData
+
+from meshkit.outbox import outbox_table
+from sandbox import sandbox_clock_table
+
+SCHEMA = "ledger"
+
+metadata = MetaData()
+outbox = outbox_table(metadata, SCHEMA, key="customer_id")
+sandbox_clock = sandbox_clock_table(metadata, SCHEMA)

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What several rpcs share on the wire: customers, amounts, group values, reasons."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from meshkit.quantity import INT64_MAX, Credits, Quantity
+from meshkit.rpc.fields import Fields
+from purser.ledger.v1 import ledger_pb2 as pb
+from services.ledger.domain.gate import CREDITS_MAX, Amount, DenialReason
+from services.ledger.domain.grant import CreditTypeId, ProductId
+
+GROUP_VALUES_MAX = 10
+
+_REASONS: Final = {
+    None: pb.DENIAL_REASON_UNSPECIFIED,
+    DenialReason.CUSTOMER_SUSPENDED: pb.DENIAL_REASON_CUSTOMER_SUSPENDED,
+    DenialReason.NOT_ENTITLED: pb.DENIAL_REASON_NOT_ENTITLED,
+    DenialReason.SPEND_CAP_REACHED: pb.DENIAL_REASON_SPEND_CAP_REACHED,
+    DenialReason.INSUFFICIENT_CREDITS: pb.DENIAL_REASON_INSUFFICIENT_CREDITS,
+}
+
+
+def amount_from_wire(
+    fields: Fields, which: str | None, quantity_micros: int, credits_micros: int, *, minimum: int = 1
+) -> Amount:
+    """Return the amount that a oneof of quantity_micros and credits_micros gives; it must give one."""
+    match which:
+        case "quantity_micros":
+            return Quantity(fields.micros("quantity_micros", quantity_micros, minimum=minimum))
+        case "credits_micros":
+            amount = fields.micros(
+                "credits_micros", credits_micros, minimum=minimum, maximum=CREDITS_MAX.micros
+            )
+            return Credits(amount)
+        case _:
+            fields.add("quantity_micros", "give either quantity_micros or credits_micros")
+            return Credits(minimum)
+
+
+def group_values_from_wire(fields: Fields, group_values: Mapping[str, str]) -> dict[str, str]:
+    """Return at most 10 properties, none of them empty."""
+    if len(group_values) > GROUP_VALUES_MAX:
+        fields.add("group_values", f"must have at most {GROUP_VALUES_MAX} keys, has {len(group_values)}")
+    for key, value in group_values.items():
+        fields.text("group_values", key, max_length=64)
+        fields.text(f"group_values[{key[:64]}]", value)
+    return dict(group_values)
+
+
+def product_id_from_wire(fields: Fields, value: str) -> ProductId:
+    return ProductId(fields.text("product_id", value))
+
+
+def optional_credit_type_from_wire(fields: Fields, value: str) -> CreditTypeId | None:
+    return CreditTypeId(fields.text("credit_type_id", value)) if value else None
+
+
+def decision_to_wire(reason: DenialReason | None) -> pb.Decision:
+    return pb.DECISION_ALLOWED if reason is None else pb.DECISION_DENIED
+
+
+def reason_to_wire(reason: DenialReason | None) -> pb.DenialReason:
+    return _REASONS[reason]
+
+
+def total_to_wire(total: Credits) -> int:
+    """Return a sum over grants; one that no int64 can hold is told as the largest that can."""
+    return min(total.micros, INT64_MAX)
