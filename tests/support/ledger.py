@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real Ledger on a free port over a test's own database, its stubs, and a customer with seats to test it on."""
+
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeAlias
+
+from meshkit.clock import ManualClock, SystemClock
+from meshkit.ids import TimeOrderedIds
+from meshkit.rpc.client import open_channel
+from meshkit.rpc.fields import optional_timestamp, timestamp
+from purser.ledger.v1 import ledger_admin_pb2 as admin
+from purser.ledger.v1 import ledger_pb2 as pb
+from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceStub
+from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceStub
+from services.ledger.app import App, open_service
+from services.ledger.config import LedgerSettings
+from tests.support.postgres import Databases
+
+if TYPE_CHECKING:
+    # The stubs of an aio channel have types of their own, in the .pyi only.
+    from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceAsyncStub
+    from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceAsyncStub
+
+GateStub: TypeAlias = "LedgerServiceAsyncStub"
+AdminStub: TypeAlias = "LedgerAdminServiceAsyncStub"
+
+JUNE = datetime(2025, 6, 1, tzinfo=UTC)
+JULY = datetime(2025, 7, 1, tzinfo=UTC)
+AUGUST = datetime(2025, 8, 1, tzinfo=UTC)
+NOBODY = "127.0.0.1:1"  # nothing listens there: a peer that is away
+AI = "crt_ai"
+CREDIT = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningLedger:
+    """The service, how to call it, and its business clock. `request_id` gives a new one at each call."""
+
+    app: App
+    address: str
+    gate: GateStub
+    admin: AdminStub
+    clock: ManualClock
+    numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    def request_id(self) -> str:
+        return f"req-{next(self.numbers)}"
+
+    async def sell_assistant(self, *, price: int = 12, group_keys: tuple[str, ...] = ("user_id",)) -> None:
+        """Tell of the usage product prd_assistant, `price` credits a unit on the card rcd_main, from 2025 on."""
+        await self.admin.ApplyMetrics(
+            admin.ApplyMetricsRequest(
+                request_id=self.request_id(),
+                product_id="prd_assistant",
+                version=1,
+                name="AI Assistant",
+                billable_metric_id="met_1",
+                event_type="assistant",
+                aggregation=admin.AGGREGATION_SUM,
+                sum_property="units",
+                group_keys=group_keys,
+            )
+        )
+        await self.admin.ApplyRateCard(
+            admin.ApplyRateCardRequest(
+                request_id=self.request_id(),
+                rate_card_id="rcd_main",
+                version=1,
+                rates=[
+                    admin.UsageRate(
+                        rate_id="rat_1",
+                        product_id="prd_assistant",
+                        credit_type_id=AI,
+                        price_micros=price * CREDIT,
+                        per_micros=CREDIT,
+                        effective_time=timestamp(datetime(2025, 1, 1, tzinfo=UTC)),
+                    )
+                ],
+            )
+        )
+
+    async def sign_acme(
+        self,
+        *,
+        seats: int = 4,
+        credits_per_seat: int = 100,
+        start: datetime = JUNE,
+        end: datetime | None = None,
+    ) -> None:
+        """Tell of cus_acme (alias acme) and its contract con_1: sub_1's seats bring credits every month."""
+        await self.admin.ApplyCustomer(
+            admin.ApplyCustomerRequest(
+                request_id=self.request_id(), customer_id="cus_acme", version=1, aliases=["acme"]
+            )
+        )
+        await self.apply_contract(seats=seats, credits_per_seat=credits_per_seat, start=start, end=end)
+
+    async def apply_contract(
+        self,
+        *,
+        seats: int,
+        credits_per_seat: int,
+        start: datetime,
+        end: datetime | None = None,
+        version: int = 1,
+    ) -> None:
+        schedule = admin.ScheduleTerms(
+            grant_schedule_id="sch_1",
+            product_id="prd_included",
+            credit_type_id=AI,
+            unit_amount_micros=credits_per_seat * CREDIT,
+            subscription_id="sub_1",
+            frequency=admin.GRANT_FREQUENCY_MONTHLY,
+            anchor_time=timestamp(start),
+            priority=1,
+            prorates_increases=True,
+            period_proration=admin.PERIOD_PRORATION_FIRST_AND_LAST,
+            commit_duration=1,
+        )
+        await self.admin.ApplyContract(
+            admin.ApplyContractRequest(
+                request_id=self.request_id(),
+                customer_id="cus_acme",
+                contract_id="con_1",
+                version=version,
+                rate_card_id="rcd_main",
+                start_time=timestamp(start),
+                end_time=optional_timestamp(end),
+                subscriptions=[admin.SubscriptionSeats(subscription_id="sub_1", initial_quantity=seats)],
+                grant_schedules=[schedule],
+            )
+        )
+
+    async def change_seats(self, delta: int, at: datetime, *, sequence: int) -> admin.ApplySeatChangeResponse:
+        return await self.admin.ApplySeatChange(
+            admin.ApplySeatChangeRequest(
+                request_id=self.request_id(),
+                customer_id="cus_acme",
+                subscription_id="sub_1",
+                seat_change_id=f"chg_{sequence}",
+                sequence=sequence,
+                effective_time=timestamp(at),
+                quantity_delta=delta,
+            )
+        )
+
+    async def authorize(
+        self, credits: int, *, user: str | None = None, **more: object
+    ) -> pb.AuthorizeResponse:
+        """Ask for whole credits of prd_assistant for acme, unless `more` says otherwise."""
+        asked: dict[str, object] = {
+            "request_id": self.request_id(),
+            "customer": "acme",
+            "product_id": "prd_assistant",
+            "credits_micros": credits * CREDIT,
+            "group_values": {"user_id": user} if user else {},
+        }
+        return await self.gate.Authorize(pb.AuthorizeRequest(**(asked | more)))  # type: ignore[arg-type]
+
+    async def debit(self, credits: int, *, user: str | None = None, **more: object) -> pb.DebitResponse:
+        """Spend whole credits on prd_assistant for acme, unless `more` says otherwise."""
+        asked: dict[str, object] = {
+            "request_id": self.request_id(),
+            "customer": "acme",
+            "product_id": "prd_assistant",
+            "credits_micros": credits * CREDIT,
+            "group_values": {"user_id": user} if user else {},
+        }
+        return await self.gate.Debit(pb.DebitRequest(**(asked | more)))  # type: ignore[arg-type]
+
+    async def capture(self, hold_id: str, credits: int | None = None, **more: object) -> pb.CaptureResponse:
+        """Capture whole credits of a hold of acme's, or all of it."""
+        asked: dict[str, object] = {"request_id": self.request_id(), "customer": "acme", "hold_id": hold_id}
+        if credits is not None:
+            asked["credits_micros"] = credits * CREDIT
+        return await self.gate.Capture(pb.CaptureRequest(**(asked | more)))  # type: ignore[arg-type]
+
+    async def release(self, hold_id: str) -> pb.ReleaseResponse:
+        return await self.gate.Release(
+            pb.ReleaseRequest(request_id=self.request_id(), customer="acme", hold_id=hold_id)
+        )
+
+    async def top_up(self, credits: int, *, source_id: str = "", **more: object) -> pb.Grant:
+        """Add whole credits to acme's pool: priority 100, paid for, without end."""
+        asked: dict[str, object] = {
+            "request_id": self.request_id(),
+            "customer": "acme",
+            "credit_type_id": AI,
+            "grant_kind": pb.GRANT_KIND_TOP_UP,
+            "amount_micros": credits * CREDIT,
+            "cost_basis_micros": 80 * CREDIT,
+            "source_id": source_id,
+        }
+        issued = await self.admin.IssueGrant(admin.IssueGrantRequest(**(asked | more)))  # type: ignore[arg-type]
+        return issued.grant
+
+    async def pool(self) -> pb.PoolBalance:
+        balance = await self.gate.GetBalance(pb.GetBalanceRequest(customer="acme"))
+        return balance.pools[0]
+
+    async def assert_adds_up(self) -> None:
+        """Every stored figure is what entries and open holds say."""
+        found = await self.admin.VerifyLedger(admin.VerifyLedgerRequest())
+        assert found.is_consistent, found.discrepancies
+
+
+@asynccontextmanager
+async def running_ledger(
+    databases: Databases,
+    *,
+    alert_address: str = NOBODY,
+    at: datetime = JUNE,
+    sandbox: bool = False,
+    clock: ManualClock | None = None,
+) -> AsyncIterator[RunningLedger]:
+    """Serve a Ledger whose clock stands at `at`. Its sweeper looks once and then sleeps for an hour."""
+    clock = clock or ManualClock(at)
+    wall = SystemClock()
+    settings = LedgerSettings(
+        database_url=databases.url("ledger"),
+        listen="127.0.0.1:0",
+        catalog_address=NOBODY,
+        contract_address=NOBODY,
+        alert_address=alert_address,
+        sandbox=sandbox,
+        sweep_seconds=3_600,
+    )
+    async with open_service(settings, clock=clock, wall=wall, ids=TimeOrderedIds(wall)) as app:
+        address = f"127.0.0.1:{app.port}"
+        async with open_channel(address) as channel:
+            yield RunningLedger(
+                app=app,
+                address=address,
+                gate=LedgerServiceStub(channel),
+                admin=LedgerAdminServiceStub(channel),
+                clock=clock,
+            )
