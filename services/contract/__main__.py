@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`python -m services.contract [serve|migrate]`: settings from PURSER_CONTRACT_…, the system's clock, the service."""
+
+import asyncio
+import signal
+import sys
+
+import structlog
+import typer
+import uvloop
+
+from meshkit.clock import ManualClock, SystemClock
+from meshkit.config import load
+from meshkit.db import migrate as migrate_schema
+from meshkit.errors import MeshError
+from meshkit.ids import TimeOrderedIds
+from meshkit.log import configure
+from meshkit.metrics import serve_metrics
+from services.contract.app import open_service
+from services.contract.config import ContractSettings
+
+cli = typer.Typer(add_completion=False, help="Contract: who buys what, and what it costs.")
+log = structlog.get_logger("services.contract")
+
+
+@cli.callback(invoke_without_command=True)
+def default(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        serve()
+
+
+@cli.command()
+def serve() -> None:
+    """Serve until SIGTERM or SIGINT (the default)."""
+    settings = load(ContractSettings)
+    configure("contract", json=settings.log_json)
+    try:
+        uvloop.run(_serve(settings))
+    except MeshError as error:
+        sys.exit(f"contract: {error.message}")
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the schema to its newest revision, and end."""
+    settings = load(ContractSettings)
+    configure("contract", json=settings.log_json)
+    asyncio.run(migrate_schema(settings.database_url, service="contract"))
+    log.info("schema_migrated")
+
+
+async def _serve(settings: ContractSettings) -> None:
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    wall = SystemClock()
+    clock = ManualClock(settings.sandbox_start_time) if settings.sandbox else wall
+    if settings.metrics_listen:
+        host, _, port = settings.metrics_listen.rpartition(":")
+        serve_metrics(host, int(port))
+    async with open_service(settings, clock=clock, wall=wall, ids=TimeOrderedIds(wall)) as app:
+        log.info("service_started", port=app.port, sandbox=settings.sandbox)
+        await stopped.wait()
+        log.info("service_stopping")
+
+
+if __name__ == "__main__":
+    cli()

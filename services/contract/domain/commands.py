@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What callers may ask Contract to write, one command per rpc that writes, and what they get for an answer.
+
+A repeated request_id is compared by class name and fields (meshkit.requests): rename with care.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from meshkit.quantity import Credits, Money
+from services.contract.domain.contract import (
+    BillingFrequency,
+    ContractNow,
+    GrantFrequency,
+    PeriodProration,
+    SeatProration,
+    SubscriptionNow,
+)
+from services.contract.domain.ids import (
+    ContractId,
+    CreditTypeId,
+    ProductId,
+    RateCardId,
+    SubscriptionId,
+    TopUpId,
+    TopUpPackId,
+)
+from services.contract.domain.invoice import Invoice, InvoiceLine
+from services.contract.domain.seats import SeatChange
+from services.contract.domain.top_up import PaymentGate, TopUp, TopUpStatus, TopUpTerms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateCustomer:
+    request_id: str
+    name: str
+    aliases: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetCustomerAliases:
+    request_id: str
+    customer: str
+    aliases: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuspendCustomer:
+    request_id: str
+    customer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeCustomer:
+    request_id: str
+    customer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionTerms:
+    product_id: ProductId
+    billing_frequency: BillingFrequency
+    initial_quantity: int
+    proration: SeatProration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantScheduleTerms:
+    """subscription_index: position in the contract's subscriptions; None: not linked to seats."""
+
+    product_id: ProductId
+    credit_type_id: CreditTypeId
+    unit_amount: Credits
+    subscription_index: int | None
+    frequency: GrantFrequency
+    anchor_time: datetime | None
+    priority: int
+    prorates_increases: bool
+    period_proration: PeriodProration
+    commit_duration: int
+    scope_product_ids: tuple[ProductId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateContract:
+    request_id: str
+    customer: str
+    name: str
+    rate_card_id: RateCardId
+    start_time: datetime
+    end_time: datetime | None
+    subscriptions: tuple[SubscriptionTerms, ...]
+    grant_schedules: tuple[GrantScheduleTerms, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractCreated:
+    contract: ContractNow
+    invoices: tuple[Invoice, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndContract:
+    """end_time None: now."""
+
+    request_id: str
+    contract_id: ContractId
+    end_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeatRequest:
+    """Seats wanted from effective_time (None: now) on: exactly one of new_quantity and quantity_delta is set.
+
+    subscription_id None: the contract's only one.
+    """
+
+    contract_id: ContractId
+    subscription_id: SubscriptionId | None
+    new_quantity: int | None
+    quantity_delta: int | None
+    effective_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeSeats:
+    request_id: str
+    seats: SeatRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedSeatChange:
+    """A change, and the seats in force right after it as the timeline stands now."""
+
+    change: SeatChange
+    quantity_after: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeatsMoved:
+    """invoice: what was charged at once; None when nothing was."""
+
+    listed: ListedSeatChange
+    subscription: SubscriptionNow
+    invoice: Invoice | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleCredits:
+    """Credits that one grant schedule adds for a seat change."""
+
+    grant_schedule_id: str
+    credit_type_id: str
+    amount: Credits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeatPreview:
+    quantity_after: int
+    lines: tuple[InvoiceLine, ...]
+    total: Money
+    credits: tuple[ScheduleCredits, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderTopUp:
+    """Exactly one of top_up_pack_id and terms is set."""
+
+    request_id: str
+    contract_id: ContractId
+    top_up_pack_id: TopUpPackId | None
+    terms: TopUpTerms | None
+    payment_gate: PaymentGate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolveTopUpPayment:
+    """outcome: PAID or FAILED."""
+
+    request_id: str
+    top_up_id: TopUpId
+    outcome: TopUpStatus
+    payment_reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopUpAndInvoice:
+    top_up: TopUp
+    invoice: Invoice

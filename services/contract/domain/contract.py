@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Contracts: what a customer has signed: seats, and the credits that come with them."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+from meshkit.period import Period
+from meshkit.quantity import Credits, Money
+from services.contract.domain.errors import (
+    ContractEnded,
+    ContractNotStarted,
+    EndBeforeNow,
+    SubscriptionNotFound,
+)
+from services.contract.domain.ids import (
+    ContractId,
+    CreditTypeId,
+    CustomerId,
+    GrantScheduleId,
+    ProductId,
+    RateCardId,
+    SubscriptionId,
+)
+from services.contract.domain.price import Rounding, SeatRate
+
+SUBSCRIPTIONS_MAX = 20
+GRANT_SCHEDULES_MAX = 20
+SCOPE_PRODUCTS_MAX = 50
+COMMIT_DURATION_MAX = 120
+PRIORITY_MAX = 1_000
+INCLUDED_PRIORITY_DEFAULT = 1
+
+
+class BillingFrequency(Enum):
+    """How often seats are billed."""
+
+    MONTHLY = "MONTHLY"
+    ANNUAL = "ANNUAL"
+
+    @property
+    def months(self) -> int:
+        return 1 if self is BillingFrequency.MONTHLY else 12
+
+
+class SeatInvoicing(Enum):
+    """When a seat increase inside a period is charged: on an invoice of its own, or on the next period's."""
+
+    BILL_IMMEDIATELY = "BILL_IMMEDIATELY"
+    BILL_ON_NEXT_COLLECTION_DATE = "BILL_ON_NEXT_COLLECTION_DATE"
+
+
+class GrantFrequency(Enum):
+    """How often a schedule grants."""
+
+    MONTHLY = "MONTHLY"
+    ANNUAL = "ANNUAL"
+
+
+class PeriodProration(Enum):
+    """Which of a schedule's cut periods get a share instead of the whole."""
+
+    FIRST_AND_LAST = "FIRST_AND_LAST"
+    FIRST = "FIRST"
+    LAST = "LAST"
+    NONE = "NONE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeatProration:
+    """What happens to money when seats are added inside a period."""
+
+    is_prorated: bool = False
+    invoicing: SeatInvoicing = SeatInvoicing.BILL_IMMEDIATELY
+    rounding: Rounding = Rounding.HALF_UP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """A contract's seats. `initial_quantity` is in force from the contract's start; seat changes follow.
+
+    rates: the Catalog's prices of this product and frequency, as seen last. periods_billed: how many periods
+    have been charged, from the first; billed_from: start of the last of them. changes: seat changes received.
+    """
+
+    subscription_id: SubscriptionId
+    product_id: ProductId
+    product_name: str
+    billing_frequency: BillingFrequency
+    proration: SeatProration
+    initial_quantity: int
+    rates: tuple[SeatRate, ...]
+    periods_billed: int = 0
+    billed_from: datetime | None = None
+    changes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantSchedule:
+    """The rule that grants credits every period; the Ledger acts on it. unit_amount: per seat if linked."""
+
+    grant_schedule_id: GrantScheduleId
+    product_id: ProductId
+    credit_type_id: CreditTypeId
+    unit_amount: Credits
+    subscription_id: SubscriptionId | None
+    frequency: GrantFrequency
+    anchor_time: datetime
+    priority: int
+    prorates_increases: bool
+    period_proration: PeriodProration
+    commit_duration: int
+    scope_product_ids: tuple[ProductId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """What a customer has signed, in force in [start_time, end_time); end_time None is open-ended.
+
+    version: grows with everything the Ledger must hear but seat changes. next_due_time: the next instant at
+    which there is something to bill; None: never.
+    """
+
+    contract_id: ContractId
+    customer_id: CustomerId
+    version: int
+    name: str
+    rate_card_id: RateCardId
+    start_time: datetime
+    end_time: datetime | None
+    subscriptions: tuple[Subscription, ...]
+    grant_schedules: tuple[GrantSchedule, ...]
+    create_time: datetime
+    next_due_time: datetime | None = None
+
+    def is_over(self, at: datetime) -> bool:
+        return self.end_time is not None and self.end_time <= at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionNow:
+    """A subscription as it stands at an instant."""
+
+    subscription: Subscription
+    quantity: int
+    unit_price: Money
+    current_period: Period
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractNow:
+    """A contract as it stands at an instant."""
+
+    contract: Contract
+    subscriptions: tuple[SubscriptionNow, ...] = field(default=())
+
+
+def refuse_over(contract: Contract, *, at: datetime) -> None:
+    """Raise ContractEnded when the contract is over at `at`."""
+    if contract.end_time is not None and contract.is_over(at):
+        raise ContractEnded(contract_id=contract.contract_id, end_time=contract.end_time.isoformat())
+
+
+def refuse_not_in_force(contract: Contract, *, at: datetime) -> None:
+    """Raise ContractNotStarted or ContractEnded unless the contract is in force at `at`."""
+    refuse_over(contract, at=at)
+    if at < contract.start_time:
+        raise ContractNotStarted(contract_id=contract.contract_id, start_time=contract.start_time.isoformat())
+
+
+def end_of(contract: Contract, end_time: datetime | None, *, at: datetime) -> datetime:
+    """Return when a contract ends that is asked to end at `end_time` (None: now).
+
+    One that has not begun by then ends where it begins: it is never in force.
+    Raises ContractEnded, EndBeforeNow.
+    """
+    refuse_over(contract, at=at)
+    if end_time is not None and end_time < at:
+        raise EndBeforeNow(end_time=end_time.isoformat(), now_time=at.isoformat())
+    return max(end_time or at, contract.start_time)
+
+
+def find_subscription(contract: Contract, subscription_id: SubscriptionId | None) -> Subscription:
+    """Return a subscription of the contract; None means its only one. Raises SubscriptionNotFound."""
+    for subscription in contract.subscriptions:
+        is_only = subscription_id is None and len(contract.subscriptions) == 1
+        if is_only or subscription.subscription_id == subscription_id:
+            return subscription
+    raise SubscriptionNotFound(contract_id=contract.contract_id, subscription_id=subscription_id or "")

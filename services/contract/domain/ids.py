@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What things are called. The last four belong to the Catalog and are only referred to."""
+
+from typing import NewType
+
+CustomerId = NewType("CustomerId", str)
+ContractId = NewType("ContractId", str)
+SubscriptionId = NewType("SubscriptionId", str)
+GrantScheduleId = NewType("GrantScheduleId", str)
+SeatChangeId = NewType("SeatChangeId", str)
+TopUpId = NewType("TopUpId", str)
+InvoiceId = NewType("InvoiceId", str)
+InvoiceLineId = NewType("InvoiceLineId", str)
+
+ProductId = NewType("ProductId", str)
+RateCardId = NewType("RateCardId", str)
+CreditTypeId = NewType("CreditTypeId", str)
+TopUpPackId = NewType("TopUpPackId", str)
+
+CUSTOMER_PREFIX = "cus_"

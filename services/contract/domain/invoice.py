@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Invoices: what a customer is asked to pay, line by line. Source: domain.md §8."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from fractions import Fraction
+
+from meshkit.period import Period
+from meshkit.quantity import INT64_MAX, Money, floor_div
+from services.contract.domain.errors import AmountTooLarge
+from services.contract.domain.ids import (
+    ContractId,
+    CustomerId,
+    InvoiceId,
+    InvoiceLineId,
+    ProductId,
+    SubscriptionId,
+)
+from services.contract.domain.price import USD
+
+
+class InvoiceStatus(Enum):
+    """DRAFT may still change, FINALIZED is final, VOID does not count."""
+
+    DRAFT = "DRAFT"
+    FINALIZED = "FINALIZED"
+    VOID = "VOID"
+
+
+class InvoiceLineKind(Enum):
+    """What a line is for."""
+
+    SUBSCRIPTION = "SUBSCRIPTION"
+    SEAT_INCREASE = "SEAT_INCREASE"
+    TOP_UP = "TOP_UP"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """An exact share of a period, in lowest terms."""
+
+    numerator: int
+    denominator: int
+
+    @classmethod
+    def of(cls, fraction: Fraction) -> "Share":
+        return cls(fraction.numerator, fraction.denominator)
+
+
+WHOLE = Share(1, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceLine:
+    """quantity × unit_price × share = exact_micros (down to the micro), rounded to `total`.
+
+    span: what is charged; billing_period_start: start of the billing period it lies in. Both None for a top-up.
+    """
+
+    invoice_line_id: InvoiceLineId
+    kind: InvoiceLineKind
+    product_id: ProductId
+    description: str
+    quantity: int
+    unit_price: Money
+    share: Share
+    exact_micros: int
+    total: Money
+    subscription_id: SubscriptionId | None = None
+    span: Period | None = None
+    billing_period_start: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invoice:
+    """What a customer is asked to pay. issue_time: its date; finalize_time: when it became final."""
+
+    invoice_id: InvoiceId
+    customer_id: CustomerId
+    contract_id: ContractId
+    status: InvoiceStatus
+    lines: tuple[InvoiceLine, ...]
+    total: Money
+    issue_time: datetime
+    finalize_time: datetime | None
+
+
+NO_LINE_ID = InvoiceLineId("")
+
+
+def line(
+    *,
+    kind: InvoiceLineKind,
+    product_id: ProductId,
+    description: str,
+    quantity: int,
+    unit_price: Money,
+    share: Share,
+    exact: Fraction,
+    total: Money,
+    subscription_id: SubscriptionId | None = None,
+    span: Period | None = None,
+    billing_period_start: datetime | None = None,
+) -> InvoiceLine:
+    """Return a line without an id yet. Raises AmountTooLarge when its amount is no int64 of micros."""
+    if total.micros > INT64_MAX or exact > INT64_MAX:
+        raise AmountTooLarge(quantity=quantity, unit_price_micros=unit_price.micros)
+    return InvoiceLine(
+        invoice_line_id=NO_LINE_ID,
+        kind=kind,
+        product_id=product_id,
+        description=description,
+        quantity=quantity,
+        unit_price=unit_price,
+        share=share,
+        exact_micros=floor_div(exact.numerator, exact.denominator),
+        total=total,
+        subscription_id=subscription_id,
+        span=span,
+        billing_period_start=billing_period_start,
+    )
+
+
+def total_of(lines: Sequence[InvoiceLine]) -> Money:
+    """Return what the lines add up to. Raises AmountTooLarge when that is no int64 of micros."""
+    total = sum((line.total for line in lines), start=Money.zero(USD))
+    if total.micros > INT64_MAX:
+        raise AmountTooLarge(quantity=len(lines), unit_price_micros=total.micros)
+    return total

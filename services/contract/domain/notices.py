@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the Ledger is told, in order per customer. A notice says all there is, so none needs another looked up."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from meshkit.quantity import Credits, Money
+from services.contract.domain.contract import Contract, GrantSchedule
+from services.contract.domain.customer import Customer
+from services.contract.domain.ids import (
+    ContractId,
+    CreditTypeId,
+    CustomerId,
+    ProductId,
+    RateCardId,
+    SeatChangeId,
+    SubscriptionId,
+    TopUpId,
+)
+from services.contract.domain.seats import SeatChange
+from services.contract.domain.top_up import TopUp
+
+
+class NoticeKind(Enum):
+    """Which of the messages below a notice holds."""
+
+    CUSTOMER_CHANGED = "CUSTOMER_CHANGED"
+    CONTRACT_CHANGED = "CONTRACT_CHANGED"
+    SEATS_CHANGED = "SEATS_CHANGED"
+    TOP_UP_PAID = "TOP_UP_PAID"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerChanged:
+    customer_id: CustomerId
+    version: int
+    aliases: tuple[str, ...]
+    is_suspended: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeatsAtStart:
+    subscription_id: SubscriptionId
+    initial_quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractChanged:
+    customer_id: CustomerId
+    contract_id: ContractId
+    version: int
+    rate_card_id: RateCardId
+    start_time: datetime
+    end_time: datetime | None
+    subscriptions: tuple[SeatsAtStart, ...]
+    grant_schedules: tuple[GrantSchedule, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeatsChanged:
+    customer_id: CustomerId
+    subscription_id: SubscriptionId
+    seat_change_id: SeatChangeId
+    sequence: int
+    effective_time: datetime
+    quantity_delta: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopUpPaid:
+    """cost_basis: what was paid. The grant is in force [effective_time, expire_time); None is for ever."""
+
+    customer_id: CustomerId
+    top_up_id: TopUpId
+    product_id: ProductId
+    credit_type_id: CreditTypeId
+    amount: Credits
+    cost_basis: Money
+    priority: int
+    effective_time: datetime
+    expire_time: datetime | None
+
+
+Payload = CustomerChanged | ContractChanged | SeatsChanged | TopUpPaid
+
+
+def customer_changed(customer: Customer) -> CustomerChanged:
+    return CustomerChanged(
+        customer_id=customer.customer_id,
+        version=customer.version,
+        aliases=customer.aliases,
+        is_suspended=customer.is_suspended,
+    )
+
+
+def contract_changed(contract: Contract) -> ContractChanged:
+    return ContractChanged(
+        customer_id=contract.customer_id,
+        contract_id=contract.contract_id,
+        version=contract.version,
+        rate_card_id=contract.rate_card_id,
+        start_time=contract.start_time,
+        end_time=contract.end_time,
+        subscriptions=tuple(
+            SeatsAtStart(subscription_id=one.subscription_id, initial_quantity=one.initial_quantity)
+            for one in contract.subscriptions
+        ),
+        grant_schedules=contract.grant_schedules,
+    )
+
+
+def seats_changed(customer_id: CustomerId, change: SeatChange) -> SeatsChanged:
+    return SeatsChanged(
+        customer_id=customer_id,
+        subscription_id=change.subscription_id,
+        seat_change_id=change.seat_change_id,
+        sequence=change.sequence,
+        effective_time=change.effective_time,
+        quantity_delta=change.quantity_delta,
+    )
+
+
+def top_up_paid(top_up: TopUp, *, at: datetime) -> TopUpPaid:
+    """Return the grant that a top-up paid at `at` brings."""
+    terms = top_up.terms
+    return TopUpPaid(
+        customer_id=top_up.customer_id,
+        top_up_id=top_up.top_up_id,
+        product_id=terms.product_id,
+        credit_type_id=terms.credit_type_id,
+        amount=terms.amount,
+        cost_basis=terms.price,
+        priority=terms.priority,
+        effective_time=at,
+        expire_time=None if terms.lifetime is None else at + terms.lifetime,
+    )
+
+
+def kind_of(payload: Payload) -> NoticeKind:
+    match payload:
+        case CustomerChanged():
+            return NoticeKind.CUSTOMER_CHANGED
+        case ContractChanged():
+            return NoticeKind.CONTRACT_CHANGED
+        case SeatsChanged():
+            return NoticeKind.SEATS_CHANGED
+        case TopUpPaid():
+            return NoticeKind.TOP_UP_PAID

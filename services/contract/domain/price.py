@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prices of seats, and how an exact amount becomes money. Source: domain.md §2."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from fractions import Fraction
+from typing import assert_never
+
+from meshkit.errors import FieldViolation, InvalidFields
+from meshkit.quantity import INT64_MAX, MICROS, Money, Ratio, ceil_div, floor_div, half_up_div
+
+USD = "USD"
+MINOR_UNIT_MICROS = {USD: 10_000}  # one cent
+
+
+class Rounding(Enum):
+    """How a prorated amount becomes whole minor units of its currency."""
+
+    HALF_UP = "HALF_UP"
+    FLOOR = "FLOOR"
+    CEILING = "CEILING"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeatRate:
+    """What a seat costs per billing period: a copy of the Catalog's rate, in force [effective_time, end_time).
+
+    price: micros of the currency per micro-seats; one seat is 1_000_000.
+    """
+
+    rate_id: str
+    currency_code: str
+    price: Ratio
+    effective_time: datetime
+    end_time: datetime | None
+
+    @property
+    def unit_price(self) -> Money:
+        """The price of one seat, down to the micro; sums use the exact price."""
+        return Money(
+            self.currency_code, floor_div(MICROS * self.price.numerator_micros, self.price.denominator_micros)
+        )
+
+    def exact_micros(self, seats: int, share: Fraction) -> Fraction:
+        """Return seats × price × share of the period, in micros of the currency, exactly."""
+        return Fraction(seats * MICROS * self.price.numerator_micros, self.price.denominator_micros) * share
+
+
+def rate_at(rates: Iterable[SeatRate], at: datetime) -> SeatRate | None:
+    """Return the rate in force at `at`; of one product and frequency there is one at most."""
+    in_force = (r for r in rates if r.effective_time <= at and (r.end_time is None or at < r.end_time))
+    return next(in_force, None)
+
+
+def refuse_unpayable(rate: SeatRate, seats: int, *, field: str) -> None:
+    """Raise InvalidFields, naming the request's `field`, when seats cost more than an invoice can hold."""
+    if rate.exact_micros(seats, Fraction(1)) > INT64_MAX:
+        said = f"{seats} seats at {rate.unit_price.micros} micros are more than an invoice can hold"
+        raise InvalidFields([FieldViolation(field, said)])
+
+
+def rounded(exact_micros: Fraction, rounding: Rounding, currency_code: str) -> Money:
+    """Return an exact amount (≥ 0) in whole minor units of its currency."""
+    minor = MINOR_UNIT_MICROS[currency_code]
+    numerator, denominator = exact_micros.numerator, exact_micros.denominator * minor
+    match rounding:
+        case Rounding.HALF_UP:
+            units = half_up_div(numerator, denominator)
+        case Rounding.FLOOR:
+            units = floor_div(numerator, denominator)
+        case Rounding.CEILING:
+            units = ceil_div(numerator, denominator)
+        case _:
+            assert_never(rounding)
+    return Money(currency_code, units * minor)

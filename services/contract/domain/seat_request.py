@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From what a caller wants of the seats to the dated change it is. Source: README.md §Seats."""
+
+from datetime import datetime
+
+from meshkit.errors import FieldViolation, InvalidFields
+from services.contract.domain.billing import Account, current_period
+from services.contract.domain.commands import SeatRequest
+from services.contract.domain.contract import refuse_over
+from services.contract.domain.errors import EffectiveAfterContractEnd, OutsideOpenPeriod
+from services.contract.domain.ids import SeatChangeId
+from services.contract.domain.price import rate_at, refuse_unpayable
+from services.contract.domain.seats import SEATS_MAX, SeatChange, Timeline
+
+
+def planned_change(
+    request: SeatRequest, account: Account, *, seat_change_id: SeatChangeId, at: datetime
+) -> tuple[SeatChange, Timeline]:
+    """Return the change that a request received at `at` makes, and the timeline with it.
+
+    Raises ContractEnded, OutsideOpenPeriod, EffectiveAfterContractEnd, SeatsBelowZero; InvalidFields when there
+    would be more than SEATS_MAX seats, or more than an invoice can hold.
+    """
+    effective_time = at if request.effective_time is None else request.effective_time
+    _refuse_closed_times(account, effective_time, at=at)
+    before = account.timeline
+    if request.quantity_delta is None:
+        assert request.new_quantity is not None
+        field, delta = "new_quantity", request.new_quantity - before.quantity_at(effective_time)
+    else:
+        field, delta = "quantity_delta", request.quantity_delta
+    change = SeatChange(
+        seat_change_id=seat_change_id,
+        subscription_id=account.subscription.subscription_id,
+        sequence=account.subscription.changes + 1,
+        effective_time=effective_time,
+        quantity_delta=delta,
+        create_time=at,
+    )
+    after = before.with_change(change)
+    if (peak := after.peak()) > SEATS_MAX:
+        raise InvalidFields(
+            [FieldViolation(field, f"leads to {peak} seats; at most {SEATS_MAX} are possible")]
+        )
+    rates = account.subscription.rates
+    rate = account.billed.rate if account.billed is not None else rate_at(rates, account.contract.start_time)
+    if rate is not None:
+        refuse_unpayable(rate, peak, field=field)
+    return change, after
+
+
+def quantity_after(timeline: Timeline, change: SeatChange) -> int:
+    """Return the seats in force right after a change of the timeline."""
+    return next(quantity for one, quantity in timeline.running() if one == change)
+
+
+def _refuse_closed_times(account: Account, effective_time: datetime, *, at: datetime) -> None:
+    contract = account.contract
+    refuse_over(contract, at=at)
+    open_from = max(current_period(contract, account.subscription, at).start, contract.start_time)
+    if effective_time < open_from:
+        raise OutsideOpenPeriod(
+            effective_time=effective_time.isoformat(), open_from_time=open_from.isoformat()
+        )
+    if contract.end_time is not None and effective_time >= contract.end_time:
+        raise EffectiveAfterContractEnd(
+            effective_time=effective_time.isoformat(), end_time=contract.end_time.isoformat()
+        )

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Seats over time: dated changes, those of one instant in the order received. Source: domain.md §4."""
+
+from bisect import insort
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from services.contract.domain.errors import SeatsBelowZero
+from services.contract.domain.ids import SeatChangeId, SubscriptionId
+
+SEATS_MAX = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeatChange:
+    """Seats added (> 0) or removed (< 0) from `effective_time` on; 0 where the wanted number was there already.
+
+    sequence: position among the subscription's changes as received, from 1.
+    """
+
+    seat_change_id: SeatChangeId
+    subscription_id: SubscriptionId
+    sequence: int
+    effective_time: datetime
+    quantity_delta: int
+    create_time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """The seats of one subscription: `opening_quantity`, then changes by effective_time and sequence."""
+
+    opening_quantity: int
+    changes: tuple[SeatChange, ...] = ()
+
+    def quantity_at(self, at: datetime) -> int:
+        """Return the seats in force at `at`, changes of that very instant included."""
+        return self.opening_quantity + sum(
+            change.quantity_delta for change in self.changes if change.effective_time <= at
+        )
+
+    def levels_after(self, at: datetime) -> Iterator[tuple[datetime, int]]:
+        """Yield each later instant at which something changes, with the seats in force once it is over."""
+        quantity = self.quantity_at(at)
+        later = [change for change in self.changes if change.effective_time > at]
+        for position, change in enumerate(later):
+            quantity += change.quantity_delta
+            is_last = position + 1 == len(later) or later[position + 1].effective_time > change.effective_time
+            if is_last:
+                yield change.effective_time, quantity
+
+    def with_change(self, change: SeatChange) -> "Timeline":
+        """Return the timeline with one more change. Raises SeatsBelowZero if any point of it would be."""
+        changes = list(self.changes)
+        insort(changes, change, key=_order)
+        timeline = replace(self, changes=tuple(changes))
+        for one, quantity in timeline.running():
+            if quantity < 0:
+                raise SeatsBelowZero(
+                    subscription_id=change.subscription_id,
+                    at=one.effective_time.isoformat(),
+                    quantity=str(quantity),
+                )
+        return timeline
+
+    def until(self, end: datetime | None) -> "Timeline":
+        """Return the timeline without what is dated at or after `end`; None: all of it."""
+        if end is None:
+            return self
+        return replace(self, changes=tuple(change for change in self.changes if change.effective_time < end))
+
+    def running(self) -> Iterator[tuple[SeatChange, int]]:
+        """Yield each change in order with the quantity right after it."""
+        quantity = self.opening_quantity
+        for change in self.changes:
+            quantity += change.quantity_delta
+            yield change, quantity
+
+    def peak(self) -> int:
+        """Return the highest quantity of any point."""
+        return max((quantity for _, quantity in self.running()), default=self.opening_quantity)
+
+
+def _order(change: SeatChange) -> tuple[datetime, int]:
+    return change.effective_time, change.sequence

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Top-ups: credits bought on a contract. Never a grant before it is paid, never two for one payment."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from fractions import Fraction
+
+from meshkit.quantity import MICROS, Credits, Money
+from services.contract.domain.errors import TopUpAlreadyResolved
+from services.contract.domain.ids import (
+    ContractId,
+    CreditTypeId,
+    CustomerId,
+    InvoiceId,
+    ProductId,
+    TopUpId,
+    TopUpPackId,
+)
+from services.contract.domain.invoice import WHOLE, InvoiceLine, InvoiceLineKind, InvoiceStatus, line
+from services.contract.domain.price import Rounding, rounded
+
+PRIORITY_DEFAULT = 100
+LIFETIME_MIN = timedelta(seconds=1)
+LIFETIME_MAX = timedelta(days=36_525)  # a hundred years
+
+
+class PaymentGate(Enum):
+    """What must happen before the credits are granted. NONE: nothing. EXTERNAL: ResolveTopUpPayment says paid."""
+
+    NONE = "NONE"
+    EXTERNAL = "EXTERNAL"
+
+
+class TopUpStatus(Enum):
+    """PENDING_PAYMENT → PAID | FAILED; without a gate PAID at once."""
+
+    PENDING_PAYMENT = "PENDING_PAYMENT"
+    PAID = "PAID"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopUpTerms:
+    """Credits (> 0) for a price (≥ 0). They live `lifetime` from payment on; None is for ever."""
+
+    product_id: ProductId
+    credit_type_id: CreditTypeId
+    amount: Credits
+    price: Money
+    priority: int
+    lifetime: timedelta | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopUp:
+    """A purchase of credits. resolve_time: when it was paid or failed; None while pending."""
+
+    top_up_id: TopUpId
+    contract_id: ContractId
+    customer_id: CustomerId
+    top_up_pack_id: TopUpPackId | None
+    terms: TopUpTerms
+    payment_gate: PaymentGate
+    status: TopUpStatus
+    invoice_id: InvoiceId
+    payment_reference: str
+    create_time: datetime
+    resolve_time: datetime | None
+
+
+def status_at_order(gate: PaymentGate) -> TopUpStatus:
+    return TopUpStatus.PAID if gate is PaymentGate.NONE else TopUpStatus.PENDING_PAYMENT
+
+
+def invoice_status(status: TopUpStatus) -> InvoiceStatus:
+    """Return what becomes of a top-up's invoice."""
+    return {
+        TopUpStatus.PENDING_PAYMENT: InvoiceStatus.DRAFT,
+        TopUpStatus.PAID: InvoiceStatus.FINALIZED,
+        TopUpStatus.FAILED: InvoiceStatus.VOID,
+    }[status]
+
+
+def refuse_opposite(top_up: TopUp, outcome: TopUpStatus) -> None:
+    """Raise TopUpAlreadyResolved when the payment ended otherwise than `outcome`."""
+    if top_up.status is not outcome:
+        raise TopUpAlreadyResolved(top_up_id=top_up.top_up_id, status=top_up.status.value)
+
+
+def line_of(terms: TopUpTerms, product_name: str) -> InvoiceLine:
+    """Return the invoice line of a purchase; the price is charged whole, to the nearest cent."""
+    exact = Fraction(terms.price.micros)
+    return line(
+        kind=InvoiceLineKind.TOP_UP,
+        product_id=terms.product_id,
+        description=f"{product_name}: {_in_words(terms.amount)}",
+        quantity=1,
+        unit_price=terms.price,
+        share=WHOLE,
+        exact=exact,
+        total=rounded(exact, Rounding.HALF_UP, terms.price.currency_code),
+    )
+
+
+def _in_words(amount: Credits) -> str:
+    whole, rest = divmod(amount.micros, MICROS)
+    decimals = f".{rest:06d}".rstrip("0") if rest else ""
+    return f"{whole:,}{decimals} credits"

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Contract does, one file per rpc family: claim, lock, load, decide, save, tell."""
+
+from dataclasses import dataclass
+
+from services.contract.operations.contracts import Contracts
+from services.contract.operations.customers import Customers
+from services.contract.operations.invoices import Invoices
+from services.contract.operations.seats import Seats
+from services.contract.operations.top_ups import TopUps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operations:
+    """All of them, for the servicer."""
+
+    customers: Customers
+    contracts: Contracts
+    seats: Seats
+    top_ups: TopUps
+    invoices: Invoices

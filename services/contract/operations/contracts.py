@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CreateContract, GetContract, ListContracts, EndContract."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from meshkit.clock import Clock
+from meshkit.ids import Ids
+from meshkit.page import Page
+from services.contract.domain import billing
+from services.contract.domain.billing import Account
+from services.contract.domain.commands import (
+    ContractCreated,
+    CreateContract,
+    EndContract,
+    GrantScheduleTerms,
+    SubscriptionTerms,
+)
+from services.contract.domain.contract import (
+    Contract,
+    ContractNow,
+    GrantSchedule,
+    Subscription,
+    end_of,
+)
+from services.contract.domain.ids import (
+    ContractId,
+    CustomerId,
+    GrantScheduleId,
+    SubscriptionId,
+)
+from services.contract.domain.invoice import Invoice
+from services.contract.domain.notices import contract_changed
+from services.contract.domain.offer import Offer
+from services.contract.domain.price import refuse_unpayable
+from services.contract.domain.seats import Timeline
+from services.contract.operations.billing import Billing, bill_instant
+from services.contract.operations.ports import Catalog, Relay, Store, Transaction, Wanted
+
+# A contract that began long ago: what is left is billed by the due run, within a second.
+INSTANTS_AT_SIGNING_MAX = 60
+
+
+class Contracts:
+    """Signs and ends contracts, and tells the Ledger."""
+
+    def __init__(
+        self, *, store: Store, catalog: Catalog, relay: Relay, billing: Billing, clock: Clock, ids: Ids
+    ) -> None:
+        self._store = store
+        self._catalog = catalog
+        self._relay = relay
+        self._billing = billing
+        self._clock = clock
+        self._ids = ids
+
+    async def create(self, command: CreateContract) -> ContractCreated:
+        """Sign a contract and bill what is due at once, of the past too when it started there.
+
+        Raises CustomerNotFound, RateCardNotFound, ProductNotFound, CreditTypeNotFound, RateNotFound,
+        ProductNotSubscription, ProductNotFixed, PeerUnavailable.
+        """
+        at = self._clock.now()
+        if (first := await self._store.answered(command, ContractCreated)) is not None:
+            return first
+        async with self._store.transaction() as tx:
+            customer = await tx.customers.find(command.customer)
+        offer = await self._catalog.offer(_wanted(command))
+        contract = self._signed(command, customer.customer_id, offer, at=at)
+        async with self._store.transaction() as tx:
+            if (first := await tx.claim(command, ContractCreated)) is not None:
+                return first
+            await tx.customers.lock_id(contract.customer_id)
+            await tx.contracts.insert(contract)
+            created = await self._bill_from_start(tx, contract, at=at)
+            await tx.tell(contract_changed(contract))
+            await tx.remember(command, created)
+        await self._relay.deliver_now(contract.customer_id)
+        return created
+
+    async def get(self, contract_id: ContractId) -> ContractNow:
+        """Raises ContractNotFound."""
+        async with self._store.transaction() as tx:
+            contract = await tx.contracts.find(contract_id)
+            [accounts] = await tx.seats.accounts([contract])
+        return billing.contract_now(contract, accounts, self._clock.now())
+
+    async def list(self, customer: str, page: Page) -> Sequence[ContractNow]:
+        """Return a page in the order they were made, and one more when there is. customer: "" means of all.
+
+        Raises CustomerNotFound.
+        """
+        async with self._store.transaction() as tx:
+            customer_id = (await tx.customers.find(customer)).customer_id if customer else None
+            contracts = await tx.contracts.listed(customer_id, page)
+            accounts = await tx.seats.accounts(contracts)
+        at = self._clock.now()
+        return [billing.contract_now(one, its, at) for one, its in zip(contracts, accounts, strict=True)]
+
+    async def end(self, command: EndContract) -> ContractNow:
+        """Set the instant a contract ends. Raises ContractNotFound, ContractEnded, EndBeforeNow."""
+        at = self._clock.now()
+        if (first := await self._store.answered(command, ContractNow)) is not None:
+            return first
+        await self._billing.catch_up(command.contract_id, at)
+        async with self._store.transaction() as tx:
+            if (first := await tx.claim(command, ContractNow)) is not None:
+                return first
+            await tx.customers.lock_id(await tx.contracts.customer_of(command.contract_id))
+            contract = await tx.contracts.lock(command.contract_id)
+            end_time = end_of(contract, command.end_time, at=at)
+            contract = replace(contract, end_time=end_time, version=contract.version + 1)
+            [accounts] = await tx.seats.accounts([contract])
+            contract = replace(contract, next_due_time=billing.next_due_of(accounts))
+            await tx.contracts.save_terms(contract)
+            await tx.tell(contract_changed(contract))
+            ended = billing.contract_now(contract, accounts, at)
+            await tx.remember(command, ended)
+        # What waited for the next collection date is collected at the end.
+        await self._billing.catch_up(command.contract_id, at)
+        await self._relay.deliver_now(contract.customer_id)
+        return ended
+
+    def _signed(
+        self, command: CreateContract, customer_id: CustomerId, offer: Offer, *, at: datetime
+    ) -> Contract:
+        seats = tuple(
+            self._subscription(command, position, terms, offer)
+            for position, terms in enumerate(command.subscriptions)
+        )
+        return Contract(
+            contract_id=ContractId(self._ids.new("con")),
+            customer_id=customer_id,
+            version=1,
+            name=command.name,
+            rate_card_id=command.rate_card_id,
+            start_time=command.start_time,
+            end_time=command.end_time,
+            subscriptions=seats,
+            grant_schedules=tuple(
+                self._schedule(terms, seats, offer, default_anchor=command.start_time)
+                for terms in command.grant_schedules
+            ),
+            create_time=at,
+        )
+
+    def _subscription(
+        self, command: CreateContract, position: int, terms: SubscriptionTerms, offer: Offer
+    ) -> Subscription:
+        product = offer.seat(terms.product_id)
+        rates, first_rate = offer.seat_rates(
+            command.rate_card_id, terms.product_id, terms.billing_frequency, at=command.start_time
+        )
+        field = f"subscriptions[{position}].initial_quantity"
+        refuse_unpayable(first_rate, terms.initial_quantity, field=field)
+        return Subscription(
+            subscription_id=SubscriptionId(self._ids.new("sub")),
+            product_id=terms.product_id,
+            product_name=product.name,
+            billing_frequency=terms.billing_frequency,
+            proration=terms.proration,
+            initial_quantity=terms.initial_quantity,
+            rates=rates,
+        )
+
+    def _schedule(
+        self,
+        terms: GrantScheduleTerms,
+        seats: Sequence[Subscription],
+        offer: Offer,
+        *,
+        default_anchor: datetime,
+    ) -> GrantSchedule:
+        offer.fixed(terms.product_id)
+        linked = None if terms.subscription_index is None else seats[terms.subscription_index].subscription_id
+        return GrantSchedule(
+            grant_schedule_id=GrantScheduleId(self._ids.new("sch")),
+            product_id=terms.product_id,
+            credit_type_id=terms.credit_type_id,
+            unit_amount=terms.unit_amount,
+            subscription_id=linked,
+            frequency=terms.frequency,
+            anchor_time=terms.anchor_time or default_anchor,
+            priority=terms.priority,
+            prorates_increases=terms.prorates_increases,
+            period_proration=terms.period_proration,
+            commit_duration=terms.commit_duration,
+            scope_product_ids=terms.scope_product_ids,
+        )
+
+    async def _bill_from_start(self, tx: Transaction, contract: Contract, *, at: datetime) -> ContractCreated:
+        rates = {one.subscription_id: one.rates for one in contract.subscriptions}
+        accounts = [
+            Account(
+                contract=contract,
+                subscription=one,
+                timeline=Timeline(opening_quantity=one.initial_quantity),
+                billed=None,
+            )
+            for one in contract.subscriptions
+        ]
+        invoices: list[Invoice] = []
+        due_time = billing.next_due_of(accounts)
+        for _ in range(INSTANTS_AT_SIGNING_MAX):
+            if due_time is None or due_time > at:
+                break
+            accounts, invoice, due_time = await bill_instant(
+                tx, contract, accounts, due_time, rates, ids=self._ids, finalize_time=at
+            )
+            if invoice is not None:
+                invoices.append(invoice)
+        await tx.contracts.save_due(contract.contract_id, due_time)
+        return ContractCreated(
+            contract=billing.contract_now(contract, accounts, at), invoices=tuple(invoices)
+        )
+
+
+def _wanted(command: CreateContract) -> Wanted:
+    seats, schedules = command.subscriptions, command.grant_schedules
+    return Wanted(
+        rate_card_id=command.rate_card_id,
+        product_ids=frozenset(
+            [
+                *(one.product_id for one in seats),
+                *(one.product_id for one in schedules),
+                *(product_id for one in schedules for product_id in one.scope_product_ids),
+            ]
+        ),
+        credit_type_ids=frozenset(one.credit_type_id for one in schedules),
+        priced=frozenset(one.product_id for one in seats),
+    )

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ChangeSeats, ListSeatChanges, PreviewSeatChange."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from meshkit.clock import Clock
+from meshkit.errors import FieldViolation, InvalidFields
+from meshkit.ids import Ids
+from meshkit.page import Page
+from meshkit.quantity import Credits
+from services.contract.domain import billing
+from services.contract.domain.billing import Account
+from services.contract.domain.commands import (
+    ChangeSeats,
+    ListedSeatChange,
+    ScheduleCredits,
+    SeatPreview,
+    SeatRequest,
+    SeatsMoved,
+)
+from services.contract.domain.contract import Contract, Subscription, find_subscription
+from services.contract.domain.ids import ContractId, SeatChangeId, SubscriptionId
+from services.contract.domain.invoice import Invoice, InvoiceLine, InvoiceStatus, total_of
+from services.contract.domain.notices import seats_changed
+from services.contract.domain.seat_request import planned_change, quantity_after
+from services.contract.domain.seats import SeatChange
+from services.contract.operations.billing import Billing
+from services.contract.operations.invoicing import made_out
+from services.contract.operations.ports import Ledger, Relay, Store, Transaction
+
+NO_CHANGE_ID = SeatChangeId("")
+
+
+class Seats:
+    """Changes the number of seats, charges what they cost, and tells the Ledger."""
+
+    def __init__(
+        self, *, store: Store, ledger: Ledger, relay: Relay, billing: Billing, clock: Clock, ids: Ids
+    ) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._relay = relay
+        self._billing = billing
+        self._clock = clock
+        self._ids = ids
+
+    async def change(self, command: ChangeSeats) -> SeatsMoved:
+        """Change seats from an instant on, and bill an increase that is due.
+
+        Raises ContractNotFound, SubscriptionNotFound, ContractEnded, SeatsBelowZero, OutsideOpenPeriod,
+        EffectiveAfterContractEnd.
+        """
+        at = self._clock.now()
+        if (first := await self._store.answered(command, SeatsMoved)) is not None:
+            return first
+        contract_id = command.seats.contract_id
+        await self._billing.catch_up(contract_id, at)
+        async with self._store.transaction() as tx:
+            if (first := await tx.claim(command, SeatsMoved)) is not None:
+                return first
+            customer_id = await tx.contracts.customer_of(contract_id)
+            await tx.customers.lock_id(customer_id)
+            contract = await tx.contracts.lock(contract_id)
+            moved = await self._change(tx, contract, command.seats, at=at)
+            if moved.listed.change.quantity_delta != 0:
+                await tx.tell(seats_changed(customer_id, moved.listed.change))
+            await tx.remember(command, moved)
+        await self._relay.deliver_now(customer_id)
+        return moved
+
+    async def list_changes(
+        self, contract_id: ContractId, subscription_id: SubscriptionId | None, page: Page
+    ) -> Sequence[ListedSeatChange]:
+        """Return a page by effective_time, then as received, and one more when there is.
+
+        Raises ContractNotFound, SubscriptionNotFound.
+        """
+        async with self._store.transaction() as tx:
+            contract = await tx.contracts.find(contract_id)
+            return await tx.seats.listed_changes(_named(contract, subscription_id), page)
+
+    async def preview(self, request: SeatRequest) -> SeatPreview:
+        """Tell what `change` would do now, and change nothing. Raises what it raises, and PeerUnavailable."""
+        at = self._clock.now()
+        await self._billing.catch_up(request.contract_id, at)
+        async with self._store.transaction() as tx:
+            contract = await tx.contracts.find(request.contract_id)
+            [accounts] = await tx.seats.accounts([contract])
+        account = _account_of(accounts, _named(contract, request.subscription_id))
+        change, timeline = planned_change(request, account, seat_change_id=NO_CHANGE_ID, at=at)
+        lines = billing.preview(account, replace(account, timeline=timeline), change.effective_time)
+        return SeatPreview(
+            quantity_after=quantity_after(timeline, change),
+            lines=lines,
+            total=total_of(lines),
+            credits=tuple(await self._credits(contract, change)),
+        )
+
+    async def _change(
+        self, tx: Transaction, contract: Contract, request: SeatRequest, *, at: datetime
+    ) -> SeatsMoved:
+        [accounts] = await tx.seats.accounts([contract])
+        before = _account_of(accounts, _named(contract, request.subscription_id))
+        seat_change_id = SeatChangeId(self._ids.new("chg"))
+        change, timeline = planned_change(request, before, seat_change_id=seat_change_id, at=at)
+        subscription = replace(before.subscription, changes=change.sequence)
+        after = replace(before, subscription=subscription, timeline=timeline)
+        await tx.seats.insert_change(change)
+        await tx.contracts.save_subscription(subscription)
+        invoice = None
+        # A period that could not be priced yet is charged first, by the due run, and the increase after it.
+        if contract.next_due_time is None or contract.next_due_time > at:
+            settled = billing.charge_increases(after, through=at, due=at)
+            after = settled.account
+            invoice = await self._invoice(tx, contract, settled.lines, at=at)
+        others = [one for one in accounts if one is not before]
+        await tx.contracts.save_due(contract.contract_id, billing.next_due_of([after, *others]))
+        return SeatsMoved(
+            listed=ListedSeatChange(change=change, quantity_after=quantity_after(timeline, change)),
+            subscription=billing.subscription_now(after, at),
+            invoice=invoice,
+        )
+
+    async def _invoice(
+        self, tx: Transaction, contract: Contract, lines: Sequence[InvoiceLine], *, at: datetime
+    ) -> Invoice | None:
+        if not lines:
+            return None
+        starts = [line.span.start for line in lines if line.span is not None]
+        invoice = made_out(
+            contract, lines, status=InvoiceStatus.FINALIZED, issue_time=min(starts), at=at, ids=self._ids
+        )
+        await tx.invoices.insert(invoice)
+        return invoice
+
+    async def _credits(self, contract: Contract, change: SeatChange) -> Collection[ScheduleCredits]:
+        if change.quantity_delta == 0:
+            return [
+                ScheduleCredits(
+                    grant_schedule_id=one.grant_schedule_id,
+                    credit_type_id=one.credit_type_id,
+                    amount=Credits.zero(),
+                )
+                for one in contract.grant_schedules
+                if one.subscription_id == change.subscription_id
+            ]
+        # What the Ledger has not heard yet would be missing from its answer.
+        await self._relay.deliver_now(contract.customer_id)
+        return await self._ledger.preview_seat_change(
+            customer_id=contract.customer_id,
+            subscription_id=change.subscription_id,
+            effective_time=change.effective_time,
+            quantity_delta=change.quantity_delta,
+        )
+
+
+def _named(contract: Contract, subscription_id: SubscriptionId | None) -> Subscription:
+    if subscription_id is None and len(contract.subscriptions) > 1:
+        said = f"is required: the contract has {len(contract.subscriptions)} subscriptions"
+        raise InvalidFields([FieldViolation("subscription_id", said)])
+    return find_subscription(contract, subscription_id)
+
+
+def _account_of(accounts: Sequence[Account], subscription: Subscription) -> Account:
+    return next(one for one in accounts if one.subscription.subscription_id == subscription.subscription_id)

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""OrderTopUp, ResolveTopUpPayment, GetTopUp, ListTopUps."""
+
+from collections.abc import Sequence
+
+from meshkit.clock import Clock
+from meshkit.ids import Ids
+from meshkit.page import Page
+from services.contract.domain.commands import OrderTopUp, ResolveTopUpPayment, TopUpAndInvoice
+from services.contract.domain.contract import refuse_not_in_force
+from services.contract.domain.ids import ContractId, TopUpId
+from services.contract.domain.invoice import InvoiceStatus
+from services.contract.domain.notices import top_up_paid
+from services.contract.domain.top_up import (
+    TopUp,
+    TopUpStatus,
+    TopUpTerms,
+    invoice_status,
+    line_of,
+    refuse_opposite,
+    status_at_order,
+)
+from services.contract.operations.invoicing import made_out
+from services.contract.operations.ports import Catalog, Relay, Store, Wanted
+
+
+class TopUps:
+    """Sells credits on top. The Ledger is told of a grant in the transaction that makes the top-up PAID."""
+
+    def __init__(self, *, store: Store, catalog: Catalog, relay: Relay, clock: Clock, ids: Ids) -> None:
+        self._store = store
+        self._catalog = catalog
+        self._relay = relay
+        self._clock = clock
+        self._ids = ids
+
+    async def order(self, command: OrderTopUp) -> TopUpAndInvoice:
+        """Order credits; without a payment gate they are granted at once.
+
+        Raises ContractNotFound, TopUpPackNotFound, ProductNotFound, CreditTypeNotFound, ContractEnded,
+        ContractNotStarted, ProductNotFixed, PeerUnavailable.
+        """
+        at = self._clock.now()
+        if (first := await self._store.answered(command, TopUpAndInvoice)) is not None:
+            return first
+        async with self._store.transaction() as tx:
+            refuse_not_in_force(await tx.contracts.find(command.contract_id), at=at)
+        terms, product_name = await self._terms(command)
+        async with self._store.transaction() as tx:
+            if (first := await tx.claim(command, TopUpAndInvoice)) is not None:
+                return first
+            customer_id = await tx.contracts.customer_of(command.contract_id)
+            await tx.customers.lock_id(customer_id)
+            contract = await tx.contracts.lock(command.contract_id)
+            refuse_not_in_force(contract, at=at)
+            status = status_at_order(command.payment_gate)
+            invoice = made_out(
+                contract,
+                [line_of(terms, product_name)],
+                status=invoice_status(status),
+                issue_time=at,
+                at=at,
+                ids=self._ids,
+            )
+            top_up = TopUp(
+                top_up_id=TopUpId(self._ids.new("top")),
+                contract_id=contract.contract_id,
+                customer_id=customer_id,
+                top_up_pack_id=command.top_up_pack_id,
+                terms=terms,
+                payment_gate=command.payment_gate,
+                status=status,
+                invoice_id=invoice.invoice_id,
+                payment_reference="",
+                create_time=at,
+                resolve_time=at if status is TopUpStatus.PAID else None,
+            )
+            await tx.invoices.insert(invoice)
+            await tx.top_ups.insert(top_up)
+            if status is TopUpStatus.PAID:
+                await tx.tell(top_up_paid(top_up, at=at))
+            ordered = TopUpAndInvoice(top_up=top_up, invoice=invoice)
+            await tx.remember(command, ordered)
+        await self._relay.deliver_now(customer_id)
+        return ordered
+
+    async def resolve(self, command: ResolveTopUpPayment) -> TopUpAndInvoice:
+        """Let a payment end, once; told the same again, nothing changes. Raises TopUpNotFound, TopUpAlreadyResolved."""
+        at = self._clock.now()
+        async with self._store.transaction() as tx:
+            if (first := await tx.claim(command, TopUpAndInvoice)) is not None:
+                return first
+            customer_id = (await tx.top_ups.find(command.top_up_id)).customer_id
+            await tx.customers.lock_id(customer_id)
+            top_up = await tx.top_ups.resolve(
+                command.top_up_id, command.outcome, payment_reference=command.payment_reference, at=at
+            )
+            if top_up is None:
+                top_up = await tx.top_ups.find(command.top_up_id)
+                refuse_opposite(top_up, command.outcome)
+            else:
+                status = invoice_status(top_up.status)
+                final = at if status is InvoiceStatus.FINALIZED else None
+                await tx.invoices.resolve(top_up.invoice_id, status, final)
+                if top_up.status is TopUpStatus.PAID:
+                    await tx.tell(top_up_paid(top_up, at=at))
+            resolved = TopUpAndInvoice(top_up=top_up, invoice=await tx.invoices.find(top_up.invoice_id))
+            await tx.remember(command, resolved)
+        await self._relay.deliver_now(customer_id)
+        return resolved
+
+    async def get(self, top_up_id: TopUpId) -> TopUp:
+        """Raises TopUpNotFound."""
+        async with self._store.transaction() as tx:
+            return await tx.top_ups.find(top_up_id)
+
+    async def list(self, contract_id: ContractId, page: Page) -> Sequence[TopUp]:
+        """Return a page in the order they were made, and one more when there is. Raises ContractNotFound."""
+        async with self._store.transaction() as tx:
+            await tx.contracts.customer_of(contract_id)
+            return await tx.top_ups.listed(contract_id, page)
+
+    async def _terms(self, command: OrderTopUp) -> tuple[TopUpTerms, str]:
+        """Return what is bought, and the name of its product."""
+        terms = command.terms
+        if terms is None:
+            assert command.top_up_pack_id is not None
+            terms = await self._catalog.pack_terms(command.top_up_pack_id)
+        offer = await self._catalog.offer(
+            Wanted(
+                rate_card_id=None,
+                product_ids=frozenset([terms.product_id]),
+                credit_type_ids=frozenset([terms.credit_type_id]),
+            )
+        )
+        return terms, offer.fixed(terms.product_id).name

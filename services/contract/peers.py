@@ -1,0 +1,338 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The peers of Contract: the Catalog, asked at write time, and the Ledger, told by notices and asked for previews."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Collection, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Final, Never, TypeVar
+
+import grpc.aio
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from meshkit.errors import AlreadyExists, Invalid, MeshError, NotFound, Unavailable
+from meshkit.quantity import Credits, Money, Ratio
+from meshkit.rpc.fields import optional_timestamp, timestamp
+from meshkit.rpc.status import from_rpc_error
+from purser.catalog.v1 import catalog_pb2, catalog_pb2_grpc
+from purser.ledger.v1 import ledger_admin_pb2, ledger_admin_pb2_grpc, ledger_pb2
+from services.contract.domain.commands import ScheduleCredits
+from services.contract.domain.contract import BillingFrequency, GrantFrequency, GrantSchedule, PeriodProration
+from services.contract.domain.errors import (
+    CreditTypeNotFound,
+    PeerUnavailable,
+    ProductNotFound,
+    RateCardNotFound,
+    TopUpPackNotFound,
+)
+from services.contract.domain.ids import (
+    CreditTypeId,
+    CustomerId,
+    ProductId,
+    RateCardId,
+    SubscriptionId,
+    TopUpPackId,
+)
+from services.contract.domain.notices import ContractChanged, CustomerChanged, SeatsChanged, TopUpPaid
+from services.contract.domain.offer import Offer, OfferedProduct, ProductType
+from services.contract.domain.price import USD, SeatRate
+from services.contract.domain.top_up import TopUpTerms
+from services.contract.operations.ports import Wanted
+
+T = TypeVar("T")
+
+CALLS_AT_ONCE_MAX = 16
+PAGE_SIZE = 500
+PAGES_MAX = 1_000
+
+_PRODUCT_TYPES: Final = {
+    catalog_pb2.PRODUCT_TYPE_SUBSCRIPTION: ProductType.SUBSCRIPTION,
+    catalog_pb2.PRODUCT_TYPE_USAGE: ProductType.USAGE,
+    catalog_pb2.PRODUCT_TYPE_FIXED: ProductType.FIXED,
+}
+_BILLING_FREQUENCIES: Final = {
+    catalog_pb2.BILLING_FREQUENCY_MONTHLY: BillingFrequency.MONTHLY,
+    catalog_pb2.BILLING_FREQUENCY_ANNUAL: BillingFrequency.ANNUAL,
+}
+_GRANT_FREQUENCIES: Final = {
+    GrantFrequency.MONTHLY: ledger_admin_pb2.GRANT_FREQUENCY_MONTHLY,
+    GrantFrequency.ANNUAL: ledger_admin_pb2.GRANT_FREQUENCY_ANNUAL,
+}
+_PERIOD_PRORATIONS: Final = {
+    PeriodProration.FIRST_AND_LAST: ledger_admin_pb2.PERIOD_PRORATION_FIRST_AND_LAST,
+    PeriodProration.FIRST: ledger_admin_pb2.PERIOD_PRORATION_FIRST,
+    PeriodProration.LAST: ledger_admin_pb2.PERIOD_PRORATION_LAST,
+    PeriodProration.NONE: ledger_admin_pb2.PERIOD_PRORATION_NONE,
+}
+
+
+class CatalogPeer:
+    """Reads the Catalog. Raises PeerUnavailable when it is away."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = catalog_pb2_grpc.CatalogServiceStub(channel)
+
+    async def offer(self, wanted: Wanted) -> Offer:
+        """Read all that is wanted, some calls at once. Raises RateCardNotFound, ProductNotFound, CreditTypeNotFound."""
+        if wanted.rate_card_id is not None:
+            await self._check_rate_card(wanted.rate_card_id)
+        product_ids = sorted(wanted.product_ids)
+        products = await _some_at_once([self._product(one) for one in product_ids])
+        await self._check_credit_types(wanted.credit_type_ids)
+        rates: dict[tuple[ProductId, BillingFrequency], tuple[SeatRate, ...]] = {}
+        if wanted.rate_card_id is not None:
+            priced = sorted(wanted.priced)
+            found = await _some_at_once([self.rates(wanted.rate_card_id, one) for one in priced])
+            for product_id, by_frequency in zip(priced, found, strict=True):
+                rates |= {(product_id, frequency): its for frequency, its in by_frequency.items()}
+        return Offer(products={one.product_id: one for one in products}, rates=rates)
+
+    async def rates(
+        self, rate_card_id: RateCardId, product_id: ProductId
+    ) -> Mapping[BillingFrequency, tuple[SeatRate, ...]]:
+        """Read all prices of a seat there ever were; none where the Catalog does not know the card."""
+        found: defaultdict[BillingFrequency, list[SeatRate]] = defaultdict(list)
+        page_token = ""
+        for _ in range(PAGES_MAX):
+            request = catalog_pb2.ListRatesRequest(
+                rate_card_id=rate_card_id, product_id=product_id, page_size=PAGE_SIZE, page_token=page_token
+            )
+            try:
+                async with _asking("catalog"):
+                    page = await self._stub.ListRates(request)
+            except (NotFound, Invalid):
+                return {}
+            for rate in page.rates:
+                frequency = _BILLING_FREQUENCIES.get(rate.billing_frequency)
+                if frequency is not None and rate.credit_type_id == USD:
+                    found[frequency].append(_rate_from_wire(rate))
+            page_token = page.next_page_token
+            if not page_token:
+                break
+        return {frequency: tuple(rates) for frequency, rates in found.items()}
+
+    async def pack_terms(self, top_up_pack_id: TopUpPackId) -> TopUpTerms:
+        """Read what a pack brings and costs. Raises TopUpPackNotFound."""
+        try:
+            async with _asking("catalog"):
+                answer = await self._stub.GetTopUpPack(
+                    catalog_pb2.GetTopUpPackRequest(top_up_pack_id=top_up_pack_id)
+                )
+        except (NotFound, Invalid):
+            raise TopUpPackNotFound(top_up_pack_id=top_up_pack_id) from None
+        return _terms_from_wire(answer.top_up_pack)
+
+    async def _check_rate_card(self, rate_card_id: RateCardId) -> None:
+        try:
+            async with _asking("catalog"):
+                await self._stub.GetRateCard(catalog_pb2.GetRateCardRequest(rate_card_id=rate_card_id))
+        except (NotFound, Invalid):
+            raise RateCardNotFound(rate_card_id=rate_card_id) from None
+
+    async def _product(self, product_id: ProductId) -> OfferedProduct:
+        try:
+            async with _asking("catalog"):
+                answer = await self._stub.GetProduct(catalog_pb2.GetProductRequest(product_id=product_id))
+        except (NotFound, Invalid):
+            raise ProductNotFound(product_id=product_id) from None
+        return OfferedProduct(
+            product_id=product_id,
+            name=answer.product.name,
+            product_type=_PRODUCT_TYPES[answer.product.product_type],
+        )
+
+    async def _check_credit_types(self, credit_type_ids: Collection[CreditTypeId]) -> None:
+        """Raises CreditTypeNotFound."""
+        missing = set(credit_type_ids)
+        page_token = ""
+        for _ in range(PAGES_MAX):
+            if not missing:
+                return
+            request = catalog_pb2.ListCreditTypesRequest(page_size=PAGE_SIZE, page_token=page_token)
+            async with _asking("catalog"):
+                page = await self._stub.ListCreditTypes(request)
+            missing -= {CreditTypeId(one.credit_type_id) for one in page.credit_types}
+            page_token = page.next_page_token
+            if not page_token:
+                break
+        if missing:
+            raise CreditTypeNotFound(credit_type_id=min(missing))
+
+
+class LedgerPeer:
+    """Tells the Ledger; told twice, it changes nothing. Raises grpc.aio.AioRpcError when it did not hear."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = ledger_admin_pb2_grpc.LedgerAdminServiceStub(channel)
+
+    async def apply_customer(self, changed: CustomerChanged, *, request_id: str) -> None:
+        await self._stub.ApplyCustomer(
+            ledger_admin_pb2.ApplyCustomerRequest(
+                request_id=request_id,
+                customer_id=changed.customer_id,
+                version=changed.version,
+                aliases=changed.aliases,
+                is_suspended=changed.is_suspended,
+            )
+        )
+
+    async def apply_contract(self, changed: ContractChanged, *, request_id: str) -> None:
+        await self._stub.ApplyContract(
+            ledger_admin_pb2.ApplyContractRequest(
+                request_id=request_id,
+                customer_id=changed.customer_id,
+                contract_id=changed.contract_id,
+                version=changed.version,
+                rate_card_id=changed.rate_card_id,
+                start_time=timestamp(changed.start_time),
+                end_time=optional_timestamp(changed.end_time),
+                subscriptions=[
+                    ledger_admin_pb2.SubscriptionSeats(
+                        subscription_id=one.subscription_id, initial_quantity=one.initial_quantity
+                    )
+                    for one in changed.subscriptions
+                ],
+                grant_schedules=[_schedule_to_wire(one) for one in changed.grant_schedules],
+            )
+        )
+
+    async def apply_seat_change(self, changed: SeatsChanged, *, request_id: str) -> None:
+        await self._stub.ApplySeatChange(
+            ledger_admin_pb2.ApplySeatChangeRequest(
+                request_id=request_id,
+                customer_id=changed.customer_id,
+                subscription_id=changed.subscription_id,
+                seat_change_id=changed.seat_change_id,
+                sequence=changed.sequence,
+                effective_time=timestamp(changed.effective_time),
+                quantity_delta=changed.quantity_delta,
+            )
+        )
+
+    async def issue_grant(self, paid: TopUpPaid, *, request_id: str) -> None:
+        request = ledger_admin_pb2.IssueGrantRequest(
+            request_id=request_id,
+            customer=paid.customer_id,
+            credit_type_id=paid.credit_type_id,
+            grant_kind=ledger_pb2.GRANT_KIND_TOP_UP,
+            product_id=paid.product_id,
+            amount_micros=paid.amount.micros,
+            cost_basis_micros=paid.cost_basis.micros,
+            priority=paid.priority,
+            effective_time=timestamp(paid.effective_time),
+            expire_time=optional_timestamp(paid.expire_time),
+            source_id=paid.top_up_id,
+        )
+        try:
+            await self._stub.IssueGrant(request)
+        except grpc.aio.AioRpcError as error:
+            fault = from_rpc_error(error, peer="ledger")
+            # Heard long ago, when the notice's id is no longer remembered: the grant is there.
+            if not (isinstance(fault, AlreadyExists) and fault.reason == "GRANT_ALREADY_EXISTS"):
+                raise
+
+    async def preview_seat_change(
+        self,
+        *,
+        customer_id: CustomerId,
+        subscription_id: SubscriptionId,
+        effective_time: datetime,
+        quantity_delta: int,
+    ) -> Collection[ScheduleCredits]:
+        """Ask which credits a seat change would bring. Raises PeerUnavailable."""
+        request = ledger_admin_pb2.PreviewSeatChangeRequest(
+            customer_id=customer_id,
+            subscription_id=subscription_id,
+            effective_time=timestamp(effective_time),
+            quantity_delta=quantity_delta,
+        )
+        try:
+            async with _asking("ledger"):
+                answer = await self._stub.PreviewSeatChange(request)
+        except NotFound:
+            raise PeerUnavailable(peer="ledger", details="it has not heard of the seats yet") from None
+        return [
+            ScheduleCredits(
+                grant_schedule_id=one.grant_schedule_id,
+                credit_type_id=one.credit_type_id,
+                amount=Credits(one.amount_micros),
+            )
+            for one in answer.credits
+        ]
+
+
+@asynccontextmanager
+async def _asking(peer: str) -> AsyncIterator[None]:
+    """Turn the fault of a call into ours: an absent peer into PeerUnavailable."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        _refuse(from_rpc_error(error, peer=peer), peer)
+
+
+def _refuse(fault: MeshError, peer: str) -> Never:
+    if isinstance(fault, Unavailable):
+        raise PeerUnavailable(peer=peer, details=fault.message) from fault
+    raise fault
+
+
+async def _some_at_once(calls: Collection[Awaitable[T]]) -> list[T]:
+    """Await all, a few at a time, in order; the first fault ends the others."""
+    places = asyncio.Semaphore(CALLS_AT_ONCE_MAX)
+
+    async def in_turn(call: Awaitable[T]) -> T:
+        async with places:
+            return await call
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(in_turn(call)) for call in calls]
+    except ExceptionGroup as faults:
+        raise faults.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+def _rate_from_wire(rate: catalog_pb2.Rate) -> SeatRate:
+    return SeatRate(
+        rate_id=rate.rate_id,
+        currency_code=USD,
+        price=Ratio(rate.price_micros, rate.per_micros),
+        effective_time=_instant(rate.effective_time),
+        end_time=_instant(rate.end_time) if rate.HasField("end_time") else None,
+    )
+
+
+def _terms_from_wire(pack: catalog_pb2.TopUpPack) -> TopUpTerms:
+    lifetime = pack.lifetime
+    return TopUpTerms(
+        product_id=ProductId(pack.product_id),
+        credit_type_id=CreditTypeId(pack.credit_type_id),
+        amount=Credits(pack.amount_micros),
+        price=Money(pack.price.currency_code, pack.price.micros),
+        priority=pack.priority,
+        lifetime=timedelta(seconds=lifetime.seconds, microseconds=lifetime.nanos // 1_000)
+        if pack.HasField("lifetime")
+        else None,
+    )
+
+
+def _schedule_to_wire(schedule: GrantSchedule) -> ledger_admin_pb2.ScheduleTerms:
+    return ledger_admin_pb2.ScheduleTerms(
+        grant_schedule_id=schedule.grant_schedule_id,
+        product_id=schedule.product_id,
+        credit_type_id=schedule.credit_type_id,
+        unit_amount_micros=schedule.unit_amount.micros,
+        subscription_id=schedule.subscription_id or "",
+        frequency=_GRANT_FREQUENCIES[schedule.frequency],
+        anchor_time=timestamp(schedule.anchor_time),
+        priority=schedule.priority,
+        prorates_increases=schedule.prorates_increases,
+        period_proration=_PERIOD_PRORATIONS[schedule.period_proration],
+        commit_duration=schedule.commit_duration,
+        scope_product_ids=schedule.scope_product_ids,
+    )
+
+
+def _instant(message: Timestamp) -> datetime:
+    return message.ToDatetime(tzinfo=UTC)

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The servicer: per rpc, request → operation → response. Faults are mapped by meshkit's interceptor."""
+
+from typing import Any, Final
+
+from grpc.aio import ServicerContext
+
+from purser.contract.v1 import contract_pb2 as pb
+from purser.contract.v1 import contract_pb2_grpc
+from services.contract.operations import Operations
+from services.contract.wire import contracts, customers, invoices, seats, top_ups
+
+SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["ContractService"].full_name
+
+Context = ServicerContext[Any, Any]
+
+
+class ContractServicer(contract_pb2_grpc.ContractServiceServicer):
+    """purser.contract.v1.ContractService; what each rpc promises is told in the proto."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._do = operations
+
+    async def CreateCustomer(
+        self, request: pb.CreateCustomerRequest, context: Context
+    ) -> pb.CreateCustomerResponse:
+        command = customers.create_from_wire(request)
+        customer = await self._do.customers.create(command)
+        return customers.create_to_wire(customer)
+
+    async def GetCustomer(self, request: pb.GetCustomerRequest, context: Context) -> pb.GetCustomerResponse:
+        named = customers.get_from_wire(request)
+        customer = await self._do.customers.get(named)
+        return customers.get_to_wire(customer)
+
+    async def ListCustomers(
+        self, request: pb.ListCustomersRequest, context: Context
+    ) -> pb.ListCustomersResponse:
+        page = customers.list_from_wire(request)
+        rows = await self._do.customers.list(page)
+        return customers.list_to_wire(rows, page)
+
+    async def SetCustomerAliases(
+        self, request: pb.SetCustomerAliasesRequest, context: Context
+    ) -> pb.SetCustomerAliasesResponse:
+        command = customers.set_aliases_from_wire(request)
+        customer = await self._do.customers.set_aliases(command)
+        return customers.set_aliases_to_wire(customer)
+
+    async def SuspendCustomer(
+        self, request: pb.SuspendCustomerRequest, context: Context
+    ) -> pb.SuspendCustomerResponse:
+        command = customers.suspend_from_wire(request)
+        customer = await self._do.customers.suspend(command)
+        return customers.suspend_to_wire(customer)
+
+    async def ResumeCustomer(
+        self, request: pb.ResumeCustomerRequest, context: Context
+    ) -> pb.ResumeCustomerResponse:
+        command = customers.resume_from_wire(request)
+        customer = await self._do.customers.resume(command)
+        return customers.resume_to_wire(customer)
+
+    async def CreateContract(
+        self, request: pb.CreateContractRequest, context: Context
+    ) -> pb.CreateContractResponse:
+        command = contracts.create_from_wire(request)
+        created = await self._do.contracts.create(command)
+        return contracts.create_to_wire(created)
+
+    async def GetContract(self, request: pb.GetContractRequest, context: Context) -> pb.GetContractResponse:
+        contract_id = contracts.get_from_wire(request)
+        contract = await self._do.contracts.get(contract_id)
+        return contracts.get_to_wire(contract)
+
+    async def ListContracts(
+        self, request: pb.ListContractsRequest, context: Context
+    ) -> pb.ListContractsResponse:
+        customer, page = contracts.list_from_wire(request)
+        rows = await self._do.contracts.list(customer, page)
+        return contracts.list_to_wire(rows, page, request)
+
+    async def EndContract(self, request: pb.EndContractRequest, context: Context) -> pb.EndContractResponse:
+        command = contracts.end_from_wire(request)
+        contract = await self._do.contracts.end(command)
+        return contracts.end_to_wire(contract)
+
+    async def ChangeSeats(self, request: pb.ChangeSeatsRequest, context: Context) -> pb.ChangeSeatsResponse:
+        command = seats.change_from_wire(request)
+        moved = await self._do.seats.change(command)
+        return seats.change_to_wire(moved)
+
+    async def ListSeatChanges(
+        self, request: pb.ListSeatChangesRequest, context: Context
+    ) -> pb.ListSeatChangesResponse:
+        contract_id, subscription_id, page = seats.list_from_wire(request)
+        rows = await self._do.seats.list_changes(contract_id, subscription_id, page)
+        return seats.list_to_wire(rows, page, request)
+
+    async def PreviewSeatChange(
+        self, request: pb.PreviewSeatChangeRequest, context: Context
+    ) -> pb.PreviewSeatChangeResponse:
+        wanted = seats.preview_from_wire(request)
+        preview = await self._do.seats.preview(wanted)
+        return seats.preview_to_wire(preview)
+
+    async def OrderTopUp(self, request: pb.OrderTopUpRequest, context: Context) -> pb.OrderTopUpResponse:
+        command = top_ups.order_from_wire(request)
+        ordered = await self._do.top_ups.order(command)
+        return top_ups.order_to_wire(ordered)
+
+    async def ResolveTopUpPayment(
+        self, request: pb.ResolveTopUpPaymentRequest, context: Context
+    ) -> pb.ResolveTopUpPaymentResponse:
+        command = top_ups.resolve_from_wire(request)
+        resolved = await self._do.top_ups.resolve(command)
+        return top_ups.resolve_to_wire(resolved)
+
+    async def GetTopUp(self, request: pb.GetTopUpRequest, context: Context) -> pb.GetTopUpResponse:
+        top_up_id = top_ups.get_from_wire(request)
+        top_up = await self._do.top_ups.get(top_up_id)
+        return top_ups.get_to_wire(top_up)
+
+    async def ListTopUps(self, request: pb.ListTopUpsRequest, context: Context) -> pb.ListTopUpsResponse:
+        contract_id, page = top_ups.list_from_wire(request)
+        rows = await self._do.top_ups.list(contract_id, page)
+        return top_ups.list_to_wire(rows, page, request)
+
+    async def ListInvoices(
+        self, request: pb.ListInvoicesRequest, context: Context
+    ) -> pb.ListInvoicesResponse:
+        customer, contract_id, page = invoices.list_from_wire(request)
+        rows = await self._do.invoices.list(customer, contract_id, page)
+        return invoices.list_to_wire(rows, page, request)
+
+    async def GetInvoice(self, request: pb.GetInvoiceRequest, context: Context) -> pb.GetInvoiceResponse:
+        invoice_id = invoices.get_from_wire(request)
+        invoice = await self._do.invoices.get(invoice_id)
+        return invoices.get_to_wire(invoice)

@@ -1,0 +1,309 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Statements about contracts with their subscriptions and grant schedules."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Row, Select, insert, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from meshkit.encoding import from_json, to_json
+from meshkit.page import Page
+from meshkit.quantity import Credits
+from services.contract.domain.contract import (
+    BillingFrequency,
+    Contract,
+    GrantFrequency,
+    GrantSchedule,
+    PeriodProration,
+    SeatInvoicing,
+    SeatProration,
+    Subscription,
+)
+from services.contract.domain.errors import ContractNotFound
+from services.contract.domain.ids import (
+    ContractId,
+    CreditTypeId,
+    CustomerId,
+    GrantScheduleId,
+    ProductId,
+    RateCardId,
+    SubscriptionId,
+)
+from services.contract.domain.price import Rounding, SeatRate
+from services.contract.store.paging import one_page
+from services.contract.tables import contracts, grant_schedules, subscriptions
+
+_SELECT: Final[Select[Any]] = select(
+    contracts.c.contract_id,
+    contracts.c.customer_id,
+    contracts.c.version,
+    contracts.c.name,
+    contracts.c.rate_card_id,
+    contracts.c.start_time,
+    contracts.c.end_time,
+    contracts.c.next_due_time,
+    contracts.c.create_time,
+)
+_SELECT_SUBSCRIPTIONS: Final[Select[Any]] = select(
+    subscriptions.c.contract_id,
+    subscriptions.c.subscription_id,
+    subscriptions.c.product_id,
+    subscriptions.c.product_name,
+    subscriptions.c.billing_frequency,
+    subscriptions.c.is_prorated,
+    subscriptions.c.invoicing,
+    subscriptions.c.rounding,
+    subscriptions.c.initial_quantity,
+    subscriptions.c.rates,
+    subscriptions.c.periods_billed,
+    subscriptions.c.billed_from,
+    subscriptions.c.changes,
+).order_by(subscriptions.c.contract_id, subscriptions.c.position)
+_SELECT_SCHEDULES: Final[Select[Any]] = select(
+    grant_schedules.c.contract_id,
+    grant_schedules.c.grant_schedule_id,
+    grant_schedules.c.product_id,
+    grant_schedules.c.credit_type_id,
+    grant_schedules.c.unit_amount_micros,
+    grant_schedules.c.subscription_id,
+    grant_schedules.c.frequency,
+    grant_schedules.c.anchor_time,
+    grant_schedules.c.priority,
+    grant_schedules.c.prorates_increases,
+    grant_schedules.c.period_proration,
+    grant_schedules.c.commit_duration,
+    grant_schedules.c.scope_product_ids,
+).order_by(grant_schedules.c.contract_id, grant_schedules.c.position)
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """How the copy of the Catalog's rates lies in its jsonb column."""
+
+    rates: tuple[SeatRate, ...]
+
+
+class StoredContracts:
+    """Contracts are never removed. Whoever changes one, its seats or its billing holds its lock."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def insert(self, contract: Contract) -> None:
+        await self._connection.execute(insert(contracts).values(_contract_to_row(contract)))
+        if contract.subscriptions:
+            await self._connection.execute(
+                insert(subscriptions),
+                [
+                    {"contract_id": contract.contract_id, "position": position} | _subscription_to_row(one)
+                    for position, one in enumerate(contract.subscriptions)
+                ],
+            )
+        if contract.grant_schedules:
+            await self._connection.execute(
+                insert(grant_schedules),
+                [
+                    {"contract_id": contract.contract_id, "position": position} | _schedule_to_row(one)
+                    for position, one in enumerate(contract.grant_schedules)
+                ],
+            )
+
+    async def customer_of(self, contract_id: ContractId) -> CustomerId:
+        """Return whose contract it is, which never changes. Raises ContractNotFound."""
+        found = select(contracts.c.customer_id).where(contracts.c.contract_id == contract_id)
+        customer_id = (await self._connection.execute(found)).scalar_one_or_none()
+        if customer_id is None:
+            raise ContractNotFound(contract_id=contract_id)
+        return CustomerId(customer_id)
+
+    async def find(self, contract_id: ContractId) -> Contract:
+        """Return a contract as last committed. Raises ContractNotFound."""
+        rows = await self._connection.execute(_SELECT.where(contracts.c.contract_id == contract_id))
+        if (row := rows.first()) is None:
+            raise ContractNotFound(contract_id=contract_id)
+        return (await self._whole([row]))[0]
+
+    async def lock(self, contract_id: ContractId) -> Contract:
+        """Return a contract locked until the commit. Raises ContractNotFound."""
+        locked = _SELECT.where(contracts.c.contract_id == contract_id).with_for_update(key_share=True)
+        if (row := (await self._connection.execute(locked)).first()) is None:
+            raise ContractNotFound(contract_id=contract_id)
+        return (await self._whole([row]))[0]
+
+    async def listed(self, customer_id: CustomerId | None, page: Page) -> list[Contract]:
+        """Return a page in the order they were made, of one customer or of all, and one more when there is."""
+        of = _SELECT if customer_id is None else _SELECT.where(contracts.c.customer_id == customer_id)
+        return await self._whole(
+            (await self._connection.execute(one_page(of, contracts.c.contract_id, page))).all()
+        )
+
+    async def save_terms(self, contract: Contract) -> None:
+        """Save when a locked contract ends, its version, and when it is due."""
+        await self._connection.execute(
+            update(contracts)
+            .where(contracts.c.contract_id == contract.contract_id)
+            .values(
+                version=contract.version, end_time=contract.end_time, next_due_time=contract.next_due_time
+            )
+        )
+
+    async def save_due(self, contract_id: ContractId, next_due_time: datetime | None) -> None:
+        """Save when a locked contract is due next."""
+        await self._connection.execute(
+            update(contracts)
+            .where(contracts.c.contract_id == contract_id)
+            .values(next_due_time=next_due_time)
+        )
+
+    async def save_subscription(self, subscription: Subscription) -> None:
+        """Save how far a locked contract's subscription is billed, its prices, and how often it was changed."""
+        row = _subscription_to_row(subscription)
+        changing = ("rates", "periods_billed", "billed_from", "changes")
+        await self._connection.execute(
+            update(subscriptions)
+            .where(subscriptions.c.subscription_id == subscription.subscription_id)
+            .values({column: row[column] for column in changing})
+        )
+
+    async def due(
+        self, *, at: datetime, after: tuple[datetime, ContractId] | None, rows_max: int
+    ) -> list[tuple[datetime, ContractId]]:
+        """Return when and which contracts are due up to `at`, in due order, behind `after`."""
+        key = tuple_(contracts.c.next_due_time, contracts.c.contract_id)
+        statement = select(contracts.c.next_due_time, contracts.c.contract_id).where(
+            contracts.c.next_due_time <= at
+        )
+        if after is not None:
+            statement = statement.where(key > after)
+        ordered = statement.order_by(contracts.c.next_due_time, contracts.c.contract_id).limit(rows_max)
+        rows = await self._connection.execute(ordered)
+        return [(row.next_due_time, ContractId(row.contract_id)) for row in rows]
+
+    async def _whole(self, rows: Sequence[Row[Any]]) -> list[Contract]:
+        contract_ids = [row.contract_id for row in rows]
+        seats = await self._subscriptions_of(contract_ids)
+        schedules = await self._schedules_of(contract_ids)
+        return [
+            _contract_from_row(row, tuple(seats[row.contract_id]), tuple(schedules[row.contract_id]))
+            for row in rows
+        ]
+
+    async def _subscriptions_of(self, contract_ids: Collection[str]) -> dict[str, list[Subscription]]:
+        found: defaultdict[str, list[Subscription]] = defaultdict(list)
+        of = _SELECT_SUBSCRIPTIONS.where(subscriptions.c.contract_id.in_(contract_ids))
+        for row in await self._connection.execute(of):
+            found[row.contract_id].append(_subscription_from_row(row))
+        return found
+
+    async def _schedules_of(self, contract_ids: Collection[str]) -> dict[str, list[GrantSchedule]]:
+        found: defaultdict[str, list[GrantSchedule]] = defaultdict(list)
+        of = _SELECT_SCHEDULES.where(grant_schedules.c.contract_id.in_(contract_ids))
+        for row in await self._connection.execute(of):
+            found[row.contract_id].append(_schedule_from_row(row))
+        return found
+
+
+def _contract_to_row(contract: Contract) -> dict[str, Any]:
+    return {
+        "contract_id": contract.contract_id,
+        "customer_id": contract.customer_id,
+        "version": contract.version,
+        "name": contract.name,
+        "rate_card_id": contract.rate_card_id,
+        "start_time": contract.start_time,
+        "end_time": contract.end_time,
+        "next_due_time": contract.next_due_time,
+        "create_time": contract.create_time,
+    }
+
+
+def _contract_from_row(
+    row: Row[Any], seats: tuple[Subscription, ...], schedules: tuple[GrantSchedule, ...]
+) -> Contract:
+    return Contract(
+        contract_id=ContractId(row.contract_id),
+        customer_id=CustomerId(row.customer_id),
+        version=row.version,
+        name=row.name,
+        rate_card_id=RateCardId(row.rate_card_id),
+        start_time=row.start_time,
+        end_time=row.end_time,
+        subscriptions=seats,
+        grant_schedules=schedules,
+        create_time=row.create_time,
+        next_due_time=row.next_due_time,
+    )
+
+
+def _subscription_to_row(subscription: Subscription) -> dict[str, Any]:
+    return {
+        "subscription_id": subscription.subscription_id,
+        "product_id": subscription.product_id,
+        "product_name": subscription.product_name,
+        "billing_frequency": subscription.billing_frequency.value,
+        "is_prorated": subscription.proration.is_prorated,
+        "invoicing": subscription.proration.invoicing.value,
+        "rounding": subscription.proration.rounding.value,
+        "initial_quantity": subscription.initial_quantity,
+        "rates": to_json(Rates(subscription.rates))["rates"],
+        "periods_billed": subscription.periods_billed,
+        "billed_from": subscription.billed_from,
+        "changes": subscription.changes,
+    }
+
+
+def _subscription_from_row(row: Row[Any]) -> Subscription:
+    return Subscription(
+        subscription_id=SubscriptionId(row.subscription_id),
+        product_id=ProductId(row.product_id),
+        product_name=row.product_name,
+        billing_frequency=BillingFrequency(row.billing_frequency),
+        proration=SeatProration(
+            is_prorated=row.is_prorated,
+            invoicing=SeatInvoicing(row.invoicing),
+            rounding=Rounding(row.rounding),
+        ),
+        initial_quantity=row.initial_quantity,
+        rates=from_json(Rates, {"rates": row.rates}).rates,
+        periods_billed=row.periods_billed,
+        billed_from=row.billed_from,
+        changes=row.changes,
+    )
+
+
+def _schedule_to_row(schedule: GrantSchedule) -> dict[str, Any]:
+    return {
+        "grant_schedule_id": schedule.grant_schedule_id,
+        "product_id": schedule.product_id,
+        "credit_type_id": schedule.credit_type_id,
+        "unit_amount_micros": schedule.unit_amount.micros,
+        "subscription_id": schedule.subscription_id,
+        "frequency": schedule.frequency.value,
+        "anchor_time": schedule.anchor_time,
+        "priority": schedule.priority,
+        "prorates_increases": schedule.prorates_increases,
+        "period_proration": schedule.period_proration.value,
+        "commit_duration": schedule.commit_duration,
+        "scope_product_ids": list(schedule.scope_product_ids),
+    }
+
+
+def _schedule_from_row(row: Row[Any]) -> GrantSchedule:
+    return GrantSchedule(
+        grant_schedule_id=GrantScheduleId(row.grant_schedule_id),
+        product_id=ProductId(row.product_id),
+        credit_type_id=CreditTypeId(row.credit_type_id),
+        unit_amount=Credits(row.unit_amount_micros),
+        subscription_id=None if row.subscription_id is None else SubscriptionId(row.subscription_id),
+        frequency=GrantFrequency(row.frequency),
+        anchor_time=row.anchor_time,
+        priority=row.priority,
+        prorates_increases=row.prorates_increases,
+        period_proration=PeriodProration(row.period_proration),
+        commit_duration=row.commit_duration,
+        scope_product_ids=tuple(ProductId(one) for one in row.scope_product_ids),
+    )

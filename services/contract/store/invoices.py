@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Statements about invoices and their lines."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Row, Select, insert, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from meshkit.page import Page
+from meshkit.period import Period
+from meshkit.quantity import Money
+from services.contract.domain.errors import InvoiceNotFound
+from services.contract.domain.ids import (
+    ContractId,
+    CustomerId,
+    InvoiceId,
+    InvoiceLineId,
+    ProductId,
+    SubscriptionId,
+)
+from services.contract.domain.invoice import (
+    Invoice,
+    InvoiceLine,
+    InvoiceLineKind,
+    InvoiceStatus,
+    Share,
+)
+from services.contract.tables import invoice_lines, invoices
+
+_SELECT: Final[Select[Any]] = select(
+    invoices.c.invoice_id,
+    invoices.c.customer_id,
+    invoices.c.contract_id,
+    invoices.c.status,
+    invoices.c.currency_code,
+    invoices.c.total_micros,
+    invoices.c.issue_time,
+    invoices.c.finalize_time,
+)
+_SELECT_LINES: Final[Select[Any]] = select(
+    invoice_lines.c.invoice_id,
+    invoice_lines.c.invoice_line_id,
+    invoice_lines.c.kind,
+    invoice_lines.c.product_id,
+    invoice_lines.c.description,
+    invoice_lines.c.quantity,
+    invoice_lines.c.currency_code,
+    invoice_lines.c.unit_price_micros,
+    invoice_lines.c.share_numerator,
+    invoice_lines.c.share_denominator,
+    invoice_lines.c.exact_micros,
+    invoice_lines.c.total_micros,
+    invoice_lines.c.subscription_id,
+    invoice_lines.c.span_start,
+    invoice_lines.c.span_end,
+    invoice_lines.c.billing_period_start,
+).order_by(invoice_lines.c.invoice_id, invoice_lines.c.position)
+
+
+class StoredInvoices:
+    """Lines never change; an invoice changes only from DRAFT."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def insert(self, invoice: Invoice) -> None:
+        await self._connection.execute(
+            insert(invoices).values(
+                invoice_id=invoice.invoice_id,
+                customer_id=invoice.customer_id,
+                contract_id=invoice.contract_id,
+                status=invoice.status.value,
+                currency_code=invoice.total.currency_code,
+                total_micros=invoice.total.micros,
+                issue_time=invoice.issue_time,
+                finalize_time=invoice.finalize_time,
+            )
+        )
+        rows = [
+            {"invoice_id": invoice.invoice_id, "position": position} | _line_to_row(line)
+            for position, line in enumerate(invoice.lines)
+        ]
+        await self._connection.execute(insert(invoice_lines), rows)
+
+    async def resolve(
+        self, invoice_id: InvoiceId, status: InvoiceStatus, finalize_time: datetime | None
+    ) -> None:
+        """Make a DRAFT invoice final or void."""
+        resolved = (
+            update(invoices)
+            .where(invoices.c.invoice_id == invoice_id, invoices.c.status == InvoiceStatus.DRAFT.value)
+            .values(status=status.value, finalize_time=finalize_time)
+        )
+        assert (await self._connection.execute(resolved)).rowcount == 1
+
+    async def find(self, invoice_id: InvoiceId) -> Invoice:
+        """Raises InvoiceNotFound."""
+        row = (await self._connection.execute(_SELECT.where(invoices.c.invoice_id == invoice_id))).first()
+        if row is None:
+            raise InvoiceNotFound(invoice_id=invoice_id)
+        return (await self._whole([row]))[0]
+
+    async def listed(
+        self, customer_id: CustomerId, contract_id: ContractId | None, page: Page
+    ) -> list[Invoice]:
+        """Return a page by issue_time and as made, and one more when there is."""
+        statement = _SELECT.where(invoices.c.customer_id == customer_id)
+        if contract_id is not None:
+            statement = statement.where(invoices.c.contract_id == contract_id)
+        if page.after is not None:
+            issued, invoice_id = page.after
+            key = tuple_(invoices.c.issue_time, invoices.c.invoice_id)
+            statement = statement.where(key > (datetime.fromisoformat(issued), invoice_id))
+        ordered = statement.order_by(invoices.c.issue_time, invoices.c.invoice_id).limit(page.size + 1)
+        return await self._whole((await self._connection.execute(ordered)).all())
+
+    async def _whole(self, rows: Sequence[Row[Any]]) -> list[Invoice]:
+        lines: defaultdict[str, list[InvoiceLine]] = defaultdict(list)
+        of = _SELECT_LINES.where(invoice_lines.c.invoice_id.in_([row.invoice_id for row in rows]))
+        for line in await self._connection.execute(of):
+            lines[line.invoice_id].append(_line_from_row(line))
+        return [_invoice_from_row(row, tuple(lines[row.invoice_id])) for row in rows]
+
+
+def _invoice_from_row(row: Row[Any], lines: tuple[InvoiceLine, ...]) -> Invoice:
+    return Invoice(
+        invoice_id=InvoiceId(row.invoice_id),
+        customer_id=CustomerId(row.customer_id),
+        contract_id=ContractId(row.contract_id),
+        status=InvoiceStatus(row.status),
+        lines=lines,
+        total=Money(row.currency_code, row.total_micros),
+        issue_time=row.issue_time,
+        finalize_time=row.finalize_time,
+    )
+
+
+def _line_to_row(line: InvoiceLine) -> dict[str, Any]:
+    return {
+        "invoice_line_id": line.invoice_line_id,
+        "kind": line.kind.value,
+        "product_id": line.product_id,
+        "description": line.description,
+        "quantity": line.quantity,
+        "currency_code": line.total.currency_code,
+        "unit_price_micros": line.unit_price.micros,
+        "share_numerator": line.share.numerator,
+        "share_denominator": line.share.denominator,
+        "exact_micros": line.exact_micros,
+        "total_micros": line.total.micros,
+        "subscription_id": line.subscription_id,
+        "span_start": None if line.span is None else line.span.start,
+        "span_end": None if line.span is None else line.span.end,
+        "billing_period_start": line.billing_period_start,
+    }
+
+
+def _line_from_row(row: Row[Any]) -> InvoiceLine:
+    return InvoiceLine(
+        invoice_line_id=InvoiceLineId(row.invoice_line_id),
+        kind=InvoiceLineKind(row.kind),
+        product_id=ProductId(row.product_id),
+        description=row.description,
+        quantity=row.quantity,
+        unit_price=Money(row.currency_code, row.unit_price_micros),
+        share=Share(row.share_numerator, row.share_denominator),
+        exact_micros=row.exact_micros,
+        total=Money(row.currency_code, row.total_micros),
+        subscription_id=None if row.subscription_id is None else SubscriptionId(row.subscription_id),
+        span=None if row.span_start is None else Period(row.span_start, row.span_end),
+        billing_period_start=row.billing_period_start,
+    )

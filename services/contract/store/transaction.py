@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One transaction of Contract, with a hand for each noun family."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from meshkit import outbox, requests
+from meshkit.clock import Clock
+from meshkit.ids import Ids
+from meshkit.requests import Command
+from services.contract import tables
+from services.contract.domain.notices import Payload, kind_of
+from services.contract.store.contracts import StoredContracts
+from services.contract.store.customers import StoredCustomers
+from services.contract.store.invoices import StoredInvoices
+from services.contract.store.seats import StoredSeats
+from services.contract.store.top_ups import StoredTopUps
+
+T = TypeVar("T")
+
+
+class Transaction:
+    """What can be done before the commit. READ COMMITTED: lock what must not change meanwhile.
+
+    Locks are taken in this order: the customer (whoever tells the Ledger something), then the contract.
+    """
+
+    def __init__(self, connection: AsyncConnection, *, wall: Clock, ids: Ids) -> None:
+        self._connection = connection
+        self._wall = wall
+        self._ids = ids
+        self.customers = StoredCustomers(connection)
+        self.contracts = StoredContracts(connection)
+        self.seats = StoredSeats(connection)
+        self.invoices = StoredInvoices(connection)
+        self.top_ups = StoredTopUps(connection)
+
+    async def claim(self, command: Command, answer_type: type[T]) -> T | None:
+        """Return the first answer to this request, or None to its first caller. Raises RequestIdReused."""
+        return await requests.claim(
+            self._connection, tables.requests, command, answer_type, at=self._wall.now()
+        )
+
+    async def remember(self, command: Command, answer: object) -> None:
+        """Keep the answer for repetitions of the request."""
+        await requests.remember(self._connection, tables.requests, command, answer)
+
+    async def tell(self, payload: Payload) -> None:
+        """Write a notice behind those of its customer, whose row the caller has locked."""
+        await outbox.enqueue(
+            self._connection,
+            tables.outbox,
+            notice_id=self._ids.new("ntc"),
+            key=payload.customer_id,
+            kind=kind_of(payload).value,
+            payload=payload,
+            at=self._wall.now(),
+        )
+
+
+class PostgresStore:
+    """Gives out transactions. wall: dates requests and notices, which sandbox time must not move."""
+
+    def __init__(self, engine: AsyncEngine, *, wall: Clock, ids: Ids) -> None:
+        self._engine = engine
+        self._wall = wall
+        self._ids = ids
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Commit when the block ends, roll back when it raises."""
+        async with self._engine.begin() as connection:
+            yield Transaction(connection, wall=self._wall, ids=self._ids)
+
+    async def answered(self, command: Command, answer_type: type[T]) -> T | None:
+        """Return the first answer to a request if there is one; claims nothing. Raises RequestIdReused.
+
+        For operations that must ask a peer before their transaction: a repetition needs no peer.
+        """
+        async with self._engine.connect() as connection:
+            first = await Transaction(connection, wall=self._wall, ids=self._ids).claim(command, answer_type)
+            await connection.rollback()
+        return first
+
+    async def forget(self, *, requests_before: datetime, notices_before: datetime) -> int:
+        """Drop requests made, and notices heard, before an instant: a bounded number; returns how many."""
+        async with self._engine.begin() as connection:
+            forgotten = await requests.forget(connection, tables.requests, before=requests_before)
+        async with self._engine.begin() as connection:
+            forgotten += await outbox.forget_sent(connection, tables.outbox, before=notices_before)
+        return forgotten

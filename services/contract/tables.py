@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Contract's tables as SQLAlchemy Core sees them; constraints are told in migrations/."""
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, Interval, MetaData, Table, Text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from meshkit.outbox import outbox_table
+from meshkit.requests import requests_table
+from sandbox import sandbox_clock_table
+
+SCHEMA: Final = "contract"
+
+metadata = MetaData()
+
+requests = requests_table(metadata, SCHEMA)
+outbox = outbox_table(metadata, SCHEMA, key="customer_id")
+sandbox_clock = sandbox_clock_table(metadata, SCHEMA)
+
+customers = Table(
+    "customers",
+    metadata,
+    Column("customer_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("is_suspended", Boolean, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("create_time", DateTime(timezone=True), nullable=False),
+    schema=SCHEMA,
+)
+
+customer_aliases = Table(
+    "customer_aliases",
+    metadata,
+    Column("alias", Text, primary_key=True),
+    Column("customer_id", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    schema=SCHEMA,
+)
+
+contracts = Table(
+    "contracts",
+    metadata,
+    Column("contract_id", Text, primary_key=True),
+    Column("customer_id", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("rate_card_id", Text, nullable=False),
+    Column("start_time", DateTime(timezone=True), nullable=False),
+    Column("end_time", DateTime(timezone=True)),
+    Column("next_due_time", DateTime(timezone=True)),
+    Column("create_time", DateTime(timezone=True), nullable=False),
+    schema=SCHEMA,
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("subscription_id", Text, primary_key=True),
+    Column("contract_id", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("product_id", Text, nullable=False),
+    Column("product_name", Text, nullable=False),
+    Column("billing_frequency", Text, nullable=False),
+    Column("is_prorated", Boolean, nullable=False),
+    Column("invoicing", Text, nullable=False),
+    Column("rounding", Text, nullable=False),
+    Column("initial_quantity", BigInteger, nullable=False),
+    Column("rates", JSONB, nullable=False),  # a copy of the Catalog's, read whole and never asked by part
+    Column("periods_billed", Integer, nullable=False),
+    Column("billed_from", DateTime(timezone=True)),
+    Column("changes", BigInteger, nullable=False),
+    schema=SCHEMA,
+)
+
+grant_schedules = Table(
+    "grant_schedules",
+    metadata,
+    Column("grant_schedule_id", Text, primary_key=True),
+    Column("contract_id", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("product_id", Text, nullable=False),
+    Column("credit_type_id", Text, nullable=False),
+    Column("unit_amount_micros", BigInteger, nullable=False),
+    Column("subscription_id", Text),
+    Column("frequency", Text, nullable=False),
+    Column("anchor_time", DateTime(timezone=True), nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("prorates_increases", Boolean, nullable=False),
+    Column("period_proration", Text, nullable=False),
+    Column("commit_duration", Integer, nullable=False),
+    Column("scope_product_ids", ARRAY(Text), nullable=False),
+    schema=SCHEMA,
+)
+
+seat_changes = Table(
+    "seat_changes",
+    metadata,
+    Column("seat_change_id", Text, primary_key=True),
+    Column("subscription_id", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("effective_time", DateTime(timezone=True), nullable=False),
+    Column("quantity_delta", BigInteger, nullable=False),
+    Column("create_time", DateTime(timezone=True), nullable=False),
+    schema=SCHEMA,
+)
+
+billed_periods = Table(
+    "billed_periods",
+    metadata,
+    Column("subscription_id", Text, primary_key=True),
+    Column("period_start", DateTime(timezone=True), primary_key=True),
+    Column("period_end", DateTime(timezone=True), nullable=False),
+    Column("rate_id", Text, nullable=False),
+    Column("currency_code", Text, nullable=False),
+    Column("price_micros", BigInteger, nullable=False),
+    Column("per_micros", BigInteger, nullable=False),
+    Column("rate_effective_time", DateTime(timezone=True), nullable=False),
+    Column("rate_end_time", DateTime(timezone=True)),
+    schema=SCHEMA,
+)
+
+invoices = Table(
+    "invoices",
+    metadata,
+    Column("invoice_id", Text, primary_key=True),
+    Column("customer_id", Text, nullable=False),
+    Column("contract_id", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("currency_code", Text, nullable=False),
+    Column("total_micros", BigInteger, nullable=False),
+    Column("issue_time", DateTime(timezone=True), nullable=False),
+    Column("finalize_time", DateTime(timezone=True)),
+    schema=SCHEMA,
+)
+
+invoice_lines = Table(
+    "invoice_lines",
+    metadata,
+    Column("invoice_line_id", Text, primary_key=True),
+    Column("invoice_id", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("product_id", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("quantity", BigInteger, nullable=False),
+    Column("currency_code", Text, nullable=False),
+    Column("unit_price_micros", BigInteger, nullable=False),
+    Column("share_numerator", BigInteger, nullable=False),
+    Column("share_denominator", BigInteger, nullable=False),
+    Column("exact_micros", BigInteger, nullable=False),
+    Column("total_micros", BigInteger, nullable=False),
+    Column("subscription_id", Text),
+    Column("span_start", DateTime(timezone=True)),
+    Column("span_end", DateTime(timezone=True)),
+    Column("billing_period_start", DateTime(timezone=True)),
+    schema=SCHEMA,
+)
+
+top_ups = Table(
+    "top_ups",
+    metadata,
+    Column("top_up_id", Text, primary_key=True),
+    Column("contract_id", Text, nullable=False),
+    Column("customer_id", Text, nullable=False),
+    Column("top_up_pack_id", Text),
+    Column("product_id", Text, nullable=False),
+    Column("credit_type_id", Text, nullable=False),
+    Column("amount_micros", BigInteger, nullable=False),
+    Column("price_currency_code", Text, nullable=False),
+    Column("price_micros", BigInteger, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("lifetime", Interval),
+    Column("payment_gate", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("invoice_id", Text, nullable=False),
+    Column("payment_reference", Text, nullable=False),
+    Column("create_time", DateTime(timezone=True), nullable=False),
+    Column("resolve_time", DateTime(timezone=True)),
+    schema=SCHEMA,
+)

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Customers on the wire."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from meshkit.page import Page
+from meshkit.rpc.fields import Fields, timestamp
+from purser.contract.v1 import contract_pb2 as pb
+from services.contract.domain.commands import (
+    CreateCustomer,
+    ResumeCustomer,
+    SetCustomerAliases,
+    SuspendCustomer,
+)
+from services.contract.domain.customer import ALIASES_MAX, Customer, is_customer_id
+from services.contract.domain.ids import CUSTOMER_PREFIX
+from services.contract.wire.paging import page_from_wire, page_to_wire
+
+_LIST: Final = {"list": "customers"}
+
+
+def create_from_wire(request: pb.CreateCustomerRequest) -> CreateCustomer:
+    fields = Fields()
+    command = CreateCustomer(
+        request_id=fields.request_id(request.request_id),
+        name=fields.text("name", request.name),
+        aliases=_aliases(fields, request.aliases),
+    )
+    fields.check()
+    return command
+
+
+def get_from_wire(request: pb.GetCustomerRequest) -> str:
+    fields = Fields()
+    customer = fields.text("customer", request.customer)
+    fields.check()
+    return customer
+
+
+def list_from_wire(request: pb.ListCustomersRequest) -> Page:
+    fields = Fields()
+    page = page_from_wire(fields, request, _LIST)
+    fields.check()
+    return page
+
+
+def set_aliases_from_wire(request: pb.SetCustomerAliasesRequest) -> SetCustomerAliases:
+    fields = Fields()
+    command = SetCustomerAliases(
+        request_id=fields.request_id(request.request_id),
+        customer=fields.text("customer", request.customer),
+        aliases=_aliases(fields, request.aliases),
+    )
+    fields.check()
+    return command
+
+
+def suspend_from_wire(request: pb.SuspendCustomerRequest) -> SuspendCustomer:
+    fields = Fields()
+    command = SuspendCustomer(
+        request_id=fields.request_id(request.request_id), customer=fields.text("customer", request.customer)
+    )
+    fields.check()
+    return command
+
+
+def resume_from_wire(request: pb.ResumeCustomerRequest) -> ResumeCustomer:
+    fields = Fields()
+    command = ResumeCustomer(
+        request_id=fields.request_id(request.request_id), customer=fields.text("customer", request.customer)
+    )
+    fields.check()
+    return command
+
+
+def create_to_wire(customer: Customer) -> pb.CreateCustomerResponse:
+    return pb.CreateCustomerResponse(customer=customer_to_wire(customer))
+
+
+def get_to_wire(customer: Customer) -> pb.GetCustomerResponse:
+    return pb.GetCustomerResponse(customer=customer_to_wire(customer))
+
+
+def list_to_wire(rows: Sequence[Customer], page: Page) -> pb.ListCustomersResponse:
+    shown, token = page_to_wire(rows, page, _LIST, lambda row: (row.customer_id,))
+    return pb.ListCustomersResponse(customers=[customer_to_wire(row) for row in shown], next_page_token=token)
+
+
+def set_aliases_to_wire(customer: Customer) -> pb.SetCustomerAliasesResponse:
+    return pb.SetCustomerAliasesResponse(customer=customer_to_wire(customer))
+
+
+def suspend_to_wire(customer: Customer) -> pb.SuspendCustomerResponse:
+    return pb.SuspendCustomerResponse(customer=customer_to_wire(customer))
+
+
+def resume_to_wire(customer: Customer) -> pb.ResumeCustomerResponse:
+    return pb.ResumeCustomerResponse(customer=customer_to_wire(customer))
+
+
+def customer_to_wire(customer: Customer) -> pb.Customer:
+    return pb.Customer(
+        customer_id=customer.customer_id,
+        name=customer.name,
+        aliases=customer.aliases,
+        is_suspended=customer.is_suspended,
+        create_time=timestamp(customer.create_time),
+    )
+
+
+def _aliases(fields: Fields, aliases: Sequence[str]) -> tuple[str, ...]:
+    if len(aliases) > ALIASES_MAX:
+        fields.add("aliases", f"must be at most {ALIASES_MAX}")
+        return ()
+    for position, alias in enumerate(aliases):
+        field = f"aliases[{position}]"
+        fields.text(field, alias)
+        if is_customer_id(alias):
+            fields.add(field, f"must not begin with {CUSTOMER_PREFIX}: it would look like an id")
+        if alias in aliases[:position]:
+            fields.add(field, "is given twice")
+    return tuple(aliases)

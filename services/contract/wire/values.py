@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Values that several messages hold: instants, periods, money."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final, TypeVar
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from meshkit.period import Period
+from meshkit.quantity import Money
+from meshkit.rpc.fields import EPOCH, Fields, timestamp
+from purser.type.v1 import billing_period_pb2, money_pb2
+from services.contract.domain.price import USD
+
+M = TypeVar("M")
+T = TypeVar("T")
+
+LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)  # so that every period that is counted has an end
+
+
+def time(fields: Fields, field: str, message: Timestamp, has: bool) -> datetime:
+    """Return a required instant before the year 9000."""
+    return _not_too_late(fields, field, fields.time(field, message, has))
+
+
+def optional_time(fields: Fields, field: str, message: Timestamp, has: bool) -> datetime | None:
+    """Return an instant before the year 9000, or None when absent."""
+    at = fields.optional_time(field, message, has)
+    return None if at is None else _not_too_late(fields, field, at)
+
+
+def usd(fields: Fields, field: str, money: money_pb2.Money, has: bool) -> Money:
+    """Return a required amount of dollars, >= 0."""
+    if not has:
+        fields.add(field, "is required")
+    elif money.currency_code != USD:
+        fields.add(f"{field}.currency_code", f"must be {USD}")
+    return Money(USD, fields.micros(f"{field}.micros", money.micros))
+
+
+def each(
+    fields: Fields, field: str, messages: Sequence[M], most: int, read: Callable[[Fields, str, M], T]
+) -> tuple[T, ...]:
+    """Return every one of a repeated field, at most `most`; `read` is given its path, such as "lines[2]"."""
+    if len(messages) > most:
+        fields.add(field, f"must be at most {most}")
+        return ()
+    return tuple(read(fields, f"{field}[{position}]", message) for position, message in enumerate(messages))
+
+
+def default(fields: Fields, field: str, value: int, choices: Mapping[int, T]) -> T:
+    """Return what an enum number stands for; UNSPECIFIED is the first choice."""
+    return fields.choice(field, value or next(iter(choices)), choices)
+
+
+def by_number(numbers: Mapping[T, int]) -> dict[int, T]:
+    """Return what each enum number stands for, from the number of each choice."""
+    return {number: choice for choice, number in numbers.items()}
+
+
+def money_to_wire(money: Money) -> money_pb2.Money:
+    return money_pb2.Money(currency_code=money.currency_code, micros=money.micros)
+
+
+def period_to_wire(period: Period) -> billing_period_pb2.BillingPeriod:
+    return billing_period_pb2.BillingPeriod(
+        start_time=timestamp(period.start), end_time=timestamp(period.end)
+    )
+
+
+def _not_too_late(fields: Fields, field: str, at: datetime) -> datetime:
+    if at < LATEST:
+        return at
+    fields.add(field, "must be before the year 9000")
+    return EPOCH
