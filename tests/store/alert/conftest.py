@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from meshkit.clock import ManualClock
+from meshkit.db import open_engine
+from meshkit.ids import TimeOrderedIds
+from services.alert.store import PostgresStore
+from tests.support.alert import JUNE
+from tests.support.postgres import Databases
+
+
+@pytest.fixture
+async def engine(databases: Databases) -> AsyncIterator[AsyncEngine]:
+    engine = open_engine(databases.url("alert"), application_name="alert-store-test")
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def wall() -> ManualClock:
+    return ManualClock(JUNE)
+
+
+@pytest.fixture
+def store(engine: AsyncEngine, wall: ManualClock) -> PostgresStore:
+    return PostgresStore(engine, wall=wall, ids=TimeOrderedIds(wall))

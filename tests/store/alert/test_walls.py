@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The second wall: what no operation writes, the database refuses too."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.alert.domain.delivery import DeliveryId
+from services.alert.store import PostgresStore
+from tests.support.alert import JUNE
+from tests.support.alert_store import (
+    a_new_delivery,
+    a_secret_row,
+    an_alert_row,
+    an_endpoint_row,
+    keep,
+)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE alert.alerts SET threshold_micros = -1",
+        "UPDATE alert.alerts SET name = ''",
+        "UPDATE alert.alerts SET group_key = 'user_id'",
+        "UPDATE alert.alerts SET group_value = 'u1'",
+        "UPDATE alert.alerts SET alert_type = 'SPEND'",
+        "UPDATE alert.alerts SET alert_type = 'SPEND', group_key = 'user_id', threshold_micros = 0",
+        "UPDATE alert.alerts SET archive_time = create_time - interval '1 second'",
+        "UPDATE alert.webhook_endpoints SET disable_time = create_time - interval '1 second'",
+        "UPDATE alert.webhook_secrets SET secret = 'plain'",
+        "UPDATE alert.deliveries SET due_time = NULL",
+        "UPDATE alert.deliveries SET status = 'DELIVERED', due_time = NULL",
+        "UPDATE alert.deliveries SET status = 'FAILED'",
+        "UPDATE alert.deliveries SET earlier_attempts = attempts + 1",
+        "UPDATE alert.deliveries SET event_type = 'alert.other'",
+        "INSERT INTO alert.alert_statuses VALUES ('alr_001', 'c', '', 'OK', 0, now(), 0)",
+        "INSERT INTO alert.alert_statuses VALUES ('alr_001', 'c', '', 'OK', 0, NULL, 1)",
+        "INSERT INTO alert.alert_statuses VALUES ('alr_001', 'c', '', 'EVALUATING', 0, now(), 0)",
+        "INSERT INTO alert.alert_statuses VALUES ('alr_unknown', 'c', '', 'EVALUATING', 0, NULL, 0)",
+        "INSERT INTO alert.outbox VALUES ('k', 'n', 'SOMETHING_ELSE', '{}', now(), 0, NULL, now())",
+    ],
+)
+async def test_what_the_domain_forbids_cannot_be_stored(
+    store: PostgresStore, engine: AsyncEngine, statement: str
+) -> None:
+    await keep(store, an_alert_row(), an_endpoint_row(), a_new_delivery())
+
+    with pytest.raises(IntegrityError):
+        async with engine.begin() as connection:
+            await connection.execute(text(statement))
+
+
+async def test_an_observation_is_told_to_an_endpoint_once(store: PostgresStore) -> None:
+    await keep(store, an_alert_row(), an_endpoint_row(), a_new_delivery())
+
+    with pytest.raises(IntegrityError):
+        await keep(store, replace(a_new_delivery(), delivery_id=DeliveryId("dlv_other")))
+
+
+async def test_an_endpoint_has_one_secret_that_is_for_good(store: PostgresStore) -> None:
+    endpoint = an_endpoint_row()
+    await keep(store, endpoint)
+
+    async with store.transaction() as tx:
+        await tx.endpoints.expire_secret(endpoint.webhook_endpoint_id, expire=JUNE + timedelta(hours=24))
+        await tx.endpoints.insert_secret(a_secret_row(2, endpoint))
+    with pytest.raises(IntegrityError):
+        async with store.transaction() as tx:
+            await tx.endpoints.insert_secret(a_secret_row(3, endpoint))
+
+    async with store.transaction() as tx:
+        both = await tx.endpoints.secrets(endpoint.webhook_endpoint_id, at=JUNE + timedelta(hours=23))
+        one = await tx.endpoints.secrets(endpoint.webhook_endpoint_id, at=JUNE + timedelta(hours=24))
+    assert {secret.secret_id for secret in both} == {"sec_001", "sec_002"}
+    assert [secret.secret_id for secret in one] == ["sec_002"]

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Alert's domain objects with everything that does not matter filled in, and where to keep them."""
+
+from datetime import datetime
+
+from meshkit.quantity import Credits
+from services.alert.domain.alert import Alert, AlertId, AlertType, CreditTypeId, CustomerId
+from services.alert.domain.commands import ObserveCrossing
+from services.alert.domain.delivery import DeliveryId, NewDelivery
+from services.alert.domain.endpoint import Secret, SecretId, WebhookEndpoint, WebhookEndpointId, secret_text
+from services.alert.domain.event import EventType
+from services.alert.domain.status import Crossing
+from services.alert.store import PostgresStore
+from tests.support.alert import ACME, JUNE
+
+ACME_ID = CustomerId(ACME)
+
+
+def an_alert_row(number: int = 1, *, customer_id: str = ACME, at: datetime = JUNE) -> Alert:
+    return Alert(
+        alert_id=AlertId(f"alr_{number:03}"),
+        name="Nearly out of credits",
+        alert_type=AlertType.LOW_BALANCE,
+        customer_id=CustomerId(customer_id),
+        credit_type_id=CreditTypeId("crt_ai"),
+        threshold=Credits.of(10),
+        group_key="",
+        group_value="",
+        version=1,
+        create_time=at,
+    )
+
+
+def an_endpoint_row(number: int = 1, *, at: datetime = JUNE) -> WebhookEndpoint:
+    return WebhookEndpoint(
+        webhook_endpoint_id=WebhookEndpointId(f"end_{number:03}"),
+        url=f"https://hooks{number}.example/",
+        create_time=at,
+    )
+
+
+def a_secret_row(number: int, endpoint: WebhookEndpoint) -> Secret:
+    return Secret(
+        secret_id=SecretId(f"sec_{number:03}"),
+        webhook_endpoint_id=endpoint.webhook_endpoint_id,
+        text=secret_text(bytes([number]) * 32),
+        create_time=endpoint.create_time,
+    )
+
+
+def a_new_delivery(number: int = 1, *, endpoint: int = 1, alert: int = 1, at: datetime = JUNE) -> NewDelivery:
+    """The number-th observation of an alert, told to an endpoint."""
+    return NewDelivery(
+        delivery_id=DeliveryId(f"dlv_{endpoint:03}_{number:03}"),
+        webhook_endpoint_id=WebhookEndpointId(f"end_{endpoint:03}"),
+        alert_id=AlertId(f"alr_{alert:03}"),
+        customer_id=ACME_ID,
+        group_value="",
+        sequence=number,
+        event_type=EventType.IN_ALARM if number % 2 else EventType.RESOLVED,
+        create_time=at,
+        payload=f'{{"number":{number}}}',
+    )
+
+
+def an_observation(sequence: int, *, in_alarm: bool = True, alert: int = 1) -> ObserveCrossing:
+    return ObserveCrossing(
+        request_id=f"ntc_{alert}_{sequence}_{in_alarm}",
+        crossing=Crossing(
+            alert_id=AlertId(f"alr_{alert:03}"),
+            customer_id=ACME_ID,
+            group_value="",
+            in_alarm=in_alarm,
+            value=Credits.of(8),
+            sequence=sequence,
+            observe_time=JUNE,
+        ),
+    )
+
+
+async def keep(store: PostgresStore, *rows: Alert | WebhookEndpoint | NewDelivery) -> None:
+    """Write them, each endpoint with a secret."""
+    async with store.transaction() as tx:
+        for number, row in enumerate(rows, start=1):
+            match row:
+                case Alert():
+                    await tx.alerts.insert(row)
+                case WebhookEndpoint():
+                    await tx.endpoints.insert(row)
+                    await tx.endpoints.insert_secret(a_secret_row(number, row))
+                case NewDelivery():
+                    await tx.deliveries.insert([row])
