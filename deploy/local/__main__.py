@@ -5,6 +5,7 @@ import asyncio
 import importlib
 import os
 import secrets
+import shutil
 import signal
 import tempfile
 import time
@@ -12,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Never, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -38,8 +39,18 @@ def demo() -> None:
 
     Exits with 0 when every figure is as promised, with 1 otherwise.
     """
-    with tempfile.TemporaryDirectory(prefix="purser-demo-") as folder:
-        _run(Path(folder), lambda admin_url: _demo(admin_url, Path(folder)))
+    folder = Path(tempfile.mkdtemp(prefix="purser-demo-"))
+    logs = folder / "logs"
+    try:
+        code = _run(folder, lambda admin_url: _demo(admin_url, folder, logs))
+    finally:
+        shutil.rmtree(folder / "postgres", ignore_errors=True)
+        (folder / "passwords.json").unlink(missing_ok=True)
+    if code == EXIT_FAULT and logs.exists():
+        errors.print(f"purser: what the services said is kept in {logs}")
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -50,10 +61,10 @@ def up(
 ) -> None:
     """Run the mesh in the foreground until Ctrl-C; its data stays in .purser (or PURSER_STATE_FOLDER)."""
     folder = Path(os.environ.get("PURSER_STATE_FOLDER") or STATE_FOLDER)
-    _run(folder, lambda admin_url: _up(admin_url, folder, first_port))
+    raise typer.Exit(_run(folder, lambda admin_url: _up(admin_url, folder, first_port)))
 
 
-async def _demo(admin_url: str, folder: Path) -> int:
+async def _demo(admin_url: str, folder: Path, logs: Path) -> int:
     began = time.monotonic()
     name = f"purser_demo_{secrets.token_hex(4)}"
     try:
@@ -62,7 +73,7 @@ async def _demo(admin_url: str, folder: Path) -> int:
         async with mesh.ProcessMesh(
             urls,
             addresses=mesh.addresses(None),
-            log_folder=folder / "logs",
+            log_folder=logs,
             sandbox_start_time=SANDBOX_START_TIME,
         ) as running:
             console.print(
@@ -80,17 +91,21 @@ async def _up(admin_url: str, folder: Path, first_port: int) -> int:
     addresses = mesh.addresses(first_port)
     urls = await database.prepare(admin_url, state_folder=folder)
     await database.migrate_all(urls)
-    async with mesh.ProcessMesh(
+    running = mesh.ProcessMesh(
         urls,
         addresses=addresses,
         log_folder=folder / "logs",
         sandbox_start_time=SANDBOX_START_TIME,
-        say=lambda service, line: console.print(f"[dim]{service:>8} |[/] {escape(line)}"),
-    ) as running:
-        seed = importlib.import_module("deploy.local.seed")
-        await _while_all_live(running, seed.seed(running, console=console))
-        console.print("[dim]Ctrl-C stops the mesh; what it knows is kept in[/]", str(folder))
-        raise await running.until_one_dies()
+        say=lambda service, line: console.print(f"[dim]{service:>8} |[/] {escape(line)}", soft_wrap=True),
+    )
+    try:
+        async with running:
+            seed = importlib.import_module("deploy.local.seed")
+            await _while_all_live(running, seed.seed(running, console=console))
+            console.print(f"[dim]Ctrl-C stops the mesh; what it knows is kept in {folder}[/]", soft_wrap=True)
+            raise await running.until_one_dies()
+    except asyncio.CancelledError:
+        return 0  # Ctrl-C is how it ends
 
 
 async def _while_all_live(running: mesh.ProcessMesh, work: Coroutine[Any, Any, Result]) -> Result:
@@ -107,19 +122,28 @@ async def _while_all_live(running: mesh.ProcessMesh, work: Coroutine[Any, Any, R
         death.cancel()
 
 
-def _run(folder: Path, command: Callable[[str], Coroutine[Any, Any, int]]) -> Never:
-    """Run `command` on a database server, end both in good order whatever happens, exit."""
+def _run(folder: Path, command: Callable[[str], Coroutine[Any, Any, int]]) -> int:
+    """Run `command` on a database server, end both in good order whatever happens; the exit code."""
     # Until asyncio takes over, SIGTERM ends us as Ctrl-C does: blocks are left, children stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        _make_private(folder)
         with postgres.open_server(folder / "postgres") as admin_url:
-            code = asyncio.run(_until_terminated(command(admin_url)))
+            return asyncio.run(_until_terminated(command(admin_url)))
     except Fault as fault:
         errors.print(f"purser: {escape(str(fault))}")
-        code = EXIT_FAULT
+        return EXIT_FAULT
     except (KeyboardInterrupt, asyncio.CancelledError):
-        code = EXIT_INTERRUPTED
-    raise typer.Exit(code)
+        return EXIT_INTERRUPTED
+
+
+def _make_private(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise Fault(
+            f"{folder} cannot be made: {error.strerror}; name a folder of yours in PURSER_STATE_FOLDER"
+        ) from error
 
 
 async def _until_terminated(work: Coroutine[Any, Any, int]) -> int:
