@@ -11,7 +11,9 @@ by_promise = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.promis
 
 @by_promise
 def test_the_house_keeps_the_rule(rule: Rule) -> None:
-    assert rule.violations(sources()) == []
+    violations = rule.violations(sources())
+
+    assert not violations, "\n".join(violations)
 
 
 @by_promise
