@@ -66,6 +66,8 @@ def environment(
     settings |= {f"{peer.upper()}_ADDRESS": at[peer] for peer in SERVICES if peer != service}
     if sandbox_start_time is not None:
         settings |= {"SANDBOX": "true", "SANDBOX_START_TIME": sandbox_start_time.isoformat()}
+        if service == "alert":
+            settings["ALLOW_PRIVATE_TARGETS"] = "true"  # a sandbox's receivers listen on this machine
     return {prefix + name: value for name, value in settings.items()}
 
 

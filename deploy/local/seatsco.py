@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SeatsCo, the vendor of our examples: stubs to a mesh, and the catalog it sells from. Used by `demo` and `up`."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from meshkit.quantity import MICROS
+from meshkit.rpc.client import open_channel
+from meshkit.rpc.fields import span, timestamp
+from purser.alert.v1.alert_pb2_grpc import AlertServiceStub
+from purser.catalog.v1 import catalog_pb2 as catalog
+from purser.catalog.v1.catalog_pb2_grpc import CatalogServiceStub
+from purser.contract.v1 import contract_pb2 as contract
+from purser.contract.v1.contract_pb2_grpc import ContractServiceStub
+from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceStub
+from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceStub
+from purser.sandbox.v1.clock_pb2_grpc import ClockServiceStub
+from purser.type.v1.money_pb2 import Money
+
+if TYPE_CHECKING:
+    # The stubs of an aio channel have types of their own, in the .pyi only.
+    from purser.alert.v1.alert_pb2_grpc import AlertServiceAsyncStub
+    from purser.catalog.v1.catalog_pb2_grpc import CatalogServiceAsyncStub
+    from purser.contract.v1.contract_pb2_grpc import ContractServiceAsyncStub
+    from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceAsyncStub
+    from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceAsyncStub
+    from purser.sandbox.v1.clock_pb2_grpc import ClockServiceAsyncStub
+
+OPENING = datetime(2025, 6, 1, tzinfo=UTC)
+YEAR = timedelta(days=365)
+ASSISTANT, PREVIEW, SUMMARY = "AI Assistant", "AI Preview", "AI Summary"
+CREDITS_PER_UNIT = {ASSISTANT: 12, PREVIEW: 5, SUMMARY: 7}
+EVENT_TYPES = {ASSISTANT: "ai.assistant", PREVIEW: "ai.preview", SUMMARY: "ai.summary"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stubs:
+    """The public API of a mesh, service by service."""
+
+    catalog: "CatalogServiceAsyncStub"
+    contract: "ContractServiceAsyncStub"
+    gate: "LedgerServiceAsyncStub"
+    ledger_admin: "LedgerAdminServiceAsyncStub"
+    alert: "AlertServiceAsyncStub"
+    clock: "ClockServiceAsyncStub"
+
+
+@asynccontextmanager
+async def open_stubs(addresses: Mapping[str, str]) -> AsyncIterator[Stubs]:
+    """Give the stubs of the mesh that listens at `addresses` (by service) until the block ends."""
+    async with AsyncExitStack() as stack:
+        channels = {
+            service: await stack.enter_async_context(open_channel(address))
+            for service, address in addresses.items()
+        }
+        yield Stubs(
+            catalog=CatalogServiceStub(channels["catalog"]),
+            contract=ContractServiceStub(channels["contract"]),
+            gate=LedgerServiceStub(channels["ledger"]),
+            ledger_admin=LedgerAdminServiceStub(channels["ledger"]),
+            alert=AlertServiceStub(channels["alert"]),
+            clock=ClockServiceStub(channels["contract"]),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """What SeatsCo sells: ids as the Catalog gave them. usage: product id by name."""
+
+    ai_credits: str
+    team_plan: str
+    included: str
+    top_up: str
+    usage: Mapping[str, str]
+    rate_card: str = ""
+    pack: str = ""
+
+
+async def define_products(stubs: Stubs) -> Offer:
+    """Define SeatsCo's credit type, metrics and products. Told again, it answers the same ids (request_id)."""
+    made = await stubs.catalog.CreateCreditType(
+        catalog.CreateCreditTypeRequest(request_id="seatsco-credit-type", name="AI credits")
+    )
+    usage = {}
+    for name, event_type in EVENT_TYPES.items():
+        metric = await stubs.catalog.CreateBillableMetric(
+            catalog.CreateBillableMetricRequest(
+                request_id=f"seatsco-metric-{event_type}",
+                name=f"{name} units",
+                event_type=event_type,
+                aggregation=catalog.AGGREGATION_SUM,
+                sum_property="units",
+                group_keys=["user_id"],
+            )
+        )
+        usage[name] = await _product(
+            stubs, name, catalog.PRODUCT_TYPE_USAGE, metric.billable_metric.billable_metric_id
+        )
+    return Offer(
+        ai_credits=made.credit_type.credit_type_id,
+        team_plan=await _product(stubs, "Team Plan", catalog.PRODUCT_TYPE_SUBSCRIPTION),
+        included=await _product(stubs, "Included AI credits", catalog.PRODUCT_TYPE_FIXED),
+        top_up=await _product(stubs, "AI credit top-up", catalog.PRODUCT_TYPE_FIXED),
+        usage=usage,
+    )
+
+
+async def _product(stubs: Stubs, name: str, kind: catalog.ProductType, metric_id: str = "") -> str:
+    made = await stubs.catalog.CreateProduct(
+        catalog.CreateProductRequest(
+            request_id=f"seatsco-product-{name.replace(' ', '-')}",
+            name=name,
+            product_type=kind,
+            billable_metric_id=metric_id,
+        )
+    )
+    return made.product.product_id
+
+
+async def set_prices(stubs: Stubs, offer: Offer) -> Offer:
+    """Open the rate card, price seats and usage on it, and define the top-up pack of 1,000 credits for $80."""
+    card = await stubs.catalog.CreateRateCard(
+        catalog.CreateRateCardRequest(
+            request_id="seatsco-rate-card",
+            name="SeatsCo list prices",
+            fiat_credit_type_id="USD",
+            conversions=[
+                catalog.CreditConversion(credit_type_id=offer.ai_credits, fiat_per_credit_micros=MICROS)
+            ],
+        )
+    )
+    rate_card = card.rate_card.rate_card_id
+    seat_prices = {catalog.BILLING_FREQUENCY_ANNUAL: 100, catalog.BILLING_FREQUENCY_MONTHLY: 10}
+    opening = timestamp(OPENING)
+    seats = [
+        catalog.RateTerms(
+            product_id=offer.team_plan,
+            billing_frequency=frequency,
+            credit_type_id="USD",
+            price_micros=dollars * MICROS,
+            effective_time=opening,
+        )
+        for frequency, dollars in seat_prices.items()
+    ]
+    usage = [
+        catalog.RateTerms(
+            product_id=offer.usage[name],
+            credit_type_id=offer.ai_credits,
+            price_micros=credits * MICROS,
+            effective_time=opening,
+        )
+        for name, credits in CREDITS_PER_UNIT.items()
+    ]
+    await stubs.catalog.AddRates(
+        catalog.AddRatesRequest(request_id="seatsco-rates", rate_card_id=rate_card, rates=[*seats, *usage])
+    )
+    pack = await stubs.catalog.CreateTopUpPack(
+        catalog.CreateTopUpPackRequest(
+            request_id="seatsco-pack",
+            name="1,000 AI credits",
+            product_id=offer.top_up,
+            credit_type_id=offer.ai_credits,
+            amount_micros=1_000 * MICROS,
+            price=Money(currency_code="USD", micros=80 * MICROS),
+            priority=100,
+            lifetime=span(YEAR),
+        )
+    )
+    return Offer(
+        ai_credits=offer.ai_credits,
+        team_plan=offer.team_plan,
+        included=offer.included,
+        top_up=offer.top_up,
+        usage=offer.usage,
+        rate_card=rate_card,
+        pack=pack.top_up_pack.top_up_pack_id,
+    )
+
+
+async def sign_acme(stubs: Stubs, offer: Offer) -> contract.CreateContractResponse:
+    """Register Acme (alias "acme") and sign four annual seats that bring 100 AI credits each a month, pooled."""
+    await stubs.contract.CreateCustomer(
+        contract.CreateCustomerRequest(request_id="seatsco-acme", name="Acme Inc.", aliases=["acme"])
+    )
+    return await stubs.contract.CreateContract(
+        contract.CreateContractRequest(
+            request_id="seatsco-acme-contract",
+            customer="acme",
+            name="Team Plan, annual",
+            rate_card_id=offer.rate_card,
+            start_time=timestamp(OPENING),
+            subscriptions=[
+                contract.SubscriptionTerms(
+                    product_id=offer.team_plan,
+                    billing_frequency=contract.BILLING_FREQUENCY_ANNUAL,
+                    collection_schedule=contract.COLLECTION_SCHEDULE_ADVANCE,
+                    quantity_management=contract.QUANTITY_MANAGEMENT_QUANTITY_ONLY,
+                    initial_quantity=4,
+                    proration=contract.SeatProration(
+                        is_prorated=True, invoicing=contract.SEAT_INVOICING_BILL_IMMEDIATELY
+                    ),
+                )
+            ],
+            grant_schedules=[
+                contract.GrantScheduleTerms(
+                    product_id=offer.included,
+                    credit_type_id=offer.ai_credits,
+                    unit_amount_micros=100 * MICROS,
+                    subscription_index=0,
+                    frequency=contract.GRANT_FREQUENCY_MONTHLY,
+                    allocation=contract.ALLOCATION_POOLED,
+                    priority=1,
+                    prorates_increases=True,
+                )
+            ],
+        )
+    )
