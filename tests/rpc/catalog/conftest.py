@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.catalog import CatalogStub, running_catalog
+from tests.support.catalog import CatalogStub, Shop, running_catalog
 from tests.support.postgres import Databases
 
 
@@ -12,3 +12,8 @@ async def catalog(databases: Databases) -> AsyncIterator[CatalogStub]:
     """A Catalog whose Ledger is away."""
     async with running_catalog(databases) as running:
         yield running.stub
+
+
+@pytest.fixture
+def shop(catalog: CatalogStub) -> Shop:
+    return Shop(catalog)
