@@ -12,7 +12,7 @@ from services.catalog.store import PostgresStore
 
 SWEEP_SECONDS: Final = 3_600.0
 REQUESTS_KEPT: Final = timedelta(days=35)  # promised: 34
-NOTICES_KEPT: Final = timedelta(days=7)
+NOTICES_KEPT: Final = timedelta(days=1)  # each may hold a whole card
 
 log = structlog.get_logger(__name__)
 

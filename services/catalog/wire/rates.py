@@ -75,10 +75,11 @@ def rate_to_wire(rate: Rate) -> pb.Rate:
 
 
 def _list(request: pb.ListRatesRequest) -> dict[str, str]:
+    at = request.as_of_time
     return {
         "list": "rates",
         "rate_card_id": request.rate_card_id,
-        "as_of_time": str(request.as_of_time) if request.HasField("as_of_time") else "",
+        "as_of_time": f"{at.seconds}.{at.nanos}",
         "product_id": request.product_id,
     }
 

@@ -88,6 +88,15 @@ async def test_migrate_ends_by_itself(databases: Databases) -> None:
     assert json.loads(said.decode().splitlines()[-1])["event"] == "schema_migrated"
 
 
+async def test_a_database_that_is_away_is_one_line() -> None:
+    async with _catalog("migrate", database_url=f"postgresql://u:p@{NOBODY}/purser") as process:
+        _, said = await process.communicate()
+
+    assert process.returncode == 1
+    assert said.decode().startswith("catalog: the database is away")
+    assert len(said.splitlines()) == 1
+
+
 async def test_all_bad_settings_are_said_at_once() -> None:
     async with _catalog(sandbox="perhaps", sandbox_start_time="2025-06-01") as process:
         _, said = await process.communicate()

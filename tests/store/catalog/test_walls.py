@@ -144,11 +144,11 @@ async def test_the_sweeper_forgets_what_is_old_and_nothing_else(
         )
     sweeper = Sweeper(store, wall)
 
-    wall.advance(timedelta(days=7))
+    wall.advance(timedelta(days=1))
     assert await sweeper.sweep() == 0
     wall.advance(timedelta(microseconds=1))
     assert await sweeper.sweep() == 1  # the notice that was heard
-    wall.advance(timedelta(days=28) - timedelta(microseconds=1))
+    wall.advance(timedelta(days=34) - timedelta(microseconds=1))
     assert await sweeper.sweep() == 0
     async with store.transaction() as tx:
         assert await tx.claim(command, CreditType) == credit_type
