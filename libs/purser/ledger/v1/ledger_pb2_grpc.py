@@ -65,6 +65,21 @@ class LedgerServiceStub:
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.DebitRequest.SerializeToString,
                 response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.DebitResponse.FromString,
                 _registered_method=True)
+        self.AuthorizeBatch = channel.unary_unary(
+                '/purser.ledger.v1.LedgerService/AuthorizeBatch',
+                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.AuthorizeBatchRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.AuthorizeBatchResponse.FromString,
+                _registered_method=True)
+        self.CaptureBatch = channel.unary_unary(
+                '/purser.ledger.v1.LedgerService/CaptureBatch',
+                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.CaptureBatchRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.CaptureBatchResponse.FromString,
+                _registered_method=True)
+        self.DebitBatch = channel.unary_unary(
+                '/purser.ledger.v1.LedgerService/DebitBatch',
+                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.DebitBatchRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.DebitBatchResponse.FromString,
+                _registered_method=True)
         self.GetBalance = channel.unary_unary(
                 '/purser.ledger.v1.LedgerService/GetBalance',
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.GetBalanceRequest.SerializeToString,
@@ -128,6 +143,30 @@ class LedgerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AuthorizeBatch(self, request, context):
+        """Authorize, many at once: decided in the order given, each answered or refused by itself. The call fails as a
+        whole only when it has no item, more than 1000, or when its outcome is unknown (UNAVAILABLE): then repeat it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CaptureBatch(self, request, context):
+        """Capture, many at once: in the order given, each answered or refused by itself. The call fails as a whole only
+        when it has no item, more than 1000, or when its outcome is unknown (UNAVAILABLE): then repeat it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DebitBatch(self, request, context):
+        """Debit, many at once: in the order given, each answered or refused by itself. The call fails as a whole only
+        when it has no item, more than 1000, or when its outcome is unknown (UNAVAILABLE): then repeat it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetBalance(self, request, context):
         """Tells what a customer has: available, held, and grant by grant with its expiry. Changes nothing.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
@@ -172,6 +211,21 @@ def add_LedgerServiceServicer_to_server(servicer, server):
                     servicer.Debit,
                     request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.DebitRequest.FromString,
                     response_serializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.DebitResponse.SerializeToString,
+            ),
+            'AuthorizeBatch': grpc.unary_unary_rpc_method_handler(
+                    servicer.AuthorizeBatch,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.AuthorizeBatchRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.AuthorizeBatchResponse.SerializeToString,
+            ),
+            'CaptureBatch': grpc.unary_unary_rpc_method_handler(
+                    servicer.CaptureBatch,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.CaptureBatchRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.CaptureBatchResponse.SerializeToString,
+            ),
+            'DebitBatch': grpc.unary_unary_rpc_method_handler(
+                    servicer.DebitBatch,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.DebitBatchRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__pb2.DebitBatchResponse.SerializeToString,
             ),
             'GetBalance': grpc.unary_unary_rpc_method_handler(
                     servicer.GetBalance,
@@ -325,6 +379,87 @@ class LedgerService:
             '/purser.ledger.v1.LedgerService/Debit',
             purser_dot_ledger_dot_v1_dot_ledger__pb2.DebitRequest.SerializeToString,
             purser_dot_ledger_dot_v1_dot_ledger__pb2.DebitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AuthorizeBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.LedgerService/AuthorizeBatch',
+            purser_dot_ledger_dot_v1_dot_ledger__pb2.AuthorizeBatchRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_ledger__pb2.AuthorizeBatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CaptureBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.LedgerService/CaptureBatch',
+            purser_dot_ledger_dot_v1_dot_ledger__pb2.CaptureBatchRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_ledger__pb2.CaptureBatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DebitBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.LedgerService/DebitBatch',
+            purser_dot_ledger_dot_v1_dot_ledger__pb2.DebitBatchRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_ledger__pb2.DebitBatchResponse.FromString,
             options,
             channel_credentials,
             insecure,

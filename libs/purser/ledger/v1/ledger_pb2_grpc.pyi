@@ -61,6 +61,18 @@ class LedgerServiceStub:
     """Authorizes and captures in one step, for calls whose quantity is known beforehand.
     Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND).
     """
+    AuthorizeBatch: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.AuthorizeBatchRequest, _ledger_pb2.AuthorizeBatchResponse]
+    """Authorize, many at once: decided in the order given, each answered or refused by itself. The call fails as a
+    whole only when it has no item, more than 1000, or when its outcome is unknown (UNAVAILABLE): then repeat it.
+    """
+    CaptureBatch: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.CaptureBatchRequest, _ledger_pb2.CaptureBatchResponse]
+    """Capture, many at once: in the order given, each answered or refused by itself. The call fails as a whole only
+    when it has no item, more than 1000, or when its outcome is unknown (UNAVAILABLE): then repeat it.
+    """
+    DebitBatch: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.DebitBatchRequest, _ledger_pb2.DebitBatchResponse]
+    """Debit, many at once: in the order given, each answered or refused by itself. The call fails as a whole only
+    when it has no item, more than 1000, or when its outcome is unknown (UNAVAILABLE): then repeat it.
+    """
     GetBalance: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.GetBalanceRequest, _ledger_pb2.GetBalanceResponse]
     """Tells what a customer has: available, held, and grant by grant with its expiry. Changes nothing.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
@@ -103,6 +115,18 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     Debit: _aio.UnaryUnaryMultiCallable[_ledger_pb2.DebitRequest, _ledger_pb2.DebitResponse]  # type: ignore[assignment]
     """Authorizes and captures in one step, for calls whose quantity is known beforehand.
     Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND).
+    """
+    AuthorizeBatch: _aio.UnaryUnaryMultiCallable[_ledger_pb2.AuthorizeBatchRequest, _ledger_pb2.AuthorizeBatchResponse]  # type: ignore[assignment]
+    """Authorize, many at once: decided in the order given, each answered or refused by itself. The call fails as a
+    whole only when it has no item, more than 1000, or when its outcome is unknown (UNAVAILABLE): then repeat it.
+    """
+    CaptureBatch: _aio.UnaryUnaryMultiCallable[_ledger_pb2.CaptureBatchRequest, _ledger_pb2.CaptureBatchResponse]  # type: ignore[assignment]
+    """Capture, many at once: in the order given, each answered or refused by itself. The call fails as a whole only
+    when it has no item, more than 1000, or when its outcome is unknown (UNAVAILABLE): then repeat it.
+    """
+    DebitBatch: _aio.UnaryUnaryMultiCallable[_ledger_pb2.DebitBatchRequest, _ledger_pb2.DebitBatchResponse]  # type: ignore[assignment]
+    """Debit, many at once: in the order given, each answered or refused by itself. The call fails as a whole only
+    when it has no item, more than 1000, or when its outcome is unknown (UNAVAILABLE): then repeat it.
     """
     GetBalance: _aio.UnaryUnaryMultiCallable[_ledger_pb2.GetBalanceRequest, _ledger_pb2.GetBalanceResponse]  # type: ignore[assignment]
     """Tells what a customer has: available, held, and grant by grant with its expiry. Changes nothing.
@@ -173,6 +197,36 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_ledger_pb2.DebitResponse, _abc.Awaitable[_ledger_pb2.DebitResponse]]:
         """Authorizes and captures in one step, for calls whose quantity is known beforehand.
         Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def AuthorizeBatch(
+        self,
+        request: _ledger_pb2.AuthorizeBatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_pb2.AuthorizeBatchResponse, _abc.Awaitable[_ledger_pb2.AuthorizeBatchResponse]]:
+        """Authorize, many at once: decided in the order given, each answered or refused by itself. The call fails as a
+        whole only when it has no item, more than 1000, or when its outcome is unknown (UNAVAILABLE): then repeat it.
+        """
+
+    @_abc_1.abstractmethod
+    def CaptureBatch(
+        self,
+        request: _ledger_pb2.CaptureBatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_pb2.CaptureBatchResponse, _abc.Awaitable[_ledger_pb2.CaptureBatchResponse]]:
+        """Capture, many at once: in the order given, each answered or refused by itself. The call fails as a whole only
+        when it has no item, more than 1000, or when its outcome is unknown (UNAVAILABLE): then repeat it.
+        """
+
+    @_abc_1.abstractmethod
+    def DebitBatch(
+        self,
+        request: _ledger_pb2.DebitBatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_pb2.DebitBatchResponse, _abc.Awaitable[_ledger_pb2.DebitBatchResponse]]:
+        """Debit, many at once: in the order given, each answered or refused by itself. The call fails as a whole only
+        when it has no item, more than 1000, or when its outcome is unknown (UNAVAILABLE): then repeat it.
         """
 
     @_abc_1.abstractmethod
