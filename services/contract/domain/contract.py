@@ -30,6 +30,9 @@ SCOPE_PRODUCTS_MAX = 50
 COMMIT_DURATION_MAX = 120
 PRIORITY_MAX = 1_000
 INCLUDED_PRIORITY_DEFAULT = 1
+UNIT_AMOUNT_MAX = Credits(
+    10**12
+)  # a million credits per seat: times a million seats it still fits into int64
 
 
 class BillingFrequency(Enum):

@@ -268,8 +268,8 @@ class PeerUnavailable(Unavailable):
 
 
 class AmountTooLarge(InvalidFields):
-    """The amount does not fit an invoice (int64 of micros: some nine trillion dollars)."""
+    """The seats of a contract cost more together than an invoice can hold."""
 
-    def __init__(self, *, quantity: int, unit_price_micros: int) -> None:
-        said = f"{quantity} × {unit_price_micros} micros is more than an invoice can hold"
-        super().__init__((FieldViolation("quantity", said),))
+    def __init__(self, *, micros: int) -> None:
+        said = f"cost {micros} micros together, more than an invoice can hold"
+        super().__init__((FieldViolation("subscriptions", said),))

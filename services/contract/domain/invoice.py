@@ -8,7 +8,7 @@ from enum import Enum
 from fractions import Fraction
 
 from meshkit.period import Period
-from meshkit.quantity import INT64_MAX, Money, floor_div
+from meshkit.quantity import Money, floor_div
 from services.contract.domain.errors import AmountTooLarge
 from services.contract.domain.ids import (
     ContractId,
@@ -18,7 +18,7 @@ from services.contract.domain.ids import (
     ProductId,
     SubscriptionId,
 )
-from services.contract.domain.price import USD
+from services.contract.domain.price import MONEY_MICROS_MAX, USD
 
 
 class InvoiceStatus(Enum):
@@ -104,9 +104,9 @@ def line(
     span: Period | None = None,
     billing_period_start: datetime | None = None,
 ) -> InvoiceLine:
-    """Return a line without an id yet. Raises AmountTooLarge when its amount is no int64 of micros."""
-    if total.micros > INT64_MAX or exact > INT64_MAX:
-        raise AmountTooLarge(quantity=quantity, unit_price_micros=unit_price.micros)
+    """Return a line without an id yet. Raises AmountTooLarge."""
+    if total.micros > MONEY_MICROS_MAX:
+        raise AmountTooLarge(micros=total.micros)
     return InvoiceLine(
         invoice_line_id=NO_LINE_ID,
         kind=kind,
@@ -124,8 +124,8 @@ def line(
 
 
 def total_of(lines: Sequence[InvoiceLine]) -> Money:
-    """Return what the lines add up to. Raises AmountTooLarge when that is no int64 of micros."""
+    """Return what the lines add up to. Raises AmountTooLarge."""
     total = sum((line.total for line in lines), start=Money.zero(USD))
-    if total.micros > INT64_MAX:
-        raise AmountTooLarge(quantity=len(lines), unit_price_micros=total.micros)
+    if total.micros > MONEY_MICROS_MAX:
+        raise AmountTooLarge(micros=total.micros)
     return total

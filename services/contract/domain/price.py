@@ -13,6 +13,7 @@ from meshkit.quantity import INT64_MAX, MICROS, Money, Ratio, ceil_div, floor_di
 
 USD = "USD"
 MINOR_UNIT_MICROS = {USD: 10_000}  # one cent
+MONEY_MICROS_MAX = INT64_MAX // 10_000 * 10_000  # what an invoice can hold: some nine trillion dollars
 
 
 class Rounding(Enum):
@@ -56,7 +57,7 @@ def rate_at(rates: Iterable[SeatRate], at: datetime) -> SeatRate | None:
 
 def refuse_unpayable(rate: SeatRate, seats: int, *, field: str) -> None:
     """Raise InvalidFields, naming the request's `field`, when seats cost more than an invoice can hold."""
-    if rate.exact_micros(seats, Fraction(1)) > INT64_MAX:
+    if rate.exact_micros(seats, Fraction(1)) > MONEY_MICROS_MAX:
         said = f"{seats} seats at {rate.unit_price.micros} micros are more than an invoice can hold"
         raise InvalidFields([FieldViolation(field, said)])
 

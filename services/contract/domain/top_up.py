@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from fractions import Fraction
 
+from meshkit.errors import FieldViolation, InvalidFields
 from meshkit.quantity import MICROS, Credits, Money
 from services.contract.domain.errors import TopUpAlreadyResolved
 from services.contract.domain.ids import (
@@ -21,6 +22,7 @@ from services.contract.domain.invoice import WHOLE, InvoiceLine, InvoiceLineKind
 from services.contract.domain.price import Rounding, rounded
 
 PRIORITY_DEFAULT = 100
+AMOUNT_MAX = Credits(10**15)  # a billion credits: what the Ledger takes in one grant
 LIFETIME_MIN = timedelta(seconds=1)
 LIFETIME_MAX = timedelta(days=36_525)  # a hundred years
 
@@ -67,6 +69,15 @@ class TopUp:
     payment_reference: str
     create_time: datetime
     resolve_time: datetime | None
+
+
+def refuse_ungrantable(terms: TopUpTerms, *, field: str) -> None:
+    """Raise InvalidFields, naming the request's `field`, when the Ledger could not grant that much."""
+    if terms.amount > AMOUNT_MAX:
+        said = (
+            f"brings {terms.amount.micros} micro-credits; at most {AMOUNT_MAX.micros} can be granted at once"
+        )
+        raise InvalidFields([FieldViolation(field, said)])
 
 
 def status_at_order(gate: PaymentGate) -> TopUpStatus:

@@ -18,6 +18,7 @@ from services.contract.domain.top_up import (
     invoice_status,
     line_of,
     refuse_opposite,
+    refuse_ungrantable,
     status_at_order,
 )
 from services.contract.operations.invoicing import made_out
@@ -126,6 +127,7 @@ class TopUps:
         if terms is None:
             assert command.top_up_pack_id is not None
             terms = await self._catalog.pack_terms(command.top_up_pack_id)
+            refuse_ungrantable(terms, field="top_up_pack_id")
         offer = await self._catalog.offer(
             Wanted(
                 rate_card_id=None,

@@ -22,6 +22,7 @@ from services.contract.domain.contract import (
     PRIORITY_MAX,
     SCOPE_PRODUCTS_MAX,
     SUBSCRIPTIONS_MAX,
+    UNIT_AMOUNT_MAX,
     BillingFrequency,
     ContractNow,
     GrantFrequency,
@@ -230,7 +231,14 @@ def _schedule_terms(fields: Fields, path: str, terms: pb.GrantScheduleTerms) -> 
     return GrantScheduleTerms(
         product_id=ProductId(fields.text(f"{path}.product_id", terms.product_id)),
         credit_type_id=custom_credit_type(fields, f"{path}.credit_type_id", terms.credit_type_id),
-        unit_amount=Credits(fields.micros(f"{path}.unit_amount_micros", terms.unit_amount_micros, minimum=1)),
+        unit_amount=Credits(
+            fields.micros(
+                f"{path}.unit_amount_micros",
+                terms.unit_amount_micros,
+                minimum=1,
+                maximum=UNIT_AMOUNT_MAX.micros,
+            )
+        ),
         subscription_index=terms.subscription_index if terms.HasField("subscription_index") else None,
         frequency=fields.choice(f"{path}.frequency", terms.frequency, by_number(_GRANT_FREQUENCIES)),
         anchor_time=optional_time(

@@ -12,6 +12,7 @@ from services.contract.domain.commands import OrderTopUp, ResolveTopUpPayment, T
 from services.contract.domain.contract import PRIORITY_MAX
 from services.contract.domain.ids import ContractId, ProductId, TopUpId, TopUpPackId
 from services.contract.domain.top_up import (
+    AMOUNT_MAX,
     LIFETIME_MAX,
     LIFETIME_MIN,
     PRIORITY_DEFAULT,
@@ -138,7 +139,9 @@ def _terms_from_wire(fields: Fields, terms: pb.TopUpTerms) -> TopUpTerms:
     return TopUpTerms(
         product_id=ProductId(fields.text("terms.product_id", terms.product_id)),
         credit_type_id=custom_credit_type(fields, "terms.credit_type_id", terms.credit_type_id),
-        amount=Credits(fields.micros("terms.amount_micros", terms.amount_micros, minimum=1)),
+        amount=Credits(
+            fields.micros("terms.amount_micros", terms.amount_micros, minimum=1, maximum=AMOUNT_MAX.micros)
+        ),
         price=usd(fields, "terms.price", terms.price, terms.HasField("price")),
         priority=fields.count(
             "terms.priority", terms.priority or PRIORITY_DEFAULT, minimum=1, maximum=PRIORITY_MAX

@@ -11,7 +11,7 @@ from meshkit.period import Period
 from meshkit.quantity import Money
 from meshkit.rpc.fields import EPOCH, Fields, timestamp
 from purser.type.v1 import billing_period_pb2, money_pb2
-from services.contract.domain.price import USD
+from services.contract.domain.price import MONEY_MICROS_MAX, USD
 
 M = TypeVar("M")
 T = TypeVar("T")
@@ -36,7 +36,7 @@ def usd(fields: Fields, field: str, money: money_pb2.Money, has: bool) -> Money:
         fields.add(field, "is required")
     elif money.currency_code != USD:
         fields.add(f"{field}.currency_code", f"must be {USD}")
-    return Money(USD, fields.micros(f"{field}.micros", money.micros))
+    return Money(USD, fields.micros(f"{field}.micros", money.micros, maximum=MONEY_MICROS_MAX))
 
 
 def each(
