@@ -2,7 +2,6 @@
 """`python -m deploy.local up` and `… demo`: the whole mesh in one command."""
 
 import asyncio
-import importlib
 import os
 import secrets
 import shutil
@@ -19,7 +18,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from deploy.local import database, mesh, postgres
+from deploy.local import database, mesh, postgres, seed, story
 from deploy.local.fault import Fault
 
 STATE_FOLDER = database.SOURCE_ROOT / ".purser"
@@ -79,7 +78,6 @@ async def _demo(admin_url: str, folder: Path, logs: Path) -> int:
             console.print(
                 f"[dim]PostgreSQL and four services are up after {time.monotonic() - began:.1f} s[/]"
             )
-            story = importlib.import_module("deploy.local.story")
             is_as_promised = await _while_all_live(running, story.play(running, console=console))
             return 0 if is_as_promised else EXIT_FAULT
     finally:
@@ -100,7 +98,6 @@ async def _up(admin_url: str, folder: Path, first_port: int) -> int:
     )
     try:
         async with running:
-            seed = importlib.import_module("deploy.local.seed")
             await _while_all_live(running, seed.seed(running, console=console))
             console.print(f"[dim]Ctrl-C stops the mesh; what it knows is kept in {folder}[/]", soft_wrap=True)
             raise await running.until_one_dies()

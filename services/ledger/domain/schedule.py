@@ -74,6 +74,15 @@ class Schedule:
         return change_times(seats, active) if active else []
 
 
+@dataclass(frozen=True, slots=True)
+class ScheduleCredits:
+    """What one schedule adds to its period's grant for a seat change."""
+
+    schedule_id: ScheduleId
+    credit_type_id: CreditTypeId
+    amount: Credits
+
+
 def credits_of_period(schedule: Schedule, index: int, seats: Seats, *, through: datetime) -> Credits:
     """Return what a period grants in all, as known `through` an instant. The period must have an active part."""
     active = schedule.active_period(index)

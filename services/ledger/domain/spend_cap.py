@@ -8,7 +8,7 @@ from enum import Enum
 
 from meshkit.period import Period, period_at
 from meshkit.quantity import Credits
-from services.ledger.domain.grant import CreditTypeId
+from services.ledger.domain.grant import CreditTypeId, CustomerId
 
 GroupValue = tuple[str, str]  # group key, value: ("user_id", "user_1234")
 
@@ -31,6 +31,14 @@ class SpendCap:
     limit: Credits
     window: CapWindow
     create_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CapOf:
+    """A cap, and whose users it caps."""
+
+    customer_id: CustomerId
+    cap: SpendCap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,17 +9,8 @@ from meshkit.ids import Ids
 from meshkit.page import Page
 from services.ledger.domain.commands import RemoveSpendCap, SetSpendCap
 from services.ledger.domain.errors import GroupKeyUnknown, SpendCapNotFound
-from services.ledger.domain.grant import CustomerId
-from services.ledger.domain.spend_cap import SpendCap
+from services.ledger.domain.spend_cap import CapOf, SpendCap
 from services.ledger.operations.ports import Store, Transaction
-
-
-@dataclass(frozen=True, slots=True)
-class CapOf:
-    """A cap, and whose users it caps."""
-
-    customer_id: CustomerId
-    cap: SpendCap
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@
 They need no memory of request ids: each notice carries a version, a sequence or an id of its own.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from meshkit.clock import Clock
@@ -23,18 +22,9 @@ from services.ledger.domain.notices import (
     WatchTold,
 )
 from services.ledger.domain.proration import SeatChange
-from services.ledger.domain.schedule import credits_of_change
+from services.ledger.domain.schedule import ScheduleCredits, credits_of_change
 from services.ledger.operations.ports import Bell, Store, Transaction
 from services.ledger.operations.settling import open_account
-
-
-@dataclass(frozen=True, slots=True)
-class ScheduleCredits:
-    """What one schedule adds to its period's grant for a seat change."""
-
-    schedule_id: ScheduleId
-    credit_type_id: CreditTypeId
-    amount: Credits
 
 
 class Copying:

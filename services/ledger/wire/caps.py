@@ -11,8 +11,7 @@ from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.ledger.v1 import ledger_admin_pb2 as pb
 from services.ledger.domain.commands import RemoveSpendCap, SetSpendCap
 from services.ledger.domain.grant import CreditTypeId
-from services.ledger.domain.spend_cap import CapWindow
-from services.ledger.operations.caps import CapOf
+from services.ledger.domain.spend_cap import CapOf, CapWindow
 
 _WINDOWS: Final[Mapping[int, CapWindow]] = {
     pb.CAP_WINDOW_UNSPECIFIED: CapWindow.BILLING_PERIOD,

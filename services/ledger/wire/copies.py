@@ -22,9 +22,14 @@ from services.ledger.domain.notices import (
 )
 from services.ledger.domain.proration import SeatChange
 from services.ledger.domain.rate import Rate
-from services.ledger.domain.schedule import UNIT_AMOUNT_MAX, GrantFrequency, PeriodProration, Schedule
+from services.ledger.domain.schedule import (
+    UNIT_AMOUNT_MAX,
+    GrantFrequency,
+    PeriodProration,
+    Schedule,
+    ScheduleCredits,
+)
 from services.ledger.domain.watch import Watch, WatchKind
-from services.ledger.operations.copying import ScheduleCredits
 from services.ledger.wire.grants import PRIORITY_MAX, scope_from_wire
 
 SEATS_MAX = 1_000_000
