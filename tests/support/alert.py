@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real Alert on a free port over a test's own database, and a stub to call it by."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -138,7 +139,7 @@ def a_crossing(
 ) -> pb.ObserveCrossingRequest:
     """What the Ledger sends; request_id as unique as its notices' are."""
     return pb.ObserveCrossingRequest(
-        request_id=f"ntc_{alert.alert_id[-8:]}_{customer_id}_{group_value}_{sequence}",
+        request_id=f"ntc_{alert.alert_id[-8:]}_{customer_id}_{group_value.encode().hex()}_{sequence}",
         alert_id=alert.alert_id,
         customer_id=customer_id,
         group_value=group_value,
@@ -147,3 +148,29 @@ def a_crossing(
         sequence=sequence,
         observe_time=timestamp(at),
     )
+
+
+class Names:
+    """A name server without a network: host to addresses."""
+
+    def __init__(self, answers: Mapping[str, list[str]]) -> None:
+        self.answers = dict(answers)
+
+    async def resolve(self, host: str, port: int) -> Sequence[str]:
+        return self.answers.get(host, ())
+
+
+async def deliveries_of(alert: AlertStub, alert_id: str) -> list[pb.Delivery]:
+    """All deliveries of an alert, newest first."""
+    return list((await alert.ListDeliveries(pb.ListDeliveriesRequest(alert_id=alert_id))).deliveries)
+
+
+async def until_delivery(
+    alert: AlertStub, alert_id: str, is_so: Callable[[pb.Delivery], bool]
+) -> pb.Delivery:
+    """Ask until a delivery of the alert is so, and return it. Raises TimeoutError after 10 s."""
+    async with asyncio.timeout(10):
+        while True:
+            for delivery in await deliveries_of(alert, alert_id):
+                if is_so(delivery):
+                    return delivery

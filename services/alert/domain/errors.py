@@ -20,12 +20,10 @@ class WebhookTargetRefused(FailedPrecondition):
 
     def __init__(self, *, host: str, address: str, problem: str) -> None:
         where = f"host {host!r}" if address in (host, "") else f"host {host!r} is on {address}, which"
-        super().__init__(
-            f"{where} {problem}; use a public address, or let the operator allow private targets",
-            host=host,
-            address=address,
-            problem=problem,
+        advice = (
+            "use a public address, or let the operator allow private targets" if address else "check its name"
         )
+        super().__init__(f"{where} {problem}; {advice}", host=host, address=address, problem=problem)
 
 
 class WebhookEndpointNotFound(NotFound):

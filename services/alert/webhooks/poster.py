@@ -43,13 +43,21 @@ class Poster(Protocol):
 class HttpPoster:
     """Posts over HTTP: no redirects, no proxies, no cookies, one connection per try, 10 s for all of it."""
 
-    def __init__(self, targets: CheckedTargets, *, connections_max: int, tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self,
+        targets: CheckedTargets,
+        *,
+        connections_max: int,
+        tls: ssl.SSLContext | None,
+        post_seconds_max: float = POST_SECONDS_MAX,
+    ) -> None:
         """tls: None trusts what certifi does."""
+        self._seconds_max = post_seconds_max
         limits = httpx.Limits(max_connections=connections_max, max_keepalive_connections=0)
         inner = httpx.AsyncHTTPTransport(verify=True if tls is None else tls, limits=limits)
         self._client = httpx.AsyncClient(
             transport=PinnedTransport(targets, inner),
-            timeout=httpx.Timeout(POST_SECONDS_MAX, connect=CONNECT_SECONDS_MAX),
+            timeout=httpx.Timeout(post_seconds_max, connect=CONNECT_SECONDS_MAX),
             follow_redirects=False,
             trust_env=False,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
@@ -66,13 +74,13 @@ class HttpPoster:
         )
         try:
             # httpx limits each read and write; a receiver that sends a byte at a time would pass all of them.
-            async with asyncio.timeout(POST_SECONDS_MAX):
+            async with asyncio.timeout(self._seconds_max):
                 response = await self._client.send(request, stream=True)  # the body is never read
                 await response.aclose()
         except WebhookTargetRefused as refusal:
             return Answer(error=f"refused: {refusal.message}")
         except (TimeoutError, httpx.TimeoutException):
-            return Answer(error=f"no answer within {POST_SECONDS_MAX:g} s")
+            return Answer(error=f"no answer within {self._seconds_max:g} s")
         except httpx.ConnectError as error:
             return Answer(error=f"no connection: {error}")
         except httpx.HTTPError as error:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import assert_never
 
 import structlog
+from prometheus_client import Counter
 
 from meshkit.clock import Clock
 from services.alert.domain.delivery import (
@@ -26,6 +27,8 @@ from services.alert.domain.delivery import (
 from services.alert.domain.endpoint import WebhookEndpointId, signing_secrets
 from services.alert.operations.ports import Store, Transaction
 from services.alert.webhooks.poster import Poster, Posting
+
+WEBHOOK_TRIES = Counter("alert_webhook_tries", "Tries to post a webhook, by what became of it.", ["result"])
 
 log = structlog.get_logger(__name__)
 
@@ -108,12 +111,16 @@ def _tell(attempt: Attempt, answer: Answer, verdict: Verdict) -> None:
     }
     match verdict:
         case Accepted():
+            WEBHOOK_TRIES.labels("accepted").inc()
             log.info("webhook_delivered", status_code=answer.status_code, **known)
         case TryAgain(due_time=due):
+            WEBHOOK_TRIES.labels("put_off").inc()
             log.warning("webhook_put_off", error=error_of(answer), due_time=due.isoformat(), **known)
         case GivenUp():
+            WEBHOOK_TRIES.labels("given_up").inc()
             log.warning("webhook_given_up", error=error_of(answer), **known)
         case EndpointGone():
+            WEBHOOK_TRIES.labels("endpoint_gone").inc()
             log.warning("webhook_endpoint_gone", **known)
         case _:
             assert_never(verdict)

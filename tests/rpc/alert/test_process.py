@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`python -m services.alert` as an operator runs it."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from grpc import StatusCode
+
+from meshkit.rpc.client import open_channel
+from purser.alert.v1 import alert_pb2 as pb
+from purser.alert.v1.alert_pb2_grpc import AlertServiceStub
+from tests.support.alert import NOBODY
+from tests.support.faults import fault
+from tests.support.postgres import Databases
+
+ROOT = Path(__file__).resolve().parents[3]
+SECONDS_MAX = 30
+
+
+@asynccontextmanager
+async def an_alert_process(*arguments: str, **settings: str) -> AsyncIterator[Process]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PURSER_")}
+    own = {f"PURSER_ALERT_{name.upper()}": value for name, value in settings.items()}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "services.alert",
+        *arguments,
+        env={**inherited, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'libs'}", **own},
+        stdout=PIPE,
+        stderr=PIPE,
+        cwd=ROOT,
+    )
+    try:
+        async with asyncio.timeout(SECONDS_MAX):
+            yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def port_of(process: Process) -> int:
+    """Return the port that the service says it serves on."""
+    assert process.stderr is not None
+    async for line in process.stderr:
+        event = json.loads(line)
+        if event["event"] == "service_started":
+            port: int = event["port"]
+            return port
+    raise AssertionError("it ended without serving")
+
+
+@pytest.mark.parametrize("allowed", ["true", "false"])
+async def test_private_targets_are_refused_unless_the_operator_allows_them(
+    databases: Databases, allowed: str
+) -> None:
+    async with an_alert_process(
+        database_url=databases.url("alert"),
+        listen="127.0.0.1:0",
+        ledger_address=NOBODY,
+        log_json="true",
+        allow_private_targets=allowed,
+    ) as process:
+        async with open_channel(f"127.0.0.1:{await port_of(process)}") as channel:
+            request = pb.CreateWebhookEndpointRequest(request_id="r", url="http://localhost:9/")
+            call = AlertServiceStub(channel).CreateWebhookEndpoint(request)
+            if allowed == "true":
+                assert (await call).secret.startswith("whsec_")
+            else:
+                with fault(StatusCode.FAILED_PRECONDITION, "WEBHOOK_TARGET_REFUSED", problem="is loopback"):
+                    await call
+
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
+
+
+async def test_all_missing_settings_are_said_and_it_ends() -> None:
+    async with an_alert_process(allow_private_targets="perhaps") as process:
+        _, said = await process.communicate()
+
+    assert process.returncode == 2
+    assert [line.partition(":")[0] for line in said.decode().splitlines()] == [
+        "PURSER_ALERT_DATABASE_URL",
+        "PURSER_ALERT_ALLOW_PRIVATE_TARGETS",
+    ]
+
+
+async def test_migrate_ends_by_itself(databases: Databases) -> None:
+    async with an_alert_process("migrate", database_url=databases.url("alert"), log_json="true") as process:
+        _, said = await process.communicate()
+
+    assert process.returncode == 0
+    assert json.loads(said.decode().splitlines()[-1])["event"] == "schema_migrated"
