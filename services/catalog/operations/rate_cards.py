@@ -90,7 +90,7 @@ class RateCards:
         await self._relay.deliver_now(card.rate_card_id)
         return added
 
-    async def list_rates(self, asked: RatesAsked, page: Page) -> "Sequence[Rate]":
+    async def list_rates(self, asked: RatesAsked, page: Page) -> Sequence[Rate]:
         """Raises RateCardNotFound."""
         async with self._store.transaction() as tx:
             await tx.rate_cards.get(asked.rate_card_id)
