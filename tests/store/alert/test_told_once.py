@@ -155,27 +155,26 @@ async def test_nothing_stays_pending_on_an_endpoint_disabled_meanwhile(
     assert {delivery.status for delivery in await told(store)} <= {DeliveryStatus.FAILED}
 
 
-async def test_a_replay_and_a_disabling_at_once_leave_nothing_pending(
-    store: PostgresStore, endpoints: Endpoints, wall: ManualClock
+@pytest.mark.parametrize("turn", range(6))
+async def test_nothing_replayed_stays_pending_on_an_endpoint_disabled_meanwhile(
+    store: PostgresStore, endpoints: Endpoints, wall: ManualClock, turn: int
 ) -> None:
-    await keep(store, an_alert_row(), an_endpoint_row(1), a_new_delivery())
-    async with store.transaction() as tx:
-        attempt = await tx.deliveries.lease(DeliveryId("dlv_001_001"), at=JUNE, until=JUNE)
-        assert attempt is not None
-        await tx.deliveries.accepted(attempt, Answer(status_code=204), at=JUNE)
+    await keep(store, an_alert_row(), an_endpoint_row(1), *(a_new_delivery(number) for number in range(1, 6)))
+    finished = [DeliveryId(f"dlv_001_{number:03}") for number in range(1, 6)]
+    for delivery_id in finished:
+        async with store.transaction() as tx:
+            attempt = await tx.deliveries.lease(delivery_id, at=JUNE, until=JUNE)
+            assert attempt is not None
+            await tx.deliveries.accepted(attempt, Answer(status_code=204), at=JUNE)
     deliveries = Deliveries(store=store, courier=Courier(), wall=wall)
+    disable = DisableWebhookEndpoint(request_id="d", webhook_endpoint_id=WebhookEndpointId("end_001"))
+    doing = [deliveries.replay(ReplayDelivery(request_id=one, delivery_id=one)) for one in finished]
 
-    await asyncio.gather(
-        deliveries.replay(ReplayDelivery(request_id="r", delivery_id=attempt.delivery_id)),
-        endpoints.disable(
-            DisableWebhookEndpoint(request_id="d", webhook_endpoint_id=WebhookEndpointId("end_001"))
-        ),
-        return_exceptions=True,
-    )
+    await asyncio.gather(*doing[:turn], endpoints.disable(disable), *doing[turn:], return_exceptions=True)
 
-    assert (await told(store))[0].status is not DeliveryStatus.PENDING
+    assert DeliveryStatus.PENDING not in {delivery.status for delivery in await told(store)}
     with pytest.raises(WebhookEndpointDisabled):
-        await deliveries.replay(ReplayDelivery(request_id="r2", delivery_id=attempt.delivery_id))
+        await deliveries.replay(ReplayDelivery(request_id="later", delivery_id=finished[0]))
 
 
 async def test_where_an_alert_stands_is_listed_by_customer_and_group_value(store: PostgresStore) -> None:
