@@ -12,7 +12,7 @@ from meshkit.clock import ManualClock, SystemClock
 from meshkit.ids import TimeOrderedIds
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.fields import optional_timestamp, timestamp
-from purser.ledger.v1 import ledger_admin_pb2 as admin
+from purser.ledger.v1 import ledger_admin_pb2 as apb
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceStub
 from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceStub
@@ -53,25 +53,25 @@ class RunningLedger:
     async def sell_assistant(self, *, price: int = 12, group_keys: tuple[str, ...] = ("user_id",)) -> None:
         """Tell of the usage product prd_assistant, `price` credits a unit on the card rcd_main, from 2025 on."""
         await self.admin.ApplyMetrics(
-            admin.ApplyMetricsRequest(
+            apb.ApplyMetricsRequest(
                 request_id=self.request_id(),
                 product_id="prd_assistant",
                 version=1,
                 name="AI Assistant",
                 billable_metric_id="met_1",
                 event_type="assistant",
-                aggregation=admin.AGGREGATION_SUM,
+                aggregation=apb.AGGREGATION_SUM,
                 sum_property="units",
                 group_keys=group_keys,
             )
         )
         await self.admin.ApplyRateCard(
-            admin.ApplyRateCardRequest(
+            apb.ApplyRateCardRequest(
                 request_id=self.request_id(),
                 rate_card_id="rcd_main",
                 version=1,
                 rates=[
-                    admin.UsageRate(
+                    apb.UsageRate(
                         rate_id="rat_1",
                         product_id="prd_assistant",
                         credit_type_id=AI,
@@ -93,7 +93,7 @@ class RunningLedger:
     ) -> None:
         """Tell of cus_acme (alias acme) and its contract con_1: sub_1's seats bring credits every month."""
         await self.admin.ApplyCustomer(
-            admin.ApplyCustomerRequest(
+            apb.ApplyCustomerRequest(
                 request_id=self.request_id(), customer_id="cus_acme", version=1, aliases=["acme"]
             )
         )
@@ -108,21 +108,21 @@ class RunningLedger:
         end: datetime | None = None,
         version: int = 1,
     ) -> None:
-        schedule = admin.ScheduleTerms(
+        schedule = apb.ScheduleTerms(
             grant_schedule_id="sch_1",
             product_id="prd_included",
             credit_type_id=AI,
             unit_amount_micros=credits_per_seat * CREDIT,
             subscription_id="sub_1",
-            frequency=admin.GRANT_FREQUENCY_MONTHLY,
+            frequency=apb.GRANT_FREQUENCY_MONTHLY,
             anchor_time=timestamp(start),
             priority=1,
             prorates_increases=True,
-            period_proration=admin.PERIOD_PRORATION_FIRST_AND_LAST,
+            period_proration=apb.PERIOD_PRORATION_FIRST_AND_LAST,
             commit_duration=1,
         )
         await self.admin.ApplyContract(
-            admin.ApplyContractRequest(
+            apb.ApplyContractRequest(
                 request_id=self.request_id(),
                 customer_id="cus_acme",
                 contract_id="con_1",
@@ -130,14 +130,14 @@ class RunningLedger:
                 rate_card_id="rcd_main",
                 start_time=timestamp(start),
                 end_time=optional_timestamp(end),
-                subscriptions=[admin.SubscriptionSeats(subscription_id="sub_1", initial_quantity=seats)],
+                subscriptions=[apb.SubscriptionSeats(subscription_id="sub_1", initial_quantity=seats)],
                 grant_schedules=[schedule],
             )
         )
 
-    async def change_seats(self, delta: int, at: datetime, *, sequence: int) -> admin.ApplySeatChangeResponse:
+    async def change_seats(self, delta: int, at: datetime, *, sequence: int) -> apb.ApplySeatChangeResponse:
         return await self.admin.ApplySeatChange(
-            admin.ApplySeatChangeRequest(
+            apb.ApplySeatChangeRequest(
                 request_id=self.request_id(),
                 customer_id="cus_acme",
                 subscription_id="sub_1",
@@ -179,10 +179,16 @@ class RunningLedger:
             asked["credits_micros"] = credits * CREDIT
         return await self.gate.Capture(pb.CaptureRequest(**(asked | more)))  # type: ignore[arg-type]
 
-    async def release(self, hold_id: str) -> pb.ReleaseResponse:
-        return await self.gate.Release(
-            pb.ReleaseRequest(request_id=self.request_id(), customer="acme", hold_id=hold_id)
-        )
+    async def release(self, hold_id: str, **more: object) -> pb.ReleaseResponse:
+        asked: dict[str, object] = {"request_id": self.request_id(), "customer": "acme", "hold_id": hold_id}
+        return await self.gate.Release(pb.ReleaseRequest(**(asked | more)))  # type: ignore[arg-type]
+
+    async def extend(self, hold_id: str, credits: int | None = None, **more: object) -> pb.ExtendHoldResponse:
+        """Hold whole credits on top of a hold of acme's, unless `more` says otherwise."""
+        asked: dict[str, object] = {"request_id": self.request_id(), "customer": "acme", "hold_id": hold_id}
+        if credits is not None:
+            asked["credits_micros"] = credits * CREDIT
+        return await self.gate.ExtendHold(pb.ExtendHoldRequest(**(asked | more)))  # type: ignore[arg-type]
 
     async def top_up(self, credits: int, *, source_id: str = "", **more: object) -> pb.Grant:
         """Add whole credits to acme's pool: priority 100, paid for, without end."""
@@ -195,8 +201,69 @@ class RunningLedger:
             "cost_basis_micros": 80 * CREDIT,
             "source_id": source_id,
         }
-        issued = await self.admin.IssueGrant(admin.IssueGrantRequest(**(asked | more)))  # type: ignore[arg-type]
+        issued = await self.admin.IssueGrant(apb.IssueGrantRequest(**(asked | more)))  # type: ignore[arg-type]
         return issued.grant
+
+    async def set_cap(self, limit: int, *, user: str = "", **more: object) -> apb.SpendCap:
+        """Cap what a user of acme's (or, without one, each) may spend in a billing period, in whole credits."""
+        asked: dict[str, object] = {
+            "request_id": self.request_id(),
+            "customer": "acme",
+            "credit_type_id": AI,
+            "group_key": "user_id",
+            "group_value": user,
+            "limit_micros": limit * CREDIT,
+        }
+        answer = await self.admin.SetSpendCap(apb.SetSpendCapRequest(**(asked | more)))  # type: ignore[arg-type]
+        return answer.spend_cap
+
+    async def watch(self, threshold: int, **more: object) -> apb.WatchThresholdResponse:
+        """Watch acme's balance for alr_1, unless `more` says otherwise; the threshold in whole credits."""
+        asked: dict[str, object] = {
+            "request_id": self.request_id(),
+            "alert_id": "alr_1",
+            "version": 1,
+            "is_active": True,
+            "watch_kind": apb.WATCH_KIND_LOW_BALANCE,
+            "customer_id": "cus_acme",
+            "credit_type_id": AI,
+            "threshold_micros": threshold * CREDIT,
+        }
+        return await self.admin.WatchThreshold(
+            apb.WatchThresholdRequest(**(asked | more))  # type: ignore[arg-type]
+        )
+
+    async def tell_customer(
+        self, customer_id: str = "cus_acme", *aliases: str, version: int = 1, is_suspended: bool = False
+    ) -> int:
+        told = apb.ApplyCustomerRequest(
+            request_id=self.request_id(),
+            customer_id=customer_id,
+            version=version,
+            aliases=aliases,
+            is_suspended=is_suspended,
+        )
+        return (await self.admin.ApplyCustomer(told)).version
+
+    async def entries(self, **more: object) -> list[apb.Entry]:
+        """Return acme's entries, newest first."""
+        asked: dict[str, object] = {"customer": "acme", "credit_type_id": AI}
+        return list(
+            (await self.admin.ListEntries(apb.ListEntriesRequest(**(asked | more)))).entries  # type: ignore[arg-type]
+        )
+
+    async def grants(self) -> list[pb.Grant]:
+        """Return acme's grants, dead ones too, in the order they were made."""
+        return list((await self.admin.ListGrants(apb.ListGrantsRequest(customer="acme"))).grants)
+
+    async def holds(self, **more: object) -> list[apb.Hold]:
+        """Return acme's holds, newest first."""
+        asked: dict[str, object] = {"customer": "acme"}
+        return list((await self.admin.ListHolds(apb.ListHoldsRequest(**(asked | more)))).holds)  # type: ignore[arg-type]
+
+    async def flush(self) -> None:
+        """Bring about what is due now, and try every crossing that waits: for a peer that came back."""
+        await self.app.run_due(self.clock.now())
 
     async def pool(self) -> pb.PoolBalance:
         balance = await self.gate.GetBalance(pb.GetBalanceRequest(customer="acme"))
@@ -204,7 +271,7 @@ class RunningLedger:
 
     async def assert_adds_up(self) -> None:
         """Every stored figure is what entries and open holds say."""
-        found = await self.admin.VerifyLedger(admin.VerifyLedgerRequest())
+        found = await self.admin.VerifyLedger(apb.VerifyLedgerRequest())
         assert found.is_consistent, found.discrepancies
 
 

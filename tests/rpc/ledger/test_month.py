@@ -1,23 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Acme's summer, on the Ledger alone: the goldens of seats, months, top-ups and caps through the public rpcs."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-
-import pytest
 
 from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_pb2 as pb
-from tests.support.ledger import AI, AUGUST, CREDIT, JULY, RunningLedger, running_ledger
-from tests.support.postgres import Databases
-
-
-@pytest.fixture
-async def ledger(databases: Databases) -> AsyncIterator[RunningLedger]:
-    async with running_ledger(databases) as running:
-        await running.sell_assistant()
-        await running.sign_acme()
-        yield running
+from tests.support.ledger import AI, AUGUST, CREDIT, JULY, RunningLedger
 
 
 async def test_four_seats_bring_400_credits_in_june(ledger: RunningLedger) -> None:

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An Alert that only listens: a real gRPC server that keeps the crossings it is told, and can go away and come back."""
+
+import asyncio
+from typing import Any, Self
+
+import grpc.aio
+
+from meshkit.errors import MeshError
+from meshkit.rpc.server import RunningServer, start_server
+from purser.alert.v1 import alert_pb2 as pb
+from purser.alert.v1 import alert_pb2_grpc
+
+SERVICE_NAME = pb.DESCRIPTOR.services_by_name["AlertService"].full_name
+HEARD_SECONDS_MAX = 20.0
+
+
+class RecordingAlert:
+    """`heard` is what it took, in the order it came. While `fault` is set, everything is refused with it.
+
+    Comes back on the port it had.
+    """
+
+    def __init__(self) -> None:
+        self.heard: list[pb.ObserveCrossingRequest] = []
+        self.refused: list[pb.ObserveCrossingRequest] = []
+        self.fault: MeshError | None = None
+        self._server: RunningServer | None = None
+        self._port = 0
+        self._changed = asyncio.Condition()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._port}"
+
+    async def __aenter__(self) -> Self:
+        await self.come()
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.go_away()
+
+    async def come(self) -> None:
+        servicer = _Servicer(self)  # type: ignore[abstract]
+        self._server = await start_server(
+            name="alert",
+            address=self.address,
+            register=lambda server: alert_pb2_grpc.add_AlertServiceServicer_to_server(servicer, server),
+            service_names=(SERVICE_NAME,),
+        )
+        self._port = self._server.port
+
+    async def go_away(self) -> None:
+        if self._server is not None:
+            await self._server.stop(0)
+            self._server = None
+
+    async def until_heard(self, count: int) -> list[pb.ObserveCrossingRequest]:
+        """Return what was heard as soon as it is that much. Raises TimeoutError after 20 s."""
+        async with asyncio.timeout(HEARD_SECONDS_MAX), self._changed:
+            await self._changed.wait_for(lambda: len(self.heard) >= count)
+        return self.heard
+
+    async def take(self, crossing: pb.ObserveCrossingRequest) -> None:
+        async with self._changed:
+            (self.refused if self.fault else self.heard).append(crossing)
+            self._changed.notify_all()
+        if self.fault is not None:
+            raise self.fault
+
+
+class _Servicer(alert_pb2_grpc.AlertServiceServicer):
+    """The one call the Ledger makes; the others stay UNIMPLEMENTED."""
+
+    def __init__(self, alert: RecordingAlert) -> None:
+        self._alert = alert
+
+    async def ObserveCrossing(
+        self, request: pb.ObserveCrossingRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> pb.ObserveCrossingResponse:
+        await self._alert.take(request)
+        return pb.ObserveCrossingResponse()
