@@ -54,14 +54,14 @@ class SpendCaps:
         return await self._store.run(work)
 
     async def remove(self, command: RemoveSpendCap) -> Lifted:
-        """Lift a cap. Raises CustomerNotFound, SpendCapNotFound, RequestIdReused."""
+        """Lift a cap; one that is lifted stays so. Raises CustomerNotFound, SpendCapNotFound, RequestIdReused."""
         at = self._clock.now()
 
         async def work(tx: Transaction) -> Lifted:
             customer_id = await tx.standings.customer_id(command.customer)
             if (first := await tx.answers.replay(customer_id, command, Lifted)) is not None:
                 return first
-            if not await tx.caps.remove(customer_id, command.spend_cap_id):
+            if not await tx.caps.lift(customer_id, command.spend_cap_id, at=at):
                 raise SpendCapNotFound(spend_cap_id=command.spend_cap_id)
             answer = Lifted(command.spend_cap_id)
             await tx.answers.remember(customer_id, command, answer, at=at)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Spend caps, as operators set them."""
 
+from datetime import datetime
+
 from meshkit.page import Page
 from services.ledger.domain.grant import CustomerId
 from services.ledger.domain.spend_cap import SpendCap
@@ -34,14 +36,27 @@ class Caps:
         assert row is not None
         return cap_from_row(row)
 
-    async def remove(self, customer_id: CustomerId, spend_cap_id: str) -> bool:
-        """Lift a cap; returns whether it was there."""
-        status: str = await self._connection.execute(
-            "DELETE FROM ledger.spend_caps WHERE customer_id = $1 AND spend_cap_id = $2",
+    async def lift(self, customer_id: CustomerId, spend_cap_id: str, *, at: datetime) -> bool:
+        """Lift a cap; returns whether there is, or ever was, such a cap: lifting it again changes nothing."""
+        found: bool = await self._connection.fetchval(
+            "WITH gone AS (DELETE FROM ledger.spend_caps WHERE customer_id = $1 AND spend_cap_id = $2 RETURNING true),"
+            " kept AS (INSERT INTO ledger.lifted_spend_caps (customer_id, spend_cap_id, lift_time)"
+            " SELECT $1, $2, $3 FROM gone)"
+            " SELECT EXISTS (SELECT FROM gone)",
+            customer_id,
+            spend_cap_id,
+            at,
+        )
+        return found or await self._was_lifted(customer_id, spend_cap_id)
+
+    async def _was_lifted(self, customer_id: CustomerId, spend_cap_id: str) -> bool:
+        # A statement of its own: it sees what a concurrent lift, which the one above waited for, has written.
+        found: bool = await self._connection.fetchval(
+            "SELECT EXISTS (SELECT FROM ledger.lifted_spend_caps WHERE customer_id = $1 AND spend_cap_id = $2)",
             customer_id,
             spend_cap_id,
         )
-        return status == "DELETE 1"
+        return found
 
     async def list(self, customer_id: CustomerId, page: Page) -> list[SpendCap]:
         """Return a page, and one row more if there is one, by credit type, group key and value."""
