@@ -2,6 +2,7 @@
 """Authorize, Capture, Release, ExtendHold, Debit: load, decide (domain/gate), save."""
 
 from datetime import datetime
+from typing import TypeVar
 
 from meshkit.clock import Clock
 from meshkit.ids import Ids
@@ -10,10 +11,12 @@ from services.ledger.domain.account import Account
 from services.ledger.domain.commands import Authorize, Capture, Debit, ExtendHold, Release
 from services.ledger.domain.gate import Ask, Authorized, Captured, Debited, DenialReason, Extended, Released
 from services.ledger.domain.grant import CustomerId
-from services.ledger.domain.hold import Hold, HoldId
+from services.ledger.domain.hold import Hold, HoldId, HoldState
 from services.ledger.domain.standing import ask_of
-from services.ledger.operations.ports import Bell, Store, Transaction
+from services.ledger.operations.ports import Bell, Command, Store, Transaction
 from services.ledger.operations.settling import Opened, open_account
+
+T = TypeVar("T")
 
 
 class Gate:
@@ -47,9 +50,10 @@ class Gate:
                 allows_part=command.allow_partial,
                 at=at,
             )
+            if answer.reason is not None:
+                return await _twins_answer(tx, customer_id, command, Authorized) or answer
             await opened.save(tx, after)
-            if answer.reason is None:
-                await tx.answers.remember(customer_id, command, answer, at=at)
+            await tx.answers.remember(customer_id, command, answer, at=at)
             return answer
 
         return await self._store.run(work)
@@ -68,9 +72,10 @@ class Gate:
                 return None, Debited(reason=ask)
             opened = await self._open_for(tx, customer_id, ask, at)
             after, answer = gate.debit(opened.now, ask, cause_id=command.request_id, at=at)
+            if answer.reason is not None:
+                return None, await _twins_answer(tx, customer_id, command, Debited) or answer
             await opened.save(tx, after)
-            if answer.reason is None:
-                await tx.answers.remember(customer_id, command, answer, at=at)
+            await tx.answers.remember(customer_id, command, answer, at=at)
             return after, answer
 
         after, answer = await self._store.run(work)
@@ -86,6 +91,10 @@ class Gate:
             if (first := await tx.answers.replay(customer_id, command, Captured)) is not None:
                 return None, first
             opened, hold = await self._open_hold(tx, customer_id, command.hold_id, at)
+            if hold.state is not HoldState.HELD and (
+                first := await _twins_answer(tx, customer_id, command, Captured)
+            ):
+                return None, first
             after, answer = gate.capture(opened.now, hold, command.actual, cause_id=command.request_id, at=at)
             await opened.save(tx, after)
             await tx.answers.remember(customer_id, command, answer, at=at)
@@ -104,6 +113,10 @@ class Gate:
             if (first := await tx.answers.replay(customer_id, command, Released)) is not None:
                 return first
             opened, hold = await self._open_hold(tx, customer_id, command.hold_id, at)
+            if hold.state is not HoldState.HELD and (
+                first := await _twins_answer(tx, customer_id, command, Released)
+            ):
+                return first
             after, answer = gate.release(opened.now, hold, at=at)
             await opened.save(tx, after)
             await tx.answers.remember(customer_id, command, answer, at=at)
@@ -129,9 +142,10 @@ class Gate:
                     return gate.extension_denied(opened.now, hold, told, at=at)
                 ask = gate.at_price_of(told, hold)
             after, answer = gate.extend(opened.now, hold, ask, expire_time=expire_time, at=at)
+            if answer.reason is not None:
+                return await _twins_answer(tx, customer_id, command, Extended) or answer
             await opened.save(tx, after)
-            if answer.reason is None:
-                await tx.answers.remember(customer_id, command, answer, at=at)
+            await tx.answers.remember(customer_id, command, answer, at=at)
             return answer
 
         return await self._store.run(work)
@@ -156,3 +170,13 @@ class Gate:
     def _ring(self, after: Account | None) -> None:
         if after is not None and after.crossings:
             self._bell.wake()
+
+
+async def _twins_answer(
+    tx: Transaction, customer_id: CustomerId, command: Command, answer_type: type[T]
+) -> T | None:
+    """Look for a first answer again, under the pool's lock, before anything is refused.
+
+    A twin of this request may have been ahead in the queue for the lock: then what stands in the way is its work.
+    """
+    return await tx.answers.replay(customer_id, command, answer_type)

@@ -26,24 +26,29 @@ class Grants:
     async def issue(self, command: IssueGrant) -> Grant:
         """Add a grant. Raises CustomerNotFound, GrantAlreadyExists, InvalidFields, RequestIdReused."""
         at = self._clock.now()
-        grant = self._grant_of(command, at)
+        grant_id = GrantId(self._ids.new("grt"))
 
         async def work(tx: Transaction) -> Grant:
             customer_id = await tx.standings.customer_id(command.customer)
             if (first := await tx.answers.replay(customer_id, command, Grant)) is not None:
                 return first
+            grant = _grant_of(command, grant_id, at)
             if command.source_id is not None:
                 earlier = await tx.accounts.granted_for(customer_id, command.source_id)
                 if earlier is not None:
+                    # Perhaps by a twin of this request, since it was looked for above.
+                    if (first := await tx.answers.replay(customer_id, command, Grant)) is not None:
+                        return first
                     raise GrantAlreadyExists(source_id=command.source_id, grant_id=earlier)
             await tx.accounts.make(customer_id, command.credit_type_id)
             opened = await open_account(
                 tx, customer_id, command.credit_type_id, at=at, ids=self._ids, settles=True
             )
             account = due.issue(opened.now, grant, at=at, cause_id=command.request_id)
-            for instant in (grant.effective_time, grant.expire_time):
-                if instant is not None and instant > at:
-                    account = account.due_no_later_than(instant)
+            if grant.effective_time > at:
+                account = account.due_no_later_than(grant.effective_time)
+            if grant.expire_time is not None:
+                account = account.due_no_later_than(grant.expire_time)
             account = alarm.observe_balance(account, at=at)
             await opened.save(tx, account)
             await tx.answers.remember(customer_id, command, grant, at=at)
@@ -53,20 +58,22 @@ class Grants:
         self._bell.wake()
         return issued
 
-    def _grant_of(self, command: IssueGrant, at: datetime) -> Grant:
-        effective_time = command.effective_time or at
-        if command.expire_time is not None and command.expire_time <= max(effective_time, at):
-            raise InvalidFields([FieldViolation("expire_time", "must be after effective_time and after now")])
-        return Grant(
-            grant_id=GrantId(self._ids.new("grt")),
-            kind=command.kind,
-            product_id=command.product_id,
-            priority=command.priority,
-            effective_time=effective_time,
-            expire_time=command.expire_time,
-            create_time=at,
-            granted=command.amount,
-            cost_basis_micros=command.cost_basis_micros,
-            scope_product_ids=command.scope_product_ids,
-            source_id=command.source_id,
-        )
+
+def _grant_of(command: IssueGrant, grant_id: GrantId, at: datetime) -> Grant:
+    # A paid top-up that is told late may have had all its life already: it was granted, and it expired.
+    effective_time = command.effective_time or at
+    if command.expire_time is not None and command.expire_time <= effective_time:
+        raise InvalidFields([FieldViolation("expire_time", "must be after effective_time (absent: now)")])
+    return Grant(
+        grant_id=grant_id,
+        kind=command.kind,
+        product_id=command.product_id,
+        priority=command.priority,
+        effective_time=effective_time,
+        expire_time=command.expire_time,
+        create_time=at,
+        granted=command.amount,
+        cost_basis_micros=command.cost_basis_micros,
+        scope_product_ids=command.scope_product_ids,
+        source_id=command.source_id,
+    )
