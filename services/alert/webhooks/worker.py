@@ -16,7 +16,7 @@ from services.alert.domain.delivery import POST_SECONDS_MAX, DeliveryId
 from services.alert.domain.endpoint import WebhookEndpointId
 
 POLL_SECONDS = 1.0  # for retries, and for what another replica left behind
-POSTS_PER_ENDPOINT_MAX = 4
+POSTS_PER_ENDPOINT_MAX = 8
 POSTS_MAX = 200
 STOP_SECONDS_MAX = POST_SECONDS_MAX + 2
 

@@ -27,6 +27,7 @@ _STATES_TO_WIRE: Final = {
     AlertState.OK: pb.ALERT_STATE_OK,
     AlertState.IN_ALARM: pb.ALERT_STATE_IN_ALARM,
 }
+_GROUP_KEY_LENGTH_MAX: Final = 64  # as long as the Ledger lets the keys of usage be
 # An alias would be watched in vain, for ever: the Ledger compares ids.
 _CUSTOMER_ID: Final = r"cus_[A-Za-z0-9_-]+"
 
@@ -54,7 +55,7 @@ def create_from_wire(request: pb.CreateAlertRequest) -> CreateAlert:
 def _check_what_is_watched(fields: Fields, request: pb.CreateAlertRequest) -> None:
     if request.alert_type == pb.ALERT_TYPE_SPEND:
         fields.micros("threshold_micros", request.threshold_micros, minimum=1)
-        fields.text("group_key", request.group_key)
+        fields.text("group_key", request.group_key, max_length=_GROUP_KEY_LENGTH_MAX)
         fields.text("group_value", request.group_value, required=False)
         return
     fields.micros("threshold_micros", request.threshold_micros)
