@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A pool kept in memory, read and saved as the store does: what is closed, or not due yet, is not looked at.
+
+So a test that runs a pool through its life also tests that `next_due_time` is never too late.
+"""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from meshkit.errors import MeshError
+from meshkit.quantity import Credits
+from services.ledger.domain import alarm, due, gate
+from services.ledger.domain.account import Account
+from services.ledger.domain.due import Dues, Reading, ScheduleProgress
+from services.ledger.domain.entry import Entry, EntryKind
+from services.ledger.domain.gate import Amount, Ask, Authorized, Captured, Debited, Extended, Released
+from services.ledger.domain.grant import Grant, GrantId, ScheduleId
+from services.ledger.domain.hold import HOLD_TTL_DEFAULT, Hold, HoldId, HoldState
+from services.ledger.domain.proration import SeatChange, Seats
+from services.ledger.domain.schedule import Schedule
+from services.ledger.domain.spend_cap import GroupValue, Spend, SpendCap
+from services.ledger.domain.watch import Crossing, Watch, WatchKind
+from tests.unit.ledger.builders import JUNE, an_account
+
+_RAISES = (EntryKind.GRANT, EntryKind.SEAT_ADJUSTMENT)
+
+
+class Books:
+    """One pool, what was written about it, and the schedules that grant into it.
+
+    anchor: of the contract in force. Every command brings the pool up to date first, if anything is due.
+    """
+
+    def __init__(self, *grants: Grant, anchor: datetime | None = JUNE, at: datetime = JUNE) -> None:
+        self.stored = an_account()
+        self.schedules: dict[ScheduleId, ScheduleProgress] = {}
+        self.anchor = anchor
+        self.entries: list[Entry] = []
+        self.crossings: list[Crossing] = []
+        self._grant_numbers = itertools.count(1)
+        self._hold_numbers = itertools.count(1)
+        self._cause_numbers = itertools.count(1)
+        for grant in grants:
+            self.issue(grant, at=at)
+
+    # What callers ask of the gate.
+
+    def authorize(
+        self,
+        ask: Ask,
+        *,
+        at: datetime,
+        ttl: timedelta = HOLD_TTL_DEFAULT,
+        allows_part: bool = False,
+    ) -> Authorized:
+        account = self._open(at, values=ask.counted_group_values.items())
+        hold_id = HoldId(f"hld_{next(self._hold_numbers)}")
+        after, answer = gate.authorize(
+            account, ask, hold_id=hold_id, expire_time=at + ttl, allows_part=allows_part, at=at
+        )
+        self._save(after)
+        return answer
+
+    def capture(self, hold_id: HoldId, actual: Amount | None = None, *, at: datetime) -> Captured:
+        account = self._open(at, hold_id=hold_id)
+        after, answer = gate.capture(
+            account, account.holds[hold_id], actual, cause_id=self._cause_id(), at=at
+        )
+        self._save(after)
+        return answer
+
+    def release(self, hold_id: HoldId, *, at: datetime) -> Released:
+        account = self._open(at, hold_id=hold_id)
+        after, answer = gate.release(account, account.holds[hold_id], at=at)
+        self._save(after)
+        return answer
+
+    def extend(
+        self, hold_id: HoldId, ask: Ask | None = None, *, expire_time: datetime | None = None, at: datetime
+    ) -> Extended:
+        account = self._open(at, hold_id=hold_id)
+        hold = account.holds[hold_id]
+        after, answer = gate.extend(
+            account,
+            hold,
+            None if ask is None else gate.at_price_of(ask, hold),
+            expire_time=expire_time,
+            at=at,
+        )
+        self._save(after)
+        return answer
+
+    def debit(self, ask: Ask, *, at: datetime) -> Debited:
+        account = self._open(at, values=ask.counted_group_values.items())
+        after, answer = gate.debit(account, ask, cause_id=self._cause_id(), at=at)
+        self._save(after)
+        return answer
+
+    # What operators and the other services tell it.
+
+    def issue(self, grant: Grant, *, at: datetime) -> None:
+        account = due.issue(self._open(at, settles=True), grant, at=at, cause_id=self._cause_id())
+        for instant in (grant.effective_time, grant.expire_time):
+            if instant is not None and instant > at:
+                account = account.due_no_later_than(instant)
+        self._save(alarm.observe_balance(account, at=at))
+
+    def tell_schedule(self, schedule: Schedule, seats: Seats | None = None, *, at: datetime) -> None:
+        self.settle(at, settles=True)
+        self.schedules[schedule.schedule_id] = ScheduleProgress(
+            schedule=schedule, seats=seats, next_index=schedule.first_index, latest=None
+        )
+        self.settle(at, settles=True)
+
+    def tell_seats(self, change: SeatChange, *, at: datetime) -> Credits:
+        """Change the seats of every schedule that counts seats; returns what that adds at once."""
+        self.settle(at, settles=True)
+        for key, progress in self.schedules.items():
+            if progress.seats is not None:
+                self.schedules[key] = replace(progress, seats=progress.seats.with_change(change))
+        written = len(self.entries)
+        self.settle(at, settles=True)
+        new = self.entries[written:]
+        return Credits(sum(one.amount.micros for one in new if one.kind is EntryKind.SEAT_ADJUSTMENT))
+
+    def tell_watch(self, watch: Watch, *, at: datetime) -> None:
+        others = tuple(one for one in self.stored.watches if one.alert_id != watch.alert_id)
+        self.stored = replace(self.stored, watches=(*others, watch))
+        self.settle(at, settles=True)
+
+    def set_cap(self, cap: SpendCap) -> None:
+        self.stored = replace(self.stored, caps=(*self.stored.caps, cap))
+
+    def settle(self, at: datetime, *, settles: bool = False) -> None:
+        """Look at the pool, as the sweeper does; settles: even if nothing seems due."""
+        self._save(self._open(at, settles=settles))
+
+    # What is so.
+
+    def available(self, at: datetime) -> Credits:
+        """Return what can be authorized at `at`, without writing anything."""
+        return self._reckoned(at).available(at)
+
+    def rests(self, at: datetime) -> dict[str, Credits]:
+        """Return what each active grant has left, by grant_id."""
+        grants = self._reckoned(at).grants.values()
+        return {grant.grant_id: grant.rest for grant in grants if grant.is_active(at)}
+
+    def hold(self, hold_id: HoldId) -> Hold:
+        return self.stored.holds[hold_id]
+
+    def check(self) -> None:
+        """Assert what is so of every pool at every instant. Source: domain.md §6, zero overspend."""
+        account = self.stored
+        assert [one.sequence for one in self.entries] == list(range(1, account.sequence + 1))
+        assert account.shortfall == Credits(sum(one.shortfall.micros for one in self.entries))
+        held, spends = self._reserved()
+        for grant in account.grants.values():
+            _check_grant(grant, [one for one in self.entries if one.grant_id == grant.grant_id])
+            assert grant.held.micros == held[grant.grant_id]
+        for key, spend in account.spends.items():
+            assert spend.held.micros == spends[key]
+        if account.next_due_time is not None and account.settled_time is not None:
+            assert account.next_due_time > account.settled_time
+
+    def _reserved(self) -> tuple[Counter[str], Counter[GroupValue]]:
+        held: Counter[str] = Counter()
+        spends: Counter[GroupValue] = Counter()
+        for hold in self.stored.holds.values():
+            if hold.state is HoldState.HELD:
+                for draw in hold.draws:
+                    held[draw.grant_id] += draw.amount.micros
+                for key in hold.counted():
+                    spends[key] += hold.amount.micros
+        return held, spends
+
+    # As the store does.
+
+    def _open(
+        self,
+        at: datetime,
+        *,
+        hold_id: HoldId | None = None,
+        values: Iterable[GroupValue] = (),
+        settles: bool = False,
+    ) -> Account:
+        reading = self._read(at, hold_id=hold_id, values=values, settles=settles)
+        settled = due.bring_up_to_date(reading, at=at, new_grant_id=self._new_grant_id)
+        self.schedules |= settled.schedules
+        return settled.account
+
+    def _reckoned(self, at: datetime) -> Account:
+        """Return all of the pool as it is at `at`; nothing is kept of it."""
+        dues = Dues(schedules=self.schedules, earliest_later_hold=None, anchor=self.anchor)
+        numbers = itertools.count(1_000_000)
+        return due.settle(
+            self.stored, dues, at=at, new_grant_id=lambda: GrantId(f"grt_never_{next(numbers)}")
+        ).account
+
+    def _read(
+        self, at: datetime, *, hold_id: HoldId | None, values: Iterable[GroupValue], settles: bool
+    ) -> Reading:
+        stored = self.stored
+        is_due = settles or (stored.next_due_time is not None and stored.next_due_time <= at)
+        holds = {
+            hold.hold_id: hold
+            for hold in stored.holds.values()
+            if hold.hold_id == hold_id or (is_due and _is_held(hold) and hold.expire_time <= at)
+        }
+        wanted = {*values, *(value for hold in holds.values() for value in hold.counted())}
+        if is_due:
+            wanted.update(self._watched_values())
+        account = replace(
+            stored,
+            grants={grant.grant_id: grant for grant in stored.grants.values() if _is_open(grant)},
+            holds=holds,
+            spends={value: stored.spends.get(value, Spend()) for value in wanted},
+        )
+        later = [
+            hold.expire_time for hold in stored.holds.values() if _is_held(hold) and hold.expire_time > at
+        ]
+        dues = Dues(
+            schedules=dict(self.schedules), earliest_later_hold=min(later, default=None), anchor=self.anchor
+        )
+        return Reading(account=account, dues=dues if is_due else None)
+
+    def _watched_values(self) -> Iterator[GroupValue]:
+        for watch in self.stored.watches:
+            if watch.kind is WatchKind.SPEND:
+                if watch.group_value:
+                    yield watch.group_key, watch.group_value
+                elif watch.customer_id is not None and (watch.alert_id, "") not in self.stored.watch_states:
+                    yield from (key for key in self.stored.spends if key[0] == watch.group_key)
+                for (alert_id, value), state in self.stored.watch_states.items():
+                    if alert_id == watch.alert_id and state.in_alarm and value:
+                        yield watch.group_key, value
+
+    def _save(self, after: Account) -> None:
+        self.entries += after.entries
+        self.crossings += after.crossings
+        self.stored = replace(
+            after,
+            grants={**self.stored.grants, **after.grants},
+            holds={**self.stored.holds, **after.holds},
+            spends={**self.stored.spends, **after.spends},
+            entries=(),
+            crossings=(),
+        )
+
+    def _new_grant_id(self) -> GrantId:
+        return GrantId(f"grt_new_{next(self._grant_numbers)}")
+
+    def _cause_id(self) -> str:
+        return f"req-{next(self._cause_numbers)}"
+
+
+def reason_of(fault: MeshError) -> str:
+    return fault.reason
+
+
+def _is_held(hold: Hold) -> bool:
+    return hold.state is HoldState.HELD
+
+
+def _is_open(grant: Grant) -> bool:
+    return not grant.is_closed or bool(grant.held)
+
+
+def _check_grant(grant: Grant, entries: list[Entry]) -> None:
+    figures = (grant.captured, grant.held, grant.expired, grant.voided, grant.rest)
+    assert min(figures) >= Credits(0)
+    assert sum(figure.micros for figure in figures) == grant.granted.micros
+    by_kind: Counter[EntryKind] = Counter()
+    for entry in entries:
+        by_kind[entry.kind] += entry.amount.micros
+    assert by_kind[EntryKind.GRANT] + by_kind[EntryKind.SEAT_ADJUSTMENT] == grant.granted.micros
+    assert -by_kind[EntryKind.CAPTURE] == grant.captured.micros
+    assert -by_kind[EntryKind.EXPIRY] == grant.expired.micros
+    assert -by_kind[EntryKind.VOID] == grant.voided.micros
+    assert all((entry.amount >= Credits(0)) == (entry.kind in _RAISES) for entry in entries)
+    if grant.is_closed:
+        assert not grant.rest

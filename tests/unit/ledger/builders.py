@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Domain objects of the Ledger, with a default for whatever a test does not care about. Amounts are whole credits."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import settings
+
+from meshkit.quantity import Credits, Quantity, Ratio
+from services.ledger.domain.account import Account
+from services.ledger.domain.gate import Amount, Ask, Entitlement
+from services.ledger.domain.grant import (
+    CreditTypeId,
+    CustomerId,
+    Grant,
+    GrantId,
+    GrantKind,
+    ProductId,
+    ScheduleId,
+)
+from services.ledger.domain.proration import SeatChange, Seats
+from services.ledger.domain.schedule import GrantFrequency, PeriodProration, Schedule
+from services.ledger.domain.spend_cap import CapWindow, GroupValue, Spend, SpendCap
+from services.ledger.domain.standing import Standing
+from services.ledger.domain.watch import Watch, WatchKind
+
+# The same examples in every run: a red test is red for everybody.
+PROPERTY = settings(deadline=None, derandomize=True, max_examples=100)
+
+JUNE = datetime(2025, 6, 1, tzinfo=UTC)
+JULY = datetime(2025, 7, 1, tzinfo=UTC)
+AUGUST = datetime(2025, 8, 1, tzinfo=UTC)
+TICK = timedelta(microseconds=1)
+
+ACME = CustomerId("cus_acme")
+AI = CreditTypeId("crt_ai")
+ASSISTANT = ProductId("prd_assistant")
+IMAGES = ProductId("prd_images")
+SEARCH = ProductId("prd_search")
+PRICE = Ratio(12_000_000, 1_000_000)  # 12 credits a unit
+
+
+def when(text: str) -> datetime:
+    """Return an instant of 2025, UTC: when("07-03"), when("06-15 12:04:59.999999")."""
+    return datetime.fromisoformat(f"2025-{text}").replace(tzinfo=UTC)
+
+
+def a_grant(
+    credits: int | str = 100,
+    *,
+    grant_id: str = "grt_1",
+    kind: GrantKind = GrantKind.TOP_UP,
+    priority: int = 1,
+    start: datetime = JUNE,
+    end: datetime | None = None,
+    create_time: datetime = JUNE,
+    paid: int = 0,
+    only_for: Iterable[ProductId] = (),
+    captured: int | str = 0,
+    held: int | str = 0,
+    expired: int | str = 0,
+    schedule_id: str | None = None,
+) -> Grant:
+    return Grant(
+        grant_id=GrantId(grant_id),
+        kind=kind,
+        product_id=None,
+        priority=priority,
+        effective_time=start,
+        expire_time=end,
+        create_time=create_time,
+        granted=Credits.of(credits),
+        captured=Credits.of(captured),
+        held=Credits.of(held),
+        expired=Credits.of(expired),
+        cost_basis_micros=paid,
+        scope_product_ids=frozenset(only_for),
+        schedule_id=None if schedule_id is None else ScheduleId(schedule_id),
+    )
+
+
+def an_account(
+    *grants: Grant,
+    caps: tuple[SpendCap, ...] = (),
+    spends: Mapping[GroupValue, Spend] | None = None,
+    watches: tuple[Watch, ...] = (),
+    settled_time: datetime | None = None,
+) -> Account:
+    return Account(
+        customer_id=ACME,
+        credit_type_id=AI,
+        grants={grant.grant_id: grant for grant in grants},
+        caps=caps,
+        spends=spends or {},
+        watches=watches,
+        settled_time=settled_time,
+    )
+
+
+def an_entitlement(*, price: Ratio = PRICE, anchor: datetime = JUNE) -> Entitlement:
+    return Entitlement(contract_id="con_1", anchor=anchor, credit_type_id=AI, price=price)
+
+
+def an_ask(
+    amount: int | Amount,
+    *,
+    user: str | None = None,
+    product_id: ProductId = ASSISTANT,
+    price: Ratio = PRICE,
+    anchor: datetime = JUNE,
+    more: Mapping[str, str] | None = None,
+) -> Ask:
+    """Ask for whole credits, or for an Amount. user: who spends; more: other properties that are counted."""
+    group_values = ({} if user is None else {"user_id": user}) | dict(more or {})
+    return Ask(
+        product_id=product_id,
+        entitlement=an_entitlement(price=price, anchor=anchor),
+        amount=Credits.of(amount) if isinstance(amount, int) else amount,
+        group_values=group_values,
+        counted_group_values=group_values,
+    )
+
+
+def units(whole: int | str) -> Quantity:
+    return Quantity.of(whole)
+
+
+def a_standing(
+    *,
+    is_suspended: bool = False,
+    entitlement: Entitlement | None = None,
+    group_keys: Iterable[str] = ("user_id",),
+) -> Standing:
+    return Standing(
+        customer_id=ACME,
+        is_suspended=is_suspended,
+        product_id=ASSISTANT,
+        group_keys=frozenset(group_keys),
+        entitlement=entitlement,
+    )
+
+
+def a_cap(
+    limit: int,
+    *,
+    user: str = "",
+    key: str = "user_id",
+    window: CapWindow = CapWindow.BILLING_PERIOD,
+    spend_cap_id: str = "cap_1",
+) -> SpendCap:
+    """Return a cap on one user, or on every user who has none."""
+    return SpendCap(
+        spend_cap_id=spend_cap_id,
+        credit_type_id=AI,
+        group_key=key,
+        group_value=user,
+        limit=Credits.of(limit),
+        window=window,
+        create_time=JUNE,
+    )
+
+
+def a_balance_watch(
+    threshold: int, *, alert_id: str = "alr_low", version: int = 1, everybody: bool = False
+) -> Watch:
+    return Watch(
+        alert_id=alert_id,
+        version=version,
+        kind=WatchKind.LOW_BALANCE,
+        customer_id=None if everybody else ACME,
+        credit_type_id=AI,
+        threshold=Credits.of(threshold),
+        group_key="",
+        group_value="",
+    )
+
+
+def a_spend_watch(
+    threshold: int,
+    *,
+    user: str = "",
+    alert_id: str = "alr_spend",
+    version: int = 1,
+    everybody: bool = False,
+) -> Watch:
+    """Return a watch on what one user spends, or on each user by himself."""
+    return Watch(
+        alert_id=alert_id,
+        version=version,
+        kind=WatchKind.SPEND,
+        customer_id=None if everybody else ACME,
+        credit_type_id=AI,
+        threshold=Credits.of(threshold),
+        group_key="user_id",
+        group_value=user,
+    )
+
+
+def some_seats(initial: int, *changes: tuple[datetime, int]) -> Seats:
+    """Return seats over time; changes are received in the order given."""
+    seats = Seats(initial, ())
+    for sequence, (effective_time, delta) in enumerate(changes, start=1):
+        seats = seats.with_change(a_seat_change(delta, effective_time, sequence=sequence))
+    return seats
+
+
+def a_seat_change(delta: int, effective_time: datetime, *, sequence: int = 1) -> SeatChange:
+    return SeatChange(effective_time, sequence, f"chg_{sequence}", delta)
+
+
+def a_schedule(
+    unit_amount: int | Credits = 100,
+    *,
+    schedule_id: str = "sch_1",
+    per_seat: bool = True,
+    frequency: GrantFrequency = GrantFrequency.MONTHLY,
+    anchor: datetime = JUNE,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    priority: int = 1,
+    prorates_increases: bool = True,
+    period_proration: PeriodProration = PeriodProration.FIRST_AND_LAST,
+    commit_duration: int = 1,
+    only_for: Iterable[ProductId] = (),
+) -> Schedule:
+    """Return a schedule of whole credits a seat and month; it starts at its anchor unless told otherwise."""
+    return Schedule(
+        schedule_id=ScheduleId(schedule_id),
+        contract_id="con_1",
+        subscription_id="sub_1" if per_seat else None,
+        product_id=ProductId("prd_included"),
+        credit_type_id=AI,
+        unit_amount=Credits.of(unit_amount) if isinstance(unit_amount, int) else unit_amount,
+        frequency=frequency,
+        anchor=anchor,
+        start_time=start or anchor,
+        end_time=end,
+        priority=priority,
+        prorates_increases=prorates_increases,
+        period_proration=period_proration,
+        commit_duration=commit_duration,
+        scope_product_ids=frozenset(only_for),
+    )
