@@ -5,6 +5,7 @@ from typing import Final
 
 import grpc.aio
 
+from meshkit.rpc.status import from_rpc_error
 from purser.ledger.v1 import ledger_admin_pb2 as pb
 from purser.ledger.v1 import ledger_admin_pb2_grpc
 from services.alert.domain.alert import AlertType
@@ -17,23 +18,25 @@ _KINDS: Final = {
 
 
 class LedgerPeer:
-    """Tells the Ledger. Raises grpc.aio.AioRpcError when it did not hear; told twice, it changes nothing."""
+    """Tells the Ledger. Raises its fault, or PeerUnavailable; told twice, it changes nothing."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = ledger_admin_pb2_grpc.LedgerAdminServiceStub(channel)
 
     async def watch_threshold(self, changed: WatchChanged, *, request_id: str) -> None:
-        await self._stub.WatchThreshold(
-            pb.WatchThresholdRequest(
-                request_id=request_id,
-                alert_id=changed.alert_id,
-                version=changed.version,
-                is_active=changed.is_active,
-                watch_kind=_KINDS[changed.alert_type],
-                customer_id=changed.customer_id,
-                credit_type_id=changed.credit_type_id,
-                threshold_micros=changed.threshold.micros,
-                group_key=changed.group_key,
-                group_value=changed.group_value,
-            )
+        request = pb.WatchThresholdRequest(
+            request_id=request_id,
+            alert_id=changed.alert_id,
+            version=changed.version,
+            is_active=changed.is_active,
+            watch_kind=_KINDS[changed.alert_type],
+            customer_id=changed.customer_id,
+            credit_type_id=changed.credit_type_id,
+            threshold_micros=changed.threshold.micros,
+            group_key=changed.group_key,
+            group_value=changed.group_value,
         )
+        try:
+            await self._stub.WatchThreshold(request)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error, peer="ledger") from error
