@@ -36,6 +36,26 @@ AI = "crt_ai"
 CREDIT = 1_000_000
 
 
+def a_rate(
+    product_id: str = "prd_assistant",
+    *,
+    price_micros: int = 12 * CREDIT,
+    per_micros: int = 1_000_000,
+    start: datetime = datetime(2025, 1, 1, tzinfo=UTC),
+    end: datetime | None = None,
+    credit_type_id: str = AI,
+) -> apb.UsageRate:
+    return apb.UsageRate(
+        rate_id=f"rat_{product_id}",
+        product_id=product_id,
+        credit_type_id=credit_type_id,
+        price_micros=price_micros,
+        per_micros=per_micros,
+        effective_time=timestamp(start),
+        end_time=optional_timestamp(end),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningLedger:
     """The service, how to call it, and its business clock. `request_id` gives a new one at each call."""
@@ -50,38 +70,33 @@ class RunningLedger:
     def request_id(self) -> str:
         return f"req-{next(self.numbers)}"
 
-    async def sell_assistant(self, *, price: int = 12, group_keys: tuple[str, ...] = ("user_id",)) -> None:
-        """Tell of the usage product prd_assistant, `price` credits a unit on the card rcd_main, from 2025 on."""
-        await self.admin.ApplyMetrics(
-            apb.ApplyMetricsRequest(
-                request_id=self.request_id(),
-                product_id="prd_assistant",
-                version=1,
-                name="AI Assistant",
-                billable_metric_id="met_1",
-                event_type="assistant",
-                aggregation=apb.AGGREGATION_SUM,
-                sum_property="units",
-                group_keys=group_keys,
-            )
+    async def sell_assistant(self) -> None:
+        """Tell of the usage product prd_assistant, 12 credits a unit on the card rcd_main, from 2025 on."""
+        await self.tell_product("prd_assistant")
+        await self.tell_card(a_rate())
+
+    async def tell_product(
+        self, product_id: str, *, group_keys: tuple[str, ...] = ("user_id",), version: int = 1
+    ) -> int:
+        told = apb.ApplyMetricsRequest(
+            request_id=self.request_id(),
+            product_id=product_id,
+            version=version,
+            name="AI product",
+            billable_metric_id="met_1",
+            event_type="ai_call",
+            aggregation=apb.AGGREGATION_SUM,
+            sum_property="units",
+            group_keys=group_keys,
         )
-        await self.admin.ApplyRateCard(
-            apb.ApplyRateCardRequest(
-                request_id=self.request_id(),
-                rate_card_id="rcd_main",
-                version=1,
-                rates=[
-                    apb.UsageRate(
-                        rate_id="rat_1",
-                        product_id="prd_assistant",
-                        credit_type_id=AI,
-                        price_micros=price * CREDIT,
-                        per_micros=CREDIT,
-                        effective_time=timestamp(datetime(2025, 1, 1, tzinfo=UTC)),
-                    )
-                ],
-            )
+        return (await self.admin.ApplyMetrics(told)).version
+
+    async def tell_card(self, *rates: apb.UsageRate, rate_card_id: str = "rcd_main", version: int = 1) -> int:
+        """Tell of all rates of a card."""
+        told = apb.ApplyRateCardRequest(
+            request_id=self.request_id(), rate_card_id=rate_card_id, version=version, rates=rates
         )
+        return (await self.admin.ApplyRateCard(told)).version
 
     async def sign_acme(
         self,
@@ -92,11 +107,7 @@ class RunningLedger:
         end: datetime | None = None,
     ) -> None:
         """Tell of cus_acme (alias acme) and its contract con_1: sub_1's seats bring credits every month."""
-        await self.admin.ApplyCustomer(
-            apb.ApplyCustomerRequest(
-                request_id=self.request_id(), customer_id="cus_acme", version=1, aliases=["acme"]
-            )
-        )
+        await self.tell_customer("cus_acme", "acme")
         await self.apply_contract(seats=seats, credits_per_seat=credits_per_seat, start=start, end=end)
 
     async def apply_contract(

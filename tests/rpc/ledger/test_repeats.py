@@ -33,10 +33,10 @@ class Write:
         stub: Any = ledger.gate if hasattr(ledger.gate, self.rpc) else ledger.admin
         return await getattr(stub, self.rpc)(request)
 
-    def with_other_body(self, request: Any) -> Any:
+    def changed(self, request: Any, **fields: object) -> Any:
         changed = type(request)()
         changed.CopyFrom(request)
-        for field, value in self.other.items():
+        for field, value in fields.items():
             setattr(changed, field, value)
         return changed
 
@@ -141,21 +141,19 @@ async def test_the_first_answer_comes_again_after_more_was_done_and_after_a_rest
 
 
 @every_write
-async def test_another_body_under_the_same_request_id_is_refused(ledger: RunningLedger, write: Write) -> None:
+async def test_a_request_id_with_another_body_or_of_another_rpc_is_refused(
+    ledger: RunningLedger, write: Write
+) -> None:
+    await ledger.debit(1, request_id="a-debits")
     request = await write.ready(ledger)
+    with fault(StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED", request_id="a-debits"):
+        await write.call(ledger, write.changed(request, request_id="a-debits"))
+
+    await ledger.top_up(100)
     await write.call(ledger, request)
 
     with fault(StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED", request_id="the-one"):
-        await write.call(ledger, write.with_other_body(request))
-
-
-@every_write
-async def test_a_request_id_of_another_rpc_is_refused(ledger: RunningLedger, write: Write) -> None:
-    request = await write.ready(ledger)
-    await ledger.debit(1, request_id="the-one")
-
-    with fault(StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED", request_id="the-one"):
-        await write.call(ledger, write.with_other_body(request))
+        await write.call(ledger, write.changed(request, **write.other))
 
 
 @every_write
