@@ -2,9 +2,12 @@
 """Seats over time, and the credits they bring to one period of a schedule. Source: domain.md §4."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
+from itertools import groupby
+from operator import attrgetter
 
 from meshkit.period import Period
 from meshkit.quantity import Credits
@@ -57,17 +60,26 @@ def period_credits(
     Each division goes down to the micro, so any split of a rise sums to at most the whole.
     """
     share = Fraction(_microseconds(active), _microseconds(nominal)) if shares_stub else Fraction(1)
-    quantity = high_water = seats.quantity_at(active.start)
-    micros = _share_of(unit_amount, quantity, share)
-    for change in seats.changes:
-        if not (active.start < change.effective_time < active.end and change.effective_time <= through):
-            continue
-        quantity += change.quantity_delta
-        if quantity > high_water:
-            left = nominal.fraction_left(change.effective_time) if prorates_increases else Fraction(1)
+    high_water = seats.quantity_at(active.start)
+    micros = _share_of(unit_amount, high_water, share)
+    for effective_time, quantity in _levels(seats, active):
+        if effective_time <= through and quantity > high_water:
+            left = nominal.fraction_left(effective_time) if prorates_increases else Fraction(1)
             micros += _share_of(unit_amount, quantity - high_water, left)
             high_water = quantity
     return Credits(micros)
+
+
+def _levels(seats: Seats, active: Period) -> Iterator[tuple[datetime, int]]:
+    """Yield each instant inside a period, after its start, at which seats change, with those in force once it is over.
+
+    What comes and goes in one instant was never there: nobody pays for it.
+    """
+    quantity = seats.quantity_at(active.start)
+    inside = (c for c in seats.changes if active.start < c.effective_time < active.end)
+    for effective_time, changes in groupby(inside, key=attrgetter("effective_time")):
+        quantity += sum(change.quantity_delta for change in changes)
+        yield effective_time, quantity
 
 
 def change_times(seats: Seats, active: Period) -> list[datetime]:
