@@ -55,12 +55,13 @@ def period_credits(
     """Return what one period of a schedule grants for its seats, as known `through` an instant.
 
     The quantity at the start of `active`, and each rise above the highest quantity so far (the high-water mark):
-    prorated by what is left of the `nominal` period, or in full. Nothing is taken back for a fall.
+    prorated by what is left of the `nominal` period, or in full. Nothing is taken back for a fall, and fewer seats
+    than none, which Contract refuses, would count as none: a grant below zero would stop the pool for good.
     shares_stub: a period cut short (active < nominal) brings only its share at the start.
     Each division goes down to the micro, so any split of a rise sums to at most the whole.
     """
     share = Fraction(_microseconds(active), _microseconds(nominal)) if shares_stub else Fraction(1)
-    high_water = seats.quantity_at(active.start)
+    high_water = max(0, seats.quantity_at(active.start))
     micros = _share_of(unit_amount, high_water, share)
     for effective_time, quantity in _levels(seats, active):
         if effective_time <= through and quantity > high_water:

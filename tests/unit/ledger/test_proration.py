@@ -125,6 +125,13 @@ def test_seats_that_come_and_go_in_one_instant_bring_nothing() -> None:
     assert july_credits(seats) == Credits.of(400)
 
 
+def test_fewer_seats_than_none_bring_nothing_and_take_nothing() -> None:
+    below = some_seats(1, (when("06-15"), -3), (when("07-16 12:00"), 3))
+
+    assert july_credits(below, through=JULY) == Credits(0)
+    assert july_credits(below) == Credits.of(50)
+
+
 @PROPERTY
 @given(UNITS, st.integers(0, 5), INSIDE, st.lists(st.integers(1, 4), min_size=1, max_size=5))
 def test_a_rise_in_parts_brings_no_more_than_the_whole_rise(
