@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Final, Never, TypeVar
+from typing import Final, TypeVar
 
 import grpc.aio
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from meshkit.errors import AlreadyExists, Invalid, MeshError, NotFound, Unavailable
+from meshkit.errors import AlreadyExists, Invalid, NotFound, Unavailable
 from meshkit.quantity import Credits, Money, Ratio
 from meshkit.rpc.fields import optional_timestamp, timestamp
 from meshkit.rpc.status import from_rpc_error
@@ -268,13 +268,10 @@ async def _asking(peer: str) -> AsyncIterator[None]:
     try:
         yield
     except grpc.aio.AioRpcError as error:
-        _refuse(from_rpc_error(error, peer=peer), peer)
-
-
-def _refuse(fault: MeshError, peer: str) -> Never:
-    if isinstance(fault, Unavailable):
-        raise PeerUnavailable(peer=peer, details=fault.message) from fault
-    raise fault
+        fault = from_rpc_error(error, peer=peer)
+        if isinstance(fault, Unavailable):
+            raise PeerUnavailable(peer=peer, details=error.details() or error.code().name) from error
+        raise fault from error
 
 
 async def _some_at_once(calls: Collection[Awaitable[T]]) -> list[T]:

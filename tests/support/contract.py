@@ -2,16 +2,23 @@
 """A real Contract on a free port beside a real Catalog that sells SeatsCo's plan, and a Ledger that records."""
 
 import itertools
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pytest
+from google.rpc import status_pb2
+from google.rpc.error_details_pb2 import ErrorInfo
+from grpc import StatusCode
+from grpc.aio import AioRpcError
 
 from meshkit.clock import ManualClock, SystemClock
 from meshkit.ids import TimeOrderedIds
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.fields import optional_timestamp, timestamp
+from meshkit.rpc.status import DETAILS_KEY
 from purser.catalog.v1 import catalog_pb2
 from purser.contract.v1 import contract_pb2 as pb
 from purser.contract.v1.contract_pb2_grpc import ContractServiceStub
@@ -92,8 +99,7 @@ class Assortment:
     pack: catalog_pb2.TopUpPack
 
 
-async def assorted(catalog: CatalogStub) -> Assortment:
-    shop = Shop(catalog)
+async def assorted(catalog: CatalogStub, shop: Shop) -> Assortment:
     credit_type = await shop.credit_type("AI credits")
     team_plan, included, assistant = await shop.seats(), await shop.product(), await shop.usage()
     card = await shop.card([credit_type])
@@ -219,3 +225,16 @@ def dollars(money: money_pb2.Money) -> str:
     assert money.currency_code == "USD"
     assert money.micros % 10_000 == 0
     return f"{money.micros // 1_000_000}.{money.micros % 1_000_000 // 10_000:02d}"
+
+
+@contextmanager
+def away(peer: str) -> Iterator[None]:
+    """Expect PEER_UNAVAILABLE that names this peer."""
+    with pytest.raises(AioRpcError) as raised:
+        yield
+    assert raised.value.code() is StatusCode.UNAVAILABLE, raised.value.details()
+    told = dict(raised.value.trailing_metadata() or ())[DETAILS_KEY]
+    assert isinstance(told, bytes)
+    info = ErrorInfo()
+    assert status_pb2.Status.FromString(told).details[0].Unpack(info)
+    assert (info.reason, info.domain, info.metadata["peer"]) == ("PEER_UNAVAILABLE", "contract.purser", peer)

@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from meshkit.period import Period
 from meshkit.quantity import Money
-from meshkit.rpc.fields import EPOCH, Fields, timestamp
+from meshkit.rpc.fields import Fields, timestamp
 from purser.type.v1 import billing_period_pb2, money_pb2
 from services.contract.domain.price import MONEY_MICROS_MAX, USD
 
@@ -70,7 +70,6 @@ def period_to_wire(period: Period) -> billing_period_pb2.BillingPeriod:
 
 
 def _not_too_late(fields: Fields, field: str, at: datetime) -> datetime:
-    if at < LATEST:
-        return at
-    fields.add(field, "must be before the year 9000")
-    return EPOCH
+    if at >= LATEST:
+        fields.add(field, "must be before the year 9000")
+    return at

@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.catalog import CatalogStub, RunningCatalog, running_catalog
+from tests.support.catalog import CatalogStub, RunningCatalog, Shop, running_catalog
 from tests.support.contract import ContractStub, Desk, RunningContract, assorted, running_contract
 from tests.support.ledger_peer import RecordingLedger, recording_ledger
 from tests.support.postgres import Databases
@@ -42,5 +42,10 @@ def contract(running: RunningContract) -> ContractStub:
 
 
 @pytest.fixture
-async def desk(contract: ContractStub, catalog: CatalogStub) -> Desk:
-    return Desk(contract, await assorted(catalog))
+def shop(catalog: CatalogStub) -> Shop:
+    return Shop(catalog)
+
+
+@pytest.fixture
+async def desk(contract: ContractStub, catalog: CatalogStub, shop: Shop) -> Desk:
+    return Desk(contract, await assorted(catalog, shop))

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CreateCustomer, GetCustomer, ListCustomers, SetCustomerAliases, SuspendCustomer, ResumeCustomer."""
+
+import asyncio
+
+from grpc import StatusCode
+
+from meshkit.rpc.fields import timestamp
+from purser.contract.v1 import contract_pb2 as pb
+from purser.ledger.v1.ledger_admin_pb2 import ApplyCustomerRequest
+from tests.support.catalog import JUNE
+from tests.support.contract import ContractStub
+from tests.support.faults import bad_fields, fault
+from tests.support.ledger_peer import RecordingLedger
+
+
+async def _create(contract: ContractStub, request_id: str, *aliases: str, name: str = "Acme") -> pb.Customer:
+    request = pb.CreateCustomerRequest(request_id=request_id, name=name, aliases=aliases)
+    return (await contract.CreateCustomer(request)).customer
+
+
+async def _set(contract: ContractStub, request_id: str, customer: str, *aliases: str) -> pb.Customer:
+    request = pb.SetCustomerAliasesRequest(request_id=request_id, customer=customer, aliases=aliases)
+    return (await contract.SetCustomerAliases(request)).customer
+
+
+async def _suspend(contract: ContractStub, request_id: str, customer: str) -> pb.Customer:
+    request = pb.SuspendCustomerRequest(request_id=request_id, customer=customer)
+    return (await contract.SuspendCustomer(request)).customer
+
+
+async def _resume(contract: ContractStub, request_id: str, customer: str) -> pb.Customer:
+    request = pb.ResumeCustomerRequest(request_id=request_id, customer=customer)
+    return (await contract.ResumeCustomer(request)).customer
+
+
+async def _get(contract: ContractStub, customer: str) -> pb.Customer:
+    return (await contract.GetCustomer(pb.GetCustomerRequest(customer=customer))).customer
+
+
+async def test_a_customer_is_found_by_id_and_by_every_alias(contract: ContractStub) -> None:
+    made = await _create(contract, "r1", "acme", "crm:42")
+
+    assert made.customer_id.startswith("cus_")
+    assert (made.name, list(made.aliases), made.is_suspended) == ("Acme", ["acme", "crm:42"], False)
+    assert made.create_time == timestamp(JUNE)
+    for name in (made.customer_id, "acme", "crm:42"):
+        assert await _get(contract, name) == made
+
+
+async def test_an_unknown_customer_is_a_fault(contract: ContractStub) -> None:
+    for name in ("cus_nobody", "nobody"):
+        with fault(StatusCode.NOT_FOUND, "CUSTOMER_NOT_FOUND", customer=name):
+            await _get(contract, name)
+        with fault(StatusCode.NOT_FOUND, "CUSTOMER_NOT_FOUND", customer=name):
+            await _set(contract, "r1", name)
+        with fault(StatusCode.NOT_FOUND, "CUSTOMER_NOT_FOUND", customer=name):
+            await _suspend(contract, "r2", name)
+        with fault(StatusCode.NOT_FOUND, "CUSTOMER_NOT_FOUND", customer=name):
+            await _resume(contract, "r3", name)
+
+
+async def test_an_alias_names_one_customer_only(contract: ContractStub) -> None:
+    acme = await _create(contract, "r1", "acme")
+    globex = await _create(contract, "r2", name="Globex")
+
+    with fault(StatusCode.ALREADY_EXISTS, "ALIAS_TAKEN", alias="acme"):
+        await _create(contract, "r3", "new", "acme")
+    with fault(StatusCode.ALREADY_EXISTS, "ALIAS_TAKEN", alias="acme"):
+        await _set(contract, "r4", globex.customer_id, "acme")
+
+    # Once given away it is free, and keeping one's own is fine.
+    await _set(contract, "r5", "acme", "ACME")
+    assert list((await _set(contract, "r6", globex.customer_id, "globex", "acme")).aliases) == [
+        "globex",
+        "acme",
+    ]
+    assert list((await _set(contract, "r7", "globex", "acme", "globex")).aliases) == ["acme", "globex"]
+    assert (await _get(contract, "ACME")).customer_id == acme.customer_id
+    assert (await _get(contract, "acme")).customer_id == globex.customer_id
+
+
+async def test_of_rivals_for_an_alias_one_wins(contract: ContractStub) -> None:
+    rivals = await asyncio.gather(
+        *(_create(contract, f"r{n}", *(["a", "b"] if n % 2 else ["b", "a"])) for n in range(8)),
+        return_exceptions=True,
+    )
+
+    assert sum(isinstance(rival, pb.Customer) for rival in rivals) == 1
+
+
+async def test_suspending_and_resuming_twice_is_harmless_and_told_once(
+    contract: ContractStub, ledger: RecordingLedger
+) -> None:
+    acme = await _create(contract, "r1", "acme")
+
+    assert (await _suspend(contract, "r2", "acme")).is_suspended
+    assert (await _suspend(contract, "r3", acme.customer_id)).is_suspended
+    assert not (await _resume(contract, "r4", "acme")).is_suspended
+    assert not (await _resume(contract, "r5", "acme")).is_suspended
+
+    told = ledger.told_of(ApplyCustomerRequest)
+    assert [(one.version, one.is_suspended, list(one.aliases)) for one in told] == [
+        (1, False, ["acme"]),
+        (2, True, ["acme"]),
+        (3, False, ["acme"]),
+    ]
+    assert {one.customer_id for one in told} == {acme.customer_id}
+
+
+async def test_the_ledger_is_told_all_aliases_of_every_change(
+    contract: ContractStub, ledger: RecordingLedger
+) -> None:
+    acme = await _create(contract, "r1", "acme")
+    await _set(contract, "r2", acme.customer_id, "a", "b")
+
+    assert [list(one.aliases) for one in ledger.told_of(ApplyCustomerRequest)] == [["acme"], ["a", "b"]]
+
+
+async def test_a_repeated_request_gets_the_first_answer(
+    contract: ContractStub, ledger: RecordingLedger
+) -> None:
+    first = await _create(contract, "r1", "acme")
+    suspended = await _suspend(contract, "r2", "acme")
+    await _resume(contract, "r3", "acme")
+
+    assert await _create(contract, "r1", "acme") == first
+    assert await _suspend(contract, "r2", "acme") == suspended
+    assert not (await _get(contract, "acme")).is_suspended
+    assert len(ledger.told) == 3
+
+
+async def test_a_request_id_stands_for_one_request(contract: ContractStub) -> None:
+    await _create(contract, "r1", "acme")
+
+    for repeated in (
+        _create(contract, "r1", "other"),
+        _set(contract, "r1", "acme"),
+        _suspend(contract, "r1", "acme"),
+        _resume(contract, "r1", "acme"),
+    ):
+        with fault(StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED", request_id="r1"):
+            await repeated
+
+
+async def test_twins_of_one_request_make_one_customer(contract: ContractStub) -> None:
+    twins = await asyncio.gather(*(_create(contract, "r1", "acme") for _ in range(6)))
+
+    assert len({twin.customer_id for twin in twins}) == 1
+
+
+async def test_customers_are_listed_page_by_page_in_the_order_they_were_made(contract: ContractStub) -> None:
+    made = [await _create(contract, f"r{n}", name=f"Customer {n}") for n in range(5)]
+
+    listed: list[pb.Customer] = []
+    token, sizes = "", []
+    while True:
+        page = await contract.ListCustomers(pb.ListCustomersRequest(page_size=2, page_token=token))
+        listed += page.customers
+        sizes.append(len(page.customers))
+        if not (token := page.next_page_token):
+            break
+    assert listed == made
+    assert sizes == [2, 2, 1]
+
+
+async def test_all_bad_fields_are_named_at_once(contract: ContractStub) -> None:
+    with bad_fields("request_id", "name", "aliases[0]", "aliases[1]", "aliases[3]", "aliases[4]"):
+        await _create(contract, "", "cus_1", "", "fine", "fine", "x" * 201, name="")
+    with bad_fields("aliases"):
+        await _create(contract, "r1", *(str(n) for n in range(21)))
+    with bad_fields("request_id", "customer", "aliases[0]"):
+        await _set(contract, "not an id", "", "cus_x")
+    with bad_fields("request_id", "customer"):
+        await _suspend(contract, "", "")
+    with bad_fields("request_id", "customer"):
+        await _resume(contract, "", "")
+    with bad_fields("customer"):
+        await _get(contract, "")
+    with bad_fields("page_size", "page_token"):
+        await contract.ListCustomers(pb.ListCustomersRequest(page_size=-1, page_token="?"))
+    assert list((await _create(contract, "r1", *(str(n) for n in range(20)))).aliases) == [
+        str(n) for n in range(20)
+    ]
