@@ -48,7 +48,7 @@ def period_credits(
     *,
     nominal: Period,
     active: Period,
-    shares_stub: bool,
+    shared: Period,
     prorates_increases: bool,
     through: datetime,
 ) -> Credits:
@@ -57,10 +57,11 @@ def period_credits(
     The quantity at the start of `active`, and each rise above the highest quantity so far (the high-water mark):
     prorated by what is left of the `nominal` period, or in full. Nothing is taken back for a fall, and fewer seats
     than none, which Contract refuses, would count as none: a grant below zero would stop the pool for good.
-    shares_stub: a period cut short (active < nominal) brings only its share at the start.
+    shared: what of the `nominal` period the seats at the start bring credits for; all of it, or what is left of
+    a cut one.
     Each division goes down to the micro, so any split of a rise sums to at most the whole.
     """
-    share = Fraction(_microseconds(active), _microseconds(nominal)) if shares_stub else Fraction(1)
+    share = Fraction(_microseconds(shared), _microseconds(nominal))
     high_water = max(0, seats.quantity_at(active.start))
     micros = _share_of(unit_amount, high_water, share)
     for effective_time, quantity in _levels(seats, active):

@@ -93,7 +93,7 @@ def credits_of_period(schedule: Schedule, index: int, seats: Seats, *, through: 
         seats,
         nominal=nominal,
         active=active,
-        shares_stub=_shares_stub(schedule.period_proration, active=active, nominal=nominal),
+        shared=_shared(schedule.period_proration, active=active, nominal=nominal),
         prorates_increases=schedule.prorates_increases,
         through=through,
     )
@@ -118,18 +118,20 @@ def grant_of_period(schedule: Schedule, index: int, seats: Seats, *, grant_id: G
     )
 
 
-def _shares_stub(proration: PeriodProration, *, active: Period, nominal: Period) -> bool:
-    starts_late = nominal.start < active.start
-    ends_early = active.end < nominal.end
+def _shared(proration: PeriodProration, *, active: Period, nominal: Period) -> Period:
+    """Return the part of a period that is granted for: what its cuts leave, as far as they make a share of it.
+
+    A period that is cut at both ends is the first and the last; each cut counts if the schedule shares there.
+    """
     match proration:
         case PeriodProration.FIRST_AND_LAST:
-            return starts_late or ends_early
+            return active
         case PeriodProration.FIRST:
-            return starts_late and not ends_early
+            return Period(active.start, nominal.end)
         case PeriodProration.LAST:
-            return ends_early and not starts_late
+            return Period(nominal.start, active.end)
         case PeriodProration.NONE:
-            return False
+            return nominal
 
 
 def credits_of_change(schedule: Schedule, seats: Seats, change: SeatChange, *, at: datetime) -> Credits:

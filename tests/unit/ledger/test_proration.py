@@ -51,7 +51,7 @@ def july_credits(
         seats,
         nominal=MONTH,
         active=MONTH,
-        shares_stub=True,
+        shared=MONTH,
         prorates_increases=prorated,
         through=through,
     )
