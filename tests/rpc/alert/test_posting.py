@@ -151,7 +151,7 @@ async def test_an_endpoint_that_is_down_is_tried_for_two_days_and_then_given_up(
 
 
 async def test_a_crash_between_posting_and_recording_posts_again_with_the_same_id(
-    databases: Databases, slow_motion: RunningAlert, wall: ManualClock, receiver: WebhookReceiver
+    databases: Databases, wall: ManualClock, receiver: WebhookReceiver
 ) -> None:
     class Crash(BaseException):
         """The process is killed."""
@@ -161,38 +161,41 @@ async def test_a_crash_between_posting_and_recording_posts_again_with_the_same_i
             await real.post(posting)
             raise Crash
 
-    alert = slow_motion.stub
-    await an_endpoint(alert, receiver)
-    low = await an_alert(alert)
-    receiver.answer(503)
-    await alert.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
-    first = await receiver.next_event()
-    await until_delivery(alert, low.alert_id, lambda one: one.last_status_code == 503)
+    outside = Outside(jitter=lambda: 1.0)
+    async with running_alert(databases, wall=wall, outside=outside) as running:
+        await an_endpoint(running.stub, receiver)
+        low = await an_alert(running.stub)
+        receiver.answer(503)
+        await running.stub.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
+        first = await receiver.next_event()
+        await until_delivery(running.stub, low.alert_id, answered(503))
+
     wall.advance(SECOND)
     real = HttpPoster(CheckedTargets(LOCAL, allow_private=True), connections_max=1, tls=None)
     engine = open_engine(databases.url("alert"), application_name="crashing")
     store = PostgresStore(engine, wall=wall, ids=TimeOrderedIds(wall))
     crashing = DeliveryAttempts(store=store, poster=CrashingPoster(), wall=wall, jitter=lambda: 1.0)
     ((_, delivery_id),) = await crashing.due(per_endpoint_max=4)
-
     with pytest.raises(Crash):
         await crashing.attempt(delivery_id)
-
     crashed = await receiver.next_event()
-    (still_leased,) = await deliveries_of(alert, low.alert_id)
-    assert (still_leased.status, still_leased.attempts) == (pb.DELIVERY_STATUS_PENDING, 2)
-    assert still_leased.next_attempt_time == timestamp(wall.now() + LEASE)
-    wall.advance(LEASE)
-    slow_motion.app.post_due()
-    repeated = await receiver.next_event()
-    delivered = await until_delivery(
-        alert, low.alert_id, lambda one: one.status == pb.DELIVERY_STATUS_DELIVERED
-    )
+    await real.close()
+    await engine.dispose()
+
+    async with running_alert(databases, wall=wall, outside=outside) as running:
+        (in_hand,) = await deliveries_of(running.stub, low.alert_id)
+        assert (in_hand.status, in_hand.attempts) == (pb.DELIVERY_STATUS_PENDING, 2)
+        assert in_hand.next_attempt_time == timestamp(wall.now() + LEASE)
+        wall.advance(LEASE)
+        running.app.post_due()
+        repeated = await receiver.next_event()
+        delivered = await until_delivery(
+            running.stub, low.alert_id, lambda one: one.status == pb.DELIVERY_STATUS_DELIVERED
+        )
+
     assert {first.webhook_id, crashed.webhook_id, repeated.webhook_id} == {delivery_id}
     assert {first.body, crashed.body, repeated.body} == {delivered.payload.encode()}
     assert (delivered.attempts, repeated.verified) == (3, True)
-    await real.close()
-    await engine.dispose()
 
 
 async def test_two_services_on_one_database_do_not_post_twice(
