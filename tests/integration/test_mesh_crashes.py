@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Processes that are killed, or asked to stop, in the middle of their work."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from grpc import StatusCode
+from grpc.aio import AioRpcError
+from grpc_health.v1.health_pb2 import HealthCheckRequest
+from grpc_health.v1.health_pb2_grpc import HealthStub
+
+from deploy.local.mesh import ProcessMesh
+from meshkit.quantity import MICROS
+from meshkit.rpc.client import open_channel
+from purser.contract.v1 import contract_pb2 as contract
+from purser.ledger.v1 import ledger_admin_pb2 as admin
+from purser.ledger.v1 import ledger_pb2 as ledger
+from tests.support.mesh import Acme, acme_at, pending, process_mesh, until
+from tests.support.postgres import Databases
+
+CHANGES = 12
+PATIENTLY: dict[str, Any] = {"timeout": 30.0, "wait_for_ready": True}  # a service that is away is waited for
+
+
+@pytest.fixture
+async def mesh(databases: Databases, tmp_path: Path) -> AsyncIterator[ProcessMesh]:
+    """Without Alert, whom none of this concerns: three processes start sooner than four."""
+    running = process_mesh(databases, tmp_path)
+    try:
+        await running.start("catalog", "contract", "ledger")
+        yield running
+    finally:
+        await running.stop()
+
+
+@pytest.fixture
+async def acme(mesh: ProcessMesh) -> AsyncIterator[Acme]:
+    async with acme_at(mesh.addresses) as signed:
+        yield signed
+
+
+async def test_contract_killed_between_its_commit_and_its_delivery_tells_once_when_it_is_back(
+    mesh: ProcessMesh, acme: Acme, databases: Databases
+) -> None:
+    await mesh.stop("ledger")
+    await acme.change_seats(1)
+    await acme.buy()
+    await mesh.kill("contract")
+    assert await pending(databases, ["contract"]) == 2
+
+    await mesh.start("contract", "ledger")
+
+    await until(acme.available, lambda available: available == 1_500 * MICROS)
+    assert await acme.entries(admin.ENTRY_KIND_SEAT_ADJUSTMENT) == [100 * MICROS]
+    assert await acme.entries(admin.ENTRY_KIND_GRANT) == [1_000 * MICROS, 400 * MICROS]
+    await acme.assert_adds_up()
+
+
+async def test_kills_in_the_middle_of_many_seat_changes_lose_none_and_double_none(
+    mesh: ProcessMesh, acme: Acme, databases: Databases
+) -> None:
+    """The callers do what the API asks of them: repeat, with the same request_id, what was not answered."""
+    requests = [acme.seat_request(1) for _ in range(CHANGES)]
+
+    async def insist(request: contract.ChangeSeatsRequest) -> contract.ChangeSeatsResponse:
+        return await until(
+            lambda: acme.stubs.contract.ChangeSeats(request, **PATIENTLY),
+            lambda answer: answer.HasField("seat_change"),
+        )
+
+    callers = [asyncio.create_task(insist(request)) for request in requests]
+    await asyncio.wait(callers, return_when=asyncio.FIRST_COMPLETED)
+
+    await asyncio.gather(mesh.kill("ledger"), mesh.kill("contract"))
+    await mesh.start("ledger", "contract")
+    await asyncio.gather(*callers)
+
+    await until(lambda: pending(databases), lambda notices: notices == 0)
+    signed = await acme.stubs.contract.GetContract(
+        contract.GetContractRequest(contract_id=acme.contract.contract_id)
+    )
+    assert signed.contract.subscriptions[0].quantity == 4 + CHANGES
+    assert await acme.available() == (4 + CHANGES) * 100 * MICROS
+    assert sum(await acme.entries(admin.ENTRY_KIND_SEAT_ADJUSTMENT)) == CHANGES * 100 * MICROS
+    invoices = await acme.stubs.contract.ListInvoices(contract.ListInvoicesRequest(customer="acme"))
+    assert sum(invoice.total.micros for invoice in invoices.invoices) == (4 + CHANGES) * 100 * MICROS
+    await acme.assert_adds_up()
+
+
+async def test_the_ledger_killed_under_load_keeps_every_answer_it_gave(mesh: ProcessMesh, acme: Acme) -> None:
+    asks = [acme.ask(1) for _ in range(40)]  # 12 credits each; 33 of them fit into 400
+    answers: dict[str, ledger.AuthorizeResponse] = {}
+
+    async def ask(request: ledger.AuthorizeRequest) -> None:
+        answers[request.request_id] = await until(
+            lambda: acme.stubs.gate.Authorize(request, **PATIENTLY), lambda answer: bool(answer.decision)
+        )
+
+    callers = [asyncio.create_task(ask(request)) for request in asks]
+    await asyncio.wait(callers, return_when=asyncio.FIRST_COMPLETED)
+    told_before = {request_id: answer.hold_id for request_id, answer in answers.items() if answer.hold_id}
+    await mesh.kill("ledger")
+    await mesh.start("ledger")
+    await asyncio.gather(*callers)
+
+    allowed = [answer for answer in answers.values() if answer.decision == ledger.DECISION_ALLOWED]
+    assert len(allowed) == 33
+    assert len({answer.hold_id for answer in allowed}) == 33
+    assert await acme.available() == 4 * MICROS
+    for request in asks:
+        if request.request_id in told_before:
+            again = await acme.stubs.gate.Authorize(request)
+            assert again.hold_id == told_before[request.request_id]
+    await acme.assert_adds_up()
+
+
+@asynccontextmanager
+async def _locked(url: str, statement: str) -> AsyncIterator[asyncpg.Connection]:
+    """Hold the rows that a statement locks; whoever wants them waits (up to 3 s, their lock_timeout)."""
+    connection = await asyncpg.connect(url)
+    try:
+        async with connection.transaction():
+            await connection.execute(statement)
+            yield connection
+    finally:
+        await connection.close()
+
+
+async def _until_one_waits(connection: asyncpg.Connection) -> None:
+    question = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    await until(lambda: connection.fetchval(question), lambda waiting: waiting > 0)
+
+
+async def _until_refused(address: str) -> None:
+    """Return when other callers are not served any more."""
+    async with open_channel(address) as channel:
+        health = HealthStub(channel)
+
+        async def refusal() -> StatusCode | None:
+            try:
+                await health.Check(HealthCheckRequest())
+            except AioRpcError as error:
+                return error.code()
+            return None
+
+        await until(refusal, lambda code: code is StatusCode.UNAVAILABLE)
+
+
+async def test_sigterm_lets_the_ledger_finish_the_call_in_hand_and_take_no_other(
+    mesh: ProcessMesh, acme: Acme, databases: Databases
+) -> None:
+    async with _locked(databases.url("ledger"), "SELECT 1 FROM ledger.pools FOR UPDATE") as held:
+        asked = asyncio.ensure_future(acme.authorize(1))
+        await _until_one_waits(held)
+        os.kill(mesh.pid("ledger"), signal.SIGTERM)
+        await _until_refused(mesh.addresses["ledger"])
+        assert not asked.done()
+
+    answer = await asked
+    ended = await mesh.until_one_dies()
+
+    assert answer.decision == ledger.DECISION_ALLOWED
+    assert str(ended).startswith("ledger stopped with exit code 0")
+    await mesh.start("ledger")
+    assert await until(acme.available, lambda available: available == 388 * MICROS)
+
+
+async def test_sigterm_lets_contract_finish_a_seat_change_and_tell_of_it(
+    mesh: ProcessMesh, acme: Acme, databases: Databases
+) -> None:
+    async with _locked(databases.url("contract"), "SELECT 1 FROM contract.contracts FOR UPDATE") as held:
+        changed = asyncio.ensure_future(acme.change_seats(1))
+        await _until_one_waits(held)
+        os.kill(mesh.pid("contract"), signal.SIGTERM)
+
+    answer = await changed
+    ended = await mesh.until_one_dies()
+
+    assert answer.seat_change.quantity_after == 5
+    assert str(ended).startswith("contract stopped with exit code 0")
+    assert await acme.available() == 500 * MICROS
+    assert await pending(databases, ["contract"]) == 0

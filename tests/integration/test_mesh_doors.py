@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What any gRPC tool finds at the door of each service: health, and reflection good enough to call by."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from google.protobuf import descriptor_pb2
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
+from grpc_reflection.v1alpha import reflection_pb2
+
+from deploy.local.database import SERVICES
+from deploy.local.seed import lines_to_paste
+from meshkit.rpc.client import open_channel
+from tests.support.grpcurl import paste
+from tests.support.mesh import SwitchedMesh, acme_at
+from tests.support.postgres import Databases
+
+CLOCK = "purser.sandbox.v1.ClockService"
+SERVED = {
+    "catalog": {"purser.catalog.v1.CatalogService"},
+    "contract": {"purser.contract.v1.ContractService"},
+    "ledger": {"purser.ledger.v1.LedgerService", "purser.ledger.v1.LedgerAdminService"},
+    "alert": {"purser.alert.v1.AlertService"},
+}
+
+
+@pytest.fixture
+async def mesh(databases: Databases) -> AsyncIterator[SwitchedMesh]:
+    async with SwitchedMesh(databases) as running:
+        await running.start()
+        yield running
+
+
+async def _reflected(
+    address: str, version: str, request: reflection_pb2.ServerReflectionRequest
+) -> reflection_pb2.ServerReflectionResponse:
+    async with open_channel(address) as channel:
+        call = channel.stream_stream(
+            f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+            request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+            response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+        )
+        async for response in call(iter([request])):
+            return response
+    raise AssertionError("reflection said nothing")
+
+
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+async def test_every_service_lists_what_it_serves(mesh: SwitchedMesh, version: str) -> None:
+    for service in SERVICES:
+        answer = await _reflected(
+            mesh.addresses[service], version, reflection_pb2.ServerReflectionRequest(list_services="")
+        )
+
+        listed = {one.name for one in answer.list_services_response.service}
+        assert {name for name in listed if name.startswith("purser.")} == SERVED[service] | {CLOCK}
+        assert "grpc.health.v1.Health" in listed
+
+
+async def test_every_service_describes_what_it_serves(mesh: SwitchedMesh) -> None:
+    for service, names in SERVED.items():
+        for name in names:
+            answer = await _reflected(
+                mesh.addresses[service],
+                "v1",
+                reflection_pb2.ServerReflectionRequest(file_containing_symbol=name),
+            )
+
+            files = [
+                descriptor_pb2.FileDescriptorProto.FromString(one)
+                for one in answer.file_descriptor_response.file_descriptor_proto
+            ]
+            described = {f"{file.package}.{one.name}" for file in files for one in file.service}
+            assert name in described
+
+
+async def test_every_service_says_that_it_is_well_by_name_and_as_a_whole(mesh: SwitchedMesh) -> None:
+    for service, names in SERVED.items():
+        async with open_channel(mesh.addresses[service]) as channel:
+            for name in ("", CLOCK, *names):
+                answer = await HealthStub(channel).Check(HealthCheckRequest(service=name))
+                assert answer.status == HealthCheckResponse.SERVING
+
+
+async def test_the_lines_that_make_up_prints_work_when_pasted(mesh: SwitchedMesh) -> None:
+    async with acme_at(mesh.addresses) as acme:
+        lines = lines_to_paste(mesh.addresses, acme.offer)
+
+    *listed, ask, balance, invoices, jump = [
+        await paste(line) for line in lines if line.startswith("grpcurl")
+    ]
+
+    assert len(listed) == len(SERVICES)
+    assert ask["decision"] == "DECISION_ALLOWED"
+    assert ask["heldMicros"] == "12000000"
+    assert balance["pools"][0]["availableMicros"] == "388000000"
+    assert invoices["invoices"][0]["total"] == {"currencyCode": "USD", "micros": "400000000"}
+    assert jump == {"nowTime": "2025-07-01T00:00:00Z"}

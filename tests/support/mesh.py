@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole mesh over a test's own database, whose services come and go one by one; Acme as a customer of it."""
+
+import itertools
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self, TypeVar
+
+import asyncpg
+import pytest
+from google.rpc.error_details_pb2 import ErrorInfo
+from grpc import StatusCode
+from grpc.aio import AioRpcError
+from grpc_status import rpc_status
+
+from deploy.local import mesh
+from deploy.local.database import SERVICES
+from deploy.local.mesh import ProcessMesh
+from deploy.local.seatsco import (
+    ASSISTANT,
+    Offer,
+    Stubs,
+    define_products,
+    open_stubs,
+    set_prices,
+    sign_acme,
+)
+from meshkit.quantity import MICROS
+from meshkit.rpc.client import open_channel
+from meshkit.rpc.fields import timestamp
+from purser.alert.v1 import alert_pb2 as alert
+from purser.contract.v1 import contract_pb2 as contract
+from purser.ledger.v1 import ledger_admin_pb2 as admin
+from purser.ledger.v1 import ledger_pb2 as ledger
+from purser.sandbox.v1 import clock_pb2 as sandbox
+from purser.sandbox.v1.clock_pb2_grpc import ClockServiceStub
+from tests.support.postgres import Databases
+
+JUNE = datetime(2025, 6, 1, tzinfo=UTC)
+# 28 of 30 days: a seat added at it brings 93.333333 credits.
+THIRD_OF_JUNE = datetime(2025, 6, 3, tzinfo=UTC)
+UNTIL_SECONDS_MAX = 30.0
+
+T = TypeVar("T")
+
+
+async def until(ask: Callable[[], Awaitable[T]], is_so: Callable[[T], bool]) -> T:
+    """Ask until the answer is so, and return it; a service that is away is asked again.
+
+    Fails with the last answer after 30 s.
+    """
+    deadline = time.monotonic() + UNTIL_SECONDS_MAX
+    last: object = None
+    while time.monotonic() < deadline:
+        try:
+            answer = await ask()
+        except AioRpcError as error:
+            if error.code() is not StatusCode.UNAVAILABLE:
+                raise
+            last = error.details()
+        else:
+            if is_so(answer):
+                return answer
+            last = answer
+    raise AssertionError(f"still {last!r}")
+
+
+@contextmanager
+def away(peer: str) -> Iterator[None]:
+    """Expect UNAVAILABLE, reason PEER_UNAVAILABLE, that names `peer`."""
+    with pytest.raises(AioRpcError) as raised:
+        yield
+    error, info = raised.value, ErrorInfo()
+    assert error.code() is StatusCode.UNAVAILABLE
+    status = rpc_status.from_call(error)
+    assert status is not None
+    assert status.details[0].Unpack(info)
+    assert (info.reason, info.metadata["peer"]) == ("PEER_UNAVAILABLE", peer), error.details()
+    assert str(error.details()).startswith(f"{peer} did not answer")
+
+
+class SwitchedMesh:
+    """The four services in this process, real channels between them, each started and stopped by name."""
+
+    def __init__(self, databases: Databases, *, sandbox_start_time: datetime | None = JUNE) -> None:
+        self.addresses: Mapping[str, str] = mesh.addresses(None)
+        self._urls = databases.urls
+        self._sandbox_start_time = sandbox_start_time
+        self._running: dict[str, AsyncExitStack] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.stop(*self._running)
+
+    async def start(self, *services: str) -> None:
+        """Start these services (none named: all), one after the other."""
+        for service in services or SERVICES:
+            assert service not in self._running
+            stack = AsyncExitStack()
+            one = mesh.open_mesh(
+                self._urls,
+                addresses=self.addresses,
+                sandbox_start_time=self._sandbox_start_time,
+                services=(service,),
+            )
+            await stack.enter_async_context(one)
+            self._running[service] = stack
+            # All channels of this process to one address share a connection: then none of them waits to reconnect.
+            await mesh.until_serving(service, self.addresses[service])
+
+    async def stop(self, *services: str) -> None:
+        """Stop these services gracefully, one after the other."""
+        for service in services:
+            await self._running.pop(service).aclose()
+
+
+def process_mesh(databases: Databases, folder: Path) -> ProcessMesh:
+    """Four processes in sandbox mode on free ports, not started yet."""
+    return ProcessMesh(
+        databases.urls, addresses=mesh.addresses(None), log_folder=folder, sandbox_start_time=JUNE
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acme:
+    """SeatsCo's customer with four annual seats, 100 AI credits each a month; what it does and what it has."""
+
+    stubs: Stubs
+    offer: Offer
+    contract: contract.Contract
+    numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    def request_id(self) -> str:
+        return f"acme-{next(self.numbers)}"
+
+    async def change_seats(self, delta: int) -> contract.ChangeSeatsResponse:
+        return await self.stubs.contract.ChangeSeats(self.seat_request(delta))
+
+    def seat_request(self, delta: int) -> contract.ChangeSeatsRequest:
+        return contract.ChangeSeatsRequest(
+            request_id=self.request_id(), contract_id=self.contract.contract_id, quantity_delta=delta
+        )
+
+    async def buy(self) -> contract.TopUp:
+        """Order the pack of 1,000 credits, and pay it."""
+        ordered = await self.stubs.contract.OrderTopUp(
+            contract.OrderTopUpRequest(
+                request_id=self.request_id(),
+                contract_id=self.contract.contract_id,
+                top_up_pack_id=self.offer.pack,
+                payment_gate=contract.PAYMENT_GATE_EXTERNAL,
+            )
+        )
+        resolved = await self.stubs.contract.ResolveTopUpPayment(
+            contract.ResolveTopUpPaymentRequest(
+                request_id=self.request_id(),
+                top_up_id=ordered.top_up.top_up_id,
+                outcome=contract.PAYMENT_OUTCOME_PAID,
+            )
+        )
+        return resolved.top_up
+
+    def ask(self, units: int) -> ledger.AuthorizeRequest:
+        """What an AI feature asks before it uses units of AI Assistant, 12 credits each."""
+        return ledger.AuthorizeRequest(
+            request_id=self.request_id(),
+            customer="acme",
+            product_id=self.offer.usage[ASSISTANT],
+            quantity_micros=units * MICROS,
+            group_values={"user_id": "user_1234"},
+        )
+
+    async def authorize(self, units: int) -> ledger.AuthorizeResponse:
+        return await self.stubs.gate.Authorize(self.ask(units))
+
+    async def debit(self, credits: int) -> ledger.DebitResponse:
+        return await self.stubs.gate.Debit(
+            ledger.DebitRequest(
+                request_id=self.request_id(),
+                customer="acme",
+                product_id=self.offer.usage[ASSISTANT],
+                credits_micros=credits * MICROS,
+                group_values={"user_id": "user_1234"},
+            )
+        )
+
+    async def available(self) -> int:
+        """Credits × 10^6; 0 while the Ledger knows of no pool."""
+        pools = (await self.stubs.gate.GetBalance(ledger.GetBalanceRequest(customer="acme"))).pools
+        return pools[0].available_micros if pools else 0
+
+    async def entries(self, kind: "admin.EntryKind.ValueType") -> list[int]:
+        """The amounts of all entries of one kind, newest first."""
+        request = admin.ListEntriesRequest(
+            customer="acme", credit_type_id=self.offer.ai_credits, page_size=500
+        )
+        listed = await self.stubs.ledger_admin.ListEntries(request)
+        return [entry.amount_micros for entry in listed.entries if entry.entry_kind == kind]
+
+    async def warn_at(self, credits: int, *, request_id: str = "warn") -> alert.Alert:
+        """Make a low-balance alert for Acme."""
+        made = await self.stubs.alert.CreateAlert(
+            alert.CreateAlertRequest(
+                request_id=request_id,
+                name=f"{credits} credits or fewer are left",
+                alert_type=alert.ALERT_TYPE_LOW_BALANCE,
+                customer_id=self.contract.customer_id,
+                credit_type_id=self.offer.ai_credits,
+                threshold_micros=credits * MICROS,
+            )
+        )
+        return made.alert
+
+    async def state_of(self, watched: alert.Alert) -> "alert.AlertState.ValueType":
+        asked = alert.GetAlertStateRequest(alert_id=watched.alert_id)
+        return (await self.stubs.alert.GetAlertState(asked)).statuses[0].state
+
+    async def assert_adds_up(self) -> None:
+        """Every stored figure of the Ledger is what entries and open holds say."""
+        found = await self.stubs.ledger_admin.VerifyLedger(admin.VerifyLedgerRequest())
+        assert found.is_consistent, found.discrepancies
+
+
+async def acme_of(stubs: Stubs) -> Acme:
+    """Sell to Acme; told again, it is the same Acme (its requests keep their ids)."""
+    offer = await set_prices(stubs, await define_products(stubs))
+    signed = await sign_acme(stubs, offer)
+    return Acme(stubs=stubs, offer=offer, contract=signed.contract)
+
+
+@asynccontextmanager
+async def acme_at(addresses: Mapping[str, str]) -> AsyncIterator[Acme]:
+    """Acme on the running mesh that listens at `addresses`."""
+    async with open_stubs(addresses) as stubs:
+        yield await acme_of(stubs)
+
+
+async def advance(stubs: Stubs, at: datetime) -> None:
+    """Move the mesh's business time, by way of Contract; the present time again delivers what is pending."""
+    await stubs.clock.AdvanceTime(sandbox.AdvanceTimeRequest(new_time=timestamp(at)), timeout=60)
+
+
+async def tell_now(addresses: Mapping[str, str], service: str, *, local_only: bool = False) -> None:
+    """Let a service, and all after it unless `local_only`, try its pending news at once: the clock stays."""
+    async with open_channel(addresses[service]) as channel:
+        request = sandbox.AdvanceTimeRequest(new_time=timestamp(JUNE), local_only=local_only)
+        await ClockServiceStub(channel).AdvanceTime(request, timeout=60)
+
+
+async def pending(databases: Databases, services: Iterable[str] = SERVICES) -> int:
+    """How many notices of these services no peer has heard."""
+    inside = await asyncpg.connect(databases.admin_url)
+    try:
+        counts = [
+            await inside.fetchval(f"SELECT count(*) FROM {service}.outbox WHERE sent_time IS NULL")
+            for service in services
+        ]
+    finally:
+        await inside.close()
+    return sum(counts)
+
+
+async def forget_deliveries(databases: Databases, service: str) -> int:
+    """Let all notices of a service look undelivered, as if every answer to them had been lost; how many."""
+    inside = await asyncpg.connect(databases.admin_url)
+    try:
+        done = await inside.execute(
+            f"UPDATE {service}.outbox SET sent_time = NULL, lease_time = NULL, attempts = 0"
+        )
+    finally:
+        await inside.close()
+    return int(done.rpartition(" ")[2])
