@@ -52,12 +52,25 @@ class Spend:
     day_spent: Credits = Credits(0)
 
     def spent_in(self, window: CapWindow, start: datetime) -> Credits:
-        """Return what was spent in the window that begins at `start`; nothing if the last spend was in another."""
+        """Return what was spent in the window that begins at `start`; nothing if the last spend was before it.
+
+        If the last spend was in a later window, that one counts: a request that was overtaken at midnight, or a
+        second contract with months of its own, must not make it be forgotten.
+        """
+        last_start, spent = self._last(window)
+        return spent if last_start is not None and start <= last_start else Credits(0)
+
+    def latest_start(self, window: CapWindow, start: datetime) -> datetime:
+        """Return `start`, or that of the window it last spent in if that is later: windows never go back."""
+        last_start, _ = self._last(window)
+        return start if last_start is None else max(start, last_start)
+
+    def _last(self, window: CapWindow) -> tuple[datetime | None, Credits]:
         match window:
             case CapWindow.BILLING_PERIOD:
-                return self.period_spent if self.period_start == start else Credits(0)
+                return self.period_start, self.period_spent
             case CapWindow.DAY:
-                return self.day_spent if self.day_start == start else Credits(0)
+                return self.day_start, self.day_spent
 
 
 def window_at(window: CapWindow, *, anchor: datetime, at: datetime) -> Period:
@@ -82,9 +95,9 @@ def spend_more(spend: Spend, amount: Credits, *, anchor: datetime, at: datetime)
     day = window_at(CapWindow.DAY, anchor=anchor, at=at).start
     return replace(
         spend,
-        period_start=period,
+        period_start=spend.latest_start(CapWindow.BILLING_PERIOD, period),
         period_spent=spend.spent_in(CapWindow.BILLING_PERIOD, period) + amount,
-        day_start=day,
+        day_start=spend.latest_start(CapWindow.DAY, day),
         day_spent=spend.spent_in(CapWindow.DAY, day) + amount,
     )
 
