@@ -2,7 +2,7 @@
 """A real Ledger on a free port over a test's own database, its stubs, and a customer with seats to test it on."""
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -54,6 +54,24 @@ def a_rate(
         effective_time=timestamp(start),
         end_time=optional_timestamp(end),
     )
+
+
+def a_schedule(**more: object) -> apb.ScheduleTerms:
+    """100 AI credits a month for each of sub_1's seats from 1 June, prorated, unless `more` says otherwise."""
+    terms: dict[str, object] = {
+        "grant_schedule_id": "sch_1",
+        "product_id": "prd_included",
+        "credit_type_id": AI,
+        "unit_amount_micros": 100 * CREDIT,
+        "subscription_id": "sub_1",
+        "frequency": apb.GRANT_FREQUENCY_MONTHLY,
+        "anchor_time": timestamp(JUNE),
+        "priority": 1,
+        "prorates_increases": True,
+        "period_proration": apb.PERIOD_PRORATION_FIRST_AND_LAST,
+        "commit_duration": 1,
+    }
+    return apb.ScheduleTerms(**(terms | more))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,38 +131,34 @@ class RunningLedger:
     async def apply_contract(
         self,
         *,
-        seats: int,
-        credits_per_seat: int,
         start: datetime,
         end: datetime | None = None,
+        seats: int = 4,
+        credits_per_seat: int = 100,
         version: int = 1,
-    ) -> None:
-        schedule = apb.ScheduleTerms(
-            grant_schedule_id="sch_1",
-            product_id="prd_included",
-            credit_type_id=AI,
-            unit_amount_micros=credits_per_seat * CREDIT,
-            subscription_id="sub_1",
-            frequency=apb.GRANT_FREQUENCY_MONTHLY,
-            anchor_time=timestamp(start),
-            priority=1,
-            prorates_increases=True,
-            period_proration=apb.PERIOD_PRORATION_FIRST_AND_LAST,
-            commit_duration=1,
+        schedules: Sequence[apb.ScheduleTerms] | None = None,
+        **more: object,
+    ) -> int:
+        """Tell of a contract of cus_acme, con_1 unless `more` says otherwise; its schedules: one for sub_1's seats."""
+        if schedules is None:
+            schedules = [
+                a_schedule(unit_amount_micros=credits_per_seat * CREDIT, anchor_time=timestamp(start))
+            ]
+        told: dict[str, object] = {
+            "request_id": self.request_id(),
+            "customer_id": "cus_acme",
+            "contract_id": "con_1",
+            "version": version,
+            "rate_card_id": "rcd_main",
+            "start_time": timestamp(start),
+            "end_time": optional_timestamp(end),
+            "subscriptions": [apb.SubscriptionSeats(subscription_id="sub_1", initial_quantity=seats)],
+            "grant_schedules": schedules,
+        }
+        answer = await self.admin.ApplyContract(
+            apb.ApplyContractRequest(**(told | more))  # type: ignore[arg-type]
         )
-        await self.admin.ApplyContract(
-            apb.ApplyContractRequest(
-                request_id=self.request_id(),
-                customer_id="cus_acme",
-                contract_id="con_1",
-                version=version,
-                rate_card_id="rcd_main",
-                start_time=timestamp(start),
-                end_time=optional_timestamp(end),
-                subscriptions=[apb.SubscriptionSeats(subscription_id="sub_1", initial_quantity=seats)],
-                grant_schedules=[schedule],
-            )
-        )
+        return answer.version
 
     async def change_seats(self, delta: int, at: datetime, *, sequence: int) -> apb.ApplySeatChangeResponse:
         return await self.admin.ApplySeatChange(

@@ -2,7 +2,7 @@
 """The Apply… rpcs, PreviewSeatChange and WatchThreshold on the wire."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from meshkit.quantity import INT64_MAX, Credits, Ratio
@@ -34,6 +34,8 @@ from services.ledger.wire.grants import PRIORITY_MAX, scope_from_wire
 
 SEATS_MAX = 1_000_000
 COMMIT_DURATION_MAX = 120
+# Periods are counted from here on, and a grant may live 120 years: all of it must be a date.
+START_TIME_END = datetime(9_000, 1, 1, tzinfo=UTC)
 
 _AGGREGATIONS: Final[Mapping[int, Aggregation]] = {
     pb.AGGREGATION_COUNT: Aggregation.COUNT,
@@ -61,7 +63,9 @@ def customer_from_wire(request: pb.ApplyCustomerRequest) -> CustomerTold:
     told = CustomerTold(
         customer_id=_customer_id(fields, request.customer_id),
         version=_version(fields, request.version),
-        aliases=tuple(fields.text(f"aliases[{n}]", alias) for n, alias in enumerate(request.aliases)),
+        aliases=tuple(
+            dict.fromkeys(fields.text(f"aliases[{n}]", alias) for n, alias in enumerate(request.aliases))
+        ),
         is_suspended=request.is_suspended,
     )
     fields.check()
@@ -81,18 +85,24 @@ def product_from_wire(request: pb.ApplyMetricsRequest) -> ProductTold:
         event_type=fields.text("event_type", request.event_type),
         aggregation=aggregation,
         sum_property=fields.text("sum_property", request.sum_property) if is_sum else None,
-        filters=tuple(_filter_from_wire(one) for one in request.filters),
+        filters=tuple(
+            _filter_from_wire(fields, f"filters[{n}]", one) for n, one in enumerate(request.filters)
+        ),
         group_keys=tuple(fields.text(f"group_keys[{n}]", key) for n, key in enumerate(request.group_keys)),
     )
     fields.check()
     return told
 
 
-def _filter_from_wire(one: pb.PropertyFilter) -> PropertyFilter:
+def _filter_from_wire(fields: Fields, path: str, one: pb.PropertyFilter) -> PropertyFilter:
+    if one.in_values and one.not_in_values:
+        fields.add(f"{path}.in_values", "give either in_values or not_in_values")
+    wanted = [fields.text(f"{path}.in_values[{n}]", value) for n, value in enumerate(one.in_values)]
+    unwanted = [fields.text(f"{path}.not_in_values[{n}]", value) for n, value in enumerate(one.not_in_values)]
     return PropertyFilter(
-        property=one.property,
-        values=tuple(one.in_values) or tuple(one.not_in_values),
-        is_negated=bool(one.not_in_values),
+        property=fields.text(f"{path}.property", one.property),
+        values=tuple(wanted or unwanted),
+        is_negated=bool(unwanted),
     )
 
 
@@ -104,12 +114,22 @@ def rate_card_from_wire(request: pb.ApplyRateCardRequest) -> RateCardTold:
         version=_version(fields, request.version),
         rates=tuple(_rate_from_wire(fields, f"rates[{n}]", rate) for n, rate in enumerate(request.rates)),
     )
+    begun: set[tuple[ProductId, datetime]] = set()
+    for n, rate in enumerate(told.rates):
+        if (rate.product_id, rate.effective_time) in begun:
+            fields.add(f"rates[{n}].effective_time", "is that of an earlier rate of the same product")
+        begun.add((rate.product_id, rate.effective_time))
     fields.check()
     return told
 
 
 def _rate_from_wire(fields: Fields, path: str, rate: pb.UsageRate) -> Rate:
+    effective_time = fields.time(
+        f"{path}.effective_time", rate.effective_time, rate.HasField("effective_time")
+    )
     end_time = fields.optional_time(f"{path}.end_time", rate.end_time, rate.HasField("end_time"))
+    if end_time is not None and end_time <= effective_time:
+        fields.add(f"{path}.end_time", "must be after effective_time")
     return Rate(
         rate_id=fields.text(f"{path}.rate_id", rate.rate_id),
         product_id=ProductId(fields.text(f"{path}.product_id", rate.product_id)),
@@ -118,9 +138,7 @@ def _rate_from_wire(fields: Fields, path: str, rate: pb.UsageRate) -> Rate:
             fields.micros(f"{path}.price_micros", rate.price_micros),
             fields.micros(f"{path}.per_micros", rate.per_micros, minimum=1),
         ),
-        effective_time=fields.time(
-            f"{path}.effective_time", rate.effective_time, rate.HasField("effective_time")
-        ),
+        effective_time=effective_time,
         end_time=end_time,
     )
 
@@ -129,6 +147,8 @@ def contract_from_wire(request: pb.ApplyContractRequest) -> ContractTold:
     fields = Fields()
     fields.request_id(request.request_id)
     start_time = fields.time("start_time", request.start_time, request.HasField("start_time"))
+    if start_time >= START_TIME_END:
+        fields.add("start_time", f"must be before the year {START_TIME_END.year}")
     end_time = fields.optional_time("end_time", request.end_time, request.HasField("end_time"))
     if end_time is not None and end_time < start_time:
         fields.add("end_time", "must not be before start_time")
