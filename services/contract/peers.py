@@ -35,10 +35,9 @@ from services.contract.domain.ids import (
     TopUpPackId,
 )
 from services.contract.domain.notices import ContractChanged, CustomerChanged, SeatsChanged, TopUpPaid
-from services.contract.domain.offer import Offer, OfferedProduct, ProductType
+from services.contract.domain.offer import Offer, OfferedProduct, ProductType, Wanted
 from services.contract.domain.price import USD, SeatRate
 from services.contract.domain.top_up import TopUpTerms
-from services.contract.operations.ports import Wanted
 
 T = TypeVar("T")
 

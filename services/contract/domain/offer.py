@@ -8,7 +8,7 @@ from enum import Enum
 
 from services.contract.domain.contract import BillingFrequency
 from services.contract.domain.errors import ProductNotFixed, ProductNotSubscription, RateNotFound
-from services.contract.domain.ids import ProductId, RateCardId
+from services.contract.domain.ids import CreditTypeId, ProductId, RateCardId
 from services.contract.domain.price import SeatRate, rate_at
 
 
@@ -25,6 +25,16 @@ class OfferedProduct:
     product_id: ProductId
     name: str
     product_type: ProductType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What of the Catalog a contract or a purchase refers to. priced: the products whose seat prices too."""
+
+    rate_card_id: RateCardId | None
+    product_ids: frozenset[ProductId]
+    credit_type_ids: frozenset[CreditTypeId]
+    priced: frozenset[ProductId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

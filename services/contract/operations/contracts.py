@@ -32,11 +32,11 @@ from services.contract.domain.ids import (
 )
 from services.contract.domain.invoice import Invoice
 from services.contract.domain.notices import contract_changed
-from services.contract.domain.offer import Offer
+from services.contract.domain.offer import Offer, Wanted
 from services.contract.domain.price import refuse_unpayable
 from services.contract.domain.seats import Timeline
 from services.contract.operations.billing import Billing, bill_instant
-from services.contract.operations.ports import Catalog, Relay, Store, Transaction, Wanted
+from services.contract.operations.ports import Catalog, Relay, Store, Transaction
 
 # A contract that began long ago: what is left is billed by the due run, within a second.
 INSTANTS_AT_SIGNING_MAX = 60

@@ -3,7 +3,6 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -14,7 +13,6 @@ from services.contract.domain.contract import BillingFrequency, Contract, Subscr
 from services.contract.domain.customer import Customer
 from services.contract.domain.ids import (
     ContractId,
-    CreditTypeId,
     CustomerId,
     InvoiceId,
     ProductId,
@@ -25,7 +23,7 @@ from services.contract.domain.ids import (
 )
 from services.contract.domain.invoice import Invoice, InvoiceStatus
 from services.contract.domain.notices import Payload
-from services.contract.domain.offer import Offer
+from services.contract.domain.offer import Offer, Wanted
 from services.contract.domain.price import SeatRate
 from services.contract.domain.seats import SeatChange
 from services.contract.domain.top_up import TopUp, TopUpStatus, TopUpTerms
@@ -109,16 +107,6 @@ class Transaction(Protocol):
 class Store(Protocol):
     def transaction(self) -> AbstractAsyncContextManager[Transaction]: ...
     async def answered(self, command: Command, answer_type: type[T]) -> T | None: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What of the Catalog a contract or a purchase refers to. priced: the products whose seat prices too."""
-
-    rate_card_id: RateCardId | None
-    product_ids: frozenset[ProductId]
-    credit_type_ids: frozenset[CreditTypeId]
-    priced: frozenset[ProductId] = frozenset()
 
 
 class Catalog(Protocol):

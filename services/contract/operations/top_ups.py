@@ -11,6 +11,7 @@ from services.contract.domain.contract import refuse_not_in_force
 from services.contract.domain.ids import ContractId, TopUpId
 from services.contract.domain.invoice import InvoiceStatus
 from services.contract.domain.notices import top_up_paid
+from services.contract.domain.offer import Wanted
 from services.contract.domain.top_up import (
     TopUp,
     TopUpStatus,
@@ -22,7 +23,7 @@ from services.contract.domain.top_up import (
     status_at_order,
 )
 from services.contract.operations.invoicing import made_out
-from services.contract.operations.ports import Catalog, Relay, Store, Wanted
+from services.contract.operations.ports import Catalog, Relay, Store
 
 
 class TopUps:

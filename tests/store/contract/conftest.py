@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from meshkit.clock import ManualClock
+from meshkit.db import open_engine
+from meshkit.ids import TimeOrderedIds
+from services.contract.store import PostgresStore
+from tests.support.catalog import JUNE
+from tests.support.postgres import Databases
+
+
+@pytest.fixture
+async def engine(databases: Databases) -> AsyncIterator[AsyncEngine]:
+    engine = open_engine(databases.url("contract"), application_name="contract-store-test")
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def wall() -> ManualClock:
+    return ManualClock(JUNE)
+
+
+@pytest.fixture
+def store(engine: AsyncEngine, wall: ManualClock) -> PostgresStore:
+    return PostgresStore(engine, wall=wall, ids=TimeOrderedIds(wall))

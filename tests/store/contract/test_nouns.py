@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What goes in comes out: customers, contracts, seats, invoices, top-ups; and lists in their order."""
+
+from dataclasses import replace
+
+import pytest
+
+from meshkit.page import Page
+from meshkit.period import Period
+from services.contract.domain.billing import Account
+from services.contract.domain.coverage import Charge
+from services.contract.domain.customer import Customer
+from services.contract.domain.errors import (
+    AliasTaken,
+    ContractNotFound,
+    CustomerNotFound,
+    InvoiceNotFound,
+    TopUpNotFound,
+)
+from services.contract.domain.ids import ContractId, CustomerId, InvoiceId, SubscriptionId, TopUpId
+from services.contract.domain.invoice import InvoiceLineKind, InvoiceStatus
+from services.contract.domain.seats import Timeline
+from services.contract.domain.top_up import TopUpStatus
+from services.contract.store import PostgresStore
+from tests.store.contract.builders import (
+    A_TOP_UP,
+    ACME,
+    BILLED,
+    CONTRACT,
+    SEATS,
+    YEAR,
+    a_change,
+    a_line,
+    a_purchase_line,
+    an_invoice,
+    write_billed,
+    write_contract,
+)
+from tests.support.catalog import JUNE
+from tests.support.contract import day
+
+ALL = Page(500, None)
+
+
+async def test_a_customer_is_found_by_id_and_alias_and_locked_by_both(store: PostgresStore) -> None:
+    async with store.transaction() as tx:
+        await tx.customers.insert(ACME)
+
+    async with store.transaction() as tx:
+        for name in ("cus_1", "acme", "crm:42"):
+            assert await tx.customers.find(name) == ACME
+            assert await tx.customers.lock(name) == ACME
+        for name in ("cus_2", "ACME"):
+            with pytest.raises(CustomerNotFound):
+                await tx.customers.find(name)
+
+
+async def test_aliases_are_replaced_as_a_whole_and_keep_their_order(store: PostgresStore) -> None:
+    renamed = replace(ACME, aliases=("z", "acme", "a"), is_suspended=True, version=2)
+    async with store.transaction() as tx:
+        await tx.customers.insert(ACME)
+    async with store.transaction() as tx:
+        await tx.customers.update(renamed)
+
+    async with store.transaction() as tx:
+        assert await tx.customers.find("z") == renamed
+        with pytest.raises(CustomerNotFound):
+            await tx.customers.find("crm:42")
+
+
+async def test_a_taken_alias_undoes_the_whole_customer(store: PostgresStore) -> None:
+    async with store.transaction() as tx:
+        await tx.customers.insert(ACME)
+
+    with pytest.raises(AliasTaken):
+        async with store.transaction() as tx:
+            await tx.customers.insert(
+                replace(ACME, customer_id=CustomerId("cus_2"), aliases=("free", "acme"))
+            )
+    async with store.transaction() as tx:
+        assert await tx.customers.listed(ALL) == [ACME]
+
+
+async def test_customers_are_listed_in_the_order_of_their_ids(store: PostgresStore) -> None:
+    made: list[Customer] = [
+        replace(ACME, customer_id=CustomerId(f"cus_{letter}"), aliases=()) for letter in "bZa"
+    ]
+    async with store.transaction() as tx:
+        for customer in made:
+            await tx.customers.insert(customer)
+
+    async with store.transaction() as tx:
+        # Byte by byte, and one row more than asked, to tell that there is a next page.
+        assert [one.customer_id for one in await tx.customers.listed(Page(1, None))] == ["cus_Z", "cus_a"]
+        assert [one.customer_id for one in await tx.customers.listed(Page(5, ("cus_a",)))] == ["cus_b"]
+
+
+async def test_a_contract_comes_back_as_it_was_signed(store: PostgresStore) -> None:
+    async with store.transaction() as tx:
+        await write_contract(tx)
+
+    async with store.transaction() as tx:
+        assert await tx.contracts.find(CONTRACT.contract_id) == CONTRACT
+        assert await tx.contracts.lock(CONTRACT.contract_id) == CONTRACT
+        assert await tx.contracts.customer_of(CONTRACT.contract_id) == ACME.customer_id
+        assert await tx.contracts.listed(None, ALL) == [CONTRACT]
+        assert await tx.contracts.listed(ACME.customer_id, ALL) == [CONTRACT]
+        assert await tx.contracts.listed(CustomerId("cus_2"), ALL) == []
+        for read in (tx.contracts.find, tx.contracts.lock, tx.contracts.customer_of):
+            with pytest.raises(ContractNotFound):
+                await read(ContractId("con_2"))
+
+
+async def test_a_contract_without_anything_is_one_too(store: PostgresStore) -> None:
+    bare = replace(CONTRACT, subscriptions=(), grant_schedules=(), end_time=None)
+    async with store.transaction() as tx:
+        await write_contract(tx, bare)
+
+    async with store.transaction() as tx:
+        assert await tx.contracts.find(bare.contract_id) == bare
+        assert await tx.seats.accounts([bare]) == [[]]
+
+
+async def test_contracts_are_due_by_time_then_id_behind_the_last_one(store: PostgresStore) -> None:
+    bare = replace(CONTRACT, subscriptions=(), grant_schedules=())
+    dues = {"con_a": day(7, 1), "con_b": JUNE, "con_c": JUNE, "con_d": None, "con_e": day(8, 1)}
+    async with store.transaction() as tx:
+        await tx.customers.insert(ACME)
+        for contract_id, due in dues.items():
+            await tx.contracts.insert(replace(bare, contract_id=ContractId(contract_id)))
+            await tx.contracts.save_due(ContractId(contract_id), due)
+
+    async with store.transaction() as tx:
+        due_now = await tx.contracts.due(at=day(7, 1), after=None, rows_max=10)
+        rest = await tx.contracts.due(at=day(7, 1), after=(JUNE, ContractId("con_b")), rows_max=10)
+        first = await tx.contracts.due(at=day(7, 1), after=None, rows_max=1)
+
+    assert [contract_id for _, contract_id in due_now] == ["con_b", "con_c", "con_a"]
+    assert rest == due_now[1:]
+    assert first == due_now[:1]
+
+
+async def test_an_account_begins_with_the_period_billed_last(store: PostgresStore) -> None:
+    changes = [
+        a_change(1, day(7, 3, 2024), -1),
+        a_change(2, JUNE, 2),
+        a_change(3, day(7, 3), 1),
+        a_change(4, day(6, 1, 2026), 1),
+    ]
+    async with store.transaction() as tx:
+        await write_contract(tx)
+        await write_billed(tx)
+        for change in changes:
+            await tx.seats.insert_change(change)
+        await tx.invoices.insert(an_invoice(a_line()))
+
+    async with store.transaction() as tx:
+        contract = await tx.contracts.find(CONTRACT.contract_id)
+        [[billed, unbilled]] = await tx.seats.accounts([contract])
+
+    first, second = contract.subscriptions
+    assert billed == Account(
+        contract=contract,
+        subscription=first,
+        timeline=Timeline(opening_quantity=3, changes=tuple(changes[1:])),
+        billed=BILLED,
+    )
+    assert unbilled == Account(
+        contract=contract, subscription=second, timeline=Timeline(opening_quantity=4), billed=None
+    )
+
+
+async def test_what_is_paid_is_what_the_lines_of_the_period_say(store: PostgresStore) -> None:
+    july = Period(day(7, 3), YEAR.end)
+    async with store.transaction() as tx:
+        await write_contract(tx)
+        await write_billed(tx)
+        await tx.invoices.insert(an_invoice(a_line()))
+        increase = a_line(2, InvoiceLineKind.SEAT_INCREASE, july, seats=2)
+        await tx.invoices.insert(an_invoice(increase, invoice_id="inv_2"))
+
+    async with store.transaction() as tx:
+        [[account, _]] = await tx.seats.accounts([await tx.contracts.find(CONTRACT.contract_id)])
+    assert account.billed is not None
+    assert account.billed.charges == (Charge(seats=4, span=YEAR), Charge(seats=2, span=july))
+
+
+async def test_changes_are_listed_by_time_then_as_received_with_the_seats_after_each(
+    store: PostgresStore,
+) -> None:
+    async with store.transaction() as tx:
+        await write_contract(tx)
+        for change in (
+            a_change(1, day(7, 10), 3),
+            a_change(2, day(7, 3), -1),
+            a_change(3, day(7, 10), 2),
+        ):
+            await tx.seats.insert_change(change)
+
+    async with store.transaction() as tx:
+        everything = await tx.seats.listed_changes(SEATS, ALL)
+        behind = await tx.seats.listed_changes(SEATS, Page(5, (day(7, 10).isoformat(), "1")))
+        nobody = await tx.seats.listed_changes(replace(SEATS, subscription_id=SubscriptionId("sub_0")), ALL)
+    assert [(one.change.sequence, one.quantity_after) for one in everything] == [(2, 3), (1, 6), (3, 8)]
+    assert behind == everything[2:]
+    assert nobody == []
+
+
+async def test_invoices_come_back_with_their_lines_by_date(store: PostgresStore) -> None:
+    early = an_invoice(a_line(), issue_time=JUNE, invoice_id="inv_2")
+    late = an_invoice(
+        a_line(2, InvoiceLineKind.SEAT_INCREASE), a_purchase_line(3), issue_time=day(7, 1), invoice_id="inv_1"
+    )
+    async with store.transaction() as tx:
+        await write_contract(tx)
+        await write_billed(tx)
+        for invoice in (late, early):
+            await tx.invoices.insert(invoice)
+
+    async with store.transaction() as tx:
+        assert await tx.invoices.listed(ACME.customer_id, None, ALL) == [early, late]
+        assert await tx.invoices.listed(ACME.customer_id, CONTRACT.contract_id, ALL) == [early, late]
+        assert await tx.invoices.listed(ACME.customer_id, ContractId("con_2"), ALL) == []
+        behind = Page(5, (JUNE.isoformat(), "inv_2"))
+        assert await tx.invoices.listed(ACME.customer_id, None, behind) == [late]
+        assert await tx.invoices.find(early.invoice_id) == early
+        with pytest.raises(InvoiceNotFound):
+            await tx.invoices.find(InvoiceId("inv_3"))
+
+
+async def test_a_top_up_ends_once(store: PostgresStore) -> None:
+    async with store.transaction() as tx:
+        await write_contract(tx)
+        draft = an_invoice(a_purchase_line(), invoice_id="inv_9", status=InvoiceStatus.DRAFT)
+        await tx.invoices.insert(draft)
+        await tx.top_ups.insert(A_TOP_UP)
+
+    async with store.transaction() as tx:
+        assert await tx.top_ups.find(A_TOP_UP.top_up_id) == A_TOP_UP
+        paid = await tx.top_ups.resolve(
+            A_TOP_UP.top_up_id, TopUpStatus.PAID, payment_reference="pi_1", at=day(7, 3)
+        )
+        await tx.invoices.resolve(draft.invoice_id, InvoiceStatus.FINALIZED, day(7, 3))
+    async with store.transaction() as tx:
+        again = await tx.top_ups.resolve(
+            A_TOP_UP.top_up_id, TopUpStatus.FAILED, payment_reference="pi_2", at=day(7, 4)
+        )
+        nobody = await tx.top_ups.resolve(
+            TopUpId("top_2"), TopUpStatus.PAID, payment_reference="", at=day(7, 4)
+        )
+        kept = await tx.top_ups.find(A_TOP_UP.top_up_id)
+
+    assert paid == replace(
+        A_TOP_UP, status=TopUpStatus.PAID, payment_reference="pi_1", resolve_time=day(7, 3)
+    )
+    assert kept == paid
+    assert again is nobody is None
+    async with store.transaction() as tx:
+        assert await tx.top_ups.listed(CONTRACT.contract_id, ALL) == [kept]
+        assert (await tx.invoices.find(draft.invoice_id)).status is InvoiceStatus.FINALIZED
+        with pytest.raises(TopUpNotFound):
+            await tx.top_ups.find(TopUpId("top_2"))
