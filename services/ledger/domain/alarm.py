@@ -7,7 +7,7 @@ from datetime import datetime
 
 from meshkit.quantity import Credits
 from services.ledger.domain.account import Account
-from services.ledger.domain.spend_cap import CapWindow, Spend, window_at
+from services.ledger.domain.spend_cap import CapWindow, GroupValue, Spend, window_at
 from services.ledger.domain.watch import Crossing, Watch, WatchKind, WatchState
 
 
@@ -53,15 +53,41 @@ def observe_balance(account: Account, *, at: datetime) -> Account:
     return replace(observed, watches=account.watches)
 
 
+def observe_spend(account: Account, *, at: datetime, anchor: datetime) -> Account:
+    """Observe what a spend changes, and have the clock looked at again when the alarms it raises end."""
+    observed = observe(account, at=at, anchor=anchor)
+    if observed is account:
+        return account
+    window_end = next_window_end(observed, at=at, anchor=anchor)
+    return observed if window_end is None else observed.due_no_later_than(window_end)
+
+
 def next_window_end(account: Account, *, at: datetime, anchor: datetime | None) -> datetime | None:
     """Return when spend alarms end by the clock: with the billing period. None when no spend is in alarm."""
-    spend_alerts = {watch.alert_id for watch in account.watches if watch.kind is WatchKind.SPEND}
-    in_alarm = any(
-        state.in_alarm and alert_id in spend_alerts for (alert_id, _), state in account.watch_states.items()
-    )
-    if anchor is None or not in_alarm:
+    if anchor is None or not any(True for _ in _spends_in_alarm(account)):
         return None
     return window_at(CapWindow.BILLING_PERIOD, anchor=anchor, at=at).end
+
+
+def window_ends(account: Account, *, anchor: datetime | None) -> set[datetime]:
+    """Return when the spends now in alarm fell, or will fall, to nothing: with the billing period each was made in."""
+    if anchor is None:
+        return set()
+    starts = {
+        account.spends[value].period_start for value in _spends_in_alarm(account) if value in account.spends
+    }
+    return {
+        window_at(CapWindow.BILLING_PERIOD, anchor=anchor, at=start).end
+        for start in starts
+        if start is not None
+    }
+
+
+def _spends_in_alarm(account: Account) -> Iterator[GroupValue]:
+    keys = {watch.alert_id: watch.group_key for watch in account.watches if watch.kind is WatchKind.SPEND}
+    for (alert_id, group_value), state in account.watch_states.items():
+        if state.in_alarm and alert_id in keys:
+            yield keys[alert_id], group_value
 
 
 def _values(

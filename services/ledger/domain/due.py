@@ -99,7 +99,7 @@ def settle(account: Account, dues: Dues, *, at: datetime, new_grant_id: Callable
     Watches are observed after every instant not settled before, and at `at`.
     """
     schedules = dict(dues.schedules)
-    events = list(_first_events(account, schedules))
+    events = list(_first_events(account, schedules, dues.anchor))
     heapq.heapify(events)
     for _ in range(EVENTS_MAX):
         if not events or events[0][0] > at:
@@ -121,7 +121,9 @@ def settle(account: Account, dues: Dues, *, at: datetime, new_grant_id: Callable
     return Settled(account, schedules)
 
 
-def _first_events(account: Account, schedules: Mapping[ScheduleId, ScheduleProgress]) -> Iterator[_Event]:
+def _first_events(
+    account: Account, schedules: Mapping[ScheduleId, ScheduleProgress], anchor: datetime | None
+) -> Iterator[_Event]:
     for hold in account.holds.values():
         if hold.state is HoldState.HELD:
             yield hold.expire_time, _Rank.HOLD_EXPIRES, hold.hold_id
@@ -131,6 +133,8 @@ def _first_events(account: Account, schedules: Mapping[ScheduleId, ScheduleProgr
         yield from _period_start(progress)
         if progress.latest is not None:
             yield from _seat_events(progress, progress.next_index - 1)
+    for window_end in alarm.window_ends(account, anchor=anchor):
+        yield window_end, _Rank.LOOK, ""
 
 
 def _grant_events(account: Account, grant: Grant) -> Iterator[_Event]:
