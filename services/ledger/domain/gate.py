@@ -238,27 +238,25 @@ def extend(
     """
     require_extendable(hold)
     reason = None
-    affordable = None
     if ask is not None:
         verdict = judge(account, ask, at=at)
         reason = verdict.reason
-        affordable = verdict.affordable
         if reason is None:
             account, hold = _hold_more(account, hold, verdict.credits, at=at)
-            affordable -= verdict.credits
     if reason is None and expire_time is not None and expire_time > hold.expire_time:
         hold = replace(hold, expire_time=expire_time)
         account = account.with_hold(hold)
-    available = burn_down.available(account.grants.values(), at=at, product_id=hold.product_id)
     if reason is None:
         account = account.due_no_later_than(hold.expire_time)
+    available = burn_down.available(account.grants.values(), at=at, product_id=hold.product_id)
+    caps = cap_uses(account.caps, hold.counted_group_values, account.spends, anchor=hold.anchor, at=at)
     return account, Extended(
         reason=reason,
         held=hold.amount,
         expire_time=hold.expire_time,
         credit_type_id=account.credit_type_id,
         available=available,
-        affordable=available if affordable is None else affordable,
+        affordable=min((available, *(use.headroom for use in caps))),
     )
 
 

@@ -311,6 +311,16 @@ def test_an_extension_is_judged_by_caps_too() -> None:
     books.check()
 
 
+def test_a_lengthened_hold_is_told_what_credits_and_caps_would_allow_on_top() -> None:
+    books = Books(a_grant(1_000))
+    books.set_cap(ANN_100)
+    books.authorize(an_ask(60, user="ann"), at=NOON)
+
+    extended = books.extend(HOLD, expire_time=NOON + 2 * LIFE, at=NOON)
+
+    assert (extended.available, extended.affordable) == (Credits.of(940), Credits.of(40))
+
+
 def test_a_denied_extension_lengthens_nothing() -> None:
     books = Books(a_grant(100))
     books.authorize(an_ask(60), at=NOON)
