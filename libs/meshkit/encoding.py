@@ -21,6 +21,12 @@ def to_json(value: object) -> Any:
     return _adapter(as_type).dump_python(value, mode="json")
 
 
+def to_json_text(value: object) -> str:
+    """Return what to_json does, written out; several times faster."""
+    as_type: Any = type(value)
+    return _adapter(as_type).dump_json(value).decode()
+
+
 def from_json(as_type: type[T], data: object) -> T:
     """Return the `as_type` that to_json made `data` of. Raises pydantic.ValidationError."""
     hashable: Any = as_type

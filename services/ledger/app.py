@@ -89,6 +89,8 @@ async def open_service(
                 clock=clock, engine=engine, table=tables.sandbox_clock, run_due=run_due, peers=peers
             )
         operations = _operations(store, relay, clock=clock, ids=ids)
+        operations.gate.start()
+        stack.push_async_callback(operations.gate.stop)
 
         def register(grpc_server: grpc.aio.Server) -> None:
             ledger_pb2_grpc.add_LedgerServiceServicer_to_server(

@@ -1,18 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """The gate's servicer: per rpc, request → operation → response. Faults are mapped by meshkit's interceptor."""
 
+from functools import partial
 from typing import Any, Final
 
 from grpc.aio import ServicerContext
 
+from meshkit.rpc.status import item_status_of
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1 import ledger_pb2_grpc
+from services.ledger.domain.gate import Authorized, Captured, Debited
 from services.ledger.operations import Operations
-from services.ledger.wire import decisions, gate, grants
+from services.ledger.wire import batches, decisions, gate, grants
 
 SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["LedgerService"].full_name
 
 Context = ServicerContext[Any, Any]
+
+item_status = partial(item_status_of, domain="ledger.purser")
 
 
 class LedgerServicer(ledger_pb2_grpc.LedgerServiceServicer):
@@ -45,6 +50,25 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServiceServicer):
         command = gate.debit_from_wire(request)
         answer = await self._do.gate.debit(command)
         return gate.debit_to_wire(answer)
+
+    async def AuthorizeBatch(
+        self, request: pb.AuthorizeBatchRequest, context: Context
+    ) -> pb.AuthorizeBatchResponse:
+        commands = batches.authorize_from_wire(request)
+        outcomes = await self._do.gate.ask_all(commands, Authorized)
+        return batches.authorize_to_wire(outcomes, item_status)
+
+    async def CaptureBatch(
+        self, request: pb.CaptureBatchRequest, context: Context
+    ) -> pb.CaptureBatchResponse:
+        commands = batches.capture_from_wire(request)
+        outcomes = await self._do.gate.ask_all(commands, Captured)
+        return batches.capture_to_wire(outcomes, item_status)
+
+    async def DebitBatch(self, request: pb.DebitBatchRequest, context: Context) -> pb.DebitBatchResponse:
+        commands = batches.debit_from_wire(request)
+        outcomes = await self._do.gate.ask_all(commands, Debited)
+        return batches.debit_to_wire(outcomes, item_status)
 
     async def GetBalance(self, request: pb.GetBalanceRequest, context: Context) -> pb.GetBalanceResponse:
         customer, credit_type_id = grants.balance_from_wire(request)

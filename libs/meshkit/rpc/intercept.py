@@ -15,9 +15,8 @@ from meshkit.errors import MeshError
 from meshkit.faults import DatabaseUnavailable, fault_of
 from meshkit.metrics import RpcMeter
 from meshkit.rpc import deadline
-from meshkit.rpc.status import CODES, DETAILS_KEY, from_rpc_error, to_status
+from meshkit.rpc.status import CODES, DETAILS_KEY, INTERNAL_TEXT, from_rpc_error, to_status
 
-INTERNAL_TEXT = "internal error; it was logged"
 LOG_EVERY_SECONDS = 1.0
 
 Behaviour = Callable[[Any, Any], Awaitable[Any]]

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one table between faults and gRPC statuses, both ways (google.rpc.Status with ErrorInfo, AIP-193)."""
 
+import asyncio
 from collections.abc import Sequence
 
+import structlog
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import status_pb2
@@ -24,7 +26,11 @@ from meshkit.errors import (
     Unavailable,
     Unimplemented,
 )
+from meshkit.faults import fault_of
 
+log = structlog.get_logger(__name__)
+
+INTERNAL_TEXT = "internal error; it was logged"
 DETAILS_KEY = "grpc-status-details-bin"
 
 # A status travels in HTTP/2 headers, and gRPC clients refuse more than 8 KiB of them.
@@ -84,6 +90,23 @@ def to_status(error: MeshError, domain: str) -> status_pb2.Status:
         wait.FromTimedelta(error.retry_after)
         _attach(status, RetryInfo(retry_delay=wait))
     return status
+
+
+def item_status_of(error: BaseException, *, domain: str) -> status_pb2.Status:
+    """Return the status of one item of a batch: as the interceptor would answer the item's own call.
+
+    An item that was dropped because its caller's time was up is DEADLINE_EXCEEDED; a bug of ours is INTERNAL, its
+    text hidden and logged.
+    """
+    if isinstance(error, asyncio.CancelledError):
+        return status_pb2.Status(
+            code=_number(StatusCode.DEADLINE_EXCEEDED), message="not carried out: time is up"
+        )
+    fault = error if isinstance(error, MeshError) else fault_of(error)
+    if fault is None:
+        log.error("batch_item_failed", exc_info=error)
+        return status_pb2.Status(code=_number(StatusCode.INTERNAL), message=INTERNAL_TEXT)
+    return to_status(fault, domain)
 
 
 def from_rpc_error(error: AioRpcError, *, peer: str = "a peer") -> MeshError:

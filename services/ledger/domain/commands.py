@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What callers ask of the gate and of operators' rpcs, checked and typed. `customer` is an id or an alias."""
+"""What callers ask of the gate and of operators' rpcs, checked and typed. `customer` is an id or an alias.
+
+fingerprint: of the request's body as it came over the wire, to recognise a request_id with another body.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +20,7 @@ class Authorize:
     """Hold the credits of an amount for `hold_ttl`."""
 
     request_id: str
+    fingerprint: bytes = b""
     customer: str
     product_id: ProductId
     amount: Amount
@@ -30,6 +34,7 @@ class Capture:
     """Turn a hold into spend; actual None: all that is held."""
 
     request_id: str
+    fingerprint: bytes = b""
     customer: str
     hold_id: HoldId
     actual: Amount | None
@@ -40,6 +45,7 @@ class Release:
     """Give a hold back."""
 
     request_id: str
+    fingerprint: bytes = b""
     customer: str
     hold_id: HoldId
 
@@ -49,6 +55,7 @@ class ExtendHold:
     """Add to a hold (additional None: nothing), lengthen its life from now (None: not), or both."""
 
     request_id: str
+    fingerprint: bytes = b""
     customer: str
     hold_id: HoldId
     additional: Amount | None
@@ -60,6 +67,7 @@ class Debit:
     """Spend an amount at once."""
 
     request_id: str
+    fingerprint: bytes = b""
     customer: str
     product_id: ProductId
     amount: Amount
@@ -122,3 +130,6 @@ class ExplainHold:
 
     customer: str
     hold_id: HoldId
+
+
+GateCommand = Authorize | Capture | Release | ExtendHold | Debit

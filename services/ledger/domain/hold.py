@@ -10,7 +10,7 @@ from typing import NewType
 from meshkit.quantity import Credits, Ratio
 from services.ledger.domain.burn_down import Draw
 from services.ledger.domain.errors import HoldAlreadyResolved, HoldExpired
-from services.ledger.domain.grant import ProductId
+from services.ledger.domain.grant import CreditTypeId, ProductId
 from services.ledger.domain.spend_cap import GroupValue
 
 HoldId = NewType("HoldId", str)
@@ -57,6 +57,14 @@ class Hold:
 
     def counted(self) -> tuple[GroupValue, ...]:
         return tuple(self.counted_group_values.items())
+
+
+@dataclass(frozen=True, slots=True)
+class HoldPlace:
+    """Which pool a hold is in, and what it is for."""
+
+    credit_type_id: CreditTypeId
+    product_id: ProductId
 
 
 def state_at(hold: Hold, at: datetime) -> HoldState:

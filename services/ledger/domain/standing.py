@@ -1,11 +1,58 @@
 # SPDX-License-Identifier: Apache-2.0
 """A customer's standing towards a product: what the gate checks before it looks at credits."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
+from meshkit.quantity import Ratio
 from services.ledger.domain.gate import Amount, Ask, DenialReason, Entitlement
-from services.ledger.domain.grant import CustomerId, ProductId
+from services.ledger.domain.grant import CreditTypeId, CustomerId, ProductId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceLine:
+    """One rate of a product on the card of one contract: in force while both are."""
+
+    contract_id: str
+    start_time: datetime
+    end_time: datetime | None
+    credit_type_id: CreditTypeId
+    price: Ratio
+    effective_time: datetime
+    rate_end_time: datetime | None
+
+    def is_in_force(self, at: datetime) -> bool:
+        return (
+            self.start_time <= at
+            and self.effective_time <= at
+            and (self.end_time is None or at < self.end_time)
+            and (self.rate_end_time is None or at < self.rate_end_time)
+        )
+
+
+def entitlement_at(lines: Iterable[PriceLine], at: datetime) -> Entitlement | None:
+    """Return what entitles at `at`: of several contracts that price the product, the one that began first.
+
+    lines: by start_time and contract_id.
+    """
+    for line in lines:
+        if line.is_in_force(at):
+            return Entitlement(
+                contract_id=line.contract_id,
+                anchor=line.start_time,
+                credit_type_id=line.credit_type_id,
+                price=line.price,
+            )
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerRecord:
+    """A customer as the gate needs it."""
+
+    customer_id: CustomerId
+    is_suspended: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

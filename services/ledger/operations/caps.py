@@ -48,6 +48,7 @@ class SpendCaps:
             if not await tx.standings.knows_group_key(command.group_key):
                 raise GroupKeyUnknown(group_key=command.group_key)
             answer = CapOf(customer_id, await tx.caps.set(customer_id, cap))
+            await tx.copies.outdate(customer_id)
             await tx.answers.remember(customer_id, command, answer, at=at)
             return answer
 
@@ -63,6 +64,7 @@ class SpendCaps:
                 return first
             if not await tx.caps.lift(customer_id, command.spend_cap_id, at=at):
                 raise SpendCapNotFound(spend_cap_id=command.spend_cap_id)
+            await tx.copies.outdate(customer_id)
             answer = Lifted(command.spend_cap_id)
             await tx.answers.remember(customer_id, command, answer, at=at)
             return answer

@@ -13,6 +13,7 @@ from services.ledger.domain.report import Explanation
 from services.ledger.domain.spend_cap import cap_uses
 from services.ledger.domain.standing import ask_of
 from services.ledger.operations.ports import Store, Transaction
+from services.ledger.operations.resolving import standing_of
 from services.ledger.operations.settling import open_account
 
 
@@ -34,7 +35,7 @@ class Explaining:
                 return await self._store.run(lambda tx: self._explain_hold(tx, command, at))
 
     async def _explain_ask(self, tx: Transaction, command: ExplainAsk, at: datetime) -> Explanation:
-        standing = await tx.standings.of(command.customer, command.product_id, at=at)
+        standing = await standing_of(tx, command.customer, command.product_id, at=at)
         ask = ask_of(standing, command.amount, command.group_values)
         if isinstance(ask, DenialReason):
             return _barred(ask, standing.entitlement, at)

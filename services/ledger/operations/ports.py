@@ -4,7 +4,7 @@
 Lists give one row more than the page holds, when there is one: that tells that the page has a next.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -14,7 +14,7 @@ from services.ledger.domain.account import Account
 from services.ledger.domain.due import Reading, ScheduleProgress
 from services.ledger.domain.entry import Entry
 from services.ledger.domain.grant import CreditTypeId, CustomerId, Grant, GrantId, ProductId, ScheduleId
-from services.ledger.domain.hold import Hold, HoldId, HoldState
+from services.ledger.domain.hold import Hold, HoldId, HoldPlace, HoldState
 from services.ledger.domain.notices import (
     ContractTold,
     CustomerTold,
@@ -26,7 +26,8 @@ from services.ledger.domain.notices import (
 from services.ledger.domain.proration import Seats
 from services.ledger.domain.report import SummaryWindow, UsageRow, Verification
 from services.ledger.domain.spend_cap import GroupValue, SpendCap
-from services.ledger.domain.standing import Standing
+from services.ledger.domain.standing import CustomerRecord, PriceLine
+from services.ledger.domain.unit_of_work import Change, Given, PoolKey, Remembered, Wanted
 
 T = TypeVar("T")
 
@@ -37,6 +38,9 @@ class Command(Protocol):
 
 
 class AccountStore(Protocol):
+    async def places_of_holds(
+        self, asked: Iterable[tuple[CustomerId, HoldId]]
+    ) -> dict[tuple[CustomerId, HoldId], HoldPlace]: ...
     async def credit_type_of_hold(self, customer_id: CustomerId, hold_id: HoldId) -> CreditTypeId: ...
     async def make(self, customer_id: CustomerId, credit_type_id: CreditTypeId) -> None: ...
     async def read(
@@ -49,13 +53,20 @@ class AccountStore(Protocol):
         hold_id: HoldId | None = None,
         settles: bool = False,
     ) -> Reading: ...
+    async def read_many(
+        self, wanted: Mapping[PoolKey, Wanted], *, at: datetime
+    ) -> dict[PoolKey, Reading]: ...
     async def save(
         self, before: Account, after: Account, schedules: Mapping[ScheduleId, ScheduleProgress]
     ) -> None: ...
+    async def save_many(self, changes: Sequence[Change], answers: Sequence[Remembered]) -> None: ...
     async def granted_for(self, customer_id: CustomerId, source_id: str) -> GrantId | None: ...
 
 
 class AnswerStore(Protocol):
+    async def given(
+        self, asked: Collection[tuple[CustomerId, str]]
+    ) -> dict[tuple[CustomerId, str], Given]: ...
     async def replay(self, customer_id: CustomerId, command: Command, answer_type: type[T]) -> T | None: ...
     async def remember(
         self, customer_id: CustomerId, command: Command, answer: object, *, at: datetime
@@ -64,7 +75,12 @@ class AnswerStore(Protocol):
 
 class StandingStore(Protocol):
     async def customer_id(self, customer: str) -> CustomerId: ...
-    async def of(self, customer: str, product_id: ProductId, *, at: datetime) -> Standing: ...
+    async def customers(self, names: Collection[str]) -> dict[str, CustomerRecord]: ...
+    async def group_keys(self, product_ids: Collection[ProductId]) -> dict[ProductId, frozenset[str]]: ...
+    async def prices(
+        self, asked: Collection[tuple[CustomerId, ProductId]]
+    ) -> dict[tuple[CustomerId, ProductId], tuple[PriceLine, ...]]: ...
+    async def epoch(self) -> int: ...
     async def knows_group_key(self, group_key: str) -> bool: ...
 
 
@@ -75,6 +91,7 @@ class CopyStore(Protocol):
     async def keep_contract(self, told: ContractTold) -> int: ...
     async def keep_seat_change(self, told: SeatChangeTold) -> bool: ...
     async def keep_watch(self, told: WatchTold) -> int: ...
+    async def outdate(self, customer_id: CustomerId) -> None: ...
     async def lock_customer(self, customer_id: CustomerId) -> bool: ...
     async def seats(self, customer_id: CustomerId, subscription_id: str) -> Seats | None: ...
     async def credit_types_of_subscription(
@@ -122,9 +139,16 @@ class Transaction(Protocol):
 
 
 class Store(Protocol):
-    """Runs work in one transaction, again from its start when it lost a race: work must be free of side effects."""
+    """Runs work in one transaction, again from its start when it lost a race: work must be free of side effects.
+
+    Faults of the database are raised as MeshErrors; anything else is our bug. write_guess: None when a request
+    of it has an answer already, and then nothing is written; else the pools that were still as guessed.
+    """
 
     async def run(self, work: Callable[[Transaction], Awaitable[T]]) -> T: ...
+    async def write_guess(
+        self, changes: Sequence[Change], answers: Sequence[Remembered], *, epoch: int
+    ) -> set[PoolKey] | None: ...
     async def due_pools(
         self, *, at: datetime, pools_max: int
     ) -> Sequence[tuple[CustomerId, CreditTypeId]]: ...

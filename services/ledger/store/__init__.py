@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """All SQL of the Ledger. Rows never leave it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TypeVar
 
 import asyncpg
 
 from meshkit.clock import Clock
+from meshkit.errors import MeshError
+from meshkit.faults import fault_of
 from meshkit.ids import Ids
 from services.ledger.domain.grant import CreditTypeId, CustomerId
 from services.ledger.domain.report import Verification
+from services.ledger.domain.unit_of_work import AccountsMoved, Change, PoolKey, Remembered
 from services.ledger.store.accounts import Accounts
 from services.ledger.store.answers import Answers
 from services.ledger.store.caps import Caps
@@ -19,6 +23,7 @@ from services.ledger.store.copies import Copies
 from services.ledger.store.reports import Reports
 from services.ledger.store.standings import Standings
 from services.ledger.store.verification import verify
+from services.ledger.store.writing import write_changes, write_extras
 
 T = TypeVar("T")
 
@@ -56,19 +61,36 @@ class PostgresStore:
         """
         for attempt in range(1, TRANSACTION_ATTEMPTS_MAX + 1):
             try:
-                async with (
-                    self._pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection,
-                    connection.transaction(),
-                ):
+                async with self._transaction() as connection:
                     return await work(Transaction(connection, wall=self._wall, ids=self._ids))
-            except _RACES:
+            except (*_RACES, AccountsMoved):
                 if attempt == TRANSACTION_ATTEMPTS_MAX:
                     raise
         raise AssertionError("the last attempt returns or raises")
 
+    async def write_guess(
+        self, changes: Sequence[Change], answers: Sequence[Remembered], *, epoch: int
+    ) -> set[PoolKey] | None:
+        """Write what was decided from memory, as far as the pools are still at the versions it rests on.
+
+        Returns those pools; None, and nothing is written, when one of the requests has an answer already. Plain
+        changes are one statement that commits itself.
+        """
+        try:
+            if all(change.is_plain for change in changes):
+                async with self._connection() as connection:
+                    return await write_changes(connection, changes, answers, epoch=epoch)
+            async with self._transaction() as connection:
+                written = await write_changes(connection, changes, answers, epoch=epoch)
+                extras = [change for change in changes if change.key in written and not change.is_plain]
+                await write_extras(connection, extras, wall=self._wall, ids=self._ids)
+                return written
+        except asyncpg.UniqueViolationError:
+            return None
+
     async def due_pools(self, *, at: datetime, pools_max: int) -> list[tuple[CustomerId, CreditTypeId]]:
         """Return pools in which something is due, the longest due first."""
-        async with self._pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+        async with self._connection() as connection:
             rows = await connection.fetch(
                 "SELECT customer_id, credit_type_id FROM ledger.pools WHERE next_due_time <= $1"
                 " ORDER BY next_due_time, customer_id, credit_type_id LIMIT $2",
@@ -79,7 +101,28 @@ class PostgresStore:
 
     async def verify(self, customer_id: CustomerId | None) -> Verification:
         """Recount one customer, or everybody (None), in one snapshot."""
-        async with self._pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
-            async with connection.transaction(isolation="repeatable_read", readonly=True):
-                await connection.execute(f"SET LOCAL statement_timeout = '{VERIFY_SECONDS_MAX}s'")
-                return await verify(connection, customer_id)
+        async with (
+            self._connection() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            await connection.execute(f"SET LOCAL statement_timeout = '{VERIFY_SECONDS_MAX}s'")
+            return await verify(connection, customer_id)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection. Faults of the database come out as MeshErrors, races and bugs as they are."""
+        try:
+            async with self._pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+                yield connection
+        except (*_RACES, MeshError):
+            raise
+        except Exception as error:
+            fault = fault_of(error)
+            if fault is None:
+                raise
+            raise fault from error
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Connection]:
+        async with self._connection() as connection, connection.transaction():
+            yield connection

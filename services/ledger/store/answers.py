@@ -4,14 +4,15 @@
 The unique key settles who was first: a twin that comes between replay and remember fails on it, and is run again.
 """
 
-import hashlib
+from collections.abc import Collection
 from datetime import datetime
 from typing import TypeVar
 
-from meshkit.encoding import canonical, from_json, to_json
+from meshkit.encoding import from_json, to_json
 from meshkit.errors import RequestIdReused
-from meshkit.requests import Command
+from meshkit.requests import Command, hash_of
 from services.ledger.domain.grant import CustomerId
+from services.ledger.domain.unit_of_work import Given
 from services.ledger.store.connection import Connection
 
 T = TypeVar("T")
@@ -35,9 +36,24 @@ class Answers:
         )
         if row is None:
             return None
-        if row["body_hash"] != _hash_of(command):
+        if row["body_hash"] != hash_of(command):
             raise RequestIdReused(request_id=command.request_id)
         return from_json(answer_type, row["answer"])
+
+    async def given(self, asked: Collection[tuple[CustomerId, str]]) -> dict[tuple[CustomerId, str], Given]:
+        """Return the answers there are to requests, by customer and request_id."""
+        pairs = sorted(asked)
+        rows = await self._connection.fetch(
+            "SELECT r.customer_id, r.request_id, r.body_hash, r.answer"
+            " FROM unnest($1::text[], $2::text[]) AS q (customer_id, request_id)"
+            " JOIN ledger.requests r USING (customer_id, request_id)",
+            [customer_id for customer_id, _ in pairs],
+            [request_id for _, request_id in pairs],
+        )
+        return {
+            (CustomerId(row["customer_id"]), row["request_id"]): Given(row["body_hash"], row["answer"])
+            for row in rows
+        }
 
     async def remember(
         self, customer_id: CustomerId, command: Command, answer: object, *, at: datetime
@@ -48,11 +64,7 @@ class Answers:
             " VALUES ($1, $2, $3, $4, $5)",
             customer_id,
             command.request_id,
-            _hash_of(command),
+            hash_of(command),
             to_json(answer),
             at,
         )
-
-
-def _hash_of(command: Command) -> bytes:
-    return hashlib.sha256(f"{type(command).__name__}\n{canonical(command)}".encode()).digest()

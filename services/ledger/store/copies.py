@@ -43,6 +43,7 @@ class Copies:
             [to_json(one) for one in told.filters],
             list(told.group_keys),
         )
+        await self._begin_epoch()
         return await self._version("products", "product_id", told.product_id)
 
     async def keep_rate_card(self, told: RateCardTold) -> int:
@@ -73,6 +74,7 @@ class Copies:
                     for rate in told.rates
                 ],
             )
+            await self._begin_epoch()
         return await self._version("rate_cards", "rate_card_id", told.rate_card_id)
 
     async def keep_customer(self, told: CustomerTold) -> int:
@@ -97,6 +99,7 @@ class Copies:
                 told.customer_id,
                 list(told.aliases),
             )
+            await self.outdate(told.customer_id)
         return await self._version("customers", "customer_id", told.customer_id)
 
     async def keep_contract(self, told: ContractTold) -> int:
@@ -121,6 +124,7 @@ class Copies:
                 ],
             )
             await self._keep_schedules(told.customer_id, told.schedules)
+            await self.outdate(told.customer_id)
         version: int = await self._connection.fetchval(
             "SELECT version FROM ledger.contracts WHERE customer_id = $1 AND contract_id = $2",
             told.customer_id,
@@ -205,7 +209,21 @@ class Copies:
             watch.group_key,
             watch.group_value,
         )
+        if watch.customer_id is None:
+            await self._begin_epoch()
+        else:
+            await self.outdate(watch.customer_id)
         return await self._version("watches", "alert_id", watch.alert_id)
+
+    async def outdate(self, customer_id: CustomerId) -> None:
+        """Let no decision stand that rests on what was known of a customer before."""
+        await self._connection.execute(
+            "UPDATE ledger.pools SET version = version + 1 WHERE customer_id = $1", customer_id
+        )
+
+    async def _begin_epoch(self) -> None:
+        """Let no decision stand that rests on what was known of products, rates and watches on everybody before."""
+        await self._connection.execute("UPDATE ledger.epochs SET version = version + 1")
 
     async def _version(self, table: str, key: str, value: str) -> int:
         version: int = await self._connection.fetchval(

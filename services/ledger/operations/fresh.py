@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Requests decided on what the database says now, under the locks of their pools: the only place that denies."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from meshkit.errors import MeshError, RequestIdReused
+from meshkit.ids import Ids
+from services.ledger.domain.account import Account
+from services.ledger.domain.commands import Authorize, Debit, ExtendHold, GateCommand
+from services.ledger.domain.due import Reading, bring_up_to_date
+from services.ledger.domain.errors import CustomerNotFound, HoldNotFound, ProductNotFound
+from services.ledger.domain.gate import Ask, DenialReason
+from services.ledger.domain.grant import CreditTypeId, CustomerId, GrantId, ProductId
+from services.ledger.domain.hold import HoldId, HoldPlace
+from services.ledger.domain.standing import PriceLine
+from services.ledger.domain.unit_of_work import AccountsMoved, Change, Given, PoolKey, Remembered, Wanted
+from services.ledger.operations.lane import Waiting
+from services.ledger.operations.memory import Known, Memory
+from services.ledger.operations.meters import StepMeter
+from services.ledger.operations.ports import Transaction
+from services.ledger.operations.resolving import (
+    Answer,
+    Barred,
+    ask_for,
+    decide,
+    denial_of,
+    extension_for,
+    repeated,
+)
+
+GateWaiting = Waiting[GateCommand, Answer]
+Outcome = Answer | MeshError
+
+
+class Fresh:
+    """One attempt at a batch. `work` may be run several times, in a transaction each; the last run counts."""
+
+    def __init__(
+        self, batch: Sequence[GateWaiting], *, at: datetime, ids: Ids, memory: Memory, meter: StepMeter
+    ) -> None:
+        self._batch = batch
+        self._at = at
+        self._ids = ids
+        self._memory = memory
+        self._meter = meter
+        self._begin()
+
+    def _begin(self) -> None:
+        self.outcomes: list[tuple[GateWaiting, Outcome]] = []
+        self._known: dict[CustomerId, Known] = {}
+        self._names: dict[str, CustomerId] = {}
+        self._group_keys: dict[ProductId, frozenset[str]] = {}
+        self._places: dict[tuple[CustomerId, HoldId], HoldPlace] = {}
+        self._given: dict[tuple[CustomerId, str], Given] = {}
+        self._readings: dict[PoolKey, Reading] = {}
+        self._epoch = 0
+        self._before: dict[PoolKey, Account] = {}
+        self._after: dict[PoolKey, Account] = {}
+        self._changed: dict[PoolKey, Change] = {}
+        self._answers: dict[tuple[CustomerId, str], Remembered] = {}
+
+    @property
+    def has_crossings(self) -> bool:
+        return any(account.crossings for account in self._after.values())
+
+    async def work(self, tx: Transaction) -> None:
+        """Read, decide, save. Raises AccountsMoved when a contract moved to another pool in between."""
+        self._begin()
+        with self._meter.step("read"):
+            await self._look_up(tx)
+            wanted = self._wanted()
+            self._readings = await tx.accounts.read_many(wanted, at=self._at)
+            # Again, now that the pools are locked: whoever changes these must change the pools' versions too.
+            await self._look_up_standings(tx)
+            self._epoch = await tx.standings.epoch()
+            # A twin may have been ahead of us in the queue for the lock: what stands in our way is then its work.
+            self._given = await tx.answers.given(
+                {(self._names[command.customer], command.request_id) for command in self._commands()}
+            )
+            if not self._wanted().keys() <= wanted.keys():
+                raise AccountsMoved
+        with self._meter.step("decide"):
+            for waiting in self._batch:
+                self.outcomes.append((waiting, self._outcome(waiting.item)))
+        with self._meter.step("save"):
+            await tx.accounts.save_many(self._changes(), list(self._answers.values()))
+
+    def learn(self) -> None:
+        """Let the memory know what the accounts are now; call it after the commit."""
+        answered = {answer.key for answer in self._answers.values()}
+        read: dict[CustomerId, dict[CreditTypeId, int]] = defaultdict(dict)
+        for change in self._changes():
+            is_written = change.key in answered or not change.is_empty
+            version = max(change.before.version, 1) + 1 if is_written else change.before.version
+            if version:
+                customer_id, credit_type_id = change.key
+                self._known[customer_id].accounts[credit_type_id] = change.after.as_saved(version=version)
+                read[customer_id][credit_type_id] = change.before.version
+        for customer_id, known in self._known.items():
+            if known.accounts:
+                self._memory.learn(known, read[customer_id], self._group_keys, self._epoch)
+
+    async def _look_up(self, tx: Transaction) -> None:
+        """Find out who is asked about, and which pools it takes."""
+        await self._look_up_customers(tx)
+        holds = [
+            (self._names[command.customer], command.hold_id)
+            for command in self._commands()
+            if not isinstance(command, Authorize | Debit)
+        ]
+        if holds:
+            self._places = await tx.accounts.places_of_holds(holds)
+        await self._look_up_standings(tx)
+
+    async def _look_up_customers(self, tx: Transaction) -> None:
+        customers = await tx.standings.customers({waiting.item.customer for waiting in self._batch})
+        self._known = {}
+        self._names = {name: record.customer_id for name, record in customers.items()}
+        for name, record in customers.items():
+            self._known.setdefault(record.customer_id, Known(record)).names.add(name)
+
+    async def _look_up_standings(self, tx: Transaction) -> None:
+        """Read suspensions, products and prices: what entitles."""
+        await self._look_up_customers(tx)
+        asked: set[tuple[CustomerId, ProductId]] = set()
+        for command in self._commands():
+            product_id = self._product_of(command)
+            if product_id is not None:
+                asked.add((self._names[command.customer], product_id))
+        if asked:
+            self._group_keys = await tx.standings.group_keys({product_id for _, product_id in asked})
+            prices: dict[tuple[CustomerId, ProductId], tuple[PriceLine, ...]] = await tx.standings.prices(
+                asked
+            )
+            for (customer_id, product_id), lines in prices.items():
+                self._known[customer_id].prices[product_id] = lines
+
+    def _commands(self) -> list[GateCommand]:
+        """The commands of customers that are known."""
+        return [waiting.item for waiting in self._batch if waiting.item.customer in self._names]
+
+    def _product_of(self, command: GateCommand) -> ProductId | None:
+        """Return the product whose price a command needs, if any."""
+        match command:
+            case Authorize() | Debit():
+                return command.product_id
+            case ExtendHold() if command.additional is not None:
+                place = self._places.get((self._names[command.customer], command.hold_id))
+                return None if place is None else place.product_id
+            case _:
+                return None
+
+    def _wanted(self) -> dict[PoolKey, Wanted]:
+        wanted: dict[PoolKey, Wanted] = defaultdict(Wanted)
+        for command in self._commands():
+            customer_id = self._names[command.customer]
+            if isinstance(command, Authorize | Debit):
+                ask = self._ask(command)
+                if isinstance(ask, Ask):
+                    key = (customer_id, ask.entitlement.credit_type_id)
+                    wanted[key].group_values.update(ask.counted_group_values.items())
+            else:
+                place = self._places.get((customer_id, command.hold_id))
+                if place is not None:
+                    wanted[customer_id, place.credit_type_id].hold_ids.add(command.hold_id)
+        return wanted
+
+    def _ask(self, command: Authorize | Debit) -> Ask | Barred | None:
+        """Return what is asked, or why it is denied before that; None when the product is not known."""
+        group_keys = self._group_keys.get(command.product_id)
+        if group_keys is None:
+            return None
+        return ask_for(command, self._known[self._names[command.customer]], group_keys, at=self._at)
+
+    def _outcome(self, command: GateCommand) -> Outcome:
+        customer_id = self._names.get(command.customer)
+        if customer_id is None:
+            return CustomerNotFound(customer=command.customer)
+        try:
+            first = self._first_answer(customer_id, command)
+            return self._decide(customer_id, command) if first is None else first
+        except MeshError as error:
+            return error
+
+    def _first_answer(self, customer_id: CustomerId, command: GateCommand) -> Answer | None:
+        """Return the first answer, given before or in this very batch. Raises RequestIdReused."""
+        name = (customer_id, command.request_id)
+        given = self._given.get(name)
+        if given is not None:
+            return repeated(given, command)
+        first = self._answers.get(name)
+        if first is None:
+            return None
+        if first.fingerprint != command.fingerprint:
+            raise RequestIdReused(request_id=command.request_id)
+        answer = first.answer
+        assert isinstance(answer, Answer)
+        return answer
+
+    def _decide(self, customer_id: CustomerId, command: GateCommand) -> Answer:
+        ask: Ask | DenialReason | None = None
+        if isinstance(command, Authorize | Debit):
+            asked = self._ask(command)
+            if asked is None:
+                raise ProductNotFound(product_id=command.product_id)
+            if isinstance(asked, Barred):
+                return asked.answer
+            ask = asked
+            key = (customer_id, asked.entitlement.credit_type_id)
+        else:
+            place = self._places.get((customer_id, command.hold_id))
+            if place is None:
+                raise HoldNotFound(hold_id=command.hold_id)
+            key = (customer_id, place.credit_type_id)
+        account = self._account(key)
+        if isinstance(command, ExtendHold) and command.additional is not None:
+            product_id = account.holds[command.hold_id].product_id
+            group_keys = self._group_keys.get(product_id)
+            if group_keys is None:
+                raise ProductNotFound(product_id=product_id)
+            ask = extension_for(command, self._known[customer_id], group_keys, account, at=self._at)
+        after, answer = decide(account, command, ask, at=account.time_at(self._at), ids=self._ids)
+        if denial_of(answer) is None:
+            self._after[key] = after
+            self._answers[customer_id, command.request_id] = Remembered(
+                key, command.request_id, command.fingerprint, answer, self._at
+            )
+        return answer
+
+    def _account(self, key: PoolKey) -> Account:
+        """Return the account as the batch has left it so far; brought up to date when it is first looked at."""
+        if key not in self._after:
+            reading = self._readings[key]
+            before = self._memory.recall(reading.account)
+            settled = bring_up_to_date(
+                Reading(account=before, dues=reading.dues),
+                at=before.time_at(self._at),
+                new_grant_id=lambda: GrantId(self._ids.new("grt")),
+            )
+            self._before[key] = before
+            self._after[key] = settled.account
+            self._changed[key] = Change(before, settled.account, tuple(settled.schedules.values()))
+        return self._after[key]
+
+    def _changes(self) -> list[Change]:
+        return [
+            Change(change.before, self._after[key], change.schedules) for key, change in self._changed.items()
+        ]

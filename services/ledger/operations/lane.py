@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Natural micro-batching: whatever arrives while a batch is in flight goes with the next. No timer.
+
+A lone request does not wait for company, and under load the batches grow by themselves.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from meshkit.errors import ResourceExhausted, Unavailable
+from services.ledger.operations.meters import LaneMeter
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+class LaneFull(ResourceExhausted):
+    """As many requests as are allowed wait already; nothing was done."""
+
+    reason = "LANE_FULL"
+
+    def __init__(self, *, waiting: int) -> None:
+        super().__init__(f"{waiting} requests wait already; wait a moment and retry", waiting=str(waiting))
+
+
+class LaneClosed(Unavailable):
+    """The service is stopping; nothing was done."""
+
+    reason = "LANE_CLOSED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the service is stopping; retry with the same request_id, another replica will answer"
+        )
+
+
+class Waiting(Generic[Item, Answer]):
+    """A request in the lane, and whoever waits for its answer. expires: on time.monotonic(), None: never."""
+
+    __slots__ = ("arrived", "expires", "future", "item")
+
+    def __init__(self, item: Item, expires: float | None) -> None:
+        self.item = item
+        self.expires = expires
+        self.arrived = time.monotonic()
+        self.future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+    def answer(self, answer: Answer) -> None:
+        """Give the answer; a caller that has gone away does not mind."""
+        if not self.future.done():
+            self.future.set_result(answer)
+
+    def fail(self, error: BaseException) -> None:
+        """Give the fault; likewise."""
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+class Lane(Generic[Item, Answer]):
+    """One queue and one batch at a time, in order of arrival.
+
+    work: answers or fails every Waiting it is given. waiting_max: more are refused with LaneFull.
+    A request whose caller has gone, or whose deadline has passed, before its batch begins is not carried out.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Sequence[Waiting[Item, Answer]]], Awaitable[None]],
+        *,
+        waiting_max: int,
+        batch_max: int,
+        meter: LaneMeter,
+    ) -> None:
+        self._work = work
+        self._waiting_max = waiting_max
+        self._batch_max = batch_max
+        self._meter = meter
+        self._queue: deque[Waiting[Item, Answer]] = deque()
+        self._arrived = asyncio.Event()
+        self._loop: asyncio.Task[None] | None = None
+        self._is_closed = False
+
+    def start(self) -> None:
+        """Begin to carry requests out."""
+        self._loop = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Take no more requests, carry out those that wait, and end."""
+        self._is_closed = True
+        self._arrived.set()
+        if self._loop is not None:
+            await self._loop
+
+    def put_all(self, items: Sequence[Item], *, seconds_left: float | None) -> list[asyncio.Future[Answer]]:
+        """Queue requests, all or none; the futures are their answers. Raises LaneFull, LaneClosed."""
+        if self._is_closed:
+            raise LaneClosed
+        if self._queue and len(self._queue) + len(items) > self._waiting_max:
+            raise LaneFull(waiting=len(self._queue))
+        expires = None if seconds_left is None else time.monotonic() + seconds_left
+        waiting: list[Waiting[Item, Answer]] = [Waiting(item, expires) for item in items]
+        self._queue.extend(waiting)
+        self._arrived.set()
+        return [one.future for one in waiting]
+
+    async def _run(self) -> None:
+        while self._queue or not self._is_closed:
+            if not self._queue:
+                self._arrived.clear()
+                await self._arrived.wait()
+                continue
+            batch = self._take()
+            if not batch:
+                continue
+            try:
+                await self._work(batch)
+            except Exception as error:  # a bug of ours: the lane outlives it, the callers are told
+                for waiting in batch:
+                    waiting.fail(error)
+
+    def _take(self) -> list[Waiting[Item, Answer]]:
+        now = time.monotonic()
+        batch: list[Waiting[Item, Answer]] = []
+        while self._queue and len(batch) < self._batch_max:
+            waiting = self._queue.popleft()
+            if waiting.future.done():
+                continue
+            if waiting.expires is not None and waiting.expires <= now:
+                waiting.future.cancel()
+                continue
+            batch.append(waiting)
+        if batch:
+            self._meter.began(len(batch), now - batch[0].arrived)
+        return batch

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a replica remembers of customers it has seen. A guess: the guarded write proves it, or drops it.
+
+All of a customer's entry was read under one lock, or follows from our own guarded writes since. Whatever changes
+any of it moves the version of the customer's pools, or the epoch of the Catalog's copies.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from meshkit.mapping import with_items
+from services.ledger.domain.account import Account
+from services.ledger.domain.grant import CreditTypeId, CustomerId, ProductId
+from services.ledger.domain.hold import HoldId
+from services.ledger.domain.standing import CustomerRecord, PriceLine
+
+CUSTOMERS_MAX = 10_000
+HOLDS_PER_POOL_MAX = 20_000
+SPENDS_PER_POOL_MAX = 20_000
+
+
+@dataclass(slots=True)
+class Known:
+    """What is known of one customer. names: id and aliases it was asked by."""
+
+    record: CustomerRecord
+    names: set[str] = field(default_factory=set)
+    prices: dict[ProductId, tuple[PriceLine, ...]] = field(default_factory=dict)
+    accounts: dict[CreditTypeId, Account] = field(default_factory=dict)
+
+    def account_with(self, hold_id: HoldId) -> Account | None:
+        """Return the account that an open hold is in."""
+        return next((account for account in self.accounts.values() if hold_id in account.holds), None)
+
+
+class Memory:
+    """The customers seen last, and the products of one epoch."""
+
+    def __init__(self) -> None:
+        self.epoch = 0
+        self.group_keys: dict[ProductId, frozenset[str]] = {}
+        self._customers: OrderedDict[CustomerId, Known] = OrderedDict()
+        self._names: dict[str, CustomerId] = {}
+
+    def customer(self, name: str) -> Known | None:
+        """Return what is known of a customer, by id or alias."""
+        customer_id = self._names.get(name)
+        if customer_id is None:
+            return None
+        self._customers.move_to_end(customer_id)
+        return self._customers[customer_id]
+
+    def recall(self, account: Account) -> Account:
+        """Return an account just read, with the holds and spends we know of it besides: if nothing has changed."""
+        known = self._customers.get(account.customer_id)
+        ours = None if known is None else known.accounts.get(account.credit_type_id)
+        if ours is None or ours.version != account.version:
+            return account
+        return replace(
+            account,
+            holds=with_items(ours.holds, account.holds),
+            spends=with_items(ours.spends, account.spends),
+        )
+
+    def learn(
+        self,
+        told: Known,
+        read: Mapping[CreditTypeId, int],
+        group_keys: Mapping[ProductId, frozenset[str]],
+        epoch: int,
+    ) -> None:
+        """Remember what was read of a customer, and has been written since. read: the versions the pools were read at.
+
+        What was known before is kept if a pool had the version that we knew, and is forgotten otherwise.
+        """
+        if epoch != self.epoch:
+            self._clear(epoch)
+        self.group_keys.update(group_keys)
+        customer_id = told.record.customer_id
+        ours = self._customers.get(customer_id)
+        if ours is not None and not any(
+            key in ours.accounts and ours.accounts[key].version == version for key, version in read.items()
+        ):
+            self.forget(customer_id)
+            ours = None
+        if ours is None:
+            ours = self._customers[customer_id] = Known(told.record)
+        ours.record = told.record
+        ours.names |= told.names
+        ours.prices |= told.prices
+        for account in told.accounts.values():
+            ours.accounts[account.credit_type_id] = _bounded(account)
+        self._names.update(dict.fromkeys(told.names, customer_id))
+        while len(self._customers) > CUSTOMERS_MAX:
+            self.forget(next(iter(self._customers)))
+
+    def saved(self, account: Account) -> None:
+        """Remember an account as a guarded write of ours has left it."""
+        known = self._customers.get(account.customer_id)
+        if known is not None:
+            known.accounts[account.credit_type_id] = _bounded(account)
+
+    def forget(self, customer_id: CustomerId) -> None:
+        known = self._customers.pop(customer_id, None)
+        if known is not None:
+            for name in known.names:
+                self._names.pop(name, None)
+
+    def _clear(self, epoch: int) -> None:
+        self.epoch = epoch
+        self.group_keys.clear()
+        self._customers.clear()
+        self._names.clear()
+
+
+def _bounded(account: Account) -> Account:
+    if len(account.holds) <= HOLDS_PER_POOL_MAX and len(account.spends) <= SPENDS_PER_POOL_MAX:
+        return account
+    return replace(account, holds={}, spends={})
