@@ -88,7 +88,7 @@ class Story:
         await self._step_6_top_up(offer, signed.contract)
         await self._step_7_balance()
         await self._step_8_cap(offer, signed.contract)
-        await self._step_9_new_month(signed.contract)
+        await self._step_9_new_month(offer, signed.contract)
 
     def ends_well(self) -> bool:
         if self._wrong:
@@ -263,7 +263,7 @@ class Story:
         other = await self._use(offer, ASSISTANT, 1, COLLEAGUE)
         self._figure(f"{COLLEAGUE}'s call", _decision(other), "ALLOWED")
 
-    async def _step_9_new_month(self, signed: contract.Contract) -> None:
+    async def _step_9_new_month(self, offer: Offer, signed: contract.Contract) -> None:
         self._chapter(9, "Two seats for a week, then the month turns", "the clock → Contract, Ledger")
         await self._advance(2025, 7, 20)
         added = await self._change_seats(signed, 2)
@@ -278,8 +278,8 @@ class Story:
         self._figure("August's included credits", included, "400")
         self._figure("top-up, untouched by the month", top_up, "481.548387")
         self._figure("July's rest, lost with July", await self._expired_in_july(), "38.709677")
-        fresh = await self._stubs.ledger_admin.ListSpendCaps(admin.ListSpendCapsRequest(customer="acme"))
-        self._figure("caps that begin anew", str(len(fresh.spend_caps)), "1")
+        anew = await self._use(offer, PREVIEW, 1, BIG_SPENDER)
+        self._figure(f"{BIG_SPENDER}'s cap begins anew", _decision(anew), "ALLOWED")
         await self._expect_webhook("webhook: the spend alert is over", "alert.resolved", "0")
         found = await self._stubs.ledger_admin.VerifyLedger(admin.VerifyLedgerRequest())
         self._console.print(
