@@ -13,6 +13,7 @@ from meshkit.clock import Clock, ManualClock
 from meshkit.db import open_engine
 from meshkit.ids import Ids
 from meshkit.outbox import Relay
+from meshkit.rpc import deadline
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.server import start_server
 from purser.ledger.v1 import ledger_admin_pb2_grpc, ledger_pb2_grpc
@@ -118,7 +119,7 @@ async def open_service(
 
 def _operations(store: PostgresStore, relay: Relay, *, clock: Clock, ids: Ids) -> Operations:
     return Operations(
-        gate=Gate(store=store, clock=clock, ids=ids, bell=relay),
+        gate=Gate(store=store, clock=clock, ids=ids, bell=relay, time_left=deadline.time_left),
         explaining=Explaining(store=store, clock=clock, ids=ids),
         reporting=Reporting(store=store, clock=clock, ids=ids),
         copying=Copying(store=store, clock=clock, ids=ids, bell=relay),

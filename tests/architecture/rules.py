@@ -38,7 +38,13 @@ IMPURE = {
     "subprocess",
     "secrets",
 }
-DOMAIN_MESHKIT = ("meshkit.quantity", "meshkit.period", "meshkit.errors", "meshkit.ids")
+DOMAIN_MESHKIT = (
+    "meshkit.quantity",
+    "meshkit.period",
+    "meshkit.errors",
+    "meshkit.ids",
+    "meshkit.mapping",
+)
 DATABASE = ("sqlalchemy", "asyncpg", "alembic")
 WIRE_FORMAT = ("grpc", "google", "purser", "grpc_status")
 CLOCK_CALL = re.compile(r"(^|\.)(datetime\.(now|utcnow|today)|date\.today|uuid[1-8])$")

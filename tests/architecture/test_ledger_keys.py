@@ -10,7 +10,7 @@ from tests.support.postgres import Databases
 # Small tables that every shard holds whole: how a customer is found, copies of the catalog, plumbing.
 REFERENCE_TABLES = {
     *("customer_aliases", "rate_cards", "rates", "products", "metrics", "watches"),
-    *("alembic_version", "sandbox_clock"),
+    *("alembic_version", "sandbox_clock", "epochs"),
 }
 # The sweeper looks over all customers for what is due, and may fan out; nothing that answers a caller may.
 SWEEP_INDEXES = {"pools_due_idx"}

@@ -5,14 +5,14 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import google.api
 import pytest
 from google.protobuf import descriptor_pb2
-from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
+from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
 from grpc_tools import protoc
 
 from tests.architecture.source import ROOT, SERVICES, sources
@@ -116,8 +116,14 @@ def _shape_faults(file: FileDescriptorProto) -> Iterator[str]:
                 continue
             fields = {field.name for field in messages[request].field}
             is_write = not method.name.startswith(READS) and file.package != "purser.sandbox.v1"
-            if is_write and "request_id" not in fields:
+            if is_write and "request_id" not in fields and not _has_items_with_ids(messages, request):
                 yield f"{request} has no request_id"
+
+
+def _has_items_with_ids(messages: Mapping[str, DescriptorProto], request: str) -> bool:
+    """Whether a batch's items carry a request_id each."""
+    items = [field.type_name.rpartition(".")[2] for field in messages[request].field if field.name == "items"]
+    return any(field.name == "request_id" for item in items for field in messages[item].field)
 
 
 def _reasons(service: str) -> dict[str, str]:

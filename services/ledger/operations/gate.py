@@ -2,13 +2,12 @@
 """Authorize, Capture, Release, ExtendHold, Debit, one by one or many at once: all go through one lane of batches."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from meshkit.clock import Clock
 from meshkit.errors import MeshError
 from meshkit.ids import Ids
-from meshkit.rpc import deadline
 from services.ledger.domain.commands import Authorize, Capture, Debit, ExtendHold, GateCommand, Release
 from services.ledger.domain.gate import Authorized, Captured, Debited, Extended, Released
 from services.ledger.operations.batch import Batches
@@ -22,14 +21,18 @@ BATCH_MAX = 512
 
 T = TypeVar("T")
 
+LeftSeconds = Callable[[], float | None]
+
 
 class Gate:
     """Decides before every AI call whether the credits are there. Asks no other service.
 
+    time_left: the seconds until the present caller stops waiting; None: never.
     All methods raise CustomerNotFound, RequestIdReused, LaneFull and LaneClosed besides their own.
     """
 
-    def __init__(self, *, store: Store, clock: Clock, ids: Ids, bell: Bell) -> None:
+    def __init__(self, *, store: Store, clock: Clock, ids: Ids, bell: Bell, time_left: LeftSeconds) -> None:
+        self._time_left = time_left
         batches = Batches(store=store, clock=clock, ids=ids, bell=bell, meter=StepMeter())
         self._lane: Lane[GateCommand, Answer] = Lane(
             batches.run, waiting_max=WAITING_MAX, batch_max=BATCH_MAX, meter=LaneMeter()
@@ -71,9 +74,8 @@ class Gate:
         A command that was malformed comes as its fault, and is given back as that. Raises LaneFull, with nothing
         done, when they are more than the lane has room for.
         """
-        left = deadline.time_left()
         good = [command for command in commands if not isinstance(command, MeshError)]
-        waiting = self._lane.put_all(good, seconds_left=left)
+        waiting = self._lane.put_all(good, left_seconds=self._time_left())
         answers = iter(await asyncio.gather(*waiting, return_exceptions=True))
         outcomes: list[T | BaseException] = []
         for command in commands:
@@ -83,7 +85,7 @@ class Gate:
         return outcomes
 
     async def _ask(self, command: GateCommand, answer_type: type[T]) -> T:
-        (waiting,) = self._lane.put_all([command], seconds_left=deadline.time_left())
+        (waiting,) = self._lane.put_all([command], left_seconds=self._time_left())
         answer = await waiting
         assert isinstance(answer, answer_type)
         return answer

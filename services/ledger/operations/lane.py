@@ -38,13 +38,13 @@ class LaneClosed(Unavailable):
 
 
 class Waiting(Generic[Item, Answer]):
-    """A request in the lane, and whoever waits for its answer. expires: on time.monotonic(), None: never."""
+    """A request in the lane, and whoever waits for its answer. expire_seconds: on time.monotonic(), None: never."""
 
-    __slots__ = ("arrived", "expires", "future", "item")
+    __slots__ = ("arrived", "expire_seconds", "future", "item")
 
-    def __init__(self, item: Item, expires: float | None) -> None:
+    def __init__(self, item: Item, expire_seconds: float | None) -> None:
         self.item = item
-        self.expires = expires
+        self.expire_seconds = expire_seconds
         self.arrived = time.monotonic()
         self.future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
@@ -94,14 +94,14 @@ class Lane(Generic[Item, Answer]):
         if self._loop is not None:
             await self._loop
 
-    def put_all(self, items: Sequence[Item], *, seconds_left: float | None) -> list[asyncio.Future[Answer]]:
+    def put_all(self, items: Sequence[Item], *, left_seconds: float | None) -> list[asyncio.Future[Answer]]:
         """Queue requests, all or none; the futures are their answers. Raises LaneFull, LaneClosed."""
         if self._is_closed:
             raise LaneClosed
         if self._queue and len(self._queue) + len(items) > self._waiting_max:
             raise LaneFull(waiting=len(self._queue))
-        expires = None if seconds_left is None else time.monotonic() + seconds_left
-        waiting: list[Waiting[Item, Answer]] = [Waiting(item, expires) for item in items]
+        expire_seconds = None if left_seconds is None else time.monotonic() + left_seconds
+        waiting: list[Waiting[Item, Answer]] = [Waiting(item, expire_seconds) for item in items]
         self._queue.extend(waiting)
         self._arrived.set()
         return [one.future for one in waiting]
@@ -128,7 +128,7 @@ class Lane(Generic[Item, Answer]):
             waiting = self._queue.popleft()
             if waiting.future.done():
                 continue
-            if waiting.expires is not None and waiting.expires <= now:
+            if waiting.expire_seconds is not None and waiting.expire_seconds <= now:
                 waiting.future.cancel()
                 continue
             batch.append(waiting)

@@ -31,7 +31,9 @@ class LedgerServiceStub:
     within one customer: the same id and body get the first answer again, also after a crash; the same id with
     another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). Denials change nothing and are not
     remembered: asking again decides again. Malformed fields are all named at once: INVALID_FIELDS
-    (INVALID_ARGUMENT). When the answer of a write is lost (UNAVAILABLE), repeat it with the same request_id.
+    (INVALID_ARGUMENT). When the answer of a write is lost (UNAVAILABLE), repeat it with the same request_id. A
+    service that is overloaded says LANE_FULL (RESOURCE_EXHAUSTED, with RetryInfo), one that is stopping LANE_CLOSED
+    (UNAVAILABLE); both have done nothing.
     """
 
     def __init__(self, channel):
@@ -98,7 +100,9 @@ class LedgerServiceServicer:
     within one customer: the same id and body get the first answer again, also after a crash; the same id with
     another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). Denials change nothing and are not
     remembered: asking again decides again. Malformed fields are all named at once: INVALID_FIELDS
-    (INVALID_ARGUMENT). When the answer of a write is lost (UNAVAILABLE), repeat it with the same request_id.
+    (INVALID_ARGUMENT). When the answer of a write is lost (UNAVAILABLE), repeat it with the same request_id. A
+    service that is overloaded says LANE_FULL (RESOURCE_EXHAUSTED, with RetryInfo), one that is stopping LANE_CLOSED
+    (UNAVAILABLE); both have done nothing.
     """
 
     def Authorize(self, request, context):
@@ -251,7 +255,9 @@ class LedgerService:
     within one customer: the same id and body get the first answer again, also after a crash; the same id with
     another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). Denials change nothing and are not
     remembered: asking again decides again. Malformed fields are all named at once: INVALID_FIELDS
-    (INVALID_ARGUMENT). When the answer of a write is lost (UNAVAILABLE), repeat it with the same request_id.
+    (INVALID_ARGUMENT). When the answer of a write is lost (UNAVAILABLE), repeat it with the same request_id. A
+    service that is overloaded says LANE_FULL (RESOURCE_EXHAUSTED, with RetryInfo), one that is stopping LANE_CLOSED
+    (UNAVAILABLE); both have done nothing.
     """
 
     @staticmethod

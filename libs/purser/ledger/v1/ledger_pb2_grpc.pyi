@@ -32,7 +32,9 @@ class LedgerServiceStub:
     within one customer: the same id and body get the first answer again, also after a crash; the same id with
     another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). Denials change nothing and are not
     remembered: asking again decides again. Malformed fields are all named at once: INVALID_FIELDS
-    (INVALID_ARGUMENT). When the answer of a write is lost (UNAVAILABLE), repeat it with the same request_id.
+    (INVALID_ARGUMENT). When the answer of a write is lost (UNAVAILABLE), repeat it with the same request_id. A
+    service that is overloaded says LANE_FULL (RESOURCE_EXHAUSTED, with RetryInfo), one that is stopping LANE_CLOSED
+    (UNAVAILABLE); both have done nothing.
     """
 
     @_typing.overload
@@ -90,7 +92,9 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     within one customer: the same id and body get the first answer again, also after a crash; the same id with
     another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). Denials change nothing and are not
     remembered: asking again decides again. Malformed fields are all named at once: INVALID_FIELDS
-    (INVALID_ARGUMENT). When the answer of a write is lost (UNAVAILABLE), repeat it with the same request_id.
+    (INVALID_ARGUMENT). When the answer of a write is lost (UNAVAILABLE), repeat it with the same request_id. A
+    service that is overloaded says LANE_FULL (RESOURCE_EXHAUSTED, with RetryInfo), one that is stopping LANE_CLOSED
+    (UNAVAILABLE); both have done nothing.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -144,7 +148,9 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
     within one customer: the same id and body get the first answer again, also after a crash; the same id with
     another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). Denials change nothing and are not
     remembered: asking again decides again. Malformed fields are all named at once: INVALID_FIELDS
-    (INVALID_ARGUMENT). When the answer of a write is lost (UNAVAILABLE), repeat it with the same request_id.
+    (INVALID_ARGUMENT). When the answer of a write is lost (UNAVAILABLE), repeat it with the same request_id. A
+    service that is overloaded says LANE_FULL (RESOURCE_EXHAUSTED, with RetryInfo), one that is stopping LANE_CLOSED
+    (UNAVAILABLE); both have done nothing.
     """
 
     @_abc_1.abstractmethod
