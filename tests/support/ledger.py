@@ -160,17 +160,21 @@ class RunningLedger:
         )
         return answer.version
 
-    async def change_seats(self, delta: int, at: datetime, *, sequence: int) -> apb.ApplySeatChangeResponse:
+    async def change_seats(
+        self, delta: int, at: datetime, *, sequence: int, **more: object
+    ) -> apb.ApplySeatChangeResponse:
+        """Tell of a change of sub_1's seats, unless `more` says otherwise."""
+        told: dict[str, object] = {
+            "request_id": self.request_id(),
+            "customer_id": "cus_acme",
+            "subscription_id": "sub_1",
+            "seat_change_id": f"chg_{sequence}",
+            "sequence": sequence,
+            "effective_time": timestamp(at),
+            "quantity_delta": delta,
+        }
         return await self.admin.ApplySeatChange(
-            apb.ApplySeatChangeRequest(
-                request_id=self.request_id(),
-                customer_id="cus_acme",
-                subscription_id="sub_1",
-                seat_change_id=f"chg_{sequence}",
-                sequence=sequence,
-                effective_time=timestamp(at),
-                quantity_delta=delta,
-            )
+            apb.ApplySeatChangeRequest(**(told | more))  # type: ignore[arg-type]
         )
 
     async def authorize(

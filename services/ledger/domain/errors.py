@@ -91,6 +91,11 @@ class GroupKeyUnknown(FailedPrecondition):
         )
 
 
+def sequence_taken() -> InvalidFields:
+    """Return the fault of a seat change that comes under the sequence of another."""
+    return InvalidFields([FieldViolation("sequence", "is that of another change of this subscription")])
+
+
 def too_large(field: str) -> InvalidFields:
     """Return the fault of an ask whose price is beyond all measure."""
     return InvalidFields([FieldViolation(field, "comes to more than a billion credits")])

@@ -134,10 +134,18 @@ def _shared(proration: PeriodProration, *, active: Period, nominal: Period) -> P
             return nominal
 
 
-def credits_of_change(schedule: Schedule, seats: Seats, change: SeatChange, *, at: datetime) -> Credits:
+def credits_of_change(
+    schedule: Schedule,
+    seats: Seats,
+    change: SeatChange,
+    *,
+    at: datetime,
+    granted: Credits = Credits(0),
+) -> Credits:
     """Return what a change, told at `at`, would add to the period it falls in: what due.settle then adds.
 
     A change dated before the period that `at` is in counts in that one, for the ones before it are over.
+    granted: to that period so far; it may be more than its seats now bring, for nothing is ever taken back.
     """
     effective_time = max(change.effective_time, at)
     index = period_index(schedule.anchor, schedule.frequency.value, effective_time)
@@ -145,4 +153,6 @@ def credits_of_change(schedule: Schedule, seats: Seats, change: SeatChange, *, a
         return Credits(0)
     before = credits_of_period(schedule, index, seats, through=effective_time)
     after = credits_of_period(schedule, index, seats.with_change(change), through=effective_time)
-    return max(Credits(0), after - before)
+    is_current = index == period_index(schedule.anchor, schedule.frequency.value, at)
+    kept = max(before, granted) if is_current else before
+    return max(Credits(0), after - kept)

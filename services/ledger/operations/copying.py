@@ -9,6 +9,7 @@ from datetime import datetime
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.quantity import Credits
+from services.ledger.domain.account import Account
 from services.ledger.domain.due import ScheduleProgress
 from services.ledger.domain.entry import EntryKind
 from services.ledger.domain.errors import CustomerNotFound, SubscriptionNotFound
@@ -110,7 +111,9 @@ class Copying:
                     tx, told.customer_id, credit_type_id, at=at, ids=self._ids, settles=True
                 )
                 credits += [
-                    ScheduleCredits(schedule_id, credit_type_id, _previewed(progress, told.change, at))
+                    ScheduleCredits(
+                        schedule_id, credit_type_id, _previewed(opened.now, progress, told.change, at)
+                    )
                     for schedule_id, progress in opened.schedules.items()
                     if progress.schedule.subscription_id == told.subscription_id
                 ]
@@ -159,8 +162,10 @@ class Copying:
         ]
 
 
-def _previewed(progress: ScheduleProgress, change: SeatChange, at: datetime) -> Credits:
-    return credits_of_change(progress.schedule, progress.counted_seats, change, at=at)
+def _previewed(account: Account, progress: ScheduleProgress, change: SeatChange, at: datetime) -> Credits:
+    latest = account.grants.get(progress.latest) if progress.latest is not None else None
+    granted = latest.granted if latest is not None else Credits(0)
+    return credits_of_change(progress.schedule, progress.counted_seats, change, at=at, granted=granted)
 
 
 async def _lock_customer(tx: Transaction, customer_id: CustomerId) -> None:

@@ -2,6 +2,7 @@
 """What the other services told, kept as the Ledger's own copy. The highest version wins."""
 
 from meshkit.encoding import to_json
+from services.ledger.domain.errors import sequence_taken
 from services.ledger.domain.grant import CreditTypeId, CustomerId
 from services.ledger.domain.notices import (
     ContractTold,
@@ -176,12 +177,12 @@ class Copies:
         return await credit_types_of_subscription(self._connection, customer_id, subscription_id)
 
     async def keep_seat_change(self, told: SeatChangeTold) -> bool:
-        """Keep a change of a known subscription; returns whether it was new."""
+        """Keep a change of a known subscription; returns whether it was new. Raises InvalidFields."""
         change = told.change
         is_new = await self._connection.fetchval(
             "INSERT INTO ledger.seat_changes (customer_id, subscription_id, seat_change_id, sequence,"
             " effective_time, quantity_delta) VALUES ($1, $2, $3, $4, $5, $6)"
-            " ON CONFLICT (customer_id, subscription_id, seat_change_id) DO NOTHING RETURNING true",
+            " ON CONFLICT DO NOTHING RETURNING true",
             told.customer_id,
             told.subscription_id,
             change.seat_change_id,
@@ -189,7 +190,18 @@ class Copies:
             change.effective_time,
             change.quantity_delta,
         )
-        return is_new is not None
+        if is_new is not None:
+            return True
+        is_known = await self._connection.fetchval(
+            "SELECT true FROM ledger.seat_changes"
+            " WHERE customer_id = $1 AND subscription_id = $2 AND seat_change_id = $3",
+            told.customer_id,
+            told.subscription_id,
+            change.seat_change_id,
+        )
+        if is_known is None:
+            raise sequence_taken()
+        return False
 
     async def keep_watch(self, told: WatchTold) -> int:
         watch = told.watch
