@@ -17,7 +17,7 @@ from services.contract.domain.contract import (
 from services.contract.domain.coverage import Charge, owed
 from services.contract.domain.errors import RateNotFound
 from services.contract.domain.invoice import InvoiceLine, InvoiceLineKind, Share, line
-from services.contract.domain.price import SeatRate, rate_at, rounded
+from services.contract.domain.price import SeatRate, rate_at, rates_from, rounded
 from services.contract.domain.seats import Timeline
 
 _TICK = timedelta(microseconds=1)
@@ -111,7 +111,7 @@ def settle(account: Account, due: datetime, rates: Sequence[SeatRate]) -> Settle
     opened = BilledPeriod(period=period, rate=rate, charges=charges)
     subscription = replace(
         account.subscription,
-        rates=tuple(rates),
+        rates=rates_from(rates, period.start),
         periods_billed=account.subscription.periods_billed + 1,
         billed_from=period.start,
     )

@@ -82,8 +82,9 @@ class SeatProration:
 class Subscription:
     """A contract's seats. `initial_quantity` is in force from the contract's start; seat changes follow.
 
-    rates: the Catalog's prices of this product and frequency, as seen last. periods_billed: how many periods
-    have been charged, from the first; billed_from: start of the last of them. changes: seat changes received.
+    rates: the Catalog's prices of this product and frequency, as seen last and not over by then.
+    periods_billed: how many periods have been charged, from the first; billed_from: start of the last of
+    them. changes: seat changes received.
     """
 
     subscription_id: SubscriptionId

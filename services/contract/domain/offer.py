@@ -9,7 +9,7 @@ from enum import Enum
 from services.contract.domain.contract import BillingFrequency
 from services.contract.domain.errors import ProductNotFixed, ProductNotSubscription, RateNotFound
 from services.contract.domain.ids import CreditTypeId, ProductId, RateCardId
-from services.contract.domain.price import SeatRate, rate_at
+from services.contract.domain.price import SeatRate, rate_at, rates_from
 
 
 class ProductType(Enum):
@@ -66,10 +66,10 @@ class Offer:
         *,
         at: datetime,
     ) -> tuple[tuple[SeatRate, ...], SeatRate]:
-        """Return the prices of a seat, and the one in force at `at`. Raises RateNotFound."""
+        """Return the prices of a seat from `at` on, and the one in force at `at`. Raises RateNotFound."""
         rates = self.rates.get((product_id, billing_frequency), ())
         if (in_force := rate_at(rates, at)) is not None:
-            return rates, in_force
+            return rates_from(rates, at), in_force
         raise RateNotFound(
             rate_card_id=rate_card_id,
             product_id=product_id,

@@ -55,6 +55,11 @@ def rate_at(rates: Iterable[SeatRate], at: datetime) -> SeatRate | None:
     return next(in_force, None)
 
 
+def rates_from(rates: Iterable[SeatRate], at: datetime) -> tuple[SeatRate, ...]:
+    """Return the rates that are in force at `at` or may be later: those worth keeping."""
+    return tuple(rate for rate in rates if rate.end_time is None or rate.end_time > at)
+
+
 def refuse_unpayable(rate: SeatRate, seats: int, *, field: str) -> None:
     """Raise InvalidFields, naming the request's `field`, when seats cost more than an invoice can hold."""
     if rate.exact_micros(seats, Fraction(1)) > MONEY_MICROS_MAX:

@@ -35,6 +35,8 @@ class Billing:
         self._store = store
         self._catalog = catalog
         self._ids = ids
+        # Contracts that could not be billed when tried last: each is logged once, not every second.
+        self._waiting: set[ContractId] = set()
 
     async def run_due(self, at: datetime) -> None:
         """Bill everything due up to `at`. What cannot be priced waits for the next run.
@@ -50,13 +52,9 @@ class Billing:
                 if due_time > first_due:
                     break  # a contract billed just now may be due again before this one
                 after = (due_time, contract_id)
-                try:
-                    await self._bill_instant(contract_id, due_time, prices)
-                except PeerUnavailable as fault:
-                    away = fault
-                except MeshError as fault:
-                    # Such as a period without a rate: it waits, and keeps nobody else from being billed.
-                    log.warning("contract_not_billed", contract_id=contract_id, reason=fault.reason)
+                # What has no price waits, and keeps nobody else from being billed.
+                fault = await self._try_instant(contract_id, due_time, prices)
+                away = fault if isinstance(fault, PeerUnavailable) else away
         if away is not None:
             raise away
 
@@ -72,10 +70,7 @@ class Billing:
             due_time = contract.next_due_time
             if due_time is None or due_time > at:
                 return
-            try:
-                await self._bill_instant(contract_id, due_time, prices)
-            except MeshError as fault:
-                log.warning("contract_not_billed", contract_id=contract_id, reason=fault.reason)
+            if await self._try_instant(contract_id, due_time, prices) is not None:
                 return
 
     async def _due(
@@ -83,6 +78,20 @@ class Billing:
     ) -> list[tuple[datetime, ContractId]]:
         async with self._store.transaction() as tx:
             return await tx.contracts.due(at=at, after=after, rows_max=CONTRACTS_PER_READ_MAX)
+
+    async def _try_instant(
+        self, contract_id: ContractId, due_time: datetime, prices: "_Prices"
+    ) -> MeshError | None:
+        """Bill one instant of a contract; returns why it must wait, if it must."""
+        try:
+            await self._bill_instant(contract_id, due_time, prices)
+        except MeshError as fault:
+            if contract_id not in self._waiting:
+                self._waiting.add(contract_id)
+                log.warning("contract_not_billed", contract_id=contract_id, reason=fault.reason)
+            return fault
+        self._waiting.discard(contract_id)
+        return None
 
     async def _bill_instant(self, contract_id: ContractId, due_time: datetime, prices: "_Prices") -> None:
         async with self._store.transaction() as tx:

@@ -282,6 +282,9 @@ async def test_a_contract_ends_now_when_no_time_is_named(
     assert told[1].end_time == timestamp(day(7, 3))
     assert len(told[1].grant_schedules) == 1
     assert (await desk.contract.EndContract(request)).contract == ended
+    reused = _end("con_other")
+    with fault(StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED", request_id="end"):
+        await desk.contract.EndContract(reused)
     with fault(StatusCode.FAILED_PRECONDITION, "CONTRACT_ENDED", contract_id=ended.contract_id):
         await desk.contract.EndContract(_end(ended.contract_id, "again"))
     with fault(StatusCode.FAILED_PRECONDITION, "CONTRACT_ENDED"):
@@ -298,6 +301,41 @@ async def test_a_contract_does_not_end_in_the_past(desk: Desk, running: RunningC
         await desk.contract.EndContract(request)
     request.end_time.CopyFrom(timestamp(day(7, 3)))
     assert (await desk.contract.EndContract(request)).contract.end_time == timestamp(day(7, 3))
+
+
+async def test_an_end_that_has_not_come_yet_can_be_moved(desk: Desk, running: RunningContract) -> None:
+    signed = await desk.sign(desk.seats(4, frequency=MONTHLY), end=day(7, 15))
+    later, sooner = _end(signed.contract.contract_id, "later"), _end(signed.contract.contract_id, "sooner")
+    later.end_time.CopyFrom(timestamp(day(12, 1)))
+    sooner.end_time.CopyFrom(timestamp(day(8, 15)))
+
+    await desk.contract.EndContract(later)
+    await running.advance_to(day(8, 1))
+    await desk.contract.EndContract(sooner)
+    await running.advance_to(day(12, 1))
+
+    assert len(await desk.invoices(signed)) == 3
+
+
+async def test_a_contract_that_never_began_is_never_billed(desk: Desk, running: RunningContract) -> None:
+    signed = await desk.sign(desk.seats(4), start=day(7, 1))
+
+    ended = (await desk.contract.EndContract(_end(signed.contract.contract_id))).contract
+    await running.advance_to(day(8, 1))
+
+    assert ended.end_time == ended.start_time == timestamp(day(7, 1))
+    assert await desk.invoices(signed) == []
+
+
+async def test_a_free_seat_is_invoiced_at_nothing(desk: Desk, shop: Shop) -> None:
+    free = await shop.seats()
+    rate = a_rate(free, price_micros=0, frequency=catalog_pb2.BILLING_FREQUENCY_MONTHLY)
+    await shop.add(desk.sells.rate_card, rate)
+
+    signed = await desk.sign(desk.seats(4, product_id=free.product_id, frequency=MONTHLY))
+    added = await desk.add_seats(signed, 1)
+
+    assert [dollars(one.total) for one in (*signed.invoices, added.invoice)] == ["0.00", "0.00"]
 
 
 async def test_a_contract_with_an_end_is_not_renewed(desk: Desk, running: RunningContract) -> None:

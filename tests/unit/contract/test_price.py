@@ -14,6 +14,7 @@ from services.contract.domain.price import (
     Rounding,
     SeatRate,
     rate_at,
+    rates_from,
     refuse_unpayable,
     rounded,
 )
@@ -64,6 +65,13 @@ def test_a_price_is_in_force_from_its_start_up_to_its_end() -> None:
     assert rate_at([old, new], JUNE) == old
     assert rate_at([old, new], day(7, 1)) == new
     assert rate_at([old], day(7, 1)) is None
+
+
+def test_only_prices_that_are_not_over_are_worth_keeping() -> None:
+    old, new = a_rate(100, JUNE, day(7, 1), "old"), a_rate(120, day(8, 1), None, "new")
+
+    assert rates_from([old, new], JUNE) == (old, new)
+    assert rates_from([old, new], day(7, 1)) == (new,)
 
 
 def test_a_price_that_is_no_whole_micro_is_multiplied_before_it_is_divided() -> None:
