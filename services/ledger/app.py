@@ -119,7 +119,7 @@ async def open_service(
 
 def _operations(store: PostgresStore, relay: Relay, *, clock: Clock, ids: Ids) -> Operations:
     return Operations(
-        gate=Gate(store=store, clock=clock, ids=ids, bell=relay, time_left=deadline.time_left),
+        gate=Gate(store=store, clock=clock, ids=ids, bell=relay, left_seconds=deadline.time_left),
         explaining=Explaining(store=store, clock=clock, ids=ids),
         reporting=Reporting(store=store, clock=clock, ids=ids),
         copying=Copying(store=store, clock=clock, ids=ids, bell=relay),

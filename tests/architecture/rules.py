@@ -94,7 +94,12 @@ def domain_is_told_the_time_and_never_waits(source: Source) -> Iterator[str]:
 def amounts_are_never_floats(source: Source) -> Iterator[str]:
     if source.room not in ("domain", "operations", "tables", "store"):
         return
-    allowed = {id(annotation) for name, annotation in source.annotated() if NO_AMOUNT.fullmatch(name)}
+    allowed = {
+        id(node)
+        for name, annotation in source.annotated()
+        if NO_AMOUNT.fullmatch(name)
+        for node in ast.walk(annotation)
+    }
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Name | ast.Attribute) and id(node) not in allowed:
             name = ast.unparse(node)

@@ -21,18 +21,18 @@ BATCH_MAX = 512
 
 T = TypeVar("T")
 
-LeftSeconds = Callable[[], float | None]
-
 
 class Gate:
     """Decides before every AI call whether the credits are there. Asks no other service.
 
-    time_left: the seconds until the present caller stops waiting; None: never.
+    left_seconds: tells the seconds until the present caller stops waiting; None: never.
     All methods raise CustomerNotFound, RequestIdReused, LaneFull and LaneClosed besides their own.
     """
 
-    def __init__(self, *, store: Store, clock: Clock, ids: Ids, bell: Bell, time_left: LeftSeconds) -> None:
-        self._time_left = time_left
+    def __init__(
+        self, *, store: Store, clock: Clock, ids: Ids, bell: Bell, left_seconds: Callable[[], float | None]
+    ) -> None:
+        self._left_seconds = left_seconds
         batches = Batches(store=store, clock=clock, ids=ids, bell=bell, meter=StepMeter())
         self._lane: Lane[GateCommand, Answer] = Lane(
             batches.run, waiting_max=WAITING_MAX, batch_max=BATCH_MAX, meter=LaneMeter()
@@ -75,7 +75,7 @@ class Gate:
         done, when they are more than the lane has room for.
         """
         good = [command for command in commands if not isinstance(command, MeshError)]
-        waiting = self._lane.put_all(good, left_seconds=self._time_left())
+        waiting = self._lane.put_all(good, left_seconds=self._left_seconds())
         answers = iter(await asyncio.gather(*waiting, return_exceptions=True))
         outcomes: list[T | BaseException] = []
         for command in commands:
@@ -85,7 +85,7 @@ class Gate:
         return outcomes
 
     async def _ask(self, command: GateCommand, answer_type: type[T]) -> T:
-        (waiting,) = self._lane.put_all([command], left_seconds=self._time_left())
+        (waiting,) = self._lane.put_all([command], left_seconds=self._left_seconds())
         answer = await waiting
         assert isinstance(answer, answer_type)
         return answer
