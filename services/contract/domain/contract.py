@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Contracts: what a customer has signed: seats, and the credits that come with them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
@@ -156,7 +156,7 @@ class ContractNow:
     """A contract as it stands at an instant."""
 
     contract: Contract
-    subscriptions: tuple[SubscriptionNow, ...] = field(default=())
+    subscriptions: tuple[SubscriptionNow, ...]
 
 
 def refuse_over(contract: Contract, *, at: datetime) -> None:

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Contract beside a real Catalog and a real Ledger: what a preview says of money and credits is what then happens."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pytest
+
+from meshkit.clock import ManualClock
+from meshkit.rpc.fields import optional_timestamp
+from purser.contract.v1 import contract_pb2 as pb
+from purser.ledger.v1 import ledger_pb2
+from tests.support.catalog import JUNE, Shop, running_catalog
+from tests.support.contract import Desk, assorted, day, dollars, running_contract
+from tests.support.ledger import RunningLedger, running_ledger
+from tests.support.postgres import Databases
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeatsCo:
+    """Acme's four annual seats, 100 credits each per month, on one clock for the money and the credits."""
+
+    desk: Desk
+    ledger: RunningLedger
+    clock: ManualClock
+    signed: pb.CreateContractResponse
+
+    async def preview(self, delta: int, at: datetime | None = None) -> pb.PreviewSeatChangeResponse:
+        request = pb.PreviewSeatChangeRequest(
+            contract_id=self.signed.contract.contract_id,
+            quantity_delta=delta,
+            effective_time=optional_timestamp(at),
+        )
+        return await self.desk.contract.PreviewSeatChange(request)
+
+    async def balance(self) -> int:
+        """Micro-credits available to Acme."""
+        request = ledger_pb2.GetBalanceRequest(customer="acme")
+        return sum(pool.available_micros for pool in (await self.ledger.gate.GetBalance(request)).pools)
+
+
+@pytest.fixture
+async def seatsco(databases: Databases) -> AsyncIterator[SeatsCo]:
+    clock = ManualClock(JUNE)
+    async with (
+        running_catalog(databases) as catalog,
+        running_ledger(databases, clock=clock) as ledger,
+        running_contract(
+            databases, catalog_address=catalog.address, ledger_address=ledger.address, clock=clock
+        ) as contract,
+    ):
+        desk = Desk(contract.stub, await assorted(catalog.stub, Shop(catalog.stub)))
+        await desk.customer("Acme", "acme")
+        signed = await desk.sign(desk.seats(4), customer="acme", schedules=(desk.schedule(),))
+        yield SeatsCo(desk=desk, ledger=ledger, clock=clock, signed=signed)
+
+
+async def test_the_guide_s_credits_follow_the_seats(seatsco: SeatsCo) -> None:
+    june = await seatsco.balance()
+    seatsco.clock.advance_to(day(7, 3))
+    await seatsco.desk.add_seats(seatsco.signed, 1)
+    july = await seatsco.balance()
+    seatsco.clock.advance_to(day(7, 10))
+    await seatsco.desk.add_seats(seatsco.signed, -1)
+    seatsco.clock.advance_to(day(7, 20))
+    await seatsco.desk.add_seats(seatsco.signed, 1)
+    still_july = await seatsco.balance()
+    seatsco.clock.advance_to(day(8, 1))
+
+    assert (june, july, still_july) == (400_000_000, 493_548_387, 493_548_387)
+    assert await seatsco.balance() == 500_000_000
+
+
+@pytest.mark.parametrize(
+    ("fewer", "delta", "at", "money", "credits"),
+    [
+        # 16 July: 320 of 365 days and 16 of 31 are left; 3 and 11 July: 333 and 325, 29 and 21.
+        (0, 3, None, "263.01", 154_838_709),
+        (0, 1, day(7, 3), "91.23", 93_548_387),
+        # Two seats were given up on 10 July: the first two of these are paid and granted for already.
+        (2, 4, day(7, 11), "178.08", 135_483_870),
+        (2, 2, None, "0.00", 0),
+        (2, -1, None, "0.00", 0),
+    ],
+)
+async def test_a_preview_agrees_with_what_the_change_then_costs_and_brings(
+    seatsco: SeatsCo, fewer: int, delta: int, at: datetime | None, money: str, credits: int
+) -> None:
+    seatsco.clock.advance_to(day(7, 16))
+    if fewer:
+        await seatsco.desk.add_seats(seatsco.signed, -fewer, day(7, 10))
+    before = await seatsco.balance()
+
+    preview = await seatsco.preview(delta, at)
+    changed = await seatsco.desk.add_seats(seatsco.signed, delta, at)
+
+    assert (dollars(preview.total), [one.amount_micros for one in preview.credits]) == (money, [credits])
+    assert preview.total.micros == changed.invoice.total.micros
+    assert await seatsco.balance() - before == credits
+
+
+async def test_what_is_dated_ahead_is_previewed_and_then_happens_by_the_clock(seatsco: SeatsCo) -> None:
+    preview = await seatsco.preview(1, day(7, 3))
+    await seatsco.desk.add_seats(seatsco.signed, 1, day(7, 3))
+
+    seatsco.clock.advance_to(day(7, 3) - timedelta(microseconds=1))
+    before = await seatsco.balance()
+    seatsco.clock.advance_to(day(7, 3))
+
+    assert [one.amount_micros for one in preview.credits] == [93_548_387]
+    assert await seatsco.balance() - before == 93_548_387
+
+
+async def test_a_paid_top_up_is_there_when_the_payment_is_answered(seatsco: SeatsCo) -> None:
+    ordered = await seatsco.desk.contract.OrderTopUp(
+        pb.OrderTopUpRequest(
+            request_id="order",
+            contract_id=seatsco.signed.contract.contract_id,
+            top_up_pack_id=seatsco.desk.sells.pack.top_up_pack_id,
+            payment_gate=pb.PAYMENT_GATE_EXTERNAL,
+        )
+    )
+    assert await seatsco.balance() == 400_000_000
+
+    for request_id in ("paid", "paid again"):
+        await seatsco.desk.contract.ResolveTopUpPayment(
+            pb.ResolveTopUpPaymentRequest(
+                request_id=request_id.replace(" ", "-"),
+                top_up_id=ordered.top_up.top_up_id,
+                outcome=pb.PAYMENT_OUTCOME_PAID,
+            )
+        )
+        assert await seatsco.balance() == 1_400_000_000
+
+
+async def test_a_contract_ended_and_one_that_never_began_are_taken(seatsco: SeatsCo) -> None:
+    later = await seatsco.desk.sign(
+        seatsco.desk.seats(4), customer="acme", schedules=(seatsco.desk.schedule(),), start=day(7, 1)
+    )
+    for signed in (later, seatsco.signed):
+        request = pb.EndContractRequest(
+            request_id=f"end-{signed.contract.contract_id}", contract_id=signed.contract.contract_id
+        )
+        await seatsco.desk.contract.EndContract(request)
+
+    # Had the Ledger refused one of them, it would not have heard of this behind it.
+    renamed = pb.SetCustomerAliasesRequest(request_id="rename", customer="acme", aliases=["acme", "last"])
+    await seatsco.desk.contract.SetCustomerAliases(renamed)
+    asked = ledger_pb2.GetBalanceRequest(customer="last")
+    assert (await seatsco.ledger.gate.GetBalance(asked)).pools[0].available_micros == 400_000_000
+    seatsco.clock.advance_to(day(7, 1))
+    assert await seatsco.balance() == 0
