@@ -35,6 +35,8 @@ NOBODY = "127.0.0.1:1"  # nothing listens there: a peer that is away
 AI = "crt_ai"
 CREDIT = 1_000_000
 
+_replicas = itertools.count(1)  # so that two Ledgers on one database never give one request_id twice
+
 
 def a_rate(
     product_id: str = "prd_assistant",
@@ -84,9 +86,10 @@ class RunningLedger:
     admin: AdminStub
     clock: ManualClock
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+    name: str = field(default_factory=lambda: f"req-{next(_replicas)}")
 
     def request_id(self) -> str:
-        return f"req-{next(self.numbers)}"
+        return f"{self.name}-{next(self.numbers)}"
 
     async def sell_assistant(self) -> None:
         """Tell of the usage product prd_assistant, 12 credits a unit on the card rcd_main, from 2025 on."""
@@ -185,9 +188,10 @@ class RunningLedger:
             "request_id": self.request_id(),
             "customer": "acme",
             "product_id": "prd_assistant",
-            "credits_micros": credits * CREDIT,
             "group_values": {"user_id": user} if user else {},
         }
+        if "quantity_micros" not in more:
+            asked["credits_micros"] = credits * CREDIT
         return await self.gate.Authorize(pb.AuthorizeRequest(**(asked | more)))  # type: ignore[arg-type]
 
     async def debit(self, credits: int, *, user: str | None = None, **more: object) -> pb.DebitResponse:
@@ -196,9 +200,10 @@ class RunningLedger:
             "request_id": self.request_id(),
             "customer": "acme",
             "product_id": "prd_assistant",
-            "credits_micros": credits * CREDIT,
             "group_values": {"user_id": user} if user else {},
         }
+        if "quantity_micros" not in more:
+            asked["credits_micros"] = credits * CREDIT
         return await self.gate.Debit(pb.DebitRequest(**(asked | more)))  # type: ignore[arg-type]
 
     async def capture(self, hold_id: str, credits: int | None = None, **more: object) -> pb.CaptureResponse:
@@ -245,6 +250,14 @@ class RunningLedger:
         }
         answer = await self.admin.SetSpendCap(apb.SetSpendCapRequest(**(asked | more)))  # type: ignore[arg-type]
         return answer.spend_cap
+
+    async def lift_cap(self, spend_cap_id: str, **more: object) -> None:
+        asked: dict[str, object] = {
+            "request_id": self.request_id(),
+            "customer": "acme",
+            "spend_cap_id": spend_cap_id,
+        }
+        await self.admin.RemoveSpendCap(apb.RemoveSpendCapRequest(**(asked | more)))  # type: ignore[arg-type]
 
     async def watch(self, threshold: int, **more: object) -> apb.WatchThresholdResponse:
         """Watch acme's balance for alr_1, unless `more` says otherwise; the threshold in whole credits."""

@@ -62,14 +62,16 @@ class Sql:
         }
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[None]:
-        """Hold what the block locks until it ends; nothing of it is kept."""
+    async def transaction(self, *, keeps: bool = False) -> AsyncIterator[None]:
+        """Hold what the block locks until it ends; what it wrote is undone, unless it `keeps` it."""
         transaction = self._connection.transaction()
         await transaction.start()
         try:
             yield
-        finally:
+        except BaseException:
             await transaction.rollback()
+            raise
+        await (transaction.commit() if keeps else transaction.rollback())
 
     async def until_somebody_waits(self) -> None:
         """Return when a session of the Ledger's waits for a lock, and those beside it had time to get there too.

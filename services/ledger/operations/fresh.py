@@ -69,12 +69,13 @@ class Fresh:
         """Read, decide, save. Raises AccountsMoved when a contract moved to another pool in between."""
         self._begin()
         with self._meter.step("read"):
+            # Before anything of the Catalog's: what changes while we read is then told from what we remember.
+            self._epoch = await tx.standings.epoch()
             await self._look_up(tx)
             wanted = self._wanted()
             self._readings = await tx.accounts.read_many(wanted, at=self._at)
             # Again, now that the pools are locked: whoever changes these must change the pools' versions too.
             await self._look_up_standings(tx)
-            self._epoch = await tx.standings.epoch()
             # A twin may have been ahead of us in the queue for the lock: what stands in our way is then its work.
             self._given = await tx.answers.given(
                 {(self._names[command.customer], command.request_id) for command in self._commands()}

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the other services told, kept as the Ledger's own copy. The highest version wins."""
 
+from collections.abc import Sequence
+
 from meshkit.encoding import to_json
 from services.ledger.domain.errors import sequence_taken
 from services.ledger.domain.grant import CreditTypeId, CustomerId
@@ -94,6 +96,7 @@ class Copies:
                 list(told.aliases),
             )
             # Contract keeps aliases unique; one that went from a customer to another may be heard in either order.
+            await self._outdate_owners(told.aliases)
             await self._connection.execute(
                 "INSERT INTO ledger.customer_aliases (alias, customer_id) SELECT unnest($2::text[]), $1"
                 " ON CONFLICT (alias) DO UPDATE SET customer_id = $1",
@@ -231,6 +234,14 @@ class Copies:
         """Let no decision stand that rests on what was known of a customer before."""
         await self._connection.execute(
             "UPDATE ledger.pools SET version = version + 1 WHERE customer_id = $1", customer_id
+        )
+
+    async def _outdate_owners(self, aliases: Sequence[str]) -> None:
+        """Outdate whoever has these aliases now: who was asked by one of them before is somebody else from now on."""
+        await self._connection.execute(
+            "UPDATE ledger.pools SET version = version + 1 WHERE customer_id IN"
+            " (SELECT customer_id FROM ledger.customer_aliases WHERE alias = ANY ($1))",
+            list(aliases),
         )
 
     async def _begin_epoch(self) -> None:
