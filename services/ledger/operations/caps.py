@@ -47,6 +47,7 @@ class SpendCaps:
                 return first
             if not await tx.standings.knows_group_key(command.group_key):
                 raise GroupKeyUnknown(group_key=command.group_key)
+            await tx.copies.lock_customer(customer_id)
             answer = CapOf(customer_id, await tx.caps.set(customer_id, cap))
             await tx.copies.outdate(customer_id)
             await tx.answers.remember(customer_id, command, answer, at=at)
@@ -62,6 +63,7 @@ class SpendCaps:
             customer_id = await tx.standings.customer_id(command.customer)
             if (first := await tx.answers.replay(customer_id, command, Lifted)) is not None:
                 return first
+            await tx.copies.lock_customer(customer_id)
             if not await tx.caps.lift(customer_id, command.spend_cap_id, at=at):
                 raise SpendCapNotFound(spend_cap_id=command.spend_cap_id)
             await tx.copies.outdate(customer_id)

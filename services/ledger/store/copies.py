@@ -81,6 +81,7 @@ class Copies:
         return await self._version("rate_cards", "rate_card_id", told.rate_card_id)
 
     async def keep_customer(self, told: CustomerTold) -> int:
+        await self.lock_customer(told.customer_id)
         is_newer = await self._connection.fetchval(
             "INSERT INTO ledger.customers (customer_id, version, is_suspended) VALUES ($1, $2, $3)"
             " ON CONFLICT (customer_id) DO UPDATE SET version = $2, is_suspended = $3"
@@ -165,9 +166,12 @@ class Copies:
         )
 
     async def lock_customer(self, customer_id: CustomerId) -> bool:
-        """Lock a customer for what changes several of its pools; returns whether it is known."""
+        """Lock a customer for what all its pools rest on; returns whether it is known.
+
+        Locked against new pools too: whoever outdates a customer's pools must not miss one that is just being made.
+        """
         found = await self._connection.fetchval(
-            "SELECT true FROM ledger.customers WHERE customer_id = $1 FOR NO KEY UPDATE", customer_id
+            "SELECT true FROM ledger.customers WHERE customer_id = $1 FOR UPDATE", customer_id
         )
         return found is not None
 
@@ -231,18 +235,21 @@ class Copies:
         return await self._version("watches", "alert_id", watch.alert_id)
 
     async def outdate(self, customer_id: CustomerId) -> None:
-        """Let no decision stand that rests on what was known of a customer before."""
+        """Let no decision stand that rests on what was known of a customer before. The customer must be locked."""
         await self._connection.execute(
             "UPDATE ledger.pools SET version = version + 1 WHERE customer_id = $1", customer_id
         )
 
     async def _outdate_owners(self, aliases: Sequence[str]) -> None:
         """Outdate whoever has these aliases now: who was asked by one of them before is somebody else from now on."""
-        await self._connection.execute(
-            "UPDATE ledger.pools SET version = version + 1 WHERE customer_id IN"
-            " (SELECT customer_id FROM ledger.customer_aliases WHERE alias = ANY ($1))",
+        owners = await self._connection.fetch(
+            "SELECT customer_id FROM ledger.customers WHERE customer_id IN"
+            " (SELECT customer_id FROM ledger.customer_aliases WHERE alias = ANY ($1))"
+            " ORDER BY customer_id FOR UPDATE",
             list(aliases),
         )
+        for owner in owners:
+            await self.outdate(owner["customer_id"])
 
     async def _begin_epoch(self) -> None:
         """Let no decision stand that rests on what was known of products, rates and watches on everybody before."""

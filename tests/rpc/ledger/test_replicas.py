@@ -190,3 +190,27 @@ async def test_a_price_that_changes_while_an_account_is_read_is_not_remembered_a
     after = await first.debit(0, quantity_micros=1_000_000, product_id="prd_preview")
 
     assert after.debited_micros == 20 * CREDIT
+
+
+async def test_a_cap_set_while_a_pool_is_made_is_not_overlooked(
+    replicas: tuple[RunningLedger, RunningLedger], sql: Sql
+) -> None:
+    first, second = replicas
+    await first.tell_customer("cus_globex")
+    await first.apply_contract(customer_id="cus_globex", start=JUNE, subscriptions=[], schedules=[])
+
+    async def make_pool_and_spend() -> None:
+        await first.top_up(100, customer="cus_globex")
+        await first.debit(1, user="bob", customer="cus_globex")
+
+    async with sql.transaction():
+        # The cap's transaction has to wait at its very end, for whoever holds its request_id.
+        await sql.execute("INSERT INTO ledger.requests VALUES ('cus_globex', 'slow', '', '{}', now())")
+        cap = asyncio.create_task(second.set_cap(5, customer="cus_globex", request_id="slow"))
+        await sql.until_somebody_waits()
+        spending = asyncio.create_task(make_pool_and_spend())
+        await sql.until_somebody_waits()
+    await asyncio.gather(cap, spending)
+
+    denied = await first.debit(5, user="bob", customer="cus_globex")
+    assert denied.denial_reason == pb.DENIAL_REASON_SPEND_CAP_REACHED
