@@ -69,10 +69,13 @@ class Batches:
     def _guess(self, batch: Iterable[GateWaiting], at: datetime) -> tuple[_Guess, list[GateWaiting]]:
         guess = _Guess()
         again: list[GateWaiting] = []
+        # Which pool a request is about may not even be known: those of its call that come after it wait for it too.
+        calls: set[int] = set()
         for waiting in batch:
-            cause = self._guess_one(guess, waiting, at)
+            cause = "behind" if waiting.call in calls else self._guess_one(guess, waiting, at)
             if cause is not None:
                 again.append(waiting)
+                calls.add(waiting.call)
                 self._meter.again(cause)
         return guess, again
 

@@ -5,6 +5,7 @@ A lone request does not wait for company, and under load the batches grow by the
 """
 
 import asyncio
+import itertools
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -38,12 +39,16 @@ class LaneClosed(Unavailable):
 
 
 class Waiting(Generic[Item, Answer]):
-    """A request in the lane, and whoever waits for its answer. expire_seconds: on time.monotonic(), None: never."""
+    """A request in the lane, and whoever waits for its answer. expire_seconds: on time.monotonic(), None: never.
 
-    __slots__ = ("arrived", "expire_seconds", "future", "item")
+    call: the number of the call it came with; requests of one call are carried out in the order given.
+    """
 
-    def __init__(self, item: Item, expire_seconds: float | None) -> None:
+    __slots__ = ("arrived", "call", "expire_seconds", "future", "item")
+
+    def __init__(self, item: Item, expire_seconds: float | None, *, call: int) -> None:
         self.item = item
+        self.call = call
         self.expire_seconds = expire_seconds
         self.arrived = time.monotonic()
         self.future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -82,6 +87,7 @@ class Lane(Generic[Item, Answer]):
         self._arrived = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
         self._is_closed = False
+        self._calls = itertools.count(1)
 
     def start(self) -> None:
         """Begin to carry requests out."""
@@ -101,7 +107,8 @@ class Lane(Generic[Item, Answer]):
         if self._queue and len(self._queue) + len(items) > self._waiting_max:
             raise LaneFull(waiting=len(self._queue))
         expire_seconds = None if left_seconds is None else time.monotonic() + left_seconds
-        waiting: list[Waiting[Item, Answer]] = [Waiting(item, expire_seconds) for item in items]
+        call = next(self._calls)
+        waiting: list[Waiting[Item, Answer]] = [Waiting(item, expire_seconds, call=call) for item in items]
         self._queue.extend(waiting)
         self._arrived.set()
         return [one.future for one in waiting]
