@@ -6,11 +6,10 @@ So a test that runs a pool through its life also tests that `next_due_time` is n
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from meshkit.errors import MeshError
 from meshkit.quantity import Credits
 from services.ledger.domain import alarm, due, gate
 from services.ledger.domain.account import Account
@@ -40,7 +39,8 @@ class Books:
         self.anchor = anchor
         self.entries: list[Entry] = []
         self.crossings: list[Crossing] = []
-        self._grant_numbers = itertools.count(1)
+        # Kept when the account is saved; a command that fails keeps neither.
+        self._issued: Mapping[ScheduleId, ScheduleProgress] = {}
         self._hold_numbers = itertools.count(1)
         self._cause_numbers = itertools.count(1)
         for grant in grants:
@@ -59,7 +59,12 @@ class Books:
         account = self._open(at, values=ask.counted_group_values.items())
         hold_id = HoldId(f"hld_{next(self._hold_numbers)}")
         after, answer = gate.authorize(
-            account, ask, hold_id=hold_id, expire_time=at + ttl, allows_part=allows_part, at=at
+            account,
+            ask,
+            hold_id=hold_id,
+            expire_time=at + ttl,
+            allows_part=allows_part,
+            at=account.time_at(at),
         )
         self._save(after)
         return answer
@@ -67,14 +72,14 @@ class Books:
     def capture(self, hold_id: HoldId, actual: Amount | None = None, *, at: datetime) -> Captured:
         account = self._open(at, hold_id=hold_id)
         after, answer = gate.capture(
-            account, account.holds[hold_id], actual, cause_id=self._cause_id(), at=at
+            account, account.holds[hold_id], actual, cause_id=self._cause_id(), at=account.time_at(at)
         )
         self._save(after)
         return answer
 
     def release(self, hold_id: HoldId, *, at: datetime) -> Released:
         account = self._open(at, hold_id=hold_id)
-        after, answer = gate.release(account, account.holds[hold_id], at=at)
+        after, answer = gate.release(account, account.holds[hold_id], at=account.time_at(at))
         self._save(after)
         return answer
 
@@ -88,14 +93,14 @@ class Books:
             hold,
             None if ask is None else gate.at_price_of(ask, hold),
             expire_time=expire_time,
-            at=at,
+            at=account.time_at(at),
         )
         self._save(after)
         return answer
 
     def debit(self, ask: Ask, *, at: datetime) -> Debited:
         account = self._open(at, values=ask.counted_group_values.items())
-        after, answer = gate.debit(account, ask, cause_id=self._cause_id(), at=at)
+        after, answer = gate.debit(account, ask, cause_id=self._cause_id(), at=account.time_at(at))
         self._save(after)
         return answer
 
@@ -188,8 +193,11 @@ class Books:
         settles: bool = False,
     ) -> Account:
         reading = self._read(at, hold_id=hold_id, values=values, settles=settles)
-        settled = due.bring_up_to_date(reading, at=at, new_grant_id=self._new_grant_id)
-        self.schedules |= settled.schedules
+        numbers = itertools.count(len(self.stored.grants) + 1)
+        settled = due.bring_up_to_date(
+            reading, at=reading.account.time_at(at), new_grant_id=lambda: GrantId(f"grt_new_{next(numbers)}")
+        )
+        self._issued = settled.schedules
         return settled.account
 
     def _reckoned(self, at: datetime) -> Account:
@@ -239,26 +247,18 @@ class Books:
                         yield watch.group_key, value
 
     def _save(self, after: Account) -> None:
+        self.schedules |= self._issued
         self.entries += after.entries
         self.crossings += after.crossings
         self.stored = replace(
-            after,
+            after.as_saved(version=after.version + 1),
             grants={**self.stored.grants, **after.grants},
             holds={**self.stored.holds, **after.holds},
             spends={**self.stored.spends, **after.spends},
-            entries=(),
-            crossings=(),
         )
-
-    def _new_grant_id(self) -> GrantId:
-        return GrantId(f"grt_new_{next(self._grant_numbers)}")
 
     def _cause_id(self) -> str:
         return f"req-{next(self._cause_numbers)}"
-
-
-def reason_of(fault: MeshError) -> str:
-    return fault.reason
 
 
 def _is_held(hold: Hold) -> bool:

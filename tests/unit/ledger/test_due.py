@@ -291,6 +291,20 @@ def test_the_seats_of_spent_credits_still_bring_more() -> None:
     books.check()
 
 
+def test_a_request_overtaken_at_the_turn_of_the_month_is_decided_in_the_new_one() -> None:
+    books = Books()
+    books.tell_schedule(a_schedule(100), some_seats(4), at=JUNE)
+    books.tell_watch(a_balance_watch(20), at=JUNE)
+    books.crossings.clear()
+    books.debit(an_ask(100), at=JULY)
+
+    late = books.debit(an_ask(300), at=JULY - TICK)
+
+    assert late.debited == Credits.of(300)
+    assert [(one.in_alarm, one.observe_time) for one in books.crossings] == [(True, JULY)]
+    books.check()
+
+
 def test_what_is_due_next_is_the_first_of_all_that_can_happen() -> None:
     books = Books(a_grant(100, start=when("06-20"), end=when("09-01")))
     assert books.stored.next_due_time == when("06-20")

@@ -13,7 +13,6 @@ from services.ledger.domain.gate import CREDITS_MAX, Amount, Ask, DenialReason
 from services.ledger.domain.grant import Grant
 from services.ledger.domain.hold import HoldId
 from services.ledger.domain.spend_cap import SpendCap
-from services.ledger.domain.standing import Standing, ask_of
 from tests.unit.ledger.books import Books
 from tests.unit.ledger.builders import (
     ASSISTANT,
@@ -23,10 +22,8 @@ from tests.unit.ledger.builders import (
     TICK,
     a_cap,
     a_grant,
-    a_standing,
     an_account,
     an_ask,
-    an_entitlement,
     units,
     when,
 )
@@ -194,38 +191,6 @@ def test_a_shortfall_counts_towards_a_cap_for_it_was_used() -> None:
     denied = books.authorize(an_ask(Credits(1), user="ann"), at=NOON)
 
     assert denied.reason is CAPPED
-
-
-def test_only_properties_that_the_metric_tells_apart_are_capped() -> None:
-    standing = a_standing(entitlement=an_entitlement(), group_keys=["team"])
-
-    ask = ask_of(standing, Credits.of(1), {"user_id": "ann", "team": "red"})
-
-    assert isinstance(ask, Ask)
-    assert ask.counted_group_values == {"team": "red"}
-    assert ask.group_values == {"user_id": "ann", "team": "red"}
-
-
-@pytest.mark.parametrize(
-    ("standing", "reason"),
-    [
-        (a_standing(is_suspended=True, entitlement=None), DenialReason.CUSTOMER_SUSPENDED),
-        (a_standing(is_suspended=True, entitlement=an_entitlement()), DenialReason.CUSTOMER_SUSPENDED),
-        (a_standing(entitlement=None), DenialReason.NOT_ENTITLED),
-    ],
-    ids=["suspended and not entitled", "suspended", "not entitled"],
-)
-def test_who_may_ask_is_settled_before_caps_and_credits(standing: Standing, reason: DenialReason) -> None:
-    assert ask_of(standing, Credits.of(1), {}) is reason
-
-
-def test_reasons_are_listed_in_the_order_of_the_checks() -> None:
-    assert list(DenialReason) == [
-        DenialReason.CUSTOMER_SUSPENDED,
-        DenialReason.NOT_ENTITLED,
-        DenialReason.SPEND_CAP_REACHED,
-        DenialReason.INSUFFICIENT_CREDITS,
-    ]
 
 
 # Each row: what is asked for of 100 credits at 12 a unit, then the reason, and the credits and units held.
