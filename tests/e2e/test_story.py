@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The SeatsCo story on four processes: it ends well, a wrong figure is found out, and both are exit codes."""
 
-import os
 import re
 import subprocess
-import sys
 from io import StringIO
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from rich.console import Console
 
 from deploy.local import database, seatsco, story
 from purser.alert.v1 import alert_pb2 as alert
+from tests.e2e.conftest import Run
 from tests.support.mesh import SwitchedMesh, process_mesh
 from tests.support.postgres import Databases
 
@@ -56,17 +55,6 @@ app(["demo"])
 """
 
 
-def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=database.SOURCE_ROOT,
-        env={**os.environ, "COLUMNS": "120"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 async def test_the_story_ends_well_on_four_processes(databases: Databases, tmp_path: Path) -> None:
     said = StringIO()
 
@@ -99,11 +87,6 @@ async def test_a_mesh_that_sends_one_webhook_too_many_is_found_out(databases: Da
     assert "webhook at 0: alert.in_alarm, value 8.548387, signature verified, promised" in said.getvalue()
 
 
-@pytest.fixture(scope="module")
-def demo() -> subprocess.CompletedProcess[str]:
-    return _run("-m", "deploy.local", "demo")
-
-
 def test_the_demo_exits_with_0(demo: subprocess.CompletedProcess[str]) -> None:
     assert demo.returncode == 0, demo.stdout + demo.stderr
     assert demo.stderr == ""
@@ -120,8 +103,8 @@ def test_the_demo_shows_the_figure(demo: subprocess.CompletedProcess[str], label
     assert re.search(rf"^ +{re.escape(label)} +{re.escape(figure)} ✓$", demo.stdout, re.MULTILINE)
 
 
-def test_a_demo_with_a_wrong_figure_exits_with_1_and_keeps_what_the_services_said() -> None:
-    ended = _run("-c", DEARER)
+def test_a_demo_with_a_wrong_figure_exits_with_1_and_keeps_what_the_services_said(run: Run) -> None:
+    ended = run("-c", DEARER)
 
     assert ended.returncode == 1
     assert re.search(r"\d of \d+ figures differ:", ended.stdout)

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the README shows is what happens: its Python runs, its grpcurl line answers, its demo is the demo."""
+
+import json
+import re
+import subprocess
+from typing import Any
+
+import pytest
+
+from deploy.local import database
+from deploy.local.seatsco import ASSISTANT, SUMMARY
+from meshkit.quantity import MICROS
+from tests.support.grpcurl import paste
+from tests.support.mesh import SwitchedMesh, acme_at
+from tests.support.postgres import Databases
+
+README = (database.SOURCE_ROOT / "README.md").read_text()
+LEDGER = "127.0.0.1:7003"
+
+
+def _blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+
+
+async def test_the_python_of_the_readme_asks_uses_and_is_denied(
+    databases: Databases, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [code] = _blocks("python")
+    asked: list[str] = []
+
+    async def ask_model(text: str) -> tuple[str, int]:
+        asked.append(text)
+        return "a short text", 1_500_000
+
+    async with SwitchedMesh(databases) as mesh:
+        await mesh.start()
+        async with acme_at(mesh.addresses) as acme:
+            names: dict[str, Any] = {"AI_SUMMARY": acme.offer.usage[SUMMARY], "ask_model": ask_model}
+            assert code.count(LEDGER) == 1
+            exec(code.replace(LEDGER, mesh.addresses["ledger"]), names)
+
+            await names["main"]()
+            left = await acme.available()
+            await names["main"]()  # the same call again, with the same request ids
+            left_after_a_repetition = await acme.available()
+            await acme.debit(380)
+            denied = await names["summarise"](acme.stubs.gate, "call-2", "user_1234", "another text")
+
+    assert capsys.readouterr().out == "a short text\n" * 2
+    assert left == left_after_a_repetition == 400 * MICROS - 10_500_000  # 1.5 units at 7 credits
+    assert denied == "Not now: DENIAL_REASON_INSUFFICIENT_CREDITS"
+    assert asked == ["a long text"] * 2
+
+
+async def test_the_grpcurl_line_of_the_readme_answers_as_shown(databases: Databases) -> None:
+    [line] = [block for block in _blocks("sh") if block.startswith("grpcurl")]
+    [shown] = _blocks("json")
+
+    async with SwitchedMesh(databases) as mesh:
+        await mesh.start()
+        async with acme_at(mesh.addresses) as acme:
+            here = line.replace(LEDGER, mesh.addresses["ledger"])
+            answer = await paste(here.replace("prd_…", acme.offer.usage[ASSISTANT]))
+
+    assert answer.keys() == json.loads(shown).keys()
+    for name, value in json.loads(shown).items():
+        if value.endswith("…"):
+            assert answer[name].startswith(value.removesuffix("…"))
+        else:
+            assert answer[name] == value
+
+
+def test_the_demo_says_what_the_readme_shows_in_that_order(demo: subprocess.CompletedProcess[str]) -> None:
+    shown = [line for line in "".join(_blocks("text")).splitlines() if line]
+
+    lines = iter([line.rstrip() for line in demo.stdout.splitlines()])
+    missing = [line for line in shown if line not in lines]  # `in` reads on to the line, or to the end
+
+    assert missing == []
