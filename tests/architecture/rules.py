@@ -3,6 +3,7 @@
 
 import ast
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -52,6 +53,10 @@ BUSINESS_NOUNS = {
     *("alert", "catalog", "contract", "customer", "entitlement", "grant", "invoice", "ledger"),
     *("proration", "seat", "subscription", "webhook"),
 }
+# The client runs in processes that are not ours: there it is its own app and main.
+CLIENT_CHANNEL = PurePosixPath("libs/purser_client/channel.py")
+CLIENT_GATE = PurePosixPath("libs/purser_client/gate.py")
+CLIENT_MESHKIT = ("meshkit.clock", "meshkit.errors", "meshkit.ids", "meshkit.quantity", "meshkit.rpc.status")
 LEDGER_CONNECTION = PurePosixPath("services/ledger/store/connection.py")
 NO_AMOUNT = re.compile(r"jitter|.*_seconds(_max|_min)?")
 
@@ -172,6 +177,15 @@ def meshkit_is_plumbing(source: Source) -> Iterator[str]:
             yield f"{line} names {name}: {', '.join(named)} is business"
 
 
+def the_client_drags_nothing_along(source: Source) -> Iterator[str]:
+    if source.path.parts[:2] != ("libs", "purser_client"):
+        return
+    light = ("grpc", "google.protobuf", "google.rpc", "purser.ledger", "purser_client", *CLIENT_MESHKIT)
+    for module, line in source.imports():
+        if not _inside(module, *light) and module.partition(".")[0] not in sys.stdlib_module_names:
+            yield f"{line} imports {module}"
+
+
 def nothing_of_the_mesh_imports_what_runs_or_tests_it(source: Source) -> Iterator[str]:
     if source.path.parts[0] in ("libs", "services"):
         yield from _forbid_imports(source, "deploy", "tests")
@@ -180,7 +194,7 @@ def nothing_of_the_mesh_imports_what_runs_or_tests_it(source: Source) -> Iterato
 def only_main_reads_the_environment_and_makes_the_clock(source: Source) -> Iterator[str]:
     if source.path.parts[0] not in ("libs", "services") or source.room == "__main__":
         return
-    if source.path != PurePosixPath("libs/meshkit/clock.py"):
+    if source.path not in (PurePosixPath("libs/meshkit/clock.py"), CLIENT_GATE):
         for name, line in source.calls():
             if name.split(".")[-1] == "SystemClock" or CLOCK_CALL.search(name):
                 yield f"{line} calls {name}"
@@ -195,7 +209,8 @@ def only_app_builds_engines_and_channels(source: Source) -> Iterator[str]:
     builders = {"open_engine", "create_async_engine", "create_engine", "create_pool", "open_channel"}
     builders |= {"open_pool", "insecure_channel", "secure_channel"}
     # Where the builders themselves are written; the ledger has its own, on raw asyncpg.
-    if source.path.parts[:2] == ("libs", "meshkit") or source.path == LEDGER_CONNECTION:
+    builds = source.path in (LEDGER_CONNECTION, CLIENT_CHANNEL, CLIENT_GATE)
+    if source.path.parts[:2] == ("libs", "meshkit") or builds:
         return
     for name, line in source.calls():
         if name.split(".")[-1] in builders:
@@ -293,6 +308,12 @@ RULES = (
         meshkit_is_plumbing,
         "libs/meshkit/outbox/relay.py",
         "def find(customer_id: str) -> None: ...",
+    ),
+    Rule(
+        "the client library imports gRPC, the ledger's stubs and light plumbing only",
+        the_client_drags_nothing_along,
+        "libs/purser_client/calls.py",
+        "from meshkit.rpc.server import start_server",
     ),
     Rule(
         "libs and services import neither deploy nor tests",

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gate before every AI call, as a library: `Gate` for asyncio, `SyncGate` for threads. See README.md."""
+
+from meshkit.quantity import Credits, Quantity
+from purser_client.answers import (
+    Balance,
+    Captured,
+    Debited,
+    Denial,
+    DenialReason,
+    GrantBalance,
+    Held,
+    PoolBalance,
+)
+from purser_client.faults import (
+    Denied,
+    GateUnreachable,
+    LedgerFault,
+    PurserError,
+    SpoolBroken,
+    SpoolFull,
+)
+from purser_client.file_spool import FileSpool
+from purser_client.gate import Gate
+from purser_client.hold import Hold
+from purser_client.policy import FailClosed, FailOpen
+from purser_client.reporting import Report
+from purser_client.spool import MemorySpool, Spool, Unbilled
+from purser_client.sync_gate import SyncGate
+
+__all__ = [
+    "Balance",
+    "Captured",
+    "Credits",
+    "Debited",
+    "Denial",
+    "DenialReason",
+    "Denied",
+    "FailClosed",
+    "FailOpen",
+    "FileSpool",
+    "Gate",
+    "GateUnreachable",
+    "GrantBalance",
+    "Held",
+    "Hold",
+    "LedgerFault",
+    "MemorySpool",
+    "PoolBalance",
+    "PurserError",
+    "Quantity",
+    "Report",
+    "Spool",
+    "SpoolBroken",
+    "SpoolFull",
+    "SyncGate",
+    "Unbilled",
+]

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One channel to all replicas, round robin: a connection each, kept open and found again."""
+
+import ipaddress
+import json
+from collections.abc import Sequence
+
+import grpc
+import grpc.aio
+
+_OPTIONS = (
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    # A replica that restarts is found again at once, a name's new addresses within seconds of losing an old one.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    ("grpc.dns_min_time_between_resolutions_ms", 2_000),
+    # Retries are ours (calls.py): they know the request_id, the deadline and what the Ledger asks for.
+    ("grpc.enable_retries", 0),
+    ("grpc.service_config_disable_resolution", 1),
+    ("grpc.service_config", json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})),
+)
+
+
+def target_of(addresses: str | Sequence[str]) -> str:
+    """Return gRPC's target for "host:port" (all addresses behind the name) or for several "ip:port".
+
+    Raises ValueError for no address, for one without a port, and for several that are not all IPv4 or all IPv6:
+    gRPC balances over the addresses of one name, or over literal ones.
+    """
+    several = [addresses] if isinstance(addresses, str) else list(addresses)
+    for address in several:
+        if (
+            not address.rpartition(":")[2].isdigit()
+            and "://" not in address
+            and not address.startswith("unix:")
+        ):
+            raise ValueError(f"address {address!r} has no port; give host:port")
+    match several:
+        case []:
+            raise ValueError("no address of a Ledger is given")
+        case [one]:
+            return one
+        case _:
+            return f"ipv{_version(several)}:{','.join(several)}"
+
+
+def open_channel(target: str, credentials: grpc.ChannelCredentials | None) -> grpc.aio.Channel:
+    """Return a channel bound to the running loop; without credentials it is plaintext. The caller closes it."""
+    if credentials is None:
+        return grpc.aio.insecure_channel(target, options=_OPTIONS)
+    return grpc.aio.secure_channel(target, credentials, options=_OPTIONS)
+
+
+def _version(addresses: list[str]) -> int:
+    try:
+        versions = {ipaddress.ip_address(one.rpartition(":")[0].strip("[]")).version for one in addresses}
+    except ValueError as error:
+        raise ValueError(
+            f"{error}: several replicas are named by IP addresses, or by one name that resolves to all of them"
+        ) from None
+    if len(versions) == 1:
+        return versions.pop()
+    raise ValueError(f"{', '.join(addresses)}: give IPv4 or IPv6 addresses, not both")

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the client raises, and how a gRPC status becomes one of these, be it a call's own or a batch item's."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from google.rpc import status_pb2
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
+from grpc import StatusCode
+from grpc.aio import AioRpcError
+
+from meshkit.errors import FieldViolation
+from meshkit.quantity import Credits, Quantity
+from meshkit.rpc.status import DETAILS_KEY
+from purser_client.amounts import text_of
+from purser_client.answers import Denial, DenialReason
+
+_CODES = {code.value[0]: code for code in StatusCode}
+
+
+class PurserError(Exception):
+    """Whatever this library raises, but for TypeError and ValueError of wrong arguments."""
+
+
+class Denied(PurserError):
+    """The gate said no. An answer, not a fault: the same question may be allowed a moment later."""
+
+    def __init__(self, denial: Denial) -> None:
+        super().__init__(
+            f"{denial.reason}: {text_of(denial.available)} credits are available;"
+            f" {text_of(denial.affordable_credits)} of them, or {text_of(denial.affordable)} units, would be allowed"
+        )
+        self.denial = denial
+
+    @property
+    def reason(self) -> DenialReason:
+        return self.denial.reason
+
+    @property
+    def available(self) -> Credits:
+        return self.denial.available
+
+    @property
+    def affordable(self) -> Quantity:
+        return self.denial.affordable
+
+    @property
+    def affordable_credits(self) -> Credits:
+        return self.denial.affordable_credits
+
+
+class LedgerFault(PurserError):
+    """The Ledger could not answer. `reason` is a promise of its proto, such as CUSTOMER_NOT_FOUND.
+
+    metadata: every changing word of the message. violations: of INVALID_FIELDS, all of them.
+    retry_after: how long an overloaded Ledger asks to be left alone.
+    """
+
+    def __init__(
+        self,
+        code: StatusCode,
+        message: str,
+        *,
+        reason: str = "",
+        metadata: Mapping[str, str] | None = None,
+        violations: tuple[FieldViolation, ...] = (),
+        retry_after: timedelta | None = None,
+    ) -> None:
+        super().__init__(f"{reason or code.name}: {message}")
+        self.code = code
+        self.message = message
+        self.reason = reason or code.name
+        self.metadata = dict(metadata or {})
+        self.violations = violations
+        self.retry_after = retry_after
+
+    def again(self) -> "LedgerFault":
+        """Return the same fault to be raised elsewhere: a raised exception belongs to one caller."""
+        return LedgerFault(
+            self.code,
+            self.message,
+            reason=self.reason,
+            metadata=self.metadata,
+            violations=self.violations,
+            retry_after=self.retry_after,
+        )
+
+
+class GateUnreachable(PurserError):
+    """No answer could be had in time: the Ledger is away, overloaded, or too slow. The gate failed closed.
+
+    Of a write it is unknown whether it was carried out. `fault` is the last of `attempts` that failed.
+    """
+
+    def __init__(self, fault: LedgerFault, *, attempts: int, also: str = "") -> None:
+        tried = "1 attempt" if attempts == 1 else f"{attempts} attempts"
+        super().__init__(f"the Ledger gave no answer in {tried}; the last said {fault}" + also)
+        self.fault = fault
+        self.attempts = attempts
+
+
+class SpoolFull(GateUnreachable):
+    """No answer could be had, and the spool has no room for one call more: failed closed instead of open."""
+
+
+class SpoolBroken(PurserError):
+    """The spool's file is in use by another process, damaged, or cannot be written."""
+
+
+def fault_of_call(error: AioRpcError) -> LedgerFault:
+    """Return the fault that ended a call."""
+    code, text = error.code(), error.details()
+    for key, value in error.trailing_metadata() or ():
+        if key == DETAILS_KEY and isinstance(value, bytes):
+            return _fault(code, status_pb2.Status.FromString(value))
+    return LedgerFault(code, text or code.name)
+
+
+def fault_of_status(status: status_pb2.Status) -> LedgerFault:
+    """Return the fault of one item of a batch: the same as its own call would have ended with."""
+    return _fault(_CODES.get(status.code, StatusCode.UNKNOWN), status)
+
+
+def _fault(code: StatusCode, status: status_pb2.Status) -> LedgerFault:
+    info, request, retry = ErrorInfo(), BadRequest(), RetryInfo()
+    asks_to_wait = False
+    for detail in status.details:
+        if detail.Unpack(retry):
+            asks_to_wait = True
+        else:
+            detail.Unpack(info) or detail.Unpack(request)
+    return LedgerFault(
+        code,
+        status.message,
+        reason=info.reason,
+        metadata=info.metadata,
+        violations=tuple(FieldViolation(v.field, v.description) for v in request.field_violations),
+        retry_after=retry.retry_delay.ToTimedelta() if asks_to_wait else None,
+    )

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The same gate for code without asyncio: a Gate in an event loop of its own, in a thread of its own."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+import grpc
+
+from meshkit.clock import Clock
+from meshkit.ids import Ids
+from purser_client.amounts import CreditsLike, QuantityLike
+from purser_client.answers import Balance, Debited, Denial
+from purser_client.arguments import AuthorizeArguments, DebitArguments
+from purser_client.asking import Asking
+from purser_client.gate import DEADLINE, Gate
+from purser_client.hold import Hold
+from purser_client.policy import Unreachable
+from purser_client.reporting import Report
+from purser_client.spool import Unbilled
+
+T = TypeVar("T")
+
+
+class SyncGate:
+    """Gate's methods, blocking. One per process, for all its threads; open it after a fork, not before.
+
+    It may also be called in a thread whose own event loop is running; that loop then waits too.
+
+        with SyncGate("ledger:7003") as gate:
+            with gate.authorize(customer="acme", product="prd_assistant", quantity=1, user_id="ann") as hold:
+                hold.capture(ask_the_model().units)
+    """
+
+    def __init__(
+        self,
+        addresses: str | Sequence[str],
+        *,
+        unreachable: Unreachable | None = None,
+        deadline: timedelta = DEADLINE,
+        coalesce: bool = False,
+        credentials: grpc.ChannelCredentials | None = None,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+    ) -> None:
+        self._gate = Gate(
+            addresses,
+            unreachable=unreachable,
+            deadline=deadline,
+            coalesce=coalesce,
+            credentials=credentials,
+            clock=clock,
+            ids=ids,
+        )
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._stopped: asyncio.Event
+        self._process = 0
+
+    def open(self) -> None:
+        """Start the thread and get ready; `with` does it. Raises SpoolBroken."""
+        if self._loop is not None:
+            raise RuntimeError("the gate is open already")
+        self._process = os.getpid()
+        started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(_live(started)), name="purser-gate", daemon=True
+        )
+        self._thread.start()
+        self._loop, self._stopped = started.result()
+        try:
+            self._run(self._gate.open())
+        except BaseException:
+            self._stop()
+            raise
+
+    def close(self) -> None:
+        """Let what is under way come to its end, for about a deadline at most; end the thread."""
+        if self._loop is not None:
+            try:
+                self._run(self._gate.close())
+            finally:
+                self._stop()
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def authorize(self, **asked: Unpack[AuthorizeArguments]) -> "SyncAuthorizing":
+        """As Gate.authorize, for `with`."""
+        return SyncAuthorizing(self._gate.asking(**asked), self._run)
+
+    def try_authorize(self, **asked: Unpack[AuthorizeArguments]) -> "SyncTryingToAuthorize":
+        """As Gate.try_authorize, for `with`."""
+        return SyncTryingToAuthorize(self._gate.asking(**asked), self._run)
+
+    def extend(
+        self,
+        hold: Hold,
+        *,
+        quantity: QuantityLike | None = None,
+        credits: CreditsLike | None = None,
+        ttl: timedelta | None = None,
+        deadline: timedelta | None = None,
+    ) -> None:
+        """As Gate.extend."""
+        self._run(self._gate.extend(hold, quantity=quantity, credits=credits, ttl=ttl, deadline=deadline))
+
+    def debit(self, **asked: Unpack[DebitArguments]) -> Debited:
+        """As Gate.debit."""
+        return self._run(self._gate.debit(**asked))
+
+    def try_debit(self, **asked: Unpack[DebitArguments]) -> Debited | Denial:
+        """As Gate.try_debit."""
+        return self._run(self._gate.try_debit(**asked))
+
+    def balance(
+        self, *, customer: str, credit_type_id: str = "", deadline: timedelta | None = None
+    ) -> Balance:
+        """As Gate.balance."""
+        return self._run(
+            self._gate.balance(customer=customer, credit_type_id=credit_type_id, deadline=deadline)
+        )
+
+    @property
+    def unbilled(self) -> tuple[Unbilled, ...]:
+        """As Gate.unbilled."""
+        return self._gate.unbilled
+
+    @property
+    def pending_count(self) -> int:
+        """As Gate.pending_count."""
+        return self._gate.pending_count
+
+    def flush(self) -> Report:
+        """As Gate.flush."""
+        return self._run(self._gate.flush())
+
+    def rebill(self) -> Report:
+        """As Gate.rebill."""
+        return self._run(self._gate.rebill())
+
+    def forgive(self, unbilled: Unbilled) -> None:
+        """As Gate.forgive."""
+        self._run(self._gate.forgive(unbilled))
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Wait for work in the gate's thread. Interrupted (Ctrl-C), it cancels the work, as `async` would be."""
+        try:
+            loop = self._usable_loop()
+        except RuntimeError:
+            work.close()
+            raise
+        future = asyncio.run_coroutine_threadsafe(work, loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()  # does nothing when it is done
+            raise
+
+    def _usable_loop(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            raise RuntimeError("the gate is not open; use `with SyncGate(…) as gate:`")
+        if os.getpid() != self._process:
+            raise RuntimeError("the gate was opened before a fork; open one in each process, after it")
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("on_unbilled runs in the gate's own thread and cannot wait for it")
+        return self._loop
+
+    def _stop(self) -> None:
+        loop, thread = self._loop, self._thread
+        self._loop = self._thread = None
+        if loop is not None and thread is not None:
+            loop.call_soon_threadsafe(self._stopped.set)
+            thread.join()
+
+
+async def _live(started: "Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]") -> None:
+    """Keep the loop of this thread running until it is told to stop."""
+    stopped = asyncio.Event()
+    started.set_result((asyncio.get_running_loop(), stopped))
+    await stopped.wait()
+
+
+class SyncAuthorizing:
+    """`with` this: gets a Hold, or Denied is raised."""
+
+    def __init__(self, asking: Asking, run: Callable[..., Any]) -> None:
+        self._asking = asking
+        self._run = run
+
+    def __enter__(self) -> Hold:
+        hold: Hold = self._run(self._asking.enter_or_raise())
+        return hold
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._run(self._asking.leave(error))
+
+
+class SyncTryingToAuthorize:
+    """`with` this: gets a Hold, or a Denial."""
+
+    def __init__(self, asking: Asking, run: Callable[..., Any]) -> None:
+        self._asking = asking
+        self._run = run
+
+    def __enter__(self) -> Hold | Denial:
+        answer: Hold | Denial = self._run(self._asking.enter())
+        return answer
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._run(self._asking.leave(error))

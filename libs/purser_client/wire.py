@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Values to requests, responses to values. Whether a request makes sense, the Ledger says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from meshkit.quantity import Credits, Quantity
+from purser.ledger.v1 import ledger_pb2 as pb
+from purser_client.amounts import Amount
+from purser_client.answers import (
+    Balance,
+    Captured,
+    Debited,
+    Denial,
+    DenialReason,
+    GrantBalance,
+    Held,
+    PoolBalance,
+)
+
+# What may have to be reported later than it was used.
+Usage: TypeAlias = pb.DebitRequest | pb.CaptureRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What an AI call is about to use, of whom and for whom."""
+
+    customer: str
+    product_id: str
+    amount: Amount
+    group_values: Mapping[str, str]
+
+
+def authorize_to_wire(
+    ask: Ask, *, request_id: str, ttl: timedelta | None, allow_partial: bool
+) -> pb.AuthorizeRequest:
+    request = pb.AuthorizeRequest(
+        request_id=request_id,
+        customer=ask.customer,
+        product_id=ask.product_id,
+        group_values=ask.group_values,
+        hold_ttl=_duration(ttl),
+        allow_partial=allow_partial,
+    )
+    _set_amount(request, ask.amount)
+    return request
+
+
+def debit_to_wire(ask: Ask, *, request_id: str) -> pb.DebitRequest:
+    request = pb.DebitRequest(
+        request_id=request_id,
+        customer=ask.customer,
+        product_id=ask.product_id,
+        group_values=ask.group_values,
+    )
+    _set_amount(request, ask.amount)
+    return request
+
+
+def capture_to_wire(
+    *, request_id: str, customer: str, hold_id: str, actual: Amount | None
+) -> pb.CaptureRequest:
+    request = pb.CaptureRequest(request_id=request_id, customer=customer, hold_id=hold_id)
+    if actual is not None:
+        _set_amount(request, actual)
+    return request
+
+
+def release_to_wire(*, request_id: str, customer: str, hold_id: str) -> pb.ReleaseRequest:
+    return pb.ReleaseRequest(request_id=request_id, customer=customer, hold_id=hold_id)
+
+
+def extend_to_wire(
+    *, request_id: str, customer: str, hold_id: str, additional: Amount | None, ttl: timedelta | None
+) -> pb.ExtendHoldRequest:
+    request = pb.ExtendHoldRequest(
+        request_id=request_id, customer=customer, hold_id=hold_id, hold_ttl=_duration(ttl)
+    )
+    if additional is not None:
+        _set_amount(request, additional)
+    return request
+
+
+def amount_from_wire(request: Usage) -> Amount | None:
+    """Return the amount a debit or a capture names; None: all that is held."""
+    if request.HasField("quantity_micros"):
+        return Quantity(request.quantity_micros)
+    return Credits(request.credits_micros) if request.HasField("credits_micros") else None
+
+
+def held_from_wire(response: pb.AuthorizeResponse) -> Held:
+    return Held(
+        hold_id=response.hold_id,
+        credits=Credits(response.held_micros),
+        quantity=Quantity(response.held_quantity_micros),
+        credit_type_id=response.credit_type_id,
+        available=Credits(response.available_micros),
+        expire_time=time_from_wire(response.expire_time),
+    )
+
+
+def held_after(held: Held, response: pb.ExtendHoldResponse, additional: Amount | None) -> Held:
+    """Return a hold as it is after an extension that was allowed."""
+    more = additional if isinstance(additional, Quantity) else Quantity.zero()
+    return replace(
+        held,
+        credits=Credits(response.held_micros),
+        quantity=held.quantity + more,
+        available=Credits(response.available_micros),
+        expire_time=time_from_wire(response.expire_time),
+    )
+
+
+def denial_from_wire(response: pb.AuthorizeResponse | pb.DebitResponse) -> Denial:
+    return Denial(
+        reason=reason_from_wire(response.denial_reason),
+        available=Credits(response.available_micros),
+        affordable=Quantity(response.affordable_quantity_micros),
+        affordable_credits=Credits(response.affordable_credits_micros),
+        credit_type_id=response.credit_type_id,
+    )
+
+
+def extension_denial_from_wire(response: pb.ExtendHoldResponse) -> Denial:
+    return Denial(
+        reason=reason_from_wire(response.denial_reason),
+        available=Credits(response.available_micros),
+        affordable=Quantity.zero(),
+        affordable_credits=Credits(response.affordable_credits_micros),
+        credit_type_id=response.credit_type_id,
+    )
+
+
+def reason_from_wire(reason: pb.DenialReason) -> DenialReason:
+    """Return the reason; UNKNOWN for one that this client is too old for."""
+    if reason not in pb.DenialReason.values():
+        return DenialReason.UNKNOWN
+    name = pb.DenialReason.Name(reason).removeprefix("DENIAL_REASON_")
+    return DenialReason.__members__.get(name, DenialReason.UNKNOWN)
+
+
+def captured_from_wire(response: pb.CaptureResponse) -> Captured:
+    return Captured(
+        captured=Credits(response.captured_micros),
+        released=Credits(response.released_micros),
+        shortfall=Credits(response.shortfall_micros),
+        is_late=response.is_late,
+        credit_type_id=response.credit_type_id,
+        available=Credits(response.available_micros),
+    )
+
+
+def debited_from_wire(request: pb.DebitRequest, response: pb.DebitResponse) -> Debited:
+    return Debited(
+        request_id=request.request_id,
+        debited=Credits(response.debited_micros),
+        available=Credits(response.available_micros),
+        credit_type_id=response.credit_type_id,
+    )
+
+
+def debited_unseen(request: pb.DebitRequest) -> Debited:
+    """Return what is known of a debit that was recorded instead of carried out."""
+    return Debited(
+        request_id=request.request_id, debited=None, available=None, credit_type_id="", is_failed_open=True
+    )
+
+
+def balance_from_wire(response: pb.GetBalanceResponse) -> Balance:
+    return Balance(
+        pools=tuple(_pool_from_wire(pool) for pool in response.pools),
+        as_of_time=time_from_wire(response.as_of_time),
+    )
+
+
+def time_from_wire(at: Timestamp) -> datetime:
+    return at.ToDatetime(tzinfo=UTC)
+
+
+def _pool_from_wire(pool: pb.PoolBalance) -> PoolBalance:
+    return PoolBalance(
+        credit_type_id=pool.credit_type_id,
+        available=Credits(pool.available_micros),
+        held=Credits(pool.held_micros),
+        shortfall=Credits(pool.shortfall_micros),
+        grants=tuple(_grant_from_wire(grant) for grant in pool.grants),
+        next_expire_time=time_from_wire(pool.next_expire_time) if pool.HasField("next_expire_time") else None,
+        next_expiring=Credits(pool.next_expiring_micros),
+    )
+
+
+def _grant_from_wire(grant: pb.Grant) -> GrantBalance:
+    return GrantBalance(
+        grant_id=grant.grant_id,
+        kind=pb.GrantKind.Name(grant.grant_kind).removeprefix("GRANT_KIND_")
+        if grant.grant_kind in pb.GrantKind.values()
+        else "UNKNOWN",
+        product_id=grant.product_id,
+        priority=grant.priority,
+        granted=Credits(grant.granted_micros),
+        captured=Credits(grant.captured_micros),
+        held=Credits(grant.held_micros),
+        available=Credits(grant.available_micros),
+        effective_time=time_from_wire(grant.effective_time),
+        expire_time=time_from_wire(grant.expire_time) if grant.HasField("expire_time") else None,
+    )
+
+
+def _set_amount(
+    request: pb.AuthorizeRequest | pb.DebitRequest | pb.CaptureRequest | pb.ExtendHoldRequest, amount: Amount
+) -> None:
+    match amount:
+        case Quantity():
+            request.quantity_micros = amount.micros
+        case Credits():
+            request.credits_micros = amount.micros
+
+
+def _duration(span: timedelta | None) -> Duration | None:
+    if span is None:
+        return None
+    duration = Duration()
+    duration.FromTimedelta(span)
+    return duration
