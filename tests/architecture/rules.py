@@ -45,6 +45,7 @@ DOMAIN_MESHKIT = (
     "meshkit.errors",
     "meshkit.ids",
     "meshkit.mapping",
+    "meshkit.evolve",
 )
 DATABASE = ("sqlalchemy", "asyncpg", "alembic")
 WIRE_FORMAT = ("grpc", "google", "purser", "grpc_status")

@@ -6,9 +6,10 @@ difference. So any number of requests can be decided one after the other before 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from meshkit.evolve import evolve
 from meshkit.mapping import with_items, without
 from meshkit.quantity import Credits
 from services.ledger.domain import burn_down
@@ -19,7 +20,7 @@ from services.ledger.domain.spend_cap import GroupValue, Spend, SpendCap
 from services.ledger.domain.watch import Crossing, Watch, WatchState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: evolve
 class Account:
     """A pool with its grants, and the holds, spends and watches that the question at hand needs.
 
@@ -66,12 +67,12 @@ class Account:
 
     def with_grants(self, changed: Iterable[Grant]) -> "Account":
         by_id = {grant.grant_id: grant for grant in changed}
-        return replace(
+        return evolve(
             self, grants=with_items(self.grants, by_id), changed_grants=(*self.changed_grants, *by_id)
         )
 
     def with_hold(self, hold: Hold) -> "Account":
-        return replace(
+        return evolve(
             self,
             holds=with_items(self.holds, {hold.hold_id: hold}),
             changed_holds=(*self.changed_holds, hold.hold_id),
@@ -80,7 +81,7 @@ class Account:
     def with_spends(self, changed: Mapping[GroupValue, Spend]) -> "Account":
         if not changed:
             return self
-        return replace(
+        return evolve(
             self, spends=with_items(self.spends, changed), changed_spends=(*self.changed_spends, *changed)
         )
 
@@ -88,7 +89,7 @@ class Account:
         """Make sure that the clock is looked at again at `at`."""
         if self.next_due_time is not None and self.next_due_time <= at:
             return self
-        return replace(self, next_due_time=at)
+        return evolve(self, next_due_time=at)
 
     def with_entry(
         self,
@@ -114,7 +115,7 @@ class Account:
             cause_id=cause_id,
             usage=usage,
         )
-        return replace(
+        return evolve(
             self,
             sequence=entry.sequence,
             shortfall=self.shortfall + entry.shortfall,
@@ -127,7 +128,7 @@ class Account:
         for hold_id in self.changed_holds:
             if hold_id in holds and holds[hold_id].state is not HoldState.HELD:
                 holds = without(holds, hold_id)
-        return replace(
+        return evolve(
             self,
             version=version,
             holds=holds,

@@ -2,9 +2,9 @@
 """Observing an account's watches: one crossing per edge, never one per debit."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime
 
+from meshkit.evolve import evolve
 from meshkit.quantity import Credits
 from services.ledger.domain.account import Account
 from services.ledger.domain.spend_cap import CapWindow, GroupValue, Spend, window_at
@@ -43,14 +43,14 @@ def observe(account: Account, *, at: datetime, anchor: datetime | None) -> Accou
                 )
     if len(crossings) == len(account.crossings):
         return account
-    return replace(account, watch_states=states, crossings=tuple(crossings))
+    return evolve(account, watch_states=states, crossings=tuple(crossings))
 
 
 def observe_balance(account: Account, *, at: datetime) -> Account:
     """Observe only what grants change: the balance."""
     balance_watches = tuple(watch for watch in account.watches if watch.kind is WatchKind.LOW_BALANCE)
-    observed = observe(replace(account, watches=balance_watches), at=at, anchor=None)
-    return replace(observed, watches=account.watches)
+    observed = observe(evolve(account, watches=balance_watches), at=at, anchor=None)
+    return evolve(observed, watches=account.watches)
 
 
 def observe_spend(account: Account, *, at: datetime, anchor: datetime) -> Account:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
 
+from meshkit.evolve import evolve
 from meshkit.quantity import Credits
 from services.ledger.domain import alarm
 from services.ledger.domain.account import Account
@@ -117,7 +118,7 @@ def settle(account: Account, dues: Dues, *, at: datetime, new_grant_id: Callable
         instant for instant in (dues.earliest_later_hold, window_end) if instant is not None
     ]
     settled_time = at if account.settled_time is None else max(at, account.settled_time)
-    account = replace(account, settled_time=settled_time, next_due_time=min(upcoming, default=None))
+    account = evolve(account, settled_time=settled_time, next_due_time=min(upcoming, default=None))
     return Settled(account, schedules)
 
 

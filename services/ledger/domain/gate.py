@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
+from meshkit.evolve import evolve
 from meshkit.quantity import Credits, Quantity, Ratio
 from services.ledger.domain import alarm, burn_down, due
 from services.ledger.domain.account import Account
@@ -244,7 +245,7 @@ def extend(
         if reason is None:
             account, hold = _hold_more(account, hold, verdict.credits, at=at)
     if reason is None and expire_time is not None and expire_time > hold.expire_time:
-        hold = replace(hold, expire_time=expire_time)
+        hold = evolve(hold, expire_time=expire_time)
         account = account.with_hold(hold)
     if reason is None:
         account = account.due_no_later_than(hold.expire_time)
@@ -387,7 +388,7 @@ def _hold_more(account: Account, hold: Hold, amount: Credits, *, at: datetime) -
     account = account.with_spends(
         {key: hold_more(account.spends.get(key, Spend()), amount) for key in hold.counted()}
     )
-    hold = replace(hold, draws=hold.draws + allocation.draws)
+    hold = evolve(hold, draws=hold.draws + allocation.draws)
     return account.with_hold(hold), hold
 
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A grant: an immutable addition of credits to a pool, and how much of it has gone where."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import NewType
 
+from meshkit.evolve import evolve
 from meshkit.quantity import Credits
 
 CustomerId = NewType("CustomerId", str)
@@ -23,7 +24,7 @@ class GrantKind(Enum):
     PROMOTIONAL = "PROMOTIONAL"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: evolve
 class Grant:
     """Credits for `[effective_time, expire_time)`. At every instant, each amount being ≥ 0:
 
@@ -80,38 +81,38 @@ class Grant:
 def hold_from(grant: Grant, amount: Credits) -> Grant:
     """Reserve `amount` of the rest."""
     assert Credits(0) <= amount <= grant.rest
-    return replace(grant, held=grant.held + amount)
+    return evolve(grant, held=grant.held + amount)
 
 
 def give_back(grant: Grant, amount: Credits) -> Grant:
     """Return `amount` of what is held to the rest."""
     assert Credits(0) <= amount <= grant.held
-    return replace(grant, held=grant.held - amount)
+    return evolve(grant, held=grant.held - amount)
 
 
 def capture_held(grant: Grant, amount: Credits) -> Grant:
     """Turn `amount` of what is held into spend."""
     assert Credits(0) <= amount <= grant.held
-    return _closed_if_spent(replace(grant, held=grant.held - amount, captured=grant.captured + amount))
+    return _closed_if_spent(evolve(grant, held=grant.held - amount, captured=grant.captured + amount))
 
 
 def capture_rest(grant: Grant, amount: Credits) -> Grant:
     """Turn `amount` of the rest into spend."""
     assert Credits(0) <= amount <= grant.rest
-    return _closed_if_spent(replace(grant, captured=grant.captured + amount))
+    return _closed_if_spent(evolve(grant, captured=grant.captured + amount))
 
 
 def expire_rest(grant: Grant) -> Grant:
     """Lose the rest; what is held stays until its hold ends."""
-    return replace(grant, expired=grant.expired + grant.rest, is_closed=True)
+    return evolve(grant, expired=grant.expired + grant.rest, is_closed=True)
 
 
 def increase(grant: Grant, amount: Credits) -> Grant:
     """Grant `amount` more, for seats added inside the grant's period."""
     assert amount > Credits(0)
-    return replace(grant, granted=grant.granted + amount)
+    return evolve(grant, granted=grant.granted + amount)
 
 
 def _closed_if_spent(grant: Grant) -> Grant:
     is_spent = grant.schedule_id is None and not grant.remaining
-    return replace(grant, is_closed=True) if is_spent else grant
+    return evolve(grant, is_closed=True) if is_spent else grant

@@ -2,11 +2,12 @@
 """A hold: credits reserved for one AI call, and the states of its life."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import NewType
 
+from meshkit.evolve import evolve
 from meshkit.quantity import Credits, Ratio
 from services.ledger.domain.burn_down import Draw
 from services.ledger.domain.errors import HoldAlreadyResolved, HoldExpired
@@ -29,7 +30,7 @@ class HoldState(Enum):
     EXPIRED = "EXPIRED"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: evolve
 class Hold:
     """Credits reserved until `expire_time`, when it stops counting without any job.
 
@@ -114,4 +115,4 @@ def split_draws(draws: tuple[Draw, ...], amount: Credits) -> Split:
 
 def end_hold(hold: Hold, state: HoldState, *, captured: Credits = Credits(0)) -> Hold:
     """Return the hold in a state it does not leave, but for EXPIRED, which a late capture turns into CAPTURED."""
-    return replace(hold, state=state, captured=captured)
+    return evolve(hold, state=state, captured=captured)

@@ -2,10 +2,11 @@
 """Spend caps: the most that one group value, such as one user_id, may spend per window. Checked before the call."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
+from meshkit.evolve import evolve
 from meshkit.period import Period, period_at
 from meshkit.quantity import Credits
 from services.ledger.domain.grant import CreditTypeId, CustomerId
@@ -41,7 +42,7 @@ class CapOf:
     cap: SpendCap
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: evolve
 class Spend:
     """What one group value holds now, and has spent in the window of each kind that it last spent in."""
 
@@ -86,14 +87,14 @@ def window_at(window: CapWindow, *, anchor: datetime, at: datetime) -> Period:
 def hold_more(spend: Spend, amount: Credits) -> Spend:
     """Count `amount` (negative: less) as held."""
     assert spend.held + amount >= Credits(0)
-    return replace(spend, held=spend.held + amount)
+    return evolve(spend, held=spend.held + amount)
 
 
 def spend_more(spend: Spend, amount: Credits, *, anchor: datetime, at: datetime) -> Spend:
     """Count `amount` as spent at `at`, in the billing period and in the day."""
     period = window_at(CapWindow.BILLING_PERIOD, anchor=anchor, at=at).start
     day = window_at(CapWindow.DAY, anchor=anchor, at=at).start
-    return replace(
+    return evolve(
         spend,
         period_start=spend.latest_start(CapWindow.BILLING_PERIOD, period),
         period_spent=spend.spent_in(CapWindow.BILLING_PERIOD, period) + amount,

@@ -7,8 +7,9 @@ any of it moves the version of the customer's pools, or the epoch of the Catalog
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+from meshkit.evolve import evolve
 from meshkit.mapping import with_items
 from services.ledger.domain.account import Account
 from services.ledger.domain.grant import CreditTypeId, CustomerId, ProductId
@@ -57,7 +58,7 @@ class Memory:
         ours = None if known is None else known.accounts.get(account.credit_type_id)
         if ours is None or ours.version != account.version:
             return account
-        return replace(
+        return evolve(
             account,
             holds=with_items(ours.holds, account.holds),
             spends=with_items(ours.spends, account.spends),
@@ -117,4 +118,4 @@ class Memory:
 def _bounded(account: Account) -> Account:
     if len(account.holds) <= HOLDS_PER_POOL_MAX and len(account.spends) <= SPENDS_PER_POOL_MAX:
         return account
-    return replace(account, holds={}, spends={})
+    return evolve(account, holds={}, spends={})

@@ -21,9 +21,19 @@ async def open_pool(url: str, *, size: int) -> Pool:
         min_size=0,
         max_size=size,
         timeout=CONNECT_SECONDS_MAX,
-        server_settings={**SESSION_SETTINGS, "application_name": "ledger"},
+        server_settings={
+            **SESSION_SETTINGS,
+            "application_name": "ledger",
+            "jit": "off",
+            "plan_cache_mode": "force_generic_plan",
+        },
         init=_speak_json,
+        reset=_keep_as_it_is,
     )
+
+
+async def _keep_as_it_is(connection: Connection) -> None:
+    """Spare the round trip of asyncpg's reset: nothing here changes a session beyond its transaction."""
 
 
 async def _speak_json(connection: Connection) -> None:

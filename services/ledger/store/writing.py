@@ -7,7 +7,9 @@ together with it. So what was decided on an account that has changed since, or o
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 
 from meshkit.clock import Clock
 from meshkit.encoding import to_json, to_json_text
@@ -33,8 +35,10 @@ async def write_changes(
     epoch: of the Catalog's copies, when they were not read in this transaction; None: they were.
     Raises UniqueViolationError, and writes nothing, when one of the requests has an answer already.
     """
-    rows = await connection.fetch(_WRITE, *_arguments(changes, answers, epoch))
-    return {(row["customer_id"], row["credit_type_id"]) for row in rows}
+    written = _rows(changes, answers)
+    columns = [column for _, rows in written for column in zip(*rows, strict=True)]
+    guarded = await connection.fetch(_statement(tuple(part for part, _ in written)), epoch, *columns)
+    return {(row["customer_id"], row["credit_type_id"]) for row in guarded}
 
 
 async def write_extras(connection: Connection, changes: Sequence[Change], *, wall: Clock, ids: Ids) -> None:
@@ -51,92 +55,200 @@ async def write_extras(connection: Connection, changes: Sequence[Change], *, wal
         await _save_progress(connection, change.after.customer_id, change.schedules)
 
 
-_WRITE = """
-    WITH guard AS (
-        UPDATE ledger.pools p SET version = p.version + 1, sequence = d.sequence,
-            shortfall_micros = d.shortfall_micros, next_due_time = d.next_due_time, settled_time = d.settled_time
-        FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::timestamptz[],
-            $7::timestamptz[])
-            AS d (customer_id, credit_type_id, version, sequence, shortfall_micros, next_due_time, settled_time)
-        WHERE p.customer_id = d.customer_id AND p.credit_type_id = d.credit_type_id AND p.version = d.version
-            AND ($8::bigint IS NULL OR $8 = (SELECT e.version FROM ledger.epochs e))
-        RETURNING p.customer_id, p.credit_type_id
-    ), changed_grants AS (
-        UPDATE ledger.grants g SET granted_micros = d.granted_micros, captured_micros = d.captured_micros,
-            held_micros = d.held_micros, expired_micros = d.expired_micros, voided_micros = d.voided_micros,
-            is_closed = d.is_closed
-        FROM unnest($9::text[], $10::text[], $11::text[], $12::bigint[], $13::bigint[], $14::bigint[],
-            $15::bigint[], $16::bigint[], $17::boolean[])
-            AS d (customer_id, credit_type_id, grant_id, granted_micros, captured_micros, held_micros,
-                expired_micros, voided_micros, is_closed)
-        JOIN guard USING (customer_id, credit_type_id)
-        WHERE g.customer_id = d.customer_id AND g.grant_id = d.grant_id
-    ), new_holds AS (
-        INSERT INTO ledger.holds (customer_id, credit_type_id, hold_id, product_id, contract_id, anchor_time,
-            price_micros, per_micros, group_values, counted_group_values, state, draw_grant_ids, draw_micros,
-            captured_micros, create_time, expire_time)
-        SELECT d.customer_id, d.credit_type_id, d.hold_id, d.product_id, d.contract_id, d.anchor_time,
-            d.price_micros, d.per_micros, d.group_values::jsonb, d.counted_group_values::jsonb, d.state,
-            d.draw_grant_ids::text[], d.draw_micros::bigint[], d.captured_micros, d.create_time, d.expire_time
-        FROM unnest($18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::timestamptz[],
-            $24::bigint[], $25::bigint[], $26::text[], $27::text[], $28::text[], $29::text[], $30::text[],
-            $31::bigint[], $32::timestamptz[], $33::timestamptz[])
-            AS d (customer_id, credit_type_id, hold_id, product_id, contract_id, anchor_time, price_micros,
-                per_micros, group_values, counted_group_values, state, draw_grant_ids, draw_micros,
-                captured_micros, create_time, expire_time)
-        JOIN guard USING (customer_id, credit_type_id)
-    ), changed_holds AS (
-        UPDATE ledger.holds h SET state = d.state, draw_grant_ids = d.draw_grant_ids::text[],
-            draw_micros = d.draw_micros::bigint[], captured_micros = d.captured_micros,
-            expire_time = d.expire_time
-        FROM unnest($34::text[], $35::text[], $36::text[], $37::text[], $38::text[], $39::text[], $40::bigint[],
-            $41::timestamptz[])
-            AS d (customer_id, credit_type_id, hold_id, state, draw_grant_ids, draw_micros, captured_micros,
-                expire_time)
-        JOIN guard USING (customer_id, credit_type_id)
-        WHERE h.customer_id = d.customer_id AND h.hold_id = d.hold_id
-    ), changed_spends AS (
-        INSERT INTO ledger.spends AS s (customer_id, credit_type_id, group_key, group_value, held_micros,
-            period_start, period_spent_micros, day_start, day_spent_micros)
-        SELECT d.* FROM unnest($42::text[], $43::text[], $44::text[], $45::text[], $46::bigint[],
-            $47::timestamptz[], $48::bigint[], $49::timestamptz[], $50::bigint[])
-            AS d (customer_id, credit_type_id, group_key, group_value, held_micros, period_start,
-                period_spent_micros, day_start, day_spent_micros)
-        JOIN guard USING (customer_id, credit_type_id)
-        ON CONFLICT (customer_id, credit_type_id, group_key, group_value) DO UPDATE SET
-            held_micros = excluded.held_micros, period_start = excluded.period_start,
-            period_spent_micros = excluded.period_spent_micros, day_start = excluded.day_start,
-            day_spent_micros = excluded.day_spent_micros
-    ), new_entries AS (
-        INSERT INTO ledger.entries (customer_id, credit_type_id, sequence, kind, grant_id, amount_micros,
-            shortfall_micros, effective_time, create_time, cause_id, hold_id, product_id, group_values)
-        SELECT d.customer_id, d.credit_type_id, d.sequence, d.kind, d.grant_id, d.amount_micros,
-            d.shortfall_micros, d.effective_time, d.create_time, d.cause_id, d.hold_id, d.product_id,
-            d.group_values::jsonb
-        FROM unnest($51::text[], $52::text[], $53::bigint[], $54::text[], $55::text[], $56::bigint[],
-            $57::bigint[], $58::timestamptz[], $59::timestamptz[], $60::text[], $61::text[], $62::text[],
-            $63::text[])
-            AS d (customer_id, credit_type_id, sequence, kind, grant_id, amount_micros, shortfall_micros,
-                effective_time, create_time, cause_id, hold_id, product_id, group_values)
-        JOIN guard USING (customer_id, credit_type_id)
-    ), new_answers AS (
-        INSERT INTO ledger.requests (customer_id, request_id, body_hash, answer, create_time)
-        SELECT d.customer_id, d.request_id, d.body_hash, d.answer::jsonb, d.create_time
-        FROM unnest($64::text[], $65::text[], $66::text[], $67::bytea[], $68::text[], $69::timestamptz[])
-            AS d (customer_id, credit_type_id, request_id, body_hash, answer, create_time)
-        JOIN guard USING (customer_id, credit_type_id)
-    )
-    SELECT customer_id, credit_type_id FROM guard
-"""
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One table's share of the statement. columns: name and type, in the order of the rows; sql: with {rows}."""
+
+    name: str
+    columns: tuple[tuple[str, str], ...]
+    sql: str
 
 
-def _arguments(
-    changes: Sequence[Change], answers: Sequence[Remembered], epoch: int | None
-) -> tuple[object, ...]:
-    pools, grants, new_holds, holds, spends, entries = [], [], [], [], [], []
+_POOLS = _Part(
+    "guard",
+    (
+        ("customer_id", "text"),
+        ("credit_type_id", "text"),
+        ("version", "bigint"),
+        ("sequence", "bigint"),
+        ("shortfall_micros", "bigint"),
+        ("next_due_time", "timestamptz"),
+        ("settled_time", "timestamptz"),
+    ),
+    """
+    UPDATE ledger.pools p SET version = p.version + 1, sequence = d.sequence,
+        shortfall_micros = d.shortfall_micros, next_due_time = d.next_due_time, settled_time = d.settled_time
+    FROM {rows}
+    WHERE p.customer_id = d.customer_id AND p.credit_type_id = d.credit_type_id AND p.version = d.version
+        AND ($1::bigint IS NULL OR $1 = (SELECT e.version FROM ledger.epochs e))
+    RETURNING p.customer_id, p.credit_type_id
+    """,
+)
+_CHANGED_GRANTS = _Part(
+    "changed_grants",
+    (
+        ("customer_id", "text"),
+        ("credit_type_id", "text"),
+        ("grant_id", "text"),
+        ("granted_micros", "bigint"),
+        ("captured_micros", "bigint"),
+        ("held_micros", "bigint"),
+        ("expired_micros", "bigint"),
+        ("voided_micros", "bigint"),
+        ("is_closed", "boolean"),
+    ),
+    """
+    UPDATE ledger.grants g SET granted_micros = d.granted_micros, captured_micros = d.captured_micros,
+        held_micros = d.held_micros, expired_micros = d.expired_micros, voided_micros = d.voided_micros,
+        is_closed = d.is_closed
+    FROM {rows} JOIN guard USING (customer_id, credit_type_id)
+    WHERE g.customer_id = d.customer_id AND g.grant_id = d.grant_id
+    """,
+)
+_NEW_HOLDS = _Part(
+    "new_holds",
+    (
+        ("customer_id", "text"),
+        ("credit_type_id", "text"),
+        ("hold_id", "text"),
+        ("product_id", "text"),
+        ("contract_id", "text"),
+        ("anchor_time", "timestamptz"),
+        ("price_micros", "bigint"),
+        ("per_micros", "bigint"),
+        ("group_values", "text"),
+        ("counted_group_values", "text"),
+        ("state", "text"),
+        ("draw_grant_ids", "text"),
+        ("draw_micros", "text"),
+        ("captured_micros", "bigint"),
+        ("create_time", "timestamptz"),
+        ("expire_time", "timestamptz"),
+    ),
+    """
+    INSERT INTO ledger.holds (customer_id, credit_type_id, hold_id, product_id, contract_id, anchor_time,
+        price_micros, per_micros, group_values, counted_group_values, state, draw_grant_ids, draw_micros,
+        captured_micros, create_time, expire_time)
+    SELECT d.customer_id, d.credit_type_id, d.hold_id, d.product_id, d.contract_id, d.anchor_time,
+        d.price_micros, d.per_micros, d.group_values::jsonb, d.counted_group_values::jsonb, d.state,
+        d.draw_grant_ids::text[], d.draw_micros::bigint[], d.captured_micros, d.create_time, d.expire_time
+    FROM {rows} JOIN guard USING (customer_id, credit_type_id)
+    """,
+)
+_CHANGED_HOLDS = _Part(
+    "changed_holds",
+    (
+        ("customer_id", "text"),
+        ("credit_type_id", "text"),
+        ("hold_id", "text"),
+        ("state", "text"),
+        ("draw_grant_ids", "text"),
+        ("draw_micros", "text"),
+        ("captured_micros", "bigint"),
+        ("expire_time", "timestamptz"),
+    ),
+    """
+    UPDATE ledger.holds h SET state = d.state, draw_grant_ids = d.draw_grant_ids::text[],
+        draw_micros = d.draw_micros::bigint[], captured_micros = d.captured_micros, expire_time = d.expire_time
+    FROM {rows} JOIN guard USING (customer_id, credit_type_id)
+    WHERE h.customer_id = d.customer_id AND h.hold_id = d.hold_id
+    """,
+)
+_SPENDS = _Part(
+    "changed_spends",
+    (
+        ("customer_id", "text"),
+        ("credit_type_id", "text"),
+        ("group_key", "text"),
+        ("group_value", "text"),
+        ("held_micros", "bigint"),
+        ("period_start", "timestamptz"),
+        ("period_spent_micros", "bigint"),
+        ("day_start", "timestamptz"),
+        ("day_spent_micros", "bigint"),
+    ),
+    """
+    INSERT INTO ledger.spends AS s (customer_id, credit_type_id, group_key, group_value, held_micros,
+        period_start, period_spent_micros, day_start, day_spent_micros)
+    SELECT d.* FROM {rows} JOIN guard USING (customer_id, credit_type_id)
+    ON CONFLICT (customer_id, credit_type_id, group_key, group_value) DO UPDATE SET
+        held_micros = excluded.held_micros, period_start = excluded.period_start,
+        period_spent_micros = excluded.period_spent_micros, day_start = excluded.day_start,
+        day_spent_micros = excluded.day_spent_micros
+    """,
+)
+_ENTRIES = _Part(
+    "new_entries",
+    (
+        ("customer_id", "text"),
+        ("credit_type_id", "text"),
+        ("sequence", "bigint"),
+        ("kind", "text"),
+        ("grant_id", "text"),
+        ("amount_micros", "bigint"),
+        ("shortfall_micros", "bigint"),
+        ("effective_time", "timestamptz"),
+        ("create_time", "timestamptz"),
+        ("cause_id", "text"),
+        ("hold_id", "text"),
+        ("product_id", "text"),
+        ("group_values", "text"),
+    ),
+    """
+    INSERT INTO ledger.entries (customer_id, credit_type_id, sequence, kind, grant_id, amount_micros,
+        shortfall_micros, effective_time, create_time, cause_id, hold_id, product_id, group_values)
+    SELECT d.customer_id, d.credit_type_id, d.sequence, d.kind, d.grant_id, d.amount_micros,
+        d.shortfall_micros, d.effective_time, d.create_time, d.cause_id, d.hold_id, d.product_id,
+        d.group_values::jsonb
+    FROM {rows} JOIN guard USING (customer_id, credit_type_id)
+    """,
+)
+_ANSWERS = _Part(
+    "new_answers",
+    (
+        ("customer_id", "text"),
+        ("credit_type_id", "text"),
+        ("request_id", "text"),
+        ("body_hash", "bytea"),
+        ("answer", "text"),
+        ("create_time", "timestamptz"),
+    ),
+    """
+    INSERT INTO ledger.requests (customer_id, request_id, body_hash, answer, create_time)
+    SELECT d.customer_id, d.request_id, d.body_hash, d.answer::jsonb, d.create_time
+    FROM {rows} JOIN guard USING (customer_id, credit_type_id)
+    """,
+)
+
+Rows = list[tuple[object, ...]]
+
+
+@cache
+def _statement(parts: tuple[_Part, ...]) -> str:
+    """Return the one statement that writes these parts; only those that have rows, for each costs its share."""
+    number = 1  # $1 is the epoch
+    written = []
+    for part in parts:
+        parameters = []
+        for _, kind in part.columns:
+            number += 1
+            parameters.append(f"${number}::{kind}[]")
+        names = ", ".join(name for name, _ in part.columns)
+        rows = f"unnest({', '.join(parameters)}) AS d ({names})"
+        written.append(f"{part.name} AS ({part.sql.format(rows=rows)})")
+    return f"WITH {', '.join(written)} SELECT customer_id, credit_type_id FROM guard"
+
+
+def _rows(changes: Sequence[Change], answers: Sequence[Remembered]) -> list[tuple[_Part, Rows]]:
+    """Return what each part has to write; the pools always come first."""
+    pools: Rows = []
+    grants: Rows = []
+    new_holds: Rows = []
+    holds: Rows = []
+    spends: Rows = []
+    entries: Rows = []
     for change in changes:
-        before, after = change.before, change.after
-        key = change.key
+        before, after, key = change.before, change.after, change.key
         pools.append(
             (
                 *key,
@@ -158,24 +270,19 @@ def _arguments(
         for group_value in dict.fromkeys(after.changed_spends):
             spends.append((*key, *group_value, *_spend(after.spends[group_value])))
         entries += [(*key, *_entry(entry)) for entry in after.entries]
-    remembered = [
+    remembered: Rows = [
         (*one.key, one.request_id, one.fingerprint, to_json_text(one.answer), one.create_time)
         for one in answers
     ]
-    return (
-        *_columns(pools, 7),
-        epoch,
-        *_columns(grants, 9),
-        *_columns(new_holds, 16),
-        *_columns(holds, 8),
-        *_columns(spends, 9),
-        *_columns(entries, 13),
-        *_columns(remembered, 6),
+    parts = (
+        (_CHANGED_GRANTS, grants),
+        (_NEW_HOLDS, new_holds),
+        (_CHANGED_HOLDS, holds),
+        (_SPENDS, spends),
+        (_ENTRIES, entries),
+        (_ANSWERS, remembered),
     )
-
-
-def _columns(rows: Sequence[Sequence[object]], width: int) -> list[Sequence[object]]:
-    return list(zip(*rows, strict=True)) if rows else [()] * width
+    return [(_POOLS, pools), *((part, rows) for part, rows in parts if rows)]
 
 
 def _changed_grant(grant: Grant) -> tuple[object, ...]:
