@@ -164,9 +164,10 @@ def usage_from_wire(request: pb.GetUsageSummaryRequest) -> UsageAsked:
     end = fields.time("end_time", request.end_time, request.HasField("end_time"))
     window = fields.choice("window", request.window, _WINDOWS)
     longest = HOURLY_SPAN_MAX if window is SummaryWindow.HOUR else SPAN_MAX
-    if start >= end:
+    has_both = request.HasField("start_time") and request.HasField("end_time")
+    if has_both and start >= end:
         fields.add("end_time", "must be after start_time")
-    elif end - start > longest:
+    elif has_both and end - start > longest:
         fields.add("end_time", f"must be at most {longest.days} days after start_time")
     customer = fields.text("customer", request.customer)
     group_key = fields.text("group_key", request.group_key, required=False, max_length=64)
