@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`python -m tests.perf run` and `… picture`: what the Ledger is worth, beside what the machine could do."""
+
+import asyncio
+import shutil
+import sys
+import tempfile
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from deploy.local import postgres
+from deploy.local.fault import Fault
+from tests.perf import results
+from tests.perf.bench import Scale
+from tests.perf.goals import PROMISES, Figure
+from tests.perf.load import SOURCE_ROOT
+from tests.perf.run import run as measure
+
+STATE_FOLDER = SOURCE_ROOT / ".purser"
+DEFAULT = Scale()
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+console = Console(highlight=False)
+
+
+@app.command()
+def run(
+    only: Annotated[str, typer.Option(help="such as P1,P4; empty: all of P1 to P14")] = "",
+    rounds: Annotated[int, typer.Option(min=1, help="rounds of each series")] = DEFAULT.rounds,
+    seconds: Annotated[float, typer.Option(min=0.1, help="seconds measured in each round")] = DEFAULT.seconds,
+    entries: Annotated[
+        int, typer.Option(min=200_000, help="entries of the long history (P10, P12)")
+    ] = DEFAULT.entries,
+    into: Annotated[Path, typer.Option(help="where the results are kept")] = results.LATEST,
+) -> None:
+    """Measure, print the table, and keep the results. Figures that were not asked for stay as they were.
+
+    Exits with 1 when a figure could not be measured; that a goal is not met is a result like any other.
+    """
+    wanted = _wanted(only)
+    scale = Scale(rounds=rounds, seconds=seconds, entries=entries)
+    # On the disk where `make up` keeps its data: what /tmp is made of, nobody knows.
+    STATE_FOLDER.mkdir(mode=0o700, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=STATE_FOLDER))
+    try:
+        with postgres.open_server(folder / "postgres") as admin_url:
+            measured = asyncio.run(_measured(admin_url, folder, wanted, scale))
+    except Fault as fault:
+        console.print(f"purser: {escape(str(fault))}")
+        raise typer.Exit(1) from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    results.keep({**results.kept(into), **measured}, into)
+    console.print(results.table(measured))
+    console.print(f"[dim]kept in {into}[/]", soft_wrap=True)
+    if any("not_measured" in result["detail"] for result in measured.values()):
+        raise typer.Exit(1)
+
+
+async def _measured(admin_url: str, folder: Path, wanted: Collection[str], scale: Scale) -> results.Results:
+    measured: results.Results = {}
+    here: dict[str, object] = {}
+
+    def begin(names: Collection[str], settings: Mapping[str, str]) -> None:
+        here.update(results.environment(settings, scale))
+        console.print(f"[dim]measuring {', '.join(names)} …[/]")
+
+    def heard(name: str, figure: Figure) -> None:
+        told = figure.as_json(name)
+        told["detail"]["environment"] = dict(here)
+        measured[name] = told
+
+    await measure(admin_url, folder, wanted, scale, begin=begin, heard=heard)
+    return measured
+
+
+def _wanted(only: str) -> list[str]:
+    names = [name.strip().upper() for name in only.split(",") if name.strip()]
+    if unknown := [name for name in names if name not in PROMISES]:
+        console.print(f"purser: there is no {', '.join(unknown)}; choose among {', '.join(PROMISES)}")
+        sys.exit(2)
+    return names or list(PROMISES)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Many debits at once: P7 over the wire, P8 in the database alone."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from tests.perf.bench import IN_FLIGHT, Bench, by_round, holds, raw
+from tests.perf.goals import Figure, Spread
+from tests.perf.load import Kind, interleaved
+from tests.perf.world import customer, customers
+from tests.perf.write_path import open_writer
+
+HOT = (customer(1),)
+BATCH_ITEMS = 500
+BATCHES_IN_FLIGHT = 4
+WRITE_ITEMS = 1_000
+WRITES_PER_ROUND = 5
+
+
+async def debit_batches(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figure]:
+    """P7: debits per second by DebitBatch, against single echoes per second."""
+    many = customers(bench.scale.spread, first=2)
+    async with bench.echoes() as echo, bench.shop() as shop:
+        await shop.open_for([*HOT, *many])
+        series = {"echo": bench.echo_calls(echo, in_flight=IN_FLIGHT, names=HOT)}
+        for name, names in (("hot", HOT), ("spread", many)):
+            series[name] = bench.calls(
+                shop, Kind.DEBIT_BATCH, in_flight=BATCHES_IN_FLIGHT, names=names, items=BATCH_ITEMS
+            )
+        runs = await interleaved(series, rounds=bench.scale.rounds)
+        audit = await shop.audit([*runs["hot"], *runs["spread"]], items=BATCH_ITEMS)
+    ratios = {
+        name: by_round(
+            lambda ours, echo: ours.calls_per_second * BATCH_ITEMS / echo.calls_per_second,
+            *(runs[name], runs["echo"]),
+        )
+        for name in ("hot", "spread")
+    }
+    debits = {
+        name: Spread.of([run.calls_per_second * BATCH_ITEMS for run in runs[name]]).as_json()
+        for name in ratios
+    }
+    detail = {
+        "debits_per_second": debits,
+        "items": BATCH_ITEMS,
+        "batches_in_flight": BATCHES_IN_FLIGHT,
+        "customers": len(many),
+        "series": raw(runs),
+        "audit": audit,
+    }
+    parts = {"hot": ratios["hot"], "1,000 customers": ratios["spread"]}
+    return {"P7": Figure(parts, detail, holds=holds(audit))}
+
+
+async def write_path(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figure]:
+    """P8: the Ledger's own write of 1,000 debits, against the insert of the entries it writes and nothing else."""
+    many = customers(WRITE_ITEMS, first=2)
+    pairs: dict[str, list[tuple[float, float]]] = {}
+    async with bench.databases.fresh() as database:
+        async with bench.shop(database=database) as shop:
+            await shop.open_for([*HOT, *many])
+        async with open_writer(database) as writer:
+            for part, names in (("hot", HOT), ("1,000 customers", many)):
+                accounts = await writer.read(names)
+                await writer.pair(accounts, items=WRITE_ITEMS)  # plans the statements
+                repeats = bench.scale.rounds * WRITES_PER_ROUND
+                pairs[part] = [await writer.pair(accounts, items=WRITE_ITEMS) for _ in range(repeats)]
+        async with bench.shop(database=database) as shop:
+            found = await shop.stubs.verify()
+    milliseconds = {
+        part: {
+            "write": Spread.of([write * 1_000 for write, _ in timed]).as_json(),
+            "insert": Spread.of([insert * 1_000 for _, insert in timed]).as_json(),
+        }
+        for part, timed in pairs.items()
+    }
+    detail: dict[str, Any] = {
+        "items": WRITE_ITEMS,
+        "milliseconds": milliseconds,
+        "audit": {"is_consistent": found.is_consistent, "entries": found.entries},
+    }
+    parts = {part: Spread.of([insert / write for write, insert in timed]) for part, timed in pairs.items()}
+    return {"P8": Figure(parts, detail, holds=found.is_consistent)}

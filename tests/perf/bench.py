@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every measurement is given: how much to measure, servers to measure, and the sums that must come out."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.perf.database import Database, Databases
+from tests.perf.goals import NotMeasured, Spread
+from tests.perf.load import Generator, Kind, Load, Meter, Run
+from tests.perf.servers import Server, running_echo, running_ledger
+from tests.perf.world import CALL_MICROS, Stubs, open_stubs, used_micros
+
+IN_FLIGHT = 64
+
+Caller = Callable[[], Awaitable[Run]]  # one round of a series
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """How much is measured.
+
+    rounds: of each series; seconds: a round's window; warm_seconds: what goes before it. spread: customers that
+    calls are spread over. entries, history_customers: the long history of P10 and P12. events: seat changes and
+    crossings of P14. races: of P13.
+    """
+
+    rounds: int = 5
+    seconds: float = 2.0
+    warm_seconds: float = 0.5
+    spread: int = 1_000
+    entries: int = 1_000_000
+    history_customers: int = 100_000
+    events: int = 200
+    races: int = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shop:
+    """Running Ledgers over a database of their own, and how to call the first of them."""
+
+    database: Database
+    servers: tuple[Server, ...]
+    stubs: Stubs
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return tuple(server.address for server in self.servers)
+
+    async def open_for(self, names: Sequence[str]) -> None:
+        """Sign these customers and give them more credits than they can use."""
+        await self.stubs.sign(names)
+        await self.stubs.grant(names)
+
+    async def audit(self, runs: Iterable[Run], *, items: int = 1) -> dict[str, Any]:
+        """Whether the books say exactly what the callers were told, and add up; see `holds`.
+
+        runs: everything that was ever called here, each call worth `items` debits or holds. A call that ended in a
+        fault may have been carried out or not.
+        """
+        runs = list(runs)
+        told = sum(run.answered for run in runs) * items * CALL_MICROS
+        unknown = sum(count for run in runs for count in run.faults.values()) * items * CALL_MICROS
+        stored = await used_micros(self.database.ledger_url)
+        found = await self.stubs.verify()
+        return {
+            "told_micros": told,
+            "stored_micros": stored,
+            "unknown_micros": unknown,
+            "refused_calls": sum(run.refused for run in runs),
+            "is_exact": told <= stored <= told + unknown,
+            "is_consistent": found.is_consistent,
+            "entries": found.entries,
+            "open_holds": found.holds,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """The machine's servers and clients, and how much to measure with them."""
+
+    scale: Scale
+    databases: Databases
+    generator: Generator
+    folder: Path
+
+    @asynccontextmanager
+    async def echoes(self, count: int = 1) -> AsyncIterator[tuple[Server, ...]]:
+        async with AsyncExitStack() as stack:
+            yield tuple([await stack.enter_async_context(running_echo(self.folder)) for _ in range(count)])
+
+    @asynccontextmanager
+    async def shop(self, *, replicas: int = 1, database: Database | None = None) -> AsyncIterator[Shop]:
+        """So many Ledgers over a fresh database, or over the one given, with a product to sell."""
+        async with AsyncExitStack() as stack:
+            if database is None:
+                database = await stack.enter_async_context(self.databases.fresh())
+            servers = [
+                await stack.enter_async_context(running_ledger(database.ledger_url, self.folder))
+                for _ in range(replicas)
+            ]
+            stubs = await stack.enter_async_context(open_stubs(servers[0].address))
+            await stubs.open_shop()
+            yield Shop(database=database, servers=tuple(servers), stubs=stubs)
+
+    def echo_calls(self, servers: Sequence[Server], *, in_flight: int, names: Sequence[str]) -> Caller:
+        """A series of echoes of Authorize requests for these customers."""
+        load = Load(
+            kind=Kind.ECHO,
+            in_flight=in_flight,
+            addresses=tuple(server.address for server in servers),
+            customers=tuple(names),
+        )
+        meters = self._meters(servers)
+        return lambda: self.generator.run(load, meters=meters)
+
+    def calls(
+        self, shop: Shop, kind: Kind, *, in_flight: int, names: Sequence[str], items: int = 1
+    ) -> Caller:
+        """A series of calls of the gate for these customers."""
+        load = Load(
+            kind=kind, in_flight=in_flight, addresses=shop.addresses, customers=tuple(names), items=items
+        )
+        meters = self._meters(shop.servers, with_database=True)
+        return lambda: self.generator.run(load, meters=meters)
+
+    def commits(self, database: Database) -> Caller:
+        """A series of commits of one row, one after the other."""
+        load = Load(kind=Kind.COMMIT, in_flight=1, database_url=database.admin_url)
+        return lambda: self.generator.run(load)
+
+    def _meters(self, servers: Sequence[Server], *, with_database: bool = False) -> Mapping[str, Meter]:
+        """What can be metered here: nothing without /proc, no database that runs elsewhere."""
+        meters: dict[str, Meter] = {"server": lambda: sum(server.cpu_seconds() for server in servers)}
+        if with_database:
+            meters["postgres"] = self.databases.cpu_seconds
+        working = {}
+        for whose, meter in meters.items():
+            with suppress(NotMeasured):
+                meter()
+                working[whose] = meter
+        return working
+
+
+def holds(audit: Mapping[str, Any]) -> bool:
+    """Whether an audit found nothing wrong, and nobody was refused who had the credits."""
+    return bool(audit["is_exact"] and audit["is_consistent"] and not audit["refused_calls"])
+
+
+def by_round(value: Callable[..., float], *series: Sequence[Run]) -> Spread:
+    """The spread of a value that each round's runs, one of each series, come to."""
+    return Spread.of([value(*runs) for runs in zip(*series, strict=True)])
+
+
+def lowest(spreads: Iterable[Spread]) -> Spread:
+    return min(spreads, key=lambda spread: spread.median)
+
+
+def highest(spreads: Iterable[Spread]) -> Spread:
+    return max(spreads, key=lambda spread: spread.median)
+
+
+def raw(runs: Mapping[str, Sequence[Run]]) -> dict[str, Any]:
+    """Each series as measured: the middle round by calls per second, and the range of the rounds."""
+    told = {}
+    for name, series in runs.items():
+        ordered = sorted(series, key=lambda run: run.calls_per_second)
+        told[name] = {
+            **ordered[len(ordered) // 2].as_json(),
+            "calls_per_second_min": round(ordered[0].calls_per_second, 1),
+            "calls_per_second_max": round(ordered[-1].calls_per_second, 1),
+            "p50_ms_rounds": [round(run.p50_ms, 3) for run in series],
+            "p99_ms_rounds": [round(run.p99_ms, 3) for run in series],
+        }
+    return told

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""PostgreSQL as the benches use it: a database of its own for each bench, copied from a migrated template."""
+
+import asyncio
+import itertools
+import secrets
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from sqlalchemy.engine import make_url
+
+from deploy.local import database
+from tests.perf.goals import NotMeasured
+from tests.perf.servers import family_cpu_seconds, process_cpu_seconds
+
+SETTINGS_TOLD = (
+    *("server_version", "fsync", "synchronous_commit", "full_page_writes", "wal_sync_method", "wal_level"),
+    *("commit_delay", "shared_buffers"),
+)
+RELOAD_SECONDS_MAX = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """One bench's own database. admin_url is the superuser's, urls the services'."""
+
+    admin_url: str
+    urls: Mapping[str, str]
+
+    @property
+    def ledger_url(self) -> str:
+        return self.urls["ledger"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Databases:
+    """The server of a run. postmaster: its process id, None when it is not a process of this machine."""
+
+    admin_url: str
+    name: str
+    urls: Mapping[str, str]
+    postmaster: int | None
+    settings: Mapping[str, str]
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    @asynccontextmanager
+    async def fresh(self) -> AsyncIterator[Database]:
+        """A migrated and empty database, gone with all its data at the end of the block."""
+        name = f"{self.name}_{next(self.numbers)}"
+        await self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{self.name}"')
+        try:
+            server = await database.connect(self.admin_url)
+            try:
+                await database.restrict(server, name, role_prefix=self.name)
+            finally:
+                await server.close()
+            yield Database(
+                admin_url=_inside(self.admin_url, name),
+                urls={service: _inside(url, name) for service, url in self.urls.items()},
+            )
+        finally:
+            await self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    @asynccontextmanager
+    async def slow_commits(self, *, delay_us: int) -> AsyncIterator[None]:
+        """Every commit of the whole server waits so much longer before it flushes, until the block ends.
+
+        Raises NotMeasured when the server does not flush, for then it does not wait either.
+        """
+        if self.settings["fsync"] != "on":
+            raise NotMeasured("commit_delay needs fsync, and this server runs without it")
+        try:
+            await self._set({"commit_delay": str(delay_us), "commit_siblings": "0"})
+            yield
+        finally:
+            await self._set({"commit_delay": None, "commit_siblings": None})
+
+    def cpu_seconds(self) -> float:
+        """CPU that all processes of the server have spent. Raises NotMeasured when it runs elsewhere."""
+        if self.postmaster is None:
+            raise NotMeasured("PostgreSQL is not a process of this machine")
+        return family_cpu_seconds(self.postmaster)
+
+    async def _set(self, settings: Mapping[str, str | None]) -> None:
+        """Change settings of the server, or (None) forget the change; returns when they are in force."""
+        wanted = {}
+        for name, value in settings.items():
+            if value is None:
+                await self._execute(f"ALTER SYSTEM RESET {name}")
+                wanted[name] = await self._value("SELECT boot_val FROM pg_settings WHERE name = $1", name)
+            else:
+                await self._execute(f"ALTER SYSTEM SET {name} = {value}")
+                wanted[name] = value
+        await self._execute("SELECT pg_reload_conf()")
+        async with asyncio.timeout(RELOAD_SECONDS_MAX):
+            for name, value in wanted.items():
+                # Each question is a new session, which takes its time to come: no need to wait besides.
+                while await self._value("SELECT setting FROM pg_settings WHERE name = $1", name) != value:
+                    pass
+
+    async def _execute(self, statement: str) -> None:
+        await self._value(statement)
+
+    async def _value(self, question: str, *arguments: object) -> Any:
+        connection = await database.connect(self.admin_url)
+        try:
+            return await connection.fetchval(question, *arguments)
+        finally:
+            await connection.close()
+
+
+@asynccontextmanager
+async def open_databases(admin_url: str, folder: Path) -> AsyncIterator[Databases]:
+    """Make the template on the server at `admin_url`; all that was made is taken away when the block ends.
+
+    The superuser's rights are needed. Raises Fault. folder: where the roles' passwords are kept meanwhile.
+    """
+    name = f"purser_perf_{secrets.token_hex(4)}"
+    try:
+        urls = await database.prepare(admin_url, state_folder=folder, database=name, role_prefix=name)
+        await database.migrate_all(urls)
+        await _make_commits_table(_inside(admin_url, name))
+        connection = await database.connect(admin_url)
+        try:
+            settings = {one: await connection.fetchval(f"SHOW {one}") for one in SETTINGS_TOLD}
+            backend = await connection.fetchval("SELECT pg_backend_pid()")
+        finally:
+            await connection.close()
+        yield Databases(
+            admin_url=admin_url,
+            name=name,
+            urls=urls,
+            postmaster=_parent_if_postgres(backend),
+            settings=settings,
+        )
+    finally:
+        await database.drop(admin_url, name, role_prefix=name)
+
+
+async def _make_commits_table(url: str) -> None:
+    connection: asyncpg.Connection[asyncpg.Record] = await database.connect(url)
+    try:
+        await connection.execute("CREATE SCHEMA perf")
+        await connection.execute("CREATE TABLE perf.commits (id text PRIMARY KEY, body text NOT NULL)")
+    finally:
+        await connection.close()
+
+
+def _parent_if_postgres(backend: int) -> int | None:
+    """The postmaster's pid, if this backend is indeed a process of this machine."""
+    try:
+        name, _, rest = Path(f"/proc/{backend}/stat").read_text().rpartition(")")
+        process_cpu_seconds(backend)
+    except (FileNotFoundError, NotMeasured):
+        return None
+    return int(rest.split()[1]) if "postgres" in name else None
+
+
+def _inside(url: str, name: str) -> str:
+    return make_url(url).set(database=name).render_as_string(hide_password=False)

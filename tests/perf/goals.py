@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is promised of speed, P1 to P14, and how a measured value is held against it."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class NotMeasured(Exception):
+    """A figure that cannot be measured here; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """One number to reach. at_least: the value must not be below `limit`; otherwise it must not be above it."""
+
+    limit: float
+    of: str
+    part: str = ""
+    at_least: bool = False
+
+    @property
+    def text(self) -> str:
+        return f"{'≥' if self.at_least else '≤'} {self.limit:g} {self.of}".rstrip()
+
+    def is_met(self, value: float) -> bool:
+        return value >= self.limit if self.at_least else value <= self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """A line of the table."""
+
+    title: str
+    goals: tuple[Goal, ...]
+
+
+def _at_least(limit: float, of: str, part: str = "") -> Goal:
+    return Goal(limit, of, part, at_least=True)
+
+
+PROMISES: Mapping[str, Promise] = {
+    "P1": Promise("Authorize and Debit, 64 in flight, one hot pool", (_at_least(0.70, "× echo"),)),
+    "P2": Promise(
+        "the same over 1,000 customers",
+        (_at_least(0.70, "× echo", "spread"), _at_least(0.90, "× spread", "hot")),
+    ),
+    "P3": Promise("P1 with commits 1 ms slower", (_at_least(0.70, "× echo"),)),
+    "P4": Promise("1 in flight: p50", (Goal(1.0, "× (echo + 2 commits)"),)),
+    "P5": Promise("64 in flight: latency", (Goal(1.5, "× echo", "p50"), Goal(2.5, "× echo", "p99"))),
+    "P6": Promise(
+        "CPU per call", (Goal(1.2, "× echo", "server"), Goal(0.6, "× echo's server", "PostgreSQL"))
+    ),
+    "P7": Promise(
+        "DebitBatch(500): debits per second",
+        (_at_least(10, "× echo calls", "hot"), _at_least(4, "× echo calls", "1,000 customers")),
+    ),
+    "P8": Promise(
+        "the write of 1,000 debits",
+        (_at_least(0.40, "× insert", "hot"), _at_least(0.25, "× insert", "1,000 customers")),
+    ),
+    "P9": Promise("two replicas on one hot pool", (_at_least(0.70, "× two echoes"),)),
+    "P10": Promise("p50 with a long history, warm", (Goal(1.5, "× empty"),)),
+    "P11": Promise("1,000 active grants in one pool", (Goal(2.0, "× the cost of 10"),)),
+    "P12": Promise("in SQL: p50", (Goal(1.0, "ms", "last 50 entries"), Goal(0.2, "ms", "GetBalance"))),
+    "P13": Promise(
+        "32 callers race past zero, two replicas",
+        (Goal(0, "", "credits overspent"), Goal(0, "", "false denials")),
+    ),
+    "P14": Promise(
+        "the whole mesh: p99",
+        (Goal(100, "ms", "seat change to credits"), Goal(1_000, "ms", "crossing to webhook")),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The median of the rounds, and how far they lie apart."""
+
+    median: float
+    low: float
+    high: float
+    rounds: tuple[float, ...]
+
+    @classmethod
+    def of(cls, rounds: Sequence[float]) -> "Spread":
+        """rounds: at least one."""
+        return cls(statistics.median(rounds), min(rounds), max(rounds), tuple(rounds))
+
+    def as_json(self) -> dict[str, Any]:
+        return {"median": self.median, "min": self.low, "max": self.high, "rounds": list(self.rounds)}
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What came out for one line. parts: by the part's name, None when it was not measured; holds: every invariant.
+
+    detail: raw numbers, as JSON.
+    """
+
+    parts: Mapping[str, Spread | None]
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    holds: bool = True
+
+    @classmethod
+    def not_measured(cls, name: str, why: str) -> "Figure":
+        return cls({goal.part: None for goal in PROMISES[name].goals}, {"not_measured": why})
+
+    def is_met(self, name: str) -> bool | None:
+        """Whether all goals are met; None when one was not measured."""
+        verdicts = []
+        for goal in PROMISES[name].goals:
+            value = self.parts[goal.part]
+            if value is None:
+                return None
+            verdicts.append(goal.is_met(value.median))
+        return self.holds and all(verdicts)
+
+    def as_json(self, name: str) -> dict[str, Any]:
+        """`value` and `goal` are single for a line with one goal, and by part for a line with more."""
+        goals = PROMISES[name].goals
+        values = {part: None if value is None else value.median for part, value in self.parts.items()}
+        texts = {goal.part: goal.text for goal in goals}
+        spreads = {part: value.as_json() for part, value in self.parts.items() if value is not None}
+        is_single = len(goals) == 1
+        (first,) = goals[:1]
+        return {
+            "value": values[first.part] if is_single else values,
+            "goal": texts[first.part] if is_single else texts,
+            "met": self.is_met(name),
+            "detail": {
+                "title": PROMISES[name].title,
+                "spread": spreads.get(first.part) if is_single else spreads,
+                **self.detail,
+            },
+        }

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fills an empty Ledger with a long history by COPY: `python -m tests.perf.load_entries --help`.
+
+Customers, contracts, pools, grants and entries, such that VerifyLedger finds nothing. Entries lie in the table as
+they would have been written, one round of all customers after the other, so that one customer's are far apart.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import asyncpg
+import typer
+from rich.console import Console
+
+from tests.perf.world import (
+    CALL_MICROS,
+    CREDIT_TYPE,
+    PLENTY_MICROS,
+    PRODUCT,
+    RATE_CARD,
+    USERS,
+    customer,
+    yesterday,
+)
+
+HISTORY_DAYS = 90
+BLOCK_ROWS = 2_000
+INDEX_MEMORY = "512MB"
+# With fewer entries than this, taking the keys off and putting them on again gains nothing.
+ENTRIES_WITHOUT_KEYS_MIN = 100_000
+
+_KEYS = """
+    SELECT conname AS name, pg_get_constraintdef(oid) AS definition FROM pg_constraint
+    WHERE conrelid = 'ledger.entries'::regclass AND contype IN ('p', 'u', 'f') ORDER BY contype DESC, conname
+"""
+_INDEXES = """
+    SELECT x.indexrelid::regclass::text AS name, pg_get_indexdef(x.indexrelid) AS definition FROM pg_index x
+    WHERE x.indrelid = 'ledger.entries'::regclass
+      AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = x.indexrelid)
+"""
+_ENTRY_COLUMNS = (
+    *("customer_id", "credit_type_id", "sequence", "kind", "grant_id", "amount_micros", "shortfall_micros"),
+    *("effective_time", "create_time", "cause_id", "product_id", "group_values"),
+)
+_GRANT_COLUMNS = (
+    *("customer_id", "credit_type_id", "grant_id", "kind", "priority", "effective_time", "expire_time"),
+    *("create_time", "granted_micros", "captured_micros", "held_micros", "expired_micros", "voided_micros"),
+    *("cost_basis_micros", "scope_product_ids", "is_closed"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What to load: `entries` in all, evenly over `customers`, the first of which is number `first`.
+
+    grants: active ones of each customer; the first is drawn first and from it all was spent. expires: each grant
+    a day after the one before, from 30 days on; else never. Every grant's own entry counts among the entries.
+    """
+
+    customers: int
+    entries: int
+    first: int = 1
+    grants: int = 2
+    expires: bool = False
+
+    def __post_init__(self) -> None:
+        assert self.entries >= self.customers * self.grants, "every grant has an entry"
+
+    def entries_of(self, number: int) -> int:
+        """How many the number-th of these customers has."""
+        return self.entries // self.customers + (number < self.entries % self.customers)
+
+
+async def load(url: str, history: History, *, say: Callable[[str], None] = lambda line: None) -> None:
+    """Load a history into the database at `url` (the Ledger's role, or the superuser), which has none of it yet."""
+    connection = await asyncpg.connect(url)
+    try:
+        began = time.monotonic()
+        await _load_owners(connection, history)
+        say(f"{history.customers:,} customers after {time.monotonic() - began:.0f} s")
+        async with _without_keys(connection, history.entries >= ENTRIES_WITHOUT_KEYS_MIN, say):
+            await _copy(connection, "entries", _ENTRY_COLUMNS, _entries(history))
+            say(f"{history.entries:,} entries after {time.monotonic() - began:.0f} s")
+        await connection.execute("VACUUM ANALYZE ledger.entries")
+        for table in ("customers", "contracts", "pools", "grants"):
+            await connection.execute(f"VACUUM ANALYZE ledger.{table}")
+        say(f"all of it, with its keys, after {time.monotonic() - began:.0f} s")
+    finally:
+        await connection.close()
+
+
+async def _load_owners(connection: Any, history: History) -> None:
+    numbers = range(history.customers)
+    start, created = _text(yesterday()), _text(_beginning())
+    ids = [f"{history.first + number:032x}" for number in numbers]
+    await _copy(
+        connection,
+        "customers",
+        ("customer_id", "version", "is_suspended"),
+        (f"cus_{one}\t1\tf\n" for one in ids),
+    )
+    await _copy(
+        connection,
+        "contracts",
+        ("customer_id", "contract_id", "version", "rate_card_id", "start_time"),
+        (f"cus_{one}\tcon_{one}\t1\t{RATE_CARD}\t{start}\n" for one in ids),
+    )
+    due = _text(_expiry(0)) if history.expires else r"\N"
+    await _copy(
+        connection,
+        "pools",
+        ("customer_id", "credit_type_id", "version", "sequence", "shortfall_micros", "next_due_time"),
+        (
+            f"cus_{one}\t{CREDIT_TYPE}\t1\t{history.entries_of(number)}\t0\t{due}\n"
+            for number, one in zip(numbers, ids, strict=True)
+        ),
+    )
+    expiries = [_text(_expiry(grant)) if history.expires else r"\N" for grant in range(history.grants)]
+    await _copy(
+        connection,
+        "grants",
+        _GRANT_COLUMNS,
+        (
+            f"cus_{one}\t{CREDIT_TYPE}\t{_grant_id(one, grant)}\tTOP_UP\t100\t{created}\t{expiries[grant]}"
+            f"\t{created}\t{PLENTY_MICROS}\t{captured}\t0\t0\t0\t0\t{{}}\tf\n"
+            for number, one in zip(numbers, ids, strict=True)
+            for grant in range(history.grants)
+            for captured in [0 if grant else (history.entries_of(number) - history.grants) * CALL_MICROS]
+        ),
+    )
+
+
+def _entries(history: History) -> Iterator[str]:
+    """First every grant's entry, then captures, round after round."""
+    ids = [f"{history.first + number:032x}" for number in range(history.customers)]
+    rounds = history.entries_of(0)
+    step = timedelta(days=HISTORY_DAYS) / rounds
+    beginning = _beginning()
+    groups = [json.dumps({"user_id": user}) for user in USERS]
+    for sequence in range(1, rounds + 1):
+        at = _text(beginning + sequence * step)
+        is_whole = history.entries_of(history.customers - 1) >= sequence
+        present = ids if is_whole else ids[: history.entries % history.customers]
+        if sequence <= history.grants:
+            grant = sequence - 1
+            for one in present:
+                yield (
+                    f"cus_{one}\t{CREDIT_TYPE}\t{sequence}\tGRANT\t{_grant_id(one, grant)}\t{PLENTY_MICROS}\t0"
+                    f"\t{at}\t{at}\tload-{grant}\t\\N\t\\N\n"
+                )
+        else:
+            group = groups[sequence % len(groups)]
+            for number, one in enumerate(present):
+                yield (
+                    f"cus_{one}\t{CREDIT_TYPE}\t{sequence}\tCAPTURE\t{_grant_id(one, 0)}\t{-CALL_MICROS}\t0"
+                    f"\t{at}\t{at}\t{sequence:016x}{number:016x}\t{PRODUCT}\t{group}\n"
+                )
+
+
+@asynccontextmanager
+async def _without_keys(
+    connection: Any, is_worth_it: bool, say: Callable[[str], None]
+) -> AsyncIterator[None]:
+    """Take the keys and indexes off ledger.entries, and put the same ones on again when the block ends."""
+    if not is_worth_it:
+        yield
+        return
+    keys, indexes = await connection.fetch(_KEYS), await connection.fetch(_INDEXES)
+    for key in keys:
+        await connection.execute(f'ALTER TABLE ledger.entries DROP CONSTRAINT "{key["name"]}"')
+    for index in indexes:
+        await connection.execute(f"DROP INDEX {index['name']}")
+    yield
+    await connection.execute(f"SET maintenance_work_mem = '{INDEX_MEMORY}'")
+    # Foreign keys first were dropped first, and stand last: they need what they refer to.
+    for key in reversed(keys):
+        await connection.execute(
+            f'ALTER TABLE ledger.entries ADD CONSTRAINT "{key["name"]}" {key["definition"]}'
+        )
+    for index in indexes:
+        await connection.execute(index["definition"])
+    await connection.execute("RESET maintenance_work_mem")
+
+
+async def _copy(connection: Any, table: str, columns: Iterable[str], lines: Iterable[str]) -> None:
+    await connection.copy_to_table(
+        table, schema_name="ledger", columns=list(columns), source=_blocks(iter(lines)), format="text"
+    )
+
+
+async def _blocks(lines: Iterator[str]) -> AsyncIterator[bytes]:
+    block: list[str] = []
+    for line in lines:
+        block.append(line)
+        if len(block) == BLOCK_ROWS:
+            yield "".join(block).encode()
+            block.clear()
+    if block:
+        yield "".join(block).encode()
+
+
+def _grant_id(one: str, grant: int) -> str:
+    return f"grt_{grant:08x}{one[8:]}"
+
+
+def _beginning() -> datetime:
+    return yesterday() - timedelta(days=HISTORY_DAYS)
+
+
+def _expiry(grant: int) -> datetime:
+    return datetime.now(UTC).replace(microsecond=0) + timedelta(days=30 + grant)
+
+
+def _text(at: datetime) -> str:
+    return at.isoformat()
+
+
+def main(
+    url: Annotated[str, typer.Option(help="the Ledger's database, migrated: postgresql://…")],
+    entries: Annotated[int, typer.Option(help="entries in all")] = 10_000_000,
+    customers: Annotated[int, typer.Option(help="customers they are spread over")] = 100_000,
+    grants: Annotated[int, typer.Option(help="active grants of each customer")] = 2,
+    first: Annotated[int, typer.Option(help="number of the first customer; others are left alone")] = 1,
+) -> None:
+    """Load a long history into a Ledger's database."""
+    console = Console(highlight=False)
+    history = History(customers=customers, entries=entries, grants=grants, first=first)
+    asyncio.run(load(url, history, say=console.print))
+    console.print(f"customers {customer(first)} to {customer(first + customers - 1)}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Callers race past zero on two replicas, and are told yes as soon as credits are there: P13."""
+
+import asyncio
+import bisect
+import secrets
+import time
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import grpc.aio
+
+from meshkit.quantity import MICROS
+from purser.ledger.v1 import ledger_pb2 as ledger
+from tests.perf.bench import Bench
+from tests.perf.goals import Figure, Spread
+from tests.perf.world import (
+    CALL_MICROS,
+    PRODUCT,
+    UNITS_MICROS,
+    USERS,
+    Stubs,
+    customer,
+    open_stubs,
+    used_micros,
+)
+
+CALLERS = 32
+GRANTED_CALLS = 200
+TOP_UPS = 3
+# That often in all the callers are told no before credits come again.
+DENIALS_BETWEEN = 2 * CALLERS
+RACE_SECONDS_MAX = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An answer to one call; times on this process's monotonic clock."""
+
+    asked: float
+    answered: float
+    is_allowed: bool
+
+
+@dataclass(slots=True)
+class Race:
+    """All that happened on one pool. grants: when each was acknowledged, and its calls' worth."""
+
+    grants: list[tuple[float, int]] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    # When calls were made of which nobody knows whether they were allowed.
+    unknown: list[float] = field(default_factory=list)
+
+    @property
+    def granted(self) -> int:
+        return sum(worth for _, worth in self.grants)
+
+    @property
+    def allowed(self) -> int:
+        return sum(told.is_allowed for told in self.told)
+
+    @property
+    def denied(self) -> int:
+        return len(self.told) - self.allowed
+
+    def false_denials(self) -> int:
+        """Denials of calls during all of which the credits were certainly there.
+
+        Certainly there: granted before the call was made, and not spent even if every call that was ever allowed
+        and began before the denial had been decided before it.
+        """
+        begun = sorted([*self.unknown, *(told.asked for told in self.told if told.is_allowed)])
+        found = 0
+        for told in self.told:
+            if not told.is_allowed:
+                granted = sum(worth for at, worth in self.grants if at <= told.asked)
+                spent_at_most = bisect.bisect_right(begun, told.answered)
+                found += granted > spent_at_most
+        return found
+
+
+async def past_zero(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figure]:
+    """P13: several races, each on a pool of its own."""
+    overspent, false_denials, races = [], [], []
+    async with bench.shop(replicas=2) as shop, open_stubs(shop.addresses[1]) as other:
+        replicas = (shop.stubs, other)
+        for number in range(1, bench.scale.races + 1):
+            race = await _race(replicas, customer(number))
+            stored = await used_micros(shop.database.ledger_url, [customer(number)])
+            spent = max(race.allowed * CALL_MICROS, stored)
+            overspent.append(max(0, spent - race.granted * CALL_MICROS) / MICROS)
+            false_denials.append(race.false_denials())
+            races.append(
+                {
+                    "granted_calls": race.granted,
+                    "allowed_calls": race.allowed,
+                    "denied_calls": race.denied,
+                    "reasons": dict(race.reasons),
+                    "faults": dict(race.faults),
+                    "is_spent_exactly": stored == race.granted * CALL_MICROS == race.allowed * CALL_MICROS,
+                }
+            )
+        found = [await replica.verify() for replica in replicas]
+    is_consistent = all(one.is_consistent for one in found)
+    detail = {"callers": CALLERS, "replicas": 2, "races": races, "audit": {"is_consistent": is_consistent}}
+    parts = {
+        # Not the median: the worst race counts.
+        "credits overspent": _worst(overspent),
+        "false denials": _worst(false_denials),
+    }
+    return {"P13": Figure(parts, detail, holds=is_consistent)}
+
+
+async def _race(replicas: Sequence[Stubs], name: str) -> Race:
+    race = Race()
+    await replicas[0].sign([name])
+    await _top_up(race, replicas[0], name, GRANTED_CALLS)
+    is_over = asyncio.Event()
+    denied = asyncio.Condition()
+    async with asyncio.timeout(RACE_SECONDS_MAX), asyncio.TaskGroup() as group:
+        for number in range(CALLERS):
+            group.create_task(_call_until(is_over, race, denied, replicas[number % 2], name, number))
+        for number in range(TOP_UPS + 1):
+            wanted = race.denied + DENIALS_BETWEEN
+            async with denied:
+                await denied.wait_for(lambda wanted=wanted: race.denied >= wanted)  # type: ignore[misc]
+            if number < TOP_UPS:
+                # By one replica after the other, so that each in turn has not seen it.
+                await _top_up(race, replicas[number % 2], name, GRANTED_CALLS)
+        is_over.set()
+    return race
+
+
+async def _top_up(race: Race, stubs: Stubs, name: str, calls: int) -> None:
+    await stubs.add_credits(name, micros=calls * CALL_MICROS, request_id=secrets.token_hex(16))
+    race.grants.append((time.monotonic(), calls))
+
+
+async def _call_until(
+    is_over: asyncio.Event, race: Race, denied: asyncio.Condition, stubs: Stubs, name: str, number: int
+) -> None:
+    """Half of the callers debit, half authorize and capture the whole of it."""
+    user = USERS[number % len(USERS)]
+    while not is_over.is_set():
+        asked = time.monotonic()
+        try:
+            if number // 2 % 2:
+                answer: ledger.DebitResponse | ledger.AuthorizeResponse = await stubs.gate.Debit(
+                    ledger.DebitRequest(
+                        request_id=secrets.token_hex(16),
+                        customer=name,
+                        product_id=PRODUCT,
+                        quantity_micros=UNITS_MICROS,
+                        group_values={"user_id": user},
+                    )
+                )
+            else:
+                answer = await stubs.gate.Authorize(
+                    ledger.AuthorizeRequest(
+                        request_id=secrets.token_hex(16),
+                        customer=name,
+                        product_id=PRODUCT,
+                        quantity_micros=UNITS_MICROS,
+                        group_values={"user_id": user},
+                    )
+                )
+        except grpc.aio.AioRpcError as error:
+            race.faults[error.code().name] += 1
+            race.unknown.append(asked)
+            continue
+        is_allowed = answer.decision == ledger.DECISION_ALLOWED
+        race.told.append(Told(asked, time.monotonic(), is_allowed))
+        if is_allowed and isinstance(answer, ledger.AuthorizeResponse):
+            await stubs.gate.Capture(
+                ledger.CaptureRequest(request_id=secrets.token_hex(16), customer=name, hold_id=answer.hold_id)
+            )
+        if not is_allowed:
+            race.reasons[ledger.DenialReason.Name(answer.denial_reason)] += 1
+            async with denied:
+                denied.notify_all()
+
+
+def _worst(values: Sequence[float]) -> Spread:
+    spread = Spread.of(values)
+    return Spread(spread.high, spread.low, spread.high, spread.rounds)

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table for people, latest.json for programs, and a description of where it was measured."""
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from tests.perf.bench import Scale
+from tests.perf.goals import PROMISES, Goal
+from tests.perf.load import CLIENT_PROCESSES, SOURCE_ROOT
+
+LATEST = SOURCE_ROOT / "tests" / "perf" / "results" / "latest.json"
+
+Results = dict[str, dict[str, Any]]
+
+
+def environment(settings: Mapping[str, str], scale: Scale) -> dict[str, Any]:
+    """Where and how it is measured, as of now. settings: PostgreSQL's."""
+    return {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": _git("rev-parse", "--short=12", "HEAD") or "unknown",
+        "is_changed_since_commit": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "cpu": _cpu(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "load_average": [round(load, 2) for load in os.getloadavg()],
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("grpcio", "protobuf", "asyncpg", "uvloop")},
+        "postgresql": dict(settings),
+        "generator": f"{CLIENT_PROCESSES} processes of grpc.aio, closed loop",
+        "rounds": scale.rounds,
+        "seconds_per_round": scale.seconds,
+    }
+
+
+def kept(path: Path = LATEST) -> Results:
+    """What was measured before; nothing when that cannot be read."""
+    try:
+        known: Results = json.loads(path.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+    return {name: known[name] for name in PROMISES if name in known}
+
+
+def keep(results: Results, path: Path = LATEST) -> None:
+    """Write it in the order of the promises, whole or not at all."""
+    ordered = {name: results[name] for name in PROMISES if name in results}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(ordered, indent=1, ensure_ascii=False) + "\n")
+    fresh.rename(path)
+
+
+def table(results: Results) -> Table:
+    """One line for each figure: the median, the rounds it lies among, the goal, and whether it is met."""
+    made = Table(header_style="dim", row_styles=["", ""], pad_edge=False)
+    made.add_column("")
+    made.add_column("what")
+    made.add_column("value", justify="right")
+    made.add_column("min – max", justify="right", style="dim")
+    made.add_column("goal")
+    made.add_column("")
+    for name, promise in PROMISES.items():
+        if name not in results:
+            continue
+        result = results[name]
+        if reason := result["detail"].get("not_measured"):
+            made.add_row(
+                name,
+                f"{promise.title}\n[dim]{_short(reason)}[/]",
+                "–",
+                "",
+                _goals(promise.goals),
+                NOT_MEASURED,
+            )
+            continue
+        values, ranges = [], []
+        for goal in promise.goals:
+            value, spread = _part(result, goal)
+            values.append("–" if value is None else _number(value))
+            ranges.append("" if spread is None else f"{_number(spread['min'])} – {_number(spread['max'])}")
+        title = promise.title + "".join(f"\n  [dim]{goal.part}[/]" for goal in promise.goals if goal.part)
+        lead = "\n" if promise.goals[0].part else ""
+        made.add_row(
+            name,
+            title,
+            lead + "\n".join(values),
+            lead + "\n".join(ranges),
+            lead + _goals(promise.goals),
+            {True: "[green]met[/]", False: "[bold red]not met[/]", None: NOT_MEASURED}[result["met"]],
+        )
+    return made
+
+
+NOT_MEASURED = "[yellow]not measured[/]"
+
+
+def _goals(goals: tuple[Goal, ...]) -> str:
+    return "\n".join(goal.text for goal in goals)
+
+
+def _part(result: Mapping[str, Any], goal: Goal) -> tuple[float | None, Mapping[str, float] | None]:
+    if not goal.part:
+        return result["value"], result["detail"]["spread"]
+    return result["value"][goal.part], result["detail"]["spread"].get(goal.part)
+
+
+def _number(value: float) -> str:
+    """Three figures are as many as a shared machine can tell."""
+    return f"{value:.3g}" if abs(value) < 1_000 else f"{value:,.0f}"
+
+
+def _short(reason: str) -> str:
+    line = " ".join(reason.split()).replace("[", r"\[")
+    return line if len(line) <= 80 else f"{line[:79]}…"
+
+
+def _git(*arguments: str) -> str:
+    try:
+        told = subprocess.run(
+            ["git", *arguments], cwd=SOURCE_ROOT, capture_output=True, text=True, check=True
+        )
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return ""
+    return told.stdout.strip()
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except FileNotFoundError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The servers measured, each a real process: bare echoes and Ledgers; and what CPU a process has spent."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc.aio
+
+from deploy.local import mesh
+from deploy.local.children import Child
+from deploy.local.fault import Fault
+from deploy.local.postgres import free_port
+from tests.perf.goals import NotMeasured
+
+NOBODY = "127.0.0.1:1"  # nothing listens there: a Ledger needs no peer to decide
+READY_SECONDS_MAX = 30.0
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A server that answers."""
+
+    address: str
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        """CPU it has spent so far, user and system. Raises NotMeasured where there is no /proc."""
+        return process_cpu_seconds(self.pid)
+
+
+@asynccontextmanager
+async def running_echo(folder: Path) -> AsyncIterator[Server]:
+    address = f"127.0.0.1:{free_port()}"
+    async with _running("echo", "tests.perf.echo_server", {"PURSER_ECHO_LISTEN": address}, folder) as child:
+        async with grpc.aio.insecure_channel(address) as channel:
+            await asyncio.wait_for(channel.channel_ready(), READY_SECONDS_MAX)
+        yield Server(address=address, pid=child.pid)
+
+
+@asynccontextmanager
+async def running_ledger(url: str, folder: Path) -> AsyncIterator[Server]:
+    """Serve `python -m services.ledger` over the database at `url`, all its settings at their defaults."""
+    address = f"127.0.0.1:{free_port()}"
+    at = {"catalog": NOBODY, "contract": NOBODY, "alert": NOBODY, "ledger": address}
+    settings = mesh.environment("ledger", url=url, at=at, sandbox_start_time=None)
+    async with _running("ledger", "services.ledger", settings, folder) as child:
+        await mesh.until_serving("ledger", address)
+        yield Server(address=address, pid=child.pid)
+
+
+@asynccontextmanager
+async def _running(name: str, module: str, settings: Mapping[str, str], folder: Path) -> AsyncIterator[Child]:
+    """Raises NotMeasured at the end of the block when the process has died in it."""
+    deaths: list[Fault] = []
+    child = Child(
+        name,
+        module,
+        {**os.environ, **settings},
+        log=folder / f"{name}.log",
+        say=lambda line: None,
+        on_death=deaths.append,
+    )
+    await child.start()
+    try:
+        yield child
+    finally:
+        await child.stop()
+        if deaths:
+            raise NotMeasured(str(deaths[0]))
+
+
+def process_cpu_seconds(pid: int) -> float:
+    """User and system time of one process, its threads included. Raises NotMeasured where there is no /proc."""
+    return sum(_times(pid)[:2]) / _TICKS_PER_SECOND
+
+
+def family_cpu_seconds(pid: int) -> float:
+    """The same of a process, its living children, and its children that have ended."""
+    return sum(_times(pid)) / _TICKS_PER_SECOND + sum(process_cpu_seconds(child) for child in _children(pid))
+
+
+def _times(pid: int) -> tuple[int, int, int, int]:
+    """utime, stime, cutime and cstime in clock ticks: fields 14 to 17 of proc_pid_stat(5)."""
+    try:
+        # The second field is a name in brackets, which may hold spaces.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        raise NotMeasured("CPU is read from /proc, which this machine does not have") from None
+    return int(fields[11]), int(fields[12]), int(fields[13]), int(fields[14])
+
+
+def _children(pid: int) -> Iterable[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the benches sell, and to whom: one usage product, customers with a contract each and more credits than they use.
+
+Everything is told by the Ledger's admin rpcs. Ids are as long as real ones.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from meshkit.quantity import MICROS
+from meshkit.rpc.client import open_channel
+from meshkit.rpc.fields import timestamp
+from purser.ledger.v1 import ledger_admin_pb2 as apb
+from purser.ledger.v1 import ledger_pb2 as pb
+from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceStub
+from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceStub
+
+if TYPE_CHECKING:
+    from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceAsyncStub
+    from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceAsyncStub
+
+PRODUCT = f"prd_{1:032x}"
+RATE_CARD = f"rcd_{1:032x}"
+CREDIT_TYPE = f"crt_{1:032x}"
+UNITS_MICROS = MICROS
+# A call is one unit, and one unit costs 12 credits.
+CALL_MICROS = 12 * MICROS
+USERS = tuple(f"user_{number:04}" for number in range(1_000, 1_050))
+PLENTY_MICROS = 10**14
+SELLERS = 32
+VERIFY_SECONDS_MAX = 600.0
+
+
+def customer(number: int) -> str:
+    return f"cus_{number:032x}"
+
+
+def customers(count: int, *, first: int = 1) -> tuple[str, ...]:
+    return tuple(customer(first + number) for number in range(count))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stubs:
+    """A Ledger's two services."""
+
+    gate: "LedgerServiceAsyncStub"
+    admin: "LedgerAdminServiceAsyncStub"
+
+    async def open_shop(self) -> None:
+        """Tell of the product and its price, in force since yesterday."""
+        await self.admin.ApplyMetrics(
+            apb.ApplyMetricsRequest(
+                request_id="perf-product",
+                product_id=PRODUCT,
+                version=1,
+                name="AI Assistant",
+                billable_metric_id=f"met_{1:032x}",
+                event_type="ai.assistant",
+                aggregation=apb.AGGREGATION_SUM,
+                sum_property="units",
+                group_keys=["user_id"],
+            )
+        )
+        rate = apb.UsageRate(
+            rate_id=f"rat_{1:032x}",
+            product_id=PRODUCT,
+            credit_type_id=CREDIT_TYPE,
+            price_micros=CALL_MICROS,
+            per_micros=UNITS_MICROS,
+            effective_time=timestamp(yesterday()),
+        )
+        await self.admin.ApplyRateCard(
+            apb.ApplyRateCardRequest(request_id="perf-card", rate_card_id=RATE_CARD, version=1, rates=[rate])
+        )
+
+    async def sign(self, names: Iterable[str]) -> None:
+        """Tell of these customers, each with a contract."""
+        start = timestamp(yesterday())
+
+        async def one(name: str) -> None:
+            told = apb.ApplyCustomerRequest(request_id=f"{name}-told", customer_id=name, version=1)
+            await self.admin.ApplyCustomer(told)
+            await self.admin.ApplyContract(
+                apb.ApplyContractRequest(
+                    request_id=f"{name}-signed",
+                    customer_id=name,
+                    contract_id=f"con_{name.removeprefix('cus_')}",
+                    version=1,
+                    rate_card_id=RATE_CARD,
+                    start_time=start,
+                )
+            )
+
+        await _each(names, one)
+
+    async def grant(self, names: Iterable[str], *, micros: int = PLENTY_MICROS) -> None:
+        """Give each a promotion that is drawn first, and a top-up behind it, each of so many credits × 10^6."""
+
+        async def one(name: str) -> None:
+            for kind, priority in ((pb.GRANT_KIND_PROMOTIONAL, 1), (pb.GRANT_KIND_TOP_UP, 100)):
+                await self.add_credits(name, micros=micros, kind=kind, priority=priority)
+
+        await _each(names, one)
+
+    async def add_credits(
+        self,
+        name: str,
+        *,
+        micros: int,
+        kind: "pb.GrantKind" = pb.GRANT_KIND_TOP_UP,
+        priority: int = 100,
+        request_id: str = "",
+    ) -> None:
+        await self.admin.IssueGrant(
+            apb.IssueGrantRequest(
+                request_id=request_id or f"{name}-{priority}",
+                customer=name,
+                credit_type_id=CREDIT_TYPE,
+                grant_kind=kind,
+                amount_micros=micros,
+                priority=priority,
+            )
+        )
+
+    async def verify(self) -> apb.VerifyLedgerResponse:
+        """Recount everything."""
+        return await self.admin.VerifyLedger(apb.VerifyLedgerRequest(), timeout=VERIFY_SECONDS_MAX)
+
+
+@asynccontextmanager
+async def open_stubs(address: str) -> AsyncIterator[Stubs]:
+    async with open_channel(address) as channel:
+        yield Stubs(gate=LedgerServiceStub(channel), admin=LedgerAdminServiceStub(channel))
+
+
+async def used_micros(url: str, names: Sequence[str] = ()) -> int:
+    """Credits × 10^6 that were captured or are held, of these customers or (none named) of all."""
+    connection = await asyncpg.connect(url)
+    try:
+        found = await connection.fetchval(
+            "SELECT coalesce(sum(captured_micros + held_micros), 0)::bigint FROM ledger.grants"
+            " WHERE cardinality($1::text[]) = 0 OR customer_id = ANY ($1)",
+            list(names),
+        )
+    finally:
+        await connection.close()
+    return int(found)
+
+
+def yesterday() -> datetime:
+    return datetime.now(UTC) - timedelta(days=1)
+
+
+async def _each(names: Iterable[str], one: Callable[[str], Awaitable[None]]) -> None:
+    turn = asyncio.Semaphore(SELLERS)
+
+    async def in_turn(name: str) -> None:
+        async with turn:
+            await one(name)
+
+    await asyncio.gather(*(in_turn(name) for name in names))

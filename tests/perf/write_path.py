@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Ledger's write path called in this process, and the plain insert it is held against."""
+
+import json
+import os
+import secrets
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+
+from meshkit.clock import SystemClock
+from meshkit.ids import TimeOrderedIds
+from meshkit.quantity import Quantity, Ratio
+from services.ledger.domain import gate
+from services.ledger.domain.account import Account
+from services.ledger.domain.entry import Entry
+from services.ledger.domain.gate import Ask, Entitlement
+from services.ledger.domain.grant import CreditTypeId, CustomerId, ProductId
+from services.ledger.domain.unit_of_work import Change, PoolKey, Remembered
+from services.ledger.store import PostgresStore
+from services.ledger.store.connection import open_pool
+from services.ledger.store.writing import write_changes
+from tests.perf.database import Database
+from tests.perf.world import CALL_MICROS, CREDIT_TYPE, PRODUCT, UNITS_MICROS, USERS, yesterday
+
+_COLUMNS = (
+    *("customer_id", "credit_type_id", "sequence", "kind", "grant_id", "amount_micros", "shortfall_micros"),
+    *("effective_time", "create_time", "cause_id", "hold_id", "product_id", "group_values"),
+)
+_TYPES = "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'perf.entries'::regclass"
+_FOREIGN_KEYS = """
+    SELECT pg_get_constraintdef(oid) AS definition FROM pg_constraint
+    WHERE conrelid = 'ledger.entries'::regclass AND contype = 'f'
+"""
+
+_ANCHOR = yesterday()
+
+Accounts = dict[PoolKey, Account]
+
+
+class Writer:
+    """Decides debits on accounts it has read, and writes them as the Ledger does."""
+
+    def __init__(self, store: PostgresStore, connection: Any, insert: str) -> None:
+        self._store = store
+        self._connection = connection
+        self._insert = insert
+
+    async def read(self, names: Sequence[str]) -> Accounts:
+        """Read the accounts of these customers, with what all their users have spent."""
+        at = datetime.now(UTC)
+        credit_type_id = CreditTypeId(CREDIT_TYPE)
+        group_values = [("user_id", user) for user in USERS]
+        accounts = {}
+        for name in names:
+            customer_id = CustomerId(name)
+            reading = await self._store.run(
+                lambda tx, customer_id=customer_id: tx.accounts.read(  # type: ignore[misc]
+                    customer_id, credit_type_id, at=at, group_values=group_values
+                )
+            )
+            accounts[customer_id, credit_type_id] = reading.account
+        return accounts
+
+    async def pair(self, accounts: Accounts, *, items: int) -> tuple[float, float]:
+        """Write so many debits, spread over the accounts, then insert their entries once more: seconds of each.
+
+        `accounts` are as written afterwards.
+        """
+        changes, answers = _debited(accounts, items)
+        rows = [_row(change.key, entry) for change in changes for entry in change.after.entries]
+
+        began = time.perf_counter()
+        written = await write_changes(self._connection, changes, answers, epoch=None)
+        wrote = time.perf_counter()
+        await self._connection.execute(self._insert, *zip(*rows, strict=True))
+        inserted = time.perf_counter()
+
+        assert written == {change.key for change in changes}
+        for change in changes:
+            accounts[change.key] = change.after.as_saved(version=change.before.version + 1)
+        return wrote - began, inserted - wrote
+
+
+@asynccontextmanager
+async def open_writer(database: Database) -> AsyncIterator[Writer]:
+    """Both writes go through one and the same connection; the insert into a copy of the table with the same keys."""
+    pool = await open_pool(database.ledger_url, size=2)
+    connection = await asyncpg.connect(database.admin_url)
+    try:
+        await connection.execute("CREATE TABLE perf.entries (LIKE ledger.entries INCLUDING ALL)")
+        for key in await connection.fetch(_FOREIGN_KEYS):
+            await connection.execute(f"ALTER TABLE perf.entries ADD {key['definition']}")
+        clock = SystemClock()
+        store = PostgresStore(pool, wall=clock, ids=TimeOrderedIds(clock))
+        yield Writer(store, connection, await _insert_of(connection))
+    finally:
+        await connection.close()
+        pool.terminate()
+
+
+async def _insert_of(connection: Any) -> str:
+    types = {row["attname"]: row["format_type"] for row in await connection.fetch(_TYPES)}
+    # As the Ledger does: JSON travels as text.
+    sent = ["text" if types[column] == "jsonb" else types[column] for column in _COLUMNS]
+    arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(sent, start=1))
+    chosen = ", ".join(f"d.{column}::{types[column]}" for column in _COLUMNS)
+    columns = ", ".join(_COLUMNS)
+    return f"INSERT INTO perf.entries ({columns}) SELECT {chosen} FROM unnest({arrays}) AS d ({columns})"
+
+
+def _debited(accounts: Accounts, items: int) -> tuple[list[Change], list[Remembered]]:
+    at = datetime.now(UTC)
+    after = dict(accounts)
+    answers = []
+    keys = list(accounts)
+    for number in range(items):
+        key = keys[number % len(keys)]
+        request_id = secrets.token_hex(16)
+        user = USERS[number % len(USERS)]
+        after[key], answer = gate.debit(after[key], _ask(key, user), cause_id=request_id, at=at)
+        assert answer.reason is None
+        answers.append(Remembered(key, request_id, os.urandom(32), answer, at))
+    return [Change(accounts[key], after[key]) for key in keys], answers
+
+
+def _ask(key: PoolKey, user: str) -> Ask:
+    customer_id, credit_type_id = key
+    entitlement = Entitlement(
+        contract_id=f"con_{customer_id.removeprefix('cus_')}",
+        anchor=_ANCHOR,
+        credit_type_id=credit_type_id,
+        price=Ratio(CALL_MICROS, UNITS_MICROS),
+    )
+    return Ask(
+        product_id=ProductId(PRODUCT),
+        entitlement=entitlement,
+        amount=Quantity(UNITS_MICROS),
+        group_values={"user_id": user},
+        counted_group_values={"user_id": user},
+    )
+
+
+def _row(key: PoolKey, entry: Entry) -> tuple[object, ...]:
+    """In the order of _COLUMNS."""
+    assert entry.usage is not None
+    return (
+        *key,
+        entry.sequence,
+        entry.kind.value,
+        entry.grant_id,
+        entry.amount.micros,
+        entry.shortfall.micros,
+        entry.effective_time,
+        entry.create_time,
+        entry.cause_id,
+        entry.usage.hold_id,
+        entry.usage.product_id,
+        json.dumps(dict(entry.usage.group_values)),
+    )
