@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Domain objects of the Ledger, with a default for whatever a test does not care about. Amounts are whole credits."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import pytest
 from hypothesis import settings
 
+from meshkit.errors import InvalidFields
 from meshkit.quantity import Credits, Quantity, Ratio
 from services.ledger.domain.account import Account
 from services.ledger.domain.gate import Amount, Ask, Entitlement
@@ -241,3 +244,10 @@ def a_schedule(
         commit_duration=commit_duration,
         scope_product_ids=frozenset(only_for),
     )
+
+
+def fields_refused(from_wire: Callable[[Any], object], request: object) -> set[str]:
+    """Return the names of all fields that a request is refused for."""
+    with pytest.raises(InvalidFields) as refused:
+        from_wire(request)
+    return {violation.field for violation in refused.value.violations}
