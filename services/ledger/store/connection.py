@@ -7,11 +7,14 @@ from typing import Any, TypeAlias
 import asyncpg
 
 from meshkit.db import CONNECT_SECONDS_MAX, SESSION_SETTINGS
+from meshkit.encoding import to_json_text
 
 Connection: TypeAlias = Any  # asyncpg.Connection, or a pool's proxy for one; asyncpg has no types
 Pool: TypeAlias = Any  # asyncpg.Pool
 
 ACQUIRE_SECONDS_MAX = 5.0
+
+_JSONB_VERSION = b"\x01"
 
 
 async def open_pool(url: str, *, size: int) -> Pool:
@@ -37,4 +40,15 @@ async def _keep_as_it_is(connection: Connection) -> None:
 
 
 async def _speak_json(connection: Connection) -> None:
-    await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+    """Take and give jsonb as plain data. In its binary form, which alone may stand inside a composite."""
+    await connection.set_type_codec(
+        "jsonb", encoder=_jsonb_of, decoder=_from_jsonb, schema="pg_catalog", format="binary"
+    )
+
+
+def _jsonb_of(value: object) -> bytes:
+    return _JSONB_VERSION + to_json_text(value).encode()
+
+
+def _from_jsonb(binary: bytes) -> object:
+    return json.loads(binary[1:])

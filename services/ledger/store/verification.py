@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The recount: every stored figure against what entries and open holds say, in one snapshot."""
+"""The recount: every stored figure against what entries and open holds say, in one snapshot.
+
+Both ways: a line whose pool, grant, hold or spend is not there is a difference from 0. What group values have spent
+in the present window is not recounted: entries do not tell which of their group values were counted.
+"""
 
 from services.ledger.domain.grant import CreditTypeId, CustomerId, GrantId
 from services.ledger.domain.report import Discrepancy, Verification
@@ -8,79 +12,103 @@ from services.ledger.store.connection import Connection
 DISCREPANCIES_MAX = 1_000
 
 _GRANTS = """
-    WITH written AS (
-        SELECT customer_id, grant_id,
-            coalesce(sum(amount_micros) FILTER (WHERE kind IN ('GRANT', 'SEAT_ADJUSTMENT')), 0) AS granted,
-            -coalesce(sum(amount_micros) FILTER (WHERE kind = 'CAPTURE'), 0) AS captured,
-            -coalesce(sum(amount_micros) FILTER (WHERE kind = 'EXPIRY'), 0) AS expired,
-            -coalesce(sum(amount_micros) FILTER (WHERE kind = 'VOID'), 0) AS voided
+    WITH stored AS (
+        SELECT customer_id, grant_id, credit_type_id, granted_micros, captured_micros, expired_micros, voided_micros,
+            held_micros
+        FROM ledger.grants WHERE $1::text IS NULL OR customer_id = $1
+    ), written AS (
+        SELECT customer_id, grant_id, min(credit_type_id) AS entry_credit_type_id,
+            sum(amount_micros) FILTER (WHERE kind IN ('GRANT', 'SEAT_ADJUSTMENT')) AS granted,
+            -sum(amount_micros) FILTER (WHERE kind = 'CAPTURE') AS captured,
+            -sum(amount_micros) FILTER (WHERE kind = 'EXPIRY') AS expired,
+            -sum(amount_micros) FILTER (WHERE kind = 'VOID') AS voided
         FROM ledger.entries WHERE grant_id IS NOT NULL AND ($1::text IS NULL OR customer_id = $1)
         GROUP BY customer_id, grant_id
     ), reserved AS (
-        SELECT h.customer_id, d.grant_id, sum(d.micros) AS held
+        SELECT h.customer_id, d.grant_id, min(h.credit_type_id) AS hold_credit_type_id, sum(d.micros) AS held
         FROM ledger.holds h, unnest(h.draw_grant_ids, h.draw_micros) AS d (grant_id, micros)
         WHERE h.state = 'HELD' AND ($1::text IS NULL OR h.customer_id = $1)
         GROUP BY h.customer_id, d.grant_id
-    ), figures AS (
-        SELECT g.customer_id, g.credit_type_id, g.grant_id, f.figure, f.stored, f.recomputed
-        FROM ledger.grants g
-        LEFT JOIN written w USING (customer_id, grant_id)
-        LEFT JOIN reserved r USING (customer_id, grant_id)
-        CROSS JOIN LATERAL (VALUES
-            ('granted_micros', g.granted_micros, coalesce(w.granted, 0)),
-            ('captured_micros', g.captured_micros, coalesce(w.captured, 0)),
-            ('expired_micros', g.expired_micros, coalesce(w.expired, 0)),
-            ('voided_micros', g.voided_micros, coalesce(w.voided, 0)),
-            ('held_micros', g.held_micros, coalesce(r.held, 0))
-        ) AS f (figure, stored, recomputed)
-        WHERE $1::text IS NULL OR g.customer_id = $1
     )
-    SELECT customer_id, credit_type_id, grant_id, figure, stored::bigint, recomputed::bigint
-    FROM figures WHERE stored <> recomputed ORDER BY customer_id, grant_id, figure LIMIT $2
+    SELECT customer_id, coalesce(credit_type_id, entry_credit_type_id, hold_credit_type_id) AS credit_type_id,
+        grant_id, f.figure, coalesce(f.stored, 0)::bigint AS stored, coalesce(f.recomputed, 0)::bigint AS recomputed
+    FROM stored
+    FULL JOIN written USING (customer_id, grant_id)
+    FULL JOIN reserved USING (customer_id, grant_id)
+    CROSS JOIN LATERAL (VALUES
+        ('granted_micros', granted_micros, granted),
+        ('captured_micros', captured_micros, captured),
+        ('expired_micros', expired_micros, expired),
+        ('voided_micros', voided_micros, voided),
+        ('held_micros', held_micros, held)
+    ) AS f (figure, stored, recomputed)
+    WHERE coalesce(f.stored, 0) <> coalesce(f.recomputed, 0)
+    ORDER BY customer_id, grant_id, f.figure LIMIT $2
 """
 
-# An entry or a hold of a grant that is not there is found as a pool's lines not matching its grants' lines.
 _POOLS = """
-    WITH written AS (
+    WITH stored AS (
+        SELECT customer_id, credit_type_id, sequence, shortfall_micros
+        FROM ledger.pools WHERE $1::text IS NULL OR customer_id = $1
+    ), written AS (
         SELECT customer_id, credit_type_id, count(*) AS lines, max(sequence) AS last,
             sum(shortfall_micros) AS shortfall, sum(amount_micros) AS net
         FROM ledger.entries WHERE $1::text IS NULL OR customer_id = $1
         GROUP BY customer_id, credit_type_id
     ), owned AS (
         SELECT customer_id, credit_type_id,
-            sum(granted_micros - captured_micros - expired_micros - voided_micros) AS net
+            sum(granted_micros - captured_micros - expired_micros - voided_micros) AS remaining
         FROM ledger.grants WHERE $1::text IS NULL OR customer_id = $1
         GROUP BY customer_id, credit_type_id
-    ), figures AS (
-        SELECT p.customer_id, p.credit_type_id, f.figure, f.stored, f.recomputed
-        FROM ledger.pools p
-        LEFT JOIN written w USING (customer_id, credit_type_id)
-        LEFT JOIN owned o USING (customer_id, credit_type_id)
-        CROSS JOIN LATERAL (VALUES
-            ('sequence', p.sequence, coalesce(w.last, 0)),
-            ('entry_count', p.sequence, coalesce(w.lines, 0)),
-            ('shortfall_micros', p.shortfall_micros, coalesce(w.shortfall, 0)),
-            ('remaining_micros', coalesce(o.net, 0), coalesce(w.net, 0))
-        ) AS f (figure, stored, recomputed)
-        WHERE $1::text IS NULL OR p.customer_id = $1
     )
-    SELECT customer_id, credit_type_id, NULL AS grant_id, figure, stored::bigint, recomputed::bigint
-    FROM figures WHERE stored <> recomputed ORDER BY customer_id, credit_type_id, figure LIMIT $2
+    SELECT customer_id, credit_type_id, NULL AS grant_id, f.figure, coalesce(f.stored, 0)::bigint AS stored,
+        coalesce(f.recomputed, 0)::bigint AS recomputed
+    FROM stored
+    FULL JOIN written USING (customer_id, credit_type_id)
+    FULL JOIN owned USING (customer_id, credit_type_id)
+    CROSS JOIN LATERAL (VALUES
+        ('sequence', sequence, last),
+        ('entry_count', sequence, lines),
+        ('shortfall_micros', shortfall_micros, shortfall),
+        ('remaining_micros', remaining, net)
+    ) AS f (figure, stored, recomputed)
+    WHERE coalesce(f.stored, 0) <> coalesce(f.recomputed, 0)
+    ORDER BY customer_id, credit_type_id, f.figure LIMIT $2
+"""
+
+_HOLDS = """
+    WITH stored AS (
+        SELECT customer_id, hold_id, credit_type_id, captured_micros
+        FROM ledger.holds WHERE $1::text IS NULL OR customer_id = $1
+    ), written AS (
+        SELECT customer_id, hold_id, min(credit_type_id) AS entry_credit_type_id, -sum(amount_micros) AS captured
+        FROM ledger.entries WHERE hold_id IS NOT NULL AND ($1::text IS NULL OR customer_id = $1)
+        GROUP BY customer_id, hold_id
+    )
+    SELECT customer_id, coalesce(credit_type_id, entry_credit_type_id) AS credit_type_id, NULL AS grant_id,
+        'captured_micros of hold ' || hold_id AS figure, coalesce(captured_micros, 0) AS stored,
+        coalesce(captured, 0)::bigint AS recomputed
+    FROM stored FULL JOIN written USING (customer_id, hold_id)
+    WHERE coalesce(captured_micros, 0) <> coalesce(captured, 0)
+    ORDER BY customer_id, hold_id LIMIT $2
 """
 
 _SPENDS = """
-    WITH reserved AS (
+    WITH stored AS (
+        SELECT customer_id, credit_type_id, group_key, group_value, held_micros
+        FROM ledger.spends WHERE $1::text IS NULL OR customer_id = $1
+    ), reserved AS (
         SELECT h.customer_id, h.credit_type_id, v.key AS group_key, v.value AS group_value,
             sum((SELECT sum(micros) FROM unnest(h.draw_micros) AS micros)) AS held
         FROM ledger.holds h, jsonb_each_text(h.counted_group_values) AS v
         WHERE h.state = 'HELD' AND ($1::text IS NULL OR h.customer_id = $1)
         GROUP BY 1, 2, 3, 4
     )
-    SELECT s.customer_id, s.credit_type_id, NULL AS grant_id,
-        format('held_micros of %s %s', s.group_key, s.group_value) AS figure,
-        s.held_micros AS stored, coalesce(r.held, 0)::bigint AS recomputed
-    FROM ledger.spends s LEFT JOIN reserved r USING (customer_id, credit_type_id, group_key, group_value)
-    WHERE ($1::text IS NULL OR s.customer_id = $1) AND s.held_micros <> coalesce(r.held, 0)
+    SELECT customer_id, credit_type_id, NULL AS grant_id,
+        format('held_micros of %s %s', group_key, group_value) AS figure,
+        coalesce(held_micros, 0) AS stored, coalesce(held, 0)::bigint AS recomputed
+    FROM stored FULL JOIN reserved USING (customer_id, credit_type_id, group_key, group_value)
+    WHERE coalesce(held_micros, 0) <> coalesce(held, 0)
     ORDER BY 1, 2, 4 LIMIT $2
 """
 
@@ -98,7 +126,7 @@ async def verify(connection: Connection, customer_id: CustomerId | None) -> Veri
     The connection must be in a REPEATABLE READ transaction, or the recount may see half of a concurrent write.
     """
     found = []
-    for question in (_POOLS, _GRANTS, _SPENDS):
+    for question in (_POOLS, _GRANTS, _HOLDS, _SPENDS):
         found += await connection.fetch(question, customer_id, DISCREPANCIES_MAX)
     counts = await connection.fetchrow(_COUNTS, customer_id)
     assert counts is not None

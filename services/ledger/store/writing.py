@@ -5,14 +5,13 @@ The guard: a pool is written only if its version is still the one that was read,
 together with it. So what was decided on an account that has changed since, or on prices that have, writes nothing.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 
 from meshkit.clock import Clock
-from meshkit.encoding import to_json, to_json_text
+from meshkit.encoding import to_json
 from meshkit.ids import Ids
 from services.ledger.domain.account import Account
 from services.ledger.domain.due import ScheduleProgress
@@ -36,8 +35,8 @@ async def write_changes(
     Raises UniqueViolationError, and writes nothing, when one of the requests has an answer already.
     """
     written = _rows(changes, answers)
-    columns = [column for _, rows in written for column in zip(*rows, strict=True)]
-    guarded = await connection.fetch(_statement(tuple(part for part, _ in written)), epoch, *columns)
+    statement = _statement(tuple(part for part, _ in written))
+    guarded = await connection.fetch(statement, epoch, *(rows for _, rows in written))
     return {(row["customer_id"], row["credit_type_id"]) for row in guarded}
 
 
@@ -57,24 +56,16 @@ async def write_extras(connection: Connection, changes: Sequence[Change], *, wal
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One table's share of the statement. columns: name and type, in the order of the rows; sql: with {rows}."""
+    """One table's share of the statement. row: the composite type of its rows; sql: with {rows}."""
 
     name: str
-    columns: tuple[tuple[str, str], ...]
+    row: str
     sql: str
 
 
 _POOLS = _Part(
     "guard",
-    (
-        ("customer_id", "text"),
-        ("credit_type_id", "text"),
-        ("version", "bigint"),
-        ("sequence", "bigint"),
-        ("shortfall_micros", "bigint"),
-        ("next_due_time", "timestamptz"),
-        ("settled_time", "timestamptz"),
-    ),
+    "pool_change",
     """
     UPDATE ledger.pools p SET version = p.version + 1, sequence = d.sequence,
         shortfall_micros = d.shortfall_micros, next_due_time = d.next_due_time, settled_time = d.settled_time
@@ -86,17 +77,7 @@ _POOLS = _Part(
 )
 _CHANGED_GRANTS = _Part(
     "changed_grants",
-    (
-        ("customer_id", "text"),
-        ("credit_type_id", "text"),
-        ("grant_id", "text"),
-        ("granted_micros", "bigint"),
-        ("captured_micros", "bigint"),
-        ("held_micros", "bigint"),
-        ("expired_micros", "bigint"),
-        ("voided_micros", "bigint"),
-        ("is_closed", "boolean"),
-    ),
+    "grant_change",
     """
     UPDATE ledger.grants g SET granted_micros = d.granted_micros, captured_micros = d.captured_micros,
         held_micros = d.held_micros, expired_micros = d.expired_micros, voided_micros = d.voided_micros,
@@ -107,66 +88,30 @@ _CHANGED_GRANTS = _Part(
 )
 _NEW_HOLDS = _Part(
     "new_holds",
-    (
-        ("customer_id", "text"),
-        ("credit_type_id", "text"),
-        ("hold_id", "text"),
-        ("product_id", "text"),
-        ("contract_id", "text"),
-        ("anchor_time", "timestamptz"),
-        ("price_micros", "bigint"),
-        ("per_micros", "bigint"),
-        ("group_values", "text"),
-        ("counted_group_values", "text"),
-        ("state", "text"),
-        ("draw_grant_ids", "text"),
-        ("draw_micros", "text"),
-        ("captured_micros", "bigint"),
-        ("create_time", "timestamptz"),
-        ("expire_time", "timestamptz"),
-    ),
+    "new_hold",
     """
     INSERT INTO ledger.holds (customer_id, credit_type_id, hold_id, product_id, contract_id, anchor_time,
         price_micros, per_micros, group_values, counted_group_values, state, draw_grant_ids, draw_micros,
         captured_micros, create_time, expire_time)
     SELECT d.customer_id, d.credit_type_id, d.hold_id, d.product_id, d.contract_id, d.anchor_time,
-        d.price_micros, d.per_micros, d.group_values::jsonb, d.counted_group_values::jsonb, d.state,
-        d.draw_grant_ids::text[], d.draw_micros::bigint[], d.captured_micros, d.create_time, d.expire_time
+        d.price_micros, d.per_micros, d.group_values, d.counted_group_values, d.state,
+        d.draw_grant_ids, d.draw_micros, d.captured_micros, d.create_time, d.expire_time
     FROM {rows} JOIN guard USING (customer_id, credit_type_id)
     """,
 )
 _CHANGED_HOLDS = _Part(
     "changed_holds",
-    (
-        ("customer_id", "text"),
-        ("credit_type_id", "text"),
-        ("hold_id", "text"),
-        ("state", "text"),
-        ("draw_grant_ids", "text"),
-        ("draw_micros", "text"),
-        ("captured_micros", "bigint"),
-        ("expire_time", "timestamptz"),
-    ),
+    "hold_change",
     """
-    UPDATE ledger.holds h SET state = d.state, draw_grant_ids = d.draw_grant_ids::text[],
-        draw_micros = d.draw_micros::bigint[], captured_micros = d.captured_micros, expire_time = d.expire_time
+    UPDATE ledger.holds h SET state = d.state, draw_grant_ids = d.draw_grant_ids,
+        draw_micros = d.draw_micros, captured_micros = d.captured_micros, expire_time = d.expire_time
     FROM {rows} JOIN guard USING (customer_id, credit_type_id)
     WHERE h.customer_id = d.customer_id AND h.hold_id = d.hold_id
     """,
 )
 _SPENDS = _Part(
     "changed_spends",
-    (
-        ("customer_id", "text"),
-        ("credit_type_id", "text"),
-        ("group_key", "text"),
-        ("group_value", "text"),
-        ("held_micros", "bigint"),
-        ("period_start", "timestamptz"),
-        ("period_spent_micros", "bigint"),
-        ("day_start", "timestamptz"),
-        ("day_spent_micros", "bigint"),
-    ),
+    "spend_change",
     """
     INSERT INTO ledger.spends AS s (customer_id, credit_type_id, group_key, group_value, held_micros,
         period_start, period_spent_micros, day_start, day_spent_micros)
@@ -179,43 +124,22 @@ _SPENDS = _Part(
 )
 _ENTRIES = _Part(
     "new_entries",
-    (
-        ("customer_id", "text"),
-        ("credit_type_id", "text"),
-        ("sequence", "bigint"),
-        ("kind", "text"),
-        ("grant_id", "text"),
-        ("amount_micros", "bigint"),
-        ("shortfall_micros", "bigint"),
-        ("effective_time", "timestamptz"),
-        ("create_time", "timestamptz"),
-        ("cause_id", "text"),
-        ("hold_id", "text"),
-        ("product_id", "text"),
-        ("group_values", "text"),
-    ),
+    "new_entry",
     """
     INSERT INTO ledger.entries (customer_id, credit_type_id, sequence, kind, grant_id, amount_micros,
         shortfall_micros, effective_time, create_time, cause_id, hold_id, product_id, group_values)
     SELECT d.customer_id, d.credit_type_id, d.sequence, d.kind, d.grant_id, d.amount_micros,
         d.shortfall_micros, d.effective_time, d.create_time, d.cause_id, d.hold_id, d.product_id,
-        d.group_values::jsonb
+        d.group_values
     FROM {rows} JOIN guard USING (customer_id, credit_type_id)
     """,
 )
 _ANSWERS = _Part(
     "new_answers",
-    (
-        ("customer_id", "text"),
-        ("credit_type_id", "text"),
-        ("request_id", "text"),
-        ("body_hash", "bytea"),
-        ("answer", "text"),
-        ("create_time", "timestamptz"),
-    ),
+    "new_answer",
     """
     INSERT INTO ledger.requests (customer_id, request_id, body_hash, answer, create_time)
-    SELECT d.customer_id, d.request_id, d.body_hash, d.answer::jsonb, d.create_time
+    SELECT d.customer_id, d.request_id, d.body_hash, d.answer, d.create_time
     FROM {rows} JOIN guard USING (customer_id, credit_type_id)
     """,
 )
@@ -226,15 +150,9 @@ Rows = list[tuple[object, ...]]
 @cache
 def _statement(parts: tuple[_Part, ...]) -> str:
     """Return the one statement that writes these parts; only those that have rows, for each costs its share."""
-    number = 1  # $1 is the epoch
     written = []
-    for part in parts:
-        parameters = []
-        for _, kind in part.columns:
-            number += 1
-            parameters.append(f"${number}::{kind}[]")
-        names = ", ".join(name for name, _ in part.columns)
-        rows = f"unnest({', '.join(parameters)}) AS d ({names})"
+    for number, part in enumerate(parts, start=2):  # $1 is the epoch
+        rows = f"unnest(${number}::ledger.{part.row}[]) AS d"
         written.append(f"{part.name} AS ({part.sql.format(rows=rows)})")
     return f"WITH {', '.join(written)} SELECT customer_id, credit_type_id FROM guard"
 
@@ -271,8 +189,7 @@ def _rows(changes: Sequence[Change], answers: Sequence[Remembered]) -> list[tupl
             spends.append((*key, *group_value, *_spend(after.spends[group_value])))
         entries += [(*key, *_entry(entry)) for entry in after.entries]
     remembered: Rows = [
-        (*one.key, one.request_id, one.fingerprint, to_json_text(one.answer), one.create_time)
-        for one in answers
+        (*one.key, one.request_id, one.fingerprint, one.answer, one.create_time) for one in answers
     ]
     parts = (
         (_CHANGED_GRANTS, grants),
@@ -320,7 +237,7 @@ def _entry(entry: Entry) -> tuple[object, ...]:
         entry.cause_id,
         usage.hold_id if usage else None,
         usage.product_id if usage else None,
-        json.dumps(dict(usage.group_values)) if usage else None,
+        usage.group_values if usage else None,
     )
 
 
@@ -332,8 +249,8 @@ def _new_hold(hold: Hold) -> tuple[object, ...]:
         hold.anchor,
         hold.price.numerator_micros,
         hold.price.denominator_micros,
-        json.dumps(dict(hold.group_values)),
-        json.dumps(dict(hold.counted_group_values)),
+        hold.group_values,
+        hold.counted_group_values,
         hold.state.value,
         *_draws(hold),
         hold.captured.micros,
@@ -346,11 +263,8 @@ def _changed_hold(hold: Hold) -> tuple[object, ...]:
     return (hold.hold_id, hold.state.value, *_draws(hold), hold.captured.micros, hold.expire_time)
 
 
-def _draws(hold: Hold) -> tuple[str, str]:
-    """Write draws as array literals, since arrays of arrays cannot differ in length. Ids need no quotes."""
-    grant_ids = ",".join(draw.grant_id for draw in hold.draws)
-    micros = ",".join(str(draw.amount.micros) for draw in hold.draws)
-    return f"{{{grant_ids}}}", f"{{{micros}}}"
+def _draws(hold: Hold) -> tuple[list[str], list[int]]:
+    return [draw.grant_id for draw in hold.draws], [draw.amount.micros for draw in hold.draws]
 
 
 async def _make_pool(connection: Connection, key: PoolKey) -> None:
