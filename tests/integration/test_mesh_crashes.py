@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,46 +17,60 @@ from grpc.aio import AioRpcError
 from grpc_health.v1.health_pb2 import HealthCheckRequest
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
+from deploy.local.database import SERVICES
 from deploy.local.mesh import ProcessMesh
 from meshkit.quantity import MICROS
 from meshkit.rpc.client import open_channel
 from purser.contract.v1 import contract_pb2 as contract
 from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_pb2 as ledger
-from tests.support.mesh import Acme, acme_at, pending, process_mesh, until
+from tests.support.mesh import Acme, SwitchedMesh, acme_at, pending, process_mesh, until
 from tests.support.postgres import Databases
 
 CHANGES = 12
 PATIENTLY: dict[str, Any] = {"timeout": 30.0, "wait_for_ready": True}  # a service that is away is waited for
 
 
-@pytest.fixture
-async def mesh(databases: Databases, tmp_path: Path) -> AsyncIterator[ProcessMesh]:
-    """Without Alert, whom none of this concerns: three processes start sooner than four."""
-    running = process_mesh(databases, tmp_path)
-    try:
-        await running.start("catalog", "contract", "ledger")
-        yield running
-    finally:
-        await running.stop()
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A mesh of which only those services are processes that a test kills: starting them takes its time."""
+
+    processes: ProcessMesh
+    others: SwitchedMesh
+    acme: Acme
 
 
 @pytest.fixture
-async def acme(mesh: ProcessMesh) -> AsyncIterator[Acme]:
-    async with acme_at(mesh.addresses) as signed:
-        yield signed
+async def stage(databases: Databases, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
+    """Parametrized by the names of the services that are to be processes."""
+    async with SwitchedMesh(databases) as others:
+        processes = process_mesh(databases, tmp_path, addresses=others.addresses)
+        try:
+            await processes.start(*request.param)
+            await others.start(*(service for service in SERVICES if service not in request.param))
+            async with acme_at(others.addresses) as acme:
+                yield Stage(processes=processes, others=others, acme=acme)
+        finally:
+            await processes.stop()
 
 
+def _kills(*services: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("stage", [services], indirect=True, ids=[""])
+
+
+@_kills("contract")
 async def test_contract_killed_between_its_commit_and_its_delivery_tells_once_when_it_is_back(
-    mesh: ProcessMesh, acme: Acme, databases: Databases
+    stage: Stage, databases: Databases
 ) -> None:
-    await mesh.stop("ledger")
+    acme = stage.acme
+    await stage.others.stop("ledger")
     await acme.change_seats(1)
     await acme.buy()
-    await mesh.kill("contract")
+    await stage.processes.kill("contract")
     assert await pending(databases, ["contract"]) == 2
 
-    await mesh.start("contract", "ledger")
+    await stage.processes.start("contract")
+    await stage.others.start("ledger")
 
     await until(acme.available, lambda available: available == 1_500 * MICROS)
     assert await acme.entries(admin.ENTRY_KIND_SEAT_ADJUSTMENT) == [100 * MICROS]
@@ -63,10 +78,12 @@ async def test_contract_killed_between_its_commit_and_its_delivery_tells_once_wh
     await acme.assert_adds_up()
 
 
+@_kills("contract", "ledger")
 async def test_kills_in_the_middle_of_many_seat_changes_lose_none_and_double_none(
-    mesh: ProcessMesh, acme: Acme, databases: Databases
+    stage: Stage, databases: Databases
 ) -> None:
     """The callers do what the API asks of them: repeat, with the same request_id, what was not answered."""
+    acme, mesh = stage.acme, stage.processes
     requests = [acme.seat_request(1) for _ in range(CHANGES)]
 
     async def insist(request: contract.ChangeSeatsRequest) -> contract.ChangeSeatsResponse:
@@ -94,7 +111,9 @@ async def test_kills_in_the_middle_of_many_seat_changes_lose_none_and_double_non
     await acme.assert_adds_up()
 
 
-async def test_the_ledger_killed_under_load_keeps_every_answer_it_gave(mesh: ProcessMesh, acme: Acme) -> None:
+@_kills("ledger")
+async def test_the_ledger_killed_under_load_keeps_every_answer_it_gave(stage: Stage) -> None:
+    acme, mesh = stage.acme, stage.processes
     asks = [acme.ask(1) for _ in range(40)]  # 12 credits each; 33 of them fit into 400
     answers: dict[str, ledger.AuthorizeResponse] = {}
 
@@ -153,9 +172,11 @@ async def _until_refused(address: str) -> None:
         await until(refusal, lambda code: code is StatusCode.UNAVAILABLE)
 
 
+@_kills("ledger")
 async def test_sigterm_lets_the_ledger_finish_the_call_in_hand_and_take_no_other(
-    mesh: ProcessMesh, acme: Acme, databases: Databases
+    stage: Stage, databases: Databases
 ) -> None:
+    acme, mesh = stage.acme, stage.processes
     async with _locked(databases.url("ledger"), "SELECT 1 FROM ledger.pools FOR UPDATE") as held:
         asked = asyncio.ensure_future(acme.authorize(1))
         await _until_one_waits(held)
@@ -172,9 +193,11 @@ async def test_sigterm_lets_the_ledger_finish_the_call_in_hand_and_take_no_other
     assert await until(acme.available, lambda available: available == 388 * MICROS)
 
 
+@_kills("contract")
 async def test_sigterm_lets_contract_finish_a_seat_change_and_tell_of_it(
-    mesh: ProcessMesh, acme: Acme, databases: Databases
+    stage: Stage, databases: Databases
 ) -> None:
+    acme, mesh = stage.acme, stage.processes
     async with _locked(databases.url("contract"), "SELECT 1 FROM contract.contracts FOR UPDATE") as held:
         changed = asyncio.ensure_future(acme.change_seats(1))
         await _until_one_waits(held)

@@ -120,10 +120,15 @@ class SwitchedMesh:
             await self._running.pop(service).aclose()
 
 
-def process_mesh(databases: Databases, folder: Path) -> ProcessMesh:
-    """Four processes in sandbox mode on free ports, not started yet."""
+def process_mesh(
+    databases: Databases, folder: Path, *, addresses: Mapping[str, str] | None = None
+) -> ProcessMesh:
+    """Four processes in sandbox mode, on free ports if no addresses are given; not started yet."""
     return ProcessMesh(
-        databases.urls, addresses=mesh.addresses(None), log_folder=folder, sandbox_start_time=JUNE
+        databases.urls,
+        addresses=addresses or mesh.addresses(None),
+        log_folder=folder,
+        sandbox_start_time=JUNE,
     )
 
 
