@@ -261,15 +261,18 @@ def _watched_values(
 
 
 def _unobserved_keys(watches: Iterable[Watch], states: Mapping[tuple[str, str], WatchState]) -> set[str]:
-    """Return the group keys of one customer's fan-out watches that were not observed yet: all values matter."""
-    return {
-        watch.group_key
+    """Return the group keys of one customer's fan-out watches not observed in their version yet: all values matter."""
+    fan_outs = (
+        watch
         for watch in watches
-        if watch.kind is WatchKind.SPEND
-        and watch.customer_id is not None
-        and not watch.group_value
-        and (watch.alert_id, "") not in states
-    }
+        if watch.kind is WatchKind.SPEND and watch.customer_id is not None and not watch.group_value
+    )
+    return {watch.group_key for watch in fan_outs if not _is_observed(watch, states)}
+
+
+def _is_observed(watch: Watch, states: Mapping[tuple[str, str], WatchState]) -> bool:
+    state = states.get((watch.alert_id, ""))
+    return state is not None and state.version >= watch.version
 
 
 def _nobodys(key: PoolKey) -> Reading:
