@@ -4,6 +4,7 @@
 import asyncio
 import signal
 import sys
+from collections.abc import Coroutine
 
 import structlog
 import typer
@@ -13,6 +14,7 @@ from meshkit.clock import ManualClock, SystemClock
 from meshkit.config import load
 from meshkit.db import migrate as migrate_schema
 from meshkit.errors import MeshError
+from meshkit.faults import fault_of
 from meshkit.ids import TimeOrderedIds
 from meshkit.log import configure
 from meshkit.metrics import serve_metrics
@@ -34,10 +36,7 @@ def serve() -> None:
     """Serve until SIGTERM or SIGINT (the default)."""
     settings = load(ContractSettings)
     configure("contract", json=settings.log_json)
-    try:
-        uvloop.run(_serve(settings))
-    except MeshError as error:
-        sys.exit(f"contract: {error.message}")
+    _run(_serve(settings))
 
 
 @cli.command()
@@ -45,8 +44,19 @@ def migrate() -> None:
     """Bring the schema to its newest revision, and end."""
     settings = load(ContractSettings)
     configure("contract", json=settings.log_json)
-    asyncio.run(migrate_schema(settings.database_url, service="contract"))
+    _run(migrate_schema(settings.database_url, service="contract"))
     log.info("schema_migrated")
+
+
+def _run(work: Coroutine[None, None, None]) -> None:
+    """Run it to its end; a port taken or a database away is one line and exit status 1."""
+    try:
+        uvloop.run(work)
+    except Exception as error:
+        fault = error if isinstance(error, MeshError) else fault_of(error)
+        if fault is None:
+            raise
+        sys.exit(f"contract: {fault.message}")
 
 
 async def _serve(settings: ContractSettings) -> None:
