@@ -11,9 +11,11 @@ from grpc.aio import AioRpcError
 
 from meshkit.errors import FieldViolation
 from meshkit.quantity import Credits, Quantity
-from meshkit.rpc.status import DETAILS_KEY
 from purser_client.amounts import text_of
 from purser_client.answers import Denial, DenialReason
+
+# Where gRPC servers put a google.rpc.Status with its details.
+DETAILS_KEY = "grpc-status-details-bin"
 
 _CODES = {code.value[0]: code for code in StatusCode}
 

@@ -33,6 +33,8 @@ class FileSpool:
     through before is kept all the same. POSIX only.
     """
 
+    is_durable = True
+
     def __init__(self, path: str | os.PathLike[str], *, records_max: int = RECORDS_MAX) -> None:
         self.records_max = records_max
         self._path = Path(path)
@@ -88,6 +90,9 @@ class FileSpool:
     def pending(self) -> tuple[Record, ...]:
         with self._lock:
             return self._book.pending()
+
+    def pending_count(self) -> int:
+        return self._book.pending_count()
 
     def unbilled(self) -> tuple[Unbilled, ...]:
         with self._lock:

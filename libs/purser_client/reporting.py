@@ -2,6 +2,7 @@
 """Tells the Ledger, when it is back, of usage that it could not be told of: each once, by its request_id."""
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -69,15 +70,19 @@ class Reporter:
     async def open(self) -> None:
         """Open the spool and report what it holds, in the background. Raises SpoolBroken."""
         await asyncio.to_thread(self._spool.open)
-        if self._spool.pending():
+        if self._spool.pending_count() > 0:
             self._pending.set()
         self._background = asyncio.create_task(self._report_for_ever())
 
     async def close(self) -> None:
-        """Stop reporting and close the spool."""
+        """Stop reporting and close the spool; one that is not durable is reported once more, for one deadline."""
         if self._background is not None:
             self._background.cancel()
             await asyncio.wait({self._background})
+        if self._spool.pending_count() > 0 and not self._spool.is_durable:
+            with contextlib.suppress(PurserError, TimeoutError):
+                async with asyncio.timeout(self._deadline.total_seconds()):
+                    await self.report()
         await asyncio.to_thread(self._spool.close)
 
     def admit(self) -> bool:
@@ -130,7 +135,7 @@ class Reporter:
         return self._spool.unbilled()
 
     def pending_count(self) -> int:
-        return len(self._spool.pending())
+        return self._spool.pending_count()
 
     async def _report_for_ever(self) -> None:
         pause = FIRST_PAUSE_SECONDS

@@ -48,6 +48,7 @@ class Spool(Protocol):
     """What the gate needs of a spool. It may be called from any thread, by one gate at a time."""
 
     records_max: int
+    is_durable: bool
 
     def open(self) -> None:
         """Get ready; what an earlier process left is there again. Raises SpoolBroken."""
@@ -83,6 +84,10 @@ class Spool(Protocol):
 
     def pending(self) -> tuple[Record, ...]:
         """What is to be reported, oldest first."""
+        ...
+
+    def pending_count(self) -> int:
+        """How much that is."""
         ...
 
     def unbilled(self) -> tuple[Unbilled, ...]:
@@ -123,6 +128,9 @@ class Book:
         if number in self._refused:
             self._pending[number] = self._refused.pop(number)[0]
 
+    def pending_count(self) -> int:
+        return len(self._pending)
+
     def pending(self) -> tuple[Record, ...]:
         return tuple(self._pending[number] for number in sorted(self._pending))
 
@@ -135,7 +143,12 @@ class Book:
 
 
 class MemorySpool:
-    """A spool that dies with the process: usage that was not reported by then is lost (and logged, if it can be)."""
+    """A spool that dies with the process, and with it usage that was not reported by then.
+
+    A gate that is closed tries once more to report it, for one deadline, and logs what is left.
+    """
+
+    is_durable = False
 
     def __init__(self, *, records_max: int = RECORDS_MAX) -> None:
         self.records_max = records_max
@@ -177,6 +190,9 @@ class MemorySpool:
     def pending(self) -> tuple[Record, ...]:
         with self._lock:
             return self._book.pending()
+
+    def pending_count(self) -> int:
+        return self._book.pending_count()
 
     def unbilled(self) -> tuple[Unbilled, ...]:
         with self._lock:

@@ -57,7 +57,7 @@ BUSINESS_NOUNS = {
 # The client runs in processes that are not ours: there it is its own app and main.
 CLIENT_CHANNEL = PurePosixPath("libs/purser_client/channel.py")
 CLIENT_GATE = PurePosixPath("libs/purser_client/gate.py")
-CLIENT_MESHKIT = ("meshkit.clock", "meshkit.errors", "meshkit.ids", "meshkit.quantity", "meshkit.rpc.status")
+CLIENT_MESHKIT = ("meshkit.clock", "meshkit.errors", "meshkit.ids", "meshkit.quantity")
 LEDGER_CONNECTION = PurePosixPath("services/ledger/store/connection.py")
 NO_AMOUNT = re.compile(r"jitter|.*_seconds(_max|_min)?")
 

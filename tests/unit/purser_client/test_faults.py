@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A fault reads the same, whether it ended a call of its own or came as one item of a batch."""
+
+from datetime import timedelta
+
+import pytest
+from google.rpc.status_pb2 import Status
+from grpc import StatusCode
+from grpc.aio import AioRpcError, Metadata
+
+from meshkit.errors import FieldViolation, InvalidFields, MeshError, NotFound, ResourceExhausted
+from meshkit.rpc.status import CODES, DETAILS_KEY, to_status
+from purser.ledger.v1 import ledger_pb2 as pb
+from purser_client import Credits, Denial, DenialReason, Denied, LedgerFault, Quantity
+from purser_client.faults import fault_of_call, fault_of_status
+from purser_client.wire import reason_from_wire
+
+
+class CustomerNotFound(NotFound):
+    reason = "CUSTOMER_NOT_FOUND"
+
+
+class Overloaded(ResourceExhausted):
+    reason = "QUEUE_FULL"
+    retry_after = timedelta(milliseconds=1_500)
+
+
+def told(error: MeshError) -> tuple[LedgerFault, LedgerFault]:
+    """As one's own call, and as an item of a batch."""
+    status = to_status(error, "ledger.purser")
+    trailers = Metadata((DETAILS_KEY, status.SerializeToString()))
+    call = AioRpcError(CODES[error.kind], Metadata(), trailers, details=status.message)
+    return fault_of_call(call), fault_of_status(status)
+
+
+def parts(fault: LedgerFault) -> tuple[object, ...]:
+    return (
+        *(fault.code, fault.reason, fault.message, fault.metadata, fault.violations, fault.retry_after),
+        str(fault),
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (
+            CustomerNotFound("who is 'x'?", customer="x"),
+            (StatusCode.NOT_FOUND, "CUSTOMER_NOT_FOUND", {"customer": "x"}, (), None),
+        ),
+        (
+            InvalidFields(
+                [FieldViolation("customer", "is required"), FieldViolation("hold_ttl", "is too long")]
+            ),
+            (
+                StatusCode.INVALID_ARGUMENT,
+                "INVALID_FIELDS",
+                {"count": "2"},
+                (FieldViolation("customer", "is required"), FieldViolation("hold_ttl", "is too long")),
+                None,
+            ),
+        ),
+        (
+            Overloaded("full"),
+            (StatusCode.RESOURCE_EXHAUSTED, "QUEUE_FULL", {}, (), timedelta(milliseconds=1_500)),
+        ),
+    ],
+)
+def test_a_fault_keeps_all_it_was_told_with(error: MeshError, expected: tuple[object, ...]) -> None:
+    alone, in_batch = told(error)
+
+    assert (alone.code, alone.reason, alone.metadata, alone.violations, alone.retry_after) == expected
+    assert parts(alone) == parts(in_batch) == parts(alone.again())
+
+
+def test_a_fault_without_details_has_its_code_for_a_reason() -> None:
+    fault = fault_of_call(AioRpcError(StatusCode.UNAVAILABLE, Metadata(), Metadata(), details=None))
+
+    assert (fault.reason, fault.message) == ("UNAVAILABLE", "UNAVAILABLE")
+
+
+def test_a_code_that_gRPC_does_not_have_is_unknown() -> None:
+    assert fault_of_status(Status(code=99)).code is StatusCode.UNKNOWN
+
+
+@pytest.mark.parametrize("reason", [value for value in pb.DenialReason.values() if value])
+def test_every_denial_reason_of_the_proto_has_its_name_here(reason: "pb.DenialReason") -> None:
+    assert pb.DenialReason.Name(reason) == f"DENIAL_REASON_{reason_from_wire(reason)}"
+
+
+def test_a_denial_reason_of_tomorrow_is_unknown() -> None:
+    assert reason_from_wire(99) is DenialReason.UNKNOWN  # type: ignore[arg-type]
+
+
+def test_a_denial_says_what_would_be_allowed() -> None:
+    denied = Denied(
+        Denial(
+            reason=DenialReason.INSUFFICIENT_CREDITS,
+            available=Credits.of("30.5"),
+            affordable=Quantity.of(2),
+            affordable_credits=Credits.of(30),
+            credit_type_id="crt_ai",
+        )
+    )
+
+    assert str(denied) == (
+        "INSUFFICIENT_CREDITS: 30.5 credits are available; 30 of them, or 2 units, would be allowed"
+    )
+    assert (denied.reason, denied.available) == (DenialReason.INSUFFICIENT_CREDITS, Credits.of("30.5"))
+    assert (denied.affordable, denied.affordable_credits) == (Quantity.of(2), Credits.of(30))

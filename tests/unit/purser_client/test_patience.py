@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Retries by the clock of the test: what is tried again, after how long, and when it is enough."""
+
+from datetime import timedelta
+
+import pytest
+from grpc import StatusCode
+
+from purser_client import GateUnreachable, LedgerFault
+from purser_client.calls import persist
+from purser_client.patience import Patience
+
+AWAY = LedgerFault(StatusCode.UNAVAILABLE, "nobody is there")
+RETRIED = {StatusCode.UNAVAILABLE, StatusCode.ABORTED, StatusCode.RESOURCE_EXHAUSTED, StatusCode.CANCELLED}
+
+
+class Clock:
+    """Seconds that grow when the test says so."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def patient(seconds: float, *, chance: float = 0.0, clock: Clock | None = None) -> Patience:
+    return Patience(timedelta(seconds=seconds), now=clock or Clock(), chance=lambda: chance)
+
+
+def test_pauses_double_up_to_half_a_second() -> None:
+    patience = patient(60)
+
+    pauses = [patience.pause_after(AWAY) for _ in range(7)]
+
+    assert pauses == [0.02, 0.04, 0.08, 0.16, 0.32, 0.5, 0.5]
+
+
+def test_chance_takes_up_to_half_of_a_pause() -> None:
+    assert patient(60, chance=1.0).pause_after(AWAY) == 0.01
+
+
+@pytest.mark.parametrize("code", list(StatusCode))
+def test_only_what_may_pass_is_tried_again(code: StatusCode) -> None:
+    pause = patient(60).pause_after(LedgerFault(code, ""))
+
+    assert (pause is not None) == (code in RETRIED)
+
+
+def test_an_overloaded_ledger_is_left_alone_for_as_long_as_it_asks() -> None:
+    busy = LedgerFault(StatusCode.RESOURCE_EXHAUSTED, "busy", retry_after=timedelta(seconds=3))
+
+    assert patient(60).pause_after(busy) == 3.0
+    assert patient(60, chance=1.0).pause_after(busy) == 3.75
+
+
+def test_a_pause_the_deadline_does_not_cover_is_not_begun() -> None:
+    clock = Clock()
+    patience = patient(0.05, clock=clock)
+
+    assert patience.pause_after(AWAY) == 0.02
+    clock.seconds += 0.02
+    assert patience.pause_after(AWAY) is None
+
+
+def test_the_time_left_ends_at_nothing() -> None:
+    clock = Clock()
+    patience = patient(2, clock=clock)
+
+    clock.seconds += 1.5
+    assert patience.seconds_left() == 0.5
+    clock.seconds += 1.5
+    assert patience.seconds_left() == 0.0
+
+
+def test_a_clock_that_stands_still_does_not_make_it_endless() -> None:
+    patience = patient(60)
+
+    for _ in range(999):
+        assert patience.pause_after(AWAY) is not None
+    assert patience.pause_after(AWAY) is None
+
+
+async def test_the_same_request_is_sent_until_it_is_answered() -> None:
+    sent: list[str] = []
+
+    async def send(request: str, seconds: float) -> str:
+        sent.append(request)
+        if len(sent) < 3:
+            raise AWAY.again()
+        return "answer"
+
+    assert await persist(send, "request", Patience(timedelta(seconds=5))) == "answer"
+    assert sent == ["request"] * 3
+
+
+async def test_every_attempt_gets_the_time_that_is_left() -> None:
+    clock = Clock()
+    given: list[float] = []
+
+    async def send(request: str, seconds: float) -> str:
+        given.append(seconds)
+        clock.seconds += 0.5
+        raise AWAY.again()
+
+    with pytest.raises(GateUnreachable):
+        await persist(send, "request", patient(1.25, clock=clock, chance=1.0))
+
+    assert given == [1.25, 0.75, 0.25]
+
+
+async def test_the_last_word_of_a_ledger_that_is_away_is_told() -> None:
+    async def send(request: str, seconds: float) -> str:
+        raise AWAY.again()
+
+    with pytest.raises(GateUnreachable, match="no answer in 1 attempt; the last said UNAVAILABLE") as raised:
+        await persist(send, "request", patient(0.01))
+
+    assert (raised.value.attempts, raised.value.fault.code) == (1, StatusCode.UNAVAILABLE)
+
+
+async def test_a_fault_is_told_at_once_and_as_it_is() -> None:
+    sent: list[str] = []
+
+    async def send(request: str, seconds: float) -> str:
+        sent.append(request)
+        raise LedgerFault(StatusCode.NOT_FOUND, "who?", reason="CUSTOMER_NOT_FOUND")
+
+    with pytest.raises(LedgerFault, match="CUSTOMER_NOT_FOUND: who"):
+        await persist(send, "request", Patience(timedelta(seconds=5)))
+
+    assert len(sent) == 1

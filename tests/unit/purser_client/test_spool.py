@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One suite for both spools, and what a file must stand besides: crashes, torn lines, two owners."""
+
+import json
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from purser.ledger.v1 import ledger_pb2 as pb
+from purser_client import Credits, FileSpool, MemorySpool, Quantity, Spool, SpoolBroken
+from purser_client.file_spool import DEAD_LINES_MAX
+
+AT = datetime(2025, 6, 1, 12, 0, 0, 1, tzinfo=UTC)
+
+
+def a_debit(request_id: str = "req-1", **more: object) -> pb.DebitRequest:
+    fields: dict[str, object] = {
+        "customer": "acme",
+        "product_id": "prd_assistant",
+        "quantity_micros": 1_500_000,
+        "group_values": {"user_id": "zoë\n"},
+    }
+    return pb.DebitRequest(request_id=request_id, **(fields | more))  # type: ignore[arg-type]
+
+
+def a_capture(request_id: str = "req-2") -> pb.CaptureRequest:
+    return pb.CaptureRequest(request_id=request_id, customer="acme", hold_id="hld_1")
+
+
+@contextmanager
+def room_for(length: int) -> Iterator[None]:
+    """Let no file of this process grow beyond `length` bytes: a write in between is cut short, then refused."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (length, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "usage.spool"
+
+
+@pytest.fixture(params=["file", "memory"])
+def spool(request: pytest.FixtureRequest, path: Path) -> Iterator[Spool]:
+    made: Spool = FileSpool(path, records_max=3) if request.param == "file" else MemorySpool(records_max=3)
+    made.open()
+    yield made
+    made.close()
+
+
+def test_what_is_added_is_pending_oldest_first(spool: Spool) -> None:
+    spool.add(a_debit(), at=AT)
+    spool.add(a_capture(), at=AT + timedelta(seconds=1))
+
+    pending = spool.pending()
+
+    assert [record.request for record in pending] == [a_debit(), a_capture()]
+    assert [record.recorded_time for record in pending] == [AT, AT + timedelta(seconds=1)]
+    assert (len(spool), spool.pending_count(), spool.unbilled()) == (2, 2, ())
+
+
+def test_what_is_billed_is_gone(spool: Spool) -> None:
+    spool.add(a_debit(), at=AT)
+
+    spool.billed(spool.pending()[0].number)
+
+    assert (len(spool), spool.pending()) == (0, ())
+
+
+def test_what_is_refused_stays_in_sight(spool: Spool) -> None:
+    spool.add(a_debit(), at=AT)
+    spool.add(a_capture(), at=AT)
+    debit, capture = spool.pending()
+
+    first = spool.refused(debit.number, "INSUFFICIENT_CREDITS")
+    second = spool.refused(capture.number, "HOLD_NOT_FOUND")
+
+    assert spool.unbilled() == (first, second)
+    assert (len(spool), spool.pending_count()) == (2, 0)
+    assert (first.request_id, first.customer, first.product_id, first.hold_id) == (
+        *("req-1", "acme", "prd_assistant", ""),
+    )
+    assert (first.reason, first.amount, first.recorded_time) == (
+        *("INSUFFICIENT_CREDITS", Quantity.of("1.5"), AT),
+    )
+    assert (second.request_id, second.product_id, second.hold_id, second.amount) == (
+        "req-2",
+        "",
+        "hld_1",
+        None,
+    )
+
+
+def test_an_amount_in_credits_is_told_in_credits(spool: Spool) -> None:
+    spool.add(a_debit(credits_micros=7), at=AT)
+
+    assert spool.refused(spool.pending()[0].number, "X").amount == Credits(7)
+
+
+def test_what_was_refused_may_be_tried_again_or_forgiven(spool: Spool) -> None:
+    spool.add(a_debit(), at=AT)
+    spool.add(a_capture(), at=AT)
+    for record in spool.pending():
+        spool.refused(record.number, "NOT_ENTITLED")
+    again, forgiven = spool.unbilled()
+
+    spool.retry(again.number)
+    spool.forgive(forgiven.number)
+
+    assert [record.request for record in spool.pending()] == [a_debit()]
+    assert spool.unbilled() == ()
+
+
+def test_what_is_pending_cannot_be_forgiven_nor_what_is_unknown_tried_again(spool: Spool) -> None:
+    spool.add(a_debit(), at=AT)
+
+    spool.forgive(spool.pending()[0].number)
+    spool.retry(99)
+
+    assert spool.pending_count() == 1
+
+
+def test_usage_is_never_turned_away_for_want_of_room(spool: Spool) -> None:
+    for number in range(5):
+        spool.add(a_debit(f"req-{number}"), at=AT)
+
+    assert len(spool) == 5 > spool.records_max
+
+
+class TestFile:
+    def test_all_is_there_again_after_a_crash(self, path: Path) -> None:
+        spool = FileSpool(path)
+        spool.open()
+        for number in range(4):
+            spool.add(a_debit(f"req-{number}"), at=AT)
+        billed, refused, forgiven, _ = spool.pending()
+        spool.billed(billed.number)
+        unbilled = spool.refused(refused.number, "NOT_ENTITLED")
+        spool.refused(forgiven.number, "NOT_ENTITLED")
+        spool.forgive(forgiven.number)
+        spool.close()  # lets go of the lock, as a crash does; nothing is written here
+
+        again = FileSpool(path)
+        again.open()
+
+        assert [record.request.request_id for record in again.pending()] == ["req-3"]
+        assert again.pending()[0].recorded_time == AT
+        assert again.unbilled() == (unbilled,)
+        again.close()
+
+    def test_a_record_is_in_the_file_when_add_returns(self, path: Path) -> None:
+        spool = FileSpool(path)
+        spool.open()
+
+        spool.add(a_debit(), at=AT)
+
+        line = json.loads(path.read_text())
+        assert (line["rpc"], line["recorded_time"]) == ("Debit", AT.isoformat())
+        assert line["request"]["group_values"] == {"user_id": "zoë\n"}
+        spool.close()
+
+    @pytest.mark.parametrize("kept", [1, 40, -1])
+    def test_a_line_torn_in_a_crash_was_never_promised(self, path: Path, kept: int) -> None:
+        spool = FileSpool(path)
+        spool.open()
+        spool.add(a_debit("req-1"), at=AT)
+        whole = path.read_bytes()
+        spool.add(a_debit("req-2"), at=AT)
+        torn = path.read_bytes()[len(whole) :][:kept]
+        spool.close()
+        path.write_bytes(whole + torn)
+
+        again = FileSpool(path)
+        again.open()
+        again.add(a_debit("req-3"), at=AT)
+
+        assert [record.request.request_id for record in again.pending()] == ["req-1", "req-3"]
+        assert path.read_bytes().startswith(whole)
+        again.close()
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            b"\x00\x00\x00",
+            b'{"number": 1}',
+            b'{"number": 1, "outcome": "PAID"}',
+            b'{"number": 7, "outcome": "UNBILLED", "reason": "X"}',
+            b'{"number": 1, "rpc": "Debit", "recorded_time": "2025-06-01T00:00:00+00:00", "request": {"x": 1}}',
+        ],
+    )
+    def test_a_whole_line_that_cannot_be_read_is_not_skipped(self, path: Path, line: bytes) -> None:
+        path.write_bytes(line + b"\n")
+
+        with pytest.raises(SpoolBroken, match=r"(?s)usage.spool:1 cannot be read .* repair it by hand"):
+            FileSpool(path).open()
+        assert path.read_bytes() == line + b"\n"
+
+    def test_a_file_has_one_owner(self, path: Path) -> None:
+        owner, other = FileSpool(path), FileSpool(path)
+        owner.open()
+
+        with pytest.raises(SpoolBroken, match="another gate's spool; give each process a file of its own"):
+            other.open()
+        owner.close()
+        other.open()
+        other.close()
+
+    def test_a_folder_that_is_not_there_is_told(self, tmp_path: Path) -> None:
+        with pytest.raises(SpoolBroken, match="cannot be kept there"):
+            FileSpool(tmp_path / "nowhere" / "usage.spool").open()
+
+    def test_nobody_else_may_read_it(self, path: Path) -> None:
+        spool = FileSpool(path)
+        spool.open()
+
+        assert path.stat().st_mode & 0o777 == 0o600
+        spool.close()
+
+    def test_the_file_does_not_grow_with_what_is_done(self, path: Path) -> None:
+        spool = FileSpool(path)
+        spool.open()
+        spool.add(a_debit("stays"), at=AT)
+        number = spool.pending()[0].number
+
+        for _ in range(DEAD_LINES_MAX):
+            spool.refused(number, "NOT_ENTITLED")
+            spool.retry(number)
+
+        assert len(path.read_bytes().splitlines()) < DEAD_LINES_MAX + 10
+        assert [record.request.request_id for record in spool.pending()] == ["stays"]
+        spool.close()
+
+    def test_a_full_disk_is_told_and_leaves_the_file_whole(self, path: Path) -> None:
+        spool = FileSpool(path)
+        spool.open()
+        spool.add(a_debit("req-1"), at=AT)
+        whole = path.read_bytes()
+
+        with room_for(len(whole) + 10), pytest.raises(SpoolBroken, match="cannot be written"):
+            spool.add(a_debit("req-2"), at=AT)
+
+        assert path.read_bytes() == whole
+        spool.add(a_debit("req-3"), at=AT)
+        assert [record.request.request_id for record in spool.pending()] == ["req-1", "req-3"]
+        spool.close()
+
+    def test_a_spool_that_is_closed_keeps_nothing_and_says_so(self, path: Path) -> None:
+        with pytest.raises(SpoolBroken, match="is not open"):
+            FileSpool(path).add(a_debit(), at=AT)
+
+
+def test_a_memory_that_dies_tells_what_it_lost(caplog: pytest.LogCaptureFixture) -> None:
+    spool = MemorySpool()
+    spool.open()
+    spool.add(a_debit("req-lost"), at=AT)
+
+    spool.close()
+
+    assert "never reported" in caplog.text
+    assert "req-lost" in caplog.text
