@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from functools import lru_cache
 
 from meshkit.evolve import evolve
 from meshkit.period import Period, period_at
@@ -74,6 +75,7 @@ class Spend:
                 return self.day_start, self.day_spent
 
 
+@lru_cache(maxsize=1_024)  # a batch asks it of one instant again and again
 def window_at(window: CapWindow, *, anchor: datetime, at: datetime) -> Period:
     """Return the window that contains `at`. Billing periods are months from `anchor`; days are UTC."""
     match window:

@@ -57,7 +57,7 @@ class Change:
             and not self.schedules
             and not self.after.crossings
             and self.after.watch_states is self.before.watch_states
-            and all(grant_id in self.before.grants for grant_id in self.after.changed_grants)
+            and all(grant_id in self.before.grants for grant_id in set(self.after.changed_grants))
         )
 
 

@@ -53,6 +53,7 @@ class PostgresStore:
         self._pool = pool
         self._wall = wall
         self._ids = ids
+        self._kept: Connection | None = None
 
     async def run(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run `work` in one transaction (READ COMMITTED), again from its start when it lost a race.
@@ -78,9 +79,9 @@ class PostgresStore:
         """
         try:
             if all(change.is_plain for change in changes):
-                async with self._connection() as connection:
+                async with self._own_connection() as connection:
                     return await write_changes(connection, changes, answers, epoch=epoch)
-            async with self._transaction() as connection:
+            async with self._own_connection() as connection, connection.transaction():
                 written = await write_changes(connection, changes, answers, epoch=epoch)
                 extras = [change for change in changes if change.key in written and not change.is_plain]
                 await write_extras(connection, extras, wall=self._wall, ids=self._ids)
@@ -109,20 +110,42 @@ class PostgresStore:
             return await verify(connection, customer_id)
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Connection]:
-        """Lend a connection. Faults of the database come out as MeshErrors, races and bugs as they are."""
+    async def _own_connection(self) -> AsyncIterator[Connection]:
+        """Lend the connection that is kept for guesses; another one when it broke. One borrower at a time."""
+        if self._kept is None:
+            async with _faults_in_our_words():
+                self._kept = await self._pool.acquire(timeout=ACQUIRE_SECONDS_MAX)
+        connection = self._kept
         try:
-            async with self._pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+            async with _faults_in_our_words():
                 yield connection
-        except (*_RACES, MeshError):
+        except asyncpg.PostgresError:
             raise
-        except Exception as error:
-            fault = fault_of(error)
-            if fault is None:
-                raise
-            raise fault from error
+        except BaseException:
+            self._kept = None
+            await self._pool.release(connection)
+            raise
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        async with _faults_in_our_words(), self._pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+            yield connection
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Connection]:
         async with self._connection() as connection, connection.transaction():
             yield connection
+
+
+@asynccontextmanager
+async def _faults_in_our_words() -> AsyncIterator[None]:
+    """Let faults of the database come out as MeshErrors; races and bugs come out as they are."""
+    try:
+        yield
+    except (*_RACES, MeshError):
+        raise
+    except Exception as error:
+        fault = fault_of(error)
+        if fault is None:
+            raise
+        raise fault from error
