@@ -8,8 +8,11 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, make_url, text
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
+
+from meshkit.errors import Invalid
 
 STATEMENT_TIMEOUT_MS = 5_000
 LOCK_TIMEOUT_MS = 3_000
@@ -27,11 +30,24 @@ SESSION_SETTINGS = {
 MIGRATION_LOCK_TIMEOUT_MS = 10_000
 
 
+class DatabaseUrlUnusable(Invalid):
+    """The configured address is none of a PostgreSQL."""
+
+    reason = "DATABASE_URL_UNUSABLE"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the database URL is no address of a PostgreSQL; write it like"
+            " postgresql://user:password@host:port/database"
+        )
+
+
 def open_engine(url: str, *, pool_size: int = 8, application_name: str) -> AsyncEngine:
     """Return an engine for "postgresql://user:password@host:port/database"; it connects when first used.
 
     pool_size: connections at most. No statement runs longer than 5 s or waits for a lock longer than 3 s; no
     transaction idles for 10 s. A connection that died while it was idle is replaced before its next use.
+    Raises DatabaseUrlUnusable.
     """
     return create_async_engine(
         _asyncpg_url(url),
@@ -91,4 +107,10 @@ def _migrations_of(service: str) -> Path:
 
 
 def _asyncpg_url(url: str) -> URL:
-    return make_url(url).set(drivername="postgresql+asyncpg")
+    try:
+        address = make_url(url)
+    except (ArgumentError, ValueError):
+        raise DatabaseUrlUnusable from None  # the text of the cause shows the password
+    if address.get_backend_name() not in ("postgresql", "postgres"):
+        raise DatabaseUrlUnusable
+    return address.set(drivername="postgresql+asyncpg")

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from prometheus_client import Counter, Histogram, start_http_server
 
+from meshkit.errors import Unavailable
+
 RPC_REQUESTS = Counter(
     "mesh_rpc_requests",
     "Calls answered, by status code and, for faults, by reason.",
@@ -42,9 +44,24 @@ class RpcMeter:
         self._seconds.observe(seconds)
 
 
+class MetricsPortTaken(Unavailable):
+    """Another process listens where /metrics was to be served."""
+
+    reason = "PORT_TAKEN"
+
+    def __init__(self, *, address: str) -> None:
+        super().__init__(
+            f"metrics cannot be served on {address}: the port is taken (or the address is not of this machine)",
+            address=address,
+        )
+
+
 def serve_metrics(host: str, port: int) -> Callable[[], None]:
-    """Serve /metrics over HTTP from a thread; returns what stops it. Raises OSError for a taken port."""
-    server, thread = start_http_server(port, addr=host)
+    """Serve /metrics over HTTP from a thread; returns what stops it. Raises MetricsPortTaken."""
+    try:
+        server, thread = start_http_server(port, addr=host)
+    except (OSError, OverflowError) as error:
+        raise MetricsPortTaken(address=f"{host}:{port}") from error
 
     def stop() -> None:
         server.shutdown()

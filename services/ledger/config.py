@@ -25,5 +25,7 @@ class LedgerSettings(MeshSettings):
     sandbox_start_time: AwareDatetime = Field(
         datetime.fromisoformat("2025-06-01T00:00:00Z"), description="where sandbox time begins, RFC 3339"
     )
-    metrics_listen: str = Field("", description="where to serve /metrics over HTTP; empty: nowhere")
+    metrics_listen: str = Field(
+        "", pattern=r"^(.+:\d+)?$", description="where to serve /metrics over HTTP; empty: nowhere"
+    )
     log_json: bool = Field(False, description="write log events as JSON lines")

@@ -113,5 +113,5 @@ def _probe(name: str, address: str, *, reuse_port: bool) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(reuse_port))
         try:
             probe.bind((bare_host, int(port)))
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             raise PortTaken(name=name, address=address) from error

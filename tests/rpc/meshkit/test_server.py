@@ -9,7 +9,7 @@ from grpc.aio import AioRpcError
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
 
-from meshkit.metrics import serve_metrics
+from meshkit.metrics import MetricsPortTaken, serve_metrics
 from meshkit.rpc import deadline
 from meshkit.rpc.server import PortTaken, RunningServer, start_server
 from tests.rpc.meshkit.conftest import METHOD, SERVICE_NAME, Probe, Start
@@ -152,6 +152,11 @@ async def test_an_address_of_another_machine_is_refused_in_the_same_way() -> Non
         await start_server(name="far", address="192.0.2.1:7001", register=lambda _: None, service_names=[])
 
 
+async def test_a_port_beyond_all_ports_is_refused_in_the_same_way() -> None:
+    with pytest.raises(PortTaken, match=r"127\.0\.0\.1:65536"):
+        await start_server(name="far", address="127.0.0.1:65536", register=lambda _: None, service_names=[])
+
+
 async def test_processes_may_share_a_port_only_when_both_say_so() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -204,3 +209,11 @@ async def test_metrics_are_served_where_they_are_asked_for(start: Start) -> None
     stop()
 
     assert f'mesh_rpc_requests_total{{code="OK",reason="",rpc="{METHOD}",service="probe"}}' in page
+
+
+def test_metrics_on_a_taken_port_are_refused_by_name() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        with pytest.raises(MetricsPortTaken, match=f"metrics cannot be served on 127.0.0.1:{port}"):
+            serve_metrics("127.0.0.1", port)
