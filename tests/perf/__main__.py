@@ -5,7 +5,7 @@ import asyncio
 import shutil
 import sys
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +17,7 @@ from deploy.local import postgres
 from deploy.local.fault import Fault
 from tests.perf import results
 from tests.perf.bench import Scale
+from tests.perf.database import open_databases
 from tests.perf.goals import PROMISES, Figure
 from tests.perf.load import SOURCE_ROOT
 from tests.perf.run import run as measure
@@ -64,17 +65,16 @@ def run(
 async def _measured(admin_url: str, folder: Path, wanted: Collection[str], scale: Scale) -> results.Results:
     measured: results.Results = {}
     here: dict[str, object] = {}
+    async with open_databases(admin_url, folder) as databases:
 
-    def begin(names: Collection[str], settings: Mapping[str, str]) -> None:
-        here.update(results.environment(settings, scale))
-        console.print(f"[dim]measuring {', '.join(names)} …[/]")
+        def begin(names: Collection[str]) -> None:
+            here.update(results.environment(databases.settings, scale))
+            console.print(f"[dim]measuring {', '.join(names)} …[/]")
 
-    def heard(name: str, figure: Figure) -> None:
-        told = figure.as_json(name)
-        told["detail"]["environment"] = dict(here)
-        measured[name] = told
+        def heard(name: str, figure: Figure) -> None:
+            measured[name] = results.told(name, figure, here)
 
-    await measure(admin_url, folder, wanted, scale, begin=begin, heard=heard)
+        await measure(databases, folder, wanted, scale, begin=begin, heard=heard)
     return measured
 
 

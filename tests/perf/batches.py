@@ -6,12 +6,11 @@ from typing import Any
 
 from tests.perf.bench import IN_FLIGHT, Bench, by_round, holds, raw
 from tests.perf.goals import Figure, Spread
-from tests.perf.load import Kind, interleaved
+from tests.perf.load import Kind
 from tests.perf.world import customer, customers
-from tests.perf.write_path import open_writer
+from tests.perf.write_path import Pair, open_writer
 
 HOT = (customer(1),)
-BATCH_ITEMS = 500
 BATCHES_IN_FLIGHT = 4
 WRITE_ITEMS = 1_000
 WRITES_PER_ROUND = 5
@@ -19,30 +18,29 @@ WRITES_PER_ROUND = 5
 
 async def debit_batches(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figure]:
     """P7: debits per second by DebitBatch, against single echoes per second."""
-    many = customers(bench.scale.spread, first=2)
+    many, items = customers(bench.scale.spread, first=2), bench.scale.batch_items
     async with bench.echoes() as echo, bench.shop() as shop:
         await shop.open_for([*HOT, *many])
         series = {"echo": bench.echo_calls(echo, in_flight=IN_FLIGHT, names=HOT)}
         for name, names in (("hot", HOT), ("spread", many)):
             series[name] = bench.calls(
-                shop, Kind.DEBIT_BATCH, in_flight=BATCHES_IN_FLIGHT, names=names, items=BATCH_ITEMS
+                shop, Kind.DEBIT_BATCH, in_flight=BATCHES_IN_FLIGHT, names=names, items=items
             )
-        runs = await interleaved(series, rounds=bench.scale.rounds)
-        audit = await shop.audit([*runs["hot"], *runs["spread"]], items=BATCH_ITEMS)
+        runs = await bench.interleaved(series)
+        audit = await shop.audit([*runs["hot"], *runs["spread"]], items=items)
     ratios = {
         name: by_round(
-            lambda ours, echo: ours.calls_per_second * BATCH_ITEMS / echo.calls_per_second,
+            lambda ours, echo: ours.calls_per_second * items / echo.calls_per_second,
             *(runs[name], runs["echo"]),
         )
         for name in ("hot", "spread")
     }
     debits = {
-        name: Spread.of([run.calls_per_second * BATCH_ITEMS for run in runs[name]]).as_json()
-        for name in ratios
+        name: Spread.of([run.calls_per_second * items for run in runs[name]]).as_json() for name in ratios
     }
     detail = {
         "debits_per_second": debits,
-        "items": BATCH_ITEMS,
+        "items": items,
         "batches_in_flight": BATCHES_IN_FLIGHT,
         "customers": len(many),
         "series": raw(runs),
@@ -55,13 +53,14 @@ async def debit_batches(bench: Bench, wanted: Collection[str]) -> Mapping[str, F
 async def write_path(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figure]:
     """P8: the Ledger's own write of 1,000 debits, against the insert of the entries it writes and nothing else."""
     many = customers(WRITE_ITEMS, first=2)
-    pairs: dict[str, list[tuple[float, float]]] = {}
+    pairs: dict[str, list[Pair]] = {}
     async with bench.databases.fresh() as database:
         async with bench.shop(database=database) as shop:
             await shop.open_for([*HOT, *many])
         async with open_writer(database) as writer:
             for part, names in (("hot", HOT), ("1,000 customers", many)):
                 accounts = await writer.read(names)
+                await bench.databases.settle()
                 await writer.pair(accounts, items=WRITE_ITEMS)  # plans the statements
                 repeats = bench.scale.rounds * WRITES_PER_ROUND
                 pairs[part] = [await writer.pair(accounts, items=WRITE_ITEMS) for _ in range(repeats)]
@@ -69,8 +68,8 @@ async def write_path(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figu
             found = await shop.stubs.verify()
     milliseconds = {
         part: {
-            "write": Spread.of([write * 1_000 for write, _ in timed]).as_json(),
-            "insert": Spread.of([insert * 1_000 for _, insert in timed]).as_json(),
+            name: Spread.of([getattr(pair, name) * 1_000 for pair in timed]).as_json()
+            for name in ("write", "prepare", "insert")
         }
         for part, timed in pairs.items()
     }
@@ -79,5 +78,5 @@ async def write_path(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figu
         "milliseconds": milliseconds,
         "audit": {"is_consistent": found.is_consistent, "entries": found.entries},
     }
-    parts = {part: Spread.of([insert / write for write, insert in timed]) for part, timed in pairs.items()}
+    parts = {part: Spread.of([pair.insert / pair.write for pair in timed]) for part, timed in pairs.items()}
     return {"P8": Figure(parts, detail, holds=found.is_consistent)}

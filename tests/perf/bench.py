@@ -23,14 +23,15 @@ class Scale:
     """How much is measured.
 
     rounds: of each series; seconds: a round's window; warm_seconds: what goes before it. spread: customers that
-    calls are spread over. entries, history_customers: the long history of P10 and P12. events: seat changes and
-    crossings of P14. races: of P13.
+    calls are spread over. batch_items: debits in a batch (P7). entries, history_customers: the long history of
+    P10 and P12. races: of P13. events: seat changes and crossings of P14.
     """
 
     rounds: int = 5
     seconds: float = 2.0
     warm_seconds: float = 0.5
     spread: int = 1_000
+    batch_items: int = 500
     entries: int = 1_000_000
     history_customers: int = 100_000
     events: int = 200
@@ -104,6 +105,15 @@ class Bench:
             stubs = await stack.enter_async_context(open_stubs(servers[0].address))
             await stubs.open_shop()
             yield Shop(database=database, servers=tuple(servers), stubs=stubs)
+
+    async def interleaved(self, series: Mapping[str, Caller]) -> dict[str, list[Run]]:
+        """Run every series once a round, A B A B …, so that what drifts on the machine drifts for all of them."""
+        await self.databases.settle()
+        runs: dict[str, list[Run]] = {name: [] for name in series}
+        for _ in range(self.scale.rounds):
+            for name, run in series.items():
+                runs[name].append(await run())
+        return runs
 
     def echo_calls(self, servers: Sequence[Server], *, in_flight: int, names: Sequence[str]) -> Caller:
         """A series of echoes of Authorize requests for these customers."""

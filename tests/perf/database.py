@@ -58,6 +58,7 @@ class Databases:
                 await database.restrict(server, name, role_prefix=self.name)
             finally:
                 await server.close()
+            await _make_commits_table(_inside(self.admin_url, name))
             yield Database(
                 admin_url=_inside(self.admin_url, name),
                 urls={service: _inside(url, name) for service, url in self.urls.items()},
@@ -78,6 +79,10 @@ class Databases:
             yield
         finally:
             await self._set({"commit_delay": None, "commit_siblings": None})
+
+    async def settle(self) -> None:
+        """Flush what was prepared, so that its writing does not fall into what is measured."""
+        await self._execute("CHECKPOINT")
 
     def cpu_seconds(self) -> float:
         """CPU that all processes of the server have spent. Raises NotMeasured when it runs elsewhere."""
@@ -115,7 +120,7 @@ class Databases:
 
 @asynccontextmanager
 async def open_databases(admin_url: str, folder: Path) -> AsyncIterator[Databases]:
-    """Make the template on the server at `admin_url`; all that was made is taken away when the block ends.
+    """Make a template on the server at `admin_url`; all that was made is taken away when the block ends.
 
     The superuser's rights are needed. Raises Fault. folder: where the roles' passwords are kept meanwhile.
     """
@@ -123,22 +128,21 @@ async def open_databases(admin_url: str, folder: Path) -> AsyncIterator[Database
     try:
         urls = await database.prepare(admin_url, state_folder=folder, database=name, role_prefix=name)
         await database.migrate_all(urls)
-        await _make_commits_table(_inside(admin_url, name))
-        connection = await database.connect(admin_url)
-        try:
-            settings = {one: await connection.fetchval(f"SHOW {one}") for one in SETTINGS_TOLD}
-            backend = await connection.fetchval("SELECT pg_backend_pid()")
-        finally:
-            await connection.close()
-        yield Databases(
-            admin_url=admin_url,
-            name=name,
-            urls=urls,
-            postmaster=_parent_if_postgres(backend),
-            settings=settings,
-        )
+        yield await databases_of(admin_url, name, urls)
     finally:
         await database.drop(admin_url, name, role_prefix=name)
+
+
+async def databases_of(admin_url: str, name: str, urls: Mapping[str, str]) -> Databases:
+    """The server at `admin_url` with a migrated template, whose name is the prefix of its roles, too."""
+    connection = await database.connect(admin_url)
+    try:
+        settings = {one: await connection.fetchval(f"SHOW {one}") for one in SETTINGS_TOLD}
+        backend = await connection.fetchval("SELECT pg_backend_pid()")
+        postmaster = _parent_if_postgres(backend)
+    finally:
+        await connection.close()
+    return Databases(admin_url=admin_url, name=name, urls=urls, postmaster=postmaster, settings=settings)
 
 
 async def _make_commits_table(url: str) -> None:

@@ -3,7 +3,7 @@
 
 import random
 import time
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,12 +17,13 @@ from services.ledger.store.connection import open_pool
 from tests.perf.bench import IN_FLIGHT, Bench, by_round, highest, holds, raw
 from tests.perf.database import Database
 from tests.perf.goals import Figure, Spread
-from tests.perf.load import Kind, interleaved
+from tests.perf.load import Kind
 from tests.perf.load_entries import History, load
+from tests.perf.stopwatch import Stopwatch, TimedConnection, TimedPool
 from tests.perf.world import CREDIT_TYPE, customer, customers
 
-# Behind the hundred thousands.
-HEAVY = customer(10**9)
+# A customer behind all the others.
+HEAVY_NUMBER = 10**9
 HEAVY_ENTRIES = 20_000
 PAGE_ROWS = 50
 ASKED_PER_ROUND = 400
@@ -66,8 +67,9 @@ async def _warm(bench: Bench, long: Database, loaded: Mapping[str, Any]) -> Figu
                 for shop, of, names in ((short, "empty", customers(scale.spread)), (full, "full", asked)):
                     series[f"{name} {of}"] = bench.calls(shop, kind, in_flight=in_flight, names=names)
             # Once each, so that both have seen all their customers.
-            await interleaved({name: series[name] for name in ("debit 64 empty", "debit 64 full")}, rounds=1)
-            runs = await interleaved(series, rounds=scale.rounds)
+            for name in ("debit 64 empty", "debit 64 full"):
+                await series[name]()
+            runs = await bench.interleaved(series)
             found = await full.stubs.verify()
     ratios = {
         name: by_round(
@@ -98,7 +100,7 @@ async def many_grants(bench: Bench, wanted: Collection[str]) -> Mapping[str, Fig
                 for kind in (Kind.AUTHORIZE, Kind.DEBIT)
                 for name, who in (("few", few), ("many", many))
             }
-            runs = await interleaved(series, rounds=bench.scale.rounds)
+            runs = await bench.interleaved(series)
             audit = await shop.audit([run for one in runs.values() for run in one])
     cost = {
         kind.value: by_round(
@@ -117,121 +119,48 @@ async def many_grants(bench: Bench, wanted: Collection[str]) -> Mapping[str, Fig
 
 
 async def _in_sql(bench: Bench, long: Database, loaded: Mapping[str, Any]) -> Figure:
-    """P12: the time that the statements of one question take, as the one who sends them sees it."""
-    heavy = History(customers=1, entries=HEAVY_ENTRIES, first=10**9)
-    await load(long.admin_url, heavy)
-    async with _timed_reporting(long) as (reporting, clock):
-        credit_type_id = CreditTypeId(CREDIT_TYPE)
-        page = Page(size=PAGE_ROWS, after=None)
-        entries, balance, statements = [], [], {}
+    """P12: the time that the statements of one question take, begin and commit aside."""
+    await load(long.admin_url, History(customers=1, entries=HEAVY_ENTRIES, first=HEAVY_NUMBER))
+    page = Page(size=PAGE_ROWS, after=None)
+    times: dict[str, list[float]] = {"entries": [], "balance": [], "round trip": []}
+    async with _timed_reporting(long) as (reporting, stopwatch, connection):
         for _ in range(bench.scale.rounds):
-            listed, told, trips = [], [], []
+            asked: dict[str, list[float]] = {name: [] for name in times}
             for _ in range(ASKED_PER_ROUND):
-                clock.forget()
-                await reporting.entries(HEAVY, credit_type_id, None, page)
-                listed.append(clock.milliseconds("ledger.entries"))
-                clock.forget()
+                stopwatch.reset()
+                await reporting.entries(customer(HEAVY_NUMBER), CreditTypeId(CREDIT_TYPE), None, page)
+                asked["entries"].append(stopwatch.seconds("FROM ledger.entries"))
+                stopwatch.reset()
+                await connection.fetchval("SELECT 1")
+                asked["round trip"].append(stopwatch.seconds())
+                stopwatch.reset()
                 await reporting.balance(customer(1 + random.randrange(loaded["customers"])), None)
-                told.append(clock.milliseconds())
-                statements = clock.by_statement()
-                trips.append(await clock.round_trip())
-            entries.append(_median(listed))
-            balance.append(_median(told))
+                asked["balance"].append(stopwatch.seconds())
+            for name, seconds in asked.items():
+                times[name].append(Spread.of(seconds).median * 1_000)
+        statements = stopwatch.by_statement()
     detail = {
         **loaded,
         "entries_of_the_customer_listed": HEAVY_ENTRIES,
         "rows": PAGE_ROWS,
-        "round_trip_p50_ms": _median(trips),
+        "round_trip_p50_ms": Spread.of(times["round trip"]).as_json(),
         "statements_of_a_balance_ms": statements,
     }
-    return Figure({"last 50 entries": Spread.of(entries), "GetBalance": Spread.of(balance)}, detail)
-
-
-class Stopwatch:
-    """What the statements took that went through it since it forgot the earlier ones."""
-
-    def __init__(self) -> None:
-        self._took: list[tuple[str, float]] = []
-        self.pool: Any = None
-
-    def forget(self) -> None:
-        self._took.clear()
-
-    def add(self, statement: str, seconds: float) -> None:
-        self._took.append((statement, seconds))
-
-    def milliseconds(self, about: str = "") -> float:
-        """The sum of all whose text has `about` in it."""
-        return sum(seconds for statement, seconds in self._took if about in statement) * 1_000
-
-    def by_statement(self) -> dict[str, float]:
-        return {" ".join(text.split())[:80]: round(seconds * 1_000, 3) for text, seconds in self._took}
-
-    async def round_trip(self) -> float:
-        """What a statement takes that does nothing: milliseconds."""
-        async with self.pool.acquire() as connection:
-            began = time.perf_counter()
-            await connection.fetchval("SELECT 1")
-            return (time.perf_counter() - began) * 1_000
-
-
-class _TimedPool:
-    """A pool whose connections time their statements."""
-
-    def __init__(self, pool: Any, stopwatch: Stopwatch) -> None:
-        self._pool = pool
-        self._stopwatch = stopwatch
-
-    @asynccontextmanager
-    async def acquire(self, **how: Any) -> AsyncIterator["_TimedConnection"]:
-        async with self._pool.acquire(**how) as connection:
-            yield _TimedConnection(connection, self._stopwatch)
-
-
-class _TimedConnection:
-    """A connection that times what it is asked; whatever else is done with it is not."""
-
-    def __init__(self, connection: Any, stopwatch: Stopwatch) -> None:
-        self._connection = connection
-        self._stopwatch = stopwatch
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._connection, name)
-
-    async def fetch(self, statement: str, *arguments: object) -> Any:
-        return await self._timed(self._connection.fetch, statement, *arguments)
-
-    async def fetchrow(self, statement: str, *arguments: object) -> Any:
-        return await self._timed(self._connection.fetchrow, statement, *arguments)
-
-    async def fetchval(self, statement: str, *arguments: object) -> Any:
-        return await self._timed(self._connection.fetchval, statement, *arguments)
-
-    async def execute(self, statement: str, *arguments: object) -> Any:
-        return await self._timed(self._connection.execute, statement, *arguments)
-
-    async def _timed(self, ask: Any, statement: str, *arguments: object) -> Any:
-        began = time.perf_counter()
-        try:
-            return await ask(statement, *arguments)
-        finally:
-            self._stopwatch.add(statement, time.perf_counter() - began)
+    parts = {"last 50 entries": Spread.of(times["entries"]), "GetBalance": Spread.of(times["balance"])}
+    return Figure(parts, detail)
 
 
 @asynccontextmanager
-async def _timed_reporting(database: Database) -> AsyncIterator[tuple[Reporting, Stopwatch]]:
-    """The Ledger's own questions, asked from this process over connections of its own making."""
-    pool = await open_pool(database.ledger_url, size=2)
+async def _timed_reporting(database: Database) -> AsyncIterator[tuple[Reporting, Stopwatch, TimedConnection]]:
+    """The Ledger's own questions, asked from this process; and a connection to ask others on."""
     stopwatch = Stopwatch()
-    stopwatch.pool = pool
-    clock = SystemClock()
-    ids = TimeOrderedIds(clock)
+    pool = await open_pool(database.ledger_url, size=2)
     try:
-        store = PostgresStore(_TimedPool(pool, stopwatch), wall=clock, ids=ids)
-        yield Reporting(store=store, clock=clock, ids=ids), stopwatch
+        clock = SystemClock()
+        ids = TimeOrderedIds(clock)
+        timed = TimedPool(pool, stopwatch)
+        store = PostgresStore(timed, wall=clock, ids=ids)
+        async with timed.acquire() as connection:
+            yield Reporting(store=store, clock=clock, ids=ids), stopwatch, connection
     finally:
         pool.terminate()
-
-
-def _median(times: Sequence[float]) -> float:
-    return Spread.of(times).median

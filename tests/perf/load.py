@@ -7,11 +7,12 @@ measured window count. While it lasts nothing else of ours runs but the servers 
 
 import asyncio
 import json
+import math
 import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -74,8 +75,7 @@ class Run:
 
     def quantile_ms(self, quantile: float) -> float:
         """The latency that this share of the calls did not exceed."""
-        index = -(-int(quantile * 1_000 * len(self.latencies_ms)) // 1_000) - 1
-        return self.latencies_ms[max(index, 0)]
+        return self.latencies_ms[max(math.ceil(quantile * len(self.latencies_ms)) - 1, 0)]
 
     @property
     def p50_ms(self) -> float:
@@ -201,15 +201,3 @@ def _merged(told: Sequence[Mapping[str, Any]], spent: Mapping[str, float], secon
         faults=dict(faults),
         cpu_us={whose: cpu / len(latencies) * 1e6 for whose, cpu in {"client": client, **spent}.items()},
     )
-
-
-Series = Mapping[str, Callable[[], Awaitable[Run]]]
-
-
-async def interleaved(series: Series, *, rounds: int) -> dict[str, list[Run]]:
-    """Run every series once a round, A B A B …, so that what drifts on the machine drifts for all of them."""
-    runs: dict[str, list[Run]] = {name: [] for name in series}
-    for _ in range(rounds):
-        for name, run in series.items():
-            runs[name].append(await run())
-    return runs

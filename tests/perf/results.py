@@ -14,7 +14,7 @@ from typing import Any
 from rich.table import Table
 
 from tests.perf.bench import Scale
-from tests.perf.goals import PROMISES, Goal
+from tests.perf.goals import PROMISES, Figure, Goal
 from tests.perf.load import CLIENT_PROCESSES, SOURCE_ROOT
 
 LATEST = SOURCE_ROOT / "tests" / "perf" / "results" / "latest.json"
@@ -39,6 +39,13 @@ def environment(settings: Mapping[str, str], scale: Scale) -> dict[str, Any]:
         "rounds": scale.rounds,
         "seconds_per_round": scale.seconds,
     }
+
+
+def told(name: str, figure: Figure, where: Mapping[str, Any]) -> dict[str, Any]:
+    """One figure as it stands in latest.json. where: the environment it was measured in."""
+    result = figure.as_json(name)
+    result["detail"]["environment"] = dict(where)
+    return result
 
 
 def kept(path: Path = LATEST) -> Results:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.perf import batches, growth, mesh_latency, races, unary
 from tests.perf.bench import Bench, Scale
-from tests.perf.database import open_databases
+from tests.perf.database import Databases
 from tests.perf.goals import Figure, NotMeasured
 from tests.perf.load import Generator
 
@@ -14,9 +14,8 @@ Measurement = Callable[[Bench, Collection[str]], Awaitable[Mapping[str, Figure]]
 
 # In one measurement stand the figures that rest on the same runs.
 MEASUREMENTS: Mapping[tuple[str, ...], Measurement] = {
-    ("P1", "P2", "P5", "P6"): unary.hot_and_spread,
+    ("P1", "P2", "P4", "P5", "P6"): unary.one_ledger,
     ("P3",): unary.slow_commit,
-    ("P4",): unary.alone,
     ("P7",): batches.debit_batches,
     ("P8",): batches.write_path,
     ("P9",): unary.replicas,
@@ -28,29 +27,26 @@ MEASUREMENTS: Mapping[tuple[str, ...], Measurement] = {
 
 
 async def run(
-    admin_url: str,
+    databases: Databases,
     folder: Path,
     wanted: Collection[str],
     scale: Scale,
     *,
-    begin: Callable[[Collection[str], Mapping[str, str]], None],
+    begin: Callable[[Collection[str]], None],
     heard: Callable[[str, Figure], None],
 ) -> None:
-    """Measure the wanted figures on the PostgreSQL at `admin_url`, whose superuser that is.
+    """Measure the wanted figures.
 
-    folder: for logs and passwords. begin: told before each measurement which figures it brings, and PostgreSQL's
-    settings. heard: given each figure. What cannot be measured says why, and the others are measured all the same.
+    folder: for the servers' logs. begin: told before each measurement which figures it brings. heard: given each
+    figure. What cannot be measured says why, and the others are measured all the same.
     """
-    async with (
-        open_databases(admin_url, folder) as databases,
-        Generator(warm_seconds=scale.warm_seconds, seconds=scale.seconds) as generator,
-    ):
+    async with Generator(warm_seconds=scale.warm_seconds, seconds=scale.seconds) as generator:
         bench = Bench(scale=scale, databases=databases, generator=generator, folder=folder)
         for names, measure in MEASUREMENTS.items():
             chosen = [name for name in names if name in wanted]
             if not chosen:
                 continue
-            begin(chosen, databases.settings)
+            begin(chosen)
             figures: Mapping[str, Figure] = {}
             why = "its measurement brought no such figure"
             try:

@@ -2,93 +2,60 @@
 """One call, one decision: P1 to P6 and P9."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
-from tests.perf.bench import IN_FLIGHT, Bench, by_round, highest, holds, lowest, raw
+from tests.perf.bench import IN_FLIGHT, Bench, Caller, Shop, by_round, highest, holds, lowest, raw
 from tests.perf.goals import Figure, Spread
-from tests.perf.load import Kind, Run, interleaved
+from tests.perf.load import Kind, Run
+from tests.perf.servers import Server
 from tests.perf.world import customer, customers
 
 HOT = (customer(1),)
 ONE_MILLISECOND_US = 1_000
 CALLS = ("authorize", "debit")
+LIMITS = ("echo", "commit")
 
 Runs = Mapping[str, Sequence[Run]]
 
 
-async def hot_and_spread(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figure]:
-    """P1, P2, P5, P6: from the same runs, 64 in flight on one Ledger."""
+async def one_ledger(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figure]:
+    """P4 first, one call at a time; then P1, P2, P5 and P6 from the same runs, 64 in flight."""
     many = customers(bench.scale.spread, first=2) if "P2" in wanted else ()
-    async with bench.echoes() as echo, bench.shop() as shop:
+    async with bench.echoes() as echoes, bench.shop() as shop:
         await shop.open_for([*HOT, *many])
-        series = {
-            "echo": bench.echo_calls(echo, in_flight=IN_FLIGHT, names=HOT),
-            "authorize": bench.calls(shop, Kind.AUTHORIZE, in_flight=IN_FLIGHT, names=HOT),
-            "debit": bench.calls(shop, Kind.DEBIT, in_flight=IN_FLIGHT, names=HOT),
-        }
-        if many:
-            series |= {
-                "authorize spread": bench.calls(shop, Kind.AUTHORIZE, in_flight=IN_FLIGHT, names=many),
-                "debit spread": bench.calls(shop, Kind.DEBIT, in_flight=IN_FLIGHT, names=many),
-            }
-        runs = await interleaved(series, rounds=bench.scale.rounds)
-        audit = await shop.audit(_ours(runs))
-    detail = {"series": raw(runs), "audit": audit}
-    figures = {
-        "P1": Figure({"": lowest(_throughput(runs))}, detail, holds=holds(audit)),
-        "P5": Figure(
-            {
-                "p50": highest(_latency(runs, 0.50)),
-                "p99": highest(_latency(runs, 0.99)),
-            },
-            detail,
-            holds=holds(audit),
-        ),
-        "P6": _cpu(runs, detail, is_right=holds(audit)),
-    }
-    if many:
-        hot_to_spread = [
-            by_round(lambda hot, spread: hot.calls_per_second / spread.calls_per_second, *pair)
-            for pair in ((runs[call], runs[f"{call} spread"]) for call in CALLS)
-        ]
-        figures["P2"] = Figure(
-            {"spread": lowest(_throughput(runs, " spread")), "hot": lowest(hot_to_spread)},
-            {**detail, "customers": len(many)},
-            holds=holds(audit),
-        )
+        alone = await _alone(bench, echoes, shop) if "P4" in wanted else {}
+        crowded = await _crowded(bench, echoes, shop, many) if set(wanted) - {"P4"} else {}
+        audit = await shop.audit([*_ours(alone), *_ours(crowded)])
+    figures = {}
+    if alone:
+        figures["P4"] = _p50_alone(alone, audit)
+    if crowded:
+        figures |= _of_crowd(crowded, audit, customers_count=len(many))
     return figures
 
 
-async def slow_commit(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figure]:
-    """P3: as P1, while every commit of the server waits 1 ms longer before it flushes."""
-    async with bench.echoes() as echo, bench.shop() as shop:
-        await shop.open_for(HOT)
-        usual = await bench.commits(shop.database)()
-        async with bench.databases.slow_commits(delay_us=ONE_MILLISECOND_US):
-            slow = await bench.commits(shop.database)()
-            series = {
-                "echo": bench.echo_calls(echo, in_flight=IN_FLIGHT, names=HOT),
-                "authorize": bench.calls(shop, Kind.AUTHORIZE, in_flight=IN_FLIGHT, names=HOT),
-                "debit": bench.calls(shop, Kind.DEBIT, in_flight=IN_FLIGHT, names=HOT),
-            }
-            runs = await interleaved(series, rounds=bench.scale.rounds)
-        audit = await shop.audit(_ours(runs))
-    commits = {"usual_p50_ms": round(usual.p50_ms, 3), "slow_p50_ms": round(slow.p50_ms, 3)}
-    detail = {"series": raw(runs), "audit": audit, "commit": commits}
-    return {"P3": Figure({"": lowest(_throughput(runs))}, detail, holds=holds(audit))}
+async def _alone(bench: Bench, echoes: Sequence[Server], shop: Shop) -> Runs:
+    series = {
+        "echo": bench.echo_calls(echoes, in_flight=1, names=HOT),
+        "authorize": bench.calls(shop, Kind.AUTHORIZE, in_flight=1, names=HOT),
+        "commit": bench.commits(shop.database),
+        "debit": bench.calls(shop, Kind.DEBIT, in_flight=1, names=HOT),
+    }
+    return await bench.interleaved(series)
 
 
-async def alone(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figure]:
-    """P4: one call at a time, against an echo and two commits at a time."""
-    async with bench.echoes() as echo, bench.shop() as shop:
-        await shop.open_for(HOT)
-        series = {
-            "echo": bench.echo_calls(echo, in_flight=1, names=HOT),
-            "authorize": bench.calls(shop, Kind.AUTHORIZE, in_flight=1, names=HOT),
-            "commit": bench.commits(shop.database),
-            "debit": bench.calls(shop, Kind.DEBIT, in_flight=1, names=HOT),
+async def _crowded(bench: Bench, echoes: Sequence[Server], shop: Shop, many: Sequence[str]) -> Runs:
+    series = _hot_series(bench, echoes, shop)
+    if many:
+        series |= {
+            "authorize spread": bench.calls(shop, Kind.AUTHORIZE, in_flight=IN_FLIGHT, names=many),
+            "debit spread": bench.calls(shop, Kind.DEBIT, in_flight=IN_FLIGHT, names=many),
         }
-        runs = await interleaved(series, rounds=bench.scale.rounds)
-        audit = await shop.audit(runs["authorize"] + runs["debit"])
+    return await bench.interleaved(series)
+
+
+def _p50_alone(runs: Runs, audit: Mapping[str, Any]) -> Figure:
+    """P4: against an echo and two commits, each alone too."""
     ratios = [
         by_round(
             lambda ours, echo, commit: ours.p50_ms / (echo.p50_ms + 2 * commit.p50_ms),
@@ -96,27 +63,68 @@ async def alone(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figure]:
         )
         for call in CALLS
     ]
+    return Figure({"": highest(ratios)}, {"series": raw(runs), "audit": audit}, holds=holds(audit))
+
+
+def _of_crowd(runs: Runs, audit: Mapping[str, Any], *, customers_count: int) -> dict[str, Figure]:
     detail = {"series": raw(runs), "audit": audit}
-    return {"P4": Figure({"": highest(ratios)}, detail, holds=holds(audit))}
+    latency = {"p50": highest(_latency(runs, 0.50)), "p99": highest(_latency(runs, 0.99))}
+    figures = {
+        "P1": Figure({"": lowest(_throughput(runs))}, detail, holds=holds(audit)),
+        "P5": Figure(latency, detail, holds=holds(audit)),
+        "P6": _cpu(runs, detail, is_right=holds(audit)),
+    }
+    if customers_count:
+        hot_to_spread = [
+            by_round(
+                lambda hot, spread: hot.calls_per_second / spread.calls_per_second,
+                *(runs[call], runs[f"{call} spread"]),
+            )
+            for call in CALLS
+        ]
+        figures["P2"] = Figure(
+            {"spread": lowest(_throughput(runs, " spread")), "hot": lowest(hot_to_spread)},
+            {**detail, "customers": customers_count},
+            holds=holds(audit),
+        )
+    return figures
+
+
+async def slow_commit(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figure]:
+    """P3: as P1, while every commit of the server waits 1 ms longer before it flushes."""
+    async with bench.echoes() as echoes, bench.shop() as shop:
+        await shop.open_for(HOT)
+        usual = await bench.commits(shop.database)()
+        async with bench.databases.slow_commits(delay_us=ONE_MILLISECOND_US):
+            slow = await bench.commits(shop.database)()
+            runs = await bench.interleaved(_hot_series(bench, echoes, shop))
+        audit = await shop.audit(_ours(runs))
+    commits = {"usual_p50_ms": round(usual.p50_ms, 3), "slow_p50_ms": round(slow.p50_ms, 3)}
+    detail = {"series": raw(runs), "audit": audit, "commit": commits}
+    return {"P3": Figure({"": lowest(_throughput(runs))}, detail, holds=holds(audit))}
 
 
 async def replicas(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figure]:
     """P9: two Ledgers on one hot pool, against two echoes; the clients call both in turn."""
     async with bench.echoes(2) as echoes, bench.shop(replicas=2) as shop:
         await shop.open_for(HOT)
-        series = {
-            "echo": bench.echo_calls(echoes, in_flight=IN_FLIGHT, names=HOT),
-            "authorize": bench.calls(shop, Kind.AUTHORIZE, in_flight=IN_FLIGHT, names=HOT),
-            "debit": bench.calls(shop, Kind.DEBIT, in_flight=IN_FLIGHT, names=HOT),
-        }
-        runs = await interleaved(series, rounds=bench.scale.rounds)
+        runs = await bench.interleaved(_hot_series(bench, echoes, shop))
         audit = await shop.audit(_ours(runs))
     detail = {"series": raw(runs), "audit": audit}
     return {"P9": Figure({"": lowest(_throughput(runs))}, detail, holds=holds(audit))}
 
 
+def _hot_series(bench: Bench, echoes: Sequence[Server], shop: Shop) -> dict[str, Caller]:
+    """64 in flight: echoes, and both calls of the gate for one customer."""
+    return {
+        "echo": bench.echo_calls(echoes, in_flight=IN_FLIGHT, names=HOT),
+        "authorize": bench.calls(shop, Kind.AUTHORIZE, in_flight=IN_FLIGHT, names=HOT),
+        "debit": bench.calls(shop, Kind.DEBIT, in_flight=IN_FLIGHT, names=HOT),
+    }
+
+
 def _ours(runs: Runs) -> Iterable[Run]:
-    return [run for name, series in runs.items() if name != "echo" for run in series]
+    return [run for name, series in runs.items() if name not in LIMITS for run in series]
 
 
 def _throughput(runs: Runs, where: str = "") -> list[Spread]:
