@@ -192,7 +192,8 @@ class LedgerAdminServiceServicer:
 
     def SetSpendCap(self, request, context):
         """Sets the most that one group value may spend per window, replacing the cap on the same customer, credit
-        type, group key and value. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        type, group key and value. Only group keys that some usage product's metric names can be capped.
+        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

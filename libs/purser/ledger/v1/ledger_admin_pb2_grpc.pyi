@@ -66,7 +66,8 @@ class LedgerAdminServiceStub:
     """
     SetSpendCap: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.SetSpendCapRequest, _ledger_admin_pb2.SetSpendCapResponse]
     """Sets the most that one group value may spend per window, replacing the cap on the same customer, credit
-    type, group key and value. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    type, group key and value. Only group keys that some usage product's metric names can be capped.
+    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN (FAILED_PRECONDITION).
     """
     RemoveSpendCap: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.RemoveSpendCapRequest, _ledger_admin_pb2.RemoveSpendCapResponse]
     """Lifts a spend cap. Lifting it twice is harmless. Errors: CUSTOMER_NOT_FOUND, SPEND_CAP_NOT_FOUND (NOT_FOUND)."""
@@ -125,7 +126,8 @@ class LedgerAdminServiceAsyncStub(LedgerAdminServiceStub):
     """
     SetSpendCap: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.SetSpendCapRequest, _ledger_admin_pb2.SetSpendCapResponse]  # type: ignore[assignment]
     """Sets the most that one group value may spend per window, replacing the cap on the same customer, credit
-    type, group key and value. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    type, group key and value. Only group keys that some usage product's metric names can be capped.
+    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN (FAILED_PRECONDITION).
     """
     RemoveSpendCap: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.RemoveSpendCapRequest, _ledger_admin_pb2.RemoveSpendCapResponse]  # type: ignore[assignment]
     """Lifts a spend cap. Lifting it twice is harmless. Errors: CUSTOMER_NOT_FOUND, SPEND_CAP_NOT_FOUND (NOT_FOUND)."""
@@ -235,7 +237,8 @@ class LedgerAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_admin_pb2.SetSpendCapResponse, _abc.Awaitable[_ledger_admin_pb2.SetSpendCapResponse]]:
         """Sets the most that one group value may spend per window, replacing the cap on the same customer, credit
-        type, group key and value. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        type, group key and value. Only group keys that some usage product's metric names can be capped.
+        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN (FAILED_PRECONDITION).
         """
 
     @_abc_1.abstractmethod
