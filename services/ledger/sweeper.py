@@ -36,5 +36,6 @@ class Sweeper:
             try:
                 await self._settling.run_due(self._clock.now())
             except Exception as error:  # the database may be away for a while
-                log.warning("sweep_failed", error=f"{type(error).__name__}: {error}")
+                notes = " ".join(getattr(error, "__notes__", ()))
+                log.warning("sweep_failed", error=f"{type(error).__name__}: {error} {notes}".rstrip())
             await asyncio.sleep(self._every_seconds)

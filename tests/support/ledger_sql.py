@@ -61,6 +61,19 @@ class Sql:
             for table in tables
         }
 
+    async def forget_everything(self) -> None:
+        """Leave the tables as a migration makes them."""
+        tables = [
+            f"ledger.{row['relname']}" for row in await self.rows(_TABLES) if row["relname"] != "epochs"
+        ]
+        await self.execute(f"TRUNCATE {', '.join(tables)}")
+
+    async def until(self, question: str) -> None:
+        """Return when the answer to a question is true. Raises TimeoutError after 10 s."""
+        async with asyncio.timeout(WAIT_SECONDS_MAX):
+            while not await self.value(question):
+                pass
+
     @asynccontextmanager
     async def transaction(self, *, keeps: bool = False) -> AsyncIterator[None]:
         """Hold what the block locks until it ends; what it wrote is undone, unless it `keeps` it."""
@@ -78,8 +91,6 @@ class Sql:
 
         Raises TimeoutError after 10 s.
         """
-        async with asyncio.timeout(WAIT_SECONDS_MAX):
-            while not await self.value(_WAITING):
-                pass
+        await self.until(_WAITING)
         for _ in range(ROUND_TRIPS_OF_GRACE):
             await self.value(_WAITING)

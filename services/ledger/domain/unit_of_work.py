@@ -15,6 +15,15 @@ from services.ledger.domain.spend_cap import GroupValue
 PoolKey = tuple[CustomerId, CreditTypeId]
 
 
+@dataclass(frozen=True, slots=True)
+class DuePool:
+    """A pool in which something is due, and since when."""
+
+    next_due_time: datetime
+    customer_id: CustomerId
+    credit_type_id: CreditTypeId
+
+
 class AccountsMoved(Aborted):
     """A contract moved to another pool while its requests were being decided."""
 

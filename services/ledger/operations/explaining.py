@@ -48,8 +48,10 @@ class Explaining:
             group_values=ask.counted_group_values.items(),
         )
         account = opened.now
-        verdict = gate.judge(account, ask, at=at)
-        grants = burn_down.in_burn_down_order(account.grants.values(), at=at, product_id=ask.product_id)
+        verdict = gate.judge(account, ask, at=opened.at)
+        grants = burn_down.in_burn_down_order(
+            account.grants.values(), at=opened.at, product_id=ask.product_id
+        )
         draws = burn_down.allocate(grants, verdict.credits).draws if verdict.reason is None else ()
         return Explanation(
             reason=verdict.reason,
@@ -84,10 +86,12 @@ class Explaining:
             ),
             draws=hold.draws,
             grants=(),
-            caps=cap_uses(account.caps, hold.counted_group_values, account.spends, anchor=hold.anchor, at=at),
+            caps=cap_uses(
+                account.caps, hold.counted_group_values, account.spends, anchor=hold.anchor, at=opened.at
+            ),
             decide_time=hold.create_time,
             expire_time=hold.expire_time,
-            available=burn_down.available(account.grants.values(), at=at, product_id=hold.product_id),
+            available=burn_down.available(account.grants.values(), at=opened.at, product_id=hold.product_id),
         )
 
 

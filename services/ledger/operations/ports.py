@@ -27,7 +27,7 @@ from services.ledger.domain.proration import Seats
 from services.ledger.domain.report import SummaryWindow, UsageRow, Verification
 from services.ledger.domain.spend_cap import GroupValue, SpendCap
 from services.ledger.domain.standing import CustomerRecord, PriceLine
-from services.ledger.domain.unit_of_work import Change, Given, PoolKey, Remembered, Wanted
+from services.ledger.domain.unit_of_work import Change, DuePool, Given, PoolKey, Remembered, Wanted
 
 T = TypeVar("T")
 
@@ -150,8 +150,8 @@ class Store(Protocol):
         self, changes: Sequence[Change], answers: Sequence[Remembered], *, epoch: int
     ) -> set[PoolKey] | None: ...
     async def due_pools(
-        self, *, at: datetime, pools_max: int
-    ) -> Sequence[tuple[CustomerId, CreditTypeId]]: ...
+        self, *, at: datetime, after: DuePool | None, pools_max: int
+    ) -> Sequence[DuePool]: ...
     async def verify(self, customer_id: CustomerId | None) -> Verification: ...
 
 

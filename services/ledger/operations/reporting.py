@@ -30,12 +30,14 @@ class Reporting:
         async def work(tx: Transaction) -> Balances:
             customer_id = await tx.standings.customer_id(customer)
             pools = []
+            latest = at
             for pool in await tx.reports.credit_types(customer_id):
                 if credit_type_id in (None, pool):
                     opened = await open_account(tx, customer_id, pool, at=at, ids=self._ids)
                     await opened.save(tx, opened.now)
-                    pools.append(balance_of(opened.now, at=at))
-            return Balances(pools=tuple(pools), at=at)
+                    pools.append(balance_of(opened.now, at=opened.at))
+                    latest = max(latest, opened.at)
+            return Balances(pools=tuple(pools), at=latest)
 
         return await self._store.run(work)
 

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from meshkit.errors import Unavailable
 from meshkit.ids import Ids
 from services.ledger.domain.account import Account
 from services.ledger.domain.due import ScheduleProgress, bring_up_to_date
 from services.ledger.domain.grant import CreditTypeId, CustomerId, GrantId, ScheduleId
 from services.ledger.domain.hold import HoldId
 from services.ledger.domain.spend_cap import GroupValue
+from services.ledger.domain.unit_of_work import DuePool
 from services.ledger.operations.ports import Bell, Store, Transaction
 
 POOLS_PER_SWEEP_MAX = 200
@@ -18,11 +20,12 @@ POOLS_PER_SWEEP_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An account under its lock: as it was stored, and as it is now."""
+    """An account under its lock: as it was stored, and as it is now. at: the pool's time, which never goes back."""
 
     before: Account
     now: Account
     schedules: Mapping[ScheduleId, ScheduleProgress]
+    at: datetime
 
     async def save(self, tx: Transaction, after: Account) -> None:
         """Save what the clock and a rule have made of the account."""
@@ -44,8 +47,9 @@ async def open_account(
     reading = await tx.accounts.read(
         customer_id, credit_type_id, at=at, group_values=group_values, hold_id=hold_id, settles=settles
     )
-    settled = bring_up_to_date(reading, at=at, new_grant_id=lambda: GrantId(ids.new("grt")))
-    return Opened(reading.account, settled.account, settled.schedules)
+    time = reading.account.time_at(at)
+    settled = bring_up_to_date(reading, at=time, new_grant_id=lambda: GrantId(ids.new("grt")))
+    return Opened(reading.account, settled.account, settled.schedules, time)
 
 
 class Settling:
@@ -57,14 +61,29 @@ class Settling:
         self._bell = bell
 
     async def run_due(self, at: datetime) -> int:
-        """Bring every pool up to date at `at`, the longest due first; returns how many there were."""
+        """Bring every pool up to date at `at`, the longest due first; returns how many there were.
+
+        A pool that cannot be brought up to date keeps no other from it: what the first of them raised is raised
+        at the end, with a note of the pool. Raises Unavailable at once.
+        """
         settled = 0
-        while pools := await self._store.due_pools(at=at, pools_max=POOLS_PER_SWEEP_MAX):
-            for customer_id, credit_type_id in pools:
-                await self.settle(customer_id, credit_type_id, at=at)
+        failures: list[Exception] = []
+        last: DuePool | None = None
+        while pools := await self._store.due_pools(at=at, after=last, pools_max=POOLS_PER_SWEEP_MAX):
+            for pool in pools:
+                try:
+                    await self.settle(pool.customer_id, pool.credit_type_id, at=at)
+                except Unavailable:
+                    raise
+                except Exception as error:
+                    error.add_note(f"in the pool of {pool.customer_id} in {pool.credit_type_id}")
+                    failures.append(error)
             settled += len(pools)
+            last = pools[-1]
         if settled:
             self._bell.wake()
+        if failures:
+            raise failures[0]
         return settled
 
     async def settle(self, customer_id: CustomerId, credit_type_id: CreditTypeId, *, at: datetime) -> None:

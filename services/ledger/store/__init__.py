@@ -12,9 +12,9 @@ from meshkit.clock import Clock
 from meshkit.errors import MeshError
 from meshkit.faults import fault_of
 from meshkit.ids import Ids
-from services.ledger.domain.grant import CreditTypeId, CustomerId
+from services.ledger.domain.grant import CustomerId
 from services.ledger.domain.report import Verification
-from services.ledger.domain.unit_of_work import AccountsMoved, Change, PoolKey, Remembered
+from services.ledger.domain.unit_of_work import AccountsMoved, Change, DuePool, PoolKey, Remembered
 from services.ledger.store.accounts import Accounts
 from services.ledger.store.answers import Answers
 from services.ledger.store.caps import Caps
@@ -89,16 +89,20 @@ class PostgresStore:
         except asyncpg.UniqueViolationError:
             return None
 
-    async def due_pools(self, *, at: datetime, pools_max: int) -> list[tuple[CustomerId, CreditTypeId]]:
-        """Return pools in which something is due, the longest due first."""
+    async def due_pools(self, *, at: datetime, after: DuePool | None, pools_max: int) -> list[DuePool]:
+        """Return pools in which something is due, the longest due first, from behind `after` on."""
         async with self._connection() as connection:
             rows = await connection.fetch(
-                "SELECT customer_id, credit_type_id FROM ledger.pools WHERE next_due_time <= $1"
-                " ORDER BY next_due_time, customer_id, credit_type_id LIMIT $2",
+                "SELECT next_due_time, customer_id, credit_type_id FROM ledger.pools WHERE next_due_time <= $1"
+                " AND ($2::timestamptz IS NULL OR (next_due_time, customer_id, credit_type_id) > ($2, $3, $4))"
+                " ORDER BY next_due_time, customer_id, credit_type_id LIMIT $5",
                 at,
+                after.next_due_time if after else None,
+                after.customer_id if after else None,
+                after.credit_type_id if after else None,
                 pools_max,
             )
-        return [(CustomerId(row["customer_id"]), CreditTypeId(row["credit_type_id"])) for row in rows]
+        return [DuePool(*row) for row in rows]
 
     async def verify(self, customer_id: CustomerId | None) -> Verification:
         """Recount one customer, or everybody (None), in one snapshot."""
