@@ -305,6 +305,14 @@ def test_a_request_overtaken_at_the_turn_of_the_month_is_decided_in_the_new_one(
     books.check()
 
 
+def test_a_look_at_an_earlier_instant_leaves_what_is_settled_as_it_is() -> None:
+    books = Books()
+    books.tell_schedule(a_schedule(100), some_seats(4), at=JUNE)
+
+    assert Run(books, [JULY, JUNE]).account.settled_time == JULY
+    assert Run(books, [JULY, JUNE]).entries == Run(books, [JULY]).entries
+
+
 def test_what_is_due_next_is_the_first_of_all_that_can_happen() -> None:
     books = Books(a_grant(100, start=when("06-20"), end=when("09-01")))
     assert books.stored.next_due_time == when("06-20")

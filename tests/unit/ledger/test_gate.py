@@ -307,13 +307,14 @@ def test_an_extension_is_priced_as_the_hold_was() -> None:
 
 def test_an_ask_beyond_all_measure_is_a_fault_not_a_denial() -> None:
     account = an_account(a_grant(100))
-    just_within = Quantity(CREDITS_MAX.micros // 12)
+    one_for_one = Ratio(1, 1)
+    most = Quantity(CREDITS_MAX.micros)
 
-    with pytest.raises(InvalidFields, match="more than a billion credits"):
-        gate.debit(account, an_ask(just_within + Quantity(1)), cause_id="req-1", at=NOON)
+    _, answer = gate.debit(account, an_ask(most, price=one_for_one), cause_id="req-1", at=NOON)
 
-    _, answer = gate.debit(account, an_ask(just_within), cause_id="req-1", at=NOON)
     assert answer.reason is SPENT
+    with pytest.raises(InvalidFields, match="more than a billion credits"):
+        gate.debit(account, an_ask(most + Quantity(1), price=one_for_one), cause_id="req-1", at=NOON)
 
 
 def test_the_first_microsecond_of_the_month_has_its_credits_and_the_one_before_has_not() -> None:

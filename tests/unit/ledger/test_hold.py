@@ -390,9 +390,11 @@ def test_a_spent_grant_that_nothing_adds_to_is_closed_and_has_no_expiry_entry() 
     books = Books(a_grant(100, end=when("06-20")))
 
     books.debit(an_ask(100), at=NOON)
-    books.settle(when("06-20"), settles=True)
+    books.settle(NOON, settles=True)
 
     assert books.stored.grants[GrantId("grt_1")].is_closed
+    assert books.stored.next_due_time is None
+    books.settle(when("06-20"), settles=True)
     assert [entry.kind for entry in books.entries] == [EntryKind.GRANT, EntryKind.CAPTURE]
 
 
