@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Many callers at one moment, on two replicas of the Ledger: what is there is given once, and all of it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from purser.ledger.v1 import ledger_pb2 as pb
+from tests.support.ledger import CREDIT, RunningLedger, running_ledger
+from tests.support.postgres import Databases
+
+ALLOWED, DENIED = pb.DECISION_ALLOWED, pb.DECISION_DENIED
+
+
+@pytest.fixture
+async def replicas(databases: Databases) -> AsyncIterator[list[RunningLedger]]:
+    """Two Ledgers on one database and one clock; acme has four seats and 400 credits."""
+    async with AsyncExitStack() as stack:
+        first = await stack.enter_async_context(running_ledger(databases))
+        second = await stack.enter_async_context(running_ledger(databases, clock=first.clock))
+        await first.sell_assistant()
+        await first.sign_acme()
+        yield [first, second]
+
+
+async def _ask_at_once(
+    replicas: list[RunningLedger], callers: int, credits: int, user: str | None = None
+) -> list[pb.AuthorizeResponse]:
+    return await asyncio.gather(
+        *(
+            replicas[number % 2].authorize(credits, user=user, request_id=f"caller-{credits}-{number}")
+            for number in range(callers)
+        )
+    )
+
+
+async def test_of_fifty_who_ask_for_one_of_ten_credits_exactly_ten_get_it(
+    replicas: list[RunningLedger],
+) -> None:
+    await replicas[0].debit(390)
+
+    answers = await _ask_at_once(replicas, 50, 1)
+
+    assert [answer.decision for answer in answers].count(ALLOWED) == 10
+    refused = {answer.denial_reason for answer in answers if answer.decision == DENIED}
+    assert refused == {pb.DENIAL_REASON_INSUFFICIENT_CREDITS}
+    pool = await replicas[0].pool()
+    assert (pool.available_micros, pool.held_micros) == (0, 10 * CREDIT)
+    await replicas[0].assert_adds_up()
+
+
+async def test_twenty_holds_of_75_on_500_are_six_held_and_fourteen_denied(
+    replicas: list[RunningLedger],
+) -> None:
+    await replicas[0].top_up(100)
+
+    answers = await _ask_at_once(replicas, 20, 75)
+
+    assert [answer.decision for answer in answers].count(ALLOWED) == 6
+    pool = await replicas[0].pool()
+    assert (pool.available_micros, pool.held_micros) == (50 * CREDIT, 450 * CREDIT)
+    await replicas[0].assert_adds_up()
+
+
+async def test_of_fifty_calls_of_one_user_exactly_the_cap_is_allowed(replicas: list[RunningLedger]) -> None:
+    await replicas[0].set_cap(10, user="ann")
+
+    answers = await _ask_at_once(replicas, 50, 1, user="ann")
+
+    assert [answer.decision for answer in answers].count(ALLOWED) == 10
+    refused = {answer.denial_reason for answer in answers if answer.decision == DENIED}
+    assert refused == {pb.DENIAL_REASON_SPEND_CAP_REACHED}
+    await replicas[0].assert_adds_up()
+
+
+async def test_fifty_times_the_same_request_is_one_hold(replicas: list[RunningLedger]) -> None:
+    answers = await asyncio.gather(
+        *(replicas[number % 2].authorize(7, request_id="one-call") for number in range(50))
+    )
+
+    assert {answer.hold_id for answer in answers} == {answers[0].hold_id} != {""}
+    assert (await replicas[0].pool()).held_micros == 7 * CREDIT
+    await replicas[0].assert_adds_up()
+
+
+async def test_a_hold_captured_by_fifty_at_once_is_spent_once(replicas: list[RunningLedger]) -> None:
+    hold = await replicas[0].authorize(40)
+
+    outcomes = await asyncio.gather(
+        *(
+            replicas[number % 2].capture(hold.hold_id, 30, request_id=f"capture-{number}")
+            for number in range(50)
+        ),
+        return_exceptions=True,
+    )
+
+    captured = [outcome for outcome in outcomes if isinstance(outcome, pb.CaptureResponse)]
+    assert [(one.captured_micros, one.released_micros) for one in captured] == [(30 * CREDIT, 10 * CREDIT)]
+    assert {
+        str(outcome.details()) for outcome in outcomes if not isinstance(outcome, pb.CaptureResponse)
+    } == {f"hold '{hold.hold_id}' is CAPTURED and can change no more"}
+    assert (await replicas[0].pool()).available_micros == 370 * CREDIT
+    await replicas[0].assert_adds_up()
