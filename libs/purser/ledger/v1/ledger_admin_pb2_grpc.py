@@ -27,10 +27,11 @@ if _version_not_supported:
 
 class LedgerAdminServiceStub:
     """What the Ledger is told by the other services, and what operators ask of it. Wherever a field is called
-    `customer`, an id or any alias will do. Every write is idempotent by request_id: the same id and body get
-    the first answer again, the same id with another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS).
-    Malformed fields are all named at once: INVALID_FIELDS (INVALID_ARGUMENT). The Apply… calls carry a version
-    or a sequence, so that told twice or late they change nothing.
+    `customer`, an id or any alias will do. What operators write is idempotent by request_id within one customer: the
+    same id and body get the first answer again, the same id with another body is refused with REQUEST_ID_REUSED
+    (ALREADY_EXISTS). What services tell (the Apply… calls and WatchThreshold) is idempotent by its version or
+    sequence instead: told twice or late it changes nothing, whatever its request_id. Malformed fields are all named
+    at once: INVALID_FIELDS (INVALID_ARGUMENT).
     """
 
     def __init__(self, channel):
@@ -123,10 +124,11 @@ class LedgerAdminServiceStub:
 
 class LedgerAdminServiceServicer:
     """What the Ledger is told by the other services, and what operators ask of it. Wherever a field is called
-    `customer`, an id or any alias will do. Every write is idempotent by request_id: the same id and body get
-    the first answer again, the same id with another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS).
-    Malformed fields are all named at once: INVALID_FIELDS (INVALID_ARGUMENT). The Apply… calls carry a version
-    or a sequence, so that told twice or late they change nothing.
+    `customer`, an id or any alias will do. What operators write is idempotent by request_id within one customer: the
+    same id and body get the first answer again, the same id with another body is refused with REQUEST_ID_REUSED
+    (ALREADY_EXISTS). What services tell (the Apply… calls and WatchThreshold) is idempotent by its version or
+    sequence instead: told twice or late it changes nothing, whatever its request_id. Malformed fields are all named
+    at once: INVALID_FIELDS (INVALID_ARGUMENT).
     """
 
     def ApplyCustomer(self, request, context):
@@ -343,10 +345,11 @@ def add_LedgerAdminServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class LedgerAdminService:
     """What the Ledger is told by the other services, and what operators ask of it. Wherever a field is called
-    `customer`, an id or any alias will do. Every write is idempotent by request_id: the same id and body get
-    the first answer again, the same id with another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS).
-    Malformed fields are all named at once: INVALID_FIELDS (INVALID_ARGUMENT). The Apply… calls carry a version
-    or a sequence, so that told twice or late they change nothing.
+    `customer`, an id or any alias will do. What operators write is idempotent by request_id within one customer: the
+    same id and body get the first answer again, the same id with another body is refused with REQUEST_ID_REUSED
+    (ALREADY_EXISTS). What services tell (the Apply… calls and WatchThreshold) is idempotent by its version or
+    sequence instead: told twice or late it changes nothing, whatever its request_id. Malformed fields are all named
+    at once: INVALID_FIELDS (INVALID_ARGUMENT).
     """
 
     @staticmethod

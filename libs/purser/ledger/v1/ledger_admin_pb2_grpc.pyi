@@ -28,10 +28,11 @@ GRPC_VERSION: str
 
 class LedgerAdminServiceStub:
     """What the Ledger is told by the other services, and what operators ask of it. Wherever a field is called
-    `customer`, an id or any alias will do. Every write is idempotent by request_id: the same id and body get
-    the first answer again, the same id with another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS).
-    Malformed fields are all named at once: INVALID_FIELDS (INVALID_ARGUMENT). The Apply… calls carry a version
-    or a sequence, so that told twice or late they change nothing.
+    `customer`, an id or any alias will do. What operators write is idempotent by request_id within one customer: the
+    same id and body get the first answer again, the same id with another body is refused with REQUEST_ID_REUSED
+    (ALREADY_EXISTS). What services tell (the Apply… calls and WatchThreshold) is idempotent by its version or
+    sequence instead: told twice or late it changes nothing, whatever its request_id. Malformed fields are all named
+    at once: INVALID_FIELDS (INVALID_ARGUMENT).
     """
 
     @_typing.overload
@@ -91,10 +92,11 @@ class LedgerAdminServiceStub:
 @_typing.type_check_only
 class LedgerAdminServiceAsyncStub(LedgerAdminServiceStub):
     """What the Ledger is told by the other services, and what operators ask of it. Wherever a field is called
-    `customer`, an id or any alias will do. Every write is idempotent by request_id: the same id and body get
-    the first answer again, the same id with another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS).
-    Malformed fields are all named at once: INVALID_FIELDS (INVALID_ARGUMENT). The Apply… calls carry a version
-    or a sequence, so that told twice or late they change nothing.
+    `customer`, an id or any alias will do. What operators write is idempotent by request_id within one customer: the
+    same id and body get the first answer again, the same id with another body is refused with REQUEST_ID_REUSED
+    (ALREADY_EXISTS). What services tell (the Apply… calls and WatchThreshold) is idempotent by its version or
+    sequence instead: told twice or late it changes nothing, whatever its request_id. Malformed fields are all named
+    at once: INVALID_FIELDS (INVALID_ARGUMENT).
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -150,10 +152,11 @@ class LedgerAdminServiceAsyncStub(LedgerAdminServiceStub):
 
 class LedgerAdminServiceServicer(metaclass=_abc_1.ABCMeta):
     """What the Ledger is told by the other services, and what operators ask of it. Wherever a field is called
-    `customer`, an id or any alias will do. Every write is idempotent by request_id: the same id and body get
-    the first answer again, the same id with another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS).
-    Malformed fields are all named at once: INVALID_FIELDS (INVALID_ARGUMENT). The Apply… calls carry a version
-    or a sequence, so that told twice or late they change nothing.
+    `customer`, an id or any alias will do. What operators write is idempotent by request_id within one customer: the
+    same id and body get the first answer again, the same id with another body is refused with REQUEST_ID_REUSED
+    (ALREADY_EXISTS). What services tell (the Apply… calls and WatchThreshold) is idempotent by its version or
+    sequence instead: told twice or late it changes nothing, whatever its request_id. Malformed fields are all named
+    at once: INVALID_FIELDS (INVALID_ARGUMENT).
     """
 
     @_abc_1.abstractmethod
