@@ -49,6 +49,11 @@ ORDER = [
         a_grant(paid=1, end=JULY, grant_id="a"),
     ),
     (
+        "not how much was paid",
+        a_grant(paid=9, end=JULY, grant_id="z"),
+        a_grant(paid=1, end=AUGUST, grant_id="a"),
+    ),
+    (
         "the earlier expiry",
         a_grant(end=JULY, start=JUNE + TICK, create_time=JUNE + TICK, grant_id="z"),
         a_grant(end=JULY + TICK, grant_id="a"),
