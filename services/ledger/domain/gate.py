@@ -5,7 +5,7 @@ Every function takes an account that is up to date at `at` (due.settle) and retu
 denial is an answer and changes nothing. Source: domain.md §6.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
@@ -82,9 +82,11 @@ class Ask:
 class Verdict:
     """Whether an ask is affordable.
 
-    reason: None when it is. credits: what it comes to. affordable: the most credits that caps and grants allow.
+    ordered: the grants it may draw, in burn-down order. reason: None when it is. credits: what it comes to.
+    affordable: the most credits that caps and grants allow.
     """
 
+    ordered: tuple[Grant, ...]
     reason: DenialReason | None
     credits: Credits
     available: Credits
@@ -164,11 +166,14 @@ def priced(amount: Amount, price: Ratio) -> Credits:
 
 def judge(account: Account, ask: Ask, *, at: datetime) -> Verdict:
     """Say whether an ask is affordable: spend caps first, then credits. All of it or none."""
-    available = burn_down.available(account.grants.values(), at=at, product_id=ask.product_id)
-    caps = cap_uses(
-        account.caps, ask.counted_group_values, account.spends, anchor=ask.entitlement.anchor, at=at
-    )
-    headroom = min((use.headroom for use in caps), default=available)
+    ordered = _ordered(account, ask.product_id, at)
+    available = Credits(sum([grant.rest.micros for grant in ordered]))
+    caps: tuple[CapUse, ...] = ()
+    headroom = available
+    if account.caps:
+        anchor = ask.entitlement.anchor
+        caps = cap_uses(account.caps, ask.counted_group_values, account.spends, anchor=anchor, at=at)
+        headroom = min((use.headroom for use in caps), default=available)
     credits = priced(ask.amount, ask.entitlement.price)
     if caps and credits > headroom:
         reason = DenialReason.SPEND_CAP_REACHED
@@ -177,7 +182,12 @@ def judge(account: Account, ask: Ask, *, at: datetime) -> Verdict:
     else:
         reason = None
     return Verdict(
-        reason=reason, credits=credits, available=available, affordable=min(available, headroom), caps=caps
+        ordered=ordered,
+        reason=reason,
+        credits=credits,
+        available=available,
+        affordable=min(available, headroom),
+        caps=caps,
     )
 
 
@@ -213,7 +223,7 @@ def authorize(
         create_time=at,
         expire_time=expire_time,
     )
-    account, hold = _hold_more(account, hold, verdict.credits, at=at)
+    account, hold = _hold_more(account, hold, verdict)
     account = account.due_no_later_than(expire_time)
     affordable = verdict.affordable - verdict.credits
     return account, Authorized(
@@ -243,7 +253,7 @@ def extend(
         verdict = judge(account, ask, at=at)
         reason = verdict.reason
         if reason is None:
-            account, hold = _hold_more(account, hold, verdict.credits, at=at)
+            account, hold = _hold_more(account, hold, verdict)
     if reason is None and expire_time is not None and expire_time > hold.expire_time:
         hold = evolve(hold, expire_time=expire_time)
         account = account.with_hold(hold)
@@ -304,7 +314,11 @@ def capture(
         account = _capture_entry(account, draw, usage, cause_id=cause_id, at=at)
     for draw in split.released:
         account = due.give_back_draw(account, draw.grant_id, draw.amount, ended_time=at, at=at)
-    account, shortfall = _draw_now(account, spent - from_hold, usage, cause_id=cause_id, at=at)
+    excess = spent - from_hold
+    shortfall = excess
+    if excess:
+        ordered = _ordered(account, hold.product_id, at)
+        account, shortfall = _draw_now(account, ordered, excess, usage, cause_id=cause_id, at=at)
     account = account.with_hold(end_hold(hold, HoldState.CAPTURED, captured=spent - shortfall))
     account = _count_spend(
         account, hold.counted_group_values, spent, released=reserved, anchor=hold.anchor, at=at
@@ -344,7 +358,7 @@ def debit(account: Account, ask: Ask, *, cause_id: str, at: datetime) -> tuple[A
             affordable_quantity=affordable_quantity(verdict.affordable, price),
         )
     usage = Usage(ask.product_id, ask.group_values, None)
-    account, shortfall = _draw_now(account, verdict.credits, usage, cause_id=cause_id, at=at)
+    account, shortfall = _draw_now(account, verdict.ordered, verdict.credits, usage, cause_id=cause_id, at=at)
     assert not shortfall
     anchor = ask.entitlement.anchor
     account = _count_spend(
@@ -375,12 +389,13 @@ def _affordable_part(ask: Ask, affordable: Credits) -> Amount:
     )
 
 
-def _ordered(account: Account, product_id: ProductId, at: datetime) -> list[Grant]:
-    return burn_down.in_burn_down_order(account.grants.values(), at=at, product_id=product_id)
+def _ordered(account: Account, product_id: ProductId, at: datetime) -> tuple[Grant, ...]:
+    return tuple(burn_down.in_burn_down_order(account.grants.values(), at=at, product_id=product_id))
 
 
-def _hold_more(account: Account, hold: Hold, amount: Credits, *, at: datetime) -> tuple[Account, Hold]:
-    allocation = burn_down.allocate(_ordered(account, hold.product_id, at), amount)
+def _hold_more(account: Account, hold: Hold, verdict: Verdict) -> tuple[Account, Hold]:
+    amount = verdict.credits
+    allocation = burn_down.allocate(verdict.ordered, amount)
     assert not allocation.uncovered
     account = account.with_grants(
         [hold_from(account.grants[draw.grant_id], draw.amount) for draw in allocation.draws]
@@ -393,12 +408,10 @@ def _hold_more(account: Account, hold: Hold, amount: Credits, *, at: datetime) -
 
 
 def _draw_now(
-    account: Account, amount: Credits, usage: Usage, *, cause_id: str, at: datetime
+    account: Account, ordered: Sequence[Grant], amount: Credits, usage: Usage, *, cause_id: str, at: datetime
 ) -> tuple[Account, Credits]:
-    """Spend `amount` from what is available; returns what nothing covered."""
-    if not amount:
-        return account, Credits(0)
-    allocation = burn_down.allocate(_ordered(account, usage.product_id, at), amount)
+    """Spend `amount` from the rests of grants that are in burn-down order; returns what nothing covered."""
+    allocation = burn_down.allocate(ordered, amount)
     for draw in allocation.draws:
         account = account.with_grants([capture_rest(account.grants[draw.grant_id], draw.amount)])
         account = _capture_entry(account, draw, usage, cause_id=cause_id, at=at)
@@ -439,7 +452,11 @@ def _count_spend(
 ) -> Account:
     """Count usage, covered or not, and give back what was held for it."""
     counted = {
-        key: spend_more(hold_more(account.spends.get(key, Spend()), -released), spent, anchor=anchor, at=at)
+        key: spend_more(_less_held(account.spends.get(key, Spend()), released), spent, anchor=anchor, at=at)
         for key in group_values.items()
     }
     return account.with_spends(counted)
+
+
+def _less_held(spend: Spend, released: Credits) -> Spend:
+    return hold_more(spend, -released) if released else spend

@@ -5,20 +5,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from meshkit.quantity import Ratio
 from services.ledger.domain.gate import Amount, Ask, DenialReason, Entitlement
-from services.ledger.domain.grant import CreditTypeId, CustomerId, ProductId
+from services.ledger.domain.grant import CustomerId, ProductId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceLine:
     """One rate of a product on the card of one contract: in force while both are."""
 
-    contract_id: str
+    entitlement: Entitlement
     start_time: datetime
     end_time: datetime | None
-    credit_type_id: CreditTypeId
-    price: Ratio
     effective_time: datetime
     rate_end_time: datetime | None
 
@@ -38,12 +35,7 @@ def entitlement_at(lines: Iterable[PriceLine], at: datetime) -> Entitlement | No
     """
     for line in lines:
         if line.is_in_force(at):
-            return Entitlement(
-                contract_id=line.contract_id,
-                anchor=line.start_time,
-                credit_type_id=line.credit_type_id,
-                price=line.price,
-            )
+            return line.entitlement
     return None
 
 

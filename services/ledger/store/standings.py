@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from meshkit.quantity import Ratio
 from services.ledger.domain.errors import CustomerNotFound
+from services.ledger.domain.gate import Entitlement
 from services.ledger.domain.grant import CreditTypeId, CustomerId, ProductId
 from services.ledger.domain.standing import CustomerRecord, PriceLine
 from services.ledger.store.connection import Connection
@@ -71,11 +72,14 @@ class Standings:
         for row in rows:
             lines[row["customer_id"], row["product_id"]].append(
                 PriceLine(
-                    contract_id=row["contract_id"],
+                    entitlement=Entitlement(
+                        contract_id=row["contract_id"],
+                        anchor=row["start_time"],
+                        credit_type_id=CreditTypeId(row["credit_type_id"]),
+                        price=Ratio(row["price_micros"], row["per_micros"]),
+                    ),
                     start_time=row["start_time"],
                     end_time=row["end_time"],
-                    credit_type_id=CreditTypeId(row["credit_type_id"]),
-                    price=Ratio(row["price_micros"], row["per_micros"]),
                     effective_time=row["effective_time"],
                     rate_end_time=row["rate_end_time"],
                 )

@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from meshkit.quantity import Credits, Ratio
-from services.ledger.domain.gate import Ask, DenialReason
+from services.ledger.domain.gate import Ask, DenialReason, Entitlement
 from services.ledger.domain.standing import PriceLine, Standing, ask_of, entitlement_at
 from tests.unit.ledger.builders import AI, AUGUST, JULY, JUNE, PRICE, TICK, a_standing, an_entitlement, when
 
@@ -21,11 +21,9 @@ def a_line(
     price: Ratio = PRICE,
 ) -> PriceLine:
     return PriceLine(
-        contract_id=contract_id,
+        entitlement=Entitlement(contract_id=contract_id, anchor=start, credit_type_id=AI, price=price),
         start_time=start,
         end_time=end,
-        credit_type_id=AI,
-        price=price,
         effective_time=rate_start,
         rate_end_time=rate_end,
     )
