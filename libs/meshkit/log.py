@@ -5,6 +5,8 @@ import logging
 import sys
 
 import structlog
+from structlog.processors import ExceptionRenderer
+from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor
 
 
@@ -12,6 +14,7 @@ def configure(service: str, json: bool) -> None:
     """Write events to stderr, as JSON lines or for a terminal, each with time, level and service.
 
     Call it once, in main. Libraries that log by the standard library are heard there too, from WARNING on.
+    A traceback never shows local variables: they hold secrets and webhook bodies.
     """
 
     def name_service(_logger: object, _method: str, event: EventDict) -> EventDict:
@@ -24,9 +27,16 @@ def configure(service: str, json: bool) -> None:
         name_service,
     ]
     rendered: list[Processor] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        [
+            ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
+            structlog.processors.JSONRenderer(),
+        ]
         if json
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
     )
     structlog.configure(
         processors=[*common, *rendered],

@@ -56,3 +56,29 @@ def test_for_a_terminal_an_event_is_readable_text(capsys: pytest.CaptureFixture[
     line = capsys.readouterr().err
     assert "jar_opened" in line
     assert "jar_id=jar_1" in line
+
+
+@pytest.mark.parametrize("json_lines", [True, False], ids=["json", "terminal"])
+@pytest.mark.parametrize("library", [True, False], ids=["library", "house"])
+def test_a_traceback_shows_where_but_no_local_variable(
+    capsys: pytest.CaptureFixture[str], json_lines: bool, library: bool
+) -> None:
+    configure("pantry", json=json_lines)
+
+    def break_jar(key: str) -> None:
+        pin = key[::-1]
+        raise ValueError(f"glass of {len(pin)} parts")
+
+    try:
+        break_jar("-".join(["olive", "oil"]))
+    except ValueError:
+        if library:
+            logging.getLogger("some.library").exception("jar_broken")
+        else:
+            structlog.get_logger().exception("jar_broken")
+
+    said = capsys.readouterr().err
+    assert "glass of 9 parts" in said
+    assert "break_jar" in said
+    assert "olive-oil" not in said
+    assert "lio-evilo" not in said
