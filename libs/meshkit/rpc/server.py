@@ -88,8 +88,8 @@ async def start_server(
 class _Unregistered:
     """A server that is not told its methods beforehand, and looks each up by name when it is called.
 
-    grpc.aio waits anew for every registered method at every call (asyncio.wait over one future a method, grpc 1.85):
-    with the Ledger's 30 methods that is as dear as a third of the call.
+    grpc.aio 1.85 waits anew for every registered method at every call (asyncio.wait over one future a method): with
+    32 methods that took 140 µs of the server's CPU a call against 124 with none.
     """
 
     def __init__(self, server: grpc.aio.Server) -> None:
