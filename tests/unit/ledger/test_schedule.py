@@ -241,15 +241,14 @@ def test_a_preview_tells_what_the_change_then_brings(
     for sequence, (day, seats_more) in enumerate(sorted(earlier), start=1):
         told_at = JUNE.replace(month=6 + day // 30, day=1 + day % 30)
         books.tell_seats(a_seat_change(seats_more, told_at, sequence=sequence), at=told_at)
-    effective_time = max(told_at, JUNE.replace(month=6 + days // 30, day=1 + days % 30))
-    seats = books.schedules[schedule.schedule_id].counted_seats
+    effective_time = JUNE.replace(month=6 + days // 30, day=1 + days % 30)
+    progress = books.schedules[schedule.schedule_id]
+    granted = Credits(0) if progress.latest is None else books.stored.grants[progress.latest].granted
     change = a_seat_change(delta, effective_time, sequence=100)
 
-    latest = books.schedules[schedule.schedule_id].latest
-    granted = Credits(0) if latest is None else books.stored.grants[latest].granted
+    previewed = credits_of_change(schedule, progress.counted_seats, change, at=told_at, granted=granted)
 
-    previewed = credits_of_change(schedule, seats, change, at=told_at, granted=granted)
-
-    without = books.available(effective_time)
+    counts_from = max(told_at, effective_time)
+    without = books.available(counts_from)
     books.tell_seats(change, at=told_at)
-    assert max(Credits(0), books.available(effective_time) - without) == previewed
+    assert max(Credits(0), books.available(counts_from) - without) == previewed
