@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from meshkit.clock import Clock
-from meshkit.errors import MeshError
+from meshkit.errors import MeshError, Unavailable
 from meshkit.ids import Ids
 from services.ledger.domain.commands import Authorize, Capture, Debit, ExtendHold, GateCommand, Release
 from services.ledger.domain.gate import Authorized, Captured, Debited, Extended, Released
@@ -72,11 +72,16 @@ class Gate:
         """Carry out many commands in the order given; returns an answer or a fault for each.
 
         A command that was malformed comes as its fault, and is given back as that. Raises LaneFull, with nothing
-        done, when they are more than the lane has room for.
+        done, when they are more than the lane has room for; and what is Unavailable, when the outcome of any of them
+        is not known: all are to be repeated.
         """
         good = [command for command in commands if not isinstance(command, MeshError)]
         waiting = self._lane.put_all(good, left_seconds=self._left_seconds())
-        answers = iter(await asyncio.gather(*waiting, return_exceptions=True))
+        gathered = await asyncio.gather(*waiting, return_exceptions=True)
+        for answer in gathered:
+            if isinstance(answer, Unavailable):
+                raise answer
+        answers = iter(gathered)
         outcomes: list[T | BaseException] = []
         for command in commands:
             outcome = command if isinstance(command, MeshError) else next(answers)
