@@ -20,11 +20,18 @@ class PagedRequest(Protocol):
 
 
 def page_from_wire(
-    fields: Fields, request: PagedRequest, filters: Mapping[str, str], *, keys: int = 1
+    fields: Fields,
+    request: PagedRequest,
+    filters: Mapping[str, str],
+    *,
+    keys: Sequence[Callable[[str], object]] = (str,),
 ) -> Page:
-    """Return the page asked for. filters: they, and the list's name, bind its tokens; keys: sort keys in one."""
+    """Return the page asked for. filters: they, and the list's name, bind its tokens.
+
+    keys: what reads each sort key of a token, by ValueError telling that it is none.
+    """
     page = read_page(fields, page_size=request.page_size, page_token=request.page_token, filters=filters)
-    if page.after is not None and len(page.after) != keys:
+    if page.after is not None and not _are_readable(page.after, keys):
         fields.add("page_token", "is not a token of this list")
     return page
 
@@ -35,3 +42,14 @@ def page_to_wire(
     """Return the rows to show, and the next_page_token: empty when there are no more. keys: a row's sort keys."""
     shown = rows[: page.size]
     return shown, next_token(keys(shown[-1]), filters) if len(rows) > page.size else ""
+
+
+def _are_readable(after: Sequence[str], keys: Sequence[Callable[[str], object]]) -> bool:
+    if len(after) != len(keys):
+        return False
+    try:
+        for key, read in zip(after, keys, strict=True):
+            read(key)
+    except ValueError:
+        return False
+    return True

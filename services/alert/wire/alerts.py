@@ -7,12 +7,12 @@ from typing import Final
 from meshkit.page import Page
 from meshkit.quantity import Credits
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
+from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.alert.v1 import alert_pb2 as pb
 from services.alert.domain.alert import Alert, AlertId, AlertType, CreditTypeId, CustomerId
 from services.alert.domain.commands import ArchiveAlert, CreateAlert
 from services.alert.domain.queries import ListAlerts, ListStatuses
 from services.alert.domain.status import AlertState, AlertStatus
-from services.alert.wire.paging import page_from_wire, page_to_wire
 
 _TYPES: Final[dict[int, AlertType]] = {
     pb.ALERT_TYPE_LOW_BALANCE: AlertType.LOW_BALANCE,
@@ -116,7 +116,7 @@ def states_from_wire(request: pb.GetAlertStateRequest) -> tuple[ListStatuses, Pa
         alert_id=AlertId(fields.text("alert_id", request.alert_id)),
         customer_id=CustomerId(fields.text("customer_id", request.customer_id, required=False)),
     )
-    page = page_from_wire(fields, request, _state_filters(query), keys=2)
+    page = page_from_wire(fields, request, _state_filters(query), keys=(str, str))
     fields.check()
     return query, page
 

@@ -6,13 +6,13 @@ from typing import Final
 
 from meshkit.page import Page
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
+from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.alert.v1 import alert_pb2 as pb
 from services.alert.domain.alert import AlertId
 from services.alert.domain.commands import ReplayDelivery
 from services.alert.domain.delivery import Delivery, DeliveryId, DeliveryStatus
 from services.alert.domain.endpoint import WebhookEndpointId
 from services.alert.domain.queries import ListDeliveries
-from services.alert.wire.paging import page_from_wire, page_to_wire
 
 _STATUSES_TO_WIRE: Final = {
     DeliveryStatus.PENDING: pb.DELIVERY_STATUS_PENDING,

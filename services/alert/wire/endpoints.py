@@ -6,6 +6,7 @@ from typing import Final
 
 from meshkit.page import Page
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
+from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.alert.v1 import alert_pb2 as pb
 from services.alert.domain.commands import (
     CreateWebhookEndpoint,
@@ -20,7 +21,6 @@ from services.alert.domain.endpoint import (
     WebhookEndpointId,
 )
 from services.alert.domain.target import URL_LENGTH_MAX, target_of
-from services.alert.wire.paging import page_from_wire, page_to_wire
 
 _LIST: Final = {"list": "webhook_endpoints"}
 

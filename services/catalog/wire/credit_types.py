@@ -6,10 +6,10 @@ from typing import Final
 
 from meshkit.page import Page
 from meshkit.rpc.fields import Fields, timestamp
+from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.catalog.v1 import catalog_pb2 as pb
 from services.catalog.domain.commands import CreateCreditType
 from services.catalog.domain.credit_type import CreditType
-from services.catalog.wire.paging import page_from_wire, page_to_wire
 
 _LIST: Final = {"list": "credit_types"}
 
@@ -35,7 +35,7 @@ def list_from_wire(request: pb.ListCreditTypesRequest) -> Page:
 
 
 def list_to_wire(rows: Sequence[CreditType], page: Page) -> pb.ListCreditTypesResponse:
-    shown, token = page_to_wire(rows, page, _LIST, lambda row: row.credit_type_id)
+    shown, token = page_to_wire(rows, page, _LIST, lambda row: (row.credit_type_id,))
     return pb.ListCreditTypesResponse(
         credit_types=[credit_type_to_wire(row) for row in shown], next_page_token=token
     )

@@ -6,6 +6,7 @@ from typing import Final
 
 from meshkit.page import Page
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
+from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.catalog.v1 import catalog_pb2 as pb
 from services.catalog.domain.commands import ArchiveBillableMetric, CreateBillableMetric
 from services.catalog.domain.metric import (
@@ -18,7 +19,6 @@ from services.catalog.domain.metric import (
     FilterKind,
     PropertyFilter,
 )
-from services.catalog.wire.paging import page_from_wire, page_to_wire
 
 _AGGREGATIONS_TO_WIRE: Final = {
     Aggregation.COUNT: pb.AGGREGATION_COUNT,
@@ -69,7 +69,7 @@ def list_from_wire(request: pb.ListBillableMetricsRequest) -> Page:
 def list_to_wire(
     rows: Sequence[BillableMetric], page: Page, request: pb.ListBillableMetricsRequest
 ) -> pb.ListBillableMetricsResponse:
-    shown, token = page_to_wire(rows, page, _list(request), lambda row: row.billable_metric_id)
+    shown, token = page_to_wire(rows, page, _list(request), lambda row: (row.billable_metric_id,))
     return pb.ListBillableMetricsResponse(
         billable_metrics=[metric_to_wire(row) for row in shown], next_page_token=token
     )

@@ -6,11 +6,11 @@ from typing import Final
 
 from meshkit.page import Page
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
+from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.catalog.v1 import catalog_pb2 as pb
 from services.catalog.domain.commands import ArchiveProduct, CreateProduct, UpdateProduct
 from services.catalog.domain.metric import BillableMetricId
 from services.catalog.domain.product import Product, ProductId, ProductType
-from services.catalog.wire.paging import page_from_wire, page_to_wire
 
 _TYPES_TO_WIRE: Final = {
     ProductType.SUBSCRIPTION: pb.PRODUCT_TYPE_SUBSCRIPTION,
@@ -72,7 +72,7 @@ def list_from_wire(request: pb.ListProductsRequest) -> Page:
 def list_to_wire(
     rows: Sequence[Product], page: Page, request: pb.ListProductsRequest
 ) -> pb.ListProductsResponse:
-    shown, token = page_to_wire(rows, page, _list(request), lambda row: row.product_id)
+    shown, token = page_to_wire(rows, page, _list(request), lambda row: (row.product_id,))
     return pb.ListProductsResponse(products=[product_to_wire(row) for row in shown], next_page_token=token)
 
 

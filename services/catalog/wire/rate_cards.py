@@ -6,11 +6,11 @@ from typing import Final
 
 from meshkit.page import Page
 from meshkit.rpc.fields import Fields, timestamp
+from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.catalog.v1 import catalog_pb2 as pb
 from services.catalog.domain.commands import CreateRateCard
 from services.catalog.domain.credit_type import USD, CreditTypeId
 from services.catalog.domain.rate_card import CONVERSIONS_MAX, CreditConversion, RateCard, RateCardId
-from services.catalog.wire.paging import page_from_wire, page_to_wire
 
 _LIST: Final = {"list": "rate_cards"}
 
@@ -50,7 +50,7 @@ def list_from_wire(request: pb.ListRateCardsRequest) -> Page:
 
 
 def list_to_wire(rows: Sequence[RateCard], page: Page) -> pb.ListRateCardsResponse:
-    shown, token = page_to_wire(rows, page, _LIST, lambda row: row.rate_card_id)
+    shown, token = page_to_wire(rows, page, _LIST, lambda row: (row.rate_card_id,))
     return pb.ListRateCardsResponse(
         rate_cards=[rate_card_to_wire(row) for row in shown], next_page_token=token
     )

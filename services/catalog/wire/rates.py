@@ -8,13 +8,13 @@ from typing import Final
 from meshkit.page import Page
 from meshkit.quantity import MICROS, Ratio
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
+from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.catalog.v1 import catalog_pb2 as pb
 from services.catalog.domain.commands import AddRates
 from services.catalog.domain.credit_type import CreditTypeId
 from services.catalog.domain.product import ProductId
 from services.catalog.domain.rate import BillingFrequency, Rate, RateTerms
 from services.catalog.domain.rate_card import RATES_PER_REQUEST_MAX, RateCardId, RatesAdded, RatesAsked
-from services.catalog.wire.paging import page_from_wire, page_to_wire
 from services.catalog.wire.rate_cards import rate_card_to_wire
 
 _FREQUENCIES_TO_WIRE: Final = {
@@ -56,7 +56,7 @@ def list_from_wire(request: pb.ListRatesRequest) -> tuple[RatesAsked, Page]:
 
 
 def list_to_wire(rows: Sequence[Rate], page: Page, request: pb.ListRatesRequest) -> pb.ListRatesResponse:
-    shown, token = page_to_wire(rows, page, _list(request), lambda row: row.rate_id)
+    shown, token = page_to_wire(rows, page, _list(request), lambda row: (row.rate_id,))
     return pb.ListRatesResponse(rates=[rate_to_wire(row) for row in shown], next_page_token=token)
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from meshkit.page import Page
 from meshkit.quantity import Credits, Money
 from meshkit.rpc.fields import Fields, span, timestamp
+from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.catalog.v1 import catalog_pb2 as pb
 from purser.type.v1 import money_pb2
 from services.catalog.domain.commands import CreateTopUpPack
@@ -21,7 +22,6 @@ from services.catalog.domain.top_up_pack import (
     TopUpPack,
     TopUpPackId,
 )
-from services.catalog.wire.paging import page_from_wire, page_to_wire
 
 _LIST: Final = {"list": "top_up_packs"}
 
@@ -67,7 +67,7 @@ def list_from_wire(request: pb.ListTopUpPacksRequest) -> Page:
 
 
 def list_to_wire(rows: Sequence[TopUpPack], page: Page) -> pb.ListTopUpPacksResponse:
-    shown, token = page_to_wire(rows, page, _LIST, lambda row: row.top_up_pack_id)
+    shown, token = page_to_wire(rows, page, _LIST, lambda row: (row.top_up_pack_id,))
     return pb.ListTopUpPacksResponse(
         top_up_packs=[top_up_pack_to_wire(row) for row in shown], next_page_token=token
     )

@@ -7,6 +7,7 @@ from typing import Final
 from meshkit.page import Page
 from meshkit.quantity import Credits
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
+from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.contract.v1 import contract_pb2 as pb
 from services.contract.domain.commands import (
     ContractCreated,
@@ -36,7 +37,6 @@ from services.contract.domain.ids import ContractId, CreditTypeId, ProductId, Ra
 from services.contract.domain.price import USD, Rounding
 from services.contract.domain.seats import SEATS_MAX
 from services.contract.wire.invoices import invoice_to_wire
-from services.contract.wire.paging import page_from_wire, page_to_wire
 from services.contract.wire.values import (
     by_number,
     default,

@@ -6,6 +6,7 @@ from typing import Final
 
 from meshkit.page import Page
 from meshkit.rpc.fields import Fields, timestamp
+from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.contract.v1 import contract_pb2 as pb
 from services.contract.domain.commands import (
     CreateCustomer,
@@ -15,7 +16,6 @@ from services.contract.domain.commands import (
 )
 from services.contract.domain.customer import ALIASES_MAX, Customer, is_customer_id
 from services.contract.domain.ids import CUSTOMER_PREFIX
-from services.contract.wire.paging import page_from_wire, page_to_wire
 
 _LIST: Final = {"list": "customers"}
 

@@ -7,10 +7,10 @@ from typing import Final
 
 from meshkit.page import Page
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
+from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.contract.v1 import contract_pb2 as pb
 from services.contract.domain.ids import ContractId, InvoiceId
 from services.contract.domain.invoice import Invoice, InvoiceLine, InvoiceLineKind, InvoiceStatus
-from services.contract.wire.paging import page_from_wire, page_to_wire
 from services.contract.wire.values import money_to_wire, period_to_wire
 
 _STATUSES: Final = {

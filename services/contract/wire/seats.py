@@ -6,6 +6,7 @@ from datetime import datetime
 
 from meshkit.page import Page
 from meshkit.rpc.fields import Fields, timestamp
+from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.contract.v1 import contract_pb2 as pb
 from services.contract.domain.commands import (
     ChangeSeats,
@@ -18,7 +19,6 @@ from services.contract.domain.ids import ContractId, SubscriptionId
 from services.contract.domain.seats import SEATS_MAX
 from services.contract.wire.contracts import subscription_to_wire
 from services.contract.wire.invoices import invoice_to_wire, line_to_wire
-from services.contract.wire.paging import page_from_wire, page_to_wire
 from services.contract.wire.values import money_to_wire, optional_time
 
 

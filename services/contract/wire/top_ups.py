@@ -7,6 +7,7 @@ from typing import Final
 from meshkit.page import Page
 from meshkit.quantity import Credits
 from meshkit.rpc.fields import Fields, optional_timestamp, span, timestamp
+from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.contract.v1 import contract_pb2 as pb
 from services.contract.domain.commands import OrderTopUp, ResolveTopUpPayment, TopUpAndInvoice
 from services.contract.domain.contract import PRIORITY_MAX
@@ -23,7 +24,6 @@ from services.contract.domain.top_up import (
 )
 from services.contract.wire.contracts import custom_credit_type
 from services.contract.wire.invoices import invoice_to_wire
-from services.contract.wire.paging import page_from_wire, page_to_wire
 from services.contract.wire.values import by_number, money_to_wire, usd
 
 _GATES: Final = {

@@ -53,7 +53,7 @@ def remove_from_wire(request: pb.RemoveSpendCapRequest) -> RemoveSpendCap:
 def list_from_wire(request: pb.ListSpendCapsRequest) -> tuple[str, Page]:
     fields = Fields()
     customer = fields.text("customer", request.customer)
-    page = page_from_wire(fields, request, _filters(customer), keys=3)
+    page = page_from_wire(fields, request, _filters(customer), keys=(str, str, str))
     fields.check()
     return customer, page
 
