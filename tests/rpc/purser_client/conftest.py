@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.support.cutting_proxy import CuttingProxy
+from tests.support.failing_front import FailingFront, failing_front
+from tests.support.ledger import RunningLedger, running_ledger
+from tests.support.postgres import Databases
+
+
+@pytest.fixture
+async def ledger(databases: Databases) -> AsyncIterator[RunningLedger]:
+    """On 1 June: acme's 4 seats bring 400 credits a month, an assistant unit costs 12. It adds up at the end."""
+    async with running_ledger(databases) as running:
+        await running.sell_assistant()
+        await running.sign_acme()
+        yield running
+        await running.assert_adds_up()
+
+
+@pytest.fixture
+async def front(ledger: RunningLedger) -> AsyncIterator[FailingFront]:
+    """Before the ledger, and fails when told to."""
+    async with failing_front(ledger.gate) as running:
+        yield running
+
+
+@pytest.fixture
+async def proxy(ledger: RunningLedger) -> AsyncIterator[CuttingProxy]:
+    """Before the ledger, and cuts the wire when told to."""
+    async with CuttingProxy.before(ledger.address) as running:
+        yield running

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A gRPC server before a Ledger that hands every call on, and fails on purpose when a test says so."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, TypeAlias
+
+import grpc.aio
+
+from meshkit.errors import Aborted, MeshError, ResourceExhausted, Unavailable
+from meshkit.rpc.server import RunningServer, start_server
+from purser.ledger.v1 import ledger_pb2 as pb
+from purser.ledger.v1 import ledger_pb2_grpc
+from tests.support.ledger import GateStub
+
+SERVICE = pb.DESCRIPTOR.services_by_name["LedgerService"]
+WAIT_SECONDS_MAX = 10.0
+
+# Hands the call on when it is called, and returns the Ledger's answer.
+HandOn: TypeAlias = Callable[[], Awaitable[Any]]
+Mishap: TypeAlias = Callable[[HandOn], Awaitable[Any]]
+
+
+class Away(Unavailable):
+    reason = "AWAY"
+
+
+class Raced(Aborted):
+    reason = "RACED"
+
+
+class Busy(ResourceExhausted):
+    reason = "QUEUE_FULL"
+
+    def __init__(self, retry_after: timedelta) -> None:
+        super().__init__("too many ask at once")
+        self.retry_after = retry_after
+
+
+def refused(fault: MeshError) -> Mishap:
+    """The call is refused, and was not carried out."""
+
+    async def refuse(hand_on: HandOn) -> Any:
+        raise fault
+
+    return refuse
+
+
+def unheard(fault: MeshError) -> Mishap:
+    """The call is carried out, and then refused all the same."""
+
+    async def fail(hand_on: HandOn) -> Any:
+        await hand_on()
+        raise fault
+
+    return fail
+
+
+def hangs_after(carried_out: asyncio.Event) -> Mishap:
+    """The call is carried out, and never answered."""
+
+    async def hang(hand_on: HandOn) -> Any:
+        await hand_on()
+        carried_out.set()
+        await asyncio.Event().wait()
+
+    return hang
+
+
+def held_up(carried_out: asyncio.Event, go_on: asyncio.Event) -> Mishap:
+    """The call is carried out, and answered when the test says so."""
+
+    async def hold_up(hand_on: HandOn) -> Any:
+        answer = await hand_on()
+        carried_out.set()
+        await go_on.wait()
+        return answer
+
+    return hold_up
+
+
+@dataclass(slots=True)
+class FailingFront:
+    """`asked`: every (rpc, request) that came, in order. `mishaps`: what becomes of the next calls, by rpc."""
+
+    ledger: GateStub
+    address: str = ""
+    asked: list[tuple[str, Any]] = field(default_factory=list)
+    mishaps: dict[str, deque[Mishap]] = field(default_factory=dict)
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    server: RunningServer | None = None
+
+    def will(self, rpc: str, *mishaps: Mishap) -> None:
+        """Let the next calls of this rpc come to grief, one each."""
+        self.mishaps.setdefault(rpc, deque()).extend(mishaps)
+
+    def asked_of(self, rpc: str) -> list[Any]:
+        return [request for name, request in self.asked if name == rpc]
+
+    async def until_asked(self, rpc: str, count: int = 1) -> None:
+        """Return when so many requests of an rpc have come. Raises TimeoutError after 10 s."""
+        async with asyncio.timeout(WAIT_SECONDS_MAX), self.changed:
+            await self.changed.wait_for(lambda: len(self.asked_of(rpc)) >= count)
+
+    async def stop(self) -> None:
+        """Be gone at once; calls in hand are cut off."""
+        if self.server is not None:
+            server, self.server = self.server, None
+            await server.stop(0)
+
+    async def take(self, rpc: str, request: Any) -> Any:
+        async with self.changed:
+            self.asked.append((rpc, request))
+            self.changed.notify_all()
+
+        async def hand_on() -> Any:
+            return await getattr(self.ledger, rpc)(request)
+
+        waiting = self.mishaps.get(rpc)
+        return await (waiting.popleft()(hand_on) if waiting else hand_on())
+
+
+@asynccontextmanager
+async def failing_front(ledger: GateStub) -> AsyncIterator[FailingFront]:
+    """Listen on a free port until the block ends."""
+    front = FailingFront(ledger)
+
+    def register(server: grpc.aio.Server) -> None:
+        ledger_pb2_grpc.add_LedgerServiceServicer_to_server(_servicer(front), server)
+
+    front.server = await start_server(
+        name="ledger", address="127.0.0.1:0", register=register, service_names=(SERVICE.full_name,)
+    )
+    front.address = f"127.0.0.1:{front.server.port}"
+    try:
+        yield front
+    finally:
+        await front.stop()
+
+
+def _servicer(front: FailingFront) -> Any:
+    def hand_on(rpc: str) -> Any:
+        async def take(self: Any, request: Any, context: Any) -> Any:
+            return await front.take(rpc, request)
+
+        return take
+
+    methods = {method.name: hand_on(method.name) for method in SERVICE.methods}
+    return type("Servicer", (ledger_pb2_grpc.LedgerServiceServicer,), methods)()
