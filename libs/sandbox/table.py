@@ -9,7 +9,9 @@ from datetime import datetime
 
 from sqlalchemy import Boolean, CheckConstraint, Column, DateTime, MetaData, Table, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from meshkit.clock import ManualClock
 
 
 def sandbox_clock_table(metadata: MetaData, schema: str) -> Table:
@@ -38,3 +40,11 @@ async def save_sandbox_time(connection: AsyncConnection, table: Table, at: datet
         where=table.c.now_time < kept.excluded.now_time,
     )
     await connection.execute(later)
+
+
+async def restore_time(clock: ManualClock, engine: AsyncEngine, table: Table) -> None:
+    """Let a sandbox that starts again go on where it stood; a clock that stands later stays."""
+    async with engine.connect() as connection:
+        kept = await load_sandbox_time(connection, table)
+    if kept is not None and kept > clock.now():
+        clock.advance_to(kept)

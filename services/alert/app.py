@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import grpc.aio
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from meshkit.clock import Clock, ManualClock
 from meshkit.db import open_engine
@@ -21,7 +20,7 @@ from meshkit.rpc.server import start_server
 from purser.alert.v1 import alert_pb2_grpc
 from purser.sandbox.v1 import clock_pb2_grpc
 from sandbox import SERVICE_NAME as CLOCK_SERVICE_NAME
-from sandbox import ClockServicer, load_sandbox_time
+from sandbox import ClockServicer, restore_time
 from services.alert import tables
 from services.alert.config import AlertSettings
 from services.alert.operations import Operations
@@ -113,7 +112,7 @@ async def open_service(
                 "contract": await stack.enter_async_context(open_channel(settings.contract_address)),
                 "ledger": ledger,
             }
-            await _restore_time(clock, engine)
+            await restore_time(clock, engine, tables.sandbox_clock)
             sandbox = ClockServicer(
                 clock=clock, engine=engine, table=tables.sandbox_clock, run_due=run_due, peers=peers
             )
@@ -150,11 +149,3 @@ async def _start_posting(
     await worker.start()
     stack.push_async_callback(worker.stop)
     return worker
-
-
-async def _restore_time(clock: ManualClock, engine: AsyncEngine) -> None:
-    """Let a sandbox that starts again go on where it stood."""
-    async with engine.connect() as connection:
-        kept = await load_sandbox_time(connection, tables.sandbox_clock)
-    if kept is not None and kept > clock.now():
-        clock.advance_to(kept)

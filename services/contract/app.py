@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import grpc.aio
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from meshkit.clock import Clock, ManualClock
 from meshkit.db import open_engine
@@ -18,7 +17,7 @@ from meshkit.rpc.server import start_server
 from purser.contract.v1 import contract_pb2_grpc
 from purser.sandbox.v1 import clock_pb2_grpc
 from sandbox import SERVICE_NAME as CLOCK_SERVICE_NAME
-from sandbox import ClockServicer, load_sandbox_time
+from sandbox import ClockServicer, restore_time
 from services.contract import tables
 from services.contract.config import ContractSettings
 from services.contract.operations import Operations
@@ -85,7 +84,7 @@ async def open_service(
                 "ledger": ledger_channel,
                 "alert": await stack.enter_async_context(open_channel(settings.alert_address)),
             }
-            await _restore_time(clock, engine)
+            await restore_time(clock, engine, tables.sandbox_clock)
             sandbox = ClockServicer(
                 clock=clock, engine=engine, table=tables.sandbox_clock, run_due=run_due, peers=peers
             )
@@ -111,11 +110,3 @@ async def open_service(
         )
         stack.push_async_callback(server.stop)
         yield App(port=server.port, run_due=run_due)
-
-
-async def _restore_time(clock: ManualClock, engine: AsyncEngine) -> None:
-    """Let a sandbox that starts again go on where it stood."""
-    async with engine.connect() as connection:
-        kept = await load_sandbox_time(connection, tables.sandbox_clock)
-    if kept is not None and kept > clock.now():
-        clock.advance_to(kept)

@@ -3,7 +3,8 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from sandbox import load_sandbox_time, save_sandbox_time
+from meshkit.clock import ManualClock
+from sandbox import load_sandbox_time, restore_time, save_sandbox_time
 from tests.store.meshkit.conftest import SANDBOX_CLOCK
 
 AT = datetime(2025, 6, 1, 0, 0, 0, 1, tzinfo=UTC)
@@ -33,3 +34,17 @@ async def test_the_sandbox_time_is_kept_to_the_microsecond_and_only_moves_forwar
     await save(engine, AT)
 
     assert await kept(engine) == AT + timedelta(days=31)
+
+
+async def test_a_clock_goes_on_where_the_sandbox_stood_and_never_back(engine: AsyncEngine) -> None:
+    clock = ManualClock(AT)
+    await restore_time(clock, engine, SANDBOX_CLOCK)
+    assert clock.now() == AT
+
+    await save(engine, AT + timedelta(days=31))
+    await restore_time(clock, engine, SANDBOX_CLOCK)
+    assert clock.now() == AT + timedelta(days=31)
+
+    later = ManualClock(AT + timedelta(days=32))
+    await restore_time(later, engine, SANDBOX_CLOCK)
+    assert later.now() == AT + timedelta(days=32)
