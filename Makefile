@@ -49,6 +49,14 @@ types: install ## mypy --strict over libs, services and deploy
 protos-check: install ## fail when libs/purser is not what protoc makes of protos/
 	@sh deploy/local/protos.sh check
 
+##@ Measure
+bench: install ## measure P1 to P14 beside a bare echo (ONLY=P1,P4 ROUNDS=5 SECONDS=2 BENCH_ENTRIES=1000000)
+	@$(RUN) -m tests.perf run $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(BENCH_ENTRIES),--entries $(BENCH_ENTRIES))
+
+bench-picture: install ## draw what was measured last into a PNG (PICTURE=tests/perf/results/bench.png)
+	@$(RUN) -m tests.perf picture $(if $(PICTURE),--into $(PICTURE))
+
 ##@ Change
 protos: install ## regenerate libs/purser from protos/
 	@sh deploy/local/protos.sh generate
@@ -79,4 +87,4 @@ $(STAMP):
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable . && \
 	touch $@
 
-.PHONY: help demo up install test lint types protos-check protos format lock clean
+.PHONY: help demo up install test lint types protos-check bench bench-picture protos format lock clean

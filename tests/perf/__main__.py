@@ -18,11 +18,12 @@ from deploy.local.fault import Fault
 from tests.perf import results
 from tests.perf.bench import Scale
 from tests.perf.database import open_databases
-from tests.perf.goals import PROMISES, Figure
+from tests.perf.goals import PROMISES, Figure, NotMeasured
 from tests.perf.load import SOURCE_ROOT
 from tests.perf.run import run as measure
 
 STATE_FOLDER = SOURCE_ROOT / ".purser"
+PICTURE = results.LATEST.with_name("bench.png")
 DEFAULT = Scale()
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 console = Console(highlight=False)
@@ -76,6 +77,23 @@ async def _measured(admin_url: str, folder: Path, wanted: Collection[str], scale
 
         await measure(databases, folder, wanted, scale, begin=begin, heard=heard)
     return measured
+
+
+@app.command()
+def picture(
+    of: Annotated[Path, typer.Option("--from", help="results to draw")] = results.LATEST,
+    into: Annotated[Path, typer.Option(help="the PNG")] = PICTURE,
+) -> None:
+    """Draw throughput and latency beside the echo's."""
+    # Here, for measuring needs no library that draws.
+    from tests.perf.picture import draw
+
+    try:
+        draw(results.kept(of), into)
+    except NotMeasured as reason:
+        console.print(f"purser: {escape(str(reason))}")
+        raise typer.Exit(1) from None
+    console.print(f"[dim]drawn into {into}[/]", soft_wrap=True)
 
 
 def _wanted(only: str) -> list[str]:

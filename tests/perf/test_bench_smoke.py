@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from purser.ledger.v1.ledger_admin_pb2 import VerifyLedgerRequest
 from tests.perf import results
@@ -15,6 +16,7 @@ from tests.perf.database import databases_of
 from tests.perf.goals import PROMISES, Figure, Goal, NotMeasured, Promise, Spread
 from tests.perf.load import Generator, Kind, Load, Run
 from tests.perf.load_entries import ENTRIES_WITHOUT_KEYS_MIN, History, load
+from tests.perf.picture import HEIGHT, WIDTH, draw
 from tests.perf.races import Race, Told
 from tests.perf.run import MEASUREMENTS, run
 from tests.perf.world import CALL_MICROS, customer, used_micros
@@ -64,6 +66,9 @@ async def test_what_the_callers_were_told_is_what_the_books_say(
     assert measured["P13"]["value"] == {"credits overspent": 0, "false denials": 0}
     assert all(race["is_spent_exactly"] for race in measured["P13"]["detail"]["races"])
     assert results.table(measured).row_count == 4
+    draw(measured, tmp_path / "bench.png")
+    with Image.open(tmp_path / "bench.png") as picture:
+        assert (picture.format, picture.size) == ("PNG", (WIDTH, HEIGHT))
 
 
 def _assert_exact(audit: dict[str, Any]) -> None:
@@ -74,6 +79,13 @@ def _assert_exact(audit: dict[str, Any]) -> None:
 def _values(result: dict[str, Any]) -> list[Any]:
     value = result["value"]
     return list(value.values()) if isinstance(value, dict) else [value]
+
+
+def test_a_picture_of_nothing_is_not_drawn(tmp_path: Path) -> None:
+    with pytest.raises(NotMeasured):
+        draw({"P1": Figure.not_measured("P1", "away").as_json("P1")}, tmp_path / "bench.png")
+
+    assert not list(tmp_path.iterdir())
 
 
 async def test_an_rpc_that_is_not_there_is_told_and_not_measured(

@@ -70,7 +70,7 @@ def _of_crowd(runs: Runs, audit: Mapping[str, Any], *, customers_count: int) -> 
     detail = {"series": raw(runs), "audit": audit}
     latency = {"p50": highest(_latency(runs, 0.50)), "p99": highest(_latency(runs, 0.99))}
     figures = {
-        "P1": Figure({"": lowest(_throughput(runs))}, detail, holds=holds(audit)),
+        "P1": Figure({"": lowest(_throughput(runs).values())}, _shares(runs, audit), holds=holds(audit)),
         "P5": Figure(latency, detail, holds=holds(audit)),
         "P6": _cpu(runs, detail, is_right=holds(audit)),
     }
@@ -83,8 +83,8 @@ def _of_crowd(runs: Runs, audit: Mapping[str, Any], *, customers_count: int) -> 
             for call in CALLS
         ]
         figures["P2"] = Figure(
-            {"spread": lowest(_throughput(runs, " spread")), "hot": lowest(hot_to_spread)},
-            {**detail, "customers": customers_count},
+            {"spread": lowest(_throughput(runs, " spread").values()), "hot": lowest(hot_to_spread)},
+            _shares(runs, audit, " spread", customers=customers_count),
             holds=holds(audit),
         )
     return figures
@@ -100,8 +100,8 @@ async def slow_commit(bench: Bench, wanted: Collection[str]) -> Mapping[str, Fig
             runs = await bench.interleaved(_hot_series(bench, echoes, shop))
         audit = await shop.audit(_ours(runs))
     commits = {"usual_p50_ms": round(usual.p50_ms, 3), "slow_p50_ms": round(slow.p50_ms, 3)}
-    detail = {"series": raw(runs), "audit": audit, "commit": commits}
-    return {"P3": Figure({"": lowest(_throughput(runs))}, detail, holds=holds(audit))}
+    parts = {"": lowest(_throughput(runs).values())}
+    return {"P3": Figure(parts, _shares(runs, audit, commit=commits), holds=holds(audit))}
 
 
 async def replicas(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figure]:
@@ -110,8 +110,8 @@ async def replicas(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figure
         await shop.open_for(HOT)
         runs = await bench.interleaved(_hot_series(bench, echoes, shop))
         audit = await shop.audit(_ours(runs))
-    detail = {"series": raw(runs), "audit": audit}
-    return {"P9": Figure({"": lowest(_throughput(runs))}, detail, holds=holds(audit))}
+    parts = {"": lowest(_throughput(runs).values())}
+    return {"P9": Figure(parts, _shares(runs, audit), holds=holds(audit))}
 
 
 def _hot_series(bench: Bench, echoes: Sequence[Server], shop: Shop) -> dict[str, Caller]:
@@ -127,14 +127,20 @@ def _ours(runs: Runs) -> Iterable[Run]:
     return [run for name, series in runs.items() if name not in LIMITS for run in series]
 
 
-def _throughput(runs: Runs, where: str = "") -> list[Spread]:
+def _throughput(runs: Runs, where: str = "") -> dict[str, Spread]:
     """Calls per second as a share of echo's, for Authorize and for Debit."""
-    return [
-        by_round(
+    return {
+        call: by_round(
             lambda ours, echo: ours.calls_per_second / echo.calls_per_second, runs[call + where], runs["echo"]
         )
         for call in CALLS
-    ]
+    }
+
+
+def _shares(runs: Runs, audit: Mapping[str, Any], where: str = "", **more: object) -> dict[str, Any]:
+    """The detail of a figure that is a share of echo's throughput."""
+    ratios = {call: spread.as_json() for call, spread in _throughput(runs, where).items()}
+    return {"ratios": ratios, **more, "series": raw(runs), "audit": audit}
 
 
 def _latency(runs: Runs, quantile: float) -> list[Spread]:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Ledger's write path called in this process, and the plain insert it is held against."""
 
-import json
 import os
 import secrets
 import time
@@ -21,7 +20,7 @@ from services.ledger.domain.account import Account
 from services.ledger.domain.entry import Entry
 from services.ledger.domain.gate import Ask, Entitlement
 from services.ledger.domain.grant import CreditTypeId, CustomerId, ProductId
-from services.ledger.domain.unit_of_work import Change, PoolKey, Remembered
+from services.ledger.domain.unit_of_work import Change, PoolKey, Remembered, Wanted
 from services.ledger.store import PostgresStore
 from services.ledger.store.connection import open_pool
 from services.ledger.store.writing import write_changes
@@ -64,19 +63,14 @@ class Writer:
 
     async def read(self, names: Sequence[str]) -> Accounts:
         """Read the accounts of these customers, with what all their users have spent."""
+        spent_by = {("user_id", user) for user in USERS}
+        wanted = {
+            (CustomerId(name), CreditTypeId(CREDIT_TYPE)): Wanted(group_values=set(spent_by))
+            for name in names
+        }
         at = datetime.now(UTC)
-        credit_type_id = CreditTypeId(CREDIT_TYPE)
-        group_values = [("user_id", user) for user in USERS]
-        accounts = {}
-        for name in names:
-            customer_id = CustomerId(name)
-            reading = await self._store.run(
-                lambda tx, customer_id=customer_id: tx.accounts.read(  # type: ignore[misc]
-                    customer_id, credit_type_id, at=at, group_values=group_values
-                )
-            )
-            accounts[customer_id, credit_type_id] = reading.account
-        return accounts
+        readings = await self._store.run(lambda tx: tx.accounts.read_many(wanted, at=at))
+        return {key: reading.account for key, reading in readings.items()}
 
     async def pair(self, accounts: Accounts, *, items: int) -> Pair:
         """Write so many debits, spread over the accounts, then insert their entries once more.
@@ -103,29 +97,33 @@ class Writer:
 
 @asynccontextmanager
 async def open_writer(database: Database) -> AsyncIterator[Writer]:
-    """Both writes go through one and the same connection; the insert into a copy of the table with the same keys."""
+    """Both writes go through one connection of the Ledger's own making; the insert into a copy with the same keys."""
+    insert = await _prepare_copy(database)
+    clock = SystemClock()
     pool = await open_pool(database.ledger_url, size=2)
+    try:
+        store = PostgresStore(pool, wall=clock, ids=TimeOrderedIds(clock))
+        async with pool.acquire() as connection:
+            yield Writer(store, connection, insert)
+    finally:
+        pool.terminate()
+
+
+async def _prepare_copy(database: Database) -> str:
+    """Make an empty copy of the table of entries, keys included; returns the statement that fills it."""
     connection = await asyncpg.connect(database.admin_url)
     try:
         await connection.execute("CREATE TABLE perf.entries (LIKE ledger.entries INCLUDING ALL)")
         for key in await connection.fetch(_FOREIGN_KEYS):
             await connection.execute(f"ALTER TABLE perf.entries ADD {key['definition']}")
-        clock = SystemClock()
-        store = PostgresStore(pool, wall=clock, ids=TimeOrderedIds(clock))
-        yield Writer(store, connection, await _insert_of(connection))
+        await connection.execute("GRANT USAGE ON SCHEMA perf TO PUBLIC")
+        await connection.execute("GRANT INSERT ON perf.entries TO PUBLIC")
+        types = {row["attname"]: row["format_type"] for row in await connection.fetch(_TYPES)}
     finally:
         await connection.close()
-        pool.terminate()
-
-
-async def _insert_of(connection: Any) -> str:
-    types = {row["attname"]: row["format_type"] for row in await connection.fetch(_TYPES)}
-    # As the Ledger does: JSON travels as text.
-    sent = ["text" if types[column] == "jsonb" else types[column] for column in _COLUMNS]
-    arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(sent, start=1))
-    chosen = ", ".join(f"d.{column}::{types[column]}" for column in _COLUMNS)
+    arrays = ", ".join(f"${number}::{types[column]}[]" for number, column in enumerate(_COLUMNS, start=1))
     columns = ", ".join(_COLUMNS)
-    return f"INSERT INTO perf.entries ({columns}) SELECT {chosen} FROM unnest({arrays}) AS d ({columns})"
+    return f"INSERT INTO perf.entries ({columns}) SELECT * FROM unnest({arrays})"
 
 
 def _debited(accounts: Accounts, items: int) -> tuple[list[Change], list[Remembered]]:
@@ -175,5 +173,5 @@ def _row(key: PoolKey, entry: Entry) -> tuple[object, ...]:
         entry.cause_id,
         entry.usage.hold_id,
         entry.usage.product_id,
-        json.dumps(dict(entry.usage.group_values)),
+        dict(entry.usage.group_values),
     )
