@@ -29,6 +29,7 @@ from tests.perf.world import PRODUCT, USERS, customer, open_stubs
 
 HOT = customer(1)
 DEADLINE = timedelta(seconds=10)
+WIDTH = 100
 WARM_SHARE = 4  # of a round's time, one part in so many is run before it and not counted
 
 Call = Callable[[Gate, str], Awaitable[None]]
@@ -111,7 +112,7 @@ async def compare(
                     told = [_median(measured, one) for one in Round.__slots__]
                     figures = [f"{told[0]:,.0f}", *(f"{one:.1f}" for one in told[1:3])]
                     figures += [f"{one:,.0f}" for one in told[3:]]
-                    table.add_row(call.__name__, str(count), name, *figures, f"{gain:.2f} ×")
+                    table.add_row(call.__name__, str(count), name, *figures, f"{gain:.2f}")
         verified = await stubs.verify()
         table.caption = (
             f"every balance recounted: {'consistent' if verified.is_consistent else 'NOT consistent'}"
@@ -120,7 +121,7 @@ async def compare(
 
 
 def _median(rounds: Sequence[Round], figure: str) -> float:
-    return statistics.median(getattr(one, figure) for one in rounds)
+    return float(statistics.median(getattr(one, figure) for one in rounds))
 
 
 def main(
@@ -137,7 +138,7 @@ def main(
     try:
         with postgres.open_server(folder / "postgres") as admin_url:
             told = compare(admin_url, folder, callers=counts, rounds=rounds, seconds=seconds)
-            Console(highlight=False).print(asyncio.run(told))
+            Console(highlight=False, width=WIDTH).print(asyncio.run(told))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
