@@ -15,6 +15,7 @@ from meshkit.clock import Clock, ManualClock
 from meshkit.db import open_engine
 from meshkit.ids import Ids
 from meshkit.outbox import Relay
+from meshkit.periodic import Periodic
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.server import start_server
 from purser.alert.v1 import alert_pb2_grpc
@@ -32,7 +33,7 @@ from services.alert.peers import LedgerPeer
 from services.alert.relay import Notices
 from services.alert.server import SERVICE_NAME, AlertServicer
 from services.alert.store import PostgresStore
-from services.alert.sweeper import Sweeper
+from services.alert.sweeper import FORGET_SECONDS, forget_old
 from services.alert.webhooks.poster import HttpPoster
 from services.alert.webhooks.posting import DeliveryAttempts
 from services.alert.webhooks.resolver import Resolver, SystemResolver
@@ -86,7 +87,7 @@ async def open_service(
         stack.push_async_callback(relay.stop)
         targets = _targets(settings, outside, stack)
         worker = await _start_posting(store, targets, wall, outside, stack)
-        sweeper = Sweeper(store, wall)
+        sweeper = Periodic("forget", lambda: forget_old(store, wall), FORGET_SECONDS)
         sweeper.start()
         stack.push_async_callback(sweeper.stop)
 

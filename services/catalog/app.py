@@ -12,6 +12,7 @@ from meshkit.clock import Clock, ManualClock
 from meshkit.db import open_engine
 from meshkit.ids import Ids
 from meshkit.outbox import Relay
+from meshkit.periodic import Periodic
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.server import start_server
 from purser.catalog.v1 import catalog_pb2_grpc
@@ -30,7 +31,7 @@ from services.catalog.peers import LedgerPeer
 from services.catalog.relay import Deliveries
 from services.catalog.server import SERVICE_NAME, CatalogServicer
 from services.catalog.store import PostgresStore
-from services.catalog.sweeper import Sweeper
+from services.catalog.sweeper import FORGET_SECONDS, forget_old
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,7 @@ async def open_service(
         relay = Relay(engine, tables.outbox, Deliveries(LedgerPeer(ledger)).deliver, wall)
         await relay.start()
         stack.push_async_callback(relay.stop)
-        sweeper = Sweeper(store, wall)
+        sweeper = Periodic("forget", lambda: forget_old(store, wall), FORGET_SECONDS)
         sweeper.start()
         stack.push_async_callback(sweeper.stop)
 

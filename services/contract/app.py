@@ -12,6 +12,7 @@ from meshkit.clock import Clock, ManualClock
 from meshkit.db import open_engine
 from meshkit.ids import Ids
 from meshkit.outbox import Relay
+from meshkit.periodic import Periodic
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.server import start_server
 from purser.contract.v1 import contract_pb2_grpc
@@ -31,7 +32,9 @@ from services.contract.peers import CatalogPeer, LedgerPeer
 from services.contract.relay import Deliveries
 from services.contract.server import SERVICE_NAME, ContractServicer
 from services.contract.store import PostgresStore
-from services.contract.sweeper import FORGET_SECONDS, Sweeper, forget_old
+from services.contract.sweeper import FORGET_SECONDS, forget_old
+
+DUE_WAIT_SECONDS_MAX = 30.0  # between due runs that fail one after another
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,10 +92,14 @@ async def open_service(
                 clock=clock, engine=engine, table=tables.sandbox_clock, run_due=run_due, peers=peers
             )
         for sweeper in (
-            Sweeper(
-                "due", lambda: billing.run_due(clock.now()), interval_seconds=settings.due_interval_seconds
+            # Nothing depends on it being on time: what is billed late is dated when it was due.
+            Periodic(
+                "due",
+                lambda: billing.run_due(clock.now()),
+                settings.due_interval_seconds,
+                wait_seconds_max=DUE_WAIT_SECONDS_MAX,
             ),
-            Sweeper("forget", lambda: forget_old(store, wall), interval_seconds=FORGET_SECONDS),
+            Periodic("forget", lambda: forget_old(store, wall), FORGET_SECONDS),
         ):
             sweeper.start()
             stack.push_async_callback(sweeper.stop)

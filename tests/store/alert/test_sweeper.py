@@ -13,7 +13,7 @@ from services.alert.domain.commands import ArchiveAlert
 from services.alert.domain.delivery import Answer
 from services.alert.domain.notices import NoticeKind, watch_of
 from services.alert.store import PostgresStore
-from services.alert.sweeper import Sweeper
+from services.alert.sweeper import forget_old
 from tests.support.alert import JUNE
 from tests.support.alert_store import a_new_delivery, an_alert_row, an_endpoint_row, keep
 
@@ -46,8 +46,7 @@ async def test_what_is_old_is_forgotten_and_what_waits_is_not(
             ]
         return counts[0], counts[1], counts[2]
 
-    sweeper = Sweeper(store, wall)
     for days, left in ((7, (2, 1, 2)), (8, (1, 1, 2)), (35, (1, 1, 2)), (36, (1, 0, 2)), (91, (1, 0, 1))):
         wall.advance_to(JUNE + days * DAY)
-        await sweeper.sweep()
+        await forget_old(store, wall)
         assert await kept() == left, f"after {days} days"

@@ -19,7 +19,7 @@ from services.catalog.domain.notices import NoticeKind
 from services.catalog.domain.product import Product, ProductId, ProductType
 from services.catalog.domain.rate_card import RateCard, RateCardId
 from services.catalog.store import PostgresStore, Transaction
-from services.catalog.sweeper import Sweeper
+from services.catalog.sweeper import forget_old
 from tests.support.catalog import JULY, JUNE
 from tests.support.postgres import Databases
 
@@ -142,18 +142,17 @@ async def test_the_sweeper_forgets_what_is_old_and_nothing_else(
         await connection.execute(
             text("UPDATE catalog.outbox SET sent_time = :at WHERE key = 'heard'"), {"at": wall.now()}
         )
-    sweeper = Sweeper(store, wall)
 
     wall.advance(timedelta(days=1))
-    assert await sweeper.sweep() == 0
+    assert await forget_old(store, wall) == 0
     wall.advance(timedelta(microseconds=1))
-    assert await sweeper.sweep() == 1  # the notice that was heard
+    assert await forget_old(store, wall) == 1  # the notice that was heard
     wall.advance(timedelta(days=34) - timedelta(microseconds=1))
-    assert await sweeper.sweep() == 0
+    assert await forget_old(store, wall) == 0
     async with store.transaction() as tx:
         assert await tx.claim(command, CreditType) == credit_type
     wall.advance(timedelta(microseconds=1))
-    assert await sweeper.sweep() == 1  # the request
+    assert await forget_old(store, wall) == 1  # the request
     async with engine.begin() as connection:
         left = await connection.execute(text("SELECT key FROM catalog.outbox"))
         assert left.scalars().all() == ["pending"]

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sweeper outlives its failures."""
+"""Periodic work outlives its failures, and ends when it is told to."""
 
 import asyncio
 
-from services.contract.sweeper import Sweeper
+import pytest
+from structlog.testing import capture_logs
+
+from meshkit.periodic import Periodic
+
+SECONDS_MAX = 10
 
 
 async def test_work_is_done_again_after_it_failed() -> None:
@@ -18,9 +23,9 @@ async def test_work_is_done_again_after_it_failed() -> None:
         if runs == 3:
             third.set()
 
-    sweeper = Sweeper("due", work, interval_seconds=0.001)
+    sweeper = Periodic("due", work, 0.001)
     sweeper.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(SECONDS_MAX):
         await third.wait()
     await sweeper.stop()
 
@@ -29,8 +34,76 @@ async def test_work_is_done_again_after_it_failed() -> None:
     assert runs == stopped_at
 
 
-async def test_a_sweeper_that_never_began_stops_too() -> None:
+async def test_work_that_never_began_stops_too() -> None:
     async def work() -> None:
         raise AssertionError("nobody asked for it")
 
-    await Sweeper("due", work, interval_seconds=1).stop()
+    await Periodic("due", work, 1).stop()
+
+
+async def test_a_failure_is_logged_with_the_name_of_the_work_and_its_notes() -> None:
+    done = asyncio.Event()
+
+    async def work() -> None:
+        done.set()
+        error = ConnectionError("the database is away")
+        error.add_note("in the pantry")
+        raise error
+
+    with capture_logs() as said:
+        sweeper = Periodic("due", work, 3_600)
+        sweeper.start()
+        async with asyncio.timeout(SECONDS_MAX):
+            await done.wait()
+        await asyncio.sleep(0)
+        await sweeper.stop()
+
+    assert said == [
+        {
+            "event": "sweep_failed",
+            "log_level": "warning",
+            "sweep": "due",
+            "error": "ConnectionError: the database is away in the pantry",
+        }
+    ]
+
+
+async def test_it_stops_even_when_the_cancellation_ends_as_another_failure() -> None:
+    began = asyncio.Event()
+
+    async def work() -> None:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise ConnectionError("the rollback failed")
+
+    sweeper = Periodic("due", work, 3_600)
+    sweeper.start()
+    async with asyncio.timeout(SECONDS_MAX):
+        await began.wait()
+        await sweeper.stop()
+
+
+async def test_who_waits_for_the_stop_may_be_cancelled() -> None:
+    began, let_go = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await let_go.wait()
+
+    sweeper = Periodic("due", work, 3_600)
+    sweeper.start()
+    await began.wait()
+    stopping = asyncio.create_task(sweeper.stop())
+    await asyncio.sleep(0)
+    stopping.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await stopping
+    let_go.set()
+    async with asyncio.timeout(SECONDS_MAX):
+        await sweeper.stop()
