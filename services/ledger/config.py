@@ -3,7 +3,8 @@
 
 from datetime import datetime
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import SettingsConfigDict
 
 from meshkit.config import MeshSettings
@@ -15,7 +16,9 @@ class LedgerSettings(MeshSettings):
     model_config = SettingsConfigDict(env_prefix="PURSER_LEDGER_", frozen=True, extra="ignore")
 
     database_url: str = Field(description="postgresql://user:password@host:port/database")
-    database_connections: int = Field(10, ge=1, le=200, description="connections to the database, at most")
+    database_connections: int = Field(
+        10, ge=2, le=200, description="connections to the database, at most; the gate keeps one for itself"
+    )
     listen: str = Field("127.0.0.1:7003", description="where to serve; port 0 is any free one")
     catalog_address: str = Field("127.0.0.1:7001", description="Catalog")
     contract_address: str = Field("127.0.0.1:7002", description="Contract")
@@ -25,7 +28,20 @@ class LedgerSettings(MeshSettings):
     sandbox_start_time: AwareDatetime = Field(
         datetime.fromisoformat("2025-06-01T00:00:00Z"), description="where sandbox time begins, RFC 3339"
     )
+    workers: int = Field(1, ge=1, le=64, description="processes that share the port; 1 in the sandbox")
     metrics_listen: str = Field(
-        "", pattern=r"^(.+:\d+)?$", description="where to serve /metrics over HTTP; empty: nowhere"
+        "",
+        pattern=r"^(.+:\d+)?$",
+        description="where to serve /metrics over HTTP; worker n does at the port + n; empty: nowhere",
     )
     log_json: bool = Field(False, description="write log events as JSON lines")
+
+    @field_validator("workers")
+    @classmethod
+    def _one_clock(cls, workers: int, info: ValidationInfo) -> int:
+        if workers > 1 and info.data.get("sandbox"):
+            raise PydanticCustomError(
+                "one_clock",
+                "must be 1 in sandbox mode, where time stands in one process and moves by AdvanceTime",
+            )
+        return workers

@@ -325,12 +325,14 @@ async def running_ledger(
     at: datetime = JUNE,
     sandbox: bool = False,
     clock: ManualClock | None = None,
+    connections: int = 10,
 ) -> AsyncIterator[RunningLedger]:
     """Serve a Ledger whose clock stands at `at`. Its sweeper looks once and then sleeps for an hour."""
     clock = clock or ManualClock(at)
     wall = SystemClock()
     settings = LedgerSettings(
         database_url=databases.url("ledger"),
+        database_connections=connections,
         listen="127.0.0.1:0",
         catalog_address=NOBODY,
         contract_address=NOBODY,

@@ -11,11 +11,13 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 from grpc.aio import AioRpcError
+from pydantic import ValidationError
 from sqlalchemy.engine import make_url
 
 from meshkit.rpc.status import DETAILS_KEY
 from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_pb2 as pb
+from services.ledger.config import LedgerSettings
 from tests.support.cutting_proxy import CuttingProxy
 from tests.support.faults import fault
 from tests.support.ledger import CREDIT, RunningLedger, running_ledger
@@ -166,6 +168,24 @@ async def test_a_write_whose_answer_was_lost_is_done_once_and_told_when_asked_ag
     assert (await wired.pool()).available_micros // CREDIT in (299, 300)
     assert await sql.value("SELECT count(*) FROM ledger.entries WHERE cause_id = 'lost'") == 1
     await wired.assert_adds_up()
+
+
+async def test_two_connections_are_enough_and_one_is_not(databases: Databases) -> None:
+    async with running_ledger(databases, connections=2) as ledger:
+        await ledger.sell_assistant()
+        await ledger.sign_acme()
+        for _ in range(3):
+            await asyncio.gather(
+                *(ledger.debit(1) for _ in range(9)),
+                *(ledger.debit(401) for _ in range(9)),
+                *(ledger.pool() for _ in range(9)),
+                ledger.assert_adds_up(),
+                ledger.flush(),
+            )
+
+        assert (await ledger.pool()).available_micros == 373 * CREDIT
+    with pytest.raises(ValidationError, match="database_connections"):
+        LedgerSettings(database_url=databases.url("ledger"), database_connections=1)
 
 
 async def test_a_lock_that_is_kept_too_long_is_aborted_and_may_be_asked_again(
