@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Ledger's store with the operations that fill it, and nothing served: acme's 4 seats and their credits."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from meshkit.clock import ManualClock
+from meshkit.ids import TimeOrderedIds
+from meshkit.quantity import Credits, Ratio
+from services.ledger.domain.account import Account
+from services.ledger.domain.commands import Authorize, Capture, Debit
+from services.ledger.domain.gate import Authorized, Debited
+from services.ledger.domain.grant import CreditTypeId, CustomerId, ProductId, ScheduleId
+from services.ledger.domain.hold import HoldId
+from services.ledger.domain.notices import (
+    Aggregation,
+    ContractTold,
+    CustomerTold,
+    ProductTold,
+    RateCardTold,
+    SubscriptionTold,
+)
+from services.ledger.domain.rate import Rate
+from services.ledger.domain.schedule import GrantFrequency, PeriodProration, Schedule
+from services.ledger.domain.spend_cap import GroupValue
+from services.ledger.operations.copying import Copying
+from services.ledger.operations.gate import Gate
+from services.ledger.operations.settling import Settling
+from services.ledger.store import PostgresStore
+from services.ledger.store.connection import open_pool
+from tests.support.postgres import Databases
+
+JUNE = datetime(2025, 6, 1, tzinfo=UTC)
+JULY = datetime(2025, 7, 1, tzinfo=UTC)
+ACME, GLOBEX = CustomerId("cus_acme"), CustomerId("cus_globex")
+AI = CreditTypeId("crt_ai")
+ASSISTANT = ProductId("prd_assistant")
+
+
+class Bell:
+    """Counts how often it is rung."""
+
+    def __init__(self) -> None:
+        self.rung = 0
+
+    def wake(self) -> None:
+        self.rung += 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Books:
+    """One replica's store and operations, by a clock that is moved by hand."""
+
+    store: PostgresStore
+    clock: ManualClock
+    ids: TimeOrderedIds
+    bell: Bell
+    copying: Copying
+    settling: Settling
+    gate: Gate
+
+    async def sign(self, customer_id: CustomerId = ACME, *, seats: int = 4) -> None:
+        """Tell of product and price, of a customer, and of its contract: 100 credits a month for each seat."""
+        await self.copying.apply_product(A_PRODUCT)
+        await self.copying.apply_rate_card(A_CARD)
+        await self.copying.apply_customer(
+            CustomerTold(customer_id=customer_id, version=1, aliases=(), is_suspended=False)
+        )
+        await self.copying.apply_contract(
+            ContractTold(
+                customer_id=customer_id,
+                contract_id="con_1",
+                version=1,
+                rate_card_id="rcd_1",
+                start_time=JUNE,
+                end_time=None,
+                subscriptions=(SubscriptionTold("sub_1", seats),),
+                schedules=(A_SCHEDULE,),
+            )
+        )
+
+    async def read(
+        self,
+        customer_id: CustomerId = ACME,
+        *,
+        hold_id: HoldId | None = None,
+        group_values: tuple[GroupValue, ...] = (),
+    ) -> Account:
+        """Return an account as it is stored."""
+        at = self.clock.now()
+        reading = await self.store.run(
+            lambda tx: tx.accounts.read(customer_id, AI, at=at, hold_id=hold_id, group_values=group_values)
+        )
+        return reading.account
+
+    async def authorize(self, credits: int, *, user: str = "ann") -> Authorized:
+        return await self.gate.authorize(
+            Authorize(
+                request_id=self.ids.new("req"),
+                customer=ACME,
+                product_id=ASSISTANT,
+                amount=Credits.of(credits),
+                group_values={"user_id": user, "team": "red"},
+                hold_ttl=timedelta(minutes=5),
+                allow_partial=False,
+            )
+        )
+
+    async def debit(self, credits: int, *, user: str = "ann", customer_id: CustomerId = ACME) -> Debited:
+        return await self.gate.debit(
+            Debit(
+                request_id=self.ids.new("req"),
+                customer=customer_id,
+                product_id=ASSISTANT,
+                amount=Credits.of(credits),
+                group_values={"user_id": user},
+            )
+        )
+
+    async def capture(self, hold_id: HoldId, credits: int) -> None:
+        await self.gate.capture(
+            Capture(
+                request_id=self.ids.new("req"), customer=ACME, hold_id=hold_id, actual=Credits.of(credits)
+            )
+        )
+
+
+@asynccontextmanager
+async def open_books(databases: Databases, *, clock: ManualClock | None = None) -> AsyncIterator[Books]:
+    clock = clock or ManualClock(JUNE)
+    wall = ManualClock(JUNE)
+    ids = TimeOrderedIds(wall)
+    bell = Bell()
+    pool = await open_pool(databases.url("ledger"), size=10)
+    store = PostgresStore(pool, wall=wall, ids=ids)
+    gate = Gate(store=store, clock=clock, ids=ids, bell=bell, left_seconds=lambda: None)
+    gate.start()
+    try:
+        yield Books(
+            store=store,
+            clock=clock,
+            ids=ids,
+            bell=bell,
+            copying=Copying(store=store, clock=clock, ids=ids, bell=bell),
+            settling=Settling(store=store, ids=ids, bell=bell),
+            gate=gate,
+        )
+    finally:
+        await gate.stop()
+        pool.terminate()
+
+
+A_PRODUCT = ProductTold(
+    product_id=ASSISTANT,
+    version=1,
+    name="AI Assistant",
+    billable_metric_id="met_1",
+    event_type="ai_call",
+    aggregation=Aggregation.COUNT,
+    sum_property=None,
+    filters=(),
+    group_keys=("user_id",),
+)
+A_CARD = RateCardTold(
+    rate_card_id="rcd_1",
+    version=1,
+    rates=(
+        Rate(
+            rate_id="rat_1",
+            product_id=ASSISTANT,
+            credit_type_id=AI,
+            price=Ratio(12_000_000, 1_000_000),
+            effective_time=JUNE,
+            end_time=None,
+        ),
+    ),
+)
+A_SCHEDULE = Schedule(
+    schedule_id=ScheduleId("sch_1"),
+    contract_id="con_1",
+    subscription_id="sub_1",
+    product_id=ProductId("prd_included"),
+    credit_type_id=AI,
+    unit_amount=Credits.of(100),
+    frequency=GrantFrequency.MONTHLY,
+    anchor=JUNE,
+    start_time=JUNE,
+    end_time=None,
+    priority=1,
+    prorates_increases=True,
+    period_proration=PeriodProration.FIRST_AND_LAST,
+    commit_duration=1,
+    scope_product_ids=frozenset({ASSISTANT}),
+)
