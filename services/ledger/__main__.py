@@ -2,9 +2,12 @@
 """`python -m services.ledger [serve|migrate]`: settings from PURSER_LEDGER_…, the system's clock, the service."""
 
 import asyncio
+import os
 import signal
+import socket
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from typing import Annotated
 
 import structlog
 import typer
@@ -20,6 +23,7 @@ from meshkit.log import configure
 from meshkit.metrics import serve_metrics
 from services.ledger.app import open_service
 from services.ledger.config import LedgerSettings
+from services.ledger.workers import SERVES, WorkerFailed, Workers, hold_port
 
 cli = typer.Typer(
     add_completion=False, help="The Ledger: pools of credits, and the gate before every AI call."
@@ -34,11 +38,26 @@ def default(context: typer.Context) -> None:
 
 
 @cli.command()
-def serve() -> None:
+def serve(
+    workers: Annotated[
+        int | None, typer.Option(help="processes that share the port; as PURSER_LEDGER_WORKERS says, or 1")
+    ] = None,
+) -> None:
     """Serve until SIGTERM or SIGINT (the default)."""
+    if workers is not None:
+        os.environ["PURSER_LEDGER_WORKERS"] = str(workers)
     settings = load(LedgerSettings)
     configure("ledger", json=settings.log_json)
-    _run(_serve(settings))
+    _run(_serve(settings) if settings.workers == 1 else _serve_by_workers(settings))
+
+
+@cli.command(hidden=True)
+def worker(number: int, lifeline: int) -> None:
+    """Serve as one of several workers; started by `serve`. lifeline: a socket, by its file descriptor."""
+    settings = load(LedgerSettings)
+    configure("ledger", json=settings.log_json)
+    structlog.contextvars.bind_contextvars(worker=number)
+    _run(_serve(settings, worker=number, lifeline=socket.socket(fileno=lifeline)))
 
 
 @cli.command()
@@ -61,19 +80,50 @@ def _run(work: Coroutine[None, None, None]) -> None:
         sys.exit(f"ledger: {fault.message}")
 
 
-async def _serve(settings: LedgerSettings) -> None:
+async def _serve(settings: LedgerSettings, *, worker: int = 0, lifeline: socket.socket | None = None) -> None:
     stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    _when_asked_to_stop(stopped.set)
     wall = SystemClock()
     clock = ManualClock(settings.sandbox_start_time) if settings.sandbox else wall
     if settings.metrics_listen:
         host, _, port = settings.metrics_listen.rpartition(":")
-        serve_metrics(host, int(port))
-    async with open_service(settings, clock=clock, wall=wall, ids=TimeOrderedIds(wall)) as app:
-        log.info("service_started", port=app.port, sandbox=settings.sandbox)
+        serve_metrics(host, int(port) + worker if int(port) else 0)
+    async with open_service(
+        settings,
+        clock=clock,
+        wall=wall,
+        ids=TimeOrderedIds(wall),
+        shares_port=lifeline is not None,
+    ) as app:
+        if lifeline is None:
+            log.info("service_started", port=app.port, sandbox=settings.sandbox)
+        else:
+            lifeline.send(SERVES)
+            # The parent never writes: readable means that it is gone.
+            asyncio.get_running_loop().add_reader(lifeline, stopped.set)
         await stopped.wait()
         log.info("service_stopping")
+
+
+async def _serve_by_workers(settings: LedgerSettings) -> None:
+    held, address = hold_port(settings.listen)
+    with held:
+        workers = Workers(
+            (sys.executable, "-m", "services.ledger", "worker"),
+            {**os.environ, "PURSER_LEDGER_LISTEN": address},
+            address=address,
+            count=settings.workers,
+        )
+        _when_asked_to_stop(workers.stop)
+        try:
+            await workers.run()
+        except WorkerFailed as error:
+            sys.exit(f"ledger: {error}")
+
+
+def _when_asked_to_stop(stop: Callable[[], None]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
 
 
 if __name__ == "__main__":

@@ -49,11 +49,12 @@ class App:
 
 @asynccontextmanager
 async def open_service(
-    settings: LedgerSettings, *, clock: Clock, wall: Clock, ids: Ids
+    settings: LedgerSettings, *, clock: Clock, wall: Clock, ids: Ids, shares_port: bool = False
 ) -> AsyncIterator[App]:
     """Serve until the block ends.
 
-    clock: business time, in the sandbox a ManualClock; wall: operational time. Raises PortTaken.
+    clock: business time, in the sandbox a ManualClock; wall: operational time. shares_port: with processes that say
+    so too. Raises PortTaken.
     """
     async with AsyncExitStack() as stack:
         engine = open_engine(
@@ -112,6 +113,7 @@ async def open_service(
                 admin_server.SERVICE_NAME,
                 *((CLOCK_SERVICE_NAME,) if sandbox is not None else ()),
             ),
+            reuse_port=shares_port,
         )
         stack.push_async_callback(running.stop)
         yield App(port=running.port, run_due=run_due)
