@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from google.rpc import status_pb2
 from grpc import StatusCode
-from grpc.aio import AioRpcError
+from grpc.aio import AioRpcError, UsageError
 
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser_client.coalescing import Coalescer, SendBatch
-from purser_client.faults import GateUnreachable, LedgerFault, fault_of_call, fault_of_status
+from purser_client.faults import GateUnreachable, LedgerFault, fault_of_call, fault_of_status, gate_closed
 from purser_client.patience import UNANSWERED, Patience
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ async def persist(send: Send[Q, R], request: Q, patience: Patience) -> R:
             pause = patience.pause_after(fault)
             if pause is None:
                 if fault.code in UNANSWERED:
-                    raise GateUnreachable(fault, attempts=patience.attempts) from fault
+                    raise GateUnreachable(fault, patience.attempts) from fault
                 raise
         await asyncio.sleep(pause)
 
@@ -92,6 +92,14 @@ def _alone(call: "UnaryUnaryMultiCallable[Q, R]") -> Send[Q, R]:
             return await call(request, timeout=seconds)
         except AioRpcError as error:
             raise fault_of_call(error) from error
+        except UsageError:
+            raise gate_closed() from None
+        except asyncio.CancelledError:
+            # A channel that is closed cancels its calls, and nobody cancelled their callers.
+            task = asyncio.current_task()
+            if task is None or task.cancelling() > 0:
+                raise
+            raise gate_closed() from None
 
     return send
 

@@ -14,7 +14,7 @@ from typing import Generic, Protocol, TypeVar
 
 from grpc import StatusCode
 
-from purser_client.faults import LedgerFault
+from purser_client.faults import LedgerFault, gate_closed
 
 ITEMS_MAX = 1_000  # the Ledger's bound
 BYTES_MAX = 2 * 1024 * 1024  # half of what a gRPC server takes by default
@@ -106,12 +106,12 @@ class Coalescer(Generic[Q, R]):
             raise LedgerFault(StatusCode.DEADLINE_EXCEEDED, f"no answer after {seconds:.3f} s") from None
 
     async def close(self) -> None:
-        """End the batch that is away; its callers and those that wait hear UNAVAILABLE."""
+        """End the batch that is away; its callers and those that wait hear GATE_CLOSED."""
         if self._sending is not None:
             self._sending.cancel()
             await asyncio.wait({self._sending})
         left = self._queue.clear()
-        _tell(left, [_gone() for _ in left])
+        _tell(left, [gate_closed() for _ in left])
 
     async def _send_all(self) -> None:
         try:
@@ -135,7 +135,7 @@ class Coalescer(Generic[Q, R]):
         except LedgerFault as fault:
             outcomes = [fault.again() for _ in batch]
         except asyncio.CancelledError:
-            _tell(batch, [_gone() for _ in batch])
+            _tell(batch, [gate_closed() for _ in batch])
             raise
         _tell(batch, outcomes)
 
@@ -148,7 +148,3 @@ def _tell(batch: Sequence[Waiting[Q, R]], outcomes: Sequence[R | LedgerFault]) -
             one.answer.set_exception(outcome)
         else:
             one.answer.set_result(outcome)
-
-
-def _gone() -> LedgerFault:
-    return LedgerFault(StatusCode.UNAVAILABLE, "the gate was closed", reason="GATE_CLOSED")

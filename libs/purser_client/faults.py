@@ -21,18 +21,22 @@ _CODES = {code.value[0]: code for code in StatusCode}
 
 
 class PurserError(Exception):
-    """Whatever this library raises, but for TypeError and ValueError of wrong arguments."""
+    """Whatever this library raises, but for wrong arguments and wrong use. All of them can be pickled."""
 
 
 class Denied(PurserError):
     """The gate said no. An answer, not a fault: the same question may be allowed a moment later."""
 
     def __init__(self, denial: Denial) -> None:
-        super().__init__(
+        super().__init__(denial)
+        self.denial = denial
+
+    def __str__(self) -> str:
+        denial = self.denial
+        return (
             f"{denial.reason}: {text_of(denial.available)} credits are available;"
             f" {text_of(denial.affordable_credits)} of them, or {text_of(denial.affordable)} units, would be allowed"
         )
-        self.denial = denial
 
     @property
     def reason(self) -> DenialReason:
@@ -68,13 +72,16 @@ class LedgerFault(PurserError):
         violations: tuple[FieldViolation, ...] = (),
         retry_after: timedelta | None = None,
     ) -> None:
-        super().__init__(f"{reason or code.name}: {message}")
+        super().__init__(code, message)
         self.code = code
         self.message = message
         self.reason = reason or code.name
         self.metadata = dict(metadata or {})
         self.violations = violations
         self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.message}"
 
     def again(self) -> "LedgerFault":
         """Return the same fault to be raised elsewhere: a raised exception belongs to one caller."""
@@ -94,19 +101,30 @@ class GateUnreachable(PurserError):
     Of a write it is unknown whether it was carried out. `fault` is the last of `attempts` that failed.
     """
 
-    def __init__(self, fault: LedgerFault, *, attempts: int, also: str = "") -> None:
-        tried = "1 attempt" if attempts == 1 else f"{attempts} attempts"
-        super().__init__(f"the Ledger gave no answer in {tried}; the last said {fault}" + also)
+    def __init__(self, fault: LedgerFault, attempts: int = 1) -> None:
+        super().__init__(fault, attempts)
         self.fault = fault
         self.attempts = attempts
+
+    def __str__(self) -> str:
+        tried = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"
+        return f"the Ledger gave no answer in {tried}; the last said {self.fault}"
 
 
 class SpoolFull(GateUnreachable):
     """No answer could be had, and the spool has no room for one call more: failed closed instead of open."""
 
+    def __str__(self) -> str:
+        return f"{super().__str__()}; and the spool is full: failed closed"
+
 
 class SpoolBroken(PurserError):
     """The spool's file is in use by another process, damaged, or cannot be written."""
+
+
+def gate_closed() -> LedgerFault:
+    """Return what a call hears whose gate was closed under it."""
+    return LedgerFault(StatusCode.FAILED_PRECONDITION, "the gate was closed", reason="GATE_CLOSED")
 
 
 def fault_of_call(error: AioRpcError) -> LedgerFault:

@@ -116,10 +116,12 @@ class Gate:
         Entering raises Denied, GateUnreachable (unless it fails open), LedgerFault. Leaving captures or releases, as
         Hold says, and raises GateUnreachable or LedgerFault when what was used could be neither captured nor recorded.
         """
+        self._here()
         return Authorizing(self.asking(**asked))
 
     def try_authorize(self, **asked: Unpack[AuthorizeArguments]) -> TryingToAuthorize:
         """The same, but a denial is a value: the block gets a Hold or a Denial."""
+        self._here()
         return TryingToAuthorize(self.asking(**asked))
 
     async def extend(

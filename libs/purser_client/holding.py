@@ -140,9 +140,7 @@ class Holding:
             raise unreachable
         if self._reporter.admit():
             return self._reporter
-        raise SpoolFull(
-            unreachable.fault, attempts=unreachable.attempts, also="; and the spool is full: failed closed"
-        ) from unreachable
+        raise SpoolFull(unreachable.fault, unreachable.attempts) from unreachable
 
     async def _resolve(self, hold: Hold, ask: Ask, terms: Terms) -> None:
         match hold.held:

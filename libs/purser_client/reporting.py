@@ -36,7 +36,9 @@ REFUSALS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What came of a round of reporting, in records. left: still pending, because the Ledger failed with each."""
+    """What came of a round of reporting, in records. left: still pending, because the Ledger failed with each
+    or gave no answer to it.
+    """
 
     billed: int
     unbilled: int
@@ -113,9 +115,11 @@ class Reporter:
             for start in range(0, len(pending), AT_ONCE_MAX):
                 told = [self._tell(record) for record in pending[start : start + AT_ONCE_MAX]]
                 outcomes = await asyncio.gather(*told, return_exceptions=True)
-                for outcome in outcomes:
-                    if isinstance(outcome, BaseException):
-                        raise outcome
+                failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+                for failure in failures:
+                    # While others are answered, the Ledger is not away: one that never is must not stop the rest.
+                    if len(failures) == len(outcomes) or not isinstance(failure, GateUnreachable):
+                        raise failure
                 billed += outcomes.count("BILLED")
                 unbilled += outcomes.count("UNBILLED")
             return Report(billed=billed, unbilled=unbilled, left=len(pending) - billed - unbilled)

@@ -118,9 +118,13 @@ async def test_a_hold_that_was_told_of_too_late_is_given_back(
     assert await credits_of(ledger) == (400, 0, 0)
 
 
+@pytest.mark.parametrize("coalesce", [False, True])
 async def test_a_hundred_calls_cancelled_at_any_moment_leave_nothing_held(
-    gate: Gate, ledger: RunningLedger
+    ledger: RunningLedger, coalesce: bool
 ) -> None:
+    gate = Gate(ledger.address, deadline=LONG, coalesce=coalesce)
+    await gate.open()
+
     async def call(number: int) -> None:
         async with gate.authorize(**ASK, credits=1) as hold:
             for _ in range(number % 5):

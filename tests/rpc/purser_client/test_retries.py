@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from grpc import StatusCode
 
-from purser_client import Gate, GateUnreachable
-from tests.rpc.purser_client.asks import ASK, LONG, SHORT, credits_of
+from purser_client import Gate, GateUnreachable, LedgerFault
+from tests.rpc.purser_client.asks import ASK, LONG, SHORT, TINY, credits_of
 from tests.support.cutting_proxy import CuttingProxy
 from tests.support.failing_front import (
     Away,
@@ -116,6 +116,16 @@ async def test_an_operation_ends_at_its_deadline(
 
     assert again.debited is not None
     assert await credits_of(ledger) == (388, 0, 12)
+
+
+async def test_a_gate_that_is_closed_under_a_call_tells_it_so(front: FailingFront) -> None:
+    front.will("Debit", hangs_after(asyncio.Event()))
+    async with Gate(front.address, deadline=TINY) as gate:
+        call = asyncio.create_task(gate.debit(**ASK, quantity=1, deadline=LONG))
+        await front.until_asked("Debit")
+
+    with pytest.raises(LedgerFault, match="GATE_CLOSED"):
+        await call
 
 
 async def test_nobody_there_is_told_when_the_deadline_comes() -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A fault reads the same, whether it ended a call of its own or came as one item of a batch."""
 
+import pickle
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,17 @@ from grpc.aio import AioRpcError, Metadata
 from meshkit.errors import FieldViolation, InvalidFields, MeshError, NotFound, ResourceExhausted
 from meshkit.rpc.status import CODES, DETAILS_KEY, to_status
 from purser.ledger.v1 import ledger_pb2 as pb
-from purser_client import Credits, Denial, DenialReason, Denied, LedgerFault, Quantity
+from purser_client import (
+    Credits,
+    Denial,
+    DenialReason,
+    Denied,
+    GateUnreachable,
+    LedgerFault,
+    Quantity,
+    SpoolBroken,
+    SpoolFull,
+)
 from purser_client.faults import fault_of_call, fault_of_status
 from purser_client.wire import reason_from_wire
 
@@ -70,6 +81,22 @@ def test_a_fault_keeps_all_it_was_told_with(error: MeshError, expected: tuple[ob
 
     assert (alone.code, alone.reason, alone.metadata, alone.violations, alone.retry_after) == expected
     assert parts(alone) == parts(in_batch) == parts(alone.again())
+
+
+def test_what_is_raised_can_be_sent_to_another_process() -> None:
+    fault = told(InvalidFields([FieldViolation("customer", "is required")]))[0]
+    denial = Denial(
+        reason=DenialReason.NOT_ENTITLED,
+        available=Credits.of(1),
+        affordable=Quantity.of(2),
+        affordable_credits=Credits.of(3),
+        credit_type_id="crt_ai",
+    )
+
+    for error in (fault, GateUnreachable(fault, 3), SpoolFull(fault, 3), Denied(denial), SpoolBroken("no")):
+        again = pickle.loads(pickle.dumps(error))
+        assert (type(again), str(again)) == (type(error), str(error))
+    assert parts(pickle.loads(pickle.dumps(fault))) == parts(fault)
 
 
 def test_a_fault_without_details_has_its_code_for_a_reason() -> None:

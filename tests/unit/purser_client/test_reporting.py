@@ -118,6 +118,17 @@ async def test_a_ledger_that_is_still_away_changes_nothing(ledger: MemoryLedger)
     assert spool.pending_count() == 1
 
 
+async def test_one_that_is_never_answered_does_not_stop_the_rest(ledger: MemoryLedger) -> None:
+    spool = MemorySpool()
+    reporter = a_reporter(ledger, spool)
+    for number in range(40):
+        await reporter.add(a_debit(f"req-{number}", 1))
+    ledger.faults.append(AWAY)
+
+    assert await reporter.report() == Report(billed=39, unbilled=0, left=1)
+    assert [record.request.request_id for record in spool.pending()] == ["req-0"]
+
+
 async def test_a_listener_that_fails_does_not_stop_the_rest(
     ledger: MemoryLedger, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser_client import Credits, FileSpool, MemorySpool, Quantity, Spool, SpoolBroken
@@ -254,6 +256,58 @@ class TestFile:
     def test_a_spool_that_is_closed_keeps_nothing_and_says_so(self, path: Path) -> None:
         with pytest.raises(SpoolBroken, match="is not open"):
             FileSpool(path).add(a_debit(), at=AT)
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(
+        steps=st.lists(
+            st.tuples(st.sampled_from(["add", "billed", "refused", "retry", "forgive"]), st.integers(0, 5)),
+            max_size=25,
+        ),
+        cut=st.floats(0, 1),
+    )
+    def test_a_crash_at_any_byte_loses_no_promise_and_invents_nothing(
+        self, path: Path, steps: list[tuple[str, int]], cut: float
+    ) -> None:
+        path.unlink(missing_ok=True)
+        spool = FileSpool(path)
+        spool.open()
+        states = [(0, _state(spool))]  # what the spool said, and how long its file was then
+        promised = 0
+        for step, number in steps:
+            _carry_out(spool, step, number)
+            states.append((path.stat().st_size, _state(spool)))
+            promised = states[-1][0] if step == "add" else promised
+        spool.close()
+
+        whole = path.read_bytes()
+        kept = promised + round(cut * (len(whole) - promised))
+        path.write_bytes(whole[:kept])
+        again = FileSpool(path)
+        again.open()
+
+        assert _state(again) == next(state for length, state in reversed(states) if length <= kept)
+        again.close()
+
+
+def _state(spool: Spool) -> tuple[list[str], list[tuple[str, str]]]:
+    pending = [record.request.request_id for record in spool.pending()]
+    return pending, [(unbilled.request_id, unbilled.reason) for unbilled in spool.unbilled()]
+
+
+def _carry_out(spool: Spool, step: str, number: int) -> None:
+    """Do it to one of the records it can be done to, if there is any."""
+    pending, unbilled = spool.pending(), spool.unbilled()
+    match step:
+        case "add":
+            spool.add(a_debit(f"req-{len(pending)}-{number}"), at=AT)
+        case "billed" if pending:
+            spool.billed(pending[number % len(pending)].number)
+        case "refused" if pending:
+            spool.refused(pending[number % len(pending)].number, f"REASON_{number}")
+        case "retry" if unbilled:
+            spool.retry(unbilled[number % len(unbilled)].number)
+        case "forgive" if unbilled:
+            spool.forgive(unbilled[number % len(unbilled)].number)
 
 
 def test_a_memory_that_dies_tells_what_it_lost(caplog: pytest.LogCaptureFixture) -> None:
