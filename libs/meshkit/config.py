@@ -2,18 +2,29 @@
 """Settings from the environment: all that is missing or wrong is said at once, one clear line each."""
 
 import sys
+from datetime import datetime
 from typing import NoReturn, TypeVar
 
-from pydantic import ValidationError
+from pydantic import AwareDatetime, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 EXIT_BAD_SETTINGS = 2
 
 
 class MeshSettings(BaseSettings):
-    """Base of each service's settings; a subclass sets `model_config = SettingsConfigDict(env_prefix=…)`."""
+    """What each service is told; a subclass adds its own and `model_config = SettingsConfigDict(env_prefix=…)`."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    database_url: str = Field(description="postgresql://user:password@host:port/database")
+    sandbox: bool = Field(False, description="business time stands still until AdvanceTime moves it")
+    sandbox_start_time: AwareDatetime = Field(
+        datetime.fromisoformat("2025-06-01T00:00:00Z"), description="where sandbox time begins, RFC 3339"
+    )
+    metrics_listen: str = Field(
+        "", pattern=r"^(.+:\d+)?$", description="where to serve /metrics over HTTP; empty: nowhere"
+    )
+    log_json: bool = Field(False, description="write log events as JSON lines")
 
 
 S = TypeVar("S", bound=MeshSettings)

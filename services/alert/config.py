@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Settings of Alert, from variables named PURSER_ALERT_…"""
 
-from datetime import datetime
-
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from meshkit.config import MeshSettings
@@ -12,9 +10,8 @@ from meshkit.config import MeshSettings
 class AlertSettings(MeshSettings):
     """Addresses are host:port. Catalog's and Contract's are used in the sandbox only, to pass its time on."""
 
-    model_config = SettingsConfigDict(env_prefix="PURSER_ALERT_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="PURSER_ALERT_")
 
-    database_url: str = Field(description="postgresql://user:password@host:port/database")
     listen: str = Field("127.0.0.1:7004", description="where to serve; port 0 is any free one")
     catalog_address: str = Field("127.0.0.1:7001", description="Catalog")
     contract_address: str = Field("127.0.0.1:7002", description="Contract")
@@ -22,11 +19,3 @@ class AlertSettings(MeshSettings):
     allow_private_targets: bool = Field(
         False, description="post webhooks to private, loopback and link-local addresses, too"
     )
-    sandbox: bool = Field(False, description="business time stands still until AdvanceTime moves it")
-    sandbox_start_time: AwareDatetime = Field(
-        datetime.fromisoformat("2025-06-01T00:00:00Z"), description="where sandbox time begins, RFC 3339"
-    )
-    metrics_listen: str = Field(
-        "", pattern=r"^(.+:\d+)?$", description="where to serve /metrics over HTTP; empty: nowhere"
-    )
-    log_json: bool = Field(False, description="write log events as JSON lines")

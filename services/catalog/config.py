@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Settings of the Catalog, from variables named PURSER_CATALOG_…"""
 
-from datetime import datetime
-
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from meshkit.config import MeshSettings
@@ -12,20 +10,11 @@ from meshkit.config import MeshSettings
 class CatalogSettings(MeshSettings):
     """Addresses are host:port. Contract's and Alert's are used in the sandbox only, to pass its time on."""
 
-    model_config = SettingsConfigDict(env_prefix="PURSER_CATALOG_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="PURSER_CATALOG_")
 
-    database_url: str = Field(description="postgresql://user:password@host:port/database")
     listen: str = Field("127.0.0.1:7001", description="where to serve; port 0 is any free one")
     contract_address: str = Field("127.0.0.1:7002", description="Contract")
     ledger_address: str = Field(
         "127.0.0.1:7003", description="Ledger, which is told of usage products and rates"
     )
     alert_address: str = Field("127.0.0.1:7004", description="Alert")
-    sandbox: bool = Field(False, description="business time stands still until AdvanceTime moves it")
-    sandbox_start_time: AwareDatetime = Field(
-        datetime.fromisoformat("2025-06-01T00:00:00Z"), description="where sandbox time begins, RFC 3339"
-    )
-    metrics_listen: str = Field(
-        "", pattern=r"^(.+:\d+)?$", description="where to serve /metrics over HTTP; empty: nowhere"
-    )
-    log_json: bool = Field(False, description="write log events as JSON lines")

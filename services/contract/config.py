@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Settings of Contract, from variables named PURSER_CONTRACT_…"""
 
-from datetime import datetime
-
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from meshkit.config import MeshSettings
@@ -12,9 +10,8 @@ from meshkit.config import MeshSettings
 class ContractSettings(MeshSettings):
     """Addresses are host:port. Alert's is used in the sandbox only, to pass its time on."""
 
-    model_config = SettingsConfigDict(env_prefix="PURSER_CONTRACT_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="PURSER_CONTRACT_")
 
-    database_url: str = Field(description="postgresql://user:password@host:port/database")
     listen: str = Field("127.0.0.1:7002", description="where to serve; port 0 is any free one")
     catalog_address: str = Field("127.0.0.1:7001", description="Catalog, which is asked for prices")
     ledger_address: str = Field(
@@ -24,11 +21,3 @@ class ContractSettings(MeshSettings):
     due_interval_seconds: float = Field(
         1.0, gt=0, description="how often to look for what is due to be billed"
     )
-    sandbox: bool = Field(False, description="business time stands still until AdvanceTime moves it")
-    sandbox_start_time: AwareDatetime = Field(
-        datetime.fromisoformat("2025-06-01T00:00:00Z"), description="where sandbox time begins, RFC 3339"
-    )
-    metrics_listen: str = Field(
-        "", pattern=r"^(.+:\d+)?$", description="where to serve /metrics over HTTP; empty: nowhere"
-    )
-    log_json: bool = Field(False, description="write log events as JSON lines")

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Settings of the Ledger, from variables named PURSER_LEDGER_…"""
 
-from datetime import datetime
-
-from pydantic import AwareDatetime, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import SettingsConfigDict
 
@@ -13,9 +11,8 @@ from meshkit.config import MeshSettings
 class LedgerSettings(MeshSettings):
     """Addresses are host:port. Catalog's and Contract's are used in the sandbox only, to pass its time on."""
 
-    model_config = SettingsConfigDict(env_prefix="PURSER_LEDGER_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="PURSER_LEDGER_")
 
-    database_url: str = Field(description="postgresql://user:password@host:port/database")
     database_connections: int = Field(
         10, ge=2, le=200, description="connections to the database, at most; the gate keeps one for itself"
     )
@@ -24,17 +21,12 @@ class LedgerSettings(MeshSettings):
     contract_address: str = Field("127.0.0.1:7002", description="Contract")
     alert_address: str = Field("127.0.0.1:7004", description="Alert, which is told of crossings")
     sweep_seconds: float = Field(1.0, gt=0, description="seconds between looks at what is due by the clock")
-    sandbox: bool = Field(False, description="business time stands still until AdvanceTime moves it")
-    sandbox_start_time: AwareDatetime = Field(
-        datetime.fromisoformat("2025-06-01T00:00:00Z"), description="where sandbox time begins, RFC 3339"
-    )
     workers: int = Field(1, ge=1, le=64, description="processes that share the port; 1 in the sandbox")
     metrics_listen: str = Field(
         "",
         pattern=r"^(.+:\d+)?$",
         description="where to serve /metrics over HTTP; worker n does at the port + n; empty: nowhere",
     )
-    log_json: bool = Field(False, description="write log events as JSON lines")
 
     @field_validator("workers")
     @classmethod
