@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A service as an operator's process: `serve` (the default) until it is told to stop, and `migrate`."""
+
+import asyncio
+import gc
+import signal
+import sys
+from collections.abc import Coroutine
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol, TypeVar
+
+import structlog
+import typer
+import uvloop
+
+from meshkit.clock import Clock, ManualClock
+from meshkit.config import MeshSettings, load
+from meshkit.db import migrate as migrate_schema
+from meshkit.errors import MeshError
+from meshkit.faults import fault_of
+from meshkit.ids import Ids, TimeOrderedIds
+from meshkit.log import configure
+from meshkit.metrics import serve_metrics
+
+S = TypeVar("S", bound=MeshSettings)
+S_contra = TypeVar("S_contra", bound=MeshSettings, contravariant=True)
+
+log = structlog.get_logger(__name__)
+
+
+class App(Protocol):
+    """A service that answers on `port`."""
+
+    @property
+    def port(self) -> int: ...
+
+
+class OpenService(Protocol[S_contra]):
+    """Each service's app.open_service: it serves until the block ends."""
+
+    def __call__(
+        self, settings: S_contra, /, *, clock: Clock, wall: Clock, ids: Ids
+    ) -> AbstractAsyncContextManager[App]: ...
+
+
+def command_line(
+    name: str, settings: type[S], open_service: OpenService[S], *, wall: Clock, about: str
+) -> typer.Typer:
+    """Return the command line of the service `name`, which is its schema's name, too.
+
+    wall: operational time, and business time where there is no sandbox; about: what its --help says first.
+    """
+    cli = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False, help=about)
+
+    @cli.callback(invoke_without_command=True)
+    def default(context: typer.Context) -> None:
+        if context.invoked_subcommand is None:
+            serve()
+
+    @cli.command()
+    def serve() -> None:
+        """Serve until SIGTERM or SIGINT (the default)."""
+        run(name, _serve(begin(name, settings), open_service, wall))
+
+    @cli.command()
+    def migrate() -> None:
+        """Bring the schema to its newest revision, and end."""
+        run(name, migrate_schema(begin(name, settings).database_url, service=name))
+        log.info("schema_migrated")
+
+    return cli
+
+
+def begin(name: str, settings: type[S]) -> S:
+    """Return the settings, with the log written as they say. Exits when they are missing or bad."""
+    loaded = load(settings)
+    configure(name, json=loaded.log_json)
+    return loaded
+
+
+def run(name: str, work: Coroutine[None, None, None]) -> None:
+    """Run it to its end; a port taken or a database away is one line and exit status 1."""
+    try:
+        uvloop.run(work)
+    except Exception as error:
+        fault = error if isinstance(error, MeshError) else fault_of(error)
+        if fault is None:
+            raise
+        sys.exit(f"{name}: {fault.message}")
+
+
+def spare_what_stays() -> None:
+    """Tell the garbage collector that all there is now stays. To be called once the service is open."""
+    # What was made at the start lives as long as the process; to walk it again in every full collection showed
+    # as stalls in the slowest calls. What comes after dies young, by reference counts: it is looked at less often.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
+async def _serve(settings: S, open_service: OpenService[S], wall: Clock) -> None:
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    clock = ManualClock(settings.sandbox_start_time) if settings.sandbox else wall
+    if settings.metrics_listen:
+        host, _, port = settings.metrics_listen.rpartition(":")
+        serve_metrics(host, int(port))
+    async with open_service(settings, clock=clock, wall=wall, ids=TimeOrderedIds(wall)) as app:
+        spare_what_stays()
+        log.info("service_started", port=app.port, sandbox=settings.sandbox)
+        await stopped.wait()
+        log.info("service_stopping")
