@@ -5,7 +5,7 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeVar
 
@@ -65,8 +65,7 @@ def command_line(
     @cli.command()
     def migrate() -> None:
         """Bring the schema to its newest revision, and end."""
-        run(name, migrate_schema(begin(name, settings).database_url, service=name))
-        log.info("schema_migrated")
+        bring_schema(name, settings)
 
     return cli
 
@@ -76,6 +75,12 @@ def begin(name: str, settings: type[S]) -> S:
     loaded = load(settings)
     configure(name, json=loaded.log_json)
     return loaded
+
+
+def bring_schema(name: str, settings: type[MeshSettings]) -> None:
+    """Bring the schema of the service `name` to its newest revision."""
+    run(name, migrate_schema(begin(name, settings).database_url, service=name))
+    log.info("schema_migrated")
 
 
 def run(name: str, work: Coroutine[None, None, None]) -> None:
@@ -89,6 +94,12 @@ def run(name: str, work: Coroutine[None, None, None]) -> None:
         sys.exit(f"{name}: {fault.message}")
 
 
+def when_told_to_stop(stop: Callable[[], None]) -> None:
+    """Let SIGTERM and SIGINT call `stop` in the running loop."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+
+
 def spare_what_stays() -> None:
     """Tell the garbage collector that all there is now stays. To be called once the service is open."""
     # What was made at the start lives as long as the process; to walk it again in every full collection showed
@@ -100,8 +111,7 @@ def spare_what_stays() -> None:
 
 async def _serve(settings: S, open_service: OpenService[S], wall: Clock) -> None:
     stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    when_told_to_stop(stopped.set)
     clock = ManualClock(settings.sandbox_start_time) if settings.sandbox else wall
     if settings.metrics_listen:
         host, _, port = settings.metrics_listen.rpartition(":")

@@ -3,30 +3,25 @@
 
 import asyncio
 import os
-import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine
 from typing import Annotated
 
 import structlog
 import typer
-import uvloop
 
 from meshkit.clock import ManualClock, SystemClock
-from meshkit.config import load
-from meshkit.db import migrate as migrate_schema
-from meshkit.errors import MeshError
-from meshkit.faults import fault_of
 from meshkit.ids import TimeOrderedIds
-from meshkit.log import configure
 from meshkit.metrics import serve_metrics
+from meshkit.process import begin, bring_schema, run, spare_what_stays, when_told_to_stop
 from services.ledger.app import open_service
 from services.ledger.config import LedgerSettings
 from services.ledger.workers import SERVES, WorkerFailed, Workers, hold_port
 
 cli = typer.Typer(
-    add_completion=False, help="The Ledger: pools of credits, and the gate before every AI call."
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    help="The Ledger: pools of credits, and the gate before every AI call.",
 )
 log = structlog.get_logger("services.ledger")
 
@@ -46,43 +41,27 @@ def serve(
     """Serve until SIGTERM or SIGINT (the default)."""
     if workers is not None:
         os.environ["PURSER_LEDGER_WORKERS"] = str(workers)
-    settings = load(LedgerSettings)
-    configure("ledger", json=settings.log_json)
-    _run(_serve(settings) if settings.workers == 1 else _serve_by_workers(settings))
+    settings = begin("ledger", LedgerSettings)
+    run("ledger", _serve(settings) if settings.workers == 1 else _serve_by_workers(settings))
 
 
 @cli.command(hidden=True)
 def worker(number: int, lifeline: int) -> None:
     """Serve as one of several workers; started by `serve`. lifeline: a socket, by its file descriptor."""
-    settings = load(LedgerSettings)
-    configure("ledger", json=settings.log_json)
+    settings = begin("ledger", LedgerSettings)
     structlog.contextvars.bind_contextvars(worker=number)
-    _run(_serve(settings, worker=number, lifeline=socket.socket(fileno=lifeline)))
+    run("ledger", _serve(settings, worker=number, lifeline=socket.socket(fileno=lifeline)))
 
 
 @cli.command()
 def migrate() -> None:
     """Bring the schema to its newest revision, and end."""
-    settings = load(LedgerSettings)
-    configure("ledger", json=settings.log_json)
-    _run(migrate_schema(settings.database_url, service="ledger"))
-    log.info("schema_migrated")
-
-
-def _run(work: Coroutine[None, None, None]) -> None:
-    """Run it to its end; a port taken or a database away is one line and exit status 1."""
-    try:
-        uvloop.run(work)
-    except Exception as error:
-        fault = error if isinstance(error, MeshError) else fault_of(error)
-        if fault is None:
-            raise
-        sys.exit(f"ledger: {fault.message}")
+    bring_schema("ledger", LedgerSettings)
 
 
 async def _serve(settings: LedgerSettings, *, worker: int = 0, lifeline: socket.socket | None = None) -> None:
     stopped = asyncio.Event()
-    _when_asked_to_stop(stopped.set)
+    when_told_to_stop(stopped.set)
     wall = SystemClock()
     clock = ManualClock(settings.sandbox_start_time) if settings.sandbox else wall
     if settings.metrics_listen:
@@ -95,6 +74,7 @@ async def _serve(settings: LedgerSettings, *, worker: int = 0, lifeline: socket.
         ids=TimeOrderedIds(wall),
         shares_port=lifeline is not None,
     ) as app:
+        spare_what_stays()
         if lifeline is None:
             log.info("service_started", port=app.port, sandbox=settings.sandbox)
         else:
@@ -114,16 +94,11 @@ async def _serve_by_workers(settings: LedgerSettings) -> None:
             address=address,
             count=settings.workers,
         )
-        _when_asked_to_stop(workers.stop)
+        when_told_to_stop(workers.stop)
         try:
             await workers.run()
         except WorkerFailed as error:
             sys.exit(f"ledger: {error}")
-
-
-def _when_asked_to_stop(stop: Callable[[], None]) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop)
 
 
 if __name__ == "__main__":

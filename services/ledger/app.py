@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import grpc.aio
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from meshkit.clock import Clock, ManualClock
 from meshkit.db import open_engine
 from meshkit.ids import Ids
 from meshkit.outbox import Relay
+from meshkit.periodic import Periodic
 from meshkit.rpc import deadline
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.server import start_server
 from purser.ledger.v1 import ledger_admin_pb2_grpc, ledger_pb2_grpc
 from purser.sandbox.v1 import clock_pb2_grpc
 from sandbox import SERVICE_NAME as CLOCK_SERVICE_NAME
-from sandbox import ClockServicer, load_sandbox_time
+from sandbox import ClockServicer, restore_time
 from services.ledger import admin_server, server, tables
 from services.ledger.config import LedgerSettings
 from services.ledger.operations import Operations
@@ -34,7 +34,6 @@ from services.ledger.peers import AlertPeer
 from services.ledger.relay import Deliveries
 from services.ledger.store import PostgresStore
 from services.ledger.store.connection import open_pool
-from services.ledger.sweeper import Sweeper
 
 RELAY_CONNECTIONS = 4
 
@@ -70,7 +69,9 @@ async def open_service(
         await relay.start()
         stack.push_async_callback(relay.stop)
         settling = Settling(store=store, ids=ids, bell=relay)
-        sweeper = Sweeper(settling, clock, every_seconds=settings.sweep_seconds)
+        # Nothing depends on its being on time: every question settles what it asks about first. It is there for
+        # the customers nobody asks about, and for their alerts.
+        sweeper = Periodic("due", lambda: settling.run_due(clock.now()), settings.sweep_seconds)
         sweeper.start()
         stack.push_async_callback(sweeper.stop)
 
@@ -86,7 +87,7 @@ async def open_service(
                 "contract": await stack.enter_async_context(open_channel(settings.contract_address)),
                 "alert": alert,
             }
-            await _restore_time(clock, engine)
+            await restore_time(clock, engine, tables.sandbox_clock)
             sandbox = ClockServicer(
                 clock=clock, engine=engine, table=tables.sandbox_clock, run_due=run_due, peers=peers
             )
@@ -128,11 +129,3 @@ def _operations(store: PostgresStore, relay: Relay, *, clock: Clock, ids: Ids) -
         grants=Grants(store=store, clock=clock, ids=ids, bell=relay),
         caps=SpendCaps(store=store, clock=clock, ids=ids),
     )
-
-
-async def _restore_time(clock: ManualClock, engine: AsyncEngine) -> None:
-    """Let a sandbox that starts again go on where it stood."""
-    async with engine.connect() as connection:
-        kept = await load_sandbox_time(connection, tables.sandbox_clock)
-    if kept is not None and kept > clock.now():
-        clock.advance_to(kept)
