@@ -143,7 +143,7 @@ async def test_crossings_wait_in_the_debits_own_transaction_until_alert_is_back(
     watched: RunningLedger, alert: RecordingAlert, sql: Sql
 ) -> None:
     await watched.watch(100)
-    await alert.until_heard(1)
+    await watched.flush()
     await alert.go_away()
 
     await watched.debit(300)
