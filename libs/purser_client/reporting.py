@@ -29,7 +29,6 @@ REFUSALS = frozenset(
         StatusCode.NOT_FOUND,
         StatusCode.ALREADY_EXISTS,
         StatusCode.FAILED_PRECONDITION,
-        StatusCode.OUT_OF_RANGE,
     }
 )
 

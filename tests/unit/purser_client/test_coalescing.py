@@ -101,13 +101,19 @@ async def test_what_waits_while_a_batch_is_away_goes_with_the_next_in_the_order_
 
 
 async def test_who_was_just_answered_goes_along_with_those_who_wait(sender: Sender) -> None:
-    async def two_calls(name: str) -> None:
-        await sender.send(f"{name}1")
-        await sender.send(f"{name}2")
+    async def two_calls() -> None:
+        await sender.send("a1")
+        await sender.send("a2")
 
-    await asyncio.gather(two_calls("a"), two_calls("b"))
+    sender.away.clear()
+    first = asyncio.create_task(two_calls())
+    await turns()
+    second = sender.start("b")
+    await turns()
+    sender.away.set()
+    await asyncio.gather(first, *second)
 
-    assert sender.sent == [["a1", "b1"], ["a2", "b2"]]
+    assert sender.sent == [["a1"], ["b", "a2"]]
 
 
 async def test_a_fault_of_one_is_not_a_fault_of_its_neighbours(sender: Sender) -> None:

@@ -14,7 +14,7 @@ from purser.ledger.v1 import ledger_pb2 as pb
 from purser_client import FileSpool, GateUnreachable, MemorySpool, Report, Spool, SpoolBroken, Unbilled
 from purser_client.calls import Calls
 from purser_client.policy import OnUnbilled
-from purser_client.reporting import REFUSALS, Reporter
+from purser_client.reporting import Reporter
 from tests.unit.purser_client.memory_ledger import CREDIT, MemoryLedger
 
 AT = datetime(2025, 6, 1, tzinfo=UTC)
@@ -83,7 +83,15 @@ async def test_usage_that_is_denied_is_told_of_and_listed(ledger: MemoryLedger) 
     ]
 
 
-@pytest.mark.parametrize("code", sorted(REFUSALS, key=str))
+@pytest.mark.parametrize(
+    "code",
+    [
+        StatusCode.INVALID_ARGUMENT,
+        StatusCode.NOT_FOUND,
+        StatusCode.ALREADY_EXISTS,
+        StatusCode.FAILED_PRECONDITION,
+    ],
+)
 async def test_usage_that_is_refused_by_a_fault_is_listed(ledger: MemoryLedger, code: StatusCode) -> None:
     reporter = a_reporter(ledger, MemorySpool())
     await reporter.add(a_debit("req-1"))
