@@ -35,7 +35,7 @@ def run(
     rounds: Annotated[int, typer.Option(min=1, help="rounds of each series")] = DEFAULT.rounds,
     seconds: Annotated[float, typer.Option(min=0.1, help="seconds measured in each round")] = DEFAULT.seconds,
     entries: Annotated[
-        int, typer.Option(min=200_000, help="entries of the long history (P10, P12)")
+        int, typer.Option(min=100_000, help="entries of the long history (P10, P12)")
     ] = DEFAULT.entries,
     into: Annotated[Path, typer.Option(help="where the results are kept")] = results.LATEST,
 ) -> None:

@@ -14,6 +14,7 @@ from tests.perf.servers import Server, running_echo, running_ledger
 from tests.perf.world import CALL_MICROS, Stubs, open_stubs, used_micros
 
 IN_FLIGHT = 64
+ENTRIES_PER_CUSTOMER = 100
 
 Caller = Callable[[], Awaitable[Run]]  # one round of a series
 
@@ -23,8 +24,8 @@ class Scale:
     """How much is measured.
 
     rounds: of each series; seconds: a round's window; warm_seconds: what goes before it. spread: customers that
-    calls are spread over. batch_items: debits in a batch (P7). entries, history_customers: the long history of
-    P10 and P12. races: of P13. events: seat changes and crossings of P14.
+    calls are spread over. batch_items: debits in a batch (P7). entries: of the long history of P10 and P12, 100 of
+    each customer. races: of P13. events: seat changes and crossings of P14.
     """
 
     rounds: int = 5
@@ -33,9 +34,12 @@ class Scale:
     spread: int = 1_000
     batch_items: int = 500
     entries: int = 1_000_000
-    history_customers: int = 100_000
     events: int = 200
     races: int = 5
+
+    @property
+    def history_customers(self) -> int:
+        return self.entries // ENTRIES_PER_CUSTOMER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
