@@ -8,6 +8,7 @@ from typing import Final
 
 from meshkit.page import Page
 from meshkit.period import Period
+from meshkit.quantity import INT64_MAX
 from meshkit.rpc.fields import Fields, timestamp
 from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.ledger.v1 import ledger_admin_pb2 as pb
@@ -74,7 +75,7 @@ def entries_from_wire(request: pb.ListEntriesRequest) -> tuple[ListAsked, Credit
         "credit_type_id": request.credit_type_id,
         "grant_id": request.grant_id,
     }
-    page = page_from_wire(fields, request, filters)
+    page = page_from_wire(fields, request, filters, keys=(_sequence,))
     credit_type_id = CreditTypeId(fields.text("credit_type_id", request.credit_type_id))
     asked = ListAsked(
         customer=fields.text("customer", request.customer),
@@ -84,6 +85,14 @@ def entries_from_wire(request: pb.ListEntriesRequest) -> tuple[ListAsked, Credit
     )
     fields.check()
     return asked, credit_type_id
+
+
+def _sequence(key: str) -> int:
+    """Read a position in a pool's history. Raises ValueError for what can be none."""
+    number = int(key)
+    if not 1 <= number <= INT64_MAX:
+        raise ValueError(key)
+    return number
 
 
 def entries_to_wire(

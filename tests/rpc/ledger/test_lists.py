@@ -10,6 +10,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from grpc import StatusCode
 
+from meshkit.page import next_token
 from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_admin_pb2 as admin
 from tests.support.faults import bad_fields, fault
@@ -146,6 +147,17 @@ async def test_what_lists_are_narrowed_by_is_checked(ledger: RunningLedger) -> N
         await ledger.entries(credit_type_id="", grant_id="\n")
     with bad_fields("hold_state"):
         await ledger.holds(hold_state=77)
+
+
+@pytest.mark.parametrize("key", ["soon", "0", "-1", "1e3", str(2**63)])
+async def test_a_made_up_token_of_entries_is_a_bad_field(ledger: RunningLedger, key: str) -> None:
+    filters = {"list": "entries", "customer": "acme", "credit_type_id": AI, "grant_id": ""}
+    token = next_token([key], filters)
+
+    with bad_fields("page_token"):
+        await ledger.admin.ListEntries(
+            admin.ListEntriesRequest(customer="acme", credit_type_id=AI, page_token=token)
+        )
 
 
 async def test_entries_of_one_grant_are_told_apart_without_gaps_in_the_whole(ledger: RunningLedger) -> None:
