@@ -34,12 +34,13 @@ async def read_accounts(
 ) -> dict[PoolKey, Reading]:
     """Lock these pools in the order of their keys, and return their accounts and what may have fallen due.
 
-    A pool that is not there yet is an empty account of version 0. settles: read what can fall due even if the
-    pool says that nothing has.
+    A pool that is not there yet is an empty account of version 0, with the caps set on it. settles: read what can fall
+    due even if the pool says that nothing has.
     """
     pools = await _lock(connection, sorted(wanted))
+    caps = await _caps(connection, list(wanted))
     if not pools:
-        return {key: _nobodys(key) for key in wanted}
+        return {key: _nobodys(key, caps) for key in wanted}
     keys = list(pools)
     columns = ([customer_id for customer_id, _ in keys], [credit_type_id for _, credit_type_id in keys])
     due = [key for key in keys if wanted[key].settles or _is_due(pools[key], at)]
@@ -50,12 +51,6 @@ async def read_accounts(
         *columns,
     )
     holds = await _holds(connection, wanted, due, at)
-    caps = await _grouped(
-        connection,
-        "SELECT c.customer_id, c.credit_type_id, c.spend_cap_id, c.group_key, c.group_value, c.limit_micros,"
-        f" c.cap_window, c.create_time FROM {_POOLS} JOIN ledger.spend_caps c USING (customer_id, credit_type_id)",
-        *columns,
-    )
     watches = await _watches(connection, *columns)
     states = await _watch_states(connection, keys) if any(watches.values()) else {}
     spends = await _spends(connection, wanted, set(due), holds, watches, states)
@@ -63,7 +58,7 @@ async def read_accounts(
     for key in wanted:
         pool = pools.get(key)
         if pool is None:
-            readings[key] = _nobodys(key)
+            readings[key] = _nobodys(key, caps)
             continue
         customer_id, credit_type_id = key
         account = Account(
@@ -76,7 +71,7 @@ async def read_accounts(
             settled_time=pool["settled_time"],
             grants={grant.grant_id: grant for grant in map(grant_from_row, grants.get(key, ()))},
             holds={hold.hold_id: hold for hold in holds.get(key, ())},
-            caps=_caps(caps.get(key, ())),
+            caps=caps.get(key, ()),
             spends=spends.get(key, {}),
             watches=watches.get(key, ()),
             watch_states=states.get(key, {}),
@@ -134,8 +129,15 @@ async def _holds(
     return found
 
 
-def _caps(rows: Iterable[Any]) -> tuple[SpendCap, ...]:
-    return tuple(map(cap_from_row, rows))
+async def _caps(connection: Connection, keys: Sequence[PoolKey]) -> dict[PoolKey, tuple[SpendCap, ...]]:
+    rows = await _grouped(
+        connection,
+        "SELECT c.customer_id, c.credit_type_id, c.spend_cap_id, c.group_key, c.group_value, c.limit_micros,"
+        f" c.cap_window, c.create_time FROM {_POOLS} JOIN ledger.spend_caps c USING (customer_id, credit_type_id)",
+        [customer_id for customer_id, _ in keys],
+        [credit_type_id for _, credit_type_id in keys],
+    )
+    return {key: tuple(map(cap_from_row, group)) for key, group in rows.items()}
 
 
 async def _watches(
@@ -275,9 +277,10 @@ def _is_observed(watch: Watch, states: Mapping[tuple[str, str], WatchState]) -> 
     return state is not None and state.version >= watch.version
 
 
-def _nobodys(key: PoolKey) -> Reading:
+def _nobodys(key: PoolKey, caps: Mapping[PoolKey, tuple[SpendCap, ...]]) -> Reading:
     customer_id, credit_type_id = key
-    return Reading(account=Account(customer_id=customer_id, credit_type_id=credit_type_id), dues=None)
+    account = Account(customer_id=customer_id, credit_type_id=credit_type_id, caps=caps.get(key, ()))
+    return Reading(account=account, dues=None)
 
 
 def _is_due(pool: Any, at: datetime) -> bool:

@@ -170,3 +170,15 @@ async def test_every_bad_field_is_named_at_once(ledger: RunningLedger) -> None:
         )
     with bad_fields("request_id", "customer", "spend_cap_id"):
         await ledger.admin.RemoveSpendCap(admin.RemoveSpendCapRequest())
+
+
+async def test_a_cap_is_told_before_credits_that_never_were(ledger: RunningLedger) -> None:
+    await ledger.tell_customer("cus_globex")
+    await ledger.apply_contract(customer_id="cus_globex", start=JUNE, subscriptions=[], schedules=[])
+    await ledger.set_cap(5, customer="cus_globex", user="ann")
+
+    at_the_cap = await ledger.authorize(5, customer="cus_globex", user="ann")
+    over_it = await ledger.authorize(6, customer="cus_globex", user="ann")
+
+    assert at_the_cap.denial_reason == pb.DENIAL_REASON_INSUFFICIENT_CREDITS
+    assert over_it.denial_reason == CAP_REACHED
