@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Observing an account's watches: one crossing per edge, never one per debit."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 
 from meshkit.evolve import evolve
@@ -11,19 +11,26 @@ from services.ledger.domain.spend_cap import CapWindow, GroupValue, Spend, windo
 from services.ledger.domain.watch import Crossing, Watch, WatchKind, WatchState
 
 
-def observe(account: Account, *, at: datetime, anchor: datetime | None) -> Account:
+def observe(
+    account: Account,
+    *,
+    at: datetime,
+    anchor: datetime | None,
+    spenders: Collection[GroupValue] | None = None,
+) -> Account:
     """Return the account with a crossing for every watch whose value has gone past its threshold, or back.
 
     A watch not observed before in its present version is told once whatever its value, but for values of a
     fan-out that are not past it. anchor: of the billing periods; None when no contract is known, and then
-    nothing is spent in any period. Source: domain.md §9.
+    nothing is spent in any period. spenders: whose spends are looked at; None: all that are known, which may be
+    many more than one debit can afford. Source: domain.md §9.
     """
     crossings = list(account.crossings)
-    states = dict(account.watch_states)
+    states: dict[tuple[str, str], WatchState] = {}
     for watch in account.watches:
-        for group_value, value in _values(account, watch, at=at, anchor=anchor):
+        for group_value, value in _values(account, watch, at=at, anchor=anchor, spenders=spenders):
             key = (watch.alert_id, group_value)
-            before = states.get(key)
+            before = account.watch_states.get(key)
             in_alarm = watch.is_crossed(value)
             if before is None and not in_alarm and _is_one_of_many(watch, group_value):
                 continue
@@ -43,7 +50,7 @@ def observe(account: Account, *, at: datetime, anchor: datetime | None) -> Accou
                 )
     if len(crossings) == len(account.crossings):
         return account
-    return evolve(account, watch_states=states, crossings=tuple(crossings))
+    return evolve(account, watch_states={**account.watch_states, **states}, crossings=tuple(crossings))
 
 
 def observe_balance(account: Account, *, at: datetime) -> Account:
@@ -53,9 +60,11 @@ def observe_balance(account: Account, *, at: datetime) -> Account:
     return evolve(observed, watches=account.watches)
 
 
-def observe_spend(account: Account, *, at: datetime, anchor: datetime) -> Account:
+def observe_spend(
+    account: Account, spenders: Collection[GroupValue], *, at: datetime, anchor: datetime
+) -> Account:
     """Observe what a spend changes, and have the clock looked at again when the alarms it raises end."""
-    observed = observe(account, at=at, anchor=anchor)
+    observed = observe(account, at=at, anchor=anchor, spenders=spenders)
     if observed is account:
         return account
     window_end = next_window_end(observed, at=at, anchor=anchor)
@@ -91,7 +100,12 @@ def _spends_in_alarm(account: Account) -> Iterator[GroupValue]:
 
 
 def _values(
-    account: Account, watch: Watch, *, at: datetime, anchor: datetime | None
+    account: Account,
+    watch: Watch,
+    *,
+    at: datetime,
+    anchor: datetime | None,
+    spenders: Collection[GroupValue] | None,
 ) -> Iterator[tuple[str, Credits]]:
     match watch.kind:
         case WatchKind.LOW_BALANCE:
@@ -99,16 +113,16 @@ def _values(
         case WatchKind.SPEND:
             if watch.customer_id is not None and not watch.group_value:
                 yield "", Credits(0)  # nobody in particular: tells that the watch is kept
-            for group_value in sorted(_watched_values(account, watch)):
+            known = account.spends if spenders is None else spenders
+            for group_value in sorted(_watched_values(watch, known)):
                 spend = account.spends.get((watch.group_key, group_value), Spend())
                 yield group_value, _spent(spend, at=at, anchor=anchor)
 
 
-def _watched_values(account: Account, watch: Watch) -> Iterable[str]:
+def _watched_values(watch: Watch, known: Collection[GroupValue]) -> Iterable[str]:
     if watch.group_value:
-        is_read = (watch.group_key, watch.group_value) in account.spends
-        return (watch.group_value,) if is_read else ()
-    return {value for key, value in account.spends if key == watch.group_key}
+        return (watch.group_value,) if (watch.group_key, watch.group_value) in known else ()
+    return {value for key, value in known if key == watch.group_key}
 
 
 def _spent(spend: Spend, *, at: datetime, anchor: datetime | None) -> Credits:

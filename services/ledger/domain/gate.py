@@ -323,7 +323,7 @@ def capture(
     account = _count_spend(
         account, hold.counted_group_values, spent, released=reserved, anchor=hold.anchor, at=at
     )
-    account = alarm.observe_spend(account, at=at, anchor=hold.anchor)
+    account = alarm.observe_spend(account, hold.counted(), at=at, anchor=hold.anchor)
     return account, Captured(
         captured=spent - shortfall,
         released=reserved - from_hold,
@@ -364,7 +364,7 @@ def debit(account: Account, ask: Ask, *, cause_id: str, at: datetime) -> tuple[A
     account = _count_spend(
         account, ask.counted_group_values, verdict.credits, released=Credits(0), anchor=anchor, at=at
     )
-    account = alarm.observe_spend(account, at=at, anchor=anchor)
+    account = alarm.observe_spend(account, ask.counted_group_values.items(), at=at, anchor=anchor)
     affordable = verdict.affordable - verdict.credits
     return account, Debited(
         reason=None,

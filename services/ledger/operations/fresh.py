@@ -236,13 +236,15 @@ class Fresh:
             reading = self._readings[key]
             before = self._memory.recall(reading.account)
             settled = bring_up_to_date(
-                Reading(account=before, dues=reading.dues),
+                reading,
                 at=before.time_at(self._at),
                 new_grant_id=lambda: GrantId(self._ids.new("grt")),
             )
+            # What is due is settled on what was read for it: not on every spend that memory knows of.
+            is_settled = settled.account is not reading.account
             self._before[key] = before
-            self._after[key] = settled.account
-            self._changed[key] = Change(before, settled.account, tuple(settled.schedules.values()))
+            self._after[key] = self._memory.recall(settled.account) if is_settled else before
+            self._changed[key] = Change(before, self._after[key], tuple(settled.schedules.values()))
         return self._after[key]
 
     def _changes(self) -> list[Change]:

@@ -293,3 +293,19 @@ async def test_unknown_customers_and_bad_fields_are_faults(watched: RunningLedge
         await watched.admin.WatchThreshold(admin.WatchThresholdRequest(threshold_micros=-1))
     with bad_fields("group_key"):
         await watched.watch(1, watch_kind=admin.WATCH_KIND_SPEND)
+
+
+async def test_what_one_user_spends_is_told_of_no_other(
+    watched: RunningLedger, alert: RecordingAlert
+) -> None:
+    for _ in range(2):
+        await watched.debit(60, user="ann")
+        await watched.debit(10, user="bob")
+    await watched.watch(100, customer_id="", **SPEND)
+
+    await watched.debit(10, user="bob")
+    before = await _told(watched, alert)
+    await watched.debit(1, user="ann")
+
+    assert before == []
+    assert await _told(watched, alert) == [("ann", True, 121, 1)]

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshkit.quantity import Credits
+from services.ledger.domain import alarm
 from services.ledger.domain.hold import HoldId
+from services.ledger.domain.spend_cap import Spend
 from services.ledger.domain.watch import Crossing
 from tests.unit.ledger.books import Books
 from tests.unit.ledger.builders import (
@@ -23,6 +25,7 @@ from tests.unit.ledger.builders import (
     a_grant,
     a_schedule,
     a_spend_watch,
+    an_account,
     an_ask,
     some_seats,
     when,
@@ -319,3 +322,17 @@ def test_a_late_look_tells_the_same_edges_as_one_at_each_of_them(days: list[int]
     often.settle(end)
 
     assert late.crossings == often.crossings
+
+
+def test_a_debit_looks_at_those_who_spent_and_at_nobody_else_however_many_are_known() -> None:
+    spent = Spend(period_start=JUNE, period_spent=Credits.of(50))
+    account = an_account(
+        a_grant(100),
+        spends={("user_id", "ann"): spent, ("user_id", "bob"): spent},
+        watches=(a_spend_watch(20),),
+    )
+
+    observed = alarm.observe_spend(account, [("user_id", "bob")], at=NOON, anchor=JUNE)
+
+    assert ("bob", True, 50) in edges(observed.crossings)
+    assert "ann" not in {one.group_value for one in observed.crossings}
