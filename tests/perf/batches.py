@@ -4,7 +4,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from tests.perf.bench import IN_FLIGHT, Bench, by_round, holds, raw
+from tests.perf.bench import IN_FLIGHT, Bench, by_round, holds, rates, raw
 from tests.perf.goals import Figure, Spread
 from tests.perf.load import Kind
 from tests.perf.world import customer, customers
@@ -39,6 +39,7 @@ async def debit_batches(bench: Bench, wanted: Collection[str]) -> Mapping[str, F
         name: Spread.of([run.calls_per_second * items for run in runs[name]]).as_json() for name in ratios
     }
     detail = {
+        "briefly": f"{rates(runs, 'echo')}; debits {rates(runs, 'hot', 'spread', items=items)}",
         "debits_per_second": debits,
         "items": items,
         "batches_in_flight": BATCHES_IN_FLIGHT,
@@ -74,9 +75,14 @@ async def write_path(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figu
         for part, timed in pairs.items()
     }
     detail: dict[str, Any] = {
+        "briefly": "ms: " + "; ".join(_raw(part, told) for part, told in milliseconds.items()),
         "items": WRITE_ITEMS,
         "milliseconds": milliseconds,
         "audit": {"is_consistent": found.is_consistent, "entries": found.entries},
     }
     parts = {part: Spread.of([pair.insert / pair.write for pair in timed]) for part, timed in pairs.items()}
     return {"P8": Figure(parts, detail, holds=found.is_consistent)}
+
+
+def _raw(part: str, told: Mapping[str, Mapping[str, float]]) -> str:
+    return f"{part} {told['write']['median']:.3g}, insert {told['insert']['median']:.3g}"

@@ -189,3 +189,30 @@ def raw(runs: Mapping[str, Sequence[Run]]) -> dict[str, Any]:
             "p99_ms_rounds": [round(run.p99_ms, 3) for run in series],
         }
     return told
+
+
+def _middle(runs: Sequence[Run], value: Callable[[Run], float]) -> float:
+    """The median of a value of the rounds."""
+    return Spread.of([value(run) for run in runs]).median
+
+
+def rates(runs: Mapping[str, Sequence[Run]], *names: str, items: int = 1) -> str:
+    """Calls per second of these series, for the table."""
+    told = (f"{name} {_middle(runs[name], lambda run: run.calls_per_second) * items:,.0f}" for name in names)
+    return f"per second: {', '.join(told)}"
+
+
+def p50s(runs: Mapping[str, Sequence[Run]], *names: str) -> str:
+    """Their p50, for the table."""
+    told = (f"{name} {_middle(runs[name], lambda run: run.p50_ms):.3g}" for name in names)
+    return f"ms: {', '.join(told)}"
+
+
+def cpu_us(runs: Mapping[str, Sequence[Run]], *names: str) -> str:
+    """CPU per call, the server's + PostgreSQL's, for the table."""
+    told = []
+    for name in names:
+        whose = [one for one in ("server", "postgres") if one in runs[name][0].cpu_us]
+        spent = (_middle(runs[name], lambda run, one=one: run.cpu_us[one]) for one in whose)  # type: ignore[misc]
+        told.append(f"{name} {' + '.join(f'{one:.0f}' for one in spent)}")
+    return f"µs: {', '.join(told)}"

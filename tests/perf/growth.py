@@ -14,7 +14,7 @@ from services.ledger.domain.grant import CreditTypeId
 from services.ledger.operations.reporting import Reporting
 from services.ledger.store import PostgresStore
 from services.ledger.store.connection import open_pool
-from tests.perf.bench import IN_FLIGHT, Bench, by_round, highest, holds, raw
+from tests.perf.bench import IN_FLIGHT, Bench, by_round, highest, holds, p50s, rates, raw
 from tests.perf.database import Database
 from tests.perf.goals import Figure, Spread
 from tests.perf.load import Kind
@@ -77,7 +77,9 @@ async def _warm(bench: Bench, long: Database, loaded: Mapping[str, Any]) -> Figu
         )
         for name in ("authorize", "debit", "debit 64")
     }
+    debits = p50s(runs, "debit empty", "debit full", "debit 64 empty", "debit 64 full")
     detail = {
+        "briefly": f"{history_of(loaded)}; {debits}",
         **loaded,
         "customers_asked": scale.spread,
         "p50_ratio": {name: spread.as_json() for name, spread in ratios.items()},
@@ -110,6 +112,7 @@ async def many_grants(bench: Bench, wanted: Collection[str]) -> Mapping[str, Fig
         for kind in (Kind.AUTHORIZE, Kind.DEBIT)
     }
     detail = {
+        "briefly": rates(runs, *runs),
         "grants": {"few": FEW_GRANTS, "many": MANY_GRANTS},
         "cost_ratio": {name: spread.as_json() for name, spread in cost.items()},
         "series": raw(runs),
@@ -139,15 +142,21 @@ async def _in_sql(bench: Bench, long: Database, loaded: Mapping[str, Any]) -> Fi
             for name, seconds in asked.items():
                 times[name].append(Spread.of(seconds).median * 1_000)
         statements = stopwatch.by_statement()
+    trip = Spread.of(times["round trip"])
     detail = {
+        "briefly": f"{history_of(loaded)}; a round trip takes {trip.median:.3g} ms",
         **loaded,
         "entries_of_the_customer_listed": HEAVY_ENTRIES,
         "rows": PAGE_ROWS,
-        "round_trip_p50_ms": Spread.of(times["round trip"]).as_json(),
+        "round_trip_p50_ms": trip.as_json(),
         "statements_of_a_balance_ms": statements,
     }
     parts = {"last 50 entries": Spread.of(times["entries"]), "GetBalance": Spread.of(times["balance"])}
     return Figure(parts, detail)
+
+
+def history_of(loaded: Mapping[str, Any]) -> str:
+    return f"{loaded['entries']:,} entries of {loaded['customers']:,} customers"
 
 
 @asynccontextmanager

@@ -51,9 +51,11 @@ async def between_services(bench: Bench, wanted: Collection[str]) -> Mapping[str
         for _ in range(-(-bench.scale.events // 2)):
             webhooks += [await acme.cross_down(receiver), await acme.cross_up(receiver)]
         found = await stubs.ledger_admin.VerifyLedger(admin.VerifyLedgerRequest())
+    changes, crossings = _told(seats), _told(webhooks)
     detail = {
-        "seat_changes": _told(seats),
-        "crossings": _told(webhooks),
+        "briefly": f"p50 {changes['p50_ms']:.3g} and {crossings['p50_ms']:.3g} ms, {len(seats)} of each",
+        "seat_changes": changes,
+        "crossings": crossings,
         "verified_signatures": all(one.verified for one in receiver.received),
         "audit": {"is_consistent": found.is_consistent, "entries": found.entries},
     }

@@ -85,11 +85,13 @@ class Race:
 async def past_zero(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figure]:
     """P13: several races, each on a pool of its own."""
     overspent, false_denials, races = [], [], []
+    allowed = denied = 0
     async with bench.shop(replicas=2) as shop, open_stubs(shop.addresses[1]) as other:
         replicas = (shop.stubs, other)
         for number in range(1, bench.scale.races + 1):
             race = await _race(replicas, customer(number))
             stored = await used_micros(shop.database.ledger_url, [customer(number)])
+            allowed, denied = allowed + race.allowed, denied + race.denied
             spent = max(race.allowed * CALL_MICROS, stored)
             overspent.append(max(0, spent - race.granted * CALL_MICROS) / MICROS)
             false_denials.append(race.false_denials())
@@ -105,7 +107,14 @@ async def past_zero(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figur
             )
         found = [await replica.verify() for replica in replicas]
     is_consistent = all(one.is_consistent for one in found)
-    detail = {"callers": CALLERS, "replicas": 2, "races": races, "audit": {"is_consistent": is_consistent}}
+    told = f"{len(races)} races, {allowed:,} calls allowed, {denied:,} denied"
+    detail = {
+        "briefly": told,
+        "callers": CALLERS,
+        "replicas": 2,
+        "races": races,
+        "audit": {"is_consistent": is_consistent},
+    }
     parts = {
         # Not the median: the worst race counts.
         "credits overspent": _worst(overspent),

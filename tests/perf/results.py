@@ -19,6 +19,9 @@ from tests.perf.load import CLIENT_PROCESSES, SOURCE_ROOT
 
 LATEST = SOURCE_ROOT / "tests" / "perf" / "results" / "latest.json"
 
+ROUNDS_MIN = 5
+VERDICTS = {True: "[green]met[/]", False: "[bold red]not met[/]", None: "[yellow]not measured[/]"}
+
 Results = dict[str, dict[str, Any]]
 
 
@@ -67,8 +70,8 @@ def keep(results: Results, path: Path = LATEST) -> None:
 
 
 def table(results: Results) -> Table:
-    """One line for each figure: the median, the rounds it lies among, the goal, and whether it is met."""
-    made = Table(header_style="dim", row_styles=["", ""], pad_edge=False)
+    """For each figure the median, the rounds it lies among, the goal, whether it is met; and the raw numbers below."""
+    made = Table(header_style="dim", pad_edge=False, caption=_caption(results))
     made.add_column("")
     made.add_column("what")
     made.add_column("value", justify="right")
@@ -78,46 +81,48 @@ def table(results: Results) -> Table:
     for name, promise in PROMISES.items():
         if name not in results:
             continue
-        result = results[name]
-        if reason := result["detail"].get("not_measured"):
-            made.add_row(
-                name,
-                f"{promise.title}\n[dim]{_short(reason)}[/]",
-                "–",
-                "",
-                _goals(promise.goals),
-                NOT_MEASURED,
-            )
-            continue
-        values, ranges = [], []
-        for goal in promise.goals:
-            value, spread = _part(result, goal)
-            values.append("–" if value is None else _number(value))
-            ranges.append("" if spread is None else f"{_number(spread['min'])} – {_number(spread['max'])}")
-        title = promise.title + "".join(f"\n  [dim]{goal.part}[/]" for goal in promise.goals if goal.part)
-        lead = "\n" if promise.goals[0].part else ""
-        made.add_row(
-            name,
-            title,
-            lead + "\n".join(values),
-            lead + "\n".join(ranges),
-            lead + _goals(promise.goals),
-            {True: "[green]met[/]", False: "[bold red]not met[/]", None: NOT_MEASURED}[result["met"]],
-        )
+        detail = results[name]["detail"]
+        below = detail.get("not_measured") or detail.get("briefly", "")
+        cells = [_cells(results[name], goal) for goal in promise.goals]
+        if promise.goals[0].part:
+            cells.insert(0, (promise.title, "", "", ""))
+        else:
+            cells[0] = (promise.title, *cells[0][1:])
+        what, value, spread, goal = ("\n".join(column) for column in zip(*cells, strict=True))
+        verdict = VERDICTS[results[name]["met"]]
+        made.add_row(name, f"{what}\n[dim]  {_short(below)}[/]", value, spread, goal, verdict)
     return made
 
 
-NOT_MEASURED = "[yellow]not measured[/]"
+def _cells(result: Mapping[str, Any], goal: Goal) -> tuple[str, str, str, str]:
+    value, spread = result["value"], result["detail"]["spread"]
+    if goal.part:
+        value, spread = value[goal.part], spread.get(goal.part)
+    if value is None or spread is None:
+        return f"  {goal.part}", "–", "", goal.text
+    lowest, highest = _number(spread["min"]), _number(spread["max"])
+    return f"  {goal.part}", _number(value), f"{lowest} – {highest}", goal.text
 
 
-def _goals(goals: tuple[Goal, ...]) -> str:
-    return "\n".join(goal.text for goal in goals)
-
-
-def _part(result: Mapping[str, Any], goal: Goal) -> tuple[float | None, Mapping[str, float] | None]:
-    if not goal.part:
-        return result["value"], result["detail"]["spread"]
-    return result["value"][goal.part], result["detail"]["spread"].get(goal.part)
+def _caption(results: Results) -> str:
+    """Where the last of it was measured."""
+    environments = [
+        one["detail"]["environment"] for one in results.values() if "environment" in one["detail"]
+    ]
+    if not environments:
+        return ""
+    here = environments[-1]
+    loads = [one["load_average"][0] for one in environments]
+    caption = (
+        f"{here['cores']} cores, {here['cpu']}; load {min(loads):g} to {max(loads):g};"
+        f" PostgreSQL {here['postgresql']['server_version']}, fsync {here['postgresql']['fsync']};"
+        f" Python {here['python']}, grpcio {here['grpcio']}; commit {here['commit']}"
+    )
+    if here["is_changed_since_commit"]:
+        caption += " and changes"
+    if here["rounds"] < ROUNDS_MIN:
+        caption += f"; fewer than {ROUNDS_MIN} rounds: for trying only"
+    return caption
 
 
 def _number(value: float) -> str:
@@ -127,7 +132,7 @@ def _number(value: float) -> str:
 
 def _short(reason: str) -> str:
     line = " ".join(reason.split()).replace("[", r"\[")
-    return line if len(line) <= 80 else f"{line[:79]}…"
+    return line if len(line) <= 110 else f"{line[:109]}…"
 
 
 def _git(*arguments: str) -> str:

@@ -4,7 +4,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,18 +81,27 @@ def process_cpu_seconds(pid: int) -> float:
 
 def family_cpu_seconds(pid: int) -> float:
     """The same of a process, its living children, and its children that have ended."""
-    return sum(_times(pid)) / _TICKS_PER_SECOND + sum(process_cpu_seconds(child) for child in _children(pid))
+    of_children = 0.0
+    for child in _children(pid):
+        # One that has ended meanwhile is counted with its parent, who is asked last.
+        with suppress(NotMeasured):
+            of_children += process_cpu_seconds(child)
+    return of_children + sum(_times(pid)) / _TICKS_PER_SECOND
 
 
 def _times(pid: int) -> tuple[int, int, int, int]:
     """utime, stime, cutime and cstime in clock ticks: fields 14 to 17 of proc_pid_stat(5)."""
-    try:
-        # The second field is a name in brackets, which may hold spaces.
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except FileNotFoundError:
-        raise NotMeasured("CPU is read from /proc, which this machine does not have") from None
+    # The second field is a name in brackets, which may hold spaces.
+    fields = _proc(f"{pid}/stat").rpartition(")")[2].split()
     return int(fields[11]), int(fields[12]), int(fields[13]), int(fields[14])
 
 
 def _children(pid: int) -> Iterable[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [int(child) for child in _proc(f"{pid}/task/{pid}/children").split()]
+
+
+def _proc(file: str) -> str:
+    try:
+        return (Path("/proc") / file).read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        raise NotMeasured("CPU is read from /proc, which this machine does not have") from None

@@ -4,7 +4,20 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from tests.perf.bench import IN_FLIGHT, Bench, Caller, Shop, by_round, highest, holds, lowest, raw
+from tests.perf.bench import (
+    IN_FLIGHT,
+    Bench,
+    Caller,
+    Shop,
+    by_round,
+    cpu_us,
+    highest,
+    holds,
+    lowest,
+    p50s,
+    rates,
+    raw,
+)
 from tests.perf.goals import Figure, Spread
 from tests.perf.load import Kind, Run
 from tests.perf.servers import Server
@@ -63,7 +76,9 @@ def _p50_alone(runs: Runs, audit: Mapping[str, Any]) -> Figure:
         )
         for call in CALLS
     ]
-    return Figure({"": highest(ratios)}, {"series": raw(runs), "audit": audit}, holds=holds(audit))
+    told = p50s(runs, "echo", "commit", *CALLS)
+    detail = {"briefly": told, "series": raw(runs), "audit": audit}
+    return Figure({"": highest(ratios)}, detail, holds=holds(audit))
 
 
 def _of_crowd(runs: Runs, audit: Mapping[str, Any], *, customers_count: int) -> dict[str, Figure]:
@@ -71,7 +86,7 @@ def _of_crowd(runs: Runs, audit: Mapping[str, Any], *, customers_count: int) -> 
     latency = {"p50": highest(_latency(runs, 0.50)), "p99": highest(_latency(runs, 0.99))}
     figures = {
         "P1": Figure({"": lowest(_throughput(runs).values())}, _shares(runs, audit), holds=holds(audit)),
-        "P5": Figure(latency, detail, holds=holds(audit)),
+        "P5": Figure(latency, {"briefly": p50s(runs, "echo", *CALLS), **detail}, holds=holds(audit)),
         "P6": _cpu(runs, detail, is_right=holds(audit)),
     }
     if customers_count:
@@ -140,7 +155,8 @@ def _throughput(runs: Runs, where: str = "") -> dict[str, Spread]:
 def _shares(runs: Runs, audit: Mapping[str, Any], where: str = "", **more: object) -> dict[str, Any]:
     """The detail of a figure that is a share of echo's throughput."""
     ratios = {call: spread.as_json() for call, spread in _throughput(runs, where).items()}
-    return {"ratios": ratios, **more, "series": raw(runs), "audit": audit}
+    told = rates(runs, "echo", *(f"{call}{where}" for call in CALLS))
+    return {"briefly": told, "ratios": ratios, **more, "series": raw(runs), "audit": audit}
 
 
 def _latency(runs: Runs, quantile: float) -> list[Spread]:
@@ -170,4 +186,5 @@ def _cpu(runs: Runs, detail: Mapping[str, object], *, is_right: bool) -> Figure:
             if whose in runs["debit"][0].cpu_us
             else None
         )
-    return Figure(parts, detail, holds=is_right)
+    spent = cpu_us(runs, "echo", *CALLS)
+    return Figure(parts, {"briefly": spent, **detail}, holds=is_right)
