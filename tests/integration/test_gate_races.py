@@ -40,7 +40,7 @@ async def other(databases: Databases, ledger: RunningLedger) -> AsyncIterator[Ru
 
 @pytest.fixture
 async def sql(databases: Databases) -> AsyncIterator[Sql]:
-    async with Sql.connected(databases.url("ledger")) as connection:
+    async with Sql.connected(databases.admin_url) as connection:
         yield connection
 
 

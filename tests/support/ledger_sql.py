@@ -8,10 +8,11 @@ from typing import Any, Self
 
 import asyncpg
 
-# Who was asked what when is not what the customer has; the sandbox's clock and Alembic's page neither.
+# Plumbing is not what a customer has: the sandbox's clock, Alembic's page, which slot of answers is emptied when, and
+# whose turn it is to forget.
 _TABLES = """
     SELECT relname FROM pg_class WHERE relnamespace = 'ledger'::regnamespace AND relkind = 'r'
-    AND relname NOT IN ('alembic_version', 'sandbox_clock') ORDER BY relname
+    AND relname NOT IN ('alembic_version', 'sandbox_clock', 'request_slots', 'chores') ORDER BY relname
 """
 _WAITING = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -21,7 +22,7 @@ ROUND_TRIPS_OF_GRACE = 50
 
 
 class Sql:
-    """One connection with the Ledger's own login."""
+    """One connection with the login of an administrator, who may do what the Ledger itself may not."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection

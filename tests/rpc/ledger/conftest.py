@@ -19,5 +19,5 @@ async def ledger(databases: Databases) -> AsyncIterator[RunningLedger]:
 
 @pytest.fixture
 async def sql(databases: Databases) -> AsyncIterator[Sql]:
-    async with Sql.connected(databases.url("ledger")) as connection:
+    async with Sql.connected(databases.admin_url) as connection:
         yield connection

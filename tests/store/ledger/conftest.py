@@ -18,5 +18,5 @@ async def books(databases: Databases) -> AsyncIterator[Books]:
 
 @pytest.fixture
 async def sql(databases: Databases) -> AsyncIterator[Sql]:
-    async with Sql.connected(databases.url("ledger")) as connection:
+    async with Sql.connected(databases.admin_url) as connection:
         yield connection
