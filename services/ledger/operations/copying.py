@@ -59,10 +59,11 @@ class Copying:
 
         async def work(tx: Transaction) -> int:
             await _lock_customer(tx, told.customer_id)
-            # Locked before the contract is written: whoever settles these pools sees all of it or nothing.
+            # Locked before the contract is written: whoever settles these pools sees all of it or nothing. And up to
+            # date by the terms known so far, or what it brings would depend on who has looked at the pool before.
             for credit_type_id in pools:
                 await tx.accounts.make(told.customer_id, credit_type_id)
-                await tx.accounts.read(told.customer_id, credit_type_id, at=at)
+                await self._settle(tx, told.customer_id, credit_type_id, at)
             version = await tx.copies.keep_contract(told)
             for credit_type_id in pools:
                 await self._settle(tx, told.customer_id, credit_type_id, at)

@@ -246,3 +246,19 @@ async def test_a_month_that_turns_between_two_asks_counts_for_the_second_only(le
     assert [one.held_micros // CREDIT for one in await ledger.grants()] == [0, 0]
     assert (await ledger.pool()).available_micros == 400 * CREDIT
     await ledger.assert_adds_up()
+
+
+@pytest.mark.parametrize("somebody_looked", [True, False])
+async def test_an_end_told_inside_a_period_takes_nothing_of_it_back_whoever_looked_before(
+    ledger: RunningLedger, somebody_looked: bool
+) -> None:
+    ledger.clock.advance_to(JULY + DAY)
+    if somebody_looked:
+        await ledger.pool()
+
+    await ledger.apply_contract(start=JUNE, end=JULY + 2 * DAY, version=2)
+
+    assert (await ledger.pool()).available_micros == 400 * CREDIT
+    ledger.clock.advance_to(AUGUST)
+    assert (await ledger.pool()).available_micros == 0
+    await ledger.assert_adds_up()
