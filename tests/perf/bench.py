@@ -25,7 +25,8 @@ class Scale:
 
     rounds: of each series; seconds: a round's window; warm_seconds: what goes before it. spread: customers that
     calls are spread over. batch_items: debits in a batch (P7). entries: of the long history of P10 and P12, 100 of
-    each customer. races: of P13. events: seat changes and crossings of P14.
+    each customer. races: of P13; race_calls: what each grant of theirs is worth. events: seat changes and
+    crossings of P14.
     """
 
     rounds: int = 5
@@ -36,6 +37,7 @@ class Scale:
     entries: int = 1_000_000
     events: int = 200
     races: int = 5
+    race_calls: int = 200
 
     @property
     def history_customers(self) -> int:

@@ -22,6 +22,9 @@ SETTINGS_TOLD = (
     *("commit_delay", "shared_buffers"),
 )
 RELOAD_SECONDS_MAX = 10.0
+_IS_ALTERED = """
+    SELECT coalesce(sourcefile LIKE '%postgresql.auto.conf', false) FROM pg_settings WHERE name = $1
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +77,8 @@ class Databases:
         """
         if self.settings["fsync"] != "on":
             raise NotMeasured("commit_delay needs fsync, and this server runs without it")
-        try:
-            await self._set({"commit_delay": str(delay_us), "commit_siblings": "0"})
+        async with self._changed("commit_delay", str(delay_us)), self._changed("commit_siblings", "0"):
             yield
-        finally:
-            await self._set({"commit_delay": None, "commit_siblings": None})
 
     async def settle(self) -> None:
         """Flush what was prepared, so that its writing does not fall into what is measured."""
@@ -90,22 +90,25 @@ class Databases:
             raise NotMeasured("PostgreSQL is not a process of this machine")
         return family_cpu_seconds(self.postmaster)
 
-    async def _set(self, settings: Mapping[str, str | None]) -> None:
-        """Change settings of the server, or (None) forget the change; returns when they are in force."""
-        wanted = {}
-        for name, value in settings.items():
-            if value is None:
-                await self._execute(f"ALTER SYSTEM RESET {name}")
-                wanted[name] = await self._value("SELECT boot_val FROM pg_settings WHERE name = $1", name)
-            else:
-                await self._execute(f"ALTER SYSTEM SET {name} = {value}")
-                wanted[name] = value
+    @asynccontextmanager
+    async def _changed(self, name: str, value: str) -> AsyncIterator[None]:
+        """Change one setting of the server until the block ends; then it is as it was."""
+        before = await self._value("SELECT setting FROM pg_settings WHERE name = $1", name)
+        was_altered = await self._value(_IS_ALTERED, name)
+        try:
+            await self._alter(f"SET {name} = {value}", name, value)
+            yield
+        finally:
+            await self._alter(f"SET {name} = {before}" if was_altered else f"RESET {name}", name, before)
+
+    async def _alter(self, change: str, name: str, value: str) -> None:
+        """Change a setting and return when it is in force."""
+        await self._execute(f"ALTER SYSTEM {change}")
         await self._execute("SELECT pg_reload_conf()")
         async with asyncio.timeout(RELOAD_SECONDS_MAX):
-            for name, value in wanted.items():
-                # Each question is a new session, which takes its time to come: no need to wait besides.
-                while await self._value("SELECT setting FROM pg_settings WHERE name = $1", name) != value:
-                    pass
+            # Each question is a new session, which takes its time to come: no need to wait besides.
+            while await self._value("SELECT setting FROM pg_settings WHERE name = $1", name) != value:
+                pass
 
     async def _execute(self, statement: str) -> None:
         await self._value(statement)

@@ -27,7 +27,6 @@ from tests.perf.world import (
 )
 
 CALLERS = 32
-GRANTED_CALLS = 200
 TOP_UPS = 3
 # That often in all the callers are told no before credits come again.
 DENIALS_BETWEEN = 2 * CALLERS
@@ -89,7 +88,7 @@ async def past_zero(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figur
     async with bench.shop(replicas=2) as shop, open_stubs(shop.addresses[1]) as other:
         replicas = (shop.stubs, other)
         for number in range(1, bench.scale.races + 1):
-            race = await _race(replicas, customer(number))
+            race = await _race(replicas, customer(number), calls=bench.scale.race_calls)
             stored = await used_micros(shop.database.ledger_url, [customer(number)])
             allowed, denied = allowed + race.allowed, denied + race.denied
             spent = max(race.allowed * CALL_MICROS, stored)
@@ -123,10 +122,10 @@ async def past_zero(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figur
     return {"P13": Figure(parts, detail, holds=is_consistent)}
 
 
-async def _race(replicas: Sequence[Stubs], name: str) -> Race:
+async def _race(replicas: Sequence[Stubs], name: str, *, calls: int) -> Race:
     race = Race()
     await replicas[0].sign([name])
-    await _top_up(race, replicas[0], name, GRANTED_CALLS)
+    await _top_up(race, replicas[0], name, calls)
     is_over = asyncio.Event()
     denied = asyncio.Condition()
     async with asyncio.timeout(RACE_SECONDS_MAX), asyncio.TaskGroup() as group:
@@ -138,7 +137,7 @@ async def _race(replicas: Sequence[Stubs], name: str) -> Race:
                 await denied.wait_for(lambda wanted=wanted: race.denied >= wanted)  # type: ignore[misc]
             if number < TOP_UPS:
                 # By one replica after the other, so that each in turn has not seen it.
-                await _top_up(race, replicas[number % 2], name, GRANTED_CALLS)
+                await _top_up(race, replicas[number % 2], name, calls)
         is_over.set()
     return race
 

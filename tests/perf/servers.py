@@ -8,12 +8,11 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import grpc.aio
-
 from deploy.local import mesh
 from deploy.local.children import Child
 from deploy.local.fault import Fault
 from deploy.local.postgres import free_port
+from meshkit.rpc.client import open_channel
 from tests.perf.goals import NotMeasured
 
 NOBODY = "127.0.0.1:1"  # nothing listens there: a Ledger needs no peer to decide
@@ -37,7 +36,7 @@ class Server:
 async def running_echo(folder: Path) -> AsyncIterator[Server]:
     address = f"127.0.0.1:{free_port()}"
     async with _running("echo", "tests.perf.echo_server", {"PURSER_ECHO_LISTEN": address}, folder) as child:
-        async with grpc.aio.insecure_channel(address) as channel:
+        async with open_channel(address) as channel:
             await asyncio.wait_for(channel.channel_ready(), READY_SECONDS_MAX)
         yield Server(address=address, pid=child.pid)
 

@@ -24,7 +24,7 @@ from tests.support.ledger import running_ledger
 from tests.support.ledger_sql import Sql
 from tests.support.postgres import Databases, PostgresServer
 
-TINY = Scale(rounds=1, seconds=0.3, warm_seconds=0.1, spread=20, batch_items=5, races=1)
+TINY = Scale(rounds=1, seconds=0.3, warm_seconds=0.1, spread=20, batch_items=5, races=1, race_calls=40)
 KEYS = (
     "SELECT indexdef FROM pg_indexes WHERE schemaname = 'ledger' AND tablename = 'entries' ORDER BY indexname"
 )
