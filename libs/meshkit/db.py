@@ -28,6 +28,7 @@ SESSION_SETTINGS = {
 }
 
 MIGRATION_LOCK_TIMEOUT_MS = 10_000
+TURN_SECONDS = 0.05
 
 
 class DatabaseUrlUnusable(Invalid):
@@ -91,12 +92,22 @@ async def run_migrations(url: str, *, folder: Path, name: str) -> None:
 
 
 def _upgrade(connection: Connection, config: Config, name: str) -> None:
-    # A convenience, not a guard: without it the second replica would fail on the first's tables, and restart.
-    connection.execute(text("SELECT pg_advisory_lock(hashtext(:name))"), {"name": f"migrate {name}"})
+    _wait_for_our_turn(connection, name)
     connection.execute(text(f"SET lock_timeout = {MIGRATION_LOCK_TIMEOUT_MS}"))
     connection.commit()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def _wait_for_our_turn(connection: Connection, name: str) -> None:
+    # A convenience, not a guard: without it the second replica would fail on the first's tables, and restart.
+    # Asked again and again: who waits for the lock inside a statement holds a snapshot, which CREATE INDEX
+    # CONCURRENTLY of the one that migrates would wait for in turn.
+    ours = text("SELECT pg_try_advisory_lock(hashtext(:name))")
+    while not connection.execute(ours, {"name": f"migrate {name}"}).scalar_one():
+        connection.execute(text(f"SELECT pg_sleep({TURN_SECONDS})"))
+        connection.commit()
+    connection.commit()
 
 
 def _migrations_of(service: str) -> Path:
