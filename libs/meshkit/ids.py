@@ -55,3 +55,8 @@ class TimeOrderedIds:
         self._millisecond = millisecond
         # The top bit starts at 0, so that the steps of one millisecond have room to grow into.
         self._tail = int.from_bytes(self._randomness(10)) >> (80 - _TAIL_BITS + 1)
+
+
+def first_id(prefix: str, at: datetime) -> str:
+    """Return an id that sorts before all made at `at`, to the millisecond, or later; and after all made before."""
+    return f"{prefix}_{((at - _EPOCH) // _MILLISECOND) << 80:032x}"

@@ -26,6 +26,7 @@ from services.ledger.operations import Operations
 from services.ledger.operations.caps import SpendCaps
 from services.ledger.operations.copying import Copying
 from services.ledger.operations.explaining import Explaining
+from services.ledger.operations.forgetting import Forgetting
 from services.ledger.operations.gate import Gate
 from services.ledger.operations.grants import Grants
 from services.ledger.operations.reporting import Reporting
@@ -36,6 +37,8 @@ from services.ledger.store import PostgresStore
 from services.ledger.store.connection import open_pool
 
 RELAY_CONNECTIONS = 4
+# How often a replica asks whether it is its turn to forget.
+FORGET_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +77,10 @@ async def open_service(
         sweeper = Periodic("due", lambda: settling.run_due(clock.now()), settings.sweep_seconds)
         sweeper.start()
         stack.push_async_callback(sweeper.stop)
+        forgetting = Forgetting(store=store, clock=clock, wall=wall)
+        forgetter = Periodic("forget", forgetting.run, FORGET_SECONDS)
+        forgetter.start()
+        stack.push_async_callback(forgetter.stop)
 
         async def run_due(at: datetime) -> None:
             await settling.run_due(at)

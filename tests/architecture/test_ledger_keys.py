@@ -10,10 +10,10 @@ from tests.support.postgres import Databases
 # Small tables that every shard holds whole: how a customer is found, copies of the catalog, plumbing.
 REFERENCE_TABLES = {
     *("customer_aliases", "rate_cards", "rates", "products", "metrics", "watches"),
-    *("alembic_version", "sandbox_clock", "epochs"),
+    *("alembic_version", "sandbox_clock", "epochs", "request_slots", "chores"),
 }
-# The sweeper looks over all customers for what is due, and may fan out; nothing that answers a caller may.
-SWEEP_INDEXES = {"pools_due_idx"}
+# Sweepers look over all customers for what is due or old, and may fan out; nothing that answers a caller may.
+SWEEP_INDEXES = {"pools_due_idx", "outbox_sent_idx"}
 
 KEYS_NOT_LED_BY_CUSTOMER = """
     SELECT t.relname AS table, i.relname AS key

@@ -121,6 +121,21 @@ class ReportStore(Protocol):
     ) -> Sequence[UsageRow]: ...
 
 
+class ForgettingStore(Protocol):
+    async def claim(self, chore: str, *, at: datetime, due_again: datetime) -> bool: ...
+    async def customers_after(self, customer_id: str, customers_max: int) -> Sequence[CustomerId]: ...
+    async def drop_holds(
+        self,
+        customer_ids: Sequence[CustomerId],
+        *,
+        made_before: HoldId,
+        expired_before: datetime,
+        rows_max: int,
+    ) -> int: ...
+    async def drop_notices(self, *, sent_before: datetime, rows_max: int) -> int: ...
+    async def empty_slot(self, slot: int, *, generation: int) -> bool: ...
+
+
 class Transaction(Protocol):
     """All or nothing, room by room."""
 
@@ -136,6 +151,8 @@ class Transaction(Protocol):
     def caps(self) -> CapStore: ...
     @property
     def reports(self) -> ReportStore: ...
+    @property
+    def forgetting(self) -> ForgettingStore: ...
 
 
 class Store(Protocol):

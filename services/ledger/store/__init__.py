@@ -20,6 +20,7 @@ from services.ledger.store.answers import Answers
 from services.ledger.store.caps import Caps
 from services.ledger.store.connection import ACQUIRE_SECONDS_MAX, Connection, Pool
 from services.ledger.store.copies import Copies
+from services.ledger.store.forgetting import Forgetting
 from services.ledger.store.reports import Reports
 from services.ledger.store.standings import Standings
 from services.ledger.store.verification import verify
@@ -44,6 +45,7 @@ class Transaction:
         self.copies = Copies(connection)
         self.caps = Caps(connection)
         self.reports = Reports(connection)
+        self.forgetting = Forgetting(connection)
 
 
 class PostgresStore:

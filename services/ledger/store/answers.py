@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Answers by request_id: the same request gets its first answer, another body under the same id is refused.
 
-The unique key settles who was first: a twin that comes between replay and remember fails on it, and is run again.
+The unique key of a slot settles who was first: a twin that comes between replay and remember fails on it, and is run
+again. What a slot is, and why this is exact: domain/retention.py. Every slot is looked into.
 """
 
 from collections.abc import Collection
@@ -12,6 +13,7 @@ from meshkit.encoding import from_json, to_json
 from meshkit.errors import RequestIdReused
 from meshkit.requests import Command, hash_of
 from services.ledger.domain.grant import CustomerId
+from services.ledger.domain.retention import places_at
 from services.ledger.domain.unit_of_work import Given
 from services.ledger.store.connection import Connection
 
@@ -60,10 +62,11 @@ class Answers:
     ) -> None:
         """Keep an answer, in the transaction of its effect. A twin's unique violation ends the transaction."""
         await self._connection.execute(
-            "INSERT INTO ledger.requests (customer_id, request_id, body_hash, answer, create_time)"
-            " VALUES ($1, $2, $3, $4, $5)",
+            "INSERT INTO ledger.requests (customer_id, request_id, slot, body_hash, answer, create_time)"
+            " SELECT $1, $2, slot, $4, $5, $6 FROM unnest($3::smallint[]) AS s (slot)",
             customer_id,
             command.request_id,
+            list(places_at(at).written),
             hash_of(command),
             to_json(answer),
             at,

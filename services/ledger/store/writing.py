@@ -18,6 +18,7 @@ from services.ledger.domain.due import ScheduleProgress
 from services.ledger.domain.entry import Entry
 from services.ledger.domain.grant import CustomerId, Grant
 from services.ledger.domain.hold import Hold
+from services.ledger.domain.retention import places_at
 from services.ledger.domain.spend_cap import Spend
 from services.ledger.domain.unit_of_work import Change, PoolKey, Remembered
 from services.ledger.store.connection import Connection
@@ -32,11 +33,17 @@ async def write_changes(
     """Write plain changes and their answers; returns the pools whose version was still as read.
 
     epoch: of the Catalog's copies, when they were not read in this transaction; None: they were.
-    Raises UniqueViolationError, and writes nothing, when one of the requests has an answer already.
+    A pool one of whose requests has an answer in the slot before is not written either, unless epoch is None: then
+    answers were read in this transaction. Answers are of one instant. Raises UniqueViolationError, and writes nothing,
+    when one of the requests has an answer in a slot that is written to. Slots: domain/retention.py.
     """
     written = _rows(changes, answers)
-    statement = _statement(tuple(part for part, _ in written))
-    guarded = await connection.fetch(statement, epoch, *(rows for _, rows in written))
+    statement = _statement(tuple(part for part, _ in written), looks_back=epoch is not None)
+    arguments: list[object] = [epoch, *(rows for _, rows in written)]
+    if answers:
+        places = places_at(answers[0].create_time)
+        arguments += [places.written, places.earlier][: 2 if epoch is not None else 1]
+    guarded = await connection.fetch(statement, *arguments)
     return {(row["customer_id"], row["credit_type_id"]) for row in guarded}
 
 
@@ -71,7 +78,7 @@ _POOLS = _Part(
         shortfall_micros = d.shortfall_micros, next_due_time = d.next_due_time, settled_time = d.settled_time
     FROM {rows}
     WHERE p.customer_id = d.customer_id AND p.credit_type_id = d.credit_type_id AND p.version = d.version
-        AND ($1::bigint IS NULL OR $1 = (SELECT e.version FROM ledger.epochs e))
+        AND ($1::bigint IS NULL OR $1 = (SELECT e.version FROM ledger.epochs e)) {unless_answered}
     RETURNING p.customer_id, p.credit_type_id
     """,
 )
@@ -138,23 +145,40 @@ _ANSWERS = _Part(
     "new_answers",
     "new_answer",
     """
-    INSERT INTO ledger.requests (customer_id, request_id, body_hash, answer, create_time)
-    SELECT d.customer_id, d.request_id, d.body_hash, d.answer, d.create_time
-    FROM {rows} JOIN guard USING (customer_id, credit_type_id)
+    INSERT INTO ledger.requests (customer_id, request_id, slot, body_hash, answer, create_time)
+    SELECT d.customer_id, d.request_id, s.slot, d.body_hash, d.answer, d.create_time
+    FROM {rows} JOIN guard USING (customer_id, credit_type_id) CROSS JOIN unnest({slots}::smallint[]) AS s (slot)
     """,
 )
+# Customers with a request that was answered in the slot before: see domain/retention.py.
+_ANSWERED = """answered AS MATERIALIZED (
+    SELECT r.customer_id FROM {rows}
+    JOIN ledger.requests r ON r.customer_id = d.customer_id AND r.request_id = d.request_id
+    WHERE r.slot = {earlier}::smallint
+)"""
+_UNLESS_ANSWERED = "AND NOT EXISTS (SELECT FROM answered a WHERE a.customer_id = p.customer_id)"
 
 Rows = list[tuple[object, ...]]
 
 
 @cache
-def _statement(parts: tuple[_Part, ...]) -> str:
-    """Return the one statement that writes these parts; only those that have rows, for each costs its share."""
+def _statement(parts: tuple[_Part, ...], *, looks_back: bool) -> str:
+    """Return the one statement that writes these parts; only those that have rows, for each costs its share.
+
+    Behind the rows of the parts come the slots of the answers; looks_back: and the slot that came before them.
+    """
     written = []
-    for number, part in enumerate(parts, start=2):  # $1 is the epoch
-        rows = f"unnest(${number}::ledger.{part.row}[]) AS d"
-        written.append(f"{part.name} AS ({part.sql.format(rows=rows)})")
+    places = {"slots": f"${len(parts) + 2}", "earlier": f"${len(parts) + 3}", "unless_answered": ""}
+    if looks_back and _ANSWERS in parts:
+        places["unless_answered"] = _UNLESS_ANSWERED
+        written.append(_ANSWERED.format(rows=_unnested(_ANSWERS, parts), **places))
+    for part in parts:
+        written.append(f"{part.name} AS ({part.sql.format(rows=_unnested(part, parts), **places)})")
     return f"WITH {', '.join(written)} SELECT customer_id, credit_type_id FROM guard"
+
+
+def _unnested(part: _Part, parts: tuple[_Part, ...]) -> str:
+    return f"unnest(${parts.index(part) + 2}::ledger.{part.row}[]) AS d"  # $1 is the epoch
 
 
 def _rows(changes: Sequence[Change], answers: Sequence[Remembered]) -> list[tuple[_Part, Rows]]:

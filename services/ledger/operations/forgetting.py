@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keeps the tables bounded: old answers, ended holds and heard notices are dropped, in small steps.
+
+Once an hour one of all replicas does it. Nothing depends on its being on time.
+"""
+
+import asyncio
+from datetime import timedelta
+
+from meshkit.clock import Clock
+from meshkit.ids import first_id
+from services.ledger.domain.grant import CustomerId
+from services.ledger.domain.hold import HoldId
+from services.ledger.domain.retention import (
+    HOLDS_KEPT_AFTER_CREATION,
+    HOLDS_KEPT_AFTER_EXPIRY,
+    NOTICES_KEPT,
+    SLOTS,
+    generation_to_prepare,
+)
+from services.ledger.operations.ports import Store, Transaction
+
+CHORE = "forget"
+EVERY = timedelta(hours=1)
+ROWS_PER_STEP_MAX = 1_000
+CUSTOMERS_PER_STEP_MAX = 500
+# The gate goes first: a step takes some 10 ms of one connection, and then everybody else has this long.
+PAUSE_SECONDS = 0.05
+
+
+class Forgetting:
+    """Drops what nobody may ask for any more. clock: dates answers and holds; wall: ids, notices and the chore."""
+
+    def __init__(self, *, store: Store, clock: Clock, wall: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._wall = wall
+
+    async def run(self) -> int:
+        """Drop all that is old, if it is our turn; returns how many rows, those of an emptied slot not counted."""
+        now = self._wall.now()
+        if not await self._store.run(lambda tx: tx.forgetting.claim(CHORE, at=now, due_again=now + EVERY)):
+            return 0
+        dropped = await self._drop_notices() + await self._drop_holds()
+        await self._prepare_slot()
+        return dropped
+
+    async def _prepare_slot(self) -> None:
+        generation = generation_to_prepare(self._clock.now())
+        if generation is not None:
+            slot = generation % SLOTS
+            await self._store.run(lambda tx: tx.forgetting.empty_slot(slot, generation=generation))
+
+    async def _drop_notices(self) -> int:
+        sent_before = self._wall.now() - NOTICES_KEPT
+
+        async def step(tx: Transaction) -> int:
+            return await tx.forgetting.drop_notices(sent_before=sent_before, rows_max=ROWS_PER_STEP_MAX)
+
+        dropped = 0
+        while (count := await self._store.run(step)) > 0:
+            dropped += count
+            await asyncio.sleep(PAUSE_SECONDS)
+        return dropped
+
+    async def _drop_holds(self) -> int:
+        dropped, last = 0, ""
+        while customer_ids := await self._customers_after(last):
+            last = customer_ids[-1]
+            while (count := await self._drop_holds_of(customer_ids)) > 0:
+                dropped += count
+                await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(PAUSE_SECONDS)
+        return dropped
+
+    async def _customers_after(self, last: str) -> list[CustomerId]:
+        async def step(tx: Transaction) -> list[CustomerId]:
+            return list(await tx.forgetting.customers_after(last, CUSTOMERS_PER_STEP_MAX))
+
+        return await self._store.run(step)
+
+    async def _drop_holds_of(self, customer_ids: list[CustomerId]) -> int:
+        made_before = HoldId(first_id("hld", self._wall.now() - HOLDS_KEPT_AFTER_CREATION))
+        expired_before = self._clock.now() - HOLDS_KEPT_AFTER_EXPIRY
+
+        async def step(tx: Transaction) -> int:
+            return await tx.forgetting.drop_holds(
+                customer_ids,
+                made_before=made_before,
+                expired_before=expired_before,
+                rows_max=ROWS_PER_STEP_MAX,
+            )
+
+        return await self._store.run(step)

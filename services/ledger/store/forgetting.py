@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Dropping what nobody may ask for any more, a bounded number of rows at a time."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from services.ledger.domain.grant import CustomerId
+from services.ledger.domain.hold import HoldId
+from services.ledger.store.connection import Connection
+
+# Whoever comes after a statement that waits for a table waits with it.
+TRUNCATE_LOCK_TIMEOUT_MS = 100
+
+_CLAIM = """
+    INSERT INTO ledger.chores AS c (chore, due_time) VALUES ($1, $3)
+    ON CONFLICT (chore) DO UPDATE SET due_time = $3 WHERE c.due_time <= $2 RETURNING true
+"""
+# The key of a customer's holds is in the order of their making, so this reads what it drops and little more.
+_OLD_HOLDS = """
+    DELETE FROM ledger.holds h USING (
+        SELECT o.customer_id, o.hold_id FROM unnest($1::text[]) AS c (customer_id) CROSS JOIN LATERAL (
+            SELECT customer_id, hold_id FROM ledger.holds
+            WHERE customer_id = c.customer_id AND hold_id < $2 AND state <> 'HELD' AND expire_time < $3
+            ORDER BY hold_id LIMIT $4
+        ) o LIMIT $4
+    ) d
+    WHERE h.customer_id = d.customer_id AND h.hold_id = d.hold_id
+"""
+_HEARD_NOTICES = """
+    DELETE FROM ledger.outbox o USING (
+        SELECT customer_id, notice_id FROM ledger.outbox WHERE sent_time < $1 ORDER BY sent_time LIMIT $2
+    ) d
+    WHERE o.customer_id = d.customer_id AND o.notice_id = d.notice_id
+"""
+
+
+class Forgetting:
+    """What is dropped in one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def claim(self, chore: str, *, at: datetime, due_again: datetime) -> bool:
+        """Take a chore that is due; False when another replica has it, or nobody needs to do it yet."""
+        taken = await self._connection.fetchval(_CLAIM, chore, at, due_again)
+        return taken is not None
+
+    async def customers_after(self, customer_id: str, customers_max: int) -> Sequence[CustomerId]:
+        """Return the customers next in the order of their ids."""
+        rows = await self._connection.fetch(
+            "SELECT customer_id FROM ledger.customers WHERE customer_id > $1 ORDER BY customer_id LIMIT $2",
+            customer_id,
+            customers_max,
+        )
+        return [CustomerId(row["customer_id"]) for row in rows]
+
+    async def drop_holds(
+        self,
+        customer_ids: Sequence[CustomerId],
+        *,
+        made_before: HoldId,
+        expired_before: datetime,
+        rows_max: int,
+    ) -> int:
+        """Drop ended holds of these customers, the oldest of each first; returns how many."""
+        return _count(
+            await self._connection.execute(
+                _OLD_HOLDS, list(customer_ids), made_before, expired_before, rows_max
+            )
+        )
+
+    async def drop_notices(self, *, sent_before: datetime, rows_max: int) -> int:
+        """Drop notices that were heard, the oldest first; returns how many."""
+        return _count(await self._connection.execute(_HEARD_NOTICES, sent_before, rows_max))
+
+    async def empty_slot(self, slot: int, *, generation: int) -> bool:
+        """Empty a slot of answers for a generation to come; returns False when that was done before.
+
+        Raises what fault_of calls TransactionConflict when the slot is in use for longer than 0.1 s.
+        """
+        is_ours = await self._connection.fetchval(
+            "UPDATE ledger.request_slots SET generation = $2 WHERE slot = $1 AND generation < $2 RETURNING true",
+            slot,
+            generation,
+        )
+        if is_ours is None:
+            return False
+        await self._connection.execute(f"SET LOCAL lock_timeout = {TRUNCATE_LOCK_TIMEOUT_MS}")
+        await self._connection.execute(f"TRUNCATE ledger.requests_{int(slot)}")
+        return True
+
+
+def _count(status: str) -> int:
+    """Return how many rows a statement changed, by its status, such as "DELETE 7"."""
+    return int(status.rpartition(" ")[2])
