@@ -3,6 +3,7 @@
 
 import asyncio
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Collection
@@ -26,7 +27,8 @@ STATE_FOLDER = SOURCE_ROOT / ".purser"
 PICTURE = results.LATEST.with_name("bench.png")
 DEFAULT = Scale()
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
-console = Console(highlight=False)
+# Into a file, as wide as the table likes to be.
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 132)
 
 
 @app.command()
@@ -43,6 +45,8 @@ def run(
 
     Exits with 1 when a figure could not be measured; that a goal is not met is a result like any other.
     """
+    # SIGTERM ends us as Ctrl-C does: blocks are left, servers stopped, the folder taken away.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     wanted = _wanted(only)
     scale = Scale(rounds=rounds, seconds=seconds, entries=entries)
     # On the disk where `make up` keeps its data: what /tmp is made of, nobody knows.
@@ -50,20 +54,21 @@ def run(
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=STATE_FOLDER))
     try:
         with postgres.open_server(folder / "postgres") as admin_url:
-            measured = asyncio.run(_measured(admin_url, folder, wanted, scale))
+            measured = asyncio.run(_measured(admin_url, folder, wanted, scale, into))
     except Fault as fault:
         console.print(f"purser: {escape(str(fault))}")
         raise typer.Exit(1) from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    results.keep({**results.kept(into), **measured}, into)
     console.print(results.table(measured))
     console.print(f"[dim]kept in {into}[/]", soft_wrap=True)
     if any("not_measured" in result["detail"] for result in measured.values()):
         raise typer.Exit(1)
 
 
-async def _measured(admin_url: str, folder: Path, wanted: Collection[str], scale: Scale) -> results.Results:
+async def _measured(
+    admin_url: str, folder: Path, wanted: Collection[str], scale: Scale, into: Path
+) -> results.Results:
     measured: results.Results = {}
     here: dict[str, object] = {}
     async with open_databases(admin_url, folder) as databases:
@@ -74,6 +79,8 @@ async def _measured(admin_url: str, folder: Path, wanted: Collection[str], scale
 
         def heard(name: str, figure: Figure) -> None:
             measured[name] = results.told(name, figure, here)
+            # At once, so that a run that is broken off has not been for nothing.
+            results.keep({**results.kept(into), name: measured[name]}, into)
 
         await measure(databases, folder, wanted, scale, begin=begin, heard=heard)
     return measured

@@ -72,25 +72,26 @@ def keep(results: Results, path: Path = LATEST) -> None:
 def table(results: Results) -> Table:
     """For each figure the median, the rounds it lies among, the goal, whether it is met; and the raw numbers below."""
     made = Table(header_style="dim", pad_edge=False, caption=_caption(results))
-    made.add_column("")
+    made.add_column("", no_wrap=True)
     made.add_column("what")
-    made.add_column("value", justify="right")
-    made.add_column("min – max", justify="right", style="dim")
-    made.add_column("goal")
-    made.add_column("")
+    made.add_column("value", justify="right", no_wrap=True)
+    made.add_column("min – max", justify="right", style="dim", no_wrap=True)
+    made.add_column("goal", no_wrap=True)
+    made.add_column("", no_wrap=True)
     for name, promise in PROMISES.items():
         if name not in results:
             continue
         detail = results[name]["detail"]
-        below = detail.get("not_measured") or detail.get("briefly", "")
-        cells = [_cells(results[name], goal) for goal in promise.goals]
-        if promise.goals[0].part:
-            cells.insert(0, (promise.title, "", "", ""))
-        else:
-            cells[0] = (promise.title, *cells[0][1:])
-        what, value, spread, goal = ("\n".join(column) for column in zip(*cells, strict=True))
         verdict = VERDICTS[results[name]["met"]]
-        made.add_row(name, f"{what}\n[dim]  {_short(below)}[/]", value, spread, goal, verdict)
+        lines = [_cells(results[name], goal) for goal in promise.goals]
+        if promise.goals[0].part:
+            made.add_row(name, promise.title, "", "", "", verdict)
+        else:
+            made.add_row(name, promise.title, *lines.pop()[1:], verdict)
+        for line in lines:
+            made.add_row("", *line, "")
+        below = _short(detail.get("not_measured") or detail.get("briefly", ""))
+        made.add_row("", f"  [dim]{below}[/]", "", "", "", "", end_section=True)
     return made
 
 

@@ -65,7 +65,20 @@ async def test_what_the_callers_were_told_is_what_the_books_say(
             _assert_exact(result["detail"]["audit"])
     assert measured["P13"]["value"] == {"credits overspent": 0, "false denials": 0}
     assert all(race["is_spent_exactly"] for race in measured["P13"]["detail"]["races"])
-    assert results.table(measured).row_count == 4
+    assert list(results.table(measured).columns[0].cells) == [
+        "P1",
+        "",
+        "P4",
+        "",
+        "P7",
+        "",
+        "",
+        "",
+        "P13",
+        "",
+        "",
+        "",
+    ]
     draw(measured, tmp_path / "bench.png")
     with Image.open(tmp_path / "bench.png") as picture:
         assert (picture.format, picture.size) == ("PNG", (WIDTH, HEIGHT))
@@ -104,7 +117,7 @@ async def test_an_rpc_that_is_not_there_is_told_and_not_measured(
 
     result = Figure.not_measured("P7", "UNIMPLEMENTED").as_json("P7")
     assert (result["met"], result["value"]) == (None, {"hot": None, "1,000 customers": None})
-    assert results.table({"P7": result}).row_count == 1
+    assert "not measured" in str(next(iter(results.table({"P7": result}).columns[-1].cells)))
 
 
 async def test_a_loaded_history_adds_up_and_leaves_the_keys_as_they_were(databases: Databases) -> None:
