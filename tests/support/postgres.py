@@ -60,17 +60,32 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 @pytest.fixture
 async def databases(postgres_server: PostgresServer) -> AsyncIterator[Databases]:
-    name = f"{postgres_server.template}_{next(postgres_server.numbers)}"
-    server = await database.connect(postgres_server.admin_url)
+    made = await make_database(postgres_server)
+    yield made
+    await drop_database(postgres_server, made)
+
+
+async def make_database(on: PostgresServer) -> Databases:
+    """Copy the template under a new name."""
+    name = f"{on.template}_{next(on.numbers)}"
+    server = await database.connect(on.admin_url)
     try:
-        await server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{postgres_server.template}"')
-        await database.restrict(server, name, role_prefix=postgres_server.role_prefix)
-        yield Databases(
-            name=name,
-            admin_url=_inside(postgres_server.admin_url, name),
-            urls={service: _inside(url, name) for service, url in postgres_server.template_urls.items()},
-        )
-        await server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        await server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{on.template}"')
+        await database.restrict(server, name, role_prefix=on.role_prefix)
+    finally:
+        await server.close()
+    return Databases(
+        name=name,
+        admin_url=_inside(on.admin_url, name),
+        urls={service: _inside(url, name) for service, url in on.template_urls.items()},
+    )
+
+
+async def drop_database(on: PostgresServer, made: Databases) -> None:
+    """Throw a copy away, whoever is still connected."""
+    server = await database.connect(on.admin_url)
+    try:
+        await server.execute(f'DROP DATABASE IF EXISTS "{made.name}" WITH (FORCE)')
     finally:
         await server.close()
 
