@@ -116,6 +116,9 @@ class Memory:
 
 
 def _bounded(account: Account) -> Account:
-    if len(account.holds) <= HOLDS_PER_POOL_MAX and len(account.spends) <= SPENDS_PER_POOL_MAX:
-        return account
-    return evolve(account, holds={}, spends={})
+    """Return the account without what is too much to remember; it is read again when it is asked for."""
+    if len(account.holds) > HOLDS_PER_POOL_MAX:
+        account = evolve(account, holds={})
+    if len(account.spends) > SPENDS_PER_POOL_MAX:
+        account = evolve(account, spends={})
+    return account
