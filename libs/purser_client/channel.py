@@ -15,7 +15,8 @@ _OPTIONS = (
     ("grpc.keepalive_permit_without_calls", 1),
     # A replica that restarts is found again at once, a name's new addresses within seconds of losing an old one.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    # How long one attempt at a connection may take, whatever its name: a TLS handshake with another continent does.
+    ("grpc.min_reconnect_backoff_ms", 3_000),
     ("grpc.max_reconnect_backoff_ms", 1_000),
     ("grpc.dns_min_time_between_resolutions_ms", 2_000),
     # Retries are ours (calls.py): they know the request_id, the deadline and what the Ledger asks for.

@@ -18,7 +18,8 @@ _OPTIONS = (
     ("grpc.keepalive_permit_without_calls", 1),
     # A peer that restarts is found again within seconds.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    # Named for what it also is: how long one attempt at a connection may take. A busy machine needs more than 0.1 s.
+    ("grpc.min_reconnect_backoff_ms", 3_000),
     ("grpc.max_reconnect_backoff_ms", 3_000),
     # Retries belong to whoever holds the request_id: the caller, or the outbox.
     ("grpc.enable_retries", 0),
