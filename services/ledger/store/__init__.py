@@ -11,9 +11,10 @@ import asyncpg
 from meshkit.clock import Clock
 from meshkit.errors import MeshError
 from meshkit.faults import fault_of
-from meshkit.ids import Ids
+from meshkit.ids import Ids, first_id
 from services.ledger.domain.grant import CustomerId
 from services.ledger.domain.report import Verification
+from services.ledger.domain.retention import HOLDS_KEPT_AFTER_CREATION
 from services.ledger.domain.unit_of_work import AccountsMoved, Change, DuePool, PoolKey, Remembered
 from services.ledger.store.accounts import Accounts
 from services.ledger.store.answers import Answers
@@ -113,7 +114,8 @@ class PostgresStore:
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             await connection.execute(f"SET LOCAL statement_timeout = '{VERIFY_SECONDS_MAX}s'")
-            return await verify(connection, customer_id)
+            kept_from = first_id("hld", self._wall.now() - HOLDS_KEPT_AFTER_CREATION)
+            return await verify(connection, customer_id, holds_kept_from=kept_from)
 
     @asynccontextmanager
     async def _own_connection(self) -> AsyncIterator[Connection]:

@@ -15,20 +15,21 @@ _CLAIM = """
     INSERT INTO ledger.chores AS c (chore, due_time) VALUES ($1, $3)
     ON CONFLICT (chore) DO UPDATE SET due_time = $3 WHERE c.due_time <= $2 RETURNING true
 """
+# The bound is written out: a plan that does not know it takes it for a tenth of the table.
 # The key of a customer's holds is in the order of their making, so this reads what it drops and little more.
 _OLD_HOLDS = """
     DELETE FROM ledger.holds h USING (
         SELECT o.customer_id, o.hold_id FROM unnest($1::text[]) AS c (customer_id) CROSS JOIN LATERAL (
             SELECT customer_id, hold_id FROM ledger.holds
             WHERE customer_id = c.customer_id AND hold_id < $2 AND state <> 'HELD' AND expire_time < $3
-            ORDER BY hold_id LIMIT $4
-        ) o LIMIT $4
+            ORDER BY hold_id LIMIT {rows_max}
+        ) o LIMIT {rows_max}
     ) d
     WHERE h.customer_id = d.customer_id AND h.hold_id = d.hold_id
 """
 _HEARD_NOTICES = """
     DELETE FROM ledger.outbox o USING (
-        SELECT customer_id, notice_id FROM ledger.outbox WHERE sent_time < $1 ORDER BY sent_time LIMIT $2
+        SELECT customer_id, notice_id FROM ledger.outbox WHERE sent_time < $1 ORDER BY sent_time LIMIT {rows_max}
     ) d
     WHERE o.customer_id = d.customer_id AND o.notice_id = d.notice_id
 """
@@ -65,13 +66,15 @@ class Forgetting:
         """Drop ended holds of these customers, the oldest of each first; returns how many."""
         return _count(
             await self._connection.execute(
-                _OLD_HOLDS, list(customer_ids), made_before, expired_before, rows_max
+                _OLD_HOLDS.format(rows_max=int(rows_max)), list(customer_ids), made_before, expired_before
             )
         )
 
     async def drop_notices(self, *, sent_before: datetime, rows_max: int) -> int:
         """Drop notices that were heard, the oldest first; returns how many."""
-        return _count(await self._connection.execute(_HEARD_NOTICES, sent_before, rows_max))
+        return _count(
+            await self._connection.execute(_HEARD_NOTICES.format(rows_max=int(rows_max)), sent_before)
+        )
 
     async def empty_slot(self, slot: int, *, generation: int) -> bool:
         """Empty a slot of answers for a generation to come; returns False when that was done before.

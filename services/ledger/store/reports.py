@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from meshkit.page import Page
 from meshkit.period import Period
-from meshkit.quantity import Credits
+from meshkit.quantity import INT64_MAX, Credits
 from services.ledger.domain.entry import Entry
 from services.ledger.domain.grant import CreditTypeId, CustomerId, Grant, GrantId
 from services.ledger.domain.hold import Hold, HoldState
@@ -70,15 +70,18 @@ class Reports:
         self, customer_id: CustomerId, credit_type_id: CreditTypeId, grant_id: GrantId | None, page: Page
     ) -> list[Entry]:
         """Newest first."""
+        # A plan is made for all arguments alike, so each question has a statement, and its index, of its own.
+        whose = (
+            "credit_type_id = $2" if grant_id is None else "grant_id = $5 AND (credit_type_id = $2) IS TRUE"
+        )
         rows = await self._connection.fetch(
-            f"SELECT {ENTRY_COLUMNS} FROM ledger.entries WHERE customer_id = $1 AND credit_type_id = $2"
-            " AND ($3::text IS NULL OR grant_id = $3) AND ($4::bigint IS NULL OR sequence < $4)"
-            " ORDER BY sequence DESC LIMIT $5",
+            f"SELECT {ENTRY_COLUMNS} FROM ledger.entries WHERE customer_id = $1 AND {whose} AND sequence < $3"
+            " ORDER BY sequence DESC LIMIT $4",
             customer_id,
             credit_type_id,
-            grant_id,
-            int(page.after[0]) if page.after else None,
+            int(page.after[0]) if page.after else INT64_MAX,
             page.size + 1,
+            *(() if grant_id is None else (grant_id,)),
         )
         return list(map(entry_from_row, rows))
 

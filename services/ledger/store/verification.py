@@ -76,6 +76,7 @@ _POOLS = """
     ORDER BY customer_id, credit_type_id, f.figure LIMIT $2
 """
 
+# A hold that was made long ago may be gone (domain/retention.py), and its entries are not.
 _HOLDS = """
     WITH stored AS (
         SELECT customer_id, hold_id, credit_type_id, captured_micros
@@ -90,6 +91,7 @@ _HOLDS = """
         coalesce(captured, 0)::bigint AS recomputed
     FROM stored FULL JOIN written USING (customer_id, hold_id)
     WHERE coalesce(captured_micros, 0) <> coalesce(captured, 0)
+        AND (stored.hold_id IS NOT NULL OR hold_id >= $3)
     ORDER BY customer_id, hold_id LIMIT $2
 """
 
@@ -120,15 +122,18 @@ _COUNTS = """
 """
 
 
-async def verify(connection: Connection, customer_id: CustomerId | None) -> Verification:
+async def verify(
+    connection: Connection, customer_id: CustomerId | None, *, holds_kept_from: str
+) -> Verification:
     """Recount one customer's figures, or everybody's; at most 1,000 discrepancies are told.
 
-    The connection must be in a REPEATABLE READ transaction, or the recount may see half of a concurrent write.
+    holds_kept_from: ids before it are of holds that may have been dropped. The connection must be in a REPEATABLE READ
+    transaction, or the recount may see half of a concurrent write.
     """
     found = []
-    for question in (_POOLS, _GRANTS, _HOLDS, _SPENDS):
-        found += await connection.fetch(question, customer_id, DISCREPANCIES_MAX)
-    counts = await connection.fetchrow(_COUNTS, customer_id)
+    for question, *more in ((_POOLS,), (_GRANTS,), (_HOLDS, holds_kept_from), (_SPENDS,)):
+        found += await connection.fetch(_of(customer_id, question), customer_id, DISCREPANCIES_MAX, *more)
+    counts = await connection.fetchrow(_of(customer_id, _COUNTS), customer_id)
     assert counts is not None
     return Verification(
         discrepancies=tuple(
@@ -147,3 +152,8 @@ async def verify(connection: Connection, customer_id: CustomerId | None) -> Veri
         entries=counts["entries"],
         holds=counts["holds"],
     )
+
+
+def _of(customer_id: CustomerId | None, question: str) -> str:
+    """Return the question; for one customer as one that an index answers, since a plan is made for all arguments."""
+    return question if customer_id is None else question.replace("$1::text IS NULL OR ", "")

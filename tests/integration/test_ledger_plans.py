@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Ledger's questions are answered by an index each, however large the tables are: by PostgreSQL's own plans."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from meshkit.page import Page
+from meshkit.period import Period
+from meshkit.quantity import Credits
+from services.ledger.domain.account import Account
+from services.ledger.domain.grant import CreditTypeId, CustomerId, Grant, GrantId, GrantKind
+from services.ledger.domain.hold import HoldId
+from services.ledger.domain.report import SummaryWindow
+from services.ledger.domain.retention import places_at
+from services.ledger.domain.unit_of_work import Change, Remembered
+from services.ledger.store.answers import Answers
+from services.ledger.store.connection import open_pool
+from services.ledger.store.forgetting import Forgetting
+from services.ledger.store.reports import Reports
+from services.ledger.store.verification import verify
+from services.ledger.store.writing import write_changes
+from tests.support.postgres import Databases
+
+ACME, AI = CustomerId("cus_0007"), CreditTypeId("crt_ai")
+JUNE, JULY = datetime(2025, 6, 1, tzinfo=UTC), datetime(2025, 7, 1, tzinfo=UTC)
+PAGE = Page(size=50, after=None)
+
+# 200 customers with 200 entries, holds and answers each; some grants have one entry only.
+ROWS = (
+    "INSERT INTO ledger.customers SELECT 'cus_' || lpad(n::text, 4, '0'), 1, false FROM generate_series(1, 200) n",
+    "INSERT INTO ledger.pools SELECT customer_id, 'crt_ai', 1, 200, 0 FROM ledger.customers",
+    """
+    INSERT INTO ledger.entries SELECT customer_id, 'crt_ai', n, 'CAPTURE',
+        CASE WHEN n % 10 = 0 THEN 'grt_' || n ELSE 'grt_1' END, -1, 0,
+        '2025-06-01'::timestamptz + n * interval '1 hour', '2025-06-01', 'req_' || n, NULL, 'prd_1', '{}'
+        FROM ledger.customers, generate_series(1, 200) n
+    """,
+    """
+    INSERT INTO ledger.grants SELECT customer_id, 'grt_' || n, 'crt_ai', 'TOP_UP', NULL, 1, '2025-06-01', NULL,
+        '2025-06-01', 1000, 0, 0, 0, 0, 0, '{}', NULL, NULL, NULL, false
+        FROM ledger.customers, generate_series(1, 20) n
+    """,
+    """
+    INSERT INTO ledger.spends SELECT customer_id, 'crt_ai', 'user_id', 'user_' || n, 0, '2025-06-01', 0, '2025-06-01', 0
+        FROM ledger.customers, generate_series(1, 20) n
+    """,
+    """
+    INSERT INTO ledger.holds SELECT customer_id, 'hld_' || lpad(n::text, 4, '0'), 'crt_ai', 'prd_1', 'con_1',
+        '2025-06-01', 1, 1, '{}', '{}', 'CAPTURED', '{}', '{}', 0, '2025-06-01', '2025-06-02'
+        FROM ledger.customers, generate_series(1, 200) n
+    """,
+    """
+    INSERT INTO ledger.requests SELECT customer_id, 'req_' || n, '', '{}', '2025-06-01', s
+        FROM ledger.customers, generate_series(1, 200) n, generate_series(0, 2) s
+    """,
+    """
+    INSERT INTO ledger.outbox SELECT customer_id, 'ntc_' || n, 'CROSSING', '{}', '2025-06-01', 1, NULL, '2025-06-01',
+        CASE WHEN n < 50 THEN '2025-06-01'::timestamptz + n * interval '1 hour' END
+        FROM ledger.customers, generate_series(1, 100) n
+    """,
+)
+
+
+class Recording:
+    """A connection that writes down what it is asked."""
+
+    def __init__(self, connection: Any) -> None:
+        self.asked: list[tuple[str, tuple[object, ...]]] = []
+        self._connection = connection
+
+    def __getattr__(self, method: str) -> Callable[..., Awaitable[Any]]:
+        async def ask(question: str, *arguments: object) -> Any:
+            self.asked.append((question, arguments))
+            return await getattr(self._connection, method)(question, *arguments)
+
+        return ask
+
+    async def plans(self) -> list[dict[str, Any]]:
+        """The plans of what was asked, as the Ledger's sessions make them: one for all arguments alike."""
+        plans = []
+        for question, arguments in self.asked:
+            prepared = await self._connection.prepare(question)
+            # Numbers are told, since a slot's tells which partition is read; the plan is the same for all of them.
+            told = ", ".join(str(one) if isinstance(one, int) else "NULL" for one in arguments)
+            explained = f"EXPLAIN (FORMAT JSON) EXECUTE {prepared.get_name()} ({told})"
+            plans.append(json.loads(await self._connection.fetchval(explained))[0]["Plan"])
+        return plans
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from _nodes(child)
+
+
+async def _reads(recording: Recording) -> set[str]:
+    """Each index that is read, and "all of …" for each table of many rows that is read whole."""
+    found = set()
+    for plan in await recording.plans():
+        for node in _nodes(plan):
+            if "Index Name" in node:
+                found.add(node["Index Name"])
+            elif node["Node Type"] == "Seq Scan" and node["Relation Name"] not in (
+                "epochs",
+                "customers",
+                "pools",
+            ):
+                found.add(f"all of {node['Relation Name']}")
+    return found
+
+
+@pytest.fixture
+async def recording(databases: Databases) -> AsyncIterator[Recording]:
+    pool = await open_pool(databases.url("ledger"), size=1)
+    try:
+        async with pool.acquire() as connection:
+            for statement in ROWS:
+                await connection.execute(statement)
+            await connection.execute("ANALYZE")
+            yield Recording(connection)
+    finally:
+        pool.terminate()
+
+
+async def test_the_last_50_entries_are_read_from_the_end_of_the_pools_key(recording: Recording) -> None:
+    await Reports(recording).entries(ACME, AI, None, PAGE)
+
+    assert await _reads(recording) == {"entries_pkey"}
+    (plan,) = await recording.plans()
+    assert [node["Node Type"] for node in _nodes(plan)] == ["Limit", "Index Scan"]
+
+
+async def test_a_grants_entries_are_read_by_the_grants_index(recording: Recording) -> None:
+    found = await Reports(recording).entries(ACME, AI, GrantId("grt_10"), PAGE)
+
+    assert [entry.sequence for entry in found] == [10]
+    assert await Reports(recording).entries(ACME, CreditTypeId("crt_x"), GrantId("grt_10"), PAGE) == []
+    assert await _reads(recording) == {"entries_grant_idx"}
+    assert [node["Node Type"] for node in _nodes((await recording.plans())[0])] == ["Limit", "Index Scan"]
+
+
+@pytest.mark.parametrize("window", list(SummaryWindow))
+async def test_usage_is_added_up_from_the_usages_index(recording: Recording, window: SummaryWindow) -> None:
+    await Reports(recording).usage(ACME, Period(JUNE, JULY), group_key="", window=window)
+
+    assert await _reads(recording) == {"entries_usage_idx"}
+
+
+async def test_one_customers_books_are_verified_without_reading_everybodys(recording: Recording) -> None:
+    await verify(recording, ACME, holds_kept_from="hld_")
+
+    assert not {read for read in await _reads(recording) if read.startswith("all of")}
+
+
+async def test_old_rows_are_found_by_their_age(recording: Recording) -> None:
+    forgetting = Forgetting(recording)
+
+    holds = await forgetting.drop_holds(
+        [ACME, CustomerId("cus_0008")], made_before=HoldId("hld_0011"), expired_before=JULY, rows_max=15
+    )
+    notices = await forgetting.drop_notices(sent_before=JULY, rows_max=20)
+
+    assert (holds, notices) == (15, 20)
+    assert await _reads(recording) == {"holds_pkey", "outbox_sent_idx", "outbox_pkey"}
+
+
+async def test_earlier_answers_are_looked_up_by_their_keys(recording: Recording) -> None:
+    given = await Answers(recording).given([(ACME, "req_1")])
+
+    assert list(given) == [(ACME, "req_1")]
+    assert await _reads(recording) == {"requests_0_pkey", "requests_1_pkey", "requests_2_pkey"}
+
+
+async def test_the_gates_write_looks_back_by_a_key_and_changes_rows_by_theirs(
+    databases: Databases, recording: Recording
+) -> None:
+    key = (ACME, AI)
+    grant = Grant(
+        grant_id=GrantId("grt_1"),
+        kind=GrantKind.TOP_UP,
+        product_id=None,
+        priority=1,
+        effective_time=JUNE,
+        expire_time=None,
+        create_time=JUNE,
+        granted=Credits(1_000),
+        cost_basis_micros=0,
+        scope_product_ids=frozenset(),
+    )
+    before = Account(
+        customer_id=ACME, credit_type_id=AI, version=1, sequence=200, grants={grant.grant_id: grant}
+    )
+    after = replace(before, changed_grants=(grant.grant_id,))
+    answer = Remembered(key, "req_new", b"", {}, JULY)
+
+    written = await write_changes(recording, [Change(before, after)], [answer], epoch=1)
+
+    assert written == {key}
+    reads = await _reads(recording)
+    assert {"grants_pkey", f"requests_{places_at(JULY).earlier}_pkey"} <= reads
+    assert not {read for read in reads if read.startswith("all of")}
