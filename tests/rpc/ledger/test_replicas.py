@@ -205,7 +205,9 @@ async def test_a_cap_set_while_a_pool_is_made_is_not_overlooked(
 
     async with sql.transaction():
         # The cap's transaction has to wait at its very end, for whoever holds its request_id.
-        await sql.execute("INSERT INTO ledger.requests VALUES ('cus_globex', 'slow', '', '{}', now())")
+        await sql.execute(
+            "INSERT INTO ledger.requests SELECT 'cus_globex', 'slow', '', '{}', now(), generate_series(0, 2)"
+        )
         cap = asyncio.create_task(second.set_cap(5, customer="cus_globex", request_id="slow"))
         await sql.until_somebody_waits()
         spending = asyncio.create_task(make_pool_and_spend())
