@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import RFC_4122, UUID
 
 from meshkit.clock import ManualClock
-from meshkit.ids import TimeOrderedIds
+from meshkit.ids import TimeOrderedIds, first_id
 
 AT = datetime(2025, 6, 1, tzinfo=UTC)
 
@@ -70,3 +70,15 @@ def test_the_same_clock_and_randomness_make_the_same_ids() -> None:
         return [ids.new("x") for _ in range(3)]
 
     assert made() == made()
+
+
+def test_the_first_id_of_an_instant_parts_those_made_before_from_those_made_later() -> None:
+    clock = ManualClock(AT)
+    ids = TimeOrderedIds(clock)
+
+    before = [ids.new("x") for _ in range(100)]
+    clock.advance(timedelta(milliseconds=1))
+    after = [ids.new("x") for _ in range(100)]
+
+    assert max(before) < first_id("x", clock.now()) < min(after)
+    assert first_id("x", AT) < min(before)
