@@ -314,3 +314,15 @@ async def test_a_denial_writes_nothing(ledger: RunningLedger, sql: Sql) -> None:
 
     assert {answer.decision for answer in answers} == {pb.DECISION_DENIED}
     assert await sql.everything() == before
+
+
+async def test_it_answers_while_every_peer_is_away_and_has_something_to_hear(
+    ledger: RunningLedger, sql: Sql
+) -> None:
+    await ledger.watch(399)
+    await ledger.debit(1)
+
+    answer = await ledger.authorize(399)
+
+    assert answer.decision == pb.DECISION_ALLOWED
+    assert await sql.value("SELECT count(*) FROM ledger.outbox WHERE sent_time IS NULL") == 2
