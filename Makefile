@@ -6,6 +6,10 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
+# Of `make simulate`.
+SEED ?=
+STEPS ?= 50000
+
 # Which interpreter makes .venv; empty: the newest Python >= 3.11 on PATH that works.
 PYTHON ?=
 
@@ -37,6 +41,10 @@ install: $(STAMP) ## make .venv from deploy/requirements.lock (nothing to do whe
 ##@ Check
 test: install ## run every test (one file: make test TESTS=tests/unit)
 	@$(RUN) -m pytest $(TESTS)
+
+simulate: install ## the Ledger against its model, from SEED (default: drawn anew) for STEPS steps
+	@PURSER_SIMULATE_SEED="$(or $(SEED),$$(od -An -N4 -tu4 /dev/urandom | tr -d ' '))" PURSER_SIMULATE_STEPS="$(STEPS)" \
+		$(RUN) -m pytest tests/simulation --timeout=0
 
 lint: install ## ruff, buf lint, buf format, buf breaking against main
 	@$(RUN) -m ruff check .
@@ -87,4 +95,4 @@ $(STAMP):
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable . && \
 	touch $@
 
-.PHONY: help demo up install test lint types protos-check bench bench-picture protos format lock clean
+.PHONY: help demo up install test simulate lint types protos-check bench bench-picture protos format lock clean

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How long to simulate, and from which seed: short and always the same in the suite; `make simulate` says otherwise."""
+
+import os
+from dataclasses import dataclass
+
+import pytest
+
+SEED_DEFAULT = 20_250_601
+STEPS_DEFAULT = 900
+
+pytest.register_assert_rewrite("tests.simulation.world", "tests.simulation.looks")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """seed: the same one makes the same steps. steps: in all, roughly."""
+
+    seed: int
+    steps: int
+
+
+@pytest.fixture(scope="session")
+def plan(request: pytest.FixtureRequest) -> Plan:
+    plan = Plan(
+        seed=int(os.environ.get("PURSER_SIMULATE_SEED") or SEED_DEFAULT),
+        steps=int(os.environ.get("PURSER_SIMULATE_STEPS") or STEPS_DEFAULT),
+    )
+    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        reporter.write_line(f"simulation: SEED={plan.seed} STEPS={plan.steps}")
+    return plan

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One pool in a hundred plain lines, to hold the Ledger against.
+
+No store, no events, no jobs: what is held, expired or used up is worked out from the clock whenever it is asked.
+One contract and its months. Amounts are in micros, a price is (credits, units), a refusal is its reason.
+"""
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace as Thing
+from typing import Any
+
+from meshkit.period import add_months
+
+NEVER, TICK, WITHOUT_END = datetime.max.replace(tzinfo=UTC), timedelta(microseconds=1), 2**63 - 1
+
+
+def cost(amount: int, in_units: bool, price: tuple[int, int]) -> int:
+    return -(-amount * price[0] // price[1]) if in_units else amount
+
+
+def worth(credits: int, in_units: bool, price: tuple[int, int]) -> int:
+    units = min(WITHOUT_END, credits * price[1] // price[0]) if price[0] else WITHOUT_END
+    return units if in_units else credits
+
+
+def total(draws: Any) -> int:
+    return sum(amount for _, amount in draws)
+
+
+def spend(draws: Any, left: int) -> int:
+    for grant, amount in draws:
+        grant.captured, left = grant.captured + min(amount, left), left - min(amount, left)
+    return left
+
+
+class Pool:
+    def __init__(self, now: datetime, start: datetime) -> None:
+        self.now, self.start, self.end, self.is_suspended, self.shortfall = now, start, NEVER, False, 0
+        # By product: (credits, units). By user, "" being all without one: (limit, whether it is daily). By hold_id.
+        self.prices, self.caps, self.holds = dict[str, Any](), dict[str, Any](), dict[str, Thing]()
+        # grants: name granted captured priority scope is_paid start end made
+        # schedules: name per_seat months lives prorates scope seats=[(when, delta)] next latest
+        self.grants, self.schedules, self.spends = list[Thing](), list[Thing](), list[Any]()
+
+    def advance(self, to: datetime) -> None:
+        for one in self.schedules:
+            if one.latest and self.now < one.latest.end:
+                one.latest.granted = max(one.latest.granted, self.earned(one, one.next - 1, to))
+            while (begin := add_months(self.start, one.months * one.next)) <= to and begin < self.end:
+                one.latest = Thing(
+                    name=one.name, captured=0, priority=1, scope=one.scope, is_paid=False, start=begin
+                )
+                one.latest.end = add_months(self.start, one.months * (one.next + one.lives))
+                one.latest.made, one.latest.granted = begin, self.earned(one, one.next, to)
+                self.grants, one.next = [*self.grants, one.latest], one.next + 1
+        self.now = to
+
+    def earned(self, one: Thing, number: int, through: datetime) -> int:
+        first, last = (add_months(self.start, one.months * index) for index in (number, number + 1))
+        close, whole, highest, earned = min(last, self.end), (last - first) // TICK, 0, 0
+        for at in sorted(
+            {first} | {when for when, _ in one.seats if first < when < close and when <= through}
+        ):
+            more = max(0, sum(delta for when, delta in one.seats if when <= at) - highest)
+            left = close - first if at == first else last - at if one.prorates else last - first
+            earned, highest = earned + one.per_seat * more * (left // TICK) // whole, highest + more
+        return earned
+
+    def alive(self) -> list[Thing]:
+        return [hold for hold in self.holds.values() if hold.is_open and self.now < hold.end]
+
+    def held(self, grant: Thing) -> int:
+        return total(draw for hold in self.alive() for draw in hold.draws if draw[0] is grant)
+
+    def active(self, product: str = "") -> list[Thing]:
+        order = lambda g: (g.priority, len(g.scope) or 99, g.is_paid, g.end, g.start, g.made)  # noqa: E731
+        active = [g for g in self.grants if g.start <= self.now < g.end]
+        return sorted((g for g in active if not product or not g.scope or product in g.scope), key=order)
+
+    def draw(self, product: str, amount: int) -> list[tuple[Thing, int]]:
+        draws: list[tuple[Thing, int]] = []
+        for grant in self.active(product):
+            draws.append(
+                (grant, min(grant.granted - grant.captured - self.held(grant), amount - total(draws)))
+            )
+        return draws
+
+    def used(self, user: str, is_daily: bool) -> int:
+        month = max(at for at in (add_months(self.start, n) for n in range(-1, 99)) if at <= self.now)
+        since = self.now.replace(hour=0, minute=0, second=0, microsecond=0) if is_daily else month
+        held = total(draw for hold in self.alive() if hold.user == user for draw in hold.draws)
+        return held + total((who, spent) for when, who, spent in self.spends if who == user and when >= since)
+
+    def room(self, product: str, user: str) -> tuple[int, int]:
+        caps = [self.caps[one] for one in (user, "") if user and one in self.caps][:1]
+        headroom = [max(0, limit - self.used(user, is_daily)) for limit, is_daily in caps]
+        return total(self.draw(product, WITHOUT_END)), min(headroom, default=WITHOUT_END)
+
+    def refusal(self, product: str, user: str, credits: int) -> str:
+        if self.is_suspended:
+            return "CUSTOMER_SUSPENDED"
+        if product not in self.prices or not self.start <= self.now < self.end:
+            return "NOT_ENTITLED"
+        available, headroom = self.room(product, user)
+        return (
+            "SPEND_CAP_REACHED"
+            if credits > headroom
+            else "INSUFFICIENT_CREDITS"
+            if credits > available
+            else ""
+        )
+
+    def authorize(self, hold_id: str, ask: Thing, ttl: timedelta, takes_part: bool) -> str:
+        price, amount = self.prices.get(ask.product, (0, 1)), ask.amount
+        reason = self.refusal(ask.product, ask.user, cost(amount, ask.in_units, price))
+        part = worth(min(self.room(ask.product, ask.user)), ask.in_units, price)
+        if takes_part and part and reason in ("SPEND_CAP_REACHED", "INSUFFICIENT_CREDITS"):
+            amount, reason = part, ""
+        if not reason:
+            hold = Thing(product=ask.product, user=ask.user, price=price, end=self.now + ttl, is_open=True)
+            hold.amount, hold.draws = amount, self.draw(ask.product, cost(amount, ask.in_units, price))
+            self.holds[hold_id] = hold
+        return reason
+
+    def extend(self, hold_id: str, amount: int, in_units: bool, ttl: timedelta) -> str:
+        hold = self.open_hold(hold_id)
+        if hold.end <= self.now:
+            raise LookupError("HOLD_EXPIRED")
+        credits = cost(amount, in_units, hold.price)
+        reason = self.refusal(hold.product, hold.user, credits) if amount else ""
+        if not reason:
+            hold.draws, hold.end = (
+                hold.draws + self.draw(hold.product, credits),
+                max(hold.end, self.now + ttl),
+            )
+        return reason
+
+    def capture(self, hold_id: str, amount: int | None, in_units: bool) -> tuple[int, int, int, bool]:
+        hold = self.open_hold(hold_id)
+        used = total(hold.draws) if amount is None else cost(amount, in_units, hold.price)
+        hold.is_open, is_late = False, hold.end <= self.now
+        excess = used if is_late else spend(hold.draws, used)
+        short = spend(self.draw(hold.product, excess), excess)
+        self.spends, self.shortfall = [*self.spends, (self.now, hold.user, used)], self.shortfall + short
+        return used - short, 0 if is_late else max(0, total(hold.draws) - used), short, is_late
+
+    def release(self, hold_id: str) -> int:
+        hold = self.open_hold(hold_id)
+        hold.is_open = hold.end <= self.now  # one that has expired stays as it is
+        return 0 if hold.is_open else total(hold.draws)
+
+    def open_hold(self, hold_id: str) -> Thing:
+        if not self.holds[hold_id].is_open:
+            raise LookupError("HOLD_ALREADY_RESOLVED")
+        return self.holds[hold_id]

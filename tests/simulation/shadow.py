@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the Ledger must answer: requests and answers of the wire, put to the model of each pool."""
+
+from datetime import datetime, timedelta
+from types import SimpleNamespace as Thing
+from typing import Any
+
+from meshkit.rpc.fields import timestamp
+from purser.ledger.v1 import ledger_pb2 as pb
+from tests.simulation.model import TICK, Pool, total, worth
+
+AI, IMAGES = "crt_ai", "crt_images"
+PRODUCTS = {"prd_assistant": AI, "prd_preview": AI, "prd_painter": IMAGES}
+CUSTOMERS = ("cus_acme", "cus_globex")
+POOLS = [(customer, credit_type) for customer in CUSTOMERS for credit_type in (AI, IMAGES)]
+TTL_DEFAULT = timedelta(minutes=5)
+BARRED = ("CUSTOMER_SUSPENDED", "NOT_ENTITLED")
+
+Answer = Any  # a response, or the reason of a fault
+
+
+class Shadow:
+    """A model per pool, whose names are whose, and which request was answered with what."""
+
+    def __init__(self, now: datetime, starts: dict[str, datetime]) -> None:
+        self.pools = {(customer, credit_type): Pool(now, starts[customer]) for customer, credit_type in POOLS}
+        self.names: dict[str, str] = {}
+        self.given: dict[tuple[str, str], tuple[Any, Any]] = {}
+
+    def of(self, customer: str) -> list[Pool]:
+        return [pool for (owner, _), pool in self.pools.items() if owner == customer]
+
+    def answer(self, request: Any, told: Answer) -> Answer:
+        """Return what the answer must be. told: what it was, for only the Ledger names its holds."""
+        customer = self.names.get(request.customer)
+        if customer is None:
+            return "CUSTOMER_NOT_FOUND"
+        name = (customer, request.request_id)
+        if name in self.given:
+            first, answer = self.given[name]
+            return answer if first == request else "REQUEST_ID_REUSED"
+        try:
+            answer = self._answer(customer, request, told)
+        except LookupError as fault:
+            return fault.args[0]
+        if getattr(answer, "decision", pb.DECISION_ALLOWED) == pb.DECISION_ALLOWED:
+            self.given[name] = (request, answer)
+        return answer
+
+    def _answer(self, customer: str, request: Any, told: Answer) -> Any:
+        if isinstance(request, pb.AuthorizeRequest | pb.DebitRequest):
+            if request.product_id not in PRODUCTS:
+                raise LookupError("PRODUCT_NOT_FOUND")
+            credit_type = PRODUCTS[request.product_id]
+            pool = self.pools[customer, credit_type]
+        else:
+            credit_type, pool = self._place(customer, request.hold_id)
+        match request:
+            case pb.AuthorizeRequest():
+                return _authorize(pool, credit_type, request, getattr(told, "hold_id", ""))
+            case pb.DebitRequest():
+                return _debit(pool, credit_type, request)
+            case pb.CaptureRequest():
+                amount, in_units = _amount(request, "actual")
+                captured, released, shortfall, is_late = pool.capture(request.hold_id, amount, in_units)
+                return pb.CaptureResponse(
+                    captured_micros=captured,
+                    released_micros=released,
+                    shortfall_micros=shortfall,
+                    is_late=is_late,
+                    credit_type_id=credit_type,
+                    available_micros=_room(pool, pool.holds[request.hold_id])[0],
+                )
+            case pb.ReleaseRequest():
+                return pb.ReleaseResponse(
+                    released_micros=pool.release(request.hold_id),
+                    credit_type_id=credit_type,
+                    available_micros=_room(pool, pool.holds[request.hold_id])[0],
+                )
+            case _:
+                return _extend(pool, credit_type, request)
+
+    def _place(self, customer: str, hold_id: str) -> tuple[str, Pool]:
+        for (owner, credit_type), pool in self.pools.items():
+            if owner == customer and hold_id in pool.holds:
+                return credit_type, pool
+        raise LookupError("HOLD_NOT_FOUND")
+
+
+def _authorize(pool: Pool, credit_type: str, request: pb.AuthorizeRequest, hold_id: str) -> Any:
+    ask = _ask(request)
+    ttl = request.hold_ttl.ToTimedelta() if request.HasField("hold_ttl") else TTL_DEFAULT
+    reason = pool.authorize(hold_id, ask, ttl, request.allow_partial)
+    answer = pb.AuthorizeResponse(**_decision(pool, credit_type, ask, reason))
+    if not reason:
+        hold = pool.holds[hold_id]
+        answer.hold_id = hold_id
+        answer.held_micros = total(hold.draws)
+        answer.held_quantity_micros = hold.amount if ask.in_units else 0
+        answer.expire_time.CopyFrom(timestamp(hold.end))
+    return answer
+
+
+def _debit(pool: Pool, credit_type: str, request: pb.DebitRequest) -> Any:
+    ask, debited = _ask(request), 0
+    reason = pool.authorize("debit", ask, TICK, takes_part=False)
+    if not reason:
+        debited, *_ = pool.capture("debit", None, in_units=False)
+        del pool.holds["debit"]
+    return pb.DebitResponse(debited_micros=debited, **_decision(pool, credit_type, ask, reason))
+
+
+def _extend(pool: Pool, credit_type: str, request: pb.ExtendHoldRequest) -> Any:
+    amount, in_units = _amount(request, "additional")
+    ttl = request.hold_ttl.ToTimedelta() if request.HasField("hold_ttl") else timedelta(0)
+    reason = pool.extend(request.hold_id, amount or 0, in_units, ttl)
+    hold = pool.holds[request.hold_id]
+    available, affordable = _room(pool, hold)
+    return pb.ExtendHoldResponse(
+        decision=pb.DECISION_DENIED if reason else pb.DECISION_ALLOWED,
+        denial_reason=_reason(reason),
+        held_micros=total(hold.draws),
+        credit_type_id=credit_type,
+        available_micros=available,
+        affordable_credits_micros=0 if reason in BARRED else affordable,
+        expire_time=timestamp(hold.end),
+    )
+
+
+def _ask(request: Any) -> Thing:
+    amount, in_units = _amount(request, "amount")
+    return Thing(
+        product=request.product_id,
+        user=request.group_values.get("user_id", ""),
+        amount=amount,
+        in_units=in_units,
+    )
+
+
+def _amount(request: Any, name: str) -> tuple[int | None, bool]:
+    which = request.WhichOneof(name)
+    return (None, False) if which is None else (getattr(request, which), which == "quantity_micros")
+
+
+def _room(pool: Pool, of: Thing) -> tuple[int, int]:
+    available, headroom = pool.room(of.product, of.user)
+    return available, min(available, headroom)
+
+
+def _decision(pool: Pool, credit_type: str, ask: Thing, reason: str) -> Any:
+    decision = {
+        "decision": pb.DECISION_DENIED if reason else pb.DECISION_ALLOWED,
+        "denial_reason": _reason(reason),
+    }
+    if reason in BARRED:
+        return decision
+    available, affordable = _room(pool, ask)
+    return decision | {
+        "credit_type_id": credit_type,
+        "available_micros": available,
+        "affordable_credits_micros": affordable,
+        "affordable_quantity_micros": worth(affordable, True, pool.prices[ask.product]),
+    }
+
+
+def _reason(reason: str) -> Any:
+    return pb.DenialReason.Value(f"DENIAL_REASON_{reason}" if reason else "DENIAL_REASON_UNSPECIFIED")

@@ -1,0 +1,428 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The steps of a simulation: what can be drawn, and how it is done to a world.
+
+What is drawn is plain and means something in any world: "the 7th of the open holds", "a microsecond before the next
+instant at which something becomes so". So the same drawn steps can be done to two worlds.
+"""
+
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace as Thing
+from typing import Any
+
+from google.protobuf.duration_pb2 import Duration
+from hypothesis import strategies as st
+
+from meshkit.rpc.fields import optional_timestamp
+from purser.ledger.v1 import ledger_admin_pb2 as apb
+from purser.ledger.v1 import ledger_pb2 as pb
+from tests.simulation.model import TICK
+from tests.simulation.shadow import AI, CUSTOMERS, IMAGES, POOLS, PRODUCTS
+from tests.simulation.world import PRICES, SOLD, World
+from tests.support.ledger import CREDIT
+from tests.support.postgres import Databases
+
+Drawn = dict[str, Any]
+Step = tuple[str, Drawn]  # a method of Steps, and its arguments
+Instant = tuple[str, int, int]
+
+NOW = datetime(2025, 6, 10, 8, 30, tzinfo=UTC)
+STARTS = [  # of contracts
+    datetime(2025, 6, 1, tzinfo=UTC),
+    datetime(2025, 1, 31, 10, 30, 0, 1, tzinfo=UTC),
+    datetime(2024, 2, 29, tzinfo=UTC),
+    NOW,
+    NOW + timedelta(hours=30),
+]
+LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+NO_HOLD = Thing(is_open=False)
+
+
+@asynccontextmanager
+async def begun(databases: Databases, beginning: Drawn) -> AsyncIterator[World]:
+    """Open a world on 10 June with the contracts, schedules, seats and top-ups that were drawn."""
+    changes = [(LONG_AGO, beginning["seats"])]
+    schedules = [
+        Thing(
+            **one,
+            name=f"sch_{number}",
+            seats=changes if one["is_per_seat"] else [(LONG_AGO, 1)],
+            next=0,
+            latest=None,
+        )
+        for number, one in enumerate(beginning["terms"])
+    ]
+    starts = dict(zip(CUSTOMERS, beginning["starts"], strict=True))
+    async with World.opened(databases, NOW, starts, schedules) as world:
+        for (customer, credit_type), amount in zip(POOLS, beginning["top_ups"], strict=True):
+            if amount:
+                await world.grant(
+                    apb.IssueGrantRequest(
+                        request_id=f"first-{customer}-{credit_type}",
+                        customer=customer,
+                        credit_type_id=credit_type,
+                        grant_kind=pb.GRANT_KIND_TOP_UP,
+                        amount_micros=amount,
+                        priority=100,
+                        cost_basis_micros=80 * CREDIT,
+                    ),
+                    0,
+                )
+        yield world
+
+
+class Steps:
+    """Does to a world what was drawn. Every method is a kind of step; its arguments are drawn as told at the end."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._ids = itertools.count(1)
+
+    async def do(self, step: Step) -> None:
+        kind, drawn = step
+        await getattr(self, kind)(**drawn)
+
+    # The gate
+
+    async def authorize(self, replica: int, twice: bool, **drawn: Any) -> None:
+        await self._world.ask(self._authorize(**drawn), replica, twice=twice)
+
+    async def debit(self, replica: int, twice: bool, ask: Drawn) -> None:
+        await self._world.ask(self._debit(ask), replica, twice=twice)
+
+    async def capture(self, replica: int, twice: bool, hold: Drawn) -> None:
+        await self._world.ask(self._capture(hold), replica, twice=twice)
+
+    async def release(self, replica: int, twice: bool, hold: Drawn) -> None:
+        await self._world.ask(self._release(hold), replica, twice=twice)
+
+    async def extend(self, replica: int, twice: bool, hold: Drawn, ttl: int | None) -> None:
+        await self._world.ask(self._extend(hold, ttl), replica, twice=twice)
+
+    async def together(self, replica: int, asks: list[Drawn], holds: list[Drawn]) -> None:
+        """At the same time: debits, captures and releases, on both replicas."""
+        requests: list[Any] = [self._debit(ask) for ask in asks]
+        requests += [(self._capture, self._release)[number % 2](hold) for number, hold in enumerate(holds)]
+        await self._world.ask_together(requests, replica)
+
+    async def authorize_batch(self, replica: int, items: list[Drawn], repeats: list[int]) -> None:
+        requests = [self._authorize(**item) for item in items]
+        requests += [requests[number % len(requests)] for number in repeats]
+        await self._world.ask_batch(pb.AuthorizeBatchRequest(items=requests), replica)
+
+    async def debit_batch(self, replica: int, asks: list[Drawn], repeats: list[int], reuses: bool) -> None:
+        requests = [self._debit(ask) for ask in asks]
+        if reuses:
+            requests[-1].request_id = requests[0].request_id
+        requests += [requests[number % len(requests)] for number in repeats]
+        await self._world.ask_batch(pb.DebitBatchRequest(items=requests), replica)
+
+    async def capture_batch(self, replica: int, holds: list[Drawn]) -> None:
+        requests = [self._capture(hold) for hold in holds]
+        await self._world.ask_batch(pb.CaptureBatchRequest(items=requests), replica)
+
+    async def repeat(self, replica: int, number: int, changes: bool) -> None:
+        """Send an earlier request once more, or another one under its id."""
+        if not self._world.asked:
+            return
+        request = type(first := self._world.asked[number % len(self._world.asked)])()
+        request.CopyFrom(first)
+        if isinstance(request, apb.IssueGrantRequest):
+            await self._world.grant(request, replica)
+            return
+        if changes:
+            request.customer = "acme" if request.customer != "acme" else "cus_acme"
+        await self._world.ask(request, replica)
+
+    # Time
+
+    async def wait(self, instant: Instant) -> None:
+        self._world.wait_until(max(self._world.now, self._at(instant)))
+
+    async def wait_in_two(self, instant: Instant, *, sweeps: bool) -> None:
+        """Let the same time pass in two parts, with a look at what is due in between if it `sweeps`."""
+        now, until = self._world.now, self._at(instant)
+        if until > now:
+            self._world.wait_until(now + (until - now) // 2)
+            if sweeps:
+                await self._world.sweep(0)
+            self._world.wait_until(until)
+
+    async def sweep(self, replica: int) -> None:
+        await self._world.sweep(replica)
+
+    async def restart(self, replica: int) -> None:
+        await self._world.restart(replica)
+
+    # Operators and the other services
+
+    async def grant(self, replica: int, **drawn: Any) -> None:
+        start = None if drawn["start"] is None else self._at(drawn["start"])
+        end = None if drawn["life"] is None else (start or self._world.now) + timedelta(seconds=drawn["life"])
+        request = apb.IssueGrantRequest(
+            request_id=self._request_id(),
+            customer=drawn["name"],
+            credit_type_id=drawn["credit_type"],
+            grant_kind=pb.GRANT_KIND_TOP_UP if drawn["cost"] else pb.GRANT_KIND_PROMOTIONAL,
+            amount_micros=drawn["amount"],
+            priority=drawn["priority"],
+            cost_basis_micros=drawn["cost"],
+            effective_time=optional_timestamp(start),
+            expire_time=optional_timestamp(end),
+            scope_product_ids=drawn["scope"],
+        )
+        await self._world.grant(request, replica)
+
+    async def seats(self, replica: int, delta: int, instant: Instant) -> None:
+        await self._world.change_seats(delta, self._at(instant), replica)
+
+    async def cap(
+        self, replica: int, customer: str, credit_type: str, user: str, limit: int, is_daily: bool
+    ) -> None:
+        await self._world.cap(customer, credit_type, user, limit, is_daily, replica)
+
+    async def lift_cap(self, replica: int, customer: str, credit_type: str, user: str) -> None:
+        await self._world.lift_cap(customer, credit_type, user, replica)
+
+    async def suspend(self, replica: int, customer: str, is_suspended: bool) -> None:
+        await self._world.tell_customer(customer, replica, is_suspended=is_suspended)
+
+    async def move_alias(self, replica: int, customer: str, drops: bool) -> None:
+        """Give the alias "joker" to a customer, whoever had it, or take it away."""
+        if drops:
+            self._world.aliases[customer] -= {"joker"}
+        else:
+            self._world.aliases[customer] |= {"joker"}
+        await self._world.tell_customer(customer, replica)
+
+    async def price(self, replica: int, customer: str, product: str, price: tuple[int, int] | None) -> None:
+        prices = {one: PRICES[one] for one in SOLD[customer] if one != product}
+        if price is not None:
+            prices[product] = price
+        await self._world.price(customer, prices, replica)
+
+    async def end_contract(self, replica: int, customer: str, instant: Instant) -> None:
+        at = max(self._at(instant), self._world.now, self._world.starts[customer])
+        await self._world.end_contract(customer, at, replica)
+
+    async def watch(self, **drawn: Any) -> None:
+        await self._world.watch(**drawn)
+
+    # What was drawn, made into requests
+
+    def _request_id(self) -> str:
+        return f"step-{next(self._ids)}"
+
+    def _at(self, instant: Instant) -> datetime:
+        kind, number, ticks = instant
+        now = self._world.now
+        match kind:
+            case "next":
+                upcoming = self._world.next_instants()
+                return upcoming[min(number, len(upcoming) - 1)] + ticks * TICK
+            case "past":
+                return now - timedelta(hours=number)
+            case "future":
+                return now + timedelta(seconds=number**2)
+            case _:
+                return now
+
+    def _amount(self, ask: Drawn) -> Drawn:
+        customer = self._world.shadow.names.get(ask["name"])
+        if ask["edge"] is not None and customer is not None and ask["product"] in PRODUCTS:
+            quarters, micros = ask["edge"]
+            pool = self._world.shadow.pools[customer, PRODUCTS[ask["product"]]]
+            available, _ = pool.room(ask["product"], "")
+            return {"credits_micros": max(1, available * quarters // 4 + micros)}
+        return {"quantity_micros" if ask["in_units"] else "credits_micros": ask["amount"]}
+
+    def _asking(self, ask: Drawn) -> Drawn:
+        return {
+            "request_id": self._request_id(),
+            "customer": ask["name"],
+            "product_id": ask["product"],
+            "group_values": {"user_id": ask["user"], "team": "red"} if ask["user"] else {},
+            **self._amount(ask),
+        }
+
+    def _authorize(self, ask: Drawn, ttl: int | None, takes_part: bool) -> pb.AuthorizeRequest:
+        return pb.AuthorizeRequest(**self._asking(ask), hold_ttl=_seconds(ttl), allow_partial=takes_part)
+
+    def _debit(self, ask: Drawn) -> pb.DebitRequest:
+        return pb.DebitRequest(**self._asking(ask))
+
+    def _capture(self, hold: Drawn) -> pb.CaptureRequest:
+        return pb.CaptureRequest(**self._of_hold(hold))
+
+    def _release(self, hold: Drawn) -> pb.ReleaseRequest:
+        return pb.ReleaseRequest(**self._of_hold(hold | {"amount": None}))
+
+    def _extend(self, hold: Drawn, ttl: int | None) -> pb.ExtendHoldRequest:
+        seconds = 1 if ttl is None and hold["amount"] is None else ttl
+        return pb.ExtendHoldRequest(**self._of_hold(hold), hold_ttl=_seconds(seconds))
+
+    def _of_hold(self, hold: Drawn) -> Drawn:
+        """Name a hold, an open one unless any will do, by its customer or sometimes by another."""
+        pools = self._world.shadow.pools
+        known = [(customer, hold_id) for (customer, _), pool in pools.items() for hold_id in pool.holds]
+        still_open = [
+            one for one in known if any(pool.holds.get(one[1], NO_HOLD).is_open for pool in pools.values())
+        ]
+        found = known if hold["is_any"] else still_open or known
+        customer, hold_id = found[hold["number"] % len(found)] if found else ("cus_acme", "hld_none")
+        if hold["is_any"] and hold["number"] % 7 == 0:
+            customer = "joker"
+        asked = {"request_id": self._request_id(), "customer": customer, "hold_id": hold_id}
+        if hold["amount"] is not None:
+            asked["quantity_micros" if hold["in_units"] else "credits_micros"] = hold["amount"]
+        return asked
+
+
+def _seconds(ttl: int | None) -> Duration | None:
+    return None if ttl is None else Duration(seconds=ttl)
+
+
+def _drawn(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Drawn]:
+    return st.fixed_dictionaries(fields)
+
+
+_replicas = st.integers(0, 1)
+_numbers = st.integers(0, 999)
+_flags = st.booleans()
+_customers = st.sampled_from(CUSTOMERS)
+_names = st.sampled_from(3 * ["acme", "cus_acme", "acme", "globex", "cus_globex"] + ["joker"])
+_products = st.sampled_from(6 * ["prd_assistant", "prd_preview"] + 3 * ["prd_painter"] + ["prd_unheard_of"])
+_users = st.sampled_from(["", "ann", "bob"])
+_credit_types = st.sampled_from([AI, AI, IMAGES])
+_ttls = st.sampled_from([None, 1, 30, 300, 3_600, 86_400])
+_amounts = st.one_of(
+    st.sampled_from([1, 999_999, 5 * CREDIT, 25 * CREDIT, 40 * CREDIT, 100 * CREDIT]),
+    st.integers(1, 60 * CREDIT),
+)
+_grants = st.one_of(_amounts, st.sampled_from([250 * CREDIT, 1_000 * CREDIT, 1_000 * CREDIT]))
+# So many quarters of all that can be authorized, and so many micros beside.
+_edges = st.sampled_from(4 * [None] + 3 * [(1, 0)] + [(2, 0), (4, -1), (4, 0), (4, 1)])
+_asks = _drawn(name=_names, product=_products, user=_users, amount=_amounts, edge=_edges, in_units=_flags)
+_rarely = st.sampled_from([False, False, False, False, True])
+_holds = _drawn(number=_numbers, is_any=_rarely, amount=st.none() | _amounts, in_units=_flags)
+_nexts = st.tuples(st.just("next"), st.integers(0, 3), st.integers(-1, 1))
+_instants = st.one_of(_nexts, st.tuples(st.sampled_from(["now", "past", "future"]), _numbers, st.just(0)))
+_authorizations = _drawn(ask=_asks, ttl=_ttls, takes_part=_flags)
+
+_terms = _drawn(
+    credit_type=_credit_types,
+    per_seat=st.sampled_from([100 * CREDIT, 33_333_333, 1, 7 * CREDIT]),
+    months=st.sampled_from([1, 1, 12]),
+    lives=st.sampled_from([1, 1, 2]),
+    prorates=_flags,
+    is_per_seat=_flags,
+    scope=st.sampled_from([(), (), ("prd_assistant",), ("prd_assistant", "prd_painter")]),
+)
+BEGINNINGS = _drawn(
+    starts=st.tuples(*(st.sampled_from(2 * STARTS[:-1] + STARTS[-1:]) for _ in CUSTOMERS)),
+    terms=st.lists(_terms, max_size=3),
+    seats=st.integers(0, 4),
+    top_ups=st.tuples(*(st.sampled_from([1_000_000_001, 300 * CREDIT, 0]) for _ in POOLS)),
+)
+_steps: dict[str, st.SearchStrategy[Drawn]] = {
+    "authorize": _drawn(replica=_replicas, twice=_flags, ask=_asks, ttl=_ttls, takes_part=_flags),
+    "debit": _drawn(replica=_replicas, twice=_flags, ask=_asks),
+    "capture": _drawn(replica=_replicas, twice=_flags, hold=_holds),
+    "release": _drawn(replica=_replicas, twice=_flags, hold=_holds),
+    "extend": _drawn(replica=_replicas, twice=_flags, hold=_holds, ttl=_ttls),
+    "together": _drawn(
+        replica=_replicas,
+        asks=st.lists(_asks, min_size=1, max_size=2),
+        holds=st.lists(_holds, min_size=0, max_size=2),
+    ),
+    "authorize_batch": _drawn(
+        replica=_replicas,
+        items=st.lists(_authorizations, min_size=1, max_size=5),
+        repeats=st.lists(_numbers, max_size=2),
+    ),
+    "debit_batch": _drawn(
+        replica=_replicas,
+        asks=st.lists(_asks, min_size=1, max_size=5),
+        repeats=st.lists(_numbers, max_size=2),
+        reuses=_flags,
+    ),
+    "capture_batch": _drawn(replica=_replicas, holds=st.lists(_holds, min_size=1, max_size=4)),
+    "repeat": _drawn(replica=_replicas, number=_numbers, changes=_flags),
+    "wait": _drawn(instant=_instants),
+    "sweep": _drawn(replica=_replicas),
+    "restart": _drawn(replica=_replicas),
+    "grant": _drawn(
+        replica=_replicas,
+        name=_names,
+        credit_type=_credit_types,
+        amount=_grants,
+        priority=st.sampled_from([1, 1, 2, 100]),
+        cost=st.sampled_from([0, 80 * CREDIT]),
+        scope=st.sampled_from([(), (), ("prd_preview",), ("prd_assistant", "prd_painter")]),
+        start=st.none() | _instants,
+        life=st.sampled_from([None, None, 1, 3_600, 86_400, 40 * 86_400]),
+    ),
+    "seats": _drawn(replica=_replicas, delta=st.sampled_from([1, 1, 2, -1, -3]), instant=_instants),
+    "cap": _drawn(
+        replica=_replicas,
+        customer=_customers,
+        credit_type=_credit_types,
+        user=_users,
+        limit=st.just(0) | _amounts,
+        is_daily=_flags,
+    ),
+    "lift_cap": _drawn(replica=_replicas, customer=_customers, credit_type=_credit_types, user=_users),
+    "suspend": _drawn(
+        replica=_replicas, customer=_customers, is_suspended=st.sampled_from([True, False, False, False])
+    ),
+    "move_alias": _drawn(replica=_replicas, customer=_customers, drops=_flags),
+    "price": _drawn(
+        replica=_replicas,
+        customer=_customers,
+        product=st.sampled_from(list(PRODUCTS)),
+        price=st.sampled_from([None, (0, 1), (1, 1), (1, 1), (12 * CREDIT, CREDIT), (1, 1_000_000), (7, 3)]),
+    ),
+    "end_contract": _drawn(
+        replica=_replicas,
+        customer=_customers,
+        instant=_nexts | st.tuples(st.just("future"), st.integers(500, 3_000), st.just(0)),
+    ),
+    "watch": _drawn(
+        replica=_replicas, customer=st.sampled_from(["", *CUSTOMERS]), threshold=_amounts, is_of_spend=_flags
+    ),
+}
+
+
+def one_of(*kinds: str) -> st.SearchStrategy[Step]:
+    """Draw one step of these kinds; the more often a kind is named, the more often it comes."""
+    return st.sampled_from(kinds).flatmap(lambda kind: st.tuples(st.just(kind), _steps[kind]))
+
+
+ASKING = one_of(*3 * ["authorize"], *2 * ["debit"], "authorize_batch", "debit_batch", "repeat", "together")
+HOLDING = one_of(*2 * ["capture"], "release", "extend", "capture_batch", "together")
+TELLING = one_of(
+    *3 * ["grant"],
+    *2 * ["seats"],
+    "cap",
+    "lift_cap",
+    "suspend",
+    "move_alias",
+    "price",
+    "end_contract",
+    "watch",
+)
+OPERATING = one_of(*3 * ["sweep"], "restart")
+WAITING = one_of("wait")
+# With the same outcome each time: nothing at the same time as something else.
+ORDERLY = one_of(
+    *6 * ["authorize"],
+    *3 * ["debit"],
+    *3 * ["capture"],
+    *2 * ["debit_batch"],
+    *2 * ["grant"],
+    *3 * ["seats"],
+    *6 * ["wait"],
+    *["release", "extend", "capture_batch", "cap", "suspend", "end_contract"],
+)

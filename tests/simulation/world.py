@@ -1,0 +1,321 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two replicas of the Ledger on one database and under one clock, and beside them the models they are held against.
+
+Acme has a contract with seats, globex one without; each is asked by its id or by an alias. Every method is one step:
+it does the same to a replica and to the models, and says where they differ.
+"""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from copy import deepcopy
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace as Thing
+from typing import Any, Self
+
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
+from grpc.aio import AioRpcError
+
+from meshkit.clock import ManualClock
+from meshkit.period import add_months
+from meshkit.rpc.fields import timestamp
+from meshkit.rpc.status import from_rpc_error
+from purser.ledger.v1 import ledger_admin_pb2 as apb
+from tests.simulation.model import NEVER
+from tests.simulation.shadow import CUSTOMERS, PRODUCTS, Answer, Shadow
+from tests.support.ledger import CREDIT, RunningLedger, a_rate, running_ledger
+from tests.support.postgres import Databases
+from tests.support.recording_alert import RecordingAlert
+
+REPLICAS = 2
+PRICES = {"prd_assistant": (12 * CREDIT, CREDIT), "prd_preview": (7, 3), "prd_painter": (CREDIT, 7)}
+SOLD = {"cus_acme": tuple(PRODUCTS), "cus_globex": ("prd_assistant", "prd_preview")}
+
+
+class World:
+    """What is and what should be."""
+
+    def __init__(self, databases: Databases, now: datetime, starts: dict[str, datetime]) -> None:
+        self.clock = ManualClock(now)
+        self.starts = starts
+        self.shadow = Shadow(now, starts)
+        self.alert = RecordingAlert()
+        self.replicas: list[RunningLedger] = []
+        self.asked: list[Any] = []  # every request that was sent by itself
+        self.aliases = {"cus_acme": {"acme"}, "cus_globex": {"globex"}}
+        self.cap_ids: dict[tuple[str, str, str], str] = {}
+        self.watches: dict[str, tuple[str, int, bool]] = {}
+        self._databases = databases
+        self._stacks: list[AsyncExitStack] = []
+        self._versions = itertools.count(1)
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(
+        cls, databases: Databases, now: datetime, starts: dict[str, datetime], schedules: Sequence[Thing]
+    ) -> AsyncIterator[Self]:
+        """Start the replicas, sell the products, and sign acme for `schedules` and globex for none."""
+        world = cls(databases, now, starts)
+        try:
+            async with world.alert:
+                for _ in range(REPLICAS):
+                    await world._start()
+                await world._set_up(schedules)
+                yield world
+        finally:
+            for stack in world._stacks:
+                await stack.aclose()
+
+    @property
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    async def restart(self, replica: int) -> None:
+        """End a replica and start it anew: it remembers nothing."""
+        await self._stacks[replica].aclose()
+        await self._start(replica)
+
+    # Time
+
+    def next_instants(self) -> list[datetime]:
+        """Return when something becomes so by the clock alone."""
+        found = {self.now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)}
+        for pool in self.shadow.pools.values():
+            found |= {pool.start, pool.end, *(hold.end for hold in pool.alive())}
+            found |= {at for grant in pool.grants for at in (grant.start, grant.end)}
+            found |= {add_months(pool.start, one.months * one.next) for one in pool.schedules}
+            found |= {when for one in pool.schedules for when, _ in one.seats}
+        return sorted(at for at in found if self.now < at < NEVER)
+
+    def wait_until(self, at: datetime) -> None:
+        self.clock.advance_to(at)
+        for pool in self.shadow.pools.values():
+            pool.advance(at)
+
+    async def sweep(self, replica: int) -> None:
+        await self.replicas[replica].app.run_due(self.now)
+
+    # The gate
+
+    async def ask(self, request: Any, replica: int, *, twice: bool = False) -> Answer:
+        """Send a request to one replica, or to both at the same time; the answer must be the model's."""
+        self.asked.append(request)
+        calls = [self._send(request, (replica + number) % REPLICAS) for number in range(1 + twice)]
+        told = await asyncio.gather(*calls)
+        assert told[0] == told[-1], request
+        wanted = self.shadow.answer(request, told[0])
+        assert told[0] == wanted, request
+        return told[0]
+
+    async def ask_together(self, requests: Sequence[Any], replica: int) -> None:
+        """Send requests to the replicas at the same time: the answers must be the model's in some order."""
+        calls = [self._send(one, (replica + number) % REPLICAS) for number, one in enumerate(requests)]
+        told = await asyncio.gather(*calls)
+        for order in itertools.permutations(range(len(requests))):
+            shadow = deepcopy(self.shadow)
+            if all(told[n] == shadow.answer(requests[n], told[n]) for n in order):
+                self.shadow = shadow
+                return
+        raise AssertionError(f"{told} fit no order of {requests}")
+
+    async def ask_batch(self, batch: Any, replica: int) -> None:
+        """Send a batch: each item must be answered as the model answers one after the other."""
+        told = [_outcome(result) for result in (await self._send(batch, replica)).results]
+        wanted = [self.shadow.answer(item, outcome) for item, outcome in zip(batch.items, told, strict=True)]
+        assert told == wanted, batch
+
+    async def _start(self, replica: int | None = None) -> None:
+        stack = AsyncExitStack()
+        running = await stack.enter_async_context(
+            running_ledger(self._databases, clock=self.clock, alert_address=self.alert.address)
+        )
+        if replica is None:
+            self.replicas.append(running)
+            self._stacks.append(stack)
+        else:
+            self.replicas[replica], self._stacks[replica] = running, stack
+
+    async def _send(self, request: Any, replica: int) -> Answer:
+        rpc = type(request).__name__.removesuffix("Request")
+        running = self.replicas[replica]
+        stub = running.gate if hasattr(running.gate, rpc) else running.admin
+        try:
+            return await getattr(stub, rpc)(request)
+        except AioRpcError as error:
+            return from_rpc_error(error).reason
+
+    # What operators and the other services tell
+
+    async def _set_up(self, schedules: Sequence[Thing]) -> None:
+        first = self.replicas[0]
+        for product in PRODUCTS:
+            await first.tell_product(product)
+        for customer, products in SOLD.items():
+            await self.price(customer, {product: PRICES[product] for product in products}, 0)
+            await self.tell_customer(customer, 0)
+        for one in schedules:
+            self.shadow.pools["cus_acme", one.credit_type].schedules.append(one)
+        for customer in CUSTOMERS:
+            await self._tell_contract(customer, 0)
+
+    async def tell_customer(self, customer: str, replica: int, **changed: Any) -> None:
+        """Tell of a customer: its aliases, which nobody else has from then on, and `is_suspended` if it changes."""
+        pools = self.shadow.of(customer)
+        for pool in pools:
+            pool.is_suspended = changed.get("is_suspended", pool.is_suspended)
+        for other in self.aliases.values():
+            other -= self.aliases[customer] if other is not self.aliases[customer] else set()
+        self.shadow.names = {alias: owner for owner, aliases in self.aliases.items() for alias in aliases}
+        self.shadow.names |= {owner: owner for owner in CUSTOMERS}
+        await self.replicas[replica].tell_customer(
+            customer,
+            *sorted(self.aliases[customer]),
+            version=next(self._versions),
+            is_suspended=pools[0].is_suspended,
+        )
+
+    async def price(self, customer: str, prices: dict[str, tuple[int, int]], replica: int) -> None:
+        """Tell of all the rates of a customer's card."""
+        for pool in self.shadow.of(customer):
+            pool.prices = dict(prices)
+        await self.replicas[replica].tell_card(
+            *(
+                a_rate(product, price_micros=price, per_micros=per, credit_type_id=PRODUCTS[product])
+                for product, (price, per) in prices.items()
+            ),
+            rate_card_id=f"rcd_{customer}",
+            version=next(self._versions),
+        )
+
+    async def end_contract(self, customer: str, at: datetime, replica: int) -> None:
+        for pool in self.shadow.of(customer):
+            pool.end = at
+        await self._tell_contract(customer, replica)
+
+    async def _tell_contract(self, customer: str, replica: int) -> None:
+        pools = self.shadow.of(customer)
+        schedules = [one for pool in pools for one in pool.schedules]
+        linked = [one for one in schedules if one.is_per_seat]
+        await self.replicas[replica].apply_contract(
+            customer_id=customer,
+            contract_id=f"con_{customer}",
+            rate_card_id=f"rcd_{customer}",
+            version=next(self._versions),
+            start=self.starts[customer],
+            end=None if pools[0].end == NEVER else pools[0].end,
+            subscriptions=[
+                apb.SubscriptionSeats(subscription_id="sub_1", initial_quantity=one.seats[0][1])
+                for one in linked[:1]
+            ],
+            schedules=[
+                apb.ScheduleTerms(
+                    grant_schedule_id=one.name,
+                    product_id="prd_included",
+                    credit_type_id=one.credit_type,
+                    unit_amount_micros=one.per_seat,
+                    subscription_id="sub_1" if one.is_per_seat else "",
+                    frequency=apb.GRANT_FREQUENCY_MONTHLY if one.months == 1 else apb.GRANT_FREQUENCY_ANNUAL,
+                    anchor_time=timestamp(self.starts[customer]),
+                    priority=1,
+                    prorates_increases=one.prorates,
+                    period_proration=apb.PERIOD_PRORATION_FIRST_AND_LAST,
+                    commit_duration=one.lives,
+                    scope_product_ids=one.scope,
+                )
+                for one in schedules
+            ],
+        )
+        for pool in pools:
+            pool.advance(self.now)
+
+    async def change_seats(self, delta: int, at: datetime, replica: int) -> None:
+        """Tell of a change of acme's seats; what it brings at once must be the model's."""
+        linked = [one for pool in self.shadow.of("cus_acme") for one in pool.schedules if one.is_per_seat]
+        if not linked:
+            return
+        before = {one.name: one.latest.granted if one.latest else 0 for one in linked}
+        linked[0].seats.append((at, delta))  # they share one list
+        for pool in self.shadow.of("cus_acme"):
+            pool.advance(self.now)
+        wanted = {one.name: one.latest.granted - before[one.name] for one in linked if one.latest}
+        told = await self.replicas[replica].change_seats(delta, at, sequence=next(self._versions))
+        added = {one.grant_schedule_id: one.amount_micros for one in told.credits}
+        assert added == {name: credits for name, credits in wanted.items() if credits}
+
+    async def grant(self, request: apb.IssueGrantRequest, replica: int) -> None:
+        """Issue a grant, or the same one again."""
+        told = await self._send(request, replica)
+        customer = self.shadow.names.get(request.customer)
+        if customer is None:
+            assert told == "CUSTOMER_NOT_FOUND"
+            return
+        first = self.shadow.given.setdefault((customer, request.request_id), (request, told))
+        assert first == (request, told)
+        grants = self.shadow.pools[customer, request.credit_type_id].grants
+        if all(grant.name != told.grant.grant_id for grant in grants):
+            grants.append(_grant(request, told.grant.grant_id, self.now))
+            self.asked.append(request)
+
+    async def cap(
+        self, customer: str, credit_type: str, user: str, limit: int, daily: bool, replica: int
+    ) -> None:
+        self.shadow.pools[customer, credit_type].caps[user] = (limit, daily)
+        told = await self.replicas[replica].set_cap(
+            0,
+            user=user,
+            customer=customer,
+            credit_type_id=credit_type,
+            limit_micros=limit,
+            window=apb.CAP_WINDOW_DAY if daily else apb.CAP_WINDOW_BILLING_PERIOD,
+        )
+        self.cap_ids[customer, credit_type, user] = told.spend_cap_id
+
+    async def lift_cap(self, customer: str, credit_type: str, user: str, replica: int) -> None:
+        """Lift a cap, if there is one."""
+        if self.shadow.pools[customer, credit_type].caps.pop(user, None) is not None:
+            cap_id = self.cap_ids[customer, credit_type, user]
+            await self.replicas[replica].lift_cap(cap_id, customer=customer)
+
+    async def watch(self, customer: str, threshold: int, is_of_spend: bool, replica: int) -> None:
+        """Watch the AI credits of a customer, or of everybody (""): the balance, or what each user spends of them."""
+        alert_id = f"alr_{'spend' if is_of_spend else 'balance'}_{customer}"
+        self.watches[alert_id] = (customer, threshold, is_of_spend)
+        more: dict[str, Any] = (
+            {"watch_kind": apb.WATCH_KIND_SPEND, "group_key": "user_id"} if is_of_spend else {}
+        )
+        await self.replicas[replica].watch(
+            0,
+            alert_id=alert_id,
+            customer_id=customer,
+            version=next(self._versions),
+            threshold_micros=threshold,
+            **more,
+        )
+
+
+def _grant(request: apb.IssueGrantRequest, grant_id: str, now: datetime) -> Thing:
+    has_start, has_end = request.HasField("effective_time"), request.HasField("expire_time")
+    return Thing(
+        name=grant_id,
+        granted=request.amount_micros,
+        captured=0,
+        priority=request.priority,
+        scope=tuple(request.scope_product_ids),
+        is_paid=request.cost_basis_micros > 0,
+        start=request.effective_time.ToDatetime(UTC) if has_start else now,
+        end=request.expire_time.ToDatetime(UTC) if has_end else NEVER,
+        made=now,
+    )
+
+
+def _outcome(result: Any) -> Answer:
+    return result.response if result.HasField("response") else _reason(result.error)
+
+
+def _reason(error: Status) -> str:
+    info = ErrorInfo()
+    assert error.details, error
+    error.details[0].Unpack(info)
+    return str(info.reason)
