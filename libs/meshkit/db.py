@@ -27,6 +27,7 @@ SESSION_SETTINGS = {
     "timezone": "UTC",
 }
 
+NEWEST = "head"
 MIGRATION_LOCK_TIMEOUT_MS = 10_000
 TURN_SECONDS = 0.05
 
@@ -63,17 +64,17 @@ def open_engine(url: str, *, pool_size: int = 8, application_name: str) -> Async
     )
 
 
-async def migrate(url: str, *, service: str) -> None:
-    """Bring the schema of a service to its newest revision; does nothing when it is there already.
+async def migrate(url: str, *, service: str, to: str = NEWEST) -> None:
+    """Bring the schema of a service to its newest revision, or `to` one; does nothing when it is there already.
 
     Runs services/<service>/migrations (their env.py calls meshkit.migrations.run_env). Replicas that start
     together migrate one after the other. Raises what the failing statement raised; revisions before it stay.
     """
-    await run_migrations(url, folder=_migrations_of(service), name=service)
+    await run_migrations(url, folder=_migrations_of(service), name=service, to=to)
 
 
-async def run_migrations(url: str, *, folder: Path, name: str) -> None:
-    """Run an Alembic folder (env.py, versions/) to its head; see migrate. name: who migrates, for the log."""
+async def run_migrations(url: str, *, folder: Path, name: str, to: str = NEWEST) -> None:
+    """Run an Alembic folder (env.py, versions/); see migrate. name: who migrates, for the log."""
     config = Config()
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     engine = create_async_engine(
@@ -86,17 +87,17 @@ async def run_migrations(url: str, *, folder: Path, name: str) -> None:
     )
     try:
         async with engine.connect() as connection:
-            await connection.run_sync(_upgrade, config, name)
+            await connection.run_sync(_upgrade, config, name, to)
     finally:
         await engine.dispose()
 
 
-def _upgrade(connection: Connection, config: Config, name: str) -> None:
+def _upgrade(connection: Connection, config: Config, name: str, to: str) -> None:
     _wait_for_our_turn(connection, name)
     connection.execute(text(f"SET lock_timeout = {MIGRATION_LOCK_TIMEOUT_MS}"))
     connection.commit()
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
 
 
 def _wait_for_our_turn(connection: Connection, name: str) -> None:
