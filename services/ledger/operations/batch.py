@@ -72,12 +72,18 @@ class Batches:
         # Which pool a request is about may not even be known: those of its call that come after it wait for it too.
         calls: set[int] = set()
         for waiting in batch:
-            cause = "behind" if waiting.call in calls else self._guess_one(guess, waiting, at)
+            cause = "behind" if waiting.call in calls else self._try_to_guess(guess, waiting, at)
             if cause is not None:
                 again.append(waiting)
                 calls.add(waiting.call)
                 self._meter.again(cause)
         return guess, again
+
+    def _try_to_guess(self, guess: _Guess, waiting: GateWaiting, at: datetime) -> str | None:
+        try:
+            return self._guess_one(guess, waiting, at)
+        except Exception:  # poison: it is decided again, and fails by itself
+            return "denied"
 
     def _guess_one(self, guess: _Guess, waiting: GateWaiting, at: datetime) -> str | None:
         """Decide one request into the guess; returns why that cannot be done, or None when it was."""

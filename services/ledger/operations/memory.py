@@ -36,9 +36,18 @@ class Known:
 
 
 class Memory:
-    """The customers seen last, and the products of one epoch."""
+    """The customers seen last, and the products of one epoch. Of what a pool has too many, none is remembered."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        customers_max: int = CUSTOMERS_MAX,
+        holds_max: int = HOLDS_PER_POOL_MAX,
+        spends_max: int = SPENDS_PER_POOL_MAX,
+    ) -> None:
+        self._customers_max = customers_max
+        self._holds_max = holds_max
+        self._spends_max = spends_max
         self.epoch = 0
         self.group_keys: dict[ProductId, frozenset[str]] = {}
         self._customers: OrderedDict[CustomerId, Known] = OrderedDict()
@@ -91,16 +100,16 @@ class Memory:
         ours.names |= told.names
         ours.prices |= told.prices
         for account in told.accounts.values():
-            ours.accounts[account.credit_type_id] = _bounded(account)
+            ours.accounts[account.credit_type_id] = self._bounded(account)
         self._names.update(dict.fromkeys(told.names, customer_id))
-        while len(self._customers) > CUSTOMERS_MAX:
+        while len(self._customers) > self._customers_max:
             self.forget(next(iter(self._customers)))
 
     def saved(self, account: Account) -> None:
         """Remember an account as a guarded write of ours has left it."""
         known = self._customers.get(account.customer_id)
         if known is not None:
-            known.accounts[account.credit_type_id] = _bounded(account)
+            known.accounts[account.credit_type_id] = self._bounded(account)
 
     def forget(self, customer_id: CustomerId) -> None:
         known = self._customers.pop(customer_id, None)
@@ -114,11 +123,7 @@ class Memory:
         self._customers.clear()
         self._names.clear()
 
-
-def _bounded(account: Account) -> Account:
-    """Return the account without what is too much to remember; it is read again when it is asked for."""
-    if len(account.holds) > HOLDS_PER_POOL_MAX:
-        account = evolve(account, holds={})
-    if len(account.spends) > SPENDS_PER_POOL_MAX:
-        account = evolve(account, spends={})
-    return account
+    def _bounded(self, account: Account) -> Account:
+        if len(account.spends) > self._spends_max:
+            return evolve(account, holds={}, spends={})  # no hold without the spends that its end is counted in
+        return evolve(account, holds={}) if len(account.holds) > self._holds_max else account
