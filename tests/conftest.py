@@ -1,4 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
+import signal
+
+import pytest
+
 from tests.support.postgres import databases, postgres_server
 
 __all__ = ["databases", "postgres_server"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # A suite started in the background inherits an ignored SIGINT and would hand it on; some tests press Ctrl-C.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
