@@ -60,7 +60,7 @@ async def histories_agree(world: World, replica: int) -> None:
         for credit_type, pool in pools:
             seen = [_whole_grant_seen(one) for one in grants if one.credit_type_id == credit_type]
             assert sorted(seen) == sorted(_whole_grant_wanted(pool, one) for one in pool.grants)
-            entries = await _entries(ledger, customer, credit_type)
+            entries = await entries_of(ledger, customer, credit_type)
             assert_is_a_chain(entries)
             left = sum(one.granted - one.captured - _expired(pool, one) for one in pool.grants)
             assert sum(entry.amount_micros for entry in entries) == left
@@ -119,7 +119,7 @@ async def lines(world: World, customer: str, credit_type: str) -> list[Line]:
             entry.shortfall_micros,
             entry.effective_time.ToNanoseconds(),
         )
-        for entry in await _entries(ledger, customer, credit_type)
+        for entry in await entries_of(ledger, customer, credit_type)
     ]
 
 
@@ -211,7 +211,7 @@ async def _holds(ledger: RunningLedger, customer: str) -> list[apb.Hold]:
     return list(told.holds)
 
 
-async def _entries(ledger: RunningLedger, customer: str, credit_type: str) -> list[apb.Entry]:
+async def entries_of(ledger: RunningLedger, customer: str, credit_type: str) -> list[apb.Entry]:
     """Return all entries of a pool, oldest first."""
     request = apb.ListEntriesRequest(customer=customer, credit_type_id=credit_type, page_size=PAGE_SIZE)
     entries: list[apb.Entry] = []
