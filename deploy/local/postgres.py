@@ -54,18 +54,25 @@ THROWAWAY_SETTINGS = {
 
 
 class EmbeddedPostgres:
-    """One PostgreSQL 18 on 127.0.0.1 and a free port, its data under `folder`; ends when this process does.
+    """One PostgreSQL 18 on 127.0.0.1, its data under `folder`; ends when this process does.
 
-    durable=False is for data nobody keeps (tests): faster, and lost on a crash of the machine.
+    port: 0 is any free one, another at each start. durable=False is for data nobody keeps (tests): faster, and lost on
+    a crash of the machine.
     free_megabytes_min: with less free disk than this it does not start.
     Start it from the main thread: the server is told to stop when the thread that started it ends.
     """
 
     def __init__(
-        self, folder: Path, *, durable: bool = True, free_megabytes_min: int = FREE_MEGABYTES_MIN
+        self,
+        folder: Path,
+        *,
+        port: int = 0,
+        durable: bool = True,
+        free_megabytes_min: int = FREE_MEGABYTES_MIN,
     ) -> None:
         self.folder = folder.absolute()
-        self.port = 0
+        self.port = port
+        self._fixed_port = port
         self._durable = durable
         self._free_megabytes_min = free_megabytes_min
         self._data = self.folder / "data"
@@ -130,6 +137,13 @@ class EmbeddedPostgres:
             self._lock.close()
             self._lock = None
 
+    def kill(self) -> None:
+        """SIGKILL, as a crash would; its children notice by themselves. `start` brings it back."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        self.stop()
+
     def _take_lock(self) -> None:
         lock = (self.folder / "lock").open("ab")
         try:
@@ -168,7 +182,7 @@ class EmbeddedPostgres:
                 *([] if self._durable else ["--no-sync"]),
             )
             if made.returncode != 0:
-                reason = _fault_line(made.stderr)
+                reason = fault_line(made.stderr)
                 raise Fault(f"{self.folder} cannot hold a database: {reason}; make room there, {OWN_SERVER}")
             kept = fresh / "purser-password"
             kept.touch(mode=0o600)
@@ -197,7 +211,7 @@ class EmbeddedPostgres:
     def _start_server(self, launch: "_Launcher") -> None:
         reason = ""
         for _ in range(START_ATTEMPTS_MAX):
-            self.port = free_port()
+            self.port = self._fixed_port or free_port()
             settings = SETTINGS | {"port": str(self.port)} | ({} if self._durable else THROWAWAY_SETTINGS)
             options = [f"--{name}={value}" for name, value in settings.items()]
             with self._log.open("ab") as log:
@@ -208,7 +222,7 @@ class EmbeddedPostgres:
             self._process = None
             with self._log.open("rb") as log:
                 log.seek(read_from)
-                reason = _fault_line(log.read())
+                reason = fault_line(log.read())
             # The port was taken meanwhile; or a killed server's last children still hold its memory.
             if not (
                 "could not bind" in reason
@@ -294,7 +308,7 @@ def _launcher(folder: Path) -> _Launcher:
             continue
         if tried.returncode == 0:
             return _Launcher(prefix, owner)
-        said = _fault_line(tried.stderr)
+        said = fault_line(tried.stderr)
     who = (
         "as root it must change to another user, and cannot"
         if os.geteuid() == 0
@@ -365,13 +379,15 @@ def _is_postmaster(pid: int, data: Path) -> bool:
     return True
 
 
-def _fault_line(output: bytes) -> str:
+def fault_line(output: bytes) -> str:
     """What PostgreSQL says is wrong: its last line with FATAL or error, without the time; else its last."""
     lines = [line.strip() for line in output.decode(errors="replace").splitlines() if line.strip()]
     telling = [
         line for line in lines if any(word in line for word in ("FATAL:", "PANIC:", "error:", "ERROR:"))
     ]
-    first_causes = [line for line in lines if "could not bind" in line or "No space left" in line]
+    # After these come others that only follow; and a killed server's last children speak up in between.
+    causes = ("could not bind", "No space left", "shared memory block")
+    first_causes = [line for line in lines if any(cause in line for cause in causes)]
     line = (first_causes or telling or lines or ["no word from it"])[-1]
     for word in ("FATAL:", "PANIC:", "LOG:", "error:"):
         line = line.rpartition(word)[2].strip()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The embedded server's supervisor, and the walls between the services' roles."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 
 from deploy.local import database
 from deploy.local.fault import Fault
-from deploy.local.postgres import EmbeddedPostgres
+from deploy.local.postgres import EmbeddedPostgres, fault_line, free_port
 from tests.support.postgres import Databases, PostgresServer
 
 HOLD_A_SERVER = """
@@ -58,6 +59,35 @@ async def test_committed_data_survives_kill_9_of_the_server(tmp_path: Path) -> N
 
     with EmbeddedPostgres(tmp_path, durable=True) as server:
         assert await _value(server.admin_url, "SELECT seven FROM kept") == 7
+
+
+async def test_a_killed_server_starts_again_on_its_port_while_its_children_still_die(tmp_path: Path) -> None:
+    with EmbeddedPostgres(tmp_path, port=free_port()) as server:
+        url = server.admin_url
+        await _do(url, "CREATE TABLE kept (n int)")
+        for number in range(2):
+            clients = [await database.connect(url) for _ in range(20)]
+            await clients[0].execute("INSERT INTO kept VALUES ($1)", number)
+            sorting = [
+                asyncio.create_task(client.execute("SELECT count(*) FROM generate_series(1, 2000000)"))
+                for client in clients
+            ]
+            server.kill()
+            server.start()
+            await asyncio.wait(sorting)
+            assert server.admin_url == url
+            assert await _value(url, "SELECT count(*) FROM kept") == number + 1
+            assert all(task.exception() for task in sorting)
+
+
+def test_what_a_killed_servers_children_say_does_not_hide_why_the_next_one_does_not_start() -> None:
+    said = (
+        b"2026-01-01 00:00:00 UTC [7] FATAL:  pre-existing shared memory block (key 1, ID 2) is still in use\n"
+        b"2026-01-01 00:00:00 UTC [7] HINT:  Terminate any old server processes.\n"
+        b"2026-01-01 00:00:00 UTC [5] FATAL:  terminating connection due to unexpected postmaster exit\n"
+    )
+
+    assert fault_line(said) == "pre-existing shared memory block (key 1, ID 2) is still in use"
 
 
 async def test_a_pid_file_naming_a_stranger_is_no_obstacle(tmp_path: Path) -> None:
