@@ -153,14 +153,15 @@ class Copying:
     async def _settle(
         self, tx: Transaction, customer_id: CustomerId, credit_type_id: CreditTypeId, at: datetime
     ) -> list[ScheduleCredits]:
-        """Bring a pool up to date; returns the seat adjustments that this took."""
+        """Bring a pool up to date; returns what seat adjustments this took, schedule by schedule."""
         opened = await open_account(tx, customer_id, credit_type_id, at=at, ids=self._ids, settles=True)
         await opened.save(tx, opened.now)
-        return [
-            ScheduleCredits(ScheduleId(entry.cause_id), credit_type_id, entry.amount)
-            for entry in opened.now.entries
-            if entry.kind is EntryKind.SEAT_ADJUSTMENT
-        ]
+        added: dict[ScheduleId, Credits] = {}
+        for entry in opened.now.entries:
+            if entry.kind is EntryKind.SEAT_ADJUSTMENT:
+                schedule_id = ScheduleId(entry.cause_id)
+                added[schedule_id] = added.get(schedule_id, Credits(0)) + entry.amount
+        return [ScheduleCredits(schedule_id, credit_type_id, amount) for schedule_id, amount in added.items()]
 
 
 def _previewed(account: Account, progress: ScheduleProgress, change: SeatChange, at: datetime) -> Credits:

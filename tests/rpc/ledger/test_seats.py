@@ -86,6 +86,18 @@ async def test_a_seat_dated_back_before_the_period_counts_from_the_periods_start
     await ledger.assert_adds_up()
 
 
+async def test_what_a_seat_dated_back_lifts_twice_is_told_as_one_figure(ledger: RunningLedger) -> None:
+    ledger.clock.advance_to(_july(10))
+    await ledger.change_seats(1, _july(3), sequence=1)
+
+    # At the period's start it brings 6.451613 more than was granted, and from 3 July on the rest.
+    added = await ledger.change_seats(1, JUNE, sequence=2)
+
+    assert _told(added) == [100 * CREDIT]
+    assert (await ledger.pool()).available_micros == 500 * CREDIT + SHARE_FROM_3_JULY
+    await ledger.assert_adds_up()
+
+
 async def test_what_comes_and_goes_in_one_instant_was_never_there(ledger: RunningLedger) -> None:
     ledger.clock.advance_to(_july(3))
 
