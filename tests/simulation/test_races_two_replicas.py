@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two replicas that both know a pool as it is, asked at the same instant: one guess is proved, the other is outrun.
+
+A replica gets to know a pool without changing it by denying something: it then reads all of it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from itertools import combinations_with_replacement, permutations
+from typing import Any
+
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from grpc.aio import AioRpcError
+from prometheus_client import REGISTRY
+
+from meshkit.rpc.status import from_rpc_error
+from purser.ledger.v1 import ledger_admin_pb2 as apb
+from purser.ledger.v1 import ledger_pb2 as pb
+from tests.support.ledger import CREDIT, JUNE, RunningLedger, a_rate, running_ledger
+from tests.support.ledger_database import databases, ledger_database
+from tests.support.postgres import Databases
+from tests.support.recording_alert import RecordingAlert
+
+__all__ = ["databases", "ledger_database"]
+
+ALLOWED, DENIED = pb.DECISION_ALLOWED, pb.DECISION_DENIED
+FAR_TOO_MUCH = 1_000_000
+
+Replicas = tuple[RunningLedger, RunningLedger]
+Race = Callable[[RunningLedger, str], Awaitable[Any]]
+
+
+@pytest.fixture
+async def alert() -> AsyncIterator[RecordingAlert]:
+    async with RecordingAlert() as listening:
+        yield listening
+
+
+@pytest.fixture
+async def replicas(databases: Databases, alert: RecordingAlert) -> AsyncIterator[Replicas]:
+    """Acme has 400 credits; both replicas know it, and ann."""
+    async with AsyncExitStack() as stack:
+        first = await stack.enter_async_context(running_ledger(databases, alert_address=alert.address))
+        second = await stack.enter_async_context(
+            running_ledger(databases, alert_address=alert.address, clock=first.clock)
+        )
+        await first.sell_assistant()
+        await first.sign_acme()
+        await _know(first, second)
+        yield first, second
+        await first.assert_adds_up()
+
+
+async def _know(*ledgers: RunningLedger) -> None:
+    """Let replicas read acme's pool, and ann's spend, as they are now."""
+    for ledger in ledgers:
+        assert (await ledger.debit(FAR_TOO_MUCH, user="ann")).decision == DENIED
+
+
+async def _know_hold(hold_id: str, *ledgers: RunningLedger) -> None:
+    for ledger in ledgers:
+        assert (await ledger.extend(hold_id, FAR_TOO_MUCH)).decision == DENIED
+
+
+def _decided_again() -> dict[str, float]:
+    causes = ("unknown", "due", "denied", "outrun", "behind")
+    return {
+        one: REGISTRY.get_sample_value("ledger_decided_again_total", {"cause": one}) or 0 for one in causes
+    }
+
+
+async def _outcome(call: Awaitable[Any]) -> Any:
+    """Return an answer, or the reason of a fault."""
+    try:
+        return await call
+    except AioRpcError as error:
+        return from_rpc_error(error).reason
+
+
+async def test_of_two_guesses_on_one_pool_one_is_outrun_and_decided_by_what_is_so(replicas: Replicas) -> None:
+    before = _decided_again()
+
+    answers = await asyncio.gather(*(replica.debit(300, user="ann") for replica in replicas))
+
+    assert sorted(answer.decision for answer in answers) == [ALLOWED, DENIED]
+    assert {answer.available_micros for answer in answers} == {100 * CREDIT}
+    assert _decided_again() == before | {"outrun": before["outrun"] + 1}
+
+
+RACES: dict[str, Race] = {
+    "capture all": lambda ledger, hold_id: ledger.capture(hold_id),
+    "capture less": lambda ledger, hold_id: ledger.capture(hold_id, 30),
+    "capture more": lambda ledger, hold_id: ledger.capture(hold_id, 350),
+    "release": lambda ledger, hold_id: ledger.release(hold_id),
+    "extend": lambda ledger, hold_id: ledger.extend(hold_id, 200),
+    "lengthen": lambda ledger, hold_id: ledger.extend(hold_id, hold_ttl=Duration(seconds=3_600)),
+    "debit": lambda ledger, hold_id: ledger.debit(200),
+}
+
+
+@pytest.mark.parametrize(("one", "other"), list(combinations_with_replacement(RACES, 2)))
+async def test_of_two_at_one_hold_the_second_finds_what_the_first_has_left(
+    replicas: Replicas, one: str, other: str
+) -> None:
+    first, second = replicas
+    hold = await first.authorize(100, user="ann")
+    await _know_hold(hold.hold_id, *replicas)
+    before = _decided_again()
+
+    told = await asyncio.gather(
+        _outcome(RACES[one](first, hold.hold_id)), _outcome(RACES[other](second, hold.hold_id))
+    )
+
+    assert _decided_again() == before | {"outrun": before["outrun"] + 1}
+    pool = await second.pool()
+    assert (*map(_told, told), pool.available_micros // CREDIT, pool.held_micros // CREDIT) in (
+        (*ends, *left) for ends, left in _ends(one, other)
+    )
+
+
+def _told(answer: Any) -> Any:
+    """Reduce an answer to what the race decides."""
+    match answer:
+        case pb.CaptureResponse():
+            return answer.captured_micros // CREDIT, answer.shortfall_micros // CREDIT
+        case pb.ReleaseResponse():
+            return answer.released_micros // CREDIT
+        case pb.ExtendHoldResponse():
+            return answer.decision, answer.held_micros // CREDIT
+        case pb.DebitResponse():
+            return answer.debited_micros // CREDIT
+        case _:
+            return answer
+
+
+def _ends(*kinds: str) -> list[tuple[tuple[Any, Any], tuple[int, int]]]:
+    """Return what the two may be told, and what is available and held then: one after the other, in either order."""
+    return [_one_after_the_other(kinds, order) for order in permutations((0, 1))]
+
+
+def _one_after_the_other(kinds: tuple[str, ...], order: tuple[int, ...]) -> Any:
+    available, held, is_open = 300, 100, True
+    told: dict[int, Any] = {}
+    for number in order:
+        kind = kinds[number]
+        if kind == "debit":
+            told[number] = 200 if available >= 200 else 0
+            available -= told[number]
+        elif not is_open:
+            told[number] = "HOLD_ALREADY_RESOLVED"
+        elif kind == "extend":
+            told[number] = (ALLOWED, held + 200) if available >= 200 else (DENIED, held)
+            available, held = (available - 200, held + 200) if available >= 200 else (available, held)
+        elif kind == "lengthen":
+            told[number] = (ALLOWED, held)
+        else:
+            actual = {"capture all": held, "capture less": 30, "capture more": 350, "release": 0}[kind]
+            captured = min(actual, held + available)
+            told[number] = held if kind == "release" else (captured, actual - captured)
+            available, held, is_open = available + held - captured, 0, False
+    return (told[0], told[1]), (available, held)
+
+
+async def test_a_watch_told_to_one_replica_is_crossed_by_the_other(
+    replicas: Replicas, alert: RecordingAlert
+) -> None:
+    first, second = replicas
+    await first.watch(100)
+    await first.watch(150, alert_id="alr_all", customer_id="")
+    await first.watch(
+        200, alert_id="alr_ann", watch_kind=apb.WATCH_KIND_SPEND, group_key="user_id", group_value="ann"
+    )
+    assert [one.in_alarm for one in await alert.until_heard(2)] == [False, False]
+    await _know(first)
+
+    await second.debit(300, user="ann")
+
+    heard = (await alert.until_heard(5))[2:]
+    assert {(one.alert_id, one.in_alarm) for one in heard} == {
+        ("alr_1", True),
+        ("alr_all", True),
+        ("alr_ann", True),
+    }
+
+
+async def test_seats_told_to_one_replica_are_credits_at_the_other(replicas: Replicas) -> None:
+    first, second = replicas
+    await _know(first, second)
+
+    await first.change_seats(1, JUNE, sequence=1)
+
+    assert (await second.debit(500, user="ann")).decision == ALLOWED
+
+
+async def test_credits_given_back_at_one_replica_are_there_at_the_other(replicas: Replicas) -> None:
+    first, second = replicas
+    hold = await first.authorize(400, user="ann")
+    await _know(first, second)
+
+    await first.release(hold.hold_id)
+
+    assert (await second.authorize(400, user="ann")).decision == ALLOWED
+
+
+async def test_a_price_that_begins_by_the_clock_begins_in_every_memory(replicas: Replicas) -> None:
+    first, second = replicas
+    change = JUNE + timedelta(hours=1)
+    await first.tell_card(a_rate(end=change), a_rate(price_micros=20 * CREDIT, start=change), version=2)
+    await _know(first, second)
+    unit = {"quantity_micros": 1_000_000}
+
+    first.clock.advance_to(change - timedelta(microseconds=1))
+    before = [(await replica.debit(0, user="ann", **unit)).debited_micros for replica in replicas]
+    first.clock.advance(timedelta(microseconds=1))
+    after = [(await replica.debit(0, user="ann", **unit)).debited_micros for replica in replicas]
+
+    assert (before, after) == ([12 * CREDIT] * 2, [20 * CREDIT] * 2)
+
+
+async def test_who_is_suspended_at_one_replica_may_end_holds_but_take_none_at_the_other(
+    replicas: Replicas,
+) -> None:
+    first, second = replicas
+    holds = [(await second.authorize(10, user="ann")).hold_id for _ in range(3)]
+    await _know_hold(holds[0], first, second)
+    await first.tell_customer("cus_acme", "acme", version=2, is_suspended=True)
+
+    denied: list[Any] = [
+        await second.authorize(1, user="ann"),
+        await second.debit(1, user="ann"),
+        await second.extend(holds[0], 1),
+    ]
+    lengthened = await second.extend(holds[0], hold_ttl=Duration(seconds=3_600))
+    captured = await second.capture(holds[0], 10)
+    released = await second.release(holds[1])
+    await first.tell_customer("cus_acme", "acme", version=3)
+
+    assert {answer.denial_reason for answer in denied} == {pb.DENIAL_REASON_CUSTOMER_SUSPENDED}
+    assert lengthened.decision == ALLOWED
+    assert (captured.captured_micros, released.released_micros) == (10 * CREDIT, 10 * CREDIT)
+    assert (await second.extend(holds[2], 1)).decision == ALLOWED
+
+
+async def test_a_hold_that_dies_is_dead_in_every_memory(replicas: Replicas) -> None:
+    first, second = replicas
+    hold = await first.authorize(400, user="ann", hold_ttl=Duration(seconds=60))
+    await _know_hold(hold.hold_id, first, second)
+    first.clock.advance(timedelta(seconds=60))
+
+    answers = await asyncio.gather(
+        first.debit(400, user="ann"), _outcome(second.extend(hold.hold_id, 1)), second.capture(hold.hold_id)
+    )
+
+    assert answers[1] == "HOLD_EXPIRED"
+    assert answers[2].is_late
+    assert sorted([answers[0].debited_micros, answers[2].captured_micros]) == [0, 400 * CREDIT]
