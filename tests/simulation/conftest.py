@@ -19,6 +19,11 @@ class Plan:
     seed: int
     steps: int
 
+    @property
+    def times(self) -> int:
+        """How often as much as in the suite, for what is not counted in steps."""
+        return max(1, self.steps // (10 * STEPS_DEFAULT))
+
 
 @pytest.fixture(scope="session")
 def plan(request: pytest.FixtureRequest) -> Plan:

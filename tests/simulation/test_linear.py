@@ -21,8 +21,11 @@ from tests.simulation.callers import KINDS, Caller, call_together
 from tests.simulation.conftest import Plan
 from tests.simulation.total_order import Observed, total_order
 from tests.support.ledger import AI, CREDIT, JUNE, RunningLedger, running_ledger
+from tests.support.ledger_database import databases, ledger_database
 from tests.support.ledger_process import fresh_channel, ledger_process
 from tests.support.postgres import Databases
+
+__all__ = ["databases", "ledger_database"]
 
 Open = Callable[[Databases], AbstractAsyncContextManager[list[RunningLedger]]]
 
@@ -92,11 +95,11 @@ async def test_debits_of_a_hot_pool_are_the_order_of_its_entries(
     databases: Databases, plan: Plan, replicas: Open
 ) -> None:
     async with replicas(databases) as running:
-        await _fund(running[0], HOT, 2_000)
+        await _fund(running[0], HOT, 2_000 * plan.times)
 
-        observed = (await call_together(_callers(running, HOT, plan, "debit", "batch"), times=CALLS_EACH))[
-            HOT[0]
-        ]
+        observed = (
+            await call_together(_callers(running, HOT, plan, "debit", "batch"), times=CALLS_EACH * plan.times)
+        )[HOT[0]]
 
         entries = await looks.entries_of(running[1], HOT[0], AI)
         await running[0].assert_adds_up()
@@ -109,11 +112,11 @@ async def test_debits_of_a_hot_pool_are_the_order_of_its_entries(
 async def test_all_that_callers_were_told_of_a_pool_fits_one_order(
     databases: Databases, plan: Plan, replicas: Open, customers: list[str]
 ) -> None:
-    credits = 4_000 // len(customers)
+    credits = 4_000 * plan.times // len(customers)
     async with replicas(databases) as running:
         await _fund(running[0], customers, credits)
 
-        observed = await call_together(_callers(running, customers, plan), times=CALLS_EACH)
+        observed = await call_together(_callers(running, customers, plan), times=CALLS_EACH * plan.times)
 
         entries = {customer: await looks.entries_of(running[1], customer, AI) for customer in customers}
         await running[0].assert_adds_up()
