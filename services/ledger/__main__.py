@@ -14,7 +14,6 @@ from meshkit.clock import ManualClock, SystemClock
 from meshkit.ids import TimeOrderedIds
 from meshkit.metrics import serve_metrics
 from meshkit.process import begin, bring_schema, run, spare_what_stays, when_told_to_stop
-from services.ledger.app import open_service
 from services.ledger.config import LedgerSettings
 from services.ledger.workers import SERVES, WorkerFailed, Workers, hold_port
 
@@ -60,6 +59,9 @@ def migrate() -> None:
 
 
 async def _serve(settings: LedgerSettings, *, worker: int = 0, lifeline: socket.socket | None = None) -> None:
+    # Here, for a parent of workers does without it, and is the sooner back after a crash.
+    from services.ledger.app import open_service
+
     stopped = asyncio.Event()
     when_told_to_stop(stopped.set)
     wall = SystemClock()
