@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
+import io
 import json
 import logging
+import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import structlog
@@ -27,6 +30,35 @@ def test_an_event_is_one_json_line_with_time_level_and_service(capsys: pytest.Ca
     event = json.loads(capsys.readouterr().err)
     assert event.pop("time").endswith("Z")
     assert event == {"event": "jar_opened", "jar_id": "jar_1", "level": "info", "service": "pantry"}
+
+
+class _Writes(io.RawIOBase):
+    def __init__(self) -> None:
+        self.made: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, chunk: Any, /) -> int:
+        self.made.append(bytes(chunk))
+        return len(chunk)
+
+
+@pytest.mark.parametrize("json_lines", [True, False])
+def test_a_line_is_one_write_so_that_processes_with_one_stderr_never_mix_theirs(
+    json_lines: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes = _Writes()
+    # As PYTHONUNBUFFERED has it, which containers usually set.
+    unbuffered = io.TextIOWrapper(writes, write_through=True)
+    monkeypatch.setattr(sys, "stderr", unbuffered)
+    configure("pantry", json=json_lines)
+
+    structlog.get_logger().info("jar_opened")
+    logging.getLogger("some.library").warning("trouble")
+
+    assert [chunk.count(b"\n") for chunk in writes.made] == [1, 1]
+    assert all(chunk.endswith(b"\n") for chunk in writes.made)
 
 
 def test_libraries_are_heard_from_warning_on_in_the_same_form(capsys: pytest.CaptureFixture[str]) -> None:
