@@ -123,6 +123,44 @@ class Steps:
         requests = [self._capture(hold) for hold in holds]
         await self._world.ask_batch(pb.CaptureBatchRequest(items=requests), replica)
 
+    async def told_behind(self, replica: int, ask: Drawn, telling: Step) -> None:
+        """Let a replica know a pool as it is, tell the other something, and ask the first again at once."""
+        for _ in range(2):
+            await self._world.ask(self._debit(ask), replica)
+        kind, drawn = telling
+        await self.do((kind, drawn | {"replica": 1 - replica}))
+        await self._world.ask(self._debit(ask), replica)
+
+    async def at_the_end(self, replica: int, number: int, ticks: int, kind: str) -> None:
+        """Let a replica know an open hold, and ask it for something at the instant of the hold's end, or beside it."""
+        pools = self._world.shadow.pools
+        alive = [
+            (place, name)
+            for place, pool in pools.items()
+            for name in pool.holds
+            if pool.holds[name] in pool.alive()
+        ]
+        if not alive:
+            return
+        (customer, credit_type), hold_id = alive[number % len(alive)]
+        pool = pools[customer, credit_type]
+        of_hold = {"customer": customer, "hold_id": hold_id}
+        far_too_much = pb.ExtendHoldRequest(request_id=self._request_id(), credits_micros=10**15, **of_hold)
+        await self._world.ask(far_too_much, replica)
+        self._world.wait_until(pool.holds[hold_id].end + ticks * TICK)
+        requests = {
+            "capture": pb.CaptureRequest(**of_hold),
+            "release": pb.ReleaseRequest(**of_hold),
+            "extend": pb.ExtendHoldRequest(**of_hold, hold_ttl=_seconds(60)),
+            "debit": pb.DebitRequest(
+                customer=customer,
+                product_id=pool.holds[hold_id].product,
+                credits_micros=max(1, pool.room(pool.holds[hold_id].product, "")[0]),
+            ),
+        }
+        requests[kind].request_id = self._request_id()
+        await self._world.ask(requests[kind], replica)
+
     async def repeat(self, replica: int, number: int, changes: bool) -> None:
         """Send an earlier request once more, or another one under its id."""
         if not self._world.asked:
@@ -292,7 +330,7 @@ _replicas = st.integers(0, 1)
 _numbers = st.integers(0, 999)
 _flags = st.booleans()
 _customers = st.sampled_from(CUSTOMERS)
-_names = st.sampled_from(3 * ["acme", "cus_acme", "acme", "globex", "cus_globex"] + ["joker"])
+_names = st.sampled_from(2 * ["acme", "cus_acme", "acme", "globex", "cus_globex"] + ["joker"])
 _products = st.sampled_from(6 * ["prd_assistant", "prd_preview"] + 3 * ["prd_painter"] + ["prd_unheard_of"])
 _users = st.sampled_from(["", "ann", "bob"])
 _credit_types = st.sampled_from([AI, AI, IMAGES])
@@ -350,6 +388,12 @@ _steps: dict[str, st.SearchStrategy[Drawn]] = {
     ),
     "capture_batch": _drawn(replica=_replicas, holds=st.lists(_holds, min_size=1, max_size=4)),
     "repeat": _drawn(replica=_replicas, number=_numbers, changes=_flags),
+    "at_the_end": _drawn(
+        replica=_replicas,
+        number=_numbers,
+        ticks=st.integers(-1, 1),
+        kind=st.sampled_from(["capture", "release", "extend", "debit"]),
+    ),
     "wait": _drawn(instant=_instants),
     "sweep": _drawn(replica=_replicas),
     "restart": _drawn(replica=_replicas),
@@ -401,7 +445,7 @@ def one_of(*kinds: str) -> st.SearchStrategy[Step]:
 
 
 ASKING = one_of(*3 * ["authorize"], *2 * ["debit"], "authorize_batch", "debit_batch", "repeat", "together")
-HOLDING = one_of(*2 * ["capture"], "release", "extend", "capture_batch", "together")
+HOLDING = one_of(*2 * ["capture"], *2 * ["at_the_end"], "release", "extend", "capture_batch", "together")
 TELLING = one_of(
     *3 * ["grant"],
     *2 * ["seats"],
@@ -413,6 +457,7 @@ TELLING = one_of(
     "end_contract",
     "watch",
 )
+TELLING_BEHIND = st.tuples(st.just("told_behind"), _drawn(replica=_replicas, ask=_asks, telling=TELLING))
 OPERATING = one_of(*3 * ["sweep"], "restart")
 WAITING = one_of("wait")
 # With the same outcome each time: nothing at the same time as something else.

@@ -34,6 +34,7 @@ from tests.simulation.steps import (
     OPERATING,
     ORDERLY,
     TELLING,
+    TELLING_BEHIND,
     WAITING,
     Drawn,
     Step,
@@ -55,7 +56,7 @@ LINES_MAX = 100
 
 Look = tuple[str, int, str, str]
 looks_after = st.tuples(
-    st.sampled_from(["balance", "decision"]),
+    st.sampled_from(["balance", "decision", "decision"]),  # the latter writes nothing
     st.integers(0, 1),
     st.sampled_from(list(PRODUCTS)),
     st.sampled_from(["", "ann", "bob"]),
@@ -100,6 +101,10 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(step=TELLING, look=looks_after)
     def tell(self, step: Step, look: Look) -> None:
+        self._do(step, look)
+
+    @rule(step=TELLING_BEHIND, look=looks_after)
+    def tell_behind(self, step: Step, look: Look) -> None:
         self._do(step, look)
 
     @rule(step=OPERATING, look=looks_after)
