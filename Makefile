@@ -6,9 +6,10 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-# Of `make simulate`.
+# Of `make simulate` and `make crash`.
 SEED ?=
 STEPS ?= 50000
+KILLS ?= 30
 
 # Which interpreter makes .venv; empty: the newest Python >= 3.11 on PATH that works.
 PYTHON ?=
@@ -45,6 +46,9 @@ test: install ## run every test (one file: make test TESTS=tests/unit)
 simulate: install ## the Ledger against its model, from SEED (default: drawn anew) for STEPS steps
 	@PURSER_SIMULATE_SEED="$(or $(SEED),$$(od -An -N4 -tu4 /dev/urandom | tr -d ' '))" PURSER_SIMULATE_STEPS="$(STEPS)" \
 		$(RUN) -m pytest tests/simulation --timeout=0
+
+crash: install ## kill -9 Ledgers and PostgreSQL KILLS (default: 30) times under load from SEED, and recount
+	@$(RUN) -m tests.simulation.crash --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 
 lint: install ## ruff, buf lint, buf format, buf breaking against main
 	@$(RUN) -m ruff check .
@@ -95,4 +99,4 @@ $(STAMP):
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable . && \
 	touch $@
 
-.PHONY: help demo up install test simulate lint types protos-check bench bench-picture protos format lock clean
+.PHONY: help demo up install test simulate crash lint types protos-check bench bench-picture protos format lock clean

@@ -28,6 +28,7 @@ class LedgerProcess:
 
     def __init__(self, url: str, *arguments: str, address: str = "127.0.0.1:0", **settings: str) -> None:
         self.said: list[dict[str, Any]] = []
+        self.asked_address = address
         self._arguments = arguments
         self._environment = {
             **os.environ,
