@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from meshkit.errors import Kind
-from services.ledger.operations.lane import Lane, LaneClosed, LaneFull, Waiting
+from services.ledger.operations.lane import ENOUGH, PATIENCE_TURNS, Lane, LaneClosed, LaneFull, Waiting
 from services.ledger.operations.meters import LaneMeter
 
 Worked = Sequence[Waiting[str, str]]
@@ -77,6 +77,59 @@ async def test_what_arrives_while_a_batch_is_in_hand_goes_with_the_next_in_order
 
         assert await asyncio.gather(*first, *later) == ["a", "b", "c", "d", "e"]
         assert work.batches == [["a"], ["b", "c", "d", "e"]]
+
+
+async def bring(lane: Lane[str, str], items: str, *, idle_turns: int) -> list[asyncio.Future[str]]:
+    """Ask for one item after the other, with so many turns of the loop in between that bring nothing."""
+    answers: list[asyncio.Future[str]] = []
+    for item in items:
+        for _ in range(idle_turns + 1):
+            await asyncio.sleep(0)
+        answers += ask(lane, item)
+    return answers
+
+
+async def test_where_there_was_company_a_batch_waits_for_what_the_loop_is_about_to_bring() -> None:
+    work = Work()
+    async with open_lane(work, batch_max=100) as lane:
+        await asyncio.gather(*ask(lane, "a", "b"))
+        ask(lane, "c")
+
+        await asyncio.gather(*await bring(lane, "def", idle_turns=PATIENCE_TURNS // 2))
+
+    assert work.batches == [["a", "b"], ["c", "d", "e", "f"]]
+
+
+async def test_but_not_for_what_comes_later_than_that() -> None:
+    work = Work()
+    async with open_lane(work, batch_max=100) as lane:
+        await asyncio.gather(*ask(lane, "a", "b"))
+        ask(lane, "c")
+
+        await asyncio.gather(*await bring(lane, "d", idle_turns=2 * PATIENCE_TURNS))
+
+    assert work.batches == [["a", "b"], ["c"], ["d"]]
+
+
+async def test_where_there_was_none_it_waits_for_nobody() -> None:
+    work = Work()
+    async with open_lane(work, batch_max=100) as lane:
+        await asyncio.gather(*ask(lane, "a"))
+        ask(lane, "b")
+
+        await asyncio.gather(*await bring(lane, "c", idle_turns=PATIENCE_TURNS // 2))
+
+    assert work.batches == [["a"], ["b"], ["c"]]
+
+
+async def test_enough_is_enough_though_more_keep_coming() -> None:
+    work = Work()
+    async with open_lane(work, waiting_max=1_000, batch_max=1_000) as lane:
+        await asyncio.gather(*ask(lane, "a", "b"))
+
+        await asyncio.gather(*await bring(lane, 3 * ENOUGH * "x", idle_turns=0))
+
+    assert [len(batch) for batch in work.batches[1:3]] == [ENOUGH, ENOUGH]
 
 
 async def test_requests_of_one_call_bear_one_number_and_calls_differ() -> None:
