@@ -5,19 +5,25 @@ Rules take an account and return the account after them, with the lines they wro
 difference. So any number of requests can be decided one after the other before anything is saved.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, TypeVar
 
 from meshkit.evolve import evolve
 from meshkit.mapping import with_items, without
 from meshkit.quantity import Credits
 from services.ledger.domain import burn_down
+from services.ledger.domain.burn_down import Ranking
 from services.ledger.domain.entry import Entry, EntryKind, Usage
-from services.ledger.domain.grant import CreditTypeId, CustomerId, Grant, GrantId
+from services.ledger.domain.grant import CreditTypeId, CustomerId, Grant, GrantId, ProductId
 from services.ledger.domain.hold import Hold, HoldId, HoldState
 from services.ledger.domain.spend_cap import GroupValue, Spend, SpendCap
 from services.ledger.domain.watch import Crossing, Watch, WatchState
+
+T = TypeVar("T")
+
+RANKINGS_MAX = 8
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: evolve
@@ -29,6 +35,7 @@ class Account:
     instant at which something becomes so by the clock alone; None: never. settled_time: up to where what is so by
     the clock has been written. entries, crossings: written since the
     account was read; changed_…: what was, in order, with repetitions. holds and spends: those read or written.
+    rankings: those asked for so far, by product; nothing is decided by whether one is there.
     """
 
     customer_id: CustomerId
@@ -49,13 +56,37 @@ class Account:
     changed_grants: tuple[GrantId, ...] = field(default=(), compare=False)
     changed_holds: tuple[HoldId, ...] = field(default=(), compare=False)
     changed_spends: tuple[GroupValue, ...] = field(default=(), compare=False)
+    rankings: dict[ProductId | None, Ranking] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
 
-    def available(self, at: datetime) -> Credits:
-        return burn_down.available(self.grants.values(), at=at)
+    def available(self, at: datetime, product_id: ProductId | None = None) -> Credits:
+        """Return what could be authorized at `at` for `product_id` (None: by all products together)."""
+        return self.ranking(at, product_id).rest
 
     def remaining(self, at: datetime) -> Credits:
         """Credits left in active grants: what is available, and what open holds reserve."""
-        return Credits(sum(g.remaining.micros for g in self.grants.values() if g.is_active(at)))
+        ranking = self.ranking(at)
+        return ranking.rest + ranking.held
+
+    def drawable(self, at: datetime, product_id: ProductId) -> Iterator[Grant]:
+        """Yield the grants that `product_id` may draw at `at`, in burn-down order."""
+        return (self.grants[grant_id] for grant_id in self.ranking(at, product_id).grant_ids)
+
+    def ranking(self, at: datetime, product_id: ProductId | None = None) -> Ranking:
+        """Return the ranking at `at`, kept from an earlier question or made now."""
+        ranking = self._ranking(at, None)
+        # Where no grant is for some products only, one ranking is every product's.
+        return self._ranking(at, product_id) if ranking.has_scopes and product_id is not None else ranking
+
+    def _ranking(self, at: datetime, product_id: ProductId | None) -> Ranking:
+        kept = self.rankings.get(product_id)
+        if kept is None or not kept.is_of(at):
+            if len(self.rankings) == RANKINGS_MAX:
+                self.rankings.clear()
+            kept = burn_down.rank(self.grants.values(), at=at, product_id=product_id)
+            self.rankings[product_id] = kept
+        return kept
 
     def time_at(self, at: datetime) -> datetime:
         """Return `at`, or the instant already settled if that is later: a pool's time never goes back."""
@@ -65,25 +96,44 @@ class Account:
         """Whether an instant has not been settled before."""
         return self.settled_time is None or at > self.settled_time
 
-    def with_grants(self, changed: Iterable[Grant]) -> "Account":
-        by_id = {grant.grant_id: grant for grant in changed}
-        return evolve(
-            self, grants=with_items(self.grants, by_id), changed_grants=(*self.changed_grants, *by_id)
-        )
+    def with_changes(
+        self,
+        *,
+        grants: Iterable[Grant] = (),
+        holds: Iterable[Hold] = (),
+        spends: Mapping[GroupValue, Spend] | None = None,
+        entries: Sequence[Entry] = (),
+    ) -> "Account":
+        """Put grants, holds and spends in place of what they were, and append entries (see next_entry)."""
+        changes: dict[str, Any] = {}
+        if grants:
+            by_id = {grant.grant_id: grant for grant in grants}
+            changes["grants"] = with_items(self.grants, by_id)
+            changes["changed_grants"] = _behind(self.changed_grants, by_id)
+            changes["rankings"] = self._rankings_after(by_id)
+        if holds:
+            held = {hold.hold_id: hold for hold in holds}
+            changes["holds"] = with_items(self.holds, held)
+            changes["changed_holds"] = _behind(self.changed_holds, held)
+        if spends:
+            changes["spends"] = with_items(self.spends, spends)
+            changes["changed_spends"] = _behind(self.changed_spends, spends)
+        if entries:
+            changes["entries"] = (*self.entries, *entries)
+            changes["sequence"] = entries[-1].sequence
+            changes["shortfall"] = Credits(
+                sum([entry.shortfall.micros for entry in entries], self.shortfall.micros)
+            )
+        return evolve(self, **changes) if changes else self
 
-    def with_hold(self, hold: Hold) -> "Account":
-        return evolve(
-            self,
-            holds=with_items(self.holds, {hold.hold_id: hold}),
-            changed_holds=(*self.changed_holds, hold.hold_id),
-        )
-
-    def with_spends(self, changed: Mapping[GroupValue, Spend]) -> "Account":
-        if not changed:
-            return self
-        return evolve(
-            self, spends=with_items(self.spends, changed), changed_spends=(*self.changed_spends, *changed)
-        )
+    def _rankings_after(self, changed: Mapping[GrantId, Grant]) -> dict[ProductId | None, Ranking]:
+        rankings = self.rankings
+        for grant_id, grant in changed.items():
+            before = self.grants.get(grant_id)
+            if before is None:
+                return {}
+            rankings = {key: ranking.after(before, grant) for key, ranking in rankings.items()}
+        return rankings
 
     def due_no_later_than(self, at: datetime) -> "Account":
         """Make sure that the clock is looked at again at `at`."""
@@ -91,7 +141,7 @@ class Account:
             return self
         return evolve(self, next_due_time=at)
 
-    def with_entry(
+    def next_entry(
         self,
         kind: EntryKind,
         *,
@@ -101,11 +151,15 @@ class Account:
         create_time: datetime,
         cause_id: str,
         usage: Usage | None = None,
-    ) -> "Account":
-        """Append a line to the pool's history. A SHORTFALL's `amount` is its shortfall; it changes no grant."""
+        behind: int = 0,
+    ) -> Entry:
+        """Return a line for the end of the pool's history, `behind` others that are not in the account yet.
+
+        A SHORTFALL's `amount` is its shortfall; it changes no grant.
+        """
         is_shortfall = kind is EntryKind.SHORTFALL
-        entry = Entry(
-            sequence=self.sequence + 1,
+        return Entry(
+            sequence=self.sequence + behind + 1,
             kind=kind,
             grant_id=grant_id,
             amount=Credits(0) if is_shortfall else amount,
@@ -114,12 +168,6 @@ class Account:
             create_time=create_time,
             cause_id=cause_id,
             usage=usage,
-        )
-        return evolve(
-            self,
-            sequence=entry.sequence,
-            shortfall=self.shortfall + entry.shortfall,
-            entries=(*self.entries, entry),
         )
 
     def as_saved(self, *, version: int) -> "Account":
@@ -138,3 +186,11 @@ class Account:
             changed_holds=(),
             changed_spends=(),
         )
+
+
+def _behind(names: tuple[T, ...], more: Iterable[T]) -> tuple[T, ...]:
+    """Append what is not last already: one grant pays for many requests on end."""
+    for name in more:
+        if names[-1:] != (name,):
+            names = (*names, name)
+    return names

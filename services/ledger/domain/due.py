@@ -191,8 +191,7 @@ def _carry_out(
 
 def issue(account: Account, grant: Grant, *, at: datetime, cause_id: str | None = None) -> Account:
     """Add a grant to the pool. cause_id: who asked for it; None for a schedule's."""
-    account = account.with_grants([grant])
-    return account.with_entry(
+    entry = account.next_entry(
         EntryKind.GRANT,
         grant_id=grant.grant_id,
         amount=grant.granted,
@@ -200,6 +199,7 @@ def issue(account: Account, grant: Grant, *, at: datetime, cause_id: str | None 
         create_time=at,
         cause_id=cause_id or grant.schedule_id or grant.grant_id,
     )
+    return account.with_changes(grants=[grant], entries=[entry])
 
 
 def _adjust(account: Account, progress: ScheduleProgress, *, due_time: datetime, at: datetime) -> Account:
@@ -213,8 +213,7 @@ def _adjust(account: Account, progress: ScheduleProgress, *, due_time: datetime,
     if target <= grant.granted:
         return account
     added = target - grant.granted
-    account = account.with_grants([increase(grant, added)])
-    return account.with_entry(
+    entry = account.next_entry(
         EntryKind.SEAT_ADJUSTMENT,
         grant_id=grant.grant_id,
         amount=added,
@@ -222,12 +221,11 @@ def _adjust(account: Account, progress: ScheduleProgress, *, due_time: datetime,
         create_time=at,
         cause_id=progress.schedule.schedule_id,
     )
+    return account.with_changes(grants=[increase(grant, added)], entries=[entry])
 
 
 def _expire_grant(account: Account, grant: Grant, *, at: datetime) -> Account:
-    lost = grant.rest
-    account = account.with_grants([expire_rest(grant)])
-    return _expiry_entry(account, grant, lost, effective_time=grant.expire_time or at, at=at)
+    return _lose_rest(account, grant, effective_time=grant.expire_time or at, at=at)
 
 
 def _expire_hold(account: Account, hold: Hold, *, at: datetime) -> Account:
@@ -236,11 +234,10 @@ def _expire_hold(account: Account, hold: Hold, *, at: datetime) -> Account:
 
 def return_draws(account: Account, hold: Hold, *, ended_time: datetime, at: datetime) -> Account:
     """Give all draws of a hold back to their grants; what comes back to a dead grant is lost with it."""
-    account = account.with_hold(hold)
     for draw in hold.draws:
         account = give_back_draw(account, draw.grant_id, draw.amount, ended_time=ended_time, at=at)
     spends = {key: hold_more(account.spends[key], -hold.amount) for key in hold.counted()}
-    return account.with_spends(spends)
+    return account.with_changes(holds=[hold], spends=spends)
 
 
 def give_back_draw(
@@ -249,21 +246,20 @@ def give_back_draw(
     """Return held credits to a grant at `ended_time`; a grant that was closed loses them at once."""
     grant = give_back(account.grants[grant_id], amount)
     if not grant.is_closed:
-        return account.with_grants([grant])
-    account = account.with_grants([expire_rest(grant)])
-    return _expiry_entry(account, grant, amount, effective_time=ended_time, at=at)
+        return account.with_changes(grants=[grant])
+    return _lose_rest(account, grant, effective_time=ended_time, at=at)
 
 
-def _expiry_entry(
-    account: Account, grant: Grant, lost: Credits, *, effective_time: datetime, at: datetime
-) -> Account:
-    if not lost:
-        return account
-    return account.with_entry(
-        EntryKind.EXPIRY,
-        grant_id=grant.grant_id,
-        amount=-lost,
-        effective_time=effective_time,
-        create_time=at,
-        cause_id=grant.grant_id,
-    )
+def _lose_rest(account: Account, grant: Grant, *, effective_time: datetime, at: datetime) -> Account:
+    entries = []
+    if grant.rest:
+        entry = account.next_entry(
+            EntryKind.EXPIRY,
+            grant_id=grant.grant_id,
+            amount=-grant.rest,
+            effective_time=effective_time,
+            create_time=at,
+            cause_id=grant.grant_id,
+        )
+        entries.append(entry)
+    return account.with_changes(grants=[expire_rest(grant)], entries=entries)

@@ -15,7 +15,7 @@ from meshkit.quantity import Credits, Quantity, Ratio
 from services.ledger.domain import alarm, burn_down, due
 from services.ledger.domain.account import Account
 from services.ledger.domain.burn_down import Allocation, Draw
-from services.ledger.domain.entry import EntryKind, Usage
+from services.ledger.domain.entry import Entry, EntryKind, Usage
 from services.ledger.domain.errors import too_large
 from services.ledger.domain.grant import (
     CreditTypeId,
@@ -36,7 +36,7 @@ from services.ledger.domain.hold import (
     split_draws,
 )
 from services.ledger.domain.rate import affordable_quantity, cost
-from services.ledger.domain.spend_cap import CapUse, Spend, cap_uses, hold_more, spend_more
+from services.ledger.domain.spend_cap import CapUse, GroupValue, Spend, cap_uses, hold_more, spend_more
 
 
 class DenialReason(Enum):
@@ -82,11 +82,9 @@ class Ask:
 class Verdict:
     """Whether an ask is affordable.
 
-    ordered: the grants it may draw, in burn-down order. reason: None when it is. credits: what it comes to.
-    affordable: the most credits that caps and grants allow.
+    reason: None when it is. credits: what it comes to. affordable: the most credits that caps and grants allow.
     """
 
-    ordered: tuple[Grant, ...]
     reason: DenialReason | None
     credits: Credits
     available: Credits
@@ -166,8 +164,7 @@ def priced(amount: Amount, price: Ratio) -> Credits:
 
 def judge(account: Account, ask: Ask, *, at: datetime) -> Verdict:
     """Say whether an ask is affordable: spend caps first, then credits. All of it or none."""
-    ordered = _ordered(account, ask.product_id, at)
-    available = Credits(sum([grant.rest.micros for grant in ordered]))
+    available = account.available(at, ask.product_id)
     caps: tuple[CapUse, ...] = ()
     headroom = available
     if account.caps:
@@ -182,7 +179,6 @@ def judge(account: Account, ask: Ask, *, at: datetime) -> Verdict:
     else:
         reason = None
     return Verdict(
-        ordered=ordered,
         reason=reason,
         credits=credits,
         available=available,
@@ -210,21 +206,21 @@ def authorize(
             affordable=verdict.affordable,
             affordable_quantity=affordable_quantity(verdict.affordable, price),
         )
+    allocation = burn_down.allocate(account.drawable(at, ask.product_id), verdict.credits)
     hold = Hold(
         hold_id=hold_id,
         product_id=ask.product_id,
         contract_id=ask.entitlement.contract_id,
         anchor=ask.entitlement.anchor,
-        price=ask.entitlement.price,
+        price=price,
         group_values=ask.group_values,
         counted_group_values=ask.counted_group_values,
         state=HoldState.HELD,
-        draws=(),
+        draws=allocation.draws,
         create_time=at,
         expire_time=expire_time,
     )
-    account, hold = _hold_more(account, hold, verdict)
-    account = account.due_no_later_than(expire_time)
+    account = _held(account, hold, allocation, verdict.credits).due_no_later_than(expire_time)
     affordable = verdict.affordable - verdict.credits
     return account, Authorized(
         reason=None,
@@ -253,13 +249,15 @@ def extend(
         verdict = judge(account, ask, at=at)
         reason = verdict.reason
         if reason is None:
-            account, hold = _hold_more(account, hold, verdict)
+            allocation = burn_down.allocate(account.drawable(at, hold.product_id), verdict.credits)
+            hold = evolve(hold, draws=hold.draws + allocation.draws)
+            account = _held(account, hold, allocation, verdict.credits)
     if reason is None and expire_time is not None and expire_time > hold.expire_time:
         hold = evolve(hold, expire_time=expire_time)
-        account = account.with_hold(hold)
+        account = account.with_changes(holds=[hold])
     if reason is None:
         account = account.due_no_later_than(hold.expire_time)
-    available = burn_down.available(account.grants.values(), at=at, product_id=hold.product_id)
+    available = account.available(at, hold.product_id)
     caps = cap_uses(account.caps, hold.counted_group_values, account.spends, anchor=hold.anchor, at=at)
     return account, Extended(
         reason=reason,
@@ -277,7 +275,7 @@ def extension_denied(account: Account, hold: Hold, reason: DenialReason, *, at: 
     Raises HoldAlreadyResolved, HoldExpired: those come first.
     """
     require_extendable(hold)
-    available = burn_down.available(account.grants.values(), at=at, product_id=hold.product_id)
+    available = account.available(at, hold.product_id)
     return Extended(
         reason=reason,
         held=hold.amount,
@@ -309,20 +307,23 @@ def capture(
     reserved = Credits(0) if is_late else hold.amount
     from_hold = min(spent, reserved)
     split = split_draws(() if is_late else hold.draws, from_hold)
+    grants: dict[GrantId, Grant] = {}
     for draw in split.captured:
-        account = account.with_grants([capture_held(account.grants[draw.grant_id], draw.amount)])
-        account = _capture_entry(account, draw, usage, cause_id=cause_id, at=at)
+        grant = grants.get(draw.grant_id, account.grants[draw.grant_id])
+        grants[draw.grant_id] = capture_held(grant, draw.amount)
+    entries = _captures(account, split.captured, usage, cause_id=cause_id, at=at)
+    account = account.with_changes(grants=grants.values(), entries=entries)
     for draw in split.released:
         account = due.give_back_draw(account, draw.grant_id, draw.amount, ended_time=at, at=at)
     excess = spent - from_hold
     shortfall = excess
     if excess:
-        ordered = _ordered(account, hold.product_id, at)
-        account, shortfall = _draw_now(account, ordered, excess, usage, cause_id=cause_id, at=at)
-    account = account.with_hold(end_hold(hold, HoldState.CAPTURED, captured=spent - shortfall))
-    account = _count_spend(
+        account, shortfall = _draw_now(account, hold.product_id, excess, usage, cause_id=cause_id, at=at)
+    counted = _counted(
         account, hold.counted_group_values, spent, released=reserved, anchor=hold.anchor, at=at
     )
+    ended = end_hold(hold, HoldState.CAPTURED, captured=spent - shortfall)
+    account = account.with_changes(holds=[ended], spends=counted)
     account = alarm.observe_spend(account, hold.counted(), at=at, anchor=hold.anchor)
     return account, Captured(
         captured=spent - shortfall,
@@ -330,7 +331,7 @@ def capture(
         shortfall=shortfall,
         is_late=is_late,
         credit_type_id=account.credit_type_id,
-        available=burn_down.available(account.grants.values(), at=at, product_id=hold.product_id),
+        available=account.available(at, hold.product_id),
     )
 
 
@@ -341,7 +342,7 @@ def release(account: Account, hold: Hold, *, at: datetime) -> tuple[Account, Rel
     if hold.state is HoldState.HELD:
         account = due.return_draws(account, end_hold(hold, HoldState.RELEASED), ended_time=at, at=at)
         released = hold.amount
-    available = burn_down.available(account.grants.values(), at=at, product_id=hold.product_id)
+    available = account.available(at, hold.product_id)
     return account, Released(released=released, credit_type_id=account.credit_type_id, available=available)
 
 
@@ -358,12 +359,14 @@ def debit(account: Account, ask: Ask, *, cause_id: str, at: datetime) -> tuple[A
             affordable_quantity=affordable_quantity(verdict.affordable, price),
         )
     usage = Usage(ask.product_id, ask.group_values, None)
-    account, shortfall = _draw_now(account, verdict.ordered, verdict.credits, usage, cause_id=cause_id, at=at)
-    assert not shortfall
     anchor = ask.entitlement.anchor
-    account = _count_spend(
+    counted = _counted(
         account, ask.counted_group_values, verdict.credits, released=Credits(0), anchor=anchor, at=at
     )
+    account, shortfall = _draw_now(
+        account, ask.product_id, verdict.credits, usage, cause_id=cause_id, at=at, counted=counted
+    )
+    assert not shortfall
     account = alarm.observe_spend(account, ask.counted_group_values.items(), at=at, anchor=anchor)
     affordable = verdict.affordable - verdict.credits
     return account, Debited(
@@ -378,7 +381,84 @@ def debit(account: Account, ask: Ask, *, cause_id: str, at: datetime) -> tuple[A
 
 def planned_draws(account: Account, ask: Ask, amount: Credits, *, at: datetime) -> Allocation:
     """Return which grants would give `amount`, as far as they reach."""
-    return burn_down.allocate(_ordered(account, ask.product_id, at), amount)
+    return burn_down.allocate(account.drawable(at, ask.product_id), amount)
+
+
+def _held(account: Account, hold: Hold, allocation: Allocation, amount: Credits) -> Account:
+    """Reserve `amount` for a hold that has these draws by now."""
+    assert not allocation.uncovered
+    return account.with_changes(
+        grants=[hold_from(account.grants[draw.grant_id], draw.amount) for draw in allocation.draws],
+        holds=[hold],
+        spends={key: hold_more(account.spends.get(key, Spend()), amount) for key in hold.counted()},
+    )
+
+
+def _draw_now(
+    account: Account,
+    product_id: ProductId,
+    amount: Credits,
+    usage: Usage,
+    *,
+    cause_id: str,
+    at: datetime,
+    counted: Mapping[GroupValue, Spend] | None = None,
+) -> tuple[Account, Credits]:
+    """Spend `amount` from the rests of grants, in burn-down order; returns what nothing covered."""
+    allocation = burn_down.allocate(account.drawable(at, product_id), amount)
+    entries = _captures(account, allocation.draws, usage, cause_id=cause_id, at=at)
+    if allocation.uncovered:
+        shortfall = account.next_entry(
+            EntryKind.SHORTFALL,
+            grant_id=None,
+            amount=allocation.uncovered,
+            effective_time=at,
+            create_time=at,
+            cause_id=cause_id,
+            usage=usage,
+            behind=len(entries),
+        )
+        entries.append(shortfall)
+    grants = [capture_rest(account.grants[draw.grant_id], draw.amount) for draw in allocation.draws]
+    return account.with_changes(grants=grants, spends=counted, entries=entries), allocation.uncovered
+
+
+def _captures(
+    account: Account, draws: Sequence[Draw], usage: Usage, *, cause_id: str, at: datetime
+) -> list[Entry]:
+    return [
+        account.next_entry(
+            EntryKind.CAPTURE,
+            grant_id=draw.grant_id,
+            amount=-draw.amount,
+            effective_time=at,
+            create_time=at,
+            cause_id=cause_id,
+            usage=usage,
+            behind=behind,
+        )
+        for behind, draw in enumerate(draws)
+    ]
+
+
+def _counted(
+    account: Account,
+    group_values: Mapping[str, str],
+    spent: Credits,
+    *,
+    released: Credits,
+    anchor: datetime,
+    at: datetime,
+) -> dict[GroupValue, Spend]:
+    """Return the spends once usage, covered or not, is counted, and what was held for it is given back."""
+    return {
+        key: spend_more(_less_held(account.spends.get(key, Spend()), released), spent, anchor=anchor, at=at)
+        for key in group_values.items()
+    }
+
+
+def _less_held(spend: Spend, released: Credits) -> Spend:
+    return hold_more(spend, -released) if released else spend
 
 
 def _affordable_part(ask: Ask, affordable: Credits) -> Amount:
@@ -387,76 +467,3 @@ def _affordable_part(ask: Ask, affordable: Credits) -> Amount:
         if isinstance(ask.amount, Quantity)
         else affordable
     )
-
-
-def _ordered(account: Account, product_id: ProductId, at: datetime) -> tuple[Grant, ...]:
-    return tuple(burn_down.in_burn_down_order(account.grants.values(), at=at, product_id=product_id))
-
-
-def _hold_more(account: Account, hold: Hold, verdict: Verdict) -> tuple[Account, Hold]:
-    amount = verdict.credits
-    allocation = burn_down.allocate(verdict.ordered, amount)
-    assert not allocation.uncovered
-    account = account.with_grants(
-        [hold_from(account.grants[draw.grant_id], draw.amount) for draw in allocation.draws]
-    )
-    account = account.with_spends(
-        {key: hold_more(account.spends.get(key, Spend()), amount) for key in hold.counted()}
-    )
-    hold = evolve(hold, draws=hold.draws + allocation.draws)
-    return account.with_hold(hold), hold
-
-
-def _draw_now(
-    account: Account, ordered: Sequence[Grant], amount: Credits, usage: Usage, *, cause_id: str, at: datetime
-) -> tuple[Account, Credits]:
-    """Spend `amount` from the rests of grants that are in burn-down order; returns what nothing covered."""
-    allocation = burn_down.allocate(ordered, amount)
-    for draw in allocation.draws:
-        account = account.with_grants([capture_rest(account.grants[draw.grant_id], draw.amount)])
-        account = _capture_entry(account, draw, usage, cause_id=cause_id, at=at)
-    if allocation.uncovered:
-        account = account.with_entry(
-            EntryKind.SHORTFALL,
-            grant_id=None,
-            amount=allocation.uncovered,
-            effective_time=at,
-            create_time=at,
-            cause_id=cause_id,
-            usage=usage,
-        )
-    return account, allocation.uncovered
-
-
-def _capture_entry(account: Account, draw: Draw, usage: Usage, *, cause_id: str, at: datetime) -> Account:
-    grant_id: GrantId = draw.grant_id
-    return account.with_entry(
-        EntryKind.CAPTURE,
-        grant_id=grant_id,
-        amount=-draw.amount,
-        effective_time=at,
-        create_time=at,
-        cause_id=cause_id,
-        usage=usage,
-    )
-
-
-def _count_spend(
-    account: Account,
-    group_values: Mapping[str, str],
-    spent: Credits,
-    *,
-    released: Credits,
-    anchor: datetime,
-    at: datetime,
-) -> Account:
-    """Count usage, covered or not, and give back what was held for it."""
-    counted = {
-        key: spend_more(_less_held(account.spends.get(key, Spend()), released), spent, anchor=anchor, at=at)
-        for key in group_values.items()
-    }
-    return account.with_spends(counted)
-
-
-def _less_held(spend: Spend, released: Credits) -> Spend:
-    return hold_more(spend, -released) if released else spend

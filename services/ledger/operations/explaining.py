@@ -91,7 +91,7 @@ class Explaining:
             ),
             decide_time=hold.create_time,
             expire_time=hold.expire_time,
-            available=burn_down.available(account.grants.values(), at=opened.at, product_id=hold.product_id),
+            available=account.available(opened.at, hold.product_id),
         )
 
 

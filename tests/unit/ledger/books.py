@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from meshkit.quantity import Credits
 from services.ledger.domain import alarm, due, gate
 from services.ledger.domain.account import Account
+from services.ledger.domain.burn_down import rank
 from services.ledger.domain.due import Dues, Reading, ScheduleProgress
 from services.ledger.domain.entry import Entry, EntryKind
 from services.ledger.domain.gate import Amount, Ask, Authorized, Captured, Debited, Extended, Released
@@ -247,6 +248,7 @@ class Books:
                         yield watch.group_key, value
 
     def _save(self, after: Account) -> None:
+        _check_rankings(after)
         self.schedules |= self._issued
         self.entries += after.entries
         self.crossings += after.crossings
@@ -267,6 +269,13 @@ def _is_held(hold: Hold) -> bool:
 
 def _is_open(grant: Grant) -> bool:
     return not grant.is_closed or bool(grant.held)
+
+
+def _check_rankings(account: Account) -> None:
+    """What is kept of earlier questions is what the same question is answered now."""
+    for product_id, kept in account.rankings.items():
+        anew = rank(account.grants.values(), at=kept.start, product_id=product_id)
+        assert (list(kept.grant_ids), kept) == (list(anew.grant_ids), anew)
 
 
 def _check_grant(grant: Grant, entries: list[Entry]) -> None:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshkit.quantity import Credits
-from services.ledger.domain.burn_down import allocate, available, burn_down_key, in_burn_down_order
-from services.ledger.domain.grant import Grant
+from services.ledger.domain.burn_down import allocate, burn_down_key, in_burn_down_order, rank
+from services.ledger.domain.grant import Grant, hold_from
 from tests.unit.ledger.builders import (
     ASSISTANT,
     AUGUST,
@@ -130,7 +130,7 @@ def test_draws_and_what_is_uncovered_come_to_exactly_the_amount(grants: list[Gra
     drawn = allocate(in_burn_down_order(grants, at=NOW), Credits(micros))
 
     assert sum(draw.amount.micros for draw in drawn.draws) + drawn.uncovered.micros == micros
-    assert drawn.uncovered == max(Credits(0), Credits(micros) - available(grants, at=NOW))
+    assert drawn.uncovered == max(Credits(0), Credits(micros) - rank(grants, at=NOW).rest)
 
 
 @PROPERTY
@@ -171,12 +171,44 @@ def test_what_is_held_cannot_be_drawn() -> None:
     ids=["before its beginning", "at its beginning", "before its expiry", "at its expiry"],
 )
 def test_a_grant_lives_from_its_beginning_until_just_before_its_expiry(at: datetime, credits: int) -> None:
-    assert available([a_grant(100, end=JULY)], at=at) == Credits.of(credits)
+    assert rank([a_grant(100, end=JULY)], at=at).rest == Credits.of(credits)
 
 
 def test_a_scoped_grant_is_available_to_its_products_only() -> None:
     grants = [a_grant(100, only_for=[ASSISTANT]), a_grant(30, grant_id="grt_2")]
 
-    assert available(grants, at=NOW, product_id=ASSISTANT) == Credits.of(130)
-    assert available(grants, at=NOW, product_id=IMAGES) == Credits.of(30)
-    assert available(grants, at=NOW) == Credits.of(130)
+    assert rank(grants, at=NOW, product_id=ASSISTANT).rest == Credits.of(130)
+    assert rank(grants, at=NOW, product_id=IMAGES).rest == Credits.of(30)
+    assert rank(grants, at=NOW).rest == Credits.of(130)
+
+
+def test_a_ranking_ends_when_a_grant_begins_or_dies_and_not_before() -> None:
+    grants = [a_grant(100, end=JULY), a_grant(50, start=when("06-20"), end=AUGUST, grant_id="grt_later")]
+
+    before, between, after = (rank(grants, at=at) for at in (NOW, when("06-20"), JULY))
+
+    assert [before.end, between.end, after.end] == [when("06-20"), JULY, AUGUST]
+    assert (before.is_of(when("06-20") - TICK), before.is_of(when("06-20"))) == (True, False)
+    assert not before.is_of(NOW - TICK)
+    assert [ranking.rest for ranking in (before, between, after)] == [
+        Credits.of(100),
+        Credits.of(150),
+        Credits.of(50),
+    ]
+
+
+@PROPERTY
+@given(some_grants(), st.data())
+def test_a_ranking_after_changes_of_amounts_is_the_one_that_would_be_made_anew(
+    grants: list[Grant], data: st.DataObject
+) -> None:
+    pool = {grant.grant_id: grant for grant in grants}
+    ranking = rank(grants, at=NOW, product_id=ASSISTANT)
+    for _ in range(data.draw(st.integers(0, 4)) if grants else 0):
+        before = pool[data.draw(st.sampled_from(sorted(pool)))]
+        after = hold_from(before, Credits(data.draw(st.integers(0, before.rest.micros))))
+        pool[before.grant_id] = after
+        ranking = ranking.after(before, after)
+
+    anew = rank(pool.values(), at=NOW, product_id=ASSISTANT)
+    assert (list(ranking.grant_ids), ranking) == (list(anew.grant_ids), anew)
