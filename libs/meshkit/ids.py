@@ -14,6 +14,7 @@ _TAIL_BITS = 74  # the random part of a UUIDv7: 12 bits before the variant, 62 a
 _TAIL_MAX = (1 << _TAIL_BITS) - 1
 _TAIL_LOW_BITS = 62
 _STEP_BYTES = 4
+_STOCK_BYTES = 4_096  # asked for at once: a call of the system for every id took longer than the id
 _VERSION = 7 << 76
 _VARIANT = 0b10 << 62
 
@@ -36,6 +37,8 @@ class TimeOrderedIds:
     def __init__(self, clock: Clock, randomness: Callable[[int], bytes] = os.urandom) -> None:
         self._clock = clock
         self._randomness = randomness
+        self._stock = b""
+        self._used = 0
         self._millisecond = -1
         self._tail = 0
 
@@ -44,7 +47,7 @@ class TimeOrderedIds:
         if millisecond > self._millisecond:
             self._start(millisecond)
         else:
-            self._tail += 1 + int.from_bytes(self._randomness(_STEP_BYTES))
+            self._tail += 1 + int.from_bytes(self._random(_STEP_BYTES))
             if self._tail > _TAIL_MAX:
                 self._start(self._millisecond + 1)
         high, low = self._tail >> _TAIL_LOW_BITS, self._tail & ((1 << _TAIL_LOW_BITS) - 1)
@@ -54,7 +57,13 @@ class TimeOrderedIds:
     def _start(self, millisecond: int) -> None:
         self._millisecond = millisecond
         # The top bit starts at 0, so that the steps of one millisecond have room to grow into.
-        self._tail = int.from_bytes(self._randomness(10)) >> (80 - _TAIL_BITS + 1)
+        self._tail = int.from_bytes(self._random(10)) >> (80 - _TAIL_BITS + 1)
+
+    def _random(self, size: int) -> bytes:
+        if self._used + size > len(self._stock):
+            self._stock, self._used = self._randomness(_STOCK_BYTES), 0
+        self._used += size
+        return self._stock[self._used - size : self._used]
 
 
 def first_id(prefix: str, at: datetime) -> str:

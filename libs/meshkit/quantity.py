@@ -10,7 +10,7 @@ INT64_MAX = 2**63 - 1
 _FRACTION_DIGITS = 6
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Credits:
     """An amount of one credit type, in micro-credits. May be negative (a signed entry)."""
 
@@ -34,11 +34,23 @@ class Credits:
     def __neg__(self) -> Self:
         return type(self)(-self.micros)
 
+    def __lt__(self, other: Self) -> bool:
+        return self.micros < other.micros if type(other) is type(self) else NotImplemented
+
+    def __le__(self, other: Self) -> bool:
+        return self.micros <= other.micros if type(other) is type(self) else NotImplemented
+
+    def __gt__(self, other: Self) -> bool:
+        return self.micros > other.micros if type(other) is type(self) else NotImplemented
+
+    def __ge__(self, other: Self) -> bool:
+        return self.micros >= other.micros if type(other) is type(self) else NotImplemented
+
     def __bool__(self) -> bool:
         return self.micros != 0
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Quantity:
     """Units of usage, in micro-units: 1.5 units are 1_500_000."""
 
@@ -61,6 +73,18 @@ class Quantity:
 
     def __neg__(self) -> Self:
         return type(self)(-self.micros)
+
+    def __lt__(self, other: Self) -> bool:
+        return self.micros < other.micros if type(other) is type(self) else NotImplemented
+
+    def __le__(self, other: Self) -> bool:
+        return self.micros <= other.micros if type(other) is type(self) else NotImplemented
+
+    def __gt__(self, other: Self) -> bool:
+        return self.micros > other.micros if type(other) is type(self) else NotImplemented
+
+    def __ge__(self, other: Self) -> bool:
+        return self.micros >= other.micros if type(other) is type(self) else NotImplemented
 
     def __bool__(self) -> bool:
         return self.micros != 0

@@ -63,7 +63,7 @@ class Fields:
             self.add(field, "must not be blank")
         elif len(value) > max_length:
             self.add(field, f"must have at most {max_length} characters, has {len(value)}")
-        elif _CONTROL.search(value):
+        elif not value.isprintable() and _CONTROL.search(value):  # the former is fast, and rarely false
             self.add(field, "must not contain control characters")
         elif pattern is not None and not re.fullmatch(pattern, value):
             self.add(field, f"must match {pattern}")

@@ -10,6 +10,7 @@
 Nothing is answered before it is committed. When a write's outcome is unknown, its callers are told so.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -91,7 +92,7 @@ class Batches:
         known = self._memory.customer(command.customer)
         if known is None:
             return "unknown"
-        if isinstance(command, Authorize | Debit):
+        if isinstance(command, (Authorize, Debit)):
             group_keys = self._memory.group_keys.get(command.product_id)
             if group_keys is None or command.product_id not in known.prices:
                 return "unknown"
@@ -182,11 +183,15 @@ class Batches:
         if any(change.after.crossings for change in changes):
             self._bell.wake()
         outrun = []
+        allowed: Counter[type[GateCommand]] = Counter()
         for waiting, key, answer in guess.decided:
             if key in written:
-                self._answer(waiting, answer)
+                allowed[type(waiting.item)] += 1
+                waiting.answer(answer)
             else:
                 outrun.append(waiting)
+        for command_type, count in allowed.items():
+            self._meter.decided(command_type.__name__, "ALLOWED", count)
         if outrun:
             self._meter.again("outrun", len(outrun))
         return outrun

@@ -109,7 +109,7 @@ class Fresh:
         holds = [
             (self._names[command.customer], command.hold_id)
             for command in self._commands()
-            if not isinstance(command, Authorize | Debit)
+            if not isinstance(command, (Authorize, Debit))
         ]
         if holds:
             self._places = await tx.accounts.places_of_holds(holds)
@@ -157,7 +157,7 @@ class Fresh:
         wanted: dict[PoolKey, Wanted] = defaultdict(Wanted)
         for command in self._commands():
             customer_id = self._names[command.customer]
-            if isinstance(command, Authorize | Debit):
+            if isinstance(command, (Authorize, Debit)):
                 ask = self._ask(command)
                 if isinstance(ask, Ask):
                     key = (customer_id, ask.entitlement.credit_type_id)
@@ -202,7 +202,7 @@ class Fresh:
 
     def _decide(self, customer_id: CustomerId, command: GateCommand) -> Answer:
         ask: Ask | DenialReason | None = None
-        if isinstance(command, Authorize | Debit):
+        if isinstance(command, (Authorize, Debit)):
             asked = self._ask(command)
             if asked is None:
                 raise ProductNotFound(product_id=command.product_id)

@@ -61,11 +61,11 @@ class StepMeter:
         finally:
             self._children[step].observe(time.perf_counter() - began)
 
-    def decided(self, command: str, outcome: str) -> None:
+    def decided(self, command: str, outcome: str, requests: int = 1) -> None:
         child = self._decisions.get((command, outcome))
         if child is None:
             child = self._decisions[command, outcome] = DECISIONS.labels(command, outcome)
-        child.inc()
+        child.inc(requests)
 
     def again(self, cause: str, requests: int = 1) -> None:
         child = self._again.get(cause)

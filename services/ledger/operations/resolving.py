@@ -101,7 +101,7 @@ def decide(
 
 def denial_of(answer: Answer) -> DenialReason | None:
     """Return why an answer is a denial; None when it has an effect."""
-    return answer.reason if isinstance(answer, Authorized | Extended | Debited) else None
+    return answer.reason if isinstance(answer, (Authorized, Extended, Debited)) else None
 
 
 def _standing(known: Known, product_id: ProductId, group_keys: frozenset[str], at: datetime) -> Standing:
