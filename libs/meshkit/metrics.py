@@ -23,6 +23,12 @@ OUTBOX_DELIVERIES = Counter(
     "Attempts to deliver a notice, by result (sent, failed).",
     ["outbox", "kind", "result"],
 )
+GARBAGE_SECONDS = Histogram(
+    "mesh_garbage_seconds",
+    "How long the process stood still for one garbage collection, by generation, in seconds.",
+    ["generation"],
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1),
+)
 
 
 class RpcMeter:

@@ -2,7 +2,6 @@
 """A service as an operator's process: `serve` (the default) until it is told to stop, and `migrate`."""
 
 import asyncio
-import gc
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -18,6 +17,7 @@ from meshkit.config import MeshSettings, load
 from meshkit.db import migrate as migrate_schema
 from meshkit.errors import MeshError
 from meshkit.faults import fault_of
+from meshkit.garbage import collected_in_steps
 from meshkit.ids import Ids, TimeOrderedIds
 from meshkit.log import configure
 from meshkit.metrics import serve_metrics
@@ -100,15 +100,6 @@ def when_told_to_stop(stop: Callable[[], None]) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop)
 
 
-def spare_what_stays() -> None:
-    """Tell the garbage collector that all there is now stays. To be called once the service is open."""
-    # What was made at the start lives as long as the process; to walk it again in every full collection showed
-    # as stalls in the slowest calls. What comes after dies young, by reference counts: it is looked at less often.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-
-
 async def _serve(settings: S, open_service: OpenService[S], wall: Clock) -> None:
     stopped = asyncio.Event()
     when_told_to_stop(stopped.set)
@@ -116,8 +107,10 @@ async def _serve(settings: S, open_service: OpenService[S], wall: Clock) -> None
     if settings.metrics_listen:
         host, _, port = settings.metrics_listen.rpartition(":")
         serve_metrics(host, int(port))
-    async with open_service(settings, clock=clock, wall=wall, ids=TimeOrderedIds(wall)) as app:
-        spare_what_stays()
+    async with (
+        open_service(settings, clock=clock, wall=wall, ids=TimeOrderedIds(wall)) as app,
+        collected_in_steps(),
+    ):
         log.info("service_started", port=app.port, sandbox=settings.sandbox)
         await stopped.wait()
         log.info("service_stopping")

@@ -11,9 +11,10 @@ import structlog
 import typer
 
 from meshkit.clock import ManualClock, SystemClock
+from meshkit.garbage import collected_in_steps
 from meshkit.ids import TimeOrderedIds
 from meshkit.metrics import serve_metrics
-from meshkit.process import begin, bring_schema, run, spare_what_stays, when_told_to_stop
+from meshkit.process import begin, bring_schema, run, when_told_to_stop
 from services.ledger.config import LedgerSettings
 from services.ledger.workers import SERVES, WorkerFailed, Workers, hold_port
 
@@ -69,14 +70,16 @@ async def _serve(settings: LedgerSettings, *, worker: int = 0, lifeline: socket.
     if settings.metrics_listen:
         host, _, port = settings.metrics_listen.rpartition(":")
         serve_metrics(host, int(port) + worker if int(port) else 0)
-    async with open_service(
-        settings,
-        clock=clock,
-        wall=wall,
-        ids=TimeOrderedIds(wall),
-        shares_port=lifeline is not None,
-    ) as app:
-        spare_what_stays()
+    async with (
+        open_service(
+            settings,
+            clock=clock,
+            wall=wall,
+            ids=TimeOrderedIds(wall),
+            shares_port=lifeline is not None,
+        ) as app,
+        collected_in_steps(),
+    ):
         if lifeline is None:
             log.info("service_started", port=app.port, sandbox=settings.sandbox)
         else:

@@ -1,25 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a process says and leaves in peace; each service's own tests run it whole."""
-
-import gc
-from collections.abc import Iterator
+"""What a process says when it cannot go on; each service's own tests run it whole."""
 
 import pytest
 
 from meshkit.errors import Unavailable
-from meshkit.process import run, spare_what_stays
+from meshkit.process import run
 
 
 class OvenCold(Unavailable):
     reason = "OVEN_COLD"
-
-
-@pytest.fixture
-def collection_as_it_was() -> Iterator[None]:
-    threshold = gc.get_threshold()
-    yield
-    gc.unfreeze()
-    gc.set_threshold(*threshold)
 
 
 def test_a_fault_is_one_line_with_the_name_of_the_service() -> None:
@@ -38,13 +27,3 @@ def test_a_bug_of_our_own_keeps_its_traceback() -> None:
 
     with pytest.raises(KeyError, match="jar"):
         run("pantry", work())
-
-
-@pytest.mark.usefixtures("collection_as_it_was")
-def test_what_is_there_once_the_service_is_open_is_collected_no_more() -> None:
-    shelf = [["jar"]]
-
-    spare_what_stays()
-
-    assert gc.get_freeze_count() > 0
-    assert all(one is not shelf for one in gc.get_objects())

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What stays is not walked again and again, what is garbage goes all the same."""
+
+import asyncio
+import gc
+import weakref
+
+from prometheus_client import REGISTRY
+
+from meshkit.garbage import THRESHOLDS, collected_in_steps
+
+
+class Shelf:
+    """Holds itself, so that only a collection can take it away."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def _collections(generation: int) -> float:
+    told = REGISTRY.get_sample_value("mesh_garbage_seconds_count", {"generation": str(generation)})
+    return told or 0.0
+
+
+async def test_what_is_there_when_it_begins_is_walked_no_more() -> None:
+    shelf = [["jar"]]
+
+    async with collected_in_steps():
+        assert gc.get_freeze_count() > 0
+        assert all(one is not shelf for one in gc.get_objects())
+
+
+async def test_young_garbage_goes_without_anybody_asking() -> None:
+    async with collected_in_steps():
+        shelf = weakref.ref(Shelf())
+        crowd = [[number] for number in range(10 * THRESHOLDS[0])]
+
+        assert shelf() is None
+        assert crowd
+
+
+async def test_old_garbage_stays_until_all_there_is_is_walked_again() -> None:
+    async with collected_in_steps(every_seconds=0):
+        shelf = Shelf()
+        gone = asyncio.Event()
+        last_words = weakref.ref(shelf, lambda _: gone.set())
+        gc.collect()
+        del shelf
+        gc.collect(1)
+        assert last_words() is not None
+
+        await gone.wait()
+
+
+async def test_each_collection_is_timed() -> None:
+    async with collected_in_steps():
+        before = _collections(0)
+        gc.collect(0)
+
+        assert _collections(0) == before + 1
+
+
+async def test_the_collector_is_left_as_it_was_found() -> None:
+    before = (gc.get_threshold(), gc.get_freeze_count(), list(gc.callbacks))
+
+    async with collected_in_steps():
+        assert gc.get_threshold() == THRESHOLDS
+
+    assert (gc.get_threshold(), gc.get_freeze_count(), list(gc.callbacks)) == before
