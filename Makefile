@@ -66,6 +66,9 @@ bench: install ## measure P1 to P14 beside a bare echo (ONLY=P1,P4 ROUNDS=5 SECO
 	@$(RUN) -m tests.perf run $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(BENCH_ENTRIES),--entries $(BENCH_ENTRIES))
 
+bench-layers: install ## measure what each layer of an Authorize costs, from a bare echo on (ROUNDS=5 SECONDS=2)
+	@$(RUN) -m tests.perf layers $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS))
+
 bench-picture: install ## draw what was measured last into a PNG (PICTURE=tests/perf/results/bench.png)
 	@$(RUN) -m tests.perf picture $(if $(PICTURE),--into $(PICTURE))
 
@@ -99,4 +102,4 @@ $(STAMP):
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable . && \
 	touch $@
 
-.PHONY: help demo up install test simulate crash lint types protos-check bench bench-picture protos format lock clean
+.PHONY: help demo up install test simulate crash lint types protos-check bench bench-layers bench-picture protos format lock clean

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The servicer: per rpc, request → operation → response. Faults are mapped by meshkit's interceptor."""
+"""The servicer: per rpc, request → operation → response. Faults are mapped by meshkit's rpc/calls.py."""
 
 from typing import Any, Final
 

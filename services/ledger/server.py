@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gate's servicer: per rpc, request → operation → response. Faults are mapped by meshkit's interceptor."""
+"""The gate's servicer: per rpc, request → operation → response. Faults are mapped by meshkit's rpc/calls.py."""
 
 from functools import partial
 from typing import Any, Final

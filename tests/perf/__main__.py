@@ -6,13 +6,15 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from deploy.local import postgres
 from deploy.local.fault import Fault
@@ -45,25 +47,49 @@ def run(
 
     Exits with 1 when a figure could not be measured; that a goal is not met is a result like any other.
     """
-    # SIGTERM ends us as Ctrl-C does: blocks are left, servers stopped, the folder taken away.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     wanted = _wanted(only)
     scale = Scale(rounds=rounds, seconds=seconds, entries=entries)
+    with _server() as (admin_url, folder):
+        measured = asyncio.run(_measured(admin_url, folder, wanted, scale, into))
+    console.print(results.table(measured))
+    console.print(f"[dim]kept in {into}[/]", soft_wrap=True)
+    if any("not_measured" in result["detail"] for result in measured.values()):
+        raise typer.Exit(1)
+
+
+@app.command()
+def layers(
+    rounds: Annotated[int, typer.Option(min=1, help="rounds of each series")] = DEFAULT.rounds,
+    seconds: Annotated[float, typer.Option(min=0.1, help="seconds measured in each round")] = DEFAULT.seconds,
+) -> None:
+    """Print what each layer of an Authorize costs, from a bare echo to the whole Ledger."""
+    from tests.perf.layers import measure as measure_layers
+
+    async def measured(admin_url: str, folder: Path) -> Table:
+        async with open_databases(admin_url, folder) as databases:
+            return await measure_layers(databases, folder, Scale(rounds=rounds, seconds=seconds))
+
+    with _server() as (admin_url, folder):
+        table = asyncio.run(measured(admin_url, folder))
+    console.print(table)
+
+
+@contextmanager
+def _server() -> Iterator[tuple[str, Path]]:
+    """A PostgreSQL to measure on, and a folder, both gone when the block ends."""
+    # SIGTERM ends us as Ctrl-C does: blocks are left, servers stopped, the folder taken away.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # On the disk where `make up` keeps its data: what /tmp is made of, nobody knows.
     STATE_FOLDER.mkdir(mode=0o700, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=STATE_FOLDER))
     try:
         with postgres.open_server(folder / "postgres") as admin_url:
-            measured = asyncio.run(_measured(admin_url, folder, wanted, scale, into))
+            yield admin_url, folder
     except Fault as fault:
         console.print(f"purser: {escape(str(fault))}")
         raise typer.Exit(1) from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    console.print(results.table(measured))
-    console.print(f"[dim]kept in {into}[/]", soft_wrap=True)
-    if any("not_measured" in result["detail"] for result in measured.values()):
-        raise typer.Exit(1)
 
 
 async def _measured(

@@ -25,5 +25,4 @@ def add_reflection(server: grpc.aio.Server, service_names: Sequence[str]) -> Non
         request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
         response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
     )
-    handlers = {"ServerReflectionInfo": v1}
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(V1_NAME, handlers),))
+    server.add_registered_method_handlers(V1_NAME, {"ServerReflectionInfo": v1})

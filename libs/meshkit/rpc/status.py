@@ -93,7 +93,7 @@ def to_status(error: MeshError, domain: str) -> status_pb2.Status:
 
 
 def item_status_of(error: BaseException, *, domain: str) -> status_pb2.Status:
-    """Return the status of one item of a batch: as the interceptor would answer the item's own call.
+    """Return the status of one item of a batch: as the item's own call would be answered.
 
     An item that was dropped because its caller's time was up is DEADLINE_EXCEEDED; a bug of ours is INTERNAL, its
     text hidden and logged.

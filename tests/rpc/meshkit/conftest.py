@@ -65,5 +65,4 @@ def register(server: grpc.aio.Server, answer: Answer) -> None:
     handler = grpc.unary_unary_rpc_method_handler(
         ask, request_deserializer=StringValue.FromString, response_serializer=StringValue.SerializeToString
     )
-    generic = grpc.method_handlers_generic_handler(SERVICE_NAME, {"Ask": handler})
-    server.add_generic_rpc_handlers((generic,))
+    server.add_registered_method_handlers(SERVICE_NAME, {"Ask": handler})
