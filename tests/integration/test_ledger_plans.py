@@ -22,6 +22,7 @@ from services.ledger.store.answers import Answers
 from services.ledger.store.connection import open_pool
 from services.ledger.store.forgetting import Forgetting
 from services.ledger.store.reports import Reports
+from services.ledger.store.snapshot import read_snapshot
 from services.ledger.store.verification import verify
 from services.ledger.store.writing import write_changes
 from tests.support.postgres import Databases
@@ -63,6 +64,12 @@ ROWS = (
         CASE WHEN n < 50 THEN '2025-06-01'::timestamptz + n * interval '1 hour' END
         FROM ledger.customers, generate_series(1, 100) n
     """,
+)
+# So many that even their small tables are worth an index.
+MORE_CUSTOMERS = (
+    "INSERT INTO ledger.customers SELECT 'cus_' || n, 1, false FROM generate_series(10001, 15000) n",
+    "INSERT INTO ledger.customer_aliases SELECT 'alias of ' || customer_id, customer_id FROM ledger.customers",
+    "INSERT INTO ledger.pools SELECT 'cus_' || n, 'crt_ai', 1, 0, 0 FROM generate_series(10001, 15000) n",
 )
 
 
@@ -149,6 +156,22 @@ async def test_usage_is_added_up_from_the_usages_index(recording: Recording, win
     await Reports(recording).usage(ACME, Period(JUNE, JULY), group_key="", window=window)
 
     assert await _reads(recording) == {"entries_usage_idx"}
+
+
+async def test_a_balance_is_one_statement_that_finds_every_row_by_its_key_and_locks_none(
+    recording: Recording,
+) -> None:
+    for statement in (*MORE_CUSTOMERS, "ANALYZE"):
+        await recording.execute(statement)
+    recording.asked.clear()
+
+    (account,) = await read_snapshot(recording, ACME, None)
+
+    (plan,) = await recording.plans()
+    indexes = ["customer_aliases_pkey", "customers_pkey", "grants_open_idx", "pools_pkey"]
+    assert len(account.grants) == 20
+    assert sorted(node["Index Name"] for node in _nodes(plan) if "Index Name" in node) == indexes
+    assert not {node["Node Type"] for node in _nodes(plan)} & {"Seq Scan", "LockRows"}
 
 
 async def test_one_customers_books_are_verified_without_reading_everybodys(recording: Recording) -> None:

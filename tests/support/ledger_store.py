@@ -10,9 +10,9 @@ from meshkit.clock import ManualClock
 from meshkit.ids import TimeOrderedIds
 from meshkit.quantity import Credits, Ratio
 from services.ledger.domain.account import Account
-from services.ledger.domain.commands import Authorize, Capture, Debit
+from services.ledger.domain.commands import Authorize, Capture, Debit, IssueGrant
 from services.ledger.domain.gate import Authorized, Debited
-from services.ledger.domain.grant import CreditTypeId, CustomerId, ProductId, ScheduleId
+from services.ledger.domain.grant import CreditTypeId, CustomerId, Grant, GrantKind, ProductId, ScheduleId
 from services.ledger.domain.hold import HoldId
 from services.ledger.domain.notices import (
     Aggregation,
@@ -27,6 +27,8 @@ from services.ledger.domain.schedule import GrantFrequency, PeriodProration, Sch
 from services.ledger.domain.spend_cap import GroupValue
 from services.ledger.operations.copying import Copying
 from services.ledger.operations.gate import Gate
+from services.ledger.operations.grants import Grants
+from services.ledger.operations.reporting import Reporting
 from services.ledger.operations.settling import Settling
 from services.ledger.store import PostgresStore
 from services.ledger.store.connection import open_pool
@@ -58,6 +60,8 @@ class Books:
     ids: TimeOrderedIds
     bell: Bell
     copying: Copying
+    grants: Grants
+    reporting: Reporting
     settling: Settling
     gate: Gate
 
@@ -119,6 +123,31 @@ class Books:
             )
         )
 
+    async def top_up(
+        self,
+        credits: int,
+        *,
+        credit_type_id: CreditTypeId = AI,
+        effective_time: datetime | None = None,
+        expire_time: datetime | None = None,
+    ) -> Grant:
+        return await self.grants.issue(
+            IssueGrant(
+                request_id=self.ids.new("req"),
+                customer=ACME,
+                credit_type_id=credit_type_id,
+                kind=GrantKind.TOP_UP,
+                product_id=None,
+                amount=Credits.of(credits),
+                cost_basis_micros=0,
+                priority=100,
+                effective_time=effective_time,
+                expire_time=expire_time,
+                scope_product_ids=frozenset(),
+                source_id=None,
+            )
+        )
+
     async def capture(self, hold_id: HoldId, credits: int) -> None:
         await self.gate.capture(
             Capture(
@@ -144,6 +173,8 @@ async def open_books(databases: Databases, *, clock: ManualClock | None = None) 
             ids=ids,
             bell=bell,
             copying=Copying(store=store, clock=clock, ids=ids, bell=bell),
+            grants=Grants(store=store, clock=clock, ids=ids, bell=bell),
+            reporting=Reporting(store=store, clock=clock, ids=ids),
             settling=Settling(store=store, ids=ids, bell=bell),
             gate=gate,
         )

@@ -92,6 +92,10 @@ class Account:
         """Return `at`, or the instant already settled if that is later: a pool's time never goes back."""
         return at if self.settled_time is None else max(at, self.settled_time)
 
+    def is_due(self, at: datetime) -> bool:
+        """Whether something may have become so by the clock that is not written yet."""
+        return self.next_due_time is not None and self.next_due_time <= at
+
     def is_news(self, at: datetime) -> bool:
         """Whether an instant has not been settled before."""
         return self.settled_time is None or at > self.settled_time
@@ -137,9 +141,7 @@ class Account:
 
     def due_no_later_than(self, at: datetime) -> "Account":
         """Make sure that the clock is looked at again at `at`."""
-        if self.next_due_time is not None and self.next_due_time <= at:
-            return self
-        return evolve(self, next_due_time=at)
+        return self if self.is_due(at) else evolve(self, next_due_time=at)
 
     def next_entry(
         self,

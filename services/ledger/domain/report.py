@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is told about an account: its balance, its usage, and whether its figures add up."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -52,6 +53,16 @@ class Balances:
 
     pools: tuple[PoolBalance, ...]
     at: datetime
+
+
+def balances_of(accounts: Sequence[Account], *, at: datetime) -> Balances:
+    """Return the balances of a customer's accounts that are up to date at `at`.
+
+    What is settled already past `at` is told as of then.
+    """
+    times = [account.time_at(at) for account in accounts]
+    pools = [balance_of(account, at=time) for account, time in zip(accounts, times, strict=True)]
+    return Balances(pools=tuple(pools), at=max([at, *times]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

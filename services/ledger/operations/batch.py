@@ -242,7 +242,7 @@ def _without_twins(batch: Sequence[GateWaiting]) -> tuple[list[GateWaiting], lis
 
 def _unfit(account: Account, ask: Ask | None, at: datetime) -> str | None:
     """Return why an account from memory cannot answer: something is due, or a spend is not known."""
-    if account.next_due_time is not None and account.next_due_time <= at:
+    if account.is_due(at):
         return "due"
     if ask is not None and any(value not in account.spends for value in ask.counted_group_values.items()):
         return "unknown"

@@ -2,15 +2,17 @@
 """GetBalance, the lists, GetUsageSummary and VerifyLedger."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.page import Page
 from meshkit.period import Period
+from services.ledger.domain.account import Account
 from services.ledger.domain.entry import Entry
 from services.ledger.domain.grant import CreditTypeId, CustomerId, Grant, GrantId
 from services.ledger.domain.hold import Hold, HoldState
-from services.ledger.domain.report import Balances, SummaryWindow, UsageRow, Verification, balance_of
+from services.ledger.domain.report import Balances, SummaryWindow, UsageRow, Verification, balances_of
 from services.ledger.operations.ports import Store, Transaction
 from services.ledger.operations.settling import open_account
 
@@ -24,22 +26,20 @@ class Reporting:
         self._ids = ids
 
     async def balance(self, customer: str, credit_type_id: CreditTypeId | None) -> Balances:
-        """Return a customer's pools, or one of them. Raises CustomerNotFound."""
+        """Return a customer's pools, or one of them. Raises CustomerNotFound.
+
+        Where nothing has fallen due it waits for nobody and writes nothing.
+        """
         at = self._clock.now()
 
-        async def work(tx: Transaction) -> Balances:
+        async def settle(tx: Transaction) -> Sequence[Account]:
             customer_id = await tx.standings.customer_id(customer)
-            pools = []
-            latest = at
-            for pool in await tx.reports.credit_types(customer_id):
-                if credit_type_id in (None, pool):
-                    opened = await open_account(tx, customer_id, pool, at=at, ids=self._ids)
-                    await opened.save(tx, opened.now)
-                    pools.append(balance_of(opened.now, at=opened.at))
-                    latest = max(latest, opened.at)
-            return Balances(pools=tuple(pools), at=latest)
+            return await self._settle(tx, customer_id, credit_type_id, at=at)
 
-        return await self._store.run(work)
+        accounts = await self._store.snapshot(customer, credit_type_id)
+        if any(account.is_due(at) for account in accounts):
+            accounts = await self._store.run(settle)
+        return balances_of(accounts, at=at)
 
     async def grants(
         self, customer: str, credit_type_id: CreditTypeId | None, page: Page
@@ -48,7 +48,7 @@ class Reporting:
 
         async def work(tx: Transaction) -> Sequence[tuple[CreditTypeId, Grant]]:
             customer_id = await tx.standings.customer_id(customer)
-            await self._settle_all(tx, customer_id)
+            await self._settle(tx, customer_id, None, at=self._clock.now())
             return await tx.reports.grants(customer_id, credit_type_id, page)
 
         return await self._store.run(work)
@@ -60,7 +60,7 @@ class Reporting:
 
         async def work(tx: Transaction) -> Sequence[Entry]:
             customer_id = await tx.standings.customer_id(customer)
-            await self._settle_all(tx, customer_id)
+            await self._settle(tx, customer_id, None, at=self._clock.now())
             return await tx.reports.entries(customer_id, credit_type_id, grant_id, page)
 
         return await self._store.run(work)
@@ -95,8 +95,14 @@ class Reporting:
         customer_id = await self._store.run(lambda tx: tx.standings.customer_id(customer))
         return await self._store.verify(customer_id)
 
-    async def _settle_all(self, tx: Transaction, customer_id: CustomerId) -> None:
-        at = self._clock.now()
+    async def _settle(
+        self, tx: Transaction, customer_id: CustomerId, credit_type_id: CreditTypeId | None, *, at: datetime
+    ) -> list[Account]:
+        """Bring a customer's accounts (or one of them) up to date, and return them."""
+        accounts = []
         for pool in await tx.reports.credit_types(customer_id):
-            opened = await open_account(tx, customer_id, pool, at=at, ids=self._ids)
-            await opened.save(tx, opened.now)
+            if credit_type_id in (None, pool):
+                opened = await open_account(tx, customer_id, pool, at=at, ids=self._ids)
+                await opened.save(tx, opened.now)
+                accounts.append(opened.now)
+        return accounts

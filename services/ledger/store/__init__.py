@@ -12,7 +12,8 @@ from meshkit.clock import Clock
 from meshkit.errors import MeshError
 from meshkit.faults import fault_of
 from meshkit.ids import Ids, first_id
-from services.ledger.domain.grant import CustomerId
+from services.ledger.domain.account import Account
+from services.ledger.domain.grant import CreditTypeId, CustomerId
 from services.ledger.domain.report import Verification
 from services.ledger.domain.retention import HOLDS_KEPT_AFTER_CREATION
 from services.ledger.domain.unit_of_work import AccountsMoved, Change, DuePool, PoolKey, Remembered
@@ -23,6 +24,7 @@ from services.ledger.store.connection import ACQUIRE_SECONDS_MAX, Connection, Po
 from services.ledger.store.copies import Copies
 from services.ledger.store.forgetting import Forgetting
 from services.ledger.store.reports import Reports
+from services.ledger.store.snapshot import read_snapshot
 from services.ledger.store.standings import Standings
 from services.ledger.store.verification import verify
 from services.ledger.store.writing import write_changes, write_extras
@@ -106,6 +108,14 @@ class PostgresStore:
                 pools_max,
             )
         return [DuePool(*row) for row in rows]
+
+    async def snapshot(self, customer: str, credit_type_id: CreditTypeId | None) -> list[Account]:
+        """Return a customer's accounts (or one of them) with their grants, as they stand, whoever has locked them.
+
+        Nothing is brought up to date: see Account.is_due. Raises CustomerNotFound.
+        """
+        async with self._connection() as connection:
+            return await read_snapshot(connection, customer, credit_type_id)
 
     async def verify(self, customer_id: CustomerId | None) -> Verification:
         """Recount one customer, or everybody (None), in one snapshot."""

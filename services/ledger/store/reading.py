@@ -18,6 +18,7 @@ from services.ledger.store.connection import Connection
 from services.ledger.store.rows import (
     GRANT_COLUMNS,
     HOLD_COLUMNS,
+    IS_OPEN_GRANT,
     cap_from_row,
     grant_from_row,
     hold_from_row,
@@ -47,7 +48,7 @@ async def read_accounts(
     grants = await _grouped(
         connection,
         f"SELECT g.customer_id, g.credit_type_id, {_prefixed('g', GRANT_COLUMNS)} FROM {_POOLS}"
-        " JOIN ledger.grants g USING (customer_id, credit_type_id) WHERE NOT g.is_closed OR g.held_micros > 0",
+        f" JOIN ledger.grants g USING (customer_id, credit_type_id) WHERE {IS_OPEN_GRANT}",
         *columns,
     )
     holds = await _holds(connection, wanted, due, at)

@@ -28,6 +28,8 @@ GRANT_COLUMNS = """
     captured_micros, held_micros, expired_micros, voided_micros, cost_basis_micros, scope_product_ids,
     schedule_id, period_start, source_id, is_closed
 """
+# Of a grant g: something may come of it yet. In the words of its index, which is used for no others.
+IS_OPEN_GRANT = "NOT g.is_closed OR g.held_micros > 0"
 HOLD_COLUMNS = """
     hold_id, product_id, contract_id, anchor_time, price_micros, per_micros, group_values,
     counted_group_values, state, draw_grant_ids, draw_micros, captured_micros, create_time, expire_time

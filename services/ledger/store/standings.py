@@ -11,11 +11,13 @@ from services.ledger.domain.grant import CreditTypeId, CustomerId, ProductId
 from services.ledger.domain.standing import CustomerRecord, PriceLine
 from services.ledger.store.connection import Connection
 
-_CUSTOMERS = """
+# The id behind a name, which is an id or an alias; whether there is such a customer is another question.
+CUSTOMER_ID = """CASE WHEN starts_with({name}, 'cus_') THEN {name}
+        ELSE (SELECT a.customer_id FROM ledger.customer_aliases a WHERE a.alias = {name}) END"""
+_CUSTOMERS = f"""
     SELECT n.name, c.customer_id, c.is_suspended
-    FROM unnest($1::text[]) AS n (name) JOIN ledger.customers c ON c.customer_id = CASE
-        WHEN starts_with(n.name, 'cus_') THEN n.name
-        ELSE (SELECT a.customer_id FROM ledger.customer_aliases a WHERE a.alias = n.name) END
+    FROM unnest($1::text[]) AS n (name) JOIN ledger.customers c
+        ON c.customer_id = {CUSTOMER_ID.format(name="n.name")}
 """
 _PRICES = """
     SELECT q.customer_id, q.product_id, c.contract_id, c.start_time, c.end_time, r.credit_type_id,

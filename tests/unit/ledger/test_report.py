@@ -2,7 +2,7 @@
 """What is told about a pool."""
 
 from meshkit.quantity import Credits
-from services.ledger.domain.report import balance_of
+from services.ledger.domain.report import Balances, balance_of, balances_of
 from tests.unit.ledger.builders import AUGUST, JULY, TICK, a_grant, an_account, when
 
 NOON = when("06-15 12:00")
@@ -44,3 +44,15 @@ def test_what_never_expires_is_never_lost_next() -> None:
     balance = balance_of(an_account(a_grant(100)), at=NOON)
 
     assert (balance.next_expire_time, balance.next_expiring) == (None, Credits(0))
+
+
+def test_a_pool_that_is_settled_past_the_instant_asked_for_is_told_as_of_then() -> None:
+    ahead = an_account(a_grant(100, end=NOON), settled_time=NOON)
+    behind = an_account(a_grant(70, end=NOON), settled_time=NOON - TICK)
+
+    together = balances_of([ahead, behind], at=NOON - TICK)
+
+    assert [pool.available for pool in together.pools] == [Credits(0), Credits.of(70)]
+    assert together.at == NOON
+    assert balances_of([behind], at=NOON - TICK).at == NOON - TICK
+    assert balances_of([], at=NOON) == Balances(pools=(), at=NOON)
