@@ -27,29 +27,21 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServiceServicer):
         self._do = operations
 
     async def Authorize(self, request: pb.AuthorizeRequest, context: Context) -> pb.AuthorizeResponse:
-        command = gate.authorize_from_wire(request)
-        answer = await self._do.gate.authorize(command)
-        return gate.authorize_to_wire(answer)
+        return await self._do.gate.call(request, read=gate.authorize_from_wire, write=gate.authorize_to_wire)
 
     async def Capture(self, request: pb.CaptureRequest, context: Context) -> pb.CaptureResponse:
-        command = gate.capture_from_wire(request)
-        answer = await self._do.gate.capture(command)
-        return gate.capture_to_wire(answer)
+        return await self._do.gate.call(request, read=gate.capture_from_wire, write=gate.capture_to_wire)
 
     async def Release(self, request: pb.ReleaseRequest, context: Context) -> pb.ReleaseResponse:
-        command = gate.release_from_wire(request)
-        answer = await self._do.gate.release(command)
-        return gate.release_to_wire(answer)
+        return await self._do.gate.call(request, read=gate.release_from_wire, write=gate.release_to_wire)
 
     async def ExtendHold(self, request: pb.ExtendHoldRequest, context: Context) -> pb.ExtendHoldResponse:
-        command = gate.extend_hold_from_wire(request)
-        answer = await self._do.gate.extend_hold(command)
-        return gate.extend_hold_to_wire(answer)
+        return await self._do.gate.call(
+            request, read=gate.extend_hold_from_wire, write=gate.extend_hold_to_wire
+        )
 
     async def Debit(self, request: pb.DebitRequest, context: Context) -> pb.DebitResponse:
-        command = gate.debit_from_wire(request)
-        answer = await self._do.gate.debit(command)
-        return gate.debit_to_wire(answer)
+        return await self._do.gate.call(request, read=gate.debit_from_wire, write=gate.debit_to_wire)
 
     async def AuthorizeBatch(
         self, request: pb.AuthorizeBatchRequest, context: Context

@@ -11,9 +11,10 @@ Nothing is answered before it is committed. When a write's outcome is unknown, i
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from meshkit.clock import Clock
 from meshkit.errors import MeshError
@@ -23,6 +24,7 @@ from services.ledger.domain.commands import Authorize, Debit, ExtendHold, GateCo
 from services.ledger.domain.gate import Ask, DenialReason
 from services.ledger.domain.unit_of_work import Change, PoolKey, Remembered
 from services.ledger.operations.fresh import Fresh, GateWaiting
+from services.ledger.operations.lane import Waiting
 from services.ledger.operations.memory import Known, Memory
 from services.ledger.operations.meters import StepMeter
 from services.ledger.operations.ports import Bell, Store
@@ -40,6 +42,15 @@ class _Guess:
     closed: set[PoolKey] = field(default_factory=set)
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A request as it came; read gives its command, write makes of the answer what its caller is given."""
+
+    request: object
+    read: Callable[[Any], GateCommand]
+    write: Callable[[Any], Any]
+
+
 class Batches:
     """Carries batches out, one at a time, against one memory."""
 
@@ -51,10 +62,11 @@ class Batches:
         self._meter = meter
         self._memory = Memory()
 
-    async def run(self, batch: Sequence[GateWaiting]) -> None:
+    async def run(self, arrived: Sequence[Waiting[GateCommand | Unread, Answer]]) -> None:
         """Answer or fail every request of a batch."""
         at = self._clock.now()
         with self._meter.step("guess"):
+            batch = _read(arrived)
             firsts, twins = _without_twins(batch)
             guess, again = self._guess(firsts, at)
         if guess.decided:
@@ -226,6 +238,22 @@ class Batches:
         reason = denial_of(answer)
         self._meter.decided(type(waiting.item).__name__, "ALLOWED" if reason is None else reason.name)
         waiting.answer(answer)
+
+
+def _read(arrived: Iterable[Waiting[Any, Answer]]) -> list[GateWaiting]:
+    """Return the requests whose commands could be read; the others hear what is wrong with them."""
+    batch: list[GateWaiting] = []
+    for waiting in arrived:
+        unread = waiting.item
+        if isinstance(unread, Unread):
+            try:
+                waiting.item = unread.read(unread.request)
+            except Exception as error:
+                waiting.fail(error)
+                continue
+            waiting.write = unread.write
+        batch.append(waiting)
+    return batch
 
 
 def _without_twins(batch: Sequence[GateWaiting]) -> tuple[list[GateWaiting], list[GateWaiting]]:

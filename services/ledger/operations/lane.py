@@ -48,10 +48,11 @@ class Waiting(Generic[Item, Answer]):
     """A request in the lane, and whoever waits for its answer.
 
     call: the number of the call it came with; requests of one call are carried out in the order given.
-    arrived_seconds, expire_seconds (None: never): on time.monotonic().
+    arrived_seconds, expire_seconds (None: never): on time.monotonic(). write: makes of the answer what the caller is
+    given; whoever carries a batch out may set it.
     """
 
-    __slots__ = ("arrived_seconds", "call", "expire_seconds", "future", "item")
+    __slots__ = ("arrived_seconds", "call", "expire_seconds", "future", "item", "write")
 
     def __init__(
         self,
@@ -67,11 +68,16 @@ class Waiting(Generic[Item, Answer]):
         self.call = call
         self.arrived_seconds = arrived_seconds
         self.expire_seconds = expire_seconds
+        self.write: Callable[[Answer], Answer] | None = None
 
     def answer(self, answer: Answer) -> None:
         """Give the answer; a caller that has gone away does not mind."""
-        if not self.future.done():
-            self.future.set_result(answer)
+        if self.future.done():
+            return
+        try:
+            self.future.set_result(answer if self.write is None else self.write(answer))
+        except Exception as error:  # a bug of ours: it is this caller's only
+            self.future.set_exception(error)
 
     def fail(self, error: BaseException) -> None:
         """Give the fault; likewise."""

@@ -16,7 +16,7 @@ from services.ledger.domain.gate import Debited, DenialReason
 from services.ledger.domain.notices import CustomerTold
 from services.ledger.operations.gate import Gate
 from tests.support.ledger_sql import Sql
-from tests.support.ledger_store import ACME, ASSISTANT, Books, open_books
+from tests.support.ledger_store import ACME, ASSISTANT, Books, ask, open_books
 from tests.support.postgres import Databases
 
 SEEN = pytest.mark.parametrize("is_seen", [False, True], ids=["unseen", "seen"])
@@ -41,7 +41,7 @@ async def _see(books: Books) -> None:
 
 async def _together(gate: Gate, commands: Sequence[Debit]) -> list[Any]:
     """Ask each by a call of its own, all of them before the first is looked at."""
-    return await asyncio.gather(*map(gate.debit, commands), return_exceptions=True)
+    return await asyncio.gather(*(ask(gate, command) for command in commands), return_exceptions=True)
 
 
 def _again(cause: str) -> float:
@@ -70,7 +70,7 @@ async def test_one_request_by_id_and_by_alias_is_carried_out_once(books: Books, 
     )
     if is_seen:
         await _see(books)
-        await books.gate.debit(_debit("by-alias", 1, customer="acme"))
+        await ask(books.gate, _debit("by-alias", 1, customer="acme"))
     before = (await books.read()).available(books.clock.now())
 
     answers = await _together(
@@ -131,9 +131,9 @@ async def test_a_caller_that_goes_away_takes_nobody_along(books: Books, sql: Sql
     await _see(books)
     async with sql.transaction():
         await sql.execute("SELECT FROM ledger.pools FOR UPDATE")
-        in_flight = [asyncio.ensure_future(books.gate.debit(_debit(f"first-{n}", 1))) for n in range(3)]
+        in_flight = [asyncio.ensure_future(ask(books.gate, _debit(f"first-{n}", 1))) for n in range(3)]
         await sql.until_somebody_waits()
-        behind = [asyncio.ensure_future(books.gate.debit(_debit(f"later-{n}", 1))) for n in range(3)]
+        behind = [asyncio.ensure_future(ask(books.gate, _debit(f"later-{n}", 1))) for n in range(3)]
         await asyncio.wait(behind, timeout=0)
         in_flight[0].cancel()
         behind[1].cancel()

@@ -15,7 +15,7 @@ from services.ledger.domain.hold import HoldId
 from services.ledger.domain.retention import GENERATION, SEAM, SLOTS, generation_start
 from services.ledger.operations.forgetting import EVERY, Forgetting
 from tests.support.ledger_sql import Sql
-from tests.support.ledger_store import ACME, JUNE, Books
+from tests.support.ledger_store import ACME, JUNE, Books, ask
 from tests.support.postgres import Databases
 
 TICK = timedelta(microseconds=1)
@@ -39,7 +39,7 @@ async def _forget(books: Books, sql: Sql, at: datetime) -> int:
 
 
 async def _capture_again(books: Books, hold_id: HoldId, request_id: str) -> None:
-    await books.gate.capture(Capture(request_id=request_id, customer=ACME, hold_id=hold_id, actual=None))
+    await ask(books.gate, Capture(request_id=request_id, customer=ACME, hold_id=hold_id, actual=None))
 
 
 async def test_an_ended_hold_is_known_for_70_days_and_then_dropped(books: Books, sql: Sql) -> None:
