@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from meshkit.clock import Clock
 from meshkit.errors import MeshError
@@ -42,8 +42,7 @@ class _Guess:
     closed: set[PoolKey] = field(default_factory=set)
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
+class Unread(NamedTuple):
     """A request as it came; read gives its command, write makes of the answer what its caller is given."""
 
     request: object

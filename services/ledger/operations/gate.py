@@ -57,8 +57,7 @@ class Gate:
         Raises of Authorize and Debit ProductNotFound; of the others HoldNotFound and HoldAlreadyResolved; of ExtendHold
         HoldExpired and ProductNotFound besides.
         """
-        (waiting,) = self._lane.put_all([Unread(request, read, write)], left_seconds=self._left_seconds())
-        answer: Any = await waiting
+        answer: Any = await self._lane.put(Unread(request, read, write), left_seconds=self._left_seconds())
         return cast(T, answer)
 
     async def ask_all(
