@@ -3,7 +3,8 @@
 
 1. Guess: each request is decided in order of arrival against what memory holds of its account.
 2. Prove: all that was allowed is written in one statement, guarded by the versions of the pools. An account whose
-   version has moved writes nothing, is forgotten, and its requests go on to 3; so do requests with a twin.
+   version has moved writes nothing, is forgotten, and its requests go on to 3; so do requests with a twin. While
+   others write to its pool too, nothing is guessed about it.
 3. Decide again: whatever memory could not answer, every denial and every fault among it, is decided on a fresh
    read under the pools' locks. This is the only place that denies.
 
@@ -190,7 +191,7 @@ class Batches:
                 self._memory.saved(change.after.as_saved(version=change.before.version + 1))
         for customer_id, credit_type_id in guess.before:
             if (customer_id, credit_type_id) not in written:
-                self._memory.forget(customer_id)
+                self._memory.outrun(customer_id)
         if any(change.after.crossings for change in changes):
             self._bell.wake()
         outrun = []

@@ -2,7 +2,8 @@
 """What a replica remembers of customers it has seen. A guess: the guarded write proves it, or drops it.
 
 All of a customer's entry was read under one lock, or follows from our own guarded writes since. Whatever changes
-any of it moves the version of the customer's pools, or the epoch of the Catalog's copies.
+any of it moves the version of the customer's pools, or the epoch of the Catalog's copies. A guess about a pool that
+other replicas write to as well would mostly be in vain: while they do, none is made.
 """
 
 from collections import OrderedDict
@@ -52,6 +53,8 @@ class Memory:
         self.group_keys: dict[ProductId, frozenset[str]] = {}
         self._customers: OrderedDict[CustomerId, Known] = OrderedDict()
         self._names: dict[str, CustomerId] = {}
+        # Of customers that others write about too: the versions at which we have left their pools.
+        self._shared: OrderedDict[CustomerId, dict[CreditTypeId, int]] = OrderedDict()
 
     def customer(self, name: str) -> Known | None:
         """Return what is known of a customer, by id or alias."""
@@ -82,12 +85,15 @@ class Memory:
     ) -> None:
         """Remember what was read of a customer, and has been written since. read: the versions the pools were read at.
 
-        What was known before is kept if a pool had the version that we knew, and is forgotten otherwise.
+        What was known before is kept if a pool had the version that we knew, and is forgotten otherwise. Of a customer
+        about whom we were outrun nothing is learnt until nobody else has written since our own last write.
         """
         if epoch != self.epoch:
             self._clear(epoch)
         self.group_keys.update(group_keys)
         customer_id = told.record.customer_id
+        if self._is_still_shared(told, read):
+            return
         ours = self._customers.get(customer_id)
         if ours is not None and not any(
             key in ours.accounts and ours.accounts[key].version == version for key, version in read.items()
@@ -111,6 +117,25 @@ class Memory:
         if known is not None:
             known.accounts[account.credit_type_id] = self._bounded(account)
 
+    def outrun(self, customer_id: CustomerId) -> None:
+        """Forget a customer about whom somebody else has written, and do not guess until that is over."""
+        known = self._customers.get(customer_id)
+        if known is not None:
+            self._shared[customer_id] = _versions(known)
+            if len(self._shared) > self._customers_max:
+                self._shared.popitem(last=False)
+        self.forget(customer_id)
+
+    def _is_still_shared(self, told: Known, read: Mapping[CreditTypeId, int]) -> bool:
+        left = self._shared.get(told.record.customer_id)
+        if left is None:
+            return False
+        if any(left.get(credit_type_id) != version for credit_type_id, version in read.items()):
+            left.update(_versions(told))
+            return True
+        del self._shared[told.record.customer_id]
+        return False
+
     def forget(self, customer_id: CustomerId) -> None:
         known = self._customers.pop(customer_id, None)
         if known is not None:
@@ -129,3 +154,7 @@ class Memory:
                 account, holds={}, spends={}
             )  # no hold without the spends that its end is counted in
         return evolve(account, holds={}) if len(account.holds) > self._holds_max else account
+
+
+def _versions(known: Known) -> dict[CreditTypeId, int]:
+    return {credit_type_id: account.version for credit_type_id, account in known.accounts.items()}

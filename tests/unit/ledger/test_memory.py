@@ -177,6 +177,52 @@ def test_who_was_forgotten_is_known_by_none_of_its_names() -> None:
     assert memory.customer("acme") is memory.customer("cus_acme") is None
 
 
+def test_while_others_write_about_a_customer_too_nothing_is_learnt_of_it() -> None:
+    memory = Memory()
+    learn(memory, a_pool(5))
+
+    memory.outrun(ACME)
+    learn(memory, a_pool(7), read={AI: 6})
+    assert memory.customer("acme") is None
+    learn(memory, a_pool(10), read={AI: 9})
+    assert memory.customer("acme") is None
+
+
+def test_it_is_learnt_again_once_nobody_has_written_since_our_own_last_write() -> None:
+    memory = Memory()
+    learn(memory, a_pool(5))
+
+    memory.outrun(ACME)
+    learn(memory, a_pool(7), read={AI: 6})
+    learn(memory, a_pool(8), read={AI: 7})
+
+    known = memory.customer("acme")
+    assert known is not None
+    assert known.accounts[AI].version == 8
+
+
+def test_others_are_learnt_of_all_the_same() -> None:
+    memory = Memory()
+    learn(memory, a_pool(5))
+
+    memory.outrun(ACME)
+    learn(memory, a_pool(7, customer_id=GLOBEX), names=["globex"])
+
+    assert memory.customer("globex") is not None
+
+
+def test_whom_others_write_about_is_not_kept_in_mind_for_ever() -> None:
+    memory = Memory(customers_max=1)
+    learn(memory, a_pool(5))
+    memory.outrun(ACME)
+    learn(memory, a_pool(5, customer_id=GLOBEX), names=["globex"])
+
+    memory.outrun(GLOBEX)
+    learn(memory, a_pool(7), read={AI: 6})
+
+    assert memory.customer("acme") is not None
+
+
 def test_who_was_not_asked_about_for_longest_makes_room() -> None:
     memory = Memory(customers_max=2)
     learn(memory, a_pool(1), names=["acme"])
