@@ -2,7 +2,7 @@
 """Requests decided on what the database says now, under the locks of their pools: the only place that denies."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from meshkit.errors import MeshError, RequestIdReused
@@ -45,6 +45,7 @@ class Fresh:
         self._ids = ids
         self._memory = memory
         self._meter = meter
+        self._attempts = 0
         self._begin()
 
     def _begin(self) -> None:
@@ -66,8 +67,9 @@ class Fresh:
         return any(account.crossings for account in self._after.values())
 
     async def work(self, tx: Transaction) -> None:
-        """Read, decide, save. Raises AccountsMoved when a contract moved to another pool in between."""
+        """Read, decide, save. Raises AccountsMoved when it takes other pools or spends than were read."""
         self._begin()
+        self._attempts += 1
         with self._meter.step("read"):
             # Before anything of the Catalog's: what changes while we read is then told from what we remember.
             self._epoch = await tx.standings.epoch()
@@ -75,12 +77,13 @@ class Fresh:
             wanted = self._wanted()
             self._readings = await tx.accounts.read_many(wanted, at=self._at)
             # Again, now that the pools are locked: whoever changes these must change the pools' versions too.
-            await self._look_up_standings(tx)
+            await self._look_up_customers(tx)
+            await self._look_up_prices(tx)
             # A twin may have been ahead of us in the queue for the lock: what stands in our way is then its work.
             self._given = await tx.answers.given(
                 {(self._names[command.customer], command.request_id) for command in self._commands()}
             )
-            if not self._wanted().keys() <= wanted.keys():
+            if not _covers(wanted, self._wanted()):
                 raise AccountsMoved
         with self._meter.step("decide"):
             for waiting in self._batch:
@@ -104,8 +107,10 @@ class Fresh:
                 self._memory.learn(known, read[customer_id], self._group_keys, self._epoch)
 
     async def _look_up(self, tx: Transaction) -> None:
-        """Find out who is asked about, and which pools it takes."""
-        await self._look_up_customers(tx)
+        """Find out which pools it takes. Memory will do: what it may be wrong about is read again under the locks."""
+        is_recalled = self._attempts == 1 and self._recall()
+        if not is_recalled:
+            await self._look_up_customers(tx)
         holds = [
             (self._names[command.customer], command.hold_id)
             for command in self._commands()
@@ -113,7 +118,26 @@ class Fresh:
         ]
         if holds:
             self._places = await tx.accounts.places_of_holds(holds)
-        await self._look_up_standings(tx)
+        if not is_recalled:
+            await self._look_up_prices(tx)
+
+    def _recall(self) -> bool:
+        """Take customers, products and prices from memory; False when it does not know all of them."""
+        if self._epoch != self._memory.epoch:
+            return False
+        for waiting in self._batch:
+            command = waiting.item
+            known = self._memory.customer(command.customer)
+            if known is None:
+                return False
+            if isinstance(command, (Authorize, Debit)):
+                group_keys = self._memory.group_keys.get(command.product_id)
+                if group_keys is None or command.product_id not in known.prices:
+                    return False
+                self._group_keys[command.product_id] = group_keys
+            self._names[command.customer] = known.record.customer_id
+            self._known[known.record.customer_id] = known
+        return True
 
     async def _look_up_customers(self, tx: Transaction) -> None:
         customers = await tx.standings.customers({waiting.item.customer for waiting in self._batch})
@@ -122,9 +146,7 @@ class Fresh:
         for name, record in customers.items():
             self._known.setdefault(record.customer_id, Known(record)).names.add(name)
 
-    async def _look_up_standings(self, tx: Transaction) -> None:
-        """Read suspensions, products and prices: what entitles."""
-        await self._look_up_customers(tx)
+    async def _look_up_prices(self, tx: Transaction) -> None:
         asked: set[tuple[CustomerId, ProductId]] = set()
         for command in self._commands():
             product_id = self._product_of(command)
@@ -251,3 +273,8 @@ class Fresh:
         return [
             Change(change.before, self._after[key], change.schedules) for key, change in self._changed.items()
         ]
+
+
+def _covers(read: Mapping[PoolKey, Wanted], wanted: Mapping[PoolKey, Wanted]) -> bool:
+    """Whether all the pools and spends that are wanted have been read."""
+    return all(key in read and want.group_values <= read[key].group_values for key, want in wanted.items())

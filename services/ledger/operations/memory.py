@@ -24,12 +24,16 @@ SPENDS_PER_POOL_MAX = 20_000
 
 @dataclass(slots=True)
 class Known:
-    """What is known of one customer. names: id and aliases it was asked by."""
+    """What is known of one customer. names: id and aliases it was asked by.
+
+    left: the versions at which we have left its pools, while others write to them too; None: nobody does.
+    """
 
     record: CustomerRecord
     names: set[str] = field(default_factory=set)
     prices: dict[ProductId, tuple[PriceLine, ...]] = field(default_factory=dict)
     accounts: dict[CreditTypeId, Account] = field(default_factory=dict)
+    left: dict[CreditTypeId, int] | None = None
 
     def account_with(self, hold_id: HoldId) -> Account | None:
         """Return the account that an open hold is in."""
@@ -53,8 +57,6 @@ class Memory:
         self.group_keys: dict[ProductId, frozenset[str]] = {}
         self._customers: OrderedDict[CustomerId, Known] = OrderedDict()
         self._names: dict[str, CustomerId] = {}
-        # Of customers that others write about too: the versions at which we have left their pools.
-        self._shared: OrderedDict[CustomerId, dict[CreditTypeId, int]] = OrderedDict()
 
     def customer(self, name: str) -> Known | None:
         """Return what is known of a customer, by id or alias."""
@@ -92,11 +94,14 @@ class Memory:
             self._clear(epoch)
         self.group_keys.update(group_keys)
         customer_id = told.record.customer_id
-        if self._is_still_shared(told, read):
-            return
         ours = self._customers.get(customer_id)
-        if ours is not None and not any(
-            key in ours.accounts and ours.accounts[key].version == version for key, version in read.items()
+        if (
+            ours is not None
+            and ours.left is None
+            and not any(
+                key in ours.accounts and ours.accounts[key].version == version
+                for key, version in read.items()
+            )
         ):
             self.forget(customer_id)
             ours = None
@@ -105,8 +110,12 @@ class Memory:
         ours.record = told.record
         ours.names |= told.names
         ours.prices |= told.prices
-        for account in told.accounts.values():
-            ours.accounts[account.credit_type_id] = self._bounded(account)
+        if ours.left is not None and any(ours.left.get(key) != version for key, version in read.items()):
+            ours.left |= _versions(told)
+        else:
+            ours.left = None
+            for account in told.accounts.values():
+                ours.accounts[account.credit_type_id] = self._bounded(account)
         self._names.update(dict.fromkeys(told.names, customer_id))
         while len(self._customers) > self._customers_max:
             self.forget(next(iter(self._customers)))
@@ -118,23 +127,11 @@ class Memory:
             known.accounts[account.credit_type_id] = self._bounded(account)
 
     def outrun(self, customer_id: CustomerId) -> None:
-        """Forget a customer about whom somebody else has written, and do not guess until that is over."""
+        """Forget the pools of a customer about whom somebody else has written, and all of them until that is over."""
         known = self._customers.get(customer_id)
-        if known is not None:
-            self._shared[customer_id] = _versions(known)
-            if len(self._shared) > self._customers_max:
-                self._shared.popitem(last=False)
-        self.forget(customer_id)
-
-    def _is_still_shared(self, told: Known, read: Mapping[CreditTypeId, int]) -> bool:
-        left = self._shared.get(told.record.customer_id)
-        if left is None:
-            return False
-        if any(left.get(credit_type_id) != version for credit_type_id, version in read.items()):
-            left.update(_versions(told))
-            return True
-        del self._shared[told.record.customer_id]
-        return False
+        if known is not None and known.accounts:
+            known.left = _versions(known)
+            known.accounts.clear()
 
     def forget(self, customer_id: CustomerId) -> None:
         known = self._customers.pop(customer_id, None)

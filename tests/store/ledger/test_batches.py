@@ -13,12 +13,14 @@ from meshkit.errors import RequestIdReused
 from meshkit.quantity import Credits
 from services.ledger.domain.commands import Debit
 from services.ledger.domain.gate import Debited, DenialReason
+from services.ledger.domain.grant import CustomerId
 from services.ledger.domain.notices import CustomerTold
 from services.ledger.operations.gate import Gate
 from tests.support.ledger_sql import Sql
 from tests.support.ledger_store import ACME, ASSISTANT, Books, ask, open_books
 from tests.support.postgres import Databases
 
+GLOBEX = CustomerId("cus_globex")
 SEEN = pytest.mark.parametrize("is_seen", [False, True], ids=["unseen", "seen"])
 
 
@@ -113,6 +115,27 @@ async def test_what_memory_would_deny_is_decided_by_what_is_so(databases: Databa
 
     assert answer.reason is None
     assert _again("denied") == denied_by_memory + 1
+
+
+async def test_an_alias_that_has_gone_to_another_customer_is_looked_up_anew_before_a_denial(
+    databases: Databases, books: Books
+) -> None:
+    await books.copying.apply_customer(
+        CustomerTold(customer_id=ACME, version=2, aliases=("acme",), is_suspended=False)
+    )
+    await ask(books.gate, _debit("seen", 1, customer="acme"))
+    async with open_books(databases, clock=books.clock) as other:
+        await other.copying.apply_customer(
+            CustomerTold(customer_id=ACME, version=3, aliases=(), is_suspended=False)
+        )
+        await other.copying.apply_customer(
+            CustomerTold(customer_id=GLOBEX, version=1, aliases=("acme",), is_suspended=False)
+        )
+
+    answer = await ask(books.gate, _debit("too-much", 10_000, customer="acme"))
+
+    # Globex has no contract; acme, of which memory still knows by that name, has too few credits.
+    assert answer.reason is DenialReason.NOT_ENTITLED
 
 
 async def test_what_memory_would_allow_is_decided_by_what_is_so(databases: Databases, books: Books) -> None:

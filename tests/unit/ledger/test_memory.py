@@ -177,18 +177,24 @@ def test_who_was_forgotten_is_known_by_none_of_its_names() -> None:
     assert memory.customer("acme") is memory.customer("cus_acme") is None
 
 
-def test_while_others_write_about_a_customer_too_nothing_is_learnt_of_it() -> None:
+def accounts_of(memory: Memory, name: str = "acme") -> dict[CreditTypeId, Account]:
+    known = memory.customer(name)
+    return {} if known is None else known.accounts
+
+
+def test_while_others_write_to_its_pools_none_is_learnt() -> None:
     memory = Memory()
     learn(memory, a_pool(5))
 
     memory.outrun(ACME)
+    assert accounts_of(memory) == {}
     learn(memory, a_pool(7), read={AI: 6})
-    assert memory.customer("acme") is None
+    assert accounts_of(memory) == {}
     learn(memory, a_pool(10), read={AI: 9})
-    assert memory.customer("acme") is None
+    assert accounts_of(memory) == {}
 
 
-def test_it_is_learnt_again_once_nobody_has_written_since_our_own_last_write() -> None:
+def test_they_are_learnt_again_once_nobody_has_written_since_our_own_last_write() -> None:
     memory = Memory()
     learn(memory, a_pool(5))
 
@@ -196,31 +202,30 @@ def test_it_is_learnt_again_once_nobody_has_written_since_our_own_last_write() -
     learn(memory, a_pool(7), read={AI: 6})
     learn(memory, a_pool(8), read={AI: 7})
 
-    known = memory.customer("acme")
+    assert accounts_of(memory)[AI].version == 8
+
+
+def test_its_names_and_prices_are_known_meanwhile() -> None:
+    memory = Memory()
+    learn(memory, a_pool(5), names=["acme"])
+
+    memory.outrun(ACME)
+    learn(memory, a_pool(7), read={AI: 6}, names=["acme-corp"], prices=[IMAGES])
+
+    known = memory.customer("acme-corp")
+    assert known is memory.customer("acme")
     assert known is not None
-    assert known.accounts[AI].version == 8
+    assert set(known.prices) == {ASSISTANT, IMAGES}
 
 
-def test_others_are_learnt_of_all_the_same() -> None:
+def test_pools_of_others_are_learnt_all_the_same() -> None:
     memory = Memory()
     learn(memory, a_pool(5))
 
     memory.outrun(ACME)
     learn(memory, a_pool(7, customer_id=GLOBEX), names=["globex"])
 
-    assert memory.customer("globex") is not None
-
-
-def test_whom_others_write_about_is_not_kept_in_mind_for_ever() -> None:
-    memory = Memory(customers_max=1)
-    learn(memory, a_pool(5))
-    memory.outrun(ACME)
-    learn(memory, a_pool(5, customer_id=GLOBEX), names=["globex"])
-
-    memory.outrun(GLOBEX)
-    learn(memory, a_pool(7), read={AI: 6})
-
-    assert memory.customer("acme") is not None
+    assert set(accounts_of(memory, "globex")) == {AI}
 
 
 def test_who_was_not_asked_about_for_longest_makes_room() -> None:

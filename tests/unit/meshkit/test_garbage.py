@@ -57,7 +57,7 @@ async def test_each_collection_is_timed() -> None:
         before = _collections(0)
         gc.collect(0)
 
-        assert _collections(0) == before + 1
+        assert _collections(0) > before
 
 
 async def test_the_collector_is_left_as_it_was_found() -> None:
