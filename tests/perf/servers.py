@@ -42,16 +42,15 @@ async def running_echo(folder: Path) -> AsyncIterator[Server]:
 
 
 @asynccontextmanager
-async def running_ledger(url: str, folder: Path, *, layer: str | None = None) -> AsyncIterator[Server]:
+async def running_ledger(url: str, folder: Path, *, decides: bool = True) -> AsyncIterator[Server]:
     """Serve `python -m services.ledger` over the database at `url`, all its settings at their defaults.
 
-    layer: only so much of it (layer_server.py).
+    decides: False for one that only answers (layer_server.py).
     """
     address = f"127.0.0.1:{free_port()}"
     at = {"catalog": NOBODY, "contract": NOBODY, "alert": NOBODY, "ledger": address}
     settings = mesh.environment("ledger", url=url, at=at, sandbox_start_time=None)
-    module = "services.ledger" if layer is None else "tests.perf.layer_server"
-    settings = {**settings, **({} if layer is None else {"PURSER_PERF_LAYER": layer})}
+    module = "services.ledger" if decides else "tests.perf.layer_server"
     async with _running("ledger", module, settings, folder) as child:
         await mesh.until_serving("ledger", address)
         yield Server(address=address, pid=child.pid)

@@ -9,7 +9,7 @@ from enum import Enum
 from meshkit.period import Period
 from meshkit.quantity import Credits
 from services.ledger.domain.account import Account
-from services.ledger.domain.burn_down import Draw, in_burn_down_order
+from services.ledger.domain.burn_down import Draw
 from services.ledger.domain.gate import DenialReason, Entitlement
 from services.ledger.domain.grant import CreditTypeId, CustomerId, Grant, GrantId
 from services.ledger.domain.spend_cap import CapUse
@@ -31,15 +31,16 @@ class PoolBalance:
 
 def balance_of(account: Account, *, at: datetime) -> PoolBalance:
     """Return the balance of an account that is up to date at `at`."""
-    active = in_burn_down_order(account.grants.values(), at=at)
+    ranking = account.ranking(at)
+    active = [account.grants[grant_id] for grant_id in ranking.grant_ids]
     mortal = [g for g in active if g.expire_time is not None and g.remaining]
     next_expire_time = min((g.expire_time for g in mortal if g.expire_time is not None), default=None)
     expiring = [g.remaining.micros for g in mortal if g.expire_time == next_expire_time]
     return PoolBalance(
         credit_type_id=account.credit_type_id,
-        available=account.available(at),
-        held=Credits(sum(g.held.micros for g in active)),
-        remaining=account.remaining(at),
+        available=ranking.rest,
+        held=ranking.held,
+        remaining=ranking.rest + ranking.held,
         shortfall=account.shortfall,
         grants=tuple(active),
         next_expire_time=next_expire_time,

@@ -66,7 +66,7 @@ class Batches:
         """Answer or fail every request of a batch."""
         at = self._clock.now()
         with self._meter.step("guess"):
-            batch = _read(arrived)
+            batch = read(arrived)
             firsts, twins = _without_twins(batch)
             guess, again = self._guess(firsts, at)
         if guess.decided:
@@ -240,7 +240,7 @@ class Batches:
         waiting.answer(answer)
 
 
-def _read(arrived: Iterable[Waiting[Any, Answer]]) -> list[GateWaiting]:
+def read(arrived: Iterable[Waiting[Any, Answer]]) -> list[GateWaiting]:
     """Return the requests whose commands could be read; the others hear what is wrong with them."""
     batch: list[GateWaiting] = []
     for waiting in arrived:
