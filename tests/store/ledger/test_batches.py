@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from meshkit.errors import RequestIdReused
+from meshkit.errors import FieldViolation, InvalidFields, RequestIdReused
 from meshkit.quantity import Credits
 from services.ledger.domain.commands import Debit
 from services.ledger.domain.gate import Debited, DenialReason
@@ -63,6 +63,32 @@ async def test_one_that_breaks_the_rules_fails_alone(books: Books, is_seen: bool
     assert [answer.debited for answer in (answers[0], answers[2])] == [Credits.of(10), Credits.of(20)]
     assert answers[3].reason is DenialReason.INSUFFICIENT_CREDITS
     assert (await books.read()).available(books.clock.now()) == before - Credits.of(30)
+
+
+async def test_one_that_cannot_be_read_hears_why_and_the_others_are_carried_out(books: Books) -> None:
+    def refuse(request: object) -> Debit:
+        raise InvalidFields([FieldViolation("customer", "is required")])
+
+    refused, debited = await asyncio.gather(
+        books.gate.call("garbled", read=refuse, write=str),
+        ask(books.gate, _debit("good", 10)),
+        return_exceptions=True,
+    )
+
+    assert isinstance(refused, InvalidFields)
+    assert debited.debited == Credits.of(10)
+
+
+async def test_what_was_done_stays_done_when_its_answer_cannot_be_written(books: Books) -> None:
+    def break_down(answer: object) -> str:
+        raise ValueError("no words")
+
+    before = (await books.read()).available(books.clock.now())
+
+    with pytest.raises(ValueError, match="no words"):
+        await books.gate.call(_debit("told-badly", 10), read=lambda command: command, write=break_down)
+
+    assert (await books.read()).available(books.clock.now()) == before - Credits.of(10)
 
 
 @SEEN
