@@ -26,6 +26,7 @@ class FaultProxy:
         self._dice = dice
         self._listening: asyncio.Server | None = None
         self._wires: set[asyncio.StreamWriter] = set()
+        self._connecting: set[asyncio.Task[None]] = set()
 
     @property
     def address(self) -> str:
@@ -35,7 +36,7 @@ class FaultProxy:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Self]:
         """Listen until the block ends."""
-        self._listening = await asyncio.start_server(self._connect, "127.0.0.1", 0)
+        self._listening = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         try:
             yield self
         finally:
@@ -44,9 +45,17 @@ class FaultProxy:
                 wire.transport.abort()
             await self._listening.wait_closed()
 
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Known at once, so that whoever cuts all wires cuts this one too.
+        self._wires.add(writer)
+        connecting = asyncio.create_task(self._connect(reader, writer))
+        self._connecting.add(connecting)
+        connecting.add_done_callback(self._connecting.discard)
+
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server = await self._server()
         if server is None:
+            self._wires.discard(writer)
             writer.transport.abort()
             return
         server_reader, server_writer = server

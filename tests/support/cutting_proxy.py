@@ -44,6 +44,7 @@ class CuttingProxy:
         self._listening: asyncio.Server | None = None
         self._open_port = 0
         self._writers: set[asyncio.StreamWriter] = set()
+        self._connecting: set[asyncio.Task[None]] = set()
         self._to_cut = 0
         self.cuts = 0
 
@@ -76,13 +77,21 @@ class CuttingProxy:
 
     async def come_back(self) -> None:
         """Listen, on the same port as before."""
-        self._listening = await asyncio.start_server(self._connect, "127.0.0.1", self._open_port)
+        self._listening = await asyncio.start_server(self._accept, "127.0.0.1", self._open_port)
         self._open_port = self._listening.sockets[0].getsockname()[1]
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Known at once, so that whoever cuts all wires cuts this one too.
+        self._writers.add(writer)
+        connecting = asyncio.create_task(self._connect(reader, writer))
+        self._connecting.add(connecting)
+        connecting.add_done_callback(self._connecting.discard)
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             server_reader, server_writer = await asyncio.open_connection(self._host, self._port)
         except OSError:
+            self._writers.discard(writer)
             writer.transport.abort()
             return
         wires = {writer, server_writer}

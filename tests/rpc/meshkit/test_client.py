@@ -30,12 +30,18 @@ async def test_a_peer_that_is_slow_to_greet_is_waited_for(
 ) -> None:
     probe = await start(_echo)
     may_greet = asyncio.Event()
+    wires: set[asyncio.Task[None]] = set()
 
-    async def connect(reader: StreamReader, writer: StreamWriter) -> None:
+    async def pass_on(reader: StreamReader, writer: StreamWriter) -> None:
         await may_greet.wait()
         peer_reader, peer_writer = await asyncio.open_connection("127.0.0.1", probe.server.port)
         with suppress(OSError):
             await asyncio.gather(_pass(reader, peer_writer), _pass(peer_reader, writer))
+        for end in (writer, peer_writer):
+            end.transport.abort()
+
+    def connect(reader: StreamReader, writer: StreamWriter) -> None:
+        wires.add(asyncio.create_task(pass_on(reader, writer)))
 
     async with await asyncio.start_server(connect, "127.0.0.1", 0) as slow:
         async with opened(f"127.0.0.1:{slow.sockets[0].getsockname()[1]}") as channel:
@@ -48,6 +54,7 @@ async def test_a_peer_that_is_slow_to_greet_is_waited_for(
             answered, _ = await asyncio.wait([asked], timeout=SLOW_SECONDS)
             may_greet.set()
             response: StringValue = await asked
+        await asyncio.gather(*wires)
 
     assert not answered
     assert response.value == "there?"
