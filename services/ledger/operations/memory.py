@@ -26,7 +26,8 @@ SPENDS_PER_POOL_MAX = 20_000
 class Known:
     """What is known of one customer. names: id and aliases it was asked by.
 
-    left: the versions at which we have left its pools, while others write to them too; None: nobody does.
+    left: the versions at which we have left its pools, while others write to them too; None: nobody does. Meanwhile
+    it has no accounts, and what else it knows may be out of date.
     """
 
     record: CustomerRecord
@@ -34,6 +35,18 @@ class Known:
     prices: dict[ProductId, tuple[PriceLine, ...]] = field(default_factory=dict)
     accounts: dict[CreditTypeId, Account] = field(default_factory=dict)
     left: dict[CreditTypeId, int] | None = None
+
+    def has_one_of(self, pools: Mapping[CreditTypeId, int]) -> bool:
+        """Whether a pool is known at one of these versions: then all that is known is still so."""
+        return any(
+            credit_type_id in self.accounts and self.accounts[credit_type_id].version == version
+            for credit_type_id, version in pools.items()
+        )
+
+    def is_written_by_others(self, pools: Mapping[CreditTypeId, int]) -> bool:
+        """Whether others wrote to its pools when we last looked, and have since we left them."""
+        left = self.left
+        return left is not None and any(left.get(key) != version for key, version in pools.items())
 
     def account_with(self, hold_id: HoldId) -> Account | None:
         """Return the account that an open hold is in."""
@@ -95,14 +108,8 @@ class Memory:
         self.group_keys.update(group_keys)
         customer_id = told.record.customer_id
         ours = self._customers.get(customer_id)
-        if (
-            ours is not None
-            and ours.left is None
-            and not any(
-                key in ours.accounts and ours.accounts[key].version == version
-                for key, version in read.items()
-            )
-        ):
+        is_shared = ours is not None and ours.is_written_by_others(read)
+        if ours is not None and not is_shared and not ours.has_one_of(read):
             self.forget(customer_id)
             ours = None
         if ours is None:
@@ -110,10 +117,9 @@ class Memory:
         ours.record = told.record
         ours.names |= told.names
         ours.prices |= told.prices
-        if ours.left is not None and any(ours.left.get(key) != version for key, version in read.items()):
+        if ours.left is not None:
             ours.left |= _versions(told)
         else:
-            ours.left = None
             for account in told.accounts.values():
                 ours.accounts[account.credit_type_id] = self._bounded(account)
         self._names.update(dict.fromkeys(told.names, customer_id))

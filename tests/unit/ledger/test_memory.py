@@ -218,6 +218,20 @@ def test_its_names_and_prices_are_known_meanwhile() -> None:
     assert set(known.prices) == {ASSISTANT, IMAGES}
 
 
+def test_names_and_prices_from_before_are_not_believed_once_its_pools_are_learnt_again() -> None:
+    memory = Memory()
+    learn(memory, a_pool(5), names=["acme"], prices=[ASSISTANT, IMAGES])
+
+    memory.outrun(ACME)
+    learn(memory, a_pool(7), read={AI: 6}, names=["cus_acme"], prices=[ASSISTANT])
+    learn(memory, a_pool(8), read={AI: 7}, names=["cus_acme"], prices=[ASSISTANT])
+
+    known = memory.customer("cus_acme")
+    assert known is not None
+    assert set(known.prices) == {ASSISTANT}
+    assert memory.customer("acme") is None
+
+
 def test_pools_of_others_are_learnt_all_the_same() -> None:
     memory = Memory()
     learn(memory, a_pool(5))
