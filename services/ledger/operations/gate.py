@@ -57,7 +57,8 @@ class Gate:
         Raises of Authorize and Debit ProductNotFound; of the others HoldNotFound and HoldAlreadyResolved; of ExtendHold
         HoldExpired and ProductNotFound besides.
         """
-        answer: Any = await self._lane.put(Unread(request, read, write), left_seconds=self._left_seconds())
+        (waiting,) = self._lane.put_all([Unread(request, read, write)], left_seconds=self._left_seconds())
+        answer: Any = await waiting
         return cast(T, answer)
 
     async def ask_all(

@@ -124,7 +124,10 @@ class Lane(Generic[Item, Answer]):
 
     def put_all(self, items: Sequence[Item], *, left_seconds: float | None) -> list[asyncio.Future[Answer]]:
         """Queue requests, all or none; the futures are their answers. Raises LaneFull, LaneClosed."""
-        self._let_in(len(items))
+        if self._is_closed:
+            raise LaneClosed
+        if self._queue and len(self._queue) + len(items) > self._waiting_max:
+            raise LaneFull(waiting=len(self._queue))
         loop = asyncio.get_running_loop()
         now = time.monotonic()
         expire_seconds = None if left_seconds is None else now + left_seconds
@@ -138,25 +141,6 @@ class Lane(Generic[Item, Answer]):
             )
         self._arrived.set()
         return futures
-
-    def put(self, item: Item, *, left_seconds: float | None) -> "asyncio.Future[Answer]":
-        """Queue one request; likewise."""
-        self._let_in(1)
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        now = time.monotonic()
-        expire_seconds = None if left_seconds is None else now + left_seconds
-        waiting = Waiting(
-            item, future, call=next(self._calls), arrived_seconds=now, expire_seconds=expire_seconds
-        )
-        self._queue.append(waiting)
-        self._arrived.set()
-        return future
-
-    def _let_in(self, count: int) -> None:
-        if self._is_closed:
-            raise LaneClosed
-        if self._queue and len(self._queue) + count > self._waiting_max:
-            raise LaneFull(waiting=len(self._queue))
 
     async def _run(self) -> None:
         while self._queue or not self._is_closed:

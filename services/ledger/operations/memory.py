@@ -153,9 +153,8 @@ class Memory:
 
     def _bounded(self, account: Account) -> Account:
         if len(account.spends) > self._spends_max:
-            return evolve(
-                account, holds={}, spends={}
-            )  # no hold without the spends that its end is counted in
+            # No hold without the spends that its end is counted in.
+            return evolve(account, holds={}, spends={})
         return evolve(account, holds={}) if len(account.holds) > self._holds_max else account
 
 
