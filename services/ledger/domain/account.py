@@ -69,8 +69,8 @@ class Account:
         ranking = self.ranking(at)
         return ranking.rest + ranking.held
 
-    def drawable(self, at: datetime, product_id: ProductId) -> Iterator[Grant]:
-        """Yield the grants that `product_id` may draw at `at`, in burn-down order."""
+    def drawable(self, at: datetime, product_id: ProductId | None = None) -> Iterator[Grant]:
+        """Yield the grants that `product_id` (None: any product) may draw at `at`, in burn-down order."""
         return (self.grants[grant_id] for grant_id in self.ranking(at, product_id).grant_ids)
 
     def ranking(self, at: datetime, product_id: ProductId | None = None) -> Ranking:

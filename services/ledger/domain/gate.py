@@ -379,11 +379,6 @@ def debit(account: Account, ask: Ask, *, cause_id: str, at: datetime) -> tuple[A
     )
 
 
-def planned_draws(account: Account, ask: Ask, amount: Credits, *, at: datetime) -> Allocation:
-    """Return which grants would give `amount`, as far as they reach."""
-    return burn_down.allocate(account.drawable(at, ask.product_id), amount)
-
-
 def _held(account: Account, hold: Hold, allocation: Allocation, amount: Credits) -> Account:
     """Reserve `amount` for a hold that has these draws by now."""
     assert not allocation.uncovered

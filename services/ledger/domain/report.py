@@ -32,7 +32,7 @@ class PoolBalance:
 def balance_of(account: Account, *, at: datetime) -> PoolBalance:
     """Return the balance of an account that is up to date at `at`."""
     ranking = account.ranking(at)
-    active = [account.grants[grant_id] for grant_id in ranking.grant_ids]
+    active = tuple(account.drawable(at))
     mortal = [g for g in active if g.expire_time is not None and g.remaining]
     next_expire_time = min((g.expire_time for g in mortal if g.expire_time is not None), default=None)
     expiring = [g.remaining.micros for g in mortal if g.expire_time == next_expire_time]
@@ -40,9 +40,9 @@ def balance_of(account: Account, *, at: datetime) -> PoolBalance:
         credit_type_id=account.credit_type_id,
         available=ranking.rest,
         held=ranking.held,
-        remaining=ranking.rest + ranking.held,
+        remaining=account.remaining(at),
         shortfall=account.shortfall,
-        grants=tuple(active),
+        grants=active,
         next_expire_time=next_expire_time,
         next_expiring=Credits(sum(expiring)),
     )

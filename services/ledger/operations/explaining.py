@@ -49,9 +49,7 @@ class Explaining:
         )
         account = opened.now
         verdict = gate.judge(account, ask, at=opened.at)
-        grants = burn_down.in_burn_down_order(
-            account.grants.values(), at=opened.at, product_id=ask.product_id
-        )
+        grants = tuple(account.drawable(opened.at, ask.product_id))
         draws = burn_down.allocate(grants, verdict.credits).draws if verdict.reason is None else ()
         return Explanation(
             reason=verdict.reason,
@@ -59,7 +57,7 @@ class Explaining:
             credit_type_id=account.credit_type_id,
             entitlement=ask.entitlement,
             draws=draws,
-            grants=tuple(grants),
+            grants=grants,
             caps=verdict.caps,
             decide_time=at,
             expire_time=None,
