@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gate before every AI call, as a library: `Gate` for asyncio, `SyncGate` for threads. See README.md."""
+"""The gate before every AI call, as a library: `Gate` for asyncio, `SyncGate` for threads.
+
+See libs/purser_client/README.md.
+"""
 
 from meshkit.quantity import Credits, Quantity
 from purser_client.answers import (

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Catalog: what the vendor sells and for how much. Its law: README.md."""
+"""The Catalog: what the vendor sells and for how much. Its rules: services/catalog/README.md."""

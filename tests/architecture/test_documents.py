@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the documents say of the house is so. Each check is followed by a text that just fails it."""
+"""The documents agree with the code, and the code's citations with the documents.
+
+A citation names a document from the root of the repository and the heading of a section of it:
+`services/ledger/README.md, "Burn-down order"`. Each check is followed by a text that just fails it.
+"""
 
 import importlib
 import itertools
@@ -15,9 +19,15 @@ from meshkit.config import MeshSettings
 from tests.architecture.source import ROOT, files
 
 DECISION_LINES_MAX = 15
+THIS_FILE = "tests/architecture/test_documents.py"
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)#\s]+)[^)]*\)")
 SETTING = re.compile(r"^\| `(PURSER_[A-Z_<>]+)` \|.*\| (?:`([^`]*)`|(required)|(empty)) \|$", re.MULTILINE)
 TARGET = re.compile(r"`make ([a-z-]+)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+ANCHOR = re.compile(r"(?<!!)\[[^\]]*\]\(([^)#\s:]*)#([^)\s]+)\)")
+DOCUMENT = re.compile(r"[\w./-]*\w\.md\b")
+CITATION = re.compile(r'([\w./-]*\w\.md),\s+(?:(?:#|//)\s+)?"([^"]+)"')
+OLD_CITATION = re.compile(r"\.md\s+§.*")
 
 
 def _text(path: str) -> str:
@@ -33,8 +43,43 @@ def _broken_links(document: str, text: str) -> list[str]:
     return [link for link in LINK.findall(text) if "://" not in link and not (folder / link).exists()]
 
 
+def _sections(document: str) -> set[str]:
+    """The headings of a document; none when there is no such document."""
+    path = ROOT / document
+    return set(HEADING.findall(path.read_text())) if path.is_file() else set()
+
+
+def _anchor(heading: str) -> str:
+    """The anchor by which a web page of the document links to a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def _broken_anchors(document: str, text: str) -> list[str]:
+    broken = []
+    for link, anchor in ANCHOR.findall(text):
+        target = str((ROOT / document).parent / link) if link else document
+        if anchor not in {_anchor(heading) for heading in _sections(target)}:
+            broken.append(f"{link}#{anchor}")
+    return broken
+
+
+def _wrong_citations(text: str) -> list[str]:
+    """The citations of a text whose form is wrong, or that lead nowhere."""
+    nowhere = [
+        f'{document}, "{title}"'
+        for document, title in CITATION.findall(text)
+        if title not in _sections(document)
+    ]
+    return OLD_CITATION.findall(text) + nowhere
+
+
+def _cited() -> list[str]:
+    kinds = (".py", ".proto", ".md")
+    return [str(path) for path in files() if path.suffix in kinds and path.parts[:2] != ("libs", "purser")]
+
+
 def _settings() -> Iterator[tuple[str, str]]:
-    """Every setting of every service, with its default as a reader would write it."""
+    """Every setting of every service, with its default as the table writes it."""
     for service in SERVICES:
         config = importlib.import_module(f"services.{service}.config")
         for kind in vars(config).values():
@@ -53,21 +98,23 @@ def _written(field: Any) -> str:
     return str(field.default) or "empty"
 
 
-def _told(text: str) -> dict[str, str]:
-    """The settings that a table tells, with their defaults; <SERVICE> stands for each."""
-    told: dict[str, str] = {}
+def _documented(text: str) -> dict[str, str]:
+    """The settings of a table, with their defaults; <SERVICE> stands for each service."""
+    documented: dict[str, str] = {}
     for name, default, *others in SETTING.findall(text):
         for service in SERVICES:
-            told[name.replace("<SERVICE>", service.upper())] = default or "".join(others)
-    return told
+            documented[name.replace("<SERVICE>", service.upper())] = default or "".join(others)
+    return documented
 
 
 def _differences(table: str, settings: Iterable[tuple[str, str]]) -> list[str]:
-    told, known = _told(table), dict(settings)
-    # A row for every service is true where only some of them have the setting.
-    everywhere = {row for row in told if row not in known and _is_shared(row, known)}
-    wrong = [f"{name} is {default}" for name, default in known.items() if told.get(name) != default]
-    return wrong + [f"{name} is unknown" for name in told if name not in known and name not in everywhere]
+    documented, known = _documented(table), dict(settings)
+    # A row for all services is right if at least one of them has the setting.
+    everywhere = {row for row in documented if row not in known and _is_shared(row, known)}
+    wrong = [f"{name} is {default}" for name, default in known.items() if documented.get(name) != default]
+    return wrong + [
+        f"{name} is unknown" for name in documented if name not in known and name not in everywhere
+    ]
 
 
 def _is_shared(name: str, known: Iterable[str]) -> bool:
@@ -76,7 +123,7 @@ def _is_shared(name: str, known: Iterable[str]) -> bool:
 
 
 def _decisions(text: str) -> list[tuple[int, list[str]]]:
-    """The numbered decisions, each with its lines that are not blank, the heading among them."""
+    """The numbered decisions, each with its lines that are not blank, heading included."""
     parts = re.split(r"^## (\d+)\. ", text, flags=re.MULTILINE)[1:]
     return [
         (int(number), [line for line in body.splitlines() if line.strip()])
@@ -85,12 +132,53 @@ def _decisions(text: str) -> list[tuple[int, list[str]]]:
 
 
 @pytest.mark.parametrize("document", _documents())
-def test_every_link_leads_somewhere(document: str) -> None:
+def test_every_link_target_exists(document: str) -> None:
     assert _broken_links(document, _text(document)) == []
 
 
 def test_a_link_to_nowhere_is_caught() -> None:
     assert _broken_links("README.md", "see [here](services/nowhere.md#part)") == ["services/nowhere.md"]
+
+
+@pytest.mark.parametrize("document", _documents())
+def test_every_link_to_a_section_finds_it(document: str) -> None:
+    assert _broken_anchors(document, _text(document)) == []
+
+
+def test_a_link_to_a_section_that_does_not_exist_is_caught() -> None:
+    text = "[right](README.md#try-it), [here](#try-it), [no such section](README.md#try-this), [or here](#try-this)"
+
+    assert _broken_anchors("README.md", text) == ["README.md#try-this", "#try-this"]
+
+
+def test_every_cited_section_exists() -> None:
+    wrong = {path: _wrong_citations(_text(path)) for path in _cited()}
+
+    assert {path: citations for path, citations in wrong.items() if citations} == {}
+
+
+def test_code_names_no_document_that_is_not_in_the_repository() -> None:
+    code = [path for path in _cited() if not path.endswith(".md") and path != THIS_FILE]
+    named = {(path, document) for path in code for document in DOCUMENT.findall(_text(path))}
+
+    assert {(path, document) for path, document in named if not (ROOT / document).is_file()} == set()
+
+
+@pytest.mark.parametrize(
+    ("citation", "is_right"),
+    [
+        ("{ledger}, {quote}Burn-down order{quote}", True),
+        ("{ledger},\n# {quote}Burn-down order{quote}", True),
+        ("{ledger}, {quote}Burn-down orders{quote}", False),
+        ("services/nowhere/README.md, {quote}Burn-down order{quote}", False),
+        ("{ledger} {sign}Burn-down order", False),
+    ],
+)
+def test_a_citation_of_a_section_that_does_not_exist_is_caught(citation: str, is_right: bool) -> None:
+    # Put together here, or the check would find them in this file.
+    text = citation.format(ledger="services/ledger/README.md", quote='"', sign="§")
+
+    assert (_wrong_citations(text) == []) is is_right
 
 
 def test_the_readme_names_every_setting_with_its_default() -> None:
@@ -109,11 +197,11 @@ def test_the_readme_names_every_setting_with_its_default() -> None:
         ),
     ],
 )
-def test_a_setting_wrongly_told_is_caught(row: str, differences: list[str]) -> None:
+def test_a_wrongly_documented_setting_is_caught(row: str, differences: list[str]) -> None:
     assert _differences(row, [("PURSER_ALERT_SANDBOX", "false")]) == differences
 
 
-def test_the_documents_name_no_make_target_that_is_not_there() -> None:
+def test_every_make_target_in_the_documents_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", _text("Makefile"), flags=re.MULTILINE))
 
     named = {(path, target) for path in _documents() for target in TARGET.findall(_text(path))}
@@ -128,11 +216,11 @@ def test_decisions_are_numbered_and_short() -> None:
     assert {number: len(lines) for number, lines in decisions if len(lines) > DECISION_LINES_MAX} == {}
 
 
-def test_every_dependency_has_its_reason_among_the_decisions() -> None:
+def test_every_dependency_has_its_reason_in_the_decisions() -> None:
     project = tomllib.loads(_text("pyproject.toml"))["project"]
     wanted = [*project["dependencies"], *itertools.chain(*project["optional-dependencies"].values())]
     names = {re.split(r"[\[<>=]", one)[0] for one in wanted}
 
-    told = set(re.findall(r"`([a-z][a-z-]+)`", _text("services/DECISIONS.md")))
+    named = set(re.findall(r"`([a-z][a-z-]+)`", _text("services/DECISIONS.md")))
 
-    assert names - told == set()
+    assert names - named == set()

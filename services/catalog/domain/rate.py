@@ -68,7 +68,7 @@ def check_suits(terms: RateTerms, product: Product) -> None:
     """Raise RateDoesNotSuitProduct unless a rate with these terms can price the product.
 
     Seats are priced in USD per billing frequency, usage in any credit type without one; FIXED products are
-    priced where they are sold. Source: services/catalog/README.md §Rates.
+    priced where they are sold. Source: services/catalog/README.md, "Rates".
     """
     match product.product_type:
         case ProductType.SUBSCRIPTION if terms.billing_frequency is None:

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Billing: what a subscription owes, and when. Pure; the operations do it. Source: README.md §Billing."""
+"""Billing: what a subscription owes, and when. Pure; the operations do it.
+
+Source: services/contract/README.md, "Billing".
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a billing period must have charged, and what of it is still owed. Source: README.md §Seat money.
+"""What a billing period must have charged, and what of it is still owed.
+
+Source: services/contract/README.md, "Money for seats".
 
 Seats are paid for to the end of the period, so what must be paid at an instant is the highest quantity so far:
 the high-water mark. What was charged covers the period likewise. The owed part is where the mark stands above

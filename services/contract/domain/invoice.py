@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Invoices: what a customer is asked to pay, line by line. Source: domain.md §8."""
+"""Invoices: what a customer is asked to pay, line by line. Source: services/contract/README.md, "Invoices"."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Prices of seats, and how an exact amount becomes money. Source: domain.md §2."""
+"""Prices of seats, and how an exact amount is rounded to money.
+
+Source: services/README.md, "Amounts and rounding".
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

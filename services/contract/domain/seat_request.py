@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From what a caller wants of the seats to the dated change it is. Source: README.md §Seats."""
+"""From a caller's seat request to a dated seat change. Source: services/contract/README.md, "Seats"."""
 
 from datetime import datetime
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Seats over time: dated changes, those of one instant in the order received. Source: domain.md §4."""
+"""Seats over time: dated changes, at one instant in the order received.
+
+Source: services/contract/README.md, "Seats".
+"""
 
 from bisect import insort
 from collections.abc import Iterator

@@ -23,7 +23,8 @@ def observe(
     A watch not observed before in its present version is told once whatever its value, but for values of a
     fan-out that are not past it. anchor: of the billing periods; None when no contract is known, and then
     nothing is spent in any period. spenders: whose spends are looked at; None: all that are known, which may be
-    many more than one debit can afford. Source: domain.md §9.
+    many more than one debit can afford.
+    Source: services/ledger/README.md, "Watches and crossings".
     """
     crossings = list(account.crossings)
     states: dict[tuple[str, str], WatchState] = {}

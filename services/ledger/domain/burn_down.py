@@ -30,7 +30,7 @@ class Allocation:
 
 
 def burn_down_key(grant: Grant) -> tuple[int, int, bool, datetime, datetime, datetime, str]:
-    """Return what grants are sorted by, in the order of domain.md §5."""
+    """Return what grants are sorted by. Source: services/ledger/README.md, "Burn-down order"."""
     return (
         grant.priority,
         len(grant.scope_product_ids) or _UNSCOPED,
@@ -98,7 +98,8 @@ def allocate(ordered: Iterable[Grant], amount: Credits) -> Allocation:
     """Take `amount` from grants that are in burn-down order, as far as they reach.
 
     ordered: active and in scope. amount: ≥ 0. The draws and the uncovered rest add up to `amount`; each grant
-    gives at most once, and never more than its rest. Source: domain.md §5.
+    gives at most once, and never more than its rest.
+    Source: services/ledger/README.md, "Burn-down order".
     """
     draws: list[Draw] = []
     uncovered = amount

@@ -3,7 +3,7 @@
 
 Nothing depends on a job being on time: whoever looks at an account first brings it up to date, in the order in
 which things fell due, so bringing it up to date in two steps or in one gives the same account.
-Source: domain.md §3, §4, §6.
+Source: services/ledger/README.md, "What falls due".
 """
 
 import heapq

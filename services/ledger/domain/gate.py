@@ -2,7 +2,8 @@
 """The gate: may this AI call be made? Holds, captures, releases, extensions and debits on an account.
 
 Every function takes an account that is up to date at `at` (due.settle) and returns the account after it. A
-denial is an answer and changes nothing. Source: domain.md §6.
+denial is an answer and changes nothing. Source: services/ledger/README.md, "Order of checks"
+and services/ledger/README.md, "Life of a hold".
 """
 
 from collections.abc import Mapping, Sequence

@@ -28,7 +28,7 @@ class GrantKind(Enum):
 class Grant:
     """Credits for `[effective_time, expire_time)`. At every instant, each amount being ≥ 0:
 
-    granted = captured + held + expired + voided + rest. Source: domain.md §6, zero overspend.
+    granted = captured + held + expired + voided + rest. Source: services/ledger/README.md, "Zero overspend".
     """
 
     grant_id: GrantId

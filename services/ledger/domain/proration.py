@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Seats over time, and the credits they bring to one period of a schedule. Source: domain.md §4."""
+"""Seats over time, and the credits they bring to one period of a schedule.
+
+Source: services/ledger/README.md, "Credits of a period".
+"""
 
 import math
 from collections.abc import Iterator

@@ -21,7 +21,10 @@ class Rate:
 
 
 def cost(quantity: Quantity, price: Ratio) -> Credits:
-    """Return what `quantity` costs, up to the next micro: usage is never free by rounding (domain.md §2)."""
+    """Return what `quantity` costs, rounded up to the micro: usage is never free by rounding.
+
+    Source: services/README.md, "Amounts and rounding".
+    """
     return Credits(ceil_div(quantity.micros * price.numerator_micros, price.denominator_micros))
 
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Grant schedules: the rule that issues a grant every period, for the seats it is linked to. Source: domain.md §4."""
+"""Grant schedules: the rule that issues a grant every period, for the seats it is linked to.
+
+Source: services/ledger/README.md, "Credits of a period".
+"""
 
 from dataclasses import dataclass
 from datetime import datetime

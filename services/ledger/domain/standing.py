@@ -62,7 +62,10 @@ class Standing:
 
 
 def ask_of(standing: Standing, amount: Amount, group_values: Mapping[str, str]) -> Ask | DenialReason:
-    """Return the ask to be judged by caps and credits, or why it is denied before that. Source: domain.md §6."""
+    """Return the ask to be judged by caps and credits, or why it is denied before that.
+
+    Source: services/ledger/README.md, "Order of checks".
+    """
     if standing.is_suspended:
         return DenialReason.CUSTOMER_SUSPENDED
     if standing.entitlement is None:

@@ -33,7 +33,10 @@ class Watch:
     group_value: str
 
     def is_crossed(self, value: Credits) -> bool:
-        """Low balance: at or below the threshold. Spend: at or above it (domain.md §9)."""
+        """Low balance: at or below the threshold. Spend: at or above it.
+
+        Source: services/ledger/README.md, "Watches and crossings".
+        """
         match self.kind:
             case WatchKind.LOW_BALANCE:
                 return value <= self.threshold

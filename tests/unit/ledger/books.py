@@ -159,7 +159,7 @@ class Books:
         return self.stored.holds[hold_id]
 
     def check(self) -> None:
-        """Assert what is so of every pool at every instant. Source: domain.md §6, zero overspend."""
+        """Assert what holds for every pool at every instant. Source: services/ledger/README.md, "Zero overspend"."""
         account = self.stored
         assert [one.sequence for one in self.entries] == list(range(1, account.sequence + 1))
         assert account.shortfall == Credits(sum(one.shortfall.micros for one in self.entries))

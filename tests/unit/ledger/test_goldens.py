@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The figures of domain.md that are marked golden and are the Ledger's."""
+"""The figures that services/ledger/README.md marks as golden."""
 
 from datetime import timedelta
 
