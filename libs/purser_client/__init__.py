@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gate before every AI call, as a library: `Gate` for asyncio, `SyncGate` for threads.
+"""The Ledger's gate before every AI call, as a library: `Gate` for asyncio, `SyncGate` for threads.
 
 See libs/purser_client/README.md.
 """
@@ -7,12 +7,12 @@ See libs/purser_client/README.md.
 from meshkit.quantity import Credits, Quantity
 from purser_client.answers import (
     Balance,
-    Captured,
-    Debited,
+    CaptureResult,
+    DebitResult,
     Denial,
     DenialReason,
     GrantBalance,
-    Held,
+    LedgerHold,
     PoolBalance,
 )
 from purser_client.faults import (
@@ -28,14 +28,14 @@ from purser_client.gate import Gate
 from purser_client.hold import Hold
 from purser_client.policy import FailClosed, FailOpen
 from purser_client.reporting import Report
-from purser_client.spool import MemorySpool, Spool, Unbilled
+from purser_client.spool import MemorySpool, Spool, UnbilledUsage
 from purser_client.sync_gate import SyncGate
 
 __all__ = [
     "Balance",
-    "Captured",
+    "CaptureResult",
     "Credits",
-    "Debited",
+    "DebitResult",
     "Denial",
     "DenialReason",
     "Denied",
@@ -45,9 +45,9 @@ __all__ = [
     "Gate",
     "GateUnreachable",
     "GrantBalance",
-    "Held",
     "Hold",
     "LedgerFault",
+    "LedgerHold",
     "MemorySpool",
     "PoolBalance",
     "PurserError",
@@ -57,5 +57,5 @@ __all__ = [
     "SpoolBroken",
     "SpoolFull",
     "SyncGate",
-    "Unbilled",
+    "UnbilledUsage",
 ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What callers may give for an amount, and what they may not: a float is refused, not rounded."""
+"""The types that callers may pass as an amount. A float is refused, not rounded."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -15,7 +15,7 @@ A = TypeVar("A", Quantity, Credits)
 
 
 def amount_of(quantity: QuantityLike | None, credits: CreditsLike | None) -> Amount:
-    """Return the one that is given; it must be > 0. Raises TypeError, ValueError."""
+    """Return the quantity or the credits, whichever is given. Raises TypeError, ValueError unless it is > 0."""
     amount: Amount
     match quantity, credits:
         case None, None:
@@ -28,13 +28,13 @@ def amount_of(quantity: QuantityLike | None, credits: CreditsLike | None) -> Amo
             raise TypeError("give either quantity= or credits=, not both")
     if amount.micros > 0:
         return amount
-    raise ValueError(f"{amount!r} is nothing to ask for; it must be > 0")
+    raise ValueError(f"{amount!r} cannot be requested; it must be > 0")
 
 
-def actual_of(actual: Amount | int | str, asked: Amount) -> Amount:
-    """Return what was really used, >= 0: a bare number is in the measure that was asked in. Raises as above."""
+def actual_of(actual: Amount | int | str, requested: Amount) -> Amount:
+    """Return the used amount, >= 0. A bare number has the type of the requested amount. Raises as amount_of."""
     amount: Amount
-    match actual, asked:
+    match actual, requested:
         case ((Quantity() | Credits()), _):
             amount = actual
         case _, Quantity():
@@ -47,7 +47,7 @@ def actual_of(actual: Amount | int | str, asked: Amount) -> Amount:
 
 
 def exact(kind: type[A], value: object, name: str) -> A:
-    """Return an int, a decimal text or a `kind` as a `kind`. Raises TypeError for all else, floats above all."""
+    """Return an int, a decimal text or a `kind` as a `kind`. Raises TypeError for other types, such as float."""
     match value:
         case Quantity() | Credits() if isinstance(value, kind):
             amount = value
@@ -64,18 +64,18 @@ def exact(kind: type[A], value: object, name: str) -> A:
             raise TypeError(f"{name} is a {type(value).__name__}; give an int, a text, or a {kind.__name__}")
     if abs(amount.micros) <= INT64_MAX:
         return amount
-    raise ValueError(f"{name} is beyond all measure: {value!r}")
+    raise ValueError(f"{name} is out of range: {value!r}")
 
 
 def text_of(amount: Amount) -> str:
-    """Return an amount as people write it: "32.333333", "400"."""
+    """Return an amount as decimal text: "32.333333", "400"."""
     sign = "-" if amount.micros < 0 else ""
     whole, rest = divmod(abs(amount.micros), MICROS)
     return f"{sign}{whole}.{rest:06}".rstrip("0").rstrip(".")
 
 
 def group_values_of(user_id: str | None, group_values: Mapping[str, str] | None) -> dict[str, str]:
-    """Return the group values, user_id among them if given. Raises ValueError when they name two users."""
+    """Return the group values, including user_id if given. Raises ValueError when they name two users."""
     values = dict(group_values or {})
     if user_id is not None and values.setdefault("user_id", user_id) != user_id:
         raise ValueError(f"user_id is {user_id!r}, but group_values say {values['user_id']!r}")

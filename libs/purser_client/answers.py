@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the gate answers: values, never messages of the wire."""
+"""The results that the gate returns: plain values, not protobuf messages."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,14 +16,14 @@ class DenialReason(StrEnum):
     SEAT_NOT_ASSIGNED = "SEAT_NOT_ASSIGNED"
     SPEND_CAP_REACHED = "SPEND_CAP_REACHED"
     INSUFFICIENT_CREDITS = "INSUFFICIENT_CREDITS"
-    UNKNOWN = "UNKNOWN"  # said by a Ledger newer than this client
+    UNKNOWN = "UNKNOWN"  # a reason that is newer than this client
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Denial:
-    """A "no": do not make the AI call. Nothing is held, and asking again decides again.
+    """The Ledger denied the AI call: do not make it. Nothing is held; a repeated request is decided anew.
 
-    affordable, affordable_credits: what would be allowed now, by credits and caps.
+    affordable, affordable_credits: what credits and caps would allow now.
     """
 
     reason: DenialReason
@@ -34,8 +34,8 @@ class Denial:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """What the Ledger holds for the call. quantity: zero when credits were asked for."""
+class LedgerHold:
+    """What the Ledger holds for the call. quantity: zero when credits were requested."""
 
     hold_id: str
     credits: Credits
@@ -46,8 +46,8 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Captured:
-    """What became of a hold. shortfall: used, but covered by nothing. is_late: the hold had expired before."""
+class CaptureResult:
+    """The result of a capture. shortfall: usage that no credits covered. is_late: the hold had expired before."""
 
     captured: Credits
     released: Credits
@@ -58,8 +58,8 @@ class Captured:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Debited:
-    """Spent at once. Failed open: recorded to be billed later, and nobody knows yet what it comes to (None)."""
+class DebitResult:
+    """The result of a debit. When the gate failed open, it is billed later and its amounts are not known yet (None)."""
 
     request_id: str
     debited: Credits | None
@@ -86,7 +86,7 @@ class GrantBalance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolBalance:
-    """All a customer has of one credit type; grants in the order in which they are drawn."""
+    """A customer's balance of one credit type; grants in the order in which they are drawn."""
 
     credit_type_id: str
     available: Credits
@@ -99,12 +99,12 @@ class PoolBalance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balance:
-    """What a customer has at `as_of_time`, by credit type; a customer without grants has no pools."""
+    """A customer's balance at `as_of_time`, by credit type. A customer without grants has no pools."""
 
     pools: tuple[PoolBalance, ...]
     as_of_time: datetime
 
     def available(self, credit_type_id: str) -> Credits:
-        """Return what can be authorized of one credit type now: zero when there is no such pool."""
-        found = (pool.available for pool in self.pools if pool.credit_type_id == credit_type_id)
-        return next(found, Credits.zero())
+        """Return the credits of one type that can be authorized now; zero when there is no such pool."""
+        available = (pool.available for pool in self.pools if pool.credit_type_id == credit_type_id)
+        return next(available, Credits.zero())

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the methods of a gate are called with: written once, for Gate and SyncGate, with and without `try_`."""
+"""The keyword arguments of a gate's methods, shared by Gate and SyncGate, with and without `try_`."""
 
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Required, TypedDict
 
 from purser_client.amounts import CreditsLike, QuantityLike, amount_of, group_values_of
-from purser_client.wire import Ask
+from purser_client.wire import UsageRequest
 
 
-class AskArguments(TypedDict, total=False):
-    """What is about to be used, of whom and for whom."""
+class UsageArguments(TypedDict, total=False):
+    """What is about to be used: an amount of a product, of which customer, on whose behalf."""
 
     customer: Required[str]
     """Id or alias."""
@@ -21,32 +21,32 @@ class AskArguments(TypedDict, total=False):
     credits: CreditsLike | None
     """An int, a text, or Credits; no float."""
     user_id: str | None
-    """Short for the group value of that name."""
+    """Shorthand for the group value `user_id`."""
     group_values: Mapping[str, str] | None
-    """Who and what the usage is for: at most 10."""
+    """Whom and what the usage is for: at most 10 values."""
 
 
-class AuthorizeArguments(AskArguments, total=False):
-    """An ask for a hold."""
+class AuthorizeArguments(UsageArguments, total=False):
+    """The arguments of authorize."""
 
     ttl: timedelta | None
-    """How long the hold lives, 1 s to 24 h; without one, 5 min."""
+    """The hold's lifetime, 1 s to 24 h; default 5 min."""
     allow_partial: bool
-    """Hold what is affordable rather than be denied."""
+    """Hold what is affordable instead of being denied."""
     deadline: timedelta | None
-    """For entering the block, and again for leaving it; without one, the gate's."""
+    """For entering the block, and again for leaving it; default: the gate's."""
 
 
-class DebitArguments(AskArguments, total=False):
-    """An ask to spend at once."""
+class DebitArguments(UsageArguments, total=False):
+    """The arguments of debit."""
 
     request_id: str
-    """An idempotency key of the caller's own: to call again after GateUnreachable, or a crash, and not pay twice."""
+    """The caller's idempotency key: the same key can be sent again after GateUnreachable or a crash, and bills once."""
     deadline: timedelta | None
-    """Without one, the gate's."""
+    """Default: the gate's."""
 
 
-def ask_of(
+def usage_request_of(
     *,
     customer: str,
     product: str,
@@ -54,9 +54,9 @@ def ask_of(
     credits: CreditsLike | None = None,
     user_id: str | None = None,
     group_values: Mapping[str, str] | None = None,
-) -> Ask:
-    """Return the ask of these arguments. Raises TypeError, ValueError as amounts.py says."""
-    return Ask(
+) -> UsageRequest:
+    """Return these arguments as a request. Raises TypeError, ValueError as amounts.py says."""
+    return UsageRequest(
         customer=customer,
         product_id=product,
         amount=amount_of(quantity, credits),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One channel to all replicas, round robin: a connection each, kept open and found again."""
+"""One channel to all replicas, round robin. It keeps a connection to each and reconnects."""
 
 import ipaddress
 import json
@@ -9,17 +9,17 @@ import grpc
 import grpc.aio
 
 _OPTIONS = (
-    # A replica that is cut off is noticed after 5 s, one that stands still after 20; the server allows a ping each 10.
+    # A replica that is cut off is detected after 5 s, one that hangs after 20. The server allows a ping every 10 s.
     ("grpc.keepalive_time_ms", 15_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
-    # A replica that restarts is found again at once, a name's new addresses within seconds of losing an old one.
+    # A restarted replica is reconnected at once; new addresses of a name are found within seconds of losing an old one.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    # How long one attempt at a connection may take, whatever its name: a TLS handshake with another continent does.
+    # Despite its name, this limits one connection attempt: a TLS handshake with another continent takes that long.
     ("grpc.min_reconnect_backoff_ms", 3_000),
     ("grpc.max_reconnect_backoff_ms", 1_000),
     ("grpc.dns_min_time_between_resolutions_ms", 2_000),
-    # Retries are ours (calls.py): they know the request_id, the deadline and what the Ledger asks for.
+    # This library does its own retries (retry.py), with the request_id, the deadline and the pause the Ledger asks for.
     ("grpc.enable_retries", 0),
     ("grpc.service_config_disable_resolution", 1),
     ("grpc.service_config", json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})),
@@ -30,7 +30,7 @@ def target_of(addresses: str | Sequence[str]) -> str:
     """Return gRPC's target for "host:port" (all addresses behind the name) or for several "ip:port".
 
     Raises ValueError for no address, for one without a port, and for several that are not all IPv4 or all IPv6:
-    gRPC balances over the addresses of one name, or over literal ones.
+    gRPC balances over the addresses of one name, or over IP addresses of one version.
     """
     several = [addresses] if isinstance(addresses, str) else list(addresses)
     for address in several:

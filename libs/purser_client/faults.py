@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the client raises, and how a gRPC status becomes one of these, be it a call's own or a batch item's."""
+"""The client's exceptions, and how the gRPC status of a call or of a batch item becomes one of them."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -14,18 +14,18 @@ from meshkit.quantity import Credits, Quantity
 from purser_client.amounts import text_of
 from purser_client.answers import Denial, DenialReason
 
-# Where gRPC servers put a google.rpc.Status with its details.
+# The metadata key under which gRPC servers send a google.rpc.Status with its details.
 DETAILS_KEY = "grpc-status-details-bin"
 
 _CODES = {code.value[0]: code for code in StatusCode}
 
 
 class PurserError(Exception):
-    """Whatever this library raises, but for wrong arguments and wrong use. All of them can be pickled."""
+    """The base of all exceptions of this library, except those for wrong arguments and wrong use. Can be pickled."""
 
 
 class Denied(PurserError):
-    """The gate said no. An answer, not a fault: the same question may be allowed a moment later."""
+    """The Ledger denied the call. This is a decision, not a fault; the same call may be allowed a moment later."""
 
     def __init__(self, denial: Denial) -> None:
         super().__init__(denial)
@@ -56,10 +56,10 @@ class Denied(PurserError):
 
 
 class LedgerFault(PurserError):
-    """The Ledger could not answer. `reason` is a promise of its proto, such as CUSTOMER_NOT_FOUND.
+    """The Ledger could not decide. `reason` is one that its proto documents, such as CUSTOMER_NOT_FOUND.
 
-    metadata: every changing word of the message. violations: of INVALID_FIELDS, all of them.
-    retry_after: how long an overloaded Ledger asks to be left alone.
+    metadata: every variable part of the message. violations: all invalid fields, for INVALID_FIELDS.
+    retry_after: how long an overloaded Ledger asks callers to wait.
     """
 
     def __init__(
@@ -83,8 +83,8 @@ class LedgerFault(PurserError):
     def __str__(self) -> str:
         return f"{self.reason}: {self.message}"
 
-    def again(self) -> "LedgerFault":
-        """Return the same fault to be raised elsewhere: a raised exception belongs to one caller."""
+    def copy(self) -> "LedgerFault":
+        """Return an equal fault for another caller: a raised exception object belongs to one caller."""
         return LedgerFault(
             self.code,
             self.message,
@@ -96,9 +96,9 @@ class LedgerFault(PurserError):
 
 
 class GateUnreachable(PurserError):
-    """No answer could be had in time: the Ledger is away, overloaded, or too slow. The gate failed closed.
+    """No answer within the deadline: the Ledger is unreachable, overloaded or too slow. The gate failed closed.
 
-    Of a write it is unknown whether it was carried out. `fault` is the last of `attempts` that failed.
+    Whether a write was carried out is unknown. `fault` is the fault of the last of `attempts` failed attempts.
     """
 
     def __init__(self, fault: LedgerFault, attempts: int = 1) -> None:
@@ -112,7 +112,7 @@ class GateUnreachable(PurserError):
 
 
 class SpoolFull(GateUnreachable):
-    """No answer could be had, and the spool has no room for one call more: failed closed instead of open."""
+    """No answer within the deadline, and the spool has no room for another record: failed closed instead of open."""
 
     def __str__(self) -> str:
         return f"{super().__str__()}; and the spool is full: failed closed"
@@ -122,8 +122,8 @@ class SpoolBroken(PurserError):
     """The spool's file is in use by another process, damaged, or cannot be written."""
 
 
-def gate_closed() -> LedgerFault:
-    """Return what a call hears whose gate was closed under it."""
+def gate_closed_fault() -> LedgerFault:
+    """Return the fault of a call whose gate was closed before it was answered."""
     return LedgerFault(StatusCode.FAILED_PRECONDITION, "the gate was closed", reason="GATE_CLOSED")
 
 
@@ -137,7 +137,7 @@ def fault_of_call(error: AioRpcError) -> LedgerFault:
 
 
 def fault_of_status(status: status_pb2.Status) -> LedgerFault:
-    """Return the fault of one item of a batch: the same as its own call would have ended with."""
+    """Return the fault of one batch item: the same one that a single call would have raised."""
     return _fault(_CODES.get(status.code, StatusCode.UNKNOWN), status)
 
 

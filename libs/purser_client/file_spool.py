@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A spool that outlives the process: an append-only file of JSON lines, one process at a time.
+"""A spool that outlives the process: an append-only file of JSON lines, used by one process at a time.
 
-A line is a record (fsynced before `add` returns) or what became of one (not fsynced: a line lost in a crash is
-found again by reporting once more, which bills nothing twice). A last line without its end was never promised and
-is dropped; any other line that cannot be read is a reason to stop, not to skip.
+A line is a record (fsynced before `add` returns) or the outcome of a record (not fsynced: if a crash loses it, the
+record is reported again, which bills nothing twice). An incomplete last line is dropped: its `add` never returned.
+Any other line that cannot be read raises SpoolBroken; it is not skipped.
 """
 
 import fcntl
@@ -18,19 +18,19 @@ from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser_client.faults import SpoolBroken
-from purser_client.spool import RECORDS_MAX, Book, Record, Unbilled, log
-from purser_client.wire import Usage
+from purser_client.spool import RECORDS_MAX, Record, SpoolState, UnbilledUsage, log
+from purser_client.wire import BillingRequest
 
 DEAD_LINES_MAX = 1_000
 
-_MESSAGES: dict[str, type[Usage]] = {"Debit": pb.DebitRequest, "Capture": pb.CaptureRequest}
+_MESSAGES: dict[str, type[BillingRequest]] = {"Debit": pb.DebitRequest, "Capture": pb.CaptureRequest}
 
 
 class FileSpool:
-    """A spool in the file `path`, made if need be. Its folder must be there and last as long as the usage.
+    """A spool in the file `path`, which is created if needed. Its folder must exist, on durable storage.
 
-    records_max: when so many are pending or unbilled, the gate fails closed again; usage of calls that were let
-    through before is kept all the same. POSIX only.
+    records_max: with so many records pending or unbilled, the gate fails closed. Usage of calls that were let through
+    before is stored nevertheless. POSIX only.
     """
 
     is_durable = True
@@ -39,88 +39,90 @@ class FileSpool:
         self.records_max = records_max
         self._path = Path(path)
         self._lock = threading.Lock()
-        self._book = Book()
-        self._guard = self._file = -1
+        self._state = SpoolState()
+        self._lock_file = self._file = -1
         self._length = self._lines = 0
 
     def open(self) -> None:
         with self._lock:
-            self._guard = self._only_one()
+            self._lock_file = self._open_lock_file()
             try:
                 self._load()
                 self._rewrite()
             except BaseException:
-                self._let_go()
+                self._close_files()
                 raise
 
     def close(self) -> None:
         with self._lock:
-            self._let_go()
+            self._close_files()
 
     def __len__(self) -> int:
-        return len(self._book)
+        return len(self._state)
 
-    def add(self, request: Usage, *, at: datetime) -> None:
+    def add(self, request: BillingRequest, *, at: datetime) -> None:
         with self._lock:
-            record = Record(number=self._book.next_number(), request=request, recorded_time=at)
-            self._append(_line_of(record), is_promise=True)
-            self._book.put(record)
+            record = Record(number=self._state.next_number(), request=request, recorded_time=at)
+            self._append(_line_of(record), is_synced=True)
+            self._state.put(record)
 
-    def billed(self, number: int) -> None:
+    def mark_billed(self, number: int) -> None:
         with self._lock:
-            self._book.billed(number)
-            self._note(number, "BILLED")
+            self._state.mark_billed(number)
+            self._append_outcome(number, "BILLED")
 
-    def refused(self, number: int, reason: str) -> Unbilled:
+    def mark_unbilled(self, number: int, reason: str) -> UnbilledUsage:
         with self._lock:
-            unbilled = self._book.refuse(number, reason)
-            self._note(number, "UNBILLED", reason=reason)
+            unbilled = self._state.mark_unbilled(number, reason)
+            self._append_outcome(number, "UNBILLED", reason=reason)
             return unbilled
 
     def retry(self, number: int) -> None:
         with self._lock:
-            self._book.retry(number)
-            self._note(number, "PENDING")
+            self._state.retry(number)
+            self._append_outcome(number, "PENDING")
 
     def forgive(self, number: int) -> None:
         with self._lock:
-            self._book.forgive(number)
-            self._note(number, "FORGIVEN")
+            self._state.forgive(number)
+            self._append_outcome(number, "FORGIVEN")
 
     def pending(self) -> tuple[Record, ...]:
         with self._lock:
-            return self._book.pending()
+            return self._state.pending()
 
     def pending_count(self) -> int:
-        return self._book.pending_count()
+        return self._state.pending_count()
 
-    def unbilled(self) -> tuple[Unbilled, ...]:
+    def unbilled(self) -> tuple[UnbilledUsage, ...]:
         with self._lock:
-            return self._book.unbilled()
+            return self._state.unbilled()
 
-    def _only_one(self) -> int:
-        # A file of its own: the spool itself is replaced when it is rewritten, and a lock would go with it.
+    def _open_lock_file(self) -> int:
+        # A separate file: a rewrite replaces the spool's own file, and a lock on it would be lost.
         try:
-            guard = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            lock_file = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise SpoolBroken(f"{self._path} cannot be kept there: {error}") from error
         try:
-            fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            os.close(guard)
+            os.close(lock_file)
             raise SpoolBroken(
                 f"{self._path} is another gate's spool; give each process a file of its own"
             ) from None
-        return guard
+        return lock_file
 
     def _load(self) -> None:
-        self._book = Book()
+        self._state = SpoolState()
         if not self._path.exists():
             return
         *lines, torn = self._path.read_bytes().split(b"\n")
         if torn:
             log.warning(
-                "%s: %d bytes after the last whole line were never promised; dropped", self._path, len(torn)
+                "%s: dropped %d bytes of an incomplete last line, whose write never finished",
+                self._path,
+                len(torn),
             )
         for number, line in enumerate(lines, start=1):
             try:
@@ -136,29 +138,29 @@ class FileSpool:
             case None:
                 request = ParseDict(line["request"], _MESSAGES[line["rpc"]]())
                 at = datetime.fromisoformat(line["recorded_time"])
-                self._book.put(Record(number=number, request=request, recorded_time=at))
+                self._state.put(Record(number=number, request=request, recorded_time=at))
             case "BILLED":
-                self._book.billed(number)
+                self._state.mark_billed(number)
             case "UNBILLED":
-                self._book.refuse(number, line["reason"])
+                self._state.mark_unbilled(number, line["reason"])
             case "PENDING":
-                self._book.retry(number)
+                self._state.retry(number)
             case "FORGIVEN":
-                self._book.forgive(number)
+                self._state.forgive(number)
             case other:
                 raise ValueError(f"outcome {other!r} is not known")
 
-    def _note(self, number: int, outcome: str, **more: str) -> None:
-        self._append(_line({"number": number, "outcome": outcome, **more}), is_promise=False)
-        if self._lines > 2 * len(self._book) + DEAD_LINES_MAX:
+    def _append_outcome(self, number: int, outcome: str, **more: str) -> None:
+        self._append(_line({"number": number, "outcome": outcome, **more}), is_synced=False)
+        if self._lines > 2 * len(self._state) + DEAD_LINES_MAX:
             self._rewrite()
 
-    def _append(self, line: bytes, *, is_promise: bool) -> None:
+    def _append(self, line: bytes, *, is_synced: bool) -> None:
         if self._file < 0:
             raise SpoolBroken(f"{self._path} is not open")
         try:
             _write_all(self._file, line)
-            if is_promise:
+            if is_synced:
                 os.fsync(self._file)
         except OSError as error:
             os.ftruncate(self._file, self._length)
@@ -167,19 +169,19 @@ class FileSpool:
         self._lines += 1
 
     def _rewrite(self) -> None:
-        """Replace the file, in one step, by one that holds only what is still pending or unbilled."""
-        lines = [_line_of(record) for record in self._book.pending()]
-        for record, reason in self._book.refused():
+        """Replace the file atomically by one that contains only pending and unbilled records."""
+        lines = [_line_of(record) for record in self._state.pending()]
+        for record, reason in self._state.refused():
             lines.append(_line_of(record))
             lines.append(_line({"number": record.number, "outcome": "UNBILLED", "reason": reason}))
-        fresh = self._path.with_name(f"{self._path.name}.new")
+        new_path = self._path.with_name(f"{self._path.name}.new")
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         file = -1
         try:
-            file = os.open(fresh, flags, 0o600)
+            file = os.open(new_path, flags, 0o600)
             _write_all(file, b"".join(lines))
             os.fsync(file)
-            fresh.replace(self._path)
+            new_path.replace(self._path)
             _fsync_folder(self._path.parent)
         except OSError as error:
             if file >= 0:
@@ -189,11 +191,11 @@ class FileSpool:
             os.close(self._file)
         self._file, self._length, self._lines = file, sum(map(len, lines)), len(lines)
 
-    def _let_go(self) -> None:
-        for file in (self._file, self._guard):
+    def _close_files(self) -> None:
+        for file in (self._file, self._lock_file):
             if file >= 0:
                 os.close(file)
-        self._file = self._guard = -1
+        self._file = self._lock_file = -1
 
 
 def _line_of(record: Record) -> bytes:
@@ -219,8 +221,8 @@ def _write_all(file: int, content: bytes) -> None:
 
 
 def _fsync_folder(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(opened)
+        os.fsync(descriptor)
     finally:
-        os.close(opened)
+        os.close(descriptor)

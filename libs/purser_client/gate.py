@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gate before every AI call, for asyncio."""
+"""The credit check around every AI call, for asyncio."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,28 +15,30 @@ from meshkit.ids import Ids, TimeOrderedIds
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceStub
 from purser_client.amounts import CreditsLike, QuantityLike, amount_of
-from purser_client.answers import Balance, Debited, Denial
-from purser_client.arguments import AskArguments, AuthorizeArguments, DebitArguments, ask_of
-from purser_client.asking import Asking, Authorizing, TryingToAuthorize
-from purser_client.calls import Calls
+from purser_client.answers import Balance, DebitResult, Denial
+from purser_client.arguments import AuthorizeArguments, DebitArguments, UsageArguments, usage_request_of
+from purser_client.blocks import AuthorizeBlock, HoldBlock, TryAuthorizeBlock
 from purser_client.channel import open_channel, target_of
 from purser_client.faults import Denied
 from purser_client.hold import Hold
-from purser_client.holding import Holding, Terms
+from purser_client.hold_operations import HoldOperations, HoldTerms
+from purser_client.ledger_client import LedgerClient
 from purser_client.policy import FailClosed, FailOpen, Unreachable
 from purser_client.reporting import Report, Reporter
-from purser_client.spool import Unbilled
+from purser_client.spool import UnbilledUsage
 from purser_client.wire import balance_from_wire
 
 DEADLINE = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Opened:
+class _Resources:
+    """What an open gate owns."""
+
     loop: asyncio.AbstractEventLoop
     channel: grpc.aio.Channel
-    calls: Calls
-    holding: Holding
+    client: LedgerClient
+    operations: HoldOperations
     reporter: Reporter | None
 
 
@@ -44,9 +46,10 @@ class Gate:
     """Asks the Ledger before every AI call. Open one per process, and share it among all tasks of its event loop.
 
     addresses: "ledger:7003", meaning all addresses behind the name, or several "ip:port"; calls go round robin.
-    unreachable: what it means that no answer can be had. deadline: of each operation, retries included, unless it
-    is given its own: the longest that a Ledger in trouble can delay an AI call. coalesce: concurrent authorizes,
-    captures and debits travel together. credentials: TLS; without them, plaintext. clock, ids: for tests.
+    unreachable: what the gate does when the Ledger does not answer. deadline: the time for each operation including
+    its retries, unless the operation names its own; a failing Ledger delays an AI call by at most this.
+    coalesce: send concurrent authorizes, captures and debits in batches. credentials: for TLS; without them, plaintext.
+    clock, ids: for tests.
 
         async with Gate("ledger:7003") as gate:
             async with gate.authorize(customer="acme", product="prd_assistant", quantity=1, user_id="ann") as hold:
@@ -72,36 +75,43 @@ class Gate:
         self._credentials = credentials
         self._clock = clock or SystemClock()
         self._ids = ids or TimeOrderedIds(self._clock)
-        self._opened: _Opened | None = None
+        self._resources: _Resources | None = None
 
     async def open(self) -> None:
-        """Get ready, in the running loop; `async with` does it. The Ledger may be away. Raises SpoolBroken."""
-        if self._opened is not None:
+        """Open the gate in the running event loop; `async with` calls this. The Ledger may be unreachable.
+
+        Raises SpoolBroken.
+        """
+        if self._resources is not None:
             raise RuntimeError("the gate is open already")
         channel = open_channel(self._target, self._credentials)
-        calls = Calls(LedgerServiceStub(channel), coalesce=self._coalesce)
+        client = LedgerClient(LedgerServiceStub(channel), coalesce=self._coalesce)
         try:
-            reporter = await self._open_reporter(calls)
+            reporter = await self._open_reporter(client)
         except BaseException:
             await channel.close()
             raise
-        holding = Holding(
-            calls, ids=self._ids, reporter=reporter, fails_open=isinstance(self._unreachable, FailOpen)
+        self._resources = _Resources(
+            loop=asyncio.get_running_loop(),
+            channel=channel,
+            client=client,
+            operations=HoldOperations(
+                client, ids=self._ids, reporter=reporter, fails_open=isinstance(self._unreachable, FailOpen)
+            ),
+            reporter=reporter,
         )
-        loop = asyncio.get_running_loop()
-        self._opened = _Opened(loop=loop, channel=channel, calls=calls, holding=holding, reporter=reporter)
 
     async def close(self) -> None:
-        """Let what is under way come to its end, for about a deadline at most, then close the connections."""
-        if self._opened is None:
+        """Wait for unfinished operations, for about one deadline at most, then close the connections."""
+        if self._resources is None:
             return
-        opened, self._opened = self._opened, None
+        resources, self._resources = self._resources, None
         seconds = self._deadline.total_seconds()
-        await opened.holding.close(seconds)
-        if opened.reporter is not None:
-            await opened.reporter.close()
-        await opened.calls.close()
-        await opened.channel.close(seconds)
+        await resources.operations.close(seconds)
+        if resources.reporter is not None:
+            await resources.reporter.close()
+        await resources.client.close()
+        await resources.channel.close(seconds)
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -110,19 +120,19 @@ class Gate:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def authorize(self, **asked: Unpack[AuthorizeArguments]) -> Authorizing:
-        """Return a block to make the AI call in: it gets a Hold, or is not entered.
+    def authorize(self, **arguments: Unpack[AuthorizeArguments]) -> AuthorizeBlock:
+        """Return a block for the AI call. The block is entered with a Hold, or not at all.
 
-        Entering raises Denied, GateUnreachable (unless it fails open), LedgerFault. Leaving captures or releases, as
-        Hold says, and raises GateUnreachable or LedgerFault when what was used could be neither captured nor recorded.
+        Entering raises Denied, GateUnreachable (unless the gate fails open), LedgerFault. Leaving captures or releases,
+        as Hold describes. It raises GateUnreachable or LedgerFault when usage could be neither captured nor recorded.
         """
-        self._here()
-        return Authorizing(self.asking(**asked))
+        self._resources_in_this_loop()
+        return AuthorizeBlock(self.hold_block(**arguments))
 
-    def try_authorize(self, **asked: Unpack[AuthorizeArguments]) -> TryingToAuthorize:
-        """The same, but a denial is a value: the block gets a Hold or a Denial."""
-        self._here()
-        return TryingToAuthorize(self.asking(**asked))
+    def try_authorize(self, **arguments: Unpack[AuthorizeArguments]) -> TryAuthorizeBlock:
+        """The same, but a denial is a value: the block is entered with a Hold or a Denial."""
+        self._resources_in_this_loop()
+        return TryAuthorizeBlock(self.hold_block(**arguments))
 
     async def extend(
         self,
@@ -133,81 +143,84 @@ class Gate:
         ttl: timedelta | None = None,
         deadline: timedelta | None = None,
     ) -> None:
-        """Hold more, or for longer (ttl: from now), or both; inside the hold's block, for calls that stream.
+        """Hold more, or for longer (ttl: from now), or both. Call it inside the hold's block, when a call streams.
 
-        Raises Denied and changes nothing, GateUnreachable (unless it fails open), LedgerFault.
+        Raises Denied (and changes nothing), GateUnreachable (unless the gate fails open), LedgerFault.
         """
         additional = None if quantity is None and credits is None else amount_of(quantity, credits)
-        denial = await self._here().holding.extend(hold, additional, ttl, deadline or self._deadline)
+        operations = self._resources_in_this_loop().operations
+        denial = await operations.extend(hold, additional, ttl, deadline or self._deadline)
         if denial is not None:
             raise Denied(denial)
 
-    async def debit(self, **asked: Unpack[DebitArguments]) -> Debited:
-        """Authorize and capture in one step, for calls whose quantity is known beforehand.
+    async def debit(self, **arguments: Unpack[DebitArguments]) -> DebitResult:
+        """Authorize and capture in one step, for calls whose quantity is known in advance.
 
-        Raises Denied, GateUnreachable (unless it fails open), LedgerFault.
+        Raises Denied, GateUnreachable (unless the gate fails open), LedgerFault.
         """
-        answer = await self.try_debit(**asked)
+        answer = await self.try_debit(**arguments)
         if isinstance(answer, Denial):
             raise Denied(answer)
         return answer
 
     async def try_debit(
-        self, *, request_id: str = "", deadline: timedelta | None = None, **asked: Unpack[AskArguments]
-    ) -> Debited | Denial:
+        self, *, request_id: str = "", deadline: timedelta | None = None, **arguments: Unpack[UsageArguments]
+    ) -> DebitResult | Denial:
         """The same, but a denial is a value."""
-        return await self._here().holding.debit(ask_of(**asked), request_id, deadline or self._deadline)
+        operations = self._resources_in_this_loop().operations
+        return await operations.debit(usage_request_of(**arguments), request_id, deadline or self._deadline)
 
     async def balance(
         self, *, customer: str, credit_type_id: str = "", deadline: timedelta | None = None
     ) -> Balance:
-        """Return what a customer has, of one credit type or of all. Raises GateUnreachable, LedgerFault."""
+        """Return a customer's balance, of one credit type or of all. Raises GateUnreachable, LedgerFault."""
         request = pb.GetBalanceRequest(customer=customer, credit_type_id=credit_type_id)
-        return balance_from_wire(await self._here().calls.balance(request, deadline or self._deadline))
+        client = self._resources_in_this_loop().client
+        return balance_from_wire(await client.balance(request, deadline or self._deadline))
 
     @property
-    def unbilled(self) -> tuple[Unbilled, ...]:
-        """Recorded usage that the Ledger refused to bill, oldest first; in a FileSpool it outlives the process."""
-        reporter = self._gate().reporter
+    def unbilled(self) -> tuple[UnbilledUsage, ...]:
+        """Recorded usage that the Ledger refused to bill, oldest first. A FileSpool keeps it across restarts."""
+        reporter = self._require_open().reporter
         return () if reporter is None else reporter.unbilled()
 
     @property
     def pending_count(self) -> int:
-        """How many records of usage wait for the Ledger."""
-        reporter = self._gate().reporter
+        """The number of usage records that wait to be reported to the Ledger."""
+        reporter = self._require_open().reporter
         return 0 if reporter is None else reporter.pending_count()
 
     async def flush(self) -> Report:
-        """Report recorded usage now, without waiting for the background to do it. Raises GateUnreachable."""
-        reporter = self._here().reporter
+        """Report recorded usage now, instead of waiting for the background task. Raises GateUnreachable."""
+        reporter = self._resources_in_this_loop().reporter
         return Report(billed=0, unbilled=0, left=0) if reporter is None else await reporter.report()
 
     async def rebill(self) -> Report:
-        """Report again what is unbilled, for instance after a top-up. Raises GateUnreachable."""
-        return await self._with_spool().rebill()
+        """Report unbilled usage again, for instance after a top-up. Raises GateUnreachable."""
+        return await self._require_reporter().rebill()
 
-    async def forgive(self, unbilled: Unbilled) -> None:
-        """Strike usage off the list of the unbilled: nobody pays for it."""
-        await self._with_spool().forgive(unbilled)
+    async def forgive(self, unbilled: UnbilledUsage) -> None:
+        """Remove usage from the unbilled list: nobody pays for it."""
+        await self._require_reporter().forgive(unbilled)
 
-    def asking(
+    def hold_block(
         self,
         *,
         ttl: timedelta | None = None,
         allow_partial: bool = False,
         deadline: timedelta | None = None,
-        **asked: Unpack[AskArguments],
-    ) -> Asking:
-        """Return what authorize and try_authorize are made of, here and in SyncGate."""
-        terms = Terms(ttl=ttl, allow_partial=allow_partial, deadline=deadline or self._deadline)
-        return Asking(self._gate().holding, ask_of(**asked), terms)
+        **arguments: Unpack[UsageArguments],
+    ) -> HoldBlock:
+        """Return the block that authorize and try_authorize wrap, here and in SyncGate."""
+        terms = HoldTerms(ttl=ttl, allow_partial=allow_partial, deadline=deadline or self._deadline)
+        return HoldBlock(self._require_open().operations, usage_request_of(**arguments), terms)
 
-    async def _open_reporter(self, calls: Calls) -> Reporter | None:
+    async def _open_reporter(self, client: LedgerClient) -> Reporter | None:
         if self._unreachable.spool is None:
             return None
         reporter = Reporter(
             self._unreachable.spool,
-            calls,
+            client,
             deadline=self._deadline,
             clock=self._clock,
             on_unbilled=self._unreachable.on_unbilled,
@@ -215,21 +228,21 @@ class Gate:
         await reporter.open()
         return reporter
 
-    def _gate(self) -> _Opened:
-        if self._opened is None:
+    def _require_open(self) -> _Resources:
+        if self._resources is None:
             raise RuntimeError("the gate is not open; use `async with Gate(…) as gate:`")
-        return self._opened
+        return self._resources
 
-    def _here(self) -> _Opened:
-        opened = self._gate()
-        if asyncio.get_running_loop() is opened.loop:
-            return opened
+    def _resources_in_this_loop(self) -> _Resources:
+        resources = self._require_open()
+        if asyncio.get_running_loop() is resources.loop:
+            return resources
         raise RuntimeError(
             "the gate was opened in another event loop; open one in this loop, or use SyncGate"
         )
 
-    def _with_spool(self) -> Reporter:
-        reporter = self._here().reporter
+    def _require_reporter(self) -> Reporter:
+        reporter = self._resources_in_this_loop().reporter
         if reporter is None:
             raise RuntimeError("the gate has no spool; give FailOpen or FailClosed one")
         return reporter

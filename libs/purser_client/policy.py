@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an unreachable Ledger means. The caller chooses; the default is no AI call."""
+"""What the gate does while the Ledger is unreachable. The caller chooses; by default no AI call is made."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from purser_client.spool import Spool, Unbilled
+from purser_client.spool import Spool, UnbilledUsage
 
-OnUnbilled = Callable[[Unbilled], None]
+OnUnbilled = Callable[[UnbilledUsage], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailClosed:
-    """No AI call without the Ledger's leave: GateUnreachable is raised instead.
+    """No AI call without a decision of the Ledger: GateUnreachable is raised instead.
 
-    spool: keeps what was captured of holds taken before the Ledger went away; without one, GateUnreachable is
-    raised at the end of such a block, and that usage is not billed. on_unbilled: as in FailOpen.
+    spool: records captures of holds that were created before the Ledger became unreachable. Without a spool, the end
+    of such a block raises GateUnreachable, and its usage is not billed. on_unbilled: as in FailOpen.
     """
 
     spool: Spool | None = None
@@ -24,11 +24,12 @@ class FailClosed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailOpen:
-    """AI calls go on without the Ledger: what they use is recorded, and reported when it is back.
+    """AI calls continue without the Ledger. Their usage is recorded, and reported when the Ledger is reachable again.
 
-    spool: where; a FileSpool loses nothing, a MemorySpool what is pending when the process dies. Once it is full the
-    gate fails closed. on_unbilled: hears, in the gate's event loop, of usage that the Ledger then refuses to bill
-    (the credits are gone), at least once; `gate.unbilled` lists it. A "no" is never overruled: denied is denied.
+    spool: stores the records. A FileSpool loses nothing; a MemorySpool loses what is pending when the process dies.
+    When the spool is full, the gate fails closed. on_unbilled: called at least once, in the gate's event loop, for
+    usage that the Ledger then refuses to bill (the credits are gone); `gate.unbilled` lists such usage. A denial by
+    the Ledger always applies.
     """
 
     spool: Spool

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tells the Ledger, when it is back, of usage that it could not be told of: each once, by its request_id."""
+"""Reports recorded usage to the Ledger once it is reachable again. Its request_id bills each record once."""
 
 import asyncio
 import contextlib
@@ -12,17 +12,17 @@ from grpc import StatusCode
 
 from meshkit.clock import Clock
 from purser.ledger.v1 import ledger_pb2 as pb
-from purser_client.calls import Calls
 from purser_client.faults import GateUnreachable, LedgerFault, PurserError
+from purser_client.ledger_client import LedgerClient
 from purser_client.policy import OnUnbilled
-from purser_client.spool import Record, Spool, Unbilled, log
-from purser_client.wire import Usage, reason_from_wire
+from purser_client.spool import Record, Spool, UnbilledUsage, log
+from purser_client.wire import BillingRequest, denial_reason_from_wire
 
-AT_ONCE_MAX = 16
+CONCURRENT_REPORTS_MAX = 16
 FIRST_PAUSE_SECONDS = 0.1
 PAUSE_SECONDS_MAX = 5.0
 
-# Final: asking again cannot help unless somebody changes something. Every other fault may pass by itself.
+# Final: retrying cannot help until somebody changes something. Every other fault may be temporary.
 REFUSALS = frozenset(
     {
         StatusCode.INVALID_ARGUMENT,
@@ -35,8 +35,9 @@ REFUSALS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What came of a round of reporting, in records. left: still pending, because the Ledger failed with each
-    or gave no answer to it.
+    """The result of one round of reporting, in numbers of records.
+
+    left: still pending, because the Ledger failed on them or did not answer.
     """
 
     billed: int
@@ -45,12 +46,12 @@ class Report:
 
 
 class Reporter:
-    """Owns the spool. Reports in the background while there is something pending, and at once when asked to."""
+    """Owns the spool. Reports pending records in the background, and at once when `report` is called."""
 
     def __init__(
         self,
         spool: Spool,
-        calls: Calls,
+        client: LedgerClient,
         *,
         deadline: timedelta,
         clock: Clock,
@@ -58,25 +59,25 @@ class Reporter:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._spool = spool
-        self._calls = calls
+        self._client = client
         self._deadline = deadline
         self._clock = clock
         self._on_unbilled = on_unbilled
         self._chance = chance
-        self._admitted = 0
+        self._reserved = 0
         self._pending = asyncio.Event()
-        self._one_round = asyncio.Lock()
+        self._round_lock = asyncio.Lock()
         self._background: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Open the spool and report what it holds, in the background. Raises SpoolBroken."""
+        """Open the spool and start reporting its records in the background. Raises SpoolBroken."""
         await asyncio.to_thread(self._spool.open)
         if self._spool.pending_count() > 0:
             self._pending.set()
-        self._background = asyncio.create_task(self._report_for_ever())
+        self._background = asyncio.create_task(self._report_until_cancelled())
 
     async def close(self) -> None:
-        """Stop reporting and close the spool; one that is not durable is reported once more, for one deadline."""
+        """Stop reporting and close the spool. One that is not durable is first reported, for one deadline at most."""
         if self._background is not None:
             self._background.cancel()
             await asyncio.wait({self._background})
@@ -86,19 +87,22 @@ class Reporter:
                     await self.report()
         await asyncio.to_thread(self._spool.close)
 
-    def admit(self) -> bool:
-        """Keep room for the record of one call that is let through; False when there is none. `add` or `dismiss` it."""
-        if len(self._spool) + self._admitted < self._spool.records_max:
-            self._admitted += 1
+    def reserve(self) -> bool:
+        """Reserve room for the record of one call; False: the spool is full.
+
+        Every reservation ends with `unreserve`, after the record was added or when there is none.
+        """
+        if len(self._spool) + self._reserved < self._spool.records_max:
+            self._reserved += 1
             return True
         return False
 
-    def dismiss(self) -> None:
-        """Give back the room of a call that used nothing, or whose record is in the spool now."""
-        self._admitted -= 1
+    def unreserve(self) -> None:
+        """End the reservation of a call that used nothing, or whose record is in the spool now."""
+        self._reserved -= 1
 
-    async def add(self, usage: Usage) -> None:
-        """Keep usage until the Ledger has it; when this returns it is kept. Raises SpoolBroken."""
+    async def add(self, usage: BillingRequest) -> None:
+        """Record usage until the Ledger has it. When this returns, the record is stored. Raises SpoolBroken."""
         try:
             await asyncio.to_thread(self._spool.add, usage, at=self._clock.now())
         except PurserError:
@@ -107,16 +111,17 @@ class Reporter:
         self._pending.set()
 
     async def report(self) -> Report:
-        """Report everything pending, now. Raises GateUnreachable when the Ledger is (still) away."""
-        async with self._one_round:
+        """Report all pending records now. Raises GateUnreachable when the Ledger is (still) unreachable."""
+        async with self._round_lock:
             pending = self._spool.pending()
             billed = unbilled = 0
-            for start in range(0, len(pending), AT_ONCE_MAX):
-                told = [self._tell(record) for record in pending[start : start + AT_ONCE_MAX]]
-                outcomes = await asyncio.gather(*told, return_exceptions=True)
+            for start in range(0, len(pending), CONCURRENT_REPORTS_MAX):
+                group = pending[start : start + CONCURRENT_REPORTS_MAX]
+                outcomes = await asyncio.gather(*map(self._report_one, group), return_exceptions=True)
                 failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
                 for failure in failures:
-                    # While others are answered, the Ledger is not away: one that never is must not stop the rest.
+                    # The Ledger is reachable while it answers some records. One record that gets no answer must
+                    # not stop the others.
                     if len(failures) == len(outcomes) or not isinstance(failure, GateUnreachable):
                         raise failure
                 billed += outcomes.count("BILLED")
@@ -124,25 +129,25 @@ class Reporter:
             return Report(billed=billed, unbilled=unbilled, left=len(pending) - billed - unbilled)
 
     async def rebill(self) -> Report:
-        """Report once more all that was refused, with what is pending. Raises GateUnreachable."""
+        """Make unbilled records pending again, and report all pending ones. Raises GateUnreachable."""
         for unbilled in self._spool.unbilled():
             await asyncio.to_thread(self._spool.retry, unbilled.number)
         self._pending.set()
         return await self.report()
 
-    async def forgive(self, unbilled: Unbilled) -> None:
-        """Bill nobody for it."""
+    async def forgive(self, unbilled: UnbilledUsage) -> None:
+        """Drop an unbilled record: nobody is billed for it."""
         await asyncio.to_thread(self._spool.forgive, unbilled.number)
 
-    def unbilled(self) -> tuple[Unbilled, ...]:
+    def unbilled(self) -> tuple[UnbilledUsage, ...]:
         return self._spool.unbilled()
 
     def pending_count(self) -> int:
         return self._spool.pending_count()
 
-    async def _report_for_ever(self) -> None:
+    async def _report_until_cancelled(self) -> None:
         pause = FIRST_PAUSE_SECONDS
-        while True:  # until close() cancels it
+        while True:  # close() cancels this task
             await self._pending.wait()
             self._pending.clear()
             try:
@@ -159,7 +164,8 @@ class Reporter:
             pause = min(PAUSE_SECONDS_MAX, pause * 2)
             self._pending.set()
 
-    async def _tell(self, record: Record) -> str:
+    async def _report_one(self, record: Record) -> str:
+        """Return BILLED, UNBILLED or LEFT. Raises GateUnreachable."""
         try:
             denial = await self._bill(record.request)
         except LedgerFault as fault:
@@ -168,9 +174,9 @@ class Reporter:
                 return "LEFT"
             denial = fault.reason
         if denial is None:
-            await asyncio.to_thread(self._spool.billed, record.number)
+            await asyncio.to_thread(self._spool.mark_billed, record.number)
             return "BILLED"
-        unbilled = await asyncio.to_thread(self._spool.refused, record.number, denial)
+        unbilled = await asyncio.to_thread(self._spool.mark_unbilled, record.number, denial)
         log.error("usage was not billed: %s", unbilled)
         if self._on_unbilled is not None:
             try:
@@ -179,14 +185,14 @@ class Reporter:
                 log.exception("on_unbilled failed for %s", unbilled.request_id)
         return "UNBILLED"
 
-    async def _bill(self, request: Usage) -> str | None:
-        """Return why it was denied; None: it is billed."""
+    async def _bill(self, request: BillingRequest) -> str | None:
+        """Bill usage. Return the reason if it was denied; None: it is billed. Raises LedgerFault, GateUnreachable."""
         match request:
             case pb.CaptureRequest():
-                await self._calls.capture(request, self._deadline)
+                await self._client.capture(request, self._deadline)
                 return None
             case pb.DebitRequest():
-                response = await self._calls.debit(request, self._deadline)
+                response = await self._client.debit(request, self._deadline)
                 if response.decision == pb.DECISION_ALLOWED:
                     return None
-                return str(reason_from_wire(response.denial_reason))
+                return str(denial_reason_from_wire(response.denial_reason))

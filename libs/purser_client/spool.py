@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where usage waits that the Ledger could not be told: bounded, and nothing leaves it unseen."""
+"""A bounded store of usage that could not be reported. Every record ends billed, forgiven or listed as unbilled."""
 
 import logging
 import threading
@@ -10,7 +10,7 @@ from typing import Protocol
 
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser_client.amounts import Amount
-from purser_client.wire import Usage, amount_from_wire
+from purser_client.wire import BillingRequest, amount_from_wire
 
 RECORDS_MAX = 100_000
 
@@ -19,19 +19,19 @@ log = logging.getLogger("purser_client")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """Usage to be reported, with the request_id it has for ever. number: the spool's own."""
+    """Usage to be reported. Its request_id never changes. number: assigned by the spool."""
 
     number: int
-    request: Usage
+    request: BillingRequest
     recorded_time: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unbilled:
-    """Usage that the Ledger refused to bill when it was told. It stays until it is billed or forgiven.
+class UnbilledUsage:
+    """Reported usage that the Ledger refused to bill. It is kept until it is billed or forgiven.
 
-    reason: of the denial (INSUFFICIENT_CREDITS) or of the fault (CUSTOMER_NOT_FOUND). hold_id: of a capture,
-    product_id: of a debit, else empty. amount None: all that the hold held.
+    reason: of the denial (INSUFFICIENT_CREDITS) or of the fault (CUSTOMER_NOT_FOUND). hold_id: set for a capture,
+    product_id: set for a debit; otherwise empty. amount None: all that was held.
     """
 
     number: int
@@ -45,33 +45,36 @@ class Unbilled:
 
 
 class Spool(Protocol):
-    """What the gate needs of a spool. It may be called from any thread, by one gate at a time."""
+    """What the gate requires of a spool. Called from any thread, by one gate at a time."""
 
     records_max: int
     is_durable: bool
 
     def open(self) -> None:
-        """Get ready; what an earlier process left is there again. Raises SpoolBroken."""
+        """Open the spool with the records that an earlier process left. Raises SpoolBroken."""
         ...
 
     def close(self) -> None:
-        """Let go; what is left stays if the spool is durable, else it is logged, record by record."""
+        """Close the spool. A durable spool keeps its records; any other logs each of them."""
         ...
 
     def __len__(self) -> int:
-        """Records that are pending or unbilled."""
+        """The number of records that are pending or unbilled."""
         ...
 
-    def add(self, request: Usage, *, at: datetime) -> None:
-        """Keep usage; when this returns it is kept. Raises SpoolBroken; never for want of room: it was used."""
+    def add(self, request: BillingRequest, *, at: datetime) -> None:
+        """Store a record; when this returns it is stored. Raises SpoolBroken.
+
+        Stores it even when the spool is full: the usage has happened.
+        """
         ...
 
-    def billed(self, number: int) -> None:
-        """Forget a record: the Ledger has it."""
+    def mark_billed(self, number: int) -> None:
+        """Remove a record: the Ledger has billed it."""
         ...
 
-    def refused(self, number: int, reason: str) -> Unbilled:
-        """Set a pending record aside as unbilled."""
+    def mark_unbilled(self, number: int, reason: str) -> UnbilledUsage:
+        """Make a pending record unbilled."""
         ...
 
     def retry(self, number: int) -> None:
@@ -79,27 +82,27 @@ class Spool(Protocol):
         ...
 
     def forgive(self, number: int) -> None:
-        """Forget an unbilled record: nobody will be billed. An unknown number changes nothing."""
+        """Remove an unbilled record: nobody will be billed. An unknown number changes nothing."""
         ...
 
     def pending(self) -> tuple[Record, ...]:
-        """What is to be reported, oldest first."""
+        """The records to be reported, oldest first."""
         ...
 
     def pending_count(self) -> int:
-        """How much that is."""
+        """The number of records to be reported."""
         ...
 
-    def unbilled(self) -> tuple[Unbilled, ...]:
-        """What was refused, oldest first."""
+    def unbilled(self) -> tuple[UnbilledUsage, ...]:
+        """The records that the Ledger refused to bill, oldest first."""
         ...
 
 
-class Book:
-    """The records of a spool and where each stands, in memory; the arithmetic of both spools."""
+class SpoolState:
+    """The pending and unbilled records of a spool, in memory; both spools use it."""
 
     def __init__(self) -> None:
-        self._last = 0
+        self._last_number = 0
         self._pending: dict[int, Record] = {}
         self._refused: dict[int, tuple[Record, str]] = {}
 
@@ -107,19 +110,19 @@ class Book:
         return len(self._pending) + len(self._refused)
 
     def next_number(self) -> int:
-        return self._last + 1
+        return self._last_number + 1
 
     def put(self, record: Record) -> None:
-        self._last = max(self._last, record.number)
+        self._last_number = max(self._last_number, record.number)
         self._pending[record.number] = record
 
-    def billed(self, number: int) -> None:
+    def mark_billed(self, number: int) -> None:
         self._pending.pop(number, None)
 
     def forgive(self, number: int) -> None:
         self._refused.pop(number, None)
 
-    def refuse(self, number: int, reason: str) -> Unbilled:
+    def mark_unbilled(self, number: int, reason: str) -> UnbilledUsage:
         record = self._pending.pop(number)
         self._refused[number] = (record, reason)
         return _unbilled(record, reason)
@@ -135,73 +138,73 @@ class Book:
         return tuple(self._pending[number] for number in sorted(self._pending))
 
     def refused(self) -> Iterable[tuple[Record, str]]:
-        """Give the unbilled records with their reasons, oldest first."""
+        """Return the unbilled records with their reasons, oldest first."""
         return (self._refused[number] for number in sorted(self._refused))
 
-    def unbilled(self) -> tuple[Unbilled, ...]:
+    def unbilled(self) -> tuple[UnbilledUsage, ...]:
         return tuple(_unbilled(record, reason) for record, reason in self.refused())
 
 
 class MemorySpool:
-    """A spool that dies with the process, and with it usage that was not reported by then.
+    """A spool in memory. Usage that was not reported when the process ends is lost.
 
-    A gate that is closed tries once more to report it, for one deadline, and logs what is left.
+    When the gate is closed, it reports once more, for one deadline, and logs what is left.
     """
 
     is_durable = False
 
     def __init__(self, *, records_max: int = RECORDS_MAX) -> None:
         self.records_max = records_max
-        self._book = Book()
+        self._state = SpoolState()
         self._lock = threading.Lock()
 
     def open(self) -> None:
         pass
 
     def close(self) -> None:
-        for record in self._book.pending():
+        for record in self._state.pending():
             log.error("usage was never reported: %s", record)
-        for unbilled in self._book.unbilled():
+        for unbilled in self._state.unbilled():
             log.error("usage was never billed: %s", unbilled)
 
     def __len__(self) -> int:
-        return len(self._book)
+        return len(self._state)
 
-    def add(self, request: Usage, *, at: datetime) -> None:
+    def add(self, request: BillingRequest, *, at: datetime) -> None:
         with self._lock:
-            self._book.put(Record(number=self._book.next_number(), request=request, recorded_time=at))
+            self._state.put(Record(number=self._state.next_number(), request=request, recorded_time=at))
 
-    def billed(self, number: int) -> None:
+    def mark_billed(self, number: int) -> None:
         with self._lock:
-            self._book.billed(number)
+            self._state.mark_billed(number)
 
-    def refused(self, number: int, reason: str) -> Unbilled:
+    def mark_unbilled(self, number: int, reason: str) -> UnbilledUsage:
         with self._lock:
-            return self._book.refuse(number, reason)
+            return self._state.mark_unbilled(number, reason)
 
     def retry(self, number: int) -> None:
         with self._lock:
-            self._book.retry(number)
+            self._state.retry(number)
 
     def forgive(self, number: int) -> None:
         with self._lock:
-            self._book.forgive(number)
+            self._state.forgive(number)
 
     def pending(self) -> tuple[Record, ...]:
         with self._lock:
-            return self._book.pending()
+            return self._state.pending()
 
     def pending_count(self) -> int:
-        return self._book.pending_count()
+        return self._state.pending_count()
 
-    def unbilled(self) -> tuple[Unbilled, ...]:
+    def unbilled(self) -> tuple[UnbilledUsage, ...]:
         with self._lock:
-            return self._book.unbilled()
+            return self._state.unbilled()
 
 
-def _unbilled(record: Record, reason: str) -> Unbilled:
+def _unbilled(record: Record, reason: str) -> UnbilledUsage:
     request = record.request
-    return Unbilled(
+    return UnbilledUsage(
         number=record.number,
         reason=reason,
         request_id=request.request_id,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The same gate for code without asyncio: a Gate in an event loop of its own, in a thread of its own."""
+"""The same gate for code without asyncio. It runs a Gate in an event loop in a background thread."""
 
 import asyncio
 import os
@@ -15,22 +15,22 @@ import grpc
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from purser_client.amounts import CreditsLike, QuantityLike
-from purser_client.answers import Balance, Debited, Denial
+from purser_client.answers import Balance, DebitResult, Denial
 from purser_client.arguments import AuthorizeArguments, DebitArguments
-from purser_client.asking import Asking
+from purser_client.blocks import HoldBlock
 from purser_client.gate import DEADLINE, Gate
 from purser_client.hold import Hold
 from purser_client.policy import Unreachable
 from purser_client.reporting import Report
-from purser_client.spool import Unbilled
+from purser_client.spool import UnbilledUsage
 
 T = TypeVar("T")
 
 
 class SyncGate:
-    """Gate's methods, blocking. One per process, for all its threads; open it after a fork, not before.
+    """Gate's methods, blocking. Open one per process, for all its threads; open it after a fork, not before.
 
-    It may also be called in a thread whose own event loop is running; that loop then waits too.
+    A thread with a running event loop may call it too; the call then blocks that loop.
 
         with SyncGate("ledger:7003") as gate:
             with gate.authorize(customer="acme", product="prd_assistant", quantity=1, user_id="ann") as hold:
@@ -63,13 +63,13 @@ class SyncGate:
         self._process = 0
 
     def open(self) -> None:
-        """Start the thread and get ready; `with` does it. Raises SpoolBroken."""
+        """Start the thread and open the gate; `with` calls this. Raises SpoolBroken."""
         if self._loop is not None:
             raise RuntimeError("the gate is open already")
         self._process = os.getpid()
         started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
         self._thread = threading.Thread(
-            target=lambda: asyncio.run(_live(started)), name="purser-gate", daemon=True
+            target=lambda: asyncio.run(_run_until_stopped(started)), name="purser-gate", daemon=True
         )
         self._thread.start()
         self._loop, self._stopped = started.result()
@@ -80,7 +80,7 @@ class SyncGate:
             raise
 
     def close(self) -> None:
-        """Let what is under way come to its end, for about a deadline at most; end the thread."""
+        """Wait for unfinished operations, for about one deadline at most, then stop the thread."""
         if self._loop is not None:
             try:
                 self._run(self._gate.close())
@@ -94,13 +94,13 @@ class SyncGate:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def authorize(self, **asked: Unpack[AuthorizeArguments]) -> "SyncAuthorizing":
+    def authorize(self, **arguments: Unpack[AuthorizeArguments]) -> "SyncAuthorizeBlock":
         """As Gate.authorize, for `with`."""
-        return SyncAuthorizing(self._gate.asking(**asked), self._run)
+        return SyncAuthorizeBlock(self._gate.hold_block(**arguments), self._run)
 
-    def try_authorize(self, **asked: Unpack[AuthorizeArguments]) -> "SyncTryingToAuthorize":
+    def try_authorize(self, **arguments: Unpack[AuthorizeArguments]) -> "SyncTryAuthorizeBlock":
         """As Gate.try_authorize, for `with`."""
-        return SyncTryingToAuthorize(self._gate.asking(**asked), self._run)
+        return SyncTryAuthorizeBlock(self._gate.hold_block(**arguments), self._run)
 
     def extend(
         self,
@@ -114,13 +114,13 @@ class SyncGate:
         """As Gate.extend."""
         self._run(self._gate.extend(hold, quantity=quantity, credits=credits, ttl=ttl, deadline=deadline))
 
-    def debit(self, **asked: Unpack[DebitArguments]) -> Debited:
+    def debit(self, **arguments: Unpack[DebitArguments]) -> DebitResult:
         """As Gate.debit."""
-        return self._run(self._gate.debit(**asked))
+        return self._run(self._gate.debit(**arguments))
 
-    def try_debit(self, **asked: Unpack[DebitArguments]) -> Debited | Denial:
+    def try_debit(self, **arguments: Unpack[DebitArguments]) -> DebitResult | Denial:
         """As Gate.try_debit."""
-        return self._run(self._gate.try_debit(**asked))
+        return self._run(self._gate.try_debit(**arguments))
 
     def balance(
         self, *, customer: str, credit_type_id: str = "", deadline: timedelta | None = None
@@ -131,7 +131,7 @@ class SyncGate:
         )
 
     @property
-    def unbilled(self) -> tuple[Unbilled, ...]:
+    def unbilled(self) -> tuple[UnbilledUsage, ...]:
         """As Gate.unbilled."""
         return self._gate.unbilled
 
@@ -148,12 +148,12 @@ class SyncGate:
         """As Gate.rebill."""
         return self._run(self._gate.rebill())
 
-    def forgive(self, unbilled: Unbilled) -> None:
+    def forgive(self, unbilled: UnbilledUsage) -> None:
         """As Gate.forgive."""
         self._run(self._gate.forgive(unbilled))
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Wait for work in the gate's thread. Interrupted (Ctrl-C), it cancels the work, as `async` would be."""
+        """Run work in the gate's thread and wait for it. An interrupt (Ctrl-C) cancels it, as in asyncio."""
         try:
             loop = self._usable_loop()
         except RuntimeError:
@@ -163,7 +163,7 @@ class SyncGate:
         try:
             return future.result()
         except BaseException:
-            future.cancel()  # does nothing when it is done
+            future.cancel()  # has no effect on a future that is done
             raise
 
     def _usable_loop(self) -> asyncio.AbstractEventLoop:
@@ -183,42 +183,44 @@ class SyncGate:
             thread.join()
 
 
-async def _live(started: "Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]") -> None:
-    """Keep the loop of this thread running until it is told to stop."""
+async def _run_until_stopped(
+    started: "Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]",
+) -> None:
+    """Keep this thread's event loop running until the event is set."""
     stopped = asyncio.Event()
     started.set_result((asyncio.get_running_loop(), stopped))
     await stopped.wait()
 
 
-class SyncAuthorizing:
-    """`with` this: gets a Hold, or Denied is raised."""
+class SyncAuthorizeBlock:
+    """For `with`: enters with a Hold, or raises Denied."""
 
-    def __init__(self, asking: Asking, run: Callable[..., Any]) -> None:
-        self._asking = asking
+    def __init__(self, block: HoldBlock, run: Callable[..., Any]) -> None:
+        self._block = block
         self._run = run
 
     def __enter__(self) -> Hold:
-        hold: Hold = self._run(self._asking.enter_or_raise())
+        hold: Hold = self._run(self._block.enter_or_raise())
         return hold
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._run(self._asking.leave(error))
+        self._run(self._block.leave(error))
 
 
-class SyncTryingToAuthorize:
-    """`with` this: gets a Hold, or a Denial."""
+class SyncTryAuthorizeBlock:
+    """For `with`: enters with a Hold or a Denial."""
 
-    def __init__(self, asking: Asking, run: Callable[..., Any]) -> None:
-        self._asking = asking
+    def __init__(self, block: HoldBlock, run: Callable[..., Any]) -> None:
+        self._block = block
         self._run = run
 
     def __enter__(self) -> Hold | Denial:
-        answer: Hold | Denial = self._run(self._asking.enter())
+        answer: Hold | Denial = self._run(self._block.enter())
         return answer
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._run(self._asking.leave(error))
+        self._run(self._block.leave(error))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Values to requests, responses to values. Whether a request makes sense, the Ledger says."""
+"""Converts values to requests and responses to values. The Ledger, not this module, validates requests."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,22 +14,22 @@ from purser.ledger.v1 import ledger_pb2 as pb
 from purser_client.amounts import Amount
 from purser_client.answers import (
     Balance,
-    Captured,
-    Debited,
+    CaptureResult,
+    DebitResult,
     Denial,
     DenialReason,
     GrantBalance,
-    Held,
+    LedgerHold,
     PoolBalance,
 )
 
-# What may have to be reported later than it was used.
-Usage: TypeAlias = pb.DebitRequest | pb.CaptureRequest
+# A request that bills usage. It is recorded and reported later when the Ledger is unreachable.
+BillingRequest: TypeAlias = pb.DebitRequest | pb.CaptureRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """What an AI call is about to use, of whom and for whom."""
+class UsageRequest:
+    """What an AI call is about to use: an amount of a product, of which customer, on whose behalf."""
 
     customer: str
     product_id: str
@@ -38,28 +38,28 @@ class Ask:
 
 
 def authorize_to_wire(
-    ask: Ask, *, request_id: str, ttl: timedelta | None, allow_partial: bool
+    usage: UsageRequest, *, request_id: str, ttl: timedelta | None, allow_partial: bool
 ) -> pb.AuthorizeRequest:
     request = pb.AuthorizeRequest(
         request_id=request_id,
-        customer=ask.customer,
-        product_id=ask.product_id,
-        group_values=ask.group_values,
+        customer=usage.customer,
+        product_id=usage.product_id,
+        group_values=usage.group_values,
         hold_ttl=_duration(ttl),
         allow_partial=allow_partial,
     )
-    _set_amount(request, ask.amount)
+    _set_amount(request, usage.amount)
     return request
 
 
-def debit_to_wire(ask: Ask, *, request_id: str) -> pb.DebitRequest:
+def debit_to_wire(usage: UsageRequest, *, request_id: str) -> pb.DebitRequest:
     request = pb.DebitRequest(
         request_id=request_id,
-        customer=ask.customer,
-        product_id=ask.product_id,
-        group_values=ask.group_values,
+        customer=usage.customer,
+        product_id=usage.product_id,
+        group_values=usage.group_values,
     )
-    _set_amount(request, ask.amount)
+    _set_amount(request, usage.amount)
     return request
 
 
@@ -87,15 +87,15 @@ def extend_to_wire(
     return request
 
 
-def amount_from_wire(request: Usage) -> Amount | None:
-    """Return the amount a debit or a capture names; None: all that is held."""
+def amount_from_wire(request: BillingRequest) -> Amount | None:
+    """Return the amount of a debit or a capture; None: all that is held."""
     if request.HasField("quantity_micros"):
         return Quantity(request.quantity_micros)
     return Credits(request.credits_micros) if request.HasField("credits_micros") else None
 
 
-def held_from_wire(response: pb.AuthorizeResponse) -> Held:
-    return Held(
+def ledger_hold_from_wire(response: pb.AuthorizeResponse) -> LedgerHold:
+    return LedgerHold(
         hold_id=response.hold_id,
         credits=Credits(response.held_micros),
         quantity=Quantity(response.held_quantity_micros),
@@ -105,13 +105,13 @@ def held_from_wire(response: pb.AuthorizeResponse) -> Held:
     )
 
 
-def held_after(held: Held, response: pb.ExtendHoldResponse, additional: Amount | None) -> Held:
-    """Return a hold as it is after an extension that was allowed."""
+def extended_hold(hold: LedgerHold, response: pb.ExtendHoldResponse, additional: Amount | None) -> LedgerHold:
+    """Return the hold after an extension that the Ledger allowed."""
     more = additional if isinstance(additional, Quantity) else Quantity.zero()
     return replace(
-        held,
+        hold,
         credits=Credits(response.held_micros),
-        quantity=held.quantity + more,
+        quantity=hold.quantity + more,
         available=Credits(response.available_micros),
         expire_time=time_from_wire(response.expire_time),
     )
@@ -119,7 +119,7 @@ def held_after(held: Held, response: pb.ExtendHoldResponse, additional: Amount |
 
 def denial_from_wire(response: pb.AuthorizeResponse | pb.DebitResponse) -> Denial:
     return Denial(
-        reason=reason_from_wire(response.denial_reason),
+        reason=denial_reason_from_wire(response.denial_reason),
         available=Credits(response.available_micros),
         affordable=Quantity(response.affordable_quantity_micros),
         affordable_credits=Credits(response.affordable_credits_micros),
@@ -129,7 +129,7 @@ def denial_from_wire(response: pb.AuthorizeResponse | pb.DebitResponse) -> Denia
 
 def extension_denial_from_wire(response: pb.ExtendHoldResponse) -> Denial:
     return Denial(
-        reason=reason_from_wire(response.denial_reason),
+        reason=denial_reason_from_wire(response.denial_reason),
         available=Credits(response.available_micros),
         affordable=Quantity.zero(),
         affordable_credits=Credits(response.affordable_credits_micros),
@@ -137,16 +137,16 @@ def extension_denial_from_wire(response: pb.ExtendHoldResponse) -> Denial:
     )
 
 
-def reason_from_wire(reason: pb.DenialReason) -> DenialReason:
-    """Return the reason; UNKNOWN for one that this client is too old for."""
+def denial_reason_from_wire(reason: pb.DenialReason) -> DenialReason:
+    """Return the reason; UNKNOWN for one that is newer than this client."""
     if reason not in pb.DenialReason.values():
         return DenialReason.UNKNOWN
     name = pb.DenialReason.Name(reason).removeprefix("DENIAL_REASON_")
     return DenialReason.__members__.get(name, DenialReason.UNKNOWN)
 
 
-def captured_from_wire(response: pb.CaptureResponse) -> Captured:
-    return Captured(
+def capture_result_from_wire(response: pb.CaptureResponse) -> CaptureResult:
+    return CaptureResult(
         captured=Credits(response.captured_micros),
         released=Credits(response.released_micros),
         shortfall=Credits(response.shortfall_micros),
@@ -156,8 +156,8 @@ def captured_from_wire(response: pb.CaptureResponse) -> Captured:
     )
 
 
-def debited_from_wire(request: pb.DebitRequest, response: pb.DebitResponse) -> Debited:
-    return Debited(
+def debit_result_from_wire(request: pb.DebitRequest, response: pb.DebitResponse) -> DebitResult:
+    return DebitResult(
         request_id=request.request_id,
         debited=Credits(response.debited_micros),
         available=Credits(response.available_micros),
@@ -165,9 +165,9 @@ def debited_from_wire(request: pb.DebitRequest, response: pb.DebitResponse) -> D
     )
 
 
-def debited_unseen(request: pb.DebitRequest) -> Debited:
-    """Return what is known of a debit that was recorded instead of carried out."""
-    return Debited(
+def failed_open_debit_result(request: pb.DebitRequest) -> DebitResult:
+    """Return the result of a debit that was recorded instead of carried out: its amounts are not known yet."""
+    return DebitResult(
         request_id=request.request_id, debited=None, available=None, credit_type_id="", is_failed_open=True
     )
 

@@ -313,7 +313,7 @@ RULES = (
     Rule(
         "the client library imports gRPC, the ledger's stubs and light plumbing only",
         the_client_drags_nothing_along,
-        "libs/purser_client/calls.py",
+        "libs/purser_client/ledger_client.py",
         "from meshkit.rpc.server import start_server",
     ),
     Rule(

@@ -77,8 +77,8 @@ async def test_holds_taken_together_are_captured_together(
             if isinstance(answer, Denial):
                 return False
             answer.capture(50)
-        assert answer.captured is not None
-        return answer.captured.captured.micros == 50_000_000
+        assert answer.capture_result is not None
+        return answer.capture_result.captured.micros == 50_000_000
 
     allowed = await asyncio.gather(*(call() for _ in range(20)))
 

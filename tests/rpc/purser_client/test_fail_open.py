@@ -18,7 +18,7 @@ from purser_client import (
     GateUnreachable,
     MemorySpool,
     Report,
-    Unbilled,
+    UnbilledUsage,
 )
 from tests.rpc.purser_client.asks import ASK, LONG, SHORT, TINY, credits_of
 from tests.support.cutting_proxy import CuttingProxy
@@ -111,7 +111,7 @@ async def test_a_capture_that_was_carried_out_unheard_is_not_billed_again(
         front.will("Capture", unheard(Busy(NEVER)))
         async with gate.authorize(**ASK, credits=100) as hold:
             hold.capture(30)
-        assert (hold.is_recorded, hold.captured) == (True, None)
+        assert (hold.is_recorded, hold.capture_result) == (True, None)
         await gate.flush()
 
         assert (gate.pending_count, gate.unbilled) == (0, ())
@@ -134,7 +134,7 @@ async def test_a_debit_that_was_carried_out_unheard_is_not_billed_again(
 async def test_what_was_used_beyond_the_credits_stays_in_sight_until_it_is_billed(
     path: Path, proxy: CuttingProxy, ledger: RunningLedger
 ) -> None:
-    told: list[Unbilled] = []
+    told: list[UnbilledUsage] = []
     unreachable = FailOpen(spool=FileSpool(path), on_unbilled=told.append)
     async with Gate(proxy.address, unreachable=unreachable, deadline=TINY) as gate:
         await proxy.go_away()

@@ -20,16 +20,16 @@ async def gate(ledger: RunningLedger) -> AsyncIterator[Gate]:
 
 async def test_a_hold_is_taken_and_what_was_used_is_captured(gate: Gate, ledger: RunningLedger) -> None:
     async with gate.authorize(**ASK, quantity=5, user_id="ann", ttl=timedelta(minutes=1)) as hold:
-        assert hold.held is not None
-        assert (hold.held.credits, hold.held.quantity) == (Credits.of(60), Quantity.of(5))
-        assert (hold.held.credit_type_id, hold.held.available) == (AI, Credits.of(340))
-        assert hold.held.expire_time == JUNE + timedelta(minutes=1)
+        assert hold.ledger_hold is not None
+        assert (hold.ledger_hold.credits, hold.ledger_hold.quantity) == (Credits.of(60), Quantity.of(5))
+        assert (hold.ledger_hold.credit_type_id, hold.ledger_hold.available) == (AI, Credits.of(340))
+        assert hold.ledger_hold.expire_time == JUNE + timedelta(minutes=1)
         hold.capture("2.5")
 
-    assert hold.captured is not None
-    assert (hold.captured.captured, hold.captured.released) == (Credits.of(30), Credits.of(30))
-    assert (hold.captured.available, hold.captured.credit_type_id) == (Credits.of(370), AI)
-    assert (hold.captured.shortfall, hold.captured.is_late) == (Credits.zero(), False)
+    assert hold.capture_result is not None
+    assert (hold.capture_result.captured, hold.capture_result.released) == (Credits.of(30), Credits.of(30))
+    assert (hold.capture_result.available, hold.capture_result.credit_type_id) == (Credits.of(370), AI)
+    assert (hold.capture_result.shortfall, hold.capture_result.is_late) == (Credits.zero(), False)
     assert await credits_of(ledger) == (370, 0, 30)
 
 
@@ -46,8 +46,8 @@ async def test_more_may_be_used_than_was_held_and_what_nothing_covers_is_told(
     async with gate.authorize(**ASK, credits=100) as hold:
         hold.capture(450)
 
-    assert hold.captured is not None
-    assert (hold.captured.captured, hold.captured.shortfall) == (Credits.of(400), Credits.of(50))
+    assert hold.capture_result is not None
+    assert (hold.capture_result.captured, hold.capture_result.shortfall) == (Credits.of(400), Credits.of(50))
 
 
 async def test_a_hold_that_expires_during_the_call_is_captured_late(
@@ -57,8 +57,8 @@ async def test_a_hold_that_expires_during_the_call_is_captured_late(
         ledger.clock.advance(timedelta(seconds=1))
         hold.capture()
 
-    assert hold.captured is not None
-    assert hold.captured.is_late
+    assert hold.capture_result is not None
+    assert hold.capture_result.is_late
     assert await credits_of(ledger) == (300, 0, 100)
 
 
@@ -106,17 +106,17 @@ async def test_a_denial_is_a_value_for_who_tries(gate: Gate, ledger: RunningLedg
 
 async def test_a_part_may_do(gate: Gate, ledger: RunningLedger) -> None:
     async with gate.authorize(**ASK, credits=500, allow_partial=True) as hold:
-        assert hold.held is not None
-        assert hold.held.credits == Credits.of(400)
+        assert hold.ledger_hold is not None
+        assert hold.ledger_hold.credits == Credits.of(400)
 
 
 async def test_a_hold_is_raised_and_lengthened(gate: Gate, ledger: RunningLedger) -> None:
     async with gate.authorize(**ASK, quantity=1, ttl=timedelta(seconds=10)) as hold:
         await gate.extend(hold, quantity=2)
         await gate.extend(hold, ttl=timedelta(hours=1))
-        assert hold.held is not None
-        assert (hold.held.credits, hold.held.quantity) == (Credits.of(36), Quantity.of(3))
-        assert hold.held.expire_time == JUNE + timedelta(hours=1)
+        assert hold.ledger_hold is not None
+        assert (hold.ledger_hold.credits, hold.ledger_hold.quantity) == (Credits.of(36), Quantity.of(3))
+        assert hold.ledger_hold.expire_time == JUNE + timedelta(hours=1)
 
         with pytest.raises(Denied) as raised:
             await gate.extend(hold, credits=365)
@@ -189,8 +189,8 @@ async def test_a_hold_that_somebody_else_resolved_is_told_when_it_is_captured(
 ) -> None:
     async def call() -> None:
         async with gate.authorize(**ASK, quantity=1) as hold:
-            assert hold.held is not None
-            await ledger.release(hold.held.hold_id)
+            assert hold.ledger_hold is not None
+            await ledger.release(hold.ledger_hold.hold_id)
             hold.capture()
 
     with pytest.raises(LedgerFault) as raised:

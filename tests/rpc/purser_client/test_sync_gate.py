@@ -25,7 +25,7 @@ from purser_client import (
     LedgerFault,
     MemorySpool,
     SyncGate,
-    Unbilled,
+    UnbilledUsage,
 )
 from tests.rpc.purser_client.asks import ASK, LONG, TINY, credits_of
 from tests.support.cutting_proxy import CuttingProxy
@@ -46,8 +46,8 @@ async def test_all_is_as_in_the_other_gate(gate: SyncGate, ledger: RunningLedger
         with gate.authorize(**ASK, quantity=5, user_id="ann") as hold:
             gate.extend(hold, quantity=5)
             hold.capture("2.5")
-        assert hold.captured is not None
-        assert hold.captured.captured == Credits.of(30)
+        assert hold.capture_result is not None
+        assert hold.capture_result.captured == Credits.of(30)
         with gate.authorize(**ASK, quantity=1):
             pass
         with gate.try_authorize(**ASK, credits=1) as answer:
@@ -123,7 +123,7 @@ async def test_it_may_be_called_where_a_loop_is_running(gate: SyncGate, ledger: 
 async def test_what_fails_open_is_billed_later(
     proxy: CuttingProxy, ledger: RunningLedger, tmp_path: Path
 ) -> None:
-    told: list[Unbilled] = []
+    told: list[UnbilledUsage] = []
     unreachable = FailOpen(spool=FileSpool(tmp_path / "spool"), on_unbilled=told.append)
     gate = SyncGate(proxy.address, unreachable=unreachable, deadline=TINY)
 
@@ -155,7 +155,7 @@ async def test_what_fails_open_is_billed_later(
 async def test_a_listener_cannot_wait_for_the_thread_it_runs_in(ledger: RunningLedger) -> None:
     refusals: list[str] = []
 
-    def on_unbilled(unbilled: Unbilled) -> None:
+    def on_unbilled(unbilled: UnbilledUsage) -> None:
         try:
             own.forgive(unbilled)
         except RuntimeError as error:

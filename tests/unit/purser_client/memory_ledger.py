@@ -12,7 +12,7 @@ from grpc import StatusCode
 from grpc.aio import AioRpcError, Metadata
 
 from purser.ledger.v1 import ledger_pb2 as pb
-from purser_client.calls import Stub
+from purser_client.ledger_client import Stub
 
 CREDIT = 1_000_000
 PRICE = 12

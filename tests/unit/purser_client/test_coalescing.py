@@ -8,7 +8,7 @@ import pytest
 from grpc import StatusCode
 
 from purser_client import LedgerFault
-from purser_client.coalescing import BYTES_MAX, ITEMS_MAX, WAITING_MAX, Coalescer, Queue, Waiting
+from purser_client.coalescing import BYTES_MAX, ITEMS_MAX, QUEUED_MAX, CallQueue, Coalescer, QueuedCall
 
 LONG = 10.0
 
@@ -194,10 +194,10 @@ async def test_closing_sends_home_who_waits(sender: Sender) -> None:
 
 
 class TestQueue:
-    async def _queue(self, *items: Item, ends: float = 200.0) -> Queue[Item, str]:
-        queue: Queue[Item, str] = Queue()
+    async def _queue(self, *items: Item, ends: float = 200.0) -> CallQueue[Item, str]:
+        queue: CallQueue[Item, str] = CallQueue()
         for item in items:
-            queue.join(Waiting(item, ends, asyncio.get_running_loop().create_future()))
+            queue.add(QueuedCall(item, ends, asyncio.get_running_loop().create_future()))
         return queue
 
     async def test_a_batch_has_at_most_a_thousand_items(self) -> None:
@@ -225,8 +225,8 @@ class TestQueue:
 
     async def test_more_than_fifty_batches_do_not_wait(self) -> None:
         item = Item("a")
-        queue = await self._queue(*[item] * WAITING_MAX)
+        queue = await self._queue(*[item] * QUEUED_MAX)
 
         with pytest.raises(LedgerFault, match="GATE_QUEUE_FULL") as raised:
-            queue.join(Waiting(item, 200.0, asyncio.get_running_loop().create_future()))
+            queue.add(QueuedCall(item, 200.0, asyncio.get_running_loop().create_future()))
         assert raised.value.code is StatusCode.RESOURCE_EXHAUSTED

@@ -24,7 +24,7 @@ from purser_client import (
     SpoolFull,
 )
 from purser_client.faults import fault_of_call, fault_of_status
-from purser_client.wire import reason_from_wire
+from purser_client.wire import denial_reason_from_wire
 
 
 class CustomerNotFound(NotFound):
@@ -80,7 +80,7 @@ def test_a_fault_keeps_all_it_was_told_with(error: MeshError, expected: tuple[ob
     alone, in_batch = told(error)
 
     assert (alone.code, alone.reason, alone.metadata, alone.violations, alone.retry_after) == expected
-    assert parts(alone) == parts(in_batch) == parts(alone.again())
+    assert parts(alone) == parts(in_batch) == parts(alone.copy())
 
 
 def test_what_is_raised_can_be_sent_to_another_process() -> None:
@@ -111,11 +111,11 @@ def test_a_code_that_gRPC_does_not_have_is_unknown() -> None:
 
 @pytest.mark.parametrize("reason", [value for value in pb.DenialReason.values() if value])
 def test_every_denial_reason_of_the_proto_has_its_name_here(reason: "pb.DenialReason") -> None:
-    assert pb.DenialReason.Name(reason) == f"DENIAL_REASON_{reason_from_wire(reason)}"
+    assert pb.DenialReason.Name(reason) == f"DENIAL_REASON_{denial_reason_from_wire(reason)}"
 
 
 def test_a_denial_reason_of_tomorrow_is_unknown() -> None:
-    assert reason_from_wire(99) is DenialReason.UNKNOWN  # type: ignore[arg-type]
+    assert denial_reason_from_wire(99) is DenialReason.UNKNOWN  # type: ignore[arg-type]
 
 
 def test_a_denial_says_what_would_be_allowed() -> None:

@@ -21,11 +21,11 @@ from purser_client import (
     SpoolFull,
 )
 from purser_client.amounts import Amount
-from purser_client.asking import Asking, Authorizing, TryingToAuthorize
-from purser_client.calls import Calls
-from purser_client.holding import Holding, Terms
+from purser_client.blocks import AuthorizeBlock, HoldBlock, TryAuthorizeBlock
+from purser_client.hold_operations import HoldOperations, HoldTerms
+from purser_client.ledger_client import LedgerClient
 from purser_client.reporting import Reporter
-from purser_client.wire import Ask
+from purser_client.wire import UsageRequest
 from tests.unit.purser_client.memory_ledger import CREDIT, MemoryLedger
 
 AT = datetime(2025, 6, 1, tzinfo=UTC)
@@ -40,19 +40,21 @@ class Desk:
     def __init__(self, *, spool: MemorySpool | None = None, fails_open: bool = False) -> None:
         self.ledger = MemoryLedger()
         clock = ManualClock(AT)
-        calls = Calls(self.ledger.stub, coalesce=False)
+        calls = LedgerClient(self.ledger.stub, coalesce=False)
         self.reporter = (
             None if spool is None else Reporter(spool, calls, deadline=SHORT, clock=clock, on_unbilled=None)
         )
-        self.holding = Holding(
+        self.operations = HoldOperations(
             calls, ids=TimeOrderedIds(clock), reporter=self.reporter, fails_open=fails_open
         )
 
-    def asking(self, amount: Amount = HUNDRED) -> Asking:
-        return Asking(self.holding, _ask(amount), Terms(ttl=None, allow_partial=False, deadline=SHORT))
+    def hold_block(self, amount: Amount = HUNDRED) -> HoldBlock:
+        return HoldBlock(
+            self.operations, _ask(amount), HoldTerms(ttl=None, allow_partial=False, deadline=SHORT)
+        )
 
-    def authorize(self, amount: Amount = HUNDRED) -> Authorizing:
-        return Authorizing(self.asking(amount))
+    def authorize(self, amount: Amount = HUNDRED) -> AuthorizeBlock:
+        return AuthorizeBlock(self.hold_block(amount))
 
     def state(self) -> tuple[int, int, int]:
         """Whole credits available, held, captured."""
@@ -64,8 +66,10 @@ class Desk:
         )
 
 
-def _ask(amount: Amount) -> Ask:
-    return Ask(customer="acme", product_id="prd_assistant", amount=amount, group_values={"user_id": "ann"})
+def _ask(amount: Amount) -> UsageRequest:
+    return UsageRequest(
+        customer="acme", product_id="prd_assistant", amount=amount, group_values={"user_id": "ann"}
+    )
 
 
 @pytest.fixture
@@ -80,8 +84,11 @@ class TestNormalEnd:
             hold.capture(30)
 
         assert desk.state() == (370, 0, 30)
-        assert hold.captured is not None
-        assert (hold.captured.captured, hold.captured.released) == (Credits.of(30), Credits.of(70))
+        assert hold.capture_result is not None
+        assert (hold.capture_result.captured, hold.capture_result.released) == (
+            Credits.of(30),
+            Credits.of(70),
+        )
 
     async def test_without_an_amount_all_that_is_held_is_captured(self, desk: Desk) -> None:
         async with desk.authorize() as hold:
@@ -94,7 +101,7 @@ class TestNormalEnd:
             pass
 
         assert desk.state() == (400, 0, 0)
-        assert hold.captured is None
+        assert hold.capture_result is None
 
     async def test_the_last_word_counts(self, desk: Desk) -> None:
         async with desk.authorize() as hold:
@@ -217,7 +224,7 @@ class TestBrokenOff:
             await task
         assert desk.state() == (300, 100, 0)
         desk.ledger.gate.set()
-        await desk.holding.close(10)
+        await desk.operations.close(10)
 
         assert desk.state() == (370, 0, 30)
 
@@ -233,7 +240,7 @@ class TestBrokenOff:
         with pytest.raises(asyncio.CancelledError):
             await task
         desk.ledger.gate.set()
-        await desk.holding.close(10)
+        await desk.operations.close(10)
 
         first, again = desk.ledger.asked_of(pb.AuthorizeRequest)
         assert first == again
@@ -245,7 +252,7 @@ class TestBrokenOff:
         with pytest.raises(GateUnreachable):
             async with desk.authorize():
                 raise AssertionError("nobody was let in")
-        await desk.holding.close(10)
+        await desk.operations.close(10)
 
         first, again = desk.ledger.asked_of(pb.AuthorizeRequest)
         assert first == again
@@ -306,14 +313,14 @@ class TestBrokenOff:
 
 class TestDenial:
     async def test_a_denial_is_a_value_for_who_tries(self, desk: Desk) -> None:
-        async with TryingToAuthorize(desk.asking(Credits.of(401))) as answer:
+        async with TryAuthorizeBlock(desk.hold_block(Credits.of(401))) as answer:
             assert isinstance(answer, Denial)
 
         assert desk.state() == (400, 0, 0)
         assert len(desk.ledger.asked) == 1
 
     async def test_a_hold_is_a_value_too(self, desk: Desk) -> None:
-        async with TryingToAuthorize(desk.asking(Credits.of(400))) as answer:
+        async with TryAuthorizeBlock(desk.hold_block(Credits.of(400))) as answer:
             assert isinstance(answer, Hold)
             answer.capture()
 
@@ -321,7 +328,7 @@ class TestDenial:
 
     async def test_an_extension_is_held_too(self, desk: Desk) -> None:
         async with desk.authorize() as hold:
-            denial = await desk.holding.extend(hold, Credits.of(300), None, SHORT)
+            denial = await desk.operations.extend(hold, Credits.of(300), None, SHORT)
             assert (denial, desk.state()) == (None, (0, 400, 0))
             hold.capture()
 
@@ -329,11 +336,11 @@ class TestDenial:
 
     async def test_an_extension_that_is_denied_changes_nothing(self, desk: Desk) -> None:
         async with desk.authorize() as hold:
-            held = hold.held
-            denial = await desk.holding.extend(hold, Credits.of(301), None, SHORT)
+            held = hold.ledger_hold
+            denial = await desk.operations.extend(hold, Credits.of(301), None, SHORT)
 
             assert isinstance(denial, Denial)
-            assert hold.held is held
+            assert hold.ledger_hold is held
 
 
 class TestLedgerAway:
@@ -356,7 +363,7 @@ class TestLedgerAway:
 
         (record,) = spool.pending()
         (asked,) = desk.ledger.asked
-        assert (hold.captured, hold.is_recorded) == (None, True)
+        assert (hold.capture_result, hold.is_recorded) == (None, True)
         assert isinstance(record.request, pb.DebitRequest)
         assert (record.request.credits_micros, record.request.group_values["user_id"]) == (30 * CREDIT, "ann")
         assert record.request.request_id not in ("", asked.request_id)
@@ -389,7 +396,7 @@ class TestLedgerAway:
     async def test_a_denial_is_not_overruled(self) -> None:
         desk = Desk(spool=MemorySpool(), fails_open=True)
 
-        async with TryingToAuthorize(desk.asking(Credits.of(401))) as answer:
+        async with TryAuthorizeBlock(desk.hold_block(Credits.of(401))) as answer:
             assert isinstance(answer, Denial)
 
     @pytest.mark.parametrize("code", [StatusCode.NOT_FOUND, StatusCode.INTERNAL, StatusCode.UNAUTHENTICATED])
@@ -429,14 +436,14 @@ class TestLedgerAway:
 
         sent = desk.ledger.asked_of(pb.CaptureRequest)
         assert [record.request for record in spool.pending()] == sent
-        assert (hold.is_recorded, hold.captured) == (True, None)
+        assert (hold.is_recorded, hold.capture_result) == (True, None)
 
     async def test_a_debit_is_recorded_under_the_request_id_it_was_sent_with(self) -> None:
         spool = MemorySpool()
         desk = Desk(spool=spool, fails_open=True)
         desk.ledger.faults.append(AWAY)
 
-        debited = await desk.holding.debit(_ask(Credits.of(5)), "job-7", SHORT)
+        debited = await desk.operations.debit(_ask(Credits.of(5)), "job-7", SHORT)
 
         assert not isinstance(debited, Denial)
         assert (debited.is_failed_open, debited.request_id, debited.debited) == (True, "job-7", None)
@@ -448,7 +455,7 @@ class TestLedgerAway:
         desk.ledger.faults.append(AWAY)
 
         with pytest.raises(GateUnreachable):
-            await desk.holding.debit(_ask(Credits.of(5)), "", SHORT)
+            await desk.operations.debit(_ask(Credits.of(5)), "", SHORT)
         assert len(spool) == 0
 
     async def test_an_extension_goes_on_only_when_it_fails_open(self) -> None:
@@ -457,14 +464,14 @@ class TestLedgerAway:
             async with desk.authorize() as hold:
                 desk.ledger.faults.append(AWAY)
                 if fails_open:
-                    assert await desk.holding.extend(hold, Credits.of(1), None, SHORT) is None
+                    assert await desk.operations.extend(hold, Credits.of(1), None, SHORT) is None
                 else:
                     with pytest.raises(GateUnreachable):
-                        await desk.holding.extend(hold, Credits.of(1), None, SHORT)
+                        await desk.operations.extend(hold, Credits.of(1), None, SHORT)
 
     async def test_what_was_let_in_needs_no_extension(self) -> None:
         desk = Desk(spool=MemorySpool(), fails_open=True)
         desk.ledger.faults.append(AWAY)
 
         async with desk.authorize() as hold:
-            assert await desk.holding.extend(hold, Credits.of(10_000), None, SHORT) is None
+            assert await desk.operations.extend(hold, Credits.of(10_000), None, SHORT) is None

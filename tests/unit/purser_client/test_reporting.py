@@ -11,8 +11,8 @@ from grpc import StatusCode
 
 from meshkit.clock import ManualClock
 from purser.ledger.v1 import ledger_pb2 as pb
-from purser_client import FileSpool, GateUnreachable, MemorySpool, Report, Spool, SpoolBroken, Unbilled
-from purser_client.calls import Calls
+from purser_client import FileSpool, GateUnreachable, MemorySpool, Report, Spool, SpoolBroken, UnbilledUsage
+from purser_client.ledger_client import LedgerClient
 from purser_client.policy import OnUnbilled
 from purser_client.reporting import Reporter
 from tests.unit.purser_client.memory_ledger import CREDIT, MemoryLedger
@@ -29,7 +29,7 @@ def a_debit(request_id: str, credits: int = 10, customer: str = "acme") -> pb.De
 
 
 def a_reporter(ledger: MemoryLedger, spool: Spool, on_unbilled: OnUnbilled | None = None) -> Reporter:
-    calls = Calls(ledger.stub, coalesce=False)
+    calls = LedgerClient(ledger.stub, coalesce=False)
     return Reporter(spool, calls, deadline=SHORT, clock=ManualClock(AT), on_unbilled=on_unbilled)
 
 
@@ -69,7 +69,7 @@ async def test_a_capture_is_billed_as_the_capture_it_was(ledger: MemoryLedger) -
 
 
 async def test_usage_that_is_denied_is_told_of_and_listed(ledger: MemoryLedger) -> None:
-    told: list[Unbilled] = []
+    told: list[UnbilledUsage] = []
     reporter = a_reporter(ledger, MemorySpool(), told.append)
     await reporter.add(a_debit("req-1", 401))
     await reporter.add(a_debit("req-2", 400))
@@ -140,7 +140,7 @@ async def test_one_that_is_never_answered_does_not_stop_the_rest(ledger: MemoryL
 async def test_a_listener_that_fails_does_not_stop_the_rest(
     ledger: MemoryLedger, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(unbilled: Unbilled) -> None:
+    def fail(unbilled: UnbilledUsage) -> None:
         raise ZeroDivisionError
 
     reporter = a_reporter(ledger, MemorySpool(), fail)
@@ -237,9 +237,9 @@ async def test_usage_that_cannot_be_recorded_is_in_the_log_at_least(
 async def test_room_is_kept_for_every_call_that_was_let_in(ledger: MemoryLedger) -> None:
     reporter = a_reporter(ledger, MemorySpool(records_max=2))
 
-    assert [reporter.admit() for _ in range(3)] == [True, True, False]
+    assert [reporter.reserve() for _ in range(3)] == [True, True, False]
     await reporter.add(a_debit("req-1"))
-    reporter.dismiss()
-    assert not reporter.admit()
-    reporter.dismiss()
-    assert reporter.admit()
+    reporter.unreserve()
+    assert not reporter.reserve()
+    reporter.unreserve()
+    assert reporter.reserve()

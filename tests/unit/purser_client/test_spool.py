@@ -71,7 +71,7 @@ def test_what_is_added_is_pending_oldest_first(spool: Spool) -> None:
 def test_what_is_billed_is_gone(spool: Spool) -> None:
     spool.add(a_debit(), at=AT)
 
-    spool.billed(spool.pending()[0].number)
+    spool.mark_billed(spool.pending()[0].number)
 
     assert (len(spool), spool.pending()) == (0, ())
 
@@ -81,8 +81,8 @@ def test_what_is_refused_stays_in_sight(spool: Spool) -> None:
     spool.add(a_capture(), at=AT)
     debit, capture = spool.pending()
 
-    first = spool.refused(debit.number, "INSUFFICIENT_CREDITS")
-    second = spool.refused(capture.number, "HOLD_NOT_FOUND")
+    first = spool.mark_unbilled(debit.number, "INSUFFICIENT_CREDITS")
+    second = spool.mark_unbilled(capture.number, "HOLD_NOT_FOUND")
 
     assert spool.unbilled() == (first, second)
     assert (len(spool), spool.pending_count()) == (2, 0)
@@ -103,14 +103,14 @@ def test_what_is_refused_stays_in_sight(spool: Spool) -> None:
 def test_an_amount_in_credits_is_told_in_credits(spool: Spool) -> None:
     spool.add(a_debit(credits_micros=7), at=AT)
 
-    assert spool.refused(spool.pending()[0].number, "X").amount == Credits(7)
+    assert spool.mark_unbilled(spool.pending()[0].number, "X").amount == Credits(7)
 
 
 def test_what_was_refused_may_be_tried_again_or_forgiven(spool: Spool) -> None:
     spool.add(a_debit(), at=AT)
     spool.add(a_capture(), at=AT)
     for record in spool.pending():
-        spool.refused(record.number, "NOT_ENTITLED")
+        spool.mark_unbilled(record.number, "NOT_ENTITLED")
     again, forgiven = spool.unbilled()
 
     spool.retry(again.number)
@@ -143,9 +143,9 @@ class TestFile:
         for number in range(4):
             spool.add(a_debit(f"req-{number}"), at=AT)
         billed, refused, forgiven, _ = spool.pending()
-        spool.billed(billed.number)
-        unbilled = spool.refused(refused.number, "NOT_ENTITLED")
-        spool.refused(forgiven.number, "NOT_ENTITLED")
+        spool.mark_billed(billed.number)
+        unbilled = spool.mark_unbilled(refused.number, "NOT_ENTITLED")
+        spool.mark_unbilled(forgiven.number, "NOT_ENTITLED")
         spool.forgive(forgiven.number)
         spool.close()  # lets go of the lock, as a crash does; nothing is written here
 
@@ -232,7 +232,7 @@ class TestFile:
         number = spool.pending()[0].number
 
         for _ in range(DEAD_LINES_MAX):
-            spool.refused(number, "NOT_ENTITLED")
+            spool.mark_unbilled(number, "NOT_ENTITLED")
             spool.retry(number)
 
         assert len(path.read_bytes().splitlines()) < DEAD_LINES_MAX + 10
@@ -301,9 +301,9 @@ def _carry_out(spool: Spool, step: str, number: int) -> None:
         case "add":
             spool.add(a_debit(f"req-{len(pending)}-{number}"), at=AT)
         case "billed" if pending:
-            spool.billed(pending[number % len(pending)].number)
+            spool.mark_billed(pending[number % len(pending)].number)
         case "refused" if pending:
-            spool.refused(pending[number % len(pending)].number, f"REASON_{number}")
+            spool.mark_unbilled(pending[number % len(pending)].number, f"REASON_{number}")
         case "retry" if unbilled:
             spool.retry(unbilled[number % len(unbilled)].number)
         case "forgive" if unbilled:

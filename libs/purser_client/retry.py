@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long one operation goes on, and when it tries again. No I/O: whoever waits is told for how long."""
+"""When an operation is retried, and when it gives up. No I/O: the caller sleeps for the returned pause."""
 
 import random
 import time
@@ -10,11 +10,11 @@ from grpc import StatusCode
 
 from purser_client.faults import LedgerFault
 
-# "Ask me again": nobody was there, somebody else was faster, too many are there, the replica is going away.
+# Retrying may help: no server was reachable, another transaction won, the Ledger is overloaded, a replica is stopping.
 RETRIED = frozenset(
     {StatusCode.UNAVAILABLE, StatusCode.ABORTED, StatusCode.RESOURCE_EXHAUSTED, StatusCode.CANCELLED}
 )
-# When these are the last word, no answer could be had; every other code is one.
+# An operation that ends with one of these got no answer from the Ledger. Every other code is an answer.
 UNANSWERED = RETRIED | {StatusCode.DEADLINE_EXCEEDED}
 
 FIRST_PAUSE_SECONDS = 0.02
@@ -22,10 +22,10 @@ PAUSE_SECONDS_MAX = 0.5
 ATTEMPTS_MAX = 1_000
 
 
-class Patience:
-    """The time one operation has, retries and pauses included.
+class RetrySchedule:
+    """The time that one operation has, including its retries and the pauses between them.
 
-    now: a clock that only grows, in seconds. chance: gives 0 <= x < 1, so that callers do not return in step.
+    now: a monotonic clock, in seconds. chance: returns 0 <= x < 1; it spreads the retries of many callers.
     """
 
     def __init__(
@@ -45,10 +45,10 @@ class Patience:
         return max(0.0, self._ends - self._now())
 
     def pause_after(self, fault: LedgerFault) -> float | None:
-        """Count a failed attempt and return how many seconds to wait before the next; None: give up.
+        """Count a failed attempt. Return the seconds to wait before the next one; None: give up.
 
-        Doubles from 20 ms to 500 ms, less a chance of up to a half; never less than the Ledger asks for. A pause
-        that the time left does not cover is not begun.
+        The pause doubles from 20 ms to 500 ms, minus a random share of up to one half. It is never shorter than the
+        Ledger asks for. Gives up when the pause would last longer than the time that is left.
         """
         self.attempts += 1
         if fault.code not in RETRIED or self.attempts >= ATTEMPTS_MAX:
@@ -56,6 +56,6 @@ class Patience:
         doubled = min(PAUSE_SECONDS_MAX, FIRST_PAUSE_SECONDS * 2 ** min(self.attempts - 1, 10))
         pause = doubled * (1 - self._chance() / 2)
         if fault.retry_after is not None:
-            # A little more than asked, each a different little: those sent away together do not return together.
+            # Up to a quarter longer than the Ledger asks, at random: callers rejected together do not return together.
             pause = max(pause, fault.retry_after.total_seconds() * (1 + self._chance() / 4))
         return pause if pause < self.seconds_left() else None

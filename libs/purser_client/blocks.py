@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The blocks an AI call is made in: `async with gate.authorize(…)`, which raises, and `gate.try_authorize(…)`."""
+"""The blocks around an AI call: `async with gate.authorize(…)`, which raises Denied, and `gate.try_authorize(…)`."""
 
 from types import TracebackType
 
 from purser_client.answers import Denial
 from purser_client.faults import Denied
 from purser_client.hold import Hold
-from purser_client.holding import Holding, Terms
-from purser_client.wire import Ask
+from purser_client.hold_operations import HoldOperations, HoldTerms
+from purser_client.wire import UsageRequest
 
 
-class Asking:
-    """One ask for a hold, to be entered and left once."""
+class HoldBlock:
+    """One authorized block. It is entered once and left once; the classes below add the `with` protocols."""
 
-    def __init__(self, holding: Holding, ask: Ask, terms: Terms) -> None:
-        self._holding = holding
-        self._ask = ask
+    def __init__(self, operations: HoldOperations, usage: UsageRequest, terms: HoldTerms) -> None:
+        self._operations = operations
+        self._usage = usage
         self._terms = terms
         self._is_entered = False
         self._hold: Hold | None = None
@@ -24,7 +24,7 @@ class Asking:
         if self._is_entered:
             raise RuntimeError("this block was entered before; call authorize(…) for each AI call")
         self._is_entered = True
-        answer = await self._holding.enter(self._ask, self._terms)
+        answer = await self._operations.enter(self._usage, self._terms)
         self._hold = answer if isinstance(answer, Hold) else None
         return answer
 
@@ -37,34 +37,34 @@ class Asking:
 
     async def leave(self, error: BaseException | None) -> None:
         if self._hold is not None:
-            await self._holding.leave(self._hold, self._ask, self._terms, error)
+            await self._operations.leave(self._hold, self._usage, self._terms, error)
 
 
-class Authorizing:
-    """`async with` this: gets a Hold, or Denied is raised."""
+class AuthorizeBlock:
+    """For `async with`: enters with a Hold, or raises Denied."""
 
-    def __init__(self, asking: Asking) -> None:
-        self._asking = asking
+    def __init__(self, block: HoldBlock) -> None:
+        self._block = block
 
     async def __aenter__(self) -> Hold:
-        return await self._asking.enter_or_raise()
+        return await self._block.enter_or_raise()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._asking.leave(error)
+        await self._block.leave(error)
 
 
-class TryingToAuthorize:
-    """`async with` this: gets a Hold, or a Denial."""
+class TryAuthorizeBlock:
+    """For `async with`: enters with a Hold or a Denial."""
 
-    def __init__(self, asking: Asking) -> None:
-        self._asking = asking
+    def __init__(self, block: HoldBlock) -> None:
+        self._block = block
 
     async def __aenter__(self) -> Hold | Denial:
-        return await self._asking.enter()
+        return await self._block.enter()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._asking.leave(error)
+        await self._block.leave(error)

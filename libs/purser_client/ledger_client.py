@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Ledger's rpcs, each with a deadline, and tried again under the same request_id while there is time."""
+"""The Ledger's rpcs. Each has a deadline, within which it is retried under the same request_id."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,8 +12,14 @@ from grpc.aio import AioRpcError, UsageError
 
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser_client.coalescing import Coalescer, SendBatch
-from purser_client.faults import GateUnreachable, LedgerFault, fault_of_call, fault_of_status, gate_closed
-from purser_client.patience import UNANSWERED, Patience
+from purser_client.faults import (
+    GateUnreachable,
+    LedgerFault,
+    fault_of_call,
+    fault_of_status,
+    gate_closed_fault,
+)
+from purser_client.retry import UNANSWERED, RetrySchedule
 
 if TYPE_CHECKING:
     from grpc.aio import UnaryUnaryMultiCallable
@@ -27,112 +33,112 @@ R = TypeVar("R")
 Send: TypeAlias = Callable[[Q, float], Awaitable[R]]
 
 
-class Calls:
-    """All raise GateUnreachable when no answer could be had before the deadline, LedgerFault when it is a fault.
+class LedgerClient:
+    """All rpcs raise GateUnreachable when there is no answer before the deadline, and LedgerFault for a fault.
 
-    coalesce: Authorize, Capture and Debit of this process travel together, as batches.
+    coalesce: Authorize, Capture and Debit calls of this process are sent in batches.
     """
 
     def __init__(self, stub: Stub, *, coalesce: bool) -> None:
-        self._authorize = _alone(stub.Authorize)
-        self._capture = _alone(stub.Capture)
-        self._debit = _alone(stub.Debit)
-        self._release = _alone(stub.Release)
-        self._extend = _alone(stub.ExtendHold)
-        self._balance = _alone(stub.GetBalance)
+        self._authorize = _sender_of(stub.Authorize)
+        self._capture = _sender_of(stub.Capture)
+        self._debit = _sender_of(stub.Debit)
+        self._release = _sender_of(stub.Release)
+        self._extend = _sender_of(stub.ExtendHold)
+        self._balance = _sender_of(stub.GetBalance)
         self._close: list[Callable[[], Awaitable[None]]] = []
         if coalesce:
-            together = Coalescer(self._authorize, _authorize_batch(stub))
+            authorizes = Coalescer(self._authorize, _authorize_batch(stub))
             captures = Coalescer(self._capture, _capture_batch(stub))
             debits = Coalescer(self._debit, _debit_batch(stub))
-            self._authorize, self._capture, self._debit = together.send, captures.send, debits.send
-            self._close = [together.close, captures.close, debits.close]
+            self._authorize, self._capture, self._debit = authorizes.send, captures.send, debits.send
+            self._close = [authorizes.close, captures.close, debits.close]
 
     async def authorize(self, request: pb.AuthorizeRequest, deadline: timedelta) -> pb.AuthorizeResponse:
-        return await persist(self._authorize, request, Patience(deadline))
+        return await send_with_retries(self._authorize, request, RetrySchedule(deadline))
 
     async def capture(self, request: pb.CaptureRequest, deadline: timedelta) -> pb.CaptureResponse:
-        return await persist(self._capture, request, Patience(deadline))
+        return await send_with_retries(self._capture, request, RetrySchedule(deadline))
 
     async def debit(self, request: pb.DebitRequest, deadline: timedelta) -> pb.DebitResponse:
-        return await persist(self._debit, request, Patience(deadline))
+        return await send_with_retries(self._debit, request, RetrySchedule(deadline))
 
     async def release(self, request: pb.ReleaseRequest, deadline: timedelta) -> pb.ReleaseResponse:
-        return await persist(self._release, request, Patience(deadline))
+        return await send_with_retries(self._release, request, RetrySchedule(deadline))
 
     async def extend(self, request: pb.ExtendHoldRequest, deadline: timedelta) -> pb.ExtendHoldResponse:
-        return await persist(self._extend, request, Patience(deadline))
+        return await send_with_retries(self._extend, request, RetrySchedule(deadline))
 
     async def balance(self, request: pb.GetBalanceRequest, deadline: timedelta) -> pb.GetBalanceResponse:
-        return await persist(self._balance, request, Patience(deadline))
+        return await send_with_retries(self._balance, request, RetrySchedule(deadline))
 
     async def close(self) -> None:
-        """Send home whoever still waits for a batch."""
+        """End the calls that wait for a batch, with the fault GATE_CLOSED."""
         for close in self._close:
             await close()
 
 
-async def persist(send: Send[Q, R], request: Q, patience: Patience) -> R:
-    """Send until answered or out of patience. Raises GateUnreachable, LedgerFault."""
-    while True:  # ends with `patience`: by its deadline, and after 1,000 attempts
+async def send_with_retries(send: Send[Q, R], request: Q, schedule: RetrySchedule) -> R:
+    """Send until there is an answer or the schedule gives up. Raises GateUnreachable, LedgerFault."""
+    while True:  # bounded by the schedule: by its deadline and by 1,000 attempts
         try:
-            return await send(request, patience.seconds_left())
+            return await send(request, schedule.seconds_left())
         except LedgerFault as fault:
-            pause = patience.pause_after(fault)
+            pause = schedule.pause_after(fault)
             if pause is None:
                 if fault.code in UNANSWERED:
-                    raise GateUnreachable(fault, patience.attempts) from fault
+                    raise GateUnreachable(fault, schedule.attempts) from fault
                 raise
         await asyncio.sleep(pause)
 
 
-def _alone(call: "UnaryUnaryMultiCallable[Q, R]") -> Send[Q, R]:
+def _sender_of(call: "UnaryUnaryMultiCallable[Q, R]") -> Send[Q, R]:
     async def send(request: Q, seconds: float) -> R:
         try:
             return await call(request, timeout=seconds)
         except AioRpcError as error:
             raise fault_of_call(error) from error
         except UsageError:
-            raise gate_closed() from None
+            raise gate_closed_fault() from None
         except asyncio.CancelledError:
-            # A channel that is closed cancels its calls, and nobody cancelled their callers.
+            # Closing a channel cancels its calls. Then the caller itself was not cancelled, and gets a fault.
             task = asyncio.current_task()
             if task is None or task.cancelling() > 0:
                 raise
-            raise gate_closed() from None
+            raise gate_closed_fault() from None
 
     return send
 
 
 def _authorize_batch(stub: Stub) -> SendBatch[pb.AuthorizeRequest, pb.AuthorizeResponse]:
-    send_all = _alone(stub.AuthorizeBatch)
+    send_batch = _sender_of(stub.AuthorizeBatch)
 
     async def send(
         items: Sequence[pb.AuthorizeRequest], seconds: float
     ) -> list[pb.AuthorizeResponse | LedgerFault]:
-        answer = await send_all(pb.AuthorizeBatchRequest(items=items), seconds)
+        answer = await send_batch(pb.AuthorizeBatchRequest(items=items), seconds)
         return _outcomes(items, [(result.response, _error(result)) for result in answer.results])
 
     return send
 
 
 def _capture_batch(stub: Stub) -> SendBatch[pb.CaptureRequest, pb.CaptureResponse]:
-    send_all = _alone(stub.CaptureBatch)
+    send_batch = _sender_of(stub.CaptureBatch)
 
     async def send(
         items: Sequence[pb.CaptureRequest], seconds: float
     ) -> list[pb.CaptureResponse | LedgerFault]:
-        answer = await send_all(pb.CaptureBatchRequest(items=items), seconds)
+        answer = await send_batch(pb.CaptureBatchRequest(items=items), seconds)
         return _outcomes(items, [(result.response, _error(result)) for result in answer.results])
 
     return send
 
 
 def _debit_batch(stub: Stub) -> SendBatch[pb.DebitRequest, pb.DebitResponse]:
-    send_all = _alone(stub.DebitBatch)
+    send_batch = _sender_of(stub.DebitBatch)
 
     async def send(items: Sequence[pb.DebitRequest], seconds: float) -> list[pb.DebitResponse | LedgerFault]:
-        answer = await send_all(pb.DebitBatchRequest(items=items), seconds)
+        answer = await send_batch(pb.DebitBatchRequest(items=items), seconds)
         return _outcomes(items, [(result.response, _error(result)) for result in answer.results])
 
     return send
@@ -148,5 +154,5 @@ def _outcomes(
     items: Sequence[object], results: Sequence[tuple[R, status_pb2.Status | None]]
 ) -> list[R | LedgerFault]:
     if len(results) != len(items):
-        raise LedgerFault(StatusCode.INTERNAL, f"a batch of {len(items)} was answered {len(results)} times")
+        raise LedgerFault(StatusCode.INTERNAL, f"a batch of {len(items)} got {len(results)} results")
     return [response if error is None else fault_of_status(error) for response, error in results]

@@ -7,8 +7,8 @@ import pytest
 from grpc import StatusCode
 
 from purser_client import GateUnreachable, LedgerFault
-from purser_client.calls import persist
-from purser_client.patience import Patience
+from purser_client.ledger_client import send_with_retries
+from purser_client.retry import RetrySchedule
 
 AWAY = LedgerFault(StatusCode.UNAVAILABLE, "nobody is there")
 RETRIED = {StatusCode.UNAVAILABLE, StatusCode.ABORTED, StatusCode.RESOURCE_EXHAUSTED, StatusCode.CANCELLED}
@@ -24,8 +24,8 @@ class Clock:
         return self.seconds
 
 
-def patient(seconds: float, *, chance: float = 0.0, clock: Clock | None = None) -> Patience:
-    return Patience(timedelta(seconds=seconds), now=clock or Clock(), chance=lambda: chance)
+def patient(seconds: float, *, chance: float = 0.0, clock: Clock | None = None) -> RetrySchedule:
+    return RetrySchedule(timedelta(seconds=seconds), now=clock or Clock(), chance=lambda: chance)
 
 
 def test_pauses_double_up_to_half_a_second() -> None:
@@ -87,10 +87,10 @@ async def test_the_same_request_is_sent_until_it_is_answered() -> None:
     async def send(request: str, seconds: float) -> str:
         sent.append(request)
         if len(sent) < 3:
-            raise AWAY.again()
+            raise AWAY.copy()
         return "answer"
 
-    assert await persist(send, "request", Patience(timedelta(seconds=5))) == "answer"
+    assert await send_with_retries(send, "request", RetrySchedule(timedelta(seconds=5))) == "answer"
     assert sent == ["request"] * 3
 
 
@@ -101,20 +101,20 @@ async def test_every_attempt_gets_the_time_that_is_left() -> None:
     async def send(request: str, seconds: float) -> str:
         given.append(seconds)
         clock.seconds += 0.5
-        raise AWAY.again()
+        raise AWAY.copy()
 
     with pytest.raises(GateUnreachable):
-        await persist(send, "request", patient(1.25, clock=clock, chance=1.0))
+        await send_with_retries(send, "request", patient(1.25, clock=clock, chance=1.0))
 
     assert given == [1.25, 0.75, 0.25]
 
 
 async def test_the_last_word_of_a_ledger_that_is_away_is_told() -> None:
     async def send(request: str, seconds: float) -> str:
-        raise AWAY.again()
+        raise AWAY.copy()
 
     with pytest.raises(GateUnreachable, match="no answer in 1 attempt; the last said UNAVAILABLE") as raised:
-        await persist(send, "request", patient(0.01))
+        await send_with_retries(send, "request", patient(0.01))
 
     assert (raised.value.attempts, raised.value.fault.code) == (1, StatusCode.UNAVAILABLE)
 
@@ -127,6 +127,6 @@ async def test_a_fault_is_told_at_once_and_as_it_is() -> None:
         raise LedgerFault(StatusCode.NOT_FOUND, "who?", reason="CUSTOMER_NOT_FOUND")
 
     with pytest.raises(LedgerFault, match="CUSTOMER_NOT_FOUND: who"):
-        await persist(send, "request", Patience(timedelta(seconds=5)))
+        await send_with_retries(send, "request", RetrySchedule(timedelta(seconds=5)))
 
     assert len(sent) == 1
