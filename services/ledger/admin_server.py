@@ -9,7 +9,9 @@ from meshkit.clock import Clock
 from purser.ledger.v1 import ledger_admin_pb2 as pb
 from purser.ledger.v1 import ledger_admin_pb2_grpc
 from services.ledger.operations import Operations
-from services.ledger.wire import caps, copies, grants, reports
+from services.ledger.wire import copies
+from services.ledger.wire.credits import grants, reports
+from services.ledger.wire.gate import caps
 
 SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["LedgerAdminService"].full_name
 

@@ -23,14 +23,14 @@ from sandbox import ClockServicer, restore_time
 from services.ledger import admin_server, server, tables
 from services.ledger.config import LedgerSettings
 from services.ledger.operations import Operations
-from services.ledger.operations.caps import SpendCaps
-from services.ledger.operations.copying import Copying
-from services.ledger.operations.explaining import Explaining
+from services.ledger.operations.copies import Copying
+from services.ledger.operations.credits.grants import Grants
+from services.ledger.operations.credits.reporting import Reporting
+from services.ledger.operations.credits.settling import Settling
 from services.ledger.operations.forgetting import Forgetting
-from services.ledger.operations.gate import Gate
-from services.ledger.operations.grants import Grants
-from services.ledger.operations.reporting import Reporting
-from services.ledger.operations.settling import Settling
+from services.ledger.operations.gate.caps import SpendCaps
+from services.ledger.operations.gate.explaining import Explaining
+from services.ledger.operations.gate.gate import Gate
 from services.ledger.peers import AlertPeer
 from services.ledger.relay import Deliveries
 from services.ledger.store import PostgresStore

@@ -6,7 +6,7 @@ import grpc.aio
 from meshkit.rpc.fields import timestamp
 from purser.alert.v1 import alert_pb2 as pb
 from purser.alert.v1 import alert_pb2_grpc
-from services.ledger.domain.watch import Crossing
+from services.ledger.domain.crossings.watch import Crossing
 
 
 class AlertPeer:

@@ -3,7 +3,7 @@
 
 from meshkit.encoding import from_json
 from meshkit.outbox import Notice
-from services.ledger.domain.watch import Crossing
+from services.ledger.domain.crossings.watch import Crossing
 from services.ledger.peers import AlertPeer
 
 

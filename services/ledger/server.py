@@ -9,9 +9,10 @@ from grpc.aio import ServicerContext
 from meshkit.rpc.status import item_status_of
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1 import ledger_pb2_grpc
-from services.ledger.domain.gate import Authorized, Captured, Debited
+from services.ledger.domain.gate.decision import Authorized, Captured, Debited
 from services.ledger.operations import Operations
-from services.ledger.wire import batches, decisions, gate, grants
+from services.ledger.wire.credits import grants
+from services.ledger.wire.gate import batches, decisions, gate
 
 SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["LedgerService"].full_name
 

@@ -253,19 +253,19 @@ RULES = (
     Rule(
         "domain imports only the pure standard library, itself, and meshkit's values",
         domain_imports_only_pure_things,
-        "services/ledger/domain/hold.py",
+        "services/ledger/domain/rating.py",
         "from uuid import uuid4",
     ),
     Rule(
         "domain is told the time and never waits",
         domain_is_told_the_time_and_never_waits,
-        "services/ledger/domain/hold.py",
+        "services/ledger/domain/rating.py",
         "from datetime import datetime\ndef f() -> datetime:\n    return datetime.now()",
     ),
     Rule(
         "amounts are never floats or decimals",
         amounts_are_never_floats,
-        "services/ledger/domain/rate.py",
+        "services/ledger/domain/rating.py",
         "def price(amount: float) -> None: ...",
     ),
     Rule(
@@ -283,13 +283,13 @@ RULES = (
     Rule(
         "operations know the domain and a store protocol only",
         operations_know_domain_and_a_store_only,
-        "services/ledger/operations/holds.py",
+        "services/ledger/operations/gate/holds.py",
         "from purser.ledger.v1 import ledger_pb2",
     ),
     Rule(
         "store and tables know the domain and the database only",
         store_knows_domain_and_database_only,
-        "services/ledger/store/holds.py",
+        "services/ledger/store/gate/holds.py",
         "import grpc.aio",
     ),
     Rule(

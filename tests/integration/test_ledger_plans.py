@@ -12,19 +12,19 @@ import pytest
 from meshkit.page import Page
 from meshkit.period import Period
 from meshkit.quantity import Credits
-from services.ledger.domain.account import Account
-from services.ledger.domain.grant import CreditTypeId, CustomerId, Grant, GrantId, GrantKind
-from services.ledger.domain.hold import HoldId
-from services.ledger.domain.report import SummaryWindow
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant, GrantId, GrantKind
+from services.ledger.domain.credits.unit_of_work import Change, Remembered
+from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.retention import places_at
-from services.ledger.domain.unit_of_work import Change, Remembered
+from services.ledger.domain.usage import SummaryWindow
 from services.ledger.store.answers import Answers
 from services.ledger.store.connection import open_pool
+from services.ledger.store.credits.reports import Reports
+from services.ledger.store.credits.snapshot import read_snapshot
+from services.ledger.store.credits.verification import verify
+from services.ledger.store.credits.writing import write_changes
 from services.ledger.store.forgetting import Forgetting
-from services.ledger.store.reports import Reports
-from services.ledger.store.snapshot import read_snapshot
-from services.ledger.store.verification import verify
-from services.ledger.store.writing import write_changes
 from tests.support.postgres import Databases
 
 ACME, AI = CustomerId("cus_0007"), CreditTypeId("crt_ai")

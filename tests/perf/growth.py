@@ -10,8 +10,8 @@ from typing import Any
 from meshkit.clock import SystemClock
 from meshkit.ids import TimeOrderedIds
 from meshkit.page import Page
-from services.ledger.domain.grant import CreditTypeId
-from services.ledger.operations.reporting import Reporting
+from services.ledger.domain.credits.grant import CreditTypeId
+from services.ledger.operations.credits.reporting import Reporting
 from services.ledger.store import PostgresStore
 from services.ledger.store.connection import open_pool
 from tests.perf.bench import IN_FLIGHT, Bench, by_round, highest, holds, p50s, rates, raw

@@ -10,12 +10,12 @@ from typing import Any
 
 from meshkit.quantity import Credits
 from services.ledger.__main__ import cli
-from services.ledger.domain.gate import Authorized
-from services.ledger.domain.grant import CreditTypeId
-from services.ledger.domain.hold import HoldId
-from services.ledger.operations.batch import Batches, read
-from services.ledger.operations.lane import Waiting
-from services.ledger.operations.resolving import Answer
+from services.ledger.domain.credits.grant import CreditTypeId
+from services.ledger.domain.gate.decision import Authorized
+from services.ledger.domain.gate.hold import HoldId
+from services.ledger.operations.gate.batch import Batches, read
+from services.ledger.operations.gate.lane import Waiting
+from services.ledger.operations.gate.resolving import Answer
 
 _MADE_UP = Authorized(
     reason=None,

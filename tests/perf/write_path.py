@@ -15,15 +15,15 @@ import asyncpg
 from meshkit.clock import SystemClock
 from meshkit.ids import TimeOrderedIds
 from meshkit.quantity import Quantity, Ratio
-from services.ledger.domain import gate
-from services.ledger.domain.account import Account
-from services.ledger.domain.entry import Entry
-from services.ledger.domain.gate import Ask, Entitlement
-from services.ledger.domain.grant import CreditTypeId, CustomerId, ProductId
-from services.ledger.domain.unit_of_work import Change, PoolKey, Remembered, Wanted
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.entry import Entry
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, ProductId
+from services.ledger.domain.credits.unit_of_work import Change, PoolKey, Remembered, Wanted
+from services.ledger.domain.gate import gate
+from services.ledger.domain.gate.decision import Ask, Entitlement
 from services.ledger.store import PostgresStore
 from services.ledger.store.connection import open_pool
-from services.ledger.store.writing import write_changes
+from services.ledger.store.credits.writing import write_changes
 from tests.perf.database import Database
 from tests.perf.stopwatch import Stopwatch, TimedConnection
 from tests.perf.world import CALL_MICROS, CREDIT_TYPE, PRODUCT, UNITS_MICROS, USERS, yesterday

@@ -10,12 +10,7 @@ from typing import Any
 from meshkit.clock import ManualClock
 from meshkit.ids import TimeOrderedIds
 from meshkit.quantity import Credits, Ratio
-from services.ledger.domain.account import Account
-from services.ledger.domain.commands import Authorize, Capture, Debit, GateCommand, IssueGrant
-from services.ledger.domain.gate import Authorized, Debited
-from services.ledger.domain.grant import CreditTypeId, CustomerId, Grant, GrantKind, ProductId, ScheduleId
-from services.ledger.domain.hold import HoldId
-from services.ledger.domain.notices import (
+from services.ledger.domain.copies import (
     Aggregation,
     ContractTold,
     CustomerTold,
@@ -23,14 +18,27 @@ from services.ledger.domain.notices import (
     RateCardTold,
     SubscriptionTold,
 )
-from services.ledger.domain.rate import Rate
-from services.ledger.domain.schedule import GrantFrequency, PeriodProration, Schedule
-from services.ledger.domain.spend_cap import GroupValue
-from services.ledger.operations.copying import Copying
-from services.ledger.operations.gate import Gate
-from services.ledger.operations.grants import Grants
-from services.ledger.operations.reporting import Reporting
-from services.ledger.operations.settling import Settling
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.commands import IssueGrant
+from services.ledger.domain.credits.grant import (
+    CreditTypeId,
+    CustomerId,
+    Grant,
+    GrantKind,
+    ProductId,
+    ScheduleId,
+)
+from services.ledger.domain.credits.schedule import GrantFrequency, PeriodProration, Schedule
+from services.ledger.domain.gate.commands import Authorize, Capture, Debit, GateCommand
+from services.ledger.domain.gate.decision import Authorized, Debited
+from services.ledger.domain.gate.hold import HoldId
+from services.ledger.domain.gate.spend_cap import GroupValue
+from services.ledger.domain.rating import Rate
+from services.ledger.operations.copies import Copying
+from services.ledger.operations.credits.grants import Grants
+from services.ledger.operations.credits.reporting import Reporting
+from services.ledger.operations.credits.settling import Settling
+from services.ledger.operations.gate.gate import Gate
 from services.ledger.store import PostgresStore
 from services.ledger.store.connection import open_pool
 from tests.support.postgres import Databases

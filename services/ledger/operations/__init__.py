@@ -3,12 +3,12 @@
 
 from dataclasses import dataclass
 
-from services.ledger.operations.caps import SpendCaps
-from services.ledger.operations.copying import Copying
-from services.ledger.operations.explaining import Explaining
-from services.ledger.operations.gate import Gate
-from services.ledger.operations.grants import Grants
-from services.ledger.operations.reporting import Reporting
+from services.ledger.operations.copies import Copying
+from services.ledger.operations.credits.grants import Grants
+from services.ledger.operations.credits.reporting import Reporting
+from services.ledger.operations.gate.caps import SpendCaps
+from services.ledger.operations.gate.explaining import Explaining
+from services.ledger.operations.gate.gate import Gate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,8 @@ from datetime import timedelta
 
 from meshkit.clock import Clock
 from meshkit.ids import first_id
-from services.ledger.domain.grant import CustomerId
-from services.ledger.domain.hold import HoldId
+from services.ledger.domain.credits.grant import CustomerId
+from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.retention import (
     HOLDS_KEPT_AFTER_CREATION,
     HOLDS_KEPT_AFTER_EXPIRY,

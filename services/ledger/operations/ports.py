@@ -10,12 +10,7 @@ from typing import Protocol, TypeVar
 
 from meshkit.page import Page
 from meshkit.period import Period
-from services.ledger.domain.account import Account
-from services.ledger.domain.due import Reading, ScheduleProgress
-from services.ledger.domain.entry import Entry
-from services.ledger.domain.grant import CreditTypeId, CustomerId, Grant, GrantId, ProductId, ScheduleId
-from services.ledger.domain.hold import Hold, HoldId, HoldPlace, HoldState
-from services.ledger.domain.notices import (
+from services.ledger.domain.copies import (
     ContractTold,
     CustomerTold,
     ProductTold,
@@ -23,11 +18,24 @@ from services.ledger.domain.notices import (
     SeatChangeTold,
     WatchTold,
 )
-from services.ledger.domain.proration import Seats
-from services.ledger.domain.report import SummaryWindow, UsageRow, Verification
-from services.ledger.domain.spend_cap import GroupValue, SpendCap
-from services.ledger.domain.standing import CustomerRecord, PriceLine
-from services.ledger.domain.unit_of_work import Change, DuePool, Given, PoolKey, Remembered, Wanted
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.due import Reading, ScheduleProgress
+from services.ledger.domain.credits.entry import Entry
+from services.ledger.domain.credits.grant import (
+    CreditTypeId,
+    CustomerId,
+    Grant,
+    GrantId,
+    ProductId,
+    ScheduleId,
+)
+from services.ledger.domain.credits.proration import Seats
+from services.ledger.domain.credits.unit_of_work import Change, DuePool, Given, PoolKey, Remembered, Wanted
+from services.ledger.domain.credits.verification import Verification
+from services.ledger.domain.gate.hold import Hold, HoldId, HoldPlace, HoldState
+from services.ledger.domain.gate.spend_cap import GroupValue, SpendCap
+from services.ledger.domain.gate.standing import CustomerRecord, PriceLine
+from services.ledger.domain.usage import SummaryWindow, UsageRow
 
 T = TypeVar("T")
 

@@ -12,22 +12,22 @@ from meshkit.clock import Clock
 from meshkit.errors import MeshError
 from meshkit.faults import fault_of
 from meshkit.ids import Ids, first_id
-from services.ledger.domain.account import Account
-from services.ledger.domain.grant import CreditTypeId, CustomerId
-from services.ledger.domain.report import Verification
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
+from services.ledger.domain.credits.unit_of_work import AccountsMoved, Change, DuePool, PoolKey, Remembered
+from services.ledger.domain.credits.verification import Verification
 from services.ledger.domain.retention import HOLDS_KEPT_AFTER_CREATION
-from services.ledger.domain.unit_of_work import AccountsMoved, Change, DuePool, PoolKey, Remembered
-from services.ledger.store.accounts import Accounts
 from services.ledger.store.answers import Answers
-from services.ledger.store.caps import Caps
 from services.ledger.store.connection import ACQUIRE_SECONDS_MAX, Connection, Pool
 from services.ledger.store.copies import Copies
+from services.ledger.store.credits.accounts import Accounts
+from services.ledger.store.credits.reports import Reports
+from services.ledger.store.credits.snapshot import read_snapshot
+from services.ledger.store.credits.verification import verify
+from services.ledger.store.credits.writing import write_changes, write_extras
 from services.ledger.store.forgetting import Forgetting
-from services.ledger.store.reports import Reports
-from services.ledger.store.snapshot import read_snapshot
-from services.ledger.store.standings import Standings
-from services.ledger.store.verification import verify
-from services.ledger.store.writing import write_changes, write_extras
+from services.ledger.store.gate.caps import Caps
+from services.ledger.store.gate.standings import Standings
 
 T = TypeVar("T")
 

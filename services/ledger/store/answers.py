@@ -12,9 +12,9 @@ from typing import TypeVar
 from meshkit.encoding import from_json, to_json
 from meshkit.errors import RequestIdReused
 from meshkit.requests import Command, hash_of
-from services.ledger.domain.grant import CustomerId
+from services.ledger.domain.credits.grant import CustomerId
+from services.ledger.domain.credits.unit_of_work import Given
 from services.ledger.domain.retention import places_at
-from services.ledger.domain.unit_of_work import Given
 from services.ledger.store.connection import Connection
 
 T = TypeVar("T")

@@ -4,9 +4,7 @@
 from collections.abc import Sequence
 
 from meshkit.encoding import to_json
-from services.ledger.domain.errors import sequence_taken
-from services.ledger.domain.grant import CreditTypeId, CustomerId
-from services.ledger.domain.notices import (
+from services.ledger.domain.copies import (
     ContractTold,
     CustomerTold,
     ProductTold,
@@ -14,10 +12,12 @@ from services.ledger.domain.notices import (
     SeatChangeTold,
     WatchTold,
 )
-from services.ledger.domain.proration import Seats
-from services.ledger.domain.schedule import Schedule
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
+from services.ledger.domain.credits.proration import Seats
+from services.ledger.domain.credits.schedule import Schedule
+from services.ledger.domain.errors import sequence_taken
 from services.ledger.store.connection import Connection
-from services.ledger.store.schedules import credit_types_of_subscription, seats_of
+from services.ledger.store.credits.schedules import credit_types_of_subscription, seats_of
 
 
 class Copies:

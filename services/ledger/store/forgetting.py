@@ -4,8 +4,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.ledger.domain.grant import CustomerId
-from services.ledger.domain.hold import HoldId
+from services.ledger.domain.credits.grant import CustomerId
+from services.ledger.domain.gate.hold import HoldId
 from services.ledger.store.connection import Connection
 
 # Whoever comes after a statement that waits for a table waits with it.

@@ -7,8 +7,8 @@ from typing import Final
 from meshkit.quantity import INT64_MAX, Credits, Quantity
 from meshkit.rpc.fields import Fields
 from purser.ledger.v1 import ledger_pb2 as pb
-from services.ledger.domain.gate import CREDITS_MAX, Amount, DenialReason
-from services.ledger.domain.grant import CreditTypeId, ProductId
+from services.ledger.domain.credits.grant import CreditTypeId, ProductId
+from services.ledger.domain.gate.decision import CREDITS_MAX, Amount, DenialReason
 
 GROUP_VALUES_MAX = 10
 

@@ -8,8 +8,7 @@ from typing import Final
 from meshkit.quantity import INT64_MAX, Credits, Ratio
 from meshkit.rpc.fields import Fields
 from purser.ledger.v1 import ledger_admin_pb2 as pb
-from services.ledger.domain.grant import CreditTypeId, CustomerId, ProductId, ScheduleId
-from services.ledger.domain.notices import (
+from services.ledger.domain.copies import (
     Aggregation,
     ContractTold,
     CustomerTold,
@@ -20,17 +19,18 @@ from services.ledger.domain.notices import (
     SubscriptionTold,
     WatchTold,
 )
-from services.ledger.domain.proration import SeatChange
-from services.ledger.domain.rate import Rate
-from services.ledger.domain.schedule import (
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, ProductId, ScheduleId
+from services.ledger.domain.credits.proration import SeatChange
+from services.ledger.domain.credits.schedule import (
     UNIT_AMOUNT_MAX,
     GrantFrequency,
     PeriodProration,
     Schedule,
     ScheduleCredits,
 )
-from services.ledger.domain.watch import Watch, WatchKind
-from services.ledger.wire.grants import PRIORITY_MAX, scope_from_wire
+from services.ledger.domain.crossings.watch import Watch, WatchKind
+from services.ledger.domain.rating import Rate
+from services.ledger.wire.credits.grants import PRIORITY_MAX, scope_from_wire
 
 SEATS_MAX = 1_000_000
 COMMIT_DURATION_MAX = 120

@@ -8,16 +8,18 @@ from datetime import timedelta
 import pytest
 
 from meshkit.quantity import Credits
-from services.ledger.domain import alarm, due, gate
-from services.ledger.domain.account import Account
-from services.ledger.domain.commands import SetSpendCap
-from services.ledger.domain.gate import Ask, Entitlement
-from services.ledger.domain.grant import Grant, GrantId, GrantKind, ProductId
-from services.ledger.domain.hold import HoldId
-from services.ledger.domain.notices import WatchTold
-from services.ledger.domain.spend_cap import CapWindow, SpendCap
-from services.ledger.domain.unit_of_work import Change, PoolKey, Remembered, Wanted
-from services.ledger.domain.watch import Watch, WatchKind
+from services.ledger.domain.copies import WatchTold
+from services.ledger.domain.credits import due
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.grant import Grant, GrantId, GrantKind, ProductId
+from services.ledger.domain.credits.unit_of_work import Change, PoolKey, Remembered, Wanted
+from services.ledger.domain.crossings import alarm
+from services.ledger.domain.crossings.watch import Watch, WatchKind
+from services.ledger.domain.gate import gate
+from services.ledger.domain.gate.commands import SetSpendCap
+from services.ledger.domain.gate.decision import Ask, Entitlement
+from services.ledger.domain.gate.hold import HoldId
+from services.ledger.domain.gate.spend_cap import CapWindow, SpendCap
 from services.ledger.operations.ports import Transaction
 from tests.support.ledger_sql import Sql
 from tests.support.ledger_store import A_CARD, ACME, AI, ASSISTANT, GLOBEX, JULY, JUNE, Books, open_books

@@ -9,14 +9,14 @@ import pytest
 
 from meshkit.clock import ManualClock
 from meshkit.quantity import Credits
+from services.ledger.domain.copies import CustomerTold, WatchTold
+from services.ledger.domain.credits.balance import Balances, balance_of
+from services.ledger.domain.credits.grant import CreditTypeId
+from services.ledger.domain.crossings.watch import Watch, WatchKind
 from services.ledger.domain.errors import CustomerNotFound
-from services.ledger.domain.grant import CreditTypeId
-from services.ledger.domain.notices import CustomerTold, WatchTold
-from services.ledger.domain.report import Balances, balance_of
-from services.ledger.domain.watch import Watch, WatchKind
+from services.ledger.operations.credits.reporting import Reporting
+from services.ledger.operations.credits.settling import open_account
 from services.ledger.operations.ports import Transaction
-from services.ledger.operations.reporting import Reporting
-from services.ledger.operations.settling import open_account
 from tests.support.ledger_sql import Sql
 from tests.support.ledger_store import ACME, AI, GLOBEX, JULY, JUNE, Books
 

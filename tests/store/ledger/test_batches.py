@@ -11,11 +11,11 @@ from prometheus_client import REGISTRY
 
 from meshkit.errors import FieldViolation, InvalidFields, RequestIdReused
 from meshkit.quantity import Credits
-from services.ledger.domain.commands import Debit
-from services.ledger.domain.gate import Debited, DenialReason
-from services.ledger.domain.grant import CustomerId
-from services.ledger.domain.notices import CustomerTold
-from services.ledger.operations.gate import Gate
+from services.ledger.domain.copies import CustomerTold
+from services.ledger.domain.credits.grant import CustomerId
+from services.ledger.domain.gate.commands import Debit
+from services.ledger.domain.gate.decision import Debited, DenialReason
+from services.ledger.operations.gate.gate import Gate
 from tests.support.ledger_sql import Sql
 from tests.support.ledger_store import ACME, ASSISTANT, Books, ask, open_books
 from tests.support.postgres import Databases

@@ -9,9 +9,9 @@ import pytest
 
 from meshkit.clock import ManualClock
 from meshkit.faults import TransactionConflict
-from services.ledger.domain.commands import Capture
 from services.ledger.domain.errors import HoldAlreadyResolved, HoldNotFound
-from services.ledger.domain.hold import HoldId
+from services.ledger.domain.gate.commands import Capture
+from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.retention import GENERATION, SEAM, SLOTS, generation_start
 from services.ledger.operations.forgetting import EVERY, Forgetting
 from tests.support.ledger_sql import Sql

@@ -11,18 +11,28 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from meshkit.quantity import Credits
-from services.ledger.domain import alarm, due, gate
-from services.ledger.domain.account import Account
-from services.ledger.domain.burn_down import rank
-from services.ledger.domain.due import Dues, Reading, ScheduleProgress
-from services.ledger.domain.entry import Entry, EntryKind
-from services.ledger.domain.gate import Amount, Ask, Authorized, Captured, Debited, Extended, Released
-from services.ledger.domain.grant import Grant, GrantId, ScheduleId
-from services.ledger.domain.hold import HOLD_TTL_DEFAULT, Hold, HoldId, HoldState
-from services.ledger.domain.proration import SeatChange, Seats
-from services.ledger.domain.schedule import Schedule
-from services.ledger.domain.spend_cap import GroupValue, Spend, SpendCap
-from services.ledger.domain.watch import Crossing, Watch, WatchKind
+from services.ledger.domain.credits import due
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.burn_down import rank
+from services.ledger.domain.credits.due import Dues, Reading, ScheduleProgress
+from services.ledger.domain.credits.entry import Entry, EntryKind
+from services.ledger.domain.credits.grant import Grant, GrantId, ScheduleId
+from services.ledger.domain.credits.proration import SeatChange, Seats
+from services.ledger.domain.credits.schedule import Schedule
+from services.ledger.domain.crossings import alarm
+from services.ledger.domain.crossings.watch import Crossing, Watch, WatchKind
+from services.ledger.domain.gate import gate
+from services.ledger.domain.gate.decision import (
+    Amount,
+    Ask,
+    Authorized,
+    Captured,
+    Debited,
+    Extended,
+    Released,
+)
+from services.ledger.domain.gate.hold import HOLD_TTL_DEFAULT, Hold, HoldId, HoldState
+from services.ledger.domain.gate.spend_cap import GroupValue, Spend, SpendCap
 from tests.unit.ledger.builders import JUNE, an_account
 
 _RAISES = (EntryKind.GRANT, EntryKind.SEAT_ADJUSTMENT)

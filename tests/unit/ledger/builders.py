@@ -10,9 +10,8 @@ from hypothesis import settings
 
 from meshkit.errors import InvalidFields
 from meshkit.quantity import Credits, Quantity, Ratio
-from services.ledger.domain.account import Account
-from services.ledger.domain.gate import Amount, Ask, Entitlement
-from services.ledger.domain.grant import (
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.grant import (
     CreditTypeId,
     CustomerId,
     Grant,
@@ -21,11 +20,12 @@ from services.ledger.domain.grant import (
     ProductId,
     ScheduleId,
 )
-from services.ledger.domain.proration import SeatChange, Seats
-from services.ledger.domain.schedule import GrantFrequency, PeriodProration, Schedule
-from services.ledger.domain.spend_cap import CapWindow, GroupValue, Spend, SpendCap
-from services.ledger.domain.standing import Standing
-from services.ledger.domain.watch import Watch, WatchKind
+from services.ledger.domain.credits.proration import SeatChange, Seats
+from services.ledger.domain.credits.schedule import GrantFrequency, PeriodProration, Schedule
+from services.ledger.domain.crossings.watch import Watch, WatchKind
+from services.ledger.domain.gate.decision import Amount, Ask, Entitlement
+from services.ledger.domain.gate.spend_cap import CapWindow, GroupValue, Spend, SpendCap
+from services.ledger.domain.gate.standing import Standing
 
 # The same examples in every run: a red test is red for everybody.
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)

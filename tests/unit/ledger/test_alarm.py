@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshkit.quantity import Credits
-from services.ledger.domain import alarm
-from services.ledger.domain.hold import HoldId
-from services.ledger.domain.spend_cap import Spend
-from services.ledger.domain.watch import Crossing
+from services.ledger.domain.crossings import alarm
+from services.ledger.domain.crossings.watch import Crossing
+from services.ledger.domain.gate.hold import HoldId
+from services.ledger.domain.gate.spend_cap import Spend
 from tests.unit.ledger.books import Books
 from tests.unit.ledger.builders import (
     AUGUST,

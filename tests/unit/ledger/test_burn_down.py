@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshkit.quantity import Credits
-from services.ledger.domain.burn_down import allocate, burn_down_key, in_burn_down_order, rank
-from services.ledger.domain.grant import Grant, hold_from
+from services.ledger.domain.credits.burn_down import allocate, burn_down_key, in_burn_down_order, rank
+from services.ledger.domain.credits.grant import Grant, hold_from
 from tests.unit.ledger.builders import (
     ASSISTANT,
     AUGUST,

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshkit.quantity import Credits
-from services.ledger.domain import due
-from services.ledger.domain.account import Account
-from services.ledger.domain.due import Dues, ScheduleProgress
-from services.ledger.domain.entry import Entry, EntryKind
-from services.ledger.domain.grant import GrantId, ScheduleId
-from services.ledger.domain.schedule import GrantFrequency, PeriodProration
-from services.ledger.domain.watch import Crossing
+from services.ledger.domain.credits import due
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.due import Dues, ScheduleProgress
+from services.ledger.domain.credits.entry import Entry, EntryKind
+from services.ledger.domain.credits.grant import GrantId, ScheduleId
+from services.ledger.domain.credits.schedule import GrantFrequency, PeriodProration
+from services.ledger.domain.crossings.watch import Crossing
 from tests.unit.ledger.books import Books
 from tests.unit.ledger.builders import (
     AUGUST,

@@ -8,11 +8,11 @@ import pytest
 
 from meshkit.errors import InvalidFields
 from meshkit.quantity import INT64_MAX, Credits, Quantity, Ratio
-from services.ledger.domain import gate
-from services.ledger.domain.gate import CREDITS_MAX, Amount, Ask, DenialReason
-from services.ledger.domain.grant import Grant
-from services.ledger.domain.hold import HoldId
-from services.ledger.domain.spend_cap import SpendCap
+from services.ledger.domain.credits.grant import Grant
+from services.ledger.domain.gate import gate
+from services.ledger.domain.gate.decision import CREDITS_MAX, Amount, Ask, DenialReason
+from services.ledger.domain.gate.hold import HoldId
+from services.ledger.domain.gate.spend_cap import SpendCap
 from tests.unit.ledger.books import Books
 from tests.unit.ledger.builders import (
     ASSISTANT,

@@ -4,8 +4,8 @@
 from datetime import timedelta
 
 from meshkit.quantity import Credits
-from services.ledger.domain.gate import DenialReason
-from services.ledger.domain.grant import GrantKind
+from services.ledger.domain.credits.grant import GrantKind
+from services.ledger.domain.gate.decision import DenialReason
 from tests.unit.ledger.books import Books
 from tests.unit.ledger.builders import (
     AUGUST,

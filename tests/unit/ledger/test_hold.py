@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from meshkit.errors import MeshError
 from meshkit.quantity import Credits
-from services.ledger.domain.burn_down import Draw
-from services.ledger.domain.entry import EntryKind
-from services.ledger.domain.gate import Authorized, Captured, Debited, Extended, Released
-from services.ledger.domain.grant import Grant, GrantId
-from services.ledger.domain.hold import HoldId, HoldState, split_draws, state_at
+from services.ledger.domain.credits.burn_down import Draw
+from services.ledger.domain.credits.entry import EntryKind
+from services.ledger.domain.credits.grant import Grant, GrantId
+from services.ledger.domain.gate.decision import Authorized, Captured, Debited, Extended, Released
+from services.ledger.domain.gate.hold import HoldId, HoldState, split_draws, state_at
 from tests.unit.ledger.books import Books
 from tests.unit.ledger.builders import IMAGES, PROPERTY, TICK, a_grant, an_ask, units, when
 

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from meshkit.errors import Kind
-from services.ledger.operations.lane import ENOUGH, PATIENCE_TURNS, Lane, LaneClosed, LaneFull, Waiting
-from services.ledger.operations.meters import LaneMeter
+from services.ledger.operations.gate.lane import ENOUGH, PATIENCE_TURNS, Lane, LaneClosed, LaneFull, Waiting
+from services.ledger.operations.gate.meters import LaneMeter
 
 Worked = Sequence[Waiting[str, str]]
 

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from meshkit.quantity import Credits
-from services.ledger.domain.account import Account
-from services.ledger.domain.grant import CreditTypeId, CustomerId, ProductId
-from services.ledger.domain.hold import Hold, HoldId, HoldState
-from services.ledger.domain.spend_cap import GroupValue, Spend
-from services.ledger.domain.standing import CustomerRecord
-from services.ledger.operations.memory import Known, Memory
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, ProductId
+from services.ledger.domain.gate.hold import Hold, HoldId, HoldState
+from services.ledger.domain.gate.spend_cap import GroupValue, Spend
+from services.ledger.domain.gate.standing import CustomerRecord
+from services.ledger.operations.gate.memory import Known, Memory
 from tests.unit.ledger.builders import ACME, AI, ASSISTANT, IMAGES, JULY, JUNE, PRICE, a_grant, an_account
 
 GLOBEX, INITECH = CustomerId("cus_globex"), CustomerId("cus_initech")

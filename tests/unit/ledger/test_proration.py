@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from meshkit.period import Period
 from meshkit.quantity import Credits
-from services.ledger.domain.proration import Seats, period_credits
+from services.ledger.domain.credits.proration import Seats, period_credits
 from tests.unit.ledger.builders import AUGUST, JULY, JUNE, PROPERTY, TICK, a_seat_change, some_seats, when
 
 MONTH = Period(JULY, AUGUST)

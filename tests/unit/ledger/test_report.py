@@ -2,7 +2,7 @@
 """What is told about a pool."""
 
 from meshkit.quantity import Credits
-from services.ledger.domain.report import Balances, balance_of, balances_of
+from services.ledger.domain.credits.balance import Balances, balance_of, balances_of
 from tests.unit.ledger.builders import AUGUST, JULY, TICK, a_grant, an_account, when
 
 NOON = when("06-15 12:00")

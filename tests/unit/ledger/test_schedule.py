@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshkit.quantity import Credits
-from services.ledger.domain.grant import Grant, GrantId, GrantKind
-from services.ledger.domain.proration import ONE, Seats
-from services.ledger.domain.schedule import (
+from services.ledger.domain.credits.grant import Grant, GrantId, GrantKind
+from services.ledger.domain.credits.proration import ONE, Seats
+from services.ledger.domain.credits.schedule import (
     GrantFrequency,
     PeriodProration,
     Schedule,

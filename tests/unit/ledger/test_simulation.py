@@ -15,10 +15,10 @@ import pytest
 
 from meshkit.errors import MeshError
 from meshkit.quantity import Credits
-from services.ledger.domain.gate import Amount, Ask
-from services.ledger.domain.hold import HoldId
-from services.ledger.domain.schedule import GrantFrequency, PeriodProration
-from services.ledger.domain.spend_cap import CapWindow
+from services.ledger.domain.credits.schedule import GrantFrequency, PeriodProration
+from services.ledger.domain.gate.decision import Amount, Ask
+from services.ledger.domain.gate.hold import HoldId
+from services.ledger.domain.gate.spend_cap import CapWindow
 from tests.unit.ledger.books import Books
 from tests.unit.ledger.builders import (
     ASSISTANT,

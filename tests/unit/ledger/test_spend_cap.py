@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshkit.quantity import Credits
-from services.ledger.domain.gate import DenialReason
-from services.ledger.domain.spend_cap import CapWindow, Spend, cap_uses, hold_more, spend_more, window_at
+from services.ledger.domain.gate.decision import DenialReason
+from services.ledger.domain.gate.spend_cap import CapWindow, Spend, cap_uses, hold_more, spend_more, window_at
 from tests.unit.ledger.books import Books
 from tests.unit.ledger.builders import JULY, JUNE, PROPERTY, TICK, a_cap, a_grant, an_ask, when
 

@@ -6,8 +6,8 @@ from datetime import datetime
 import pytest
 
 from meshkit.quantity import Credits, Ratio
-from services.ledger.domain.gate import Ask, DenialReason, Entitlement
-from services.ledger.domain.standing import PriceLine, Standing, ask_of, entitlement_at
+from services.ledger.domain.gate.decision import Ask, DenialReason, Entitlement
+from services.ledger.domain.gate.standing import PriceLine, Standing, ask_of, entitlement_at
 from tests.unit.ledger.builders import AI, AUGUST, JULY, JUNE, PRICE, TICK, a_standing, an_entitlement, when
 
 

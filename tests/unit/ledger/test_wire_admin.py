@@ -15,17 +15,20 @@ from meshkit.quantity import INT64_MAX, Credits, Ratio
 from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_pb2 as pb
-from services.ledger.domain.burn_down import Draw
-from services.ledger.domain.entry import Entry, EntryKind, Usage
-from services.ledger.domain.gate import CREDITS_MAX
-from services.ledger.domain.grant import CustomerId, GrantId, GrantKind, ProductId
-from services.ledger.domain.hold import Hold, HoldId, HoldState
-from services.ledger.domain.notices import Aggregation
-from services.ledger.domain.report import Discrepancy, SummaryWindow, UsageRow, Verification
-from services.ledger.domain.schedule import GrantFrequency, PeriodProration
-from services.ledger.domain.spend_cap import CapOf, CapWindow
-from services.ledger.domain.watch import WatchKind
-from services.ledger.wire import caps, copies, grants, reports
+from services.ledger.domain.copies import Aggregation
+from services.ledger.domain.credits.burn_down import Draw
+from services.ledger.domain.credits.entry import Entry, EntryKind, Usage
+from services.ledger.domain.credits.grant import CustomerId, GrantId, GrantKind, ProductId
+from services.ledger.domain.credits.schedule import GrantFrequency, PeriodProration
+from services.ledger.domain.credits.verification import Discrepancy, Verification
+from services.ledger.domain.crossings.watch import WatchKind
+from services.ledger.domain.gate.decision import CREDITS_MAX
+from services.ledger.domain.gate.hold import Hold, HoldId, HoldState
+from services.ledger.domain.gate.spend_cap import CapOf, CapWindow
+from services.ledger.domain.usage import SummaryWindow, UsageRow
+from services.ledger.wire import copies
+from services.ledger.wire.credits import grants, reports
+from services.ledger.wire.gate import caps
 from tests.unit.ledger.builders import (
     ACME,
     AI,

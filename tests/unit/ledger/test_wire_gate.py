@@ -12,9 +12,11 @@ from meshkit.errors import InvalidFields
 from meshkit.quantity import INT64_MAX, Credits, Quantity, Ratio
 from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_pb2 as pb
-from services.ledger.domain.burn_down import Draw
-from services.ledger.domain.commands import ExplainAsk, ExplainHold
-from services.ledger.domain.gate import (
+from services.ledger.domain.credits.balance import Balances, balance_of
+from services.ledger.domain.credits.burn_down import Draw
+from services.ledger.domain.credits.grant import GrantId, GrantKind
+from services.ledger.domain.gate.commands import ExplainAsk, ExplainHold
+from services.ledger.domain.gate.decision import (
     CREDITS_MAX,
     Authorized,
     Captured,
@@ -23,11 +25,12 @@ from services.ledger.domain.gate import (
     Extended,
     Released,
 )
-from services.ledger.domain.grant import GrantId, GrantKind
-from services.ledger.domain.hold import HoldId
-from services.ledger.domain.report import Balances, Explanation, balance_of
-from services.ledger.domain.spend_cap import CapUse, CapWindow, window_at
-from services.ledger.wire import amounts, batches, decisions, gate, grants
+from services.ledger.domain.gate.explanation import Explanation
+from services.ledger.domain.gate.hold import HoldId
+from services.ledger.domain.gate.spend_cap import CapUse, CapWindow, window_at
+from services.ledger.wire import amounts
+from services.ledger.wire.credits import grants
+from services.ledger.wire.gate import batches, decisions, gate
 from tests.unit.ledger.builders import (
     AI,
     ASSISTANT,

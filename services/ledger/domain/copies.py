@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the other services tell the Ledger. Each carries a version, so that told twice or late it changes nothing."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from services.ledger.domain.credits.grant import CustomerId, ProductId
+from services.ledger.domain.credits.proration import SeatChange
+from services.ledger.domain.credits.schedule import Schedule
+from services.ledger.domain.crossings.watch import Watch
+from services.ledger.domain.rating import Rate
+
+
+class Aggregation(Enum):
+    """How a metric condenses events into a quantity."""
+
+    COUNT = "COUNT"
+    SUM = "SUM"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PropertyFilter:
+    """A condition on one property: there at all (no values), one of `values`, or (negated) none of them."""
+
+    property: str
+    values: tuple[str, ...]
+    is_negated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductTold:
+    """A usage product with its metric. From Catalog."""
+
+    product_id: ProductId
+    version: int
+    name: str
+    billable_metric_id: str
+    event_type: str
+    aggregation: Aggregation
+    sum_property: str | None
+    filters: tuple[PropertyFilter, ...]
+    group_keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateCardTold:
+    """All usage rates of a card. From Catalog."""
+
+    rate_card_id: str
+    version: int
+    rates: tuple[Rate, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerTold:
+    """A customer. From Contract."""
+
+    customer_id: CustomerId
+    version: int
+    aliases: tuple[str, ...]
+    is_suspended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionTold:
+    """Seats at a contract's start."""
+
+    subscription_id: str
+    initial_quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractTold:
+    """A contract with its seats and schedules. From Contract."""
+
+    customer_id: CustomerId
+    contract_id: str
+    version: int
+    rate_card_id: str
+    start_time: datetime
+    end_time: datetime | None
+    subscriptions: tuple[SubscriptionTold, ...]
+    schedules: tuple[Schedule, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeatChangeTold:
+    """A dated change of seats. From Contract."""
+
+    customer_id: CustomerId
+    subscription_id: str
+    change: SeatChange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchTold:
+    """A threshold to watch, or (inactive) to watch no more. From Alert."""
+
+    watch: Watch
+    is_active: bool

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A customer's balances at one instant."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from meshkit.quantity import Credits
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.grant import CreditTypeId, Grant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolBalance:
+    """A pool at one instant. grants: active ones, in burn-down order."""
+
+    credit_type_id: CreditTypeId
+    available: Credits
+    held: Credits
+    remaining: Credits
+    shortfall: Credits
+    grants: tuple[Grant, ...]
+    next_expire_time: datetime | None
+    next_expiring: Credits
+
+
+def balance_of(account: Account, *, at: datetime) -> PoolBalance:
+    """Return the balance of an account that is up to date at `at`."""
+    ranking = account.ranking(at)
+    active = tuple(account.drawable(at))
+    mortal = [g for g in active if g.expire_time is not None and g.remaining]
+    next_expire_time = min((g.expire_time for g in mortal if g.expire_time is not None), default=None)
+    expiring = [g.remaining.micros for g in mortal if g.expire_time == next_expire_time]
+    return PoolBalance(
+        credit_type_id=account.credit_type_id,
+        available=ranking.rest,
+        held=ranking.held,
+        remaining=account.remaining(at),
+        shortfall=account.shortfall,
+        grants=active,
+        next_expire_time=next_expire_time,
+        next_expiring=Credits(sum(expiring)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balances:
+    """A customer's pools at one instant."""
+
+    pools: tuple[PoolBalance, ...]
+    at: datetime
+
+
+def balances_of(accounts: Sequence[Account], *, at: datetime) -> Balances:
+    """Return the balances of a customer's accounts that are up to date at `at`.
+
+    What is settled already past `at` is told as of then.
+    """
+    times = [account.time_at(at) for account in accounts]
+    pools = [balance_of(account, at=time) for account, time in zip(accounts, times, strict=True)]
+    return Balances(pools=tuple(pools), at=max([at, *times]))

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checked and typed commands on a customer's credits. `customer` is an id or an alias."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from meshkit.quantity import Credits
+from services.ledger.domain.credits.grant import CreditTypeId, GrantKind, ProductId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueGrant:
+    """Add a grant that no schedule issues. effective_time None: now; expire_time None: never."""
+
+    request_id: str
+    customer: str
+    credit_type_id: CreditTypeId
+    kind: GrantKind
+    product_id: ProductId | None
+    amount: Credits
+    cost_basis_micros: int
+    priority: int
+    effective_time: datetime | None
+    expire_time: datetime | None
+    scope_product_ids: frozenset[ProductId]
+    source_id: str | None

@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is so by the clock alone: holds that run out, grants that expire, periods that begin, seats dated ahead.
+
+Nothing depends on a job being on time: whoever looks at an account first brings it up to date, in the order in
+which things fell due, so bringing it up to date in two steps or in one gives the same account.
+Source: services/ledger/README.md, "What falls due".
+"""
+
+import heapq
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import IntEnum
+
+from meshkit.evolve import evolve
+from meshkit.quantity import Credits
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.entry import EntryKind
+from services.ledger.domain.credits.grant import Grant, GrantId, ScheduleId, expire_rest, give_back, increase
+from services.ledger.domain.credits.proration import ONE, Seats
+from services.ledger.domain.credits.schedule import Schedule, credits_of_period, grant_of_period
+from services.ledger.domain.crossings import alarm
+from services.ledger.domain.gate.hold import Hold, HoldId, HoldState, end_hold
+from services.ledger.domain.gate.spend_cap import hold_more
+
+EVENTS_MAX = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleProgress:
+    """A schedule, the seats it counts, and how far it has issued.
+
+    next_index: the next period to issue. latest: the grant of the period before that, which later seats adjust;
+    None when there is none that is still open.
+    """
+
+    schedule: Schedule
+    seats: Seats | None
+    next_index: int
+    latest: GrantId | None
+
+    @property
+    def counted_seats(self) -> Seats:
+        return self.seats if self.seats is not None else ONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dues:
+    """What can fall due in an account besides its grants.
+
+    earliest_later_hold: when the first of the holds that are not in the account runs out; None: there is none.
+    anchor: where the billing periods of the contract in force are counted from; None without one.
+    """
+
+    schedules: Mapping[ScheduleId, ScheduleProgress]
+    earliest_later_hold: datetime | None
+    anchor: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """An account as read, and what may have fallen due in it; dues None: nothing has."""
+
+    account: Account
+    dues: Dues | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The account up to date, and how far its schedules have issued now."""
+
+    account: Account
+    schedules: Mapping[ScheduleId, ScheduleProgress]
+
+
+class _Rank(IntEnum):
+    """The order of what falls due at one instant: credits come back, then die, then new ones come."""
+
+    HOLD_EXPIRES = 0
+    GRANT_EXPIRES = 1
+    PERIOD_STARTS = 2
+    SEATS_CHANGE = 3
+    LOOK = 4  # nothing to write, but a watched value may have changed
+
+
+_Event = tuple[datetime, _Rank, str]
+
+
+def bring_up_to_date(reading: Reading, *, at: datetime, new_grant_id: Callable[[], GrantId]) -> Settled:
+    """Return the account as it is at `at`, whether or not anything had fallen due."""
+    if reading.dues is None:
+        return Settled(reading.account, {})
+    return settle(reading.account, reading.dues, at=at, new_grant_id=new_grant_id)
+
+
+def settle(account: Account, dues: Dues, *, at: datetime, new_grant_id: Callable[[], GrantId]) -> Settled:
+    """Return the account with everything that fell due up to and including `at`, in order.
+
+    The account must have all its grants that are not closed and all its held holds that are dead at `at`.
+    Watches are observed after every instant not settled before, and at `at`.
+    """
+    schedules = dict(dues.schedules)
+    events = list(_first_events(account, schedules, dues.anchor))
+    heapq.heapify(events)
+    for _ in range(EVENTS_MAX):
+        if not events or events[0][0] > at:
+            break
+        due_time, rank, key = heapq.heappop(events)
+        account, later = _carry_out(account, schedules, due_time, rank, key, at, new_grant_id)
+        for event in later:
+            heapq.heappush(events, event)
+        is_last_of_instant = not events or events[0][0] != due_time
+        if is_last_of_instant and account.is_news(due_time):
+            account = alarm.observe(account, at=due_time, anchor=dues.anchor)
+    account = alarm.observe(account, at=at, anchor=dues.anchor)
+    window_end = alarm.next_window_end(account, at=at, anchor=dues.anchor)
+    upcoming = [event[0] for event in events] + [
+        instant for instant in (dues.earliest_later_hold, window_end) if instant is not None
+    ]
+    settled_time = at if account.settled_time is None else max(at, account.settled_time)
+    account = evolve(account, settled_time=settled_time, next_due_time=min(upcoming, default=None))
+    return Settled(account, schedules)
+
+
+def _first_events(
+    account: Account, schedules: Mapping[ScheduleId, ScheduleProgress], anchor: datetime | None
+) -> Iterator[_Event]:
+    for hold in account.holds.values():
+        if hold.state is HoldState.HELD:
+            yield hold.expire_time, _Rank.HOLD_EXPIRES, hold.hold_id
+    for grant in account.grants.values():
+        yield from _grant_events(account, grant)
+    for progress in schedules.values():
+        yield from _period_start(progress)
+        if progress.latest is not None:
+            yield from _seat_events(progress, progress.next_index - 1)
+    for window_end in alarm.window_ends(account, anchor=anchor):
+        yield window_end, _Rank.LOOK, ""
+
+
+def _grant_events(account: Account, grant: Grant) -> Iterator[_Event]:
+    if account.is_news(grant.effective_time):
+        yield grant.effective_time, _Rank.LOOK, grant.grant_id
+    if grant.expire_time is not None and not grant.is_closed:
+        yield grant.expire_time, _Rank.GRANT_EXPIRES, grant.grant_id
+
+
+def _period_start(progress: ScheduleProgress) -> Iterator[_Event]:
+    active = progress.schedule.active_period(progress.next_index)
+    if active is not None:
+        yield active.start, _Rank.PERIOD_STARTS, progress.schedule.schedule_id
+
+
+def _seat_events(progress: ScheduleProgress, index: int) -> Iterator[_Event]:
+    # Looked at once at the start too: a change told late may be dated before the period.
+    active = progress.schedule.active_period(index)
+    if active is not None:
+        yield active.start, _Rank.SEATS_CHANGE, progress.schedule.schedule_id
+    for instant in progress.schedule.change_times(index, progress.counted_seats):
+        yield instant, _Rank.SEATS_CHANGE, progress.schedule.schedule_id
+
+
+def _carry_out(
+    account: Account,
+    schedules: dict[ScheduleId, ScheduleProgress],
+    due_time: datetime,
+    rank: _Rank,
+    key: str,
+    at: datetime,
+    new_grant_id: Callable[[], GrantId],
+) -> tuple[Account, list[_Event]]:
+    match rank:
+        case _Rank.HOLD_EXPIRES:
+            return _expire_hold(account, account.holds[HoldId(key)], at=at), []
+        case _Rank.GRANT_EXPIRES:
+            return _expire_grant(account, account.grants[GrantId(key)], at=at), []
+        case _Rank.PERIOD_STARTS:
+            progress = schedules[ScheduleId(key)]
+            index = progress.next_index
+            grant = grant_of_period(progress.schedule, index, progress.counted_seats, grant_id=new_grant_id())
+            started = replace(progress, next_index=index + 1, latest=grant.grant_id)
+            schedules[ScheduleId(key)] = started
+            later = [*_grant_events(account, grant), *_period_start(started), *_seat_events(started, index)]
+            return issue(account, grant, at=at), later
+        case _Rank.SEATS_CHANGE:
+            progress = schedules[ScheduleId(key)]
+            return _adjust(account, progress, due_time=due_time, at=at), []
+        case _Rank.LOOK:
+            return account, []
+
+
+def issue(account: Account, grant: Grant, *, at: datetime, cause_id: str | None = None) -> Account:
+    """Add a grant to the pool. cause_id: who asked for it; None for a schedule's."""
+    entry = account.next_entry(
+        EntryKind.GRANT,
+        grant_id=grant.grant_id,
+        amount=grant.granted,
+        effective_time=grant.effective_time,
+        create_time=at,
+        cause_id=cause_id or grant.schedule_id or grant.grant_id,
+    )
+    return account.with_changes(grants=[grant], entries=[entry])
+
+
+def _adjust(account: Account, progress: ScheduleProgress, *, due_time: datetime, at: datetime) -> Account:
+    """Add what the seats known now bring beyond what the period was granted; take nothing back."""
+    grant = account.grants.get(progress.latest) if progress.latest is not None else None
+    if grant is None or grant.is_closed:
+        return account
+    target = credits_of_period(
+        progress.schedule, progress.next_index - 1, progress.counted_seats, through=due_time
+    )
+    if target <= grant.granted:
+        return account
+    added = target - grant.granted
+    entry = account.next_entry(
+        EntryKind.SEAT_ADJUSTMENT,
+        grant_id=grant.grant_id,
+        amount=added,
+        effective_time=due_time,
+        create_time=at,
+        cause_id=progress.schedule.schedule_id,
+    )
+    return account.with_changes(grants=[increase(grant, added)], entries=[entry])
+
+
+def _expire_grant(account: Account, grant: Grant, *, at: datetime) -> Account:
+    return _lose_rest(account, grant, effective_time=grant.expire_time or at, at=at)
+
+
+def _expire_hold(account: Account, hold: Hold, *, at: datetime) -> Account:
+    return return_draws(account, end_hold(hold, HoldState.EXPIRED), ended_time=hold.expire_time, at=at)
+
+
+def return_draws(account: Account, hold: Hold, *, ended_time: datetime, at: datetime) -> Account:
+    """Give all draws of a hold back to their grants; what comes back to a dead grant is lost with it."""
+    for draw in hold.draws:
+        account = give_back_draw(account, draw.grant_id, draw.amount, ended_time=ended_time, at=at)
+    spends = {key: hold_more(account.spends[key], -hold.amount) for key in hold.counted()}
+    return account.with_changes(holds=[hold], spends=spends)
+
+
+def give_back_draw(
+    account: Account, grant_id: GrantId, amount: Credits, *, ended_time: datetime, at: datetime
+) -> Account:
+    """Return held credits to a grant at `ended_time`; a grant that was closed loses them at once."""
+    grant = give_back(account.grants[grant_id], amount)
+    if not grant.is_closed:
+        return account.with_changes(grants=[grant])
+    return _lose_rest(account, grant, effective_time=ended_time, at=at)
+
+
+def _lose_rest(account: Account, grant: Grant, *, effective_time: datetime, at: datetime) -> Account:
+    entries = []
+    if grant.rest:
+        entry = account.next_entry(
+            EntryKind.EXPIRY,
+            grant_id=grant.grant_id,
+            amount=-grant.rest,
+            effective_time=effective_time,
+            create_time=at,
+            cause_id=grant.grant_id,
+        )
+        entries.append(entry)
+    return account.with_changes(grants=[expire_rest(grant)], entries=entries)

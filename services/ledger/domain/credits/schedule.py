@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Grant schedules: the rule that issues a grant every period, for the seats it is linked to.
+
+Source: services/ledger/README.md, "Credits of a period".
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from meshkit.period import Period, nth_period, period_index
+from meshkit.quantity import Credits
+from services.ledger.domain.credits.grant import (
+    CreditTypeId,
+    Grant,
+    GrantId,
+    GrantKind,
+    ProductId,
+    ScheduleId,
+)
+from services.ledger.domain.credits.proration import SeatChange, Seats, change_times, period_credits
+
+# A million credits per seat and period: times a million seats it still fits into int64.
+UNIT_AMOUNT_MAX = Credits(10**12)
+
+
+class GrantFrequency(Enum):
+    """How often a schedule grants; the value is in months."""
+
+    MONTHLY = 1
+    ANNUAL = 12
+
+
+class PeriodProration(Enum):
+    """Which of a schedule's cut periods get a share instead of the whole."""
+
+    FIRST_AND_LAST = "FIRST_AND_LAST"
+    FIRST = "FIRST"
+    LAST = "LAST"
+    NONE = "NONE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """Issues `unit_amount` per seat (or once, without a subscription) for each period from `start_time` on.
+
+    end_time: first instant without the schedule, None: open-ended. commit_duration: periods a grant lives.
+    """
+
+    schedule_id: ScheduleId
+    contract_id: str
+    subscription_id: str | None
+    product_id: ProductId
+    credit_type_id: CreditTypeId
+    unit_amount: Credits
+    frequency: GrantFrequency
+    anchor: datetime
+    start_time: datetime
+    end_time: datetime | None
+    priority: int
+    prorates_increases: bool
+    period_proration: PeriodProration
+    commit_duration: int
+    scope_product_ids: frozenset[ProductId]
+
+    @property
+    def first_index(self) -> int:
+        """The number, from the anchor, of the period that `start_time` falls in."""
+        return period_index(self.anchor, self.frequency.value, self.start_time)
+
+    def nominal_period(self, index: int) -> Period:
+        return nth_period(self.anchor, self.frequency.value, index)
+
+    def active_period(self, index: int) -> Period | None:
+        """Return the part of a period that lies inside the schedule; None when there is none."""
+        nominal = self.nominal_period(index)
+        start = max(nominal.start, self.start_time)
+        end = nominal.end if self.end_time is None else min(nominal.end, self.end_time)
+        return Period(start, end) if start < end else None
+
+    def change_times(self, index: int, seats: Seats) -> list[datetime]:
+        """Return the instants inside a period at which the seats change."""
+        active = self.active_period(index)
+        return change_times(seats, active) if active else []
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleCredits:
+    """What one schedule adds to its period's grant for a seat change."""
+
+    schedule_id: ScheduleId
+    credit_type_id: CreditTypeId
+    amount: Credits
+
+
+def credits_of_period(schedule: Schedule, index: int, seats: Seats, *, through: datetime) -> Credits:
+    """Return what a period grants in all, as known `through` an instant. The period must have an active part."""
+    active = schedule.active_period(index)
+    assert active is not None
+    nominal = schedule.nominal_period(index)
+    return period_credits(
+        schedule.unit_amount,
+        seats,
+        nominal=nominal,
+        active=active,
+        shared=_shared(schedule.period_proration, active=active, nominal=nominal),
+        prorates_increases=schedule.prorates_increases,
+        through=through,
+    )
+
+
+def grant_of_period(schedule: Schedule, index: int, seats: Seats, *, grant_id: GrantId) -> Grant:
+    """Return the grant that a period starts with; later seats of the period are added by adjustments."""
+    active = schedule.active_period(index)
+    assert active is not None
+    return Grant(
+        grant_id=grant_id,
+        kind=GrantKind.INCLUDED,
+        product_id=schedule.product_id,
+        priority=schedule.priority,
+        effective_time=active.start,
+        expire_time=schedule.nominal_period(index + schedule.commit_duration - 1).end,
+        create_time=active.start,
+        granted=credits_of_period(schedule, index, seats, through=active.start),
+        scope_product_ids=schedule.scope_product_ids,
+        schedule_id=schedule.schedule_id,
+        period_start=active.start,
+    )
+
+
+def _shared(proration: PeriodProration, *, active: Period, nominal: Period) -> Period:
+    """Return the part of a period that is granted for: what its cuts leave, as far as they make a share of it.
+
+    A period that is cut at both ends is the first and the last; each cut counts if the schedule shares there.
+    """
+    match proration:
+        case PeriodProration.FIRST_AND_LAST:
+            return active
+        case PeriodProration.FIRST:
+            return Period(active.start, nominal.end)
+        case PeriodProration.LAST:
+            return Period(nominal.start, active.end)
+        case PeriodProration.NONE:
+            return nominal
+
+
+def credits_of_change(
+    schedule: Schedule,
+    seats: Seats,
+    change: SeatChange,
+    *,
+    at: datetime,
+    granted: Credits = Credits(0),
+) -> Credits:
+    """Return what a change, told at `at`, would add to the period it falls in: what due.settle then adds.
+
+    A change dated before the period that `at` is in counts in that one, for the ones before it are over.
+    granted: to that period so far; it may be more than its seats now bring, for nothing is ever taken back.
+    """
+    effective_time = max(change.effective_time, at)
+    index = period_index(schedule.anchor, schedule.frequency.value, effective_time)
+    if schedule.active_period(index) is None:
+        return Credits(0)
+    before = credits_of_period(schedule, index, seats, through=effective_time)
+    after = credits_of_period(schedule, index, seats.with_change(change), through=effective_time)
+    is_current = index == period_index(schedule.anchor, schedule.frequency.value, at)
+    kept = max(before, granted) if is_current else before
+    return max(Credits(0), after - kept)

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is read and written together for any number of requests: pools wanted, accounts changed, answers to keep."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from meshkit.errors import Aborted
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.due import ScheduleProgress
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
+from services.ledger.domain.gate.hold import HoldId
+from services.ledger.domain.gate.spend_cap import GroupValue
+
+PoolKey = tuple[CustomerId, CreditTypeId]
+
+
+@dataclass(frozen=True, slots=True)
+class DuePool:
+    """A pool in which something is due, and since when."""
+
+    next_due_time: datetime
+    customer_id: CustomerId
+    credit_type_id: CreditTypeId
+
+
+class AccountsMoved(Aborted):
+    """A contract moved to another pool while its requests were being decided."""
+
+    reason = "TRANSACTION_CONFLICT"
+
+    def __init__(self) -> None:
+        super().__init__("the contract changed at this very moment; retry")
+
+
+@dataclass(slots=True)
+class Wanted:
+    """What is needed of one pool besides its grants, caps and watches; settles: even if nothing seems due."""
+
+    group_values: set[GroupValue] = field(default_factory=set)
+    hold_ids: set[HoldId] = field(default_factory=set)
+    settles: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An account as it was read and as it is to be; schedules: how far they have issued, if that has changed."""
+
+    before: Account
+    after: Account
+    schedules: Sequence[ScheduleProgress] = ()
+
+    @property
+    def key(self) -> PoolKey:
+        return self.after.customer_id, self.after.credit_type_id
+
+    @property
+    def is_empty(self) -> bool:
+        return self.after is self.before and not self.schedules
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the one statement says it all: no new grants, no crossings, no schedules, a pool that is there."""
+        return (
+            self.before.version > 0
+            and not self.schedules
+            and not self.after.crossings
+            and self.after.watch_states is self.before.watch_states
+            and all(grant_id in self.before.grants for grant_id in set(self.after.changed_grants))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """An answer to keep beside its effect on a pool."""
+
+    key: PoolKey
+    request_id: str
+    fingerprint: bytes
+    answer: object
+    create_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An answer given before, to the request of that fingerprint; kept as JSON."""
+
+    fingerprint: bytes
+    answer: object

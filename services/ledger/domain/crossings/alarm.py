@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Observing an account's watches: one crossing per edge, never one per debit."""
+
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
+
+from meshkit.evolve import evolve
+from meshkit.quantity import Credits
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.crossings.watch import Crossing, Watch, WatchKind, WatchState
+from services.ledger.domain.gate.spend_cap import CapWindow, GroupValue, Spend, window_at
+
+
+def observe(
+    account: Account,
+    *,
+    at: datetime,
+    anchor: datetime | None,
+    spenders: Collection[GroupValue] | None = None,
+) -> Account:
+    """Return the account with a crossing for every watch whose value has gone past its threshold, or back.
+
+    A watch not observed before in its present version is told once whatever its value, but for values of a
+    fan-out that are not past it. anchor: of the billing periods; None when no contract is known, and then
+    nothing is spent in any period. spenders: whose spends are looked at; None: all that are known, which may be
+    many more than one debit can afford.
+    Source: services/ledger/README.md, "Watches and crossings".
+    """
+    crossings = list(account.crossings)
+    states: dict[tuple[str, str], WatchState] = {}
+    for watch in account.watches:
+        for group_value, value in _values(account, watch, at=at, anchor=anchor, spenders=spenders):
+            key = (watch.alert_id, group_value)
+            before = account.watch_states.get(key)
+            in_alarm = watch.is_crossed(value)
+            if before is None and not in_alarm and _is_one_of_many(watch, group_value):
+                continue
+            if before is None or before.version < watch.version or before.in_alarm != in_alarm:
+                sequence = before.sequence + 1 if before else 1
+                states[key] = WatchState(in_alarm, sequence, watch.version)
+                crossings.append(
+                    Crossing(
+                        alert_id=watch.alert_id,
+                        customer_id=account.customer_id,
+                        group_value=group_value,
+                        in_alarm=in_alarm,
+                        value_micros=value.micros,
+                        sequence=sequence,
+                        observe_time=at,
+                    )
+                )
+    if len(crossings) == len(account.crossings):
+        return account
+    return evolve(account, watch_states={**account.watch_states, **states}, crossings=tuple(crossings))
+
+
+def observe_balance(account: Account, *, at: datetime) -> Account:
+    """Observe only what grants change: the balance."""
+    balance_watches = tuple(watch for watch in account.watches if watch.kind is WatchKind.LOW_BALANCE)
+    observed = observe(evolve(account, watches=balance_watches), at=at, anchor=None)
+    return evolve(observed, watches=account.watches)
+
+
+def observe_spend(
+    account: Account, spenders: Collection[GroupValue], *, at: datetime, anchor: datetime
+) -> Account:
+    """Observe what a spend changes, and have the clock looked at again when the alarms it raises end."""
+    observed = observe(account, at=at, anchor=anchor, spenders=spenders)
+    if observed is account:
+        return account
+    window_end = next_window_end(observed, at=at, anchor=anchor)
+    return observed if window_end is None else observed.due_no_later_than(window_end)
+
+
+def next_window_end(account: Account, *, at: datetime, anchor: datetime | None) -> datetime | None:
+    """Return when spend alarms end by the clock: with the billing period. None when no spend is in alarm."""
+    if anchor is None or not any(True for _ in _spends_in_alarm(account)):
+        return None
+    return window_at(CapWindow.BILLING_PERIOD, anchor=anchor, at=at).end
+
+
+def window_ends(account: Account, *, anchor: datetime | None) -> set[datetime]:
+    """Return when the spends now in alarm fell, or will fall, to nothing: with the billing period each was made in."""
+    if anchor is None:
+        return set()
+    starts = {
+        account.spends[value].period_start for value in _spends_in_alarm(account) if value in account.spends
+    }
+    return {
+        window_at(CapWindow.BILLING_PERIOD, anchor=anchor, at=start).end
+        for start in starts
+        if start is not None
+    }
+
+
+def _spends_in_alarm(account: Account) -> Iterator[GroupValue]:
+    keys = {watch.alert_id: watch.group_key for watch in account.watches if watch.kind is WatchKind.SPEND}
+    for (alert_id, group_value), state in account.watch_states.items():
+        if state.in_alarm and alert_id in keys:
+            yield keys[alert_id], group_value
+
+
+def _values(
+    account: Account,
+    watch: Watch,
+    *,
+    at: datetime,
+    anchor: datetime | None,
+    spenders: Collection[GroupValue] | None,
+) -> Iterator[tuple[str, Credits]]:
+    match watch.kind:
+        case WatchKind.LOW_BALANCE:
+            yield "", account.remaining(at)
+        case WatchKind.SPEND:
+            if watch.customer_id is not None and not watch.group_value:
+                yield "", Credits(0)  # nobody in particular: tells that the watch is kept
+            known = account.spends if spenders is None else spenders
+            for group_value in sorted(_watched_values(watch, known)):
+                spend = account.spends.get((watch.group_key, group_value), Spend())
+                yield group_value, _spent(spend, at=at, anchor=anchor)
+
+
+def _watched_values(watch: Watch, known: Collection[GroupValue]) -> Iterable[str]:
+    if watch.group_value:
+        return (watch.group_value,) if (watch.group_key, watch.group_value) in known else ()
+    return {value for key, value in known if key == watch.group_key}
+
+
+def _spent(spend: Spend, *, at: datetime, anchor: datetime | None) -> Credits:
+    if anchor is None:
+        return Credits(0)
+    start = window_at(CapWindow.BILLING_PERIOD, anchor=anchor, at=at).start
+    return spend.spent_in(CapWindow.BILLING_PERIOD, start)
+
+
+def _is_one_of_many(watch: Watch, group_value: str) -> bool:
+    return watch.customer_id is None or (watch.kind is WatchKind.SPEND and group_value != watch.group_value)

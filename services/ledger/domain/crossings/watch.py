@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Watched thresholds: the transaction that takes a value across one writes the crossing; nothing polls."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from meshkit.quantity import Credits
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
+
+
+class WatchKind(Enum):
+    """What a watch looks at."""
+
+    LOW_BALANCE = "LOW_BALANCE"
+    SPEND = "SPEND"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """A threshold of one alert: on one customer, or on every customer where customer_id is None.
+
+    group_key and group_value are of SPEND only; an empty value watches each value by itself.
+    """
+
+    alert_id: str
+    version: int
+    kind: WatchKind
+    customer_id: CustomerId | None
+    credit_type_id: CreditTypeId
+    threshold: Credits
+    group_key: str
+    group_value: str
+
+    def is_crossed(self, value: Credits) -> bool:
+        """Low balance: at or below the threshold. Spend: at or above it.
+
+        Source: services/ledger/README.md, "Watches and crossings".
+        """
+        match self.kind:
+            case WatchKind.LOW_BALANCE:
+                return value <= self.threshold
+            case WatchKind.SPEND:
+                return value >= self.threshold
+
+    def watches_value(self, group_key: str, group_value: str) -> bool:
+        return self.group_key == group_key and self.group_value in ("", group_value)
+
+
+@dataclass(frozen=True, slots=True)
+class WatchState:
+    """What was last observed of a watch for one group value. sequence: grows with every observation told."""
+
+    in_alarm: bool
+    sequence: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crossing:
+    """An observation to tell the Alert service: the first one, or a value gone past its threshold or back."""
+
+    alert_id: str
+    customer_id: CustomerId
+    group_value: str
+    in_alarm: bool
+    value_micros: int
+    sequence: int
+    observe_time: datetime

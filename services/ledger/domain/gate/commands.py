@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What callers ask of the gate, checked and typed. `customer` is an id or an alias.
+
+fingerprint: the hash of the request as it came over the wire, which tells a retry from another request under the
+same request_id.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from meshkit.quantity import Credits
+from services.ledger.domain.credits.grant import CreditTypeId, ProductId
+from services.ledger.domain.gate.decision import Amount
+from services.ledger.domain.gate.hold import HoldId
+from services.ledger.domain.gate.spend_cap import CapWindow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authorize:
+    """Hold the credits of an amount for `hold_ttl`."""
+
+    request_id: str
+    fingerprint: bytes = b""
+    customer: str
+    product_id: ProductId
+    amount: Amount
+    group_values: Mapping[str, str]
+    hold_ttl: timedelta
+    allow_partial: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """Turn a hold into spend; actual None: all that is held."""
+
+    request_id: str
+    fingerprint: bytes = b""
+    customer: str
+    hold_id: HoldId
+    actual: Amount | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """Give a hold back."""
+
+    request_id: str
+    fingerprint: bytes = b""
+    customer: str
+    hold_id: HoldId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtendHold:
+    """Add to a hold (additional None: nothing), lengthen its life from now (None: not), or both."""
+
+    request_id: str
+    fingerprint: bytes = b""
+    customer: str
+    hold_id: HoldId
+    additional: Amount | None
+    hold_ttl: timedelta | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Debit:
+    """Spend an amount at once."""
+
+    request_id: str
+    fingerprint: bytes = b""
+    customer: str
+    product_id: ProductId
+    amount: Amount
+    group_values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainAsk:
+    """Decide an ask as Authorize would now, and carry nothing out."""
+
+    customer: str
+    product_id: ProductId
+    amount: Amount
+    group_values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainHold:
+    """Tell what a hold rests on."""
+
+    customer: str
+    hold_id: HoldId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetSpendCap:
+    """Set the cap of one group value, or (empty) of every value without a cap of its own."""
+
+    request_id: str
+    customer: str
+    credit_type_id: CreditTypeId
+    group_key: str
+    group_value: str
+    limit: Credits
+    window: CapWindow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveSpendCap:
+    """Lift a cap."""
+
+    request_id: str
+    customer: str
+    spend_cap_id: str
+
+
+GateCommand = Authorize | Capture | Release | ExtendHold | Debit

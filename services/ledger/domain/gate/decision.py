@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the gate is asked, and what it answers. The rules that decide are in gate.py."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from meshkit.quantity import Credits, Quantity, Ratio
+from services.ledger.domain.credits.grant import CreditTypeId, ProductId
+from services.ledger.domain.gate.hold import HoldId
+from services.ledger.domain.gate.spend_cap import CapUse
+
+
+class DenialReason(Enum):
+    """Why the gate denied, in the order of the checks."""
+
+    CUSTOMER_SUSPENDED = "CUSTOMER_SUSPENDED"
+    NOT_ENTITLED = "NOT_ENTITLED"
+    SPEND_CAP_REACHED = "SPEND_CAP_REACHED"
+    INSUFFICIENT_CREDITS = "INSUFFICIENT_CREDITS"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entitlement:
+    """The contract in force that prices a product, and how. anchor: where its billing periods are counted from."""
+
+    contract_id: str
+    anchor: datetime
+    credit_type_id: CreditTypeId
+    price: Ratio
+
+
+# The most that one request may come to: a billion credits. Sums of thousands of them still fit into int64.
+CREDITS_MAX = Credits(10**15)
+
+Amount = Quantity | Credits  # units, priced by the rate; or credits as they are
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What a caller wants to spend, and for whom.
+
+    counted_group_values: those of the group values that the product's metric tells usage apart by.
+    """
+
+    product_id: ProductId
+    entitlement: Entitlement
+    amount: Amount
+    group_values: Mapping[str, str]
+    counted_group_values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Whether an ask is affordable.
+
+    reason: None when it is. credits: what it comes to. affordable: the most credits that caps and grants allow.
+    """
+
+    reason: DenialReason | None
+    credits: Credits
+    available: Credits
+    affordable: Credits
+    caps: tuple[CapUse, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authorized:
+    """An answer to Authorize: the hold, or the reason why there is none; and what is left after it."""
+
+    reason: DenialReason | None
+    hold_id: HoldId | None = None
+    held: Credits = Credits(0)
+    held_quantity: Quantity = Quantity(0)
+    expire_time: datetime | None = None
+    credit_type_id: CreditTypeId | None = None
+    available: Credits = Credits(0)
+    affordable: Credits = Credits(0)
+    affordable_quantity: Quantity = Quantity(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Captured:
+    """An answer to Capture."""
+
+    captured: Credits
+    released: Credits
+    shortfall: Credits
+    is_late: bool
+    credit_type_id: CreditTypeId
+    available: Credits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """An answer to Release."""
+
+    released: Credits
+    credit_type_id: CreditTypeId
+    available: Credits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extended:
+    """An answer to ExtendHold: the hold as it is now; with a reason when it is unchanged."""
+
+    reason: DenialReason | None
+    held: Credits
+    expire_time: datetime
+    credit_type_id: CreditTypeId
+    available: Credits
+    affordable: Credits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Debited:
+    """An answer to Debit."""
+
+    reason: DenialReason | None
+    debited: Credits = Credits(0)
+    credit_type_id: CreditTypeId | None = None
+    available: Credits = Credits(0)
+    affordable: Credits = Credits(0)
+    affordable_quantity: Quantity = Quantity(0)

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A hold: credits reserved for one AI call, and the states of its life."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import NewType
+
+from meshkit.evolve import evolve
+from meshkit.quantity import Credits, Ratio
+from services.ledger.domain.credits.burn_down import Draw
+from services.ledger.domain.credits.grant import CreditTypeId, ProductId
+from services.ledger.domain.errors import HoldAlreadyResolved, HoldExpired
+from services.ledger.domain.gate.spend_cap import GroupValue
+
+HoldId = NewType("HoldId", str)
+
+HOLD_TTL_DEFAULT = timedelta(minutes=5)
+HOLD_TTL_MIN = timedelta(seconds=1)
+HOLD_TTL_MAX = timedelta(hours=24)
+
+
+class HoldState(Enum):
+    """Where a hold stands."""
+
+    HELD = "HELD"
+    CAPTURED = "CAPTURED"
+    RELEASED = "RELEASED"
+    EXPIRED = "EXPIRED"
+
+
+@dataclass(frozen=True, kw_only=True)  # no slots: evolve
+class Hold:
+    """Credits reserved until `expire_time`, when it stops counting without any job.
+
+    draws: in the order they were drawn; one grant may stand there more than once after an extension.
+    price: the rate the hold was taken at, by which its capture is priced too. anchor: where the billing periods
+    of the contract that entitled it are counted from. counted_group_values: those that caps and alerts count.
+    """
+
+    hold_id: HoldId
+    product_id: ProductId
+    contract_id: str
+    anchor: datetime
+    price: Ratio
+    group_values: Mapping[str, str]
+    counted_group_values: Mapping[str, str]
+    state: HoldState
+    draws: tuple[Draw, ...]
+    captured: Credits = Credits(0)
+    create_time: datetime
+    expire_time: datetime
+
+    @property
+    def amount(self) -> Credits:
+        return Credits(sum(draw.amount.micros for draw in self.draws))
+
+    def counted(self) -> tuple[GroupValue, ...]:
+        return tuple(self.counted_group_values.items())
+
+
+@dataclass(frozen=True, slots=True)
+class HoldPlace:
+    """Which pool a hold is in, and what it is for."""
+
+    credit_type_id: CreditTypeId
+    product_id: ProductId
+
+
+def state_at(hold: Hold, at: datetime) -> HoldState:
+    """Return the state by the clock: a hold is dead at its `expire_time`, whether or not anybody noticed."""
+    return HoldState.EXPIRED if hold.state is HoldState.HELD and hold.expire_time <= at else hold.state
+
+
+def require_unresolved(hold: Hold) -> None:
+    """Raise HoldAlreadyResolved unless the hold is held or expired: those can still be captured or released."""
+    match hold.state:
+        case HoldState.HELD | HoldState.EXPIRED:
+            return
+        case HoldState.CAPTURED | HoldState.RELEASED:
+            raise HoldAlreadyResolved(hold_id=hold.hold_id, state=hold.state.value)
+
+
+def require_extendable(hold: Hold) -> None:
+    """Raise HoldAlreadyResolved or HoldExpired unless the hold is held."""
+    require_unresolved(hold)
+    if hold.state is HoldState.EXPIRED:
+        raise HoldExpired(hold_id=hold.hold_id, expire_time=hold.expire_time)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A hold's draws, cut into what is captured and what is given back."""
+
+    captured: tuple[Draw, ...]
+    released: tuple[Draw, ...]
+
+
+def split_draws(draws: tuple[Draw, ...], amount: Credits) -> Split:
+    """Cut `amount` (at most the sum of draws) off the front: captured as drawn, the last drawn released first."""
+    captured: list[Draw] = []
+    released: list[Draw] = []
+    left = amount
+    for draw in draws:
+        taken = min(draw.amount, left)
+        left -= taken
+        if taken:
+            captured.append(Draw(draw.grant_id, taken))
+        if draw.amount - taken:
+            released.append(Draw(draw.grant_id, draw.amount - taken))
+    assert not left
+    return Split(tuple(captured), tuple(released))
+
+
+def end_hold(hold: Hold, state: HoldState, *, captured: Credits = Credits(0)) -> Hold:
+    """Return the hold in a state it does not leave, but for EXPIRED, which a late capture turns into CAPTURED."""
+    return evolve(hold, state=state, captured=captured)

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Spend caps: the most that one group value, such as one user_id, may spend per window. Checked before the call."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from functools import lru_cache
+
+from meshkit.evolve import evolve
+from meshkit.period import Period, period_at
+from meshkit.quantity import Credits
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
+
+GroupValue = tuple[str, str]  # group key, value: ("user_id", "user_1234")
+
+
+class CapWindow(Enum):
+    """How long a cap counts before it starts anew."""
+
+    BILLING_PERIOD = "BILLING_PERIOD"
+    DAY = "DAY"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendCap:
+    """`limit` per window for one value of `group_key`; an empty group_value is each value without a cap of its own."""
+
+    spend_cap_id: str
+    credit_type_id: CreditTypeId
+    group_key: str
+    group_value: str
+    limit: Credits
+    window: CapWindow
+    create_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CapOf:
+    """A cap, and whose users it caps."""
+
+    customer_id: CustomerId
+    cap: SpendCap
+
+
+@dataclass(frozen=True, kw_only=True)  # no slots: evolve
+class Spend:
+    """What one group value holds now, and has spent in the window of each kind that it last spent in."""
+
+    held: Credits = Credits(0)
+    period_start: datetime | None = None
+    period_spent: Credits = Credits(0)
+    day_start: datetime | None = None
+    day_spent: Credits = Credits(0)
+
+    def spent_in(self, window: CapWindow, start: datetime) -> Credits:
+        """Return what was spent in the window that begins at `start`; nothing if the last spend was before it.
+
+        If the last spend was in a later window, that one counts: a request that was overtaken at midnight, or a
+        second contract with months of its own, must not make it be forgotten.
+        """
+        last_start, spent = self._last(window)
+        return spent if last_start is not None and start <= last_start else Credits(0)
+
+    def latest_start(self, window: CapWindow, start: datetime) -> datetime:
+        """Return `start`, or that of the window it last spent in if that is later: windows never go back."""
+        last_start, _ = self._last(window)
+        return start if last_start is None else max(start, last_start)
+
+    def _last(self, window: CapWindow) -> tuple[datetime | None, Credits]:
+        match window:
+            case CapWindow.BILLING_PERIOD:
+                return self.period_start, self.period_spent
+            case CapWindow.DAY:
+                return self.day_start, self.day_spent
+
+
+@lru_cache(maxsize=1_024)  # a batch asks it of one instant again and again
+def window_at(window: CapWindow, *, anchor: datetime, at: datetime) -> Period:
+    """Return the window that contains `at`. Billing periods are months from `anchor`; days are UTC."""
+    match window:
+        case CapWindow.BILLING_PERIOD:
+            return period_at(anchor, 1, at)
+        case CapWindow.DAY:
+            midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
+            return Period(midnight, midnight + timedelta(days=1))
+
+
+def hold_more(spend: Spend, amount: Credits) -> Spend:
+    """Count `amount` (negative: less) as held."""
+    assert spend.held + amount >= Credits(0)
+    return evolve(spend, held=spend.held + amount)
+
+
+def spend_more(spend: Spend, amount: Credits, *, anchor: datetime, at: datetime) -> Spend:
+    """Count `amount` as spent at `at`, in the billing period and in the day."""
+    period = window_at(CapWindow.BILLING_PERIOD, anchor=anchor, at=at).start
+    day = window_at(CapWindow.DAY, anchor=anchor, at=at).start
+    return evolve(
+        spend,
+        period_start=spend.latest_start(CapWindow.BILLING_PERIOD, period),
+        period_spent=spend.spent_in(CapWindow.BILLING_PERIOD, period) + amount,
+        day_start=spend.latest_start(CapWindow.DAY, day),
+        day_spent=spend.spent_in(CapWindow.DAY, day) + amount,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CapUse:
+    """A cap that applies to a group value, and how far it is used up by what is spent and held."""
+
+    cap: SpendCap
+    group_value: str
+    used: Credits
+    window: Period
+
+    @property
+    def headroom(self) -> Credits:
+        return max(Credits(0), self.cap.limit - self.used)
+
+
+def cap_uses(
+    caps: Iterable[SpendCap],
+    group_values: Mapping[str, str],
+    spends: Mapping[GroupValue, Spend],
+    *,
+    anchor: datetime,
+    at: datetime,
+) -> tuple[CapUse, ...]:
+    """Return the caps that apply to `group_values`: per key, the value's own before the one for every value."""
+    applying: dict[str, SpendCap] = {}
+    for cap in caps:
+        value = group_values.get(cap.group_key)
+        if value is not None and (
+            cap.group_value == value or (not cap.group_value and cap.group_key not in applying)
+        ):
+            applying[cap.group_key] = cap
+    uses = []
+    for key, cap in sorted(applying.items()):
+        spend = spends.get((key, group_values[key]), Spend())
+        window = window_at(cap.window, anchor=anchor, at=at)
+        used = spend.held + spend.spent_in(cap.window, window.start)
+        uses.append(CapUse(cap, group_values[key], used, window))
+    return tuple(uses)

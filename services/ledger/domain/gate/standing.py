@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A customer's standing towards a product: what the gate checks before it looks at credits."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.ledger.domain.credits.grant import CustomerId, ProductId
+from services.ledger.domain.gate.decision import Amount, Ask, DenialReason, Entitlement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceLine:
+    """One rate of a product on the card of one contract: in force while both are."""
+
+    entitlement: Entitlement
+    start_time: datetime
+    end_time: datetime | None
+    effective_time: datetime
+    rate_end_time: datetime | None
+
+    def is_in_force(self, at: datetime) -> bool:
+        return (
+            self.start_time <= at
+            and self.effective_time <= at
+            and (self.end_time is None or at < self.end_time)
+            and (self.rate_end_time is None or at < self.rate_end_time)
+        )
+
+
+def entitlement_at(lines: Iterable[PriceLine], at: datetime) -> Entitlement | None:
+    """Return what entitles at `at`: of several contracts that price the product, the one that began first.
+
+    lines: by start_time and contract_id.
+    """
+    for line in lines:
+        if line.is_in_force(at):
+            return line.entitlement
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerRecord:
+    """A customer as the gate needs it."""
+
+    customer_id: CustomerId
+    is_suspended: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """entitlement: None when no contract in force prices the product.
+
+    group_keys: by which the product's metric tells usage apart; only these are capped and watched.
+    """
+
+    customer_id: CustomerId
+    is_suspended: bool
+    product_id: ProductId
+    group_keys: frozenset[str]
+    entitlement: Entitlement | None
+
+
+def ask_of(standing: Standing, amount: Amount, group_values: Mapping[str, str]) -> Ask | DenialReason:
+    """Return the ask to be judged by caps and credits, or why it is denied before that.
+
+    Source: services/ledger/README.md, "Order of checks".
+    """
+    if standing.is_suspended:
+        return DenialReason.CUSTOMER_SUSPENDED
+    if standing.entitlement is None:
+        return DenialReason.NOT_ENTITLED
+    return Ask(
+        product_id=standing.product_id,
+        entitlement=standing.entitlement,
+        amount=amount,
+        group_values=group_values,
+        counted_group_values={
+            key: value for key, value in group_values.items() if key in standing.group_keys
+        },
+    )

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Apply… rpcs, PreviewSeatChange and WatchThreshold: what the other services tell the Ledger.
+
+They need no memory of request ids: each notice carries a version, a sequence or an id of its own.
+"""
+
+from datetime import datetime
+
+from meshkit.clock import Clock
+from meshkit.ids import Ids
+from meshkit.quantity import Credits
+from services.ledger.domain.copies import (
+    ContractTold,
+    CustomerTold,
+    ProductTold,
+    RateCardTold,
+    SeatChangeTold,
+    WatchTold,
+)
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.due import ScheduleProgress
+from services.ledger.domain.credits.entry import EntryKind
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, ScheduleId
+from services.ledger.domain.credits.proration import SeatChange
+from services.ledger.domain.credits.schedule import ScheduleCredits, credits_of_change
+from services.ledger.domain.errors import CustomerNotFound, SubscriptionNotFound
+from services.ledger.operations.credits.settling import open_account
+from services.ledger.operations.ports import Bell, Store, Transaction
+
+
+class Copying:
+    """Keeps the Ledger's own copies, and does at once what they make due."""
+
+    def __init__(self, *, store: Store, clock: Clock, ids: Ids, bell: Bell) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._bell = bell
+
+    async def apply_product(self, told: ProductTold) -> int:
+        """Keep a usage product; returns the version in force."""
+        return await self._store.run(lambda tx: tx.copies.keep_product(told))
+
+    async def apply_rate_card(self, told: RateCardTold) -> int:
+        """Keep a card's usage rates; returns the version in force."""
+        return await self._store.run(lambda tx: tx.copies.keep_rate_card(told))
+
+    async def apply_customer(self, told: CustomerTold) -> int:
+        """Keep a customer; returns the version in force."""
+        return await self._store.run(lambda tx: tx.copies.keep_customer(told))
+
+    async def apply_contract(self, told: ContractTold) -> int:
+        """Keep a contract, and issue the grants it makes due; returns the version in force.
+
+        Raises CustomerNotFound.
+        """
+        at = self._clock.now()
+        pools = sorted({schedule.credit_type_id for schedule in told.schedules})
+
+        async def work(tx: Transaction) -> int:
+            await _lock_customer(tx, told.customer_id)
+            # Locked before the contract is written: whoever settles these pools sees all of it or nothing. And up to
+            # date by the terms known so far, or what it brings would depend on who has looked at the pool before.
+            for credit_type_id in pools:
+                await tx.accounts.make(told.customer_id, credit_type_id)
+                await self._settle(tx, told.customer_id, credit_type_id, at)
+            version = await tx.copies.keep_contract(told)
+            for credit_type_id in pools:
+                await self._settle(tx, told.customer_id, credit_type_id, at)
+            return version
+
+        version = await self._store.run(work)
+        self._bell.wake()
+        return version
+
+    async def apply_seat_change(self, told: SeatChangeTold) -> tuple[ScheduleCredits, ...]:
+        """Keep a seat change, and adjust current grants; returns what was added at once.
+
+        Raises CustomerNotFound, SubscriptionNotFound.
+        """
+        at = self._clock.now()
+
+        async def work(tx: Transaction) -> tuple[ScheduleCredits, ...]:
+            await _lock_customer(tx, told.customer_id)
+            pools = await self._pools_of(tx, told.customer_id, told.subscription_id)
+            for credit_type_id in pools:
+                # Up to date with the seats known so far, so that what the new one adds is seen by itself.
+                await self._settle(tx, told.customer_id, credit_type_id, at)
+            if not await tx.copies.keep_seat_change(told):
+                return ()
+            added: list[ScheduleCredits] = []
+            for credit_type_id in pools:
+                added += await self._settle(tx, told.customer_id, credit_type_id, at)
+            return tuple(added)
+
+        added = await self._store.run(work)
+        self._bell.wake()
+        return added
+
+    async def preview_seat_change(self, told: SeatChangeTold) -> tuple[ScheduleCredits, ...]:
+        """Return what a seat change would add to the period it falls in, per schedule; changes nothing.
+
+        Raises CustomerNotFound, SubscriptionNotFound.
+        """
+        at = self._clock.now()
+
+        async def work(tx: Transaction) -> tuple[ScheduleCredits, ...]:
+            await _lock_customer(tx, told.customer_id)
+            credits: list[ScheduleCredits] = []
+            for credit_type_id in await self._pools_of(tx, told.customer_id, told.subscription_id):
+                opened = await open_account(
+                    tx, told.customer_id, credit_type_id, at=at, ids=self._ids, settles=True
+                )
+                credits += [
+                    ScheduleCredits(
+                        schedule_id, credit_type_id, _previewed(opened.now, progress, told.change, at)
+                    )
+                    for schedule_id, progress in opened.schedules.items()
+                    if progress.schedule.subscription_id == told.subscription_id
+                ]
+            return tuple(credits)
+
+        return await self._store.run(work)
+
+    async def watch_threshold(self, told: WatchTold) -> int:
+        """Keep a watch, and observe the customer it is on; returns the version in force.
+
+        A watch on every customer is observed as their accounts change. Raises CustomerNotFound.
+        """
+        at = self._clock.now()
+        watch = told.watch
+
+        async def work(tx: Transaction) -> int:
+            if watch.customer_id is None:
+                return await tx.copies.keep_watch(told)
+            await _lock_customer(tx, watch.customer_id)
+            await tx.accounts.make(watch.customer_id, watch.credit_type_id)
+            version = await tx.copies.keep_watch(told)
+            await self._settle(tx, watch.customer_id, watch.credit_type_id, at)
+            return version
+
+        version = await self._store.run(work)
+        self._bell.wake()
+        return version
+
+    async def _pools_of(
+        self, tx: Transaction, customer_id: CustomerId, subscription_id: str
+    ) -> list[CreditTypeId]:
+        if await tx.copies.seats(customer_id, subscription_id) is None:
+            raise SubscriptionNotFound(subscription_id=subscription_id)
+        return list(await tx.copies.credit_types_of_subscription(customer_id, subscription_id))
+
+    async def _settle(
+        self, tx: Transaction, customer_id: CustomerId, credit_type_id: CreditTypeId, at: datetime
+    ) -> list[ScheduleCredits]:
+        """Bring a pool up to date; returns what seat adjustments this took, schedule by schedule."""
+        opened = await open_account(tx, customer_id, credit_type_id, at=at, ids=self._ids, settles=True)
+        await opened.save(tx, opened.now)
+        added: dict[ScheduleId, Credits] = {}
+        for entry in opened.now.entries:
+            if entry.kind is EntryKind.SEAT_ADJUSTMENT:
+                schedule_id = ScheduleId(entry.cause_id)
+                added[schedule_id] = added.get(schedule_id, Credits(0)) + entry.amount
+        return [ScheduleCredits(schedule_id, credit_type_id, amount) for schedule_id, amount in added.items()]
+
+
+def _previewed(account: Account, progress: ScheduleProgress, change: SeatChange, at: datetime) -> Credits:
+    latest = account.grants.get(progress.latest) if progress.latest is not None else None
+    granted = latest.granted if latest is not None else Credits(0)
+    return credits_of_change(progress.schedule, progress.counted_seats, change, at=at, granted=granted)
+
+
+async def _lock_customer(tx: Transaction, customer_id: CustomerId) -> None:
+    if not await tx.copies.lock_customer(customer_id):
+        raise CustomerNotFound(customer=customer_id)

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""IssueGrant: credits that no schedule issues, such as a paid top-up's."""
+
+from datetime import datetime
+
+from meshkit.clock import Clock
+from meshkit.errors import FieldViolation, InvalidFields
+from meshkit.ids import Ids
+from services.ledger.domain.credits import due
+from services.ledger.domain.credits.commands import IssueGrant
+from services.ledger.domain.credits.grant import Grant, GrantId
+from services.ledger.domain.crossings import alarm
+from services.ledger.domain.errors import GrantAlreadyExists
+from services.ledger.operations.credits.settling import open_account
+from services.ledger.operations.ports import Bell, Store, Transaction
+
+
+class Grants:
+    """Adds grants to pools, once per request and once per source."""
+
+    def __init__(self, *, store: Store, clock: Clock, ids: Ids, bell: Bell) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._bell = bell
+
+    async def issue(self, command: IssueGrant) -> Grant:
+        """Add a grant. Raises CustomerNotFound, GrantAlreadyExists, InvalidFields, RequestIdReused."""
+        at = self._clock.now()
+        grant_id = GrantId(self._ids.new("grt"))
+
+        async def work(tx: Transaction) -> Grant:
+            customer_id = await tx.standings.customer_id(command.customer)
+            if (first := await tx.answers.replay(customer_id, command, Grant)) is not None:
+                return first
+            grant = _grant_of(command, grant_id, at)
+            if command.source_id is not None:
+                earlier = await tx.accounts.granted_for(customer_id, command.source_id)
+                if earlier is not None:
+                    # Perhaps by a twin of this request, since it was looked for above.
+                    if (first := await tx.answers.replay(customer_id, command, Grant)) is not None:
+                        return first
+                    raise GrantAlreadyExists(source_id=command.source_id, grant_id=earlier)
+            await tx.accounts.make(customer_id, command.credit_type_id)
+            opened = await open_account(
+                tx, customer_id, command.credit_type_id, at=at, ids=self._ids, settles=True
+            )
+            account = due.issue(opened.now, grant, at=at, cause_id=command.request_id)
+            if grant.effective_time > at:
+                account = account.due_no_later_than(grant.effective_time)
+            if grant.expire_time is not None:
+                account = account.due_no_later_than(grant.expire_time)
+            account = alarm.observe_balance(account, at=at)
+            await opened.save(tx, account)
+            await tx.answers.remember(customer_id, command, grant, at=at)
+            return grant
+
+        issued = await self._store.run(work)
+        self._bell.wake()
+        return issued
+
+
+def _grant_of(command: IssueGrant, grant_id: GrantId, at: datetime) -> Grant:
+    # A paid top-up that is told late may have had all its life already: it was granted, and it expired.
+    effective_time = command.effective_time or at
+    if command.expire_time is not None and command.expire_time <= effective_time:
+        raise InvalidFields([FieldViolation("expire_time", "must be after effective_time (absent: now)")])
+    return Grant(
+        grant_id=grant_id,
+        kind=command.kind,
+        product_id=command.product_id,
+        priority=command.priority,
+        effective_time=effective_time,
+        expire_time=command.expire_time,
+        create_time=at,
+        granted=command.amount,
+        cost_basis_micros=command.cost_basis_micros,
+        scope_product_ids=command.scope_product_ids,
+        source_id=command.source_id,
+    )

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading an account as it is now, and the sweeper that brings about what nobody has asked for yet."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from meshkit.errors import Unavailable
+from meshkit.ids import Ids
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.due import ScheduleProgress, bring_up_to_date
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, GrantId, ScheduleId
+from services.ledger.domain.credits.unit_of_work import DuePool
+from services.ledger.domain.gate.hold import HoldId
+from services.ledger.domain.gate.spend_cap import GroupValue
+from services.ledger.operations.ports import Bell, Store, Transaction
+
+POOLS_PER_SWEEP_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An account under its lock: as it was stored, and as it is now. at: the pool's time, which never goes back."""
+
+    before: Account
+    now: Account
+    schedules: Mapping[ScheduleId, ScheduleProgress]
+    at: datetime
+
+    async def save(self, tx: Transaction, after: Account) -> None:
+        """Save what the clock and a rule have made of the account."""
+        await tx.accounts.save(self.before, after, self.schedules)
+
+
+async def open_account(
+    tx: Transaction,
+    customer_id: CustomerId,
+    credit_type_id: CreditTypeId,
+    *,
+    at: datetime,
+    ids: Ids,
+    group_values: Iterable[GroupValue] = (),
+    hold_id: HoldId | None = None,
+    settles: bool = False,
+) -> Opened:
+    """Lock and read an account, and bring it up to date in memory. settles: even if nothing seems due."""
+    reading = await tx.accounts.read(
+        customer_id, credit_type_id, at=at, group_values=group_values, hold_id=hold_id, settles=settles
+    )
+    time = reading.account.time_at(at)
+    settled = bring_up_to_date(reading, at=time, new_grant_id=lambda: GrantId(ids.new("grt")))
+    return Opened(reading.account, settled.account, settled.schedules, time)
+
+
+class Settling:
+    """Writes what has become so by the clock. Nothing depends on its being on time."""
+
+    def __init__(self, *, store: Store, ids: Ids, bell: Bell) -> None:
+        self._store = store
+        self._ids = ids
+        self._bell = bell
+
+    async def run_due(self, at: datetime) -> int:
+        """Bring every pool up to date at `at`, the longest due first; returns how many there were.
+
+        A pool that cannot be brought up to date keeps no other from it: what the first of them raised is raised
+        at the end, with a note of the pool. Raises Unavailable at once.
+        """
+        settled = 0
+        failures: list[Exception] = []
+        last: DuePool | None = None
+        while pools := await self._store.due_pools(at=at, after=last, pools_max=POOLS_PER_SWEEP_MAX):
+            for pool in pools:
+                try:
+                    await self.settle(pool.customer_id, pool.credit_type_id, at=at)
+                except Unavailable:
+                    raise
+                except Exception as error:
+                    error.add_note(f"in the pool of {pool.customer_id} in {pool.credit_type_id}")
+                    failures.append(error)
+            settled += len(pools)
+            last = pools[-1]
+        if settled:
+            self._bell.wake()
+        if failures:
+            raise failures[0]
+        return settled
+
+    async def settle(self, customer_id: CustomerId, credit_type_id: CreditTypeId, *, at: datetime) -> None:
+        """Bring one pool up to date."""
+
+        async def work(tx: Transaction) -> None:
+            opened = await open_account(tx, customer_id, credit_type_id, at=at, ids=self._ids)
+            await opened.save(tx, opened.now)
+
+        await self._store.run(work)

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SetSpendCap, RemoveSpendCap, ListSpendCaps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from meshkit.clock import Clock
+from meshkit.ids import Ids
+from meshkit.page import Page
+from services.ledger.domain.errors import GroupKeyUnknown, SpendCapNotFound
+from services.ledger.domain.gate.commands import RemoveSpendCap, SetSpendCap
+from services.ledger.domain.gate.spend_cap import CapOf, SpendCap
+from services.ledger.operations.ports import Store, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Lifted:
+    """The answer to RemoveSpendCap."""
+
+    spend_cap_id: str
+
+
+class SpendCaps:
+    """Sets, lifts and lists caps. The gate reads them at its next decision."""
+
+    def __init__(self, *, store: Store, clock: Clock, ids: Ids) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+
+    async def set(self, command: SetSpendCap) -> CapOf:
+        """Set or replace a cap. Raises CustomerNotFound, GroupKeyUnknown, RequestIdReused."""
+        at = self._clock.now()
+        cap = SpendCap(
+            spend_cap_id=self._ids.new("cap"),
+            credit_type_id=command.credit_type_id,
+            group_key=command.group_key,
+            group_value=command.group_value,
+            limit=command.limit,
+            window=command.window,
+            create_time=at,
+        )
+
+        async def work(tx: Transaction) -> CapOf:
+            customer_id = await tx.standings.customer_id(command.customer)
+            if (first := await tx.answers.replay(customer_id, command, CapOf)) is not None:
+                return first
+            if not await tx.standings.knows_group_key(command.group_key):
+                raise GroupKeyUnknown(group_key=command.group_key)
+            await tx.copies.lock_customer(customer_id)
+            answer = CapOf(customer_id, await tx.caps.set(customer_id, cap))
+            await tx.copies.outdate(customer_id)
+            await tx.answers.remember(customer_id, command, answer, at=at)
+            return answer
+
+        return await self._store.run(work)
+
+    async def remove(self, command: RemoveSpendCap) -> Lifted:
+        """Lift a cap; one that is lifted stays so. Raises CustomerNotFound, SpendCapNotFound, RequestIdReused."""
+        at = self._clock.now()
+
+        async def work(tx: Transaction) -> Lifted:
+            customer_id = await tx.standings.customer_id(command.customer)
+            if (first := await tx.answers.replay(customer_id, command, Lifted)) is not None:
+                return first
+            await tx.copies.lock_customer(customer_id)
+            if not await tx.caps.lift(customer_id, command.spend_cap_id, at=at):
+                raise SpendCapNotFound(spend_cap_id=command.spend_cap_id)
+            await tx.copies.outdate(customer_id)
+            answer = Lifted(command.spend_cap_id)
+            await tx.answers.remember(customer_id, command, answer, at=at)
+            return answer
+
+        return await self._store.run(work)
+
+    async def list(self, customer: str, page: Page) -> Sequence[CapOf]:
+        """Return a page by credit type, group key and value, and one more when there is. Raises CustomerNotFound."""
+
+        async def work(tx: Transaction) -> list[CapOf]:
+            customer_id = await tx.standings.customer_id(customer)
+            return [CapOf(customer_id, cap) for cap in await tx.caps.list(customer_id, page)]
+
+        return await self._store.run(work)

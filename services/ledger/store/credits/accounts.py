@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Accounts: read whole under the pools' locks, and saved as the difference between what was read and what is now."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from meshkit.clock import Clock
+from meshkit.ids import Ids
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.due import Reading, ScheduleProgress
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, GrantId, ProductId, ScheduleId
+from services.ledger.domain.credits.unit_of_work import Change, PoolKey, Remembered, Wanted
+from services.ledger.domain.errors import HoldNotFound
+from services.ledger.domain.gate.hold import HoldId, HoldPlace
+from services.ledger.domain.gate.spend_cap import GroupValue
+from services.ledger.store.connection import Connection
+from services.ledger.store.credits.reading import read_accounts
+from services.ledger.store.credits.writing import write_changes, write_extras
+
+
+class Accounts:
+    """The accounts of one transaction."""
+
+    def __init__(self, connection: Connection, *, wall: Clock, ids: Ids) -> None:
+        self._connection = connection
+        self._wall = wall
+        self._ids = ids
+
+    async def places_of_holds(
+        self, asked: Iterable[tuple[CustomerId, HoldId]]
+    ) -> dict[tuple[CustomerId, HoldId], HoldPlace]:
+        """Return which pools holds are in and what they are for; unknown ones are left out."""
+        pairs = sorted(asked)
+        rows = await self._connection.fetch(
+            "SELECT h.customer_id, h.hold_id, h.credit_type_id, h.product_id"
+            " FROM unnest($1::text[], $2::text[]) AS q (customer_id, hold_id)"
+            " JOIN ledger.holds h USING (customer_id, hold_id)",
+            [customer_id for customer_id, _ in pairs],
+            [hold_id for _, hold_id in pairs],
+        )
+        return {
+            (CustomerId(row["customer_id"]), HoldId(row["hold_id"])): HoldPlace(
+                CreditTypeId(row["credit_type_id"]), ProductId(row["product_id"])
+            )
+            for row in rows
+        }
+
+    async def credit_type_of_hold(self, customer_id: CustomerId, hold_id: HoldId) -> CreditTypeId:
+        """Return which pool a hold is in. Raises HoldNotFound."""
+        places = await self.places_of_holds([(customer_id, hold_id)])
+        if not places:
+            raise HoldNotFound(hold_id=hold_id)
+        return places[customer_id, hold_id].credit_type_id
+
+    async def read(
+        self,
+        customer_id: CustomerId,
+        credit_type_id: CreditTypeId,
+        *,
+        at: datetime,
+        group_values: Iterable[GroupValue] = (),
+        hold_id: HoldId | None = None,
+        settles: bool = False,
+    ) -> Reading:
+        """Lock a pool and return its account, with what may have fallen due at `at`.
+
+        A pool that is not there yet is an empty account. group_values: whose spends matter; hold_id: a hold to
+        read too. settles: read what can fall due even if the pool says that nothing has.
+        """
+        wanted = Wanted(set(group_values), set() if hold_id is None else {hold_id}, settles)
+        key = (customer_id, credit_type_id)
+        return (await read_accounts(self._connection, {key: wanted}, at=at))[key]
+
+    async def read_many(self, wanted: Mapping[PoolKey, Wanted], *, at: datetime) -> dict[PoolKey, Reading]:
+        """Lock these pools in the order of their keys, and return each as `read` does."""
+        return await read_accounts(self._connection, wanted, at=at)
+
+    async def make(self, customer_id: CustomerId, credit_type_id: CreditTypeId) -> None:
+        """Make sure that a pool is there, so that it can be locked."""
+        await self._connection.execute(
+            "INSERT INTO ledger.pools (customer_id, credit_type_id, version, sequence, shortfall_micros)"
+            " VALUES ($1, $2, 1, 0, 0) ON CONFLICT DO NOTHING",
+            customer_id,
+            credit_type_id,
+        )
+
+    async def save(
+        self, before: Account, after: Account, schedules: Mapping[ScheduleId, ScheduleProgress]
+    ) -> None:
+        """Write what has changed since the account was read in this transaction."""
+        await self.save_many([Change(before, after, tuple(schedules.values()))], ())
+
+    async def save_many(self, changes: Sequence[Change], answers: Sequence[Remembered]) -> None:
+        """Write what has changed since the accounts were read in this transaction, and answers beside it."""
+        answered = {answer.key for answer in answers}
+        changed = [change for change in changes if change.key in answered or not change.is_empty]
+        if not changed:
+            return
+        await write_extras(
+            self._connection,
+            [change for change in changed if not change.is_plain],
+            wall=self._wall,
+            ids=self._ids,
+        )
+        written = await write_changes(self._connection, changed, answers, epoch=None)
+        assert written == {change.key for change in changed}  # their locks are ours
+
+    async def granted_for(self, customer_id: CustomerId, source_id: str) -> GrantId | None:
+        """Return the grant that was made for a source, if any."""
+        found: GrantId | None = await self._connection.fetchval(
+            "SELECT grant_id FROM ledger.grants WHERE customer_id = $1 AND source_id = $2",
+            customer_id,
+            source_id,
+        )
+        return found

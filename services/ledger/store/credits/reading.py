@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Accounts, read whole under their pools' locks, many in one go: each question is one statement for all of them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from meshkit.quantity import Credits
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.due import Dues, Reading
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
+from services.ledger.domain.credits.unit_of_work import PoolKey, Wanted
+from services.ledger.domain.crossings.watch import Watch, WatchKind, WatchState
+from services.ledger.domain.gate.hold import Hold
+from services.ledger.domain.gate.spend_cap import GroupValue, Spend, SpendCap
+from services.ledger.store.connection import Connection
+from services.ledger.store.credits.rows import (
+    GRANT_COLUMNS,
+    HOLD_COLUMNS,
+    IS_OPEN_GRANT,
+    cap_from_row,
+    grant_from_row,
+    hold_from_row,
+    spend_from_row,
+    watch_from_row,
+)
+from services.ledger.store.credits.schedules import progress_of
+
+_POOLS = "unnest($1::text[], $2::text[]) AS q (customer_id, credit_type_id)"
+
+
+async def read_accounts(
+    connection: Connection, wanted: Mapping[PoolKey, Wanted], *, at: datetime
+) -> dict[PoolKey, Reading]:
+    """Lock these pools in the order of their keys, and return their accounts and what may have fallen due.
+
+    A pool that is not there yet is an empty account of version 0, with the caps set on it. settles: read what can fall
+    due even if the pool says that nothing has.
+    """
+    pools = await _lock(connection, sorted(wanted))
+    caps = await _caps(connection, list(wanted))
+    if not pools:
+        return {key: _nobodys(key, caps) for key in wanted}
+    keys = list(pools)
+    columns = ([customer_id for customer_id, _ in keys], [credit_type_id for _, credit_type_id in keys])
+    due = [key for key in keys if wanted[key].settles or _is_due(pools[key], at)]
+    grants = await _grouped(
+        connection,
+        f"SELECT g.customer_id, g.credit_type_id, {_prefixed('g', GRANT_COLUMNS)} FROM {_POOLS}"
+        f" JOIN ledger.grants g USING (customer_id, credit_type_id) WHERE {IS_OPEN_GRANT}",
+        *columns,
+    )
+    holds = await _holds(connection, wanted, due, at)
+    watches = await _watches(connection, *columns)
+    states = await _watch_states(connection, keys) if any(watches.values()) else {}
+    spends = await _spends(connection, wanted, set(due), holds, watches, states)
+    readings = {}
+    for key in wanted:
+        pool = pools.get(key)
+        if pool is None:
+            readings[key] = _nobodys(key, caps)
+            continue
+        customer_id, credit_type_id = key
+        account = Account(
+            customer_id=customer_id,
+            credit_type_id=credit_type_id,
+            version=pool["version"],
+            sequence=pool["sequence"],
+            shortfall=Credits(pool["shortfall_micros"]),
+            next_due_time=pool["next_due_time"],
+            settled_time=pool["settled_time"],
+            grants={grant.grant_id: grant for grant in map(grant_from_row, grants.get(key, ()))},
+            holds={hold.hold_id: hold for hold in holds.get(key, ())},
+            caps=caps.get(key, ()),
+            spends=spends.get(key, {}),
+            watches=watches.get(key, ()),
+            watch_states=states.get(key, {}),
+        )
+        dues = await _dues(connection, key, at) if key in due else None
+        readings[key] = Reading(account=account, dues=dues)
+    return readings
+
+
+async def _lock(connection: Connection, keys: Sequence[PoolKey]) -> dict[PoolKey, Any]:
+    rows = await connection.fetch(
+        "SELECT p.customer_id, p.credit_type_id, p.version, p.sequence, p.shortfall_micros, p.next_due_time,"
+        f" p.settled_time FROM {_POOLS} JOIN ledger.pools p USING (customer_id, credit_type_id)"
+        " ORDER BY p.customer_id, p.credit_type_id FOR UPDATE OF p",
+        [customer_id for customer_id, _ in keys],
+        [credit_type_id for _, credit_type_id in keys],
+    )
+    return {(row["customer_id"], row["credit_type_id"]): row for row in rows}
+
+
+async def _grouped(connection: Connection, question: str, *arguments: object) -> dict[PoolKey, list[Any]]:
+    grouped: dict[PoolKey, list[Any]] = defaultdict(list)
+    for row in await connection.fetch(question, *arguments):
+        grouped[row["customer_id"], row["credit_type_id"]].append(row)
+    return grouped
+
+
+async def _holds(
+    connection: Connection, wanted: Mapping[PoolKey, Wanted], due: Sequence[PoolKey], at: datetime
+) -> dict[PoolKey, list[Hold]]:
+    found: dict[PoolKey, list[Hold]] = defaultdict(list)
+    named = [(customer_id, hold_id) for (customer_id, _), want in wanted.items() for hold_id in want.hold_ids]
+    columns = f"h.customer_id, h.credit_type_id, {_prefixed('h', HOLD_COLUMNS)}"
+    if named:
+        rows = await _grouped(
+            connection,
+            f"SELECT {columns} FROM unnest($1::text[], $2::text[]) AS q (customer_id, hold_id)"
+            " JOIN ledger.holds h USING (customer_id, hold_id)",
+            [customer_id for customer_id, _ in named],
+            [hold_id for _, hold_id in named],
+        )
+        for key, group in rows.items():
+            found[key] += map(hold_from_row, group)
+    if due:
+        rows = await _grouped(
+            connection,
+            f"SELECT {columns} FROM {_POOLS} JOIN ledger.holds h USING (customer_id, credit_type_id)"
+            " WHERE h.state = 'HELD' AND h.expire_time <= $3",
+            [customer_id for customer_id, _ in due],
+            [credit_type_id for _, credit_type_id in due],
+            at,
+        )
+        for key, group in rows.items():
+            found[key] += map(hold_from_row, group)
+    return found
+
+
+async def _caps(connection: Connection, keys: Sequence[PoolKey]) -> dict[PoolKey, tuple[SpendCap, ...]]:
+    rows = await _grouped(
+        connection,
+        "SELECT c.customer_id, c.credit_type_id, c.spend_cap_id, c.group_key, c.group_value, c.limit_micros,"
+        f" c.cap_window, c.create_time FROM {_POOLS} JOIN ledger.spend_caps c USING (customer_id, credit_type_id)",
+        [customer_id for customer_id, _ in keys],
+        [credit_type_id for _, credit_type_id in keys],
+    )
+    return {key: tuple(map(cap_from_row, group)) for key, group in rows.items()}
+
+
+async def _watches(
+    connection: Connection, customer_ids: list[CustomerId], credit_type_ids: list[CreditTypeId]
+) -> dict[PoolKey, tuple[Watch, ...]]:
+    rows = await connection.fetch(
+        "SELECT q.customer_id AS watched_id, w.alert_id, w.version, w.kind, w.customer_id, w.credit_type_id,"
+        f" w.threshold_micros, w.group_key, w.group_value FROM {_POOLS} JOIN ledger.watches w"
+        " ON w.is_active AND w.credit_type_id = q.credit_type_id"
+        " AND (w.customer_id = q.customer_id OR w.customer_id IS NULL) ORDER BY w.alert_id",
+        customer_ids,
+        credit_type_ids,
+    )
+    grouped: dict[PoolKey, list[Watch]] = defaultdict(list)
+    for row in rows:
+        grouped[row["watched_id"], row["credit_type_id"]].append(watch_from_row(row))
+    return {key: tuple(watches) for key, watches in grouped.items()}
+
+
+async def _watch_states(
+    connection: Connection, keys: Sequence[PoolKey]
+) -> dict[PoolKey, dict[tuple[str, str], WatchState]]:
+    rows = await _grouped(
+        connection,
+        "SELECT s.customer_id, s.credit_type_id, s.alert_id, s.group_value, s.in_alarm, s.sequence, s.version"
+        f" FROM {_POOLS} JOIN ledger.watch_states s USING (customer_id, credit_type_id)",
+        [customer_id for customer_id, _ in keys],
+        [credit_type_id for _, credit_type_id in keys],
+    )
+    return {
+        key: {
+            (row["alert_id"], row["group_value"]): WatchState(
+                row["in_alarm"], row["sequence"], row["version"]
+            )
+            for row in group
+        }
+        for key, group in rows.items()
+    }
+
+
+async def _spends(
+    connection: Connection,
+    wanted: Mapping[PoolKey, Wanted],
+    due: set[PoolKey],
+    holds: Mapping[PoolKey, Sequence[Hold]],
+    watches: Mapping[PoolKey, tuple[Watch, ...]],
+    states: Mapping[PoolKey, Mapping[tuple[str, str], WatchState]],
+) -> dict[PoolKey, dict[GroupValue, Spend]]:
+    """Return the spends asked for, those of the holds, and those whose alarms the clock may end.
+
+    A spend that is not stored yet is an empty one.
+    """
+    values: list[tuple[PoolKey, GroupValue]] = []
+    whole_keys: list[tuple[PoolKey, str]] = []
+    for key, want in wanted.items():
+        of_pool = {*want.group_values, *(value for hold in holds.get(key, ()) for value in hold.counted())}
+        if key in due:
+            of_pool |= _watched_values(watches.get(key, ()), states.get(key, {}))
+            whole_keys += [(key, one) for one in _unobserved_keys(watches.get(key, ()), states.get(key, {}))]
+        values += [(key, value) for value in of_pool]
+    if not values and not whole_keys:
+        return {}
+    columns = "s.customer_id, s.credit_type_id, s.group_key, s.group_value, s.held_micros, s.period_start,"
+    columns += " s.period_spent_micros, s.day_start, s.day_spent_micros"
+    found: dict[PoolKey, dict[GroupValue, Spend]] = defaultdict(dict)
+    for key, value in values:
+        found[key][value] = Spend()
+    rows = await connection.fetch(
+        f"SELECT {columns} FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])"
+        " AS q (customer_id, credit_type_id, group_key, group_value)"
+        " JOIN ledger.spends s USING (customer_id, credit_type_id, group_key, group_value)",
+        [customer_id for (customer_id, _), _ in values],
+        [credit_type_id for (_, credit_type_id), _ in values],
+        [group_key for _, (group_key, _) in values],
+        [group_value for _, (_, group_value) in values],
+    )
+    if whole_keys:
+        rows += await connection.fetch(
+            f"SELECT {columns} FROM unnest($1::text[], $2::text[], $3::text[])"
+            " AS q (customer_id, credit_type_id, group_key)"
+            " JOIN ledger.spends s USING (customer_id, credit_type_id, group_key)",
+            [customer_id for (customer_id, _), _ in whole_keys],
+            [credit_type_id for (_, credit_type_id), _ in whole_keys],
+            [group_key for _, group_key in whole_keys],
+        )
+    for row in rows:
+        spend = spend_from_row(row)
+        found[row["customer_id"], row["credit_type_id"]][row["group_key"], row["group_value"]] = spend
+    return found
+
+
+async def _dues(connection: Connection, key: PoolKey, at: datetime) -> Dues:
+    customer_id, credit_type_id = key
+    earliest = await connection.fetchval(
+        "SELECT min(expire_time) FROM ledger.holds"
+        " WHERE customer_id = $1 AND credit_type_id = $2 AND state = 'HELD' AND expire_time > $3",
+        customer_id,
+        credit_type_id,
+        at,
+    )
+    anchor = await connection.fetchval(
+        "SELECT start_time FROM ledger.contracts WHERE customer_id = $1 AND start_time <= $2"
+        " AND (end_time IS NULL OR end_time > $2) ORDER BY start_time, contract_id LIMIT 1",
+        customer_id,
+        at,
+    )
+    schedules = await progress_of(connection, customer_id, credit_type_id)
+    return Dues(schedules=schedules, earliest_later_hold=earliest, anchor=anchor)
+
+
+def _watched_values(
+    watches: Iterable[Watch], states: Mapping[tuple[str, str], WatchState]
+) -> set[GroupValue]:
+    """Return the values whose spend alarms may end by the clock, and those named by a watch."""
+    spend_watches = {watch.alert_id: watch for watch in watches if watch.kind is WatchKind.SPEND}
+    named = {(watch.group_key, watch.group_value) for watch in spend_watches.values() if watch.group_value}
+    in_alarm = {
+        (spend_watches[alert_id].group_key, group_value)
+        for (alert_id, group_value), state in states.items()
+        if state.in_alarm and group_value and alert_id in spend_watches
+    }
+    return named | in_alarm
+
+
+def _unobserved_keys(watches: Iterable[Watch], states: Mapping[tuple[str, str], WatchState]) -> set[str]:
+    """Return the group keys of one customer's fan-out watches not observed in their version yet: all values matter."""
+    fan_outs = (
+        watch
+        for watch in watches
+        if watch.kind is WatchKind.SPEND and watch.customer_id is not None and not watch.group_value
+    )
+    return {watch.group_key for watch in fan_outs if not _is_observed(watch, states)}
+
+
+def _is_observed(watch: Watch, states: Mapping[tuple[str, str], WatchState]) -> bool:
+    state = states.get((watch.alert_id, ""))
+    return state is not None and state.version >= watch.version
+
+
+def _nobodys(key: PoolKey, caps: Mapping[PoolKey, tuple[SpendCap, ...]]) -> Reading:
+    customer_id, credit_type_id = key
+    account = Account(customer_id=customer_id, credit_type_id=credit_type_id, caps=caps.get(key, ()))
+    return Reading(account=account, dues=None)
+
+
+def _is_due(pool: Any, at: datetime) -> bool:
+    next_due_time: datetime | None = pool["next_due_time"]
+    return next_due_time is not None and next_due_time <= at
+
+
+def _prefixed(alias: str, columns: str) -> str:
+    return ", ".join(f"{alias}.{column.strip()}" for column in columns.split(","))

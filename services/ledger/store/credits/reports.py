@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lists and sums for operators: grants, entries, holds, usage."""
+
+from datetime import datetime, timedelta
+
+from meshkit.page import Page
+from meshkit.period import Period
+from meshkit.quantity import INT64_MAX, Credits
+from services.ledger.domain.credits.entry import Entry
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant, GrantId
+from services.ledger.domain.gate.hold import Hold, HoldState
+from services.ledger.domain.usage import SummaryWindow, UsageRow
+from services.ledger.store.connection import Connection
+from services.ledger.store.credits.rows import (
+    ENTRY_COLUMNS,
+    GRANT_COLUMNS,
+    HOLD_COLUMNS,
+    entry_from_row,
+    grant_from_row,
+    hold_from_row,
+)
+
+_USAGE = """
+    SELECT {window} AS window_start, product_id, credit_type_id,
+        CASE WHEN $4 = '' THEN '' ELSE coalesce(group_values ->> $4, '') END AS group_value,
+        -sum(amount_micros)::bigint AS captured_micros, sum(shortfall_micros)::bigint AS shortfall_micros,
+        count(DISTINCT cause_id) AS captures
+    FROM ledger.entries
+    WHERE customer_id = $1 AND effective_time >= $2 AND effective_time < $3 AND product_id IS NOT NULL
+    GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+"""
+_WINDOW_STARTS = {
+    SummaryWindow.PERIOD: "$2::timestamptz",
+    SummaryWindow.DAY: "date_trunc('day', effective_time, 'UTC')",
+    SummaryWindow.HOUR: "date_trunc('hour', effective_time, 'UTC')",
+}
+_WINDOW_LENGTHS = {SummaryWindow.DAY: timedelta(days=1), SummaryWindow.HOUR: timedelta(hours=1)}
+
+
+class Reports:
+    """What is read for people, in one transaction. Lists return a page, and one row more if there is one."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def credit_types(self, customer_id: CustomerId) -> list[CreditTypeId]:
+        """Return the credit types a customer has pools in."""
+        rows = await self._connection.fetch(
+            "SELECT credit_type_id FROM ledger.pools WHERE customer_id = $1 ORDER BY credit_type_id",
+            customer_id,
+        )
+        return [CreditTypeId(row["credit_type_id"]) for row in rows]
+
+    async def grants(
+        self, customer_id: CustomerId, credit_type_id: CreditTypeId | None, page: Page
+    ) -> list[tuple[CreditTypeId, Grant]]:
+        """In the order they were made, dead ones too."""
+        rows = await self._connection.fetch(
+            f"SELECT credit_type_id, {GRANT_COLUMNS} FROM ledger.grants WHERE customer_id = $1"
+            " AND ($2::text IS NULL OR credit_type_id = $2) AND ($3::text IS NULL OR grant_id > $3)"
+            " ORDER BY grant_id LIMIT $4",
+            customer_id,
+            credit_type_id,
+            page.after[0] if page.after else None,
+            page.size + 1,
+        )
+        return [(CreditTypeId(row["credit_type_id"]), grant_from_row(row)) for row in rows]
+
+    async def entries(
+        self, customer_id: CustomerId, credit_type_id: CreditTypeId, grant_id: GrantId | None, page: Page
+    ) -> list[Entry]:
+        """Newest first."""
+        # A plan is made for all arguments alike, so each question has a statement, and its index, of its own.
+        whose = (
+            "credit_type_id = $2" if grant_id is None else "grant_id = $5 AND (credit_type_id = $2) IS TRUE"
+        )
+        rows = await self._connection.fetch(
+            f"SELECT {ENTRY_COLUMNS} FROM ledger.entries WHERE customer_id = $1 AND {whose} AND sequence < $3"
+            " ORDER BY sequence DESC LIMIT $4",
+            customer_id,
+            credit_type_id,
+            int(page.after[0]) if page.after else INT64_MAX,
+            page.size + 1,
+            *(() if grant_id is None else (grant_id,)),
+        )
+        return list(map(entry_from_row, rows))
+
+    async def holds(
+        self, customer_id: CustomerId, state: HoldState | None, page: Page, *, at: datetime
+    ) -> list[tuple[CreditTypeId, Hold]]:
+        """Newest first. A hold whose time is up at `at` counts as EXPIRED, whether or not anybody wrote it."""
+        rows = await self._connection.fetch(
+            f"SELECT credit_type_id, {HOLD_COLUMNS} FROM ledger.holds WHERE customer_id = $1"
+            " AND ($2::text IS NULL OR $2 = CASE WHEN state = 'HELD' AND expire_time <= $3 THEN 'EXPIRED'"
+            " ELSE state END) AND ($4::text IS NULL OR hold_id < $4) ORDER BY hold_id DESC LIMIT $5",
+            customer_id,
+            state.value if state else None,
+            at,
+            page.after[0] if page.after else None,
+            page.size + 1,
+        )
+        return [(CreditTypeId(row["credit_type_id"]), hold_from_row(row)) for row in rows]
+
+    async def usage(
+        self, customer_id: CustomerId, span: Period, *, group_key: str, window: SummaryWindow
+    ) -> list[UsageRow]:
+        """Add up captures and shortfalls by window, product and group value; the first window may be cut."""
+        rows = await self._connection.fetch(
+            _USAGE.format(window=_WINDOW_STARTS[window]), customer_id, span.start, span.end, group_key
+        )
+        return [
+            UsageRow(
+                window=_window(span, row["window_start"], window),
+                product_id=row["product_id"],
+                credit_type_id=CreditTypeId(row["credit_type_id"]),
+                group_value=row["group_value"],
+                captured=Credits(row["captured_micros"]),
+                shortfall=Credits(row["shortfall_micros"]),
+                captures=row["captures"],
+            )
+            for row in rows
+        ]
+
+
+def _window(span: Period, start: datetime, window: SummaryWindow) -> Period:
+    if window is SummaryWindow.PERIOD:
+        return span
+    return Period(max(span.start, start), min(span.end, start + _WINDOW_LENGTHS[window]))

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows to domain objects and back. Rows never leave the store."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from meshkit.quantity import Credits, Ratio
+from services.ledger.domain.credits.burn_down import Draw
+from services.ledger.domain.credits.entry import Entry, EntryKind, Usage
+from services.ledger.domain.credits.grant import (
+    CreditTypeId,
+    CustomerId,
+    Grant,
+    GrantId,
+    GrantKind,
+    ProductId,
+    ScheduleId,
+)
+from services.ledger.domain.credits.schedule import GrantFrequency, PeriodProration, Schedule
+from services.ledger.domain.crossings.watch import Watch, WatchKind
+from services.ledger.domain.gate.hold import Hold, HoldId, HoldState
+from services.ledger.domain.gate.spend_cap import CapWindow, Spend, SpendCap
+
+Row = Mapping[str, Any]
+
+GRANT_COLUMNS = """
+    grant_id, kind, product_id, priority, effective_time, expire_time, create_time, granted_micros,
+    captured_micros, held_micros, expired_micros, voided_micros, cost_basis_micros, scope_product_ids,
+    schedule_id, period_start, source_id, is_closed
+"""
+# Of a grant g: something may come of it yet. In the words of its index, which is used for no others.
+IS_OPEN_GRANT = "NOT g.is_closed OR g.held_micros > 0"
+HOLD_COLUMNS = """
+    hold_id, product_id, contract_id, anchor_time, price_micros, per_micros, group_values,
+    counted_group_values, state, draw_grant_ids, draw_micros, captured_micros, create_time, expire_time
+"""
+ENTRY_COLUMNS = """
+    sequence, kind, grant_id, amount_micros, shortfall_micros, effective_time, create_time, cause_id, hold_id,
+    product_id, group_values
+"""
+
+
+def grant_from_row(row: Row) -> Grant:
+    return Grant(
+        grant_id=GrantId(row["grant_id"]),
+        kind=GrantKind(row["kind"]),
+        product_id=row["product_id"],
+        priority=row["priority"],
+        effective_time=row["effective_time"],
+        expire_time=row["expire_time"],
+        create_time=row["create_time"],
+        granted=Credits(row["granted_micros"]),
+        captured=Credits(row["captured_micros"]),
+        held=Credits(row["held_micros"]),
+        expired=Credits(row["expired_micros"]),
+        voided=Credits(row["voided_micros"]),
+        cost_basis_micros=row["cost_basis_micros"],
+        scope_product_ids=frozenset(row["scope_product_ids"]),
+        schedule_id=row["schedule_id"],
+        period_start=row["period_start"],
+        source_id=row["source_id"],
+        is_closed=row["is_closed"],
+    )
+
+
+def grant_to_row(grant: Grant) -> tuple[object, ...]:
+    """In the order of GRANT_COLUMNS."""
+    return (
+        grant.grant_id,
+        grant.kind.value,
+        grant.product_id,
+        grant.priority,
+        grant.effective_time,
+        grant.expire_time,
+        grant.create_time,
+        grant.granted.micros,
+        grant.captured.micros,
+        grant.held.micros,
+        grant.expired.micros,
+        grant.voided.micros,
+        grant.cost_basis_micros,
+        sorted(grant.scope_product_ids),
+        grant.schedule_id,
+        grant.period_start,
+        grant.source_id,
+        grant.is_closed,
+    )
+
+
+def hold_from_row(row: Row) -> Hold:
+    draws = zip(row["draw_grant_ids"], row["draw_micros"], strict=True)
+    return Hold(
+        hold_id=HoldId(row["hold_id"]),
+        product_id=ProductId(row["product_id"]),
+        contract_id=row["contract_id"],
+        anchor=row["anchor_time"],
+        price=Ratio(row["price_micros"], row["per_micros"]),
+        group_values=row["group_values"],
+        counted_group_values=row["counted_group_values"],
+        state=HoldState(row["state"]),
+        draws=tuple(Draw(GrantId(grant_id), Credits(micros)) for grant_id, micros in draws),
+        captured=Credits(row["captured_micros"]),
+        create_time=row["create_time"],
+        expire_time=row["expire_time"],
+    )
+
+
+def hold_to_row(hold: Hold) -> tuple[object, ...]:
+    """In the order of HOLD_COLUMNS."""
+    return (
+        hold.hold_id,
+        hold.product_id,
+        hold.contract_id,
+        hold.anchor,
+        hold.price.numerator_micros,
+        hold.price.denominator_micros,
+        dict(hold.group_values),
+        dict(hold.counted_group_values),
+        hold.state.value,
+        [draw.grant_id for draw in hold.draws],
+        [draw.amount.micros for draw in hold.draws],
+        hold.captured.micros,
+        hold.create_time,
+        hold.expire_time,
+    )
+
+
+def entry_from_row(row: Row) -> Entry:
+    usage = None
+    if row["product_id"] is not None:
+        usage = Usage(row["product_id"], row["group_values"] or {}, row["hold_id"])
+    return Entry(
+        sequence=row["sequence"],
+        kind=EntryKind(row["kind"]),
+        grant_id=row["grant_id"],
+        amount=Credits(row["amount_micros"]),
+        shortfall=Credits(row["shortfall_micros"]),
+        effective_time=row["effective_time"],
+        create_time=row["create_time"],
+        cause_id=row["cause_id"],
+        usage=usage,
+    )
+
+
+def entry_to_row(entry: Entry) -> tuple[object, ...]:
+    """In the order of ENTRY_COLUMNS."""
+    usage = entry.usage
+    return (
+        entry.sequence,
+        entry.kind.value,
+        entry.grant_id,
+        entry.amount.micros,
+        entry.shortfall.micros,
+        entry.effective_time,
+        entry.create_time,
+        entry.cause_id,
+        usage.hold_id if usage else None,
+        usage.product_id if usage else None,
+        dict(usage.group_values) if usage else None,
+    )
+
+
+def cap_from_row(row: Row) -> SpendCap:
+    return SpendCap(
+        spend_cap_id=row["spend_cap_id"],
+        credit_type_id=CreditTypeId(row["credit_type_id"]),
+        group_key=row["group_key"],
+        group_value=row["group_value"],
+        limit=Credits(row["limit_micros"]),
+        window=CapWindow(row["cap_window"]),
+        create_time=row["create_time"],
+    )
+
+
+def spend_from_row(row: Row) -> Spend:
+    return Spend(
+        held=Credits(row["held_micros"]),
+        period_start=row["period_start"],
+        period_spent=Credits(row["period_spent_micros"]),
+        day_start=row["day_start"],
+        day_spent=Credits(row["day_spent_micros"]),
+    )
+
+
+def watch_from_row(row: Row) -> Watch:
+    customer_id: CustomerId | None = row["customer_id"]
+    return Watch(
+        alert_id=row["alert_id"],
+        version=row["version"],
+        kind=WatchKind(row["kind"]),
+        customer_id=customer_id,
+        credit_type_id=CreditTypeId(row["credit_type_id"]),
+        threshold=Credits(row["threshold_micros"]),
+        group_key=row["group_key"],
+        group_value=row["group_value"],
+    )
+
+
+def schedule_from_row(row: Row) -> Schedule:
+    """From a row of grant_schedules joined with its contract's start_time and end_time."""
+    return Schedule(
+        schedule_id=ScheduleId(row["schedule_id"]),
+        contract_id=row["contract_id"],
+        subscription_id=row["subscription_id"],
+        product_id=ProductId(row["product_id"]),
+        credit_type_id=CreditTypeId(row["credit_type_id"]),
+        unit_amount=Credits(row["unit_amount_micros"]),
+        frequency=GrantFrequency[row["frequency"]],
+        anchor=row["anchor_time"],
+        start_time=row["start_time"],
+        end_time=row["end_time"],
+        priority=row["priority"],
+        prorates_increases=row["prorates_increases"],
+        period_proration=PeriodProration(row["period_proration"]),
+        commit_duration=row["commit_duration"],
+        scope_product_ids=frozenset(row["scope_product_ids"]),
+    )

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A customer's accounts as they stand: one statement, so one snapshot, and no lock."""
+
+from itertools import groupby
+from operator import itemgetter
+
+from meshkit.quantity import Credits
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
+from services.ledger.domain.errors import CustomerNotFound
+from services.ledger.store.connection import Connection
+from services.ledger.store.credits.rows import GRANT_COLUMNS, IS_OPEN_GRANT, Row, grant_from_row
+from services.ledger.store.gate.standings import CUSTOMER_ID
+
+# A customer without pools is one row, and so is a pool without grants.
+_ACCOUNTS = f"""
+    SELECT c.customer_id, p.credit_type_id, p.version, p.sequence, p.shortfall_micros, p.next_due_time,
+        p.settled_time, {GRANT_COLUMNS}
+    FROM ledger.customers c
+    LEFT JOIN ledger.pools p ON p.customer_id = c.customer_id AND ($2::text IS NULL OR p.credit_type_id = $2)
+    LEFT JOIN ledger.grants g
+        ON g.customer_id = p.customer_id AND g.credit_type_id = p.credit_type_id AND ({IS_OPEN_GRANT})
+    WHERE c.customer_id = {CUSTOMER_ID.format(name="$1")}
+    ORDER BY p.credit_type_id
+"""
+
+
+async def read_snapshot(
+    connection: Connection, customer: str, credit_type_id: CreditTypeId | None
+) -> list[Account]:
+    """Return a customer's accounts (or one of them) with their grants, by credit type, up to date or not.
+
+    customer: id or alias. Raises CustomerNotFound.
+    """
+    rows = await connection.fetch(_ACCOUNTS, customer, credit_type_id)
+    if not rows:
+        raise CustomerNotFound(customer=customer)
+    pools = groupby(rows, key=itemgetter("credit_type_id"))
+    return [_account(list(of_pool)) for pool, of_pool in pools if pool is not None]
+
+
+def _account(rows: list[Row]) -> Account:
+    pool = rows[0]
+    grants = [grant_from_row(row) for row in rows if row["grant_id"] is not None]
+    return Account(
+        customer_id=CustomerId(pool["customer_id"]),
+        credit_type_id=CreditTypeId(pool["credit_type_id"]),
+        version=pool["version"],
+        sequence=pool["sequence"],
+        shortfall=Credits(pool["shortfall_micros"]),
+        next_due_time=pool["next_due_time"],
+        settled_time=pool["settled_time"],
+        grants={grant.grant_id: grant for grant in grants},
+    )

@@ -1,0 +1,358 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Accounts and answers, written as what has changed: one statement for any number of pools.
+
+The guard: a pool is written only if its version is still the one that was read, and everything else of it only
+together with it. So what was decided on an account that has changed since, or on prices that have, writes nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+
+from meshkit.clock import Clock
+from meshkit.encoding import to_json
+from meshkit.ids import Ids
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.due import ScheduleProgress
+from services.ledger.domain.credits.entry import Entry
+from services.ledger.domain.credits.grant import CustomerId, Grant
+from services.ledger.domain.credits.unit_of_work import Change, PoolKey, Remembered
+from services.ledger.domain.gate.hold import Hold
+from services.ledger.domain.gate.spend_cap import Spend
+from services.ledger.domain.retention import places_at
+from services.ledger.store.connection import Connection
+from services.ledger.store.credits.rows import GRANT_COLUMNS, grant_to_row
+
+_TICK = timedelta(microseconds=1)
+
+
+async def write_changes(
+    connection: Connection, changes: Sequence[Change], answers: Sequence[Remembered], *, epoch: int | None
+) -> set[PoolKey]:
+    """Write plain changes and their answers; returns the pools whose version was still as read.
+
+    epoch: of the Catalog's copies, when they were not read in this transaction; None: they were.
+    A pool one of whose requests has an answer in the slot before is not written either, unless epoch is None: then
+    answers were read in this transaction. Answers are of one instant. Raises UniqueViolationError, and writes nothing,
+    when one of the requests has an answer in a slot that is written to. Slots: domain/retention.py.
+    """
+    written = _rows(changes, answers)
+    statement = _statement(tuple(part for part, _ in written), looks_back=epoch is not None)
+    arguments: list[object] = [epoch, *(rows for _, rows in written)]
+    if answers:
+        places = places_at(answers[0].create_time)
+        arguments += [places.written, places.earlier][: 2 if epoch is not None else 1]
+    guarded = await connection.fetch(statement, *arguments)
+    return {(row["customer_id"], row["credit_type_id"]) for row in guarded}
+
+
+async def write_extras(connection: Connection, changes: Sequence[Change], *, wall: Clock, ids: Ids) -> None:
+    """Write what is rare, in the same transaction before the rest: pools, grants, watch states, crossings.
+
+    The pools of these changes must be locked, or made here.
+    """
+    for change in changes:
+        if change.before.version == 0:
+            await _make_pool(connection, change.key)
+        await _insert_grants(connection, change)
+        await _save_watch_states(connection, change)
+        await _save_crossings(connection, change.after, wall=wall, ids=ids)
+        await _save_progress(connection, change.after.customer_id, change.schedules)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One table's share of the statement. row: the composite type of its rows; sql: with {rows}."""
+
+    name: str
+    row: str
+    sql: str
+
+
+_POOLS = _Part(
+    "guard",
+    "pool_change",
+    """
+    UPDATE ledger.pools p SET version = p.version + 1, sequence = d.sequence,
+        shortfall_micros = d.shortfall_micros, next_due_time = d.next_due_time, settled_time = d.settled_time
+    FROM {rows}
+    WHERE p.customer_id = d.customer_id AND p.credit_type_id = d.credit_type_id AND p.version = d.version
+        AND ($1::bigint IS NULL OR $1 = (SELECT e.version FROM ledger.epochs e)) {unless_answered}
+    RETURNING p.customer_id, p.credit_type_id
+    """,
+)
+_CHANGED_GRANTS = _Part(
+    "changed_grants",
+    "grant_change",
+    """
+    UPDATE ledger.grants g SET granted_micros = d.granted_micros, captured_micros = d.captured_micros,
+        held_micros = d.held_micros, expired_micros = d.expired_micros, voided_micros = d.voided_micros,
+        is_closed = d.is_closed
+    FROM {rows} JOIN guard USING (customer_id, credit_type_id)
+    WHERE g.customer_id = d.customer_id AND g.grant_id = d.grant_id
+    """,
+)
+_NEW_HOLDS = _Part(
+    "new_holds",
+    "new_hold",
+    """
+    INSERT INTO ledger.holds (customer_id, credit_type_id, hold_id, product_id, contract_id, anchor_time,
+        price_micros, per_micros, group_values, counted_group_values, state, draw_grant_ids, draw_micros,
+        captured_micros, create_time, expire_time)
+    SELECT d.customer_id, d.credit_type_id, d.hold_id, d.product_id, d.contract_id, d.anchor_time,
+        d.price_micros, d.per_micros, d.group_values, d.counted_group_values, d.state,
+        d.draw_grant_ids, d.draw_micros, d.captured_micros, d.create_time, d.expire_time
+    FROM {rows} JOIN guard USING (customer_id, credit_type_id)
+    """,
+)
+_CHANGED_HOLDS = _Part(
+    "changed_holds",
+    "hold_change",
+    """
+    UPDATE ledger.holds h SET state = d.state, draw_grant_ids = d.draw_grant_ids,
+        draw_micros = d.draw_micros, captured_micros = d.captured_micros, expire_time = d.expire_time
+    FROM {rows} JOIN guard USING (customer_id, credit_type_id)
+    WHERE h.customer_id = d.customer_id AND h.hold_id = d.hold_id
+    """,
+)
+_SPENDS = _Part(
+    "changed_spends",
+    "spend_change",
+    """
+    INSERT INTO ledger.spends AS s (customer_id, credit_type_id, group_key, group_value, held_micros,
+        period_start, period_spent_micros, day_start, day_spent_micros)
+    SELECT d.* FROM {rows} JOIN guard USING (customer_id, credit_type_id)
+    ON CONFLICT (customer_id, credit_type_id, group_key, group_value) DO UPDATE SET
+        held_micros = excluded.held_micros, period_start = excluded.period_start,
+        period_spent_micros = excluded.period_spent_micros, day_start = excluded.day_start,
+        day_spent_micros = excluded.day_spent_micros
+    """,
+)
+_ENTRIES = _Part(
+    "new_entries",
+    "new_entry",
+    """
+    INSERT INTO ledger.entries (customer_id, credit_type_id, sequence, kind, grant_id, amount_micros,
+        shortfall_micros, effective_time, create_time, cause_id, hold_id, product_id, group_values)
+    SELECT d.customer_id, d.credit_type_id, d.sequence, d.kind, d.grant_id, d.amount_micros,
+        d.shortfall_micros, d.effective_time, d.create_time, d.cause_id, d.hold_id, d.product_id,
+        d.group_values
+    FROM {rows} JOIN guard USING (customer_id, credit_type_id)
+    """,
+)
+_ANSWERS = _Part(
+    "new_answers",
+    "new_answer",
+    """
+    INSERT INTO ledger.requests (customer_id, request_id, slot, body_hash, answer, create_time)
+    SELECT d.customer_id, d.request_id, s.slot, d.body_hash, d.answer, d.create_time
+    FROM {rows} JOIN guard USING (customer_id, credit_type_id) CROSS JOIN unnest({slots}::smallint[]) AS s (slot)
+    """,
+)
+# Customers with a request that was answered in the slot before: see domain/retention.py.
+_ANSWERED = """answered AS MATERIALIZED (
+    SELECT r.customer_id FROM {rows}
+    JOIN ledger.requests r ON r.customer_id = d.customer_id AND r.request_id = d.request_id
+    WHERE r.slot = {earlier}::smallint
+)"""
+_UNLESS_ANSWERED = "AND NOT EXISTS (SELECT FROM answered a WHERE a.customer_id = p.customer_id)"
+
+Rows = list[tuple[object, ...]]
+
+
+@cache
+def _statement(parts: tuple[_Part, ...], *, looks_back: bool) -> str:
+    """Return the one statement that writes these parts; only those that have rows, for each costs its share.
+
+    Behind the rows of the parts come the slots of the answers; looks_back: and the slot that came before them.
+    """
+    written = []
+    places = {"slots": f"${len(parts) + 2}", "earlier": f"${len(parts) + 3}", "unless_answered": ""}
+    if looks_back and _ANSWERS in parts:
+        places["unless_answered"] = _UNLESS_ANSWERED
+        written.append(_ANSWERED.format(rows=_unnested(_ANSWERS, parts), **places))
+    for part in parts:
+        written.append(f"{part.name} AS ({part.sql.format(rows=_unnested(part, parts), **places)})")
+    return f"WITH {', '.join(written)} SELECT customer_id, credit_type_id FROM guard"
+
+
+def _unnested(part: _Part, parts: tuple[_Part, ...]) -> str:
+    return f"unnest(${parts.index(part) + 2}::ledger.{part.row}[]) AS d"  # $1 is the epoch
+
+
+def _rows(changes: Sequence[Change], answers: Sequence[Remembered]) -> list[tuple[_Part, Rows]]:
+    """Return what each part has to write; the pools always come first."""
+    pools: Rows = []
+    grants: Rows = []
+    new_holds: Rows = []
+    holds: Rows = []
+    spends: Rows = []
+    entries: Rows = []
+    for change in changes:
+        before, after, key = change.before, change.after, change.key
+        pools.append(
+            (
+                *key,
+                before.version or 1,
+                after.sequence,
+                after.shortfall.micros,
+                after.next_due_time,
+                after.settled_time,
+            )
+        )
+        for grant_id in dict.fromkeys(after.changed_grants):
+            if grant_id in before.grants:
+                grants.append((*key, *_changed_grant(after.grants[grant_id])))
+        for hold_id in dict.fromkeys(after.changed_holds):
+            if hold_id in before.holds:
+                holds.append((*key, *_changed_hold(after.holds[hold_id])))
+            else:
+                new_holds.append((*key, *_new_hold(after.holds[hold_id])))
+        for group_value in dict.fromkeys(after.changed_spends):
+            spends.append((*key, *group_value, *_spend(after.spends[group_value])))
+        entries += [(*key, *_entry(entry)) for entry in after.entries]
+    remembered: Rows = [
+        (*one.key, one.request_id, one.fingerprint, one.answer, one.create_time) for one in answers
+    ]
+    parts = (
+        (_CHANGED_GRANTS, grants),
+        (_NEW_HOLDS, new_holds),
+        (_CHANGED_HOLDS, holds),
+        (_SPENDS, spends),
+        (_ENTRIES, entries),
+        (_ANSWERS, remembered),
+    )
+    return [(_POOLS, pools), *((part, rows) for part, rows in parts if rows)]
+
+
+def _changed_grant(grant: Grant) -> tuple[object, ...]:
+    return (
+        grant.grant_id,
+        grant.granted.micros,
+        grant.captured.micros,
+        grant.held.micros,
+        grant.expired.micros,
+        grant.voided.micros,
+        grant.is_closed,
+    )
+
+
+def _spend(spend: Spend) -> tuple[object, ...]:
+    return (
+        spend.held.micros,
+        spend.period_start,
+        spend.period_spent.micros,
+        spend.day_start,
+        spend.day_spent.micros,
+    )
+
+
+def _entry(entry: Entry) -> tuple[object, ...]:
+    usage = entry.usage
+    return (
+        entry.sequence,
+        entry.kind.value,
+        entry.grant_id,
+        entry.amount.micros,
+        entry.shortfall.micros,
+        entry.effective_time,
+        entry.create_time,
+        entry.cause_id,
+        usage.hold_id if usage else None,
+        usage.product_id if usage else None,
+        usage.group_values if usage else None,
+    )
+
+
+def _new_hold(hold: Hold) -> tuple[object, ...]:
+    return (
+        hold.hold_id,
+        hold.product_id,
+        hold.contract_id,
+        hold.anchor,
+        hold.price.numerator_micros,
+        hold.price.denominator_micros,
+        hold.group_values,
+        hold.counted_group_values,
+        hold.state.value,
+        *_draws(hold),
+        hold.captured.micros,
+        hold.create_time,
+        hold.expire_time,
+    )
+
+
+def _changed_hold(hold: Hold) -> tuple[object, ...]:
+    return (hold.hold_id, hold.state.value, *_draws(hold), hold.captured.micros, hold.expire_time)
+
+
+def _draws(hold: Hold) -> tuple[list[str], list[int]]:
+    return [draw.grant_id for draw in hold.draws], [draw.amount.micros for draw in hold.draws]
+
+
+async def _make_pool(connection: Connection, key: PoolKey) -> None:
+    # Fails when another transaction has made it meanwhile: then what was decided on no pool is decided again.
+    await connection.execute(
+        "INSERT INTO ledger.pools (customer_id, credit_type_id, version, sequence, shortfall_micros)"
+        " VALUES ($1, $2, 1, 0, 0)",
+        *key,
+    )
+
+
+async def _insert_grants(connection: Connection, change: Change) -> None:
+    new = [
+        change.after.grants[grant_id]
+        for grant_id in dict.fromkeys(change.after.changed_grants)
+        if grant_id not in change.before.grants
+    ]
+    if new:
+        await connection.executemany(
+            f"INSERT INTO ledger.grants (customer_id, credit_type_id, {GRANT_COLUMNS})"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
+            [(*change.key, *grant_to_row(grant)) for grant in new],
+        )
+
+
+async def _save_watch_states(connection: Connection, change: Change) -> None:
+    before, after = change.before.watch_states, change.after.watch_states
+    changed = [(key, state) for key, state in after.items() if before.get(key) != state]
+    if changed:
+        await connection.executemany(
+            "INSERT INTO ledger.watch_states (customer_id, credit_type_id, alert_id, group_value, in_alarm,"
+            " sequence, version) VALUES ($1, $2, $3, $4, $5, $6, $7)"
+            " ON CONFLICT (customer_id, credit_type_id, alert_id, group_value) DO UPDATE SET"
+            " in_alarm = $5, sequence = $6, version = $7",
+            [(*change.key, *key, state.in_alarm, state.sequence, state.version) for key, state in changed],
+        )
+
+
+async def _save_crossings(connection: Connection, after: Account, *, wall: Clock, ids: Ids) -> None:
+    """Write the crossings into the outbox, each behind all those of its customer."""
+    if not after.crossings:
+        return
+    last = await connection.fetchval(
+        "SELECT max(create_time) FROM ledger.outbox WHERE customer_id = $1 AND sent_time IS NULL",
+        after.customer_id,
+    )
+    now = wall.now()
+    create_time = now if last is None else max(now, last + _TICK)
+    await connection.executemany(
+        "INSERT INTO ledger.outbox (customer_id, notice_id, kind, payload, create_time, due_time)"
+        " VALUES ($1, $2, 'CROSSING', $3, $4, $5)",
+        [
+            (after.customer_id, ids.new("ntc"), to_json(crossing), create_time + number * _TICK, now)
+            for number, crossing in enumerate(after.crossings)
+        ],
+    )
+
+
+async def _save_progress(
+    connection: Connection, customer_id: CustomerId, schedules: Sequence[ScheduleProgress]
+) -> None:
+    if schedules:
+        await connection.executemany(
+            "UPDATE ledger.grant_schedules SET next_index = $3, latest_grant_id = $4"
+            " WHERE customer_id = $1 AND schedule_id = $2",
+            [(customer_id, one.schedule.schedule_id, one.next_index, one.latest) for one in schedules],
+        )

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who a customer is, what a product is, and which contracts price it: the Ledger's own copies."""
+
+from collections import defaultdict
+from collections.abc import Collection
+
+from meshkit.quantity import Ratio
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, ProductId
+from services.ledger.domain.errors import CustomerNotFound
+from services.ledger.domain.gate.decision import Entitlement
+from services.ledger.domain.gate.standing import CustomerRecord, PriceLine
+from services.ledger.store.connection import Connection
+
+# The id behind a name, which is an id or an alias; whether there is such a customer is another question.
+CUSTOMER_ID = """CASE WHEN starts_with({name}, 'cus_') THEN {name}
+        ELSE (SELECT a.customer_id FROM ledger.customer_aliases a WHERE a.alias = {name}) END"""
+_CUSTOMERS = f"""
+    SELECT n.name, c.customer_id, c.is_suspended
+    FROM unnest($1::text[]) AS n (name) JOIN ledger.customers c
+        ON c.customer_id = {CUSTOMER_ID.format(name="n.name")}
+"""
+_PRICES = """
+    SELECT q.customer_id, q.product_id, c.contract_id, c.start_time, c.end_time, r.credit_type_id,
+        r.price_micros, r.per_micros, r.effective_time, r.end_time AS rate_end_time
+    FROM unnest($1::text[], $2::text[]) AS q (customer_id, product_id)
+    JOIN ledger.contracts c USING (customer_id)
+    JOIN ledger.rates r ON r.rate_card_id = c.rate_card_id AND r.product_id = q.product_id
+    ORDER BY q.customer_id, q.product_id, c.start_time, c.contract_id, r.effective_time
+"""
+
+CustomerProduct = tuple[CustomerId, ProductId]
+
+
+class Standings:
+    """Customers and products, as one transaction sees them."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def customer_id(self, customer: str) -> CustomerId:
+        """Return the id behind an id or alias. Raises CustomerNotFound."""
+        known = await self.customers({customer})
+        if customer in known:
+            return known[customer].customer_id
+        raise CustomerNotFound(customer=customer)
+
+    async def customers(self, names: Collection[str]) -> dict[str, CustomerRecord]:
+        """Return the customers behind ids and aliases, by the names asked; unknown ones are left out."""
+        rows = await self._connection.fetch(_CUSTOMERS, sorted(names))
+        return {
+            row["name"]: CustomerRecord(
+                customer_id=CustomerId(row["customer_id"]), is_suspended=row["is_suspended"]
+            )
+            for row in rows
+        }
+
+    async def group_keys(self, product_ids: Collection[ProductId]) -> dict[ProductId, frozenset[str]]:
+        """Return by which properties usage products are told apart; unknown products are left out."""
+        rows = await self._connection.fetch(
+            "SELECT product_id, group_keys FROM ledger.products WHERE product_id = ANY ($1)",
+            sorted(product_ids),
+        )
+        return {ProductId(row["product_id"]): frozenset(row["group_keys"]) for row in rows}
+
+    async def prices(
+        self, asked: Collection[CustomerProduct]
+    ) -> dict[CustomerProduct, tuple[PriceLine, ...]]:
+        """Return what products cost customers, at any time, by start_time and contract_id."""
+        pairs = sorted(asked)
+        rows = await self._connection.fetch(
+            _PRICES, [customer_id for customer_id, _ in pairs], [product_id for _, product_id in pairs]
+        )
+        lines: dict[CustomerProduct, list[PriceLine]] = defaultdict(list)
+        for row in rows:
+            lines[row["customer_id"], row["product_id"]].append(
+                PriceLine(
+                    entitlement=Entitlement(
+                        contract_id=row["contract_id"],
+                        anchor=row["start_time"],
+                        credit_type_id=CreditTypeId(row["credit_type_id"]),
+                        price=Ratio(row["price_micros"], row["per_micros"]),
+                    ),
+                    start_time=row["start_time"],
+                    end_time=row["end_time"],
+                    effective_time=row["effective_time"],
+                    rate_end_time=row["rate_end_time"],
+                )
+            )
+        return {pair: tuple(lines.get(pair, ())) for pair in pairs}
+
+    async def epoch(self) -> int:
+        """Return the version of the Catalog's copies and of the watches on every customer."""
+        version: int = await self._connection.fetchval("SELECT version FROM ledger.epochs")
+        return version
+
+    async def knows_group_key(self, group_key: str) -> bool:
+        """Whether any usage product tells usage apart by this property."""
+        found: bool = await self._connection.fetchval(
+            "SELECT EXISTS (SELECT FROM ledger.products WHERE $1 = ANY (group_keys))", group_key
+        )
+        return found

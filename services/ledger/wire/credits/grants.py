@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Grants and balances on the wire."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from meshkit.quantity import Credits
+from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
+from purser.ledger.v1 import ledger_admin_pb2 as admin
+from purser.ledger.v1 import ledger_pb2 as pb
+from services.ledger.domain.credits.balance import Balances, PoolBalance
+from services.ledger.domain.credits.commands import IssueGrant
+from services.ledger.domain.credits.grant import CreditTypeId, Grant, GrantKind, ProductId
+from services.ledger.domain.gate.decision import CREDITS_MAX
+from services.ledger.wire.amounts import optional_credit_type_from_wire, total_to_wire
+
+PRIORITY_DEFAULT = 100
+PRIORITY_MAX = 1_000
+SCOPE_PRODUCTS_MAX = 50
+
+_ISSUABLE: Final[Mapping[int, GrantKind]] = {
+    pb.GRANT_KIND_TOP_UP: GrantKind.TOP_UP,
+    pb.GRANT_KIND_PROMOTIONAL: GrantKind.PROMOTIONAL,
+}
+
+
+def issue_from_wire(request: admin.IssueGrantRequest) -> IssueGrant:
+    fields = Fields()
+    amount = fields.micros("amount_micros", request.amount_micros, minimum=1, maximum=CREDITS_MAX.micros)
+    command = IssueGrant(
+        request_id=fields.request_id(request.request_id),
+        customer=fields.text("customer", request.customer),
+        credit_type_id=CreditTypeId(fields.text("credit_type_id", request.credit_type_id)),
+        kind=fields.choice("grant_kind", request.grant_kind, _ISSUABLE),
+        product_id=ProductId(fields.text("product_id", request.product_id)) if request.product_id else None,
+        amount=Credits(amount),
+        cost_basis_micros=fields.micros("cost_basis_micros", request.cost_basis_micros),
+        priority=fields.count("priority", request.priority, minimum=0, maximum=PRIORITY_MAX)
+        or PRIORITY_DEFAULT,
+        effective_time=fields.optional_time(
+            "effective_time", request.effective_time, request.HasField("effective_time")
+        ),
+        expire_time=fields.optional_time("expire_time", request.expire_time, request.HasField("expire_time")),
+        scope_product_ids=scope_from_wire(fields, "scope_product_ids", list(request.scope_product_ids)),
+        source_id=fields.text("source_id", request.source_id) if request.source_id else None,
+    )
+    fields.check()
+    return command
+
+
+def scope_from_wire(fields: Fields, field: str, product_ids: list[str]) -> frozenset[ProductId]:
+    if len(product_ids) > SCOPE_PRODUCTS_MAX:
+        fields.add(field, f"must have at most {SCOPE_PRODUCTS_MAX} products, has {len(product_ids)}")
+    return frozenset(ProductId(fields.text(f"{field}[{n}]", one)) for n, one in enumerate(product_ids))
+
+
+def issue_to_wire(grant: Grant, credit_type_id: CreditTypeId) -> admin.IssueGrantResponse:
+    return admin.IssueGrantResponse(grant=grant_to_wire(grant, credit_type_id, at=grant.create_time))
+
+
+def grant_to_wire(grant: Grant, credit_type_id: CreditTypeId, *, at: datetime) -> pb.Grant:
+    return pb.Grant(
+        grant_id=grant.grant_id,
+        grant_kind=f"GRANT_KIND_{grant.kind.name}",
+        credit_type_id=credit_type_id,
+        product_id=grant.product_id,
+        granted_micros=grant.granted.micros,
+        captured_micros=grant.captured.micros,
+        held_micros=grant.held.micros,
+        expired_micros=grant.expired.micros,
+        voided_micros=grant.voided.micros,
+        available_micros=grant.rest.micros if grant.is_active(at) else 0,
+        priority=grant.priority,
+        effective_time=timestamp(grant.effective_time),
+        expire_time=optional_timestamp(grant.expire_time),
+        cost_basis_micros=grant.cost_basis_micros,
+        scope_product_ids=sorted(grant.scope_product_ids),
+        grant_schedule_id=grant.schedule_id,
+        source_id=grant.source_id,
+        create_time=timestamp(grant.create_time),
+    )
+
+
+def balance_from_wire(request: pb.GetBalanceRequest) -> tuple[str, CreditTypeId | None]:
+    fields = Fields()
+    customer = fields.text("customer", request.customer)
+    credit_type_id = optional_credit_type_from_wire(fields, request.credit_type_id)
+    fields.check()
+    return customer, credit_type_id
+
+
+def balance_to_wire(balances: Balances) -> pb.GetBalanceResponse:
+    return pb.GetBalanceResponse(
+        pools=[_pool_to_wire(pool, balances.at) for pool in balances.pools], as_of_time=timestamp(balances.at)
+    )
+
+
+def _pool_to_wire(pool: PoolBalance, at: datetime) -> pb.PoolBalance:
+    return pb.PoolBalance(
+        credit_type_id=pool.credit_type_id,
+        available_micros=total_to_wire(pool.available),
+        held_micros=total_to_wire(pool.held),
+        remaining_micros=total_to_wire(pool.remaining),
+        shortfall_micros=pool.shortfall.micros,
+        grants=[grant_to_wire(grant, pool.credit_type_id, at=at) for grant in pool.grants],
+        next_expire_time=optional_timestamp(pool.next_expire_time),
+        next_expiring_micros=total_to_wire(pool.next_expiring),
+    )

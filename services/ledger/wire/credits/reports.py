@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lists of grants, entries and holds, usage summaries and recounts on the wire."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from meshkit.page import Page
+from meshkit.period import Period
+from meshkit.quantity import INT64_MAX
+from meshkit.rpc.fields import Fields, timestamp
+from meshkit.rpc.paging import page_from_wire, page_to_wire
+from purser.ledger.v1 import ledger_admin_pb2 as pb
+from purser.type.v1.billing_period_pb2 import BillingPeriod
+from services.ledger.domain.credits.entry import Entry
+from services.ledger.domain.credits.grant import CreditTypeId, Grant, GrantId
+from services.ledger.domain.credits.verification import Discrepancy, Verification
+from services.ledger.domain.gate.hold import Hold, HoldState, state_at
+from services.ledger.domain.usage import SummaryWindow, UsageRow
+from services.ledger.wire.amounts import optional_credit_type_from_wire
+from services.ledger.wire.credits.grants import grant_to_wire
+
+SPAN_MAX = timedelta(days=400)
+HOURLY_SPAN_MAX = timedelta(days=32)
+
+_HOLD_STATES: Final[Mapping[int, HoldState | None]] = {pb.HOLD_STATE_UNSPECIFIED: None} | {
+    pb.HoldState.Value(f"HOLD_STATE_{state.name}"): state for state in HoldState
+}
+_WINDOWS: Final[Mapping[int, SummaryWindow]] = {
+    pb.SUMMARY_WINDOW_UNSPECIFIED: SummaryWindow.PERIOD,
+    pb.SUMMARY_WINDOW_PERIOD: SummaryWindow.PERIOD,
+    pb.SUMMARY_WINDOW_DAY: SummaryWindow.DAY,
+    pb.SUMMARY_WINDOW_HOUR: SummaryWindow.HOUR,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListAsked:
+    """A list of one customer's; `filters` binds its page tokens."""
+
+    customer: str
+    page: Page
+    filters: dict[str, str]
+    credit_type_id: CreditTypeId | None = None
+    grant_id: GrantId | None = None
+    state: HoldState | None = None
+
+
+def grants_from_wire(request: pb.ListGrantsRequest) -> ListAsked:
+    fields = Fields()
+    filters = {"list": "grants", "customer": request.customer, "credit_type_id": request.credit_type_id}
+    asked = ListAsked(
+        customer=fields.text("customer", request.customer),
+        page=page_from_wire(fields, request, filters),
+        filters=filters,
+        credit_type_id=optional_credit_type_from_wire(fields, request.credit_type_id),
+    )
+    fields.check()
+    return asked
+
+
+def grants_to_wire(
+    rows: Sequence[tuple[CreditTypeId, Grant]], asked: ListAsked, *, at: datetime
+) -> pb.ListGrantsResponse:
+    shown, token = page_to_wire(rows, asked.page, asked.filters, lambda row: (row[1].grant_id,))
+    grants = [grant_to_wire(grant, credit_type_id, at=at) for credit_type_id, grant in shown]
+    return pb.ListGrantsResponse(grants=grants, next_page_token=token)
+
+
+def entries_from_wire(request: pb.ListEntriesRequest) -> tuple[ListAsked, CreditTypeId]:
+    fields = Fields()
+    filters = {
+        "list": "entries",
+        "customer": request.customer,
+        "credit_type_id": request.credit_type_id,
+        "grant_id": request.grant_id,
+    }
+    page = page_from_wire(fields, request, filters, keys=(_sequence,))
+    credit_type_id = CreditTypeId(fields.text("credit_type_id", request.credit_type_id))
+    asked = ListAsked(
+        customer=fields.text("customer", request.customer),
+        page=page,
+        filters=filters,
+        grant_id=GrantId(fields.text("grant_id", request.grant_id)) if request.grant_id else None,
+    )
+    fields.check()
+    return asked, credit_type_id
+
+
+def _sequence(key: str) -> int:
+    """Read a position in a pool's history. Raises ValueError for what can be none."""
+    number = int(key)
+    if not 1 <= number <= INT64_MAX:
+        raise ValueError(key)
+    return number
+
+
+def entries_to_wire(
+    rows: Sequence[Entry], asked: ListAsked, credit_type_id: CreditTypeId
+) -> pb.ListEntriesResponse:
+    shown, token = page_to_wire(rows, asked.page, asked.filters, lambda row: (str(row.sequence),))
+    return pb.ListEntriesResponse(
+        entries=[_entry_to_wire(entry, credit_type_id) for entry in shown], next_page_token=token
+    )
+
+
+def _entry_to_wire(entry: Entry, credit_type_id: CreditTypeId) -> pb.Entry:
+    usage = entry.usage
+    return pb.Entry(
+        sequence=entry.sequence,
+        credit_type_id=credit_type_id,
+        grant_id=entry.grant_id,
+        entry_kind=f"ENTRY_KIND_{entry.kind.name}",
+        amount_micros=entry.amount.micros,
+        shortfall_micros=entry.shortfall.micros,
+        effective_time=timestamp(entry.effective_time),
+        create_time=timestamp(entry.create_time),
+        hold_id=usage.hold_id if usage else None,
+        product_id=usage.product_id if usage else None,
+        group_values=usage.group_values if usage else None,
+        cause_id=entry.cause_id,
+    )
+
+
+def holds_from_wire(request: pb.ListHoldsRequest) -> ListAsked:
+    fields = Fields()
+    filters = {"list": "holds", "customer": request.customer, "hold_state": str(request.hold_state)}
+    asked = ListAsked(
+        customer=fields.text("customer", request.customer),
+        page=page_from_wire(fields, request, filters),
+        filters=filters,
+        state=fields.choice("hold_state", request.hold_state, _HOLD_STATES),
+    )
+    fields.check()
+    return asked
+
+
+def holds_to_wire(
+    rows: Sequence[tuple[CreditTypeId, Hold]], asked: ListAsked, *, at: datetime
+) -> pb.ListHoldsResponse:
+    shown, token = page_to_wire(rows, asked.page, asked.filters, lambda row: (row[1].hold_id,))
+    holds = [_hold_to_wire(hold, credit_type_id, at) for credit_type_id, hold in shown]
+    return pb.ListHoldsResponse(holds=holds, next_page_token=token)
+
+
+def _hold_to_wire(hold: Hold, credit_type_id: CreditTypeId, at: datetime) -> pb.Hold:
+    return pb.Hold(
+        hold_id=hold.hold_id,
+        credit_type_id=credit_type_id,
+        product_id=hold.product_id,
+        hold_state=f"HOLD_STATE_{state_at(hold, at).name}",
+        amount_micros=hold.amount.micros,
+        captured_micros=hold.captured.micros,
+        group_values=hold.group_values,
+        create_time=timestamp(hold.create_time),
+        expire_time=timestamp(hold.expire_time),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageAsked:
+    """A usage summary to make."""
+
+    customer: str
+    span: Period
+    group_key: str
+    window: SummaryWindow
+
+
+def usage_from_wire(request: pb.GetUsageSummaryRequest) -> UsageAsked:
+    fields = Fields()
+    start = fields.time("start_time", request.start_time, request.HasField("start_time"))
+    end = fields.time("end_time", request.end_time, request.HasField("end_time"))
+    window = fields.choice("window", request.window, _WINDOWS)
+    longest = HOURLY_SPAN_MAX if window is SummaryWindow.HOUR else SPAN_MAX
+    has_both = request.HasField("start_time") and request.HasField("end_time")
+    if has_both and start >= end:
+        fields.add("end_time", "must be after start_time")
+    elif has_both and end - start > longest:
+        fields.add("end_time", f"must be at most {longest.days} days after start_time")
+    customer = fields.text("customer", request.customer)
+    group_key = fields.text("group_key", request.group_key, required=False, max_length=64)
+    fields.check()
+    return UsageAsked(customer=customer, span=Period(start, end), group_key=group_key, window=window)
+
+
+def usage_to_wire(rows: Sequence[UsageRow]) -> pb.GetUsageSummaryResponse:
+    return pb.GetUsageSummaryResponse(rows=[_usage_row_to_wire(row) for row in rows])
+
+
+def _usage_row_to_wire(row: UsageRow) -> pb.UsageRow:
+    return pb.UsageRow(
+        window=BillingPeriod(start_time=timestamp(row.window.start), end_time=timestamp(row.window.end)),
+        product_id=row.product_id,
+        credit_type_id=row.credit_type_id,
+        group_value=row.group_value,
+        captured_micros=row.captured.micros,
+        shortfall_micros=row.shortfall.micros,
+        captures=row.captures,
+    )
+
+
+def verify_from_wire(request: pb.VerifyLedgerRequest) -> str | None:
+    fields = Fields()
+    customer = fields.text("customer", request.customer, required=False)
+    fields.check()
+    return customer or None
+
+
+def verify_to_wire(found: Verification) -> pb.VerifyLedgerResponse:
+    return pb.VerifyLedgerResponse(
+        is_consistent=not found.discrepancies,
+        discrepancies=[_discrepancy_to_wire(one) for one in found.discrepancies],
+        pools=found.pools,
+        grants=found.grants,
+        entries=found.entries,
+        holds=found.holds,
+    )
+
+
+def _discrepancy_to_wire(one: Discrepancy) -> pb.Discrepancy:
+    return pb.Discrepancy(
+        customer_id=one.customer_id,
+        credit_type_id=one.credit_type_id,
+        grant_id=one.grant_id,
+        figure=one.figure,
+        stored_micros=one.stored_micros,
+        recomputed_micros=one.recomputed_micros,
+    )

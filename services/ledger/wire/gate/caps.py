@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Spend caps on the wire."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from meshkit.page import Page
+from meshkit.quantity import Credits
+from meshkit.rpc.fields import Fields, timestamp
+from meshkit.rpc.paging import page_from_wire, page_to_wire
+from purser.ledger.v1 import ledger_admin_pb2 as pb
+from services.ledger.domain.credits.grant import CreditTypeId
+from services.ledger.domain.gate.commands import RemoveSpendCap, SetSpendCap
+from services.ledger.domain.gate.spend_cap import CapOf, CapWindow
+
+_WINDOWS: Final[Mapping[int, CapWindow]] = {
+    pb.CAP_WINDOW_UNSPECIFIED: CapWindow.BILLING_PERIOD,
+    pb.CAP_WINDOW_BILLING_PERIOD: CapWindow.BILLING_PERIOD,
+    pb.CAP_WINDOW_DAY: CapWindow.DAY,
+}
+
+
+def set_from_wire(request: pb.SetSpendCapRequest) -> SetSpendCap:
+    fields = Fields()
+    command = SetSpendCap(
+        request_id=fields.request_id(request.request_id),
+        customer=fields.text("customer", request.customer),
+        credit_type_id=CreditTypeId(fields.text("credit_type_id", request.credit_type_id)),
+        group_key=fields.text("group_key", request.group_key, max_length=64),
+        group_value=fields.text("group_value", request.group_value, required=False),
+        limit=Credits(fields.micros("limit_micros", request.limit_micros)),
+        window=fields.choice("window", request.window, _WINDOWS),
+    )
+    fields.check()
+    return command
+
+
+def set_to_wire(answer: CapOf) -> pb.SetSpendCapResponse:
+    return pb.SetSpendCapResponse(spend_cap=_cap_to_wire(answer))
+
+
+def remove_from_wire(request: pb.RemoveSpendCapRequest) -> RemoveSpendCap:
+    fields = Fields()
+    command = RemoveSpendCap(
+        request_id=fields.request_id(request.request_id),
+        customer=fields.text("customer", request.customer),
+        spend_cap_id=fields.text("spend_cap_id", request.spend_cap_id),
+    )
+    fields.check()
+    return command
+
+
+def list_from_wire(request: pb.ListSpendCapsRequest) -> tuple[str, Page]:
+    fields = Fields()
+    customer = fields.text("customer", request.customer)
+    page = page_from_wire(fields, request, _filters(customer), keys=(str, str, str))
+    fields.check()
+    return customer, page
+
+
+def list_to_wire(rows: Sequence[CapOf], page: Page, customer: str) -> pb.ListSpendCapsResponse:
+    shown, token = page_to_wire(
+        rows,
+        page,
+        _filters(customer),
+        lambda row: (row.cap.credit_type_id, row.cap.group_key, row.cap.group_value),
+    )
+    return pb.ListSpendCapsResponse(spend_caps=[_cap_to_wire(row) for row in shown], next_page_token=token)
+
+
+def _filters(customer: str) -> dict[str, str]:
+    return {"list": "spend_caps", "customer": customer}
+
+
+def _cap_to_wire(one: CapOf) -> pb.SpendCap:
+    return pb.SpendCap(
+        spend_cap_id=one.cap.spend_cap_id,
+        customer_id=one.customer_id,
+        credit_type_id=one.cap.credit_type_id,
+        group_key=one.cap.group_key,
+        group_value=one.cap.group_value,
+        limit_micros=one.cap.limit.micros,
+        window=f"CAP_WINDOW_{one.cap.window.name}",
+        create_time=timestamp(one.cap.create_time),
+    )

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""GetDecision on the wire."""
+
+from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
+from purser.ledger.v1 import ledger_pb2 as pb
+from services.ledger.domain.gate.commands import ExplainAsk, ExplainHold
+from services.ledger.domain.gate.explanation import Explanation
+from services.ledger.domain.gate.hold import HoldId
+from services.ledger.domain.gate.spend_cap import CapUse
+from services.ledger.wire.amounts import (
+    amount_from_wire,
+    decision_to_wire,
+    group_values_from_wire,
+    product_id_from_wire,
+    reason_to_wire,
+    total_to_wire,
+)
+from services.ledger.wire.credits.grants import grant_to_wire
+
+
+def explain_from_wire(request: pb.GetDecisionRequest) -> ExplainAsk | ExplainHold:
+    fields = Fields()
+    customer = fields.text("customer", request.customer)
+    which = request.WhichOneof("subject")
+    command: ExplainAsk | ExplainHold
+    if which == "ask":
+        ask = request.ask
+        command = ExplainAsk(
+            customer=customer,
+            product_id=product_id_from_wire(fields, ask.product_id),
+            amount=amount_from_wire(
+                fields, ask.WhichOneof("amount"), ask.quantity_micros, ask.credits_micros
+            ),
+            group_values=group_values_from_wire(fields, ask.group_values),
+        )
+    else:
+        if which is None:
+            fields.add("hold_id", "give either hold_id or ask")
+        command = ExplainHold(
+            customer=customer,
+            hold_id=HoldId(fields.text("hold_id", request.hold_id, required=which is not None)),
+        )
+    fields.check()
+    return command
+
+
+def explain_to_wire(told: Explanation) -> pb.GetDecisionResponse:
+    price = told.entitlement.price if told.entitlement else None
+    return pb.GetDecisionResponse(
+        decision=decision_to_wire(told.reason),
+        denial_reason=reason_to_wire(told.reason),
+        credits_micros=told.credits.micros,
+        price_micros=price.numerator_micros if price else 0,
+        per_micros=price.denominator_micros if price else 0,
+        credit_type_id=told.credit_type_id,
+        contract_id=told.entitlement.contract_id if told.entitlement else None,
+        draws=[pb.Draw(grant_id=draw.grant_id, amount_micros=draw.amount.micros) for draw in told.draws],
+        grants=[
+            grant_to_wire(grant, told.credit_type_id, at=told.decide_time)
+            for grant in told.grants
+            if told.credit_type_id is not None
+        ],
+        spend_caps=[_cap_use_to_wire(use) for use in told.caps],
+        decide_time=timestamp(told.decide_time),
+        expire_time=optional_timestamp(told.expire_time),
+        available_micros=total_to_wire(told.available),
+    )
+
+
+def _cap_use_to_wire(use: CapUse) -> pb.SpendCapUse:
+    return pb.SpendCapUse(
+        spend_cap_id=use.cap.spend_cap_id,
+        group_key=use.cap.group_key,
+        group_value=use.group_value,
+        limit_micros=use.cap.limit.micros,
+        used_micros=use.used.micros,
+        window_start_time=timestamp(use.window.start),
+        window_end_time=timestamp(use.window.end),
+    )

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Authorize, Capture, Release, ExtendHold and Debit on the wire."""
+
+import hashlib
+from datetime import timedelta
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+
+from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
+from purser.ledger.v1 import ledger_pb2 as pb
+from services.ledger.domain.gate.commands import Authorize, Capture, Debit, ExtendHold, Release
+from services.ledger.domain.gate.decision import Authorized, Captured, Debited, Extended, Released
+from services.ledger.domain.gate.hold import HOLD_TTL_DEFAULT, HOLD_TTL_MAX, HOLD_TTL_MIN, HoldId
+from services.ledger.wire.amounts import (
+    amount_from_wire,
+    decision_to_wire,
+    group_values_from_wire,
+    product_id_from_wire,
+    reason_to_wire,
+    total_to_wire,
+)
+
+
+def authorize_from_wire(request: pb.AuthorizeRequest) -> Authorize:
+    fields = Fields()
+    command = Authorize(
+        request_id=fields.request_id(request.request_id),
+        fingerprint=_fingerprint("Authorize", request),
+        customer=fields.text("customer", request.customer),
+        product_id=product_id_from_wire(fields, request.product_id),
+        amount=amount_from_wire(
+            fields, request.WhichOneof("amount"), request.quantity_micros, request.credits_micros
+        ),
+        group_values=group_values_from_wire(fields, request.group_values),
+        hold_ttl=_ttl_from_wire(fields, request.hold_ttl, request.HasField("hold_ttl")),
+        allow_partial=request.allow_partial,
+    )
+    fields.check()
+    return command
+
+
+def authorize_to_wire(answer: Authorized) -> pb.AuthorizeResponse:
+    return pb.AuthorizeResponse(
+        decision=decision_to_wire(answer.reason),
+        denial_reason=reason_to_wire(answer.reason),
+        hold_id=answer.hold_id,
+        held_micros=answer.held.micros,
+        held_quantity_micros=answer.held_quantity.micros,
+        credit_type_id=answer.credit_type_id,
+        available_micros=total_to_wire(answer.available),
+        affordable_quantity_micros=answer.affordable_quantity.micros,
+        affordable_credits_micros=total_to_wire(answer.affordable),
+        expire_time=optional_timestamp(answer.expire_time),
+    )
+
+
+def capture_from_wire(request: pb.CaptureRequest) -> Capture:
+    fields = Fields()
+    which = request.WhichOneof("actual")
+    actual = None
+    if which is not None:
+        actual = amount_from_wire(fields, which, request.quantity_micros, request.credits_micros, minimum=0)
+    command = Capture(
+        request_id=fields.request_id(request.request_id),
+        fingerprint=_fingerprint("Capture", request),
+        customer=fields.text("customer", request.customer),
+        hold_id=HoldId(fields.text("hold_id", request.hold_id)),
+        actual=actual,
+    )
+    fields.check()
+    return command
+
+
+def capture_to_wire(answer: Captured) -> pb.CaptureResponse:
+    return pb.CaptureResponse(
+        captured_micros=answer.captured.micros,
+        released_micros=answer.released.micros,
+        shortfall_micros=answer.shortfall.micros,
+        is_late=answer.is_late,
+        credit_type_id=answer.credit_type_id,
+        available_micros=total_to_wire(answer.available),
+    )
+
+
+def release_from_wire(request: pb.ReleaseRequest) -> Release:
+    fields = Fields()
+    command = Release(
+        request_id=fields.request_id(request.request_id),
+        fingerprint=_fingerprint("Release", request),
+        customer=fields.text("customer", request.customer),
+        hold_id=HoldId(fields.text("hold_id", request.hold_id)),
+    )
+    fields.check()
+    return command
+
+
+def release_to_wire(answer: Released) -> pb.ReleaseResponse:
+    return pb.ReleaseResponse(
+        released_micros=answer.released.micros,
+        credit_type_id=answer.credit_type_id,
+        available_micros=total_to_wire(answer.available),
+    )
+
+
+def extend_hold_from_wire(request: pb.ExtendHoldRequest) -> ExtendHold:
+    fields = Fields()
+    which = request.WhichOneof("additional")
+    additional = None
+    if which is not None:
+        additional = amount_from_wire(fields, which, request.quantity_micros, request.credits_micros)
+    has_ttl = request.HasField("hold_ttl")
+    if additional is None and not has_ttl:
+        fields.add("hold_ttl", "give hold_ttl, an amount to hold on top, or both")
+    command = ExtendHold(
+        request_id=fields.request_id(request.request_id),
+        fingerprint=_fingerprint("ExtendHold", request),
+        customer=fields.text("customer", request.customer),
+        hold_id=HoldId(fields.text("hold_id", request.hold_id)),
+        additional=additional,
+        hold_ttl=_ttl_from_wire(fields, request.hold_ttl, has_ttl) if has_ttl else None,
+    )
+    fields.check()
+    return command
+
+
+def extend_hold_to_wire(answer: Extended) -> pb.ExtendHoldResponse:
+    return pb.ExtendHoldResponse(
+        decision=decision_to_wire(answer.reason),
+        denial_reason=reason_to_wire(answer.reason),
+        held_micros=answer.held.micros,
+        credit_type_id=answer.credit_type_id,
+        available_micros=total_to_wire(answer.available),
+        affordable_credits_micros=total_to_wire(answer.affordable),
+        expire_time=timestamp(answer.expire_time),
+    )
+
+
+def debit_from_wire(request: pb.DebitRequest) -> Debit:
+    fields = Fields()
+    command = Debit(
+        request_id=fields.request_id(request.request_id),
+        fingerprint=_fingerprint("Debit", request),
+        customer=fields.text("customer", request.customer),
+        product_id=product_id_from_wire(fields, request.product_id),
+        amount=amount_from_wire(
+            fields, request.WhichOneof("amount"), request.quantity_micros, request.credits_micros
+        ),
+        group_values=group_values_from_wire(fields, request.group_values),
+    )
+    fields.check()
+    return command
+
+
+def debit_to_wire(answer: Debited) -> pb.DebitResponse:
+    return pb.DebitResponse(
+        decision=decision_to_wire(answer.reason),
+        denial_reason=reason_to_wire(answer.reason),
+        debited_micros=answer.debited.micros,
+        credit_type_id=answer.credit_type_id,
+        available_micros=total_to_wire(answer.available),
+        affordable_quantity_micros=answer.affordable_quantity.micros,
+        affordable_credits_micros=total_to_wire(answer.affordable),
+    )
+
+
+def _fingerprint(rpc: str, request: Message) -> bytes:
+    return hashlib.sha256(rpc.encode() + request.SerializeToString(deterministic=True)).digest()
+
+
+def _ttl_from_wire(fields: Fields, ttl: Duration, has: bool) -> timedelta:
+    return fields.duration(
+        "hold_ttl", ttl, has, default=HOLD_TTL_DEFAULT, minimum=HOLD_TTL_MIN, maximum=HOLD_TTL_MAX
+    )
