@@ -18,7 +18,7 @@ from meshkit.outbox import Relay
 from meshkit.periodic import Periodic
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.server import start_server
-from purser.alert.v1 import alert_pb2_grpc
+from purser.alert.v1 import alert_pb2_grpc, alert_peer_pb2_grpc
 from purser.sandbox.v1 import clock_pb2_grpc
 from sandbox import SERVICE_NAME as CLOCK_SERVICE_NAME
 from sandbox import ClockServicer, restore_time
@@ -31,7 +31,7 @@ from services.alert.operations.deliveries import Deliveries
 from services.alert.operations.endpoints import Endpoints
 from services.alert.peers import LedgerPeer
 from services.alert.relay import Notices
-from services.alert.server import SERVICE_NAME, AlertServicer
+from services.alert.server import PEER_SERVICE_NAME, SERVICE_NAME, AlertPeerServicer, AlertServicer
 from services.alert.store import PostgresStore
 from services.alert.sweeper import FORGET_SECONDS, forget_old
 from services.alert.webhooks.poster import HttpPoster
@@ -95,15 +95,13 @@ async def open_service(
             # No rule of Alert waits for a business instant; only news for the Ledger can be due.
             await relay.deliver_all_now()
 
-        servicer = AlertServicer(
-            Operations(
-                alerts=Alerts(store=store, relay=relay, clock=clock, ids=ids),
-                crossings=Crossings(store=store, courier=worker, wall=wall, ids=ids),
-                deliveries=Deliveries(store=store, courier=worker, wall=wall),
-                endpoints=Endpoints(
-                    store=store, targets=targets, wall=wall, ids=ids, randomness=outside.randomness
-                ),
-            )
+        operations = Operations(
+            alerts=Alerts(store=store, relay=relay, clock=clock, ids=ids),
+            crossings=Crossings(store=store, courier=worker, wall=wall, ids=ids),
+            deliveries=Deliveries(store=store, courier=worker, wall=wall),
+            endpoints=Endpoints(
+                store=store, targets=targets, wall=wall, ids=ids, randomness=outside.randomness
+            ),
         )
         sandbox: ClockServicer | None = None
         if settings.sandbox:
@@ -119,7 +117,8 @@ async def open_service(
             )
 
         def register(server: grpc.aio.Server) -> None:
-            alert_pb2_grpc.add_AlertServiceServicer_to_server(servicer, server)
+            alert_pb2_grpc.add_AlertServiceServicer_to_server(AlertServicer(operations), server)
+            alert_peer_pb2_grpc.add_AlertPeerServiceServicer_to_server(AlertPeerServicer(operations), server)
             if sandbox is not None:
                 clock_pb2_grpc.add_ClockServiceServicer_to_server(sandbox, server)
 
@@ -127,7 +126,11 @@ async def open_service(
             name="alert",
             address=settings.listen,
             register=register,
-            service_names=(SERVICE_NAME,) if sandbox is None else (SERVICE_NAME, CLOCK_SERVICE_NAME),
+            service_names=(
+                SERVICE_NAME,
+                PEER_SERVICE_NAME,
+                *((CLOCK_SERVICE_NAME,) if sandbox is not None else ()),
+            ),
         )
         stack.push_async_callback(server.stop)
         yield App(port=server.port, run_due=run_due, post_due=worker.wake)

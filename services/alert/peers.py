@@ -6,8 +6,8 @@ from typing import Final
 import grpc.aio
 
 from meshkit.rpc.status import from_rpc_error
-from purser.ledger.v1 import ledger_admin_pb2 as pb
-from purser.ledger.v1 import ledger_admin_pb2_grpc
+from purser.ledger.v1 import ledger_peer_pb2 as pb
+from purser.ledger.v1 import ledger_peer_pb2_grpc
 from services.alert.domain.alert import AlertType
 from services.alert.domain.notices import WatchChanged
 
@@ -21,7 +21,7 @@ class LedgerPeer:
     """Tells the Ledger. Raises its fault, or PeerUnavailable; told twice, it changes nothing."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
-        self._stub = ledger_admin_pb2_grpc.LedgerAdminServiceStub(channel)
+        self._stub = ledger_peer_pb2_grpc.LedgerPeerServiceStub(channel)
 
     async def watch_threshold(self, changed: WatchChanged, *, request_id: str) -> None:
         request = pb.WatchThresholdRequest(

@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The servicer: per rpc, request → operation → response. Faults are mapped by meshkit's rpc/calls.py."""
+"""The servicers, for operators and for other services: per rpc, request → operation → response.
+
+meshkit's rpc/calls.py maps errors to statuses.
+"""
 
 from typing import Any, Final
 
 from grpc.aio import ServicerContext
 
 from purser.alert.v1 import alert_pb2 as pb
-from purser.alert.v1 import alert_pb2_grpc
+from purser.alert.v1 import alert_pb2_grpc, alert_peer_pb2_grpc
+from purser.alert.v1 import alert_peer_pb2 as peer_pb
 from services.alert.operations import Operations
 from services.alert.wire import alerts, crossings, deliveries, endpoints
 
 SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["AlertService"].full_name
+PEER_SERVICE_NAME: Final = peer_pb.DESCRIPTOR.services_by_name["AlertPeerService"].full_name
 
 Context = ServicerContext[Any, Any]
 
@@ -92,9 +97,16 @@ class AlertServicer(alert_pb2_grpc.AlertServiceServicer):
         delivery = await self._do.deliveries.replay(command)
         return deliveries.replay_to_wire(delivery)
 
+
+class AlertPeerServicer(alert_peer_pb2_grpc.AlertPeerServiceServicer):
+    """purser.alert.v1.AlertPeerService; the proto states the promise of each rpc."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._do = operations
+
     async def ObserveCrossing(
-        self, request: pb.ObserveCrossingRequest, context: Context
-    ) -> pb.ObserveCrossingResponse:
+        self, request: peer_pb.ObserveCrossingRequest, context: Context
+    ) -> peer_pb.ObserveCrossingResponse:
         command = crossings.observe_from_wire(request)
         await self._do.crossings.observe(command)
-        return pb.ObserveCrossingResponse()
+        return peer_pb.ObserveCrossingResponse()

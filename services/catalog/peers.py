@@ -8,8 +8,8 @@ import grpc.aio
 
 from meshkit.rpc.fields import optional_timestamp, timestamp
 from meshkit.rpc.status import from_rpc_error
-from purser.ledger.v1 import ledger_admin_pb2 as pb
-from purser.ledger.v1 import ledger_admin_pb2_grpc
+from purser.ledger.v1 import ledger_peer_pb2 as pb
+from purser.ledger.v1 import ledger_peer_pb2_grpc
 from services.catalog.domain.metric import Aggregation, FilterKind, PropertyFilter
 from services.catalog.domain.notices import ProductChanged, RateCardChanged
 from services.catalog.domain.rate import Rate
@@ -24,7 +24,7 @@ class LedgerPeer:
     """Tells the Ledger. Raises MeshError when it did not take it; told twice, it changes nothing."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
-        self._stub = ledger_admin_pb2_grpc.LedgerAdminServiceStub(channel)
+        self._stub = ledger_peer_pb2_grpc.LedgerPeerServiceStub(channel)
 
     async def apply_metrics(self, changed: ProductChanged, *, request_id: str) -> None:
         metric = changed.metric

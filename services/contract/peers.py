@@ -16,7 +16,7 @@ from meshkit.quantity import Credits, Money, Ratio
 from meshkit.rpc.fields import optional_timestamp, timestamp
 from meshkit.rpc.status import from_rpc_error
 from purser.catalog.v1 import catalog_pb2, catalog_pb2_grpc
-from purser.ledger.v1 import ledger_admin_pb2, ledger_admin_pb2_grpc, ledger_pb2
+from purser.ledger.v1 import ledger_peer_pb2, ledger_peer_pb2_grpc
 from services.contract.domain.commands import ScheduleCredits
 from services.contract.domain.contract import BillingFrequency, GrantFrequency, GrantSchedule, PeriodProration
 from services.contract.domain.errors import (
@@ -55,14 +55,14 @@ _BILLING_FREQUENCIES: Final = {
     catalog_pb2.BILLING_FREQUENCY_ANNUAL: BillingFrequency.ANNUAL,
 }
 _GRANT_FREQUENCIES: Final = {
-    GrantFrequency.MONTHLY: ledger_admin_pb2.GRANT_FREQUENCY_MONTHLY,
-    GrantFrequency.ANNUAL: ledger_admin_pb2.GRANT_FREQUENCY_ANNUAL,
+    GrantFrequency.MONTHLY: ledger_peer_pb2.GRANT_FREQUENCY_MONTHLY,
+    GrantFrequency.ANNUAL: ledger_peer_pb2.GRANT_FREQUENCY_ANNUAL,
 }
 _PERIOD_PRORATIONS: Final = {
-    PeriodProration.FIRST_AND_LAST: ledger_admin_pb2.PERIOD_PRORATION_FIRST_AND_LAST,
-    PeriodProration.FIRST: ledger_admin_pb2.PERIOD_PRORATION_FIRST,
-    PeriodProration.LAST: ledger_admin_pb2.PERIOD_PRORATION_LAST,
-    PeriodProration.NONE: ledger_admin_pb2.PERIOD_PRORATION_NONE,
+    PeriodProration.FIRST_AND_LAST: ledger_peer_pb2.PERIOD_PRORATION_FIRST_AND_LAST,
+    PeriodProration.FIRST: ledger_peer_pb2.PERIOD_PRORATION_FIRST,
+    PeriodProration.LAST: ledger_peer_pb2.PERIOD_PRORATION_LAST,
+    PeriodProration.NONE: ledger_peer_pb2.PERIOD_PRORATION_NONE,
 }
 
 
@@ -163,11 +163,11 @@ class LedgerPeer:
     """Tells the Ledger; told twice, it changes nothing. Raises grpc.aio.AioRpcError when it did not hear."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
-        self._stub = ledger_admin_pb2_grpc.LedgerAdminServiceStub(channel)
+        self._stub = ledger_peer_pb2_grpc.LedgerPeerServiceStub(channel)
 
     async def apply_customer(self, changed: CustomerChanged, *, request_id: str) -> None:
         await self._stub.ApplyCustomer(
-            ledger_admin_pb2.ApplyCustomerRequest(
+            ledger_peer_pb2.ApplyCustomerRequest(
                 request_id=request_id,
                 customer_id=changed.customer_id,
                 version=changed.version,
@@ -178,7 +178,7 @@ class LedgerPeer:
 
     async def apply_contract(self, changed: ContractChanged, *, request_id: str) -> None:
         await self._stub.ApplyContract(
-            ledger_admin_pb2.ApplyContractRequest(
+            ledger_peer_pb2.ApplyContractRequest(
                 request_id=request_id,
                 customer_id=changed.customer_id,
                 contract_id=changed.contract_id,
@@ -187,7 +187,7 @@ class LedgerPeer:
                 start_time=timestamp(changed.start_time),
                 end_time=optional_timestamp(changed.end_time),
                 subscriptions=[
-                    ledger_admin_pb2.SubscriptionSeats(
+                    ledger_peer_pb2.SubscriptionSeats(
                         subscription_id=one.subscription_id, initial_quantity=one.initial_quantity
                     )
                     for one in changed.subscriptions
@@ -198,7 +198,7 @@ class LedgerPeer:
 
     async def apply_seat_change(self, changed: SeatsChanged, *, request_id: str) -> None:
         await self._stub.ApplySeatChange(
-            ledger_admin_pb2.ApplySeatChangeRequest(
+            ledger_peer_pb2.ApplySeatChangeRequest(
                 request_id=request_id,
                 customer_id=changed.customer_id,
                 subscription_id=changed.subscription_id,
@@ -210,21 +210,20 @@ class LedgerPeer:
         )
 
     async def issue_grant(self, paid: TopUpPaid, *, request_id: str) -> None:
-        request = ledger_admin_pb2.IssueGrantRequest(
+        request = ledger_peer_pb2.IssueTopUpGrantRequest(
             request_id=request_id,
-            customer=paid.customer_id,
+            customer_id=paid.customer_id,
+            top_up_id=paid.top_up_id,
             credit_type_id=paid.credit_type_id,
-            grant_kind=ledger_pb2.GRANT_KIND_TOP_UP,
             product_id=paid.product_id,
             amount_micros=paid.amount.micros,
             cost_basis_micros=paid.cost_basis.micros,
             priority=paid.priority,
             effective_time=timestamp(paid.effective_time),
             expire_time=optional_timestamp(paid.expire_time),
-            source_id=paid.top_up_id,
         )
         try:
-            await self._stub.IssueGrant(request)
+            await self._stub.IssueTopUpGrant(request)
         except grpc.aio.AioRpcError as error:
             fault = from_rpc_error(error, peer="ledger")
             # Heard long ago, when the notice's id is no longer remembered: the grant is there.
@@ -240,7 +239,7 @@ class LedgerPeer:
         quantity_delta: int,
     ) -> Collection[ScheduleCredits]:
         """Ask which credits a seat change would bring. Raises PeerUnavailable."""
-        request = ledger_admin_pb2.PreviewSeatChangeRequest(
+        request = ledger_peer_pb2.PreviewSeatChangeRequest(
             customer_id=customer_id,
             subscription_id=subscription_id,
             effective_time=timestamp(effective_time),
@@ -313,8 +312,8 @@ def _terms_from_wire(pack: catalog_pb2.TopUpPack) -> TopUpTerms:
     )
 
 
-def _schedule_to_wire(schedule: GrantSchedule) -> ledger_admin_pb2.ScheduleTerms:
-    return ledger_admin_pb2.ScheduleTerms(
+def _schedule_to_wire(schedule: GrantSchedule) -> ledger_peer_pb2.ScheduleTerms:
+    return ledger_peer_pb2.ScheduleTerms(
         grant_schedule_id=schedule.grant_schedule_id,
         product_id=schedule.product_id,
         credit_type_id=schedule.credit_type_id,

@@ -16,11 +16,11 @@ from meshkit.periodic import Periodic
 from meshkit.rpc import deadline
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.server import start_server
-from purser.ledger.v1 import ledger_admin_pb2_grpc, ledger_pb2_grpc
+from purser.ledger.v1 import ledger_admin_pb2_grpc, ledger_pb2_grpc, ledger_peer_pb2_grpc
 from purser.sandbox.v1 import clock_pb2_grpc
 from sandbox import SERVICE_NAME as CLOCK_SERVICE_NAME
 from sandbox import ClockServicer, restore_time
-from services.ledger import admin_server, server, tables
+from services.ledger import tables
 from services.ledger.config import LedgerSettings
 from services.ledger.operations import Operations
 from services.ledger.operations.copies import Copying
@@ -33,6 +33,7 @@ from services.ledger.operations.gate.explaining import Explaining
 from services.ledger.operations.gate.gate import Gate
 from services.ledger.peers import AlertPeer
 from services.ledger.relay import Deliveries
+from services.ledger.server import admin, gate, peer
 from services.ledger.store import PostgresStore
 from services.ledger.store.connection import open_pool
 
@@ -103,11 +104,12 @@ async def open_service(
         stack.push_async_callback(operations.gate.stop)
 
         def register(grpc_server: grpc.aio.Server) -> None:
-            ledger_pb2_grpc.add_LedgerServiceServicer_to_server(
-                server.LedgerServicer(operations), grpc_server
-            )
+            ledger_pb2_grpc.add_LedgerServiceServicer_to_server(gate.LedgerServicer(operations), grpc_server)
             ledger_admin_pb2_grpc.add_LedgerAdminServiceServicer_to_server(
-                admin_server.LedgerAdminServicer(operations, clock), grpc_server
+                admin.LedgerAdminServicer(operations, clock), grpc_server
+            )
+            ledger_peer_pb2_grpc.add_LedgerPeerServiceServicer_to_server(
+                peer.LedgerPeerServicer(operations), grpc_server
             )
             if sandbox is not None:
                 clock_pb2_grpc.add_ClockServiceServicer_to_server(sandbox, grpc_server)
@@ -117,8 +119,9 @@ async def open_service(
             address=settings.listen,
             register=register,
             service_names=(
-                server.SERVICE_NAME,
-                admin_server.SERVICE_NAME,
+                gate.SERVICE_NAME,
+                admin.SERVICE_NAME,
+                peer.SERVICE_NAME,
                 *((CLOCK_SERVICE_NAME,) if sandbox is not None else ()),
             ),
             reuse_port=shares_port,

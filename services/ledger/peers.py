@@ -4,8 +4,8 @@
 import grpc.aio
 
 from meshkit.rpc.fields import timestamp
-from purser.alert.v1 import alert_pb2 as pb
-from purser.alert.v1 import alert_pb2_grpc
+from purser.alert.v1 import alert_peer_pb2 as pb
+from purser.alert.v1 import alert_peer_pb2_grpc
 from services.ledger.domain.crossings.watch import Crossing
 
 
@@ -13,7 +13,7 @@ class AlertPeer:
     """Tells Alert. Raises grpc.aio.AioRpcError when it did not hear; told twice, it changes nothing."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
-        self._stub = alert_pb2_grpc.AlertServiceStub(channel)
+        self._stub = alert_peer_pb2_grpc.AlertPeerServiceStub(channel)
 
     async def observe_crossing(self, crossing: Crossing, *, request_id: str) -> None:
         await self._stub.ObserveCrossing(

@@ -18,8 +18,10 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from purser.ledger.v1 import ledger_admin_pb2 as apb
 from purser.ledger.v1 import ledger_pb2 as pb
+from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
 from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceStub
 from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceStub
+from purser.ledger.v1.ledger_peer_pb2_grpc import LedgerPeerServiceStub
 from tests.support.ledger import AI, CREDIT, a_rate
 from tests.support.ledger_process import LedgerProcess, fresh_channel, ledger_process
 from tests.support.mesh import until
@@ -197,28 +199,28 @@ async def test_one_worker_that_cannot_start_stops_the_whole_service(databases: D
 
 async def _sell(channel: Channel, *, credits: int) -> None:
     """Tell of acme, and give it credits."""
-    admin = LedgerAdminServiceStub(channel)
-    await admin.ApplyMetrics(
-        apb.ApplyMetricsRequest(
+    admin, peer = LedgerAdminServiceStub(channel), LedgerPeerServiceStub(channel)
+    await peer.ApplyMetrics(
+        peer_pb.ApplyMetricsRequest(
             request_id="product",
             product_id="prd_assistant",
             version=1,
             name="AI product",
             billable_metric_id="met_1",
             event_type="ai_call",
-            aggregation=apb.AGGREGATION_SUM,
+            aggregation=peer_pb.AGGREGATION_SUM,
             sum_property="units",
         ),
         **WAIT_FOR_READY,
     )
-    await admin.ApplyRateCard(
-        apb.ApplyRateCardRequest(request_id="card", rate_card_id="rcd_main", version=1, rates=[a_rate()])
+    await peer.ApplyRateCard(
+        peer_pb.ApplyRateCardRequest(request_id="card", rate_card_id="rcd_main", version=1, rates=[a_rate()])
     )
-    await admin.ApplyCustomer(
-        apb.ApplyCustomerRequest(request_id="acme", customer_id="cus_acme", version=1, aliases=["acme"])
+    await peer.ApplyCustomer(
+        peer_pb.ApplyCustomerRequest(request_id="acme", customer_id="cus_acme", version=1, aliases=["acme"])
     )
-    await admin.ApplyContract(
-        apb.ApplyContractRequest(
+    await peer.ApplyContract(
+        peer_pb.ApplyContractRequest(
             request_id="contract",
             customer_id="cus_acme",
             contract_id="con_1",

@@ -20,8 +20,12 @@ CLOCK = "purser.sandbox.v1.ClockService"
 SERVED = {
     "catalog": {"purser.catalog.v1.CatalogService"},
     "contract": {"purser.contract.v1.ContractService"},
-    "ledger": {"purser.ledger.v1.LedgerService", "purser.ledger.v1.LedgerAdminService"},
-    "alert": {"purser.alert.v1.AlertService"},
+    "ledger": {
+        "purser.ledger.v1.LedgerService",
+        "purser.ledger.v1.LedgerAdminService",
+        "purser.ledger.v1.LedgerPeerService",
+    },
+    "alert": {"purser.alert.v1.AlertService", "purser.alert.v1.AlertPeerService"},
 }
 
 

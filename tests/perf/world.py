@@ -18,12 +18,15 @@ from meshkit.rpc.client import open_channel
 from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_admin_pb2 as apb
 from purser.ledger.v1 import ledger_pb2 as pb
+from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
 from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceStub
 from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceStub
+from purser.ledger.v1.ledger_peer_pb2_grpc import LedgerPeerServiceStub
 
 if TYPE_CHECKING:
     from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceAsyncStub
     from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceAsyncStub
+    from purser.ledger.v1.ledger_peer_pb2_grpc import LedgerPeerServiceAsyncStub
 
 PRODUCT = f"prd_{1:032x}"
 RATE_CARD = f"rcd_{1:032x}"
@@ -47,27 +50,28 @@ def customers(count: int, *, first: int = 1) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stubs:
-    """A Ledger's two services."""
+    """The services of a Ledger."""
 
     gate: "LedgerServiceAsyncStub"
     admin: "LedgerAdminServiceAsyncStub"
+    peer: "LedgerPeerServiceAsyncStub"
 
     async def open_shop(self) -> None:
         """Tell of the product and its price, in force since yesterday."""
-        await self.admin.ApplyMetrics(
-            apb.ApplyMetricsRequest(
+        await self.peer.ApplyMetrics(
+            peer_pb.ApplyMetricsRequest(
                 request_id="perf-product",
                 product_id=PRODUCT,
                 version=1,
                 name="AI Assistant",
                 billable_metric_id=f"met_{1:032x}",
                 event_type="ai.assistant",
-                aggregation=apb.AGGREGATION_SUM,
+                aggregation=peer_pb.AGGREGATION_SUM,
                 sum_property="units",
                 group_keys=["user_id"],
             )
         )
-        rate = apb.UsageRate(
+        rate = peer_pb.UsageRate(
             rate_id=f"rat_{1:032x}",
             product_id=PRODUCT,
             credit_type_id=CREDIT_TYPE,
@@ -75,8 +79,10 @@ class Stubs:
             per_micros=UNITS_MICROS,
             effective_time=timestamp(yesterday()),
         )
-        await self.admin.ApplyRateCard(
-            apb.ApplyRateCardRequest(request_id="perf-card", rate_card_id=RATE_CARD, version=1, rates=[rate])
+        await self.peer.ApplyRateCard(
+            peer_pb.ApplyRateCardRequest(
+                request_id="perf-card", rate_card_id=RATE_CARD, version=1, rates=[rate]
+            )
         )
 
     async def sign(self, names: Iterable[str]) -> None:
@@ -84,10 +90,10 @@ class Stubs:
         start = timestamp(yesterday())
 
         async def one(name: str) -> None:
-            told = apb.ApplyCustomerRequest(request_id=f"{name}-told", customer_id=name, version=1)
-            await self.admin.ApplyCustomer(told)
-            await self.admin.ApplyContract(
-                apb.ApplyContractRequest(
+            told = peer_pb.ApplyCustomerRequest(request_id=f"{name}-told", customer_id=name, version=1)
+            await self.peer.ApplyCustomer(told)
+            await self.peer.ApplyContract(
+                peer_pb.ApplyContractRequest(
                     request_id=f"{name}-signed",
                     customer_id=name,
                     contract_id=f"con_{name.removeprefix('cus_')}",
@@ -136,7 +142,11 @@ class Stubs:
 @asynccontextmanager
 async def open_stubs(address: str) -> AsyncIterator[Stubs]:
     async with open_channel(address) as channel:
-        yield Stubs(gate=LedgerServiceStub(channel), admin=LedgerAdminServiceStub(channel))
+        yield Stubs(
+            gate=LedgerServiceStub(channel),
+            admin=LedgerAdminServiceStub(channel),
+            peer=LedgerPeerServiceStub(channel),
+        )
 
 
 async def used_micros(url: str, names: Sequence[str] = ()) -> int:

@@ -32,7 +32,9 @@ from meshkit.rpc.client import open_channel
 from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_admin_pb2 as apb
 from purser.ledger.v1 import ledger_pb2 as pb
+from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
 from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceStub
+from purser.ledger.v1.ledger_peer_pb2_grpc import LedgerPeerServiceStub
 from tests.simulation.crash_recount import recount, spent
 from tests.simulation.crash_writers import (
     CREDIT_TYPE,
@@ -241,22 +243,22 @@ async def _kill(cluster: Cluster, book: Book, target: str, number: int, dice: ra
 async def _sell(cluster: Cluster, book: Book) -> None:
     """Tell of customers and prices, give credits (few to one of them), cap a user, watch the poor one's balance."""
     async with open_channel(cluster.alone.asked_address) as channel:
-        admin = LedgerAdminServiceStub(channel)
-        await admin.ApplyMetrics(
-            apb.ApplyMetricsRequest(
+        admin, peer = LedgerAdminServiceStub(channel), LedgerPeerServiceStub(channel)
+        await peer.ApplyMetrics(
+            peer_pb.ApplyMetricsRequest(
                 request_id="product",
                 product_id=PRODUCT,
                 version=1,
                 name="AI Assistant",
                 billable_metric_id="met_1",
                 event_type="ai_call",
-                aggregation=apb.AGGREGATION_SUM,
+                aggregation=peer_pb.AGGREGATION_SUM,
                 sum_property="units",
                 group_keys=["user_id"],
             )
         )
         yesterday = timestamp(datetime.now(UTC) - timedelta(days=1))
-        rate = apb.UsageRate(
+        rate = peer_pb.UsageRate(
             rate_id="rat_1",
             product_id=PRODUCT,
             credit_type_id=CREDIT_TYPE,
@@ -264,16 +266,16 @@ async def _sell(cluster: Cluster, book: Book) -> None:
             per_micros=1_000_000,
             effective_time=yesterday,
         )
-        await admin.ApplyRateCard(
-            apb.ApplyRateCardRequest(request_id="card", rate_card_id="rcd_1", version=1, rates=[rate])
+        await peer.ApplyRateCard(
+            peer_pb.ApplyRateCardRequest(request_id="card", rate_card_id="rcd_1", version=1, rates=[rate])
         )
         giver = Writer("giver", cluster.alone.asked_address, book, random.Random(0))
         for customer in dict.fromkeys(CUSTOMERS):
-            await admin.ApplyCustomer(
-                apb.ApplyCustomerRequest(request_id=customer, customer_id=customer, version=1)
+            await peer.ApplyCustomer(
+                peer_pb.ApplyCustomerRequest(request_id=customer, customer_id=customer, version=1)
             )
-            await admin.ApplyContract(
-                apb.ApplyContractRequest(
+            await peer.ApplyContract(
+                peer_pb.ApplyContractRequest(
                     request_id=f"contract-{customer}",
                     customer_id=customer,
                     contract_id=f"con_{customer}",
@@ -293,13 +295,13 @@ async def _sell(cluster: Cluster, book: Book) -> None:
             limit_micros=50_000_000,
         )
         book.write(capped, (await admin.SetSpendCap(capped)).spend_cap)
-        await admin.WatchThreshold(
-            apb.WatchThresholdRequest(
+        await peer.WatchThreshold(
+            peer_pb.WatchThresholdRequest(
                 request_id="watch",
                 alert_id="alr_1",
                 version=1,
                 is_active=True,
-                watch_kind=apb.WATCH_KIND_LOW_BALANCE,
+                watch_kind=peer_pb.WATCH_KIND_LOW_BALANCE,
                 customer_id=POOR,
                 credit_type_id=CREDIT_TYPE,
                 threshold_micros=10_000_000,

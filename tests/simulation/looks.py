@@ -4,7 +4,7 @@
 from typing import Any
 
 from meshkit.rpc.fields import timestamp
-from purser.alert.v1 import alert_pb2
+from purser.alert.v1 import alert_peer_pb2
 from purser.ledger.v1 import ledger_admin_pb2 as apb
 from purser.ledger.v1 import ledger_pb2 as pb
 from tests.simulation.model import NEVER, Pool, total
@@ -14,7 +14,7 @@ from tests.support.ledger import RunningLedger
 
 PAGE_SIZE = 500
 Line = tuple[Any, ...]
-NOTHING = alert_pb2.ObserveCrossingRequest()
+NOTHING = alert_peer_pb2.ObserveCrossingRequest()
 
 
 async def balances_agree(world: World, replica: int) -> None:
@@ -81,7 +81,7 @@ async def crossings_agree(world: World) -> None:
     """Alert has heard of every watch, in order, and last what is so."""
     for replica in world.replicas:
         await replica.flush()
-    heard: dict[tuple[str, str, str], list[alert_pb2.ObserveCrossingRequest]] = {}
+    heard: dict[tuple[str, str, str], list[alert_peer_pb2.ObserveCrossingRequest]] = {}
     for one in world.alert.heard:
         heard.setdefault((one.alert_id, one.customer_id, one.group_value), []).append(one)
     for told in heard.values():

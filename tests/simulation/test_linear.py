@@ -15,6 +15,7 @@ from meshkit.clock import ManualClock
 from purser.ledger.v1 import ledger_admin_pb2 as apb
 from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceStub
 from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceStub
+from purser.ledger.v1.ledger_peer_pb2_grpc import LedgerPeerServiceStub
 from services.ledger.app import App
 from tests.simulation import looks
 from tests.simulation.callers import KINDS, Caller, call_together
@@ -54,6 +55,7 @@ async def _in_two_processes(databases: Databases) -> AsyncIterator[list[RunningL
                     address=process.address,
                     gate=LedgerServiceStub(channel),
                     admin=LedgerAdminServiceStub(channel),
+                    peer=LedgerPeerServiceStub(channel),
                     clock=ManualClock(JUNE),
                 )
             )

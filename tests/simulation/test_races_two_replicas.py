@@ -17,8 +17,8 @@ from grpc.aio import AioRpcError
 from prometheus_client import REGISTRY
 
 from meshkit.rpc.status import from_rpc_error
-from purser.ledger.v1 import ledger_admin_pb2 as apb
 from purser.ledger.v1 import ledger_pb2 as pb
+from purser.ledger.v1 import ledger_peer_pb2 as apb
 from tests.support.ledger import CREDIT, JUNE, RunningLedger, a_rate, running_ledger
 from tests.support.ledger_database import databases, ledger_database
 from tests.support.postgres import Databases

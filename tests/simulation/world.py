@@ -23,6 +23,7 @@ from meshkit.period import add_months
 from meshkit.rpc.fields import timestamp
 from meshkit.rpc.status import from_rpc_error
 from purser.ledger.v1 import ledger_admin_pb2 as apb
+from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
 from tests.simulation.model import NEVER
 from tests.simulation.shadow import CUSTOMERS, PRODUCTS, Answer, Shadow
 from tests.support.ledger import CREDIT, RunningLedger, a_rate, running_ledger
@@ -206,21 +207,23 @@ class World:
             start=self.starts[customer],
             end=None if pools[0].end == NEVER else pools[0].end,
             subscriptions=[
-                apb.SubscriptionSeats(subscription_id="sub_1", initial_quantity=one.seats[0][1])
+                peer_pb.SubscriptionSeats(subscription_id="sub_1", initial_quantity=one.seats[0][1])
                 for one in linked[:1]
             ],
             schedules=[
-                apb.ScheduleTerms(
+                peer_pb.ScheduleTerms(
                     grant_schedule_id=one.name,
                     product_id="prd_included",
                     credit_type_id=one.credit_type,
                     unit_amount_micros=one.per_seat,
                     subscription_id="sub_1" if one.is_per_seat else "",
-                    frequency=apb.GRANT_FREQUENCY_MONTHLY if one.months == 1 else apb.GRANT_FREQUENCY_ANNUAL,
+                    frequency=peer_pb.GRANT_FREQUENCY_MONTHLY
+                    if one.months == 1
+                    else peer_pb.GRANT_FREQUENCY_ANNUAL,
                     anchor_time=timestamp(self.starts[customer]),
                     priority=1,
                     prorates_increases=one.prorates,
-                    period_proration=apb.PERIOD_PRORATION_FIRST_AND_LAST,
+                    period_proration=peer_pb.PERIOD_PRORATION_FIRST_AND_LAST,
                     commit_duration=one.lives,
                     scope_product_ids=one.scope,
                 )
@@ -283,7 +286,7 @@ class World:
         alert_id = f"alr_{'spend' if is_of_spend else 'balance'}_{customer}"
         self.watches[alert_id] = (customer, threshold, is_of_spend)
         more: dict[str, Any] = (
-            {"watch_kind": apb.WATCH_KIND_SPEND, "group_key": "user_id"} if is_of_spend else {}
+            {"watch_kind": peer_pb.WATCH_KIND_SPEND, "group_key": "user_id"} if is_of_spend else {}
         )
         await self.replicas[replica].watch(
             0,

@@ -14,7 +14,9 @@ from meshkit.ids import TimeOrderedIds
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.fields import timestamp
 from purser.alert.v1 import alert_pb2 as pb
+from purser.alert.v1 import alert_peer_pb2 as peer_pb
 from purser.alert.v1.alert_pb2_grpc import AlertServiceStub
+from purser.alert.v1.alert_peer_pb2_grpc import AlertPeerServiceStub
 from services.alert.app import App, Outside, open_service
 from services.alert.config import AlertSettings
 from tests.support.postgres import Databases
@@ -22,8 +24,10 @@ from tests.support.postgres import Databases
 if TYPE_CHECKING:
     # The stub of an aio channel has a type of its own, in the .pyi only.
     from purser.alert.v1.alert_pb2_grpc import AlertServiceAsyncStub
+    from purser.alert.v1.alert_peer_pb2_grpc import AlertPeerServiceAsyncStub
 
 AlertStub: TypeAlias = "AlertServiceAsyncStub"
+AlertPeerStub: TypeAlias = "AlertPeerServiceAsyncStub"
 
 JUNE = datetime(2025, 6, 1, tzinfo=UTC)
 NOBODY = "127.0.0.1:1"  # nothing listens there: a peer that is away
@@ -37,6 +41,7 @@ class RunningAlert:
     app: App
     address: str
     stub: AlertStub
+    peer: AlertPeerStub
     clock: ManualClock
 
 
@@ -66,7 +71,11 @@ async def running_alert(
         open_channel(f"127.0.0.1:{app.port}") as channel,
     ):
         yield RunningAlert(
-            app=app, address=f"127.0.0.1:{app.port}", stub=AlertServiceStub(channel), clock=clock
+            app=app,
+            address=f"127.0.0.1:{app.port}",
+            stub=AlertServiceStub(channel),
+            peer=AlertPeerServiceStub(channel),
+            clock=clock,
         )
 
 
@@ -136,9 +145,9 @@ def a_crossing(
     customer_id: str = ACME,
     group_value: str = "",
     at: datetime = JUNE,
-) -> pb.ObserveCrossingRequest:
+) -> peer_pb.ObserveCrossingRequest:
     """What the Ledger sends; request_id as unique as its notices' are."""
-    return pb.ObserveCrossingRequest(
+    return peer_pb.ObserveCrossingRequest(
         request_id=f"ntc_{alert.alert_id[-8:]}_{customer_id}_{group_value.encode().hex()}_{sequence}",
         alert_id=alert.alert_id,
         customer_id=customer_id,

@@ -14,8 +14,10 @@ from meshkit.rpc.client import open_channel
 from meshkit.rpc.fields import optional_timestamp, timestamp
 from purser.ledger.v1 import ledger_admin_pb2 as apb
 from purser.ledger.v1 import ledger_pb2 as pb
+from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
 from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceStub
 from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceStub
+from purser.ledger.v1.ledger_peer_pb2_grpc import LedgerPeerServiceStub
 from services.ledger.app import App, open_service
 from services.ledger.config import LedgerSettings
 from tests.support.postgres import Databases
@@ -24,9 +26,11 @@ if TYPE_CHECKING:
     # The stubs of an aio channel have types of their own, in the .pyi only.
     from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceAsyncStub
     from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceAsyncStub
+    from purser.ledger.v1.ledger_peer_pb2_grpc import LedgerPeerServiceAsyncStub
 
 GateStub: TypeAlias = "LedgerServiceAsyncStub"
 AdminStub: TypeAlias = "LedgerAdminServiceAsyncStub"
+PeerStub: TypeAlias = "LedgerPeerServiceAsyncStub"
 
 JUNE = datetime(2025, 6, 1, tzinfo=UTC)
 JULY = datetime(2025, 7, 1, tzinfo=UTC)
@@ -46,8 +50,8 @@ def a_rate(
     start: datetime = datetime(2025, 1, 1, tzinfo=UTC),
     end: datetime | None = None,
     credit_type_id: str = AI,
-) -> apb.UsageRate:
-    return apb.UsageRate(
+) -> peer_pb.UsageRate:
+    return peer_pb.UsageRate(
         rate_id=f"rat_{product_id}",
         product_id=product_id,
         credit_type_id=credit_type_id,
@@ -58,7 +62,7 @@ def a_rate(
     )
 
 
-def a_schedule(**more: object) -> apb.ScheduleTerms:
+def a_schedule(**more: object) -> peer_pb.ScheduleTerms:
     """100 AI credits a month for each of sub_1's seats from 1 June, prorated, unless `more` says otherwise."""
     terms: dict[str, object] = {
         "grant_schedule_id": "sch_1",
@@ -66,14 +70,14 @@ def a_schedule(**more: object) -> apb.ScheduleTerms:
         "credit_type_id": AI,
         "unit_amount_micros": 100 * CREDIT,
         "subscription_id": "sub_1",
-        "frequency": apb.GRANT_FREQUENCY_MONTHLY,
+        "frequency": peer_pb.GRANT_FREQUENCY_MONTHLY,
         "anchor_time": timestamp(JUNE),
         "priority": 1,
         "prorates_increases": True,
-        "period_proration": apb.PERIOD_PRORATION_FIRST_AND_LAST,
+        "period_proration": peer_pb.PERIOD_PRORATION_FIRST_AND_LAST,
         "commit_duration": 1,
     }
-    return apb.ScheduleTerms(**(terms | more))  # type: ignore[arg-type]
+    return peer_pb.ScheduleTerms(**(terms | more))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +88,7 @@ class RunningLedger:
     address: str
     gate: GateStub
     admin: AdminStub
+    peer: PeerStub
     clock: ManualClock
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
     name: str = field(default_factory=lambda: f"req-{next(_replicas)}")
@@ -99,25 +104,27 @@ class RunningLedger:
     async def tell_product(
         self, product_id: str, *, group_keys: tuple[str, ...] = ("user_id",), version: int = 1
     ) -> int:
-        told = apb.ApplyMetricsRequest(
+        told = peer_pb.ApplyMetricsRequest(
             request_id=self.request_id(),
             product_id=product_id,
             version=version,
             name="AI product",
             billable_metric_id="met_1",
             event_type="ai_call",
-            aggregation=apb.AGGREGATION_SUM,
+            aggregation=peer_pb.AGGREGATION_SUM,
             sum_property="units",
             group_keys=group_keys,
         )
-        return (await self.admin.ApplyMetrics(told)).version
+        return (await self.peer.ApplyMetrics(told)).version
 
-    async def tell_card(self, *rates: apb.UsageRate, rate_card_id: str = "rcd_main", version: int = 1) -> int:
+    async def tell_card(
+        self, *rates: peer_pb.UsageRate, rate_card_id: str = "rcd_main", version: int = 1
+    ) -> int:
         """Tell of all rates of a card."""
-        told = apb.ApplyRateCardRequest(
+        told = peer_pb.ApplyRateCardRequest(
             request_id=self.request_id(), rate_card_id=rate_card_id, version=version, rates=rates
         )
-        return (await self.admin.ApplyRateCard(told)).version
+        return (await self.peer.ApplyRateCard(told)).version
 
     async def sign_acme(
         self,
@@ -139,7 +146,7 @@ class RunningLedger:
         seats: int = 4,
         credits_per_seat: int = 100,
         version: int = 1,
-        schedules: Sequence[apb.ScheduleTerms] | None = None,
+        schedules: Sequence[peer_pb.ScheduleTerms] | None = None,
         **more: object,
     ) -> int:
         """Tell of a contract of cus_acme, con_1 unless `more` says otherwise; its schedules: one for sub_1's seats."""
@@ -155,17 +162,17 @@ class RunningLedger:
             "rate_card_id": "rcd_main",
             "start_time": timestamp(start),
             "end_time": optional_timestamp(end),
-            "subscriptions": [apb.SubscriptionSeats(subscription_id="sub_1", initial_quantity=seats)],
+            "subscriptions": [peer_pb.SubscriptionSeats(subscription_id="sub_1", initial_quantity=seats)],
             "grant_schedules": schedules,
         }
-        answer = await self.admin.ApplyContract(
-            apb.ApplyContractRequest(**(told | more))  # type: ignore[arg-type]
+        answer = await self.peer.ApplyContract(
+            peer_pb.ApplyContractRequest(**(told | more))  # type: ignore[arg-type]
         )
         return answer.version
 
     async def change_seats(
         self, delta: int, at: datetime, *, sequence: int, **more: object
-    ) -> apb.ApplySeatChangeResponse:
+    ) -> peer_pb.ApplySeatChangeResponse:
         """Tell of a change of sub_1's seats, unless `more` says otherwise."""
         told: dict[str, object] = {
             "request_id": self.request_id(),
@@ -176,8 +183,8 @@ class RunningLedger:
             "effective_time": timestamp(at),
             "quantity_delta": delta,
         }
-        return await self.admin.ApplySeatChange(
-            apb.ApplySeatChangeRequest(**(told | more))  # type: ignore[arg-type]
+        return await self.peer.ApplySeatChange(
+            peer_pb.ApplySeatChangeRequest(**(told | more))  # type: ignore[arg-type]
         )
 
     async def authorize(
@@ -259,33 +266,33 @@ class RunningLedger:
         }
         await self.admin.RemoveSpendCap(apb.RemoveSpendCapRequest(**(asked | more)))  # type: ignore[arg-type]
 
-    async def watch(self, threshold: int, **more: object) -> apb.WatchThresholdResponse:
+    async def watch(self, threshold: int, **more: object) -> peer_pb.WatchThresholdResponse:
         """Watch acme's balance for alr_1, unless `more` says otherwise; the threshold in whole credits."""
         asked: dict[str, object] = {
             "request_id": self.request_id(),
             "alert_id": "alr_1",
             "version": 1,
             "is_active": True,
-            "watch_kind": apb.WATCH_KIND_LOW_BALANCE,
+            "watch_kind": peer_pb.WATCH_KIND_LOW_BALANCE,
             "customer_id": "cus_acme",
             "credit_type_id": AI,
             "threshold_micros": threshold * CREDIT,
         }
-        return await self.admin.WatchThreshold(
-            apb.WatchThresholdRequest(**(asked | more))  # type: ignore[arg-type]
+        return await self.peer.WatchThreshold(
+            peer_pb.WatchThresholdRequest(**(asked | more))  # type: ignore[arg-type]
         )
 
     async def tell_customer(
         self, customer_id: str = "cus_acme", *aliases: str, version: int = 1, is_suspended: bool = False
     ) -> int:
-        told = apb.ApplyCustomerRequest(
+        told = peer_pb.ApplyCustomerRequest(
             request_id=self.request_id(),
             customer_id=customer_id,
             version=version,
             aliases=aliases,
             is_suspended=is_suspended,
         )
-        return (await self.admin.ApplyCustomer(told)).version
+        return (await self.peer.ApplyCustomer(told)).version
 
     async def entries(self, **more: object) -> list[apb.Entry]:
         """Return acme's entries, newest first."""
@@ -348,5 +355,6 @@ async def running_ledger(
                 address=address,
                 gate=LedgerServiceStub(channel),
                 admin=LedgerAdminServiceStub(channel),
+                peer=LedgerPeerServiceStub(channel),
                 clock=clock,
             )

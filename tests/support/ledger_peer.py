@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Ledger that only listens: a real gRPC server that records what other services tell LedgerAdminService."""
+"""A Ledger that only listens: a real gRPC server that records what other services tell LedgerPeerService."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -10,10 +10,10 @@ import grpc.aio
 
 from meshkit.errors import MeshError
 from meshkit.rpc.server import start_server
-from purser.ledger.v1 import ledger_admin_pb2 as pb
-from purser.ledger.v1 import ledger_admin_pb2_grpc
+from purser.ledger.v1 import ledger_peer_pb2 as pb
+from purser.ledger.v1 import ledger_peer_pb2_grpc
 
-SERVICE = pb.DESCRIPTOR.services_by_name["LedgerAdminService"]
+SERVICE = pb.DESCRIPTOR.services_by_name["LedgerPeerService"]
 WAIT_SECONDS_MAX = 10.0
 
 R = TypeVar("R")
@@ -59,7 +59,7 @@ async def recording_ledger(address: str = "127.0.0.1:0") -> AsyncIterator[Record
     ledger = RecordingLedger()
 
     def register(server: grpc.aio.Server) -> None:
-        ledger_admin_pb2_grpc.add_LedgerAdminServiceServicer_to_server(_servicer(ledger), server)
+        ledger_peer_pb2_grpc.add_LedgerPeerServiceServicer_to_server(_servicer(ledger), server)
 
     server = await start_server(
         name="ledger", address=address, register=register, service_names=(SERVICE.full_name,)
@@ -79,4 +79,4 @@ def _servicer(ledger: RecordingLedger) -> Any:
         return take
 
     methods = {method.name: listen(method.name) for method in SERVICE.methods}
-    return type("Servicer", (ledger_admin_pb2_grpc.LedgerAdminServiceServicer,), methods)()
+    return type("Servicer", (ledger_peer_pb2_grpc.LedgerPeerServiceServicer,), methods)()

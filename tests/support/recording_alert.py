@@ -8,10 +8,10 @@ import grpc.aio
 
 from meshkit.errors import MeshError
 from meshkit.rpc.server import RunningServer, start_server
-from purser.alert.v1 import alert_pb2 as pb
-from purser.alert.v1 import alert_pb2_grpc
+from purser.alert.v1 import alert_peer_pb2 as pb
+from purser.alert.v1 import alert_peer_pb2_grpc
 
-SERVICE_NAME = pb.DESCRIPTOR.services_by_name["AlertService"].full_name
+SERVICE_NAME = pb.DESCRIPTOR.services_by_name["AlertPeerService"].full_name
 HEARD_SECONDS_MAX = 20.0
 
 
@@ -45,7 +45,9 @@ class RecordingAlert:
         self._server = await start_server(
             name="alert",
             address=self.address,
-            register=lambda server: alert_pb2_grpc.add_AlertServiceServicer_to_server(servicer, server),
+            register=lambda server: alert_peer_pb2_grpc.add_AlertPeerServiceServicer_to_server(
+                servicer, server
+            ),
             service_names=(SERVICE_NAME,),
         )
         self._port = self._server.port
@@ -69,7 +71,7 @@ class RecordingAlert:
             raise self.fault
 
 
-class _Servicer(alert_pb2_grpc.AlertServiceServicer):
+class _Servicer(alert_peer_pb2_grpc.AlertPeerServiceServicer):
     """The one call the Ledger makes; the others stay UNIMPLEMENTED."""
 
     def __init__(self, alert: RecordingAlert) -> None:

@@ -8,13 +8,13 @@ from typing import Any, Self
 import grpc.aio
 
 from meshkit.rpc.server import RunningServer, start_server
-from purser.ledger.v1 import ledger_admin_pb2 as pb
-from purser.ledger.v1.ledger_admin_pb2_grpc import (
-    LedgerAdminServiceServicer,
-    add_LedgerAdminServiceServicer_to_server,
+from purser.ledger.v1 import ledger_peer_pb2 as pb
+from purser.ledger.v1.ledger_peer_pb2_grpc import (
+    LedgerPeerServiceServicer,
+    add_LedgerPeerServiceServicer_to_server,
 )
 
-SERVICE_NAME = pb.DESCRIPTOR.services_by_name["LedgerAdminService"].full_name
+SERVICE_NAME = pb.DESCRIPTOR.services_by_name["LedgerPeerService"].full_name
 HEARD_SECONDS_MAX = 20.0
 
 
@@ -44,7 +44,7 @@ class RecordingLedger:
         self._server = await start_server(
             name="ledger",
             address=self.address,
-            register=lambda server: add_LedgerAdminServiceServicer_to_server(servicer, server),
+            register=lambda server: add_LedgerPeerServiceServicer_to_server(servicer, server),
             service_names=(SERVICE_NAME,),
         )
         self._port = self._server.port
@@ -64,7 +64,7 @@ class RecordingLedger:
             self._told.notify_all()
 
 
-class _Servicer(LedgerAdminServiceServicer):
+class _Servicer(LedgerPeerServiceServicer):
     """The two calls the Catalog makes; the others stay UNIMPLEMENTED."""
 
     def __init__(self, ledger: RecordingLedger) -> None:

@@ -5,7 +5,7 @@ from typing import Final
 
 from meshkit.quantity import INT64_MAX, Credits
 from meshkit.rpc.fields import Fields
-from purser.alert.v1 import alert_pb2 as pb
+from purser.alert.v1 import alert_peer_pb2 as pb
 from services.alert.domain.alert import AlertId, CustomerId
 from services.alert.domain.commands import ObserveCrossing
 from services.alert.domain.status import Crossing

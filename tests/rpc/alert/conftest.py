@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from deploy.local.webhook_receiver import WebhookReceiver
-from tests.support.alert import AlertStub, RunningAlert, running_alert, running_receiver
+from tests.support.alert import AlertPeerStub, AlertStub, RunningAlert, running_alert, running_receiver
 from tests.support.ledger_peer import RecordingLedger, recording_ledger
 from tests.support.postgres import Databases
 
@@ -25,6 +25,11 @@ async def running(databases: Databases, ledger: RecordingLedger) -> AsyncIterato
 @pytest.fixture
 async def alert(running: RunningAlert) -> AlertStub:
     return running.stub
+
+
+@pytest.fixture
+async def peer(running: RunningAlert) -> AlertPeerStub:
+    return running.peer
 
 
 @pytest.fixture

@@ -11,10 +11,11 @@ from meshkit.errors import FieldViolation, InvalidFields
 from meshkit.faults import DatabaseUnavailable
 from meshkit.rpc.fields import timestamp
 from purser.alert.v1 import alert_pb2 as pb
-from purser.ledger.v1 import ledger_admin_pb2 as ledger_pb
+from purser.ledger.v1 import ledger_peer_pb2 as ledger_pb
 from tests.support.alert import (
     ACME,
     JUNE,
+    AlertPeerStub,
     AlertStub,
     RunningAlert,
     a_crossing,
@@ -279,11 +280,11 @@ async def test_an_alert_on_one_customer_is_evaluating_from_the_start(alert: Aler
     assert await states(alert, everyone.alert_id) == []
 
 
-async def test_states_are_paged_by_customer_and_group_value(alert: AlertStub) -> None:
+async def test_states_are_paged_by_customer_and_group_value(alert: AlertStub, peer: AlertPeerStub) -> None:
     spend = await a_spend_alert(alert, customer_id="")
     for customer, value in [("cus_b", "u1"), ("cus_a", "u2"), ("cus_a", "u1"), ("cus_c", "Zoë")]:
         crossing = a_crossing(spend, 1, in_alarm=True, customer_id=customer, group_value=value)
-        await alert.ObserveCrossing(crossing)
+        await peer.ObserveCrossing(crossing)
 
     seen: list[tuple[str, str]] = []
     token = ""

@@ -10,9 +10,11 @@ from grpc import StatusCode
 from deploy.local.webhook_receiver import WebhookReceiver
 from meshkit.rpc.fields import timestamp
 from purser.alert.v1 import alert_pb2 as pb
+from purser.alert.v1 import alert_peer_pb2 as peer_pb
 from tests.support.alert import (
     ACME,
     JUNE,
+    AlertPeerStub,
     AlertStub,
     a_crossing,
     a_spend_alert,
@@ -29,11 +31,13 @@ async def the_state(alert: AlertStub, alert_id: str) -> pb.AlertStatus:
     return status
 
 
-async def test_a_crossing_reaches_the_webhook_signed(alert: AlertStub, receiver: WebhookReceiver) -> None:
+async def test_a_crossing_reaches_the_webhook_signed(
+    alert: AlertStub, peer: AlertPeerStub, receiver: WebhookReceiver
+) -> None:
     await an_endpoint(alert, receiver)
     low = await an_alert(alert)
 
-    await alert.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
+    await peer.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
 
     event = await receiver.next_event()
     assert event.verified
@@ -53,25 +57,27 @@ async def test_a_crossing_reaches_the_webhook_signed(alert: AlertStub, receiver:
     }
 
 
-async def test_it_is_there_well_within_a_second(alert: AlertStub, receiver: WebhookReceiver) -> None:
+async def test_it_is_there_well_within_a_second(
+    alert: AlertStub, peer: AlertPeerStub, receiver: WebhookReceiver
+) -> None:
     await an_endpoint(alert, receiver)
     low = await an_alert(alert)
 
     begun = time.monotonic()
-    await alert.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
+    await peer.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
     await receiver.next_event()
 
     assert time.monotonic() - begun < 0.9  # the worker's own looks are a second apart
 
 
 async def test_every_edge_is_told_once_and_no_debit_between_them(
-    alert: AlertStub, receiver: WebhookReceiver
+    alert: AlertStub, peer: AlertPeerStub, receiver: WebhookReceiver
 ) -> None:
     await an_endpoint(alert, receiver)
     low = await an_alert(alert)
 
     for sequence, in_alarm in enumerate([False, False, True, True, True, False, True], start=1):
-        await alert.ObserveCrossing(a_crossing(low, sequence, in_alarm=in_alarm))
+        await peer.ObserveCrossing(a_crossing(low, sequence, in_alarm=in_alarm))
 
     events = {(await receiver.next_event()).webhook_id for _ in range(3)}
     listed = await deliveries_of(alert, low.alert_id)
@@ -83,11 +89,13 @@ async def test_every_edge_is_told_once_and_no_debit_between_them(
     assert {delivery.webhook_id for delivery in listed} == events
 
 
-async def test_from_evaluating_to_ok_tells_nobody(alert: AlertStub, receiver: WebhookReceiver) -> None:
+async def test_from_evaluating_to_ok_tells_nobody(
+    alert: AlertStub, peer: AlertPeerStub, receiver: WebhookReceiver
+) -> None:
     await an_endpoint(alert, receiver)
     low = await an_alert(alert)
 
-    await alert.ObserveCrossing(a_crossing(low, 1, in_alarm=False, value_micros=400_000_000))
+    await peer.ObserveCrossing(a_crossing(low, 1, in_alarm=False, value_micros=400_000_000))
 
     assert await the_state(alert, low.alert_id) == pb.AlertStatus(
         customer_id=ACME,
@@ -100,13 +108,13 @@ async def test_from_evaluating_to_ok_tells_nobody(alert: AlertStub, receiver: We
 
 
 async def test_a_late_observation_never_undoes_a_newer_one(
-    alert: AlertStub, receiver: WebhookReceiver
+    alert: AlertStub, peer: AlertPeerStub, receiver: WebhookReceiver
 ) -> None:
     await an_endpoint(alert, receiver)
     low = await an_alert(alert)
 
-    await alert.ObserveCrossing(a_crossing(low, 3, in_alarm=True, at=JUNE + timedelta(hours=3)))
-    await alert.ObserveCrossing(a_crossing(low, 2, in_alarm=False, at=JUNE + timedelta(hours=2)))
+    await peer.ObserveCrossing(a_crossing(low, 3, in_alarm=True, at=JUNE + timedelta(hours=3)))
+    await peer.ObserveCrossing(a_crossing(low, 2, in_alarm=False, at=JUNE + timedelta(hours=2)))
 
     status = await the_state(alert, low.alert_id)
     assert (status.state, status.sequence) == (pb.ALERT_STATE_IN_ALARM, 3)
@@ -114,28 +122,32 @@ async def test_a_late_observation_never_undoes_a_newer_one(
     assert [one.event_type for one in await deliveries_of(alert, low.alert_id)] == ["alert.in_alarm"]
 
 
-async def test_a_repeated_notice_is_one_observation(alert: AlertStub, receiver: WebhookReceiver) -> None:
+async def test_a_repeated_notice_is_one_observation(
+    alert: AlertStub, peer: AlertPeerStub, receiver: WebhookReceiver
+) -> None:
     await an_endpoint(alert, receiver)
     low = await an_alert(alert)
     crossing = a_crossing(low, 1, in_alarm=True)
 
     for _ in range(3):
-        await alert.ObserveCrossing(crossing)
+        await peer.ObserveCrossing(crossing)
 
     assert len(await deliveries_of(alert, low.alert_id)) == 1
     other = a_crossing(low, 2, in_alarm=True)
     other.request_id = crossing.request_id
     with fault(StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED", request_id=crossing.request_id):
-        await alert.ObserveCrossing(other)
+        await peer.ObserveCrossing(other)
 
 
-async def test_every_group_value_stands_for_itself(alert: AlertStub, receiver: WebhookReceiver) -> None:
+async def test_every_group_value_stands_for_itself(
+    alert: AlertStub, peer: AlertPeerStub, receiver: WebhookReceiver
+) -> None:
     await an_endpoint(alert, receiver)
     spend = await a_spend_alert(alert)
 
-    await alert.ObserveCrossing(a_crossing(spend, 1, in_alarm=False))
-    await alert.ObserveCrossing(a_crossing(spend, 1, in_alarm=True, group_value="user_1234"))
-    await alert.ObserveCrossing(a_crossing(spend, 1, in_alarm=False, group_value="user_9"))
+    await peer.ObserveCrossing(a_crossing(spend, 1, in_alarm=False))
+    await peer.ObserveCrossing(a_crossing(spend, 1, in_alarm=True, group_value="user_1234"))
+    await peer.ObserveCrossing(a_crossing(spend, 1, in_alarm=False, group_value="user_9"))
 
     event = await receiver.next_event()
     assert (event.data["group_key"], event.data["group_value"]) == ("user_id", "user_1234")
@@ -148,19 +160,21 @@ async def test_every_group_value_stands_for_itself(alert: AlertStub, receiver: W
     assert len(await deliveries_of(alert, spend.alert_id)) == 1
 
 
-async def test_an_alert_on_every_customer_fans_out(alert: AlertStub, receiver: WebhookReceiver) -> None:
+async def test_an_alert_on_every_customer_fans_out(
+    alert: AlertStub, peer: AlertPeerStub, receiver: WebhookReceiver
+) -> None:
     await an_endpoint(alert, receiver)
     low = await an_alert(alert, customer_id="")
 
     for customer in ("cus_a", "cus_b"):
-        await alert.ObserveCrossing(a_crossing(low, 1, in_alarm=True, customer_id=customer))
+        await peer.ObserveCrossing(a_crossing(low, 1, in_alarm=True, customer_id=customer))
 
     told = {(await receiver.next_event()).data["customer_id"] for _ in range(2)}
     assert told == {"cus_a", "cus_b"}
 
 
 async def test_every_enabled_endpoint_is_told_with_its_own_secret(
-    alert: AlertStub, receiver: WebhookReceiver
+    alert: AlertStub, peer: AlertPeerStub, receiver: WebhookReceiver
 ) -> None:
     async with running_receiver() as second, running_receiver() as disabled:
         first_endpoint = await an_endpoint(alert, receiver, request_id="e1")
@@ -171,7 +185,7 @@ async def test_every_enabled_endpoint_is_told_with_its_own_secret(
         )
         low = await an_alert(alert)
 
-        await alert.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
+        await peer.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
 
         events = [await receiver.next_event(), await second.next_event()]
         assert all(event.verified for event in events)
@@ -185,13 +199,13 @@ async def test_every_enabled_endpoint_is_told_with_its_own_secret(
 
 
 async def test_an_endpoint_is_told_what_happens_from_now_on(
-    alert: AlertStub, receiver: WebhookReceiver
+    alert: AlertStub, peer: AlertPeerStub, receiver: WebhookReceiver
 ) -> None:
     low = await an_alert(alert)
-    await alert.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
+    await peer.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
     await an_endpoint(alert, receiver)
 
-    await alert.ObserveCrossing(a_crossing(low, 2, in_alarm=False))
+    await peer.ObserveCrossing(a_crossing(low, 2, in_alarm=False))
 
     assert (await receiver.next_event()).event_type == "alert.resolved"
     assert len(await deliveries_of(alert, low.alert_id)) == 1
@@ -199,7 +213,7 @@ async def test_an_endpoint_is_told_what_happens_from_now_on(
 
 @pytest.mark.parametrize("stranger", ["an unknown alert", "another customer", "another user", "archived"])
 async def test_what_an_alert_does_not_watch_is_ignored_without_a_fault(
-    alert: AlertStub, receiver: WebhookReceiver, stranger: str
+    alert: AlertStub, peer: AlertPeerStub, receiver: WebhookReceiver, stranger: str
 ) -> None:
     await an_endpoint(alert, receiver)
     spend = await a_spend_alert(alert, group_value="user_1234")
@@ -214,18 +228,18 @@ async def test_what_an_alert_does_not_watch_is_ignored_without_a_fault(
         case "archived":
             await alert.ArchiveAlert(pb.ArchiveAlertRequest(request_id="a", alert_id=spend.alert_id))
 
-    await alert.ObserveCrossing(crossing)
+    await peer.ObserveCrossing(crossing)
 
     assert (await the_state(alert, spend.alert_id)).state == pb.ALERT_STATE_EVALUATING
     assert (await alert.ListDeliveries(pb.ListDeliveriesRequest())).deliveries == []
 
 
-async def test_all_bad_fields_are_named(alert: AlertStub) -> None:
+async def test_all_bad_fields_are_named(alert: AlertStub, peer: AlertPeerStub) -> None:
     with bad_fields("request_id", "alert_id", "customer_id", "sequence", "observe_time"):
-        await alert.ObserveCrossing(pb.ObserveCrossingRequest())
+        await peer.ObserveCrossing(peer_pb.ObserveCrossingRequest())
     with bad_fields("sequence", "group_value"):
-        await alert.ObserveCrossing(
-            pb.ObserveCrossingRequest(
+        await peer.ObserveCrossing(
+            peer_pb.ObserveCrossingRequest(
                 request_id="r",
                 alert_id="alr_1",
                 customer_id=ACME,

@@ -12,6 +12,7 @@ from meshkit.clock import ManualClock
 from meshkit.rpc.fields import timestamp
 from purser.alert.v1 import alert_pb2 as pb
 from tests.support.alert import (
+    AlertPeerStub,
     AlertStub,
     a_crossing,
     an_alert,
@@ -46,7 +47,7 @@ async def test_the_log_tells_what_was_told_to_whom_and_how(
         alert = running.stub
         endpoint = await an_endpoint(alert, receiver)
         low = await an_alert(alert)
-        await alert.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
+        await running.peer.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
         event = await receiver.next_event()
 
         delivery = await until_delivery(alert, low.alert_id, is_delivered)
@@ -68,13 +69,13 @@ async def test_the_log_tells_what_was_told_to_whom_and_how(
 
 
 async def test_deliveries_are_listed_newest_first_by_endpoint_and_alert(
-    alert: AlertStub, receiver: WebhookReceiver
+    alert: AlertStub, peer: AlertPeerStub, receiver: WebhookReceiver
 ) -> None:
     first = await an_endpoint(alert, receiver, request_id="e1")
     second = await an_endpoint(alert, receiver, request_id="e2")
     low, other = await an_alert(alert, request_id="a1"), await an_alert(alert, request_id="a2")
     for made in (low, other):
-        await alert.ObserveCrossing(a_crossing(made, 1, in_alarm=True))
+        await peer.ObserveCrossing(a_crossing(made, 1, in_alarm=True))
 
     everything = await listed(alert)
     assert everything == sorted(everything, reverse=True)
@@ -90,12 +91,12 @@ async def test_deliveries_are_listed_newest_first_by_endpoint_and_alert(
 
 
 async def test_pages_of_deliveries_are_without_gaps_and_bound_to_their_filters(
-    alert: AlertStub, receiver: WebhookReceiver
+    alert: AlertStub, peer: AlertPeerStub, receiver: WebhookReceiver
 ) -> None:
     await an_endpoint(alert, receiver)
     low = await an_alert(alert)
     for sequence in range(1, 6):
-        await alert.ObserveCrossing(a_crossing(low, sequence, in_alarm=sequence % 2 == 1))
+        await peer.ObserveCrossing(a_crossing(low, sequence, in_alarm=sequence % 2 == 1))
 
     first = await alert.ListDeliveries(pb.ListDeliveriesRequest(page_size=3))
     second = await alert.ListDeliveries(
@@ -112,11 +113,11 @@ async def test_pages_of_deliveries_are_without_gaps_and_bound_to_their_filters(
 
 
 async def test_a_replay_posts_the_same_id_and_the_same_bytes(
-    alert: AlertStub, receiver: WebhookReceiver
+    alert: AlertStub, peer: AlertPeerStub, receiver: WebhookReceiver
 ) -> None:
     await an_endpoint(alert, receiver)
     low = await an_alert(alert)
-    await alert.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
+    await peer.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
     first = await receiver.next_event()
     delivered = await until_delivery(alert, low.alert_id, is_delivered)
     await alert.ArchiveAlert(pb.ArchiveAlertRequest(request_id="archive", alert_id=low.alert_id))
@@ -132,10 +133,12 @@ async def test_a_replay_posts_the_same_id_and_the_same_bytes(
     assert again.attempts == 2
 
 
-async def test_the_same_replay_is_one_replay(alert: AlertStub, receiver: WebhookReceiver) -> None:
+async def test_the_same_replay_is_one_replay(
+    alert: AlertStub, peer: AlertPeerStub, receiver: WebhookReceiver
+) -> None:
     await an_endpoint(alert, receiver)
     low = await an_alert(alert)
-    await alert.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
+    await peer.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
     delivered = await until_delivery(alert, low.alert_id, is_delivered)
     first = await replay(alert, delivered.delivery_id, "r1")
     await until_delivery(alert, low.alert_id, is_delivered)
@@ -147,11 +150,13 @@ async def test_the_same_replay_is_one_replay(alert: AlertStub, receiver: Webhook
         await replay(alert, "dlv_other", "r1")
 
 
-async def test_what_is_still_pending_is_not_replayed(alert: AlertStub, receiver: WebhookReceiver) -> None:
+async def test_what_is_still_pending_is_not_replayed(
+    alert: AlertStub, peer: AlertPeerStub, receiver: WebhookReceiver
+) -> None:
     await an_endpoint(alert, receiver)
     receiver.hold()
     low = await an_alert(alert)
-    await alert.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
+    await peer.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
     event = await receiver.next_event()
 
     with fault(StatusCode.FAILED_PRECONDITION, "DELIVERY_STILL_PENDING", delivery_id=event.webhook_id):
@@ -161,11 +166,11 @@ async def test_what_is_still_pending_is_not_replayed(alert: AlertStub, receiver:
 
 
 async def test_nothing_is_replayed_to_a_disabled_endpoint(
-    alert: AlertStub, receiver: WebhookReceiver
+    alert: AlertStub, peer: AlertPeerStub, receiver: WebhookReceiver
 ) -> None:
     endpoint = await an_endpoint(alert, receiver)
     low = await an_alert(alert)
-    await alert.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
+    await peer.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
     delivered = await until_delivery(alert, low.alert_id, is_delivered)
     endpoint_id = endpoint.webhook_endpoint_id
     await alert.DisableWebhookEndpoint(
@@ -185,7 +190,7 @@ async def test_a_failed_delivery_is_replayed_with_two_days_of_new_tries(
         await an_endpoint(alert, receiver)
         receiver.answer(500, 500, 500)
         low = await an_alert(alert)
-        await alert.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
+        await running.peer.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
         await until_delivery(alert, low.alert_id, lambda one: one.last_status_code == 500)
         wall.advance(timedelta(days=2))
         running.app.post_due()

@@ -37,7 +37,7 @@ async def test_logs_hold_neither_secrets_nor_bodies_nor_paths(
             )
             receiver.answer(500)
             low = await an_alert(running.stub)
-            await running.stub.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
+            await running.peer.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
             await until_delivery(running.stub, low.alert_id, lambda one: one.last_status_code == 500)
             wall.advance(timedelta(seconds=1))
             running.app.post_due()

@@ -16,8 +16,10 @@ from meshkit.rpc.fields import timestamp
 from purser.alert.v1 import alert_pb2 as pb
 from services.alert.app import Outside
 from tests.support.alert import (
+    AlertPeerStub,
     AlertStub,
     Names,
+    RunningAlert,
     a_crossing,
     an_alert,
     an_endpoint,
@@ -54,11 +56,21 @@ def names() -> Names:
 
 
 @pytest.fixture
-async def strict(databases: Databases, names: Names) -> AsyncIterator[AlertStub]:
+async def strict_alert(databases: Databases, names: Names) -> AsyncIterator[RunningAlert]:
     """An Alert that posts to public addresses only."""
     outside = Outside(resolver=names)
     async with running_alert(databases, allow_private_targets=False, outside=outside) as running:
-        yield running.stub
+        yield running
+
+
+@pytest.fixture
+def strict(strict_alert: RunningAlert) -> AlertStub:
+    return strict_alert.stub
+
+
+@pytest.fixture
+def strict_peer(strict_alert: RunningAlert) -> AlertPeerStub:
+    return strict_alert.peer
 
 
 async def test_a_new_endpoint_gets_a_secret_of_its_own(alert: AlertStub) -> None:
@@ -140,12 +152,12 @@ async def test_disabling_twice_is_harmless(alert: AlertStub) -> None:
 
 
 async def test_what_waits_for_an_endpoint_fails_when_it_is_disabled(
-    alert: AlertStub, receiver: WebhookReceiver
+    alert: AlertStub, peer: AlertPeerStub, receiver: WebhookReceiver
 ) -> None:
     endpoint = await an_endpoint(alert, receiver)
     receiver.answer(500)
     low = await an_alert(alert)
-    await alert.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
+    await peer.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
     await until_delivery(alert, low.alert_id, lambda delivery: delivery.last_status_code == 500)
 
     await disable(alert, endpoint.webhook_endpoint_id, "d1")
@@ -177,7 +189,7 @@ async def test_during_a_rotation_both_secrets_verify_and_after_24_hours_the_new_
             if lapses:
                 wall.advance_to(now)
             receiver.secret = secret
-            await alert.ObserveCrossing(a_crossing(low, sequence, in_alarm=sequence % 2 == 1))
+            await running.peer.ObserveCrossing(a_crossing(low, sequence, in_alarm=sequence % 2 == 1))
             event = await receiver.next_event()
             assert event.verified is (secret == rotated.secret or not lapses)
             assert len(event.headers["webhook-signature"].split(" ")) == (1 if lapses else 2)
@@ -270,12 +282,14 @@ async def test_a_refused_request_leaves_its_id_free_and_a_taken_one_keeps_its_an
     assert await create(strict, "https://moved.example/", "r1") == first
 
 
-async def test_a_name_that_moves_inside_is_refused_at_the_posting(strict: AlertStub, names: Names) -> None:
+async def test_a_name_that_moves_inside_is_refused_at_the_posting(
+    strict: AlertStub, strict_peer: AlertPeerStub, names: Names
+) -> None:
     await create(strict, "https://hooks.seatsco.example/")
     names.answers["hooks.seatsco.example"] = ["10.0.0.7"]
     low = await an_alert(strict)
 
-    await strict.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
+    await strict_peer.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
 
     delivery = await until_delivery(strict, low.alert_id, lambda delivery: delivery.last_error != "")
     assert "is on 10.0.0.7, which is private" in delivery.last_error
@@ -283,7 +297,7 @@ async def test_a_name_that_moves_inside_is_refused_at_the_posting(strict: AlertS
 
 
 async def test_an_endpoint_that_is_gone_is_disabled_and_all_that_waits_fails(
-    alert: AlertStub, receiver: WebhookReceiver
+    alert: AlertStub, peer: AlertPeerStub, receiver: WebhookReceiver
 ) -> None:
     async with running_receiver() as alive:
         gone = await an_endpoint(alert, receiver, request_id="e1")
@@ -291,7 +305,7 @@ async def test_an_endpoint_that_is_gone_is_disabled_and_all_that_waits_fails(
         receiver.answer(410)
         low = await an_alert(alert)
 
-        await alert.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
+        await peer.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
         failed = await until_delivery(
             alert, low.alert_id, lambda delivery: delivery.status == pb.DELIVERY_STATUS_FAILED
         )

@@ -86,7 +86,7 @@ async def test_a_failed_post_is_tried_again_after_the_backoff_with_the_same_id(
     await an_endpoint(alert, receiver)
     receiver.answer(500, 503, 429)
     low = await an_alert(alert)
-    await alert.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
+    await slow_motion.peer.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
 
     for status_code, seconds in ((500, 1), (503, 2), (429, 4)):
         failed = await until_delivery(alert, low.alert_id, answered(status_code))
@@ -111,7 +111,7 @@ async def test_a_redirect_is_not_followed(slow_motion: RunningAlert, receiver: W
         await an_endpoint(slow_motion.stub, receiver)
         receiver.answer(307, location=elsewhere.url)
         low = await an_alert(slow_motion.stub)
-        await slow_motion.stub.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
+        await slow_motion.peer.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
 
         failed = await until_delivery(slow_motion.stub, low.alert_id, lambda one: one.last_status_code == 307)
 
@@ -126,7 +126,7 @@ async def test_an_endpoint_that_is_down_is_tried_for_two_days_and_then_given_up(
     await an_endpoint(alert, receiver)
     await receiver.stop()
     low = await an_alert(alert)
-    await alert.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
+    await slow_motion.peer.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
 
     tries = 1
     while wall.now() < begun + timedelta(days=2):
@@ -166,7 +166,7 @@ async def test_a_crash_between_posting_and_recording_posts_again_with_the_same_i
         await an_endpoint(running.stub, receiver)
         low = await an_alert(running.stub)
         receiver.answer(503)
-        await running.stub.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
+        await running.peer.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
         first = await receiver.next_event()
         await until_delivery(running.stub, low.alert_id, answered(503))
 
@@ -207,8 +207,8 @@ async def test_two_services_on_one_database_do_not_post_twice(
         alerts = [await an_alert(one.stub, request_id=f"r{n}") for n in range(30)]
 
         async def observe(number: int) -> None:
-            stub = (one, other)[number % 2].stub
-            await stub.ObserveCrossing(a_crossing(alerts[number], 1, in_alarm=True))
+            alert = (one, other)[number % 2]
+            await alert.peer.ObserveCrossing(a_crossing(alerts[number], 1, in_alarm=True))
             one.app.post_due()
             other.app.post_due()
 
@@ -234,7 +234,7 @@ async def test_an_endpoint_that_does_not_answer_holds_up_no_other(
         alerts = [await an_alert(running.stub, request_id=f"r{n}") for n in range(20)]
 
         for made in alerts:
-            await running.stub.ObserveCrossing(a_crossing(made, 1, in_alarm=True))
+            await running.peer.ObserveCrossing(a_crossing(made, 1, in_alarm=True))
 
         told = {(await receiver.next_event()).data["alert_id"] for _ in range(20)}
         assert told == {made.alert_id for made in alerts}

@@ -12,7 +12,7 @@ from meshkit.clock import ManualClock
 from meshkit.faults import DatabaseUnavailable
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.fields import timestamp
-from purser.ledger.v1 import ledger_admin_pb2 as ledger_pb
+from purser.ledger.v1 import ledger_peer_pb2 as ledger_pb
 from purser.sandbox.v1 import clock_pb2, clock_pb2_grpc
 from tests.support.alert import (
     JUNE,
@@ -46,7 +46,7 @@ async def test_alerts_follow_the_sandbox_clock_and_webhooks_the_wall(
         assert await advance(running, JULY) == JULY
         endpoint = await an_endpoint(running.stub, receiver)
         low = await an_alert(running.stub)
-        await running.stub.ObserveCrossing(a_crossing(low, 1, in_alarm=True, at=JULY))
+        await running.peer.ObserveCrossing(a_crossing(low, 1, in_alarm=True, at=JULY))
         event = await receiver.next_event()
         (delivery,) = await deliveries_of(running.stub, low.alert_id)
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from meshkit.db import open_engine
 from meshkit.rpc.fields import timestamp
 from purser.catalog.v1 import catalog_pb2 as pb
-from purser.ledger.v1 import ledger_admin_pb2 as ledger_pb
+from purser.ledger.v1 import ledger_peer_pb2 as ledger_pb
 from tests.support.catalog import JULY, JUNE, CatalogStub, Shop, a_rate, running_catalog
 from tests.support.postgres import Databases
 from tests.support.recording_ledger import RecordingLedger

@@ -10,8 +10,8 @@ from meshkit.rpc.fields import timestamp
 from meshkit.rpc.status import PeerUnavailable
 from purser.catalog.v1 import catalog_pb2
 from purser.contract.v1 import contract_pb2 as pb
-from purser.ledger.v1 import ledger_admin_pb2
-from purser.ledger.v1.ledger_admin_pb2 import ApplyContractRequest
+from purser.ledger.v1 import ledger_peer_pb2
+from purser.ledger.v1.ledger_peer_pb2 import ApplyContractRequest
 from tests.support.catalog import JUNE, Shop, a_rate
 from tests.support.contract import (
     ANNUAL,
@@ -82,9 +82,9 @@ async def test_the_ledger_hears_of_schedules_as_signed(desk: Desk, ledger: Recor
     assert not told.HasField("end_time")
     assert [one.initial_quantity for one in told.subscriptions] == [4, 2]
     assert (first.subscription_id, first.priority, first.commit_duration) == ("", 7, 3)
-    assert first.frequency == ledger_admin_pb2.GRANT_FREQUENCY_ANNUAL
+    assert first.frequency == ledger_peer_pb2.GRANT_FREQUENCY_ANNUAL
     assert first.anchor_time == timestamp(day(1, 1))
-    assert first.period_proration == ledger_admin_pb2.PERIOD_PRORATION_LAST
+    assert first.period_proration == ledger_peer_pb2.PERIOD_PRORATION_LAST
     assert list(first.scope_product_ids) == [desk.sells.assistant.product_id]
     assert (first.prorates_increases, second.prorates_increases) == (False, True)
     assert second.subscription_id == signed.contract.subscriptions[1].subscription_id

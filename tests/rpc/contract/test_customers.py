@@ -7,7 +7,7 @@ from grpc import StatusCode
 
 from meshkit.rpc.fields import timestamp
 from purser.contract.v1 import contract_pb2 as pb
-from purser.ledger.v1.ledger_admin_pb2 import ApplyCustomerRequest
+from purser.ledger.v1.ledger_peer_pb2 import ApplyCustomerRequest
 from tests.support.catalog import JUNE
 from tests.support.contract import ContractStub
 from tests.support.faults import bad_fields, fault

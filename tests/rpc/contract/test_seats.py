@@ -10,8 +10,8 @@ from grpc import StatusCode
 from meshkit.rpc.fields import timestamp
 from meshkit.rpc.status import PeerUnavailable
 from purser.contract.v1 import contract_pb2 as pb
-from purser.ledger.v1 import ledger_admin_pb2
-from purser.ledger.v1.ledger_admin_pb2 import ApplySeatChangeRequest
+from purser.ledger.v1 import ledger_peer_pb2
+from purser.ledger.v1.ledger_peer_pb2 import ApplySeatChangeRequest
 from services.ledger.domain.errors import SubscriptionNotFound
 from tests.support.catalog import JUNE
 from tests.support.contract import (
@@ -340,11 +340,11 @@ async def test_changes_are_listed_by_effective_time_then_as_received(
 
 
 def _credits_of(
-    request: ledger_admin_pb2.PreviewSeatChangeRequest,
-) -> ledger_admin_pb2.PreviewSeatChangeResponse:
-    return ledger_admin_pb2.PreviewSeatChangeResponse(
+    request: ledger_peer_pb2.PreviewSeatChangeRequest,
+) -> ledger_peer_pb2.PreviewSeatChangeResponse:
+    return ledger_peer_pb2.PreviewSeatChangeResponse(
         credits=[
-            ledger_admin_pb2.ScheduleCredits(
+            ledger_peer_pb2.ScheduleCredits(
                 grant_schedule_id="sch_1",
                 credit_type_id="crt_1",
                 amount_micros=request.quantity_delta * 93_548_387,
@@ -365,7 +365,7 @@ async def test_a_preview_tells_money_and_credits_and_changes_nothing(
 
     assert (preview.quantity_after, dollars(preview.total)) == (5, "91.23")
     assert [(one.grant_schedule_id, one.amount_micros) for one in preview.credits] == [("sch_1", 93_548_387)]
-    [asked] = ledger.told_of(ledger_admin_pb2.PreviewSeatChangeRequest)
+    [asked] = ledger.told_of(ledger_peer_pb2.PreviewSeatChangeRequest)
     assert (asked.customer_id, asked.subscription_id) == (
         signed.contract.customer_id,
         request.subscription_id,

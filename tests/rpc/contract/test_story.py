@@ -2,7 +2,7 @@
 """The guide's figures, call by call: seats and their money, and what the Ledger hears of it."""
 
 from purser.contract.v1 import contract_pb2 as pb
-from purser.ledger.v1 import ledger_admin_pb2
+from purser.ledger.v1 import ledger_peer_pb2
 from tests.support.catalog import JUNE
 from tests.support.contract import Desk, RunningContract, day, dollars
 from tests.support.ledger_peer import RecordingLedger
@@ -56,12 +56,12 @@ async def test_the_ledger_hears_it_all_in_order(
     added = await desk.add_seats(signed, 1)
 
     told_customer, told_contract, told_seats = ledger.told
-    assert isinstance(told_customer, ledger_admin_pb2.ApplyCustomerRequest)
+    assert isinstance(told_customer, ledger_peer_pb2.ApplyCustomerRequest)
     assert (told_customer.customer_id, told_customer.version) == (customer.customer_id, 1)
-    assert isinstance(told_contract, ledger_admin_pb2.ApplyContractRequest)
+    assert isinstance(told_contract, ledger_peer_pb2.ApplyContractRequest)
     assert told_contract.contract_id == signed.contract.contract_id
     assert told_contract.subscriptions[0].initial_quantity == 4
     assert told_contract.grant_schedules[0].unit_amount_micros == 100_000_000
-    assert isinstance(told_seats, ledger_admin_pb2.ApplySeatChangeRequest)
+    assert isinstance(told_seats, ledger_peer_pb2.ApplySeatChangeRequest)
     assert (told_seats.seat_change_id, told_seats.sequence) == (added.seat_change.seat_change_id, 1)
     assert told_seats.quantity_delta == 1

@@ -11,8 +11,7 @@ from grpc.aio import AioRpcError
 from meshkit.rpc.fields import timestamp
 from meshkit.rpc.status import PeerUnavailable
 from purser.contract.v1 import contract_pb2 as pb
-from purser.ledger.v1 import ledger_pb2
-from purser.ledger.v1.ledger_admin_pb2 import IssueGrantRequest
+from purser.ledger.v1.ledger_peer_pb2 import IssueTopUpGrantRequest
 from purser.type.v1 import money_pb2
 from services.ledger.domain.errors import GrantAlreadyExists
 from tests.support.catalog import JUNE
@@ -89,7 +88,7 @@ async def test_a_gated_pack_waits_for_its_payment(desk: Desk, ledger: RecordingL
     assert line.description == "AI credits: 1,000 credits"
     assert not line.HasField("period")
     assert not invoice.HasField("finalize_time")
-    assert not ledger.told_of(IssueGrantRequest)
+    assert not ledger.told_of(IssueTopUpGrantRequest)
     assert await _get(desk.contract, top_up.top_up_id) == top_up
 
 
@@ -106,9 +105,9 @@ async def test_a_paid_pack_is_granted_from_the_moment_it_is_paid(
     assert (top_up.status, invoice.status) == (pb.TOP_UP_STATUS_PAID, pb.INVOICE_STATUS_FINALIZED)
     assert (top_up.payment_reference, top_up.resolve_time) == ("pi_42", timestamp(day(7, 3)))
     assert (invoice.issue_time, invoice.finalize_time) == (timestamp(JUNE), timestamp(day(7, 3)))
-    [grant] = ledger.told_of(IssueGrantRequest)
-    assert (grant.customer, grant.source_id) == (signed.contract.customer_id, top_up.top_up_id)
-    assert (grant.grant_kind, grant.priority) == (ledger_pb2.GRANT_KIND_TOP_UP, 100)
+    [grant] = ledger.told_of(IssueTopUpGrantRequest)
+    assert (grant.customer_id, grant.top_up_id) == (signed.contract.customer_id, top_up.top_up_id)
+    assert grant.priority == 100
     assert (grant.amount_micros, grant.cost_basis_micros) == (1_000_000_000, 80_000_000)
     assert (grant.product_id, grant.credit_type_id) == (
         desk.sells.included.product_id,
@@ -132,7 +131,7 @@ async def test_a_failed_payment_voids_the_invoice_and_grants_nothing(
         pb.TOP_UP_STATUS_FAILED,
         pb.INVOICE_STATUS_VOID,
     )
-    assert not ledger.told_of(IssueGrantRequest)
+    assert not ledger.told_of(IssueTopUpGrantRequest)
 
 
 async def test_without_a_gate_explicit_terms_are_granted_at_once(desk: Desk, ledger: RecordingLedger) -> None:
@@ -146,7 +145,7 @@ async def test_without_a_gate_explicit_terms_are_granted_at_once(desk: Desk, led
     )
     assert (ordered.top_up.top_up_pack_id, ordered.top_up.terms.priority) == ("", 100)
     assert ordered.top_up.resolve_time == timestamp(JUNE)
-    [grant] = ledger.told_of(IssueGrantRequest)
+    [grant] = ledger.told_of(IssueTopUpGrantRequest)
     assert (grant.amount_micros, grant.cost_basis_micros) == (500_000_000, 45_000_000)
     assert not grant.HasField("expire_time")
 
@@ -166,7 +165,7 @@ async def test_the_same_outcome_told_often_counts_once_and_the_opposite_is_refus
     with fault(StatusCode.FAILED_PRECONDITION, "TOP_UP_ALREADY_RESOLVED", top_up_id=top_up.top_up_id):
         await desk.contract.ResolveTopUpPayment(_resolve(desk, top_up, opposite))
     assert await _get(desk.contract, top_up.top_up_id) == first.top_up
-    assert len(ledger.told_of(IssueGrantRequest)) == (1 if outcome == PAID else 0)
+    assert len(ledger.told_of(IssueTopUpGrantRequest)) == (1 if outcome == PAID else 0)
 
 
 async def test_an_ungated_top_up_is_paid_already(desk: Desk, ledger: RecordingLedger) -> None:
@@ -176,7 +175,7 @@ async def test_an_ungated_top_up_is_paid_already(desk: Desk, ledger: RecordingLe
     assert (await desk.contract.ResolveTopUpPayment(_resolve(desk, top_up))).top_up == top_up
     with fault(StatusCode.FAILED_PRECONDITION, "TOP_UP_ALREADY_RESOLVED", status="PAID"):
         await desk.contract.ResolveTopUpPayment(_resolve(desk, top_up, FAILED))
-    assert len(ledger.told_of(IssueGrantRequest)) == 1
+    assert len(ledger.told_of(IssueTopUpGrantRequest)) == 1
 
 
 async def test_of_rival_outcomes_told_at_once_one_wins(desk: Desk, ledger: RecordingLedger) -> None:
@@ -195,7 +194,7 @@ async def test_of_rival_outcomes_told_at_once_one_wins(desk: Desk, ledger: Recor
     refused = [one for one in answers if isinstance(one, AioRpcError)]
     assert len(told) == 1
     assert len(refused) == 6
-    assert len(ledger.told_of(IssueGrantRequest)) == (1 if told == {pb.TOP_UP_STATUS_PAID} else 0)
+    assert len(ledger.told_of(IssueTopUpGrantRequest)) == (1 if told == {pb.TOP_UP_STATUS_PAID} else 0)
 
 
 async def test_a_payment_told_while_the_ledger_is_away_is_granted_later(
@@ -207,11 +206,11 @@ async def test_a_payment_told_while_the_ledger_is_away_is_granted_later(
 
     paid = await desk.contract.ResolveTopUpPayment(_resolve(desk, top_up))
     assert paid.top_up.status == pb.TOP_UP_STATUS_PAID
-    assert not ledger.told_of(IssueGrantRequest)
+    assert not ledger.told_of(IssueTopUpGrantRequest)
     ledger.fault = None
     await running.app.run_due(JUNE)
 
-    [grant] = await ledger.until_told(IssueGrantRequest)
+    [grant] = await ledger.until_told(IssueTopUpGrantRequest)
     assert grant.source_id == top_up.top_up_id
 
 
@@ -226,7 +225,7 @@ async def test_a_grant_that_is_there_already_is_all_the_notice_wanted(
     await running.app.run_due(JUNE)
 
     assert len(ledger.refused) == 1
-    assert not ledger.told_of(IssueGrantRequest)
+    assert not ledger.told_of(IssueTopUpGrantRequest)
 
 
 async def test_a_repeated_order_gets_the_first_answer(desk: Desk, ledger: RecordingLedger) -> None:
@@ -239,7 +238,7 @@ async def test_a_repeated_order_gets_the_first_answer(desk: Desk, ledger: Record
 
     assert await desk.contract.OrderTopUp(order) == first
     assert await desk.contract.ResolveTopUpPayment(resolve) == resolved
-    assert len(ledger.told_of(IssueGrantRequest)) == 1
+    assert len(ledger.told_of(IssueTopUpGrantRequest)) == 1
     order.payment_gate = NONE
     resolve.outcome = FAILED
     with fault(StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED"):

@@ -14,6 +14,7 @@ from meshkit.rpc.client import open_channel
 from meshkit.rpc.fields import span, timestamp
 from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_pb2 as pb
+from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
 from purser.sandbox.v1 import clock_pb2, clock_pb2_grpc
 from tests.support.ledger import AUGUST, CREDIT, JULY, JUNE, RunningLedger, running_ledger
 from tests.support.ledger_sql import Sql
@@ -49,7 +50,7 @@ async def _summer(ledger: RunningLedger, *, sweeps: bool) -> None:
     await ledger.sell_assistant()
     await ledger.sign_acme(end=datetime(2025, 9, 10, tzinfo=UTC))
     await ledger.watch(150)
-    await ledger.watch(200, alert_id="alr_2", watch_kind=admin.WATCH_KIND_SPEND, group_key="user_id")
+    await ledger.watch(200, alert_id="alr_2", watch_kind=peer_pb.WATCH_KIND_SPEND, group_key="user_id")
     await ledger.change_seats(1, _july(3), sequence=1)
     await ledger.change_seats(-2, _july(10), sequence=2)
     await ledger.top_up(

@@ -8,6 +8,7 @@ from grpc import StatusCode
 
 from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_admin_pb2 as admin
+from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
 from tests.support.faults import bad_fields, fault
 from tests.support.ledger import AI, AUGUST, CREDIT, JULY, JUNE, RunningLedger, a_schedule
 from tests.support.ledger_sql import Sql
@@ -20,21 +21,21 @@ def _july(day: int) -> datetime:
     return datetime(2025, 7, day, tzinfo=UTC)
 
 
-def _told(answer: admin.ApplySeatChangeResponse | admin.PreviewSeatChangeResponse) -> list[int]:
+def _told(answer: peer_pb.ApplySeatChangeResponse | peer_pb.PreviewSeatChangeResponse) -> list[int]:
     return [one.amount_micros for one in answer.credits]
 
 
 async def _preview(
     ledger: RunningLedger, delta: int, at: datetime, **more: object
-) -> admin.PreviewSeatChangeResponse:
+) -> peer_pb.PreviewSeatChangeResponse:
     asked: dict[str, object] = {
         "customer_id": "cus_acme",
         "subscription_id": "sub_1",
         "effective_time": timestamp(at),
         "quantity_delta": delta,
     }
-    return await ledger.admin.PreviewSeatChange(
-        admin.PreviewSeatChangeRequest(**(asked | more))  # type: ignore[arg-type]
+    return await ledger.peer.PreviewSeatChange(
+        peer_pb.PreviewSeatChangeRequest(**(asked | more))  # type: ignore[arg-type]
     )
 
 
@@ -63,9 +64,9 @@ async def test_a_seat_dated_back_brings_what_was_left_at_its_date(ledger: Runnin
 
     added = await ledger.change_seats(1, _july(3), sequence=1)
 
-    assert added == admin.ApplySeatChangeResponse(
+    assert added == peer_pb.ApplySeatChangeResponse(
         credits=[
-            admin.ScheduleCredits(
+            peer_pb.ScheduleCredits(
                 grant_schedule_id="sch_1", credit_type_id=AI, amount_micros=SHARE_FROM_3_JULY
             )
         ]
@@ -150,7 +151,7 @@ async def test_every_schedule_linked_to_the_seats_grants_by_its_own_rules(ledger
     await ledger.apply_contract(
         contract_id="con_2",
         start=JUNE,
-        subscriptions=[admin.SubscriptionSeats(subscription_id="sub_2", initial_quantity=1)],
+        subscriptions=[peer_pb.SubscriptionSeats(subscription_id="sub_2", initial_quantity=1)],
         schedules=[
             a_schedule(grant_schedule_id="sch_2", subscription_id="sub_2"),
             a_schedule(
@@ -160,7 +161,7 @@ async def test_every_schedule_linked_to_the_seats_grants_by_its_own_rules(ledger
                 credit_type_id="crt_image",
             ),
             a_schedule(
-                grant_schedule_id="sch_4", subscription_id="sub_2", frequency=admin.GRANT_FREQUENCY_ANNUAL
+                grant_schedule_id="sch_4", subscription_id="sub_2", frequency=peer_pb.GRANT_FREQUENCY_ANNUAL
             ),
         ],
     )
@@ -249,9 +250,9 @@ async def test_unknown_seats_are_faults(ledger: RunningLedger) -> None:
 async def test_every_bad_field_is_named_at_once(ledger: RunningLedger) -> None:
     common = ("customer_id", "subscription_id", "effective_time", "quantity_delta")
     with bad_fields("request_id", "seat_change_id", "sequence", *common):
-        await ledger.admin.ApplySeatChange(admin.ApplySeatChangeRequest())
+        await ledger.peer.ApplySeatChange(peer_pb.ApplySeatChangeRequest())
     with bad_fields(*common):
-        await ledger.admin.PreviewSeatChange(admin.PreviewSeatChangeRequest())
+        await ledger.peer.PreviewSeatChange(peer_pb.PreviewSeatChangeRequest())
     for delta in (1_000_001, -1_000_001):
         with bad_fields("quantity_delta"):
             await _preview(ledger, delta, JULY)

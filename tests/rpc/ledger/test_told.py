@@ -8,8 +8,8 @@ import pytest
 from grpc import StatusCode
 
 from meshkit.rpc.fields import timestamp
-from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_pb2 as pb
+from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
 from tests.support.faults import bad_fields, fault
 from tests.support.ledger import AI, CREDIT, JULY, JUNE, RunningLedger, a_rate, a_schedule, running_ledger
 from tests.support.ledger_sql import Sql
@@ -168,19 +168,19 @@ async def test_a_contract_of_an_unknown_customer_is_not_taken(ledger: RunningLed
 
 
 async def test_a_product_keeps_its_filters(ledger: RunningLedger, sql: Sql) -> None:
-    await ledger.admin.ApplyMetrics(
-        admin.ApplyMetricsRequest(
+    await ledger.peer.ApplyMetrics(
+        peer_pb.ApplyMetricsRequest(
             request_id="r",
             product_id="prd_filtered",
             version=1,
             name="Filtered",
             billable_metric_id="met_1",
             event_type="ai_call",
-            aggregation=admin.AGGREGATION_COUNT,
+            aggregation=peer_pb.AGGREGATION_COUNT,
             filters=[
-                admin.PropertyFilter(property="model", exists=True),
-                admin.PropertyFilter(property="tier", in_values=["pro", "max"]),
-                admin.PropertyFilter(property="region", not_in_values=["test"]),
+                peer_pb.PropertyFilter(property="model", exists=True),
+                peer_pb.PropertyFilter(property="tier", in_values=["pro", "max"]),
+                peer_pb.PropertyFilter(property="region", not_in_values=["test"]),
             ],
         )
     )
@@ -207,7 +207,7 @@ async def bare(databases: Databases) -> Any:
 
 async def test_every_bad_field_of_what_is_told_is_named(bare: RunningLedger) -> None:
     with bad_fields("request_id", "customer_id", "version", "aliases[0]"):
-        await bare.admin.ApplyCustomer(admin.ApplyCustomerRequest(aliases=[""]))
+        await bare.peer.ApplyCustomer(peer_pb.ApplyCustomerRequest(aliases=[""]))
     with bad_fields(
         *("request_id", "product_id", "version", "name", "billable_metric_id", "event_type", "aggregation"),
         *(
@@ -217,28 +217,28 @@ async def test_every_bad_field_of_what_is_told_is_named(bare: RunningLedger) -> 
             "group_keys[0]",
         ),
     ):
-        await bare.admin.ApplyMetrics(
-            admin.ApplyMetricsRequest(
+        await bare.peer.ApplyMetrics(
+            peer_pb.ApplyMetricsRequest(
                 aggregation=77,  # type: ignore[arg-type]
                 filters=[
-                    admin.PropertyFilter(),
-                    admin.PropertyFilter(property="p", in_values=["\x00"]),
-                    admin.PropertyFilter(property="p", not_in_values=["x", "\x00"]),
+                    peer_pb.PropertyFilter(),
+                    peer_pb.PropertyFilter(property="p", in_values=["\x00"]),
+                    peer_pb.PropertyFilter(property="p", not_in_values=["x", "\x00"]),
                 ],
                 group_keys=[""],
             )
         )
     with bad_fields("sum_property", "filters[0].in_values"):
-        await bare.admin.ApplyMetrics(
-            admin.ApplyMetricsRequest(
+        await bare.peer.ApplyMetrics(
+            peer_pb.ApplyMetricsRequest(
                 request_id="r",
                 product_id="prd_1",
                 version=1,
                 name="n",
                 billable_metric_id="met_1",
                 event_type="e",
-                aggregation=admin.AGGREGATION_SUM,
-                filters=[admin.PropertyFilter(property="p", in_values=["x"], not_in_values=["y"])],
+                aggregation=peer_pb.AGGREGATION_SUM,
+                filters=[peer_pb.PropertyFilter(property="p", in_values=["x"], not_in_values=["y"])],
             )
         )
 
@@ -253,8 +253,8 @@ async def test_every_bad_field_of_a_card_is_named(bare: RunningLedger) -> None:
             "rates[0].effective_time",
         ),
     ):
-        await bare.admin.ApplyRateCard(
-            admin.ApplyRateCardRequest(rates=[admin.UsageRate(price_micros=-1, per_micros=0)])
+        await bare.peer.ApplyRateCard(
+            peer_pb.ApplyRateCardRequest(rates=[peer_pb.UsageRate(price_micros=-1, per_micros=0)])
         )
     with bad_fields("rates[0].end_time"):
         await bare.tell_card(a_rate(start=JUNE, end=JUNE))
@@ -281,12 +281,12 @@ async def test_every_bad_field_of_a_contract_is_named(bare: RunningLedger) -> No
             )
         ),
     ):
-        await bare.admin.ApplyContract(
-            admin.ApplyContractRequest(
+        await bare.peer.ApplyContract(
+            peer_pb.ApplyContractRequest(
                 version=-1,
                 end_time=timestamp(datetime(1970, 1, 1, tzinfo=UTC)),
-                subscriptions=[admin.SubscriptionSeats(initial_quantity=-1)],
-                grant_schedules=[admin.ScheduleTerms(subscription_id="sub_other", scope_product_ids=[""])],
+                subscriptions=[peer_pb.SubscriptionSeats(initial_quantity=-1)],
+                grant_schedules=[peer_pb.ScheduleTerms(subscription_id="sub_other", scope_product_ids=[""])],
             )
         )
     with bad_fields("end_time"):
@@ -315,7 +315,8 @@ async def test_a_contract_begins_before_the_calendar_ends(bare: RunningLedger) -
     with bad_fields("start_time"):
         await bare.apply_contract(start=end)
     await bare.apply_contract(
-        start=end - TICK, schedules=[a_schedule(frequency=admin.GRANT_FREQUENCY_ANNUAL, commit_duration=120)]
+        start=end - TICK,
+        schedules=[a_schedule(frequency=peer_pb.GRANT_FREQUENCY_ANNUAL, commit_duration=120)],
     )
     bare.clock.advance_to(end)
 

@@ -9,8 +9,8 @@ from grpc import StatusCode
 
 from meshkit.faults import DatabaseUnavailable
 from meshkit.rpc.fields import timestamp
-from purser.alert.v1 import alert_pb2
-from purser.ledger.v1 import ledger_admin_pb2 as admin
+from purser.alert.v1 import alert_peer_pb2
+from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
 from tests.support.faults import bad_fields, fault
 from tests.support.ledger import CREDIT, JULY, JUNE, RunningLedger, running_ledger
 from tests.support.ledger_sql import Sql
@@ -19,7 +19,7 @@ from tests.support.recording_alert import RecordingAlert
 
 TICK = timedelta(microseconds=1)
 DAY = timedelta(days=1)
-SPEND = {"watch_kind": admin.WATCH_KIND_SPEND, "group_key": "user_id"}
+SPEND = {"watch_kind": peer_pb.WATCH_KIND_SPEND, "group_key": "user_id"}
 
 
 @pytest.fixture
@@ -48,10 +48,10 @@ async def test_the_first_observation_is_told_whatever_it_is(
 ) -> None:
     answer = await watched.watch(100)
 
-    assert answer == admin.WatchThresholdResponse(version=1)
+    assert answer == peer_pb.WatchThresholdResponse(version=1)
     assert await _told(watched, alert) == [("", False, 400, 1)]
     assert alert.heard == [
-        alert_pb2.ObserveCrossingRequest(
+        alert_peer_pb2.ObserveCrossingRequest(
             request_id=alert.heard[0].request_id,
             alert_id="alr_1",
             customer_id="cus_acme",
@@ -290,9 +290,9 @@ async def test_unknown_customers_and_bad_fields_are_faults(watched: RunningLedge
     with fault(StatusCode.NOT_FOUND, "CUSTOMER_NOT_FOUND", customer="cus_nobody"):
         await watched.watch(1, customer_id="cus_nobody")
     with bad_fields("request_id", "alert_id", "version", "watch_kind", "credit_type_id", "threshold_micros"):
-        await watched.admin.WatchThreshold(admin.WatchThresholdRequest(threshold_micros=-1))
+        await watched.peer.WatchThreshold(peer_pb.WatchThresholdRequest(threshold_micros=-1))
     with bad_fields("group_key"):
-        await watched.watch(1, watch_kind=admin.WATCH_KIND_SPEND)
+        await watched.watch(1, watch_kind=peer_pb.WATCH_KIND_SPEND)
 
 
 async def test_what_one_user_spends_is_told_of_no_other(

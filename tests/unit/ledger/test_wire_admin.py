@@ -15,6 +15,7 @@ from meshkit.quantity import INT64_MAX, Credits, Ratio
 from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_pb2 as pb
+from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
 from services.ledger.domain.copies import Aggregation
 from services.ledger.domain.credits.burn_down import Draw
 from services.ledger.domain.credits.entry import Entry, EntryKind, Usage
@@ -26,7 +27,7 @@ from services.ledger.domain.gate.decision import CREDITS_MAX
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldState
 from services.ledger.domain.gate.spend_cap import CapOf, CapWindow
 from services.ledger.domain.usage import SummaryWindow, UsageRow
-from services.ledger.wire import copies
+from services.ledger.wire.copies import alert, catalog, contract
 from services.ledger.wire.credits import grants, reports
 from services.ledger.wire.gate import caps
 from tests.unit.ledger.builders import (
@@ -57,24 +58,24 @@ def a_top_up(**more: Any) -> admin.IssueGrantRequest:
     return admin.IssueGrantRequest(**(told | more))
 
 
-def some_terms(**more: Any) -> admin.ScheduleTerms:
+def some_terms(**more: Any) -> peer_pb.ScheduleTerms:
     told: dict[str, Any] = {
         "grant_schedule_id": "sch_1",
         "product_id": "prd_included",
         "credit_type_id": AI,
         "unit_amount_micros": 100_000_000,
         "subscription_id": "sub_1",
-        "frequency": admin.GRANT_FREQUENCY_MONTHLY,
+        "frequency": peer_pb.GRANT_FREQUENCY_MONTHLY,
         "anchor_time": timestamp(JUNE),
         "priority": 1,
         "prorates_increases": True,
-        "period_proration": admin.PERIOD_PRORATION_FIRST_AND_LAST,
+        "period_proration": peer_pb.PERIOD_PRORATION_FIRST_AND_LAST,
         "commit_duration": 1,
     }
-    return admin.ScheduleTerms(**(told | more))
+    return peer_pb.ScheduleTerms(**(told | more))
 
 
-def a_contract(*terms: admin.ScheduleTerms, **more: Any) -> admin.ApplyContractRequest:
+def a_contract(*terms: peer_pb.ScheduleTerms, **more: Any) -> peer_pb.ApplyContractRequest:
     told: dict[str, Any] = {
         "request_id": "r1",
         "customer_id": ACME,
@@ -82,13 +83,13 @@ def a_contract(*terms: admin.ScheduleTerms, **more: Any) -> admin.ApplyContractR
         "version": 1,
         "rate_card_id": "rcd_1",
         "start_time": timestamp(JUNE),
-        "subscriptions": [admin.SubscriptionSeats(subscription_id="sub_1", initial_quantity=4)],
+        "subscriptions": [peer_pb.SubscriptionSeats(subscription_id="sub_1", initial_quantity=4)],
         "grant_schedules": terms,
     }
-    return admin.ApplyContractRequest(**(told | more))
+    return peer_pb.ApplyContractRequest(**(told | more))
 
 
-def a_usage_rate(**more: Any) -> admin.UsageRate:
+def a_usage_rate(**more: Any) -> peer_pb.UsageRate:
     told: dict[str, Any] = {
         "rate_id": "rat_1",
         "product_id": ASSISTANT,
@@ -97,14 +98,14 @@ def a_usage_rate(**more: Any) -> admin.UsageRate:
         "per_micros": 1,
         "effective_time": timestamp(JUNE),
     }
-    return admin.UsageRate(**(told | more))
+    return peer_pb.UsageRate(**(told | more))
 
 
-def a_card(*rates: admin.UsageRate) -> admin.ApplyRateCardRequest:
-    return admin.ApplyRateCardRequest(request_id="r1", rate_card_id="rcd_1", version=1, rates=rates)
+def a_card(*rates: peer_pb.UsageRate) -> peer_pb.ApplyRateCardRequest:
+    return peer_pb.ApplyRateCardRequest(request_id="r1", rate_card_id="rcd_1", version=1, rates=rates)
 
 
-def a_metric(**more: Any) -> admin.ApplyMetricsRequest:
+def a_metric(**more: Any) -> peer_pb.ApplyMetricsRequest:
     told: dict[str, Any] = {
         "request_id": "r1",
         "product_id": ASSISTANT,
@@ -112,12 +113,12 @@ def a_metric(**more: Any) -> admin.ApplyMetricsRequest:
         "name": "Assistant",
         "billable_metric_id": "met_1",
         "event_type": "assistant",
-        "aggregation": admin.AGGREGATION_COUNT,
+        "aggregation": peer_pb.AGGREGATION_COUNT,
     }
-    return admin.ApplyMetricsRequest(**(told | more))
+    return peer_pb.ApplyMetricsRequest(**(told | more))
 
 
-def a_seat_change_request(**more: Any) -> admin.ApplySeatChangeRequest:
+def a_seat_change_request(**more: Any) -> peer_pb.ApplySeatChangeRequest:
     told: dict[str, Any] = {
         "request_id": "r1",
         "customer_id": ACME,
@@ -127,20 +128,20 @@ def a_seat_change_request(**more: Any) -> admin.ApplySeatChangeRequest:
         "effective_time": timestamp(JUNE),
         "quantity_delta": 1,
     }
-    return admin.ApplySeatChangeRequest(**(told | more))
+    return peer_pb.ApplySeatChangeRequest(**(told | more))
 
 
-def a_watch_request(**more: Any) -> admin.WatchThresholdRequest:
+def a_watch_request(**more: Any) -> peer_pb.WatchThresholdRequest:
     told: dict[str, Any] = {
         "request_id": "r1",
         "alert_id": "alr_1",
         "version": 1,
         "is_active": True,
-        "watch_kind": admin.WATCH_KIND_SPEND,
+        "watch_kind": peer_pb.WATCH_KIND_SPEND,
         "credit_type_id": AI,
         "group_key": "user_id",
     }
-    return admin.WatchThresholdRequest(**(told | more))
+    return peer_pb.WatchThresholdRequest(**(told | more))
 
 
 def a_summary(**more: Any) -> admin.GetUsageSummaryRequest:
@@ -171,21 +172,21 @@ ALL_WRONG: list[tuple[Callable[[Any], object], object, set[str]]] = [
         },
     ),
     (
-        copies.customer_from_wire,
-        admin.ApplyCustomerRequest(aliases=["acme", ""]),
+        contract.customer_from_wire,
+        peer_pb.ApplyCustomerRequest(aliases=["acme", ""]),
         {"request_id", "customer_id", "version", "aliases[1]"},
     ),
     (
-        copies.product_from_wire,
-        admin.ApplyMetricsRequest(aggregation=admin.AGGREGATION_SUM, group_keys=[""]),
+        catalog.product_from_wire,
+        peer_pb.ApplyMetricsRequest(aggregation=peer_pb.AGGREGATION_SUM, group_keys=[""]),
         {
             *("request_id", "product_id", "version", "name", "billable_metric_id", "event_type"),
             *("sum_property", "group_keys[0]"),
         },
     ),
     (
-        copies.rate_card_from_wire,
-        admin.ApplyRateCardRequest(rates=[admin.UsageRate(price_micros=-1, end_time=ZERO)]),
+        catalog.rate_card_from_wire,
+        peer_pb.ApplyRateCardRequest(rates=[peer_pb.UsageRate(price_micros=-1, end_time=ZERO)]),
         {
             *("request_id", "rate_card_id", "version", "rates[0].rate_id", "rates[0].product_id"),
             *("rates[0].credit_type_id", "rates[0].price_micros", "rates[0].per_micros"),
@@ -193,11 +194,11 @@ ALL_WRONG: list[tuple[Callable[[Any], object], object, set[str]]] = [
         },
     ),
     (
-        copies.contract_from_wire,
-        admin.ApplyContractRequest(
+        contract.contract_from_wire,
+        peer_pb.ApplyContractRequest(
             end_time=ZERO,
-            subscriptions=[admin.SubscriptionSeats(initial_quantity=-1)],
-            grant_schedules=[admin.ScheduleTerms(subscription_id="sub_other", scope_product_ids=[""])],
+            subscriptions=[peer_pb.SubscriptionSeats(initial_quantity=-1)],
+            grant_schedules=[peer_pb.ScheduleTerms(subscription_id="sub_other", scope_product_ids=[""])],
         ),
         {
             *(
@@ -221,27 +222,27 @@ ALL_WRONG: list[tuple[Callable[[Any], object], object, set[str]]] = [
         },
     ),
     (
-        copies.seat_change_from_wire,
-        admin.ApplySeatChangeRequest(),
+        contract.seat_change_from_wire,
+        peer_pb.ApplySeatChangeRequest(),
         {
             *("request_id", "customer_id", "subscription_id", "seat_change_id", "sequence", "effective_time"),
             "quantity_delta",
         },
     ),
     (
-        copies.preview_from_wire,
-        admin.PreviewSeatChangeRequest(effective_time=ZERO, quantity_delta=1_000_001),
+        contract.preview_from_wire,
+        peer_pb.PreviewSeatChangeRequest(effective_time=ZERO, quantity_delta=1_000_001),
         {"customer_id", "subscription_id", "effective_time", "quantity_delta"},
     ),
     (
-        copies.watch_from_wire,
-        admin.WatchThresholdRequest(threshold_micros=-1, customer_id=" ", group_value=" "),
+        alert.watch_from_wire,
+        peer_pb.WatchThresholdRequest(threshold_micros=-1, customer_id=" ", group_value=" "),
         {
             *("request_id", "alert_id", "version", "watch_kind", "customer_id", "credit_type_id"),
             *("threshold_micros", "group_value"),
         },
     ),
-    (copies.watch_from_wire, a_watch_request(group_key=""), {"group_key"}),
+    (alert.watch_from_wire, a_watch_request(group_key=""), {"group_key"}),
     (
         caps.set_from_wire,
         admin.SetSpendCapRequest(limit_micros=-1, window=99, group_value=" "),  # type: ignore[arg-type]
@@ -287,19 +288,23 @@ def test_all_bad_fields_are_named_at_once(
         (grants.issue_from_wire, lambda at: a_top_up(effective_time=at), "effective_time"),
         (grants.issue_from_wire, lambda at: a_top_up(expire_time=at), "expire_time"),
         (
-            copies.rate_card_from_wire,
+            catalog.rate_card_from_wire,
             lambda at: a_card(a_usage_rate(effective_time=at)),
             "rates[0].effective_time",
         ),
-        (copies.rate_card_from_wire, lambda at: a_card(a_usage_rate(end_time=at)), "rates[0].end_time"),
-        (copies.contract_from_wire, lambda at: a_contract(start_time=at), "start_time"),
-        (copies.contract_from_wire, lambda at: a_contract(end_time=at), "end_time"),
+        (catalog.rate_card_from_wire, lambda at: a_card(a_usage_rate(end_time=at)), "rates[0].end_time"),
+        (contract.contract_from_wire, lambda at: a_contract(start_time=at), "start_time"),
+        (contract.contract_from_wire, lambda at: a_contract(end_time=at), "end_time"),
         (
-            copies.contract_from_wire,
+            contract.contract_from_wire,
             lambda at: a_contract(some_terms(anchor_time=at)),
             "grant_schedules[0].anchor_time",
         ),
-        (copies.seat_change_from_wire, lambda at: a_seat_change_request(effective_time=at), "effective_time"),
+        (
+            contract.seat_change_from_wire,
+            lambda at: a_seat_change_request(effective_time=at),
+            "effective_time",
+        ),
         (reports.usage_from_wire, lambda at: a_summary(start_time=at), "start_time"),
     ],
 )
@@ -326,20 +331,20 @@ def the_choices(read: Callable[[int], Enum | None], numbers: Iterable[int]) -> d
 
 
 def frequency_of(number: Any) -> Enum:
-    return copies.contract_from_wire(a_contract(some_terms(frequency=number))).schedules[0].frequency
+    return contract.contract_from_wire(a_contract(some_terms(frequency=number))).schedules[0].frequency
 
 
 def proration_of(number: Any) -> Enum:
-    told = copies.contract_from_wire(a_contract(some_terms(period_proration=number)))
+    told = contract.contract_from_wire(a_contract(some_terms(period_proration=number)))
     return told.schedules[0].period_proration
 
 
 def aggregation_of(number: Any) -> Enum:
-    return copies.product_from_wire(a_metric(aggregation=number, sum_property="units")).aggregation
+    return catalog.product_from_wire(a_metric(aggregation=number, sum_property="units")).aggregation
 
 
 def watch_kind_of(number: Any) -> Enum:
-    return copies.watch_from_wire(a_watch_request(watch_kind=number)).watch.kind
+    return alert.watch_from_wire(a_watch_request(watch_kind=number)).watch.kind
 
 
 def cap_window_of(number: Any) -> Enum:
@@ -361,10 +366,10 @@ def hold_state_of(number: Any) -> Enum | None:
 @pytest.mark.parametrize(
     ("read", "wire", "prefix", "domain", "unspecified"),
     [
-        (frequency_of, admin.GrantFrequency, "GRANT_FREQUENCY_", GrantFrequency, {}),
-        (proration_of, admin.PeriodProration, "PERIOD_PRORATION_", PeriodProration, {}),
-        (aggregation_of, admin.Aggregation, "AGGREGATION_", Aggregation, {}),
-        (watch_kind_of, admin.WatchKind, "WATCH_KIND_", WatchKind, {}),
+        (frequency_of, peer_pb.GrantFrequency, "GRANT_FREQUENCY_", GrantFrequency, {}),
+        (proration_of, peer_pb.PeriodProration, "PERIOD_PRORATION_", PeriodProration, {}),
+        (aggregation_of, peer_pb.Aggregation, "AGGREGATION_", Aggregation, {}),
+        (watch_kind_of, peer_pb.WatchKind, "WATCH_KIND_", WatchKind, {}),
         (cap_window_of, admin.CapWindow, "CAP_WINDOW_", CapWindow, {0: "BILLING_PERIOD"}),
         (summary_window_of, admin.SummaryWindow, "SUMMARY_WINDOW_", SummaryWindow, {0: "PERIOD"}),
         (hold_state_of, admin.HoldState, "HOLD_STATE_", HoldState, {0: None}),
@@ -437,7 +442,7 @@ def test_a_grant_just_within_bounds_is_taken() -> None:
 
 
 def test_a_contract_is_read_with_its_seats_and_schedules() -> None:
-    told = copies.contract_from_wire(
+    told = contract.contract_from_wire(
         a_contract(
             some_terms(scope_product_ids=[ASSISTANT]),
             some_terms(subscription_id=""),
@@ -457,11 +462,11 @@ def test_a_contract_is_read_with_its_seats_and_schedules() -> None:
 def test_a_contract_cannot_end_before_it_starts() -> None:
     late = a_contract(start_time=timestamp(JULY), end_time=timestamp(JUNE))
 
-    assert fields_refused(copies.contract_from_wire, late) == {"end_time"}
+    assert fields_refused(contract.contract_from_wire, late) == {"end_time"}
 
 
 def test_rates_are_read_as_exact_ratios() -> None:
-    told = copies.rate_card_from_wire(a_card(a_usage_rate(end_time=timestamp(JULY))))
+    told = catalog.rate_card_from_wire(a_card(a_usage_rate(end_time=timestamp(JULY))))
 
     assert [(one.price, one.effective_time, one.end_time) for one in told.rates] == [
         (Ratio(12, 1), JUNE, JULY)
@@ -469,9 +474,9 @@ def test_rates_are_read_as_exact_ratios() -> None:
 
 
 def test_a_seat_change_is_read_and_one_previewed_comes_behind_all_there_are() -> None:
-    told = copies.seat_change_from_wire(a_seat_change_request(quantity_delta=-3, sequence=7))
-    previewed = copies.preview_from_wire(
-        admin.PreviewSeatChangeRequest(
+    told = contract.seat_change_from_wire(a_seat_change_request(quantity_delta=-3, sequence=7))
+    previewed = contract.preview_from_wire(
+        peer_pb.PreviewSeatChangeRequest(
             customer_id=ACME, subscription_id="sub_1", effective_time=timestamp(JUNE), quantity_delta=1
         )
     )
@@ -484,12 +489,12 @@ def test_a_seat_change_is_read_and_one_previewed_comes_behind_all_there_are() ->
 def test_a_seat_change_changes_something_and_not_too_much(delta: int) -> None:
     request = a_seat_change_request(quantity_delta=delta)
 
-    assert fields_refused(copies.seat_change_from_wire, request) == {"quantity_delta"}
+    assert fields_refused(contract.seat_change_from_wire, request) == {"quantity_delta"}
 
 
 def test_a_watch_on_nobody_in_particular_is_on_everybody() -> None:
-    everybody = copies.watch_from_wire(a_watch_request())
-    somebody = copies.watch_from_wire(a_watch_request(customer_id=ACME, group_value="ann", is_active=False))
+    everybody = alert.watch_from_wire(a_watch_request())
+    somebody = alert.watch_from_wire(a_watch_request(customer_id=ACME, group_value="ann", is_active=False))
 
     assert (everybody.watch.customer_id, everybody.watch.group_value, everybody.is_active) == (None, "", True)
     assert (somebody.watch.customer_id, somebody.watch.group_value, somebody.is_active) == (
@@ -500,12 +505,12 @@ def test_a_watch_on_nobody_in_particular_is_on_everybody() -> None:
 
 
 def test_a_filter_says_there_one_of_or_none_of() -> None:
-    told = copies.product_from_wire(
+    told = catalog.product_from_wire(
         a_metric(
             filters=[
-                admin.PropertyFilter(property="model", exists=True),
-                admin.PropertyFilter(property="model", in_values=["a", "b"]),
-                admin.PropertyFilter(property="model", not_in_values=["c"]),
+                peer_pb.PropertyFilter(property="model", exists=True),
+                peer_pb.PropertyFilter(property="model", in_values=["a", "b"]),
+                peer_pb.PropertyFilter(property="model", not_in_values=["c"]),
             ]
         )
     )
@@ -688,6 +693,6 @@ def test_a_recount_of_nobody_in_particular_is_of_everybody() -> None:
 def test_times_keep_their_microseconds_on_the_way_out_and_in() -> None:
     at = datetime(2025, 6, 1, 12, 30, 15, 123_456, tzinfo=UTC)
 
-    told = copies.seat_change_from_wire(a_seat_change_request(effective_time=timestamp(at)))
+    told = contract.seat_change_from_wire(a_seat_change_request(effective_time=timestamp(at)))
 
     assert told.change.effective_time == at

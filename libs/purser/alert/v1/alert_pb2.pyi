@@ -309,27 +309,3 @@ class ReplayDeliveryResponse(_message.Message):
     DELIVERY_FIELD_NUMBER: _ClassVar[int]
     delivery: Delivery
     def __init__(self, delivery: _Optional[_Union[Delivery, _Mapping]] = ...) -> None: ...
-
-class ObserveCrossingRequest(_message.Message):
-    __slots__ = ("request_id", "alert_id", "customer_id", "group_value", "in_alarm", "value_micros", "sequence", "observe_time")
-    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
-    ALERT_ID_FIELD_NUMBER: _ClassVar[int]
-    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
-    GROUP_VALUE_FIELD_NUMBER: _ClassVar[int]
-    IN_ALARM_FIELD_NUMBER: _ClassVar[int]
-    VALUE_MICROS_FIELD_NUMBER: _ClassVar[int]
-    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
-    OBSERVE_TIME_FIELD_NUMBER: _ClassVar[int]
-    request_id: str
-    alert_id: str
-    customer_id: str
-    group_value: str
-    in_alarm: bool
-    value_micros: int
-    sequence: int
-    observe_time: _timestamp_pb2.Timestamp
-    def __init__(self, request_id: _Optional[str] = ..., alert_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., group_value: _Optional[str] = ..., in_alarm: _Optional[bool] = ..., value_micros: _Optional[int] = ..., sequence: _Optional[int] = ..., observe_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
-
-class ObserveCrossingResponse(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...

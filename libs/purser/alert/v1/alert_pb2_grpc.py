@@ -93,11 +93,6 @@ class AlertServiceStub:
                 request_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.ReplayDeliveryRequest.SerializeToString,
                 response_deserializer=purser_dot_alert_dot_v1_dot_alert__pb2.ReplayDeliveryResponse.FromString,
                 _registered_method=True)
-        self.ObserveCrossing = channel.unary_unary(
-                '/purser.alert.v1.AlertService/ObserveCrossing',
-                request_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.ObserveCrossingRequest.SerializeToString,
-                response_deserializer=purser_dot_alert_dot_v1_dot_alert__pb2.ObserveCrossingResponse.FromString,
-                _registered_method=True)
 
 
 class AlertServiceServicer:
@@ -191,14 +186,6 @@ class AlertServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def ObserveCrossing(self, request, context):
-        """Takes a crossing that the Ledger observed. A late one never undoes a newer one; an alert that is not
-        known any more is ignored. Called by the Ledger with the notice's id as request_id.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
 
 def add_AlertServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -256,11 +243,6 @@ def add_AlertServiceServicer_to_server(servicer, server):
                     servicer.ReplayDelivery,
                     request_deserializer=purser_dot_alert_dot_v1_dot_alert__pb2.ReplayDeliveryRequest.FromString,
                     response_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.ReplayDeliveryResponse.SerializeToString,
-            ),
-            'ObserveCrossing': grpc.unary_unary_rpc_method_handler(
-                    servicer.ObserveCrossing,
-                    request_deserializer=purser_dot_alert_dot_v1_dot_alert__pb2.ObserveCrossingRequest.FromString,
-                    response_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.ObserveCrossingResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -564,33 +546,6 @@ class AlertService:
             '/purser.alert.v1.AlertService/ReplayDelivery',
             purser_dot_alert_dot_v1_dot_alert__pb2.ReplayDeliveryRequest.SerializeToString,
             purser_dot_alert_dot_v1_dot_alert__pb2.ReplayDeliveryResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ObserveCrossing(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/purser.alert.v1.AlertService/ObserveCrossing',
-            purser_dot_alert_dot_v1_dot_alert__pb2.ObserveCrossingRequest.SerializeToString,
-            purser_dot_alert_dot_v1_dot_alert__pb2.ObserveCrossingResponse.FromString,
             options,
             channel_credentials,
             insecure,

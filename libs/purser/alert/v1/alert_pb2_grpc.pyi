@@ -71,10 +71,6 @@ class AlertServiceStub:
     Errors: DELIVERY_NOT_FOUND (NOT_FOUND);
     DELIVERY_STILL_PENDING, WEBHOOK_ENDPOINT_DISABLED (FAILED_PRECONDITION).
     """
-    ObserveCrossing: _grpc.UnaryUnaryMultiCallable[_alert_pb2.ObserveCrossingRequest, _alert_pb2.ObserveCrossingResponse]
-    """Takes a crossing that the Ledger observed. A late one never undoes a newer one; an alert that is not
-    known any more is ignored. Called by the Ledger with the notice's id as request_id.
-    """
 
 @_typing.type_check_only
 class AlertServiceAsyncStub(AlertServiceStub):
@@ -118,10 +114,6 @@ class AlertServiceAsyncStub(AlertServiceStub):
     """Posts a finished delivery again, for up to 2 more days, with the same webhook id and the same body.
     Errors: DELIVERY_NOT_FOUND (NOT_FOUND);
     DELIVERY_STILL_PENDING, WEBHOOK_ENDPOINT_DISABLED (FAILED_PRECONDITION).
-    """
-    ObserveCrossing: _aio.UnaryUnaryMultiCallable[_alert_pb2.ObserveCrossingRequest, _alert_pb2.ObserveCrossingResponse]  # type: ignore[assignment]
-    """Takes a crossing that the Ledger observed. A late one never undoes a newer one; an alert that is not
-    known any more is ignored. Called by the Ledger with the notice's id as request_id.
     """
 
 class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -229,16 +221,6 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
         """Posts a finished delivery again, for up to 2 more days, with the same webhook id and the same body.
         Errors: DELIVERY_NOT_FOUND (NOT_FOUND);
         DELIVERY_STILL_PENDING, WEBHOOK_ENDPOINT_DISABLED (FAILED_PRECONDITION).
-        """
-
-    @_abc_1.abstractmethod
-    def ObserveCrossing(
-        self,
-        request: _alert_pb2.ObserveCrossingRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_alert_pb2.ObserveCrossingResponse, _abc.Awaitable[_alert_pb2.ObserveCrossingResponse]]:
-        """Takes a crossing that the Ledger observed. A late one never undoes a newer one; an alert that is not
-        known any more is ignored. Called by the Ledger with the notice's id as request_id.
         """
 
 def add_AlertServiceServicer_to_server(servicer: AlertServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -26,12 +26,10 @@ if _version_not_supported:
 
 
 class LedgerAdminServiceStub:
-    """What the Ledger is told by the other services, and what operators ask of it. Wherever a field is called
-    `customer`, an id or any alias will do. What operators write is idempotent by request_id within one customer: the
-    same id and body get the first answer again, the same id with another body is refused with REQUEST_ID_REUSED
-    (ALREADY_EXISTS). What services tell (the Apply… calls and WatchThreshold) is idempotent by its version or
-    sequence instead: told twice or late it changes nothing, whatever its request_id. Malformed fields are all named
-    at once: INVALID_FIELDS (INVALID_ARGUMENT).
+    """What operators ask of the Ledger: grants, spend caps, lists, verification. Wherever a field is called `customer`, an id
+    or any alias is accepted. Every write is idempotent by request_id within one customer: the same id and body return
+    the stored response, the same id with another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). One error
+    names all malformed fields: INVALID_FIELDS (INVALID_ARGUMENT).
     """
 
     def __init__(self, channel):
@@ -40,45 +38,10 @@ class LedgerAdminServiceStub:
         Args:
             channel: A grpc.Channel.
         """
-        self.ApplyCustomer = channel.unary_unary(
-                '/purser.ledger.v1.LedgerAdminService/ApplyCustomer',
-                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ApplyCustomerRequest.SerializeToString,
-                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ApplyCustomerResponse.FromString,
-                _registered_method=True)
-        self.ApplyMetrics = channel.unary_unary(
-                '/purser.ledger.v1.LedgerAdminService/ApplyMetrics',
-                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ApplyMetricsRequest.SerializeToString,
-                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ApplyMetricsResponse.FromString,
-                _registered_method=True)
-        self.ApplyRateCard = channel.unary_unary(
-                '/purser.ledger.v1.LedgerAdminService/ApplyRateCard',
-                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ApplyRateCardRequest.SerializeToString,
-                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ApplyRateCardResponse.FromString,
-                _registered_method=True)
-        self.ApplyContract = channel.unary_unary(
-                '/purser.ledger.v1.LedgerAdminService/ApplyContract',
-                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ApplyContractRequest.SerializeToString,
-                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ApplyContractResponse.FromString,
-                _registered_method=True)
-        self.ApplySeatChange = channel.unary_unary(
-                '/purser.ledger.v1.LedgerAdminService/ApplySeatChange',
-                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ApplySeatChangeRequest.SerializeToString,
-                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ApplySeatChangeResponse.FromString,
-                _registered_method=True)
-        self.PreviewSeatChange = channel.unary_unary(
-                '/purser.ledger.v1.LedgerAdminService/PreviewSeatChange',
-                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.PreviewSeatChangeRequest.SerializeToString,
-                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.PreviewSeatChangeResponse.FromString,
-                _registered_method=True)
         self.IssueGrant = channel.unary_unary(
                 '/purser.ledger.v1.LedgerAdminService/IssueGrant',
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.IssueGrantRequest.SerializeToString,
                 response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.IssueGrantResponse.FromString,
-                _registered_method=True)
-        self.WatchThreshold = channel.unary_unary(
-                '/purser.ledger.v1.LedgerAdminService/WatchThreshold',
-                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.WatchThresholdRequest.SerializeToString,
-                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.WatchThresholdResponse.FromString,
                 _registered_method=True)
         self.SetSpendCap = channel.unary_unary(
                 '/purser.ledger.v1.LedgerAdminService/SetSpendCap',
@@ -123,70 +86,15 @@ class LedgerAdminServiceStub:
 
 
 class LedgerAdminServiceServicer:
-    """What the Ledger is told by the other services, and what operators ask of it. Wherever a field is called
-    `customer`, an id or any alias will do. What operators write is idempotent by request_id within one customer: the
-    same id and body get the first answer again, the same id with another body is refused with REQUEST_ID_REUSED
-    (ALREADY_EXISTS). What services tell (the Apply… calls and WatchThreshold) is idempotent by its version or
-    sequence instead: told twice or late it changes nothing, whatever its request_id. Malformed fields are all named
-    at once: INVALID_FIELDS (INVALID_ARGUMENT).
+    """What operators ask of the Ledger: grants, spend caps, lists, verification. Wherever a field is called `customer`, an id
+    or any alias is accepted. Every write is idempotent by request_id within one customer: the same id and body return
+    the stored response, the same id with another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). One error
+    names all malformed fields: INVALID_FIELDS (INVALID_ARGUMENT).
     """
 
-    def ApplyCustomer(self, request, context):
-        """Takes a customer's aliases and suspension. From Contract. An older version is ignored.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def ApplyMetrics(self, request, context):
-        """Takes a usage product with its metric. From Catalog. An older version is ignored.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def ApplyRateCard(self, request, context):
-        """Takes all usage rates of a card. From Catalog. An older version is ignored.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def ApplyContract(self, request, context):
-        """Takes a contract with its seats and grant schedules, and issues the grants that are due. From Contract.
-        An older version is ignored. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def ApplySeatChange(self, request, context):
-        """Takes a dated seat change, and adjusts the grants of the current period. From Contract.
-        Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def PreviewSeatChange(self, request, context):
-        """Tells what ApplySeatChange would grant, and changes nothing.
-        Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
     def IssueGrant(self, request, context):
-        """Adds credits to a pool, once per request_id. From Contract (paid top-ups) and operators.
+        """Adds credits to a pool, once per request_id.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS).
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def WatchThreshold(self, request, context):
-        """Takes a threshold to watch, or ends the watch. From Alert. An older version is ignored.
-        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -255,45 +163,10 @@ class LedgerAdminServiceServicer:
 
 def add_LedgerAdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
-            'ApplyCustomer': grpc.unary_unary_rpc_method_handler(
-                    servicer.ApplyCustomer,
-                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ApplyCustomerRequest.FromString,
-                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ApplyCustomerResponse.SerializeToString,
-            ),
-            'ApplyMetrics': grpc.unary_unary_rpc_method_handler(
-                    servicer.ApplyMetrics,
-                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ApplyMetricsRequest.FromString,
-                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ApplyMetricsResponse.SerializeToString,
-            ),
-            'ApplyRateCard': grpc.unary_unary_rpc_method_handler(
-                    servicer.ApplyRateCard,
-                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ApplyRateCardRequest.FromString,
-                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ApplyRateCardResponse.SerializeToString,
-            ),
-            'ApplyContract': grpc.unary_unary_rpc_method_handler(
-                    servicer.ApplyContract,
-                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ApplyContractRequest.FromString,
-                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ApplyContractResponse.SerializeToString,
-            ),
-            'ApplySeatChange': grpc.unary_unary_rpc_method_handler(
-                    servicer.ApplySeatChange,
-                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ApplySeatChangeRequest.FromString,
-                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ApplySeatChangeResponse.SerializeToString,
-            ),
-            'PreviewSeatChange': grpc.unary_unary_rpc_method_handler(
-                    servicer.PreviewSeatChange,
-                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.PreviewSeatChangeRequest.FromString,
-                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.PreviewSeatChangeResponse.SerializeToString,
-            ),
             'IssueGrant': grpc.unary_unary_rpc_method_handler(
                     servicer.IssueGrant,
                     request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.IssueGrantRequest.FromString,
                     response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.IssueGrantResponse.SerializeToString,
-            ),
-            'WatchThreshold': grpc.unary_unary_rpc_method_handler(
-                    servicer.WatchThreshold,
-                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.WatchThresholdRequest.FromString,
-                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.WatchThresholdResponse.SerializeToString,
             ),
             'SetSpendCap': grpc.unary_unary_rpc_method_handler(
                     servicer.SetSpendCap,
@@ -344,175 +217,11 @@ def add_LedgerAdminServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class LedgerAdminService:
-    """What the Ledger is told by the other services, and what operators ask of it. Wherever a field is called
-    `customer`, an id or any alias will do. What operators write is idempotent by request_id within one customer: the
-    same id and body get the first answer again, the same id with another body is refused with REQUEST_ID_REUSED
-    (ALREADY_EXISTS). What services tell (the Apply… calls and WatchThreshold) is idempotent by its version or
-    sequence instead: told twice or late it changes nothing, whatever its request_id. Malformed fields are all named
-    at once: INVALID_FIELDS (INVALID_ARGUMENT).
+    """What operators ask of the Ledger: grants, spend caps, lists, verification. Wherever a field is called `customer`, an id
+    or any alias is accepted. Every write is idempotent by request_id within one customer: the same id and body return
+    the stored response, the same id with another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). One error
+    names all malformed fields: INVALID_FIELDS (INVALID_ARGUMENT).
     """
-
-    @staticmethod
-    def ApplyCustomer(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/purser.ledger.v1.LedgerAdminService/ApplyCustomer',
-            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ApplyCustomerRequest.SerializeToString,
-            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ApplyCustomerResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ApplyMetrics(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/purser.ledger.v1.LedgerAdminService/ApplyMetrics',
-            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ApplyMetricsRequest.SerializeToString,
-            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ApplyMetricsResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ApplyRateCard(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/purser.ledger.v1.LedgerAdminService/ApplyRateCard',
-            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ApplyRateCardRequest.SerializeToString,
-            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ApplyRateCardResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ApplyContract(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/purser.ledger.v1.LedgerAdminService/ApplyContract',
-            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ApplyContractRequest.SerializeToString,
-            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ApplyContractResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ApplySeatChange(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/purser.ledger.v1.LedgerAdminService/ApplySeatChange',
-            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ApplySeatChangeRequest.SerializeToString,
-            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ApplySeatChangeResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def PreviewSeatChange(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/purser.ledger.v1.LedgerAdminService/PreviewSeatChange',
-            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.PreviewSeatChangeRequest.SerializeToString,
-            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.PreviewSeatChangeResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
 
     @staticmethod
     def IssueGrant(request,
@@ -531,33 +240,6 @@ class LedgerAdminService:
             '/purser.ledger.v1.LedgerAdminService/IssueGrant',
             purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.IssueGrantRequest.SerializeToString,
             purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.IssueGrantResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def WatchThreshold(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/purser.ledger.v1.LedgerAdminService/WatchThreshold',
-            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.WatchThresholdRequest.SerializeToString,
-            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.WatchThresholdResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,43 +27,19 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class LedgerAdminServiceStub:
-    """What the Ledger is told by the other services, and what operators ask of it. Wherever a field is called
-    `customer`, an id or any alias will do. What operators write is idempotent by request_id within one customer: the
-    same id and body get the first answer again, the same id with another body is refused with REQUEST_ID_REUSED
-    (ALREADY_EXISTS). What services tell (the Apply… calls and WatchThreshold) is idempotent by its version or
-    sequence instead: told twice or late it changes nothing, whatever its request_id. Malformed fields are all named
-    at once: INVALID_FIELDS (INVALID_ARGUMENT).
+    """What operators ask of the Ledger: grants, spend caps, lists, verification. Wherever a field is called `customer`, an id
+    or any alias is accepted. Every write is idempotent by request_id within one customer: the same id and body return
+    the stored response, the same id with another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). One error
+    names all malformed fields: INVALID_FIELDS (INVALID_ARGUMENT).
     """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> LedgerAdminServiceAsyncStub: ...
-    ApplyCustomer: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.ApplyCustomerRequest, _ledger_admin_pb2.ApplyCustomerResponse]
-    """Takes a customer's aliases and suspension. From Contract. An older version is ignored."""
-    ApplyMetrics: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.ApplyMetricsRequest, _ledger_admin_pb2.ApplyMetricsResponse]
-    """Takes a usage product with its metric. From Catalog. An older version is ignored."""
-    ApplyRateCard: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.ApplyRateCardRequest, _ledger_admin_pb2.ApplyRateCardResponse]
-    """Takes all usage rates of a card. From Catalog. An older version is ignored."""
-    ApplyContract: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.ApplyContractRequest, _ledger_admin_pb2.ApplyContractResponse]
-    """Takes a contract with its seats and grant schedules, and issues the grants that are due. From Contract.
-    An older version is ignored. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
-    """
-    ApplySeatChange: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.ApplySeatChangeRequest, _ledger_admin_pb2.ApplySeatChangeResponse]
-    """Takes a dated seat change, and adjusts the grants of the current period. From Contract.
-    Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
-    """
-    PreviewSeatChange: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.PreviewSeatChangeRequest, _ledger_admin_pb2.PreviewSeatChangeResponse]
-    """Tells what ApplySeatChange would grant, and changes nothing.
-    Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
-    """
     IssueGrant: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.IssueGrantRequest, _ledger_admin_pb2.IssueGrantResponse]
-    """Adds credits to a pool, once per request_id. From Contract (paid top-ups) and operators.
+    """Adds credits to a pool, once per request_id.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS).
-    """
-    WatchThreshold: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.WatchThresholdRequest, _ledger_admin_pb2.WatchThresholdResponse]
-    """Takes a threshold to watch, or ends the watch. From Alert. An older version is ignored.
-    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
     SetSpendCap: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.SetSpendCapRequest, _ledger_admin_pb2.SetSpendCapResponse]
     """Sets the most that one group value may spend per window, replacing the cap on the same customer, credit
@@ -91,40 +67,16 @@ class LedgerAdminServiceStub:
 
 @_typing.type_check_only
 class LedgerAdminServiceAsyncStub(LedgerAdminServiceStub):
-    """What the Ledger is told by the other services, and what operators ask of it. Wherever a field is called
-    `customer`, an id or any alias will do. What operators write is idempotent by request_id within one customer: the
-    same id and body get the first answer again, the same id with another body is refused with REQUEST_ID_REUSED
-    (ALREADY_EXISTS). What services tell (the Apply… calls and WatchThreshold) is idempotent by its version or
-    sequence instead: told twice or late it changes nothing, whatever its request_id. Malformed fields are all named
-    at once: INVALID_FIELDS (INVALID_ARGUMENT).
+    """What operators ask of the Ledger: grants, spend caps, lists, verification. Wherever a field is called `customer`, an id
+    or any alias is accepted. Every write is idempotent by request_id within one customer: the same id and body return
+    the stored response, the same id with another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). One error
+    names all malformed fields: INVALID_FIELDS (INVALID_ARGUMENT).
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
-    ApplyCustomer: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.ApplyCustomerRequest, _ledger_admin_pb2.ApplyCustomerResponse]  # type: ignore[assignment]
-    """Takes a customer's aliases and suspension. From Contract. An older version is ignored."""
-    ApplyMetrics: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.ApplyMetricsRequest, _ledger_admin_pb2.ApplyMetricsResponse]  # type: ignore[assignment]
-    """Takes a usage product with its metric. From Catalog. An older version is ignored."""
-    ApplyRateCard: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.ApplyRateCardRequest, _ledger_admin_pb2.ApplyRateCardResponse]  # type: ignore[assignment]
-    """Takes all usage rates of a card. From Catalog. An older version is ignored."""
-    ApplyContract: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.ApplyContractRequest, _ledger_admin_pb2.ApplyContractResponse]  # type: ignore[assignment]
-    """Takes a contract with its seats and grant schedules, and issues the grants that are due. From Contract.
-    An older version is ignored. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
-    """
-    ApplySeatChange: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.ApplySeatChangeRequest, _ledger_admin_pb2.ApplySeatChangeResponse]  # type: ignore[assignment]
-    """Takes a dated seat change, and adjusts the grants of the current period. From Contract.
-    Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
-    """
-    PreviewSeatChange: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.PreviewSeatChangeRequest, _ledger_admin_pb2.PreviewSeatChangeResponse]  # type: ignore[assignment]
-    """Tells what ApplySeatChange would grant, and changes nothing.
-    Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
-    """
     IssueGrant: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.IssueGrantRequest, _ledger_admin_pb2.IssueGrantResponse]  # type: ignore[assignment]
-    """Adds credits to a pool, once per request_id. From Contract (paid top-ups) and operators.
+    """Adds credits to a pool, once per request_id.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS).
-    """
-    WatchThreshold: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.WatchThresholdRequest, _ledger_admin_pb2.WatchThresholdResponse]  # type: ignore[assignment]
-    """Takes a threshold to watch, or ends the watch. From Alert. An older version is ignored.
-    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
     SetSpendCap: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.SetSpendCapRequest, _ledger_admin_pb2.SetSpendCapResponse]  # type: ignore[assignment]
     """Sets the most that one group value may spend per window, replacing the cap on the same customer, credit
@@ -151,67 +103,11 @@ class LedgerAdminServiceAsyncStub(LedgerAdminServiceStub):
     """
 
 class LedgerAdminServiceServicer(metaclass=_abc_1.ABCMeta):
-    """What the Ledger is told by the other services, and what operators ask of it. Wherever a field is called
-    `customer`, an id or any alias will do. What operators write is idempotent by request_id within one customer: the
-    same id and body get the first answer again, the same id with another body is refused with REQUEST_ID_REUSED
-    (ALREADY_EXISTS). What services tell (the Apply… calls and WatchThreshold) is idempotent by its version or
-    sequence instead: told twice or late it changes nothing, whatever its request_id. Malformed fields are all named
-    at once: INVALID_FIELDS (INVALID_ARGUMENT).
+    """What operators ask of the Ledger: grants, spend caps, lists, verification. Wherever a field is called `customer`, an id
+    or any alias is accepted. Every write is idempotent by request_id within one customer: the same id and body return
+    the stored response, the same id with another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). One error
+    names all malformed fields: INVALID_FIELDS (INVALID_ARGUMENT).
     """
-
-    @_abc_1.abstractmethod
-    def ApplyCustomer(
-        self,
-        request: _ledger_admin_pb2.ApplyCustomerRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_ledger_admin_pb2.ApplyCustomerResponse, _abc.Awaitable[_ledger_admin_pb2.ApplyCustomerResponse]]:
-        """Takes a customer's aliases and suspension. From Contract. An older version is ignored."""
-
-    @_abc_1.abstractmethod
-    def ApplyMetrics(
-        self,
-        request: _ledger_admin_pb2.ApplyMetricsRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_ledger_admin_pb2.ApplyMetricsResponse, _abc.Awaitable[_ledger_admin_pb2.ApplyMetricsResponse]]:
-        """Takes a usage product with its metric. From Catalog. An older version is ignored."""
-
-    @_abc_1.abstractmethod
-    def ApplyRateCard(
-        self,
-        request: _ledger_admin_pb2.ApplyRateCardRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_ledger_admin_pb2.ApplyRateCardResponse, _abc.Awaitable[_ledger_admin_pb2.ApplyRateCardResponse]]:
-        """Takes all usage rates of a card. From Catalog. An older version is ignored."""
-
-    @_abc_1.abstractmethod
-    def ApplyContract(
-        self,
-        request: _ledger_admin_pb2.ApplyContractRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_ledger_admin_pb2.ApplyContractResponse, _abc.Awaitable[_ledger_admin_pb2.ApplyContractResponse]]:
-        """Takes a contract with its seats and grant schedules, and issues the grants that are due. From Contract.
-        An older version is ignored. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
-        """
-
-    @_abc_1.abstractmethod
-    def ApplySeatChange(
-        self,
-        request: _ledger_admin_pb2.ApplySeatChangeRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_ledger_admin_pb2.ApplySeatChangeResponse, _abc.Awaitable[_ledger_admin_pb2.ApplySeatChangeResponse]]:
-        """Takes a dated seat change, and adjusts the grants of the current period. From Contract.
-        Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
-        """
-
-    @_abc_1.abstractmethod
-    def PreviewSeatChange(
-        self,
-        request: _ledger_admin_pb2.PreviewSeatChangeRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_ledger_admin_pb2.PreviewSeatChangeResponse, _abc.Awaitable[_ledger_admin_pb2.PreviewSeatChangeResponse]]:
-        """Tells what ApplySeatChange would grant, and changes nothing.
-        Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
-        """
 
     @_abc_1.abstractmethod
     def IssueGrant(
@@ -219,18 +115,8 @@ class LedgerAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_admin_pb2.IssueGrantRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_admin_pb2.IssueGrantResponse, _abc.Awaitable[_ledger_admin_pb2.IssueGrantResponse]]:
-        """Adds credits to a pool, once per request_id. From Contract (paid top-ups) and operators.
+        """Adds credits to a pool, once per request_id.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS).
-        """
-
-    @_abc_1.abstractmethod
-    def WatchThreshold(
-        self,
-        request: _ledger_admin_pb2.WatchThresholdRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_ledger_admin_pb2.WatchThresholdResponse, _abc.Awaitable[_ledger_admin_pb2.WatchThresholdResponse]]:
-        """Takes a threshold to watch, or ends the watch. From Alert. An older version is ignored.
-        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
 
     @_abc_1.abstractmethod

@@ -9,6 +9,7 @@ from meshkit.quantity import Credits
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
 from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_pb2 as pb
+from purser.ledger.v1 import ledger_peer_pb2 as peer
 from services.ledger.domain.credits.balance import Balances, PoolBalance
 from services.ledger.domain.credits.commands import IssueGrant
 from services.ledger.domain.credits.grant import CreditTypeId, Grant, GrantKind, ProductId
@@ -36,8 +37,7 @@ def issue_from_wire(request: admin.IssueGrantRequest) -> IssueGrant:
         product_id=ProductId(fields.text("product_id", request.product_id)) if request.product_id else None,
         amount=Credits(amount),
         cost_basis_micros=fields.micros("cost_basis_micros", request.cost_basis_micros),
-        priority=fields.count("priority", request.priority, minimum=0, maximum=PRIORITY_MAX)
-        or PRIORITY_DEFAULT,
+        priority=priority_from_wire(fields, request.priority),
         effective_time=fields.optional_time(
             "effective_time", request.effective_time, request.HasField("effective_time")
         ),
@@ -49,6 +49,33 @@ def issue_from_wire(request: admin.IssueGrantRequest) -> IssueGrant:
     return command
 
 
+def top_up_from_wire(request: peer.IssueTopUpGrantRequest) -> IssueGrant:
+    fields = Fields()
+    amount = fields.micros("amount_micros", request.amount_micros, minimum=1, maximum=CREDITS_MAX.micros)
+    command = IssueGrant(
+        request_id=fields.request_id(request.request_id),
+        customer=fields.text("customer_id", request.customer_id),
+        credit_type_id=CreditTypeId(fields.text("credit_type_id", request.credit_type_id)),
+        kind=GrantKind.TOP_UP,
+        product_id=ProductId(fields.text("product_id", request.product_id)) if request.product_id else None,
+        amount=Credits(amount),
+        cost_basis_micros=fields.micros("cost_basis_micros", request.cost_basis_micros),
+        priority=priority_from_wire(fields, request.priority),
+        effective_time=fields.time(
+            "effective_time", request.effective_time, request.HasField("effective_time")
+        ),
+        expire_time=fields.optional_time("expire_time", request.expire_time, request.HasField("expire_time")),
+        scope_product_ids=scope_from_wire(fields, "scope_product_ids", list(request.scope_product_ids)),
+        source_id=fields.text("top_up_id", request.top_up_id),
+    )
+    fields.check()
+    return command
+
+
+def priority_from_wire(fields: Fields, value: int) -> int:
+    return fields.count("priority", value, minimum=0, maximum=PRIORITY_MAX) or PRIORITY_DEFAULT
+
+
 def scope_from_wire(fields: Fields, field: str, product_ids: list[str]) -> frozenset[ProductId]:
     if len(product_ids) > SCOPE_PRODUCTS_MAX:
         fields.add(field, f"must have at most {SCOPE_PRODUCTS_MAX} products, has {len(product_ids)}")
@@ -57,6 +84,10 @@ def scope_from_wire(fields: Fields, field: str, product_ids: list[str]) -> froze
 
 def issue_to_wire(grant: Grant, credit_type_id: CreditTypeId) -> admin.IssueGrantResponse:
     return admin.IssueGrantResponse(grant=grant_to_wire(grant, credit_type_id, at=grant.create_time))
+
+
+def top_up_to_wire(grant: Grant, credit_type_id: CreditTypeId) -> peer.IssueTopUpGrantResponse:
+    return peer.IssueTopUpGrantResponse(grant=grant_to_wire(grant, credit_type_id, at=grant.create_time))
 
 
 def grant_to_wire(grant: Grant, credit_type_id: CreditTypeId, *, at: datetime) -> pb.Grant:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The servicer of peers and operators: per rpc, request → operation → response."""
+"""The servicer for operators: per rpc, request → operation → response."""
 
 from typing import Any, Final
 
@@ -9,7 +9,6 @@ from meshkit.clock import Clock
 from purser.ledger.v1 import ledger_admin_pb2 as pb
 from purser.ledger.v1 import ledger_admin_pb2_grpc
 from services.ledger.operations import Operations
-from services.ledger.wire import copies
 from services.ledger.wire.credits import grants, reports
 from services.ledger.wire.gate import caps
 
@@ -19,60 +18,16 @@ Context = ServicerContext[Any, Any]
 
 
 class LedgerAdminServicer(ledger_admin_pb2_grpc.LedgerAdminServiceServicer):
-    """purser.ledger.v1.LedgerAdminService; what each rpc promises is told in the proto."""
+    """purser.ledger.v1.LedgerAdminService; the proto states the promise of each rpc."""
 
     def __init__(self, operations: Operations, clock: Clock) -> None:
         self._do = operations
         self._clock = clock
 
-    async def ApplyCustomer(
-        self, request: pb.ApplyCustomerRequest, context: Context
-    ) -> pb.ApplyCustomerResponse:
-        told = copies.customer_from_wire(request)
-        return pb.ApplyCustomerResponse(version=await self._do.copying.apply_customer(told))
-
-    async def ApplyMetrics(
-        self, request: pb.ApplyMetricsRequest, context: Context
-    ) -> pb.ApplyMetricsResponse:
-        told = copies.product_from_wire(request)
-        return pb.ApplyMetricsResponse(version=await self._do.copying.apply_product(told))
-
-    async def ApplyRateCard(
-        self, request: pb.ApplyRateCardRequest, context: Context
-    ) -> pb.ApplyRateCardResponse:
-        told = copies.rate_card_from_wire(request)
-        return pb.ApplyRateCardResponse(version=await self._do.copying.apply_rate_card(told))
-
-    async def ApplyContract(
-        self, request: pb.ApplyContractRequest, context: Context
-    ) -> pb.ApplyContractResponse:
-        told = copies.contract_from_wire(request)
-        return pb.ApplyContractResponse(version=await self._do.copying.apply_contract(told))
-
-    async def ApplySeatChange(
-        self, request: pb.ApplySeatChangeRequest, context: Context
-    ) -> pb.ApplySeatChangeResponse:
-        told = copies.seat_change_from_wire(request)
-        added = await self._do.copying.apply_seat_change(told)
-        return copies.seat_change_to_wire(added)
-
-    async def PreviewSeatChange(
-        self, request: pb.PreviewSeatChangeRequest, context: Context
-    ) -> pb.PreviewSeatChangeResponse:
-        told = copies.preview_from_wire(request)
-        credits = await self._do.copying.preview_seat_change(told)
-        return copies.preview_to_wire(credits)
-
     async def IssueGrant(self, request: pb.IssueGrantRequest, context: Context) -> pb.IssueGrantResponse:
         command = grants.issue_from_wire(request)
         grant = await self._do.grants.issue(command)
         return grants.issue_to_wire(grant, command.credit_type_id)
-
-    async def WatchThreshold(
-        self, request: pb.WatchThresholdRequest, context: Context
-    ) -> pb.WatchThresholdResponse:
-        told = copies.watch_from_wire(request)
-        return pb.WatchThresholdResponse(version=await self._do.copying.watch_threshold(told))
 
     async def SetSpendCap(self, request: pb.SetSpendCapRequest, context: Context) -> pb.SetSpendCapResponse:
         command = caps.set_from_wire(request)

@@ -1,0 +1,329 @@
+import datetime
+
+from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from purser.ledger.v1 import ledger_pb2 as _ledger_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Aggregation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    AGGREGATION_UNSPECIFIED: _ClassVar[Aggregation]
+    AGGREGATION_COUNT: _ClassVar[Aggregation]
+    AGGREGATION_SUM: _ClassVar[Aggregation]
+
+class GrantFrequency(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    GRANT_FREQUENCY_UNSPECIFIED: _ClassVar[GrantFrequency]
+    GRANT_FREQUENCY_MONTHLY: _ClassVar[GrantFrequency]
+    GRANT_FREQUENCY_ANNUAL: _ClassVar[GrantFrequency]
+
+class PeriodProration(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PERIOD_PRORATION_UNSPECIFIED: _ClassVar[PeriodProration]
+    PERIOD_PRORATION_FIRST_AND_LAST: _ClassVar[PeriodProration]
+    PERIOD_PRORATION_FIRST: _ClassVar[PeriodProration]
+    PERIOD_PRORATION_LAST: _ClassVar[PeriodProration]
+    PERIOD_PRORATION_NONE: _ClassVar[PeriodProration]
+
+class WatchKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    WATCH_KIND_UNSPECIFIED: _ClassVar[WatchKind]
+    WATCH_KIND_LOW_BALANCE: _ClassVar[WatchKind]
+    WATCH_KIND_SPEND: _ClassVar[WatchKind]
+AGGREGATION_UNSPECIFIED: Aggregation
+AGGREGATION_COUNT: Aggregation
+AGGREGATION_SUM: Aggregation
+GRANT_FREQUENCY_UNSPECIFIED: GrantFrequency
+GRANT_FREQUENCY_MONTHLY: GrantFrequency
+GRANT_FREQUENCY_ANNUAL: GrantFrequency
+PERIOD_PRORATION_UNSPECIFIED: PeriodProration
+PERIOD_PRORATION_FIRST_AND_LAST: PeriodProration
+PERIOD_PRORATION_FIRST: PeriodProration
+PERIOD_PRORATION_LAST: PeriodProration
+PERIOD_PRORATION_NONE: PeriodProration
+WATCH_KIND_UNSPECIFIED: WatchKind
+WATCH_KIND_LOW_BALANCE: WatchKind
+WATCH_KIND_SPEND: WatchKind
+
+class ApplyCustomerRequest(_message.Message):
+    __slots__ = ("request_id", "customer_id", "version", "aliases", "is_suspended")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    ALIASES_FIELD_NUMBER: _ClassVar[int]
+    IS_SUSPENDED_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer_id: str
+    version: int
+    aliases: _containers.RepeatedScalarFieldContainer[str]
+    is_suspended: bool
+    def __init__(self, request_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., version: _Optional[int] = ..., aliases: _Optional[_Iterable[str]] = ..., is_suspended: _Optional[bool] = ...) -> None: ...
+
+class ApplyCustomerResponse(_message.Message):
+    __slots__ = ("version",)
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    def __init__(self, version: _Optional[int] = ...) -> None: ...
+
+class PropertyFilter(_message.Message):
+    __slots__ = ("property", "exists", "in_values", "not_in_values")
+    PROPERTY_FIELD_NUMBER: _ClassVar[int]
+    EXISTS_FIELD_NUMBER: _ClassVar[int]
+    IN_VALUES_FIELD_NUMBER: _ClassVar[int]
+    NOT_IN_VALUES_FIELD_NUMBER: _ClassVar[int]
+    property: str
+    exists: bool
+    in_values: _containers.RepeatedScalarFieldContainer[str]
+    not_in_values: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, property: _Optional[str] = ..., exists: _Optional[bool] = ..., in_values: _Optional[_Iterable[str]] = ..., not_in_values: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ApplyMetricsRequest(_message.Message):
+    __slots__ = ("request_id", "product_id", "version", "name", "billable_metric_id", "event_type", "aggregation", "sum_property", "filters", "group_keys")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    BILLABLE_METRIC_ID_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    AGGREGATION_FIELD_NUMBER: _ClassVar[int]
+    SUM_PROPERTY_FIELD_NUMBER: _ClassVar[int]
+    FILTERS_FIELD_NUMBER: _ClassVar[int]
+    GROUP_KEYS_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    product_id: str
+    version: int
+    name: str
+    billable_metric_id: str
+    event_type: str
+    aggregation: Aggregation
+    sum_property: str
+    filters: _containers.RepeatedCompositeFieldContainer[PropertyFilter]
+    group_keys: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, request_id: _Optional[str] = ..., product_id: _Optional[str] = ..., version: _Optional[int] = ..., name: _Optional[str] = ..., billable_metric_id: _Optional[str] = ..., event_type: _Optional[str] = ..., aggregation: _Optional[_Union[Aggregation, str]] = ..., sum_property: _Optional[str] = ..., filters: _Optional[_Iterable[_Union[PropertyFilter, _Mapping]]] = ..., group_keys: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ApplyMetricsResponse(_message.Message):
+    __slots__ = ("version",)
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    def __init__(self, version: _Optional[int] = ...) -> None: ...
+
+class UsageRate(_message.Message):
+    __slots__ = ("rate_id", "product_id", "credit_type_id", "price_micros", "per_micros", "effective_time", "end_time")
+    RATE_ID_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    PRICE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    PER_MICROS_FIELD_NUMBER: _ClassVar[int]
+    EFFECTIVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    rate_id: str
+    product_id: str
+    credit_type_id: str
+    price_micros: int
+    per_micros: int
+    effective_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    def __init__(self, rate_id: _Optional[str] = ..., product_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., price_micros: _Optional[int] = ..., per_micros: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ApplyRateCardRequest(_message.Message):
+    __slots__ = ("request_id", "rate_card_id", "version", "rates")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    RATE_CARD_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    RATES_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    rate_card_id: str
+    version: int
+    rates: _containers.RepeatedCompositeFieldContainer[UsageRate]
+    def __init__(self, request_id: _Optional[str] = ..., rate_card_id: _Optional[str] = ..., version: _Optional[int] = ..., rates: _Optional[_Iterable[_Union[UsageRate, _Mapping]]] = ...) -> None: ...
+
+class ApplyRateCardResponse(_message.Message):
+    __slots__ = ("version",)
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    def __init__(self, version: _Optional[int] = ...) -> None: ...
+
+class SubscriptionSeats(_message.Message):
+    __slots__ = ("subscription_id", "initial_quantity")
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    INITIAL_QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    subscription_id: str
+    initial_quantity: int
+    def __init__(self, subscription_id: _Optional[str] = ..., initial_quantity: _Optional[int] = ...) -> None: ...
+
+class ScheduleTerms(_message.Message):
+    __slots__ = ("grant_schedule_id", "product_id", "credit_type_id", "unit_amount_micros", "subscription_id", "frequency", "anchor_time", "priority", "prorates_increases", "period_proration", "commit_duration", "scope_product_ids")
+    GRANT_SCHEDULE_ID_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    UNIT_AMOUNT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    FREQUENCY_FIELD_NUMBER: _ClassVar[int]
+    ANCHOR_TIME_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    PRORATES_INCREASES_FIELD_NUMBER: _ClassVar[int]
+    PERIOD_PRORATION_FIELD_NUMBER: _ClassVar[int]
+    COMMIT_DURATION_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_PRODUCT_IDS_FIELD_NUMBER: _ClassVar[int]
+    grant_schedule_id: str
+    product_id: str
+    credit_type_id: str
+    unit_amount_micros: int
+    subscription_id: str
+    frequency: GrantFrequency
+    anchor_time: _timestamp_pb2.Timestamp
+    priority: int
+    prorates_increases: bool
+    period_proration: PeriodProration
+    commit_duration: int
+    scope_product_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, grant_schedule_id: _Optional[str] = ..., product_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., unit_amount_micros: _Optional[int] = ..., subscription_id: _Optional[str] = ..., frequency: _Optional[_Union[GrantFrequency, str]] = ..., anchor_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., priority: _Optional[int] = ..., prorates_increases: _Optional[bool] = ..., period_proration: _Optional[_Union[PeriodProration, str]] = ..., commit_duration: _Optional[int] = ..., scope_product_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ApplyContractRequest(_message.Message):
+    __slots__ = ("request_id", "customer_id", "contract_id", "version", "rate_card_id", "start_time", "end_time", "subscriptions", "grant_schedules")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    RATE_CARD_ID_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTIONS_FIELD_NUMBER: _ClassVar[int]
+    GRANT_SCHEDULES_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer_id: str
+    contract_id: str
+    version: int
+    rate_card_id: str
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    subscriptions: _containers.RepeatedCompositeFieldContainer[SubscriptionSeats]
+    grant_schedules: _containers.RepeatedCompositeFieldContainer[ScheduleTerms]
+    def __init__(self, request_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., version: _Optional[int] = ..., rate_card_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscriptions: _Optional[_Iterable[_Union[SubscriptionSeats, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[ScheduleTerms, _Mapping]]] = ...) -> None: ...
+
+class ApplyContractResponse(_message.Message):
+    __slots__ = ("version",)
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    def __init__(self, version: _Optional[int] = ...) -> None: ...
+
+class ApplySeatChangeRequest(_message.Message):
+    __slots__ = ("request_id", "customer_id", "subscription_id", "seat_change_id", "sequence", "effective_time", "quantity_delta")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    SEAT_CHANGE_ID_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    EFFECTIVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_DELTA_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer_id: str
+    subscription_id: str
+    seat_change_id: str
+    sequence: int
+    effective_time: _timestamp_pb2.Timestamp
+    quantity_delta: int
+    def __init__(self, request_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., seat_change_id: _Optional[str] = ..., sequence: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., quantity_delta: _Optional[int] = ...) -> None: ...
+
+class ScheduleCredits(_message.Message):
+    __slots__ = ("grant_schedule_id", "credit_type_id", "amount_micros")
+    GRANT_SCHEDULE_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    grant_schedule_id: str
+    credit_type_id: str
+    amount_micros: int
+    def __init__(self, grant_schedule_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., amount_micros: _Optional[int] = ...) -> None: ...
+
+class ApplySeatChangeResponse(_message.Message):
+    __slots__ = ("credits",)
+    CREDITS_FIELD_NUMBER: _ClassVar[int]
+    credits: _containers.RepeatedCompositeFieldContainer[ScheduleCredits]
+    def __init__(self, credits: _Optional[_Iterable[_Union[ScheduleCredits, _Mapping]]] = ...) -> None: ...
+
+class PreviewSeatChangeRequest(_message.Message):
+    __slots__ = ("customer_id", "subscription_id", "effective_time", "quantity_delta")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    EFFECTIVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_DELTA_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    subscription_id: str
+    effective_time: _timestamp_pb2.Timestamp
+    quantity_delta: int
+    def __init__(self, customer_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., quantity_delta: _Optional[int] = ...) -> None: ...
+
+class PreviewSeatChangeResponse(_message.Message):
+    __slots__ = ("credits",)
+    CREDITS_FIELD_NUMBER: _ClassVar[int]
+    credits: _containers.RepeatedCompositeFieldContainer[ScheduleCredits]
+    def __init__(self, credits: _Optional[_Iterable[_Union[ScheduleCredits, _Mapping]]] = ...) -> None: ...
+
+class IssueTopUpGrantRequest(_message.Message):
+    __slots__ = ("request_id", "customer_id", "top_up_id", "credit_type_id", "product_id", "amount_micros", "cost_basis_micros", "priority", "effective_time", "expire_time", "scope_product_ids")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    TOP_UP_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    COST_BASIS_MICROS_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    EFFECTIVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_PRODUCT_IDS_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer_id: str
+    top_up_id: str
+    credit_type_id: str
+    product_id: str
+    amount_micros: int
+    cost_basis_micros: int
+    priority: int
+    effective_time: _timestamp_pb2.Timestamp
+    expire_time: _timestamp_pb2.Timestamp
+    scope_product_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, request_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., top_up_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., product_id: _Optional[str] = ..., amount_micros: _Optional[int] = ..., cost_basis_micros: _Optional[int] = ..., priority: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., scope_product_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class IssueTopUpGrantResponse(_message.Message):
+    __slots__ = ("grant",)
+    GRANT_FIELD_NUMBER: _ClassVar[int]
+    grant: _ledger_pb2.Grant
+    def __init__(self, grant: _Optional[_Union[_ledger_pb2.Grant, _Mapping]] = ...) -> None: ...
+
+class WatchThresholdRequest(_message.Message):
+    __slots__ = ("request_id", "alert_id", "version", "is_active", "watch_kind", "customer_id", "credit_type_id", "threshold_micros", "group_key", "group_value")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ALERT_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    IS_ACTIVE_FIELD_NUMBER: _ClassVar[int]
+    WATCH_KIND_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_MICROS_FIELD_NUMBER: _ClassVar[int]
+    GROUP_KEY_FIELD_NUMBER: _ClassVar[int]
+    GROUP_VALUE_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    alert_id: str
+    version: int
+    is_active: bool
+    watch_kind: WatchKind
+    customer_id: str
+    credit_type_id: str
+    threshold_micros: int
+    group_key: str
+    group_value: str
+    def __init__(self, request_id: _Optional[str] = ..., alert_id: _Optional[str] = ..., version: _Optional[int] = ..., is_active: _Optional[bool] = ..., watch_kind: _Optional[_Union[WatchKind, str]] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., threshold_micros: _Optional[int] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ...) -> None: ...
+
+class WatchThresholdResponse(_message.Message):
+    __slots__ = ("version",)
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    def __init__(self, version: _Optional[int] = ...) -> None: ...

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The servicer for other services: per rpc, request → operation → response."""
+
+from typing import Any, Final
+
+from grpc.aio import ServicerContext
+
+from purser.ledger.v1 import ledger_peer_pb2 as pb
+from purser.ledger.v1 import ledger_peer_pb2_grpc
+from services.ledger.operations import Operations
+from services.ledger.wire.copies import alert, catalog, contract
+from services.ledger.wire.credits import grants
+
+SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["LedgerPeerService"].full_name
+
+Context = ServicerContext[Any, Any]
+
+
+class LedgerPeerServicer(ledger_peer_pb2_grpc.LedgerPeerServiceServicer):
+    """purser.ledger.v1.LedgerPeerService; the proto states the promise of each rpc."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._do = operations
+
+    async def ApplyCustomer(
+        self, request: pb.ApplyCustomerRequest, context: Context
+    ) -> pb.ApplyCustomerResponse:
+        told = contract.customer_from_wire(request)
+        return pb.ApplyCustomerResponse(version=await self._do.copying.apply_customer(told))
+
+    async def ApplyMetrics(
+        self, request: pb.ApplyMetricsRequest, context: Context
+    ) -> pb.ApplyMetricsResponse:
+        told = catalog.product_from_wire(request)
+        return pb.ApplyMetricsResponse(version=await self._do.copying.apply_product(told))
+
+    async def ApplyRateCard(
+        self, request: pb.ApplyRateCardRequest, context: Context
+    ) -> pb.ApplyRateCardResponse:
+        told = catalog.rate_card_from_wire(request)
+        return pb.ApplyRateCardResponse(version=await self._do.copying.apply_rate_card(told))
+
+    async def ApplyContract(
+        self, request: pb.ApplyContractRequest, context: Context
+    ) -> pb.ApplyContractResponse:
+        told = contract.contract_from_wire(request)
+        return pb.ApplyContractResponse(version=await self._do.copying.apply_contract(told))
+
+    async def ApplySeatChange(
+        self, request: pb.ApplySeatChangeRequest, context: Context
+    ) -> pb.ApplySeatChangeResponse:
+        told = contract.seat_change_from_wire(request)
+        added = await self._do.copying.apply_seat_change(told)
+        return contract.seat_change_to_wire(added)
+
+    async def PreviewSeatChange(
+        self, request: pb.PreviewSeatChangeRequest, context: Context
+    ) -> pb.PreviewSeatChangeResponse:
+        told = contract.preview_from_wire(request)
+        credits = await self._do.copying.preview_seat_change(told)
+        return contract.preview_to_wire(credits)
+
+    async def IssueTopUpGrant(
+        self, request: pb.IssueTopUpGrantRequest, context: Context
+    ) -> pb.IssueTopUpGrantResponse:
+        command = grants.top_up_from_wire(request)
+        grant = await self._do.grants.issue(command)
+        return grants.top_up_to_wire(grant, command.credit_type_id)
+
+    async def WatchThreshold(
+        self, request: pb.WatchThresholdRequest, context: Context
+    ) -> pb.WatchThresholdResponse:
+        told = alert.watch_from_wire(request)
+        return pb.WatchThresholdResponse(version=await self._do.copying.watch_threshold(told))

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Alert sends: thresholds to watch."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from meshkit.quantity import Credits
+from meshkit.rpc.fields import Fields
+from purser.ledger.v1 import ledger_peer_pb2 as pb
+from services.ledger.domain.copies import (
+    WatchTold,
+)
+from services.ledger.domain.credits.grant import CreditTypeId
+from services.ledger.domain.crossings.watch import Watch, WatchKind
+from services.ledger.wire.copies.values import customer_id_from_wire, version_from_wire
+
+_WATCH_KINDS: Final[Mapping[int, WatchKind]] = {
+    pb.WATCH_KIND_LOW_BALANCE: WatchKind.LOW_BALANCE,
+    pb.WATCH_KIND_SPEND: WatchKind.SPEND,
+}
+
+
+def watch_from_wire(request: pb.WatchThresholdRequest) -> WatchTold:
+    fields = Fields()
+    fields.request_id(request.request_id)
+    kind = fields.choice("watch_kind", request.watch_kind, _WATCH_KINDS)
+    is_spend = kind is WatchKind.SPEND
+    told = WatchTold(
+        watch=Watch(
+            alert_id=fields.text("alert_id", request.alert_id),
+            version=version_from_wire(fields, request.version),
+            kind=kind,
+            customer_id=customer_id_from_wire(fields, request.customer_id) if request.customer_id else None,
+            credit_type_id=CreditTypeId(fields.text("credit_type_id", request.credit_type_id)),
+            threshold=Credits(fields.micros("threshold_micros", request.threshold_micros)),
+            group_key=fields.text("group_key", request.group_key, required=is_spend),
+            group_value=fields.text("group_value", request.group_value, required=False),
+        ),
+        is_active=request.is_active,
+    )
+    fields.check()
+    return told
