@@ -26,10 +26,9 @@ if _version_not_supported:
 
 
 class CatalogServiceStub:
-    """What the vendor sells and for how much: credit types, billable metrics, products, rate cards, top-up packs.
-    Every write is idempotent by request_id: the same id and body get the first answer again, the same id with
-    another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). Malformed fields are all named at once:
-    INVALID_FIELDS (INVALID_ARGUMENT).
+    """What the vendor sells and at what price: credit types, billable metrics, products, rate cards, top-up packs.
+    Every write is idempotent by request_id: the same id and body get the stored response, the same id with another body
+    gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together.
     """
 
     def __init__(self, channel):
@@ -136,14 +135,13 @@ class CatalogServiceStub:
 
 
 class CatalogServiceServicer:
-    """What the vendor sells and for how much: credit types, billable metrics, products, rate cards, top-up packs.
-    Every write is idempotent by request_id: the same id and body get the first answer again, the same id with
-    another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). Malformed fields are all named at once:
-    INVALID_FIELDS (INVALID_ARGUMENT).
+    """What the vendor sells and at what price: credit types, billable metrics, products, rate cards, top-up packs.
+    Every write is idempotent by request_id: the same id and body get the stored response, the same id with another body
+    gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together.
     """
 
     def CreateCreditType(self, request, context):
-        """Defines a unit of account beside USD, such as "AI credits".
+        """Defines a unit of account other than USD, such as "AI credits". Idempotent by request_id.
         Errors: CREDIT_TYPE_NAME_TAKEN (ALREADY_EXISTS).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -151,102 +149,104 @@ class CatalogServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListCreditTypes(self, request, context):
-        """Lists credit types, USD among them, in the order they were made.
+        """Lists credit types, including USD, in order of creation.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateBillableMetric(self, request, context):
-        """Defines how usage events become a quantity. The Ledger hears of it with each usage product it measures.
+        """Defines how usage events become a quantity. The Ledger receives it with each usage product that it measures.
+        Idempotent by request_id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetBillableMetric(self, request, context):
-        """Reads one metric. Errors: BILLABLE_METRIC_NOT_FOUND (NOT_FOUND).
+        """Returns one metric. Errors: BILLABLE_METRIC_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListBillableMetrics(self, request, context):
-        """Lists metrics in the order they were made; archived ones only when asked for.
+        """Lists metrics in order of creation; archived ones only on request.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ArchiveBillableMetric(self, request, context):
-        """Retires a metric: products made before keep it, new products may not use it. Archiving twice is harmless.
-        Errors: BILLABLE_METRIC_NOT_FOUND (NOT_FOUND).
+        """Retires a metric: existing products keep it, new products may not use it. Idempotent by request_id; archiving it
+        again changes nothing. Errors: BILLABLE_METRIC_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateProduct(self, request, context):
-        """Defines something to sell, and tells the Ledger of usage products. Errors: BILLABLE_METRIC_NOT_FOUND
-        (NOT_FOUND), BILLABLE_METRIC_ARCHIVED (FAILED_PRECONDITION).
+        """Defines something to sell, and notifies the Ledger of usage products. Idempotent by request_id.
+        Errors: BILLABLE_METRIC_NOT_FOUND (NOT_FOUND), BILLABLE_METRIC_ARCHIVED (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetProduct(self, request, context):
-        """Reads one product. Errors: PRODUCT_NOT_FOUND (NOT_FOUND).
+        """Returns one product. Errors: PRODUCT_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateProduct(self, request, context):
-        """Renames a product. Errors: PRODUCT_NOT_FOUND (NOT_FOUND), PRODUCT_ARCHIVED (FAILED_PRECONDITION).
+        """Renames a product. Idempotent by request_id.
+        Errors: PRODUCT_NOT_FOUND (NOT_FOUND), PRODUCT_ARCHIVED (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListProducts(self, request, context):
-        """Lists products in the order they were made; archived ones only when asked for.
+        """Lists products in order of creation; archived ones only on request.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ArchiveProduct(self, request, context):
-        """Retires a product: rates made before stay in force, new ones are refused. Archiving twice is harmless.
-        Errors: PRODUCT_NOT_FOUND (NOT_FOUND).
+        """Retires a product: its existing rates stay in force, new ones are refused. Idempotent by request_id; archiving it
+        again changes nothing. Errors: PRODUCT_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateRateCard(self, request, context):
-        """Opens a price book. Errors: CREDIT_TYPE_NOT_FOUND (NOT_FOUND).
+        """Creates a price book. Idempotent by request_id. Errors: CREDIT_TYPE_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetRateCard(self, request, context):
-        """Reads one rate card without its rates. Errors: RATE_CARD_NOT_FOUND (NOT_FOUND).
+        """Returns one rate card without its rates. Errors: RATE_CARD_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListRateCards(self, request, context):
-        """Lists rate cards in the order they were made.
+        """Lists rate cards in order of creation.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AddRates(self, request, context):
-        """Adds prices to a card, all of them or none, and tells the Ledger of the usage prices. Two rates of one
-        product and billing frequency never overlap in time.
+        """Adds prices to a card, all of them or none, and notifies the Ledger of the usage prices. Two rates of one product
+        and billing frequency never overlap in time. Idempotent by request_id.
         Errors: RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_CARD_FULL (more than
         10000 rates), PRODUCT_ARCHIVED, RATE_DOES_NOT_SUIT_PRODUCT, CONVERSION_MISSING, RATE_OVERLAPS
         (FAILED_PRECONDITION).
@@ -263,7 +263,7 @@ class CatalogServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateTopUpPack(self, request, context):
-        """Defines a pack of credits that customers can buy on top.
+        """Defines a pack of credits that customers can buy as a top-up. Idempotent by request_id.
         Errors: PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); PRODUCT_ARCHIVED, PRODUCT_NOT_FIXED
         (FAILED_PRECONDITION).
         """
@@ -272,14 +272,14 @@ class CatalogServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetTopUpPack(self, request, context):
-        """Reads one pack. Errors: TOP_UP_PACK_NOT_FOUND (NOT_FOUND).
+        """Returns one pack. Errors: TOP_UP_PACK_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListTopUpPacks(self, request, context):
-        """Lists packs in the order they were made.
+        """Lists packs in order of creation.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -392,10 +392,9 @@ def add_CatalogServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CatalogService:
-    """What the vendor sells and for how much: credit types, billable metrics, products, rate cards, top-up packs.
-    Every write is idempotent by request_id: the same id and body get the first answer again, the same id with
-    another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). Malformed fields are all named at once:
-    INVALID_FIELDS (INVALID_ARGUMENT).
+    """What the vendor sells and at what price: credit types, billable metrics, products, rate cards, top-up packs.
+    Every write is idempotent by request_id: the same id and body get the stored response, the same id with another body
+    gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together.
     """
 
     @staticmethod

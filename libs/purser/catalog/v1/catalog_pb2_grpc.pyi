@@ -27,10 +27,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class CatalogServiceStub:
-    """What the vendor sells and for how much: credit types, billable metrics, products, rate cards, top-up packs.
-    Every write is idempotent by request_id: the same id and body get the first answer again, the same id with
-    another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). Malformed fields are all named at once:
-    INVALID_FIELDS (INVALID_ARGUMENT).
+    """What the vendor sells and at what price: credit types, billable metrics, products, rate cards, top-up packs.
+    Every write is idempotent by request_id: the same id and body get the stored response, the same id with another body
+    gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together.
     """
 
     @_typing.overload
@@ -38,44 +37,48 @@ class CatalogServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> CatalogServiceAsyncStub: ...
     CreateCreditType: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.CreateCreditTypeRequest, _catalog_pb2.CreateCreditTypeResponse]
-    """Defines a unit of account beside USD, such as "AI credits".
+    """Defines a unit of account other than USD, such as "AI credits". Idempotent by request_id.
     Errors: CREDIT_TYPE_NAME_TAKEN (ALREADY_EXISTS).
     """
     ListCreditTypes: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ListCreditTypesRequest, _catalog_pb2.ListCreditTypesResponse]
-    """Lists credit types, USD among them, in the order they were made."""
+    """Lists credit types, including USD, in order of creation."""
     CreateBillableMetric: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.CreateBillableMetricRequest, _catalog_pb2.CreateBillableMetricResponse]
-    """Defines how usage events become a quantity. The Ledger hears of it with each usage product it measures."""
+    """Defines how usage events become a quantity. The Ledger receives it with each usage product that it measures.
+    Idempotent by request_id.
+    """
     GetBillableMetric: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.GetBillableMetricRequest, _catalog_pb2.GetBillableMetricResponse]
-    """Reads one metric. Errors: BILLABLE_METRIC_NOT_FOUND (NOT_FOUND)."""
+    """Returns one metric. Errors: BILLABLE_METRIC_NOT_FOUND (NOT_FOUND)."""
     ListBillableMetrics: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ListBillableMetricsRequest, _catalog_pb2.ListBillableMetricsResponse]
-    """Lists metrics in the order they were made; archived ones only when asked for."""
+    """Lists metrics in order of creation; archived ones only on request."""
     ArchiveBillableMetric: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ArchiveBillableMetricRequest, _catalog_pb2.ArchiveBillableMetricResponse]
-    """Retires a metric: products made before keep it, new products may not use it. Archiving twice is harmless.
-    Errors: BILLABLE_METRIC_NOT_FOUND (NOT_FOUND).
+    """Retires a metric: existing products keep it, new products may not use it. Idempotent by request_id; archiving it
+    again changes nothing. Errors: BILLABLE_METRIC_NOT_FOUND (NOT_FOUND).
     """
     CreateProduct: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.CreateProductRequest, _catalog_pb2.CreateProductResponse]
-    """Defines something to sell, and tells the Ledger of usage products. Errors: BILLABLE_METRIC_NOT_FOUND
-    (NOT_FOUND), BILLABLE_METRIC_ARCHIVED (FAILED_PRECONDITION).
+    """Defines something to sell, and notifies the Ledger of usage products. Idempotent by request_id.
+    Errors: BILLABLE_METRIC_NOT_FOUND (NOT_FOUND), BILLABLE_METRIC_ARCHIVED (FAILED_PRECONDITION).
     """
     GetProduct: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.GetProductRequest, _catalog_pb2.GetProductResponse]
-    """Reads one product. Errors: PRODUCT_NOT_FOUND (NOT_FOUND)."""
+    """Returns one product. Errors: PRODUCT_NOT_FOUND (NOT_FOUND)."""
     UpdateProduct: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.UpdateProductRequest, _catalog_pb2.UpdateProductResponse]
-    """Renames a product. Errors: PRODUCT_NOT_FOUND (NOT_FOUND), PRODUCT_ARCHIVED (FAILED_PRECONDITION)."""
+    """Renames a product. Idempotent by request_id.
+    Errors: PRODUCT_NOT_FOUND (NOT_FOUND), PRODUCT_ARCHIVED (FAILED_PRECONDITION).
+    """
     ListProducts: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ListProductsRequest, _catalog_pb2.ListProductsResponse]
-    """Lists products in the order they were made; archived ones only when asked for."""
+    """Lists products in order of creation; archived ones only on request."""
     ArchiveProduct: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ArchiveProductRequest, _catalog_pb2.ArchiveProductResponse]
-    """Retires a product: rates made before stay in force, new ones are refused. Archiving twice is harmless.
-    Errors: PRODUCT_NOT_FOUND (NOT_FOUND).
+    """Retires a product: its existing rates stay in force, new ones are refused. Idempotent by request_id; archiving it
+    again changes nothing. Errors: PRODUCT_NOT_FOUND (NOT_FOUND).
     """
     CreateRateCard: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.CreateRateCardRequest, _catalog_pb2.CreateRateCardResponse]
-    """Opens a price book. Errors: CREDIT_TYPE_NOT_FOUND (NOT_FOUND)."""
+    """Creates a price book. Idempotent by request_id. Errors: CREDIT_TYPE_NOT_FOUND (NOT_FOUND)."""
     GetRateCard: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.GetRateCardRequest, _catalog_pb2.GetRateCardResponse]
-    """Reads one rate card without its rates. Errors: RATE_CARD_NOT_FOUND (NOT_FOUND)."""
+    """Returns one rate card without its rates. Errors: RATE_CARD_NOT_FOUND (NOT_FOUND)."""
     ListRateCards: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ListRateCardsRequest, _catalog_pb2.ListRateCardsResponse]
-    """Lists rate cards in the order they were made."""
+    """Lists rate cards in order of creation."""
     AddRates: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.AddRatesRequest, _catalog_pb2.AddRatesResponse]
-    """Adds prices to a card, all of them or none, and tells the Ledger of the usage prices. Two rates of one
-    product and billing frequency never overlap in time.
+    """Adds prices to a card, all of them or none, and notifies the Ledger of the usage prices. Two rates of one product
+    and billing frequency never overlap in time. Idempotent by request_id.
     Errors: RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_CARD_FULL (more than
     10000 rates), PRODUCT_ARCHIVED, RATE_DOES_NOT_SUIT_PRODUCT, CONVERSION_MISSING, RATE_OVERLAPS
     (FAILED_PRECONDITION).
@@ -83,63 +86,66 @@ class CatalogServiceStub:
     ListRates: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ListRatesRequest, _catalog_pb2.ListRatesResponse]
     """Lists a card's rates, or only those in force at one instant. Errors: RATE_CARD_NOT_FOUND (NOT_FOUND)."""
     CreateTopUpPack: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.CreateTopUpPackRequest, _catalog_pb2.CreateTopUpPackResponse]
-    """Defines a pack of credits that customers can buy on top.
+    """Defines a pack of credits that customers can buy as a top-up. Idempotent by request_id.
     Errors: PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); PRODUCT_ARCHIVED, PRODUCT_NOT_FIXED
     (FAILED_PRECONDITION).
     """
     GetTopUpPack: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.GetTopUpPackRequest, _catalog_pb2.GetTopUpPackResponse]
-    """Reads one pack. Errors: TOP_UP_PACK_NOT_FOUND (NOT_FOUND)."""
+    """Returns one pack. Errors: TOP_UP_PACK_NOT_FOUND (NOT_FOUND)."""
     ListTopUpPacks: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ListTopUpPacksRequest, _catalog_pb2.ListTopUpPacksResponse]
-    """Lists packs in the order they were made."""
+    """Lists packs in order of creation."""
 
 @_typing.type_check_only
 class CatalogServiceAsyncStub(CatalogServiceStub):
-    """What the vendor sells and for how much: credit types, billable metrics, products, rate cards, top-up packs.
-    Every write is idempotent by request_id: the same id and body get the first answer again, the same id with
-    another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). Malformed fields are all named at once:
-    INVALID_FIELDS (INVALID_ARGUMENT).
+    """What the vendor sells and at what price: credit types, billable metrics, products, rate cards, top-up packs.
+    Every write is idempotent by request_id: the same id and body get the stored response, the same id with another body
+    gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateCreditType: _aio.UnaryUnaryMultiCallable[_catalog_pb2.CreateCreditTypeRequest, _catalog_pb2.CreateCreditTypeResponse]  # type: ignore[assignment]
-    """Defines a unit of account beside USD, such as "AI credits".
+    """Defines a unit of account other than USD, such as "AI credits". Idempotent by request_id.
     Errors: CREDIT_TYPE_NAME_TAKEN (ALREADY_EXISTS).
     """
     ListCreditTypes: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ListCreditTypesRequest, _catalog_pb2.ListCreditTypesResponse]  # type: ignore[assignment]
-    """Lists credit types, USD among them, in the order they were made."""
+    """Lists credit types, including USD, in order of creation."""
     CreateBillableMetric: _aio.UnaryUnaryMultiCallable[_catalog_pb2.CreateBillableMetricRequest, _catalog_pb2.CreateBillableMetricResponse]  # type: ignore[assignment]
-    """Defines how usage events become a quantity. The Ledger hears of it with each usage product it measures."""
+    """Defines how usage events become a quantity. The Ledger receives it with each usage product that it measures.
+    Idempotent by request_id.
+    """
     GetBillableMetric: _aio.UnaryUnaryMultiCallable[_catalog_pb2.GetBillableMetricRequest, _catalog_pb2.GetBillableMetricResponse]  # type: ignore[assignment]
-    """Reads one metric. Errors: BILLABLE_METRIC_NOT_FOUND (NOT_FOUND)."""
+    """Returns one metric. Errors: BILLABLE_METRIC_NOT_FOUND (NOT_FOUND)."""
     ListBillableMetrics: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ListBillableMetricsRequest, _catalog_pb2.ListBillableMetricsResponse]  # type: ignore[assignment]
-    """Lists metrics in the order they were made; archived ones only when asked for."""
+    """Lists metrics in order of creation; archived ones only on request."""
     ArchiveBillableMetric: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ArchiveBillableMetricRequest, _catalog_pb2.ArchiveBillableMetricResponse]  # type: ignore[assignment]
-    """Retires a metric: products made before keep it, new products may not use it. Archiving twice is harmless.
-    Errors: BILLABLE_METRIC_NOT_FOUND (NOT_FOUND).
+    """Retires a metric: existing products keep it, new products may not use it. Idempotent by request_id; archiving it
+    again changes nothing. Errors: BILLABLE_METRIC_NOT_FOUND (NOT_FOUND).
     """
     CreateProduct: _aio.UnaryUnaryMultiCallable[_catalog_pb2.CreateProductRequest, _catalog_pb2.CreateProductResponse]  # type: ignore[assignment]
-    """Defines something to sell, and tells the Ledger of usage products. Errors: BILLABLE_METRIC_NOT_FOUND
-    (NOT_FOUND), BILLABLE_METRIC_ARCHIVED (FAILED_PRECONDITION).
+    """Defines something to sell, and notifies the Ledger of usage products. Idempotent by request_id.
+    Errors: BILLABLE_METRIC_NOT_FOUND (NOT_FOUND), BILLABLE_METRIC_ARCHIVED (FAILED_PRECONDITION).
     """
     GetProduct: _aio.UnaryUnaryMultiCallable[_catalog_pb2.GetProductRequest, _catalog_pb2.GetProductResponse]  # type: ignore[assignment]
-    """Reads one product. Errors: PRODUCT_NOT_FOUND (NOT_FOUND)."""
+    """Returns one product. Errors: PRODUCT_NOT_FOUND (NOT_FOUND)."""
     UpdateProduct: _aio.UnaryUnaryMultiCallable[_catalog_pb2.UpdateProductRequest, _catalog_pb2.UpdateProductResponse]  # type: ignore[assignment]
-    """Renames a product. Errors: PRODUCT_NOT_FOUND (NOT_FOUND), PRODUCT_ARCHIVED (FAILED_PRECONDITION)."""
+    """Renames a product. Idempotent by request_id.
+    Errors: PRODUCT_NOT_FOUND (NOT_FOUND), PRODUCT_ARCHIVED (FAILED_PRECONDITION).
+    """
     ListProducts: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ListProductsRequest, _catalog_pb2.ListProductsResponse]  # type: ignore[assignment]
-    """Lists products in the order they were made; archived ones only when asked for."""
+    """Lists products in order of creation; archived ones only on request."""
     ArchiveProduct: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ArchiveProductRequest, _catalog_pb2.ArchiveProductResponse]  # type: ignore[assignment]
-    """Retires a product: rates made before stay in force, new ones are refused. Archiving twice is harmless.
-    Errors: PRODUCT_NOT_FOUND (NOT_FOUND).
+    """Retires a product: its existing rates stay in force, new ones are refused. Idempotent by request_id; archiving it
+    again changes nothing. Errors: PRODUCT_NOT_FOUND (NOT_FOUND).
     """
     CreateRateCard: _aio.UnaryUnaryMultiCallable[_catalog_pb2.CreateRateCardRequest, _catalog_pb2.CreateRateCardResponse]  # type: ignore[assignment]
-    """Opens a price book. Errors: CREDIT_TYPE_NOT_FOUND (NOT_FOUND)."""
+    """Creates a price book. Idempotent by request_id. Errors: CREDIT_TYPE_NOT_FOUND (NOT_FOUND)."""
     GetRateCard: _aio.UnaryUnaryMultiCallable[_catalog_pb2.GetRateCardRequest, _catalog_pb2.GetRateCardResponse]  # type: ignore[assignment]
-    """Reads one rate card without its rates. Errors: RATE_CARD_NOT_FOUND (NOT_FOUND)."""
+    """Returns one rate card without its rates. Errors: RATE_CARD_NOT_FOUND (NOT_FOUND)."""
     ListRateCards: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ListRateCardsRequest, _catalog_pb2.ListRateCardsResponse]  # type: ignore[assignment]
-    """Lists rate cards in the order they were made."""
+    """Lists rate cards in order of creation."""
     AddRates: _aio.UnaryUnaryMultiCallable[_catalog_pb2.AddRatesRequest, _catalog_pb2.AddRatesResponse]  # type: ignore[assignment]
-    """Adds prices to a card, all of them or none, and tells the Ledger of the usage prices. Two rates of one
-    product and billing frequency never overlap in time.
+    """Adds prices to a card, all of them or none, and notifies the Ledger of the usage prices. Two rates of one product
+    and billing frequency never overlap in time. Idempotent by request_id.
     Errors: RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_CARD_FULL (more than
     10000 rates), PRODUCT_ARCHIVED, RATE_DOES_NOT_SUIT_PRODUCT, CONVERSION_MISSING, RATE_OVERLAPS
     (FAILED_PRECONDITION).
@@ -147,20 +153,19 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     ListRates: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ListRatesRequest, _catalog_pb2.ListRatesResponse]  # type: ignore[assignment]
     """Lists a card's rates, or only those in force at one instant. Errors: RATE_CARD_NOT_FOUND (NOT_FOUND)."""
     CreateTopUpPack: _aio.UnaryUnaryMultiCallable[_catalog_pb2.CreateTopUpPackRequest, _catalog_pb2.CreateTopUpPackResponse]  # type: ignore[assignment]
-    """Defines a pack of credits that customers can buy on top.
+    """Defines a pack of credits that customers can buy as a top-up. Idempotent by request_id.
     Errors: PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); PRODUCT_ARCHIVED, PRODUCT_NOT_FIXED
     (FAILED_PRECONDITION).
     """
     GetTopUpPack: _aio.UnaryUnaryMultiCallable[_catalog_pb2.GetTopUpPackRequest, _catalog_pb2.GetTopUpPackResponse]  # type: ignore[assignment]
-    """Reads one pack. Errors: TOP_UP_PACK_NOT_FOUND (NOT_FOUND)."""
+    """Returns one pack. Errors: TOP_UP_PACK_NOT_FOUND (NOT_FOUND)."""
     ListTopUpPacks: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ListTopUpPacksRequest, _catalog_pb2.ListTopUpPacksResponse]  # type: ignore[assignment]
-    """Lists packs in the order they were made."""
+    """Lists packs in order of creation."""
 
 class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
-    """What the vendor sells and for how much: credit types, billable metrics, products, rate cards, top-up packs.
-    Every write is idempotent by request_id: the same id and body get the first answer again, the same id with
-    another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). Malformed fields are all named at once:
-    INVALID_FIELDS (INVALID_ARGUMENT).
+    """What the vendor sells and at what price: credit types, billable metrics, products, rate cards, top-up packs.
+    Every write is idempotent by request_id: the same id and body get the stored response, the same id with another body
+    gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together.
     """
 
     @_abc_1.abstractmethod
@@ -169,7 +174,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.CreateCreditTypeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.CreateCreditTypeResponse, _abc.Awaitable[_catalog_pb2.CreateCreditTypeResponse]]:
-        """Defines a unit of account beside USD, such as "AI credits".
+        """Defines a unit of account other than USD, such as "AI credits". Idempotent by request_id.
         Errors: CREDIT_TYPE_NAME_TAKEN (ALREADY_EXISTS).
         """
 
@@ -179,7 +184,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.ListCreditTypesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.ListCreditTypesResponse, _abc.Awaitable[_catalog_pb2.ListCreditTypesResponse]]:
-        """Lists credit types, USD among them, in the order they were made."""
+        """Lists credit types, including USD, in order of creation."""
 
     @_abc_1.abstractmethod
     def CreateBillableMetric(
@@ -187,7 +192,9 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.CreateBillableMetricRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.CreateBillableMetricResponse, _abc.Awaitable[_catalog_pb2.CreateBillableMetricResponse]]:
-        """Defines how usage events become a quantity. The Ledger hears of it with each usage product it measures."""
+        """Defines how usage events become a quantity. The Ledger receives it with each usage product that it measures.
+        Idempotent by request_id.
+        """
 
     @_abc_1.abstractmethod
     def GetBillableMetric(
@@ -195,7 +202,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.GetBillableMetricRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.GetBillableMetricResponse, _abc.Awaitable[_catalog_pb2.GetBillableMetricResponse]]:
-        """Reads one metric. Errors: BILLABLE_METRIC_NOT_FOUND (NOT_FOUND)."""
+        """Returns one metric. Errors: BILLABLE_METRIC_NOT_FOUND (NOT_FOUND)."""
 
     @_abc_1.abstractmethod
     def ListBillableMetrics(
@@ -203,7 +210,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.ListBillableMetricsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.ListBillableMetricsResponse, _abc.Awaitable[_catalog_pb2.ListBillableMetricsResponse]]:
-        """Lists metrics in the order they were made; archived ones only when asked for."""
+        """Lists metrics in order of creation; archived ones only on request."""
 
     @_abc_1.abstractmethod
     def ArchiveBillableMetric(
@@ -211,8 +218,8 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.ArchiveBillableMetricRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.ArchiveBillableMetricResponse, _abc.Awaitable[_catalog_pb2.ArchiveBillableMetricResponse]]:
-        """Retires a metric: products made before keep it, new products may not use it. Archiving twice is harmless.
-        Errors: BILLABLE_METRIC_NOT_FOUND (NOT_FOUND).
+        """Retires a metric: existing products keep it, new products may not use it. Idempotent by request_id; archiving it
+        again changes nothing. Errors: BILLABLE_METRIC_NOT_FOUND (NOT_FOUND).
         """
 
     @_abc_1.abstractmethod
@@ -221,8 +228,8 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.CreateProductRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.CreateProductResponse, _abc.Awaitable[_catalog_pb2.CreateProductResponse]]:
-        """Defines something to sell, and tells the Ledger of usage products. Errors: BILLABLE_METRIC_NOT_FOUND
-        (NOT_FOUND), BILLABLE_METRIC_ARCHIVED (FAILED_PRECONDITION).
+        """Defines something to sell, and notifies the Ledger of usage products. Idempotent by request_id.
+        Errors: BILLABLE_METRIC_NOT_FOUND (NOT_FOUND), BILLABLE_METRIC_ARCHIVED (FAILED_PRECONDITION).
         """
 
     @_abc_1.abstractmethod
@@ -231,7 +238,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.GetProductRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.GetProductResponse, _abc.Awaitable[_catalog_pb2.GetProductResponse]]:
-        """Reads one product. Errors: PRODUCT_NOT_FOUND (NOT_FOUND)."""
+        """Returns one product. Errors: PRODUCT_NOT_FOUND (NOT_FOUND)."""
 
     @_abc_1.abstractmethod
     def UpdateProduct(
@@ -239,7 +246,9 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.UpdateProductRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.UpdateProductResponse, _abc.Awaitable[_catalog_pb2.UpdateProductResponse]]:
-        """Renames a product. Errors: PRODUCT_NOT_FOUND (NOT_FOUND), PRODUCT_ARCHIVED (FAILED_PRECONDITION)."""
+        """Renames a product. Idempotent by request_id.
+        Errors: PRODUCT_NOT_FOUND (NOT_FOUND), PRODUCT_ARCHIVED (FAILED_PRECONDITION).
+        """
 
     @_abc_1.abstractmethod
     def ListProducts(
@@ -247,7 +256,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.ListProductsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.ListProductsResponse, _abc.Awaitable[_catalog_pb2.ListProductsResponse]]:
-        """Lists products in the order they were made; archived ones only when asked for."""
+        """Lists products in order of creation; archived ones only on request."""
 
     @_abc_1.abstractmethod
     def ArchiveProduct(
@@ -255,8 +264,8 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.ArchiveProductRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.ArchiveProductResponse, _abc.Awaitable[_catalog_pb2.ArchiveProductResponse]]:
-        """Retires a product: rates made before stay in force, new ones are refused. Archiving twice is harmless.
-        Errors: PRODUCT_NOT_FOUND (NOT_FOUND).
+        """Retires a product: its existing rates stay in force, new ones are refused. Idempotent by request_id; archiving it
+        again changes nothing. Errors: PRODUCT_NOT_FOUND (NOT_FOUND).
         """
 
     @_abc_1.abstractmethod
@@ -265,7 +274,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.CreateRateCardRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.CreateRateCardResponse, _abc.Awaitable[_catalog_pb2.CreateRateCardResponse]]:
-        """Opens a price book. Errors: CREDIT_TYPE_NOT_FOUND (NOT_FOUND)."""
+        """Creates a price book. Idempotent by request_id. Errors: CREDIT_TYPE_NOT_FOUND (NOT_FOUND)."""
 
     @_abc_1.abstractmethod
     def GetRateCard(
@@ -273,7 +282,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.GetRateCardRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.GetRateCardResponse, _abc.Awaitable[_catalog_pb2.GetRateCardResponse]]:
-        """Reads one rate card without its rates. Errors: RATE_CARD_NOT_FOUND (NOT_FOUND)."""
+        """Returns one rate card without its rates. Errors: RATE_CARD_NOT_FOUND (NOT_FOUND)."""
 
     @_abc_1.abstractmethod
     def ListRateCards(
@@ -281,7 +290,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.ListRateCardsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.ListRateCardsResponse, _abc.Awaitable[_catalog_pb2.ListRateCardsResponse]]:
-        """Lists rate cards in the order they were made."""
+        """Lists rate cards in order of creation."""
 
     @_abc_1.abstractmethod
     def AddRates(
@@ -289,8 +298,8 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.AddRatesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.AddRatesResponse, _abc.Awaitable[_catalog_pb2.AddRatesResponse]]:
-        """Adds prices to a card, all of them or none, and tells the Ledger of the usage prices. Two rates of one
-        product and billing frequency never overlap in time.
+        """Adds prices to a card, all of them or none, and notifies the Ledger of the usage prices. Two rates of one product
+        and billing frequency never overlap in time. Idempotent by request_id.
         Errors: RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_CARD_FULL (more than
         10000 rates), PRODUCT_ARCHIVED, RATE_DOES_NOT_SUIT_PRODUCT, CONVERSION_MISSING, RATE_OVERLAPS
         (FAILED_PRECONDITION).
@@ -310,7 +319,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.CreateTopUpPackRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.CreateTopUpPackResponse, _abc.Awaitable[_catalog_pb2.CreateTopUpPackResponse]]:
-        """Defines a pack of credits that customers can buy on top.
+        """Defines a pack of credits that customers can buy as a top-up. Idempotent by request_id.
         Errors: PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); PRODUCT_ARCHIVED, PRODUCT_NOT_FIXED
         (FAILED_PRECONDITION).
         """
@@ -321,7 +330,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.GetTopUpPackRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.GetTopUpPackResponse, _abc.Awaitable[_catalog_pb2.GetTopUpPackResponse]]:
-        """Reads one pack. Errors: TOP_UP_PACK_NOT_FOUND (NOT_FOUND)."""
+        """Returns one pack. Errors: TOP_UP_PACK_NOT_FOUND (NOT_FOUND)."""
 
     @_abc_1.abstractmethod
     def ListTopUpPacks(
@@ -329,6 +338,6 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.ListTopUpPacksRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.ListTopUpPacksResponse, _abc.Awaitable[_catalog_pb2.ListTopUpPacksResponse]]:
-        """Lists packs in the order they were made."""
+        """Lists packs in order of creation."""
 
 def add_CatalogServiceServicer_to_server(servicer: CatalogServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -26,11 +26,11 @@ if _version_not_supported:
 
 
 class ContractServiceStub:
-    """Who buys what: customers, contracts with seats and the credits that come with them, seat changes, top-ups,
-    invoices. Wherever a field is called `customer`, an id or any alias of the customer will do.
-    Every write is idempotent by request_id: the same id and body get the first answer again, the same id with
-    another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). Malformed fields are all named at once:
-    INVALID_FIELDS (INVALID_ARGUMENT). What the Ledger must hear is kept until it has heard it.
+    """Who buys what: customers, contracts with seats and included credits, seat changes, top-ups, invoices. Wherever a field
+    is called `customer`, it takes an id or any alias of the customer.
+    Every write is idempotent by request_id: the same id and body get the stored response, the same id with another body
+    gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together.
+    Notices to the Ledger are queued and retried until the Ledger has accepted them.
     """
 
     def __init__(self, channel):
@@ -137,36 +137,36 @@ class ContractServiceStub:
 
 
 class ContractServiceServicer:
-    """Who buys what: customers, contracts with seats and the credits that come with them, seat changes, top-ups,
-    invoices. Wherever a field is called `customer`, an id or any alias of the customer will do.
-    Every write is idempotent by request_id: the same id and body get the first answer again, the same id with
-    another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). Malformed fields are all named at once:
-    INVALID_FIELDS (INVALID_ARGUMENT). What the Ledger must hear is kept until it has heard it.
+    """Who buys what: customers, contracts with seats and included credits, seat changes, top-ups, invoices. Wherever a field
+    is called `customer`, it takes an id or any alias of the customer.
+    Every write is idempotent by request_id: the same id and body get the stored response, the same id with another body
+    gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together.
+    Notices to the Ledger are queued and retried until the Ledger has accepted them.
     """
 
     def CreateCustomer(self, request, context):
-        """Registers a buyer, and tells the Ledger. Errors: ALIAS_TAKEN (ALREADY_EXISTS).
+        """Registers a buyer, and notifies the Ledger. Idempotent by request_id. Errors: ALIAS_TAKEN (ALREADY_EXISTS).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetCustomer(self, request, context):
-        """Reads one customer. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """Returns one customer. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListCustomers(self, request, context):
-        """Lists customers in the order they were made.
+        """Lists customers in order of creation.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SetCustomerAliases(self, request, context):
-        """Replaces the vendor's own ids of a customer, and tells the Ledger.
+        """Replaces the vendor's own ids of a customer, and notifies the Ledger. Idempotent by request_id.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), ALIAS_TAKEN (ALREADY_EXISTS).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -174,24 +174,25 @@ class ContractServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SuspendCustomer(self, request, context):
-        """Makes the gate deny everything to the customer (CUSTOMER_SUSPENDED) until resumed. Suspending twice is
-        harmless. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """Makes the gate deny everything to the customer (CUSTOMER_SUSPENDED) until resumed. Idempotent by request_id;
+        suspending again changes nothing. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResumeCustomer(self, request, context):
-        """Lifts a suspension. Resuming twice is harmless. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """Lifts a suspension. Idempotent by request_id; resuming again changes nothing.
+        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateContract(self, request, context):
-        """Signs a contract: bills what is due in advance, and tells the Ledger, which issues the first credits.
-        Asks the Catalog for prices. Errors: CUSTOMER_NOT_FOUND, RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND,
-        CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_NOT_FOUND, PRODUCT_NOT_SUBSCRIPTION, PRODUCT_NOT_FIXED
+        """Signs a contract: bills what is due in advance, and notifies the Ledger, which issues the first credits. Reads the
+        prices from the Catalog. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, RATE_CARD_NOT_FOUND,
+        PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_NOT_FOUND, PRODUCT_NOT_SUBSCRIPTION, PRODUCT_NOT_FIXED
         (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -199,31 +200,31 @@ class ContractServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetContract(self, request, context):
-        """Reads one contract. Errors: CONTRACT_NOT_FOUND (NOT_FOUND).
+        """Returns one contract. Errors: CONTRACT_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListContracts(self, request, context):
-        """Lists contracts in the order they were made. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """Lists contracts in order of creation. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def EndContract(self, request, context):
-        """Sets the instant a contract ends: no billing, grants or entitlement from then on. Grants already issued
-        live on until they expire. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, END_BEFORE_NOW
-        (FAILED_PRECONDITION).
+        """Sets the end of a contract: no billing, grants or entitlement from that instant on. Grants already issued live on
+        until they expire. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED,
+        END_BEFORE_NOW (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ChangeSeats(self, request, context):
-        """Changes the number of seats from an instant on: bills the increase, and tells the Ledger to grant its
-        credits. Nothing is refunded or clawed back for a decrease inside a period.
+        """Changes the number of seats from an instant on: bills the increase, and notifies the Ledger, which grants its
+        credits. A decrease inside a period refunds no money and takes back no credits. Idempotent by request_id.
         Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, SEATS_BELOW_ZERO,
         OUTSIDE_OPEN_PERIOD, EFFECTIVE_AFTER_CONTRACT_END (FAILED_PRECONDITION).
         """
@@ -232,7 +233,7 @@ class ContractServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListSeatChanges(self, request, context):
-        """Lists a subscription's changes by effective_time, and in the order received within one instant.
+        """Lists a subscription's changes by effective_time, and at one instant in the order received.
         Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -240,7 +241,7 @@ class ContractServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def PreviewSeatChange(self, request, context):
-        """Tells what ChangeSeats would bill and grant now, and changes nothing. Asks the Ledger for the credits.
+        """Returns what ChangeSeats would bill and grant now; changes nothing. Reads the credits from the Ledger.
         Errors: those of ChangeSeats; PEER_UNAVAILABLE (UNAVAILABLE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -248,19 +249,19 @@ class ContractServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def OrderTopUp(self, request, context):
-        """Orders credits on top. With PAYMENT_GATE_NONE they are granted at once; with PAYMENT_GATE_EXTERNAL not
-        before ResolveTopUpPayment says they are paid. Asks the Catalog for the pack. Errors: CONTRACT_NOT_FOUND,
-        TOP_UP_PACK_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED,
-        CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
+        """Orders a top-up. With PAYMENT_GATE_NONE its credits are granted at once; with PAYMENT_GATE_EXTERNAL only after
+        ResolveTopUpPayment has reported the payment. Reads the pack from the Catalog. Idempotent by request_id.
+        Errors: CONTRACT_NOT_FOUND, TOP_UP_PACK_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND);
+        CONTRACT_ENDED, CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResolveTopUpPayment(self, request, context):
-        """Tells how the payment of an EXTERNAL top-up ended. Paid: the credits are granted, exactly once, and the
-        invoice is final. Failed: no credits, and the invoice is void. Telling the same outcome again, under any
-        request_id, changes nothing. Errors: TOP_UP_NOT_FOUND (NOT_FOUND), TOP_UP_ALREADY_RESOLVED
+        """Reports the outcome of an EXTERNAL top-up's payment. PAID: the credits are granted, exactly once, and the invoice
+        becomes final. FAILED: no credits, and the invoice becomes void. Idempotent: reporting the same outcome again,
+        under any request_id, changes nothing. Errors: TOP_UP_NOT_FOUND (NOT_FOUND), TOP_UP_ALREADY_RESOLVED
         (FAILED_PRECONDITION) for the opposite outcome.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -268,28 +269,28 @@ class ContractServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetTopUp(self, request, context):
-        """Reads one top-up. Errors: TOP_UP_NOT_FOUND (NOT_FOUND).
+        """Returns one top-up. Errors: TOP_UP_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListTopUps(self, request, context):
-        """Lists a contract's top-ups in the order they were made. Errors: CONTRACT_NOT_FOUND (NOT_FOUND).
+        """Lists a contract's top-ups in order of creation. Errors: CONTRACT_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListInvoices(self, request, context):
-        """Lists a customer's invoices in the order they were issued. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """Lists a customer's invoices by issue_time. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetInvoice(self, request, context):
-        """Reads one invoice with its lines. Errors: INVOICE_NOT_FOUND (NOT_FOUND).
+        """Returns one invoice with its lines. Errors: INVOICE_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -402,11 +403,11 @@ def add_ContractServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ContractService:
-    """Who buys what: customers, contracts with seats and the credits that come with them, seat changes, top-ups,
-    invoices. Wherever a field is called `customer`, an id or any alias of the customer will do.
-    Every write is idempotent by request_id: the same id and body get the first answer again, the same id with
-    another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). Malformed fields are all named at once:
-    INVALID_FIELDS (INVALID_ARGUMENT). What the Ledger must hear is kept until it has heard it.
+    """Who buys what: customers, contracts with seats and included credits, seat changes, top-ups, invoices. Wherever a field
+    is called `customer`, it takes an id or any alias of the customer.
+    Every write is idempotent by request_id: the same id and body get the stored response, the same id with another body
+    gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together.
+    Notices to the Ledger are queued and retried until the Ledger has accepted them.
     """
 
     @staticmethod

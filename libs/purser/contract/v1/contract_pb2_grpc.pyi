@@ -27,11 +27,11 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ContractServiceStub:
-    """Who buys what: customers, contracts with seats and the credits that come with them, seat changes, top-ups,
-    invoices. Wherever a field is called `customer`, an id or any alias of the customer will do.
-    Every write is idempotent by request_id: the same id and body get the first answer again, the same id with
-    another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). Malformed fields are all named at once:
-    INVALID_FIELDS (INVALID_ARGUMENT). What the Ledger must hear is kept until it has heard it.
+    """Who buys what: customers, contracts with seats and included credits, seat changes, top-ups, invoices. Wherever a field
+    is called `customer`, it takes an id or any alias of the customer.
+    Every write is idempotent by request_id: the same id and body get the stored response, the same id with another body
+    gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together.
+    Notices to the Ledger are queued and retried until the Ledger has accepted them.
     """
 
     @_typing.overload
@@ -39,153 +39,157 @@ class ContractServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ContractServiceAsyncStub: ...
     CreateCustomer: _grpc.UnaryUnaryMultiCallable[_contract_pb2.CreateCustomerRequest, _contract_pb2.CreateCustomerResponse]
-    """Registers a buyer, and tells the Ledger. Errors: ALIAS_TAKEN (ALREADY_EXISTS)."""
+    """Registers a buyer, and notifies the Ledger. Idempotent by request_id. Errors: ALIAS_TAKEN (ALREADY_EXISTS)."""
     GetCustomer: _grpc.UnaryUnaryMultiCallable[_contract_pb2.GetCustomerRequest, _contract_pb2.GetCustomerResponse]
-    """Reads one customer. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+    """Returns one customer. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     ListCustomers: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ListCustomersRequest, _contract_pb2.ListCustomersResponse]
-    """Lists customers in the order they were made."""
+    """Lists customers in order of creation."""
     SetCustomerAliases: _grpc.UnaryUnaryMultiCallable[_contract_pb2.SetCustomerAliasesRequest, _contract_pb2.SetCustomerAliasesResponse]
-    """Replaces the vendor's own ids of a customer, and tells the Ledger.
+    """Replaces the vendor's own ids of a customer, and notifies the Ledger. Idempotent by request_id.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), ALIAS_TAKEN (ALREADY_EXISTS).
     """
     SuspendCustomer: _grpc.UnaryUnaryMultiCallable[_contract_pb2.SuspendCustomerRequest, _contract_pb2.SuspendCustomerResponse]
-    """Makes the gate deny everything to the customer (CUSTOMER_SUSPENDED) until resumed. Suspending twice is
-    harmless. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """Makes the gate deny everything to the customer (CUSTOMER_SUSPENDED) until resumed. Idempotent by request_id;
+    suspending again changes nothing. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
     ResumeCustomer: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ResumeCustomerRequest, _contract_pb2.ResumeCustomerResponse]
-    """Lifts a suspension. Resuming twice is harmless. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+    """Lifts a suspension. Idempotent by request_id; resuming again changes nothing.
+    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """
     CreateContract: _grpc.UnaryUnaryMultiCallable[_contract_pb2.CreateContractRequest, _contract_pb2.CreateContractResponse]
-    """Signs a contract: bills what is due in advance, and tells the Ledger, which issues the first credits.
-    Asks the Catalog for prices. Errors: CUSTOMER_NOT_FOUND, RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND,
-    CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_NOT_FOUND, PRODUCT_NOT_SUBSCRIPTION, PRODUCT_NOT_FIXED
+    """Signs a contract: bills what is due in advance, and notifies the Ledger, which issues the first credits. Reads the
+    prices from the Catalog. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, RATE_CARD_NOT_FOUND,
+    PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_NOT_FOUND, PRODUCT_NOT_SUBSCRIPTION, PRODUCT_NOT_FIXED
     (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
     """
     GetContract: _grpc.UnaryUnaryMultiCallable[_contract_pb2.GetContractRequest, _contract_pb2.GetContractResponse]
-    """Reads one contract. Errors: CONTRACT_NOT_FOUND (NOT_FOUND)."""
+    """Returns one contract. Errors: CONTRACT_NOT_FOUND (NOT_FOUND)."""
     ListContracts: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ListContractsRequest, _contract_pb2.ListContractsResponse]
-    """Lists contracts in the order they were made. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+    """Lists contracts in order of creation. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     EndContract: _grpc.UnaryUnaryMultiCallable[_contract_pb2.EndContractRequest, _contract_pb2.EndContractResponse]
-    """Sets the instant a contract ends: no billing, grants or entitlement from then on. Grants already issued
-    live on until they expire. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, END_BEFORE_NOW
-    (FAILED_PRECONDITION).
+    """Sets the end of a contract: no billing, grants or entitlement from that instant on. Grants already issued live on
+    until they expire. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED,
+    END_BEFORE_NOW (FAILED_PRECONDITION).
     """
     ChangeSeats: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ChangeSeatsRequest, _contract_pb2.ChangeSeatsResponse]
-    """Changes the number of seats from an instant on: bills the increase, and tells the Ledger to grant its
-    credits. Nothing is refunded or clawed back for a decrease inside a period.
+    """Changes the number of seats from an instant on: bills the increase, and notifies the Ledger, which grants its
+    credits. A decrease inside a period refunds no money and takes back no credits. Idempotent by request_id.
     Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, SEATS_BELOW_ZERO,
     OUTSIDE_OPEN_PERIOD, EFFECTIVE_AFTER_CONTRACT_END (FAILED_PRECONDITION).
     """
     ListSeatChanges: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ListSeatChangesRequest, _contract_pb2.ListSeatChangesResponse]
-    """Lists a subscription's changes by effective_time, and in the order received within one instant.
+    """Lists a subscription's changes by effective_time, and at one instant in the order received.
     Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
     """
     PreviewSeatChange: _grpc.UnaryUnaryMultiCallable[_contract_pb2.PreviewSeatChangeRequest, _contract_pb2.PreviewSeatChangeResponse]
-    """Tells what ChangeSeats would bill and grant now, and changes nothing. Asks the Ledger for the credits.
+    """Returns what ChangeSeats would bill and grant now; changes nothing. Reads the credits from the Ledger.
     Errors: those of ChangeSeats; PEER_UNAVAILABLE (UNAVAILABLE).
     """
     OrderTopUp: _grpc.UnaryUnaryMultiCallable[_contract_pb2.OrderTopUpRequest, _contract_pb2.OrderTopUpResponse]
-    """Orders credits on top. With PAYMENT_GATE_NONE they are granted at once; with PAYMENT_GATE_EXTERNAL not
-    before ResolveTopUpPayment says they are paid. Asks the Catalog for the pack. Errors: CONTRACT_NOT_FOUND,
-    TOP_UP_PACK_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED,
-    CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
+    """Orders a top-up. With PAYMENT_GATE_NONE its credits are granted at once; with PAYMENT_GATE_EXTERNAL only after
+    ResolveTopUpPayment has reported the payment. Reads the pack from the Catalog. Idempotent by request_id.
+    Errors: CONTRACT_NOT_FOUND, TOP_UP_PACK_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND);
+    CONTRACT_ENDED, CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
     """
     ResolveTopUpPayment: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ResolveTopUpPaymentRequest, _contract_pb2.ResolveTopUpPaymentResponse]
-    """Tells how the payment of an EXTERNAL top-up ended. Paid: the credits are granted, exactly once, and the
-    invoice is final. Failed: no credits, and the invoice is void. Telling the same outcome again, under any
-    request_id, changes nothing. Errors: TOP_UP_NOT_FOUND (NOT_FOUND), TOP_UP_ALREADY_RESOLVED
+    """Reports the outcome of an EXTERNAL top-up's payment. PAID: the credits are granted, exactly once, and the invoice
+    becomes final. FAILED: no credits, and the invoice becomes void. Idempotent: reporting the same outcome again,
+    under any request_id, changes nothing. Errors: TOP_UP_NOT_FOUND (NOT_FOUND), TOP_UP_ALREADY_RESOLVED
     (FAILED_PRECONDITION) for the opposite outcome.
     """
     GetTopUp: _grpc.UnaryUnaryMultiCallable[_contract_pb2.GetTopUpRequest, _contract_pb2.GetTopUpResponse]
-    """Reads one top-up. Errors: TOP_UP_NOT_FOUND (NOT_FOUND)."""
+    """Returns one top-up. Errors: TOP_UP_NOT_FOUND (NOT_FOUND)."""
     ListTopUps: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ListTopUpsRequest, _contract_pb2.ListTopUpsResponse]
-    """Lists a contract's top-ups in the order they were made. Errors: CONTRACT_NOT_FOUND (NOT_FOUND)."""
+    """Lists a contract's top-ups in order of creation. Errors: CONTRACT_NOT_FOUND (NOT_FOUND)."""
     ListInvoices: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ListInvoicesRequest, _contract_pb2.ListInvoicesResponse]
-    """Lists a customer's invoices in the order they were issued. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+    """Lists a customer's invoices by issue_time. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     GetInvoice: _grpc.UnaryUnaryMultiCallable[_contract_pb2.GetInvoiceRequest, _contract_pb2.GetInvoiceResponse]
-    """Reads one invoice with its lines. Errors: INVOICE_NOT_FOUND (NOT_FOUND)."""
+    """Returns one invoice with its lines. Errors: INVOICE_NOT_FOUND (NOT_FOUND)."""
 
 @_typing.type_check_only
 class ContractServiceAsyncStub(ContractServiceStub):
-    """Who buys what: customers, contracts with seats and the credits that come with them, seat changes, top-ups,
-    invoices. Wherever a field is called `customer`, an id or any alias of the customer will do.
-    Every write is idempotent by request_id: the same id and body get the first answer again, the same id with
-    another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). Malformed fields are all named at once:
-    INVALID_FIELDS (INVALID_ARGUMENT). What the Ledger must hear is kept until it has heard it.
+    """Who buys what: customers, contracts with seats and included credits, seat changes, top-ups, invoices. Wherever a field
+    is called `customer`, it takes an id or any alias of the customer.
+    Every write is idempotent by request_id: the same id and body get the stored response, the same id with another body
+    gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together.
+    Notices to the Ledger are queued and retried until the Ledger has accepted them.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateCustomer: _aio.UnaryUnaryMultiCallable[_contract_pb2.CreateCustomerRequest, _contract_pb2.CreateCustomerResponse]  # type: ignore[assignment]
-    """Registers a buyer, and tells the Ledger. Errors: ALIAS_TAKEN (ALREADY_EXISTS)."""
+    """Registers a buyer, and notifies the Ledger. Idempotent by request_id. Errors: ALIAS_TAKEN (ALREADY_EXISTS)."""
     GetCustomer: _aio.UnaryUnaryMultiCallable[_contract_pb2.GetCustomerRequest, _contract_pb2.GetCustomerResponse]  # type: ignore[assignment]
-    """Reads one customer. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+    """Returns one customer. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     ListCustomers: _aio.UnaryUnaryMultiCallable[_contract_pb2.ListCustomersRequest, _contract_pb2.ListCustomersResponse]  # type: ignore[assignment]
-    """Lists customers in the order they were made."""
+    """Lists customers in order of creation."""
     SetCustomerAliases: _aio.UnaryUnaryMultiCallable[_contract_pb2.SetCustomerAliasesRequest, _contract_pb2.SetCustomerAliasesResponse]  # type: ignore[assignment]
-    """Replaces the vendor's own ids of a customer, and tells the Ledger.
+    """Replaces the vendor's own ids of a customer, and notifies the Ledger. Idempotent by request_id.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), ALIAS_TAKEN (ALREADY_EXISTS).
     """
     SuspendCustomer: _aio.UnaryUnaryMultiCallable[_contract_pb2.SuspendCustomerRequest, _contract_pb2.SuspendCustomerResponse]  # type: ignore[assignment]
-    """Makes the gate deny everything to the customer (CUSTOMER_SUSPENDED) until resumed. Suspending twice is
-    harmless. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """Makes the gate deny everything to the customer (CUSTOMER_SUSPENDED) until resumed. Idempotent by request_id;
+    suspending again changes nothing. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
     ResumeCustomer: _aio.UnaryUnaryMultiCallable[_contract_pb2.ResumeCustomerRequest, _contract_pb2.ResumeCustomerResponse]  # type: ignore[assignment]
-    """Lifts a suspension. Resuming twice is harmless. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+    """Lifts a suspension. Idempotent by request_id; resuming again changes nothing.
+    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """
     CreateContract: _aio.UnaryUnaryMultiCallable[_contract_pb2.CreateContractRequest, _contract_pb2.CreateContractResponse]  # type: ignore[assignment]
-    """Signs a contract: bills what is due in advance, and tells the Ledger, which issues the first credits.
-    Asks the Catalog for prices. Errors: CUSTOMER_NOT_FOUND, RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND,
-    CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_NOT_FOUND, PRODUCT_NOT_SUBSCRIPTION, PRODUCT_NOT_FIXED
+    """Signs a contract: bills what is due in advance, and notifies the Ledger, which issues the first credits. Reads the
+    prices from the Catalog. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, RATE_CARD_NOT_FOUND,
+    PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_NOT_FOUND, PRODUCT_NOT_SUBSCRIPTION, PRODUCT_NOT_FIXED
     (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
     """
     GetContract: _aio.UnaryUnaryMultiCallable[_contract_pb2.GetContractRequest, _contract_pb2.GetContractResponse]  # type: ignore[assignment]
-    """Reads one contract. Errors: CONTRACT_NOT_FOUND (NOT_FOUND)."""
+    """Returns one contract. Errors: CONTRACT_NOT_FOUND (NOT_FOUND)."""
     ListContracts: _aio.UnaryUnaryMultiCallable[_contract_pb2.ListContractsRequest, _contract_pb2.ListContractsResponse]  # type: ignore[assignment]
-    """Lists contracts in the order they were made. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+    """Lists contracts in order of creation. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     EndContract: _aio.UnaryUnaryMultiCallable[_contract_pb2.EndContractRequest, _contract_pb2.EndContractResponse]  # type: ignore[assignment]
-    """Sets the instant a contract ends: no billing, grants or entitlement from then on. Grants already issued
-    live on until they expire. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, END_BEFORE_NOW
-    (FAILED_PRECONDITION).
+    """Sets the end of a contract: no billing, grants or entitlement from that instant on. Grants already issued live on
+    until they expire. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED,
+    END_BEFORE_NOW (FAILED_PRECONDITION).
     """
     ChangeSeats: _aio.UnaryUnaryMultiCallable[_contract_pb2.ChangeSeatsRequest, _contract_pb2.ChangeSeatsResponse]  # type: ignore[assignment]
-    """Changes the number of seats from an instant on: bills the increase, and tells the Ledger to grant its
-    credits. Nothing is refunded or clawed back for a decrease inside a period.
+    """Changes the number of seats from an instant on: bills the increase, and notifies the Ledger, which grants its
+    credits. A decrease inside a period refunds no money and takes back no credits. Idempotent by request_id.
     Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, SEATS_BELOW_ZERO,
     OUTSIDE_OPEN_PERIOD, EFFECTIVE_AFTER_CONTRACT_END (FAILED_PRECONDITION).
     """
     ListSeatChanges: _aio.UnaryUnaryMultiCallable[_contract_pb2.ListSeatChangesRequest, _contract_pb2.ListSeatChangesResponse]  # type: ignore[assignment]
-    """Lists a subscription's changes by effective_time, and in the order received within one instant.
+    """Lists a subscription's changes by effective_time, and at one instant in the order received.
     Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
     """
     PreviewSeatChange: _aio.UnaryUnaryMultiCallable[_contract_pb2.PreviewSeatChangeRequest, _contract_pb2.PreviewSeatChangeResponse]  # type: ignore[assignment]
-    """Tells what ChangeSeats would bill and grant now, and changes nothing. Asks the Ledger for the credits.
+    """Returns what ChangeSeats would bill and grant now; changes nothing. Reads the credits from the Ledger.
     Errors: those of ChangeSeats; PEER_UNAVAILABLE (UNAVAILABLE).
     """
     OrderTopUp: _aio.UnaryUnaryMultiCallable[_contract_pb2.OrderTopUpRequest, _contract_pb2.OrderTopUpResponse]  # type: ignore[assignment]
-    """Orders credits on top. With PAYMENT_GATE_NONE they are granted at once; with PAYMENT_GATE_EXTERNAL not
-    before ResolveTopUpPayment says they are paid. Asks the Catalog for the pack. Errors: CONTRACT_NOT_FOUND,
-    TOP_UP_PACK_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED,
-    CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
+    """Orders a top-up. With PAYMENT_GATE_NONE its credits are granted at once; with PAYMENT_GATE_EXTERNAL only after
+    ResolveTopUpPayment has reported the payment. Reads the pack from the Catalog. Idempotent by request_id.
+    Errors: CONTRACT_NOT_FOUND, TOP_UP_PACK_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND);
+    CONTRACT_ENDED, CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
     """
     ResolveTopUpPayment: _aio.UnaryUnaryMultiCallable[_contract_pb2.ResolveTopUpPaymentRequest, _contract_pb2.ResolveTopUpPaymentResponse]  # type: ignore[assignment]
-    """Tells how the payment of an EXTERNAL top-up ended. Paid: the credits are granted, exactly once, and the
-    invoice is final. Failed: no credits, and the invoice is void. Telling the same outcome again, under any
-    request_id, changes nothing. Errors: TOP_UP_NOT_FOUND (NOT_FOUND), TOP_UP_ALREADY_RESOLVED
+    """Reports the outcome of an EXTERNAL top-up's payment. PAID: the credits are granted, exactly once, and the invoice
+    becomes final. FAILED: no credits, and the invoice becomes void. Idempotent: reporting the same outcome again,
+    under any request_id, changes nothing. Errors: TOP_UP_NOT_FOUND (NOT_FOUND), TOP_UP_ALREADY_RESOLVED
     (FAILED_PRECONDITION) for the opposite outcome.
     """
     GetTopUp: _aio.UnaryUnaryMultiCallable[_contract_pb2.GetTopUpRequest, _contract_pb2.GetTopUpResponse]  # type: ignore[assignment]
-    """Reads one top-up. Errors: TOP_UP_NOT_FOUND (NOT_FOUND)."""
+    """Returns one top-up. Errors: TOP_UP_NOT_FOUND (NOT_FOUND)."""
     ListTopUps: _aio.UnaryUnaryMultiCallable[_contract_pb2.ListTopUpsRequest, _contract_pb2.ListTopUpsResponse]  # type: ignore[assignment]
-    """Lists a contract's top-ups in the order they were made. Errors: CONTRACT_NOT_FOUND (NOT_FOUND)."""
+    """Lists a contract's top-ups in order of creation. Errors: CONTRACT_NOT_FOUND (NOT_FOUND)."""
     ListInvoices: _aio.UnaryUnaryMultiCallable[_contract_pb2.ListInvoicesRequest, _contract_pb2.ListInvoicesResponse]  # type: ignore[assignment]
-    """Lists a customer's invoices in the order they were issued. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+    """Lists a customer's invoices by issue_time. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     GetInvoice: _aio.UnaryUnaryMultiCallable[_contract_pb2.GetInvoiceRequest, _contract_pb2.GetInvoiceResponse]  # type: ignore[assignment]
-    """Reads one invoice with its lines. Errors: INVOICE_NOT_FOUND (NOT_FOUND)."""
+    """Returns one invoice with its lines. Errors: INVOICE_NOT_FOUND (NOT_FOUND)."""
 
 class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Who buys what: customers, contracts with seats and the credits that come with them, seat changes, top-ups,
-    invoices. Wherever a field is called `customer`, an id or any alias of the customer will do.
-    Every write is idempotent by request_id: the same id and body get the first answer again, the same id with
-    another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). Malformed fields are all named at once:
-    INVALID_FIELDS (INVALID_ARGUMENT). What the Ledger must hear is kept until it has heard it.
+    """Who buys what: customers, contracts with seats and included credits, seat changes, top-ups, invoices. Wherever a field
+    is called `customer`, it takes an id or any alias of the customer.
+    Every write is idempotent by request_id: the same id and body get the stored response, the same id with another body
+    gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together.
+    Notices to the Ledger are queued and retried until the Ledger has accepted them.
     """
 
     @_abc_1.abstractmethod
@@ -194,7 +198,7 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.CreateCustomerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.CreateCustomerResponse, _abc.Awaitable[_contract_pb2.CreateCustomerResponse]]:
-        """Registers a buyer, and tells the Ledger. Errors: ALIAS_TAKEN (ALREADY_EXISTS)."""
+        """Registers a buyer, and notifies the Ledger. Idempotent by request_id. Errors: ALIAS_TAKEN (ALREADY_EXISTS)."""
 
     @_abc_1.abstractmethod
     def GetCustomer(
@@ -202,7 +206,7 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.GetCustomerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.GetCustomerResponse, _abc.Awaitable[_contract_pb2.GetCustomerResponse]]:
-        """Reads one customer. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+        """Returns one customer. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
 
     @_abc_1.abstractmethod
     def ListCustomers(
@@ -210,7 +214,7 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.ListCustomersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.ListCustomersResponse, _abc.Awaitable[_contract_pb2.ListCustomersResponse]]:
-        """Lists customers in the order they were made."""
+        """Lists customers in order of creation."""
 
     @_abc_1.abstractmethod
     def SetCustomerAliases(
@@ -218,7 +222,7 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.SetCustomerAliasesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.SetCustomerAliasesResponse, _abc.Awaitable[_contract_pb2.SetCustomerAliasesResponse]]:
-        """Replaces the vendor's own ids of a customer, and tells the Ledger.
+        """Replaces the vendor's own ids of a customer, and notifies the Ledger. Idempotent by request_id.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), ALIAS_TAKEN (ALREADY_EXISTS).
         """
 
@@ -228,8 +232,8 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.SuspendCustomerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.SuspendCustomerResponse, _abc.Awaitable[_contract_pb2.SuspendCustomerResponse]]:
-        """Makes the gate deny everything to the customer (CUSTOMER_SUSPENDED) until resumed. Suspending twice is
-        harmless. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """Makes the gate deny everything to the customer (CUSTOMER_SUSPENDED) until resumed. Idempotent by request_id;
+        suspending again changes nothing. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
 
     @_abc_1.abstractmethod
@@ -238,7 +242,9 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.ResumeCustomerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.ResumeCustomerResponse, _abc.Awaitable[_contract_pb2.ResumeCustomerResponse]]:
-        """Lifts a suspension. Resuming twice is harmless. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+        """Lifts a suspension. Idempotent by request_id; resuming again changes nothing.
+        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
 
     @_abc_1.abstractmethod
     def CreateContract(
@@ -246,9 +252,9 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.CreateContractRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.CreateContractResponse, _abc.Awaitable[_contract_pb2.CreateContractResponse]]:
-        """Signs a contract: bills what is due in advance, and tells the Ledger, which issues the first credits.
-        Asks the Catalog for prices. Errors: CUSTOMER_NOT_FOUND, RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND,
-        CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_NOT_FOUND, PRODUCT_NOT_SUBSCRIPTION, PRODUCT_NOT_FIXED
+        """Signs a contract: bills what is due in advance, and notifies the Ledger, which issues the first credits. Reads the
+        prices from the Catalog. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, RATE_CARD_NOT_FOUND,
+        PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_NOT_FOUND, PRODUCT_NOT_SUBSCRIPTION, PRODUCT_NOT_FIXED
         (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
         """
 
@@ -258,7 +264,7 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.GetContractRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.GetContractResponse, _abc.Awaitable[_contract_pb2.GetContractResponse]]:
-        """Reads one contract. Errors: CONTRACT_NOT_FOUND (NOT_FOUND)."""
+        """Returns one contract. Errors: CONTRACT_NOT_FOUND (NOT_FOUND)."""
 
     @_abc_1.abstractmethod
     def ListContracts(
@@ -266,7 +272,7 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.ListContractsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.ListContractsResponse, _abc.Awaitable[_contract_pb2.ListContractsResponse]]:
-        """Lists contracts in the order they were made. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+        """Lists contracts in order of creation. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
 
     @_abc_1.abstractmethod
     def EndContract(
@@ -274,9 +280,9 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.EndContractRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.EndContractResponse, _abc.Awaitable[_contract_pb2.EndContractResponse]]:
-        """Sets the instant a contract ends: no billing, grants or entitlement from then on. Grants already issued
-        live on until they expire. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, END_BEFORE_NOW
-        (FAILED_PRECONDITION).
+        """Sets the end of a contract: no billing, grants or entitlement from that instant on. Grants already issued live on
+        until they expire. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED,
+        END_BEFORE_NOW (FAILED_PRECONDITION).
         """
 
     @_abc_1.abstractmethod
@@ -285,8 +291,8 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.ChangeSeatsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.ChangeSeatsResponse, _abc.Awaitable[_contract_pb2.ChangeSeatsResponse]]:
-        """Changes the number of seats from an instant on: bills the increase, and tells the Ledger to grant its
-        credits. Nothing is refunded or clawed back for a decrease inside a period.
+        """Changes the number of seats from an instant on: bills the increase, and notifies the Ledger, which grants its
+        credits. A decrease inside a period refunds no money and takes back no credits. Idempotent by request_id.
         Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, SEATS_BELOW_ZERO,
         OUTSIDE_OPEN_PERIOD, EFFECTIVE_AFTER_CONTRACT_END (FAILED_PRECONDITION).
         """
@@ -297,7 +303,7 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.ListSeatChangesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.ListSeatChangesResponse, _abc.Awaitable[_contract_pb2.ListSeatChangesResponse]]:
-        """Lists a subscription's changes by effective_time, and in the order received within one instant.
+        """Lists a subscription's changes by effective_time, and at one instant in the order received.
         Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
         """
 
@@ -307,7 +313,7 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.PreviewSeatChangeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.PreviewSeatChangeResponse, _abc.Awaitable[_contract_pb2.PreviewSeatChangeResponse]]:
-        """Tells what ChangeSeats would bill and grant now, and changes nothing. Asks the Ledger for the credits.
+        """Returns what ChangeSeats would bill and grant now; changes nothing. Reads the credits from the Ledger.
         Errors: those of ChangeSeats; PEER_UNAVAILABLE (UNAVAILABLE).
         """
 
@@ -317,10 +323,10 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.OrderTopUpRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.OrderTopUpResponse, _abc.Awaitable[_contract_pb2.OrderTopUpResponse]]:
-        """Orders credits on top. With PAYMENT_GATE_NONE they are granted at once; with PAYMENT_GATE_EXTERNAL not
-        before ResolveTopUpPayment says they are paid. Asks the Catalog for the pack. Errors: CONTRACT_NOT_FOUND,
-        TOP_UP_PACK_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED,
-        CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
+        """Orders a top-up. With PAYMENT_GATE_NONE its credits are granted at once; with PAYMENT_GATE_EXTERNAL only after
+        ResolveTopUpPayment has reported the payment. Reads the pack from the Catalog. Idempotent by request_id.
+        Errors: CONTRACT_NOT_FOUND, TOP_UP_PACK_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND);
+        CONTRACT_ENDED, CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
         """
 
     @_abc_1.abstractmethod
@@ -329,9 +335,9 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.ResolveTopUpPaymentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.ResolveTopUpPaymentResponse, _abc.Awaitable[_contract_pb2.ResolveTopUpPaymentResponse]]:
-        """Tells how the payment of an EXTERNAL top-up ended. Paid: the credits are granted, exactly once, and the
-        invoice is final. Failed: no credits, and the invoice is void. Telling the same outcome again, under any
-        request_id, changes nothing. Errors: TOP_UP_NOT_FOUND (NOT_FOUND), TOP_UP_ALREADY_RESOLVED
+        """Reports the outcome of an EXTERNAL top-up's payment. PAID: the credits are granted, exactly once, and the invoice
+        becomes final. FAILED: no credits, and the invoice becomes void. Idempotent: reporting the same outcome again,
+        under any request_id, changes nothing. Errors: TOP_UP_NOT_FOUND (NOT_FOUND), TOP_UP_ALREADY_RESOLVED
         (FAILED_PRECONDITION) for the opposite outcome.
         """
 
@@ -341,7 +347,7 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.GetTopUpRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.GetTopUpResponse, _abc.Awaitable[_contract_pb2.GetTopUpResponse]]:
-        """Reads one top-up. Errors: TOP_UP_NOT_FOUND (NOT_FOUND)."""
+        """Returns one top-up. Errors: TOP_UP_NOT_FOUND (NOT_FOUND)."""
 
     @_abc_1.abstractmethod
     def ListTopUps(
@@ -349,7 +355,7 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.ListTopUpsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.ListTopUpsResponse, _abc.Awaitable[_contract_pb2.ListTopUpsResponse]]:
-        """Lists a contract's top-ups in the order they were made. Errors: CONTRACT_NOT_FOUND (NOT_FOUND)."""
+        """Lists a contract's top-ups in order of creation. Errors: CONTRACT_NOT_FOUND (NOT_FOUND)."""
 
     @_abc_1.abstractmethod
     def ListInvoices(
@@ -357,7 +363,7 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.ListInvoicesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.ListInvoicesResponse, _abc.Awaitable[_contract_pb2.ListInvoicesResponse]]:
-        """Lists a customer's invoices in the order they were issued. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+        """Lists a customer's invoices by issue_time. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
 
     @_abc_1.abstractmethod
     def GetInvoice(
@@ -365,6 +371,6 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.GetInvoiceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.GetInvoiceResponse, _abc.Awaitable[_contract_pb2.GetInvoiceResponse]]:
-        """Reads one invoice with its lines. Errors: INVOICE_NOT_FOUND (NOT_FOUND)."""
+        """Returns one invoice with its lines. Errors: INVOICE_NOT_FOUND (NOT_FOUND)."""
 
 def add_ContractServiceServicer_to_server(servicer: ContractServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

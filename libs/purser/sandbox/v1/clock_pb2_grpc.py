@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class ClockServiceStub:
-    """The business clock of a sandbox mesh. It stands still until it is advanced. Every service serves it in
-    sandbox mode, and none does otherwise (UNIMPLEMENTED).
+    """The business clock of a sandbox mesh. It stands still until AdvanceTime moves it. Every service offers it in sandbox
+    mode; otherwise none does (UNIMPLEMENTED).
     """
 
     def __init__(self, channel):
@@ -49,21 +49,21 @@ class ClockServiceStub:
 
 
 class ClockServiceServicer:
-    """The business clock of a sandbox mesh. It stands still until it is advanced. Every service serves it in
-    sandbox mode, and none does otherwise (UNIMPLEMENTED).
+    """The business clock of a sandbox mesh. It stands still until AdvanceTime moves it. Every service offers it in sandbox
+    mode; otherwise none does (UNIMPLEMENTED).
     """
 
     def GetTime(self, request, context):
-        """Tells the business time of this service. Changes nothing.
+        """Returns the business time of this service. Changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AdvanceTime(self, request, context):
-        """Moves the business time of the whole mesh forward; everything due in between has happened, in order,
-        when it answers. Asking for the present instant again is harmless, so a call that failed halfway is
-        simply repeated. Errors: CLOCK_MOVES_FORWARD_ONLY (FAILED_PRECONDITION), PEER_UNAVAILABLE (UNAVAILABLE).
+        """Moves the business time of the whole mesh forward. When it answers, everything due up to then has been carried
+        out, in order. Idempotent: advancing to the present instant again is harmless, so a call that failed halfway can
+        be repeated. Errors: CLOCK_MOVES_FORWARD_ONLY (FAILED_PRECONDITION), PEER_UNAVAILABLE (UNAVAILABLE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -91,8 +91,8 @@ def add_ClockServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ClockService:
-    """The business clock of a sandbox mesh. It stands still until it is advanced. Every service serves it in
-    sandbox mode, and none does otherwise (UNIMPLEMENTED).
+    """The business clock of a sandbox mesh. It stands still until AdvanceTime moves it. Every service offers it in sandbox
+    mode; otherwise none does (UNIMPLEMENTED).
     """
 
     @staticmethod

@@ -27,8 +27,8 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ClockServiceStub:
-    """The business clock of a sandbox mesh. It stands still until it is advanced. Every service serves it in
-    sandbox mode, and none does otherwise (UNIMPLEMENTED).
+    """The business clock of a sandbox mesh. It stands still until AdvanceTime moves it. Every service offers it in sandbox
+    mode; otherwise none does (UNIMPLEMENTED).
     """
 
     @_typing.overload
@@ -36,31 +36,31 @@ class ClockServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ClockServiceAsyncStub: ...
     GetTime: _grpc.UnaryUnaryMultiCallable[_clock_pb2.GetTimeRequest, _clock_pb2.GetTimeResponse]
-    """Tells the business time of this service. Changes nothing."""
+    """Returns the business time of this service. Changes nothing."""
     AdvanceTime: _grpc.UnaryUnaryMultiCallable[_clock_pb2.AdvanceTimeRequest, _clock_pb2.AdvanceTimeResponse]
-    """Moves the business time of the whole mesh forward; everything due in between has happened, in order,
-    when it answers. Asking for the present instant again is harmless, so a call that failed halfway is
-    simply repeated. Errors: CLOCK_MOVES_FORWARD_ONLY (FAILED_PRECONDITION), PEER_UNAVAILABLE (UNAVAILABLE).
+    """Moves the business time of the whole mesh forward. When it answers, everything due up to then has been carried
+    out, in order. Idempotent: advancing to the present instant again is harmless, so a call that failed halfway can
+    be repeated. Errors: CLOCK_MOVES_FORWARD_ONLY (FAILED_PRECONDITION), PEER_UNAVAILABLE (UNAVAILABLE).
     """
 
 @_typing.type_check_only
 class ClockServiceAsyncStub(ClockServiceStub):
-    """The business clock of a sandbox mesh. It stands still until it is advanced. Every service serves it in
-    sandbox mode, and none does otherwise (UNIMPLEMENTED).
+    """The business clock of a sandbox mesh. It stands still until AdvanceTime moves it. Every service offers it in sandbox
+    mode; otherwise none does (UNIMPLEMENTED).
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetTime: _aio.UnaryUnaryMultiCallable[_clock_pb2.GetTimeRequest, _clock_pb2.GetTimeResponse]  # type: ignore[assignment]
-    """Tells the business time of this service. Changes nothing."""
+    """Returns the business time of this service. Changes nothing."""
     AdvanceTime: _aio.UnaryUnaryMultiCallable[_clock_pb2.AdvanceTimeRequest, _clock_pb2.AdvanceTimeResponse]  # type: ignore[assignment]
-    """Moves the business time of the whole mesh forward; everything due in between has happened, in order,
-    when it answers. Asking for the present instant again is harmless, so a call that failed halfway is
-    simply repeated. Errors: CLOCK_MOVES_FORWARD_ONLY (FAILED_PRECONDITION), PEER_UNAVAILABLE (UNAVAILABLE).
+    """Moves the business time of the whole mesh forward. When it answers, everything due up to then has been carried
+    out, in order. Idempotent: advancing to the present instant again is harmless, so a call that failed halfway can
+    be repeated. Errors: CLOCK_MOVES_FORWARD_ONLY (FAILED_PRECONDITION), PEER_UNAVAILABLE (UNAVAILABLE).
     """
 
 class ClockServiceServicer(metaclass=_abc_1.ABCMeta):
-    """The business clock of a sandbox mesh. It stands still until it is advanced. Every service serves it in
-    sandbox mode, and none does otherwise (UNIMPLEMENTED).
+    """The business clock of a sandbox mesh. It stands still until AdvanceTime moves it. Every service offers it in sandbox
+    mode; otherwise none does (UNIMPLEMENTED).
     """
 
     @_abc_1.abstractmethod
@@ -69,7 +69,7 @@ class ClockServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _clock_pb2.GetTimeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_clock_pb2.GetTimeResponse, _abc.Awaitable[_clock_pb2.GetTimeResponse]]:
-        """Tells the business time of this service. Changes nothing."""
+        """Returns the business time of this service. Changes nothing."""
 
     @_abc_1.abstractmethod
     def AdvanceTime(
@@ -77,9 +77,9 @@ class ClockServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _clock_pb2.AdvanceTimeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_clock_pb2.AdvanceTimeResponse, _abc.Awaitable[_clock_pb2.AdvanceTimeResponse]]:
-        """Moves the business time of the whole mesh forward; everything due in between has happened, in order,
-        when it answers. Asking for the present instant again is harmless, so a call that failed halfway is
-        simply repeated. Errors: CLOCK_MOVES_FORWARD_ONLY (FAILED_PRECONDITION), PEER_UNAVAILABLE (UNAVAILABLE).
+        """Moves the business time of the whole mesh forward. When it answers, everything due up to then has been carried
+        out, in order. Idempotent: advancing to the present instant again is harmless, so a call that failed halfway can
+        be repeated. Errors: CLOCK_MOVES_FORWARD_ONLY (FAILED_PRECONDITION), PEER_UNAVAILABLE (UNAVAILABLE).
         """
 
 def add_ClockServiceServicer_to_server(servicer: ClockServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
