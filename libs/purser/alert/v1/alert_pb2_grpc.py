@@ -26,10 +26,10 @@ if _version_not_supported:
 
 
 class AlertServiceStub:
-    """Who is told when credits run low or a user spends much: alerts, their states, webhook endpoints, deliveries.
-    The Ledger's own transactions find the crossings; nothing polls. Every write is idempotent by request_id:
-    the same id and body get the first answer again, the same id with another body is refused with
-    REQUEST_ID_REUSED (ALREADY_EXISTS). Malformed fields are all named at once: INVALID_FIELDS (INVALID_ARGUMENT).
+    """Notifies the vendor when a customer's credits run low or a user spends much: alerts, their states, webhook endpoints,
+    deliveries. The Ledger's own transactions detect the crossings; nothing polls. Every write is idempotent by
+    request_id: the same id and body get the stored response, the same id with another body gets REQUEST_ID_REUSED
+    (ALREADY_EXISTS). INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together.
     """
 
     def __init__(self, channel):
@@ -96,42 +96,43 @@ class AlertServiceStub:
 
 
 class AlertServiceServicer:
-    """Who is told when credits run low or a user spends much: alerts, their states, webhook endpoints, deliveries.
-    The Ledger's own transactions find the crossings; nothing polls. Every write is idempotent by request_id:
-    the same id and body get the first answer again, the same id with another body is refused with
-    REQUEST_ID_REUSED (ALREADY_EXISTS). Malformed fields are all named at once: INVALID_FIELDS (INVALID_ARGUMENT).
+    """Notifies the vendor when a customer's credits run low or a user spends much: alerts, their states, webhook endpoints,
+    deliveries. The Ledger's own transactions detect the crossings; nothing polls. Every write is idempotent by
+    request_id: the same id and body get the stored response, the same id with another body gets REQUEST_ID_REUSED
+    (ALREADY_EXISTS). INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together.
     """
 
     def CreateAlert(self, request, context):
-        """Starts to watch a threshold, and tells the Ledger.
+        """Starts to watch a threshold, and notifies the Ledger. Idempotent by request_id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetAlert(self, request, context):
-        """Reads one alert. Errors: ALERT_NOT_FOUND (NOT_FOUND).
+        """Returns one alert. Errors: ALERT_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListAlerts(self, request, context):
-        """Lists alerts in the order they were made; archived ones only when asked for.
+        """Lists alerts in order of creation; archived ones only on request.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ArchiveAlert(self, request, context):
-        """Stops watching, and tells the Ledger. Archiving twice is harmless. Errors: ALERT_NOT_FOUND (NOT_FOUND).
+        """Stops watching, and notifies the Ledger. Idempotent by request_id; archiving it again changes nothing.
+        Errors: ALERT_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetAlertState(self, request, context):
-        """Lists where an alert stands, one row per customer and group value seen so far.
+        """Lists the states of an alert, one row per customer and group value observed so far.
         Errors: ALERT_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -139,47 +140,47 @@ class AlertServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateWebhookEndpoint(self, request, context):
-        """Registers a URL that notifications are posted to, and makes its signing secret.
-        Errors: WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION) for a host that is on no address, or on one that is not
-        public (private, loopback, link-local and the like).
+        """Registers a URL that notifications are posted to, and creates its signing secret. Idempotent by request_id.
+        Errors: WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION) for a host that has no address, or one that is not public
+        (private, loopback, link-local and the like).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListWebhookEndpoints(self, request, context):
-        """Lists endpoints in the order they were made, without their secrets.
+        """Lists endpoints in order of creation, without their secrets.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RotateWebhookSecret(self, request, context):
-        """Makes a new signing secret; deliveries are signed with both until the old one lapses after 24 h.
-        Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND).
+        """Creates a new signing secret; deliveries are signed with both until the old one expires after 24 h. Idempotent by
+        request_id. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DisableWebhookEndpoint(self, request, context):
-        """Stops posting to an endpoint; its waiting deliveries fail. Disabling twice is harmless.
-        Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND).
+        """Stops posting to an endpoint; its pending deliveries fail. Idempotent by request_id; disabling it again changes
+        nothing. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListDeliveries(self, request, context):
-        """Lists what was told to whom, newest first.
+        """Lists deliveries, newest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReplayDelivery(self, request, context):
-        """Posts a finished delivery again, for up to 2 more days, with the same webhook id and the same body.
-        Errors: DELIVERY_NOT_FOUND (NOT_FOUND);
+        """Posts a finished delivery again, for up to 2 more days, with the same webhook id and the same body. Idempotent by
+        request_id. Errors: DELIVERY_NOT_FOUND (NOT_FOUND);
         DELIVERY_STILL_PENDING, WEBHOOK_ENDPOINT_DISABLED (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -253,10 +254,10 @@ def add_AlertServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AlertService:
-    """Who is told when credits run low or a user spends much: alerts, their states, webhook endpoints, deliveries.
-    The Ledger's own transactions find the crossings; nothing polls. Every write is idempotent by request_id:
-    the same id and body get the first answer again, the same id with another body is refused with
-    REQUEST_ID_REUSED (ALREADY_EXISTS). Malformed fields are all named at once: INVALID_FIELDS (INVALID_ARGUMENT).
+    """Notifies the vendor when a customer's credits run low or a user spends much: alerts, their states, webhook endpoints,
+    deliveries. The Ledger's own transactions detect the crossings; nothing polls. Every write is idempotent by
+    request_id: the same id and body get the stored response, the same id with another body gets REQUEST_ID_REUSED
+    (ALREADY_EXISTS). INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together.
     """
 
     @staticmethod

@@ -27,10 +27,10 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AlertServiceStub:
-    """Who is told when credits run low or a user spends much: alerts, their states, webhook endpoints, deliveries.
-    The Ledger's own transactions find the crossings; nothing polls. Every write is idempotent by request_id:
-    the same id and body get the first answer again, the same id with another body is refused with
-    REQUEST_ID_REUSED (ALREADY_EXISTS). Malformed fields are all named at once: INVALID_FIELDS (INVALID_ARGUMENT).
+    """Notifies the vendor when a customer's credits run low or a user spends much: alerts, their states, webhook endpoints,
+    deliveries. The Ledger's own transactions detect the crossings; nothing polls. Every write is idempotent by
+    request_id: the same id and body get the stored response, the same id with another body gets REQUEST_ID_REUSED
+    (ALREADY_EXISTS). INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together.
     """
 
     @_typing.overload
@@ -38,89 +38,93 @@ class AlertServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AlertServiceAsyncStub: ...
     CreateAlert: _grpc.UnaryUnaryMultiCallable[_alert_pb2.CreateAlertRequest, _alert_pb2.CreateAlertResponse]
-    """Starts to watch a threshold, and tells the Ledger."""
+    """Starts to watch a threshold, and notifies the Ledger. Idempotent by request_id."""
     GetAlert: _grpc.UnaryUnaryMultiCallable[_alert_pb2.GetAlertRequest, _alert_pb2.GetAlertResponse]
-    """Reads one alert. Errors: ALERT_NOT_FOUND (NOT_FOUND)."""
+    """Returns one alert. Errors: ALERT_NOT_FOUND (NOT_FOUND)."""
     ListAlerts: _grpc.UnaryUnaryMultiCallable[_alert_pb2.ListAlertsRequest, _alert_pb2.ListAlertsResponse]
-    """Lists alerts in the order they were made; archived ones only when asked for."""
+    """Lists alerts in order of creation; archived ones only on request."""
     ArchiveAlert: _grpc.UnaryUnaryMultiCallable[_alert_pb2.ArchiveAlertRequest, _alert_pb2.ArchiveAlertResponse]
-    """Stops watching, and tells the Ledger. Archiving twice is harmless. Errors: ALERT_NOT_FOUND (NOT_FOUND)."""
+    """Stops watching, and notifies the Ledger. Idempotent by request_id; archiving it again changes nothing.
+    Errors: ALERT_NOT_FOUND (NOT_FOUND).
+    """
     GetAlertState: _grpc.UnaryUnaryMultiCallable[_alert_pb2.GetAlertStateRequest, _alert_pb2.GetAlertStateResponse]
-    """Lists where an alert stands, one row per customer and group value seen so far.
+    """Lists the states of an alert, one row per customer and group value observed so far.
     Errors: ALERT_NOT_FOUND (NOT_FOUND).
     """
     CreateWebhookEndpoint: _grpc.UnaryUnaryMultiCallable[_alert_pb2.CreateWebhookEndpointRequest, _alert_pb2.CreateWebhookEndpointResponse]
-    """Registers a URL that notifications are posted to, and makes its signing secret.
-    Errors: WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION) for a host that is on no address, or on one that is not
-    public (private, loopback, link-local and the like).
+    """Registers a URL that notifications are posted to, and creates its signing secret. Idempotent by request_id.
+    Errors: WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION) for a host that has no address, or one that is not public
+    (private, loopback, link-local and the like).
     """
     ListWebhookEndpoints: _grpc.UnaryUnaryMultiCallable[_alert_pb2.ListWebhookEndpointsRequest, _alert_pb2.ListWebhookEndpointsResponse]
-    """Lists endpoints in the order they were made, without their secrets."""
+    """Lists endpoints in order of creation, without their secrets."""
     RotateWebhookSecret: _grpc.UnaryUnaryMultiCallable[_alert_pb2.RotateWebhookSecretRequest, _alert_pb2.RotateWebhookSecretResponse]
-    """Makes a new signing secret; deliveries are signed with both until the old one lapses after 24 h.
-    Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND).
+    """Creates a new signing secret; deliveries are signed with both until the old one expires after 24 h. Idempotent by
+    request_id. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND).
     """
     DisableWebhookEndpoint: _grpc.UnaryUnaryMultiCallable[_alert_pb2.DisableWebhookEndpointRequest, _alert_pb2.DisableWebhookEndpointResponse]
-    """Stops posting to an endpoint; its waiting deliveries fail. Disabling twice is harmless.
-    Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND).
+    """Stops posting to an endpoint; its pending deliveries fail. Idempotent by request_id; disabling it again changes
+    nothing. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND).
     """
     ListDeliveries: _grpc.UnaryUnaryMultiCallable[_alert_pb2.ListDeliveriesRequest, _alert_pb2.ListDeliveriesResponse]
-    """Lists what was told to whom, newest first."""
+    """Lists deliveries, newest first."""
     ReplayDelivery: _grpc.UnaryUnaryMultiCallable[_alert_pb2.ReplayDeliveryRequest, _alert_pb2.ReplayDeliveryResponse]
-    """Posts a finished delivery again, for up to 2 more days, with the same webhook id and the same body.
-    Errors: DELIVERY_NOT_FOUND (NOT_FOUND);
+    """Posts a finished delivery again, for up to 2 more days, with the same webhook id and the same body. Idempotent by
+    request_id. Errors: DELIVERY_NOT_FOUND (NOT_FOUND);
     DELIVERY_STILL_PENDING, WEBHOOK_ENDPOINT_DISABLED (FAILED_PRECONDITION).
     """
 
 @_typing.type_check_only
 class AlertServiceAsyncStub(AlertServiceStub):
-    """Who is told when credits run low or a user spends much: alerts, their states, webhook endpoints, deliveries.
-    The Ledger's own transactions find the crossings; nothing polls. Every write is idempotent by request_id:
-    the same id and body get the first answer again, the same id with another body is refused with
-    REQUEST_ID_REUSED (ALREADY_EXISTS). Malformed fields are all named at once: INVALID_FIELDS (INVALID_ARGUMENT).
+    """Notifies the vendor when a customer's credits run low or a user spends much: alerts, their states, webhook endpoints,
+    deliveries. The Ledger's own transactions detect the crossings; nothing polls. Every write is idempotent by
+    request_id: the same id and body get the stored response, the same id with another body gets REQUEST_ID_REUSED
+    (ALREADY_EXISTS). INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateAlert: _aio.UnaryUnaryMultiCallable[_alert_pb2.CreateAlertRequest, _alert_pb2.CreateAlertResponse]  # type: ignore[assignment]
-    """Starts to watch a threshold, and tells the Ledger."""
+    """Starts to watch a threshold, and notifies the Ledger. Idempotent by request_id."""
     GetAlert: _aio.UnaryUnaryMultiCallable[_alert_pb2.GetAlertRequest, _alert_pb2.GetAlertResponse]  # type: ignore[assignment]
-    """Reads one alert. Errors: ALERT_NOT_FOUND (NOT_FOUND)."""
+    """Returns one alert. Errors: ALERT_NOT_FOUND (NOT_FOUND)."""
     ListAlerts: _aio.UnaryUnaryMultiCallable[_alert_pb2.ListAlertsRequest, _alert_pb2.ListAlertsResponse]  # type: ignore[assignment]
-    """Lists alerts in the order they were made; archived ones only when asked for."""
+    """Lists alerts in order of creation; archived ones only on request."""
     ArchiveAlert: _aio.UnaryUnaryMultiCallable[_alert_pb2.ArchiveAlertRequest, _alert_pb2.ArchiveAlertResponse]  # type: ignore[assignment]
-    """Stops watching, and tells the Ledger. Archiving twice is harmless. Errors: ALERT_NOT_FOUND (NOT_FOUND)."""
+    """Stops watching, and notifies the Ledger. Idempotent by request_id; archiving it again changes nothing.
+    Errors: ALERT_NOT_FOUND (NOT_FOUND).
+    """
     GetAlertState: _aio.UnaryUnaryMultiCallable[_alert_pb2.GetAlertStateRequest, _alert_pb2.GetAlertStateResponse]  # type: ignore[assignment]
-    """Lists where an alert stands, one row per customer and group value seen so far.
+    """Lists the states of an alert, one row per customer and group value observed so far.
     Errors: ALERT_NOT_FOUND (NOT_FOUND).
     """
     CreateWebhookEndpoint: _aio.UnaryUnaryMultiCallable[_alert_pb2.CreateWebhookEndpointRequest, _alert_pb2.CreateWebhookEndpointResponse]  # type: ignore[assignment]
-    """Registers a URL that notifications are posted to, and makes its signing secret.
-    Errors: WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION) for a host that is on no address, or on one that is not
-    public (private, loopback, link-local and the like).
+    """Registers a URL that notifications are posted to, and creates its signing secret. Idempotent by request_id.
+    Errors: WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION) for a host that has no address, or one that is not public
+    (private, loopback, link-local and the like).
     """
     ListWebhookEndpoints: _aio.UnaryUnaryMultiCallable[_alert_pb2.ListWebhookEndpointsRequest, _alert_pb2.ListWebhookEndpointsResponse]  # type: ignore[assignment]
-    """Lists endpoints in the order they were made, without their secrets."""
+    """Lists endpoints in order of creation, without their secrets."""
     RotateWebhookSecret: _aio.UnaryUnaryMultiCallable[_alert_pb2.RotateWebhookSecretRequest, _alert_pb2.RotateWebhookSecretResponse]  # type: ignore[assignment]
-    """Makes a new signing secret; deliveries are signed with both until the old one lapses after 24 h.
-    Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND).
+    """Creates a new signing secret; deliveries are signed with both until the old one expires after 24 h. Idempotent by
+    request_id. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND).
     """
     DisableWebhookEndpoint: _aio.UnaryUnaryMultiCallable[_alert_pb2.DisableWebhookEndpointRequest, _alert_pb2.DisableWebhookEndpointResponse]  # type: ignore[assignment]
-    """Stops posting to an endpoint; its waiting deliveries fail. Disabling twice is harmless.
-    Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND).
+    """Stops posting to an endpoint; its pending deliveries fail. Idempotent by request_id; disabling it again changes
+    nothing. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND).
     """
     ListDeliveries: _aio.UnaryUnaryMultiCallable[_alert_pb2.ListDeliveriesRequest, _alert_pb2.ListDeliveriesResponse]  # type: ignore[assignment]
-    """Lists what was told to whom, newest first."""
+    """Lists deliveries, newest first."""
     ReplayDelivery: _aio.UnaryUnaryMultiCallable[_alert_pb2.ReplayDeliveryRequest, _alert_pb2.ReplayDeliveryResponse]  # type: ignore[assignment]
-    """Posts a finished delivery again, for up to 2 more days, with the same webhook id and the same body.
-    Errors: DELIVERY_NOT_FOUND (NOT_FOUND);
+    """Posts a finished delivery again, for up to 2 more days, with the same webhook id and the same body. Idempotent by
+    request_id. Errors: DELIVERY_NOT_FOUND (NOT_FOUND);
     DELIVERY_STILL_PENDING, WEBHOOK_ENDPOINT_DISABLED (FAILED_PRECONDITION).
     """
 
 class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Who is told when credits run low or a user spends much: alerts, their states, webhook endpoints, deliveries.
-    The Ledger's own transactions find the crossings; nothing polls. Every write is idempotent by request_id:
-    the same id and body get the first answer again, the same id with another body is refused with
-    REQUEST_ID_REUSED (ALREADY_EXISTS). Malformed fields are all named at once: INVALID_FIELDS (INVALID_ARGUMENT).
+    """Notifies the vendor when a customer's credits run low or a user spends much: alerts, their states, webhook endpoints,
+    deliveries. The Ledger's own transactions detect the crossings; nothing polls. Every write is idempotent by
+    request_id: the same id and body get the stored response, the same id with another body gets REQUEST_ID_REUSED
+    (ALREADY_EXISTS). INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together.
     """
 
     @_abc_1.abstractmethod
@@ -129,7 +133,7 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _alert_pb2.CreateAlertRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_alert_pb2.CreateAlertResponse, _abc.Awaitable[_alert_pb2.CreateAlertResponse]]:
-        """Starts to watch a threshold, and tells the Ledger."""
+        """Starts to watch a threshold, and notifies the Ledger. Idempotent by request_id."""
 
     @_abc_1.abstractmethod
     def GetAlert(
@@ -137,7 +141,7 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _alert_pb2.GetAlertRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_alert_pb2.GetAlertResponse, _abc.Awaitable[_alert_pb2.GetAlertResponse]]:
-        """Reads one alert. Errors: ALERT_NOT_FOUND (NOT_FOUND)."""
+        """Returns one alert. Errors: ALERT_NOT_FOUND (NOT_FOUND)."""
 
     @_abc_1.abstractmethod
     def ListAlerts(
@@ -145,7 +149,7 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _alert_pb2.ListAlertsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_alert_pb2.ListAlertsResponse, _abc.Awaitable[_alert_pb2.ListAlertsResponse]]:
-        """Lists alerts in the order they were made; archived ones only when asked for."""
+        """Lists alerts in order of creation; archived ones only on request."""
 
     @_abc_1.abstractmethod
     def ArchiveAlert(
@@ -153,7 +157,9 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _alert_pb2.ArchiveAlertRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_alert_pb2.ArchiveAlertResponse, _abc.Awaitable[_alert_pb2.ArchiveAlertResponse]]:
-        """Stops watching, and tells the Ledger. Archiving twice is harmless. Errors: ALERT_NOT_FOUND (NOT_FOUND)."""
+        """Stops watching, and notifies the Ledger. Idempotent by request_id; archiving it again changes nothing.
+        Errors: ALERT_NOT_FOUND (NOT_FOUND).
+        """
 
     @_abc_1.abstractmethod
     def GetAlertState(
@@ -161,7 +167,7 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _alert_pb2.GetAlertStateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_alert_pb2.GetAlertStateResponse, _abc.Awaitable[_alert_pb2.GetAlertStateResponse]]:
-        """Lists where an alert stands, one row per customer and group value seen so far.
+        """Lists the states of an alert, one row per customer and group value observed so far.
         Errors: ALERT_NOT_FOUND (NOT_FOUND).
         """
 
@@ -171,9 +177,9 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _alert_pb2.CreateWebhookEndpointRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_alert_pb2.CreateWebhookEndpointResponse, _abc.Awaitable[_alert_pb2.CreateWebhookEndpointResponse]]:
-        """Registers a URL that notifications are posted to, and makes its signing secret.
-        Errors: WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION) for a host that is on no address, or on one that is not
-        public (private, loopback, link-local and the like).
+        """Registers a URL that notifications are posted to, and creates its signing secret. Idempotent by request_id.
+        Errors: WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION) for a host that has no address, or one that is not public
+        (private, loopback, link-local and the like).
         """
 
     @_abc_1.abstractmethod
@@ -182,7 +188,7 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _alert_pb2.ListWebhookEndpointsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_alert_pb2.ListWebhookEndpointsResponse, _abc.Awaitable[_alert_pb2.ListWebhookEndpointsResponse]]:
-        """Lists endpoints in the order they were made, without their secrets."""
+        """Lists endpoints in order of creation, without their secrets."""
 
     @_abc_1.abstractmethod
     def RotateWebhookSecret(
@@ -190,8 +196,8 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _alert_pb2.RotateWebhookSecretRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_alert_pb2.RotateWebhookSecretResponse, _abc.Awaitable[_alert_pb2.RotateWebhookSecretResponse]]:
-        """Makes a new signing secret; deliveries are signed with both until the old one lapses after 24 h.
-        Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND).
+        """Creates a new signing secret; deliveries are signed with both until the old one expires after 24 h. Idempotent by
+        request_id. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND).
         """
 
     @_abc_1.abstractmethod
@@ -200,8 +206,8 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _alert_pb2.DisableWebhookEndpointRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_alert_pb2.DisableWebhookEndpointResponse, _abc.Awaitable[_alert_pb2.DisableWebhookEndpointResponse]]:
-        """Stops posting to an endpoint; its waiting deliveries fail. Disabling twice is harmless.
-        Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND).
+        """Stops posting to an endpoint; its pending deliveries fail. Idempotent by request_id; disabling it again changes
+        nothing. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND).
         """
 
     @_abc_1.abstractmethod
@@ -210,7 +216,7 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _alert_pb2.ListDeliveriesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_alert_pb2.ListDeliveriesResponse, _abc.Awaitable[_alert_pb2.ListDeliveriesResponse]]:
-        """Lists what was told to whom, newest first."""
+        """Lists deliveries, newest first."""
 
     @_abc_1.abstractmethod
     def ReplayDelivery(
@@ -218,8 +224,8 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _alert_pb2.ReplayDeliveryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_alert_pb2.ReplayDeliveryResponse, _abc.Awaitable[_alert_pb2.ReplayDeliveryResponse]]:
-        """Posts a finished delivery again, for up to 2 more days, with the same webhook id and the same body.
-        Errors: DELIVERY_NOT_FOUND (NOT_FOUND);
+        """Posts a finished delivery again, for up to 2 more days, with the same webhook id and the same body. Idempotent by
+        request_id. Errors: DELIVERY_NOT_FOUND (NOT_FOUND);
         DELIVERY_STILL_PENDING, WEBHOOK_ENDPOINT_DISABLED (FAILED_PRECONDITION).
         """
 

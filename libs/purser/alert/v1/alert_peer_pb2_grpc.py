@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class AlertPeerServiceStub:
-    """What the other services send to Alert. One error names all malformed fields: INVALID_FIELDS (INVALID_ARGUMENT).
+    """What the other services send to Alert. INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together.
     """
 
     def __init__(self, channel):
@@ -43,12 +43,13 @@ class AlertPeerServiceStub:
 
 
 class AlertPeerServiceServicer:
-    """What the other services send to Alert. One error names all malformed fields: INVALID_FIELDS (INVALID_ARGUMENT).
+    """What the other services send to Alert. INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together.
     """
 
     def ObserveCrossing(self, request, context):
-        """Takes a crossing that the Ledger observed. A late one never undoes a newer one; an alert that is not
-        known any more is ignored. Called by the Ledger with the notice's id as request_id.
+        """Stores a crossing that the Ledger observed, and queues the webhooks of an edge. From the Ledger. Idempotent by
+        sequence: a late or repeated crossing never overrides a newer one. A crossing of an alert that is unknown or archived
+        is ignored.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -71,7 +72,7 @@ def add_AlertPeerServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AlertPeerService:
-    """What the other services send to Alert. One error names all malformed fields: INVALID_FIELDS (INVALID_ARGUMENT).
+    """What the other services send to Alert. INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together.
     """
 
     @staticmethod

@@ -27,29 +27,31 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AlertPeerServiceStub:
-    """What the other services send to Alert. One error names all malformed fields: INVALID_FIELDS (INVALID_ARGUMENT)."""
+    """What the other services send to Alert. INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AlertPeerServiceAsyncStub: ...
     ObserveCrossing: _grpc.UnaryUnaryMultiCallable[_alert_peer_pb2.ObserveCrossingRequest, _alert_peer_pb2.ObserveCrossingResponse]
-    """Takes a crossing that the Ledger observed. A late one never undoes a newer one; an alert that is not
-    known any more is ignored. Called by the Ledger with the notice's id as request_id.
+    """Stores a crossing that the Ledger observed, and queues the webhooks of an edge. From the Ledger. Idempotent by
+    sequence: a late or repeated crossing never overrides a newer one. A crossing of an alert that is unknown or archived
+    is ignored.
     """
 
 @_typing.type_check_only
 class AlertPeerServiceAsyncStub(AlertPeerServiceStub):
-    """What the other services send to Alert. One error names all malformed fields: INVALID_FIELDS (INVALID_ARGUMENT)."""
+    """What the other services send to Alert. INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ObserveCrossing: _aio.UnaryUnaryMultiCallable[_alert_peer_pb2.ObserveCrossingRequest, _alert_peer_pb2.ObserveCrossingResponse]  # type: ignore[assignment]
-    """Takes a crossing that the Ledger observed. A late one never undoes a newer one; an alert that is not
-    known any more is ignored. Called by the Ledger with the notice's id as request_id.
+    """Stores a crossing that the Ledger observed, and queues the webhooks of an edge. From the Ledger. Idempotent by
+    sequence: a late or repeated crossing never overrides a newer one. A crossing of an alert that is unknown or archived
+    is ignored.
     """
 
 class AlertPeerServiceServicer(metaclass=_abc_1.ABCMeta):
-    """What the other services send to Alert. One error names all malformed fields: INVALID_FIELDS (INVALID_ARGUMENT)."""
+    """What the other services send to Alert. INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together."""
 
     @_abc_1.abstractmethod
     def ObserveCrossing(
@@ -57,8 +59,9 @@ class AlertPeerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _alert_peer_pb2.ObserveCrossingRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_alert_peer_pb2.ObserveCrossingResponse, _abc.Awaitable[_alert_peer_pb2.ObserveCrossingResponse]]:
-        """Takes a crossing that the Ledger observed. A late one never undoes a newer one; an alert that is not
-        known any more is ignored. Called by the Ledger with the notice's id as request_id.
+        """Stores a crossing that the Ledger observed, and queues the webhooks of an edge. From the Ledger. Idempotent by
+        sequence: a late or repeated crossing never overrides a newer one. A crossing of an alert that is unknown or archived
+        is ignored.
         """
 
 def add_AlertPeerServiceServicer_to_server(servicer: AlertPeerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -26,10 +26,10 @@ if _version_not_supported:
 
 
 class LedgerAdminServiceStub:
-    """What operators ask of the Ledger: grants, spend caps, lists, verification. Wherever a field is called `customer`, an id
-    or any alias is accepted. Every write is idempotent by request_id within one customer: the same id and body return
-    the stored response, the same id with another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). One error
-    names all malformed fields: INVALID_FIELDS (INVALID_ARGUMENT).
+    """What operators ask of the Ledger: grants, spend caps, lists, verification. Wherever a field is called `customer`, it
+    takes an id or any alias of the customer. Every write is idempotent by request_id within one customer: the same id and
+    body get the stored response, the same id with another body gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS
+    (INVALID_ARGUMENT) names all malformed fields together.
     """
 
     def __init__(self, channel):
@@ -86,14 +86,14 @@ class LedgerAdminServiceStub:
 
 
 class LedgerAdminServiceServicer:
-    """What operators ask of the Ledger: grants, spend caps, lists, verification. Wherever a field is called `customer`, an id
-    or any alias is accepted. Every write is idempotent by request_id within one customer: the same id and body return
-    the stored response, the same id with another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). One error
-    names all malformed fields: INVALID_FIELDS (INVALID_ARGUMENT).
+    """What operators ask of the Ledger: grants, spend caps, lists, verification. Wherever a field is called `customer`, it
+    takes an id or any alias of the customer. Every write is idempotent by request_id within one customer: the same id and
+    body get the stored response, the same id with another body gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS
+    (INVALID_ARGUMENT) names all malformed fields together.
     """
 
     def IssueGrant(self, request, context):
-        """Adds credits to a pool, once per request_id.
+        """Adds credits to a pool. Idempotent by request_id.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -101,8 +101,8 @@ class LedgerAdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SetSpendCap(self, request, context):
-        """Sets the most that one group value may spend per window, replacing the cap on the same customer, credit
-        type, group key and value. Only group keys that some usage product's metric names can be capped.
+        """Sets the most that one group value may spend per window. It replaces the cap on the same customer, credit type, group
+        key and value. Only group keys that some usage product's metric names can be capped. Idempotent by request_id.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -110,7 +110,8 @@ class LedgerAdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RemoveSpendCap(self, request, context):
-        """Lifts a spend cap. Lifting it twice is harmless. Errors: CUSTOMER_NOT_FOUND, SPEND_CAP_NOT_FOUND (NOT_FOUND).
+        """Removes a spend cap. Idempotent by request_id; removing it again changes nothing.
+        Errors: CUSTOMER_NOT_FOUND, SPEND_CAP_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -124,7 +125,7 @@ class LedgerAdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListGrants(self, request, context):
-        """Lists a customer's grants, dead ones too. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """Lists a customer's grants, including expired and spent ones. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -145,7 +146,7 @@ class LedgerAdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetUsageSummary(self, request, context):
-        """Adds up a customer's captured usage over a span by product, group value and time.
+        """Sums a customer's captured usage over a span by product, group value and time.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -217,10 +218,10 @@ def add_LedgerAdminServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class LedgerAdminService:
-    """What operators ask of the Ledger: grants, spend caps, lists, verification. Wherever a field is called `customer`, an id
-    or any alias is accepted. Every write is idempotent by request_id within one customer: the same id and body return
-    the stored response, the same id with another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). One error
-    names all malformed fields: INVALID_FIELDS (INVALID_ARGUMENT).
+    """What operators ask of the Ledger: grants, spend caps, lists, verification. Wherever a field is called `customer`, it
+    takes an id or any alias of the customer. Every write is idempotent by request_id within one customer: the same id and
+    body get the stored response, the same id with another body gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS
+    (INVALID_ARGUMENT) names all malformed fields together.
     """
 
     @staticmethod

@@ -27,10 +27,10 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class LedgerAdminServiceStub:
-    """What operators ask of the Ledger: grants, spend caps, lists, verification. Wherever a field is called `customer`, an id
-    or any alias is accepted. Every write is idempotent by request_id within one customer: the same id and body return
-    the stored response, the same id with another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). One error
-    names all malformed fields: INVALID_FIELDS (INVALID_ARGUMENT).
+    """What operators ask of the Ledger: grants, spend caps, lists, verification. Wherever a field is called `customer`, it
+    takes an id or any alias of the customer. Every write is idempotent by request_id within one customer: the same id and
+    body get the stored response, the same id with another body gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS
+    (INVALID_ARGUMENT) names all malformed fields together.
     """
 
     @_typing.overload
@@ -38,26 +38,28 @@ class LedgerAdminServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> LedgerAdminServiceAsyncStub: ...
     IssueGrant: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.IssueGrantRequest, _ledger_admin_pb2.IssueGrantResponse]
-    """Adds credits to a pool, once per request_id.
+    """Adds credits to a pool. Idempotent by request_id.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS).
     """
     SetSpendCap: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.SetSpendCapRequest, _ledger_admin_pb2.SetSpendCapResponse]
-    """Sets the most that one group value may spend per window, replacing the cap on the same customer, credit
-    type, group key and value. Only group keys that some usage product's metric names can be capped.
+    """Sets the most that one group value may spend per window. It replaces the cap on the same customer, credit type, group
+    key and value. Only group keys that some usage product's metric names can be capped. Idempotent by request_id.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN (FAILED_PRECONDITION).
     """
     RemoveSpendCap: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.RemoveSpendCapRequest, _ledger_admin_pb2.RemoveSpendCapResponse]
-    """Lifts a spend cap. Lifting it twice is harmless. Errors: CUSTOMER_NOT_FOUND, SPEND_CAP_NOT_FOUND (NOT_FOUND)."""
+    """Removes a spend cap. Idempotent by request_id; removing it again changes nothing.
+    Errors: CUSTOMER_NOT_FOUND, SPEND_CAP_NOT_FOUND (NOT_FOUND).
+    """
     ListSpendCaps: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListSpendCapsRequest, _ledger_admin_pb2.ListSpendCapsResponse]
     """Lists a customer's spend caps. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     ListGrants: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListGrantsRequest, _ledger_admin_pb2.ListGrantsResponse]
-    """Lists a customer's grants, dead ones too. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+    """Lists a customer's grants, including expired and spent ones. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     ListEntries: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListEntriesRequest, _ledger_admin_pb2.ListEntriesResponse]
     """Lists a customer's entries, newest first. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     ListHolds: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListHoldsRequest, _ledger_admin_pb2.ListHoldsResponse]
     """Lists a customer's holds, newest first. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     GetUsageSummary: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.GetUsageSummaryRequest, _ledger_admin_pb2.GetUsageSummaryResponse]
-    """Adds up a customer's captured usage over a span by product, group value and time.
+    """Sums a customer's captured usage over a span by product, group value and time.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
     VerifyLedger: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.VerifyLedgerRequest, _ledger_admin_pb2.VerifyLedgerResponse]
@@ -67,34 +69,36 @@ class LedgerAdminServiceStub:
 
 @_typing.type_check_only
 class LedgerAdminServiceAsyncStub(LedgerAdminServiceStub):
-    """What operators ask of the Ledger: grants, spend caps, lists, verification. Wherever a field is called `customer`, an id
-    or any alias is accepted. Every write is idempotent by request_id within one customer: the same id and body return
-    the stored response, the same id with another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). One error
-    names all malformed fields: INVALID_FIELDS (INVALID_ARGUMENT).
+    """What operators ask of the Ledger: grants, spend caps, lists, verification. Wherever a field is called `customer`, it
+    takes an id or any alias of the customer. Every write is idempotent by request_id within one customer: the same id and
+    body get the stored response, the same id with another body gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS
+    (INVALID_ARGUMENT) names all malformed fields together.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     IssueGrant: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.IssueGrantRequest, _ledger_admin_pb2.IssueGrantResponse]  # type: ignore[assignment]
-    """Adds credits to a pool, once per request_id.
+    """Adds credits to a pool. Idempotent by request_id.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS).
     """
     SetSpendCap: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.SetSpendCapRequest, _ledger_admin_pb2.SetSpendCapResponse]  # type: ignore[assignment]
-    """Sets the most that one group value may spend per window, replacing the cap on the same customer, credit
-    type, group key and value. Only group keys that some usage product's metric names can be capped.
+    """Sets the most that one group value may spend per window. It replaces the cap on the same customer, credit type, group
+    key and value. Only group keys that some usage product's metric names can be capped. Idempotent by request_id.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN (FAILED_PRECONDITION).
     """
     RemoveSpendCap: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.RemoveSpendCapRequest, _ledger_admin_pb2.RemoveSpendCapResponse]  # type: ignore[assignment]
-    """Lifts a spend cap. Lifting it twice is harmless. Errors: CUSTOMER_NOT_FOUND, SPEND_CAP_NOT_FOUND (NOT_FOUND)."""
+    """Removes a spend cap. Idempotent by request_id; removing it again changes nothing.
+    Errors: CUSTOMER_NOT_FOUND, SPEND_CAP_NOT_FOUND (NOT_FOUND).
+    """
     ListSpendCaps: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListSpendCapsRequest, _ledger_admin_pb2.ListSpendCapsResponse]  # type: ignore[assignment]
     """Lists a customer's spend caps. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     ListGrants: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListGrantsRequest, _ledger_admin_pb2.ListGrantsResponse]  # type: ignore[assignment]
-    """Lists a customer's grants, dead ones too. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+    """Lists a customer's grants, including expired and spent ones. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     ListEntries: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListEntriesRequest, _ledger_admin_pb2.ListEntriesResponse]  # type: ignore[assignment]
     """Lists a customer's entries, newest first. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     ListHolds: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListHoldsRequest, _ledger_admin_pb2.ListHoldsResponse]  # type: ignore[assignment]
     """Lists a customer's holds, newest first. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     GetUsageSummary: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.GetUsageSummaryRequest, _ledger_admin_pb2.GetUsageSummaryResponse]  # type: ignore[assignment]
-    """Adds up a customer's captured usage over a span by product, group value and time.
+    """Sums a customer's captured usage over a span by product, group value and time.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
     VerifyLedger: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.VerifyLedgerRequest, _ledger_admin_pb2.VerifyLedgerResponse]  # type: ignore[assignment]
@@ -103,10 +107,10 @@ class LedgerAdminServiceAsyncStub(LedgerAdminServiceStub):
     """
 
 class LedgerAdminServiceServicer(metaclass=_abc_1.ABCMeta):
-    """What operators ask of the Ledger: grants, spend caps, lists, verification. Wherever a field is called `customer`, an id
-    or any alias is accepted. Every write is idempotent by request_id within one customer: the same id and body return
-    the stored response, the same id with another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). One error
-    names all malformed fields: INVALID_FIELDS (INVALID_ARGUMENT).
+    """What operators ask of the Ledger: grants, spend caps, lists, verification. Wherever a field is called `customer`, it
+    takes an id or any alias of the customer. Every write is idempotent by request_id within one customer: the same id and
+    body get the stored response, the same id with another body gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS
+    (INVALID_ARGUMENT) names all malformed fields together.
     """
 
     @_abc_1.abstractmethod
@@ -115,7 +119,7 @@ class LedgerAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_admin_pb2.IssueGrantRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_admin_pb2.IssueGrantResponse, _abc.Awaitable[_ledger_admin_pb2.IssueGrantResponse]]:
-        """Adds credits to a pool, once per request_id.
+        """Adds credits to a pool. Idempotent by request_id.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS).
         """
 
@@ -125,8 +129,8 @@ class LedgerAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_admin_pb2.SetSpendCapRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_admin_pb2.SetSpendCapResponse, _abc.Awaitable[_ledger_admin_pb2.SetSpendCapResponse]]:
-        """Sets the most that one group value may spend per window, replacing the cap on the same customer, credit
-        type, group key and value. Only group keys that some usage product's metric names can be capped.
+        """Sets the most that one group value may spend per window. It replaces the cap on the same customer, credit type, group
+        key and value. Only group keys that some usage product's metric names can be capped. Idempotent by request_id.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GROUP_KEY_UNKNOWN (FAILED_PRECONDITION).
         """
 
@@ -136,7 +140,9 @@ class LedgerAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_admin_pb2.RemoveSpendCapRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_admin_pb2.RemoveSpendCapResponse, _abc.Awaitable[_ledger_admin_pb2.RemoveSpendCapResponse]]:
-        """Lifts a spend cap. Lifting it twice is harmless. Errors: CUSTOMER_NOT_FOUND, SPEND_CAP_NOT_FOUND (NOT_FOUND)."""
+        """Removes a spend cap. Idempotent by request_id; removing it again changes nothing.
+        Errors: CUSTOMER_NOT_FOUND, SPEND_CAP_NOT_FOUND (NOT_FOUND).
+        """
 
     @_abc_1.abstractmethod
     def ListSpendCaps(
@@ -152,7 +158,7 @@ class LedgerAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_admin_pb2.ListGrantsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_admin_pb2.ListGrantsResponse, _abc.Awaitable[_ledger_admin_pb2.ListGrantsResponse]]:
-        """Lists a customer's grants, dead ones too. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+        """Lists a customer's grants, including expired and spent ones. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
 
     @_abc_1.abstractmethod
     def ListEntries(
@@ -176,7 +182,7 @@ class LedgerAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_admin_pb2.GetUsageSummaryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_admin_pb2.GetUsageSummaryResponse, _abc.Awaitable[_ledger_admin_pb2.GetUsageSummaryResponse]]:
-        """Adds up a customer's captured usage over a span by product, group value and time.
+        """Sums a customer's captured usage over a span by product, group value and time.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
 

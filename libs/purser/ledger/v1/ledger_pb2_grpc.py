@@ -26,14 +26,13 @@ if _version_not_supported:
 
 
 class LedgerServiceStub:
-    """The gate before every AI call. A denial is an answer (status OK), an error is a fault. Wherever a field is
-    called `customer`, an id or any alias of the customer will do. Every write is idempotent by request_id
-    within one customer: the same id and body get the first answer again, also after a crash; the same id with
-    another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). Denials change nothing and are not
-    remembered: asking again decides again. Malformed fields are all named at once: INVALID_FIELDS
-    (INVALID_ARGUMENT). When the answer of a write is lost (UNAVAILABLE), repeat it with the same request_id. A
-    service that is overloaded says LANE_FULL (RESOURCE_EXHAUSTED, with RetryInfo), one that is stopping LANE_CLOSED
-    (UNAVAILABLE); both have done nothing.
+    """The gate before every AI call. A denial is a normal response (status OK); an error is a fault. Wherever a field is
+    called `customer`, it takes an id or any alias of the customer. Every write is idempotent by request_id within one
+    customer: the same id and body get the stored response, also after a crash; the same id with another body gets
+    REQUEST_ID_REUSED (ALREADY_EXISTS). Denials change nothing and are not stored: a retry is decided again.
+    INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together. If the response of a write is lost
+    (UNAVAILABLE), retry it with the same request_id. An overloaded service answers LANE_FULL (RESOURCE_EXHAUSTED, with
+    RetryInfo), one that is stopping LANE_CLOSED (UNAVAILABLE); both have changed nothing.
     """
 
     def __init__(self, channel):
@@ -95,28 +94,27 @@ class LedgerServiceStub:
 
 
 class LedgerServiceServicer:
-    """The gate before every AI call. A denial is an answer (status OK), an error is a fault. Wherever a field is
-    called `customer`, an id or any alias of the customer will do. Every write is idempotent by request_id
-    within one customer: the same id and body get the first answer again, also after a crash; the same id with
-    another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). Denials change nothing and are not
-    remembered: asking again decides again. Malformed fields are all named at once: INVALID_FIELDS
-    (INVALID_ARGUMENT). When the answer of a write is lost (UNAVAILABLE), repeat it with the same request_id. A
-    service that is overloaded says LANE_FULL (RESOURCE_EXHAUSTED, with RetryInfo), one that is stopping LANE_CLOSED
-    (UNAVAILABLE); both have done nothing.
+    """The gate before every AI call. A denial is a normal response (status OK); an error is a fault. Wherever a field is
+    called `customer`, it takes an id or any alias of the customer. Every write is idempotent by request_id within one
+    customer: the same id and body get the stored response, also after a crash; the same id with another body gets
+    REQUEST_ID_REUSED (ALREADY_EXISTS). Denials change nothing and are not stored: a retry is decided again.
+    INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together. If the response of a write is lost
+    (UNAVAILABLE), retry it with the same request_id. An overloaded service answers LANE_FULL (RESOURCE_EXHAUSTED, with
+    RetryInfo), one that is stopping LANE_CLOSED (UNAVAILABLE); both have changed nothing.
     """
 
     def Authorize(self, request, context):
-        """Asks, before an AI call, whether the credits are there; if so, holds them for hold_ttl.
-        Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND).
+        """Before an AI call: checks whether the customer has the credits, and if so holds them for hold_ttl. Idempotent by
+        request_id. Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Capture(self, request, context):
-        """Turns a hold into spend, after the AI call. Less than held: the rest is released at once. More than held:
-        the excess is drawn from what is available, and what cannot be drawn is told as a shortfall. A hold that
-        has expired is still captured, like a debit, and marked late. Errors: CUSTOMER_NOT_FOUND, HOLD_NOT_FOUND
+        """After the AI call: turns a hold into spend. Less than held: the rest is released at once. More than held: the
+        excess is drawn from what is available, and what cannot be drawn is reported as a shortfall. An expired hold is
+        still captured, like a debit, and marked late. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, HOLD_NOT_FOUND
         (NOT_FOUND), HOLD_ALREADY_RESOLVED (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -124,23 +122,23 @@ class LedgerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Release(self, request, context):
-        """Gives a hold back whole; an expired hold too, which changes nothing. Errors: CUSTOMER_NOT_FOUND,
-        HOLD_NOT_FOUND (NOT_FOUND), HOLD_ALREADY_RESOLVED (FAILED_PRECONDITION).
+        """Cancels a whole hold. Releasing an expired hold is OK and changes nothing. Idempotent by request_id.
+        Errors: CUSTOMER_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND), HOLD_ALREADY_RESOLVED (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ExtendHold(self, request, context):
-        """Lengthens a hold's life, adds to its amount, or both; all of it or nothing. Errors: CUSTOMER_NOT_FOUND,
-        HOLD_NOT_FOUND (NOT_FOUND); HOLD_ALREADY_RESOLVED, HOLD_EXPIRED (FAILED_PRECONDITION).
+        """Lengthens a hold's life, raises its amount, or both; all or nothing. Idempotent by request_id.
+        Errors: CUSTOMER_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND); HOLD_ALREADY_RESOLVED, HOLD_EXPIRED (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Debit(self, request, context):
-        """Authorizes and captures in one step, for calls whose quantity is known beforehand.
+        """Authorizes and captures in one step, for calls whose quantity is known beforehand. Idempotent by request_id.
         Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -148,31 +146,34 @@ class LedgerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def AuthorizeBatch(self, request, context):
-        """Authorize, many at once: decided in the order given, each answered or refused by itself. The call fails as a
-        whole only when it has no item, more than 1000, or when its outcome is unknown (UNAVAILABLE): then repeat it.
+        """Many Authorize requests: decided in the given order, each with its own response or fault. Each item is idempotent by
+        its request_id. The call as a whole fails only if it has no item or more than 1000, or if its outcome is unknown
+        (UNAVAILABLE): then retry it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CaptureBatch(self, request, context):
-        """Capture, many at once: in the order given, each answered or refused by itself. The call fails as a whole only
-        when it has no item, more than 1000, or when its outcome is unknown (UNAVAILABLE): then repeat it.
+        """Many Capture requests: carried out in the given order, each with its own response or fault. Each item is idempotent
+        by its request_id. The call as a whole fails only if it has no item or more than 1000, or if its outcome is unknown
+        (UNAVAILABLE): then retry it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DebitBatch(self, request, context):
-        """Debit, many at once: in the order given, each answered or refused by itself. The call fails as a whole only
-        when it has no item, more than 1000, or when its outcome is unknown (UNAVAILABLE): then repeat it.
+        """Many Debit requests: decided in the given order, each with its own response or fault. Each item is idempotent by its
+        request_id. The call as a whole fails only if it has no item or more than 1000, or if its outcome is unknown
+        (UNAVAILABLE): then retry it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetBalance(self, request, context):
-        """Tells what a customer has: available, held, and grant by grant with its expiry. Changes nothing.
+        """Returns what a customer has: available, held, and grant by grant with its expiry. Changes nothing.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -180,8 +181,8 @@ class LedgerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetDecision(self, request, context):
-        """Explains a decision: the grants in burn-down order, caps, rate and clock it rests on. Of a hold: as it was
-        taken. Of an ask: as Authorize would decide now. Changes nothing.
+        """Explains a decision: the grants in burn-down order, caps, rate and time on which it is based. For a hold: as it was
+        taken. For an ask: as Authorize would decide now. Changes nothing.
         Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -250,14 +251,13 @@ def add_LedgerServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class LedgerService:
-    """The gate before every AI call. A denial is an answer (status OK), an error is a fault. Wherever a field is
-    called `customer`, an id or any alias of the customer will do. Every write is idempotent by request_id
-    within one customer: the same id and body get the first answer again, also after a crash; the same id with
-    another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). Denials change nothing and are not
-    remembered: asking again decides again. Malformed fields are all named at once: INVALID_FIELDS
-    (INVALID_ARGUMENT). When the answer of a write is lost (UNAVAILABLE), repeat it with the same request_id. A
-    service that is overloaded says LANE_FULL (RESOURCE_EXHAUSTED, with RetryInfo), one that is stopping LANE_CLOSED
-    (UNAVAILABLE); both have done nothing.
+    """The gate before every AI call. A denial is a normal response (status OK); an error is a fault. Wherever a field is
+    called `customer`, it takes an id or any alias of the customer. Every write is idempotent by request_id within one
+    customer: the same id and body get the stored response, also after a crash; the same id with another body gets
+    REQUEST_ID_REUSED (ALREADY_EXISTS). Denials change nothing and are not stored: a retry is decided again.
+    INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together. If the response of a write is lost
+    (UNAVAILABLE), retry it with the same request_id. An overloaded service answers LANE_FULL (RESOURCE_EXHAUSTED, with
+    RetryInfo), one that is stopping LANE_CLOSED (UNAVAILABLE); both have changed nothing.
     """
 
     @staticmethod

@@ -27,14 +27,13 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class LedgerServiceStub:
-    """The gate before every AI call. A denial is an answer (status OK), an error is a fault. Wherever a field is
-    called `customer`, an id or any alias of the customer will do. Every write is idempotent by request_id
-    within one customer: the same id and body get the first answer again, also after a crash; the same id with
-    another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). Denials change nothing and are not
-    remembered: asking again decides again. Malformed fields are all named at once: INVALID_FIELDS
-    (INVALID_ARGUMENT). When the answer of a write is lost (UNAVAILABLE), repeat it with the same request_id. A
-    service that is overloaded says LANE_FULL (RESOURCE_EXHAUSTED, with RetryInfo), one that is stopping LANE_CLOSED
-    (UNAVAILABLE); both have done nothing.
+    """The gate before every AI call. A denial is a normal response (status OK); an error is a fault. Wherever a field is
+    called `customer`, it takes an id or any alias of the customer. Every write is idempotent by request_id within one
+    customer: the same id and body get the stored response, also after a crash; the same id with another body gets
+    REQUEST_ID_REUSED (ALREADY_EXISTS). Denials change nothing and are not stored: a retry is decided again.
+    INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together. If the response of a write is lost
+    (UNAVAILABLE), retry it with the same request_id. An overloaded service answers LANE_FULL (RESOURCE_EXHAUSTED, with
+    RetryInfo), one that is stopping LANE_CLOSED (UNAVAILABLE); both have changed nothing.
     """
 
     @_typing.overload
@@ -42,115 +41,119 @@ class LedgerServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> LedgerServiceAsyncStub: ...
     Authorize: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.AuthorizeRequest, _ledger_pb2.AuthorizeResponse]
-    """Asks, before an AI call, whether the credits are there; if so, holds them for hold_ttl.
-    Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND).
+    """Before an AI call: checks whether the customer has the credits, and if so holds them for hold_ttl. Idempotent by
+    request_id. Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND).
     """
     Capture: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.CaptureRequest, _ledger_pb2.CaptureResponse]
-    """Turns a hold into spend, after the AI call. Less than held: the rest is released at once. More than held:
-    the excess is drawn from what is available, and what cannot be drawn is told as a shortfall. A hold that
-    has expired is still captured, like a debit, and marked late. Errors: CUSTOMER_NOT_FOUND, HOLD_NOT_FOUND
+    """After the AI call: turns a hold into spend. Less than held: the rest is released at once. More than held: the
+    excess is drawn from what is available, and what cannot be drawn is reported as a shortfall. An expired hold is
+    still captured, like a debit, and marked late. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, HOLD_NOT_FOUND
     (NOT_FOUND), HOLD_ALREADY_RESOLVED (FAILED_PRECONDITION).
     """
     Release: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.ReleaseRequest, _ledger_pb2.ReleaseResponse]
-    """Gives a hold back whole; an expired hold too, which changes nothing. Errors: CUSTOMER_NOT_FOUND,
-    HOLD_NOT_FOUND (NOT_FOUND), HOLD_ALREADY_RESOLVED (FAILED_PRECONDITION).
+    """Cancels a whole hold. Releasing an expired hold is OK and changes nothing. Idempotent by request_id.
+    Errors: CUSTOMER_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND), HOLD_ALREADY_RESOLVED (FAILED_PRECONDITION).
     """
     ExtendHold: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.ExtendHoldRequest, _ledger_pb2.ExtendHoldResponse]
-    """Lengthens a hold's life, adds to its amount, or both; all of it or nothing. Errors: CUSTOMER_NOT_FOUND,
-    HOLD_NOT_FOUND (NOT_FOUND); HOLD_ALREADY_RESOLVED, HOLD_EXPIRED (FAILED_PRECONDITION).
+    """Lengthens a hold's life, raises its amount, or both; all or nothing. Idempotent by request_id.
+    Errors: CUSTOMER_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND); HOLD_ALREADY_RESOLVED, HOLD_EXPIRED (FAILED_PRECONDITION).
     """
     Debit: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.DebitRequest, _ledger_pb2.DebitResponse]
-    """Authorizes and captures in one step, for calls whose quantity is known beforehand.
+    """Authorizes and captures in one step, for calls whose quantity is known beforehand. Idempotent by request_id.
     Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND).
     """
     AuthorizeBatch: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.AuthorizeBatchRequest, _ledger_pb2.AuthorizeBatchResponse]
-    """Authorize, many at once: decided in the order given, each answered or refused by itself. The call fails as a
-    whole only when it has no item, more than 1000, or when its outcome is unknown (UNAVAILABLE): then repeat it.
+    """Many Authorize requests: decided in the given order, each with its own response or fault. Each item is idempotent by
+    its request_id. The call as a whole fails only if it has no item or more than 1000, or if its outcome is unknown
+    (UNAVAILABLE): then retry it.
     """
     CaptureBatch: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.CaptureBatchRequest, _ledger_pb2.CaptureBatchResponse]
-    """Capture, many at once: in the order given, each answered or refused by itself. The call fails as a whole only
-    when it has no item, more than 1000, or when its outcome is unknown (UNAVAILABLE): then repeat it.
+    """Many Capture requests: carried out in the given order, each with its own response or fault. Each item is idempotent
+    by its request_id. The call as a whole fails only if it has no item or more than 1000, or if its outcome is unknown
+    (UNAVAILABLE): then retry it.
     """
     DebitBatch: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.DebitBatchRequest, _ledger_pb2.DebitBatchResponse]
-    """Debit, many at once: in the order given, each answered or refused by itself. The call fails as a whole only
-    when it has no item, more than 1000, or when its outcome is unknown (UNAVAILABLE): then repeat it.
+    """Many Debit requests: decided in the given order, each with its own response or fault. Each item is idempotent by its
+    request_id. The call as a whole fails only if it has no item or more than 1000, or if its outcome is unknown
+    (UNAVAILABLE): then retry it.
     """
     GetBalance: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.GetBalanceRequest, _ledger_pb2.GetBalanceResponse]
-    """Tells what a customer has: available, held, and grant by grant with its expiry. Changes nothing.
+    """Returns what a customer has: available, held, and grant by grant with its expiry. Changes nothing.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
     GetDecision: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.GetDecisionRequest, _ledger_pb2.GetDecisionResponse]
-    """Explains a decision: the grants in burn-down order, caps, rate and clock it rests on. Of a hold: as it was
-    taken. Of an ask: as Authorize would decide now. Changes nothing.
+    """Explains a decision: the grants in burn-down order, caps, rate and time on which it is based. For a hold: as it was
+    taken. For an ask: as Authorize would decide now. Changes nothing.
     Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND).
     """
 
 @_typing.type_check_only
 class LedgerServiceAsyncStub(LedgerServiceStub):
-    """The gate before every AI call. A denial is an answer (status OK), an error is a fault. Wherever a field is
-    called `customer`, an id or any alias of the customer will do. Every write is idempotent by request_id
-    within one customer: the same id and body get the first answer again, also after a crash; the same id with
-    another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). Denials change nothing and are not
-    remembered: asking again decides again. Malformed fields are all named at once: INVALID_FIELDS
-    (INVALID_ARGUMENT). When the answer of a write is lost (UNAVAILABLE), repeat it with the same request_id. A
-    service that is overloaded says LANE_FULL (RESOURCE_EXHAUSTED, with RetryInfo), one that is stopping LANE_CLOSED
-    (UNAVAILABLE); both have done nothing.
+    """The gate before every AI call. A denial is a normal response (status OK); an error is a fault. Wherever a field is
+    called `customer`, it takes an id or any alias of the customer. Every write is idempotent by request_id within one
+    customer: the same id and body get the stored response, also after a crash; the same id with another body gets
+    REQUEST_ID_REUSED (ALREADY_EXISTS). Denials change nothing and are not stored: a retry is decided again.
+    INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together. If the response of a write is lost
+    (UNAVAILABLE), retry it with the same request_id. An overloaded service answers LANE_FULL (RESOURCE_EXHAUSTED, with
+    RetryInfo), one that is stopping LANE_CLOSED (UNAVAILABLE); both have changed nothing.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Authorize: _aio.UnaryUnaryMultiCallable[_ledger_pb2.AuthorizeRequest, _ledger_pb2.AuthorizeResponse]  # type: ignore[assignment]
-    """Asks, before an AI call, whether the credits are there; if so, holds them for hold_ttl.
-    Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND).
+    """Before an AI call: checks whether the customer has the credits, and if so holds them for hold_ttl. Idempotent by
+    request_id. Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND).
     """
     Capture: _aio.UnaryUnaryMultiCallable[_ledger_pb2.CaptureRequest, _ledger_pb2.CaptureResponse]  # type: ignore[assignment]
-    """Turns a hold into spend, after the AI call. Less than held: the rest is released at once. More than held:
-    the excess is drawn from what is available, and what cannot be drawn is told as a shortfall. A hold that
-    has expired is still captured, like a debit, and marked late. Errors: CUSTOMER_NOT_FOUND, HOLD_NOT_FOUND
+    """After the AI call: turns a hold into spend. Less than held: the rest is released at once. More than held: the
+    excess is drawn from what is available, and what cannot be drawn is reported as a shortfall. An expired hold is
+    still captured, like a debit, and marked late. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, HOLD_NOT_FOUND
     (NOT_FOUND), HOLD_ALREADY_RESOLVED (FAILED_PRECONDITION).
     """
     Release: _aio.UnaryUnaryMultiCallable[_ledger_pb2.ReleaseRequest, _ledger_pb2.ReleaseResponse]  # type: ignore[assignment]
-    """Gives a hold back whole; an expired hold too, which changes nothing. Errors: CUSTOMER_NOT_FOUND,
-    HOLD_NOT_FOUND (NOT_FOUND), HOLD_ALREADY_RESOLVED (FAILED_PRECONDITION).
+    """Cancels a whole hold. Releasing an expired hold is OK and changes nothing. Idempotent by request_id.
+    Errors: CUSTOMER_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND), HOLD_ALREADY_RESOLVED (FAILED_PRECONDITION).
     """
     ExtendHold: _aio.UnaryUnaryMultiCallable[_ledger_pb2.ExtendHoldRequest, _ledger_pb2.ExtendHoldResponse]  # type: ignore[assignment]
-    """Lengthens a hold's life, adds to its amount, or both; all of it or nothing. Errors: CUSTOMER_NOT_FOUND,
-    HOLD_NOT_FOUND (NOT_FOUND); HOLD_ALREADY_RESOLVED, HOLD_EXPIRED (FAILED_PRECONDITION).
+    """Lengthens a hold's life, raises its amount, or both; all or nothing. Idempotent by request_id.
+    Errors: CUSTOMER_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND); HOLD_ALREADY_RESOLVED, HOLD_EXPIRED (FAILED_PRECONDITION).
     """
     Debit: _aio.UnaryUnaryMultiCallable[_ledger_pb2.DebitRequest, _ledger_pb2.DebitResponse]  # type: ignore[assignment]
-    """Authorizes and captures in one step, for calls whose quantity is known beforehand.
+    """Authorizes and captures in one step, for calls whose quantity is known beforehand. Idempotent by request_id.
     Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND).
     """
     AuthorizeBatch: _aio.UnaryUnaryMultiCallable[_ledger_pb2.AuthorizeBatchRequest, _ledger_pb2.AuthorizeBatchResponse]  # type: ignore[assignment]
-    """Authorize, many at once: decided in the order given, each answered or refused by itself. The call fails as a
-    whole only when it has no item, more than 1000, or when its outcome is unknown (UNAVAILABLE): then repeat it.
+    """Many Authorize requests: decided in the given order, each with its own response or fault. Each item is idempotent by
+    its request_id. The call as a whole fails only if it has no item or more than 1000, or if its outcome is unknown
+    (UNAVAILABLE): then retry it.
     """
     CaptureBatch: _aio.UnaryUnaryMultiCallable[_ledger_pb2.CaptureBatchRequest, _ledger_pb2.CaptureBatchResponse]  # type: ignore[assignment]
-    """Capture, many at once: in the order given, each answered or refused by itself. The call fails as a whole only
-    when it has no item, more than 1000, or when its outcome is unknown (UNAVAILABLE): then repeat it.
+    """Many Capture requests: carried out in the given order, each with its own response or fault. Each item is idempotent
+    by its request_id. The call as a whole fails only if it has no item or more than 1000, or if its outcome is unknown
+    (UNAVAILABLE): then retry it.
     """
     DebitBatch: _aio.UnaryUnaryMultiCallable[_ledger_pb2.DebitBatchRequest, _ledger_pb2.DebitBatchResponse]  # type: ignore[assignment]
-    """Debit, many at once: in the order given, each answered or refused by itself. The call fails as a whole only
-    when it has no item, more than 1000, or when its outcome is unknown (UNAVAILABLE): then repeat it.
+    """Many Debit requests: decided in the given order, each with its own response or fault. Each item is idempotent by its
+    request_id. The call as a whole fails only if it has no item or more than 1000, or if its outcome is unknown
+    (UNAVAILABLE): then retry it.
     """
     GetBalance: _aio.UnaryUnaryMultiCallable[_ledger_pb2.GetBalanceRequest, _ledger_pb2.GetBalanceResponse]  # type: ignore[assignment]
-    """Tells what a customer has: available, held, and grant by grant with its expiry. Changes nothing.
+    """Returns what a customer has: available, held, and grant by grant with its expiry. Changes nothing.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
     GetDecision: _aio.UnaryUnaryMultiCallable[_ledger_pb2.GetDecisionRequest, _ledger_pb2.GetDecisionResponse]  # type: ignore[assignment]
-    """Explains a decision: the grants in burn-down order, caps, rate and clock it rests on. Of a hold: as it was
-    taken. Of an ask: as Authorize would decide now. Changes nothing.
+    """Explains a decision: the grants in burn-down order, caps, rate and time on which it is based. For a hold: as it was
+    taken. For an ask: as Authorize would decide now. Changes nothing.
     Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND).
     """
 
 class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
-    """The gate before every AI call. A denial is an answer (status OK), an error is a fault. Wherever a field is
-    called `customer`, an id or any alias of the customer will do. Every write is idempotent by request_id
-    within one customer: the same id and body get the first answer again, also after a crash; the same id with
-    another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). Denials change nothing and are not
-    remembered: asking again decides again. Malformed fields are all named at once: INVALID_FIELDS
-    (INVALID_ARGUMENT). When the answer of a write is lost (UNAVAILABLE), repeat it with the same request_id. A
-    service that is overloaded says LANE_FULL (RESOURCE_EXHAUSTED, with RetryInfo), one that is stopping LANE_CLOSED
-    (UNAVAILABLE); both have done nothing.
+    """The gate before every AI call. A denial is a normal response (status OK); an error is a fault. Wherever a field is
+    called `customer`, it takes an id or any alias of the customer. Every write is idempotent by request_id within one
+    customer: the same id and body get the stored response, also after a crash; the same id with another body gets
+    REQUEST_ID_REUSED (ALREADY_EXISTS). Denials change nothing and are not stored: a retry is decided again.
+    INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together. If the response of a write is lost
+    (UNAVAILABLE), retry it with the same request_id. An overloaded service answers LANE_FULL (RESOURCE_EXHAUSTED, with
+    RetryInfo), one that is stopping LANE_CLOSED (UNAVAILABLE); both have changed nothing.
     """
 
     @_abc_1.abstractmethod
@@ -159,8 +162,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_pb2.AuthorizeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_pb2.AuthorizeResponse, _abc.Awaitable[_ledger_pb2.AuthorizeResponse]]:
-        """Asks, before an AI call, whether the credits are there; if so, holds them for hold_ttl.
-        Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND).
+        """Before an AI call: checks whether the customer has the credits, and if so holds them for hold_ttl. Idempotent by
+        request_id. Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND).
         """
 
     @_abc_1.abstractmethod
@@ -169,9 +172,9 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_pb2.CaptureRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_pb2.CaptureResponse, _abc.Awaitable[_ledger_pb2.CaptureResponse]]:
-        """Turns a hold into spend, after the AI call. Less than held: the rest is released at once. More than held:
-        the excess is drawn from what is available, and what cannot be drawn is told as a shortfall. A hold that
-        has expired is still captured, like a debit, and marked late. Errors: CUSTOMER_NOT_FOUND, HOLD_NOT_FOUND
+        """After the AI call: turns a hold into spend. Less than held: the rest is released at once. More than held: the
+        excess is drawn from what is available, and what cannot be drawn is reported as a shortfall. An expired hold is
+        still captured, like a debit, and marked late. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, HOLD_NOT_FOUND
         (NOT_FOUND), HOLD_ALREADY_RESOLVED (FAILED_PRECONDITION).
         """
 
@@ -181,8 +184,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_pb2.ReleaseRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_pb2.ReleaseResponse, _abc.Awaitable[_ledger_pb2.ReleaseResponse]]:
-        """Gives a hold back whole; an expired hold too, which changes nothing. Errors: CUSTOMER_NOT_FOUND,
-        HOLD_NOT_FOUND (NOT_FOUND), HOLD_ALREADY_RESOLVED (FAILED_PRECONDITION).
+        """Cancels a whole hold. Releasing an expired hold is OK and changes nothing. Idempotent by request_id.
+        Errors: CUSTOMER_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND), HOLD_ALREADY_RESOLVED (FAILED_PRECONDITION).
         """
 
     @_abc_1.abstractmethod
@@ -191,8 +194,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_pb2.ExtendHoldRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_pb2.ExtendHoldResponse, _abc.Awaitable[_ledger_pb2.ExtendHoldResponse]]:
-        """Lengthens a hold's life, adds to its amount, or both; all of it or nothing. Errors: CUSTOMER_NOT_FOUND,
-        HOLD_NOT_FOUND (NOT_FOUND); HOLD_ALREADY_RESOLVED, HOLD_EXPIRED (FAILED_PRECONDITION).
+        """Lengthens a hold's life, raises its amount, or both; all or nothing. Idempotent by request_id.
+        Errors: CUSTOMER_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND); HOLD_ALREADY_RESOLVED, HOLD_EXPIRED (FAILED_PRECONDITION).
         """
 
     @_abc_1.abstractmethod
@@ -201,7 +204,7 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_pb2.DebitRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_pb2.DebitResponse, _abc.Awaitable[_ledger_pb2.DebitResponse]]:
-        """Authorizes and captures in one step, for calls whose quantity is known beforehand.
+        """Authorizes and captures in one step, for calls whose quantity is known beforehand. Idempotent by request_id.
         Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND).
         """
 
@@ -211,8 +214,9 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_pb2.AuthorizeBatchRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_pb2.AuthorizeBatchResponse, _abc.Awaitable[_ledger_pb2.AuthorizeBatchResponse]]:
-        """Authorize, many at once: decided in the order given, each answered or refused by itself. The call fails as a
-        whole only when it has no item, more than 1000, or when its outcome is unknown (UNAVAILABLE): then repeat it.
+        """Many Authorize requests: decided in the given order, each with its own response or fault. Each item is idempotent by
+        its request_id. The call as a whole fails only if it has no item or more than 1000, or if its outcome is unknown
+        (UNAVAILABLE): then retry it.
         """
 
     @_abc_1.abstractmethod
@@ -221,8 +225,9 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_pb2.CaptureBatchRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_pb2.CaptureBatchResponse, _abc.Awaitable[_ledger_pb2.CaptureBatchResponse]]:
-        """Capture, many at once: in the order given, each answered or refused by itself. The call fails as a whole only
-        when it has no item, more than 1000, or when its outcome is unknown (UNAVAILABLE): then repeat it.
+        """Many Capture requests: carried out in the given order, each with its own response or fault. Each item is idempotent
+        by its request_id. The call as a whole fails only if it has no item or more than 1000, or if its outcome is unknown
+        (UNAVAILABLE): then retry it.
         """
 
     @_abc_1.abstractmethod
@@ -231,8 +236,9 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_pb2.DebitBatchRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_pb2.DebitBatchResponse, _abc.Awaitable[_ledger_pb2.DebitBatchResponse]]:
-        """Debit, many at once: in the order given, each answered or refused by itself. The call fails as a whole only
-        when it has no item, more than 1000, or when its outcome is unknown (UNAVAILABLE): then repeat it.
+        """Many Debit requests: decided in the given order, each with its own response or fault. Each item is idempotent by its
+        request_id. The call as a whole fails only if it has no item or more than 1000, or if its outcome is unknown
+        (UNAVAILABLE): then retry it.
         """
 
     @_abc_1.abstractmethod
@@ -241,7 +247,7 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_pb2.GetBalanceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_pb2.GetBalanceResponse, _abc.Awaitable[_ledger_pb2.GetBalanceResponse]]:
-        """Tells what a customer has: available, held, and grant by grant with its expiry. Changes nothing.
+        """Returns what a customer has: available, held, and grant by grant with its expiry. Changes nothing.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
 
@@ -251,8 +257,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_pb2.GetDecisionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_pb2.GetDecisionResponse, _abc.Awaitable[_ledger_pb2.GetDecisionResponse]]:
-        """Explains a decision: the grants in burn-down order, caps, rate and clock it rests on. Of a hold: as it was
-        taken. Of an ask: as Authorize would decide now. Changes nothing.
+        """Explains a decision: the grants in burn-down order, caps, rate and time on which it is based. For a hold: as it was
+        taken. For an ask: as Authorize would decide now. Changes nothing.
         Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND).
         """
 

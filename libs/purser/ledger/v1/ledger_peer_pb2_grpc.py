@@ -27,10 +27,10 @@ if _version_not_supported:
 
 class LedgerPeerServiceStub:
     """What the other services send to the Ledger: facts that they own and the Ledger keeps copies of, grants for paid
-    top-ups, and questions. Customers are named by id. The Apply… calls and WatchThreshold are idempotent by the version
-    or sequence that they carry: sent twice or late they change nothing, whatever their request_id. IssueTopUpGrant is
-    idempotent by request_id: the same id with another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). One
-    error names all malformed fields: INVALID_FIELDS (INVALID_ARGUMENT).
+    top-ups, and questions. Customers are identified by id. The Apply… calls and WatchThreshold are idempotent by the
+    version or sequence that they carry: a repeated or late call changes nothing, whatever its request_id. IssueTopUpGrant
+    is idempotent by request_id: the same id with another body gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS
+    (INVALID_ARGUMENT) names all malformed fields together.
     """
 
     def __init__(self, channel):
@@ -83,51 +83,51 @@ class LedgerPeerServiceStub:
 
 class LedgerPeerServiceServicer:
     """What the other services send to the Ledger: facts that they own and the Ledger keeps copies of, grants for paid
-    top-ups, and questions. Customers are named by id. The Apply… calls and WatchThreshold are idempotent by the version
-    or sequence that they carry: sent twice or late they change nothing, whatever their request_id. IssueTopUpGrant is
-    idempotent by request_id: the same id with another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). One
-    error names all malformed fields: INVALID_FIELDS (INVALID_ARGUMENT).
+    top-ups, and questions. Customers are identified by id. The Apply… calls and WatchThreshold are idempotent by the
+    version or sequence that they carry: a repeated or late call changes nothing, whatever its request_id. IssueTopUpGrant
+    is idempotent by request_id: the same id with another body gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS
+    (INVALID_ARGUMENT) names all malformed fields together.
     """
 
     def ApplyCustomer(self, request, context):
-        """Takes a customer's aliases and suspension. From Contract. An older version is ignored.
+        """Stores a customer's aliases and suspension. From Contract. Idempotent by version: an older one is ignored.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ApplyMetrics(self, request, context):
-        """Takes a usage product with its metric. From Catalog. An older version is ignored.
+        """Stores a usage product with its metric. From Catalog. Idempotent by version: an older one is ignored.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ApplyRateCard(self, request, context):
-        """Takes all usage rates of a card. From Catalog. An older version is ignored.
+        """Stores all usage rates of a card. From Catalog. Idempotent by version: an older one is ignored.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ApplyContract(self, request, context):
-        """Takes a contract with its seats and grant schedules, and issues the grants that are due. From Contract.
-        An older version is ignored. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """Stores a contract with its seats and grant schedules, and issues the grants that are due. From Contract.
+        Idempotent by version: an older one is ignored. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ApplySeatChange(self, request, context):
-        """Takes a dated seat change, and adjusts the grants of the current period. From Contract.
-        Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
+        """Stores a dated seat change, and adjusts the grants of the current period. From Contract. Idempotent by sequence: a
+        known change is ignored. Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PreviewSeatChange(self, request, context):
-        """Tells what ApplySeatChange would grant, and changes nothing.
+        """Returns what ApplySeatChange would grant; changes nothing. From Contract.
         Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -143,7 +143,7 @@ class LedgerPeerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchThreshold(self, request, context):
-        """Takes a threshold to watch, or ends the watch. From Alert. An older version is ignored.
+        """Starts, changes or ends the watch of a threshold. From Alert. Idempotent by version: an older one is ignored.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -203,10 +203,10 @@ def add_LedgerPeerServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class LedgerPeerService:
     """What the other services send to the Ledger: facts that they own and the Ledger keeps copies of, grants for paid
-    top-ups, and questions. Customers are named by id. The Apply… calls and WatchThreshold are idempotent by the version
-    or sequence that they carry: sent twice or late they change nothing, whatever their request_id. IssueTopUpGrant is
-    idempotent by request_id: the same id with another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). One
-    error names all malformed fields: INVALID_FIELDS (INVALID_ARGUMENT).
+    top-ups, and questions. Customers are identified by id. The Apply… calls and WatchThreshold are idempotent by the
+    version or sequence that they carry: a repeated or late call changes nothing, whatever its request_id. IssueTopUpGrant
+    is idempotent by request_id: the same id with another body gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS
+    (INVALID_ARGUMENT) names all malformed fields together.
     """
 
     @staticmethod

@@ -28,10 +28,10 @@ GRPC_VERSION: str
 
 class LedgerPeerServiceStub:
     """What the other services send to the Ledger: facts that they own and the Ledger keeps copies of, grants for paid
-    top-ups, and questions. Customers are named by id. The Apply… calls and WatchThreshold are idempotent by the version
-    or sequence that they carry: sent twice or late they change nothing, whatever their request_id. IssueTopUpGrant is
-    idempotent by request_id: the same id with another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). One
-    error names all malformed fields: INVALID_FIELDS (INVALID_ARGUMENT).
+    top-ups, and questions. Customers are identified by id. The Apply… calls and WatchThreshold are idempotent by the
+    version or sequence that they carry: a repeated or late call changes nothing, whatever its request_id. IssueTopUpGrant
+    is idempotent by request_id: the same id with another body gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS
+    (INVALID_ARGUMENT) names all malformed fields together.
     """
 
     @_typing.overload
@@ -39,21 +39,21 @@ class LedgerPeerServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> LedgerPeerServiceAsyncStub: ...
     ApplyCustomer: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplyCustomerRequest, _ledger_peer_pb2.ApplyCustomerResponse]
-    """Takes a customer's aliases and suspension. From Contract. An older version is ignored."""
+    """Stores a customer's aliases and suspension. From Contract. Idempotent by version: an older one is ignored."""
     ApplyMetrics: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplyMetricsRequest, _ledger_peer_pb2.ApplyMetricsResponse]
-    """Takes a usage product with its metric. From Catalog. An older version is ignored."""
+    """Stores a usage product with its metric. From Catalog. Idempotent by version: an older one is ignored."""
     ApplyRateCard: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplyRateCardRequest, _ledger_peer_pb2.ApplyRateCardResponse]
-    """Takes all usage rates of a card. From Catalog. An older version is ignored."""
+    """Stores all usage rates of a card. From Catalog. Idempotent by version: an older one is ignored."""
     ApplyContract: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplyContractRequest, _ledger_peer_pb2.ApplyContractResponse]
-    """Takes a contract with its seats and grant schedules, and issues the grants that are due. From Contract.
-    An older version is ignored. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """Stores a contract with its seats and grant schedules, and issues the grants that are due. From Contract.
+    Idempotent by version: an older one is ignored. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
     ApplySeatChange: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplySeatChangeRequest, _ledger_peer_pb2.ApplySeatChangeResponse]
-    """Takes a dated seat change, and adjusts the grants of the current period. From Contract.
-    Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
+    """Stores a dated seat change, and adjusts the grants of the current period. From Contract. Idempotent by sequence: a
+    known change is ignored. Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
     """
     PreviewSeatChange: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.PreviewSeatChangeRequest, _ledger_peer_pb2.PreviewSeatChangeResponse]
-    """Tells what ApplySeatChange would grant, and changes nothing.
+    """Returns what ApplySeatChange would grant; changes nothing. From Contract.
     Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
     """
     IssueTopUpGrant: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.IssueTopUpGrantRequest, _ledger_peer_pb2.IssueTopUpGrantResponse]
@@ -61,36 +61,36 @@ class LedgerPeerServiceStub:
     whatever the request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS).
     """
     WatchThreshold: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.WatchThresholdRequest, _ledger_peer_pb2.WatchThresholdResponse]
-    """Takes a threshold to watch, or ends the watch. From Alert. An older version is ignored.
+    """Starts, changes or ends the watch of a threshold. From Alert. Idempotent by version: an older one is ignored.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
 
 @_typing.type_check_only
 class LedgerPeerServiceAsyncStub(LedgerPeerServiceStub):
     """What the other services send to the Ledger: facts that they own and the Ledger keeps copies of, grants for paid
-    top-ups, and questions. Customers are named by id. The Apply… calls and WatchThreshold are idempotent by the version
-    or sequence that they carry: sent twice or late they change nothing, whatever their request_id. IssueTopUpGrant is
-    idempotent by request_id: the same id with another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). One
-    error names all malformed fields: INVALID_FIELDS (INVALID_ARGUMENT).
+    top-ups, and questions. Customers are identified by id. The Apply… calls and WatchThreshold are idempotent by the
+    version or sequence that they carry: a repeated or late call changes nothing, whatever its request_id. IssueTopUpGrant
+    is idempotent by request_id: the same id with another body gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS
+    (INVALID_ARGUMENT) names all malformed fields together.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ApplyCustomer: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplyCustomerRequest, _ledger_peer_pb2.ApplyCustomerResponse]  # type: ignore[assignment]
-    """Takes a customer's aliases and suspension. From Contract. An older version is ignored."""
+    """Stores a customer's aliases and suspension. From Contract. Idempotent by version: an older one is ignored."""
     ApplyMetrics: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplyMetricsRequest, _ledger_peer_pb2.ApplyMetricsResponse]  # type: ignore[assignment]
-    """Takes a usage product with its metric. From Catalog. An older version is ignored."""
+    """Stores a usage product with its metric. From Catalog. Idempotent by version: an older one is ignored."""
     ApplyRateCard: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplyRateCardRequest, _ledger_peer_pb2.ApplyRateCardResponse]  # type: ignore[assignment]
-    """Takes all usage rates of a card. From Catalog. An older version is ignored."""
+    """Stores all usage rates of a card. From Catalog. Idempotent by version: an older one is ignored."""
     ApplyContract: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplyContractRequest, _ledger_peer_pb2.ApplyContractResponse]  # type: ignore[assignment]
-    """Takes a contract with its seats and grant schedules, and issues the grants that are due. From Contract.
-    An older version is ignored. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """Stores a contract with its seats and grant schedules, and issues the grants that are due. From Contract.
+    Idempotent by version: an older one is ignored. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
     ApplySeatChange: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplySeatChangeRequest, _ledger_peer_pb2.ApplySeatChangeResponse]  # type: ignore[assignment]
-    """Takes a dated seat change, and adjusts the grants of the current period. From Contract.
-    Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
+    """Stores a dated seat change, and adjusts the grants of the current period. From Contract. Idempotent by sequence: a
+    known change is ignored. Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
     """
     PreviewSeatChange: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.PreviewSeatChangeRequest, _ledger_peer_pb2.PreviewSeatChangeResponse]  # type: ignore[assignment]
-    """Tells what ApplySeatChange would grant, and changes nothing.
+    """Returns what ApplySeatChange would grant; changes nothing. From Contract.
     Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
     """
     IssueTopUpGrant: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.IssueTopUpGrantRequest, _ledger_peer_pb2.IssueTopUpGrantResponse]  # type: ignore[assignment]
@@ -98,16 +98,16 @@ class LedgerPeerServiceAsyncStub(LedgerPeerServiceStub):
     whatever the request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS).
     """
     WatchThreshold: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.WatchThresholdRequest, _ledger_peer_pb2.WatchThresholdResponse]  # type: ignore[assignment]
-    """Takes a threshold to watch, or ends the watch. From Alert. An older version is ignored.
+    """Starts, changes or ends the watch of a threshold. From Alert. Idempotent by version: an older one is ignored.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
 
 class LedgerPeerServiceServicer(metaclass=_abc_1.ABCMeta):
     """What the other services send to the Ledger: facts that they own and the Ledger keeps copies of, grants for paid
-    top-ups, and questions. Customers are named by id. The Apply… calls and WatchThreshold are idempotent by the version
-    or sequence that they carry: sent twice or late they change nothing, whatever their request_id. IssueTopUpGrant is
-    idempotent by request_id: the same id with another body is refused with REQUEST_ID_REUSED (ALREADY_EXISTS). One
-    error names all malformed fields: INVALID_FIELDS (INVALID_ARGUMENT).
+    top-ups, and questions. Customers are identified by id. The Apply… calls and WatchThreshold are idempotent by the
+    version or sequence that they carry: a repeated or late call changes nothing, whatever its request_id. IssueTopUpGrant
+    is idempotent by request_id: the same id with another body gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS
+    (INVALID_ARGUMENT) names all malformed fields together.
     """
 
     @_abc_1.abstractmethod
@@ -116,7 +116,7 @@ class LedgerPeerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_peer_pb2.ApplyCustomerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_peer_pb2.ApplyCustomerResponse, _abc.Awaitable[_ledger_peer_pb2.ApplyCustomerResponse]]:
-        """Takes a customer's aliases and suspension. From Contract. An older version is ignored."""
+        """Stores a customer's aliases and suspension. From Contract. Idempotent by version: an older one is ignored."""
 
     @_abc_1.abstractmethod
     def ApplyMetrics(
@@ -124,7 +124,7 @@ class LedgerPeerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_peer_pb2.ApplyMetricsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_peer_pb2.ApplyMetricsResponse, _abc.Awaitable[_ledger_peer_pb2.ApplyMetricsResponse]]:
-        """Takes a usage product with its metric. From Catalog. An older version is ignored."""
+        """Stores a usage product with its metric. From Catalog. Idempotent by version: an older one is ignored."""
 
     @_abc_1.abstractmethod
     def ApplyRateCard(
@@ -132,7 +132,7 @@ class LedgerPeerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_peer_pb2.ApplyRateCardRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_peer_pb2.ApplyRateCardResponse, _abc.Awaitable[_ledger_peer_pb2.ApplyRateCardResponse]]:
-        """Takes all usage rates of a card. From Catalog. An older version is ignored."""
+        """Stores all usage rates of a card. From Catalog. Idempotent by version: an older one is ignored."""
 
     @_abc_1.abstractmethod
     def ApplyContract(
@@ -140,8 +140,8 @@ class LedgerPeerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_peer_pb2.ApplyContractRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_peer_pb2.ApplyContractResponse, _abc.Awaitable[_ledger_peer_pb2.ApplyContractResponse]]:
-        """Takes a contract with its seats and grant schedules, and issues the grants that are due. From Contract.
-        An older version is ignored. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """Stores a contract with its seats and grant schedules, and issues the grants that are due. From Contract.
+        Idempotent by version: an older one is ignored. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
 
     @_abc_1.abstractmethod
@@ -150,8 +150,8 @@ class LedgerPeerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_peer_pb2.ApplySeatChangeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_peer_pb2.ApplySeatChangeResponse, _abc.Awaitable[_ledger_peer_pb2.ApplySeatChangeResponse]]:
-        """Takes a dated seat change, and adjusts the grants of the current period. From Contract.
-        Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
+        """Stores a dated seat change, and adjusts the grants of the current period. From Contract. Idempotent by sequence: a
+        known change is ignored. Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
         """
 
     @_abc_1.abstractmethod
@@ -160,7 +160,7 @@ class LedgerPeerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_peer_pb2.PreviewSeatChangeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_peer_pb2.PreviewSeatChangeResponse, _abc.Awaitable[_ledger_peer_pb2.PreviewSeatChangeResponse]]:
-        """Tells what ApplySeatChange would grant, and changes nothing.
+        """Returns what ApplySeatChange would grant; changes nothing. From Contract.
         Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
         """
 
@@ -180,7 +180,7 @@ class LedgerPeerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_peer_pb2.WatchThresholdRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_peer_pb2.WatchThresholdResponse, _abc.Awaitable[_ledger_peer_pb2.WatchThresholdResponse]]:
-        """Takes a threshold to watch, or ends the watch. From Alert. An older version is ignored.
+        """Starts, changes or ends the watch of a threshold. From Alert. Idempotent by version: an older one is ignored.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
 
