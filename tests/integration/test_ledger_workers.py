@@ -4,7 +4,9 @@
 import asyncio
 import os
 import re
+import signal
 import socket
+import time
 import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -23,7 +25,7 @@ from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceStub
 from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceStub
 from purser.ledger.v1.ledger_peer_pb2_grpc import LedgerPeerServiceStub
 from tests.support.ledger import AI, CREDIT, a_rate
-from tests.support.ledger_process import LedgerProcess, fresh_channel, ledger_process
+from tests.support.ledger_process import LedgerProcess, fresh_channel, ledger_process, parent_of
 from tests.support.mesh import until
 from tests.support.postgres import Databases
 
@@ -54,6 +56,11 @@ def _is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def _wait_for_the_end_of(pid: int) -> None:
+    while parent_of(pid) is not None:
+        time.sleep(0.001)
 
 
 def _two_free_ports_in_a_row() -> int:
@@ -87,23 +94,36 @@ async def test_both_workers_answer_on_one_port_and_each_counts_on_a_port_of_its_
     assert statuses == {HealthCheckResponse.SERVING}
     assert sum(counts) == CHANNELS
     assert min(counts) > 0
-    assert len(set(running.workers().values())) == 2
+    assert len(set(running.workers.values())) == 2
 
 
 async def test_a_worker_that_is_killed_is_replaced_while_the_other_serves(workers: LedgerProcess) -> None:
-    before = workers.workers()
+    before = workers.workers
 
-    workers.kill(before[0])
+    await workers.kill_worker(0)
     statuses = await _checks(workers.address)
     await workers.until_said("worker_started", 3)
 
-    after = workers.workers()
+    after = workers.workers
     assert statuses == {HealthCheckResponse.SERVING}
     assert after[0] != before[0]
     assert after[1] == before[1]
     (died,) = workers.events("worker_died")
     assert (died["worker"], died["pid"], died["how"]) == (0, before[0], "signal 9")
     assert await _checks(workers.address) == {HealthCheckResponse.SERVING}
+
+
+async def test_the_successor_is_killed_when_the_worker_has_ended_by_itself(workers: LedgerProcess) -> None:
+    first = workers.workers[0]
+    os.kill(first, signal.SIGKILL)
+    await asyncio.to_thread(_wait_for_the_end_of, first)
+
+    second = await workers.kill_worker(0)
+    await workers.until(lambda own: own.workers.get(0, second) not in (first, second))
+
+    assert second != first
+    assert [one["pid"] for one in workers.events("worker_died")] == [first, second]
+    assert workers.unexplained_ends == [f"worker 0 (pid {first}) ended: signal 9"]
 
 
 async def test_sigterm_ends_all_workers_once_the_call_in_hand_is_finished(
@@ -128,7 +148,7 @@ async def test_sigterm_ends_all_workers_once_the_call_in_hand_is_finished(
 
     assert answer.decision == pb.DECISION_ALLOWED
     assert await workers.ended() == 0
-    assert not any(_is_alive(pid) for pid in workers.workers().values())
+    assert not any(_is_alive(pid) for pid in workers.workers.values())
     assert workers.events("worker_died") == []
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is stored, held against the book of what was acknowledged: each once, to the micro, and nothing besides."""
+"""Compares what is stored with the book of answers: each acknowledged effect once, to the micro, and nothing else."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -9,23 +9,30 @@ import asyncpg
 
 from purser.ledger.v1 import ledger_admin_pb2 as apb
 from purser.ledger.v1 import ledger_pb2 as pb
-from tests.simulation.crash_writers import Book
+from tests.simulation.crash_book import Book, Name, name_of
 
-Key = tuple[str, str]
+Stored = dict[str, list[Any]]  # all rows by table
+
 SPENDING = ("CAPTURE", "SHORTFALL")
+TABLES = ("pools", "grants", "holds", "entries", "requests", "watches", "watch_states")
 
 
 async def recount(url: str, book: Book) -> list[str]:
-    """Return everything that is not as the book says. Nobody but the sweepers may be writing."""
+    """Read what is stored, and return one line for each difference. Only the sweepers may be writing meanwhile."""
     connection = await asyncpg.connect(url)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             stored = {
                 table: [dict(row) for row in await connection.fetch(f"SELECT * FROM ledger.{table}")]
-                for table in ("pools", "grants", "holds", "entries", "requests", "watches", "watch_states")
+                for table in TABLES
             }
     finally:
         await connection.close()
+    return differences(book, stored)
+
+
+def differences(book: Book, stored: Stored) -> list[str]:
+    """Return the findings of the writers, and one line for each difference between the book and what is stored."""
     return [
         *book.wrong,
         *_effects(book, stored),
@@ -37,23 +44,23 @@ async def recount(url: str, book: Book) -> list[str]:
     ]
 
 
-def spent(book: Book) -> dict[Key, tuple[int, int]]:
-    """Credits × 10^6 that each acknowledged request spent, and those that nothing covered."""
+def spent(book: Book) -> dict[Name, tuple[int, int]]:
+    """Return, for each acknowledged request, the credits × 10^6 that it spent and those that no grant covered."""
     debits = {
-        _name(request): (answer.debited_micros, 0)
+        name_of(request): (answer.debited_micros, 0)
         for request, answer in book.of(pb.DebitRequest)
         if answer.decision == pb.DECISION_ALLOWED
     }
     captures = {
-        _name(request): (answer.captured_micros, answer.shortfall_micros)
+        name_of(request): (answer.captured_micros, answer.shortfall_micros)
         for request, answer in book.of(pb.CaptureRequest)
     }
     return debits | captures
 
 
-def _effects(book: Book, stored: dict[str, list[Any]]) -> Iterator[str]:
-    """Every acknowledged debit and capture has its entries once, and no entry is of anything else."""
-    written: dict[Key, list[int]] = defaultdict(lambda: [0, 0])
+def _effects(book: Book, stored: Stored) -> Iterator[str]:
+    """Check that every acknowledged debit and capture has its entries once, and that there are no other entries."""
+    written: dict[Name, list[int]] = defaultdict(lambda: [0, 0])
     for entry in stored["entries"]:
         if entry["kind"] in SPENDING:
             figures = written[entry["customer_id"], entry["cause_id"]]
@@ -61,13 +68,14 @@ def _effects(book: Book, stored: dict[str, list[Any]]) -> Iterator[str]:
             figures[1] += entry["shortfall_micros"]
     acknowledged = spent(book)
     for name in sorted(acknowledged.keys() | written.keys()):
-        told, found = acknowledged.get(name, (0, 0)), tuple(written.get(name, (0, 0)))
-        if told != found:
-            yield f"{name} was told it spent {told[0]} and lacked {told[1]}, stored is {found}"
+        spent_micros, short_micros = acknowledged.get(name, (0, 0))
+        found = tuple(written.get(name, (0, 0)))
+        if (spent_micros, short_micros) != found:
+            yield f"{name}: acknowledged {spent_micros} spent and {short_micros} short, stored is {found}"
 
 
-def _holds(book: Book, stored: dict[str, list[Any]]) -> Iterator[str]:
-    """Every acknowledged hold is there, in the state that its acknowledged end says; and no other hold is."""
+def _holds(book: Book, stored: Stored) -> Iterator[str]:
+    """Check that every acknowledged hold is stored in its acknowledged state, and that there are no other holds."""
     ends: dict[str, set[str]] = {}
     captured: dict[str, int] = {}
     held: dict[str, int] = {}
@@ -82,7 +90,7 @@ def _holds(book: Book, stored: dict[str, list[Any]]) -> Iterator[str]:
         ends[request.hold_id] = {"CAPTURED"}
         captured[request.hold_id] = answer.captured_micros
     for request, answer in book.of(pb.ReleaseRequest):
-        if answer.released_micros:  # else its time was up before, and it stays expired
+        if answer.released_micros:  # otherwise it had expired before, and stays EXPIRED
             ends[request.hold_id] = {"RELEASED"}
     found = {row["hold_id"]: row for row in stored["holds"]}
     for hold_id in sorted(ends.keys() | found.keys()):
@@ -97,9 +105,9 @@ def _holds(book: Book, stored: dict[str, list[Any]]) -> Iterator[str]:
             yield f"{hold_id} holds {sum(row['draw_micros'])}, acknowledged was {held[hold_id]}"
 
 
-def _grants(book: Book, stored: dict[str, list[Any]]) -> Iterator[str]:
-    """Every acknowledged grant is there once; granted = captured + held + expired + voided + rest, each ≥ 0."""
-    told = {answer.grant_id: request for request, answer in book.of(apb.IssueGrantRequest)}
+def _grants(book: Book, stored: Stored) -> Iterator[str]:
+    """Check that acknowledged grants are stored once: granted = captured + held + expired + voided + rest, each ≥ 0."""
+    acknowledged = {answer.grant_id: request for request, answer in book.of(apb.IssueGrantRequest)}
     sums: dict[str, Counter[str]] = defaultdict(Counter)
     for entry in stored["entries"]:
         if entry["grant_id"] is not None:
@@ -111,7 +119,7 @@ def _grants(book: Book, stored: dict[str, list[Any]]) -> Iterator[str]:
                 held[grant_id] += micros
     for grant in stored["grants"]:
         written = sums.pop(grant["grant_id"], Counter())
-        request = told.pop(grant["grant_id"], None)
+        request = acknowledged.pop(grant["grant_id"], None)
         figures = {
             "granted": written["GRANT"] + written["SEAT_ADJUSTMENT"],
             "captured": -written["CAPTURE"],
@@ -120,43 +128,43 @@ def _grants(book: Book, stored: dict[str, list[Any]]) -> Iterator[str]:
             "held": held[grant["grant_id"]],
         }
         if request is None or request.amount_micros != grant["granted_micros"]:
-            yield f"{grant['grant_id']} of {grant['granted_micros']} was never acknowledged as such"
+            yield f"{grant['grant_id']} of {grant['granted_micros']} is stored, and was not acknowledged so"
         for name, micros in figures.items():
             if grant[f"{name}_micros"] != micros or micros < 0:
                 yield f"{grant['grant_id']}: {name} is {grant[f'{name}_micros']}, recounted {micros}"
         if figures["granted"] < sum(figures.values()) - figures["granted"]:
             yield f"{grant['grant_id']} gave more than it had: {figures}"
-    yield from (f"{grant_id} was acknowledged and is not stored" for grant_id in told)
-    yield from (f"entries of {grant_id}, which is not stored" for grant_id in sums)
+    yield from (f"{grant_id} was acknowledged and is not stored" for grant_id in acknowledged)
+    yield from (f"{grant_id} has entries and is not stored" for grant_id in sums)
 
 
-def _pools(stored: dict[str, list[Any]]) -> Iterator[str]:
-    """The entries of each pool are one chain, from 1 without gaps."""
-    chains: dict[Key, list[int]] = defaultdict(list)
+def _pools(stored: Stored) -> Iterator[str]:
+    """Check that the entries of each pool are numbered from 1 without gaps."""
+    chains: dict[Name, list[int]] = defaultdict(list)
     for entry in stored["entries"]:
         chains[entry["customer_id"], entry["credit_type_id"]].append(entry["sequence"])
     for pool in stored["pools"]:
         chain = sorted(chains[pool["customer_id"], pool["credit_type_id"]])
         if chain != list(range(1, pool["sequence"] + 1)):
-            yield f"{pool['customer_id']}: the chain of {len(chain)} entries does not end at {pool['sequence']}"
+            yield f"{pool['customer_id']}: its {len(chain)} entries are not numbered 1 to {pool['sequence']}"
 
 
-def _answers(book: Book, stored: dict[str, list[Any]]) -> Iterator[str]:
-    """Every acknowledged effect has its answer kept, once in a slot, and no answer is of anything else."""
+def _answers(book: Book, stored: Stored) -> Iterator[str]:
+    """Check that every acknowledged effect has one stored response per slot, and that there are no others."""
     kept = Counter((row["customer_id"], row["request_id"], row["slot"]) for row in stored["requests"])
-    yield from (f"{name} has {count} answers" for name, count in kept.items() if count > 1)
-    told = {
+    yield from (f"{name} has {count} stored responses" for name, count in kept.items() if count > 1)
+    acknowledged = {
         name
         for name, (_, answer) in book.answers.items()
         if not isinstance(answer, str) and getattr(answer, "decision", 1) == pb.DECISION_ALLOWED
     }
     found = {(customer_id, request_id) for customer_id, request_id, _ in kept}
-    yield from (f"the answer to {name} was not kept" for name in sorted(told - found))
-    yield from (f"an answer to {name} was kept that nobody was told" for name in sorted(found - told))
+    yield from (f"{name} has no stored response" for name in sorted(acknowledged - found))
+    yield from (f"{name} has a stored response that no caller got" for name in sorted(found - acknowledged))
 
 
-def _alarms(stored: dict[str, list[Any]]) -> Iterator[str]:
-    """The watched balance is in alarm when what remains, of grants without end, is at the threshold or below."""
+def _alarms(stored: Stored) -> Iterator[str]:
+    """Check that a watched balance is in alarm exactly when its grants (none expires) leave ≤ its threshold."""
     for watch in stored["watches"]:
         remaining = sum(
             grant["granted_micros"]
@@ -168,8 +176,4 @@ def _alarms(stored: dict[str, list[Any]]) -> Iterator[str]:
         )
         (state,) = (one for one in stored["watch_states"] if one["alert_id"] == watch["alert_id"])
         if state["in_alarm"] != (remaining <= watch["threshold_micros"]):
-            yield f"{watch['alert_id']} in alarm: {state['in_alarm']}, and {remaining} remain"
-
-
-def _name(request: Any) -> Key:
-    return request.customer, request.request_id
+            yield f"{watch['alert_id']} in alarm: {state['in_alarm']}, with {remaining} left"

@@ -1,22 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writers who ask the Ledger through whatever happens to it, and the book of what they were told.
+"""The writers of the crash test: callers that write to the Ledger while it is killed, and record its answers.
 
-A writer repeats a request, with the same request_id, until it is answered. So in the end everything that was asked is
-answered, and the book says what must be stored: no more, and no less.
+A writer repeats a request with the same request_id until it is answered. So at the end every request has an answer, and
+the book of answers says exactly what must be stored.
 """
 
 import asyncio
 import random
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
 import grpc.aio
 from google.protobuf.duration_pb2 import Duration
-from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 from grpc_status import rpc_status
@@ -27,66 +24,32 @@ from purser.ledger.v1 import ledger_admin_pb2 as apb
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceStub
 from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceStub
+from tests.simulation.crash_book import Answer, Book, Refusal, Request, is_too_late, name_of
 
 CREDIT_TYPE, PRODUCT = "crt_ai", "prd_assistant"
 HOT, POOR = "cus_hot", "cus_poor"
 CUSTOMERS = (HOT, HOT, HOT, HOT, "cus_a", "cus_b", "cus_c", POOR)
 USERS = 20
-ATTEMPT_SECONDS_MAX = 3.0
-PROBE_SECONDS_MAX = 1.0
+# An attempt's deadline; each attempt of a request that misses it doubles it, up to the longest.
+ATTEMPT_SECONDS = 3.0
+PROBE_SECONDS = 1.0
+ATTEMPT_SECONDS_MAX = 30.0
 PAUSE_SECONDS = 0.05
 REMEMBERED_MAX = 500
 
-# The outcome is unknown, or nothing was done: ask again.
+# The outcome is unknown, or nothing was done: the request is sent again.
 AGAIN = {
     *(StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED, StatusCode.CANCELLED),
     *(StatusCode.ABORTED, StatusCode.RESOURCE_EXHAUSTED),
 }
 
-Request = Any
-Answer = Any
-
-
-@dataclass(slots=True)
-class Book:
-    """What was asked and answered. answers: by customer and request_id; a fault's reason stands for its answer."""
-
-    answers: dict[tuple[str, str], tuple[Request, Answer]] = field(default_factory=dict)
-    retries: Counter[str] = field(default_factory=Counter)
-    unknown: set[tuple[str, str]] = field(default_factory=set)
-    replayed: int = 0
-    wrong: list[str] = field(default_factory=list)
-    written: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def until_more(self, count: int) -> None:
-        """Return when so many requests more are answered."""
-        wanted = len(self.answers) + count
-        while len(self.answers) < wanted:
-            self.written.clear()
-            await self.written.wait()
-
-    def write(self, request: Request, answer: Answer) -> None:
-        name = (request.customer, request.request_id)
-        earlier = self.answers.get(name)
-        if earlier is None:
-            self.answers[name] = (request, answer)
-            self.written.set()
-        else:
-            self.replayed += 1
-            if earlier[1] != answer:
-                self.wrong.append(f"{name}: first {earlier[1]!r}, then {answer!r}")
-
-    def of(self, kind: type) -> list[tuple[Request, Answer]]:
-        """Requests of one kind with their answers, faults left out."""
-        return [
-            (request, answer)
-            for request, answer in self.answers.values()
-            if isinstance(request, kind) and not isinstance(answer, str)
-        ]
-
 
 class Writer:
-    """One caller with a connection of its own. name: goes into its request ids; dice: decides all it does."""
+    """One caller on its own connection.
+
+    name: prefix of its request ids. dice: decides everything it does. pause_seconds: between two things it does.
+    waits_for: the requests that have no answer yet.
+    """
 
     def __init__(
         self,
@@ -95,8 +58,10 @@ class Writer:
         book: Book,
         dice: random.Random,
         *,
-        attempt_seconds: float = ATTEMPT_SECONDS_MAX,
+        attempt_seconds: float = ATTEMPT_SECONDS,
     ) -> None:
+        self.pause_seconds = 0.0
+        self.waits_for: Sequence[Request] = ()
         self._name = name
         self._book = book
         self._dice = dice
@@ -119,7 +84,7 @@ class Writer:
         self._admin = LedgerAdminServiceStub(self._channel)
 
     async def write_until(self, stopped: asyncio.Event) -> None:
-        """Do one thing after the other; returns when the last is answered."""
+        """Do one thing after the other; returns when `stopped` is set and the last request is answered."""
         deeds: list[tuple[int, Callable[[], Awaitable[None]]]] = [
             (30, self._debit),
             (35, self._live_a_hold),
@@ -133,15 +98,16 @@ class Writer:
         while not stopped.is_set():
             (deed,) = self._dice.choices(choices, weights)
             await deed()
+            await asyncio.sleep(self.pause_seconds)
 
     async def debit_once(self, customer: str) -> None:
-        """Debit a credit's millionth, to see whether the Ledger is there; returns when it is answered."""
+        """Debit a millionth of a credit; returns when the Ledger has answered."""
         request = self._debit_request(customer)
         request.credits_micros = 1
         await self._ask("Debit", request)
 
     async def grant(self, customer: str, micros: int) -> None:
-        """Give a customer credits that stay."""
+        """Give a customer credits that do not expire."""
         request = apb.IssueGrantRequest(
             request_id=self._request_id(),
             customer=customer,
@@ -167,7 +133,8 @@ class Writer:
         if not isinstance(allowed, pb.AuthorizeResponse) or not allowed.hold_id:
             return
         if self._dice.random() < 0.15:
-            await self._ask("ExtendHold", self._extend_request(asked, allowed))
+            extension = self._extend_request(asked, allowed)
+            await self._ask("ExtendHold", extension, valid_until=allowed.expire_time.ToDatetime(UTC))
         fate = self._dice.random()
         if fate < 0.65:
             await self._ask("Capture", self._capture_request(asked, allowed))
@@ -177,10 +144,10 @@ class Writer:
             )
             await self._ask("Release", release)
         else:
-            self._left.append((asked, allowed))  # to its expiry
+            self._left.append((asked, allowed))  # nobody ends it: it expires
 
     async def _capture_late(self) -> None:
-        """Capture a hold whose time is up."""
+        """Capture a hold that has expired."""
         now = self._clock.now()
         for left in self._left:
             if left[1].expire_time.ToDatetime(UTC) < now:
@@ -211,13 +178,14 @@ class Writer:
             priority=self._dice.randint(1, 100),
             source_id=f"top-{request_id}",
         )
+        expire_time = None
         if customer != POOR and self._dice.random() < 0.5:
-            lives = timedelta(seconds=self._dice.uniform(1, 20))
-            request.expire_time.CopyFrom(timestamp(self._clock.now() + lives))
-        await self._ask("IssueGrant", request)
+            expire_time = self._clock.now() + timedelta(seconds=self._dice.uniform(1, 20))
+            request.expire_time.CopyFrom(timestamp(expire_time))
+        await self._ask("IssueGrant", request, valid_until=expire_time)
 
     async def _repeat(self) -> None:
-        """Ask again what was answered: the first answer must come."""
+        """Send an answered request again: the answer must be the same."""
         if self._recent:
             await self._ask(*self._dice.choice(self._recent))
 
@@ -266,65 +234,84 @@ class Writer:
             hold_ttl=Duration(seconds=30),
         )
 
-    async def _ask(self, rpc: str, request: Request) -> Answer:
-        """Ask until there is an answer; returns it, or the reason of a fault that is one."""
+    async def _ask(self, rpc: str, request: Request, *, valid_until: datetime | None = None) -> Answer:
+        """Send a request until it is answered; returns the answer, or the reason of a refusal."""
         stub: Any = self._admin if rpc == "IssueGrant" else self._gate
+        seconds = self._attempt_seconds
+        refused = False
+        self.waits_for = [request]
         while True:
             try:
-                answer = await getattr(stub, rpc)(request, timeout=self._attempt_seconds)
+                answer = await getattr(stub, rpc)(request, timeout=seconds)
                 if rpc == "IssueGrant":
                     answer = answer.grant
                 break
             except grpc.aio.AioRpcError as error:
                 if error.code() in AGAIN:
-                    await self._again(error, [request])
-                else:
-                    answer = self._fault(request, rpc_status.from_call(error), error)
-                    break
+                    seconds = await self._again(error, [request], seconds)
+                    continue
+                refusal = Refusal.of(rpc_status.from_call(error))
+                is_late = is_too_late(
+                    request, refusal, valid_until=valid_until, answered_at=self._clock.now()
+                )
+                if is_late and not refused and name_of(request) in self._book.unknown:
+                    # The Ledger may still be at work on an earlier attempt. The answer after its deadline is final.
+                    refused = True
+                    await asyncio.sleep(seconds)
+                    continue
+                answer = self._refused(request, refusal, error, is_late=is_late)
+                break
+        self.waits_for = ()
         self._keep(rpc, request, answer)
         return answer
 
     async def _ask_many(self, rpc: str, batch: Callable[..., Any], items: Sequence[Request]) -> list[Answer]:
-        """Likewise, many at once: those whose outcome is unknown are asked again, together."""
+        """Likewise for a batch: items whose outcome is unknown are sent again, together."""
         answers: dict[str, Answer] = {}
+        seconds = self._attempt_seconds
         while left := [item for item in items if item.request_id not in answers]:
+            self.waits_for = left
             try:
-                response = await getattr(self._gate, rpc)(batch(items=left), timeout=self._attempt_seconds)
+                response = await getattr(self._gate, rpc)(batch(items=left), timeout=seconds)
             except grpc.aio.AioRpcError as error:
-                if error.code() not in AGAIN:
-                    self._book.wrong.append(f"{rpc}: {error.code().name} {error.details()}")
-                await self._again(error, left)
+                if error.code() in AGAIN:
+                    seconds = await self._again(error, left, seconds)
+                    continue
+                refusal = Refusal.of(rpc_status.from_call(error))
+                answers |= {item.request_id: self._refused(item, refusal, error) for item in left}
                 continue
             for item, result in zip(left, response.results, strict=True):
                 if result.HasField("response"):
                     answers[item.request_id] = result.response
                 elif _code(result.error) in AGAIN:
-                    self._book.unknown.add((item.customer, item.request_id))
+                    self._book.unknown.add(name_of(item))
                     self._book.retries[f"{_code(result.error).name} of an item"] += 1
                 else:
-                    answers[item.request_id] = self._fault(item, result.error, result.error)
+                    answers[item.request_id] = self._refused(item, Refusal.of(result.error), result.error)
+        self.waits_for = ()
         for item in items:
             self._keep(rpc.removesuffix("Batch"), item, answers[item.request_id])
         return [answers[item.request_id] for item in items]
 
-    async def _again(self, error: grpc.aio.AioRpcError, requests: Sequence[Request]) -> None:
+    async def _again(self, error: grpc.aio.AioRpcError, requests: Sequence[Request], seconds: float) -> float:
+        """Pause before the next attempt, and return its deadline in seconds."""
         self._book.retries[error.code().name] += 1
-        self._book.unknown.update((one.customer, one.request_id) for one in requests)
+        self._book.unknown.update(map(name_of, requests))
         await asyncio.sleep(self._dice.uniform(0, PAUSE_SECONDS))
+        is_slow = error.code() is StatusCode.DEADLINE_EXCEEDED
+        return min(2 * seconds, ATTEMPT_SECONDS_MAX) if is_slow else seconds
 
-    def _fault(self, request: Request, status: Status | None, error: object) -> str:
-        info = ErrorInfo()
-        reason = ""
-        if status is not None and any(detail.Unpack(info) for detail in status.details):
-            reason = info.reason
-        # An outage may outlive a hold; nothing else that is asked here is a mistake.
-        if not (reason == "HOLD_EXPIRED" and isinstance(request, pb.ExtendHoldRequest)):
-            self._book.wrong.append(f"{type(request).__name__} {request.request_id}: {reason or error}")
-        return reason or "?"
+    def _refused(self, request: Request, refusal: Refusal, error: object, *, is_late: bool = False) -> str:
+        if is_late:
+            self._book.too_late[type(request).__name__] += 1
+        else:
+            what = refusal if refusal.reason != "?" else error
+            self._book.wrong.append(f"{type(request).__name__} {request.request_id} was refused: {what}")
+        return refusal.reason
 
     def _keep(self, rpc: str, request: Request, answer: Answer) -> None:
         self._book.write(request, answer)
-        # A denial, and a fault, are not remembered by the Ledger: asked again they are decided again.
+        # The Ledger stores no response for a denial or a refusal: it decides such a request anew when it comes again.
         has_effect = not isinstance(answer, str) and getattr(answer, "decision", 1) == pb.DECISION_ALLOWED
         if has_effect and len(self._recent) < REMEMBERED_MAX:
             self._recent.append((rpc, request))
@@ -335,8 +322,8 @@ def _code(status: Status) -> StatusCode:
 
 
 async def until_back(address: str, book: Book, name: str) -> None:
-    """Return when a write to this address is answered."""
-    writer = Writer(name, address, book, random.Random(name), attempt_seconds=PROBE_SECONDS_MAX)
+    """Return when the Ledger at this address has answered a write."""
+    writer = Writer(name, address, book, random.Random(name), attempt_seconds=PROBE_SECONDS)
     try:
         await writer.debit_once(HOT)
     finally:

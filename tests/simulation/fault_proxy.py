@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A TCP proxy between writers and several Ledgers that cuts a share of the replies: done, and never heard of."""
+"""A TCP proxy between writers and several Ledgers that cuts a share of the replies: stored, but unanswered."""
 
 import asyncio
 import random
@@ -13,9 +13,9 @@ PIECE_BYTES = 65_536
 
 
 class FaultProxy:
-    """Each connection goes to a server drawn by lot, or to another when that is away.
+    """Connects each client to a server drawn at random, or to another when that one does not listen.
 
-    replies: pieces of answers that came by; cuts: those in whose place the wire was cut.
+    replies: pieces of replies that arrived here. cuts: those that were dropped together with their connection.
     """
 
     def __init__(self, servers: Sequence[str], *, cut_share: float, dice: random.Random) -> None:
@@ -35,7 +35,7 @@ class FaultProxy:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Self]:
-        """Listen until the block ends."""
+        """Listen until the block ends; then no connection of this proxy is open any more."""
         self._listening = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         try:
             yield self
@@ -43,33 +43,45 @@ class FaultProxy:
             self._listening.close()
             for wire in tuple(self._wires):
                 wire.transport.abort()
+            # A task that was still connecting would open a connection after this.
+            connecting = tuple(self._connecting)
+            for task in connecting:
+                task.cancel()
+            await asyncio.gather(*connecting, return_exceptions=True)
             await self._listening.wait_closed()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # Known at once, so that whoever cuts all wires cuts this one too.
+        assert self._listening is not None
+        if not self._listening.is_serving():  # accepted while the proxy closed
+            writer.transport.abort()
+            return
+        # Recorded at once, so that closing the proxy closes this connection too.
         self._wires.add(writer)
         connecting = asyncio.create_task(self._connect(reader, writer))
         self._connecting.add(connecting)
         connecting.add_done_callback(self._connecting.discard)
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        server = await self._server()
-        if server is None:
-            self._wires.discard(writer)
-            writer.transport.abort()
-            return
-        server_reader, server_writer = server
-        wires = {writer, server_writer}
-        self._wires |= wires
+        wires = {writer}
+        directions: list[asyncio.Task[None]] = []
         try:
-            ways = (self._pass(reader, server_writer, None), self._pass(server_reader, writer, Frames()))
-            await asyncio.wait(
-                [asyncio.create_task(way) for way in ways], return_when=asyncio.FIRST_COMPLETED
-            )
+            server = await self._server()
+            if server is None:
+                return
+            server_reader, server_writer = server
+            wires.add(server_writer)
+            self._wires |= wires
+            directions = [
+                asyncio.create_task(self._pass(reader, server_writer, None)),
+                asyncio.create_task(self._pass(server_reader, writer, Frames())),
+            ]
+            await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._wires -= wires
             for wire in wires:
                 wire.transport.abort()
+            for direction in directions:
+                direction.cancel()
 
     async def _server(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
         for server in self._dice.sample(self._servers, len(self._servers)):

@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The crash test in short; `make crash` runs it for long."""
+"""A short crash test; `make crash` runs a long one."""
+
+import pytest
 
 from tests.simulation.conftest import Plan
-from tests.simulation.crash import PATIENCE_SECONDS, crash
+from tests.simulation.crash import crash
+from tests.simulation.crash_report import verdict
 
 
+# Four kills take 10 s on an idle machine, and minutes on a busy one, where they must succeed too.
+@pytest.mark.timeout(900)
 async def test_what_was_acknowledged_survives_kill_9_of_ledgers_and_postgresql_and_is_done_once(
     plan: Plan,
 ) -> None:
     outcome = await crash(4, plan.seed, cut_share=0.03)
 
-    assert outcome.wrong == []
-    assert outcome.kills == 4
-    assert outcome.slowest_seconds < PATIENCE_SECONDS
+    assert verdict(outcome)[0] == "4 kills: nothing acknowledged was lost, nothing was done twice."
+    assert outcome.is_good

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m services.ledger …` as a process of its own: what it says, who its workers are, and how it ends."""
+"""Runs `python -m services.ledger …` as a separate process, reads its log, knows its workers, stops and kills it."""
 
 import asyncio
 import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
 from typing import Any, Self
 
 import grpc
@@ -15,19 +17,24 @@ import grpc.aio
 
 from deploy.local.database import SOURCE_ROOT
 
-NOBODY = "127.0.0.1:1"  # nothing listens there: the gate asks nobody
+NOBODY = "127.0.0.1:1"  # nothing listens there; the gate needs no peer
 WAIT_SECONDS_MAX = 60.0
 ENOUGH_LINES = 100_000
 
 
 class LedgerProcess:
-    """A Ledger in production mode on a migrated database. arguments: behind `serve`, such as "--workers", "2".
+    """A Ledger in production mode on a migrated database.
 
-    said: its log events, and lines that are none as {"line": …}, in order.
+    arguments: follow `serve` on the command line, such as "--workers", "2".
+    said: its log events in order; a line that is no log event appears as {"line": …}.
+    workers: the process ids of the workers that serve now, by worker number.
+    unexplained_ends: one line for each process of this Ledger that ended and was neither killed nor stopped from here.
     """
 
     def __init__(self, url: str, *arguments: str, address: str = "127.0.0.1:0", **settings: str) -> None:
         self.said: list[dict[str, Any]] = []
+        self.workers: dict[int, int] = {}
+        self.unexplained_ends: list[str] = []
         self.asked_address = address
         self._arguments = arguments
         self._environment = {
@@ -41,6 +48,7 @@ class LedgerProcess:
         self._process: asyncio.subprocess.Process | None = None
         self._listener: asyncio.Task[None] | None = None
         self._heard = asyncio.Condition()
+        self._killed: set[int] = set()
 
     @property
     def pid(self) -> int:
@@ -49,25 +57,22 @@ class LedgerProcess:
 
     @property
     def lines(self) -> list[str]:
-        """What it said beside log events."""
+        """The lines it wrote that are no log events."""
         return [one["line"] for one in self.said if "line" in one]
 
     @property
     def address(self) -> str:
-        """Where it serves. Only after it has said so."""
+        """The address it serves. Call this only after its event `service_started`."""
         started = self.events("service_started")[-1]
         return str(started.get("address") or f"127.0.0.1:{started['port']}")
 
     def events(self, name: str) -> list[dict[str, Any]]:
         return [one for one in self.said if one.get("event") == name]
 
-    def workers(self) -> dict[int, int]:
-        """The process ids of the workers, each as last told."""
-        return {one["worker"]: one["pid"] for one in self.events("worker_started")}
-
     async def start(self) -> None:
-        """Start it, not waiting until it serves. What it said before is forgotten."""
+        """Start the process; returns before it serves. Clears `said` and `workers`."""
         self.said.clear()
+        self.workers = {}
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "services.ledger", "serve", *self._arguments),
             stdin=asyncio.subprocess.DEVNULL,
@@ -79,27 +84,49 @@ class LedgerProcess:
         self._listener = asyncio.create_task(self._listen(self._process))
 
     async def until(self, is_so: Callable[[Self], bool]) -> None:
-        """Return when it is so, asked again at each line said. Raises TimeoutError after 60 s."""
+        """Return when `is_so` holds; checks it after each line of the log. Raises TimeoutError after 60 s."""
         async with asyncio.timeout(WAIT_SECONDS_MAX), self._heard:
             await self._heard.wait_for(lambda: is_so(self))
 
     async def until_said(self, event: str, count: int = 1) -> None:
-        """Return when it has said an event that often. Raises TimeoutError, with what it said, after 60 s."""
+        """Return when the log has `count` events of this name. Raises TimeoutError with the last events after 60 s."""
         try:
             await self.until(lambda own: len(own.events(event)) >= count)
         except TimeoutError:
             raise TimeoutError(f"not said: {event}; but {self.said[-10:]}") from None
 
-    def kill(self, pid: int | None = None) -> None:
-        """SIGKILL a worker, or (None) the process itself."""
-        os.kill(self.pid if pid is None else pid, signal.SIGKILL)
+    def kill(self) -> None:
+        """SIGKILL the process itself. If it has ended before, `unexplained_ends` says so."""
+        assert self._process is not None
+        if self._process.returncode is not None:
+            self.unexplained_ends.append(f"pid {self.pid} ended with status {self._process.returncode}")
+        else:
+            self._process.kill()
+
+    async def kill_worker(self, worker: int) -> int:
+        """SIGKILL the worker that serves under this number now, and return its process id.
+
+        A worker can end between its last log line and the signal: then its successor is killed. Raises TimeoutError
+        when no worker serves under this number for 60 s.
+        """
+        while True:
+            await self.until(lambda own: worker in own.workers)
+            pid = self.workers[worker]
+            self._killed.add(pid)
+            if kill_child(pid, parent=self.pid):
+                return pid
+            self._killed.remove(pid)
+            await self.until(partial(_serves_no_longer, worker, pid))
 
     def ask_to_stop(self) -> None:
         """SIGTERM."""
         os.kill(self.pid, signal.SIGTERM)
 
     async def ended(self) -> int:
-        """Return its exit status when it, and all who share its stderr, have ended. Raises TimeoutError after 60 s."""
+        """Return the exit status when the process and all that share its stderr have ended.
+
+        Raises TimeoutError after 60 s.
+        """
         assert self._process is not None
         assert self._listener is not None
         async with asyncio.timeout(WAIT_SECONDS_MAX):
@@ -115,15 +142,65 @@ class LedgerProcess:
                 event = {"line": line.decode(errors="replace").rstrip()}
             async with self._heard:
                 self.said.append(event)
+                self.workers = workers_after(self.workers, event)
+                if event.get("event") == "worker_died" and event["pid"] not in self._killed:
+                    self.unexplained_ends.append(
+                        f"worker {event['worker']} (pid {event['pid']}) ended: {event['how']}"
+                    )
                 del self.said[:-ENOUGH_LINES]
                 self._heard.notify_all()
+
+
+def _serves_no_longer(worker: int, pid: int, process: LedgerProcess) -> bool:
+    return process.workers.get(worker) != pid
+
+
+def workers_after(workers: Mapping[int, int], event: Mapping[str, Any]) -> dict[int, int]:
+    """Return the serving workers, by number, after one more log event. A late report of an earlier end is ignored."""
+    match event:
+        case {"event": "worker_started", "worker": worker, "pid": pid}:
+            return {**workers, worker: pid}
+        case {"event": "worker_died", "pid": ended}:
+            return {worker: pid for worker, pid in workers.items() if pid != ended}
+        case _:
+            return dict(workers)
+
+
+def kill_child(pid: int, *, parent: int) -> bool:
+    """SIGKILL `pid` if it is alive and a child of `parent`; returns whether it was.
+
+    The process is pinned by a pidfd before its parent is read, so a stranger that was given a freed number is safe.
+    """
+    try:
+        pinned = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return False
+    try:
+        if parent_of(pid) != parent:
+            return False
+        signal.pidfd_send_signal(pinned, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(pinned)
+    return True
+
+
+def parent_of(pid: int) -> int | None:
+    """Return the parent of a running process; None when it has ended, also while its parent has not reaped it."""
+    try:
+        # "pid (name) state ppid …"; the name may contain anything, so the last parenthesis counts: proc_pid_stat(5).
+        state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if state in "ZX" else int(parent)
 
 
 @asynccontextmanager
 async def ledger_process(
     url: str, *arguments: str, address: str = "127.0.0.1:0", **settings: str
 ) -> AsyncIterator[LedgerProcess]:
-    """Serve until the block ends; by then it is asked to stop, unless it has ended."""
+    """Serve until the block ends, then stop it unless it has ended before."""
     process = LedgerProcess(url, *arguments, address=address, **settings)
     await process.start()
     try:
@@ -137,7 +214,7 @@ async def ledger_process(
 
 @asynccontextmanager
 async def fresh_channel(address: str) -> AsyncIterator[grpc.aio.Channel]:
-    """A channel with a connection of its own: with SO_REUSEPORT, the kernel chooses a worker for each connection."""
+    """A channel on a new connection: with SO_REUSEPORT, the kernel chooses a worker for each connection."""
     options = (("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0))
     async with grpc.aio.insecure_channel(address, options=options) as channel:
         yield channel

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The processes of the crash test: PostgreSQL, two Ledger workers on one port, a Ledger replica; and how each dies."""
+
+import asyncio
+import random
+import secrets
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+
+from deploy.local import database
+from deploy.local.fault import Fault
+from deploy.local.postgres import EmbeddedPostgres
+from meshkit.db import migrate
+from tests.support.ledger_process import LedgerProcess
+
+WORKERS = 2
+# The longest that any single wait of a run may last. It is generous: a run ends with a finding when it is exceeded.
+PATIENCE_SECONDS = 120.0
+RETRY_SECONDS = 0.5
+# What is killed, with relative frequencies: a worker, which its parent restarts; a replica; PostgreSQL's postmaster;
+# the parent of the workers; a replica and PostgreSQL at the same time.
+TARGETS = {"worker": 3, "replica": 3, "postmaster": 3, "parent": 1, "replica and postmaster": 1}
+
+
+class Cluster:
+    """A durable PostgreSQL, two Ledger workers on one port, and a Ledger replica on another port.
+
+    together: the parent of the workers. alone: the replica.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.url = ""
+        self.together: LedgerProcess
+        self.alone: LedgerProcess
+        self._folder = folder
+        self._stack = AsyncExitStack()
+        # The kernel stops PostgreSQL when the thread that started it ends; this thread lives as long as the cluster.
+        self._thread = ThreadPoolExecutor(1)
+        self._postgres = EmbeddedPostgres(folder / "postgres", port=self._reserve_port())
+
+    async def start(self) -> None:
+        """Start everything. Call `stop` afterwards, also when this raises."""
+        self._stack.push_async_callback(self._stop_postgres)
+        await self._start_postgres()
+        name = f"purser_crash_{secrets.token_hex(4)}"
+        urls = await database.prepare(
+            self._postgres.admin_url, state_folder=self._folder, database=name, role_prefix=name
+        )
+        self.url = urls["ledger"]
+        await migrate(self.url, service="ledger")
+        self.together = self._ledger("--workers", str(WORKERS))
+        self.alone = self._ledger()
+        for process in (self.together, self.alone):
+            await process.start()
+            self._stack.push_async_callback(_stop, process)
+            await process.until_said("service_started")
+
+    async def stop(self) -> None:
+        """Stop what runs, and free the ports."""
+        await self._stack.aclose()
+        self._thread.shutdown()
+
+    async def kill(self, target: str, dice: random.Random) -> None:
+        """SIGKILL a target, and return when as many Ledger processes serve as before."""
+        match target:
+            case "worker":
+                worker = dice.randrange(WORKERS)
+                killed = await self.together.kill_worker(worker)
+                await self.together.until(lambda own: own.workers.get(worker, killed) != killed)
+            case "replica":
+                self.alone.kill()
+                await _restart(self.alone)
+            case "parent":
+                self.together.kill()
+                await _restart(self.together)
+            case "postmaster":
+                self._postgres.kill()
+                await self._start_postgres()
+            case "replica and postmaster":
+                self.alone.kill()
+                self._postgres.kill()
+                await asyncio.gather(self._start_postgres(), self.alone.ended())
+                await _restart(self.alone)
+            case _:
+                raise ValueError(target)
+
+    def addresses_of(self, target: str) -> list[str]:
+        """Return the addresses at which a write proves that the target is back."""
+        match target:
+            case "worker" | "parent":
+                return [self.together.asked_address]
+            case "replica":
+                return [self.alone.asked_address]
+            case _:
+                return [self.together.asked_address, self.alone.asked_address]
+
+    def unexplained_ends(self) -> list[str]:
+        """Return one line for each Ledger process that ended without being killed."""
+        return [
+            f"{name}: {line}"
+            for name, process in (("the workers' Ledger", self.together), ("the replica", self.alone))
+            for line in process.unexplained_ends
+        ]
+
+    def _ledger(self, *arguments: str) -> LedgerProcess:
+        address = f"127.0.0.1:{self._reserve_port()}"
+        return LedgerProcess(
+            self.url, *arguments, address=address, sweep_seconds="0.5", database_connections="5"
+        )
+
+    def _reserve_port(self) -> int:
+        reserved = self._stack.enter_context(reserve_port())
+        port: int = reserved.getsockname()[1]
+        return port
+
+    async def _start_postgres(self) -> None:
+        """Start PostgreSQL; a start that fails, as while a killed server's children end, is repeated for a while."""
+        await retry_start(lambda: self._in_thread(self._postgres.start))
+
+    async def _stop_postgres(self) -> None:
+        await self._in_thread(self._postgres.stop)
+
+    async def _in_thread(self, call: Callable[[], None]) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+
+def reserve_port() -> socket.socket:
+    """Return a socket that keeps a free port of 127.0.0.1 for this run until it is closed.
+
+    It is bound and does not listen. So servers that set SO_REUSEADDR or SO_REUSEPORT, as PostgreSQL and gRPC do, can
+    listen there, and while none does, the kernel gives the port to nobody who asks for any free port.
+    """
+    reserved = socket.socket()
+    try:
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        reserved.bind(("127.0.0.1", 0))
+    except BaseException:
+        reserved.close()
+        raise
+    return reserved
+
+
+async def retry_start(
+    start: Callable[[], Awaitable[None]], *, patience_seconds: float = PATIENCE_SECONDS
+) -> None:
+    """Call `start` until it succeeds. Raises its last Fault when that is later than the patience allows."""
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        try:
+            return await start()
+        except Fault:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(RETRY_SECONDS)
+
+
+async def _restart(process: LedgerProcess) -> None:
+    await process.ended()
+    await process.start()
+    await process.until_said("service_started")
+
+
+async def _stop(process: LedgerProcess) -> None:
+    """Stop a process; kill it when it does not end."""
+    try:
+        with suppress(ProcessLookupError):
+            process.ask_to_stop()
+        await process.ended()
+    except TimeoutError:
+        process.kill()
+        await process.ended()
