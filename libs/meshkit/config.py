@@ -2,21 +2,27 @@
 """Settings from the environment: all that is missing or wrong is said at once, one clear line each."""
 
 import sys
+from collections.abc import Mapping
 from datetime import datetime
-from typing import NoReturn, TypeVar
+from typing import Final, NoReturn, TypeVar
 
 from pydantic import AwareDatetime, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 EXIT_BAD_SETTINGS = 2
+ADDRESS_SUFFIX: Final = "_address"
 
 
 class MeshSettings(BaseSettings):
-    """What each service is told; a subclass adds its own and `model_config = SettingsConfigDict(env_prefix=…)`."""
+    """Settings of every service. A subclass adds its own and `model_config = SettingsConfigDict(env_prefix=…)`.
+
+    A subclass has a field NAME_address (host:port) for each peer NAME, in the order that sandbox time is passed on.
+    """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     database_url: str = Field(description="postgresql://user:password@host:port/database")
+    listen: str = Field(description="where to serve; port 0 is any free one")
     sandbox: bool = Field(False, description="business time stands still until AdvanceTime moves it")
     sandbox_start_time: AwareDatetime = Field(
         datetime.fromisoformat("2025-06-01T00:00:00Z"), description="where sandbox time begins, RFC 3339"
@@ -25,6 +31,15 @@ class MeshSettings(BaseSettings):
         "", pattern=r"^(.+:\d+)?$", description="where to serve /metrics over HTTP; empty: nowhere"
     )
     log_json: bool = Field(False, description="write log events as JSON lines")
+
+    @property
+    def peer_addresses(self) -> Mapping[str, str]:
+        """Each peer's name and its host:port, in the order of the fields."""
+        return {
+            field.removesuffix(ADDRESS_SUFFIX): getattr(self, field)
+            for field in type(self).model_fields
+            if field.endswith(ADDRESS_SUFFIX)
+        }
 
 
 S = TypeVar("S", bound=MeshSettings)

@@ -17,6 +17,7 @@ LOCK_TIMEOUT_MS = 3_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000
 CONNECT_SECONDS_MAX = 5.0
 POOL_WAIT_SECONDS_MAX = 5.0
+POOL_SIZE = 8
 
 SESSION_SETTINGS = {
     "statement_timeout": str(STATEMENT_TIMEOUT_MS),
@@ -42,7 +43,7 @@ class DatabaseUrlUnusable(Invalid):
         )
 
 
-def open_engine(url: str, *, pool_size: int = 8, application_name: str) -> AsyncEngine:
+def open_engine(url: str, *, pool_size: int = POOL_SIZE, application_name: str) -> AsyncEngine:
     """Return an engine for "postgresql://user:password@host:port/database"; it connects when first used.
 
     pool_size: connections at most. No statement runs longer than 5 s or waits for a lock longer than 3 s; no

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The sandbox: one business clock for the whole mesh that stands still until it is advanced by rpc."""
 
+from sandbox.clock import SandboxClock
 from sandbox.servicer import SERVICE_NAME, ClockServicer
 from sandbox.table import load_sandbox_time, restore_time, sandbox_clock_table, save_sandbox_time
 
 __all__ = [
     "SERVICE_NAME",
     "ClockServicer",
+    "SandboxClock",
     "load_sandbox_time",
     "restore_time",
     "sandbox_clock_table",

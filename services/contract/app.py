@@ -1,24 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Contract put together: the only place that opens its database and its channels."""
+"""Contract put together from its parts."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 
-import grpc.aio
-
-from meshkit.clock import Clock, ManualClock
-from meshkit.db import open_engine
+from meshkit.clock import Clock
 from meshkit.ids import Ids
-from meshkit.outbox import Relay
 from meshkit.periodic import Periodic
-from meshkit.rpc.client import open_channel
-from meshkit.rpc.server import start_server
-from purser.contract.v1 import contract_pb2_grpc
-from purser.sandbox.v1 import clock_pb2_grpc
-from sandbox import SERVICE_NAME as CLOCK_SERVICE_NAME
-from sandbox import ClockServicer, restore_time
+from meshkit.rpc.server import RpcService
+from meshkit.service import App, service_builder
+from purser.contract.v1.contract_pb2_grpc import add_ContractServiceServicer_to_server
+from sandbox import SandboxClock
 from services.contract import tables
 from services.contract.config import ContractSettings
 from services.contract.operations import Operations
@@ -37,62 +30,29 @@ from services.contract.sweeper import FORGET_SECONDS, forget_old
 DUE_WAIT_SECONDS_MAX = 30.0  # between due runs that fail one after another
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class App:
-    """A Contract that answers on `port`. run_due: bring about what is due up to a business instant."""
-
-    port: int
-    run_due: Callable[[datetime], Awaitable[None]]
-
-
 @asynccontextmanager
 async def open_service(
     settings: ContractSettings, *, clock: Clock, wall: Clock, ids: Ids
 ) -> AsyncIterator[App]:
     """Serve until the block ends.
 
-    clock: business time, in the sandbox a ManualClock; wall: operational time. Raises PortTaken.
+    clock: business time, in sandbox mode a ManualClock; wall: operational time. Raises PortTaken.
     """
-    async with AsyncExitStack() as stack:
-        engine = open_engine(settings.database_url, application_name="contract")
-        stack.push_async_callback(engine.dispose)
-        store = PostgresStore(engine, wall=wall, ids=ids)
-        catalog_channel = await stack.enter_async_context(open_channel(settings.catalog_address))
-        ledger_channel = await stack.enter_async_context(open_channel(settings.ledger_address))
-        catalog, ledger = CatalogPeer(catalog_channel), LedgerPeer(ledger_channel)
-
-        relay = Relay(engine, tables.outbox, Deliveries(ledger).deliver, wall)
-        await relay.start()
-        stack.push_async_callback(relay.stop)
+    async with service_builder(
+        "contract",
+        settings,
+        clock=clock,
+        wall=wall,
+        outbox=tables.outbox,
+        sandbox=SandboxClock(tables.sandbox_clock),
+    ) as service:
+        store = PostgresStore(service.engine, wall=wall, ids=ids)
+        catalog = CatalogPeer(service.channel("catalog"))
+        ledger = LedgerPeer(service.channel("ledger"))
+        relay = await service.start_relay(Deliveries(ledger).deliver)
         billing = Billing(store=store, catalog=catalog, ids=ids)
-
-        async def run_due(at: datetime) -> None:
-            await billing.run_due(at)
-            await relay.deliver_all_now()
-
-        operations = Operations(
-            customers=Customers(store=store, relay=relay, clock=clock, ids=ids),
-            contracts=Contracts(
-                store=store, catalog=catalog, relay=relay, billing=billing, clock=clock, ids=ids
-            ),
-            seats=Seats(store=store, ledger=ledger, relay=relay, billing=billing, clock=clock, ids=ids),
-            top_ups=TopUps(store=store, catalog=catalog, relay=relay, clock=clock, ids=ids),
-            invoices=Invoices(store=store),
-        )
-        sandbox: ClockServicer | None = None
-        if settings.sandbox:
-            assert isinstance(clock, ManualClock)
-            peers = {
-                "catalog": catalog_channel,
-                "ledger": ledger_channel,
-                "alert": await stack.enter_async_context(open_channel(settings.alert_address)),
-            }
-            await restore_time(clock, engine, tables.sandbox_clock)
-            sandbox = ClockServicer(
-                clock=clock, engine=engine, table=tables.sandbox_clock, run_due=run_due, peers=peers
-            )
-        for sweeper in (
-            # Nothing depends on it being on time: what is billed late is dated when it was due.
+        service.start_periodic(
+            # May run late: an invoice is dated when it was due, not when it is made.
             Periodic(
                 "due",
                 lambda: billing.run_due(clock.now()),
@@ -100,20 +60,20 @@ async def open_service(
                 wait_seconds_max=DUE_WAIT_SECONDS_MAX,
             ),
             Periodic("forget", lambda: forget_old(store, wall), FORGET_SECONDS),
-        ):
-            sweeper.start()
-            stack.push_async_callback(sweeper.stop)
-
-        def register(server: grpc.aio.Server) -> None:
-            contract_pb2_grpc.add_ContractServiceServicer_to_server(ContractServicer(operations), server)
-            if sandbox is not None:
-                clock_pb2_grpc.add_ClockServiceServicer_to_server(sandbox, server)
-
-        server = await start_server(
-            name="contract",
-            address=settings.listen,
-            register=register,
-            service_names=(SERVICE_NAME,) if sandbox is None else (SERVICE_NAME, CLOCK_SERVICE_NAME),
         )
-        stack.push_async_callback(server.stop)
-        yield App(port=server.port, run_due=run_due)
+        servicer = ContractServicer(
+            Operations(
+                customers=Customers(store=store, relay=relay, clock=clock, ids=ids),
+                contracts=Contracts(
+                    store=store, catalog=catalog, relay=relay, billing=billing, clock=clock, ids=ids
+                ),
+                seats=Seats(store=store, ledger=ledger, relay=relay, billing=billing, clock=clock, ids=ids),
+                top_ups=TopUps(store=store, catalog=catalog, relay=relay, clock=clock, ids=ids),
+                invoices=Invoices(store=store),
+            )
+        )
+        yield await service.serve(
+            RpcService(SERVICE_NAME, partial(add_ContractServiceServicer_to_server, servicer)),
+            relay=relay,
+            run_due=billing.run_due,
+        )

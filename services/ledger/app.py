@@ -1,25 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Ledger put together: the only place that opens its database and its channels."""
+"""The Ledger put together from its parts."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 
-import grpc.aio
-
-from meshkit.clock import Clock, ManualClock
-from meshkit.db import open_engine
+from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.outbox import Relay
 from meshkit.periodic import Periodic
 from meshkit.rpc import deadline
-from meshkit.rpc.client import open_channel
-from meshkit.rpc.server import start_server
-from purser.ledger.v1 import ledger_admin_pb2_grpc, ledger_pb2_grpc, ledger_peer_pb2_grpc
-from purser.sandbox.v1 import clock_pb2_grpc
-from sandbox import SERVICE_NAME as CLOCK_SERVICE_NAME
-from sandbox import ClockServicer, restore_time
+from meshkit.rpc.server import RpcService
+from meshkit.service import App, service_builder
+from purser.ledger.v1.ledger_admin_pb2_grpc import add_LedgerAdminServiceServicer_to_server
+from purser.ledger.v1.ledger_pb2_grpc import add_LedgerServiceServicer_to_server
+from purser.ledger.v1.ledger_peer_pb2_grpc import add_LedgerPeerServiceServicer_to_server
+from sandbox import SandboxClock
 from services.ledger import tables
 from services.ledger.config import LedgerSettings
 from services.ledger.operations import Operations
@@ -38,16 +34,8 @@ from services.ledger.store import PostgresStore
 from services.ledger.store.connection import open_pool
 
 RELAY_CONNECTIONS = 4
-# How often a replica asks whether it is its turn to forget.
+# How often a replica checks whether it is its turn to forget.
 FORGET_SECONDS = 300.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class App:
-    """A Ledger that answers on `port`. run_due: bring about what is due up to a business instant."""
-
-    port: int
-    run_due: Callable[[datetime], Awaitable[None]]
 
 
 @asynccontextmanager
@@ -56,78 +44,57 @@ async def open_service(
 ) -> AsyncIterator[App]:
     """Serve until the block ends.
 
-    clock: business time, in the sandbox a ManualClock; wall: operational time. shares_port: with processes that say
-    so too. Raises PortTaken.
+    clock: business time, in sandbox mode a ManualClock; wall: operational time. shares_port: with processes that
+    say so too. Raises PortTaken.
     """
-    async with AsyncExitStack() as stack:
-        engine = open_engine(
-            settings.database_url, pool_size=RELAY_CONNECTIONS, application_name="ledger-relay"
-        )
-        stack.push_async_callback(engine.dispose)
+    async with service_builder(
+        "ledger",
+        settings,
+        clock=clock,
+        wall=wall,
+        outbox=tables.outbox,
+        sandbox=SandboxClock(tables.sandbox_clock),
+        pool_size=RELAY_CONNECTIONS,
+        application_name="ledger-relay",
+    ) as service:
         pool = await open_pool(settings.database_url, size=settings.database_connections)
-        stack.callback(pool.terminate)
+        service.stack.callback(pool.terminate)
         store = PostgresStore(pool, wall=wall, ids=ids)
-
-        alert = await stack.enter_async_context(open_channel(settings.alert_address))
-        relay = Relay(engine, tables.outbox, Deliveries(AlertPeer(alert)).deliver, wall)
-        await relay.start()
-        stack.push_async_callback(relay.stop)
+        relay = await service.start_relay(Deliveries(AlertPeer(service.channel("alert"))).deliver)
         settling = Settling(store=store, ids=ids, bell=relay)
-        # Nothing depends on its being on time: every question settles what it asks about first. It is there for
-        # the customers nobody asks about, and for their alerts.
-        sweeper = Periodic("due", lambda: settling.run_due(clock.now()), settings.sweep_seconds)
-        sweeper.start()
-        stack.push_async_callback(sweeper.stop)
         forgetting = Forgetting(store=store, clock=clock, wall=wall)
-        forgetter = Periodic("forget", forgetting.run, FORGET_SECONDS)
-        forgetter.start()
-        stack.push_async_callback(forgetter.stop)
-
-        async def run_due(at: datetime) -> None:
-            await settling.run_due(at)
-            await relay.deliver_all_now()
-
-        sandbox: ClockServicer | None = None
-        if settings.sandbox:
-            assert isinstance(clock, ManualClock)
-            peers = {
-                "catalog": await stack.enter_async_context(open_channel(settings.catalog_address)),
-                "contract": await stack.enter_async_context(open_channel(settings.contract_address)),
-                "alert": alert,
-            }
-            await restore_time(clock, engine, tables.sandbox_clock)
-            sandbox = ClockServicer(
-                clock=clock, engine=engine, table=tables.sandbox_clock, run_due=run_due, peers=peers
-            )
+        service.start_periodic(
+            # May run late: every call first settles what it asks about. This is for customers nobody asks about,
+            # and for their alerts.
+            Periodic("due", lambda: settling.run_due(clock.now()), settings.sweep_seconds),
+            Periodic("forget", forgetting.run, FORGET_SECONDS),
+        )
         operations = _operations(store, relay, clock=clock, ids=ids)
         operations.gate.start()
-        stack.push_async_callback(operations.gate.stop)
-
-        def register(grpc_server: grpc.aio.Server) -> None:
-            ledger_pb2_grpc.add_LedgerServiceServicer_to_server(gate.LedgerServicer(operations), grpc_server)
-            ledger_admin_pb2_grpc.add_LedgerAdminServiceServicer_to_server(
-                admin.LedgerAdminServicer(operations, clock), grpc_server
-            )
-            ledger_peer_pb2_grpc.add_LedgerPeerServiceServicer_to_server(
-                peer.LedgerPeerServicer(operations), grpc_server
-            )
-            if sandbox is not None:
-                clock_pb2_grpc.add_ClockServiceServicer_to_server(sandbox, grpc_server)
-
-        running = await start_server(
-            name="ledger",
-            address=settings.listen,
-            register=register,
-            service_names=(
-                gate.SERVICE_NAME,
-                admin.SERVICE_NAME,
-                peer.SERVICE_NAME,
-                *((CLOCK_SERVICE_NAME,) if sandbox is not None else ()),
-            ),
-            reuse_port=shares_port,
+        service.stack.push_async_callback(operations.gate.stop)
+        yield await service.serve(
+            *_rpc_services(operations, clock),
+            relay=relay,
+            run_due=settling.run_due,
+            shares_port=shares_port,
         )
-        stack.push_async_callback(running.stop)
-        yield App(port=running.port, run_due=run_due)
+
+
+def _rpc_services(operations: Operations, clock: Clock) -> tuple[RpcService, ...]:
+    """One per audience: AI features, operators, the other services."""
+    return (
+        RpcService(
+            gate.SERVICE_NAME, partial(add_LedgerServiceServicer_to_server, gate.LedgerServicer(operations))
+        ),
+        RpcService(
+            admin.SERVICE_NAME,
+            partial(add_LedgerAdminServiceServicer_to_server, admin.LedgerAdminServicer(operations, clock)),
+        ),
+        RpcService(
+            peer.SERVICE_NAME,
+            partial(add_LedgerPeerServiceServicer_to_server, peer.LedgerPeerServicer(operations)),
+        ),
+    )
 
 
 def _operations(store: PostgresStore, relay: Relay, *, clock: Clock, ids: Ids) -> Operations:

@@ -204,12 +204,13 @@ def only_main_reads_the_environment_and_makes_the_clock(source: Source) -> Itera
             yield f"{line} reads {name}"
 
 
-def only_app_builds_engines_and_channels(source: Source) -> Iterator[str]:
-    if source.path.parts[0] not in ("libs", "services") or source.room == "app":
+def only_the_service_builder_opens_engines_channels_and_servers(source: Source) -> Iterator[str]:
+    if source.path.parts[0] not in ("libs", "services"):
         return
     builders = {"open_engine", "create_async_engine", "create_engine", "create_pool", "open_channel"}
-    builders |= {"open_pool", "insecure_channel", "secure_channel"}
-    # Where the builders themselves are written; the ledger has its own, on raw asyncpg.
+    builders |= {"insecure_channel", "secure_channel", "start_server"}
+    if source.room != "app":
+        builders |= {"open_pool"}  # the ledger's app adds connections on raw asyncpg
     builds = source.path in (LEDGER_CONNECTION, CLIENT_CHANNEL, CLIENT_GATE)
     if source.path.parts[:2] == ("libs", "meshkit") or builds:
         return
@@ -329,9 +330,9 @@ RULES = (
         "from meshkit.clock import SystemClock\nclock = SystemClock()",
     ),
     Rule(
-        "only app builds engines and channels",
-        only_app_builds_engines_and_channels,
-        "services/ledger/__main__.py",
+        "only meshkit's service builder opens engines, channels and servers",
+        only_the_service_builder_opens_engines_channels_and_servers,
+        "services/ledger/app.py",
         "from meshkit.db import open_engine\nengine = open_engine('x', application_name='y')",
     ),
     Rule(

@@ -12,11 +12,11 @@ from itertools import accumulate
 import pytest
 
 from meshkit.clock import ManualClock
+from meshkit.service import App
 from purser.ledger.v1 import ledger_admin_pb2 as apb
 from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceStub
 from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceStub
 from purser.ledger.v1.ledger_peer_pb2_grpc import LedgerPeerServiceStub
-from services.ledger.app import App
 from tests.simulation import looks
 from tests.simulation.callers import KINDS, Caller, call_together
 from tests.simulation.conftest import Plan
@@ -51,7 +51,7 @@ async def _in_two_processes(databases: Databases) -> AsyncIterator[list[RunningL
             channel = await stack.enter_async_context(fresh_channel(process.address))
             replicas.append(
                 RunningLedger(
-                    app=App(port=0, run_due=_by_itself),
+                    app=App(port=0, run_due=_by_itself, wake=_asleep),
                     address=process.address,
                     gate=LedgerServiceStub(channel),
                     admin=LedgerAdminServiceStub(channel),
@@ -64,6 +64,10 @@ async def _in_two_processes(databases: Databases) -> AsyncIterator[list[RunningL
 
 async def _by_itself(at: object) -> None:
     """A process looks at what is due by its own clock."""
+
+
+def _asleep() -> None:
+    """Nothing wakes the work of another process."""
 
 
 REPLICAS = pytest.mark.parametrize(

@@ -13,11 +13,12 @@ from meshkit.clock import Clock, ManualClock, SystemClock
 from meshkit.ids import TimeOrderedIds
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.fields import timestamp
+from meshkit.service import App
 from purser.alert.v1 import alert_pb2 as pb
 from purser.alert.v1 import alert_peer_pb2 as peer_pb
 from purser.alert.v1.alert_pb2_grpc import AlertServiceStub
 from purser.alert.v1.alert_peer_pb2_grpc import AlertPeerServiceStub
-from services.alert.app import App, Outside, open_service
+from services.alert.app import Outside, open_service
 from services.alert.config import AlertSettings
 from tests.support.postgres import Databases
 

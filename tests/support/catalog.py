@@ -12,9 +12,10 @@ from meshkit.clock import Clock, ManualClock, SystemClock
 from meshkit.ids import TimeOrderedIds
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.fields import optional_timestamp, timestamp
+from meshkit.service import App
 from purser.catalog.v1 import catalog_pb2 as pb
 from purser.catalog.v1.catalog_pb2_grpc import CatalogServiceStub
-from services.catalog.app import App, open_service
+from services.catalog.app import open_service
 from services.catalog.config import CatalogSettings
 from tests.support.postgres import Databases
 

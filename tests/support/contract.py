@@ -19,11 +19,12 @@ from meshkit.ids import TimeOrderedIds
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.fields import optional_timestamp, timestamp
 from meshkit.rpc.status import DETAILS_KEY
+from meshkit.service import App
 from purser.catalog.v1 import catalog_pb2
 from purser.contract.v1 import contract_pb2 as pb
 from purser.contract.v1.contract_pb2_grpc import ContractServiceStub
 from purser.type.v1 import money_pb2
-from services.contract.app import App, open_service
+from services.contract.app import open_service
 from services.contract.config import ContractSettings
 from tests.support.catalog import JUNE, CatalogStub, Shop, a_rate
 from tests.support.postgres import Databases

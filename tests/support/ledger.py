@@ -12,13 +12,14 @@ from meshkit.clock import ManualClock, SystemClock
 from meshkit.ids import TimeOrderedIds
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.fields import optional_timestamp, timestamp
+from meshkit.service import App
 from purser.ledger.v1 import ledger_admin_pb2 as apb
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
 from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceStub
 from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceStub
 from purser.ledger.v1.ledger_peer_pb2_grpc import LedgerPeerServiceStub
-from services.ledger.app import App, open_service
+from services.ledger.app import open_service
 from services.ledger.config import LedgerSettings
 from tests.support.postgres import Databases
 

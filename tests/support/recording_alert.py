@@ -2,12 +2,13 @@
 """An Alert that only listens: a real gRPC server that keeps the crossings it is told, and can go away and come back."""
 
 import asyncio
+from functools import partial
 from typing import Any, Self
 
 import grpc.aio
 
 from meshkit.errors import MeshError
-from meshkit.rpc.server import RunningServer, start_server
+from meshkit.rpc.server import RpcService, RunningServer, start_server
 from purser.alert.v1 import alert_peer_pb2 as pb
 from purser.alert.v1 import alert_peer_pb2_grpc
 
@@ -42,13 +43,11 @@ class RecordingAlert:
 
     async def come(self) -> None:
         servicer = _Servicer(self)  # type: ignore[abstract]
+        register = partial(alert_peer_pb2_grpc.add_AlertPeerServiceServicer_to_server, servicer)
         self._server = await start_server(
             name="alert",
             address=self.address,
-            register=lambda server: alert_peer_pb2_grpc.add_AlertPeerServiceServicer_to_server(
-                servicer, server
-            ),
-            service_names=(SERVICE_NAME,),
+            services=[RpcService(SERVICE_NAME, register)],
         )
         self._port = self._server.port
 

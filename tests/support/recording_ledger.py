@@ -3,11 +3,12 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Self
 
 import grpc.aio
 
-from meshkit.rpc.server import RunningServer, start_server
+from meshkit.rpc.server import RpcService, RunningServer, start_server
 from purser.ledger.v1 import ledger_peer_pb2 as pb
 from purser.ledger.v1.ledger_peer_pb2_grpc import (
     LedgerPeerServiceServicer,
@@ -41,11 +42,11 @@ class RecordingLedger:
 
     async def come(self) -> None:
         servicer = _Servicer(self)  # type: ignore[abstract]
+        register = partial(add_LedgerPeerServiceServicer_to_server, servicer)
         self._server = await start_server(
             name="ledger",
             address=self.address,
-            register=lambda server: add_LedgerPeerServiceServicer_to_server(servicer, server),
-            service_names=(SERVICE_NAME,),
+            services=[RpcService(SERVICE_NAME, register)],
         )
         self._port = self._server.port
 

@@ -3,6 +3,7 @@
 
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import cast
 
 import grpc.aio
@@ -35,6 +36,14 @@ class PortTaken(Unavailable):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class RpcService:
+    """A gRPC service to serve. name: in full, as in the proto; register: adds its methods to a server."""
+
+    name: str
+    register: Callable[[grpc.aio.Server], None]
+
+
 class RunningServer:
     """A server that answers; `port` is the one it got when the address asked for port 0."""
 
@@ -53,16 +62,14 @@ async def start_server(
     *,
     name: str,
     address: str,
-    register: Callable[[grpc.aio.Server], None],
-    service_names: Sequence[str],
+    services: Sequence[RpcService],
     reuse_port: bool = False,
     calls_max: int = CALLS_AT_ONCE_MAX,
 ) -> RunningServer:
-    """Serve on `address` ("127.0.0.1:7003"; port 0: any free one) what `register` adds to the server.
+    """Serve `services` on `address` ("127.0.0.1:7003"; port 0: any free one), with health and reflection.
 
-    name: who promises the reasons of faults, such as "ledger". service_names: full proto names, for health
-    and reflection. reuse_port: several processes share the port. calls_max: calls at once; more are refused
-    with RESOURCE_EXHAUSTED. Raises PortTaken.
+    name: who promises the reasons of faults, such as "ledger". reuse_port: several processes share the port.
+    calls_max: calls at once; more are refused with RESOURCE_EXHAUSTED. Raises PortTaken.
     """
     _probe(name, address, reuse_port=reuse_port)
     server = grpc.aio.server(
@@ -71,17 +78,19 @@ async def start_server(
     )
     methods = _Methods(Calls(name))
     as_server = cast(grpc.aio.Server, methods)
-    register(as_server)
+    for service in services:
+        service.register(as_server)
+    names = [service.name for service in services]
     checks = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, as_server)
-    add_reflection(as_server, (*service_names, health.SERVICE_NAME))
+    add_reflection(as_server, (*names, health.SERVICE_NAME))
     server.add_generic_rpc_handlers((methods,))
     try:
         port = server.add_insecure_port(address)
     except RuntimeError as error:
         raise PortTaken(name=name, address=address) from error
     await server.start()
-    for service_name in ("", *service_names):
+    for service_name in ("", *names):
         await checks.set(service_name, HealthCheckResponse.SERVING)
     return RunningServer(server, port=port, checks=checks)
 

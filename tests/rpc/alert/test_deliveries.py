@@ -193,7 +193,7 @@ async def test_a_failed_delivery_is_replayed_with_two_days_of_new_tries(
         await running.peer.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
         await until_delivery(alert, low.alert_id, lambda one: one.last_status_code == 500)
         wall.advance(timedelta(days=2))
-        running.app.post_due()
+        running.app.wake()
         failed = await until_delivery(
             alert, low.alert_id, lambda one: one.status == pb.DELIVERY_STATUS_FAILED
         )

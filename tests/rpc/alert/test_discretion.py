@@ -40,7 +40,7 @@ async def test_logs_hold_neither_secrets_nor_bodies_nor_paths(
             await running.peer.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
             await until_delivery(running.stub, low.alert_id, lambda one: one.last_status_code == 500)
             wall.advance(timedelta(seconds=1))
-            running.app.post_due()
+            running.app.wake()
             await until_delivery(
                 running.stub, low.alert_id, lambda one: one.status == pb.DELIVERY_STATUS_DELIVERED
             )

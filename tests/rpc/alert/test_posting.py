@@ -93,7 +93,7 @@ async def test_a_failed_post_is_tried_again_after_the_backoff_with_the_same_id(
         assert failed.last_error == f"answered {status_code}"
         assert failed.next_attempt_time == timestamp(wall.now() + seconds * SECOND)
         wall.advance(seconds * SECOND)
-        slow_motion.app.post_due()
+        slow_motion.app.wake()
 
     events = [await receiver.next_event() for _ in range(4)]
     delivered = await until_delivery(
@@ -139,7 +139,7 @@ async def test_an_endpoint_that_is_down_is_tried_for_two_days_and_then_given_up(
         if next_time == wall.now() + LEASE:
             continue  # the try is in hand, not recorded yet
         wall.advance_to(next_time)
-        slow_motion.app.post_due()
+        slow_motion.app.wake()
         tries += 1
 
     failed = await until_delivery(alert, low.alert_id, lambda one: one.status == pb.DELIVERY_STATUS_FAILED)
@@ -187,7 +187,7 @@ async def test_a_crash_between_posting_and_recording_posts_again_with_the_same_i
         assert (in_hand.status, in_hand.attempts) == (pb.DELIVERY_STATUS_PENDING, 2)
         assert in_hand.next_attempt_time == timestamp(wall.now() + LEASE)
         wall.advance(LEASE)
-        running.app.post_due()
+        running.app.wake()
         repeated = await receiver.next_event()
         delivered = await until_delivery(
             running.stub, low.alert_id, lambda one: one.status == pb.DELIVERY_STATUS_DELIVERED
@@ -209,8 +209,8 @@ async def test_two_services_on_one_database_do_not_post_twice(
         async def observe(number: int) -> None:
             alert = (one, other)[number % 2]
             await alert.peer.ObserveCrossing(a_crossing(alerts[number], 1, in_alarm=True))
-            one.app.post_due()
-            other.app.post_due()
+            one.app.wake()
+            other.app.wake()
 
         await asyncio.gather(*(observe(number) for number in range(30)))
         events = [await receiver.next_event() for _ in range(30)]

@@ -11,7 +11,7 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 from meshkit.rpc.client import open_channel
-from meshkit.rpc.server import RunningServer, start_server
+from meshkit.rpc.server import RpcService, RunningServer, start_server
 
 SERVICE_NAME = "probe.v1.Probe"
 METHOD = f"/{SERVICE_NAME}/Ask"
@@ -46,8 +46,7 @@ async def start() -> AsyncIterator[Start]:
             server = await start_server(
                 name="probe",
                 address="127.0.0.1:0",
-                register=lambda server: register(server, answer),
-                service_names=[SERVICE_NAME],
+                services=[RpcService(SERVICE_NAME, lambda server: register(server, answer))],
                 **options,
             )
             stack.push_async_callback(server.stop, 0)

@@ -139,7 +139,7 @@ async def test_a_taken_port_is_one_clear_line(start: Start, capfd: pytest.Captur
     address = f"127.0.0.1:{probe.server.port}"
 
     with pytest.raises(PortTaken) as caught:
-        await start_server(name="twin", address=address, register=lambda _: None, service_names=[])
+        await start_server(name="twin", address=address, services=[])
 
     assert caught.value.message == (
         f"twin cannot listen on {address}: the port is taken (or the address is not of this machine)"
@@ -149,12 +149,12 @@ async def test_a_taken_port_is_one_clear_line(start: Start, capfd: pytest.Captur
 
 async def test_an_address_of_another_machine_is_refused_in_the_same_way() -> None:
     with pytest.raises(PortTaken, match=r"192\.0\.2\.1:7001"):
-        await start_server(name="far", address="192.0.2.1:7001", register=lambda _: None, service_names=[])
+        await start_server(name="far", address="192.0.2.1:7001", services=[])
 
 
 async def test_a_port_beyond_all_ports_is_refused_in_the_same_way() -> None:
     with pytest.raises(PortTaken, match=r"127\.0\.0\.1:65536"):
-        await start_server(name="far", address="127.0.0.1:65536", register=lambda _: None, service_names=[])
+        await start_server(name="far", address="127.0.0.1:65536", services=[])
 
 
 async def test_processes_may_share_a_port_only_when_both_say_so() -> None:
@@ -163,9 +163,7 @@ async def test_processes_may_share_a_port_only_when_both_say_so() -> None:
         address = f"127.0.0.1:{free.getsockname()[1]}"
 
     async def started(reuse_port: bool) -> int:
-        server = await start_server(
-            name="twin", address=address, register=lambda _: None, service_names=[], reuse_port=reuse_port
-        )
+        server = await start_server(name="twin", address=address, services=[], reuse_port=reuse_port)
         running.append(server)
         return server.port
 

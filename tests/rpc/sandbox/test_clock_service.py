@@ -21,7 +21,7 @@ from meshkit.rpc.fields import timestamp
 from meshkit.rpc.server import RunningServer, start_server
 from meshkit.rpc.status import from_rpc_error
 from purser.sandbox.v1 import clock_pb2, clock_pb2_grpc
-from sandbox import SERVICE_NAME, ClockServicer, load_sandbox_time, sandbox_clock_table
+from sandbox import SandboxClock, load_sandbox_time, sandbox_clock_table
 from tests.support.postgres import Databases
 
 JUNE = datetime(2025, 6, 1, tzinfo=UTC)
@@ -83,18 +83,16 @@ async def mesh(databases: Databases) -> AsyncIterator[Mesh]:
                 await connection.run_sync(service.table.metadata.create_all)
 
         async def serve(service: Sandboxed, *peers: Sandboxed, port: int = 0) -> None:
-            servicer = ClockServicer(
+            clock_service = SandboxClock(service.table).service(
                 clock=service.clock,
                 engine=engine,
-                table=service.table,
                 run_due=service.run_due,
                 peers={peer.name: peer.channel for peer in peers},
             )
             service.server = await start_server(
                 name=service.name,
                 address=f"127.0.0.1:{port}",
-                register=lambda server: clock_pb2_grpc.add_ClockServiceServicer_to_server(servicer, server),
-                service_names=[SERVICE_NAME],
+                services=[clock_service],
             )
             stack.push_async_callback(service.server.stop, 0)
             service.channel = open_channel(f"127.0.0.1:{service.server.port}")

@@ -12,6 +12,8 @@ class PantrySettings(MeshSettings):
     database_url: str = Field(description="postgresql://user:password@host:port/database")
     pool_size: int = Field(default=8, ge=1, description="connections")
     oven_address: str
+    listen: str = "127.0.0.1:0"
+    fridge_address: str = "127.0.0.1:2"
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,6 +41,12 @@ def test_all_missing_and_bad_settings_are_told_at_once_by_the_names_to_set(
         "PANTRY_POOL_SIZE: Input should be greater than or equal to 1 (connections)",
         "PANTRY_OVEN_ADDRESS: is not set",
     ]
+
+
+def test_each_peer_has_an_address_in_the_order_of_the_fields() -> None:
+    settings = PantrySettings(database_url="postgresql://host/db", oven_address="127.0.0.1:1")
+
+    assert list(settings.peer_addresses.items()) == [("oven", "127.0.0.1:1"), ("fridge", "127.0.0.1:2")]
 
 
 def test_a_bad_value_is_not_shown(

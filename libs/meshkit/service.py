@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one way to put a service together: database, peers, relay, background work, sandbox clock, server."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+import grpc.aio
+from sqlalchemy import Table
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from meshkit.clock import Clock, ManualClock
+from meshkit.config import MeshSettings
+from meshkit.db import POOL_SIZE, open_engine
+from meshkit.outbox import Notice, Relay
+from meshkit.periodic import Periodic
+from meshkit.rpc.client import open_channel
+from meshkit.rpc.server import RpcService, start_server
+
+DueWork = Callable[[datetime], Awaitable[object]]
+RunDue = Callable[[datetime], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """A service that answers on `port`.
+
+    run_due: do everything due up to a business instant, then try to deliver every pending notice. wake: let the
+    background work look now for what is due by wall time, not after its next interval.
+    """
+
+    port: int
+    run_due: RunDue
+    wake: Callable[[], None]
+
+
+class Background(Protocol):
+    """Work in the background that can be woken before its next interval."""
+
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+    def wake(self) -> None: ...
+
+
+B = TypeVar("B", bound=Background)
+
+
+class SandboxClock(Protocol):
+    """How a service keeps and serves its business time in sandbox mode; implemented by libs/sandbox."""
+
+    async def restore(self, clock: ManualClock, engine: AsyncEngine) -> None:
+        """Advance `clock` to the last time kept, if that is later."""
+        ...
+
+    def service(
+        self,
+        *,
+        clock: ManualClock,
+        engine: AsyncEngine,
+        run_due: RunDue,
+        peers: Mapping[str, grpc.aio.Channel],
+    ) -> RpcService:
+        """Return the rpcs that read and advance the time, here and then at each of `peers`, in their order."""
+        ...
+
+
+@asynccontextmanager
+async def service_builder(
+    name: str,
+    settings: MeshSettings,
+    *,
+    clock: Clock,
+    wall: Clock,
+    outbox: Table,
+    sandbox: SandboxClock,
+    pool_size: int = POOL_SIZE,
+    application_name: str | None = None,
+) -> AsyncIterator["ServiceBuilder"]:
+    """Open the database of the service `name`. When the block ends, also by a fault, stop and close what was started.
+
+    clock: business time, in sandbox mode a ManualClock; wall: operational time. pool_size: database connections
+    at most; application_name: what pg_stat_activity shows for them, by default `name`.
+    """
+    async with AsyncExitStack() as stack:
+        engine = open_engine(
+            settings.database_url, pool_size=pool_size, application_name=application_name or name
+        )
+        stack.push_async_callback(engine.dispose)
+        # Before any part starts, so that none works at a time that is too early.
+        if settings.sandbox:
+            await sandbox.restore(_as_manual(clock), engine)
+        yield ServiceBuilder(
+            name=name,
+            settings=settings,
+            clock=clock,
+            wall=wall,
+            outbox=outbox,
+            sandbox=sandbox,
+            engine=engine,
+            stack=stack,
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class ServiceBuilder:
+    """A service under construction; made by service_builder.
+
+    Parts stop in the reverse order of their start: the server, which `serve` starts last, stops first.
+    stack: for parts that only one service has; push what closes them.
+    """
+
+    name: str
+    settings: MeshSettings
+    clock: Clock
+    wall: Clock
+    outbox: Table
+    sandbox: SandboxClock
+    engine: AsyncEngine
+    stack: AsyncExitStack
+    _channels: dict[str, grpc.aio.Channel] = field(default_factory=dict)
+    _background: list[Background] = field(default_factory=list)
+
+    def channel(self, peer: str) -> grpc.aio.Channel:
+        """Return the channel to a peer, opened once. peer: its name in `settings.peer_addresses`."""
+        if peer not in self._channels:
+            channel = open_channel(self.settings.peer_addresses[peer])
+            self.stack.push_async_callback(channel.close)
+            self._channels[peer] = channel
+        return self._channels[peer]
+
+    async def start_relay(self, deliver: Callable[[Notice], Awaitable[None]]) -> Relay:
+        """Start to deliver the notices of the outbox. deliver: raises if the peer did not take the notice."""
+        return await self.start(Relay(self.engine, self.outbox, deliver, self.wall))
+
+    async def start(self, background: B) -> B:
+        """Start background work, which App.wake then wakes."""
+        await background.start()
+        self.stack.push_async_callback(background.stop)
+        self._background.append(background)
+        return background
+
+    def start_periodic(self, *periodics: Periodic) -> None:
+        """Start work that repeats."""
+        for periodic in periodics:
+            periodic.start()
+            self.stack.push_async_callback(periodic.stop)
+
+    async def serve(
+        self, *services: RpcService, relay: Relay, run_due: DueWork | None = None, shares_port: bool = False
+    ) -> App:
+        """Accept calls of `services` and, in sandbox mode, of the clock. Call it last.
+
+        run_due: what App.run_due does before `relay` delivers. shares_port: with processes that say so too.
+        Raises PortTaken.
+        """
+
+        async def run_due_and_deliver(at: datetime) -> None:
+            if run_due is not None:
+                await run_due(at)
+            await relay.deliver_all_now()
+
+        if self.settings.sandbox:
+            services = (*services, self._clock_service(run_due_and_deliver))
+        server = await start_server(
+            name=self.name, address=self.settings.listen, services=services, reuse_port=shares_port
+        )
+        self.stack.push_async_callback(server.stop)
+        return App(port=server.port, run_due=run_due_and_deliver, wake=self._wake)
+
+    def _clock_service(self, run_due: RunDue) -> RpcService:
+        return self.sandbox.service(
+            clock=_as_manual(self.clock),
+            engine=self.engine,
+            run_due=run_due,
+            peers={peer: self.channel(peer) for peer in self.settings.peer_addresses},
+        )
+
+    def _wake(self) -> None:
+        for background in self._background:
+            background.wake()
+
+
+def _as_manual(clock: Clock) -> ManualClock:
+    assert isinstance(clock, ManualClock)
+    return clock
