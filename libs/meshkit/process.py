@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A service as an operator's process: `serve` (the default) until it is told to stop, and `migrate`."""
+"""A service as an operator's process: `serve` (the default) until it is asked to stop, and `migrate`."""
 
 import asyncio
 import signal
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import structlog
 import typer
@@ -22,25 +22,22 @@ from meshkit.ids import Ids, TimeOrderedIds
 from meshkit.log import configure
 from meshkit.metrics import serve_metrics
 
+if TYPE_CHECKING:
+    # Not imported by a process that only migrates, or only starts workers.
+    from meshkit.service import App
+
 S = TypeVar("S", bound=MeshSettings)
 S_contra = TypeVar("S_contra", bound=MeshSettings, contravariant=True)
 
 log = structlog.get_logger(__name__)
 
 
-class App(Protocol):
-    """A service that answers on `port`."""
-
-    @property
-    def port(self) -> int: ...
-
-
 class OpenService(Protocol[S_contra]):
-    """Each service's app.open_service: it serves until the block ends."""
+    """Each service's app.open_service. It serves until the block ends."""
 
     def __call__(
         self, settings: S_contra, /, *, clock: Clock, wall: Clock, ids: Ids
-    ) -> AbstractAsyncContextManager[App]: ...
+    ) -> AbstractAsyncContextManager["App"]: ...
 
 
 def command_line(
@@ -48,7 +45,7 @@ def command_line(
 ) -> typer.Typer:
     """Return the command line of the service `name`, which is its schema's name, too.
 
-    wall: operational time, and business time where there is no sandbox; about: what its --help says first.
+    wall: operational time, and outside sandbox mode business time; about: the first line of its --help.
     """
     cli = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False, help=about)
 
@@ -60,7 +57,7 @@ def command_line(
     @cli.command()
     def serve() -> None:
         """Serve until SIGTERM or SIGINT (the default)."""
-        run(name, _serve(begin(name, settings), open_service, wall))
+        run(name, serve_until_stopped(begin(name, settings), open_service, wall=wall))
 
     @cli.command()
     def migrate() -> None:
@@ -100,17 +97,32 @@ def when_told_to_stop(stop: Callable[[], None]) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop)
 
 
-async def _serve(settings: S, open_service: OpenService[S], wall: Clock) -> None:
+async def serve_until_stopped(
+    settings: S,
+    open_service: OpenService[S],
+    *,
+    wall: Clock,
+    metrics_port_offset: int = 0,
+    on_serving: Callable[[Callable[[], None]], None] | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    wall: as in command_line. metrics_port_offset: added to the port of /metrics, unless that is 0. on_serving:
+    called with what ends this, once the service answers; by default that is logged.
+    """
     stopped = asyncio.Event()
     when_told_to_stop(stopped.set)
     clock = ManualClock(settings.sandbox_start_time) if settings.sandbox else wall
     if settings.metrics_listen:
         host, _, port = settings.metrics_listen.rpartition(":")
-        serve_metrics(host, int(port))
+        serve_metrics(host, int(port) + metrics_port_offset if int(port) else 0)
     async with (
         open_service(settings, clock=clock, wall=wall, ids=TimeOrderedIds(wall)) as app,
         collected_in_steps(),
     ):
-        log.info("service_started", port=app.port, sandbox=settings.sandbox)
+        if on_serving is None:
+            log.info("service_started", port=app.port, sandbox=settings.sandbox)
+        else:
+            on_serving(stopped.set)
         await stopped.wait()
         log.info("service_stopping")

@@ -5,16 +5,15 @@ import asyncio
 import os
 import socket
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import structlog
 import typer
 
-from meshkit.clock import ManualClock, SystemClock
-from meshkit.garbage import collected_in_steps
-from meshkit.ids import TimeOrderedIds
-from meshkit.metrics import serve_metrics
-from meshkit.process import begin, bring_schema, run, when_told_to_stop
+from meshkit.clock import SystemClock
+from meshkit.process import begin, bring_schema, run, serve_until_stopped, when_told_to_stop
 from services.ledger.config import LedgerSettings
 from services.ledger.workers import SERVES, WorkerFailed, Workers, hold_port
 
@@ -50,7 +49,7 @@ def worker(number: int, lifeline: int) -> None:
     """Serve as one of several workers; started by `serve`. lifeline: a socket, by its file descriptor."""
     settings = begin("ledger", LedgerSettings)
     structlog.contextvars.bind_contextvars(worker=number)
-    run("ledger", _serve(settings, worker=number, lifeline=socket.socket(fileno=lifeline)))
+    run("ledger", _serve_as_worker(settings, number, socket.socket(fileno=lifeline)))
 
 
 @cli.command()
@@ -59,35 +58,28 @@ def migrate() -> None:
     bring_schema("ledger", LedgerSettings)
 
 
-async def _serve(settings: LedgerSettings, *, worker: int = 0, lifeline: socket.socket | None = None) -> None:
-    # Here, for a parent of workers does without it, and is the sooner back after a crash.
+async def _serve(settings: LedgerSettings) -> None:
+    # Imported here: the parent of workers does not need it, and so restarts faster after a crash.
     from services.ledger.app import open_service
 
-    stopped = asyncio.Event()
-    when_told_to_stop(stopped.set)
-    wall = SystemClock()
-    clock = ManualClock(settings.sandbox_start_time) if settings.sandbox else wall
-    if settings.metrics_listen:
-        host, _, port = settings.metrics_listen.rpartition(":")
-        serve_metrics(host, int(port) + worker if int(port) else 0)
-    async with (
-        open_service(
-            settings,
-            clock=clock,
-            wall=wall,
-            ids=TimeOrderedIds(wall),
-            shares_port=lifeline is not None,
-        ) as app,
-        collected_in_steps(),
-    ):
-        if lifeline is None:
-            log.info("service_started", port=app.port, sandbox=settings.sandbox)
-        else:
-            lifeline.send(SERVES)
-            # The parent never writes: readable means that it is gone.
-            asyncio.get_running_loop().add_reader(lifeline, stopped.set)
-        await stopped.wait()
-        log.info("service_stopping")
+    await serve_until_stopped(settings, open_service, wall=SystemClock())
+
+
+async def _serve_as_worker(settings: LedgerSettings, number: int, lifeline: socket.socket) -> None:
+    from services.ledger.app import open_service
+
+    def report(stop: Callable[[], None]) -> None:
+        lifeline.send(SERVES)
+        # The parent never writes: the socket becomes readable when the parent has ended.
+        asyncio.get_running_loop().add_reader(lifeline, stop)
+
+    await serve_until_stopped(
+        settings,
+        partial(open_service, shares_port=True),
+        wall=SystemClock(),
+        metrics_port_offset=number,
+        on_serving=report,
+    )
 
 
 async def _serve_by_workers(settings: LedgerSettings) -> None:
