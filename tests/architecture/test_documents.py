@@ -27,6 +27,7 @@ HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 ANCHOR = re.compile(r"(?<!!)\[[^\]]*\]\(([^)#\s:]*)#([^)\s]+)\)")
 DOCUMENT = re.compile(r"[\w./-]*\w\.md\b")
 CITATION = re.compile(r'([\w./-]*\w\.md),\s+(?:(?:#|//)\s+)?"([^"]+)"')
+FILE = re.compile(r"(?<![\w./-])((?:[\w-]+/)*[\w-]+\.(?:py|proto|sh|toml))\b")
 OLD_CITATION = re.compile(r"\.md\s+§.*")
 
 
@@ -71,6 +72,12 @@ def _wrong_citations(text: str) -> list[str]:
         if title not in _sections(document)
     ]
     return OLD_CITATION.findall(text) + nowhere
+
+
+def _unknown_files(text: str, known: Iterable[str]) -> list[str]:
+    """The files that a text names and that no path ends with. Part of a path is enough: `store/rows.py`."""
+    paths = [f"/{path}" for path in known]
+    return [name for name in FILE.findall(text) if not any(path.endswith(f"/{name}") for path in paths)]
 
 
 def _cited() -> list[str]:
@@ -162,6 +169,17 @@ def test_code_names_no_document_that_is_not_in_the_repository() -> None:
     named = {(path, document) for path in code for document in DOCUMENT.findall(_text(path))}
 
     assert {(path, document) for path, document in named if not (ROOT / document).is_file()} == set()
+
+
+@pytest.mark.parametrize("document", _documents())
+def test_every_file_that_a_document_names_exists(document: str) -> None:
+    assert _unknown_files(_text(document), map(str, files())) == []
+
+
+def test_a_file_that_does_not_exist_is_caught() -> None:
+    text = "see `store/rows.py`, `rows.py`, rule.py:7 and `wire/rows.py`"
+
+    assert _unknown_files(text, ["services/ledger/store/rows.py", "rule.py"]) == ["wire/rows.py"]
 
 
 @pytest.mark.parametrize(
