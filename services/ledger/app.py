@@ -69,7 +69,7 @@ async def open_service(
             Periodic("due", lambda: settling.run_due(clock.now()), settings.sweep_seconds),
             Periodic("forget", forgetting.run, FORGET_SECONDS),
         )
-        operations = _operations(store, relay, clock=clock, ids=ids)
+        operations = _operations(store, relay, settling, clock=clock, ids=ids)
         operations.gate.start()
         service.stack.push_async_callback(operations.gate.stop)
         yield await service.serve(
@@ -97,11 +97,13 @@ def _rpc_services(operations: Operations, clock: Clock) -> tuple[RpcService, ...
     )
 
 
-def _operations(store: PostgresStore, relay: Relay, *, clock: Clock, ids: Ids) -> Operations:
+def _operations(
+    store: PostgresStore, relay: Relay, settling: Settling, *, clock: Clock, ids: Ids
+) -> Operations:
     return Operations(
         gate=Gate(store=store, clock=clock, ids=ids, bell=relay, left_seconds=deadline.time_left),
         explaining=Explaining(store=store, clock=clock, ids=ids),
-        reporting=Reporting(store=store, clock=clock, ids=ids),
+        reporting=Reporting(store=store, clock=clock, settlement=settling),
         copying=Copying(store=store, clock=clock, ids=ids, bell=relay),
         grants=Grants(store=store, clock=clock, ids=ids, bell=relay),
         caps=SpendCaps(store=store, clock=clock, ids=ids),

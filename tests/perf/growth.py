@@ -12,6 +12,7 @@ from meshkit.ids import TimeOrderedIds
 from meshkit.page import Page
 from services.ledger.domain.credits.grant import CreditTypeId
 from services.ledger.operations.credits.reporting import Reporting
+from services.ledger.operations.credits.settling import Settling
 from services.ledger.store import PostgresStore
 from services.ledger.store.connection import open_pool
 from tests.perf.bench import IN_FLIGHT, Bench, by_round, highest, holds, p50s, rates, raw
@@ -21,6 +22,7 @@ from tests.perf.load import Kind
 from tests.perf.load_entries import History, load
 from tests.perf.stopwatch import Stopwatch, TimedConnection, TimedPool
 from tests.perf.world import CREDIT_TYPE, customer, customers
+from tests.support.ledger_store import Bell
 
 # A customer behind all the others.
 HEAVY_NUMBER = 10**9
@@ -170,6 +172,7 @@ async def _timed_reporting(database: Database) -> AsyncIterator[tuple[Reporting,
         timed = TimedPool(pool, stopwatch)
         store = PostgresStore(timed, wall=clock, ids=ids)
         async with timed.acquire() as connection:
-            yield Reporting(store=store, clock=clock, ids=ids), stopwatch, connection
+            settling = Settling(store=store, ids=ids, bell=Bell())
+            yield Reporting(store=store, clock=clock, settlement=settling), stopwatch, connection
     finally:
         pool.terminate()

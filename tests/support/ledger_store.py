@@ -187,6 +187,7 @@ async def open_books(databases: Databases, *, clock: ManualClock | None = None) 
     store = PostgresStore(pool, wall=wall, ids=ids)
     gate = Gate(store=store, clock=clock, ids=ids, bell=bell, left_seconds=lambda: None)
     gate.start()
+    settling = Settling(store=store, ids=ids, bell=bell)
     try:
         yield Books(
             store=store,
@@ -195,8 +196,8 @@ async def open_books(databases: Databases, *, clock: ManualClock | None = None) 
             bell=bell,
             copying=Copying(store=store, clock=clock, ids=ids, bell=bell),
             grants=Grants(store=store, clock=clock, ids=ids, bell=bell),
-            reporting=Reporting(store=store, clock=clock, ids=ids),
-            settling=Settling(store=store, ids=ids, bell=bell),
+            reporting=Reporting(store=store, clock=clock, settlement=settling),
+            settling=settling,
             gate=gate,
         )
     finally:

@@ -105,7 +105,7 @@ class Copying:
         at = self._clock.now()
 
         async def work(tx: Transaction) -> tuple[ScheduleCredits, ...]:
-            await _lock_customer(tx, told.customer_id)
+            await tx.standings.customer_id(told.customer_id)
             credits: list[ScheduleCredits] = []
             for credit_type_id in await self._pools_of(tx, told.customer_id, told.subscription_id):
                 opened = await open_account(
@@ -120,7 +120,7 @@ class Copying:
                 ]
             return tuple(credits)
 
-        return await self._store.run(work)
+        return await self._store.read(work)
 
     async def watch_threshold(self, told: WatchTold) -> int:
         """Keep a watch, and observe the customer it is on; returns the version in force.

@@ -50,6 +50,9 @@ class AccountStore(Protocol):
         self, asked: Iterable[tuple[CustomerId, HoldId]]
     ) -> dict[tuple[CustomerId, HoldId], HoldPlace]: ...
     async def credit_type_of_hold(self, customer_id: CustomerId, hold_id: HoldId) -> CreditTypeId: ...
+    async def due_pools(
+        self, customer_id: CustomerId, credit_type_id: CreditTypeId | None, *, at: datetime
+    ) -> Sequence[CreditTypeId]: ...
     async def make(self, customer_id: CustomerId, credit_type_id: CreditTypeId) -> None: ...
     async def read(
         self,
@@ -114,7 +117,6 @@ class CapStore(Protocol):
 
 
 class ReportStore(Protocol):
-    async def credit_types(self, customer_id: CustomerId) -> Sequence[CreditTypeId]: ...
     async def grants(
         self, customer_id: CustomerId, credit_type_id: CreditTypeId | None, page: Page
     ) -> Sequence[tuple[CreditTypeId, Grant]]: ...
@@ -168,9 +170,11 @@ class Store(Protocol):
 
     Faults of the database are raised as MeshErrors; anything else is our bug. write_guess: None when a request
     of it has an answer already, and then nothing is written; else the pools that were still as guessed.
+    read: on one snapshot, without locks and without writes.
     """
 
     async def run(self, work: Callable[[Transaction], Awaitable[T]]) -> T: ...
+    async def read(self, work: Callable[[Transaction], Awaitable[T]]) -> T: ...
     async def write_guess(
         self, changes: Sequence[Change], answers: Sequence[Remembered], *, epoch: int
     ) -> set[PoolKey] | None: ...

@@ -41,8 +41,8 @@ _RACES = (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError, asyncpg.S
 class Transaction:
     """One transaction, room by room."""
 
-    def __init__(self, connection: Connection, *, wall: Clock, ids: Ids) -> None:
-        self.accounts = Accounts(connection, wall=wall, ids=ids)
+    def __init__(self, connection: Connection, *, wall: Clock, ids: Ids, locks: bool = True) -> None:
+        self.accounts = Accounts(connection, wall=wall, ids=ids, locks=locks)
         self.answers = Answers(connection)
         self.standings = Standings(connection)
         self.copies = Copies(connection)
@@ -73,6 +73,14 @@ class PostgresStore:
                 if attempt == TRANSACTION_ATTEMPTS_MAX:
                     raise
         raise AssertionError("the last attempt returns or raises")
+
+    async def read(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run `work` on one snapshot: it locks nothing, waits for no lock, and cannot write."""
+        async with (
+            self._connection() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            return await work(Transaction(connection, wall=self._wall, ids=self._ids, locks=False))
 
     async def write_guess(
         self, changes: Sequence[Change], answers: Sequence[Remembered], *, epoch: int

@@ -90,19 +90,19 @@ SITUATIONS = (
 
 
 async def _told(books: Books, at: datetime, customer: str, credit_type_id: CreditTypeId | None) -> Balances:
-    reporting = Reporting(store=books.store, clock=ManualClock(at), ids=books.ids)
+    reporting = Reporting(store=books.store, clock=ManualClock(at), settlement=books.settling)
     return await reporting.balance(customer, credit_type_id)
 
 
 async def _told_under_locks(
     books: Books, at: datetime, customer: str, credit_type_id: CreditTypeId | None
 ) -> Balances:
+    pools = await books.store.snapshot(customer, credit_type_id)
+
     async def work(tx: Transaction) -> Balances:
         customer_id = await tx.standings.customer_id(customer)
         opened = [
-            await open_account(tx, customer_id, pool, at=at, ids=books.ids)
-            for pool in await tx.reports.credit_types(customer_id)
-            if credit_type_id in (None, pool)
+            await open_account(tx, customer_id, pool.credit_type_id, at=at, ids=books.ids) for pool in pools
         ]
         return Balances(
             pools=tuple(balance_of(one.now, at=one.at) for one in opened),

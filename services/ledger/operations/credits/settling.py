@@ -43,7 +43,10 @@ async def open_account(
     hold_id: HoldId | None = None,
     settles: bool = False,
 ) -> Opened:
-    """Lock and read an account, and bring it up to date in memory. settles: even if nothing seems due."""
+    """Read an account, under its lock unless `tx` only reads, and bring it up to date in memory.
+
+    settles: even if nothing seems due.
+    """
     reading = await tx.accounts.read(
         customer_id, credit_type_id, at=at, group_values=group_values, hold_id=hold_id, settles=settles
     )

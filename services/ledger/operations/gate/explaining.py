@@ -19,7 +19,7 @@ from services.ledger.operations.ports import Store, Transaction
 
 
 class Explaining:
-    """Explains decisions. Writes nothing."""
+    """Explains decisions, on a snapshot: locks nothing and writes nothing."""
 
     def __init__(self, *, store: Store, clock: Clock, ids: Ids) -> None:
         self._store = store
@@ -31,9 +31,9 @@ class Explaining:
         at = self._clock.now()
         match command:
             case ExplainAsk():
-                return await self._store.run(lambda tx: self._explain_ask(tx, command, at))
+                return await self._store.read(lambda tx: self._explain_ask(tx, command, at))
             case ExplainHold():
-                return await self._store.run(lambda tx: self._explain_hold(tx, command, at))
+                return await self._store.read(lambda tx: self._explain_hold(tx, command, at))
 
     async def _explain_ask(self, tx: Transaction, command: ExplainAsk, at: datetime) -> Explanation:
         standing = await standing_of(tx, command.customer, command.product_id, at=at)

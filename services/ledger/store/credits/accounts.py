@@ -19,10 +19,11 @@ from services.ledger.store.credits.writing import write_changes, write_extras
 
 
 class Accounts:
-    """The accounts of one transaction."""
+    """The accounts of one transaction. locks: whether reading an account locks its pool."""
 
-    def __init__(self, connection: Connection, *, wall: Clock, ids: Ids) -> None:
+    def __init__(self, connection: Connection, *, wall: Clock, ids: Ids, locks: bool) -> None:
         self._connection = connection
+        self._locks = locks
         self._wall = wall
         self._ids = ids
 
@@ -69,11 +70,24 @@ class Accounts:
         """
         wanted = Wanted(set(group_values), set() if hold_id is None else {hold_id}, settles)
         key = (customer_id, credit_type_id)
-        return (await read_accounts(self._connection, {key: wanted}, at=at))[key]
+        return (await self.read_many({key: wanted}, at=at))[key]
 
     async def read_many(self, wanted: Mapping[PoolKey, Wanted], *, at: datetime) -> dict[PoolKey, Reading]:
         """Lock these pools in the order of their keys, and return each as `read` does."""
-        return await read_accounts(self._connection, wanted, at=at)
+        return await read_accounts(self._connection, wanted, at=at, locks=self._locks)
+
+    async def due_pools(
+        self, customer_id: CustomerId, credit_type_id: CreditTypeId | None, *, at: datetime
+    ) -> list[CreditTypeId]:
+        """Return those of a customer's pools (or of one pool) in which something is due at `at`."""
+        rows = await self._connection.fetch(
+            "SELECT credit_type_id FROM ledger.pools WHERE customer_id = $1 AND next_due_time <= $2"
+            " AND ($3::text IS NULL OR credit_type_id = $3) ORDER BY credit_type_id",
+            customer_id,
+            at,
+            credit_type_id,
+        )
+        return [CreditTypeId(row["credit_type_id"]) for row in rows]
 
     async def make(self, customer_id: CustomerId, credit_type_id: CreditTypeId) -> None:
         """Make sure that a pool is there, so that it can be locked."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Accounts, read whole under their pools' locks, many in one go: each question is one statement for all of them."""
+"""Accounts, read whole, many in one go: each question is one statement for all of them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,14 +31,15 @@ _POOLS = "unnest($1::text[], $2::text[]) AS q (customer_id, credit_type_id)"
 
 
 async def read_accounts(
-    connection: Connection, wanted: Mapping[PoolKey, Wanted], *, at: datetime
+    connection: Connection, wanted: Mapping[PoolKey, Wanted], *, at: datetime, locks: bool
 ) -> dict[PoolKey, Reading]:
-    """Lock these pools in the order of their keys, and return their accounts and what may have fallen due.
+    """Return the accounts of these pools, and what may have fallen due in them.
 
+    locks: lock the pools first, in the order of their keys. Otherwise the transaction must see one snapshot.
     A pool that is not there yet is an empty account of version 0, with the caps set on it. settles: read what can fall
     due even if the pool says that nothing has.
     """
-    pools = await _lock(connection, sorted(wanted))
+    pools = await _pools(connection, sorted(wanted), locks=locks)
     caps = await _caps(connection, list(wanted))
     if not pools:
         return {key: _nobodys(key, caps) for key in wanted}
@@ -82,11 +83,11 @@ async def read_accounts(
     return readings
 
 
-async def _lock(connection: Connection, keys: Sequence[PoolKey]) -> dict[PoolKey, Any]:
+async def _pools(connection: Connection, keys: Sequence[PoolKey], *, locks: bool) -> dict[PoolKey, Any]:
     rows = await connection.fetch(
         "SELECT p.customer_id, p.credit_type_id, p.version, p.sequence, p.shortfall_micros, p.next_due_time,"
         f" p.settled_time FROM {_POOLS} JOIN ledger.pools p USING (customer_id, credit_type_id)"
-        " ORDER BY p.customer_id, p.credit_type_id FOR UPDATE OF p",
+        f" ORDER BY p.customer_id, p.credit_type_id {'FOR UPDATE OF p' if locks else ''}",
         [customer_id for customer_id, _ in keys],
         [credit_type_id for _, credit_type_id in keys],
     )

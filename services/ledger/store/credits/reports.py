@@ -43,14 +43,6 @@ class Reports:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def credit_types(self, customer_id: CustomerId) -> list[CreditTypeId]:
-        """Return the credit types a customer has pools in."""
-        rows = await self._connection.fetch(
-            "SELECT credit_type_id FROM ledger.pools WHERE customer_id = $1 ORDER BY credit_type_id",
-            customer_id,
-        )
-        return [CreditTypeId(row["credit_type_id"]) for row in rows]
-
     async def grants(
         self, customer_id: CustomerId, credit_type_id: CreditTypeId | None, page: Page
     ) -> list[tuple[CreditTypeId, Grant]]:
