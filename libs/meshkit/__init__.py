@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plumbing of the house, without one business noun: time, ids, amounts, faults, database, outbox, gRPC."""
+"""Plumbing shared by all services, without business terms: time, ids, amounts, faults, database, outbox, gRPC."""

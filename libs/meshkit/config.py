@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Settings from the environment: all that is missing or wrong is said at once, one clear line each."""
+"""Settings from the environment. Startup reports every missing or invalid setting together, one line each."""
 
 import sys
 from collections.abc import Mapping
@@ -22,13 +22,13 @@ class MeshSettings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     database_url: str = Field(description="postgresql://user:password@host:port/database")
-    listen: str = Field(description="where to serve; port 0 is any free one")
-    sandbox: bool = Field(False, description="business time stands still until AdvanceTime moves it")
+    listen: str = Field(description="host:port to serve on; port 0 is any free port")
+    sandbox: bool = Field(False, description="business time changes only through AdvanceTime")
     sandbox_start_time: AwareDatetime = Field(
-        datetime.fromisoformat("2025-06-01T00:00:00Z"), description="where sandbox time begins, RFC 3339"
+        datetime.fromisoformat("2025-06-01T00:00:00Z"), description="the first sandbox time, RFC 3339"
     )
     metrics_listen: str = Field(
-        "", pattern=r"^(.+:\d+)?$", description="where to serve /metrics over HTTP; empty: nowhere"
+        "", pattern=r"^(.+:\d+)?$", description="host:port for /metrics over HTTP; empty: not served"
     )
     log_json: bool = Field(False, description="write log events as JSON lines")
 
@@ -46,22 +46,22 @@ S = TypeVar("S", bound=MeshSettings)
 
 
 def load(settings: type[S]) -> S:
-    """Return the settings, or write one line per missing or bad one to stderr and exit with status 2.
+    """Return the settings, or write one line per missing or invalid setting to stderr and exit with status 2.
 
-    Values are never shown: a database URL holds a password.
+    Values are never shown: a database URL contains a password.
     """
     try:
         return settings()
     except ValidationError as error:
-        _refuse(settings, error)
+        _exit_with_problems(settings, error)
 
 
-def _refuse(settings: type[MeshSettings], error: ValidationError) -> NoReturn:
+def _exit_with_problems(settings: type[MeshSettings], error: ValidationError) -> NoReturn:
     prefix = str(settings.model_config.get("env_prefix", ""))
     for problem in error.errors(include_input=False, include_url=False, include_context=False):
         field = str(problem["loc"][0]) if problem["loc"] else ""
-        said = "is not set" if problem["type"] == "missing" else problem["msg"]
+        text = "is not set" if problem["type"] == "missing" else problem["msg"]
         known = settings.model_fields.get(field)
         meaning = f" ({known.description})" if known is not None and known.description else ""
-        sys.stderr.write(f"{(prefix + field).upper()}: {said}{meaning}\n")
+        sys.stderr.write(f"{(prefix + field).upper()}: {text}{meaning}\n")
     sys.exit(EXIT_BAD_SETTINGS)

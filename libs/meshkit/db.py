@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PostgreSQL: one way to open it, with a bound on every wait, and one way to migrate a schema."""
+"""PostgreSQL: how services open it, with a bound on every wait, and how they migrate a schema."""
 
 import importlib.util
 from pathlib import Path
@@ -28,26 +28,26 @@ SESSION_SETTINGS = {
 
 NEWEST = "head"
 MIGRATION_LOCK_TIMEOUT_MS = 10_000
-TURN_SECONDS = 0.05
+LOCK_POLL_SECONDS = 0.05
 
 
 class DatabaseUrlUnusable(Invalid):
-    """The configured address is none of a PostgreSQL."""
+    """The configured database URL is not a PostgreSQL URL."""
 
     reason = "DATABASE_URL_UNUSABLE"
 
     def __init__(self) -> None:
         super().__init__(
-            "the database URL is no address of a PostgreSQL; write it like"
+            "the database URL is not a PostgreSQL URL; write it like"
             " postgresql://user:password@host:port/database"
         )
 
 
 def open_engine(url: str, *, pool_size: int = POOL_SIZE, application_name: str) -> AsyncEngine:
-    """Return an engine for "postgresql://user:password@host:port/database"; it connects when first used.
+    """Return an engine for "postgresql://user:password@host:port/database". It connects at first use.
 
-    pool_size: connections at most. No statement runs longer than 5 s or waits for a lock longer than 3 s; no
-    transaction idles for 10 s. A connection that died while it was idle is replaced before its next use.
+    pool_size: the maximum number of connections. No statement runs longer than 5 s or waits for a lock longer than
+    3 s, and no transaction stays idle for 10 s. A connection that broke while idle is replaced before its next use.
     Raises DatabaseUrlUnusable.
     """
     return create_async_engine(
@@ -64,17 +64,17 @@ def open_engine(url: str, *, pool_size: int = POOL_SIZE, application_name: str) 
 
 
 async def migrate(url: str, *, service: str, to: str = NEWEST) -> None:
-    """Bring the schema of a service to its newest revision, or `to` one; does nothing when it is there already.
+    """Migrate the schema of a service to its newest revision, or to the revision `to`. Does nothing if it is there.
 
-    Runs services/<service>/migrations (their env.py calls meshkit.migrations.run_env). Replicas that start
-    together migrate one after the other. Raises what the failing statement raised; revisions before it stay.
+    Runs services/<service>/migrations (their env.py calls meshkit.migrations.run_env). Replicas that start at the same
+    time migrate one after another. Raises the error of the failing statement; earlier revisions remain applied.
     """
     await run_migrations(url, folder=_migrations_of(service), name=service, to=to)
 
 
 async def run_migrations(url: str, *, folder: Path, name: str, to: str = NEWEST) -> None:
-    """Run an Alembic folder (env.py, versions/); see migrate. name: who migrates, for the log."""
-    # Here, and not for everybody who imports this: a service that only serves starts a quarter of a second sooner.
+    """Run an Alembic folder (env.py, versions/); see migrate. name: the migrating service, for application_name."""
+    # Imported here, not at the top: a service that only serves starts a quarter of a second faster.
     from alembic import command
     from alembic.config import Config
 
@@ -90,20 +90,20 @@ async def run_migrations(url: str, *, folder: Path, name: str, to: str = NEWEST)
     )
     try:
         async with engine.connect() as connection:
-            await connection.run_sync(_wait_for_our_turn, name)
+            await connection.run_sync(_wait_for_migration_lock, name)
             config.attributes["connection"] = connection.sync_connection
             await connection.run_sync(lambda _: command.upgrade(config, to))
     finally:
         await engine.dispose()
 
 
-def _wait_for_our_turn(connection: Connection, name: str) -> None:
-    # A convenience, not a guard: without it the second replica would fail on the first's tables, and restart.
-    # Asked again and again: who waits for the lock inside a statement holds a snapshot, which CREATE INDEX
-    # CONCURRENTLY of the one that migrates would wait for in turn.
-    ours = text("SELECT pg_try_advisory_lock(hashtext(:name))")
-    while not connection.execute(ours, {"name": f"migrate {name}"}).scalar_one():
-        connection.execute(text(f"SELECT pg_sleep({TURN_SECONDS})"))
+def _wait_for_migration_lock(connection: Connection, name: str) -> None:
+    # A convenience, not needed for correctness: without it the second replica would fail on the first one's tables and
+    # restart. It polls, because a statement that waits for the lock holds a snapshot, and the migrating replica's
+    # CREATE INDEX CONCURRENTLY would wait for that snapshot.
+    try_lock = text("SELECT pg_try_advisory_lock(hashtext(:name))")
+    while not connection.execute(try_lock, {"name": f"migrate {name}"}).scalar_one():
+        connection.execute(text(f"SELECT pg_sleep({LOCK_POLL_SECONDS})"))
         connection.commit()
     connection.execute(text(f"SET lock_timeout = {MIGRATION_LOCK_TIMEOUT_MS}"))
     connection.commit()
@@ -120,7 +120,7 @@ def _asyncpg_url(url: str) -> URL:
     try:
         address = make_url(url)
     except (ArgumentError, ValueError):
-        raise DatabaseUrlUnusable from None  # the text of the cause shows the password
+        raise DatabaseUrlUnusable from None  # the cause's text contains the password
     if address.get_backend_name() not in ("postgresql", "postgres"):
         raise DatabaseUrlUnusable
     return address.set(drivername="postgresql+asyncpg")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Faults: what a service raises when it cannot answer. A "no" that is an answer is never one of these.
+"""Faults: what a service raises when it cannot answer. A denial is an answer and never one of these.
 
-One subclass per reason, in each service's domain/errors.py. A reason is a promise in the proto; every
-changing word of the message is in the metadata too, so callers never parse text.
+Each service has one subclass per reason, in its domain/errors.py. The proto documents each reason. Every variable
+part of a message is also in the metadata, so callers never parse text.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 
-_TOLD_MAX = 3  # violations spelled out in the message; all of them are beside it
+_MESSAGE_VIOLATIONS_MAX = 3  # named in the message; `violations` has all of them
 
 
 class Kind(Enum):
@@ -45,70 +45,75 @@ class Invalid(MeshError):
 
 
 class NotFound(MeshError):
-    """Something the request names is not known here."""
+    """Something that the request names is unknown to this service."""
 
     kind = Kind.NOT_FOUND
 
 
 class AlreadyExists(MeshError):
-    """A natural key or a request_id is taken by something else."""
+    """A natural key or a request_id is already used for something else."""
 
     kind = Kind.ALREADY_EXISTS
 
 
 class FailedPrecondition(MeshError):
-    """The state forbids it; the caller must change something first."""
+    """The current state does not allow the request; the caller must change something first."""
 
     kind = Kind.FAILED_PRECONDITION
 
 
 class Aborted(MeshError):
-    """Lost a race and changed nothing; the same call may simply be made again."""
+    """Lost a race and changed nothing; the same call can be retried."""
 
     kind = Kind.ABORTED
 
 
 class ResourceExhausted(MeshError):
-    """Overload, never an empty pool; the caller should wait `retry_after` before it asks again."""
+    """The service is overloaded (never: a pool is empty). The caller should wait `retry_after` before it retries."""
 
     kind = Kind.RESOURCE_EXHAUSTED
     retry_after = timedelta(seconds=1)
 
 
 class Unavailable(MeshError):
-    """A peer or the database is away; the same call with the same request_id is safe to make again."""
+    """A peer or the database is unavailable; retrying with the same request_id is safe."""
 
     kind = Kind.UNAVAILABLE
 
 
 class Unimplemented(MeshError):
-    """This server does not offer that, for instance sandbox calls in production."""
+    """This server does not support the call, for instance a sandbox call in production."""
 
     kind = Kind.UNIMPLEMENTED
 
 
 @dataclass(frozen=True, slots=True)
 class FieldViolation:
-    """One bad field: its path in the request (`grants[2].amount_micros`) and what would be right."""
+    """One invalid field: its path in the request (`grants[2].amount_micros`) and what is expected."""
 
     field: str
     description: str
 
 
 class InvalidFields(Invalid):
-    """All the bad fields of a request at once."""
+    """All invalid fields of a request together."""
 
     reason = "INVALID_FIELDS"
 
     def __init__(self, violations: Sequence[FieldViolation]) -> None:
         self.violations = tuple(violations)
-        told = [f"{violation.field} {violation.description}" for violation in self.violations[:_TOLD_MAX]]
-        more = len(self.violations) - len(told)
-        super().__init__("; ".join(told) + (f"; and {more} more" if more else ""), count=str(len(violations)))
+        named = [
+            f"{violation.field} {violation.description}"
+            for violation in self.violations[:_MESSAGE_VIOLATIONS_MAX]
+        ]
+        more = len(self.violations) - len(named)
+        super().__init__(
+            "; ".join(named) + (f"; and {more} more" if more else ""), count=str(len(violations))
+        )
 
 
 class RequestIdReused(AlreadyExists):
-    """The request_id already stands for another request."""
+    """The request_id was already used for another request."""
 
     reason = "REQUEST_ID_REUSED"
 
@@ -117,3 +122,22 @@ class RequestIdReused(AlreadyExists):
             f"request_id {request_id!r} was used for another request; use a new id for a new request",
             request_id=request_id,
         )
+
+
+class PortTaken(Unavailable):
+    """Another process listens on the address."""
+
+    reason = "PORT_TAKEN"
+
+    def __init__(self, *, name: str, address: str) -> None:
+        super().__init__(
+            f"{name} cannot listen on {address}: the port is taken (or the address is not of this machine)",
+            address=address,
+        )
+
+
+def error_text(error: Exception) -> str:
+    """Return an error as text for a log event: a fault's reason and message, otherwise class, message and notes."""
+    notes = " ".join(getattr(error, "__notes__", ()))
+    kind = error.reason if isinstance(error, MeshError) else type(error).__name__
+    return f"{kind}: {error} {notes}".rstrip()

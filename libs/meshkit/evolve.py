@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A changed copy of a frozen dataclass without slots, at a sixth of the cost of dataclasses.replace (0.6 against 4 µs).
+"""Copies a frozen dataclass without slots, with changed fields.
 
-For the few values that the gate changes at every request. The type checker sees dataclasses.replace, so a wrong field
-or type is found all the same; __post_init__ is not run.
+It takes a sixth of the time of dataclasses.replace (0.6 instead of 4 µs). The gate uses it for the few values that it
+changes at every request. The type checker sees dataclasses.replace, so it still detects a wrong field or type.
+__post_init__ is not run.
 """
 
 from typing import TYPE_CHECKING, Any

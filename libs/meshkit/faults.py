@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Database errors in the house's words: away, too busy, or a lost race. Anything else is our bug."""
+"""Translates database errors to faults: unavailable, too busy, or a lost race. Anything else is our bug."""
 
 import asyncpg
 from sqlalchemy import exc
@@ -7,8 +7,8 @@ from sqlalchemy import exc
 from meshkit.errors import Aborted, MeshError, ResourceExhausted, Unavailable
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
-_AWAY_CLASSES = ("08", "53")  # connection exception; insufficient resources
-_AWAY = {
+_UNAVAILABLE_CLASSES = ("08", "53")  # connection exception; insufficient resources
+_UNAVAILABLE = {
     "25006",  # read_only_sql_transaction: a standby, in the middle of a failover
     "25P03",  # idle_in_transaction_session_timeout
     "57014",  # query_canceled: statement_timeout
@@ -25,40 +25,42 @@ _RACES = {
 
 
 class DatabaseUnavailable(Unavailable):
-    """The database is away, or too slow; what the lost statement did is known only by asking again."""
+    """The database is unavailable or too slow. Whether the lost statement took effect is unknown until a retry."""
 
     reason = "DATABASE_UNAVAILABLE"
 
     def __init__(self, *, sqlstate: str = "") -> None:
-        super().__init__("the database is away; safe to retry with the same request_id", sqlstate=sqlstate)
+        super().__init__(
+            "the database is unavailable; safe to retry with the same request_id", sqlstate=sqlstate
+        )
 
 
 class DatabaseBusy(ResourceExhausted):
-    """All connections of this replica stayed taken; nothing was done."""
+    """All database connections of this replica stayed in use; nothing was done."""
 
     reason = "DATABASE_BUSY"
 
     def __init__(self) -> None:
-        super().__init__("all database connections are taken; wait a moment and retry")
+        super().__init__("all database connections are in use; wait a moment and retry")
 
 
 class TransactionConflict(Aborted):
-    """The transaction lost a race and was undone; it may simply be made again."""
+    """The transaction lost a race and was rolled back; it can be retried."""
 
     reason = "TRANSACTION_CONFLICT"
 
     def __init__(self, *, sqlstate: str = "") -> None:
-        super().__init__("the transaction lost a race and was undone; retry", sqlstate=sqlstate)
+        super().__init__("the transaction lost a race and was rolled back; retry", sqlstate=sqlstate)
 
 
 def fault_of(error: BaseException) -> MeshError | None:
-    """Return the fault that a SQLAlchemy, asyncpg or socket error stands for; None for our own bugs."""
+    """Return the fault for a SQLAlchemy, asyncpg or socket error; None for our own bugs."""
     match error:
         case exc.TimeoutError():
             return DatabaseBusy()
-        case exc.DBAPIError(orig=orig, connection_invalidated=gone):
+        case exc.DBAPIError(orig=orig, connection_invalidated=is_lost):
             cause = fault_of(orig.__cause__) if orig is not None and orig.__cause__ is not None else None
-            return DatabaseUnavailable() if cause is None and gone else cause
+            return DatabaseUnavailable() if cause is None and is_lost else cause
         case asyncpg.InvalidCachedStatementError():
             return TransactionConflict(sqlstate=error.sqlstate)  # the schema changed under a cached plan
         case asyncpg.PostgresError():
@@ -66,7 +68,7 @@ def fault_of(error: BaseException) -> MeshError | None:
         case asyncpg.InterfaceError() if isinstance(
             error, (ValueError, asyncpg.UnsupportedClientFeatureError)
         ):
-            return None  # about our arguments or settings, not about the connection
+            return None  # concerns our arguments or settings, not the connection
         case asyncpg.InterfaceError() | asyncpg.InternalClientError() | OSError():
             return DatabaseUnavailable()
         case _:
@@ -76,6 +78,6 @@ def fault_of(error: BaseException) -> MeshError | None:
 def _of_sqlstate(sqlstate: str) -> MeshError | None:
     if sqlstate in _RACES:
         return TransactionConflict(sqlstate=sqlstate)
-    if sqlstate in _AWAY or sqlstate.startswith(_AWAY_CLASSES):
+    if sqlstate in _UNAVAILABLE or sqlstate.startswith(_UNAVAILABLE_CLASSES):
         return DatabaseUnavailable(sqlstate=sqlstate)
     return None

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Garbage collection in steps too short for a call to feel.
+"""Garbage collection in steps too short to delay a call noticeably.
 
-The collector walks what is young every so many allocations, and now and then all there is. What a service keeps in
-memory dies by reference counts, so that to walk it finds nothing, and everybody waits: 82 ms for the 10,000 customers
-that a Ledger may remember. So the young are walked often, in small numbers, and all there is once an hour, but for
-what was there an hour before. Figures: services/DECISIONS.md 27.
+By default, CPython's collector scans young objects after a number of allocations, and occasionally all objects. A
+service frees its cached state by reference counting, so a full scan finds nothing while all calls wait: 82 ms for the
+10,000 customers that a Ledger may cache. Therefore young objects are scanned often, in small numbers. All objects are
+scanned once an hour, except those that existed at the previous full scan. Figures: services/DECISIONS.md 27.
 """
 
 import asyncio
@@ -16,26 +16,26 @@ from typing import Final
 
 from meshkit.metrics import GARBAGE_SECONDS
 
-# Objects that are young at most; how many of such steps make one of the middle generation; never by itself.
+# Young objects per scan; young scans per scan of the middle generation; effectively no automatic full scan.
 THRESHOLDS: Final = (5_000, 4, 1_000_000_000)
 EVERY_SECONDS: Final = 3_600.0
 
 
 @asynccontextmanager
 async def collected_in_steps(every_seconds: float = EVERY_SECONDS) -> AsyncIterator[None]:
-    """Collect so until the block ends. To be entered once the service is open: what is there by then stays."""
+    """Collect this way until the block ends. Enter it once the service is open: existing objects are never scanned."""
     thresholds = gc.get_threshold()
     stopwatch = _Stopwatch()
     gc.callbacks.append(stopwatch)
     gc.set_threshold(*THRESHOLDS)
     _collect_all()
-    again = asyncio.create_task(_collect_all_again(every_seconds))
+    full_collections = asyncio.create_task(_collect_all_periodically(every_seconds))
     try:
         yield
     finally:
-        again.cancel()
+        full_collections.cancel()
         with suppress(asyncio.CancelledError):
-            await again
+            await full_collections
         gc.unfreeze()
         gc.set_threshold(*thresholds)
         gc.callbacks.remove(stopwatch)
@@ -46,14 +46,14 @@ def _collect_all() -> None:
     gc.freeze()
 
 
-async def _collect_all_again(every_seconds: float) -> None:
+async def _collect_all_periodically(every_seconds: float) -> None:
     while True:
         await asyncio.sleep(every_seconds)
         _collect_all()
 
 
 class _Stopwatch:
-    """Tells /metrics how long each collection took, so that a slow call can be explained."""
+    """Records the duration of each collection for /metrics, to explain slow calls."""
 
     def __init__(self) -> None:
         self._began = 0.0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ids come in by the door: `ids.new("hld")` gives "hld_0198f2…", time-ordered and never given twice."""
+"""Ids are injected, like time: `ids.new("hld")` returns "hld_0198f2…". Ids are unique and sort by time."""
 
 import os
 from collections.abc import Callable
@@ -14,13 +14,13 @@ _TAIL_BITS = 74  # the random part of a UUIDv7: 12 bits before the variant, 62 a
 _TAIL_MAX = (1 << _TAIL_BITS) - 1
 _TAIL_LOW_BITS = 62
 _STEP_BYTES = 4
-_STOCK_BYTES = 4_096  # asked for at once: a call of the system for every id took longer than the id
+_BUFFER_BYTES = 4_096  # read at once: one system call per id took longer than making the id
 _VERSION = 7 << 76
 _VARIANT = 0b10 << 62
 
 
 class Ids(Protocol):
-    """Something that makes ids."""
+    """Makes ids."""
 
     def new(self, prefix: str) -> str:
         """Return prefix + "_" + UUIDv7 as 32 hex digits."""
@@ -28,16 +28,16 @@ class Ids(Protocol):
 
 
 class TimeOrderedIds:
-    """UUIDv7 (RFC 9562) ids that only grow within the process, also when the clock stands or steps back.
+    """UUIDv7 ids (RFC 9562) that always increase within the process, even when the clock stops or steps back.
 
-    In a new millisecond the 74 random bits are fresh; within one they grow by a random step (RFC 9562 §6.2,
-    method 2), so ids of one replica sort in the order they were made and those of two replicas do not meet.
+    A new millisecond starts with 74 new random bits. Within a millisecond they grow by random steps (RFC 9562 §6.2,
+    method 2). So the ids of one replica sort in the order of creation, and those of two replicas do not collide.
     """
 
     def __init__(self, clock: Clock, randomness: Callable[[int], bytes] = os.urandom) -> None:
         self._clock = clock
         self._randomness = randomness
-        self._stock = b""
+        self._buffer = b""
         self._used = 0
         self._millisecond = -1
         self._tail = 0
@@ -56,16 +56,16 @@ class TimeOrderedIds:
 
     def _start(self, millisecond: int) -> None:
         self._millisecond = millisecond
-        # The top bit starts at 0, so that the steps of one millisecond have room to grow into.
+        # The top bit starts at 0, which leaves room for the steps within one millisecond.
         self._tail = int.from_bytes(self._random(10)) >> (80 - _TAIL_BITS + 1)
 
     def _random(self, size: int) -> bytes:
-        if self._used + size > len(self._stock):
-            self._stock, self._used = self._randomness(_STOCK_BYTES), 0
+        if self._used + size > len(self._buffer):
+            self._buffer, self._used = self._randomness(_BUFFER_BYTES), 0
         self._used += size
-        return self._stock[self._used - size : self._used]
+        return self._buffer[self._used - size : self._used]
 
 
 def first_id(prefix: str, at: datetime) -> str:
-    """Return an id that sorts before all made at `at`, to the millisecond, or later; and after all made before."""
+    """Return an id that sorts after all ids made before the millisecond of `at`, and before all ids made since then."""
     return f"{prefix}_{((at - _EPOCH) // _MILLISECOND) << 80:032x}"

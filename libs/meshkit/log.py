@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Logs are events: `log.info("notice_sent", notice_id=…)`; snake_case past tense, ids, no sentences."""
+"""Logs are events: `log.info("notice_sent", notice_id=…)`. Names are snake_case, past tense; ids, no sentences."""
 
 import logging
 import sys
@@ -13,8 +13,8 @@ from structlog.typing import EventDict, Processor
 def configure(service: str, json: bool) -> None:
     """Write events to stderr, as JSON lines or for a terminal, each with time, level and service.
 
-    Call it once, in main. Libraries that log by the standard library are heard there too, from WARNING on.
-    A traceback never shows local variables: they hold secrets and webhook bodies.
+    Call it once, in main. Events of the standard library's logging are written too, from WARNING on. A traceback never
+    shows local variables: they contain secrets and webhook bodies.
     """
 
     def name_service(_logger: object, _method: str, event: EventDict) -> EventDict:
@@ -41,7 +41,7 @@ def configure(service: str, json: bool) -> None:
     structlog.configure(
         processors=[*common, *rendered],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        # A line and its end in one write: processes that share a stderr never mix their lines.
+        # One write per line including its end: processes that share stderr do not mix their lines.
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )

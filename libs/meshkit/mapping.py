@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mappings that are changed by making a new one, at the cost of the change and not of the whole.
+"""Persistent mappings: a change makes a new mapping that shares the unchanged part, so it need not copy the whole.
 
-immutables.Map (a hash array mapped trie in C): a set on 1,000 keys takes 0.25 µs where copying the dict takes 4.6.
+immutables.Map (a hash array mapped trie in C): setting one of 1,000 keys takes 0.25 µs; copying the dict takes 4.6 µs.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ V = TypeVar("V")
 
 
 def with_items(mapping: Mapping[K, V], changed: Mapping[K, V]) -> Mapping[K, V]:
-    """Return `mapping` with `changed` put over it; neither is touched."""
+    """Return a new mapping: `mapping` updated with `changed`. Neither argument is modified."""
     shared = mapping if isinstance(mapping, Map) else Map(mapping)
     for key, value in changed.items():
         shared = shared.set(key, value)
@@ -22,6 +22,6 @@ def with_items(mapping: Mapping[K, V], changed: Mapping[K, V]) -> Mapping[K, V]:
 
 
 def without(mapping: Mapping[K, V], key: K) -> Mapping[K, V]:
-    """Return `mapping` without a key that it has."""
+    """Return a new mapping: `mapping` without a key that it contains."""
     shared = mapping if isinstance(mapping, Map) else Map(mapping)
     return shared.delete(key)

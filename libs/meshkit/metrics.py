@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a service counts about itself, for Prometheus; /metrics is served only where it is asked for."""
+"""Metrics for Prometheus. /metrics is served only when a service's settings name an address for it."""
 
 from collections.abc import Callable
 
 from prometheus_client import Counter, Histogram, start_http_server
 
-from meshkit.errors import Unavailable
+from meshkit.errors import PortTaken
 
 RPC_REQUESTS = Counter(
     "mesh_rpc_requests",
@@ -25,14 +25,14 @@ OUTBOX_DELIVERIES = Counter(
 )
 GARBAGE_SECONDS = Histogram(
     "mesh_garbage_seconds",
-    "How long the process stood still for one garbage collection, by generation, in seconds.",
+    "How long one garbage collection paused the process, by generation, in seconds.",
     ["generation"],
     buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1),
 )
 
 
 class RpcMeter:
-    """The counters of one rpc, their children looked up once: a call costs two additions."""
+    """The counters of one rpc. Labelled counters are looked up once, so a call costs two additions."""
 
     def __init__(self, service: str, rpc: str) -> None:
         self._service = service
@@ -50,24 +50,12 @@ class RpcMeter:
         self._seconds.observe(seconds)
 
 
-class MetricsPortTaken(Unavailable):
-    """Another process listens where /metrics was to be served."""
-
-    reason = "PORT_TAKEN"
-
-    def __init__(self, *, address: str) -> None:
-        super().__init__(
-            f"metrics cannot be served on {address}: the port is taken (or the address is not of this machine)",
-            address=address,
-        )
-
-
 def serve_metrics(host: str, port: int) -> Callable[[], None]:
-    """Serve /metrics over HTTP from a thread; returns what stops it. Raises MetricsPortTaken."""
+    """Serve /metrics over HTTP in a thread. Returns a function that stops it. Raises PortTaken."""
     try:
         server, thread = start_http_server(port, addr=host)
     except (OSError, OverflowError) as error:
-        raise MetricsPortTaken(address=f"{host}:{port}") from error
+        raise PortTaken(name="metrics", address=f"{host}:{port}") from error
 
     def stop() -> None:
         server.shutdown()

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Periods: half-open spans of time, counted from an anchor.
 
-Every boundary is anchor + n months, never the last boundary + 1 month: a day that a month lacks clamps to
-its last day and comes back in the next month that has it. Monthly from 31 Jan 2024: 29 Feb, 31 Mar, 30 Apr.
+Every boundary is anchor + n months, never the previous boundary + 1 month. In a month without the anchor's day the
+boundary is the month's last day; later months use the anchor's day again. Monthly from 31 Jan 2024: 29 Feb, 31 Mar,
+30 Apr.
 """
 
 from calendar import monthrange
@@ -15,7 +16,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Period:
-    """[start, end): the end is the first instant that no longer belongs. Raises ValueError when empty."""
+    """[start, end): `end` is the first instant after the period. Raises ValueError for an empty period."""
 
     start: datetime
     end: datetime
@@ -47,17 +48,17 @@ def add_months(anchor: datetime, months: int) -> datetime:
 
 
 def nth_period(anchor: datetime, months_each: int, index: int) -> Period:
-    """Return period number `index` of those of `months_each` months (≥ 1) from `anchor`; 0 is the first."""
+    """Return period number `index`, counted from `anchor` in periods of `months_each` months (≥ 1); 0 is the first."""
     assert months_each >= 1
     return Period(add_months(anchor, index * months_each), add_months(anchor, (index + 1) * months_each))
 
 
 def period_index(anchor: datetime, months_each: int, at: datetime) -> int:
-    """Return which period contains `at`; negative before the anchor."""
+    """Return the index of the period that contains `at`; negative before the anchor."""
     assert months_each >= 1
     months = (at.year - anchor.year) * 12 + at.month - anchor.month
     index = months // months_each
-    # A later period starts in a later month than that of `at`; this one may start later in the same month.
+    # The next period starts in a later month than `at`. This one may start later in the same month.
     return index if add_months(anchor, index * months_each) <= at else index - 1
 
 

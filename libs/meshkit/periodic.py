@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Work in the background that comes again and again. Whatever fails, it outlives all but its own stop."""
+"""Periodic background work. It continues after any failure, until it is stopped."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
 import structlog
 
+from meshkit.errors import error_text
+
 log = structlog.get_logger(__name__)
 
 
 class Periodic:
-    """Does `work` at the start, and again `every_seconds` after it ended or failed.
+    """Runs `work` at the start, and again `every_seconds` after it ended or failed.
 
-    name: of the work, in the log. wait_seconds_max: work that fails again waits twice as long each time, to this.
+    name: names the work in the log. wait_seconds_max: after repeated failures the wait doubles up to this.
     """
 
     def __init__(
@@ -31,12 +33,12 @@ class Periodic:
         self._is_stopping = False
 
     def start(self) -> None:
-        """Begin in the background."""
+        """Start in the background."""
         assert self._loop is None
         self._loop = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """End it; a transaction in hand is rolled back. Who is cancelled while waiting for that is cancelled."""
+        """Stop the task; an open transaction is rolled back. A caller cancelled meanwhile gets its CancelledError."""
         self._is_stopping = True
         if self._loop is not None:
             self._loop.cancel()
@@ -44,18 +46,13 @@ class Periodic:
 
     async def _run(self) -> None:
         wait_seconds = self._every_seconds
-        # Asked each time: a rollback that fails takes the place of the cancellation that caused it.
+        # Checked in each round: a failing rollback replaces the CancelledError that caused it.
         while not self._is_stopping:
             try:
                 await self._work()
                 wait_seconds = self._every_seconds
-            except Exception as error:  # the database or a peer may be away for a while
-                log.warning("sweep_failed", sweep=self._name, error=_words(error))
+            except Exception as error:  # the database or a peer may be unavailable for a while
+                log.warning("sweep_failed", sweep=self._name, error=error_text(error))
                 wait_seconds = max(self._every_seconds, min(wait_seconds * 2, self._wait_seconds_max))
             if not self._is_stopping:
                 await asyncio.sleep(wait_seconds)
-
-
-def _words(error: Exception) -> str:
-    notes = " ".join(getattr(error, "__notes__", ()))
-    return f"{type(error).__name__}: {error} {notes}".rstrip()

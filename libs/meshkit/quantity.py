@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Amounts: integer micros (10⁻⁶) end to end. No float, no Decimal; every division names its direction."""
+"""Amounts are integer micros (10⁻⁶) everywhere. No float, no Decimal; every division names its rounding direction."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -18,7 +18,7 @@ class Credits:
 
     @classmethod
     def of(cls, whole: int | str) -> Self:
-        """Return whole credits, or those a decimal text names: of(2), of("93.548387"). Raises ValueError."""
+        """Return credits from a whole number or a decimal text: of(2), of("93.548387"). Raises ValueError."""
         return cls(_micros_of(whole))
 
     @classmethod
@@ -58,7 +58,7 @@ class Quantity:
 
     @classmethod
     def of(cls, whole: int | str) -> Self:
-        """Return whole units, or those a decimal text names. Raises ValueError otherwise."""
+        """Return units from a whole number or a decimal text. Raises ValueError."""
         return cls(_micros_of(whole))
 
     @classmethod
@@ -92,14 +92,14 @@ class Quantity:
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """An amount of one currency (ISO 4217 code), in millionths of its unit. Two currencies never mix."""
+    """An amount of one currency (ISO 4217 code), in millionths of its unit. Different currencies cannot be combined."""
 
     currency_code: str
     micros: int
 
     @classmethod
     def of(cls, currency_code: str, whole: int | str) -> Self:
-        """Return whole units of a currency, or those a decimal text names. Raises ValueError otherwise."""
+        """Return money from a whole number of currency units or a decimal text. Raises ValueError."""
         return cls(currency_code, _micros_of(whole))
 
     @classmethod
@@ -138,7 +138,7 @@ class Money:
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """An exact price: so many micros per so many micros. Multiply first, divide last.
+    """An exact price: a number of micros per a number of micros. Multiply first, divide last.
 
     USD 80 per 1,000 credits is Ratio(80_000_000, 1_000_000_000). Raises ValueError unless denominator > 0.
     """
@@ -148,7 +148,7 @@ class Ratio:
 
     def __post_init__(self) -> None:
         if self.denominator_micros <= 0:
-            raise ValueError(f"a ratio per {self.denominator_micros} means nothing; it must be > 0")
+            raise ValueError(f"the denominator {self.denominator_micros} must be > 0")
 
 
 def floor_div(a: int, b: int) -> int:
@@ -164,7 +164,7 @@ def ceil_div(a: int, b: int) -> int:
 
 
 def half_up_div(a: int, b: int) -> int:
-    """Return a / b rounded to the nearest, halves away from zero: a refund mirrors its charge. b: > 0."""
+    """Return a / b rounded to the nearest, halves away from zero: a refund equals its charge. b: > 0."""
     assert b > 0
     half_up = (2 * abs(a) + b) // (2 * b)
     return half_up if a >= 0 else -half_up

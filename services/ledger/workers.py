@@ -17,7 +17,7 @@ from typing import Final
 
 import structlog
 
-from meshkit.rpc.server import PortTaken
+from meshkit.errors import PortTaken
 
 RESTART_SECONDS_FIRST: Final = 0.1
 RESTART_SECONDS_MAX: Final = 10.0

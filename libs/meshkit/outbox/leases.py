@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The relay's SQL: which keys have something to say, and the oldest notice of a key, leased by UPDATE.
+"""The relay's SQL: which keys have notices due, and the lease of a key's oldest notice.
 
-No FOR UPDATE, no SKIP LOCKED: every statement that writes touches one row of one key, and a lease is a
-guarded UPDATE that only one relay wins.
+It uses neither FOR UPDATE nor SKIP LOCKED. Every write touches one row of one key, and a lease is a guarded UPDATE
+that only one relay wins.
 """
 
 from dataclasses import dataclass
@@ -19,16 +19,16 @@ _ERROR_LENGTH_MAX = 1_000
 
 
 class NoLease(Enum):
-    """Why a key gave no lease."""
+    """Why there is no lease for a key."""
 
     NOTHING_PENDING = auto()
     NOT_DUE = auto()  # its oldest notice failed and waits for its next attempt
-    IN_OTHER_HANDS = auto()  # another relay has its oldest notice
+    LEASED_ELSEWHERE = auto()  # another relay has leased its oldest notice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """A notice in our hands until `lease_time`; `attempts` counts the one about to be made."""
+    """A notice leased to this relay until `lease_time`. `attempts` includes the attempt about to be made."""
 
     notice: Notice
     attempts: int
@@ -36,7 +36,7 @@ class Lease:
 
 
 class Leases:
-    """Statements over one outbox table; each is a short transaction of its own."""
+    """The statements over one outbox table. Each runs in its own short transaction."""
 
     def __init__(self, engine: AsyncEngine, table: Table) -> None:
         self._engine = engine
@@ -44,7 +44,7 @@ class Leases:
         self._key = key_column(table)
 
     async def due_keys(self, *, at: datetime, keys_max: int) -> list[str]:
-        """Return keys whose oldest pending notice is due and in nobody's hands."""
+        """Return keys whose oldest pending notice is due and not leased."""
         columns = self._table.c
         heads = (
             select(self._key.label("head_key"), columns.due_time, columns.lease_time, columns.attempts)
@@ -53,7 +53,7 @@ class Leases:
             .order_by(self._key, columns.create_time, columns.notice_id)
             .subquery()
         )
-        # One never tried is due whatever its date: in a sandbox the writer's clock is not the relay's.
+        # A notice without attempts is due at any time: in a sandbox the writer's clock differs from the relay's.
         due = or_(heads.c.attempts == 0, heads.c.due_time <= at)
         free = or_(heads.c.lease_time.is_(None), heads.c.lease_time <= at)
         keys = select(heads.c.head_key).where(due, free).limit(keys_max)
@@ -67,13 +67,13 @@ class Leases:
             return list((await connection.execute(pending)).scalars())
 
     async def pending_count(self) -> int:
-        """Return how many notices no peer has heard yet."""
+        """Return the number of notices that are not delivered yet."""
         pending = select(func.count()).select_from(self._table).where(self._table.c.sent_time.is_(None))
         async with self._engine.connect() as connection:
             return (await connection.execute(pending)).scalar_one()
 
     async def take(self, key: str, *, at: datetime, until: datetime, early: bool) -> Lease | NoLease:
-        """Lease the oldest pending notice of a key until `until`; `early`: also one that is not due yet."""
+        """Lease the oldest pending notice of a key until `until`. early: also when it is not due yet."""
         columns = self._table.c
         oldest = (
             select(columns.notice_id, columns.kind, columns.payload, columns.attempts, columns.due_time)
@@ -87,7 +87,7 @@ class Leases:
                 return NoLease.NOTHING_PENDING
             if not early and head.attempts > 0 and head.due_time > at:
                 return NoLease.NOT_DUE
-            # Two relays may have read the same head; the row lets only one of them past this guard.
+            # Two relays may have read the same notice; only one of them passes this guarded UPDATE.
             leased = (
                 update(self._table)
                 .where(
@@ -101,14 +101,14 @@ class Leases:
             )
             attempts = (await connection.execute(leased)).scalar_one_or_none()
         if attempts is None:
-            return NoLease.IN_OTHER_HANDS
+            return NoLease.LEASED_ELSEWHERE
         notice = Notice(notice_id=head.notice_id, key=key, kind=head.kind, payload=head.payload)
         return Lease(notice=notice, attempts=attempts, lease_time=until)
 
-    async def sent(self, lease: Lease, *, at: datetime) -> None:
-        """Record that the peer has heard the notice; true even when the lease has run out meanwhile."""
+    async def mark_sent(self, lease: Lease, *, at: datetime) -> None:
+        """Record that the peer accepted the notice, even when the lease has expired meanwhile."""
         columns = self._table.c
-        heard = (
+        sent = (
             update(self._table)
             .where(
                 self._key == lease.notice.key,
@@ -118,12 +118,12 @@ class Leases:
             .values(sent_time=at, lease_time=None, last_error=None)
         )
         async with self._engine.begin() as connection:
-            await connection.execute(heard)
+            await connection.execute(sent)
 
-    async def failed(self, lease: Lease, *, error: str, due: datetime) -> None:
-        """Give the notice back, to be tried again from `due` on; a lease that went to another stays there."""
+    async def mark_failed(self, lease: Lease, *, error: str, due: datetime) -> None:
+        """End the lease; the notice is due again at `due`. Does nothing when another relay has leased it meanwhile."""
         columns = self._table.c
-        given_back = (
+        released = (
             update(self._table)
             .where(
                 self._key == lease.notice.key,
@@ -134,4 +134,4 @@ class Leases:
             .values(lease_time=None, due_time=due, last_error=error[:_ERROR_LENGTH_MAX])
         )
         async with self._engine.begin() as connection:
-            await connection.execute(given_back)
+            await connection.execute(released)

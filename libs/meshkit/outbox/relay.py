@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The relay: delivers the notices of an outbox, in order per key, until the peer has heard each of them.
+"""The relay: delivers the notices of an outbox, in order per key, until the peer has accepted each of them.
 
-At least once: the peer is called with notice_id as request_id and answers a repetition with its first answer.
-Any number of replicas may run a relay over one table.
+Delivery is at least once. The peer is called with notice_id as its request_id, and answers a repeated call with its
+stored response. Any number of replicas may run a relay over one table.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from meshkit.clock import Clock
-from meshkit.errors import MeshError
+from meshkit.errors import error_text
 from meshkit.metrics import OUTBOX_DELIVERIES
 from meshkit.outbox.leases import Lease, Leases, NoLease
 from meshkit.outbox.notice import Notice
@@ -27,12 +27,14 @@ from meshkit.rpc import deadline
 
 POLL_SECONDS = 0.25
 LEASE = timedelta(seconds=30)
-DELIVERY_SECONDS_MAX = 10.0  # well inside the lease: a live relay never delivers after its lease has run out
-AT_ONCE_SECONDS_MAX = 5.0
-OTHER_HANDS_SECONDS = 0.02
+DELIVERY_SECONDS_MAX = (
+    10.0  # much shorter than the lease: a running relay never delivers after its lease expired
+)
+DELIVER_NOW_SECONDS_MAX = 5.0
+LEASED_ELSEWHERE_PAUSE_SECONDS = 0.02
 BACKOFF_FIRST = timedelta(milliseconds=100)
 BACKOFF_MAX = timedelta(seconds=30)
-KEYS_AT_ONCE_MAX = 16
+CONCURRENT_KEYS_MAX = 16
 KEYS_PER_PASS_MAX = 200
 NOTICES_PER_DRAIN_MAX = 1_000
 DOUBLINGS_MAX = 16
@@ -40,19 +42,19 @@ DOUBLINGS_MAX = 16
 log = structlog.get_logger(__name__)
 
 
-class _Drained(Enum):
-    """How far the notices of a key went."""
+class _DrainResult(Enum):
+    """How many of a key's pending notices were delivered."""
 
     ALL = auto()
-    SOME = auto()  # stopped at a failure, at one that is not due, or at a bound
-    IN_OTHER_HANDS = auto()
+    SOME = auto()  # stopped at a failure, at a notice that is not due, or at a bound
+    LEASED_ELSEWHERE = auto()
 
 
 class Relay:
-    """Delivers what is in `table` by `deliver`, which raises when the peer did not take the notice.
+    """Delivers the notices in `table` with `deliver`, which raises when the peer did not accept the notice.
 
-    A failure keeps its notice, and those of the same key behind it, for later: after 0.1 s, doubling to 30 s,
-    less a jitter of up to a half. `wall` gives due and lease times.
+    After a failure, the notice and later ones of the same key wait 0.1 s, doubling to 30 s, minus a jitter of up to one
+    half. wall: the clock for due and lease times.
     """
 
     def __init__(
@@ -77,19 +79,19 @@ class Relay:
         self._stopping = False
         self._readable = True
         self._loop: asyncio.Task[None] | None = None
-        self._drains: set[asyncio.Task[_Drained]] = set()
-        self._places = asyncio.Semaphore(KEYS_AT_ONCE_MAX)
-        # One drain per key at a time in this process; a lock lives as long as someone holds or awaits it.
+        self._drains: set[asyncio.Task[_DrainResult]] = set()
+        self._drain_slots = asyncio.Semaphore(CONCURRENT_KEYS_MAX)
+        # One drain per key at a time in this process. A lock exists as long as a task holds or awaits it.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def start(self) -> None:
-        """Begin delivering in the background."""
+        """Start delivering in the background."""
         assert self._loop is None
         self._stopping = False
         self._loop = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Stop after the deliveries in hand (≤ 10 s); what is pending stays in the table."""
+        """Stop after running deliveries have ended (≤ 10 s); pending notices stay in the table."""
         self._stopping = True
         if self._loop is not None:
             self._loop.cancel()
@@ -102,29 +104,29 @@ class Relay:
             await asyncio.gather(*late, return_exceptions=True)
 
     def wake(self) -> None:
-        """Let the background look now: for whoever has enqueued and does not wait for the peer."""
+        """Make the background task look for due notices now. For callers that enqueued and do not wait for the peer."""
         self._woken.set()
 
     async def deliver_now(self, key: str) -> None:
-        """Try the pending notices of a key at once, in order, due or not; call it after the commit.
+        """Try to deliver the pending notices of a key now, in order, due or not. Call it after the commit.
 
-        Returns when all are heard, one has failed, or half of the incoming call's time (at most 5 s) is used
-        up: the caller's write is done and still has to be answered. What is left goes on in the background.
-        Raises nothing but CancelledError, and a cancelled caller cancels no delivery.
+        Returns when all are delivered, when one has failed, or after half of the incoming call's remaining time (at
+        most 5 s): the caller's write is committed and must still be answered. The rest is delivered in the background.
+        Raises only CancelledError; cancelling the caller cancels no delivery.
         """
         left = deadline.time_left()
-        patience = AT_ONCE_SECONDS_MAX if left is None else min(AT_ONCE_SECONDS_MAX, left / 2)
-        await asyncio.wait([self._spawn(self._drain_patiently(key, patience))], timeout=patience)
+        seconds = DELIVER_NOW_SECONDS_MAX if left is None else min(DELIVER_NOW_SECONDS_MAX, left / 2)
+        await asyncio.wait([self._spawn(self._drain_when_free(key, seconds))], timeout=seconds)
 
     async def deliver_all_now(self) -> int:
-        """Try everything pending at once, due or not; returns how many notices are pending after that."""
+        """Try to deliver all pending notices now, due or not. Returns how many are still pending afterwards."""
 
-        async def in_turn(key: str) -> None:
-            async with places:
+        async def deliver_when_slot_free(key: str) -> None:
+            async with slots:
                 await self.deliver_now(key)
 
-        places = asyncio.Semaphore(KEYS_AT_ONCE_MAX)
-        await asyncio.gather(*(in_turn(key) for key in await self._leases.pending_keys()))
+        slots = asyncio.Semaphore(CONCURRENT_KEYS_MAX)
+        await asyncio.gather(*(deliver_when_slot_free(key) for key in await self._leases.pending_keys()))
         return await self._leases.pending_count()
 
     async def _run(self) -> None:
@@ -136,51 +138,52 @@ class Relay:
                         await self._woken.wait()
 
     async def _start_due_drains(self) -> int:
-        """Start a drain for each due key, waiting only for a place; returns how many keys were due."""
+        """Start a drain for each due key, waiting only for a free slot. Returns how many keys were due."""
         try:
             keys = await self._leases.due_keys(at=self._wall.now(), keys_max=KEYS_PER_PASS_MAX)
         except Exception as error:
-            # The database may be away for a while; the loop outlives everything but its own cancellation.
+            # The database may be unavailable for a while. The loop survives everything except its own cancellation.
             if self._readable:
-                log.warning("outbox_unreadable", outbox=self._outbox, error=_words(error))
+                log.warning("outbox_unreadable", outbox=self._outbox, error=error_text(error))
             self._readable = False
             return 0
         if not self._readable:
             log.info("outbox_readable_again", outbox=self._outbox)
         self._readable = True
         for key in keys:
-            await self._places.acquire()
-            self._spawn(self._drain(key, early=False)).add_done_callback(lambda _: self._places.release())
+            await self._drain_slots.acquire()
+            drain = self._spawn(self._drain(key, early=False))
+            drain.add_done_callback(lambda _: self._drain_slots.release())
         return len(keys)
 
-    def _spawn(self, drain: Coroutine[Any, Any, _Drained]) -> asyncio.Task[_Drained]:
+    def _spawn(self, drain: Coroutine[Any, Any, _DrainResult]) -> asyncio.Task[_DrainResult]:
         task = asyncio.create_task(drain)
         self._drains.add(task)
         task.add_done_callback(self._drains.discard)
         return task
 
-    async def _drain_patiently(self, key: str, patience_seconds: float) -> _Drained:
-        """Drain a key; while another relay has it in hand, look again until patience is over."""
+    async def _drain_when_free(self, key: str, wait_seconds: float) -> _DrainResult:
+        """Drain a key. While another relay has leased it, try again until `wait_seconds` have passed."""
         loop = asyncio.get_running_loop()
-        end = loop.time() + patience_seconds
+        end = loop.time() + wait_seconds
         while True:
-            drained = await self._drain(key, early=True)
-            if drained is not _Drained.IN_OTHER_HANDS or loop.time() >= end:
-                return drained
-            await asyncio.sleep(OTHER_HANDS_SECONDS)
+            result = await self._drain(key, early=True)
+            if result is not _DrainResult.LEASED_ELSEWHERE or loop.time() >= end:
+                return result
+            await asyncio.sleep(LEASED_ELSEWHERE_PAUSE_SECONDS)
 
-    async def _drain(self, key: str, *, early: bool) -> _Drained:
-        # A delivery has its own time limit: the call that caused it may be over before it is.
+    async def _drain(self, key: str, *, early: bool) -> _DrainResult:
+        # A delivery has its own time limit: the call that caused it may end first.
         deadline.forget()
         lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:
             try:
                 return await self._deliver_in_order(key, early=early)
             except Exception as error:
-                log.warning("outbox_unwritable", outbox=self._outbox, key=key, error=_words(error))
-                return _Drained.SOME
+                log.warning("outbox_unwritable", outbox=self._outbox, key=key, error=error_text(error))
+                return _DrainResult.SOME
 
-    async def _deliver_in_order(self, key: str, *, early: bool) -> _Drained:
+    async def _deliver_in_order(self, key: str, *, early: bool) -> _DrainResult:
         for _ in range(NOTICES_PER_DRAIN_MAX):
             if self._stopping:
                 break
@@ -190,17 +193,17 @@ class Relay:
                     if not await self._attempt(lease):
                         break
                 case NoLease.NOTHING_PENDING:
-                    return _Drained.ALL
-                case NoLease.IN_OTHER_HANDS:
-                    return _Drained.IN_OTHER_HANDS
+                    return _DrainResult.ALL
+                case NoLease.LEASED_ELSEWHERE:
+                    return _DrainResult.LEASED_ELSEWHERE
                 case NoLease.NOT_DUE:
                     break
                 case never:
                     assert_never(never)
-        return _Drained.SOME
+        return _DrainResult.SOME
 
     async def _attempt(self, lease: Lease) -> bool:
-        """Deliver one notice; returns whether the peer took it."""
+        """Deliver one notice. Returns whether the peer accepted it."""
         notice = lease.notice
         try:
             async with asyncio.timeout(DELIVERY_SECONDS_MAX):
@@ -214,26 +217,20 @@ class Relay:
                 notice_id=notice.notice_id,
                 kind=notice.kind,
                 attempts=lease.attempts,
-                error=_words(error),
+                error=error_text(error),
             )
             due = self._wall.now() + backoff(lease.attempts, jitter=self._jitter())
-            await self._leases.failed(lease, error=_words(error), due=due)
+            await self._leases.mark_failed(lease, error=error_text(error), due=due)
             return False
         OUTBOX_DELIVERIES.labels(self._outbox, notice.kind, "sent").inc()
-        await self._leases.sent(lease, at=self._wall.now())
+        await self._leases.mark_sent(lease, at=self._wall.now())
         return True
 
 
 def backoff(attempts: int, *, jitter: float) -> timedelta:
-    """Return the wait after the n-th failed attempt: 0.1 s doubling to 30 s, less up to half of it.
+    """Return the wait after the n-th failed attempt: 0.1 s, doubling to 30 s, minus up to half of it.
 
-    attempts: ≥ 1; jitter: 0 ≤ jitter ≤ 1, the share of that half that is taken off.
+    attempts: ≥ 1. jitter: 0 ≤ jitter ≤ 1, the share of that half to subtract.
     """
     doubled: timedelta = BACKOFF_FIRST * 2 ** min(attempts - 1, DOUBLINGS_MAX)
     return min(doubled, BACKOFF_MAX) * (1 - jitter / 2)
-
-
-def _words(error: Exception) -> str:
-    if isinstance(error, MeshError):
-        return f"{error.reason}: {error.message}"
-    return f"{type(error).__name__}: {error}"

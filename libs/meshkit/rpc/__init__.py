@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""gRPC: server, client, fault mapping, field checks. Import the module you need; this one imports nothing."""
+"""gRPC: server, client, fault mapping, field checks. Import the module you need; this package imports none of them."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every call goes through: deadline in, faults out, one count per call, no log line for a success.
+"""Wraps every unary rpc: it sets the deadline, maps errors to faults and counts calls. A success is not logged.
 
-Not an interceptor of grpc.aio, which would be asked anew at every call, for some 20 µs of the server's CPU.
+This is not a grpc.aio interceptor: grpc.aio asks interceptors again at every call, at some 20 µs of server CPU.
 """
 
 import asyncio
@@ -28,25 +28,25 @@ Handler: TypeAlias = Any  # grpc.RpcMethodHandler, whose types leave out its att
 log = structlog.get_logger(__name__)
 
 
-class Calls:
-    """What every unary call of a service goes through. name: who promises the reasons of faults."""
+class CallWrapper:
+    """Wraps the unary rpcs of one service. name: the service that defines the reasons of its faults."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._domain = f"{name}.purser"
         self._database_logged = 0.0
 
-    def through(self, method: str, handler: Handler) -> Handler:
-        """Return the handler of a method (its full name) with all that; streams (health, reflection) pass by."""
+    def wrap(self, method: str, handler: Handler) -> Handler:
+        """Return the wrapped handler. method: its full name. Streams (health, reflection) are returned unchanged."""
         if handler.unary_unary is None:
             return handler
         return grpc.unary_unary_rpc_method_handler(
-            self._wrap(method, handler.unary_unary),
+            self._wrap_behaviour(method, handler.unary_unary),
             request_deserializer=handler.request_deserializer,
             response_serializer=handler.response_serializer,
         )
 
-    def _wrap(self, method: str, behaviour: Behaviour) -> Behaviour:
+    def _wrap_behaviour(self, method: str, behaviour: Behaviour) -> Behaviour:
         meter = RpcMeter(self._name, method)
         clock = time.perf_counter
 
@@ -56,7 +56,7 @@ class Calls:
             try:
                 response = await behaviour(request, context)
             except asyncio.CancelledError:
-                # The caller went away or ran out of time: no fault of ours, nobody is left to be told.
+                # The caller disconnected or its deadline passed. That is not our fault, and nobody waits for a reply.
                 meter.count(clock() - began, "CANCELLED")
                 raise
             except Exception as error:
@@ -82,7 +82,7 @@ class Calls:
         return to_status(fault, self._domain), CODES[fault.kind], fault.reason
 
     def _log_database(self, method: str, error: Exception) -> None:
-        """Say once a second, not once a call, that the database is away."""
+        """Log that the database is unavailable, at most once a second instead of once per call."""
         now = time.monotonic()
         if now - self._database_logged >= LOG_EVERY_SECONDS:
             self._database_logged = now

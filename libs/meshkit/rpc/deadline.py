@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long the caller still waits: set by the server for each call, read by whoever calls on in its name."""
+"""The deadline of the incoming call: set by the server for each call, read by the outgoing calls that it causes."""
 
 import time
 from contextvars import ContextVar
@@ -8,12 +8,12 @@ _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 
 def begin(seconds_left: float | None) -> None:
-    """Say, at the start of a call's task, how long its caller waits; None: without limit."""
+    """Set the deadline at the start of a call's task; None: the caller waits without limit."""
     _deadline.set(None if seconds_left is None else time.monotonic() + seconds_left)
 
 
 def forget() -> None:
-    """Work on without the caller's limit: in a task that outlives the call that started it."""
+    """Remove the deadline, in a task that outlives the call that started it."""
     _deadline.set(None)
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Field checks for wire.py: every bad field of a request is named at once, not one per attempt.
+"""Field checks for wire.py: a request's invalid fields are all reported together, not one per attempt.
 
-On a violation a method records it and returns a harmless placeholder of the right type; nothing may be used
-before `check()` has passed.
+On a violation a method records it and returns a harmless placeholder of the right type. Use no returned value before
+`check()` has passed.
 """
 
 import re
@@ -35,11 +35,11 @@ class Fields:
         self._violations: list[FieldViolation] = []
 
     def add(self, field: str, description: str) -> None:
-        """Record a violation that the other methods do not know."""
+        """Record a violation that no other method checks for."""
         self._violations.append(FieldViolation(field, description))
 
     def check(self) -> None:
-        """Raise InvalidFields with all the violations, in the order found; do nothing when there are none."""
+        """Raise InvalidFields with all violations, in the order found; do nothing when there are none."""
         if self._violations:
             raise InvalidFields(self._violations)
 
@@ -52,9 +52,9 @@ class Fields:
         max_length: int = 200,
         pattern: str | None = None,
     ) -> str:
-        """Return a text of at most `max_length` characters, none a control character, all matching `pattern`.
+        """Return a text of at most `max_length` characters that matches `pattern` and has no control character.
 
-        Empty is fine only when not required, and is not matched against the pattern.
+        An empty text is accepted only when not required, and is not matched against the pattern.
         """
         if not value:
             if required:
@@ -63,7 +63,7 @@ class Fields:
             self.add(field, "must not be blank")
         elif len(value) > max_length:
             self.add(field, f"must have at most {max_length} characters, has {len(value)}")
-        elif not value.isprintable() and _CONTROL.search(value):  # the former is fast, and rarely false
+        elif not value.isprintable() and _CONTROL.search(value):  # isprintable() is fast and rarely false
             self.add(field, "must not contain control characters")
         elif pattern is not None and not re.fullmatch(pattern, value):
             self.add(field, f"must match {pattern}")
@@ -128,7 +128,7 @@ class Fields:
         return default
 
     def choice(self, field: str, value: int, mapping: Mapping[int, T]) -> T:
-        """Return what an enum number stands for; UNSPECIFIED and unknown numbers are refused."""
+        """Return the value that `mapping` has for an enum number; UNSPECIFIED and unknown numbers are refused."""
         if value in mapping:
             return mapping[value]
         allowed = ", ".join(_name(choice) for choice in mapping.values())

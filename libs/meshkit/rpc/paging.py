@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pages on the wire: stores give one row more than a page holds, so that the last page is known to be it."""
+"""Pages on the wire. A store returns one row more than the page size: without that row, the page is the last one."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
-from meshkit.page import Page, next_token, read_page
+from meshkit.page import Page, next_token, read_token
 from meshkit.rpc.fields import Fields
+
+PAGE_SIZE_DEFAULT = 50
+PAGE_SIZE_MAX = 500
 
 T = TypeVar("T")
 
@@ -26,9 +29,9 @@ def page_from_wire(
     *,
     keys: Sequence[Callable[[str], object]] = (str,),
 ) -> Page:
-    """Return the page asked for. filters: they, and the list's name, bind its tokens.
+    """Return the requested page. filters: bind a token to this list and its filters.
 
-    keys: what reads each sort key of a token, by ValueError telling that it is none.
+    keys: one parser per sort key of a token; it raises ValueError for a text that is not such a key.
     """
     page = read_page(fields, page_size=request.page_size, page_token=request.page_token, filters=filters)
     if page.after is not None and not _are_readable(page.after, keys):
@@ -39,9 +42,27 @@ def page_from_wire(
 def page_to_wire(
     rows: Sequence[T], page: Page, filters: Mapping[str, str], keys: Callable[[T], Sequence[str]]
 ) -> tuple[Sequence[T], str]:
-    """Return the rows to show, and the next_page_token: empty when there are no more. keys: a row's sort keys."""
+    """Return the rows of the page and its next_page_token, which is empty on the last page. keys: a row's sort keys."""
     shown = rows[: page.size]
     return shown, next_token(keys(shown[-1]), filters) if len(rows) > page.size else ""
+
+
+def read_page(fields: Fields, *, page_size: int, page_token: str, filters: Mapping[str, str]) -> Page:
+    """Return the page that a list request names: page_size 0 means 50, more than 500 means 500.
+
+    Records violations for a negative page_size, and for a token that next_token did not make with `filters`.
+    """
+    if page_size < 0:
+        fields.add("page_size", "must not be negative")
+    size = min(page_size or PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX)
+    if not page_token:
+        return Page(size, None)
+    after = read_token(page_token, filters)
+    if after is None:
+        fields.add(
+            "page_token", "must be the next_page_token of a response to the same request, filters unchanged"
+        )
+    return Page(size, after)
 
 
 def _are_readable(after: Sequence[str], keys: Sequence[Callable[[str], object]]) -> bool:

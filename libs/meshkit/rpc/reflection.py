@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Server reflection, v1 and v1alpha, so that `grpcurl -plaintext localhost:PORT list` works with any version.
 
-grpcio-reflection knows v1alpha only. v1 is the same protocol under another name (the messages are equal on
-the wire), so one servicer answers both.
+grpcio-reflection implements v1alpha only. v1 is the same protocol under another name, with the same messages on the
+wire, so one servicer answers both.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ V1_NAME = "grpc.reflection.v1.ServerReflection"
 
 
 def add_reflection(server: grpc.aio.Server, service_names: Sequence[str]) -> None:
-    """Let clients ask the server for its services and their descriptors."""
+    """Let clients query the server's services and their descriptors."""
     servicer = reflection.aio.ReflectionServicer(
         service_names=(*service_names, reflection.SERVICE_NAME, V1_NAME)
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one table between faults and gRPC statuses, both ways (google.rpc.Status with ErrorInfo, AIP-193)."""
+"""The only mapping between faults and gRPC statuses, in both directions (google.rpc.Status with ErrorInfo, AIP-193)."""
 
 import asyncio
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 INTERNAL_TEXT = "internal error; it was logged"
 DETAILS_KEY = "grpc-status-details-bin"
 
-# A status travels in HTTP/2 headers, and gRPC clients refuse more than 8 KiB of them.
+# A status is sent in HTTP/2 headers, and gRPC clients refuse more than 8 KiB of headers.
 TEXT_BYTES_MAX = 800
 VIOLATIONS_BYTES_MAX = 2_500
 
@@ -57,11 +57,11 @@ _FAULTS: dict[StatusCode, type[MeshError]] = {
     StatusCode.RESOURCE_EXHAUSTED: ResourceExhausted,
     StatusCode.UNIMPLEMENTED: Unimplemented,
 }
-_AWAY = (StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED, StatusCode.CANCELLED)
+_UNANSWERED = (StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED, StatusCode.CANCELLED)
 
 
 class PeerUnavailable(Unavailable):
-    """A peer did not answer, or not in time; whether it acted is unknown until the call is made again."""
+    """A peer did not answer in time. Whether it acted is unknown until the call is repeated."""
 
     reason = "PEER_UNAVAILABLE"
 
@@ -70,7 +70,7 @@ class PeerUnavailable(Unavailable):
 
 
 class PeerFailed(Unavailable):
-    """A peer answered with a fault of its own making (INTERNAL and the like); its text stays there."""
+    """A peer answered with an internal fault (INTERNAL and the like). Its text is not passed on."""
 
     reason = "PEER_FAILED"
 
@@ -79,7 +79,7 @@ class PeerFailed(Unavailable):
 
 
 def to_status(error: MeshError, domain: str) -> status_pb2.Status:
-    """Return what goes over the wire. domain: who promises the reason, such as "ledger.purser"."""
+    """Return the wire form of a fault. domain: who defines the reason, such as "ledger.purser"."""
     status = status_pb2.Status(code=_number(CODES[error.kind]), message=_cut(error.message))
     metadata = {key: _cut(value) for key, value in error.metadata.items()}
     _attach(status, ErrorInfo(reason=error.reason, domain=domain, metadata=metadata))
@@ -93,10 +93,10 @@ def to_status(error: MeshError, domain: str) -> status_pb2.Status:
 
 
 def item_status_of(error: BaseException, *, domain: str) -> status_pb2.Status:
-    """Return the status of one item of a batch: as the item's own call would be answered.
+    """Return the status of one batch item: the same that a single call would return.
 
-    An item that was dropped because its caller's time was up is DEADLINE_EXCEEDED; a bug of ours is INTERNAL, its
-    text hidden and logged.
+    An item that was dropped because the caller's deadline passed is DEADLINE_EXCEEDED. A bug of ours is INTERNAL; its
+    text is logged and not sent.
     """
     if isinstance(error, asyncio.CancelledError):
         return status_pb2.Status(
@@ -110,22 +110,22 @@ def item_status_of(error: BaseException, *, domain: str) -> status_pb2.Status:
 
 
 def from_rpc_error(error: AioRpcError, *, peer: str = "a peer") -> MeshError:
-    """Return a peer's fault in our words: away or late is PeerUnavailable, its bug PeerFailed, else the same.
+    """Translate a peer's status to a fault: no answer to PeerUnavailable, an internal error to PeerFailed.
 
-    "The same" keeps kind, reason, metadata and field violations, so that callers may match on the class.
+    Any other status keeps its kind, reason, metadata and field violations, so that callers can match on the class.
     """
     code, details = error.code(), error.details() or ""
     fault = _FAULTS.get(code)
-    if code in _AWAY:
+    if code in _UNANSWERED:
         return PeerUnavailable(peer=peer, details=details or code.name)
     if fault is None:
         return PeerFailed(peer=peer, code=code.name)
     info, violations = _details(error)
     if fault is Invalid and violations:
         return InvalidFields(violations)
-    same = fault(details, **info.metadata)
-    same.reason = info.reason or code.name
-    return same
+    translated = fault(details, **info.metadata)
+    translated.reason = info.reason or code.name
+    return translated
 
 
 def _details(error: AioRpcError) -> tuple[ErrorInfo, list[FieldViolation]]:

@@ -93,7 +93,7 @@ async def test_a_database_that_is_away_is_one_line() -> None:
         _, said = await process.communicate()
 
     assert process.returncode == 1
-    assert said.decode().startswith("catalog: the database is away")
+    assert said.decode().startswith("catalog: the database is unavailable")
     assert len(said.splitlines()) == 1
 
 

@@ -9,9 +9,10 @@ from grpc.aio import AioRpcError
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
 
-from meshkit.metrics import MetricsPortTaken, serve_metrics
+from meshkit.errors import PortTaken
+from meshkit.metrics import serve_metrics
 from meshkit.rpc import deadline
-from meshkit.rpc.server import PortTaken, RunningServer, start_server
+from meshkit.rpc.server import RunningServer, start_server
 from tests.rpc.meshkit.conftest import METHOD, SERVICE_NAME, Probe, Start
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -213,5 +214,5 @@ def test_metrics_on_a_taken_port_are_refused_by_name() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
-        with pytest.raises(MetricsPortTaken, match=f"metrics cannot be served on 127.0.0.1:{port}"):
+        with pytest.raises(PortTaken, match=f"metrics cannot listen on 127.0.0.1:{port}"):
             serve_metrics("127.0.0.1", port)

@@ -32,7 +32,7 @@ def _folder(folder: Path, *body: str) -> Path:
     (folder / "versions" / "0001_step.py").write_text(
         textwrap.dedent("""\
             from alembic import op
-            from meshkit.migrations import build_index, in_a_gap
+            from meshkit.migrations import build_index, execute_with_lock_retries
 
             revision = "0001"
             down_revision = None
@@ -55,7 +55,7 @@ async def _columns(sql: Sql) -> list[str]:
 async def test_a_revision_that_waits_for_its_gap_lets_writers_through(
     databases: Databases, pantry: Sql, tmp_path: Path
 ) -> None:
-    folder = _folder(tmp_path, "in_a_gap('ALTER TABLE pantry.jars ADD label text')")
+    folder = _folder(tmp_path, "execute_with_lock_retries('ALTER TABLE pantry.jars ADD label text')")
     async with Sql.connected(databases.admin_url) as writer:
         async with pantry.transaction():
             await pantry.execute("SELECT count(*) FROM pantry.jars")
@@ -74,7 +74,7 @@ async def test_a_revision_that_waits_for_its_gap_lets_writers_through(
 async def test_a_statement_that_fails_in_its_gap_fails_the_revision(
     databases: Databases, pantry: Sql, tmp_path: Path
 ) -> None:
-    folder = _folder(tmp_path, "in_a_gap('ALTER TABLE pantry.jars ADD shelf text')")
+    folder = _folder(tmp_path, "execute_with_lock_retries('ALTER TABLE pantry.jars ADD shelf text')")
 
     with pytest.raises(DBAPIError, match="already exists"):
         await run_migrations(databases.admin_url, folder=folder, name="pantry")

@@ -332,7 +332,7 @@ async def test_a_lease_keeps_others_away_until_the_instant_it_ends(engine: Async
     expired = await leases.take("k", at=AT + LEASE, until=AT + 2 * LEASE, early=True)
 
     assert isinstance(held, Lease)
-    assert too_soon is NoLease.IN_OTHER_HANDS
+    assert too_soon is NoLease.LEASED_ELSEWHERE
     assert (not_seen, seen) == ([], ["k"])
     assert isinstance(expired, Lease)
     assert (held.attempts, expired.attempts) == (1, 2)
@@ -358,7 +358,7 @@ async def test_a_late_failure_does_not_take_the_lease_of_another(engine: AsyncEn
     await leases.take("k", at=AT + LEASE, until=AT + 2 * LEASE, early=True)
 
     assert isinstance(late, Lease)
-    await leases.failed(late, error="too late", due=AT)
+    await leases.mark_failed(late, error="too late", due=AT)
 
     assert (await row(engine, "n1"))["lease_time"] == AT + 2 * LEASE
 
@@ -370,7 +370,7 @@ async def test_a_late_success_counts_and_frees_those_behind_it(engine: AsyncEngi
     await leases.take("k", at=AT + LEASE, until=AT + 2 * LEASE, early=True)
 
     assert isinstance(late, Lease)
-    await leases.sent(late, at=AT + LEASE)
+    await leases.mark_sent(late, at=AT + LEASE)
     following = await leases.take("k", at=AT + LEASE, until=AT + 2 * LEASE, early=True)
 
     assert isinstance(following, Lease)

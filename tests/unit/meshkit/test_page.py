@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshkit.errors import InvalidFields
-from meshkit.page import Page, next_token, read_page
+from meshkit.page import Page, next_token
 from meshkit.rpc.fields import Fields
+from meshkit.rpc.paging import read_page
 
 FILTERS = {"customer_id": "cus_1"}
 

@@ -14,7 +14,7 @@ point.
 from alembic import op
 from sqlalchemy import text
 
-from meshkit.migrations import build_index, in_a_gap
+from meshkit.migrations import build_index, execute_with_lock_retries
 
 revision = "0004"
 down_revision = "0003"
@@ -27,7 +27,7 @@ def upgrade() -> None:
     generation = _generation()
     slot = generation % len(SLOTS)
     if not _has_slots():
-        in_a_gap(
+        execute_with_lock_retries(
             f"ALTER TABLE ledger.requests ADD COLUMN IF NOT EXISTS slot smallint NOT NULL DEFAULT {slot}"
         )
         build_index(
@@ -36,13 +36,13 @@ def upgrade() -> None:
             schema="ledger",
             is_unique=True,
         )
-        in_a_gap("ALTER TABLE ledger.requests DROP CONSTRAINT IF EXISTS requests_slot_check")
-        in_a_gap(
+        execute_with_lock_retries("ALTER TABLE ledger.requests DROP CONSTRAINT IF EXISTS requests_slot_check")
+        execute_with_lock_retries(
             f"ALTER TABLE ledger.requests ADD CONSTRAINT requests_slot_check CHECK (slot = {slot}) NOT VALID"
         )
         with op.get_context().autocommit_block():
             op.execute("ALTER TABLE ledger.requests VALIDATE CONSTRAINT requests_slot_check")
-        in_a_gap(_swap(slot, generation))
+        execute_with_lock_retries(_swap(slot, generation))
 
 
 def _has_slots() -> bool:
