@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sandbox: one business clock for the whole mesh that stands still until it is advanced by rpc."""
+"""The sandbox: one business clock for the whole mesh, which changes only when an rpc advances it."""
 
 from sandbox.clock import SandboxClock
 from sandbox.servicer import SERVICE_NAME, ClockServicer

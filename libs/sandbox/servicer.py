@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""purser.sandbox.v1.ClockService: GetTime, and AdvanceTime for this service and then its peers."""
+"""purser.sandbox.v1.ClockService: GetTime, and AdvanceTime for this service and then for its peers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -24,24 +24,24 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class ClockMovesForwardOnly(FailedPrecondition):
-    """The sandbox was asked to go back in time."""
+    """AdvanceTime got a time before the current sandbox time."""
 
     reason = "CLOCK_MOVES_FORWARD_ONLY"
 
     def __init__(self, *, now_time: datetime, new_time: datetime) -> None:
         super().__init__(
-            f"the clock stands at {now_time.isoformat()}; {new_time.isoformat()} is earlier",
+            f"the clock is at {now_time.isoformat()}; {new_time.isoformat()} is earlier",
             now_time=now_time.isoformat(),
             new_time=new_time.isoformat(),
         )
 
 
 class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
-    """Moves `clock`, keeps the time in `table`, lets `run_due` do what became due, then tells the peers.
+    """Stores the new time in `table`, advances `clock`, runs `run_due`, then advances the peers.
 
-    peers: name to channel, told in this order, each only of itself (local_only). run_due: must do everything
-    due up to the instant it is given, in order, and what is left of it when called with that instant again:
-    an AdvanceTime that failed halfway is simply repeated.
+    peers: channels by name, called in this order with local_only, so that each advances only itself. run_due: does
+    everything due up to the given instant, in order. Called with the same instant again, it does what is left, so an
+    AdvanceTime that failed halfway can be repeated.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         self._table = table
         self._run_due = run_due
         self._peers = {name: clock_pb2_grpc.ClockServiceStub(channel) for name, channel in peers.items()}
-        self._one_at_a_time = asyncio.Lock()
+        self._advance_lock = asyncio.Lock()
 
     async def GetTime(self, request: clock_pb2.GetTimeRequest, context: Context) -> clock_pb2.GetTimeResponse:
         return clock_pb2.GetTimeResponse(now_time=timestamp(self._clock.now()))
@@ -67,7 +67,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         self, request: clock_pb2.AdvanceTimeRequest, context: Context
     ) -> clock_pb2.AdvanceTimeResponse:
         at = _new_time(request)
-        async with self._one_at_a_time:
+        async with self._advance_lock:
             await self._advance(at)
             if not request.local_only:
                 for name, peer in self._peers.items():
@@ -78,7 +78,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         now = self._clock.now()
         if at < now:
             raise ClockMovesForwardOnly(now_time=now, new_time=at)
-        # Kept first: what due work writes must never be later than the clock after a restart.
+        # Stored first: after a restart, the clock must not be earlier than what due work wrote.
         async with self._engine.begin() as connection:
             await save_sandbox_time(connection, self._table, at)
         self._clock.advance_to(at)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a service keeps the sandbox time, so that a restart does not turn it back. A migration makes it with:
+"""The table in which a service stores the sandbox time, so that a restart does not set it back. A migration runs:
 
 CREATE TABLE <schema>.sandbox_clock (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), now_time timestamptz NOT NULL)
@@ -15,7 +15,7 @@ from meshkit.clock import ManualClock
 
 
 def sandbox_clock_table(metadata: MetaData, schema: str) -> Table:
-    """Return the table of one row at most."""
+    """Return the table, which has at most one row."""
     return Table(
         "sandbox_clock",
         metadata,
@@ -26,25 +26,25 @@ def sandbox_clock_table(metadata: MetaData, schema: str) -> Table:
 
 
 async def load_sandbox_time(connection: AsyncConnection, table: Table) -> datetime | None:
-    """Return the sandbox time kept last, or None when it was never advanced."""
-    kept: datetime | None = (await connection.execute(select(table.c.now_time))).scalar_one_or_none()
-    return kept
+    """Return the stored sandbox time, or None when it was never advanced."""
+    stored: datetime | None = (await connection.execute(select(table.c.now_time))).scalar_one_or_none()
+    return stored
 
 
 async def save_sandbox_time(connection: AsyncConnection, table: Table, at: datetime) -> None:
-    """Keep the sandbox time; an earlier one than that kept changes nothing."""
-    kept = insert(table).values(only_row=True, now_time=at)
-    later = kept.on_conflict_do_update(
+    """Store the sandbox time. A time earlier than the stored one changes nothing."""
+    row = insert(table).values(only_row=True, now_time=at)
+    upsert = row.on_conflict_do_update(
         index_elements=[table.c.only_row],
-        set_={"now_time": kept.excluded.now_time},
-        where=table.c.now_time < kept.excluded.now_time,
+        set_={"now_time": row.excluded.now_time},
+        where=table.c.now_time < row.excluded.now_time,
     )
-    await connection.execute(later)
+    await connection.execute(upsert)
 
 
 async def restore_time(clock: ManualClock, engine: AsyncEngine, table: Table) -> None:
-    """Let a sandbox that starts again go on where it stood; a clock that stands later stays."""
+    """Advance the clock to the stored time after a restart. A clock that is later is left unchanged."""
     async with engine.connect() as connection:
-        kept = await load_sandbox_time(connection, table)
-    if kept is not None and kept > clock.now():
-        clock.advance_to(kept)
+        stored = await load_sandbox_time(connection, table)
+    if stored is not None and stored > clock.now():
+        clock.advance_to(stored)
