@@ -21,7 +21,7 @@ class DenialReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Denial:
-    """The Ledger denied the AI call: do not make it. Nothing is held; a repeated request is decided anew.
+    """The Ledger denied the AI call: do not make it. Nothing is held; a repeated request is decided again.
 
     affordable, affordable_credits: what credits and caps would allow now.
     """

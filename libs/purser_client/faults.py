@@ -108,7 +108,7 @@ class GateUnreachable(PurserError):
 
     def __str__(self) -> str:
         tried = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"
-        return f"the Ledger gave no answer in {tried}; the last said {self.fault}"
+        return f"the Ledger gave no answer in {tried}; the last fault: {self.fault}"
 
 
 class SpoolFull(GateUnreachable):

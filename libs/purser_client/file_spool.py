@@ -103,13 +103,13 @@ class FileSpool:
         try:
             lock_file = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise SpoolBroken(f"{self._path} cannot be kept there: {error}") from error
+            raise SpoolBroken(f"{self._path} cannot be opened: {error}") from error
         try:
             fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(lock_file)
             raise SpoolBroken(
-                f"{self._path} is another gate's spool; give each process a file of its own"
+                f"{self._path} is another gate's spool; give each process its own file"
             ) from None
         return lock_file
 

@@ -113,7 +113,9 @@ async def test_the_last_word_of_a_ledger_that_is_away_is_told() -> None:
     async def send(request: str, seconds: float) -> str:
         raise AWAY.copy()
 
-    with pytest.raises(GateUnreachable, match="no answer in 1 attempt; the last said UNAVAILABLE") as raised:
+    with pytest.raises(
+        GateUnreachable, match="no answer in 1 attempt; the last fault: UNAVAILABLE"
+    ) as raised:
         await send_with_retries(send, "request", patient(0.01))
 
     assert (raised.value.attempts, raised.value.fault.code) == (1, StatusCode.UNAVAILABLE)

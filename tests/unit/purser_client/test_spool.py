@@ -208,14 +208,14 @@ class TestFile:
         owner, other = FileSpool(path), FileSpool(path)
         owner.open()
 
-        with pytest.raises(SpoolBroken, match="another gate's spool; give each process a file of its own"):
+        with pytest.raises(SpoolBroken, match="another gate's spool; give each process its own file"):
             other.open()
         owner.close()
         other.open()
         other.close()
 
     def test_a_folder_that_is_not_there_is_told(self, tmp_path: Path) -> None:
-        with pytest.raises(SpoolBroken, match="cannot be kept there"):
+        with pytest.raises(SpoolBroken, match="cannot be opened"):
             FileSpool(tmp_path / "nowhere" / "usage.spool").open()
 
     def test_nobody_else_may_read_it(self, path: Path) -> None:
