@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-# Everything runs from .venv, which `make install` keeps equal to deploy/requirements.lock; every other target sees to it first.
+# Everything runs from .venv. `make install` keeps it equal to deploy/requirements.lock; every other target runs it first.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-# Of `make simulate` and `make crash`.
+# For `make simulate` and `make crash`.
 SEED ?=
 STEPS ?= 50000
 KILLS ?= 30
 
-# Which interpreter makes .venv; empty: the newest Python >= 3.11 on PATH that works.
+# The interpreter that creates .venv; empty: the newest working Python >= 3.11 on PATH.
 PYTHON ?=
 
 VENV := .venv
 RUN := $(VENV)/bin/python
-# Named after what is installed and where, so a changed lock or a moved folder installs again and nothing else does.
+# Named after the lock file and the folder: only a changed lock or a moved folder installs again.
 STAMP := $(VENV)/.installed-$(shell { cat deploy/requirements.lock; pwd; } | cksum | tr ' ' '-')
 ifeq ($(shell test -x $(RUN) && echo runs),)
 .PHONY: $(STAMP)
@@ -37,17 +37,17 @@ demo: install ## play the SeatsCo story on four services and an embedded Postgre
 up: install ## run the mesh in the foreground on ports 7001 to 7004, SeatsCo's catalog seeded
 	@$(RUN) -m deploy.local up
 
-install: $(STAMP) ## make .venv from deploy/requirements.lock (nothing to do when it is so already)
+install: $(STAMP) ## create .venv from deploy/requirements.lock (does nothing if it is up to date)
 
 ##@ Check
 test: install ## run every test (one file: make test TESTS=tests/unit)
 	@$(RUN) -m pytest $(TESTS)
 
-simulate: install ## the Ledger against its model, from SEED (default: drawn anew) for STEPS steps
+simulate: install ## compare the Ledger with its model, from SEED (default: random), for STEPS steps
 	@PURSER_SIMULATE_SEED="$(or $(SEED),$$(od -An -N4 -tu4 /dev/urandom | tr -d ' '))" PURSER_SIMULATE_STEPS="$(STEPS)" \
 		$(RUN) -m pytest tests/simulation --timeout=0
 
-crash: install ## kill -9 Ledgers and PostgreSQL KILLS (default: 30) times under load from SEED, and recount
+crash: install ## kill -9 Ledgers and PostgreSQL KILLS (default: 30) times under load, from SEED, and verify all sums
 	@$(RUN) -m tests.simulation.crash --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 
 lint: install ## ruff, buf lint, buf format, buf breaking against main
@@ -58,43 +58,43 @@ lint: install ## ruff, buf lint, buf format, buf breaking against main
 types: install ## mypy --strict over libs, services and deploy
 	@$(RUN) -m mypy --strict $(ROOMS)
 
-protos-check: install ## fail when libs/purser is not what protoc makes of protos/
+protos-check: install ## fail when libs/purser is not what protoc generates from protos/
 	@sh deploy/local/protos.sh check
 
 ##@ Measure
-bench: install ## measure P1 to P14 beside a bare echo (ONLY=P1,P4 ROUNDS=5 SECONDS=2 BENCH_ENTRIES=1000000)
+bench: install ## measure P1 to P14 next to a bare echo (ONLY=P1,P4 ROUNDS=5 SECONDS=2 BENCH_ENTRIES=1000000)
 	@$(RUN) -m tests.perf run $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(BENCH_ENTRIES),--entries $(BENCH_ENTRIES))
 
-bench-layers: install ## measure what each layer of an Authorize costs, from a bare echo on (ROUNDS=5 SECONDS=2)
+bench-layers: install ## measure the cost of each layer of an Authorize, starting with a bare echo (ROUNDS=5 SECONDS=2)
 	@$(RUN) -m tests.perf layers $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS))
 
-bench-picture: install ## draw what was measured last into a PNG (PICTURE=tests/perf/results/bench.png)
+bench-picture: install ## draw the latest results into a PNG (PICTURE=tests/perf/results/bench.png)
 	@$(RUN) -m tests.perf picture $(if $(PICTURE),--into $(PICTURE))
 
 ##@ Change
 protos: install ## regenerate libs/purser from protos/
 	@sh deploy/local/protos.sh generate
 
-format: install ## let ruff and buf lay out the code
+format: install ## format the code with ruff and buf
 	@$(RUN) -m ruff check --fix --quiet .
 	@$(RUN) -m ruff format .
 	@sh deploy/local/protos.sh format
 
-lock: install ## resolve pyproject.toml anew into deploy/requirements.lock
-	@$(RUN) -c 'import sys; sys.exit("purser: the lock is made by the oldest Python we support: make clean; make PYTHON=python3.11 lock" if sys.version_info[:2] != (3, 11) else 0)'
+lock: install ## resolve pyproject.toml again into deploy/requirements.lock
+	@$(RUN) -c 'import sys; sys.exit("purser: make the lock with the oldest supported Python: make clean; make PYTHON=python3.11 lock" if sys.version_info[:2] != (3, 11) else 0)'
 	@$(RUN) -m piptools compile --quiet --upgrade --all-extras --strip-extras --generate-hashes --allow-unsafe \
 		--no-header --no-annotate --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 		--output-file deploy/requirements.lock pyproject.toml
 
-clean: ## remove .venv and all caches; the data of `make up` in .purser stays
+clean: ## remove .venv and all caches, but not the data of `make up` in .purser
 	@rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find libs services deploy tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(STAMP):
 	@python=$$(sh deploy/local/find-python.sh "$(PYTHON)") || exit 1; \
 	if ! { $(RUN) -c '' && grep -qF "$(CURDIR)/$(VENV)" $(VENV)/pyvenv.cfg; } >/dev/null 2>&1; then \
-		echo "purser: making $(VENV) with $$python (once; some 20 s)"; \
+		echo "purser: creating $(VENV) with $$python (once; about 20 s)"; \
 		"$$python" -m venv --clear $(VENV) || exit 1; \
 	fi; \
 	rm -f $(VENV)/.installed-*; \

@@ -34,7 +34,7 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 @app.command()
 def demo() -> None:
-    """Play the SeatsCo story on four services and a database that is gone afterwards.
+    """Play the SeatsCo story on four services and a temporary database.
 
     Exits with 0 when every figure is as promised, with 1 otherwise.
     """
@@ -46,7 +46,7 @@ def demo() -> None:
         shutil.rmtree(folder / "postgres", ignore_errors=True)
         (folder / "passwords.json").unlink(missing_ok=True)
     if code == EXIT_FAULT and logs.exists():
-        errors.print(f"purser: what the services said is kept in {logs}")
+        errors.print(f"purser: the output of the services is kept in {logs}")
     else:
         shutil.rmtree(folder, ignore_errors=True)
     raise typer.Exit(code)
@@ -78,7 +78,7 @@ async def _demo(admin_url: str, folder: Path, logs: Path) -> int:
             console.print(
                 f"[dim]PostgreSQL and four services are up after {time.monotonic() - began:.1f} s[/]"
             )
-            is_as_promised = await _while_all_live(running, story.play(running, console=console))
+            is_as_promised = await _while_all_run(running, story.play(running.addresses, console=console))
             return 0 if is_as_promised else EXIT_FAULT
     finally:
         with suppress(Fault):
@@ -98,15 +98,15 @@ async def _up(admin_url: str, folder: Path, first_port: int) -> int:
     )
     try:
         async with running:
-            await _while_all_live(running, seed.seed(running, console=console))
-            console.print(f"[dim]Ctrl-C stops the mesh; what it knows is kept in {folder}[/]", soft_wrap=True)
+            await _while_all_run(running, seed.seed(running.addresses, console=console))
+            console.print(f"[dim]Ctrl-C stops the mesh; its data stays in {folder}[/]", soft_wrap=True)
             raise await running.until_one_dies()
     except asyncio.CancelledError:
-        return 0  # Ctrl-C is how it ends
+        return 0  # Ctrl-C is the normal end
 
 
-async def _while_all_live(running: mesh.ProcessMesh, work: Coroutine[Any, Any, Result]) -> Result:
-    """The result of `work`; raises Fault when a service dies first."""
+async def _while_all_run(running: mesh.ProcessMesh, work: Coroutine[Any, Any, Result]) -> Result:
+    """Return the result of `work`. Raises Fault when a service dies first."""
     task = asyncio.ensure_future(work)
     death = asyncio.ensure_future(running.until_one_dies())
     try:
@@ -120,8 +120,8 @@ async def _while_all_live(running: mesh.ProcessMesh, work: Coroutine[Any, Any, R
 
 
 def _run(folder: Path, command: Callable[[str], Coroutine[Any, Any, int]]) -> int:
-    """Run `command` on a database server, end both in good order whatever happens; the exit code."""
-    # Until asyncio takes over, SIGTERM ends us as Ctrl-C does: blocks are left, children stopped.
+    """Run `command` on a database server and stop both in order, whatever happens. Returns the exit code."""
+    # Until asyncio handles signals, SIGTERM acts like Ctrl-C: it exits all blocks and so stops the children.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         _make_private(folder)
@@ -139,7 +139,7 @@ def _make_private(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise Fault(
-            f"{folder} cannot be made: {error.strerror}; name a folder of yours in PURSER_STATE_FOLDER"
+            f"{folder} cannot be created: {error.strerror}; name a writable folder in PURSER_STATE_FOLDER"
         ) from error
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A child process that is heard, asked to stop, and never outlives us."""
+"""A child process: its output is logged, it is stopped with SIGTERM, and it ends at the latest with this process."""
 
 import asyncio
 import functools
@@ -18,9 +18,9 @@ CHUNK_BYTES = 65_536
 
 
 class Child:
-    """`python -m <module>`: each line it says is kept in `log` and given to `say`.
+    """`python -m <module>`. Each line of its output is written to `log` and passed to `say`.
 
-    on_death: told, in one line, when it ends and nobody had asked it to.
+    on_death: called with a one-line Fault when the process ends without having been stopped.
     """
 
     def __init__(
@@ -40,9 +40,9 @@ class Child:
         self._say = say
         self._on_death = on_death
         self._process: asyncio.subprocess.Process | None = None
-        self._life: asyncio.Task[None] | None = None
+        self._watcher: asyncio.Task[None] | None = None
         self._last_line = ""
-        self._is_wanted = False
+        self._should_run = False
 
     @property
     def pid(self) -> int:
@@ -51,54 +51,54 @@ class Child:
         return self._process.pid
 
     async def start(self) -> None:
-        """Start it. Call from the main thread: the child is told to stop when the starting thread ends."""
-        assert self._life is None or self._life.done()
+        """Start it. Call this from the main thread: the kernel stops the child when the starting thread ends."""
+        assert self._watcher is None or self._watcher.done()
         self._last_line = ""
-        self._is_wanted = True
+        self._should_run = True
         self._process = await asyncio.create_subprocess_exec(
-            *_until_we_end(),
+            *_parent_death_prefix(),
             *(sys.executable, "-m", self._module),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             env=self._environment,
             cwd=SOURCE_ROOT,
-            # A session of its own: Ctrl-C in the terminal is for us, and we stop the children in good order.
+            # A separate session: Ctrl-C in the terminal reaches only this process, which stops the children in order.
             start_new_session=True,
         )
-        self._life = asyncio.create_task(self._live(self._process))
+        self._watcher = asyncio.create_task(self._watch(self._process))
 
     async def stop(self) -> None:
         """SIGTERM, and SIGKILL when it has not ended after 20 s."""
-        self._is_wanted = False
-        if self._process is None or self._life is None:
+        self._should_run = False
+        if self._process is None or self._watcher is None:
             return
         with suppress(ProcessLookupError):
             self._process.terminate()
         try:
-            await asyncio.wait_for(asyncio.shield(self._life), STOP_SECONDS_MAX)
+            await asyncio.wait_for(asyncio.shield(self._watcher), STOP_SECONDS_MAX)
         except TimeoutError:
             await self.kill()
 
     async def kill(self) -> None:
-        """SIGKILL, as a crash would; returns when it is gone."""
-        self._is_wanted = False
+        """SIGKILL, to simulate a crash. Returns when the process has ended."""
+        self._should_run = False
         assert self._process is not None
-        assert self._life is not None
+        assert self._watcher is not None
         with suppress(ProcessLookupError):
             self._process.kill()
-        await self._life
+        await self._watcher
 
-    async def _live(self, process: asyncio.subprocess.Process) -> None:
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
-        await self._listen(process.stdout)
+        await self._read_output(process.stdout)
         code = await process.wait()
-        if self._is_wanted:
+        if self._should_run:
             how = f"exit code {code}" if code >= 0 else f"signal {-code}"
-            said = self._last_line or "it said nothing"
-            self._on_death(Fault(f"{self.name} stopped with {how}: {said} (its log: {self.log})"))
+            last_line = self._last_line or "no output"
+            self._on_death(Fault(f"{self.name} stopped with {how}: {last_line} (its log: {self.log})"))
 
-    async def _listen(self, output: asyncio.StreamReader) -> None:
+    async def _read_output(self, output: asyncio.StreamReader) -> None:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab", buffering=0) as log:
             rest = b""
@@ -106,18 +106,18 @@ class Child:
                 log.write(chunk)
                 *lines, rest = (rest + chunk).split(b"\n")
                 for line in lines:
-                    self._hear(line)
-            self._hear(rest)
+                    self._report(line)
+            self._report(rest)
 
-    def _hear(self, line: bytes) -> None:
+    def _report(self, line: bytes) -> None:
         if text := line.decode(errors="replace").rstrip():
             self._last_line = text
             self._say(text)
 
 
 @functools.cache
-def _until_we_end() -> tuple[str, ...]:
-    """The prefix that has the kernel stop a child when we are gone; empty where there is none (macOS)."""
+def _parent_death_prefix() -> tuple[str, ...]:
+    """Return the command prefix that makes the kernel stop a child when this process ends; empty on macOS."""
     prefix = ("setpriv", "--pdeathsig", "TERM", "--")
     if shutil.which(prefix[0]) is None:
         return ()

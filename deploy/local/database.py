@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The database of the mesh: one login role per service, which owns the schema of its name and no more."""
+"""The database of the mesh: one login role per service, which owns only the schema of the same name."""
 
 import json
 import os
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import asyncpg
@@ -23,17 +23,17 @@ SOURCE_ROOT = Path(__file__).resolve().parents[2]
 async def prepare(
     admin_url: str, *, state_folder: Path, database: str = "purser", role_prefix: str = "purser"
 ) -> dict[str, str]:
-    """Make what is missing of database, roles and schemas; the addresses to log in with, by service.
+    """Create the database, roles and schemas that are missing. Returns each service's URL to log in with.
 
-    admin_url: a server whose user may create roles and databases. Passwords are random and kept in
-    `state_folder`/passwords.json (0600). Doing it again changes nothing and loses no data.
-    Raises Fault: address wrong or server away, older than PostgreSQL 16, rights missing.
+    admin_url: a server whose user may create roles and databases. Passwords are random and stored in
+    `state_folder`/passwords.json (0600). Repeating it changes nothing and loses no data.
+    Raises Fault: wrong URL, server unreachable or older than PostgreSQL 16, or missing rights.
     """
     address = _address(admin_url)
     passwords = _passwords(state_folder)
     server = await connect(address.render_as_string(hide_password=False))
     try:
-        await _refuse_an_unfit_server(server, address)
+        await _check_server(server, address)
         for service in SERVICES:
             await _ensure_role(server, f"{role_prefix}_{service}", passwords[service])
         await _ensure_database(server, database)
@@ -44,31 +44,31 @@ async def prepare(
         ) from error
     finally:
         await server.close()
-    inside = await connect(address.set(database=database).render_as_string(hide_password=False))
+    connection = await connect(address.set(database=database).render_as_string(hide_password=False))
     try:
         for service in SERVICES:
-            await _ensure_schema(inside, service, f"{role_prefix}_{service}")
-        await inside.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+            await _ensure_schema(connection, service, f"{role_prefix}_{service}")
+        await connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
     except asyncpg.InsufficientPrivilegeError as error:
         raise Fault(
             f"database {database!r} belongs to another user ({error}); drop it or use its owner"
         ) from error
     finally:
-        await inside.close()
+        await connection.close()
     return {
         service: service_url(admin_url, service, passwords[service], database, role_prefix)
         for service in SERVICES
     }
 
 
-async def migrate_all(urls: Mapping[str, str], *, services: Collection[str] | None = None) -> None:
-    """Bring each service's schema to its newest revision, as that service's own role."""
-    for service in SERVICES if services is None else services:
+async def migrate_all(urls: Mapping[str, str]) -> None:
+    """Migrate each service's schema to its newest revision, as that service's role."""
+    for service in SERVICES:
         await migrate(urls[service], service=service)
 
 
 async def drop(admin_url: str, database: str, *, role_prefix: str) -> None:
-    """Take away what `prepare` made under these names, with all data; what is gone already is no matter."""
+    """Drop what `prepare` created under these names, with all data. What no longer exists is ignored."""
     server = await connect(admin_url)
     try:
         await server.execute(f"DROP DATABASE IF EXISTS {_quoted(database)} WITH (FORCE)")
@@ -81,14 +81,14 @@ async def drop(admin_url: str, database: str, *, role_prefix: str) -> None:
 async def restrict(
     server: "asyncpg.Connection[asyncpg.Record]", database: str, *, role_prefix: str = "purser"
 ) -> None:
-    """Let only the four roles (and administrators) into `database`. A copied database needs it again."""
+    """Allow only the four roles (and administrators) to connect to `database`. Repeat it for a copied database."""
     roles = ", ".join(_quoted(f"{role_prefix}_{service}") for service in SERVICES)
     await server.execute(f"REVOKE ALL ON DATABASE {_quoted(database)} FROM PUBLIC")
     await server.execute(f"GRANT CONNECT ON DATABASE {_quoted(database)} TO {roles}")
 
 
 async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
-    """An administrator's connection. Raises Fault with one line when there is none to be had."""
+    """Return an administrator's connection. Raises Fault, in one line, when connecting fails."""
     address = _address(url)
     where = f"{address.host or 'localhost'}:{address.port or 5432}"
     try:
@@ -112,18 +112,9 @@ async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
 def service_url(
     admin_url: str, service: str, password: str, database: str, role_prefix: str = "purser"
 ) -> str:
-    """`admin_url` with the service's role, its password, and `database`."""
-    own = _address(admin_url).set(username=f"{role_prefix}_{service}", password=password, database=database)
-    return own.render_as_string(hide_password=False)
-
-
-def existing_services() -> tuple[str, ...]:
-    """The services that have migrations on disk."""
-    return tuple(
-        service
-        for service in SERVICES
-        if (SOURCE_ROOT / "services" / service / "migrations" / "env.py").is_file()
-    )
+    """Return `admin_url` with the service's role and password, and with `database`."""
+    url = _address(admin_url).set(username=f"{role_prefix}_{service}", password=password, database=database)
+    return url.render_as_string(hide_password=False)
 
 
 def _address(url: str) -> URL:
@@ -131,7 +122,7 @@ def _address(url: str) -> URL:
     try:
         address = make_url(url)
     except (ArgumentError, ValueError):
-        raise Fault(f"PURSER_DATABASE_URL is not an address; write it like {example}") from None
+        raise Fault(f"PURSER_DATABASE_URL is not a URL; write it like {example}") from None
     if address.get_backend_name() not in ("postgresql", "postgres"):
         raise Fault(
             f"PURSER_DATABASE_URL names {address.get_backend_name()!r}; Purser needs PostgreSQL: {example}"
@@ -139,18 +130,20 @@ def _address(url: str) -> URL:
     return address.set(drivername="postgresql", database=address.database or "postgres")
 
 
-async def _refuse_an_unfit_server(server: "asyncpg.Connection[asyncpg.Record]", address: URL) -> None:
-    refuse_an_old_version(int(await server.fetchval("SHOW server_version_num")), host=address.host)
-    may = await server.fetchval("SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user")
-    if not may:
+async def _check_server(server: "asyncpg.Connection[asyncpg.Record]", address: URL) -> None:
+    check_version(int(await server.fetchval("SHOW server_version_num")), host=address.host)
+    can_create_roles = await server.fetchval(
+        "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user"
+    )
+    if not can_create_roles:
         raise Fault(
             f"{address.username} may not create roles on PostgreSQL at {address.host}; "
             "name an administrator in PURSER_DATABASE_URL (ALTER ROLE … CREATEROLE CREATEDB)"
         )
 
 
-def refuse_an_old_version(version_number: int, *, host: str | None) -> None:
-    """version_number: as server_version_num has it, 150014 for 15.14. Raises Fault below 16."""
+def check_version(version_number: int, *, host: str | None) -> None:
+    """Raise Fault for a version below 16. version_number: as in server_version_num, 150014 for 15.14."""
     version = version_number // 10_000
     if version < SERVER_VERSION_MIN:
         raise Fault(
@@ -160,11 +153,11 @@ def refuse_an_old_version(version_number: int, *, host: str | None) -> None:
 
 
 async def _ensure_role(server: "asyncpg.Connection[asyncpg.Record]", role: str, password: str) -> None:
-    known = await server.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", role)
-    verb = "ALTER" if known else "CREATE"
+    exists = await server.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", role)
+    verb = "ALTER" if exists else "CREATE"
     await server.execute(f"{verb} ROLE {_quoted(role)} LOGIN PASSWORD '{password}'")
     if not await server.fetchval("SELECT pg_has_role(current_user, $1, 'SET')", role):
-        # An administrator who is no superuser needs it to hand the role its schema.
+        # An administrator who is no superuser needs this to make the role the owner of its schema.
         await server.execute(f"GRANT {_quoted(role)} TO CURRENT_USER WITH SET TRUE")
 
 
@@ -173,12 +166,12 @@ async def _ensure_database(server: "asyncpg.Connection[asyncpg.Record]", databas
         await server.execute(f"CREATE DATABASE {_quoted(database)} ENCODING 'UTF8' TEMPLATE template0")
 
 
-async def _ensure_schema(inside: "asyncpg.Connection[asyncpg.Record]", schema: str, role: str) -> None:
-    owner = await inside.fetchval(
+async def _ensure_schema(connection: "asyncpg.Connection[asyncpg.Record]", schema: str, role: str) -> None:
+    owner = await connection.fetchval(
         "SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = $1", schema
     )
     if owner is None:
-        await inside.execute(f"CREATE SCHEMA {_quoted(schema)} AUTHORIZATION {_quoted(role)}")
+        await connection.execute(f"CREATE SCHEMA {_quoted(schema)} AUTHORIZATION {_quoted(role)}")
     elif owner != role:
         raise Fault(
             f"schema {schema!r} belongs to role {owner!r}, not to {role!r}; drop it or use another database"
@@ -188,15 +181,15 @@ async def _ensure_schema(inside: "asyncpg.Connection[asyncpg.Record]", schema: s
 def _passwords(state_folder: Path) -> dict[str, str]:
     file = state_folder / "passwords.json"
     try:
-        kept: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
-        if not all(service in kept for service in SERVICES):
-            kept = {service: kept.get(service) or secrets.token_urlsafe(24) for service in SERVICES}
+        passwords: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+        if not all(service in passwords for service in SERVICES):
+            passwords = {service: passwords.get(service) or secrets.token_urlsafe(24) for service in SERVICES}
             state_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            fresh = file.with_suffix(".new")
-            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-                json.dump(kept, out)
-            fresh.rename(file)
-        return kept
+            new_file = file.with_suffix(".new")
+            with os.fdopen(os.open(new_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+                json.dump(passwords, out)
+            new_file.rename(file)
+        return passwords
     except (OSError, ValueError) as error:
         raise Fault(
             f"{file} cannot be used ({error}); make it writable, or remove it and start again"

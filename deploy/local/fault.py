@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one kind of failure that `deploy.local` reports by itself."""
+"""The exception that `deploy.local` reports to the user."""
 
 
 class Fault(Exception):
-    """Something the person at the terminal can put right.
+    """A failure that the user at the terminal can fix.
 
-    Its text is one line: what is wrong, and what to do about it. The command line prints it and exits with 1.
+    Its text is one line: what is wrong, and how to fix it. The command line prints it and exits with 1.
     """

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Prints the interpreter that makes .venv: the one named by $1, else the newest Python >= 3.11 on PATH that runs and has venv.
-# A candidate is tried, not trusted: version-manager shims may stand on PATH and still refuse to start.
+# Prints the interpreter for .venv: the one named by $1, otherwise the newest Python >= 3.11 on PATH that runs and has venv.
+# Each candidate is run as a test: shims of version managers can be on PATH and still fail to start.
 
 runs() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
 has_venv() { "$1" -c 'import ensurepip, venv' >/dev/null 2>&1; }

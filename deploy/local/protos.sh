@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# What the Makefile does with protos/: generate, check (is libs/purser fresh?), lint, format.
+# The Makefile's commands for protos/: generate, check (is libs/purser up to date?), lint, format.
 # Offline: google/api and google/rpc come from the googleapis-common-protos wheel. $2: the interpreter to use.
 set -eu
 
@@ -19,7 +19,7 @@ generate() { # $1: the folder that receives purser/
     : >"$1/purser/py.typed"
 }
 
-# buf wants every import inside the module it checks, so $1 becomes protos/ with google/ beside purser/.
+# buf requires every import inside the module it checks. So $1 becomes protos/ with google/ next to purser/.
 workspace() {
     mkdir -p "$1"
     tar -x -C "$1" --strip-components=1
@@ -36,7 +36,7 @@ generate)
 check)
     generate "$scratch"
     diff -r --brief --exclude=__pycache__ "$scratch/purser" libs/purser || {
-        echo "purser: libs/purser is not what protoc makes of protos/; run: make protos" >&2
+        echo "purser: libs/purser is not what protoc generates from protos/; run: make protos" >&2
         exit 1
     }
     ;;

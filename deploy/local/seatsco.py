@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SeatsCo, the vendor of our examples: stubs to a mesh, and the catalog it sells from. Used by `demo` and `up`."""
+"""SeatsCo, the vendor in our examples: its catalog, its customer Acme, and stubs to a mesh. Used by `demo` and `up`."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -21,7 +21,7 @@ from purser.sandbox.v1.clock_pb2_grpc import ClockServiceStub
 from purser.type.v1.money_pb2 import Money
 
 if TYPE_CHECKING:
-    # The stubs of an aio channel have types of their own, in the .pyi only.
+    # The stubs for aio channels have separate types, which exist only in the .pyi files.
     from purser.alert.v1.alert_pb2_grpc import AlertServiceAsyncStub
     from purser.catalog.v1.catalog_pb2_grpc import CatalogServiceAsyncStub
     from purser.contract.v1.contract_pb2_grpc import ContractServiceAsyncStub
@@ -50,7 +50,7 @@ class Stubs:
 
 @asynccontextmanager
 async def open_stubs(addresses: Mapping[str, str]) -> AsyncIterator[Stubs]:
-    """Give the stubs of the mesh that listens at `addresses` (by service) until the block ends."""
+    """Yield stubs to the mesh at `addresses` (by service) until the block ends."""
     async with AsyncExitStack() as stack:
         channels = {
             service: await stack.enter_async_context(open_channel(address))
@@ -68,7 +68,7 @@ async def open_stubs(addresses: Mapping[str, str]) -> AsyncIterator[Stubs]:
 
 @dataclass(frozen=True, kw_only=True)
 class Offer:
-    """What SeatsCo sells: ids as the Catalog gave them. usage: product id by name."""
+    """What SeatsCo sells: the ids that the Catalog assigned. usage: product ids by name."""
 
     ai_credits: str
     team_plan: str
@@ -80,8 +80,8 @@ class Offer:
 
 
 async def define_products(stubs: Stubs) -> Offer:
-    """Define SeatsCo's credit type, metrics and products. Told again, it answers the same ids (request_id)."""
-    made = await stubs.catalog.CreateCreditType(
+    """Define SeatsCo's credit type, metrics and products. Repeating it returns the same ids (request_id)."""
+    created = await stubs.catalog.CreateCreditType(
         catalog.CreateCreditTypeRequest(request_id="seatsco-credit-type", name="AI credits")
     )
     usage = {}
@@ -100,7 +100,7 @@ async def define_products(stubs: Stubs) -> Offer:
             stubs, name, catalog.PRODUCT_TYPE_USAGE, metric.billable_metric.billable_metric_id
         )
     return Offer(
-        ai_credits=made.credit_type.credit_type_id,
+        ai_credits=created.credit_type.credit_type_id,
         team_plan=await _product(stubs, "Team Plan", catalog.PRODUCT_TYPE_SUBSCRIPTION),
         included=await _product(stubs, "Included AI credits", catalog.PRODUCT_TYPE_FIXED),
         top_up=await _product(stubs, "AI credit top-up", catalog.PRODUCT_TYPE_FIXED),
@@ -109,7 +109,7 @@ async def define_products(stubs: Stubs) -> Offer:
 
 
 async def _product(stubs: Stubs, name: str, kind: catalog.ProductType, metric_id: str = "") -> str:
-    made = await stubs.catalog.CreateProduct(
+    created = await stubs.catalog.CreateProduct(
         catalog.CreateProductRequest(
             request_id=f"seatsco-product-{name.replace(' ', '-')}",
             name=name,
@@ -117,11 +117,11 @@ async def _product(stubs: Stubs, name: str, kind: catalog.ProductType, metric_id
             billable_metric_id=metric_id,
         )
     )
-    return made.product.product_id
+    return created.product.product_id
 
 
 async def set_prices(stubs: Stubs, offer: Offer) -> Offer:
-    """Open the rate card, price seats and usage on it, and define the top-up pack of 1,000 credits for $80."""
+    """Create the rate card with prices for seats and usage, and the top-up pack of 1,000 credits for $80."""
     card = await stubs.catalog.CreateRateCard(
         catalog.CreateRateCardRequest(
             request_id="seatsco-rate-card",
@@ -181,7 +181,7 @@ async def set_prices(stubs: Stubs, offer: Offer) -> Offer:
 
 
 async def sign_acme(stubs: Stubs, offer: Offer) -> contract.CreateContractResponse:
-    """Register Acme (alias "acme") and sign four annual seats that bring 100 AI credits each a month, pooled."""
+    """Create Acme (alias "acme") and its contract: four annual seats, each with 100 pooled AI credits a month."""
     await stubs.contract.CreateCustomer(
         contract.CreateCustomerRequest(request_id="seatsco-acme", name="Acme Inc.", aliases=["acme"])
     )

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The SeatsCo story: a summer of seats and pooled AI credits, played through the public API of a running mesh.
 
-Nine steps (the guide, as calls). Every figure is what the services answered, held against what the rules promise.
+It has nine steps. Every figure is what the services answered, compared with what the rules promise.
 """
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Protocol
 
 from rich.console import Console
 from rich.table import Table
@@ -36,40 +35,36 @@ BIG_SPENDER, COLLEAGUE = "user_1234", "user_5678"
 PROMISED = "[green]✓[/]"
 
 
-class Mesh(Protocol):
-    """A mesh that runs in sandbox mode, its clock at 1 June 2025."""
+async def play(addresses: Mapping[str, str], *, console: Console) -> bool:
+    """Play all nine steps. Returns whether every figure was as promised.
 
-    @property
-    def addresses(self) -> Mapping[str, str]: ...
-
-
-async def play(mesh: Mesh, *, console: Console) -> bool:
-    """Play all nine steps; returns whether every figure was as promised."""
+    addresses: of the four services of a mesh in sandbox mode, its clock at 1 June 2025.
+    """
     receiver = WebhookReceiver()
     await receiver.start()
     try:
-        async with open_stubs(mesh.addresses) as stubs:
+        async with open_stubs(addresses) as stubs:
             story = Story(stubs, receiver, console)
             await story.play()
-            return story.ends_well()
+            return story.print_outcome()
     finally:
         await receiver.stop()
 
 
 def decimal(micros: int) -> str:
-    """Write an amount as people do: 493548387 → "493.548387", 400000000 → "400"."""
+    """Format an amount: 493548387 → "493.548387", 400000000 → "400"."""
     whole, rest = divmod(abs(micros), MICROS)
     digits = f"{whole:,}" + (f".{rest:06d}".rstrip("0") if rest else "")
     return f"-{digits}" if micros < 0 else digits
 
 
 def dollars(micros: int) -> str:
-    """Write money to the cent: 91230000 → "91.23"."""
+    """Format money to the cent: 91230000 → "91.23"."""
     return f"{micros // MICROS:,}.{micros % MICROS // 10_000:02d}"
 
 
 class Story:
-    """Tells what happens, and remembers every figure that is not as promised."""
+    """Plays the steps, prints what happens, and records every figure that is not as promised."""
 
     def __init__(self, stubs: Stubs, receiver: WebhookReceiver, console: Console) -> None:
         self._stubs = stubs
@@ -90,7 +85,8 @@ class Story:
         await self._step_8_cap(offer, signed.contract)
         await self._step_9_new_month(offer, signed.contract)
 
-    def ends_well(self) -> bool:
+    def print_outcome(self) -> bool:
+        """Print the outcome. Returns whether every figure was as promised."""
         if self._wrong:
             self._console.print(f"\n[bold red]{len(self._wrong)} of {self._figures} figures differ:[/]")
             for line in self._wrong:
@@ -192,7 +188,7 @@ class Story:
         self._figure("affordable, credits", decimal(denied.affordable_credits_micros), "0")
 
     async def _step_6_top_up(self, offer: Offer, signed: contract.Contract) -> None:
-        self._chapter(6, "Acme buys 1,000 credits for $80; they come when they are paid", "Contract → Ledger")
+        self._chapter(6, "Acme buys 1,000 credits for $80; they are granted once paid", "Contract → Ledger")
         ordered = await self._stubs.contract.OrderTopUp(
             contract.OrderTopUpRequest(
                 request_id="story-top-up",
@@ -223,7 +219,7 @@ class Story:
             await self._expect_webhook("webhook: low balance is over", "alert.resolved", "1,000")
 
     async def _step_7_balance(self) -> None:
-        self._chapter(7, "What Acme has: included and top-up apart", "Ledger")
+        self._chapter(7, "Acme's balance: included and top-up credits", "Ledger")
         included, top_up = await self._balances()
         self._figure("included, July", included, "0")
         self._figure("top-up", top_up, "1,000")
@@ -268,7 +264,7 @@ class Story:
         await self._advance(2025, 7, 20)
         added = await self._change_seats(signed, 2)
         self._print_invoices([added.invoice])
-        self._figure("seats charged: above July's mark of five", str(added.invoice.lines[0].quantity), "1")
+        self._figure("seats charged: above July's peak of five", str(added.invoice.lines[0].quantity), "1")
         included, top_up = await self._balances()
         self._figure("included, for that seat", included, "38.709677")
         await self._advance(2025, 7, 27)
@@ -277,9 +273,9 @@ class Story:
         included, top_up = await self._balances()
         self._figure("August's included credits", included, "400")
         self._figure("top-up, untouched by the month", top_up, "481.548387")
-        self._figure("July's rest, lost with July", await self._expired_in_july(), "38.709677")
-        anew = await self._use(offer, PREVIEW, 1, BIG_SPENDER)
-        self._figure(f"{BIG_SPENDER}'s cap begins anew", _decision(anew), "ALLOWED")
+        self._figure("July's unused credits, expired", await self._expired_in_july(), "38.709677")
+        first_in_august = await self._use(offer, PREVIEW, 1, BIG_SPENDER)
+        self._figure(f"{BIG_SPENDER}'s cap starts again", _decision(first_in_august), "ALLOWED")
         await self._expect_webhook("webhook: the spend alert is over", "alert.resolved", "0")
         found = await self._stubs.ledger_admin.VerifyLedger(admin.VerifyLedgerRequest())
         self._console.print(
@@ -316,7 +312,7 @@ class Story:
     async def _advance(self, year: int, month: int, day: int) -> None:
         at = datetime(year, month, day, tzinfo=UTC)
         await self._stubs.clock.AdvanceTime(sandbox.AdvanceTimeRequest(new_time=timestamp(at)), timeout=60)
-        self._console.print(f"  [dim]— the clock moves to {at:%d %B %Y, %H:%M} UTC —[/]")
+        self._console.print(f"  [dim]— the clock advances to {at:%d %B %Y, %H:%M} UTC —[/]")
 
     async def _change_seats(self, signed: contract.Contract, delta: int) -> contract.ChangeSeatsResponse:
         return await self._stubs.contract.ChangeSeats(
@@ -337,14 +333,14 @@ class Story:
         )
 
     async def _use(self, offer: Offer, product: str, units: int, user: str) -> ledger.AuthorizeResponse:
-        """One AI call: ask before it, capture after it."""
-        asked = await self._authorize(offer, product, units, user)
-        if asked.decision == ledger.DECISION_ALLOWED:
+        """One AI call: authorize before it, capture after it."""
+        authorized = await self._authorize(offer, product, units, user)
+        if authorized.decision == ledger.DECISION_ALLOWED:
             captured = await self._stubs.gate.Capture(
                 ledger.CaptureRequest(
                     request_id=self._request_id(),
                     customer="acme",
-                    hold_id=asked.hold_id,
+                    hold_id=authorized.hold_id,
                     quantity_micros=units * MICROS,
                 )
             )
@@ -352,7 +348,7 @@ class Story:
                 f"  {user}: {units} × {product} = {decimal(captured.captured_micros)} credits,"
                 f" {decimal(captured.available_micros)} available"
             )
-        return asked
+        return authorized
 
     async def _debit_credits(self, offer: Offer, micros: int, user: str) -> None:
         spent = await self._stubs.gate.Debit(
@@ -374,7 +370,7 @@ class Story:
         return balance.pools[0]
 
     async def _balances(self) -> tuple[str, str]:
-        """Show the grants of the pool; returns what is available of included credits and of top-ups."""
+        """Print the pool's grants. Returns the available included credits and the available top-up credits."""
         pool = await self._pool()
         table = self._table("grant", "granted", "spent", "available", "expires")
         for grant in pool.grants:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small HTTP server that takes webhooks, checks their signatures, and lets one wait for the next."""
+"""A small HTTP server that receives webhooks and verifies their signatures. Callers can wait for the next one."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ BODY_BYTES_MAX = 1_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class ReceivedWebhook:
-    """One posting. `verified`: signed with the receiver's secret, less than 5 minutes ago."""
+    """One received webhook. `verified`: signed with the receiver's secret, less than 5 minutes ago."""
 
     webhook_id: str
     event_type: str
@@ -30,9 +30,9 @@ class ReceivedWebhook:
 
 
 class WebhookReceiver:
-    """Keeps every posting in `received`, repeated ones too, and answers 204 or what it was told to answer.
+    """Stores every webhook in `received`, including repeated ones. Answers 204, or the statuses set with `answer`.
 
-    secret: "whsec_…", of the endpoint made for `url`; without one nothing is verified. tls: serve https.
+    secret: "whsec_…", of the endpoint created for `url`; without it nothing is verified. tls: serve https.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class WebhookReceiver:
         self._host = host
         self._port = port
         self._tls = tls
-        self._waited_for = 0
+        self._returned = 0
         self._arrived = asyncio.Condition()
         self._answers: deque[str] = deque()
         self._answering = asyncio.Event()
@@ -57,15 +57,15 @@ class WebhookReceiver:
 
     @property
     def url(self) -> str:
-        """Where to post; known once it is started."""
+        """The URL to post to; known after start()."""
         return f"{'https' if self._tls else 'http'}://{self._host}:{self._port}/webhooks"
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._take, self._host, self._port, ssl=self._tls)
+        self._server = await asyncio.start_server(self._receive, self._host, self._port, ssl=self._tls)
         self._port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
-        """Stop listening, and leave without an answer whoever still waits for one. It may start again."""
+        """Stop listening, and close open connections without an answer. The receiver can be started again."""
         assert self._server is not None
         self._server.close()
         for connection in tuple(self._connections):
@@ -75,34 +75,34 @@ class WebhookReceiver:
         await self._server.wait_closed()
 
     def answer(self, *status_codes: int, location: str = "") -> None:
-        """Answer the next postings with these statuses, one each; 204 again after them."""
+        """Answer the next webhooks with these statuses, one each, and later ones with 204 again."""
         head = f"Location: {location}\r\n" if location else ""
         self._answers.extend(f"{code} {HTTPStatus(code).phrase}\r\n{head}" for code in status_codes)
 
     def hold(self) -> None:
-        """Take postings, but answer none before release()."""
+        """Receive webhooks, but answer none before release()."""
         self._answering.clear()
 
     def release(self) -> None:
         self._answering.set()
 
     async def next_event(self, timeout_seconds: float = WAIT_SECONDS_MAX) -> ReceivedWebhook:
-        """Return the next posting that no call has returned yet. Raises TimeoutError when none comes."""
+        """Return the next webhook that no call has returned yet. Raises TimeoutError when none arrives."""
         async with asyncio.timeout(timeout_seconds), self._arrived:
-            await self._arrived.wait_for(lambda: len(self.received) > self._waited_for)
-            self._waited_for += 1
-            return self.received[self._waited_for - 1]
+            await self._arrived.wait_for(lambda: len(self.received) > self._returned)
+            self._returned += 1
+            return self.received[self._returned - 1]
 
-    async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _receive(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = asyncio.current_task()
         assert connection is not None
         self._connections.add(connection)
         try:
-            # A poster that hangs up in the middle is none of our business.
+            # A sender that disconnects early is not an error of the receiver.
             with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 headers, body = await _read(reader)
                 answer = self._answers.popleft() if self._answers else "204 No Content\r\n"
-                await self._keep(headers, body)
+                await self._store(headers, body)
                 await self._answering.wait()
                 writer.write(f"HTTP/1.1 {answer}Content-Length: 0\r\nConnection: close\r\n\r\n".encode())
                 await writer.drain()
@@ -110,7 +110,7 @@ class WebhookReceiver:
             self._connections.discard(connection)
             writer.close()
 
-    async def _keep(self, headers: dict[str, str], body: bytes) -> None:
+    async def _store(self, headers: dict[str, str], body: bytes) -> None:
         content = json.loads(body)
         webhook = ReceivedWebhook(
             webhook_id=headers.get("webhook-id", ""),

@@ -21,8 +21,8 @@ CHAPTERS = [
     "3. Acme signs four seats for a year, from 1 June 2025",
     "4. A fifth seat on 3 July, gone again on 10 July",
     "5. Credits run low: warned twice, then cut off",
-    "6. Acme buys 1,000 credits for $80; they come when they are paid",
-    "7. What Acme has: included and top-up apart",
+    "6. Acme buys 1,000 credits for $80; they are granted once paid",
+    "7. Acme's balance: included and top-up credits",
     "8. user_1234 may spend 1,000 credits a month, and no more",
     "9. Two seats for a week, then the month turns",
 ]
@@ -42,7 +42,7 @@ FIGURES = [
     ("user_1234's next call", "DENIED SPEND_CAP_REACHED"),
     ("user_5678's call", "ALLOWED"),
     ("August's included credits", "400"),
-    ("July's rest, lost with July", "38.709677"),
+    ("July's unused credits, expired", "38.709677"),
     ("top-up, untouched by the month", "481.548387"),
     ("VerifyLedger: every figure adds up", "True"),
 ]
@@ -59,7 +59,7 @@ async def test_the_story_ends_well_on_four_processes(databases: Databases, tmp_p
     said = StringIO()
 
     async with process_mesh(databases, tmp_path) as mesh:
-        is_as_promised = await story.play(mesh, console=Console(file=said, width=120))
+        is_as_promised = await story.play(mesh.addresses, console=Console(file=said, width=120))
 
     assert is_as_promised, said.getvalue()
     assert re.search(r"All \d+ figures are as promised\.", said.getvalue())
@@ -81,7 +81,7 @@ async def test_a_mesh_that_sends_one_webhook_too_many_is_found_out(databases: Da
                     threshold_micros=10_000_000,
                 )
             )
-        is_as_promised = await story.play(mesh, console=Console(file=said, width=120))
+        is_as_promised = await story.play(mesh.addresses, console=Console(file=said, width=120))
 
     assert not is_as_promised
     assert "webhook at 0: alert.in_alarm, value 8.548387, signature verified, promised" in said.getvalue()

@@ -166,8 +166,8 @@ async def test_a_wrong_password_is_refused(postgres_server: PostgresServer) -> N
             "no PostgreSQL answers at no-such-host.invalid:5432",
         ),
         ("mysql://u:p@127.0.0.1/x", "Purser needs PostgreSQL"),
-        ("not an address", "is not an address"),
-        ("postgresql://u:p@127.0.0.1:port/x", "is not an address"),
+        ("not an address", "is not a URL"),
+        ("postgresql://u:p@127.0.0.1:port/x", "is not a URL"),
     ],
 )
 async def test_a_useless_database_url_is_one_line_saying_what_to_do(
@@ -181,10 +181,10 @@ async def test_a_useless_database_url_is_one_line_saying_what_to_do(
 
 
 def test_an_old_postgresql_is_refused_in_one_line() -> None:
-    database.refuse_an_old_version(160_000, host="db")
+    database.check_version(160_000, host="db")
 
     with pytest.raises(Fault, match="version 15, Purser needs 16 or newer; upgrade it"):
-        database.refuse_an_old_version(159_999, host="db")
+        database.check_version(159_999, host="db")
 
 
 async def test_a_user_who_may_not_create_roles_is_refused_in_one_line(

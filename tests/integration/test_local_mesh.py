@@ -107,7 +107,7 @@ def test_a_taken_port_is_refused_before_anything_starts() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
-        with pytest.raises(Fault, match=f"port {port} is taken and catalog wants it") as refusal:
+        with pytest.raises(Fault, match=f"port {port} is taken, and catalog needs it") as refusal:
             mesh.addresses(port)
 
     assert "\n" not in str(refusal.value)

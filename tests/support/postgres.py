@@ -101,7 +101,7 @@ def _admin_url(folder: Path) -> Iterator[str]:
 
 async def _make_template(admin_url: str, folder: Path, run: str) -> dict[str, str]:
     urls = await database.prepare(admin_url, state_folder=folder, database=run, role_prefix=run)
-    await database.migrate_all(urls, services=database.existing_services())
+    await database.migrate_all(urls)
     return urls
 
 
