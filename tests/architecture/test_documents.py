@@ -6,6 +6,7 @@ A citation names a document from the root of the repository and the heading of a
 """
 
 import importlib
+import importlib.util
 import itertools
 import re
 import tomllib
@@ -78,6 +79,19 @@ def _unknown_files(text: str, known: Iterable[str]) -> list[str]:
     """The files that a text names and that no path ends with. Part of a path is enough: `store/rows.py`."""
     paths = [f"/{path}" for path in known]
     return [name for name in FILE.findall(text) if not any(path.endswith(f"/{name}") for path in paths)]
+
+
+def _unknown_names(text: str) -> list[str]:
+    """The modules of meshkit, and the names in them, that a text names and that do not exist."""
+    unknown = []
+    for path, names in re.findall(r"`([a-z_.]+)`(?: \(([^)]*)\))?", text):
+        if importlib.util.find_spec(f"meshkit.{path}") is None:
+            unknown.append(path)
+        else:
+            module = importlib.import_module(f"meshkit.{path}")
+            missing = [name for name in re.findall(r"`(\w+)`", names) if not hasattr(module, name)]
+            unknown += [f"{path}.{name}" for name in missing]
+    return unknown
 
 
 def _cited() -> list[str]:
@@ -180,6 +194,21 @@ def test_a_file_that_does_not_exist_is_caught() -> None:
     text = "see `store/rows.py`, `rows.py`, rule.py:7 and `wire/rows.py`"
 
     assert _unknown_files(text, ["services/ledger/store/rows.py", "rule.py"]) == ["wire/rows.py"]
+
+
+def test_the_table_of_meshkit_names_what_there_is() -> None:
+    [table] = re.findall(
+        r"^\| you want to \| import \|\n((?:\|.*\n)+)", _text("libs/README.md"), flags=re.MULTILINE
+    )
+    uses = [row.split("|")[2] for row in table.splitlines()]
+
+    assert _unknown_names(" ".join(uses)) == []
+
+
+def test_a_name_that_meshkit_does_not_have_is_caught() -> None:
+    text = "`ids` (`TimeOrderedIds`, `OrderedIds`), `clocks` (`Clock`), `page`"
+
+    assert _unknown_names(text) == ["ids.OrderedIds", "clocks"]
 
 
 @pytest.mark.parametrize(
