@@ -11,6 +11,9 @@ SEED ?=
 STEPS ?= 50000
 KILLS ?= 30
 
+# How many worker processes `make test` uses; a part of the suite finishes before workers would have started.
+WORKERS ?= $(if $(TESTS),0,logical)
+
 # The interpreter that creates .venv; empty: the newest working Python >= 3.11 on PATH.
 PYTHON ?=
 
@@ -40,8 +43,8 @@ up: install ## run the mesh in the foreground on ports 7001 to 7004, SeatsCo's c
 install: $(STAMP) ## create .venv from deploy/requirements.lock (does nothing if it is up to date)
 
 ##@ Check
-test: install ## run every test (one file: make test TESTS=tests/unit)
-	@$(RUN) -m pytest $(TESTS)
+test: install ## run every test on all cores (one folder: make test TESTS=tests/unit)
+	@$(RUN) -m pytest --numprocesses=$(WORKERS) --dist=worksteal $(TESTS)
 
 simulate: install ## compare the Ledger with its model, from SEED (default: random), for STEPS steps
 	@PURSER_SIMULATE_SEED="$(or $(SEED),$$(od -An -N4 -tu4 /dev/urandom | tr -d ' '))" PURSER_SIMULATE_STEPS="$(STEPS)" \

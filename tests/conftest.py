@@ -4,6 +4,7 @@ import signal
 import pytest
 
 from tests.support.postgres import databases, postgres_server
+from tests.support.workers import Controller
 
 __all__ = ["databases", "postgres_server"]
 
@@ -12,3 +13,4 @@ def pytest_configure(config: pytest.Config) -> None:
     # A suite started in the background inherits an ignored SIGINT and would hand it on; some tests press Ctrl-C.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    config.pluginmanager.register(Controller(), "purser-controller")
