@@ -15,7 +15,7 @@ from sandbox import SandboxClock
 from services.contract import tables
 from services.contract.config import ContractSettings
 from services.contract.operations import Operations
-from services.contract.operations.billing import Billing
+from services.contract.operations.billing.due_run import Billing
 from services.contract.operations.contracts import Contracts
 from services.contract.operations.customers import Customers
 from services.contract.operations.invoices import Invoices

@@ -17,6 +17,7 @@ from meshkit.rpc.fields import optional_timestamp, timestamp
 from meshkit.rpc.status import from_rpc_error
 from purser.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from purser.ledger.v1 import ledger_peer_pb2, ledger_peer_pb2_grpc
+from services.contract.domain.billing.price import USD, SeatRate
 from services.contract.domain.commands import ScheduleCredits
 from services.contract.domain.contract import BillingFrequency, GrantFrequency, GrantSchedule, PeriodProration
 from services.contract.domain.errors import (
@@ -36,7 +37,6 @@ from services.contract.domain.ids import (
 )
 from services.contract.domain.notices import ContractChanged, CustomerChanged, SeatsChanged, TopUpPaid
 from services.contract.domain.offer import Offer, OfferedProduct, ProductType, Wanted
-from services.contract.domain.price import USD, SeatRate
 from services.contract.domain.top_up import TopUpTerms
 
 T = TypeVar("T")

@@ -26,7 +26,7 @@ from services.contract.domain.ids import (
     TopUpPackId,
 )
 from services.contract.domain.invoice import Invoice, InvoiceLine
-from services.contract.domain.seats import SeatChange
+from services.contract.domain.seats.timeline import SeatChange
 from services.contract.domain.top_up import PaymentGate, TopUp, TopUpStatus, TopUpTerms
 
 

@@ -7,6 +7,7 @@ from enum import Enum
 
 from meshkit.period import Period
 from meshkit.quantity import Credits, Money
+from services.contract.domain.billing.price import Rounding, SeatRate
 from services.contract.domain.errors import (
     ContractEnded,
     ContractNotStarted,
@@ -22,7 +23,6 @@ from services.contract.domain.ids import (
     RateCardId,
     SubscriptionId,
 )
-from services.contract.domain.price import Rounding, SeatRate
 
 SUBSCRIPTIONS_MAX = 20
 GRANT_SCHEDULES_MAX = 20

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from meshkit.period import Period
 from meshkit.quantity import Money, floor_div
+from services.contract.domain.billing.price import MONEY_MICROS_MAX, USD
 from services.contract.domain.errors import AmountTooLarge
 from services.contract.domain.ids import (
     ContractId,
@@ -18,7 +19,6 @@ from services.contract.domain.ids import (
     ProductId,
     SubscriptionId,
 )
-from services.contract.domain.price import MONEY_MICROS_MAX, USD
 
 
 class InvoiceStatus(Enum):

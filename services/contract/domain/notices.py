@@ -18,7 +18,7 @@ from services.contract.domain.ids import (
     SubscriptionId,
     TopUpId,
 )
-from services.contract.domain.seats import SeatChange
+from services.contract.domain.seats.timeline import SeatChange
 from services.contract.domain.top_up import TopUp
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
+from services.contract.domain.billing.price import SeatRate, rate_at, rates_from
 from services.contract.domain.contract import BillingFrequency
 from services.contract.domain.errors import ProductNotFixed, ProductNotSubscription, RateNotFound
 from services.contract.domain.ids import CreditTypeId, ProductId, RateCardId
-from services.contract.domain.price import SeatRate, rate_at, rates_from
 
 
 class ProductType(Enum):

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from meshkit.errors import FieldViolation, InvalidFields
 from meshkit.quantity import MICROS, Credits, Money
+from services.contract.domain.billing.price import Rounding, rounded
 from services.contract.domain.errors import TopUpAlreadyResolved
 from services.contract.domain.ids import (
     ContractId,
@@ -19,7 +20,6 @@ from services.contract.domain.ids import (
     TopUpPackId,
 )
 from services.contract.domain.invoice import WHOLE, InvoiceLine, InvoiceLineKind, InvoiceStatus, line
-from services.contract.domain.price import Rounding, rounded
 
 PRIORITY_DEFAULT = 100
 AMOUNT_MAX = Credits(10**15)  # a billion credits: what the Ledger takes in one grant

@@ -8,8 +8,9 @@ from datetime import datetime
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.page import Page
-from services.contract.domain import billing
-from services.contract.domain.billing import Account
+from services.contract.domain.billing import state as billing
+from services.contract.domain.billing.price import refuse_unpayable
+from services.contract.domain.billing.state import Account
 from services.contract.domain.commands import (
     ContractCreated,
     CreateContract,
@@ -33,9 +34,8 @@ from services.contract.domain.ids import (
 from services.contract.domain.invoice import Invoice
 from services.contract.domain.notices import contract_changed
 from services.contract.domain.offer import Offer, Wanted
-from services.contract.domain.price import refuse_unpayable
-from services.contract.domain.seats import Timeline
-from services.contract.operations.billing import Billing, bill_instant
+from services.contract.domain.seats.timeline import Timeline
+from services.contract.operations.billing.due_run import Billing, bill_instant
 from services.contract.operations.ports import Catalog, Relay, Store, Transaction
 
 # A contract that began long ago: what is left is billed by the due run, within a second.

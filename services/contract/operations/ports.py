@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from meshkit.page import Page
-from services.contract.domain.billing import Account, BilledPeriod
+from services.contract.domain.billing.price import SeatRate
+from services.contract.domain.billing.state import Account, BilledPeriod
 from services.contract.domain.commands import ListedSeatChange, ScheduleCredits
 from services.contract.domain.contract import BillingFrequency, Contract, Subscription
 from services.contract.domain.customer import Customer
@@ -24,8 +25,7 @@ from services.contract.domain.ids import (
 from services.contract.domain.invoice import Invoice, InvoiceStatus
 from services.contract.domain.notices import Payload
 from services.contract.domain.offer import Offer, Wanted
-from services.contract.domain.price import SeatRate
-from services.contract.domain.seats import SeatChange
+from services.contract.domain.seats.timeline import SeatChange
 from services.contract.domain.top_up import TopUp, TopUpStatus, TopUpTerms
 
 T = TypeVar("T")

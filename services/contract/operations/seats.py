@@ -10,8 +10,8 @@ from meshkit.errors import FieldViolation, InvalidFields
 from meshkit.ids import Ids
 from meshkit.page import Page
 from meshkit.quantity import Credits
-from services.contract.domain import billing
-from services.contract.domain.billing import Account
+from services.contract.domain.billing import state as billing
+from services.contract.domain.billing.state import Account
 from services.contract.domain.commands import (
     ChangeSeats,
     ListedSeatChange,
@@ -24,10 +24,10 @@ from services.contract.domain.contract import Contract, Subscription, find_subsc
 from services.contract.domain.ids import ContractId, SeatChangeId, SubscriptionId
 from services.contract.domain.invoice import Invoice, InvoiceLine, InvoiceStatus, total_of
 from services.contract.domain.notices import seats_changed
-from services.contract.domain.seat_request import planned_change, quantity_after
-from services.contract.domain.seats import SeatChange
-from services.contract.operations.billing import Billing
-from services.contract.operations.invoicing import made_out
+from services.contract.domain.seats.request import planned_change, quantity_after
+from services.contract.domain.seats.timeline import SeatChange
+from services.contract.operations.billing.due_run import Billing
+from services.contract.operations.billing.invoicing import made_out
 from services.contract.operations.ports import Ledger, Relay, Store, Transaction
 
 NO_CHANGE_ID = SeatChangeId("")

@@ -22,7 +22,7 @@ from services.contract.domain.top_up import (
     refuse_ungrantable,
     status_at_order,
 )
-from services.contract.operations.invoicing import made_out
+from services.contract.operations.billing.invoicing import made_out
 from services.contract.operations.ports import Catalog, Relay, Store
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from meshkit.encoding import from_json, to_json
 from meshkit.page import Page
 from meshkit.quantity import Credits
+from services.contract.domain.billing.price import Rounding, SeatRate
 from services.contract.domain.contract import (
     BillingFrequency,
     Contract,
@@ -33,7 +34,6 @@ from services.contract.domain.ids import (
     RateCardId,
     SubscriptionId,
 )
-from services.contract.domain.price import Rounding, SeatRate
 from services.contract.store.paging import one_page
 from services.contract.tables import contracts, grant_schedules, subscriptions
 

@@ -12,13 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from meshkit.page import Page
 from meshkit.period import Period
 from meshkit.quantity import Ratio
-from services.contract.domain.billing import Account, BilledPeriod
+from services.contract.domain.billing.coverage import Charge
+from services.contract.domain.billing.price import SeatRate
+from services.contract.domain.billing.state import Account, BilledPeriod
 from services.contract.domain.commands import ListedSeatChange
 from services.contract.domain.contract import Contract, Subscription
-from services.contract.domain.coverage import Charge
 from services.contract.domain.ids import SeatChangeId, SubscriptionId
-from services.contract.domain.price import SeatRate
-from services.contract.domain.seats import SeatChange, Timeline
+from services.contract.domain.seats.timeline import SeatChange, Timeline
 from services.contract.tables import billed_periods, invoice_lines, seat_changes, subscriptions
 
 _CHANGE: Final[tuple[Column[Any], ...]] = (

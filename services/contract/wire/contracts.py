@@ -9,6 +9,7 @@ from meshkit.quantity import Credits
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
 from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.contract.v1 import contract_pb2 as pb
+from services.contract.domain.billing.price import USD, Rounding
 from services.contract.domain.commands import (
     ContractCreated,
     CreateContract,
@@ -34,8 +35,7 @@ from services.contract.domain.contract import (
     SubscriptionNow,
 )
 from services.contract.domain.ids import ContractId, CreditTypeId, ProductId, RateCardId
-from services.contract.domain.price import USD, Rounding
-from services.contract.domain.seats import SEATS_MAX
+from services.contract.domain.seats.timeline import SEATS_MAX
 from services.contract.wire.invoices import invoice_to_wire
 from services.contract.wire.values import (
     by_number,

@@ -11,7 +11,7 @@ from meshkit.period import Period
 from meshkit.quantity import Money
 from meshkit.rpc.fields import Fields, timestamp
 from purser.type.v1 import billing_period_pb2, money_pb2
-from services.contract.domain.price import MONEY_MICROS_MAX, USD
+from services.contract.domain.billing.price import MONEY_MICROS_MAX, USD
 
 M = TypeVar("M")
 T = TypeVar("T")

@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 
 from meshkit.period import Period
 from meshkit.quantity import MICROS, Credits, Money, Ratio
-from services.contract.domain.billing import BilledPeriod
+from services.contract.domain.billing.coverage import Charge
+from services.contract.domain.billing.price import Rounding, SeatRate
+from services.contract.domain.billing.state import BilledPeriod
 from services.contract.domain.contract import (
     BillingFrequency,
     Contract,
@@ -18,7 +20,6 @@ from services.contract.domain.contract import (
     SeatProration,
     Subscription,
 )
-from services.contract.domain.coverage import Charge
 from services.contract.domain.customer import Customer
 from services.contract.domain.ids import (
     ContractId,
@@ -42,8 +43,7 @@ from services.contract.domain.invoice import (
     InvoiceStatus,
     total_of,
 )
-from services.contract.domain.price import Rounding, SeatRate
-from services.contract.domain.seats import SeatChange
+from services.contract.domain.seats.timeline import SeatChange
 from services.contract.domain.top_up import PaymentGate, TopUp, TopUpStatus, TopUpTerms
 from services.contract.store import Transaction
 from tests.support.catalog import JUNE

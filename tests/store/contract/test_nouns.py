@@ -7,8 +7,8 @@ import pytest
 
 from meshkit.page import Page
 from meshkit.period import Period
-from services.contract.domain.billing import Account
-from services.contract.domain.coverage import Charge
+from services.contract.domain.billing.coverage import Charge
+from services.contract.domain.billing.state import Account
 from services.contract.domain.customer import Customer
 from services.contract.domain.errors import (
     AliasTaken,
@@ -19,7 +19,7 @@ from services.contract.domain.errors import (
 )
 from services.contract.domain.ids import ContractId, CustomerId, InvoiceId, SubscriptionId, TopUpId
 from services.contract.domain.invoice import InvoiceLineKind, InvoiceStatus
-from services.contract.domain.seats import Timeline
+from services.contract.domain.seats.timeline import Timeline
 from services.contract.domain.top_up import TopUpStatus
 from services.contract.store import PostgresStore
 from tests.store.contract.builders import (

@@ -6,8 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from meshkit.quantity import MICROS, Ratio
-from services.contract.domain import billing
-from services.contract.domain.billing import Account
+from services.contract.domain.billing import state as billing
+from services.contract.domain.billing.price import Rounding, SeatRate
+from services.contract.domain.billing.state import Account
 from services.contract.domain.contract import (
     BillingFrequency,
     Contract,
@@ -24,8 +25,7 @@ from services.contract.domain.ids import (
     SubscriptionId,
 )
 from services.contract.domain.invoice import InvoiceLine
-from services.contract.domain.price import Rounding, SeatRate
-from services.contract.domain.seats import SeatChange, Timeline
+from services.contract.domain.seats.timeline import SeatChange, Timeline
 
 SUBSCRIPTION = SubscriptionId("sub_1")
 CONTRACT = ContractId("con_1")

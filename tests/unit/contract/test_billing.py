@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from meshkit.period import Period
 from meshkit.quantity import Money
-from services.contract.domain import billing
-from services.contract.domain.billing import Account
+from services.contract.domain.billing import state as billing
+from services.contract.domain.billing.price import Rounding
+from services.contract.domain.billing.state import Account
 from services.contract.domain.contract import BillingFrequency, SeatInvoicing
 from services.contract.domain.errors import RateNotFound, SeatsBelowZero
 from services.contract.domain.invoice import InvoiceLine, InvoiceLineKind, Share
-from services.contract.domain.price import Rounding
 from tests.unit.contract.builders import (
     JUNE,
     a_rate,

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshkit.period import Period
-from services.contract.domain.coverage import Charge, owed
+from services.contract.domain.billing.coverage import Charge, owed
 from services.contract.domain.errors import SeatsBelowZero
-from services.contract.domain.seats import Timeline
+from services.contract.domain.seats.timeline import Timeline
 from tests.unit.contract.builders import JUNE, a_change, a_timeline, day
 
 YEAR = Period(JUNE, day(6, 1, 2026))

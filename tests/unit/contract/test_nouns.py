@@ -9,7 +9,7 @@ import pytest
 from meshkit.encoding import from_json, to_json
 from meshkit.errors import InvalidFields, MeshError
 from meshkit.quantity import MICROS, Credits, Money
-from services.contract.domain import billing
+from services.contract.domain.billing import state as billing
 from services.contract.domain.commands import ContractCreated, SeatRequest
 from services.contract.domain.contract import (
     GrantFrequency,
@@ -42,8 +42,8 @@ from services.contract.domain.ids import (
 )
 from services.contract.domain.invoice import Invoice, InvoiceStatus, total_of
 from services.contract.domain.notices import ContractChanged, contract_changed, top_up_paid
-from services.contract.domain.seat_request import planned_change, quantity_after
-from services.contract.domain.seats import SEATS_MAX
+from services.contract.domain.seats.request import planned_change, quantity_after
+from services.contract.domain.seats.timeline import SEATS_MAX
 from services.contract.domain.top_up import (
     AMOUNT_MAX,
     PaymentGate,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from meshkit.errors import InvalidFields
 from meshkit.quantity import MICROS, Money, Ratio
-from services.contract.domain.price import (
+from services.contract.domain.billing.price import (
     MONEY_MICROS_MAX,
     Rounding,
     SeatRate,

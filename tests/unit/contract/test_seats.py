@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.contract.domain.errors import SeatsBelowZero
-from services.contract.domain.seats import Timeline
+from services.contract.domain.seats.timeline import Timeline
 from tests.unit.contract.builders import JUNE, a_change, a_timeline, day
 
 TICK = timedelta(microseconds=1)

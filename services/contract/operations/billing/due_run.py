@@ -8,14 +8,14 @@ import structlog
 
 from meshkit.errors import MeshError
 from meshkit.ids import Ids
-from services.contract.domain import billing
-from services.contract.domain.billing import Account
+from services.contract.domain.billing import state as billing
+from services.contract.domain.billing.price import SeatRate
+from services.contract.domain.billing.state import Account
 from services.contract.domain.contract import BillingFrequency, Contract
 from services.contract.domain.errors import PeerUnavailable
 from services.contract.domain.ids import ContractId, ProductId, RateCardId, SubscriptionId
 from services.contract.domain.invoice import Invoice, InvoiceStatus
-from services.contract.domain.price import SeatRate
-from services.contract.operations.invoicing import made_out
+from services.contract.operations.billing.invoicing import made_out
 from services.contract.operations.ports import Catalog, Store, Transaction
 
 CONTRACTS_PER_READ_MAX = 200

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from meshkit.period import Period
-from services.contract.domain.seats import Timeline
+from services.contract.domain.seats.timeline import Timeline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,13 +4,13 @@
 from datetime import datetime
 
 from meshkit.errors import FieldViolation, InvalidFields
-from services.contract.domain.billing import Account, current_period
+from services.contract.domain.billing.price import rate_at, refuse_unpayable
+from services.contract.domain.billing.state import Account, current_period
 from services.contract.domain.commands import SeatRequest
 from services.contract.domain.contract import refuse_over
 from services.contract.domain.errors import EffectiveAfterContractEnd, OutsideOpenPeriod
 from services.contract.domain.ids import SeatChangeId
-from services.contract.domain.price import rate_at, refuse_unpayable
-from services.contract.domain.seats import SEATS_MAX, SeatChange, Timeline
+from services.contract.domain.seats.timeline import SEATS_MAX, SeatChange, Timeline
 
 
 def planned_change(

@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from meshkit.period import Period, nth_period, period_at
+from services.contract.domain.billing.coverage import Charge, owed
+from services.contract.domain.billing.price import SeatRate, rate_at, rates_from, rounded
 from services.contract.domain.contract import (
     Contract,
     ContractNow,
@@ -17,11 +19,9 @@ from services.contract.domain.contract import (
     Subscription,
     SubscriptionNow,
 )
-from services.contract.domain.coverage import Charge, owed
 from services.contract.domain.errors import RateNotFound
 from services.contract.domain.invoice import InvoiceLine, InvoiceLineKind, Share, line
-from services.contract.domain.price import SeatRate, rate_at, rates_from, rounded
-from services.contract.domain.seats import Timeline
+from services.contract.domain.seats.timeline import Timeline
 
 _TICK = timedelta(microseconds=1)
 

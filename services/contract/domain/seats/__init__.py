@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Seats: their number over time, and requests to change it."""
