@@ -135,7 +135,7 @@ def server_speaks_no_sql_and_does_no_sums(source: Source) -> Iterator[str]:
 def operations_know_domain_and_a_store_only(source: Source) -> Iterator[str]:
     if source.room != "operations":
         return
-    rooms = _own_rooms(source, "store", "tables", "wire", "server", "app", "config", "peers", "relay")
+    rooms = _own_rooms(source, "tables", "wire", "server", "app", "config", "peers", "relay")
     plumbing = (
         "meshkit.db",
         "meshkit.rpc",
@@ -145,6 +145,16 @@ def operations_know_domain_and_a_store_only(source: Source) -> Iterator[str]:
         "sandbox",
     )
     yield from _forbid_imports(source, *DATABASE, *WIRE_FORMAT, "os", *plumbing, *rooms)
+
+
+def operations_know_the_store_by_its_transactions(source: Source) -> Iterator[str]:
+    if source.room != "operations":
+        return
+    # The ledger's operations also run over a store in memory, so they use a Protocol instead.
+    exports = ("store.PostgresStore", "store.Transaction") if source.service != "ledger" else ()
+    for module, line in source.imports():
+        if _inside(module, *_own_rooms(source, "store")) and module not in _own_rooms(source, *exports):
+            yield f"{line} imports {module}"
 
 
 def store_knows_domain_and_database_only(source: Source) -> Iterator[str]:
@@ -282,10 +292,16 @@ RULES = (
         "def f(a: int, b: int) -> int:\n    return a - b",
     ),
     Rule(
-        "operations know the domain and a store protocol only",
+        "operations know the domain and the store only",
         operations_know_domain_and_a_store_only,
         "services/ledger/operations/gate/holds.py",
         "from purser.ledger.v1 import ledger_pb2",
+    ),
+    Rule(
+        "operations use the store's transactions, not its statements",
+        operations_know_the_store_by_its_transactions,
+        "services/contract/operations/contracts.py",
+        "from services.contract.store.contracts import StoredContracts",
     ),
     Rule(
         "store and tables know the domain and the database only",

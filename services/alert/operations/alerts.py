@@ -11,13 +11,14 @@ from services.alert.domain.commands import ArchiveAlert, CreateAlert
 from services.alert.domain.notices import NoticeKind, watch_of
 from services.alert.domain.queries import ListAlerts, ListStatuses
 from services.alert.domain.status import AlertStatus, unobserved
-from services.alert.operations.ports import Relay, Store
+from services.alert.operations.ports import Relay
+from services.alert.store import PostgresStore
 
 
 class Alerts:
     """Makes, shows and ends alerts, and tells the Ledger what to watch."""
 
-    def __init__(self, *, store: Store, relay: Relay, clock: Clock, ids: Ids) -> None:
+    def __init__(self, *, store: PostgresStore, relay: Relay, clock: Clock, ids: Ids) -> None:
         self._store = store
         self._relay = relay
         self._clock = clock

@@ -12,7 +12,8 @@ from services.alert.domain.commands import ObserveCrossing
 from services.alert.domain.delivery import DeliveryId, NewDelivery
 from services.alert.domain.event import body_of, news_in
 from services.alert.domain.status import AlertStatus, observe, unobserved
-from services.alert.operations.ports import Courier, Store, Transaction
+from services.alert.operations.ports import Courier
+from services.alert.store import PostgresStore, Transaction
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +26,7 @@ class CrossingTaken:
 class Crossings:
     """Takes what the Ledger saw. wall: dates deliveries, whose retries sandbox time must not move."""
 
-    def __init__(self, *, store: Store, courier: Courier, wall: Clock, ids: Ids) -> None:
+    def __init__(self, *, store: PostgresStore, courier: Courier, wall: Clock, ids: Ids) -> None:
         self._store = store
         self._courier = courier
         self._wall = wall

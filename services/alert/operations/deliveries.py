@@ -9,13 +9,14 @@ from services.alert.domain.commands import ReplayDelivery
 from services.alert.domain.delivery import Delivery
 from services.alert.domain.errors import DeliveryStillPending, WebhookEndpointDisabled
 from services.alert.domain.queries import ListDeliveries
-from services.alert.operations.ports import Courier, Store
+from services.alert.operations.ports import Courier
+from services.alert.store import PostgresStore
 
 
 class Deliveries:
     """Shows what was told to whom, and tells it again."""
 
-    def __init__(self, *, store: Store, courier: Courier, wall: Clock) -> None:
+    def __init__(self, *, store: PostgresStore, courier: Courier, wall: Clock) -> None:
         self._store = store
         self._courier = courier
         self._wall = wall

@@ -24,7 +24,8 @@ from services.alert.domain.endpoint import (
     WebhookEndpointId,
     secret_text,
 )
-from services.alert.operations.ports import Store, Targets
+from services.alert.operations.ports import Targets
+from services.alert.store import PostgresStore
 
 
 class Endpoints:
@@ -34,7 +35,13 @@ class Endpoints:
     """
 
     def __init__(
-        self, *, store: Store, targets: Targets, wall: Clock, ids: Ids, randomness: Callable[[int], bytes]
+        self,
+        *,
+        store: PostgresStore,
+        targets: Targets,
+        wall: Clock,
+        ids: Ids,
+        randomness: Callable[[int], bytes],
     ) -> None:
         self._store = store
         self._targets = targets

@@ -25,7 +25,7 @@ from services.alert.domain.delivery import (
     judge,
 )
 from services.alert.domain.endpoint import WebhookEndpointId, signing_secrets
-from services.alert.operations.ports import Store, Transaction
+from services.alert.store import PostgresStore, Transaction
 from services.alert.webhooks.poster import Poster, Posting
 
 WEBHOOK_TRIES = Counter("alert_webhook_tries", "Tries to post a webhook, by what became of it.", ["result"])
@@ -39,7 +39,9 @@ class DeliveryAttempts:
     jitter: 0 to 1, anew for each failed try.
     """
 
-    def __init__(self, *, store: Store, poster: Poster, wall: Clock, jitter: Callable[[], float]) -> None:
+    def __init__(
+        self, *, store: PostgresStore, poster: Poster, wall: Clock, jitter: Callable[[], float]
+    ) -> None:
         self._store = store
         self._poster = poster
         self._wall = wall

@@ -8,13 +8,13 @@ from meshkit.ids import Ids
 from meshkit.page import Page
 from services.catalog.domain.commands import CreateCreditType
 from services.catalog.domain.credit_type import CreditType, CreditTypeId
-from services.catalog.operations.ports import Store
+from services.catalog.store import PostgresStore
 
 
 class CreditTypes:
     """Makes and lists units of account."""
 
-    def __init__(self, *, store: Store, clock: Clock, ids: Ids) -> None:
+    def __init__(self, *, store: PostgresStore, clock: Clock, ids: Ids) -> None:
         self._store = store
         self._clock = clock
         self._ids = ids

@@ -8,13 +8,13 @@ from meshkit.ids import Ids
 from meshkit.page import Page
 from services.catalog.domain.commands import ArchiveBillableMetric, CreateBillableMetric
 from services.catalog.domain.metric import BillableMetric, BillableMetricId
-from services.catalog.operations.ports import Store
+from services.catalog.store import PostgresStore
 
 
 class Metrics:
     """Metrics as such are told to nobody: the Ledger hears of them with the products they measure."""
 
-    def __init__(self, *, store: Store, clock: Clock, ids: Ids) -> None:
+    def __init__(self, *, store: PostgresStore, clock: Clock, ids: Ids) -> None:
         self._store = store
         self._clock = clock
         self._ids = ids

@@ -10,13 +10,14 @@ from services.catalog.domain.commands import ArchiveProduct, CreateProduct, Upda
 from services.catalog.domain.metric import BillableMetric, check_in_use
 from services.catalog.domain.notices import NoticeKind, ProductChanged
 from services.catalog.domain.product import Product, ProductId
-from services.catalog.operations.ports import Relay, Store, Transaction
+from services.catalog.operations.ports import Relay
+from services.catalog.store import PostgresStore, Transaction
 
 
 class Products:
     """Tells the Ledger of usage products, by the time an answer is given if the Ledger is there."""
 
-    def __init__(self, *, store: Store, relay: Relay, clock: Clock, ids: Ids) -> None:
+    def __init__(self, *, store: PostgresStore, relay: Relay, clock: Clock, ids: Ids) -> None:
         self._store = store
         self._relay = relay
         self._clock = clock

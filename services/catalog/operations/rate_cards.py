@@ -19,13 +19,14 @@ from services.catalog.domain.rate_card import (
     check_room,
     check_terms,
 )
-from services.catalog.operations.ports import Relay, Store, Transaction
+from services.catalog.operations.ports import Relay
+from services.catalog.store import PostgresStore, Transaction
 
 
 class RateCards:
     """Tells the Ledger of every change of a card, by the time an answer is given if the Ledger is there."""
 
-    def __init__(self, *, store: Store, relay: Relay, clock: Clock, ids: Ids) -> None:
+    def __init__(self, *, store: PostgresStore, relay: Relay, clock: Clock, ids: Ids) -> None:
         self._store = store
         self._relay = relay
         self._clock = clock

@@ -9,13 +9,13 @@ from meshkit.page import Page
 from services.catalog.domain.commands import CreateTopUpPack
 from services.catalog.domain.errors import CreditTypeNotFound, ProductNotFound
 from services.catalog.domain.top_up_pack import TopUpPack, TopUpPackId, check_sold_as
-from services.catalog.operations.ports import Store
+from services.catalog.store import PostgresStore
 
 
 class TopUpPacks:
     """Makes and shows packs of credits; selling them is Contract's."""
 
-    def __init__(self, *, store: Store, clock: Clock, ids: Ids) -> None:
+    def __init__(self, *, store: PostgresStore, clock: Clock, ids: Ids) -> None:
         self._store = store
         self._clock = clock
         self._ids = ids
