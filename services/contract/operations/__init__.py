@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Contract does, one file per rpc family: claim, lock, load, decide, save, tell."""
+"""The operations of Contract, one file per rpc family: claim, lock, load, decide, save, notify."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from services.contract.operations.top_ups import TopUps
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operations:
-    """All of them, for the servicer."""
+    """All operations, for the servicer."""
 
     customers: Customers
     contracts: Contracts

@@ -8,9 +8,8 @@ from datetime import datetime
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.page import Page
-from services.contract.domain.billing import state as billing
 from services.contract.domain.billing.price import refuse_unpayable
-from services.contract.domain.billing.state import Account
+from services.contract.domain.billing.state import BillingState, contract_now, next_due_of
 from services.contract.domain.commands import (
     ContractCreated,
     CreateContract,
@@ -35,18 +34,27 @@ from services.contract.domain.invoice import Invoice
 from services.contract.domain.notices import contract_changed
 from services.contract.domain.offer import Offer, Wanted
 from services.contract.domain.seats.timeline import Timeline
-from services.contract.operations.billing.due_run import Billing, bill_instant
-from services.contract.operations.ports import Catalog, Relay, Store, Transaction
+from services.contract.operations.billing.due_run import Billing
+from services.contract.operations.billing.instant import bill_instant
+from services.contract.operations.ports import Catalog, Relay
+from services.contract.store import PostgresStore, Transaction
 
-# A contract that began long ago: what is left is billed by the due run, within a second.
+# For a contract that began long ago: the due run bills the rest within a second.
 INSTANTS_AT_SIGNING_MAX = 60
 
 
 class Contracts:
-    """Signs and ends contracts, and tells the Ledger."""
+    """Signs and ends contracts, and notifies the Ledger."""
 
     def __init__(
-        self, *, store: Store, catalog: Catalog, relay: Relay, billing: Billing, clock: Clock, ids: Ids
+        self,
+        *,
+        store: PostgresStore,
+        catalog: Catalog,
+        relay: Relay,
+        billing: Billing,
+        clock: Clock,
+        ids: Ids,
     ) -> None:
         self._store = store
         self._catalog = catalog
@@ -56,7 +64,7 @@ class Contracts:
         self._ids = ids
 
     async def create(self, command: CreateContract) -> ContractCreated:
-        """Sign a contract and bill what is due at once, of the past too when it started there.
+        """Sign a contract and bill what is due, including past periods if it started in the past.
 
         Raises CustomerNotFound, RateCardNotFound, ProductNotFound, CreditTypeNotFound, RateNotFound,
         ProductNotSubscription, ProductNotFixed, PeerUnavailable.
@@ -66,8 +74,8 @@ class Contracts:
             return first
         async with self._store.transaction() as tx:
             customer = await tx.customers.find(command.customer)
-        offer = await self._catalog.offer(_wanted(command))
-        contract = self._signed(command, customer.customer_id, offer, at=at)
+        offer = await self._catalog.offer(_catalog_query(command))
+        contract = self._new_contract(command, customer.customer_id, offer, at=at)
         async with self._store.transaction() as tx:
             if (first := await tx.claim(command, ContractCreated)) is not None:
                 return first
@@ -83,23 +91,23 @@ class Contracts:
         """Raises ContractNotFound."""
         async with self._store.transaction() as tx:
             contract = await tx.contracts.find(contract_id)
-            [accounts] = await tx.seats.accounts([contract])
-        return billing.contract_now(contract, accounts, self._clock.now())
+            [states] = await tx.billing.states([contract])
+        return contract_now(contract, states, self._clock.now())
 
     async def list(self, customer: str, page: Page) -> Sequence[ContractNow]:
-        """Return a page in the order they were made, and one more when there is. customer: "" means of all.
+        """Return a page in order of creation, and one more if there is one. customer: "" means all customers.
 
         Raises CustomerNotFound.
         """
         async with self._store.transaction() as tx:
             customer_id = (await tx.customers.find(customer)).customer_id if customer else None
             contracts = await tx.contracts.listed(customer_id, page)
-            accounts = await tx.seats.accounts(contracts)
+            states = await tx.billing.states(contracts)
         at = self._clock.now()
-        return [billing.contract_now(one, its, at) for one, its in zip(contracts, accounts, strict=True)]
+        return [contract_now(one, its, at) for one, its in zip(contracts, states, strict=True)]
 
     async def end(self, command: EndContract) -> ContractNow:
-        """Set the instant a contract ends. Raises ContractNotFound, ContractEnded, EndBeforeNow."""
+        """Set the instant at which a contract ends. Raises ContractNotFound, ContractEnded, EndBeforeNow."""
         at = self._clock.now()
         if (first := await self._store.answered(command, ContractNow)) is not None:
             return first
@@ -111,18 +119,18 @@ class Contracts:
             contract = await tx.contracts.lock(command.contract_id)
             end_time = end_of(contract, command.end_time, at=at)
             contract = replace(contract, end_time=end_time, version=contract.version + 1)
-            [accounts] = await tx.seats.accounts([contract])
-            contract = replace(contract, next_due_time=billing.next_due_of(accounts))
+            [states] = await tx.billing.states([contract])
+            contract = replace(contract, next_due_time=next_due_of(states))
             await tx.contracts.save_terms(contract)
             await tx.tell(contract_changed(contract))
-            ended = billing.contract_now(contract, accounts, at)
+            ended = contract_now(contract, states, at)
             await tx.remember(command, ended)
-        # What waited for the next collection date is collected at the end.
+        # Increases billed on the next collection date are due at the end of the contract.
         await self._billing.catch_up(command.contract_id, at)
         await self._relay.deliver_now(contract.customer_id)
         return ended
 
-    def _signed(
+    def _new_contract(
         self, command: CreateContract, customer_id: CustomerId, offer: Offer, *, at: datetime
     ) -> Contract:
         seats = tuple(
@@ -191,8 +199,8 @@ class Contracts:
 
     async def _bill_from_start(self, tx: Transaction, contract: Contract, *, at: datetime) -> ContractCreated:
         rates = {one.subscription_id: one.rates for one in contract.subscriptions}
-        accounts = [
-            Account(
+        states = [
+            BillingState(
                 contract=contract,
                 subscription=one,
                 timeline=Timeline(opening_quantity=one.initial_quantity),
@@ -201,22 +209,20 @@ class Contracts:
             for one in contract.subscriptions
         ]
         invoices: list[Invoice] = []
-        due_time = billing.next_due_of(accounts)
+        due_time = next_due_of(states)
         for _ in range(INSTANTS_AT_SIGNING_MAX):
             if due_time is None or due_time > at:
                 break
-            accounts, invoice, due_time = await bill_instant(
-                tx, contract, accounts, due_time, rates, ids=self._ids, finalize_time=at
+            states, invoice, due_time = await bill_instant(
+                tx, contract, states, due_time, rates, ids=self._ids, finalize_time=at
             )
             if invoice is not None:
                 invoices.append(invoice)
         await tx.contracts.save_due(contract.contract_id, due_time)
-        return ContractCreated(
-            contract=billing.contract_now(contract, accounts, at), invoices=tuple(invoices)
-        )
+        return ContractCreated(contract=contract_now(contract, states, at), invoices=tuple(invoices))
 
 
-def _wanted(command: CreateContract) -> Wanted:
+def _catalog_query(command: CreateContract) -> Wanted:
     seats, schedules = command.subscriptions, command.grant_schedules
     return Wanted(
         rate_card_id=command.rate_card_id,

@@ -15,22 +15,23 @@ from services.contract.domain.commands import (
 from services.contract.domain.customer import Customer, suspended, with_aliases
 from services.contract.domain.ids import CustomerId
 from services.contract.domain.notices import customer_changed
-from services.contract.operations.ports import Relay, Store
+from services.contract.operations.ports import Relay
+from services.contract.store import PostgresStore
 
 Change = SetCustomerAliases | SuspendCustomer | ResumeCustomer
 
 
 class Customers:
-    """Keeps buyers, and tells the Ledger of every change."""
+    """Keeps customers, and notifies the Ledger of every change."""
 
-    def __init__(self, *, store: Store, relay: Relay, clock: Clock, ids: Ids) -> None:
+    def __init__(self, *, store: PostgresStore, relay: Relay, clock: Clock, ids: Ids) -> None:
         self._store = store
         self._relay = relay
         self._clock = clock
         self._ids = ids
 
     async def create(self, command: CreateCustomer) -> Customer:
-        """Register a buyer. Raises AliasTaken."""
+        """Register a customer. Raises AliasTaken."""
         async with self._store.transaction() as tx:
             if (first := await tx.claim(command, Customer)) is not None:
                 return first
@@ -54,7 +55,7 @@ class Customers:
             return await tx.customers.find(customer)
 
     async def list(self, page: Page) -> Sequence[Customer]:
-        """Return a page in the order they were made, and one more when there is."""
+        """Return a page in order of creation, and one more if there is one."""
         async with self._store.transaction() as tx:
             return await tx.customers.listed(page)
 
@@ -63,7 +64,7 @@ class Customers:
         return await self._change(command, lambda customer: with_aliases(customer, command.aliases))
 
     async def suspend(self, command: SuspendCustomer) -> Customer:
-        """Let the gate deny everything. Raises CustomerNotFound."""
+        """Make the gate deny every call of the customer. Raises CustomerNotFound."""
         return await self._change(command, lambda customer: suspended(customer, is_suspended=True))
 
     async def resume(self, command: ResumeCustomer) -> Customer:

@@ -10,8 +10,8 @@ from meshkit.errors import FieldViolation, InvalidFields
 from meshkit.ids import Ids
 from meshkit.page import Page
 from meshkit.quantity import Credits
-from services.contract.domain.billing import state as billing
-from services.contract.domain.billing.state import Account
+from services.contract.domain.billing import charges
+from services.contract.domain.billing.state import BillingState, next_due_of, subscription_now
 from services.contract.domain.commands import (
     ChangeSeats,
     ListedSeatChange,
@@ -27,17 +27,18 @@ from services.contract.domain.notices import seats_changed
 from services.contract.domain.seats.request import planned_change, quantity_after
 from services.contract.domain.seats.timeline import SeatChange
 from services.contract.operations.billing.due_run import Billing
-from services.contract.operations.billing.invoicing import made_out
-from services.contract.operations.ports import Ledger, Relay, Store, Transaction
+from services.contract.operations.billing.invoicing import new_invoice
+from services.contract.operations.ports import Ledger, Relay
+from services.contract.store import PostgresStore, Transaction
 
 NO_CHANGE_ID = SeatChangeId("")
 
 
 class Seats:
-    """Changes the number of seats, charges what they cost, and tells the Ledger."""
+    """Changes the number of seats, charges for them, and notifies the Ledger."""
 
     def __init__(
-        self, *, store: Store, ledger: Ledger, relay: Relay, billing: Billing, clock: Clock, ids: Ids
+        self, *, store: PostgresStore, ledger: Ledger, relay: Relay, billing: Billing, clock: Clock, ids: Ids
     ) -> None:
         self._store = store
         self._ledger = ledger
@@ -47,7 +48,7 @@ class Seats:
         self._ids = ids
 
     async def change(self, command: ChangeSeats) -> SeatsMoved:
-        """Change seats from an instant on, and bill an increase that is due.
+        """Change seats from an instant on, and bill an increase if it is due.
 
         Raises ContractNotFound, SubscriptionNotFound, ContractEnded, SeatsBelowZero, OutsideOpenPeriod,
         EffectiveAfterContractEnd.
@@ -73,7 +74,7 @@ class Seats:
     async def list_changes(
         self, contract_id: ContractId, subscription_id: SubscriptionId | None, page: Page
     ) -> Sequence[ListedSeatChange]:
-        """Return a page by effective_time, then as received, and one more when there is.
+        """Return a page by effective_time, then in the order received, and one more if there is one.
 
         Raises ContractNotFound, SubscriptionNotFound.
         """
@@ -82,15 +83,15 @@ class Seats:
             return await tx.seats.listed_changes(_named(contract, subscription_id), page)
 
     async def preview(self, request: SeatRequest) -> SeatPreview:
-        """Tell what `change` would do now, and change nothing. Raises what it raises, and PeerUnavailable."""
+        """Return what `change` would do now, without doing it. Raises the same errors, and PeerUnavailable."""
         at = self._clock.now()
         await self._billing.catch_up(request.contract_id, at)
         async with self._store.transaction() as tx:
             contract = await tx.contracts.find(request.contract_id)
-            [accounts] = await tx.seats.accounts([contract])
-        account = _account_of(accounts, _named(contract, request.subscription_id))
-        change, timeline = planned_change(request, account, seat_change_id=NO_CHANGE_ID, at=at)
-        lines = billing.preview(account, replace(account, timeline=timeline), change.effective_time)
+            [states] = await tx.billing.states([contract])
+        before = _state_of(states, _named(contract, request.subscription_id))
+        change, timeline = planned_change(request, before, seat_change_id=NO_CHANGE_ID, at=at)
+        lines = charges.preview(before, replace(before, timeline=timeline), change.effective_time)
         return SeatPreview(
             quantity_after=quantity_after(timeline, change),
             lines=lines,
@@ -101,8 +102,8 @@ class Seats:
     async def _change(
         self, tx: Transaction, contract: Contract, request: SeatRequest, *, at: datetime
     ) -> SeatsMoved:
-        [accounts] = await tx.seats.accounts([contract])
-        before = _account_of(accounts, _named(contract, request.subscription_id))
+        [states] = await tx.billing.states([contract])
+        before = _state_of(states, _named(contract, request.subscription_id))
         seat_change_id = SeatChangeId(self._ids.new("chg"))
         change, timeline = planned_change(request, before, seat_change_id=seat_change_id, at=at)
         subscription = replace(before.subscription, changes=change.sequence)
@@ -110,16 +111,16 @@ class Seats:
         await tx.seats.insert_change(change)
         await tx.contracts.save_subscription(subscription)
         invoice = None
-        # A period that could not be priced yet is charged first, by the due run, and the increase after it.
+        # If a period is due that could not be priced yet, the due run charges it first, and then the increase.
         if contract.next_due_time is None or contract.next_due_time > at:
-            settled = billing.charge_increases(after, through=at, due=at)
-            after = settled.account
-            invoice = await self._invoice(tx, contract, settled.lines, at=at)
-        others = [one for one in accounts if one is not before]
-        await tx.contracts.save_due(contract.contract_id, billing.next_due_of([after, *others]))
+            charged = charges.charge_increases(after, through=at, due=at)
+            after = charged.state
+            invoice = await self._invoice(tx, contract, charged.lines, at=at)
+        others = [one for one in states if one is not before]
+        await tx.contracts.save_due(contract.contract_id, next_due_of([after, *others]))
         return SeatsMoved(
             listed=ListedSeatChange(change=change, quantity_after=quantity_after(timeline, change)),
-            subscription=billing.subscription_now(after, at),
+            subscription=subscription_now(after, at),
             invoice=invoice,
         )
 
@@ -129,7 +130,7 @@ class Seats:
         if not lines:
             return None
         starts = [line.span.start for line in lines if line.span is not None]
-        invoice = made_out(
+        invoice = new_invoice(
             contract, lines, status=InvoiceStatus.FINALIZED, issue_time=min(starts), at=at, ids=self._ids
         )
         await tx.invoices.insert(invoice)
@@ -146,7 +147,7 @@ class Seats:
                 for one in contract.grant_schedules
                 if one.subscription_id == change.subscription_id
             ]
-        # What the Ledger has not heard yet would be missing from its answer.
+        # The Ledger can only take into account what was delivered to it.
         await self._relay.deliver_now(contract.customer_id)
         return await self._ledger.preview_seat_change(
             customer_id=contract.customer_id,
@@ -158,10 +159,10 @@ class Seats:
 
 def _named(contract: Contract, subscription_id: SubscriptionId | None) -> Subscription:
     if subscription_id is None and len(contract.subscriptions) > 1:
-        said = f"is required: the contract has {len(contract.subscriptions)} subscriptions"
-        raise InvalidFields([FieldViolation("subscription_id", said)])
+        message = f"is required: the contract has {len(contract.subscriptions)} subscriptions"
+        raise InvalidFields([FieldViolation("subscription_id", message)])
     return find_subscription(contract, subscription_id)
 
 
-def _account_of(accounts: Sequence[Account], subscription: Subscription) -> Account:
-    return next(one for one in accounts if one.subscription.subscription_id == subscription.subscription_id)
+def _state_of(states: Sequence[BillingState], subscription: Subscription) -> BillingState:
+    return next(one for one in states if one.subscription.subscription_id == subscription.subscription_id)

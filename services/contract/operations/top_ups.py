@@ -22,14 +22,17 @@ from services.contract.domain.top_up import (
     refuse_ungrantable,
     status_at_order,
 )
-from services.contract.operations.billing.invoicing import made_out
-from services.contract.operations.ports import Catalog, Relay, Store
+from services.contract.operations.billing.invoicing import new_invoice
+from services.contract.operations.ports import Catalog, Relay
+from services.contract.store import PostgresStore
 
 
 class TopUps:
-    """Sells credits on top. The Ledger is told of a grant in the transaction that makes the top-up PAID."""
+    """Sells top-ups. The transaction that makes a top-up PAID also enqueues its grant for the Ledger."""
 
-    def __init__(self, *, store: Store, catalog: Catalog, relay: Relay, clock: Clock, ids: Ids) -> None:
+    def __init__(
+        self, *, store: PostgresStore, catalog: Catalog, relay: Relay, clock: Clock, ids: Ids
+    ) -> None:
         self._store = store
         self._catalog = catalog
         self._relay = relay
@@ -37,7 +40,7 @@ class TopUps:
         self._ids = ids
 
     async def order(self, command: OrderTopUp) -> TopUpAndInvoice:
-        """Order credits; without a payment gate they are granted at once.
+        """Order credits. Without a payment gate they are granted immediately.
 
         Raises ContractNotFound, TopUpPackNotFound, ProductNotFound, CreditTypeNotFound, ContractEnded,
         ContractNotStarted, ProductNotFixed, PeerUnavailable.
@@ -56,7 +59,7 @@ class TopUps:
             contract = await tx.contracts.lock(command.contract_id)
             refuse_not_in_force(contract, at=at)
             status = status_at_order(command.payment_gate)
-            invoice = made_out(
+            invoice = new_invoice(
                 contract,
                 [line_of(terms, product_name)],
                 status=invoice_status(status),
@@ -87,7 +90,10 @@ class TopUps:
         return ordered
 
     async def resolve(self, command: ResolveTopUpPayment) -> TopUpAndInvoice:
-        """Let a payment end, once; told the same again, nothing changes. Raises TopUpNotFound, TopUpAlreadyResolved."""
+        """Record the outcome of a payment, once. Repeating the same outcome changes nothing.
+
+        Raises TopUpNotFound, TopUpAlreadyResolved.
+        """
         at = self._clock.now()
         async with self._store.transaction() as tx:
             if (first := await tx.claim(command, TopUpAndInvoice)) is not None:
@@ -117,13 +123,13 @@ class TopUps:
             return await tx.top_ups.find(top_up_id)
 
     async def list(self, contract_id: ContractId, page: Page) -> Sequence[TopUp]:
-        """Return a page in the order they were made, and one more when there is. Raises ContractNotFound."""
+        """Return a page in order of creation, and one more if there is one. Raises ContractNotFound."""
         async with self._store.transaction() as tx:
             await tx.contracts.customer_of(contract_id)
             return await tx.top_ups.listed(contract_id, page)
 
     async def _terms(self, command: OrderTopUp) -> tuple[TopUpTerms, str]:
-        """Return what is bought, and the name of its product."""
+        """Return the terms of the purchase, and the name of its product."""
         terms = command.terms
         if terms is None:
             assert command.top_up_pack_id is not None

@@ -1,27 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Statements about seats: dated changes, billed periods, and accounts as billing sees them."""
+"""Statements about seat changes."""
 
-from collections import defaultdict
-from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Column, Row, and_, func, insert, or_, select, tuple_
+from sqlalchemy import Column, Row, func, insert, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meshkit.page import Page
-from meshkit.period import Period
-from meshkit.quantity import Ratio
-from services.contract.domain.billing.coverage import Charge
-from services.contract.domain.billing.price import SeatRate
-from services.contract.domain.billing.state import Account, BilledPeriod
 from services.contract.domain.commands import ListedSeatChange
-from services.contract.domain.contract import Contract, Subscription
+from services.contract.domain.contract import Subscription
 from services.contract.domain.ids import SeatChangeId, SubscriptionId
-from services.contract.domain.seats.timeline import SeatChange, Timeline
-from services.contract.tables import billed_periods, invoice_lines, seat_changes, subscriptions
+from services.contract.domain.seats.timeline import SeatChange
+from services.contract.tables import seat_changes
 
-_CHANGE: Final[tuple[Column[Any], ...]] = (
+CHANGE_COLUMNS: Final[tuple[Column[Any], ...]] = (
     seat_changes.c.seat_change_id,
     seat_changes.c.subscription_id,
     seat_changes.c.sequence,
@@ -29,24 +22,10 @@ _CHANGE: Final[tuple[Column[Any], ...]] = (
     seat_changes.c.quantity_delta,
     seat_changes.c.create_time,
 )
-_PERIOD: Final[tuple[Column[Any], ...]] = (
-    billed_periods.c.subscription_id,
-    billed_periods.c.period_start,
-    billed_periods.c.period_end,
-    billed_periods.c.rate_id,
-    billed_periods.c.currency_code,
-    billed_periods.c.price_micros,
-    billed_periods.c.per_micros,
-    billed_periods.c.rate_effective_time,
-    billed_periods.c.rate_end_time,
-)
-_IS_BEFORE_BILLED = and_(
-    subscriptions.c.billed_from.is_not(None), seat_changes.c.effective_time < subscriptions.c.billed_from
-)
 
 
 class StoredSeats:
-    """Seat changes and billed periods are only added, under the lock of their contract."""
+    """Seat changes are only added, under the lock of their contract."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -63,48 +42,13 @@ class StoredSeats:
             )
         )
 
-    async def insert_period(self, subscription_id: SubscriptionId, billed: BilledPeriod) -> None:
-        """Record a period as charged. Its key lets that happen once."""
-        await self._connection.execute(
-            insert(billed_periods).values(
-                subscription_id=subscription_id,
-                period_start=billed.period.start,
-                period_end=billed.period.end,
-                rate_id=billed.rate.rate_id,
-                currency_code=billed.rate.currency_code,
-                price_micros=billed.rate.price.numerator_micros,
-                per_micros=billed.rate.price.denominator_micros,
-                rate_effective_time=billed.rate.effective_time,
-                rate_end_time=billed.rate.end_time,
-            )
-        )
-
-    async def accounts(self, contracts: Sequence[Contract]) -> list[list[Account]]:
-        """Return the accounts of each contract, in the order of its subscriptions."""
-        ids = [one.subscription_id for contract in contracts for one in contract.subscriptions]
-        openings = await self._moved_before_billed(ids)
-        changes = await self._changes_since_billed(ids)
-        billed = await self._last_billed(ids)
-
-        def account(contract: Contract, subscription: Subscription) -> Account:
-            one = subscription.subscription_id
-            return Account(
-                contract=contract,
-                subscription=subscription,
-                timeline=Timeline(
-                    opening_quantity=subscription.initial_quantity + openings.get(one, 0),
-                    changes=tuple(changes[one]),
-                ),
-                billed=billed.get(one),
-            )
-
-        return [[account(contract, one) for one in contract.subscriptions] for contract in contracts]
-
     async def listed_changes(self, subscription: Subscription, page: Page) -> list[ListedSeatChange]:
-        """Return a page by effective_time and as received, and one more when there is."""
+        """Return a page by effective_time, then in the order received, and one row more if there is one."""
         order = (seat_changes.c.effective_time, seat_changes.c.sequence)
         running = (
-            select(*_CHANGE, func.sum(seat_changes.c.quantity_delta).over(order_by=order).label("moved"))
+            select(
+                *CHANGE_COLUMNS, func.sum(seat_changes.c.quantity_delta).over(order_by=order).label("moved")
+            )
             .where(seat_changes.c.subscription_id == subscription.subscription_id)
             .subquery()
         )
@@ -116,72 +60,13 @@ class StoredSeats:
         rows = await self._connection.execute(statement.limit(page.size + 1))
         return [
             ListedSeatChange(
-                change=_change_from_row(row), quantity_after=subscription.initial_quantity + int(row.moved)
+                change=change_from_row(row), quantity_after=subscription.initial_quantity + int(row.moved)
             )
             for row in rows
         ]
 
-    async def _moved_before_billed(self, ids: Collection[SubscriptionId]) -> dict[str, int]:
-        moved = (
-            select(seat_changes.c.subscription_id, func.sum(seat_changes.c.quantity_delta).label("moved"))
-            .join(subscriptions, subscriptions.c.subscription_id == seat_changes.c.subscription_id)
-            .where(seat_changes.c.subscription_id.in_(ids), _IS_BEFORE_BILLED)
-            .group_by(seat_changes.c.subscription_id)
-        )
-        return {row.subscription_id: int(row.moved) for row in await self._connection.execute(moved)}
 
-    async def _changes_since_billed(self, ids: Collection[SubscriptionId]) -> dict[str, list[SeatChange]]:
-        since = (
-            select(*_CHANGE)
-            .join(subscriptions, subscriptions.c.subscription_id == seat_changes.c.subscription_id)
-            .where(
-                seat_changes.c.subscription_id.in_(ids),
-                or_(
-                    subscriptions.c.billed_from.is_(None),
-                    seat_changes.c.effective_time >= subscriptions.c.billed_from,
-                ),
-            )
-            .order_by(seat_changes.c.subscription_id, seat_changes.c.effective_time, seat_changes.c.sequence)
-        )
-        found: defaultdict[str, list[SeatChange]] = defaultdict(list)
-        for row in await self._connection.execute(since):
-            found[row.subscription_id].append(_change_from_row(row))
-        return found
-
-    async def _last_billed(self, ids: Collection[SubscriptionId]) -> dict[str, BilledPeriod]:
-        last = and_(
-            billed_periods.c.subscription_id == subscriptions.c.subscription_id,
-            billed_periods.c.period_start == subscriptions.c.billed_from,
-        )
-        periods = select(*_PERIOD).join(subscriptions, last).where(subscriptions.c.subscription_id.in_(ids))
-        charges = (
-            select(
-                invoice_lines.c.subscription_id,
-                invoice_lines.c.quantity,
-                invoice_lines.c.span_start,
-                invoice_lines.c.span_end,
-            )
-            .join(
-                subscriptions,
-                and_(
-                    invoice_lines.c.subscription_id == subscriptions.c.subscription_id,
-                    invoice_lines.c.billing_period_start == subscriptions.c.billed_from,
-                ),
-            )
-            .where(subscriptions.c.subscription_id.in_(ids))
-            .order_by(invoice_lines.c.invoice_line_id)
-        )
-        charged: defaultdict[str, list[Charge]] = defaultdict(list)
-        for row in await self._connection.execute(charges):
-            span = Period(row.span_start, row.span_end)
-            charged[row.subscription_id].append(Charge(seats=row.quantity, span=span))
-        rows = await self._connection.execute(periods)
-        return {
-            row.subscription_id: _billed_from_row(row, tuple(charged[row.subscription_id])) for row in rows
-        }
-
-
-def _change_from_row(row: Row[Any]) -> SeatChange:
+def change_from_row(row: Row[Any]) -> SeatChange:
     return SeatChange(
         seat_change_id=SeatChangeId(row.seat_change_id),
         subscription_id=SubscriptionId(row.subscription_id),
@@ -189,18 +74,4 @@ def _change_from_row(row: Row[Any]) -> SeatChange:
         effective_time=row.effective_time,
         quantity_delta=row.quantity_delta,
         create_time=row.create_time,
-    )
-
-
-def _billed_from_row(row: Row[Any], charges: tuple[Charge, ...]) -> BilledPeriod:
-    return BilledPeriod(
-        period=Period(row.period_start, row.period_end),
-        rate=SeatRate(
-            rate_id=row.rate_id,
-            currency_code=row.currency_code,
-            price=Ratio(row.price_micros, row.per_micros),
-            effective_time=row.rate_effective_time,
-            end_time=row.rate_end_time,
-        ),
-        charges=charges,
     )

@@ -14,6 +14,7 @@ from meshkit.ids import Ids
 from meshkit.requests import Command
 from services.contract import tables
 from services.contract.domain.notices import Payload, kind_of
+from services.contract.store.billing import StoredBilling
 from services.contract.store.contracts import StoredContracts
 from services.contract.store.customers import StoredCustomers
 from services.contract.store.invoices import StoredInvoices
@@ -36,6 +37,7 @@ class Transaction:
         self.customers = StoredCustomers(connection)
         self.contracts = StoredContracts(connection)
         self.seats = StoredSeats(connection)
+        self.billing = StoredBilling(connection)
         self.invoices = StoredInvoices(connection)
         self.top_ups = StoredTopUps(connection)
 

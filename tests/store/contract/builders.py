@@ -205,5 +205,5 @@ async def write_contract(tx: Transaction, contract: Contract = CONTRACT) -> None
 async def write_billed(tx: Transaction, subscriptions: Sequence[Subscription] = (SEATS,)) -> None:
     """Charge the first year of the subscriptions."""
     for one in subscriptions:
-        await tx.seats.insert_period(one.subscription_id, BILLED)
+        await tx.billing.insert_period(one.subscription_id, BILLED)
         await tx.contracts.save_subscription(replace(one, periods_billed=1, billed_from=YEAR.start))

@@ -8,7 +8,7 @@ import pytest
 from meshkit.page import Page
 from meshkit.period import Period
 from services.contract.domain.billing.coverage import Charge
-from services.contract.domain.billing.state import Account
+from services.contract.domain.billing.state import BillingState
 from services.contract.domain.customer import Customer
 from services.contract.domain.errors import (
     AliasTaken,
@@ -118,7 +118,7 @@ async def test_a_contract_without_anything_is_one_too(store: PostgresStore) -> N
 
     async with store.transaction() as tx:
         assert await tx.contracts.find(bare.contract_id) == bare
-        assert await tx.seats.accounts([bare]) == [[]]
+        assert await tx.billing.states([bare]) == [[]]
 
 
 async def test_contracts_are_due_by_time_then_id_behind_the_last_one(store: PostgresStore) -> None:
@@ -156,16 +156,16 @@ async def test_an_account_begins_with_the_period_billed_last(store: PostgresStor
 
     async with store.transaction() as tx:
         contract = await tx.contracts.find(CONTRACT.contract_id)
-        [[billed, unbilled]] = await tx.seats.accounts([contract])
+        [[billed, unbilled]] = await tx.billing.states([contract])
 
     first, second = contract.subscriptions
-    assert billed == Account(
+    assert billed == BillingState(
         contract=contract,
         subscription=first,
         timeline=Timeline(opening_quantity=3, changes=tuple(changes[1:])),
         billed=BILLED,
     )
-    assert unbilled == Account(
+    assert unbilled == BillingState(
         contract=contract, subscription=second, timeline=Timeline(opening_quantity=4), billed=None
     )
 
@@ -180,9 +180,9 @@ async def test_what_is_paid_is_what_the_lines_of_the_period_say(store: PostgresS
         await tx.invoices.insert(an_invoice(increase, invoice_id="inv_2"))
 
     async with store.transaction() as tx:
-        [[account, _]] = await tx.seats.accounts([await tx.contracts.find(CONTRACT.contract_id)])
-    assert account.billed is not None
-    assert account.billed.charges == (Charge(seats=4, span=YEAR), Charge(seats=2, span=july))
+        [[state, _]] = await tx.billing.states([await tx.contracts.find(CONTRACT.contract_id)])
+    assert state.billed is not None
+    assert state.billed.charges == (Charge(seats=4, span=YEAR), Charge(seats=2, span=july))
 
 
 async def test_changes_are_listed_by_time_then_as_received_with_the_seats_after_each(

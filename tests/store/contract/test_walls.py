@@ -128,7 +128,7 @@ async def test_a_period_is_charged_once(store: PostgresStore) -> None:
 
     with pytest.raises(IntegrityError):
         async with store.transaction() as tx:
-            await tx.seats.insert_period(SEATS.subscription_id, BILLED)
+            await tx.billing.insert_period(SEATS.subscription_id, BILLED)
     with pytest.raises(IntegrityError):
         async with store.transaction() as tx:
             await tx.invoices.insert(an_invoice(a_line(2), invoice_id="inv_2"))

@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from meshkit.quantity import MICROS, Ratio
-from services.contract.domain.billing import state as billing
+from services.contract.domain.billing import charges
 from services.contract.domain.billing.price import Rounding, SeatRate
-from services.contract.domain.billing.state import Account
+from services.contract.domain.billing.state import BillingState, next_due
 from services.contract.domain.contract import (
     BillingFrequency,
     Contract,
@@ -69,7 +69,7 @@ def a_timeline(opening: int, *changes: tuple[datetime, int]) -> Timeline:
     return timeline
 
 
-def an_account(
+def a_billing_state(
     quantity: int = 4,
     *,
     start: datetime = JUNE,
@@ -79,8 +79,8 @@ def an_account(
     invoicing: SeatInvoicing = SeatInvoicing.BILL_IMMEDIATELY,
     rounding: Rounding = Rounding.HALF_UP,
     rates: Sequence[SeatRate] = (a_rate(),),
-) -> Account:
-    """An account of which nothing is billed yet."""
+) -> BillingState:
+    """A billing state without a billed period."""
     subscription = Subscription(
         subscription_id=SUBSCRIPTION,
         product_id=ProductId("prd_1"),
@@ -103,33 +103,35 @@ def an_account(
         create_time=start,
     )
     timeline = Timeline(opening_quantity=quantity)
-    return Account(contract=contract, subscription=subscription, timeline=timeline, billed=None)
+    return BillingState(contract=contract, subscription=subscription, timeline=timeline, billed=None)
 
 
-def changed(account: Account, at: datetime, delta: int) -> Account:
-    """The account with one more change of seats; nothing is charged for it."""
-    sequence = account.subscription.changes + 1
+def changed(state: BillingState, at: datetime, delta: int) -> BillingState:
+    """The state with one more change of seats; nothing is charged for it."""
+    sequence = state.subscription.changes + 1
     return replace(
-        account,
-        subscription=replace(account.subscription, changes=sequence),
-        timeline=account.timeline.with_change(a_change(at, delta, sequence)),
+        state,
+        subscription=replace(state.subscription, changes=sequence),
+        timeline=state.timeline.with_change(a_change(at, delta, sequence)),
     )
 
 
-def settled_through(account: Account, at: datetime) -> tuple[Account, list[tuple[datetime, InvoiceLine]]]:
-    """Bill everything due up to `at`, as the due run does: the account after, and what was charged when."""
+def billed_through(
+    state: BillingState, at: datetime
+) -> tuple[BillingState, list[tuple[datetime, InvoiceLine]]]:
+    """Bill everything due up to `at`, as the due run does: the state after, and what was charged when."""
     charged: list[tuple[datetime, InvoiceLine]] = []
-    while (due := billing.next_due(account)) is not None and due <= at:
-        settled = billing.settle(account, due, account.subscription.rates)
-        charged += [(due, line) for line in settled.lines]
-        account = settled.account
-    return account, charged
+    while (due := next_due(state)) is not None and due <= at:
+        result = charges.charge_due(state, due, state.subscription.rates)
+        charged += [(due, line) for line in result.lines]
+        state = result.state
+    return state, charged
 
 
 def received(
-    account: Account, at: datetime, delta: int, *, now: datetime
-) -> tuple[Account, list[InvoiceLine]]:
-    """Let a change come in at `now`, as ChangeSeats does: the account after, and what was charged at once."""
-    account, _ = settled_through(account, now)
-    settled = billing.charge_increases(changed(account, at, delta), through=now, due=now)
-    return settled.account, list(settled.lines)
+    state: BillingState, at: datetime, delta: int, *, now: datetime
+) -> tuple[BillingState, list[InvoiceLine]]:
+    """Let a change come in at `now`, as ChangeSeats does: the state after, and what was charged at once."""
+    state, _ = billed_through(state, now)
+    result = charges.charge_increases(changed(state, at, delta), through=now, due=now)
+    return result.state, list(result.lines)

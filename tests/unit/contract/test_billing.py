@@ -11,20 +11,20 @@ from hypothesis import strategies as st
 
 from meshkit.period import Period
 from meshkit.quantity import Money
-from services.contract.domain.billing import state as billing
+from services.contract.domain.billing import charges
 from services.contract.domain.billing.price import Rounding
-from services.contract.domain.billing.state import Account
+from services.contract.domain.billing.state import BillingState, next_due, subscription_now
 from services.contract.domain.contract import BillingFrequency, SeatInvoicing
 from services.contract.domain.errors import RateNotFound, SeatsBelowZero
 from services.contract.domain.invoice import InvoiceLine, InvoiceLineKind, Share
 from tests.unit.contract.builders import (
     JUNE,
+    a_billing_state,
     a_rate,
-    an_account,
+    billed_through,
     changed,
     day,
     received,
-    settled_through,
 )
 
 TICK = timedelta(microseconds=1)
@@ -40,17 +40,17 @@ def _ledger(charged: list[tuple[datetime, InvoiceLine]]) -> list[tuple[datetime,
 
 
 def test_golden_four_annual_seats_at_100_dollars_are_400_at_once() -> None:
-    account, charged = settled_through(an_account(4), JUNE)
+    state, charged = billed_through(a_billing_state(4), JUNE)
 
     [(due, line)] = charged
     assert (due, _dollars(line), line.kind) == (JUNE, "400.00", InvoiceLineKind.SUBSCRIPTION)
     assert (line.quantity, line.unit_price, line.share) == (4, Money.of("USD", 100), Share(1, 1))
     assert line.span == Period(JUNE, day(6, 1, 2026))
-    assert billing.next_due(account) == day(6, 1, 2026)
+    assert next_due(state) == day(6, 1, 2026)
 
 
 def test_golden_a_seat_added_on_3_july_costs_333_of_365_days() -> None:
-    _, [line] = received(an_account(4), day(7, 3), 1, now=day(7, 3))
+    _, [line] = received(a_billing_state(4), day(7, 3), 1, now=day(7, 3))
 
     assert line.share == Share(333, 365)
     assert line.exact_micros == 91_232_876
@@ -61,11 +61,11 @@ def test_golden_a_seat_added_on_3_july_costs_333_of_365_days() -> None:
 
 
 def test_golden_down_and_up_again_costs_nothing_more_and_renewal_charges_the_seats_in_force() -> None:
-    account, added = received(an_account(4), day(7, 3), 1, now=day(7, 3))
-    account, removed = received(account, day(7, 10), -1, now=day(7, 10))
-    _, renewed_without = settled_through(account, day(6, 1, 2026))
-    account, again = received(account, day(7, 20), 1, now=day(7, 20))
-    _, renewed_with = settled_through(account, day(6, 1, 2026))
+    state, added = received(a_billing_state(4), day(7, 3), 1, now=day(7, 3))
+    state, removed = received(state, day(7, 10), -1, now=day(7, 10))
+    _, renewed_without = billed_through(state, day(6, 1, 2026))
+    state, again = received(state, day(7, 20), 1, now=day(7, 20))
+    _, renewed_with = billed_through(state, day(6, 1, 2026))
 
     assert [_dollars(line) for line in added] == ["91.23"]
     assert removed == []
@@ -77,31 +77,31 @@ def test_golden_down_and_up_again_costs_nothing_more_and_renewal_charges_the_sea
 def test_monthly_seats_at_10_dollars_are_billed_every_month_from_the_contract_s_start() -> None:
     start = datetime.fromisoformat("2024-01-31T00:00:00Z")
     rate = a_rate(10, start)
-    account = an_account(4, start=start, frequency=BillingFrequency.MONTHLY, rates=[rate])
+    state = a_billing_state(4, start=start, frequency=BillingFrequency.MONTHLY, rates=[rate])
 
-    _, charged = settled_through(account, datetime.fromisoformat("2024-05-31T00:00:00Z"))
+    _, charged = billed_through(state, datetime.fromisoformat("2024-05-31T00:00:00Z"))
 
     months = ["2024-01-31", "2024-02-29", "2024-03-31", "2024-04-30", "2024-05-31"]
     assert _ledger(charged) == [(datetime.fromisoformat(f"{one}T00:00:00Z"), "40.00") for one in months]
 
 
 def test_a_monthly_seat_added_with_29_of_31_days_left_costs_29_of_31() -> None:
-    account = an_account(4, frequency=BillingFrequency.MONTHLY, rates=[a_rate(10)])
+    state = a_billing_state(4, frequency=BillingFrequency.MONTHLY, rates=[a_rate(10)])
 
-    _, [line] = received(account, day(7, 3), 1, now=day(7, 3))
+    _, [line] = received(state, day(7, 3), 1, now=day(7, 3))
 
     assert (line.share, _dollars(line), line.exact_micros) == (Share(29, 31), "9.35", 9_354_838)
 
 
 def test_a_period_is_due_at_its_first_instant() -> None:
-    account, _ = settled_through(an_account(4), JUNE)
+    state, _ = billed_through(a_billing_state(4), JUNE)
 
-    assert settled_through(account, day(6, 1, 2026) - TICK)[1] == []
-    assert len(settled_through(account, day(6, 1, 2026))[1]) == 1
+    assert billed_through(state, day(6, 1, 2026) - TICK)[1] == []
+    assert len(billed_through(state, day(6, 1, 2026))[1]) == 1
 
 
 def test_without_proration_a_seat_costs_the_whole_price_whenever_it_comes() -> None:
-    _, [line] = received(an_account(4, is_prorated=False), day(7, 3), 1, now=day(7, 3))
+    _, [line] = received(a_billing_state(4, is_prorated=False), day(7, 3), 1, now=day(7, 3))
 
     assert (line.share, _dollars(line)) == (Share(1, 1), "100.00")
     assert line.description == "Team Plan: 1 seat added"
@@ -112,42 +112,42 @@ def test_without_proration_a_seat_costs_the_whole_price_whenever_it_comes() -> N
     [(Rounding.HALF_UP, "91.23"), (Rounding.FLOOR, "91.23"), (Rounding.CEILING, "91.24")],
 )
 def test_money_is_rounded_as_the_subscription_says(rounding: Rounding, total: str) -> None:
-    _, [line] = received(an_account(4, rounding=rounding), day(7, 3), 1, now=day(7, 3))
+    _, [line] = received(a_billing_state(4, rounding=rounding), day(7, 3), 1, now=day(7, 3))
 
     assert (_dollars(line), line.exact_micros) == (total, 91_232_876)
 
 
 def test_a_backdated_increase_is_charged_from_its_effective_time() -> None:
-    _, [line] = received(an_account(4), day(7, 3), 1, now=day(9, 1))
+    _, [line] = received(a_billing_state(4), day(7, 3), 1, now=day(9, 1))
 
     assert (line.share, _dollars(line)) == (Share(333, 365), "91.23")
 
 
 def test_an_increase_dated_ahead_is_charged_when_it_takes_effect() -> None:
-    account, at_once = received(an_account(4), day(7, 3), 1, now=JUNE)
-    early, nothing = settled_through(account, day(7, 3) - TICK)
-    _, charged = settled_through(early, day(7, 3))
+    state, at_once = received(a_billing_state(4), day(7, 3), 1, now=JUNE)
+    early, nothing = billed_through(state, day(7, 3) - TICK)
+    _, charged = billed_through(early, day(7, 3))
 
     assert (at_once, nothing) == ([], [])
     assert _ledger(charged) == [(day(7, 3), "91.23")]
 
 
 def test_an_increase_dated_ahead_and_taken_back_in_time_costs_nothing() -> None:
-    account, _ = received(an_account(4), day(7, 3), 5, now=JUNE)
-    account, _ = received(account, day(7, 3), -5, now=day(6, 20))
+    state, _ = received(a_billing_state(4), day(7, 3), 5, now=JUNE)
+    state, _ = received(state, day(7, 3), -5, now=day(6, 20))
 
-    assert settled_through(account, day(5, 31, 2026))[1] == []
+    assert billed_through(state, day(5, 31, 2026))[1] == []
 
 
 def test_an_increase_on_the_day_of_renewal_is_part_of_the_renewal() -> None:
-    account, _ = received(an_account(4), day(6, 1, 2026), 1, now=JUNE)
+    state, _ = received(a_billing_state(4), day(6, 1, 2026), 1, now=JUNE)
 
-    assert _ledger(settled_through(account, day(6, 1, 2026))[1]) == [(day(6, 1, 2026), "500.00")]
+    assert _ledger(billed_through(state, day(6, 1, 2026))[1]) == [(day(6, 1, 2026), "500.00")]
 
 
 def test_on_the_next_collection_date_increases_go_on_the_next_period_s_invoice() -> None:
-    account, at_once = received(an_account(4, invoicing=NEXT_DATE), day(7, 3), 1, now=day(7, 3))
-    _, charged = settled_through(account, day(6, 1, 2026))
+    state, at_once = received(a_billing_state(4, invoicing=NEXT_DATE), day(7, 3), 1, now=day(7, 3))
+    _, charged = billed_through(state, day(6, 1, 2026))
 
     assert at_once == []
     assert [(due, line.kind, _dollars(line)) for due, line in charged] == [
@@ -159,32 +159,32 @@ def test_on_the_next_collection_date_increases_go_on_the_next_period_s_invoice()
 
 def test_on_the_next_collection_date_seats_come_at_the_price_of_their_own_period() -> None:
     rates = [a_rate(100, JUNE, day(1, 1, 2026), "old"), a_rate(120, day(1, 1, 2026), None, "new")]
-    account, _ = received(
-        an_account(4, invoicing=NEXT_DATE, rates=rates), day(2, 1, 2026), 1, now=day(2, 1, 2026)
+    state, _ = received(
+        a_billing_state(4, invoicing=NEXT_DATE, rates=rates), day(2, 1, 2026), 1, now=day(2, 1, 2026)
     )
 
-    charged = settled_through(account, day(6, 1, 2026))[1]
+    charged = billed_through(state, day(6, 1, 2026))[1]
 
     assert [line.unit_price for _, line in charged] == [Money.of("USD", 120), Money.of("USD", 100)]
 
 
 def test_where_the_contract_ends_what_waited_for_the_next_date_is_collected() -> None:
-    account = an_account(4, invoicing=NEXT_DATE, end=day(9, 1))
-    account, _ = received(account, day(7, 3), 1, now=day(7, 3))
+    state = a_billing_state(4, invoicing=NEXT_DATE, end=day(9, 1))
+    state, _ = received(state, day(7, 3), 1, now=day(7, 3))
 
-    assert billing.next_due(account) == day(9, 1)
-    account, charged = settled_through(account, day(9, 1))
+    assert next_due(state) == day(9, 1)
+    state, charged = billed_through(state, day(9, 1))
     assert _ledger(charged) == [(day(9, 1), "91.23")]
-    assert billing.next_due(account) is None
+    assert next_due(state) is None
 
 
 def test_the_last_period_is_charged_in_full_and_none_begins_at_the_end() -> None:
-    until_may = an_account(4, end=day(5, 1, 2026))
-    until_renewal = an_account(4, end=day(6, 1, 2026))
-    past_renewal = an_account(4, end=day(6, 1, 2026) + TICK)
+    until_may = a_billing_state(4, end=day(5, 1, 2026))
+    until_renewal = a_billing_state(4, end=day(6, 1, 2026))
+    past_renewal = a_billing_state(4, end=day(6, 1, 2026) + TICK)
 
     assert [
-        len(settled_through(one, day(6, 1, 2030))[1]) for one in (until_may, until_renewal, past_renewal)
+        len(billed_through(one, day(6, 1, 2030))[1]) for one in (until_may, until_renewal, past_renewal)
     ] == [
         1,
         1,
@@ -193,34 +193,32 @@ def test_the_last_period_is_charged_in_full_and_none_begins_at_the_end() -> None
 
 
 def test_a_change_dated_past_the_end_is_never_charged() -> None:
-    account, _ = received(an_account(4), day(9, 1), 1, now=day(7, 3))
-    ended = replace(account, contract=replace(account.contract, end_time=day(9, 1)))
+    state, _ = received(a_billing_state(4), day(9, 1), 1, now=day(7, 3))
+    ended = replace(state, contract=replace(state.contract, end_time=day(9, 1)))
 
-    assert billing.next_due(ended) is None
+    assert next_due(ended) is None
 
 
 def test_a_price_change_reaches_a_subscription_at_its_next_period() -> None:
     rates = [a_rate(100, JUNE, day(7, 1), "old"), a_rate(120, day(7, 1), None, "new")]
-    account, [line] = received(an_account(4, rates=rates), day(7, 3), 1, now=day(7, 3))
+    state, [line] = received(a_billing_state(4, rates=rates), day(7, 3), 1, now=day(7, 3))
 
     assert line.unit_price == Money.of("USD", 100)
-    assert _ledger(settled_through(account, day(6, 1, 2026))[1]) == [(day(6, 1, 2026), "600.00")]
+    assert _ledger(billed_through(state, day(6, 1, 2026))[1]) == [(day(6, 1, 2026), "600.00")]
 
 
 def test_a_period_without_a_price_is_not_billed() -> None:
-    account, _ = settled_through(an_account(4, rates=[a_rate(100, JUNE, day(1, 1, 2026))]), JUNE)
+    state, _ = billed_through(a_billing_state(4, rates=[a_rate(100, JUNE, day(1, 1, 2026))]), JUNE)
 
     with pytest.raises(RateNotFound) as refusal:
-        settled_through(account, day(6, 1, 2026))
+        billed_through(state, day(6, 1, 2026))
     assert refusal.value.metadata["at"] == day(6, 1, 2026).isoformat()
 
 
 def test_an_account_shows_its_seats_price_and_period_at_an_instant() -> None:
-    account, _ = settled_through(changed(an_account(4, end=day(9, 1, 2026)), day(7, 3), 1), JUNE)
+    state, _ = billed_through(changed(a_billing_state(4, end=day(9, 1, 2026)), day(7, 3), 1), JUNE)
 
-    before, then, after = (
-        billing.subscription_now(account, at) for at in (day(5, 1), day(7, 3), day(1, 1, 2027))
-    )
+    before, then, after = (subscription_now(state, at) for at in (day(5, 1), day(7, 3), day(1, 1, 2027)))
 
     assert [one.quantity for one in (before, then, after)] == [4, 5, 5]
     first, second = Period(JUNE, day(6, 1, 2026)), Period(day(6, 1, 2026), day(6, 1, 2027))
@@ -245,51 +243,51 @@ def test_a_preview_tells_what_the_change_adds_to_its_period(
     invoicing: SeatInvoicing,
 ) -> None:
     now = JUNE + timedelta(days=now_days)
-    account = an_account(4, is_prorated=is_prorated, invoicing=invoicing)
+    state = a_billing_state(4, is_prorated=is_prorated, invoicing=invoicing)
     for days, move in sorted(earlier):
         try:
-            account, _ = received(
-                account, JUNE + timedelta(days=days), move, now=min(JUNE + timedelta(days=days), now)
+            state, _ = received(
+                state, JUNE + timedelta(days=days), move, now=min(JUNE + timedelta(days=days), now)
             )
         except SeatsBelowZero:
             continue
-    account, _ = settled_through(account, now)
+    state, _ = billed_through(state, now)
     at = now + timedelta(days=ahead)
     try:
-        after = changed(account, at, delta)
+        after = changed(state, at, delta)
     except SeatsBelowZero:
         return
 
-    previewed = billing.preview(account, after, at)
+    previewed = charges.preview(state, after, at)
 
     if delta < 0:
         # It may save an increase dated ahead from being charged; it costs nothing itself.
         assert previewed == ()
         return
     # Lines are rounded down to the micro one by one.
-    assert _exact_in_period_of(at, after) - _exact_in_period_of(at, account) == pytest.approx(
+    assert _exact_in_period_of(at, after) - _exact_in_period_of(at, state) == pytest.approx(
         sum(line.exact_micros for line in previewed), abs=20
     )
 
 
-def _exact_in_period_of(at: datetime, account: Account) -> int:
+def _exact_in_period_of(at: datetime, state: BillingState) -> int:
     """What is charged for the billing period of `at` until it is over, in micros."""
     index = 0 if at < day(6, 1, 2026) else 1
     start = JUNE if index == 0 else day(6, 1, 2026)
-    _, charged = settled_through(account, day(6, 1, 2027 + index) - TICK if index else day(6, 1, 2026))
-    billed = account.billed
+    _, charged = billed_through(state, day(6, 1, 2027 + index) - TICK if index else day(6, 1, 2026))
+    billed = state.billed
     already = 0
     if billed is not None and billed.period.start == start:
         for charge in billed.charges:
-            already += int(billed.rate.exact_micros(charge.seats, _share_of(account, charge.span)))
+            already += int(billed.rate.exact_micros(charge.seats, _share_of(state, charge.span)))
     return already + sum(line.exact_micros for _, line in charged if line.billing_period_start == start)
 
 
-def _share_of(account: Account, span: Period) -> Fraction:
-    assert account.billed is not None
-    if not account.subscription.proration.is_prorated:
+def _share_of(state: BillingState, span: Period) -> Fraction:
+    assert state.billed is not None
+    if not state.subscription.proration.is_prorated:
         return Fraction(1)
-    period = account.billed.period
+    period = state.billed.period
     return period.fraction_left(span.start) - period.fraction_left(span.end)
 
 
@@ -300,15 +298,17 @@ def _share_of(account: Account, span: Period) -> Fraction:
 def test_with_floor_rounding_a_period_never_costs_more_than_its_highest_seats(
     moves: list[tuple[int, int]], is_prorated: bool
 ) -> None:
-    account, charged = settled_through(an_account(4, is_prorated=is_prorated, rounding=Rounding.FLOOR), JUNE)
+    state, charged = billed_through(
+        a_billing_state(4, is_prorated=is_prorated, rounding=Rounding.FLOOR), JUNE
+    )
     lines = [line for _, line in charged]
     for days, delta in sorted(moves):
         at = JUNE + timedelta(days=days)
         try:
-            account, more = received(account, at, delta, now=at)
+            state, more = received(state, at, delta, now=at)
         except SeatsBelowZero:
             continue
         lines += more
 
-    highest = max((quantity for _, quantity in account.timeline.running()), default=4)
+    highest = max((quantity for _, quantity in state.timeline.running()), default=4)
     assert sum(line.total.micros for line in lines) <= max(highest, 4) * 100_000_000

@@ -9,7 +9,7 @@ import pytest
 from meshkit.encoding import from_json, to_json
 from meshkit.errors import InvalidFields, MeshError
 from meshkit.quantity import MICROS, Credits, Money
-from services.contract.domain.billing import state as billing
+from services.contract.domain.billing.state import contract_now
 from services.contract.domain.commands import ContractCreated, SeatRequest
 from services.contract.domain.contract import (
     GrantFrequency,
@@ -60,11 +60,11 @@ from tests.unit.contract.builders import (
     CONTRACT,
     JUNE,
     SUBSCRIPTION,
+    a_billing_state,
     a_rate,
-    an_account,
+    billed_through,
     changed,
     day,
-    settled_through,
 )
 
 TICK = timedelta(microseconds=1)
@@ -127,22 +127,22 @@ def _wanting(
 def test_seats_change_from_the_open_period_s_start_until_the_contract_ends(
     now: datetime, effective: datetime, fault: type[MeshError] | None
 ) -> None:
-    account = an_account(4, end=day(9, 1, 2026))
+    state = a_billing_state(4, end=day(9, 1, 2026))
 
     if fault is None:
-        change, _ = planned_change(_wanting(effective, delta=1), account, seat_change_id=CHANGE, at=now)
+        change, _ = planned_change(_wanting(effective, delta=1), state, seat_change_id=CHANGE, at=now)
         assert (change.effective_time, change.create_time, change.quantity_delta) == (effective, now, 1)
     else:
         with pytest.raises(fault):
-            planned_change(_wanting(effective, delta=1), account, seat_change_id=CHANGE, at=now)
+            planned_change(_wanting(effective, delta=1), state, seat_change_id=CHANGE, at=now)
 
 
 def test_a_wanted_number_of_seats_becomes_the_difference_to_those_in_force_then() -> None:
-    account = changed(an_account(4), day(8, 1), 3)
+    state = changed(a_billing_state(4), day(8, 1), 3)
 
-    before, _ = planned_change(_wanting(day(7, 3), quantity=5), account, seat_change_id=CHANGE, at=JUNE)
-    after, timeline = planned_change(_wanting(day(8, 1), quantity=5), account, seat_change_id=CHANGE, at=JUNE)
-    same, _ = planned_change(_wanting(quantity=4), account, seat_change_id=CHANGE, at=JUNE)
+    before, _ = planned_change(_wanting(day(7, 3), quantity=5), state, seat_change_id=CHANGE, at=JUNE)
+    after, timeline = planned_change(_wanting(day(8, 1), quantity=5), state, seat_change_id=CHANGE, at=JUNE)
+    same, _ = planned_change(_wanting(quantity=4), state, seat_change_id=CHANGE, at=JUNE)
 
     assert (before.quantity_delta, after.quantity_delta, same.quantity_delta) == (1, -2, 0)
     assert (after.sequence, quantity_after(timeline, after)) == (2, 5)
@@ -151,15 +151,15 @@ def test_a_wanted_number_of_seats_becomes_the_difference_to_those_in_force_then(
 @pytest.mark.parametrize(("delta", "is_possible"), [(SEATS_MAX - 4, True), (SEATS_MAX - 3, False)])
 def test_there_are_a_million_seats_at_most(delta: int, *, is_possible: bool) -> None:
     if is_possible:
-        planned_change(_wanting(delta=delta), an_account(4), seat_change_id=CHANGE, at=JUNE)
+        planned_change(_wanting(delta=delta), a_billing_state(4), seat_change_id=CHANGE, at=JUNE)
     else:
         with pytest.raises(InvalidFields) as refusal:
-            planned_change(_wanting(delta=delta), an_account(4), seat_change_id=CHANGE, at=JUNE)
+            planned_change(_wanting(delta=delta), a_billing_state(4), seat_change_id=CHANGE, at=JUNE)
         assert [one.field for one in refusal.value.violations] == ["quantity_delta"]
 
 
 def test_seats_that_no_invoice_can_hold_are_refused() -> None:
-    dear = an_account(1, rates=[a_rate(9 * 10**12)])
+    dear = a_billing_state(1, rates=[a_rate(9 * 10**12)])
 
     with pytest.raises(InvalidFields) as refusal:
         planned_change(_wanting(quantity=2), dear, seat_change_id=CHANGE, at=JUNE)
@@ -178,11 +178,11 @@ def test_seats_that_no_invoice_can_hold_are_refused() -> None:
     ],
 )
 def test_a_contract_ends_now_or_later(asked: datetime | None, now: datetime, ends: datetime) -> None:
-    assert end_of(an_account().contract, asked, at=now) == ends
+    assert end_of(a_billing_state().contract, asked, at=now) == ends
 
 
 def test_a_contract_does_not_end_in_the_past_nor_twice() -> None:
-    contract = an_account(end=day(9, 1)).contract
+    contract = a_billing_state(end=day(9, 1)).contract
 
     with pytest.raises(EndBeforeNow):
         end_of(contract, day(7, 3) - TICK, at=day(7, 3))
@@ -192,7 +192,7 @@ def test_a_contract_does_not_end_in_the_past_nor_twice() -> None:
 
 
 def test_a_contract_is_in_force_from_its_start_up_to_its_end() -> None:
-    contract = an_account(end=day(9, 1)).contract
+    contract = a_billing_state(end=day(9, 1)).contract
 
     with pytest.raises(ContractNotStarted):
         refuse_not_in_force(contract, at=JUNE - TICK)
@@ -203,7 +203,7 @@ def test_a_contract_is_in_force_from_its_start_up_to_its_end() -> None:
 
 
 def test_the_only_subscription_need_not_be_named() -> None:
-    contract = an_account().contract
+    contract = a_billing_state().contract
 
     assert find_subscription(contract, None) == find_subscription(contract, SUBSCRIPTION)
     with pytest.raises(SubscriptionNotFound):
@@ -276,7 +276,7 @@ def test_more_credits_than_can_be_granted_at_once_are_refused() -> None:
 
 
 def test_an_answer_survives_being_kept() -> None:
-    account, charged = settled_through(changed(an_account(4), JUNE, 1), JUNE)
+    state, charged = billed_through(changed(a_billing_state(4), JUNE, 1), JUNE)
     lines = tuple(line for _, line in charged)
     invoice = Invoice(
         invoice_id=InvoiceId("inv_1"),
@@ -288,9 +288,7 @@ def test_an_answer_survives_being_kept() -> None:
         issue_time=JUNE,
         finalize_time=JUNE,
     )
-    answer = ContractCreated(
-        contract=billing.contract_now(account.contract, [account], JUNE), invoices=(invoice,)
-    )
+    answer = ContractCreated(contract=contract_now(state.contract, [state], JUNE), invoices=(invoice,))
 
     assert from_json(ContractCreated, to_json(answer)) == answer
 
@@ -310,7 +308,7 @@ def test_a_notice_says_all_the_ledger_needs() -> None:
         commit_duration=1,
         scope_product_ids=(),
     )
-    notice = contract_changed(replace(an_account(4).contract, grant_schedules=(schedule,)))
+    notice = contract_changed(replace(a_billing_state(4).contract, grant_schedules=(schedule,)))
 
     assert from_json(ContractChanged, to_json(notice)) == notice
     assert [one.initial_quantity for one in notice.subscriptions] == [4]

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from meshkit.errors import FieldViolation, InvalidFields
 from services.contract.domain.billing.price import rate_at, refuse_unpayable
-from services.contract.domain.billing.state import Account, current_period
+from services.contract.domain.billing.state import BillingState, current_period
 from services.contract.domain.commands import SeatRequest
 from services.contract.domain.contract import refuse_over
 from services.contract.domain.errors import EffectiveAfterContractEnd, OutsideOpenPeriod
@@ -14,7 +14,7 @@ from services.contract.domain.seats.timeline import SEATS_MAX, SeatChange, Timel
 
 
 def planned_change(
-    request: SeatRequest, account: Account, *, seat_change_id: SeatChangeId, at: datetime
+    request: SeatRequest, state: BillingState, *, seat_change_id: SeatChangeId, at: datetime
 ) -> tuple[SeatChange, Timeline]:
     """Return the change that a request received at `at` makes, and the timeline with it.
 
@@ -22,8 +22,8 @@ def planned_change(
     would be more than SEATS_MAX seats, or more than an invoice can hold.
     """
     effective_time = at if request.effective_time is None else request.effective_time
-    _refuse_closed_times(account, effective_time, at=at)
-    before = account.timeline
+    _refuse_closed_times(state, effective_time, at=at)
+    before = state.timeline
     if request.quantity_delta is None:
         assert request.new_quantity is not None
         field, delta = "new_quantity", request.new_quantity - before.quantity_at(effective_time)
@@ -31,8 +31,8 @@ def planned_change(
         field, delta = "quantity_delta", request.quantity_delta
     change = SeatChange(
         seat_change_id=seat_change_id,
-        subscription_id=account.subscription.subscription_id,
-        sequence=account.subscription.changes + 1,
+        subscription_id=state.subscription.subscription_id,
+        sequence=state.subscription.changes + 1,
         effective_time=effective_time,
         quantity_delta=delta,
         create_time=at,
@@ -42,8 +42,8 @@ def planned_change(
         raise InvalidFields(
             [FieldViolation(field, f"leads to {peak} seats; at most {SEATS_MAX} are possible")]
         )
-    rates = account.subscription.rates
-    rate = account.billed.rate if account.billed is not None else rate_at(rates, account.contract.start_time)
+    rates = state.subscription.rates
+    rate = state.billed.rate if state.billed is not None else rate_at(rates, state.contract.start_time)
     if rate is not None:
         refuse_unpayable(rate, peak, field=field)
     return change, after
@@ -54,10 +54,10 @@ def quantity_after(timeline: Timeline, change: SeatChange) -> int:
     return next(quantity for one, quantity in timeline.running() if one == change)
 
 
-def _refuse_closed_times(account: Account, effective_time: datetime, *, at: datetime) -> None:
-    contract = account.contract
+def _refuse_closed_times(state: BillingState, effective_time: datetime, *, at: datetime) -> None:
+    contract = state.contract
     refuse_over(contract, at=at)
-    open_from = max(current_period(contract, account.subscription, at).start, contract.start_time)
+    open_from = max(current_period(contract, state.subscription, at).start, contract.start_time)
     if effective_time < open_from:
         raise OutsideOpenPeriod(
             effective_time=effective_time.isoformat(), open_from_time=open_from.isoformat()

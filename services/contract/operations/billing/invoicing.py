@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Invoices made out of lines, under the lock of their contract."""
+"""New invoices, made under the lock of their contract."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +11,7 @@ from services.contract.domain.ids import InvoiceId, InvoiceLineId
 from services.contract.domain.invoice import Invoice, InvoiceLine, InvoiceStatus, total_of
 
 
-def made_out(
+def new_invoice(
     contract: Contract,
     lines: Sequence[InvoiceLine],
     *,
@@ -20,7 +20,7 @@ def made_out(
     at: datetime,
     ids: Ids,
 ) -> Invoice:
-    """Return an invoice for lines without ids. at: when it became what `status` says."""
+    """Return an invoice of lines that have no ids yet. at: when it got its `status`."""
     return Invoice(
         invoice_id=InvoiceId(ids.new("inv")),
         customer_id=contract.customer_id,

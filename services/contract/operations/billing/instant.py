@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Billing one instant of a locked contract: the charges of its subscriptions on one invoice."""
+
+from datetime import datetime
+
+from meshkit.ids import Ids
+from services.contract.domain.billing.charges import charge_due
+from services.contract.domain.billing.state import BillingState, next_due_of
+from services.contract.domain.contract import Contract
+from services.contract.domain.invoice import Invoice, InvoiceStatus
+from services.contract.operations.billing.invoicing import new_invoice
+from services.contract.operations.billing.prices import Rates
+from services.contract.store import Transaction
+
+
+async def bill_instant(
+    tx: Transaction,
+    contract: Contract,
+    states: list[BillingState],
+    due_time: datetime,
+    rates: Rates,
+    *,
+    ids: Ids,
+    finalize_time: datetime,
+) -> tuple[list[BillingState], Invoice | None, datetime | None]:
+    """Charge what a locked contract has to bill at an instant.
+
+    rates: the Catalog's prices by subscription, for the periods that begin. Returns the billing states afterwards,
+    the invoice if there is one, and the next due time. Raises RateNotFound.
+    """
+    results = [
+        charge_due(state, due_time, rates.get(state.subscription.subscription_id, ())) for state in states
+    ]
+    for result in results:
+        if result.opened is not None:
+            subscription = result.state.subscription
+            await tx.billing.insert_period(subscription.subscription_id, result.opened)
+            await tx.contracts.save_subscription(subscription)
+    after = [result.state for result in results]
+    lines = [line for result in results for line in result.lines]
+    invoice = None
+    if lines:
+        invoice = new_invoice(
+            contract,
+            lines,
+            status=InvoiceStatus.FINALIZED,
+            issue_time=due_time,
+            at=finalize_time,
+            ids=ids,
+        )
+        await tx.invoices.insert(invoice)
+    return after, invoice, next_due_of(after)

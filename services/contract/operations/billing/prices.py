@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Catalog's seat prices during one run of billing."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from services.contract.domain.billing.price import SeatRate
+from services.contract.domain.billing.state import begins_period
+from services.contract.domain.contract import BillingFrequency, Contract
+from services.contract.domain.errors import PeerUnavailable
+from services.contract.domain.ids import ProductId, RateCardId, SubscriptionId
+from services.contract.operations.ports import Catalog
+
+Rates = Mapping[SubscriptionId, tuple[SeatRate, ...]]
+
+
+class SeatPrices:
+    """A cache for one run: each product is read once, and a Catalog that is down is called once."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._cached: dict[tuple[RateCardId, ProductId], Mapping[BillingFrequency, tuple[SeatRate, ...]]] = {}
+        self._unavailable: PeerUnavailable | None = None
+
+    async def of(self, contract: Contract, due_time: datetime) -> Rates:
+        """Return the prices of the subscriptions for which a period begins. Raises PeerUnavailable."""
+        return {
+            one.subscription_id: (await self._of_product(contract.rate_card_id, one.product_id)).get(
+                one.billing_frequency, ()
+            )
+            for one in contract.subscriptions
+            if begins_period(contract, one, due_time)
+        }
+
+    async def _of_product(
+        self, rate_card_id: RateCardId, product_id: ProductId
+    ) -> Mapping[BillingFrequency, tuple[SeatRate, ...]]:
+        key = (rate_card_id, product_id)
+        if key not in self._cached:
+            if self._unavailable is not None:
+                raise self._unavailable
+            try:
+                self._cached[key] = await self._catalog.rates(rate_card_id, product_id)
+            except PeerUnavailable as fault:
+                self._unavailable = fault
+                raise
+        return self._cached[key]
