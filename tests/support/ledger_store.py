@@ -12,11 +12,11 @@ from meshkit.ids import TimeOrderedIds
 from meshkit.quantity import Credits, Ratio
 from services.ledger.domain.copies import (
     Aggregation,
-    ContractTold,
-    CustomerTold,
-    ProductTold,
-    RateCardTold,
-    SubscriptionTold,
+    ContractUpdate,
+    CustomerUpdate,
+    ProductUpdate,
+    RateCardUpdate,
+    SubscriptionSeats,
 )
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.commands import IssueGrant
@@ -79,17 +79,17 @@ class Books:
         await self.copying.apply_product(A_PRODUCT)
         await self.copying.apply_rate_card(A_CARD)
         await self.copying.apply_customer(
-            CustomerTold(customer_id=customer_id, version=1, aliases=(), is_suspended=False)
+            CustomerUpdate(customer_id=customer_id, version=1, aliases=(), is_suspended=False)
         )
         await self.copying.apply_contract(
-            ContractTold(
+            ContractUpdate(
                 customer_id=customer_id,
                 contract_id="con_1",
                 version=1,
                 rate_card_id="rcd_1",
                 start_time=JUNE,
                 end_time=None,
-                subscriptions=(SubscriptionTold("sub_1", seats),),
+                subscriptions=(SubscriptionSeats("sub_1", seats),),
                 schedules=(A_SCHEDULE,),
             )
         )
@@ -205,7 +205,7 @@ async def open_books(databases: Databases, *, clock: ManualClock | None = None) 
         pool.terminate()
 
 
-A_PRODUCT = ProductTold(
+A_PRODUCT = ProductUpdate(
     product_id=ASSISTANT,
     version=1,
     name="AI Assistant",
@@ -216,7 +216,7 @@ A_PRODUCT = ProductTold(
     filters=(),
     group_keys=("user_id",),
 )
-A_CARD = RateCardTold(
+A_CARD = RateCardUpdate(
     rate_card_id="rcd_1",
     version=1,
     rates=(

@@ -29,7 +29,7 @@ class PropertyFilter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProductTold:
+class ProductUpdate:
     """A usage product with its metric. From Catalog."""
 
     product_id: ProductId
@@ -44,7 +44,7 @@ class ProductTold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RateCardTold:
+class RateCardUpdate:
     """All usage rates of a card. From Catalog."""
 
     rate_card_id: str
@@ -53,7 +53,7 @@ class RateCardTold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CustomerTold:
+class CustomerUpdate:
     """A customer. From Contract."""
 
     customer_id: CustomerId
@@ -63,7 +63,7 @@ class CustomerTold:
 
 
 @dataclass(frozen=True, slots=True)
-class SubscriptionTold:
+class SubscriptionSeats:
     """Seats at a contract's start."""
 
     subscription_id: str
@@ -71,7 +71,7 @@ class SubscriptionTold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ContractTold:
+class ContractUpdate:
     """A contract with its seats and schedules. From Contract."""
 
     customer_id: CustomerId
@@ -80,12 +80,12 @@ class ContractTold:
     rate_card_id: str
     start_time: datetime
     end_time: datetime | None
-    subscriptions: tuple[SubscriptionTold, ...]
+    subscriptions: tuple[SubscriptionSeats, ...]
     schedules: tuple[Schedule, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeatChangeTold:
+class SeatChangeUpdate:
     """A dated change of seats. From Contract."""
 
     customer_id: CustomerId
@@ -94,7 +94,7 @@ class SeatChangeTold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WatchTold:
+class WatchUpdate:
     """A threshold to watch, or (inactive) to watch no more. From Alert."""
 
     watch: Watch

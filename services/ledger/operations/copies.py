@@ -10,12 +10,12 @@ from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.quantity import Credits
 from services.ledger.domain.copies import (
-    ContractTold,
-    CustomerTold,
-    ProductTold,
-    RateCardTold,
-    SeatChangeTold,
-    WatchTold,
+    ContractUpdate,
+    CustomerUpdate,
+    ProductUpdate,
+    RateCardUpdate,
+    SeatChangeUpdate,
+    WatchUpdate,
 )
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.due import ScheduleProgress
@@ -37,43 +37,43 @@ class Copying:
         self._ids = ids
         self._bell = bell
 
-    async def apply_product(self, told: ProductTold) -> int:
+    async def apply_product(self, update: ProductUpdate) -> int:
         """Keep a usage product; returns the version in force."""
-        return await self._store.run(lambda tx: tx.copies.keep_product(told))
+        return await self._store.run(lambda tx: tx.copies.keep_product(update))
 
-    async def apply_rate_card(self, told: RateCardTold) -> int:
+    async def apply_rate_card(self, update: RateCardUpdate) -> int:
         """Keep a card's usage rates; returns the version in force."""
-        return await self._store.run(lambda tx: tx.copies.keep_rate_card(told))
+        return await self._store.run(lambda tx: tx.copies.keep_rate_card(update))
 
-    async def apply_customer(self, told: CustomerTold) -> int:
+    async def apply_customer(self, update: CustomerUpdate) -> int:
         """Keep a customer; returns the version in force."""
-        return await self._store.run(lambda tx: tx.copies.keep_customer(told))
+        return await self._store.run(lambda tx: tx.copies.keep_customer(update))
 
-    async def apply_contract(self, told: ContractTold) -> int:
+    async def apply_contract(self, update: ContractUpdate) -> int:
         """Keep a contract, and issue the grants it makes due; returns the version in force.
 
         Raises CustomerNotFound.
         """
         at = self._clock.now()
-        pools = sorted({schedule.credit_type_id for schedule in told.schedules})
+        pools = sorted({schedule.credit_type_id for schedule in update.schedules})
 
         async def work(tx: Transaction) -> int:
-            await _lock_customer(tx, told.customer_id)
+            await _lock_customer(tx, update.customer_id)
             # Locked before the contract is written: whoever settles these pools sees all of it or nothing. And up to
             # date by the terms known so far, or what it brings would depend on who has looked at the pool before.
             for credit_type_id in pools:
-                await tx.accounts.make(told.customer_id, credit_type_id)
-                await self._settle(tx, told.customer_id, credit_type_id, at)
-            version = await tx.copies.keep_contract(told)
+                await tx.accounts.make(update.customer_id, credit_type_id)
+                await self._settle(tx, update.customer_id, credit_type_id, at)
+            version = await tx.copies.keep_contract(update)
             for credit_type_id in pools:
-                await self._settle(tx, told.customer_id, credit_type_id, at)
+                await self._settle(tx, update.customer_id, credit_type_id, at)
             return version
 
         version = await self._store.run(work)
         self._bell.wake()
         return version
 
-    async def apply_seat_change(self, told: SeatChangeTold) -> tuple[ScheduleCredits, ...]:
+    async def apply_seat_change(self, update: SeatChangeUpdate) -> tuple[ScheduleCredits, ...]:
         """Keep a seat change, and adjust current grants; returns what was added at once.
 
         Raises CustomerNotFound, SubscriptionNotFound.
@@ -81,23 +81,23 @@ class Copying:
         at = self._clock.now()
 
         async def work(tx: Transaction) -> tuple[ScheduleCredits, ...]:
-            await _lock_customer(tx, told.customer_id)
-            pools = await self._pools_of(tx, told.customer_id, told.subscription_id)
+            await _lock_customer(tx, update.customer_id)
+            pools = await self._pools_of(tx, update.customer_id, update.subscription_id)
             for credit_type_id in pools:
                 # Up to date with the seats known so far, so that what the new one adds is seen by itself.
-                await self._settle(tx, told.customer_id, credit_type_id, at)
-            if not await tx.copies.keep_seat_change(told):
+                await self._settle(tx, update.customer_id, credit_type_id, at)
+            if not await tx.copies.keep_seat_change(update):
                 return ()
             added: list[ScheduleCredits] = []
             for credit_type_id in pools:
-                added += await self._settle(tx, told.customer_id, credit_type_id, at)
+                added += await self._settle(tx, update.customer_id, credit_type_id, at)
             return tuple(added)
 
         added = await self._store.run(work)
         self._bell.wake()
         return added
 
-    async def preview_seat_change(self, told: SeatChangeTold) -> tuple[ScheduleCredits, ...]:
+    async def preview_seat_change(self, update: SeatChangeUpdate) -> tuple[ScheduleCredits, ...]:
         """Return what a seat change would add to the period it falls in, per schedule; changes nothing.
 
         Raises CustomerNotFound, SubscriptionNotFound.
@@ -105,37 +105,37 @@ class Copying:
         at = self._clock.now()
 
         async def work(tx: Transaction) -> tuple[ScheduleCredits, ...]:
-            await tx.standings.customer_id(told.customer_id)
+            await tx.standings.customer_id(update.customer_id)
             credits: list[ScheduleCredits] = []
-            for credit_type_id in await self._pools_of(tx, told.customer_id, told.subscription_id):
+            for credit_type_id in await self._pools_of(tx, update.customer_id, update.subscription_id):
                 opened = await open_account(
-                    tx, told.customer_id, credit_type_id, at=at, ids=self._ids, settles=True
+                    tx, update.customer_id, credit_type_id, at=at, ids=self._ids, settles=True
                 )
                 credits += [
                     ScheduleCredits(
-                        schedule_id, credit_type_id, _previewed(opened.now, progress, told.change, at)
+                        schedule_id, credit_type_id, _previewed(opened.now, progress, update.change, at)
                     )
                     for schedule_id, progress in opened.schedules.items()
-                    if progress.schedule.subscription_id == told.subscription_id
+                    if progress.schedule.subscription_id == update.subscription_id
                 ]
             return tuple(credits)
 
         return await self._store.read(work)
 
-    async def watch_threshold(self, told: WatchTold) -> int:
+    async def watch_threshold(self, update: WatchUpdate) -> int:
         """Keep a watch, and observe the customer it is on; returns the version in force.
 
         A watch on every customer is observed as their accounts change. Raises CustomerNotFound.
         """
         at = self._clock.now()
-        watch = told.watch
+        watch = update.watch
 
         async def work(tx: Transaction) -> int:
             if watch.customer_id is None:
-                return await tx.copies.keep_watch(told)
+                return await tx.copies.keep_watch(update)
             await _lock_customer(tx, watch.customer_id)
             await tx.accounts.make(watch.customer_id, watch.credit_type_id)
-            version = await tx.copies.keep_watch(told)
+            version = await tx.copies.keep_watch(update)
             await self._settle(tx, watch.customer_id, watch.credit_type_id, at)
             return version
 

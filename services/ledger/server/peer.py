@@ -25,39 +25,39 @@ class LedgerPeerServicer(ledger_peer_pb2_grpc.LedgerPeerServiceServicer):
     async def ApplyCustomer(
         self, request: pb.ApplyCustomerRequest, context: Context
     ) -> pb.ApplyCustomerResponse:
-        told = contract.customer_from_wire(request)
-        return pb.ApplyCustomerResponse(version=await self._do.copying.apply_customer(told))
+        update = contract.customer_from_wire(request)
+        return pb.ApplyCustomerResponse(version=await self._do.copying.apply_customer(update))
 
     async def ApplyMetrics(
         self, request: pb.ApplyMetricsRequest, context: Context
     ) -> pb.ApplyMetricsResponse:
-        told = catalog.product_from_wire(request)
-        return pb.ApplyMetricsResponse(version=await self._do.copying.apply_product(told))
+        update = catalog.product_from_wire(request)
+        return pb.ApplyMetricsResponse(version=await self._do.copying.apply_product(update))
 
     async def ApplyRateCard(
         self, request: pb.ApplyRateCardRequest, context: Context
     ) -> pb.ApplyRateCardResponse:
-        told = catalog.rate_card_from_wire(request)
-        return pb.ApplyRateCardResponse(version=await self._do.copying.apply_rate_card(told))
+        update = catalog.rate_card_from_wire(request)
+        return pb.ApplyRateCardResponse(version=await self._do.copying.apply_rate_card(update))
 
     async def ApplyContract(
         self, request: pb.ApplyContractRequest, context: Context
     ) -> pb.ApplyContractResponse:
-        told = contract.contract_from_wire(request)
-        return pb.ApplyContractResponse(version=await self._do.copying.apply_contract(told))
+        update = contract.contract_from_wire(request)
+        return pb.ApplyContractResponse(version=await self._do.copying.apply_contract(update))
 
     async def ApplySeatChange(
         self, request: pb.ApplySeatChangeRequest, context: Context
     ) -> pb.ApplySeatChangeResponse:
-        told = contract.seat_change_from_wire(request)
-        added = await self._do.copying.apply_seat_change(told)
+        update = contract.seat_change_from_wire(request)
+        added = await self._do.copying.apply_seat_change(update)
         return contract.seat_change_to_wire(added)
 
     async def PreviewSeatChange(
         self, request: pb.PreviewSeatChangeRequest, context: Context
     ) -> pb.PreviewSeatChangeResponse:
-        told = contract.preview_from_wire(request)
-        credits = await self._do.copying.preview_seat_change(told)
+        update = contract.preview_from_wire(request)
+        credits = await self._do.copying.preview_seat_change(update)
         return contract.preview_to_wire(credits)
 
     async def IssueTopUpGrant(
@@ -70,5 +70,5 @@ class LedgerPeerServicer(ledger_peer_pb2_grpc.LedgerPeerServiceServicer):
     async def WatchThreshold(
         self, request: pb.WatchThresholdRequest, context: Context
     ) -> pb.WatchThresholdResponse:
-        told = alert.watch_from_wire(request)
-        return pb.WatchThresholdResponse(version=await self._do.copying.watch_threshold(told))
+        update = alert.watch_from_wire(request)
+        return pb.WatchThresholdResponse(version=await self._do.copying.watch_threshold(update))

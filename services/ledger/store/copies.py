@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the other services told, kept as the Ledger's own copy. The highest version wins."""
+"""What the other services update, kept as the Ledger's own copy. The highest version wins."""
 
 from collections.abc import Sequence
 
 from meshkit.encoding import to_json
 from services.ledger.domain.copies import (
-    ContractTold,
-    CustomerTold,
-    ProductTold,
-    RateCardTold,
-    SeatChangeTold,
-    WatchTold,
+    ContractUpdate,
+    CustomerUpdate,
+    ProductUpdate,
+    RateCardUpdate,
+    SeatChangeUpdate,
+    WatchUpdate,
 )
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
 from services.ledger.domain.credits.proration import Seats
@@ -23,49 +23,49 @@ from services.ledger.store.credits.schedules import credit_types_of_subscription
 class Copies:
     """Copies of customers, contracts, seats, products, rates and watches, in one transaction.
 
-    keep_… returns the version in force after it; a told one that is not newer changes nothing.
+    keep_… returns the version in force afterwards; an update that is not newer changes nothing.
     """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def keep_product(self, told: ProductTold) -> int:
+    async def keep_product(self, update: ProductUpdate) -> int:
         await self._connection.execute(
             "INSERT INTO ledger.products (product_id, version, name, billable_metric_id, event_type, aggregation,"
             " sum_property, filters, group_keys) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
             " ON CONFLICT (product_id) DO UPDATE SET version = $2, name = $3, billable_metric_id = $4,"
             " event_type = $5, aggregation = $6, sum_property = $7, filters = $8, group_keys = $9"
             " WHERE products.version < $2",
-            told.product_id,
-            told.version,
-            told.name,
-            told.billable_metric_id,
-            told.event_type,
-            told.aggregation.value,
-            told.sum_property,
-            [to_json(one) for one in told.filters],
-            list(told.group_keys),
+            update.product_id,
+            update.version,
+            update.name,
+            update.billable_metric_id,
+            update.event_type,
+            update.aggregation.value,
+            update.sum_property,
+            [to_json(one) for one in update.filters],
+            list(update.group_keys),
         )
         await self._begin_epoch()
-        return await self._version("products", "product_id", told.product_id)
+        return await self._version("products", "product_id", update.product_id)
 
-    async def keep_rate_card(self, told: RateCardTold) -> int:
+    async def keep_rate_card(self, update: RateCardUpdate) -> int:
         is_newer = await self._connection.fetchval(
             "INSERT INTO ledger.rate_cards (rate_card_id, version) VALUES ($1, $2)"
             " ON CONFLICT (rate_card_id) DO UPDATE SET version = $2 WHERE rate_cards.version < $2 RETURNING true",
-            told.rate_card_id,
-            told.version,
+            update.rate_card_id,
+            update.version,
         )
         if is_newer:
             await self._connection.execute(
-                "DELETE FROM ledger.rates WHERE rate_card_id = $1", told.rate_card_id
+                "DELETE FROM ledger.rates WHERE rate_card_id = $1", update.rate_card_id
             )
             await self._connection.executemany(
                 "INSERT INTO ledger.rates (rate_card_id, product_id, effective_time, end_time, rate_id,"
                 " credit_type_id, price_micros, per_micros) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
                 [
                     (
-                        told.rate_card_id,
+                        update.rate_card_id,
                         rate.product_id,
                         rate.effective_time,
                         rate.end_time,
@@ -74,66 +74,66 @@ class Copies:
                         rate.price.numerator_micros,
                         rate.price.denominator_micros,
                     )
-                    for rate in told.rates
+                    for rate in update.rates
                 ],
             )
             await self._begin_epoch()
-        return await self._version("rate_cards", "rate_card_id", told.rate_card_id)
+        return await self._version("rate_cards", "rate_card_id", update.rate_card_id)
 
-    async def keep_customer(self, told: CustomerTold) -> int:
-        await self.lock_customer(told.customer_id)
+    async def keep_customer(self, update: CustomerUpdate) -> int:
+        await self.lock_customer(update.customer_id)
         is_newer = await self._connection.fetchval(
             "INSERT INTO ledger.customers (customer_id, version, is_suspended) VALUES ($1, $2, $3)"
             " ON CONFLICT (customer_id) DO UPDATE SET version = $2, is_suspended = $3"
             " WHERE customers.version < $2 RETURNING true",
-            told.customer_id,
-            told.version,
-            told.is_suspended,
+            update.customer_id,
+            update.version,
+            update.is_suspended,
         )
         if is_newer:
             await self._connection.execute(
                 "DELETE FROM ledger.customer_aliases WHERE customer_id = $1 AND alias <> ALL ($2)",
-                told.customer_id,
-                list(told.aliases),
+                update.customer_id,
+                list(update.aliases),
             )
             # Contract keeps aliases unique; one that went from a customer to another may be heard in either order.
-            await self._outdate_owners(told.aliases)
+            await self._outdate_owners(update.aliases)
             await self._connection.execute(
                 "INSERT INTO ledger.customer_aliases (alias, customer_id) SELECT unnest($2::text[]), $1"
                 " ON CONFLICT (alias) DO UPDATE SET customer_id = $1",
-                told.customer_id,
-                list(told.aliases),
+                update.customer_id,
+                list(update.aliases),
             )
-            await self.outdate(told.customer_id)
-        return await self._version("customers", "customer_id", told.customer_id)
+            await self.outdate(update.customer_id)
+        return await self._version("customers", "customer_id", update.customer_id)
 
-    async def keep_contract(self, told: ContractTold) -> int:
+    async def keep_contract(self, update: ContractUpdate) -> int:
         is_newer = await self._connection.fetchval(
             "INSERT INTO ledger.contracts (customer_id, contract_id, version, rate_card_id, start_time, end_time)"
             " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (customer_id, contract_id) DO UPDATE SET version = $3,"
             " rate_card_id = $4, end_time = $6 WHERE contracts.version < $3 RETURNING true",
-            told.customer_id,
-            told.contract_id,
-            told.version,
-            told.rate_card_id,
-            told.start_time,
-            told.end_time,
+            update.customer_id,
+            update.contract_id,
+            update.version,
+            update.rate_card_id,
+            update.start_time,
+            update.end_time,
         )
         if is_newer:
             await self._connection.executemany(
                 "INSERT INTO ledger.subscriptions (customer_id, subscription_id, contract_id, initial_quantity)"
                 " VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
                 [
-                    (told.customer_id, one.subscription_id, told.contract_id, one.initial_quantity)
-                    for one in told.subscriptions
+                    (update.customer_id, one.subscription_id, update.contract_id, one.initial_quantity)
+                    for one in update.subscriptions
                 ],
             )
-            await self._keep_schedules(told.customer_id, told.schedules)
-            await self.outdate(told.customer_id)
+            await self._keep_schedules(update.customer_id, update.schedules)
+            await self.outdate(update.customer_id)
         version: int = await self._connection.fetchval(
             "SELECT version FROM ledger.contracts WHERE customer_id = $1 AND contract_id = $2",
-            told.customer_id,
-            told.contract_id,
+            update.customer_id,
+            update.contract_id,
         )
         return version
 
@@ -183,15 +183,15 @@ class Copies:
     ) -> list[CreditTypeId]:
         return await credit_types_of_subscription(self._connection, customer_id, subscription_id)
 
-    async def keep_seat_change(self, told: SeatChangeTold) -> bool:
+    async def keep_seat_change(self, update: SeatChangeUpdate) -> bool:
         """Keep a change of a known subscription; returns whether it was new. Raises InvalidFields."""
-        change = told.change
+        change = update.change
         is_new = await self._connection.fetchval(
             "INSERT INTO ledger.seat_changes (customer_id, subscription_id, seat_change_id, sequence,"
             " effective_time, quantity_delta) VALUES ($1, $2, $3, $4, $5, $6)"
             " ON CONFLICT DO NOTHING RETURNING true",
-            told.customer_id,
-            told.subscription_id,
+            update.customer_id,
+            update.subscription_id,
             change.seat_change_id,
             change.sequence,
             change.effective_time,
@@ -202,16 +202,16 @@ class Copies:
         is_known = await self._connection.fetchval(
             "SELECT true FROM ledger.seat_changes"
             " WHERE customer_id = $1 AND subscription_id = $2 AND seat_change_id = $3",
-            told.customer_id,
-            told.subscription_id,
+            update.customer_id,
+            update.subscription_id,
             change.seat_change_id,
         )
         if is_known is None:
             raise sequence_taken()
         return False
 
-    async def keep_watch(self, told: WatchTold) -> int:
-        watch = told.watch
+    async def keep_watch(self, update: WatchUpdate) -> int:
+        watch = update.watch
         await self._connection.execute(
             "INSERT INTO ledger.watches (alert_id, version, is_active, kind, customer_id, credit_type_id,"
             " threshold_micros, group_key, group_value) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
@@ -220,7 +220,7 @@ class Copies:
             " WHERE watches.version < $2",
             watch.alert_id,
             watch.version,
-            told.is_active,
+            update.is_active,
             watch.kind.value,
             watch.customer_id,
             watch.credit_type_id,

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from meshkit.quantity import Credits
-from services.ledger.domain.copies import WatchTold
+from services.ledger.domain.copies import WatchUpdate
 from services.ledger.domain.credits import due
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.grant import Grant, GrantId, GrantKind, ProductId
@@ -89,7 +89,7 @@ async def test_an_account_is_read_as_it_was_saved(books: Books) -> None:
         group_key="",
         group_value="",
     )
-    await books.copying.watch_threshold(WatchTold(watch=watch, is_active=True))
+    await books.copying.watch_threshold(WatchUpdate(watch=watch, is_active=True))
     await books.store.run(
         lambda tx: tx.caps.set(
             ACME,

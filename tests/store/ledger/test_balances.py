@@ -9,7 +9,7 @@ import pytest
 
 from meshkit.clock import ManualClock
 from meshkit.quantity import Credits
-from services.ledger.domain.copies import CustomerTold, WatchTold
+from services.ledger.domain.copies import CustomerUpdate, WatchUpdate
 from services.ledger.domain.credits.balance import Balances, balance_of
 from services.ledger.domain.credits.grant import CreditTypeId
 from services.ledger.domain.crossings.watch import Watch, WatchKind
@@ -74,7 +74,7 @@ async def _has_a_pool_without_grants(books: Books) -> None:
         group_key="",
         group_value="",
     )
-    await books.copying.watch_threshold(WatchTold(watch=watch, is_active=True))
+    await books.copying.watch_threshold(WatchUpdate(watch=watch, is_active=True))
 
 
 SITUATIONS = (
@@ -115,7 +115,7 @@ async def _told_under_locks(
 async def _call(books: Books, customer: str, *, version: int = 2) -> None:
     """Call acme so, and no longer what it was called before."""
     await books.copying.apply_customer(
-        CustomerTold(customer_id=ACME, version=version, aliases=(customer,), is_suspended=False)
+        CustomerUpdate(customer_id=ACME, version=version, aliases=(customer,), is_suspended=False)
     )
 
 
@@ -148,7 +148,7 @@ async def test_a_clock_that_is_behind_is_told_the_time_that_is_settled(books: Bo
 async def test_who_has_no_pools_has_an_empty_balance_and_who_is_not_known_has_none(books: Books) -> None:
     await _call(books, "acme")
     await _call(books, "acme_2", version=3)
-    globex = CustomerTold(customer_id=GLOBEX, version=1, aliases=("globex",), is_suspended=False)
+    globex = CustomerUpdate(customer_id=GLOBEX, version=1, aliases=("globex",), is_suspended=False)
     await books.copying.apply_customer(globex)
 
     assert await books.reporting.balance("globex", None) == Balances(pools=(), at=JUNE)

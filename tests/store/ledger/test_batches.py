@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 
 from meshkit.errors import FieldViolation, InvalidFields, RequestIdReused
 from meshkit.quantity import Credits
-from services.ledger.domain.copies import CustomerTold
+from services.ledger.domain.copies import CustomerUpdate
 from services.ledger.domain.credits.grant import CustomerId
 from services.ledger.domain.gate.commands import Debit
 from services.ledger.domain.gate.decision import Debited, DenialReason
@@ -94,7 +94,7 @@ async def test_what_was_done_stays_done_when_its_answer_cannot_be_written(books:
 @SEEN
 async def test_one_request_by_id_and_by_alias_is_carried_out_once(books: Books, is_seen: bool) -> None:
     await books.copying.apply_customer(
-        CustomerTold(customer_id=ACME, version=2, aliases=("acme",), is_suspended=False)
+        CustomerUpdate(customer_id=ACME, version=2, aliases=("acme",), is_suspended=False)
     )
     if is_seen:
         await _see(books)
@@ -147,15 +147,15 @@ async def test_an_alias_that_has_gone_to_another_customer_is_looked_up_anew_befo
     databases: Databases, books: Books
 ) -> None:
     await books.copying.apply_customer(
-        CustomerTold(customer_id=ACME, version=2, aliases=("acme",), is_suspended=False)
+        CustomerUpdate(customer_id=ACME, version=2, aliases=("acme",), is_suspended=False)
     )
     await ask(books.gate, _debit("seen", 1, customer="acme"))
     async with open_books(databases, clock=books.clock) as other:
         await other.copying.apply_customer(
-            CustomerTold(customer_id=ACME, version=3, aliases=(), is_suspended=False)
+            CustomerUpdate(customer_id=ACME, version=3, aliases=(), is_suspended=False)
         )
         await other.copying.apply_customer(
-            CustomerTold(customer_id=GLOBEX, version=1, aliases=("acme",), is_suspended=False)
+            CustomerUpdate(customer_id=GLOBEX, version=1, aliases=("acme",), is_suspended=False)
         )
 
     answer = await ask(books.gate, _debit("too-much", 10_000, customer="acme"))

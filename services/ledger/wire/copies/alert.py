@@ -8,7 +8,7 @@ from meshkit.quantity import Credits
 from meshkit.rpc.fields import Fields
 from purser.ledger.v1 import ledger_peer_pb2 as pb
 from services.ledger.domain.copies import (
-    WatchTold,
+    WatchUpdate,
 )
 from services.ledger.domain.credits.grant import CreditTypeId
 from services.ledger.domain.crossings.watch import Watch, WatchKind
@@ -20,12 +20,12 @@ _WATCH_KINDS: Final[Mapping[int, WatchKind]] = {
 }
 
 
-def watch_from_wire(request: pb.WatchThresholdRequest) -> WatchTold:
+def watch_from_wire(request: pb.WatchThresholdRequest) -> WatchUpdate:
     fields = Fields()
     fields.request_id(request.request_id)
     kind = fields.choice("watch_kind", request.watch_kind, _WATCH_KINDS)
     is_spend = kind is WatchKind.SPEND
-    told = WatchTold(
+    update = WatchUpdate(
         watch=Watch(
             alert_id=fields.text("alert_id", request.alert_id),
             version=version_from_wire(fields, request.version),
@@ -39,4 +39,4 @@ def watch_from_wire(request: pb.WatchThresholdRequest) -> WatchTold:
         is_active=request.is_active,
     )
     fields.check()
-    return told
+    return update

@@ -10,9 +10,9 @@ from meshkit.rpc.fields import Fields
 from purser.ledger.v1 import ledger_peer_pb2 as pb
 from services.ledger.domain.copies import (
     Aggregation,
-    ProductTold,
+    ProductUpdate,
     PropertyFilter,
-    RateCardTold,
+    RateCardUpdate,
 )
 from services.ledger.domain.credits.grant import CreditTypeId, ProductId
 from services.ledger.domain.rating import Rate
@@ -24,12 +24,12 @@ _AGGREGATIONS: Final[Mapping[int, Aggregation]] = {
 }
 
 
-def product_from_wire(request: pb.ApplyMetricsRequest) -> ProductTold:
+def product_from_wire(request: pb.ApplyMetricsRequest) -> ProductUpdate:
     fields = Fields()
     fields.request_id(request.request_id)
     aggregation = fields.choice("aggregation", request.aggregation, _AGGREGATIONS)
     is_sum = aggregation is Aggregation.SUM
-    told = ProductTold(
+    update = ProductUpdate(
         product_id=ProductId(fields.text("product_id", request.product_id)),
         version=version_from_wire(fields, request.version),
         name=fields.text("name", request.name),
@@ -43,7 +43,7 @@ def product_from_wire(request: pb.ApplyMetricsRequest) -> ProductTold:
         group_keys=tuple(fields.text(f"group_keys[{n}]", key) for n, key in enumerate(request.group_keys)),
     )
     fields.check()
-    return told
+    return update
 
 
 def _filter_from_wire(fields: Fields, path: str, one: pb.PropertyFilter) -> PropertyFilter:
@@ -58,21 +58,21 @@ def _filter_from_wire(fields: Fields, path: str, one: pb.PropertyFilter) -> Prop
     )
 
 
-def rate_card_from_wire(request: pb.ApplyRateCardRequest) -> RateCardTold:
+def rate_card_from_wire(request: pb.ApplyRateCardRequest) -> RateCardUpdate:
     fields = Fields()
     fields.request_id(request.request_id)
-    told = RateCardTold(
+    update = RateCardUpdate(
         rate_card_id=fields.text("rate_card_id", request.rate_card_id),
         version=version_from_wire(fields, request.version),
         rates=tuple(_rate_from_wire(fields, f"rates[{n}]", rate) for n, rate in enumerate(request.rates)),
     )
     begun: set[tuple[ProductId, datetime]] = set()
-    for n, rate in enumerate(told.rates):
+    for n, rate in enumerate(update.rates):
         if (rate.product_id, rate.effective_time) in begun:
             fields.add(f"rates[{n}].effective_time", "is that of an earlier rate of the same product")
         begun.add((rate.product_id, rate.effective_time))
     fields.check()
-    return told
+    return update
 
 
 def _rate_from_wire(fields: Fields, path: str, rate: pb.UsageRate) -> Rate:

@@ -9,10 +9,10 @@ from meshkit.quantity import INT64_MAX, Credits
 from meshkit.rpc.fields import Fields
 from purser.ledger.v1 import ledger_peer_pb2 as pb
 from services.ledger.domain.copies import (
-    ContractTold,
-    CustomerTold,
-    SeatChangeTold,
-    SubscriptionTold,
+    ContractUpdate,
+    CustomerUpdate,
+    SeatChangeUpdate,
+    SubscriptionSeats,
 )
 from services.ledger.domain.credits.grant import CreditTypeId, ProductId, ScheduleId
 from services.ledger.domain.credits.proration import SeatChange
@@ -43,10 +43,10 @@ _PRORATIONS: Final[Mapping[int, PeriodProration]] = {
 }
 
 
-def customer_from_wire(request: pb.ApplyCustomerRequest) -> CustomerTold:
+def customer_from_wire(request: pb.ApplyCustomerRequest) -> CustomerUpdate:
     fields = Fields()
     fields.request_id(request.request_id)
-    told = CustomerTold(
+    update = CustomerUpdate(
         customer_id=customer_id_from_wire(fields, request.customer_id),
         version=version_from_wire(fields, request.version),
         aliases=tuple(
@@ -55,10 +55,10 @@ def customer_from_wire(request: pb.ApplyCustomerRequest) -> CustomerTold:
         is_suspended=request.is_suspended,
     )
     fields.check()
-    return told
+    return update
 
 
-def contract_from_wire(request: pb.ApplyContractRequest) -> ContractTold:
+def contract_from_wire(request: pb.ApplyContractRequest) -> ContractUpdate:
     fields = Fields()
     fields.request_id(request.request_id)
     start_time = fields.time("start_time", request.start_time, request.HasField("start_time"))
@@ -69,7 +69,7 @@ def contract_from_wire(request: pb.ApplyContractRequest) -> ContractTold:
         fields.add("end_time", "must not be before start_time")
     contract_id = fields.text("contract_id", request.contract_id)
     subscriptions = tuple(
-        SubscriptionTold(
+        SubscriptionSeats(
             fields.text(f"subscriptions[{n}].subscription_id", one.subscription_id),
             fields.count(
                 f"subscriptions[{n}].initial_quantity", one.initial_quantity, minimum=0, maximum=SEATS_MAX
@@ -77,7 +77,7 @@ def contract_from_wire(request: pb.ApplyContractRequest) -> ContractTold:
         )
         for n, one in enumerate(request.subscriptions)
     )
-    told = ContractTold(
+    update = ContractUpdate(
         customer_id=customer_id_from_wire(fields, request.customer_id),
         contract_id=contract_id,
         version=version_from_wire(fields, request.version),
@@ -93,7 +93,7 @@ def contract_from_wire(request: pb.ApplyContractRequest) -> ContractTold:
         ),
     )
     fields.check()
-    return told
+    return update
 
 
 def _schedule_from_wire(
@@ -103,7 +103,7 @@ def _schedule_from_wire(
     contract_id: str,
     start_time: datetime,
     end_time: datetime | None,
-    subscriptions: Sequence[SubscriptionTold],
+    subscriptions: Sequence[SubscriptionSeats],
 ) -> Schedule:
     if terms.subscription_id and terms.subscription_id not in {one.subscription_id for one in subscriptions}:
         fields.add(f"{path}.subscription_id", "must be one of this contract's subscriptions")
@@ -131,10 +131,10 @@ def _schedule_from_wire(
     )
 
 
-def seat_change_from_wire(request: pb.ApplySeatChangeRequest) -> SeatChangeTold:
+def seat_change_from_wire(request: pb.ApplySeatChangeRequest) -> SeatChangeUpdate:
     fields = Fields()
     fields.request_id(request.request_id)
-    told = SeatChangeTold(
+    update = SeatChangeUpdate(
         customer_id=customer_id_from_wire(fields, request.customer_id),
         subscription_id=fields.text("subscription_id", request.subscription_id),
         change=SeatChange(
@@ -147,16 +147,16 @@ def seat_change_from_wire(request: pb.ApplySeatChangeRequest) -> SeatChangeTold:
         ),
     )
     fields.check()
-    return told
+    return update
 
 
 def seat_change_to_wire(added: Sequence[ScheduleCredits]) -> pb.ApplySeatChangeResponse:
     return pb.ApplySeatChangeResponse(credits=[_credits_to_wire(one) for one in added])
 
 
-def preview_from_wire(request: pb.PreviewSeatChangeRequest) -> SeatChangeTold:
+def preview_from_wire(request: pb.PreviewSeatChangeRequest) -> SeatChangeUpdate:
     fields = Fields()
-    told = SeatChangeTold(
+    update = SeatChangeUpdate(
         customer_id=customer_id_from_wire(fields, request.customer_id),
         subscription_id=fields.text("subscription_id", request.subscription_id),
         change=SeatChange(
@@ -170,7 +170,7 @@ def preview_from_wire(request: pb.PreviewSeatChangeRequest) -> SeatChangeTold:
         ),
     )
     fields.check()
-    return told
+    return update
 
 
 def preview_to_wire(credits: Sequence[ScheduleCredits]) -> pb.PreviewSeatChangeResponse:
