@@ -18,7 +18,7 @@ from meshkit.quantity import Quantity, Ratio
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.entry import Entry
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, ProductId
-from services.ledger.domain.credits.unit_of_work import Change, PoolKey, Remembered, Wanted
+from services.ledger.domain.credits.unit_of_work import AccountSelection, Change, PoolKey, Remembered
 from services.ledger.domain.gate import gate
 from services.ledger.domain.gate.decision import Ask, Entitlement
 from services.ledger.store import PostgresStore
@@ -65,7 +65,7 @@ class Writer:
         """Read the accounts of these customers, with what all their users have spent."""
         spent_by = {("user_id", user) for user in USERS}
         wanted = {
-            (CustomerId(name), CreditTypeId(CREDIT_TYPE)): Wanted(group_values=set(spent_by))
+            (CustomerId(name), CreditTypeId(CREDIT_TYPE)): AccountSelection(group_values=set(spent_by))
             for name in names
         }
         at = datetime.now(UTC)

@@ -30,7 +30,14 @@ from services.ledger.domain.credits.grant import (
     ScheduleId,
 )
 from services.ledger.domain.credits.proration import Seats
-from services.ledger.domain.credits.unit_of_work import Change, DuePool, Given, PoolKey, Remembered, Wanted
+from services.ledger.domain.credits.unit_of_work import (
+    AccountSelection,
+    Change,
+    DuePool,
+    Given,
+    PoolKey,
+    Remembered,
+)
 from services.ledger.domain.credits.verification import Verification
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldPlace, HoldState
 from services.ledger.domain.gate.spend_cap import GroupValue, SpendCap
@@ -65,7 +72,7 @@ class AccountStore(Protocol):
         settles: bool = False,
     ) -> Reading: ...
     async def read_many(
-        self, wanted: Mapping[PoolKey, Wanted], *, at: datetime
+        self, wanted: Mapping[PoolKey, AccountSelection], *, at: datetime
     ) -> dict[PoolKey, Reading]: ...
     async def save(
         self, before: Account, after: Account, schedules: Mapping[ScheduleId, ScheduleProgress]

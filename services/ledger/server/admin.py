@@ -49,26 +49,26 @@ class LedgerAdminServicer(ledger_admin_pb2_grpc.LedgerAdminServiceServicer):
         return caps.list_to_wire(rows, page, customer)
 
     async def ListGrants(self, request: pb.ListGrantsRequest, context: Context) -> pb.ListGrantsResponse:
-        asked = reports.grants_from_wire(request)
-        rows = await self._do.reporting.grants(asked.customer, asked.credit_type_id, asked.page)
-        return reports.grants_to_wire(rows, asked, at=self._clock.now())
+        query = reports.grants_from_wire(request)
+        rows = await self._do.reporting.grants(query.customer, query.credit_type_id, query.page)
+        return reports.grants_to_wire(rows, query, at=self._clock.now())
 
     async def ListEntries(self, request: pb.ListEntriesRequest, context: Context) -> pb.ListEntriesResponse:
-        asked, credit_type_id = reports.entries_from_wire(request)
-        rows = await self._do.reporting.entries(asked.customer, credit_type_id, asked.grant_id, asked.page)
-        return reports.entries_to_wire(rows, asked, credit_type_id)
+        query, credit_type_id = reports.entries_from_wire(request)
+        rows = await self._do.reporting.entries(query.customer, credit_type_id, query.grant_id, query.page)
+        return reports.entries_to_wire(rows, query, credit_type_id)
 
     async def ListHolds(self, request: pb.ListHoldsRequest, context: Context) -> pb.ListHoldsResponse:
-        asked = reports.holds_from_wire(request)
-        rows = await self._do.reporting.holds(asked.customer, asked.state, asked.page)
-        return reports.holds_to_wire(rows, asked, at=self._clock.now())
+        query = reports.holds_from_wire(request)
+        rows = await self._do.reporting.holds(query.customer, query.state, query.page)
+        return reports.holds_to_wire(rows, query, at=self._clock.now())
 
     async def GetUsageSummary(
         self, request: pb.GetUsageSummaryRequest, context: Context
     ) -> pb.GetUsageSummaryResponse:
-        asked = reports.usage_from_wire(request)
+        query = reports.usage_from_wire(request)
         rows = await self._do.reporting.usage(
-            asked.customer, asked.span, group_key=asked.group_key, window=asked.window
+            query.customer, query.span, group_key=query.group_key, window=query.window
         )
         return reports.usage_to_wire(rows)
 

@@ -12,7 +12,7 @@ from services.ledger.domain.copies import WatchUpdate
 from services.ledger.domain.credits import due
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.grant import Grant, GrantId, GrantKind, ProductId
-from services.ledger.domain.credits.unit_of_work import Change, PoolKey, Remembered, Wanted
+from services.ledger.domain.credits.unit_of_work import AccountSelection, Change, PoolKey, Remembered
 from services.ledger.domain.crossings import alarm
 from services.ledger.domain.crossings.watch import Watch, WatchKind
 from services.ledger.domain.gate import gate
@@ -152,8 +152,8 @@ async def test_pools_are_locked_in_one_order_whatever_order_they_are_asked_in(bo
     keys: list[PoolKey] = [(ACME, AI), (GLOBEX, AI)]
 
     async def read(order: list[PoolKey]) -> int:
-        wanted = {key: Wanted() for key in order}
-        return len(await books.store.run(lambda tx: tx.accounts.read_many(wanted, at=JUNE)))
+        selections = {key: AccountSelection() for key in order}
+        return len(await books.store.run(lambda tx: tx.accounts.read_many(selections, at=JUNE)))
 
     orders = [keys if n % 2 else keys[::-1] for n in range(20)]
 

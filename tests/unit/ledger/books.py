@@ -14,7 +14,7 @@ from meshkit.quantity import Credits
 from services.ledger.domain.credits import due
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.burn_down import rank
-from services.ledger.domain.credits.due import Dues, Reading, ScheduleProgress
+from services.ledger.domain.credits.due import DueSources, Reading, ScheduleProgress
 from services.ledger.domain.credits.entry import Entry, EntryKind
 from services.ledger.domain.credits.grant import Grant, GrantId, ScheduleId
 from services.ledger.domain.credits.proration import SeatChange, Seats
@@ -213,10 +213,10 @@ class Books:
 
     def _reckoned(self, at: datetime) -> Account:
         """Return all of the pool as it is at `at`; nothing is kept of it."""
-        dues = Dues(schedules=self.schedules, earliest_later_hold=None, anchor=self.anchor)
+        sources = DueSources(schedules=self.schedules, earliest_later_hold=None, anchor=self.anchor)
         numbers = itertools.count(1_000_000)
         return due.settle(
-            self.stored, dues, at=at, new_grant_id=lambda: GrantId(f"grt_never_{next(numbers)}")
+            self.stored, sources, at=at, new_grant_id=lambda: GrantId(f"grt_never_{next(numbers)}")
         ).account
 
     def _read(
@@ -241,10 +241,10 @@ class Books:
         later = [
             hold.expire_time for hold in stored.holds.values() if _is_held(hold) and hold.expire_time > at
         ]
-        dues = Dues(
+        sources = DueSources(
             schedules=dict(self.schedules), earliest_later_hold=min(later, default=None), anchor=self.anchor
         )
-        return Reading(account=account, dues=dues if is_due else None)
+        return Reading(account=account, sources=sources if is_due else None)
 
     def _watched_values(self) -> Iterator[GroupValue]:
         for watch in self.stored.watches:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from meshkit.quantity import Credits
 from services.ledger.domain.credits import due
 from services.ledger.domain.credits.account import Account
-from services.ledger.domain.credits.due import Dues, ScheduleProgress
+from services.ledger.domain.credits.due import DueSources, ScheduleProgress
 from services.ledger.domain.credits.entry import Entry, EntryKind
 from services.ledger.domain.credits.grant import GrantId, ScheduleId
 from services.ledger.domain.credits.schedule import GrantFrequency, PeriodProration
@@ -105,7 +105,7 @@ class Run:
         for at in instants:
             settled = due.settle(
                 replace(self.account, entries=(), crossings=()),
-                Dues(schedules=self.schedules, earliest_later_hold=None, anchor=books.anchor),
+                DueSources(schedules=self.schedules, earliest_later_hold=None, anchor=books.anchor),
                 at=at,
                 new_grant_id=lambda: GrantId(f"grt_made_{next(numbers)}"),
             )

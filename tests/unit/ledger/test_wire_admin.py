@@ -25,7 +25,7 @@ from services.ledger.domain.credits.verification import Discrepancy, Verificatio
 from services.ledger.domain.crossings.watch import WatchKind
 from services.ledger.domain.gate.decision import CREDITS_MAX
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldState
-from services.ledger.domain.gate.spend_cap import CapOf, CapWindow
+from services.ledger.domain.gate.spend_cap import CapWindow, CustomerSpendCap
 from services.ledger.domain.usage import SummaryWindow, UsageRow
 from services.ledger.wire.copies import alert, catalog, contract
 from services.ledger.wire.credits import grants, reports
@@ -547,7 +547,7 @@ def test_a_summary_is_of_a_span_that_is_not_empty_and_not_too_long(
 
 @pytest.mark.parametrize("window", CapWindow)
 def test_a_cap_is_told_as_it_was_set(window: CapWindow) -> None:
-    sent = caps.set_to_wire(CapOf(ACME, a_cap(5, user="ann", window=window))).spend_cap
+    sent = caps.set_to_wire(CustomerSpendCap(ACME, a_cap(5, user="ann", window=window))).spend_cap
 
     assert (sent.customer_id, sent.group_key, sent.group_value) == (ACME, "user_id", "ann")
     assert (sent.limit_micros, admin.CapWindow.Name(sent.window)) == (5_000_000, f"CAP_WINDOW_{window.name}")

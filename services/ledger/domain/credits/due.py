@@ -45,7 +45,7 @@ class ScheduleProgress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dues:
+class DueSources:
     """What can fall due in an account besides its grants.
 
     earliest_later_hold: when the first of the holds that are not in the account runs out; None: there is none.
@@ -59,14 +59,14 @@ class Dues:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """An account as read, and what may have fallen due in it; dues None: nothing has."""
+    """An account as read, and what may have fallen due in it; sources None: nothing has."""
 
     account: Account
-    dues: Dues | None
+    sources: DueSources | None
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class SettledAccount:
     """The account up to date, and how far its schedules have issued now."""
 
     account: Account
@@ -86,21 +86,25 @@ class _Rank(IntEnum):
 _Event = tuple[datetime, _Rank, str]
 
 
-def bring_up_to_date(reading: Reading, *, at: datetime, new_grant_id: Callable[[], GrantId]) -> Settled:
+def bring_up_to_date(
+    reading: Reading, *, at: datetime, new_grant_id: Callable[[], GrantId]
+) -> SettledAccount:
     """Return the account as it is at `at`, whether or not anything had fallen due."""
-    if reading.dues is None:
-        return Settled(reading.account, {})
-    return settle(reading.account, reading.dues, at=at, new_grant_id=new_grant_id)
+    if reading.sources is None:
+        return SettledAccount(reading.account, {})
+    return settle(reading.account, reading.sources, at=at, new_grant_id=new_grant_id)
 
 
-def settle(account: Account, dues: Dues, *, at: datetime, new_grant_id: Callable[[], GrantId]) -> Settled:
+def settle(
+    account: Account, sources: DueSources, *, at: datetime, new_grant_id: Callable[[], GrantId]
+) -> SettledAccount:
     """Return the account with everything that fell due up to and including `at`, in order.
 
     The account must have all its grants that are not closed and all its held holds that are dead at `at`.
     Watches are observed after every instant not settled before, and at `at`.
     """
-    schedules = dict(dues.schedules)
-    events = list(_first_events(account, schedules, dues.anchor))
+    schedules = dict(sources.schedules)
+    events = list(_first_events(account, schedules, sources.anchor))
     heapq.heapify(events)
     for _ in range(EVENTS_MAX):
         if not events or events[0][0] > at:
@@ -111,15 +115,15 @@ def settle(account: Account, dues: Dues, *, at: datetime, new_grant_id: Callable
             heapq.heappush(events, event)
         is_last_of_instant = not events or events[0][0] != due_time
         if is_last_of_instant and account.is_news(due_time):
-            account = alarm.observe(account, at=due_time, anchor=dues.anchor)
-    account = alarm.observe(account, at=at, anchor=dues.anchor)
-    window_end = alarm.next_window_end(account, at=at, anchor=dues.anchor)
+            account = alarm.observe(account, at=due_time, anchor=sources.anchor)
+    account = alarm.observe(account, at=at, anchor=sources.anchor)
+    window_end = alarm.next_window_end(account, at=at, anchor=sources.anchor)
     upcoming = [event[0] for event in events] + [
-        instant for instant in (dues.earliest_later_hold, window_end) if instant is not None
+        instant for instant in (sources.earliest_later_hold, window_end) if instant is not None
     ]
     settled_time = at if account.settled_time is None else max(at, account.settled_time)
     account = evolve(account, settled_time=settled_time, next_due_time=min(upcoming, default=None))
-    return Settled(account, schedules)
+    return SettledAccount(account, schedules)
 
 
 def _first_events(

@@ -34,7 +34,7 @@ class AccountsMoved(Aborted):
 
 
 @dataclass(slots=True)
-class Wanted:
+class AccountSelection:
     """What is needed of one pool besides its grants, caps and watches; settles: even if nothing seems due."""
 
     group_values: set[GroupValue] = field(default_factory=set)

@@ -36,7 +36,7 @@ class SpendCap:
 
 
 @dataclass(frozen=True, slots=True)
-class CapOf:
+class CustomerSpendCap:
     """A cap, and whose users it caps."""
 
     customer_id: CustomerId

@@ -9,7 +9,7 @@ from meshkit.ids import Ids
 from meshkit.page import Page
 from services.ledger.domain.errors import GroupKeyUnknown, SpendCapNotFound
 from services.ledger.domain.gate.commands import RemoveSpendCap, SetSpendCap
-from services.ledger.domain.gate.spend_cap import CapOf, SpendCap
+from services.ledger.domain.gate.spend_cap import CustomerSpendCap, SpendCap
 from services.ledger.operations.ports import Store, Transaction
 
 
@@ -28,7 +28,7 @@ class SpendCaps:
         self._clock = clock
         self._ids = ids
 
-    async def set(self, command: SetSpendCap) -> CapOf:
+    async def set(self, command: SetSpendCap) -> CustomerSpendCap:
         """Set or replace a cap. Raises CustomerNotFound, GroupKeyUnknown, RequestIdReused."""
         at = self._clock.now()
         cap = SpendCap(
@@ -41,14 +41,14 @@ class SpendCaps:
             create_time=at,
         )
 
-        async def work(tx: Transaction) -> CapOf:
+        async def work(tx: Transaction) -> CustomerSpendCap:
             customer_id = await tx.standings.customer_id(command.customer)
-            if (first := await tx.answers.replay(customer_id, command, CapOf)) is not None:
+            if (first := await tx.answers.replay(customer_id, command, CustomerSpendCap)) is not None:
                 return first
             if not await tx.standings.knows_group_key(command.group_key):
                 raise GroupKeyUnknown(group_key=command.group_key)
             await tx.copies.lock_customer(customer_id)
-            answer = CapOf(customer_id, await tx.caps.set(customer_id, cap))
+            answer = CustomerSpendCap(customer_id, await tx.caps.set(customer_id, cap))
             await tx.copies.outdate(customer_id)
             await tx.answers.remember(customer_id, command, answer, at=at)
             return answer
@@ -73,11 +73,11 @@ class SpendCaps:
 
         return await self._store.run(work)
 
-    async def list(self, customer: str, page: Page) -> Sequence[CapOf]:
+    async def list(self, customer: str, page: Page) -> Sequence[CustomerSpendCap]:
         """Return a page by credit type, group key and value, and one more when there is. Raises CustomerNotFound."""
 
-        async def work(tx: Transaction) -> list[CapOf]:
+        async def work(tx: Transaction) -> list[CustomerSpendCap]:
             customer_id = await tx.standings.customer_id(customer)
-            return [CapOf(customer_id, cap) for cap in await tx.caps.list(customer_id, page)]
+            return [CustomerSpendCap(customer_id, cap) for cap in await tx.caps.list(customer_id, page)]
 
         return await self._store.run(work)

@@ -11,12 +11,12 @@ from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.due import Reading, bring_up_to_date
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, GrantId, ProductId
 from services.ledger.domain.credits.unit_of_work import (
+    AccountSelection,
     AccountsMoved,
     Change,
     Given,
     PoolKey,
     Remembered,
-    Wanted,
 )
 from services.ledger.domain.errors import CustomerNotFound, HoldNotFound, ProductNotFound
 from services.ledger.domain.gate.commands import Authorize, Debit, ExtendHold, GateCommand
@@ -182,8 +182,8 @@ class Fresh:
             case _:
                 return None
 
-    def _wanted(self) -> dict[PoolKey, Wanted]:
-        wanted: dict[PoolKey, Wanted] = defaultdict(Wanted)
+    def _wanted(self) -> dict[PoolKey, AccountSelection]:
+        wanted: dict[PoolKey, AccountSelection] = defaultdict(AccountSelection)
         for command in self._commands():
             customer_id = self._names[command.customer]
             if isinstance(command, (Authorize, Debit)):
@@ -282,6 +282,6 @@ class Fresh:
         ]
 
 
-def _covers(read: Mapping[PoolKey, Wanted], wanted: Mapping[PoolKey, Wanted]) -> bool:
+def _covers(read: Mapping[PoolKey, AccountSelection], wanted: Mapping[PoolKey, AccountSelection]) -> bool:
     """Whether all the pools and spends that are wanted have been read."""
     return all(key in read and want.group_values <= read[key].group_values for key, want in wanted.items())

@@ -9,7 +9,7 @@ from meshkit.ids import Ids
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.due import Reading, ScheduleProgress
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, GrantId, ProductId, ScheduleId
-from services.ledger.domain.credits.unit_of_work import Change, PoolKey, Remembered, Wanted
+from services.ledger.domain.credits.unit_of_work import AccountSelection, Change, PoolKey, Remembered
 from services.ledger.domain.errors import HoldNotFound
 from services.ledger.domain.gate.hold import HoldId, HoldPlace
 from services.ledger.domain.gate.spend_cap import GroupValue
@@ -68,13 +68,15 @@ class Accounts:
         A pool that is not there yet is an empty account. group_values: whose spends matter; hold_id: a hold to
         read too. settles: read what can fall due even if the pool says that nothing has.
         """
-        wanted = Wanted(set(group_values), set() if hold_id is None else {hold_id}, settles)
+        selection = AccountSelection(set(group_values), set() if hold_id is None else {hold_id}, settles)
         key = (customer_id, credit_type_id)
-        return (await self.read_many({key: wanted}, at=at))[key]
+        return (await self.read_many({key: selection}, at=at))[key]
 
-    async def read_many(self, wanted: Mapping[PoolKey, Wanted], *, at: datetime) -> dict[PoolKey, Reading]:
+    async def read_many(
+        self, selections: Mapping[PoolKey, AccountSelection], *, at: datetime
+    ) -> dict[PoolKey, Reading]:
         """Lock these pools in the order of their keys, and return each as `read` does."""
-        return await read_accounts(self._connection, wanted, at=at, locks=self._locks)
+        return await read_accounts(self._connection, selections, at=at, locks=self._locks)
 
     async def due_pools(
         self, customer_id: CustomerId, credit_type_id: CreditTypeId | None, *, at: datetime

@@ -8,9 +8,9 @@ from typing import Any
 
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.account import Account
-from services.ledger.domain.credits.due import Dues, Reading
+from services.ledger.domain.credits.due import DueSources, Reading
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
-from services.ledger.domain.credits.unit_of_work import PoolKey, Wanted
+from services.ledger.domain.credits.unit_of_work import AccountSelection, PoolKey
 from services.ledger.domain.crossings.watch import Watch, WatchKind, WatchState
 from services.ledger.domain.gate.hold import Hold
 from services.ledger.domain.gate.spend_cap import GroupValue, Spend, SpendCap
@@ -31,7 +31,7 @@ _POOLS = "unnest($1::text[], $2::text[]) AS q (customer_id, credit_type_id)"
 
 
 async def read_accounts(
-    connection: Connection, wanted: Mapping[PoolKey, Wanted], *, at: datetime, locks: bool
+    connection: Connection, selections: Mapping[PoolKey, AccountSelection], *, at: datetime, locks: bool
 ) -> dict[PoolKey, Reading]:
     """Return the accounts of these pools, and what may have fallen due in them.
 
@@ -39,25 +39,25 @@ async def read_accounts(
     A pool that is not there yet is an empty account of version 0, with the caps set on it. settles: read what can fall
     due even if the pool says that nothing has.
     """
-    pools = await _pools(connection, sorted(wanted), locks=locks)
-    caps = await _caps(connection, list(wanted))
+    pools = await _pools(connection, sorted(selections), locks=locks)
+    caps = await _caps(connection, list(selections))
     if not pools:
-        return {key: _nobodys(key, caps) for key in wanted}
+        return {key: _nobodys(key, caps) for key in selections}
     keys = list(pools)
     columns = ([customer_id for customer_id, _ in keys], [credit_type_id for _, credit_type_id in keys])
-    due = [key for key in keys if wanted[key].settles or _is_due(pools[key], at)]
+    due = [key for key in keys if selections[key].settles or _is_due(pools[key], at)]
     grants = await _grouped(
         connection,
         f"SELECT g.customer_id, g.credit_type_id, {_prefixed('g', GRANT_COLUMNS)} FROM {_POOLS}"
         f" JOIN ledger.grants g USING (customer_id, credit_type_id) WHERE {IS_OPEN_GRANT}",
         *columns,
     )
-    holds = await _holds(connection, wanted, due, at)
+    holds = await _holds(connection, selections, due, at)
     watches = await _watches(connection, *columns)
     states = await _watch_states(connection, keys) if any(watches.values()) else {}
-    spends = await _spends(connection, wanted, set(due), holds, watches, states)
+    spends = await _spends(connection, selections, set(due), holds, watches, states)
     readings = {}
-    for key in wanted:
+    for key in selections:
         pool = pools.get(key)
         if pool is None:
             readings[key] = _nobodys(key, caps)
@@ -78,8 +78,8 @@ async def read_accounts(
             watches=watches.get(key, ()),
             watch_states=states.get(key, {}),
         )
-        dues = await _dues(connection, key, at) if key in due else None
-        readings[key] = Reading(account=account, dues=dues)
+        sources = await _due_sources(connection, key, at) if key in due else None
+        readings[key] = Reading(account=account, sources=sources)
     return readings
 
 
@@ -102,10 +102,17 @@ async def _grouped(connection: Connection, question: str, *arguments: object) ->
 
 
 async def _holds(
-    connection: Connection, wanted: Mapping[PoolKey, Wanted], due: Sequence[PoolKey], at: datetime
+    connection: Connection,
+    selections: Mapping[PoolKey, AccountSelection],
+    due: Sequence[PoolKey],
+    at: datetime,
 ) -> dict[PoolKey, list[Hold]]:
     found: dict[PoolKey, list[Hold]] = defaultdict(list)
-    named = [(customer_id, hold_id) for (customer_id, _), want in wanted.items() for hold_id in want.hold_ids]
+    named = [
+        (customer_id, hold_id)
+        for (customer_id, _), selection in selections.items()
+        for hold_id in selection.hold_ids
+    ]
     columns = f"h.customer_id, h.credit_type_id, {_prefixed('h', HOLD_COLUMNS)}"
     if named:
         rows = await _grouped(
@@ -182,7 +189,7 @@ async def _watch_states(
 
 async def _spends(
     connection: Connection,
-    wanted: Mapping[PoolKey, Wanted],
+    selections: Mapping[PoolKey, AccountSelection],
     due: set[PoolKey],
     holds: Mapping[PoolKey, Sequence[Hold]],
     watches: Mapping[PoolKey, tuple[Watch, ...]],
@@ -194,8 +201,11 @@ async def _spends(
     """
     values: list[tuple[PoolKey, GroupValue]] = []
     whole_keys: list[tuple[PoolKey, str]] = []
-    for key, want in wanted.items():
-        of_pool = {*want.group_values, *(value for hold in holds.get(key, ()) for value in hold.counted())}
+    for key, selection in selections.items():
+        of_pool = {
+            *selection.group_values,
+            *(value for hold in holds.get(key, ()) for value in hold.counted()),
+        }
         if key in due:
             of_pool |= _watched_values(watches.get(key, ()), states.get(key, {}))
             whole_keys += [(key, one) for one in _unobserved_keys(watches.get(key, ()), states.get(key, {}))]
@@ -231,7 +241,7 @@ async def _spends(
     return found
 
 
-async def _dues(connection: Connection, key: PoolKey, at: datetime) -> Dues:
+async def _due_sources(connection: Connection, key: PoolKey, at: datetime) -> DueSources:
     customer_id, credit_type_id = key
     earliest = await connection.fetchval(
         "SELECT min(expire_time) FROM ledger.holds"
@@ -247,7 +257,7 @@ async def _dues(connection: Connection, key: PoolKey, at: datetime) -> Dues:
         at,
     )
     schedules = await progress_of(connection, customer_id, credit_type_id)
-    return Dues(schedules=schedules, earliest_later_hold=earliest, anchor=anchor)
+    return DueSources(schedules=schedules, earliest_later_hold=earliest, anchor=anchor)
 
 
 def _watched_values(
@@ -282,7 +292,7 @@ def _is_observed(watch: Watch, states: Mapping[tuple[str, str], WatchState]) -> 
 def _nobodys(key: PoolKey, caps: Mapping[PoolKey, tuple[SpendCap, ...]]) -> Reading:
     customer_id, credit_type_id = key
     account = Account(customer_id=customer_id, credit_type_id=credit_type_id, caps=caps.get(key, ()))
-    return Reading(account=account, dues=None)
+    return Reading(account=account, sources=None)
 
 
 def _is_due(pool: Any, at: datetime) -> bool:

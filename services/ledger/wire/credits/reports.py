@@ -36,7 +36,7 @@ _WINDOWS: Final[Mapping[int, SummaryWindow]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListAsked:
+class ListQuery:
     """A list of one customer's; `filters` binds its page tokens."""
 
     customer: str
@@ -47,28 +47,28 @@ class ListAsked:
     state: HoldState | None = None
 
 
-def grants_from_wire(request: pb.ListGrantsRequest) -> ListAsked:
+def grants_from_wire(request: pb.ListGrantsRequest) -> ListQuery:
     fields = Fields()
     filters = {"list": "grants", "customer": request.customer, "credit_type_id": request.credit_type_id}
-    asked = ListAsked(
+    query = ListQuery(
         customer=fields.text("customer", request.customer),
         page=page_from_wire(fields, request, filters),
         filters=filters,
         credit_type_id=optional_credit_type_from_wire(fields, request.credit_type_id),
     )
     fields.check()
-    return asked
+    return query
 
 
 def grants_to_wire(
-    rows: Sequence[tuple[CreditTypeId, Grant]], asked: ListAsked, *, at: datetime
+    rows: Sequence[tuple[CreditTypeId, Grant]], query: ListQuery, *, at: datetime
 ) -> pb.ListGrantsResponse:
-    shown, token = page_to_wire(rows, asked.page, asked.filters, lambda row: (row[1].grant_id,))
+    shown, token = page_to_wire(rows, query.page, query.filters, lambda row: (row[1].grant_id,))
     grants = [grant_to_wire(grant, credit_type_id, at=at) for credit_type_id, grant in shown]
     return pb.ListGrantsResponse(grants=grants, next_page_token=token)
 
 
-def entries_from_wire(request: pb.ListEntriesRequest) -> tuple[ListAsked, CreditTypeId]:
+def entries_from_wire(request: pb.ListEntriesRequest) -> tuple[ListQuery, CreditTypeId]:
     fields = Fields()
     filters = {
         "list": "entries",
@@ -78,14 +78,14 @@ def entries_from_wire(request: pb.ListEntriesRequest) -> tuple[ListAsked, Credit
     }
     page = page_from_wire(fields, request, filters, keys=(_sequence,))
     credit_type_id = CreditTypeId(fields.text("credit_type_id", request.credit_type_id))
-    asked = ListAsked(
+    query = ListQuery(
         customer=fields.text("customer", request.customer),
         page=page,
         filters=filters,
         grant_id=GrantId(fields.text("grant_id", request.grant_id)) if request.grant_id else None,
     )
     fields.check()
-    return asked, credit_type_id
+    return query, credit_type_id
 
 
 def _sequence(key: str) -> int:
@@ -97,9 +97,9 @@ def _sequence(key: str) -> int:
 
 
 def entries_to_wire(
-    rows: Sequence[Entry], asked: ListAsked, credit_type_id: CreditTypeId
+    rows: Sequence[Entry], query: ListQuery, credit_type_id: CreditTypeId
 ) -> pb.ListEntriesResponse:
-    shown, token = page_to_wire(rows, asked.page, asked.filters, lambda row: (str(row.sequence),))
+    shown, token = page_to_wire(rows, query.page, query.filters, lambda row: (str(row.sequence),))
     return pb.ListEntriesResponse(
         entries=[_entry_to_wire(entry, credit_type_id) for entry in shown], next_page_token=token
     )
@@ -123,23 +123,23 @@ def _entry_to_wire(entry: Entry, credit_type_id: CreditTypeId) -> pb.Entry:
     )
 
 
-def holds_from_wire(request: pb.ListHoldsRequest) -> ListAsked:
+def holds_from_wire(request: pb.ListHoldsRequest) -> ListQuery:
     fields = Fields()
     filters = {"list": "holds", "customer": request.customer, "hold_state": str(request.hold_state)}
-    asked = ListAsked(
+    query = ListQuery(
         customer=fields.text("customer", request.customer),
         page=page_from_wire(fields, request, filters),
         filters=filters,
         state=fields.choice("hold_state", request.hold_state, _HOLD_STATES),
     )
     fields.check()
-    return asked
+    return query
 
 
 def holds_to_wire(
-    rows: Sequence[tuple[CreditTypeId, Hold]], asked: ListAsked, *, at: datetime
+    rows: Sequence[tuple[CreditTypeId, Hold]], query: ListQuery, *, at: datetime
 ) -> pb.ListHoldsResponse:
-    shown, token = page_to_wire(rows, asked.page, asked.filters, lambda row: (row[1].hold_id,))
+    shown, token = page_to_wire(rows, query.page, query.filters, lambda row: (row[1].hold_id,))
     holds = [_hold_to_wire(hold, credit_type_id, at) for credit_type_id, hold in shown]
     return pb.ListHoldsResponse(holds=holds, next_page_token=token)
 
@@ -159,7 +159,7 @@ def _hold_to_wire(hold: Hold, credit_type_id: CreditTypeId, at: datetime) -> pb.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UsageAsked:
+class UsageQuery:
     """A usage summary to make."""
 
     customer: str
@@ -168,7 +168,7 @@ class UsageAsked:
     window: SummaryWindow
 
 
-def usage_from_wire(request: pb.GetUsageSummaryRequest) -> UsageAsked:
+def usage_from_wire(request: pb.GetUsageSummaryRequest) -> UsageQuery:
     fields = Fields()
     start = fields.time("start_time", request.start_time, request.HasField("start_time"))
     end = fields.time("end_time", request.end_time, request.HasField("end_time"))
@@ -182,7 +182,7 @@ def usage_from_wire(request: pb.GetUsageSummaryRequest) -> UsageAsked:
     customer = fields.text("customer", request.customer)
     group_key = fields.text("group_key", request.group_key, required=False, max_length=64)
     fields.check()
-    return UsageAsked(customer=customer, span=Period(start, end), group_key=group_key, window=window)
+    return UsageQuery(customer=customer, span=Period(start, end), group_key=group_key, window=window)
 
 
 def usage_to_wire(rows: Sequence[UsageRow]) -> pb.GetUsageSummaryResponse:

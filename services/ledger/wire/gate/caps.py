@@ -11,7 +11,7 @@ from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.ledger.v1 import ledger_admin_pb2 as pb
 from services.ledger.domain.credits.grant import CreditTypeId
 from services.ledger.domain.gate.commands import RemoveSpendCap, SetSpendCap
-from services.ledger.domain.gate.spend_cap import CapOf, CapWindow
+from services.ledger.domain.gate.spend_cap import CapWindow, CustomerSpendCap
 
 _WINDOWS: Final[Mapping[int, CapWindow]] = {
     pb.CAP_WINDOW_UNSPECIFIED: CapWindow.BILLING_PERIOD,
@@ -35,7 +35,7 @@ def set_from_wire(request: pb.SetSpendCapRequest) -> SetSpendCap:
     return command
 
 
-def set_to_wire(answer: CapOf) -> pb.SetSpendCapResponse:
+def set_to_wire(answer: CustomerSpendCap) -> pb.SetSpendCapResponse:
     return pb.SetSpendCapResponse(spend_cap=_cap_to_wire(answer))
 
 
@@ -58,7 +58,7 @@ def list_from_wire(request: pb.ListSpendCapsRequest) -> tuple[str, Page]:
     return customer, page
 
 
-def list_to_wire(rows: Sequence[CapOf], page: Page, customer: str) -> pb.ListSpendCapsResponse:
+def list_to_wire(rows: Sequence[CustomerSpendCap], page: Page, customer: str) -> pb.ListSpendCapsResponse:
     shown, token = page_to_wire(
         rows,
         page,
@@ -72,7 +72,7 @@ def _filters(customer: str) -> dict[str, str]:
     return {"list": "spend_caps", "customer": customer}
 
 
-def _cap_to_wire(one: CapOf) -> pb.SpendCap:
+def _cap_to_wire(one: CustomerSpendCap) -> pb.SpendCap:
     return pb.SpendCap(
         spend_cap_id=one.cap.spend_cap_id,
         customer_id=one.customer_id,
