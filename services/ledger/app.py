@@ -19,14 +19,14 @@ from sandbox import SandboxClock
 from services.ledger import tables
 from services.ledger.config import LedgerSettings
 from services.ledger.operations import Operations
-from services.ledger.operations.copies import Copying
+from services.ledger.operations.copies import Copies
 from services.ledger.operations.credits.grants import Grants
-from services.ledger.operations.credits.reporting import Reporting
-from services.ledger.operations.credits.settling import Settling
-from services.ledger.operations.forgetting import Forgetting
+from services.ledger.operations.credits.reports import Reports
+from services.ledger.operations.credits.settlement import Settlement
 from services.ledger.operations.gate.caps import SpendCaps
 from services.ledger.operations.gate.explaining import Explaining
 from services.ledger.operations.gate.gate import Gate
+from services.ledger.operations.retention import Retention
 from services.ledger.peers import AlertPeer
 from services.ledger.relay import Deliveries
 from services.ledger.server import admin, gate, peer
@@ -61,21 +61,21 @@ async def open_service(
         service.stack.callback(pool.terminate)
         store = PostgresStore(pool, wall=wall, ids=ids)
         relay = await service.start_relay(Deliveries(AlertPeer(service.channel("alert"))).deliver)
-        settling = Settling(store=store, ids=ids, bell=relay)
-        forgetting = Forgetting(store=store, clock=clock, wall=wall)
+        settlement = Settlement(store=store, ids=ids, bell=relay)
+        retention = Retention(store=store, clock=clock, wall=wall)
         service.start_periodic(
             # May run late: every call first settles what it asks about. This is for customers nobody asks about,
             # and for their alerts.
-            Periodic("due", lambda: settling.run_due(clock.now()), settings.sweep_seconds),
-            Periodic("forget", forgetting.run, FORGET_SECONDS),
+            Periodic("due", lambda: settlement.run_due(clock.now()), settings.sweep_seconds),
+            Periodic("forget", retention.run, FORGET_SECONDS),
         )
-        operations = _operations(store, relay, settling, clock=clock, ids=ids)
+        operations = _operations(store, relay, settlement, clock=clock, ids=ids)
         operations.gate.start()
         service.stack.push_async_callback(operations.gate.stop)
         yield await service.serve(
             *_rpc_services(operations, clock),
             relay=relay,
-            run_due=settling.run_due,
+            run_due=settlement.run_due,
             shares_port=shares_port,
         )
 
@@ -98,13 +98,13 @@ def _rpc_services(operations: Operations, clock: Clock) -> tuple[RpcService, ...
 
 
 def _operations(
-    store: PostgresStore, relay: Relay, settling: Settling, *, clock: Clock, ids: Ids
+    store: PostgresStore, relay: Relay, settlement: Settlement, *, clock: Clock, ids: Ids
 ) -> Operations:
     return Operations(
         gate=Gate(store=store, clock=clock, ids=ids, bell=relay, left_seconds=deadline.time_left),
         explaining=Explaining(store=store, clock=clock, ids=ids),
-        reporting=Reporting(store=store, clock=clock, settlement=settling),
-        copying=Copying(store=store, clock=clock, ids=ids, bell=relay),
+        reports=Reports(store=store, clock=clock, settlement=settlement),
+        copies=Copies(store=store, clock=clock, ids=ids, bell=relay),
         grants=Grants(store=store, clock=clock, ids=ids, bell=relay),
         caps=SpendCaps(store=store, clock=clock, ids=ids),
     )

@@ -24,7 +24,7 @@ from services.ledger.store.credits.reports import Reports
 from services.ledger.store.credits.snapshot import read_snapshot
 from services.ledger.store.credits.verification import verify
 from services.ledger.store.credits.writing import write_changes
-from services.ledger.store.forgetting import Forgetting
+from services.ledger.store.retention import Retention
 from tests.support.postgres import Databases
 
 ACME, AI = CustomerId("cus_0007"), CreditTypeId("crt_ai")
@@ -181,12 +181,12 @@ async def test_one_customers_books_are_verified_without_reading_everybodys(recor
 
 
 async def test_old_rows_are_found_by_their_age(recording: Recording) -> None:
-    forgetting = Forgetting(recording)
+    retention = Retention(recording)
 
-    holds = await forgetting.drop_holds(
+    holds = await retention.drop_holds(
         [ACME, CustomerId("cus_0008")], made_before=HoldId("hld_0011"), expired_before=JULY, rows_max=15
     )
-    notices = await forgetting.drop_notices(sent_before=JULY, rows_max=20)
+    notices = await retention.drop_notices(sent_before=JULY, rows_max=20)
 
     assert (holds, notices) == (15, 20)
     assert await _reads(recording) == {"holds_pkey", "outbox_sent_idx", "outbox_pkey"}

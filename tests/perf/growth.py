@@ -11,8 +11,8 @@ from meshkit.clock import SystemClock
 from meshkit.ids import TimeOrderedIds
 from meshkit.page import Page
 from services.ledger.domain.credits.grant import CreditTypeId
-from services.ledger.operations.credits.reporting import Reporting
-from services.ledger.operations.credits.settling import Settling
+from services.ledger.operations.credits.reports import Reports
+from services.ledger.operations.credits.settlement import Settlement
 from services.ledger.store import PostgresStore
 from services.ledger.store.connection import open_pool
 from tests.perf.bench import IN_FLIGHT, Bench, by_round, highest, holds, p50s, rates, raw
@@ -128,18 +128,18 @@ async def _in_sql(bench: Bench, long: Database, loaded: Mapping[str, Any]) -> Fi
     await load(long.admin_url, History(customers=1, entries=HEAVY_ENTRIES, first=HEAVY_NUMBER))
     page = Page(size=PAGE_ROWS, after=None)
     times: dict[str, list[float]] = {"entries": [], "balance": [], "round trip": []}
-    async with _timed_reporting(long) as (reporting, stopwatch, connection):
+    async with _timed_reports(long) as (reports, stopwatch, connection):
         for _ in range(bench.scale.rounds):
             asked: dict[str, list[float]] = {name: [] for name in times}
             for _ in range(ASKED_PER_ROUND):
                 stopwatch.reset()
-                await reporting.entries(customer(HEAVY_NUMBER), CreditTypeId(CREDIT_TYPE), None, page)
+                await reports.entries(customer(HEAVY_NUMBER), CreditTypeId(CREDIT_TYPE), None, page)
                 asked["entries"].append(stopwatch.seconds("FROM ledger.entries"))
                 stopwatch.reset()
                 await connection.fetchval("SELECT 1")
                 asked["round trip"].append(stopwatch.seconds())
                 stopwatch.reset()
-                await reporting.balance(customer(1 + random.randrange(loaded["customers"])), None)
+                await reports.balance(customer(1 + random.randrange(loaded["customers"])), None)
                 asked["balance"].append(stopwatch.seconds())
             for name, seconds in asked.items():
                 times[name].append(Spread.of(seconds).median * 1_000)
@@ -162,7 +162,7 @@ def history_of(loaded: Mapping[str, Any]) -> str:
 
 
 @asynccontextmanager
-async def _timed_reporting(database: Database) -> AsyncIterator[tuple[Reporting, Stopwatch, TimedConnection]]:
+async def _timed_reports(database: Database) -> AsyncIterator[tuple[Reports, Stopwatch, TimedConnection]]:
     """The Ledger's own questions, asked from this process; and a connection to ask others on."""
     stopwatch = Stopwatch()
     pool = await open_pool(database.ledger_url, size=2)
@@ -172,7 +172,7 @@ async def _timed_reporting(database: Database) -> AsyncIterator[tuple[Reporting,
         timed = TimedPool(pool, stopwatch)
         store = PostgresStore(timed, wall=clock, ids=ids)
         async with timed.acquire() as connection:
-            settling = Settling(store=store, ids=ids, bell=Bell())
-            yield Reporting(store=store, clock=clock, settlement=settling), stopwatch, connection
+            settlement = Settlement(store=store, ids=ids, bell=Bell())
+            yield Reports(store=store, clock=clock, settlement=settlement), stopwatch, connection
     finally:
         pool.terminate()

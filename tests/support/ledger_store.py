@@ -34,10 +34,10 @@ from services.ledger.domain.gate.decision import Authorized, Debited
 from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.spend_cap import GroupValue
 from services.ledger.domain.rating import Rate
-from services.ledger.operations.copies import Copying
+from services.ledger.operations.copies import Copies
 from services.ledger.operations.credits.grants import Grants
-from services.ledger.operations.credits.reporting import Reporting
-from services.ledger.operations.credits.settling import Settling
+from services.ledger.operations.credits.reports import Reports
+from services.ledger.operations.credits.settlement import Settlement
 from services.ledger.operations.gate.gate import Gate
 from services.ledger.store import PostgresStore
 from services.ledger.store.connection import open_pool
@@ -68,20 +68,20 @@ class Books:
     clock: ManualClock
     ids: TimeOrderedIds
     bell: Bell
-    copying: Copying
+    copies: Copies
     grants: Grants
-    reporting: Reporting
-    settling: Settling
+    reports: Reports
+    settlement: Settlement
     gate: Gate
 
     async def sign(self, customer_id: CustomerId = ACME, *, seats: int = 4) -> None:
         """Tell of product and price, of a customer, and of its contract: 100 credits a month for each seat."""
-        await self.copying.apply_product(A_PRODUCT)
-        await self.copying.apply_rate_card(A_CARD)
-        await self.copying.apply_customer(
+        await self.copies.apply_product(A_PRODUCT)
+        await self.copies.apply_rate_card(A_CARD)
+        await self.copies.apply_customer(
             CustomerUpdate(customer_id=customer_id, version=1, aliases=(), is_suspended=False)
         )
-        await self.copying.apply_contract(
+        await self.copies.apply_contract(
             ContractUpdate(
                 customer_id=customer_id,
                 contract_id="con_1",
@@ -187,17 +187,17 @@ async def open_books(databases: Databases, *, clock: ManualClock | None = None) 
     store = PostgresStore(pool, wall=wall, ids=ids)
     gate = Gate(store=store, clock=clock, ids=ids, bell=bell, left_seconds=lambda: None)
     gate.start()
-    settling = Settling(store=store, ids=ids, bell=bell)
+    settlement = Settlement(store=store, ids=ids, bell=bell)
     try:
         yield Books(
             store=store,
             clock=clock,
             ids=ids,
             bell=bell,
-            copying=Copying(store=store, clock=clock, ids=ids, bell=bell),
+            copies=Copies(store=store, clock=clock, ids=ids, bell=bell),
             grants=Grants(store=store, clock=clock, ids=ids, bell=bell),
-            reporting=Reporting(store=store, clock=clock, settlement=settling),
-            settling=settling,
+            reports=Reports(store=store, clock=clock, settlement=settlement),
+            settlement=settlement,
             gate=gate,
         )
     finally:

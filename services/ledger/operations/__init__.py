@@ -3,9 +3,9 @@
 
 from dataclasses import dataclass
 
-from services.ledger.operations.copies import Copying
+from services.ledger.operations.copies import Copies
 from services.ledger.operations.credits.grants import Grants
-from services.ledger.operations.credits.reporting import Reporting
+from services.ledger.operations.credits.reports import Reports
 from services.ledger.operations.gate.caps import SpendCaps
 from services.ledger.operations.gate.explaining import Explaining
 from services.ledger.operations.gate.gate import Gate
@@ -17,7 +17,7 @@ class Operations:
 
     gate: Gate
     explaining: Explaining
-    reporting: Reporting
-    copying: Copying
+    reports: Reports
+    copies: Copies
     grants: Grants
     caps: SpendCaps

@@ -24,11 +24,11 @@ from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Sched
 from services.ledger.domain.credits.proration import SeatChange
 from services.ledger.domain.credits.schedule import ScheduleCredits, credits_of_change
 from services.ledger.domain.errors import CustomerNotFound, SubscriptionNotFound
-from services.ledger.operations.credits.settling import open_account
+from services.ledger.operations.credits.settlement import open_account
 from services.ledger.operations.ports import Bell, Store, Transaction
 
 
-class Copying:
+class Copies:
     """Keeps the Ledger's own copies, and does at once what they make due."""
 
     def __init__(self, *, store: Store, clock: Clock, ids: Ids, bell: Bell) -> None:

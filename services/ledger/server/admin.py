@@ -50,24 +50,24 @@ class LedgerAdminServicer(ledger_admin_pb2_grpc.LedgerAdminServiceServicer):
 
     async def ListGrants(self, request: pb.ListGrantsRequest, context: Context) -> pb.ListGrantsResponse:
         query = reports.grants_from_wire(request)
-        rows = await self._do.reporting.grants(query.customer, query.credit_type_id, query.page)
+        rows = await self._do.reports.grants(query.customer, query.credit_type_id, query.page)
         return reports.grants_to_wire(rows, query, at=self._clock.now())
 
     async def ListEntries(self, request: pb.ListEntriesRequest, context: Context) -> pb.ListEntriesResponse:
         query, credit_type_id = reports.entries_from_wire(request)
-        rows = await self._do.reporting.entries(query.customer, credit_type_id, query.grant_id, query.page)
+        rows = await self._do.reports.entries(query.customer, credit_type_id, query.grant_id, query.page)
         return reports.entries_to_wire(rows, query, credit_type_id)
 
     async def ListHolds(self, request: pb.ListHoldsRequest, context: Context) -> pb.ListHoldsResponse:
         query = reports.holds_from_wire(request)
-        rows = await self._do.reporting.holds(query.customer, query.state, query.page)
+        rows = await self._do.reports.holds(query.customer, query.state, query.page)
         return reports.holds_to_wire(rows, query, at=self._clock.now())
 
     async def GetUsageSummary(
         self, request: pb.GetUsageSummaryRequest, context: Context
     ) -> pb.GetUsageSummaryResponse:
         query = reports.usage_from_wire(request)
-        rows = await self._do.reporting.usage(
+        rows = await self._do.reports.usage(
             query.customer, query.span, group_key=query.group_key, window=query.window
         )
         return reports.usage_to_wire(rows)
@@ -76,5 +76,5 @@ class LedgerAdminServicer(ledger_admin_pb2_grpc.LedgerAdminServiceServicer):
         self, request: pb.VerifyLedgerRequest, context: Context
     ) -> pb.VerifyLedgerResponse:
         customer = reports.verify_from_wire(request)
-        found = await self._do.reporting.verify(customer)
+        found = await self._do.reports.verify(customer)
         return reports.verify_to_wire(found)

@@ -65,7 +65,7 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServiceServicer):
 
     async def GetBalance(self, request: pb.GetBalanceRequest, context: Context) -> pb.GetBalanceResponse:
         customer, credit_type_id = grants.balance_from_wire(request)
-        balances = await self._do.reporting.balance(customer, credit_type_id)
+        balances = await self._do.reports.balance(customer, credit_type_id)
         return grants.balance_to_wire(balances)
 
     async def GetDecision(self, request: pb.GetDecisionRequest, context: Context) -> pb.GetDecisionResponse:

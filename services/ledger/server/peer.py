@@ -26,38 +26,38 @@ class LedgerPeerServicer(ledger_peer_pb2_grpc.LedgerPeerServiceServicer):
         self, request: pb.ApplyCustomerRequest, context: Context
     ) -> pb.ApplyCustomerResponse:
         update = contract.customer_from_wire(request)
-        return pb.ApplyCustomerResponse(version=await self._do.copying.apply_customer(update))
+        return pb.ApplyCustomerResponse(version=await self._do.copies.apply_customer(update))
 
     async def ApplyMetrics(
         self, request: pb.ApplyMetricsRequest, context: Context
     ) -> pb.ApplyMetricsResponse:
         update = catalog.product_from_wire(request)
-        return pb.ApplyMetricsResponse(version=await self._do.copying.apply_product(update))
+        return pb.ApplyMetricsResponse(version=await self._do.copies.apply_product(update))
 
     async def ApplyRateCard(
         self, request: pb.ApplyRateCardRequest, context: Context
     ) -> pb.ApplyRateCardResponse:
         update = catalog.rate_card_from_wire(request)
-        return pb.ApplyRateCardResponse(version=await self._do.copying.apply_rate_card(update))
+        return pb.ApplyRateCardResponse(version=await self._do.copies.apply_rate_card(update))
 
     async def ApplyContract(
         self, request: pb.ApplyContractRequest, context: Context
     ) -> pb.ApplyContractResponse:
         update = contract.contract_from_wire(request)
-        return pb.ApplyContractResponse(version=await self._do.copying.apply_contract(update))
+        return pb.ApplyContractResponse(version=await self._do.copies.apply_contract(update))
 
     async def ApplySeatChange(
         self, request: pb.ApplySeatChangeRequest, context: Context
     ) -> pb.ApplySeatChangeResponse:
         update = contract.seat_change_from_wire(request)
-        added = await self._do.copying.apply_seat_change(update)
+        added = await self._do.copies.apply_seat_change(update)
         return contract.seat_change_to_wire(added)
 
     async def PreviewSeatChange(
         self, request: pb.PreviewSeatChangeRequest, context: Context
     ) -> pb.PreviewSeatChangeResponse:
         update = contract.preview_from_wire(request)
-        credits = await self._do.copying.preview_seat_change(update)
+        credits = await self._do.copies.preview_seat_change(update)
         return contract.preview_to_wire(credits)
 
     async def IssueTopUpGrant(
@@ -71,4 +71,4 @@ class LedgerPeerServicer(ledger_peer_pb2_grpc.LedgerPeerServiceServicer):
         self, request: pb.WatchThresholdRequest, context: Context
     ) -> pb.WatchThresholdResponse:
         update = alert.watch_from_wire(request)
-        return pb.WatchThresholdResponse(version=await self._do.copying.watch_threshold(update))
+        return pb.WatchThresholdResponse(version=await self._do.copies.watch_threshold(update))

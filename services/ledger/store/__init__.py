@@ -25,9 +25,9 @@ from services.ledger.store.credits.reports import Reports
 from services.ledger.store.credits.snapshot import read_snapshot
 from services.ledger.store.credits.verification import verify
 from services.ledger.store.credits.writing import write_changes, write_extras
-from services.ledger.store.forgetting import Forgetting
 from services.ledger.store.gate.caps import Caps
 from services.ledger.store.gate.standings import Standings
+from services.ledger.store.retention import Retention
 
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ class Transaction:
         self.copies = Copies(connection)
         self.caps = Caps(connection)
         self.reports = Reports(connection)
-        self.forgetting = Forgetting(connection)
+        self.retention = Retention(connection)
 
 
 class PostgresStore:

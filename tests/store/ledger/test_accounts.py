@@ -89,7 +89,7 @@ async def test_an_account_is_read_as_it_was_saved(books: Books) -> None:
         group_key="",
         group_value="",
     )
-    await books.copying.watch_threshold(WatchUpdate(watch=watch, is_active=True))
+    await books.copies.watch_threshold(WatchUpdate(watch=watch, is_active=True))
     await books.store.run(
         lambda tx: tx.caps.set(
             ACME,
@@ -178,7 +178,7 @@ async def test_a_guess_on_prices_that_have_passed_writes_nothing(books: Books, s
     before = await books.read(group_values=(ANN,))
     after, _ = gate.debit(before, ASK, cause_id="req-1", at=JUNE)
     epoch = await sql.value("SELECT version FROM ledger.epochs")
-    await books.copying.apply_rate_card(replace(A_CARD, version=2))
+    await books.copies.apply_rate_card(replace(A_CARD, version=2))
     rows = await sql.everything()
 
     assert await books.store.write_guess([Change(before, after)], [], epoch=epoch) == set()
@@ -221,7 +221,7 @@ async def test_a_period_begins_once_however_many_look(databases: Databases, repl
         first.clock.advance_to(JULY)
         both = (first, second)[:replicas]
 
-        await asyncio.gather(*(one.settling.settle(ACME, AI, at=JULY) for _ in range(8) for one in both))
+        await asyncio.gather(*(one.settlement.settle(ACME, AI, at=JULY) for _ in range(8) for one in both))
         await asyncio.gather(*(one.debit(1) for _ in range(8) for one in both))
 
         account = await first.read()

@@ -14,8 +14,8 @@ from services.ledger.domain.credits.balance import Balances, balance_of
 from services.ledger.domain.credits.grant import CreditTypeId
 from services.ledger.domain.crossings.watch import Watch, WatchKind
 from services.ledger.domain.errors import CustomerNotFound
-from services.ledger.operations.credits.reporting import Reporting
-from services.ledger.operations.credits.settling import open_account
+from services.ledger.operations.credits.reports import Reports
+from services.ledger.operations.credits.settlement import open_account
 from services.ledger.operations.ports import Transaction
 from tests.support.ledger_sql import Sql
 from tests.support.ledger_store import ACME, AI, GLOBEX, JULY, JUNE, Books
@@ -38,7 +38,7 @@ async def _holds_on_a_grant_that_has_expired(books: Books) -> None:
     books.clock.advance_to(JULY - MINUTE)
     await books.authorize(70)
     books.clock.advance_to(JULY + MINUTE)
-    await books.settling.run_due(JULY + MINUTE)
+    await books.settlement.run_due(JULY + MINUTE)
 
 
 async def _has_a_grant_that_is_spent(books: Books) -> None:
@@ -74,7 +74,7 @@ async def _has_a_pool_without_grants(books: Books) -> None:
         group_key="",
         group_value="",
     )
-    await books.copying.watch_threshold(WatchUpdate(watch=watch, is_active=True))
+    await books.copies.watch_threshold(WatchUpdate(watch=watch, is_active=True))
 
 
 SITUATIONS = (
@@ -90,8 +90,8 @@ SITUATIONS = (
 
 
 async def _told(books: Books, at: datetime, customer: str, credit_type_id: CreditTypeId | None) -> Balances:
-    reporting = Reporting(store=books.store, clock=ManualClock(at), settlement=books.settling)
-    return await reporting.balance(customer, credit_type_id)
+    reports = Reports(store=books.store, clock=ManualClock(at), settlement=books.settlement)
+    return await reports.balance(customer, credit_type_id)
 
 
 async def _told_under_locks(
@@ -114,7 +114,7 @@ async def _told_under_locks(
 
 async def _call(books: Books, customer: str, *, version: int = 2) -> None:
     """Call acme so, and no longer what it was called before."""
-    await books.copying.apply_customer(
+    await books.copies.apply_customer(
         CustomerUpdate(customer_id=ACME, version=version, aliases=(customer,), is_suspended=False)
     )
 
@@ -149,23 +149,23 @@ async def test_who_has_no_pools_has_an_empty_balance_and_who_is_not_known_has_no
     await _call(books, "acme")
     await _call(books, "acme_2", version=3)
     globex = CustomerUpdate(customer_id=GLOBEX, version=1, aliases=("globex",), is_suspended=False)
-    await books.copying.apply_customer(globex)
+    await books.copies.apply_customer(globex)
 
-    assert await books.reporting.balance("globex", None) == Balances(pools=(), at=JUNE)
-    assert (await books.reporting.balance("acme_2", AI)).pools != ()
+    assert await books.reports.balance("globex", None) == Balances(pools=(), at=JUNE)
+    assert (await books.reports.balance("acme_2", AI)).pools != ()
     for unknown in ("acme", "cus_nobody", ""):
         with pytest.raises(CustomerNotFound):
-            await books.reporting.balance(unknown, None)
+            await books.reports.balance(unknown, None)
 
 
 async def test_a_balance_does_not_wait_for_who_has_locked_the_pool(books: Books, sql: Sql) -> None:
-    before = await books.reporting.balance(ACME, None)
+    before = await books.reports.balance(ACME, None)
 
     async with sql.transaction(keeps=True):
         await sql.execute("SELECT FROM ledger.pools FOR UPDATE")
         await sql.execute("UPDATE ledger.grants SET captured_micros = 1")
-        meanwhile = await books.reporting.balance(ACME, None)
-    after = await books.reporting.balance(ACME, None)
+        meanwhile = await books.reports.balance(ACME, None)
+    after = await books.reports.balance(ACME, None)
 
     assert meanwhile == before
     assert after.pools[0].available == before.pools[0].available - Credits(1)
@@ -176,7 +176,7 @@ async def test_a_balance_in_which_something_is_due_waits_and_is_settled(books: B
 
     async with sql.transaction():
         await sql.execute("SELECT FROM ledger.pools FOR UPDATE")
-        waiting = asyncio.create_task(books.reporting.balance(ACME, None))
+        waiting = asyncio.create_task(books.reports.balance(ACME, None))
         await sql.until_somebody_waits()
         assert not waiting.done()
     (pool,) = (await waiting).pools
@@ -205,9 +205,9 @@ async def test_what_is_due_in_one_pool_is_let_be_when_another_is_asked_for(books
     books.clock.advance_to(JULY)
     before = await sql.everything()
 
-    images = await books.reporting.balance(ACME, IMAGES)
+    images = await books.reports.balance(ACME, IMAGES)
     untouched = await sql.everything()
-    both = await books.reporting.balance(ACME, None)
+    both = await books.reports.balance(ACME, None)
 
     assert untouched == before
     assert [pool.available for pool in images.pools] == [Credits.of(10)]

@@ -93,7 +93,7 @@ async def test_what_was_done_stays_done_when_its_answer_cannot_be_written(books:
 
 @SEEN
 async def test_one_request_by_id_and_by_alias_is_carried_out_once(books: Books, is_seen: bool) -> None:
-    await books.copying.apply_customer(
+    await books.copies.apply_customer(
         CustomerUpdate(customer_id=ACME, version=2, aliases=("acme",), is_suspended=False)
     )
     if is_seen:
@@ -146,15 +146,15 @@ async def test_what_memory_would_deny_is_decided_by_what_is_so(databases: Databa
 async def test_an_alias_that_has_gone_to_another_customer_is_looked_up_anew_before_a_denial(
     databases: Databases, books: Books
 ) -> None:
-    await books.copying.apply_customer(
+    await books.copies.apply_customer(
         CustomerUpdate(customer_id=ACME, version=2, aliases=("acme",), is_suspended=False)
     )
     await ask(books.gate, _debit("seen", 1, customer="acme"))
     async with open_books(databases, clock=books.clock) as other:
-        await other.copying.apply_customer(
+        await other.copies.apply_customer(
             CustomerUpdate(customer_id=ACME, version=3, aliases=(), is_suspended=False)
         )
-        await other.copying.apply_customer(
+        await other.copies.apply_customer(
             CustomerUpdate(customer_id=GLOBEX, version=1, aliases=("acme",), is_suspended=False)
         )
 

@@ -11,7 +11,7 @@ from services.ledger.domain.credits.commands import IssueGrant
 from services.ledger.domain.credits.grant import Grant, GrantId
 from services.ledger.domain.crossings import alarm
 from services.ledger.domain.errors import GrantAlreadyExists
-from services.ledger.operations.credits.settling import open_account
+from services.ledger.operations.credits.settlement import open_account
 from services.ledger.operations.ports import Bell, Store, Transaction
 
 

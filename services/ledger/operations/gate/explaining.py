@@ -13,7 +13,7 @@ from services.ledger.domain.gate.decision import DenialReason, Entitlement
 from services.ledger.domain.gate.explanation import Explanation
 from services.ledger.domain.gate.spend_cap import cap_uses
 from services.ledger.domain.gate.standing import ask_of
-from services.ledger.operations.credits.settling import open_account
+from services.ledger.operations.credits.settlement import open_account
 from services.ledger.operations.gate.resolving import standing_of
 from services.ledger.operations.ports import Store, Transaction
 

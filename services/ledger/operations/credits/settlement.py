@@ -19,7 +19,7 @@ POOLS_PER_SWEEP_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenAccount:
     """An account under its lock: as it was stored, and as it is now. at: the pool's time, which never goes back."""
 
     before: Account
@@ -42,7 +42,7 @@ async def open_account(
     group_values: Iterable[GroupValue] = (),
     hold_id: HoldId | None = None,
     settles: bool = False,
-) -> Opened:
+) -> OpenAccount:
     """Read an account, under its lock unless `tx` only reads, and bring it up to date in memory.
 
     settles: even if nothing seems due.
@@ -52,10 +52,10 @@ async def open_account(
     )
     time = reading.account.time_at(at)
     settled = bring_up_to_date(reading, at=time, new_grant_id=lambda: GrantId(ids.new("grt")))
-    return Opened(reading.account, settled.account, settled.schedules, time)
+    return OpenAccount(reading.account, settled.account, settled.schedules, time)
 
 
-class Settling:
+class Settlement:
     """Writes what has become so by the clock. Nothing depends on its being on time."""
 
     def __init__(self, *, store: Store, ids: Ids, bell: Bell) -> None:

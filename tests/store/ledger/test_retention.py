@@ -13,7 +13,7 @@ from services.ledger.domain.errors import HoldAlreadyResolved, HoldNotFound
 from services.ledger.domain.gate.commands import Capture
 from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.retention import GENERATION, SEAM, SLOTS, generation_start
-from services.ledger.operations.forgetting import EVERY, Forgetting
+from services.ledger.operations.retention import EVERY, Retention
 from tests.support.ledger_sql import Sql
 from tests.support.ledger_store import ACME, JUNE, Books, ask
 from tests.support.postgres import Databases
@@ -27,9 +27,9 @@ A_HEARD_NOTICE = (
 )
 
 
-def _forgetting(books: Books, at: datetime) -> Forgetting:
+def _forgetting(books: Books, at: datetime) -> Retention:
     """Both its clocks stand at `at`."""
-    return Forgetting(store=books.store, clock=ManualClock(at), wall=ManualClock(at))
+    return Retention(store=books.store, clock=ManualClock(at), wall=ManualClock(at))
 
 
 async def _forget(books: Books, sql: Sql, at: datetime) -> int:
@@ -93,7 +93,7 @@ async def test_holds_are_dropped_in_steps_the_oldest_first(books: Books, sql: Sq
 
     steps = [
         await books.store.run(
-            lambda tx: tx.forgetting.drop_holds(
+            lambda tx: tx.retention.drop_holds(
                 [ACME], made_before=HoldId("hld_g"), expired_before=JUNE + timedelta(days=1), rows_max=10
             )
         )

@@ -28,7 +28,7 @@ CUSTOMERS_PER_STEP_MAX = 500
 PAUSE_SECONDS = 0.05
 
 
-class Forgetting:
+class Retention:
     """Drops what nobody may ask for any more. clock: dates answers and holds; wall: ids, notices and the chore."""
 
     def __init__(self, *, store: Store, clock: Clock, wall: Clock) -> None:
@@ -39,7 +39,7 @@ class Forgetting:
     async def run(self) -> int:
         """Drop all that is old, if it is our turn; returns how many rows, those of an emptied slot not counted."""
         now = self._wall.now()
-        if not await self._store.run(lambda tx: tx.forgetting.claim(CHORE, at=now, due_again=now + EVERY)):
+        if not await self._store.run(lambda tx: tx.retention.claim(CHORE, at=now, due_again=now + EVERY)):
             return 0
         dropped = await self._drop_notices() + await self._drop_holds()
         await self._prepare_slot()
@@ -49,13 +49,13 @@ class Forgetting:
         generation = generation_to_prepare(self._clock.now())
         if generation is not None:
             slot = generation % SLOTS
-            await self._store.run(lambda tx: tx.forgetting.empty_slot(slot, generation=generation))
+            await self._store.run(lambda tx: tx.retention.empty_slot(slot, generation=generation))
 
     async def _drop_notices(self) -> int:
         sent_before = self._wall.now() - NOTICES_KEPT
 
         async def step(tx: Transaction) -> int:
-            return await tx.forgetting.drop_notices(sent_before=sent_before, rows_max=ROWS_PER_STEP_MAX)
+            return await tx.retention.drop_notices(sent_before=sent_before, rows_max=ROWS_PER_STEP_MAX)
 
         dropped = 0
         while (count := await self._store.run(step)) > 0:
@@ -75,7 +75,7 @@ class Forgetting:
 
     async def _customers_after(self, last: str) -> list[CustomerId]:
         async def step(tx: Transaction) -> list[CustomerId]:
-            return list(await tx.forgetting.customers_after(last, CUSTOMERS_PER_STEP_MAX))
+            return list(await tx.retention.customers_after(last, CUSTOMERS_PER_STEP_MAX))
 
         return await self._store.run(step)
 
@@ -84,7 +84,7 @@ class Forgetting:
         expired_before = self._clock.now() - HOLDS_KEPT_AFTER_EXPIRY
 
         async def step(tx: Transaction) -> int:
-            return await tx.forgetting.drop_holds(
+            return await tx.retention.drop_holds(
                 customer_ids,
                 made_before=made_before,
                 expired_before=expired_before,

@@ -13,16 +13,16 @@ from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant
 from services.ledger.domain.credits.verification import Verification
 from services.ledger.domain.gate.hold import Hold, HoldState
 from services.ledger.domain.usage import SummaryWindow, UsageRow
-from services.ledger.operations.credits.settling import Settling
+from services.ledger.operations.credits.settlement import Settlement
 from services.ledger.operations.ports import Store, Transaction
 
 T = TypeVar("T")
 
 
-class Reporting:
+class Reports:
     """Reports what is true now. A report first settles the pools in which something is due; it locks no other."""
 
-    def __init__(self, *, store: Store, clock: Clock, settlement: Settling) -> None:
+    def __init__(self, *, store: Store, clock: Clock, settlement: Settlement) -> None:
         self._store = store
         self._clock = clock
         self._settlement = settlement

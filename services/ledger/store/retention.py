@@ -35,7 +35,7 @@ _HEARD_NOTICES = """
 """
 
 
-class Forgetting:
+class Retention:
     """What is dropped in one transaction."""
 
     def __init__(self, connection: Connection) -> None:
