@@ -73,14 +73,14 @@ async def open_service(
         operations.gate.start()
         service.stack.push_async_callback(operations.gate.stop)
         yield await service.serve(
-            *_rpc_services(operations, clock),
+            *_rpc_services(operations),
             relay=relay,
             run_due=settlement.run_due,
             shares_port=shares_port,
         )
 
 
-def _rpc_services(operations: Operations, clock: Clock) -> tuple[RpcService, ...]:
+def _rpc_services(operations: Operations) -> tuple[RpcService, ...]:
     """One per audience: AI features, operators, the other services."""
     return (
         RpcService(
@@ -88,7 +88,7 @@ def _rpc_services(operations: Operations, clock: Clock) -> tuple[RpcService, ...
         ),
         RpcService(
             admin.SERVICE_NAME,
-            partial(add_LedgerAdminServiceServicer_to_server, admin.LedgerAdminServicer(operations, clock)),
+            partial(add_LedgerAdminServiceServicer_to_server, admin.LedgerAdminServicer(operations)),
         ),
         RpcService(
             peer.SERVICE_NAME,

@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from grpc.aio import ServicerContext
 
-from meshkit.clock import Clock
 from purser.ledger.v1 import ledger_admin_pb2 as pb
 from purser.ledger.v1 import ledger_admin_pb2_grpc
 from services.ledger.operations import Operations
@@ -20,9 +19,8 @@ Context = ServicerContext[Any, Any]
 class LedgerAdminServicer(ledger_admin_pb2_grpc.LedgerAdminServiceServicer):
     """purser.ledger.v1.LedgerAdminService; the proto states the promise of each rpc."""
 
-    def __init__(self, operations: Operations, clock: Clock) -> None:
+    def __init__(self, operations: Operations) -> None:
         self._do = operations
-        self._clock = clock
 
     async def IssueGrant(self, request: pb.IssueGrantRequest, context: Context) -> pb.IssueGrantResponse:
         command = grants.issue_from_wire(request)
@@ -50,8 +48,8 @@ class LedgerAdminServicer(ledger_admin_pb2_grpc.LedgerAdminServiceServicer):
 
     async def ListGrants(self, request: pb.ListGrantsRequest, context: Context) -> pb.ListGrantsResponse:
         query = reports.grants_from_wire(request)
-        rows = await self._do.reports.grants(query.customer, query.credit_type_id, query.page)
-        return reports.grants_to_wire(rows, query, at=self._clock.now())
+        rows, at = await self._do.reports.grants(query.customer, query.credit_type_id, query.page)
+        return reports.grants_to_wire(rows, query, at=at)
 
     async def ListEntries(self, request: pb.ListEntriesRequest, context: Context) -> pb.ListEntriesResponse:
         query, credit_type_id = reports.entries_from_wire(request)
@@ -60,8 +58,8 @@ class LedgerAdminServicer(ledger_admin_pb2_grpc.LedgerAdminServiceServicer):
 
     async def ListHolds(self, request: pb.ListHoldsRequest, context: Context) -> pb.ListHoldsResponse:
         query = reports.holds_from_wire(request)
-        rows = await self._do.reports.holds(query.customer, query.state, query.page)
-        return reports.holds_to_wire(rows, query, at=self._clock.now())
+        rows, at = await self._do.reports.holds(query.customer, query.state, query.page)
+        return reports.holds_to_wire(rows, query, at=at)
 
     async def GetUsageSummary(
         self, request: pb.GetUsageSummaryRequest, context: Context

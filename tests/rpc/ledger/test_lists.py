@@ -3,20 +3,33 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from grpc import StatusCode
 
+from meshkit.clock import ManualClock
 from meshkit.page import next_token
 from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_admin_pb2 as admin
 from tests.support.faults import bad_fields, fault
-from tests.support.ledger import AI, CREDIT, JULY, JUNE, RunningLedger
+from tests.support.ledger import AI, CREDIT, JULY, JUNE, RunningLedger, running_ledger
+from tests.support.postgres import Databases
 
 ROWS = 5
+
+
+class SteppingClock(ManualClock):
+    """A clock that moves on by `step` each time it is read."""
+
+    step = timedelta(0)
+
+    def now(self) -> datetime:
+        at = super().now()
+        self.advance(self.step)
+        return at
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,3 +236,20 @@ async def test_holds_are_told_by_their_state(ledger: RunningLedger) -> None:
         captured.hold_id,
         held.hold_id,
     ]
+
+
+async def test_a_list_reads_the_clock_once(databases: Databases) -> None:
+    minute = timedelta(minutes=1)
+    clock = SteppingClock(JUNE)
+    async with running_ledger(databases, clock=clock) as ledger:
+        await ledger.sell_assistant()
+        await ledger.sign_acme()
+        await ledger.authorize(10, hold_ttl=minute)
+        await ledger.top_up(7, expire_time=timestamp(JUNE + 2 * minute))
+        clock.step = minute  # so that a second reading is at the end of the hold, and then of the grant
+
+        (hold,) = await ledger.holds(hold_state=admin.HOLD_STATE_HELD)
+        *_, grant = await ledger.grants()
+
+    assert hold.hold_state == admin.HOLD_STATE_HELD
+    assert grant.available_micros == 7 * CREDIT

@@ -2,6 +2,7 @@
 """GetBalance, the lists, GetUsageSummary and VerifyLedger."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 from meshkit.clock import Clock
@@ -43,35 +44,42 @@ class Reports:
 
     async def grants(
         self, customer: str, credit_type_id: CreditTypeId | None, page: Page
-    ) -> Sequence[tuple[CreditTypeId, Grant]]:
-        """Return a page in the order they were made, and one more when there is. Raises CustomerNotFound."""
+    ) -> tuple[Sequence[tuple[CreditTypeId, Grant]], datetime]:
+        """Return a page in order of creation, one row more if there is one, and the instant they are reported for.
+
+        Raises CustomerNotFound.
+        """
+        at = self._clock.now()
 
         async def work(tx: Transaction, customer_id: CustomerId) -> Sequence[tuple[CreditTypeId, Grant]]:
             return await tx.reports.grants(customer_id, credit_type_id, page)
 
-        return await self._read_up_to_date(customer, credit_type_id, work)
+        return await self._read_up_to_date(customer, credit_type_id, work, at=at), at
 
     async def entries(
         self, customer: str, credit_type_id: CreditTypeId, grant_id: GrantId | None, page: Page
     ) -> Sequence[Entry]:
-        """Return a page, newest first, and one more when there is. Raises CustomerNotFound."""
+        """Return a page, newest first, and one row more if there is one. Raises CustomerNotFound."""
 
         async def work(tx: Transaction, customer_id: CustomerId) -> Sequence[Entry]:
             return await tx.reports.entries(customer_id, credit_type_id, grant_id, page)
 
-        return await self._read_up_to_date(customer, credit_type_id, work)
+        return await self._read_up_to_date(customer, credit_type_id, work, at=self._clock.now())
 
     async def holds(
         self, customer: str, state: HoldState | None, page: Page
-    ) -> Sequence[tuple[CreditTypeId, Hold]]:
-        """Return a page, newest first, and one more when there is. Raises CustomerNotFound."""
+    ) -> tuple[Sequence[tuple[CreditTypeId, Hold]], datetime]:
+        """Return a page, newest first, one row more if there is one, and the instant they are reported for.
+
+        Raises CustomerNotFound.
+        """
         at = self._clock.now()
 
         async def work(tx: Transaction) -> Sequence[tuple[CreditTypeId, Hold]]:
             customer_id = await tx.standings.customer_id(customer)
             return await tx.reports.holds(customer_id, state, page, at=at)
 
-        return await self._store.read(work)
+        return await self._store.read(work), at
 
     async def usage(
         self, customer: str, span: Period, *, group_key: str, window: SummaryWindow
@@ -96,12 +104,13 @@ class Reports:
         customer: str,
         credit_type_id: CreditTypeId | None,
         work: Callable[[Transaction, CustomerId], Awaitable[T]],
+        *,
+        at: datetime,
     ) -> T:
-        """Read when nothing is due any more in the pools concerned: a customer's, or the one of a credit type.
+        """Settle what is due at `at` in a customer's pools (or in one of them), then run `work` on a snapshot.
 
         Only pools in which something is due are locked, each while it is settled.
         """
-        at = self._clock.now()
 
         async def find_due(tx: Transaction) -> tuple[CustomerId, Sequence[CreditTypeId]]:
             customer_id = await tx.standings.customer_id(customer)
