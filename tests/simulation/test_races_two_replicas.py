@@ -231,6 +231,56 @@ async def test_a_price_that_begins_by_the_clock_begins_in_every_memory(replicas:
     assert (before, after) == ([12 * CREDIT] * 2, [20 * CREDIT] * 2)
 
 
+async def _take_turns(first: RunningLedger, second: RunningLedger) -> None:
+    """Let the first write what the second cannot know: the second's guess fails, and it drops acme's pool."""
+    before = _decided_again()
+    for ledger in (first, second):
+        await ledger.debit(1, user="ann")
+    assert _decided_again() == before | {"outrun": before["outrun"] + 1}
+
+
+async def _know_anew(ledger: RunningLedger) -> None:
+    """Let a replica read acme's pool again by another name and product, until it keeps the pool."""
+    for _ in range(3):
+        await ledger.debit(1, customer="cus_acme", product_id="prd_preview")
+
+
+async def test_a_card_changed_while_replicas_take_turns_changes_the_price_at_both(
+    replicas: Replicas,
+) -> None:
+    first, second = replicas
+    await first.tell_product("prd_preview")
+    for card, price in (("rcd_main", 12), ("rcd_new", 20)):
+        rates = [a_rate(one, price_micros=price * CREDIT) for one in ("prd_assistant", "prd_preview")]
+        await first.tell_card(*rates, rate_card_id=card, version=2)
+    await _know(*replicas)
+    await _take_turns(*replicas)
+    await first.apply_contract(start=JUNE, version=2, rate_card_id="rcd_new")
+
+    await _know_anew(second)
+    debited = await second.debit(0, quantity_micros=1_000_000)
+
+    assert debited.debited_micros == 20 * CREDIT
+
+
+async def test_an_alias_moved_while_replicas_take_turns_names_its_new_owner_at_both(
+    replicas: Replicas,
+) -> None:
+    first, second = replicas
+    await first.tell_product("prd_preview")
+    await first.tell_card(a_rate(), a_rate("prd_preview"), version=2)
+    await _another_customer(first, 1)
+    await _know(*replicas)
+    await _take_turns(*replicas)
+    await first.tell_customer("cus_acme", version=2)
+    await first.tell_customer("cus_1", "acme", version=2)
+
+    await _know_anew(second)
+    debited = await second.debit(5)
+
+    assert debited.available_micros == 395 * CREDIT
+
+
 async def test_who_is_suspended_at_one_replica_may_end_holds_but_take_none_at_the_other(
     replicas: Replicas,
 ) -> None:
