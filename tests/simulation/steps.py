@@ -131,6 +131,23 @@ class Steps:
         await self.do((kind, drawn | {"replica": 1 - replica}))
         await self._world.ask(self._debit(ask), replica)
 
+    async def take_turns(
+        self, replica: int, customer: str, names: list[str], ask: Drawn, telling: Step
+    ) -> None:
+        """Let both replicas write about a customer in turn, change its prices or names at one, and ask the other again.
+
+        Meanwhile the other reads the customer's pool anew, by another name and for another product of the same pool;
+        then it is asked by the name and for the product that it knew before.
+        """
+        earlier, later = ({**ask, "name": name.format(customer.removeprefix("cus_"))} for name in names)
+        later["product"] = "prd_preview" if ask["product"] == "prd_assistant" else "prd_assistant"
+        for asked in (replica, 1 - replica, replica):
+            await self._world.ask(self._debit(earlier), asked)
+        kind, drawn = telling
+        await self.do((kind, drawn | {"customer": customer, "replica": 1 - replica}))
+        for asked in (later, later, later, earlier):
+            await self._world.ask(self._debit(asked), replica)
+
     async def at_the_end(self, replica: int, number: int, ticks: int, kind: str) -> None:
         """Let a replica know an open hold, and ask it for something at the instant of the hold's end, or beside it."""
         pools = self._world.shadow.pools
@@ -236,10 +253,13 @@ class Steps:
         await self._world.tell_customer(customer, replica)
 
     async def price(self, replica: int, customer: str, product: str, price: tuple[int, int] | None) -> None:
-        prices = {one: PRICES[one] for one in SOLD[customer] if one != product}
-        if price is not None:
-            prices[product] = price
-        await self._world.price(customer, prices, replica)
+        await self._world.price(customer, _prices(customer, product, price), replica)
+
+    async def move_card(
+        self, replica: int, customer: str, product: str, price: tuple[int, int] | None
+    ) -> None:
+        """Give a customer's contract a new rate card."""
+        await self._world.move_card(customer, _prices(customer, product, price), replica)
 
     async def end_contract(self, replica: int, customer: str, instant: Instant) -> None:
         at = max(self._at(instant), self._world.now, self._world.starts[customer])
@@ -318,6 +338,12 @@ class Steps:
         return asked
 
 
+def _prices(customer: str, product: str, price: tuple[int, int] | None) -> dict[str, tuple[int, int]]:
+    """Return the usual prices of a customer's card with one changed, or without one product (None)."""
+    prices = {one: PRICES[one] for one in SOLD[customer] if one != product}
+    return prices if price is None else prices | {product: price}
+
+
 def _seconds(ttl: int | None) -> Duration | None:
     return None if ttl is None else Duration(seconds=ttl)
 
@@ -347,6 +373,12 @@ _rarely = st.sampled_from([False, False, False, False, True])
 _holds = _drawn(number=_numbers, is_any=_rarely, amount=st.none() | _amounts, in_units=_flags)
 _nexts = st.tuples(st.just("next"), st.integers(0, 3), st.integers(-1, 1))
 _instants = st.one_of(_nexts, st.tuples(st.sampled_from(["now", "past", "future"]), _numbers, st.just(0)))
+_pricings = _drawn(
+    replica=_replicas,
+    customer=_customers,
+    product=st.sampled_from(list(PRODUCTS)),
+    price=st.sampled_from([None, (0, 1), (1, 1), (1, 1), (12 * CREDIT, CREDIT), (1, 1_000_000), (7, 3)]),
+)
 _authorizations = _drawn(ask=_asks, ttl=_ttls, takes_part=_flags)
 
 _terms = _drawn(
@@ -422,12 +454,8 @@ _steps: dict[str, st.SearchStrategy[Drawn]] = {
         replica=_replicas, customer=_customers, is_suspended=st.sampled_from([True, False, False, False])
     ),
     "move_alias": _drawn(replica=_replicas, customer=_customers, drops=_flags),
-    "price": _drawn(
-        replica=_replicas,
-        customer=_customers,
-        product=st.sampled_from(list(PRODUCTS)),
-        price=st.sampled_from([None, (0, 1), (1, 1), (1, 1), (12 * CREDIT, CREDIT), (1, 1_000_000), (7, 3)]),
-    ),
+    "price": _pricings,
+    "move_card": _pricings,
     "end_contract": _drawn(
         replica=_replicas,
         customer=_customers,
@@ -454,10 +482,27 @@ TELLING = one_of(
     "suspend",
     "move_alias",
     "price",
+    "move_card",
     "end_contract",
     "watch",
 )
 TELLING_BEHIND = st.tuples(st.just("told_behind"), _drawn(replica=_replicas, ask=_asks, telling=TELLING))
+TAKING_TURNS = st.tuples(
+    st.just("take_turns"),
+    _drawn(
+        replica=_replicas,
+        customer=_customers,
+        names=st.permutations(["{}", "cus_{}", "joker"]).map(lambda names: names[:2]),
+        ask=_drawn(
+            product=st.sampled_from(["prd_assistant", "prd_preview"]),
+            user=st.sampled_from(["", "", "ann"]),
+            amount=st.sampled_from([1, 999_999, 5 * CREDIT]),
+            edge=st.none(),
+            in_units=_flags,
+        ),
+        telling=one_of(*2 * ["move_card"], "price", *2 * ["move_alias"], "suspend"),
+    ),
+)
 OPERATING = one_of(*3 * ["sweep"], "restart")
 WAITING = one_of("wait")
 # With the same outcome each time: nothing at the same time as something else.

@@ -33,6 +33,7 @@ from tests.simulation.steps import (
     HOLDING,
     OPERATING,
     ORDERLY,
+    TAKING_TURNS,
     TELLING,
     TELLING_BEHIND,
     WAITING,
@@ -105,6 +106,10 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(step=TELLING_BEHIND, look=looks_after)
     def tell_behind(self, step: Step, look: Look) -> None:
+        self._do(step, look)
+
+    @rule(step=TAKING_TURNS, look=looks_after)
+    def take_turns(self, step: Step, look: Look) -> None:
         self._do(step, look)
 
     @rule(step=OPERATING, look=looks_after)

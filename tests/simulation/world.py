@@ -46,6 +46,7 @@ class World:
         self.replicas: list[RunningLedger] = []
         self.asked: list[Any] = []  # every request that was sent by itself
         self.aliases = {"cus_acme": {"acme"}, "cus_globex": {"globex"}}
+        self.cards = {customer: f"rcd_{customer}" for customer in CUSTOMERS}
         self.cap_ids: dict[tuple[str, str, str], str] = {}
         self.watches: dict[str, tuple[str, int, bool]] = {}
         self._databases = databases
@@ -186,9 +187,15 @@ class World:
                 a_rate(product, price_micros=price, per_micros=per, credit_type_id=PRODUCTS[product])
                 for product, (price, per) in prices.items()
             ),
-            rate_card_id=f"rcd_{customer}",
+            rate_card_id=self.cards[customer],
             version=next(self._versions),
         )
+
+    async def move_card(self, customer: str, prices: dict[str, tuple[int, int]], replica: int) -> None:
+        """Apply a new rate card, and move the customer's contract to it."""
+        self.cards[customer] = f"rcd_{customer}_{next(self._versions)}"
+        await self.price(customer, prices, replica)
+        await self._tell_contract(customer, replica)
 
     async def end_contract(self, customer: str, at: datetime, replica: int) -> None:
         for pool in self.shadow.of(customer):
@@ -202,7 +209,7 @@ class World:
         await self.replicas[replica].apply_contract(
             customer_id=customer,
             contract_id=f"con_{customer}",
-            rate_card_id=f"rcd_{customer}",
+            rate_card_id=self.cards[customer],
             version=next(self._versions),
             start=self.starts[customer],
             end=None if pools[0].end == NEVER else pools[0].end,
