@@ -10,7 +10,7 @@ __all__ = ["databases", "postgres_server"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # A suite started in the background inherits an ignored SIGINT and would hand it on; some tests press Ctrl-C.
+    # A suite started in the background inherits an ignored SIGINT and would pass it on, but some tests press Ctrl-C.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.pluginmanager.register(Controller(), "purser-controller")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The import rules of the house, each a function from one source file to the lines that break it."""
+"""The import rules of this repository: each is a function from a source file to the lines that break it."""
 
 import ast
 import re
@@ -13,7 +13,7 @@ from tests.architecture.source import SERVICES, Source
 
 @dataclass(frozen=True)
 class Rule:
-    """A promise, the check of it, and a file just bad enough that the check must catch it."""
+    """A promise, its check, and the smallest file that the check must reject."""
 
     promise: str
     check: Callable[[Source], Iterator[str]]
@@ -54,7 +54,7 @@ BUSINESS_NOUNS = {
     *("alert", "catalog", "contract", "customer", "entitlement", "grant", "invoice", "ledger"),
     *("proration", "seat", "subscription", "webhook"),
 }
-# The client runs in processes that are not ours: there it is its own app and main.
+# The client library runs in other people's processes, where no app or __main__ of ours builds its channel and clock.
 CLIENT_CHANNEL = PurePosixPath("libs/purser_client/channel.py")
 CLIENT_GATE = PurePosixPath("libs/purser_client/gate.py")
 CLIENT_MESHKIT = ("meshkit.clock", "meshkit.errors", "meshkit.ids", "meshkit.quantity")
@@ -66,8 +66,8 @@ def _inside(module: str, *packages: str) -> bool:
     return any(module == package or module.startswith(f"{package}.") for package in packages)
 
 
-def _own_rooms(source: Source, *rooms: str) -> tuple[str, ...]:
-    return tuple(f"services.{source.service}.{room}" for room in rooms)
+def _own_layers(source: Source, *layers: str) -> tuple[str, ...]:
+    return tuple(f"services.{source.service}.{room}" for room in layers)
 
 
 def _forbid_imports(source: Source, *packages: str) -> Iterator[str]:
@@ -77,7 +77,7 @@ def _forbid_imports(source: Source, *packages: str) -> Iterator[str]:
 
 
 def domain_imports_only_pure_things(source: Source) -> Iterator[str]:
-    if source.room != "domain":
+    if source.layer != "domain":
         return
     own = (f"services.{source.service}.domain", *DOMAIN_MESHKIT)
     foreign = (*DATABASE, *WIRE_FORMAT, "structlog", "services", "sandbox", "meshkit", "pydantic", *IMPURE)
@@ -86,8 +86,8 @@ def domain_imports_only_pure_things(source: Source) -> Iterator[str]:
             yield f"{line} imports {module}"
 
 
-def domain_is_told_the_time_and_never_waits(source: Source) -> Iterator[str]:
-    if source.room != "domain":
+def domain_receives_the_time_and_never_waits(source: Source) -> Iterator[str]:
+    if source.layer != "domain":
         return
     for name, line in source.calls():
         if CLOCK_CALL.search(name):
@@ -98,7 +98,7 @@ def domain_is_told_the_time_and_never_waits(source: Source) -> Iterator[str]:
 
 
 def amounts_are_never_floats(source: Source) -> Iterator[str]:
-    if source.room not in ("domain", "operations", "tables", "store"):
+    if source.layer not in ("domain", "operations", "tables", "store"):
         return
     allowed = {
         id(node)
@@ -114,17 +114,17 @@ def amounts_are_never_floats(source: Source) -> Iterator[str]:
 
 
 def wire_knows_domain_and_messages_only(source: Source) -> Iterator[str]:
-    if source.room != "wire":
+    if source.layer != "wire":
         return
-    rooms = _own_rooms(source, "store", "tables", "operations", "app", "config", "peers", "relay", "server")
-    yield from _forbid_imports(source, *DATABASE, "grpc", "structlog", "os", "asyncio", "meshkit.db", *rooms)
+    layers = _own_layers(source, "store", "tables", "operations", "app", "config", "peers", "relay", "server")
+    yield from _forbid_imports(source, *DATABASE, "grpc", "structlog", "os", "asyncio", "meshkit.db", *layers)
 
 
-def server_speaks_no_sql_and_does_no_sums(source: Source) -> Iterator[str]:
-    if source.room != "server":
+def server_has_no_sql_and_no_arithmetic(source: Source) -> Iterator[str]:
+    if source.layer != "server":
         return
-    rooms = _own_rooms(source, "store", "tables", "app", "config", "peers", "relay")
-    yield from _forbid_imports(source, *DATABASE, "meshkit.db", "meshkit.outbox", "meshkit.requests", *rooms)
+    layers = _own_layers(source, "store", "tables", "app", "config", "peers", "relay")
+    yield from _forbid_imports(source, *DATABASE, "meshkit.db", "meshkit.outbox", "meshkit.requests", *layers)
     for node in ast.walk(source.tree):
         if isinstance(node, ast.BinOp) and isinstance(
             node.op, ast.Add | ast.Sub | ast.Mult | ast.Div | ast.FloorDiv
@@ -133,9 +133,9 @@ def server_speaks_no_sql_and_does_no_sums(source: Source) -> Iterator[str]:
 
 
 def operations_know_domain_and_a_store_only(source: Source) -> Iterator[str]:
-    if source.room != "operations":
+    if source.layer != "operations":
         return
-    rooms = _own_rooms(source, "tables", "wire", "server", "app", "config", "peers", "relay")
+    layers = _own_layers(source, "tables", "wire", "server", "app", "config", "peers", "relay")
     plumbing = (
         "meshkit.db",
         "meshkit.rpc",
@@ -144,24 +144,24 @@ def operations_know_domain_and_a_store_only(source: Source) -> Iterator[str]:
         "meshkit.migrations",
         "sandbox",
     )
-    yield from _forbid_imports(source, *DATABASE, *WIRE_FORMAT, "os", *plumbing, *rooms)
+    yield from _forbid_imports(source, *DATABASE, *WIRE_FORMAT, "os", *plumbing, *layers)
 
 
 def operations_know_the_store_by_its_transactions(source: Source) -> Iterator[str]:
-    if source.room != "operations":
+    if source.layer != "operations":
         return
-    # The ledger's operations also run over a store in memory, so they use a Protocol instead.
+    # The Ledger's operations also run over an in-memory store, so they use a Protocol instead.
     exports = ("store.PostgresStore", "store.Transaction") if source.service != "ledger" else ()
     for module, line in source.imports():
-        if _inside(module, *_own_rooms(source, "store")) and module not in _own_rooms(source, *exports):
+        if _inside(module, *_own_layers(source, "store")) and module not in _own_layers(source, *exports):
             yield f"{line} imports {module}"
 
 
 def store_knows_domain_and_database_only(source: Source) -> Iterator[str]:
-    if source.room not in ("store", "tables"):
+    if source.layer not in ("store", "tables"):
         return
-    rooms = _own_rooms(source, "operations", "wire", "server", "app", "config", "peers", "relay")
-    yield from _forbid_imports(source, *WIRE_FORMAT, "meshkit.rpc", *rooms)
+    layers = _own_layers(source, "operations", "wire", "server", "app", "config", "peers", "relay")
+    yield from _forbid_imports(source, *WIRE_FORMAT, "meshkit.rpc", *layers)
 
 
 def services_do_not_import_each_other(source: Source) -> Iterator[str]:
@@ -173,7 +173,7 @@ def services_do_not_import_each_other(source: Source) -> Iterator[str]:
 
 
 def services_meet_in_peers_only(source: Source) -> Iterator[str]:
-    if not source.service or source.room == "peers":
+    if not source.service or source.layer == "peers":
         return
     yield from _forbid_imports(source, *(f"purser.{other}" for other in SERVICES if other != source.service))
 
@@ -188,7 +188,7 @@ def meshkit_is_plumbing(source: Source) -> Iterator[str]:
             yield f"{line} names {name}: {', '.join(named)} is business"
 
 
-def the_client_drags_nothing_along(source: Source) -> Iterator[str]:
+def the_client_has_few_dependencies(source: Source) -> Iterator[str]:
     if source.path.parts[:2] != ("libs", "purser_client"):
         return
     light = ("grpc", "google.protobuf", "google.rpc", "purser.ledger", "purser_client", *CLIENT_MESHKIT)
@@ -197,13 +197,13 @@ def the_client_drags_nothing_along(source: Source) -> Iterator[str]:
             yield f"{line} imports {module}"
 
 
-def nothing_of_the_mesh_imports_what_runs_or_tests_it(source: Source) -> Iterator[str]:
+def libs_and_services_import_neither_deploy_nor_tests(source: Source) -> Iterator[str]:
     if source.path.parts[0] in ("libs", "services"):
         yield from _forbid_imports(source, "deploy", "tests")
 
 
 def only_main_reads_the_environment_and_makes_the_clock(source: Source) -> Iterator[str]:
-    if source.path.parts[0] not in ("libs", "services") or source.room == "__main__":
+    if source.path.parts[0] not in ("libs", "services") or source.layer == "__main__":
         return
     if source.path not in (PurePosixPath("libs/meshkit/clock.py"), CLIENT_GATE):
         for name, line in source.calls():
@@ -219,8 +219,8 @@ def only_the_service_builder_opens_engines_channels_and_servers(source: Source) 
         return
     builders = {"open_engine", "create_async_engine", "create_engine", "create_pool", "open_channel"}
     builders |= {"insecure_channel", "secure_channel", "start_server"}
-    if source.room != "app":
-        builders |= {"open_pool"}  # the ledger's app adds connections on raw asyncpg
+    if source.layer != "app":
+        builders |= {"open_pool"}  # the Ledger's app also opens plain asyncpg connections
     builds = source.path in (LEDGER_CONNECTION, CLIENT_CHANNEL, CLIENT_GATE)
     if source.path.parts[:2] == ("libs", "meshkit") or builds:
         return
@@ -240,7 +240,7 @@ def the_sandbox_clock_is_served_from_one_place(source: Source) -> Iterator[str]:
 
 
 def sql_names_only_the_services_own_schema(source: Source) -> Iterator[str]:
-    if source.room not in ("store", "tables", "migrations"):
+    if source.layer not in ("store", "tables", "migrations"):
         return
     others = "|".join(other for other in SERVICES if other != source.service)
     for text, line in source.texts():
@@ -249,7 +249,7 @@ def sql_names_only_the_services_own_schema(source: Source) -> Iterator[str]:
 
 
 def ledger_sql_suits_a_sharded_database(source: Source) -> Iterator[str]:
-    if source.service != "ledger" or source.room not in ("store", "tables", "migrations"):
+    if source.service != "ledger" or source.layer not in ("store", "tables", "migrations"):
         return
     unfit = (
         r"\bCREATE\s+(OR\s+REPLACE\s+)?TRIGGER\b|\bCREATE\s+SEQUENCE\b|\b(BIG|SMALL)?SERIAL\b|\bAS\s+IDENTITY\b"
@@ -268,8 +268,8 @@ RULES = (
         "from uuid import uuid4",
     ),
     Rule(
-        "domain is told the time and never waits",
-        domain_is_told_the_time_and_never_waits,
+        "domain receives the time as an argument and never waits",
+        domain_receives_the_time_and_never_waits,
         "services/ledger/domain/rating.py",
         "from datetime import datetime\ndef f() -> datetime:\n    return datetime.now()",
     ),
@@ -286,8 +286,8 @@ RULES = (
         "from services.ledger import store",
     ),
     Rule(
-        "server speaks no SQL and does no sums",
-        server_speaks_no_sql_and_does_no_sums,
+        "server contains no SQL and no arithmetic",
+        server_has_no_sql_and_no_arithmetic,
         "services/ledger/server.py",
         "def f(a: int, b: int) -> int:\n    return a - b",
     ),
@@ -329,13 +329,13 @@ RULES = (
     ),
     Rule(
         "the client library imports gRPC, the ledger's stubs and light plumbing only",
-        the_client_drags_nothing_along,
+        the_client_has_few_dependencies,
         "libs/purser_client/ledger_client.py",
         "from meshkit.rpc.server import start_server",
     ),
     Rule(
         "libs and services import neither deploy nor tests",
-        nothing_of_the_mesh_imports_what_runs_or_tests_it,
+        libs_and_services_import_neither_deploy_nor_tests,
         "services/ledger/app.py",
         "from deploy.local import postgres",
     ),

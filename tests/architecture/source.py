@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A source file as the rules see it: where it lives, what it imports, calls and says."""
+"""A source file as the rules see it: its path, its imports, its calls and its strings."""
 
 import ast
 import subprocess
@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).resolve().parents[2]
-MADE_BY_MACHINES = {
+GENERATED_FOLDERS = {
     *(".git", ".venv", ".purser", "__pycache__", "dist", "build"),
     *(".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis"),
 }
@@ -34,8 +34,8 @@ class Source:
         return parts[1] if len(parts) > 2 and parts[0] == "services" else ""
 
     @property
-    def room(self) -> str:
-        """`domain`, `store`, `wire` …: the file or folder right below the service."""
+    def layer(self) -> str:
+        """`domain`, `store`, `wire` …: the file or folder directly below the service."""
         return PurePosixPath(self.path.parts[2]).stem if self.service else ""
 
     def imports(self) -> Iterator[tuple[str, int]]:
@@ -60,7 +60,7 @@ class Source:
                 yield ast.unparse(node), node.lineno
 
     def own_names(self) -> Iterator[tuple[str, int]]:
-        """What the file itself names: classes, functions, arguments, assigned variables."""
+        """Every name that the file defines: classes, functions, arguments, assigned variables."""
         for node in ast.walk(self.tree):
             if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
                 yield node.name, node.lineno
@@ -78,7 +78,7 @@ class Source:
                 yield ast.unparse(node.target), node.annotation
 
     def texts(self) -> Iterator[tuple[str, int]]:
-        """Every string that is no docstring, with its line."""
+        """Every string that is not a docstring, with its line."""
         docstrings = {
             id(node.body[0].value)
             for node in ast.walk(self.tree)
@@ -104,20 +104,20 @@ def _parse(text: str) -> ast.Module:
 
 @cache
 def files() -> tuple[PurePosixPath, ...]:
-    """The repository's files: tracked, or new and not ignored. Without git: all but what machines make."""
+    """Return the repository's files: tracked, or new and not ignored. Without git: all except generated folders."""
     git = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     try:
         listed = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True).stdout
         found = [PurePosixPath(name) for name in listed.split("\0") if name]
     except (FileNotFoundError, subprocess.CalledProcessError):
         below = [PurePosixPath(path.relative_to(ROOT)) for path in ROOT.rglob("*")]
-        found = [path for path in below if not MADE_BY_MACHINES.intersection(path.parts)]
+        found = [path for path in below if not GENERATED_FOLDERS.intersection(path.parts)]
     return tuple(sorted(path for path in found if (ROOT / path).is_file()))
 
 
 @cache
 def sources() -> tuple[Source, ...]:
-    """All Python of ours; what protoc made is not ours."""
+    """Return all Python files except those that protoc generated."""
     return tuple(
         Source(path, (ROOT / path).read_text())
         for path in files()

@@ -2,7 +2,7 @@
 """The documents agree with the code, and the code's citations with the documents.
 
 A citation names a document from the root of the repository and the heading of a section of it:
-`services/ledger/README.md, "Burn-down order"`. Each check is followed by a text that just fails it.
+`services/ledger/README.md, "Burn-down order"`. After each check follows a text that it must reject.
 """
 
 import importlib
@@ -222,7 +222,7 @@ def test_a_name_that_meshkit_does_not_have_is_caught() -> None:
     ],
 )
 def test_a_citation_of_a_section_that_does_not_exist_is_caught(citation: str, is_right: bool) -> None:
-    # Put together here, or the check would find them in this file.
+    # Assembled here; otherwise the check would find them in this file.
     text = citation.format(ledger="services/ledger/README.md", quote='"', sign="§")
 
     assert (_wrong_citations(text) == []) is is_right

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What holds for every file, whatever is in it. Each rule is followed by the text that just breaks it."""
+"""Rules for every file, whatever it contains. After each rule follows a text that breaks it."""
 
 import re
 from pathlib import PurePosixPath
@@ -23,7 +23,7 @@ NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "manager", "comm
 LICENSED = (".py", ".proto", ".sh")
 SPDX = "SPDX-License-Identifier: Apache-2.0"
 UNOWNED_TASK = re.compile(r"\b(TODO|FIXME|XXX)\b(?!\(#\d+\))")
-# One letter of each in brackets, or this file would be the first to break the rule.
+# One letter of each is in brackets; otherwise this file itself would break the rule.
 REGISTRY = re.compile(
     r"(?i)pyp[i]\.org|pythonhoste[d]\.org|artifactor[y]|index-ur[l]|find-link[s]|trusted-hos[t]|/simpl[e]/"
 )

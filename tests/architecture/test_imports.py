@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The import rules hold in every file; and every rule catches a file that just breaks it."""
+"""The import rules hold in every file, and each rule rejects a file that breaks it."""
 
 import pytest
 
@@ -10,19 +10,19 @@ by_promise = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.promis
 
 
 @by_promise
-def test_the_house_keeps_the_rule(rule: Rule) -> None:
+def test_every_file_keeps_the_rule(rule: Rule) -> None:
     violations = rule.violations(sources())
 
     assert not violations, "\n".join(violations)
 
 
 @by_promise
-def test_a_file_that_just_breaks_the_rule_is_caught(rule: Rule) -> None:
+def test_a_file_that_breaks_the_rule_is_caught(rule: Rule) -> None:
     assert len(rule.violations([rule.broken()])) > 0
 
 
 @by_promise
-def test_the_same_text_outside_the_rules_reach_is_let_be(rule: Rule) -> None:
+def test_the_same_text_where_the_rule_does_not_apply_is_accepted(rule: Rule) -> None:
     elsewhere = Source(rule.broken().path.with_name("test_x.py"), rule.broken_text)
     in_tests = Source(type(elsewhere.path)("tests/unit/test_x.py"), rule.broken_text)
 

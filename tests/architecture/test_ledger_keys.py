@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ledger's schema is ready for a database sharded by customer (Citus), from its first table on."""
+"""Every table of the Ledger's schema suits a database that is sharded by customer (Citus)."""
 
 import asyncpg
 import pytest
@@ -7,12 +7,12 @@ import pytest
 from deploy.local import database
 from tests.support.postgres import Databases
 
-# Small tables that every shard holds whole: how a customer is found, copies of the catalog, plumbing.
+# Small tables that every shard holds in full: names of customers, copies of the catalog, infrastructure.
 REFERENCE_TABLES = {
     *("customer_aliases", "rate_cards", "rates", "products", "metrics", "watches"),
     *("alembic_version", "sandbox_clock", "epochs", "request_slots", "chores"),
 }
-# Sweepers look over all customers for what is due or old, and may fan out; nothing that answers a caller may.
+# Sweepers search all customers for due or old rows, so they may query all shards; code that answers a caller may not.
 SWEEP_INDEXES = {"pools_due_idx", "outbox_sent_idx"}
 
 KEYS_NOT_LED_BY_CUSTOMER = """
@@ -102,7 +102,7 @@ async def test_the_ledger_has_neither_sequences_nor_triggers(databases: Database
     ],
     ids=["primary key", "index", "foreign key to other order", "no key at all"],
 )
-async def test_a_key_that_begins_otherwise_is_caught(
+async def test_a_key_that_begins_with_another_column_is_caught(
     databases: Databases, statements: list[str], caught: str
 ) -> None:
     await _as_ledger(databases, *statements)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The protos: stubs are fresh, everything is explained, and the house's shapes are kept."""
+"""The protos: stubs are up to date, everything has a comment, and messages have the agreed shapes."""
 
 import ast
 import re
@@ -21,7 +21,7 @@ READS = ("Get", "List", "Preview", "Verify")
 STATUSES = (
     "INVALID_ARGUMENT NOT_FOUND ALREADY_EXISTS FAILED_PRECONDITION ABORTED RESOURCE_EXHAUSTED UNAVAILABLE"
 )
-# `A_REASON, ANOTHER or A_THIRD (NOT_FOUND)`: how a comment promises which status a reason comes with.
+# `A_REASON, ANOTHER or A_THIRD (NOT_FOUND)`: a comment states the status of each reason in this form.
 PROMISE = re.compile(
     rf"([A-Z][A-Z_]+(?:(?:,| or|,? and)\s+[A-Z][A-Z_]+)*)\s+\(({STATUSES.replace(' ', '|')})\)"
 )
@@ -39,7 +39,7 @@ KIND_OF_BASE = {
 
 @dataclass(frozen=True)
 class Element:
-    """A message, field, enum, value, service or rpc, and the comment that leads it."""
+    """A message, field, enum, value, service or rpc, and the comment before it."""
 
     name: str
     kind: str
@@ -91,11 +91,11 @@ def _elements(file: FileDescriptorProto) -> Iterator[Element]:
             yield element((6, n, 2, m), f"{service.name}.{method.name}", "rpc")
 
 
-def _unexplained(files: list[FileDescriptorProto]) -> list[str]:
+def _uncommented(files: list[FileDescriptorProto]) -> list[str]:
     return [element.name for file in files for element in _elements(file) if not element.comment]
 
 
-def _misshapen(files: list[FileDescriptorProto]) -> list[str]:
+def _wrong_shapes(files: list[FileDescriptorProto]) -> list[str]:
     return [f"{file.name}: {fault}" for file in files for fault in _shape_faults(file)]
 
 
@@ -121,13 +121,13 @@ def _shape_faults(file: FileDescriptorProto) -> Iterator[str]:
 
 
 def _has_items_with_ids(messages: Mapping[str, DescriptorProto], request: str) -> bool:
-    """Whether a batch's items carry a request_id each."""
+    """Whether each item of a batch has a request_id."""
     items = [field.type_name.rpartition(".")[2] for field in messages[request].field if field.name == "items"]
     return any(field.name == "request_id" for item in items for field in messages[item].field)
 
 
 def _reasons(service: str) -> dict[str, str]:
-    """Every reason that service can give, with the status it comes with; read from the classes."""
+    """Return every reason that a service can give with its status, read from the error classes."""
     shared = [source for source in sources() if source.path.parts[:2] == ("libs", "meshkit")]
     own = [source for source in sources() if source.service == service]
     found = {}
@@ -169,12 +169,12 @@ def test_the_stubs_are_what_protoc_makes_of_the_protos() -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_everything_in_the_protos_is_explained(protos: list[FileDescriptorProto]) -> None:
-    assert _unexplained(protos) == []
+def test_everything_in_the_protos_has_a_comment(protos: list[FileDescriptorProto]) -> None:
+    assert _uncommented(protos) == []
 
 
-def test_the_protos_keep_the_houses_shapes(protos: list[FileDescriptorProto]) -> None:
-    assert _misshapen(protos) == []
+def test_every_message_has_the_agreed_shape(protos: list[FileDescriptorProto]) -> None:
+    assert _wrong_shapes(protos) == []
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -206,7 +206,7 @@ def test_every_reason_of_a_service_is_promised_in_its_protos(
     ] == []
 
 
-def test_what_just_breaks_the_rules_is_caught(tmp_path: Path) -> None:
+def test_protos_that_break_the_rules_are_caught(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "b.proto").write_text(
         """
@@ -226,8 +226,8 @@ def test_what_just_breaks_the_rules_is_caught(tmp_path: Path) -> None:
     )
     files = _compiled(tmp_path, tmp_path / "all.binpb")
 
-    assert _unexplained(files) == ["purser.a.v1.BuyRequest.price", "purser.a.v1.Thing.Buy"]
-    assert _misshapen(files) == [
+    assert _uncommented(files) == ["purser.a.v1.BuyRequest.price", "purser.a.v1.Thing.Buy"]
+    assert _wrong_shapes(files) == [
         "a/b.proto: package purser.a.v1 is not its path",
         "a/b.proto: BuyRequest.price is a float",
         "a/b.proto: BuyRequest has no request_id",

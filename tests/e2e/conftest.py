@@ -30,5 +30,5 @@ def run() -> Run:
 
 @pytest.fixture(scope="session")
 def demo(run: Run) -> subprocess.CompletedProcess[str]:
-    """One `make demo`, for all who look at it."""
+    """One run of `make demo`, shared by all tests that check it."""
     return run("-m", "deploy.local", "demo")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the README shows is what happens: its Python runs, its grpcurl line answers, its demo is the demo."""
+"""The README's examples work: its Python runs, its grpcurl line gets the answer shown, and it shows the real demo."""
 
 import json
 import re
@@ -75,6 +75,8 @@ def test_the_demo_says_what_the_readme_shows_in_that_order(demo: subprocess.Comp
     shown = [line for line in "".join(_blocks("text")).splitlines() if line]
 
     lines = iter([line.rstrip() for line in demo.stdout.splitlines()])
-    missing = [line for line in shown if line not in lines]  # `in` reads on to the line, or to the end
+    missing = [
+        line for line in shown if line not in lines
+    ]  # `in` advances the iterator to the line, or to the end
 
     assert missing == []

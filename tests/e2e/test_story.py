@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The SeatsCo story on four processes: it ends well, a wrong figure is found out, and both are exit codes."""
+"""The SeatsCo story on four processes: it succeeds, it detects a wrong figure, and its exit code says which."""
 
 import re
 import subprocess
@@ -26,7 +26,7 @@ CHAPTERS = [
     "8. user_1234 may spend 1,000 credits a month, and no more",
     "9. Two seats for a week, then the month turns",
 ]
-# Issue by issue the least that the story must show; ✓ says that the service's answer was the promised one.
+# The lines that the story must show at least; ✓ means that the service's answer was the expected one.
 FIGURES = [
     ("first invoice, USD", "400.00"),
     ("July pool, credits", "493.548387"),
@@ -46,7 +46,7 @@ FIGURES = [
     ("top-up, untouched by the month", "481.548387"),
     ("VerifyLedger: every figure adds up", "True"),
 ]
-# The demo by a vendor that sells AI Preview for a credit more than the story knows of.
+# The demo of a vendor that sells AI Preview for one credit more than the story expects.
 DEARER = """
 from deploy.local import seatsco
 seatsco.CREDITS_PER_UNIT[seatsco.PREVIEW] += 1
@@ -55,7 +55,7 @@ app(["demo"])
 """
 
 
-async def test_the_story_ends_well_on_four_processes(databases: Databases, tmp_path: Path) -> None:
+async def test_the_story_succeeds_on_four_processes(databases: Databases, tmp_path: Path) -> None:
     said = StringIO()
 
     async with process_mesh(databases, tmp_path) as mesh:
@@ -65,7 +65,7 @@ async def test_the_story_ends_well_on_four_processes(databases: Databases, tmp_p
     assert re.search(r"All \d+ figures are as promised\.", said.getvalue())
 
 
-async def test_a_mesh_that_sends_one_webhook_too_many_is_found_out(databases: Databases) -> None:
+async def test_a_mesh_that_sends_one_webhook_too_many_is_detected(databases: Databases) -> None:
     said = StringIO()
 
     async with SwitchedMesh(databases) as mesh:

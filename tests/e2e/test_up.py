@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make up`: a mesh on fixed ports with SeatsCo's catalog, whose data outlives it."""
+"""`make up`: a mesh on fixed ports with SeatsCo's catalog, whose data survives a restart."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ SECONDS_MAX = 60
 
 
 def _free_row_of_four() -> int:
-    """A first port whose three followers are free, below those that the system gives to callers."""
+    """Return the first of four consecutive free ports below the range that the kernel gives to clients."""
     for first in random.sample(range(10_000, 30_000, 4), 100):
         try:
             mesh.addresses(first)
@@ -32,7 +32,7 @@ def _free_row_of_four() -> int:
 
 @asynccontextmanager
 async def _up(first_port: int, folder: Path) -> AsyncIterator[Process]:
-    """`make up`'s command on an embedded server of its own, stopped as Ctrl-C stops it."""
+    """Run `make up`'s command on a separate embedded server, and stop it like Ctrl-C."""
     environment = {name: value for name, value in os.environ.items() if name != "PURSER_DATABASE_URL"}
     environment |= {"FIRST_PORT": str(first_port), "PURSER_STATE_FOLDER": str(folder), "COLUMNS": "120"}
     process = await asyncio.create_subprocess_exec(
@@ -52,7 +52,7 @@ async def _up(first_port: int, folder: Path) -> AsyncIterator[Process]:
 
 
 async def _printed(process: Process) -> list[str]:
-    """The grpcurl lines it prints before it says that it is ready."""
+    """Return the grpcurl lines that it prints before it reports that it is ready."""
     assert process.stdout is not None
     lines: list[str] = []
     async for line in process.stdout:
@@ -64,7 +64,7 @@ async def _printed(process: Process) -> list[str]:
     raise AssertionError((await process.stderr.read()).decode() or lines)
 
 
-async def test_what_is_printed_works_and_is_still_so_after_a_restart(tmp_path: Path) -> None:
+async def test_the_printed_lines_work_also_after_a_restart(tmp_path: Path) -> None:
     first_port = _free_row_of_four()
     async with _up(first_port, tmp_path) as process:
         *_, ask, balance, _, _ = before = await _printed(process)

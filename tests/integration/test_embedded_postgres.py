@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The embedded server's supervisor, and the walls between the services' roles."""
+"""The supervisor of the embedded server, and the isolation of the services' database roles."""
 
 import asyncio
 import os
@@ -61,7 +61,7 @@ async def test_committed_data_survives_kill_9_of_the_server(tmp_path: Path) -> N
         assert await _value(server.admin_url, "SELECT seven FROM kept") == 7
 
 
-async def test_a_killed_server_starts_again_on_its_port_while_its_children_still_die(tmp_path: Path) -> None:
+async def test_a_killed_server_restarts_on_its_port_while_its_children_still_end(tmp_path: Path) -> None:
     with EmbeddedPostgres(tmp_path, port=free_port()) as server:
         url = server.admin_url
         await _do(url, "CREATE TABLE kept (n int)")
@@ -80,7 +80,7 @@ async def test_a_killed_server_starts_again_on_its_port_while_its_children_still
             assert all(task.exception() for task in sorting)
 
 
-def test_what_a_killed_servers_children_say_does_not_hide_why_the_next_one_does_not_start() -> None:
+def test_the_log_of_a_killed_servers_children_does_not_hide_why_the_next_server_fails_to_start() -> None:
     said = (
         b"2026-01-01 00:00:00 UTC [7] FATAL:  pre-existing shared memory block (key 1, ID 2) is still in use\n"
         b"2026-01-01 00:00:00 UTC [7] HINT:  Terminate any old server processes.\n"
@@ -90,7 +90,7 @@ def test_what_a_killed_servers_children_say_does_not_hide_why_the_next_one_does_
     assert fault_line(said) == "pre-existing shared memory block (key 1, ID 2) is still in use"
 
 
-async def test_a_pid_file_naming_a_stranger_is_no_obstacle(tmp_path: Path) -> None:
+async def test_a_pid_file_with_the_number_of_another_process_does_not_prevent_a_start(tmp_path: Path) -> None:
     with EmbeddedPostgres(tmp_path, durable=False) as server:
         left_over = (tmp_path / "data" / "postmaster.pid").read_text().partition("\n")[2]
     (tmp_path / "data" / "postmaster.pid").write_text(f"{os.getpid()}\n{left_over}")
@@ -140,7 +140,7 @@ def test_too_little_free_disk_is_refused_in_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(refusal.value)
 
 
-def test_the_data_is_for_its_owner_alone(tmp_path: Path) -> None:
+def test_only_its_owner_can_read_the_data(tmp_path: Path) -> None:
     with EmbeddedPostgres(tmp_path / "state", durable=False) as server:
         data = server.folder / "data"
         assert server.folder.stat().st_mode & 0o077 == 0
@@ -170,7 +170,7 @@ async def test_a_wrong_password_is_refused(postgres_server: PostgresServer) -> N
         ("postgresql://u:p@127.0.0.1:port/x", "is not a URL"),
     ],
 )
-async def test_a_useless_database_url_is_one_line_saying_what_to_do(
+async def test_an_unusable_database_url_gives_one_line_that_says_what_to_do(
     url: str, says: str, tmp_path: Path
 ) -> None:
     with pytest.raises(Fault, match=says) as refusal:
@@ -198,7 +198,7 @@ async def test_a_user_who_may_not_create_roles_is_refused_in_one_line(
 
 @pytest.fixture
 async def plain_administrator(postgres_server: PostgresServer) -> AsyncIterator[str]:
-    """A user who may create roles and databases but is no superuser: a hosted database's administrator."""
+    """A user who may create roles and databases and is not a superuser, as administrators of hosted databases are."""
     name = f"{postgres_server.role_prefix}_plain"
     await _do(postgres_server.admin_url, f"CREATE ROLE {name} LOGIN CREATEROLE CREATEDB PASSWORD 'plain'")
     url = database.service_url(
@@ -246,7 +246,7 @@ async def test_a_service_has_rights_on_no_other_schema(databases: Databases, ser
 
 
 @pytest.mark.parametrize("service", database.SERVICES)
-async def test_a_service_may_write_nowhere_outside_its_schema(databases: Databases, service: str) -> None:
+async def test_a_service_cannot_write_outside_its_schema(databases: Databases, service: str) -> None:
     for statement in (
         "CREATE TABLE public.mine (word text)",
         "CREATE SCHEMA mine",
@@ -256,6 +256,6 @@ async def test_a_service_may_write_nowhere_outside_its_schema(databases: Databas
             await _do(databases.url(service), statement)
 
 
-async def test_every_test_has_a_database_of_its_own(databases: Databases) -> None:
+async def test_every_test_has_its_own_database(databases: Databases) -> None:
     assert await _value(databases.admin_url, "SELECT current_database()") == databases.name
     assert await _value(databases.url("ledger"), "SELECT current_database()") == databases.name

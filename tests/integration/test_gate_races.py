@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many callers at one pool, over real gRPC: never a credit more than there is, whoever comes first."""
+"""Many callers of one pool over real gRPC: in any order, they never get more credits than there are."""
 
 import asyncio
 from collections import Counter
@@ -33,7 +33,7 @@ async def ledger(databases: Databases) -> AsyncIterator[RunningLedger]:
 
 @pytest.fixture
 async def other(databases: Databases, ledger: RunningLedger) -> AsyncIterator[RunningLedger]:
-    """A second Ledger on the same database, by the same clock."""
+    """A second Ledger on the same database and clock."""
     async with running_ledger(databases, clock=ledger.clock) as running:
         yield running
 
@@ -49,7 +49,7 @@ def _decisions(answers: list[Any]) -> Counter[int]:
 
 
 async def _ends(*calls: Any) -> list[Any]:
-    """Return the answers, and of a fault its reason."""
+    """Return the answers; for an error, its reason."""
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
     return [from_rpc_error(one).reason if isinstance(one, AioRpcError) else one for one in outcomes]
 
@@ -163,7 +163,7 @@ async def test_of_release_and_capture_one_wins(ledger: RunningLedger, other: Run
         assert (await ledger.pool()).available_micros == before - captured
 
 
-async def test_a_capture_at_the_instant_a_hold_dies_counts_once(
+async def test_a_capture_at_the_instant_a_hold_expires_counts_once(
     ledger: RunningLedger, other: RunningLedger
 ) -> None:
     hold = await ledger.authorize(100, user="ann", hold_ttl=Duration(seconds=60))
@@ -185,7 +185,7 @@ async def test_a_capture_at_the_instant_a_hold_dies_counts_once(
     assert pool.shortfall_micros == captured.shortfall_micros
 
 
-async def test_the_month_turns_once_whoever_looks_first(
+async def test_a_new_month_starts_once_whoever_asks_first(
     ledger: RunningLedger, other: RunningLedger, sql: Sql
 ) -> None:
     ledger.clock.advance_to(JULY - timedelta(minutes=1))
@@ -229,7 +229,7 @@ async def test_seats_top_ups_and_spending_at_once_lose_nothing(
     assert (await ledger.pool()).available_micros == (500 + 400 + 40 - 180) * CREDIT
 
 
-async def test_calls_that_are_given_up_leave_nothing_half_done(ledger: RunningLedger) -> None:
+async def test_cancelled_calls_leave_nothing_half_done(ledger: RunningLedger) -> None:
     await ledger.debit(1)
     calls = [asyncio.ensure_future(ledger.debit(1, request_id=f"given-up-{n}")) for n in range(60)]
     await asyncio.wait(calls[:1])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Ledger's migrations on tables that are full and in use: nothing is lost, and nobody waits long."""
+"""The Ledger's migrations on full tables in use: no row is lost, and no writer waits long."""
 
 import asyncio
 import random
@@ -24,7 +24,7 @@ from tests.support.postgres import Databases
 FULL = "0003"
 CUSTOMERS = 100
 WRITERS = 6
-# 0.1 s for the lock of a migration that waits its turn, and what the machine adds to it.
+# 0.1 s is the lock_timeout of a migration; the rest allows for a slow machine.
 WAIT_SECONDS_MAX = 1.0
 
 ROWS = (
@@ -39,7 +39,7 @@ ROWS = (
         CASE WHEN n % 10 > 0 THEN '2025-06-01'::timestamptz END FROM ledger.customers, generate_series(1, 100) n
     """,
 )
-# What the previous version writes for a debit, as far as the migrations touch it: it knows of no slots.
+# The part of a debit's write by the previous version that the migrations affect: it has no slots.
 A_WRITE_BEFORE = """
     WITH guard AS (
         UPDATE ledger.pools SET version = version + 1, sequence = sequence + 1
@@ -61,7 +61,7 @@ A_LOOK_BEFORE = """
 
 @dataclass(slots=True)
 class Traffic:
-    """Writers of the previous version, and what was written. acknowledged: customer and request_id."""
+    """Writers of the previous version, and their writes. acknowledged: customer and request_id."""
 
     acknowledged: set[tuple[str, str]] = field(default_factory=set)
     is_over: bool = False
@@ -69,7 +69,7 @@ class Traffic:
     heard: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def until_more(self) -> None:
-        """Return when as many writes more are acknowledged as there are writers."""
+        """Return when as many further writes are acknowledged as there are writers."""
         wanted = len(self.acknowledged) + WRITERS
         async with self.heard:
             await self.heard.wait_for(lambda: len(self.acknowledged) >= wanted)
@@ -93,7 +93,7 @@ class Traffic:
             await connection.close()
 
     async def watch(self, url: str) -> None:
-        """Note how long anybody but the migration itself waits for a table."""
+        """Record the longest wait of any session except the migration for a table."""
         async with Sql.connected(url) as onlooker:
             while not self.is_over:
                 waited = await onlooker.value(
@@ -105,7 +105,7 @@ class Traffic:
 
 
 async def _make_full(databases: Databases, *, rows: int) -> None:
-    """Put the Ledger's schema back to the revision before, with rows in it."""
+    """Downgrade the Ledger's schema to the previous revision, and fill it with rows."""
     role = make_url(databases.url("ledger")).username
     async with Sql.connected(databases.admin_url) as sql:
         await sql.execute("DROP SCHEMA ledger CASCADE")
@@ -129,7 +129,7 @@ async def _traffic(databases: Databases) -> AsyncIterator[Traffic]:
         traffic.is_over = True
 
 
-async def test_migrating_under_load_loses_nothing_and_holds_nobody_up(databases: Databases) -> None:
+async def test_migrating_under_load_loses_nothing_and_blocks_nobody(databases: Databases) -> None:
     await _make_full(databases, rows=1_000)
 
     async with _traffic(databases) as traffic:
@@ -152,7 +152,7 @@ async def test_migrating_under_load_loses_nothing_and_holds_nobody_up(databases:
         assert await sql.value("SELECT sum(sequence) FROM ledger.pools") == len(entries)
 
 
-async def test_what_the_previous_version_answered_the_next_one_knows(databases: Databases) -> None:
+async def test_the_next_version_replays_responses_stored_by_the_previous_one(databases: Databases) -> None:
     await _make_full(databases, rows=10)
     async with _traffic(databases) as traffic:
         await migrate(databases.url("ledger"), service="ledger")
@@ -167,8 +167,10 @@ async def test_what_the_previous_version_answered_the_next_one_knows(databases: 
             await ledger.debit(1, customer="cus_1", request_id="never-asked")
 
 
-async def test_a_migration_that_was_interrupted_begins_anew_where_writers_are(databases: Databases) -> None:
-    """Stopped after the first step, and begun again in another generation: writers go on using the slot it chose."""
+async def test_an_interrupted_migration_starts_again_with_the_slot_that_writers_use(
+    databases: Databases,
+) -> None:
+    """It stops after its first step and starts again in another generation; writers keep the slot that it chose."""
     await _make_full(databases, rows=10)
     async with Sql.connected(databases.url("ledger")) as sql:
         for slot in (0, 1, 2):
@@ -179,7 +181,7 @@ async def test_a_migration_that_was_interrupted_begins_anew_where_writers_are(da
             )
 
             await migrate(databases.url("ledger"), service="ledger", to="0004")
-            # Again, as if it had been stopped at its very end.
+            # Once more, as if it had been stopped after its last step.
             await sql.execute("UPDATE ledger.alembic_version SET version_num = '0003'")
             await migrate(databases.url("ledger"), service="ledger", to="0004")
 
@@ -193,17 +195,17 @@ IN_THE_WAY = re.compile(
 )
 
 
-def _in_the_way(revision: str) -> list[str]:
-    """Lines that would keep writers waiting for as long as a table is large."""
+def _blocking_lines(revision: str) -> list[str]:
+    """Return the lines that would block writers for a time proportional to the table's size."""
     return [line.strip() for line in revision.splitlines() if IN_THE_WAY.search(line)]
 
 
-def test_later_revisions_do_nothing_in_the_writers_way() -> None:
+def test_no_later_revision_blocks_writers() -> None:
     revisions = sorted((SOURCE_ROOT / "services" / "ledger" / "migrations" / "versions").glob("*.py"))
     later = [file for file in revisions if file.name[:4] > FULL]
 
     assert len(later) >= 3
-    assert {file.name: found for file in later if (found := _in_the_way(file.read_text()))} == {}
+    assert {file.name: found for file in later if (found := _blocking_lines(file.read_text()))} == {}
 
 
 @pytest.mark.parametrize(
@@ -215,5 +217,5 @@ def test_later_revisions_do_nothing_in_the_writers_way() -> None:
         "UPDATE ledger.holds SET state = 'HELD'",
     ],
 )
-def test_a_revision_in_the_writers_way_is_caught(statement: str) -> None:
-    assert _in_the_way(f'    op.execute("{statement}")') != []
+def test_a_revision_that_blocks_writers_is_caught(statement: str) -> None:
+    assert _blocking_lines(f'    op.execute("{statement}")') != []

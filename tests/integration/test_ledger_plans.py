@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Ledger's questions are answered by an index each, however large the tables are: by PostgreSQL's own plans."""
+"""The Ledger's queries each use an index, however large the tables are; checked against PostgreSQL's own plans."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -31,7 +31,7 @@ ACME, AI = CustomerId("cus_0007"), CreditTypeId("crt_ai")
 JUNE, JULY = datetime(2025, 6, 1, tzinfo=UTC), datetime(2025, 7, 1, tzinfo=UTC)
 PAGE = Page(size=50, after=None)
 
-# 200 customers with 200 entries, holds and answers each; some grants have one entry only.
+# 200 customers with 200 entries, holds and stored responses each; some grants have only one entry.
 ROWS = (
     "INSERT INTO ledger.customers SELECT 'cus_' || lpad(n::text, 4, '0'), 1, false FROM generate_series(1, 200) n",
     "INSERT INTO ledger.pools SELECT customer_id, 'crt_ai', 1, 200, 0 FROM ledger.customers",
@@ -65,7 +65,7 @@ ROWS = (
         FROM ledger.customers, generate_series(1, 100) n
     """,
 )
-# So many that even their small tables are worth an index.
+# Enough rows that PostgreSQL prefers an index even for the small tables.
 MORE_CUSTOMERS = (
     "INSERT INTO ledger.customers SELECT 'cus_' || n, 1, false FROM generate_series(10001, 15000) n",
     "INSERT INTO ledger.customer_aliases SELECT 'alias of ' || customer_id, customer_id FROM ledger.customers",
@@ -74,7 +74,7 @@ MORE_CUSTOMERS = (
 
 
 class Recording:
-    """A connection that writes down what it is asked."""
+    """A connection that records its queries."""
 
     def __init__(self, connection: Any) -> None:
         self.asked: list[tuple[str, tuple[object, ...]]] = []
@@ -88,11 +88,11 @@ class Recording:
         return ask
 
     async def plans(self) -> list[dict[str, Any]]:
-        """The plans of what was asked, as the Ledger's sessions make them: one for all arguments alike."""
+        """Return the generic plans of the recorded queries, as the Ledger's sessions use them."""
         plans = []
         for question, arguments in self.asked:
             prepared = await self._connection.prepare(question)
-            # Numbers are told, since a slot's tells which partition is read; the plan is the same for all of them.
+            # Integers are inlined, because the slot's number selects the partition; all partitions have the same plan.
             told = ", ".join(str(one) if isinstance(one, int) else "NULL" for one in arguments)
             explained = f"EXPLAIN (FORMAT JSON) EXECUTE {prepared.get_name()} ({told})"
             plans.append(json.loads(await self._connection.fetchval(explained))[0]["Plan"])
@@ -106,7 +106,7 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 async def _reads(recording: Recording) -> set[str]:
-    """Each index that is read, and "all of …" for each table of many rows that is read whole."""
+    """Return each index that is read, and "all of …" for each large table that is read in full."""
     found = set()
     for plan in await recording.plans():
         for node in _nodes(plan):
@@ -134,7 +134,7 @@ async def recording(databases: Databases) -> AsyncIterator[Recording]:
         pool.terminate()
 
 
-async def test_the_last_50_entries_are_read_from_the_end_of_the_pools_key(recording: Recording) -> None:
+async def test_the_last_50_entries_are_read_from_the_end_of_the_pools_index(recording: Recording) -> None:
     await Reports(recording).entries(ACME, AI, None, PAGE)
 
     assert await _reads(recording) == {"entries_pkey"}
@@ -174,7 +174,7 @@ async def test_a_balance_is_one_statement_that_finds_every_row_by_its_key_and_lo
     assert not {node["Node Type"] for node in _nodes(plan)} & {"Seq Scan", "LockRows"}
 
 
-async def test_one_customers_books_are_verified_without_reading_everybodys(recording: Recording) -> None:
+async def test_verifying_one_customer_reads_no_rows_of_others(recording: Recording) -> None:
     await verify(recording, ACME, holds_kept_from="hld_")
 
     assert not {read for read in await _reads(recording) if read.startswith("all of")}
@@ -192,14 +192,14 @@ async def test_old_rows_are_found_by_their_age(recording: Recording) -> None:
     assert await _reads(recording) == {"holds_pkey", "outbox_sent_idx", "outbox_pkey"}
 
 
-async def test_earlier_answers_are_looked_up_by_their_keys(recording: Recording) -> None:
+async def test_stored_responses_are_found_by_their_keys(recording: Recording) -> None:
     given = await Answers(recording).given([(ACME, "req_1")])
 
     assert list(given) == [(ACME, "req_1")]
     assert await _reads(recording) == {"requests_0_pkey", "requests_1_pkey", "requests_2_pkey"}
 
 
-async def test_the_gates_write_looks_back_by_a_key_and_changes_rows_by_theirs(
+async def test_the_gates_write_finds_responses_and_rows_by_key(
     databases: Databases, recording: Recording
 ) -> None:
     key = (ACME, AI)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Several processes of the Ledger: workers that share a port, and replicas that share a database."""
+"""Several Ledger processes: workers that share a port, and replicas that share a database."""
 
 import asyncio
 import os
@@ -41,7 +41,7 @@ async def workers(databases: Databases) -> AsyncIterator[LedgerProcess]:
 
 
 async def _check(address: str) -> "HealthCheckResponse.ServingStatus.ValueType":
-    """Ask for health over a connection of its own."""
+    """Call the health check on a new connection."""
     async with fresh_channel(address) as channel:
         return (await HealthStub(channel).Check(HealthCheckRequest(), **WAIT_FOR_READY)).status
 
@@ -81,7 +81,7 @@ def _calls_counted(port: int) -> int:
     return int(sum(map(float, counted)))
 
 
-async def test_both_workers_answer_on_one_port_and_each_counts_on_a_port_of_its_own(
+async def test_both_workers_answer_on_one_port_and_each_serves_metrics_on_its_own(
     databases: Databases,
 ) -> None:
     metrics = _two_free_ports_in_a_row()
@@ -126,7 +126,7 @@ async def test_the_successor_is_killed_when_the_worker_has_ended_by_itself(worke
     assert workers.unexplained_ends == [f"worker 0 (pid {first}) ended: signal 9"]
 
 
-async def test_sigterm_ends_all_workers_once_the_call_in_hand_is_finished(
+async def test_sigterm_ends_all_workers_after_the_call_in_progress(
     databases: Databases, workers: LedgerProcess
 ) -> None:
     async with fresh_channel(workers.address) as channel:
@@ -152,10 +152,10 @@ async def test_sigterm_ends_all_workers_once_the_call_in_hand_is_finished(
     assert workers.events("worker_died") == []
 
 
-async def test_workers_end_in_good_order_when_their_parent_is_killed(workers: LedgerProcess) -> None:
+async def test_workers_shut_down_in_order_when_their_parent_is_killed(workers: LedgerProcess) -> None:
     workers.kill()
 
-    # The pipe of their words closes with the last of them.
+    # The pipe of their stderr closes when the last of them ends.
     assert await workers.ended() == -9
     assert len(workers.events("service_stopping")) == 2
 
@@ -193,7 +193,7 @@ async def test_two_sets_of_workers_never_share_a_port(databases: Databases, work
         ("0", "false", "PURSER_LEDGER_WORKERS: Input should be greater than or equal to 1"),
     ],
 )
-async def test_a_number_of_workers_that_cannot_be_is_refused_in_one_line(
+async def test_an_invalid_number_of_workers_is_refused_in_one_line(
     count: str, sandbox: str, says: str
 ) -> None:
     refused = LedgerProcess("postgresql://nobody@127.0.0.1:1/none", "--workers", count, sandbox=sandbox)
@@ -218,7 +218,7 @@ async def test_one_worker_that_cannot_start_stops_the_whole_service(databases: D
 
 
 async def _sell(channel: Channel, *, credits: int) -> None:
-    """Tell of acme, and give it credits."""
+    """Apply acme and its contract, and grant it credits."""
     admin, peer = LedgerAdminServiceStub(channel), LedgerPeerServiceStub(channel)
     await peer.ApplyMetrics(
         peer_pb.ApplyMetricsRequest(
@@ -273,7 +273,7 @@ async def _debit(channel: Channel, number: int) -> pb.DebitResponse:
 
 
 async def test_workers_and_replicas_give_one_hot_pool_exactly_what_it_has(databases: Databases) -> None:
-    """900 debits of one credit, on 500 credits, over connections to three processes; each asked twice."""
+    """900 debits of one credit against 500 credits, over connections to three processes; each is sent twice."""
     url = databases.url("ledger")
     async with AsyncExitStack() as stack:
         together = await stack.enter_async_context(ledger_process(url, "--workers", "2"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The supervisor of the four services: start, stop, restart, death, and what it says when it cannot."""
+"""The supervisor of the four services: start, stop, restart, a process that dies, and its error messages."""
 
 import os
 import signal
@@ -60,7 +60,7 @@ async def test_one_process_serves_all_four(databases: Databases) -> None:
             await mesh.until_serving(service, running.addresses[service])
 
 
-async def test_a_service_comes_back_at_its_address(databases: Databases, tmp_path: Path) -> None:
+async def test_a_restarted_service_keeps_its_address(databases: Databases, tmp_path: Path) -> None:
     running = _processes(databases, tmp_path)
     try:
         await running.start("catalog")
@@ -77,7 +77,7 @@ async def test_a_service_comes_back_at_its_address(databases: Databases, tmp_pat
     assert len({first, second, third}) == 3
 
 
-async def test_a_death_nobody_asked_for_is_told_in_one_line(databases: Databases, tmp_path: Path) -> None:
+async def test_an_unexpected_exit_is_reported_in_one_line(databases: Databases, tmp_path: Path) -> None:
     running = _processes(databases, tmp_path)
     try:
         await running.start("catalog")
@@ -90,7 +90,7 @@ async def test_a_death_nobody_asked_for_is_told_in_one_line(databases: Databases
     assert "\n" not in str(told)
 
 
-async def test_a_port_taken_meanwhile_is_told_in_one_line(databases: Databases, tmp_path: Path) -> None:
+async def test_a_port_taken_meanwhile_is_reported_in_one_line(databases: Databases, tmp_path: Path) -> None:
     at = mesh.addresses(None)
     with socket.create_server(("127.0.0.1", int(at["catalog"].rpartition(":")[2]))):
         running = _processes(databases, tmp_path, at)
@@ -113,12 +113,12 @@ def test_a_taken_port_is_refused_before_anything_starts() -> None:
     assert "\n" not in str(refusal.value)
 
 
-def test_free_ports_are_four() -> None:
+def test_four_distinct_free_ports_are_found() -> None:
     assert len(set(mesh.addresses(None).values())) == 4
 
 
 @pytest.mark.parametrize("command", ["up", "demo"])
-def test_an_absent_database_is_one_line_and_a_failure(command: str, tmp_path: Path) -> None:
+def test_an_absent_database_gives_one_line_and_a_failure(command: str, tmp_path: Path) -> None:
     ended = _command(
         command, PURSER_DATABASE_URL="postgresql://u:p@127.0.0.1:1/x", PURSER_STATE_FOLDER=str(tmp_path)
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One business clock for the whole sandbox mesh, and none to turn in production."""
+"""One business clock for the whole sandbox mesh; in production nobody can set it."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -33,7 +33,7 @@ async def _time(addresses: Mapping[str, str], service: str) -> datetime:
 
 
 @pytest.mark.parametrize("asked", SERVICES)
-async def test_whoever_is_asked_moves_the_clock_of_all(databases: Databases, asked: str) -> None:
+async def test_any_service_moves_the_clock_of_all(databases: Databases, asked: str) -> None:
     async with SwitchedMesh(databases) as mesh:
         await mesh.start()
 
@@ -48,7 +48,7 @@ async def test_whoever_is_asked_moves_the_clock_of_all(databases: Databases, ask
     ("missing", "asked"),
     [("catalog", "alert"), ("contract", "ledger"), ("ledger", "contract"), ("alert", "catalog")],
 )
-async def test_a_peer_that_is_away_is_named_and_the_repeated_call_moves_it_too(
+async def test_an_unavailable_peer_is_named_and_a_retry_moves_it_too(
     databases: Databases, missing: str, asked: str
 ) -> None:
     async with SwitchedMesh(databases) as mesh:
@@ -68,7 +68,7 @@ async def test_a_peer_that_is_away_is_named_and_the_repeated_call_moves_it_too(
             await acme.assert_adds_up()
 
 
-async def test_a_restarted_mesh_goes_on_at_the_time_it_had(databases: Databases) -> None:
+async def test_a_restarted_mesh_continues_at_its_time(databases: Databases) -> None:
     async with SwitchedMesh(databases) as mesh:
         await mesh.start()
         await _advance(mesh.addresses, "contract", AUGUST)
@@ -79,7 +79,7 @@ async def test_a_restarted_mesh_goes_on_at_the_time_it_had(databases: Databases)
         assert {await _time(mesh.addresses, service) for service in SERVICES} == {AUGUST}
 
 
-async def test_production_serves_no_clock_anywhere(databases: Databases) -> None:
+async def test_no_service_serves_a_clock_in_production(databases: Databases) -> None:
     async with SwitchedMesh(databases, sandbox_start_time=None) as mesh:
         await mesh.start()
 

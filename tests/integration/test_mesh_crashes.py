@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Processes that are killed, or asked to stop, in the middle of their work."""
+"""Processes that are killed or asked to stop while they work."""
 
 import asyncio
 import os
@@ -28,12 +28,15 @@ from tests.support.mesh import Acme, SwitchedMesh, acme_at, pending, process_mes
 from tests.support.postgres import Databases
 
 CHANGES = 12
-PATIENTLY: dict[str, Any] = {"timeout": 30.0, "wait_for_ready": True}  # a service that is away is waited for
+PATIENTLY: dict[str, Any] = {
+    "timeout": 30.0,
+    "wait_for_ready": True,
+}  # waits for a service that is not available yet
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A mesh of which only those services are processes that a test kills: starting them takes its time."""
+    """A mesh in which only the services that a test kills are processes, because processes start slowly."""
 
     processes: ProcessMesh
     others: SwitchedMesh
@@ -42,7 +45,7 @@ class Stage:
 
 @pytest.fixture
 async def stage(databases: Databases, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
-    """Parametrized by the names of the services that are to be processes."""
+    """Parametrized by the names of the services that run as processes."""
     async with SwitchedMesh(databases) as others:
         processes = process_mesh(databases, tmp_path, addresses=others.addresses)
         try:
@@ -59,7 +62,7 @@ def _kills(*services: str) -> pytest.MarkDecorator:
 
 
 @_kills("contract")
-async def test_contract_killed_between_its_commit_and_its_delivery_tells_once_when_it_is_back(
+async def test_contract_killed_between_commit_and_delivery_delivers_once_after_its_restart(
     stage: Stage, databases: Databases
 ) -> None:
     acme = stage.acme
@@ -79,10 +82,10 @@ async def test_contract_killed_between_its_commit_and_its_delivery_tells_once_wh
 
 
 @_kills("contract", "ledger")
-async def test_kills_in_the_middle_of_many_seat_changes_lose_none_and_double_none(
+async def test_kills_during_many_seat_changes_lose_none_and_repeat_none(
     stage: Stage, databases: Databases
 ) -> None:
-    """The callers do what the API asks of them: repeat, with the same request_id, what was not answered."""
+    """The callers follow the API: they repeat an unanswered request with the same request_id."""
     acme, mesh = stage.acme, stage.processes
     requests = [acme.seat_request(1) for _ in range(CHANGES)]
 
@@ -114,7 +117,7 @@ async def test_kills_in_the_middle_of_many_seat_changes_lose_none_and_double_non
 @_kills("ledger")
 async def test_the_ledger_killed_under_load_keeps_every_answer_it_gave(stage: Stage) -> None:
     acme, mesh = stage.acme, stage.processes
-    asks = [acme.ask(1) for _ in range(40)]  # 12 credits each; 33 of them fit into 400
+    asks = [acme.ask(1) for _ in range(40)]  # 12 credits each; 400 credits allow 33 of them
     answers: dict[str, ledger.AuthorizeResponse] = {}
 
     async def ask(request: ledger.AuthorizeRequest) -> None:
@@ -142,7 +145,7 @@ async def test_the_ledger_killed_under_load_keeps_every_answer_it_gave(stage: St
 
 @asynccontextmanager
 async def _locked(url: str, statement: str) -> AsyncIterator[asyncpg.Connection]:
-    """Hold the rows that a statement locks; whoever wants them waits (up to 3 s, their lock_timeout)."""
+    """Hold the rows that a statement locks; other sessions wait for them (up to 3 s, their lock_timeout)."""
     connection = await asyncpg.connect(url)
     try:
         async with connection.transaction():
@@ -158,7 +161,7 @@ async def _until_one_waits(connection: asyncpg.Connection) -> None:
 
 
 async def _until_refused(address: str) -> None:
-    """Return when other callers are not served any more."""
+    """Return when new calls are refused."""
     async with open_channel(address) as channel:
         health = HealthStub(channel)
 
@@ -173,7 +176,7 @@ async def _until_refused(address: str) -> None:
 
 
 @_kills("ledger")
-async def test_sigterm_lets_the_ledger_finish_the_call_in_hand_and_take_no_other(
+async def test_sigterm_lets_the_ledger_finish_the_call_in_progress_and_accept_no_other(
     stage: Stage, databases: Databases
 ) -> None:
     acme, mesh = stage.acme, stage.processes
@@ -194,7 +197,7 @@ async def test_sigterm_lets_the_ledger_finish_the_call_in_hand_and_take_no_other
 
 
 @_kills("contract")
-async def test_sigterm_lets_contract_finish_a_seat_change_and_tell_of_it(
+async def test_sigterm_lets_contract_finish_and_deliver_a_seat_change(
     stage: Stage, databases: Databases
 ) -> None:
     acme, mesh = stage.acme, stage.processes

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What any gRPC tool finds at the door of each service: health, and reflection good enough to call by."""
+"""What any gRPC tool finds at each service: health checks, and reflection that is complete enough to make calls."""
 
 from collections.abc import AsyncIterator
 
@@ -47,7 +47,7 @@ async def _reflected(
         )
         async for response in call(iter([request])):
             return response
-    raise AssertionError("reflection said nothing")
+    raise AssertionError("reflection did not answer")
 
 
 @pytest.mark.parametrize("version", ["v1", "v1alpha"])
@@ -79,7 +79,7 @@ async def test_every_service_describes_what_it_serves(mesh: SwitchedMesh) -> Non
             assert name in described
 
 
-async def test_every_service_says_that_it_is_well_by_name_and_as_a_whole(mesh: SwitchedMesh) -> None:
+async def test_every_service_reports_its_health_by_name_and_as_a_whole(mesh: SwitchedMesh) -> None:
     for service, names in SERVED.items():
         async with open_channel(mesh.addresses[service]) as channel:
             for name in ("", CLOCK, *names):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A service that is away: nobody's work is lost, nothing is done twice, and the gate does not notice."""
+"""A service is unavailable: no work is lost, nothing is done twice, and the gate keeps answering."""
 
 from collections.abc import AsyncIterator
 
@@ -29,7 +29,7 @@ from tests.support.mesh import (
 )
 from tests.support.postgres import Databases
 
-A_SEAT_ON_THE_THIRD = 93_333_333  # 100 credits × 28/30, down to the micro
+A_SEAT_ON_THE_THIRD = 93_333_333  # 100 credits × 28/30, rounded down to the micro
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ async def _listen(acme: Acme, receiver: WebhookReceiver) -> None:
     receiver.secret = (await acme.stubs.alert.CreateWebhookEndpoint(request)).secret
 
 
-async def test_seats_and_a_top_up_of_a_time_without_the_ledger_arrive_once_each(
+async def test_seats_and_a_top_up_during_an_outage_of_the_ledger_arrive_once_each(
     mesh: SwitchedMesh, acme: Acme, databases: Databases
 ) -> None:
     await advance(acme.stubs, THIRD_OF_JUNE)
@@ -76,7 +76,7 @@ async def test_seats_and_a_top_up_of_a_time_without_the_ledger_arrive_once_each(
     await acme.assert_adds_up()
 
 
-async def test_what_every_service_told_can_be_told_again_and_changes_nothing(
+async def test_every_notice_can_be_delivered_again_and_changes_nothing(
     mesh: SwitchedMesh, acme: Acme, databases: Databases, receiver: WebhookReceiver
 ) -> None:
     await _listen(acme, receiver)
@@ -89,10 +89,10 @@ async def test_what_every_service_told_can_be_told_again_and_changes_nothing(
     assert (await receiver.next_event()).event_type == "alert.resolved"
     before = await acme.stubs.gate.GetBalance(ledger.GetBalanceRequest(customer="acme"))
 
-    told_again = {service: await forget_deliveries(databases, service) for service in SERVICES}
+    delivered_again = {service: await forget_deliveries(databases, service) for service in SERVICES}
     await until(lambda: pending(databases), lambda notices: notices == 0)
 
-    assert all(told_again.values()), told_again
+    assert all(delivered_again.values()), delivered_again
     after = await acme.stubs.gate.GetBalance(ledger.GetBalanceRequest(customer="acme"))
     assert after == before
     assert await acme.entries(admin.ENTRY_KIND_SEAT_ADJUSTMENT) == [A_SEAT_ON_THE_THIRD]
@@ -102,7 +102,7 @@ async def test_what_every_service_told_can_be_told_again_and_changes_nothing(
     await acme.assert_adds_up()
 
 
-async def test_a_crossing_of_a_time_without_alert_is_told_once_when_it_is_back(
+async def test_a_crossing_during_an_outage_of_alert_is_delivered_once_afterwards(
     mesh: SwitchedMesh, acme: Acme, receiver: WebhookReceiver
 ) -> None:
     await _listen(acme, receiver)
@@ -125,7 +125,9 @@ async def test_a_crossing_of_a_time_without_alert_is_told_once_when_it_is_back(
     assert len(receiver.received) == 2
 
 
-async def test_the_gate_answers_while_all_others_are_away(mesh: SwitchedMesh, acme: Acme) -> None:
+async def test_the_gate_answers_while_all_other_services_are_unavailable(
+    mesh: SwitchedMesh, acme: Acme
+) -> None:
     await acme.warn_at(100)
     await mesh.stop("catalog", "contract", "alert")
 
@@ -145,7 +147,7 @@ async def test_the_gate_answers_while_all_others_are_away(mesh: SwitchedMesh, ac
     await acme.assert_adds_up()
 
 
-async def test_without_the_catalog_no_contract_is_signed_and_nothing_is_half_done(
+async def test_without_the_catalog_no_contract_is_created_and_nothing_is_half_done(
     mesh: SwitchedMesh, databases: Databases
 ) -> None:
     async with open_stubs(mesh.addresses) as stubs:
@@ -183,7 +185,7 @@ async def test_without_the_catalog_no_contract_is_signed_and_nothing_is_half_don
 
 
 @pytest.mark.parametrize("away", ["catalog", "ledger", "alert"])
-async def test_a_customer_is_served_by_contract_whoever_else_is_away(
+async def test_contract_serves_a_customer_whichever_other_service_is_unavailable(
     mesh: SwitchedMesh, acme: Acme, away: str
 ) -> None:
     await mesh.stop(away)
@@ -205,10 +207,10 @@ async def test_a_customer_is_served_by_contract_whoever_else_is_away(
     ],
     ids="-".join,
 )
-async def test_whatever_order_they_start_in_they_end_in_the_same_state(
+async def test_in_whatever_order_services_start_they_reach_the_same_state(
     databases: Databases, receiver: WebhookReceiver, order: tuple[str, ...]
 ) -> None:
-    """Everybody has told its news to a Ledger that has never been there; then all start anew."""
+    """All services have notices for a Ledger that never ran; then all services start again."""
     async with SwitchedMesh(databases) as mesh:
         await mesh.start("catalog", "contract", "alert")
         async with acme_at(mesh.addresses) as acme:

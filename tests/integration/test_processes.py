@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Contract and Ledger as an operator runs them: what cannot work is one line. (Catalog and Alert: their rpc tests.)"""
+"""Contract and Ledger as an operator runs them: a failed start gives one line. (Catalog and Alert: see tests/rpc.)"""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ def _ended(service: str, command: str, **settings: str) -> subprocess.CompletedP
 
 
 @pytest.mark.parametrize("service", ["contract", "ledger"])
-def test_a_database_that_is_away_is_one_line(service: str) -> None:
+def test_an_unavailable_database_gives_one_line(service: str) -> None:
     migrating = _ended(service, "migrate", database_url=NOWHERE)
     serving = _ended(service, "serve", database_url=NOWHERE, sandbox="true", listen="127.0.0.1:0")
 
@@ -41,7 +41,7 @@ def test_a_database_that_is_away_is_one_line(service: str) -> None:
 
 
 @pytest.mark.parametrize("service", ["contract", "ledger"])
-def test_all_bad_settings_are_said_at_once(service: str) -> None:
+def test_all_bad_settings_are_reported_together(service: str) -> None:
     ended = _ended(service, "serve", sandbox="perhaps", sandbox_start_time="2025-06-01")
 
     assert ended.returncode == 2

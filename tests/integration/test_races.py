@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many callers at one moment, on two replicas of the Ledger: what is there is given once, and all of it."""
+"""Many simultaneous callers on two Ledger replicas: all credits are given out, and each only once."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -36,7 +36,7 @@ async def _ask_at_once(
     )
 
 
-async def test_of_fifty_who_ask_for_one_of_ten_credits_exactly_ten_get_it(
+async def test_of_fifty_callers_that_each_want_one_of_ten_credits_exactly_ten_get_it(
     replicas: list[RunningLedger],
 ) -> None:
     await replicas[0].debit(390)
@@ -75,7 +75,7 @@ async def test_of_fifty_calls_of_one_user_exactly_the_cap_is_allowed(replicas: l
     await replicas[0].assert_adds_up()
 
 
-async def test_fifty_times_the_same_request_is_one_hold(replicas: list[RunningLedger]) -> None:
+async def test_fifty_copies_of_one_request_make_one_hold(replicas: list[RunningLedger]) -> None:
     answers = await asyncio.gather(
         *(replicas[number % 2].authorize(7, request_id="one-call") for number in range(50))
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Contract beside a real Catalog and a real Ledger: what a preview says of money and credits is what then happens."""
+"""Contract with a real Catalog and a real Ledger: money and credits follow exactly as a preview announced them."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -78,7 +78,7 @@ async def test_the_guide_s_credits_follow_the_seats(seatsco: SeatsCo) -> None:
         # 16 July: 320 of 365 days and 16 of 31 are left; 3 and 11 July: 333 and 325, 29 and 21.
         (0, 3, None, "263.01", 154_838_709),
         (0, 1, day(7, 3), "91.23", 93_548_387),
-        # Two seats were given up on 10 July: the first two of these are paid and granted for already.
+        # Two seats were removed on 10 July, so the first two of these are already paid and their credits granted.
         (2, 4, day(7, 11), "178.08", 135_483_870),
         (2, 2, None, "0.00", 0),
         (2, -1, None, "0.00", 0),
@@ -100,7 +100,7 @@ async def test_a_preview_agrees_with_what_the_change_then_costs_and_brings(
     assert await seatsco.balance() - before == credits
 
 
-async def test_what_is_dated_ahead_is_previewed_and_then_happens_by_the_clock(seatsco: SeatsCo) -> None:
+async def test_a_change_dated_ahead_is_previewed_and_takes_effect_by_the_clock(seatsco: SeatsCo) -> None:
     preview = await seatsco.preview(1, day(7, 3))
     await seatsco.desk.add_seats(seatsco.signed, 1, day(7, 3))
 
@@ -134,7 +134,7 @@ async def test_a_paid_top_up_is_there_when_the_payment_is_answered(seatsco: Seat
         assert await seatsco.balance() == 1_400_000_000
 
 
-async def test_a_contract_ended_and_one_that_never_began_are_taken(seatsco: SeatsCo) -> None:
+async def test_an_ended_contract_and_one_that_never_began_are_accepted(seatsco: SeatsCo) -> None:
     later = await seatsco.desk.sign(
         seatsco.desk.seats(4), customer="acme", schedules=(seatsco.desk.schedule(),), start=day(7, 1)
     )
@@ -144,7 +144,7 @@ async def test_a_contract_ended_and_one_that_never_began_are_taken(seatsco: Seat
         )
         await seatsco.desk.contract.EndContract(request)
 
-    # Had the Ledger refused one of them, it would not have heard of this behind it.
+    # If the Ledger had refused one of them, the later notice would not have been delivered.
     renamed = pb.SetCustomerAliasesRequest(request_id="rename", customer="acme", aliases=["acme", "last"])
     await seatsco.desk.contract.SetCustomerAliases(renamed)
     asked = ledger_pb2.GetBalanceRequest(customer="last")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Unit tests open no socket: a test below this folder that does fails."""
+"""Unit tests open no socket: a test below this folder that opens one fails."""
 
 import sys
 from collections.abc import Iterator

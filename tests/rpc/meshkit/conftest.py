@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A service of one method, Ask(StringValue) → StringValue, that does what a test tells it to."""
+"""A service with one method, Ask(StringValue) → StringValue, whose behaviour a test defines."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -39,7 +39,7 @@ class Probe:
 
 @pytest.fixture
 async def start() -> AsyncIterator[Start]:
-    """Start a probe with the coroutine function that answers; all is stopped at the end."""
+    """Start a probe with the coroutine function that answers; it is stopped at the end of the test."""
     async with AsyncExitStack() as stack:
 
         async def started(answer: Answer, **options: Any) -> Probe:

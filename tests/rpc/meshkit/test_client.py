@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Channels to peers: patient with a connection that is slow to be made."""
+"""Channels to peers wait for a slow connection."""
 
 import asyncio
 from asyncio import StreamReader, StreamWriter
@@ -15,7 +15,7 @@ from meshkit.rpc.client import open_channel
 from purser_client.channel import open_channel as open_client_channel
 from tests.rpc.meshkit.conftest import METHOD, Start
 
-SLOW_SECONDS = 0.3  # a machine under load, or a TLS handshake with another continent
+SLOW_SECONDS = 0.3  # as on a machine under load, or for a TLS handshake with another continent
 
 
 async def _echo(text: str) -> str:
@@ -25,7 +25,7 @@ async def _echo(text: str) -> str:
 @pytest.mark.parametrize(
     "opened", [open_channel, partial(open_client_channel, credentials=None)], ids=["mesh", "client"]
 )
-async def test_a_peer_that_is_slow_to_greet_is_waited_for(
+async def test_a_call_waits_for_a_peer_that_is_slow_to_connect(
     start: Start, opened: Callable[[str], grpc.aio.Channel]
 ) -> None:
     probe = await start(_echo)

@@ -32,7 +32,7 @@ async def echo(text: str) -> str:
 
 
 async def refused(start: Start, error: Exception) -> AioRpcError:
-    """Return what a caller gets when the service raises `error`."""
+    """Return the error that a caller gets when the service raises `error`."""
     probe = await start(raising(error))
     with pytest.raises(AioRpcError) as caught:
         await probe.ask()
@@ -53,7 +53,7 @@ def counted(code: str, reason: str = "") -> float:
     return REGISTRY.get_sample_value("mesh_rpc_requests_total", labels) or 0.0
 
 
-async def test_a_fault_arrives_whole(start: Start) -> None:
+async def test_a_fault_arrives_with_all_its_details(start: Start) -> None:
     heard = from_rpc_error(await refused(start, JarNotFound("jar '漢' is not known", jar_id="漢")))
 
     assert isinstance(heard, NotFound)
@@ -77,7 +77,7 @@ async def test_a_thousand_bad_fields_still_arrive_as_invalid_argument(start: Sta
     assert heard.violations == tuple(violations[: len(heard.violations)])
 
 
-async def test_an_unexpected_error_is_internal_its_text_hidden_and_logged_once(start: Start) -> None:
+async def test_an_unexpected_error_is_internal_without_its_text_and_logged_once(start: Start) -> None:
     with capture_logs() as logs:
         error = await refused(start, RuntimeError("password=hunter2"))
 
@@ -99,7 +99,7 @@ async def test_an_unexpected_error_is_internal_its_text_hidden_and_logged_once(s
         (asyncpg.DeadlockDetectedError("x"), grpc.StatusCode.ABORTED, "TRANSACTION_CONFLICT"),
     ],
 )
-async def test_a_database_fault_is_no_internal_error(
+async def test_a_database_fault_is_not_an_internal_error(
     start: Start, error: Exception, code: grpc.StatusCode, reason: str
 ) -> None:
     heard = await refused(start, error)
@@ -107,7 +107,7 @@ async def test_a_database_fault_is_no_internal_error(
     assert (heard.code(), reason_of(heard)) == (code, reason)
 
 
-async def test_a_database_that_is_away_is_logged_once_for_many_calls(start: Start) -> None:
+async def test_an_unavailable_database_is_logged_once_for_many_calls(start: Start) -> None:
     probe = await start(raising(ConnectionRefusedError("away")))
 
     with capture_logs() as logs:
@@ -130,7 +130,7 @@ async def test_a_call_that_works_or_is_refused_is_counted_and_not_logged(start: 
 
 
 @pytest.mark.parametrize("ending", ["cancelled", "too late"])
-async def test_a_caller_that_goes_away_is_no_error(
+async def test_a_caller_that_disconnects_is_not_an_error(
     start: Start, caplog: pytest.LogCaptureFixture, ending: str
 ) -> None:
     called, ended = asyncio.Event(), asyncio.Event()
@@ -160,7 +160,7 @@ async def test_a_caller_that_goes_away_is_no_error(
     assert counted("CANCELLED") == before + 1
 
 
-async def test_a_fault_found_after_the_caller_went_away_is_no_error(
+async def test_a_fault_after_the_caller_disconnected_is_not_an_error(
     start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     called, ended = asyncio.Event(), asyncio.Event()
@@ -170,7 +170,7 @@ async def test_a_fault_found_after_the_caller_went_away_is_no_error(
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
-            raise JarNotFound("too late to tell") from None
+            raise JarNotFound("too late to answer") from None
         finally:
             ended.set()
         return ""
@@ -203,7 +203,7 @@ async def test_a_peers_fault_passed_on_keeps_its_reason(start: Start) -> None:
     assert (caught.value.code(), reason_of(caught.value)) == (grpc.StatusCode.NOT_FOUND, "JAR_NOT_FOUND")
 
 
-async def test_a_peer_that_is_away_is_unavailable(start: Start) -> None:
+async def test_a_peer_that_does_not_run_is_unavailable(start: Start) -> None:
     back = await start(echo)
     await back.server.stop(0)
 
@@ -219,7 +219,7 @@ async def test_a_peer_that_is_away_is_unavailable(start: Start) -> None:
     assert isinstance(from_rpc_error(caught.value), MeshError)
 
 
-async def test_a_method_nobody_offers_is_unimplemented_and_not_remembered(start: Start) -> None:
+async def test_an_unknown_method_is_unimplemented_and_not_counted_by_name(start: Start) -> None:
     probe = await start(echo)
     invented: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = probe.channel.unary_unary(
         "/probe.v1.Probe/Invented"

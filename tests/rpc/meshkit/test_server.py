@@ -44,22 +44,22 @@ async def ask_reflection(
     )
     async for response in call(iter([request])):
         return response
-    raise AssertionError("reflection said nothing")
+    raise AssertionError("reflection did not answer")
 
 
-async def test_the_callers_deadline_is_known_to_the_called(start: Start) -> None:
+async def test_a_service_knows_its_callers_deadline(start: Start) -> None:
     probe = await start(time_left)
 
     assert 0 < float(await probe.ask(seconds=3.0)) < 3.5
 
 
-async def test_a_call_without_a_timeout_of_its_own_gets_ten_seconds(start: Start) -> None:
+async def test_a_call_without_a_timeout_gets_ten_seconds(start: Start) -> None:
     probe = await start(time_left)
 
     assert 9.0 < float(await probe.ask()) < 11.0  # gRPC rounds time limits up on the wire
 
 
-async def test_a_caller_without_our_client_may_wait_for_ever(start: Start) -> None:
+async def test_a_call_of_another_grpc_client_has_no_deadline_by_default(start: Start) -> None:
     probe = await start(time_left)
 
     async with grpc.aio.insecure_channel(f"127.0.0.1:{probe.server.port}") as channel:
@@ -68,7 +68,7 @@ async def test_a_caller_without_our_client_may_wait_for_ever(start: Start) -> No
 
 
 @pytest.mark.parametrize("own", [None, 8.0])
-async def test_a_call_made_for_another_ends_with_it(start: Start, own: float | None) -> None:
+async def test_a_nested_call_ends_with_the_outer_call(start: Start, own: float | None) -> None:
     back = await start(time_left)
 
     async def ask_back(text: str) -> str:
@@ -87,7 +87,7 @@ async def test_calls_do_not_share_their_deadlines(start: Start) -> None:
     assert [round(float(one) / 2) for one in left] == [1, 2, 3, 4]
 
 
-async def test_health_is_told_for_the_server_and_for_each_service(start: Start) -> None:
+async def test_health_is_reported_for_the_server_and_for_each_service(start: Start) -> None:
     probe = await start(echo)
 
     assert await health_of(probe, "") == SERVING
@@ -97,7 +97,7 @@ async def test_health_is_told_for_the_server_and_for_each_service(start: Start) 
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 
-async def test_a_server_that_stops_says_so_and_finishes_the_call_in_hand(start: Start) -> None:
+async def test_a_stopping_server_reports_it_and_finishes_the_call_in_progress(start: Start) -> None:
     called, finish = asyncio.Event(), asyncio.Event()
 
     async def answer(_: str) -> str:
@@ -135,7 +135,7 @@ async def test_reflection_lists_the_services_and_describes_their_files(start: St
     assert described.file_descriptor_response.file_descriptor_proto
 
 
-async def test_a_taken_port_is_one_clear_line(start: Start, capfd: pytest.CaptureFixture[str]) -> None:
+async def test_a_taken_port_gives_one_clear_line(start: Start, capfd: pytest.CaptureFixture[str]) -> None:
     probe = await start(echo)
     address = f"127.0.0.1:{probe.server.port}"
 
@@ -153,12 +153,12 @@ async def test_an_address_of_another_machine_is_refused_in_the_same_way() -> Non
         await start_server(name="far", address="192.0.2.1:7001", services=[])
 
 
-async def test_a_port_beyond_all_ports_is_refused_in_the_same_way() -> None:
+async def test_a_port_above_65535_is_refused_in_the_same_way() -> None:
     with pytest.raises(PortTaken, match=r"127\.0\.0\.1:65536"):
         await start_server(name="far", address="127.0.0.1:65536", services=[])
 
 
-async def test_processes_may_share_a_port_only_when_both_say_so() -> None:
+async def test_processes_share_a_port_only_when_both_request_it() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
@@ -176,7 +176,7 @@ async def test_processes_may_share_a_port_only_when_both_say_so() -> None:
         await server.stop(0)
 
 
-async def test_calls_beyond_the_bound_are_refused_as_overload(start: Start) -> None:
+async def test_calls_above_the_limit_are_refused_as_overload(start: Start) -> None:
     called, finish = asyncio.Event(), asyncio.Event()
 
     async def answer(_: str) -> str:
@@ -196,7 +196,7 @@ async def test_calls_beyond_the_bound_are_refused_as_overload(start: Start) -> N
     assert await first == "done"
 
 
-async def test_metrics_are_served_where_they_are_asked_for(start: Start) -> None:
+async def test_metrics_are_served_at_the_configured_address(start: Start) -> None:
     await (await start(echo)).ask()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What acme asks for in these tests, and where its credits are then."""
+"""The requests of acme in these tests, and its credits afterwards."""
 
 from datetime import timedelta
 from typing import Any
@@ -7,9 +7,9 @@ from typing import Any
 from tests.support.ledger import CREDIT, RunningLedger
 
 ASK: dict[str, Any] = {"customer": "acme", "product": "prd_assistant"}
-LONG = timedelta(seconds=20)  # no test waits for it; a machine that is busy may need some of it
-SHORT = timedelta(milliseconds=500)  # a test that lets an operation run out of time waits for it
-TINY = timedelta(milliseconds=50)  # for a Ledger that is away from the beginning to the end
+LONG = timedelta(seconds=20)  # no test waits so long; a busy machine may need part of it
+SHORT = timedelta(milliseconds=500)  # a test in which an operation times out waits so long
+TINY = timedelta(milliseconds=50)  # for a Ledger that is unavailable for the whole test
 
 
 async def credits_of(ledger: RunningLedger) -> tuple[int, int, int]:

@@ -11,7 +11,7 @@ from tests.support.postgres import Databases
 
 @pytest.fixture
 async def ledger(databases: Databases) -> AsyncIterator[RunningLedger]:
-    """On 1 June: acme's 4 seats bring 400 credits a month, an assistant unit costs 12. It adds up at the end."""
+    """On 1 June: acme's 4 seats bring 400 credits a month, an assistant unit costs 12. At the end it must add up."""
     async with running_ledger(databases) as running:
         await running.sell_assistant()
         await running.sign_acme()
@@ -21,13 +21,13 @@ async def ledger(databases: Databases) -> AsyncIterator[RunningLedger]:
 
 @pytest.fixture
 async def front(ledger: RunningLedger) -> AsyncIterator[FailingFront]:
-    """Before the ledger, and fails when told to."""
+    """A server in front of the Ledger that fails on demand."""
     async with failing_front(ledger.gate) as running:
         yield running
 
 
 @pytest.fixture
 async def proxy(ledger: RunningLedger) -> AsyncIterator[CuttingProxy]:
-    """Before the ledger, and cuts the wire when told to."""
+    """A proxy in front of the Ledger that cuts connections on demand."""
     async with CuttingProxy.before(ledger.address) as running:
         yield running

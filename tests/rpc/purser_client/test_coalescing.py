@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls that travel together are answered as calls that travel alone, in a real Ledger."""
+"""A real Ledger answers coalesced calls like single calls."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,7 +14,7 @@ from tests.support.cutting_proxy import CuttingProxy
 from tests.support.failing_front import Away, Busy, FailingFront, hangs_after, held_up, refused, unheard
 from tests.support.ledger import RunningLedger
 
-# What one caller asks, and what of the answer does not depend on who came first.
+# The calls of one caller, and the part of their answers that does not depend on the order of callers.
 MIXED: list[dict[str, Any]] = [
     {"credits": 1},
     {"quantity": "0.5", "user_id": "ann"},
@@ -63,13 +63,13 @@ async def test_a_debit_gets_the_same_answer_alone_and_together(
     assert _sizes(front, "Debit") == [len(MIXED)]
     for more, alone_told, together_told in zip(again, expected, told, strict=True):
         if more.get("request_id") == "twin":
-            # An alias became an id: that is another body.
+            # An id instead of an alias is another request body.
             assert together_told[1] == "REQUEST_ID_REUSED"  # type: ignore[index]
         else:
             assert together_told == alone_told
 
 
-async def test_holds_taken_together_are_captured_together(
+async def test_holds_authorized_together_are_captured_together(
     together: Gate, front: FailingFront, ledger: RunningLedger
 ) -> None:
     async def call() -> bool:
@@ -82,14 +82,14 @@ async def test_holds_taken_together_are_captured_together(
 
     allowed = await asyncio.gather(*(call() for _ in range(20)))
 
-    # 5 × 75 are held at once; none of them is captured before the 20 are decided.
+    # 5 × 75 are held at the same time; none is captured before all 20 are decided.
     assert sum(allowed) == 5
     assert _sizes(front, "Authorize") == [20]
     assert _sizes(front, "Capture") == [5]
     assert await credits_of(ledger) == (150, 0, 250)
 
 
-async def test_a_lone_call_is_an_rpc_of_its_own(together: Gate, front: FailingFront) -> None:
+async def test_a_single_call_is_a_single_rpc(together: Gate, front: FailingFront) -> None:
     await together.debit(**ASK, credits=1)
 
     assert [rpc for rpc, _ in front.asked] == ["Debit"]
@@ -117,7 +117,7 @@ FAILURES: dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
-async def test_a_batch_that_fails_is_tried_again_item_by_item_and_happens_once(
+async def test_a_batch_that_fails_is_retried_item_by_item_and_takes_effect_once(
     together: Gate, front: FailingFront, ledger: RunningLedger, failure: Callable[[], Any]
 ) -> None:
     front.will("DebitBatch", failure())
@@ -131,7 +131,7 @@ async def test_a_batch_that_fails_is_tried_again_item_by_item_and_happens_once(
     assert await credits_of(ledger) == (370, 0, 30)
 
 
-async def test_a_batch_whose_answer_is_cut_off_on_the_wire_happens_once(
+async def test_a_batch_whose_response_is_lost_takes_effect_once(
     proxy: CuttingProxy, ledger: RunningLedger
 ) -> None:
     async with Gate(proxy.address, deadline=LONG, coalesce=True) as gate:
@@ -142,7 +142,7 @@ async def test_a_batch_whose_answer_is_cut_off_on_the_wire_happens_once(
     assert await credits_of(ledger) == (370, 0, 30)
 
 
-async def test_a_caller_who_leaves_takes_nothing_with_him_and_no_hold_stays(
+async def test_a_cancelled_caller_affects_no_other_and_leaves_no_hold(
     together: Gate, front: FailingFront, ledger: RunningLedger
 ) -> None:
     taken, go_on = asyncio.Event(), asyncio.Event()
@@ -165,7 +165,7 @@ async def test_a_caller_who_leaves_takes_nothing_with_him_and_no_hold_stays(
     assert await credits_of(ledger) == (390, 0, 10)
 
 
-async def test_each_caller_has_a_deadline_of_his_own(
+async def test_each_caller_has_its_own_deadline(
     together: Gate, front: FailingFront, ledger: RunningLedger
 ) -> None:
     front.will("DebitBatch", hangs_after(asyncio.Event()))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""However a block ends, no hold is left behind it."""
+"""However a block ends, it leaves no hold."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -80,7 +80,7 @@ async def test_what_was_used_before_a_cancellation_is_captured(gate: Gate, ledge
     assert await credits_of(ledger) == (370, 0, 30)
 
 
-async def test_a_hold_whose_taker_was_cancelled_before_he_heard_of_it_is_given_back(
+async def test_a_hold_whose_caller_was_cancelled_before_the_response_is_released(
     gate: Gate, front: FailingFront, ledger: RunningLedger
 ) -> None:
     taken = asyncio.Event()
@@ -96,14 +96,14 @@ async def test_a_hold_whose_taker_was_cancelled_before_he_heard_of_it_is_given_b
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await gate.close()  # waits for what is under way
+    await gate.close()  # waits for calls in progress
 
     assert await credits_of(ledger) == (400, 0, 0)
     first, again = front.asked_of("Authorize")
     assert first == again
 
 
-async def test_a_hold_that_was_told_of_too_late_is_given_back(
+async def test_a_hold_whose_response_came_too_late_is_released(
     gate: Gate, front: FailingFront, ledger: RunningLedger
 ) -> None:
     taken = asyncio.Event()
@@ -111,7 +111,7 @@ async def test_a_hold_that_was_told_of_too_late_is_given_back(
 
     with pytest.raises(GateUnreachable):
         async with gate.authorize(**ASK, credits=100, deadline=SHORT):
-            raise AssertionError("nobody was let in")
+            raise AssertionError("the block must not run")
     await front.until_asked("Release")
     await gate.close()
 
@@ -134,7 +134,7 @@ async def test_a_hundred_calls_cancelled_at_any_moment_leave_nothing_held(
 
     calls = [asyncio.create_task(call(number)) for number in range(100)]
     for number, task in enumerate(calls):
-        # Each is cancelled at a moment of its own, from before it was sent to after it is over.
+        # Each is cancelled at a different moment, from before its request is sent to after its end.
         if number % 4 == 0:
             await gate.balance(customer="acme")
         task.cancel()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Without the Ledger: what is used is recorded, survives the process, and is billed once."""
+"""Without the Ledger, usage is recorded, survives the process, and is billed once."""
 
 import asyncio
 import subprocess
@@ -26,8 +26,8 @@ from tests.support.failing_front import Busy, FailingFront, unheard
 from tests.support.ledger import RunningLedger
 
 CALLS = 25
-NEVER = timedelta(days=1)  # a Ledger that asks for so much time is not waited for
-# A feature whose Ledger is away; it dies, without closing anything, in the middle of its last call.
+NEVER = timedelta(days=1)  # a longer retry delay than the client accepts
+# A feature whose Ledger is unavailable; it dies during its last call, without closing anything.
 DYING = """
 import asyncio, os, sys
 from datetime import timedelta
@@ -58,11 +58,11 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "usage.spool"
 
 
-def test_nothing_is_let_through_by_default() -> None:
+def test_no_call_is_allowed_by_default() -> None:
     assert Gate("127.0.0.1:1")._unreachable == FailClosed()
 
 
-async def test_what_a_process_recorded_before_it_was_killed_is_billed_by_the_next_and_once(
+async def test_usage_recorded_by_a_killed_process_is_billed_once_by_the_next(
     path: Path, ledger: RunningLedger
 ) -> None:
     arguments = [sys.executable, "-c", DYING, str(path), str(CALLS)]
@@ -70,7 +70,7 @@ async def test_what_a_process_recorded_before_it_was_killed_is_billed_by_the_nex
     assert (died.returncode, died.stdout) == (-9, f"told {CALLS + 1}\n"), died.stderr
     recorded = path.read_bytes()
 
-    for _ in range(2):  # the second finds a spool that was reported, of which the last lines were lost
+    for _ in range(2):  # the second finds a spool that was already reported, but whose last lines were lost
         async with Gate(ledger.address, unreachable=FailOpen(spool=FileSpool(path)), deadline=LONG) as gate:
             await gate.flush()
             assert (gate.pending_count, gate.unbilled) == (0, ())
@@ -82,7 +82,7 @@ async def test_what_a_process_recorded_before_it_was_killed_is_billed_by_the_nex
     assert len([entry for entry in entries if entry.amount_micros < 0]) == CALLS + 1
 
 
-async def test_a_ledger_that_comes_back_hears_of_it_without_being_asked(
+async def test_usage_is_reported_automatically_when_the_ledger_is_back(
     path: Path, proxy: CuttingProxy, ledger: RunningLedger
 ) -> None:
     async with Gate(proxy.address, unreachable=FailOpen(spool=FileSpool(path)), deadline=SHORT) as gate:
@@ -104,7 +104,7 @@ async def test_a_ledger_that_comes_back_hears_of_it_without_being_asked(
     assert await credits_of(ledger) == (387, 0, 13)
 
 
-async def test_a_capture_that_was_carried_out_unheard_is_not_billed_again(
+async def test_a_capture_whose_response_was_lost_is_not_billed_again(
     path: Path, front: FailingFront, ledger: RunningLedger
 ) -> None:
     async with Gate(front.address, unreachable=FailClosed(spool=FileSpool(path)), deadline=LONG) as gate:
@@ -119,7 +119,7 @@ async def test_a_capture_that_was_carried_out_unheard_is_not_billed_again(
     assert len({request.request_id for request in front.asked_of("Capture")}) == 1
 
 
-async def test_a_debit_that_was_carried_out_unheard_is_not_billed_again(
+async def test_a_debit_whose_response_was_lost_is_not_billed_again(
     front: FailingFront, ledger: RunningLedger
 ) -> None:
     async with Gate(front.address, unreachable=FailOpen(spool=MemorySpool()), deadline=LONG) as gate:
@@ -131,7 +131,7 @@ async def test_a_debit_that_was_carried_out_unheard_is_not_billed_again(
     assert await credits_of(ledger) == (370, 0, 30)
 
 
-async def test_what_was_used_beyond_the_credits_stays_in_sight_until_it_is_billed(
+async def test_usage_beyond_the_credits_stays_listed_until_it_is_billed(
     path: Path, proxy: CuttingProxy, ledger: RunningLedger
 ) -> None:
     told: list[UnbilledUsage] = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gate against a real Ledger: what it answers, in the caller's words."""
+"""The gate against a real Ledger: its answers as the caller sees them."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ async def gate(ledger: RunningLedger) -> AsyncIterator[Gate]:
         yield opened
 
 
-async def test_a_hold_is_taken_and_what_was_used_is_captured(gate: Gate, ledger: RunningLedger) -> None:
+async def test_the_used_part_of_a_hold_is_captured(gate: Gate, ledger: RunningLedger) -> None:
     async with gate.authorize(**ASK, quantity=5, user_id="ann", ttl=timedelta(minutes=1)) as hold:
         assert hold.ledger_hold is not None
         assert (hold.ledger_hold.credits, hold.ledger_hold.quantity) == (Credits.of(60), Quantity.of(5))
@@ -33,14 +33,14 @@ async def test_a_hold_is_taken_and_what_was_used_is_captured(gate: Gate, ledger:
     assert await credits_of(ledger) == (370, 0, 30)
 
 
-async def test_credits_may_be_asked_for_and_units_captured(gate: Gate, ledger: RunningLedger) -> None:
+async def test_a_request_in_credits_may_be_captured_in_units(gate: Gate, ledger: RunningLedger) -> None:
     async with gate.authorize(**ASK, credits=100) as hold:
         hold.capture(Quantity.of(1))
 
     assert await credits_of(ledger) == (388, 0, 12)
 
 
-async def test_more_may_be_used_than_was_held_and_what_nothing_covers_is_told(
+async def test_more_may_be_used_than_was_held_and_the_shortfall_is_returned(
     gate: Gate, ledger: RunningLedger
 ) -> None:
     async with gate.authorize(**ASK, credits=100) as hold:
@@ -62,14 +62,14 @@ async def test_a_hold_that_expires_during_the_call_is_captured_late(
     assert await credits_of(ledger) == (300, 0, 100)
 
 
-async def test_a_hold_that_expired_is_released_without_a_word(gate: Gate, ledger: RunningLedger) -> None:
+async def test_releasing_an_expired_hold_raises_nothing(gate: Gate, ledger: RunningLedger) -> None:
     async with gate.authorize(**ASK, credits=100, ttl=timedelta(seconds=1)):
         ledger.clock.advance(timedelta(seconds=1))
 
     assert await credits_of(ledger) == (400, 0, 0)
 
 
-async def test_group_values_tell_who_spends(gate: Gate, ledger: RunningLedger) -> None:
+async def test_group_values_identify_who_spends(gate: Gate, ledger: RunningLedger) -> None:
     await ledger.set_cap(20, user="ann")
 
     await gate.debit(**ASK, credits=20, user_id="ann", group_values={"team": "red"})
@@ -92,7 +92,7 @@ async def test_a_denial_says_what_would_be_allowed(gate: Gate, ledger: RunningLe
         assert isinstance(answer, Hold)
 
 
-async def test_a_denial_is_a_value_for_who_tries(gate: Gate, ledger: RunningLedger) -> None:
+async def test_try_authorize_returns_a_denial_as_a_value(gate: Gate, ledger: RunningLedger) -> None:
     await ledger.tell_customer("cus_acme", "acme", version=2, is_suspended=True)
 
     async with gate.try_authorize(**ASK, quantity=1) as answer:
@@ -104,13 +104,13 @@ async def test_a_denial_is_a_value_for_who_tries(gate: Gate, ledger: RunningLedg
     assert denial.reason is DenialReason.CUSTOMER_SUSPENDED
 
 
-async def test_a_part_may_do(gate: Gate, ledger: RunningLedger) -> None:
+async def test_a_hold_of_a_part_is_possible_on_request(gate: Gate, ledger: RunningLedger) -> None:
     async with gate.authorize(**ASK, credits=500, allow_partial=True) as hold:
         assert hold.ledger_hold is not None
         assert hold.ledger_hold.credits == Credits.of(400)
 
 
-async def test_a_hold_is_raised_and_lengthened(gate: Gate, ledger: RunningLedger) -> None:
+async def test_a_hold_can_be_raised_and_prolonged(gate: Gate, ledger: RunningLedger) -> None:
     async with gate.authorize(**ASK, quantity=1, ttl=timedelta(seconds=10)) as hold:
         await gate.extend(hold, quantity=2)
         await gate.extend(hold, ttl=timedelta(hours=1))
@@ -126,7 +126,7 @@ async def test_a_hold_is_raised_and_lengthened(gate: Gate, ledger: RunningLedger
     assert await credits_of(ledger) == (364, 0, 36)
 
 
-async def test_a_debit_is_spent_at_once_and_once_for_a_request_id(gate: Gate, ledger: RunningLedger) -> None:
+async def test_a_debit_spends_immediately_and_once_per_request_id(gate: Gate, ledger: RunningLedger) -> None:
     first = await gate.debit(**ASK, quantity="0.5", request_id="job-7")
     again = await gate.debit(**ASK, quantity="0.5", request_id="job-7")
 
@@ -136,7 +136,7 @@ async def test_a_debit_is_spent_at_once_and_once_for_a_request_id(gate: Gate, le
     assert await credits_of(ledger) == (394, 0, 6)
 
 
-async def test_a_balance_is_told_pool_by_pool_and_grant_by_grant(gate: Gate, ledger: RunningLedger) -> None:
+async def test_a_balance_lists_pools_and_their_grants(gate: Gate, ledger: RunningLedger) -> None:
     await ledger.top_up(1_000)
     await gate.debit(**ASK, credits=100)
 
@@ -163,7 +163,7 @@ async def test_a_balance_is_told_pool_by_pool_and_grant_by_grant(gate: Gate, led
         ({"customer": ""}, StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS"),
     ],
 )
-async def test_a_fault_is_told_by_its_reason(
+async def test_an_error_has_its_reason(
     gate: Gate, more: dict[str, str], code: StatusCode, reason: str
 ) -> None:
     with pytest.raises(LedgerFault) as raised:
@@ -184,7 +184,7 @@ async def test_every_bad_field_is_named(gate: Gate) -> None:
     }
 
 
-async def test_a_hold_that_somebody_else_resolved_is_told_when_it_is_captured(
+async def test_capturing_a_hold_that_another_caller_resolved_raises(
     gate: Gate, ledger: RunningLedger
 ) -> None:
     async def call() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Several replicas are one Ledger: all are used, and one that dies is not missed."""
+"""Several replicas act as one Ledger: all are used, and calls do not fail when one dies."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,7 +15,7 @@ from tests.support.postgres import Databases
 
 @pytest.fixture
 async def replicas(databases: Databases, ledger: RunningLedger) -> AsyncIterator[list[FailingFront]]:
-    """Two real replicas on one database, each behind a front that counts."""
+    """Two real replicas on one database, each behind a server that counts the calls."""
     async with (
         running_ledger(databases, clock=ledger.clock) as other,
         failing_front(ledger.gate) as first,
@@ -29,7 +29,7 @@ async def test_calls_go_round_robin(
     replicas: list[FailingFront], ledger: RunningLedger, coalesce: bool
 ) -> None:
     async with Gate([front.address for front in replicas], deadline=LONG, coalesce=coalesce) as gate:
-        # The second connection may be made later than the first.
+        # The second connection may be ready later than the first.
         while not all(front.asked for front in replicas):
             await gate.balance(customer="acme")
         for front in replicas:
@@ -42,7 +42,7 @@ async def test_calls_go_round_robin(
 
 
 @pytest.mark.parametrize("coalesce", [False, True])
-async def test_a_replica_that_dies_under_load_is_not_missed(
+async def test_no_call_fails_when_a_replica_dies_under_load(
     replicas: list[FailingFront], ledger: RunningLedger, coalesce: bool
 ) -> None:
     async with Gate([front.address for front in replicas], deadline=LONG, coalesce=coalesce) as gate:
@@ -63,10 +63,10 @@ async def test_a_replica_that_dies_under_load_is_not_missed(
     assert await credits_of(ledger) == (300, 0, 100)
 
 
-async def test_the_replicas_of_a_name_are_all_of_its_addresses(ledger: RunningLedger) -> None:
+async def test_a_name_stands_for_all_its_addresses(ledger: RunningLedger) -> None:
     port = ledger.address.rpartition(":")[2]
 
-    # localhost may be ::1 as well, where nobody listens.
+    # localhost may also resolve to ::1, where nothing listens.
     async with Gate(f"localhost:{port}", deadline=LONG) as gate:
         for _ in range(5):
             await gate.debit(**ASK, credits=1)

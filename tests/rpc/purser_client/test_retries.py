@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Ledger that fails on the way: the same request_id again, and one effect."""
+"""Calls that fail in transit are retried with the same request_id, and take effect once."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -39,7 +39,7 @@ async def gate(front: FailingFront) -> AsyncIterator[Gate]:
 
 
 @every_mishap
-async def test_every_step_is_tried_again_under_its_request_id_and_happens_once(
+async def test_every_step_is_retried_with_its_request_id_and_takes_effect_once(
     gate: Gate, front: FailingFront, ledger: RunningLedger, mishap: Callable[[], Mishap]
 ) -> None:
     for rpc in ("Authorize", "ExtendHold", "Capture", "Debit", "Release"):
@@ -62,9 +62,7 @@ async def test_every_step_is_tried_again_under_its_request_id_and_happens_once(
     assert await credits_of(ledger) == (400 - 132, 0, 132)
 
 
-async def test_an_answer_cut_off_on_the_wire_is_asked_for_again(
-    proxy: CuttingProxy, ledger: RunningLedger
-) -> None:
+async def test_a_call_whose_response_was_lost_is_retried(proxy: CuttingProxy, ledger: RunningLedger) -> None:
     async with Gate(proxy.address, deadline=LONG) as gate:
         for _ in range(3):
             proxy.cut_next_answers()
@@ -78,7 +76,7 @@ async def test_an_answer_cut_off_on_the_wire_is_asked_for_again(
     assert await credits_of(ledger) == (400 - 48, 0, 48)
 
 
-async def test_an_overloaded_ledger_is_not_asked_before_the_time_it_told(
+async def test_an_overloaded_ledger_is_not_called_before_its_retry_delay(
     gate: Gate, front: FailingFront
 ) -> None:
     pause = timedelta(milliseconds=250)
@@ -91,7 +89,7 @@ async def test_an_overloaded_ledger_is_not_asked_before_the_time_it_told(
     assert loop.time() - began >= pause.total_seconds()
 
 
-async def test_a_ledger_that_asks_for_more_time_than_there_is_is_not_waited_for(
+async def test_a_retry_delay_beyond_the_deadline_ends_the_call_at_once(
     gate: Gate, front: FailingFront
 ) -> None:
     front.will("Debit", refused(Busy(timedelta(hours=1))))
@@ -118,7 +116,7 @@ async def test_an_operation_ends_at_its_deadline(
     assert await credits_of(ledger) == (388, 0, 12)
 
 
-async def test_a_gate_that_is_closed_under_a_call_tells_it_so(front: FailingFront) -> None:
+async def test_closing_a_gate_ends_its_calls_with_a_clear_error(front: FailingFront) -> None:
     front.will("Debit", hangs_after(asyncio.Event()))
     async with Gate(front.address, deadline=TINY) as gate:
         call = asyncio.create_task(gate.debit(**ASK, quantity=1, deadline=LONG))
@@ -128,17 +126,17 @@ async def test_a_gate_that_is_closed_under_a_call_tells_it_so(front: FailingFron
         await call
 
 
-async def test_nobody_there_is_told_when_the_deadline_comes() -> None:
+async def test_an_unreachable_ledger_raises_at_the_deadline() -> None:
     async with Gate("127.0.0.1:1", deadline=SHORT) as gate:
         with pytest.raises(GateUnreachable) as raised:
             async with gate.authorize(**ASK, quantity=1):
-                raise AssertionError("nobody was let in")
+                raise AssertionError("the block must not run")
 
     assert raised.value.fault.code is StatusCode.UNAVAILABLE
     assert raised.value.attempts > 1
 
 
-async def test_a_ledger_that_comes_back_in_time_is_no_fault(
+async def test_a_ledger_that_is_back_in_time_causes_no_error(
     proxy: CuttingProxy, ledger: RunningLedger
 ) -> None:
     async with Gate(proxy.address, deadline=LONG) as gate:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gate without asyncio: from one thread, from many, and from a thread whose own loop is running."""
+"""The gate without asyncio: from one thread, from many, and from a thread with a running event loop."""
 
 import asyncio
 import signal
@@ -41,7 +41,7 @@ def gate(ledger: RunningLedger) -> Iterator[SyncGate]:
         yield opened
 
 
-async def test_all_is_as_in_the_other_gate(gate: SyncGate, ledger: RunningLedger) -> None:
+async def test_it_answers_like_the_asynchronous_gate(gate: SyncGate, ledger: RunningLedger) -> None:
     def feature() -> None:
         with gate.authorize(**ASK, quantity=5, user_id="ann") as hold:
             gate.extend(hold, quantity=5)
@@ -107,7 +107,9 @@ async def test_many_threads_share_one_gate(
     assert (len(front.asked_of("AuthorizeBatch")) > 0) == coalesce
 
 
-async def test_it_may_be_called_where_a_loop_is_running(gate: SyncGate, ledger: RunningLedger) -> None:
+async def test_it_may_be_called_in_a_thread_with_a_running_loop(
+    gate: SyncGate, ledger: RunningLedger
+) -> None:
     def in_a_loop_of_its_own() -> None:
         async def feature() -> None:
             with gate.authorize(**ASK, credits=100) as hold:
@@ -120,7 +122,7 @@ async def test_it_may_be_called_where_a_loop_is_running(gate: SyncGate, ledger: 
     assert await credits_of(ledger) == (300, 0, 100)
 
 
-async def test_what_fails_open_is_billed_later(
+async def test_usage_that_failed_open_is_billed_later(
     proxy: CuttingProxy, ledger: RunningLedger, tmp_path: Path
 ) -> None:
     told: list[UnbilledUsage] = []
@@ -152,7 +154,7 @@ async def test_what_fails_open_is_billed_later(
     assert await credits_of(ledger) == (370, 0, 30)
 
 
-async def test_a_listener_cannot_wait_for_the_thread_it_runs_in(ledger: RunningLedger) -> None:
+async def test_a_listener_cannot_call_the_gate_from_its_own_thread(ledger: RunningLedger) -> None:
     refusals: list[str] = []
 
     def on_unbilled(unbilled: UnbilledUsage) -> None:

@@ -29,7 +29,7 @@ JULY = datetime(2025, 7, 1, tzinfo=UTC)
 
 
 class Sandboxed:
-    """A service in sandbox mode: its clock, what it was told to do, and how to call it."""
+    """A service in sandbox mode: its clock, the calls it got, and a stub to call it."""
 
     def __init__(self, name: str, engine: AsyncEngine, diary: list[tuple[str, datetime]]) -> None:
         self.name = name
@@ -43,7 +43,7 @@ class Sandboxed:
 
     async def run_due(self, at: datetime) -> None:
         if self.broken:
-            raise ConnectionResetError("the database went away")
+            raise ConnectionResetError("the connection to the database was lost")
         self.diary.append((self.name, at))
 
     async def kept(self) -> datetime | None:
@@ -169,7 +169,7 @@ async def test_no_time_or_the_zero_time_is_refused(
     assert [violation.field for violation in heard.violations] == ["new_time"]
 
 
-async def test_a_peer_that_is_away_is_named_and_asking_again_finishes_the_work(mesh: Mesh) -> None:
+async def test_an_unavailable_peer_is_named_and_a_retry_finishes_the_work(mesh: Mesh) -> None:
     port = mesh.second.server.port
     await mesh.second.server.stop(0)
 
@@ -197,7 +197,7 @@ async def test_a_peer_that_is_ahead_already_says_so(mesh: Mesh) -> None:
     assert from_rpc_error(error).reason == "CLOCK_MOVES_FORWARD_ONLY"
 
 
-async def test_two_advances_at_once_are_made_one_after_the_other(mesh: Mesh) -> None:
+async def test_simultaneous_advances_run_one_after_the_other(mesh: Mesh) -> None:
     outcomes = await asyncio.gather(
         mesh.first.advance(JULY), mesh.first.advance(JUNE + timedelta(days=1)), return_exceptions=True
     )

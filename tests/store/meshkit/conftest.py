@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A schema of its own, "probe", with one table of each kind that meshkit makes."""
+"""A schema "probe" with one table of each kind that meshkit defines."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime

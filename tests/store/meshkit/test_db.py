@@ -41,7 +41,7 @@ async def scalar(engine: AsyncEngine, statement: str) -> object:
 
 
 async def fault_in(engine: AsyncEngine, *statements: str) -> MeshError | None:
-    """Return the fault that the last of the statements, in one transaction, stands for."""
+    """Run statements in one transaction, and return the fault that the last one raises."""
     try:
         async with engine.begin() as connection:
             for statement in statements:
@@ -51,7 +51,7 @@ async def fault_in(engine: AsyncEngine, *statements: str) -> MeshError | None:
     return None
 
 
-async def test_no_wait_on_the_database_is_without_a_bound(engine: AsyncEngine) -> None:
+async def test_every_wait_on_the_database_has_a_timeout(engine: AsyncEngine) -> None:
     assert await scalar(engine, "SHOW statement_timeout") == "5s"
     assert await scalar(engine, "SHOW lock_timeout") == "3s"
     assert await scalar(engine, "SHOW idle_in_transaction_session_timeout") == "10s"
@@ -85,7 +85,7 @@ async def test_a_connection_cut_in_a_transaction_is_unavailable_and_the_next_one
     assert await scalar(engine, "SELECT 1") == 1
 
 
-async def test_a_connection_cut_while_idle_is_replaced_unseen(engine: AsyncEngine) -> None:
+async def test_a_connection_cut_while_idle_is_replaced_without_an_error(engine: AsyncEngine) -> None:
     idle = await scalar(engine, "SELECT pg_backend_pid()")
     killer = open_engine(engine.url.render_as_string(hide_password=False), application_name="killer")
     await scalar(killer, f"SELECT pg_terminate_backend({idle})")
@@ -94,7 +94,7 @@ async def test_a_connection_cut_while_idle_is_replaced_unseen(engine: AsyncEngin
     assert await scalar(engine, "SELECT pg_backend_pid()") != idle
 
 
-async def test_a_server_that_is_away_is_unavailable() -> None:
+async def test_a_server_that_does_not_run_is_unavailable() -> None:
     engine = open_engine("postgresql://nobody:secret@127.0.0.1:1/none", application_name="probe")
 
     fault = await fault_in(engine, "SELECT 1")
@@ -104,7 +104,7 @@ async def test_a_server_that_is_away_is_unavailable() -> None:
     assert "secret" not in fault.message
 
 
-async def test_a_bug_in_a_statement_is_no_fault_of_the_database(engine: AsyncEngine) -> None:
+async def test_a_wrong_statement_is_not_reported_as_a_database_fault(engine: AsyncEngine) -> None:
     assert await fault_in(engine, "SELECT no_such_column FROM probe.effects") is None
 
 
@@ -134,7 +134,7 @@ async def test_replicas_that_start_together_migrate_one_after_the_other(
     assert await scalar(engine, "SELECT count(*) FROM pantry.alembic_version") == 1
 
 
-async def test_a_revision_that_fails_leaves_those_before_it_and_nothing_of_itself(
+async def test_a_revision_that_fails_is_rolled_back_and_earlier_ones_stay(
     databases: Databases, engine: AsyncEngine, tmp_path: Path
 ) -> None:
     folder = migrations(

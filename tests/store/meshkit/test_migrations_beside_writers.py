@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Revisions that change a table in use: they wait in gaps, and nobody waits long for them."""
+"""Revisions that change a table in use: they wait for a gap between writers, and writers never wait long for them."""
 
 import asyncio
 import textwrap
@@ -17,7 +17,7 @@ from tests.support.postgres import Databases
 
 @pytest.fixture
 async def pantry(databases: Databases) -> AsyncIterator[Sql]:
-    """A table that is there before the revisions are, and a connection to it."""
+    """A table that exists before the revisions, and a connection to it."""
     async with Sql.connected(databases.admin_url) as connection:
         await connection.execute("CREATE SCHEMA pantry")
         await connection.execute("CREATE TABLE pantry.jars (jar_id int, shelf int)")
@@ -26,7 +26,7 @@ async def pantry(databases: Databases) -> AsyncIterator[Sql]:
 
 
 def _folder(folder: Path, *body: str) -> Path:
-    """An Alembic folder with one revision, which does `body`."""
+    """Return an Alembic folder with one revision that runs `body`."""
     (folder / "versions").mkdir()
     (folder / "env.py").write_text("from meshkit.migrations import run_env\n\nrun_env('pantry')\n")
     (folder / "versions" / "0001_step.py").write_text(
@@ -52,7 +52,7 @@ async def _columns(sql: Sql) -> list[str]:
     return [row["attname"] for row in rows]
 
 
-async def test_a_revision_that_waits_for_its_gap_lets_writers_through(
+async def test_a_revision_that_waits_for_a_gap_does_not_block_writers(
     databases: Databases, pantry: Sql, tmp_path: Path
 ) -> None:
     folder = _folder(tmp_path, "execute_with_lock_retries('ALTER TABLE pantry.jars ADD label text')")
@@ -71,7 +71,7 @@ async def test_a_revision_that_waits_for_its_gap_lets_writers_through(
     assert await pantry.value("SELECT version_num FROM pantry.alembic_version") == "0001"
 
 
-async def test_a_statement_that_fails_in_its_gap_fails_the_revision(
+async def test_a_statement_that_fails_in_a_gap_fails_the_revision(
     databases: Databases, pantry: Sql, tmp_path: Path
 ) -> None:
     folder = _folder(tmp_path, "execute_with_lock_retries('ALTER TABLE pantry.jars ADD shelf text')")
@@ -102,7 +102,7 @@ async def test_an_index_is_built_while_a_transaction_writes(
     )
 
 
-async def test_what_an_interrupted_attempt_left_is_built_anew(
+async def test_an_index_left_unfinished_by_an_interrupted_attempt_is_rebuilt(
     databases: Databases, pantry: Sql, tmp_path: Path
 ) -> None:
     await pantry.execute("INSERT INTO pantry.jars VALUES (1, 1)")
@@ -123,10 +123,10 @@ async def test_what_an_interrupted_attempt_left_is_built_anew(
     )
 
 
-async def test_replicas_that_wait_their_turn_do_not_hold_up_the_one_that_builds_an_index(
+async def test_replicas_that_wait_to_migrate_do_not_block_the_one_that_builds_an_index(
     databases: Databases, pantry: Sql, tmp_path: Path
 ) -> None:
-    """Waiting inside a statement they would: the index waits for their snapshots, and they for its migration."""
+    """If they waited inside a statement, the index would wait for their snapshots and they for its migration."""
     folder = _folder(tmp_path, "build_index('jars_idx', 'pantry.jars (shelf)', schema='pantry')")
 
     async with Sql.connected(databases.admin_url) as onlooker:

@@ -27,7 +27,7 @@ class Opened:
 
 
 class Peer:
-    """Hears notices; refuses those it is told to, and waits at its gate when that is shut."""
+    """Receives notices; refuses those that a test names, and waits while its gate is closed."""
 
     def __init__(self) -> None:
         self.heard: list[str] = []
@@ -49,12 +49,12 @@ class Peer:
             self._news.notify_all()
 
     async def has_heard(self, *notice_ids: str) -> None:
-        """Return as soon as exactly these have been heard, in this order."""
+        """Return as soon as exactly these notices have been received, in this order."""
         async with self._news:
             await self._news.wait_for(lambda: self.heard == list(notice_ids))
 
     async def has_heard_count(self, count: int) -> None:
-        """Return as soon as so many have been heard."""
+        """Return as soon as `count` notices have been received."""
         async with self._news:
             await self._news.wait_for(lambda: len(self.heard) >= count)
 
@@ -94,7 +94,7 @@ async def row(engine: AsyncEngine, notice_id: str) -> RowMapping:
 
 
 def when_logged(event: str) -> asyncio.Event:
-    """Return what is set as soon as an event of that name is logged."""
+    """Return an asyncio.Event that is set as soon as an event of this name is logged."""
     logged = asyncio.Event()
 
     def watch(_logger: object, _method: str, entry: EventDict) -> EventDict:
@@ -112,7 +112,7 @@ def _logs_as_they_were() -> Any:
     structlog.reset_defaults()
 
 
-async def test_a_notice_arrives_with_what_was_written(engine: AsyncEngine, relay: Relay, peer: Peer) -> None:
+async def test_a_notice_arrives_with_its_content(engine: AsyncEngine, relay: Relay, peer: Peer) -> None:
     await write(engine, "n1")
 
     await relay.deliver_now("k")
@@ -144,7 +144,7 @@ async def test_notices_of_a_key_go_out_in_the_order_written_though_the_clock_sta
     assert peer.heard == ["n3", "n1", "n2"]
 
 
-async def test_a_second_replica_whose_clock_is_behind_cannot_turn_the_order_round(
+async def test_a_second_replica_whose_clock_is_behind_cannot_reverse_the_order(
     engine: AsyncEngine, relay: Relay, peer: Peer
 ) -> None:
     await write(engine, "n2")
@@ -182,7 +182,7 @@ async def test_a_failure_raises_nothing_keeps_the_notice_and_backs_off(
     assert twice["last_error"] == "ConnectionRefusedError: no n1"
 
 
-async def test_a_failed_notice_holds_back_those_behind_it_and_no_other_key(
+async def test_a_failed_notice_blocks_later_ones_of_its_key_and_no_other_key(
     engine: AsyncEngine, relay: Relay, peer: Peer
 ) -> None:
     peer.refused = {"n1"}
@@ -228,7 +228,7 @@ async def test_a_notice_dated_by_a_clock_far_ahead_is_delivered_at_once(
     await relay.stop()
 
 
-async def test_the_background_outlives_an_unreadable_table(
+async def test_the_background_continues_after_an_unreadable_table(
     engine: AsyncEngine, relay: Relay, peer: Peer
 ) -> None:
     unreadable = when_logged("outbox_unreadable")
@@ -255,7 +255,7 @@ async def test_a_wake_is_faster_than_the_poll(engine: AsyncEngine, peer: Peer, w
     assert peer.heard == ["n1"]
 
 
-async def test_the_callers_deadline_bounds_the_wait_and_the_delivery_goes_on(
+async def test_the_callers_deadline_limits_the_wait_while_the_delivery_continues(
     engine: AsyncEngine, relay: Relay, peer: Peer
 ) -> None:
     peer.gate.clear()
@@ -303,7 +303,7 @@ async def test_a_delivery_does_not_inherit_its_callers_deadline(
     assert left == [None]
 
 
-async def test_stop_lets_the_delivery_in_hand_finish_and_begins_no_other(
+async def test_stop_finishes_the_delivery_in_progress_and_starts_no_other(
     engine: AsyncEngine, relay: Relay, peer: Peer
 ) -> None:
     peer.gate.clear()
@@ -321,7 +321,7 @@ async def test_stop_lets_the_delivery_in_hand_finish_and_begins_no_other(
     assert (await row(engine, "n2"))["attempts"] == 0
 
 
-async def test_a_lease_keeps_others_away_until_the_instant_it_ends(engine: AsyncEngine) -> None:
+async def test_a_lease_excludes_other_relays_until_the_instant_it_ends(engine: AsyncEngine) -> None:
     leases = Leases(engine, OUTBOX)
     await write(engine, "n1")
 
@@ -338,7 +338,7 @@ async def test_a_lease_keeps_others_away_until_the_instant_it_ends(engine: Async
     assert (held.attempts, expired.attempts) == (1, 2)
 
 
-async def test_a_relay_that_died_with_a_notice_in_hand_is_replaced_when_its_lease_ends(
+async def test_a_notice_of_a_dead_relay_is_taken_over_when_its_lease_ends(
     engine: AsyncEngine, relay: Relay, peer: Peer, wall: ManualClock
 ) -> None:
     await write(engine, "n1", "n2")
@@ -363,7 +363,7 @@ async def test_a_late_failure_does_not_take_the_lease_of_another(engine: AsyncEn
     assert (await row(engine, "n1"))["lease_time"] == AT + 2 * LEASE
 
 
-async def test_a_late_success_counts_and_frees_those_behind_it(engine: AsyncEngine) -> None:
+async def test_a_late_success_counts_and_unblocks_later_notices(engine: AsyncEngine) -> None:
     leases = Leases(engine, OUTBOX)
     await write(engine, "n1", "n2")
     late = await leases.take("k", at=AT, until=AT + LEASE, early=True)
@@ -377,7 +377,7 @@ async def test_a_late_success_counts_and_frees_those_behind_it(engine: AsyncEngi
     assert following.notice.notice_id == "n2"
 
 
-async def test_whoever_waits_for_a_notice_in_other_hands_returns_when_it_is_heard(
+async def test_a_caller_waiting_for_another_relays_notice_returns_when_it_is_delivered(
     engine: AsyncEngine, relay: Relay, peer: Peer, wall: ManualClock
 ) -> None:
     other = a_relay(engine, peer, wall)
@@ -417,7 +417,9 @@ async def test_two_relays_deliver_each_notice_once_and_never_out_of_order(
     assert heard == written
 
 
-async def test_only_notices_heard_before_an_instant_are_forgotten(engine: AsyncEngine, relay: Relay) -> None:
+async def test_only_notices_delivered_before_an_instant_are_deleted(
+    engine: AsyncEngine, relay: Relay
+) -> None:
     await write(engine, "n1")
     await relay.deliver_now("k")
     await write(engine, "n2")

@@ -41,7 +41,7 @@ COMMAND = OpenJar(request_id="r1", jar_id="jar_1")
 async def open_jar(
     engine: AsyncEngine, command: OpenJar, jar: Jar, reached: asyncio.Event | None = None
 ) -> Jar:
-    """Do what every operation does: claim, effect, remember, in one transaction."""
+    """Do what every operation does in one transaction: claim the request_id, take effect, store the response."""
     async with engine.begin() as connection:
         if reached is not None:
             reached.set()
@@ -61,7 +61,7 @@ async def effects(engine: AsyncEngine) -> int:
         return (await connection.execute(select(func.count()).select_from(EFFECTS))).scalar_one()
 
 
-async def test_the_same_request_again_gets_the_first_answer_and_has_no_second_effect(
+async def test_a_repeated_request_gets_the_stored_response_and_has_no_second_effect(
     engine: AsyncEngine,
 ) -> None:
     first = await open_jar(engine, COMMAND, jar(1))
@@ -91,7 +91,7 @@ async def test_a_twin_waits_for_the_first_to_commit(engine: AsyncEngine) -> None
     assert await effects(engine) == 0
 
 
-async def test_when_the_first_fails_its_twin_becomes_the_first(engine: AsyncEngine) -> None:
+async def test_when_the_first_fails_its_twin_takes_effect(engine: AsyncEngine) -> None:
     reached = asyncio.Event()
     async with engine.connect() as first:
         assert await claim(first, REQUESTS, COMMAND, Jar, at=AT) is None
@@ -111,7 +111,7 @@ async def test_when_the_first_fails_its_twin_becomes_the_first(engine: AsyncEngi
         CloseJar(request_id="r1", jar_id="jar_1"),
     ],
 )
-async def test_another_request_under_the_same_id_is_refused(
+async def test_a_different_request_with_the_same_id_is_refused(
     engine: AsyncEngine, other: OpenJar | CloseJar
 ) -> None:
     await open_jar(engine, COMMAND, jar(1))
@@ -138,7 +138,7 @@ async def test_an_operation_that_fails_leaves_no_claim(engine: AsyncEngine) -> N
     assert await open_jar(engine, COMMAND, jar(2)) == jar(2)
 
 
-async def test_only_requests_from_before_an_instant_are_forgotten(engine: AsyncEngine) -> None:
+async def test_only_requests_from_before_an_instant_are_deleted(engine: AsyncEngine) -> None:
     await open_jar(engine, COMMAND, jar(1))
 
     async with engine.begin() as connection:

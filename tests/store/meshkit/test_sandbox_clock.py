@@ -24,7 +24,7 @@ async def test_a_sandbox_that_was_never_advanced_has_no_time(engine: AsyncEngine
     assert await kept(engine) is None
 
 
-async def test_the_sandbox_time_is_kept_to_the_microsecond_and_only_moves_forward(
+async def test_the_sandbox_time_is_stored_to_the_microsecond_and_only_moves_forward(
     engine: AsyncEngine,
 ) -> None:
     await save(engine, AT)
@@ -36,7 +36,7 @@ async def test_the_sandbox_time_is_kept_to_the_microsecond_and_only_moves_forwar
     assert await kept(engine) == AT + timedelta(days=31)
 
 
-async def test_a_clock_goes_on_where_the_sandbox_stood_and_never_back(engine: AsyncEngine) -> None:
+async def test_a_clock_continues_at_the_sandbox_time_and_never_goes_back(engine: AsyncEngine) -> None:
     clock = ManualClock(AT)
     await restore_time(clock, engine, SANDBOX_CLOCK)
     assert clock.now() == AT

@@ -18,7 +18,7 @@ def test_a_manual_clock_stands_still_until_it_is_moved() -> None:
     assert clock.now() == NOON + timedelta(hours=1)
 
 
-def test_a_manual_clock_may_be_moved_to_where_it_stands() -> None:
+def test_a_manual_clock_may_be_set_to_its_present_time() -> None:
     clock = ManualClock(NOON)
 
     clock.advance_to(NOON)
@@ -35,7 +35,7 @@ def test_a_manual_clock_never_goes_back_by_even_a_microsecond() -> None:
     assert clock.now() == NOON
 
 
-def test_a_manual_clock_tells_utc_whatever_zone_it_was_given() -> None:
+def test_a_manual_clock_returns_utc_whatever_zone_it_was_set_in() -> None:
     clock = ManualClock(datetime(2025, 6, 1, 14, tzinfo=timezone(timedelta(hours=2))))
 
     assert clock.now() == NOON
@@ -47,5 +47,5 @@ def test_a_time_without_a_zone_is_refused() -> None:
         ManualClock(datetime(2025, 6, 1))
 
 
-def test_the_system_clock_tells_aware_utc() -> None:
+def test_the_system_clock_returns_aware_utc() -> None:
     assert SystemClock().now().tzinfo is UTC

@@ -27,7 +27,7 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
         settings.pool_size = 9  # type: ignore[misc]
 
 
-def test_all_missing_and_bad_settings_are_told_at_once_by_the_names_to_set(
+def test_all_missing_and_bad_settings_are_reported_together_by_their_variables(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PANTRY_POOL_SIZE", "0")

@@ -13,7 +13,7 @@ from meshkit.db import DatabaseUrlUnusable, open_engine
         "postgresql://user:sesame@db:port/purser",
     ],
 )
-def test_what_is_no_address_of_a_postgresql_is_refused_without_showing_it(url: str) -> None:
+def test_a_url_that_is_not_for_postgresql_is_refused_without_showing_it(url: str) -> None:
     with pytest.raises(DatabaseUrlUnusable) as refusal:
         open_engine(url, application_name="test")
 

@@ -8,7 +8,7 @@ async def test_without_a_caller_there_is_no_limit() -> None:
     assert deadline.time_left() is None
 
 
-async def test_a_caller_that_waits_for_ever_sets_no_limit() -> None:
+async def test_a_caller_without_a_deadline_sets_no_limit() -> None:
     deadline.begin(None)
 
     assert deadline.time_left() is None
@@ -23,7 +23,7 @@ async def test_the_time_left_shrinks_to_zero_and_not_below() -> None:
     assert deadline.time_left() == 0.0
 
 
-async def test_a_task_inherits_its_callers_limit_and_may_forget_it_for_itself() -> None:
+async def test_a_task_inherits_its_callers_limit_and_may_drop_it() -> None:
     async def outlive() -> float | None:
         deadline.forget()
         return deadline.time_left()

@@ -49,13 +49,13 @@ THING = Thing(
 )
 
 
-def test_a_dataclass_comes_back_from_json_text_as_it_was() -> None:
+def test_a_dataclass_survives_a_round_trip_through_json() -> None:
     text = json.dumps(to_json(THING))
 
     assert from_json(Thing, json.loads(text)) == THING
 
 
-def test_instants_come_back_aware_and_in_utc() -> None:
+def test_decoded_instants_are_aware_and_in_utc() -> None:
     back = from_json(Thing, to_json(THING))
 
     assert back.create_time.utcoffset() == timedelta(0)
@@ -73,7 +73,7 @@ def test_the_canonical_text_does_not_depend_on_the_order_of_sets_and_mappings() 
     assert canonical(one) == canonical(other)
 
 
-def test_the_canonical_text_does_not_depend_on_the_zone_an_instant_is_told_in() -> None:
+def test_the_canonical_text_does_not_depend_on_the_zone_of_an_instant() -> None:
     utc = datetime(2025, 6, 1, 12, tzinfo=UTC)
 
     assert canonical(utc) == canonical(utc.astimezone(timezone(timedelta(hours=2))))
@@ -113,6 +113,6 @@ def test_different_meanings_have_different_canonical_texts(one: object, other: o
 
 
 @pytest.mark.parametrize("value", [1.5, object(), {"a": 1.5}])
-def test_what_has_no_canonical_form_is_refused(value: object) -> None:
+def test_a_value_without_a_canonical_form_is_refused(value: object) -> None:
     with pytest.raises(TypeError, match="no canonical form"):
         canonical(value)

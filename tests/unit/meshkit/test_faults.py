@@ -8,7 +8,7 @@ from meshkit.faults import fault_of
 
 
 def wrapped(cause: Exception, *, gone: bool = False) -> exc.DBAPIError:
-    """Return the error as SQLAlchemy raises it: its own around its adapter's around asyncpg's."""
+    """Return the error as SQLAlchemy raises it: asyncpg's error in the adapter's error in its own."""
     adapted = Exception("adapted")
     adapted.__cause__ = cause
     return exc.DBAPIError("SELECT 1", None, adapted, connection_invalidated=gone)
@@ -67,7 +67,7 @@ def test_a_lost_race_is_aborted(error: Exception) -> None:
 
 
 @pytest.mark.parametrize("error", BUGS, ids=repr)
-def test_anything_else_is_our_bug(error: Exception) -> None:
+def test_any_other_error_is_a_bug(error: Exception) -> None:
     assert fault_of(error) is None
     assert fault_of(wrapped(error)) is None
 
@@ -81,14 +81,14 @@ def test_sqlalchemys_wrapping_changes_nothing(error: Exception) -> None:
     assert (inside.kind, inside.reason) == (bare.kind, bare.reason)
 
 
-def test_a_connection_that_sqlalchemy_gave_up_is_unavailable_whatever_was_said() -> None:
+def test_a_connection_that_sqlalchemy_invalidated_is_unavailable_whatever_the_error() -> None:
     fault = fault_of(wrapped(RuntimeError("closed in mid-flight"), gone=True))
 
     assert fault is not None
     assert fault.reason == "DATABASE_UNAVAILABLE"
 
 
-def test_a_pool_that_stayed_empty_is_overload() -> None:
+def test_a_pool_without_a_free_connection_is_overload() -> None:
     fault = fault_of(exc.TimeoutError("QueuePool limit of size 8 overflow 0 reached"))
 
     assert fault is not None

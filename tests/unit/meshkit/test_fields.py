@@ -25,7 +25,7 @@ COLOURS = {1: Colour.RED, 2: Colour.BLUE}
 
 
 def complaint(use: Callable[[Fields], object]) -> str | None:
-    """Return what the one violation says, or None when there is none."""
+    """Return the message of the only violation, or None without a violation."""
     fields = Fields()
     use(fields)
     try:
@@ -36,7 +36,7 @@ def complaint(use: Callable[[Fields], object]) -> str | None:
     return None
 
 
-def test_all_bad_fields_are_named_at_once_in_the_order_found() -> None:
+def test_all_bad_fields_are_named_together_in_the_order_found() -> None:
     fields = Fields()
     fields.request_id("")
     fields.text("name", "fine")
@@ -75,7 +75,7 @@ def test_a_request_without_a_bad_field_passes() -> None:
         ("Ærøskøbing 漢字", None),
     ],
 )
-def test_a_text_is_there_short_enough_and_printable(value: str, says: str | None) -> None:
+def test_a_text_is_present_short_enough_and_printable(value: str, says: str | None) -> None:
     assert complaint(lambda fields: fields.text("name", value)) == says
 
 
@@ -128,11 +128,11 @@ def test_a_count_lies_between_its_bounds_inclusive(value: int, fits: bool) -> No
 
 
 @given(instants)
-def test_every_instant_survives_the_wire(at: datetime) -> None:
+def test_every_instant_survives_encoding(at: datetime) -> None:
     assert Fields().time("at", timestamp(at), True) == at
 
 
-def test_nanoseconds_are_cut_to_microseconds() -> None:
+def test_nanoseconds_are_truncated_to_microseconds() -> None:
     at = Fields().time("at", Timestamp(seconds=1, nanos=1_999), True)
 
     assert at == datetime(1970, 1, 1, 0, 0, 1, 1, tzinfo=UTC)
@@ -153,7 +153,7 @@ def test_nanoseconds_are_cut_to_microseconds() -> None:
         (Timestamp(seconds=INT64_MAX), True, "must be a time between 1970 and 9999"),
     ],
 )
-def test_a_required_time_is_there_and_possible(message: Timestamp, has: bool, says: str | None) -> None:
+def test_a_required_time_is_present_and_valid(message: Timestamp, has: bool, says: str | None) -> None:
     assert complaint(lambda fields: fields.time("at", message, has)) == says
 
 
@@ -198,7 +198,7 @@ def test_an_absent_span_is_its_default() -> None:
 
 
 @given(st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=3_000_000)))
-def test_every_span_survives_the_wire(length: timedelta) -> None:
+def test_every_span_survives_encoding(length: timedelta) -> None:
     wire = span(length)
 
     read = Fields().duration(
@@ -209,7 +209,7 @@ def test_every_span_survives_the_wire(length: timedelta) -> None:
 
 
 @pytest.mark.parametrize(("number", "colour"), [(1, Colour.RED), (2, Colour.BLUE)])
-def test_a_known_choice_is_what_it_stands_for(number: int, colour: Colour) -> None:
+def test_a_known_choice_becomes_the_value_it_stands_for(number: int, colour: Colour) -> None:
     assert Fields().choice("colour", number, COLOURS) is colour
 
 

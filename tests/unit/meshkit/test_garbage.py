@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stays is not walked again and again, what is garbage goes all the same."""
+"""The collector does not traverse long-lived objects again and again, and still frees garbage."""
 
 import asyncio
 import gc
@@ -11,7 +11,7 @@ from meshkit.garbage import THRESHOLDS, collected_in_steps
 
 
 class Shelf:
-    """Holds itself, so that only a collection can take it away."""
+    """Refers to itself, so only a collection can free it."""
 
     def __init__(self) -> None:
         self.itself = self
@@ -22,7 +22,7 @@ def _collections(generation: int) -> float:
     return told or 0.0
 
 
-async def test_what_is_there_when_it_begins_is_walked_no_more() -> None:
+async def test_objects_from_before_the_start_are_not_traversed_again() -> None:
     shelf = [["jar"]]
 
     async with collected_in_steps():
@@ -30,7 +30,7 @@ async def test_what_is_there_when_it_begins_is_walked_no_more() -> None:
         assert all(one is not shelf for one in gc.get_objects())
 
 
-async def test_young_garbage_goes_without_anybody_asking() -> None:
+async def test_young_garbage_is_freed_automatically() -> None:
     async with collected_in_steps():
         shelf = weakref.ref(Shelf())
         crowd = [[number] for number in range(10 * THRESHOLDS[0])]
@@ -39,7 +39,7 @@ async def test_young_garbage_goes_without_anybody_asking() -> None:
         assert crowd
 
 
-async def test_old_garbage_stays_until_all_there_is_is_walked_again() -> None:
+async def test_old_garbage_stays_until_a_full_collection() -> None:
     async with collected_in_steps(every_seconds=0):
         shelf = Shelf()
         gone = asyncio.Event()
@@ -60,7 +60,7 @@ async def test_each_collection_is_timed() -> None:
         assert _collections(0) > before
 
 
-async def test_the_collector_is_left_as_it_was_found() -> None:
+async def test_the_collectors_settings_are_restored() -> None:
     before = (gc.get_threshold(), gc.get_freeze_count(), list(gc.callbacks))
 
     async with collected_in_steps():

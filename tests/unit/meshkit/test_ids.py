@@ -10,7 +10,7 @@ AT = datetime(2025, 6, 1, tzinfo=UTC)
 
 
 class SteppingBack:
-    """A machine's clock that is set back a second each time it is read."""
+    """A clock that goes back one second each time it is read."""
 
     steps = 0
 
@@ -28,7 +28,7 @@ def test_an_id_is_its_prefix_and_a_uuid_version_7_of_the_clocks_millisecond() ->
     assert number.int >> 80 == AT.timestamp() * 1_000
 
 
-def test_ids_grow_while_the_clock_stands_still() -> None:
+def test_ids_increase_while_the_clock_stands_still() -> None:
     ids = TimeOrderedIds(ManualClock(AT))
 
     made = [ids.new("x") for _ in range(5_000)]
@@ -36,7 +36,7 @@ def test_ids_grow_while_the_clock_stands_still() -> None:
     assert made == sorted(set(made))
 
 
-def test_ids_grow_when_the_clock_steps_back() -> None:
+def test_ids_increase_when_the_clock_steps_back() -> None:
     ids = TimeOrderedIds(SteppingBack())
 
     made = [ids.new("x") for _ in range(100)]
@@ -44,7 +44,7 @@ def test_ids_grow_when_the_clock_steps_back() -> None:
     assert made == sorted(set(made))
 
 
-def test_ids_of_a_later_millisecond_sort_behind_whatever_the_randomness_says() -> None:
+def test_ids_of_a_later_millisecond_sort_later_whatever_their_random_bits() -> None:
     clock = ManualClock(AT)
     draws = iter([b"\xff" * 10, b"\x00" * 10])
     ids = TimeOrderedIds(clock, randomness=lambda _: next(draws))
@@ -72,7 +72,7 @@ def test_the_same_clock_and_randomness_make_the_same_ids() -> None:
     assert made() == made()
 
 
-def test_the_first_id_of_an_instant_parts_those_made_before_from_those_made_later() -> None:
+def test_the_first_id_of_an_instant_separates_earlier_ids_from_later_ones() -> None:
     clock = ManualClock(AT)
     ids = TimeOrderedIds(clock)
 

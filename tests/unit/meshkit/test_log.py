@@ -45,11 +45,11 @@ class _Writes(io.RawIOBase):
 
 
 @pytest.mark.parametrize("json_lines", [True, False])
-def test_a_line_is_one_write_so_that_processes_with_one_stderr_never_mix_theirs(
+def test_a_line_is_one_write_so_that_processes_sharing_stderr_never_mix_lines(
     json_lines: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writes = _Writes()
-    # As PYTHONUNBUFFERED has it, which containers usually set.
+    # As with PYTHONUNBUFFERED, which containers usually set.
     unbuffered = io.TextIOWrapper(writes, write_through=True)
     monkeypatch.setattr(sys, "stderr", unbuffered)
     configure("pantry", json=json_lines)
@@ -61,7 +61,7 @@ def test_a_line_is_one_write_so_that_processes_with_one_stderr_never_mix_theirs(
     assert all(chunk.endswith(b"\n") for chunk in writes.made)
 
 
-def test_libraries_are_heard_from_warning_on_in_the_same_form(capsys: pytest.CaptureFixture[str]) -> None:
+def test_libraries_log_from_level_warning_in_the_same_form(capsys: pytest.CaptureFixture[str]) -> None:
     configure("pantry", json=True)
 
     logging.getLogger("some.library").info("chatter")
@@ -91,7 +91,7 @@ def test_for_a_terminal_an_event_is_readable_text(capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize("json_lines", [True, False], ids=["json", "terminal"])
-@pytest.mark.parametrize("library", [True, False], ids=["library", "house"])
+@pytest.mark.parametrize("library", [True, False], ids=["library", "own code"])
 def test_a_traceback_shows_where_but_no_local_variable(
     capsys: pytest.CaptureFixture[str], json_lines: bool, library: bool
 ) -> None:

@@ -36,7 +36,7 @@ def test_a_negative_page_size_is_refused() -> None:
 
 
 @given(st.lists(texts, min_size=1, max_size=3), st.dictionaries(texts, texts, max_size=3))
-def test_a_token_leads_back_to_where_it_was_made(after: list[str], filters: dict[str, str]) -> None:
+def test_a_token_leads_to_the_row_it_was_made_for(after: list[str], filters: dict[str, str]) -> None:
     assert read(next_token(after, filters), filters).after == tuple(after)
 
 
@@ -63,7 +63,7 @@ def test_an_edited_token_is_refused() -> None:
 
 
 @given(st.one_of(texts, st.binary(max_size=80).map(lambda data: base64.urlsafe_b64encode(data).decode())))
-def test_a_made_up_token_is_refused_and_never_an_accident(token: str) -> None:
+def test_an_invented_token_is_refused_and_never_an_internal_error(token: str) -> None:
     if token:
         with pytest.raises(InvalidFields):
             read(token)

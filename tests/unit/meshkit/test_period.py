@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The goldens are those of the domain's rules on time: periods are counted from the anchor."""
+"""Golden figures of the rules on time: periods are counted from the anchor."""
 
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -23,7 +23,7 @@ def day(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def test_monthly_from_31_january_2024_clamps_and_comes_back() -> None:
+def test_monthly_from_31_january_2024_clamps_and_returns_to_the_31st() -> None:
     anchor = day("2024-01-31")
 
     starts = [nth_period(anchor, 1, index).start for index in range(5)]
@@ -100,7 +100,7 @@ def test_months_count_backwards_too(months: int, expected: str) -> None:
 
 
 @pytest.mark.parametrize("months", [12 * 7_976, -12 * 2_024])
-def test_a_year_that_no_calendar_here_has_is_refused(months: int) -> None:
+def test_a_year_beyond_the_calendar_is_refused(months: int) -> None:
     with pytest.raises(OverflowError, match="is the year"):
         add_months(day("2024-01-31"), months)
 

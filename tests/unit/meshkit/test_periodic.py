@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Periodic work outlives its failures, and ends when it is told to."""
+"""Periodic work continues after failures, and ends when it is stopped."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ async def test_work_is_done_again_after_it_failed() -> None:
         nonlocal runs
         runs += 1
         if runs == 1:
-            raise ConnectionError("the database is away")
+            raise ConnectionError("the database is unavailable")
         if runs == 3:
             third.set()
 
@@ -36,7 +36,7 @@ async def test_work_is_done_again_after_it_failed() -> None:
 
 async def test_work_that_never_began_stops_too() -> None:
     async def work() -> None:
-        raise AssertionError("nobody asked for it")
+        raise AssertionError("it must not run")
 
     await Periodic("due", work, 1).stop()
 
@@ -46,7 +46,7 @@ async def test_a_failure_is_logged_with_the_name_of_the_work_and_its_notes() -> 
 
     async def work() -> None:
         done.set()
-        error = ConnectionError("the database is away")
+        error = ConnectionError("the database is unavailable")
         error.add_note("in the pantry")
         raise error
 
@@ -63,7 +63,7 @@ async def test_a_failure_is_logged_with_the_name_of_the_work_and_its_notes() -> 
             "event": "sweep_failed",
             "log_level": "warning",
             "sweep": "due",
-            "error": "ConnectionError: the database is away in the pantry",
+            "error": "ConnectionError: the database is unavailable in the pantry",
         }
     ]
 
@@ -85,7 +85,7 @@ async def test_it_stops_even_when_the_cancellation_ends_as_another_failure() -> 
         await sweeper.stop()
 
 
-async def test_who_waits_for_the_stop_may_be_cancelled() -> None:
+async def test_a_task_that_waits_for_the_stop_may_be_cancelled() -> None:
     began, let_go = asyncio.Event(), asyncio.Event()
 
     async def work() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a process says when it cannot go on; each service's own tests run it whole."""
+"""What a process reports when it cannot continue; each service's tests run complete processes."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def test_a_fault_is_one_line_with_the_name_of_the_service() -> None:
     assert ended.value.code == "pantry: the oven is cold; light it"
 
 
-def test_a_bug_of_our_own_keeps_its_traceback() -> None:
+def test_an_unexpected_error_keeps_its_traceback() -> None:
     async def work() -> None:
         raise KeyError("jar")
 

@@ -37,7 +37,7 @@ def test_of_refuses_what_is_not_a_number_with_at_most_six_decimals(text: str) ->
 
 
 @given(st.integers(-(10**18), 10**18))
-def test_of_reads_back_every_amount_it_could_have_been_printed_from(micros: int) -> None:
+def test_of_parses_every_amount_as_it_is_printed(micros: int) -> None:
     whole, rest = divmod(abs(micros), MICROS)
     text = f"{'-' if micros < 0 else ''}{whole}.{rest:06d}"
 
@@ -96,12 +96,12 @@ def test_money_of_two_currencies_neither_adds_nor_compares() -> None:
         (1, 1, 1, 1, 1),
     ],
 )
-def test_each_division_goes_the_way_its_name_says(a: int, b: int, down: int, up: int, half_up: int) -> None:
+def test_each_division_rounds_as_its_name_says(a: int, b: int, down: int, up: int, half_up: int) -> None:
     assert (floor_div(a, b), ceil_div(a, b), half_up_div(a, b)) == (down, up, half_up)
 
 
 @given(st.integers(-(2**80), 2**80), st.integers(1, 2**63))
-def test_divisions_are_exact_far_beyond_what_a_float_can_hold(a: int, b: int) -> None:
+def test_divisions_are_exact_far_beyond_the_precision_of_a_float(a: int, b: int) -> None:
     exact = Fraction(a, b)
 
     assert floor_div(a, b) == floor(exact)

@@ -43,7 +43,7 @@ def test_every_kind_has_the_status_code_of_its_name() -> None:
     assert {kind.name: code.name for kind, code in CODES.items()} == {kind.name: kind.name for kind in Kind}
 
 
-def test_a_fault_tells_its_reason_its_domain_and_the_words_that_change() -> None:
+def test_a_fault_carries_its_reason_its_domain_and_its_metadata() -> None:
     status = to_status(ThingNotFound(thing_id="t1"), "thing.purser")
 
     info = ErrorInfo()
@@ -57,7 +57,7 @@ def test_a_fault_tells_its_reason_its_domain_and_the_words_that_change() -> None
     )
 
 
-def test_bad_fields_are_all_beside_the_message() -> None:
+def test_all_bad_fields_are_in_the_details() -> None:
     violations = [FieldViolation(f"field_{number}", "is required") for number in range(5)]
 
     status = to_status(InvalidFields(violations), "thing.purser")
@@ -70,7 +70,7 @@ def test_bad_fields_are_all_beside_the_message() -> None:
     assert status.message.endswith("; and 2 more")
 
 
-def test_overload_tells_when_to_come_back() -> None:
+def test_overload_says_when_to_retry() -> None:
     class Full(ResourceExhausted):
         reason = "FULL"
 
@@ -80,14 +80,14 @@ def test_overload_tells_when_to_come_back() -> None:
     assert retry.retry_delay.seconds == 1
 
 
-def test_a_status_stays_small_enough_for_headers_whatever_it_tells() -> None:
+def test_a_status_always_fits_into_headers() -> None:
     violations = [
         FieldViolation(f"items[{number}].name", "must be " + "long " * 500) for number in range(1_000)
     ]
 
     told = [to_status(InvalidFields(violations), "d"), to_status(ThingNotFound(thing_id="漢" * 5_000), "d")]
 
-    # Base64 makes 4 of 3 bytes; the message travels a second time, each byte of it as three.
+    # Base64 turns 3 bytes into 4; the message is sent a second time, with up to three bytes for each of its bytes.
     assert all(status.ByteSize() * 4 / 3 + len(status.message.encode()) * 3 < 8_192 for status in told)
 
 
@@ -117,7 +117,7 @@ def test_a_peers_bad_fields_stay_fields() -> None:
 @pytest.mark.parametrize(
     "code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED]
 )
-def test_a_peer_that_does_not_answer_is_unavailable_by_name(code: grpc.StatusCode) -> None:
+def test_a_peer_that_does_not_answer_is_named_as_unavailable(code: grpc.StatusCode) -> None:
     heard = from_rpc_error(with_code(code), peer="alert")
 
     assert isinstance(heard, PeerUnavailable)
@@ -129,7 +129,7 @@ def test_a_peer_that_does_not_answer_is_unavailable_by_name(code: grpc.StatusCod
 @pytest.mark.parametrize(
     "code", [grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.PERMISSION_DENIED]
 )
-def test_a_peers_own_bug_is_told_without_its_text(code: grpc.StatusCode) -> None:
+def test_a_peers_internal_error_is_passed_on_without_its_text(code: grpc.StatusCode) -> None:
     heard = from_rpc_error(with_code(code), peer="alert")
 
     assert isinstance(heard, PeerFailed)

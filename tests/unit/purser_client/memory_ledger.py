@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Ledger in memory behind the stub's face: one pool of credits, holds, and answers by request_id."""
+"""An in-memory Ledger with the stub's interface: one pool of credits, holds, and responses by request_id."""
 
 import asyncio
 import itertools
@@ -26,9 +26,9 @@ def status(code: StatusCode, text: str = "") -> AioRpcError:
 
 
 class MemoryLedger:
-    """`asked`: every request in the order it came. `faults`: what the next calls end with, unexecuted.
+    """`asked`: every request in order of arrival. `faults`: the errors with which the next calls end, unexecuted.
 
-    While `gate` is cleared, calls wait there after they came and before they are carried out.
+    While `gate` is cleared, calls wait between their arrival and their execution.
     """
 
     def __init__(self, credits: int = 400) -> None:
@@ -158,7 +158,7 @@ class MemoryLedger:
     def _take(self, hold_id: str) -> int:
         if hold_id in self.holds:
             return self.holds.pop(hold_id)
-        raise status(StatusCode.FAILED_PRECONDITION, "resolved already")
+        raise status(StatusCode.FAILED_PRECONDITION, "already resolved")
 
 
 def _credits(request: Any) -> int:

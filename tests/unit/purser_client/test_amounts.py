@@ -33,19 +33,19 @@ def test_credits_are_an_int_a_text_or_credits(given: Any, micros: int) -> None:
         (b"1", "a bytes; give"),
     ],
 )
-def test_what_is_not_exact_or_no_quantity_is_refused(given: Any, says: str) -> None:
+def test_inexact_numbers_and_other_types_are_refused(given: Any, says: str) -> None:
     with pytest.raises(TypeError, match=says):
         amount_of(given, None)
 
 
 @pytest.mark.parametrize("given", ["", "1e3", "0.0000001", "one", "١"])
-def test_a_text_that_is_no_number_is_refused(given: str) -> None:
+def test_a_text_that_is_not_a_number_is_refused(given: str) -> None:
     with pytest.raises(ValueError, match="is not a number with at most 6 decimals"):
         amount_of(given, None)
 
 
 @pytest.mark.parametrize("given", [0, -1, "-0.000001"])
-def test_nothing_cannot_be_asked_for(given: Any) -> None:
+def test_an_amount_of_zero_cannot_be_requested(given: Any) -> None:
     with pytest.raises(ValueError, match="must be > 0"):
         amount_of(None, given)
 
@@ -63,19 +63,19 @@ def test_exactly_one_measure_is_given() -> None:
         amount_of(1, 1)
 
 
-def test_a_bare_actual_is_in_the_measure_that_was_asked_in() -> None:
+def test_an_actual_without_a_unit_has_the_unit_of_the_request() -> None:
     assert actual_of(2, Quantity.of(5)) == Quantity.of(2)
     assert actual_of("0.5", Credits.of(5)) == Credits.of("0.5")
     assert actual_of(Credits.of(3), Quantity.of(5)) == Credits.of(3)
 
 
-def test_nothing_may_have_been_used_but_not_less() -> None:
+def test_an_actual_may_be_zero_but_not_negative() -> None:
     assert actual_of(0, Quantity.of(5)) == Quantity.zero()
     with pytest.raises(ValueError, match="must be >= 0"):
         actual_of(Quantity(-1), Quantity.of(5))
 
 
-def test_a_float_is_no_actual() -> None:
+def test_a_float_is_refused_as_an_actual() -> None:
     with pytest.raises(TypeError, match="actual is the float"):
         actual_of(0.5, Quantity.of(1))  # type: ignore[arg-type]
 
@@ -95,5 +95,5 @@ def test_two_users_for_one_call_are_refused() -> None:
     ("micros", "text"),
     [(0, "0"), (400_000_000, "400"), (1_500_000, "1.5"), (-1, "-0.000001"), (10, "0.00001")],
 )
-def test_an_amount_reads_as_people_write_it(micros: int, text: str) -> None:
+def test_an_amount_is_printed_as_people_write_it(micros: int, text: str) -> None:
     assert text_of(Credits(micros)) == text

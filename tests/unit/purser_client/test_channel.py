@@ -15,7 +15,7 @@ from purser_client.channel import target_of
         (["[::1]:7003", "[fd00::2]:7003"], "ipv6:[::1]:7003,[fd00::2]:7003"),
     ],
 )
-def test_one_name_or_several_addresses_are_a_target(addresses: str | list[str], target: str) -> None:
+def test_one_name_or_several_addresses_make_a_target(addresses: str | list[str], target: str) -> None:
     assert target_of(addresses) == target
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What waits while a batch is away goes with the next one, and nobody notices."""
+"""Calls that arrive while a batch is in flight go into the next batch; callers see no difference."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ LONG = 10.0
 
 
 class Item:
-    """A request that says its own answer: a text starting with "!" is a fault."""
+    """A request that contains its answer: a text that starts with "!" is an error."""
 
     def __init__(self, text: str, *, length: int = 10) -> None:
         self.text = text
@@ -25,7 +25,7 @@ class Item:
 
 
 class Sender:
-    """`sent`: the texts of each batch. While `away` is cleared, batches stay away."""
+    """`sent`: the texts of each batch. While `away` is cleared, batches stay in flight."""
 
     def __init__(self) -> None:
         self.sent: list[list[str]] = []
@@ -65,12 +65,12 @@ async def sender() -> Sender:
 
 
 async def turns() -> None:
-    """Let every task that can run, run until it waits."""
+    """Let every runnable task run until it waits."""
     for _ in range(5):
         await asyncio.sleep(0)
 
 
-async def test_a_lone_call_does_not_wait_for_company(sender: Sender) -> None:
+async def test_a_single_call_does_not_wait_for_others(sender: Sender) -> None:
     assert await sender.send("a") == "a done"
     assert sender.sent == [["a"]]
 
@@ -82,7 +82,7 @@ async def test_calls_made_in_the_same_turn_go_together(sender: Sender) -> None:
     assert sender.sent == [["a", "b", "c"]]
 
 
-async def test_what_waits_while_a_batch_is_away_goes_with_the_next_in_the_order_it_came(
+async def test_calls_during_a_batch_go_into_the_next_one_in_order_of_arrival(
     sender: Sender,
 ) -> None:
     sender.away.clear()
@@ -100,7 +100,7 @@ async def test_what_waits_while_a_batch_is_away_goes_with_the_next_in_the_order_
     assert sender.sent == [["a"], ["b", "c", "d"]]
 
 
-async def test_who_was_just_answered_goes_along_with_those_who_wait(sender: Sender) -> None:
+async def test_a_caller_that_was_just_answered_joins_the_waiting_calls(sender: Sender) -> None:
     async def two_calls() -> None:
         await sender.send("a1")
         await sender.send("a2")
@@ -116,7 +116,7 @@ async def test_who_was_just_answered_goes_along_with_those_who_wait(sender: Send
     assert sender.sent == [["a1"], ["b", "a2"]]
 
 
-async def test_a_fault_of_one_is_not_a_fault_of_its_neighbours(sender: Sender) -> None:
+async def test_an_error_of_one_item_does_not_affect_the_others(sender: Sender) -> None:
     outcomes = await asyncio.gather(*(sender.send(text) for text in ("a", "!b", "c")), return_exceptions=True)
 
     assert (outcomes[0], outcomes[2]) == ("a done", "c done")
@@ -124,7 +124,7 @@ async def test_a_fault_of_one_is_not_a_fault_of_its_neighbours(sender: Sender) -
     assert outcomes[1].code is StatusCode.NOT_FOUND
 
 
-async def test_a_batch_that_fails_as_a_whole_is_told_to_each_by_an_exception_of_its_own(
+async def test_a_batch_that_fails_as_a_whole_raises_a_separate_exception_for_each_call(
     sender: Sender,
 ) -> None:
     sender.fails_with = LedgerFault(StatusCode.UNAVAILABLE, "cut off")
@@ -137,7 +137,7 @@ async def test_a_batch_that_fails_as_a_whole_is_told_to_each_by_an_exception_of_
     assert await sender.send("c") == "c done"
 
 
-async def test_a_cancelled_caller_harms_nobody(sender: Sender) -> None:
+async def test_a_cancelled_caller_affects_no_other(sender: Sender) -> None:
     sender.away.clear()
     away = sender.start("a", "b")
     await turns()
@@ -159,7 +159,7 @@ async def test_a_cancelled_caller_harms_nobody(sender: Sender) -> None:
     assert sender.sent == [["a", "b"], ["d"]]
 
 
-async def test_each_runs_out_of_its_own_time_and_is_not_sent_any_more(sender: Sender) -> None:
+async def test_a_call_past_its_own_deadline_is_not_sent(sender: Sender) -> None:
     sender.away.clear()
     away = sender.start("a")
     await turns()
@@ -174,13 +174,13 @@ async def test_each_runs_out_of_its_own_time_and_is_not_sent_any_more(sender: Se
     assert sender.sent == [["a"], ["c"]]
 
 
-async def test_a_batch_has_the_time_of_its_most_patient_caller(sender: Sender) -> None:
+async def test_a_batch_has_the_latest_deadline_of_its_calls(sender: Sender) -> None:
     await asyncio.gather(sender.send("a", 3), sender.send("b", 8), sender.send("c", 5))
 
     assert sender.seconds == [8.0]
 
 
-async def test_closing_sends_home_who_waits(sender: Sender) -> None:
+async def test_closing_ends_the_waiting_calls(sender: Sender) -> None:
     sender.away.clear()
     calls = sender.start("a")
     await turns()
@@ -211,13 +211,13 @@ class TestQueue:
 
         assert [[one.request.text for one in queue.take(100.0)] for _ in range(2)] == [["a", "b"], ["c"]]
 
-    async def test_one_item_is_taken_however_long_it_is(self) -> None:
+    async def test_a_single_item_is_sent_however_large_it_is(self) -> None:
         queue = await self._queue(Item("a", length=BYTES_MAX + 1), Item("b"))
 
         assert [one.request.text for one in queue.take(100.0)] == ["a"]
 
     @pytest.mark.parametrize(("now", "taken"), [(199.9, 1), (200.0, 0)])
-    async def test_who_is_out_of_time_is_left_out(self, now: float, taken: int) -> None:
+    async def test_a_call_past_its_deadline_is_left_out(self, now: float, taken: int) -> None:
         queue = await self._queue(Item("a"))
 
         assert len(queue.take(now)) == taken

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A fault reads the same, whether it ended a call of its own or came as one item of a batch."""
+"""An error is the same whether it ended a single call or came as one item of a batch."""
 
 import pickle
 from datetime import timedelta
@@ -37,7 +37,7 @@ class Overloaded(ResourceExhausted):
 
 
 def told(error: MeshError) -> tuple[LedgerFault, LedgerFault]:
-    """As one's own call, and as an item of a batch."""
+    """Return the error of a single call, and of an item of a batch."""
     status = to_status(error, "ledger.purser")
     trailers = Metadata((DETAILS_KEY, status.SerializeToString()))
     call = AioRpcError(CODES[error.kind], Metadata(), trailers, details=status.message)
@@ -76,14 +76,14 @@ def parts(fault: LedgerFault) -> tuple[object, ...]:
         ),
     ],
 )
-def test_a_fault_keeps_all_it_was_told_with(error: MeshError, expected: tuple[object, ...]) -> None:
+def test_a_fault_keeps_all_details_of_its_status(error: MeshError, expected: tuple[object, ...]) -> None:
     alone, in_batch = told(error)
 
     assert (alone.code, alone.reason, alone.metadata, alone.violations, alone.retry_after) == expected
     assert parts(alone) == parts(in_batch) == parts(alone.copy())
 
 
-def test_what_is_raised_can_be_sent_to_another_process() -> None:
+def test_a_fault_can_be_pickled() -> None:
     fault = told(InvalidFields([FieldViolation("customer", "is required")]))[0]
     denial = Denial(
         reason=DenialReason.NOT_ENTITLED,
@@ -99,7 +99,7 @@ def test_what_is_raised_can_be_sent_to_another_process() -> None:
     assert parts(pickle.loads(pickle.dumps(fault))) == parts(fault)
 
 
-def test_a_fault_without_details_has_its_code_for_a_reason() -> None:
+def test_a_fault_without_details_has_its_code_as_reason() -> None:
     fault = fault_of_call(AioRpcError(StatusCode.UNAVAILABLE, Metadata(), Metadata(), details=None))
 
     assert (fault.reason, fault.message) == ("UNAVAILABLE", "UNAVAILABLE")
@@ -110,11 +110,11 @@ def test_a_code_that_gRPC_does_not_have_is_unknown() -> None:
 
 
 @pytest.mark.parametrize("reason", [value for value in pb.DenialReason.values() if value])
-def test_every_denial_reason_of_the_proto_has_its_name_here(reason: "pb.DenialReason") -> None:
+def test_every_denial_reason_of_the_proto_has_a_name(reason: "pb.DenialReason") -> None:
     assert pb.DenialReason.Name(reason) == f"DENIAL_REASON_{denial_reason_from_wire(reason)}"
 
 
-def test_a_denial_reason_of_tomorrow_is_unknown() -> None:
+def test_a_denial_reason_of_a_newer_server_is_unknown() -> None:
     assert denial_reason_from_wire(99) is DenialReason.UNKNOWN  # type: ignore[arg-type]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the gates are to be used, and what they say to who uses them otherwise. Nothing here connects."""
+"""How the gates must be used, and which errors they raise otherwise. Nothing here connects."""
 
 import asyncio
 import threading
@@ -14,7 +14,7 @@ NOBODY = "127.0.0.1:1"
 ASK: Any = {"customer": "acme", "product": "prd_assistant", "quantity": 1}
 
 
-async def test_a_gate_is_opened_before_it_is_used() -> None:
+async def test_a_gate_must_be_opened_before_use() -> None:
     gate = Gate(NOBODY)
 
     with pytest.raises(RuntimeError, match="use `async with Gate"):
@@ -23,13 +23,13 @@ async def test_a_gate_is_opened_before_it_is_used() -> None:
         await gate.debit(**ASK)
 
 
-async def test_a_gate_is_not_used_after_it_was_closed() -> None:
+async def test_a_closed_gate_cannot_be_used() -> None:
     async with Gate(NOBODY) as gate:
         pass
 
     with pytest.raises(RuntimeError, match="is not open"):
         await gate.balance(customer="acme")
-    await gate.close()  # closing again is nothing
+    await gate.close()  # closing again does nothing
 
 
 async def test_a_gate_may_be_opened_again_but_not_twice() -> None:
@@ -50,7 +50,7 @@ async def test_a_gate_belongs_to_the_loop_it_was_opened_in() -> None:
             await asyncio.to_thread(elsewhere)
 
 
-async def test_wrong_arguments_are_told_before_anything_is_sent() -> None:
+async def test_wrong_arguments_raise_before_anything_is_sent() -> None:
     async with Gate(NOBODY) as gate:
         with pytest.raises(TypeError, match="quantity is the float"):
             gate.authorize(customer="acme", product="p", quantity=0.5)  # type: ignore[arg-type]
@@ -70,7 +70,7 @@ async def test_a_gate_without_a_spool_has_nothing_to_report() -> None:
             await gate.rebill()
 
 
-async def test_a_spool_in_use_keeps_the_gate_shut(tmp_path: Path) -> None:
+async def test_a_gate_does_not_open_with_a_spool_that_is_in_use(tmp_path: Path) -> None:
     path = tmp_path / "spool"
     async with Gate(NOBODY, unreachable=FailOpen(spool=FileSpool(path))):
         other = Gate(NOBODY, unreachable=FailOpen(spool=FileSpool(path)))
@@ -80,7 +80,7 @@ async def test_a_spool_in_use_keeps_the_gate_shut(tmp_path: Path) -> None:
         pass
 
 
-def test_a_sync_gate_is_opened_before_it_is_used() -> None:
+def test_a_sync_gate_must_be_opened_before_use() -> None:
     gate = SyncGate(NOBODY)
 
     with pytest.raises(RuntimeError, match="is not open"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The life of a hold from the caller's side, step by step, against a Ledger in memory."""
+"""The lifecycle of a hold as the caller sees it, step by step, against an in-memory Ledger."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -31,11 +31,11 @@ from tests.unit.purser_client.memory_ledger import CREDIT, MemoryLedger
 AT = datetime(2025, 6, 1, tzinfo=UTC)
 AWAY = StatusCode.UNAVAILABLE
 HUNDRED = Credits.of(100)
-SHORT = timedelta(milliseconds=10)  # no pause fits in: one attempt
+SHORT = timedelta(milliseconds=10)  # too short for a retry: one attempt
 
 
 class Desk:
-    """A gate's inside, without a channel."""
+    """The parts inside a gate, without a channel."""
 
     def __init__(self, *, spool: MemorySpool | None = None, fails_open: bool = False) -> None:
         self.ledger = MemoryLedger()
@@ -90,7 +90,7 @@ class TestNormalEnd:
             Credits.of(70),
         )
 
-    async def test_without_an_amount_all_that_is_held_is_captured(self, desk: Desk) -> None:
+    async def test_without_an_amount_the_whole_hold_is_captured(self, desk: Desk) -> None:
         async with desk.authorize() as hold:
             hold.capture()
 
@@ -103,35 +103,35 @@ class TestNormalEnd:
         assert desk.state() == (400, 0, 0)
         assert hold.capture_result is None
 
-    async def test_the_last_word_counts(self, desk: Desk) -> None:
+    async def test_the_last_capture_in_a_block_counts(self, desk: Desk) -> None:
         async with desk.authorize() as hold:
             hold.capture(10)
             hold.capture(25)
 
         assert desk.state() == (375, 0, 25)
 
-    async def test_a_capture_may_be_taken_back(self, desk: Desk) -> None:
+    async def test_a_release_after_a_capture_revokes_it(self, desk: Desk) -> None:
         async with desk.authorize() as hold:
             hold.capture(10)
             hold.release()
 
         assert desk.state() == (400, 0, 0)
 
-    async def test_nothing_used_is_captured_as_nothing(self, desk: Desk) -> None:
+    async def test_a_use_of_zero_is_captured_as_zero(self, desk: Desk) -> None:
         async with desk.authorize() as hold:
             hold.capture(0)
 
         assert desk.state() == (400, 0, 0)
         assert len(desk.ledger.asked_of(pb.CaptureRequest)) == 1
 
-    async def test_a_bare_number_is_units_where_units_were_asked_for(self, desk: Desk) -> None:
+    async def test_a_number_without_a_unit_means_units_after_a_request_in_units(self, desk: Desk) -> None:
         async with desk.authorize(Quantity.of(5)) as hold:
             assert desk.state() == (340, 60, 0)
             hold.capture("1.5")
 
         assert desk.state() == (382, 0, 18)
 
-    async def test_after_the_block_there_is_nothing_more_to_say(self, desk: Desk) -> None:
+    async def test_a_hold_cannot_be_used_after_its_block(self, desk: Desk) -> None:
         async with desk.authorize() as hold:
             pass
 
@@ -228,7 +228,7 @@ class TestBrokenOff:
 
         assert desk.state() == (370, 0, 30)
 
-    async def test_a_cancellation_on_the_way_in_gives_back_what_nobody_heard_of(self, desk: Desk) -> None:
+    async def test_a_cancellation_on_entry_releases_a_hold_the_caller_never_saw(self, desk: Desk) -> None:
         async def call() -> None:
             async with desk.authorize():
                 raise AssertionError("it was cancelled before")
@@ -246,12 +246,12 @@ class TestBrokenOff:
         assert first == again
         assert desk.state() == (400, 0, 0)
 
-    async def test_an_answer_that_comes_too_late_is_given_back(self, desk: Desk) -> None:
+    async def test_a_hold_whose_answer_comes_too_late_is_released(self, desk: Desk) -> None:
         desk.ledger.faults.append(StatusCode.DEADLINE_EXCEEDED)
 
         with pytest.raises(GateUnreachable):
             async with desk.authorize():
-                raise AssertionError("nobody was let in")
+                raise AssertionError("the block must not run")
         await desk.operations.close(10)
 
         first, again = desk.ledger.asked_of(pb.AuthorizeRequest)
@@ -267,7 +267,7 @@ class TestBrokenOff:
 
         assert "hld_1 of acme is left to expire" in caplog.text
 
-    async def test_a_capture_that_fails_is_told(self, desk: Desk) -> None:
+    async def test_a_capture_that_fails_raises(self, desk: Desk) -> None:
         async def call() -> None:
             async with desk.authorize() as hold:
                 hold.capture()
@@ -291,7 +291,7 @@ class TestBrokenOff:
         assert ["what was used could not be captured" in note for note in raised.value.__notes__] == [True]
         assert "what was used could not be captured" in caplog.text
 
-    async def test_a_capture_that_fails_unheard_is_logged(
+    async def test_a_capture_that_fails_after_a_cancellation_is_logged(
         self, desk: Desk, caplog: pytest.LogCaptureFixture
     ) -> None:
         async def call() -> None:
@@ -312,14 +312,14 @@ class TestBrokenOff:
 
 
 class TestDenial:
-    async def test_a_denial_is_a_value_for_who_tries(self, desk: Desk) -> None:
+    async def test_try_authorize_returns_a_denial_as_a_value(self, desk: Desk) -> None:
         async with TryAuthorizeBlock(desk.hold_block(Credits.of(401))) as answer:
             assert isinstance(answer, Denial)
 
         assert desk.state() == (400, 0, 0)
         assert len(desk.ledger.asked) == 1
 
-    async def test_a_hold_is_a_value_too(self, desk: Desk) -> None:
+    async def test_try_authorize_returns_a_hold_as_a_value(self, desk: Desk) -> None:
         async with TryAuthorizeBlock(desk.hold_block(Credits.of(400))) as answer:
             assert isinstance(answer, Hold)
             answer.capture()
@@ -345,14 +345,14 @@ class TestDenial:
 
 class TestLedgerAway:
     @pytest.mark.parametrize("code", [AWAY, StatusCode.DEADLINE_EXCEEDED, StatusCode.RESOURCE_EXHAUSTED])
-    async def test_nobody_is_let_in_by_default(self, desk: Desk, code: StatusCode) -> None:
+    async def test_no_call_is_allowed_by_default(self, desk: Desk, code: StatusCode) -> None:
         desk.ledger.faults.extend([code] * 2)
 
         with pytest.raises(GateUnreachable):
             async with desk.authorize():
-                raise AssertionError("nobody was let in")
+                raise AssertionError("the block must not run")
 
-    async def test_who_fails_open_is_let_in_and_recorded(self) -> None:
+    async def test_a_call_that_fails_open_is_allowed_and_recorded(self) -> None:
         spool = MemorySpool()
         desk = Desk(spool=spool, fails_open=True)
         desk.ledger.faults.append(AWAY)
@@ -369,7 +369,7 @@ class TestLedgerAway:
         assert record.request.request_id not in ("", asked.request_id)
         assert record.recorded_time == AT
 
-    async def test_all_that_was_asked_for_is_recorded_when_all_was_used(self) -> None:
+    async def test_the_requested_amount_is_recorded_when_all_was_used(self) -> None:
         spool = MemorySpool()
         desk = Desk(spool=spool, fails_open=True)
         desk.ledger.faults.append(AWAY)
@@ -381,11 +381,11 @@ class TestLedgerAway:
         assert request.quantity_micros == 2_000_000
 
     @pytest.mark.parametrize("used", [None, 0])
-    async def test_nothing_used_is_nothing_recorded(self, used: int | None) -> None:
+    async def test_a_use_of_zero_is_not_recorded(self, used: int | None) -> None:
         spool = MemorySpool(records_max=1)
         desk = Desk(spool=spool, fails_open=True)
 
-        for _ in range(2):  # and its room is given back
+        for _ in range(2):  # and its reserved space is returned
             desk.ledger.faults.append(AWAY)
             async with desk.authorize() as hold:
                 if used is not None:
@@ -400,13 +400,13 @@ class TestLedgerAway:
             assert isinstance(answer, Denial)
 
     @pytest.mark.parametrize("code", [StatusCode.NOT_FOUND, StatusCode.INTERNAL, StatusCode.UNAUTHENTICATED])
-    async def test_a_fault_is_not_let_through(self, code: StatusCode) -> None:
+    async def test_an_error_does_not_fail_open(self, code: StatusCode) -> None:
         desk = Desk(spool=MemorySpool(), fails_open=True)
         desk.ledger.faults.append(code)
 
         with pytest.raises(LedgerFault) as raised:
             async with desk.authorize():
-                raise AssertionError("nobody was let in")
+                raise AssertionError("the block must not run")
         assert raised.value.code is code
 
     async def test_a_full_spool_closes_the_gate(self) -> None:
@@ -417,14 +417,14 @@ class TestLedgerAway:
             first.capture()
             with pytest.raises(SpoolFull, match="the spool is full: failed closed"):
                 async with desk.authorize():
-                    raise AssertionError("nobody was let in")
+                    raise AssertionError("the block must not run")
             second.capture()
 
         assert first.is_recorded
         assert second.is_recorded
 
     @pytest.mark.parametrize("fails_open", [True, False])
-    async def test_a_capture_the_ledger_cannot_be_told_of_is_recorded_as_it_is(
+    async def test_a_capture_the_ledger_does_not_receive_is_recorded_unchanged(
         self, fails_open: bool
     ) -> None:
         spool = MemorySpool()
@@ -458,7 +458,7 @@ class TestLedgerAway:
             await desk.operations.debit(_ask(Credits.of(5)), "", SHORT)
         assert len(spool) == 0
 
-    async def test_an_extension_goes_on_only_when_it_fails_open(self) -> None:
+    async def test_an_extension_continues_only_when_it_fails_open(self) -> None:
         for fails_open in (True, False):
             desk = Desk(spool=MemorySpool(), fails_open=fails_open)
             async with desk.authorize() as hold:
@@ -469,7 +469,7 @@ class TestLedgerAway:
                     with pytest.raises(GateUnreachable):
                         await desk.operations.extend(hold, Credits.of(1), None, SHORT)
 
-    async def test_what_was_let_in_needs_no_extension(self) -> None:
+    async def test_a_call_that_failed_open_needs_no_extension(self) -> None:
         desk = Desk(spool=MemorySpool(), fails_open=True)
         desk.ledger.faults.append(AWAY)
 

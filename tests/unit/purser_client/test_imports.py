@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Importing the library drags no server, no database and no logging framework into somebody's process."""
+"""Importing the library imports no server, no database driver and no logging framework."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ NOT_ITS_BUSINESS = {
 CODE = "import sys, purser_client; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
 
 
-def test_importing_it_imports_nothing_it_has_no_business_with() -> None:
+def test_importing_the_library_imports_nothing_it_does_not_need() -> None:
     done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
 
     imported = set(done.stdout.split())
@@ -22,5 +22,5 @@ def test_importing_it_imports_nothing_it_has_no_business_with() -> None:
     assert done.stderr == ""
 
 
-def test_all_that_is_public_is_there() -> None:
+def test_every_public_name_exists() -> None:
     assert [name for name in purser_client.__all__ if not hasattr(purser_client, name)] == []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was recorded is told, once; what is refused stays in sight."""
+"""Recorded usage is reported once; refused usage stays listed."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -47,7 +47,7 @@ async def ledger() -> MemoryLedger:
     return MemoryLedger()
 
 
-async def test_all_that_was_recorded_is_billed_once(ledger: MemoryLedger) -> None:
+async def test_all_recorded_usage_is_billed_once(ledger: MemoryLedger) -> None:
     spool = MemorySpool()
     reporter = a_reporter(ledger, spool)
     for number in range(40):
@@ -68,7 +68,7 @@ async def test_a_capture_is_billed_as_the_capture_it_was(ledger: MemoryLedger) -
     assert (ledger.captured, ledger.holds) == (30, {})
 
 
-async def test_usage_that_is_denied_is_told_of_and_listed(ledger: MemoryLedger) -> None:
+async def test_denied_usage_is_reported_to_the_listener_and_listed(ledger: MemoryLedger) -> None:
     told: list[UnbilledUsage] = []
     reporter = a_reporter(ledger, MemorySpool(), told.append)
     await reporter.add(a_debit("req-1", 401))
@@ -92,7 +92,7 @@ async def test_usage_that_is_denied_is_told_of_and_listed(ledger: MemoryLedger) 
         StatusCode.FAILED_PRECONDITION,
     ],
 )
-async def test_usage_that_is_refused_by_a_fault_is_listed(ledger: MemoryLedger, code: StatusCode) -> None:
+async def test_usage_refused_with_an_error_is_listed(ledger: MemoryLedger, code: StatusCode) -> None:
     reporter = a_reporter(ledger, MemorySpool())
     await reporter.add(a_debit("req-1"))
     ledger.faults.append(code)
@@ -102,7 +102,7 @@ async def test_usage_that_is_refused_by_a_fault_is_listed(ledger: MemoryLedger, 
 
 
 @pytest.mark.parametrize("code", [StatusCode.INTERNAL, StatusCode.UNAUTHENTICATED, StatusCode.UNIMPLEMENTED])
-async def test_a_fault_that_may_be_mended_leaves_usage_pending_and_others_billed(
+async def test_an_error_that_can_be_fixed_leaves_usage_pending_and_others_billed(
     ledger: MemoryLedger, code: StatusCode
 ) -> None:
     spool = MemorySpool()
@@ -115,7 +115,7 @@ async def test_a_fault_that_may_be_mended_leaves_usage_pending_and_others_billed
     assert [record.request.request_id for record in spool.pending()] == ["req-1"]
 
 
-async def test_a_ledger_that_is_still_away_changes_nothing(ledger: MemoryLedger) -> None:
+async def test_a_ledger_that_is_still_unavailable_changes_nothing(ledger: MemoryLedger) -> None:
     spool = MemorySpool()
     reporter = a_reporter(ledger, spool)
     await reporter.add(a_debit("req-1"))
@@ -126,7 +126,7 @@ async def test_a_ledger_that_is_still_away_changes_nothing(ledger: MemoryLedger)
     assert spool.pending_count() == 1
 
 
-async def test_one_that_is_never_answered_does_not_stop_the_rest(ledger: MemoryLedger) -> None:
+async def test_a_record_that_is_never_answered_does_not_stop_the_rest(ledger: MemoryLedger) -> None:
     spool = MemorySpool()
     reporter = a_reporter(ledger, spool)
     for number in range(40):
@@ -151,7 +151,7 @@ async def test_a_listener_that_fails_does_not_stop_the_rest(
     assert "on_unbilled failed for req-1" in caplog.text
 
 
-async def test_the_unbilled_are_billed_when_the_credits_are_there(ledger: MemoryLedger) -> None:
+async def test_unbilled_usage_is_billed_once_there_are_credits(ledger: MemoryLedger) -> None:
     reporter = a_reporter(ledger, MemorySpool())
     await reporter.add(a_debit("req-1", 500))
     await reporter.report()
@@ -161,7 +161,7 @@ async def test_the_unbilled_are_billed_when_the_credits_are_there(ledger: Memory
     assert (reporter.unbilled(), ledger.captured) == ((), 500 * CREDIT)
 
 
-async def test_the_unbilled_may_be_forgiven(ledger: MemoryLedger) -> None:
+async def test_unbilled_usage_may_be_forgiven(ledger: MemoryLedger) -> None:
     reporter = a_reporter(ledger, MemorySpool())
     await reporter.add(a_debit("req-1", 500))
     await reporter.report()
@@ -197,7 +197,7 @@ async def test_the_background_tries_again_until_the_ledger_is_back(ledger: Memor
     assert (ledger.captured, len(spool)) == (10 * CREDIT, 0)
 
 
-async def test_a_memory_is_reported_once_more_before_it_is_gone(ledger: MemoryLedger) -> None:
+async def test_an_in_memory_spool_is_reported_once_more_before_the_end(ledger: MemoryLedger) -> None:
     spool = MemorySpool()
     reporter = a_reporter(ledger, spool)
     await reporter.open()
@@ -210,7 +210,7 @@ async def test_a_memory_is_reported_once_more_before_it_is_gone(ledger: MemoryLe
     assert (ledger.captured, len(spool)) == (10 * CREDIT, 0)
 
 
-async def test_a_memory_does_not_hold_up_the_end_for_a_ledger_that_hangs(
+async def test_an_in_memory_spool_does_not_delay_the_end_for_a_ledger_that_hangs(
     ledger: MemoryLedger, caplog: pytest.LogCaptureFixture
 ) -> None:
     reporter = a_reporter(ledger, MemorySpool())
@@ -223,7 +223,7 @@ async def test_a_memory_does_not_hold_up_the_end_for_a_ledger_that_hangs(
     assert "never reported" in caplog.text
 
 
-async def test_usage_that_cannot_be_recorded_is_in_the_log_at_least(
+async def test_usage_that_cannot_be_recorded_is_logged(
     ledger: MemoryLedger, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     reporter = a_reporter(ledger, FileSpool(tmp_path / "never opened"))
@@ -234,7 +234,7 @@ async def test_usage_that_cannot_be_recorded_is_in_the_log_at_least(
     assert "req-1" in caplog.text
 
 
-async def test_room_is_kept_for_every_call_that_was_let_in(ledger: MemoryLedger) -> None:
+async def test_space_is_reserved_for_every_call_that_failed_open(ledger: MemoryLedger) -> None:
     reporter = a_reporter(ledger, MemorySpool(records_max=2))
 
     assert [reporter.reserve() for _ in range(3)] == [True, True, False]

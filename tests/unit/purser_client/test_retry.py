@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Retries by the clock of the test: what is tried again, after how long, and when it is enough."""
+"""Retries on the test's clock: what is retried, after which pause, and when retries end."""
 
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ RETRIED = {StatusCode.UNAVAILABLE, StatusCode.ABORTED, StatusCode.RESOURCE_EXHAU
 
 
 class Clock:
-    """Seconds that grow when the test says so."""
+    """Seconds that advance when the test says so."""
 
     def __init__(self) -> None:
         self.seconds = 100.0
@@ -36,25 +36,25 @@ def test_pauses_double_up_to_half_a_second() -> None:
     assert pauses == [0.02, 0.04, 0.08, 0.16, 0.32, 0.5, 0.5]
 
 
-def test_chance_takes_up_to_half_of_a_pause() -> None:
+def test_jitter_shortens_a_pause_by_up_to_half() -> None:
     assert patient(60, chance=1.0).pause_after(AWAY) == 0.01
 
 
 @pytest.mark.parametrize("code", list(StatusCode))
-def test_only_what_may_pass_is_tried_again(code: StatusCode) -> None:
+def test_only_transient_errors_are_retried(code: StatusCode) -> None:
     pause = patient(60).pause_after(LedgerFault(code, ""))
 
     assert (pause is not None) == (code in RETRIED)
 
 
-def test_an_overloaded_ledger_is_left_alone_for_as_long_as_it_asks() -> None:
+def test_an_overloaded_ledger_is_not_called_before_its_retry_delay() -> None:
     busy = LedgerFault(StatusCode.RESOURCE_EXHAUSTED, "busy", retry_after=timedelta(seconds=3))
 
     assert patient(60).pause_after(busy) == 3.0
     assert patient(60, chance=1.0).pause_after(busy) == 3.75
 
 
-def test_a_pause_the_deadline_does_not_cover_is_not_begun() -> None:
+def test_a_pause_that_would_pass_the_deadline_is_not_started() -> None:
     clock = Clock()
     patience = patient(0.05, clock=clock)
 
@@ -63,7 +63,7 @@ def test_a_pause_the_deadline_does_not_cover_is_not_begun() -> None:
     assert patience.pause_after(AWAY) is None
 
 
-def test_the_time_left_ends_at_nothing() -> None:
+def test_the_time_left_never_falls_below_zero() -> None:
     clock = Clock()
     patience = patient(2, clock=clock)
 
@@ -73,7 +73,7 @@ def test_the_time_left_ends_at_nothing() -> None:
     assert patience.seconds_left() == 0.0
 
 
-def test_a_clock_that_stands_still_does_not_make_it_endless() -> None:
+def test_retries_end_even_when_the_clock_stands_still() -> None:
     patience = patient(60)
 
     for _ in range(999):
@@ -94,7 +94,7 @@ async def test_the_same_request_is_sent_until_it_is_answered() -> None:
     assert sent == ["request"] * 3
 
 
-async def test_every_attempt_gets_the_time_that_is_left() -> None:
+async def test_every_attempt_gets_the_remaining_time() -> None:
     clock = Clock()
     given: list[float] = []
 
@@ -109,7 +109,7 @@ async def test_every_attempt_gets_the_time_that_is_left() -> None:
     assert given == [1.25, 0.75, 0.25]
 
 
-async def test_the_last_word_of_a_ledger_that_is_away_is_told() -> None:
+async def test_the_last_error_of_an_unavailable_ledger_is_raised() -> None:
     async def send(request: str, seconds: float) -> str:
         raise AWAY.copy()
 
@@ -121,7 +121,7 @@ async def test_the_last_word_of_a_ledger_that_is_away_is_told() -> None:
     assert (raised.value.attempts, raised.value.fault.code) == (1, StatusCode.UNAVAILABLE)
 
 
-async def test_a_fault_is_told_at_once_and_as_it_is() -> None:
+async def test_a_permanent_error_is_raised_at_once_and_unchanged() -> None:
     sent: list[str] = []
 
     async def send(request: str, seconds: float) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One suite for both spools, and what a file must stand besides: crashes, torn lines, two owners."""
+"""One suite for both spools; for the file also crashes, torn lines and a second owner."""
 
 import json
 import resource
@@ -35,7 +35,7 @@ def a_capture(request_id: str = "req-2") -> pb.CaptureRequest:
 
 @contextmanager
 def room_for(length: int) -> Iterator[None]:
-    """Let no file of this process grow beyond `length` bytes: a write in between is cut short, then refused."""
+    """Limit the files of this process to `length` bytes: a write across it is cut short, the next refused."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (length, hard))
     try:
@@ -57,7 +57,7 @@ def spool(request: pytest.FixtureRequest, path: Path) -> Iterator[Spool]:
     made.close()
 
 
-def test_what_is_added_is_pending_oldest_first(spool: Spool) -> None:
+def test_added_usage_is_pending_oldest_first(spool: Spool) -> None:
     spool.add(a_debit(), at=AT)
     spool.add(a_capture(), at=AT + timedelta(seconds=1))
 
@@ -68,7 +68,7 @@ def test_what_is_added_is_pending_oldest_first(spool: Spool) -> None:
     assert (len(spool), spool.pending_count(), spool.unbilled()) == (2, 2, ())
 
 
-def test_what_is_billed_is_gone(spool: Spool) -> None:
+def test_billed_usage_is_removed(spool: Spool) -> None:
     spool.add(a_debit(), at=AT)
 
     spool.mark_billed(spool.pending()[0].number)
@@ -76,7 +76,7 @@ def test_what_is_billed_is_gone(spool: Spool) -> None:
     assert (len(spool), spool.pending()) == (0, ())
 
 
-def test_what_is_refused_stays_in_sight(spool: Spool) -> None:
+def test_refused_usage_stays_listed(spool: Spool) -> None:
     spool.add(a_debit(), at=AT)
     spool.add(a_capture(), at=AT)
     debit, capture = spool.pending()
@@ -100,13 +100,13 @@ def test_what_is_refused_stays_in_sight(spool: Spool) -> None:
     )
 
 
-def test_an_amount_in_credits_is_told_in_credits(spool: Spool) -> None:
+def test_an_amount_in_credits_stays_in_credits(spool: Spool) -> None:
     spool.add(a_debit(credits_micros=7), at=AT)
 
     assert spool.mark_unbilled(spool.pending()[0].number, "X").amount == Credits(7)
 
 
-def test_what_was_refused_may_be_tried_again_or_forgiven(spool: Spool) -> None:
+def test_refused_usage_may_be_retried_or_forgiven(spool: Spool) -> None:
     spool.add(a_debit(), at=AT)
     spool.add(a_capture(), at=AT)
     for record in spool.pending():
@@ -120,7 +120,7 @@ def test_what_was_refused_may_be_tried_again_or_forgiven(spool: Spool) -> None:
     assert spool.unbilled() == ()
 
 
-def test_what_is_pending_cannot_be_forgiven_nor_what_is_unknown_tried_again(spool: Spool) -> None:
+def test_pending_usage_cannot_be_forgiven_and_unknown_usage_cannot_be_retried(spool: Spool) -> None:
     spool.add(a_debit(), at=AT)
 
     spool.forgive(spool.pending()[0].number)
@@ -129,7 +129,7 @@ def test_what_is_pending_cannot_be_forgiven_nor_what_is_unknown_tried_again(spoo
     assert spool.pending_count() == 1
 
 
-def test_usage_is_never_turned_away_for_want_of_room(spool: Spool) -> None:
+def test_usage_is_recorded_even_without_reserved_space(spool: Spool) -> None:
     for number in range(5):
         spool.add(a_debit(f"req-{number}"), at=AT)
 
@@ -137,7 +137,7 @@ def test_usage_is_never_turned_away_for_want_of_room(spool: Spool) -> None:
 
 
 class TestFile:
-    def test_all_is_there_again_after_a_crash(self, path: Path) -> None:
+    def test_all_records_survive_a_crash(self, path: Path) -> None:
         spool = FileSpool(path)
         spool.open()
         for number in range(4):
@@ -147,7 +147,7 @@ class TestFile:
         unbilled = spool.mark_unbilled(refused.number, "NOT_ENTITLED")
         spool.mark_unbilled(forgiven.number, "NOT_ENTITLED")
         spool.forgive(forgiven.number)
-        spool.close()  # lets go of the lock, as a crash does; nothing is written here
+        spool.close()  # releases the lock as a crash does, and writes nothing
 
         again = FileSpool(path)
         again.open()
@@ -169,7 +169,9 @@ class TestFile:
         spool.close()
 
     @pytest.mark.parametrize("kept", [1, 40, -1])
-    def test_a_line_torn_in_a_crash_was_never_promised(self, path: Path, kept: int) -> None:
+    def test_a_line_torn_by_a_crash_is_dropped_since_add_had_not_returned(
+        self, path: Path, kept: int
+    ) -> None:
         spool = FileSpool(path)
         spool.open()
         spool.add(a_debit("req-1"), at=AT)
@@ -197,7 +199,7 @@ class TestFile:
             b'{"number": 1, "rpc": "Debit", "recorded_time": "2025-06-01T00:00:00+00:00", "request": {"x": 1}}',
         ],
     )
-    def test_a_whole_line_that_cannot_be_read_is_not_skipped(self, path: Path, line: bytes) -> None:
+    def test_a_complete_but_unreadable_line_is_an_error(self, path: Path, line: bytes) -> None:
         path.write_bytes(line + b"\n")
 
         with pytest.raises(SpoolBroken, match=r"(?s)usage.spool:1 cannot be read .* repair it by hand"):
@@ -214,18 +216,18 @@ class TestFile:
         other.open()
         other.close()
 
-    def test_a_folder_that_is_not_there_is_told(self, tmp_path: Path) -> None:
+    def test_a_missing_folder_is_reported(self, tmp_path: Path) -> None:
         with pytest.raises(SpoolBroken, match="cannot be opened"):
             FileSpool(tmp_path / "nowhere" / "usage.spool").open()
 
-    def test_nobody_else_may_read_it(self, path: Path) -> None:
+    def test_only_its_owner_may_read_the_file(self, path: Path) -> None:
         spool = FileSpool(path)
         spool.open()
 
         assert path.stat().st_mode & 0o777 == 0o600
         spool.close()
 
-    def test_the_file_does_not_grow_with_what_is_done(self, path: Path) -> None:
+    def test_the_file_does_not_grow_with_billed_records(self, path: Path) -> None:
         spool = FileSpool(path)
         spool.open()
         spool.add(a_debit("stays"), at=AT)
@@ -239,7 +241,7 @@ class TestFile:
         assert [record.request.request_id for record in spool.pending()] == ["stays"]
         spool.close()
 
-    def test_a_full_disk_is_told_and_leaves_the_file_whole(self, path: Path) -> None:
+    def test_a_full_disk_is_reported_and_leaves_the_file_intact(self, path: Path) -> None:
         spool = FileSpool(path)
         spool.open()
         spool.add(a_debit("req-1"), at=AT)
@@ -253,7 +255,7 @@ class TestFile:
         assert [record.request.request_id for record in spool.pending()] == ["req-1", "req-3"]
         spool.close()
 
-    def test_a_spool_that_is_closed_keeps_nothing_and_says_so(self, path: Path) -> None:
+    def test_a_closed_spool_refuses_records(self, path: Path) -> None:
         with pytest.raises(SpoolBroken, match="is not open"):
             FileSpool(path).add(a_debit(), at=AT)
 
@@ -265,13 +267,13 @@ class TestFile:
         ),
         cut=st.floats(0, 1),
     )
-    def test_a_crash_at_any_byte_loses_no_promise_and_invents_nothing(
+    def test_a_crash_at_any_byte_loses_no_added_record_and_invents_none(
         self, path: Path, steps: list[tuple[str, int]], cut: float
     ) -> None:
         path.unlink(missing_ok=True)
         spool = FileSpool(path)
         spool.open()
-        states = [(0, _state(spool))]  # what the spool said, and how long its file was then
+        states = [(0, _state(spool))]  # the spool's state, and the length of its file at that time
         promised = 0
         for step, number in steps:
             _carry_out(spool, step, number)
@@ -295,7 +297,7 @@ def _state(spool: Spool) -> tuple[list[str], list[tuple[str, str]]]:
 
 
 def _carry_out(spool: Spool, step: str, number: int) -> None:
-    """Do it to one of the records it can be done to, if there is any."""
+    """Apply the action to one of the records that allow it, if there is one."""
     pending, unbilled = spool.pending(), spool.unbilled()
     match step:
         case "add":
@@ -310,7 +312,7 @@ def _carry_out(spool: Spool, step: str, number: int) -> None:
             spool.forgive(unbilled[number % len(unbilled)].number)
 
 
-def test_a_memory_that_dies_tells_what_it_lost(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_in_memory_spool_logs_what_it_loses_at_its_end(caplog: pytest.LogCaptureFixture) -> None:
     spool = MemorySpool()
     spool.open()
     spool.add(a_debit("req-lost"), at=AT)
