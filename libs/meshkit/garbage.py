@@ -22,7 +22,7 @@ EVERY_SECONDS: Final = 3_600.0
 
 
 @asynccontextmanager
-async def collected_in_steps(every_seconds: float = EVERY_SECONDS) -> AsyncIterator[None]:
+async def incremental_garbage_collection(every_seconds: float = EVERY_SECONDS) -> AsyncIterator[None]:
     """Collect this way until the block ends. Enter it once the service is open: existing objects are never scanned."""
     thresholds = gc.get_threshold()
     stopwatch = _Stopwatch()

@@ -11,7 +11,7 @@ from meshkit.errors import error_text
 log = structlog.get_logger(__name__)
 
 
-class Periodic:
+class PeriodicTask:
     """Runs `work` at the start, and again `every_seconds` after it ended or failed.
 
     name: names the work in the log. wait_seconds_max: after repeated failures the wait doubles up to this.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A service as an operator's process: `serve` (the default) until it is asked to stop, and `migrate`."""
+"""Runs a service as a process: `serve` (the default) until it is stopped, and `migrate`."""
 
 import asyncio
 import signal
@@ -17,13 +17,13 @@ from meshkit.config import MeshSettings, load
 from meshkit.db import migrate as migrate_schema
 from meshkit.errors import MeshError
 from meshkit.faults import fault_of
-from meshkit.garbage import collected_in_steps
+from meshkit.garbage import incremental_garbage_collection
 from meshkit.ids import Ids, TimeOrderedIds
 from meshkit.log import configure
 from meshkit.metrics import serve_metrics
 
 if TYPE_CHECKING:
-    # Not imported by a process that only migrates, or only starts workers.
+    # A process that only migrates, or only starts workers, does not import it.
     from meshkit.service import App
 
 S = TypeVar("S", bound=MeshSettings)
@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 
 class OpenService(Protocol[S_contra]):
-    """Each service's app.open_service. It serves until the block ends."""
+    """The open_service of each service's app.py. The service runs until the block ends."""
 
     def __call__(
         self, settings: S_contra, /, *, clock: Clock, wall: Clock, ids: Ids
@@ -43,9 +43,9 @@ class OpenService(Protocol[S_contra]):
 def command_line(
     name: str, settings: type[S], open_service: OpenService[S], *, wall: Clock, about: str
 ) -> typer.Typer:
-    """Return the command line of the service `name`, which is its schema's name, too.
+    """Return the command line of the service `name`. Its schema has the same name.
 
-    wall: operational time, and outside sandbox mode business time; about: the first line of its --help.
+    wall: operational time, and outside sandbox mode also business time. about: the first line of its --help.
     """
     cli = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False, help=about)
 
@@ -57,31 +57,31 @@ def command_line(
     @cli.command()
     def serve() -> None:
         """Serve until SIGTERM or SIGINT (the default)."""
-        run(name, serve_until_stopped(begin(name, settings), open_service, wall=wall))
+        run(name, serve_until_stopped(load_and_configure(name, settings), open_service, wall=wall))
 
     @cli.command()
     def migrate() -> None:
-        """Bring the schema to its newest revision, and end."""
-        bring_schema(name, settings)
+        """Migrate the schema to its newest revision, then exit."""
+        migrate_service(name, settings)
 
     return cli
 
 
-def begin(name: str, settings: type[S]) -> S:
-    """Return the settings, with the log written as they say. Exits when they are missing or bad."""
+def load_and_configure(name: str, settings: type[S]) -> S:
+    """Return the settings, after configuring the log as they say. Exits when a setting is missing or invalid."""
     loaded = load(settings)
     configure(name, json=loaded.log_json)
     return loaded
 
 
-def bring_schema(name: str, settings: type[MeshSettings]) -> None:
-    """Bring the schema of the service `name` to its newest revision."""
-    run(name, migrate_schema(begin(name, settings).database_url, service=name))
+def migrate_service(name: str, settings: type[MeshSettings]) -> None:
+    """Migrate the schema of the service `name` to its newest revision."""
+    run(name, migrate_schema(load_and_configure(name, settings).database_url, service=name))
     log.info("schema_migrated")
 
 
 def run(name: str, work: Coroutine[None, None, None]) -> None:
-    """Run it to its end; a port taken or a database away is one line and exit status 1."""
+    """Run `work` to its end. A fault, such as a taken port, ends the process with one line and exit status 1."""
     try:
         uvloop.run(work)
     except Exception as error:
@@ -91,8 +91,8 @@ def run(name: str, work: Coroutine[None, None, None]) -> None:
         sys.exit(f"{name}: {fault.message}")
 
 
-def when_told_to_stop(stop: Callable[[], None]) -> None:
-    """Let SIGTERM and SIGINT call `stop` in the running loop."""
+def on_stop_signal(stop: Callable[[], None]) -> None:
+    """Call `stop` in the running loop on SIGTERM and SIGINT."""
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop)
 
@@ -108,17 +108,17 @@ async def serve_until_stopped(
     """Serve until SIGTERM or SIGINT.
 
     wall: as in command_line. metrics_port_offset: added to the port of /metrics, unless that is 0. on_serving:
-    called with what ends this, once the service answers; by default that is logged.
+    called when the service answers, with a function that stops it; by default the start is logged.
     """
     stopped = asyncio.Event()
-    when_told_to_stop(stopped.set)
+    on_stop_signal(stopped.set)
     clock = ManualClock(settings.sandbox_start_time) if settings.sandbox else wall
     if settings.metrics_listen:
         host, _, port = settings.metrics_listen.rpartition(":")
         serve_metrics(host, int(port) + metrics_port_offset if int(port) else 0)
     async with (
         open_service(settings, clock=clock, wall=wall, ids=TimeOrderedIds(wall)) as app,
-        collected_in_steps(),
+        incremental_garbage_collection(),
     ):
         if on_serving is None:
             log.info("service_started", port=app.port, sandbox=settings.sandbox)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one way to put a service together: database, peers, relay, background work, sandbox clock, server."""
+"""Builds a service from its parts: database, peers, relay, background work, sandbox clock, server."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,7 +15,7 @@ from meshkit.clock import Clock, ManualClock
 from meshkit.config import MeshSettings
 from meshkit.db import POOL_SIZE, open_engine
 from meshkit.outbox import Notice, Relay
-from meshkit.periodic import Periodic
+from meshkit.periodic import PeriodicTask
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.server import RpcService, start_server
 
@@ -25,10 +25,10 @@ RunDue = Callable[[datetime], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """A service that answers on `port`.
+    """A running service that answers on `port`.
 
-    run_due: do everything due up to a business instant, then try to deliver every pending notice. wake: let the
-    background work look now for what is due by wall time, not after its next interval.
+    run_due: does everything due up to a business instant, then tries to deliver every pending notice. wake: makes the
+    background work look now for what is due by wall time, instead of after its next interval.
     """
 
     port: int
@@ -36,22 +36,22 @@ class App:
     wake: Callable[[], None]
 
 
-class Background(Protocol):
-    """Work in the background that can be woken before its next interval."""
+class BackgroundWork(Protocol):
+    """BackgroundWork work that can be woken before its next interval."""
 
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
     def wake(self) -> None: ...
 
 
-B = TypeVar("B", bound=Background)
+B = TypeVar("B", bound=BackgroundWork)
 
 
 class SandboxClock(Protocol):
-    """How a service keeps and serves its business time in sandbox mode; implemented by libs/sandbox."""
+    """Stores and serves a service's business time in sandbox mode; libs/sandbox implements it."""
 
     async def restore(self, clock: ManualClock, engine: AsyncEngine) -> None:
-        """Advance `clock` to the last time kept, if that is later."""
+        """Advance `clock` to the stored time, if that is later."""
         ...
 
     def service(
@@ -62,7 +62,7 @@ class SandboxClock(Protocol):
         run_due: RunDue,
         peers: Mapping[str, grpc.aio.Channel],
     ) -> RpcService:
-        """Return the rpcs that read and advance the time, here and then at each of `peers`, in their order."""
+        """Return the rpcs that read and advance the time, in this service and then in each of `peers`, in order."""
         ...
 
 
@@ -78,17 +78,17 @@ async def service_builder(
     pool_size: int = POOL_SIZE,
     application_name: str | None = None,
 ) -> AsyncIterator["ServiceBuilder"]:
-    """Open the database of the service `name`. When the block ends, also by a fault, stop and close what was started.
+    """Open the database of the service `name`. When the block ends, even by an exception, stop all started parts.
 
-    clock: business time, in sandbox mode a ManualClock; wall: operational time. pool_size: database connections
-    at most; application_name: what pg_stat_activity shows for them, by default `name`.
+    clock: business time, in sandbox mode a ManualClock. wall: operational time. pool_size: the maximum number of
+    database connections. application_name: their name in pg_stat_activity, by default `name`.
     """
     async with AsyncExitStack() as stack:
         engine = open_engine(
             settings.database_url, pool_size=pool_size, application_name=application_name or name
         )
         stack.push_async_callback(engine.dispose)
-        # Before any part starts, so that none works at a time that is too early.
+        # Restored before any part starts: no part may work at an earlier time.
         if settings.sandbox:
             await sandbox.restore(_as_manual(clock), engine)
         yield ServiceBuilder(
@@ -105,10 +105,10 @@ async def service_builder(
 
 @dataclass(slots=True, kw_only=True)
 class ServiceBuilder:
-    """A service under construction; made by service_builder.
+    """A service under construction; service_builder creates it.
 
     Parts stop in the reverse order of their start: the server, which `serve` starts last, stops first.
-    stack: for parts that only one service has; push what closes them.
+    stack: for the parts of one service only; push a callback that closes them.
     """
 
     name: str
@@ -120,10 +120,10 @@ class ServiceBuilder:
     engine: AsyncEngine
     stack: AsyncExitStack
     _channels: dict[str, grpc.aio.Channel] = field(default_factory=dict)
-    _background: list[Background] = field(default_factory=list)
+    _background: list[BackgroundWork] = field(default_factory=list)
 
     def channel(self, peer: str) -> grpc.aio.Channel:
-        """Return the channel to a peer, opened once. peer: its name in `settings.peer_addresses`."""
+        """Return the channel to a peer, opened at the first call. peer: its name in `settings.peer_addresses`."""
         if peer not in self._channels:
             channel = open_channel(self.settings.peer_addresses[peer])
             self.stack.push_async_callback(channel.close)
@@ -131,18 +131,18 @@ class ServiceBuilder:
         return self._channels[peer]
 
     async def start_relay(self, deliver: Callable[[Notice], Awaitable[None]]) -> Relay:
-        """Start to deliver the notices of the outbox. deliver: raises if the peer did not take the notice."""
+        """Start delivering the notices of the outbox. deliver: raises if the peer did not accept the notice."""
         return await self.start(Relay(self.engine, self.outbox, deliver, self.wall))
 
     async def start(self, background: B) -> B:
-        """Start background work, which App.wake then wakes."""
+        """Start background work. App.wake wakes it."""
         await background.start()
         self.stack.push_async_callback(background.stop)
         self._background.append(background)
         return background
 
-    def start_periodic(self, *periodics: Periodic) -> None:
-        """Start work that repeats."""
+    def start_periodic(self, *periodics: PeriodicTask) -> None:
+        """Start periodic work."""
         for periodic in periodics:
             periodic.start()
             self.stack.push_async_callback(periodic.stop)
@@ -150,9 +150,9 @@ class ServiceBuilder:
     async def serve(
         self, *services: RpcService, relay: Relay, run_due: DueWork | None = None, shares_port: bool = False
     ) -> App:
-        """Accept calls of `services` and, in sandbox mode, of the clock. Call it last.
+        """Accept calls to `services` and, in sandbox mode, to the clock. Call it last.
 
-        run_due: what App.run_due does before `relay` delivers. shares_port: with processes that say so too.
+        run_due: what App.run_due does before `relay` delivers. shares_port: other processes share the port too.
         Raises PortTaken.
         """
 

@@ -11,7 +11,7 @@ from functools import partial
 
 from meshkit.clock import Clock
 from meshkit.ids import Ids
-from meshkit.periodic import Periodic
+from meshkit.periodic import PeriodicTask
 from meshkit.rpc.server import RpcService
 from meshkit.service import App, ServiceBuilder, service_builder
 from purser.alert.v1.alert_pb2_grpc import add_AlertServiceServicer_to_server
@@ -71,7 +71,7 @@ async def open_service(
         relay = await service.start_relay(Notices(LedgerPeer(service.channel("ledger"))).deliver)
         targets = _targets(settings, outside, service)
         worker = await service.start(_worker(store, targets, outside, service))
-        service.start_periodic(Periodic("forget", lambda: forget_old(store, wall), FORGET_SECONDS))
+        service.start_periodic(PeriodicTask("forget", lambda: forget_old(store, wall), FORGET_SECONDS))
         operations = Operations(
             alerts=Alerts(store=store, relay=relay, clock=clock, ids=ids),
             crossings=Crossings(store=store, courier=worker, wall=wall, ids=ids),

@@ -8,7 +8,7 @@ from functools import partial
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.outbox import Relay
-from meshkit.periodic import Periodic
+from meshkit.periodic import PeriodicTask
 from meshkit.rpc.server import RpcService
 from meshkit.service import App, service_builder
 from purser.catalog.v1.catalog_pb2_grpc import add_CatalogServiceServicer_to_server
@@ -46,7 +46,7 @@ async def open_service(
     ) as service:
         store = PostgresStore(service.engine, wall=wall, ids=ids)
         relay = await service.start_relay(Deliveries(LedgerPeer(service.channel("ledger"))).deliver)
-        service.start_periodic(Periodic("forget", lambda: forget_old(store, wall), FORGET_SECONDS))
+        service.start_periodic(PeriodicTask("forget", lambda: forget_old(store, wall), FORGET_SECONDS))
         servicer = CatalogServicer(_operations(store, relay, clock=clock, ids=ids))
         # No due work: a rate takes effect when a call reads it at its time. Only notices can be due.
         yield await service.serve(

@@ -7,7 +7,7 @@ from functools import partial
 
 from meshkit.clock import Clock
 from meshkit.ids import Ids
-from meshkit.periodic import Periodic
+from meshkit.periodic import PeriodicTask
 from meshkit.rpc.server import RpcService
 from meshkit.service import App, service_builder
 from purser.contract.v1.contract_pb2_grpc import add_ContractServiceServicer_to_server
@@ -53,13 +53,13 @@ async def open_service(
         billing = Billing(store=store, catalog=catalog, ids=ids)
         service.start_periodic(
             # May run late: an invoice is dated when it was due, not when it is made.
-            Periodic(
+            PeriodicTask(
                 "due",
                 lambda: billing.run_due(clock.now()),
                 settings.due_interval_seconds,
                 wait_seconds_max=DUE_WAIT_SECONDS_MAX,
             ),
-            Periodic("forget", lambda: forget_old(store, wall), FORGET_SECONDS),
+            PeriodicTask("forget", lambda: forget_old(store, wall), FORGET_SECONDS),
         )
         servicer = ContractServicer(
             Operations(

@@ -13,7 +13,7 @@ import structlog
 import typer
 
 from meshkit.clock import SystemClock
-from meshkit.process import begin, bring_schema, run, serve_until_stopped, when_told_to_stop
+from meshkit.process import load_and_configure, migrate_service, on_stop_signal, run, serve_until_stopped
 from services.ledger.config import LedgerSettings
 from services.ledger.workers import SERVES, WorkerFailed, Workers, hold_port
 
@@ -40,14 +40,14 @@ def serve(
     """Serve until SIGTERM or SIGINT (the default)."""
     if workers is not None:
         os.environ["PURSER_LEDGER_WORKERS"] = str(workers)
-    settings = begin("ledger", LedgerSettings)
+    settings = load_and_configure("ledger", LedgerSettings)
     run("ledger", _serve(settings) if settings.workers == 1 else _serve_by_workers(settings))
 
 
 @cli.command(hidden=True)
 def worker(number: int, lifeline: int) -> None:
     """Serve as one of several workers; started by `serve`. lifeline: a socket, by its file descriptor."""
-    settings = begin("ledger", LedgerSettings)
+    settings = load_and_configure("ledger", LedgerSettings)
     structlog.contextvars.bind_contextvars(worker=number)
     run("ledger", _serve_as_worker(settings, number, socket.socket(fileno=lifeline)))
 
@@ -55,7 +55,7 @@ def worker(number: int, lifeline: int) -> None:
 @cli.command()
 def migrate() -> None:
     """Bring the schema to its newest revision, and end."""
-    bring_schema("ledger", LedgerSettings)
+    migrate_service("ledger", LedgerSettings)
 
 
 async def _serve(settings: LedgerSettings) -> None:
@@ -91,7 +91,7 @@ async def _serve_by_workers(settings: LedgerSettings) -> None:
             address=address,
             count=settings.workers,
         )
-        when_told_to_stop(workers.stop)
+        on_stop_signal(workers.stop)
         try:
             await workers.run()
         except WorkerFailed as error:

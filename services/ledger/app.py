@@ -8,7 +8,7 @@ from functools import partial
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.outbox import Relay
-from meshkit.periodic import Periodic
+from meshkit.periodic import PeriodicTask
 from meshkit.rpc import deadline
 from meshkit.rpc.server import RpcService
 from meshkit.service import App, service_builder
@@ -66,8 +66,8 @@ async def open_service(
         service.start_periodic(
             # May run late: every call first settles what it asks about. This is for customers nobody asks about,
             # and for their alerts.
-            Periodic("due", lambda: settlement.run_due(clock.now()), settings.sweep_seconds),
-            Periodic("forget", retention.run, FORGET_SECONDS),
+            PeriodicTask("due", lambda: settlement.run_due(clock.now()), settings.sweep_seconds),
+            PeriodicTask("forget", retention.run, FORGET_SECONDS),
         )
         operations = _operations(store, relay, settlement, clock=clock, ids=ids)
         operations.gate.start()

@@ -20,7 +20,7 @@ from meshkit.clock import ManualClock
 from meshkit.config import MeshSettings
 from meshkit.db import open_engine
 from meshkit.outbox import Notice, enqueue, outbox_table
-from meshkit.periodic import Periodic
+from meshkit.periodic import PeriodicTask
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.fields import timestamp
 from meshkit.rpc.server import PortTaken, RpcService
@@ -202,7 +202,7 @@ async def test_periodic_work_ends_with_the_service(pantry: Pantry) -> None:
             ended.set()
 
     async with pantry.open() as service:
-        service.start_periodic(Periodic("dust", work, 3_600))
+        service.start_periodic(PeriodicTask("dust", work, 3_600))
         async with asyncio.timeout(SECONDS_MAX):
             await began.wait()
         assert not ended.is_set()

@@ -7,7 +7,7 @@ import weakref
 
 from prometheus_client import REGISTRY
 
-from meshkit.garbage import THRESHOLDS, collected_in_steps
+from meshkit.garbage import THRESHOLDS, incremental_garbage_collection
 
 
 class Shelf:
@@ -25,13 +25,13 @@ def _collections(generation: int) -> float:
 async def test_objects_from_before_the_start_are_not_traversed_again() -> None:
     shelf = [["jar"]]
 
-    async with collected_in_steps():
+    async with incremental_garbage_collection():
         assert gc.get_freeze_count() > 0
         assert all(one is not shelf for one in gc.get_objects())
 
 
 async def test_young_garbage_is_freed_automatically() -> None:
-    async with collected_in_steps():
+    async with incremental_garbage_collection():
         shelf = weakref.ref(Shelf())
         crowd = [[number] for number in range(10 * THRESHOLDS[0])]
 
@@ -40,7 +40,7 @@ async def test_young_garbage_is_freed_automatically() -> None:
 
 
 async def test_old_garbage_stays_until_a_full_collection() -> None:
-    async with collected_in_steps(every_seconds=0):
+    async with incremental_garbage_collection(every_seconds=0):
         shelf = Shelf()
         gone = asyncio.Event()
         last_words = weakref.ref(shelf, lambda _: gone.set())
@@ -53,7 +53,7 @@ async def test_old_garbage_stays_until_a_full_collection() -> None:
 
 
 async def test_each_collection_is_timed() -> None:
-    async with collected_in_steps():
+    async with incremental_garbage_collection():
         before = _collections(0)
         gc.collect(0)
 
@@ -63,7 +63,7 @@ async def test_each_collection_is_timed() -> None:
 async def test_the_collectors_settings_are_restored() -> None:
     before = (gc.get_threshold(), gc.get_freeze_count(), list(gc.callbacks))
 
-    async with collected_in_steps():
+    async with incremental_garbage_collection():
         assert gc.get_threshold() == THRESHOLDS
 
     assert (gc.get_threshold(), gc.get_freeze_count(), list(gc.callbacks)) == before

@@ -6,7 +6,7 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from meshkit.periodic import Periodic
+from meshkit.periodic import PeriodicTask
 
 SECONDS_MAX = 10
 
@@ -23,7 +23,7 @@ async def test_work_is_done_again_after_it_failed() -> None:
         if runs == 3:
             third.set()
 
-    sweeper = Periodic("due", work, 0.001)
+    sweeper = PeriodicTask("due", work, 0.001)
     sweeper.start()
     async with asyncio.timeout(SECONDS_MAX):
         await third.wait()
@@ -38,7 +38,7 @@ async def test_work_that_never_began_stops_too() -> None:
     async def work() -> None:
         raise AssertionError("it must not run")
 
-    await Periodic("due", work, 1).stop()
+    await PeriodicTask("due", work, 1).stop()
 
 
 async def test_a_failure_is_logged_with_the_name_of_the_work_and_its_notes() -> None:
@@ -51,7 +51,7 @@ async def test_a_failure_is_logged_with_the_name_of_the_work_and_its_notes() -> 
         raise error
 
     with capture_logs() as said:
-        sweeper = Periodic("due", work, 3_600)
+        sweeper = PeriodicTask("due", work, 3_600)
         sweeper.start()
         async with asyncio.timeout(SECONDS_MAX):
             await done.wait()
@@ -78,7 +78,7 @@ async def test_it_stops_even_when_the_cancellation_ends_as_another_failure() -> 
         finally:
             raise ConnectionError("the rollback failed")
 
-    sweeper = Periodic("due", work, 3_600)
+    sweeper = PeriodicTask("due", work, 3_600)
     sweeper.start()
     async with asyncio.timeout(SECONDS_MAX):
         await began.wait()
@@ -95,7 +95,7 @@ async def test_a_task_that_waits_for_the_stop_may_be_cancelled() -> None:
         finally:
             await let_go.wait()
 
-    sweeper = Periodic("due", work, 3_600)
+    sweeper = PeriodicTask("due", work, 3_600)
     sweeper.start()
     await began.wait()
     stopping = asyncio.create_task(sweeper.stop())
