@@ -23,7 +23,7 @@ from deploy.local.database import SERVICES
 from deploy.local.fault import Fault
 from meshkit.clock import Clock, ManualClock, SystemClock
 from meshkit.config import MeshSettings
-from meshkit.ids import TimeOrderedIds
+from meshkit.ids import Ids
 from meshkit.rpc.client import open_channel
 
 HOST = "127.0.0.1"
@@ -224,7 +224,7 @@ async def open_mesh(
                     _settings(service, variables),
                     clock=clocks[service],
                     wall=wall,
-                    ids=TimeOrderedIds(wall),
+                    ids=Ids(wall),
                 )
             )
         yield Mesh(addresses=dict(addresses), apps=apps, clocks=clocks)

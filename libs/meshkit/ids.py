@@ -4,7 +4,6 @@
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 from meshkit.clock import Clock
 
@@ -19,15 +18,7 @@ _VERSION = 7 << 76
 _VARIANT = 0b10 << 62
 
 
-class Ids(Protocol):
-    """Makes ids."""
-
-    def new(self, prefix: str) -> str:
-        """Return prefix + "_" + UUIDv7 as 32 hex digits."""
-        ...
-
-
-class TimeOrderedIds:
+class Ids:
     """UUIDv7 ids (RFC 9562) that always increase within the process, even when the clock stops or steps back.
 
     A new millisecond starts with 74 new random bits. Within a millisecond they grow by random steps (RFC 9562 §6.2,
@@ -43,6 +34,7 @@ class TimeOrderedIds:
         self._tail = 0
 
     def new(self, prefix: str) -> str:
+        """Return prefix + "_" + UUIDv7 as 32 hex digits."""
         millisecond = (self._clock.now() - _EPOCH) // _MILLISECOND
         if millisecond > self._millisecond:
             self._start(millisecond)

@@ -18,7 +18,7 @@ from meshkit.db import migrate as migrate_schema
 from meshkit.errors import MeshError
 from meshkit.faults import fault_of
 from meshkit.garbage import incremental_garbage_collection
-from meshkit.ids import Ids, TimeOrderedIds
+from meshkit.ids import Ids
 from meshkit.log import configure
 from meshkit.metrics import serve_metrics
 
@@ -117,7 +117,7 @@ async def serve_until_stopped(
         host, _, port = settings.metrics_listen.rpartition(":")
         serve_metrics(host, int(port) + metrics_port_offset if int(port) else 0)
     async with (
-        open_service(settings, clock=clock, wall=wall, ids=TimeOrderedIds(wall)) as app,
+        open_service(settings, clock=clock, wall=wall, ids=Ids(wall)) as app,
         incremental_garbage_collection(),
     ):
         if on_serving is None:

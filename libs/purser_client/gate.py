@@ -11,7 +11,7 @@ import grpc
 import grpc.aio
 
 from meshkit.clock import Clock, SystemClock
-from meshkit.ids import Ids, TimeOrderedIds
+from meshkit.ids import Ids
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceStub
 from purser_client.amounts import CreditsLike, QuantityLike, amount_of
@@ -74,7 +74,7 @@ class Gate:
         self._coalesce = coalesce
         self._credentials = credentials
         self._clock = clock or SystemClock()
-        self._ids = ids or TimeOrderedIds(self._clock)
+        self._ids = ids or Ids(self._clock)
         self._resources: _Resources | None = None
 
     async def open(self) -> None:

@@ -206,7 +206,7 @@ def test_the_table_of_meshkit_names_what_there_is() -> None:
 
 
 def test_a_name_that_meshkit_does_not_have_is_caught() -> None:
-    text = "`ids` (`TimeOrderedIds`, `OrderedIds`), `clocks` (`Clock`), `page`"
+    text = "`ids` (`Ids`, `OrderedIds`), `clocks` (`Clock`), `page`"
 
     assert _unknown_names(text) == ["ids.OrderedIds", "clocks"]
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from meshkit.clock import SystemClock
-from meshkit.ids import TimeOrderedIds
+from meshkit.ids import Ids
 from meshkit.page import Page
 from services.ledger.domain.credits.grant import CreditTypeId
 from services.ledger.operations.credits.reports import Reports
@@ -168,7 +168,7 @@ async def _timed_reports(database: Database) -> AsyncIterator[tuple[Reports, Sto
     pool = await open_pool(database.ledger_url, size=2)
     try:
         clock = SystemClock()
-        ids = TimeOrderedIds(clock)
+        ids = Ids(clock)
         timed = TimedPool(pool, stopwatch)
         store = PostgresStore(timed, wall=clock, ids=ids)
         async with timed.acquire() as connection:

@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 
 from meshkit.clock import SystemClock
-from meshkit.ids import TimeOrderedIds
+from meshkit.ids import Ids
 from meshkit.quantity import Quantity, Ratio
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.entry import Entry
@@ -102,7 +102,7 @@ async def open_writer(database: Database) -> AsyncIterator[Writer]:
     clock = SystemClock()
     pool = await open_pool(database.ledger_url, size=2)
     try:
-        store = PostgresStore(pool, wall=clock, ids=TimeOrderedIds(clock))
+        store = PostgresStore(pool, wall=clock, ids=Ids(clock))
         async with pool.acquire() as connection:
             yield Writer(store, connection, insert)
     finally:

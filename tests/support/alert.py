@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from deploy.local.webhook_receiver import WebhookReceiver
 from meshkit.clock import Clock, ManualClock, SystemClock
-from meshkit.ids import TimeOrderedIds
+from meshkit.ids import Ids
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.fields import timestamp
 from meshkit.service import App
@@ -68,7 +68,7 @@ async def running_alert(
         sandbox=sandbox,
     )
     async with (
-        open_service(settings, clock=clock, wall=wall, ids=TimeOrderedIds(wall), outside=outside) as app,
+        open_service(settings, clock=clock, wall=wall, ids=Ids(wall), outside=outside) as app,
         open_channel(f"127.0.0.1:{app.port}") as channel,
     ):
         yield RunningAlert(

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from meshkit.clock import Clock, ManualClock, SystemClock
-from meshkit.ids import TimeOrderedIds
+from meshkit.ids import Ids
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.fields import optional_timestamp, timestamp
 from meshkit.service import App
@@ -60,7 +60,7 @@ async def running_catalog(
         sandbox=sandbox,
     )
     async with (
-        open_service(settings, clock=clock, wall=wall, ids=TimeOrderedIds(wall)) as app,
+        open_service(settings, clock=clock, wall=wall, ids=Ids(wall)) as app,
         open_channel(f"127.0.0.1:{app.port}") as channel,
     ):
         yield RunningCatalog(

@@ -15,7 +15,7 @@ from grpc import StatusCode
 from grpc.aio import AioRpcError
 
 from meshkit.clock import ManualClock, SystemClock
-from meshkit.ids import TimeOrderedIds
+from meshkit.ids import Ids
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.fields import optional_timestamp, timestamp
 from meshkit.rpc.status import DETAILS_KEY
@@ -80,7 +80,7 @@ async def running_contract(
         due_interval_seconds=due_interval_seconds,
     )
     async with (
-        open_service(settings, clock=clock, wall=wall, ids=TimeOrderedIds(wall)) as app,
+        open_service(settings, clock=clock, wall=wall, ids=Ids(wall)) as app,
         open_channel(f"127.0.0.1:{app.port}") as channel,
     ):
         yield RunningContract(

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from meshkit.clock import ManualClock, SystemClock
-from meshkit.ids import TimeOrderedIds
+from meshkit.ids import Ids
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.fields import optional_timestamp, timestamp
 from meshkit.service import App
@@ -348,7 +348,7 @@ async def running_ledger(
         sandbox=sandbox,
         sweep_seconds=3_600,
     )
-    async with open_service(settings, clock=clock, wall=wall, ids=TimeOrderedIds(wall)) as app:
+    async with open_service(settings, clock=clock, wall=wall, ids=Ids(wall)) as app:
         address = f"127.0.0.1:{app.port}"
         async with open_channel(address) as channel:
             yield RunningLedger(

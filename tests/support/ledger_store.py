@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from meshkit.clock import ManualClock
-from meshkit.ids import TimeOrderedIds
+from meshkit.ids import Ids
 from meshkit.quantity import Credits, Ratio
 from services.ledger.domain.copies import (
     Aggregation,
@@ -66,7 +66,7 @@ class Books:
 
     store: PostgresStore
     clock: ManualClock
-    ids: TimeOrderedIds
+    ids: Ids
     bell: Bell
     copies: Copies
     grants: Grants
@@ -181,7 +181,7 @@ def _as_it_is(value: Any) -> Any:
 async def open_books(databases: Databases, *, clock: ManualClock | None = None) -> AsyncIterator[Books]:
     clock = clock or ManualClock(JUNE)
     wall = ManualClock(JUNE)
-    ids = TimeOrderedIds(wall)
+    ids = Ids(wall)
     bell = Bell()
     pool = await open_pool(databases.url("ledger"), size=10)
     store = PostgresStore(pool, wall=wall, ids=ids)

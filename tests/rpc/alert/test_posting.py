@@ -14,7 +14,7 @@ import pytest
 from deploy.local.webhook_receiver import WebhookReceiver
 from meshkit.clock import ManualClock, SystemClock
 from meshkit.db import open_engine
-from meshkit.ids import TimeOrderedIds
+from meshkit.ids import Ids
 from meshkit.rpc.fields import timestamp
 from purser.alert.v1 import alert_pb2 as pb
 from services.alert.app import Outside
@@ -173,7 +173,7 @@ async def test_a_crash_between_posting_and_recording_posts_again_with_the_same_i
     wall.advance(SECOND)
     real = HttpPoster(CheckedTargets(LOCAL, allow_private=True), connections_max=1, tls=None)
     engine = open_engine(databases.url("alert"), application_name="crashing")
-    store = PostgresStore(engine, wall=wall, ids=TimeOrderedIds(wall))
+    store = PostgresStore(engine, wall=wall, ids=Ids(wall))
     crashing = DeliveryAttempts(store=store, poster=CrashingPoster(), wall=wall, jitter=lambda: 1.0)
     ((_, delivery_id),) = await crashing.due(per_endpoint_max=4)
     with pytest.raises(Crash):

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from meshkit.clock import ManualClock
-from meshkit.ids import TimeOrderedIds
+from meshkit.ids import Ids
 from meshkit.page import Page
 from services.alert.domain.alert import Alert, AlertId, CustomerId, archive
 from services.alert.domain.commands import DisableWebhookEndpoint, ReplayDelivery
@@ -45,13 +45,13 @@ class Courier:
 
 @pytest.fixture
 def crossings(store: PostgresStore, wall: ManualClock) -> Crossings:
-    return Crossings(store=store, courier=Courier(), wall=wall, ids=TimeOrderedIds(wall))
+    return Crossings(store=store, courier=Courier(), wall=wall, ids=Ids(wall))
 
 
 @pytest.fixture
 def endpoints(store: PostgresStore, wall: ManualClock) -> Endpoints:
     targets = CheckedTargets(SystemResolver(), allow_private=True)
-    return Endpoints(store=store, targets=targets, wall=wall, ids=TimeOrderedIds(wall), randomness=bytes)
+    return Endpoints(store=store, targets=targets, wall=wall, ids=Ids(wall), randomness=bytes)
 
 
 async def told(store: PostgresStore) -> list[Delivery]:
@@ -110,7 +110,7 @@ async def test_state_and_deliveries_are_there_together_or_not_at_all(
     class Torn(Exception):
         """The process dies before the commit."""
 
-    class TornIds(TimeOrderedIds):
+    class TornIds(Ids):
         def new(self, prefix: str) -> str:
             if prefix == "dlv":
                 raise Torn
@@ -123,7 +123,7 @@ async def test_state_and_deliveries_are_there_together_or_not_at_all(
         await torn.observe(an_observation(1))
 
     assert (await told(store), courier.woken) == ([], 0)
-    whole = Crossings(store=store, courier=courier, wall=wall, ids=TimeOrderedIds(wall))
+    whole = Crossings(store=store, courier=courier, wall=wall, ids=Ids(wall))
     await whole.observe(an_observation(1))
     assert (len(await told(store)), courier.woken) == (1, 1)
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from meshkit.clock import ManualClock
 from meshkit.db import migrate
-from meshkit.ids import TimeOrderedIds
+from meshkit.ids import Ids
 from services.catalog.domain.commands import CreateCreditType
 from services.catalog.domain.credit_type import USD, CreditType, CreditTypeId
 from services.catalog.domain.notices import NoticeKind
@@ -164,4 +164,4 @@ async def _impatient(engine: AsyncEngine) -> AsyncIterator[Transaction]:
     clock = ManualClock(JUNE)
     async with engine.begin() as connection:
         await connection.execute(text("SET LOCAL lock_timeout = 50"))
-        yield Transaction(connection, wall=clock, ids=TimeOrderedIds(clock))
+        yield Transaction(connection, wall=clock, ids=Ids(clock))

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from meshkit.clock import ManualClock
 from meshkit.db import open_engine
-from meshkit.ids import TimeOrderedIds
+from meshkit.ids import Ids
 from services.contract.store import PostgresStore
 from tests.support.catalog import JUNE
 from tests.support.postgres import Databases
@@ -26,4 +26,4 @@ def wall() -> ManualClock:
 
 @pytest.fixture
 def store(engine: AsyncEngine, wall: ManualClock) -> PostgresStore:
-    return PostgresStore(engine, wall=wall, ids=TimeOrderedIds(wall))
+    return PostgresStore(engine, wall=wall, ids=Ids(wall))

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import RFC_4122, UUID
 
 from meshkit.clock import ManualClock
-from meshkit.ids import TimeOrderedIds, first_id
+from meshkit.ids import Ids, first_id
 
 AT = datetime(2025, 6, 1, tzinfo=UTC)
 
@@ -20,7 +20,7 @@ class SteppingBack:
 
 
 def test_an_id_is_its_prefix_and_a_uuid_version_7_of_the_clocks_millisecond() -> None:
-    new = TimeOrderedIds(ManualClock(AT)).new("ntc")
+    new = Ids(ManualClock(AT)).new("ntc")
 
     assert re.fullmatch(r"ntc_[0-9a-f]{32}", new)
     number = UUID(new.removeprefix("ntc_"))
@@ -29,7 +29,7 @@ def test_an_id_is_its_prefix_and_a_uuid_version_7_of_the_clocks_millisecond() ->
 
 
 def test_ids_increase_while_the_clock_stands_still() -> None:
-    ids = TimeOrderedIds(ManualClock(AT))
+    ids = Ids(ManualClock(AT))
 
     made = [ids.new("x") for _ in range(5_000)]
 
@@ -37,7 +37,7 @@ def test_ids_increase_while_the_clock_stands_still() -> None:
 
 
 def test_ids_increase_when_the_clock_steps_back() -> None:
-    ids = TimeOrderedIds(SteppingBack())
+    ids = Ids(SteppingBack())
 
     made = [ids.new("x") for _ in range(100)]
 
@@ -47,7 +47,7 @@ def test_ids_increase_when_the_clock_steps_back() -> None:
 def test_ids_of_a_later_millisecond_sort_later_whatever_their_random_bits() -> None:
     clock = ManualClock(AT)
     draws = iter([b"\xff" * 10, b"\x00" * 10])
-    ids = TimeOrderedIds(clock, randomness=lambda _: next(draws))
+    ids = Ids(clock, randomness=lambda _: next(draws))
 
     earlier = ids.new("x")
     clock.advance(timedelta(milliseconds=1))
@@ -59,14 +59,14 @@ def test_ids_of_a_later_millisecond_sort_later_whatever_their_random_bits() -> N
 def test_two_replicas_in_one_millisecond_make_different_ids() -> None:
     clock = ManualClock(AT)
 
-    one, other = TimeOrderedIds(clock), TimeOrderedIds(clock)
+    one, other = Ids(clock), Ids(clock)
 
     assert {one.new("x") for _ in range(500)}.isdisjoint(other.new("x") for _ in range(500))
 
 
 def test_the_same_clock_and_randomness_make_the_same_ids() -> None:
     def made() -> list[str]:
-        ids = TimeOrderedIds(ManualClock(AT), randomness=lambda count: b"\x07" * count)
+        ids = Ids(ManualClock(AT), randomness=lambda count: b"\x07" * count)
         return [ids.new("x") for _ in range(3)]
 
     assert made() == made()
@@ -74,7 +74,7 @@ def test_the_same_clock_and_randomness_make_the_same_ids() -> None:
 
 def test_the_first_id_of_an_instant_separates_earlier_ids_from_later_ones() -> None:
     clock = ManualClock(AT)
-    ids = TimeOrderedIds(clock)
+    ids = Ids(clock)
 
     before = [ids.new("x") for _ in range(100)]
     clock.advance(timedelta(milliseconds=1))

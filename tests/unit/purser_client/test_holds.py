@@ -8,7 +8,7 @@ import pytest
 from grpc import StatusCode
 
 from meshkit.clock import ManualClock
-from meshkit.ids import TimeOrderedIds
+from meshkit.ids import Ids
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser_client import (
     Credits,
@@ -44,9 +44,7 @@ class Desk:
         self.reporter = (
             None if spool is None else Reporter(spool, calls, deadline=SHORT, clock=clock, on_unbilled=None)
         )
-        self.operations = HoldOperations(
-            calls, ids=TimeOrderedIds(clock), reporter=self.reporter, fails_open=fails_open
-        )
+        self.operations = HoldOperations(calls, ids=Ids(clock), reporter=self.reporter, fails_open=fails_open)
 
     def hold_block(self, amount: Amount = HUNDRED) -> HoldBlock:
         return HoldBlock(
