@@ -100,6 +100,6 @@ async def test_a_hold_captured_by_fifty_at_once_is_spent_once(replicas: list[Run
     assert [(one.captured_micros, one.released_micros) for one in captured] == [(30 * CREDIT, 10 * CREDIT)]
     assert {
         str(outcome.details()) for outcome in outcomes if not isinstance(outcome, pb.CaptureResponse)
-    } == {f"hold '{hold.hold_id}' is CAPTURED and can change no more"}
+    } == {f"hold '{hold.hold_id}' is CAPTURED and can no longer change"}
     assert (await replicas[0].pool()).available_micros == 370 * CREDIT
     await replicas[0].assert_adds_up()

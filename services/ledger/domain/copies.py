@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the other services tell the Ledger. Each carries a version, so that told twice or late it changes nothing."""
+"""Updates that other services send to the Ledger.
+
+Each has a version, or for a seat change a sequence, so a repeated or late update changes nothing.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +16,7 @@ from services.ledger.domain.rating import Rate
 
 
 class Aggregation(Enum):
-    """How a metric condenses events into a quantity."""
+    """How a metric turns events into a quantity."""
 
     COUNT = "COUNT"
     SUM = "SUM"
@@ -21,7 +24,7 @@ class Aggregation(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PropertyFilter:
-    """A condition on one property: there at all (no values), one of `values`, or (negated) none of them."""
+    """A condition on one property: it is present (no values), is one of `values`, or (negated) is none of them."""
 
     property: str
     values: tuple[str, ...]
@@ -95,7 +98,7 @@ class SeatChangeUpdate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchUpdate:
-    """A threshold to watch, or (inactive) to watch no more. From Alert."""
+    """A threshold to watch or, if not active, to stop watching. From Alert."""
 
     watch: Watch
     is_active: bool

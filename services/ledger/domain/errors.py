@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The faults of the Ledger, one class per reason promised in the protos."""
+"""Errors of the Ledger, one class per reason that the protos promise."""
 
 from datetime import datetime
 
@@ -31,7 +31,7 @@ class HoldNotFound(NotFound):
 
     def __init__(self, *, hold_id: str) -> None:
         super().__init__(
-            f"this customer has no hold {hold_id!r}; use the hold_id that Authorize gave", hold_id=hold_id
+            f"this customer has no hold {hold_id!r}; use the hold_id that Authorize returned", hold_id=hold_id
         )
 
 
@@ -39,7 +39,9 @@ class HoldAlreadyResolved(FailedPrecondition):
     reason = "HOLD_ALREADY_RESOLVED"
 
     def __init__(self, *, hold_id: str, state: str) -> None:
-        super().__init__(f"hold {hold_id!r} is {state} and can change no more", hold_id=hold_id, state=state)
+        super().__init__(
+            f"hold {hold_id!r} is {state} and can no longer change", hold_id=hold_id, state=state
+        )
 
 
 class HoldExpired(FailedPrecondition):
@@ -47,7 +49,7 @@ class HoldExpired(FailedPrecondition):
 
     def __init__(self, *, hold_id: str, expire_time: datetime) -> None:
         super().__init__(
-            f"hold {hold_id!r} expired at {expire_time.isoformat()}; authorize anew, or capture what was used",
+            f"hold {hold_id!r} expired at {expire_time.isoformat()}; authorize again, or capture what was used",
             hold_id=hold_id,
             expire_time=expire_time.isoformat(),
         )
@@ -58,7 +60,7 @@ class SubscriptionNotFound(NotFound):
 
     def __init__(self, *, subscription_id: str) -> None:
         super().__init__(
-            f"this customer has no subscription {subscription_id!r} here; tell its contract first",
+            f"this customer has no subscription {subscription_id!r} here; apply its contract first",
             subscription_id=subscription_id,
         )
 
@@ -68,7 +70,7 @@ class GrantAlreadyExists(AlreadyExists):
 
     def __init__(self, *, source_id: str, grant_id: str) -> None:
         super().__init__(
-            f"{source_id!r} was granted already, as {grant_id!r}; nothing is granted twice for it",
+            f"{source_id!r} already has the grant {grant_id!r}; a source gets only one grant",
             source_id=source_id,
             grant_id=grant_id,
         )
@@ -86,16 +88,18 @@ class GroupKeyUnknown(FailedPrecondition):
 
     def __init__(self, *, group_key: str) -> None:
         super().__init__(
-            f"no usage product has the group key {group_key!r}; name it in the group_keys of a billable metric first",
+            f"no usage product has the group key {group_key!r}; add it to the group_keys of a billable metric first",
             group_key=group_key,
         )
 
 
 def sequence_taken() -> InvalidFields:
-    """Return the fault of a seat change that comes under the sequence of another."""
-    return InvalidFields([FieldViolation("sequence", "is that of another change of this subscription")])
+    """Return the error for a seat change whose sequence belongs to another change."""
+    return InvalidFields(
+        [FieldViolation("sequence", "is the sequence of another change of this subscription")]
+    )
 
 
 def too_large(field: str) -> InvalidFields:
-    """Return the fault of an ask whose price is beyond all measure."""
-    return InvalidFields([FieldViolation(field, "comes to more than a billion credits")])
+    """Return the error for an amount that costs more than CREDITS_MAX (a billion credits)."""
+    return InvalidFields([FieldViolation(field, "costs more than a billion credits")])

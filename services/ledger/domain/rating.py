@@ -29,7 +29,7 @@ def cost(quantity: Quantity, price: Ratio) -> Credits:
 
 
 def affordable_quantity(credits: Credits, price: Ratio) -> Quantity:
-    """Return the largest quantity that costs no more than `credits` (≥ 0); all there is if it is free."""
+    """Return the largest quantity that costs at most `credits` (≥ 0); INT64_MAX micros if the price is 0."""
     if price.numerator_micros == 0:
         return Quantity(INT64_MAX)
     return Quantity(

@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long answers, ended holds and heard notices are kept, and in which slot an answer is.
+"""How long stored responses, ended holds and delivered notices are kept, and which slot holds a stored response.
 
-Answers are kept in three slots. Time is cut into generations of 35 days, and generation g is kept in slot g mod 3. An
-answer is written to the slot of its instant, and looked for in the slot before it too; the slot after it is emptied in
-time. So an answer is found for 35 days at least, and dropped after 71 at most.
+Responses are stored in three slots. Time is divided into generations of 35 days; generation g uses slot g mod 3. A
+response is written to the slot of its instant. A lookup also reads the slot before that one. The slot after it is
+emptied in time. So a response is found for at least 35 days, and is dropped after at most 71.
 
-The same request has one effect, although each slot has a unique key of its own. Let a request be written at t and
-again, by whatever replica, at u ≥ t:
+A request has one effect, although each slot has its own unique key. Suppose that a request is written at t and again,
+by any replica, at u ≥ t:
 
-- in one generation: the slot's unique key lets one of them in.
-- t on the last day of a generation, u in the next: what is written on that day, the *seam*, is written to the next
-  slot as well, so they meet at that slot's unique key.
-- t before that day, u in the next generation: the first was over a day ago. Whoever writes at u looks into the slot
-  before its own, after its statement began, and finds the answer.
+- t and u in one generation: the slot's unique key rejects the second write.
+- t on the last day of a generation (the *seam*), u in the next: responses of the seam are written to the next slot
+  too, so the second write violates that slot's unique key.
+- t before the seam, u in the next generation: the first write ended more than a day before. The statement that writes
+  at u reads the slot before its own, and finds the response.
 
-It takes clocks that agree to a day, and statements that end within one: theirs end within seconds.
+This requires that clocks differ by less than a day and that statements end within a day; they end within seconds.
 """
 
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ from datetime import UTC, datetime, timedelta
 SLOTS = 3
 GENERATION = timedelta(days=35)
 SEAM = timedelta(days=1)
-# An ended hold is kept for 70 days after it was made, and for 35 after its time was up: a capture may come late, and
-# a second capture after that one is still to be told HOLD_ALREADY_RESOLVED.
+# An ended hold is kept for 70 days after its creation and 35 days after its expiry: a capture may come late, and a
+# second capture after that one must still get HOLD_ALREADY_RESOLVED.
 HOLDS_KEPT_AFTER_CREATION = timedelta(days=70)
 HOLDS_KEPT_AFTER_EXPIRY = timedelta(days=35)
 NOTICES_KEPT = timedelta(days=7)
@@ -41,7 +41,7 @@ class Places:
 
 
 def generation_at(at: datetime) -> int:
-    """Return the number of the generation that an instant is in."""
+    """Return the number of the generation that contains `at`."""
     return (at - _EPOCH) // GENERATION
 
 
@@ -57,9 +57,9 @@ def places_at(at: datetime) -> Places:
 
 
 def generation_to_prepare(at: datetime) -> int | None:
-    """Return the generation whose slot is to be empty soon; None when it is too late for it, since it is written to.
+    """Return the generation whose slot can be emptied now; None if other replicas may already write to that slot.
 
-    Too late is from one day before the seam on, so that clocks may differ.
+    They may from one day before the seam on, because clocks may differ.
     """
     following = generation_at(at) + 1
     return following if at < generation_start(following) - 2 * SEAM else None

@@ -10,7 +10,7 @@ from services.ledger.domain.credits.grant import CreditTypeId
 
 
 class SummaryWindow(Enum):
-    """How finely usage is told apart in time."""
+    """The length of the windows that a usage summary is divided into; PERIOD: one window."""
 
     PERIOD = "PERIOD"
     DAY = "DAY"
@@ -19,7 +19,7 @@ class SummaryWindow(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageRow:
-    """What one group value used of one product in one window."""
+    """What one group value used of one product in one window. captures: how many requests spent it."""
 
     window: Period
     product_id: str

@@ -82,7 +82,7 @@ STORIES: dict[str, tuple[tuple[Grant, ...], list[Row]]] = {
             ("12:01", "capture", 80, "HOLD_ALREADY_RESOLVED", 220),
         ],
     ),
-    "released, and then it can change no more": (
+    "released, and then it can no longer change": (
         POOL,
         [
             ("12:00", "authorize", 250, "held 250", 50),

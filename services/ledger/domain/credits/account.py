@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An account: all that one customer's decisions in one credit type rest on, as read under the pool's lock.
+"""An account: everything that decisions about one customer in one credit type depend on.
 
-Rules take an account and return the account after them, with the lines they wrote; the store saves the
-difference. So any number of requests can be decided one after the other before anything is saved.
+A rule takes an account and returns the changed account, including the entries it wrote. The store saves the
+difference. So any number of requests can be decided in sequence before anything is saved.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,14 +28,16 @@ RANKINGS_MAX = 8
 
 @dataclass(frozen=True, kw_only=True)  # no slots: evolve
 class Account:
-    """A pool with its grants, and the holds, spends and watches that the question at hand needs.
+    """A pool with its open grants, and those holds, spends and watches that the current requests need.
 
-    version: of the stored pool, 0 when there is none yet; it grows with every write of anything in the account.
-    sequence: of the pool's last entry. shortfall: usage that nothing covered, ever. next_due_time: the first
-    instant at which something becomes so by the clock alone; None: never. settled_time: up to where what is so by
-    the clock has been written. entries, crossings: written since the
-    account was read; changed_…: what was, in order, with repetitions. holds and spends: those read or written.
-    rankings: those asked for so far, by product; nothing is decided by whether one is there.
+    version: of the stored pool, 0 if there is none yet; every write to the account increases it.
+    sequence: of the pool's last entry.
+    shortfall: all usage that no credits covered, since the pool exists.
+    next_due_time: the first instant at which the clock alone changes the account; None: never.
+    settled_time: everything that fell due up to this instant is written.
+    entries, crossings: those added since the account was read.
+    changed_…: ids of what changed since then, in order, with repetitions.
+    rankings: cached by product (None: all products). They never influence a decision.
     """
 
     customer_id: CustomerId
@@ -65,7 +67,7 @@ class Account:
         return self.ranking(at, product_id).rest
 
     def remaining(self, at: datetime) -> Credits:
-        """Credits left in active grants: what is available, and what open holds reserve."""
+        """Return the credits left in active grants: available ones, and those that open holds reserve."""
         ranking = self.ranking(at)
         return ranking.rest + ranking.held
 
@@ -74,9 +76,9 @@ class Account:
         return (self.grants[grant_id] for grant_id in self.ranking(at, product_id).grant_ids)
 
     def ranking(self, at: datetime, product_id: ProductId | None = None) -> Ranking:
-        """Return the ranking at `at`, kept from an earlier question or made now."""
+        """Return the ranking at `at`, from the cache if possible."""
         ranking = self._ranking(at, None)
-        # Where no grant is for some products only, one ranking is every product's.
+        # If no grant is limited to some products, all products share one ranking.
         return self._ranking(at, product_id) if ranking.has_scopes and product_id is not None else ranking
 
     def _ranking(self, at: datetime, product_id: ProductId | None) -> Ranking:
@@ -89,15 +91,15 @@ class Account:
         return kept
 
     def time_at(self, at: datetime) -> datetime:
-        """Return `at`, or the instant already settled if that is later: a pool's time never goes back."""
+        """Return `at`, or settled_time if that is later: a pool's time never goes back."""
         return at if self.settled_time is None else max(at, self.settled_time)
 
     def is_due(self, at: datetime) -> bool:
-        """Whether something may have become so by the clock that is not written yet."""
+        """Whether something may have fallen due that is not written yet."""
         return self.next_due_time is not None and self.next_due_time <= at
 
     def is_news(self, at: datetime) -> bool:
-        """Whether an instant has not been settled before."""
+        """Whether `at` is later than everything settled so far."""
         return self.settled_time is None or at > self.settled_time
 
     def with_changes(
@@ -108,7 +110,10 @@ class Account:
         spends: Mapping[GroupValue, Spend] | None = None,
         entries: Sequence[Entry] = (),
     ) -> "Account":
-        """Put grants, holds and spends in place of what they were, and append entries (see next_entry)."""
+        """Return the account with these grants, holds and spends replaced or added, and with entries appended.
+
+        entries: in the order of their sequence, made by next_entry.
+        """
         changes: dict[str, Any] = {}
         if grants:
             by_id = {grant.grant_id: grant for grant in grants}
@@ -140,7 +145,7 @@ class Account:
         return rankings
 
     def due_no_later_than(self, at: datetime) -> "Account":
-        """Make sure that the clock is looked at again at `at`."""
+        """Return the account with a next_due_time of `at` or earlier."""
         return self if self.is_due(at) else evolve(self, next_due_time=at)
 
     def next_entry(
@@ -155,9 +160,10 @@ class Account:
         usage: Usage | None = None,
         behind: int = 0,
     ) -> Entry:
-        """Return a line for the end of the pool's history, `behind` others that are not in the account yet.
+        """Return the next entry of the pool's history. It changes nothing: see with_changes.
 
-        A SHORTFALL's `amount` is its shortfall; it changes no grant.
+        behind: how many other new entries come before it. amount: of a SHORTFALL, what nothing covered; that entry
+        changes no grant.
         """
         is_shortfall = kind is EntryKind.SHORTFALL
         return Entry(
@@ -173,7 +179,7 @@ class Account:
         )
 
     def as_saved(self, *, version: int) -> "Account":
-        """Return the account as it stands in the store now: nothing unsaved, and no holds that have ended."""
+        """Return the account as the store has it after a save: nothing unsaved, and no ended holds."""
         holds = self.holds
         for hold_id in self.changed_holds:
             if hold_id in holds and holds[hold_id].state is not HoldState.HELD:
@@ -191,7 +197,7 @@ class Account:
 
 
 def _behind(names: tuple[T, ...], more: Iterable[T]) -> tuple[T, ...]:
-    """Append what is not last already: one grant pays for many requests on end."""
+    """Append each name unless it is the last one already: one grant often pays for many requests in a row."""
     for name in more:
         if names[-1:] != (name,):
             names = (*names, name)

@@ -54,7 +54,7 @@ class Balances:
 def balances_of(accounts: Sequence[Account], *, at: datetime) -> Balances:
     """Return the balances of a customer's accounts that are up to date at `at`.
 
-    What is settled already past `at` is told as of then.
+    Pools settled after `at` are reported at their settled time.
     """
     times = [account.time_at(at) for account in accounts]
     pools = [balance_of(account, at=time) for account, time in zip(accounts, times, strict=True)]

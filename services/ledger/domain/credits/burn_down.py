@@ -15,7 +15,7 @@ _UNSCOPED = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """What one grant gives."""
+    """The amount taken from one grant."""
 
     grant_id: GrantId
     amount: Credits
@@ -23,7 +23,7 @@ class Draw:
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """Draws in burn-down order, and what they leave uncovered."""
+    """Draws in burn-down order, and the amount that they do not cover."""
 
     draws: tuple[Draw, ...]
     uncovered: Credits
@@ -52,10 +52,10 @@ def in_burn_down_order(
 
 @dataclass(frozen=True)  # no slots: evolve
 class Ranking:
-    """The grants that a product may draw over `[start, end)`, in burn-down order, and what they have together.
+    """The grants that a product may draw over `[start, end)`, in burn-down order, and their total amounts.
 
-    It is worth keeping: the order rests on nothing that a grant's amounts change, so of 1,000 grants a debit looks
-    at the first. has_scopes: whether any grant of the pool, active or not, is for some products only.
+    It is cached: the order does not depend on the amounts of grants, so with 1,000 grants a debit reads only the
+    first. has_scopes: whether any grant of the pool, active or not, is limited to some products.
     """
 
     grant_ids: dict[GrantId, None]
@@ -69,7 +69,7 @@ class Ranking:
         return self.start <= at and (self.end is None or at < self.end)
 
     def after(self, before: Grant, after: Grant) -> "Ranking":
-        """Return the ranking once the amounts of a grant of the pool have changed."""
+        """Return the ranking after the amounts of one grant of the pool have changed."""
         if after.grant_id not in self.grant_ids:
             return self
         return evolve(
@@ -95,10 +95,10 @@ def rank(grants: Iterable[Grant], *, at: datetime, product_id: ProductId | None 
 
 
 def allocate(ordered: Iterable[Grant], amount: Credits) -> Allocation:
-    """Take `amount` from grants that are in burn-down order, as far as they reach.
+    """Take `amount` from grants in burn-down order, as far as they cover it.
 
-    ordered: active and in scope. amount: ≥ 0. The draws and the uncovered rest add up to `amount`; each grant
-    gives at most once, and never more than its rest.
+    ordered: active and in scope. amount: ≥ 0. Draws and uncovered amount sum to `amount`. There is at most one draw
+    per grant, and never more than its rest.
     Source: services/ledger/README.md, "Burn-down order".
     """
     draws: list[Draw] = []

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is so by the clock alone: holds that run out, grants that expire, periods that begin, seats dated ahead.
+"""Changes by the clock alone: holds and grants expire, periods start, and dated seat changes take effect.
 
-Nothing depends on a job being on time: whoever looks at an account first brings it up to date, in the order in
-which things fell due, so bringing it up to date in two steps or in one gives the same account.
+No job has to run on time: the first operation that reads an account brings it up to date, in the order in which
+events fell due. So settling in two steps or in one gives the same account.
 Source: services/ledger/README.md, "What falls due".
 """
 
@@ -28,10 +28,10 @@ EVENTS_MAX = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleProgress:
-    """A schedule, the seats it counts, and how far it has issued.
+    """A schedule, the seats it counts, and up to which period it has issued grants.
 
-    next_index: the next period to issue. latest: the grant of the period before that, which later seats adjust;
-    None when there is none that is still open.
+    next_index: the next period to issue. latest: the grant of the period before, which later seats adjust; None if
+    there is no open one.
     """
 
     schedule: Schedule
@@ -46,10 +46,10 @@ class ScheduleProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueSources:
-    """What can fall due in an account besides its grants.
+    """What can fall due in an account, other than its grants and holds.
 
-    earliest_later_hold: when the first of the holds that are not in the account runs out; None: there is none.
-    anchor: where the billing periods of the contract in force are counted from; None without one.
+    earliest_later_hold: expire_time of the first held hold that is not in the account; None: there is none.
+    anchor: start of the billing periods of the contract in force; None without a contract.
     """
 
     schedules: Mapping[ScheduleId, ScheduleProgress]
@@ -59,7 +59,7 @@ class DueSources:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """An account as read, and what may have fallen due in it; sources None: nothing has."""
+    """An account as read. sources: what may have fallen due in it; None: nothing has."""
 
     account: Account
     sources: DueSources | None
@@ -67,20 +67,20 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class SettledAccount:
-    """The account up to date, and how far its schedules have issued now."""
+    """An account that is up to date, and the progress of its schedules."""
 
     account: Account
     schedules: Mapping[ScheduleId, ScheduleProgress]
 
 
 class _Rank(IntEnum):
-    """The order of what falls due at one instant: credits come back, then die, then new ones come."""
+    """The order of events of one instant: held credits return, then grants expire, then new credits are granted."""
 
     HOLD_EXPIRES = 0
     GRANT_EXPIRES = 1
     PERIOD_STARTS = 2
     SEATS_CHANGE = 3
-    LOOK = 4  # nothing to write, but a watched value may have changed
+    LOOK = 4  # writes nothing by itself, but a watched value may have changed
 
 
 _Event = tuple[datetime, _Rank, str]
@@ -89,7 +89,7 @@ _Event = tuple[datetime, _Rank, str]
 def bring_up_to_date(
     reading: Reading, *, at: datetime, new_grant_id: Callable[[], GrantId]
 ) -> SettledAccount:
-    """Return the account as it is at `at`, whether or not anything had fallen due."""
+    """Return the account up to date at `at`, whether or not anything has fallen due."""
     if reading.sources is None:
         return SettledAccount(reading.account, {})
     return settle(reading.account, reading.sources, at=at, new_grant_id=new_grant_id)
@@ -98,10 +98,10 @@ def bring_up_to_date(
 def settle(
     account: Account, sources: DueSources, *, at: datetime, new_grant_id: Callable[[], GrantId]
 ) -> SettledAccount:
-    """Return the account with everything that fell due up to and including `at`, in order.
+    """Return the account after everything that fell due up to and including `at`, in order.
 
-    The account must have all its grants that are not closed and all its held holds that are dead at `at`.
-    Watches are observed after every instant not settled before, and at `at`.
+    The account must contain all open grants, and all holds that are HELD and expire at or before `at`.
+    Watches are observed after every instant that was not settled before, and at `at`.
     """
     schedules = dict(sources.schedules)
     events = list(_first_events(account, schedules, sources.anchor))
@@ -156,7 +156,7 @@ def _period_start(progress: ScheduleProgress) -> Iterator[_Event]:
 
 
 def _seat_events(progress: ScheduleProgress, index: int) -> Iterator[_Event]:
-    # Looked at once at the start too: a change told late may be dated before the period.
+    # Also at the start of the period: a late change may be dated before it.
     active = progress.schedule.active_period(index)
     if active is not None:
         yield active.start, _Rank.SEATS_CHANGE, progress.schedule.schedule_id
@@ -194,7 +194,7 @@ def _carry_out(
 
 
 def issue(account: Account, grant: Grant, *, at: datetime, cause_id: str | None = None) -> Account:
-    """Add a grant to the pool. cause_id: who asked for it; None for a schedule's."""
+    """Add a grant to the pool. cause_id: the request that issues it; None if a schedule does."""
     entry = account.next_entry(
         EntryKind.GRANT,
         grant_id=grant.grant_id,
@@ -207,7 +207,7 @@ def issue(account: Account, grant: Grant, *, at: datetime, cause_id: str | None 
 
 
 def _adjust(account: Account, progress: ScheduleProgress, *, due_time: datetime, at: datetime) -> Account:
-    """Add what the seats known now bring beyond what the period was granted; take nothing back."""
+    """Grant what the period's known seats bring beyond the credits granted so far; take nothing back."""
     grant = account.grants.get(progress.latest) if progress.latest is not None else None
     if grant is None or grant.is_closed:
         return account
@@ -237,7 +237,7 @@ def _expire_hold(account: Account, hold: Hold, *, at: datetime) -> Account:
 
 
 def return_draws(account: Account, hold: Hold, *, ended_time: datetime, at: datetime) -> Account:
-    """Give all draws of a hold back to their grants; what comes back to a dead grant is lost with it."""
+    """Return all draws of a hold to their grants. Credits returned to a closed grant are lost."""
     for draw in hold.draws:
         account = give_back_draw(account, draw.grant_id, draw.amount, ended_time=ended_time, at=at)
     spends = {key: hold_more(account.spends[key], -hold.amount) for key in hold.counted()}
@@ -247,7 +247,7 @@ def return_draws(account: Account, hold: Hold, *, ended_time: datetime, at: date
 def give_back_draw(
     account: Account, grant_id: GrantId, amount: Credits, *, ended_time: datetime, at: datetime
 ) -> Account:
-    """Return held credits to a grant at `ended_time`; a grant that was closed loses them at once."""
+    """Return held credits to a grant at `ended_time`; a closed grant loses them in the same step."""
     grant = give_back(account.grants[grant_id], amount)
     if not grant.is_closed:
         return account.with_changes(grants=[grant])

@@ -32,9 +32,9 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One line. `amount` is signed and changes `grant_id`; a SHORTFALL changes no grant and tells `shortfall`.
+    """One line. `amount` is signed and changes `grant_id`; a SHORTFALL has `shortfall` instead and changes no grant.
 
-    sequence: position in the pool's history, from 1 without gaps. cause_id: the request, schedule or change.
+    sequence: position in the pool's history, from 1 without gaps. cause_id: the request, schedule or grant behind it.
     """
 
     sequence: int

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A grant: an immutable addition of credits to a pool, and how much of it has gone where."""
+"""A grant: an immutable addition of credits to a pool, and where its credits have gone."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,12 +48,12 @@ class Grant:
     schedule_id: ScheduleId | None = None
     period_start: datetime | None = None
     source_id: str | None = None
-    # Nothing can come of it any more: its expiry is written, or it is spent and no schedule adds to it.
+    # No more credits can come from it: its expiry is written, or it is spent and no schedule adds to it.
     is_closed: bool = False
 
     @property
     def rest(self) -> Credits:
-        """What is neither spent, held, lost nor taken back, whatever the clock says."""
+        """Credits neither captured, held, expired nor voided, whether or not the grant is active."""
         return Credits(
             self.granted.micros
             - self.captured.micros
@@ -64,7 +64,7 @@ class Grant:
 
     @property
     def remaining(self) -> Credits:
-        """What is not spent, lost or taken back: the rest, and what open holds reserve."""
+        """Credits neither captured, expired nor voided: the rest, and what open holds reserve."""
         return Credits(self.granted.micros - self.captured.micros - self.expired.micros - self.voided.micros)
 
     def is_active(self, at: datetime) -> bool:
@@ -103,7 +103,7 @@ def capture_rest(grant: Grant, amount: Credits) -> Grant:
 
 
 def expire_rest(grant: Grant) -> Grant:
-    """Lose the rest; what is held stays until its hold ends."""
+    """Expire the rest and close the grant. Held credits stay until their holds end."""
     return evolve(grant, expired=grant.expired + grant.rest, is_closed=True)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Seats over time, and the credits they bring to one period of a schedule.
+"""Seats over time, and the credits that they bring to one period of a schedule.
 
 Source: services/ledger/README.md, "Credits of a period".
 """
@@ -42,7 +42,7 @@ class Seats:
         return self.initial_quantity + sum(deltas)
 
 
-ONE = Seats(1, ())  # what a schedule without a subscription counts
+ONE = Seats(1, ())  # counted by a schedule without a subscription
 
 
 def period_credits(
@@ -57,12 +57,12 @@ def period_credits(
 ) -> Credits:
     """Return what one period of a schedule grants for its seats, as known `through` an instant.
 
-    The quantity at the start of `active`, and each rise above the highest quantity so far (the high-water mark):
-    prorated by what is left of the `nominal` period, or in full. Nothing is taken back for a fall, and fewer seats
-    than none, which Contract refuses, would count as none: a grant below zero would stop the pool for good.
-    shared: what of the `nominal` period the seats at the start bring credits for; all of it, or what is left of
-    a cut one.
-    Each division goes down to the micro, so any split of a rise sums to at most the whole.
+    That is the quantity at the start of `active`, plus each increase above the highest quantity so far (the high-water
+    mark), prorated by the part of the `nominal` period that is left, or in full. A decrease takes nothing back. A
+    negative quantity, which Contract refuses, would count as 0: a negative grant would block the pool for good.
+    shared: the part of the `nominal` period for which the seats at the start bring credits: all of it, or what is
+    left of a cut period.
+    Each division rounds down to the micro, so the parts of a split increase sum to at most the whole.
     """
     share = Fraction(_microseconds(shared), _microseconds(nominal))
     high_water = max(0, seats.quantity_at(active.start))
@@ -76,9 +76,9 @@ def period_credits(
 
 
 def _levels(seats: Seats, active: Period) -> Iterator[tuple[datetime, int]]:
-    """Yield each instant inside a period, after its start, at which seats change, with those in force once it is over.
+    """Yield each instant inside a period, after its start, at which seats change, and the quantity after that instant.
 
-    What comes and goes in one instant was never there: nobody pays for it.
+    Seats added and removed at one instant do not count.
     """
     quantity = seats.quantity_at(active.start)
     inside = (c for c in seats.changes if active.start < c.effective_time < active.end)

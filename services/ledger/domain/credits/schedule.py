@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Grant schedules: the rule that issues a grant every period, for the seats it is linked to.
+"""Grant schedules: each issues a grant every period, for the seats it is linked to.
 
 Source: services/ledger/README.md, "Credits of a period".
 """
@@ -20,7 +20,7 @@ from services.ledger.domain.credits.grant import (
 )
 from services.ledger.domain.credits.proration import SeatChange, Seats, change_times, period_credits
 
-# A million credits per seat and period: times a million seats it still fits into int64.
+# A million credits per seat and period. Multiplied by a million seats, it still fits into int64.
 UNIT_AMOUNT_MAX = Credits(10**12)
 
 
@@ -32,7 +32,7 @@ class GrantFrequency(Enum):
 
 
 class PeriodProration(Enum):
-    """Which of a schedule's cut periods get a share instead of the whole."""
+    """Which of a schedule's cut periods are prorated. The others are granted in full."""
 
     FIRST_AND_LAST = "FIRST_AND_LAST"
     FIRST = "FIRST"
@@ -44,7 +44,7 @@ class PeriodProration(Enum):
 class Schedule:
     """Issues `unit_amount` per seat (or once, without a subscription) for each period from `start_time` on.
 
-    end_time: first instant without the schedule, None: open-ended. commit_duration: periods a grant lives.
+    end_time: the first instant after the schedule; None: open-ended. commit_duration: lifetime of a grant in periods.
     """
 
     schedule_id: ScheduleId
@@ -65,14 +65,14 @@ class Schedule:
 
     @property
     def first_index(self) -> int:
-        """The number, from the anchor, of the period that `start_time` falls in."""
+        """The number, counted from the anchor, of the period that contains `start_time`."""
         return period_index(self.anchor, self.frequency.value, self.start_time)
 
     def nominal_period(self, index: int) -> Period:
         return nth_period(self.anchor, self.frequency.value, index)
 
     def active_period(self, index: int) -> Period | None:
-        """Return the part of a period that lies inside the schedule; None when there is none."""
+        """Return the part of a period that lies inside the schedule; None if there is none."""
         nominal = self.nominal_period(index)
         start = max(nominal.start, self.start_time)
         end = nominal.end if self.end_time is None else min(nominal.end, self.end_time)
@@ -94,7 +94,7 @@ class ScheduleCredits:
 
 
 def credits_of_period(schedule: Schedule, index: int, seats: Seats, *, through: datetime) -> Credits:
-    """Return what a period grants in all, as known `through` an instant. The period must have an active part."""
+    """Return the total credits of a period, as known `through` an instant. The period must have an active part."""
     active = schedule.active_period(index)
     assert active is not None
     nominal = schedule.nominal_period(index)
@@ -129,9 +129,9 @@ def grant_of_period(schedule: Schedule, index: int, seats: Seats, *, grant_id: G
 
 
 def _shared(proration: PeriodProration, *, active: Period, nominal: Period) -> Period:
-    """Return the part of a period that is granted for: what its cuts leave, as far as they make a share of it.
+    """Return the part of a period that is granted: the nominal period without those cuts that are prorated.
 
-    A period that is cut at both ends is the first and the last; each cut counts if the schedule shares there.
+    A period cut at both ends is both the first and the last; each cut counts if the schedule prorates there.
     """
     match proration:
         case PeriodProration.FIRST_AND_LAST:
@@ -152,10 +152,10 @@ def credits_of_change(
     at: datetime,
     granted: Credits = Credits(0),
 ) -> Credits:
-    """Return what a change, told at `at`, would add to the period it falls in: what due.settle then adds.
+    """Return what a change received at `at` would add to its period: the same amount that due.settle then adds.
 
-    A change dated before the period that `at` is in counts in that one, for the ones before it are over.
-    granted: to that period so far; it may be more than its seats now bring, for nothing is ever taken back.
+    A change dated before the period that contains `at` counts in that period, because earlier ones are over.
+    granted: the period's credits so far; they may exceed what its seats bring now, because nothing is taken back.
     """
     effective_time = max(change.effective_time, at)
     index = period_index(schedule.anchor, schedule.frequency.value, effective_time)

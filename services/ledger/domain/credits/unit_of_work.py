@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is read and written together for any number of requests: pools wanted, accounts changed, answers to keep."""
+"""What is read and written together for any number of requests: selections, changed accounts, responses to store."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ class DuePool:
 
 
 class AccountsMoved(Aborted):
-    """A contract moved to another pool while its requests were being decided."""
+    """A contract switched to another pool while requests under it were decided."""
 
     reason = "TRANSACTION_CONFLICT"
 
@@ -35,7 +35,10 @@ class AccountsMoved(Aborted):
 
 @dataclass(slots=True)
 class AccountSelection:
-    """What is needed of one pool besides its grants, caps and watches; settles: even if nothing seems due."""
+    """What to read of one pool in addition to its grants, caps and watches.
+
+    settles: also read what can fall due, even if the pool's next_due_time is not reached.
+    """
 
     group_values: set[GroupValue] = field(default_factory=set)
     hold_ids: set[HoldId] = field(default_factory=set)
@@ -44,7 +47,7 @@ class AccountSelection:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An account as it was read and as it is to be; schedules: how far they have issued, if that has changed."""
+    """An account as it was read, and as it is to be written. schedules: those whose progress has changed."""
 
     before: Account
     after: Account
@@ -60,7 +63,7 @@ class Change:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the one statement says it all: no new grants, no crossings, no schedules, a pool that is there."""
+        """Whether one statement can write it: an existing pool, and no new grants, crossings or schedule progress."""
         return (
             self.before.version > 0
             and not self.schedules

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether stored figures are what entries and open holds say."""
+"""Whether stored figures equal those recomputed from entries and open holds."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discrepancy:
-    """A stored figure that is not what entries and open holds say. grant_id None: of the pool itself."""
+    """A stored figure that differs from the recomputed one. grant_id None: a figure of the pool itself."""
 
     customer_id: CustomerId
     credit_type_id: CreditTypeId
@@ -20,7 +20,7 @@ class Discrepancy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What a recount found, and how much it read."""
+    """The discrepancies that a recount found, and how many rows it read."""
 
     discrepancies: tuple[Discrepancy, ...]
     pools: int

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Observing an account's watches: one crossing per edge, never one per debit."""
+"""Observes an account's watches: one crossing each time a value moves across its threshold, not one per debit."""
 
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
@@ -18,12 +18,12 @@ def observe(
     anchor: datetime | None,
     spenders: Collection[GroupValue] | None = None,
 ) -> Account:
-    """Return the account with a crossing for every watch whose value has gone past its threshold, or back.
+    """Return the account with a crossing for every watch whose value has moved across its threshold.
 
-    A watch not observed before in its present version is told once whatever its value, but for values of a
-    fan-out that are not past it. anchor: of the billing periods; None when no contract is known, and then
-    nothing is spent in any period. spenders: whose spends are looked at; None: all that are known, which may be
-    many more than one debit can afford.
+    The first observation of a version of a watch also gives a crossing, whatever the value. Exception: values of a
+    watch on many values or customers get one only past the threshold.
+    anchor: start of the billing periods; None if no contract is known, and then nothing is spent in any period.
+    spenders: the group values to observe; None: all in the account, which may be too many for one debit.
     Source: services/ledger/README.md, "Watches and crossings".
     """
     crossings = list(account.crossings)
@@ -55,7 +55,7 @@ def observe(
 
 
 def observe_balance(account: Account, *, at: datetime) -> Account:
-    """Observe only what grants change: the balance."""
+    """Observe the balance only: grants change nothing else."""
     balance_watches = tuple(watch for watch in account.watches if watch.kind is WatchKind.LOW_BALANCE)
     observed = observe(evolve(account, watches=balance_watches), at=at, anchor=None)
     return evolve(observed, watches=account.watches)
@@ -64,7 +64,7 @@ def observe_balance(account: Account, *, at: datetime) -> Account:
 def observe_spend(
     account: Account, spenders: Collection[GroupValue], *, at: datetime, anchor: datetime
 ) -> Account:
-    """Observe what a spend changes, and have the clock looked at again when the alarms it raises end."""
+    """Observe what a spend changes, and set next_due_time to the end of the alarms that it raises."""
     observed = observe(account, at=at, anchor=anchor, spenders=spenders)
     if observed is account:
         return account
@@ -73,14 +73,14 @@ def observe_spend(
 
 
 def next_window_end(account: Account, *, at: datetime, anchor: datetime | None) -> datetime | None:
-    """Return when spend alarms end by the clock: with the billing period. None when no spend is in alarm."""
+    """Return when spend alarms end by the clock: with the billing period. None if no spend is in alarm."""
     if anchor is None or not any(True for _ in _spends_in_alarm(account)):
         return None
     return window_at(CapWindow.BILLING_PERIOD, anchor=anchor, at=at).end
 
 
 def window_ends(account: Account, *, anchor: datetime | None) -> set[datetime]:
-    """Return when the spends now in alarm fell, or will fall, to nothing: with the billing period each was made in."""
+    """Return when the spends now in alarm return to 0: at the end of the billing period of each."""
     if anchor is None:
         return set()
     starts = {
@@ -113,7 +113,7 @@ def _values(
             yield "", account.remaining(at)
         case WatchKind.SPEND:
             if watch.customer_id is not None and not watch.group_value:
-                yield "", Credits(0)  # nobody in particular: tells that the watch is kept
+                yield "", Credits(0)  # for no value: confirms to Alert that the watch is in place
             known = account.spends if spenders is None else spenders
             for group_value in sorted(_watched_values(watch, known)):
                 spend = account.spends.get((watch.group_key, group_value), Spend())

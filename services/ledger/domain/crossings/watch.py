@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Watched thresholds: the transaction that takes a value across one writes the crossing; nothing polls."""
+"""Watched thresholds: the transaction that moves a value across a threshold writes the crossing; nothing polls."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
 
 
 class WatchKind(Enum):
-    """What a watch looks at."""
+    """What a watch measures."""
 
     LOW_BALANCE = "LOW_BALANCE"
     SPEND = "SPEND"
@@ -18,9 +18,9 @@ class WatchKind(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """A threshold of one alert: on one customer, or on every customer where customer_id is None.
+    """A threshold of one alert, for one customer, or for every customer if customer_id is None.
 
-    group_key and group_value are of SPEND only; an empty value watches each value by itself.
+    group_key and group_value: for SPEND only; an empty group_value watches each value separately.
     """
 
     alert_id: str
@@ -49,7 +49,7 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class WatchState:
-    """What was last observed of a watch for one group value. sequence: grows with every observation told."""
+    """The last observation of a watch for one group value. sequence: increases with every crossing sent."""
 
     in_alarm: bool
     sequence: int
@@ -58,7 +58,7 @@ class WatchState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crossing:
-    """An observation to tell the Alert service: the first one, or a value gone past its threshold or back."""
+    """An observation for the Alert service: the first one, or a value that moved across its threshold."""
 
     alert_id: str
     customer_id: CustomerId

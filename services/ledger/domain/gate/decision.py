@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the gate is asked, and what it answers. The rules that decide are in gate.py."""
+"""Requests to the gate and its responses. The rules that decide are in gate.py."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class DenialReason(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entitlement:
-    """The contract in force that prices a product, and how. anchor: where its billing periods are counted from."""
+    """The contract in force that prices a product, and the price. anchor: start of its billing periods."""
 
     contract_id: str
     anchor: datetime
@@ -31,7 +31,7 @@ class Entitlement:
     price: Ratio
 
 
-# The most that one request may come to: a billion credits. Sums of thousands of them still fit into int64.
+# The most that one request may cost: a billion credits. Sums of thousands of them still fit into int64.
 CREDITS_MAX = Credits(10**15)
 
 Amount = Quantity | Credits  # units, priced by the rate; or credits as they are
@@ -41,7 +41,7 @@ Amount = Quantity | Credits  # units, priced by the rate; or credits as they are
 class Ask:
     """What a caller wants to spend, and for whom.
 
-    counted_group_values: those of the group values that the product's metric tells usage apart by.
+    counted_group_values: the group values by which the product's metric groups usage.
     """
 
     product_id: ProductId
@@ -55,7 +55,7 @@ class Ask:
 class Verdict:
     """Whether an ask is affordable.
 
-    reason: None when it is. credits: what it comes to. affordable: the most credits that caps and grants allow.
+    reason: None if it is. credits: its cost. affordable: the most credits that caps and grants allow.
     """
 
     reason: DenialReason | None
@@ -67,7 +67,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorized:
-    """An answer to Authorize: the hold, or the reason why there is none; and what is left after it."""
+    """The response to Authorize: the hold, or the reason why there is none; and what is left afterwards."""
 
     reason: DenialReason | None
     hold_id: HoldId | None = None
@@ -82,7 +82,7 @@ class Authorized:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Captured:
-    """An answer to Capture."""
+    """The response to Capture."""
 
     captured: Credits
     released: Credits
@@ -94,7 +94,7 @@ class Captured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Released:
-    """An answer to Release."""
+    """The response to Release."""
 
     released: Credits
     credit_type_id: CreditTypeId
@@ -103,7 +103,7 @@ class Released:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extended:
-    """An answer to ExtendHold: the hold as it is now; with a reason when it is unchanged."""
+    """The response to ExtendHold: the hold as it is now; if denied, a reason and the hold unchanged."""
 
     reason: DenialReason | None
     held: Credits
@@ -115,7 +115,7 @@ class Extended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Debited:
-    """An answer to Debit."""
+    """The response to Debit."""
 
     reason: DenialReason | None
     debited: Credits = Credits(0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Why the gate decides as it does."""
+"""The answer to GetDecision: why the gate decides as it does."""
 
 from dataclasses import dataclass
 from datetime import datetime

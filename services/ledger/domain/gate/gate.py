@@ -2,7 +2,7 @@
 """The gate: may this AI call be made? Holds, captures, releases, extensions and debits on an account.
 
 Every function takes an account that is up to date at `at` (due.settle) and returns the account after it. A
-denial is an answer and changes nothing. Source: services/ledger/README.md, "Order of checks"
+denial is a result and changes nothing. Source: services/ledger/README.md, "Order of checks"
 and services/ledger/README.md, "Life of a hold".
 """
 
@@ -52,7 +52,7 @@ from services.ledger.domain.rating import affordable_quantity, cost
 
 
 def priced(amount: Amount, price: Ratio) -> Credits:
-    """Return the credits an amount comes to. Raises InvalidFields when they are more than CREDITS_MAX."""
+    """Return the credits that an amount costs. Raises InvalidFields if they exceed CREDITS_MAX."""
     if not isinstance(amount, Quantity):
         return amount
     credits = cost(amount, price)
@@ -62,7 +62,7 @@ def priced(amount: Amount, price: Ratio) -> Credits:
 
 
 def judge(account: Account, ask: Ask, *, at: datetime) -> Verdict:
-    """Say whether an ask is affordable: spend caps first, then credits. All of it or none."""
+    """Decide whether all of an ask is affordable: spend caps first, then credits."""
     available = account.available(at, ask.product_id)
     caps: tuple[CapUse, ...] = ()
     headroom = available
@@ -89,7 +89,7 @@ def judge(account: Account, ask: Ask, *, at: datetime) -> Verdict:
 def authorize(
     account: Account, ask: Ask, *, hold_id: HoldId, expire_time: datetime, allows_part: bool, at: datetime
 ) -> tuple[Account, Authorized]:
-    """Hold the credits of an ask, or, if the caller allows, the part of it that is affordable."""
+    """Hold the credits of an ask or, if `allows_part`, the part of it that is affordable."""
     verdict = judge(account, ask, at=at)
     amount = ask.amount
     if verdict.reason is not None and allows_part and verdict.affordable:
@@ -137,9 +137,9 @@ def authorize(
 def extend(
     account: Account, hold: Hold, ask: Ask | None, *, expire_time: datetime | None, at: datetime
 ) -> tuple[Account, Extended]:
-    """Add an ask to a hold, lengthen its life, or both; all of it or nothing.
+    """Add an ask to a hold, extend its life, or both; all of it or nothing.
 
-    expire_time: None keeps it; an earlier one than the hold's never shortens it.
+    expire_time: None keeps it; one earlier than the hold's has no effect.
     Raises HoldAlreadyResolved, HoldExpired.
     """
     require_extendable(hold)
@@ -169,9 +169,9 @@ def extend(
 
 
 def extension_denied(account: Account, hold: Hold, reason: DenialReason, *, at: datetime) -> Extended:
-    """Return the answer to an extension that is denied before caps and credits are looked at.
+    """Return the response to an extension that is denied before caps and credits are checked.
 
-    Raises HoldAlreadyResolved, HoldExpired: those come first.
+    Raises HoldAlreadyResolved, HoldExpired: these are checked first.
     """
     require_extendable(hold)
     available = account.available(at, hold.product_id)
@@ -186,17 +186,17 @@ def extension_denied(account: Account, hold: Hold, reason: DenialReason, *, at: 
 
 
 def at_price_of(ask: Ask, hold: Hold) -> Ask:
-    """Return an ask for more of a hold, priced as the hold was and drawn from the same pool."""
+    """Return an ask to extend a hold: at the hold's price and with its billing periods."""
     return replace(ask, entitlement=replace(ask.entitlement, price=hold.price, anchor=hold.anchor))
 
 
 def capture(
     account: Account, hold: Hold, actual: Amount | None, *, cause_id: str, at: datetime
 ) -> tuple[Account, Captured]:
-    """Turn a hold into spend of what was really used (None: all that is held).
+    """Turn a hold into spend of the amount used (None: all that is held).
 
-    Less than held: the rest is released, the last drawn first. More: the excess is drawn from what is available,
-    and what cannot be drawn is a shortfall. An expired hold is drawn like a debit and marked late.
+    Less than held: the rest is released, the last drawn first. More: the excess is drawn from available credits,
+    and what they do not cover is a shortfall. An expired hold is drawn like a debit and marked late.
     Raises HoldAlreadyResolved.
     """
     require_unresolved(hold)
@@ -235,7 +235,7 @@ def capture(
 
 
 def release(account: Account, hold: Hold, *, at: datetime) -> tuple[Account, Released]:
-    """Give a hold back whole; an expired one has nothing left to give. Raises HoldAlreadyResolved."""
+    """Release all of a hold; of an expired one nothing is left. Raises HoldAlreadyResolved."""
     require_unresolved(hold)
     released = Credits(0)
     if hold.state is HoldState.HELD:
@@ -279,7 +279,7 @@ def debit(account: Account, ask: Ask, *, cause_id: str, at: datetime) -> tuple[A
 
 
 def _held(account: Account, hold: Hold, allocation: Allocation, amount: Credits) -> Account:
-    """Reserve `amount` for a hold that has these draws by now."""
+    """Reserve `amount` for a hold, whose draws already include these."""
     assert not allocation.uncovered
     return account.with_changes(
         grants=[hold_from(account.grants[draw.grant_id], draw.amount) for draw in allocation.draws],
@@ -298,7 +298,7 @@ def _draw_now(
     at: datetime,
     counted: Mapping[GroupValue, Spend] | None = None,
 ) -> tuple[Account, Credits]:
-    """Spend `amount` from the rests of grants, in burn-down order; returns what nothing covered."""
+    """Spend `amount` from the rests of grants, in burn-down order; returns the uncovered amount too."""
     allocation = burn_down.allocate(account.drawable(at, product_id), amount)
     entries = _captures(account, allocation.draws, usage, cause_id=cause_id, at=at)
     if allocation.uncovered:
@@ -344,7 +344,7 @@ def _counted(
     anchor: datetime,
     at: datetime,
 ) -> dict[GroupValue, Spend]:
-    """Return the spends once usage, covered or not, is counted, and what was held for it is given back."""
+    """Return the spends after counting usage, covered or not, and returning what was held for it."""
     return {
         key: spend_more(_less_held(account.spends.get(key, Spend()), released), spent, anchor=anchor, at=at)
         for key in group_values.items()

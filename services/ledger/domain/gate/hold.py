@@ -22,7 +22,7 @@ HOLD_TTL_MAX = timedelta(hours=24)
 
 
 class HoldState(Enum):
-    """Where a hold stands."""
+    """The state of a hold."""
 
     HELD = "HELD"
     CAPTURED = "CAPTURED"
@@ -32,11 +32,12 @@ class HoldState(Enum):
 
 @dataclass(frozen=True, kw_only=True)  # no slots: evolve
 class Hold:
-    """Credits reserved until `expire_time`, when it stops counting without any job.
+    """Credits reserved until `expire_time`; from then on they do not count, without any job.
 
-    draws: in the order they were drawn; one grant may stand there more than once after an extension.
-    price: the rate the hold was taken at, by which its capture is priced too. anchor: where the billing periods
-    of the contract that entitled it are counted from. counted_group_values: those that caps and alerts count.
+    draws: in the order they were drawn; after an extension, one grant may appear more than once.
+    price: the rate at the time of the hold; a capture is priced by it too.
+    anchor: start of the billing periods of the contract that allowed the hold.
+    counted_group_values: those that caps and alerts count.
     """
 
     hold_id: HoldId
@@ -62,14 +63,14 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class HoldPlace:
-    """Which pool a hold is in, and what it is for."""
+    """The pool that a hold is in, and its product."""
 
     credit_type_id: CreditTypeId
     product_id: ProductId
 
 
 def state_at(hold: Hold, at: datetime) -> HoldState:
-    """Return the state by the clock: a hold is dead at its `expire_time`, whether or not anybody noticed."""
+    """Return the state at `at`: a held hold is EXPIRED from its `expire_time` on, written or not."""
     return HoldState.EXPIRED if hold.state is HoldState.HELD and hold.expire_time <= at else hold.state
 
 
@@ -91,14 +92,14 @@ def require_extendable(hold: Hold) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A hold's draws, cut into what is captured and what is given back."""
+    """A hold's draws, divided into captured and released ones."""
 
     captured: tuple[Draw, ...]
     released: tuple[Draw, ...]
 
 
 def split_draws(draws: tuple[Draw, ...], amount: Credits) -> Split:
-    """Cut `amount` (at most the sum of draws) off the front: captured as drawn, the last drawn released first."""
+    """Capture `amount` (at most the sum of draws) in the order of draws, and release the rest: the last drawn first."""
     captured: list[Draw] = []
     released: list[Draw] = []
     left = amount
@@ -114,5 +115,5 @@ def split_draws(draws: tuple[Draw, ...], amount: Credits) -> Split:
 
 
 def end_hold(hold: Hold, state: HoldState, *, captured: Credits = Credits(0)) -> Hold:
-    """Return the hold in a state it does not leave, but for EXPIRED, which a late capture turns into CAPTURED."""
+    """Return the hold in a final state; only EXPIRED can still change, to CAPTURED by a late capture."""
     return evolve(hold, state=state, captured=captured)

@@ -16,7 +16,7 @@ GroupValue = tuple[str, str]  # group key, value: ("user_id", "user_1234")
 
 
 class CapWindow(Enum):
-    """How long a cap counts before it starts anew."""
+    """The window over which a cap counts before it restarts at 0."""
 
     BILLING_PERIOD = "BILLING_PERIOD"
     DAY = "DAY"
@@ -24,7 +24,7 @@ class CapWindow(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendCap:
-    """`limit` per window for one value of `group_key`; an empty group_value is each value without a cap of its own."""
+    """`limit` per window for one value of `group_key`; an empty group_value: for each value that has no own cap."""
 
     spend_cap_id: str
     credit_type_id: CreditTypeId
@@ -37,7 +37,7 @@ class SpendCap:
 
 @dataclass(frozen=True, slots=True)
 class CustomerSpendCap:
-    """A cap, and whose users it caps."""
+    """A cap, and the customer it belongs to."""
 
     customer_id: CustomerId
     cap: SpendCap
@@ -45,7 +45,7 @@ class CustomerSpendCap:
 
 @dataclass(frozen=True, kw_only=True)  # no slots: evolve
 class Spend:
-    """What one group value holds now, and has spent in the window of each kind that it last spent in."""
+    """What one group value holds now, and what it has spent in the latest window of each kind in which it spent."""
 
     held: Credits = Credits(0)
     period_start: datetime | None = None
@@ -54,16 +54,16 @@ class Spend:
     day_spent: Credits = Credits(0)
 
     def spent_in(self, window: CapWindow, start: datetime) -> Credits:
-        """Return what was spent in the window that begins at `start`; nothing if the last spend was before it.
+        """Return what was spent in the window that starts at `start`; 0 if the last spend was before it.
 
-        If the last spend was in a later window, that one counts: a request that was overtaken at midnight, or a
-        second contract with months of its own, must not make it be forgotten.
+        If the last spend was in a later window, that window's amount counts. Otherwise a request that was overtaken at
+        midnight, or a second contract with other months, would reset it.
         """
         last_start, spent = self._last(window)
         return spent if last_start is not None and start <= last_start else Credits(0)
 
     def latest_start(self, window: CapWindow, start: datetime) -> datetime:
-        """Return `start`, or that of the window it last spent in if that is later: windows never go back."""
+        """Return `start`, or the start of the window of the last spend if that is later: windows never go back."""
         last_start, _ = self._last(window)
         return start if last_start is None else max(start, last_start)
 
@@ -75,7 +75,7 @@ class Spend:
                 return self.day_start, self.day_spent
 
 
-@lru_cache(maxsize=1_024)  # a batch asks it of one instant again and again
+@lru_cache(maxsize=1_024)  # a batch computes it many times for one instant
 def window_at(window: CapWindow, *, anchor: datetime, at: datetime) -> Period:
     """Return the window that contains `at`. Billing periods are months from `anchor`; days are UTC."""
     match window:
@@ -107,7 +107,7 @@ def spend_more(spend: Spend, amount: Credits, *, anchor: datetime, at: datetime)
 
 @dataclass(frozen=True, slots=True)
 class CapUse:
-    """A cap that applies to a group value, and how far it is used up by what is spent and held."""
+    """A cap that applies to a group value. used: what is spent in the window, and held."""
 
     cap: SpendCap
     group_value: str
@@ -127,7 +127,7 @@ def cap_uses(
     anchor: datetime,
     at: datetime,
 ) -> tuple[CapUse, ...]:
-    """Return the caps that apply to `group_values`: per key, the value's own before the one for every value."""
+    """Return the caps that apply to `group_values`: per key, the cap on the value, else the cap for every value."""
     applying: dict[str, SpendCap] = {}
     for cap in caps:
         value = group_values.get(cap.group_key)

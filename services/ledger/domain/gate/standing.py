@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A customer's standing towards a product: what the gate checks before it looks at credits."""
+"""A customer's standing for a product: what the gate checks before caps and credits."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from services.ledger.domain.gate.decision import Amount, Ask, DenialReason, Enti
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceLine:
-    """One rate of a product on the card of one contract: in force while both are."""
+    """One rate of a product on the rate card of one contract; in force while both are."""
 
     entitlement: Entitlement
     start_time: datetime
@@ -29,7 +29,7 @@ class PriceLine:
 
 
 def entitlement_at(lines: Iterable[PriceLine], at: datetime) -> Entitlement | None:
-    """Return what entitles at `at`: of several contracts that price the product, the one that began first.
+    """Return the entitlement at `at`: of several contracts that price the product, the one that started first.
 
     lines: by start_time and contract_id.
     """
@@ -41,7 +41,7 @@ def entitlement_at(lines: Iterable[PriceLine], at: datetime) -> Entitlement | No
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerRecord:
-    """A customer as the gate needs it."""
+    """What the gate needs to know of a customer."""
 
     customer_id: CustomerId
     is_suspended: bool
@@ -49,9 +49,10 @@ class CustomerRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """entitlement: None when no contract in force prices the product.
+    """What decides about a customer and a product before caps and credits.
 
-    group_keys: by which the product's metric tells usage apart; only these are capped and watched.
+    entitlement: None if no contract in force prices the product. group_keys: the properties by which the product's
+    metric groups usage; only these are capped and watched.
     """
 
     customer_id: CustomerId
@@ -62,7 +63,7 @@ class Standing:
 
 
 def ask_of(standing: Standing, amount: Amount, group_values: Mapping[str, str]) -> Ask | DenialReason:
-    """Return the ask to be judged by caps and credits, or why it is denied before that.
+    """Return the ask for caps and credits to decide, or the reason for an earlier denial.
 
     Source: services/ledger/README.md, "Order of checks".
     """
