@@ -67,7 +67,7 @@ def _inside(module: str, *packages: str) -> bool:
 
 
 def _own_layers(source: Source, *layers: str) -> tuple[str, ...]:
-    return tuple(f"services.{source.service}.{room}" for room in layers)
+    return tuple(f"services.{source.service}.{layer}" for layer in layers)
 
 
 def _forbid_imports(source: Source, *packages: str) -> Iterator[str]:

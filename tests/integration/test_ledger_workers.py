@@ -25,7 +25,7 @@ from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceStub
 from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceStub
 from purser.ledger.v1.ledger_peer_pb2_grpc import LedgerPeerServiceStub
 from tests.support.ledger import AI, CREDIT, a_rate
-from tests.support.ledger_process import LedgerProcess, fresh_channel, ledger_process, parent_of
+from tests.support.ledger_process import LedgerProcess, ProcessEnded, fresh_channel, ledger_process, parent_of
 from tests.support.mesh import until
 from tests.support.postgres import Databases
 
@@ -210,10 +210,12 @@ async def test_one_worker_that_cannot_start_stops_the_whole_service(databases: D
         failed = LedgerProcess(databases.url("ledger"), "--workers", "2", metrics_listen=metrics)
         await failed.start()
 
+        with pytest.raises(ProcessEnded, match="metrics cannot listen"):
+            await failed.until_said("service_started")
         assert await failed.ended() == 1
 
     own, parents = failed.lines
-    assert own.startswith("ledger: metrics cannot be served on 127.0.0.1")
+    assert own.startswith("ledger: metrics cannot listen on 127.0.0.1")
     assert parents == "ledger: worker 1 could not start (exit status 1); its own last line says why"
 
 

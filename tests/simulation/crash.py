@@ -28,6 +28,7 @@ from tests.simulation.crash_report import Outcome, table_of, verdict
 from tests.simulation.crash_setup import set_up
 from tests.simulation.crash_writers import Writer, until_back
 from tests.simulation.fault_proxy import FaultProxy
+from tests.support.ledger_process import ProcessEnded
 
 WRITERS = 8
 CUT_SHARE = 0.01
@@ -137,13 +138,15 @@ async def _kill(cluster: Cluster, book: Book, target: str, number: int, dice: ra
 
 
 async def _within_patience(what: str, awaited: Coroutine[Any, Any, None]) -> None:
-    """Wait for something. Raises RunStopped when it takes longer than the patience, or fails by a timeout inside."""
+    """Wait for something. Raises RunStopped when it takes longer than the patience, or a Ledger ends meanwhile."""
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             await awaited
     except TimeoutError as error:
         reason = f" ({error})" if str(error) else ""
         raise RunStopped(f"{what} did not come within {PATIENCE_SECONDS:.0f} s{reason}") from error
+    except ProcessEnded as error:
+        raise RunStopped(f"{what} did not come: {error}") from error
 
 
 def _complain_of_writers(writers: Sequence[Writer], tasks: Sequence["asyncio.Task[None]"]) -> None:

@@ -327,14 +327,14 @@ def test_findings_are_counted_and_listed() -> None:
 
 def test_a_run_that_stopped_early_claims_nothing_about_what_is_stored() -> None:
     outcome = _outcome(
-        recounted=None, stopped="the last answers did not come within 120 s", wrong=["a finding"]
+        recounted=None, stopped="the last answers did not come within 900 s", wrong=["a finding"]
     )
 
     lines = verdict(outcome)
 
     assert not outcome.is_good
     assert lines == [
-        "Stopped after 1,000 of 1,000 kills: the last answers did not come within 120 s.",
+        "Stopped after 1,000 of 1,000 kills: the last answers did not come within 900 s.",
         "Nothing was recounted, so nothing is known about what is stored.",
         "a finding",
     ]

@@ -22,21 +22,34 @@ WAIT_SECONDS_MAX = 60.0
 ENOUGH_LINES = 100_000
 
 
+class ProcessEnded(Exception):
+    """A Ledger ended while a caller waited for something else; in one line."""
+
+
 class LedgerProcess:
     """A Ledger in production mode on a migrated database.
 
     arguments: follow `serve` on the command line, such as "--workers", "2".
     said: its log events in order; a line that is no log event appears as {"line": …}.
+    patience_seconds: the longest wait for it; a wait ends early, with ProcessEnded, when the process has ended.
     workers: the process ids of the workers that serve now, by worker number.
     unexplained_ends: one line for each process of this Ledger that ended and was neither killed nor stopped from here.
     """
 
-    def __init__(self, url: str, *arguments: str, address: str = "127.0.0.1:0", **settings: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        *arguments: str,
+        address: str = "127.0.0.1:0",
+        patience_seconds: float = WAIT_SECONDS_MAX,
+        **settings: str,
+    ) -> None:
         self.said: list[dict[str, Any]] = []
         self.workers: dict[int, int] = {}
         self.unexplained_ends: list[str] = []
         self.asked_address = address
         self._arguments = arguments
+        self._patience_seconds = patience_seconds
         self._environment = {
             **os.environ,
             "PURSER_LEDGER_DATABASE_URL": url,
@@ -49,6 +62,7 @@ class LedgerProcess:
         self._listener: asyncio.Task[None] | None = None
         self._heard = asyncio.Condition()
         self._killed: set[int] = set()
+        self._has_ended = False
 
     @property
     def pid(self) -> int:
@@ -73,6 +87,7 @@ class LedgerProcess:
         """Start the process; returns before it serves. Clears `said` and `workers`."""
         self.said.clear()
         self.workers = {}
+        self._has_ended = False
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "services.ledger", "serve", *self._arguments),
             stdin=asyncio.subprocess.DEVNULL,
@@ -84,12 +99,17 @@ class LedgerProcess:
         self._listener = asyncio.create_task(self._listen(self._process))
 
     async def until(self, is_so: Callable[[Self], bool]) -> None:
-        """Return when `is_so` holds; checks it after each line of the log. Raises TimeoutError after 60 s."""
-        async with asyncio.timeout(WAIT_SECONDS_MAX), self._heard:
-            await self._heard.wait_for(lambda: is_so(self))
+        """Return when `is_so` holds; checks it after each line of the log. Raises TimeoutError and ProcessEnded."""
+        async with asyncio.timeout(self._patience_seconds), self._heard:
+            await self._heard.wait_for(lambda: is_so(self) or self._has_ended)
+        if not is_so(self):
+            raise ProcessEnded(f"the Ledger ended; its last events: {self.said[-10:]}")
 
     async def until_said(self, event: str, count: int = 1) -> None:
-        """Return when the log has `count` events of this name. Raises TimeoutError with the last events after 60 s."""
+        """Return when the log has `count` events of this name.
+
+        Raises TimeoutError and ProcessEnded, each with the last events.
+        """
         try:
             await self.until(lambda own: len(own.events(event)) >= count)
         except TimeoutError:
@@ -107,7 +127,7 @@ class LedgerProcess:
         """SIGKILL the worker that serves under this number now, and return its process id.
 
         A worker can end between its last log line and the signal: then its successor is killed. Raises TimeoutError
-        when no worker serves under this number for 60 s.
+        when no worker serves under this number within the patience.
         """
         while True:
             await self.until(lambda own: worker in own.workers)
@@ -125,11 +145,11 @@ class LedgerProcess:
     async def ended(self) -> int:
         """Return the exit status when the process and all that share its stderr have ended.
 
-        Raises TimeoutError after 60 s.
+        Raises TimeoutError when that takes longer than the patience.
         """
         assert self._process is not None
         assert self._listener is not None
-        async with asyncio.timeout(WAIT_SECONDS_MAX):
+        async with asyncio.timeout(self._patience_seconds):
             await asyncio.shield(self._listener)
             return await self._process.wait()
 
@@ -149,6 +169,9 @@ class LedgerProcess:
                     )
                 del self.said[:-ENOUGH_LINES]
                 self._heard.notify_all()
+        async with self._heard:
+            self._has_ended = True
+            self._heard.notify_all()
 
 
 def _serves_no_longer(worker: int, pid: int, process: LedgerProcess) -> bool:
