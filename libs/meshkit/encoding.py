@@ -1,12 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stdlib dataclasses to JSON and back (answers, notices), and to one canonical text (for hashes)."""
+"""Stdlib dataclasses to JSON and back (stored responses, notices)."""
 
-import json
-from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
-from dataclasses import MISSING, fields, is_dataclass
-from datetime import UTC, date, datetime, timedelta
-from enum import Enum
 from functools import cache
 from typing import Any, TypeVar
 
@@ -34,53 +28,6 @@ def from_json(as_type: type[T], data: object) -> T:
     return decoded
 
 
-def canonical(value: object) -> str:
-    """Return one text per meaning: equal values give equal texts, in every process.
-
-    Sets are sorted, instants are in UTC, and a dataclass field that holds its default is left out, so that a
-    field added later does not change the text of requests made before. Raises TypeError for a float, and for
-    anything that is not made of dataclasses, mappings, lists, tuples, sets, enums, times, texts, bytes,
-    integers, booleans and None.
-    """
-    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"))
-
-
 @cache
 def _adapter(as_type: Any) -> TypeAdapter[Any]:
     return TypeAdapter(as_type)
-
-
-def _plain(value: object) -> object:
-    match value:
-        case Enum():
-            return _plain(value.value)
-        case None | bool() | int() | str():
-            return value
-        case bytes():
-            return value.hex()
-        case datetime():
-            return value.astimezone(UTC).isoformat()
-        case date():
-            return value.isoformat()
-        case timedelta():
-            return value // timedelta(microseconds=1)
-        case Mapping():
-            return sorted(([_plain(key), _plain(item)] for key, item in value.items()), key=json.dumps)
-        case AbstractSet():
-            return sorted((_plain(item) for item in value), key=json.dumps)
-        case list() | tuple():
-            return [_plain(item) for item in value]
-        case _ if is_dataclass(value):
-            return _plain_dataclass(value)
-        case _:
-            raise TypeError(f"{type(value).__name__} has no canonical form")
-
-
-def _plain_dataclass(value: Any) -> dict[str, object]:
-    plain: dict[str, object] = {"": type(value).__name__}
-    for field in fields(value):
-        held = getattr(value, field.name)
-        default = field.default if field.default_factory is MISSING else field.default_factory()
-        if default is MISSING or held != default:
-            plain[field.name] = _plain(held)
-    return plain

@@ -11,7 +11,6 @@ makes the table with:
     CREATE INDEX ON <schema>.<name> (create_time)
 """
 
-import hashlib
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -19,17 +18,20 @@ from sqlalchemy import Column, DateTime, Index, LargeBinary, MetaData, Table, Te
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from meshkit.encoding import canonical, from_json, to_json
+from meshkit.encoding import from_json, to_json
 from meshkit.errors import Aborted, RequestIdReused
+from meshkit.legacy_hash import legacy_hash
 
 T = TypeVar("T")
 
 
 class Command(Protocol):
-    """A frozen dataclass that says what to do; its class name is the operation."""
+    """A frozen dataclass that says what to do. fingerprint: the hash of its request (meshkit.rpc.fingerprint)."""
 
     @property
     def request_id(self) -> str: ...
+    @property
+    def fingerprint(self) -> bytes: ...
 
 
 class RequestContended(Aborted):
@@ -64,13 +66,12 @@ async def claim(
     Call it before anything else in the transaction (READ COMMITTED). A concurrent twin waits here until the
     first has committed or rolled back. Raises RequestIdReused when the id stands for another request.
     """
-    body_hash = hash_of(command)
     claimed = (
         insert(table)
         .values(
             request_id=command.request_id,
             operation=type(command).__name__,
-            body_hash=body_hash,
+            body_hash=command.fingerprint,
             create_time=at,
         )
         .on_conflict_do_nothing(index_elements=[table.c.request_id])
@@ -82,8 +83,7 @@ async def claim(
     row = (await connection.execute(earlier)).first()
     if row is None:
         raise RequestContended(request_id=command.request_id)
-    if row.body_hash != body_hash:
-        raise RequestIdReused(request_id=command.request_id)
+    check_same_body(command, row.body_hash)
     # A claim commits with its answer: both are written by the transaction of the effect.
     assert row.answer is not None
     return from_json(answer_type, row.answer)
@@ -105,6 +105,7 @@ async def forget(
     return dropped.rowcount
 
 
-def hash_of(command: Command) -> bytes:
-    """Return the SHA-256 of the operation and the canonical body, the request_id included."""
-    return hashlib.sha256(f"{type(command).__name__}\n{canonical(command)}".encode()).digest()
+def check_same_body(command: Command, body_hash: bytes) -> None:
+    """Compare a repeated request with the hash that was stored for its request_id. Raises RequestIdReused."""
+    if body_hash != command.fingerprint and body_hash != legacy_hash(command):
+        raise RequestIdReused(request_id=command.request_id)

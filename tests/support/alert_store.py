@@ -65,7 +65,8 @@ def a_new_delivery(number: int = 1, *, endpoint: int = 1, alert: int = 1, at: da
 
 def an_observation(sequence: int, *, in_alarm: bool = True, alert: int = 1) -> ObserveCrossing:
     return ObserveCrossing(
-        request_id=f"ntc_{alert}_{sequence}_{in_alarm}",
+        request_id=(request_id := f"ntc_{alert}_{sequence}_{in_alarm}"),
+        fingerprint=request_id.encode(),
         crossing=Crossing(
             alert_id=AlertId(f"alr_{alert:03}"),
             customer_id=ACME_ID,

@@ -112,7 +112,8 @@ class Books:
         return await ask(
             self.gate,
             Authorize(
-                request_id=self.ids.new("req"),
+                request_id=(request_id := self.ids.new("req")),
+                fingerprint=request_id.encode(),
                 customer=ACME,
                 product_id=ASSISTANT,
                 amount=Credits.of(credits),
@@ -126,7 +127,8 @@ class Books:
         return await ask(
             self.gate,
             Debit(
-                request_id=self.ids.new("req"),
+                request_id=(request_id := self.ids.new("req")),
+                fingerprint=request_id.encode(),
                 customer=customer_id,
                 product_id=ASSISTANT,
                 amount=Credits.of(credits),
@@ -144,7 +146,8 @@ class Books:
     ) -> Grant:
         return await self.grants.issue(
             IssueGrant(
-                request_id=self.ids.new("req"),
+                request_id=(request_id := self.ids.new("req")),
+                fingerprint=request_id.encode(),
                 customer=ACME,
                 credit_type_id=credit_type_id,
                 kind=GrantKind.TOP_UP,
@@ -163,7 +166,11 @@ class Books:
         await ask(
             self.gate,
             Capture(
-                request_id=self.ids.new("req"), customer=ACME, hold_id=hold_id, actual=Credits.of(credits)
+                request_id=(request_id := self.ids.new("req")),
+                fingerprint=request_id.encode(),
+                customer=ACME,
+                hold_id=hold_id,
+                actual=Credits.of(credits),
             ),
         )
 

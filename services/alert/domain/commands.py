@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What callers may ask Alert to write: one command per rpc that writes.
 
-A repeated request_id is compared by class name and fields (meshkit.requests): rename with care.
+fingerprint: the hash of the request as it came over the wire; it tells whether a repeated request_id has another body.
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from services.alert.domain.status import Crossing
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateAlert:
     request_id: str
+    fingerprint: bytes
     name: str
     alert_type: AlertType
     customer_id: CustomerId
@@ -28,34 +29,40 @@ class CreateAlert:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveAlert:
     request_id: str
+    fingerprint: bytes
     alert_id: AlertId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObserveCrossing:
     request_id: str
+    fingerprint: bytes
     crossing: Crossing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateWebhookEndpoint:
     request_id: str
+    fingerprint: bytes
     url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RotateWebhookSecret:
     request_id: str
+    fingerprint: bytes
     webhook_endpoint_id: WebhookEndpointId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisableWebhookEndpoint:
     request_id: str
+    fingerprint: bytes
     webhook_endpoint_id: WebhookEndpointId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayDelivery:
     request_id: str
+    fingerprint: bytes
     delivery_id: DeliveryId

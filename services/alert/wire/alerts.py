@@ -7,6 +7,7 @@ from typing import Final
 from meshkit.page import Page
 from meshkit.quantity import Credits
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
+from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.alert.v1 import alert_pb2 as pb
 from services.alert.domain.alert import Alert, AlertId, AlertType, CreditTypeId, CustomerId
@@ -38,6 +39,7 @@ def create_from_wire(request: pb.CreateAlertRequest) -> CreateAlert:
     _check_what_is_watched(fields, request)
     command = CreateAlert(
         request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("CreateAlert", request),
         name=fields.text("name", request.name),
         alert_type=alert_type,
         customer_id=CustomerId(
@@ -84,6 +86,7 @@ def archive_from_wire(request: pb.ArchiveAlertRequest) -> ArchiveAlert:
     fields = Fields()
     command = ArchiveAlert(
         request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("ArchiveAlert", request),
         alert_id=AlertId(fields.text("alert_id", request.alert_id)),
     )
     fields.check()

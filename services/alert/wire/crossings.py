@@ -5,6 +5,7 @@ from typing import Final
 
 from meshkit.quantity import INT64_MAX, Credits
 from meshkit.rpc.fields import Fields
+from meshkit.rpc.fingerprint import fingerprint
 from purser.alert.v1 import alert_peer_pb2 as pb
 from services.alert.domain.alert import AlertId, CustomerId
 from services.alert.domain.commands import ObserveCrossing
@@ -19,6 +20,7 @@ def observe_from_wire(request: pb.ObserveCrossingRequest) -> ObserveCrossing:
         fields.add("group_value", f"must have at most {_GROUP_VALUE_LENGTH_MAX} characters")
     command = ObserveCrossing(
         request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("ObserveCrossing", request),
         crossing=Crossing(
             alert_id=AlertId(fields.text("alert_id", request.alert_id)),
             customer_id=CustomerId(fields.text("customer_id", request.customer_id)),

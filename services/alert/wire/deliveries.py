@@ -6,6 +6,7 @@ from typing import Final
 
 from meshkit.page import Page
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
+from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.alert.v1 import alert_pb2 as pb
 from services.alert.domain.alert import AlertId
@@ -45,6 +46,7 @@ def replay_from_wire(request: pb.ReplayDeliveryRequest) -> ReplayDelivery:
     fields = Fields()
     command = ReplayDelivery(
         request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("ReplayDelivery", request),
         delivery_id=DeliveryId(fields.text("delivery_id", request.delivery_id)),
     )
     fields.check()

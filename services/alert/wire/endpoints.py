@@ -6,6 +6,7 @@ from typing import Final
 
 from meshkit.page import Page
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
+from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.alert.v1 import alert_pb2 as pb
 from services.alert.domain.commands import (
@@ -28,7 +29,9 @@ _LIST: Final = {"list": "webhook_endpoints"}
 def create_from_wire(request: pb.CreateWebhookEndpointRequest) -> CreateWebhookEndpoint:
     fields = Fields()
     command = CreateWebhookEndpoint(
-        request_id=fields.request_id(request.request_id), url=_url(fields, request.url)
+        request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("CreateWebhookEndpoint", request),
+        url=_url(fields, request.url),
     )
     fields.check()
     return command
@@ -58,6 +61,7 @@ def rotate_from_wire(request: pb.RotateWebhookSecretRequest) -> RotateWebhookSec
     fields = Fields()
     command = RotateWebhookSecret(
         request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("RotateWebhookSecret", request),
         webhook_endpoint_id=WebhookEndpointId(
             fields.text("webhook_endpoint_id", request.webhook_endpoint_id)
         ),
@@ -76,6 +80,7 @@ def disable_from_wire(request: pb.DisableWebhookEndpointRequest) -> DisableWebho
     fields = Fields()
     command = DisableWebhookEndpoint(
         request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("DisableWebhookEndpoint", request),
         webhook_endpoint_id=WebhookEndpointId(
             fields.text("webhook_endpoint_id", request.webhook_endpoint_id)
         ),

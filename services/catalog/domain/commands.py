@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What callers may ask the Catalog to write: one command per rpc that writes.
 
-A repeated request_id is compared by class name and fields (meshkit.requests): rename with care.
+fingerprint: the hash of the request as it came over the wire; it tells whether a repeated request_id has another body.
 """
 
 from dataclasses import dataclass
@@ -18,12 +18,14 @@ from services.catalog.domain.rate_card import CreditConversion, RateCardId
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateCreditType:
     request_id: str
+    fingerprint: bytes
     name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateBillableMetric:
     request_id: str
+    fingerprint: bytes
     name: str
     event_type: str
     aggregation: Aggregation
@@ -35,12 +37,14 @@ class CreateBillableMetric:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveBillableMetric:
     request_id: str
+    fingerprint: bytes
     billable_metric_id: BillableMetricId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateProduct:
     request_id: str
+    fingerprint: bytes
     name: str
     product_type: ProductType
     billable_metric_id: BillableMetricId | None
@@ -49,6 +53,7 @@ class CreateProduct:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateProduct:
     request_id: str
+    fingerprint: bytes
     product_id: ProductId
     name: str
 
@@ -56,12 +61,14 @@ class UpdateProduct:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveProduct:
     request_id: str
+    fingerprint: bytes
     product_id: ProductId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateRateCard:
     request_id: str
+    fingerprint: bytes
     name: str
     fiat_credit_type_id: CreditTypeId
     conversions: tuple[CreditConversion, ...]
@@ -70,6 +77,7 @@ class CreateRateCard:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddRates:
     request_id: str
+    fingerprint: bytes
     rate_card_id: RateCardId
     rates: tuple[RateTerms, ...]
 
@@ -77,6 +85,7 @@ class AddRates:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateTopUpPack:
     request_id: str
+    fingerprint: bytes
     name: str
     product_id: ProductId
     credit_type_id: CreditTypeId

@@ -6,6 +6,7 @@ from typing import Final
 
 from meshkit.page import Page
 from meshkit.rpc.fields import Fields, timestamp
+from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.catalog.v1 import catalog_pb2 as pb
 from services.catalog.domain.commands import CreateCreditType
@@ -17,7 +18,9 @@ _LIST: Final = {"list": "credit_types"}
 def create_from_wire(request: pb.CreateCreditTypeRequest) -> CreateCreditType:
     fields = Fields()
     command = CreateCreditType(
-        request_id=fields.request_id(request.request_id), name=fields.text("name", request.name)
+        request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("CreateCreditType", request),
+        name=fields.text("name", request.name),
     )
     fields.check()
     return command

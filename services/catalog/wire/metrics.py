@@ -6,6 +6,7 @@ from typing import Final
 
 from meshkit.page import Page
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
+from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.catalog.v1 import catalog_pb2 as pb
 from services.catalog.domain.commands import ArchiveBillableMetric, CreateBillableMetric
@@ -33,6 +34,7 @@ def create_from_wire(request: pb.CreateBillableMetricRequest) -> CreateBillableM
     fields = Fields()
     command = CreateBillableMetric(
         request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("CreateBillableMetric", request),
         name=fields.text("name", request.name),
         event_type=fields.text("event_type", request.event_type),
         aggregation=fields.choice("aggregation", request.aggregation, _AGGREGATIONS),
@@ -79,6 +81,7 @@ def archive_from_wire(request: pb.ArchiveBillableMetricRequest) -> ArchiveBillab
     fields = Fields()
     command = ArchiveBillableMetric(
         request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("ArchiveBillableMetric", request),
         billable_metric_id=BillableMetricId(fields.text("billable_metric_id", request.billable_metric_id)),
     )
     fields.check()

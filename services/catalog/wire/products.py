@@ -6,6 +6,7 @@ from typing import Final
 
 from meshkit.page import Page
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
+from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.catalog.v1 import catalog_pb2 as pb
 from services.catalog.domain.commands import ArchiveProduct, CreateProduct, UpdateProduct
@@ -24,6 +25,7 @@ def create_from_wire(request: pb.CreateProductRequest) -> CreateProduct:
     fields = Fields()
     command = CreateProduct(
         request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("CreateProduct", request),
         name=fields.text("name", request.name),
         product_type=fields.choice("product_type", request.product_type, _TYPES),
         billable_metric_id=_billable_metric_id(fields, request),
@@ -51,6 +53,7 @@ def update_from_wire(request: pb.UpdateProductRequest) -> UpdateProduct:
     fields = Fields()
     command = UpdateProduct(
         request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("UpdateProduct", request),
         product_id=ProductId(fields.text("product_id", request.product_id)),
         name=fields.text("name", request.name),
     )
@@ -80,6 +83,7 @@ def archive_from_wire(request: pb.ArchiveProductRequest) -> ArchiveProduct:
     fields = Fields()
     command = ArchiveProduct(
         request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("ArchiveProduct", request),
         product_id=ProductId(fields.text("product_id", request.product_id)),
     )
     fields.check()

@@ -6,6 +6,7 @@ from typing import Final
 
 from meshkit.page import Page
 from meshkit.rpc.fields import Fields, timestamp
+from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.catalog.v1 import catalog_pb2 as pb
 from services.catalog.domain.commands import CreateRateCard
@@ -19,6 +20,7 @@ def create_from_wire(request: pb.CreateRateCardRequest) -> CreateRateCard:
     fields = Fields()
     command = CreateRateCard(
         request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("CreateRateCard", request),
         name=fields.text("name", request.name),
         fiat_credit_type_id=_fiat(fields, request.fiat_credit_type_id),
         conversions=_conversions(fields, request.conversions),

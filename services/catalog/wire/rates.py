@@ -8,6 +8,7 @@ from typing import Final
 from meshkit.page import Page
 from meshkit.quantity import MICROS, Ratio
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
+from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.catalog.v1 import catalog_pb2 as pb
 from services.catalog.domain.commands import AddRates
@@ -30,6 +31,7 @@ def add_from_wire(request: pb.AddRatesRequest) -> AddRates:
     fields = Fields()
     command = AddRates(
         request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("AddRates", request),
         rate_card_id=RateCardId(fields.text("rate_card_id", request.rate_card_id)),
         rates=_terms(fields, request.rates),
     )

@@ -8,6 +8,7 @@ from typing import Final
 from meshkit.page import Page
 from meshkit.quantity import Credits, Money
 from meshkit.rpc.fields import Fields, span, timestamp
+from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.catalog.v1 import catalog_pb2 as pb
 from purser.type.v1 import money_pb2
@@ -30,6 +31,7 @@ def create_from_wire(request: pb.CreateTopUpPackRequest) -> CreateTopUpPack:
     fields = Fields()
     command = CreateTopUpPack(
         request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("CreateTopUpPack", request),
         name=fields.text("name", request.name),
         product_id=ProductId(fields.text("product_id", request.product_id)),
         credit_type_id=_custom_credit_type_id(fields, request.credit_type_id),

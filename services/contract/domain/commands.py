@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What callers may ask Contract to write, one command per rpc that writes, and what they get for an answer.
 
-A repeated request_id is compared by class name and fields (meshkit.requests): rename with care.
+fingerprint: the hash of the request as it came over the wire; it tells whether a repeated request_id has another body.
 """
 
 from dataclasses import dataclass
@@ -33,6 +33,7 @@ from services.contract.domain.top_up import PaymentGate, TopUp, TopUpStatus, Top
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateCustomer:
     request_id: str
+    fingerprint: bytes
     name: str
     aliases: tuple[str, ...]
 
@@ -40,6 +41,7 @@ class CreateCustomer:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetCustomerAliases:
     request_id: str
+    fingerprint: bytes
     customer: str
     aliases: tuple[str, ...]
 
@@ -47,12 +49,14 @@ class SetCustomerAliases:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuspendCustomer:
     request_id: str
+    fingerprint: bytes
     customer: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResumeCustomer:
     request_id: str
+    fingerprint: bytes
     customer: str
 
 
@@ -84,6 +88,7 @@ class GrantScheduleTerms:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateContract:
     request_id: str
+    fingerprint: bytes
     customer: str
     name: str
     rate_card_id: RateCardId
@@ -104,6 +109,7 @@ class EndContract:
     """end_time None: now."""
 
     request_id: str
+    fingerprint: bytes
     contract_id: ContractId
     end_time: datetime | None
 
@@ -125,6 +131,7 @@ class SeatRequest:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeSeats:
     request_id: str
+    fingerprint: bytes
     seats: SeatRequest
 
 
@@ -167,6 +174,7 @@ class OrderTopUp:
     """Exactly one of top_up_pack_id and terms is set."""
 
     request_id: str
+    fingerprint: bytes
     contract_id: ContractId
     top_up_pack_id: TopUpPackId | None
     terms: TopUpTerms | None
@@ -178,6 +186,7 @@ class ResolveTopUpPayment:
     """outcome: PAID or FAILED."""
 
     request_id: str
+    fingerprint: bytes
     top_up_id: TopUpId
     outcome: TopUpStatus
     payment_reference: str

@@ -7,6 +7,7 @@ from typing import Final
 from meshkit.page import Page
 from meshkit.quantity import Credits
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
+from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.contract.v1 import contract_pb2 as pb
 from services.contract.domain.billing.price import USD, Rounding
@@ -80,6 +81,7 @@ def create_from_wire(request: pb.CreateContractRequest) -> CreateContract:
     fields = Fields()
     command = CreateContract(
         request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("CreateContract", request),
         customer=fields.text("customer", request.customer),
         name=fields.text("name", request.name, required=False),
         rate_card_id=RateCardId(fields.text("rate_card_id", request.rate_card_id)),
@@ -122,6 +124,7 @@ def end_from_wire(request: pb.EndContractRequest) -> EndContract:
     fields = Fields()
     command = EndContract(
         request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("EndContract", request),
         contract_id=ContractId(fields.text("contract_id", request.contract_id)),
         end_time=optional_time(fields, "end_time", request.end_time, request.HasField("end_time")),
     )

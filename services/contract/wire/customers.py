@@ -6,6 +6,7 @@ from typing import Final
 
 from meshkit.page import Page
 from meshkit.rpc.fields import Fields, timestamp
+from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.contract.v1 import contract_pb2 as pb
 from services.contract.domain.commands import (
@@ -24,6 +25,7 @@ def create_from_wire(request: pb.CreateCustomerRequest) -> CreateCustomer:
     fields = Fields()
     command = CreateCustomer(
         request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("CreateCustomer", request),
         name=fields.text("name", request.name),
         aliases=_aliases(fields, request.aliases),
     )
@@ -49,6 +51,7 @@ def set_aliases_from_wire(request: pb.SetCustomerAliasesRequest) -> SetCustomerA
     fields = Fields()
     command = SetCustomerAliases(
         request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("SetCustomerAliases", request),
         customer=fields.text("customer", request.customer),
         aliases=_aliases(fields, request.aliases),
     )
@@ -59,7 +62,9 @@ def set_aliases_from_wire(request: pb.SetCustomerAliasesRequest) -> SetCustomerA
 def suspend_from_wire(request: pb.SuspendCustomerRequest) -> SuspendCustomer:
     fields = Fields()
     command = SuspendCustomer(
-        request_id=fields.request_id(request.request_id), customer=fields.text("customer", request.customer)
+        request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("SuspendCustomer", request),
+        customer=fields.text("customer", request.customer),
     )
     fields.check()
     return command
@@ -68,7 +73,9 @@ def suspend_from_wire(request: pb.SuspendCustomerRequest) -> SuspendCustomer:
 def resume_from_wire(request: pb.ResumeCustomerRequest) -> ResumeCustomer:
     fields = Fields()
     command = ResumeCustomer(
-        request_id=fields.request_id(request.request_id), customer=fields.text("customer", request.customer)
+        request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("ResumeCustomer", request),
+        customer=fields.text("customer", request.customer),
     )
     fields.check()
     return command

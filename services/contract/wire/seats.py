@@ -6,6 +6,7 @@ from datetime import datetime
 
 from meshkit.page import Page
 from meshkit.rpc.fields import Fields, timestamp
+from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.contract.v1 import contract_pb2 as pb
 from services.contract.domain.commands import (
@@ -25,7 +26,9 @@ from services.contract.wire.values import money_to_wire, optional_time
 def change_from_wire(request: pb.ChangeSeatsRequest) -> ChangeSeats:
     fields = Fields()
     command = ChangeSeats(
-        request_id=fields.request_id(request.request_id), seats=_seats_from_wire(fields, request)
+        request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("ChangeSeats", request),
+        seats=_seats_from_wire(fields, request),
     )
     fields.check()
     return command

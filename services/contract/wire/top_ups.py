@@ -7,6 +7,7 @@ from typing import Final
 from meshkit.page import Page
 from meshkit.quantity import Credits
 from meshkit.rpc.fields import Fields, optional_timestamp, span, timestamp
+from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.contract.v1 import contract_pb2 as pb
 from services.contract.domain.commands import OrderTopUp, ResolveTopUpPayment, TopUpAndInvoice
@@ -53,6 +54,7 @@ def order_from_wire(request: pb.OrderTopUpRequest) -> OrderTopUp:
             fields.add("what", "is required: top_up_pack_id or terms")
     command = OrderTopUp(
         request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("OrderTopUp", request),
         contract_id=ContractId(fields.text("contract_id", request.contract_id)),
         top_up_pack_id=top_up_pack_id,
         terms=terms,
@@ -66,6 +68,7 @@ def resolve_from_wire(request: pb.ResolveTopUpPaymentRequest) -> ResolveTopUpPay
     fields = Fields()
     command = ResolveTopUpPayment(
         request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("ResolveTopUpPayment", request),
         top_up_id=TopUpId(fields.text("top_up_id", request.top_up_id)),
         outcome=fields.choice("outcome", request.outcome, by_number(_OUTCOMES)),
         payment_reference=fields.text("payment_reference", request.payment_reference, required=False),

@@ -50,6 +50,8 @@ T = TypeVar("T")
 class Command(Protocol):
     @property
     def request_id(self) -> str: ...
+    @property
+    def fingerprint(self) -> bytes: ...
 
 
 class AccountStore(Protocol):

@@ -10,8 +10,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from meshkit.encoding import from_json, to_json
-from meshkit.errors import RequestIdReused
-from meshkit.requests import Command, hash_of
+from meshkit.requests import Command, check_same_body
 from services.ledger.domain.credits.grant import CustomerId
 from services.ledger.domain.credits.unit_of_work import Given
 from services.ledger.domain.retention import places_at
@@ -38,8 +37,7 @@ class Answers:
         )
         if row is None:
             return None
-        if row["body_hash"] != hash_of(command):
-            raise RequestIdReused(request_id=command.request_id)
+        check_same_body(command, row["body_hash"])
         return from_json(answer_type, row["answer"])
 
     async def given(self, asked: Collection[tuple[CustomerId, str]]) -> dict[tuple[CustomerId, str], Given]:
@@ -67,7 +65,7 @@ class Answers:
             customer_id,
             command.request_id,
             list(places_at(at).written),
-            hash_of(command),
+            command.fingerprint,
             to_json(answer),
             at,
         )

@@ -191,11 +191,13 @@ async def test_another_operation_under_the_same_id_is_refused(catalog: CatalogSt
         await catalog.CreateRateCard(await _rate_card(shop))
 
 
-async def test_spelling_a_default_out_is_the_same_request(catalog: CatalogStub, shop: Shop) -> None:
+async def test_a_default_spelled_out_is_another_body(catalog: CatalogStub, shop: Shop) -> None:
     request = await _rates(shop)
     first = await catalog.AddRates(request)
-
-    for terms in request.rates:
+    spelled_out = pb.AddRatesRequest.FromString(request.SerializeToString())
+    for terms in spelled_out.rates:
         terms.per_micros = 1_000_000
 
+    with fault(StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED", request_id="r1"):
+        await catalog.AddRates(spelled_out)
     assert await catalog.AddRates(request) == first

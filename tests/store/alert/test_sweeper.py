@@ -25,7 +25,7 @@ async def test_what_is_old_is_forgotten_and_what_waits_is_not(
 ) -> None:
     alert, pending, done = an_alert_row(), a_new_delivery(1), a_new_delivery(2)
     await keep(store, alert, an_endpoint_row(), pending, done)
-    command = ArchiveAlert(request_id="r", alert_id=AlertId("alr_001"))
+    command = ArchiveAlert(request_id="r", fingerprint=b"body", alert_id=AlertId("alr_001"))
     async with store.transaction() as tx:
         assert await tx.claim(command, Alert) is None
         await tx.remember(command, alert)

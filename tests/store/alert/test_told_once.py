@@ -141,13 +141,23 @@ async def test_an_archived_or_unknown_alert_is_not_observed(
     assert await told(store) == []
 
 
+def _disable_first() -> DisableWebhookEndpoint:
+    return DisableWebhookEndpoint(
+        request_id="d", fingerprint=b"body", webhook_endpoint_id=WebhookEndpointId("end_001")
+    )
+
+
+def _replay(delivery_id: DeliveryId, *, request_id: str | None = None) -> ReplayDelivery:
+    return ReplayDelivery(request_id=request_id or delivery_id, fingerprint=b"body", delivery_id=delivery_id)
+
+
 @pytest.mark.parametrize("turn", range(6))
 async def test_nothing_stays_pending_on_an_endpoint_disabled_meanwhile(
     store: PostgresStore, crossings: Crossings, endpoints: Endpoints, turn: int
 ) -> None:
     alerts: list[Alert] = [an_alert_row(number) for number in range(1, 6)]
     await keep(store, *alerts, an_endpoint_row(1))
-    disable = DisableWebhookEndpoint(request_id="d", webhook_endpoint_id=WebhookEndpointId("end_001"))
+    disable = _disable_first()
     doing = [crossings.observe(an_observation(1, alert=number)) for number in range(1, 6)]
 
     await asyncio.gather(*doing[:turn], endpoints.disable(disable), *doing[turn:])
@@ -167,14 +177,14 @@ async def test_nothing_replayed_stays_pending_on_an_endpoint_disabled_meanwhile(
             assert attempt is not None
             await tx.deliveries.accepted(attempt, Answer(status_code=204), at=JUNE)
     deliveries = Deliveries(store=store, courier=Courier(), wall=wall)
-    disable = DisableWebhookEndpoint(request_id="d", webhook_endpoint_id=WebhookEndpointId("end_001"))
-    doing = [deliveries.replay(ReplayDelivery(request_id=one, delivery_id=one)) for one in finished]
+    disable = _disable_first()
+    doing = [deliveries.replay(_replay(one)) for one in finished]
 
     await asyncio.gather(*doing[:turn], endpoints.disable(disable), *doing[turn:], return_exceptions=True)
 
     assert DeliveryStatus.PENDING not in {delivery.status for delivery in await told(store)}
     with pytest.raises(WebhookEndpointDisabled):
-        await deliveries.replay(ReplayDelivery(request_id="later", delivery_id=finished[0]))
+        await deliveries.replay(_replay(finished[0], request_id="later"))
 
 
 async def test_where_an_alert_stands_is_listed_by_customer_and_group_value(store: PostgresStore) -> None:

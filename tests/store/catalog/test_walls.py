@@ -131,7 +131,7 @@ async def test_a_shared_product_is_not_archived_meanwhile(store: PostgresStore, 
 async def test_the_sweeper_forgets_what_is_old_and_nothing_else(
     store: PostgresStore, engine: AsyncEngine, wall: ManualClock
 ) -> None:
-    command = CreateCreditType(request_id="r1", name="AI credits")
+    command = CreateCreditType(request_id="r1", fingerprint=b"body", name="AI credits")
     credit_type = CreditType(credit_type_id=CreditTypeId("crt_1"), name="AI credits", create_time=JUNE)
     async with store.transaction() as tx:
         assert await tx.claim(command, CreditType) is None

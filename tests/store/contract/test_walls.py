@@ -30,7 +30,7 @@ from tests.store.contract.builders import (
 )
 from tests.support.postgres import Databases
 
-COMMAND = SuspendCustomer(request_id="r1", customer="acme")
+COMMAND = SuspendCustomer(request_id="r1", fingerprint=b"acme", customer="acme")
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,9 @@ async def test_asking_for_an_answer_claims_nothing(store: PostgresStore) -> None
 
     assert await store.answered(COMMAND, Customer) == ACME
     with pytest.raises(RequestIdReused):
-        await store.answered(SuspendCustomer(request_id="r1", customer="other"), Customer)
+        await store.answered(
+            SuspendCustomer(request_id="r1", fingerprint=b"other", customer="other"), Customer
+        )
 
 
 async def test_a_notice_is_there_with_its_cause_or_not_at_all(

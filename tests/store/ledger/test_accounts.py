@@ -251,6 +251,7 @@ async def test_work_that_loses_a_race_is_done_again_from_its_start(books: Books,
         attempts += 1
         command = SetSpendCap(
             request_id="req-1",
+            fingerprint=b"body",
             customer=ACME,
             credit_type_id=AI,
             group_key="user_id",

@@ -39,7 +39,8 @@ async def _forget(books: Books, sql: Sql, at: datetime) -> int:
 
 
 async def _capture_again(books: Books, hold_id: HoldId, request_id: str) -> None:
-    await ask(books.gate, Capture(request_id=request_id, customer=ACME, hold_id=hold_id, actual=None))
+    command = Capture(request_id=request_id, fingerprint=b"body", customer=ACME, hold_id=hold_id, actual=None)
+    await ask(books.gate, command)
 
 
 async def test_an_ended_hold_is_known_for_70_days_and_then_dropped(books: Books, sql: Sql) -> None:

@@ -4,10 +4,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from meshkit.errors import RequestIdReused
+from meshkit.legacy_hash import legacy_hash
 from meshkit.quantity import Credits
 from meshkit.requests import claim, forget, remember
 from tests.store.meshkit.conftest import EFFECTS, REQUESTS
@@ -18,13 +19,14 @@ AT = datetime(2025, 6, 1, tzinfo=UTC)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenJar:
     request_id: str
+    fingerprint: bytes
     jar_id: str
-    spoons: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloseJar:
     request_id: str
+    fingerprint: bytes
     jar_id: str
 
 
@@ -35,7 +37,7 @@ class Jar:
     open_time: datetime
 
 
-COMMAND = OpenJar(request_id="r1", jar_id="jar_1")
+COMMAND = OpenJar(request_id="r1", fingerprint=b"open jar_1", jar_id="jar_1")
 
 
 async def open_jar(
@@ -106,9 +108,8 @@ async def test_when_the_first_fails_its_twin_takes_effect(engine: AsyncEngine) -
 @pytest.mark.parametrize(
     "other",
     [
-        replace(COMMAND, jar_id="jar_2"),
-        replace(COMMAND, spoons=frozenset({"big"})),
-        CloseJar(request_id="r1", jar_id="jar_1"),
+        replace(COMMAND, fingerprint=b"open jar_2", jar_id="jar_2"),
+        CloseJar(request_id="r1", fingerprint=b"close jar_1", jar_id="jar_1"),
     ],
 )
 async def test_a_different_request_with_the_same_id_is_refused(
@@ -121,6 +122,16 @@ async def test_a_different_request_with_the_same_id_is_refused(
             await claim(connection, REQUESTS, other, Jar, at=AT)
 
     assert caught.value.metadata == {"request_id": "r1"}
+
+
+async def test_a_request_that_the_revision_before_answered_gets_its_first_answer(engine: AsyncEngine) -> None:
+    await open_jar(engine, COMMAND, jar(1))
+    async with engine.begin() as connection:
+        await connection.execute(update(REQUESTS).values(body_hash=legacy_hash(COMMAND)))
+
+    assert await open_jar(engine, COMMAND, jar(2)) == jar(1)
+    with pytest.raises(RequestIdReused):
+        await open_jar(engine, replace(COMMAND, fingerprint=b"open jar_2", jar_id="jar_2"), jar(2))
 
 
 async def test_another_request_id_is_another_request(engine: AsyncEngine) -> None:

@@ -13,6 +13,7 @@ class IssueGrant:
     """Add a grant that no schedule issues. effective_time None: now; expire_time None: never."""
 
     request_id: str
+    fingerprint: bytes
     customer: str
     credit_type_id: CreditTypeId
     kind: GrantKind

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What callers ask of the gate, checked and typed. `customer` is an id or an alias.
 
-fingerprint: the hash of the request as it came over the wire, which tells a retry from another request under the
-same request_id.
+fingerprint: the hash of the request as it came over the wire; it tells whether a repeated request_id has another body.
 """
 
 from collections.abc import Mapping
@@ -21,7 +20,7 @@ class Authorize:
     """Hold the credits of an amount for `hold_ttl`."""
 
     request_id: str
-    fingerprint: bytes = b""
+    fingerprint: bytes
     customer: str
     product_id: ProductId
     amount: Amount
@@ -35,7 +34,7 @@ class Capture:
     """Turn a hold into spend; actual None: all that is held."""
 
     request_id: str
-    fingerprint: bytes = b""
+    fingerprint: bytes
     customer: str
     hold_id: HoldId
     actual: Amount | None
@@ -46,7 +45,7 @@ class Release:
     """Give a hold back."""
 
     request_id: str
-    fingerprint: bytes = b""
+    fingerprint: bytes
     customer: str
     hold_id: HoldId
 
@@ -56,7 +55,7 @@ class ExtendHold:
     """Add to a hold (additional None: nothing), lengthen its life from now (None: not), or both."""
 
     request_id: str
-    fingerprint: bytes = b""
+    fingerprint: bytes
     customer: str
     hold_id: HoldId
     additional: Amount | None
@@ -68,7 +67,7 @@ class Debit:
     """Spend an amount at once."""
 
     request_id: str
-    fingerprint: bytes = b""
+    fingerprint: bytes
     customer: str
     product_id: ProductId
     amount: Amount
@@ -98,6 +97,7 @@ class SetSpendCap:
     """Set the cap of one group value, or (empty) of every value without a cap of its own."""
 
     request_id: str
+    fingerprint: bytes
     customer: str
     credit_type_id: CreditTypeId
     group_key: str
@@ -111,6 +111,7 @@ class RemoveSpendCap:
     """Lift a cap."""
 
     request_id: str
+    fingerprint: bytes
     customer: str
     spend_cap_id: str
 

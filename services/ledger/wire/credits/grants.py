@@ -7,6 +7,7 @@ from typing import Final
 
 from meshkit.quantity import Credits
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
+from meshkit.rpc.fingerprint import fingerprint
 from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2 as peer
@@ -31,6 +32,7 @@ def issue_from_wire(request: admin.IssueGrantRequest) -> IssueGrant:
     amount = fields.micros("amount_micros", request.amount_micros, minimum=1, maximum=CREDITS_MAX.micros)
     command = IssueGrant(
         request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("IssueGrant", request),
         customer=fields.text("customer", request.customer),
         credit_type_id=CreditTypeId(fields.text("credit_type_id", request.credit_type_id)),
         kind=fields.choice("grant_kind", request.grant_kind, _ISSUABLE),
@@ -54,6 +56,7 @@ def top_up_from_wire(request: peer.IssueTopUpGrantRequest) -> IssueGrant:
     amount = fields.micros("amount_micros", request.amount_micros, minimum=1, maximum=CREDITS_MAX.micros)
     command = IssueGrant(
         request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("IssueTopUpGrant", request),
         customer=fields.text("customer_id", request.customer_id),
         credit_type_id=CreditTypeId(fields.text("credit_type_id", request.credit_type_id)),
         kind=GrantKind.TOP_UP,

@@ -7,6 +7,7 @@ from typing import Final
 from meshkit.page import Page
 from meshkit.quantity import Credits
 from meshkit.rpc.fields import Fields, timestamp
+from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.ledger.v1 import ledger_admin_pb2 as pb
 from services.ledger.domain.credits.grant import CreditTypeId
@@ -24,6 +25,7 @@ def set_from_wire(request: pb.SetSpendCapRequest) -> SetSpendCap:
     fields = Fields()
     command = SetSpendCap(
         request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("SetSpendCap", request),
         customer=fields.text("customer", request.customer),
         credit_type_id=CreditTypeId(fields.text("credit_type_id", request.credit_type_id)),
         group_key=fields.text("group_key", request.group_key, max_length=64),
@@ -43,6 +45,7 @@ def remove_from_wire(request: pb.RemoveSpendCapRequest) -> RemoveSpendCap:
     fields = Fields()
     command = RemoveSpendCap(
         request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("RemoveSpendCap", request),
         customer=fields.text("customer", request.customer),
         spend_cap_id=fields.text("spend_cap_id", request.spend_cap_id),
     )

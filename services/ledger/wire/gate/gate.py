@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Authorize, Capture, Release, ExtendHold and Debit on the wire."""
 
-import hashlib
 from datetime import timedelta
 
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.message import Message
 
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
+from meshkit.rpc.fingerprint import fingerprint
 from purser.ledger.v1 import ledger_pb2 as pb
 from services.ledger.domain.gate.commands import Authorize, Capture, Debit, ExtendHold, Release
 from services.ledger.domain.gate.decision import Authorized, Captured, Debited, Extended, Released
@@ -26,7 +25,7 @@ def authorize_from_wire(request: pb.AuthorizeRequest) -> Authorize:
     fields = Fields()
     command = Authorize(
         request_id=fields.request_id(request.request_id),
-        fingerprint=_fingerprint("Authorize", request),
+        fingerprint=fingerprint("Authorize", request),
         customer=fields.text("customer", request.customer),
         product_id=product_id_from_wire(fields, request.product_id),
         amount=amount_from_wire(
@@ -63,7 +62,7 @@ def capture_from_wire(request: pb.CaptureRequest) -> Capture:
         actual = amount_from_wire(fields, which, request.quantity_micros, request.credits_micros, minimum=0)
     command = Capture(
         request_id=fields.request_id(request.request_id),
-        fingerprint=_fingerprint("Capture", request),
+        fingerprint=fingerprint("Capture", request),
         customer=fields.text("customer", request.customer),
         hold_id=HoldId(fields.text("hold_id", request.hold_id)),
         actual=actual,
@@ -87,7 +86,7 @@ def release_from_wire(request: pb.ReleaseRequest) -> Release:
     fields = Fields()
     command = Release(
         request_id=fields.request_id(request.request_id),
-        fingerprint=_fingerprint("Release", request),
+        fingerprint=fingerprint("Release", request),
         customer=fields.text("customer", request.customer),
         hold_id=HoldId(fields.text("hold_id", request.hold_id)),
     )
@@ -114,7 +113,7 @@ def extend_hold_from_wire(request: pb.ExtendHoldRequest) -> ExtendHold:
         fields.add("hold_ttl", "give hold_ttl, an amount to hold on top, or both")
     command = ExtendHold(
         request_id=fields.request_id(request.request_id),
-        fingerprint=_fingerprint("ExtendHold", request),
+        fingerprint=fingerprint("ExtendHold", request),
         customer=fields.text("customer", request.customer),
         hold_id=HoldId(fields.text("hold_id", request.hold_id)),
         additional=additional,
@@ -140,7 +139,7 @@ def debit_from_wire(request: pb.DebitRequest) -> Debit:
     fields = Fields()
     command = Debit(
         request_id=fields.request_id(request.request_id),
-        fingerprint=_fingerprint("Debit", request),
+        fingerprint=fingerprint("Debit", request),
         customer=fields.text("customer", request.customer),
         product_id=product_id_from_wire(fields, request.product_id),
         amount=amount_from_wire(
@@ -162,10 +161,6 @@ def debit_to_wire(answer: Debited) -> pb.DebitResponse:
         affordable_quantity_micros=answer.affordable_quantity.micros,
         affordable_credits_micros=total_to_wire(answer.affordable),
     )
-
-
-def _fingerprint(rpc: str, request: Message) -> bytes:
-    return hashlib.sha256(rpc.encode() + request.SerializeToString(deterministic=True)).digest()
 
 
 def _ttl_from_wire(fields: Fields, ttl: Duration, has: bool) -> timedelta:

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hash of a command as the revision before meshkit.rpc.fingerprint stored it: over class and field names.
+
+Needed only to recognise requests that were answered before the upgrade. Responses are kept for 35 days: delete this
+module, its use in meshkit.requests and the legacy hashes in tests/unit/formats 35 days after the last database was
+upgraded.
+
+The names are frozen. Who renames a command, one of its fields or a type inside it enters the new name in RENAMED; who
+adds a field to a command enters it in ADDED. tests/unit/formats fails otherwise.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import MISSING, fields, is_dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import Enum
+from typing import Any, Final
+
+# Fields that commands did not have then.
+ADDED: Final = frozenset({"fingerprint"})
+# Class and field names: now, and then.
+RENAMED: Final[Mapping[str, str]] = {}
+
+
+def legacy_hash(command: object) -> bytes:
+    """Return the SHA-256 of the command's class name and its canonical JSON.
+
+    Equal values give equal texts: sets are sorted, instants are in UTC, and a field that holds its default is left
+    out. Raises TypeError for a float, and for anything that is not made of dataclasses, mappings, lists, tuples, sets,
+    enums, times, texts, bytes, integers, booleans and None.
+    """
+    name = _name_then(type(command).__name__)
+    canonical = json.dumps(_plain(command), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(f"{name}\n{canonical}".encode()).digest()
+
+
+def _plain(value: object) -> object:
+    match value:
+        case Enum():
+            return _plain(value.value)
+        case None | bool() | int() | str():
+            return value
+        case bytes():
+            return value.hex()
+        case datetime():
+            return value.astimezone(UTC).isoformat()
+        case date():
+            return value.isoformat()
+        case timedelta():
+            return value // timedelta(microseconds=1)
+        case Mapping():
+            return sorted(([_plain(key), _plain(item)] for key, item in value.items()), key=json.dumps)
+        case AbstractSet():
+            return sorted((_plain(item) for item in value), key=json.dumps)
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case _ if is_dataclass(value):
+            return _plain_dataclass(value)
+        case _:
+            raise TypeError(f"{type(value).__name__} has no canonical form")
+
+
+def _plain_dataclass(value: Any) -> dict[str, object]:
+    plain: dict[str, object] = {"": _name_then(type(value).__name__)}
+    for field in fields(value):
+        if field.name in ADDED:
+            continue
+        held = getattr(value, field.name)
+        default = field.default if field.default_factory is MISSING else field.default_factory()
+        if default is MISSING or held != default:
+            plain[_name_then(field.name)] = _plain(held)
+    return plain
+
+
+def _name_then(name: str) -> str:
+    return RENAMED.get(name, name)
