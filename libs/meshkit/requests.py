@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Idempotency: the same request_id with the same body gets the first answer, with another body a fault.
+"""Idempotency: a repeated request_id with the same body gets the stored response, with another body a fault.
 
-An operation claims its request_id first and remembers its answer last, in the one transaction of its effect,
-so that effect and answer are there together or not at all. The unique key settles who is first. A migration
-makes the table with:
+An operation claims its request_id first and stores its response last, both in the transaction of its effect, so that
+effect and response are there together or not at all. The unique key settles who is first. A migration makes the table:
 
     CREATE TABLE <schema>.<name> (
         request_id text PRIMARY KEY, operation text NOT NULL, body_hash bytea NOT NULL,
@@ -12,17 +11,19 @@ makes the table with:
 """
 
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from sqlalchemy import Column, DateTime, Index, LargeBinary, MetaData, Table, Text, delete, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from meshkit.encoding import from_json, to_json
+from meshkit.clock import Clock
 from meshkit.errors import Aborted, RequestIdReused
+from meshkit.formats import Formats
 from meshkit.legacy_hash import legacy_hash
 
 T = TypeVar("T")
+Response = TypeVar("Response")
 
 
 class Command(Protocol):
@@ -44,7 +45,7 @@ class RequestContended(Aborted):
 
 
 def requests_table(metadata: MetaData, schema: str, name: str = "requests") -> Table:
-    """Return the table of answered requests of one service."""
+    """Return the table of stored responses of one service."""
     return Table(
         name,
         metadata,
@@ -58,42 +59,62 @@ def requests_table(metadata: MetaData, schema: str, name: str = "requests") -> T
     )
 
 
-async def claim(
-    connection: AsyncConnection, table: Table, command: Command, answer_type: type[T], *, at: datetime
-) -> T | None:
-    """Return the first answer to this request, or None when this call is the first and must go on.
+class StoredResponses(Generic[Response]):
+    """The stored responses, seen from one transaction. formats: of the responses; wall: dates the claims."""
 
-    Call it before anything else in the transaction (READ COMMITTED). A concurrent twin waits here until the
-    first has committed or rolled back. Raises RequestIdReused when the id stands for another request.
-    """
-    claimed = (
-        insert(table)
-        .values(
-            request_id=command.request_id,
-            operation=type(command).__name__,
-            body_hash=command.fingerprint,
-            create_time=at,
+    def __init__(
+        self, connection: AsyncConnection, table: Table, formats: Formats[Response], *, wall: Clock
+    ) -> None:
+        self._connection = connection
+        self._table = table
+        self._formats = formats
+        self._wall = wall
+
+    async def claim(self, command: Command, response_type: type[T]) -> T | None:
+        """Return the stored response to this request, or None when this call is the first and must go on.
+
+        Call it before anything else in the transaction (READ COMMITTED). A concurrent twin waits here until the
+        first has committed or rolled back. Raises RequestIdReused when the id was used for another request.
+        """
+        claimed = (
+            insert(self._table)
+            .values(
+                request_id=command.request_id,
+                operation=type(command).__name__,
+                body_hash=command.fingerprint,
+                create_time=self._wall.now(),
+            )
+            .on_conflict_do_nothing(index_elements=[self._table.c.request_id])
+            .returning(self._table.c.request_id)
         )
-        .on_conflict_do_nothing(index_elements=[table.c.request_id])
-        .returning(table.c.request_id)
-    )
-    if (await connection.execute(claimed)).first() is not None:
-        return None
-    earlier = select(table.c.body_hash, table.c.answer).where(table.c.request_id == command.request_id)
-    row = (await connection.execute(earlier)).first()
-    if row is None:
-        raise RequestContended(request_id=command.request_id)
-    check_same_body(command, row.body_hash)
-    # A claim commits with its answer: both are written by the transaction of the effect.
-    assert row.answer is not None
-    return from_json(answer_type, row.answer)
+        if (await self._connection.execute(claimed)).first() is not None:
+            return None
+        stored = await self.find(command, response_type)
+        if stored is None:
+            raise RequestContended(request_id=command.request_id)
+        return stored
 
+    async def find(self, command: Command, response_type: type[T]) -> T | None:
+        """Return the stored response to this request if there is one; claims nothing.
 
-async def remember(connection: AsyncConnection, table: Table, command: Command, answer: object) -> None:
-    """Keep the answer (a dataclass, of the answer_type that claim was given) beside the claim."""
-    kept = update(table).where(table.c.request_id == command.request_id).values(answer=to_json(answer))
-    updated = await connection.execute(kept)
-    assert updated.rowcount == 1  # remember follows claim in the same transaction
+        Raises RequestIdReused when the id was used for another request.
+        """
+        columns = self._table.c
+        earlier = select(columns.body_hash, columns.answer).where(columns.request_id == command.request_id)
+        row = (await self._connection.execute(earlier)).first()
+        if row is None:
+            return None
+        check_same_body(command, row.body_hash)
+        # A claim commits with its response: both are written by the transaction of the effect.
+        assert row.answer is not None
+        return self._formats.of(response_type).decode(row.answer)
+
+    async def store(self, command: Command, response: Response) -> None:
+        """Store the response beside the claim that was made in this transaction."""
+        data = self._formats.of(type(response)).encode(response)
+        stored = update(self._table).where(self._table.c.request_id == command.request_id).values(answer=data)
+        updated = await self._connection.execute(stored)
+        assert updated.rowcount == 1  # store follows claim in the same transaction
 
 
 async def forget(

@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Notices of the outbox, each to the call that tells it."""
+"""Delivers the notices of the outbox. There is one kind: a watch changed."""
 
-from typing import assert_never
-
-from meshkit.encoding import from_json
 from meshkit.outbox import Notice
-from services.alert.domain.notices import NoticeKind, WatchChanged
 from services.alert.peers import LedgerPeer
+from services.alert.store.formats import NOTICES
 
 
 class Notices:
@@ -16,10 +13,5 @@ class Notices:
         self._ledger = ledger
 
     async def deliver(self, notice: Notice) -> None:
-        kind = NoticeKind(notice.kind)
-        match kind:
-            case NoticeKind.WATCH_CHANGED:
-                watch = from_json(WatchChanged, notice.payload)
-                await self._ledger.watch_threshold(watch, request_id=notice.notice_id)
-            case _:
-                assert_never(kind)
+        watch = NOTICES.decode(notice.kind, notice.payload)
+        await self._ledger.watch_threshold(watch, request_id=notice.notice_id)

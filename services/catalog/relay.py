@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Notices of the outbox, each to the call that tells it."""
+"""Delivers the notices of the outbox, each by the call of its kind."""
 
 from typing import assert_never
 
-from meshkit.encoding import from_json
 from meshkit.outbox import Notice
-from services.catalog.domain.notices import NoticeKind, ProductChanged, RateCardChanged
+from services.catalog.domain.notices import ProductChanged, RateCardChanged
 from services.catalog.peers import LedgerPeer
+from services.catalog.store.formats import NOTICES
 
 
 class Deliveries:
@@ -16,13 +16,11 @@ class Deliveries:
         self._ledger = ledger
 
     async def deliver(self, notice: Notice) -> None:
-        kind = NoticeKind(notice.kind)
-        match kind:
-            case NoticeKind.PRODUCT_CHANGED:
-                product = from_json(ProductChanged, notice.payload)
-                await self._ledger.apply_metrics(product, request_id=notice.notice_id)
-            case NoticeKind.RATE_CARD_CHANGED:
-                card = from_json(RateCardChanged, notice.payload)
-                await self._ledger.apply_rate_card(card, request_id=notice.notice_id)
+        payload = NOTICES.decode(notice.kind, notice.payload)
+        match payload:
+            case ProductChanged():
+                await self._ledger.apply_metrics(payload, request_id=notice.notice_id)
+            case RateCardChanged():
+                await self._ledger.apply_rate_card(payload, request_id=notice.notice_id)
             case _:
-                assert_never(kind)
+                assert_never(payload)

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Notices of the outbox, each to the call that tells it. There is one kind: a crossing."""
+"""Delivers the notices of the outbox. There is one kind: a crossing."""
 
-from meshkit.encoding import from_json
 from meshkit.outbox import Notice
-from services.ledger.domain.crossings.watch import Crossing
 from services.ledger.peers import AlertPeer
+from services.ledger.store.formats import NOTICES
 
 
 class Deliveries:
@@ -14,4 +13,5 @@ class Deliveries:
         self._alert = alert
 
     async def deliver(self, notice: Notice) -> None:
-        await self._alert.observe_crossing(from_json(Crossing, notice.payload), request_id=notice.notice_id)
+        crossing = NOTICES.decode(notice.kind, notice.payload)
+        await self._alert.observe_crossing(crossing, request_id=notice.notice_id)

@@ -14,16 +14,17 @@ from meshkit.period import Period
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant, GrantId, GrantKind
-from services.ledger.domain.credits.unit_of_work import Change, Remembered
+from services.ledger.domain.credits.unit_of_work import Change, NewResponse
 from services.ledger.domain.gate.hold import HoldId
+from services.ledger.domain.gate.spend_cap import SpendCapRemoval
 from services.ledger.domain.retention import places_at
 from services.ledger.domain.usage import SummaryWindow
-from services.ledger.store.answers import Answers
 from services.ledger.store.connection import open_pool
 from services.ledger.store.credits.reports import Reports
 from services.ledger.store.credits.snapshot import read_snapshot
 from services.ledger.store.credits.verification import verify
 from services.ledger.store.credits.writing import write_changes
+from services.ledger.store.responses import StoredResponses
 from services.ledger.store.retention import Retention
 from tests.support.postgres import Databases
 
@@ -193,7 +194,7 @@ async def test_old_rows_are_found_by_their_age(recording: Recording) -> None:
 
 
 async def test_stored_responses_are_found_by_their_keys(recording: Recording) -> None:
-    given = await Answers(recording).given([(ACME, "req_1")])
+    given = await StoredResponses(recording).find_many([(ACME, "req_1")])
 
     assert list(given) == [(ACME, "req_1")]
     assert await _reads(recording) == {"requests_0_pkey", "requests_1_pkey", "requests_2_pkey"}
@@ -219,7 +220,7 @@ async def test_the_gates_write_finds_responses_and_rows_by_key(
         customer_id=ACME, credit_type_id=AI, version=1, sequence=200, grants={grant.grant_id: grant}
     )
     after = replace(before, changed_grants=(grant.grant_id,))
-    answer = Remembered(key, "req_new", b"", {}, JULY)
+    answer = NewResponse(key, "req_new", b"", SpendCapRemoval("cap_1"), JULY)
 
     written = await write_changes(recording, [Change(before, after)], [answer], epoch=1)
 

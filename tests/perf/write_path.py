@@ -18,7 +18,7 @@ from meshkit.quantity import Quantity, Ratio
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.entry import Entry
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, ProductId
-from services.ledger.domain.credits.unit_of_work import AccountSelection, Change, PoolKey, Remembered
+from services.ledger.domain.credits.unit_of_work import AccountSelection, Change, NewResponse, PoolKey
 from services.ledger.domain.gate import gate
 from services.ledger.domain.gate.decision import Ask, Entitlement
 from services.ledger.store import PostgresStore
@@ -126,7 +126,7 @@ async def _prepare_copy(database: Database) -> str:
     return f"INSERT INTO perf.entries ({columns}) SELECT * FROM unnest({arrays})"
 
 
-def _debited(accounts: Accounts, items: int) -> tuple[list[Change], list[Remembered]]:
+def _debited(accounts: Accounts, items: int) -> tuple[list[Change], list[NewResponse]]:
     at = datetime.now(UTC)
     after = dict(accounts)
     answers = []
@@ -137,7 +137,7 @@ def _debited(accounts: Accounts, items: int) -> tuple[list[Change], list[Remembe
         user = USERS[number % len(USERS)]
         after[key], answer = gate.debit(after[key], _ask(key, user), cause_id=request_id, at=at)
         assert answer.reason is None
-        answers.append(Remembered(key, request_id, os.urandom(32), answer, at))
+        answers.append(NewResponse(key, request_id, os.urandom(32), answer, at))
     return [Change(accounts[key], after[key]) for key in keys], answers
 
 

@@ -13,30 +13,39 @@ A migration makes the table with (`key` may have another name, such as the colum
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cache
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     DateTime,
     Index,
+    Insert,
     Integer,
     MetaData,
     Table,
     Text,
+    bindparam,
     delete,
     func,
     insert,
-    literal,
+    literal_column,
     select,
     text,
     tuple_,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.compiler import SQLCompiler
 
-from meshkit.encoding import to_json
+from meshkit.clock import Clock
+from meshkit.formats import Formats
+from meshkit.ids import Ids
 
-_TICK = timedelta(microseconds=1)
+Payload = TypeVar("Payload")
+
+_TICK: ColumnElement[timedelta] = literal_column("interval '1 microsecond'")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,38 +89,64 @@ def key_column(table: Table) -> Column[str]:
     return column
 
 
-async def enqueue(
-    connection: AsyncConnection,
-    table: Table,
-    *,
-    notice_id: str,
-    key: str,
-    kind: str,
-    payload: object,
-    at: datetime,
-) -> None:
-    """Write a notice (payload: a dataclass) behind all those of its key. Due at once.
+class Outbox(Generic[Payload]):
+    """The outbox, seen from one transaction. formats: of the payloads, each named as its kind; wall: dates notices."""
 
-    The caller holds the lock of the key's owner row. Notices go out by (create_time, notice_id); create_time
-    is `at`, moved behind the last one pending, so that neither a clock that stands still nor two replicas
-    whose clocks differ can turn the order round.
+    def __init__(
+        self, connection: AsyncConnection, table: Table, formats: Formats[Payload], *, wall: Clock, ids: Ids
+    ) -> None:
+        self._connection = connection
+        self._table = table
+        self._formats = formats
+        self._wall = wall
+        self._ids = ids
+
+    async def enqueue(self, payload: Payload, *, key: str) -> None:
+        """Write a notice (payload: a dataclass) behind all those of its key, due at once.
+
+        The caller holds the lock of the key's owner row.
+        """
+        payload_format = self._formats.of(type(payload))
+        notice = {
+            "key": key,
+            "notice_id": self._ids.new("ntc"),
+            "kind": payload_format.name,
+            "payload": payload_format.encode(payload),
+            "at": self._wall.now(),
+        }
+        await self._connection.execute(enqueue_statement(self._table), notice)
+
+
+@cache
+def enqueue_statement(table: Table) -> Insert:
+    """Return the statement that writes a notice: parameters key, notice_id, kind, payload, at.
+
+    The one rule of order: notices of a key go out by (create_time, notice_id), and create_time is `at`, moved behind
+    the last one pending, so that neither a clock that stands still nor two replicas whose clocks differ can turn the
+    order round. Whoever runs it holds the lock of the key's owner row.
     """
-    pending = select(func.max(table.c.create_time) + _TICK).where(
+    key, at = bindparam("key", type_=Text), bindparam("at", type_=DateTime(timezone=True))
+    last_pending = select(func.max(table.c.create_time) + _TICK).where(
         key_column(table) == key, table.c.sent_time.is_(None)
     )
-    created = func.greatest(literal(at, DateTime(timezone=True)), pending.scalar_subquery())
-    await connection.execute(
-        insert(table).values(
-            {
-                key_column(table).name: key,
-                "notice_id": notice_id,
-                "kind": kind,
-                "payload": to_json(payload),
-                "create_time": created,
-                "due_time": at,
-            }
-        )
+    return insert(table).values(
+        {
+            key_column(table).name: key,
+            "notice_id": bindparam("notice_id"),
+            "kind": bindparam("kind"),
+            "payload": bindparam("payload"),
+            "create_time": func.greatest(at, last_pending.scalar_subquery()),
+            "due_time": at,
+        }
     )
+
+
+def enqueue_sql(table: Table) -> str:
+    """Return enqueue_statement as text for asyncpg: $1 key, $2 notice_id, $3 kind, $4 payload, $5 at."""
+    compiled = enqueue_statement(table).compile(dialect=asyncpg.dialect())  # type: ignore[no-untyped-call]
+    assert isinstance(compiled, SQLCompiler)
+    assert compiled.positiontup == ["key", "notice_id", "kind", "payload", "at"]
+    return str(compiled)
 
 
 async def forget_sent(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What callers may ask Alert to write: one command per rpc that writes.
+"""What callers may ask Alert to write, one command per rpc that writes, and what is stored for a repetition.
 
 fingerprint: the hash of the request as it came over the wire; it tells whether a repeated request_id has another body.
 """
@@ -7,10 +7,10 @@ fingerprint: the hash of the request as it came over the wire; it tells whether 
 from dataclasses import dataclass
 
 from meshkit.quantity import Credits
-from services.alert.domain.alert import AlertId, AlertType, CreditTypeId, CustomerId
-from services.alert.domain.delivery import DeliveryId
-from services.alert.domain.endpoint import WebhookEndpointId
-from services.alert.domain.status import Crossing
+from services.alert.domain.alert import Alert, AlertId, AlertType, CreditTypeId, CustomerId
+from services.alert.domain.delivery import Delivery, DeliveryId
+from services.alert.domain.endpoint import EndpointCreated, SecretRotated, WebhookEndpoint, WebhookEndpointId
+from services.alert.domain.status import Crossing, CrossingReceipt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,3 +66,7 @@ class ReplayDelivery:
     request_id: str
     fingerprint: bytes
     delivery_id: DeliveryId
+
+
+# The format of each: store/formats.py.
+Response = Alert | CrossingReceipt | Delivery | EndpointCreated | SecretRotated | WebhookEndpoint

@@ -2,16 +2,9 @@
 """What Alert tells the Ledger: the whole watch with a version, so that late or repeated news do no harm."""
 
 from dataclasses import dataclass
-from enum import Enum
 
 from meshkit.quantity import Credits
 from services.alert.domain.alert import Alert, AlertId, AlertType, CreditTypeId, CustomerId
-
-
-class NoticeKind(Enum):
-    """What happened."""
-
-    WATCH_CHANGED = "WATCH_CHANGED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,3 +69,8 @@ def observe(status: AlertStatus, crossing: Crossing) -> AlertStatus:
             sequence=crossing.sequence,
         )
     return status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrossingReceipt:
+    """The response to an observation: the Ledger need not send it again."""

@@ -8,7 +8,7 @@ from meshkit.ids import Ids
 from meshkit.page import Page
 from services.alert.domain.alert import EVERY_CUSTOMER, Alert, AlertId, archive
 from services.alert.domain.commands import ArchiveAlert, CreateAlert
-from services.alert.domain.notices import NoticeKind, watch_of
+from services.alert.domain.notices import watch_of
 from services.alert.domain.queries import ListAlerts, ListStatuses
 from services.alert.domain.status import AlertStatus, unobserved
 from services.alert.operations.ports import Relay
@@ -27,7 +27,7 @@ class Alerts:
     async def create(self, command: CreateAlert) -> Alert:
         """Make an alert; the Ledger's first observation will tell where it stands."""
         async with self._store.transaction() as tx:
-            if (first := await tx.claim(command, Alert)) is not None:
+            if (first := await tx.responses.claim(command, Alert)) is not None:
                 return first
             alert = Alert(
                 alert_id=AlertId(self._ids.new("alr")),
@@ -44,8 +44,8 @@ class Alerts:
             await tx.alerts.insert(alert)
             if alert.customer_id != EVERY_CUSTOMER:
                 await tx.statuses.insert_if_new(unobserved(alert, alert.customer_id, alert.group_value))
-            await tx.enqueue(NoticeKind.WATCH_CHANGED, key=alert.alert_id, payload=watch_of(alert))
-            await tx.remember(command, alert)
+            await tx.outbox.enqueue(watch_of(alert), key=alert.alert_id)
+            await tx.responses.store(command, alert)
         await self._relay.deliver_now(alert.alert_id)
         return alert
 
@@ -62,14 +62,14 @@ class Alerts:
     async def archive(self, command: ArchiveAlert) -> Alert:
         """End an alert; one that has ended stays as it is, and nobody is told again. Raises AlertNotFound."""
         async with self._store.transaction() as tx:
-            if (first := await tx.claim(command, Alert)) is not None:
+            if (first := await tx.responses.claim(command, Alert)) is not None:
                 return first
             before = await tx.alerts.lock(command.alert_id)
             alert = archive(before, at=max(before.create_time, self._clock.now()))
             if alert != before:
                 await tx.alerts.archive(alert)
-                await tx.enqueue(NoticeKind.WATCH_CHANGED, key=alert.alert_id, payload=watch_of(alert))
-            await tx.remember(command, alert)
+                await tx.outbox.enqueue(watch_of(alert), key=alert.alert_id)
+            await tx.responses.store(command, alert)
         await self._relay.deliver_now(alert.alert_id)
         return alert
 

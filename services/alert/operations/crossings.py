@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """ObserveCrossing: the state follows the newest observation, and every edge of it is told once."""
 
-from dataclasses import dataclass
-
 import structlog
 
 from meshkit.clock import Clock
@@ -11,16 +9,11 @@ from services.alert.domain.alert import Alert
 from services.alert.domain.commands import ObserveCrossing
 from services.alert.domain.delivery import DeliveryId, NewDelivery
 from services.alert.domain.event import body_of, news_in
-from services.alert.domain.status import AlertStatus, observe, unobserved
+from services.alert.domain.status import AlertStatus, CrossingReceipt, observe, unobserved
 from services.alert.operations.ports import Courier
 from services.alert.store import PostgresStore, Transaction
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CrossingTaken:
-    """The answer: nothing but that the observation need not be sent again."""
 
 
 class Crossings:
@@ -32,11 +25,11 @@ class Crossings:
         self._wall = wall
         self._ids = ids
 
-    async def observe(self, command: ObserveCrossing) -> CrossingTaken:
+    async def observe(self, command: ObserveCrossing) -> CrossingReceipt:
         """Take an observation. One of an alert that is unknown, archived or about others changes nothing."""
-        crossing, taken = command.crossing, CrossingTaken()
+        crossing, taken = command.crossing, CrossingReceipt()
         async with self._store.transaction() as tx:
-            if (first := await tx.claim(command, CrossingTaken)) is not None:
+            if (first := await tx.responses.claim(command, CrossingReceipt)) is not None:
                 return first
             alert = await tx.alerts.find(crossing.alert_id)
             if alert is not None and alert.watches(crossing.customer_id, crossing.group_value):
@@ -44,7 +37,7 @@ class Crossings:
             else:
                 # Not a fault: the Ledger would send it for ever, and hold back what comes after it.
                 log.info("crossing_ignored", alert_id=crossing.alert_id, customer_id=crossing.customer_id)
-            await tx.remember(command, taken)
+            await tx.responses.store(command, taken)
         self._courier.wake()
         return taken
 

@@ -32,7 +32,7 @@ class Deliveries:
         Raises DeliveryNotFound, DeliveryStillPending, WebhookEndpointDisabled.
         """
         async with self._store.transaction() as tx:
-            if (first := await tx.claim(command, Delivery)) is not None:
+            if (first := await tx.responses.claim(command, Delivery)) is not None:
                 return first
             known = await tx.deliveries.get(command.delivery_id)
             # The endpoint's row first, as DisableWebhookEndpoint does: then nothing pends on a disabled one.
@@ -42,6 +42,6 @@ class Deliveries:
             delivery = await tx.deliveries.replay(known.delivery_id, at=self._wall.now())
             if delivery is None:
                 raise DeliveryStillPending(delivery_id=known.delivery_id)
-            await tx.remember(command, delivery)
+            await tx.responses.store(command, delivery)
         self._courier.wake()
         return delivery

@@ -55,7 +55,7 @@ class Endpoints:
         # repetition gets its first answer, whatever the names say by now.
         refusal = await self._targets.refusal(command.url)
         async with self._store.transaction() as tx:
-            if (first := await tx.claim(command, EndpointCreated)) is not None:
+            if (first := await tx.responses.claim(command, EndpointCreated)) is not None:
                 return first, await tx.endpoints.secret(first.secret_id)
             if refusal is not None:
                 raise refusal
@@ -68,7 +68,7 @@ class Endpoints:
             await tx.endpoints.insert(endpoint)
             await tx.endpoints.insert_secret(secret)
             created = EndpointCreated(webhook_endpoint=endpoint, secret_id=secret.secret_id)
-            await tx.remember(command, created)
+            await tx.responses.store(command, created)
         return created, secret
 
     async def list(self, page: Page) -> Sequence[WebhookEndpoint]:
@@ -79,7 +79,7 @@ class Endpoints:
     async def rotate_secret(self, command: RotateWebhookSecret) -> tuple[SecretRotated, Secret]:
         """Make a new secret; the one before is used beside it for 24 h. Raises WebhookEndpointNotFound."""
         async with self._store.transaction() as tx:
-            if (first := await tx.claim(command, SecretRotated)) is not None:
+            if (first := await tx.responses.claim(command, SecretRotated)) is not None:
                 return first, await tx.endpoints.secret(first.secret_id)
             endpoint = await tx.endpoints.lock(command.webhook_endpoint_id)
             secret = self._new_secret(endpoint)
@@ -90,20 +90,20 @@ class Endpoints:
                 endpoint.webhook_endpoint_id, expire=rotated.previous_expire_time
             )
             await tx.endpoints.insert_secret(secret)
-            await tx.remember(command, rotated)
+            await tx.responses.store(command, rotated)
         return rotated, secret
 
     async def disable(self, command: DisableWebhookEndpoint) -> WebhookEndpoint:
         """Stop posting to an endpoint, for good; a disabled one stays as it is. Raises WebhookEndpointNotFound."""
         async with self._store.transaction() as tx:
-            if (first := await tx.claim(command, WebhookEndpoint)) is not None:
+            if (first := await tx.responses.claim(command, WebhookEndpoint)) is not None:
                 return first
             endpoint = await tx.endpoints.lock(command.webhook_endpoint_id)
             if endpoint.disable_time is None:
                 endpoint = replace(endpoint, disable_time=max(endpoint.create_time, self._wall.now()))
                 await tx.endpoints.disable(endpoint)
                 await tx.deliveries.fail_pending(endpoint.webhook_endpoint_id, error=ENDPOINT_DISABLED)
-            await tx.remember(command, endpoint)
+            await tx.responses.store(command, endpoint)
         return endpoint
 
     def _new_secret(self, endpoint: WebhookEndpoint) -> Secret:

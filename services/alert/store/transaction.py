@@ -4,57 +4,32 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from meshkit import outbox, requests
 from meshkit.clock import Clock
 from meshkit.ids import Ids
-from meshkit.requests import Command
+from meshkit.outbox import Outbox
+from meshkit.requests import StoredResponses
 from services.alert import tables
-from services.alert.domain.notices import NoticeKind
 from services.alert.store.alerts import StoredAlerts
 from services.alert.store.deliveries import StoredDeliveries
 from services.alert.store.endpoints import StoredEndpoints
+from services.alert.store.formats import NOTICES, RESPONSES
 from services.alert.store.statuses import StoredStatuses
-
-T = TypeVar("T")
 
 
 class Transaction:
     """What can be done before the commit. READ COMMITTED: lock what must not change meanwhile."""
 
     def __init__(self, connection: AsyncConnection, *, wall: Clock, ids: Ids) -> None:
-        self._connection = connection
-        self._wall = wall
-        self._ids = ids
+        self.responses = StoredResponses(connection, tables.requests, RESPONSES, wall=wall)
+        self.outbox = Outbox(connection, tables.outbox, NOTICES, wall=wall, ids=ids)
         self.alerts = StoredAlerts(connection)
         self.statuses = StoredStatuses(connection)
         self.endpoints = StoredEndpoints(connection)
         self.deliveries = StoredDeliveries(connection)
-
-    async def claim(self, command: Command, answer_type: type[T]) -> T | None:
-        """Return the first answer to this request, or None to its first caller. Raises RequestIdReused."""
-        return await requests.claim(
-            self._connection, tables.requests, command, answer_type, at=self._wall.now()
-        )
-
-    async def remember(self, command: Command, answer: object) -> None:
-        """Keep the answer for repetitions of the request."""
-        await requests.remember(self._connection, tables.requests, command, answer)
-
-    async def enqueue(self, kind: NoticeKind, *, key: str, payload: object) -> None:
-        """Write a notice behind those of its key, whose owner row the caller has locked."""
-        await outbox.enqueue(
-            self._connection,
-            tables.outbox,
-            notice_id=self._ids.new("ntc"),
-            key=key,
-            kind=kind.value,
-            payload=payload,
-            at=self._wall.now(),
-        )
 
 
 class PostgresStore:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What callers may ask the Catalog to write: one command per rpc that writes.
+"""What callers may ask the Catalog to write, one command per rpc that writes, and what is stored for a repetition.
 
 fingerprint: the hash of the request as it came over the wire; it tells whether a repeated request_id has another body.
 """
@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from meshkit.quantity import Credits, Money
-from services.catalog.domain.credit_type import CreditTypeId
-from services.catalog.domain.metric import Aggregation, BillableMetricId, PropertyFilter
-from services.catalog.domain.product import ProductId, ProductType
+from services.catalog.domain.credit_type import CreditType, CreditTypeId
+from services.catalog.domain.metric import Aggregation, BillableMetric, BillableMetricId, PropertyFilter
+from services.catalog.domain.product import Product, ProductId, ProductType
 from services.catalog.domain.rate import RateTerms
-from services.catalog.domain.rate_card import CreditConversion, RateCardId
+from services.catalog.domain.rate_card import CreditConversion, RateCard, RateCardId, RatesAdded
+from services.catalog.domain.top_up_pack import TopUpPack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,3 +94,7 @@ class CreateTopUpPack:
     price: Money
     priority: int
     lifetime: timedelta | None
+
+
+# The format of each: store/formats.py.
+Response = CreditType | BillableMetric | Product | RateCard | RatesAdded | TopUpPack

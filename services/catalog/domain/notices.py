@@ -2,19 +2,11 @@
 """What the Catalog tells the Ledger: whole states with a version, so that late or repeated news do no harm."""
 
 from dataclasses import dataclass
-from enum import Enum
 
 from services.catalog.domain.metric import BillableMetric
 from services.catalog.domain.product import ProductId
 from services.catalog.domain.rate import Rate
 from services.catalog.domain.rate_card import RateCardId
-
-
-class NoticeKind(Enum):
-    """What happened."""
-
-    PRODUCT_CHANGED = "PRODUCT_CHANGED"
-    RATE_CARD_CHANGED = "RATE_CARD_CHANGED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,3 +26,7 @@ class RateCardChanged:
     rate_card_id: RateCardId
     version: int
     rates: tuple[Rate, ...]
+
+
+# The format of each, named as the notice's kind: store/formats.py.
+Payload = ProductChanged | RateCardChanged

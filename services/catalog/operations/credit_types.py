@@ -22,7 +22,7 @@ class CreditTypes:
     async def create(self, command: CreateCreditType) -> CreditType:
         """Make a credit type. Raises CreditTypeNameTaken."""
         async with self._store.transaction() as tx:
-            if (first := await tx.claim(command, CreditType)) is not None:
+            if (first := await tx.responses.claim(command, CreditType)) is not None:
                 return first
             credit_type = CreditType(
                 credit_type_id=CreditTypeId(self._ids.new("crt")),
@@ -30,7 +30,7 @@ class CreditTypes:
                 create_time=self._clock.now(),
             )
             await tx.credit_types.insert(credit_type)
-            await tx.remember(command, credit_type)
+            await tx.responses.store(command, credit_type)
         return credit_type
 
     async def list(self, page: Page) -> Sequence[CreditType]:

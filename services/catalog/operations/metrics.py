@@ -22,7 +22,7 @@ class Metrics:
     async def create(self, command: CreateBillableMetric) -> BillableMetric:
         """Make a metric."""
         async with self._store.transaction() as tx:
-            if (first := await tx.claim(command, BillableMetric)) is not None:
+            if (first := await tx.responses.claim(command, BillableMetric)) is not None:
                 return first
             metric = BillableMetric(
                 billable_metric_id=BillableMetricId(self._ids.new("met")),
@@ -35,7 +35,7 @@ class Metrics:
                 create_time=self._clock.now(),
             )
             await tx.metrics.insert(metric)
-            await tx.remember(command, metric)
+            await tx.responses.store(command, metric)
         return metric
 
     async def get(self, billable_metric_id: BillableMetricId) -> BillableMetric:
@@ -46,10 +46,10 @@ class Metrics:
     async def archive(self, command: ArchiveBillableMetric) -> BillableMetric:
         """Retire a metric; once archived it stays as it was. Raises BillableMetricNotFound."""
         async with self._store.transaction() as tx:
-            if (first := await tx.claim(command, BillableMetric)) is not None:
+            if (first := await tx.responses.claim(command, BillableMetric)) is not None:
                 return first
             metric = await tx.metrics.archive(command.billable_metric_id, at=self._clock.now())
-            await tx.remember(command, metric)
+            await tx.responses.store(command, metric)
         return metric
 
     async def list(self, page: Page, *, include_archived: bool) -> Sequence[BillableMetric]:

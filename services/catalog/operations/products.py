@@ -8,7 +8,7 @@ from meshkit.ids import Ids
 from meshkit.page import Page
 from services.catalog.domain.commands import ArchiveProduct, CreateProduct, UpdateProduct
 from services.catalog.domain.metric import BillableMetric, check_in_use
-from services.catalog.domain.notices import NoticeKind, ProductChanged
+from services.catalog.domain.notices import ProductChanged
 from services.catalog.domain.product import Product, ProductId
 from services.catalog.operations.ports import Relay
 from services.catalog.store import PostgresStore, Transaction
@@ -26,7 +26,7 @@ class Products:
     async def create(self, command: CreateProduct) -> Product:
         """Make a product. Raises BillableMetricNotFound, BillableMetricArchived."""
         async with self._store.transaction() as tx:
-            if (first := await tx.claim(command, Product)) is not None:
+            if (first := await tx.responses.claim(command, Product)) is not None:
                 return first
             product = Product(
                 product_id=ProductId(self._ids.new("prd")),
@@ -44,7 +44,7 @@ class Products:
                 check_in_use(metric)
                 await tx.products.insert(product)
                 await _tell(tx, product, metric)
-            await tx.remember(command, product)
+            await tx.responses.store(command, product)
         await self._deliver(product)
         return product
 
@@ -56,22 +56,22 @@ class Products:
     async def update(self, command: UpdateProduct) -> Product:
         """Rename a product. Raises ProductNotFound, ProductArchived."""
         async with self._store.transaction() as tx:
-            if (first := await tx.claim(command, Product)) is not None:
+            if (first := await tx.responses.claim(command, Product)) is not None:
                 return first
             product = await tx.products.rename(command.product_id, command.name)
             if product.billable_metric_id is not None:
                 await _tell(tx, product, await tx.metrics.get(product.billable_metric_id))
-            await tx.remember(command, product)
+            await tx.responses.store(command, product)
         await self._deliver(product)
         return product
 
     async def archive(self, command: ArchiveProduct) -> Product:
         """Retire a product; once archived it stays as it was. Raises ProductNotFound."""
         async with self._store.transaction() as tx:
-            if (first := await tx.claim(command, Product)) is not None:
+            if (first := await tx.responses.claim(command, Product)) is not None:
                 return first
             product = await tx.products.archive(command.product_id, at=self._clock.now())
-            await tx.remember(command, product)
+            await tx.responses.store(command, product)
         return product
 
     async def list(self, page: Page, *, include_archived: bool) -> Sequence[Product]:
@@ -87,4 +87,4 @@ async def _tell(tx: Transaction, product: Product, metric: BillableMetric) -> No
     changed = ProductChanged(
         product_id=product.product_id, version=product.version, name=product.name, metric=metric
     )
-    await tx.enqueue(NoticeKind.PRODUCT_CHANGED, key=product.product_id, payload=changed)
+    await tx.outbox.enqueue(changed, key=product.product_id)

@@ -8,7 +8,7 @@ from meshkit.ids import Ids
 from meshkit.page import Page
 from services.catalog.domain.commands import AddRates, CreateRateCard
 from services.catalog.domain.errors import CreditTypeNotFound
-from services.catalog.domain.notices import NoticeKind, RateCardChanged
+from services.catalog.domain.notices import RateCardChanged
 from services.catalog.domain.rate import Rate, RateId
 from services.catalog.domain.rate_card import (
     RateCard,
@@ -35,7 +35,7 @@ class RateCards:
     async def create(self, command: CreateRateCard) -> RateCard:
         """Open a price book. Raises CreditTypeNotFound."""
         async with self._store.transaction() as tx:
-            if (first := await tx.claim(command, RateCard)) is not None:
+            if (first := await tx.responses.claim(command, RateCard)) is not None:
                 return first
             asked = [conversion.credit_type_id for conversion in command.conversions]
             known = await tx.credit_types.known(asked)
@@ -52,7 +52,7 @@ class RateCards:
             )
             await tx.rate_cards.insert(card)
             await _tell(tx, card)
-            await tx.remember(command, card)
+            await tx.responses.store(command, card)
         await self._relay.deliver_now(card.rate_card_id)
         return card
 
@@ -68,7 +68,7 @@ class RateCards:
     async def add_rates(self, command: AddRates) -> RatesAdded:
         """Add prices, all or none. Raises RateCardNotFound, RateCardFull, RateOverlaps; more: check_terms."""
         async with self._store.transaction() as tx:
-            if (first := await tx.claim(command, RatesAdded)) is not None:
+            if (first := await tx.responses.claim(command, RatesAdded)) is not None:
                 return first
             # Locked before its rates are read: two writers must not both find the same gap.
             card = await tx.rate_cards.get(command.rate_card_id, locked=True)
@@ -87,7 +87,7 @@ class RateCards:
             card = await tx.rate_cards.advance(card)
             await _tell(tx, card)
             added = RatesAdded(rates=new.added, rate_card=card)
-            await tx.remember(command, added)
+            await tx.responses.store(command, added)
         await self._relay.deliver_now(card.rate_card_id)
         return added
 
@@ -101,4 +101,4 @@ class RateCards:
 async def _tell(tx: Transaction, card: RateCard) -> None:
     usage = await tx.rates.of_usage(card.rate_card_id)
     changed = RateCardChanged(rate_card_id=card.rate_card_id, version=card.version, rates=tuple(usage))
-    await tx.enqueue(NoticeKind.RATE_CARD_CHANGED, key=card.rate_card_id, payload=changed)
+    await tx.outbox.enqueue(changed, key=card.rate_card_id)

@@ -23,7 +23,7 @@ class TopUpPacks:
     async def create(self, command: CreateTopUpPack) -> TopUpPack:
         """Make a pack. Raises ProductNotFound, CreditTypeNotFound, ProductArchived, ProductNotFixed."""
         async with self._store.transaction() as tx:
-            if (first := await tx.claim(command, TopUpPack)) is not None:
+            if (first := await tx.responses.claim(command, TopUpPack)) is not None:
                 return first
             # Shared, so that it is not archived between the look and the commit.
             product = (await tx.products.share({command.product_id})).get(command.product_id)
@@ -44,7 +44,7 @@ class TopUpPacks:
                 create_time=self._clock.now(),
             )
             await tx.top_up_packs.insert(pack)
-            await tx.remember(command, pack)
+            await tx.responses.store(command, pack)
         return pack
 
     async def get(self, top_up_pack_id: TopUpPackId) -> TopUpPack:

@@ -4,61 +4,36 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from meshkit import outbox, requests
 from meshkit.clock import Clock
 from meshkit.ids import Ids
-from meshkit.requests import Command
+from meshkit.outbox import Outbox
+from meshkit.requests import StoredResponses
 from services.catalog import tables
-from services.catalog.domain.notices import NoticeKind
 from services.catalog.store.credit_types import StoredCreditTypes
+from services.catalog.store.formats import NOTICES, RESPONSES
 from services.catalog.store.metrics import StoredMetrics
 from services.catalog.store.products import StoredProducts
 from services.catalog.store.rate_cards import StoredRateCards
 from services.catalog.store.rates import StoredRates
 from services.catalog.store.top_up_packs import StoredTopUpPacks
 
-T = TypeVar("T")
-
 
 class Transaction:
     """What can be done before the commit. READ COMMITTED: lock what must not change meanwhile."""
 
     def __init__(self, connection: AsyncConnection, *, wall: Clock, ids: Ids) -> None:
-        self._connection = connection
-        self._wall = wall
-        self._ids = ids
+        self.responses = StoredResponses(connection, tables.requests, RESPONSES, wall=wall)
+        self.outbox = Outbox(connection, tables.outbox, NOTICES, wall=wall, ids=ids)
         self.credit_types = StoredCreditTypes(connection)
         self.metrics = StoredMetrics(connection)
         self.products = StoredProducts(connection)
         self.rate_cards = StoredRateCards(connection)
         self.rates = StoredRates(connection)
         self.top_up_packs = StoredTopUpPacks(connection)
-
-    async def claim(self, command: Command, answer_type: type[T]) -> T | None:
-        """Return the first answer to this request, or None to its first caller. Raises RequestIdReused."""
-        return await requests.claim(
-            self._connection, tables.requests, command, answer_type, at=self._wall.now()
-        )
-
-    async def remember(self, command: Command, answer: object) -> None:
-        """Keep the answer for repetitions of the request."""
-        await requests.remember(self._connection, tables.requests, command, answer)
-
-    async def enqueue(self, kind: NoticeKind, *, key: str, payload: object) -> None:
-        """Write a notice behind those of its key, whose owner row the caller has locked."""
-        await outbox.enqueue(
-            self._connection,
-            tables.outbox,
-            notice_id=self._ids.new("ntc"),
-            key=key,
-            kind=kind.value,
-            payload=payload,
-            at=self._wall.now(),
-        )
 
 
 class PostgresStore:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What callers may ask Contract to write, one command per rpc that writes, and what they get for an answer.
+"""What callers may ask Contract to write, one command per rpc that writes, and how it responds.
 
 fingerprint: the hash of the request as it came over the wire; it tells whether a repeated request_id has another body.
 """
@@ -16,6 +16,7 @@ from services.contract.domain.contract import (
     SeatProration,
     SubscriptionNow,
 )
+from services.contract.domain.customer import Customer
 from services.contract.domain.ids import (
     ContractId,
     CreditTypeId,
@@ -196,3 +197,7 @@ class ResolveTopUpPayment:
 class TopUpAndInvoice:
     top_up: TopUp
     invoice: Invoice
+
+
+# What is stored for a repeated request; the format of each: store/formats.py.
+Response = Customer | ContractCreated | ContractNow | SeatsMoved | TopUpAndInvoice

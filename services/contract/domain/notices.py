@@ -3,7 +3,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 
 from meshkit.quantity import Credits, Money
 from services.contract.domain.contract import Contract, GrantSchedule
@@ -20,15 +19,6 @@ from services.contract.domain.ids import (
 )
 from services.contract.domain.seats.timeline import SeatChange
 from services.contract.domain.top_up import TopUp
-
-
-class NoticeKind(Enum):
-    """Which of the messages below a notice holds."""
-
-    CUSTOMER_CHANGED = "CUSTOMER_CHANGED"
-    CONTRACT_CHANGED = "CONTRACT_CHANGED"
-    SEATS_CHANGED = "SEATS_CHANGED"
-    TOP_UP_PAID = "TOP_UP_PAID"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +72,7 @@ class TopUpPaid:
     expire_time: datetime | None
 
 
+# The format of each, named as the notice's kind: store/formats.py.
 Payload = CustomerChanged | ContractChanged | SeatsChanged | TopUpPaid
 
 
@@ -135,15 +126,3 @@ def top_up_paid(top_up: TopUp, *, at: datetime) -> TopUpPaid:
         effective_time=at,
         expire_time=None if terms.lifetime is None else at + terms.lifetime,
     )
-
-
-def kind_of(payload: Payload) -> NoticeKind:
-    match payload:
-        case CustomerChanged():
-            return NoticeKind.CUSTOMER_CHANGED
-        case ContractChanged():
-            return NoticeKind.CONTRACT_CHANGED
-        case SeatsChanged():
-            return NoticeKind.SEATS_CHANGED
-        case TopUpPaid():
-            return NoticeKind.TOP_UP_PAID

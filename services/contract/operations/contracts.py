@@ -70,20 +70,20 @@ class Contracts:
         ProductNotSubscription, ProductNotFixed, PeerUnavailable.
         """
         at = self._clock.now()
-        if (first := await self._store.answered(command, ContractCreated)) is not None:
+        if (first := await self._store.find_response(command, ContractCreated)) is not None:
             return first
         async with self._store.transaction() as tx:
             customer = await tx.customers.find(command.customer)
         offer = await self._catalog.offer(_catalog_query(command))
         contract = self._new_contract(command, customer.customer_id, offer, at=at)
         async with self._store.transaction() as tx:
-            if (first := await tx.claim(command, ContractCreated)) is not None:
+            if (first := await tx.responses.claim(command, ContractCreated)) is not None:
                 return first
             await tx.customers.lock_id(contract.customer_id)
             await tx.contracts.insert(contract)
             created = await self._bill_from_start(tx, contract, at=at)
-            await tx.tell(contract_changed(contract))
-            await tx.remember(command, created)
+            await tx.outbox.enqueue(contract_changed(contract), key=contract.customer_id)
+            await tx.responses.store(command, created)
         await self._relay.deliver_now(contract.customer_id)
         return created
 
@@ -109,11 +109,11 @@ class Contracts:
     async def end(self, command: EndContract) -> ContractNow:
         """Set the instant at which a contract ends. Raises ContractNotFound, ContractEnded, EndBeforeNow."""
         at = self._clock.now()
-        if (first := await self._store.answered(command, ContractNow)) is not None:
+        if (first := await self._store.find_response(command, ContractNow)) is not None:
             return first
         await self._billing.catch_up(command.contract_id, at)
         async with self._store.transaction() as tx:
-            if (first := await tx.claim(command, ContractNow)) is not None:
+            if (first := await tx.responses.claim(command, ContractNow)) is not None:
                 return first
             await tx.customers.lock_id(await tx.contracts.customer_of(command.contract_id))
             contract = await tx.contracts.lock(command.contract_id)
@@ -122,9 +122,9 @@ class Contracts:
             [states] = await tx.billing.states([contract])
             contract = replace(contract, next_due_time=next_due_of(states))
             await tx.contracts.save_terms(contract)
-            await tx.tell(contract_changed(contract))
+            await tx.outbox.enqueue(contract_changed(contract), key=contract.customer_id)
             ended = contract_now(contract, states, at)
-            await tx.remember(command, ended)
+            await tx.responses.store(command, ended)
         # Increases billed on the next collection date are due at the end of the contract.
         await self._billing.catch_up(command.contract_id, at)
         await self._relay.deliver_now(contract.customer_id)

@@ -33,7 +33,7 @@ class Customers:
     async def create(self, command: CreateCustomer) -> Customer:
         """Register a customer. Raises AliasTaken."""
         async with self._store.transaction() as tx:
-            if (first := await tx.claim(command, Customer)) is not None:
+            if (first := await tx.responses.claim(command, Customer)) is not None:
                 return first
             customer = Customer(
                 customer_id=CustomerId(self._ids.new("cus")),
@@ -44,8 +44,8 @@ class Customers:
                 create_time=self._clock.now(),
             )
             await tx.customers.insert(customer)
-            await tx.tell(customer_changed(customer))
-            await tx.remember(command, customer)
+            await tx.outbox.enqueue(customer_changed(customer), key=customer.customer_id)
+            await tx.responses.store(command, customer)
         await self._relay.deliver_now(customer.customer_id)
         return customer
 
@@ -73,13 +73,13 @@ class Customers:
 
     async def _change(self, command: Change, change: Callable[[Customer], Customer]) -> Customer:
         async with self._store.transaction() as tx:
-            if (first := await tx.claim(command, Customer)) is not None:
+            if (first := await tx.responses.claim(command, Customer)) is not None:
                 return first
             before = await tx.customers.lock(command.customer)
             customer = change(before)
             if customer != before:
                 await tx.customers.update(customer)
-                await tx.tell(customer_changed(customer))
-            await tx.remember(command, customer)
+                await tx.outbox.enqueue(customer_changed(customer), key=customer.customer_id)
+            await tx.responses.store(command, customer)
         await self._relay.deliver_now(customer.customer_id)
         return customer

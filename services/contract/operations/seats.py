@@ -54,20 +54,20 @@ class Seats:
         EffectiveAfterContractEnd.
         """
         at = self._clock.now()
-        if (first := await self._store.answered(command, SeatsMoved)) is not None:
+        if (first := await self._store.find_response(command, SeatsMoved)) is not None:
             return first
         contract_id = command.seats.contract_id
         await self._billing.catch_up(contract_id, at)
         async with self._store.transaction() as tx:
-            if (first := await tx.claim(command, SeatsMoved)) is not None:
+            if (first := await tx.responses.claim(command, SeatsMoved)) is not None:
                 return first
             customer_id = await tx.contracts.customer_of(contract_id)
             await tx.customers.lock_id(customer_id)
             contract = await tx.contracts.lock(contract_id)
             moved = await self._change(tx, contract, command.seats, at=at)
             if moved.listed.change.quantity_delta != 0:
-                await tx.tell(seats_changed(customer_id, moved.listed.change))
-            await tx.remember(command, moved)
+                await tx.outbox.enqueue(seats_changed(customer_id, moved.listed.change), key=customer_id)
+            await tx.responses.store(command, moved)
         await self._relay.deliver_now(customer_id)
         return moved
 

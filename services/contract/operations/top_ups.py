@@ -46,13 +46,13 @@ class TopUps:
         ContractNotStarted, ProductNotFixed, PeerUnavailable.
         """
         at = self._clock.now()
-        if (first := await self._store.answered(command, TopUpAndInvoice)) is not None:
+        if (first := await self._store.find_response(command, TopUpAndInvoice)) is not None:
             return first
         async with self._store.transaction() as tx:
             refuse_not_in_force(await tx.contracts.find(command.contract_id), at=at)
         terms, product_name = await self._terms(command)
         async with self._store.transaction() as tx:
-            if (first := await tx.claim(command, TopUpAndInvoice)) is not None:
+            if (first := await tx.responses.claim(command, TopUpAndInvoice)) is not None:
                 return first
             customer_id = await tx.contracts.customer_of(command.contract_id)
             await tx.customers.lock_id(customer_id)
@@ -83,9 +83,9 @@ class TopUps:
             await tx.invoices.insert(invoice)
             await tx.top_ups.insert(top_up)
             if status is TopUpStatus.PAID:
-                await tx.tell(top_up_paid(top_up, at=at))
+                await tx.outbox.enqueue(top_up_paid(top_up, at=at), key=top_up.customer_id)
             ordered = TopUpAndInvoice(top_up=top_up, invoice=invoice)
-            await tx.remember(command, ordered)
+            await tx.responses.store(command, ordered)
         await self._relay.deliver_now(customer_id)
         return ordered
 
@@ -96,7 +96,7 @@ class TopUps:
         """
         at = self._clock.now()
         async with self._store.transaction() as tx:
-            if (first := await tx.claim(command, TopUpAndInvoice)) is not None:
+            if (first := await tx.responses.claim(command, TopUpAndInvoice)) is not None:
                 return first
             customer_id = (await tx.top_ups.find(command.top_up_id)).customer_id
             await tx.customers.lock_id(customer_id)
@@ -111,9 +111,9 @@ class TopUps:
                 final = at if status is InvoiceStatus.FINALIZED else None
                 await tx.invoices.resolve(top_up.invoice_id, status, final)
                 if top_up.status is TopUpStatus.PAID:
-                    await tx.tell(top_up_paid(top_up, at=at))
+                    await tx.outbox.enqueue(top_up_paid(top_up, at=at), key=top_up.customer_id)
             resolved = TopUpAndInvoice(top_up=top_up, invoice=await tx.invoices.find(top_up.invoice_id))
-            await tx.remember(command, resolved)
+            await tx.responses.store(command, resolved)
         await self._relay.deliver_now(customer_id)
         return resolved
 

@@ -3,17 +3,15 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Row, Select, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from meshkit.encoding import from_json, to_json
 from meshkit.page import Page
 from meshkit.quantity import Credits
-from services.contract.domain.billing.price import Rounding, SeatRate
+from services.contract.domain.billing.price import Rounding
 from services.contract.domain.contract import (
     BillingFrequency,
     Contract,
@@ -34,6 +32,7 @@ from services.contract.domain.ids import (
     RateCardId,
     SubscriptionId,
 )
+from services.contract.store.formats import SEAT_RATE
 from services.contract.store.paging import one_page
 from services.contract.tables import contracts, grant_schedules, subscriptions
 
@@ -78,13 +77,6 @@ _SELECT_SCHEDULES: Final[Select[Any]] = select(
     grant_schedules.c.commit_duration,
     grant_schedules.c.scope_product_ids,
 ).order_by(grant_schedules.c.contract_id, grant_schedules.c.position)
-
-
-@dataclass(frozen=True, slots=True)
-class Rates:
-    """How the copy of the Catalog's rates lies in its jsonb column."""
-
-    rates: tuple[SeatRate, ...]
 
 
 class StoredContracts:
@@ -249,7 +241,7 @@ def _subscription_to_row(subscription: Subscription) -> dict[str, Any]:
         "invoicing": subscription.proration.invoicing.value,
         "rounding": subscription.proration.rounding.value,
         "initial_quantity": subscription.initial_quantity,
-        "rates": to_json(Rates(subscription.rates))["rates"],
+        "rates": [SEAT_RATE.encode(rate) for rate in subscription.rates],
         "periods_billed": subscription.periods_billed,
         "billed_from": subscription.billed_from,
         "changes": subscription.changes,
@@ -268,7 +260,7 @@ def _subscription_from_row(row: Row[Any]) -> Subscription:
             rounding=Rounding(row.rounding),
         ),
         initial_quantity=row.initial_quantity,
-        rates=from_json(Rates, {"rates": row.rates}).rates,
+        rates=tuple(SEAT_RATE.decode(rate) for rate in row.rates),
         periods_billed=row.periods_billed,
         billed_from=row.billed_from,
         changes=row.changes,

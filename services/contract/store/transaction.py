@@ -11,17 +11,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from meshkit import outbox, requests
 from meshkit.clock import Clock
 from meshkit.ids import Ids
-from meshkit.requests import Command
+from meshkit.outbox import Outbox
+from meshkit.requests import Command, StoredResponses
 from services.contract import tables
-from services.contract.domain.notices import Payload, kind_of
+from services.contract.domain.commands import Response
 from services.contract.store.billing import StoredBilling
 from services.contract.store.contracts import StoredContracts
 from services.contract.store.customers import StoredCustomers
+from services.contract.store.formats import NOTICES, RESPONSES
 from services.contract.store.invoices import StoredInvoices
 from services.contract.store.seats import StoredSeats
 from services.contract.store.top_ups import StoredTopUps
 
-T = TypeVar("T")
+R = TypeVar("R", bound=Response)
 
 
 class Transaction:
@@ -31,37 +33,14 @@ class Transaction:
     """
 
     def __init__(self, connection: AsyncConnection, *, wall: Clock, ids: Ids) -> None:
-        self._connection = connection
-        self._wall = wall
-        self._ids = ids
+        self.responses = StoredResponses(connection, tables.requests, RESPONSES, wall=wall)
+        self.outbox = Outbox(connection, tables.outbox, NOTICES, wall=wall, ids=ids)
         self.customers = StoredCustomers(connection)
         self.contracts = StoredContracts(connection)
         self.seats = StoredSeats(connection)
         self.billing = StoredBilling(connection)
         self.invoices = StoredInvoices(connection)
         self.top_ups = StoredTopUps(connection)
-
-    async def claim(self, command: Command, answer_type: type[T]) -> T | None:
-        """Return the first answer to this request, or None to its first caller. Raises RequestIdReused."""
-        return await requests.claim(
-            self._connection, tables.requests, command, answer_type, at=self._wall.now()
-        )
-
-    async def remember(self, command: Command, answer: object) -> None:
-        """Keep the answer for repetitions of the request."""
-        await requests.remember(self._connection, tables.requests, command, answer)
-
-    async def tell(self, payload: Payload) -> None:
-        """Write a notice behind those of its customer, whose row the caller has locked."""
-        await outbox.enqueue(
-            self._connection,
-            tables.outbox,
-            notice_id=self._ids.new("ntc"),
-            key=payload.customer_id,
-            kind=kind_of(payload).value,
-            payload=payload,
-            at=self._wall.now(),
-        )
 
 
 class PostgresStore:
@@ -78,15 +57,14 @@ class PostgresStore:
         async with self._engine.begin() as connection:
             yield Transaction(connection, wall=self._wall, ids=self._ids)
 
-    async def answered(self, command: Command, answer_type: type[T]) -> T | None:
-        """Return the first answer to a request if there is one; claims nothing. Raises RequestIdReused.
+    async def find_response(self, command: Command, response_type: type[R]) -> R | None:
+        """Return the stored response to a request if there is one; claims nothing. Raises RequestIdReused.
 
         For operations that must ask a peer before their transaction: a repetition needs no peer.
         """
         async with self._engine.connect() as connection:
-            first = await Transaction(connection, wall=self._wall, ids=self._ids).claim(command, answer_type)
-            await connection.rollback()
-        return first
+            stored = StoredResponses(connection, tables.requests, RESPONSES, wall=self._wall)
+            return await stored.find(command, response_type)
 
     async def forget(self, *, requests_before: datetime, notices_before: datetime) -> int:
         """Drop requests made, and notices heard, before an instant: a bounded number; returns how many."""

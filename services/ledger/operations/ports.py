@@ -34,16 +34,18 @@ from services.ledger.domain.credits.unit_of_work import (
     AccountSelection,
     Change,
     DuePool,
-    Given,
+    NewResponse,
     PoolKey,
-    Remembered,
+    StoredResponse,
 )
 from services.ledger.domain.credits.verification import Verification
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldPlace, HoldState
 from services.ledger.domain.gate.spend_cap import GroupValue, SpendCap
 from services.ledger.domain.gate.standing import CustomerRecord, PriceLine
+from services.ledger.domain.responses import Response
 from services.ledger.domain.usage import SummaryWindow, UsageRow
 
+R = TypeVar("R", bound=Response)
 T = TypeVar("T")
 
 
@@ -79,17 +81,17 @@ class AccountStore(Protocol):
     async def save(
         self, before: Account, after: Account, schedules: Mapping[ScheduleId, ScheduleProgress]
     ) -> None: ...
-    async def save_many(self, changes: Sequence[Change], answers: Sequence[Remembered]) -> None: ...
+    async def save_many(self, changes: Sequence[Change], answers: Sequence[NewResponse]) -> None: ...
     async def granted_for(self, customer_id: CustomerId, source_id: str) -> GrantId | None: ...
 
 
-class AnswerStore(Protocol):
-    async def given(
+class StoredResponses(Protocol):
+    async def find_many(
         self, asked: Collection[tuple[CustomerId, str]]
-    ) -> dict[tuple[CustomerId, str], Given]: ...
-    async def replay(self, customer_id: CustomerId, command: Command, answer_type: type[T]) -> T | None: ...
-    async def remember(
-        self, customer_id: CustomerId, command: Command, answer: object, *, at: datetime
+    ) -> dict[tuple[CustomerId, str], StoredResponse]: ...
+    async def find(self, customer_id: CustomerId, command: Command, response_type: type[R]) -> R | None: ...
+    async def store(
+        self, customer_id: CustomerId, command: Command, response: Response, *, at: datetime
     ) -> None: ...
 
 
@@ -161,7 +163,7 @@ class Transaction(Protocol):
     @property
     def accounts(self) -> AccountStore: ...
     @property
-    def answers(self) -> AnswerStore: ...
+    def responses(self) -> StoredResponses: ...
     @property
     def standings(self) -> StandingStore: ...
     @property
@@ -185,7 +187,7 @@ class Store(Protocol):
     async def run(self, work: Callable[[Transaction], Awaitable[T]]) -> T: ...
     async def read(self, work: Callable[[Transaction], Awaitable[T]]) -> T: ...
     async def write_guess(
-        self, changes: Sequence[Change], answers: Sequence[Remembered], *, epoch: int
+        self, changes: Sequence[Change], answers: Sequence[NewResponse], *, epoch: int
     ) -> set[PoolKey] | None: ...
     async def due_pools(
         self, *, at: datetime, after: DuePool | None, pools_max: int

@@ -14,10 +14,9 @@ from meshkit.faults import fault_of
 from meshkit.ids import Ids, first_id
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
-from services.ledger.domain.credits.unit_of_work import AccountsMoved, Change, DuePool, PoolKey, Remembered
+from services.ledger.domain.credits.unit_of_work import AccountsMoved, Change, DuePool, NewResponse, PoolKey
 from services.ledger.domain.credits.verification import Verification
 from services.ledger.domain.retention import HOLDS_KEPT_AFTER_CREATION
-from services.ledger.store.answers import Answers
 from services.ledger.store.connection import ACQUIRE_SECONDS_MAX, Connection, Pool
 from services.ledger.store.copies import Copies
 from services.ledger.store.credits.accounts import Accounts
@@ -27,6 +26,7 @@ from services.ledger.store.credits.verification import verify
 from services.ledger.store.credits.writing import write_changes, write_extras
 from services.ledger.store.gate.caps import Caps
 from services.ledger.store.gate.standings import Standings
+from services.ledger.store.responses import StoredResponses
 from services.ledger.store.retention import Retention
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ class Transaction:
 
     def __init__(self, connection: Connection, *, wall: Clock, ids: Ids, locks: bool = True) -> None:
         self.accounts = Accounts(connection, wall=wall, ids=ids, locks=locks)
-        self.answers = Answers(connection)
+        self.responses = StoredResponses(connection)
         self.standings = Standings(connection)
         self.copies = Copies(connection)
         self.caps = Caps(connection)
@@ -83,7 +83,7 @@ class PostgresStore:
             return await work(Transaction(connection, wall=self._wall, ids=self._ids, locks=False))
 
     async def write_guess(
-        self, changes: Sequence[Change], answers: Sequence[Remembered], *, epoch: int
+        self, changes: Sequence[Change], answers: Sequence[NewResponse], *, epoch: int
     ) -> set[PoolKey] | None:
         """Write what was decided from memory, as far as the pools are still at the versions it rests on.
 

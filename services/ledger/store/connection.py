@@ -2,12 +2,14 @@
 """Connections to the Ledger's database: raw asyncpg, for the gate counts its microseconds."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import asyncpg
+from pydantic import TypeAdapter
 
 from meshkit.db import CONNECT_SECONDS_MAX, SESSION_SETTINGS
-from meshkit.encoding import to_json_text
+from services.ledger.store.formats import RESPONSES
 
 Connection: TypeAlias = Any  # asyncpg.Connection, or a pool's proxy for one; asyncpg has no types
 Pool: TypeAlias = Any  # asyncpg.Pool
@@ -15,6 +17,11 @@ Pool: TypeAlias = Any  # asyncpg.Pool
 ACQUIRE_SECONDS_MAX = 5.0
 
 _JSONB_VERSION = b"\x01"
+# Group values, and what a Format has encoded: anything else is stored in its Format.
+_PLAIN: Mapping[type, TypeAdapter[Any]] = {
+    dict: TypeAdapter(dict[str, Any]),
+    list: TypeAdapter(list[dict[str, Any]]),
+}
 
 
 async def open_pool(url: str, *, size: int) -> Pool:
@@ -40,14 +47,16 @@ async def _keep_as_it_is(connection: Connection) -> None:
 
 
 async def _speak_json(connection: Connection) -> None:
-    """Take and give jsonb as plain data. In its binary form, which alone may stand inside a composite."""
+    """Take plain data or a response for jsonb, and give plain data. Only the binary form may be inside a composite."""
     await connection.set_type_codec(
         "jsonb", encoder=_jsonb_of, decoder=_from_jsonb, schema="pg_catalog", format="binary"
     )
 
 
 def _jsonb_of(value: object) -> bytes:
-    return _JSONB_VERSION + to_json_text(value).encode()
+    plain = _PLAIN.get(type(value))
+    text = RESPONSES.of(type(value)).to_text(value) if plain is None else plain.dump_json(value)
+    return _JSONB_VERSION + text
 
 
 def _from_jsonb(binary: bytes) -> object:

@@ -3,7 +3,6 @@
 
 from collections.abc import Sequence
 
-from meshkit.encoding import to_json
 from services.ledger.domain.copies import (
     ContractUpdate,
     CustomerUpdate,
@@ -18,6 +17,7 @@ from services.ledger.domain.credits.schedule import Schedule
 from services.ledger.domain.errors import sequence_taken
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.schedules import credit_types_of_subscription, seats_of
+from services.ledger.store.formats import PROPERTY_FILTER
 
 
 class Copies:
@@ -43,7 +43,7 @@ class Copies:
             update.event_type,
             update.aggregation.value,
             update.sum_property,
-            [to_json(one) for one in update.filters],
+            [PROPERTY_FILTER.encode(one) for one in update.filters],
             list(update.group_keys),
         )
         await self._begin_epoch()

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from grpc import StatusCode
 
+from meshkit.clock import ManualClock
 from meshkit.db import open_engine
-from meshkit.outbox import enqueue
+from meshkit.ids import TimeOrderedIds
+from meshkit.outbox import Outbox
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.fields import timestamp
 from purser.sandbox.v1.clock_pb2 import AdvanceTimeRequest, GetTimeRequest
 from purser.sandbox.v1.clock_pb2_grpc import ClockServiceStub
 from services.catalog import tables
-from services.catalog.domain.notices import NoticeKind, RateCardChanged
+from services.catalog.domain.notices import RateCardChanged
 from services.catalog.domain.rate_card import RateCardId
+from services.catalog.store.formats import NOTICES
 from tests.support.catalog import JULY, JUNE, RunningCatalog, Shop, running_catalog
 from tests.support.faults import fault
 from tests.support.postgres import Databases
@@ -86,14 +89,8 @@ async def test_an_advance_of_the_mesh_names_the_peer_that_is_away(databases: Dat
 async def _wait_long(databases: Databases, news: RateCardChanged) -> None:
     """Leave a notice that the background would not touch for years."""
     engine = open_engine(databases.url("catalog"), application_name="test")
+    wall = ManualClock(datetime(2999, 1, 1, tzinfo=UTC))
     async with engine.begin() as connection:
-        await enqueue(
-            connection,
-            tables.outbox,
-            notice_id="ntc_1",
-            key=news.rate_card_id,
-            kind=NoticeKind.RATE_CARD_CHANGED.value,
-            payload=news,
-            at=datetime(2999, 1, 1, tzinfo=UTC),
-        )
+        outbox = Outbox(connection, tables.outbox, NOTICES, wall=wall, ids=TimeOrderedIds(wall))
+        await outbox.enqueue(news, key=news.rate_card_id)
     await engine.dispose()

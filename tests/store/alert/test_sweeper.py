@@ -11,7 +11,7 @@ from services.alert import tables
 from services.alert.domain.alert import Alert, AlertId
 from services.alert.domain.commands import ArchiveAlert
 from services.alert.domain.delivery import Answer
-from services.alert.domain.notices import NoticeKind, watch_of
+from services.alert.domain.notices import watch_of
 from services.alert.store import PostgresStore
 from services.alert.sweeper import forget_old
 from tests.support.alert import JUNE
@@ -27,10 +27,10 @@ async def test_what_is_old_is_forgotten_and_what_waits_is_not(
     await keep(store, alert, an_endpoint_row(), pending, done)
     command = ArchiveAlert(request_id="r", fingerprint=b"body", alert_id=AlertId("alr_001"))
     async with store.transaction() as tx:
-        assert await tx.claim(command, Alert) is None
-        await tx.remember(command, alert)
-        await tx.enqueue(NoticeKind.WATCH_CHANGED, key=alert.alert_id, payload=watch_of(alert))
-        await tx.enqueue(NoticeKind.WATCH_CHANGED, key="unheard", payload=watch_of(alert))
+        assert await tx.responses.claim(command, Alert) is None
+        await tx.responses.store(command, alert)
+        await tx.outbox.enqueue(watch_of(alert), key=alert.alert_id)
+        await tx.outbox.enqueue(watch_of(alert), key="unheard")
         attempt = await tx.deliveries.lease(done.delivery_id, at=JUNE, until=JUNE)
         assert attempt is not None
         await tx.deliveries.accepted(attempt, Answer(status_code=204), at=JUNE)

@@ -15,7 +15,7 @@ from meshkit.db import migrate
 from meshkit.ids import Ids
 from services.catalog.domain.commands import CreateCreditType
 from services.catalog.domain.credit_type import USD, CreditType, CreditTypeId
-from services.catalog.domain.notices import NoticeKind
+from services.catalog.domain.notices import RateCardChanged
 from services.catalog.domain.product import Product, ProductId, ProductType
 from services.catalog.domain.rate_card import RateCard, RateCardId
 from services.catalog.store import PostgresStore, Transaction
@@ -134,10 +134,12 @@ async def test_the_sweeper_forgets_what_is_old_and_nothing_else(
     command = CreateCreditType(request_id="r1", fingerprint=b"body", name="AI credits")
     credit_type = CreditType(credit_type_id=CreditTypeId("crt_1"), name="AI credits", create_time=JUNE)
     async with store.transaction() as tx:
-        assert await tx.claim(command, CreditType) is None
+        assert await tx.responses.claim(command, CreditType) is None
         for key in ("heard", "pending"):
-            await tx.enqueue(NoticeKind.RATE_CARD_CHANGED, key=key, payload=CARD)
-        await tx.remember(command, credit_type)
+            await tx.outbox.enqueue(
+                RateCardChanged(rate_card_id=CARD.rate_card_id, version=1, rates=()), key=key
+            )
+        await tx.responses.store(command, credit_type)
     async with engine.begin() as connection:
         await connection.execute(
             text("UPDATE catalog.outbox SET sent_time = :at WHERE key = 'heard'"), {"at": wall.now()}
@@ -150,7 +152,7 @@ async def test_the_sweeper_forgets_what_is_old_and_nothing_else(
     wall.advance(timedelta(days=34) - timedelta(microseconds=1))
     assert await forget_old(store, wall) == 0
     async with store.transaction() as tx:
-        assert await tx.claim(command, CreditType) == credit_type
+        assert await tx.responses.claim(command, CreditType) == credit_type
     wall.advance(timedelta(microseconds=1))
     assert await forget_old(store, wall) == 1  # the request
     async with engine.begin() as connection:

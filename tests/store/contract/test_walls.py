@@ -152,18 +152,22 @@ async def test_who_locks_a_contract_keeps_others_waiting(store: PostgresStore, e
                 await other.execute(text(f"SELECT 1 FROM contract.{table} FOR KEY SHARE NOWAIT"))
 
 
-async def test_asking_for_an_answer_claims_nothing(store: PostgresStore) -> None:
-    assert await store.answered(COMMAND, Customer) is None
-    assert await store.answered(COMMAND, Customer) is None
+async def test_looking_for_a_stored_response_claims_nothing(store: PostgresStore) -> None:
+    assert await store.find_response(COMMAND, Customer) is None
+    assert await store.find_response(COMMAND, Customer) is None
     async with store.transaction() as tx:
-        assert await tx.claim(COMMAND, Customer) is None
-        await tx.remember(COMMAND, ACME)
+        assert await tx.responses.claim(COMMAND, Customer) is None
+        await tx.responses.store(COMMAND, ACME)
 
-    assert await store.answered(COMMAND, Customer) == ACME
+    assert await store.find_response(COMMAND, Customer) == ACME
     with pytest.raises(RequestIdReused):
-        await store.answered(
+        await store.find_response(
             SuspendCustomer(request_id="r1", fingerprint=b"other", customer="other"), Customer
         )
+
+
+def _acme_changed(version: int) -> CustomerChanged:
+    return CustomerChanged(customer_id=ACME.customer_id, version=version, aliases=(), is_suspended=False)
 
 
 async def test_a_notice_is_there_with_its_cause_or_not_at_all(
@@ -172,9 +176,7 @@ async def test_a_notice_is_there_with_its_cause_or_not_at_all(
     async def tell(version: int) -> None:
         async with store.transaction() as tx:
             await tx.customers.lock("acme")
-            await tx.tell(
-                CustomerChanged(customer_id=ACME.customer_id, version=version, aliases=(), is_suspended=False)
-            )
+            await tx.outbox.enqueue(_acme_changed(version), key=ACME.customer_id)
             if version < 0:
                 raise ZeroDivisionError
 
@@ -192,22 +194,20 @@ async def test_a_notice_is_there_with_its_cause_or_not_at_all(
 
 async def test_what_is_old_is_forgotten(store: PostgresStore, engine: AsyncEngine, wall: ManualClock) -> None:
     async with store.transaction() as tx:
-        await tx.claim(COMMAND, Customer)
-        await tx.remember(COMMAND, ACME)
+        await tx.responses.claim(COMMAND, Customer)
+        await tx.responses.store(COMMAND, ACME)
         await tx.customers.insert(ACME)
-        await tx.tell(
-            CustomerChanged(customer_id=ACME.customer_id, version=1, aliases=(), is_suspended=False)
-        )
+        await tx.outbox.enqueue(_acme_changed(1), key=ACME.customer_id)
 
     wall.advance(REQUESTS_KEPT)
     await forget_old(store, wall)
-    assert await store.answered(COMMAND, Customer) == ACME
+    assert await store.find_response(COMMAND, Customer) == ACME
     async with engine.begin() as connection:
         await connection.execute(text("UPDATE contract.outbox SET sent_time = create_time"))
     wall.advance(NOTICES_KEPT)
     await forget_old(store, wall)
 
-    assert await store.answered(COMMAND, Customer) is None
+    assert await store.find_response(COMMAND, Customer) is None
     async with engine.connect() as connection:
         assert (await connection.execute(select(tables.outbox.c.notice_id))).all() == []
 

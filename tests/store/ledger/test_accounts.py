@@ -12,14 +12,14 @@ from services.ledger.domain.copies import WatchUpdate
 from services.ledger.domain.credits import due
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.grant import Grant, GrantId, GrantKind, ProductId
-from services.ledger.domain.credits.unit_of_work import AccountSelection, Change, PoolKey, Remembered
+from services.ledger.domain.credits.unit_of_work import AccountSelection, Change, NewResponse, PoolKey
 from services.ledger.domain.crossings import alarm
 from services.ledger.domain.crossings.watch import Watch, WatchKind
 from services.ledger.domain.gate import gate
 from services.ledger.domain.gate.commands import SetSpendCap
 from services.ledger.domain.gate.decision import Ask, Entitlement
 from services.ledger.domain.gate.hold import HoldId
-from services.ledger.domain.gate.spend_cap import CapWindow, SpendCap
+from services.ledger.domain.gate.spend_cap import CapWindow, SpendCap, SpendCapRemoval
 from services.ledger.operations.ports import Transaction
 from tests.support.ledger_sql import Sql
 from tests.support.ledger_store import A_CARD, ACME, AI, ASSISTANT, GLOBEX, JULY, JUNE, Books, open_books
@@ -46,6 +46,7 @@ A_TOP_UP = Grant(
     scope_product_ids=frozenset({ASSISTANT, ProductId("prd_b")}),
     source_id="top_1",
 )
+RESPONSE = SpendCapRemoval("cap_1")
 
 
 def _busy(account: Account) -> Account:
@@ -163,7 +164,7 @@ async def test_pools_are_locked_in_one_order_whatever_order_they_are_asked_in(bo
 async def test_a_guess_on_a_version_that_has_passed_writes_nothing(books: Books, sql: Sql) -> None:
     before = await books.read(group_values=(ANN,))
     after, _ = gate.debit(before, ASK, cause_id="req-1", at=JUNE)
-    answer = Remembered((ACME, AI), "req-1", b"", Credits.of(1), JUNE)
+    answer = NewResponse((ACME, AI), "req-1", b"", RESPONSE, JUNE)
     await books.debit(1)
     epoch = await sql.value("SELECT version FROM ledger.epochs")
     rows = await sql.everything()
@@ -194,7 +195,7 @@ async def test_a_guess_with_an_answered_request_writes_nothing_of_any_pool(books
     await sql.execute("INSERT INTO ledger.requests VALUES ('cus_globex', 'req-1', '', '{}', now())")
     epoch = await sql.value("SELECT version FROM ledger.epochs")
     rows = await sql.everything()
-    answers = [Remembered(change.key, "req-1", b"", Credits.of(1), JUNE) for change in changes]
+    answers = [NewResponse(change.key, "req-1", b"", RESPONSE, JUNE) for change in changes]
 
     assert await books.store.write_guess(changes, answers, epoch=epoch) is None
     assert await sql.everything() == rows
@@ -259,18 +260,18 @@ async def test_work_that_loses_a_race_is_done_again_from_its_start(books: Books,
             limit=Credits.of(1),
             window=CapWindow.DAY,
         )
-        if await tx.answers.replay(ACME, command, Credits) is None:
+        if await tx.responses.find(ACME, command, SpendCapRemoval) is None:
             if attempts == 1:
                 twin = books.store.run(
-                    lambda other: other.answers.remember(ACME, command, Credits(7), at=JUNE)
+                    lambda other: other.responses.store(ACME, command, SpendCapRemoval("cap_7"), at=JUNE)
                 )
                 await twin
-            await tx.answers.remember(ACME, command, Credits(8), at=JUNE)
+            await tx.responses.store(ACME, command, SpendCapRemoval("cap_8"), at=JUNE)
 
     await books.store.run(work)
 
     assert attempts == 2
     assert (
         await sql.value("SELECT answer::text FROM ledger.requests WHERE request_id = 'req-1'")
-        == '{"micros": 7}'
+        == '{"spend_cap_id": "cap_7"}'
     )

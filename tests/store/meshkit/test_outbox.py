@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 import structlog
 from sqlalchemy import RowMapping, select, text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from structlog.typing import EventDict
 
 from meshkit.clock import ManualClock
-from meshkit.outbox import Notice, Relay, enqueue, forget_sent
+from meshkit.formats import Format, Formats, FormatUndeclared
+from meshkit.ids import TimeOrderedIds
+from meshkit.outbox import Notice, Outbox, Relay, forget_sent
 from meshkit.outbox.leases import Lease, Leases, NoLease
+from meshkit.outbox.notice import enqueue_statement
 from meshkit.rpc import deadline
 from tests.store.meshkit.conftest import OUTBOX
 
@@ -76,15 +79,14 @@ def a_relay(engine: AsyncEngine, peer: Peer, wall: ManualClock) -> Relay:
 async def write(engine: AsyncEngine, *notice_ids: str, key: str = "k", at: datetime = AT) -> None:
     for number, notice_id in enumerate(notice_ids):
         async with engine.begin() as connection:
-            await enqueue(
-                connection,
-                OUTBOX,
-                notice_id=notice_id,
-                key=key,
-                kind="OPENED",
-                payload=Opened(number=number),
-                at=at,
-            )
+            await _enqueue(connection, notice_id, number, key=key, at=at)
+
+
+async def _enqueue(
+    connection: AsyncConnection, notice_id: str, number: int, *, key: str, at: datetime
+) -> None:
+    notice = {"key": key, "notice_id": notice_id, "kind": "OPENED", "payload": {"number": number}, "at": at}
+    await connection.execute(enqueue_statement(OUTBOX), notice)
 
 
 async def row(engine: AsyncEngine, notice_id: str) -> RowMapping:
@@ -121,13 +123,34 @@ async def test_a_notice_arrives_with_its_content(engine: AsyncEngine, relay: Rel
     assert (await row(engine, "n1"))["sent_time"] == AT
 
 
+async def test_a_notice_is_named_and_stored_as_its_format_says(
+    engine: AsyncEngine, relay: Relay, peer: Peer, wall: ManualClock
+) -> None:
+    formats = Formats[Opened](Format("OPENED", Opened, (lambda old: {**old, "number": 0},)))
+    async with engine.begin() as connection:
+        outbox = Outbox(connection, OUTBOX, formats, wall=wall, ids=TimeOrderedIds(wall))
+        await outbox.enqueue(Opened(number=1), key="k")
+
+    await relay.deliver_now("k")
+
+    assert peer.last is not None
+    assert (peer.last.kind, peer.last.payload) == ("OPENED", {"$format": 2, "number": 1})
+    assert formats.decode(peer.last.kind, peer.last.payload) == Opened(number=1)
+
+
+async def test_a_notice_without_a_format_is_refused(engine: AsyncEngine, wall: ManualClock) -> None:
+    async with engine.connect() as connection:
+        outbox = Outbox[object](connection, OUTBOX, Formats(), wall=wall, ids=TimeOrderedIds(wall))
+
+        with pytest.raises(FormatUndeclared, match="Opened has no format"):
+            await outbox.enqueue(Opened(number=1), key="k")
+
+
 async def test_a_notice_of_a_transaction_that_failed_is_never_delivered(
     engine: AsyncEngine, relay: Relay, peer: Peer
 ) -> None:
     async with engine.connect() as connection:
-        await enqueue(
-            connection, OUTBOX, notice_id="n1", key="k", kind="OPENED", payload=Opened(number=1), at=AT
-        )
+        await _enqueue(connection, "n1", 1, key="k", at=AT)
         await connection.rollback()
 
     assert await relay.deliver_all_now() == 0

@@ -5,12 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from meshkit.clock import ManualClock
 from meshkit.errors import RequestIdReused
+from meshkit.formats import Format, Formats, FormatUndeclared
 from meshkit.legacy_hash import legacy_hash
 from meshkit.quantity import Credits
-from meshkit.requests import claim, forget, remember
+from meshkit.requests import StoredResponses, forget
 from tests.store.meshkit.conftest import EFFECTS, REQUESTS
 
 AT = datetime(2025, 6, 1, tzinfo=UTC)
@@ -37,7 +39,12 @@ class Jar:
     open_time: datetime
 
 
+FORMATS = Formats[Jar](Format("Jar", Jar))
 COMMAND = OpenJar(request_id="r1", fingerprint=b"open jar_1", jar_id="jar_1")
+
+
+def stored(connection: AsyncConnection) -> StoredResponses[Jar]:
+    return StoredResponses(connection, REQUESTS, FORMATS, wall=ManualClock(AT))
 
 
 async def open_jar(
@@ -47,10 +54,10 @@ async def open_jar(
     async with engine.begin() as connection:
         if reached is not None:
             reached.set()
-        if (first := await claim(connection, REQUESTS, command, Jar, at=AT)) is not None:
+        if (first := await stored(connection).claim(command, Jar)) is not None:
             return first
         await connection.execute(insert(EFFECTS).values(effect=jar.jar_id))
-        await remember(connection, REQUESTS, command, jar)
+        await stored(connection).store(command, jar)
         return jar
 
 
@@ -83,10 +90,10 @@ async def test_concurrent_twins_of_one_request_have_one_effect_and_one_answer(en
 async def test_a_twin_waits_for_the_first_to_commit(engine: AsyncEngine) -> None:
     reached = asyncio.Event()
     async with engine.begin() as first:
-        assert await claim(first, REQUESTS, COMMAND, Jar, at=AT) is None
+        assert await stored(first).claim(COMMAND, Jar) is None
         twin = asyncio.create_task(open_jar(engine, COMMAND, jar(2), reached))
         await reached.wait()
-        await remember(first, REQUESTS, COMMAND, jar(1))
+        await stored(first).store(COMMAND, jar(1))
         assert not twin.done()
 
     assert await twin == jar(1)
@@ -96,7 +103,7 @@ async def test_a_twin_waits_for_the_first_to_commit(engine: AsyncEngine) -> None
 async def test_when_the_first_fails_its_twin_takes_effect(engine: AsyncEngine) -> None:
     reached = asyncio.Event()
     async with engine.connect() as first:
-        assert await claim(first, REQUESTS, COMMAND, Jar, at=AT) is None
+        assert await stored(first).claim(COMMAND, Jar) is None
         twin = asyncio.create_task(open_jar(engine, COMMAND, jar(2), reached))
         await reached.wait()
         await first.rollback()
@@ -119,7 +126,7 @@ async def test_a_different_request_with_the_same_id_is_refused(
 
     async with engine.begin() as connection:
         with pytest.raises(RequestIdReused) as caught:
-            await claim(connection, REQUESTS, other, Jar, at=AT)
+            await stored(connection).claim(other, Jar)
 
     assert caught.value.metadata == {"request_id": "r1"}
 
@@ -134,6 +141,25 @@ async def test_a_request_that_the_revision_before_answered_gets_its_first_answer
         await open_jar(engine, replace(COMMAND, fingerprint=b"open jar_2", jar_id="jar_2"), jar(2))
 
 
+async def test_a_stored_response_is_found_without_a_claim(engine: AsyncEngine) -> None:
+    async with engine.begin() as connection:
+        assert await stored(connection).find(COMMAND, Jar) is None
+    await open_jar(engine, COMMAND, jar(1))
+
+    async with engine.begin() as connection:
+        assert await stored(connection).find(COMMAND, Jar) == jar(1)
+        with pytest.raises(RequestIdReused):
+            await stored(connection).find(replace(COMMAND, fingerprint=b"open jar_2"), Jar)
+
+
+async def test_a_response_without_a_format_is_refused(engine: AsyncEngine) -> None:
+    async with engine.connect() as connection:
+        with pytest.raises(FormatUndeclared, match="Credits has no format"):
+            await StoredResponses[object](connection, REQUESTS, Formats(), wall=ManualClock(AT)).store(
+                COMMAND, Credits(1)
+            )
+
+
 async def test_another_request_id_is_another_request(engine: AsyncEngine) -> None:
     await open_jar(engine, COMMAND, jar(1))
 
@@ -143,7 +169,7 @@ async def test_another_request_id_is_another_request(engine: AsyncEngine) -> Non
 
 async def test_an_operation_that_fails_leaves_no_claim(engine: AsyncEngine) -> None:
     async with engine.connect() as connection:
-        await claim(connection, REQUESTS, COMMAND, Jar, at=AT)
+        await stored(connection).claim(COMMAND, Jar)
         await connection.rollback()
 
     assert await open_jar(engine, COMMAND, jar(2)) == jar(2)

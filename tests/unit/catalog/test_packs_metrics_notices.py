@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 
-from meshkit.encoding import from_json, to_json
 from meshkit.errors import MeshError
 from meshkit.quantity import Credits, Money
 from services.catalog.domain.credit_type import USD
@@ -24,6 +23,7 @@ from services.catalog.domain.product import Product, ProductType
 from services.catalog.domain.rate import BillingFrequency
 from services.catalog.domain.rate_card import RateCardId, RatesAdded
 from services.catalog.domain.top_up_pack import TopUpPack, TopUpPackId, check_sold_as
+from services.catalog.store.formats import NOTICES, RESPONSES
 from tests.unit.catalog.builders import AI_CREDITS, ASSISTANT, FEBRUARY, JANUARY, a_card, a_product, a_rate
 
 METRIC = BillableMetric(
@@ -90,5 +90,7 @@ def test_new_products_are_measured_by_a_metric_in_use() -> None:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_answers_and_notices_come_back_from_json_as_they_were(value: object) -> None:
-    assert from_json(type(value), to_json(value)) == value
+def test_responses_and_notices_come_back_from_json_as_they_were(value: object) -> None:
+    stored = {one.stored_type: one for one in (*RESPONSES, *NOTICES)}[type(value)]
+
+    assert stored.decode(stored.encode(value)) == value

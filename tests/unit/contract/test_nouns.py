@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from meshkit.encoding import from_json, to_json
 from meshkit.errors import InvalidFields, MeshError
 from meshkit.quantity import MICROS, Credits, Money
 from services.contract.domain.billing.state import contract_now
@@ -56,6 +55,7 @@ from services.contract.domain.top_up import (
     refuse_ungrantable,
     status_at_order,
 )
+from services.contract.store.formats import NOTICES, RESPONSES
 from tests.unit.contract.builders import (
     CONTRACT,
     JUNE,
@@ -290,7 +290,9 @@ def test_an_answer_survives_being_kept() -> None:
     )
     answer = ContractCreated(contract=contract_now(state.contract, [state], JUNE), invoices=(invoice,))
 
-    assert from_json(ContractCreated, to_json(answer)) == answer
+    stored = RESPONSES.of(ContractCreated)
+
+    assert stored.decode(stored.encode(answer)) == answer
 
 
 def test_a_notice_says_all_the_ledger_needs() -> None:
@@ -310,5 +312,7 @@ def test_a_notice_says_all_the_ledger_needs() -> None:
     )
     notice = contract_changed(replace(a_billing_state(4).contract, grant_schedules=(schedule,)))
 
-    assert from_json(ContractChanged, to_json(notice)) == notice
+    stored = NOTICES.of(ContractChanged)
+
+    assert stored.decode(stored.encode(notice)) == notice
     assert [one.initial_quantity for one in notice.subscriptions] == [4]

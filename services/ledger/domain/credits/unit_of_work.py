@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is read and written together for any number of requests: selections, changed accounts, responses to store."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from meshkit.errors import Aborted
 from services.ledger.domain.credits.account import Account
@@ -11,6 +12,7 @@ from services.ledger.domain.credits.due import ScheduleProgress
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
 from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.spend_cap import GroupValue
+from services.ledger.domain.responses import Response
 
 PoolKey = tuple[CustomerId, CreditTypeId]
 
@@ -74,19 +76,19 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
-    """An answer to keep beside its effect on a pool."""
+class NewResponse:
+    """A response to store beside its effect on a pool."""
 
     key: PoolKey
     request_id: str
     fingerprint: bytes
-    answer: object
+    response: Response
     create_time: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """An answer given before, to the request of that fingerprint; kept as JSON."""
+class StoredResponse:
+    """The response stored for the request of that fingerprint. decode: returns it, given its type."""
 
     fingerprint: bytes
-    answer: object
+    decode: Callable[[type[Any]], Any]

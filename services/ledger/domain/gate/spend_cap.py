@@ -36,6 +36,13 @@ class SpendCap:
 
 
 @dataclass(frozen=True, slots=True)
+class SpendCapRemoval:
+    """The response to RemoveSpendCap."""
+
+    spend_cap_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class CustomerSpendCap:
     """A cap, and the customer it belongs to."""
 

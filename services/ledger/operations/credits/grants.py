@@ -31,14 +31,14 @@ class Grants:
 
         async def work(tx: Transaction) -> Grant:
             customer_id = await tx.standings.customer_id(command.customer)
-            if (first := await tx.answers.replay(customer_id, command, Grant)) is not None:
+            if (first := await tx.responses.find(customer_id, command, Grant)) is not None:
                 return first
             grant = _grant_of(command, grant_id, at)
             if command.source_id is not None:
                 earlier = await tx.accounts.granted_for(customer_id, command.source_id)
                 if earlier is not None:
                     # Perhaps by a twin of this request, since it was looked for above.
-                    if (first := await tx.answers.replay(customer_id, command, Grant)) is not None:
+                    if (first := await tx.responses.find(customer_id, command, Grant)) is not None:
                         return first
                     raise GrantAlreadyExists(source_id=command.source_id, grant_id=earlier)
             await tx.accounts.make(customer_id, command.credit_type_id)
@@ -52,7 +52,7 @@ class Grants:
                 account = account.due_no_later_than(grant.expire_time)
             account = alarm.observe_balance(account, at=at)
             await opened.save(tx, account)
-            await tx.answers.remember(customer_id, command, grant, at=at)
+            await tx.responses.store(customer_id, command, grant, at=at)
             return grant
 
         issued = await self._store.run(work)

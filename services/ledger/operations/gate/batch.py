@@ -21,7 +21,7 @@ from meshkit.clock import Clock
 from meshkit.errors import MeshError
 from meshkit.ids import Ids
 from services.ledger.domain.credits.account import Account
-from services.ledger.domain.credits.unit_of_work import Change, PoolKey, Remembered
+from services.ledger.domain.credits.unit_of_work import Change, NewResponse, PoolKey
 from services.ledger.domain.gate.commands import Authorize, Debit, ExtendHold, GateCommand
 from services.ledger.domain.gate.decision import Ask, DenialReason
 from services.ledger.operations.gate.fresh import Fresh, GateWaiting
@@ -174,7 +174,7 @@ class Batches:
         """Write the guess; answers what was written, and returns what must be decided again."""
         changes = [Change(before, guess.after[key]) for key, before in guess.before.items()]
         answers = [
-            Remembered(key, waiting.item.request_id, waiting.item.fingerprint, answer, at)
+            NewResponse(key, waiting.item.request_id, waiting.item.fingerprint, answer, at)
             for waiting, key, answer in guess.decided
         ]
         try:

@@ -2,22 +2,14 @@
 """SetSpendCap, RemoveSpendCap, ListSpendCaps."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.page import Page
 from services.ledger.domain.errors import GroupKeyUnknown, SpendCapNotFound
 from services.ledger.domain.gate.commands import RemoveSpendCap, SetSpendCap
-from services.ledger.domain.gate.spend_cap import CustomerSpendCap, SpendCap
+from services.ledger.domain.gate.spend_cap import CustomerSpendCap, SpendCap, SpendCapRemoval
 from services.ledger.operations.ports import Store, Transaction
-
-
-@dataclass(frozen=True, slots=True)
-class Lifted:
-    """The answer to RemoveSpendCap."""
-
-    spend_cap_id: str
 
 
 class SpendCaps:
@@ -43,32 +35,32 @@ class SpendCaps:
 
         async def work(tx: Transaction) -> CustomerSpendCap:
             customer_id = await tx.standings.customer_id(command.customer)
-            if (first := await tx.answers.replay(customer_id, command, CustomerSpendCap)) is not None:
+            if (first := await tx.responses.find(customer_id, command, CustomerSpendCap)) is not None:
                 return first
             if not await tx.standings.knows_group_key(command.group_key):
                 raise GroupKeyUnknown(group_key=command.group_key)
             await tx.copies.lock_customer(customer_id)
             answer = CustomerSpendCap(customer_id, await tx.caps.set(customer_id, cap))
             await tx.copies.outdate(customer_id)
-            await tx.answers.remember(customer_id, command, answer, at=at)
+            await tx.responses.store(customer_id, command, answer, at=at)
             return answer
 
         return await self._store.run(work)
 
-    async def remove(self, command: RemoveSpendCap) -> Lifted:
+    async def remove(self, command: RemoveSpendCap) -> SpendCapRemoval:
         """Lift a cap; one that is lifted stays so. Raises CustomerNotFound, SpendCapNotFound, RequestIdReused."""
         at = self._clock.now()
 
-        async def work(tx: Transaction) -> Lifted:
+        async def work(tx: Transaction) -> SpendCapRemoval:
             customer_id = await tx.standings.customer_id(command.customer)
-            if (first := await tx.answers.replay(customer_id, command, Lifted)) is not None:
+            if (first := await tx.responses.find(customer_id, command, SpendCapRemoval)) is not None:
                 return first
             await tx.copies.lock_customer(customer_id)
             if not await tx.caps.lift(customer_id, command.spend_cap_id, at=at):
                 raise SpendCapNotFound(spend_cap_id=command.spend_cap_id)
             await tx.copies.outdate(customer_id)
-            answer = Lifted(command.spend_cap_id)
-            await tx.answers.remember(customer_id, command, answer, at=at)
+            answer = SpendCapRemoval(command.spend_cap_id)
+            await tx.responses.store(customer_id, command, answer, at=at)
             return answer
 
         return await self._store.run(work)

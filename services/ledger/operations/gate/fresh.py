@@ -14,9 +14,9 @@ from services.ledger.domain.credits.unit_of_work import (
     AccountSelection,
     AccountsMoved,
     Change,
-    Given,
+    NewResponse,
     PoolKey,
-    Remembered,
+    StoredResponse,
 )
 from services.ledger.domain.errors import CustomerNotFound, HoldNotFound, ProductNotFound
 from services.ledger.domain.gate.commands import Authorize, Debit, ExtendHold, GateCommand
@@ -61,13 +61,13 @@ class Fresh:
         self._names: dict[str, CustomerId] = {}
         self._group_keys: dict[ProductId, frozenset[str]] = {}
         self._places: dict[tuple[CustomerId, HoldId], HoldPlace] = {}
-        self._given: dict[tuple[CustomerId, str], Given] = {}
+        self._given: dict[tuple[CustomerId, str], StoredResponse] = {}
         self._readings: dict[PoolKey, Reading] = {}
         self._epoch = 0
         self._before: dict[PoolKey, Account] = {}
         self._after: dict[PoolKey, Account] = {}
         self._changed: dict[PoolKey, Change] = {}
-        self._answers: dict[tuple[CustomerId, str], Remembered] = {}
+        self._answers: dict[tuple[CustomerId, str], NewResponse] = {}
 
     @property
     def has_crossings(self) -> bool:
@@ -87,7 +87,7 @@ class Fresh:
             await self._look_up_customers(tx)
             await self._look_up_prices(tx)
             # A twin may have been ahead of us in the queue for the lock: what stands in our way is then its work.
-            self._given = await tx.answers.given(
+            self._given = await tx.responses.find_many(
                 {(self._names[command.customer], command.request_id) for command in self._commands()}
             )
             if not _covers(wanted, self._wanted()):
@@ -225,7 +225,7 @@ class Fresh:
             return None
         if first.fingerprint != command.fingerprint:
             raise RequestIdReused(request_id=command.request_id)
-        answer = first.answer
+        answer = first.response
         assert isinstance(answer, Answer)
         return answer
 
@@ -254,7 +254,7 @@ class Fresh:
         after, answer = decide(account, command, ask, at=account.time_at(self._at), ids=self._ids)
         if denial_of(answer) is None:
             self._after[key] = after
-            self._answers[customer_id, command.request_id] = Remembered(
+            self._answers[customer_id, command.request_id] = NewResponse(
                 key, command.request_id, command.fingerprint, answer, self._at
             )
         return answer

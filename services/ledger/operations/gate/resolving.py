@@ -4,12 +4,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from meshkit.encoding import from_json
 from meshkit.errors import RequestIdReused
 from meshkit.ids import Ids
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.grant import ProductId
-from services.ledger.domain.credits.unit_of_work import Given
+from services.ledger.domain.credits.unit_of_work import StoredResponse
 from services.ledger.domain.errors import CustomerNotFound, ProductNotFound
 from services.ledger.domain.gate import gate
 from services.ledger.domain.gate.commands import Authorize, Capture, Debit, ExtendHold, GateCommand, Release
@@ -24,10 +23,11 @@ from services.ledger.domain.gate.decision import (
 )
 from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.standing import Standing, ask_of, entitlement_at
+from services.ledger.domain.responses import GateResponse
 from services.ledger.operations.gate.memory import Known
 from services.ledger.operations.ports import Transaction
 
-Answer = Authorized | Captured | Released | Extended | Debited
+Answer = GateResponse
 
 ANSWER_TYPES: dict[type[GateCommand], type[Answer]] = {
     Authorize: Authorized,
@@ -122,11 +122,12 @@ def _standing(known: Known, product_id: ProductId, group_keys: frozenset[str], a
     )
 
 
-def repeated(given: Given, command: GateCommand) -> Answer:
-    """Return the answer given before to this very request. Raises RequestIdReused when it was another's."""
-    if given.fingerprint != command.fingerprint:
+def repeated(stored: StoredResponse, command: GateCommand) -> Answer:
+    """Return the response that was stored for this request. Raises RequestIdReused when its body was another."""
+    if stored.fingerprint != command.fingerprint:
         raise RequestIdReused(request_id=command.request_id)
-    return from_json(ANSWER_TYPES[type(command)], given.answer)
+    answer: Answer = stored.decode(ANSWER_TYPES[type(command)])
+    return answer
 
 
 async def standing_of(tx: Transaction, customer: str, product_id: ProductId, *, at: datetime) -> Standing:

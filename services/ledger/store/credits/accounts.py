@@ -9,7 +9,7 @@ from meshkit.ids import Ids
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.due import Reading, ScheduleProgress
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, GrantId, ProductId, ScheduleId
-from services.ledger.domain.credits.unit_of_work import AccountSelection, Change, PoolKey, Remembered
+from services.ledger.domain.credits.unit_of_work import AccountSelection, Change, NewResponse, PoolKey
 from services.ledger.domain.errors import HoldNotFound
 from services.ledger.domain.gate.hold import HoldId, HoldPlace
 from services.ledger.domain.gate.spend_cap import GroupValue
@@ -106,7 +106,7 @@ class Accounts:
         """Write what has changed since the account was read in this transaction."""
         await self.save_many([Change(before, after, tuple(schedules.values()))], ())
 
-    async def save_many(self, changes: Sequence[Change], answers: Sequence[Remembered]) -> None:
+    async def save_many(self, changes: Sequence[Change], answers: Sequence[NewResponse]) -> None:
         """Write what has changed since the accounts were read in this transaction, and answers beside it."""
         answered = {answer.key for answer in answers}
         changed = [change for change in changes if change.key in answered or not change.is_empty]

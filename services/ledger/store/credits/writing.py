@@ -7,28 +7,30 @@ together with it. So what was decided on an account that has changed since, or o
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cache
 
 from meshkit.clock import Clock
-from meshkit.encoding import to_json
 from meshkit.ids import Ids
+from meshkit.outbox import enqueue_sql
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.due import ScheduleProgress
 from services.ledger.domain.credits.entry import Entry
 from services.ledger.domain.credits.grant import CustomerId, Grant
-from services.ledger.domain.credits.unit_of_work import Change, PoolKey, Remembered
+from services.ledger.domain.credits.unit_of_work import Change, NewResponse, PoolKey
+from services.ledger.domain.crossings.watch import Crossing
 from services.ledger.domain.gate.hold import Hold
 from services.ledger.domain.gate.spend_cap import Spend
 from services.ledger.domain.retention import places_at
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.rows import GRANT_COLUMNS, grant_to_row
+from services.ledger.store.formats import NOTICES
+from services.ledger.tables import outbox
 
-_TICK = timedelta(microseconds=1)
+_ENQUEUE = enqueue_sql(outbox)
 
 
 async def write_changes(
-    connection: Connection, changes: Sequence[Change], answers: Sequence[Remembered], *, epoch: int | None
+    connection: Connection, changes: Sequence[Change], answers: Sequence[NewResponse], *, epoch: int | None
 ) -> set[PoolKey]:
     """Write plain changes and their answers; returns the pools whose version was still as read.
 
@@ -181,7 +183,7 @@ def _unnested(part: _Part, parts: tuple[_Part, ...]) -> str:
     return f"unnest(${parts.index(part) + 2}::ledger.{part.row}[]) AS d"  # $1 is the epoch
 
 
-def _rows(changes: Sequence[Change], answers: Sequence[Remembered]) -> list[tuple[_Part, Rows]]:
+def _rows(changes: Sequence[Change], answers: Sequence[NewResponse]) -> list[tuple[_Part, Rows]]:
     """Return what each part has to write; the pools always come first."""
     pools: Rows = []
     grants: Rows = []
@@ -213,7 +215,7 @@ def _rows(changes: Sequence[Change], answers: Sequence[Remembered]) -> list[tupl
             spends.append((*key, *group_value, *_spend(after.spends[group_value])))
         entries += [(*key, *_entry(entry)) for entry in after.entries]
     remembered: Rows = [
-        (*one.key, one.request_id, one.fingerprint, one.answer, one.create_time) for one in answers
+        (*one.key, one.request_id, one.fingerprint, one.response, one.create_time) for one in answers
     ]
     parts = (
         (_CHANGED_GRANTS, grants),
@@ -329,22 +331,15 @@ async def _save_watch_states(connection: Connection, change: Change) -> None:
 
 async def _save_crossings(connection: Connection, after: Account, *, wall: Clock, ids: Ids) -> None:
     """Write the crossings into the outbox, each behind all those of its customer."""
-    if not after.crossings:
-        return
-    last = await connection.fetchval(
-        "SELECT max(create_time) FROM ledger.outbox WHERE customer_id = $1 AND sent_time IS NULL",
-        after.customer_id,
-    )
-    now = wall.now()
-    create_time = now if last is None else max(now, last + _TICK)
-    await connection.executemany(
-        "INSERT INTO ledger.outbox (customer_id, notice_id, kind, payload, create_time, due_time)"
-        " VALUES ($1, $2, 'CROSSING', $3, $4, $5)",
-        [
-            (after.customer_id, ids.new("ntc"), to_json(crossing), create_time + number * _TICK, now)
-            for number, crossing in enumerate(after.crossings)
-        ],
-    )
+    if after.crossings:
+        now, stored = wall.now(), NOTICES.of(Crossing)
+        await connection.executemany(
+            _ENQUEUE,
+            [
+                (after.customer_id, ids.new("ntc"), stored.name, stored.encode(crossing), now)
+                for crossing in after.crossings
+            ],
+        )
 
 
 async def _save_progress(

@@ -1,34 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Answers by request_id: the same request gets its first answer, another body under the same id is refused.
+"""Stored responses by request_id: a repeated request gets the stored response, with another body it is refused.
 
-The unique key of a slot settles who was first: a twin that comes between replay and remember fails on it, and is run
+The unique key of a slot settles who was first: a twin that comes between find and store fails on it, and is run
 again. What a slot is, and why this is exact: domain/retention.py. Every slot is looked into.
 """
 
 from collections.abc import Collection
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
-from meshkit.encoding import from_json, to_json
 from meshkit.requests import Command, check_same_body
 from services.ledger.domain.credits.grant import CustomerId
-from services.ledger.domain.credits.unit_of_work import Given
+from services.ledger.domain.credits.unit_of_work import StoredResponse
+from services.ledger.domain.responses import Response
 from services.ledger.domain.retention import places_at
 from services.ledger.store.connection import Connection
+from services.ledger.store.formats import RESPONSES
 
-T = TypeVar("T")
+R = TypeVar("R", bound=Response)
 
 
-class Answers:
-    """The answered requests of one transaction."""
+class StoredResponses:
+    """The stored responses, seen from one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def replay(self, customer_id: CustomerId, command: Command, answer_type: type[T]) -> T | None:
-        """Return the first answer to this request of the customer's, None when there is none.
+    async def find(self, customer_id: CustomerId, command: Command, response_type: type[R]) -> R | None:
+        """Return the stored response to this request of the customer's, None when there is none.
 
-        Raises RequestIdReused when the id stands for another request.
+        Raises RequestIdReused when the id was used for another request.
         """
         row = await self._connection.fetchrow(
             "SELECT body_hash, answer FROM ledger.requests WHERE customer_id = $1 AND request_id = $2",
@@ -38,10 +40,12 @@ class Answers:
         if row is None:
             return None
         check_same_body(command, row["body_hash"])
-        return from_json(answer_type, row["answer"])
+        return RESPONSES.of(response_type).decode(row["answer"])
 
-    async def given(self, asked: Collection[tuple[CustomerId, str]]) -> dict[tuple[CustomerId, str], Given]:
-        """Return the answers there are to requests, by customer and request_id."""
+    async def find_many(
+        self, asked: Collection[tuple[CustomerId, str]]
+    ) -> dict[tuple[CustomerId, str], StoredResponse]:
+        """Return the stored responses there are to requests, by customer and request_id."""
         pairs = sorted(asked)
         rows = await self._connection.fetch(
             "SELECT r.customer_id, r.request_id, r.body_hash, r.answer"
@@ -51,14 +55,16 @@ class Answers:
             [request_id for _, request_id in pairs],
         )
         return {
-            (CustomerId(row["customer_id"]), row["request_id"]): Given(row["body_hash"], row["answer"])
+            (CustomerId(row["customer_id"]), row["request_id"]): StoredResponse(
+                row["body_hash"], partial(_decode, row["answer"])
+            )
             for row in rows
         }
 
-    async def remember(
-        self, customer_id: CustomerId, command: Command, answer: object, *, at: datetime
+    async def store(
+        self, customer_id: CustomerId, command: Command, response: Response, *, at: datetime
     ) -> None:
-        """Keep an answer, in the transaction of its effect. A twin's unique violation ends the transaction."""
+        """Store a response, in the transaction of its effect. A twin's unique violation ends the transaction."""
         await self._connection.execute(
             "INSERT INTO ledger.requests (customer_id, request_id, slot, body_hash, answer, create_time)"
             " SELECT $1, $2, slot, $4, $5, $6 FROM unnest($3::smallint[]) AS s (slot)",
@@ -66,6 +72,10 @@ class Answers:
             command.request_id,
             list(places_at(at).written),
             command.fingerprint,
-            to_json(answer),
+            response,
             at,
         )
+
+
+def _decode(data: dict[str, object], response_type: type[R]) -> R:
+    return RESPONSES.of(response_type).decode(data)
