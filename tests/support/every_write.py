@@ -1,0 +1,414 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real services, on which every rpc that stores a response is called, and every kind of notice is written.
+
+What it leaves in the database, and what was called and told, is what golden files are made of: tests/unit/formats.
+Whoever adds such an rpc, or a kind of notice, adds a call here.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from meshkit.rpc.client import open_channel
+from tests.support import alert, catalog, contract, ledger
+from tests.support.any_rpc import AnyPeer, Json, call, method, request_of
+from tests.support.mesh import pending, until
+from tests.support.postgres import Databases
+
+CREDIT = 1_000_000
+JUNE = "2025-06-01T00:00:00Z"
+DELIVERED = "DELIVERY_STATUS_DELIVERED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call that was made: its request and its response as JSON."""
+
+    rpc: str
+    request: Json
+    response: Json
+
+
+@dataclass(slots=True, kw_only=True)
+class Recording:
+    """What was called on a service, and what the service told its peers."""
+
+    calls: list[Call] = field(default_factory=list)
+    told: list[tuple[str, Json]] = field(default_factory=list)
+
+
+Ask = Callable[..., Awaitable[Json]]
+
+
+@asynccontextmanager
+async def asking(service: str, address: str, recording: Recording) -> AsyncIterator[Ask]:
+    """Give a function that calls an rpc by name and fields, and records those that write, each under its own id."""
+    async with open_channel(address) as channel:
+
+        async def ask(rpc: str, **fields: Json) -> Json:
+            if "request_id" not in method(service, rpc).input_type.fields_by_name:
+                return await call(channel, service, rpc, request_of(service, rpc, fields))
+            body = {"request_id": f"{service}-{len(recording.calls) + 1}", **fields}
+            response = await call(channel, service, rpc, request_of(service, rpc, body))
+            recording.calls.append(Call(rpc=rpc, request=body, response=response))
+            return response
+
+        yield ask
+
+
+async def record(databases: Databases) -> Mapping[str, Recording]:
+    """Run the four services one after the other, and call every write of each."""
+    recordings = {service: Recording() for service in ("catalog", "contract", "ledger", "alert")}
+    async with AnyPeer("ledger") as peer:
+        async with (
+            catalog.running_catalog(databases, ledger_address=peer.address) as running,
+            asking("catalog", running.address, recordings["catalog"]) as ask,
+        ):
+            sold = await fill_catalog(ask)
+            recordings["catalog"].told = await all_told("catalog", databases, peer)
+            del peer.heard[:]
+            async with (
+                contract.running_contract(
+                    databases, catalog_address=running.address, ledger_address=peer.address
+                ) as selling,
+                asking("contract", selling.address, recordings["contract"]) as ask_contract,
+            ):
+                await fill_contract(ask_contract, sold)
+                recordings["contract"].told = await all_told("contract", databases, peer)
+    async with (
+        AnyPeer("alert") as peer,
+        ledger.running_ledger(databases, alert_address=peer.address) as deciding,
+        asking("ledger", deciding.address, recordings["ledger"]) as ask,
+    ):
+        await fill_ledger(ask)
+        recordings["ledger"].told = await all_told("ledger", databases, peer)
+    async with (
+        AnyPeer("ledger") as peer,
+        alert.running_receiver() as receiver,
+        alert.running_alert(databases, ledger_address=peer.address) as watching,
+        asking("alert", watching.address, recordings["alert"]) as ask,
+    ):
+        await fill_alert(ask, receiver.url)
+        recordings["alert"].told = await all_told("alert", databases, peer)
+    return recordings
+
+
+async def all_told(service: str, databases: Databases, peer: AnyPeer) -> list[tuple[str, Json]]:
+    """What a service has told its peer, once nothing is pending."""
+    await until(lambda: pending(databases, [service]), lambda count: count == 0)
+    return list(peer.heard)
+
+
+async def fill_catalog(ask: Ask) -> Json:
+    """Call every write of the Catalog; returns the ids of what Contract can sell."""
+    credits = (await ask("CreateCreditType", name="AI credits"))["credit_type"]["credit_type_id"]
+    counted = await ask(
+        "CreateBillableMetric",
+        name="AI calls",
+        event_type="ai_call",
+        aggregation="AGGREGATION_COUNT",
+        filters=[
+            {"property": "model", "in_values": ["large", "small"]},
+            {"property": "region", "not_in_values": ["test"]},
+            {"property": "user_id", "exists": True},
+        ],
+    )
+    await ask("ArchiveBillableMetric", billable_metric_id=counted["billable_metric"]["billable_metric_id"])
+    summed = await ask(
+        "CreateBillableMetric",
+        name="AI units",
+        event_type="ai_call",
+        aggregation="AGGREGATION_SUM",
+        sum_property="units",
+        filters=[{"property": "model", "in_values": ["large"]}],
+        group_keys=["user_id", "team"],
+    )
+    metric_id = summed["billable_metric"]["billable_metric_id"]
+
+    async def product(name: str, product_type: str, **more: Json) -> str:
+        made = await ask("CreateProduct", name=name, product_type=product_type, **more)
+        return made["product"]["product_id"]
+
+    assistant = await product("Assistant", "PRODUCT_TYPE_USAGE", billable_metric_id=metric_id)
+    await ask("UpdateProduct", product_id=assistant, name="AI Assistant")
+    seats = await product("Team Plan", "PRODUCT_TYPE_SUBSCRIPTION")
+    included = await product("AI credits", "PRODUCT_TYPE_FIXED")
+    retired = await product("Retired", "PRODUCT_TYPE_FIXED")
+    await ask("UpdateProduct", product_id=retired, name="Retired plan")
+    await ask("ArchiveProduct", product_id=retired)
+    card = await ask(
+        "CreateRateCard",
+        name="List prices",
+        fiat_credit_type_id="USD",
+        conversions=[{"credit_type_id": credits, "fiat_per_credit_micros": CREDIT // 10}],
+    )
+    card_id = card["rate_card"]["rate_card_id"]
+
+    def rate(product_id: str, credit_type_id: str, price: int, **more: Json) -> Json:
+        terms = {"product_id": product_id, "credit_type_id": credit_type_id, "price_micros": str(price)}
+        return {**terms, "effective_time": "2025-01-01T00:00:00Z", **more}
+
+    await ask(
+        "AddRates",
+        rate_card_id=card_id,
+        rates=[
+            rate(assistant, credits, 12 * CREDIT, per_micros="1000000"),
+            rate(assistant, credits, 10 * CREDIT, effective_time="2026-01-01T00:00:00Z", end_previous=True),
+            rate(seats, "USD", 100 * CREDIT, billing_frequency="BILLING_FREQUENCY_ANNUAL"),
+        ],
+    )
+    await ask(
+        "AddRates",
+        rate_card_id=card_id,
+        rates=[
+            rate(
+                seats,
+                "USD",
+                10 * CREDIT,
+                billing_frequency="BILLING_FREQUENCY_MONTHLY",
+                end_time="2027-01-01T00:00:00Z",
+            )
+        ],
+    )
+    terms = {
+        "product_id": included,
+        "credit_type_id": credits,
+        "amount_micros": str(1_000 * CREDIT),
+        "price": {"currency_code": "USD", "micros": str(80 * CREDIT)},
+    }
+    pack = await ask("CreateTopUpPack", name="1,000 credits", **terms, priority=50, lifetime="31536000s")
+    await ask("CreateTopUpPack", name="1,000 credits for ever", **terms)
+    return {
+        "rate_card_id": card_id,
+        "credit_type_id": credits,
+        "assistant": assistant,
+        "seats": seats,
+        "included": included,
+        "pack": pack["top_up_pack"]["top_up_pack_id"],
+        "terms": terms,
+    }
+
+
+async def fill_contract(ask: Ask, sold: Json) -> None:
+    """Call every write of Contract."""
+    await ask("CreateCustomer", name="Acme", aliases=["acme", "acme-inc"])
+    await ask("CreateCustomer", name="Globex")
+    await ask("SetCustomerAliases", customer="acme", aliases=["acme"])
+    await ask("SuspendCustomer", customer="acme")
+    await ask("ResumeCustomer", customer="acme")
+    annual = {
+        "product_id": sold["seats"],
+        "billing_frequency": "BILLING_FREQUENCY_ANNUAL",
+        "initial_quantity": "4",
+        "proration": {
+            "is_prorated": True,
+            "invoicing": "SEAT_INVOICING_BILL_IMMEDIATELY",
+            "rounding": "ROUNDING_FLOOR",
+        },
+    }
+    monthly = {
+        "product_id": sold["seats"],
+        "billing_frequency": "BILLING_FREQUENCY_MONTHLY",
+        "initial_quantity": "1",
+    }
+    included = {
+        "product_id": sold["included"],
+        "credit_type_id": sold["credit_type_id"],
+        "unit_amount_micros": str(100 * CREDIT),
+        "frequency": "GRANT_FREQUENCY_MONTHLY",
+        "subscription_index": 0,
+        "prorates_increases": True,
+        "scope_product_ids": [sold["assistant"]],
+    }
+    signed = await ask(
+        "CreateContract",
+        customer="acme",
+        name="Acme 2025",
+        rate_card_id=sold["rate_card_id"],
+        start_time=JUNE,
+        end_time="2026-06-01T00:00:00Z",
+        subscriptions=[annual, monthly],
+        grant_schedules=[included],
+    )
+    welcome = {
+        "product_id": sold["included"],
+        "credit_type_id": sold["credit_type_id"],
+        "unit_amount_micros": str(5 * CREDIT),
+        "frequency": "GRANT_FREQUENCY_ANNUAL",
+        "anchor_time": JUNE,
+        "priority": 7,
+        "period_proration": "PERIOD_PRORATION_NONE",
+        "commit_duration": 2,
+    }
+    open_ended = await ask(
+        "CreateContract",
+        customer="acme",
+        rate_card_id=sold["rate_card_id"],
+        start_time=JUNE,
+        grant_schedules=[welcome],
+    )
+    contract_id = signed["contract"]["contract_id"]
+    at = {"effective_time": "2025-06-15T00:00:00Z"}
+    first, second = (one["subscription_id"] for one in signed["contract"]["subscriptions"])
+    await ask("ChangeSeats", contract_id=contract_id, subscription_id=first, quantity_delta="2")
+    await ask("ChangeSeats", contract_id=contract_id, subscription_id=second, new_quantity="3", **at)
+    await ask("ChangeSeats", contract_id=contract_id, subscription_id=first, quantity_delta="-1", **at)
+    paid = await ask(
+        "OrderTopUp",
+        contract_id=contract_id,
+        top_up_pack_id=sold["pack"],
+        payment_gate="PAYMENT_GATE_EXTERNAL",
+    )
+    await ask(
+        "ResolveTopUpPayment",
+        top_up_id=paid["top_up"]["top_up_id"],
+        outcome="PAYMENT_OUTCOME_PAID",
+        payment_reference="pay-1",
+    )
+    unpaid = await ask(
+        "OrderTopUp", contract_id=contract_id, terms=sold["terms"], payment_gate="PAYMENT_GATE_EXTERNAL"
+    )
+    await ask(
+        "ResolveTopUpPayment", top_up_id=unpaid["top_up"]["top_up_id"], outcome="PAYMENT_OUTCOME_FAILED"
+    )
+    await ask("OrderTopUp", contract_id=contract_id, terms=sold["terms"], payment_gate="PAYMENT_GATE_NONE")
+    await ask("EndContract", contract_id=open_ended["contract"]["contract_id"])
+
+
+async def fill_ledger(ask: Ask) -> None:
+    """Call every write of the Ledger, after what peers tell it."""
+    await ask(
+        "ApplyMetrics",
+        product_id="prd_assistant",
+        version="1",
+        name="AI Assistant",
+        billable_metric_id="met_1",
+        event_type="ai_call",
+        aggregation="AGGREGATION_SUM",
+        sum_property="units",
+        filters=[
+            {"property": "model", "in_values": ["large"]},
+            {"property": "region", "not_in_values": ["test"]},
+            {"property": "user_id", "exists": True},
+        ],
+        group_keys=["user_id"],
+    )
+    rate = {
+        "rate_id": "rat_1",
+        "product_id": "prd_assistant",
+        "credit_type_id": "crt_ai",
+        "price_micros": str(12 * CREDIT),
+        "per_micros": "1000000",
+        "effective_time": "2025-01-01T00:00:00Z",
+    }
+    await ask("ApplyRateCard", rate_card_id="rcd_main", version="1", rates=[rate])
+    await ask("ApplyCustomer", customer_id="cus_acme", version="1", aliases=["acme"])
+    await ask(
+        "ApplyContract",
+        customer_id="cus_acme",
+        contract_id="con_1",
+        version="1",
+        rate_card_id="rcd_main",
+        start_time=JUNE,
+    )
+    watch = {"version": "1", "is_active": True, "customer_id": "cus_acme", "credit_type_id": "crt_ai"}
+    await ask(
+        "WatchThreshold",
+        alert_id="alr_1",
+        watch_kind="WATCH_KIND_LOW_BALANCE",
+        threshold_micros=str(900 * CREDIT),
+        **watch,
+    )
+    pool = {"customer": "acme", "credit_type_id": "crt_ai"}
+    await ask(
+        "IssueGrant",
+        **{**pool, "customer": "cus_acme"},
+        grant_kind="GRANT_KIND_TOP_UP",
+        priority=100,
+        amount_micros=str(1_000 * CREDIT),
+        cost_basis_micros=str(80 * CREDIT),
+        product_id="prd_included",
+        effective_time=JUNE,
+        source_id="top_1",
+    )
+    await ask(
+        "IssueGrant",
+        **pool,
+        grant_kind="GRANT_KIND_PROMOTIONAL",
+        amount_micros=str(10 * CREDIT),
+        priority=7,
+        effective_time=JUNE,
+        expire_time="2025-09-01T00:00:00Z",
+        scope_product_ids=["prd_b", "prd_assistant", "prd_a"],
+    )
+    await ask(
+        "IssueTopUpGrant",
+        customer_id="cus_acme",
+        credit_type_id="crt_ai",
+        top_up_id="top_2",
+        amount_micros=str(500 * CREDIT),
+        cost_basis_micros=str(40 * CREDIT),
+        product_id="prd_included",
+        effective_time=JUNE,
+        expire_time="2026-06-01T00:00:00Z",
+    )
+    cap = await ask(
+        "SetSpendCap", **pool, group_key="user_id", group_value="ann", limit_micros=str(600 * CREDIT)
+    )
+    await ask(
+        "SetSpendCap", **pool, group_key="user_id", limit_micros=str(900 * CREDIT), window="CAP_WINDOW_DAY"
+    )
+    await ask("RemoveSpendCap", customer="acme", spend_cap_id=cap["spend_cap"]["spend_cap_id"])
+    used = {"customer": "acme", "product_id": "prd_assistant"}
+    by_ann = {"group_values": {"user_id": "ann", "team": "red", "feature": "chat"}}
+
+    async def hold(**more: Json) -> Json:
+        allowed = await ask("Authorize", **used, **more)
+        return {"customer": "acme", "hold_id": allowed["hold_id"]}
+
+    captured = await hold(quantity_micros="2000000", **by_ann, hold_ttl="600s")
+    await ask("ExtendHold", **captured, credits_micros=str(6 * CREDIT), hold_ttl="900s")
+    await ask("Capture", **captured, quantity_micros="1500000")
+    released = await hold(credits_micros=str(5_000 * CREDIT), allow_partial=True)
+    await ask("Release", **released)
+    await ask("Capture", **await hold(credits_micros=str(3 * CREDIT)))
+    await ask("Debit", **used, credits_micros=str(100 * CREDIT), **by_ann)
+    await ask("Debit", **used, quantity_micros="500000")
+
+
+async def fill_alert(ask: Ask, url: str) -> None:
+    """Call every write of Alert. url: of a receiver of webhooks."""
+
+    async def deliveries() -> list[Json]:
+        return (await ask("ListDeliveries")).get("deliveries", [])
+
+    endpoint = await ask("CreateWebhookEndpoint", url=url)
+    endpoint_id = endpoint["webhook_endpoint"]["webhook_endpoint_id"]
+    await ask("RotateWebhookSecret", webhook_endpoint_id=endpoint_id)
+    low = await ask(
+        "CreateAlert",
+        name="Nearly out of credits",
+        alert_type="ALERT_TYPE_LOW_BALANCE",
+        customer_id="cus_acme",
+        credit_type_id="crt_ai",
+        threshold_micros=str(10 * CREDIT),
+    )
+    spend = await ask(
+        "CreateAlert",
+        name="Spends much",
+        alert_type="ALERT_TYPE_SPEND",
+        credit_type_id="crt_ai",
+        threshold_micros=str(1_000 * CREDIT),
+        group_key="user_id",
+        group_value="ann",
+    )
+    await ask("ArchiveAlert", alert_id=spend["alert"]["alert_id"])
+    seen = {"alert_id": low["alert"]["alert_id"], "customer_id": "cus_acme", "observe_time": JUNE}
+    await ask("ObserveCrossing", **seen, in_alarm=True, value_micros=str(8 * CREDIT), sequence="1")
+    await ask("ObserveCrossing", **seen, in_alarm=False, value_micros=str(20 * CREDIT), sequence="2")
+    async with asyncio.timeout(20):
+        while not (delivered := [one for one in await deliveries() if one["status"] == DELIVERED]):
+            pass
+    await ask("ReplayDelivery", delivery_id=delivered[0]["delivery_id"])
+    await ask("DisableWebhookEndpoint", webhook_endpoint_id=endpoint_id)
