@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the revision before stored is served by this one: responses to repeated requests, and pending notices.
+
+tests/integration/previous holds, per service, every row of its schema as that revision left it, the calls that it
+answered and the calls that it made to its peer. It is real, and never changed: newer formats have golden files.
+"""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+import grpc.aio
+import pytest
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+from grpc import StatusCode
+from sqlalchemy.engine import make_url
+
+from deploy.local import database
+from meshkit.db import migrate
+from meshkit.rpc.client import open_channel
+from tests.support import alert, catalog, contract, ledger
+from tests.support.any_rpc import AnyPeer, Json, call, request_of
+from tests.support.faults import fault
+from tests.support.mesh import pending, until
+from tests.support.postgres import Databases, PostgresServer
+
+FOLDER: Final = Path(__file__).parent / "previous"
+SERVICES: Final = ("catalog", "contract", "ledger", "alert")
+PEER: Final = {"catalog": "ledger", "contract": "ledger", "ledger": "alert", "alert": "ledger"}
+KEY: Final = {"catalog": "key", "contract": "key", "ledger": "customer_id", "alert": "key"}
+NOBODY: Final = "127.0.0.1:1"  # nothing listens there: a stored response needs no peer
+
+every_service = pytest.mark.parametrize("service", SERVICES)
+
+
+def previous(service: str) -> Mapping[str, list[Json]]:
+    content: Mapping[str, list[Json]] = json.loads((FOLDER / f"{service}.json").read_text())
+    return content
+
+
+@asynccontextmanager
+async def upgraded(
+    server: PostgresServer, service: str, *, notices: bool = False
+) -> AsyncIterator[Databases]:
+    """A database with the schema and rows of the revision before, migrated to the newest.
+
+    notices: as if no peer had answered them.
+    """
+    name = f"{server.role_prefix}_upgrade_{next(server.numbers)}"
+    urls = await database.prepare(
+        server.admin_url, state_folder=server.state_folder, database=name, role_prefix=server.role_prefix
+    )
+    inside = make_url(server.admin_url).set(database=name).render_as_string(hide_password=False)
+    try:
+        (revision,) = previous(service)[f"{service}.alembic_version"]
+        await migrate(urls[service], service=service, to=revision["version_num"])
+        await _load(inside, service, notices=notices)
+        await migrate(urls[service], service=service)
+        yield Databases(name=name, admin_url=inside, urls=urls)
+    finally:
+        connection = await database.connect(server.admin_url)
+        await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        await connection.close()
+
+
+async def _load(url: str, service: str, *, notices: bool) -> None:
+    connection = await asyncpg.connect(url)
+    tables = {name: rows for name, rows in previous(service).items() if name.startswith(f"{service}.")}
+    del tables[f"{service}.alembic_version"]
+    try:
+        async with connection.transaction():
+            # Rows come in any order, so foreign keys are not looked at while they do.
+            await connection.execute("SET LOCAL session_replication_role = replica")
+            await connection.execute(f"TRUNCATE {', '.join(tables)} CASCADE")
+            for name, rows in tables.items():
+                await connection.execute(
+                    f"INSERT INTO {name} SELECT * FROM json_populate_recordset(NULL::{name}, $1)",
+                    json.dumps(rows),
+                )
+            if service != "ledger":
+                # They are as old as the recording by the wall clock, and would be forgotten in time.
+                await connection.execute(f"UPDATE {service}.requests SET create_time = now()")
+            if notices:
+                await connection.execute(
+                    f"UPDATE {service}.outbox SET sent_time = NULL, lease_time = NULL, attempts = 0"
+                )
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def running(service: str, databases: Databases, peer: str = NOBODY) -> AsyncIterator[grpc.aio.Channel]:
+    """The service of today, its peer at that address, and a channel to it."""
+    starts: Mapping[str, Any] = {
+        "catalog": lambda: catalog.running_catalog(databases, ledger_address=peer),
+        "contract": lambda: contract.running_contract(databases, ledger_address=peer),
+        "ledger": lambda: ledger.running_ledger(databases, alert_address=peer),
+        "alert": lambda: alert.running_alert(databases, ledger_address=peer),
+    }
+    async with starts[service]() as started, open_channel(started.address) as channel:
+        yield channel
+
+
+def other_body(request: Message) -> Message:
+    """The request with another text in it, as well-formed as before."""
+    other = type(request).FromString(request.SerializeToString())
+    texts = [
+        field.name
+        for field in other.DESCRIPTOR.fields
+        if field.type == FieldDescriptor.TYPE_STRING and not field.is_repeated and getattr(other, field.name)
+    ]
+    # The Ledger looks for its customer first, so another one would be unknown.
+    named = sorted(set(texts) - {"request_id"}, key=lambda name: name.startswith("customer"))
+    setattr(other, named[0], getattr(other, named[0]) + "x")
+    return other
+
+
+@every_service
+async def test_a_request_answered_before_the_upgrade_gets_the_stored_response_and_another_body_is_refused(
+    postgres_server: PostgresServer, service: str
+) -> None:
+    async with upgraded(postgres_server, service) as databases, running(service, databases) as channel:
+        for one in previous(service)["calls"]:
+            request = request_of(service, one["rpc"], one["request"])
+
+            assert await call(channel, service, one["rpc"], request) == one["response"], one
+            with fault(
+                StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED", request_id=one["request"]["request_id"]
+            ):
+                await call(channel, service, one["rpc"], other_body(request))
+
+
+@every_service
+async def test_notices_from_before_the_upgrade_are_delivered_as_they_would_have_been(
+    postgres_server: PostgresServer, service: str
+) -> None:
+    expected = [_as_told_today(one) for one in previous(service)["told"]]
+
+    async with (
+        AnyPeer(PEER[service]) as peer,
+        upgraded(postgres_server, service, notices=True) as databases,
+        running(service, databases, peer.address),
+    ):
+        await until(lambda: pending(databases, [service]), lambda count: count == 0)
+        heard = [{"rpc": rpc, "request": request} for rpc, request in peer.heard]
+
+    assert _by_id(heard) == _by_id(expected)
+
+
+async def test_a_top_up_that_the_ledger_granted_before_the_upgrade_is_not_granted_again(
+    postgres_server: PostgresServer,
+) -> None:
+    granted = next(one for one in previous("ledger")["calls"] if one["rpc"] == "IssueGrant")
+    told = _as_told_today(granted)
+    request = request_of("ledger", told["rpc"], told["request"])
+
+    async with upgraded(postgres_server, "ledger") as databases, running("ledger", databases) as channel:
+        response = await call(channel, "ledger", told["rpc"], request)
+
+    assert response["grant"]["grant_id"] == granted["response"]["grant"]["grant_id"]
+
+
+def _as_told_today(told: Json) -> Json:
+    """The call that tells the same today: Contract told of a paid top-up by IssueGrant."""
+    if told["rpc"] != "IssueGrant":
+        return told
+    request = dict(told["request"])
+    assert request.pop("grant_kind") == "GRANT_KIND_TOP_UP"
+    request["customer_id"], request["top_up_id"] = request.pop("customer"), request.pop("source_id")
+    return {"rpc": "IssueTopUpGrant", "request": request}
+
+
+def _by_id(told: list[Json]) -> Mapping[str, Json]:
+    """By request_id. The order of a key is checked in tests/store/meshkit/test_outbox.py."""
+    assert len({one["request"]["request_id"] for one in told}) == len(told)
+    return {one["request"]["request_id"]: one for one in told}
