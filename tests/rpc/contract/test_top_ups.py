@@ -211,7 +211,7 @@ async def test_a_payment_told_while_the_ledger_is_away_is_granted_later(
     await running.app.run_due(JUNE)
 
     [grant] = await ledger.until_told(IssueTopUpGrantRequest)
-    assert grant.source_id == top_up.top_up_id
+    assert grant.top_up_id == top_up.top_up_id
 
 
 async def test_a_grant_that_is_there_already_is_all_the_notice_wanted(
