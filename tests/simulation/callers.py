@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Callers that ask replicas at the same time, each one call after the other, and keep what they were told and when."""
+"""Concurrent callers of the replicas: each makes one call after the other, and records the answers and times."""
 
 import asyncio
 import itertools
@@ -30,7 +30,7 @@ KINDS = [
 
 
 class Caller:
-    """Calls a random replica about a random customer. observed: what it was told, by customer."""
+    """Calls a random replica about a random customer. observed: its answers, by customer."""
 
     def __init__(
         self,
@@ -140,7 +140,7 @@ def _debited(request: pb.DebitRequest, told: pb.DebitResponse) -> tuple[str, str
 
 
 async def call_together(callers: Sequence[Caller], *, times: int) -> dict[str, list[Observed]]:
-    """Let all call at the same time, `times` each; returns what was observed of each customer."""
+    """Let all call at the same time, `times` each; returns the observations by customer."""
     await asyncio.gather(*(caller.call(times) for caller in callers))
     observed: dict[str, list[Observed]] = defaultdict(list)
     for caller in callers:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long to simulate, and from which seed: short and always the same in the suite; `make simulate` says otherwise."""
+"""The length and the seed of simulations: short and constant in the suite, variable with `make simulate`."""
 
 import os
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ pytest.register_assert_rewrite("tests.simulation.world", "tests.simulation.looks
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """seed: the same one makes the same steps. steps: in all, roughly."""
+    """seed: the same seed makes the same steps. steps: their approximate total."""
 
     seed: int
     steps: int
 
     @property
     def times(self) -> int:
-        """How often as much as in the suite, for what is not counted in steps."""
+        """The factor to the length in the suite, for tests that are not counted in steps."""
         return max(1, self.steps // (10 * STEPS_DEFAULT))
 
 

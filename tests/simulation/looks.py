@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looks at what the Ledger has, and says where it is not what the models have."""
+"""Checks that the Ledger's data equals that of the models."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ NOTHING = alert_peer_pb2.ObserveCrossingRequest()
 
 
 async def balances_agree(world: World, replica: int) -> None:
-    """Every figure of GetBalance is the model's. What the clock has made so is written on the way."""
+    """Check that every figure of GetBalance is the model's. The call also writes what is due by the clock."""
     for customer in CUSTOMERS:
         told = await world.replicas[replica].gate.GetBalance(pb.GetBalanceRequest(customer=customer))
         seen = {pool.credit_type_id: pool for pool in told.pools}
@@ -29,7 +29,7 @@ async def balances_agree(world: World, replica: int) -> None:
 
 
 async def decision_agrees(world: World, product: str, user: str, replica: int) -> None:
-    """GetDecision, which writes nothing, tells of every customer what the model says."""
+    """Check that GetDecision, which writes nothing, returns for every customer what the model says."""
     for customer in CUSTOMERS:
         pool = world.shadow.pools[customer, PRODUCTS[product]]
         ask = pb.DecisionAsk(
@@ -50,7 +50,7 @@ async def decision_agrees(world: World, product: str, user: str, replica: int) -
 
 
 async def histories_agree(world: World, replica: int) -> None:
-    """Every grant and hold there ever was is the model's, and its entries are one chain that adds up to it."""
+    """Check that all grants and holds, past and present, are the model's and that the entries add up to them."""
     for pool in world.shadow.pools.values():
         pool.advance(world.now)
     ledger = world.replicas[replica]
@@ -78,7 +78,7 @@ async def histories_agree(world: World, replica: int) -> None:
 
 
 async def crossings_agree(world: World) -> None:
-    """Alert has heard of every watch, in order, and last what is so."""
+    """Check that Alert received the crossings of every watch in order, and last its present state."""
     for replica in world.replicas:
         await replica.flush()
     heard: dict[tuple[str, str, str], list[alert_peer_pb2.ObserveCrossingRequest]] = {}
@@ -107,7 +107,7 @@ async def crossings_agree(world: World) -> None:
 
 
 async def lines(world: World, customer: str, credit_type: str) -> list[Line]:
-    """Return a pool's entries, oldest first, by what is the same in every world: grants by the order of making."""
+    """Return a pool's entries, oldest first, in a form that is equal in equal worlds: grants by order of creation."""
     ledger = world.replicas[0]
     grants = [one for one in await _grants(ledger, customer) if one.credit_type_id == credit_type]
     numbers = {one.grant_id: number for number, one in enumerate(grants)}
@@ -124,7 +124,7 @@ async def lines(world: World, customer: str, credit_type: str) -> list[Line]:
 
 
 def assert_is_a_chain(entries: list[apb.Entry]) -> None:
-    """Entries, oldest first: numbered from 1 without gaps, and no grant ever gives more than it has."""
+    """Check entries, oldest first: they are numbered from 1 without gaps, and no grant ever gives more than it has."""
     assert [entry.sequence for entry in entries] == list(range(1, len(entries) + 1))
     left: dict[str, int] = {}
     for entry in entries:
@@ -166,7 +166,7 @@ def _grant_seen(grant: pb.Grant) -> tuple[Any, ...]:
 
 
 def _grants_wanted(pool: Pool, product: str) -> list[tuple[Any, ...]]:
-    """Grants as they are shown: one that is spent is not, unless a schedule may add to it."""
+    """Return the grants that GetBalance shows: a spent one only if a schedule may still add to it."""
     return [
         (one.name, one.granted, one.captured, pool.held(one), one.granted - one.captured - pool.held(one))
         for one in pool.active(product)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One pool in a hundred plain lines, to hold the Ledger against.
+"""A model of one pool in a hundred plain lines, to compare the Ledger with.
 
-No store, no events, no jobs: what is held, expired or used up is worked out from the clock whenever it is asked.
-One contract and its months. Amounts are in micros, a price is (credits, units), a refusal is its reason.
+No store, no events, no jobs: it computes from the clock at each call what is held, expired or used up. There is one
+contract with its months. Amounts are in micros, a price is (credits, units), a refusal is its reason.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -36,7 +36,7 @@ def spend(draws: Any, left: int) -> int:
 class Pool:
     def __init__(self, now: datetime, start: datetime) -> None:
         self.now, self.start, self.end, self.is_suspended, self.shortfall = now, start, NEVER, False, 0
-        # By product: (credits, units). By user, "" being all without one: (limit, whether it is daily). By hold_id.
+        # By product: (credits, units). By user, "" for users without a cap: (limit, whether it is daily). By hold_id.
         self.prices, self.caps, self.holds = dict[str, Any](), dict[str, Any](), dict[str, Thing]()
         # grants: name granted captured priority scope is_paid start end made
         # schedules: name per_seat months lives prorates scope seats=[(when, delta)] next latest
@@ -146,7 +146,7 @@ class Pool:
 
     def release(self, hold_id: str) -> int:
         hold = self.open_hold(hold_id)
-        hold.is_open = hold.end <= self.now  # one that has expired stays as it is
+        hold.is_open = hold.end <= self.now  # an expired hold stays as it is
         return 0 if hold.is_open else total(hold.draws)
 
     def open_hold(self, hold_id: str) -> Thing:

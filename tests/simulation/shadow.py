@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the Ledger must answer: requests and answers of the wire, put to the model of each pool."""
+"""What the Ledger must answer: translates requests and responses for the model of each pool."""
 
 from datetime import datetime, timedelta
 from types import SimpleNamespace as Thing
@@ -16,11 +16,11 @@ POOLS = [(customer, credit_type) for customer in CUSTOMERS for credit_type in (A
 TTL_DEFAULT = timedelta(minutes=5)
 BARRED = ("CUSTOMER_SUSPENDED", "NOT_ENTITLED")
 
-Answer = Any  # a response, or the reason of a fault
+Answer = Any  # a response, or the reason of an error
 
 
 class Shadow:
-    """A model per pool, whose names are whose, and which request was answered with what."""
+    """A model per pool, the owner of each name, and the response to each request."""
 
     def __init__(self, now: datetime, starts: dict[str, datetime]) -> None:
         self.pools = {(customer, credit_type): Pool(now, starts[customer]) for customer, credit_type in POOLS}
@@ -31,7 +31,7 @@ class Shadow:
         return [pool for (owner, _), pool in self.pools.items() if owner == customer]
 
     def answer(self, request: Any, told: Answer) -> Answer:
-        """Return what the answer must be. told: what it was, for only the Ledger names its holds."""
+        """Return the expected answer. told: the Ledger's answer, since only the Ledger chooses the ids of holds."""
         customer = self.names.get(request.customer)
         if customer is None:
             return "CUSTOMER_NOT_FOUND"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The steps of a simulation: what can be drawn, and how it is done to a world.
+"""The steps of a simulation: what can be drawn, and how it is applied to a world.
 
-What is drawn is plain and means something in any world: "the 7th of the open holds", "a microsecond before the next
-instant at which something becomes so". So the same drawn steps can be done to two worlds.
+A drawn step is plain data that makes sense in any world: "the 7th of the open holds", "a microsecond before the next
+instant at which the clock changes something". So the same steps can be applied to two worlds.
 """
 
 import itertools
@@ -74,7 +74,7 @@ async def begun(databases: Databases, beginning: Drawn) -> AsyncIterator[World]:
 
 
 class Steps:
-    """Does to a world what was drawn. Every method is a kind of step; its arguments are drawn as told at the end."""
+    """Applies drawn steps to a world. Each method is a kind of step; `_steps` says how its arguments are drawn."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -102,7 +102,7 @@ class Steps:
         await self._world.ask(self._extend(hold, ttl), replica, twice=twice)
 
     async def together(self, replica: int, asks: list[Drawn], holds: list[Drawn]) -> None:
-        """At the same time: debits, captures and releases, on both replicas."""
+        """Send debits, captures and releases to both replicas at the same time."""
         requests: list[Any] = [self._debit(ask) for ask in asks]
         requests += [(self._capture, self._release)[number % 2](hold) for number, hold in enumerate(holds)]
         await self._world.ask_together(requests, replica)
@@ -124,7 +124,7 @@ class Steps:
         await self._world.ask_batch(pb.CaptureBatchRequest(items=requests), replica)
 
     async def told_behind(self, replica: int, ask: Drawn, telling: Step) -> None:
-        """Let a replica know a pool as it is, tell the other something, and ask the first again at once."""
+        """Let a replica cache a pool, apply a change at the other, and call the first again at once."""
         for _ in range(2):
             await self._world.ask(self._debit(ask), replica)
         kind, drawn = telling
@@ -134,10 +134,10 @@ class Steps:
     async def take_turns(
         self, replica: int, customer: str, names: list[str], ask: Drawn, telling: Step
     ) -> None:
-        """Let both replicas write about a customer in turn, change its prices or names at one, and ask the other again.
+        """Let both replicas write about a customer in turn, change prices or names at one, and call the other again.
 
-        Meanwhile the other reads the customer's pool anew, by another name and for another product of the same pool;
-        then it is asked by the name and for the product that it knew before.
+        In between, the other caches the customer's pool again by another name and for another product of the same pool;
+        then it is called with the name and the product that it knew before.
         """
         earlier, later = ({**ask, "name": name.format(customer.removeprefix("cus_"))} for name in names)
         later["product"] = "prd_preview" if ask["product"] == "prd_assistant" else "prd_assistant"
@@ -149,7 +149,7 @@ class Steps:
             await self._world.ask(self._debit(asked), replica)
 
     async def at_the_end(self, replica: int, number: int, ticks: int, kind: str) -> None:
-        """Let a replica know an open hold, and ask it for something at the instant of the hold's end, or beside it."""
+        """Let a replica cache an open hold, and call it at the instant of the hold's expiry, or a microsecond off."""
         pools = self._world.shadow.pools
         alive = [
             (place, name)
@@ -179,7 +179,7 @@ class Steps:
         await self._world.ask(requests[kind], replica)
 
     async def repeat(self, replica: int, number: int, changes: bool) -> None:
-        """Send an earlier request once more, or another one under its id."""
+        """Send an earlier request once more, or a different one with its id."""
         if not self._world.asked:
             return
         request = type(first := self._world.asked[number % len(self._world.asked)])()
@@ -197,7 +197,7 @@ class Steps:
         self._world.wait_until(max(self._world.now, self._at(instant)))
 
     async def wait_in_two(self, instant: Instant, *, sweeps: bool) -> None:
-        """Let the same time pass in two parts, with a look at what is due in between if it `sweeps`."""
+        """Let the same time pass in two parts, with a sweep in between if `sweeps`."""
         now, until = self._world.now, self._at(instant)
         if until > now:
             self._world.wait_until(now + (until - now) // 2)
@@ -245,7 +245,7 @@ class Steps:
         await self._world.tell_customer(customer, replica, is_suspended=is_suspended)
 
     async def move_alias(self, replica: int, customer: str, drops: bool) -> None:
-        """Give the alias "joker" to a customer, whoever had it, or take it away."""
+        """Move the alias "joker" to a customer, whoever had it, or remove it."""
         if drops:
             self._world.aliases[customer] -= {"joker"}
         else:
@@ -268,7 +268,7 @@ class Steps:
     async def watch(self, **drawn: Any) -> None:
         await self._world.watch(**drawn)
 
-    # What was drawn, made into requests
+    # Requests made of drawn data
 
     def _request_id(self) -> str:
         return f"step-{next(self._ids)}"
@@ -322,7 +322,7 @@ class Steps:
         return pb.ExtendHoldRequest(**self._of_hold(hold), hold_ttl=_seconds(seconds))
 
     def _of_hold(self, hold: Drawn) -> Drawn:
-        """Name a hold, an open one unless any will do, by its customer or sometimes by another."""
+        """Refer to a hold (an open one, or any if `is_any`) with its customer, or sometimes with another one."""
         pools = self._world.shadow.pools
         known = [(customer, hold_id) for (customer, _), pool in pools.items() for hold_id in pool.holds]
         still_open = [
@@ -366,7 +366,7 @@ _amounts = st.one_of(
     st.integers(1, 60 * CREDIT),
 )
 _grants = st.one_of(_amounts, st.sampled_from([250 * CREDIT, 1_000 * CREDIT, 1_000 * CREDIT]))
-# So many quarters of all that can be authorized, and so many micros beside.
+# (quarters of the available credits, micros added to them)
 _edges = st.sampled_from(4 * [None] + 3 * [(1, 0)] + [(2, 0), (4, -1), (4, 0), (4, 1)])
 _asks = _drawn(name=_names, product=_products, user=_users, amount=_amounts, edge=_edges, in_units=_flags)
 _rarely = st.sampled_from([False, False, False, False, True])
@@ -468,7 +468,7 @@ _steps: dict[str, st.SearchStrategy[Drawn]] = {
 
 
 def one_of(*kinds: str) -> st.SearchStrategy[Step]:
-    """Draw one step of these kinds; the more often a kind is named, the more often it comes."""
+    """Draw one step of these kinds; a kind that is named more often is drawn more often."""
     return st.sampled_from(kinds).flatmap(lambda kind: st.tuples(st.just(kind), _steps[kind]))
 
 
@@ -505,7 +505,7 @@ TAKING_TURNS = st.tuples(
 )
 OPERATING = one_of(*3 * ["sweep"], "restart")
 WAITING = one_of("wait")
-# With the same outcome each time: nothing at the same time as something else.
+# Steps with the same outcome each time: nothing concurrent.
 ORDERLY = one_of(
     *6 * ["authorize"],
     *3 * ["debit"],

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many callers at two replicas: what they were told fits one order of their calls, and that of the pool's entries.
+"""Many callers of two replicas: their answers fit one order of their calls, and the order of the pool's entries.
 
-Linearizability is a matter of each pool by itself. For debits the entries are the order; with holds, which write none
-until they are captured, it is looked for.
+Each pool must be linearizable by itself. For debits, the entries give the order. Holds write no entries until they are
+captured, so with holds an order is searched for.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -63,7 +63,7 @@ async def _in_two_processes(databases: Databases) -> AsyncIterator[list[RunningL
 
 
 async def _by_itself(at: object) -> None:
-    """A process looks at what is due by its own clock."""
+    """A process finds due work by its own clock."""
 
 
 def _asleep() -> None:
@@ -76,7 +76,7 @@ REPLICAS = pytest.mark.parametrize(
 
 
 async def _fund(ledger: RunningLedger, customers: Sequence[str], credits: int) -> None:
-    """Give every customer a contract and so many credits, in two grants."""
+    """Give every customer a contract and `credits` in two grants."""
     await ledger.sell_assistant()
     for customer in customers:
         await ledger.tell_customer(customer)
@@ -115,7 +115,7 @@ async def test_debits_of_a_hot_pool_are_the_order_of_its_entries(
 
 @REPLICAS
 @pytest.mark.parametrize("customers", [HOT, SEVERAL], ids=["one hot pool", "several pools"])
-async def test_all_that_callers_were_told_of_a_pool_fits_one_order(
+async def test_all_answers_about_a_pool_fit_one_order(
     databases: Databases, plan: Plan, replicas: Open, customers: list[str]
 ) -> None:
     credits = 4_000 * plan.times // len(customers)
@@ -171,7 +171,7 @@ def _number(name: str) -> int:
         ),
     ],
 )
-def test_what_fits_no_order_is_found(told: list[tuple[str, float, float, int, int]]) -> None:
+def test_answers_that_fit_no_order_are_found(told: list[tuple[str, float, float, int, int]]) -> None:
     with pytest.raises(AssertionError, match="can be placed"):
         total_order(100, [Observed(*one) for one in told])
 

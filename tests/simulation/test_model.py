@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Ledger against its model: two replicas, one database, one clock; the same answers and balances at every step.
 
-The clock goes forward, often exactly to an instant at which something becomes so, or to a microsecond beside it. What
-is looked at after a step is drawn too, so that nothing is right only because somebody looked.
+The clock goes forward, often exactly to an instant at which something changes, or to a microsecond before or after it.
+The check after a step is drawn too, so that no result is right only because a read preceded it.
 """
 
 import ast
@@ -46,7 +46,7 @@ from tests.simulation.world import World
 from tests.support.postgres import Databases, PostgresServer, drop_database, make_database
 
 STEPS_EACH = 50
-# Below 10 Hypothesis draws each anew; from then on most are an earlier one with a few changes.
+# Below 10, Hypothesis draws each example independently; from 10 on most are variations of an earlier one.
 EXAMPLES_EACH = 9
 TIMELINES_EACH = 4
 SETTINGS = settings(
@@ -65,14 +65,14 @@ looks_after = st.tuples(
 
 
 class LedgerMachine(RuleBasedStateMachine):
-    """Draws the steps, and looks at what the Ledger has after each."""
+    """Draws the steps, and checks the Ledger's data after each."""
 
     def __init__(self, runner: asyncio.Runner, server: PostgresServer) -> None:
         super().__init__()
         self._runner = runner
         self._server = server
         self._stack = AsyncExitStack()
-        self._world: World | None = None  # once something has failed: the rest means nothing
+        self._world: World | None = None  # None after a failure: further steps would mean nothing
 
     @initialize(beginning=BEGINNINGS)
     def open(self, beginning: Drawn) -> None:
@@ -190,10 +190,10 @@ async def _lived(
     cut: int | None = None,
     sweeps: bool = False,
 ) -> list[list[looks.Line]]:
-    """Live through `steps`, and return all that was ever written.
+    """Apply `steps`, and return everything that was written.
 
-    cut: where both replicas are stopped and started anew; from there on every wait is in two parts, with a look at
-    what is due in between if it `sweeps`.
+    cut: the step before which both replicas restart; from there on every wait has two parts, with a sweep in between if
+    `sweeps`.
     """
     async with _own_databases(server) as databases, begun(databases, beginning) as world:
         doer = Steps(world)
@@ -221,7 +221,7 @@ async def _own_databases(server: PostgresServer) -> AsyncIterator[Databases]:
 
 @contextmanager
 def _seeded(number: int) -> Iterator[Callable[[Any], Any]]:
-    """Lend the seed, and tell it should the block fail."""
+    """Give the seed to the block, and add it to the error if the block fails."""
     try:
         yield seed(number)
     except BaseException as error:
@@ -229,7 +229,7 @@ def _seeded(number: int) -> Iterator[Callable[[Any], Any]]:
         raise
 
 
-def test_the_model_is_a_hundred_plain_lines_of_its_own() -> None:
+def test_the_model_has_at_most_a_hundred_statements_and_imports_no_service() -> None:
     tree = ast.parse(Path(model.__file__).read_text())
     statements = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
     imports = [node for node in statements if isinstance(node, ast.Import | ast.ImportFrom)]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two replicas that both know a pool as it is, asked at the same instant: one guess is proved, the other is outrun.
+"""Two replicas that both cache a pool's present state are called at the same instant: one guess holds, the other fails.
 
-A replica gets to know a pool without changing it by denying something: it then reads all of it.
+A replica caches a pool without changing it when it denies a request, because it then reads the whole pool.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ async def alert() -> AsyncIterator[RecordingAlert]:
 
 @pytest.fixture
 async def replicas(databases: Databases, alert: RecordingAlert) -> AsyncIterator[Replicas]:
-    """Acme has 400 credits; both replicas know it, and ann."""
+    """Acme has 400 credits; both replicas cache it and ann's spend."""
     async with AsyncExitStack() as stack:
         first = await stack.enter_async_context(running_ledger(databases, alert_address=alert.address))
         second = await stack.enter_async_context(
@@ -55,7 +55,7 @@ async def replicas(databases: Databases, alert: RecordingAlert) -> AsyncIterator
 
 
 async def _know(*ledgers: RunningLedger) -> None:
-    """Let replicas read acme's pool, and ann's spend, as they are now."""
+    """Let replicas cache the present state of acme's pool and ann's spend."""
     for ledger in ledgers:
         assert (await ledger.debit(FAR_TOO_MUCH, user="ann")).decision == DENIED
 
@@ -73,14 +73,16 @@ def _decided_again() -> dict[str, float]:
 
 
 async def _outcome(call: Awaitable[Any]) -> Any:
-    """Return an answer, or the reason of a fault."""
+    """Return an answer, or the reason of an error."""
     try:
         return await call
     except AioRpcError as error:
         return from_rpc_error(error).reason
 
 
-async def test_of_two_guesses_on_one_pool_one_is_outrun_and_decided_by_what_is_so(replicas: Replicas) -> None:
+async def test_of_two_guesses_on_one_pool_one_fails_and_is_decided_on_a_fresh_read(
+    replicas: Replicas,
+) -> None:
     before = _decided_again()
 
     answers = await asyncio.gather(*(replica.debit(300, user="ann") for replica in replicas))
@@ -102,7 +104,7 @@ RACES: dict[str, Race] = {
 
 
 @pytest.mark.parametrize("one", list(RACES))
-async def test_of_two_at_one_hold_the_second_finds_what_the_first_has_left(
+async def test_of_two_calls_on_one_hold_the_second_sees_the_effect_of_the_first(
     replicas: Replicas, one: str
 ) -> None:
     first, second = replicas
@@ -124,7 +126,7 @@ async def test_of_two_at_one_hold_the_second_finds_what_the_first_has_left(
 
 
 async def _another_customer(ledger: RunningLedger, number: int) -> str:
-    """Tell of a customer with 400 credits."""
+    """Apply a customer with 400 credits."""
     customer = f"cus_{number}"
     await ledger.tell_customer(customer)
     await ledger.apply_contract(customer_id=customer, start=JUNE, subscriptions=[], schedules=[])
@@ -133,7 +135,7 @@ async def _another_customer(ledger: RunningLedger, number: int) -> str:
 
 
 def _told(answer: Any) -> Any:
-    """Reduce an answer to what the race decides."""
+    """Reduce an answer to the part that the race decides."""
     match answer:
         case pb.CaptureResponse():
             return answer.captured_micros // CREDIT, answer.shortfall_micros // CREDIT
@@ -148,7 +150,7 @@ def _told(answer: Any) -> Any:
 
 
 def _ends(*kinds: str) -> list[tuple[tuple[Any, Any], tuple[int, int]]]:
-    """Return what the two may be told, and what is available and held then: one after the other, in either order."""
+    """Return the possible answers of the two, with what is then available and held, for both orders of the calls."""
     return [_one_after_the_other(kinds, order) for order in permutations((0, 1))]
 
 
@@ -175,7 +177,7 @@ def _one_after_the_other(kinds: tuple[str, ...], order: tuple[int, ...]) -> Any:
     return (told[0], told[1]), (available, held)
 
 
-async def test_a_watch_told_to_one_replica_is_crossed_by_the_other(
+async def test_a_watch_set_at_one_replica_is_crossed_at_the_other(
     replicas: Replicas, alert: RecordingAlert
 ) -> None:
     first, second = replicas
@@ -197,7 +199,7 @@ async def test_a_watch_told_to_one_replica_is_crossed_by_the_other(
     }
 
 
-async def test_seats_told_to_one_replica_are_credits_at_the_other(replicas: Replicas) -> None:
+async def test_seats_added_at_one_replica_are_credits_at_the_other(replicas: Replicas) -> None:
     first, second = replicas
     await _know(first, second)
 
@@ -206,7 +208,7 @@ async def test_seats_told_to_one_replica_are_credits_at_the_other(replicas: Repl
     assert (await second.debit(500, user="ann")).decision == ALLOWED
 
 
-async def test_credits_given_back_at_one_replica_are_there_at_the_other(replicas: Replicas) -> None:
+async def test_credits_released_at_one_replica_are_available_at_the_other(replicas: Replicas) -> None:
     first, second = replicas
     hold = await first.authorize(400, user="ann")
     await _know(first, second)
@@ -216,7 +218,7 @@ async def test_credits_given_back_at_one_replica_are_there_at_the_other(replicas
     assert (await second.authorize(400, user="ann")).decision == ALLOWED
 
 
-async def test_a_price_that_begins_by_the_clock_begins_in_every_memory(replicas: Replicas) -> None:
+async def test_a_price_that_begins_by_the_clock_begins_in_every_cache(replicas: Replicas) -> None:
     first, second = replicas
     change = JUNE + timedelta(hours=1)
     await first.tell_card(a_rate(end=change), a_rate(price_micros=20 * CREDIT, start=change), version=2)
@@ -232,7 +234,7 @@ async def test_a_price_that_begins_by_the_clock_begins_in_every_memory(replicas:
 
 
 async def _take_turns(first: RunningLedger, second: RunningLedger) -> None:
-    """Let the first write what the second cannot know: the second's guess fails, and it drops acme's pool."""
+    """Let the first replica write, so that the second's guess fails and it drops acme's pool from its cache."""
     before = _decided_again()
     for ledger in (first, second):
         await ledger.debit(1, user="ann")
@@ -240,7 +242,7 @@ async def _take_turns(first: RunningLedger, second: RunningLedger) -> None:
 
 
 async def _know_anew(ledger: RunningLedger) -> None:
-    """Let a replica read acme's pool again by another name and product, until it keeps the pool."""
+    """Let a replica read acme's pool again, with another name and product, until it caches the pool."""
     for _ in range(3):
         await ledger.debit(1, customer="cus_acme", product_id="prd_preview")
 
@@ -281,7 +283,7 @@ async def test_an_alias_moved_while_replicas_take_turns_names_its_new_owner_at_b
     assert debited.available_micros == 395 * CREDIT
 
 
-async def test_who_is_suspended_at_one_replica_may_end_holds_but_take_none_at_the_other(
+async def test_a_customer_suspended_at_one_replica_may_end_holds_but_take_none_at_the_other(
     replicas: Replicas,
 ) -> None:
     first, second = replicas
@@ -305,7 +307,7 @@ async def test_who_is_suspended_at_one_replica_may_end_holds_but_take_none_at_th
     assert (await second.extend(holds[2], 1)).decision == ALLOWED
 
 
-async def test_a_hold_that_dies_is_dead_in_every_memory(replicas: Replicas) -> None:
+async def test_a_hold_that_expires_is_expired_in_every_cache(replicas: Replicas) -> None:
     first, second = replicas
     hold = await first.authorize(400, user="ann", hold_ttl=Duration(seconds=60))
     await _know_hold(hold.hold_id, first, second)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether what several callers were told of one number fits some order of their calls that respects real time."""
+"""Searches for an order of several callers' calls that fits their answers about one number and respects real time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """A call that changed the number by `change` and told that it is `after` then. began, ended: in seconds."""
+    """A call that changed the number by `change` and returned its value `after`. began, ended: in seconds."""
 
     name: str
     began: float
@@ -17,10 +17,10 @@ class Observed:
 
 
 def total_order(start: int, observed: Sequence[Observed]) -> list[Observed]:
-    """Return an order in which the number, from `start` on, is after each call what that call told.
+    """Return an order in which the number, starting at `start`, has after each call the value that the call returned.
 
-    A call that ended before another began comes before it. Raises AssertionError, with what cannot be placed, when
-    there is no such order.
+    A call that ended before another began comes before it. Raises AssertionError, with the calls that cannot be placed,
+    when there is no such order.
     """
     calls = sorted(observed, key=lambda one: one.began)
     tried: set[tuple[int, int]] = set()
@@ -41,7 +41,7 @@ def total_order(start: int, observed: Sequence[Observed]) -> list[Observed]:
 
 
 def _next(calls: Sequence[Observed], done: int, value: int) -> list[int]:
-    """Return which calls may come next. One that changes nothing may come at once: it stands in nobody's way."""
+    """Return which calls may come next. A call that changes nothing comes at once if it can: it constrains no other."""
     left = [number for number in range(len(calls)) if not done >> number & 1]
     first_end = min(calls[number].ended for number in left)
     fitting = [

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two replicas of the Ledger on one database and under one clock, and beside them the models they are held against.
+"""Two Ledger replicas on one database and clock, and the models that they are compared with.
 
-Acme has a contract with seats, globex one without; each is asked by its id or by an alias. Every method is one step:
-it does the same to a replica and to the models, and says where they differ.
+Acme has a contract with seats, globex one without; each is named by its id or by an alias. Every method is one step:
+it does the same to a replica and to the models, and asserts that they agree.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ SOLD = {"cus_acme": tuple(PRODUCTS), "cus_globex": ("prd_assistant", "prd_previe
 
 
 class World:
-    """What is and what should be."""
+    """The replicas, and what they should contain."""
 
     def __init__(self, databases: Databases, now: datetime, starts: dict[str, datetime]) -> None:
         self.clock = ManualClock(now)
@@ -44,7 +44,7 @@ class World:
         self.shadow = Shadow(now, starts)
         self.alert = RecordingAlert()
         self.replicas: list[RunningLedger] = []
-        self.asked: list[Any] = []  # every request that was sent by itself
+        self.asked: list[Any] = []  # every request that was sent outside a batch
         self.aliases = {"cus_acme": {"acme"}, "cus_globex": {"globex"}}
         self.cards = {customer: f"rcd_{customer}" for customer in CUSTOMERS}
         self.cap_ids: dict[tuple[str, str, str], str] = {}
@@ -58,7 +58,7 @@ class World:
     async def opened(
         cls, databases: Databases, now: datetime, starts: dict[str, datetime], schedules: Sequence[Thing]
     ) -> AsyncIterator[Self]:
-        """Start the replicas, sell the products, and sign acme for `schedules` and globex for none."""
+        """Start the replicas, and apply products and contracts: acme's with `schedules`, globex's with none."""
         world = cls(databases, now, starts)
         try:
             async with world.alert:
@@ -75,14 +75,14 @@ class World:
         return self.clock.now()
 
     async def restart(self, replica: int) -> None:
-        """End a replica and start it anew: it remembers nothing."""
+        """Stop a replica and start it with an empty cache."""
         await self._stacks[replica].aclose()
         await self._start(replica)
 
     # Time
 
     def next_instants(self) -> list[datetime]:
-        """Return when something becomes so by the clock alone."""
+        """Return the future instants at which the clock alone changes something."""
         found = {self.now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)}
         for pool in self.shadow.pools.values():
             found |= {pool.start, pool.end, *(hold.end for hold in pool.alive())}
@@ -148,7 +148,7 @@ class World:
         except AioRpcError as error:
             return from_rpc_error(error).reason
 
-    # What operators and the other services tell
+    # Calls of operators and other services
 
     async def _set_up(self, schedules: Sequence[Thing]) -> None:
         first = self.replicas[0]
@@ -163,7 +163,7 @@ class World:
             await self._tell_contract(customer, 0)
 
     async def tell_customer(self, customer: str, replica: int, **changed: Any) -> None:
-        """Tell of a customer: its aliases, which nobody else has from then on, and `is_suspended` if it changes."""
+        """Apply a customer: its aliases, which other customers lose, and `is_suspended` if it changes."""
         pools = self.shadow.of(customer)
         for pool in pools:
             pool.is_suspended = changed.get("is_suspended", pool.is_suspended)
@@ -179,7 +179,7 @@ class World:
         )
 
     async def price(self, customer: str, prices: dict[str, tuple[int, int]], replica: int) -> None:
-        """Tell of all the rates of a customer's card."""
+        """Apply all rates of a customer's card."""
         for pool in self.shadow.of(customer):
             pool.prices = dict(prices)
         await self.replicas[replica].tell_card(
@@ -241,7 +241,7 @@ class World:
             pool.advance(self.now)
 
     async def change_seats(self, delta: int, at: datetime, replica: int) -> None:
-        """Tell of a change of acme's seats; what it brings at once must be the model's."""
+        """Apply a change of acme's seats; the credits it brings at once must be the model's."""
         linked = [one for pool in self.shadow.of("cus_acme") for one in pool.schedules if one.is_per_seat]
         if not linked:
             return
@@ -255,7 +255,7 @@ class World:
         assert added == {name: credits for name, credits in wanted.items() if credits}
 
     async def grant(self, request: apb.IssueGrantRequest, replica: int) -> None:
-        """Issue a grant, or the same one again."""
+        """Issue a grant, or repeat the same request."""
         told = await self._send(request, replica)
         customer = self.shadow.names.get(request.customer)
         if customer is None:
@@ -283,13 +283,13 @@ class World:
         self.cap_ids[customer, credit_type, user] = told.spend_cap_id
 
     async def lift_cap(self, customer: str, credit_type: str, user: str, replica: int) -> None:
-        """Lift a cap, if there is one."""
+        """Remove a cap if there is one."""
         if self.shadow.pools[customer, credit_type].caps.pop(user, None) is not None:
             cap_id = self.cap_ids[customer, credit_type, user]
             await self.replicas[replica].lift_cap(cap_id, customer=customer)
 
     async def watch(self, customer: str, threshold: int, is_of_spend: bool, replica: int) -> None:
-        """Watch the AI credits of a customer, or of everybody (""): the balance, or what each user spends of them."""
+        """Watch the AI credits of a customer, or of all (""): the balance, or the spend of each user."""
         alert_id = f"alr_{'spend' if is_of_spend else 'balance'}_{customer}"
         self.watches[alert_id] = (customer, threshold, is_of_spend)
         more: dict[str, Any] = (

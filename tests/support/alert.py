@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real Alert on a free port over a test's own database, and a stub to call it by."""
+"""A real Alert on a free port with a database for one test, and a stub to call it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -23,7 +23,7 @@ from services.alert.config import AlertSettings
 from tests.support.postgres import Databases
 
 if TYPE_CHECKING:
-    # The stub of an aio channel has a type of its own, in the .pyi only.
+    # The stub of an aio channel has a separate type, which exists only in the .pyi.
     from purser.alert.v1.alert_pb2_grpc import AlertServiceAsyncStub
     from purser.alert.v1.alert_peer_pb2_grpc import AlertPeerServiceAsyncStub
 
@@ -31,7 +31,7 @@ AlertStub: TypeAlias = "AlertServiceAsyncStub"
 AlertPeerStub: TypeAlias = "AlertPeerServiceAsyncStub"
 
 JUNE = datetime(2025, 6, 1, tzinfo=UTC)
-NOBODY = "127.0.0.1:1"  # nothing listens there: a peer that is away
+NOBODY = "127.0.0.1:1"  # nothing listens there: an unavailable peer
 ACME = "cus_acme"
 
 
@@ -93,7 +93,7 @@ async def running_receiver() -> AsyncIterator[WebhookReceiver]:
 async def an_endpoint(
     alert: AlertStub, receiver: WebhookReceiver, *, request_id: str = "endpoint"
 ) -> pb.WebhookEndpoint:
-    """Register the receiver, and give it the secret to verify by."""
+    """Register the receiver, and give it the secret to verify signatures."""
     request = pb.CreateWebhookEndpointRequest(request_id=request_id, url=receiver.url)
     created = await alert.CreateWebhookEndpoint(request)
     receiver.secret = created.secret
@@ -108,7 +108,7 @@ async def an_alert(
     customer_id: str = ACME,
     threshold_micros: int = 10_000_000,
 ) -> pb.Alert:
-    """Make a LOW_BALANCE alert."""
+    """Create a LOW_BALANCE alert."""
     request = pb.CreateAlertRequest(
         request_id=request_id,
         name=name,
@@ -123,7 +123,7 @@ async def an_alert(
 async def a_spend_alert(
     alert: AlertStub, *, request_id: str = "alert", customer_id: str = ACME, group_value: str = ""
 ) -> pb.Alert:
-    """Make a SPEND alert on what each user_id, or one of them, spends."""
+    """Create a SPEND alert on the spend of each user_id, or of one of them."""
     request = pb.CreateAlertRequest(
         request_id=request_id,
         name="Spends much",
@@ -147,7 +147,7 @@ def a_crossing(
     group_value: str = "",
     at: datetime = JUNE,
 ) -> peer_pb.ObserveCrossingRequest:
-    """What the Ledger sends; request_id as unique as its notices' are."""
+    """Send what the Ledger sends, with a unique request_id like those of its notices."""
     return peer_pb.ObserveCrossingRequest(
         request_id=f"ntc_{alert.alert_id[-8:]}_{customer_id}_{group_value.encode().hex()}_{sequence}",
         alert_id=alert.alert_id,
@@ -161,7 +161,7 @@ def a_crossing(
 
 
 class Names:
-    """A name server without a network: host to addresses."""
+    """A name server without a network; maps each host to addresses."""
 
     def __init__(self, answers: Mapping[str, list[str]]) -> None:
         self.answers = dict(answers)
@@ -171,14 +171,14 @@ class Names:
 
 
 async def deliveries_of(alert: AlertStub, alert_id: str) -> list[pb.Delivery]:
-    """All deliveries of an alert, newest first."""
+    """Return all deliveries of an alert, newest first."""
     return list((await alert.ListDeliveries(pb.ListDeliveriesRequest(alert_id=alert_id))).deliveries)
 
 
 async def until_delivery(
     alert: AlertStub, alert_id: str, is_so: Callable[[pb.Delivery], bool]
 ) -> pb.Delivery:
-    """Ask until a delivery of the alert is so, and return it. Raises TimeoutError after 10 s."""
+    """List deliveries until one of the alert satisfies `is_so`, and return it. Raises TimeoutError after 10 s."""
     async with asyncio.timeout(10):
         while True:
             for delivery in await deliveries_of(alert, alert_id):

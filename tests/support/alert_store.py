@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Alert's domain objects with everything that does not matter filled in, and where to keep them."""
+"""Builders of Alert's domain objects with defaults for irrelevant fields, and a function that stores them."""
 
 from datetime import datetime
 
@@ -49,7 +49,7 @@ def a_secret_row(number: int, endpoint: WebhookEndpoint) -> Secret:
 
 
 def a_new_delivery(number: int = 1, *, endpoint: int = 1, alert: int = 1, at: datetime = JUNE) -> NewDelivery:
-    """The number-th observation of an alert, told to an endpoint."""
+    """Return the number-th observation of an alert, with a delivery to an endpoint."""
     return NewDelivery(
         delivery_id=DeliveryId(f"dlv_{endpoint:03}_{number:03}"),
         webhook_endpoint_id=WebhookEndpointId(f"end_{endpoint:03}"),
@@ -80,7 +80,7 @@ def an_observation(sequence: int, *, in_alarm: bool = True, alert: int = 1) -> O
 
 
 async def keep(store: PostgresStore, *rows: Alert | WebhookEndpoint | NewDelivery) -> None:
-    """Write them, each endpoint with a secret."""
+    """Store them, each endpoint with a secret."""
     async with store.transaction() as tx:
         for number, row in enumerate(rows, start=1):
             match row:

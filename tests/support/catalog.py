@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real Catalog on a free port over a test's own database, a stub to call it by, and things to sell in it."""
+"""A real Catalog on a free port with a database for one test, a stub to call it, and products to fill it with."""
 
 import itertools
 from collections.abc import AsyncIterator, Sequence
@@ -20,7 +20,7 @@ from services.catalog.config import CatalogSettings
 from tests.support.postgres import Databases
 
 if TYPE_CHECKING:
-    # The stub of an aio channel has a type of its own, in the .pyi only.
+    # The stub of an aio channel has a separate type, which exists only in the .pyi.
     from purser.catalog.v1.catalog_pb2_grpc import CatalogServiceAsyncStub
 
 CatalogStub: TypeAlias = "CatalogServiceAsyncStub"
@@ -28,7 +28,7 @@ CatalogStub: TypeAlias = "CatalogServiceAsyncStub"
 JUNE = datetime(2025, 6, 1, tzinfo=UTC)
 JULY = datetime(2025, 7, 1, tzinfo=UTC)
 AUGUST = datetime(2025, 8, 1, tzinfo=UTC)
-NOBODY = "127.0.0.1:1"  # nothing listens there: a peer that is away
+NOBODY = "127.0.0.1:1"  # nothing listens there: an unavailable peer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ async def running_catalog(
 
 
 class Shop:
-    """Fills a Catalog by its rpcs; each call is a request of its own. What does not matter has a default."""
+    """Fills a Catalog by its rpcs; each call has a new request_id. Irrelevant fields have defaults."""
 
     def __init__(self, catalog: CatalogStub) -> None:
         self._catalog = catalog

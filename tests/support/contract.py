@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real Contract on a free port beside a real Catalog that sells SeatsCo's plan, and a Ledger that records."""
+"""A real Contract on a free port with a real Catalog that sells SeatsCo's plan, and a Ledger that records its calls."""
 
 import itertools
 from collections.abc import AsyncIterator, Iterator
@@ -30,13 +30,13 @@ from tests.support.catalog import JUNE, CatalogStub, Shop, a_rate
 from tests.support.postgres import Databases
 
 if TYPE_CHECKING:
-    # The stub of an aio channel has a type of its own, in the .pyi only.
+    # The stub of an aio channel has a separate type, which exists only in the .pyi.
     from purser.contract.v1.contract_pb2_grpc import ContractServiceAsyncStub
 
 ContractStub: TypeAlias = "ContractServiceAsyncStub"
 
-NOBODY = "127.0.0.1:1"  # nothing listens there: a peer that is away
-LONG_SECONDS = 3_600.0  # no sweep during a test: due work is asked for by name
+NOBODY = "127.0.0.1:1"  # nothing listens there: an unavailable peer
+LONG_SECONDS = 3_600.0  # no sweep during a test: tests start due work explicitly
 
 IMMEDIATELY = pb.SEAT_INVOICING_BILL_IMMEDIATELY
 NEXT_DATE = pb.SEAT_INVOICING_BILL_ON_NEXT_COLLECTION_DATE
@@ -54,7 +54,7 @@ class RunningContract:
     clock: ManualClock
 
     async def advance_to(self, at: datetime) -> None:
-        """Move business time on, and let happen what is due by then."""
+        """Advance business time, and run the work that is due by then."""
         self.clock.advance_to(at)
         await self.app.run_due(at)
 
@@ -90,7 +90,7 @@ async def running_contract(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assortment:
-    """What SeatsCo sells: Team Plan at $100 a year and $10 a month per seat, and credits."""
+    """SeatsCo's products: Team Plan at $100 a year and $10 a month per seat, and credits."""
 
     rate_card: catalog_pb2.RateCard
     team_plan: catalog_pb2.Product
@@ -129,7 +129,7 @@ async def assorted(catalog: CatalogStub, shop: Shop) -> Assortment:
 
 
 class Desk:
-    """Sells by Contract's rpcs; each call is a request of its own. What does not matter has a default."""
+    """Creates customers and contracts by rpcs; each call has a new request_id. Irrelevant fields have defaults."""
 
     def __init__(self, contract: ContractStub, assortment: Assortment) -> None:
         self.contract = contract
@@ -144,7 +144,7 @@ class Desk:
         return (await self.contract.CreateCustomer(request)).customer
 
     def seats(self, quantity: int = 4, **terms: Any) -> pb.SubscriptionTerms:
-        """The terms of Team Plan seats: annual, prorated, billed immediately."""
+        """Return the terms of Team Plan seats: annual, prorated, billed immediately."""
         proration = pb.SeatProration(
             is_prorated=terms.pop("is_prorated", True),
             invoicing=terms.pop("invoicing", IMMEDIATELY),
@@ -159,7 +159,7 @@ class Desk:
         )
 
     def schedule(self, **terms: Any) -> pb.GrantScheduleTerms:
-        """100 credits per seat per month, use it or lose it."""
+        """Return a schedule of 100 credits per seat per month that expire at the end of the month."""
         return pb.GrantScheduleTerms(
             **{
                 "product_id": self.sells.included.product_id,
@@ -193,7 +193,7 @@ class Desk:
     async def sign(
         self, *seats: pb.SubscriptionTerms, customer: str = "", **more: Any
     ) -> pb.CreateContractResponse:
-        """Sign a contract for seats, of a new customer where none is named."""
+        """Create a contract for seats, with a new customer if none is given."""
         who = customer or (await self.customer()).customer_id
         return await self.contract.CreateContract(self.contract_request(who, *seats, **more))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A TCP proxy that cuts the wire at the worst moment: when the server has answered and the client has not heard."""
+"""A TCP proxy that cuts the connection at the worst moment: the server has answered, the client has no response yet."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ _DATA = 0
 
 
 class Frames:
-    """Tells, of a stream of HTTP/2 frames fed in pieces, whether a DATA frame has begun in a piece: an answer."""
+    """Parses a stream of HTTP/2 frames piece by piece, and says whether a DATA frame, a response, begins in a piece."""
 
     def __init__(self) -> None:
         self._header = b""
@@ -36,7 +36,7 @@ class Frames:
 
 
 class CuttingProxy:
-    """Between a client and one server. `cuts`: how many answers were cut off."""
+    """Stands between a client and one server. `cuts`: how many responses were dropped."""
 
     def __init__(self, server: str) -> None:
         self._host, _, port = server.rpartition(":")
@@ -63,11 +63,11 @@ class CuttingProxy:
             await proxy.go_away()
 
     def cut_next_answers(self, count: int = 1) -> None:
-        """Cut the wire instead of handing on the next answer, so many times."""
+        """Cut the connection instead of forwarding a response, for the next `count` responses."""
         self._to_cut = count
 
     async def go_away(self) -> None:
-        """Cut every wire, and refuse new ones."""
+        """Cut every connection, and refuse new ones."""
         if self._listening is not None:
             self._listening.close()
             for writer in tuple(self._writers):
@@ -76,12 +76,12 @@ class CuttingProxy:
             self._listening = None
 
     async def come_back(self) -> None:
-        """Listen, on the same port as before."""
+        """Listen on the same port as before."""
         self._listening = await asyncio.start_server(self._accept, "127.0.0.1", self._open_port)
         self._open_port = self._listening.sockets[0].getsockname()[1]
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # Known at once, so that whoever cuts all wires cuts this one too.
+        # Recorded at once, so that cutting all connections cuts this one too.
         self._writers.add(writer)
         connecting = asyncio.create_task(self._connect(reader, writer))
         self._connecting.add(connecting)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A gRPC server before a Ledger that hands every call on, and fails on purpose when a test says so."""
+"""A gRPC server in front of a Ledger that forwards every call, and fails on purpose when a test says so."""
 
 import asyncio
 from collections import deque
@@ -20,7 +20,7 @@ from tests.support.ledger import GateStub
 SERVICE = pb.DESCRIPTOR.services_by_name["LedgerService"]
 WAIT_SECONDS_MAX = 10.0
 
-# Hands the call on when it is called, and returns the Ledger's answer.
+# Forwards the call to the Ledger, and returns its response.
 HandOn: TypeAlias = Callable[[], Awaitable[Any]]
 Mishap: TypeAlias = Callable[[HandOn], Awaitable[Any]]
 
@@ -42,7 +42,7 @@ class Busy(ResourceExhausted):
 
 
 def refused(fault: MeshError) -> Mishap:
-    """The call is refused, and was not carried out."""
+    """The call is refused and not executed."""
 
     async def refuse(hand_on: HandOn) -> Any:
         raise fault
@@ -51,7 +51,7 @@ def refused(fault: MeshError) -> Mishap:
 
 
 def unheard(fault: MeshError) -> Mishap:
-    """The call is carried out, and then refused all the same."""
+    """The call is executed, and then refused."""
 
     async def fail(hand_on: HandOn) -> Any:
         await hand_on()
@@ -61,7 +61,7 @@ def unheard(fault: MeshError) -> Mishap:
 
 
 def hangs_after(carried_out: asyncio.Event) -> Mishap:
-    """The call is carried out, and never answered."""
+    """The call is executed, and never answered."""
 
     async def hang(hand_on: HandOn) -> Any:
         await hand_on()
@@ -72,7 +72,7 @@ def hangs_after(carried_out: asyncio.Event) -> Mishap:
 
 
 def held_up(carried_out: asyncio.Event, go_on: asyncio.Event) -> Mishap:
-    """The call is carried out, and answered when the test says so."""
+    """The call is executed, and answered when the test says so."""
 
     async def hold_up(hand_on: HandOn) -> Any:
         answer = await hand_on()
@@ -85,7 +85,7 @@ def held_up(carried_out: asyncio.Event, go_on: asyncio.Event) -> Mishap:
 
 @dataclass(slots=True)
 class FailingFront:
-    """`asked`: every (rpc, request) that came, in order. `mishaps`: what becomes of the next calls, by rpc."""
+    """`asked`: every (rpc, request) in order of arrival. `mishaps`: how the next calls fail, by rpc."""
 
     ledger: GateStub
     address: str = ""
@@ -95,19 +95,19 @@ class FailingFront:
     server: RunningServer | None = None
 
     def will(self, rpc: str, *mishaps: Mishap) -> None:
-        """Let the next calls of this rpc come to grief, one each."""
+        """Let the next calls of this rpc fail, one mishap for each."""
         self.mishaps.setdefault(rpc, deque()).extend(mishaps)
 
     def asked_of(self, rpc: str) -> list[Any]:
         return [request for name, request in self.asked if name == rpc]
 
     async def until_asked(self, rpc: str, count: int = 1) -> None:
-        """Return when so many requests of an rpc have come. Raises TimeoutError after 10 s."""
+        """Return when `count` requests of an rpc have arrived. Raises TimeoutError after 10 s."""
         async with asyncio.timeout(WAIT_SECONDS_MAX), self.changed:
             await self.changed.wait_for(lambda: len(self.asked_of(rpc)) >= count)
 
     async def stop(self) -> None:
-        """Be gone at once; calls in hand are cut off."""
+        """Stop at once; calls in progress are cut off."""
         if self.server is not None:
             server, self.server = self.server, None
             await server.stop(0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Says what fault a call is to end with."""
+"""Context managers that expect a call to fail with a given error."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

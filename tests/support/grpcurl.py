@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs a line written for grpcurl by `buf curl`, which comes with our tools: both go by server reflection only."""
+"""Runs a grpcurl line with `buf curl`, which is among the development tools; both use server reflection only."""
 
 import asyncio
 import json
@@ -12,9 +12,9 @@ BUF = Path(sys.executable).with_name("buf")
 
 
 async def paste(line: str) -> Any:
-    """Run `grpcurl -plaintext [-d JSON] ADDRESS METHOD`, or `… ADDRESS list`, and return what it says.
+    """Run `grpcurl -plaintext [-d JSON] ADDRESS METHOD`, or `… ADDRESS list`, and return its output.
 
-    An answer is the message as JSON, a list is its lines. Fails with what buf says of a call that failed.
+    The output is the response as JSON, or the lines of the list. Fails with buf's message when the call fails.
     """
     words = shlex.split(line, comments=True)
     assert words[:2] == ["grpcurl", "-plaintext"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real Ledger on a free port over a test's own database, its stubs, and a customer with seats to test it on."""
+"""A real Ledger on a free port with a database for one test, its stubs, and a customer with seats."""
 
 import itertools
 from collections.abc import AsyncIterator, Sequence
@@ -24,7 +24,7 @@ from services.ledger.config import LedgerSettings
 from tests.support.postgres import Databases
 
 if TYPE_CHECKING:
-    # The stubs of an aio channel have types of their own, in the .pyi only.
+    # The stubs of an aio channel have separate types, which exist only in the .pyi.
     from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceAsyncStub
     from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceAsyncStub
     from purser.ledger.v1.ledger_peer_pb2_grpc import LedgerPeerServiceAsyncStub
@@ -36,11 +36,11 @@ PeerStub: TypeAlias = "LedgerPeerServiceAsyncStub"
 JUNE = datetime(2025, 6, 1, tzinfo=UTC)
 JULY = datetime(2025, 7, 1, tzinfo=UTC)
 AUGUST = datetime(2025, 8, 1, tzinfo=UTC)
-NOBODY = "127.0.0.1:1"  # nothing listens there: a peer that is away
+NOBODY = "127.0.0.1:1"  # nothing listens there: an unavailable peer
 AI = "crt_ai"
 CREDIT = 1_000_000
 
-_replicas = itertools.count(1)  # so that two Ledgers on one database never give one request_id twice
+_replicas = itertools.count(1)  # so that two Ledgers on one database never use the same request_id
 
 
 def a_rate(
@@ -64,7 +64,7 @@ def a_rate(
 
 
 def a_schedule(**more: object) -> peer_pb.ScheduleTerms:
-    """100 AI credits a month for each of sub_1's seats from 1 June, prorated, unless `more` says otherwise."""
+    """Return a schedule: 100 AI credits a month per seat of sub_1 from 1 June, prorated; `more` overrides fields."""
     terms: dict[str, object] = {
         "grant_schedule_id": "sch_1",
         "product_id": "prd_included",
@@ -83,7 +83,7 @@ def a_schedule(**more: object) -> peer_pb.ScheduleTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningLedger:
-    """The service, how to call it, and its business clock. `request_id` gives a new one at each call."""
+    """The service, its stubs and its business clock. `request_id` returns a new id at each call."""
 
     app: App
     address: str
@@ -98,7 +98,7 @@ class RunningLedger:
         return f"{self.name}-{next(self.numbers)}"
 
     async def sell_assistant(self) -> None:
-        """Tell of the usage product prd_assistant, 12 credits a unit on the card rcd_main, from 2025 on."""
+        """Apply the usage product prd_assistant, at 12 credits a unit on the card rcd_main from 2025 on."""
         await self.tell_product("prd_assistant")
         await self.tell_card(a_rate())
 
@@ -121,7 +121,7 @@ class RunningLedger:
     async def tell_card(
         self, *rates: peer_pb.UsageRate, rate_card_id: str = "rcd_main", version: int = 1
     ) -> int:
-        """Tell of all rates of a card."""
+        """Apply a card with all its rates."""
         told = peer_pb.ApplyRateCardRequest(
             request_id=self.request_id(), rate_card_id=rate_card_id, version=version, rates=rates
         )
@@ -135,7 +135,7 @@ class RunningLedger:
         start: datetime = JUNE,
         end: datetime | None = None,
     ) -> None:
-        """Tell of cus_acme (alias acme) and its contract con_1: sub_1's seats bring credits every month."""
+        """Apply cus_acme (alias acme) and its contract con_1, in which the seats of sub_1 bring credits every month."""
         await self.tell_customer("cus_acme", "acme")
         await self.apply_contract(seats=seats, credits_per_seat=credits_per_seat, start=start, end=end)
 
@@ -150,7 +150,7 @@ class RunningLedger:
         schedules: Sequence[peer_pb.ScheduleTerms] | None = None,
         **more: object,
     ) -> int:
-        """Tell of a contract of cus_acme, con_1 unless `more` says otherwise; its schedules: one for sub_1's seats."""
+        """Apply a contract of cus_acme: con_1, with one schedule for the seats of sub_1; `more` overrides fields."""
         if schedules is None:
             schedules = [
                 a_schedule(unit_amount_micros=credits_per_seat * CREDIT, anchor_time=timestamp(start))
@@ -174,7 +174,7 @@ class RunningLedger:
     async def change_seats(
         self, delta: int, at: datetime, *, sequence: int, **more: object
     ) -> peer_pb.ApplySeatChangeResponse:
-        """Tell of a change of sub_1's seats, unless `more` says otherwise."""
+        """Apply a seat change of sub_1; `more` overrides fields."""
         told: dict[str, object] = {
             "request_id": self.request_id(),
             "customer_id": "cus_acme",
@@ -191,7 +191,7 @@ class RunningLedger:
     async def authorize(
         self, credits: int, *, user: str | None = None, **more: object
     ) -> pb.AuthorizeResponse:
-        """Ask for whole credits of prd_assistant for acme, unless `more` says otherwise."""
+        """Authorize whole credits for prd_assistant and acme; `more` overrides fields."""
         asked: dict[str, object] = {
             "request_id": self.request_id(),
             "customer": "acme",
@@ -203,7 +203,7 @@ class RunningLedger:
         return await self.gate.Authorize(pb.AuthorizeRequest(**(asked | more)))  # type: ignore[arg-type]
 
     async def debit(self, credits: int, *, user: str | None = None, **more: object) -> pb.DebitResponse:
-        """Spend whole credits on prd_assistant for acme, unless `more` says otherwise."""
+        """Debit whole credits for prd_assistant and acme; `more` overrides fields."""
         asked: dict[str, object] = {
             "request_id": self.request_id(),
             "customer": "acme",
@@ -215,7 +215,7 @@ class RunningLedger:
         return await self.gate.Debit(pb.DebitRequest(**(asked | more)))  # type: ignore[arg-type]
 
     async def capture(self, hold_id: str, credits: int | None = None, **more: object) -> pb.CaptureResponse:
-        """Capture whole credits of a hold of acme's, or all of it."""
+        """Capture whole credits of a hold of acme, or all of it."""
         asked: dict[str, object] = {"request_id": self.request_id(), "customer": "acme", "hold_id": hold_id}
         if credits is not None:
             asked["credits_micros"] = credits * CREDIT
@@ -226,14 +226,14 @@ class RunningLedger:
         return await self.gate.Release(pb.ReleaseRequest(**(asked | more)))  # type: ignore[arg-type]
 
     async def extend(self, hold_id: str, credits: int | None = None, **more: object) -> pb.ExtendHoldResponse:
-        """Hold whole credits on top of a hold of acme's, unless `more` says otherwise."""
+        """Extend a hold of acme by whole credits; `more` overrides fields."""
         asked: dict[str, object] = {"request_id": self.request_id(), "customer": "acme", "hold_id": hold_id}
         if credits is not None:
             asked["credits_micros"] = credits * CREDIT
         return await self.gate.ExtendHold(pb.ExtendHoldRequest(**(asked | more)))  # type: ignore[arg-type]
 
     async def top_up(self, credits: int, *, source_id: str = "", **more: object) -> pb.Grant:
-        """Add whole credits to acme's pool: priority 100, paid for, without end."""
+        """Grant whole credits to acme: priority 100, paid, without expiry; `more` overrides fields."""
         asked: dict[str, object] = {
             "request_id": self.request_id(),
             "customer": "acme",
@@ -247,7 +247,7 @@ class RunningLedger:
         return issued.grant
 
     async def set_cap(self, limit: int, *, user: str = "", **more: object) -> apb.SpendCap:
-        """Cap what a user of acme's (or, without one, each) may spend in a billing period, in whole credits."""
+        """Cap the spend of one user of acme (without one: of each user) per billing period, in whole credits."""
         asked: dict[str, object] = {
             "request_id": self.request_id(),
             "customer": "acme",
@@ -268,7 +268,7 @@ class RunningLedger:
         await self.admin.RemoveSpendCap(apb.RemoveSpendCapRequest(**(asked | more)))  # type: ignore[arg-type]
 
     async def watch(self, threshold: int, **more: object) -> peer_pb.WatchThresholdResponse:
-        """Watch acme's balance for alr_1, unless `more` says otherwise; the threshold in whole credits."""
+        """Watch acme's balance for alr_1, with a threshold in whole credits; `more` overrides fields."""
         asked: dict[str, object] = {
             "request_id": self.request_id(),
             "alert_id": "alr_1",
@@ -303,7 +303,7 @@ class RunningLedger:
         )
 
     async def grants(self) -> list[pb.Grant]:
-        """Return acme's grants, dead ones too, in the order they were made."""
+        """Return acme's grants, expired ones too, in the order of creation."""
         return list((await self.admin.ListGrants(apb.ListGrantsRequest(customer="acme"))).grants)
 
     async def holds(self, **more: object) -> list[apb.Hold]:
@@ -312,7 +312,7 @@ class RunningLedger:
         return list((await self.admin.ListHolds(apb.ListHoldsRequest(**(asked | more)))).holds)  # type: ignore[arg-type]
 
     async def flush(self) -> None:
-        """Bring about what is due now, and try every crossing that waits: for a peer that came back."""
+        """Run the work that is due now, and retry every pending crossing, as after a peer's return."""
         await self.app.run_due(self.clock.now())
 
     async def pool(self) -> pb.PoolBalance:
@@ -320,7 +320,7 @@ class RunningLedger:
         return balance.pools[0]
 
     async def assert_adds_up(self) -> None:
-        """Every stored figure is what entries and open holds say."""
+        """Assert that every stored figure equals the sum of entries and open holds."""
         found = await self.admin.VerifyLedger(apb.VerifyLedgerRequest())
         assert found.is_consistent, found.discrepancies
 
@@ -335,7 +335,7 @@ async def running_ledger(
     clock: ManualClock | None = None,
     connections: int = 10,
 ) -> AsyncIterator[RunningLedger]:
-    """Serve a Ledger whose clock stands at `at`. Its sweeper looks once and then sleeps for an hour."""
+    """Serve a Ledger whose clock stands at `at`. Its sweeper runs once and then sleeps for an hour."""
     clock = clock or ManualClock(at)
     wall = SystemClock()
     settings = LedgerSettings(

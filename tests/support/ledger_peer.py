@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Ledger that only listens: a real gRPC server that records what other services tell LedgerPeerService."""
+"""A recording Ledger: a real gRPC server that records the calls of other services to LedgerPeerService."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -20,9 +20,9 @@ R = TypeVar("R")
 
 
 class RecordingLedger:
-    """`told` holds every request taken, in the order they came. While `fault` is set, all are refused with it.
+    """`told`: every accepted request in order of arrival. While `fault` is set, all requests are refused with it.
 
-    answers: rpc name to what is answered; an empty response where none is set.
+    answers: the response by rpc name; an empty response where none is set.
     """
 
     def __init__(self) -> None:
@@ -34,11 +34,11 @@ class RecordingLedger:
         self._changed = asyncio.Condition()
 
     def told_of(self, kind: type[R]) -> list[R]:
-        """Return the requests taken of one kind, such as pb.WatchThresholdRequest."""
+        """Return the accepted requests of one kind, such as pb.WatchThresholdRequest."""
         return [request for request in self.told if isinstance(request, kind)]
 
     async def until_told(self, kind: type[R], count: int = 1) -> list[R]:
-        """Wait until that many requests of a kind were taken, and return them. Raises TimeoutError."""
+        """Wait until `count` requests of a kind were accepted, and return them. Raises TimeoutError."""
         async with asyncio.timeout(WAIT_SECONDS_MAX), self._changed:
             await self._changed.wait_for(lambda: len(self.told_of(kind)) >= count)
         return self.told_of(kind)
@@ -55,7 +55,7 @@ class RecordingLedger:
 
 @asynccontextmanager
 async def recording_ledger(address: str = "127.0.0.1:0") -> AsyncIterator[RecordingLedger]:
-    """Listen until the block ends; `address` of the ledger given tells where."""
+    """Listen until the block ends, at `address` of the ledger it gives."""
     ledger = RecordingLedger()
 
     def register(server: grpc.aio.Server) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A look behind the Ledger's rpcs: its tables as they are, and a hand that can spoil them."""
+"""Direct access to the Ledger's tables, to read them or to corrupt them on purpose."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,8 +8,8 @@ from typing import Any, Self
 
 import asyncpg
 
-# Plumbing is not what a customer has: the sandbox's clock, Alembic's page, which slot of answers is emptied when, and
-# whose turn it is to forget.
+# Infrastructure without customer data: the sandbox's clock, Alembic's version, the schedule by which slots of stored
+# responses are emptied, and the turn of the replica that deletes old rows.
 _TABLES = """
     SELECT relname FROM pg_class WHERE relnamespace = 'ledger'::regnamespace AND relkind = 'r'
     AND relname NOT IN ('alembic_version', 'sandbox_clock', 'request_slots', 'chores') ORDER BY relname
@@ -22,7 +22,7 @@ ROUND_TRIPS_OF_GRACE = 50
 
 
 class Sql:
-    """One connection with the login of an administrator, who may do what the Ledger itself may not."""
+    """One connection as administrator, who has rights that the Ledger's role does not have."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
@@ -52,7 +52,7 @@ class Sql:
         return found
 
     async def everything(self) -> dict[str, list[str]]:
-        """Return every row of every table as text: equal before and after whatever writes nothing."""
+        """Return every row of every table as text; it is the same before and after a call that writes nothing."""
         tables = [row["relname"] for row in await self.rows(_TABLES)]
         return {
             table: [
@@ -63,21 +63,21 @@ class Sql:
         }
 
     async def forget_everything(self) -> None:
-        """Leave the tables as a migration makes them."""
+        """Empty the tables, as after the migrations."""
         tables = [
             f"ledger.{row['relname']}" for row in await self.rows(_TABLES) if row["relname"] != "epochs"
         ]
         await self.execute(f"TRUNCATE {', '.join(tables)}")
 
     async def until(self, question: str) -> None:
-        """Return when the answer to a question is true. Raises TimeoutError after 10 s."""
+        """Return when a query's result is true. Raises TimeoutError after 10 s."""
         async with asyncio.timeout(WAIT_SECONDS_MAX):
             while not await self.value(question):
                 pass
 
     @asynccontextmanager
     async def transaction(self, *, keeps: bool = False) -> AsyncIterator[None]:
-        """Hold what the block locks until it ends; what it wrote is undone, unless it `keeps` it."""
+        """Hold the block's locks until it ends; its writes are rolled back unless it `keeps` them."""
         transaction = self._connection.transaction()
         await transaction.start()
         try:
@@ -88,7 +88,7 @@ class Sql:
         await (transaction.commit() if keeps else transaction.rollback())
 
     async def until_somebody_waits(self) -> None:
-        """Return when a session of the Ledger's waits for a lock, and those beside it had time to get there too.
+        """Return when a session of the Ledger waits for a lock, and its other sessions had time to reach theirs.
 
         Raises TimeoutError after 10 s.
         """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Ledger's store with the operations that fill it, and nothing served: acme's 4 seats and their credits."""
+"""The Ledger's store and the operations that fill it, without a server: acme's 4 seats and their credits."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -51,7 +51,7 @@ ASSISTANT = ProductId("prd_assistant")
 
 
 class Bell:
-    """Counts how often it is rung."""
+    """Counts how often it is woken."""
 
     def __init__(self) -> None:
         self.rung = 0
@@ -62,7 +62,7 @@ class Bell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Books:
-    """One replica's store and operations, by a clock that is moved by hand."""
+    """The store and operations of one replica, with a clock that the test sets."""
 
     store: PostgresStore
     clock: ManualClock
@@ -75,7 +75,7 @@ class Books:
     gate: Gate
 
     async def sign(self, customer_id: CustomerId = ACME, *, seats: int = 4) -> None:
-        """Tell of product and price, of a customer, and of its contract: 100 credits a month for each seat."""
+        """Apply a product, its price, a customer, and its contract with 100 credits a month for each seat."""
         await self.copies.apply_product(A_PRODUCT)
         await self.copies.apply_rate_card(A_CARD)
         await self.copies.apply_customer(
@@ -101,7 +101,7 @@ class Books:
         hold_id: HoldId | None = None,
         group_values: tuple[GroupValue, ...] = (),
     ) -> Account:
-        """Return an account as it is stored."""
+        """Return an account as stored."""
         at = self.clock.now()
         reading = await self.store.run(
             lambda tx: tx.accounts.read(customer_id, AI, at=at, hold_id=hold_id, group_values=group_values)
@@ -176,7 +176,7 @@ class Books:
 
 
 async def ask(gate: Gate, command: GateCommand) -> Any:
-    """Carry out one command that did not come by wire."""
+    """Execute one command without gRPC."""
     return await gate.call(command, read=_as_it_is, write=_as_it_is)
 
 

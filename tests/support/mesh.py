@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A whole mesh over a test's own database, whose services come and go one by one; Acme as a customer of it."""
+"""A whole mesh with a database for one test, whose services start and stop one by one; Acme is its customer."""
 
 import itertools
 import time
@@ -41,7 +41,7 @@ from purser.sandbox.v1.clock_pb2_grpc import ClockServiceStub
 from tests.support.postgres import Databases
 
 JUNE = datetime(2025, 6, 1, tzinfo=UTC)
-# 28 of 30 days: a seat added at it brings 93.333333 credits.
+# 28 of 30 days are left: a seat added then brings 93.333333 credits.
 THIRD_OF_JUNE = datetime(2025, 6, 3, tzinfo=UTC)
 UNTIL_SECONDS_MAX = 30.0
 
@@ -49,7 +49,7 @@ T = TypeVar("T")
 
 
 async def until(ask: Callable[[], Awaitable[T]], is_so: Callable[[T], bool]) -> T:
-    """Ask until the answer is so, and return it; a service that is away is asked again.
+    """Repeat a call until its answer satisfies `is_so`, and return it; an unavailable service is called again.
 
     Fails with the last answer after 30 s.
     """
@@ -84,7 +84,7 @@ def away(peer: str) -> Iterator[None]:
 
 
 class SwitchedMesh:
-    """The four services in this process, real channels between them, each started and stopped by name."""
+    """The four services in this process with real channels between them, each started and stopped by name."""
 
     def __init__(self, databases: Databases, *, sandbox_start_time: datetime | None = JUNE) -> None:
         self.addresses: Mapping[str, str] = mesh.addresses(None)
@@ -99,7 +99,7 @@ class SwitchedMesh:
         await self.stop(*self._running)
 
     async def start(self, *services: str) -> None:
-        """Start these services (none named: all), one after the other."""
+        """Start these services (by default all), one after the other."""
         for service in services or SERVICES:
             assert service not in self._running
             stack = AsyncExitStack()
@@ -111,7 +111,7 @@ class SwitchedMesh:
             )
             await stack.enter_async_context(one)
             self._running[service] = stack
-            # All channels of this process to one address share a connection: then none of them waits to reconnect.
+            # All channels of this process to one address share a connection, so none of them waits to reconnect.
             await mesh.until_serving(service, self.addresses[service])
 
     async def stop(self, *services: str) -> None:
@@ -123,7 +123,7 @@ class SwitchedMesh:
 def process_mesh(
     databases: Databases, folder: Path, *, addresses: Mapping[str, str] | None = None
 ) -> ProcessMesh:
-    """Four processes in sandbox mode, on free ports if no addresses are given; not started yet."""
+    """Return four processes in sandbox mode, on free ports unless addresses are given; not started yet."""
     return ProcessMesh(
         databases.urls,
         addresses=addresses or mesh.addresses(None),
@@ -134,7 +134,7 @@ def process_mesh(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acme:
-    """SeatsCo's customer with four annual seats, 100 AI credits each a month; what it does and what it has."""
+    """SeatsCo's customer with four annual seats, 100 AI credits each a month: its actions and its data."""
 
     stubs: Stubs
     offer: Offer
@@ -153,7 +153,7 @@ class Acme:
         )
 
     async def buy(self) -> contract.TopUp:
-        """Order the pack of 1,000 credits, and pay it."""
+        """Order and pay the pack of 1,000 credits."""
         ordered = await self.stubs.contract.OrderTopUp(
             contract.OrderTopUpRequest(
                 request_id=self.request_id(),
@@ -172,7 +172,7 @@ class Acme:
         return resolved.top_up
 
     def ask(self, units: int) -> ledger.AuthorizeRequest:
-        """What an AI feature asks before it uses units of AI Assistant, 12 credits each."""
+        """Authorize units of AI Assistant, 12 credits each, as an AI feature does before it uses them."""
         return ledger.AuthorizeRequest(
             request_id=self.request_id(),
             customer="acme",
@@ -196,12 +196,12 @@ class Acme:
         )
 
     async def available(self) -> int:
-        """Credits × 10^6; 0 while the Ledger knows of no pool."""
+        """Return credits × 10^6; 0 while the Ledger has no pool."""
         pools = (await self.stubs.gate.GetBalance(ledger.GetBalanceRequest(customer="acme"))).pools
         return pools[0].available_micros if pools else 0
 
     async def entries(self, kind: "admin.EntryKind.ValueType") -> list[int]:
-        """The amounts of all entries of one kind, newest first."""
+        """Return the amounts of all entries of one kind, newest first."""
         request = admin.ListEntriesRequest(
             customer="acme", credit_type_id=self.offer.ai_credits, page_size=500
         )
@@ -209,7 +209,7 @@ class Acme:
         return [entry.amount_micros for entry in listed.entries if entry.entry_kind == kind]
 
     async def warn_at(self, credits: int, *, request_id: str = "warn") -> alert.Alert:
-        """Make a low-balance alert for Acme."""
+        """Create a low-balance alert for Acme."""
         made = await self.stubs.alert.CreateAlert(
             alert.CreateAlertRequest(
                 request_id=request_id,
@@ -227,13 +227,13 @@ class Acme:
         return (await self.stubs.alert.GetAlertState(asked)).statuses[0].state
 
     async def assert_adds_up(self) -> None:
-        """Every stored figure of the Ledger is what entries and open holds say."""
+        """Assert that every stored figure of the Ledger equals the sum of entries and open holds."""
         found = await self.stubs.ledger_admin.VerifyLedger(admin.VerifyLedgerRequest())
         assert found.is_consistent, found.discrepancies
 
 
 async def acme_of(stubs: Stubs) -> Acme:
-    """Sell to Acme; told again, it is the same Acme (its requests keep their ids)."""
+    """Create Acme and its contract; repeated, it is the same Acme, because its requests keep their ids."""
     offer = await set_prices(stubs, await define_products(stubs))
     signed = await sign_acme(stubs, offer)
     return Acme(stubs=stubs, offer=offer, contract=signed.contract)
@@ -241,25 +241,25 @@ async def acme_of(stubs: Stubs) -> Acme:
 
 @asynccontextmanager
 async def acme_at(addresses: Mapping[str, str]) -> AsyncIterator[Acme]:
-    """Acme on the running mesh that listens at `addresses`."""
+    """Connect Acme to the running mesh that listens at `addresses`."""
     async with open_stubs(addresses) as stubs:
         yield await acme_of(stubs)
 
 
 async def advance(stubs: Stubs, at: datetime) -> None:
-    """Move the mesh's business time, by way of Contract; the present time again delivers what is pending."""
+    """Set the mesh's business time through Contract; setting the present time again delivers pending notices."""
     await stubs.clock.AdvanceTime(sandbox.AdvanceTimeRequest(new_time=timestamp(at)), timeout=60)
 
 
 async def tell_now(addresses: Mapping[str, str], service: str, *, local_only: bool = False) -> None:
-    """Let a service, and all after it unless `local_only`, try its pending news at once: the clock stays."""
+    """Let a service (and those after it unless `local_only`) retry pending notices at once; the clock stays."""
     async with open_channel(addresses[service]) as channel:
         request = sandbox.AdvanceTimeRequest(new_time=timestamp(JUNE), local_only=local_only)
         await ClockServiceStub(channel).AdvanceTime(request, timeout=60)
 
 
 async def pending(databases: Databases, services: Iterable[str] = SERVICES) -> int:
-    """How many notices of these services no peer has heard."""
+    """Return how many notices of these services are undelivered."""
     inside = await asyncpg.connect(databases.admin_url)
     try:
         counts = [
@@ -272,7 +272,7 @@ async def pending(databases: Databases, services: Iterable[str] = SERVICES) -> i
 
 
 async def forget_deliveries(databases: Databases, service: str) -> int:
-    """Let all notices of a service look undelivered, as if every answer to them had been lost; how many."""
+    """Mark all notices of a service as undelivered, as if every response had been lost; returns how many."""
     inside = await asyncpg.connect(databases.admin_url)
     try:
         done = await inside.execute(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An Alert that only listens: a real gRPC server that keeps the crossings it is told, and can go away and come back."""
+"""A recording Alert: a real gRPC server that records the crossings it receives, and can stop and restart."""
 
 import asyncio
 from functools import partial
@@ -17,9 +17,9 @@ HEARD_SECONDS_MAX = 20.0
 
 
 class RecordingAlert:
-    """`heard` is what it took, in the order it came. While `fault` is set, everything is refused with it.
+    """`heard`: the accepted crossings in order of arrival. While `fault` is set, all calls are refused with it.
 
-    Comes back on the port it had.
+    It restarts on the same port.
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class RecordingAlert:
             self._server = None
 
     async def until_heard(self, count: int) -> list[pb.ObserveCrossingRequest]:
-        """Return what was heard as soon as it is that much. Raises TimeoutError after 20 s."""
+        """Return the crossings as soon as `count` of them were accepted. Raises TimeoutError after 20 s."""
         async with asyncio.timeout(HEARD_SECONDS_MAX), self._changed:
             await self._changed.wait_for(lambda: len(self.heard) >= count)
         return self.heard
@@ -71,7 +71,7 @@ class RecordingAlert:
 
 
 class _Servicer(alert_peer_pb2_grpc.AlertPeerServiceServicer):
-    """The one call the Ledger makes; the others stay UNIMPLEMENTED."""
+    """Implements the one rpc that the Ledger calls; the others stay UNIMPLEMENTED."""
 
     def __init__(self, alert: RecordingAlert) -> None:
         self._alert = alert

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real gRPC server in the Ledger's place: keeps what it is told, and can go away and come back."""
+"""A real gRPC server in place of the Ledger: it records calls, and can stop and restart."""
 
 import asyncio
 from collections.abc import Callable
@@ -20,7 +20,7 @@ HEARD_SECONDS_MAX = 20.0
 
 
 class RecordingLedger:
-    """What it was told, in order of arrival. Comes back on the port it had."""
+    """Records accepted requests in order of arrival. It restarts on the same port."""
 
     def __init__(self) -> None:
         self.products: list[pb.ApplyMetricsRequest] = []
@@ -56,7 +56,7 @@ class RecordingLedger:
             self._server = None
 
     async def has_heard(self, enough: Callable[[Self], bool]) -> None:
-        """Return as soon as `enough` is true of what was told. Raises TimeoutError after 20 s."""
+        """Return as soon as `enough` holds for the recorded requests. Raises TimeoutError after 20 s."""
         async with asyncio.timeout(HEARD_SECONDS_MAX), self._told:
             await self._told.wait_for(lambda: enough(self))
 
@@ -66,7 +66,7 @@ class RecordingLedger:
 
 
 class _Servicer(LedgerPeerServiceServicer):
-    """The two calls the Catalog makes; the others stay UNIMPLEMENTED."""
+    """Implements the two rpcs that the Catalog calls; the others stay UNIMPLEMENTED."""
 
     def __init__(self, ledger: RecordingLedger) -> None:
         self._ledger = ledger
