@@ -58,8 +58,8 @@ lint: install ## ruff, buf lint, buf format, buf breaking against main
 	@$(RUN) -m ruff format --check .
 	@sh deploy/local/protos.sh lint
 
-types: install ## mypy --strict over libs, services and deploy
-	@$(RUN) -m mypy --strict $(ROOMS)
+types: install ## mypy --strict over libs, services, deploy and tests/types (pairs it must reject)
+	@$(RUN) -m mypy --strict $(ROOMS) tests/types
 
 protos-check: install ## fail when libs/purser is not what protoc generates from protos/
 	@sh deploy/local/protos.sh check

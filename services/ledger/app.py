@@ -24,7 +24,7 @@ from services.ledger.operations.credits.grants import Grants
 from services.ledger.operations.credits.reports import Reports
 from services.ledger.operations.credits.settlement import Settlement
 from services.ledger.operations.gate.caps import SpendCaps
-from services.ledger.operations.gate.explaining import Explaining
+from services.ledger.operations.gate.explanations import Explanations
 from services.ledger.operations.gate.gate import Gate
 from services.ledger.operations.retention import Retention
 from services.ledger.peers import AlertPeer
@@ -102,7 +102,7 @@ def _operations(
 ) -> Operations:
     return Operations(
         gate=Gate(store=store, clock=clock, ids=ids, bell=relay, left_seconds=deadline.time_left),
-        explaining=Explaining(store=store, clock=clock, ids=ids),
+        explanations=Explanations(store=store, clock=clock, ids=ids),
         reports=Reports(store=store, clock=clock, settlement=settlement),
         copies=Copies(store=store, clock=clock, ids=ids, bell=relay),
         grants=Grants(store=store, clock=clock, ids=ids, bell=relay),

@@ -13,9 +13,9 @@ from services.ledger.__main__ import cli
 from services.ledger.domain.credits.grant import CreditTypeId
 from services.ledger.domain.gate.decision import Authorized
 from services.ledger.domain.gate.hold import HoldId
+from services.ledger.domain.responses import GateResponse
 from services.ledger.operations.gate.batch import Batches, read
-from services.ledger.operations.gate.lane import Waiting
-from services.ledger.operations.gate.resolving import Answer
+from services.ledger.operations.gate.lane import QueuedRequest
 
 _MADE_UP = Authorized(
     reason=None,
@@ -27,9 +27,9 @@ _MADE_UP = Authorized(
 )
 
 
-async def _not_decided(batches: Batches, arrived: Sequence[Waiting[Any, Answer]]) -> None:
-    for waiting in read(arrived):
-        waiting.answer(_MADE_UP)
+async def _not_decided(batches: Batches, arrived: Sequence[QueuedRequest[Any, GateResponse]]) -> None:
+    for request in read(arrived):
+        request.respond(_MADE_UP)
 
 
 if __name__ == "__main__":

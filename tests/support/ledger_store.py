@@ -38,6 +38,7 @@ from services.ledger.operations.copies import Copies
 from services.ledger.operations.credits.grants import Grants
 from services.ledger.operations.credits.reports import Reports
 from services.ledger.operations.credits.settlement import Settlement
+from services.ledger.operations.gate.batch import GateRpc
 from services.ledger.operations.gate.gate import Gate
 from services.ledger.store import PostgresStore
 from services.ledger.store.connection import open_pool
@@ -177,7 +178,7 @@ class Books:
 
 async def ask(gate: Gate, command: GateCommand) -> Any:
     """Execute one command without gRPC."""
-    return await gate.call(command, read=_as_it_is, write=_as_it_is)
+    return await gate.call(command, GateRpc(read=_as_it_is, write=_as_it_is))
 
 
 def _as_it_is(value: Any) -> Any:

@@ -7,7 +7,7 @@ from services.ledger.operations.copies import Copies
 from services.ledger.operations.credits.grants import Grants
 from services.ledger.operations.credits.reports import Reports
 from services.ledger.operations.gate.caps import SpendCaps
-from services.ledger.operations.gate.explaining import Explaining
+from services.ledger.operations.gate.explanations import Explanations
 from services.ledger.operations.gate.gate import Gate
 
 
@@ -16,7 +16,7 @@ class Operations:
     """Every rpc of the Ledger, by family."""
 
     gate: Gate
-    explaining: Explaining
+    explanations: Explanations
     reports: Reports
     copies: Copies
     grants: Grants

@@ -9,12 +9,18 @@ from grpc.aio import ServicerContext
 from meshkit.rpc.status import item_status_of
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1 import ledger_pb2_grpc
-from services.ledger.domain.gate.decision import Authorized, Captured, Debited
 from services.ledger.operations import Operations
+from services.ledger.operations.gate.batch import GateRpc
 from services.ledger.wire.credits import grants
 from services.ledger.wire.gate import batches, decisions, gate
 
 SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["LedgerService"].full_name
+
+AUTHORIZE: Final = GateRpc(read=gate.authorize_from_wire, write=gate.authorize_to_wire)
+CAPTURE: Final = GateRpc(read=gate.capture_from_wire, write=gate.capture_to_wire)
+RELEASE: Final = GateRpc(read=gate.release_from_wire, write=gate.release_to_wire)
+EXTEND_HOLD: Final = GateRpc(read=gate.extend_hold_from_wire, write=gate.extend_hold_to_wire)
+DEBIT: Final = GateRpc(read=gate.debit_from_wire, write=gate.debit_to_wire)
 
 Context = ServicerContext[Any, Any]
 
@@ -28,39 +34,37 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServiceServicer):
         self._do = operations
 
     async def Authorize(self, request: pb.AuthorizeRequest, context: Context) -> pb.AuthorizeResponse:
-        return await self._do.gate.call(request, read=gate.authorize_from_wire, write=gate.authorize_to_wire)
+        return await self._do.gate.call(request, AUTHORIZE)
 
     async def Capture(self, request: pb.CaptureRequest, context: Context) -> pb.CaptureResponse:
-        return await self._do.gate.call(request, read=gate.capture_from_wire, write=gate.capture_to_wire)
+        return await self._do.gate.call(request, CAPTURE)
 
     async def Release(self, request: pb.ReleaseRequest, context: Context) -> pb.ReleaseResponse:
-        return await self._do.gate.call(request, read=gate.release_from_wire, write=gate.release_to_wire)
+        return await self._do.gate.call(request, RELEASE)
 
     async def ExtendHold(self, request: pb.ExtendHoldRequest, context: Context) -> pb.ExtendHoldResponse:
-        return await self._do.gate.call(
-            request, read=gate.extend_hold_from_wire, write=gate.extend_hold_to_wire
-        )
+        return await self._do.gate.call(request, EXTEND_HOLD)
 
     async def Debit(self, request: pb.DebitRequest, context: Context) -> pb.DebitResponse:
-        return await self._do.gate.call(request, read=gate.debit_from_wire, write=gate.debit_to_wire)
+        return await self._do.gate.call(request, DEBIT)
 
     async def AuthorizeBatch(
         self, request: pb.AuthorizeBatchRequest, context: Context
     ) -> pb.AuthorizeBatchResponse:
         commands = batches.authorize_from_wire(request)
-        outcomes = await self._do.gate.ask_all(commands, Authorized)
+        outcomes = await self._do.gate.call_all(commands)
         return batches.authorize_to_wire(outcomes, item_status)
 
     async def CaptureBatch(
         self, request: pb.CaptureBatchRequest, context: Context
     ) -> pb.CaptureBatchResponse:
         commands = batches.capture_from_wire(request)
-        outcomes = await self._do.gate.ask_all(commands, Captured)
+        outcomes = await self._do.gate.call_all(commands)
         return batches.capture_to_wire(outcomes, item_status)
 
     async def DebitBatch(self, request: pb.DebitBatchRequest, context: Context) -> pb.DebitBatchResponse:
         commands = batches.debit_from_wire(request)
-        outcomes = await self._do.gate.ask_all(commands, Debited)
+        outcomes = await self._do.gate.call_all(commands)
         return batches.debit_to_wire(outcomes, item_status)
 
     async def GetBalance(self, request: pb.GetBalanceRequest, context: Context) -> pb.GetBalanceResponse:
@@ -70,5 +74,5 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServiceServicer):
 
     async def GetDecision(self, request: pb.GetDecisionRequest, context: Context) -> pb.GetDecisionResponse:
         command = decisions.explain_from_wire(request)
-        told = await self._do.explaining.explain(command)
+        told = await self._do.explanations.explain(command)
         return decisions.explain_to_wire(told)

@@ -15,6 +15,7 @@ from services.ledger.domain.copies import CustomerUpdate
 from services.ledger.domain.credits.grant import CustomerId
 from services.ledger.domain.gate.commands import Debit
 from services.ledger.domain.gate.decision import Debited, DenialReason
+from services.ledger.operations.gate.batch import GateRpc
 from services.ledger.operations.gate.gate import Gate
 from tests.support.ledger_sql import Sql
 from tests.support.ledger_store import ACME, ASSISTANT, Books, ask, open_books
@@ -70,7 +71,7 @@ async def test_one_that_cannot_be_read_hears_why_and_the_others_are_carried_out(
         raise InvalidFields([FieldViolation("customer", "is required")])
 
     refused, debited = await asyncio.gather(
-        books.gate.call("garbled", read=refuse, write=str),
+        books.gate.call("garbled", GateRpc(read=refuse, write=str)),
         ask(books.gate, _debit("good", 10)),
         return_exceptions=True,
     )
@@ -86,7 +87,9 @@ async def test_what_was_done_stays_done_when_its_answer_cannot_be_written(books:
     before = (await books.read()).available(books.clock.now())
 
     with pytest.raises(ValueError, match="no words"):
-        await books.gate.call(_debit("told-badly", 10), read=lambda command: command, write=break_down)
+        await books.gate.call(
+            _debit("told-badly", 10), GateRpc(read=lambda command: command, write=break_down)
+        )
 
     assert (await books.read()).available(books.clock.now()) == before - Credits.of(10)
 

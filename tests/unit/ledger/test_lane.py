@@ -8,10 +8,17 @@ from contextlib import asynccontextmanager
 import pytest
 
 from meshkit.errors import Kind
-from services.ledger.operations.gate.lane import ENOUGH, PATIENCE_TURNS, Lane, LaneClosed, LaneFull, Waiting
+from services.ledger.operations.gate.lane import (
+    ENOUGH,
+    PATIENCE_TURNS,
+    Lane,
+    LaneClosed,
+    LaneFull,
+    QueuedRequest,
+)
 from services.ledger.operations.gate.meters import LaneMeter
 
-Worked = Sequence[Waiting[str, str]]
+Worked = Sequence[QueuedRequest[str, str]]
 
 
 class Work:
@@ -32,7 +39,7 @@ class Work:
         for waiting in batch:
             if waiting.item == "bug":
                 raise ValueError("bug")
-            waiting.answer(waiting.item)
+            waiting.respond(waiting.item)
 
     async def until_begun(self) -> None:
         """Return once a batch is in hand; from then on it stays there until `free` is set."""

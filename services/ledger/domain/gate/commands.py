@@ -7,12 +7,15 @@ fingerprint: the hash of the request as it came over the wire; it tells whether 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol, TypeVar
 
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.grant import CreditTypeId, ProductId
-from services.ledger.domain.gate.decision import Amount
+from services.ledger.domain.gate.decision import Amount, Authorized, Captured, Debited, Extended, Released
 from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.spend_cap import CapWindow
+
+Response_co = TypeVar("Response_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +31,9 @@ class Authorize:
     hold_ttl: timedelta
     allow_partial: bool
 
+    def response_type(self) -> type[Authorized]:
+        return Authorized
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capture:
@@ -39,6 +45,9 @@ class Capture:
     hold_id: HoldId
     actual: Amount | None
 
+    def response_type(self) -> type[Captured]:
+        return Captured
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
@@ -48,6 +57,9 @@ class Release:
     fingerprint: bytes
     customer: str
     hold_id: HoldId
+
+    def response_type(self) -> type[Released]:
+        return Released
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +73,9 @@ class ExtendHold:
     additional: Amount | None
     hold_ttl: timedelta | None
 
+    def response_type(self) -> type[Extended]:
+        return Extended
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Debit:
@@ -72,6 +87,9 @@ class Debit:
     product_id: ProductId
     amount: Amount
     group_values: Mapping[str, str]
+
+    def response_type(self) -> type[Debited]:
+        return Debited
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +132,12 @@ class RemoveSpendCap:
     fingerprint: bytes
     customer: str
     spend_cap_id: str
+
+
+class RespondsWith(Protocol[Response_co]):
+    """A command of the gate whose response has this type."""
+
+    def response_type(self) -> type[Response_co]: ...
 
 
 GateCommand = Authorize | Capture | Release | ExtendHold | Debit

@@ -62,6 +62,24 @@ class Standing:
     entitlement: Entitlement | None
 
 
+def standing_at(
+    customer: CustomerRecord,
+    product_id: ProductId,
+    group_keys: frozenset[str],
+    prices: Iterable[PriceLine],
+    *,
+    at: datetime,
+) -> Standing:
+    """Return a customer's standing towards a product. prices: its rates, by contract start_time and contract_id."""
+    return Standing(
+        customer_id=customer.customer_id,
+        is_suspended=customer.is_suspended,
+        product_id=product_id,
+        group_keys=group_keys,
+        entitlement=entitlement_at(prices, at),
+    )
+
+
 def ask_of(standing: Standing, amount: Amount, group_values: Mapping[str, str]) -> Ask | DenialReason:
     """Return the ask for caps and credits to decide, or the reason for an earlier denial.
 

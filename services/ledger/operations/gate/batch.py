@@ -1,65 +1,132 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A batch of gate requests: guess from memory, decide in the domain, prove in one guarded write.
+"""A batch of gate requests: guess from the cache, prove in one guarded write, or decide under locks.
 
-1. Guess: each request is decided in order of arrival against what memory holds of its account.
-2. Prove: all that was allowed is written in one statement, guarded by the versions of the pools. An account whose
-   version has moved writes nothing, is forgotten, and its requests go on to 3; so do requests with a twin. While
-   others write to its pool too, nothing is guessed about it.
-3. Decide again: whatever memory could not answer, every denial and every fault among it, is decided on a fresh
-   read under the pools' locks. This is the only place that denies.
+1. Guess: each request is decided, in order of arrival, on what the cache holds of its customer (decision.py).
+2. Prove: everything that was allowed is written in one statement, guarded by the versions of the pools. A pool whose
+   version has moved is not written; it leaves the cache, and its requests go on to 3. So do requests whose request_id
+   has a stored response. While other replicas write to a pool, nothing is guessed about it.
+3. Decide under locks: every request that the cache could not answer, each denial and fault among them, is decided on
+   a fresh read under the pools' locks (locked.py). Only this step denies.
 
-Nothing is answered before it is committed. When a write's outcome is unknown, its callers are told so.
+No response is given before it is committed. When the outcome of a write is unknown, its callers get that as the error.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from meshkit.clock import Clock
 from meshkit.errors import MeshError
 from meshkit.ids import Ids
 from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.grant import ProductId
 from services.ledger.domain.credits.unit_of_work import Change, NewResponse, PoolKey
-from services.ledger.domain.gate.commands import Authorize, Debit, ExtendHold, GateCommand
-from services.ledger.domain.gate.decision import Ask, DenialReason
-from services.ledger.operations.gate.fresh import Fresh, GateWaiting
-from services.ledger.operations.gate.lane import Waiting
-from services.ledger.operations.gate.memory import Known, Memory
+from services.ledger.domain.gate.commands import GateCommand, RespondsWith
+from services.ledger.domain.gate.decision import Ask
+from services.ledger.domain.gate.hold import HoldId
+from services.ledger.domain.gate.standing import PriceLine
+from services.ledger.domain.responses import GateResponse
+from services.ledger.operations.gate.cache import CustomerCache, CustomerState
+from services.ledger.operations.gate.decision import Allowed, NotCached, Unknown, decide, denial_of
+from services.ledger.operations.gate.lane import QueuedRequest
+from services.ledger.operations.gate.locked import GateRequest, LockedBatch
 from services.ledger.operations.gate.meters import StepMeter
-from services.ledger.operations.gate.resolving import (
-    Answer,
-    Barred,
-    ask_for,
-    decide,
-    denial_of,
-    extension_for,
-)
 from services.ledger.operations.ports import Bell, Store
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+WireResponse = TypeVar("WireResponse")
+
+
+@dataclass(frozen=True, slots=True)
+class GateRpc(Generic[Request, Response, WireResponse]):
+    """How one rpc of the gate is read and written.
+
+    read: returns the command of a request, or raises what is wrong with it. write: returns the wire's form of the
+    command's response. The type ties the two to one command, so a pair of different commands is a type error.
+    """
+
+    read: Callable[[Request], RespondsWith[Response]]
+    write: Callable[[Response], WireResponse]
+
+
+class UnreadRequest(NamedTuple):
+    """A request as it came over the wire, to be read and answered in its batch."""
+
+    request: Any
+    rpc: GateRpc[Any, Any, Any]
+
+
+LaneItem = RespondsWith[GateResponse] | UnreadRequest
 
 
 @dataclass(slots=True)
 class _Guess:
-    """What was decided from memory: accounts as they are remembered and as they would be, answers to be proved."""
+    """The view of the cache (decision.py), and what was decided on it so far.
 
+    before, after: accounts as cached and as they would be. decided: what is to be proved. closed: pools with a request
+    that must be decided under locks; later requests about them wait for it.
+    """
+
+    cache: CustomerCache
+    at: datetime
     before: dict[PoolKey, Account] = field(default_factory=dict)
     after: dict[PoolKey, Account] = field(default_factory=dict)
-    decided: list[tuple[GateWaiting, PoolKey, Answer]] = field(default_factory=list)
-    # Pools with a request that is decided again: those that came after it wait for it.
+    decided: list[tuple[GateRequest, PoolKey, GateResponse]] = field(default_factory=list)
     closed: set[PoolKey] = field(default_factory=set)
 
+    def customer(self, name: str) -> CustomerState:
+        customer = self.cache.customer(name)
+        if customer is None:
+            raise NotCached("unknown")
+        return customer
 
-class Unread(NamedTuple):
-    """A request as it came; read gives its command, write makes of the answer what its caller is given."""
+    def group_keys(self, product_id: ProductId) -> frozenset[str]:
+        group_keys = self.cache.group_keys.get(product_id)
+        if group_keys is None:
+            raise NotCached("unknown")
+        return group_keys
 
-    request: object
-    read: Callable[[Any], GateCommand]
-    write: Callable[[Any], Any]
+    def prices(self, customer: CustomerState, product_id: ProductId) -> tuple[PriceLine, ...]:
+        prices = customer.prices.get(product_id)
+        if prices is None:
+            raise NotCached("unknown")
+        return prices
+
+    def pool_of(self, customer: CustomerState, hold_id: HoldId) -> PoolKey:
+        account = customer.account_with(hold_id)
+        if account is None:
+            raise NotCached("unknown")
+        return account.customer_id, account.credit_type_id
+
+    def account(self, customer: CustomerState, key: PoolKey) -> Account:
+        if key in self.closed:
+            raise NotCached("behind")
+        account = self.after.get(key)
+        if account is None:
+            account = customer.accounts.get(key[1])
+        if account is None:
+            raise NotCached("unknown")
+        if account.is_due(self.at):
+            raise NotCached("due")
+        return account
+
+    def require_spends(self, account: Account, ask: Ask) -> None:
+        for group_value in ask.counted_group_values.items():
+            if group_value not in account.spends:
+                raise NotCached("unknown")
+
+    def add(self, request: GateRequest, outcome: Allowed) -> None:
+        """Take over the effect of a request."""
+        self.before.setdefault(outcome.key, outcome.before)
+        self.after[outcome.key] = outcome.after
+        self.decided.append((request, outcome.key, outcome.response))
 
 
 class Batches:
-    """Carries batches out, one at a time, against one memory."""
+    """Carries out batches, one at a time, on one cache."""
 
     def __init__(self, *, store: Store, clock: Clock, ids: Ids, bell: Bell, meter: StepMeter) -> None:
         self._store = store
@@ -67,10 +134,10 @@ class Batches:
         self._ids = ids
         self._bell = bell
         self._meter = meter
-        self._memory = Memory()
+        self._cache = CustomerCache()
 
-    async def run(self, arrived: Sequence[Waiting[GateCommand | Unread, Answer]]) -> None:
-        """Answer or fail every request of a batch."""
+    async def run(self, arrived: Sequence[QueuedRequest[LaneItem, GateResponse]]) -> None:
+        """Respond to every request of a batch, or fail it."""
         at = self._clock.now()
         with self._meter.step("guess"):
             batch = read(arrived)
@@ -79,206 +146,139 @@ class Batches:
         if guess.decided:
             again += await self._prove(guess, at)
         if again:
-            arrival = {id(waiting): number for number, waiting in enumerate(batch)}
-            again.sort(key=lambda waiting: arrival[id(waiting)])
-            await self._decide_again(again, at)
+            arrival = {id(request): number for number, request in enumerate(batch)}
+            again.sort(key=lambda request: arrival[id(request)])
+            await self._decide_under_locks(again, at)
         if twins:
-            # Their firsts are answered by now: they get the same answer, or hear that the id is taken.
-            await self._decide_again(twins, at)
+            # The first request of each id is done by now: its twins get the same response, or REQUEST_ID_REUSED.
+            await self._decide_under_locks(twins, at)
 
-    def _guess(self, batch: Iterable[GateWaiting], at: datetime) -> tuple[_Guess, list[GateWaiting]]:
-        guess = _Guess()
-        again: list[GateWaiting] = []
-        # Which pool a request is about may not even be known: those of its call that come after it wait for it too.
+    def _guess(self, batch: Iterable[GateRequest], at: datetime) -> tuple[_Guess, list[GateRequest]]:
+        """Decide on the cache what it can answer; returns also the requests that it cannot."""
+        guess = _Guess(self._cache, at)
+        again: list[GateRequest] = []
+        # The pool of a request may not even be known, so later requests of its call wait for it too.
         calls: set[int] = set()
-        for waiting in batch:
-            cause = "behind" if waiting.call in calls else self._try_to_guess(guess, waiting, at)
+        for request in batch:
+            cause = "behind" if request.call in calls else self._try_to_guess(guess, request)
             if cause is not None:
-                again.append(waiting)
-                calls.add(waiting.call)
+                again.append(request)
+                calls.add(request.call)
                 self._meter.again(cause)
         return guess, again
 
-    def _try_to_guess(self, guess: _Guess, waiting: GateWaiting, at: datetime) -> str | None:
+    def _try_to_guess(self, guess: _Guess, request: GateRequest) -> str | None:
+        """Decide one request into the guess; returns why it must be decided under locks, or None."""
         try:
-            return self._guess_one(guess, waiting, at)
-        except Exception:  # poison: it is decided again, and fails by itself
+            outcome = decide(guess, request.item, at=guess.at, ids=self._ids)
+        except Exception:  # a poison request: it is decided again, and fails alone
             return "denied"
+        if isinstance(outcome, Allowed):
+            guess.add(request, outcome)
+            return None
+        if outcome.key is not None:
+            guess.closed.add(outcome.key)
+        return outcome.cause if isinstance(outcome, Unknown) else "denied"
 
-    def _guess_one(self, guess: _Guess, waiting: GateWaiting, at: datetime) -> str | None:
-        """Decide one request into the guess; returns why that cannot be done, or None when it was."""
-        command = waiting.item
-        known = self._memory.customer(command.customer)
-        if known is None:
-            return "unknown"
-        if isinstance(command, (Authorize, Debit)):
-            group_keys = self._memory.group_keys.get(command.product_id)
-            if group_keys is None or command.product_id not in known.prices:
-                return "unknown"
-            asked = ask_for(command, known, group_keys, at=at)
-            if isinstance(asked, Barred):
-                return "denied"
-            account = known.accounts.get(asked.entitlement.credit_type_id)
-        else:
-            asked = None
-            account = known.account_with(command.hold_id)
-        if account is None:
-            return "unknown"
-        key = (account.customer_id, account.credit_type_id)
-        if key in guess.closed:
-            return "behind"
-        now = guess.after.get(key, account)
-        cause, ask = self._extension(command, known, now, asked, at)
-        if cause is None:
-            cause = _unfit(now, ask, at)
-        if cause is None:
-            cause = self._decide_into(guess, waiting, key, account, now, ask, at)
-        if cause is not None:
-            guess.closed.add(key)
-        return cause
-
-    def _extension(
-        self, command: GateCommand, known: Known, account: Account, ask: Ask | None, at: datetime
-    ) -> tuple[str | None, Ask | None]:
-        if not isinstance(command, ExtendHold) or command.additional is None:
-            return None, ask
-        product_id = account.holds[command.hold_id].product_id
-        group_keys = self._memory.group_keys.get(product_id)
-        if group_keys is None or product_id not in known.prices:
-            return "unknown", None
-        extension = extension_for(command, known, group_keys, account, at=at)
-        return ("denied", None) if isinstance(extension, DenialReason) else (None, extension)
-
-    def _decide_into(
-        self,
-        guess: _Guess,
-        waiting: GateWaiting,
-        key: PoolKey,
-        account: Account,
-        now: Account,
-        ask: Ask | None,
-        at: datetime,
-    ) -> str | None:
-        try:
-            after, answer = decide(now, waiting.item, ask, at=now.time_at(at), ids=self._ids)
-        except MeshError:
-            return "denied"
-        if denial_of(answer) is not None:
-            return "denied"
-        guess.before.setdefault(key, account)
-        guess.after[key] = after
-        guess.decided.append((waiting, key, answer))
-        return None
-
-    async def _prove(self, guess: _Guess, at: datetime) -> list[GateWaiting]:
-        """Write the guess; answers what was written, and returns what must be decided again."""
+    async def _prove(self, guess: _Guess, at: datetime) -> list[GateRequest]:
+        """Write the guess; responds to what was written, and returns what must be decided under locks."""
         changes = [Change(before, guess.after[key]) for key, before in guess.before.items()]
-        answers = [
-            NewResponse(key, waiting.item.request_id, waiting.item.fingerprint, answer, at)
-            for waiting, key, answer in guess.decided
+        responses = [
+            NewResponse(key, request.item.request_id, request.item.fingerprint, response, at)
+            for request, key, response in guess.decided
         ]
         try:
             with self._meter.step("prove"):
-                written = await self._store.write_guess(changes, answers, epoch=self._memory.epoch)
+                written = await self._store.write_guess(changes, responses, epoch=self._cache.epoch)
         except MeshError as error:
             for customer_id, _ in guess.before:
-                self._memory.forget(customer_id)
-            for waiting, _, _ in guess.decided:
-                waiting.fail(error)
+                self._cache.drop(customer_id)
+            for request, _, _ in guess.decided:
+                request.fail(error)
             return []
-        except Exception:  # one of them is poison: each is decided again, and fails or succeeds by itself
+        except (
+            Exception
+        ):  # one of them is a poison request: each is decided again, and fails or succeeds alone
             written = None
         if written is None:
             self._meter.again("twin", len(guess.decided))
             for customer_id, _ in guess.before:
-                self._memory.forget(customer_id)
-            return [waiting for waiting, _, _ in guess.decided]
+                self._cache.drop(customer_id)
+            return [request for request, _, _ in guess.decided]
         for change in changes:
             if change.key in written:
-                self._memory.saved(change.after.as_saved(version=change.before.version + 1))
+                self._cache.replace(change.after.as_saved(version=change.before.version + 1))
         for customer_id, credit_type_id in guess.before:
             if (customer_id, credit_type_id) not in written:
-                self._memory.outrun(customer_id)
+                self._cache.outrun(customer_id)
         if any(change.after.crossings for change in changes):
             self._bell.wake()
         outrun = []
         allowed: Counter[type[GateCommand]] = Counter()
-        for waiting, key, answer in guess.decided:
+        for request, key, response in guess.decided:
             if key in written:
-                allowed[type(waiting.item)] += 1
-                waiting.answer(answer)
+                allowed[type(request.item)] += 1
+                request.respond(response)
             else:
-                outrun.append(waiting)
+                outrun.append(request)
         for command_type, count in allowed.items():
             self._meter.decided(command_type.__name__, "ALLOWED", count)
         if outrun:
             self._meter.again("outrun", len(outrun))
         return outrun
 
-    async def _decide_again(self, batch: Sequence[GateWaiting], at: datetime) -> None:
-        """Decide requests on a fresh read under lock, in order; one that breaks the others is decided by itself."""
-        fresh = Fresh(batch, at=at, ids=self._ids, memory=self._memory, meter=self._meter)
+    async def _decide_under_locks(self, batch: Sequence[GateRequest], at: datetime) -> None:
+        """Decide requests on a fresh read under locks, in order; one that breaks the others is decided alone."""
+        locked = LockedBatch(batch, at=at, ids=self._ids, cache=self._cache, meter=self._meter)
         try:
-            await self._store.run(fresh.work)
+            await self._store.run(locked.work)
         except MeshError as error:
-            for waiting in batch:
-                waiting.fail(error)
+            for request in batch:
+                request.fail(error)
             return
         except Exception as error:
             if len(batch) == 1:
                 batch[0].fail(error)
                 return
-            for waiting in batch:
-                await self._decide_again([waiting], at)
+            for request in batch:
+                await self._decide_under_locks([request], at)
             return
-        fresh.learn()
-        if fresh.has_crossings:
+        locked.fill_cache()
+        if locked.has_crossings:
             self._bell.wake()
-        for waiting, outcome in fresh.outcomes:
-            if isinstance(outcome, MeshError):
-                self._meter.decided(type(waiting.item).__name__, outcome.reason)
-                waiting.fail(outcome)
+        for request, result in locked.results:
+            if isinstance(result, MeshError):
+                self._meter.decided(type(request.item).__name__, result.reason)
+                request.fail(result)
             else:
-                self._answer(waiting, outcome)
-
-    def _answer(self, waiting: GateWaiting, answer: Answer) -> None:
-        reason = denial_of(answer)
-        self._meter.decided(type(waiting.item).__name__, "ALLOWED" if reason is None else reason.name)
-        waiting.answer(answer)
+                reason = denial_of(result)
+                self._meter.decided(type(request.item).__name__, "ALLOWED" if reason is None else reason.name)
+                request.respond(result)
 
 
-def read(arrived: Iterable[Waiting[Any, Answer]]) -> list[GateWaiting]:
-    """Return the requests whose commands could be read; the others hear what is wrong with them."""
-    batch: list[GateWaiting] = []
-    for waiting in arrived:
-        unread = waiting.item
-        if isinstance(unread, Unread):
+def read(arrived: Iterable[QueuedRequest[Any, GateResponse]]) -> list[GateRequest]:
+    """Return the requests whose commands could be read; the others fail with what is wrong with them."""
+    batch: list[GateRequest] = []
+    for request in arrived:
+        unread = request.item
+        if isinstance(unread, UnreadRequest):
             try:
-                waiting.item = unread.read(unread.request)
+                request.item = unread.rpc.read(unread.request)
             except Exception as error:
-                waiting.fail(error)
+                request.fail(error)
                 continue
-            waiting.write = unread.write
-        batch.append(waiting)
+            request.write = unread.rpc.write
+        batch.append(request)
     return batch
 
 
-def _without_twins(batch: Sequence[GateWaiting]) -> tuple[list[GateWaiting], list[GateWaiting]]:
-    """Return the first request of each id, and the repetitions, which wait for their first's answer."""
+def _without_twins(batch: Sequence[GateRequest]) -> tuple[list[GateRequest], list[GateRequest]]:
+    """Return the first request of each id, and the repetitions, which wait for the first one's response."""
     seen: set[tuple[str, str]] = set()
-    firsts: list[GateWaiting] = []
-    twins: list[GateWaiting] = []
-    for waiting in batch:
-        name = (waiting.item.customer, waiting.item.request_id)
-        (twins if name in seen else firsts).append(waiting)
+    firsts: list[GateRequest] = []
+    twins: list[GateRequest] = []
+    for request in batch:
+        name = (request.item.customer, request.item.request_id)
+        (twins if name in seen else firsts).append(request)
         seen.add(name)
     return firsts, twins
-
-
-def _unfit(account: Account, ask: Ask | None, at: datetime) -> str | None:
-    """Return why an account from memory cannot answer: something is due, or a spend is not known."""
-    if account.is_due(at):
-        return "due"
-    if ask is not None and any(value not in account.spends for value in ask.counted_group_values.items()):
-        return "unknown"
-    return None

@@ -1,31 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Authorize, Capture, Release, ExtendHold, Debit, one by one or many at once: all go through one lane of batches."""
+"""Authorize, Capture, Release, ExtendHold, Debit, singly or many at once: all go through one lane of batches."""
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
 from meshkit.clock import Clock
 from meshkit.errors import MeshError, Unavailable
 from meshkit.ids import Ids
-from services.ledger.domain.gate.commands import GateCommand
-from services.ledger.operations.gate.batch import Batches, Unread
+from services.ledger.domain.gate.commands import RespondsWith
+from services.ledger.domain.responses import GateResponse
+from services.ledger.operations.gate.batch import Batches, GateRpc, LaneItem, UnreadRequest
 from services.ledger.operations.gate.lane import Lane
 from services.ledger.operations.gate.meters import LaneMeter, StepMeter
-from services.ledger.operations.gate.resolving import Answer
 from services.ledger.operations.ports import Bell, Store
 
 WAITING_MAX = 4_096
 BATCH_MAX = 512
 
-T = TypeVar("T")
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+WireResponse = TypeVar("WireResponse")
+Item = TypeVar("Item", bound=GateResponse)
 
 
 class Gate:
-    """Decides before every AI call whether the credits are there. Asks no other service.
+    """Decides before every AI call whether the credits are there. Calls no other service.
 
-    left_seconds: tells the seconds until the present caller stops waiting; None: never.
-    All methods raise CustomerNotFound, RequestIdReused, LaneFull and LaneClosed besides their own.
+    left_seconds: returns the seconds until the present caller's deadline; None: it has none.
+    Besides their own errors, all methods raise CustomerNotFound, RequestIdReused, LaneFull and LaneClosed.
     """
 
     def __init__(
@@ -33,53 +36,45 @@ class Gate:
     ) -> None:
         self._left_seconds = left_seconds
         batches = Batches(store=store, clock=clock, ids=ids, bell=bell, meter=StepMeter())
-        self._lane: Lane[GateCommand | Unread, Answer] = Lane(
+        self._lane: Lane[LaneItem, GateResponse] = Lane(
             batches.run, waiting_max=WAITING_MAX, batch_max=BATCH_MAX, meter=LaneMeter()
         )
 
     def start(self) -> None:
-        """Begin to answer."""
+        """Start to carry out requests."""
         self._lane.start()
 
     async def stop(self) -> None:
-        """Answer those who wait, and end."""
+        """Carry out the queued requests, and end."""
         await self._lane.stop()
 
-    async def call(
-        self, request: object, *, read: Callable[[Any], GateCommand], write: Callable[[Any], T]
-    ) -> T:
-        """Carry out one request as it came from the wire, and return its answer for the wire.
+    async def call(self, request: Request, rpc: GateRpc[Request, Response, WireResponse]) -> WireResponse:
+        """Carry out one request as it came over the wire, and return its response for the wire.
 
-        read: gives its command, or raises what is wrong with it. write: is given the command's answer. Both are called
-        when its batch is carried out: one after the other for all of a batch, with their code and data at hand, they
-        took 9 µs instead of the 60 that they took with all that gRPC does in between.
+        The request is read and its response written in its batch, all of a batch in one loop each: with their code and
+        data in the CPU's caches they take 9 µs, instead of the 60 that they took between two calls of gRPC.
 
-        Raises of Authorize and Debit ProductNotFound; of the others HoldNotFound and HoldAlreadyResolved; of ExtendHold
-        HoldExpired and ProductNotFound besides.
+        Raises for Authorize and Debit ProductNotFound; for the others HoldNotFound and HoldAlreadyResolved; for
+        ExtendHold also HoldExpired and ProductNotFound.
         """
-        (waiting,) = self._lane.put_all([Unread(request, read, write)], left_seconds=self._left_seconds())
-        answer: Any = await waiting
-        return cast(T, answer)
+        (future,) = self._lane.put_all([UnreadRequest(request, rpc)], left_seconds=self._left_seconds())
+        response: WireResponse = await future
+        return response
 
-    async def ask_all(
-        self, commands: Sequence[GateCommand | MeshError], answer_type: type[T]
-    ) -> list[T | BaseException]:
-        """Carry out many commands in the order given; returns an answer or a fault for each.
+    async def call_all(
+        self, commands: Sequence[RespondsWith[Item] | MeshError]
+    ) -> list[Item | BaseException]:
+        """Carry out many commands in the order given; returns a response or an error for each.
 
-        A command that was malformed comes as its fault, and is given back as that. Raises LaneFull, with nothing
-        done, when they are more than the lane has room for; and what is Unavailable, when the outcome of any of them
-        is not known: all are to be repeated.
+        A malformed command comes as its error, and is returned as it is. Raises LaneFull, with nothing done, when the
+        queue has no room for all of them; and Unavailable when the outcome of any of them is unknown: then all of them
+        are to be repeated.
         """
         good = [command for command in commands if not isinstance(command, MeshError)]
         waiting = self._lane.put_all(good, left_seconds=self._left_seconds())
         gathered = await asyncio.gather(*waiting, return_exceptions=True)
-        for answer in gathered:
-            if isinstance(answer, Unavailable):
-                raise answer
-        answers = iter(gathered)
-        outcomes: list[T | BaseException] = []
-        for command in commands:
-            outcome = command if isinstance(command, MeshError) else next(answers)
-            assert isinstance(outcome, answer_type | BaseException)
-            outcomes.append(outcome)
-        return outcomes
+        for result in gathered:
+            if isinstance(result, Unavailable):
+                raise result
+        results = iter(gathered)
+        return [command if isinstance(command, MeshError) else next(results) for command in commands]

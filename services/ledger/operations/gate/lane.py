@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Natural micro-batching: whatever arrives while a batch is in flight goes with the next. No timer.
+"""Natural micro-batching: whatever arrives while a batch is in flight is carried out with the next. No timer.
 
-Under load it is the event loop that is busy, and requests queue up in front of it, where we cannot see them. So before
-a batch begins the loop gets to bring them in, for as long as it does. A lone request does not wait for company.
+Under load the event loop is busy, and requests queue up in front of it, where the lane does not see them. So before a
+batch begins, the loop may bring them in for as long as it finds any. A lone request does not wait for others.
 """
 
 import asyncio
@@ -10,22 +10,22 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from meshkit.errors import ResourceExhausted, Unavailable
 from services.ledger.operations.gate.meters import LaneMeter
 
-# So many requests share well enough what a batch costs whatever its size; more would only wait for each other.
+# With so many requests the fixed cost of a batch is spread well enough; more would only wait for each other.
 ENOUGH = 64
-# So many turns of the loop may bring nothing, at 3 µs each, before a batch begins; one where the last had one request.
+# So many turns of the loop, at 3 µs each, may bring nothing before a batch begins; one after a batch of one request.
 PATIENCE_TURNS = 32
 
 Item = TypeVar("Item")
-Answer = TypeVar("Answer")
+Response = TypeVar("Response")
 
 
 class LaneFull(ResourceExhausted):
-    """As many requests as are allowed wait already; nothing was done."""
+    """The queue is full; nothing was done."""
 
     reason = "LANE_FULL"
 
@@ -44,12 +44,12 @@ class LaneClosed(Unavailable):
         )
 
 
-class Waiting(Generic[Item, Answer]):
-    """A request in the lane, and whoever waits for its answer.
+class QueuedRequest(Generic[Item, Response]):
+    """A request in the lane, and the future that its caller waits for.
 
     call: the number of the call it came with; requests of one call are carried out in the order given.
-    arrived_seconds, expire_seconds (None: never): on time.monotonic(). write: makes of the answer what the caller is
-    given; whoever carries a batch out may set it.
+    arrived_seconds, expire_seconds (None: never): on time.monotonic(). write: makes of the response what the caller
+    gets (None: the response itself); whoever carries out the batch may set it.
     """
 
     __slots__ = ("arrived_seconds", "call", "expire_seconds", "future", "item", "write")
@@ -57,7 +57,7 @@ class Waiting(Generic[Item, Answer]):
     def __init__(
         self,
         item: Item,
-        future: "asyncio.Future[Answer]",
+        future: "asyncio.Future[Any]",
         *,
         call: int,
         arrived_seconds: float,
@@ -68,33 +68,33 @@ class Waiting(Generic[Item, Answer]):
         self.call = call
         self.arrived_seconds = arrived_seconds
         self.expire_seconds = expire_seconds
-        self.write: Callable[[Answer], Answer] | None = None
+        self.write: Callable[[Response], object] | None = None
 
-    def answer(self, answer: Answer) -> None:
-        """Give the answer; a caller that has gone away does not mind."""
+    def respond(self, response: Response) -> None:
+        """Give the caller its response; ignored if the caller has disconnected."""
         if self.future.done():
             return
         try:
-            self.future.set_result(answer if self.write is None else self.write(answer))
-        except Exception as error:  # a bug of ours: it is this caller's only
+            self.future.set_result(response if self.write is None else self.write(response))
+        except Exception as error:  # our bug, which must reach this caller only
             self.future.set_exception(error)
 
     def fail(self, error: BaseException) -> None:
-        """Give the fault; likewise."""
+        """Give the caller an error; ignored if the caller has disconnected."""
         if not self.future.done():
             self.future.set_exception(error)
 
 
-class Lane(Generic[Item, Answer]):
+class Lane(Generic[Item, Response]):
     """One queue and one batch at a time, in order of arrival.
 
-    work: answers or fails every Waiting it is given. waiting_max: more are refused with LaneFull.
-    A request whose caller has gone, or whose deadline has passed, before its batch begins is not carried out.
+    work: responds to every request it is given, or fails it. waiting_max: more are refused with LaneFull.
+    A request whose caller has disconnected, or whose deadline has passed, before its batch begins is not carried out.
     """
 
     def __init__(
         self,
-        work: Callable[[Sequence[Waiting[Item, Answer]]], Awaitable[None]],
+        work: Callable[[Sequence[QueuedRequest[Item, Response]]], Awaitable[None]],
         *,
         waiting_max: int,
         batch_max: int,
@@ -104,7 +104,7 @@ class Lane(Generic[Item, Answer]):
         self._waiting_max = waiting_max
         self._batch_max = batch_max
         self._meter = meter
-        self._queue: deque[Waiting[Item, Answer]] = deque()
+        self._queue: deque[QueuedRequest[Item, Response]] = deque()
         self._arrived = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
         self._is_closed = False
@@ -112,18 +112,18 @@ class Lane(Generic[Item, Answer]):
         self._calls = itertools.count(1)
 
     def start(self) -> None:
-        """Begin to carry requests out."""
+        """Start to carry out requests."""
         self._loop = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Take no more requests, carry out those that wait, and end."""
+        """Refuse new requests, carry out the queued ones, and end."""
         self._is_closed = True
         self._arrived.set()
         if self._loop is not None:
             await self._loop
 
-    def put_all(self, items: Sequence[Item], *, left_seconds: float | None) -> list[asyncio.Future[Answer]]:
-        """Queue requests, all or none; the futures are their answers. Raises LaneFull, LaneClosed."""
+    def put_all(self, items: Sequence[Item], *, left_seconds: float | None) -> list[asyncio.Future[Any]]:
+        """Queue requests, all or none; returns a future for each response. Raises LaneFull, LaneClosed."""
         if self._is_closed:
             raise LaneClosed
         if self._queue and len(self._queue) + len(items) > self._waiting_max:
@@ -132,12 +132,12 @@ class Lane(Generic[Item, Answer]):
         now = time.monotonic()
         expire_seconds = None if left_seconds is None else now + left_seconds
         call = next(self._calls)
-        futures: list[asyncio.Future[Answer]] = []
+        futures: list[asyncio.Future[Any]] = []
         for item in items:
             future = loop.create_future()
             futures.append(future)
             self._queue.append(
-                Waiting(item, future, call=call, arrived_seconds=now, expire_seconds=expire_seconds)
+                QueuedRequest(item, future, call=call, arrived_seconds=now, expire_seconds=expire_seconds)
             )
         self._arrived.set()
         return futures
@@ -154,29 +154,29 @@ class Lane(Generic[Item, Answer]):
                 continue
             try:
                 await self._work(batch)
-            except Exception as error:  # a bug of ours: the lane outlives it, the callers are told
-                for waiting in batch:
-                    waiting.fail(error)
+            except Exception as error:  # our bug: the callers get it, and the lane goes on
+                for request in batch:
+                    request.fail(error)
 
     async def _gather(self) -> None:
-        """Let the loop bring in what has arrived, until it brings nothing more or there is enough."""
+        """Let the loop bring in what has arrived, until it brings nothing more or there are enough."""
         patience = PATIENCE_TURNS if self._last_size > 1 else 1
         idle_turns = 0
         while idle_turns < patience and (before := len(self._queue)) < ENOUGH:
             await asyncio.sleep(0)
             idle_turns = idle_turns + 1 if len(self._queue) == before else 0
 
-    def _take(self) -> list[Waiting[Item, Answer]]:
+    def _take(self) -> list[QueuedRequest[Item, Response]]:
         now = time.monotonic()
-        batch: list[Waiting[Item, Answer]] = []
+        batch: list[QueuedRequest[Item, Response]] = []
         while self._queue and len(batch) < self._batch_max:
-            waiting = self._queue.popleft()
-            if waiting.future.done():
+            request = self._queue.popleft()
+            if request.future.done():
                 continue
-            if waiting.expire_seconds is not None and waiting.expire_seconds <= now:
-                waiting.future.cancel()
+            if request.expire_seconds is not None and request.expire_seconds <= now:
+                request.future.cancel()
                 continue
-            batch.append(waiting)
+            batch.append(request)
         if batch:
             self._last_size = len(batch)
             self._meter.began(len(batch), now - batch[0].arrived_seconds)

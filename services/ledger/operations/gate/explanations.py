@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""GetDecision: what a hold rests on, or how the gate would decide now."""
+"""GetDecision: what a hold is based on, or how the gate would decide now."""
 
 from datetime import datetime
 
@@ -7,18 +7,19 @@ from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.quantity import Credits
 from services.ledger.domain.credits import burn_down
+from services.ledger.domain.credits.grant import ProductId
+from services.ledger.domain.errors import CustomerNotFound, ProductNotFound
 from services.ledger.domain.gate import gate
 from services.ledger.domain.gate.commands import ExplainAsk, ExplainHold
 from services.ledger.domain.gate.decision import DenialReason, Entitlement
 from services.ledger.domain.gate.explanation import Explanation
 from services.ledger.domain.gate.spend_cap import cap_uses
-from services.ledger.domain.gate.standing import ask_of
+from services.ledger.domain.gate.standing import Standing, ask_of, standing_at
 from services.ledger.operations.credits.settlement import open_account
-from services.ledger.operations.gate.resolving import standing_of
 from services.ledger.operations.ports import Store, Transaction
 
 
-class Explaining:
+class Explanations:
     """Explains decisions, on a snapshot: locks nothing and writes nothing."""
 
     def __init__(self, *, store: Store, clock: Clock, ids: Ids) -> None:
@@ -36,10 +37,10 @@ class Explaining:
                 return await self._store.read(lambda tx: self._explain_hold(tx, command, at))
 
     async def _explain_ask(self, tx: Transaction, command: ExplainAsk, at: datetime) -> Explanation:
-        standing = await standing_of(tx, command.customer, command.product_id, at=at)
+        standing = await _standing(tx, command.customer, command.product_id, at)
         ask = ask_of(standing, command.amount, command.group_values)
         if isinstance(ask, DenialReason):
-            return _barred(ask, standing.entitlement, at)
+            return _denied_early(ask, standing.entitlement, at)
         opened = await open_account(
             tx,
             standing.customer_id,
@@ -94,7 +95,20 @@ class Explaining:
         )
 
 
-def _barred(reason: DenialReason, entitlement: Entitlement | None, at: datetime) -> Explanation:
+async def _standing(tx: Transaction, customer: str, product_id: ProductId, at: datetime) -> Standing:
+    customers = await tx.standings.customers({customer})
+    if customer not in customers:
+        raise CustomerNotFound(customer=customer)
+    group_keys = await tx.standings.group_keys({product_id})
+    if product_id not in group_keys:
+        raise ProductNotFound(product_id=product_id)
+    record = customers[customer]
+    asked = (record.customer_id, product_id)
+    prices = await tx.standings.prices({asked})
+    return standing_at(record, product_id, group_keys[product_id], prices[asked], at=at)
+
+
+def _denied_early(reason: DenialReason, entitlement: Entitlement | None, at: datetime) -> Explanation:
     return Explanation(
         reason=reason,
         credits=Credits(0),

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one decision about a request: customer → product → standing → ask → hold → account → rule of the gate.
+
+It reads from a view: a replica's cache (batch.py) or what was read under locks (locked.py). Both get the same
+decision from the same knowledge; they differ in what they know, and in what their caller does with a decision.
+A new check of the gate belongs in this chain or in domain/gate/, once.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from meshkit.errors import MeshError
+from meshkit.ids import Ids
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.grant import ProductId
+from services.ledger.domain.credits.unit_of_work import PoolKey
+from services.ledger.domain.gate import gate
+from services.ledger.domain.gate.commands import Authorize, Capture, Debit, ExtendHold, GateCommand, Release
+from services.ledger.domain.gate.decision import Ask, Authorized, Debited, DenialReason, Extended
+from services.ledger.domain.gate.hold import HoldId
+from services.ledger.domain.gate.standing import PriceLine, Standing, ask_of, standing_at
+from services.ledger.domain.responses import GateResponse
+from services.ledger.operations.gate.cache import CustomerState
+
+
+class NotCached(Exception):
+    """The view does not know enough to decide. cause: as ledger_decided_again_total counts it."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+class View(Protocol):
+    """What a decision rests on. Each method may raise NotCached.
+
+    customer raises CustomerNotFound, group_keys ProductNotFound, pool_of HoldNotFound.
+    """
+
+    def customer(self, name: str) -> CustomerState:
+        """Return a customer by id or alias."""
+        ...
+
+    def group_keys(self, product_id: ProductId) -> frozenset[str]:
+        """Return the group keys of a usage product's metric."""
+        ...
+
+    def prices(self, customer: CustomerState, product_id: ProductId) -> tuple[PriceLine, ...]:
+        """Return the rates of a product in a customer's contracts."""
+        ...
+
+    def pool_of(self, customer: CustomerState, hold_id: HoldId) -> PoolKey:
+        """Return the pool that a hold reserves credits in."""
+        ...
+
+    def account(self, customer: CustomerState, key: PoolKey) -> Account:
+        """Return a pool's account: up to date, and as the requests before this one have left it."""
+        ...
+
+    def require_spends(self, account: Account, ask: Ask) -> None:
+        """Raise NotCached when it is not known what one of the ask's group values has spent."""
+        ...
+
+
+@dataclass(slots=True)
+class Unknown:
+    """The view cannot tell. key: the pool, where that much is known."""
+
+    cause: str
+    key: PoolKey | None
+
+
+@dataclass(slots=True)
+class Allowed:
+    """The request has an effect: `before` becomes `after` in the pool `key`."""
+
+    response: GateResponse
+    key: PoolKey
+    before: Account
+    after: Account
+
+
+@dataclass(slots=True)
+class Denied:
+    """The request is denied and changes nothing. key: None when it is denied before a pool is looked at."""
+
+    response: GateResponse
+    key: PoolKey | None
+
+
+@dataclass(slots=True)
+class Fault:
+    """The request cannot be decided for a reason that its caller is told."""
+
+    error: MeshError
+    key: PoolKey | None
+
+
+Outcome = Unknown | Allowed | Denied | Fault
+
+
+@dataclass(slots=True)
+class Target:
+    """The pool that a request is about, and what Authorize and Debit ask of it."""
+
+    customer: CustomerState
+    key: PoolKey
+    ask: Ask | None
+
+
+def decide(view: View, command: GateCommand, *, at: datetime, ids: Ids) -> Outcome:
+    """Decide one request. Checks in order: services/ledger/README.md, "The gate's checks, in order"."""
+    key: PoolKey | None = None
+    try:
+        target = target_of(view, command, at=at)
+        if isinstance(target, Denied):
+            return target
+        key = target.key
+        account = view.account(target.customer, key)
+        ask: Ask | DenialReason | None = target.ask
+        if isinstance(command, ExtendHold):
+            ask = _extension(view, target.customer, account, command, at)
+        if isinstance(ask, Ask):
+            view.require_spends(account, ask)
+        after, response = _carry_out(account, command, ask, at=account.time_at(at), ids=ids)
+    except NotCached as unknown:
+        return Unknown(unknown.cause, key)
+    except MeshError as error:
+        return Fault(error, key)
+    if denial_of(response) is None:
+        return Allowed(response, key, account, after)
+    return Denied(response, key)
+
+
+def target_of(view: View, command: GateCommand, *, at: datetime) -> Target | Denied:
+    """Return the pool that a request is about, or the denial that needs none. Raises what the view raises."""
+    customer = view.customer(command.customer)
+    if not isinstance(command, (Authorize, Debit)):
+        return Target(customer, view.pool_of(customer, command.hold_id), None)
+    standing = _standing(view, customer, command.product_id, at)
+    ask = ask_of(standing, command.amount, command.group_values)
+    if isinstance(ask, DenialReason):
+        return Denied(Authorized(reason=ask) if isinstance(command, Authorize) else Debited(reason=ask), None)
+    return Target(customer, (standing.customer_id, ask.entitlement.credit_type_id), ask)
+
+
+def denial_of(response: GateResponse) -> DenialReason | None:
+    """Return the reason of a denial; None for a response that has an effect."""
+    return response.reason if isinstance(response, (Authorized, Extended, Debited)) else None
+
+
+def _standing(view: View, customer: CustomerState, product_id: ProductId, at: datetime) -> Standing:
+    group_keys = view.group_keys(product_id)
+    return standing_at(customer.record, product_id, group_keys, view.prices(customer, product_id), at=at)
+
+
+def _extension(
+    view: View, customer: CustomerState, account: Account, command: ExtendHold, at: datetime
+) -> Ask | DenialReason | None:
+    """Return what an extension asks on top of its hold; None when it only lengthens the hold's life."""
+    if command.additional is None:
+        return None
+    hold = account.holds[command.hold_id]
+    ask = ask_of(_standing(view, customer, hold.product_id, at), command.additional, hold.group_values)
+    return ask if isinstance(ask, DenialReason) else gate.at_price_of(ask, hold)
+
+
+def _carry_out(
+    account: Account, command: GateCommand, ask: Ask | DenialReason | None, *, at: datetime, ids: Ids
+) -> tuple[Account, GateResponse]:
+    """Return the account after a command, and the response. Raises what the gate's rules raise."""
+    match command:
+        case Authorize():
+            assert isinstance(ask, Ask)
+            return gate.authorize(
+                account,
+                ask,
+                hold_id=HoldId(ids.new("hld")),
+                expire_time=at + command.hold_ttl,
+                allows_part=command.allow_partial,
+                at=at,
+            )
+        case Debit():
+            assert isinstance(ask, Ask)
+            return gate.debit(account, ask, cause_id=command.request_id, at=at)
+        case Capture():
+            hold = account.holds[command.hold_id]
+            return gate.capture(account, hold, command.actual, cause_id=command.request_id, at=at)
+        case Release():
+            return gate.release(account, account.holds[command.hold_id], at=at)
+        case ExtendHold():
+            hold = account.holds[command.hold_id]
+            if isinstance(ask, DenialReason):
+                return account, gate.extension_denied(account, hold, ask, at=at)
+            expire_time = None if command.hold_ttl is None else at + command.hold_ttl
+            return gate.extend(account, hold, ask, expire_time=expire_time, at=at)

@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Requests decided on a fresh read, under the locks of their pools: the only place that denies."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from meshkit.errors import MeshError, RequestIdReused
+from meshkit.ids import Ids
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.due import Reading, bring_up_to_date
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, GrantId, ProductId
+from services.ledger.domain.credits.unit_of_work import (
+    AccountsMoved,
+    Change,
+    NewResponse,
+    PoolKey,
+    StoredResponse,
+    AccountSelection,
+)
+from services.ledger.domain.errors import CustomerNotFound, HoldNotFound, ProductNotFound
+from services.ledger.domain.gate.commands import Authorize, Debit, ExtendHold, GateCommand
+from services.ledger.domain.gate.decision import Ask
+from services.ledger.domain.gate.hold import HoldId, HoldPlace
+from services.ledger.domain.gate.standing import PriceLine
+from services.ledger.domain.responses import GateResponse
+from services.ledger.operations.gate.cache import CustomerCache, CustomerState
+from services.ledger.operations.gate.decision import Allowed, Denied, Fault, Unknown, decide, target_of
+from services.ledger.operations.gate.lane import QueuedRequest
+from services.ledger.operations.gate.meters import StepMeter
+from services.ledger.operations.ports import Transaction
+
+GateRequest = QueuedRequest[GateCommand, GateResponse]
+Result = GateResponse | MeshError
+
+
+class LockedBatch:
+    """Decides a batch in a transaction, and is the view (decision.py) of what that transaction has read.
+
+    `work` may be run several times, in a transaction each; the last run counts.
+    """
+
+    def __init__(
+        self,
+        batch: Sequence[GateRequest],
+        *,
+        at: datetime,
+        ids: Ids,
+        cache: CustomerCache,
+        meter: StepMeter,
+    ) -> None:
+        self._batch = batch
+        self._at = at
+        self._ids = ids
+        self._cache = cache
+        self._meter = meter
+        self._attempts = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self.results: list[tuple[GateRequest, Result]] = []
+        self._customers: dict[CustomerId, CustomerState] = {}
+        self._names: dict[str, CustomerId] = {}
+        self._group_keys: dict[ProductId, frozenset[str]] = {}
+        self._places: dict[tuple[CustomerId, HoldId], HoldPlace] = {}
+        self._stored: dict[tuple[CustomerId, str], StoredResponse] = {}
+        self._readings: dict[PoolKey, Reading] = {}
+        self._epoch = 0
+        self._before: dict[PoolKey, Account] = {}
+        self._after: dict[PoolKey, Account] = {}
+        self._changed: dict[PoolKey, Change] = {}
+        self._responses: dict[tuple[CustomerId, str], NewResponse] = {}
+
+    @property
+    def has_crossings(self) -> bool:
+        return any(account.crossings for account in self._after.values())
+
+    async def work(self, tx: Transaction) -> None:
+        """Read, decide, save. Raises AccountsMoved when other pools or spends are needed than were read."""
+        self._begin()
+        self._attempts += 1
+        with self._meter.step("read"):
+            # The epoch is read first: a change of the Catalog's copies during the reads then differs from the cache.
+            self._epoch = await tx.standings.epoch()
+            await self._look_up(tx)
+            wanted = self._wanted()
+            self._readings = await tx.accounts.read_many(wanted, at=self._at)
+            # Again under the locks: whoever changes customers or prices must move the pools' versions too.
+            await self._look_up_customers(tx)
+            await self._look_up_prices(tx)
+            # A twin may have held the lock before us; what it did then stands in the way of this request.
+            self._stored = await tx.responses.find_many(
+                {(self._names[command.customer], command.request_id) for command in self._commands()}
+            )
+            if not _covers(wanted, self._wanted()):
+                raise AccountsMoved
+        with self._meter.step("decide"):
+            for request in self._batch:
+                self.results.append((request, self._result(request.item)))
+        with self._meter.step("save"):
+            await tx.accounts.save_many(self._changes(), list(self._responses.values()))
+
+    def fill_cache(self) -> None:
+        """Cache the accounts as they are now; call it after the commit."""
+        with_response = {response.key for response in self._responses.values()}
+        versions: dict[CustomerId, dict[CreditTypeId, int]] = defaultdict(dict)
+        for change in self._changes():
+            is_written = change.key in with_response or not change.is_empty
+            version = max(change.before.version, 1) + 1 if is_written else change.before.version
+            if version:
+                customer_id, credit_type_id = change.key
+                self._customers[customer_id].accounts[credit_type_id] = change.after.as_saved(version=version)
+                versions[customer_id][credit_type_id] = change.before.version
+        for customer_id, customer in self._customers.items():
+            if customer.accounts:
+                self._cache.put(customer, versions[customer_id], self._group_keys, self._epoch)
+
+    # The view.
+
+    def customer(self, name: str) -> CustomerState:
+        customer_id = self._names.get(name)
+        if customer_id is None:
+            raise CustomerNotFound(customer=name)
+        return self._customers[customer_id]
+
+    def group_keys(self, product_id: ProductId) -> frozenset[str]:
+        group_keys = self._group_keys.get(product_id)
+        if group_keys is None:
+            raise ProductNotFound(product_id=product_id)
+        return group_keys
+
+    def prices(self, customer: CustomerState, product_id: ProductId) -> tuple[PriceLine, ...]:
+        return customer.prices.get(product_id, ())
+
+    def pool_of(self, customer: CustomerState, hold_id: HoldId) -> PoolKey:
+        customer_id = customer.record.customer_id
+        place = self._places.get((customer_id, hold_id))
+        if place is None:
+            raise HoldNotFound(hold_id=hold_id)
+        return customer_id, place.credit_type_id
+
+    def account(self, customer: CustomerState, key: PoolKey) -> Account:
+        if key not in self._after:
+            reading = self._readings[key]
+            before = self._cache.completed(reading.account)
+            settled = bring_up_to_date(
+                reading,
+                at=before.time_at(self._at),
+                new_grant_id=lambda: GrantId(self._ids.new("grt")),
+            )
+            # What is due is settled on what was read for it, not on every spend in the cache.
+            is_settled = settled.account is not reading.account
+            self._before[key] = before
+            self._after[key] = self._cache.completed(settled.account) if is_settled else before
+            self._changed[key] = Change(before, self._after[key], tuple(settled.schedules.values()))
+        return self._after[key]
+
+    def require_spends(self, account: Account, ask: Ask) -> None:
+        """All of them were read with the account."""
+
+    # What is read for it.
+
+    async def _look_up(self, tx: Transaction) -> None:
+        """Find out which pools are needed; from the cache, since what may be wrong there is read again under locks."""
+        is_cached = self._attempts == 1 and self._take_from_cache()
+        if not is_cached:
+            await self._look_up_customers(tx)
+        holds = [
+            (self._names[command.customer], command.hold_id)
+            for command in self._commands()
+            if not isinstance(command, (Authorize, Debit))
+        ]
+        if holds:
+            self._places = await tx.accounts.places_of_holds(holds)
+        if not is_cached:
+            await self._look_up_prices(tx)
+
+    def _take_from_cache(self) -> bool:
+        """Take customers, products and prices from the cache; False when it lacks any of them."""
+        if self._epoch != self._cache.epoch:
+            return False
+        for request in self._batch:
+            command = request.item
+            customer = self._cache.customer(command.customer)
+            if customer is None:
+                return False
+            if isinstance(command, (Authorize, Debit)):
+                group_keys = self._cache.group_keys.get(command.product_id)
+                if group_keys is None or command.product_id not in customer.prices:
+                    return False
+                self._group_keys[command.product_id] = group_keys
+            self._names[command.customer] = customer.record.customer_id
+            self._customers[customer.record.customer_id] = customer
+        return True
+
+    async def _look_up_customers(self, tx: Transaction) -> None:
+        customers = await tx.standings.customers({request.item.customer for request in self._batch})
+        self._customers = {}
+        self._names = {name: record.customer_id for name, record in customers.items()}
+        for name, record in customers.items():
+            self._customers.setdefault(record.customer_id, CustomerState(record)).names.add(name)
+
+    async def _look_up_prices(self, tx: Transaction) -> None:
+        asked: set[tuple[CustomerId, ProductId]] = set()
+        for command in self._commands():
+            product_id = self._product_of(command)
+            if product_id is not None:
+                asked.add((self._names[command.customer], product_id))
+        if asked:
+            self._group_keys = await tx.standings.group_keys({product_id for _, product_id in asked})
+            prices: dict[tuple[CustomerId, ProductId], tuple[PriceLine, ...]] = await tx.standings.prices(
+                asked
+            )
+            for (customer_id, product_id), lines in prices.items():
+                self._customers[customer_id].prices[product_id] = lines
+
+    def _commands(self) -> list[GateCommand]:
+        """Return the commands of customers that are known."""
+        return [request.item for request in self._batch if request.item.customer in self._names]
+
+    def _product_of(self, command: GateCommand) -> ProductId | None:
+        """Return the product whose price a command needs, if any."""
+        match command:
+            case Authorize() | Debit():
+                return command.product_id
+            case ExtendHold() if command.additional is not None:
+                place = self._places.get((self._names[command.customer], command.hold_id))
+                return None if place is None else place.product_id
+            case _:
+                return None
+
+    def _wanted(self) -> dict[PoolKey, AccountSelection]:
+        """Return the pools that the batch needs, with the holds and spends that matter."""
+        wanted: dict[PoolKey, AccountSelection] = defaultdict(AccountSelection)
+        for request in self._batch:
+            command = request.item
+            try:
+                target = target_of(self, command, at=self._at)
+            except MeshError:  # the decision raises it again, for the caller
+                continue
+            if isinstance(target, Denied):
+                continue
+            if target.ask is not None:
+                wanted[target.key].group_values.update(target.ask.counted_group_values.items())
+            if not isinstance(command, (Authorize, Debit)):
+                wanted[target.key].hold_ids.add(command.hold_id)
+        return wanted
+
+    # What comes of it.
+
+    def _result(self, command: GateCommand) -> Result:
+        try:
+            stored = self._stored_response(command)
+        except RequestIdReused as error:
+            return error
+        if stored is not None:
+            return stored
+        outcome = decide(self, command, at=self._at, ids=self._ids)
+        match outcome:
+            case Allowed():
+                self._after[outcome.key] = outcome.after
+                self._responses[outcome.key[0], command.request_id] = NewResponse(
+                    outcome.key, command.request_id, command.fingerprint, outcome.response, self._at
+                )
+                return outcome.response
+            case Denied():
+                return outcome.response
+            case Fault():
+                return outcome.error
+            case Unknown():
+                raise AssertionError("everything that a decision needs was read")
+
+    def _stored_response(self, command: GateCommand) -> GateResponse | None:
+        """Return the response to this request, stored earlier or made in this batch. Raises RequestIdReused."""
+        customer_id = self._names.get(command.customer)
+        if customer_id is None:
+            return None
+        name = (customer_id, command.request_id)
+        earlier = self._stored.get(name) or self._responses.get(name)
+        if earlier is None:
+            return None
+        if earlier.fingerprint != command.fingerprint:
+            raise RequestIdReused(request_id=command.request_id)
+        if isinstance(earlier, StoredResponse):
+            stored: GateResponse = earlier.decode(command.response_type())
+            return stored
+        assert isinstance(earlier.response, GateResponse)
+        return earlier.response
+
+    def _changes(self) -> list[Change]:
+        return [
+            Change(change.before, self._after[key], change.schedules) for key, change in self._changed.items()
+        ]
+
+
+def _covers(read: Mapping[PoolKey, AccountSelection], wanted: Mapping[PoolKey, AccountSelection]) -> bool:
+    """Whether all the pools and spends that are wanted have been read."""
+    return all(key in read and want.group_values <= read[key].group_values for key, want in wanted.items())
