@@ -110,7 +110,7 @@ class Target:
 
 
 def decide(view: View, command: GateCommand, *, at: datetime, ids: Ids) -> Outcome:
-    """Decide one request. Checks in order: services/ledger/README.md, "The gate's checks, in order"."""
+    """Decide one request. Source: services/ledger/README.md, "Order of checks"."""
     key: PoolKey | None = None
     try:
         target = target_of(view, command, at=at)

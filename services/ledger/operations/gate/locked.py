@@ -11,12 +11,12 @@ from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.due import Reading, bring_up_to_date
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, GrantId, ProductId
 from services.ledger.domain.credits.unit_of_work import (
+    AccountSelection,
     AccountsMoved,
     Change,
     NewResponse,
     PoolKey,
     StoredResponse,
-    AccountSelection,
 )
 from services.ledger.domain.errors import CustomerNotFound, HoldNotFound, ProductNotFound
 from services.ledger.domain.gate.commands import Authorize, Debit, ExtendHold, GateCommand
