@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m tests.perf run` and `… picture`: what the Ledger is worth, beside what the machine could do."""
+"""`python -m tests.perf run` and `… picture`: the Ledger's speed relative to the limits of the machine."""
 
 import asyncio
 import shutil
@@ -29,7 +29,7 @@ STATE_FOLDER = SOURCE_ROOT / ".purser"
 PICTURE = results.LATEST.with_name("bench.png")
 DEFAULT = Scale()
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
-# Into a file, as wide as the table likes to be.
+# In a file, the table has its full width.
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 132)
 
 
@@ -43,9 +43,9 @@ def run(
     ] = DEFAULT.entries,
     into: Annotated[Path, typer.Option(help="where the results are kept")] = results.LATEST,
 ) -> None:
-    """Measure, print the table, and keep the results. Figures that were not asked for stay as they were.
+    """Measure, print the table, and store the results. Figures that were not requested keep their values.
 
-    Exits with 1 when a figure could not be measured; that a goal is not met is a result like any other.
+    Exits with 1 when a figure could not be measured; a goal that is not met does not change the exit code.
     """
     wanted = _wanted(only)
     scale = Scale(rounds=rounds, seconds=seconds, entries=entries)
@@ -62,7 +62,7 @@ def layers(
     rounds: Annotated[int, typer.Option(min=1, help="rounds of each series")] = DEFAULT.rounds,
     seconds: Annotated[float, typer.Option(min=0.1, help="seconds measured in each round")] = DEFAULT.seconds,
 ) -> None:
-    """Print what each layer of an Authorize costs, from a bare echo to the whole Ledger."""
+    """Print the cost of each layer of an Authorize, from a bare echo to the whole Ledger."""
     from tests.perf.layers import measure as measure_layers
 
     async def measured(admin_url: str, folder: Path) -> Table:
@@ -76,10 +76,10 @@ def layers(
 
 @contextmanager
 def _server() -> Iterator[tuple[str, Path]]:
-    """A PostgreSQL to measure on, and a folder, both gone when the block ends."""
-    # SIGTERM ends us as Ctrl-C does: blocks are left, servers stopped, the folder taken away.
+    """A PostgreSQL to measure on and a folder, both removed when the block ends."""
+    # SIGTERM acts like Ctrl-C: blocks end, servers stop, the folder is removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # On the disk where `make up` keeps its data: what /tmp is made of, nobody knows.
+    # On the disk where `make up` keeps its data; /tmp may be a RAM disk.
     STATE_FOLDER.mkdir(mode=0o700, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=STATE_FOLDER))
     try:
@@ -105,7 +105,7 @@ async def _measured(
 
         def heard(name: str, figure: Figure) -> None:
             measured[name] = results.told(name, figure, here)
-            # At once, so that a run that is broken off has not been for nothing.
+            # At once, so that an interrupted run keeps its figures.
             results.keep({**results.kept(into), name: measured[name]}, into)
 
         await measure(databases, folder, wanted, scale, begin=begin, heard=heard)
@@ -117,8 +117,8 @@ def picture(
     of: Annotated[Path, typer.Option("--from", help="results to draw")] = results.LATEST,
     into: Annotated[Path, typer.Option(help="the PNG")] = PICTURE,
 ) -> None:
-    """Draw throughput and latency beside the echo's."""
-    # Here, for measuring needs no library that draws.
+    """Draw throughput and latency next to those of the echo."""
+    # Imported here, because measuring needs no drawing library.
     from tests.perf.picture import draw
 
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many debits at once: P7 over the wire, P8 in the database alone."""
+"""Many debits at once: P7 over gRPC, P8 in the database only."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -17,7 +17,7 @@ WRITES_PER_ROUND = 5
 
 
 async def debit_batches(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figure]:
-    """P7: debits per second by DebitBatch, against single echoes per second."""
+    """P7: debits per second by DebitBatch, compared with single echoes per second."""
     many, items = customers(bench.scale.spread, first=2), bench.scale.batch_items
     async with bench.echoes() as echo, bench.shop() as shop:
         await shop.open_for([*HOT, *many])
@@ -52,7 +52,7 @@ async def debit_batches(bench: Bench, wanted: Collection[str]) -> Mapping[str, F
 
 
 async def write_path(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figure]:
-    """P8: the Ledger's own write of 1,000 debits, against the insert of the entries it writes and nothing else."""
+    """P8: the Ledger's write of 1,000 debits, compared with an insert of only their entries."""
     many = customers(WRITE_ITEMS, first=2)
     pairs: dict[str, list[Pair]] = {}
     async with bench.databases.fresh() as database:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every measurement is given: how much to measure, servers to measure, and the sums that must come out."""
+"""Common parts of all measurements: their scale, the servers to measure, and the audit of the sums."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -23,9 +23,9 @@ Caller = Callable[[], Awaitable[Run]]  # one round of a series
 class Scale:
     """How much is measured.
 
-    rounds: of each series; seconds: a round's window; warm_seconds: what goes before it. spread: customers that
-    calls are spread over. batch_items: debits in a batch (P7). entries: of the long history of P10 and P12, 100 of
-    each customer. races: of P13; race_calls: what each grant of theirs is worth. events: seat changes and
+    rounds: of each series. seconds: measured window of a round. warm_seconds: warm-up before it. spread: customers over
+    which calls are spread. batch_items: debits in a batch (P7). entries: of the long history of P10 and P12, 100 per
+    customer. races: of P13. race_calls: the calls that each grant of a race pays for. events: seat changes and
     crossings of P14.
     """
 
@@ -46,7 +46,7 @@ class Scale:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shop:
-    """Running Ledgers over a database of their own, and how to call the first of them."""
+    """Running Ledgers on a separate database, and stubs to call the first of them."""
 
     database: Database
     servers: tuple[Server, ...]
@@ -57,15 +57,15 @@ class Shop:
         return tuple(server.address for server in self.servers)
 
     async def open_for(self, names: Sequence[str]) -> None:
-        """Sign these customers and give them more credits than they can use."""
+        """Apply these customers with contracts, and grant them more credits than they can use."""
         await self.stubs.sign(names)
         await self.stubs.grant(names)
 
     async def audit(self, runs: Iterable[Run], *, items: int = 1) -> dict[str, Any]:
-        """Whether the books say exactly what the callers were told, and add up; see `holds`.
+        """Compare what is stored with the callers' responses, and check that it adds up; see `holds`.
 
-        runs: everything that was ever called here, each call worth `items` debits or holds. A call that ended in a
-        fault may have been carried out or not.
+        runs: all calls ever made here, each for `items` debits or holds. A call that ended with an error may or may not
+        have been executed.
         """
         runs = list(runs)
         told = sum(run.answered for run in runs) * items * CALL_MICROS
@@ -86,7 +86,7 @@ class Shop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """The machine's servers and clients, and how much to measure with them."""
+    """The servers and clients of this machine, and the scale of the measurements."""
 
     scale: Scale
     databases: Databases
@@ -100,7 +100,7 @@ class Bench:
 
     @asynccontextmanager
     async def shop(self, *, replicas: int = 1, database: Database | None = None) -> AsyncIterator[Shop]:
-        """So many Ledgers over a fresh database, or over the one given, with a product to sell."""
+        """Run Ledgers on a new database, or on the given one, with a product."""
         async with AsyncExitStack() as stack:
             if database is None:
                 database = await stack.enter_async_context(self.databases.fresh())
@@ -113,7 +113,7 @@ class Bench:
             yield Shop(database=database, servers=tuple(servers), stubs=stubs)
 
     async def interleaved(self, series: Mapping[str, Caller]) -> dict[str, list[Run]]:
-        """Run every series once a round, A B A B …, so that what drifts on the machine drifts for all of them."""
+        """Run every series once per round, A B A B …, so that a drift of the machine affects all of them alike."""
         await self.databases.settle()
         runs: dict[str, list[Run]] = {name: [] for name in series}
         for _ in range(self.scale.rounds):
@@ -122,7 +122,7 @@ class Bench:
         return runs
 
     def echo_calls(self, servers: Sequence[Server], *, in_flight: int, names: Sequence[str]) -> Caller:
-        """A series of echoes of Authorize requests for these customers."""
+        """Return a series of echoes of Authorize requests for these customers."""
         load = Load(
             kind=Kind.ECHO,
             in_flight=in_flight,
@@ -135,7 +135,7 @@ class Bench:
     def calls(
         self, shop: Shop, kind: Kind, *, in_flight: int, names: Sequence[str], items: int = 1
     ) -> Caller:
-        """A series of calls of the gate for these customers."""
+        """Return a series of calls of the gate for these customers."""
         load = Load(
             kind=kind, in_flight=in_flight, addresses=shop.addresses, customers=tuple(names), items=items
         )
@@ -143,12 +143,12 @@ class Bench:
         return lambda: self.generator.run(load, meters=meters)
 
     def commits(self, database: Database) -> Caller:
-        """A series of commits of one row, one after the other."""
+        """Return a series of commits of one row, one after the other."""
         load = Load(kind=Kind.COMMIT, in_flight=1, database_url=database.admin_url)
         return lambda: self.generator.run(load)
 
     def _meters(self, servers: Sequence[Server], *, with_database: bool = False) -> Mapping[str, Meter]:
-        """What can be metered here: nothing without /proc, no database that runs elsewhere."""
+        """Return the CPU meters that work here: none without /proc, none for a database on another machine."""
         meters: dict[str, Meter] = {"server": lambda: sum(server.cpu_seconds() for server in servers)}
         if with_database:
             meters["postgres"] = self.databases.cpu_seconds
@@ -161,12 +161,12 @@ class Bench:
 
 
 def holds(audit: Mapping[str, Any]) -> bool:
-    """Whether an audit found nothing wrong, and nobody was refused who had the credits."""
+    """Whether an audit found no difference, and nobody with enough credits was refused."""
     return bool(audit["is_exact"] and audit["is_consistent"] and not audit["refused_calls"])
 
 
 def by_round(value: Callable[..., float], *series: Sequence[Run]) -> Spread:
-    """The spread of a value that each round's runs, one of each series, come to."""
+    """Return the spread of a value computed from each round's runs, one of each series."""
     return Spread.of([value(*runs) for runs in zip(*series, strict=True)])
 
 
@@ -179,7 +179,7 @@ def highest(spreads: Iterable[Spread]) -> Spread:
 
 
 def raw(runs: Mapping[str, Sequence[Run]]) -> dict[str, Any]:
-    """Each series as measured: the middle round by calls per second, and the range of the rounds."""
+    """Return each series as measured: the median round by calls per second, and the range of the rounds."""
     told = {}
     for name, series in runs.items():
         ordered = sorted(series, key=lambda run: run.calls_per_second)
@@ -194,24 +194,24 @@ def raw(runs: Mapping[str, Sequence[Run]]) -> dict[str, Any]:
 
 
 def _middle(runs: Sequence[Run], value: Callable[[Run], float]) -> float:
-    """The median of a value of the rounds."""
+    """Return the median over the rounds."""
     return Spread.of([value(run) for run in runs]).median
 
 
 def rates(runs: Mapping[str, Sequence[Run]], *names: str, items: int = 1) -> str:
-    """Calls per second of these series, for the table."""
+    """Return the calls per second of these series, for the table."""
     told = (f"{name} {_middle(runs[name], lambda run: run.calls_per_second) * items:,.0f}" for name in names)
     return f"per second: {', '.join(told)}"
 
 
 def p50s(runs: Mapping[str, Sequence[Run]], *names: str) -> str:
-    """Their p50, for the table."""
+    """Return their p50, for the table."""
     told = (f"{name} {_middle(runs[name], lambda run: run.p50_ms):.3g}" for name in names)
     return f"ms: {', '.join(told)}"
 
 
 def cpu_us(runs: Mapping[str, Sequence[Run]], *names: str) -> str:
-    """CPU per call, the server's + PostgreSQL's, for the table."""
+    """Return the CPU per call, server + PostgreSQL, for the table."""
     told = []
     for name in names:
         whose = [one for one in ("server", "postgres") if one in runs[name][0].cpu_us]

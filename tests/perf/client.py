@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A client process of the load generator: `python -m tests.perf.client`, told what to do in lines of JSON.
+"""A client process of the load generator: `python -m tests.perf.client`; it receives commands as lines of JSON.
 
-Requests are serialised beforehand but for their request_id, which is random as a caller's would be, and answers
-are looked at but not parsed: the client is to cost little and the same whatever it calls.
+Requests are serialised beforehand except for their request_id, which is random like a caller's. Responses are checked
+but not parsed. So the client costs little, and the same for every server.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from tests.perf.world import PRODUCT, UNITS_MICROS, USERS
 
 CALL_SECONDS_MAX = 10.0
 READY_SECONDS_MAX = 20.0
-# No hold dies while a bench lasts.
+# No hold expires during a bench.
 HOLD_SECONDS = 3 * 3_600
 ECHO_METHOD = "/purser.perf.Echo/Echo"
 _GATE = "/purser.ledger.v1.LedgerService"
@@ -37,7 +37,7 @@ METHODS = {
     Kind.DEBIT: f"{_GATE}/Debit",
     Kind.DEBIT_BATCH: f"{_GATE}/DebitBatch",
 }
-# Field 1 of every request, a string of 32 bytes; fields may stand in any order, and this one stands first.
+# Field 1 of every request, a string of 32 bytes; fields may have any order, and this one comes first.
 _REQUEST_ID = b"\x0a\x20"
 # Field 1 of Authorize's and Debit's answers: DECISION_ALLOWED.
 _ALLOWED = b"\x08\x01"
@@ -48,7 +48,7 @@ Call = Callable[[], Awaitable[bool]]  # False: it was answered, but not as expec
 
 @dataclass(slots=True)
 class Tally:
-    """What came of a run so far."""
+    """The results of a run so far."""
 
     latencies_us: list[int] = field(default_factory=list)
     answered: int = 0
@@ -58,7 +58,7 @@ class Tally:
 
 
 class Client:
-    """Channels to the servers it has met, and the calls of the load it was told last."""
+    """Channels to the servers it has called, and the calls of the last load it received."""
 
     def __init__(self) -> None:
         self._channels: dict[str, grpc.aio.Channel] = {}
@@ -156,7 +156,7 @@ def _call(channel: grpc.aio.Channel, load: Load, tails: Sequence[bytes]) -> Call
 
 
 def _tails(kind: Kind, customers: Sequence[str]) -> list[bytes]:
-    """Return the requests without their request_id: of one customer by every user, of many by one user each."""
+    """Return requests without request_id: for one customer one per user, for many customers one each."""
     asked = (
         [(customers[0], user) for user in USERS]
         if len(customers) == 1

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the client library's coalescing gains: `python -m tests.perf.coalescing`.
 
-One client process with so many callers, each in a closed loop, against `python -m services.ledger` in a process of
-its own, on one hot pool. Alone and together take turns, and what is told is the median of their rounds.
+One client process with many callers, each in a closed loop, calls `python -m services.ledger` in another process, on
+one hot pool. Rounds without and with coalescing alternate; the output is the median of each.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from tests.perf.world import PRODUCT, USERS, customer, open_stubs
 HOT = customer(1)
 DEADLINE = timedelta(seconds=10)
 WIDTH = 100
-WARM_SHARE = 4  # of a round's time, one part in so many is run before it and not counted
+WARM_SHARE = 4  # the warm-up before a round lasts a fourth of its time
 
 Call = Callable[[Gate, str], Awaitable[None]]
 
@@ -47,7 +47,7 @@ async def block(gate: Gate, user: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """What one round of closed loops came to; CPU in microseconds of one core for each call."""
+    """The results of one round of closed loops; CPU in microseconds of one core per call."""
 
     calls_per_second: float
     p50_ms: float
@@ -129,8 +129,8 @@ def main(
     rounds: Annotated[int, typer.Option(min=1, help="rounds of each series")] = 5,
     seconds: Annotated[float, typer.Option(min=0.1, help="seconds measured in each round")] = 2.0,
 ) -> None:
-    """Print how many calls one client process makes, each alone or coalesced, and what a call costs."""
-    # On the disk where `make up` keeps its data: what /tmp is made of, nobody knows.
+    """Print how many calls one client process makes, single or coalesced, and what a call costs."""
+    # On the disk where `make up` keeps its data; /tmp may be a RAM disk.
     state = SOURCE_ROOT / ".purser"
     state.mkdir(mode=0o700, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="coalescing-", dir=state))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PostgreSQL as the benches use it: a database of its own for each bench, copied from a migrated template."""
+"""PostgreSQL for the benches: a separate database for each, copied from a migrated template."""
 
 import asyncio
 import itertools
@@ -29,7 +29,7 @@ _IS_ALTERED = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
-    """One bench's own database. admin_url is the superuser's, urls the services'."""
+    """The database of one bench. admin_url: for the superuser. urls: for the services."""
 
     admin_url: str
     urls: Mapping[str, str]
@@ -41,7 +41,7 @@ class Database:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Databases:
-    """The server of a run. postmaster: its process id, None when it is not a process of this machine."""
+    """The server of a run. postmaster: its process id; None when it is not a process of this machine."""
 
     admin_url: str
     name: str
@@ -52,7 +52,7 @@ class Databases:
 
     @asynccontextmanager
     async def fresh(self) -> AsyncIterator[Database]:
-        """A migrated and empty database, gone with all its data at the end of the block."""
+        """A migrated, empty database that is dropped at the end of the block."""
         name = f"{self.name}_{next(self.numbers)}"
         await self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{self.name}"')
         try:
@@ -71,9 +71,9 @@ class Databases:
 
     @asynccontextmanager
     async def slow_commits(self, *, delay_us: int) -> AsyncIterator[None]:
-        """Every commit of the whole server waits so much longer before it flushes, until the block ends.
+        """Delay every commit of the whole server before its flush, until the block ends.
 
-        Raises NotMeasured when the server does not flush, for then it does not wait either.
+        Raises NotMeasured when the server does not flush, because then it does not delay either.
         """
         if self.settings["fsync"] != "on":
             raise NotMeasured("commit_delay needs fsync, and this server runs without it")
@@ -81,18 +81,18 @@ class Databases:
             yield
 
     async def settle(self) -> None:
-        """Flush what was prepared, so that its writing does not fall into what is measured."""
+        """Flush the prepared data, so that its write is not part of the measurement."""
         await self._execute("CHECKPOINT")
 
     def cpu_seconds(self) -> float:
-        """CPU that all processes of the server have spent. Raises NotMeasured when it runs elsewhere."""
+        """Return the CPU seconds of all server processes. Raises NotMeasured when it runs on another machine."""
         if self.postmaster is None:
             raise NotMeasured("PostgreSQL is not a process of this machine")
         return family_cpu_seconds(self.postmaster)
 
     @asynccontextmanager
     async def _changed(self, name: str, value: str) -> AsyncIterator[None]:
-        """Change one setting of the server until the block ends; then it is as it was."""
+        """Change one setting of the server until the block ends, then restore it."""
         before = await self._value("SELECT setting FROM pg_settings WHERE name = $1", name)
         was_altered = await self._value(_IS_ALTERED, name)
         try:
@@ -106,7 +106,7 @@ class Databases:
         await self._execute(f"ALTER SYSTEM {change}")
         await self._execute("SELECT pg_reload_conf()")
         async with asyncio.timeout(RELOAD_SECONDS_MAX):
-            # Each question is a new session, which takes its time to come: no need to wait besides.
+            # Each query opens a new session, which takes time by itself, so no extra pause is needed.
             while await self._value("SELECT setting FROM pg_settings WHERE name = $1", name) != value:
                 pass
 
@@ -123,9 +123,9 @@ class Databases:
 
 @asynccontextmanager
 async def open_databases(admin_url: str, folder: Path) -> AsyncIterator[Databases]:
-    """Make a template on the server at `admin_url`; all that was made is taken away when the block ends.
+    """Create a template on the server at `admin_url`; everything created is dropped when the block ends.
 
-    The superuser's rights are needed. Raises Fault. folder: where the roles' passwords are kept meanwhile.
+    Requires superuser rights. Raises Fault. folder: where the roles' passwords are stored meanwhile.
     """
     name = f"purser_perf_{secrets.token_hex(4)}"
     try:
@@ -137,7 +137,7 @@ async def open_databases(admin_url: str, folder: Path) -> AsyncIterator[Database
 
 
 async def databases_of(admin_url: str, name: str, urls: Mapping[str, str]) -> Databases:
-    """The server at `admin_url` with a migrated template, whose name is the prefix of its roles, too."""
+    """The server at `admin_url` with a migrated template, whose name is also the prefix of its roles."""
     connection = await database.connect(admin_url)
     try:
         settings = {one: await connection.fetchval(f"SHOW {one}") for one in SETTINGS_TOLD}
@@ -158,7 +158,7 @@ async def _make_commits_table(url: str) -> None:
 
 
 def _parent_if_postgres(backend: int) -> int | None:
-    """The postmaster's pid, if this backend is indeed a process of this machine."""
+    """Return the postmaster's pid if this backend is a process of this machine."""
     try:
         name, _, rest = Path(f"/proc/{backend}/stat").read_text().rpartition(")")
         process_cpu_seconds(backend)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The limit: a bare grpc.aio server that gives back what it is sent, and does nothing else.
+"""The limit: a bare grpc.aio server that returns what it receives, and does nothing else.
 
-`python -m tests.perf.echo_server`, on uvloop in one process, as a Ledger is; PURSER_ECHO_LISTEN says where.
+`python -m tests.perf.echo_server`, on uvloop in one process like a Ledger; PURSER_ECHO_LISTEN is its address.
 """
 
 import os

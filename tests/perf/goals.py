@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is promised of speed, P1 to P14, and how a measured value is held against it."""
+"""The performance goals P1 to P14, and how a measured value is compared with them."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -77,7 +77,7 @@ PROMISES: Mapping[str, Promise] = {
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """The median of the rounds, and how far they lie apart."""
+    """The median of the rounds, and their range."""
 
     median: float
     low: float
@@ -95,7 +95,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What came out for one line. parts: by the part's name, None when it was not measured; holds: every invariant.
+    """The result of one line. parts: by the part's name, None when not measured. holds: every invariant.
 
     detail: raw numbers, as JSON.
     """
@@ -119,7 +119,7 @@ class Figure:
         return self.holds and all(verdicts)
 
     def as_json(self, name: str) -> dict[str, Any]:
-        """`value` and `goal` are single for a line with one goal, and by part for a line with more."""
+        """`value` and `goal` are single values for a line with one goal, and mappings by part for a line with more."""
         goals = PROMISES[name].goals
         values = {part: None if value is None else value.median for part, value in self.parts.items()}
         texts = {goal.part: goal.text for goal in goals}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a long history and many grants cost: P10, P11 and P12."""
+"""The cost of a long history and of many grants: P10, P11 and P12."""
 
 import random
 import time
@@ -24,7 +24,7 @@ from tests.perf.stopwatch import Stopwatch, TimedConnection, TimedPool
 from tests.perf.world import CREDIT_TYPE, customer, customers
 from tests.support.ledger_store import Bell
 
-# A customer behind all the others.
+# A customer after all the others.
 HEAVY_NUMBER = 10**9
 HEAVY_ENTRIES = 20_000
 PAGE_ROWS = 50
@@ -33,7 +33,7 @@ FEW_GRANTS, MANY_GRANTS = 10, 1_000
 
 
 async def long_history(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figure]:
-    """P10 and P12, on one and the same long history."""
+    """P10 and P12, on the same long history."""
     scale = bench.scale
     history = History(customers=scale.history_customers, entries=scale.entries)
     async with bench.databases.fresh() as long:
@@ -53,7 +53,7 @@ async def long_history(bench: Bench, wanted: Collection[str]) -> Mapping[str, Fi
 
 
 async def _warm(bench: Bench, long: Database, loaded: Mapping[str, Any]) -> Figure:
-    """P10: the same calls for as many customers, with the history behind them and without one."""
+    """P10: the same calls for as many customers, with a history and without one."""
     scale = bench.scale
     step = scale.history_customers // scale.spread
     asked = tuple(customer(1 + number * step) for number in range(scale.spread))
@@ -68,7 +68,7 @@ async def _warm(bench: Bench, long: Database, loaded: Mapping[str, Any]) -> Figu
             ):
                 for shop, of, names in ((short, "empty", customers(scale.spread)), (full, "full", asked)):
                     series[f"{name} {of}"] = bench.calls(shop, kind, in_flight=in_flight, names=names)
-            # Once each, so that both have seen all their customers.
+            # Once each, so that both Ledgers have cached all their customers.
             for name in ("debit 64 empty", "debit 64 full"):
                 await series[name]()
             runs = await bench.interleaved(series)
@@ -92,7 +92,7 @@ async def _warm(bench: Bench, long: Database, loaded: Mapping[str, Any]) -> Figu
 
 
 async def many_grants(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figure]:
-    """P11: time per call, 64 in flight on one pool, with 1,000 active grants against 10."""
+    """P11: time per call, 64 in flight on one pool, with 1,000 active grants compared with 10."""
     few, many = customer(1), customer(2)
     async with bench.databases.fresh() as database:
         for number, grants in ((1, FEW_GRANTS), (2, MANY_GRANTS)):
@@ -124,7 +124,7 @@ async def many_grants(bench: Bench, wanted: Collection[str]) -> Mapping[str, Fig
 
 
 async def _in_sql(bench: Bench, long: Database, loaded: Mapping[str, Any]) -> Figure:
-    """P12: the time that the statements of one question take, begin and commit aside."""
+    """P12: the time of the statements of one read, without begin and commit."""
     await load(long.admin_url, History(customers=1, entries=HEAVY_ENTRIES, first=HEAVY_NUMBER))
     page = Page(size=PAGE_ROWS, after=None)
     times: dict[str, list[float]] = {"entries": [], "balance": [], "round trip": []}
@@ -163,7 +163,7 @@ def history_of(loaded: Mapping[str, Any]) -> str:
 
 @asynccontextmanager
 async def _timed_reports(database: Database) -> AsyncIterator[tuple[Reports, Stopwatch, TimedConnection]]:
-    """The Ledger's own questions, asked from this process; and a connection to ask others on."""
+    """The Ledger's reads, run in this process, and a connection for other queries."""
     stopwatch = Stopwatch()
     pool = await open_pool(database.ledger_url, size=2)
     try:

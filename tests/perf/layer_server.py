@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Ledger that decides nothing: `python -m tests.perf.layer_server`, to see what all but the decision costs.
+"""A Ledger that decides nothing: `python -m tests.perf.layer_server`, to measure the cost of all but the decision.
 
-Requests are taken, checked in the lane's batches and answered with a made-up hold. It may never serve anybody.
+It accepts requests, checks them in the lane's batches and answers with an invented hold. Never use it to serve callers.
 """
 
 from collections.abc import Sequence

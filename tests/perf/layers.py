@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each layer of an Authorize costs: a bare echo, our plumbing around it, and the whole Ledger, in turn."""
+"""The cost of each layer of an Authorize: a bare echo, the infrastructure around it, and the whole Ledger, in turn."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ WHAT = {
 
 
 async def measure(databases: Databases, folder: Path, scale: Scale) -> Table:
-    """Return calls per second and CPU per call of each layer, 64 in flight, one customer; medians of rounds in turn."""
+    """Return calls per second and CPU per call of each layer, 64 in flight, one customer; rounds alternate."""
     async with (
         Generator(warm_seconds=scale.warm_seconds, seconds=scale.seconds) as generator,
         databases.fresh() as database,

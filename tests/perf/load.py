@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The load generator: client processes that call in a closed loop, the same ones for every server.
+"""The load generator: client processes that call in a closed loop; all servers are called by the same ones.
 
-A run is told its start on the machine's monotonic clock, which all processes share; the calls that end inside the
-measured window count. While it lasts nothing else of ours runs but the servers measured.
+A run starts at a given time of the machine's monotonic clock, which all processes share. The calls that end inside the
+measured window count. During a run, only the clients and the measured servers run.
 """
 
 import asyncio
@@ -21,15 +21,15 @@ from typing import Any, Self
 from tests.perf.goals import NotMeasured
 
 SOURCE_ROOT = Path(__file__).resolve().parents[2]
-# One grpc.aio client costs about as much a call as a bare echo costs its server. Two are never the limit of one
-# server, and in the runs with two servers they are as many as these; echo and ours meet the same two.
+# A call costs one grpc.aio client about as much CPU as it costs a bare echo server. So two clients are never the limit
+# of one server, and runs with two servers have two clients too; the same two call the echo and the Ledger.
 CLIENT_PROCESSES = 2
 START_DELAY_SECONDS = 0.05
 LINE_BYTES_MAX = 64_000_000
 
 
 class Kind(StrEnum):
-    """What one call is."""
+    """The kind of one call."""
 
     ECHO = "echo"
     AUTHORIZE = "authorize"
@@ -40,9 +40,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What the clients do. in_flight: calls at once, in all; items: debits per DEBIT_BATCH.
+    """What the clients do. in_flight: concurrent calls in total. items: debits per DEBIT_BATCH.
 
-    addresses: the calls go round robin over them. customers: each call is for one of them, at random.
+    addresses: called round robin. customers: each call is for a random one of them.
     database_url: for COMMIT, which calls no server.
     """
 
@@ -56,10 +56,10 @@ class Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What came of one load. latencies_ms: of the calls that ended in the window, sorted.
+    """The results of one load. latencies_ms: of the calls that ended in the window, sorted.
 
-    answered: calls that were allowed, in the window and around it; refused: answered, but not as expected; faults:
-    how often which status. cpu_us: per call in the window, by whose it is: "client" and what was watched.
+    answered: allowed calls, inside and outside the window. refused: calls with another answer than expected. faults:
+    count by status. cpu_us: per call in the window, by process: "client" and each metered one.
     """
 
     seconds: float
@@ -74,7 +74,7 @@ class Run:
         return len(self.latencies_ms) / self.seconds
 
     def quantile_ms(self, quantile: float) -> float:
-        """The latency that this share of the calls did not exceed."""
+        """Return the latency that this share of the calls did not exceed."""
         return self.latencies_ms[max(math.ceil(quantile * len(self.latencies_ms)) - 1, 0)]
 
     @property
@@ -116,7 +116,7 @@ class Generator:
         await asyncio.gather(*(client.stop() for client in self._clients))
 
     async def run(self, load: Load, *, meters: Mapping[str, Meter] | None = None) -> Run:
-        """Carry a load out and return what came of it. meters: read at both ends of the window.
+        """Run a load and return its results. meters: read at both ends of the window.
 
         Raises NotMeasured when no call was answered in the window.
         """
@@ -136,7 +136,7 @@ class Generator:
 
 
 class _Client:
-    """One client process: `python -m tests.perf.client`, spoken to in lines of JSON."""
+    """One client process: `python -m tests.perf.client`, controlled by lines of JSON."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -154,7 +154,7 @@ class _Client:
         return cls(process)
 
     async def stop(self) -> None:
-        """It ends when nobody speaks to it any more."""
+        """Close its stdin, at which it ends."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         await self._process.wait()

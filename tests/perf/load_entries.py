@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fills an empty Ledger with a long history by COPY: `python -m tests.perf.load_entries --help`.
 
-Customers, contracts, pools, grants and entries, such that VerifyLedger finds nothing. Entries lie in the table as
-they would have been written, one round of all customers after the other, so that one customer's are far apart.
+It writes customers, contracts, pools, grants and entries for which VerifyLedger finds no discrepancy. The entries have
+the order in which they would have been written: in rounds over all customers, so those of one customer are far apart.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ from tests.perf.world import (
 HISTORY_DAYS = 90
 BLOCK_ROWS = 2_000
 INDEX_MEMORY = "512MB"
-# With fewer entries than this, taking the keys off and putting them on again gains nothing.
+# With fewer entries than this, dropping and recreating the keys saves no time.
 ENTRIES_WITHOUT_KEYS_MIN = 100_000
 
 _KEYS = """
@@ -57,10 +57,10 @@ _GRANT_COLUMNS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """What to load: `entries` in all, evenly over `customers`, the first of which is number `first`.
+    """What to load: `entries` in total, spread evenly over `customers`, the first of which has number `first`.
 
-    grants: active ones of each customer; the first is drawn first and from it all was spent. expires: each grant
-    a day after the one before, from 30 days on; else never. Every grant's own entry counts among the entries.
+    grants: active grants per customer; all spending was from the first one. expires: each grant expires a day after the
+    previous one, starting 30 days from now; otherwise never. The entries include one for each grant.
     """
 
     customers: int
@@ -73,12 +73,12 @@ class History:
         assert self.entries >= self.customers * self.grants, "every grant has an entry"
 
     def entries_of(self, number: int) -> int:
-        """How many the number-th of these customers has."""
+        """Return how many entries the number-th of these customers has."""
         return self.entries // self.customers + (number < self.entries % self.customers)
 
 
 async def load(url: str, history: History, *, say: Callable[[str], None] = lambda line: None) -> None:
-    """Load a history into the database at `url` (the Ledger's role, or the superuser), which has none of it yet."""
+    """Load a history into the database at `url` (the Ledger's role, or a superuser), which contains none of it yet."""
     connection = await asyncpg.connect(url)
     try:
         began = time.monotonic()
@@ -137,7 +137,7 @@ async def _load_owners(connection: Any, history: History) -> None:
 
 
 def _entries(history: History) -> Iterator[str]:
-    """First every grant's entry, then captures, round after round."""
+    """Return first the entry of every grant, then captures, in rounds."""
     ids = [f"{history.first + number:032x}" for number in range(history.customers)]
     rounds = history.entries_of(0)
     step = timedelta(days=HISTORY_DAYS) / rounds
@@ -167,7 +167,7 @@ def _entries(history: History) -> Iterator[str]:
 async def _without_keys(
     connection: Any, is_worth_it: bool, say: Callable[[str], None]
 ) -> AsyncIterator[None]:
-    """Take the keys and indexes off ledger.entries, and put the same ones on again when the block ends."""
+    """Drop the keys and indexes of ledger.entries, and recreate them when the block ends."""
     if not is_worth_it:
         yield
         return
@@ -178,7 +178,7 @@ async def _without_keys(
         await connection.execute(f"DROP INDEX {index['name']}")
     yield
     await connection.execute(f"SET maintenance_work_mem = '{INDEX_MEMORY}'")
-    # Foreign keys first were dropped first, and stand last: they need what they refer to.
+    # Foreign keys were dropped first and are recreated last, because they need the keys that they refer to.
     for key in reversed(keys):
         await connection.execute(
             f'ALTER TABLE ledger.entries ADD CONSTRAINT "{key["name"]}" {key["definition"]}'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happens between the services, on the whole mesh: P14."""
+"""Latencies between the services of a whole mesh: P14."""
 
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -19,7 +19,7 @@ from purser.ledger.v1 import ledger_pb2 as ledger
 from tests.perf.bench import Bench
 from tests.perf.goals import Figure, NotMeasured, Spread
 
-# Receivers on this machine are allowed in the sandbox only; its standing clock is business time, not the relay's.
+# Only the sandbox allows receivers on this machine. Its clock stands still, but it is business time, not the relay's.
 SANDBOX_TIME = datetime(2025, 6, 1, tzinfo=UTC)
 THRESHOLD_CREDITS = 1_000
 SWING_CREDITS = 100
@@ -27,7 +27,7 @@ ASKED_MAX = 1_000
 
 
 async def between_services(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figure]:
-    """P14: one after the other, from the call to what it brings about elsewhere; the slowest hundredth."""
+    """P14: the time from a call to its effect at another service, one call after the other; p99."""
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(bench.databases.fresh())
         running = mesh.ProcessMesh(
@@ -64,7 +64,7 @@ async def between_services(bench: Bench, wanted: Collection[str]) -> Mapping[str
 
 
 class _Acme:
-    """SeatsCo's customer, as the mesh knows it."""
+    """SeatsCo's customer in the mesh."""
 
     def __init__(self, stubs: Stubs, offer: Offer, signed: contract.Contract) -> None:
         self._stubs = stubs
@@ -78,7 +78,7 @@ class _Acme:
         return cls(stubs, offer, (await sign_acme(stubs, offer)).contract)
 
     async def add_seat(self) -> float:
-        """Milliseconds from asking Contract for a seat until the Ledger has told of its credits."""
+        """Return the milliseconds from the request for a seat to Contract until the Ledger shows its credits."""
         before = await self._available()
         request = contract.ChangeSeatsRequest(
             request_id=self._request_id(), contract_id=self._contract.contract_id, quantity_delta=1
@@ -91,10 +91,10 @@ class _Acme:
         raise NotMeasured(f"a seat brought no credits, though the Ledger was asked {ASKED_MAX} times")
 
     async def watch(self, receiver: WebhookReceiver) -> None:
-        """Have a webhook sent whenever 1,000 credits or fewer are left, and when they are more again."""
+        """Create an alert with a webhook for a balance of 1,000 credits or fewer, and for its rise above that."""
         endpoint = alert.CreateWebhookEndpointRequest(request_id=self._request_id(), url=receiver.url)
         receiver.secret = (await self._stubs.alert.CreateWebhookEndpoint(endpoint)).secret
-        # Half a swing above the threshold, so that every swing crosses it.
+        # Half of a change above the threshold, so that every change crosses it.
         spare = await self._available() - (THRESHOLD_CREDITS * MICROS + SWING_CREDITS * MICROS // 2)
         if spare > 0:
             await self._debit(spare)
@@ -112,13 +112,13 @@ class _Acme:
         )
 
     async def cross_down(self, receiver: WebhookReceiver) -> float:
-        """Milliseconds from asking for a debit that crosses the threshold until the webhook was received."""
+        """Return the milliseconds from a debit that crosses the threshold until the webhook is received."""
         began = time.perf_counter()
         await self._debit(SWING_CREDITS * MICROS)
         return await _received(receiver, "alert.in_alarm", began)
 
     async def cross_up(self, receiver: WebhookReceiver) -> float:
-        """The same of credits that bring the balance above it again."""
+        """Return the same for a grant that raises the balance above the threshold."""
         began = time.perf_counter()
         await self._give(SWING_CREDITS * MICROS)
         return await _received(receiver, "alert.resolved", began)
@@ -165,7 +165,7 @@ async def _received(receiver: WebhookReceiver, event_type: str, began: float) ->
 
 
 def _p99(times: Sequence[float]) -> Spread:
-    """The 99th percentile, with the fastest and the slowest beside it."""
+    """Return the 99th percentile, with the fastest and the slowest."""
     ordered = sorted(times)
     return Spread(ordered[-(-99 * len(ordered) // 100) - 1], ordered[0], ordered[-1], (ordered[-1],))
 

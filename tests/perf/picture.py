@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws what was measured: throughput and latency beside the echo's, as one PNG for the README."""
+"""Draws the measured throughput and latency next to those of the echo, as one PNG for the README."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from tests.perf.goals import NotMeasured
 from tests.perf.results import Results
 
 WIDTH, HEIGHT = 1_600, 1_000
-# Drawn so much larger and then made smaller, which smooths edges and letters.
+# It is drawn larger by this factor and then scaled down, which smooths edges and letters.
 OVERSAMPLING = 2
 MARGIN = 60
 PAPER, INK, FAINT, GRID = "#ffffff", "#1f2430", "#6b7280", "#e5e7eb"
@@ -23,7 +23,7 @@ TICKS = (1, 2, 2.5, 5, 10)
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A bar of `value`; with a `tail` it goes on that far in a lighter colour. text: what is written above it."""
+    """A bar of height `value`; with a `tail` it continues to there in a lighter colour. text: the label above it."""
 
     value: float
     colour: str
@@ -42,7 +42,7 @@ class Group:
 
 
 def draw(results: Results, into: Path) -> None:
-    """Draw latest.json. Raises NotMeasured when there is nothing in it to draw."""
+    """Draw latest.json. Raises NotMeasured when it contains nothing to draw."""
     panels = (
         ("Calls per second, 64 in flight", _throughput(results), (0, 0, 0.60, 0.48)),
         ("Debits per second, one by one and in batches of 500", _batches(results), (0.60, 0, 1, 0.48)),
@@ -129,7 +129,7 @@ def _counted(value: float, colour: str) -> Bar:
 
 
 def _series(results: Results, name: str) -> Mapping[str, Any]:
-    """The series of a figure, none when it was not measured."""
+    """Return the series of a figure; empty when it was not measured."""
     series: Mapping[str, Any] = results.get(name, {}).get("detail", {}).get("series", {})
     return series
 
@@ -146,7 +146,7 @@ def _where(results: Results) -> str:
 
 
 class _Sheet:
-    """The paper, in points of the finished picture."""
+    """The canvas, in pixels of the finished picture."""
 
     def __init__(self) -> None:
         self._image = Image.new("RGB", (WIDTH * OVERSAMPLING, HEIGHT * OVERSAMPLING), PAPER)
@@ -160,7 +160,7 @@ class _Sheet:
     def text(
         self, at: tuple[float, float], text: str, *, size: int, colour: str = INK, anchor: str = "la"
     ) -> None:
-        """anchor: as Pillow has it; "la" is from the left and below, "ms" centred and above."""
+        """anchor: as in Pillow: "la" means to the right and below, "ms" centred and above."""
         x, y = at
         font = ImageFont.load_default(size * OVERSAMPLING)
         self._draw.text((x * OVERSAMPLING, y * OVERSAMPLING), text, fill=colour, font=font, anchor=anchor)
@@ -178,7 +178,7 @@ class _Sheet:
             x += 62 + 9 * len(name)
 
     def panel(self, title: str, groups: Sequence[Group], box: tuple[float, float, float, float]) -> None:
-        """Bars from 0 up, group by group, under a title; "not measured" when there are none."""
+        """Draw bars from 0 up, group by group, under a title; or "not measured" when there are none."""
         left, top, right, bottom = box
         self.text((left, top), title, size=20)
         if not groups:
@@ -211,7 +211,7 @@ class _Sheet:
 
 
 def _ticks(highest: float) -> Iterable[float]:
-    """About four round numbers up to `highest`, and 0."""
+    """Return 0 and about four round numbers up to `highest`."""
     magnitude = 1.0
     while magnitude * 10 * 4 <= highest:
         magnitude *= 10
@@ -222,6 +222,6 @@ def _ticks(highest: float) -> Iterable[float]:
 
 
 def _lighter(colour: str) -> str:
-    """Two thirds of the way to the paper."""
+    """Return the colour two thirds of the way to the background."""
     channels = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
     return "#" + "".join(f"{255 - (255 - channel) // 3:02x}" for channel in channels)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Callers race past zero on two replicas, and are told yes as soon as credits are there: P13."""
+"""Concurrent callers use up a pool on two replicas, and must be allowed as soon as there are credits again: P13."""
 
 import asyncio
 import bisect
@@ -28,14 +28,14 @@ from tests.perf.world import (
 
 CALLERS = 32
 TOP_UPS = 3
-# That often in all the callers are told no before credits come again.
+# After this many denials in total, credits are granted again.
 DENIALS_BETWEEN = 2 * CALLERS
 RACE_SECONDS_MAX = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An answer to one call; times on this process's monotonic clock."""
+    """The answer to one call, with times of this process's monotonic clock."""
 
     asked: float
     answered: float
@@ -44,13 +44,13 @@ class Told:
 
 @dataclass(slots=True)
 class Race:
-    """All that happened on one pool. grants: when each was acknowledged, and its calls' worth."""
+    """All events of one pool. grants: when each was acknowledged, and how many calls it pays for."""
 
     grants: list[tuple[float, int]] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
     reasons: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
-    # When calls were made of which nobody knows whether they were allowed.
+    # When calls with an unknown outcome were made.
     unknown: list[float] = field(default_factory=list)
 
     @property
@@ -66,10 +66,10 @@ class Race:
         return len(self.told) - self.allowed
 
     def false_denials(self) -> int:
-        """Denials of calls during all of which the credits were certainly there.
+        """Return the denials of calls during which the credits were certainly available the whole time.
 
-        Certainly there: granted before the call was made, and not spent even if every call that was ever allowed
-        and began before the denial had been decided before it.
+        Certainly available means: granted before the call was made, and not spent even if every allowed call that began
+        before the denial was decided before it.
         """
         begun = sorted([*self.unknown, *(told.asked for told in self.told if told.is_allowed)])
         found = 0
@@ -82,7 +82,7 @@ class Race:
 
 
 async def past_zero(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figure]:
-    """P13: several races, each on a pool of its own."""
+    """P13: several races, each on a separate pool."""
     overspent, false_denials, races = [], [], []
     allowed = denied = 0
     async with bench.shop(replicas=2) as shop, open_stubs(shop.addresses[1]) as other:
@@ -136,7 +136,7 @@ async def _race(replicas: Sequence[Stubs], name: str, *, calls: int) -> Race:
             async with denied:
                 await denied.wait_for(lambda wanted=wanted: race.denied >= wanted)  # type: ignore[misc]
             if number < TOP_UPS:
-                # By one replica after the other, so that each in turn has not seen it.
+                # By the replicas in turn, so that each time the other one has not seen the grant.
                 await _top_up(race, replicas[number % 2], name, calls)
         is_over.set()
     return race
@@ -150,7 +150,7 @@ async def _top_up(race: Race, stubs: Stubs, name: str, calls: int) -> None:
 async def _call_until(
     is_over: asyncio.Event, race: Race, denied: asyncio.Condition, stubs: Stubs, name: str, number: int
 ) -> None:
-    """Half of the callers debit, half authorize and capture the whole of it."""
+    """Half of the callers debit, the other half authorize and capture the whole hold."""
     ask = _debit if number // 2 % 2 else _authorize
     user = USERS[number % len(USERS)]
     while not is_over.is_set():
@@ -196,7 +196,7 @@ async def _debit(stubs: Stubs, name: str, user: str) -> ledger.DebitResponse:
 
 
 async def _capture(race: Race, stubs: Stubs, name: str, hold_id: str) -> None:
-    """Capture the whole of a hold; after a fault it stays held, which is as good for the sums."""
+    """Capture a whole hold; after an error it stays held, which is equivalent for the sums."""
     try:
         await stubs.gate.Capture(
             ledger.CaptureRequest(request_id=secrets.token_hex(16), customer=name, hold_id=hold_id)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table for people, latest.json for programs, and a description of where it was measured."""
+"""The table for people, latest.json for programs, and a description of the machine."""
 
 import json
 import os
@@ -26,7 +26,7 @@ Results = dict[str, dict[str, Any]]
 
 
 def environment(settings: Mapping[str, str], scale: Scale) -> dict[str, Any]:
-    """Where and how it is measured, as of now. settings: PostgreSQL's."""
+    """Return the machine and its state. settings: PostgreSQL's."""
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _git("rev-parse", "--short=12", "HEAD") or "unknown",
@@ -45,14 +45,14 @@ def environment(settings: Mapping[str, str], scale: Scale) -> dict[str, Any]:
 
 
 def told(name: str, figure: Figure, where: Mapping[str, Any]) -> dict[str, Any]:
-    """One figure as it stands in latest.json. where: the environment it was measured in."""
+    """Return one figure in the form of latest.json. where: the environment of its measurement."""
     result = figure.as_json(name)
     result["detail"]["environment"] = dict(where)
     return result
 
 
 def kept(path: Path = LATEST) -> Results:
-    """What was measured before; nothing when that cannot be read."""
+    """Return earlier results; nothing when they cannot be read."""
     try:
         known: Results = json.loads(path.read_text())
     except (FileNotFoundError, json.JSONDecodeError):
@@ -61,7 +61,7 @@ def kept(path: Path = LATEST) -> Results:
 
 
 def keep(results: Results, path: Path = LATEST) -> None:
-    """Write it in the order of the promises, whole or not at all."""
+    """Write the results atomically, in the order of the goals."""
     ordered = {name: results[name] for name in PROMISES if name in results}
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")
@@ -70,7 +70,7 @@ def keep(results: Results, path: Path = LATEST) -> None:
 
 
 def table(results: Results) -> Table:
-    """For each figure the median, the rounds it lies among, the goal, whether it is met; and the raw numbers below."""
+    """Return a table of all figures: median, range of rounds, goal, whether it is met, and raw numbers."""
     made = Table(header_style="dim", pad_edge=False, caption=_caption(results))
     made.add_column("", no_wrap=True)
     made.add_column("what")
@@ -106,7 +106,7 @@ def _cells(result: Mapping[str, Any], goal: Goal) -> tuple[str, str, str, str]:
 
 
 def _caption(results: Results) -> str:
-    """Where the last of it was measured."""
+    """Return the environment of the latest figure."""
     environments = [
         one["detail"]["environment"] for one in results.values() if "environment" in one["detail"]
     ]
@@ -127,7 +127,7 @@ def _caption(results: Results) -> str:
 
 
 def _number(value: float) -> str:
-    """Three figures are as many as a shared machine can tell."""
+    """Format three significant digits; a shared machine gives no more precision."""
     return f"{value:.3g}" if abs(value) < 1_000 else f"{value:,.0f}"
 
 

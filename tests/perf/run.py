@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A whole run: which measurement brings which figures, and in what order."""
+"""A whole run: which measurement yields which figures, and in which order."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.perf.load import Generator
 
 Measurement = Callable[[Bench, Collection[str]], Awaitable[Mapping[str, Figure]]]
 
-# In one measurement stand the figures that rest on the same runs.
+# Each measurement has the figures that come from the same runs.
 MEASUREMENTS: Mapping[tuple[str, ...], Measurement] = {
     ("P1", "P2", "P4", "P5", "P6"): unary.one_ledger,
     ("P3",): unary.slow_commit,
@@ -37,8 +37,8 @@ async def run(
 ) -> None:
     """Measure the wanted figures.
 
-    folder: for the servers' logs. begin: told before each measurement which figures it brings. heard: given each
-    figure. What cannot be measured says why, and the others are measured all the same.
+    folder: for the servers' logs. begin: called before each measurement with its figures. heard: called with each
+    figure. A figure that cannot be measured says why, and the others are still measured.
     """
     async with Generator(warm_seconds=scale.warm_seconds, seconds=scale.seconds) as generator:
         bench = Bench(scale=scale, databases=databases, generator=generator, folder=folder)
@@ -53,7 +53,9 @@ async def run(
                 figures = await measure(bench, chosen)
             except NotMeasured as reason:
                 why = str(reason)
-            except Exception as error:  # what is not measured is told, and must not take the rest with it
+            except (
+                Exception
+            ) as error:  # a figure that is not measured is reported, and must not stop the rest
                 why = f"{type(error).__name__}: {error}"
             for name in chosen:
                 heard(name, figures.get(name) or Figure.not_measured(name, why))

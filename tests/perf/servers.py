@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The servers measured, each a real process: bare echoes and Ledgers; and what CPU a process has spent."""
+"""The measured servers, each a real process: bare echoes and Ledgers; and the CPU time of processes."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ from deploy.local.postgres import free_port
 from meshkit.rpc.client import open_channel
 from tests.perf.goals import NotMeasured
 
-NOBODY = "127.0.0.1:1"  # nothing listens there: a Ledger needs no peer to decide
+NOBODY = "127.0.0.1:1"  # nothing listens there; a Ledger needs no peer to decide
 READY_SECONDS_MAX = 30.0
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
@@ -28,7 +28,7 @@ class Server:
     pid: int
 
     def cpu_seconds(self) -> float:
-        """CPU it has spent so far, user and system. Raises NotMeasured where there is no /proc."""
+        """Return its CPU seconds so far, user and system. Raises NotMeasured without /proc."""
         return process_cpu_seconds(self.pid)
 
 
@@ -43,9 +43,9 @@ async def running_echo(folder: Path) -> AsyncIterator[Server]:
 
 @asynccontextmanager
 async def running_ledger(url: str, folder: Path, *, decides: bool = True) -> AsyncIterator[Server]:
-    """Serve `python -m services.ledger` over the database at `url`, all its settings at their defaults.
+    """Run `python -m services.ledger` on the database at `url`, with all settings at their defaults.
 
-    decides: False for one that only answers (layer_server.py).
+    decides: False for a server that only answers (layer_server.py).
     """
     address = f"127.0.0.1:{free_port()}"
     at = {"catalog": NOBODY, "contract": NOBODY, "alert": NOBODY, "ledger": address}
@@ -58,7 +58,7 @@ async def running_ledger(url: str, folder: Path, *, decides: bool = True) -> Asy
 
 @asynccontextmanager
 async def _running(name: str, module: str, settings: Mapping[str, str], folder: Path) -> AsyncIterator[Child]:
-    """Raises NotMeasured at the end of the block when the process has died in it."""
+    """Raises NotMeasured at the end of the block when the process died during it."""
     deaths: list[Fault] = []
     child = Child(
         name,
@@ -78,23 +78,23 @@ async def _running(name: str, module: str, settings: Mapping[str, str], folder: 
 
 
 def process_cpu_seconds(pid: int) -> float:
-    """User and system time of one process, its threads included. Raises NotMeasured where there is no /proc."""
+    """Return user and system time of one process with its threads. Raises NotMeasured without /proc."""
     return sum(_times(pid)[:2]) / _TICKS_PER_SECOND
 
 
 def family_cpu_seconds(pid: int) -> float:
-    """The same of a process, its living children, and its children that have ended."""
+    """Return the same for a process, its running children, and its children that have ended."""
     of_children = 0.0
     for child in _children(pid):
-        # One that has ended meanwhile is counted with its parent, who is asked last.
+        # A child that ends meanwhile is counted with its parent, which is read last.
         with suppress(NotMeasured):
             of_children += process_cpu_seconds(child)
     return of_children + sum(_times(pid)) / _TICKS_PER_SECOND
 
 
 def _times(pid: int) -> tuple[int, int, int, int]:
-    """utime, stime, cutime and cstime in clock ticks: fields 14 to 17 of proc_pid_stat(5)."""
-    # The second field is a name in brackets, which may hold spaces.
+    """Return utime, stime, cutime and cstime in clock ticks: fields 14 to 17 of proc_pid_stat(5)."""
+    # The second field is a name in parentheses, which may contain spaces.
     fields = _proc(f"{pid}/stat").rpartition(")")[2].split()
     return int(fields[11]), int(fields[12]), int(fields[13]), int(fields[14])
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long statements take, as the one who sends them sees it, without asking PostgreSQL to explain itself."""
+"""The duration of statements as their sender sees it, without EXPLAIN."""
 
 import time
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Stopwatch:
-    """What the statements took that went through it since it was last reset."""
+    """The durations of the statements that passed through since the last reset."""
 
     def __init__(self) -> None:
         self._took: list[tuple[str, float]] = []
@@ -20,16 +20,16 @@ class Stopwatch:
         self._took.append((statement, seconds))
 
     def seconds(self, about: str = "") -> float:
-        """The sum of all whose text has `about` in it."""
+        """Return the sum for all statements whose text contains `about`."""
         return sum(seconds for statement, seconds in self._took if about in statement)
 
     def by_statement(self) -> dict[str, float]:
-        """Each statement's milliseconds by how it begins."""
+        """Return each statement's milliseconds, by the beginning of its text."""
         return {" ".join(text.split())[:80]: round(seconds * 1_000, 3) for text, seconds in self._took}
 
 
 class TimedConnection:
-    """A connection that times what it is asked; whatever else is done with it is not timed."""
+    """A connection that times its queries and nothing else."""
 
     def __init__(self, connection: Any, stopwatch: Stopwatch) -> None:
         self._connection = connection

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The benches themselves, on a scale too small to tell anything of speed: what they count is right to the last call."""
+"""The benches on a scale too small to measure speed: their counts are right to the last call."""
 
 import json
 from collections.abc import Collection
@@ -43,7 +43,7 @@ async def _measured(
     return measured
 
 
-async def test_what_the_callers_were_told_is_what_the_books_say(
+async def test_the_callers_responses_equal_what_is_stored(
     postgres_server: PostgresServer, tmp_path: Path
 ) -> None:
     measured = await _measured(postgres_server, tmp_path, ("P1", "P4", "P7", "P13"))
@@ -94,14 +94,14 @@ def _values(result: dict[str, Any]) -> list[Any]:
     return list(value.values()) if isinstance(value, dict) else [value]
 
 
-def test_a_picture_of_nothing_is_not_drawn(tmp_path: Path) -> None:
+def test_no_picture_is_drawn_without_measurements(tmp_path: Path) -> None:
     with pytest.raises(NotMeasured):
         draw({"P1": Figure.not_measured("P1", "away").as_json("P1")}, tmp_path / "bench.png")
 
     assert not list(tmp_path.iterdir())
 
 
-async def test_an_rpc_that_is_not_there_is_told_and_not_measured(
+async def test_a_missing_rpc_is_reported_as_not_measured(
     postgres_server: PostgresServer, tmp_path: Path
 ) -> None:
     databases = await databases_of(postgres_server.admin_url, postgres_server.template, {})
@@ -144,7 +144,7 @@ async def test_credits_used_are_those_of_the_customers_named(databases: Database
     assert await used_micros(url, [customer(1)]) == 2 * CALL_MICROS
 
 
-def test_every_promise_is_measured_once() -> None:
+def test_every_goal_is_measured_once() -> None:
     measured = [name for names in MEASUREMENTS for name in names]
 
     assert sorted(measured) == sorted(PROMISES)
@@ -160,7 +160,7 @@ def test_every_promise_is_measured_once() -> None:
     ],
     ids=["credits were there", "asked before they came", "others had them", "others had them only later"],
 )
-def test_a_denial_is_false_when_the_credits_were_certainly_there(told: list[Told], found: int) -> None:
+def test_a_denial_is_false_when_the_credits_were_certainly_available(told: list[Told], found: int) -> None:
     assert Race(grants=[(0.5, 2)], told=told).false_denials() == found
 
 
@@ -183,7 +183,7 @@ def test_a_goal_is_met_at_its_limit(goal: Goal, value: float, is_met: bool) -> N
     assert goal.is_met(value) is is_met
 
 
-def test_a_figure_whose_books_are_wrong_is_not_met_however_fast() -> None:
+def test_a_figure_with_wrong_sums_is_not_met_however_fast() -> None:
     assert PROMISES["P1"] == Promise(PROMISES["P1"].title, (Goal(0.7, "× echo", at_least=True),))
     fast = {"": Spread.of([2.0])}
 

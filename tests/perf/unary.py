@@ -68,7 +68,7 @@ async def _crowded(bench: Bench, echoes: Sequence[Server], shop: Shop, many: Seq
 
 
 def _p50_alone(runs: Runs, audit: Mapping[str, Any]) -> Figure:
-    """P4: against an echo and two commits, each alone too."""
+    """P4: compared with an echo and two commits, each also one at a time."""
     ratios = [
         by_round(
             lambda ours, echo, commit: ours.p50_ms / (echo.p50_ms + 2 * commit.p50_ms),
@@ -106,7 +106,7 @@ def _of_crowd(runs: Runs, audit: Mapping[str, Any], *, customers_count: int) -> 
 
 
 async def slow_commit(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figure]:
-    """P3: as P1, while every commit of the server waits 1 ms longer before it flushes."""
+    """P3: like P1, while every commit of the server waits 1 ms longer before its flush."""
     async with bench.echoes() as echoes, bench.shop() as shop:
         await shop.open_for(HOT)
         usual = await bench.commits(shop.database)()
@@ -120,7 +120,7 @@ async def slow_commit(bench: Bench, wanted: Collection[str]) -> Mapping[str, Fig
 
 
 async def replicas(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figure]:
-    """P9: two Ledgers on one hot pool, against two echoes; the clients call both in turn."""
+    """P9: two Ledgers on one hot pool, compared with two echoes; the clients call both in turn."""
     async with bench.echoes(2) as echoes, bench.shop(replicas=2) as shop:
         await shop.open_for(HOT)
         runs = await bench.interleaved(_hot_series(bench, echoes, shop))
@@ -143,7 +143,7 @@ def _ours(runs: Runs) -> Iterable[Run]:
 
 
 def _throughput(runs: Runs, where: str = "") -> dict[str, Spread]:
-    """Calls per second as a share of echo's, for Authorize and for Debit."""
+    """Return the calls per second as a share of the echo's, for Authorize and for Debit."""
     return {
         call: by_round(
             lambda ours, echo: ours.calls_per_second / echo.calls_per_second, runs[call + where], runs["echo"]
@@ -153,7 +153,7 @@ def _throughput(runs: Runs, where: str = "") -> dict[str, Spread]:
 
 
 def _shares(runs: Runs, audit: Mapping[str, Any], where: str = "", **more: object) -> dict[str, Any]:
-    """The detail of a figure that is a share of echo's throughput."""
+    """Return the detail of a figure that is a share of the echo's throughput."""
     ratios = {call: spread.as_json() for call, spread in _throughput(runs, where).items()}
     told = rates(runs, "echo", *(f"{call}{where}" for call in CALLS))
     return {"briefly": told, "ratios": ratios, **more, "series": raw(runs), "audit": audit}
@@ -170,7 +170,7 @@ def _latency(runs: Runs, quantile: float) -> list[Spread]:
 
 
 def _cpu(runs: Runs, detail: Mapping[str, object], *, is_right: bool) -> Figure:
-    """P6: each part only where it could be metered."""
+    """P6: each part only if it could be metered."""
     if "server" not in runs["echo"][0].cpu_us:
         return Figure.not_measured("P6", "CPU is read from /proc, which this machine does not have")
     parts: dict[str, Spread | None] = {}

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the benches sell, and to whom: one usage product, customers with a contract each and more credits than they use.
+"""The data of the benches: one usage product, and customers with a contract each and more credits than they use.
 
-Everything is told by the Ledger's admin rpcs. Ids are as long as real ones.
+Everything is applied by the Ledger's admin and peer rpcs. Ids are as long as real ones.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ class Stubs:
     peer: "LedgerPeerServiceAsyncStub"
 
     async def open_shop(self) -> None:
-        """Tell of the product and its price, in force since yesterday."""
+        """Apply the product and its price, valid since yesterday."""
         await self.peer.ApplyMetrics(
             peer_pb.ApplyMetricsRequest(
                 request_id="perf-product",
@@ -86,7 +86,7 @@ class Stubs:
         )
 
     async def sign(self, names: Iterable[str]) -> None:
-        """Tell of these customers, each with a contract."""
+        """Apply these customers, each with a contract."""
         start = timestamp(yesterday())
 
         async def one(name: str) -> None:
@@ -106,7 +106,7 @@ class Stubs:
         await _each(names, one)
 
     async def grant(self, names: Iterable[str], *, micros: int = PLENTY_MICROS) -> None:
-        """Give each a promotion that is drawn first, and a top-up behind it, each of so many credits × 10^6."""
+        """Give each customer a promotion that is drawn first and a top-up, each of this many credits × 10^6."""
 
         async def one(name: str) -> None:
             for kind, priority in ((pb.GRANT_KIND_PROMOTIONAL, 1), (pb.GRANT_KIND_TOP_UP, 100)):
@@ -150,7 +150,7 @@ async def open_stubs(address: str) -> AsyncIterator[Stubs]:
 
 
 async def used_micros(url: str, names: Sequence[str] = ()) -> int:
-    """Credits × 10^6 that were captured or are held, of these customers or (none named) of all."""
+    """Return the credits × 10^6 captured or held, of these customers or (without any) of all."""
     connection = await asyncpg.connect(url)
     try:
         found = await connection.fetchval(

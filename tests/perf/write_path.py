@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Ledger's write path called in this process, and the plain insert it is held against."""
+"""The Ledger's write path, called in this process, and the plain insert that it is compared with."""
 
 import os
 import secrets
@@ -45,7 +45,7 @@ Accounts = dict[PoolKey, Account]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """Seconds that the Ledger's write took in SQL, and in Python before it; and what the plain insert took in SQL."""
+    """Seconds of the Ledger's write in SQL and in Python before it, and of the plain insert in SQL."""
 
     write: float
     prepare: float
@@ -53,7 +53,7 @@ class Pair:
 
 
 class Writer:
-    """Decides debits on accounts it has read, and writes them as the Ledger does."""
+    """Decides debits on accounts that it has read, and writes them like the Ledger."""
 
     def __init__(self, store: PostgresStore, connection: Any, insert: str) -> None:
         self._store = store
@@ -62,7 +62,7 @@ class Writer:
         self._insert = insert
 
     async def read(self, names: Sequence[str]) -> Accounts:
-        """Read the accounts of these customers, with what all their users have spent."""
+        """Read the accounts of these customers, with the spend of all their users."""
         spent_by = {("user_id", user) for user in USERS}
         wanted = {
             (CustomerId(name), CreditTypeId(CREDIT_TYPE)): AccountSelection(group_values=set(spent_by))
@@ -73,7 +73,7 @@ class Writer:
         return {key: reading.account for key, reading in readings.items()}
 
     async def pair(self, accounts: Accounts, *, items: int) -> Pair:
-        """Write so many debits, spread over the accounts, then insert their entries once more.
+        """Write debits, spread over the accounts, then insert their entries once more.
 
         `accounts` are as written afterwards.
         """
@@ -97,7 +97,7 @@ class Writer:
 
 @asynccontextmanager
 async def open_writer(database: Database) -> AsyncIterator[Writer]:
-    """Both writes go through one connection of the Ledger's own making; the insert into a copy with the same keys."""
+    """Both writes use one connection opened by the Ledger's code; the insert goes into a copy with the same keys."""
     insert = await _prepare_copy(database)
     clock = SystemClock()
     pool = await open_pool(database.ledger_url, size=2)
