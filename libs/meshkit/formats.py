@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How values are stored as JSON for longer than a deploy: stored responses, notices, jsonb columns.
+"""Formats of values that are stored as JSON across deploys: stored responses, notices, jsonb columns.
 
-A stored value outlives the code that wrote it, so each type that is stored declares a Format. How to change such a
-type: libs/README.md, "Stored formats".
+A stored value outlives the code that wrote it, so each stored type declares a Format. How to change such a type:
+libs/README.md, "Stored formats".
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 T = TypeVar("T")
 Stored = TypeVar("Stored")
 
-# No field of a dataclass can have this name. Version 1 is what was written before there were versions: it has no mark.
+# No dataclass field can have this name. JSON of version 1 has no such key: it was written before versions existed.
 VERSION_KEY: Final = "$format"
 
 Json = dict[str, Any]
@@ -23,19 +23,19 @@ Upcaster = Callable[[Json], Json]
 
 
 class FormatUndeclared(TypeError):
-    """A type is to be stored for which its service declares no format."""
+    """A service stores a type for which it declares no format."""
 
 
 class FormatUnreadable(ValueError):
-    """Stored JSON bears a version that this revision does not know, such as one of a later revision."""
+    """Stored JSON has a version that this revision does not know, for instance one of a later revision."""
 
 
 @dataclass(frozen=True)
 class Format(Generic[T]):
-    """How one dataclass is stored.
+    """The stored format of one dataclass.
 
-    name: unique in its service; the kind of a notice. upcasters: the n-th turns JSON of version n into version n + 1,
-    so there is one per older version.
+    name: unique in its service; for a notice, its kind. upcasters: one per older version; the n-th converts JSON of
+    version n to version n + 1.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Format(Generic[T]):
 
     @property
     def version(self) -> int:
-        """The version that is written, from 1 on."""
+        """The version that is written; the first one is 1."""
         return len(self.upcasters) + 1
 
     def encode(self, value: T) -> Json:
@@ -53,7 +53,7 @@ class Format(Generic[T]):
         return {VERSION_KEY: self.version, **data} if self.upcasters else data
 
     def to_text(self, value: T) -> bytes:
-        """Return encode(value) as JSON text in UTF-8; several times faster."""
+        """Return encode(value) as JSON text in UTF-8. Several times faster than encode and json.dumps."""
         text = self._adapter.dump_json(value)
         if self.upcasters:
             mark = b'{"%s":%d' % (VERSION_KEY.encode(), self.version)
@@ -61,12 +61,14 @@ class Format(Generic[T]):
         return text
 
     def decode(self, data: Mapping[str, Any]) -> T:
-        """Return the value of JSON data of any version. Raises FormatUnreadable, pydantic.ValidationError."""
+        """Return the value in JSON data of any version. Raises FormatUnreadable, pydantic.ValidationError."""
         version = data.get(VERSION_KEY, 1)
         if version == self.version == 1:
             return self._adapter.validate_python(data)
         if not 1 <= version <= self.version:
-            raise FormatUnreadable(f"{self.name} of version {version}; known are 1 to {self.version}")
+            raise FormatUnreadable(
+                f"{self.name} has version {version}; this revision knows 1 to {self.version}"
+            )
         upcast = {key: value for key, value in data.items() if key != VERSION_KEY}
         for upcaster in self.upcasters[version - 1 :]:
             upcast = upcaster(upcast)
@@ -74,7 +76,7 @@ class Format(Generic[T]):
 
     @cached_property
     def _adapter(self) -> TypeAdapter[T]:
-        # Made when it is first used: making all of them takes time, and a service starts faster without.
+        # Created at first use: creating all adapters would slow down a service's start.
         return TypeAdapter(self.stored_type)
 
 
@@ -104,6 +106,6 @@ class Formats(Generic[Stored]):
             raise FormatUndeclared(f"no format is named {name!r}") from None
 
     def decode(self, name: str, data: Mapping[str, Any]) -> Stored:
-        """Return the value of JSON data stored in the format of that name."""
+        """Return the value in JSON data that was stored in the format of this name."""
         value: Stored = self.named(name).decode(data)
         return value

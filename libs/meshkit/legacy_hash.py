@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The hash of a command as the revision before meshkit.rpc.fingerprint stored it: over class and field names.
 
-Needed only to recognise requests that were answered before the upgrade. Responses are kept for 35 days: delete this
-module, its use in meshkit.requests and the legacy hashes in tests/unit/formats 35 days after the last database was
-upgraded.
+It is needed only to recognise requests that were answered before the upgrade. Responses are kept for 35 days. Delete
+this module, its use in meshkit.requests and the legacy hashes in tests/unit/formats 35 days after the last database
+was upgraded.
 
-The names are frozen. Who renames a command, one of its fields or a type inside it enters the new name in RENAMED; who
-adds a field to a command enters it in ADDED. tests/unit/formats fails otherwise.
+The names are frozen. When you rename a command, one of its fields or a type inside it, add the new name to RENAMED.
+When you add a field to a command, add it to ADDED. Otherwise tests/unit/formats fails.
 """
 
 import hashlib
@@ -18,9 +18,9 @@ from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from typing import Any, Final
 
-# Fields that commands did not have then.
+# Fields that commands did not have when these hashes were stored.
 ADDED: Final = frozenset({"fingerprint"})
-# Class and field names: now, and then.
+# Class and field names: today's name to the name at that time.
 RENAMED: Final[Mapping[str, str]] = {}
 
 
@@ -31,7 +31,7 @@ def legacy_hash(command: object) -> bytes:
     out. Raises TypeError for a float, and for anything that is not made of dataclasses, mappings, lists, tuples, sets,
     enums, times, texts, bytes, integers, booleans and None.
     """
-    name = _name_then(type(command).__name__)
+    name = _legacy_name(type(command).__name__)
     canonical = json.dumps(_plain(command), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(f"{name}\n{canonical}".encode()).digest()
 
@@ -63,16 +63,16 @@ def _plain(value: object) -> object:
 
 
 def _plain_dataclass(value: Any) -> dict[str, object]:
-    plain: dict[str, object] = {"": _name_then(type(value).__name__)}
+    plain: dict[str, object] = {"": _legacy_name(type(value).__name__)}
     for field in fields(value):
         if field.name in ADDED:
             continue
-        held = getattr(value, field.name)
+        current = getattr(value, field.name)
         default = field.default if field.default_factory is MISSING else field.default_factory()
-        if default is MISSING or held != default:
-            plain[_name_then(field.name)] = _plain(held)
+        if default is MISSING or current != default:
+            plain[_legacy_name(field.name)] = _plain(current)
     return plain
 
 
-def _name_then(name: str) -> str:
+def _legacy_name(name: str) -> str:
     return RENAMED.get(name, name)

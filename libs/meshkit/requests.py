@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Idempotency: a repeated request_id with the same body gets the stored response, with another body a fault.
 
-An operation claims its request_id first and stores its response last, both in the transaction of its effect, so that
-effect and response are there together or not at all. The unique key settles who is first. A migration makes the table:
+An operation claims its request_id first and stores its response last, both in the transaction of its effect: effect
+and response are committed together or not at all. The unique key decides which request is first. A migration creates
+the table:
 
     CREATE TABLE <schema>.<name> (
         request_id text PRIMARY KEY, operation text NOT NULL, body_hash bytea NOT NULL,
@@ -27,7 +28,7 @@ Response = TypeVar("Response")
 
 
 class Command(Protocol):
-    """A frozen dataclass that says what to do. fingerprint: the hash of its request (meshkit.rpc.fingerprint)."""
+    """A frozen dataclass that describes one operation. fingerprint: its request's hash (meshkit.rpc.fingerprint)."""
 
     @property
     def request_id(self) -> str: ...
@@ -36,12 +37,14 @@ class Command(Protocol):
 
 
 class RequestContended(Aborted):
-    """A twin of this request was undone or forgotten at this very moment."""
+    """A concurrent duplicate of this request was rolled back or deleted while this one waited for it."""
 
     reason = "TRANSACTION_CONFLICT"
 
     def __init__(self, *, request_id: str) -> None:
-        super().__init__(f"request {request_id!r} met its twin; send it again", request_id=request_id)
+        super().__init__(
+            f"request {request_id!r} was sent twice at the same time; send it again", request_id=request_id
+        )
 
 
 def requests_table(metadata: MetaData, schema: str, name: str = "requests") -> Table:
@@ -60,7 +63,7 @@ def requests_table(metadata: MetaData, schema: str, name: str = "requests") -> T
 
 
 class StoredResponses(Generic[Response]):
-    """The stored responses, seen from one transaction. formats: of the responses; wall: dates the claims."""
+    """The stored responses, within one transaction. formats: of the responses. wall: the clock for claims' times."""
 
     def __init__(
         self, connection: AsyncConnection, table: Table, formats: Formats[Response], *, wall: Clock
@@ -71,9 +74,9 @@ class StoredResponses(Generic[Response]):
         self._wall = wall
 
     async def claim(self, command: Command, response_type: type[T]) -> T | None:
-        """Return the stored response to this request, or None when this call is the first and must go on.
+        """Return the stored response to this request, or None when this request is the first and must be carried out.
 
-        Call it before anything else in the transaction (READ COMMITTED). A concurrent twin waits here until the
+        Call it before anything else in the transaction (READ COMMITTED). A concurrent duplicate waits here until the
         first has committed or rolled back. Raises RequestIdReused when the id was used for another request.
         """
         claimed = (
@@ -95,7 +98,7 @@ class StoredResponses(Generic[Response]):
         return stored
 
     async def find(self, command: Command, response_type: type[T]) -> T | None:
-        """Return the stored response to this request if there is one; claims nothing.
+        """Return the stored response to this request if there is one. It claims nothing.
 
         Raises RequestIdReused when the id was used for another request.
         """
@@ -105,12 +108,12 @@ class StoredResponses(Generic[Response]):
         if row is None:
             return None
         check_same_body(command, row.body_hash)
-        # A claim commits with its response: both are written by the transaction of the effect.
+        # A claim is committed together with its response: the transaction of the effect writes both.
         assert row.answer is not None
         return self._formats.of(response_type).decode(row.answer)
 
     async def store(self, command: Command, response: Response) -> None:
-        """Store the response beside the claim that was made in this transaction."""
+        """Store the response in the row that `claim` inserted in this transaction."""
         data = self._formats.of(type(response)).encode(response)
         stored = update(self._table).where(self._table.c.request_id == command.request_id).values(answer=data)
         updated = await self._connection.execute(stored)
@@ -120,7 +123,7 @@ class StoredResponses(Generic[Response]):
 async def forget(
     connection: AsyncConnection, table: Table, *, before: datetime, rows_max: int = 10_000
 ) -> int:
-    """Drop requests made before an instant (keep ≥ 34 days), at most `rows_max`; returns how many."""
+    """Delete requests made before an instant (keep ≥ 34 days), at most `rows_max`. Returns how many."""
     old = select(table.c.request_id).where(table.c.create_time < before).limit(rows_max)
     dropped = await connection.execute(delete(table).where(table.c.request_id.in_(old)))
     return dropped.rowcount

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The outbox's table, and how a notice gets into it: in the transaction of its cause.
+"""The outbox table, and how to enqueue a notice: in the transaction that causes it.
 
-A migration makes the table with (`key` may have another name, such as the column that shards the schema):
+A migration creates the table (`key` may have another name, such as the column that shards the schema):
 
     CREATE TABLE <schema>.<name> (
         key text NOT NULL, notice_id text NOT NULL, kind text NOT NULL, payload jsonb NOT NULL,
@@ -50,7 +50,7 @@ _TICK: ColumnElement[timedelta] = literal_column("interval '1 microsecond'")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """One thing to tell a peer. `notice_id` is the request_id of the call: heard twice is heard once."""
+    """One message to a peer. `notice_id` is the request_id of the call: delivered twice, it takes effect once."""
 
     notice_id: str
     key: str
@@ -59,9 +59,9 @@ class Notice:
 
 
 def outbox_table(metadata: MetaData, schema: str, key: str = "key", name: str = "outbox") -> Table:
-    """Return the table; `key` names the column whose notices go out in order.
+    """Return the table. key: the name of the key column; notices of one key are delivered in order.
 
-    due_time: no next attempt before it; lease_time: until when a relay has it in hand; sent_time: when heard.
+    due_time: no next attempt before it. lease_time: when a relay's lease ends. sent_time: when the peer accepted it.
     """
     return Table(
         name,
@@ -84,13 +84,16 @@ def outbox_table(metadata: MetaData, schema: str, key: str = "key", name: str = 
 
 
 def key_column(table: Table) -> Column[str]:
-    """Return the column that outbox_table was given as key."""
+    """Return the key column of a table that outbox_table made."""
     column: Column[str] = next(iter(table.primary_key.columns))
     return column
 
 
 class Outbox(Generic[Payload]):
-    """The outbox, seen from one transaction. formats: of the payloads, each named as its kind; wall: dates notices."""
+    """The outbox, within one transaction.
+
+    formats: of the payloads; a format's name is the notice's kind. wall: the clock for notices' times.
+    """
 
     def __init__(
         self, connection: AsyncConnection, table: Table, formats: Formats[Payload], *, wall: Clock, ids: Ids
@@ -102,9 +105,9 @@ class Outbox(Generic[Payload]):
         self._ids = ids
 
     async def enqueue(self, payload: Payload, *, key: str) -> None:
-        """Write a notice (payload: a dataclass) behind all those of its key, due at once.
+        """Write a notice (payload: a dataclass) after all pending notices of its key, due at once.
 
-        The caller holds the lock of the key's owner row.
+        The caller holds the lock on the row that owns the key.
         """
         payload_format = self._formats.of(type(payload))
         notice = {
@@ -119,11 +122,11 @@ class Outbox(Generic[Payload]):
 
 @cache
 def enqueue_statement(table: Table) -> Insert:
-    """Return the statement that writes a notice: parameters key, notice_id, kind, payload, at.
+    """Return the statement that writes a notice. Its parameters: key, notice_id, kind, payload, at.
 
-    The one rule of order: notices of a key go out by (create_time, notice_id), and create_time is `at`, moved behind
-    the last one pending, so that neither a clock that stands still nor two replicas whose clocks differ can turn the
-    order round. Whoever runs it holds the lock of the key's owner row.
+    It defines the order: notices of a key are delivered by (create_time, notice_id). create_time is `at`, or just after
+    the last pending notice if that is later. So neither a clock that stands still nor replicas whose clocks differ can
+    change the order. The caller holds the lock on the row that owns the key.
     """
     key, at = bindparam("key", type_=Text), bindparam("at", type_=DateTime(timezone=True))
     last_pending = select(func.max(table.c.create_time) + _TICK).where(
@@ -152,7 +155,7 @@ def enqueue_sql(table: Table) -> str:
 async def forget_sent(
     connection: AsyncConnection, table: Table, *, before: datetime, rows_max: int = 10_000
 ) -> int:
-    """Drop notices that were heard before an instant, at most `rows_max`; returns how many."""
+    """Delete notices that were delivered before an instant, at most `rows_max`. Returns how many."""
     identity = (key_column(table), table.c.notice_id)
     old = select(*identity).where(table.c.sent_time < before).limit(rows_max)
     dropped = await connection.execute(delete(table).where(tuple_(*identity).in_(old)))

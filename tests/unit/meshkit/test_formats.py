@@ -169,12 +169,12 @@ def test_only_versions_that_are_known_are_read(version: int, known: bool) -> Non
     if known:
         assert stored.decode(data).honey_micros == 7
     else:
-        with pytest.raises(FormatUnreadable, match=f"Jar of version {version}; known are 1 to 2"):
+        with pytest.raises(FormatUnreadable, match=f"Jar has version {version}; this revision knows 1 to 2"):
             stored.decode(data)
 
 
 def test_a_format_that_has_one_version_refuses_a_later_one() -> None:
-    with pytest.raises(FormatUnreadable, match="Jar of version 2; known are 1 to 1"):
+    with pytest.raises(FormatUnreadable, match="Jar has version 2; this revision knows 1 to 1"):
         Format("Jar", Jar).decode({"$format": 2, **VERSION_1})
 
 
