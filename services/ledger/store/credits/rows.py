@@ -105,26 +105,6 @@ def hold_from_row(row: Row) -> Hold:
     )
 
 
-def hold_to_row(hold: Hold) -> tuple[object, ...]:
-    """In the order of HOLD_COLUMNS."""
-    return (
-        hold.hold_id,
-        hold.product_id,
-        hold.contract_id,
-        hold.anchor,
-        hold.price.numerator_micros,
-        hold.price.denominator_micros,
-        dict(hold.group_values),
-        dict(hold.counted_group_values),
-        hold.state.value,
-        [draw.grant_id for draw in hold.draws],
-        [draw.amount.micros for draw in hold.draws],
-        hold.captured.micros,
-        hold.create_time,
-        hold.expire_time,
-    )
-
-
 def entry_from_row(row: Row) -> Entry:
     usage = None
     if row["product_id"] is not None:
@@ -139,24 +119,6 @@ def entry_from_row(row: Row) -> Entry:
         create_time=row["create_time"],
         cause_id=row["cause_id"],
         usage=usage,
-    )
-
-
-def entry_to_row(entry: Entry) -> tuple[object, ...]:
-    """In the order of ENTRY_COLUMNS."""
-    usage = entry.usage
-    return (
-        entry.sequence,
-        entry.kind.value,
-        entry.grant_id,
-        entry.amount.micros,
-        entry.shortfall.micros,
-        entry.effective_time,
-        entry.create_time,
-        entry.cause_id,
-        usage.hold_id if usage else None,
-        usage.product_id if usage else None,
-        dict(usage.group_values) if usage else None,
     )
 
 

@@ -50,9 +50,11 @@ async def write_changes(
 
 
 async def write_extras(connection: Connection, changes: Sequence[Change], *, wall: Clock, ids: Ids) -> None:
-    """Write what is rare, in the same transaction before the rest: pools, grants, watch states, crossings.
+    """Write rare changes, in the transaction of write_changes: new pools, grants, watch states, crossings, progress.
 
-    The pools of these changes must be locked, or made here.
+    If the pools are locked, call it before write_changes. A guess holds no locks: then call write_changes first, and
+    this only for the pools it has written, whose versions were unchanged and which that UPDATE has locked. A new pool
+    is made here; if another transaction has made it, UniqueViolationError is raised.
     """
     for change in changes:
         if change.before.version == 0:
