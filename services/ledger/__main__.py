@@ -34,7 +34,7 @@ def default(context: typer.Context) -> None:
 @cli.command()
 def serve(
     workers: Annotated[
-        int | None, typer.Option(help="processes that share the port; as PURSER_LEDGER_WORKERS says, or 1")
+        int | None, typer.Option(help="processes that share the port; default: PURSER_LEDGER_WORKERS, or 1")
     ] = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT (the default)."""
@@ -54,7 +54,7 @@ def worker(number: int, lifeline: int) -> None:
 
 @cli.command()
 def migrate() -> None:
-    """Bring the schema to its newest revision, and end."""
+    """Migrate the schema to its newest revision, and exit."""
     migrate_service("ledger", LedgerSettings)
 
 

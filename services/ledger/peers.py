@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one peer of the Ledger: Alert, which is told of crossings. Never asked on the way of a request."""
+"""The only peer of the Ledger: Alert, which receives crossings. It is never called while a request waits."""
 
 import grpc.aio
 
@@ -10,7 +10,7 @@ from services.ledger.domain.crossings.watch import Crossing
 
 
 class AlertPeer:
-    """Tells Alert. Raises grpc.aio.AioRpcError when it did not hear; told twice, it changes nothing."""
+    """Sends crossings to Alert. Raises grpc.aio.AioRpcError if Alert did not accept it. Repeats have no effect."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = alert_peer_pb2_grpc.AlertPeerServiceStub(channel)

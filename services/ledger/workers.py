@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Several worker processes that serve one port (SO_REUSEPORT), and the parent that keeps them alive.
+"""Several worker processes that serve one port (SO_REUSEPORT), and the parent that restarts them.
 
-Each worker is a whole Ledger with its own memory and connections; nothing is right because of where a call landed.
-The kernel spreads connections, not calls, over the workers. Parent and worker share a socket, the worker's lifeline:
-the worker writes one byte into it when it serves, and ends in good order when the parent is gone, however it went.
+Each worker is a complete Ledger with its own cache and connections; correctness never depends on which worker gets a
+call. The kernel distributes connections, not calls. Parent and worker share a socket, the worker's lifeline: the worker
+writes one byte to it when it serves, and shuts down in order when the parent is gone, for whatever reason.
 """
 
 import asyncio
@@ -21,9 +21,9 @@ from meshkit.errors import PortTaken
 
 RESTART_SECONDS_FIRST: Final = 0.1
 RESTART_SECONDS_MAX: Final = 10.0
-# A worker that lived this long is restarted as if it had never died before.
+# A worker that lived this long is restarted after the first delay again.
 STEADY_SECONDS: Final = 10.0
-# Longer than a worker takes to finish its calls (10 s), its lane and its notices.
+# Longer than a worker needs to finish its calls (10 s), its queue and its notices.
 STOP_SECONDS_MAX: Final = 30.0
 SERVES: Final = b"."
 
@@ -31,14 +31,14 @@ log = structlog.get_logger(__name__)
 
 
 class WorkerFailed(Exception):
-    """A worker did not get to serve when the service started, or did not end when it was asked to; in one line."""
+    """A worker failed to start serving when the service started, or did not end when asked to. One line of text."""
 
 
 def hold_port(address: str) -> tuple[socket.socket, str]:
-    """Take a port without listening on it, and return it with its address; port 0 becomes a free one, once for all.
+    """Bind a port without listening, and return the socket and its address; port 0 becomes a fixed free port.
 
-    While the socket is open nobody but processes of ours that say SO_REUSEPORT can listen there, even when no worker
-    does. Raises PortTaken, also when another set of workers listens there.
+    While the socket is open, only processes of this user that set SO_REUSEPORT can listen there, even while no worker
+    does. Raises PortTaken, also if another set of workers listens there.
     """
     host, _, port = address.rpartition(":")
     bare_host = host.strip("[]")
@@ -66,10 +66,10 @@ def _bound(family: socket.AddressFamily, host: str, port: int, *, is_shared: boo
 
 
 class Workers:
-    """Keeps `count` workers serving until it is told to stop.
+    """Keeps `count` workers serving until `stop`.
 
-    command: starts a worker that serves `address`; it is given a worker's number and the file descriptor of its
-    lifeline as last arguments.
+    command: starts a worker that serves `address`; the worker's number and the file descriptor of its lifeline are
+    appended as arguments.
     """
 
     def __init__(
@@ -87,10 +87,10 @@ class Workers:
         self._stopping.set()
 
     async def run(self) -> None:
-        """Start the workers, and each again when it dies, until `stop`.
+        """Start the workers, and restart each one that dies, until `stop`.
 
-        Raises WorkerFailed when one ends before it has ever served (then the others are stopped), or had to be
-        killed in the end.
+        Raises WorkerFailed if a worker ends before it has ever served (then the others are stopped), or had to be
+        killed at the end.
         """
         keepers = [asyncio.create_task(self._keep(worker)) for worker in range(self._count)]
         await asyncio.wait(keepers, return_when=asyncio.FIRST_EXCEPTION)
@@ -124,7 +124,7 @@ class Workers:
             wait_seconds = min(wait_seconds * 2, RESTART_SECONDS_MAX)
 
     async def _live(self, worker: int) -> Process:
-        """One life of a worker: from its start to its end, which `stop` brings about. Raises WorkerFailed."""
+        """Run one worker process until it ends by itself or by `stop`. Raises WorkerFailed."""
         ours, theirs = socket.socketpair()
         with ours:
             ours.setblocking(False)
@@ -136,11 +136,11 @@ class Workers:
                     stdin=DEVNULL,
                     env=self._environment,
                     pass_fds=[theirs.fileno()],
-                    # A session of its own: Ctrl-C in the terminal is for us, who ask all workers to end.
+                    # Its own session: Ctrl-C in the terminal reaches only the parent, which then stops all workers.
                     start_new_session=True,
                 )
             ended = asyncio.create_task(process.wait())
-            serving = asyncio.create_task(self._hear(worker, process, ours))
+            serving = asyncio.create_task(self._report_serving(worker, process, ours))
             stopped = asyncio.create_task(self._stopping.wait())
             await asyncio.wait((ended, stopped), return_when=asyncio.FIRST_COMPLETED)
             try:
@@ -152,7 +152,7 @@ class Workers:
                 await asyncio.wait((serving, stopped))
         return process
 
-    async def _hear(self, worker: int, process: Process, lifeline: socket.socket) -> None:
+    async def _report_serving(self, worker: int, process: Process, lifeline: socket.socket) -> None:
         if await asyncio.get_running_loop().sock_recv(lifeline, len(SERVES)) == SERVES:
             log.info("worker_started", worker=worker, pid=process.pid)
             if self._unready == {worker}:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the Ledger does: open a transaction, load, decide (domain), save."""
+"""The operations of the Ledger: open a transaction, load, decide (domain), save."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from services.ledger.operations.gate.gate import Gate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operations:
-    """Every rpc of the Ledger, by family."""
+    """The operations behind all rpcs of the Ledger, by subject."""
 
     gate: Gate
     explanations: Explanations

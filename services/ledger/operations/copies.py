@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Apply… rpcs, PreviewSeatChange and WatchThreshold: what the other services tell the Ledger.
+"""The Apply… rpcs, PreviewSeatChange and WatchThreshold: updates from other services.
 
-They need no memory of request ids: each notice carries a version, a sequence or an id of its own.
+No responses are stored for them: a repeated update is recognized by its version, sequence or id.
 """
 
 from datetime import datetime
@@ -29,7 +29,7 @@ from services.ledger.operations.ports import Bell, Store, Transaction
 
 
 class Copies:
-    """Keeps the Ledger's own copies, and does at once what they make due."""
+    """Maintains the Ledger's local copies, and settles what an update makes due."""
 
     def __init__(self, *, store: Store, clock: Clock, ids: Ids, bell: Bell) -> None:
         self._store = store
@@ -38,19 +38,19 @@ class Copies:
         self._bell = bell
 
     async def apply_product(self, update: ProductUpdate) -> int:
-        """Keep a usage product; returns the version in force."""
+        """Store a usage product; returns the version in force."""
         return await self._store.run(lambda tx: tx.copies.keep_product(update))
 
     async def apply_rate_card(self, update: RateCardUpdate) -> int:
-        """Keep a card's usage rates; returns the version in force."""
+        """Store a card's usage rates; returns the version in force."""
         return await self._store.run(lambda tx: tx.copies.keep_rate_card(update))
 
     async def apply_customer(self, update: CustomerUpdate) -> int:
-        """Keep a customer; returns the version in force."""
+        """Store a customer; returns the version in force."""
         return await self._store.run(lambda tx: tx.copies.keep_customer(update))
 
     async def apply_contract(self, update: ContractUpdate) -> int:
-        """Keep a contract, and issue the grants it makes due; returns the version in force.
+        """Store a contract, and issue the grants that it makes due; returns the version in force.
 
         Raises CustomerNotFound.
         """
@@ -59,8 +59,8 @@ class Copies:
 
         async def work(tx: Transaction) -> int:
             await _lock_customer(tx, update.customer_id)
-            # Locked before the contract is written: whoever settles these pools sees all of it or nothing. And up to
-            # date by the terms known so far, or what it brings would depend on who has looked at the pool before.
+            # The pools are locked before the contract is written, so a concurrent settlement sees all of it or nothing.
+            # They are first settled under the old terms: otherwise the result would depend on earlier reads.
             for credit_type_id in pools:
                 await tx.accounts.make(update.customer_id, credit_type_id)
                 await self._settle(tx, update.customer_id, credit_type_id, at)
@@ -74,7 +74,7 @@ class Copies:
         return version
 
     async def apply_seat_change(self, update: SeatChangeUpdate) -> tuple[ScheduleCredits, ...]:
-        """Keep a seat change, and adjust current grants; returns what was added at once.
+        """Store a seat change, and adjust current grants; returns the credits added by it now.
 
         Raises CustomerNotFound, SubscriptionNotFound.
         """
@@ -84,7 +84,7 @@ class Copies:
             await _lock_customer(tx, update.customer_id)
             pools = await self._pools_of(tx, update.customer_id, update.subscription_id)
             for credit_type_id in pools:
-                # Up to date with the seats known so far, so that what the new one adds is seen by itself.
+                # Settled with the seats known so far, so that the credits added below are those of this change.
                 await self._settle(tx, update.customer_id, credit_type_id, at)
             if not await tx.copies.keep_seat_change(update):
                 return ()
@@ -98,7 +98,7 @@ class Copies:
         return added
 
     async def preview_seat_change(self, update: SeatChangeUpdate) -> tuple[ScheduleCredits, ...]:
-        """Return what a seat change would add to the period it falls in, per schedule; changes nothing.
+        """Return the credits that a seat change would add to its period, per schedule; writes nothing.
 
         Raises CustomerNotFound, SubscriptionNotFound.
         """
@@ -123,9 +123,9 @@ class Copies:
         return await self._store.read(work)
 
     async def watch_threshold(self, update: WatchUpdate) -> int:
-        """Keep a watch, and observe the customer it is on; returns the version in force.
+        """Store a watch, and observe its customer; returns the version in force.
 
-        A watch on every customer is observed as their accounts change. Raises CustomerNotFound.
+        A watch on every customer is observed when accounts change. Raises CustomerNotFound.
         """
         at = self._clock.now()
         watch = update.watch
@@ -153,7 +153,7 @@ class Copies:
     async def _settle(
         self, tx: Transaction, customer_id: CustomerId, credit_type_id: CreditTypeId, at: datetime
     ) -> list[ScheduleCredits]:
-        """Bring a pool up to date; returns what seat adjustments this took, schedule by schedule."""
+        """Settle a pool; returns the credits of the seat adjustments this wrote, per schedule."""
         opened = await open_account(tx, customer_id, credit_type_id, at=at, ids=self._ids, settles=True)
         await opened.save(tx, opened.now)
         added: dict[ScheduleId, Credits] = {}

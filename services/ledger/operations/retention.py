@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps the tables bounded: old answers, ended holds and heard notices are dropped, in small steps.
+"""Keeps tables bounded: drops old responses, ended holds and delivered notices, in small steps.
 
-Once an hour one of all replicas does it. Nothing depends on its being on time.
+Each hour one of the replicas does it. It may run late.
 """
 
 import asyncio
@@ -24,12 +24,12 @@ CHORE = "forget"
 EVERY = timedelta(hours=1)
 ROWS_PER_STEP_MAX = 1_000
 CUSTOMERS_PER_STEP_MAX = 500
-# The gate goes first: a step takes some 10 ms of one connection, and then everybody else has this long.
+# Leaves time to the gate: a step uses one connection for some 10 ms, then pauses.
 PAUSE_SECONDS = 0.05
 
 
 class Retention:
-    """Drops what nobody may ask for any more. clock: dates answers and holds; wall: ids, notices and the chore."""
+    """Drops rows past their retention. clock: dates responses and holds; wall: dates ids, notices and the chore."""
 
     def __init__(self, *, store: Store, clock: Clock, wall: Clock) -> None:
         self._store = store
@@ -37,7 +37,10 @@ class Retention:
         self._wall = wall
 
     async def run(self) -> int:
-        """Drop all that is old, if it is our turn; returns how many rows, those of an emptied slot not counted."""
+        """Drop everything past its retention, if it is this replica's turn.
+
+        Returns how many rows were dropped, without those of an emptied slot.
+        """
         now = self._wall.now()
         if not await self._store.run(lambda tx: tx.retention.claim(CHORE, at=now, due_again=now + EVERY)):
             return 0

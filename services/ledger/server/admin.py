@@ -29,8 +29,8 @@ class LedgerAdminServicer(ledger_admin_pb2_grpc.LedgerAdminServiceServicer):
 
     async def SetSpendCap(self, request: pb.SetSpendCapRequest, context: Context) -> pb.SetSpendCapResponse:
         command = caps.set_from_wire(request)
-        answer = await self._do.caps.set(command)
-        return caps.set_to_wire(answer)
+        cap = await self._do.caps.set(command)
+        return caps.set_to_wire(cap)
 
     async def RemoveSpendCap(
         self, request: pb.RemoveSpendCapRequest, context: Context

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gate's servicer: per rpc, request → operation → response. Faults are mapped by meshkit's rpc/calls.py."""
+"""The gate's servicer: per rpc, request → operation → response. meshkit/rpc/calls.py maps errors to statuses."""
 
 from functools import partial
 from typing import Any, Final
@@ -28,7 +28,7 @@ item_status = partial(item_status_of, domain="ledger.purser")
 
 
 class LedgerServicer(ledger_pb2_grpc.LedgerServiceServicer):
-    """purser.ledger.v1.LedgerService; what each rpc promises is told in the proto."""
+    """purser.ledger.v1.LedgerService; the proto states the promise of each rpc."""
 
     def __init__(self, operations: Operations) -> None:
         self._do = operations
@@ -74,5 +74,5 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServiceServicer):
 
     async def GetDecision(self, request: pb.GetDecisionRequest, context: Context) -> pb.GetDecisionResponse:
         command = decisions.explain_from_wire(request)
-        told = await self._do.explanations.explain(command)
-        return decisions.explain_to_wire(told)
+        explanation = await self._do.explanations.explain(command)
+        return decisions.explain_to_wire(explanation)

@@ -34,12 +34,12 @@ T = TypeVar("T")
 TRANSACTION_ATTEMPTS_MAX = 5
 VERIFY_SECONDS_MAX = 600
 
-# What a second run of the whole transaction settles: a twin was first, or two of them crossed.
+# Errors after which the whole transaction is retried: it lost a race against another one, or both deadlocked.
 _RACES = (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 
 class Transaction:
-    """One transaction, room by room."""
+    """One transaction, divided by subject."""
 
     def __init__(self, connection: Connection, *, wall: Clock, ids: Ids, locks: bool = True) -> None:
         self.accounts = Accounts(connection, wall=wall, ids=ids, locks=locks)
@@ -61,9 +61,9 @@ class PostgresStore:
         self._kept: Connection | None = None
 
     async def run(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        """Run `work` in one transaction (READ COMMITTED), again from its start when it lost a race.
+        """Run `work` in one transaction (READ COMMITTED); run it again from the start if it loses a race.
 
-        Raises what the last of at most 5 attempts raised.
+        So `work` must be free of side effects. Raises the error of the last of at most 5 attempts.
         """
         for attempt in range(1, TRANSACTION_ATTEMPTS_MAX + 1):
             try:
@@ -85,10 +85,10 @@ class PostgresStore:
     async def write_guess(
         self, changes: Sequence[Change], answers: Sequence[NewResponse], *, epoch: int
     ) -> set[PoolKey] | None:
-        """Write what was decided from memory, as far as the pools are still at the versions it rests on.
+        """Write what was decided on cached accounts, for those pools whose versions are unchanged.
 
-        Returns those pools; None, and nothing is written, when one of the requests has an answer already. Plain
-        changes are one statement that commits itself.
+        Returns these pools; None, with nothing written, if one of the requests has a stored response already. Plain
+        changes are one statement in its own implicit transaction.
         """
         try:
             if all(change.is_plain for change in changes):
@@ -103,7 +103,7 @@ class PostgresStore:
             return None
 
     async def due_pools(self, *, at: datetime, after: DuePool | None, pools_max: int) -> list[DuePool]:
-        """Return pools in which something is due, the longest due first, from behind `after` on."""
+        """Return pools in which something is due, the longest due first, starting after `after`."""
         async with self._connection() as connection:
             rows = await connection.fetch(
                 "SELECT next_due_time, customer_id, credit_type_id FROM ledger.pools WHERE next_due_time <= $1"
@@ -118,15 +118,15 @@ class PostgresStore:
         return [DuePool(*row) for row in rows]
 
     async def snapshot(self, customer: str, credit_type_id: CreditTypeId | None) -> list[Account]:
-        """Return a customer's accounts (or one of them) with their grants, as they stand, whoever has locked them.
+        """Return a customer's accounts (or one of them) with their grants as last committed, without waiting for locks.
 
-        Nothing is brought up to date: see Account.is_due. Raises CustomerNotFound.
+        They may not be up to date: see Account.is_due. Raises CustomerNotFound.
         """
         async with self._connection() as connection:
             return await read_snapshot(connection, customer, credit_type_id)
 
     async def verify(self, customer_id: CustomerId | None) -> Verification:
-        """Recount one customer, or everybody (None), in one snapshot."""
+        """Recount one customer, or all customers (None), on one snapshot."""
         async with (
             self._connection() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
@@ -137,13 +137,13 @@ class PostgresStore:
 
     @asynccontextmanager
     async def _own_connection(self) -> AsyncIterator[Connection]:
-        """Lend the connection that is kept for guesses; another one when it broke. One borrower at a time."""
+        """Lend the connection reserved for guesses; after a failure, a new one. One borrower at a time."""
         if self._kept is None:
-            async with _faults_in_our_words():
+            async with _translate_database_errors():
                 self._kept = await self._pool.acquire(timeout=ACQUIRE_SECONDS_MAX)
         connection = self._kept
         try:
-            async with _faults_in_our_words():
+            async with _translate_database_errors():
                 yield connection
         except asyncpg.PostgresError:
             raise
@@ -154,7 +154,10 @@ class PostgresStore:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
-        async with _faults_in_our_words(), self._pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+        async with (
+            _translate_database_errors(),
+            self._pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection,
+        ):
             yield connection
 
     @asynccontextmanager
@@ -164,8 +167,8 @@ class PostgresStore:
 
 
 @asynccontextmanager
-async def _faults_in_our_words() -> AsyncIterator[None]:
-    """Let faults of the database come out as MeshErrors; races and bugs come out as they are."""
+async def _translate_database_errors() -> AsyncIterator[None]:
+    """Translate database errors to MeshErrors; races and bugs pass through unchanged."""
     try:
         yield
     except (*_RACES, MeshError):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the other services update, kept as the Ledger's own copy. The highest version wins."""
+"""Local copies of what other services own. The highest version wins."""
 
 from collections.abc import Sequence
 
@@ -96,7 +96,7 @@ class Copies:
                 update.customer_id,
                 list(update.aliases),
             )
-            # Contract keeps aliases unique; one that went from a customer to another may be heard in either order.
+            # Contract keeps aliases unique. If one moves to another customer, the two updates may arrive in any order.
             await self._outdate_owners(update.aliases)
             await self._connection.execute(
                 "INSERT INTO ledger.customer_aliases (alias, customer_id) SELECT unnest($2::text[]), $1"
@@ -166,9 +166,9 @@ class Copies:
         )
 
     async def lock_customer(self, customer_id: CustomerId) -> bool:
-        """Lock a customer for what all its pools rest on; returns whether it is known.
+        """Lock a customer before data of all its pools changes; returns whether the customer is known.
 
-        Locked against new pools too: whoever outdates a customer's pools must not miss one that is just being made.
+        This also blocks the creation of pools: `outdate` must not miss a pool that is being created.
         """
         found = await self._connection.fetchval(
             "SELECT true FROM ledger.customers WHERE customer_id = $1 FOR UPDATE", customer_id
@@ -184,7 +184,7 @@ class Copies:
         return await credit_types_of_subscription(self._connection, customer_id, subscription_id)
 
     async def keep_seat_change(self, update: SeatChangeUpdate) -> bool:
-        """Keep a change of a known subscription; returns whether it was new. Raises InvalidFields."""
+        """Store a change of a known subscription; returns whether it was new. Raises InvalidFields."""
         change = update.change
         is_new = await self._connection.fetchval(
             "INSERT INTO ledger.seat_changes (customer_id, subscription_id, seat_change_id, sequence,"
@@ -235,13 +235,13 @@ class Copies:
         return await self._version("watches", "alert_id", watch.alert_id)
 
     async def outdate(self, customer_id: CustomerId) -> None:
-        """Let no decision stand that rests on what was known of a customer before. The customer must be locked."""
+        """Invalidate decisions on cached data of a customer. The customer must be locked."""
         await self._connection.execute(
             "UPDATE ledger.pools SET version = version + 1 WHERE customer_id = $1", customer_id
         )
 
     async def _outdate_owners(self, aliases: Sequence[str]) -> None:
-        """Outdate whoever has these aliases now: who was asked by one of them before is somebody else from now on."""
+        """Outdate the customers that have these aliases now: the aliases will name another customer."""
         owners = await self._connection.fetch(
             "SELECT customer_id FROM ledger.customers WHERE customer_id IN"
             " (SELECT customer_id FROM ledger.customer_aliases WHERE alias = ANY ($1))"
@@ -252,7 +252,7 @@ class Copies:
             await self.outdate(owner["customer_id"])
 
     async def _begin_epoch(self) -> None:
-        """Let no decision stand that rests on what was known of products, rates and watches on everybody before."""
+        """Invalidate decisions on cached products, rates and watches on every customer."""
         await self._connection.execute("UPDATE ledger.epochs SET version = version + 1")
 
     async def _version(self, table: str, key: str, value: str) -> int:

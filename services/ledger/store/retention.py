@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dropping what nobody may ask for any more, a bounded number of rows at a time."""
+"""Drops rows past their retention, a bounded number at a time."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,15 +8,15 @@ from services.ledger.domain.credits.grant import CustomerId
 from services.ledger.domain.gate.hold import HoldId
 from services.ledger.store.connection import Connection
 
-# Whoever comes after a statement that waits for a table waits with it.
+# While a statement waits for a table lock, all later statements on the table wait behind it.
 TRUNCATE_LOCK_TIMEOUT_MS = 100
 
 _CLAIM = """
     INSERT INTO ledger.chores AS c (chore, due_time) VALUES ($1, $3)
     ON CONFLICT (chore) DO UPDATE SET due_time = $3 WHERE c.due_time <= $2 RETURNING true
 """
-# The bound is written out: a plan that does not know it takes it for a tenth of the table.
-# The key of a customer's holds is in the order of their making, so this reads what it drops and little more.
+# The bound is in the text, not a parameter: a generic plan would estimate it as a tenth of the table.
+# A customer's hold ids are in order of creation, so this reads little more than what it drops.
 _OLD_HOLDS = """
     DELETE FROM ledger.holds h USING (
         SELECT o.customer_id, o.hold_id FROM unnest($1::text[]) AS c (customer_id) CROSS JOIN LATERAL (
@@ -27,7 +27,7 @@ _OLD_HOLDS = """
     ) d
     WHERE h.customer_id = d.customer_id AND h.hold_id = d.hold_id
 """
-_HEARD_NOTICES = """
+_DELIVERED_NOTICES = """
     DELETE FROM ledger.outbox o USING (
         SELECT customer_id, notice_id FROM ledger.outbox WHERE sent_time < $1 ORDER BY sent_time LIMIT {rows_max}
     ) d
@@ -36,18 +36,18 @@ _HEARD_NOTICES = """
 
 
 class Retention:
-    """What is dropped in one transaction."""
+    """Drops rows in one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def claim(self, chore: str, *, at: datetime, due_again: datetime) -> bool:
-        """Take a chore that is due; False when another replica has it, or nobody needs to do it yet."""
+        """Claim a chore that is due; False if another replica has claimed it, or it is not due yet."""
         taken = await self._connection.fetchval(_CLAIM, chore, at, due_again)
         return taken is not None
 
     async def customers_after(self, customer_id: str, customers_max: int) -> Sequence[CustomerId]:
-        """Return the customers next in the order of their ids."""
+        """Return the next customers after `customer_id` in order of their ids."""
         rows = await self._connection.fetch(
             "SELECT customer_id FROM ledger.customers WHERE customer_id > $1 ORDER BY customer_id LIMIT $2",
             customer_id,
@@ -63,7 +63,7 @@ class Retention:
         expired_before: datetime,
         rows_max: int,
     ) -> int:
-        """Drop ended holds of these customers, the oldest of each first; returns how many."""
+        """Drop ended holds of these customers, each customer's oldest first; returns how many."""
         return _count(
             await self._connection.execute(
                 _OLD_HOLDS.format(rows_max=int(rows_max)), list(customer_ids), made_before, expired_before
@@ -71,15 +71,15 @@ class Retention:
         )
 
     async def drop_notices(self, *, sent_before: datetime, rows_max: int) -> int:
-        """Drop notices that were heard, the oldest first; returns how many."""
+        """Drop delivered notices, the oldest first; returns how many."""
         return _count(
-            await self._connection.execute(_HEARD_NOTICES.format(rows_max=int(rows_max)), sent_before)
+            await self._connection.execute(_DELIVERED_NOTICES.format(rows_max=int(rows_max)), sent_before)
         )
 
     async def empty_slot(self, slot: int, *, generation: int) -> bool:
-        """Empty a slot of answers for a generation to come; returns False when that was done before.
+        """Empty a slot of stored responses for a coming generation; returns False if that has been done.
 
-        Raises what fault_of calls TransactionConflict when the slot is in use for longer than 0.1 s.
+        Raises a lock timeout, which fault_of maps to TransactionConflict, if the slot is in use for over 0.1 s.
         """
         is_ours = await self._connection.fetchval(
             "UPDATE ledger.request_slots SET generation = $2 WHERE slot = $1 AND generation < $2 RETURNING true",
@@ -94,5 +94,5 @@ class Retention:
 
 
 def _count(status: str) -> int:
-    """Return how many rows a statement changed, by its status, such as "DELETE 7"."""
+    """Return how many rows a statement changed, from its status, such as "DELETE 7"."""
     return int(status.rpartition(" ")[2])

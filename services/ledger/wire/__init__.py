@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Protobuf to the Ledger's domain and back; every bad field of a request is named at once."""
+"""Converts protobuf messages to the domain and back. INVALID_FIELDS names all bad fields of a request together."""

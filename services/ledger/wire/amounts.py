@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What several rpcs share on the wire: customers, amounts, group values, reasons."""
+"""Conversions that several rpcs share: amounts, group values, reasons."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -24,7 +24,7 @@ _REASONS: Final = {
 def amount_from_wire(
     fields: Fields, which: str | None, quantity_micros: int, credits_micros: int, *, minimum: int = 1
 ) -> Amount:
-    """Return the amount that a oneof of quantity_micros and credits_micros gives; it must give one."""
+    """Return the amount in a oneof of quantity_micros and credits_micros; one of them is required."""
     match which:
         case "quantity_micros":
             return Quantity(fields.micros("quantity_micros", quantity_micros, minimum=minimum))
@@ -39,7 +39,7 @@ def amount_from_wire(
 
 
 def group_values_from_wire(fields: Fields, group_values: Mapping[str, str]) -> dict[str, str]:
-    """Return at most 10 properties, none of them empty."""
+    """Return at most 10 properties, with no empty keys or values."""
     if len(group_values) > GROUP_VALUES_MAX:
         fields.add("group_values", f"must have at most {GROUP_VALUES_MAX} keys, has {len(group_values)}")
     for key, value in group_values.items():
@@ -65,5 +65,5 @@ def reason_to_wire(reason: DenialReason | None) -> pb.DenialReason:
 
 
 def total_to_wire(total: Credits) -> int:
-    """Return a sum over grants; one that no int64 can hold is told as the largest that can."""
+    """Return a sum over grants in micros, capped at INT64_MAX."""
     return min(total.micros, INT64_MAX)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""IssueGrant: credits that no schedule issues, such as a paid top-up's."""
+"""IssueGrant and IssueTopUpGrant: credits that no schedule issues, such as those of a paid top-up."""
 
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from services.ledger.operations.ports import Bell, Store, Transaction
 
 
 class Grants:
-    """Adds grants to pools, once per request and once per source."""
+    """Issues grants, once per request and once per source."""
 
     def __init__(self, *, store: Store, clock: Clock, ids: Ids, bell: Bell) -> None:
         self._store = store
@@ -37,7 +37,7 @@ class Grants:
             if command.source_id is not None:
                 earlier = await tx.accounts.granted_for(customer_id, command.source_id)
                 if earlier is not None:
-                    # Perhaps by a twin of this request, since it was looked for above.
+                    # Perhaps by the same request, in parallel: it may have committed since the lookup above.
                     if (first := await tx.responses.find(customer_id, command, Grant)) is not None:
                         return first
                     raise GrantAlreadyExists(source_id=command.source_id, grant_id=earlier)
@@ -61,7 +61,7 @@ class Grants:
 
 
 def _grant_of(command: IssueGrant, grant_id: GrantId, at: datetime) -> Grant:
-    # A paid top-up that is told late may have had all its life already: it was granted, and it expired.
+    # The lifetime of a top-up that arrives late may be over: then it is granted, and has expired.
     effective_time = command.effective_time or at
     if command.expire_time is not None and command.expire_time <= effective_time:
         raise InvalidFields([FieldViolation("expire_time", "must be after effective_time (absent: now)")])

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Reports:
-    """Reports what is true now. A report first settles the pools in which something is due; it locks no other."""
+    """Reports the present state. A report first settles the pools in which something is due; it locks no others."""
 
     def __init__(self, *, store: Store, clock: Clock, settlement: Settlement) -> None:
         self._store = store
@@ -31,7 +31,7 @@ class Reports:
     async def balance(self, customer: str, credit_type_id: CreditTypeId | None) -> Balances:
         """Return a customer's pools, or one of them. Raises CustomerNotFound.
 
-        Where nothing has fallen due it waits for nobody and writes nothing.
+        If nothing is due, it waits for no lock and writes nothing.
         """
         at = self._clock.now()
         accounts = await self._store.snapshot(customer, credit_type_id)
@@ -93,7 +93,7 @@ class Reports:
         return await self._store.read(work)
 
     async def verify(self, customer: str | None) -> Verification:
-        """Recount one customer, or everybody (None). Raises CustomerNotFound."""
+        """Recount one customer, or all customers (None). Raises CustomerNotFound."""
         if customer is None:
             return await self._store.verify(None)
         customer_id = await self._store.read(lambda tx: tx.standings.customer_id(customer))

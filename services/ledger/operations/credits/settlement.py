@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading an account as it is now, and the sweeper that brings about what nobody has asked for yet."""
+"""Reads accounts up to date, and settles pools in which something is due."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ POOLS_PER_SWEEP_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class OpenAccount:
-    """An account under its lock: as it was stored, and as it is now. at: the pool's time, which never goes back."""
+    """An account as it was read, and as it is now. at: the pool's time, which never goes back."""
 
     before: Account
     now: Account
@@ -28,7 +28,7 @@ class OpenAccount:
     at: datetime
 
     async def save(self, tx: Transaction, after: Account) -> None:
-        """Save what the clock and a rule have made of the account."""
+        """Save `after`: the account changed by settlement and by a rule."""
         await tx.accounts.save(self.before, after, self.schedules)
 
 
@@ -43,9 +43,9 @@ async def open_account(
     hold_id: HoldId | None = None,
     settles: bool = False,
 ) -> OpenAccount:
-    """Read an account, under its lock unless `tx` only reads, and bring it up to date in memory.
+    """Read an account (under its lock, unless `tx` only reads), and bring it up to date in memory.
 
-    settles: even if nothing seems due.
+    settles: even if the pool's next_due_time is not reached.
     """
     reading = await tx.accounts.read(
         customer_id, credit_type_id, at=at, group_values=group_values, hold_id=hold_id, settles=settles
@@ -56,7 +56,7 @@ async def open_account(
 
 
 class Settlement:
-    """Writes what has become so by the clock. Nothing depends on its being on time."""
+    """Writes what has fallen due. It may run late: every operation settles the pools it uses."""
 
     def __init__(self, *, store: Store, ids: Ids, bell: Bell) -> None:
         self._store = store
@@ -64,10 +64,10 @@ class Settlement:
         self._bell = bell
 
     async def run_due(self, at: datetime) -> int:
-        """Bring every pool up to date at `at`, the longest due first; returns how many there were.
+        """Settle every pool in which something is due at `at`, the longest due first; returns how many there were.
 
-        A pool that cannot be brought up to date keeps no other from it: what the first of them raised is raised
-        at the end, with a note of the pool. Raises Unavailable at once.
+        If a pool fails, the others are settled first; then the first error is raised, with a note that names the
+        pool. Unavailable is raised immediately.
         """
         settled = 0
         failures: list[Exception] = []
@@ -90,7 +90,7 @@ class Settlement:
         return settled
 
     async def settle(self, customer_id: CustomerId, credit_type_id: CreditTypeId, *, at: datetime) -> None:
-        """Bring one pool up to date."""
+        """Settle one pool: write everything that is due in it at `at`."""
 
         async def work(tx: Transaction) -> None:
             opened = await open_account(tx, customer_id, credit_type_id, at=at, ids=self._ids)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Accounts: read whole under the pools' locks, and saved as the difference between what was read and what is now."""
+"""Reads whole accounts under the pools' locks, and saves the difference to what was read."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -30,7 +30,7 @@ class Accounts:
     async def places_of_holds(
         self, asked: Iterable[tuple[CustomerId, HoldId]]
     ) -> dict[tuple[CustomerId, HoldId], HoldPlace]:
-        """Return which pools holds are in and what they are for; unknown ones are left out."""
+        """Return the pool and product of each hold; unknown holds are left out."""
         pairs = sorted(asked)
         rows = await self._connection.fetch(
             "SELECT h.customer_id, h.hold_id, h.credit_type_id, h.product_id"
@@ -47,7 +47,7 @@ class Accounts:
         }
 
     async def credit_type_of_hold(self, customer_id: CustomerId, hold_id: HoldId) -> CreditTypeId:
-        """Return which pool a hold is in. Raises HoldNotFound."""
+        """Return the credit type of the pool that a hold is in. Raises HoldNotFound."""
         places = await self.places_of_holds([(customer_id, hold_id)])
         if not places:
             raise HoldNotFound(hold_id=hold_id)
@@ -65,8 +65,8 @@ class Accounts:
     ) -> Reading:
         """Lock a pool and return its account, with what may have fallen due at `at`.
 
-        A pool that is not there yet is an empty account. group_values: whose spends matter; hold_id: a hold to
-        read too. settles: read what can fall due even if the pool says that nothing has.
+        For a pool that does not exist yet, the account is empty. group_values: whose spends to read; hold_id: a hold
+        to read too; settles: read what can fall due even if next_due_time is not reached.
         """
         selection = AccountSelection(set(group_values), set() if hold_id is None else {hold_id}, settles)
         key = (customer_id, credit_type_id)
@@ -75,7 +75,7 @@ class Accounts:
     async def read_many(
         self, selections: Mapping[PoolKey, AccountSelection], *, at: datetime
     ) -> dict[PoolKey, Reading]:
-        """Lock these pools in the order of their keys, and return each as `read` does."""
+        """Lock these pools in the order of their keys, and return for each what `read` returns."""
         return await read_accounts(self._connection, selections, at=at, locks=self._locks)
 
     async def due_pools(
@@ -92,7 +92,7 @@ class Accounts:
         return [CreditTypeId(row["credit_type_id"]) for row in rows]
 
     async def make(self, customer_id: CustomerId, credit_type_id: CreditTypeId) -> None:
-        """Make sure that a pool is there, so that it can be locked."""
+        """Create a pool unless it exists, so that it can be locked."""
         await self._connection.execute(
             "INSERT INTO ledger.pools (customer_id, credit_type_id, version, sequence, shortfall_micros)"
             " VALUES ($1, $2, 1, 0, 0) ON CONFLICT DO NOTHING",
@@ -122,7 +122,7 @@ class Accounts:
         assert written == {change.key for change in changed}  # their locks are ours
 
     async def granted_for(self, customer_id: CustomerId, source_id: str) -> GrantId | None:
-        """Return the grant that was made for a source, if any."""
+        """Return the id of the grant issued for a source, if any."""
         found: GrantId | None = await self._connection.fetchval(
             "SELECT grant_id FROM ledger.grants WHERE customer_id = $1 AND source_id = $2",
             customer_id,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Accounts, read whole, many in one go: each question is one statement for all of them."""
+"""Reads whole accounts, many at once: each table is read by one statement for all of them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,13 +36,13 @@ async def read_accounts(
     """Return the accounts of these pools, and what may have fallen due in them.
 
     locks: lock the pools first, in the order of their keys. Otherwise the transaction must see one snapshot.
-    A pool that is not there yet is an empty account of version 0, with the caps set on it. settles: read what can fall
-    due even if the pool says that nothing has.
+    For a pool that does not exist yet, the account is empty, of version 0, with the caps set on the pool. settles: read
+    what can fall due even if next_due_time is not reached.
     """
     pools = await _pools(connection, sorted(selections), locks=locks)
     caps = await _caps(connection, list(selections))
     if not pools:
-        return {key: _nobodys(key, caps) for key in selections}
+        return {key: _empty_reading(key, caps) for key in selections}
     keys = list(pools)
     columns = ([customer_id for customer_id, _ in keys], [credit_type_id for _, credit_type_id in keys])
     due = [key for key in keys if selections[key].settles or _is_due(pools[key], at)]
@@ -60,7 +60,7 @@ async def read_accounts(
     for key in selections:
         pool = pools.get(key)
         if pool is None:
-            readings[key] = _nobodys(key, caps)
+            readings[key] = _empty_reading(key, caps)
             continue
         customer_id, credit_type_id = key
         account = Account(
@@ -195,9 +195,9 @@ async def _spends(
     watches: Mapping[PoolKey, tuple[Watch, ...]],
     states: Mapping[PoolKey, Mapping[tuple[str, str], WatchState]],
 ) -> dict[PoolKey, dict[GroupValue, Spend]]:
-    """Return the spends asked for, those of the holds, and those whose alarms the clock may end.
+    """Return the selected spends, those of the holds, and those whose alarms may end by the clock.
 
-    A spend that is not stored yet is an empty one.
+    A spend that is not stored yet is empty.
     """
     values: list[tuple[PoolKey, GroupValue]] = []
     whole_keys: list[tuple[PoolKey, str]] = []
@@ -263,7 +263,7 @@ async def _due_sources(connection: Connection, key: PoolKey, at: datetime) -> Du
 def _watched_values(
     watches: Iterable[Watch], states: Mapping[tuple[str, str], WatchState]
 ) -> set[GroupValue]:
-    """Return the values whose spend alarms may end by the clock, and those named by a watch."""
+    """Return the group values in alarm, whose alarms may end by the clock, and those named by a watch."""
     spend_watches = {watch.alert_id: watch for watch in watches if watch.kind is WatchKind.SPEND}
     named = {(watch.group_key, watch.group_value) for watch in spend_watches.values() if watch.group_value}
     in_alarm = {
@@ -275,7 +275,10 @@ def _watched_values(
 
 
 def _unobserved_keys(watches: Iterable[Watch], states: Mapping[tuple[str, str], WatchState]) -> set[str]:
-    """Return the group keys of one customer's fan-out watches not observed in their version yet: all values matter."""
+    """Return the group keys of watches on every value of one customer whose version is not observed yet.
+
+    All values of these keys must be read.
+    """
     fan_outs = (
         watch
         for watch in watches
@@ -289,7 +292,7 @@ def _is_observed(watch: Watch, states: Mapping[tuple[str, str], WatchState]) -> 
     return state is not None and state.version >= watch.version
 
 
-def _nobodys(key: PoolKey, caps: Mapping[PoolKey, tuple[SpendCap, ...]]) -> Reading:
+def _empty_reading(key: PoolKey, caps: Mapping[PoolKey, tuple[SpendCap, ...]]) -> Reading:
     customer_id, credit_type_id = key
     account = Account(customer_id=customer_id, credit_type_id=credit_type_id, caps=caps.get(key, ()))
     return Reading(account=account, sources=None)

@@ -38,7 +38,7 @@ _WINDOW_LENGTHS = {SummaryWindow.DAY: timedelta(days=1), SummaryWindow.HOUR: tim
 
 
 class Reports:
-    """What is read for people, in one transaction. Lists return a page, and one row more if there is one."""
+    """Reads for operators, in one transaction. Lists return a page, and one row more if there is one."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -46,7 +46,7 @@ class Reports:
     async def grants(
         self, customer_id: CustomerId, credit_type_id: CreditTypeId | None, page: Page
     ) -> list[tuple[CreditTypeId, Grant]]:
-        """In the order they were made, dead ones too."""
+        """Return grants in order of creation, closed ones too."""
         rows = await self._connection.fetch(
             f"SELECT credit_type_id, {GRANT_COLUMNS} FROM ledger.grants WHERE customer_id = $1"
             " AND ($2::text IS NULL OR credit_type_id = $2) AND ($3::text IS NULL OR grant_id > $3)"
@@ -61,8 +61,8 @@ class Reports:
     async def entries(
         self, customer_id: CustomerId, credit_type_id: CreditTypeId, grant_id: GrantId | None, page: Page
     ) -> list[Entry]:
-        """Newest first."""
-        # A plan is made for all arguments alike, so each question has a statement, and its index, of its own.
+        """Return entries, newest first."""
+        # A generic plan serves all arguments alike, so each case has its own statement, and so its own index.
         whose = (
             "credit_type_id = $2" if grant_id is None else "grant_id = $5 AND (credit_type_id = $2) IS TRUE"
         )
@@ -80,7 +80,7 @@ class Reports:
     async def holds(
         self, customer_id: CustomerId, state: HoldState | None, page: Page, *, at: datetime
     ) -> list[tuple[CreditTypeId, Hold]]:
-        """Newest first. A hold whose time is up at `at` counts as EXPIRED, whether or not anybody wrote it."""
+        """Return holds, newest first. One whose expire_time is at or before `at` counts as EXPIRED, written or not."""
         rows = await self._connection.fetch(
             f"SELECT credit_type_id, {HOLD_COLUMNS} FROM ledger.holds WHERE customer_id = $1"
             " AND ($2::text IS NULL OR $2 = CASE WHEN state = 'HELD' AND expire_time <= $3 THEN 'EXPIRED'"
@@ -96,7 +96,7 @@ class Reports:
     async def usage(
         self, customer_id: CustomerId, span: Period, *, group_key: str, window: SummaryWindow
     ) -> list[UsageRow]:
-        """Add up captures and shortfalls by window, product and group value; the first window may be cut."""
+        """Sum captures and shortfalls by window, product and group value. The first and last window may be cut."""
         rows = await self._connection.fetch(
             _USAGE.format(window=_WINDOW_STARTS[window]), customer_id, span.start, span.end, group_key
         )

@@ -28,7 +28,7 @@ GRANT_COLUMNS = """
     captured_micros, held_micros, expired_micros, voided_micros, cost_basis_micros, scope_product_ids,
     schedule_id, period_start, source_id, is_closed
 """
-# Of a grant g: something may come of it yet. In the words of its index, which is used for no others.
+# Of a grant g: it is open, or has held credits. Must match the partial index's predicate exactly, or it is not used.
 IS_OPEN_GRANT = "NOT g.is_closed OR g.held_micros > 0"
 HOLD_COLUMNS = """
     hold_id, product_id, contract_id, anchor_time, price_micros, per_micros, group_values,
@@ -64,7 +64,7 @@ def grant_from_row(row: Row) -> Grant:
 
 
 def grant_to_row(grant: Grant) -> tuple[object, ...]:
-    """In the order of GRANT_COLUMNS."""
+    """Return the values in the order of GRANT_COLUMNS."""
     return (
         grant.grant_id,
         grant.kind.value,
@@ -159,7 +159,7 @@ def watch_from_row(row: Row) -> Watch:
 
 
 def schedule_from_row(row: Row) -> Schedule:
-    """From a row of grant_schedules joined with its contract's start_time and end_time."""
+    """row: of grant_schedules, joined with the start_time and end_time of its contract."""
     return Schedule(
         schedule_id=ScheduleId(row["schedule_id"]),
         contract_id=row["contract_id"],

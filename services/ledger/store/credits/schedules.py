@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Grant schedules with the seats they count, and how far each has issued."""
+"""Reads grant schedules with the seats they count and their progress."""
 
 from services.ledger.domain.credits.due import ScheduleProgress
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, ScheduleId
@@ -42,7 +42,7 @@ async def progress_of(
 
 
 async def seats_of(connection: Connection, customer_id: CustomerId, subscription_id: str) -> Seats | None:
-    """Return a subscription's seats over time; None when it is not known."""
+    """Return a subscription's seats over time; None if it is not known."""
     initial = await connection.fetchval(
         "SELECT initial_quantity FROM ledger.subscriptions WHERE customer_id = $1 AND subscription_id = $2",
         customer_id,
@@ -62,7 +62,7 @@ async def seats_of(connection: Connection, customer_id: CustomerId, subscription
 async def credit_types_of_subscription(
     connection: Connection, customer_id: CustomerId, subscription_id: str
 ) -> list[CreditTypeId]:
-    """Return the pools that a subscription's seats bring credits to, in the order of locking."""
+    """Return the credit types of the pools that a subscription's seats bring credits to, in the order of locking."""
     rows = await connection.fetch(
         "SELECT DISTINCT credit_type_id FROM ledger.grant_schedules"
         " WHERE customer_id = $1 AND subscription_id = $2 ORDER BY credit_type_id",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A customer's accounts as they stand: one statement, so one snapshot, and no lock."""
+"""A customer's accounts as last committed: one statement, so one snapshot, and no lock."""
 
 from itertools import groupby
 from operator import itemgetter
@@ -12,7 +12,7 @@ from services.ledger.store.connection import Connection
 from services.ledger.store.credits.rows import GRANT_COLUMNS, IS_OPEN_GRANT, Row, grant_from_row
 from services.ledger.store.gate.standings import CUSTOMER_ID
 
-# A customer without pools is one row, and so is a pool without grants.
+# A customer without pools gives one row, and so does a pool without grants.
 _ACCOUNTS = f"""
     SELECT c.customer_id, p.credit_type_id, p.version, p.sequence, p.shortfall_micros, p.next_due_time,
         p.settled_time, {GRANT_COLUMNS}

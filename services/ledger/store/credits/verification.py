@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The recount: every stored figure against what entries and open holds say, in one snapshot.
+"""The recount: compares every stored figure with the figure recomputed from entries and open holds, on one snapshot.
 
-Both ways: a line whose pool, grant, hold or spend is not there is a difference from 0. What group values have spent
-in the present window is not recounted: entries do not tell which of their group values were counted.
+It works in both directions: if the pool, grant, hold or spend of an entry is missing, its stored figure counts as 0.
+What group values have spent in the present window is not recounted: entries do not record which values were counted.
 """
 
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, GrantId
@@ -76,7 +76,7 @@ _POOLS = """
     ORDER BY customer_id, credit_type_id, f.figure LIMIT $2
 """
 
-# A hold that was made long ago may be gone (domain/retention.py), and its entries are not.
+# An old hold may have been dropped (domain/retention.py) although its entries are kept.
 _HOLDS = """
     WITH stored AS (
         SELECT customer_id, hold_id, credit_type_id, captured_micros
@@ -125,9 +125,9 @@ _COUNTS = """
 async def verify(
     connection: Connection, customer_id: CustomerId | None, *, holds_kept_from: str
 ) -> Verification:
-    """Recount one customer's figures, or everybody's; at most 1,000 discrepancies are told.
+    """Recount the figures of one customer or of all; returns at most 1,000 discrepancies.
 
-    holds_kept_from: ids before it are of holds that may have been dropped. The connection must be in a REPEATABLE READ
+    holds_kept_from: holds with ids before it may have been dropped. The connection must be in a REPEATABLE READ
     transaction, or the recount may see half of a concurrent write.
     """
     found = []
@@ -155,5 +155,5 @@ async def verify(
 
 
 def _of(customer_id: CustomerId | None, question: str) -> str:
-    """Return the question; for one customer as one that an index answers, since a plan is made for all arguments."""
+    """Return the query; for one customer without the `$1 IS NULL` branch, so that its generic plan uses an index."""
     return question if customer_id is None else question.replace("$1::text IS NULL OR ", "")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Accounts and answers, written as what has changed: one statement for any number of pools.
+"""Writes changes of accounts, and responses: one statement for any number of pools.
 
-The guard: a pool is written only if its version is still the one that was read, and everything else of it only
-together with it. So what was decided on an account that has changed since, or on prices that have, writes nothing.
+The guard: a pool is written only if its version is still the one that was read, and all other rows of the account only
+together with the pool. So a decision on an account, or on prices, that have changed since writes nothing.
 """
 
 from collections.abc import Sequence
@@ -32,12 +32,12 @@ _ENQUEUE = enqueue_sql(outbox)
 async def write_changes(
     connection: Connection, changes: Sequence[Change], answers: Sequence[NewResponse], *, epoch: int | None
 ) -> set[PoolKey]:
-    """Write plain changes and their answers; returns the pools whose version was still as read.
+    """Write plain changes and the responses to their requests; returns the pools whose versions were unchanged.
 
-    epoch: of the Catalog's copies, when they were not read in this transaction; None: they were.
-    A pool one of whose requests has an answer in the slot before is not written either, unless epoch is None: then
-    answers were read in this transaction. Answers are of one instant. Raises UniqueViolationError, and writes nothing,
-    when one of the requests has an answer in a slot that is written to. Slots: domain/retention.py.
+    epoch: of the cached copies of Catalog's data. None: copies and stored responses were read in this transaction.
+    With an epoch, a pool is not written either if one of its requests has a response in the earlier slot. All responses
+    are of one instant. Raises UniqueViolationError, and writes nothing, if one of the requests has a response in a slot
+    that is written to. Slots: domain/retention.py.
     """
     written = _rows(changes, answers)
     statement = _statement(tuple(part for part, _ in written), looks_back=epoch is not None)
@@ -67,7 +67,7 @@ async def write_extras(connection: Connection, changes: Sequence[Change], *, wal
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One table's share of the statement. row: the composite type of its rows; sql: with {rows}."""
+    """The part of the statement that writes one table. row: the composite type of its rows; sql: contains {rows}."""
 
     name: str
     row: str
@@ -154,7 +154,7 @@ _ANSWERS = _Part(
     FROM {rows} JOIN guard USING (customer_id, credit_type_id) CROSS JOIN unnest({slots}::smallint[]) AS s (slot)
     """,
 )
-# Customers with a request that was answered in the slot before: see domain/retention.py.
+# Customers with a request that has a response in the earlier slot: see domain/retention.py.
 _ANSWERED = """answered AS MATERIALIZED (
     SELECT r.customer_id FROM {rows}
     JOIN ledger.requests r ON r.customer_id = d.customer_id AND r.request_id = d.request_id
@@ -167,9 +167,9 @@ Rows = list[tuple[object, ...]]
 
 @cache
 def _statement(parts: tuple[_Part, ...], *, looks_back: bool) -> str:
-    """Return the one statement that writes these parts; only those that have rows, for each costs its share.
+    """Return the statement that writes these parts. Parts without rows are left out, because each costs time.
 
-    Behind the rows of the parts come the slots of the answers; looks_back: and the slot that came before them.
+    Arguments: the epoch, the rows of each part, the slots of the responses and, if looks_back, the earlier slot.
     """
     written = []
     places = {"slots": f"${len(parts) + 2}", "earlier": f"${len(parts) + 3}", "unless_answered": ""}
@@ -186,7 +186,7 @@ def _unnested(part: _Part, parts: tuple[_Part, ...]) -> str:
 
 
 def _rows(changes: Sequence[Change], answers: Sequence[NewResponse]) -> list[tuple[_Part, Rows]]:
-    """Return what each part has to write; the pools always come first."""
+    """Return the rows of each part that has any. The pools come first."""
     pools: Rows = []
     grants: Rows = []
     new_holds: Rows = []
@@ -296,7 +296,7 @@ def _draws(hold: Hold) -> tuple[list[str], list[int]]:
 
 
 async def _make_pool(connection: Connection, key: PoolKey) -> None:
-    # Fails when another transaction has made it meanwhile: then what was decided on no pool is decided again.
+    # Fails if another transaction has created the pool meanwhile. Then the decision, based on no pool, is repeated.
     await connection.execute(
         "INSERT INTO ledger.pools (customer_id, credit_type_id, version, sequence, shortfall_micros)"
         " VALUES ($1, $2, 1, 0, 0)",

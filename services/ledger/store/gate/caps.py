@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Spend caps, as operators set them."""
+"""Spend caps set by operators."""
 
 from datetime import datetime
 
@@ -19,7 +19,7 @@ class Caps:
         self._connection = connection
 
     async def set(self, customer_id: CustomerId, cap: SpendCap) -> SpendCap:
-        """Set a cap, or replace the one on the same value; that one keeps its id and create_time."""
+        """Set a cap. A cap on the same value is replaced, and keeps its id and create_time."""
         row = await self._connection.fetchrow(
             f"INSERT INTO ledger.spend_caps (customer_id, {_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
             " ON CONFLICT (customer_id, credit_type_id, group_key, group_value)"
@@ -37,7 +37,7 @@ class Caps:
         return cap_from_row(row)
 
     async def lift(self, customer_id: CustomerId, spend_cap_id: str, *, at: datetime) -> bool:
-        """Lift a cap; returns whether there is, or ever was, such a cap: lifting it again changes nothing."""
+        """Remove a cap; returns whether it exists or existed once. Removing it again changes nothing."""
         found: bool = await self._connection.fetchval(
             "WITH gone AS (DELETE FROM ledger.spend_caps WHERE customer_id = $1 AND spend_cap_id = $2 RETURNING true),"
             " kept AS (INSERT INTO ledger.lifted_spend_caps (customer_id, spend_cap_id, lift_time)"
@@ -50,7 +50,7 @@ class Caps:
         return found or await self._was_lifted(customer_id, spend_cap_id)
 
     async def _was_lifted(self, customer_id: CustomerId, spend_cap_id: str) -> bool:
-        # A statement of its own: it sees what a concurrent lift, which the one above waited for, has written.
+        # A separate statement: it sees what a concurrent removal has written, for which the first statement waited.
         found: bool = await self._connection.fetchval(
             "SELECT EXISTS (SELECT FROM ledger.lifted_spend_caps WHERE customer_id = $1 AND spend_cap_id = $2)",
             customer_id,
@@ -59,7 +59,7 @@ class Caps:
         return found
 
     async def list(self, customer_id: CustomerId, page: Page) -> list[SpendCap]:
-        """Return a page, and one row more if there is one, by credit type, group key and value."""
+        """Return a page, and one row more if there is one, ordered by credit type, group key and value."""
         rows = await self._connection.fetch(
             f"SELECT {_COLUMNS} FROM ledger.spend_caps WHERE customer_id = $1"
             " AND ($2::text[] IS NULL OR (credit_type_id, group_key, group_value) > ($2[1], $2[2], $2[3]))"

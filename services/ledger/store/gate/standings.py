@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who a customer is, what a product is, and which contracts price it: the Ledger's own copies."""
+"""Reads from the local copies which customer a name means, what a product is, and which contracts price it."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -11,7 +11,7 @@ from services.ledger.domain.gate.decision import Entitlement
 from services.ledger.domain.gate.standing import CustomerRecord, PriceLine
 from services.ledger.store.connection import Connection
 
-# The id behind a name, which is an id or an alias; whether there is such a customer is another question.
+# SQL for the id that a name (an id or an alias) stands for. It does not check that the customer exists.
 CUSTOMER_ID = """CASE WHEN starts_with({name}, 'cus_') THEN {name}
         ELSE (SELECT a.customer_id FROM ledger.customer_aliases a WHERE a.alias = {name}) END"""
 _CUSTOMERS = f"""
@@ -32,20 +32,20 @@ CustomerProduct = tuple[CustomerId, ProductId]
 
 
 class Standings:
-    """Customers and products, as one transaction sees them."""
+    """Reads customers and products in one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def customer_id(self, customer: str) -> CustomerId:
-        """Return the id behind an id or alias. Raises CustomerNotFound."""
+        """Return the id of the customer with this id or alias. Raises CustomerNotFound."""
         known = await self.customers({customer})
         if customer in known:
             return known[customer].customer_id
         raise CustomerNotFound(customer=customer)
 
     async def customers(self, names: Collection[str]) -> dict[str, CustomerRecord]:
-        """Return the customers behind ids and aliases, by the names asked; unknown ones are left out."""
+        """Return customers by id or alias. Keys: the given names; unknown names are left out."""
         rows = await self._connection.fetch(_CUSTOMERS, sorted(names))
         return {
             row["name"]: CustomerRecord(
@@ -55,7 +55,7 @@ class Standings:
         }
 
     async def group_keys(self, product_ids: Collection[ProductId]) -> dict[ProductId, frozenset[str]]:
-        """Return by which properties usage products are told apart; unknown products are left out."""
+        """Return the properties by which each product groups usage; unknown products are left out."""
         rows = await self._connection.fetch(
             "SELECT product_id, group_keys FROM ledger.products WHERE product_id = ANY ($1)",
             sorted(product_ids),
@@ -65,7 +65,7 @@ class Standings:
     async def prices(
         self, asked: Collection[CustomerProduct]
     ) -> dict[CustomerProduct, tuple[PriceLine, ...]]:
-        """Return what products cost customers, at any time, by start_time and contract_id."""
+        """Return all prices of products for customers, past and future, ordered by start_time and contract_id."""
         pairs = sorted(asked)
         rows = await self._connection.fetch(
             _PRICES, [customer_id for customer_id, _ in pairs], [product_id for _, product_id in pairs]
@@ -94,7 +94,7 @@ class Standings:
         return version
 
     async def knows_group_key(self, group_key: str) -> bool:
-        """Whether any usage product tells usage apart by this property."""
+        """Whether any usage product groups usage by this property."""
         found: bool = await self._connection.fetchval(
             "SELECT EXISTS (SELECT FROM ledger.products WHERE $1 = ANY (group_keys))", group_key
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Alert sends: thresholds to watch."""
+"""Updates from Alert: thresholds to watch."""
 
 from collections.abc import Mapping
 from typing import Final

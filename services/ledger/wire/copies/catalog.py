@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the Catalog sends: products with their metrics, and rate cards."""
+"""Updates from Catalog: products with their metrics, and rate cards."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -69,7 +69,9 @@ def rate_card_from_wire(request: pb.ApplyRateCardRequest) -> RateCardUpdate:
     begun: set[tuple[ProductId, datetime]] = set()
     for n, rate in enumerate(update.rates):
         if (rate.product_id, rate.effective_time) in begun:
-            fields.add(f"rates[{n}].effective_time", "is that of an earlier rate of the same product")
+            fields.add(
+                f"rates[{n}].effective_time", "is the effective_time of an earlier rate of the same product"
+            )
         begun.add((rate.product_id, rate.effective_time))
     fields.check()
     return update

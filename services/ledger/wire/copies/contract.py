@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Contract sends: customers, contracts and seat changes; and its question about a seat change."""
+"""Updates from Contract: customers, contracts, seat changes; and its preview of a seat change."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ from services.ledger.wire.credits.grants import PRIORITY_MAX, scope_from_wire
 
 SEATS_MAX = 1_000_000
 COMMIT_DURATION_MAX = 120
-# Periods are counted from here on, and a grant may live 120 years: all of it must be a date.
+# Periods are counted from start_time, and a grant may live 120 years: its end must still be a valid date.
 START_TIME_END = datetime(9_000, 1, 1, tzinfo=UTC)
 
 _FREQUENCIES: Final[Mapping[int, GrantFrequency]] = {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the notices of several services have in common on the wire."""
+"""Fields that the updates of several services share."""
 
 from meshkit.quantity import INT64_MAX
 from meshkit.rpc.fields import Fields

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lists of grants, entries and holds, usage summaries and recounts on the wire."""
+"""Lists of grants, entries and holds, usage summaries and recounts: conversions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ _WINDOWS: Final[Mapping[int, SummaryWindow]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListQuery:
-    """A list of one customer's; `filters` binds its page tokens."""
+    """A request for a list of one customer. Its page tokens are valid for these `filters` only."""
 
     customer: str
     page: Page
@@ -89,7 +89,7 @@ def entries_from_wire(request: pb.ListEntriesRequest) -> tuple[ListQuery, Credit
 
 
 def _sequence(key: str) -> int:
-    """Read a position in a pool's history. Raises ValueError for what can be none."""
+    """Return a position in a pool's history. Raises ValueError if it cannot be one."""
     number = int(key)
     if not 1 <= number <= INT64_MAX:
         raise ValueError(key)
@@ -160,7 +160,7 @@ def _hold_to_wire(hold: Hold, credit_type_id: CreditTypeId, at: datetime) -> pb.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageQuery:
-    """A usage summary to make."""
+    """A request for a usage summary."""
 
     customer: str
     span: Period

@@ -70,7 +70,7 @@ def debit_to_wire(outcomes: Sequence[Debited | BaseException], to_status: ToStat
 
 
 def _items(items: Sequence[Request], from_wire: Callable[[Request], Command]) -> list[Command | MeshError]:
-    """Read each item, or return its fault in its place. Raises InvalidFields for none, or for too many."""
+    """Return each item's command, or its error in its place. Raises InvalidFields if there are no or too many items."""
     if not 1 <= len(items) <= ITEMS_MAX:
         raise InvalidFields([FieldViolation("items", f"must have 1 to {ITEMS_MAX} items, has {len(items)}")])
     return [_item(item, from_wire) for item in items]

@@ -44,26 +44,28 @@ def explain_from_wire(request: pb.GetDecisionRequest) -> ExplainAsk | ExplainHol
     return command
 
 
-def explain_to_wire(told: Explanation) -> pb.GetDecisionResponse:
-    price = told.entitlement.price if told.entitlement else None
+def explain_to_wire(explanation: Explanation) -> pb.GetDecisionResponse:
+    price = explanation.entitlement.price if explanation.entitlement else None
     return pb.GetDecisionResponse(
-        decision=decision_to_wire(told.reason),
-        denial_reason=reason_to_wire(told.reason),
-        credits_micros=told.credits.micros,
+        decision=decision_to_wire(explanation.reason),
+        denial_reason=reason_to_wire(explanation.reason),
+        credits_micros=explanation.credits.micros,
         price_micros=price.numerator_micros if price else 0,
         per_micros=price.denominator_micros if price else 0,
-        credit_type_id=told.credit_type_id,
-        contract_id=told.entitlement.contract_id if told.entitlement else None,
-        draws=[pb.Draw(grant_id=draw.grant_id, amount_micros=draw.amount.micros) for draw in told.draws],
-        grants=[
-            grant_to_wire(grant, told.credit_type_id, at=told.decide_time)
-            for grant in told.grants
-            if told.credit_type_id is not None
+        credit_type_id=explanation.credit_type_id,
+        contract_id=explanation.entitlement.contract_id if explanation.entitlement else None,
+        draws=[
+            pb.Draw(grant_id=draw.grant_id, amount_micros=draw.amount.micros) for draw in explanation.draws
         ],
-        spend_caps=[_cap_use_to_wire(use) for use in told.caps],
-        decide_time=timestamp(told.decide_time),
-        expire_time=optional_timestamp(told.expire_time),
-        available_micros=total_to_wire(told.available),
+        grants=[
+            grant_to_wire(grant, explanation.credit_type_id, at=explanation.decide_time)
+            for grant in explanation.grants
+            if explanation.credit_type_id is not None
+        ],
+        spend_caps=[_cap_use_to_wire(use) for use in explanation.caps],
+        decide_time=timestamp(explanation.decide_time),
+        expire_time=optional_timestamp(explanation.expire_time),
+        available_micros=total_to_wire(explanation.available),
     )
 
 
