@@ -17,16 +17,14 @@ import pytest
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from grpc import StatusCode
-from sqlalchemy.engine import make_url
 
-from deploy.local import database
 from meshkit.db import migrate
 from meshkit.rpc.client import open_channel
 from tests.support import alert, catalog, contract, ledger
 from tests.support.any_rpc import AnyPeer, Json, call, request_of
 from tests.support.faults import fault
 from tests.support.mesh import pending, until
-from tests.support.postgres import Databases, PostgresServer
+from tests.support.postgres import Databases, PostgresServer, drop_database, make_database
 
 FOLDER: Final = Path(__file__).parent / "previous"
 SERVICES: Final = ("catalog", "contract", "ledger", "alert")
@@ -50,21 +48,19 @@ async def upgraded(
 
     notices: as if no peer had answered them.
     """
-    name = f"{server.role_prefix}_upgrade_{next(server.numbers)}"
-    urls = await database.prepare(
-        server.admin_url, state_folder=server.state_folder, database=name, role_prefix=server.role_prefix
-    )
-    inside = make_url(server.admin_url).set(database=name).render_as_string(hide_password=False)
+    databases = await make_database(server)
     try:
+        inside = await asyncpg.connect(databases.admin_url)
+        await inside.execute(f"DROP SCHEMA {service} CASCADE")
+        await inside.execute(f'CREATE SCHEMA {service} AUTHORIZATION "{server.role_prefix}_{service}"')
+        await inside.close()
         (revision,) = previous(service)[f"{service}.alembic_version"]
-        await migrate(urls[service], service=service, to=revision["version_num"])
-        await _load(inside, service, notices=notices)
-        await migrate(urls[service], service=service)
-        yield Databases(name=name, admin_url=inside, urls=urls)
+        await migrate(databases.url(service), service=service, to=revision["version_num"])
+        await _load(databases.admin_url, service, notices=notices)
+        await migrate(databases.url(service), service=service)
+        yield databases
     finally:
-        connection = await database.connect(server.admin_url)
-        await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-        await connection.close()
+        await drop_database(server, databases)
 
 
 async def _load(url: str, service: str, *, notices: bool) -> None:

@@ -10,17 +10,13 @@ changes what a file says already. Checked by tests/unit/formats; the rules: libs
 import asyncio
 import json
 import sys
-import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
-from sqlalchemy.engine import make_url
 
-from deploy.local import database
-from deploy.local.postgres import EmbeddedPostgres
 from meshkit.formats import VERSION_KEY, Format
 from meshkit.rpc.fingerprint import fingerprint
 from services.alert.store import formats as alert
@@ -29,7 +25,7 @@ from services.contract.store import formats as contract
 from services.ledger.store import formats as ledger
 from tests.support.any_rpc import Json, methods, request_of
 from tests.support.every_write import Recording, record
-from tests.support.postgres import Databases
+from tests.support.postgres import Databases, PostgresServer, make_database, open_server
 
 FOLDER: Final = Path(__file__).parents[1] / "unit" / "formats" / "golden"
 FORMATS: Final = {
@@ -158,18 +154,12 @@ async def stored_values(databases: Databases, service: str) -> dict[str, list[Js
     return by_name
 
 
-async def _main(admin_url: str, folder: Path) -> None:
-    urls = await database.prepare(admin_url, state_folder=folder, database="golden", role_prefix="golden")
-    await database.migrate_all(urls)
-    inside = make_url(admin_url).set(database="golden").render_as_string(hide_password=False)
-    databases = Databases(name="golden", admin_url=inside, urls=urls)
+async def _main(server: PostgresServer) -> None:
+    databases = await make_database(server)
     for service, recording in (await record(databases)).items():
         write_missing(service, recording, await stored_values(databases, service))
 
 
 if __name__ == "__main__":
-    with (
-        tempfile.TemporaryDirectory() as own,
-        EmbeddedPostgres(Path(own) / "postgres", durable=False) as server,
-    ):
-        asyncio.run(_main(server.admin_url, Path(own)))
+    with open_server() as opened:
+        asyncio.run(_main(opened))

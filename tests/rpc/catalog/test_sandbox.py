@@ -10,7 +10,7 @@ from grpc import StatusCode
 
 from meshkit.clock import ManualClock
 from meshkit.db import open_engine
-from meshkit.ids import TimeOrderedIds
+from meshkit.ids import Ids
 from meshkit.outbox import Outbox
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.fields import timestamp
@@ -91,6 +91,6 @@ async def _wait_long(databases: Databases, news: RateCardChanged) -> None:
     engine = open_engine(databases.url("catalog"), application_name="test")
     wall = ManualClock(datetime(2999, 1, 1, tzinfo=UTC))
     async with engine.begin() as connection:
-        outbox = Outbox(connection, tables.outbox, NOTICES, wall=wall, ids=TimeOrderedIds(wall))
+        outbox = Outbox(connection, tables.outbox, NOTICES, wall=wall, ids=Ids(wall))
         await outbox.enqueue(news, key=news.rate_card_id)
     await engine.dispose()

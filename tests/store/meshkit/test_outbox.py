@@ -12,7 +12,7 @@ from structlog.typing import EventDict
 
 from meshkit.clock import ManualClock
 from meshkit.formats import Format, Formats, FormatUndeclared
-from meshkit.ids import TimeOrderedIds
+from meshkit.ids import Ids
 from meshkit.outbox import Notice, Outbox, Relay, forget_sent
 from meshkit.outbox.leases import Lease, Leases, NoLease
 from meshkit.outbox.notice import enqueue_statement
@@ -128,7 +128,7 @@ async def test_a_notice_is_named_and_stored_as_its_format_says(
 ) -> None:
     formats = Formats[Opened](Format("OPENED", Opened, (lambda old: {**old, "number": 0},)))
     async with engine.begin() as connection:
-        outbox = Outbox(connection, OUTBOX, formats, wall=wall, ids=TimeOrderedIds(wall))
+        outbox = Outbox(connection, OUTBOX, formats, wall=wall, ids=Ids(wall))
         await outbox.enqueue(Opened(number=1), key="k")
 
     await relay.deliver_now("k")
@@ -140,7 +140,7 @@ async def test_a_notice_is_named_and_stored_as_its_format_says(
 
 async def test_a_notice_without_a_format_is_refused(engine: AsyncEngine, wall: ManualClock) -> None:
     async with engine.connect() as connection:
-        outbox = Outbox[object](connection, OUTBOX, Formats(), wall=wall, ids=TimeOrderedIds(wall))
+        outbox = Outbox[object](connection, OUTBOX, Formats(), wall=wall, ids=Ids(wall))
 
         with pytest.raises(FormatUndeclared, match="Opened has no format"):
             await outbox.enqueue(Opened(number=1), key="k")
