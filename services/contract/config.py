@@ -8,14 +8,14 @@ from meshkit.config import MeshSettings
 
 
 class ContractSettings(MeshSettings):
-    """Addresses are host:port. Alert's is used in the sandbox only, to pass its time on."""
+    """Addresses are host:port. Alert's is used in sandbox mode only, to advance its time."""
 
     model_config = SettingsConfigDict(env_prefix="PURSER_CONTRACT_")
 
     listen: str = Field("127.0.0.1:7002", description="where to serve; port 0 is any free one")
-    catalog_address: str = Field("127.0.0.1:7001", description="Catalog, which is asked for prices")
+    catalog_address: str = Field("127.0.0.1:7001", description="Catalog, the source of prices")
     ledger_address: str = Field(
-        "127.0.0.1:7003", description="Ledger, which is told of all that brings credits"
+        "127.0.0.1:7003", description="Ledger, which receives everything that adds credits"
     )
     alert_address: str = Field("127.0.0.1:7004", description="Alert")
     due_interval_seconds: float = Field(

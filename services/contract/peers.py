@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The peers of Contract: the Catalog, asked at write time, and the Ledger, told by notices and asked for previews."""
+"""The peers of Contract: the Catalog, read when something is written, and the Ledger, for notices and previews."""
 
 import asyncio
 from collections import defaultdict
@@ -36,7 +36,7 @@ from services.contract.domain.ids import (
     TopUpPackId,
 )
 from services.contract.domain.notices import ContractChanged, CustomerChanged, SeatsChanged, TopUpPaid
-from services.contract.domain.offer import Offer, OfferedProduct, ProductType, Wanted
+from services.contract.domain.offer import CatalogQuery, Offer, OfferedProduct, ProductType
 from services.contract.domain.top_up import TopUpTerms
 
 T = TypeVar("T")
@@ -67,22 +67,25 @@ _PERIOD_PRORATIONS: Final = {
 
 
 class CatalogPeer:
-    """Reads the Catalog. Raises PeerUnavailable when it is away."""
+    """Reads the Catalog. Raises PeerUnavailable if it is down."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = catalog_pb2_grpc.CatalogServiceStub(channel)
 
-    async def offer(self, wanted: Wanted) -> Offer:
-        """Read all that is wanted, some calls at once. Raises RateCardNotFound, ProductNotFound, CreditTypeNotFound."""
-        if wanted.rate_card_id is not None:
-            await self._check_rate_card(wanted.rate_card_id)
-        product_ids = sorted(wanted.product_ids)
+    async def offer(self, query: CatalogQuery) -> Offer:
+        """Read everything in the query, several calls at a time.
+
+        Raises RateCardNotFound, ProductNotFound, CreditTypeNotFound.
+        """
+        if query.rate_card_id is not None:
+            await self._check_rate_card(query.rate_card_id)
+        product_ids = sorted(query.product_ids)
         products = await _some_at_once([self._product(one) for one in product_ids])
-        await self._check_credit_types(wanted.credit_type_ids)
+        await self._check_credit_types(query.credit_type_ids)
         rates: dict[tuple[ProductId, BillingFrequency], tuple[SeatRate, ...]] = {}
-        if wanted.rate_card_id is not None:
-            priced = sorted(wanted.priced)
-            found = await _some_at_once([self.rates(wanted.rate_card_id, one) for one in priced])
+        if query.rate_card_id is not None:
+            priced = sorted(query.priced)
+            found = await _some_at_once([self.rates(query.rate_card_id, one) for one in priced])
             for product_id, by_frequency in zip(priced, found, strict=True):
                 rates |= {(product_id, frequency): its for frequency, its in by_frequency.items()}
         return Offer(products={one.product_id: one for one in products}, rates=rates)
@@ -90,7 +93,7 @@ class CatalogPeer:
     async def rates(
         self, rate_card_id: RateCardId, product_id: ProductId
     ) -> Mapping[BillingFrequency, tuple[SeatRate, ...]]:
-        """Read all prices of a seat there ever were; none where the Catalog does not know the card."""
+        """Read all past, present and future prices of a seat; none if the Catalog does not know the card."""
         found: defaultdict[BillingFrequency, list[SeatRate]] = defaultdict(list)
         page_token = ""
         for _ in range(PAGES_MAX):
@@ -98,7 +101,7 @@ class CatalogPeer:
                 rate_card_id=rate_card_id, product_id=product_id, page_size=PAGE_SIZE, page_token=page_token
             )
             try:
-                async with _asking("catalog"):
+                async with _calling("catalog"):
                     page = await self._stub.ListRates(request)
             except (NotFound, Invalid):
                 return {}
@@ -112,9 +115,9 @@ class CatalogPeer:
         return {frequency: tuple(rates) for frequency, rates in found.items()}
 
     async def pack_terms(self, top_up_pack_id: TopUpPackId) -> TopUpTerms:
-        """Read what a pack brings and costs. Raises TopUpPackNotFound."""
+        """Read the credits and the price of a pack. Raises TopUpPackNotFound."""
         try:
-            async with _asking("catalog"):
+            async with _calling("catalog"):
                 answer = await self._stub.GetTopUpPack(
                     catalog_pb2.GetTopUpPackRequest(top_up_pack_id=top_up_pack_id)
                 )
@@ -124,14 +127,14 @@ class CatalogPeer:
 
     async def _check_rate_card(self, rate_card_id: RateCardId) -> None:
         try:
-            async with _asking("catalog"):
+            async with _calling("catalog"):
                 await self._stub.GetRateCard(catalog_pb2.GetRateCardRequest(rate_card_id=rate_card_id))
         except (NotFound, Invalid):
             raise RateCardNotFound(rate_card_id=rate_card_id) from None
 
     async def _product(self, product_id: ProductId) -> OfferedProduct:
         try:
-            async with _asking("catalog"):
+            async with _calling("catalog"):
                 answer = await self._stub.GetProduct(catalog_pb2.GetProductRequest(product_id=product_id))
         except (NotFound, Invalid):
             raise ProductNotFound(product_id=product_id) from None
@@ -149,7 +152,7 @@ class CatalogPeer:
             if not missing:
                 return
             request = catalog_pb2.ListCreditTypesRequest(page_size=PAGE_SIZE, page_token=page_token)
-            async with _asking("catalog"):
+            async with _calling("catalog"):
                 page = await self._stub.ListCreditTypes(request)
             missing -= {CreditTypeId(one.credit_type_id) for one in page.credit_types}
             page_token = page.next_page_token
@@ -160,7 +163,7 @@ class CatalogPeer:
 
 
 class LedgerPeer:
-    """Tells the Ledger; told twice, it changes nothing. Raises grpc.aio.AioRpcError when it did not hear."""
+    """Delivers notices to the Ledger; repeating one changes nothing. Raises grpc.aio.AioRpcError if a call fails."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = ledger_peer_pb2_grpc.LedgerPeerServiceStub(channel)
@@ -226,7 +229,7 @@ class LedgerPeer:
             await self._stub.IssueTopUpGrant(request)
         except grpc.aio.AioRpcError as error:
             fault = from_rpc_error(error, peer="ledger")
-            # Heard long ago, when the notice's id is no longer remembered: the grant is there.
+            # Delivered so long ago that the response is no longer stored. The grant exists.
             if not (isinstance(fault, AlreadyExists) and fault.reason == "GRANT_ALREADY_EXISTS"):
                 raise
 
@@ -238,7 +241,7 @@ class LedgerPeer:
         effective_time: datetime,
         quantity_delta: int,
     ) -> Collection[ScheduleCredits]:
-        """Ask which credits a seat change would bring. Raises PeerUnavailable."""
+        """Return the credits that a seat change would add. Raises PeerUnavailable."""
         request = ledger_peer_pb2.PreviewSeatChangeRequest(
             customer_id=customer_id,
             subscription_id=subscription_id,
@@ -246,10 +249,10 @@ class LedgerPeer:
             quantity_delta=quantity_delta,
         )
         try:
-            async with _asking("ledger"):
+            async with _calling("ledger"):
                 answer = await self._stub.PreviewSeatChange(request)
         except NotFound:
-            raise PeerUnavailable(peer="ledger", details="it has not heard of the seats yet") from None
+            raise PeerUnavailable(peer="ledger", details="it has not received these seats yet") from None
         return [
             ScheduleCredits(
                 grant_schedule_id=one.grant_schedule_id,
@@ -261,8 +264,8 @@ class LedgerPeer:
 
 
 @asynccontextmanager
-async def _asking(peer: str) -> AsyncIterator[None]:
-    """Turn the fault of a call into ours: an absent peer into PeerUnavailable."""
+async def _calling(peer: str) -> AsyncIterator[None]:
+    """Raise the fault of a failed call as a MeshError: PeerUnavailable if the peer is down."""
     try:
         yield
     except grpc.aio.AioRpcError as error:
@@ -273,7 +276,7 @@ async def _asking(peer: str) -> AsyncIterator[None]:
 
 
 async def _some_at_once(calls: Collection[Awaitable[T]]) -> list[T]:
-    """Await all, a few at a time, in order; the first fault ends the others."""
+    """Await all calls, CALLS_AT_ONCE_MAX at a time, and return the results in order. A fault cancels the rest."""
     places = asyncio.Semaphore(CALLS_AT_ONCE_MAX)
 
     async def in_turn(call: Awaitable[T]) -> T:

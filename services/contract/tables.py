@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Contract's tables as SQLAlchemy Core sees them; constraints are told in migrations/."""
+"""Contract's tables for SQLAlchemy Core. Constraints are in migrations/."""
 
 from typing import Final
 
@@ -66,7 +66,7 @@ subscriptions = Table(
     Column("invoicing", Text, nullable=False),
     Column("rounding", Text, nullable=False),
     Column("initial_quantity", BigInteger, nullable=False),
-    Column("rates", JSONB, nullable=False),  # a copy of the Catalog's, read whole and never asked by part
+    Column("rates", JSONB, nullable=False),  # a copy of the Catalog's rates, always read whole
     Column("periods_billed", Integer, nullable=False),
     Column("billed_from", DateTime(timezone=True)),
     Column("changes", BigInteger, nullable=False),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What callers may ask Contract to write, one command per rpc that writes, and how it responds.
+"""The commands, one per rpc that writes, and the results of the operations.
 
 fingerprint: the hash of the request as it came over the wire; it tells whether a repeated request_id has another body.
 """
@@ -117,9 +117,9 @@ class EndContract:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeatRequest:
-    """Seats wanted from effective_time (None: now) on: exactly one of new_quantity and quantity_delta is set.
+    """A seat change from effective_time (None: now) on. Exactly one of new_quantity and quantity_delta is set.
 
-    subscription_id None: the contract's only one.
+    subscription_id None: the only subscription of the contract.
     """
 
     contract_id: ContractId
@@ -138,7 +138,7 @@ class ChangeSeats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedSeatChange:
-    """A change, and the seats in force right after it as the timeline stands now."""
+    """A change, and the seats in force right after it on the current timeline."""
 
     change: SeatChange
     quantity_after: int
@@ -146,7 +146,7 @@ class ListedSeatChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeatsMoved:
-    """invoice: what was charged at once; None when nothing was."""
+    """invoice: what was charged immediately; None if nothing was."""
 
     listed: ListedSeatChange
     subscription: SubscriptionNow

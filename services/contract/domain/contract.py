@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Contracts: what a customer has signed: seats, and the credits that come with them."""
+"""Contracts: the seats that a customer has signed for, and the credits included with them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,7 +47,7 @@ class BillingFrequency(Enum):
 
 
 class SeatInvoicing(Enum):
-    """When a seat increase inside a period is charged: on an invoice of its own, or on the next period's."""
+    """When a seat increase inside a period is charged: on a separate invoice, or on the next period's invoice."""
 
     BILL_IMMEDIATELY = "BILL_IMMEDIATELY"
     BILL_ON_NEXT_COLLECTION_DATE = "BILL_ON_NEXT_COLLECTION_DATE"
@@ -61,7 +61,7 @@ class GrantFrequency(Enum):
 
 
 class PeriodProration(Enum):
-    """Which of a schedule's cut periods get a share instead of the whole."""
+    """Which of a schedule's partial periods get a share of the credits instead of all of them."""
 
     FIRST_AND_LAST = "FIRST_AND_LAST"
     FIRST = "FIRST"
@@ -71,7 +71,7 @@ class PeriodProration(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeatProration:
-    """What happens to money when seats are added inside a period."""
+    """How seats that are added inside a period are charged."""
 
     is_prorated: bool = False
     invoicing: SeatInvoicing = SeatInvoicing.BILL_IMMEDIATELY
@@ -82,9 +82,9 @@ class SeatProration:
 class Subscription:
     """A contract's seats. `initial_quantity` is in force from the contract's start; seat changes follow.
 
-    rates: the Catalog's prices of this product and frequency, as seen last and not over by then.
-    periods_billed: how many periods have been charged, from the first; billed_from: start of the last of
-    them. changes: seat changes received.
+    rates: the Catalog's prices of this product and frequency that had not ended when they were last read.
+    periods_billed: number of periods charged, from the first; billed_from: start of the last one. changes: number of
+    seat changes received.
     """
 
     subscription_id: SubscriptionId
@@ -101,7 +101,7 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantSchedule:
-    """The rule that grants credits every period; the Ledger acts on it. unit_amount: per seat if linked."""
+    """A rule that grants credits every period; the Ledger applies it. unit_amount: per seat if linked to seats."""
 
     grant_schedule_id: GrantScheduleId
     product_id: ProductId
@@ -119,10 +119,10 @@ class GrantSchedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
-    """What a customer has signed, in force in [start_time, end_time); end_time None is open-ended.
+    """A signed contract, in force in [start_time, end_time). end_time None: open-ended.
 
-    version: grows with everything the Ledger must hear but seat changes. next_due_time: the next instant at
-    which there is something to bill; None: never.
+    version: grows with each change that the Ledger must receive, except seat changes. next_due_time: the next
+    instant at which there is something to bill; None: never.
     """
 
     contract_id: ContractId
@@ -143,7 +143,7 @@ class Contract:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionNow:
-    """A subscription as it stands at an instant."""
+    """A subscription as it is at an instant."""
 
     subscription: Subscription
     quantity: int
@@ -153,14 +153,14 @@ class SubscriptionNow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractNow:
-    """A contract as it stands at an instant."""
+    """A contract as it is at an instant."""
 
     contract: Contract
     subscriptions: tuple[SubscriptionNow, ...]
 
 
 def refuse_over(contract: Contract, *, at: datetime) -> None:
-    """Raise ContractEnded when the contract is over at `at`."""
+    """Raise ContractEnded if the contract has ended by `at`."""
     if contract.end_time is not None and contract.is_over(at):
         raise ContractEnded(contract_id=contract.contract_id, end_time=contract.end_time.isoformat())
 
@@ -173,9 +173,9 @@ def refuse_not_in_force(contract: Contract, *, at: datetime) -> None:
 
 
 def end_of(contract: Contract, end_time: datetime | None, *, at: datetime) -> datetime:
-    """Return when a contract ends that is asked to end at `end_time` (None: now).
+    """Return when a contract ends if its end is set to `end_time` (None: now).
 
-    One that has not begun by then ends where it begins: it is never in force.
+    A contract that has not started by then ends at its start: it is never in force.
     Raises ContractEnded, EndBeforeNow.
     """
     refuse_over(contract, at=at)

@@ -12,7 +12,7 @@ ALIASES_MAX = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Customer:
-    """A buyer. An alias names one customer only; `version` grows with everything the Ledger must hear."""
+    """A customer. An alias names one customer only. version: grows with each change that the Ledger must receive."""
 
     customer_id: CustomerId
     name: str
@@ -23,7 +23,7 @@ class Customer:
 
 
 def is_customer_id(customer: str) -> bool:
-    """Tell whether a request's `customer` is an id; otherwise it is an alias, and no alias looks like an id."""
+    """Return whether a request's `customer` is an id. Otherwise it is an alias; no alias may look like an id."""
     return customer.startswith(CUSTOMER_PREFIX)
 
 
@@ -32,7 +32,7 @@ def with_aliases(customer: Customer, aliases: Collection[str]) -> Customer:
 
 
 def suspended(customer: Customer, *, is_suspended: bool) -> Customer:
-    """Return the customer suspended or resumed; the very same one when it is so already."""
+    """Return the customer suspended or resumed; the same object if nothing changes."""
     if customer.is_suspended == is_suspended:
         return customer
     return replace(customer, is_suspended=is_suspended, version=customer.version + 1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The faults of Contract: one class per reason that contract.proto promises."""
+"""The faults of Contract, one class per reason in contract.proto."""
 
 from meshkit.errors import (
     AlreadyExists,
@@ -12,12 +12,14 @@ from meshkit.errors import (
 
 
 class AliasTaken(AlreadyExists):
-    """The alias names another customer."""
+    """The alias belongs to another customer."""
 
     reason = "ALIAS_TAKEN"
 
     def __init__(self, *, alias: str) -> None:
-        super().__init__(f"alias {alias!r} names another customer; an alias names one only", alias=alias)
+        super().__init__(
+            f"alias {alias!r} belongs to another customer; an alias names one customer only", alias=alias
+        )
 
 
 class CustomerNotFound(NotFound):
@@ -27,7 +29,7 @@ class CustomerNotFound(NotFound):
 
     def __init__(self, *, customer: str) -> None:
         super().__init__(
-            f"customer {customer!r} is not known by id or alias; ListCustomers tells which are",
+            f"customer {customer!r} does not exist, by id or alias; ListCustomers lists all",
             customer=customer,
         )
 
@@ -39,7 +41,7 @@ class ContractNotFound(NotFound):
 
     def __init__(self, *, contract_id: str) -> None:
         super().__init__(
-            f"contract {contract_id!r} is not known; ListContracts tells which are", contract_id=contract_id
+            f"contract {contract_id!r} does not exist; ListContracts lists all", contract_id=contract_id
         )
 
 
@@ -50,7 +52,7 @@ class SubscriptionNotFound(NotFound):
 
     def __init__(self, *, contract_id: str, subscription_id: str) -> None:
         super().__init__(
-            f"contract {contract_id!r} has no subscription {subscription_id!r}; GetContract tells which it has",
+            f"contract {contract_id!r} has no subscription {subscription_id!r}; GetContract lists them",
             contract_id=contract_id,
             subscription_id=subscription_id,
         )
@@ -62,9 +64,7 @@ class TopUpNotFound(NotFound):
     reason = "TOP_UP_NOT_FOUND"
 
     def __init__(self, *, top_up_id: str) -> None:
-        super().__init__(
-            f"top-up {top_up_id!r} is not known; ListTopUps tells which are", top_up_id=top_up_id
-        )
+        super().__init__(f"top-up {top_up_id!r} does not exist; ListTopUps lists all", top_up_id=top_up_id)
 
 
 class InvoiceNotFound(NotFound):
@@ -74,7 +74,7 @@ class InvoiceNotFound(NotFound):
 
     def __init__(self, *, invoice_id: str) -> None:
         super().__init__(
-            f"invoice {invoice_id!r} is not known; ListInvoices tells which are", invoice_id=invoice_id
+            f"invoice {invoice_id!r} does not exist; ListInvoices lists all", invoice_id=invoice_id
         )
 
 
@@ -85,7 +85,7 @@ class RateCardNotFound(NotFound):
 
     def __init__(self, *, rate_card_id: str) -> None:
         super().__init__(
-            f"rate card {rate_card_id!r} is not known to the Catalog; its ListRateCards tells which are",
+            f"rate card {rate_card_id!r} does not exist in the Catalog; its ListRateCards lists all",
             rate_card_id=rate_card_id,
         )
 
@@ -97,7 +97,7 @@ class ProductNotFound(NotFound):
 
     def __init__(self, *, product_id: str) -> None:
         super().__init__(
-            f"product {product_id!r} is not known to the Catalog; its ListProducts tells which are",
+            f"product {product_id!r} does not exist in the Catalog; its ListProducts lists all",
             product_id=product_id,
         )
 
@@ -109,7 +109,7 @@ class CreditTypeNotFound(NotFound):
 
     def __init__(self, *, credit_type_id: str) -> None:
         super().__init__(
-            f"credit type {credit_type_id!r} is not known to the Catalog; its ListCreditTypes tells which are",
+            f"credit type {credit_type_id!r} does not exist in the Catalog; its ListCreditTypes lists all",
             credit_type_id=credit_type_id,
         )
 
@@ -121,7 +121,7 @@ class TopUpPackNotFound(NotFound):
 
     def __init__(self, *, top_up_pack_id: str) -> None:
         super().__init__(
-            f"top-up pack {top_up_pack_id!r} is not known to the Catalog; its ListTopUpPacks tells which are",
+            f"top-up pack {top_up_pack_id!r} does not exist in the Catalog; its ListTopUpPacks lists all",
             top_up_pack_id=top_up_pack_id,
         )
 
@@ -143,31 +143,31 @@ class RateNotFound(FailedPrecondition):
 
 
 class ProductNotSubscription(FailedPrecondition):
-    """Seats are sold as SUBSCRIPTION products only."""
+    """Seats can only be sold as SUBSCRIPTION products."""
 
     reason = "PRODUCT_NOT_SUBSCRIPTION"
 
     def __init__(self, *, product_id: str) -> None:
         super().__init__(
-            f"product {product_id!r} is not a SUBSCRIPTION product; seats are sold as one",
+            f"product {product_id!r} is not a SUBSCRIPTION product; seats must be sold as one",
             product_id=product_id,
         )
 
 
 class ProductNotFixed(FailedPrecondition):
-    """Credits are sold and shown as FIXED products only."""
+    """Credits can only be sold as FIXED products."""
 
     reason = "PRODUCT_NOT_FIXED"
 
     def __init__(self, *, product_id: str) -> None:
         super().__init__(
-            f"product {product_id!r} is not a FIXED product; credits are sold and shown as one",
+            f"product {product_id!r} is not a FIXED product; credits must be sold as one",
             product_id=product_id,
         )
 
 
 class ContractEnded(FailedPrecondition):
-    """The contract is over."""
+    """The contract has ended."""
 
     reason = "CONTRACT_ENDED"
 
@@ -206,7 +206,7 @@ class EndBeforeNow(FailedPrecondition):
 
 
 class SeatsBelowZero(FailedPrecondition):
-    """Somewhere on the timeline there would be less than no seat."""
+    """At some instant the number of seats would be negative."""
 
     reason = "SEATS_BELOW_ZERO"
 
@@ -220,13 +220,13 @@ class SeatsBelowZero(FailedPrecondition):
 
 
 class OutsideOpenPeriod(FailedPrecondition):
-    """The past before the open billing period is closed."""
+    """Seats cannot change before the start of the open billing period."""
 
     reason = "OUTSIDE_OPEN_PERIOD"
 
     def __init__(self, *, effective_time: str, open_from_time: str) -> None:
         super().__init__(
-            f"effective_time {effective_time} is before the open billing period; {open_from_time} is its start",
+            f"effective_time {effective_time} is before the open billing period, which starts at {open_from_time}",
             effective_time=effective_time,
             open_from_time=open_from_time,
         )
@@ -246,30 +246,30 @@ class EffectiveAfterContractEnd(FailedPrecondition):
 
 
 class TopUpAlreadyResolved(FailedPrecondition):
-    """The payment ended the other way."""
+    """The payment has the opposite outcome already."""
 
     reason = "TOP_UP_ALREADY_RESOLVED"
 
     def __init__(self, *, top_up_id: str, status: str) -> None:
         super().__init__(
-            f"top-up {top_up_id!r} is {status} already and stays so; order a new one",
+            f"top-up {top_up_id!r} is already {status}, which is final; order a new one",
             top_up_id=top_up_id,
             status=status,
         )
 
 
 class PeerUnavailable(Unavailable):
-    """A peer that must be asked is away; nothing was done."""
+    """A peer that is needed is down. Nothing was done."""
 
     reason = "PEER_UNAVAILABLE"
 
     def __init__(self, *, peer: str, details: str) -> None:
-        super().__init__(f"{peer} did not answer ({details}); nothing was done, safe to retry", peer=peer)
+        super().__init__(f"{peer} did not answer ({details}); nothing was done; safe to retry", peer=peer)
 
 
 class AmountTooLarge(InvalidFields):
-    """The seats of a contract cost more together than an invoice can hold."""
+    """The seats of a contract together cost more than an invoice can hold."""
 
     def __init__(self, *, micros: int) -> None:
-        said = f"cost {micros} micros together, more than an invoice can hold"
-        super().__init__((FieldViolation("subscriptions", said),))
+        message = f"together cost {micros} micros, more than an invoice can hold"
+        super().__init__((FieldViolation("subscriptions", message),))

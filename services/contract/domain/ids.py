@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What things are called. The last four belong to the Catalog and are only referred to."""
+"""The ids. The last four belong to the Catalog; Contract only refers to them."""
 
 from typing import NewType
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Invoices: what a customer is asked to pay, line by line. Source: services/contract/README.md, "Invoices"."""
+"""Invoices: what a customer has to pay, line by line. Source: services/contract/README.md, "Invoices"."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from services.contract.domain.ids import (
 
 
 class InvoiceStatus(Enum):
-    """DRAFT may still change, FINALIZED is final, VOID does not count."""
+    """DRAFT may still change, FINALIZED is final, VOID is cancelled."""
 
     DRAFT = "DRAFT"
     FINALIZED = "FINALIZED"
@@ -30,7 +30,7 @@ class InvoiceStatus(Enum):
 
 
 class InvoiceLineKind(Enum):
-    """What a line is for."""
+    """What a line charges for."""
 
     SUBSCRIPTION = "SUBSCRIPTION"
     SEAT_INCREASE = "SEAT_INCREASE"
@@ -56,7 +56,7 @@ WHOLE = Share(1, 1)
 class InvoiceLine:
     """quantity × unit_price × share = exact_micros (down to the micro), rounded to `total`.
 
-    span: what is charged; billing_period_start: start of the billing period it lies in. Both None for a top-up.
+    span: the time that is charged; billing_period_start: start of its billing period. Both None for a top-up.
     """
 
     invoice_line_id: InvoiceLineId
@@ -75,7 +75,7 @@ class InvoiceLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invoice:
-    """What a customer is asked to pay. issue_time: its date; finalize_time: when it became final."""
+    """An invoice. issue_time: its date; finalize_time: when it became final."""
 
     invoice_id: InvoiceId
     customer_id: CustomerId
@@ -104,7 +104,7 @@ def line(
     span: Period | None = None,
     billing_period_start: datetime | None = None,
 ) -> InvoiceLine:
-    """Return a line without an id yet. Raises AmountTooLarge."""
+    """Return a line that has no id yet. Raises AmountTooLarge."""
     if total.micros > MONEY_MICROS_MAX:
         raise AmountTooLarge(micros=total.micros)
     return InvoiceLine(
@@ -124,7 +124,7 @@ def line(
 
 
 def total_of(lines: Sequence[InvoiceLine]) -> Money:
-    """Return what the lines add up to. Raises AmountTooLarge."""
+    """Return the sum of the lines. Raises AmountTooLarge."""
     total = sum((line.total for line in lines), start=Money.zero(USD))
     if total.micros > MONEY_MICROS_MAX:
         raise AmountTooLarge(micros=total.micros)

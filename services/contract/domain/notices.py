@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the Ledger is told, in order per customer. A notice says all there is, so none needs another looked up."""
+"""Notices for the Ledger, in order per customer. Each contains everything that the Ledger needs to apply it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -59,7 +59,7 @@ class SeatsChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopUpPaid:
-    """cost_basis: what was paid. The grant is in force [effective_time, expire_time); None is for ever."""
+    """cost_basis: what was paid. The grant is in force in [effective_time, expire_time). expire_time None: for ever."""
 
     customer_id: CustomerId
     top_up_id: TopUpId
@@ -113,7 +113,7 @@ def seats_changed(customer_id: CustomerId, change: SeatChange) -> SeatsChanged:
 
 
 def top_up_paid(top_up: TopUp, *, at: datetime) -> TopUpPaid:
-    """Return the grant that a top-up paid at `at` brings."""
+    """Return the grant of a top-up that was paid at `at`."""
     terms = top_up.terms
     return TopUpPaid(
         customer_id=top_up.customer_id,

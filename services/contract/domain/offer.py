@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the Catalog offers, as far as a contract or a purchase refers to it. Read at write time, then kept."""
+"""The part of the Catalog that a contract or a purchase refers to. Read when it is written, then stored."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from services.contract.domain.ids import CreditTypeId, ProductId, RateCardId
 
 
 class ProductType(Enum):
-    """What sort of thing a product is: seats, metered use, or sold once."""
+    """The kind of a product: seats, metered usage, or sold once."""
 
     SUBSCRIPTION = "SUBSCRIPTION"
     USAGE = "USAGE"
@@ -28,8 +28,8 @@ class OfferedProduct:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What of the Catalog a contract or a purchase refers to. priced: the products whose seat prices too."""
+class CatalogQuery:
+    """What a contract or a purchase refers to. priced: the products whose seat prices are needed as well."""
 
     rate_card_id: RateCardId | None
     product_ids: frozenset[ProductId]
@@ -39,13 +39,13 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """products: those asked for, all known. rates: all prices of a seat there ever were, by frequency."""
+    """The answer. products: all that the query names. rates: all past, present and future seat prices."""
 
     products: Mapping[ProductId, OfferedProduct]
     rates: Mapping[tuple[ProductId, BillingFrequency], tuple[SeatRate, ...]] = field(default_factory=dict)
 
     def fixed(self, product_id: ProductId) -> OfferedProduct:
-        """Return a product that credits can be sold or shown as. Raises ProductNotFixed."""
+        """Return a product that credits can be sold as. Raises ProductNotFixed."""
         product = self.products[product_id]
         if product.product_type is ProductType.FIXED:
             return product
@@ -66,7 +66,7 @@ class Offer:
         *,
         at: datetime,
     ) -> tuple[tuple[SeatRate, ...], SeatRate]:
-        """Return the prices of a seat from `at` on, and the one in force at `at`. Raises RateNotFound."""
+        """Return the prices of a seat from `at` on, and the price in force at `at`. Raises RateNotFound."""
         rates = self.rates.get((product_id, billing_frequency), ())
         if (in_force := rate_at(rates, at)) is not None:
             return rates_from(rates, at), in_force

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Top-ups: credits bought on a contract. Never a grant before it is paid, never two for one payment."""
+"""Top-ups: credits bought on a contract. A top-up is granted once, and not before it is paid."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,20 +22,20 @@ from services.contract.domain.ids import (
 from services.contract.domain.invoice import WHOLE, InvoiceLine, InvoiceLineKind, InvoiceStatus, line
 
 PRIORITY_DEFAULT = 100
-AMOUNT_MAX = Credits(10**15)  # a billion credits: what the Ledger takes in one grant
+AMOUNT_MAX = Credits(10**15)  # a billion credits, the largest grant that the Ledger accepts
 LIFETIME_MIN = timedelta(seconds=1)
 LIFETIME_MAX = timedelta(days=36_525)  # a hundred years
 
 
 class PaymentGate(Enum):
-    """What must happen before the credits are granted. NONE: nothing. EXTERNAL: ResolveTopUpPayment says paid."""
+    """What must happen before the credits are granted. NONE: nothing. EXTERNAL: ResolveTopUpPayment reports PAID."""
 
     NONE = "NONE"
     EXTERNAL = "EXTERNAL"
 
 
 class TopUpStatus(Enum):
-    """PENDING_PAYMENT → PAID | FAILED; without a gate PAID at once."""
+    """PENDING_PAYMENT → PAID | FAILED; without a payment gate PAID from the start."""
 
     PENDING_PAYMENT = "PENDING_PAYMENT"
     PAID = "PAID"
@@ -44,7 +44,7 @@ class TopUpStatus(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopUpTerms:
-    """Credits (> 0) for a price (≥ 0). They live `lifetime` from payment on; None is for ever."""
+    """Credits (> 0) for a price (≥ 0). lifetime: from payment to expiry; None: for ever."""
 
     product_id: ProductId
     credit_type_id: CreditTypeId
@@ -72,12 +72,12 @@ class TopUp:
 
 
 def refuse_ungrantable(terms: TopUpTerms, *, field: str) -> None:
-    """Raise InvalidFields, naming the request's `field`, when the Ledger could not grant that much."""
+    """Raise InvalidFields for the request's `field` if the Ledger cannot grant that much."""
     if terms.amount > AMOUNT_MAX:
-        said = (
-            f"brings {terms.amount.micros} micro-credits; at most {AMOUNT_MAX.micros} can be granted at once"
+        message = (
+            f"is for {terms.amount.micros} micro-credits; one grant can have at most {AMOUNT_MAX.micros}"
         )
-        raise InvalidFields([FieldViolation(field, said)])
+        raise InvalidFields([FieldViolation(field, message)])
 
 
 def status_at_order(gate: PaymentGate) -> TopUpStatus:
@@ -85,7 +85,7 @@ def status_at_order(gate: PaymentGate) -> TopUpStatus:
 
 
 def invoice_status(status: TopUpStatus) -> InvoiceStatus:
-    """Return what becomes of a top-up's invoice."""
+    """Return the status of a top-up's invoice."""
     return {
         TopUpStatus.PENDING_PAYMENT: InvoiceStatus.DRAFT,
         TopUpStatus.PAID: InvoiceStatus.FINALIZED,
@@ -94,18 +94,18 @@ def invoice_status(status: TopUpStatus) -> InvoiceStatus:
 
 
 def refuse_opposite(top_up: TopUp, outcome: TopUpStatus) -> None:
-    """Raise TopUpAlreadyResolved when the payment ended otherwise than `outcome`."""
+    """Raise TopUpAlreadyResolved if the payment had another outcome than `outcome`."""
     if top_up.status is not outcome:
         raise TopUpAlreadyResolved(top_up_id=top_up.top_up_id, status=top_up.status.value)
 
 
 def line_of(terms: TopUpTerms, product_name: str) -> InvoiceLine:
-    """Return the invoice line of a purchase; the price is charged whole, to the nearest cent."""
+    """Return the invoice line of a purchase. The price is rounded to the nearest cent."""
     exact = Fraction(terms.price.micros)
     return line(
         kind=InvoiceLineKind.TOP_UP,
         product_id=terms.product_id,
-        description=f"{product_name}: {_in_words(terms.amount)}",
+        description=f"{product_name}: {_description(terms.amount)}",
         quantity=1,
         unit_price=terms.price,
         share=WHOLE,
@@ -114,7 +114,7 @@ def line_of(terms: TopUpTerms, product_name: str) -> InvoiceLine:
     )
 
 
-def _in_words(amount: Credits) -> str:
+def _description(amount: Credits) -> str:
     whole, rest = divmod(amount.micros, MICROS)
     decimals = f".{rest:06d}".rstrip("0") if rest else ""
     return f"{whole:,}{decimals} credits"

@@ -32,7 +32,7 @@ from services.contract.domain.ids import (
 )
 from services.contract.domain.invoice import Invoice
 from services.contract.domain.notices import contract_changed
-from services.contract.domain.offer import Offer, Wanted
+from services.contract.domain.offer import CatalogQuery, Offer
 from services.contract.domain.seats.timeline import Timeline
 from services.contract.operations.billing.due_run import Billing
 from services.contract.operations.billing.instant import bill_instant
@@ -222,9 +222,9 @@ class Contracts:
         return ContractCreated(contract=contract_now(contract, states, at), invoices=tuple(invoices))
 
 
-def _catalog_query(command: CreateContract) -> Wanted:
+def _catalog_query(command: CreateContract) -> CatalogQuery:
     seats, schedules = command.subscriptions, command.grant_schedules
-    return Wanted(
+    return CatalogQuery(
         rate_card_id=command.rate_card_id,
         product_ids=frozenset(
             [

@@ -9,15 +9,15 @@ from services.contract.domain.billing.price import SeatRate
 from services.contract.domain.commands import ScheduleCredits
 from services.contract.domain.contract import BillingFrequency
 from services.contract.domain.ids import CustomerId, ProductId, RateCardId, SubscriptionId, TopUpPackId
-from services.contract.domain.offer import Offer, Wanted
+from services.contract.domain.offer import CatalogQuery, Offer
 from services.contract.domain.top_up import TopUpTerms
 
 
 class Catalog(Protocol):
     """Every method raises PeerUnavailable if the Catalog is down."""
 
-    async def offer(self, wanted: Wanted) -> Offer:
-        """Read everything that is wanted. Raises RateCardNotFound, ProductNotFound, CreditTypeNotFound."""
+    async def offer(self, query: CatalogQuery) -> Offer:
+        """Read everything in the query. Raises RateCardNotFound, ProductNotFound, CreditTypeNotFound."""
         ...
 
     async def rates(

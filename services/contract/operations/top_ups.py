@@ -11,7 +11,7 @@ from services.contract.domain.contract import refuse_not_in_force
 from services.contract.domain.ids import ContractId, TopUpId
 from services.contract.domain.invoice import InvoiceStatus
 from services.contract.domain.notices import top_up_paid
-from services.contract.domain.offer import Wanted
+from services.contract.domain.offer import CatalogQuery
 from services.contract.domain.top_up import (
     TopUp,
     TopUpStatus,
@@ -136,7 +136,7 @@ class TopUps:
             terms = await self._catalog.pack_terms(command.top_up_pack_id)
             refuse_ungrantable(terms, field="top_up_pack_id")
         offer = await self._catalog.offer(
-            Wanted(
+            CatalogQuery(
                 rate_card_id=None,
                 product_ids=frozenset([terms.product_id]),
                 credit_type_ids=frozenset([terms.credit_type_id]),

@@ -80,7 +80,7 @@ _SELECT_SCHEDULES: Final[Select[Any]] = select(
 
 
 class StoredContracts:
-    """Contracts are never removed. Whoever changes one, its seats or its billing holds its lock."""
+    """Contracts are never deleted. Lock a contract before you change it, its seats or its billing."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -105,7 +105,7 @@ class StoredContracts:
             )
 
     async def customer_of(self, contract_id: ContractId) -> CustomerId:
-        """Return whose contract it is, which never changes. Raises ContractNotFound."""
+        """Return the customer of a contract, which never changes. Raises ContractNotFound."""
         found = select(contracts.c.customer_id).where(contracts.c.contract_id == contract_id)
         customer_id = (await self._connection.execute(found)).scalar_one_or_none()
         if customer_id is None:
@@ -127,14 +127,14 @@ class StoredContracts:
         return (await self._whole([row]))[0]
 
     async def listed(self, customer_id: CustomerId | None, page: Page) -> list[Contract]:
-        """Return a page in the order they were made, of one customer or of all, and one more when there is."""
+        """Return a page in order of creation, of one customer or of all, and one row more if there is one."""
         of = _SELECT if customer_id is None else _SELECT.where(contracts.c.customer_id == customer_id)
         return await self._whole(
             (await self._connection.execute(one_page(of, contracts.c.contract_id, page))).all()
         )
 
     async def save_terms(self, contract: Contract) -> None:
-        """Save when a locked contract ends, its version, and when it is due."""
+        """Save the end, the version and the due time of a locked contract."""
         await self._connection.execute(
             update(contracts)
             .where(contracts.c.contract_id == contract.contract_id)
@@ -144,7 +144,7 @@ class StoredContracts:
         )
 
     async def save_due(self, contract_id: ContractId, next_due_time: datetime | None) -> None:
-        """Save when a locked contract is due next."""
+        """Save the next due time of a locked contract."""
         await self._connection.execute(
             update(contracts)
             .where(contracts.c.contract_id == contract_id)
@@ -152,7 +152,7 @@ class StoredContracts:
         )
 
     async def save_subscription(self, subscription: Subscription) -> None:
-        """Save how far a locked contract's subscription is billed, its prices, and how often it was changed."""
+        """Save the prices, the billed periods and the number of changes of a locked contract's subscription."""
         row = _subscription_to_row(subscription)
         changing = ("rates", "periods_billed", "billed_from", "changes")
         await self._connection.execute(
@@ -164,7 +164,7 @@ class StoredContracts:
     async def due(
         self, *, at: datetime, after: tuple[datetime, ContractId] | None, rows_max: int
     ) -> list[tuple[datetime, ContractId]]:
-        """Return when and which contracts are due up to `at`, in due order, behind `after`."""
+        """Return the due times and ids of contracts due up to `at`, in due order, after `after`."""
         key = tuple_(contracts.c.next_due_time, contracts.c.contract_id)
         statement = select(contracts.c.next_due_time, contracts.c.contract_id).where(
             contracts.c.next_due_time <= at

@@ -32,13 +32,13 @@ _SELECT: Final[Select[Any]] = select(
 
 
 class StoredCustomers:
-    """Customers are never removed."""
+    """Customers are never deleted."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def insert(self, customer: Customer) -> None:
-        """Raises AliasTaken, also when the other customer is being given the alias at this moment."""
+        """Raises AliasTaken, also if a concurrent transaction gives the alias to another customer."""
         await self._connection.execute(
             insert(customers).values(
                 customer_id=customer.customer_id,
@@ -70,12 +70,12 @@ class StoredCustomers:
         """Return a customer by id or alias, locked until the commit. Raises CustomerNotFound."""
         customer_id = (await self.find(customer)).customer_id
         await self.lock_id(customer_id)
-        # Read again by id: while we waited, it may have changed, and an alias may have been given away.
+        # Read again by id: during the wait the customer may have changed, and the alias may have moved.
         return await self.find(customer_id)
 
     async def lock_id(self, customer_id: CustomerId) -> None:
-        """Lock a customer that is known to be there."""
-        # Not FOR UPDATE: rows that refer to the customer may be inserted meanwhile.
+        """Lock a customer that exists."""
+        # Not FOR UPDATE: others may insert rows that refer to the customer.
         locked = (
             select(customers.c.customer_id)
             .where(customers.c.customer_id == customer_id)
@@ -84,7 +84,7 @@ class StoredCustomers:
         assert (await self._connection.execute(locked)).first() is not None
 
     async def listed(self, page: Page) -> list[Customer]:
-        """Return a page in the order they were made, and one more when there is."""
+        """Return a page in order of creation, and one row more if there is one."""
         rows = await self._connection.execute(one_page(_SELECT, customers.c.customer_id, page))
         return [_from_row(row) for row in rows]
 
@@ -95,7 +95,7 @@ class StoredCustomers:
         return _from_row(row)
 
     async def _insert_aliases(self, customer: Customer) -> None:
-        # Sorted: two customers given the same two aliases at once must not wait for each other.
+        # Sorted: two transactions that insert the same two aliases must not wait for each other.
         for position, alias in sorted(enumerate(customer.aliases), key=lambda numbered: numbered[1]):
             inserted = (
                 insert(customer_aliases)

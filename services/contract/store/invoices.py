@@ -106,7 +106,7 @@ class StoredInvoices:
     async def listed(
         self, customer_id: CustomerId, contract_id: ContractId | None, page: Page
     ) -> list[Invoice]:
-        """Return a page by issue_time and as made, and one more when there is."""
+        """Return a page by issue_time, then in order of creation, and one row more if there is one."""
         statement = _SELECT.where(invoices.c.customer_id == customer_id)
         if contract_id is not None:
             statement = statement.where(invoices.c.contract_id == contract_id)

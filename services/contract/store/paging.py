@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One page of a table whose order is its id's."""
+"""One page of a table that is listed in the order of its id."""
 
 from typing import Any
 
@@ -9,6 +9,6 @@ from meshkit.page import Page
 
 
 def one_page(statement: Select[Any], order: Column[str], page: Page) -> Select[Any]:
-    """Return the statement for a page's rows and one more: that there is one tells that the page has a next."""
+    """Return the statement for a page's rows and one row more, which shows that there is a next page."""
     behind = statement if page.after is None else statement.where(order > page.after[0])
     return behind.order_by(order).limit(page.size + 1)

@@ -77,7 +77,7 @@ class StoredTopUps:
     async def resolve(
         self, top_up_id: TopUpId, outcome: TopUpStatus, *, payment_reference: str, at: datetime
     ) -> TopUp | None:
-        """Let a pending top-up end as `outcome`; None when it is not pending any more, or not there."""
+        """Set the outcome of a pending top-up; None if it is not pending any more, or does not exist."""
         resolved = (
             update(top_ups)
             .where(
@@ -99,7 +99,7 @@ class StoredTopUps:
         return _from_row(row)
 
     async def listed(self, contract_id: ContractId, page: Page) -> list[TopUp]:
-        """Return a page in the order they were made, and one more when there is."""
+        """Return a page in order of creation, and one row more if there is one."""
         of = select(*_COLUMNS).where(top_ups.c.contract_id == contract_id)
         rows = await self._connection.execute(one_page(of, top_ups.c.top_up_id, page))
         return [_from_row(row) for row in rows]

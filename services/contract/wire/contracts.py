@@ -71,7 +71,7 @@ _PERIOD_PRORATIONS: Final = {
     PeriodProration.LAST: pb.PERIOD_PRORATION_LAST,
     PeriodProration.NONE: pb.PERIOD_PRORATION_NONE,
 }
-# Offered so far in one way each; naming it is the same as leaving it out.
+# There is only one choice each so far. Setting it is the same as leaving it out.
 _ADVANCE: Final[dict[int, str]] = {pb.COLLECTION_SCHEDULE_ADVANCE: "ADVANCE"}
 _QUANTITY_ONLY: Final[dict[int, str]] = {pb.QUANTITY_MANAGEMENT_QUANTITY_ONLY: "QUANTITY_ONLY"}
 _POOLED: Final[dict[int, str]] = {pb.ALLOCATION_POOLED: "POOLED"}
@@ -262,7 +262,7 @@ def _schedule_terms(fields: Fields, path: str, terms: pb.GrantScheduleTerms) -> 
 
 
 def custom_credit_type(fields: Fields, field: str, credit_type_id: str) -> CreditTypeId:
-    """Return a credit type that is not money."""
+    """Return a custom credit type: any but USD."""
     if credit_type_id == USD:
         fields.add(field, "must be a custom credit type: USD is money, not credits")
     return CreditTypeId(fields.text(field, credit_type_id))
@@ -270,12 +270,12 @@ def custom_credit_type(fields: Fields, field: str, credit_type_id: str) -> Credi
 
 def _scope(fields: Fields, field: str, product_ids: Sequence[str]) -> tuple[ProductId, ...]:
     if len(product_ids) > SCOPE_PRODUCTS_MAX:
-        fields.add(field, f"must be at most {SCOPE_PRODUCTS_MAX}")
+        fields.add(field, f"must have at most {SCOPE_PRODUCTS_MAX} elements")
         return ()
     for position, product_id in enumerate(product_ids):
         fields.text(f"{field}[{position}]", product_id)
         if product_id in product_ids[:position]:
-            fields.add(f"{field}[{position}]", "is given twice")
+            fields.add(f"{field}[{position}]", "is a duplicate")
     return tuple(ProductId(one) for one in product_ids)
 
 

@@ -118,7 +118,7 @@ def customer_to_wire(customer: Customer) -> pb.Customer:
 
 def _aliases(fields: Fields, aliases: Sequence[str]) -> tuple[str, ...]:
     if len(aliases) > ALIASES_MAX:
-        fields.add("aliases", f"must be at most {ALIASES_MAX}")
+        fields.add("aliases", f"must have at most {ALIASES_MAX} elements")
         return ()
     for position, alias in enumerate(aliases):
         field = f"aliases[{position}]"
@@ -126,5 +126,5 @@ def _aliases(fields: Fields, aliases: Sequence[str]) -> tuple[str, ...]:
         if is_customer_id(alias):
             fields.add(field, f"must not begin with {CUSTOMER_PREFIX}: it would look like an id")
         if alias in aliases[:position]:
-            fields.add(field, "is given twice")
+            fields.add(field, "is a duplicate")
     return tuple(aliases)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Values that several messages hold: instants, periods, money."""
+"""Values that several messages contain: instants, periods, money."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,7 +16,9 @@ from services.contract.domain.billing.price import MONEY_MICROS_MAX, USD
 M = TypeVar("M")
 T = TypeVar("T")
 
-LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)  # so that every period that is counted has an end
+LATEST: Final = datetime(
+    9000, 1, 1, tzinfo=UTC
+)  # so that every billing period has an end that can be represented
 
 
 def time(fields: Fields, field: str, message: Timestamp, has: bool) -> datetime:
@@ -42,20 +44,20 @@ def usd(fields: Fields, field: str, money: money_pb2.Money, has: bool) -> Money:
 def each(
     fields: Fields, field: str, messages: Sequence[M], most: int, read: Callable[[Fields, str, M], T]
 ) -> tuple[T, ...]:
-    """Return every one of a repeated field, at most `most`; `read` is given its path, such as "lines[2]"."""
+    """Return the elements of a repeated field, at most `most`. read: gets the path, such as "lines[2]"."""
     if len(messages) > most:
-        fields.add(field, f"must be at most {most}")
+        fields.add(field, f"must have at most {most} elements")
         return ()
     return tuple(read(fields, f"{field}[{position}]", message) for position, message in enumerate(messages))
 
 
 def default(fields: Fields, field: str, value: int, choices: Mapping[int, T]) -> T:
-    """Return what an enum number stands for; UNSPECIFIED is the first choice."""
+    """Return the choice of an enum number. UNSPECIFIED means the first choice."""
     return fields.choice(field, value or next(iter(choices)), choices)
 
 
 def by_number(numbers: Mapping[T, int]) -> dict[int, T]:
-    """Return what each enum number stands for, from the number of each choice."""
+    """Return the choices by enum number, from the enum numbers by choice."""
     return {number: choice for choice, number in numbers.items()}
 
 

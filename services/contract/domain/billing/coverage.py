@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a billing period must have charged, and what of it is still owed.
+"""What must be charged for a billing period, and what of it is still owed.
 
 Source: services/contract/README.md, "Money for seats".
 
-Seats are paid for to the end of the period, so what must be paid at an instant is the highest quantity so far:
-the high-water mark. What was charged covers the period likewise. The owed part is where the mark stands above
-the cover; it is never negative, so nothing is ever refunded.
+A seat is paid until the end of the period. So the seats to be paid at an instant are the highest quantity so far,
+the high-water mark. Earlier charges cover the period in the same way. What is owed is the part of the mark above
+that cover. It is never negative, so nothing is ever refunded.
 """
 
 from collections import defaultdict
@@ -33,11 +33,11 @@ def owed(
     is_prorated: bool,
     through: datetime | None = None,
 ) -> tuple[Charge, ...]:
-    """Return what must be charged beside `paid` for the seats of a period, by start of span.
+    """Return what must be charged in addition to `paid` for the seats of a period, by start of span.
 
-    through: only rises up to this instant count; None: all that are known.
-    is_prorated: a seat costs the span it adds, so cover is compared instant by instant; otherwise it costs the
-    whole period whenever it is added, so the number of seats is.
+    through: only rises up to this instant count; None: all known rises.
+    is_prorated: if True, a seat costs only its span, so the cover is compared at every instant; if False, a seat
+    costs the whole period whenever it is added, so the numbers of seats are compared.
     """
     rises = list(_rises(timeline, billing_period, through))
     owing = _uncovered(rises, paid, billing_period) if is_prorated else _unpaid(rises, paid, billing_period)
@@ -45,7 +45,7 @@ def owed(
 
 
 def _rises(timeline: Timeline, period: Period, through: datetime | None) -> Iterator[tuple[datetime, int]]:
-    """Yield when the high-water mark rises, and by how much; the first is the period's start."""
+    """Yield each instant at which the high-water mark rises, and by how much, from the start of the period."""
     mark = timeline.quantity_at(period.start)
     if mark > 0:
         yield period.start, mark
@@ -60,7 +60,7 @@ def _rises(timeline: Timeline, period: Period, through: datetime | None) -> Iter
 def _uncovered(
     rises: Sequence[tuple[datetime, int]], paid: Sequence[Charge], period: Period
 ) -> Iterator[Charge]:
-    """Yield, as few rectangles of seats × span, where the mark stands above what is paid."""
+    """Yield the area where the mark is above what is paid, as few rectangles of seats × span."""
     lacking: defaultdict[datetime, int] = defaultdict(int)
     for at, seats in rises:
         lacking[at] += seats

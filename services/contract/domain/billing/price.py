@@ -16,7 +16,7 @@ from meshkit.quantity import INT64_MAX, MICROS, Money, Ratio, ceil_div, floor_di
 
 USD = "USD"
 MINOR_UNIT_MICROS = {USD: 10_000}  # one cent
-MONEY_MICROS_MAX = INT64_MAX // 10_000 * 10_000  # what an invoice can hold: some nine trillion dollars
+MONEY_MICROS_MAX = INT64_MAX // 10_000 * 10_000  # the maximum of an invoice: about nine trillion dollars
 
 
 class Rounding(Enum):
@@ -29,7 +29,7 @@ class Rounding(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeatRate:
-    """What a seat costs per billing period: a copy of the Catalog's rate, in force [effective_time, end_time).
+    """The price of a seat per billing period, a copy of the Catalog's rate. In force in [effective_time, end_time).
 
     price: micros of the currency per micro-seats; one seat is 1_000_000.
     """
@@ -42,7 +42,7 @@ class SeatRate:
 
     @property
     def unit_price(self) -> Money:
-        """The price of one seat, down to the micro; sums use the exact price."""
+        """The price of one seat, rounded down to the micro. Sums use the exact price."""
         return Money(
             self.currency_code, floor_div(MICROS * self.price.numerator_micros, self.price.denominator_micros)
         )
@@ -53,21 +53,21 @@ class SeatRate:
 
 
 def rate_at(rates: Iterable[SeatRate], at: datetime) -> SeatRate | None:
-    """Return the rate in force at `at`; of one product and frequency there is one at most."""
+    """Return the rate in force at `at`. rates: of one product and frequency, so there is at most one."""
     in_force = (r for r in rates if r.effective_time <= at and (r.end_time is None or at < r.end_time))
     return next(in_force, None)
 
 
 def rates_from(rates: Iterable[SeatRate], at: datetime) -> tuple[SeatRate, ...]:
-    """Return the rates that are in force at `at` or may be later: those worth keeping."""
+    """Return the rates that are in force at `at` or later: the ones to store."""
     return tuple(rate for rate in rates if rate.end_time is None or rate.end_time > at)
 
 
 def refuse_unpayable(rate: SeatRate, seats: int, *, field: str) -> None:
-    """Raise InvalidFields, naming the request's `field`, when seats cost more than an invoice can hold."""
+    """Raise InvalidFields for the request's `field` if the seats cost more than an invoice can hold."""
     if rate.exact_micros(seats, Fraction(1)) > MONEY_MICROS_MAX:
-        said = f"{seats} seats at {rate.unit_price.micros} micros are more than an invoice can hold"
-        raise InvalidFields([FieldViolation(field, said)])
+        message = f"{seats} seats at {rate.unit_price.micros} micros cost more than an invoice can hold"
+        raise InvalidFields([FieldViolation(field, message)])
 
 
 def rounded(exact_micros: Fraction, rounding: Rounding, currency_code: str) -> Money:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a caller's seat request to a dated seat change. Source: services/contract/README.md, "Seats"."""
+"""Turns a caller's seat request into a dated seat change. Source: services/contract/README.md, "Seats"."""
 
 from datetime import datetime
 
@@ -16,10 +16,10 @@ from services.contract.domain.seats.timeline import SEATS_MAX, SeatChange, Timel
 def planned_change(
     request: SeatRequest, state: BillingState, *, seat_change_id: SeatChangeId, at: datetime
 ) -> tuple[SeatChange, Timeline]:
-    """Return the change that a request received at `at` makes, and the timeline with it.
+    """Return the seat change of a request received at `at`, and the timeline including it.
 
-    Raises ContractEnded, OutsideOpenPeriod, EffectiveAfterContractEnd, SeatsBelowZero; InvalidFields when there
-    would be more than SEATS_MAX seats, or more than an invoice can hold.
+    Raises ContractEnded, OutsideOpenPeriod, EffectiveAfterContractEnd, SeatsBelowZero; InvalidFields if there
+    would be more than SEATS_MAX seats, or a larger amount than an invoice can hold.
     """
     effective_time = at if request.effective_time is None else request.effective_time
     _refuse_closed_times(state, effective_time, at=at)
@@ -39,9 +39,7 @@ def planned_change(
     )
     after = before.with_change(change)
     if (peak := after.peak()) > SEATS_MAX:
-        raise InvalidFields(
-            [FieldViolation(field, f"leads to {peak} seats; at most {SEATS_MAX} are possible")]
-        )
+        raise InvalidFields([FieldViolation(field, f"would make {peak} seats; the maximum is {SEATS_MAX}")])
     rates = state.subscription.rates
     rate = state.billed.rate if state.billed is not None else rate_at(rates, state.contract.start_time)
     if rate is not None:

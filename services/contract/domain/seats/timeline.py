@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Seats over time: dated changes, at one instant in the order received.
+"""Seats over time: dated changes; changes of the same instant in the order received.
 
 Source: services/contract/README.md, "Seats".
 """
@@ -17,7 +17,7 @@ SEATS_MAX = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeatChange:
-    """Seats added (> 0) or removed (< 0) from `effective_time` on; 0 where the wanted number was there already.
+    """Seats added (> 0) or removed (< 0) from `effective_time` on; 0 if the requested quantity was in force already.
 
     sequence: position among the subscription's changes as received, from 1.
     """
@@ -38,13 +38,13 @@ class Timeline:
     changes: tuple[SeatChange, ...] = ()
 
     def quantity_at(self, at: datetime) -> int:
-        """Return the seats in force at `at`, changes of that very instant included."""
+        """Return the seats in force at `at`, including changes of that instant."""
         return self.opening_quantity + sum(
             change.quantity_delta for change in self.changes if change.effective_time <= at
         )
 
     def levels_after(self, at: datetime) -> Iterator[tuple[datetime, int]]:
-        """Yield each later instant at which something changes, with the seats in force once it is over."""
+        """Yield each later instant with changes, and the seats in force after all of its changes."""
         quantity = self.quantity_at(at)
         later = [change for change in self.changes if change.effective_time > at]
         for position, change in enumerate(later):
@@ -54,7 +54,7 @@ class Timeline:
                 yield change.effective_time, quantity
 
     def with_change(self, change: SeatChange) -> "Timeline":
-        """Return the timeline with one more change. Raises SeatsBelowZero if any point of it would be."""
+        """Return the timeline with one more change. Raises SeatsBelowZero if any point would be below zero."""
         changes = list(self.changes)
         insort(changes, change, key=_order)
         timeline = replace(self, changes=tuple(changes))
@@ -68,20 +68,20 @@ class Timeline:
         return timeline
 
     def until(self, end: datetime | None) -> "Timeline":
-        """Return the timeline without what is dated at or after `end`; None: all of it."""
+        """Return the timeline without the changes at or after `end`; None: the whole timeline."""
         if end is None:
             return self
         return replace(self, changes=tuple(change for change in self.changes if change.effective_time < end))
 
     def running(self) -> Iterator[tuple[SeatChange, int]]:
-        """Yield each change in order with the quantity right after it."""
+        """Yield each change in order, with the quantity right after it."""
         quantity = self.opening_quantity
         for change in self.changes:
             quantity += change.quantity_delta
             yield change, quantity
 
     def peak(self) -> int:
-        """Return the highest quantity of any point."""
+        """Return the highest quantity on the timeline."""
         return max((quantity for _, quantity in self.running()), default=self.opening_quantity)
 
 
