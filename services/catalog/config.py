@@ -8,13 +8,13 @@ from meshkit.config import MeshSettings
 
 
 class CatalogSettings(MeshSettings):
-    """Addresses are host:port. Contract's and Alert's are used in the sandbox only, to pass its time on."""
+    """Addresses are host:port. Contract's and Alert's are used in sandbox mode only, to advance their time."""
 
     model_config = SettingsConfigDict(env_prefix="PURSER_CATALOG_")
 
     listen: str = Field("127.0.0.1:7001", description="where to serve; port 0 is any free one")
     contract_address: str = Field("127.0.0.1:7002", description="Contract")
     ledger_address: str = Field(
-        "127.0.0.1:7003", description="Ledger, which is told of usage products and rates"
+        "127.0.0.1:7003", description="Ledger, which receives usage products and rates"
     )
     alert_address: str = Field("127.0.0.1:7004", description="Alert")

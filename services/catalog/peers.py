@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one peer of the Catalog: the Ledger, which keeps its own copy of usage products and usage rates."""
+"""The only peer of the Catalog: the Ledger, which has a copy of usage products and usage rates."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ _AGGREGATIONS = {
 
 
 class LedgerPeer:
-    """Tells the Ledger. Raises MeshError when it did not take it; told twice, it changes nothing."""
+    """Delivers notices to the Ledger; repeating one changes nothing. Raises MeshError if a call fails."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = ledger_peer_pb2_grpc.LedgerPeerServiceStub(channel)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The servicer: per rpc, request → operation → response. Faults are mapped by meshkit's rpc/calls.py."""
+"""The servicer: per rpc, request → operation → response. meshkit/rpc/calls.py maps faults."""
 
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ Context = ServicerContext[Any, Any]
 
 
 class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
-    """purser.catalog.v1.CatalogService; what each rpc promises is told in the proto."""
+    """purser.catalog.v1.CatalogService. The proto documents each rpc."""
 
     def __init__(self, operations: Operations) -> None:
         self._do = operations

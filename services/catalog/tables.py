@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Catalog's tables as SQLAlchemy Core sees them; constraints are told in migrations/."""
+"""The Catalog's tables for SQLAlchemy Core. Constraints are in migrations/."""
 
 from typing import Final
 

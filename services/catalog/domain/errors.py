@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The faults of the Catalog: one class per reason that catalog.proto promises."""
+"""The faults of the Catalog, one class per reason in catalog.proto."""
 
 from meshkit.errors import AlreadyExists, FailedPrecondition, NotFound
 
 
 class CreditTypeNameTaken(AlreadyExists):
-    """Another credit type bears the name."""
+    """Another credit type has the name."""
 
     reason = "CREDIT_TYPE_NAME_TAKEN"
 
@@ -20,7 +20,7 @@ class CreditTypeNotFound(NotFound):
 
     def __init__(self, *, credit_type_id: str) -> None:
         super().__init__(
-            f"credit type {credit_type_id!r} is not known; ListCreditTypes tells which are",
+            f"credit type {credit_type_id!r} does not exist; ListCreditTypes lists all",
             credit_type_id=credit_type_id,
         )
 
@@ -32,7 +32,7 @@ class BillableMetricNotFound(NotFound):
 
     def __init__(self, *, billable_metric_id: str) -> None:
         super().__init__(
-            f"billable metric {billable_metric_id!r} is not known; ListBillableMetrics tells which are",
+            f"billable metric {billable_metric_id!r} does not exist; ListBillableMetrics lists all",
             billable_metric_id=billable_metric_id,
         )
 
@@ -44,7 +44,7 @@ class BillableMetricArchived(FailedPrecondition):
 
     def __init__(self, *, billable_metric_id: str) -> None:
         super().__init__(
-            f"billable metric {billable_metric_id!r} is archived; measure new products by another one",
+            f"billable metric {billable_metric_id!r} is archived; use another one for new products",
             billable_metric_id=billable_metric_id,
         )
 
@@ -56,30 +56,31 @@ class ProductNotFound(NotFound):
 
     def __init__(self, *, product_id: str) -> None:
         super().__init__(
-            f"product {product_id!r} is not known; ListProducts tells which are", product_id=product_id
+            f"product {product_id!r} does not exist; ListProducts lists all", product_id=product_id
         )
 
 
 class ProductArchived(FailedPrecondition):
-    """The product is no longer sold: no new name, rates or packs."""
+    """The product is no longer sold. It gets no new name, rates or packs."""
 
     reason = "PRODUCT_ARCHIVED"
 
     def __init__(self, *, product_id: str) -> None:
         super().__init__(
-            f"product {product_id!r} is archived and cannot be changed, priced or packed any more",
+            f"product {product_id!r} is archived; it cannot be renamed or get new rates or packs",
             product_id=product_id,
         )
 
 
 class ProductNotFixed(FailedPrecondition):
-    """Packs are sold as FIXED products only."""
+    """Packs can only be sold as FIXED products."""
 
     reason = "PRODUCT_NOT_FIXED"
 
     def __init__(self, *, product_id: str) -> None:
         super().__init__(
-            f"product {product_id!r} is not a FIXED product; a pack is invoiced as one", product_id=product_id
+            f"product {product_id!r} is not a FIXED product; a pack must be invoiced as one",
+            product_id=product_id,
         )
 
 
@@ -90,26 +91,26 @@ class RateCardNotFound(NotFound):
 
     def __init__(self, *, rate_card_id: str) -> None:
         super().__init__(
-            f"rate card {rate_card_id!r} is not known; ListRateCards tells which are",
+            f"rate card {rate_card_id!r} does not exist; ListRateCards lists all",
             rate_card_id=rate_card_id,
         )
 
 
 class RateCardFull(FailedPrecondition):
-    """The card has as many rates as the Ledger takes in one message."""
+    """The card has as many rates as the Ledger accepts in one message."""
 
     reason = "RATE_CARD_FULL"
 
     def __init__(self, *, rate_card_id: str, rates_max: str) -> None:
         super().__init__(
-            f"rate card {rate_card_id!r} would have more than {rates_max} rates; open another card",
+            f"rate card {rate_card_id!r} would have more than {rates_max} rates; create another card",
             rate_card_id=rate_card_id,
             rates_max=rates_max,
         )
 
 
 class RateOverlaps(FailedPrecondition):
-    """Another rate of the same product and billing frequency is in force at an instant the new one claims."""
+    """A rate of the same product and billing frequency is in force at an instant of the new rate."""
 
     reason = "RATE_OVERLAPS"
 
@@ -118,8 +119,8 @@ class RateOverlaps(FailedPrecondition):
     ) -> None:
         until = f"until {other_end_time}" if other_end_time else "with no end"
         super().__init__(
-            f"the rate of product {product_id!r} from {effective_time} overlaps the one from"
-            f" {other_effective_time} {until}; let one begin where the other ends, or set end_previous",
+            f"the rate of product {product_id!r} from {effective_time} overlaps the rate from"
+            f" {other_effective_time} {until}; start one where the other ends, or set end_previous",
             product_id=product_id,
             effective_time=effective_time,
             other_effective_time=other_effective_time,
@@ -128,7 +129,7 @@ class RateOverlaps(FailedPrecondition):
 
 
 class RateDoesNotSuitProduct(FailedPrecondition):
-    """A product of this type is not priced like that."""
+    """A product of this type cannot be priced in this way."""
 
     reason = "RATE_DOES_NOT_SUIT_PRODUCT"
 
@@ -141,14 +142,14 @@ class RateDoesNotSuitProduct(FailedPrecondition):
 
 
 class ConversionMissing(FailedPrecondition):
-    """The card cannot say what a credit of this type is worth in money."""
+    """The card does not convert credits of this type into money."""
 
     reason = "CONVERSION_MISSING"
 
     def __init__(self, *, rate_card_id: str, credit_type_id: str) -> None:
         super().__init__(
             f"rate card {rate_card_id!r} has no conversion for credit type {credit_type_id!r};"
-            " price on a card that was created with one",
+            " use a card that was created with one",
             rate_card_id=rate_card_id,
             credit_type_id=credit_type_id,
         )
@@ -161,6 +162,6 @@ class TopUpPackNotFound(NotFound):
 
     def __init__(self, *, top_up_pack_id: str) -> None:
         super().__init__(
-            f"top-up pack {top_up_pack_id!r} is not known; ListTopUpPacks tells which are",
+            f"top-up pack {top_up_pack_id!r} does not exist; ListTopUpPacks lists all",
             top_up_pack_id=top_up_pack_id,
         )

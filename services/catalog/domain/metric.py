@@ -16,14 +16,14 @@ GROUP_KEYS_MAX = 5
 
 
 class Aggregation(Enum):
-    """How the events of a span are condensed."""
+    """How the events of a period become one quantity."""
 
     COUNT = "COUNT"
     SUM = "SUM"
 
 
 class FilterKind(Enum):
-    """What a filter asks of its property. NOT_IN asks that the property is there, too."""
+    """The condition of a filter. NOT_IN also requires that the property exists."""
 
     EXISTS = "EXISTS"
     IN = "IN"
@@ -55,6 +55,6 @@ class BillableMetric:
 
 
 def check_in_use(metric: BillableMetric) -> None:
-    """Raise BillableMetricArchived unless new products may be measured by the metric."""
+    """Raise BillableMetricArchived unless new products may use the metric."""
     if metric.archive_time is not None:
         raise BillableMetricArchived(billable_metric_id=metric.billable_metric_id)

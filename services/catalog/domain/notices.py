@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the Catalog tells the Ledger: whole states with a version, so that late or repeated news do no harm."""
+"""Notices for the Ledger: complete states with a version, so late or repeated notices do no harm."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class ProductChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateCardChanged:
-    """Every usage rate the card has at `version`; seat rates are none of the Ledger's business."""
+    """Every usage rate the card has at `version`; the Ledger does not need seat rates."""
 
     rate_card_id: RateCardId
     version: int

@@ -12,7 +12,7 @@ ProductId = NewType("ProductId", str)
 
 
 class ProductType(Enum):
-    """SUBSCRIPTION: seats. USAGE: metered use. FIXED: sold once and priced where it is sold."""
+    """SUBSCRIPTION: seats. USAGE: metered use. FIXED: sold once, with a price set at the sale."""
 
     SUBSCRIPTION = "SUBSCRIPTION"
     USAGE = "USAGE"
@@ -21,7 +21,7 @@ class ProductType(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """Something to sell; `billable_metric_id` is set for USAGE only. `version` grows with every rename."""
+    """A product. billable_metric_id: set for USAGE only. version: grows with every rename."""
 
     product_id: ProductId
     name: str

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rates: effective-dated prices. Of one line of prices, one at most is in force at an instant."""
+"""Rates: prices with dates. In each line of prices at most one rate is in force at an instant."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ class RateTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """A price in force in [effective_time, end_time); end_time None is open-ended.
+    """A price in force in [effective_time, end_time). end_time None: open-ended.
 
     price: micros of the credit type per micros of quantity. billing_frequency: set for seats only.
     """
@@ -53,11 +53,11 @@ class Rate:
 
     @property
     def line(self) -> "Line":
-        """The line of prices it belongs to."""
+        """The line of prices that the rate belongs to."""
         return self.product_id, self.billing_frequency
 
     def reaches_past(self, at: datetime) -> bool:
-        """Tell whether it ends after `at`. The end itself is not in force: a neighbour may begin there."""
+        """Return whether the rate ends after `at`. The end is exclusive: the next rate may begin there."""
         return self.end_time is None or self.end_time > at
 
 
@@ -68,7 +68,7 @@ def check_suits(terms: RateTerms, product: Product) -> None:
     """Raise RateDoesNotSuitProduct unless a rate with these terms can price the product.
 
     Seats are priced in USD per billing frequency, usage in any credit type without one; FIXED products are
-    priced where they are sold. Source: services/catalog/README.md, "Rates".
+    priced when they are sold. Source: services/catalog/README.md, "Rates".
     """
     match product.product_type:
         case ProductType.SUBSCRIPTION if terms.billing_frequency is None:
@@ -83,7 +83,7 @@ def check_suits(terms: RateTerms, product: Product) -> None:
             )
         case ProductType.FIXED:
             raise RateDoesNotSuitProduct(
-                product_id=product.product_id, problem="FIXED products are priced where they are sold"
+                product_id=product.product_id, problem="FIXED products are priced when they are sold"
             )
         case ProductType.SUBSCRIPTION | ProductType.USAGE:
             return
@@ -94,9 +94,9 @@ def check_suits(terms: RateTerms, product: Product) -> None:
 def insert_into_line(line: Sequence[Rate], rate: Rate, *, end_previous: bool) -> list[Rate]:
     """Return a line of prices with one more rate in it.
 
-    line: rates of one product and billing frequency by effective_time, none overlapping; so is the answer.
-    Only neighbours can overlap. With `end_previous` an open-ended rate that began earlier ends where the new
-    one begins. Raises RateOverlaps with the rate in the way.
+    line: rates of one product and billing frequency by effective_time, without overlaps; so is the result.
+    Only neighbours can overlap. With `end_previous` an earlier open-ended rate ends where the new rate
+    begins. Raises RateOverlaps with the conflicting rate.
     """
     position = bisect_right(line, rate.effective_time, key=lambda other: other.effective_time)
     before, after = list(line[:position]), list(line[position:])

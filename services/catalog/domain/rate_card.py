@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rate cards: the price books. Adding rates is decided here, all of them or none."""
+"""Rate cards: the price books. Rates are added together or not at all; that is decided here."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -22,12 +22,12 @@ RateCardId = NewType("RateCardId", str)
 
 CONVERSIONS_MAX = 100
 RATES_PER_REQUEST_MAX = 500
-RATES_PER_CARD_MAX = 10_000  # all usage rates of a card go to the Ledger in one message, of 4 MB at most
+RATES_PER_CARD_MAX = 10_000  # all usage rates of a card go to the Ledger in one message of at most 4 MB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditConversion:
-    """What one credit is worth in micros of USD when it is billed as money; > 0."""
+    """The value of one credit in micros of USD when it is billed as money; > 0."""
 
     credit_type_id: CreditTypeId
     fiat_per_credit_micros: int
@@ -45,7 +45,7 @@ class RateCard:
     create_time: datetime
 
     def converts(self, credit_type_id: CreditTypeId) -> bool:
-        """Tell whether prices in the credit type can be billed as money on this card."""
+        """Return whether prices in the credit type can be billed as money on this card."""
         return credit_type_id == self.fiat_credit_type_id or any(
             conversion.credit_type_id == credit_type_id for conversion in self.conversions
         )
@@ -53,7 +53,7 @@ class RateCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RatesAsked:
-    """Which rates of a card a list is to show; None: all."""
+    """A filter for the rates of a card. None: all."""
 
     rate_card_id: RateCardId
     as_of_time: datetime | None
@@ -62,7 +62,7 @@ class RatesAsked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RatesAdded:
-    """What AddRates answers: the rates in the order asked for, and the card at its new version."""
+    """The result of AddRates: the rates in the requested order, and the card at its new version."""
 
     rates: tuple[Rate, ...]
     rate_card: RateCard
@@ -70,14 +70,14 @@ class RatesAdded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRates:
-    """What adding rates changes: `added` in the order asked for; `ended` were there before, open-ended."""
+    """The changes of AddRates. added: in the requested order; ended: existing rates that were open-ended."""
 
     added: tuple[Rate, ...]
     ended: tuple[Rate, ...]
 
 
 def check_room(card: RateCard, *, present: int, asked: int) -> None:
-    """Raise RateCardFull when a card with `present` rates has no room for those `asked`."""
+    """Raise RateCardFull if a card with `present` rates has no room for the `asked` number."""
     if present + asked > RATES_PER_CARD_MAX:
         raise RateCardFull(rate_card_id=card.rate_card_id, rates_max=str(RATES_PER_CARD_MAX))
 
@@ -89,9 +89,9 @@ def check_terms(
     products: Mapping[ProductId, Product],
     credit_type_ids: AbstractSet[CreditTypeId],
 ) -> None:
-    """Raise unless every rate asked for prices a product that is sold, in a way this card can bill.
+    """Raise unless every requested rate prices a product on sale, in a way that this card can bill.
 
-    products, credit_type_ids: those that `asked` names and that exist. Raises, in this precedence,
+    products, credit_type_ids: the existing ones that `asked` refers to. Raises, in this precedence,
     ProductNotFound, CreditTypeNotFound, ProductArchived, RateDoesNotSuitProduct, ConversionMissing.
     """
     for terms in asked:
@@ -109,9 +109,9 @@ def check_terms(
 
 
 def add_rates(present: Iterable[Rate], asked: Sequence[tuple[RateId, RateTerms]]) -> NewRates:
-    """Add rates one after the other, each seeing those before it.
+    """Add rates one after the other; each is checked against the ones before it.
 
-    present: the card's rates of the products asked for, in any order. Raises RateOverlaps; all or none.
+    present: the card's rates of the requested products, in any order. Raises RateOverlaps; then none is added.
     """
     there = {rate.rate_id: rate for rate in present}
     lines: dict[Line, list[Rate]] = {}

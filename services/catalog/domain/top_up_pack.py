@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Top-up packs: credits for sale. A pack never changes; what was bought keeps the terms it was bought on."""
+"""Top-up packs: credits for sale. A pack never changes; a purchase keeps the terms of its pack."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ LIFETIME_MAX = timedelta(days=36_525)  # a hundred years
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopUpPack:
-    """Credits (> 0) for a price (≥ 0). They live `lifetime` from payment on; None is for ever."""
+    """Credits (> 0) for a price (≥ 0). lifetime: from payment to expiry; None: for ever."""
 
     top_up_pack_id: TopUpPackId
     name: str

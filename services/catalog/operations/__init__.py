@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the Catalog does, one file per rpc family: open a transaction, claim, lock, load, decide, save, tell."""
+"""The operations of the Catalog, one file per rpc family: claim, lock, load, decide, save, notify."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from services.catalog.operations.top_up_packs import TopUpPacks
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operations:
-    """All of them, for the servicer."""
+    """All operations, for the servicer."""
 
     credit_types: CreditTypes
     metrics: Metrics

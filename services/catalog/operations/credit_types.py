@@ -12,7 +12,7 @@ from services.catalog.store import PostgresStore
 
 
 class CreditTypes:
-    """Makes and lists units of account."""
+    """Creates and lists credit types."""
 
     def __init__(self, *, store: PostgresStore, clock: Clock, ids: Ids) -> None:
         self._store = store
@@ -20,7 +20,7 @@ class CreditTypes:
         self._ids = ids
 
     async def create(self, command: CreateCreditType) -> CreditType:
-        """Make a credit type. Raises CreditTypeNameTaken."""
+        """Create a credit type. Raises CreditTypeNameTaken."""
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, CreditType)) is not None:
                 return first
@@ -34,6 +34,6 @@ class CreditTypes:
         return credit_type
 
     async def list(self, page: Page) -> Sequence[CreditType]:
-        """Return a page in the order they were made, and one more when there is."""
+        """Return a page in order of creation, and one row more if there is one."""
         async with self._store.transaction() as tx:
             return await tx.credit_types.list(page)

@@ -12,7 +12,7 @@ from services.catalog.store import PostgresStore
 
 
 class Metrics:
-    """Metrics as such are told to nobody: the Ledger hears of them with the products they measure."""
+    """Creates and archives metrics. The Ledger receives a metric together with the products that it measures."""
 
     def __init__(self, *, store: PostgresStore, clock: Clock, ids: Ids) -> None:
         self._store = store
@@ -20,7 +20,7 @@ class Metrics:
         self._ids = ids
 
     async def create(self, command: CreateBillableMetric) -> BillableMetric:
-        """Make a metric."""
+        """Create a metric."""
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, BillableMetric)) is not None:
                 return first
@@ -44,7 +44,7 @@ class Metrics:
             return await tx.metrics.get(billable_metric_id)
 
     async def archive(self, command: ArchiveBillableMetric) -> BillableMetric:
-        """Retire a metric; once archived it stays as it was. Raises BillableMetricNotFound."""
+        """Archive a metric. Repeating it changes nothing. Raises BillableMetricNotFound."""
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, BillableMetric)) is not None:
                 return first

@@ -15,7 +15,7 @@ from services.catalog.store import PostgresStore, Transaction
 
 
 class Products:
-    """Tells the Ledger of usage products, by the time an answer is given if the Ledger is there."""
+    """Creates and changes products. The Ledger receives usage products before the response, if it is up."""
 
     def __init__(self, *, store: PostgresStore, relay: Relay, clock: Clock, ids: Ids) -> None:
         self._store = store
@@ -24,7 +24,7 @@ class Products:
         self._ids = ids
 
     async def create(self, command: CreateProduct) -> Product:
-        """Make a product. Raises BillableMetricNotFound, BillableMetricArchived."""
+        """Create a product. Raises BillableMetricNotFound, BillableMetricArchived."""
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, Product)) is not None:
                 return first
@@ -39,11 +39,11 @@ class Products:
             if product.billable_metric_id is None:
                 await tx.products.insert(product)
             else:
-                # Shared, so that it is not archived between the look and the commit.
+                # With a shared lock, so that it is not archived before the commit.
                 metric = await tx.metrics.get(product.billable_metric_id, shared=True)
                 check_in_use(metric)
                 await tx.products.insert(product)
-                await _tell(tx, product, metric)
+                await _notify(tx, product, metric)
             await tx.responses.store(command, product)
         await self._deliver(product)
         return product
@@ -60,13 +60,13 @@ class Products:
                 return first
             product = await tx.products.rename(command.product_id, command.name)
             if product.billable_metric_id is not None:
-                await _tell(tx, product, await tx.metrics.get(product.billable_metric_id))
+                await _notify(tx, product, await tx.metrics.get(product.billable_metric_id))
             await tx.responses.store(command, product)
         await self._deliver(product)
         return product
 
     async def archive(self, command: ArchiveProduct) -> Product:
-        """Retire a product; once archived it stays as it was. Raises ProductNotFound."""
+        """Archive a product. Repeating it changes nothing. Raises ProductNotFound."""
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, Product)) is not None:
                 return first
@@ -83,7 +83,7 @@ class Products:
             await self._relay.deliver_now(product.product_id)
 
 
-async def _tell(tx: Transaction, product: Product, metric: BillableMetric) -> None:
+async def _notify(tx: Transaction, product: Product, metric: BillableMetric) -> None:
     changed = ProductChanged(
         product_id=product.product_id, version=product.version, name=product.name, metric=metric
     )

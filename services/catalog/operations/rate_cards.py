@@ -24,7 +24,7 @@ from services.catalog.store import PostgresStore, Transaction
 
 
 class RateCards:
-    """Tells the Ledger of every change of a card, by the time an answer is given if the Ledger is there."""
+    """Creates rate cards and adds rates. The Ledger receives each change before the response, if it is up."""
 
     def __init__(self, *, store: PostgresStore, relay: Relay, clock: Clock, ids: Ids) -> None:
         self._store = store
@@ -33,7 +33,7 @@ class RateCards:
         self._ids = ids
 
     async def create(self, command: CreateRateCard) -> RateCard:
-        """Open a price book. Raises CreditTypeNotFound."""
+        """Create a rate card. Raises CreditTypeNotFound."""
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, RateCard)) is not None:
                 return first
@@ -51,7 +51,7 @@ class RateCards:
                 create_time=self._clock.now(),
             )
             await tx.rate_cards.insert(card)
-            await _tell(tx, card)
+            await _notify(tx, card)
             await tx.responses.store(command, card)
         await self._relay.deliver_now(card.rate_card_id)
         return card
@@ -66,11 +66,11 @@ class RateCards:
             return await tx.rate_cards.list(page)
 
     async def add_rates(self, command: AddRates) -> RatesAdded:
-        """Add prices, all or none. Raises RateCardNotFound, RateCardFull, RateOverlaps; more: check_terms."""
+        """Add prices, all or none. Raises RateCardNotFound, RateCardFull, RateOverlaps, and what check_terms raises."""
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, RatesAdded)) is not None:
                 return first
-            # Locked before its rates are read: two writers must not both find the same gap.
+            # Locked before its rates are read: two writers must not both use the same gap.
             card = await tx.rate_cards.get(command.rate_card_id, locked=True)
             present = await tx.rates.count(card.rate_card_id)
             check_room(card, present=present, asked=len(command.rates))
@@ -85,7 +85,7 @@ class RateCards:
                 await tx.rates.end(ended)
             await tx.rates.insert(card.rate_card_id, new.added)
             card = await tx.rate_cards.advance(card)
-            await _tell(tx, card)
+            await _notify(tx, card)
             added = RatesAdded(rates=new.added, rate_card=card)
             await tx.responses.store(command, added)
         await self._relay.deliver_now(card.rate_card_id)
@@ -98,7 +98,7 @@ class RateCards:
             return await tx.rates.list(asked, page)
 
 
-async def _tell(tx: Transaction, card: RateCard) -> None:
+async def _notify(tx: Transaction, card: RateCard) -> None:
     usage = await tx.rates.of_usage(card.rate_card_id)
     changed = RateCardChanged(rate_card_id=card.rate_card_id, version=card.version, rates=tuple(usage))
     await tx.outbox.enqueue(changed, key=card.rate_card_id)

@@ -13,7 +13,7 @@ from services.catalog.store import PostgresStore
 
 
 class TopUpPacks:
-    """Makes and shows packs of credits; selling them is Contract's."""
+    """Creates and lists packs of credits. Contract sells them."""
 
     def __init__(self, *, store: PostgresStore, clock: Clock, ids: Ids) -> None:
         self._store = store
@@ -21,11 +21,11 @@ class TopUpPacks:
         self._ids = ids
 
     async def create(self, command: CreateTopUpPack) -> TopUpPack:
-        """Make a pack. Raises ProductNotFound, CreditTypeNotFound, ProductArchived, ProductNotFixed."""
+        """Create a pack. Raises ProductNotFound, CreditTypeNotFound, ProductArchived, ProductNotFixed."""
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, TopUpPack)) is not None:
                 return first
-            # Shared, so that it is not archived between the look and the commit.
+            # With a shared lock, so that it is not archived before the commit.
             product = (await tx.products.share({command.product_id})).get(command.product_id)
             if product is None:
                 raise ProductNotFound(product_id=command.product_id)

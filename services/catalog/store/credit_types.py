@@ -17,13 +17,13 @@ _SELECT = select(credit_types.c.credit_type_id, credit_types.c.name, credit_type
 
 
 class StoredCreditTypes:
-    """Credit types are never changed nor removed: one that was seen needs no lock."""
+    """Credit types are never changed or deleted, so a reader needs no lock."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def insert(self, credit_type: CreditType) -> None:
-        """Raises CreditTypeNameTaken, also when the other one is being made at this moment."""
+        """Raises CreditTypeNameTaken, also if a concurrent transaction inserts the name."""
         inserted = (
             insert(credit_types)
             .values(
@@ -38,14 +38,14 @@ class StoredCreditTypes:
             raise CreditTypeNameTaken(name=credit_type.name)
 
     async def known(self, credit_type_ids: Collection[CreditTypeId]) -> frozenset[CreditTypeId]:
-        """Return those of the ids that credit types have."""
+        """Return the ids that exist."""
         found = select(credit_types.c.credit_type_id).where(
             credit_types.c.credit_type_id.in_(credit_type_ids)
         )
         return frozenset((await self._connection.execute(found)).scalars())
 
     async def list(self, page: Page) -> Sequence[CreditType]:
-        """Return a page in the order they were made, USD first, and one more when there is."""
+        """Return a page in order of creation, USD first, and one row more if there is one."""
         rows = await self._connection.execute(one_page(_SELECT, credit_types.c.credit_type_id, page))
         return [_from_row(row) for row in rows]
 

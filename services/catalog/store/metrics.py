@@ -33,7 +33,7 @@ _COLUMNS = (
 
 
 class StoredMetrics:
-    """A metric changes once at most: when it is archived."""
+    """A metric changes at most once, when it is archived."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -57,7 +57,7 @@ class StoredMetrics:
         )
 
     async def get(self, billable_metric_id: BillableMetricId, *, shared: bool = False) -> BillableMetric:
-        """Raises BillableMetricNotFound. shared: it is not archived until the transaction ends."""
+        """Raises BillableMetricNotFound. shared: lock it, so that it is not archived before the transaction ends."""
         found = select(*_COLUMNS).where(metrics.c.billable_metric_id == billable_metric_id)
         row = (await self._connection.execute(found.with_for_update(read=True) if shared else found)).first()
         if row is None:
@@ -65,7 +65,7 @@ class StoredMetrics:
         return _from_row(row)
 
     async def archive(self, billable_metric_id: BillableMetricId, *, at: datetime) -> BillableMetric:
-        """Archive it, unless it is archived already. Raises BillableMetricNotFound."""
+        """Archive a metric, unless it is archived already. Raises BillableMetricNotFound."""
         archived = (
             update(metrics)
             .where(metrics.c.billable_metric_id == billable_metric_id, metrics.c.archive_time.is_(None))
@@ -76,7 +76,7 @@ class StoredMetrics:
         return await self.get(billable_metric_id) if row is None else _from_row(row)
 
     async def list(self, page: Page, *, include_archived: bool) -> Sequence[BillableMetric]:
-        """Return a page in the order they were made, and one more when there is."""
+        """Return a page in order of creation, and one row more if there is one."""
         wanted = select(*_COLUMNS)
         if not include_archived:
             wanted = wanted.where(metrics.c.archive_time.is_(None))

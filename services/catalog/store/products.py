@@ -53,7 +53,7 @@ class StoredProducts:
         return _from_row(row)
 
     async def share(self, product_ids: Collection[ProductId]) -> dict[ProductId, Product]:
-        """Return those that exist; none of them is changed or archived until the transaction ends."""
+        """Return the products that exist, locked against changes until the transaction ends."""
         found = (
             select(*_COLUMNS)
             .where(products.c.product_id.in_(product_ids))
@@ -78,7 +78,7 @@ class StoredProducts:
         return _from_row(row)
 
     async def archive(self, product_id: ProductId, *, at: datetime) -> Product:
-        """Archive it, unless it is archived already. Raises ProductNotFound."""
+        """Archive a product, unless it is archived already. Raises ProductNotFound."""
         archived = (
             update(products)
             .where(products.c.product_id == product_id, products.c.archive_time.is_(None))
@@ -89,7 +89,7 @@ class StoredProducts:
         return await self.get(product_id) if row is None else _from_row(row)
 
     async def list(self, page: Page, *, include_archived: bool) -> Sequence[Product]:
-        """Return a page in the order they were made, and one more when there is."""
+        """Return a page in order of creation, and one row more if there is one."""
         wanted = select(*_COLUMNS)
         if not include_archived:
             wanted = wanted.where(products.c.archive_time.is_(None))

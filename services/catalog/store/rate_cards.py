@@ -26,7 +26,7 @@ _COLUMNS = (
 
 
 class StoredRateCards:
-    """Of a card only its version changes; its conversions stay as they were made."""
+    """Only the version of a card changes; its conversions never do."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -53,7 +53,7 @@ class StoredRateCards:
             await self._connection.execute(insert(conversions), rows)
 
     async def get(self, rate_card_id: RateCardId, *, locked: bool = False) -> RateCard:
-        """Raises RateCardNotFound. locked: until the transaction ends nobody else changes card or rates."""
+        """Raises RateCardNotFound. locked: no other transaction changes the card or its rates."""
         found = select(*_COLUMNS).where(rate_cards.c.rate_card_id == rate_card_id)
         row = (await self._connection.execute(found.with_for_update() if locked else found)).first()
         if row is None:
@@ -61,7 +61,7 @@ class StoredRateCards:
         return (await self._with_conversions([row]))[0]
 
     async def advance(self, card: RateCard) -> RateCard:
-        """Give a card that is locked its next version."""
+        """Save the next version of a locked card."""
         advanced = replace(card, version=card.version + 1)
         updated = await self._connection.execute(
             update(rate_cards)
@@ -72,7 +72,7 @@ class StoredRateCards:
         return advanced
 
     async def list(self, page: Page) -> Sequence[RateCard]:
-        """Return a page in the order they were made, and one more when there is."""
+        """Return a page in order of creation, and one row more if there is one."""
         rows = await self._connection.execute(one_page(select(*_COLUMNS), rate_cards.c.rate_card_id, page))
         return await self._with_conversions(rows.all())
 

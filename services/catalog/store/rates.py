@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Statements about rates. Writers hold the lock of the rate card."""
+"""Statements about rates. Lock the rate card before you write."""
 
 from collections.abc import Collection, Sequence
 from typing import Final
@@ -32,13 +32,13 @@ _ORDER = (rates.c.product_id, rates.c.billing_frequency, rates.c.effective_time)
 
 
 class StoredRates:
-    """Of a rate only its end changes, from open to an instant."""
+    """Only the end of a rate changes, from open to an instant."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def insert(self, rate_card_id: RateCardId, added: Sequence[Rate]) -> None:
-        """Add rates that overlap neither each other nor those there are."""
+        """Insert rates that overlap neither each other nor existing ones."""
         rows = [
             {
                 "rate_id": rate.rate_id,
@@ -56,7 +56,7 @@ class StoredRates:
         await self._connection.execute(insert(rates), rows)
 
     async def end(self, rate: Rate) -> None:
-        """Give an open-ended rate its end."""
+        """Set the end of an open-ended rate."""
         ended = await self._connection.execute(
             update(rates)
             .where(rates.c.rate_id == rate.rate_id, rates.c.end_time.is_(None))
@@ -65,7 +65,7 @@ class StoredRates:
         assert ended.rowcount == 1
 
     async def count(self, rate_card_id: RateCardId) -> int:
-        """Return how many rates the card has."""
+        """Return the number of rates of a card."""
         counted = select(func.count()).select_from(rates).where(rates.c.rate_card_id == rate_card_id)
         return (await self._connection.execute(counted)).scalar_one()
 
@@ -80,9 +80,9 @@ class StoredRates:
         return await self._read(_of(rate_card_id).where(rates.c.billing_frequency == _NO_FREQUENCY))
 
     async def list(self, asked: RatesAsked, page: Page) -> Sequence[Rate]:
-        """Return a page by product, billing frequency and effective_time, and one more when there is.
+        """Return a page by product, billing frequency and effective_time, and one row more if there is one.
 
-        page.after: the rate_id of the last rate before the page; what a rate is sorted by never changes.
+        page.after: the rate_id of the last rate before the page. The sort key of a rate never changes.
         """
         wanted = _of(asked.rate_card_id).limit(page.size + 1)
         if asked.product_id is not None:

@@ -60,7 +60,7 @@ class StoredTopUpPacks:
         return _from_row(row)
 
     async def list(self, page: Page) -> Sequence[TopUpPack]:
-        """Return a page in the order they were made, and one more when there is."""
+        """Return a page in order of creation, and one row more if there is one."""
         rows = await self._connection.execute(one_page(select(*_COLUMNS), packs.c.top_up_pack_id, page))
         return [_from_row(row) for row in rows]
 
