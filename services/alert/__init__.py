@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Alert: who is told when credits run low or a user spends much. Its rules: services/alert/README.md."""
+"""Alert: webhooks when credits run low or a user spends much. Its rules: services/alert/README.md."""

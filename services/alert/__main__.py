@@ -7,7 +7,7 @@ from services.alert.app import open_service
 from services.alert.config import AlertSettings
 
 cli = command_line(
-    "alert", AlertSettings, open_service, wall=SystemClock(), about="Alert: who is told when credits run low."
+    "alert", AlertSettings, open_service, wall=SystemClock(), about="Alert: webhooks when credits run low."
 )
 
 if __name__ == "__main__":

@@ -38,9 +38,9 @@ from services.alert.webhooks.worker import POSTS_MAX, Worker
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
-    """What Alert meets beyond the mesh, for tests to stand in for.
+    """What Alert needs from outside the mesh. Tests replace it.
 
-    randomness: n → n bytes, for secrets; jitter: 0 to 1, for backoff; tls: None trusts what certifi does.
+    randomness: n → n bytes, for secrets; jitter: 0 to 1, for backoff; tls: None: trust the certificates of certifi.
     """
 
     randomness: Callable[[int], bytes] = os.urandom
@@ -55,8 +55,8 @@ async def open_service(
 ) -> AsyncIterator[App]:
     """Serve until the block ends.
 
-    clock: business time, in sandbox mode a ManualClock; wall: operational time, which webhooks are in. Raises
-    PortTaken.
+    clock: business time, in sandbox mode a ManualClock; wall: operational time, used for webhooks too.
+    Raises PortTaken.
     """
     outside = outside or Outside()
     async with service_builder(

@@ -8,14 +8,16 @@ from meshkit.config import MeshSettings
 
 
 class AlertSettings(MeshSettings):
-    """Addresses are host:port. Catalog's and Contract's are used in the sandbox only, to pass its time on."""
+    """Addresses are host:port. Catalog's and Contract's are used in sandbox mode only, to advance their time."""
 
     model_config = SettingsConfigDict(env_prefix="PURSER_ALERT_")
 
     listen: str = Field("127.0.0.1:7004", description="where to serve; port 0 is any free one")
     catalog_address: str = Field("127.0.0.1:7001", description="Catalog")
     contract_address: str = Field("127.0.0.1:7002", description="Contract")
-    ledger_address: str = Field("127.0.0.1:7003", description="Ledger, which is told what to watch")
+    ledger_address: str = Field(
+        "127.0.0.1:7003", description="Ledger, which receives the thresholds to watch"
+    )
     allow_private_targets: bool = Field(
-        False, description="post webhooks to private, loopback and link-local addresses, too"
+        False, description="post webhooks to private, loopback and link-local addresses as well"
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one peer of Alert: the Ledger, whose own transactions find the crossings."""
+"""The only peer of Alert: the Ledger, whose transactions detect the crossings."""
 
 from typing import Final
 
@@ -18,7 +18,7 @@ _KINDS: Final = {
 
 
 class LedgerPeer:
-    """Tells the Ledger. Raises its fault, or PeerUnavailable; told twice, it changes nothing."""
+    """Delivers notices to the Ledger; repeating one changes nothing. Raises the Ledger's fault, or PeerUnavailable."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = ledger_peer_pb2_grpc.LedgerPeerServiceStub(channel)

@@ -7,7 +7,7 @@ from services.alert.store.formats import NOTICES
 
 
 class Notices:
-    """Delivers one notice at a time, for meshkit's relay. Raises when the Ledger did not take it."""
+    """Delivers one notice at a time, for meshkit's relay. Raises if the Ledger did not accept it."""
 
     def __init__(self, ledger: LedgerPeer) -> None:
         self._ledger = ledger

@@ -21,7 +21,7 @@ Context = ServicerContext[Any, Any]
 
 
 class AlertServicer(alert_pb2_grpc.AlertServiceServicer):
-    """purser.alert.v1.AlertService; what each rpc promises is told in the proto."""
+    """purser.alert.v1.AlertService. The proto documents each rpc."""
 
     def __init__(self, operations: Operations) -> None:
         self._do = operations
@@ -99,7 +99,7 @@ class AlertServicer(alert_pb2_grpc.AlertServiceServicer):
 
 
 class AlertPeerServicer(alert_peer_pb2_grpc.AlertPeerServiceServicer):
-    """purser.alert.v1.AlertPeerService; the proto states the promise of each rpc."""
+    """purser.alert.v1.AlertPeerService; the proto documents each rpc."""
 
     def __init__(self, operations: Operations) -> None:
         self._do = operations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Drops what nobody asks for any more, once an hour. Nothing depends on it being on time."""
+"""Deletes old rows once an hour. It may run late: no rule depends on it."""
 
 from datetime import timedelta
 from typing import Final
@@ -10,7 +10,7 @@ from meshkit.clock import Clock
 from services.alert.store import PostgresStore
 
 FORGET_SECONDS: Final = 3_600.0
-REQUESTS_KEPT: Final = timedelta(days=35)  # promised: 34
+REQUESTS_KEPT: Final = timedelta(days=35)  # the protos promise 34
 NOTICES_KEPT: Final = timedelta(days=7)
 DELIVERIES_KEPT: Final = timedelta(days=90)
 
@@ -18,7 +18,10 @@ log = structlog.get_logger(__name__)
 
 
 async def forget_old(store: PostgresStore, wall: Clock) -> int:
-    """Forget requests, heard notices and finished deliveries old by `wall`, a bounded number; returns how many."""
+    """Delete old stored responses, delivered notices and finished deliveries, a limited number.
+
+    wall: decides their age. Returns the number of rows.
+    """
     now = wall.now()
     forgotten = await store.forget(
         requests_before=now - REQUESTS_KEPT,

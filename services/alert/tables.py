@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Alert's tables as SQLAlchemy Core sees them; constraints are told in migrations/."""
+"""Alert's tables for SQLAlchemy Core. Constraints are in migrations/."""
 
 from typing import Final
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pure rules of Alert, one noun per file: no I/O, no clock, no ids of its own."""
+"""The pure rules of Alert, one noun per file: no I/O, no clock, no new ids."""

@@ -17,7 +17,7 @@ EACH_GROUP_VALUE = ""
 
 
 class AlertType(Enum):
-    """LOW_BALANCE: credits left ≤ threshold. SPEND: spent by a group value in the billing period ≥ it."""
+    """LOW_BALANCE: credits left ≤ threshold. SPEND: spend of a group value in the billing period ≥ threshold."""
 
     LOW_BALANCE = "LOW_BALANCE"
     SPEND = "SPEND"
@@ -25,9 +25,9 @@ class AlertType(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """A rule; `version` grows with every change. `group_key` is set for SPEND only.
+    """A rule. version: grows with every change; group_key: set for SPEND only.
 
-    An empty customer_id watches every customer, an empty group_value each value by itself.
+    An empty customer_id watches every customer; an empty group_value watches each value separately.
     """
 
     alert_id: AlertId
@@ -43,7 +43,7 @@ class Alert:
     archive_time: datetime | None = None
 
     def watches(self, customer_id: CustomerId, group_value: str) -> bool:
-        """Tell whether an observation of this customer and group value is its business."""
+        """Return whether the alert watches this customer and group value."""
         return (
             self.archive_time is None
             and self.customer_id in (EVERY_CUSTOMER, customer_id)
@@ -52,7 +52,7 @@ class Alert:
 
 
 def archive(alert: Alert, *, at: datetime) -> Alert:
-    """Return the alert archived, one version on; an archived one as it is."""
+    """Return the alert archived, with the next version; an archived alert unchanged."""
     if alert.archive_time is None:
         return replace(alert, archive_time=at, version=alert.version + 1)
     return alert

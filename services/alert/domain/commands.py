@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What callers may ask Alert to write, one command per rpc that writes, and what is stored for a repetition.
+"""The commands, one per rpc that writes, and the stored responses that are not domain objects.
 
-fingerprint: the hash of the request as it came over the wire; it tells whether a repeated request_id has another body.
+fingerprint: the hash of the request as received. It shows whether a repeated request_id has another body.
 """
 
 from dataclasses import dataclass

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deliveries: one notification to one endpoint, tried until it is accepted or given up; all in wall time."""
+"""Deliveries: one notification to one endpoint, retried until it is accepted or given up. All in wall time."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +12,9 @@ from services.alert.domain.event import EventType
 
 DeliveryId = NewType("DeliveryId", str)
 
-LEASE = timedelta(seconds=30)  # well above POST_SECONDS_MAX: a live worker records before its lease runs out
+LEASE = timedelta(
+    seconds=30
+)  # well above POST_SECONDS_MAX: a live worker records the result before its lease runs out
 POST_SECONDS_MAX = 10.0
 BACKOFF_FIRST = timedelta(seconds=1)
 BACKOFF_MAX = timedelta(hours=6)
@@ -25,7 +27,7 @@ ENDPOINT_DISABLED = "the endpoint is disabled"
 
 
 class DeliveryStatus(Enum):
-    """PENDING: will be tried. DELIVERED: answered 2xx. FAILED: given up, or the endpoint was disabled."""
+    """PENDING: will be attempted. DELIVERED: answered 2xx. FAILED: given up, or the endpoint was disabled."""
 
     PENDING = "PENDING"
     DELIVERED = "DELIVERED"
@@ -34,10 +36,10 @@ class DeliveryStatus(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One notification to one endpoint. Its id is also the `webhook-id` that receivers see, on every try.
+    """One notification to one endpoint. Its id is the `webhook-id` of every attempt.
 
-    `attempts` counts tries begun; `last_status_code` is 0 and `last_error` says why when the last one got no
-    answer. `due_time` is set while PENDING only.
+    attempts: number of attempts started. If the last one got no response, last_status_code is 0 and last_error
+    gives the cause. due_time: set while PENDING only.
     """
 
     delivery_id: DeliveryId
@@ -56,7 +58,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewDelivery:
-    """A delivery that begins, due at once. One per endpoint and observation: that is what is told, once."""
+    """A new delivery, due immediately. There is one per endpoint and observation."""
 
     delivery_id: DeliveryId
     webhook_endpoint_id: WebhookEndpointId
@@ -71,7 +73,7 @@ class NewDelivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """A try in our hands until its lease runs out. `tries` counts those of this round, this one included."""
+    """A leased attempt. tries: the attempts of this round, including this one."""
 
     delivery_id: DeliveryId
     webhook_endpoint_id: WebhookEndpointId
@@ -83,55 +85,55 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a try got: an HTTP status, or 0 and the error that came instead."""
+    """The result of an attempt: an HTTP status, or 0 and an error."""
 
     status_code: int = 0
     error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
-    """The endpoint has it."""
+class Acceptance:
+    """The endpoint accepted the notification."""
 
 
 @dataclass(frozen=True, slots=True)
-class TryAgain:
-    """It is due again at `due_time`."""
+class Retry:
+    """The delivery is due again at `due_time`."""
 
     due_time: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class GivenUp:
-    """It has been tried for long enough."""
+class FinalFailure:
+    """The delivery was retried long enough and is given up."""
 
 
 @dataclass(frozen=True, slots=True)
-class EndpointGone:
-    """The endpoint wants nothing any more."""
+class GoneEndpoint:
+    """The endpoint answered 410 Gone: it is disabled."""
 
 
-Verdict = Accepted | TryAgain | GivenUp | EndpointGone
+Verdict = Acceptance | Retry | FinalFailure | GoneEndpoint
 
 
 def judge(attempt: Attempt, answer: Answer, *, at: datetime, jitter: float) -> Verdict:
-    """Return what becomes of a delivery after a try that ended at `at`. jitter: see backoff.
+    """Return what happens to a delivery after an attempt that ended at `at`. jitter: see backoff.
 
-    The last try is due at give_up_time itself, and only a try that ends then or later gives up.
+    The last attempt is due at give_up_time itself. Only an attempt that ends then or later gives up.
     """
     if answer.status_code in _ACCEPTED:
-        return Accepted()
+        return Acceptance()
     if answer.status_code == _GONE:
-        return EndpointGone()
+        return GoneEndpoint()
     if at < attempt.give_up_time:
-        return TryAgain(min(at + backoff(attempt.tries, jitter=jitter), attempt.give_up_time))
-    return GivenUp()
+        return Retry(min(at + backoff(attempt.tries, jitter=jitter), attempt.give_up_time))
+    return FinalFailure()
 
 
 def backoff(tries: int, *, jitter: float) -> timedelta:
-    """Return the wait after the n-th try: up to 1 s, doubling up to 6 h, all of it jitter ("full jitter").
+    """Return the wait after the n-th attempt: up to 1 s, doubling up to 6 h, with full jitter.
 
-    tries: ≥ 1; jitter: 0 ≤ jitter ≤ 1, the share of that span that is waited.
+    tries: n ≥ 1; jitter: 0 ≤ jitter ≤ 1, the share of that span to wait.
     Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """
     doubled: timedelta = BACKOFF_FIRST * 2 ** min(tries - 1, _DOUBLINGS_MAX)
@@ -139,5 +141,5 @@ def backoff(tries: int, *, jitter: float) -> timedelta:
 
 
 def error_of(answer: Answer) -> str:
-    """Return what is kept of a try that was not accepted: never a word of the response's body."""
+    """Return the stored error of a failed attempt. It contains nothing of the response's body."""
     return answer.error or f"answered {answer.status_code}"

@@ -10,15 +10,15 @@ from typing import NewType
 WebhookEndpointId = NewType("WebhookEndpointId", str)
 SecretId = NewType("SecretId", str)
 
-SECRET_BYTES = 32  # Standard Webhooks asks for 24 to 64
+SECRET_BYTES = 32  # Standard Webhooks requires 24 to 64
 SECRET_PREFIX = "whsec_"
 ROTATION_OVERLAP = timedelta(hours=24)
-SIGNATURES_MAX = 4  # of one posting, however often the secret was rotated within the overlap
+SIGNATURES_MAX = 4  # per request, even if the secret was rotated more often within the overlap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookEndpoint:
-    """A URL that every notification is posted to, until it is disabled."""
+    """A URL that receives every notification until it is disabled."""
 
     webhook_endpoint_id: WebhookEndpointId
     url: str
@@ -28,9 +28,9 @@ class WebhookEndpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secret:
-    """What an endpoint's postings are signed with, until `expire_time` (None: until it is rotated).
+    """A secret that signs the requests to an endpoint until `expire_time` (None: until it is rotated).
 
-    `text` is "whsec_" + base64; it never shows in a repr, and so in no log or traceback.
+    text: "whsec_" + base64. It is not part of the repr, so it appears in no log or traceback.
     """
 
     secret_id: SecretId
@@ -42,7 +42,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointCreated:
-    """The answer kept for a repetition. It names the secret, whose text stays in a row of its own."""
+    """The stored response. It refers to the secret by id; the text is in its own row only."""
 
     webhook_endpoint: WebhookEndpoint
     secret_id: SecretId
@@ -50,20 +50,20 @@ class EndpointCreated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretRotated:
-    """The answer that is kept for a repetition; see EndpointCreated."""
+    """The stored response; see EndpointCreated."""
 
     secret_id: SecretId
     previous_expire_time: datetime
 
 
 def secret_text(random_bytes: bytes) -> str:
-    """Return a signing secret made of SECRET_BYTES random bytes."""
+    """Return a signing secret from SECRET_BYTES random bytes."""
     assert len(random_bytes) == SECRET_BYTES
     return SECRET_PREFIX + base64.b64encode(random_bytes).decode()
 
 
 def signing_secrets(secrets: Iterable[Secret], *, at: datetime) -> tuple[Secret, ...]:
-    """Return those in use at an instant, newest first, at most SIGNATURES_MAX."""
+    """Return the secrets that are valid at an instant, newest first, at most SIGNATURES_MAX."""
     in_use = [secret for secret in secrets if secret.expire_time is None or at < secret.expire_time]
     in_use.sort(key=lambda secret: secret.secret_id, reverse=True)
     return tuple(in_use[:SIGNATURES_MAX])

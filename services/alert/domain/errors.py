@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The faults of Alert: one class per reason that alert.proto promises."""
+"""The faults of Alert, one class per reason in alert.proto."""
 
 from meshkit.errors import FailedPrecondition, NotFound
 
@@ -10,18 +10,22 @@ class AlertNotFound(NotFound):
     reason = "ALERT_NOT_FOUND"
 
     def __init__(self, *, alert_id: str) -> None:
-        super().__init__(f"alert {alert_id!r} is not known; ListAlerts tells which are", alert_id=alert_id)
+        super().__init__(f"alert {alert_id!r} does not exist; ListAlerts lists all", alert_id=alert_id)
 
 
 class WebhookTargetRefused(FailedPrecondition):
-    """The host is on an address that notifications are not posted to, or on none."""
+    """The host has an address that notifications are not posted to, or no address."""
 
     reason = "WEBHOOK_TARGET_REFUSED"
 
     def __init__(self, *, host: str, address: str, problem: str) -> None:
-        where = f"host {host!r}" if address in (host, "") else f"host {host!r} is on {address}, which"
+        where = (
+            f"host {host!r}" if address in (host, "") else f"host {host!r} has the address {address}, which"
+        )
         advice = (
-            "use a public address, or let the operator allow private targets" if address else "check its name"
+            "use a public address, or ask the operator to allow private targets"
+            if address
+            else "check its name"
         )
         super().__init__(f"{where} {problem}; {advice}", host=host, address=address, problem=problem)
 
@@ -33,13 +37,13 @@ class WebhookEndpointNotFound(NotFound):
 
     def __init__(self, *, webhook_endpoint_id: str) -> None:
         super().__init__(
-            f"webhook endpoint {webhook_endpoint_id!r} is not known; ListWebhookEndpoints tells which are",
+            f"webhook endpoint {webhook_endpoint_id!r} does not exist; ListWebhookEndpoints lists all",
             webhook_endpoint_id=webhook_endpoint_id,
         )
 
 
 class WebhookEndpointDisabled(FailedPrecondition):
-    """Nothing is posted to a disabled endpoint, replays neither."""
+    """Nothing is posted to a disabled endpoint, not even a replay."""
 
     reason = "WEBHOOK_ENDPOINT_DISABLED"
 
@@ -57,17 +61,17 @@ class DeliveryNotFound(NotFound):
 
     def __init__(self, *, delivery_id: str) -> None:
         super().__init__(
-            f"delivery {delivery_id!r} is not known; ListDeliveries tells which are", delivery_id=delivery_id
+            f"delivery {delivery_id!r} does not exist; ListDeliveries lists all", delivery_id=delivery_id
         )
 
 
 class DeliveryStillPending(FailedPrecondition):
-    """The delivery is being tried anyway."""
+    """The delivery is not finished; it is retried automatically."""
 
     reason = "DELIVERY_STILL_PENDING"
 
     def __init__(self, *, delivery_id: str) -> None:
         super().__init__(
-            f"delivery {delivery_id!r} is still pending and will be tried again by itself",
+            f"delivery {delivery_id!r} is still pending and will be retried automatically",
             delivery_id=delivery_id,
         )

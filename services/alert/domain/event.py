@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which changes of state are news, and the JSON that endpoints get about them."""
+"""The state changes that are posted to endpoints, and their JSON."""
 
 import json
 from datetime import UTC, datetime
@@ -10,14 +10,14 @@ from services.alert.domain.status import AlertState, AlertStatus
 
 
 class EventType(Enum):
-    """What happened, in the words of the webhook."""
+    """The type of a webhook."""
 
     IN_ALARM = "alert.in_alarm"
     RESOLVED = "alert.resolved"
 
 
-def news_in(before: AlertState, after: AlertState) -> EventType | None:
-    """Return what endpoints are told of a change of state: one event per edge, none for EVALUATING → OK."""
+def event_of(before: AlertState, after: AlertState) -> EventType | None:
+    """Return the event of a state change: one per edge, none for EVALUATING → OK."""
     match before, after:
         case ((AlertState.EVALUATING | AlertState.OK), AlertState.IN_ALARM):
             return EventType.IN_ALARM
@@ -28,12 +28,12 @@ def news_in(before: AlertState, after: AlertState) -> EventType | None:
 
 
 def body_of(event_type: EventType, alert: Alert, status: AlertStatus) -> str:
-    """Return the body of a notification, in the shape Standard Webhooks recommends: type, timestamp, data.
+    """Return the body of a notification, in the format that Standard Webhooks recommends: type, timestamp, data.
 
-    Amounts are credits × 10^6. The timestamp is when the Ledger observed the crossing. Built once and kept:
-    every try posts these bytes, whatever becomes of the alert.
+    Amounts are credits × 10^6. The timestamp is when the Ledger observed the crossing. The body is built once
+    and stored: every attempt posts these bytes, even if the alert changes.
     """
-    assert status.observe_time is not None  # only an observation is news
+    assert status.observe_time is not None  # only an observation changes the state
     observed = _rfc_3339(status.observe_time)
     data = {
         "alert_id": alert.alert_id,

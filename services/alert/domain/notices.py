@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Alert tells the Ledger: the whole watch with a version, so that late or repeated news do no harm."""
+"""Notices for the Ledger: the complete watch with a version, so late or repeated notices do no harm."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from services.alert.domain.alert import Alert, AlertId, AlertType, CreditTypeId,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchChanged:
-    """Watch this threshold; or, when not active, watch it no more."""
+    """Watch this threshold; if not active, stop watching it."""
 
     alert_id: AlertId
     version: int
@@ -23,7 +23,7 @@ class WatchChanged:
 
 
 def watch_of(alert: Alert) -> WatchChanged:
-    """Return what the Ledger must know of the alert as it is now."""
+    """Return what the Ledger must know about the current alert."""
     return WatchChanged(
         alert_id=alert.alert_id,
         version=alert.version,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What callers may ask Alert to list. An empty id does not filter."""
+"""The filters of lists. An empty id does not filter."""
 
 from dataclasses import dataclass
 

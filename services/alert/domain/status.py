@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where an alert stands for one customer and group value."""
+"""The state of an alert for one customer and group value."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,7 +12,7 @@ SEQUENCE_BEFORE_ALL = 0  # the Ledger counts from 1
 
 
 class AlertState(Enum):
-    """EVALUATING: not told by the Ledger yet. OK: not crossed. IN_ALARM: crossed."""
+    """EVALUATING: no observation by the Ledger yet. OK: not crossed. IN_ALARM: crossed."""
 
     EVALUATING = "EVALUATING"
     OK = "OK"
@@ -21,7 +21,7 @@ class AlertState(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crossing:
-    """What the Ledger saw; `sequence` grows with every observation of the alert, customer and group value."""
+    """An observation by the Ledger. sequence: grows with each one of the same alert, customer and group value."""
 
     alert_id: AlertId
     customer_id: CustomerId
@@ -34,7 +34,7 @@ class Crossing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertStatus:
-    """The newest observation; `observe_time` is None and `value` means nothing while EVALUATING."""
+    """The newest observation. While EVALUATING, observe_time is None and value has no meaning."""
 
     alert_id: AlertId
     customer_id: CustomerId
@@ -46,7 +46,7 @@ class AlertStatus:
 
 
 def unobserved(alert: Alert, customer_id: CustomerId, group_value: str) -> AlertStatus:
-    """Return where an alert stands before its first observation of a customer and group value."""
+    """Return the status of a customer and group value before the first observation."""
     return AlertStatus(
         alert_id=alert.alert_id,
         customer_id=customer_id,
@@ -59,7 +59,7 @@ def unobserved(alert: Alert, customer_id: CustomerId, group_value: str) -> Alert
 
 
 def observe(status: AlertStatus, crossing: Crossing) -> AlertStatus:
-    """Return the status after an observation; a late or repeated one (sequence not above) changes nothing."""
+    """Return the status after an observation. A late or repeated one (sequence not higher) changes nothing."""
     if crossing.sequence > status.sequence:
         return replace(
             status,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where notifications may be posted: the form of a URL, and the addresses that are refused."""
+"""Where notifications may be posted: the format of a URL, and the addresses that are refused."""
 
 import re
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from services.alert.domain.errors import WebhookTargetRefused
 
 URL_LENGTH_MAX = 2_000
 _URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")  # RFC 3986
-# Strict, so that what is checked here, resolved there and posted to by httpx can only be the same host.
+# Strict, so that the host checked here, the host resolved and the host that httpx posts to are the same.
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*")
 _DOTTED_QUAD = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+")
@@ -39,7 +39,7 @@ _REFUSED_V4 = {
         ("240.0.0.0/4", "reserved"),
     )
 }
-# The first match tells the problem; what matches none and is not global unicast (2000::/3) is reserved.
+# The first match gives the problem. An address without a match outside global unicast (2000::/3) is reserved.
 _REFUSED_V6 = {
     IPv6Network(network): problem
     for network, problem in (
@@ -64,14 +64,14 @@ _GLOBAL_UNICAST_V6 = IPv6Network("2000::/3")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The host and port that a URL leads to; an IPv6 address is without its brackets."""
+    """The host and port of a URL; an IPv6 address has no brackets."""
 
     host: str
     port: int
 
 
 def target_of(url: str) -> Target:
-    """Return where a URL leads. Raises ValueError, saying what is wrong, unless it is one we can post to.
+    """Return the host and port of a URL. Raises ValueError with the problem if nothing can be posted to it.
 
     http or https, with a host, without user and password; ASCII (hosts as xn--…, paths percent-encoded).
     """
@@ -85,7 +85,7 @@ def target_of(url: str) -> Target:
     if parts.scheme not in _PORT_DEFAULT:
         raise ValueError("must begin with https:// or http://")
     if "@" in parts.netloc:
-        raise ValueError("must not hold a user or password; notifications are signed instead")
+        raise ValueError("must not contain a user or password; notifications are signed instead")
     if not host:
         raise ValueError("must have a host")
     if port == 0 or not (_is_ip(host) if _must_be_ip(parts.netloc, host) else _NAME.fullmatch(host)):
@@ -102,11 +102,11 @@ def _is_ip(host: str) -> bool:
         ip_address(host)
     except ValueError:
         return False
-    return "%" not in host  # an IPv6 zone is a matter of one machine
+    return "%" not in host  # an IPv6 zone is valid on one machine only
 
 
 def problem_with(address: str) -> str | None:
-    """Return why nothing is posted to an IP address, such as "is loopback"; None when it is public."""
+    """Return why an IP address is refused, such as "is loopback"; None if it is public."""
     try:
         ip = ip_address(address)
     except ValueError:
@@ -120,7 +120,7 @@ def problem_with(address: str) -> str | None:
 
 
 def refusal_of(host: str, addresses: Iterable[str]) -> WebhookTargetRefused | None:
-    """Return the fault when a host is on no address, or on any that is refused; None when all are public."""
+    """Return the fault if a host has no address or a refused one; None if all are public."""
     resolved = tuple(addresses)
     if not resolved:
         return WebhookTargetRefused(host=host, address="", problem=_UNRESOLVED)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Alert does, one file per rpc family: open a transaction, claim, lock, load, decide, save, tell."""
+"""The operations of Alert, one file per rpc family: claim, lock, load, decide, save, notify."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from services.alert.operations.endpoints import Endpoints
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operations:
-    """All of them, for the servicer."""
+    """All operations, for the servicers."""
 
     alerts: Alerts
     crossings: Crossings

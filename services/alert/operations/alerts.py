@@ -16,7 +16,7 @@ from services.alert.store import PostgresStore
 
 
 class Alerts:
-    """Makes, shows and ends alerts, and tells the Ledger what to watch."""
+    """Creates, lists and archives alerts, and sends the thresholds to watch to the Ledger."""
 
     def __init__(self, *, store: PostgresStore, relay: Relay, clock: Clock, ids: Ids) -> None:
         self._store = store
@@ -25,7 +25,7 @@ class Alerts:
         self._ids = ids
 
     async def create(self, command: CreateAlert) -> Alert:
-        """Make an alert; the Ledger's first observation will tell where it stands."""
+        """Create an alert. Its state is EVALUATING until the Ledger's first observation."""
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, Alert)) is not None:
                 return first
@@ -55,12 +55,12 @@ class Alerts:
             return await tx.alerts.get(alert_id)
 
     async def list(self, query: ListAlerts, page: Page) -> Sequence[Alert]:
-        """Return a page in the order they were made, and one more when there is."""
+        """Return a page in order of creation, and one row more if there is one."""
         async with self._store.transaction() as tx:
             return await tx.alerts.list(query, page)
 
     async def archive(self, command: ArchiveAlert) -> Alert:
-        """End an alert; one that has ended stays as it is, and nobody is told again. Raises AlertNotFound."""
+        """Archive an alert. Repeating it changes nothing and sends no notice. Raises AlertNotFound."""
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, Alert)) is not None:
                 return first
@@ -74,7 +74,7 @@ class Alerts:
         return alert
 
     async def list_statuses(self, query: ListStatuses, page: Page) -> Sequence[AlertStatus]:
-        """Return a page by customer and group value, and one more when there is. Raises AlertNotFound."""
+        """Return a page by customer and group value, and one row more if there is one. Raises AlertNotFound."""
         async with self._store.transaction() as tx:
             await tx.alerts.get(query.alert_id)
             return await tx.statuses.list(query, page)

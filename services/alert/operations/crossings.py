@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ObserveCrossing: the state follows the newest observation, and every edge of it is told once."""
+"""ObserveCrossing: the state follows the newest observation; each edge is posted once."""
 
 import structlog
 
@@ -8,7 +8,7 @@ from meshkit.ids import Ids
 from services.alert.domain.alert import Alert
 from services.alert.domain.commands import ObserveCrossing
 from services.alert.domain.delivery import DeliveryId, NewDelivery
-from services.alert.domain.event import body_of, news_in
+from services.alert.domain.event import body_of, event_of
 from services.alert.domain.status import AlertStatus, CrossingReceipt, observe, unobserved
 from services.alert.operations.ports import Courier
 from services.alert.store import PostgresStore, Transaction
@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 
 class Crossings:
-    """Takes what the Ledger saw. wall: dates deliveries, whose retries sandbox time must not move."""
+    """Accepts what the Ledger observed. wall: dates deliveries; sandbox time must not affect their retries."""
 
     def __init__(self, *, store: PostgresStore, courier: Courier, wall: Clock, ids: Ids) -> None:
         self._store = store
@@ -26,7 +26,7 @@ class Crossings:
         self._ids = ids
 
     async def observe(self, command: ObserveCrossing) -> CrossingReceipt:
-        """Take an observation. One of an alert that is unknown, archived or about others changes nothing."""
+        """Accept an observation. It changes nothing if the alert is unknown, archived or watches something else."""
         crossing, taken = command.crossing, CrossingReceipt()
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, CrossingReceipt)) is not None:
@@ -35,7 +35,7 @@ class Crossings:
             if alert is not None and alert.watches(crossing.customer_id, crossing.group_value):
                 await self._take(tx, alert, command)
             else:
-                # Not a fault: the Ledger would send it for ever, and hold back what comes after it.
+                # Not a fault: the Ledger would retry for ever, and the notices behind this one would wait.
                 log.info("crossing_ignored", alert_id=crossing.alert_id, customer_id=crossing.customer_id)
             await tx.responses.store(command, taken)
         self._courier.wake()
@@ -49,10 +49,10 @@ class Crossings:
         after = observe(before, crossing)
         if after != before:
             await tx.statuses.update(after)
-            await self._tell(tx, alert, before, after)
+            await self._post(tx, alert, before, after)
 
-    async def _tell(self, tx: Transaction, alert: Alert, before: AlertStatus, after: AlertStatus) -> None:
-        event_type = news_in(before.state, after.state)
+    async def _post(self, tx: Transaction, alert: Alert, before: AlertStatus, after: AlertStatus) -> None:
+        event_type = event_of(before.state, after.state)
         if event_type is None:
             return
         body, at = body_of(event_type, alert, after), self._wall.now()

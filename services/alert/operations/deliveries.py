@@ -14,7 +14,7 @@ from services.alert.store import PostgresStore
 
 
 class Deliveries:
-    """Shows what was told to whom, and tells it again."""
+    """Lists deliveries, and replays them."""
 
     def __init__(self, *, store: PostgresStore, courier: Courier, wall: Clock) -> None:
         self._store = store
@@ -22,7 +22,7 @@ class Deliveries:
         self._wall = wall
 
     async def list(self, query: ListDeliveries, page: Page) -> Sequence[Delivery]:
-        """Return a page, newest first, and one more when there is."""
+        """Return a page, newest first, and one row more if there is one."""
         async with self._store.transaction() as tx:
             return await tx.deliveries.list(query, page)
 
@@ -35,7 +35,7 @@ class Deliveries:
             if (first := await tx.responses.claim(command, Delivery)) is not None:
                 return first
             known = await tx.deliveries.get(command.delivery_id)
-            # The endpoint's row first, as DisableWebhookEndpoint does: then nothing pends on a disabled one.
+            # Lock the endpoint first, as DisableWebhookEndpoint does. So a disabled endpoint has no pending delivery.
             endpoint = await tx.endpoints.lock(known.webhook_endpoint_id)
             if endpoint.disable_time is not None:
                 raise WebhookEndpointDisabled(webhook_endpoint_id=endpoint.webhook_endpoint_id)

@@ -29,7 +29,7 @@ from services.alert.store import PostgresStore
 
 
 class Endpoints:
-    """Makes, shows and disables endpoints. wall: everything about webhooks is in wall time.
+    """Creates, lists and disables endpoints. wall: webhooks use wall time only.
 
     randomness: n → n random bytes, for secrets.
     """
@@ -50,9 +50,9 @@ class Endpoints:
         self._randomness = randomness
 
     async def create(self, command: CreateWebhookEndpoint) -> tuple[EndpointCreated, Secret]:
-        """Make an endpoint and its secret. Raises WebhookTargetRefused."""
-        # Asked before the transaction, which must not wait for a name server, and raised inside it: a
-        # repetition gets its first answer, whatever the names say by now.
+        """Create an endpoint and its secret. Raises WebhookTargetRefused."""
+        # Resolved before the transaction, which must not wait for a name server. Raised inside it: a retry gets
+        # its stored response, whatever the name resolves to now.
         refusal = await self._targets.refusal(command.url)
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, EndpointCreated)) is not None:
@@ -72,12 +72,12 @@ class Endpoints:
         return created, secret
 
     async def list(self, page: Page) -> Sequence[WebhookEndpoint]:
-        """Return a page in the order they were made, and one more when there is."""
+        """Return a page in order of creation, and one row more if there is one."""
         async with self._store.transaction() as tx:
             return await tx.endpoints.list(page)
 
     async def rotate_secret(self, command: RotateWebhookSecret) -> tuple[SecretRotated, Secret]:
-        """Make a new secret; the one before is used beside it for 24 h. Raises WebhookEndpointNotFound."""
+        """Create a new secret. The previous one stays valid for 24 h. Raises WebhookEndpointNotFound."""
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, SecretRotated)) is not None:
                 return first, await tx.endpoints.secret(first.secret_id)
@@ -94,7 +94,7 @@ class Endpoints:
         return rotated, secret
 
     async def disable(self, command: DisableWebhookEndpoint) -> WebhookEndpoint:
-        """Stop posting to an endpoint, for good; a disabled one stays as it is. Raises WebhookEndpointNotFound."""
+        """Stop posting to an endpoint, for ever. Repeating it changes nothing. Raises WebhookEndpointNotFound."""
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, WebhookEndpoint)) is not None:
                 return first

@@ -52,7 +52,7 @@ class StoredAlerts:
         )
 
     async def find(self, alert_id: AlertId) -> Alert | None:
-        """Return an alert, archived or not; None when it is not known."""
+        """Return an alert, archived or not; None if it does not exist."""
         row = (await self._connection.execute(_SELECT.where(alerts.c.alert_id == alert_id))).first()
         return None if row is None else _from_row(row)
 
@@ -63,7 +63,7 @@ class StoredAlerts:
         raise AlertNotFound(alert_id=alert_id)
 
     async def lock(self, alert_id: AlertId) -> Alert:
-        """Return an alert that nobody else changes before the commit. Raises AlertNotFound."""
+        """Return an alert, locked until the commit. Raises AlertNotFound."""
         locked = _SELECT.where(alerts.c.alert_id == alert_id).with_for_update(key_share=True)
         row = (await self._connection.execute(locked)).first()
         if row is None:
@@ -77,10 +77,10 @@ class StoredAlerts:
             .values(archive_time=alert.archive_time, version=alert.version)
         )
         updated = await self._connection.execute(archived)
-        assert updated.rowcount == 1  # the caller has locked it and seen that it is not archived
+        assert updated.rowcount == 1  # the caller has locked it and read that it is not archived
 
     async def list(self, query: ListAlerts, page: Page) -> list[Alert]:
-        """Return a page in the order they were made, and one more when there is."""
+        """Return a page in order of creation, and one row more if there is one."""
         wanted = _SELECT.order_by(alerts.c.alert_id).limit(page.size + 1)
         if query.customer_id:
             wanted = wanted.where(alerts.c.customer_id == query.customer_id)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Statements about deliveries: the log of what was told to whom, and the queue of what is still to be posted.
+"""Statements about deliveries: the log of what was posted, and the queue of what is still to be posted.
 
-A try leases its row by moving `due_time` on: nobody else takes it before, and when the worker dies it is due
-again by itself. Every statement that a worker makes writes one row.
+An attempt leases its row by moving `due_time` into the future. No other worker takes it before that time, and if the
+worker dies the delivery is due again then. Every statement of a worker writes one row.
 """
 
 from collections.abc import Sequence
@@ -48,13 +48,13 @@ _IS_PENDING = deliveries.c.status == DeliveryStatus.PENDING.value
 
 
 class StoredDeliveries:
-    """Written once, with its cause; from then on only the worker, a replay or a disabling changes it."""
+    """A delivery is inserted with its cause. After that, only the worker, a replay or a disabling changes it."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def insert(self, new: Sequence[NewDelivery]) -> None:
-        """Write deliveries, due at once."""
+        """Insert deliveries that are due immediately."""
         if new:
             await self._connection.execute(insert(deliveries).values([_to_row(delivery) for delivery in new]))
 
@@ -67,7 +67,7 @@ class StoredDeliveries:
         return _from_row(row)
 
     async def list(self, query: ListDeliveries, page: Page) -> list[Delivery]:
-        """Return a page, newest first, and one more when there is."""
+        """Return a page, newest first, and one row more if there is one."""
         wanted = select(*_COLUMNS).order_by(deliveries.c.delivery_id.desc()).limit(page.size + 1)
         if query.webhook_endpoint_id:
             wanted = wanted.where(deliveries.c.webhook_endpoint_id == query.webhook_endpoint_id)
@@ -78,7 +78,7 @@ class StoredDeliveries:
         return [_from_row(row) for row in await self._connection.execute(wanted)]
 
     async def replay(self, delivery_id: DeliveryId, *, at: datetime) -> Delivery | None:
-        """Make a finished delivery pending again, due at once; None when it is pending."""
+        """Make a finished delivery pending again, due immediately; None if it is pending."""
         replayed = (
             update(deliveries)
             .where(
@@ -97,7 +97,7 @@ class StoredDeliveries:
         return None if row is None else _from_row(row)
 
     async def fail_pending(self, webhook_endpoint_id: WebhookEndpointId, *, error: str) -> None:
-        """Fail all that wait for an endpoint; the caller has locked the endpoint, so no new ones come."""
+        """Fail all pending deliveries of an endpoint. The caller has locked the endpoint, so none is added."""
         await self._connection.execute(
             update(deliveries)
             .where(deliveries.c.webhook_endpoint_id == webhook_endpoint_id, _IS_PENDING)
@@ -107,7 +107,7 @@ class StoredDeliveries:
     async def due(
         self, *, at: datetime, per_endpoint_max: int
     ) -> Sequence[tuple[WebhookEndpointId, DeliveryId]]:
-        """Return what is due at an instant and in nobody's hands: of each endpoint the first few."""
+        """Return the deliveries that are due and not leased, at most `per_endpoint_max` of each endpoint."""
         first_few = (
             select(deliveries.c.delivery_id, deliveries.c.due_time)
             .where(
@@ -129,7 +129,7 @@ class StoredDeliveries:
         return [(WebhookEndpointId(row.webhook_endpoint_id), DeliveryId(row.delivery_id)) for row in rows]
 
     async def lease(self, delivery_id: DeliveryId, *, at: datetime, until: datetime) -> Attempt | None:
-        """Take a due delivery in hand until an instant, and count the try; None when it is not to be had."""
+        """Lease a due delivery until an instant, and count the attempt; None if it is not due or not pending."""
         leased = (
             update(deliveries)
             .where(deliveries.c.delivery_id == delivery_id, _IS_PENDING, deliveries.c.due_time <= at)
@@ -155,7 +155,7 @@ class StoredDeliveries:
         )
 
     async def accepted(self, attempt: Attempt, answer: Answer, *, at: datetime) -> None:
-        """Record that the endpoint has it; true even when the lease has run out or the endpoint was disabled."""
+        """Record that the endpoint accepted it, even if the lease has run out or the endpoint was disabled."""
         await self._connection.execute(
             update(deliveries)
             .where(
@@ -172,15 +172,15 @@ class StoredDeliveries:
         )
 
     async def put_off(self, attempt: Attempt, answer: Answer, *, due: datetime) -> None:
-        """Record a failed try, to be made again; does nothing when another try has begun meanwhile."""
+        """Record a failed attempt that is retried. Does nothing if another attempt has started since."""
         await self._end_in_failure(attempt, answer, due_time=due)
 
     async def give_up(self, attempt: Attempt, answer: Answer) -> None:
-        """Record a failed try, the last one; does nothing when another try has begun meanwhile."""
+        """Record the last failed attempt. Does nothing if another attempt has started since."""
         await self._end_in_failure(attempt, answer, due_time=None, status=DeliveryStatus.FAILED.value)
 
     async def forget_finished(self, *, before: datetime, rows_max: int = 10_000) -> int:
-        """Drop deliveries made before an instant that are not pending, at most `rows_max`; returns how many."""
+        """Delete finished deliveries created before an instant, at most `rows_max`. Returns their number."""
         old = (
             select(deliveries.c.delivery_id)
             .where(deliveries.c.create_time < before, deliveries.c.status != DeliveryStatus.PENDING.value)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Statements about webhook endpoints and their secrets. A secret's text is in its own row and nowhere else."""
+"""Statements about webhook endpoints and their secrets. The text of a secret is stored in its own row only."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -30,7 +30,7 @@ _SELECT_SECRETS = select(
 
 
 class StoredEndpoints:
-    """Whoever locks an endpoint and its deliveries locks the endpoint first."""
+    """Lock an endpoint before its deliveries."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -51,7 +51,7 @@ class StoredEndpoints:
         return _known(webhook_endpoint_id, (await self._connection.execute(wanted)).first())
 
     async def lock(self, webhook_endpoint_id: WebhookEndpointId) -> WebhookEndpoint:
-        """Return an endpoint that nobody else changes before the commit. Raises WebhookEndpointNotFound."""
+        """Return an endpoint, locked until the commit. Raises WebhookEndpointNotFound."""
         wanted = _SELECT.where(endpoints.c.webhook_endpoint_id == webhook_endpoint_id)
         return _known(
             webhook_endpoint_id,
@@ -59,7 +59,7 @@ class StoredEndpoints:
         )
 
     async def hold_enabled(self) -> list[WebhookEndpointId]:
-        """Return all that are enabled; nobody disables one of them before the commit."""
+        """Return all enabled endpoints, locked so that none is disabled before the commit."""
         wanted = (
             select(endpoints.c.webhook_endpoint_id)
             .where(endpoints.c.disable_time.is_(None))
@@ -78,10 +78,10 @@ class StoredEndpoints:
             .values(disable_time=endpoint.disable_time)
         )
         updated = await self._connection.execute(disabled)
-        assert updated.rowcount == 1  # the caller has locked it and seen it enabled
+        assert updated.rowcount == 1  # the caller has locked it and read that it is enabled
 
     async def list(self, page: Page) -> list[WebhookEndpoint]:
-        """Return a page in the order they were made, and one more when there is."""
+        """Return a page in order of creation, and one row more if there is one."""
         wanted = _SELECT.order_by(endpoints.c.webhook_endpoint_id).limit(page.size + 1)
         if page.after is not None:
             wanted = wanted.where(endpoints.c.webhook_endpoint_id > page.after[0])
@@ -99,12 +99,12 @@ class StoredEndpoints:
         )
 
     async def secret(self, secret_id: SecretId) -> Secret:
-        """Return a secret, in use or lapsed."""
+        """Return a secret, valid or expired."""
         row = (await self._connection.execute(_SELECT_SECRETS.where(secrets.c.secret_id == secret_id))).one()
         return _secret_from_row(row)
 
     async def secrets(self, webhook_endpoint_id: WebhookEndpointId, *, at: datetime) -> Sequence[Secret]:
-        """Return the secrets of an endpoint that have not lapsed at an instant."""
+        """Return the secrets of an endpoint that have not expired at an instant."""
         wanted = _SELECT_SECRETS.where(
             secrets.c.webhook_endpoint_id == webhook_endpoint_id,
             or_(secrets.c.expire_time.is_(None), secrets.c.expire_time > at),
@@ -112,7 +112,7 @@ class StoredEndpoints:
         return [_secret_from_row(row) for row in await self._connection.execute(wanted)]
 
     async def expire_secret(self, webhook_endpoint_id: WebhookEndpointId, *, expire: datetime) -> None:
-        """Let the one secret that is for good lapse at an instant; the caller has locked the endpoint."""
+        """Set the expiry of the one secret that has none. The caller has locked the endpoint."""
         lapsing = (
             update(secrets)
             .where(
@@ -122,9 +122,7 @@ class StoredEndpoints:
             .values(expire_time=expire)
         )
         updated = await self._connection.execute(lapsing)
-        assert (
-            updated.rowcount == 1
-        )  # an endpoint has one from the start, and a rotation puts a new one there
+        assert updated.rowcount == 1  # an endpoint always has one: the first, or that of the last rotation
 
 
 def _known(webhook_endpoint_id: WebhookEndpointId, row: Row[*tuple[Any, ...]] | None) -> WebhookEndpoint:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Statements about where alerts stand."""
+"""Statements about the states of alerts."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ class StoredStatuses:
         self._connection = connection
 
     async def insert_if_new(self, status: AlertStatus) -> None:
-        """Write a status unless there is one of the same alert, customer and group value."""
+        """Insert a status unless the same alert, customer and group value has one."""
         await self._connection.execute(
             insert(statuses)
             .values(
@@ -48,7 +48,7 @@ class StoredStatuses:
         )
 
     async def lock(self, like: AlertStatus) -> AlertStatus:
-        """Return the status of the same alert, customer and group value, unchanged by others till the commit."""
+        """Return the status of the same alert, customer and group value, locked until the commit."""
         row = (
             await self._connection.execute(_SELECT.where(_same(like)).with_for_update(key_share=True))
         ).one()
@@ -66,10 +66,10 @@ class StoredStatuses:
             )
         )
         updated = await self._connection.execute(newer)
-        assert updated.rowcount == 1  # the caller has locked it and seen an older sequence
+        assert updated.rowcount == 1  # the caller has locked it and read an older sequence
 
     async def list(self, query: ListStatuses, page: Page) -> list[AlertStatus]:
-        """Return a page by customer and group value, and one more when there is."""
+        """Return a page by customer and group value, and one row more if there is one."""
         order = (statuses.c.customer_id, statuses.c.group_value)
         wanted = _SELECT.where(statuses.c.alert_id == query.alert_id).order_by(*order).limit(page.size + 1)
         if query.customer_id:

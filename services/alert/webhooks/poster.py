@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One signed request, and what came of it in a few words. Bodies and secrets are never logged."""
+"""One signed request, and a short result. Bodies and secrets are never logged."""
 
 import asyncio
 import ssl
@@ -24,7 +24,7 @@ _HEADERS: Final = {"content-type": "application/json", "user-agent": "Purser-Web
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posting:
-    """What is posted in one try. secrets: at least one, newest first; at: wall time."""
+    """The content of one attempt. secrets: at least one, newest first; at: wall time."""
 
     attempt: Attempt
     url: str
@@ -33,15 +33,15 @@ class Posting:
 
 
 class Poster(Protocol):
-    """Something that posts."""
+    """Posts webhooks."""
 
     async def post(self, posting: Posting) -> Answer:
-        """Post once; an answer of any kind, or none, is returned and never raised."""
+        """Post once. Returns every outcome, also a failure; raises nothing."""
         ...
 
 
 class HttpPoster:
-    """Posts over HTTP: no redirects, no proxies, no cookies, one connection per try, 10 s for all of it."""
+    """Posts over HTTP: no redirects, no proxies, no cookies, one connection per attempt, 10 s in total."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class HttpPoster:
         tls: ssl.SSLContext | None,
         post_seconds_max: float = POST_SECONDS_MAX,
     ) -> None:
-        """tls: None trusts what certifi does."""
+        """tls: None: trust the certificates of certifi."""
         self._seconds_max = post_seconds_max
         limits = httpx.Limits(max_connections=connections_max, max_keepalive_connections=0)
         inner = httpx.AsyncHTTPTransport(verify=True if tls is None else tls, limits=limits)
@@ -73,7 +73,7 @@ class HttpPoster:
             content=attempt.payload.encode(),
         )
         try:
-            # httpx limits each read and write; a receiver that sends a byte at a time would pass all of them.
+            # httpx limits each read and write only; a receiver that sends one byte at a time would never exceed that.
             async with asyncio.timeout(self._seconds_max):
                 response = await self._client.send(request, stream=True)  # the body is never read
                 await response.aclose()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One try of a delivery: lease it, post it, record what came of it. Three steps, two short transactions."""
+"""One attempt of a delivery: lease it, post it, record the result. Three steps, two short transactions."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,13 +13,13 @@ from meshkit.clock import Clock
 from services.alert.domain.delivery import (
     ENDPOINT_DISABLED,
     LEASE,
-    Accepted,
+    Acceptance,
     Answer,
     Attempt,
     DeliveryId,
-    EndpointGone,
-    GivenUp,
-    TryAgain,
+    FinalFailure,
+    GoneEndpoint,
+    Retry,
     Verdict,
     error_of,
     judge,
@@ -34,9 +34,9 @@ log = structlog.get_logger(__name__)
 
 
 class DeliveryAttempts:
-    """At least once: a crash after posting and before recording posts again, under the same webhook-id.
+    """At least once: after a crash between posting and recording, it is posted again with the same webhook-id.
 
-    jitter: 0 to 1, anew for each failed try.
+    jitter: 0 to 1, a new value for each failed attempt.
     """
 
     def __init__(
@@ -48,12 +48,12 @@ class DeliveryAttempts:
         self._jitter = jitter
 
     async def due(self, *, per_endpoint_max: int) -> Sequence[tuple[WebhookEndpointId, DeliveryId]]:
-        """Return deliveries that are due, of each endpoint the first few."""
+        """Return due deliveries, at most `per_endpoint_max` of each endpoint."""
         async with self._store.transaction() as tx:
             return await tx.deliveries.due(at=self._wall.now(), per_endpoint_max=per_endpoint_max)
 
     async def attempt(self, delivery_id: DeliveryId) -> None:
-        """Make one try, unless the delivery is in other hands or done."""
+        """Make one attempt, unless the delivery is leased or finished."""
         posting = await self._take(delivery_id)
         if posting is not None:
             answer = await self._post(posting)
@@ -72,10 +72,8 @@ class DeliveryAttempts:
     async def _post(self, posting: Posting) -> Answer:
         try:
             return await self._poster.post(posting)
-        except (
-            Exception
-        ) as error:  # our bug; without an answer it would be tried for ever, and never given up
-            # No traceback: its frames hold secrets.
+        except Exception as error:  # our bug; without a result it would be retried for ever
+            # No traceback: its frames contain secrets.
             name = type(error).__name__
             log.error("webhook_posting_broken", delivery_id=posting.attempt.delivery_id, error=name)
             return Answer(error=f"broken: {name}")
@@ -85,17 +83,17 @@ class DeliveryAttempts:
         verdict = judge(attempt, answer, at=at, jitter=self._jitter())
         async with self._store.transaction() as tx:
             match verdict:
-                case Accepted():
+                case Acceptance():
                     await tx.deliveries.accepted(attempt, answer, at=at)
-                case TryAgain(due_time=due):
+                case Retry(due_time=due):
                     await tx.deliveries.put_off(attempt, answer, due=due)
-                case GivenUp():
+                case FinalFailure():
                     await tx.deliveries.give_up(attempt, answer)
-                case EndpointGone():
+                case GoneEndpoint():
                     await self._disable(tx, attempt, answer, at=at)
                 case _:
                     assert_never(verdict)
-        _tell(attempt, answer, verdict)
+        _log(attempt, answer, verdict)
 
     async def _disable(self, tx: Transaction, attempt: Attempt, answer: Answer, *, at: datetime) -> None:
         endpoint = await tx.endpoints.lock(attempt.webhook_endpoint_id)
@@ -105,23 +103,23 @@ class DeliveryAttempts:
             await tx.deliveries.fail_pending(endpoint.webhook_endpoint_id, error=ENDPOINT_DISABLED)
 
 
-def _tell(attempt: Attempt, answer: Answer, verdict: Verdict) -> None:
+def _log(attempt: Attempt, answer: Answer, verdict: Verdict) -> None:
     known = {
         "delivery_id": attempt.delivery_id,
         "webhook_endpoint_id": attempt.webhook_endpoint_id,
         "attempts": attempt.attempts,
     }
     match verdict:
-        case Accepted():
+        case Acceptance():
             WEBHOOK_TRIES.labels("accepted").inc()
             log.info("webhook_delivered", status_code=answer.status_code, **known)
-        case TryAgain(due_time=due):
+        case Retry(due_time=due):
             WEBHOOK_TRIES.labels("put_off").inc()
             log.warning("webhook_put_off", error=error_of(answer), due_time=due.isoformat(), **known)
-        case GivenUp():
+        case FinalFailure():
             WEBHOOK_TRIES.labels("given_up").inc()
             log.warning("webhook_given_up", error=error_of(answer), **known)
-        case EndpointGone():
+        case GoneEndpoint():
             WEBHOOK_TRIES.labels("endpoint_gone").inc()
             log.warning("webhook_endpoint_gone", **known)
         case _:

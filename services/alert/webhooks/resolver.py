@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names to addresses, by the machine's own resolver."""
+"""Resolves names by the resolver of the machine."""
 
 import asyncio
 import socket
@@ -11,15 +11,15 @@ THREADS_MAX = 32
 
 
 class Resolver(Protocol):
-    """Something that knows where a host is."""
+    """Resolves host names."""
 
     async def resolve(self, host: str, port: int) -> Sequence[str]:
-        """Return all IP addresses of a host, best first; none when it is not known."""
+        """Return all IP addresses of a host, best first; none if the name does not exist."""
         ...
 
 
 class SystemResolver:
-    """Asks getaddrinfo, on threads of its own: a name server that hangs must not hold up anything else."""
+    """Calls getaddrinfo on separate threads, so that a name server that hangs blocks nothing else."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="resolver")
@@ -28,13 +28,13 @@ class SystemResolver:
         return await asyncio.get_running_loop().run_in_executor(self._threads, _addresses, host, port)
 
     def close(self) -> None:
-        """Take no more questions; answers that nobody waits for are dropped."""
+        """Accept no more requests and drop the outstanding results."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _addresses(host: str, port: int) -> Sequence[str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (socket.gaierror, UnicodeError):  # not known; not a name at all
+    except (socket.gaierror, UnicodeError):  # unknown, or not a valid name
         return ()
     return tuple(dict.fromkeys(str(address[0]) for *_, address in found))

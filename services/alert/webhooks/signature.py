@@ -12,7 +12,7 @@ from services.alert.domain.endpoint import Secret
 def signed_headers(webhook_id: str, body: str, secrets: Iterable[Secret], *, at: datetime) -> dict[str, str]:
     """Return webhook-id, webhook-timestamp and webhook-signature: one signature per secret, newest first.
 
-    at: wall time of this try, UTC; receivers refuse what is older than some minutes.
+    at: wall time of this attempt, UTC; receivers refuse requests older than a few minutes.
     """
     signatures = [Webhook(secret.text).sign(webhook_id, at, body) for secret in secrets]
     return {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which addresses a host has, and whether we post there: asked when an endpoint is made and at every posting."""
+"""The addresses of a host, and whether webhooks may be posted there. Checked at creation and at every attempt."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ RESOLVE_SECONDS_MAX = 5.0
 
 
 class CheckedTargets:
-    """allow_private: post to any address, private ones too; for one's own machine."""
+    """allow_private: post to any address, private ones included; for local development."""
 
     def __init__(
         self, resolver: Resolver, *, allow_private: bool, resolve_seconds_max: float = RESOLVE_SECONDS_MAX
@@ -22,7 +22,7 @@ class CheckedTargets:
         self._resolve_seconds_max = resolve_seconds_max
 
     async def refusal(self, url: str) -> WebhookTargetRefused | None:
-        """Return why nothing is posted to a well-formed URL, or None; not asked where all is allowed."""
+        """Return why a well-formed URL is refused, or None. Does not resolve the host if every address is allowed."""
         if self._allow_private:
             return None
         target = target_of(url)

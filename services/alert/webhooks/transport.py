@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An httpx transport that connects to the very address that was checked.
+"""An httpx transport that connects to exactly the address that was checked.
 
-Were the name resolved again for the connection, a name server could answer a public address to the check and a
-private one to the connection ("DNS rebinding"). Host header, TLS name and certificate stay those of the URL.
+If the name were resolved again for the connection, a name server could return a public address to the check and a
+private one to the connection ("DNS rebinding"). Host header, TLS name and certificate check still use the URL's host.
 """
 
 from typing import Final
@@ -18,7 +18,7 @@ _PORTS: Final = {"http": 80, "https": 443}
 class PinnedTransport(httpx.AsyncBaseTransport):
     """Raises WebhookTargetRefused, and what httpx raises.
 
-    `inner` must not keep connections: they are known by address there, and two hosts may share one.
+    inner: must not keep connections alive. It would reuse them by address, and two hosts may share an address.
     """
 
     def __init__(self, targets: CheckedTargets, inner: httpx.AsyncBaseTransport) -> None:
@@ -33,7 +33,7 @@ class PinnedTransport(httpx.AsyncBaseTransport):
             try:
                 return await self._inner.handle_async_request(_pinned(request, host, address))
             except (httpx.ConnectError, httpx.ConnectTimeout):
-                continue  # nothing was sent; the host is on another address, too
+                continue  # nothing was sent; the host has another address
         return await self._inner.handle_async_request(_pinned(request, host, last))
 
     async def aclose(self) -> None:

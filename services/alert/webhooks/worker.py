@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The worker: posts what is due as soon as it is woken, a few at a time per endpoint, so that none waits for another.
+"""The worker posts due deliveries as soon as it is woken.
 
-Any number of replicas may run one; who posts a delivery is settled by its lease.
+It posts only a few at a time per endpoint, so no endpoint waits for another. Any number of replicas may run a worker;
+the lease of a delivery decides which one posts it.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ import structlog
 from services.alert.domain.delivery import POST_SECONDS_MAX, DeliveryId
 from services.alert.domain.endpoint import WebhookEndpointId
 
-POLL_SECONDS = 1.0  # for retries, and for what another replica left behind
+POLL_SECONDS = 1.0  # for retries, and for deliveries that a dead replica had leased
 POSTS_PER_ENDPOINT_MAX = 8
 POSTS_MAX = 200
 STOP_SECONDS_MAX = POST_SECONDS_MAX + 2
@@ -24,14 +25,14 @@ log = structlog.get_logger(__name__)
 
 
 class Attempts(Protocol):
-    """What the worker works on: posting.DeliveryAttempts."""
+    """The work of the worker. Implemented by posting.DeliveryAttempts."""
 
     async def due(self, *, per_endpoint_max: int) -> Sequence[tuple[WebhookEndpointId, DeliveryId]]: ...
     async def attempt(self, delivery_id: DeliveryId) -> None: ...
 
 
 class Worker:
-    """Makes the attempts that are due. An endpoint that hangs keeps only its own few places busy."""
+    """Makes the attempts that are due. An endpoint that hangs occupies only its own few places."""
 
     def __init__(self, attempts: Attempts, *, poll_seconds: float = POLL_SECONDS) -> None:
         self._attempts = attempts
@@ -42,12 +43,12 @@ class Worker:
         self._tries: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Begin to post in the background."""
+        """Start to post in the background."""
         assert self._loop_task is None
         self._loop_task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Begin no more tries and wait for those in hand (≤ 12 s); what is left is tried again after its lease."""
+        """Start no more attempts and wait for the running ones (≤ 12 s). The rest is retried after its lease."""
         if self._loop_task is not None:
             self._loop_task.cancel()
             await asyncio.wait([self._loop_task])
@@ -58,7 +59,7 @@ class Worker:
             task.cancel()
 
     def wake(self) -> None:
-        """Look at once for what is due."""
+        """Look for due deliveries now."""
         self._woken.set()
 
     async def _run(self) -> None:
@@ -66,9 +67,9 @@ class Worker:
             self._woken.clear()
             try:
                 await self._begin_due()
-            except Exception as error:  # the loop outlives everything but its own cancellation
+            except Exception as error:  # only its own cancellation ends the loop
                 log.warning("deliveries_unreadable", error=_words(error))
-            # Not wait_for: before Python 3.12 it swallows a cancellation that meets the wake.
+            # Not wait_for: before Python 3.12 it swallows a cancellation that coincides with the wake.
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._poll_seconds):
                     await self._woken.wait()
@@ -86,7 +87,7 @@ class Worker:
     async def _try(self, endpoint_id: WebhookEndpointId, delivery_id: DeliveryId) -> None:
         try:
             await self._attempts.attempt(delivery_id)
-            self._woken.set()  # its place is free; not after a fault, which would come at once again
+            self._woken.set()  # its place is free; not after a fault, which would recur immediately
         except Exception as error:
             log.warning("delivery_attempt_broken", delivery_id=delivery_id, error=_words(error))
         finally:

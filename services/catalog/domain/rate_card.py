@@ -52,7 +52,7 @@ class RateCard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RatesAsked:
+class RateFilter:
     """A filter for the rates of a card. None: all."""
 
     rate_card_id: RateCardId

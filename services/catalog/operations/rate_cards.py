@@ -13,8 +13,8 @@ from services.catalog.domain.rate import Rate, RateId
 from services.catalog.domain.rate_card import (
     RateCard,
     RateCardId,
+    RateFilter,
     RatesAdded,
-    RatesAsked,
     add_rates,
     check_room,
     check_terms,
@@ -91,7 +91,7 @@ class RateCards:
         await self._relay.deliver_now(card.rate_card_id)
         return added
 
-    async def list_rates(self, asked: RatesAsked, page: Page) -> Sequence[Rate]:
+    async def list_rates(self, asked: RateFilter, page: Page) -> Sequence[Rate]:
         """Raises RateCardNotFound."""
         async with self._store.transaction() as tx:
             await tx.rate_cards.get(asked.rate_card_id)

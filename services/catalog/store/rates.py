@@ -12,7 +12,7 @@ from meshkit.quantity import Ratio
 from services.catalog.domain.credit_type import CreditTypeId
 from services.catalog.domain.product import ProductId
 from services.catalog.domain.rate import BillingFrequency, Rate, RateId
-from services.catalog.domain.rate_card import RateCardId, RatesAsked
+from services.catalog.domain.rate_card import RateCardId, RateFilter
 from services.catalog.store.rows import AnyRow, AnySelect
 from services.catalog.tables import rates
 
@@ -79,7 +79,7 @@ class StoredRates:
         """Return the card's usage rates, by product and effective_time."""
         return await self._read(_of(rate_card_id).where(rates.c.billing_frequency == _NO_FREQUENCY))
 
-    async def list(self, asked: RatesAsked, page: Page) -> Sequence[Rate]:
+    async def list(self, asked: RateFilter, page: Page) -> Sequence[Rate]:
         """Return a page by product, billing frequency and effective_time, and one row more if there is one.
 
         page.after: the rate_id of the last rate before the page. The sort key of a rate never changes.

@@ -15,7 +15,7 @@ from services.catalog.domain.commands import AddRates
 from services.catalog.domain.credit_type import CreditTypeId
 from services.catalog.domain.product import ProductId
 from services.catalog.domain.rate import BillingFrequency, Rate, RateTerms
-from services.catalog.domain.rate_card import RATES_PER_REQUEST_MAX, RateCardId, RatesAdded, RatesAsked
+from services.catalog.domain.rate_card import RATES_PER_REQUEST_MAX, RateCardId, RateFilter, RatesAdded
 from services.catalog.wire.rate_cards import rate_card_to_wire
 
 _FREQUENCIES_TO_WIRE: Final = {
@@ -45,9 +45,9 @@ def add_to_wire(added: RatesAdded) -> pb.AddRatesResponse:
     )
 
 
-def list_from_wire(request: pb.ListRatesRequest) -> tuple[RatesAsked, Page]:
+def list_from_wire(request: pb.ListRatesRequest) -> tuple[RateFilter, Page]:
     fields = Fields()
-    asked = RatesAsked(
+    asked = RateFilter(
         rate_card_id=RateCardId(fields.text("rate_card_id", request.rate_card_id)),
         as_of_time=fields.optional_time("as_of_time", request.as_of_time, request.HasField("as_of_time")),
         product_id=ProductId(fields.text("product_id", request.product_id, required=False)) or None,

@@ -292,7 +292,7 @@ async def test_a_name_that_moves_inside_is_refused_at_the_posting(
     await strict_peer.ObserveCrossing(a_crossing(low, 1, in_alarm=True))
 
     delivery = await until_delivery(strict, low.alert_id, lambda delivery: delivery.last_error != "")
-    assert "is on 10.0.0.7, which is private" in delivery.last_error
+    assert "has the address 10.0.0.7, which is private" in delivery.last_error
     assert (delivery.status, delivery.last_status_code) == (pb.DELIVERY_STATUS_PENDING, 0)
 
 

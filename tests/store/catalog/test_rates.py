@@ -12,7 +12,7 @@ from services.catalog.domain.credit_type import USD
 from services.catalog.domain.metric import Aggregation, BillableMetric, BillableMetricId
 from services.catalog.domain.product import Product, ProductId, ProductType
 from services.catalog.domain.rate import BillingFrequency, Rate, RateId
-from services.catalog.domain.rate_card import RateCard, RateCardId, RatesAsked
+from services.catalog.domain.rate_card import RateCard, RateCardId, RateFilter
 from services.catalog.store import PostgresStore, Transaction
 from tests.support.catalog import AUGUST, JULY, JUNE
 
@@ -75,8 +75,8 @@ async def _open_cards(tx: Transaction) -> None:
         await tx.rate_cards.insert(card)
 
 
-def _all_of(rate_card_id: RateCardId) -> RatesAsked:
-    return RatesAsked(rate_card_id=rate_card_id, as_of_time=None, product_id=None)
+def _all_of(rate_card_id: RateCardId) -> RateFilter:
+    return RateFilter(rate_card_id=rate_card_id, as_of_time=None, product_id=None)
 
 
 async def test_rates_come_back_as_they_went_in_by_product_frequency_and_time(store: PostgresStore) -> None:
@@ -122,7 +122,7 @@ async def test_a_rate_is_in_force_from_its_start_to_just_before_its_end(
     async with store.transaction() as tx:
         await _open_cards(tx)
         await tx.rates.insert(CARD, [_rate("first", JUNE, JULY), _rate("second", JULY)])
-        asked = RatesAsked(rate_card_id=CARD, as_of_time=at, product_id=None)
+        asked = RateFilter(rate_card_id=CARD, as_of_time=at, product_id=None)
 
         assert [rate.rate_id for rate in await tx.rates.list(asked, Page(50, None))] == in_force
 

@@ -9,13 +9,13 @@ from services.alert.domain.delivery import (
     GIVE_UP_AFTER,
     LEASE,
     POST_SECONDS_MAX,
-    Accepted,
+    Acceptance,
     Answer,
     Attempt,
     DeliveryId,
-    EndpointGone,
-    GivenUp,
-    TryAgain,
+    FinalFailure,
+    GoneEndpoint,
+    Retry,
     backoff,
     error_of,
     judge,
@@ -40,18 +40,18 @@ def an_attempt(tries: int = 1) -> Attempt:
 
 @pytest.mark.parametrize("status_code", [200, 201, 204, 299])
 def test_any_2xx_is_accepted_even_after_the_last_moment(status_code: int) -> None:
-    assert judge(an_attempt(), Answer(status_code=status_code), at=GIVE_UP, jitter=1) == Accepted()
+    assert judge(an_attempt(), Answer(status_code=status_code), at=GIVE_UP, jitter=1) == Acceptance()
 
 
 @pytest.mark.parametrize("status_code", [0, 101, 199, 300, 302, 307, 400, 404, 409, 411, 429, 500, 503, 599])
 def test_anything_else_is_tried_again(status_code: int) -> None:
     answer = Answer(status_code=status_code, error="" if status_code else "no connection")
 
-    assert judge(an_attempt(), answer, at=NOW, jitter=1) == TryAgain(NOW + timedelta(seconds=1))
+    assert judge(an_attempt(), answer, at=NOW, jitter=1) == Retry(NOW + timedelta(seconds=1))
 
 
 def test_gone_is_for_good() -> None:
-    assert judge(an_attempt(), Answer(status_code=410), at=NOW, jitter=1) == EndpointGone()
+    assert judge(an_attempt(), Answer(status_code=410), at=NOW, jitter=1) == GoneEndpoint()
 
 
 @pytest.mark.parametrize(
@@ -68,12 +68,12 @@ def test_the_last_try_is_due_when_two_days_are_over_and_not_later() -> None:
     failed = Answer(status_code=500)
     hours = timedelta(hours=1)
 
-    assert judge(an_attempt(30), failed, at=GIVE_UP - 7 * hours, jitter=1) == TryAgain(GIVE_UP - hours)
-    assert judge(an_attempt(30), failed, at=GIVE_UP - 6 * hours, jitter=1) == TryAgain(GIVE_UP)
-    assert judge(an_attempt(30), failed, at=GIVE_UP - 5 * hours, jitter=1) == TryAgain(GIVE_UP)
-    assert judge(an_attempt(30), failed, at=GIVE_UP - TICK, jitter=1) == TryAgain(GIVE_UP)
-    assert judge(an_attempt(31), failed, at=GIVE_UP, jitter=1) == GivenUp()
-    assert judge(an_attempt(31), failed, at=GIVE_UP + TICK, jitter=1) == GivenUp()
+    assert judge(an_attempt(30), failed, at=GIVE_UP - 7 * hours, jitter=1) == Retry(GIVE_UP - hours)
+    assert judge(an_attempt(30), failed, at=GIVE_UP - 6 * hours, jitter=1) == Retry(GIVE_UP)
+    assert judge(an_attempt(30), failed, at=GIVE_UP - 5 * hours, jitter=1) == Retry(GIVE_UP)
+    assert judge(an_attempt(30), failed, at=GIVE_UP - TICK, jitter=1) == Retry(GIVE_UP)
+    assert judge(an_attempt(31), failed, at=GIVE_UP, jitter=1) == FinalFailure()
+    assert judge(an_attempt(31), failed, at=GIVE_UP + TICK, jitter=1) == FinalFailure()
 
 
 def test_what_is_kept_of_a_failure_is_its_status_or_its_reason() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from meshkit.quantity import Credits
 from services.alert.domain.alert import Alert, AlertId, AlertType, CreditTypeId, CustomerId, archive
-from services.alert.domain.event import EventType, news_in
+from services.alert.domain.event import EventType, event_of
 from services.alert.domain.notices import watch_of
 from services.alert.domain.status import AlertState, AlertStatus, Crossing, observe, unobserved
 
@@ -83,14 +83,14 @@ def test_a_late_or_repeated_observation_changes_nothing(late: int) -> None:
 def test_every_edge_is_one_event_and_nothing_else_is(
     before: AlertState, after: AlertState, news: EventType | None
 ) -> None:
-    assert news_in(before, after) is news
+    assert event_of(before, after) is news
 
 
 def test_many_debits_past_the_threshold_are_one_piece_of_news() -> None:
     status, told = a_status(a_crossing(1, in_alarm=False)), []
     for sequence in range(2, 52):
         after = observe(status, a_crossing(sequence, in_alarm=True))
-        told.append(news_in(status.state, after.state))
+        told.append(event_of(status.state, after.state))
         status = after
 
     assert [news for news in told if news] == [EventType.IN_ALARM]

@@ -184,7 +184,7 @@ def test_one_refused_address_among_public_ones_refuses_the_host() -> None:
 
     assert refusal is not None
     assert refusal.metadata == {"host": "hooks.example", "address": "10.1.2.3", "problem": "is private"}
-    assert "host 'hooks.example' is on 10.1.2.3, which is private" in refusal.message
+    assert "host 'hooks.example' has the address 10.1.2.3, which is private" in refusal.message
     assert refusal_of("hooks.example", [PUBLIC, OTHER_PUBLIC]) is None
 
 
