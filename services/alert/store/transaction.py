@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One transaction of Alert, with a hand for each noun family."""
+"""One transaction of Alert, with the statements of each noun."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,7 +21,7 @@ from services.alert.store.statuses import StoredStatuses
 
 
 class Transaction:
-    """What can be done before the commit. READ COMMITTED: lock what must not change meanwhile."""
+    """The statements of one transaction. READ COMMITTED: lock what must not change before the commit."""
 
     def __init__(self, connection: AsyncConnection, *, wall: Clock, ids: Ids) -> None:
         self.responses = StoredResponses(connection, tables.requests, RESPONSES, wall=wall)
@@ -33,7 +33,7 @@ class Transaction:
 
 
 class PostgresStore:
-    """Gives out transactions. wall: dates requests and notices, which sandbox time must not move."""
+    """Opens transactions. wall: dates requests and notices; sandbox time must not affect them."""
 
     def __init__(self, engine: AsyncEngine, *, wall: Clock, ids: Ids) -> None:
         self._engine = engine
@@ -49,9 +49,9 @@ class PostgresStore:
     async def forget(
         self, *, requests_before: datetime, notices_before: datetime, deliveries_before: datetime
     ) -> int:
-        """Drop requests and finished deliveries made, and notices heard, before an instant.
+        """Delete requests, delivered notices and finished deliveries older than an instant.
 
-        A bounded number of each; returns how many. Each in a transaction of its own: they are independent.
+        A limited number of each, each in a separate transaction, as they are independent. Returns the number of rows.
         """
         async with self._engine.begin() as connection:
             forgotten = await requests.forget(connection, tables.requests, before=requests_before)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One transaction of the Catalog, with a hand for each noun family."""
+"""One transaction of the Catalog, with the statements of each noun."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,7 +23,7 @@ from services.catalog.store.top_up_packs import StoredTopUpPacks
 
 
 class Transaction:
-    """What can be done before the commit. READ COMMITTED: lock what must not change meanwhile."""
+    """The statements of one transaction. READ COMMITTED: lock what must not change before the commit."""
 
     def __init__(self, connection: AsyncConnection, *, wall: Clock, ids: Ids) -> None:
         self.responses = StoredResponses(connection, tables.requests, RESPONSES, wall=wall)
@@ -37,7 +37,7 @@ class Transaction:
 
 
 class PostgresStore:
-    """Gives out transactions. wall: dates requests and notices, which sandbox time must not move."""
+    """Opens transactions. wall: dates requests and notices; sandbox time must not affect them."""
 
     def __init__(self, engine: AsyncEngine, *, wall: Clock, ids: Ids) -> None:
         self._engine = engine
@@ -51,7 +51,7 @@ class PostgresStore:
             yield Transaction(connection, wall=self._wall, ids=self._ids)
 
     async def forget(self, *, requests_before: datetime, notices_before: datetime) -> int:
-        """Drop requests made, and notices heard, before an instant: a bounded number; returns how many."""
+        """Delete requests and delivered notices older than an instant, a limited number. Returns the number of rows."""
         async with self._engine.begin() as connection:
             forgotten = await requests.forget(connection, tables.requests, before=requests_before)
         async with self._engine.begin() as connection:

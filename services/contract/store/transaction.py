@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One transaction of Contract, with a hand for each noun family."""
+"""One transaction of Contract, with the statements of each noun."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,9 +27,9 @@ R = TypeVar("R", bound=Response)
 
 
 class Transaction:
-    """What can be done before the commit. READ COMMITTED: lock what must not change meanwhile.
+    """The statements of one transaction. READ COMMITTED: lock what must not change before the commit.
 
-    Locks are taken in this order: the customer (whoever tells the Ledger something), then the contract.
+    Locks are taken in this order: the customer (if the Ledger gets a notice), then the contract.
     """
 
     def __init__(self, connection: AsyncConnection, *, wall: Clock, ids: Ids) -> None:
@@ -44,7 +44,7 @@ class Transaction:
 
 
 class PostgresStore:
-    """Gives out transactions. wall: dates requests and notices, which sandbox time must not move."""
+    """Opens transactions. wall: dates requests and notices; sandbox time must not affect them."""
 
     def __init__(self, engine: AsyncEngine, *, wall: Clock, ids: Ids) -> None:
         self._engine = engine
@@ -58,16 +58,16 @@ class PostgresStore:
             yield Transaction(connection, wall=self._wall, ids=self._ids)
 
     async def find_response(self, command: Command, response_type: type[R]) -> R | None:
-        """Return the stored response to a request if there is one; claims nothing. Raises RequestIdReused.
+        """Return the stored response to a request if there is one. Claims nothing. Raises RequestIdReused.
 
-        For operations that must ask a peer before their transaction: a repetition needs no peer.
+        For operations that call a peer before their transaction: a retry does not need the peer.
         """
         async with self._engine.connect() as connection:
             stored = StoredResponses(connection, tables.requests, RESPONSES, wall=self._wall)
             return await stored.find(command, response_type)
 
     async def forget(self, *, requests_before: datetime, notices_before: datetime) -> int:
-        """Drop requests made, and notices heard, before an instant: a bounded number; returns how many."""
+        """Delete requests and delivered notices older than an instant, a limited number. Returns the number of rows."""
         async with self._engine.begin() as connection:
             forgotten = await requests.forget(connection, tables.requests, before=requests_before)
         async with self._engine.begin() as connection:
