@@ -61,7 +61,7 @@ async def open_service(
         service.stack.callback(pool.terminate)
         store = PostgresStore(pool, wall=wall, ids=ids)
         relay = await service.start_relay(Deliveries(AlertPeer(service.channel("alert"))).deliver)
-        settlement = Settlement(store=store, ids=ids, bell=relay)
+        settlement = Settlement(store=store, ids=ids, relay=relay)
         retention = Retention(store=store, clock=clock, wall=wall)
         service.start_periodic(
             # May run late: every call first settles what it asks about. This is for customers nobody asks about,
@@ -101,10 +101,10 @@ def _operations(
     store: PostgresStore, relay: Relay, settlement: Settlement, *, clock: Clock, ids: Ids
 ) -> Operations:
     return Operations(
-        gate=Gate(store=store, clock=clock, ids=ids, bell=relay, left_seconds=deadline.time_left),
+        gate=Gate(store=store, clock=clock, ids=ids, relay=relay, left_seconds=deadline.time_left),
         explanations=Explanations(store=store, clock=clock, ids=ids),
         reports=Reports(store=store, clock=clock, settlement=settlement),
-        copies=Copies(store=store, clock=clock, ids=ids, bell=relay),
-        grants=Grants(store=store, clock=clock, ids=ids, bell=relay),
+        copies=Copies(store=store, clock=clock, ids=ids, relay=relay),
+        grants=Grants(store=store, clock=clock, ids=ids, relay=relay),
         caps=SpendCaps(store=store, clock=clock, ids=ids),
     )

@@ -150,10 +150,9 @@ def operations_know_domain_and_a_store_only(source: Source) -> Iterator[str]:
 def operations_know_the_store_by_its_transactions(source: Source) -> Iterator[str]:
     if source.layer != "operations":
         return
-    # The Ledger's operations also run over an in-memory store, so they use a Protocol instead.
-    exports = ("store.PostgresStore", "store.Transaction") if source.service != "ledger" else ()
+    exports = _own_layers(source, "store.PostgresStore", "store.Transaction")
     for module, line in source.imports():
-        if _inside(module, *_own_layers(source, "store")) and module not in _own_layers(source, *exports):
+        if _inside(module, *_own_layers(source, "store")) and module not in exports:
             yield f"{line} imports {module}"
 
 

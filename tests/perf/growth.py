@@ -22,7 +22,7 @@ from tests.perf.load import Kind
 from tests.perf.load_entries import History, load
 from tests.perf.stopwatch import Stopwatch, TimedConnection, TimedPool
 from tests.perf.world import CREDIT_TYPE, customer, customers
-from tests.support.ledger_store import Bell
+from tests.support.ledger_store import CountingRelay
 
 # A customer after all the others.
 HEAVY_NUMBER = 10**9
@@ -172,7 +172,7 @@ async def _timed_reports(database: Database) -> AsyncIterator[tuple[Reports, Sto
         timed = TimedPool(pool, stopwatch)
         store = PostgresStore(timed, wall=clock, ids=ids)
         async with timed.acquire() as connection:
-            settlement = Settlement(store=store, ids=ids, bell=Bell())
+            settlement = Settlement(store=store, ids=ids, relay=CountingRelay())
             yield Reports(store=store, clock=clock, settlement=settlement), stopwatch, connection
     finally:
         pool.terminate()

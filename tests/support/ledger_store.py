@@ -51,14 +51,14 @@ AI = CreditTypeId("crt_ai")
 ASSISTANT = ProductId("prd_assistant")
 
 
-class Bell:
-    """Counts how often it is woken."""
+class CountingRelay:
+    """A relay that counts how often it is woken."""
 
     def __init__(self) -> None:
-        self.rung = 0
+        self.wakes = 0
 
     def wake(self) -> None:
-        self.rung += 1
+        self.wakes += 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ class Books:
     store: PostgresStore
     clock: ManualClock
     ids: Ids
-    bell: Bell
+    relay: CountingRelay
     copies: Copies
     grants: Grants
     reports: Reports
@@ -190,20 +190,20 @@ async def open_books(databases: Databases, *, clock: ManualClock | None = None) 
     clock = clock or ManualClock(JUNE)
     wall = ManualClock(JUNE)
     ids = Ids(wall)
-    bell = Bell()
+    relay = CountingRelay()
     pool = await open_pool(databases.url("ledger"), size=10)
     store = PostgresStore(pool, wall=wall, ids=ids)
-    gate = Gate(store=store, clock=clock, ids=ids, bell=bell, left_seconds=lambda: None)
+    gate = Gate(store=store, clock=clock, ids=ids, relay=relay, left_seconds=lambda: None)
     gate.start()
-    settlement = Settlement(store=store, ids=ids, bell=bell)
+    settlement = Settlement(store=store, ids=ids, relay=relay)
     try:
         yield Books(
             store=store,
             clock=clock,
             ids=ids,
-            bell=bell,
-            copies=Copies(store=store, clock=clock, ids=ids, bell=bell),
-            grants=Grants(store=store, clock=clock, ids=ids, bell=bell),
+            relay=relay,
+            copies=Copies(store=store, clock=clock, ids=ids, relay=relay),
+            grants=Grants(store=store, clock=clock, ids=ids, relay=relay),
             reports=Reports(store=store, clock=clock, settlement=settlement),
             settlement=settlement,
             gate=gate,

@@ -25,17 +25,18 @@ from services.ledger.domain.credits.proration import SeatChange
 from services.ledger.domain.credits.schedule import ScheduleCredits, credits_of_change
 from services.ledger.domain.errors import CustomerNotFound, SubscriptionNotFound
 from services.ledger.operations.credits.settlement import open_account
-from services.ledger.operations.ports import Bell, Store, Transaction
+from services.ledger.operations.ports import Relay
+from services.ledger.store import PostgresStore, Transaction
 
 
 class Copies:
     """Maintains the Ledger's local copies, and settles what an update makes due."""
 
-    def __init__(self, *, store: Store, clock: Clock, ids: Ids, bell: Bell) -> None:
+    def __init__(self, *, store: PostgresStore, clock: Clock, ids: Ids, relay: Relay) -> None:
         self._store = store
         self._clock = clock
         self._ids = ids
-        self._bell = bell
+        self._relay = relay
 
     async def apply_product(self, update: ProductUpdate) -> int:
         """Store a usage product; returns the version in force."""
@@ -70,7 +71,7 @@ class Copies:
             return version
 
         version = await self._store.run(work)
-        self._bell.wake()
+        self._relay.wake()
         return version
 
     async def apply_seat_change(self, update: SeatChangeUpdate) -> tuple[ScheduleCredits, ...]:
@@ -94,7 +95,7 @@ class Copies:
             return tuple(added)
 
         added = await self._store.run(work)
-        self._bell.wake()
+        self._relay.wake()
         return added
 
     async def preview_seat_change(self, update: SeatChangeUpdate) -> tuple[ScheduleCredits, ...]:
@@ -140,7 +141,7 @@ class Copies:
             return version
 
         version = await self._store.run(work)
-        self._bell.wake()
+        self._relay.wake()
         return version
 
     async def _pools_of(

@@ -18,7 +18,7 @@ from services.ledger.domain.retention import (
     SLOTS,
     generation_to_prepare,
 )
-from services.ledger.operations.ports import Store, Transaction
+from services.ledger.store import PostgresStore, Transaction
 
 CHORE = "forget"
 EVERY = timedelta(hours=1)
@@ -31,7 +31,7 @@ PAUSE_SECONDS = 0.05
 class Retention:
     """Drops rows past their retention. clock: dates responses and holds; wall: dates ids, notices and the chore."""
 
-    def __init__(self, *, store: Store, clock: Clock, wall: Clock) -> None:
+    def __init__(self, *, store: PostgresStore, clock: Clock, wall: Clock) -> None:
         self._store = store
         self._clock = clock
         self._wall = wall

@@ -52,7 +52,7 @@ class Transaction:
 
 
 class PostgresStore:
-    """The Ledger's database."""
+    """The Ledger's database. Its errors are raised as MeshErrors; any other exception is a bug."""
 
     def __init__(self, pool: Pool, *, wall: Clock, ids: Ids) -> None:
         self._pool = pool

@@ -20,7 +20,7 @@ from services.ledger.domain.gate.commands import SetSpendCap
 from services.ledger.domain.gate.decision import Ask, Entitlement
 from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.spend_cap import CapWindow, SpendCap, SpendCapRemoval
-from services.ledger.operations.ports import Transaction
+from services.ledger.store import Transaction
 from tests.support.ledger_sql import Sql
 from tests.support.ledger_store import A_CARD, ACME, AI, ASSISTANT, GLOBEX, JULY, JUNE, Books, open_books
 from tests.support.postgres import Databases

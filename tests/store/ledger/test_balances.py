@@ -16,7 +16,7 @@ from services.ledger.domain.crossings.watch import Watch, WatchKind
 from services.ledger.domain.errors import CustomerNotFound
 from services.ledger.operations.credits.reports import Reports
 from services.ledger.operations.credits.settlement import open_account
-from services.ledger.operations.ports import Transaction
+from services.ledger.store import Transaction
 from tests.support.ledger_sql import Sql
 from tests.support.ledger_store import ACME, AI, GLOBEX, JULY, JUNE, Books
 

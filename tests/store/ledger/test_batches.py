@@ -206,7 +206,7 @@ async def test_a_caller_whose_time_is_up_is_not_served(books: Books, sql: Sql) -
         store=books.store,
         clock=books.clock,
         ids=books.ids,
-        bell=books.bell,
+        relay=books.relay,
         left_seconds=lambda: next(left_seconds),
     )
     gate.start()

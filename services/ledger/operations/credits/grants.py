@@ -12,17 +12,18 @@ from services.ledger.domain.credits.grant import Grant, GrantId
 from services.ledger.domain.crossings import alarm
 from services.ledger.domain.errors import GrantAlreadyExists
 from services.ledger.operations.credits.settlement import open_account
-from services.ledger.operations.ports import Bell, Store, Transaction
+from services.ledger.operations.ports import Relay
+from services.ledger.store import PostgresStore, Transaction
 
 
 class Grants:
     """Issues grants, once per request and once per source."""
 
-    def __init__(self, *, store: Store, clock: Clock, ids: Ids, bell: Bell) -> None:
+    def __init__(self, *, store: PostgresStore, clock: Clock, ids: Ids, relay: Relay) -> None:
         self._store = store
         self._clock = clock
         self._ids = ids
-        self._bell = bell
+        self._relay = relay
 
     async def issue(self, command: IssueGrant) -> Grant:
         """Add a grant. Raises CustomerNotFound, GrantAlreadyExists, InvalidFields, RequestIdReused."""
@@ -56,7 +57,7 @@ class Grants:
             return grant
 
         issued = await self._store.run(work)
-        self._bell.wake()
+        self._relay.wake()
         return issued
 
 

@@ -15,7 +15,7 @@ from services.ledger.domain.credits.verification import Verification
 from services.ledger.domain.gate.hold import Hold, HoldState
 from services.ledger.domain.usage import SummaryWindow, UsageRow
 from services.ledger.operations.credits.settlement import Settlement
-from services.ledger.operations.ports import Store, Transaction
+from services.ledger.store import PostgresStore, Transaction
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 class Reports:
     """Reports the present state. A report first settles the pools in which something is due; it locks no others."""
 
-    def __init__(self, *, store: Store, clock: Clock, settlement: Settlement) -> None:
+    def __init__(self, *, store: PostgresStore, clock: Clock, settlement: Settlement) -> None:
         self._store = store
         self._clock = clock
         self._settlement = settlement

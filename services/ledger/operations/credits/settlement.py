@@ -13,7 +13,8 @@ from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant
 from services.ledger.domain.credits.unit_of_work import DuePool
 from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.spend_cap import GroupValue
-from services.ledger.operations.ports import Bell, Store, Transaction
+from services.ledger.operations.ports import Relay
+from services.ledger.store import PostgresStore, Transaction
 
 POOLS_PER_SWEEP_MAX = 200
 
@@ -58,10 +59,10 @@ async def open_account(
 class Settlement:
     """Writes what has fallen due. It may run late: every operation settles the pools it uses."""
 
-    def __init__(self, *, store: Store, ids: Ids, bell: Bell) -> None:
+    def __init__(self, *, store: PostgresStore, ids: Ids, relay: Relay) -> None:
         self._store = store
         self._ids = ids
-        self._bell = bell
+        self._relay = relay
 
     async def run_due(self, at: datetime) -> int:
         """Settle every pool in which something is due at `at`, the longest due first; returns how many there were.
@@ -84,7 +85,7 @@ class Settlement:
             settled += len(pools)
             last = pools[-1]
         if settled:
-            self._bell.wake()
+            self._relay.wake()
         if failures:
             raise failures[0]
         return settled

@@ -33,7 +33,8 @@ from services.ledger.operations.gate.decision import Allowed, NotCached, Unknown
 from services.ledger.operations.gate.lane import QueuedRequest
 from services.ledger.operations.gate.locked import GateRequest, LockedBatch
 from services.ledger.operations.gate.meters import StepMeter
-from services.ledger.operations.ports import Bell, Store
+from services.ledger.operations.ports import Relay
+from services.ledger.store import PostgresStore
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -128,11 +129,13 @@ class _Guess:
 class Batches:
     """Carries out batches, one at a time, on one cache."""
 
-    def __init__(self, *, store: Store, clock: Clock, ids: Ids, bell: Bell, meter: StepMeter) -> None:
+    def __init__(
+        self, *, store: PostgresStore, clock: Clock, ids: Ids, relay: Relay, meter: StepMeter
+    ) -> None:
         self._store = store
         self._clock = clock
         self._ids = ids
-        self._bell = bell
+        self._relay = relay
         self._meter = meter
         self._cache = CustomerCache()
 
@@ -212,7 +215,7 @@ class Batches:
             if (customer_id, credit_type_id) not in written:
                 self._cache.outrun(customer_id)
         if any(change.after.crossings for change in changes):
-            self._bell.wake()
+            self._relay.wake()
         outrun = []
         allowed: Counter[type[GateCommand]] = Counter()
         for request, key, response in guess.decided:
@@ -245,7 +248,7 @@ class Batches:
             return
         locked.fill_cache()
         if locked.has_crossings:
-            self._bell.wake()
+            self._relay.wake()
         for request, result in locked.results:
             if isinstance(result, MeshError):
                 self._meter.decided(type(request.item).__name__, result.reason)

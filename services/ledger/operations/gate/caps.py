@@ -9,13 +9,13 @@ from meshkit.page import Page
 from services.ledger.domain.errors import GroupKeyUnknown, SpendCapNotFound
 from services.ledger.domain.gate.commands import RemoveSpendCap, SetSpendCap
 from services.ledger.domain.gate.spend_cap import CustomerSpendCap, SpendCap, SpendCapRemoval
-from services.ledger.operations.ports import Store, Transaction
+from services.ledger.store import PostgresStore, Transaction
 
 
 class SpendCaps:
     """Sets, lifts and lists caps. The gate reads them at its next decision."""
 
-    def __init__(self, *, store: Store, clock: Clock, ids: Ids) -> None:
+    def __init__(self, *, store: PostgresStore, clock: Clock, ids: Ids) -> None:
         self._store = store
         self._clock = clock
         self._ids = ids

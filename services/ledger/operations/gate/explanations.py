@@ -16,13 +16,13 @@ from services.ledger.domain.gate.explanation import Explanation
 from services.ledger.domain.gate.spend_cap import cap_uses
 from services.ledger.domain.gate.standing import Standing, ask_of, standing_at
 from services.ledger.operations.credits.settlement import open_account
-from services.ledger.operations.ports import Store, Transaction
+from services.ledger.store import PostgresStore, Transaction
 
 
 class Explanations:
     """Explains decisions, on a snapshot: locks nothing and writes nothing."""
 
-    def __init__(self, *, store: Store, clock: Clock, ids: Ids) -> None:
+    def __init__(self, *, store: PostgresStore, clock: Clock, ids: Ids) -> None:
         self._store = store
         self._clock = clock
         self._ids = ids

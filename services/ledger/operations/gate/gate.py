@@ -13,7 +13,8 @@ from services.ledger.domain.responses import GateResponse
 from services.ledger.operations.gate.batch import Batches, GateRpc, LaneItem, UnreadRequest
 from services.ledger.operations.gate.lane import Lane
 from services.ledger.operations.gate.meters import LaneMeter, StepMeter
-from services.ledger.operations.ports import Bell, Store
+from services.ledger.operations.ports import Relay
+from services.ledger.store import PostgresStore
 
 WAITING_MAX = 4_096
 BATCH_MAX = 512
@@ -32,10 +33,16 @@ class Gate:
     """
 
     def __init__(
-        self, *, store: Store, clock: Clock, ids: Ids, bell: Bell, left_seconds: Callable[[], float | None]
+        self,
+        *,
+        store: PostgresStore,
+        clock: Clock,
+        ids: Ids,
+        relay: Relay,
+        left_seconds: Callable[[], float | None],
     ) -> None:
         self._left_seconds = left_seconds
-        batches = Batches(store=store, clock=clock, ids=ids, bell=bell, meter=StepMeter())
+        batches = Batches(store=store, clock=clock, ids=ids, relay=relay, meter=StepMeter())
         self._lane: Lane[LaneItem, GateResponse] = Lane(
             batches.run, waiting_max=WAITING_MAX, batch_max=BATCH_MAX, meter=LaneMeter()
         )

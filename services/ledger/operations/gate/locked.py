@@ -28,7 +28,7 @@ from services.ledger.operations.gate.cache import CustomerCache, CustomerState
 from services.ledger.operations.gate.decision import Allowed, Denied, Fault, Unknown, decide, target_of
 from services.ledger.operations.gate.lane import QueuedRequest
 from services.ledger.operations.gate.meters import StepMeter
-from services.ledger.operations.ports import Transaction
+from services.ledger.store import Transaction
 
 GateRequest = QueuedRequest[GateCommand, GateResponse]
 Result = GateResponse | MeshError
