@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Ledger's queries each use an index, however large the tables are; checked against PostgreSQL's own plans."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
@@ -26,7 +27,7 @@ from services.ledger.store.credits.verification import verify
 from services.ledger.store.credits.writing import write_changes
 from services.ledger.store.responses import StoredResponses
 from services.ledger.store.retention import Retention
-from tests.support.postgres import Databases
+from tests.support.postgres import Databases, PostgresServer, drop_database, make_database
 
 ACME, AI = CustomerId("cus_0007"), CreditTypeId("crt_ai")
 JUNE, JULY = datetime(2025, 6, 1, tzinfo=UTC), datetime(2025, 7, 1, tzinfo=UTC)
@@ -122,15 +123,33 @@ async def _reads(recording: Recording) -> set[str]:
     return found
 
 
-@pytest.fixture
-async def recording(databases: Databases) -> AsyncIterator[Recording]:
+@pytest.fixture(scope="module")
+def filled(postgres_server: PostgresServer) -> Iterator[Databases]:
+    """ROWS, for all tests of this module; each test undoes what it writes."""
+    made = asyncio.run(make_database(postgres_server))
+    asyncio.run(_fill(made))
+    yield made
+    asyncio.run(drop_database(postgres_server, made))
+
+
+async def _fill(databases: Databases) -> None:
     pool = await open_pool(databases.url("ledger"), size=1)
     try:
+        for statement in (*ROWS, "ANALYZE"):
+            await pool.execute(statement)
+    finally:
+        pool.terminate()
+
+
+@pytest.fixture
+async def recording(filled: Databases) -> AsyncIterator[Recording]:
+    pool = await open_pool(filled.url("ledger"), size=1)
+    try:
         async with pool.acquire() as connection:
-            for statement in ROWS:
-                await connection.execute(statement)
-            await connection.execute("ANALYZE")
+            transaction = connection.transaction()
+            await transaction.start()
             yield Recording(connection)
+            await transaction.rollback()
     finally:
         pool.terminate()
 
@@ -200,9 +219,7 @@ async def test_stored_responses_are_found_by_their_keys(recording: Recording) ->
     assert await _reads(recording) == {"requests_0_pkey", "requests_1_pkey", "requests_2_pkey"}
 
 
-async def test_the_gates_write_finds_responses_and_rows_by_key(
-    databases: Databases, recording: Recording
-) -> None:
+async def test_the_gates_write_finds_responses_and_rows_by_key(recording: Recording) -> None:
     key = (ACME, AI)
     grant = Grant(
         grant_id=GrantId("grt_1"),

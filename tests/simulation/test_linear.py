@@ -22,11 +22,11 @@ from tests.simulation.callers import KINDS, Caller, call_together
 from tests.simulation.conftest import Plan
 from tests.simulation.total_order import Observed, total_order
 from tests.support.ledger import AI, CREDIT, JUNE, RunningLedger, running_ledger
-from tests.support.ledger_database import databases, ledger_database
 from tests.support.ledger_process import fresh_channel, ledger_process
 from tests.support.postgres import Databases
+from tests.support.shared_database import databases, shared_database
 
-__all__ = ["databases", "ledger_database"]
+__all__ = ["databases", "shared_database"]
 
 Open = Callable[[Databases], AbstractAsyncContextManager[list[RunningLedger]]]
 

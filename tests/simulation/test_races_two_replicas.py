@@ -20,11 +20,11 @@ from meshkit.rpc.status import from_rpc_error
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2 as apb
 from tests.support.ledger import CREDIT, JUNE, RunningLedger, a_rate, running_ledger
-from tests.support.ledger_database import databases, ledger_database
 from tests.support.postgres import Databases
 from tests.support.recording_alert import RecordingAlert
+from tests.support.shared_database import databases, shared_database
 
-__all__ = ["databases", "ledger_database"]
+__all__ = ["databases", "shared_database"]
 
 ALLOWED, DENIED = pb.DECISION_ALLOWED, pb.DECISION_DENIED
 FAR_TOO_MUCH = 1_000_000

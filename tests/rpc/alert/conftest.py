@@ -7,6 +7,9 @@ from deploy.local.webhook_receiver import WebhookReceiver
 from tests.support.alert import AlertPeerStub, AlertStub, RunningAlert, running_alert, running_receiver
 from tests.support.ledger_peer import RecordingLedger, recording_ledger
 from tests.support.postgres import Databases
+from tests.support.shared_database import databases, shared_database
+
+__all__ = ["databases", "shared_database"]
 
 
 @pytest.fixture

@@ -5,6 +5,9 @@ import pytest
 
 from tests.support.catalog import CatalogStub, Shop, running_catalog
 from tests.support.postgres import Databases
+from tests.support.shared_database import databases, shared_database
+
+__all__ = ["databases", "shared_database"]
 
 
 @pytest.fixture

@@ -7,6 +7,9 @@ from tests.support.catalog import CatalogStub, RunningCatalog, Shop, running_cat
 from tests.support.contract import ContractStub, Desk, RunningContract, assorted, running_contract
 from tests.support.ledger_peer import RecordingLedger, recording_ledger
 from tests.support.postgres import Databases
+from tests.support.shared_database import databases, shared_database
+
+__all__ = ["databases", "shared_database"]
 
 
 @pytest.fixture

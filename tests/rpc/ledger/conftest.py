@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.support.ledger import RunningLedger, running_ledger
-from tests.support.ledger_database import databases, ledger_database
 from tests.support.ledger_sql import Sql
 from tests.support.postgres import Databases
+from tests.support.shared_database import databases, shared_database
 
-__all__ = ["databases", "ledger_database"]
+__all__ = ["databases", "shared_database"]
 
 
 @pytest.fixture

@@ -7,6 +7,9 @@ from tests.support.cutting_proxy import CuttingProxy
 from tests.support.failing_front import FailingFront, failing_front
 from tests.support.ledger import RunningLedger, running_ledger
 from tests.support.postgres import Databases
+from tests.support.shared_database import databases, shared_database
+
+__all__ = ["databases", "shared_database"]
 
 
 @pytest.fixture

@@ -10,6 +10,9 @@ from meshkit.ids import Ids
 from services.contract.store import PostgresStore
 from tests.support.catalog import JUNE
 from tests.support.postgres import Databases
+from tests.support.shared_database import databases, shared_database
+
+__all__ = ["databases", "shared_database"]
 
 
 @pytest.fixture

@@ -3,12 +3,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.ledger_database import databases, ledger_database
 from tests.support.ledger_sql import Sql
 from tests.support.ledger_store import Books, open_books
 from tests.support.postgres import Databases
+from tests.support.shared_database import databases, shared_database
 
-__all__ = ["databases", "ledger_database"]
+__all__ = ["databases", "shared_database"]
 
 
 @pytest.fixture
