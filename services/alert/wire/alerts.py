@@ -28,8 +28,8 @@ _STATES_TO_WIRE: Final = {
     AlertState.OK: pb.ALERT_STATE_OK,
     AlertState.IN_ALARM: pb.ALERT_STATE_IN_ALARM,
 }
-_GROUP_KEY_LENGTH_MAX: Final = 64  # as long as the Ledger lets the keys of usage be
-# An alias would be watched in vain, for ever: the Ledger compares ids.
+_GROUP_KEY_LENGTH_MAX: Final = 64  # the Ledger's limit for the keys of usage
+# The Ledger compares ids, so an alert on an alias would never see an observation.
 _CUSTOMER_ID: Final = r"cus_[A-Za-z0-9_-]+"
 
 

@@ -120,7 +120,7 @@ def _sum_property(fields: Fields, request: pb.CreateBillableMetricRequest) -> st
 
 def _filters(fields: Fields, asked: Sequence[pb.PropertyFilter]) -> tuple[PropertyFilter, ...]:
     if len(asked) > FILTERS_MAX:
-        fields.add("filters", f"must be at most {FILTERS_MAX}, are {len(asked)}")
+        fields.add("filters", f"must have at most {FILTERS_MAX} elements, has {len(asked)}")
         return ()
     return tuple(_filter(fields, f"filters[{n}]", one) for n, one in enumerate(asked))
 
@@ -146,19 +146,19 @@ def _filter(fields: Fields, path: str, asked: pb.PropertyFilter) -> PropertyFilt
 
 def _values(fields: Fields, path: str, asked: Sequence[str]) -> tuple[str, ...]:
     if len(asked) > FILTER_VALUES_MAX:
-        fields.add(path, f"must be at most {FILTER_VALUES_MAX}, are {len(asked)}")
+        fields.add(path, f"must have at most {FILTER_VALUES_MAX} elements, has {len(asked)}")
         return ()
     return tuple(fields.text(f"{path}[{n}]", value) for n, value in enumerate(asked))
 
 
 def _group_keys(fields: Fields, asked: Sequence[str]) -> tuple[str, ...]:
     if len(asked) > GROUP_KEYS_MAX:
-        fields.add("group_keys", f"must be at most {GROUP_KEYS_MAX}, are {len(asked)}")
+        fields.add("group_keys", f"must have at most {GROUP_KEYS_MAX} elements, has {len(asked)}")
         return ()
     for n, key in enumerate(asked):
         fields.text(f"group_keys[{n}]", key)
         if key and key in asked[:n]:
-            fields.add(f"group_keys[{n}]", f"repeats {key!r}")
+            fields.add(f"group_keys[{n}]", f"is a duplicate of {key!r}")
     return tuple(asked)
 
 

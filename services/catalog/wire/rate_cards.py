@@ -78,13 +78,13 @@ def rate_card_to_wire(card: RateCard) -> pb.RateCard:
 def _fiat(fields: Fields, asked: str) -> CreditTypeId:
     fields.text("fiat_credit_type_id", asked)
     if asked and asked != USD:
-        fields.add("fiat_credit_type_id", f"must be {USD!r}, the one fiat type so far")
+        fields.add("fiat_credit_type_id", f"must be {USD!r}, the only fiat type so far")
     return USD
 
 
 def _conversions(fields: Fields, asked: Sequence[pb.CreditConversion]) -> tuple[CreditConversion, ...]:
     if len(asked) > CONVERSIONS_MAX:
-        fields.add("conversions", f"must be at most {CONVERSIONS_MAX}, are {len(asked)}")
+        fields.add("conversions", f"must have at most {CONVERSIONS_MAX} elements, has {len(asked)}")
         return ()
     seen: set[str] = set()
     return tuple(_conversion(fields, f"conversions[{n}]", one, seen) for n, one in enumerate(asked))
@@ -95,7 +95,7 @@ def _conversion(fields: Fields, path: str, asked: pb.CreditConversion, seen: set
     if credit_type_id == USD:
         fields.add(f"{path}.credit_type_id", f"must be a custom credit type; {USD!r} needs no conversion")
     elif credit_type_id and credit_type_id in seen:
-        fields.add(f"{path}.credit_type_id", "is converted twice")
+        fields.add(f"{path}.credit_type_id", "has two conversions")
     seen.add(credit_type_id)
     return CreditConversion(
         credit_type_id=CreditTypeId(credit_type_id),

@@ -88,7 +88,7 @@ def _list(request: pb.ListRatesRequest) -> dict[str, str]:
 
 def _terms(fields: Fields, asked: Sequence[pb.RateTerms]) -> tuple[RateTerms, ...]:
     if not 1 <= len(asked) <= RATES_PER_REQUEST_MAX:
-        fields.add("rates", f"must be 1 to {RATES_PER_REQUEST_MAX}, are {len(asked)}")
+        fields.add("rates", f"must have 1 to {RATES_PER_REQUEST_MAX} elements, has {len(asked)}")
         return ()
     return tuple(_one_of_terms(fields, f"rates[{n}]", one) for n, one in enumerate(asked))
 
@@ -111,14 +111,14 @@ def _one_of_terms(fields: Fields, path: str, asked: pb.RateTerms) -> RateTerms:
 def _span(fields: Fields, path: str, asked: pb.RateTerms) -> tuple[datetime, datetime | None]:
     start = fields.time(f"{path}.effective_time", asked.effective_time, asked.HasField("effective_time"))
     end = fields.optional_time(f"{path}.end_time", asked.end_time, asked.HasField("end_time"))
-    # A missing or bad start reads as the epoch, and every good end is later than that.
+    # A missing or invalid start is read as the epoch, and every valid end is later than that.
     if end is not None and end <= start:
         fields.add(f"{path}.end_time", "must be later than effective_time")
     return start, end
 
 
 def _frequency(fields: Fields, path: str, asked: int) -> BillingFrequency | None:
-    """Return None for UNSPECIFIED: whether the product needs one is seen only when the product is known."""
+    """Return None for UNSPECIFIED. The product decides whether a frequency is required; check_suits checks it."""
     if asked == pb.BILLING_FREQUENCY_UNSPECIFIED:
         return None
     return fields.choice(path, asked, _FREQUENCIES)

@@ -100,7 +100,7 @@ def _price(fields: Fields, request: pb.CreateTopUpPackRequest) -> Money:
         if request.price.currency_code != USD:
             fields.add("price.currency_code", f"must be {USD!r}")
         return Money(USD, fields.micros("price.micros", request.price.micros))
-    fields.add("price", "is required; a pack for free has one of 0 micros")
+    fields.add("price", "is required; a free pack has a price of 0 micros")
     return Money.zero(USD)
 
 
