@@ -7,7 +7,7 @@ import pytest
 
 from tests.architecture.source import ROOT, files
 
-CHECKED_CODE = ("libs", "deploy")
+CHECKED_CODE = ("libs", "deploy", "services")
 # The examples of what not to write: table rows of the section that states the rules.
 EXAMPLES = re.compile(r"^\| not \| but \|\n(?:\|.*\n)+", re.MULTILINE)
 

@@ -35,7 +35,7 @@ class Crossings:
             if alert is not None and alert.watches(crossing.customer_id, crossing.group_value):
                 await self._take(tx, alert, command)
             else:
-                # Not a fault: the Ledger would retry for ever, and the notices behind this one would wait.
+                # Not a fault: the Ledger would retry forever, and the notices behind this one would wait.
                 log.info("crossing_ignored", alert_id=crossing.alert_id, customer_id=crossing.customer_id)
             await tx.responses.store(command, taken)
         self._courier.wake()

@@ -94,7 +94,7 @@ class Endpoints:
         return rotated, secret
 
     async def disable(self, command: DisableWebhookEndpoint) -> WebhookEndpoint:
-        """Stop posting to an endpoint, for ever. Repeating it changes nothing. Raises WebhookEndpointNotFound."""
+        """Stop posting to an endpoint, forever. Repeating it changes nothing. Raises WebhookEndpointNotFound."""
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, WebhookEndpoint)) is not None:
                 return first

@@ -72,7 +72,7 @@ class DeliveryAttempts:
     async def _post(self, posting: Posting) -> Answer:
         try:
             return await self._poster.post(posting)
-        except Exception as error:  # our bug; without a result it would be retried for ever
+        except Exception as error:  # our bug; without a result it would be retried forever
             # No traceback: its frames contain secrets.
             name = type(error).__name__
             log.error("webhook_posting_broken", delivery_id=posting.attempt.delivery_id, error=name)

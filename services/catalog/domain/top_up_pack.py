@@ -20,7 +20,7 @@ LIFETIME_MAX = timedelta(days=36_525)  # a hundred years
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopUpPack:
-    """Credits (> 0) for a price (≥ 0). lifetime: from payment to expiry; None: for ever."""
+    """Credits (> 0) for a price (≥ 0). lifetime: from payment to expiry; None: forever."""
 
     top_up_pack_id: TopUpPackId
     name: str

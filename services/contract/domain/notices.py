@@ -59,7 +59,7 @@ class SeatsChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopUpPaid:
-    """cost_basis: what was paid. The grant is in force in [effective_time, expire_time). expire_time None: for ever."""
+    """cost_basis: what was paid. The grant is in force in [effective_time, expire_time). expire_time None: forever."""
 
     customer_id: CustomerId
     top_up_id: TopUpId

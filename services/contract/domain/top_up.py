@@ -44,7 +44,7 @@ class TopUpStatus(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopUpTerms:
-    """Credits (> 0) for a price (≥ 0). lifetime: from payment to expiry; None: for ever."""
+    """Credits (> 0) for a price (≥ 0). lifetime: from payment to expiry; None: forever."""
 
     product_id: ProductId
     credit_type_id: CreditTypeId

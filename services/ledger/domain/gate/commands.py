@@ -112,7 +112,7 @@ class ExplainHold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetSpendCap:
-    """Set the cap of one group value, or (empty) of every value without a cap of its own."""
+    """Set the cap of one group value, or (empty) of every value that has no cap."""
 
     request_id: str
     fingerprint: bytes

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keep answers by request_id in three slots of 35 days each, emptied in turn.
 
-Why: idempotency keys are kept for 35 days, and were kept for ever. A slot is a partition: it is emptied by TRUNCATE,
+Why: idempotency keys are kept for 35 days, and were kept forever. A slot is a partition: it is emptied by TRUNCATE,
 which costs the same for a row and for a billion. Slots come round, so that no partition is ever missing. How
 uniqueness is kept although each slot has its own key: domain/retention.py.
 Lock: ACCESS EXCLUSIVE on requests, three times for an instant (nothing is scanned under it), each waited for no
 longer than 0.1 s. The index is built and the check is validated beside the writers. Size: the table is read twice and
 not rewritten; all of it becomes the slot of the present, where replicas of the previous version, which do not know of
-slots, write too (by the default). They should be gone before the slot's 35 days are over. Can be begun anew at any
+slots, write too (by the default). They should be gone before the slot's 35 days are over. Can be run again at any
 point.
 """
 

@@ -4,7 +4,7 @@
 Why: of many replicas and workers one is to do it, and a hundred thousand pending notices must not be read to find the
 heard ones. Ended holds need nothing: their ids are ordered by time, and so is their key within a customer.
 Lock: none that anyone could wait for; the index is built beside the writers. Size: an entry per heard notice of the
-last seven days. Can be begun anew at any point.
+last seven days. Can be run again at any point.
 """
 
 from alembic import op

@@ -91,7 +91,7 @@ class Denied:
 
 @dataclass(slots=True)
 class Fault:
-    """The request cannot be decided for a reason that its caller is told."""
+    """The request cannot be decided; its caller gets the error."""
 
     error: MeshError
     key: PoolKey | None

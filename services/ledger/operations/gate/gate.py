@@ -29,7 +29,7 @@ class Gate:
     """Decides before every AI call whether the credits are there. Calls no other service.
 
     left_seconds: returns the seconds until the present caller's deadline; None: it has none.
-    Besides their own errors, all methods raise CustomerNotFound, RequestIdReused, LaneFull and LaneClosed.
+    All methods also raise CustomerNotFound, RequestIdReused, LaneFull and LaneClosed.
     """
 
     def __init__(
