@@ -19,7 +19,9 @@ from sqlalchemy.schema import CreateSchema
 from meshkit.clock import ManualClock
 from meshkit.config import MeshSettings
 from meshkit.db import open_engine
-from meshkit.outbox import Notice, enqueue, outbox_table
+from meshkit.formats import Format, Formats
+from meshkit.ids import Ids
+from meshkit.outbox import Notice, Outbox, outbox_table
 from meshkit.periodic import PeriodicTask
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.fields import timestamp
@@ -44,6 +46,9 @@ CLOCK = sandbox_clock_table(METADATA, "pantry")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JarEmpty:
     jar: str
+
+
+NOTICES = Formats(Format("JAR_EMPTY", JarEmpty))
 
 
 class PantrySettings(MeshSettings):
@@ -224,15 +229,9 @@ async def test_due_work_is_done_before_notices_are_delivered(pantry: Pantry) -> 
     async def write_notice(at: datetime) -> None:
         pantry.diary.append(f"did what is due up to {at:%B}")
         async with pantry.admin.begin() as connection:
-            await enqueue(
-                connection,
-                OUTBOX,
-                notice_id="ntc_1",
-                key="jar",
-                kind="JAR_EMPTY",
-                payload=JarEmpty(jar="plums"),
-                at=JUNE,
-            )
+            wall = ManualClock(JUNE)
+            outbox = Outbox(connection, OUTBOX, NOTICES, wall=wall, ids=Ids(wall))
+            await outbox.enqueue(JarEmpty(jar="plums"), key="jar")
 
     async with pantry.open() as service:
         relay = await service.start_relay(pantry.deliver)
