@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import asyncpg
 import pytest
 
 from meshkit.page import Page
@@ -133,12 +134,13 @@ def filled(postgres_server: PostgresServer) -> Iterator[Databases]:
 
 
 async def _fill(databases: Databases) -> None:
-    pool = await open_pool(databases.url("ledger"), size=1)
+    # Not by the Ledger's pool, whose statements may take only seconds.
+    connection = await asyncpg.connect(databases.admin_url)
     try:
         for statement in (*ROWS, "ANALYZE"):
-            await pool.execute(statement)
+            await connection.execute(statement)
     finally:
-        pool.terminate()
+        await connection.close()
 
 
 @pytest.fixture
