@@ -109,8 +109,11 @@ def other_body(request: Message) -> Message:
         for field in other.DESCRIPTOR.fields
         if field.type == FieldDescriptor.TYPE_STRING and not field.is_repeated and getattr(other, field.name)
     ]
-    # The Ledger looks for its customer first, so another one would be unknown.
-    named = sorted(set(texts) - {"request_id"}, key=lambda name: name.startswith("customer"))
+    # In the order of the fields, where a name comes first: any text is well-formed there. The Ledger looks for its
+    # customer before the request_id, so another one would be unknown.
+    named = sorted(
+        (name for name in texts if name != "request_id"), key=lambda name: name.startswith("customer")
+    )
     setattr(other, named[0], getattr(other, named[0]) + "x")
     return other
 
