@@ -14,6 +14,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -144,6 +145,8 @@ async def _look(world: World, look: Look) -> None:
         await looks.decision_agrees(world, product, user, replica)
 
 
+# The longest test by far: 80 s where two busy cores carry the rest of the suite as well.
+@pytest.mark.timeout(600)
 def test_two_replicas_answer_as_the_model_does_at_every_step(
     postgres_server: PostgresServer, plan: Plan
 ) -> None:
