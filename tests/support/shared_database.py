@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One database for many tests, restored before each of them to what the migrations left.
 
-A copy of the template for each test takes ten times the CPU. Every worker has its own shared database. It is not for
+A copy of the template for each test takes more CPU. Every worker has its own shared database. It is not for
 tests that create, alter or drop tables, or connect while another test runs.
 """
 
