@@ -66,7 +66,6 @@ class LockedBatch:
         self._stored: dict[tuple[CustomerId, str], StoredResponse] = {}
         self._readings: dict[PoolKey, Reading] = {}
         self._epoch = 0
-        self._before: dict[PoolKey, Account] = {}
         self._after: dict[PoolKey, Account] = {}
         self._changed: dict[PoolKey, Change] = {}
         self._responses: dict[tuple[CustomerId, str], NewResponse] = {}
@@ -150,7 +149,6 @@ class LockedBatch:
             )
             # What is due is settled on what was read for it, not on every spend in the cache.
             is_settled = settled.account is not reading.account
-            self._before[key] = before
             self._after[key] = self._cache.completed(settled.account) if is_settled else before
             self._changed[key] = Change(before, self._after[key], tuple(settled.schedules.values()))
         return self._after[key]
