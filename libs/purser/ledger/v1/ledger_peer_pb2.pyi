@@ -17,6 +17,22 @@ class Aggregation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     AGGREGATION_UNSPECIFIED: _ClassVar[Aggregation]
     AGGREGATION_COUNT: _ClassVar[Aggregation]
     AGGREGATION_SUM: _ClassVar[Aggregation]
+    AGGREGATION_MAX: _ClassVar[Aggregation]
+    AGGREGATION_UNIQUE: _ClassVar[Aggregation]
+
+class QuantityRounding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    QUANTITY_ROUNDING_UNSPECIFIED: _ClassVar[QuantityRounding]
+    QUANTITY_ROUNDING_UP: _ClassVar[QuantityRounding]
+    QUANTITY_ROUNDING_DOWN: _ClassVar[QuantityRounding]
+    QUANTITY_ROUNDING_HALF_UP: _ClassVar[QuantityRounding]
+
+class RateType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RATE_TYPE_UNSPECIFIED: _ClassVar[RateType]
+    RATE_TYPE_FLAT: _ClassVar[RateType]
+    RATE_TYPE_GRADUATED: _ClassVar[RateType]
+    RATE_TYPE_PACKAGE: _ClassVar[RateType]
 
 class GrantFrequency(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -40,6 +56,16 @@ class WatchKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
 AGGREGATION_UNSPECIFIED: Aggregation
 AGGREGATION_COUNT: Aggregation
 AGGREGATION_SUM: Aggregation
+AGGREGATION_MAX: Aggregation
+AGGREGATION_UNIQUE: Aggregation
+QUANTITY_ROUNDING_UNSPECIFIED: QuantityRounding
+QUANTITY_ROUNDING_UP: QuantityRounding
+QUANTITY_ROUNDING_DOWN: QuantityRounding
+QUANTITY_ROUNDING_HALF_UP: QuantityRounding
+RATE_TYPE_UNSPECIFIED: RateType
+RATE_TYPE_FLAT: RateType
+RATE_TYPE_GRADUATED: RateType
+RATE_TYPE_PACKAGE: RateType
 GRANT_FREQUENCY_UNSPECIFIED: GrantFrequency
 GRANT_FREQUENCY_MONTHLY: GrantFrequency
 GRANT_FREQUENCY_ANNUAL: GrantFrequency
@@ -72,6 +98,34 @@ class ApplyCustomerResponse(_message.Message):
     version: int
     def __init__(self, version: _Optional[int] = ...) -> None: ...
 
+class QuantityConversion(_message.Message):
+    __slots__ = ("priced_micros", "per_micros", "rounding")
+    PRICED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    PER_MICROS_FIELD_NUMBER: _ClassVar[int]
+    ROUNDING_FIELD_NUMBER: _ClassVar[int]
+    priced_micros: int
+    per_micros: int
+    rounding: QuantityRounding
+    def __init__(self, priced_micros: _Optional[int] = ..., per_micros: _Optional[int] = ..., rounding: _Optional[_Union[QuantityRounding, str]] = ...) -> None: ...
+
+class DimensionBand(_message.Message):
+    __slots__ = ("value", "up_to_micros")
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    UP_TO_MICROS_FIELD_NUMBER: _ClassVar[int]
+    value: str
+    up_to_micros: int
+    def __init__(self, value: _Optional[str] = ..., up_to_micros: _Optional[int] = ...) -> None: ...
+
+class PricingDimension(_message.Message):
+    __slots__ = ("key", "property", "bands")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    PROPERTY_FIELD_NUMBER: _ClassVar[int]
+    BANDS_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    property: str
+    bands: _containers.RepeatedCompositeFieldContainer[DimensionBand]
+    def __init__(self, key: _Optional[str] = ..., property: _Optional[str] = ..., bands: _Optional[_Iterable[_Union[DimensionBand, _Mapping]]] = ...) -> None: ...
+
 class PropertyFilter(_message.Message):
     __slots__ = ("property", "exists", "in_values", "not_in_values")
     PROPERTY_FIELD_NUMBER: _ClassVar[int]
@@ -85,7 +139,7 @@ class PropertyFilter(_message.Message):
     def __init__(self, property: _Optional[str] = ..., exists: _Optional[bool] = ..., in_values: _Optional[_Iterable[str]] = ..., not_in_values: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ApplyMetricsRequest(_message.Message):
-    __slots__ = ("request_id", "product_id", "version", "name", "billable_metric_id", "event_type", "aggregation", "sum_property", "filters", "group_keys")
+    __slots__ = ("request_id", "product_id", "version", "name", "billable_metric_id", "event_type", "aggregation", "sum_property", "filters", "group_keys", "aggregated_property", "conversion", "pricing_dimensions")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -96,6 +150,9 @@ class ApplyMetricsRequest(_message.Message):
     SUM_PROPERTY_FIELD_NUMBER: _ClassVar[int]
     FILTERS_FIELD_NUMBER: _ClassVar[int]
     GROUP_KEYS_FIELD_NUMBER: _ClassVar[int]
+    AGGREGATED_PROPERTY_FIELD_NUMBER: _ClassVar[int]
+    CONVERSION_FIELD_NUMBER: _ClassVar[int]
+    PRICING_DIMENSIONS_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     product_id: str
     version: int
@@ -106,7 +163,10 @@ class ApplyMetricsRequest(_message.Message):
     sum_property: str
     filters: _containers.RepeatedCompositeFieldContainer[PropertyFilter]
     group_keys: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, request_id: _Optional[str] = ..., product_id: _Optional[str] = ..., version: _Optional[int] = ..., name: _Optional[str] = ..., billable_metric_id: _Optional[str] = ..., event_type: _Optional[str] = ..., aggregation: _Optional[_Union[Aggregation, str]] = ..., sum_property: _Optional[str] = ..., filters: _Optional[_Iterable[_Union[PropertyFilter, _Mapping]]] = ..., group_keys: _Optional[_Iterable[str]] = ...) -> None: ...
+    aggregated_property: str
+    conversion: QuantityConversion
+    pricing_dimensions: _containers.RepeatedCompositeFieldContainer[PricingDimension]
+    def __init__(self, request_id: _Optional[str] = ..., product_id: _Optional[str] = ..., version: _Optional[int] = ..., name: _Optional[str] = ..., billable_metric_id: _Optional[str] = ..., event_type: _Optional[str] = ..., aggregation: _Optional[_Union[Aggregation, str]] = ..., sum_property: _Optional[str] = ..., filters: _Optional[_Iterable[_Union[PropertyFilter, _Mapping]]] = ..., group_keys: _Optional[_Iterable[str]] = ..., aggregated_property: _Optional[str] = ..., conversion: _Optional[_Union[QuantityConversion, _Mapping]] = ..., pricing_dimensions: _Optional[_Iterable[_Union[PricingDimension, _Mapping]]] = ...) -> None: ...
 
 class ApplyMetricsResponse(_message.Message):
     __slots__ = ("version",)
@@ -114,8 +174,25 @@ class ApplyMetricsResponse(_message.Message):
     version: int
     def __init__(self, version: _Optional[int] = ...) -> None: ...
 
+class RateTier(_message.Message):
+    __slots__ = ("up_to_micros", "price_micros", "per_micros")
+    UP_TO_MICROS_FIELD_NUMBER: _ClassVar[int]
+    PRICE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    PER_MICROS_FIELD_NUMBER: _ClassVar[int]
+    up_to_micros: int
+    price_micros: int
+    per_micros: int
+    def __init__(self, up_to_micros: _Optional[int] = ..., price_micros: _Optional[int] = ..., per_micros: _Optional[int] = ...) -> None: ...
+
 class UsageRate(_message.Message):
-    __slots__ = ("rate_id", "product_id", "credit_type_id", "price_micros", "per_micros", "effective_time", "end_time")
+    __slots__ = ("rate_id", "product_id", "credit_type_id", "price_micros", "per_micros", "effective_time", "end_time", "rate_type", "tiers", "dimension_values", "corrects_rate_id", "create_time", "is_withdrawn")
+    class DimensionValuesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     RATE_ID_FIELD_NUMBER: _ClassVar[int]
     PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
     CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -123,6 +200,12 @@ class UsageRate(_message.Message):
     PER_MICROS_FIELD_NUMBER: _ClassVar[int]
     EFFECTIVE_TIME_FIELD_NUMBER: _ClassVar[int]
     END_TIME_FIELD_NUMBER: _ClassVar[int]
+    RATE_TYPE_FIELD_NUMBER: _ClassVar[int]
+    TIERS_FIELD_NUMBER: _ClassVar[int]
+    DIMENSION_VALUES_FIELD_NUMBER: _ClassVar[int]
+    CORRECTS_RATE_ID_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    IS_WITHDRAWN_FIELD_NUMBER: _ClassVar[int]
     rate_id: str
     product_id: str
     credit_type_id: str
@@ -130,7 +213,13 @@ class UsageRate(_message.Message):
     per_micros: int
     effective_time: _timestamp_pb2.Timestamp
     end_time: _timestamp_pb2.Timestamp
-    def __init__(self, rate_id: _Optional[str] = ..., product_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., price_micros: _Optional[int] = ..., per_micros: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    rate_type: RateType
+    tiers: _containers.RepeatedCompositeFieldContainer[RateTier]
+    dimension_values: _containers.ScalarMap[str, str]
+    corrects_rate_id: str
+    create_time: _timestamp_pb2.Timestamp
+    is_withdrawn: bool
+    def __init__(self, rate_id: _Optional[str] = ..., product_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., price_micros: _Optional[int] = ..., per_micros: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rate_type: _Optional[_Union[RateType, str]] = ..., tiers: _Optional[_Iterable[_Union[RateTier, _Mapping]]] = ..., dimension_values: _Optional[_Mapping[str, str]] = ..., corrects_rate_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., is_withdrawn: _Optional[bool] = ...) -> None: ...
 
 class ApplyRateCardRequest(_message.Message):
     __slots__ = ("request_id", "rate_card_id", "version", "rates")
