@@ -11,7 +11,6 @@ from meshkit.clock import ManualClock
 from meshkit.ids import Ids
 from meshkit.quantity import Credits, Ratio
 from services.ledger.domain.copies import (
-    Aggregation,
     ContractUpdate,
     CustomerUpdate,
     ProductUpdate,
@@ -33,7 +32,9 @@ from services.ledger.domain.gate.commands import Authorize, Capture, Debit, Gate
 from services.ledger.domain.gate.decision import Authorized, Debited
 from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.spend_cap import GroupValue
-from services.ledger.domain.rating import Rate
+from services.ledger.domain.rating.metric import Aggregation
+from services.ledger.domain.rating.price import FlatPrice
+from services.ledger.domain.rating.rate import Rate
 from services.ledger.operations.copies import Copies
 from services.ledger.operations.credits.grants import Grants
 from services.ledger.operations.credits.reports import Reports
@@ -232,7 +233,7 @@ A_CARD = RateCardUpdate(
             rate_id="rat_1",
             product_id=ASSISTANT,
             credit_type_id=AI,
-            price=Ratio(12_000_000, 1_000_000),
+            price=FlatPrice(Ratio(12_000_000, 1_000_000)),
             effective_time=JUNE,
             end_time=None,
         ),

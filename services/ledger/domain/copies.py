@@ -6,29 +6,13 @@ Each has a version, or for a seat change a sequence, so a repeated or late updat
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 
 from services.ledger.domain.credits.grant import CustomerId, ProductId
 from services.ledger.domain.credits.proration import SeatChange
 from services.ledger.domain.credits.schedule import Schedule
 from services.ledger.domain.crossings.watch import Watch
-from services.ledger.domain.rating import Rate
-
-
-class Aggregation(Enum):
-    """How a metric turns events into a quantity."""
-
-    COUNT = "COUNT"
-    SUM = "SUM"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PropertyFilter:
-    """A condition on one property: it is present (no values), is one of `values`, or (negated) is none of them."""
-
-    property: str
-    values: tuple[str, ...]
-    is_negated: bool
+from services.ledger.domain.rating.metric import Aggregation, PropertyFilter
+from services.ledger.domain.rating.rate import Rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

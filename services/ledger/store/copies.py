@@ -15,6 +15,7 @@ from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
 from services.ledger.domain.credits.proration import Seats
 from services.ledger.domain.credits.schedule import Schedule
 from services.ledger.domain.errors import sequence_taken
+from services.ledger.domain.rating.price import FlatPrice
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.schedules import credit_types_of_subscription, seats_of
 from services.ledger.store.formats import PROPERTY_FILTER
@@ -71,10 +72,11 @@ class Copies:
                         rate.end_time,
                         rate.rate_id,
                         rate.credit_type_id,
-                        rate.price.numerator_micros,
-                        rate.price.denominator_micros,
+                        rate.price.ratio.numerator_micros,
+                        rate.price.ratio.denominator_micros,
                     )
                     for rate in update.rates
+                    if isinstance(rate.price, FlatPrice)
                 ],
             )
             await self._begin_epoch()

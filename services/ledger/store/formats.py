@@ -4,11 +4,11 @@
 from typing import Final
 
 from meshkit.formats import Format, Formats
-from services.ledger.domain.copies import PropertyFilter
 from services.ledger.domain.credits.grant import Grant
 from services.ledger.domain.crossings.watch import Crossing
 from services.ledger.domain.gate.decision import Authorized, Captured, Debited, Extended, Released
 from services.ledger.domain.gate.spend_cap import CustomerSpendCap, SpendCapRemoval
+from services.ledger.domain.rating.metric import PropertyFilter
 from services.ledger.domain.responses import Response
 
 RESPONSES: Final = Formats[Response](

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshkit.quantity import INT64_MAX, Credits, Quantity, Ratio
-from services.ledger.domain.rating import affordable_quantity, cost
+from services.ledger.domain.rating.price import affordable_quantity, cost
 from tests.unit.ledger.builders import PROPERTY
 
 PRICES = st.builds(Ratio, st.integers(1, 10**12), st.integers(1, 10**12))

@@ -16,7 +16,6 @@ from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
-from services.ledger.domain.copies import Aggregation
 from services.ledger.domain.credits.burn_down import Draw
 from services.ledger.domain.credits.entry import Entry, EntryKind, Usage
 from services.ledger.domain.credits.grant import CustomerId, GrantId, GrantKind, ProductId
@@ -26,6 +25,8 @@ from services.ledger.domain.crossings.watch import WatchKind
 from services.ledger.domain.gate.decision import CREDITS_MAX
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldState
 from services.ledger.domain.gate.spend_cap import CapWindow, CustomerSpendCap
+from services.ledger.domain.rating.metric import Aggregation
+from services.ledger.domain.rating.price import FlatPrice
 from services.ledger.domain.usage import SummaryWindow, UsageRow
 from services.ledger.wire.copies import alert, catalog, contract
 from services.ledger.wire.credits import grants, reports
@@ -368,7 +369,6 @@ def hold_state_of(number: Any) -> Enum | None:
     [
         (frequency_of, peer_pb.GrantFrequency, "GRANT_FREQUENCY_", GrantFrequency, {}),
         (proration_of, peer_pb.PeriodProration, "PERIOD_PRORATION_", PeriodProration, {}),
-        (aggregation_of, peer_pb.Aggregation, "AGGREGATION_", Aggregation, {}),
         (watch_kind_of, peer_pb.WatchKind, "WATCH_KIND_", WatchKind, {}),
         (cap_window_of, admin.CapWindow, "CAP_WINDOW_", CapWindow, {0: "BILLING_PERIOD"}),
         (summary_window_of, admin.SummaryWindow, "SUMMARY_WINDOW_", SummaryWindow, {0: "PERIOD"}),
@@ -386,6 +386,12 @@ def test_every_member_of_an_enum_is_read_by_its_name_and_unknown_ones_are_refuse
 
     assert the_choices(read, [*wire.values(), 99]) == {**specified, **unspecified}
     assert set(specified.values()) == {one.name for one in domain}
+
+
+def test_counts_and_sums_are_read_and_other_aggregations_are_refused_until_they_can_be_stored() -> None:
+    read = the_choices(aggregation_of, [*peer_pb.Aggregation.values(), 99])
+
+    assert read == {1: Aggregation.COUNT.name, 2: Aggregation.SUM.name}
 
 
 def test_only_top_ups_and_promotions_can_be_issued_by_hand() -> None:
@@ -469,7 +475,7 @@ def test_rates_are_read_as_exact_ratios() -> None:
     told = catalog.rate_card_from_wire(a_card(a_usage_rate(end_time=timestamp(JULY))))
 
     assert [(one.price, one.effective_time, one.end_time) for one in told.rates] == [
-        (Ratio(12, 1), JUNE, JULY)
+        (FlatPrice(Ratio(12, 1)), JUNE, JULY)
     ]
 
 

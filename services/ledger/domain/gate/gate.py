@@ -48,7 +48,7 @@ from services.ledger.domain.gate.hold import (
     split_draws,
 )
 from services.ledger.domain.gate.spend_cap import CapUse, GroupValue, Spend, cap_uses, hold_more, spend_more
-from services.ledger.domain.rating import affordable_quantity, cost
+from services.ledger.domain.rating.price import affordable_quantity, cost
 
 
 def priced(amount: Amount, price: Ratio) -> Credits:

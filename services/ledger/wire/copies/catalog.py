@@ -8,14 +8,11 @@ from typing import Final
 from meshkit.quantity import Ratio
 from meshkit.rpc.fields import Fields
 from purser.ledger.v1 import ledger_peer_pb2 as pb
-from services.ledger.domain.copies import (
-    Aggregation,
-    ProductUpdate,
-    PropertyFilter,
-    RateCardUpdate,
-)
+from services.ledger.domain.copies import ProductUpdate, RateCardUpdate
 from services.ledger.domain.credits.grant import CreditTypeId, ProductId
-from services.ledger.domain.rating import Rate
+from services.ledger.domain.rating.metric import Aggregation, PropertyFilter
+from services.ledger.domain.rating.price import FlatPrice
+from services.ledger.domain.rating.rate import Rate
 from services.ledger.wire.copies.values import version_from_wire
 
 _AGGREGATIONS: Final[Mapping[int, Aggregation]] = {
@@ -88,9 +85,11 @@ def _rate_from_wire(fields: Fields, path: str, rate: pb.UsageRate) -> Rate:
         rate_id=fields.text(f"{path}.rate_id", rate.rate_id),
         product_id=ProductId(fields.text(f"{path}.product_id", rate.product_id)),
         credit_type_id=CreditTypeId(fields.text(f"{path}.credit_type_id", rate.credit_type_id)),
-        price=Ratio(
-            fields.micros(f"{path}.price_micros", rate.price_micros),
-            fields.micros(f"{path}.per_micros", rate.per_micros, minimum=1),
+        price=FlatPrice(
+            Ratio(
+                fields.micros(f"{path}.price_micros", rate.price_micros),
+                fields.micros(f"{path}.per_micros", rate.per_micros, minimum=1),
+            )
         ),
         effective_time=effective_time,
         end_time=end_time,
