@@ -21,7 +21,7 @@ from typing import Any, Final
 # Fields that commands did not have when these hashes were stored.
 ADDED: Final = frozenset({"fingerprint"})
 # Class and field names: today's name to the name at that time.
-RENAMED: Final[Mapping[str, str]] = {}
+RENAMED: Final[Mapping[str, str]] = {"aggregated_property": "sum_property"}
 
 
 def legacy_hash(command: object) -> bytes:

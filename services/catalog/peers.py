@@ -10,13 +10,23 @@ from meshkit.rpc.fields import optional_timestamp, timestamp
 from meshkit.rpc.status import from_rpc_error
 from purser.ledger.v1 import ledger_peer_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2_grpc
+from services.catalog.domain.dimension import PricingDimension
 from services.catalog.domain.metric import Aggregation, FilterKind, PropertyFilter
 from services.catalog.domain.notices import ProductChanged, RateCardChanged
+from services.catalog.domain.product import QuantityConversion, QuantityRounding
 from services.catalog.domain.rate import Rate
 
 _AGGREGATIONS = {
     Aggregation.COUNT: pb.AGGREGATION_COUNT,
     Aggregation.SUM: pb.AGGREGATION_SUM,
+    Aggregation.MAX: pb.AGGREGATION_MAX,
+    Aggregation.UNIQUE: pb.AGGREGATION_UNIQUE,
+}
+_ROUNDINGS = {
+    QuantityRounding.NONE: pb.QUANTITY_ROUNDING_UNSPECIFIED,
+    QuantityRounding.UP: pb.QUANTITY_ROUNDING_UP,
+    QuantityRounding.DOWN: pb.QUANTITY_ROUNDING_DOWN,
+    QuantityRounding.HALF_UP: pb.QUANTITY_ROUNDING_HALF_UP,
 }
 
 
@@ -28,6 +38,7 @@ class LedgerPeer:
 
     async def apply_metrics(self, changed: ProductChanged, *, request_id: str) -> None:
         metric = changed.metric
+        is_sum = metric.aggregation is Aggregation.SUM
         request = pb.ApplyMetricsRequest(
             request_id=request_id,
             product_id=changed.product_id,
@@ -36,9 +47,13 @@ class LedgerPeer:
             billable_metric_id=metric.billable_metric_id,
             event_type=metric.event_type,
             aggregation=_AGGREGATIONS[metric.aggregation],
-            sum_property=metric.sum_property or "",
+            # One of the two: a notice from before aggregated_property existed must give the same request as then.
+            sum_property=metric.aggregated_property if is_sum else None,
+            aggregated_property=None if is_sum else metric.aggregated_property,
             filters=[_filter_to_wire(one) for one in metric.filters],
             group_keys=metric.group_keys,
+            conversion=None if changed.conversion is None else _conversion_to_wire(changed.conversion),
+            pricing_dimensions=[_dimension_to_wire(one) for one in changed.pricing_dimensions],
         )
         with _faults():
             await self._stub.ApplyMetrics(request)
@@ -68,6 +83,24 @@ def _filter_to_wire(one: PropertyFilter) -> pb.PropertyFilter:
         exists=one.kind is FilterKind.EXISTS,
         in_values=one.values if one.kind is FilterKind.IN else (),
         not_in_values=one.values if one.kind is FilterKind.NOT_IN else (),
+    )
+
+
+def _conversion_to_wire(conversion: QuantityConversion) -> pb.QuantityConversion:
+    return pb.QuantityConversion(
+        priced_micros=conversion.ratio.numerator_micros,
+        per_micros=conversion.ratio.denominator_micros,
+        rounding=_ROUNDINGS[conversion.rounding],
+    )
+
+
+def _dimension_to_wire(dimension: PricingDimension) -> pb.PricingDimension:
+    return pb.PricingDimension(
+        key=dimension.key,
+        property=dimension.property,
+        bands=[
+            pb.DimensionBand(value=band.value, up_to_micros=band.up_to_micros) for band in dimension.bands
+        ],
     )
 
 

@@ -39,6 +39,7 @@ billable_metrics = Table(
     Column("group_keys", ARRAY(Text), nullable=False),
     Column("create_time", DateTime(timezone=True), nullable=False),
     Column("archive_time", DateTime(timezone=True)),
+    Column("aggregated_property", Text),  # of MAX and UNIQUE; the property of SUM is in sum_property
     schema=SCHEMA,
 )
 
@@ -52,6 +53,8 @@ products = Table(
     Column("version", BigInteger, nullable=False),
     Column("create_time", DateTime(timezone=True), nullable=False),
     Column("archive_time", DateTime(timezone=True)),
+    Column("conversion", JSONB(none_as_null=True)),
+    Column("pricing_dimensions", JSONB, nullable=False),
     schema=SCHEMA,
 )
 

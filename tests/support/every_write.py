@@ -130,6 +130,31 @@ async def fill_catalog(ask: Ask) -> Json:
         made = await ask("CreateProduct", name=name, product_type=product_type, **more)
         return made["product"]["product_id"]
 
+    users = await ask(
+        "CreateBillableMetric",
+        name="AI users",
+        event_type="ai_call",
+        aggregation="AGGREGATION_UNIQUE",
+        aggregated_property="user_id",
+    )
+    await product(
+        "AI tokens",
+        "PRODUCT_TYPE_USAGE",
+        billable_metric_id=users["billable_metric"]["billable_metric_id"],
+        conversion={
+            "priced_micros": "1000000",
+            "per_micros": "1000000000",
+            "rounding": "QUANTITY_ROUNDING_HALF_UP",
+        },
+        pricing_dimensions=[
+            {"key": "token_kind", "values": ["input", "output"]},
+            {
+                "key": "length",
+                "property": "prompt_tokens",
+                "bands": [{"value": "short", "up_to_micros": "200000000000"}, {"value": "long"}],
+            },
+        ],
+    )
     assistant = await product("Assistant", "PRODUCT_TYPE_USAGE", billable_metric_id=metric_id)
     await ask("UpdateProduct", product_id=assistant, name="AI Assistant")
     seats = await product("Team Plan", "PRODUCT_TYPE_SUBSCRIPTION")

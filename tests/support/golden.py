@@ -30,7 +30,7 @@ from tests.support.postgres import Databases, PostgresServer, make_database, ope
 FOLDER: Final = Path(__file__).parents[1] / "unit" / "formats" / "golden"
 FORMATS: Final = {
     "alert": (alert.RESPONSES, alert.NOTICES),
-    "catalog": (catalog.RESPONSES, catalog.NOTICES),
+    "catalog": (catalog.RESPONSES, catalog.NOTICES, catalog.COLUMNS),
     "contract": (contract.RESPONSES, contract.NOTICES, contract.COLUMNS),
     "ledger": (ledger.RESPONSES, ledger.NOTICES, ledger.COLUMNS),
 }
@@ -44,6 +44,8 @@ TOLD_WITH_A_VERSION: Final = {
     "WatchThreshold",
 }
 COLUMNS: Final = {
+    "PricingDimension": "SELECT jsonb_array_elements(pricing_dimensions) FROM catalog.products",
+    "QuantityConversion": "SELECT conversion FROM catalog.products WHERE conversion IS NOT NULL",
     "SeatRate": "SELECT jsonb_array_elements(rates) FROM contract.subscriptions",
     "PropertyFilter": "SELECT jsonb_array_elements(filters) FROM ledger.products",
 }
@@ -86,7 +88,7 @@ def is_of(one: Format[Any], data: Json) -> bool:
     """Whether a value was stored in this format: it is read, and written as it was."""
     try:
         again = one.encode(one.decode(data))
-    except ValueError:
+    except (ValueError, KeyError):  # an upcaster of this format misses what its older versions have
         return False
     return bool(without_order(again) == without_order(data))
 

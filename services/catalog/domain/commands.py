@@ -9,8 +9,9 @@ from datetime import timedelta
 
 from meshkit.quantity import Credits, Money
 from services.catalog.domain.credit_type import CreditType, CreditTypeId
+from services.catalog.domain.dimension import PricingDimension
 from services.catalog.domain.metric import Aggregation, BillableMetric, BillableMetricId, PropertyFilter
-from services.catalog.domain.product import Product, ProductId, ProductType
+from services.catalog.domain.product import Product, ProductId, ProductType, QuantityConversion
 from services.catalog.domain.rate import RateTerms
 from services.catalog.domain.rate_card import CreditConversion, RateCard, RateCardId, RatesAdded
 from services.catalog.domain.top_up_pack import TopUpPack
@@ -30,7 +31,7 @@ class CreateBillableMetric:
     name: str
     event_type: str
     aggregation: Aggregation
-    sum_property: str | None
+    aggregated_property: str | None
     filters: tuple[PropertyFilter, ...]
     group_keys: tuple[str, ...]
 
@@ -49,6 +50,8 @@ class CreateProduct:
     name: str
     product_type: ProductType
     billable_metric_id: BillableMetricId | None
+    conversion: QuantityConversion | None = None
+    pricing_dimensions: tuple[PricingDimension, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

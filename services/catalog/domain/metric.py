@@ -20,6 +20,8 @@ class Aggregation(Enum):
 
     COUNT = "COUNT"
     SUM = "SUM"
+    MAX = "MAX"
+    UNIQUE = "UNIQUE"
 
 
 class FilterKind(Enum):
@@ -41,13 +43,13 @@ class PropertyFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillableMetric:
-    """Counts or sums the events of one type that pass all filters; `sum_property` is set for SUM only."""
+    """The quantity of the events of one type that pass all filters. aggregated_property: None for COUNT only."""
 
     billable_metric_id: BillableMetricId
     name: str
     event_type: str
     aggregation: Aggregation
-    sum_property: str | None
+    aggregated_property: str | None
     filters: tuple[PropertyFilter, ...]
     group_keys: tuple[str, ...]
     create_time: datetime

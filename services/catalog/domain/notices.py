@@ -3,20 +3,23 @@
 
 from dataclasses import dataclass
 
+from services.catalog.domain.dimension import PricingDimension
 from services.catalog.domain.metric import BillableMetric
-from services.catalog.domain.product import ProductId
+from services.catalog.domain.product import ProductId, QuantityConversion
 from services.catalog.domain.rate import Rate
 from services.catalog.domain.rate_card import RateCardId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductChanged:
-    """A usage product and its metric, as they are at `version`."""
+    """A usage product, its metric and its pricing dimensions, as they are at `version`."""
 
     product_id: ProductId
     version: int
     name: str
     metric: BillableMetric
+    conversion: QuantityConversion | None = None
+    pricing_dimensions: tuple[PricingDimension, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import Enum
 from typing import NewType
 
+from meshkit.quantity import Ratio
+from services.catalog.domain.dimension import PricingDimension
 from services.catalog.domain.metric import BillableMetricId
 
 ProductId = NewType("ProductId", str)
@@ -19,9 +21,29 @@ class ProductType(Enum):
     FIXED = "FIXED"
 
 
+class QuantityRounding(Enum):
+    """How a converted quantity becomes whole units."""
+
+    NONE = "NONE"
+    UP = "UP"
+    DOWN = "DOWN"
+    HALF_UP = "HALF_UP"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantityConversion:
+    """Measured quantity → priced quantity. ratio: priced micros per measured micros, > 0."""
+
+    ratio: Ratio
+    rounding: QuantityRounding
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """A product. billable_metric_id: set for USAGE only. version: grows with every rename."""
+    """A product. version: grows with every rename, the only change before it is archived.
+
+    billable_metric_id: set for USAGE only; conversion and pricing_dimensions may be set for USAGE only.
+    """
 
     product_id: ProductId
     name: str
@@ -30,3 +52,5 @@ class Product:
     version: int
     create_time: datetime
     archive_time: datetime | None = None
+    conversion: QuantityConversion | None = None
+    pricing_dimensions: tuple[PricingDimension, ...] = ()

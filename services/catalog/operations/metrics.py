@@ -29,7 +29,7 @@ class Metrics:
                 name=command.name,
                 event_type=command.event_type,
                 aggregation=command.aggregation,
-                sum_property=command.sum_property,
+                aggregated_property=command.aggregated_property,
                 filters=command.filters,
                 group_keys=command.group_keys,
                 create_time=self._clock.now(),

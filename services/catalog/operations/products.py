@@ -35,6 +35,8 @@ class Products:
                 billable_metric_id=command.billable_metric_id,
                 version=1,
                 create_time=self._clock.now(),
+                conversion=command.conversion,
+                pricing_dimensions=command.pricing_dimensions,
             )
             if product.billable_metric_id is None:
                 await tx.products.insert(product)
@@ -85,6 +87,11 @@ class Products:
 
 async def _notify(tx: Transaction, product: Product, metric: BillableMetric) -> None:
     changed = ProductChanged(
-        product_id=product.product_id, version=product.version, name=product.name, metric=metric
+        product_id=product.product_id,
+        version=product.version,
+        name=product.name,
+        metric=metric,
+        conversion=product.conversion,
+        pricing_dimensions=product.pricing_dimensions,
     )
     await tx.outbox.enqueue(changed, key=product.product_id)

@@ -3,24 +3,46 @@
 
 from typing import Final
 
-from meshkit.formats import Format, Formats
+from meshkit.formats import Format, Formats, Json
 from services.catalog.domain.commands import Response
 from services.catalog.domain.credit_type import CreditType
+from services.catalog.domain.dimension import PricingDimension
 from services.catalog.domain.metric import BillableMetric
 from services.catalog.domain.notices import Payload, ProductChanged, RateCardChanged
-from services.catalog.domain.product import Product
+from services.catalog.domain.product import Product, QuantityConversion
 from services.catalog.domain.rate_card import RateCard, RatesAdded
 from services.catalog.domain.top_up_pack import TopUpPack
 
+
+def _metric_2(metric: Json) -> Json:
+    """From version 2 on, every aggregation but COUNT has a property."""
+    changed = dict(metric)
+    changed["aggregated_property"] = changed.pop("sum_property")
+    return changed
+
+
+def _product_2(product: Json) -> Json:
+    """From version 2 on, a product has a conversion and pricing dimensions."""
+    return {**product, "conversion": None, "pricing_dimensions": []}
+
+
+def _product_changed_2(changed: Json) -> Json:
+    return {**_product_2(changed), "metric": _metric_2(changed["metric"])}
+
+
 RESPONSES: Final = Formats[Response](
     Format("CreditType", CreditType),
-    Format("BillableMetric", BillableMetric),
-    Format("Product", Product),
+    Format("BillableMetric", BillableMetric, (_metric_2,)),
+    Format("Product", Product, (_product_2,)),
     Format("RateCard", RateCard),
     Format("RatesAdded", RatesAdded),
     Format("TopUpPack", TopUpPack),
 )
 NOTICES: Final = Formats[Payload](
-    Format("PRODUCT_CHANGED", ProductChanged),
+    Format("PRODUCT_CHANGED", ProductChanged, (_product_changed_2,)),
     Format("RATE_CARD_CHANGED", RateCardChanged),
 )
+# products.conversion, and one element of products.pricing_dimensions.
+QUANTITY_CONVERSION: Final = Format("QuantityConversion", QuantityConversion)
+PRICING_DIMENSION: Final = Format("PricingDimension", PricingDimension)
+COLUMNS: Final = Formats[QuantityConversion | PricingDimension](QUANTITY_CONVERSION, PRICING_DIMENSION)

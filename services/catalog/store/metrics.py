@@ -29,6 +29,7 @@ _COLUMNS = (
     metrics.c.group_keys,
     metrics.c.create_time,
     metrics.c.archive_time,
+    metrics.c.aggregated_property,
 )
 
 
@@ -39,13 +40,16 @@ class StoredMetrics:
         self._connection = connection
 
     async def insert(self, metric: BillableMetric) -> None:
+        is_sum = metric.aggregation is Aggregation.SUM
         await self._connection.execute(
             insert(metrics).values(
                 billable_metric_id=metric.billable_metric_id,
                 name=metric.name,
                 event_type=metric.event_type,
                 aggregation=metric.aggregation.value,
-                sum_property=metric.sum_property,
+                # The revision before knows sum_property only, and may still serve.
+                sum_property=metric.aggregated_property if is_sum else None,
+                aggregated_property=None if is_sum else metric.aggregated_property,
                 filters=[
                     {"property": one.property, "kind": one.kind.value, "values": one.values}
                     for one in metric.filters
@@ -90,7 +94,7 @@ def _from_row(row: AnyRow) -> BillableMetric:
         name=row.name,
         event_type=row.event_type,
         aggregation=Aggregation(row.aggregation),
-        sum_property=row.sum_property,
+        aggregated_property=row.sum_property or row.aggregated_property,
         filters=tuple(
             PropertyFilter(
                 property=one["property"], kind=FilterKind(one["kind"]), values=tuple(one["values"])

@@ -11,6 +11,7 @@ from meshkit.page import Page
 from services.catalog.domain.errors import ProductArchived, ProductNotFound
 from services.catalog.domain.metric import BillableMetricId
 from services.catalog.domain.product import Product, ProductId, ProductType
+from services.catalog.store.formats import PRICING_DIMENSION, QUANTITY_CONVERSION
 from services.catalog.store.rows import AnyRow, one_page
 from services.catalog.tables import products
 
@@ -22,6 +23,8 @@ _COLUMNS = (
     products.c.version,
     products.c.create_time,
     products.c.archive_time,
+    products.c.conversion,
+    products.c.pricing_dimensions,
 )
 
 
@@ -41,6 +44,10 @@ class StoredProducts:
                 version=product.version,
                 create_time=product.create_time,
                 archive_time=product.archive_time,
+                conversion=None
+                if product.conversion is None
+                else QUANTITY_CONVERSION.encode(product.conversion),
+                pricing_dimensions=[PRICING_DIMENSION.encode(one) for one in product.pricing_dimensions],
             )
         )
 
@@ -107,4 +114,6 @@ def _from_row(row: AnyRow) -> Product:
         version=row.version,
         create_time=row.create_time,
         archive_time=row.archive_time,
+        conversion=None if row.conversion is None else QUANTITY_CONVERSION.decode(row.conversion),
+        pricing_dimensions=tuple(PRICING_DIMENSION.decode(one) for one in row.pricing_dimensions),
     )

@@ -24,6 +24,8 @@ from services.catalog.domain.metric import (
 _AGGREGATIONS_TO_WIRE: Final = {
     Aggregation.COUNT: pb.AGGREGATION_COUNT,
     Aggregation.SUM: pb.AGGREGATION_SUM,
+    Aggregation.MAX: pb.AGGREGATION_MAX,
+    Aggregation.UNIQUE: pb.AGGREGATION_UNIQUE,
 }
 _AGGREGATIONS: Final[dict[int, Aggregation]] = {
     theirs: ours for ours, theirs in _AGGREGATIONS_TO_WIRE.items()
@@ -38,7 +40,7 @@ def create_from_wire(request: pb.CreateBillableMetricRequest) -> CreateBillableM
         name=fields.text("name", request.name),
         event_type=fields.text("event_type", request.event_type),
         aggregation=fields.choice("aggregation", request.aggregation, _AGGREGATIONS),
-        sum_property=_sum_property(fields, request),
+        aggregated_property=_aggregated_property(fields, request),
         filters=_filters(fields, request.filters),
         group_keys=_group_keys(fields, request.group_keys),
     )
@@ -93,16 +95,18 @@ def archive_to_wire(metric: BillableMetric) -> pb.ArchiveBillableMetricResponse:
 
 
 def metric_to_wire(metric: BillableMetric) -> pb.BillableMetric:
+    property_ = metric.aggregated_property or ""
     return pb.BillableMetric(
         billable_metric_id=metric.billable_metric_id,
         name=metric.name,
         event_type=metric.event_type,
         aggregation=_AGGREGATIONS_TO_WIRE[metric.aggregation],
-        sum_property=metric.sum_property or "",
+        sum_property=property_ if metric.aggregation is Aggregation.SUM else "",
         filters=[_filter_to_wire(one) for one in metric.filters],
         group_keys=metric.group_keys,
         create_time=timestamp(metric.create_time),
         archive_time=optional_timestamp(metric.archive_time),
+        aggregated_property=property_,
     )
 
 
@@ -110,11 +114,20 @@ def _list(request: pb.ListBillableMetricsRequest) -> dict[str, str]:
     return {"list": "billable_metrics", "include_archived": str(request.include_archived)}
 
 
-def _sum_property(fields: Fields, request: pb.CreateBillableMetricRequest) -> str | None:
-    if request.aggregation == pb.AGGREGATION_SUM:
-        return fields.text("sum_property", request.sum_property)
-    if request.aggregation == pb.AGGREGATION_COUNT and request.sum_property:
+def _aggregated_property(fields: Fields, request: pb.CreateBillableMetricRequest) -> str | None:
+    given, older = request.aggregated_property, request.sum_property
+    if request.aggregation not in _AGGREGATIONS:
+        return None
+    if older and request.aggregation != pb.AGGREGATION_SUM:
         fields.add("sum_property", "is for AGGREGATION_SUM only")
+    elif older and given and older != given:
+        fields.add("sum_property", "must equal aggregated_property, or be left out")
+    elif older:
+        return fields.text("sum_property", older)
+    if request.aggregation != pb.AGGREGATION_COUNT:
+        return fields.text("aggregated_property", given)
+    if given:
+        fields.add("aggregated_property", "is not for AGGREGATION_COUNT")
     return None
 
 

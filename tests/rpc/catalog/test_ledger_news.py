@@ -88,6 +88,69 @@ async def test_a_usage_product_is_told_with_its_metric_before_the_answer(
     )
 
 
+async def test_a_product_is_told_with_its_conversion_and_dimensions(
+    catalog: CatalogStub, ledger: RecordingLedger
+) -> None:
+    metric = pb.CreateBillableMetricRequest(
+        request_id="r1",
+        name="users",
+        event_type="ai.call",
+        aggregation=pb.AGGREGATION_UNIQUE,
+        aggregated_property="user_id",
+    )
+    metric_id = (await catalog.CreateBillableMetric(metric)).billable_metric.billable_metric_id
+    request = pb.CreateProductRequest(
+        request_id="r2",
+        name="AI users",
+        product_type=pb.PRODUCT_TYPE_USAGE,
+        billable_metric_id=metric_id,
+        conversion=pb.QuantityConversion(
+            priced_micros=1, per_micros=1_000, rounding=pb.QUANTITY_ROUNDING_DOWN
+        ),
+        pricing_dimensions=[
+            pb.PricingDimension(key="model", values=["large", "small"]),
+            pb.PricingDimension(
+                key="length",
+                property="prompt_tokens",
+                bands=[pb.DimensionBand(value="short", up_to_micros=0), pb.DimensionBand(value="long")],
+            ),
+        ],
+    )
+
+    product = (await catalog.CreateProduct(request)).product
+    await catalog.UpdateProduct(
+        pb.UpdateProductRequest(request_id="r3", product_id=product.product_id, name="Users")
+    )
+
+    told, renamed = ledger.products
+    assert told == ledger_pb.ApplyMetricsRequest(
+        request_id=told.request_id,
+        product_id=product.product_id,
+        version=1,
+        name="AI users",
+        billable_metric_id=metric_id,
+        event_type="ai.call",
+        aggregation=ledger_pb.AGGREGATION_UNIQUE,
+        aggregated_property="user_id",
+        conversion=ledger_pb.QuantityConversion(
+            priced_micros=1, per_micros=1_000, rounding=ledger_pb.QUANTITY_ROUNDING_DOWN
+        ),
+        pricing_dimensions=[
+            ledger_pb.PricingDimension(key="model", property="model"),
+            ledger_pb.PricingDimension(
+                key="length",
+                property="prompt_tokens",
+                bands=[
+                    ledger_pb.DimensionBand(value="short", up_to_micros=0),
+                    ledger_pb.DimensionBand(value="long"),
+                ],
+            ),
+        ],
+    )
+    assert list(renamed.pricing_dimensions) == list(told.pricing_dimensions)
+    assert renamed.conversion == told.conversion
+
+
 async def test_a_renamed_usage_product_is_told_with_the_next_version(
     catalog: CatalogStub, shop: Shop, ledger: RecordingLedger
 ) -> None:

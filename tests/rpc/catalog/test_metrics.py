@@ -25,6 +25,7 @@ def _request(
     event_type: str = "ai.call",
     aggregation: pb.Aggregation = pb.AGGREGATION_SUM,
     sum_property: str = "units",
+    aggregated_property: str = "",
     filters: Sequence[pb.PropertyFilter] = (),
     group_keys: Sequence[str] = (),
 ) -> pb.CreateBillableMetricRequest:
@@ -34,6 +35,7 @@ def _request(
         event_type=event_type,
         aggregation=aggregation,
         sum_property=sum_property,
+        aggregated_property=aggregated_property,
         filters=filters,
         group_keys=group_keys,
     )
@@ -56,14 +58,37 @@ async def test_a_metric_is_made_and_read_as_it_was_asked_for(catalog: CatalogStu
         filters=FILTERS,
         group_keys=["user_id", "team"],
         create_time=timestamp(JUNE),
+        aggregated_property="units",
     )
     assert read.billable_metric == made
 
 
-async def test_a_counting_metric_has_no_sum_property(catalog: CatalogStub) -> None:
+async def test_a_counting_metric_has_no_property(catalog: CatalogStub) -> None:
     request = _request(aggregation=pb.AGGREGATION_COUNT, sum_property="")
 
-    assert (await catalog.CreateBillableMetric(request)).billable_metric.sum_property == ""
+    made = (await catalog.CreateBillableMetric(request)).billable_metric
+
+    assert (made.sum_property, made.aggregated_property) == ("", "")
+
+
+@pytest.mark.parametrize("aggregation", [pb.AGGREGATION_SUM, pb.AGGREGATION_MAX, pb.AGGREGATION_UNIQUE])
+async def test_every_other_aggregation_has_one(catalog: CatalogStub, aggregation: pb.Aggregation) -> None:
+    request = _request(aggregation=aggregation, sum_property="", aggregated_property="seats")
+
+    made = (await catalog.CreateBillableMetric(request)).billable_metric
+    read = await catalog.GetBillableMetric(
+        pb.GetBillableMetricRequest(billable_metric_id=made.billable_metric_id)
+    )
+
+    assert (made.aggregation, made.aggregated_property) == (aggregation, "seats")
+    assert made.sum_property == ("seats" if aggregation == pb.AGGREGATION_SUM else "")
+    assert read.billable_metric == made
+
+
+async def test_the_older_name_of_a_sums_property_may_be_set_to_the_same(catalog: CatalogStub) -> None:
+    request = _request(sum_property="units", aggregated_property="units")
+
+    assert (await catalog.CreateBillableMetric(request)).billable_metric.aggregated_property == "units"
 
 
 async def test_an_archived_metric_is_listed_only_when_asked_for_and_stays_as_it_was(
@@ -101,8 +126,12 @@ async def test_an_unknown_metric_is_not_found(catalog: CatalogStub) -> None:
 @pytest.mark.parametrize(
     ("request_", "fields"),
     [
-        (_request(sum_property=""), ["sum_property"]),
+        (_request(sum_property=""), ["aggregated_property"]),
+        (_request(sum_property="units", aggregated_property="other"), ["sum_property"]),
         (_request(aggregation=pb.AGGREGATION_COUNT), ["sum_property"]),
+        (_request(aggregation=pb.AGGREGATION_COUNT, sum_property="", aggregated_property="x"), ["aggregated_property"]),
+        (_request(aggregation=pb.AGGREGATION_MAX, aggregated_property="units"), ["sum_property"]),
+        (_request(aggregation=pb.AGGREGATION_UNIQUE, sum_property=""), ["aggregated_property"]),
         (_request(aggregation=pb.AGGREGATION_UNSPECIFIED), ["aggregation"]),
         (_request(filters=[pb.PropertyFilter(property="p")]), ["filters[0]"]),
         (_request(filters=[pb.PropertyFilter(exists=True)]), ["filters[0].property"]),
@@ -116,7 +145,7 @@ async def test_an_unknown_metric_is_not_found(catalog: CatalogStub) -> None:
         (_request(group_keys=["a", ""]), ["group_keys[1]"]),
         (
             pb.CreateBillableMetricRequest(aggregation=pb.AGGREGATION_SUM, group_keys=[""]),
-            ["request_id", "name", "event_type", "sum_property", "group_keys[0]"],
+            ["request_id", "name", "event_type", "aggregated_property", "group_keys[0]"],
         ),
     ],
 )  # fmt: skip

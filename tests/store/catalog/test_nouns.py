@@ -37,7 +37,7 @@ SUM = BillableMetric(
     name="units",
     event_type="ai.call",
     aggregation=Aggregation.SUM,
-    sum_property="units",
+    aggregated_property="units",
     filters=(
         PropertyFilter(property="model", kind=FilterKind.EXISTS),
         PropertyFilter(property="tier", kind=FilterKind.IN, values=("pro", "max")),
@@ -50,9 +50,15 @@ COUNT = replace(
     SUM,
     billable_metric_id=BillableMetricId("met_2"),
     aggregation=Aggregation.COUNT,
-    sum_property=None,
+    aggregated_property=None,
     filters=(),
     group_keys=(),
+)
+UNIQUE = replace(
+    SUM,
+    billable_metric_id=BillableMetricId("met_3"),
+    aggregation=Aggregation.UNIQUE,
+    aggregated_property="user_id",
 )
 PACK = Product(
     product_id=ProductId("prd_1"),
@@ -99,7 +105,7 @@ async def test_a_page_brings_one_row_more_than_it_holds(store: PostgresStore) ->
     assert [one.credit_type_id for one in last] == ["crt_2", "crt_3"]
 
 
-@pytest.mark.parametrize("metric", [SUM, COUNT], ids=["sum", "count"])
+@pytest.mark.parametrize("metric", [SUM, COUNT, UNIQUE], ids=["sum", "count", "unique"])
 async def test_a_metric_comes_back_as_it_went_in(store: PostgresStore, metric: BillableMetric) -> None:
     async with store.transaction() as tx:
         await tx.metrics.insert(metric)

@@ -46,7 +46,7 @@ async def _open_cards(tx: Transaction) -> None:
         name="calls",
         event_type="ai.call",
         aggregation=Aggregation.COUNT,
-        sum_property=None,
+        aggregated_property=None,
         filters=(),
         group_keys=(),
         create_time=JUNE,

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from meshkit.errors import MeshError
-from meshkit.quantity import Credits, Money
+from meshkit.quantity import Credits, Money, Ratio
 from services.catalog.domain.credit_type import USD
+from services.catalog.domain.dimension import DimensionBand, PricingDimension
 from services.catalog.domain.errors import BillableMetricArchived, ProductArchived, ProductNotFixed
 from services.catalog.domain.metric import (
     Aggregation,
@@ -19,7 +20,7 @@ from services.catalog.domain.metric import (
     check_in_use,
 )
 from services.catalog.domain.notices import ProductChanged, RateCardChanged
-from services.catalog.domain.product import Product, ProductType
+from services.catalog.domain.product import Product, ProductType, QuantityConversion, QuantityRounding
 from services.catalog.domain.rate import BillingFrequency
 from services.catalog.domain.rate_card import RateCardId, RatesAdded
 from services.catalog.domain.top_up_pack import TopUpPack, TopUpPackId, check_sold_as
@@ -31,11 +32,21 @@ METRIC = BillableMetric(
     name="units",
     event_type="ai.call",
     aggregation=Aggregation.SUM,
-    sum_property="units",
+    aggregated_property="units",
     filters=(PropertyFilter(property="model", kind=FilterKind.NOT_IN, values=("free", "test")),),
     group_keys=("user_id",),
     create_time=JANUARY,
 )
+THOUSANDS = QuantityConversion(ratio=Ratio(1_000_000, 1_000_000_000), rounding=QuantityRounding.UP)
+LENGTH = PricingDimension(
+    key="length",
+    property="prompt_tokens",
+    bands=(
+        DimensionBand(value="short", up_to_micros=200_000_000_000),
+        DimensionBand(value="long", up_to_micros=None),
+    ),
+)
+KIND = PricingDimension(key="token_kind", property="token_kind", values=("input", "output"))
 PACK = TopUpPack(
     top_up_pack_id=TopUpPackId("pck_1"),
     name="1,000 credits",
@@ -80,7 +91,16 @@ def test_new_products_are_measured_by_a_metric_in_use() -> None:
         replace(PACK, lifetime=None),
         a_product(),
         a_card(),
+        replace(a_product(), conversion=THOUSANDS, pricing_dimensions=(LENGTH, KIND)),
         ProductChanged(product_id=ASSISTANT, version=2, name="AI Assistant", metric=METRIC),
+        ProductChanged(
+            product_id=ASSISTANT,
+            version=2,
+            name="AI Assistant",
+            metric=replace(METRIC, aggregation=Aggregation.COUNT, aggregated_property=None),
+            conversion=THOUSANDS,
+            pricing_dimensions=(LENGTH, KIND),
+        ),
         RateCardChanged(
             rate_card_id=RateCardId("rcd_1"),
             version=3,

@@ -18,6 +18,8 @@ class Aggregation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     AGGREGATION_UNSPECIFIED: _ClassVar[Aggregation]
     AGGREGATION_COUNT: _ClassVar[Aggregation]
     AGGREGATION_SUM: _ClassVar[Aggregation]
+    AGGREGATION_MAX: _ClassVar[Aggregation]
+    AGGREGATION_UNIQUE: _ClassVar[Aggregation]
 
 class ProductType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -25,6 +27,13 @@ class ProductType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PRODUCT_TYPE_SUBSCRIPTION: _ClassVar[ProductType]
     PRODUCT_TYPE_USAGE: _ClassVar[ProductType]
     PRODUCT_TYPE_FIXED: _ClassVar[ProductType]
+
+class QuantityRounding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    QUANTITY_ROUNDING_UNSPECIFIED: _ClassVar[QuantityRounding]
+    QUANTITY_ROUNDING_UP: _ClassVar[QuantityRounding]
+    QUANTITY_ROUNDING_DOWN: _ClassVar[QuantityRounding]
+    QUANTITY_ROUNDING_HALF_UP: _ClassVar[QuantityRounding]
 
 class BillingFrequency(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -34,10 +43,16 @@ class BillingFrequency(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
 AGGREGATION_UNSPECIFIED: Aggregation
 AGGREGATION_COUNT: Aggregation
 AGGREGATION_SUM: Aggregation
+AGGREGATION_MAX: Aggregation
+AGGREGATION_UNIQUE: Aggregation
 PRODUCT_TYPE_UNSPECIFIED: ProductType
 PRODUCT_TYPE_SUBSCRIPTION: ProductType
 PRODUCT_TYPE_USAGE: ProductType
 PRODUCT_TYPE_FIXED: ProductType
+QUANTITY_ROUNDING_UNSPECIFIED: QuantityRounding
+QUANTITY_ROUNDING_UP: QuantityRounding
+QUANTITY_ROUNDING_DOWN: QuantityRounding
+QUANTITY_ROUNDING_HALF_UP: QuantityRounding
 BILLING_FREQUENCY_UNSPECIFIED: BillingFrequency
 BILLING_FREQUENCY_MONTHLY: BillingFrequency
 BILLING_FREQUENCY_ANNUAL: BillingFrequency
@@ -95,7 +110,7 @@ class PropertyFilter(_message.Message):
     def __init__(self, property: _Optional[str] = ..., exists: _Optional[bool] = ..., in_values: _Optional[_Iterable[str]] = ..., not_in_values: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class BillableMetric(_message.Message):
-    __slots__ = ("billable_metric_id", "name", "event_type", "aggregation", "sum_property", "filters", "group_keys", "create_time", "archive_time")
+    __slots__ = ("billable_metric_id", "name", "event_type", "aggregation", "sum_property", "filters", "group_keys", "create_time", "archive_time", "aggregated_property")
     BILLABLE_METRIC_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     EVENT_TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -105,6 +120,7 @@ class BillableMetric(_message.Message):
     GROUP_KEYS_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     ARCHIVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    AGGREGATED_PROPERTY_FIELD_NUMBER: _ClassVar[int]
     billable_metric_id: str
     name: str
     event_type: str
@@ -114,10 +130,11 @@ class BillableMetric(_message.Message):
     group_keys: _containers.RepeatedScalarFieldContainer[str]
     create_time: _timestamp_pb2.Timestamp
     archive_time: _timestamp_pb2.Timestamp
-    def __init__(self, billable_metric_id: _Optional[str] = ..., name: _Optional[str] = ..., event_type: _Optional[str] = ..., aggregation: _Optional[_Union[Aggregation, str]] = ..., sum_property: _Optional[str] = ..., filters: _Optional[_Iterable[_Union[PropertyFilter, _Mapping]]] = ..., group_keys: _Optional[_Iterable[str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., archive_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    aggregated_property: str
+    def __init__(self, billable_metric_id: _Optional[str] = ..., name: _Optional[str] = ..., event_type: _Optional[str] = ..., aggregation: _Optional[_Union[Aggregation, str]] = ..., sum_property: _Optional[str] = ..., filters: _Optional[_Iterable[_Union[PropertyFilter, _Mapping]]] = ..., group_keys: _Optional[_Iterable[str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., archive_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., aggregated_property: _Optional[str] = ...) -> None: ...
 
 class CreateBillableMetricRequest(_message.Message):
-    __slots__ = ("request_id", "name", "event_type", "aggregation", "sum_property", "filters", "group_keys")
+    __slots__ = ("request_id", "name", "event_type", "aggregation", "sum_property", "filters", "group_keys", "aggregated_property")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     EVENT_TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -125,6 +142,7 @@ class CreateBillableMetricRequest(_message.Message):
     SUM_PROPERTY_FIELD_NUMBER: _ClassVar[int]
     FILTERS_FIELD_NUMBER: _ClassVar[int]
     GROUP_KEYS_FIELD_NUMBER: _ClassVar[int]
+    AGGREGATED_PROPERTY_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     name: str
     event_type: str
@@ -132,7 +150,8 @@ class CreateBillableMetricRequest(_message.Message):
     sum_property: str
     filters: _containers.RepeatedCompositeFieldContainer[PropertyFilter]
     group_keys: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, request_id: _Optional[str] = ..., name: _Optional[str] = ..., event_type: _Optional[str] = ..., aggregation: _Optional[_Union[Aggregation, str]] = ..., sum_property: _Optional[str] = ..., filters: _Optional[_Iterable[_Union[PropertyFilter, _Mapping]]] = ..., group_keys: _Optional[_Iterable[str]] = ...) -> None: ...
+    aggregated_property: str
+    def __init__(self, request_id: _Optional[str] = ..., name: _Optional[str] = ..., event_type: _Optional[str] = ..., aggregation: _Optional[_Union[Aggregation, str]] = ..., sum_property: _Optional[str] = ..., filters: _Optional[_Iterable[_Union[PropertyFilter, _Mapping]]] = ..., group_keys: _Optional[_Iterable[str]] = ..., aggregated_property: _Optional[str] = ...) -> None: ...
 
 class CreateBillableMetricResponse(_message.Message):
     __slots__ = ("billable_metric",)
@@ -184,33 +203,71 @@ class ArchiveBillableMetricResponse(_message.Message):
     billable_metric: BillableMetric
     def __init__(self, billable_metric: _Optional[_Union[BillableMetric, _Mapping]] = ...) -> None: ...
 
+class QuantityConversion(_message.Message):
+    __slots__ = ("priced_micros", "per_micros", "rounding")
+    PRICED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    PER_MICROS_FIELD_NUMBER: _ClassVar[int]
+    ROUNDING_FIELD_NUMBER: _ClassVar[int]
+    priced_micros: int
+    per_micros: int
+    rounding: QuantityRounding
+    def __init__(self, priced_micros: _Optional[int] = ..., per_micros: _Optional[int] = ..., rounding: _Optional[_Union[QuantityRounding, str]] = ...) -> None: ...
+
+class DimensionBand(_message.Message):
+    __slots__ = ("value", "up_to_micros")
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    UP_TO_MICROS_FIELD_NUMBER: _ClassVar[int]
+    value: str
+    up_to_micros: int
+    def __init__(self, value: _Optional[str] = ..., up_to_micros: _Optional[int] = ...) -> None: ...
+
+class PricingDimension(_message.Message):
+    __slots__ = ("key", "property", "bands", "values")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    PROPERTY_FIELD_NUMBER: _ClassVar[int]
+    BANDS_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    property: str
+    bands: _containers.RepeatedCompositeFieldContainer[DimensionBand]
+    values: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, key: _Optional[str] = ..., property: _Optional[str] = ..., bands: _Optional[_Iterable[_Union[DimensionBand, _Mapping]]] = ..., values: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class Product(_message.Message):
-    __slots__ = ("product_id", "name", "product_type", "billable_metric_id", "create_time", "archive_time")
+    __slots__ = ("product_id", "name", "product_type", "billable_metric_id", "create_time", "archive_time", "conversion", "pricing_dimensions")
     PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     PRODUCT_TYPE_FIELD_NUMBER: _ClassVar[int]
     BILLABLE_METRIC_ID_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     ARCHIVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    CONVERSION_FIELD_NUMBER: _ClassVar[int]
+    PRICING_DIMENSIONS_FIELD_NUMBER: _ClassVar[int]
     product_id: str
     name: str
     product_type: ProductType
     billable_metric_id: str
     create_time: _timestamp_pb2.Timestamp
     archive_time: _timestamp_pb2.Timestamp
-    def __init__(self, product_id: _Optional[str] = ..., name: _Optional[str] = ..., product_type: _Optional[_Union[ProductType, str]] = ..., billable_metric_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., archive_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    conversion: QuantityConversion
+    pricing_dimensions: _containers.RepeatedCompositeFieldContainer[PricingDimension]
+    def __init__(self, product_id: _Optional[str] = ..., name: _Optional[str] = ..., product_type: _Optional[_Union[ProductType, str]] = ..., billable_metric_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., archive_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., conversion: _Optional[_Union[QuantityConversion, _Mapping]] = ..., pricing_dimensions: _Optional[_Iterable[_Union[PricingDimension, _Mapping]]] = ...) -> None: ...
 
 class CreateProductRequest(_message.Message):
-    __slots__ = ("request_id", "name", "product_type", "billable_metric_id")
+    __slots__ = ("request_id", "name", "product_type", "billable_metric_id", "conversion", "pricing_dimensions")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     PRODUCT_TYPE_FIELD_NUMBER: _ClassVar[int]
     BILLABLE_METRIC_ID_FIELD_NUMBER: _ClassVar[int]
+    CONVERSION_FIELD_NUMBER: _ClassVar[int]
+    PRICING_DIMENSIONS_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     name: str
     product_type: ProductType
     billable_metric_id: str
-    def __init__(self, request_id: _Optional[str] = ..., name: _Optional[str] = ..., product_type: _Optional[_Union[ProductType, str]] = ..., billable_metric_id: _Optional[str] = ...) -> None: ...
+    conversion: QuantityConversion
+    pricing_dimensions: _containers.RepeatedCompositeFieldContainer[PricingDimension]
+    def __init__(self, request_id: _Optional[str] = ..., name: _Optional[str] = ..., product_type: _Optional[_Union[ProductType, str]] = ..., billable_metric_id: _Optional[str] = ..., conversion: _Optional[_Union[QuantityConversion, _Mapping]] = ..., pricing_dimensions: _Optional[_Iterable[_Union[PricingDimension, _Mapping]]] = ...) -> None: ...
 
 class CreateProductResponse(_message.Message):
     __slots__ = ("product",)
