@@ -19,6 +19,7 @@ from services.ledger.domain.rating.price import FlatPrice
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.schedules import credit_types_of_subscription, seats_of
 from services.ledger.store.formats import PROPERTY_FILTER
+from services.ledger.store.gate.standings import USAGE_ANCHOR
 
 
 class Copies:
@@ -130,6 +131,7 @@ class Copies:
                     for one in update.subscriptions
                 ],
             )
+            await self._fix_usage_anchor(update.customer_id)
             await self._keep_schedules(update.customer_id, update.schedules)
             await self.outdate(update.customer_id)
         version: int = await self._connection.fetchval(
@@ -138,6 +140,14 @@ class Copies:
             update.contract_id,
         )
         return version
+
+    async def _fix_usage_anchor(self, customer_id: CustomerId) -> None:
+        """Fix the start of a customer's usage periods with its first contract; later contracts do not move it."""
+        await self._connection.execute(
+            f"UPDATE ledger.customers u SET usage_anchor_time = {USAGE_ANCHOR}"
+            " WHERE u.customer_id = $1 AND u.usage_anchor_time IS NULL",
+            customer_id,
+        )
 
     async def _keep_schedules(self, customer_id: CustomerId, schedules: tuple[Schedule, ...]) -> None:
         await self._connection.executemany(

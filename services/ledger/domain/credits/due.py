@@ -49,7 +49,7 @@ class DueSources:
     """What can fall due in an account, other than its grants and holds.
 
     earliest_later_hold: expire_time of the first held hold that is not in the account; None: there is none.
-    anchor: start of the billing periods of the contract in force; None without a contract.
+    anchor: start of the customer's usage periods; None without a contract.
     """
 
     schedules: Mapping[ScheduleId, ScheduleProgress]

@@ -22,7 +22,7 @@ def observe(
 
     The first observation of a version of a watch also gives a crossing, whatever the value. Exception: values of a
     watch on many values or customers get one only past the threshold.
-    anchor: start of the billing periods; None if no contract is known, and then nothing is spent in any period.
+    anchor: start of the usage periods; None if no contract is known, and then nothing is spent in any period.
     spenders: the group values to observe; None: all in the account, which may be too many for one debit.
     Source: services/ledger/README.md, "Watches and crossings".
     """
@@ -73,14 +73,14 @@ def observe_spend(
 
 
 def next_window_end(account: Account, *, at: datetime, anchor: datetime | None) -> datetime | None:
-    """Return when spend alarms end by the clock: with the billing period. None if no spend is in alarm."""
+    """Return when spend alarms end by the clock: with the usage period. None if no spend is in alarm."""
     if anchor is None or not any(True for _ in _spends_in_alarm(account)):
         return None
     return window_at(CapWindow.BILLING_PERIOD, anchor=anchor, at=at).end
 
 
 def window_ends(account: Account, *, anchor: datetime | None) -> set[datetime]:
-    """Return when the spends now in alarm return to 0: at the end of the billing period of each."""
+    """Return when the spends now in alarm return to 0: at the end of the usage period of each."""
     if anchor is None:
         return set()
     starts = {

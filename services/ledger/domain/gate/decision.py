@@ -23,7 +23,7 @@ class DenialReason(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entitlement:
-    """The contract in force that prices a product, and the price. anchor: start of its billing periods."""
+    """The contract in force that prices a product, and the price. anchor: start of the customer's usage periods."""
 
     contract_id: str
     anchor: datetime

@@ -186,7 +186,7 @@ def extension_denied(account: Account, hold: Hold, reason: DenialReason, *, at: 
 
 
 def at_price_of(ask: Ask, hold: Hold) -> Ask:
-    """Return an ask to extend a hold: at the hold's price and with its billing periods."""
+    """Return an ask to extend a hold: at the hold's price and with its usage periods."""
     return replace(ask, entitlement=replace(ask.entitlement, price=hold.price, anchor=hold.anchor))
 
 

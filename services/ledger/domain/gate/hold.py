@@ -36,7 +36,7 @@ class Hold:
 
     draws: in the order they were drawn; after an extension, one grant may appear more than once.
     price: the rate at the time of the hold; a capture is priced by it too.
-    anchor: start of the billing periods of the contract that allowed the hold.
+    anchor: start of the customer's usage periods.
     counted_group_values: those that caps and alerts count.
     """
 

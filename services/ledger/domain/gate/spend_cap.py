@@ -64,7 +64,7 @@ class Spend:
         """Return what was spent in the window that starts at `start`; 0 if the last spend was before it.
 
         If the last spend was in a later window, that window's amount counts. Otherwise a request that was overtaken at
-        midnight, or a second contract with other months, would reset it.
+        midnight would reset it.
         """
         last_start, spent = self._last(window)
         return spent if last_start is not None and start <= last_start else Credits(0)
@@ -84,7 +84,7 @@ class Spend:
 
 @lru_cache(maxsize=1_024)  # a batch computes it many times for one instant
 def window_at(window: CapWindow, *, anchor: datetime, at: datetime) -> Period:
-    """Return the window that contains `at`. Billing periods are months from `anchor`; days are UTC."""
+    """Return the window that contains `at`. Usage periods are months from `anchor`; days are UTC."""
     match window:
         case CapWindow.BILLING_PERIOD:
             return period_at(anchor, 1, at)
@@ -100,7 +100,7 @@ def hold_more(spend: Spend, amount: Credits) -> Spend:
 
 
 def spend_more(spend: Spend, amount: Credits, *, anchor: datetime, at: datetime) -> Spend:
-    """Count `amount` as spent at `at`, in the billing period and in the day."""
+    """Count `amount` as spent at `at`, in the usage period and in the day."""
     period = window_at(CapWindow.BILLING_PERIOD, anchor=anchor, at=at).start
     day = window_at(CapWindow.DAY, anchor=anchor, at=at).start
     return evolve(

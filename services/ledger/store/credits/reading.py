@@ -26,6 +26,7 @@ from services.ledger.store.credits.rows import (
     watch_from_row,
 )
 from services.ledger.store.credits.schedules import progress_of
+from services.ledger.store.gate.standings import USAGE_ANCHOR
 
 _POOLS = "unnest($1::text[], $2::text[]) AS q (customer_id, credit_type_id)"
 
@@ -251,10 +252,7 @@ async def _due_sources(connection: Connection, key: PoolKey, at: datetime) -> Du
         at,
     )
     anchor = await connection.fetchval(
-        "SELECT start_time FROM ledger.contracts WHERE customer_id = $1 AND start_time <= $2"
-        " AND (end_time IS NULL OR end_time > $2) ORDER BY start_time, contract_id LIMIT 1",
-        customer_id,
-        at,
+        f"SELECT {USAGE_ANCHOR} FROM ledger.customers u WHERE u.customer_id = $1", customer_id
     )
     schedules = await progress_of(connection, customer_id, credit_type_id)
     return DueSources(schedules=schedules, earliest_later_hold=earliest, anchor=anchor)

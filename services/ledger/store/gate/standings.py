@@ -19,10 +19,14 @@ _CUSTOMERS = f"""
     FROM unnest($1::text[]) AS n (name) JOIN ledger.customers c
         ON c.customer_id = {CUSTOMER_ID.format(name="n.name")}
 """
-_PRICES = """
-    SELECT q.customer_id, q.product_id, c.contract_id, c.start_time, c.end_time, r.credit_type_id,
-        r.price_micros, r.per_micros, r.effective_time, r.end_time AS rate_end_time
+# SQL for the start of the usage periods of a customer u, fixed with its first contract; NULL without a contract.
+USAGE_ANCHOR = """coalesce(u.usage_anchor_time, (SELECT k.start_time FROM ledger.contracts k
+        WHERE k.customer_id = u.customer_id ORDER BY k.contract_id LIMIT 1))"""
+_PRICES = f"""
+    SELECT q.customer_id, q.product_id, c.contract_id, {USAGE_ANCHOR} AS anchor_time, c.start_time, c.end_time,
+        r.credit_type_id, r.price_micros, r.per_micros, r.effective_time, r.end_time AS rate_end_time
     FROM unnest($1::text[], $2::text[]) AS q (customer_id, product_id)
+    JOIN ledger.customers u USING (customer_id)
     JOIN ledger.contracts c USING (customer_id)
     JOIN ledger.rates r ON r.rate_card_id = c.rate_card_id AND r.product_id = q.product_id
     ORDER BY q.customer_id, q.product_id, c.start_time, c.contract_id, r.effective_time
@@ -76,7 +80,7 @@ class Standings:
                 PriceLine(
                     entitlement=Entitlement(
                         contract_id=row["contract_id"],
-                        anchor=row["start_time"],
+                        anchor=row["anchor_time"],
                         credit_type_id=CreditTypeId(row["credit_type_id"]),
                         price=Ratio(row["price_micros"], row["per_micros"]),
                     ),
