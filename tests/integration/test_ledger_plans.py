@@ -16,12 +16,15 @@ from meshkit.period import Period
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant, GrantId, GrantKind
-from services.ledger.domain.credits.unit_of_work import Change, NewResponse
+from services.ledger.domain.credits.unit_of_work import AccountSelection, Change, NewResponse
+from services.ledger.domain.crossings.watch import Watch, WatchKind
 from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.spend_cap import SpendCapRemoval
 from services.ledger.domain.retention import places_at
 from services.ledger.domain.usage import SummaryWindow
 from services.ledger.store.connection import open_pool
+from services.ledger.store.credits.grants import with_unread
+from services.ledger.store.credits.reading import read_accounts
 from services.ledger.store.credits.reports import Reports
 from services.ledger.store.credits.snapshot import read_snapshot
 from services.ledger.store.credits.verification import verify
@@ -74,6 +77,12 @@ MORE_CUSTOMERS = (
     "INSERT INTO ledger.customer_aliases SELECT 'alias of ' || customer_id, customer_id FROM ledger.customers",
     "INSERT INTO ledger.pools SELECT 'cus_' || n, 'crt_ai', 1, 0, 0 FROM generate_series(10001, 15000) n",
 )
+
+CLOSED_GRANTS = """
+    INSERT INTO ledger.grants SELECT customer_id, 'grt_old_' || n, 'crt_ai', 'TOP_UP', NULL, 1, '2025-06-01', NULL,
+        '2025-06-01', 1000, 1000, 0, 0, 0, 0, '{}', NULL, NULL, NULL, true
+        FROM ledger.customers, generate_series(1, 200) n
+"""
 
 
 class Recording:
@@ -194,6 +203,40 @@ async def test_a_balance_is_one_statement_that_finds_every_row_by_its_key_and_lo
     assert len(account.grants) == 20
     assert sorted(node["Index Name"] for node in _nodes(plan) if "Index Name" in node) == indexes
     assert not {node["Node Type"] for node in _nodes(plan)} & {"Seq Scan", "LockRows"}
+
+
+async def test_a_partial_account_has_its_grant_by_its_key(recording: Recording) -> None:
+    grant_id = GrantId("grt_7")
+    selections = {(ACME, AI): AccountSelection(only_grants=frozenset({grant_id}))}
+
+    readings = await read_accounts(recording, selections, at=JUNE, locks=True)
+
+    reads = await _reads(recording)
+    assert list(readings[ACME, AI].account.grants) == [grant_id]
+    assert {read for read in reads if "grants" in read} == {"grants_pkey"}
+
+
+async def test_what_remains_in_the_other_grants_is_added_up_by_the_pools_index(recording: Recording) -> None:
+    watch = Watch(
+        alert_id="alr_1",
+        version=1,
+        kind=WatchKind.LOW_BALANCE,
+        customer_id=ACME,
+        credit_type_id=AI,
+        threshold=Credits(1),
+        group_key="",
+        group_value="",
+    )
+    account = Account(customer_id=ACME, credit_type_id=AI, version=1, sequence=200, watches=(watch,))
+
+    for statement in (CLOSED_GRANTS, "ANALYZE ledger.grants"):
+        await recording.execute(statement)
+    recording.asked.clear()
+
+    counted = await with_unread(recording, account, at=JUNE)
+
+    assert counted.unread == Credits(20_000)
+    assert await _reads(recording) == {"grants_open_idx"}
 
 
 async def test_verifying_one_customer_reads_no_rows_of_others(recording: Recording) -> None:

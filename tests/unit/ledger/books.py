@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from meshkit.quantity import Credits
-from services.ledger.domain.credits import due
+from services.ledger.domain.credits import due, issuing
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.burn_down import rank
 from services.ledger.domain.credits.due import DueSources, Reading, ScheduleProgress
@@ -35,6 +35,7 @@ from services.ledger.domain.gate.hold import HOLD_TTL_DEFAULT, Hold, HoldId, Hol
 from services.ledger.domain.gate.spend_cap import GroupValue, Spend, SpendCap
 from tests.unit.ledger.builders import JUNE, an_account
 
+SAMPLE_SIZE = 2  # of 100 in the store
 _RAISES = (EntryKind.GRANT, EntryKind.SEAT_ADJUSTMENT)
 
 
@@ -42,9 +43,17 @@ class Books:
     """One pool, what was written about it, and the schedules that grant into it.
 
     anchor: of the contract in force. Every command brings the pool up to date first, if anything is due.
+    reads_all: issuing reads every grant, as the gate does; the store reads none.
     """
 
-    def __init__(self, *grants: Grant, anchor: datetime | None = JUNE, at: datetime = JUNE) -> None:
+    def __init__(
+        self,
+        *grants: Grant,
+        anchor: datetime | None = JUNE,
+        at: datetime = JUNE,
+        reads_all: bool = False,
+    ) -> None:
+        self._reads_all = reads_all
         self.stored = an_account()
         self.schedules: dict[ScheduleId, ScheduleProgress] = {}
         self.anchor = anchor
@@ -118,11 +127,8 @@ class Books:
     # What operators and the other services tell it.
 
     def issue(self, grant: Grant, *, at: datetime) -> None:
-        account = due.issue(self._open(at, settles=True), grant, at=at, cause_id=self._cause_id())
-        for instant in (grant.effective_time, grant.expire_time):
-            if instant is not None and instant > at:
-                account = account.due_no_later_than(instant)
-        self._save(alarm.observe_balance(account, at=at))
+        account = self._open_for(at)
+        self._save(issuing.issue_grant(account, grant, cause_id=self._cause_id(), at=account.time_at(at)))
 
     def tell_schedule(self, schedule: Schedule, seats: Seats | None = None, *, at: datetime) -> None:
         self.settle(at, settles=True)
@@ -195,6 +201,10 @@ class Books:
 
     # As the store does.
 
+    def _open_for(self, at: datetime) -> Account:
+        """Open the account to issue a grant."""
+        return self._open(at, settles=self._reads_all, only_grants=frozenset())
+
     def _open(
         self,
         at: datetime,
@@ -202,8 +212,9 @@ class Books:
         hold_id: HoldId | None = None,
         values: Iterable[GroupValue] = (),
         settles: bool = False,
+        only_grants: frozenset[GrantId] | None = None,
     ) -> Account:
-        reading = self._read(at, hold_id=hold_id, values=values, settles=settles)
+        reading = self._read(at, hold_id=hold_id, values=values, settles=settles, only_grants=only_grants)
         numbers = itertools.count(len(self.stored.grants) + 1)
         settled = due.bring_up_to_date(
             reading, at=reading.account.time_at(at), new_grant_id=lambda: GrantId(f"grt_new_{next(numbers)}")
@@ -213,38 +224,68 @@ class Books:
 
     def _reckoned(self, at: datetime) -> Account:
         """Return all of the pool as it is at `at`; nothing is kept of it."""
-        sources = DueSources(schedules=self.schedules, earliest_later_hold=None, anchor=self.anchor)
+        sources = DueSources(schedules=self.schedules, first_unread=None, anchor=self.anchor)
         numbers = itertools.count(1_000_000)
         return due.settle(
             self.stored, sources, at=at, new_grant_id=lambda: GrantId(f"grt_never_{next(numbers)}")
         ).account
 
     def _read(
-        self, at: datetime, *, hold_id: HoldId | None, values: Iterable[GroupValue], settles: bool
+        self,
+        at: datetime,
+        *,
+        hold_id: HoldId | None,
+        values: Iterable[GroupValue],
+        settles: bool,
+        only_grants: frozenset[GrantId] | None,
     ) -> Reading:
         stored = self.stored
-        is_due = settles or (stored.next_due_time is not None and stored.next_due_time <= at)
+        is_due = settles or stored.is_due(at)
+        is_partial = only_grants is not None and not is_due
+        named = only_grants or frozenset()
         holds = {
             hold.hold_id: hold
             for hold in stored.holds.values()
             if hold.hold_id == hold_id or (is_due and _is_held(hold) and hold.expire_time <= at)
         }
         wanted = {*values, *(value for hold in holds.values() for value in hold.counted())}
-        if is_due:
+        if is_due or is_partial:
             wanted.update(self._watched_values())
         account = replace(
             stored,
-            grants={grant.grant_id: grant for grant in stored.grants.values() if _is_open(grant)},
+            grants={
+                grant.grant_id: grant
+                for grant in stored.grants.values()
+                if grant.grant_id in named or (_is_open(grant) and not is_partial)
+            },
             holds=holds,
             spends={value: stored.spends.get(value, Spend()) for value in wanted},
         )
+        if is_partial:
+            return Reading(
+                account=self._with_unread(account, at),
+                sources=DueSources(schedules={}, first_unread=stored.next_due_time, anchor=self.anchor),
+            )
         later = [
             hold.expire_time for hold in stored.holds.values() if _is_held(hold) and hold.expire_time > at
         ]
         sources = DueSources(
-            schedules=dict(self.schedules), earliest_later_hold=min(later, default=None), anchor=self.anchor
+            schedules=dict(self.schedules), first_unread=min(later, default=None), anchor=self.anchor
         )
         return Reading(account=account, sources=sources if is_due else None)
+
+    def _with_unread(self, account: Account, at: datetime) -> Account:
+        """Return the account with what remains in the other grants, or with less if no crossing depends on it."""
+        time = account.time_at(at)
+        others = [
+            grant.remaining.micros
+            for grant in self.stored.grants.values()
+            if grant.grant_id not in account.grants and grant.is_active(time)
+        ]
+        sample, exact = Credits(sum(others[:SAMPLE_SIZE])), Credits(sum(others))
+        return replace(
+            account, unread=exact if alarm.depends_on_balance(account, at_least=sample) else sample
+        )
 
     def _watched_values(self) -> Iterator[GroupValue]:
         for watch in self.stored.watches:
@@ -264,6 +305,7 @@ class Books:
         self.crossings += after.crossings
         self.stored = replace(
             after.as_saved(version=after.version + 1),
+            unread=Credits(0),
             grants={**self.stored.grants, **after.grants},
             holds={**self.stored.holds, **after.holds},
             spends={**self.stored.spends, **after.spends},

@@ -105,7 +105,7 @@ class Run:
         for at in instants:
             settled = due.settle(
                 replace(self.account, entries=(), crossings=()),
-                DueSources(schedules=self.schedules, earliest_later_hold=None, anchor=books.anchor),
+                DueSources(schedules=self.schedules, first_unread=None, anchor=books.anchor),
                 at=at,
                 new_grant_id=lambda: GrantId(f"grt_made_{next(numbers)}"),
             )

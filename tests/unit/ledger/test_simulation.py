@@ -80,7 +80,11 @@ class Life:
         ]
         caps = [a_cap(random.randrange(50, 400), window=random.choice(list(CapWindow)))]
         caps += [a_cap(random.randrange(500), user="ann", spend_cap_id="cap_ann")]
-        watches = [a_balance_watch(random.randrange(300)), a_spend_watch(random.randrange(1, 200))]
+        watches = [
+            a_balance_watch(random.randrange(300)),
+            a_balance_watch(random.randrange(1_000), alert_id="alr_lower", everybody=True),
+            a_spend_watch(random.randrange(1, 200)),
+        ]
         told += [lambda books, cap=cap: books.set_cap(cap) for cap in caps if random.random() < 0.5]  # type: ignore[misc]
         told += [lambda books, one=one: books.tell_watch(one, at=JUNE) for one in watches]  # type: ignore[misc]
         return told
@@ -117,7 +121,7 @@ class Life:
                 self._extend,
                 self._debit,
                 self._debit,
-                self._issue,
+                self.issue,
                 self._change_seats,
             ]
         )
@@ -181,7 +185,7 @@ class Life:
         ask, now = self._ask(), self.now
         return lambda books: books.debit(ask, at=now)
 
-    def _issue(self) -> Command:
+    def issue(self) -> Command:
         random, now = self.random, self.now
         self.grants += 1
         start = now + timedelta(hours=random.choice([0, 0, 0, 30]))
@@ -248,6 +252,27 @@ def test_a_pool_looked_at_seldom_or_always_lives_the_same_life_and_adds_up(seed:
     assert seldom.stored.holds == always.stored.holds
     assert seldom.stored.next_due_time == always.stored.next_due_time
     assert seldom.schedules == always.schedules
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_issuing_writes_the_same_whether_or_not_it_reads_the_other_grants(seed: int) -> None:
+    print(f"seed {seed}")  # noqa: T201
+    life = Life(seed)
+    partial, whole = Books(), Books(reads_all=True)
+    for told in life.first():
+        told(partial)
+        told(whole)
+
+    for _ in range(STEPS):
+        life.pass_time()
+        command = life.command() if life.random.random() < 0.5 else life.issue()
+        assert carried_out(partial, command) == carried_out(whole, command)
+        partial.check()
+
+        assert partial.entries == whole.entries
+        assert partial.crossings == whole.crossings
+        assert partial.stored.grants == whole.stored.grants
+        assert partial.stored.watch_states == whole.stored.watch_states
 
 
 def written(books: Books) -> list[object]:

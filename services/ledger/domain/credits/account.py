@@ -33,6 +33,8 @@ class Account:
     version: of the stored pool, 0 if there is none yet; every write to the account increases it.
     sequence: of the pool's last entry.
     shortfall: all usage that no credits covered, since the pool exists.
+    unread: what remains in active grants that were not read. Such an account is for changes of other grants only, not
+    for the gate; if no crossing can depend on the exact amount, it may be less than what remains.
     next_due_time: the first instant at which the clock alone changes the account; None: never.
     settled_time: everything that fell due up to this instant is written.
     entries, crossings: those added since the account was read.
@@ -48,6 +50,7 @@ class Account:
     next_due_time: datetime | None = None
     settled_time: datetime | None = None
     grants: Mapping[GrantId, Grant] = field(default_factory=dict)
+    unread: Credits = Credits(0)
     holds: Mapping[HoldId, Hold] = field(default_factory=dict)
     caps: tuple[SpendCap, ...] = ()
     spends: Mapping[GroupValue, Spend] = field(default_factory=dict)
@@ -69,7 +72,7 @@ class Account:
     def remaining(self, at: datetime) -> Credits:
         """Return the credits left in active grants: available ones, and those that open holds reserve."""
         ranking = self.ranking(at)
-        return ranking.rest + ranking.held
+        return Credits(ranking.rest.micros + ranking.held.micros + self.unread.micros)
 
     def drawable(self, at: datetime, product_id: ProductId | None = None) -> Iterator[Grant]:
         """Yield the grants that `product_id` (None: any product) may draw at `at`, in burn-down order."""

@@ -48,12 +48,12 @@ class ScheduleProgress:
 class DueSources:
     """What can fall due in an account, other than its grants and holds.
 
-    earliest_later_hold: expire_time of the first held hold that is not in the account; None: there is none.
+    first_unread: the first instant at which a hold or grant that is not in the account may fall due; None: never.
     anchor: start of the customer's usage periods; None without a contract.
     """
 
     schedules: Mapping[ScheduleId, ScheduleProgress]
-    earliest_later_hold: datetime | None
+    first_unread: datetime | None
     anchor: datetime | None
 
 
@@ -100,7 +100,8 @@ def settle(
 ) -> SettledAccount:
     """Return the account after everything that fell due up to and including `at`, in order.
 
-    The account must contain all open grants, and all holds that are HELD and expire at or before `at`.
+    The account must contain all open grants that fall due at or before `at`, and all holds that are HELD and expire
+    then.
     Watches are observed after every instant that was not settled before, and at `at`.
     """
     schedules = dict(sources.schedules)
@@ -119,7 +120,7 @@ def settle(
     account = alarm.observe(account, at=at, anchor=sources.anchor)
     window_end = alarm.next_window_end(account, at=at, anchor=sources.anchor)
     upcoming = [event[0] for event in events] + [
-        instant for instant in (sources.earliest_later_hold, window_end) if instant is not None
+        instant for instant in (sources.first_unread, window_end) if instant is not None
     ]
     settled_time = at if account.settled_time is None else max(at, account.settled_time)
     account = evolve(account, settled_time=settled_time, next_due_time=min(upcoming, default=None))

@@ -9,7 +9,7 @@ from typing import Any
 from meshkit.errors import Aborted
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.due import ScheduleProgress
-from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, GrantId
 from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.spend_cap import GroupValue
 from services.ledger.domain.responses import Response
@@ -40,11 +40,13 @@ class AccountSelection:
     """What to read of one pool in addition to its grants, caps and watches.
 
     settles: also read what can fall due, even if the pool's next_due_time is not reached.
+    only_grants: if nothing is due, read these grants, closed ones too, and no others: see Account.unread.
     """
 
     group_values: set[GroupValue] = field(default_factory=set)
     hold_ids: set[HoldId] = field(default_factory=set)
     settles: bool = False
+    only_grants: frozenset[GrantId] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,20 @@ def observe_balance(account: Account, *, at: datetime) -> Account:
     return evolve(observed, watches=account.watches)
 
 
+def depends_on_balance(account: Account, *, at_least: Credits) -> bool:
+    """Whether a crossing may depend on what exactly remains, if at least `at_least` remains throughout.
+
+    If not, `at_least` is enough to observe the balance: it is above every threshold, so no watch is in alarm.
+    """
+    for watch in account.watches:
+        if watch.kind is WatchKind.LOW_BALANCE:
+            state = account.watch_states.get((watch.alert_id, ""))
+            is_new = not _is_one_of_many(watch, "") if state is None else state.version < watch.version
+            if is_new or watch.is_crossed(at_least):
+                return True
+    return False
+
+
 def observe_spend(
     account: Account, spenders: Collection[GroupValue], *, at: datetime, anchor: datetime
 ) -> Account:

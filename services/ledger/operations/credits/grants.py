@@ -1,19 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""IssueGrant and IssueTopUpGrant: credits that no schedule issues, such as those of a paid top-up."""
+"""IssueGrant and IssueTopUpGrant: credits that no schedule issues, such as those of a paid top-up.
+
+They read no other grants of the pool, unless something is due in it.
+"""
 
 from datetime import datetime
 
 from meshkit.clock import Clock
 from meshkit.errors import FieldViolation, InvalidFields
 from meshkit.ids import Ids
-from services.ledger.domain.credits import due
+from services.ledger.domain.credits import issuing
 from services.ledger.domain.credits.commands import IssueGrant
 from services.ledger.domain.credits.grant import Grant, GrantId
-from services.ledger.domain.crossings import alarm
 from services.ledger.domain.errors import GrantAlreadyExists
 from services.ledger.operations.credits.settlement import open_account
 from services.ledger.operations.ports import Relay
 from services.ledger.store import PostgresStore, Transaction
+
+NO_GRANTS: frozenset[GrantId] = frozenset()
 
 
 class Grants:
@@ -44,14 +48,9 @@ class Grants:
                     raise GrantAlreadyExists(source_id=command.source_id, grant_id=earlier)
             await tx.accounts.make(customer_id, command.credit_type_id)
             opened = await open_account(
-                tx, customer_id, command.credit_type_id, at=at, ids=self._ids, settles=True
+                tx, customer_id, command.credit_type_id, at=at, ids=self._ids, only_grants=NO_GRANTS
             )
-            account = due.issue(opened.now, grant, at=at, cause_id=command.request_id)
-            if grant.effective_time > at:
-                account = account.due_no_later_than(grant.effective_time)
-            if grant.expire_time is not None:
-                account = account.due_no_later_than(grant.expire_time)
-            account = alarm.observe_balance(account, at=at)
+            account = issuing.issue_grant(opened.now, grant, cause_id=command.request_id, at=opened.at)
             await opened.save(tx, account)
             await tx.responses.store(customer_id, command, grant, at=at)
             return grant

@@ -43,13 +43,21 @@ async def open_account(
     group_values: Iterable[GroupValue] = (),
     hold_id: HoldId | None = None,
     settles: bool = False,
+    only_grants: frozenset[GrantId] | None = None,
 ) -> OpenAccount:
     """Read an account (under its lock, unless `tx` only reads), and bring it up to date in memory.
 
-    settles: even if the pool's next_due_time is not reached.
+    settles: even if the pool's next_due_time is not reached. only_grants: of a pool in which nothing is due, read no
+    other grants.
     """
     reading = await tx.accounts.read(
-        customer_id, credit_type_id, at=at, group_values=group_values, hold_id=hold_id, settles=settles
+        customer_id,
+        credit_type_id,
+        at=at,
+        group_values=group_values,
+        hold_id=hold_id,
+        settles=settles,
+        only_grants=only_grants,
     )
     time = reading.account.time_at(at)
     settled = bring_up_to_date(reading, at=time, new_grant_id=lambda: GrantId(ids.new("grt")))

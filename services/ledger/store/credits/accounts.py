@@ -62,13 +62,15 @@ class Accounts:
         group_values: Iterable[GroupValue] = (),
         hold_id: HoldId | None = None,
         settles: bool = False,
+        only_grants: frozenset[GrantId] | None = None,
     ) -> Reading:
         """Lock a pool and return its account, with what may have fallen due at `at`.
 
         For a pool that does not exist yet, the account is empty. group_values: whose spends to read; hold_id: a hold
-        to read too; settles: read what can fall due even if next_due_time is not reached.
+        to read too; settles and only_grants: see AccountSelection.
         """
-        selection = AccountSelection(set(group_values), set() if hold_id is None else {hold_id}, settles)
+        hold_ids = set() if hold_id is None else {hold_id}
+        selection = AccountSelection(set(group_values), hold_ids, settles, only_grants)
         key = (customer_id, credit_type_id)
         return (await self.read_many({key: selection}, at=at))[key]
 

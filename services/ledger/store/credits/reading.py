@@ -15,13 +15,12 @@ from services.ledger.domain.crossings.watch import Watch, WatchKind, WatchState
 from services.ledger.domain.gate.hold import Hold
 from services.ledger.domain.gate.spend_cap import GroupValue, Spend, SpendCap
 from services.ledger.store.connection import Connection
+from services.ledger.store.credits.grants import read_grants, with_unread
 from services.ledger.store.credits.rows import (
-    GRANT_COLUMNS,
     HOLD_COLUMNS,
-    IS_OPEN_GRANT,
     cap_from_row,
-    grant_from_row,
     hold_from_row,
+    prefixed,
     spend_from_row,
     watch_from_row,
 )
@@ -37,8 +36,8 @@ async def read_accounts(
     """Return the accounts of these pools, and what may have fallen due in them.
 
     locks: lock the pools first, in the order of their keys. Otherwise the transaction must see one snapshot.
-    For a pool that does not exist yet, the account is empty, of version 0, with the caps set on the pool. settles: read
-    what can fall due even if next_due_time is not reached.
+    For a pool that does not exist yet, the account is empty, of version 0, with the caps set on the pool. settles and
+    only_grants: see AccountSelection.
     """
     pools = await _pools(connection, sorted(selections), locks=locks)
     caps = await _caps(connection, list(selections))
@@ -47,16 +46,12 @@ async def read_accounts(
     keys = list(pools)
     columns = ([customer_id for customer_id, _ in keys], [credit_type_id for _, credit_type_id in keys])
     due = [key for key in keys if selections[key].settles or _is_due(pools[key], at)]
-    grants = await _grouped(
-        connection,
-        f"SELECT g.customer_id, g.credit_type_id, {_prefixed('g', GRANT_COLUMNS)} FROM {_POOLS}"
-        f" JOIN ledger.grants g USING (customer_id, credit_type_id) WHERE {IS_OPEN_GRANT}",
-        *columns,
-    )
+    partial = {key for key in keys if selections[key].only_grants is not None and key not in due}
+    grants = await read_grants(connection, selections, keys, partial)
     holds = await _holds(connection, selections, due, at)
     watches = await _watches(connection, *columns)
     states = await _watch_states(connection, keys) if any(watches.values()) else {}
-    spends = await _spends(connection, selections, set(due), holds, watches, states)
+    spends = await _spends(connection, selections, {*due, *partial}, holds, watches, states)
     readings = {}
     for key in selections:
         pool = pools.get(key)
@@ -72,7 +67,7 @@ async def read_accounts(
             shortfall=Credits(pool["shortfall_micros"]),
             next_due_time=pool["next_due_time"],
             settled_time=pool["settled_time"],
-            grants={grant.grant_id: grant for grant in map(grant_from_row, grants.get(key, ()))},
+            grants=grants.get(key, {}),
             holds={hold.hold_id: hold for hold in holds.get(key, ())},
             caps=caps.get(key, ()),
             spends=spends.get(key, {}),
@@ -80,6 +75,10 @@ async def read_accounts(
             watch_states=states.get(key, {}),
         )
         sources = await _due_sources(connection, key, at) if key in due else None
+        if key in partial:
+            account = await with_unread(connection, account, at=at)
+            anchor = await _anchor(connection, customer_id)
+            sources = DueSources(schedules={}, first_unread=account.next_due_time, anchor=anchor)
         readings[key] = Reading(account=account, sources=sources)
     return readings
 
@@ -114,7 +113,7 @@ async def _holds(
         for (customer_id, _), selection in selections.items()
         for hold_id in selection.hold_ids
     ]
-    columns = f"h.customer_id, h.credit_type_id, {_prefixed('h', HOLD_COLUMNS)}"
+    columns = f"h.customer_id, h.credit_type_id, {prefixed('h', HOLD_COLUMNS)}"
     if named:
         rows = await _grouped(
             connection,
@@ -251,11 +250,17 @@ async def _due_sources(connection: Connection, key: PoolKey, at: datetime) -> Du
         credit_type_id,
         at,
     )
-    anchor = await connection.fetchval(
+    anchor = await _anchor(connection, customer_id)
+    schedules = await progress_of(connection, customer_id, credit_type_id)
+    return DueSources(schedules=schedules, first_unread=earliest, anchor=anchor)
+
+
+async def _anchor(connection: Connection, customer_id: CustomerId) -> datetime | None:
+    """Return the start of the customer's usage periods."""
+    anchor: datetime | None = await connection.fetchval(
         f"SELECT {USAGE_ANCHOR} FROM ledger.customers u WHERE u.customer_id = $1", customer_id
     )
-    schedules = await progress_of(connection, customer_id, credit_type_id)
-    return DueSources(schedules=schedules, earliest_later_hold=earliest, anchor=anchor)
+    return anchor
 
 
 def _watched_values(
@@ -299,7 +304,3 @@ def _empty_reading(key: PoolKey, caps: Mapping[PoolKey, tuple[SpendCap, ...]]) -
 def _is_due(pool: Any, at: datetime) -> bool:
     next_due_time: datetime | None = pool["next_due_time"]
     return next_due_time is not None and next_due_time <= at
-
-
-def _prefixed(alias: str, columns: str) -> str:
-    return ", ".join(f"{alias}.{column.strip()}" for column in columns.split(","))

@@ -40,6 +40,11 @@ ENTRY_COLUMNS = """
 """
 
 
+def prefixed(alias: str, columns: str) -> str:
+    """Return these columns of one table of a join."""
+    return ", ".join(f"{alias}.{column.strip()}" for column in columns.split(","))
+
+
 def grant_from_row(row: Row) -> Grant:
     return Grant(
         grant_id=GrantId(row["grant_id"]),

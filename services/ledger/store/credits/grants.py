@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads the grants of accounts: all open ones, or only some and what remains in the others."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+from meshkit.evolve import evolve
+from meshkit.quantity import Credits
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.grant import Grant, GrantId
+from services.ledger.domain.credits.unit_of_work import AccountSelection, PoolKey
+from services.ledger.domain.crossings import alarm
+from services.ledger.domain.crossings.watch import WatchKind
+from services.ledger.store.connection import Connection
+from services.ledger.store.credits.rows import GRANT_COLUMNS, IS_OPEN_GRANT, Row, grant_from_row, prefixed
+
+# How many of the unread grants are added up to see that the balance is far above every threshold.
+SAMPLE_SIZE = 100
+
+_GRANT = f"g.customer_id, g.credit_type_id, {prefixed('g', GRANT_COLUMNS)}"
+_UNREAD = f"""
+    SELECT sum(remaining_micros) FROM (
+        SELECT g.granted_micros - g.captured_micros - g.expired_micros - g.voided_micros AS remaining_micros
+        FROM ledger.grants g
+        WHERE g.customer_id = $1 AND g.credit_type_id = $2 AND ({IS_OPEN_GRANT}) AND g.effective_time <= $3
+            AND (g.expire_time IS NULL OR g.expire_time > $3) AND g.grant_id <> ALL ($4::text[])
+        LIMIT $5
+    ) AS unread
+"""
+
+Grants = Mapping[PoolKey, Mapping[GrantId, Grant]]
+
+
+async def read_grants(
+    connection: Connection,
+    selections: Mapping[PoolKey, AccountSelection],
+    keys: Sequence[PoolKey],
+    partial: Collection[PoolKey],
+) -> Grants:
+    """Return the grants of these pools. partial: pools of which only the selected grants are read."""
+    found: dict[PoolKey, dict[GrantId, Grant]] = defaultdict(dict)
+    rows: list[Row] = []
+    if whole := [key for key in keys if key not in partial]:
+        rows += await connection.fetch(
+            f"SELECT {_GRANT} FROM unnest($1::text[], $2::text[]) AS q (customer_id, credit_type_id)"
+            f" JOIN ledger.grants g USING (customer_id, credit_type_id) WHERE {IS_OPEN_GRANT}",
+            [customer_id for customer_id, _ in whole],
+            [credit_type_id for _, credit_type_id in whole],
+        )
+    if named := [(key[0], grant_id) for key in keys for grant_id in selections[key].only_grants or ()]:
+        rows += await connection.fetch(
+            f"SELECT {_GRANT} FROM unnest($1::text[], $2::text[]) AS q (customer_id, grant_id)"
+            " JOIN ledger.grants g USING (customer_id, grant_id)",
+            [customer_id for customer_id, _ in named],
+            [grant_id for _, grant_id in named],
+        )
+    for row in rows:
+        grant = grant_from_row(row)
+        found[row["customer_id"], row["credit_type_id"]][grant.grant_id] = grant
+    return found
+
+
+async def with_unread(connection: Connection, account: Account, *, at: datetime) -> Account:
+    """Return a partial account with what remains in its unread grants, as exactly as its watches need it.
+
+    Without a low-balance watch nothing is added up. If the first grants alone exceed the thresholds that have not been
+    passed, their sum is enough. Otherwise PostgreSQL adds up all of them.
+    """
+    if not any(watch.kind is WatchKind.LOW_BALANCE for watch in account.watches):
+        return account
+    time = account.time_at(at)
+    sample = await _unread(connection, account, at=time, grants_max=SAMPLE_SIZE)
+    if alarm.depends_on_balance(account, at_least=sample):
+        sample = await _unread(connection, account, at=time, grants_max=None)
+    return evolve(account, unread=sample)
+
+
+async def _unread(
+    connection: Connection, account: Account, *, at: datetime, grants_max: int | None
+) -> Credits:
+    micros = await connection.fetchval(
+        _UNREAD, account.customer_id, account.credit_type_id, at, list(account.grants), grants_max
+    )
+    return Credits(int(micros or 0))
