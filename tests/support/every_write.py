@@ -319,6 +319,30 @@ async def fill_ledger(ask: Ask) -> None:
         ],
         group_keys=["user_id"],
     )
+    for rounding in ("UNSPECIFIED", "UP", "DOWN", "HALF_UP"):
+        await ask(
+            "ApplyMetrics",
+            product_id=f"prd_tokens_{rounding}",
+            version="1",
+            name="Tokens",
+            billable_metric_id="met_2",
+            event_type="ai_call",
+            aggregation="AGGREGATION_MAX",
+            aggregated_property="tokens",
+            conversion={
+                "priced_micros": "1000000",
+                "per_micros": "1000000000",
+                "rounding": f"QUANTITY_ROUNDING_{rounding}",
+            },
+            pricing_dimensions=[
+                {"key": "model", "property": "ai_model"},
+                {
+                    "key": "context",
+                    "property": "prompt_tokens",
+                    "bands": [{"value": "short", "up_to_micros": "200000000000"}, {"value": "long"}],
+                },
+            ],
+        )
     rate = {
         "rate_id": "rat_1",
         "product_id": "prd_assistant",
@@ -327,7 +351,18 @@ async def fill_ledger(ask: Ask) -> None:
         "per_micros": "1000000",
         "effective_time": "2025-01-01T00:00:00Z",
     }
-    await ask("ApplyRateCard", rate_card_id="rcd_main", version="1", rates=[rate])
+    tiers = {
+        **rate,
+        "rate_id": "rat_2",
+        "product_id": "prd_tokens_UP",
+        "rate_type": "RATE_TYPE_GRADUATED",
+        "tiers": [
+            {"up_to_micros": "1000000000", "price_micros": str(CREDIT), "per_micros": "1000000"},
+            {"price_micros": str(CREDIT), "per_micros": "4000000"},
+        ],
+        "dimension_values": {"model": "large"},
+    }
+    await ask("ApplyRateCard", rate_card_id="rcd_main", version="1", rates=[rate, tiers])
     await ask("ApplyCustomer", customer_id="cus_acme", version="1", aliases=["acme"])
     await ask(
         "ApplyContract",

@@ -48,6 +48,9 @@ COLUMNS: Final = {
     "QuantityConversion": "SELECT conversion FROM catalog.products WHERE conversion IS NOT NULL",
     "SeatRate": "SELECT jsonb_array_elements(rates) FROM contract.subscriptions",
     "PropertyFilter": "SELECT jsonb_array_elements(filters) FROM ledger.products",
+    "Conversion": "SELECT conversion FROM ledger.products WHERE conversion IS NOT NULL",
+    "Dimension": "SELECT jsonb_array_elements(pricing_dimensions) FROM ledger.products",
+    "Tier": "SELECT jsonb_array_elements(tiers) FROM ledger.rates",
 }
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from meshkit.clock import ManualClock, SystemClock
 from meshkit.ids import Ids
@@ -51,16 +51,19 @@ def a_rate(
     start: datetime = datetime(2025, 1, 1, tzinfo=UTC),
     end: datetime | None = None,
     credit_type_id: str = AI,
+    **more: Any,
 ) -> peer_pb.UsageRate:
-    return peer_pb.UsageRate(
-        rate_id=f"rat_{product_id}",
-        product_id=product_id,
-        credit_type_id=credit_type_id,
-        price_micros=price_micros,
-        per_micros=per_micros,
-        effective_time=timestamp(start),
-        end_time=optional_timestamp(end),
-    )
+    """Return a flat rate. Its id names the product and the start, unless `more` says otherwise."""
+    told: dict[str, Any] = {
+        "rate_id": f"rat_{product_id}_{start:%Y%m%d%H%M%S%f}",
+        "product_id": product_id,
+        "credit_type_id": credit_type_id,
+        "price_micros": price_micros,
+        "per_micros": per_micros,
+        "effective_time": timestamp(start),
+        "end_time": optional_timestamp(end),
+    }
+    return peer_pb.UsageRate(**(told | more))
 
 
 def a_schedule(**more: object) -> peer_pb.ScheduleTerms:

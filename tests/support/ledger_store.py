@@ -32,8 +32,9 @@ from services.ledger.domain.gate.commands import Authorize, Capture, Debit, Gate
 from services.ledger.domain.gate.decision import Authorized, Debited
 from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.spend_cap import GroupValue
-from services.ledger.domain.rating.metric import Aggregation
+from services.ledger.domain.rating.metric import Aggregation, Metric
 from services.ledger.domain.rating.price import FlatPrice
+from services.ledger.domain.rating.product import UsageProduct
 from services.ledger.domain.rating.rate import Rate
 from services.ledger.operations.copies import Copies
 from services.ledger.operations.credits.grants import Grants
@@ -215,15 +216,19 @@ async def open_books(databases: Databases, *, clock: ManualClock | None = None) 
 
 
 A_PRODUCT = ProductUpdate(
-    product_id=ASSISTANT,
     version=1,
     name="AI Assistant",
     billable_metric_id="met_1",
-    event_type="ai_call",
-    aggregation=Aggregation.COUNT,
-    sum_property=None,
-    filters=(),
-    group_keys=("user_id",),
+    product=UsageProduct(
+        product_id=ASSISTANT,
+        metric=Metric(
+            event_type="ai_call",
+            aggregation=Aggregation.COUNT,
+            property=None,
+            filters=(),
+            group_keys=("user_id",),
+        ),
+    ),
 )
 A_CARD = RateCardUpdate(
     rate_card_id="rcd_1",

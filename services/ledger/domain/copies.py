@@ -7,11 +7,11 @@ Each has a version, or for a seat change a sequence, so a repeated or late updat
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.ledger.domain.credits.grant import CustomerId, ProductId
+from services.ledger.domain.credits.grant import CustomerId
 from services.ledger.domain.credits.proration import SeatChange
 from services.ledger.domain.credits.schedule import Schedule
 from services.ledger.domain.crossings.watch import Watch
-from services.ledger.domain.rating.metric import Aggregation, PropertyFilter
+from services.ledger.domain.rating.product import UsageProduct
 from services.ledger.domain.rating.rate import Rate
 
 
@@ -19,15 +19,10 @@ from services.ledger.domain.rating.rate import Rate
 class ProductUpdate:
     """A usage product with its metric. From Catalog."""
 
-    product_id: ProductId
     version: int
     name: str
     billable_metric_id: str
-    event_type: str
-    aggregation: Aggregation
-    sum_property: str | None
-    filters: tuple[PropertyFilter, ...]
-    group_keys: tuple[str, ...]
+    product: UsageProduct
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

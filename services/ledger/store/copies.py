@@ -2,6 +2,7 @@
 """Local copies of what other services own. The highest version wins."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from services.ledger.domain.copies import (
     ContractUpdate,
@@ -15,11 +16,35 @@ from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
 from services.ledger.domain.credits.proration import Seats
 from services.ledger.domain.credits.schedule import Schedule
 from services.ledger.domain.errors import sequence_taken
-from services.ledger.domain.rating.price import FlatPrice
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.schedules import credit_types_of_subscription, seats_of
-from services.ledger.store.formats import PROPERTY_FILTER
 from services.ledger.store.gate.standings import USAGE_ANCHOR
+from services.ledger.store.rates import (
+    RATE_COLUMNS,
+    USAGE_PRODUCT_COLUMNS,
+    rate_to_row,
+    usage_product_to_row,
+)
+
+
+def _upsert(table: str, keys: str, columns: str, condition: str = "") -> str:
+    """Return the statement that inserts a row or, if its key exists, updates all columns of it."""
+    names = columns.split(", ")
+    values = ", ".join(f"${number}" for number in range(1, len(names) + 1))
+    changes = ", ".join(f"{name} = excluded.{name}" for name in names)
+    return (
+        f"INSERT INTO ledger.{table} ({columns}) VALUES ({values})"
+        f" ON CONFLICT ({keys}) DO UPDATE SET {changes} {condition}"
+    )
+
+
+_KEEP_PRODUCT: Final = _upsert(
+    "products",
+    "product_id",
+    f"version, name, billable_metric_id, {USAGE_PRODUCT_COLUMNS}",
+    "WHERE products.version < excluded.version",
+)
+_KEEP_RATE: Final = _upsert("rates", "rate_card_id, rate_id", f"rate_card_id, {RATE_COLUMNS}")
 
 
 class Copies:
@@ -33,23 +58,14 @@ class Copies:
 
     async def keep_product(self, update: ProductUpdate) -> int:
         await self._connection.execute(
-            "INSERT INTO ledger.products (product_id, version, name, billable_metric_id, event_type, aggregation,"
-            " sum_property, filters, group_keys) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-            " ON CONFLICT (product_id) DO UPDATE SET version = $2, name = $3, billable_metric_id = $4,"
-            " event_type = $5, aggregation = $6, sum_property = $7, filters = $8, group_keys = $9"
-            " WHERE products.version < $2",
-            update.product_id,
+            _KEEP_PRODUCT,
             update.version,
             update.name,
             update.billable_metric_id,
-            update.event_type,
-            update.aggregation.value,
-            update.sum_property,
-            [PROPERTY_FILTER.encode(one) for one in update.filters],
-            list(update.group_keys),
+            *usage_product_to_row(update.product),
         )
         await self._begin_epoch()
-        return await self._version("products", "product_id", update.product_id)
+        return await self._version("products", "product_id", update.product.product_id)
 
     async def keep_rate_card(self, update: RateCardUpdate) -> int:
         is_newer = await self._connection.fetchval(
@@ -59,26 +75,15 @@ class Copies:
             update.version,
         )
         if is_newer:
+            # Entries refer to rates, so no row is deleted.
             await self._connection.execute(
-                "DELETE FROM ledger.rates WHERE rate_card_id = $1", update.rate_card_id
+                "UPDATE ledger.rates r SET is_withdrawn = true WHERE rate_card_id = $1 AND NOT is_withdrawn"
+                " AND NOT EXISTS (SELECT FROM unnest($2::text[]) AS k (rate_id) WHERE k.rate_id = r.rate_id)",
+                update.rate_card_id,
+                [rate.rate_id for rate in update.rates],
             )
             await self._connection.executemany(
-                "INSERT INTO ledger.rates (rate_card_id, product_id, effective_time, end_time, rate_id,"
-                " credit_type_id, price_micros, per_micros) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-                [
-                    (
-                        update.rate_card_id,
-                        rate.product_id,
-                        rate.effective_time,
-                        rate.end_time,
-                        rate.rate_id,
-                        rate.credit_type_id,
-                        rate.price.ratio.numerator_micros,
-                        rate.price.ratio.denominator_micros,
-                    )
-                    for rate in update.rates
-                    if isinstance(rate.price, FlatPrice)
-                ],
+                _KEEP_RATE, [(update.rate_card_id, *rate_to_row(rate)) for rate in update.rates]
             )
             await self._begin_epoch()
         return await self._version("rate_cards", "rate_card_id", update.rate_card_id)

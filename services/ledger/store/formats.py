@@ -8,7 +8,10 @@ from services.ledger.domain.credits.grant import Grant
 from services.ledger.domain.crossings.watch import Crossing
 from services.ledger.domain.gate.decision import Authorized, Captured, Debited, Extended, Released
 from services.ledger.domain.gate.spend_cap import CustomerSpendCap, SpendCapRemoval
+from services.ledger.domain.rating.dimensions import Dimension
 from services.ledger.domain.rating.metric import PropertyFilter
+from services.ledger.domain.rating.price import Conversion
+from services.ledger.domain.rating.tiers import Tier
 from services.ledger.domain.responses import Response
 
 RESPONSES: Final = Formats[Response](
@@ -25,4 +28,12 @@ RESPONSES: Final = Formats[Response](
 NOTICES: Final = Formats[Crossing](Format("CROSSING", Crossing))
 # One element of products.filters.
 PROPERTY_FILTER: Final = Format("PropertyFilter", PropertyFilter)
-COLUMNS: Final = Formats[PropertyFilter](PROPERTY_FILTER)
+# products.conversion.
+CONVERSION: Final = Format("Conversion", Conversion)
+# One element of products.pricing_dimensions.
+DIMENSION: Final = Format("Dimension", Dimension)
+# One element of rates.tiers.
+TIER: Final = Format("Tier", Tier)
+COLUMNS: Final = Formats[PropertyFilter | Conversion | Dimension | Tier](
+    PROPERTY_FILTER, CONVERSION, DIMENSION, TIER
+)

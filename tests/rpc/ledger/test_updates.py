@@ -228,7 +228,7 @@ async def test_every_bad_field_of_what_is_told_is_named(bare: RunningLedger) -> 
                 group_keys=[""],
             )
         )
-    with bad_fields("sum_property", "filters[0].in_values"):
+    with bad_fields("aggregated_property", "filters[0].in_values"):
         await bare.peer.ApplyMetrics(
             peer_pb.ApplyMetricsRequest(
                 request_id="r",
@@ -259,7 +259,144 @@ async def test_every_bad_field_of_a_card_is_named(bare: RunningLedger) -> None:
     with bad_fields("rates[0].end_time"):
         await bare.tell_card(a_rate(start=JUNE, end=JUNE))
     with bad_fields("rates[1].effective_time"):
-        await bare.tell_card(a_rate(start=JUNE), a_rate(start=JUNE, end=JULY), a_rate(start=JULY))
+        await bare.tell_card(
+            a_rate(start=JUNE), a_rate(start=JUNE, end=JULY, rate_id="rat_2"), a_rate(start=JULY)
+        )
+
+
+async def test_a_product_and_its_rates_are_taken_with_everything_that_catalog_may_give(
+    ledger: RunningLedger, sql: Sql
+) -> None:
+    tiers = [
+        peer_pb.RateTier(up_to_micros=1_000 * CREDIT, price_micros=CREDIT, per_micros=CREDIT),
+        peer_pb.RateTier(price_micros=CREDIT, per_micros=4 * CREDIT),
+    ]
+    product = peer_pb.ApplyMetricsRequest(
+        request_id="r",
+        product_id="prd_tokens",
+        version=1,
+        name="Tokens",
+        billable_metric_id="met_1",
+        event_type="ai_call",
+        aggregation=peer_pb.AGGREGATION_UNIQUE,
+        aggregated_property="session",
+        conversion=peer_pb.QuantityConversion(
+            priced_micros=1, per_micros=1_000, rounding=peer_pb.QUANTITY_ROUNDING_HALF_UP
+        ),
+        pricing_dimensions=[
+            peer_pb.PricingDimension(key="model", property="ai_model"),
+            peer_pb.PricingDimension(
+                key="context",
+                property="prompt_tokens",
+                bands=[
+                    peer_pb.DimensionBand(value="short", up_to_micros=200_000 * CREDIT),
+                    peer_pb.DimensionBand(value="long"),
+                ],
+            ),
+        ],
+    )
+    wrong = a_rate("prd_tokens", rate_id="rat_1", dimension_values={"model": "large"})
+    right = a_rate(
+        "prd_tokens",
+        rate_id="rat_2",
+        price_micros=0,
+        per_micros=0,
+        rate_type=peer_pb.RATE_TYPE_GRADUATED,
+        tiers=tiers,
+        dimension_values={"model": "large"},
+        corrects_rate_id="rat_1",
+        create_time=timestamp(JUNE),
+    )
+    mistyped = a_rate(
+        "prd_tokens", rate_id="rat_3", rate_type=peer_pb.RATE_TYPE_PACKAGE, start=JULY, is_withdrawn=True
+    )
+
+    assert (await ledger.peer.ApplyMetrics(product)).version == 1
+    assert await ledger.tell_card(a_rate(), wrong, right, mistyped, version=2) == 2
+
+    assert await sql.rows(
+        "SELECT aggregation, aggregated_property, conversion #>> '{rounding}' AS rounding,"
+        " pricing_dimensions #>> '{1,bands,0,value}' AS band FROM ledger.products WHERE product_id = 'prd_tokens'"
+    ) == [{"aggregation": "UNIQUE", "aggregated_property": "session", "rounding": "HALF_UP", "band": "short"}]
+    assert await sql.rows(
+        "SELECT rate_id, rate_type, jsonb_array_length(tiers) AS tiers, dimension_values ->> 'model' AS model,"
+        " corrects_rate_id, create_time, is_withdrawn FROM ledger.rates WHERE product_id = 'prd_tokens' ORDER BY 1"
+    ) == [
+        {
+            "rate_id": rate_id,
+            "rate_type": rate_type,
+            "tiers": tiers_,
+            "model": model,
+            "corrects_rate_id": corrects,
+            "create_time": created,
+            "is_withdrawn": withdrawn,
+        }
+        for rate_id, rate_type, tiers_, model, corrects, created, withdrawn in (
+            ("rat_1", "FLAT", None, "large", None, None, False),
+            ("rat_2", "GRADUATED", 2, "large", "rat_1", JUNE, False),
+            ("rat_3", "PACKAGE", None, None, None, None, True),
+        )
+    ]
+
+
+async def test_every_bad_field_of_dimensions_and_tiers_is_named(bare: RunningLedger) -> None:
+    with bad_fields("conversion.priced_micros", "conversion.per_micros", "pricing_dimensions[0].property"):
+        await bare.peer.ApplyMetrics(
+            peer_pb.ApplyMetricsRequest(
+                request_id="r",
+                product_id="prd_1",
+                version=1,
+                name="n",
+                billable_metric_id="met_1",
+                event_type="e",
+                aggregation=peer_pb.AGGREGATION_MAX,
+                aggregated_property="tokens",
+                conversion=peer_pb.QuantityConversion(),
+                pricing_dimensions=[peer_pb.PricingDimension(key="model")],
+            )
+        )
+    with bad_fields("rates[0].tiers[0].per_micros", "rates[0].tiers[0].up_to_micros", "rates[1].rate_type"):
+        await bare.tell_card(
+            a_rate(rate_type=peer_pb.RATE_TYPE_GRADUATED, tiers=[peer_pb.RateTier(up_to_micros=1)]),
+            a_rate("prd_preview", rate_type=99),
+        )
+    with bad_fields("rates[1].rate_id", "rates[2].corrects_rate_id"):
+        await bare.tell_card(
+            a_rate(), a_rate(start=JULY, rate_id=a_rate().rate_id), a_rate("prd_1", corrects_rate_id="rat_x")
+        )
+
+
+async def test_the_gate_prices_with_the_latest_correction_of_a_rate(ledger: RunningLedger) -> None:
+    root = a_rate(rate_id="rat_1")
+    corrections = [
+        a_rate(
+            rate_id=f"rat_{price}",
+            price_micros=price * CREDIT,
+            corrects_rate_id="rat_1",
+            create_time=timestamp(JUNE + price * TICK),
+        )
+        for price in (20, 30)
+    ]
+
+    await ledger.tell_card(root, *corrections, version=2)
+
+    assert (await ledger.authorize(0, quantity_micros=1_000_000)).held_micros == 30 * CREDIT
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"is_withdrawn": True},
+        {"dimension_values": {"model": "large"}},
+        {"rate_type": peer_pb.RATE_TYPE_PACKAGE},
+    ],
+)
+async def test_the_gate_does_not_price_with_other_rates_yet(
+    ledger: RunningLedger, more: dict[str, Any]
+) -> None:
+    await ledger.tell_card(a_rate(**more), version=2)
+
+    assert (await ledger.authorize(1)).denial_reason == pb.DENIAL_REASON_NOT_ENTITLED
 
 
 async def test_every_bad_field_of_a_contract_is_named(bare: RunningLedger) -> None:

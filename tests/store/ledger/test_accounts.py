@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from meshkit.quantity import Credits
+from meshkit.quantity import Credits, Ratio
 from services.ledger.domain.copies import WatchUpdate
 from services.ledger.domain.credits import due
 from services.ledger.domain.credits.account import Account
@@ -28,7 +28,7 @@ from tests.support.postgres import Databases
 ANN = ("user_id", "ann")
 ASK = Ask(
     product_id=ASSISTANT,
-    entitlement=Entitlement(contract_id="con_1", anchor=JUNE, credit_type_id=AI, price=A_CARD.rates[0].price),
+    entitlement=Entitlement(contract_id="con_1", anchor=JUNE, credit_type_id=AI, price=Ratio(12, 1)),
     amount=Credits.of(120),
     group_values={"user_id": "ann", "team": 'ré"d, {}\\'},
     counted_group_values={"user_id": "ann"},

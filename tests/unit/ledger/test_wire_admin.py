@@ -182,7 +182,7 @@ ALL_WRONG: list[tuple[Callable[[Any], object], object, set[str]]] = [
         peer_pb.ApplyMetricsRequest(aggregation=peer_pb.AGGREGATION_SUM, group_keys=[""]),
         {
             *("request_id", "product_id", "version", "name", "billable_metric_id", "event_type"),
-            *("sum_property", "group_keys[0]"),
+            *("aggregated_property", "group_keys[0]"),
         },
     ),
     (
@@ -341,7 +341,9 @@ def proration_of(number: Any) -> Enum:
 
 
 def aggregation_of(number: Any) -> Enum:
-    return catalog.product_from_wire(a_metric(aggregation=number, sum_property="units")).aggregation
+    aggregated = "" if number == peer_pb.AGGREGATION_COUNT else "units"
+    told = catalog.product_from_wire(a_metric(aggregation=number, aggregated_property=aggregated))
+    return told.product.metric.aggregation
 
 
 def watch_kind_of(number: Any) -> Enum:
@@ -369,6 +371,7 @@ def hold_state_of(number: Any) -> Enum | None:
     [
         (frequency_of, peer_pb.GrantFrequency, "GRANT_FREQUENCY_", GrantFrequency, {}),
         (proration_of, peer_pb.PeriodProration, "PERIOD_PRORATION_", PeriodProration, {}),
+        (aggregation_of, peer_pb.Aggregation, "AGGREGATION_", Aggregation, {}),
         (watch_kind_of, peer_pb.WatchKind, "WATCH_KIND_", WatchKind, {}),
         (cap_window_of, admin.CapWindow, "CAP_WINDOW_", CapWindow, {0: "BILLING_PERIOD"}),
         (summary_window_of, admin.SummaryWindow, "SUMMARY_WINDOW_", SummaryWindow, {0: "PERIOD"}),
@@ -386,12 +389,6 @@ def test_every_member_of_an_enum_is_read_by_its_name_and_unknown_ones_are_refuse
 
     assert the_choices(read, [*wire.values(), 99]) == {**specified, **unspecified}
     assert set(specified.values()) == {one.name for one in domain}
-
-
-def test_counts_and_sums_are_read_and_other_aggregations_are_refused_until_they_can_be_stored() -> None:
-    read = the_choices(aggregation_of, [*peer_pb.Aggregation.values(), 99])
-
-    assert read == {1: Aggregation.COUNT.name, 2: Aggregation.SUM.name}
 
 
 def test_only_top_ups_and_promotions_can_be_issued_by_hand() -> None:
@@ -521,7 +518,7 @@ def test_a_filter_says_there_one_of_or_none_of() -> None:
         )
     )
 
-    assert [(one.values, one.is_negated) for one in told.filters] == [
+    assert [(one.values, one.is_negated) for one in told.product.metric.filters] == [
         ((), False),
         (("a", "b"), False),
         (("c",), True),

@@ -7,9 +7,12 @@ Source: services/ledger/README.md, "Rating".
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Final
 
 from meshkit.quantity import Quantity
 from services.ledger.domain.rating.properties import micros_of
+
+DIMENSIONS_MAX: Final = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,15 @@ _PRICES = f"""
     JOIN ledger.customers u USING (customer_id)
     JOIN ledger.contracts c USING (customer_id)
     JOIN ledger.rates r ON r.rate_card_id = c.rate_card_id AND r.product_id = q.product_id
+    JOIN ledger.products p ON p.product_id = q.product_id
+    WHERE r.rate_type = 'FLAT' AND r.dimension_values = '{{}}' AND NOT r.is_withdrawn
+        AND p.conversion IS NULL AND p.aggregation IN ('COUNT', 'SUM')
+        AND NOT EXISTS (
+            SELECT FROM ledger.rates l WHERE l.rate_card_id = r.rate_card_id AND l.product_id = r.product_id
+                AND COALESCE(l.corrects_rate_id, l.rate_id) = COALESCE(r.corrects_rate_id, r.rate_id)
+                AND NOT l.is_withdrawn AND l.corrects_rate_id IS NOT NULL AND l.rate_id <> r.rate_id
+                AND (r.corrects_rate_id IS NULL OR (l.create_time, l.rate_id) > (r.create_time, r.rate_id))
+        )
     ORDER BY q.customer_id, q.product_id, c.start_time, c.contract_id, r.effective_time
 """
 
