@@ -14,13 +14,19 @@ from services.catalog.domain.dimension import PricingDimension
 from services.catalog.domain.metric import Aggregation, FilterKind, PropertyFilter
 from services.catalog.domain.notices import ProductChanged, RateCardChanged
 from services.catalog.domain.product import QuantityConversion, QuantityRounding
-from services.catalog.domain.rate import Rate
+from services.catalog.domain.rate import Rate, RateType
 
 _AGGREGATIONS = {
     Aggregation.COUNT: pb.AGGREGATION_COUNT,
     Aggregation.SUM: pb.AGGREGATION_SUM,
     Aggregation.MAX: pb.AGGREGATION_MAX,
     Aggregation.UNIQUE: pb.AGGREGATION_UNIQUE,
+}
+_RATE_TYPES = {
+    # Means FLAT: a notice from before there were types must give the same request as then.
+    RateType.FLAT: pb.RATE_TYPE_UNSPECIFIED,
+    RateType.GRADUATED: pb.RATE_TYPE_GRADUATED,
+    RateType.PACKAGE: pb.RATE_TYPE_PACKAGE,
 }
 _ROUNDINGS = {
     QuantityRounding.NONE: pb.QUANTITY_ROUNDING_UNSPECIFIED,
@@ -63,7 +69,7 @@ class LedgerPeer:
             request_id=request_id,
             rate_card_id=changed.rate_card_id,
             version=changed.version,
-            rates=[_rate_to_wire(rate) for rate in changed.rates],
+            rates=[usage_rate_to_wire(rate) for rate in changed.rates],
         )
         with _faults():
             await self._stub.ApplyRateCard(request)
@@ -104,13 +110,27 @@ def _dimension_to_wire(dimension: PricingDimension) -> pb.PricingDimension:
     )
 
 
-def _rate_to_wire(rate: Rate) -> pb.UsageRate:
+def usage_rate_to_wire(rate: Rate) -> pb.UsageRate:
+    """Return a usage rate as the Ledger receives it. Its size is at most rate_card.bytes_max."""
     return pb.UsageRate(
         rate_id=rate.rate_id,
         product_id=rate.product_id,
         credit_type_id=rate.credit_type_id,
-        price_micros=rate.price.numerator_micros,
-        per_micros=rate.price.denominator_micros,
+        price_micros=None if rate.price is None else rate.price.numerator_micros,
+        per_micros=None if rate.price is None else rate.price.denominator_micros,
         effective_time=timestamp(rate.effective_time),
         end_time=optional_timestamp(rate.end_time),
+        rate_type=_RATE_TYPES[rate.rate_type],
+        tiers=[
+            pb.RateTier(
+                up_to_micros=tier.up_to_micros,
+                price_micros=tier.price.numerator_micros,
+                per_micros=tier.price.denominator_micros,
+            )
+            for tier in rate.tiers
+        ],
+        dimension_values=dict(rate.dimension_values),
+        corrects_rate_id=rate.corrects_rate_id,
+        create_time=optional_timestamp(rate.create_time),
+        is_withdrawn=rate.withdraw_time is not None,
     )

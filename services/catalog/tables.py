@@ -86,10 +86,17 @@ rates = Table(
     Column("product_id", Text, nullable=False),
     Column("billing_frequency", Text, nullable=False),  # 'NONE' for usage: a key column is never NULL
     Column("credit_type_id", Text, nullable=False),
-    Column("price_micros", BigInteger, nullable=False),
-    Column("per_micros", BigInteger, nullable=False),
+    Column("price_micros", BigInteger),  # NULL for GRADUATED, as per_micros
+    Column("per_micros", BigInteger),
     Column("effective_time", DateTime(timezone=True), nullable=False),
     Column("end_time", DateTime(timezone=True)),
+    Column("rate_type", Text, nullable=False),
+    Column("tiers", JSONB, nullable=False),
+    Column("dimension_values", JSONB, nullable=False),
+    Column("create_time", DateTime(timezone=True)),
+    Column("withdraw_time", DateTime(timezone=True)),
+    Column("corrects_rate_id", Text),
+    Column("ended_by_rate_id", Text),
     schema=SCHEMA,
 )
 

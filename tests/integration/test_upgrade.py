@@ -168,6 +168,8 @@ def _as_answered_today(response: Json) -> Json:
     """The response with the fields that the service did not have when it stored it."""
     if (metric := response.get("billable_metric")) and "sum_property" in metric:
         return {**response, "billable_metric": {**metric, "aggregated_property": metric["sum_property"]}}
+    if rates := response.get("rates"):
+        return {**response, "rates": [{**rate, "rate_type": "RATE_TYPE_FLAT"} for rate in rates]}
     return response
 
 

@@ -137,7 +137,7 @@ async def fill_catalog(ask: Ask) -> Json:
         aggregation="AGGREGATION_UNIQUE",
         aggregated_property="user_id",
     )
-    await product(
+    tokens = await product(
         "AI tokens",
         "PRODUCT_TYPE_USAGE",
         billable_metric_id=users["billable_metric"]["billable_metric_id"],
@@ -194,6 +194,21 @@ async def fill_catalog(ask: Ask) -> Json:
                 billing_frequency="BILLING_FREQUENCY_MONTHLY",
                 end_time="2027-01-01T00:00:00Z",
             )
+        ],
+    )
+    await ask(
+        "AddRates",
+        rate_card_id=card_id,
+        rates=[
+            {
+                **rate(tokens, credits, 0, rate_type="RATE_TYPE_GRADUATED"),
+                "tiers": [
+                    {"up_to_micros": "1000000000", "price_micros": "1000000"},
+                    {"price_micros": "500000", "per_micros": "2000000"},
+                ],
+                "dimension_values": {"token_kind": "input", "length": "long"},
+            },
+            rate(tokens, "USD", CREDIT, rate_type="RATE_TYPE_PACKAGE", per_micros=str(1_000 * CREDIT)),
         ],
     )
     terms = {

@@ -101,16 +101,18 @@ class RateCardFull(FailedPrecondition):
 
     reason = "RATE_CARD_FULL"
 
-    def __init__(self, *, rate_card_id: str, rates_max: str) -> None:
+    def __init__(self, *, rate_card_id: str, rates_max: str, bytes_max: str) -> None:
         super().__init__(
-            f"rate card {rate_card_id!r} would have more than {rates_max} rates; create another card",
+            f"rate card {rate_card_id!r} would have more than {rates_max} rates, or usage rates of more than"
+            f" {bytes_max} bytes; create another card",
             rate_card_id=rate_card_id,
             rates_max=rates_max,
+            bytes_max=bytes_max,
         )
 
 
 class RateOverlaps(FailedPrecondition):
-    """A rate of the same product and billing frequency is in force at an instant of the new rate."""
+    """A rate of the same line is in force at an instant of the new rate."""
 
     reason = "RATE_OVERLAPS"
 
@@ -138,6 +140,34 @@ class RateDoesNotSuitProduct(FailedPrecondition):
             f"the rate does not suit product {product_id!r}: {problem}",
             product_id=product_id,
             problem=problem,
+        )
+
+
+class DimensionUnknown(FailedPrecondition):
+    """The product has no such pricing dimension."""
+
+    reason = "DIMENSION_UNKNOWN"
+
+    def __init__(self, *, product_id: str, dimension: str) -> None:
+        super().__init__(
+            f"product {product_id!r} has no pricing dimension {dimension!r}; GetProduct lists its dimensions",
+            product_id=product_id,
+            dimension=dimension,
+        )
+
+
+class DimensionValueUnknown(FailedPrecondition):
+    """The pricing dimension has known values, and this is none of them."""
+
+    reason = "DIMENSION_VALUE_UNKNOWN"
+
+    def __init__(self, *, product_id: str, dimension: str, value: str) -> None:
+        super().__init__(
+            f"pricing dimension {dimension!r} of product {product_id!r} has no value {value!r};"
+            " GetProduct lists its values",
+            product_id=product_id,
+            dimension=dimension,
+            value=value,
         )
 
 

@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rates: prices with dates. In each line of prices at most one rate is in force at an instant."""
+"""Rates: prices with dates, and which products they suit. Which rates may stand side by side: rate_line.py."""
 
-from bisect import bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import NewType, assert_never
+from typing import Final, NewType, assert_never
 
 from meshkit.quantity import Ratio
 from services.catalog.domain.credit_type import USD, CreditTypeId
-from services.catalog.domain.errors import RateDoesNotSuitProduct, RateOverlaps
+from services.catalog.domain.errors import DimensionUnknown, DimensionValueUnknown, RateDoesNotSuitProduct
 from services.catalog.domain.product import Product, ProductId, ProductType
 
 RateId = NewType("RateId", str)
+
+TIERS_MAX: Final = 20
 
 
 class BillingFrequency(Enum):
@@ -23,6 +24,42 @@ class BillingFrequency(Enum):
     ANNUAL = "ANNUAL"
 
 
+class RateType(Enum):
+    """How a rate makes a cost of a quantity.
+
+    FLAT: in proportion. GRADUATED: each part of a usage period's quantity at its tier's price. PACKAGE: every started
+    block.
+    """
+
+    FLAT = "FLAT"
+    GRADUATED = "GRADUATED"
+    PACKAGE = "PACKAGE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateTier:
+    """The price of the part of a usage period's quantity up to `up_to_micros`, inclusive; None: without end."""
+
+    up_to_micros: int | None
+    price: Ratio
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pricing:
+    """How a quantity becomes a cost. price: micros of the credit type per micros of quantity.
+
+    price is None for GRADUATED only, which has tiers instead: ascending, only the last one without end.
+    """
+
+    rate_type: RateType
+    price: Ratio | None
+    tiers: tuple[RateTier, ...] = ()
+
+
+# Key and value per dimension that a rate names, sorted by key. A dimension that it leaves out may have any value.
+DimensionValues = tuple[tuple[str, str], ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateTerms:
     """A rate to add. `end_previous` ends an open-ended rate of the same line at `effective_time`."""
@@ -30,90 +67,98 @@ class RateTerms:
     product_id: ProductId
     billing_frequency: BillingFrequency | None
     credit_type_id: CreditTypeId
-    price: Ratio
+    price: Ratio | None
     effective_time: datetime
     end_time: datetime | None
     end_previous: bool = False
+    rate_type: RateType = RateType.FLAT
+    tiers: tuple[RateTier, ...] = ()
+    dimension_values: DimensionValues = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
     """A price in force in [effective_time, end_time). end_time None: open-ended.
 
-    price: micros of the credit type per micros of quantity. billing_frequency: set for seats only.
+    rate_type, price, tiers: as in Pricing. billing_frequency: set for seats only. Usage may have other types than FLAT,
+    and dimension_values. create_time: None if the rate is from before this was stored.
+    withdraw_time: it was withdrawn before it began, and prices nothing. ended_by_rate_id: the rate that ended it by
+    end_previous. corrects_rate_id: the rate that it corrects, over the same span. corrected_by_rate_id: the latest
+    correction of the same rate, which prices instead; None for the latest one.
     """
 
     rate_id: RateId
     product_id: ProductId
     billing_frequency: BillingFrequency | None
     credit_type_id: CreditTypeId
-    price: Ratio
+    price: Ratio | None
     effective_time: datetime
     end_time: datetime | None
+    rate_type: RateType = RateType.FLAT
+    tiers: tuple[RateTier, ...] = ()
+    dimension_values: DimensionValues = ()
+    create_time: datetime | None = None
+    withdraw_time: datetime | None = None
+    ended_by_rate_id: RateId | None = None
+    corrects_rate_id: RateId | None = None
+    corrected_by_rate_id: RateId | None = None
 
     @property
     def line(self) -> "Line":
         """The line of prices that the rate belongs to."""
-        return self.product_id, self.billing_frequency
+        return self.product_id, self.billing_frequency, self.dimension_values
 
     def reaches_past(self, at: datetime) -> bool:
         """Return whether the rate ends after `at`. The end is exclusive: the next rate may begin there."""
         return self.end_time is None or self.end_time > at
 
 
-Line = tuple[ProductId, BillingFrequency | None]
+Line = tuple[ProductId, BillingFrequency | None, DimensionValues]
 
 
 def check_suits(terms: RateTerms, product: Product) -> None:
-    """Raise RateDoesNotSuitProduct unless a rate with these terms can price the product.
+    """Raise unless a rate with these terms can price the product.
 
-    Seats are priced in USD per billing frequency, usage in any credit type without one; FIXED products are
-    priced when they are sold. Source: services/catalog/README.md, "Rates".
+    Seats have FLAT prices in USD per billing frequency. Usage has prices in any credit type without one, for values of
+    the product's dimensions. FIXED products are priced when they are sold.
+    Raises RateDoesNotSuitProduct, DimensionUnknown, DimensionValueUnknown.
+    Source: services/catalog/README.md, "Rates".
     """
     match product.product_type:
         case ProductType.SUBSCRIPTION if terms.billing_frequency is None:
-            raise RateDoesNotSuitProduct(
-                product_id=product.product_id, problem="seats need a billing_frequency"
-            )
+            raise _unsuitable(product, "seats need a billing_frequency")
         case ProductType.SUBSCRIPTION if terms.credit_type_id != USD:
-            raise RateDoesNotSuitProduct(product_id=product.product_id, problem="seats are priced in USD")
+            raise _unsuitable(product, "seats are priced in USD")
+        case ProductType.SUBSCRIPTION if terms.dimension_values:
+            raise _unsuitable(product, "seats have no pricing dimensions")
+        case ProductType.SUBSCRIPTION:
+            check_type_suits(terms.rate_type, product)
         case ProductType.USAGE if terms.billing_frequency is not None:
-            raise RateDoesNotSuitProduct(
-                product_id=product.product_id, problem="usage has no billing_frequency"
-            )
+            raise _unsuitable(product, "usage has no billing_frequency")
+        case ProductType.USAGE:
+            _check_dimensions(terms.dimension_values, product)
         case ProductType.FIXED:
-            raise RateDoesNotSuitProduct(
-                product_id=product.product_id, problem="FIXED products are priced when they are sold"
-            )
-        case ProductType.SUBSCRIPTION | ProductType.USAGE:
-            return
+            raise _unsuitable(product, "FIXED products are priced when they are sold")
         case _:
             assert_never(product.product_type)
 
 
-def insert_into_line(line: Sequence[Rate], rate: Rate, *, end_previous: bool) -> list[Rate]:
-    """Return a line of prices with one more rate in it.
-
-    line: rates of one product and billing frequency by effective_time, without overlaps; so is the result.
-    Only neighbours can overlap. With `end_previous` an earlier open-ended rate ends where the new rate
-    begins. Raises RateOverlaps with the conflicting rate.
-    """
-    position = bisect_right(line, rate.effective_time, key=lambda other: other.effective_time)
-    before, after = list(line[:position]), list(line[position:])
-    if before and before[-1].reaches_past(rate.effective_time):
-        previous = before[-1]
-        if not (end_previous and previous.end_time is None and previous.effective_time < rate.effective_time):
-            raise _overlap(rate, previous)
-        before[-1] = replace(previous, end_time=rate.effective_time)
-    if after and rate.reaches_past(after[0].effective_time):
-        raise _overlap(rate, after[0])
-    return [*before, rate, *after]
+def check_type_suits(rate_type: RateType, product: Product) -> None:
+    """Raise RateDoesNotSuitProduct unless the product can have rates of this type."""
+    if product.product_type is ProductType.SUBSCRIPTION and rate_type is not RateType.FLAT:
+        raise _unsuitable(product, "seats have FLAT rates")
 
 
-def _overlap(rate: Rate, other: Rate) -> RateOverlaps:
-    return RateOverlaps(
-        product_id=rate.product_id,
-        effective_time=rate.effective_time.isoformat(),
-        other_effective_time=other.effective_time.isoformat(),
-        other_end_time="" if other.end_time is None else other.end_time.isoformat(),
-    )
+def _check_dimensions(values: Iterable[tuple[str, str]], product: Product) -> None:
+    dimensions = {dimension.key: dimension for dimension in product.pricing_dimensions}
+    for key, value in values:
+        if key not in dimensions:
+            raise DimensionUnknown(product_id=product.product_id, dimension=key)
+        dimension = dimensions[key]
+        known = [band.value for band in dimension.bands] or dimension.values
+        if known and value not in known:
+            raise DimensionValueUnknown(product_id=product.product_id, dimension=key, value=value)
+
+
+def _unsuitable(product: Product, problem: str) -> RateDoesNotSuitProduct:
+    return RateDoesNotSuitProduct(product_id=product.product_id, problem=problem)

@@ -16,13 +16,22 @@ from services.catalog.domain.errors import (
     RateCardFull,
 )
 from services.catalog.domain.product import Product, ProductId
-from services.catalog.domain.rate import Line, Rate, RateId, RateTerms, check_suits, insert_into_line
+from services.catalog.domain.rate import Line, Rate, RateId, RateTerms, check_suits
+from services.catalog.domain.rate_line import insert_into_line
 
 RateCardId = NewType("RateCardId", str)
 
 CONVERSIONS_MAX = 100
 RATES_PER_REQUEST_MAX = 500
-RATES_PER_CARD_MAX = 10_000  # all usage rates of a card go to the Ledger in one message of at most 4 MB
+RATES_PER_CARD_MAX = 10_000
+RATES_BYTES_MAX = (
+    4_000_000  # all usage rates of a card go to the Ledger in one message; gRPC accepts 4,194,304 bytes
+)
+
+# Upper bounds of one rate's, tier's and dimension value's size in that message.
+_RATE_BYTES = 240
+_TIER_BYTES = 32
+_VALUE_BYTES = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,16 +79,28 @@ class RatesAdded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRates:
-    """The changes of AddRates. added: in the requested order; ended: existing rates that were open-ended."""
+    """The changes of AddRates. added: in the requested order. ended: existing rates, without and with the end."""
 
     added: tuple[Rate, ...]
-    ended: tuple[Rate, ...]
+    ended: tuple[tuple[Rate, Rate], ...]
 
 
 def check_room(card: RateCard, *, present: int, asked: int) -> None:
     """Raise RateCardFull if a card with `present` rates has no room for the `asked` number."""
     if present + asked > RATES_PER_CARD_MAX:
-        raise RateCardFull(rate_card_id=card.rate_card_id, rates_max=str(RATES_PER_CARD_MAX))
+        raise _full(card)
+
+
+def check_size(card: RateCard, usage_rates: Iterable[Rate]) -> None:
+    """Raise RateCardFull if the usage rates of the card may not fit into one message to the Ledger."""
+    if sum(bytes_max(rate) for rate in usage_rates) > RATES_BYTES_MAX:
+        raise _full(card)
+
+
+def bytes_max(rate: Rate) -> int:
+    """Return an upper bound of a usage rate's size in the message to the Ledger."""
+    values = (_VALUE_BYTES + len(key.encode()) + len(value.encode()) for key, value in rate.dimension_values)
+    return _RATE_BYTES + _TIER_BYTES * len(rate.tiers) + sum(values)
 
 
 def check_terms(
@@ -92,7 +113,7 @@ def check_terms(
     """Raise unless every requested rate prices a product on sale, in a way that this card can bill.
 
     products, credit_type_ids: the existing ones that `asked` refers to. Raises, in this precedence,
-    ProductNotFound, CreditTypeNotFound, ProductArchived, RateDoesNotSuitProduct, ConversionMissing.
+    ProductNotFound, CreditTypeNotFound; then per rate ProductArchived, what check_suits raises, ConversionMissing.
     """
     for terms in asked:
         if terms.product_id not in products:
@@ -108,8 +129,10 @@ def check_terms(
             raise ConversionMissing(rate_card_id=card.rate_card_id, credit_type_id=terms.credit_type_id)
 
 
-def add_rates(present: Iterable[Rate], asked: Sequence[tuple[RateId, RateTerms]]) -> NewRates:
-    """Add rates one after the other; each is checked against the ones before it.
+def add_rates(
+    present: Iterable[Rate], asked: Sequence[tuple[RateId, RateTerms]], *, at: datetime
+) -> NewRates:
+    """Add rates at an instant, one after the other; each is checked against the ones before it.
 
     present: the card's rates of the requested products, in any order. Raises RateOverlaps; then none is added.
     """
@@ -118,16 +141,16 @@ def add_rates(present: Iterable[Rate], asked: Sequence[tuple[RateId, RateTerms]]
     for rate in sorted(there.values(), key=lambda rate: rate.effective_time):
         lines.setdefault(rate.line, []).append(rate)
     for rate_id, terms in asked:
-        rate = _rate(rate_id, terms)
+        rate = _rate(rate_id, terms, at)
         lines[rate.line] = insert_into_line(lines.get(rate.line, []), rate, end_previous=terms.end_previous)
     now = {rate.rate_id: rate for line in lines.values() for rate in line}
     return NewRates(
         added=tuple(now[rate_id] for rate_id, _ in asked),
-        ended=tuple(now[rate_id] for rate_id, rate in there.items() if now[rate_id] != rate),
+        ended=tuple((rate, now[rate_id]) for rate_id, rate in there.items() if now[rate_id] != rate),
     )
 
 
-def _rate(rate_id: RateId, terms: RateTerms) -> Rate:
+def _rate(rate_id: RateId, terms: RateTerms, at: datetime) -> Rate:
     return Rate(
         rate_id=rate_id,
         product_id=terms.product_id,
@@ -136,4 +159,14 @@ def _rate(rate_id: RateId, terms: RateTerms) -> Rate:
         price=terms.price,
         effective_time=terms.effective_time,
         end_time=terms.end_time,
+        rate_type=terms.rate_type,
+        tiers=terms.tiers,
+        dimension_values=terms.dimension_values,
+        create_time=at,
+    )
+
+
+def _full(card: RateCard) -> RateCardFull:
+    return RateCardFull(
+        rate_card_id=card.rate_card_id, rates_max=str(RATES_PER_CARD_MAX), bytes_max=str(RATES_BYTES_MAX)
     )

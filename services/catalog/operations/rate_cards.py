@@ -17,6 +17,7 @@ from services.catalog.domain.rate_card import (
     RatesAdded,
     add_rates,
     check_room,
+    check_size,
     check_terms,
 )
 from services.catalog.operations.ports import Relay
@@ -80,9 +81,10 @@ class RateCards:
             new = add_rates(
                 await tx.rates.of_products(card.rate_card_id, products.keys()),
                 [(RateId(self._ids.new("rat")), terms) for terms in command.rates],
+                at=self._clock.now(),
             )
-            for ended in new.ended:
-                await tx.rates.end(ended)
+            for before, after in new.ended:
+                await tx.rates.change(before, after)
             await tx.rates.insert(card.rate_card_id, new.added)
             card = await tx.rate_cards.advance(card)
             await _notify(tx, card)
@@ -100,5 +102,6 @@ class RateCards:
 
 async def _notify(tx: Transaction, card: RateCard) -> None:
     usage = await tx.rates.of_usage(card.rate_card_id)
+    check_size(card, usage)
     changed = RateCardChanged(rate_card_id=card.rate_card_id, version=card.version, rates=tuple(usage))
     await tx.outbox.enqueue(changed, key=card.rate_card_id)

@@ -10,6 +10,7 @@ from services.catalog.domain.dimension import PricingDimension
 from services.catalog.domain.metric import BillableMetric
 from services.catalog.domain.notices import Payload, ProductChanged, RateCardChanged
 from services.catalog.domain.product import Product, QuantityConversion
+from services.catalog.domain.rate import RateTier
 from services.catalog.domain.rate_card import RateCard, RatesAdded
 from services.catalog.domain.top_up_pack import TopUpPack
 
@@ -30,19 +31,32 @@ def _product_changed_2(changed: Json) -> Json:
     return {**_product_2(changed), "metric": _metric_2(changed["metric"])}
 
 
+def _rate_2(rate: Json) -> Json:
+    """From version 2 of what contains it on, a rate has a type, dimension values, and what became of it."""
+    added = ("create_time", "withdraw_time", "ended_by_rate_id", "corrects_rate_id", "corrected_by_rate_id")
+    return {**rate, "rate_type": "FLAT", "tiers": [], "dimension_values": []} | dict.fromkeys(added)
+
+
+def _rates_2(holder: Json) -> Json:
+    return {**holder, "rates": [_rate_2(rate) for rate in holder["rates"]]}
+
+
 RESPONSES: Final = Formats[Response](
     Format("CreditType", CreditType),
     Format("BillableMetric", BillableMetric, (_metric_2,)),
     Format("Product", Product, (_product_2,)),
     Format("RateCard", RateCard),
-    Format("RatesAdded", RatesAdded),
+    Format("RatesAdded", RatesAdded, (_rates_2,)),
     Format("TopUpPack", TopUpPack),
 )
 NOTICES: Final = Formats[Payload](
     Format("PRODUCT_CHANGED", ProductChanged, (_product_changed_2,)),
-    Format("RATE_CARD_CHANGED", RateCardChanged),
+    Format("RATE_CARD_CHANGED", RateCardChanged, (_rates_2,)),
 )
-# products.conversion, and one element of products.pricing_dimensions.
+# products.conversion, and one element each of products.pricing_dimensions and rates.tiers.
 QUANTITY_CONVERSION: Final = Format("QuantityConversion", QuantityConversion)
 PRICING_DIMENSION: Final = Format("PricingDimension", PricingDimension)
-COLUMNS: Final = Formats[QuantityConversion | PricingDimension](QUANTITY_CONVERSION, PRICING_DIMENSION)
+RATE_TIER: Final = Format("RateTier", RateTier)
+COLUMNS: Final = Formats[QuantityConversion | PricingDimension | RateTier](
+    QUANTITY_CONVERSION, PRICING_DIMENSION, RATE_TIER
+)

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Final
 
 from meshkit.page import Page
-from meshkit.quantity import MICROS, Ratio
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
 from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import page_from_wire, page_to_wire
@@ -16,6 +15,12 @@ from services.catalog.domain.credit_type import CreditTypeId
 from services.catalog.domain.product import ProductId
 from services.catalog.domain.rate import BillingFrequency, Rate, RateTerms
 from services.catalog.domain.rate_card import RATES_PER_REQUEST_MAX, RateCardId, RateFilter, RatesAdded
+from services.catalog.wire.prices import (
+    RATE_TYPES_TO_WIRE,
+    dimension_values_from_wire,
+    pricing_from_wire,
+    tier_to_wire,
+)
 from services.catalog.wire.rate_cards import rate_card_to_wire
 
 _FREQUENCIES_TO_WIRE: Final = {
@@ -69,10 +74,18 @@ def rate_to_wire(rate: Rate) -> pb.Rate:
         product_id=rate.product_id,
         billing_frequency=None if frequency is None else _FREQUENCIES_TO_WIRE[frequency],
         credit_type_id=rate.credit_type_id,
-        price_micros=rate.price.numerator_micros,
-        per_micros=rate.price.denominator_micros,
+        price_micros=None if rate.price is None else rate.price.numerator_micros,
+        per_micros=None if rate.price is None else rate.price.denominator_micros,
         effective_time=timestamp(rate.effective_time),
         end_time=optional_timestamp(rate.end_time),
+        rate_type=RATE_TYPES_TO_WIRE[rate.rate_type],
+        tiers=[tier_to_wire(tier) for tier in rate.tiers],
+        dimension_values=dict(rate.dimension_values),
+        create_time=optional_timestamp(rate.create_time),
+        withdraw_time=optional_timestamp(rate.withdraw_time),
+        corrects_rate_id=rate.corrects_rate_id,
+        corrected_by_rate_id=rate.corrected_by_rate_id,
+        ended_by_rate_id=rate.ended_by_rate_id,
     )
 
 
@@ -95,16 +108,20 @@ def _terms(fields: Fields, asked: Sequence[pb.RateTerms]) -> tuple[RateTerms, ..
 
 def _one_of_terms(fields: Fields, path: str, asked: pb.RateTerms) -> RateTerms:
     effective_time, end_time = _span(fields, path, asked)
-    price = fields.micros(f"{path}.price_micros", asked.price_micros)
-    per = fields.micros(f"{path}.per_micros", asked.per_micros or MICROS, minimum=1)
+    pricing = pricing_from_wire(fields, f"{path}.", asked)
     return RateTerms(
         product_id=ProductId(fields.text(f"{path}.product_id", asked.product_id)),
         billing_frequency=_frequency(fields, f"{path}.billing_frequency", asked.billing_frequency),
         credit_type_id=CreditTypeId(fields.text(f"{path}.credit_type_id", asked.credit_type_id)),
-        price=Ratio(price, per),
+        price=pricing.price,
         effective_time=effective_time,
         end_time=end_time,
         end_previous=asked.end_previous,
+        rate_type=pricing.rate_type,
+        tiers=pricing.tiers,
+        dimension_values=dimension_values_from_wire(
+            fields, f"{path}.dimension_values", asked.dimension_values
+        ),
     )
 
 

@@ -194,6 +194,7 @@ async def test_every_change_of_a_card_tells_all_its_usage_rates_and_no_seat_rate
         price_micros=12_000_000,
         per_micros=1_000_000,
         effective_time=timestamp(JUNE),
+        create_time=timestamp(JUNE),
     )
     assert [list(told.rates) for told in ledger.rate_cards[:3]] == [[], [usage_rate], [usage_rate]]
     usage_rate.end_time.CopyFrom(timestamp(JULY))
@@ -203,6 +204,7 @@ async def test_every_change_of_a_card_tells_all_its_usage_rates_and_no_seat_rate
         credit_type_id="USD",
         per_micros=1_000_000,
         effective_time=timestamp(JULY),
+        create_time=timestamp(JUNE),
     )
     assert list(ledger.rate_cards[3].rates) == [usage_rate, later_rate]
 

@@ -46,6 +46,8 @@ async def test_the_guides_prices_are_added_and_listed(catalog: CatalogStub, shop
         price_micros=12_000_000,
         per_micros=1_000_000,
         effective_time=timestamp(JUNE),
+        rate_type=pb.RATE_TYPE_FLAT,
+        create_time=timestamp(JUNE),
     )
     assert usage.rate_id.startswith("rat_")
     assert (monthly.billing_frequency, monthly.price_micros) == (MONTHLY, 10_000_000)
@@ -120,6 +122,7 @@ async def test_end_previous_ends_the_open_ended_rate_where_the_new_one_begins(
     second = (await shop.add(card, a_rate(assistant, start=JULY, end_previous=True))).rates[0]
 
     first.end_time.CopyFrom(timestamp(JULY))
+    first.ended_by_rate_id = second.rate_id
     assert await _listed(catalog, card) == [first, second]
     assert await _listed(catalog, card, as_of_time=timestamp(JULY - TICK)) == [first]
     assert await _listed(catalog, card, as_of_time=timestamp(JULY)) == [second]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rates in the store: their order, their pages, and the wall behind the domain's overlap rule."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from meshkit.quantity import Ratio
 from services.catalog.domain.credit_type import USD
 from services.catalog.domain.metric import Aggregation, BillableMetric, BillableMetricId
 from services.catalog.domain.product import Product, ProductId, ProductType
-from services.catalog.domain.rate import BillingFrequency, Rate, RateId
+from services.catalog.domain.rate import BillingFrequency, Rate, RateId, RateTier, RateType
 from services.catalog.domain.rate_card import RateCard, RateCardId, RateFilter
 from services.catalog.store import PostgresStore, Transaction
 from tests.support.catalog import AUGUST, JULY, JUNE
@@ -127,15 +128,73 @@ async def test_a_rate_is_in_force_from_its_start_to_just_before_its_end(
         assert [rate.rate_id for rate in await tx.rates.list(asked, Page(50, None))] == in_force
 
 
-async def test_an_open_end_is_set_once(store: PostgresStore) -> None:
+async def test_an_end_is_set_only_on_the_rate_as_it_was_read(store: PostgresStore) -> None:
+    open_ended, ended = _rate("first"), _rate("first", JUNE, JULY)
     async with store.transaction() as tx:
         await _open_cards(tx)
-        await tx.rates.insert(CARD, [_rate("first")])
-        await tx.rates.end(_rate("first", JUNE, JULY))
+        await tx.rates.insert(CARD, [open_ended])
+        await tx.rates.change(open_ended, ended)
 
-        assert await tx.rates.of_usage(CARD) == [_rate("first", JUNE, JULY)]
+        assert await tx.rates.of_usage(CARD) == [ended]
         with pytest.raises(AssertionError):
-            await tx.rates.end(_rate("first", JUNE, AUGUST))
+            await tx.rates.change(open_ended, _rate("first", JUNE, AUGUST))
+
+
+def _correction(rate_id: str, root: Rate, create_time: datetime) -> Rate:
+    return replace(root, rate_id=RateId(rate_id), corrects_rate_id=root.rate_id, create_time=create_time)
+
+
+async def test_a_usage_rate_comes_back_with_everything_that_it_has(store: PostgresStore) -> None:
+    graduated = replace(
+        _rate("rat_1", JUNE, JULY),
+        price=None,
+        rate_type=RateType.GRADUATED,
+        tiers=(
+            RateTier(up_to_micros=1_000_000, price=Ratio(1, 2)),
+            RateTier(up_to_micros=None, price=Ratio(0, 1)),
+        ),
+        dimension_values=(("kind", "input"), ("model", "large")),
+        create_time=JUNE,
+        ended_by_rate_id=RateId("rat_2"),
+    )
+    withdrawn = replace(_rate("rat_2", JULY), create_time=JUNE, withdraw_time=JUNE + TICK)
+    async with store.transaction() as tx:
+        await _open_cards(tx)
+        await tx.rates.insert(CARD, [graduated, withdrawn])
+
+    async with store.transaction() as tx:
+        assert await tx.rates.of_products(CARD, {USAGE}) == [withdrawn, graduated]
+
+
+async def test_of_a_rate_and_its_corrections_the_latest_created_prices(store: PostgresStore) -> None:
+    root = replace(_rate("rat_2", JUNE, JULY), create_time=JUNE)
+    # Two replicas make ids: the later correction may have the smaller one.
+    later, earlier = _correction("rat_3", root, JUNE + 2 * TICK), _correction("rat_4", root, JUNE + TICK)
+    alone = _rate("rat_1", JULY)
+    async with store.transaction() as tx:
+        await _open_cards(tx)
+        await tx.rates.insert(CARD, [alone, root, earlier, later])
+        by_later = RateId("rat_3")
+
+        assert await tx.rates.list(_all_of(CARD), Page(50, None)) == [
+            replace(root, corrected_by_rate_id=by_later),
+            later,
+            replace(earlier, corrected_by_rate_id=by_later),
+            alone,
+        ]
+        asked = RateFilter(rate_card_id=CARD, as_of_time=JUNE, product_id=None)
+        assert await tx.rates.list(asked, Page(50, None)) == [later]
+
+
+async def test_a_withdrawn_rate_prices_nothing_and_leaves_its_place(store: PostgresStore) -> None:
+    withdrawn = replace(_rate("rat_1", JUNE), create_time=JUNE, withdraw_time=JUNE)
+    async with store.transaction() as tx:
+        await _open_cards(tx)
+        await tx.rates.insert(CARD, [withdrawn, _rate("rat_2", JULY)])
+        asked = RateFilter(rate_card_id=CARD, as_of_time=AUGUST, product_id=None)
+
+        assert [rate.rate_id for rate in await tx.rates.list(asked, Page(50, None))] == ["rat_2"]
+        assert len(await tx.rates.list(_all_of(CARD), Page(50, None))) == 2
 
 
 @pytest.mark.parametrize(
@@ -148,12 +207,17 @@ async def test_an_open_end_is_set_once(store: PostgresStore) -> None:
         (_rate("new", AUGUST - TICK, None), False),
         (_rate("new", AUGUST, None), True),
         (_rate("new", JULY, None, product_id=SEATS, frequency=BillingFrequency.MONTHLY), True),
+        (replace(_rate("new", JULY), dimension_values=(("model", "large"),)), True),
+        (replace(_rate("new", JULY, AUGUST), dimension_values=(("model", "small"),)), False),
+        (replace(_rate("new", JULY, AUGUST), withdraw_time=JUNE), True),
+        (replace(_rate("new", JULY, AUGUST), corrects_rate_id=RateId("there"), create_time=JULY), True),
     ],
 )
 async def test_the_database_itself_refuses_an_overlap(store: PostgresStore, new: Rate, fits: bool) -> None:
     async with store.transaction() as tx:
         await _open_cards(tx)
-        await tx.rates.insert(CARD, [_rate("there", JULY, AUGUST)])
+        small = replace(_rate("small", JUNE), dimension_values=(("model", "small"),))
+        await tx.rates.insert(CARD, [_rate("there", JULY, AUGUST), small])
         await tx.rates.insert(OTHER_CARD, [_rate("elsewhere", JUNE)])
 
     if fits:

@@ -69,6 +69,22 @@ CARD = RateCard(
         "INSERT INTO rates VALUES ('rat_1', 'rcd_1', 'prd_1', 'NONE', 'USD', 1, 0, now())",
         "INSERT INTO rates VALUES ('rat_1', 'rcd_1', 'prd_1', 'NONE', 'USD', 1, 1, now(), now())",
         "INSERT INTO rates VALUES ('rat_1', 'rcd_1', 'prd_1', 'MONTHLY', 'crt_ai', 1, 1, now())",
+        *(
+            f"INSERT INTO rates VALUES ('rat_1', 'rcd_1', 'prd_1', {values})"
+            for values in (
+                "'NONE', 'USD', 1, 1, now(), NULL, 'TIERED'",
+                "'NONE', 'USD', NULL, NULL, now(), NULL, 'FLAT'",
+                "'NONE', 'USD', NULL, 1, now(), NULL, 'GRADUATED', '[{}]'",
+                "'NONE', 'USD', NULL, NULL, now(), NULL, 'GRADUATED'",
+                "'NONE', 'USD', 1, 1, now(), NULL, 'PACKAGE', '[{}]'",
+                "'MONTHLY', 'USD', 1, 1, now(), NULL, 'PACKAGE'",
+                """'MONTHLY', 'USD', 1, 1, now(), NULL, 'FLAT', '[]', '{"model": "large"}'""",
+                "'NONE', 'USD', 1, 1, now(), NULL, 'FLAT', '[]', '[]'",
+                "'NONE', 'USD', 1, 1, now(), NULL, 'FLAT', '[]', '{}', now(), NULL, 'rat_1'",
+                "'NONE', 'USD', 1, 1, now(), NULL, 'FLAT', '[]', '{}', now(), NULL, 'rat_unknown'",
+                "'NONE', 'USD', 1, 1, now(), NULL, 'FLAT', '[]', '{}', now(), NULL, NULL, 'rat_unknown'",
+            )
+        ),
         "INSERT INTO top_up_packs VALUES ('pck_1', 'x', 'prd_1', 'USD', 1, 'USD', 1, 1, NULL, now())",
         "INSERT INTO top_up_packs VALUES ('pck_1', 'x', 'prd_1', 'crt_ai', 0, 'USD', 1, 1, NULL, now())",
         "INSERT INTO top_up_packs VALUES ('pck_1', 'x', 'prd_1', 'crt_ai', 1, 'EUR', 1, 1, NULL, now())",

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 
 from meshkit.quantity import Ratio
 from services.catalog.domain.credit_type import USD, CreditTypeId
+from services.catalog.domain.dimension import DimensionBand, PricingDimension
 from services.catalog.domain.metric import BillableMetricId
 from services.catalog.domain.product import Product, ProductId, ProductType
-from services.catalog.domain.rate import BillingFrequency, Rate, RateId, RateTerms
+from services.catalog.domain.rate import BillingFrequency, DimensionValues, Rate, RateId, RateTerms, RateType
 from services.catalog.domain.rate_card import CreditConversion, RateCard, RateCardId
 
 JANUARY = datetime(2025, 1, 1, tzinfo=UTC)
@@ -15,6 +16,16 @@ FEBRUARY = datetime(2025, 2, 1, tzinfo=UTC)
 MARCH = datetime(2025, 3, 1, tzinfo=UTC)
 AI_CREDITS = CreditTypeId("crt_ai")
 ASSISTANT = ProductId("prd_assistant")
+MODEL = PricingDimension(key="model", property="model")
+KIND = PricingDimension(key="kind", property="token_kind", values=("input", "output"))
+LENGTH = PricingDimension(
+    key="length",
+    property="prompt_tokens",
+    bands=(
+        DimensionBand(value="short", up_to_micros=200_000_000_000),
+        DimensionBand(value="long", up_to_micros=None),
+    ),
+)
 
 
 def a_product(
@@ -22,6 +33,7 @@ def a_product(
     *,
     product_id: ProductId = ASSISTANT,
     archive_time: datetime | None = None,
+    dimensions: tuple[PricingDimension, ...] = (),
 ) -> Product:
     return Product(
         product_id=product_id,
@@ -31,6 +43,7 @@ def a_product(
         version=1,
         create_time=JANUARY,
         archive_time=archive_time,
+        pricing_dimensions=dimensions,
     )
 
 
@@ -55,6 +68,8 @@ def some_terms(
     frequency: BillingFrequency | None = None,
     credit_type_id: CreditTypeId = USD,
     end_previous: bool = False,
+    dimension_values: DimensionValues = (),
+    rate_type: RateType = RateType.FLAT,
 ) -> RateTerms:
     return RateTerms(
         product_id=product_id,
@@ -64,6 +79,8 @@ def some_terms(
         effective_time=start,
         end_time=end,
         end_previous=end_previous,
+        dimension_values=dimension_values,
+        rate_type=rate_type,
     )
 
 
@@ -74,6 +91,8 @@ def a_rate(
     *,
     product_id: ProductId = ASSISTANT,
     frequency: BillingFrequency | None = None,
+    dimension_values: DimensionValues = (),
+    ended_by: str | None = None,
 ) -> Rate:
     return Rate(
         rate_id=RateId(rate_id),
@@ -83,4 +102,6 @@ def a_rate(
         price=Ratio(12_000_000, 1_000_000),
         effective_time=start,
         end_time=end,
+        dimension_values=dimension_values,
+        ended_by_rate_id=None if ended_by is None else RateId(ended_by),
     )

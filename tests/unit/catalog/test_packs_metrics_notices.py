@@ -9,7 +9,6 @@ import pytest
 from meshkit.errors import MeshError
 from meshkit.quantity import Credits, Money, Ratio
 from services.catalog.domain.credit_type import USD
-from services.catalog.domain.dimension import DimensionBand, PricingDimension
 from services.catalog.domain.errors import BillableMetricArchived, ProductArchived, ProductNotFixed
 from services.catalog.domain.metric import (
     Aggregation,
@@ -21,11 +20,21 @@ from services.catalog.domain.metric import (
 )
 from services.catalog.domain.notices import ProductChanged, RateCardChanged
 from services.catalog.domain.product import Product, ProductType, QuantityConversion, QuantityRounding
-from services.catalog.domain.rate import BillingFrequency
+from services.catalog.domain.rate import BillingFrequency, RateTier, RateType
 from services.catalog.domain.rate_card import RateCardId, RatesAdded
 from services.catalog.domain.top_up_pack import TopUpPack, TopUpPackId, check_sold_as
 from services.catalog.store.formats import NOTICES, RESPONSES
-from tests.unit.catalog.builders import AI_CREDITS, ASSISTANT, FEBRUARY, JANUARY, a_card, a_product, a_rate
+from tests.unit.catalog.builders import (
+    AI_CREDITS,
+    ASSISTANT,
+    FEBRUARY,
+    JANUARY,
+    KIND,
+    LENGTH,
+    a_card,
+    a_product,
+    a_rate,
+)
 
 METRIC = BillableMetric(
     billable_metric_id=BillableMetricId("met_1"),
@@ -38,15 +47,17 @@ METRIC = BillableMetric(
     create_time=JANUARY,
 )
 THOUSANDS = QuantityConversion(ratio=Ratio(1_000_000, 1_000_000_000), rounding=QuantityRounding.UP)
-LENGTH = PricingDimension(
-    key="length",
-    property="prompt_tokens",
-    bands=(
-        DimensionBand(value="short", up_to_micros=200_000_000_000),
-        DimensionBand(value="long", up_to_micros=None),
+GRADUATED = replace(
+    a_rate("rat_3", dimension_values=(("kind", "input"), ("model", "large")), ended_by="rat_4"),
+    price=None,
+    rate_type=RateType.GRADUATED,
+    tiers=(
+        RateTier(up_to_micros=1_000_000_000, price=Ratio(1_000_000, 1_000_000)),
+        RateTier(up_to_micros=None, price=Ratio(250_000, 1_000_000)),
     ),
+    create_time=JANUARY,
+    withdraw_time=FEBRUARY,
 )
-KIND = PricingDimension(key="token_kind", property="token_kind", values=("input", "output"))
 PACK = TopUpPack(
     top_up_pack_id=TopUpPackId("pck_1"),
     name="1,000 credits",
@@ -104,7 +115,7 @@ def test_new_products_are_measured_by_a_metric_in_use() -> None:
         RateCardChanged(
             rate_card_id=RateCardId("rcd_1"),
             version=3,
-            rates=(a_rate("rat_1"), a_rate("rat_2", end=FEBRUARY)),
+            rates=(a_rate("rat_1"), a_rate("rat_2", end=FEBRUARY), GRADUATED),
         ),
         RatesAdded(rates=(a_rate("rat_1", frequency=BillingFrequency.ANNUAL),), rate_card=a_card()),
     ],

@@ -7,15 +7,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meshkit.errors import MeshError
 from services.catalog.domain.credit_type import USD, CreditTypeId
-from services.catalog.domain.errors import RateDoesNotSuitProduct, RateOverlaps
+from services.catalog.domain.errors import (
+    DimensionUnknown,
+    DimensionValueUnknown,
+    RateDoesNotSuitProduct,
+    RateOverlaps,
+)
 from services.catalog.domain.product import ProductType
-from services.catalog.domain.rate import BillingFrequency, Rate, check_suits, insert_into_line
+from services.catalog.domain.rate import BillingFrequency, DimensionValues, Rate, RateType, check_suits
+from services.catalog.domain.rate_line import insert_into_line
 from tests.unit.catalog.builders import (
     AI_CREDITS,
     FEBRUARY,
     JANUARY,
+    KIND,
+    LENGTH,
     MARCH,
+    MODEL,
     a_product,
     a_rate,
     some_terms,
@@ -78,7 +88,7 @@ def test_end_previous_ends_an_open_ended_rate_that_began_earlier(
 
     line = insert_into_line([there], new, end_previous=True)
 
-    ended = a_rate("there", FEBRUARY, start)
+    ended = a_rate("there", FEBRUARY, start, ended_by="new")
     assert line == ([ended, new] if ends_previous else [new, there])
 
 
@@ -156,3 +166,47 @@ def test_seats_are_priced_in_usd_per_frequency_and_usage_in_anything_without(
     else:
         with pytest.raises(RateDoesNotSuitProduct):
             check_suits(terms, a_product(product_type))
+
+
+@pytest.mark.parametrize("rate_type", RateType)
+def test_usage_has_rates_of_any_type_and_seats_only_flat_ones(rate_type: RateType) -> None:
+    seats = some_terms(frequency=BillingFrequency.ANNUAL, rate_type=rate_type)
+
+    check_suits(some_terms(rate_type=rate_type), a_product())
+    if rate_type is RateType.FLAT:
+        check_suits(seats, a_product(ProductType.SUBSCRIPTION))
+    else:
+        with pytest.raises(RateDoesNotSuitProduct):
+            check_suits(seats, a_product(ProductType.SUBSCRIPTION))
+
+
+def test_seats_have_no_dimensions() -> None:
+    terms = some_terms(frequency=BillingFrequency.ANNUAL, dimension_values=(("model", "large"),))
+
+    with pytest.raises(RateDoesNotSuitProduct):
+        check_suits(terms, a_product(ProductType.SUBSCRIPTION))
+
+
+@pytest.mark.parametrize(
+    ("dimension_values", "fault"),
+    [
+        ((), None),
+        ((("model", "anything"),), None),
+        ((("kind", "output"), ("length", "short"), ("model", "large")), None),
+        ((("colour", "red"),), DimensionUnknown),
+        ((("prompt_tokens", "short"),), DimensionUnknown),
+        ((("kind", "cached"),), DimensionValueUnknown),
+        ((("length", "200000"),), DimensionValueUnknown),
+    ],
+)
+def test_a_rate_names_dimensions_of_its_product_and_values_that_are_known(
+    dimension_values: DimensionValues, fault: type[MeshError] | None
+) -> None:
+    product = a_product(dimensions=(MODEL, KIND, LENGTH))
+    terms = some_terms(dimension_values=dimension_values)
+
+    if fault is None:
+        check_suits(terms, product)
+    else:
+        with pytest.raises(fault):
+            check_suits(terms, product)

@@ -40,6 +40,13 @@ class BillingFrequency(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     BILLING_FREQUENCY_UNSPECIFIED: _ClassVar[BillingFrequency]
     BILLING_FREQUENCY_MONTHLY: _ClassVar[BillingFrequency]
     BILLING_FREQUENCY_ANNUAL: _ClassVar[BillingFrequency]
+
+class RateType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RATE_TYPE_UNSPECIFIED: _ClassVar[RateType]
+    RATE_TYPE_FLAT: _ClassVar[RateType]
+    RATE_TYPE_GRADUATED: _ClassVar[RateType]
+    RATE_TYPE_PACKAGE: _ClassVar[RateType]
 AGGREGATION_UNSPECIFIED: Aggregation
 AGGREGATION_COUNT: Aggregation
 AGGREGATION_SUM: Aggregation
@@ -56,6 +63,10 @@ QUANTITY_ROUNDING_HALF_UP: QuantityRounding
 BILLING_FREQUENCY_UNSPECIFIED: BillingFrequency
 BILLING_FREQUENCY_MONTHLY: BillingFrequency
 BILLING_FREQUENCY_ANNUAL: BillingFrequency
+RATE_TYPE_UNSPECIFIED: RateType
+RATE_TYPE_FLAT: RateType
+RATE_TYPE_GRADUATED: RateType
+RATE_TYPE_PACKAGE: RateType
 
 class CreditType(_message.Message):
     __slots__ = ("credit_type_id", "name", "create_time")
@@ -405,8 +416,25 @@ class ListRateCardsResponse(_message.Message):
     next_page_token: str
     def __init__(self, rate_cards: _Optional[_Iterable[_Union[RateCard, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
+class RateTier(_message.Message):
+    __slots__ = ("up_to_micros", "price_micros", "per_micros")
+    UP_TO_MICROS_FIELD_NUMBER: _ClassVar[int]
+    PRICE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    PER_MICROS_FIELD_NUMBER: _ClassVar[int]
+    up_to_micros: int
+    price_micros: int
+    per_micros: int
+    def __init__(self, up_to_micros: _Optional[int] = ..., price_micros: _Optional[int] = ..., per_micros: _Optional[int] = ...) -> None: ...
+
 class Rate(_message.Message):
-    __slots__ = ("rate_id", "product_id", "billing_frequency", "credit_type_id", "price_micros", "per_micros", "effective_time", "end_time")
+    __slots__ = ("rate_id", "product_id", "billing_frequency", "credit_type_id", "price_micros", "per_micros", "effective_time", "end_time", "rate_type", "tiers", "dimension_values", "create_time", "withdraw_time", "corrects_rate_id", "corrected_by_rate_id", "ended_by_rate_id")
+    class DimensionValuesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     RATE_ID_FIELD_NUMBER: _ClassVar[int]
     PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
     BILLING_FREQUENCY_FIELD_NUMBER: _ClassVar[int]
@@ -415,6 +443,14 @@ class Rate(_message.Message):
     PER_MICROS_FIELD_NUMBER: _ClassVar[int]
     EFFECTIVE_TIME_FIELD_NUMBER: _ClassVar[int]
     END_TIME_FIELD_NUMBER: _ClassVar[int]
+    RATE_TYPE_FIELD_NUMBER: _ClassVar[int]
+    TIERS_FIELD_NUMBER: _ClassVar[int]
+    DIMENSION_VALUES_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    WITHDRAW_TIME_FIELD_NUMBER: _ClassVar[int]
+    CORRECTS_RATE_ID_FIELD_NUMBER: _ClassVar[int]
+    CORRECTED_BY_RATE_ID_FIELD_NUMBER: _ClassVar[int]
+    ENDED_BY_RATE_ID_FIELD_NUMBER: _ClassVar[int]
     rate_id: str
     product_id: str
     billing_frequency: BillingFrequency
@@ -423,10 +459,25 @@ class Rate(_message.Message):
     per_micros: int
     effective_time: _timestamp_pb2.Timestamp
     end_time: _timestamp_pb2.Timestamp
-    def __init__(self, rate_id: _Optional[str] = ..., product_id: _Optional[str] = ..., billing_frequency: _Optional[_Union[BillingFrequency, str]] = ..., credit_type_id: _Optional[str] = ..., price_micros: _Optional[int] = ..., per_micros: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    rate_type: RateType
+    tiers: _containers.RepeatedCompositeFieldContainer[RateTier]
+    dimension_values: _containers.ScalarMap[str, str]
+    create_time: _timestamp_pb2.Timestamp
+    withdraw_time: _timestamp_pb2.Timestamp
+    corrects_rate_id: str
+    corrected_by_rate_id: str
+    ended_by_rate_id: str
+    def __init__(self, rate_id: _Optional[str] = ..., product_id: _Optional[str] = ..., billing_frequency: _Optional[_Union[BillingFrequency, str]] = ..., credit_type_id: _Optional[str] = ..., price_micros: _Optional[int] = ..., per_micros: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rate_type: _Optional[_Union[RateType, str]] = ..., tiers: _Optional[_Iterable[_Union[RateTier, _Mapping]]] = ..., dimension_values: _Optional[_Mapping[str, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., withdraw_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., corrects_rate_id: _Optional[str] = ..., corrected_by_rate_id: _Optional[str] = ..., ended_by_rate_id: _Optional[str] = ...) -> None: ...
 
 class RateTerms(_message.Message):
-    __slots__ = ("product_id", "billing_frequency", "credit_type_id", "price_micros", "per_micros", "effective_time", "end_time", "end_previous")
+    __slots__ = ("product_id", "billing_frequency", "credit_type_id", "price_micros", "per_micros", "effective_time", "end_time", "end_previous", "rate_type", "tiers", "dimension_values")
+    class DimensionValuesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
     BILLING_FREQUENCY_FIELD_NUMBER: _ClassVar[int]
     CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -435,6 +486,9 @@ class RateTerms(_message.Message):
     EFFECTIVE_TIME_FIELD_NUMBER: _ClassVar[int]
     END_TIME_FIELD_NUMBER: _ClassVar[int]
     END_PREVIOUS_FIELD_NUMBER: _ClassVar[int]
+    RATE_TYPE_FIELD_NUMBER: _ClassVar[int]
+    TIERS_FIELD_NUMBER: _ClassVar[int]
+    DIMENSION_VALUES_FIELD_NUMBER: _ClassVar[int]
     product_id: str
     billing_frequency: BillingFrequency
     credit_type_id: str
@@ -443,7 +497,10 @@ class RateTerms(_message.Message):
     effective_time: _timestamp_pb2.Timestamp
     end_time: _timestamp_pb2.Timestamp
     end_previous: bool
-    def __init__(self, product_id: _Optional[str] = ..., billing_frequency: _Optional[_Union[BillingFrequency, str]] = ..., credit_type_id: _Optional[str] = ..., price_micros: _Optional[int] = ..., per_micros: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_previous: _Optional[bool] = ...) -> None: ...
+    rate_type: RateType
+    tiers: _containers.RepeatedCompositeFieldContainer[RateTier]
+    dimension_values: _containers.ScalarMap[str, str]
+    def __init__(self, product_id: _Optional[str] = ..., billing_frequency: _Optional[_Union[BillingFrequency, str]] = ..., credit_type_id: _Optional[str] = ..., price_micros: _Optional[int] = ..., per_micros: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_previous: _Optional[bool] = ..., rate_type: _Optional[_Union[RateType, str]] = ..., tiers: _Optional[_Iterable[_Union[RateTier, _Mapping]]] = ..., dimension_values: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class AddRatesRequest(_message.Message):
     __slots__ = ("request_id", "rate_card_id", "rates")

@@ -245,11 +245,11 @@ class CatalogServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def AddRates(self, request, context):
-        """Adds prices to a card, all of them or none, and notifies the Ledger of the usage prices. Two rates of one product
-        and billing frequency never overlap in time. Idempotent by request_id.
-        Errors: RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_CARD_FULL (more than
-        10000 rates), PRODUCT_ARCHIVED, RATE_DOES_NOT_SUIT_PRODUCT, CONVERSION_MISSING, RATE_OVERLAPS
-        (FAILED_PRECONDITION).
+        """Adds prices to a card, all of them or none, and notifies the Ledger of the usage prices. Rates of one line (product,
+        billing frequency and dimension_values) never overlap in time. Idempotent by request_id.
+        Errors: RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_CARD_FULL,
+        PRODUCT_ARCHIVED, RATE_DOES_NOT_SUIT_PRODUCT, DIMENSION_UNKNOWN, DIMENSION_VALUE_UNKNOWN, CONVERSION_MISSING,
+        RATE_OVERLAPS (FAILED_PRECONDITION). A card is full with 10000 rates, or if its usage rates exceed 4 MB as one message.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

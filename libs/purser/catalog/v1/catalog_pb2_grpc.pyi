@@ -77,11 +77,11 @@ class CatalogServiceStub:
     ListRateCards: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ListRateCardsRequest, _catalog_pb2.ListRateCardsResponse]
     """Lists rate cards in order of creation."""
     AddRates: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.AddRatesRequest, _catalog_pb2.AddRatesResponse]
-    """Adds prices to a card, all of them or none, and notifies the Ledger of the usage prices. Two rates of one product
-    and billing frequency never overlap in time. Idempotent by request_id.
-    Errors: RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_CARD_FULL (more than
-    10000 rates), PRODUCT_ARCHIVED, RATE_DOES_NOT_SUIT_PRODUCT, CONVERSION_MISSING, RATE_OVERLAPS
-    (FAILED_PRECONDITION).
+    """Adds prices to a card, all of them or none, and notifies the Ledger of the usage prices. Rates of one line (product,
+    billing frequency and dimension_values) never overlap in time. Idempotent by request_id.
+    Errors: RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_CARD_FULL,
+    PRODUCT_ARCHIVED, RATE_DOES_NOT_SUIT_PRODUCT, DIMENSION_UNKNOWN, DIMENSION_VALUE_UNKNOWN, CONVERSION_MISSING,
+    RATE_OVERLAPS (FAILED_PRECONDITION). A card is full with 10000 rates, or if its usage rates exceed 4 MB as one message.
     """
     ListRates: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ListRatesRequest, _catalog_pb2.ListRatesResponse]
     """Lists a card's rates, or only those in force at one instant. Errors: RATE_CARD_NOT_FOUND (NOT_FOUND)."""
@@ -144,11 +144,11 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     ListRateCards: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ListRateCardsRequest, _catalog_pb2.ListRateCardsResponse]  # type: ignore[assignment]
     """Lists rate cards in order of creation."""
     AddRates: _aio.UnaryUnaryMultiCallable[_catalog_pb2.AddRatesRequest, _catalog_pb2.AddRatesResponse]  # type: ignore[assignment]
-    """Adds prices to a card, all of them or none, and notifies the Ledger of the usage prices. Two rates of one product
-    and billing frequency never overlap in time. Idempotent by request_id.
-    Errors: RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_CARD_FULL (more than
-    10000 rates), PRODUCT_ARCHIVED, RATE_DOES_NOT_SUIT_PRODUCT, CONVERSION_MISSING, RATE_OVERLAPS
-    (FAILED_PRECONDITION).
+    """Adds prices to a card, all of them or none, and notifies the Ledger of the usage prices. Rates of one line (product,
+    billing frequency and dimension_values) never overlap in time. Idempotent by request_id.
+    Errors: RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_CARD_FULL,
+    PRODUCT_ARCHIVED, RATE_DOES_NOT_SUIT_PRODUCT, DIMENSION_UNKNOWN, DIMENSION_VALUE_UNKNOWN, CONVERSION_MISSING,
+    RATE_OVERLAPS (FAILED_PRECONDITION). A card is full with 10000 rates, or if its usage rates exceed 4 MB as one message.
     """
     ListRates: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ListRatesRequest, _catalog_pb2.ListRatesResponse]  # type: ignore[assignment]
     """Lists a card's rates, or only those in force at one instant. Errors: RATE_CARD_NOT_FOUND (NOT_FOUND)."""
@@ -298,11 +298,11 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.AddRatesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.AddRatesResponse, _abc.Awaitable[_catalog_pb2.AddRatesResponse]]:
-        """Adds prices to a card, all of them or none, and notifies the Ledger of the usage prices. Two rates of one product
-        and billing frequency never overlap in time. Idempotent by request_id.
-        Errors: RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_CARD_FULL (more than
-        10000 rates), PRODUCT_ARCHIVED, RATE_DOES_NOT_SUIT_PRODUCT, CONVERSION_MISSING, RATE_OVERLAPS
-        (FAILED_PRECONDITION).
+        """Adds prices to a card, all of them or none, and notifies the Ledger of the usage prices. Rates of one line (product,
+        billing frequency and dimension_values) never overlap in time. Idempotent by request_id.
+        Errors: RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_CARD_FULL,
+        PRODUCT_ARCHIVED, RATE_DOES_NOT_SUIT_PRODUCT, DIMENSION_UNKNOWN, DIMENSION_VALUE_UNKNOWN, CONVERSION_MISSING,
+        RATE_OVERLAPS (FAILED_PRECONDITION). A card is full with 10000 rates, or if its usage rates exceed 4 MB as one message.
         """
 
     @_abc_1.abstractmethod

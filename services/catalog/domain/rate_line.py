@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One line of prices: the rates of one product, billing frequency and choice of dimension values. Pure.
+
+A line is a sequence by effective_time in which at most one rate is in force at any instant; only neighbours can
+overlap. Source: services/catalog/README.md, "Rates".
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import replace
+
+from services.catalog.domain.errors import RateOverlaps
+from services.catalog.domain.rate import Rate
+
+
+def insert_into_line(line: Sequence[Rate], rate: Rate, *, end_previous: bool) -> list[Rate]:
+    """Return the line with one more rate in it.
+
+    With `end_previous` an earlier open-ended rate ends where the new rate begins. Raises RateOverlaps with the
+    conflicting rate.
+    """
+    position = bisect_right(line, rate.effective_time, key=lambda other: other.effective_time)
+    before, after = list(line[:position]), list(line[position:])
+    if before and before[-1].reaches_past(rate.effective_time):
+        previous = before[-1]
+        if not (end_previous and previous.end_time is None and previous.effective_time < rate.effective_time):
+            raise _overlap(rate, previous)
+        before[-1] = replace(previous, end_time=rate.effective_time, ended_by_rate_id=rate.rate_id)
+    if after and rate.reaches_past(after[0].effective_time):
+        raise _overlap(rate, after[0])
+    return [*before, rate, *after]
+
+
+def _overlap(rate: Rate, other: Rate) -> RateOverlaps:
+    return RateOverlaps(
+        product_id=rate.product_id,
+        effective_time=rate.effective_time.isoformat(),
+        other_effective_time=other.effective_time.isoformat(),
+        other_end_time="" if other.end_time is None else other.end_time.isoformat(),
+    )
