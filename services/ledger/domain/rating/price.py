@@ -124,12 +124,11 @@ def affordable(pricing: Pricing, meter: Quantity, credits: Credits) -> Quantity:
             return _measured_at_most(conversion, blocks * ratio.denominator_micros * scale)
         case GraduatedPrice() if not price.is_metered:
             return _affordable_in_proportion(conversion, price.tiers[-1].ratio, credits)
-        case GraduatedPrice() if price.never_rises:
+        case GraduatedPrice():
             start, _ = _priced(conversion, meter.micros)
             added = price.scaled_reach(start, credits.micros * scale * price.denominator, scale=scale)
-            return Quantity(INT64_MAX) if added is None else _measured_at_most(conversion, added)
-        case GraduatedPrice():
-            return _search_affordable(pricing, meter, credits)
+            reach = Quantity(INT64_MAX) if added is None else _measured_at_most(conversion, added)
+            return reach if price.never_rises else _search_affordable(pricing, meter, credits, near=reach)
         case _:
             assert_never(price)
 
@@ -163,15 +162,20 @@ def _affordable_in_proportion(conversion: Conversion | None, ratio: Ratio, credi
     return _measured_at_most(conversion, floor_div(scaled, ratio.numerator_micros))
 
 
-def _search_affordable(pricing: Pricing, meter: Quantity, credits: Credits) -> Quantity:
-    """Find the largest quantity by bisection, in at most 63 steps: a quote never falls as the quantity grows."""
-    low, high = 0, INT64_MAX
+def _search_affordable(pricing: Pricing, meter: Quantity, credits: Credits, *, near: Quantity) -> Quantity:
+    """Find the largest quantity: with growing steps from `near`, and by bisection where they overshoot.
+
+    A quote never falls as the quantity grows, so each step excludes what lies on one side of it. At most 126 steps.
+    """
+    low, high, at, step = 0, INT64_MAX, max(1, near.micros), 1
     while low < high:
-        middle = (low + high + 1) // 2
-        if quote(pricing, meter, Quantity(middle)) <= credits:
-            low = middle
+        if quote(pricing, meter, Quantity(at)) <= credits:
+            low, at = at, at + step
         else:
-            high = middle - 1
+            high, at = at - 1, at - step
+        step *= 2
+        if not low < at <= high:
+            at = (low + high + 1) // 2
     return Quantity(low)
 
 

@@ -76,17 +76,28 @@ class GraduatedPrice:
         return max(self.scaled_cost(at + quantity, scale) - self.scaled_cost(at, scale) for at in positions)
 
     def scaled_reach(self, start: int, scaled_credits: int, *, scale: int) -> int | None:
-        """Return the largest quantity from `start` that costs at most this; None if there is none.
+        """Return the largest quantity that costs at most this from `start`; None if there is none.
 
-        The price must never rise.
+        If a price rises, some position above `start` may be dearer: at each edge of a tier, and where the quantity ends
+        at an edge. Then the result is the least of these, which is rounded and may be a little too large or too small.
         """
-        assert self.never_rises
-        limit = self.scaled_cost(start, scale) + scaled_credits
-        tier = bisect_right(self._costs, limit // scale) - 1
-        price = self._prices[tier]
-        if price == 0:
+        positions = [start]
+        if not self.never_rises:
+            for edge in self._starts[1:]:
+                ends_here = self._position_at(self.scaled_cost(edge * scale, scale) - scaled_credits, scale)
+                positions += (at for at in (edge * scale, ends_here) if at is not None and at > start)
+        ends = (
+            (at, self._position_at(self.scaled_cost(at, scale) + scaled_credits, scale)) for at in positions
+        )
+        return min((end - at for at, end in ends if end is not None), default=None)
+
+    def _position_at(self, scaled_cost: int, scale: int) -> int | None:
+        """Return the largest position that costs at most this; None if there is none."""
+        tier = bisect_right(self._costs, scaled_cost // scale) - 1
+        if tier < 0 or self._prices[tier] == 0:
             return None
-        return self._starts[tier] * scale + floor_div(limit - self._costs[tier] * scale, price) - start
+        in_tier = floor_div(scaled_cost - self._costs[tier] * scale, self._prices[tier])
+        return self._starts[tier] * scale + in_tier
 
     def _turns(self, quantity: int, *, scale: int, stride: int) -> Iterator[int]:
         """Yield the positions between which the cost of `quantity` changes evenly: one end of it is at a tier's edge.
