@@ -205,7 +205,7 @@ async def test_a_balance_is_one_statement_that_finds_every_row_by_its_key_and_lo
     assert not {node["Node Type"] for node in _nodes(plan)} & {"Seq Scan", "LockRows"}
 
 
-async def test_a_partial_account_has_its_grant_by_its_key(recording: Recording) -> None:
+async def test_issuing_and_voiding_read_one_grant_by_its_key(recording: Recording) -> None:
     grant_id = GrantId("grt_7")
     selections = {(ACME, AI): AccountSelection(only_grants=frozenset({grant_id}))}
 

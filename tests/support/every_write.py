@@ -428,6 +428,21 @@ async def fill_ledger(ask: Ask) -> None:
         effective_time=JUNE,
         expire_time="2026-06-01T00:00:00Z",
     )
+    gift = await ask(
+        "IssueGrant",
+        **pool,
+        grant_kind="GRANT_KIND_PROMOTIONAL",
+        amount_micros=str(20 * CREDIT),
+        effective_time=JUNE,
+        expire_time="2025-07-01T00:00:00Z",
+    )
+    await ask(
+        "VoidGrant",
+        customer="acme",
+        grant_id=gift["grant"]["grant_id"],
+        reason="issued by mistake",
+        actor="ops@seatsco.example",
+    )
     cap = await ask(
         "SetSpendCap", **pool, group_key="user_id", group_value="ann", limit_micros=str(600 * CREDIT)
     )

@@ -249,6 +249,17 @@ class RunningLedger:
         issued = await self.admin.IssueGrant(apb.IssueGrantRequest(**(asked | more)))  # type: ignore[arg-type]
         return issued.grant
 
+    async def void(self, grant_id: str, **more: object) -> apb.VoidGrantResponse:
+        """Void what is left of a grant of acme; `more` overrides fields."""
+        asked: dict[str, object] = {
+            "request_id": self.request_id(),
+            "customer": "acme",
+            "grant_id": grant_id,
+            "reason": "issued by mistake",
+            "actor": "ops@seatsco.example",
+        }
+        return await self.admin.VoidGrant(apb.VoidGrantRequest(**(asked | more)))  # type: ignore[arg-type]
+
     async def set_cap(self, limit: int, *, user: str = "", **more: object) -> apb.SpendCap:
         """Cap the spend of one user of acme (without one: of each user) per billing period, in whole credits."""
         asked: dict[str, object] = {

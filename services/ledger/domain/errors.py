@@ -76,6 +76,15 @@ class GrantAlreadyExists(AlreadyExists):
         )
 
 
+class GrantNotFound(NotFound):
+    reason = "GRANT_NOT_FOUND"
+
+    def __init__(self, *, grant_id: str) -> None:
+        super().__init__(
+            f"this customer has no grant {grant_id!r}; ListGrants lists the ones there are", grant_id=grant_id
+        )
+
+
 class SpendCapNotFound(NotFound):
     reason = "SPEND_CAP_NOT_FOUND"
 

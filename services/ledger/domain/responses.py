@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is stored for a repeated request. The format of each: store/formats.py."""
 
+from services.ledger.domain.credits.commands import VoidedGrant
 from services.ledger.domain.credits.grant import Grant
 from services.ledger.domain.gate.decision import Authorized, Captured, Debited, Extended, Released
 from services.ledger.domain.gate.spend_cap import CustomerSpendCap, SpendCapRemoval
 
 GateResponse = Authorized | Captured | Released | Extended | Debited
-Response = GateResponse | Grant | CustomerSpendCap | SpendCapRemoval
+Response = GateResponse | Grant | VoidedGrant | CustomerSpendCap | SpendCapRemoval

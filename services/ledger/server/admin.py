@@ -27,6 +27,11 @@ class LedgerAdminServicer(ledger_admin_pb2_grpc.LedgerAdminServiceServicer):
         grant = await self._do.grants.issue(command)
         return grants.issue_to_wire(grant, command.credit_type_id)
 
+    async def VoidGrant(self, request: pb.VoidGrantRequest, context: Context) -> pb.VoidGrantResponse:
+        command = grants.void_from_wire(request)
+        voided = await self._do.grants.void(command)
+        return grants.void_to_wire(voided)
+
     async def SetSpendCap(self, request: pb.SetSpendCapRequest, context: Context) -> pb.SetSpendCapResponse:
         command = caps.set_from_wire(request)
         cap = await self._do.caps.set(command)

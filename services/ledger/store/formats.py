@@ -3,7 +3,8 @@
 
 from typing import Final
 
-from meshkit.formats import Format, Formats
+from meshkit.formats import Format, Formats, Json
+from services.ledger.domain.credits.commands import VoidedGrant
 from services.ledger.domain.credits.grant import Grant
 from services.ledger.domain.crossings.watch import Crossing
 from services.ledger.domain.gate.decision import Authorized, Captured, Debited, Extended, Released
@@ -14,13 +15,20 @@ from services.ledger.domain.rating.price import Conversion
 from services.ledger.domain.rating.tiers import Tier
 from services.ledger.domain.responses import Response
 
+
+def _never_voided(grant: Json) -> Json:
+    """Grant 1 to 2: it can be voided."""
+    return {**grant, "void": None}
+
+
 RESPONSES: Final = Formats[Response](
     Format("Authorized", Authorized),
     Format("Captured", Captured),
     Format("Released", Released),
     Format("Extended", Extended),
     Format("Debited", Debited),
-    Format("Grant", Grant),
+    Format("Grant", Grant, (_never_voided,)),
+    Format("VoidedGrant", VoidedGrant),
     Format("CustomerSpendCap", CustomerSpendCap),
     Format("SpendCapRemoval", SpendCapRemoval),
 )

@@ -101,6 +101,13 @@ async def _remove_cap(ledger: RunningLedger) -> admin.RemoveSpendCapRequest:
     return admin.RemoveSpendCapRequest(request_id="the-one", customer="acme", spend_cap_id=cap.spend_cap_id)
 
 
+async def _void(ledger: RunningLedger) -> admin.VoidGrantRequest:
+    (grant,) = await ledger.grants()
+    return admin.VoidGrantRequest(
+        request_id="the-one", customer="acme", grant_id=grant.grant_id, reason="by mistake", actor="ops"
+    )
+
+
 WRITES = [
     Write("Authorize", _authorize, {"credits_micros": 399 * CREDIT}),
     Write("Debit", _debit, {"quantity_micros": 1}),
@@ -108,6 +115,7 @@ WRITES = [
     Write("Release", _release, {"hold_id": "hld_other"}),
     Write("ExtendHold", _extend, {"credits_micros": 299 * CREDIT}),
     Write("IssueGrant", _issue, {"amount_micros": 999 * CREDIT}),
+    Write("VoidGrant", _void, {"reason": "fraud"}),
     Write("SetSpendCap", _set_cap, {"window": admin.CAP_WINDOW_DAY}),
     Write("RemoveSpendCap", _remove_cap, {"spend_cap_id": "cap_other"}),
 ]

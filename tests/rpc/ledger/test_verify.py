@@ -13,7 +13,7 @@ from tests.support.ledger_sql import Sql
 
 @pytest.fixture
 async def busy(ledger: RunningLedger) -> RunningLedger:
-    """Every kind of entry and hold: granted, adjusted, captured, expired, short; held, captured, released, dead."""
+    """Every kind of entry: granted, adjusted, captured, expired, voided, short; a hold of every state."""
     ledger.clock.advance_to(JULY)
     await ledger.change_seats(1, JULY, sequence=1)
     await ledger.top_up(100, source_id="top_1")
@@ -27,6 +27,7 @@ async def busy(ledger: RunningLedger) -> RunningLedger:
     ledger.clock.advance_to(JULY.replace(minute=2))
     hold = await ledger.authorize(1, user="bob")
     await ledger.capture(hold.hold_id, 600)
+    await ledger.void((await ledger.top_up(5)).grant_id)
     await ledger.top_up(100, source_id="top_2")
     await ledger.authorize(30, user="ann")
     return ledger
@@ -48,6 +49,7 @@ async def test_a_ledger_that_nobody_spoiled_is_consistent_and_was_read_whole(bus
         admin.ENTRY_KIND_SEAT_ADJUSTMENT,
         admin.ENTRY_KIND_CAPTURE,
         admin.ENTRY_KIND_EXPIRY,
+        admin.ENTRY_KIND_VOID,
         admin.ENTRY_KIND_SHORTFALL,
     }
 

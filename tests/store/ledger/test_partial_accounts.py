@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Issuing a grant reads no other grants, and writes what it would write if it had read all of them."""
+"""Issuing and voiding read no other grants, and write what they would write if they had read all of them."""
 
 import json
 from collections.abc import Callable
@@ -14,8 +14,8 @@ from meshkit.quantity import Credits
 from services.ledger.domain.copies import WatchUpdate
 from services.ledger.domain.credits import issuing
 from services.ledger.domain.credits.account import Account
-from services.ledger.domain.credits.commands import IssueGrant
-from services.ledger.domain.credits.grant import CustomerId, Grant, GrantId, GrantKind
+from services.ledger.domain.credits.commands import IssueGrant, VoidGrant
+from services.ledger.domain.credits.grant import CustomerId, Grant, GrantId, GrantKind, GrantVoid
 from services.ledger.domain.credits.unit_of_work import AccountSelection
 from services.ledger.domain.crossings.watch import Watch, WatchKind
 from services.ledger.domain.gate.commands import Authorize, Capture, Debit, Release
@@ -30,7 +30,7 @@ STEPS = 40
 
 @dataclass
 class Customer:
-    """One of two customers to whom the same happens. reads_all: its grants are issued on whole accounts."""
+    """One of two customers to whom the same happens. reads_all: its grants are issued and voided on whole accounts."""
 
     books: Books
     customer_id: CustomerId
@@ -82,12 +82,32 @@ class Customer:
         self.grants.append(grant_id)
         return None
 
-    async def _change_whole(self, rule: Callable[[Account, datetime], Account]) -> None:
+    async def void(self, number: int) -> object:
+        grant_id = self.grants[number % len(self.grants)]
+        command = self.command(VoidGrant, grant_id=grant_id, reason="by mistake", actor="ops")
+        if not self.reads_all:
+            return (await self.books.grants.void(command)).voided
+        taken: list[Credits] = []
+
+        def rule(account: Account, at: datetime) -> Account:
+            void = GrantVoid(time=at, reason=command.reason, actor=command.actor)
+            after, voided = issuing.void_grant(account, grant_id, void, cause_id=command.request_id, at=at)
+            taken.append(voided)
+            return after
+
+        await self._change_whole(rule, only_grants=frozenset({grant_id}))
+        return taken[-1]
+
+    async def _change_whole(
+        self, rule: Callable[[Account, datetime], Account], *, only_grants: frozenset[GrantId] = frozenset()
+    ) -> None:
         """Settle all of the account whether or not anything is due, and apply a rule to it."""
         at = self.books.clock.now()
 
         async def work(tx: Transaction) -> None:
-            opened = await open_account(tx, self.customer_id, AI, at=at, ids=self.books.ids, settles=True)
+            opened = await open_account(
+                tx, self.customer_id, AI, at=at, ids=self.books.ids, settles=True, only_grants=only_grants
+            )
             await opened.save(tx, rule(opened.now, opened.at))
 
         await self.books.store.run(work)
@@ -130,6 +150,8 @@ def _step(random: Random, now: datetime) -> tuple[str, tuple[object, ...]]:
             ("issue", (credits, start, end)),
             ("issue", (credits, start, end)),
             ("issue", (credits, start, end)),
+            ("void", (random.randrange(1_000),)),
+            ("void", (random.randrange(1_000),)),
             ("authorize", (credits, user)),
             ("debit", (credits, user)),
             ("capture", (credits,)),
@@ -162,8 +184,8 @@ async def _tell(books: Books, watch: Watch) -> None:
 async def _history(sql: Sql, customer_id: CustomerId) -> dict[str, list[Any]]:
     """Return what was written about a customer; ids, which differ, are replaced by positions."""
     grants = await sql.rows(
-        "SELECT grant_id, granted_micros, captured_micros, held_micros, expired_micros, voided_micros, is_closed"
-        " FROM ledger.grants WHERE customer_id = $1 ORDER BY grant_id",
+        "SELECT grant_id, granted_micros, captured_micros, held_micros, expired_micros, voided_micros, is_closed,"
+        " void_time FROM ledger.grants WHERE customer_id = $1 ORDER BY grant_id",
         customer_id,
     )
     positions = {row.pop("grant_id"): position for position, row in enumerate(grants)}

@@ -25,6 +25,8 @@ WALLS = {
         "UPDATE ledger.grants SET voided_micros = granted_micros",
         "UPDATE ledger.grants SET granted_micros = captured_micros + held_micros - 1",
         "UPDATE ledger.grants SET kind = 'GIFT'",
+        "UPDATE ledger.grants SET void_time = now()",
+        "UPDATE ledger.grants SET void_time = now(), void_reason = 'by mistake'",
         "UPDATE ledger.grants SET priority = 0",
         "UPDATE ledger.grants SET expire_time = effective_time",
         A_GRANT.format("schedule_id, period_start, NULL, false"),

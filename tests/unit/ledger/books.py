@@ -16,7 +16,7 @@ from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.burn_down import rank
 from services.ledger.domain.credits.due import DueSources, Reading, ScheduleProgress
 from services.ledger.domain.credits.entry import Entry, EntryKind
-from services.ledger.domain.credits.grant import Grant, GrantId, ScheduleId
+from services.ledger.domain.credits.grant import Grant, GrantId, GrantVoid, ScheduleId
 from services.ledger.domain.credits.proration import SeatChange, Seats
 from services.ledger.domain.credits.schedule import Schedule
 from services.ledger.domain.crossings import alarm
@@ -43,7 +43,7 @@ class Books:
     """One pool, what was written about it, and the schedules that grant into it.
 
     anchor: of the contract in force. Every command brings the pool up to date first, if anything is due.
-    reads_all: issuing reads every grant, as the gate does; the store reads none.
+    reads_all: issuing and voiding read every grant, as the gate does; the store reads only the grant it is about.
     """
 
     def __init__(
@@ -127,8 +127,24 @@ class Books:
     # What operators and the other services tell it.
 
     def issue(self, grant: Grant, *, at: datetime) -> None:
-        account = self._open_for(at)
+        account = self._open_for(None, at)
         self._save(issuing.issue_grant(account, grant, cause_id=self._cause_id(), at=account.time_at(at)))
+
+    def void(self, grant_id: str, *, at: datetime) -> Credits:
+        """Void a grant; returns what that takes at once."""
+        name = GrantId(grant_id)
+        account = self._open_for(name, at)
+        time = account.time_at(at)
+        void = GrantVoid(time=time, reason="by mistake", actor="ops")
+        after, voided = issuing.void_grant(account, name, void, cause_id=self._cause_id(), at=time)
+        self._save(after)
+        return voided
+
+    def void_any(self, number: int, *, at: datetime) -> Credits:
+        """Void one of the grants that there are at `at`."""
+        self.settle(at)
+        known = sorted(self.stored.grants)
+        return self.void(known[number % len(known)], at=at) if known else Credits(0)
 
     def tell_schedule(self, schedule: Schedule, seats: Seats | None = None, *, at: datetime) -> None:
         self.settle(at, settles=True)
@@ -201,9 +217,10 @@ class Books:
 
     # As the store does.
 
-    def _open_for(self, at: datetime) -> Account:
-        """Open the account to issue a grant."""
-        return self._open(at, settles=self._reads_all, only_grants=frozenset())
+    def _open_for(self, grant_id: GrantId | None, at: datetime) -> Account:
+        """Open the account to issue a grant, or to void this one."""
+        only = frozenset[GrantId]() if grant_id is None else frozenset({grant_id})
+        return self._open(at, settles=self._reads_all, only_grants=only)
 
     def _open(
         self,

@@ -121,11 +121,15 @@ class Life:
                 self._extend,
                 self._debit,
                 self._debit,
-                self.issue,
+                self._issue,
+                self._void,
                 self._change_seats,
             ]
         )
         return draw()
+
+    def issue_or_void(self) -> Command:
+        return self.random.choice([self._issue, self._void])()
 
     def _ask(self) -> Ask:
         random = self.random
@@ -185,7 +189,7 @@ class Life:
         ask, now = self._ask(), self.now
         return lambda books: books.debit(ask, at=now)
 
-    def issue(self) -> Command:
+    def _issue(self) -> Command:
         random, now = self.random, self.now
         self.grants += 1
         start = now + timedelta(hours=random.choice([0, 0, 0, 30]))
@@ -200,6 +204,10 @@ class Life:
             only_for=random.choice([[], [], [IMAGES]]),
         )
         return lambda books: books.issue(grant, at=now)
+
+    def _void(self) -> Command:
+        number, now = self.random.randrange(1_000), self.now
+        return lambda books: books.void_any(number, at=now)
 
     def _change_seats(self) -> Command:
         now = self.now
@@ -255,7 +263,7 @@ def test_a_pool_looked_at_seldom_or_always_lives_the_same_life_and_adds_up(seed:
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_issuing_writes_the_same_whether_or_not_it_reads_the_other_grants(seed: int) -> None:
+def test_issuing_and_voiding_write_the_same_whether_or_not_they_read_the_other_grants(seed: int) -> None:
     print(f"seed {seed}")  # noqa: T201
     life = Life(seed)
     partial, whole = Books(), Books(reads_all=True)
@@ -265,7 +273,7 @@ def test_issuing_writes_the_same_whether_or_not_it_reads_the_other_grants(seed: 
 
     for _ in range(STEPS):
         life.pass_time()
-        command = life.command() if life.random.random() < 0.5 else life.issue()
+        command = life.command() if life.random.random() < 0.5 else life.issue_or_void()
         assert carried_out(partial, command) == carried_out(whole, command)
         partial.check()
 

@@ -97,6 +97,28 @@ class IssueGrantResponse(_message.Message):
     grant: _ledger_pb2.Grant
     def __init__(self, grant: _Optional[_Union[_ledger_pb2.Grant, _Mapping]] = ...) -> None: ...
 
+class VoidGrantRequest(_message.Message):
+    __slots__ = ("request_id", "customer", "grant_id", "reason", "actor")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    GRANT_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    grant_id: str
+    reason: str
+    actor: str
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., grant_id: _Optional[str] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class VoidGrantResponse(_message.Message):
+    __slots__ = ("grant", "voided_micros")
+    GRANT_FIELD_NUMBER: _ClassVar[int]
+    VOIDED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    grant: _ledger_pb2.Grant
+    voided_micros: int
+    def __init__(self, grant: _Optional[_Union[_ledger_pb2.Grant, _Mapping]] = ..., voided_micros: _Optional[int] = ...) -> None: ...
+
 class SpendCap(_message.Message):
     __slots__ = ("spend_cap_id", "customer_id", "credit_type_id", "group_key", "group_value", "limit_micros", "window", "create_time")
     SPEND_CAP_ID_FIELD_NUMBER: _ClassVar[int]

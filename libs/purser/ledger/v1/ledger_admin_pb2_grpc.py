@@ -43,6 +43,11 @@ class LedgerAdminServiceStub:
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.IssueGrantRequest.SerializeToString,
                 response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.IssueGrantResponse.FromString,
                 _registered_method=True)
+        self.VoidGrant = channel.unary_unary(
+                '/purser.ledger.v1.LedgerAdminService/VoidGrant',
+                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.VoidGrantRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.VoidGrantResponse.FromString,
+                _registered_method=True)
         self.SetSpendCap = channel.unary_unary(
                 '/purser.ledger.v1.LedgerAdminService/SetSpendCap',
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.SetSpendCapRequest.SerializeToString,
@@ -95,6 +100,16 @@ class LedgerAdminServiceServicer:
     def IssueGrant(self, request, context):
         """Adds credits to a pool. Idempotent by request_id.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def VoidGrant(self, request, context):
+        """Voids what is left of a grant: credits that are neither spent, held nor expired. Held credits can still be captured;
+        if they return to the grant, they are voided too. A grant of which nothing is left, because it is spent, expired or
+        voided, is not an error: 0 is voided. Credits that a schedule adds to a voided grant later, for added seats, can be
+        drawn. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, GRANT_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -169,6 +184,11 @@ def add_LedgerAdminServiceServicer_to_server(servicer, server):
                     request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.IssueGrantRequest.FromString,
                     response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.IssueGrantResponse.SerializeToString,
             ),
+            'VoidGrant': grpc.unary_unary_rpc_method_handler(
+                    servicer.VoidGrant,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.VoidGrantRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.VoidGrantResponse.SerializeToString,
+            ),
             'SetSpendCap': grpc.unary_unary_rpc_method_handler(
                     servicer.SetSpendCap,
                     request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.SetSpendCapRequest.FromString,
@@ -241,6 +261,33 @@ class LedgerAdminService:
             '/purser.ledger.v1.LedgerAdminService/IssueGrant',
             purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.IssueGrantRequest.SerializeToString,
             purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.IssueGrantResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VoidGrant(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.LedgerAdminService/VoidGrant',
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.VoidGrantRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.VoidGrantResponse.FromString,
             options,
             channel_credentials,
             insecure,

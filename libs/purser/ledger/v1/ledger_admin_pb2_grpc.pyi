@@ -41,6 +41,12 @@ class LedgerAdminServiceStub:
     """Adds credits to a pool. Idempotent by request_id.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS).
     """
+    VoidGrant: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.VoidGrantRequest, _ledger_admin_pb2.VoidGrantResponse]
+    """Voids what is left of a grant: credits that are neither spent, held nor expired. Held credits can still be captured;
+    if they return to the grant, they are voided too. A grant of which nothing is left, because it is spent, expired or
+    voided, is not an error: 0 is voided. Credits that a schedule adds to a voided grant later, for added seats, can be
+    drawn. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, GRANT_NOT_FOUND (NOT_FOUND).
+    """
     SetSpendCap: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.SetSpendCapRequest, _ledger_admin_pb2.SetSpendCapResponse]
     """Sets the most that one group value may spend per window. It replaces the cap on the same customer, credit type, group
     key and value. Only group keys that some usage product's metric names can be capped. Idempotent by request_id.
@@ -79,6 +85,12 @@ class LedgerAdminServiceAsyncStub(LedgerAdminServiceStub):
     IssueGrant: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.IssueGrantRequest, _ledger_admin_pb2.IssueGrantResponse]  # type: ignore[assignment]
     """Adds credits to a pool. Idempotent by request_id.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS).
+    """
+    VoidGrant: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.VoidGrantRequest, _ledger_admin_pb2.VoidGrantResponse]  # type: ignore[assignment]
+    """Voids what is left of a grant: credits that are neither spent, held nor expired. Held credits can still be captured;
+    if they return to the grant, they are voided too. A grant of which nothing is left, because it is spent, expired or
+    voided, is not an error: 0 is voided. Credits that a schedule adds to a voided grant later, for added seats, can be
+    drawn. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, GRANT_NOT_FOUND (NOT_FOUND).
     """
     SetSpendCap: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.SetSpendCapRequest, _ledger_admin_pb2.SetSpendCapResponse]  # type: ignore[assignment]
     """Sets the most that one group value may spend per window. It replaces the cap on the same customer, credit type, group
@@ -121,6 +133,18 @@ class LedgerAdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_ledger_admin_pb2.IssueGrantResponse, _abc.Awaitable[_ledger_admin_pb2.IssueGrantResponse]]:
         """Adds credits to a pool. Idempotent by request_id.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS).
+        """
+
+    @_abc_1.abstractmethod
+    def VoidGrant(
+        self,
+        request: _ledger_admin_pb2.VoidGrantRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_admin_pb2.VoidGrantResponse, _abc.Awaitable[_ledger_admin_pb2.VoidGrantResponse]]:
+        """Voids what is left of a grant: credits that are neither spent, held nor expired. Held credits can still be captured;
+        if they return to the grant, they are voided too. A grant of which nothing is left, because it is spent, expired or
+        voided, is not an error: 0 is voided. Credits that a schedule adds to a voided grant later, for added seats, can be
+        drawn. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, GRANT_NOT_FOUND (NOT_FOUND).
         """
 
     @_abc_1.abstractmethod

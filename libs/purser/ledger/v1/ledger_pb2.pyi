@@ -225,7 +225,7 @@ class DebitResponse(_message.Message):
     def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., debited_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., affordable_quantity_micros: _Optional[int] = ..., affordable_credits_micros: _Optional[int] = ...) -> None: ...
 
 class Grant(_message.Message):
-    __slots__ = ("grant_id", "grant_kind", "credit_type_id", "product_id", "granted_micros", "captured_micros", "held_micros", "expired_micros", "voided_micros", "available_micros", "priority", "effective_time", "expire_time", "cost_basis_micros", "scope_product_ids", "grant_schedule_id", "source_id", "create_time")
+    __slots__ = ("grant_id", "grant_kind", "credit_type_id", "product_id", "granted_micros", "captured_micros", "held_micros", "expired_micros", "voided_micros", "available_micros", "priority", "effective_time", "expire_time", "cost_basis_micros", "scope_product_ids", "grant_schedule_id", "source_id", "create_time", "void_time", "void_reason", "void_actor")
     GRANT_ID_FIELD_NUMBER: _ClassVar[int]
     GRANT_KIND_FIELD_NUMBER: _ClassVar[int]
     CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -244,6 +244,9 @@ class Grant(_message.Message):
     GRANT_SCHEDULE_ID_FIELD_NUMBER: _ClassVar[int]
     SOURCE_ID_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    VOID_TIME_FIELD_NUMBER: _ClassVar[int]
+    VOID_REASON_FIELD_NUMBER: _ClassVar[int]
+    VOID_ACTOR_FIELD_NUMBER: _ClassVar[int]
     grant_id: str
     grant_kind: GrantKind
     credit_type_id: str
@@ -262,7 +265,10 @@ class Grant(_message.Message):
     grant_schedule_id: str
     source_id: str
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, grant_id: _Optional[str] = ..., grant_kind: _Optional[_Union[GrantKind, str]] = ..., credit_type_id: _Optional[str] = ..., product_id: _Optional[str] = ..., granted_micros: _Optional[int] = ..., captured_micros: _Optional[int] = ..., held_micros: _Optional[int] = ..., expired_micros: _Optional[int] = ..., voided_micros: _Optional[int] = ..., available_micros: _Optional[int] = ..., priority: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cost_basis_micros: _Optional[int] = ..., scope_product_ids: _Optional[_Iterable[str]] = ..., grant_schedule_id: _Optional[str] = ..., source_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    void_time: _timestamp_pb2.Timestamp
+    void_reason: str
+    void_actor: str
+    def __init__(self, grant_id: _Optional[str] = ..., grant_kind: _Optional[_Union[GrantKind, str]] = ..., credit_type_id: _Optional[str] = ..., product_id: _Optional[str] = ..., granted_micros: _Optional[int] = ..., captured_micros: _Optional[int] = ..., held_micros: _Optional[int] = ..., expired_micros: _Optional[int] = ..., voided_micros: _Optional[int] = ..., available_micros: _Optional[int] = ..., priority: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cost_basis_micros: _Optional[int] = ..., scope_product_ids: _Optional[_Iterable[str]] = ..., grant_schedule_id: _Optional[str] = ..., source_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., void_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., void_reason: _Optional[str] = ..., void_actor: _Optional[str] = ...) -> None: ...
 
 class GetBalanceRequest(_message.Message):
     __slots__ = ("customer", "credit_type_id")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from meshkit.quantity import Credits
-from services.ledger.domain.credits.grant import CreditTypeId, GrantKind, ProductId
+from services.ledger.domain.credits.grant import CreditTypeId, Grant, GrantId, GrantKind, ProductId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,3 +25,24 @@ class IssueGrant:
     expire_time: datetime | None
     scope_product_ids: frozenset[ProductId]
     source_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoidGrant:
+    """Void what is left of a grant. actor: who asks for it, as the caller states."""
+
+    request_id: str
+    fingerprint: bytes
+    customer: str
+    grant_id: GrantId
+    reason: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoidedGrant:
+    """The response to VoidGrant. voided: by this request."""
+
+    credit_type_id: CreditTypeId
+    grant: Grant
+    voided: Credits

@@ -16,7 +16,15 @@ from meshkit.evolve import evolve
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.entry import EntryKind
-from services.ledger.domain.credits.grant import Grant, GrantId, ScheduleId, expire_rest, give_back, increase
+from services.ledger.domain.credits.grant import (
+    Grant,
+    GrantId,
+    ScheduleId,
+    expire_rest,
+    give_back,
+    increase,
+    void_held,
+)
 from services.ledger.domain.credits.proration import ONE, Seats
 from services.ledger.domain.credits.schedule import Schedule, credits_of_period, grant_of_period
 from services.ledger.domain.crossings import alarm
@@ -238,7 +246,7 @@ def _expire_hold(account: Account, hold: Hold, *, at: datetime) -> Account:
 
 
 def return_draws(account: Account, hold: Hold, *, ended_time: datetime, at: datetime) -> Account:
-    """Return all draws of a hold to their grants. Credits returned to a closed grant are lost."""
+    """Return all draws of a hold to their grants. Credits returned to an expired or voided grant are lost."""
     for draw in hold.draws:
         account = give_back_draw(account, draw.grant_id, draw.amount, ended_time=ended_time, at=at)
     spends = {key: hold_more(account.spends[key], -hold.amount) for key in hold.counted()}
@@ -248,11 +256,33 @@ def return_draws(account: Account, hold: Hold, *, ended_time: datetime, at: date
 def give_back_draw(
     account: Account, grant_id: GrantId, amount: Credits, *, ended_time: datetime, at: datetime
 ) -> Account:
-    """Return held credits to a grant at `ended_time`; a closed grant loses them in the same step."""
-    grant = give_back(account.grants[grant_id], amount)
+    """Return held credits to a grant at `ended_time`; a voided or expired grant loses them in the same step."""
+    grant = account.grants[grant_id]
+    if grant.void is not None:
+        voided = void_held(grant, amount)
+        return write_void(account, voided, amount, effective_time=ended_time, cause_id=grant_id, at=at)
+    grant = give_back(grant, amount)
     if not grant.is_closed:
         return account.with_changes(grants=[grant])
     return _lose_rest(account, grant, effective_time=ended_time, at=at)
+
+
+def write_void(
+    account: Account, grant: Grant, amount: Credits, *, effective_time: datetime, cause_id: str, at: datetime
+) -> Account:
+    """Replace a grant by `grant`, of which `amount` was voided, and write the VOID entry if that is not zero."""
+    entries = []
+    if amount:
+        entry = account.next_entry(
+            EntryKind.VOID,
+            grant_id=grant.grant_id,
+            amount=-amount,
+            effective_time=effective_time,
+            create_time=at,
+            cause_id=cause_id,
+        )
+        entries.append(entry)
+    return account.with_changes(grants=[grant], entries=entries)
 
 
 def _lose_rest(account: Account, grant: Grant, *, effective_time: datetime, at: datetime) -> Account:

@@ -24,6 +24,15 @@ class GrantKind(Enum):
     PROMOTIONAL = "PROMOTIONAL"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantVoid:
+    """When and why a grant was voided. actor: who voided it, as the caller stated."""
+
+    time: datetime
+    reason: str
+    actor: str
+
+
 @dataclass(frozen=True, kw_only=True)  # no slots: evolve
 class Grant:
     """Credits for `[effective_time, expire_time)`. At every instant, each amount being ≥ 0:
@@ -48,8 +57,10 @@ class Grant:
     schedule_id: ScheduleId | None = None
     period_start: datetime | None = None
     source_id: str | None = None
-    # No more credits can come from it: its expiry is written, or it is spent and no schedule adds to it.
+    # No more credits can come from it: its expiry is written, or it is spent or voided and no schedule adds to it.
     is_closed: bool = False
+    # Once set, credits that return to the grant are voided.
+    void: GrantVoid | None = None
 
     @property
     def rest(self) -> Credits:
@@ -105,6 +116,21 @@ def capture_rest(grant: Grant, amount: Credits) -> Grant:
 def expire_rest(grant: Grant) -> Grant:
     """Expire the rest and close the grant. Held credits stay until their holds end."""
     return evolve(grant, expired=grant.expired + grant.rest, is_closed=True)
+
+
+def void_rest(grant: Grant, void: GrantVoid) -> Grant:
+    """Void the rest. Held credits stay until their holds end; what returns then is voided too (void_held).
+
+    A schedule can still add credits to its grant, and these can be drawn: its seats were bought after the void.
+    """
+    is_closed = grant.is_closed or grant.schedule_id is None
+    return evolve(grant, voided=grant.voided + grant.rest, void=void, is_closed=is_closed)
+
+
+def void_held(grant: Grant, amount: Credits) -> Grant:
+    """Void `amount` of what is held."""
+    assert Credits(0) <= amount <= grant.held
+    return evolve(grant, held=grant.held - amount, voided=grant.voided + amount)
 
 
 def increase(grant: Grant, amount: Credits) -> Grant:

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Issues single grants: credits that no schedule issues.
+"""Issues and voids single grants: credits that no schedule issues, and credits that an operator takes back.
 
-It depends on other grants only through what remains in the pool (Account.unread), so none of them is read for it.
+Neither depends on other grants than through what remains in the pool (Account.unread), so none is read for it.
 """
 
 from datetime import datetime
 
+from meshkit.quantity import Credits
 from services.ledger.domain.credits import due
 from services.ledger.domain.credits.account import Account
-from services.ledger.domain.credits.grant import Grant
+from services.ledger.domain.credits.grant import Grant, GrantId, GrantVoid, void_rest
 from services.ledger.domain.crossings import alarm
 
 
@@ -21,3 +22,22 @@ def issue_grant(account: Account, grant: Grant, *, cause_id: str, at: datetime) 
     if grant.expire_time is not None:
         account = account.due_no_later_than(grant.expire_time)
     return alarm.observe_balance(account, at=at)
+
+
+def void_grant(
+    account: Account, grant_id: GrantId, void: GrantVoid, *, cause_id: str, at: datetime
+) -> tuple[Account, Credits]:
+    """Void the rest of a grant; returns the voided amount too. The account must be up to date at `at`.
+
+    From then on, held credits that return to the grant are voided. A second void takes what a schedule has added since;
+    if there is nothing, it changes nothing.
+    Source: services/ledger/README.md, "Voiding a grant".
+    """
+    grant = account.grants[grant_id]
+    voided = grant.rest
+    if grant.void is not None and not voided:
+        return account, voided
+    account = due.write_void(
+        account, void_rest(grant, void), voided, effective_time=at, cause_id=cause_id, at=at
+    )
+    return alarm.observe_balance(account, at=at), voided

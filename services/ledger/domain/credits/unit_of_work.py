@@ -67,14 +67,18 @@ class Change:
 
     @property
     def is_plain(self) -> bool:
-        """Whether one statement can write it: an existing pool, and no new grants, crossings or schedule progress."""
+        """Whether one statement can write it: an existing pool, no new grants, crossings or progress, and no voids."""
         return (
             self.before.version > 0
             and not self.schedules
             and not self.after.crossings
             and self.after.watch_states is self.before.watch_states
-            and all(grant_id in self.before.grants for grant_id in set(self.after.changed_grants))
+            and all(map(self._is_plain_grant, set(self.after.changed_grants)))
         )
+
+    def _is_plain_grant(self, grant_id: GrantId) -> bool:
+        before = self.before.grants.get(grant_id)
+        return before is not None and before.void is self.after.grants[grant_id].void
 
 
 @dataclass(frozen=True, slots=True)

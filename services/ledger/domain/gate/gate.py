@@ -237,9 +237,12 @@ def capture(
 def release(account: Account, hold: Hold, *, at: datetime) -> tuple[Account, Released]:
     """Release all of a hold; of an expired one nothing is left. Raises HoldAlreadyResolved."""
     require_unresolved(hold)
+    entries = account.entries
     released = Credits(0)
     if hold.state is HoldState.HELD:
         account = due.return_draws(account, end_hold(hold, HoldState.RELEASED), ended_time=at, at=at)
+        if account.entries is not entries:  # credits of a voided grant did not return, so less remains
+            account = alarm.observe_balance(account, at=at)
         released = hold.amount
     available = account.available(at, hold.product_id)
     return account, Released(released=released, credit_type_id=account.credit_type_id, available=available)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""IssueGrant and IssueTopUpGrant: credits that no schedule issues, such as those of a paid top-up.
+"""IssueGrant, IssueTopUpGrant and VoidGrant: credits that no schedule issues, and credits that are taken back.
 
-They read no other grants of the pool, unless something is due in it.
+None of them reads other grants of the pool, unless something is due in it.
 """
 
 from datetime import datetime
@@ -10,8 +10,8 @@ from meshkit.clock import Clock
 from meshkit.errors import FieldViolation, InvalidFields
 from meshkit.ids import Ids
 from services.ledger.domain.credits import issuing
-from services.ledger.domain.credits.commands import IssueGrant
-from services.ledger.domain.credits.grant import Grant, GrantId
+from services.ledger.domain.credits.commands import IssueGrant, VoidedGrant, VoidGrant
+from services.ledger.domain.credits.grant import Grant, GrantId, GrantVoid
 from services.ledger.domain.errors import GrantAlreadyExists
 from services.ledger.operations.credits.settlement import open_account
 from services.ledger.operations.ports import Relay
@@ -21,7 +21,7 @@ NO_GRANTS: frozenset[GrantId] = frozenset()
 
 
 class Grants:
-    """Issues grants, once per request and once per source."""
+    """Issues grants, once per request and once per source, and voids them."""
 
     def __init__(self, *, store: PostgresStore, clock: Clock, ids: Ids, relay: Relay) -> None:
         self._store = store
@@ -58,6 +58,38 @@ class Grants:
         issued = await self._store.run(work)
         self._relay.wake()
         return issued
+
+    async def void(self, command: VoidGrant) -> VoidedGrant:
+        """Void the rest of a grant. Raises CustomerNotFound, GrantNotFound, RequestIdReused."""
+        at = self._clock.now()
+
+        async def work(tx: Transaction) -> VoidedGrant:
+            customer_id = await tx.standings.customer_id(command.customer)
+            if (first := await tx.responses.find(customer_id, command, VoidedGrant)) is not None:
+                return first
+            credit_type_id = await tx.accounts.credit_type_of_grant(customer_id, command.grant_id)
+            opened = await open_account(
+                tx,
+                customer_id,
+                credit_type_id,
+                at=at,
+                ids=self._ids,
+                only_grants=frozenset({command.grant_id}),
+            )
+            void = GrantVoid(time=opened.at, reason=command.reason, actor=command.actor)
+            account, voided = issuing.void_grant(
+                opened.now, command.grant_id, void, cause_id=command.request_id, at=opened.at
+            )
+            await opened.save(tx, account)
+            response = VoidedGrant(
+                credit_type_id=credit_type_id, grant=account.grants[command.grant_id], voided=voided
+            )
+            await tx.responses.store(customer_id, command, response, at=at)
+            return response
+
+        response = await self._store.run(work)
+        self._relay.wake()
+        return response
 
 
 def _grant_of(command: IssueGrant, grant_id: GrantId, at: datetime) -> Grant:

@@ -14,6 +14,7 @@ from services.ledger.domain.errors import HoldNotFound
 from services.ledger.domain.gate.hold import HoldId, HoldPlace
 from services.ledger.domain.gate.spend_cap import GroupValue
 from services.ledger.store.connection import Connection
+from services.ledger.store.credits.grants import credit_type_of_grant
 from services.ledger.store.credits.reading import read_accounts
 from services.ledger.store.credits.writing import write_changes, write_extras
 
@@ -122,6 +123,10 @@ class Accounts:
         )
         written = await write_changes(self._connection, changed, answers, epoch=None)
         assert written == {change.key for change in changed}  # their locks are ours
+
+    async def credit_type_of_grant(self, customer_id: CustomerId, grant_id: GrantId) -> CreditTypeId:
+        """Return the credit type of the pool that a grant is in. Raises GrantNotFound."""
+        return await credit_type_of_grant(self._connection, customer_id, grant_id)
 
     async def granted_for(self, customer_id: CustomerId, source_id: str) -> GrantId | None:
         """Return the id of the grant issued for a source, if any."""

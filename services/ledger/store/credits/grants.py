@@ -8,10 +8,11 @@ from datetime import datetime
 from meshkit.evolve import evolve
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.account import Account
-from services.ledger.domain.credits.grant import Grant, GrantId
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant, GrantId
 from services.ledger.domain.credits.unit_of_work import AccountSelection, PoolKey
 from services.ledger.domain.crossings import alarm
 from services.ledger.domain.crossings.watch import WatchKind
+from services.ledger.domain.errors import GrantNotFound
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.rows import GRANT_COLUMNS, IS_OPEN_GRANT, Row, grant_from_row, prefixed
 
@@ -83,3 +84,17 @@ async def _unread(
         _UNREAD, account.customer_id, account.credit_type_id, at, list(account.grants), grants_max
     )
     return Credits(int(micros or 0))
+
+
+async def credit_type_of_grant(
+    connection: Connection, customer_id: CustomerId, grant_id: GrantId
+) -> CreditTypeId:
+    """Return the credit type of a grant's pool. Raises GrantNotFound."""
+    credit_type_id = await connection.fetchval(
+        "SELECT credit_type_id FROM ledger.grants WHERE customer_id = $1 AND grant_id = $2",
+        customer_id,
+        grant_id,
+    )
+    if credit_type_id is None:
+        raise GrantNotFound(grant_id=grant_id)
+    return CreditTypeId(credit_type_id)

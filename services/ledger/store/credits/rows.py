@@ -13,6 +13,7 @@ from services.ledger.domain.credits.grant import (
     Grant,
     GrantId,
     GrantKind,
+    GrantVoid,
     ProductId,
     ScheduleId,
 )
@@ -26,7 +27,7 @@ Row = Mapping[str, Any]
 GRANT_COLUMNS = """
     grant_id, kind, product_id, priority, effective_time, expire_time, create_time, granted_micros,
     captured_micros, held_micros, expired_micros, voided_micros, cost_basis_micros, scope_product_ids,
-    schedule_id, period_start, source_id, is_closed
+    schedule_id, period_start, source_id, is_closed, void_time, void_reason, void_actor
 """
 # Of a grant g: it is open, or has held credits. Must match the partial index's predicate exactly, or it is not used.
 IS_OPEN_GRANT = "NOT g.is_closed OR g.held_micros > 0"
@@ -65,7 +66,15 @@ def grant_from_row(row: Row) -> Grant:
         period_start=row["period_start"],
         source_id=row["source_id"],
         is_closed=row["is_closed"],
+        void=_void_from_row(row),
     )
+
+
+def _void_from_row(row: Row) -> GrantVoid | None:
+    void_time = row["void_time"]
+    if void_time is None:
+        return None
+    return GrantVoid(time=void_time, reason=row["void_reason"], actor=row["void_actor"])
 
 
 def grant_to_row(grant: Grant) -> tuple[object, ...]:
@@ -89,7 +98,13 @@ def grant_to_row(grant: Grant) -> tuple[object, ...]:
         grant.period_start,
         grant.source_id,
         grant.is_closed,
+        *void_to_row(grant.void),
     )
+
+
+def void_to_row(void: GrantVoid | None) -> tuple[object, ...]:
+    """Return the values of void_time, void_reason and void_actor."""
+    return (None, None, None) if void is None else (void.time, void.reason, void.actor)
 
 
 def hold_from_row(row: Row) -> Hold:

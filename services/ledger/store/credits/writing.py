@@ -22,7 +22,7 @@ from services.ledger.domain.gate.hold import Hold
 from services.ledger.domain.gate.spend_cap import Spend
 from services.ledger.domain.retention import places_at
 from services.ledger.store.connection import Connection
-from services.ledger.store.credits.rows import GRANT_COLUMNS, grant_to_row
+from services.ledger.store.credits.rows import GRANT_COLUMNS, grant_to_row, void_to_row
 from services.ledger.store.formats import NOTICES
 from services.ledger.tables import outbox
 
@@ -50,7 +50,7 @@ async def write_changes(
 
 
 async def write_extras(connection: Connection, changes: Sequence[Change], *, wall: Clock, ids: Ids) -> None:
-    """Write rare changes, in the transaction of write_changes: new pools, grants, watch states, crossings, progress.
+    """Write rare changes, in the transaction of write_changes: new pools, grants, voids, watches, crossings, progress.
 
     If the pools are locked, call it before write_changes. A guess holds no locks: then call write_changes first, and
     this only for the pools it has written, whose versions were unchanged and which that UPDATE has locked. A new pool
@@ -60,6 +60,7 @@ async def write_extras(connection: Connection, changes: Sequence[Change], *, wal
         if change.before.version == 0:
             await _make_pool(connection, change.key)
         await _insert_grants(connection, change)
+        await _save_voids(connection, change)
         await _save_watch_states(connection, change)
         await _save_crossings(connection, change.after, wall=wall, ids=ids)
         await _save_progress(connection, change.after.customer_id, change.schedules)
@@ -313,8 +314,26 @@ async def _insert_grants(connection: Connection, change: Change) -> None:
     if new:
         await connection.executemany(
             f"INSERT INTO ledger.grants (customer_id, credit_type_id, {GRANT_COLUMNS})"
-            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,"
+            " $21, $22, $23)",
             [(*change.key, *grant_to_row(grant)) for grant in new],
+        )
+
+
+async def _save_voids(connection: Connection, change: Change) -> None:
+    """Write which grants were voided; their amounts are plain changes."""
+    after = change.after.grants
+    voided = [
+        after[grant_id]
+        for grant_id in dict.fromkeys(change.after.changed_grants)
+        if grant_id in change.before.grants
+        and after[grant_id].void is not change.before.grants[grant_id].void
+    ]
+    if voided:
+        await connection.executemany(
+            "UPDATE ledger.grants SET void_time = $3, void_reason = $4, void_actor = $5"
+            " WHERE customer_id = $1 AND grant_id = $2",
+            [(change.key[0], grant.grant_id, *void_to_row(grant.void)) for grant in voided],
         )
 
 

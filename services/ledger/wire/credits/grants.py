@@ -12,8 +12,8 @@ from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2 as peer
 from services.ledger.domain.credits.balance import Balances, PoolBalance
-from services.ledger.domain.credits.commands import IssueGrant
-from services.ledger.domain.credits.grant import CreditTypeId, Grant, GrantKind, ProductId
+from services.ledger.domain.credits.commands import IssueGrant, VoidedGrant, VoidGrant
+from services.ledger.domain.credits.grant import CreditTypeId, Grant, GrantId, GrantKind, ProductId
 from services.ledger.domain.gate.decision import CREDITS_MAX
 from services.ledger.wire.amounts import optional_credit_type_from_wire, total_to_wire
 
@@ -75,6 +75,20 @@ def top_up_from_wire(request: peer.IssueTopUpGrantRequest) -> IssueGrant:
     return command
 
 
+def void_from_wire(request: admin.VoidGrantRequest) -> VoidGrant:
+    fields = Fields()
+    command = VoidGrant(
+        request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("VoidGrant", request),
+        customer=fields.text("customer", request.customer),
+        grant_id=GrantId(fields.text("grant_id", request.grant_id)),
+        reason=fields.text("reason", request.reason),
+        actor=fields.text("actor", request.actor),
+    )
+    fields.check()
+    return command
+
+
 def priority_from_wire(fields: Fields, value: int) -> int:
     return fields.count("priority", value, minimum=0, maximum=PRIORITY_MAX) or PRIORITY_DEFAULT
 
@@ -91,6 +105,12 @@ def issue_to_wire(grant: Grant, credit_type_id: CreditTypeId) -> admin.IssueGran
 
 def top_up_to_wire(grant: Grant, credit_type_id: CreditTypeId) -> peer.IssueTopUpGrantResponse:
     return peer.IssueTopUpGrantResponse(grant=grant_to_wire(grant, credit_type_id, at=grant.create_time))
+
+
+def void_to_wire(voided: VoidedGrant) -> admin.VoidGrantResponse:
+    assert voided.grant.void is not None
+    grant = listed_grant_to_wire(voided.grant, voided.credit_type_id, at=voided.grant.void.time)
+    return admin.VoidGrantResponse(grant=grant, voided_micros=voided.voided.micros)
 
 
 def grant_to_wire(grant: Grant, credit_type_id: CreditTypeId, *, at: datetime) -> pb.Grant:
@@ -113,7 +133,17 @@ def grant_to_wire(grant: Grant, credit_type_id: CreditTypeId, *, at: datetime) -
         grant_schedule_id=grant.schedule_id,
         source_id=grant.source_id,
         create_time=timestamp(grant.create_time),
+        void_time=optional_timestamp(None if grant.void is None else grant.void.time),
     )
+
+
+def listed_grant_to_wire(grant: Grant, credit_type_id: CreditTypeId, *, at: datetime) -> pb.Grant:
+    """Return the grant as operators see it: with why and by whom it was voided, which customers are not shown."""
+    listed = grant_to_wire(grant, credit_type_id, at=at)
+    if grant.void is not None:
+        listed.void_reason = grant.void.reason
+        listed.void_actor = grant.void.actor
+    return listed
 
 
 def balance_from_wire(request: pb.GetBalanceRequest) -> tuple[str, CreditTypeId | None]:

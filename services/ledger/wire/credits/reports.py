@@ -19,7 +19,7 @@ from services.ledger.domain.credits.verification import Discrepancy, Verificatio
 from services.ledger.domain.gate.hold import Hold, HoldState, state_at
 from services.ledger.domain.usage import SummaryWindow, UsageRow
 from services.ledger.wire.amounts import optional_credit_type_from_wire
-from services.ledger.wire.credits.grants import grant_to_wire
+from services.ledger.wire.credits.grants import listed_grant_to_wire
 
 SPAN_MAX = timedelta(days=400)
 HOURLY_SPAN_MAX = timedelta(days=32)
@@ -64,7 +64,7 @@ def grants_to_wire(
     rows: Sequence[tuple[CreditTypeId, Grant]], query: ListQuery, *, at: datetime
 ) -> pb.ListGrantsResponse:
     shown, token = page_to_wire(rows, query.page, query.filters, lambda row: (row[1].grant_id,))
-    grants = [grant_to_wire(grant, credit_type_id, at=at) for credit_type_id, grant in shown]
+    grants = [listed_grant_to_wire(grant, credit_type_id, at=at) for credit_type_id, grant in shown]
     return pb.ListGrantsResponse(grants=grants, next_page_token=token)
 
 
