@@ -20,6 +20,7 @@ from services.catalog.operations.credit_types import CreditTypes
 from services.catalog.operations.metrics import Metrics
 from services.catalog.operations.products import Products
 from services.catalog.operations.rate_cards import RateCards
+from services.catalog.operations.rates import Rates
 from services.catalog.operations.top_up_packs import TopUpPacks
 from services.catalog.peers import LedgerPeer
 from services.catalog.relay import Deliveries
@@ -60,5 +61,6 @@ def _operations(store: PostgresStore, relay: Relay, *, clock: Clock, ids: Ids) -
         metrics=Metrics(store=store, clock=clock, ids=ids),
         products=Products(store=store, relay=relay, clock=clock, ids=ids),
         rate_cards=RateCards(store=store, relay=relay, clock=clock, ids=ids),
+        rates=Rates(store=store, relay=relay, clock=clock, ids=ids),
         top_up_packs=TopUpPacks(store=store, clock=clock, ids=ids),
     )

@@ -8,7 +8,15 @@ from grpc.aio import ServicerContext
 from purser.catalog.v1 import catalog_pb2 as pb
 from purser.catalog.v1 import catalog_pb2_grpc
 from services.catalog.operations import Operations
-from services.catalog.wire import credit_types, metrics, products, rate_cards, rates, top_up_packs
+from services.catalog.wire import (
+    credit_types,
+    metrics,
+    products,
+    rate_cards,
+    rate_changes,
+    rates,
+    top_up_packs,
+)
 
 SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["CatalogService"].full_name
 
@@ -117,12 +125,29 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
 
     async def AddRates(self, request: pb.AddRatesRequest, context: Context) -> pb.AddRatesResponse:
         command = rates.add_from_wire(request)
-        added = await self._do.rate_cards.add_rates(command)
+        added = await self._do.rates.add(command)
         return rates.add_to_wire(added)
+
+    async def WithdrawRate(
+        self, request: pb.WithdrawRateRequest, context: Context
+    ) -> pb.WithdrawRateResponse:
+        command = rate_changes.withdraw_from_wire(request)
+        changed = await self._do.rates.withdraw(command)
+        return rate_changes.withdraw_to_wire(changed)
+
+    async def EndRate(self, request: pb.EndRateRequest, context: Context) -> pb.EndRateResponse:
+        command = rate_changes.end_from_wire(request)
+        changed = await self._do.rates.end(command)
+        return rate_changes.end_to_wire(changed)
+
+    async def CorrectRate(self, request: pb.CorrectRateRequest, context: Context) -> pb.CorrectRateResponse:
+        command = rate_changes.correct_from_wire(request)
+        changed = await self._do.rates.correct(command)
+        return rate_changes.correct_to_wire(changed)
 
     async def ListRates(self, request: pb.ListRatesRequest, context: Context) -> pb.ListRatesResponse:
         asked, page = rates.list_from_wire(request)
-        rows = await self._do.rate_cards.list_rates(asked, page)
+        rows = await self._do.rates.list(asked, page)
         return rates.list_to_wire(rows, page, request)
 
     async def CreateTopUpPack(

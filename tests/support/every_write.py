@@ -17,6 +17,7 @@ from tests.support.mesh import pending, until
 from tests.support.postgres import Databases
 
 CREDIT = 1_000_000
+KIND = {"token_kind": "output"}
 JUNE = "2025-06-01T00:00:00Z"
 DELIVERED = "DELIVERY_STATUS_DELIVERED"
 
@@ -196,7 +197,7 @@ async def fill_catalog(ask: Ask) -> Json:
             )
         ],
     )
-    await ask(
+    by_kind = await ask(
         "AddRates",
         rate_card_id=card_id,
         rates=[
@@ -211,6 +212,21 @@ async def fill_catalog(ask: Ask) -> Json:
             rate(tokens, "USD", CREDIT, rate_type="RATE_TYPE_PACKAGE", per_micros=str(1_000 * CREDIT)),
         ],
     )
+    graduated = by_kind["rates"][0]["rate_id"]
+    await ask(
+        "CorrectRate",
+        rate_id=graduated,
+        rate_type="RATE_TYPE_GRADUATED",
+        tiers=[{"up_to_micros": "500000000", "price_micros": "1000000"}, {"price_micros": "250000"}],
+    )
+    await ask("CorrectRate", rate_id=graduated, price_micros=str(CREDIT // 2))
+    await ask("EndRate", rate_id=graduated, end_time="2026-01-01T00:00:00Z")
+    mistyped = rate(tokens, credits, 120 * CREDIT, effective_time="2026-02-01T00:00:00Z")
+    planned = await ask("AddRates", rate_card_id=card_id, rates=[{**mistyped, "dimension_values": KIND}])
+    right = {**mistyped, "price_micros": str(12 * CREDIT), "dimension_values": KIND}
+    replaced = planned["rates"][0]["rate_id"]
+    right = await ask("AddRates", rate_card_id=card_id, rates=[{**right, "replaces_rate_id": replaced}])
+    await ask("WithdrawRate", rate_id=right["rates"][0]["rate_id"])
     terms = {
         "product_id": included,
         "credit_type_id": credits,

@@ -5,15 +5,15 @@ fingerprint: the hash of the request as received. It shows whether a repeated re
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from meshkit.quantity import Credits, Money
 from services.catalog.domain.credit_type import CreditType, CreditTypeId
 from services.catalog.domain.dimension import PricingDimension
 from services.catalog.domain.metric import Aggregation, BillableMetric, BillableMetricId, PropertyFilter
 from services.catalog.domain.product import Product, ProductId, ProductType, QuantityConversion
-from services.catalog.domain.rate import RateTerms
-from services.catalog.domain.rate_card import CreditConversion, RateCard, RateCardId, RatesAdded
+from services.catalog.domain.rate import Pricing, RateId, RateTerms
+from services.catalog.domain.rate_card import CreditConversion, RateCard, RateCardId, RateChanged, RatesAdded
 from services.catalog.domain.top_up_pack import TopUpPack
 
 
@@ -87,6 +87,31 @@ class AddRates:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawRate:
+    request_id: str
+    fingerprint: bytes
+    rate_id: RateId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndRate:
+    """end_time None: now."""
+
+    request_id: str
+    fingerprint: bytes
+    rate_id: RateId
+    end_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrectRate:
+    request_id: str
+    fingerprint: bytes
+    rate_id: RateId
+    pricing: Pricing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreateTopUpPack:
     request_id: str
     fingerprint: bytes
@@ -100,4 +125,4 @@ class CreateTopUpPack:
 
 
 # The format of each: store/formats.py.
-Response = CreditType | BillableMetric | Product | RateCard | RatesAdded | TopUpPack
+Response = CreditType | BillableMetric | Product | RateCard | RatesAdded | RateChanged | TopUpPack

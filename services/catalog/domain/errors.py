@@ -130,6 +130,109 @@ class RateOverlaps(FailedPrecondition):
         )
 
 
+class RateNotFound(NotFound):
+    """No rate has the id, or no rate of the card."""
+
+    reason = "RATE_NOT_FOUND"
+
+    def __init__(self, *, rate_id: str) -> None:
+        super().__init__(f"rate {rate_id!r} does not exist; ListRates lists all of a card", rate_id=rate_id)
+
+
+class RateBegun(FailedPrecondition):
+    """The rate begins in less than a minute, or has begun; usage may have been priced by it."""
+
+    reason = "RATE_BEGUN"
+
+    def __init__(self, *, rate_id: str, effective_time: str) -> None:
+        super().__init__(
+            f"rate {rate_id!r} begins at {effective_time}, and can be withdrawn until one minute before that;"
+            " EndRate ends it, CorrectRate corrects its price",
+            rate_id=rate_id,
+            effective_time=effective_time,
+        )
+
+
+class RateNotBegun(FailedPrecondition):
+    """The rate has not begun, so there is nothing to correct."""
+
+    reason = "RATE_NOT_BEGUN"
+
+    def __init__(self, *, rate_id: str, effective_time: str) -> None:
+        super().__init__(
+            f"rate {rate_id!r} begins at {effective_time}; until then it can be withdrawn or replaced",
+            rate_id=rate_id,
+            effective_time=effective_time,
+        )
+
+
+class RateWithdrawn(FailedPrecondition):
+    """The rate was withdrawn and prices nothing."""
+
+    reason = "RATE_WITHDRAWN"
+
+    def __init__(self, *, rate_id: str, withdraw_time: str) -> None:
+        super().__init__(
+            f"rate {rate_id!r} was withdrawn at {withdraw_time}; add another rate",
+            rate_id=rate_id,
+            withdraw_time=withdraw_time,
+        )
+
+
+class RateIsCorrection(FailedPrecondition):
+    """A correction follows the rate that it corrects, which must be named instead."""
+
+    reason = "RATE_IS_CORRECTION"
+
+    def __init__(self, *, rate_id: str, corrects_rate_id: str) -> None:
+        super().__init__(
+            f"rate {rate_id!r} is a correction; name the rate that it corrects, {corrects_rate_id!r}",
+            rate_id=rate_id,
+            corrects_rate_id=corrects_rate_id,
+        )
+
+
+class RateEnded(FailedPrecondition):
+    """The end of the rate has passed and stays."""
+
+    reason = "RATE_ENDED"
+
+    def __init__(self, *, rate_id: str, end_time: str) -> None:
+        super().__init__(
+            f"rate {rate_id!r} ended at {end_time}, which cannot be changed any more",
+            rate_id=rate_id,
+            end_time=end_time,
+        )
+
+
+class EndInPast(FailedPrecondition):
+    """A rate ends now or later: usage until now was priced by it."""
+
+    reason = "END_IN_PAST"
+
+    def __init__(self, *, rate_id: str, end_time: str, now_time: str) -> None:
+        super().__init__(
+            f"rate {rate_id!r} cannot end at {end_time}, because it is {now_time}; leave end_time out to end it now",
+            rate_id=rate_id,
+            end_time=end_time,
+            now_time=now_time,
+        )
+
+
+class EndBeforeStart(FailedPrecondition):
+    """A rate ends after it begins."""
+
+    reason = "END_BEFORE_START"
+
+    def __init__(self, *, rate_id: str, end_time: str, effective_time: str) -> None:
+        super().__init__(
+            f"rate {rate_id!r} cannot end at {end_time}, because it begins at {effective_time}; withdraw it instead",
+            rate_id=rate_id,
+            end_time=end_time,
+            effective_time=effective_time,
+        )
+
+
 class RateDoesNotSuitProduct(FailedPrecondition):
     """A product of this type cannot be priced in this way."""
 

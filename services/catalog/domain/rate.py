@@ -62,7 +62,10 @@ DimensionValues = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateTerms:
-    """A rate to add. `end_previous` ends an open-ended rate of the same line at `effective_time`."""
+    """A rate to add. end_previous: end an open-ended rate of the same line at `effective_time`.
+
+    replaces_rate_id: withdraw that rate first.
+    """
 
     product_id: ProductId
     billing_frequency: BillingFrequency | None
@@ -74,6 +77,7 @@ class RateTerms:
     rate_type: RateType = RateType.FLAT
     tiers: tuple[RateTier, ...] = ()
     dimension_values: DimensionValues = ()
+    replaces_rate_id: RateId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

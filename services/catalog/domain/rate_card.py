@@ -16,8 +16,7 @@ from services.catalog.domain.errors import (
     RateCardFull,
 )
 from services.catalog.domain.product import Product, ProductId
-from services.catalog.domain.rate import Line, Rate, RateId, RateTerms, check_suits
-from services.catalog.domain.rate_line import insert_into_line
+from services.catalog.domain.rate import Rate, RateTerms, check_suits
 
 RateCardId = NewType("RateCardId", str)
 
@@ -78,11 +77,11 @@ class RatesAdded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewRates:
-    """The changes of AddRates. added: in the requested order. ended: existing rates, without and with the end."""
+class RateChanged:
+    """The result of WithdrawRate, EndRate and CorrectRate: the rate as it is now, and the card at its version."""
 
-    added: tuple[Rate, ...]
-    ended: tuple[tuple[Rate, Rate], ...]
+    rate: Rate
+    rate_card: RateCard
 
 
 def check_room(card: RateCard, *, present: int, asked: int) -> None:
@@ -127,43 +126,6 @@ def check_terms(
         check_suits(terms, product)
         if not card.converts(terms.credit_type_id):
             raise ConversionMissing(rate_card_id=card.rate_card_id, credit_type_id=terms.credit_type_id)
-
-
-def add_rates(
-    present: Iterable[Rate], asked: Sequence[tuple[RateId, RateTerms]], *, at: datetime
-) -> NewRates:
-    """Add rates at an instant, one after the other; each is checked against the ones before it.
-
-    present: the card's rates of the requested products, in any order. Raises RateOverlaps; then none is added.
-    """
-    there = {rate.rate_id: rate for rate in present}
-    lines: dict[Line, list[Rate]] = {}
-    for rate in sorted(there.values(), key=lambda rate: rate.effective_time):
-        lines.setdefault(rate.line, []).append(rate)
-    for rate_id, terms in asked:
-        rate = _rate(rate_id, terms, at)
-        lines[rate.line] = insert_into_line(lines.get(rate.line, []), rate, end_previous=terms.end_previous)
-    now = {rate.rate_id: rate for line in lines.values() for rate in line}
-    return NewRates(
-        added=tuple(now[rate_id] for rate_id, _ in asked),
-        ended=tuple((rate, now[rate_id]) for rate_id, rate in there.items() if now[rate_id] != rate),
-    )
-
-
-def _rate(rate_id: RateId, terms: RateTerms, at: datetime) -> Rate:
-    return Rate(
-        rate_id=rate_id,
-        product_id=terms.product_id,
-        billing_frequency=terms.billing_frequency,
-        credit_type_id=terms.credit_type_id,
-        price=terms.price,
-        effective_time=terms.effective_time,
-        end_time=terms.end_time,
-        rate_type=terms.rate_type,
-        tiers=terms.tiers,
-        dimension_values=terms.dimension_values,
-        create_time=at,
-    )
 
 
 def _full(card: RateCard) -> RateCardFull:

@@ -7,6 +7,7 @@ from services.catalog.operations.credit_types import CreditTypes
 from services.catalog.operations.metrics import Metrics
 from services.catalog.operations.products import Products
 from services.catalog.operations.rate_cards import RateCards
+from services.catalog.operations.rates import Rates
 from services.catalog.operations.top_up_packs import TopUpPacks
 
 
@@ -18,4 +19,5 @@ class Operations:
     metrics: Metrics
     products: Products
     rate_cards: RateCards
+    rates: Rates
     top_up_packs: TopUpPacks

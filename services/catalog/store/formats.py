@@ -11,7 +11,7 @@ from services.catalog.domain.metric import BillableMetric
 from services.catalog.domain.notices import Payload, ProductChanged, RateCardChanged
 from services.catalog.domain.product import Product, QuantityConversion
 from services.catalog.domain.rate import RateTier
-from services.catalog.domain.rate_card import RateCard, RatesAdded
+from services.catalog.domain.rate_card import RateCard, RateChanged, RatesAdded
 from services.catalog.domain.top_up_pack import TopUpPack
 
 
@@ -47,6 +47,7 @@ RESPONSES: Final = Formats[Response](
     Format("Product", Product, (_product_2,)),
     Format("RateCard", RateCard),
     Format("RatesAdded", RatesAdded, (_rates_2,)),
+    Format("RateChanged", RateChanged),
     Format("TopUpPack", TopUpPack),
 )
 NOTICES: Final = Formats[Payload](

@@ -11,8 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from meshkit.page import Page
 from meshkit.quantity import Ratio
 from services.catalog.domain.credit_type import CreditTypeId
+from services.catalog.domain.errors import RateNotFound
 from services.catalog.domain.product import ProductId
 from services.catalog.domain.rate import BillingFrequency, Rate, RateId, RateType
+from services.catalog.domain.rate_book import RateChange
 from services.catalog.domain.rate_card import RateCardId, RateFilter
 from services.catalog.store.formats import RATE_TIER
 from services.catalog.store.rows import AnyRow, AnySelect
@@ -50,8 +52,33 @@ class StoredRates:
         """Insert rates that overlap neither each other nor existing ones, at least one."""
         await self._connection.execute(insert(rates), [_to_row(rate_card_id, rate) for rate in added])
 
-    async def change(self, before: Rate, after: Rate) -> None:
-        """Save the end and the withdrawal of a rate that is stored as `before`."""
+    async def save(self, rate_card_id: RateCardId, change: RateChange) -> None:
+        """Save a change of a card's rates, without an overlap between two statements."""
+        for before, after in change.changed:
+            if _is_narrower(before, after):
+                await self._change(before, after)
+        if change.added:
+            await self.insert(rate_card_id, change.added)
+        for before, after in change.changed:
+            if not _is_narrower(before, after):
+                await self._change(before, after)
+
+    async def card_of(self, rate_id: RateId) -> RateCardId:
+        """Return the card of a rate, which never changes. Raises RateNotFound."""
+        found = select(rates.c.rate_card_id).where(rates.c.rate_id == rate_id)
+        rate_card_id = (await self._connection.execute(found)).scalar_one_or_none()
+        if rate_card_id is None:
+            raise RateNotFound(rate_id=rate_id)
+        return RateCardId(rate_card_id)
+
+    async def products_of(self, rate_card_id: RateCardId, rate_ids: Collection[RateId]) -> set[ProductId]:
+        """Return the products of those of these rates that are on the card."""
+        found = select(rates.c.product_id).where(
+            rates.c.rate_card_id == rate_card_id, rates.c.rate_id.in_(rate_ids)
+        )
+        return {ProductId(product_id) for product_id in (await self._connection.execute(found)).scalars()}
+
+    async def _change(self, before: Rate, after: Rate) -> None:
         changed = await self._connection.execute(
             update(rates)
             .where(
@@ -131,6 +158,12 @@ def _of(rate_card_id: RateCardId) -> tuple[AnySelect, ColumnElement[str | None]]
         .order_by(*(rates.c[name] for name in _ORDER))
     )
     return wanted, corrected_by
+
+
+def _is_narrower(before: Rate, after: Rate) -> bool:
+    """Return whether a rate was withdrawn, or ends earlier than before."""
+    is_earlier = after.end_time is not None and before.reaches_past(after.end_time)
+    return after.withdraw_time != before.withdraw_time or is_earlier
 
 
 def _to_row(rate_card_id: RateCardId, rate: Rate) -> dict[str, object]:

@@ -23,7 +23,7 @@ _RATE_TYPES: Final[dict[int, RateType]] = {
 }
 
 
-def pricing_from_wire(fields: Fields, prefix: str, asked: pb.RateTerms) -> Pricing:
+def pricing_from_wire(fields: Fields, prefix: str, asked: pb.RateTerms | pb.CorrectRateRequest) -> Pricing:
     """Read the price of a rate. prefix: of the fields' paths, such as "rates[3]."."""
     rate_type = fields.choice(f"{prefix}rate_type", asked.rate_type, _RATE_TYPES)
     if rate_type is RateType.GRADUATED:

@@ -13,7 +13,7 @@ from purser.catalog.v1 import catalog_pb2 as pb
 from services.catalog.domain.commands import AddRates
 from services.catalog.domain.credit_type import CreditTypeId
 from services.catalog.domain.product import ProductId
-from services.catalog.domain.rate import BillingFrequency, Rate, RateTerms
+from services.catalog.domain.rate import BillingFrequency, Rate, RateId, RateTerms
 from services.catalog.domain.rate_card import RATES_PER_REQUEST_MAX, RateCardId, RateFilter, RatesAdded
 from services.catalog.wire.prices import (
     RATE_TYPES_TO_WIRE,
@@ -122,6 +122,10 @@ def _one_of_terms(fields: Fields, path: str, asked: pb.RateTerms) -> RateTerms:
         dimension_values=dimension_values_from_wire(
             fields, f"{path}.dimension_values", asked.dimension_values
         ),
+        replaces_rate_id=RateId(
+            fields.text(f"{path}.replaces_rate_id", asked.replaces_rate_id, required=False)
+        )
+        or None,
     )
 
 

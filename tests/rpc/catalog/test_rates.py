@@ -231,7 +231,9 @@ async def test_an_archived_product_keeps_its_rates_and_gets_no_more(catalog: Cat
     assert await _listed(catalog, card) == list(rates)
 
 
-async def test_a_card_is_full_at_ten_thousand_rates(databases: Databases, shop: Shop) -> None:
+async def test_a_card_is_full_at_ten_thousand_rates(
+    databases: Databases, catalog: CatalogStub, shop: Shop
+) -> None:
     card, assistant, other = await shop.card(), await shop.usage(), await shop.usage()
     engine = open_engine(databases.url("catalog"), application_name="test")
     async with engine.begin() as connection:
@@ -254,6 +256,8 @@ async def test_a_card_is_full_at_ten_thousand_rates(databases: Databases, shop: 
     assert len((await shop.add(card, *three[:2])).rates) == 2
     with fault(StatusCode.FAILED_PRECONDITION, "RATE_CARD_FULL"):
         await shop.add(card, three[2])
+    with fault(StatusCode.FAILED_PRECONDITION, "RATE_CARD_FULL"):
+        await catalog.CorrectRate(pb.CorrectRateRequest(request_id="r1", rate_id="rat_1"))
 
 
 async def test_rates_are_listed_of_one_product_and_as_of_an_instant(catalog: CatalogStub, shop: Shop) -> None:

@@ -13,6 +13,7 @@ from services.catalog.domain.credit_type import USD
 from services.catalog.domain.metric import Aggregation, BillableMetric, BillableMetricId
 from services.catalog.domain.product import Product, ProductId, ProductType
 from services.catalog.domain.rate import BillingFrequency, Rate, RateId, RateTier, RateType
+from services.catalog.domain.rate_book import RateChange
 from services.catalog.domain.rate_card import RateCard, RateCardId, RateFilter
 from services.catalog.store import PostgresStore, Transaction
 from tests.support.catalog import AUGUST, JULY, JUNE
@@ -133,11 +134,31 @@ async def test_an_end_is_set_only_on_the_rate_as_it_was_read(store: PostgresStor
     async with store.transaction() as tx:
         await _open_cards(tx)
         await tx.rates.insert(CARD, [open_ended])
-        await tx.rates.change(open_ended, ended)
+        await tx.rates.save(CARD, RateChange(added=(), changed=((open_ended, ended),)))
 
         assert await tx.rates.of_usage(CARD) == [ended]
+        later = _rate("first", JUNE, AUGUST)
         with pytest.raises(AssertionError):
-            await tx.rates.change(open_ended, _rate("first", JUNE, AUGUST))
+            await tx.rates.save(CARD, RateChange(added=(), changed=((open_ended, later),)))
+
+
+async def test_no_statement_of_a_change_overlaps_another_one(store: PostgresStore) -> None:
+    first = replace(_rate("first", JUNE, JULY), ended_by_rate_id=RateId("second"))
+    second, third = _rate("second", JULY, AUGUST), _rate("third", AUGUST)
+    new = _rate("new", AUGUST + TICK)
+    async with store.transaction() as tx:
+        await _open_cards(tx)
+        await tx.rates.insert(CARD, [first, second, third])
+
+    longer = replace(first, end_time=AUGUST, ended_by_rate_id=None)
+    ended = replace(third, end_time=AUGUST + TICK, ended_by_rate_id=new.rate_id)
+    withdrawn = replace(second, withdraw_time=JUNE)
+    changed = ((first, longer), (second, withdrawn), (third, ended))
+    async with store.transaction() as tx:
+        await tx.rates.save(CARD, RateChange(added=(new,), changed=changed))
+
+    async with store.transaction() as tx:
+        assert await tx.rates.of_usage(CARD) == [longer, withdrawn, ended, new]
 
 
 def _correction(rate_id: str, root: Rate, create_time: datetime) -> Rate:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Adding rates to a card: what must be known, what must suit, and all of them or none."""
+"""What must be known and suit before rates are added to a card, and how many a card can hold."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,14 +17,12 @@ from services.catalog.domain.errors import (
     ProductNotFound,
     RateCardFull,
     RateDoesNotSuitProduct,
-    RateOverlaps,
 )
 from services.catalog.domain.product import ProductId, ProductType
 from services.catalog.domain.rate import BillingFrequency, Rate, RateId, RateTerms, RateTier, RateType
 from services.catalog.domain.rate_card import (
     RATES_PER_CARD_MAX,
     RateCard,
-    add_rates,
     bytes_max,
     check_room,
     check_size,
@@ -33,16 +31,12 @@ from services.catalog.domain.rate_card import (
 from services.catalog.peers import usage_rate_to_wire
 from tests.unit.catalog.builders import (
     AI_CREDITS,
-    FEBRUARY,
     JANUARY,
-    MARCH,
     a_card,
     a_product,
-    a_rate,
     some_terms,
 )
 
-NOW = JANUARY
 OLD = ProductId("prd_old")
 SEATS = ProductId("prd_seats")
 NOBODYS = ProductId("prd_nobodys")
@@ -61,10 +55,6 @@ PRODUCTS = {
 
 def _check(card: RateCard, *asked: RateTerms) -> None:
     check_terms(card, asked, products=PRODUCTS, credit_type_ids={USD, AI_CREDITS, OTHER_CREDITS})
-
-
-def _asked(*asked: RateTerms) -> list[tuple[RateId, RateTerms]]:
-    return [(RateId(f"new {n}"), terms) for n, terms in enumerate(asked)]
 
 
 def test_usage_in_usd_and_in_converted_credits_and_seats_in_usd_pass() -> None:
@@ -112,54 +102,6 @@ def test_a_card_holds_ten_thousand_rates(asked: int, fits: bool) -> None:
     else:
         with pytest.raises(RateCardFull):
             check_room(a_card(), present=present, asked=asked)
-
-
-def test_rates_come_back_in_the_order_asked_for() -> None:
-    new = add_rates([], _asked(some_terms(FEBRUARY), some_terms(JANUARY, FEBRUARY)), at=NOW)
-
-    assert [rate.effective_time for rate in new.added] == [FEBRUARY, JANUARY]
-    assert new.ended == ()
-
-
-def test_rates_of_one_request_may_touch_but_not_overlap_each_other() -> None:
-    add_rates([], _asked(some_terms(JANUARY, FEBRUARY), some_terms(FEBRUARY, MARCH)), at=NOW)
-
-    with pytest.raises(RateOverlaps):
-        add_rates([], _asked(some_terms(JANUARY, MARCH), some_terms(FEBRUARY, MARCH)), at=NOW)
-
-
-def test_end_previous_ends_a_rate_of_the_same_request_too() -> None:
-    new = add_rates([], _asked(some_terms(JANUARY), some_terms(FEBRUARY, end_previous=True)), at=NOW)
-
-    assert [(rate.effective_time, rate.end_time) for rate in new.added] == [
-        (JANUARY, FEBRUARY),
-        (FEBRUARY, None),
-    ]
-    assert new.ended == ()
-
-
-def test_a_rate_that_was_there_and_now_ends_is_told_apart() -> None:
-    there = a_rate("there", JANUARY)
-
-    new = add_rates([there], _asked(some_terms(FEBRUARY, end_previous=True)), at=NOW)
-
-    assert new.ended == ((there, a_rate("there", JANUARY, FEBRUARY, ended_by="new 0")),)
-    assert [rate.rate_id for rate in new.added] == ["new 0"]
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        a_rate("other product", product_id=ProductId("prd_other")),
-        a_rate("other frequency", frequency=BillingFrequency.MONTHLY),
-        a_rate("other values", frequency=BillingFrequency.ANNUAL, dimension_values=(("model", "large"),)),
-    ],
-)
-def test_other_products_frequencies_and_dimension_values_are_other_lines(other: Rate) -> None:
-    new = add_rates([other], _asked(some_terms(frequency=BillingFrequency.ANNUAL)), at=NOW)
-
-    assert len(new.added) == 1
-    assert new.ended == ()
 
 
 LONGEST = Rate(

@@ -470,7 +470,7 @@ class Rate(_message.Message):
     def __init__(self, rate_id: _Optional[str] = ..., product_id: _Optional[str] = ..., billing_frequency: _Optional[_Union[BillingFrequency, str]] = ..., credit_type_id: _Optional[str] = ..., price_micros: _Optional[int] = ..., per_micros: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rate_type: _Optional[_Union[RateType, str]] = ..., tiers: _Optional[_Iterable[_Union[RateTier, _Mapping]]] = ..., dimension_values: _Optional[_Mapping[str, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., withdraw_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., corrects_rate_id: _Optional[str] = ..., corrected_by_rate_id: _Optional[str] = ..., ended_by_rate_id: _Optional[str] = ...) -> None: ...
 
 class RateTerms(_message.Message):
-    __slots__ = ("product_id", "billing_frequency", "credit_type_id", "price_micros", "per_micros", "effective_time", "end_time", "end_previous", "rate_type", "tiers", "dimension_values")
+    __slots__ = ("product_id", "billing_frequency", "credit_type_id", "price_micros", "per_micros", "effective_time", "end_time", "end_previous", "rate_type", "tiers", "dimension_values", "replaces_rate_id")
     class DimensionValuesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -489,6 +489,7 @@ class RateTerms(_message.Message):
     RATE_TYPE_FIELD_NUMBER: _ClassVar[int]
     TIERS_FIELD_NUMBER: _ClassVar[int]
     DIMENSION_VALUES_FIELD_NUMBER: _ClassVar[int]
+    REPLACES_RATE_ID_FIELD_NUMBER: _ClassVar[int]
     product_id: str
     billing_frequency: BillingFrequency
     credit_type_id: str
@@ -500,7 +501,8 @@ class RateTerms(_message.Message):
     rate_type: RateType
     tiers: _containers.RepeatedCompositeFieldContainer[RateTier]
     dimension_values: _containers.ScalarMap[str, str]
-    def __init__(self, product_id: _Optional[str] = ..., billing_frequency: _Optional[_Union[BillingFrequency, str]] = ..., credit_type_id: _Optional[str] = ..., price_micros: _Optional[int] = ..., per_micros: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_previous: _Optional[bool] = ..., rate_type: _Optional[_Union[RateType, str]] = ..., tiers: _Optional[_Iterable[_Union[RateTier, _Mapping]]] = ..., dimension_values: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    replaces_rate_id: str
+    def __init__(self, product_id: _Optional[str] = ..., billing_frequency: _Optional[_Union[BillingFrequency, str]] = ..., credit_type_id: _Optional[str] = ..., price_micros: _Optional[int] = ..., per_micros: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_previous: _Optional[bool] = ..., rate_type: _Optional[_Union[RateType, str]] = ..., tiers: _Optional[_Iterable[_Union[RateTier, _Mapping]]] = ..., dimension_values: _Optional[_Mapping[str, str]] = ..., replaces_rate_id: _Optional[str] = ...) -> None: ...
 
 class AddRatesRequest(_message.Message):
     __slots__ = ("request_id", "rate_card_id", "rates")
@@ -519,6 +521,64 @@ class AddRatesResponse(_message.Message):
     rates: _containers.RepeatedCompositeFieldContainer[Rate]
     rate_card: RateCard
     def __init__(self, rates: _Optional[_Iterable[_Union[Rate, _Mapping]]] = ..., rate_card: _Optional[_Union[RateCard, _Mapping]] = ...) -> None: ...
+
+class WithdrawRateRequest(_message.Message):
+    __slots__ = ("request_id", "rate_id")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    RATE_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    rate_id: str
+    def __init__(self, request_id: _Optional[str] = ..., rate_id: _Optional[str] = ...) -> None: ...
+
+class WithdrawRateResponse(_message.Message):
+    __slots__ = ("rate", "rate_card")
+    RATE_FIELD_NUMBER: _ClassVar[int]
+    RATE_CARD_FIELD_NUMBER: _ClassVar[int]
+    rate: Rate
+    rate_card: RateCard
+    def __init__(self, rate: _Optional[_Union[Rate, _Mapping]] = ..., rate_card: _Optional[_Union[RateCard, _Mapping]] = ...) -> None: ...
+
+class EndRateRequest(_message.Message):
+    __slots__ = ("request_id", "rate_id", "end_time")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    RATE_ID_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    rate_id: str
+    end_time: _timestamp_pb2.Timestamp
+    def __init__(self, request_id: _Optional[str] = ..., rate_id: _Optional[str] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class EndRateResponse(_message.Message):
+    __slots__ = ("rate", "rate_card")
+    RATE_FIELD_NUMBER: _ClassVar[int]
+    RATE_CARD_FIELD_NUMBER: _ClassVar[int]
+    rate: Rate
+    rate_card: RateCard
+    def __init__(self, rate: _Optional[_Union[Rate, _Mapping]] = ..., rate_card: _Optional[_Union[RateCard, _Mapping]] = ...) -> None: ...
+
+class CorrectRateRequest(_message.Message):
+    __slots__ = ("request_id", "rate_id", "rate_type", "price_micros", "per_micros", "tiers")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    RATE_ID_FIELD_NUMBER: _ClassVar[int]
+    RATE_TYPE_FIELD_NUMBER: _ClassVar[int]
+    PRICE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    PER_MICROS_FIELD_NUMBER: _ClassVar[int]
+    TIERS_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    rate_id: str
+    rate_type: RateType
+    price_micros: int
+    per_micros: int
+    tiers: _containers.RepeatedCompositeFieldContainer[RateTier]
+    def __init__(self, request_id: _Optional[str] = ..., rate_id: _Optional[str] = ..., rate_type: _Optional[_Union[RateType, str]] = ..., price_micros: _Optional[int] = ..., per_micros: _Optional[int] = ..., tiers: _Optional[_Iterable[_Union[RateTier, _Mapping]]] = ...) -> None: ...
+
+class CorrectRateResponse(_message.Message):
+    __slots__ = ("rate", "rate_card")
+    RATE_FIELD_NUMBER: _ClassVar[int]
+    RATE_CARD_FIELD_NUMBER: _ClassVar[int]
+    rate: Rate
+    rate_card: RateCard
+    def __init__(self, rate: _Optional[_Union[Rate, _Mapping]] = ..., rate_card: _Optional[_Union[RateCard, _Mapping]] = ...) -> None: ...
 
 class ListRatesRequest(_message.Message):
     __slots__ = ("rate_card_id", "as_of_time", "product_id", "page_size", "page_token")

@@ -112,6 +112,21 @@ class CatalogServiceStub:
                 request_serializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.AddRatesRequest.SerializeToString,
                 response_deserializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.AddRatesResponse.FromString,
                 _registered_method=True)
+        self.WithdrawRate = channel.unary_unary(
+                '/purser.catalog.v1.CatalogService/WithdrawRate',
+                request_serializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.WithdrawRateRequest.SerializeToString,
+                response_deserializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.WithdrawRateResponse.FromString,
+                _registered_method=True)
+        self.EndRate = channel.unary_unary(
+                '/purser.catalog.v1.CatalogService/EndRate',
+                request_serializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.EndRateRequest.SerializeToString,
+                response_deserializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.EndRateResponse.FromString,
+                _registered_method=True)
+        self.CorrectRate = channel.unary_unary(
+                '/purser.catalog.v1.CatalogService/CorrectRate',
+                request_serializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.CorrectRateRequest.SerializeToString,
+                response_deserializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.CorrectRateResponse.FromString,
+                _registered_method=True)
         self.ListRates = channel.unary_unary(
                 '/purser.catalog.v1.CatalogService/ListRates',
                 request_serializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.ListRatesRequest.SerializeToString,
@@ -250,6 +265,39 @@ class CatalogServiceServicer:
         Errors: RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_CARD_FULL,
         PRODUCT_ARCHIVED, RATE_DOES_NOT_SUIT_PRODUCT, DIMENSION_UNKNOWN, DIMENSION_VALUE_UNKNOWN, CONVERSION_MISSING,
         RATE_OVERLAPS (FAILED_PRECONDITION). A card is full with 10000 rates, or if its usage rates exceed 4 MB as one message.
+        With replaces_rate_id also RATE_NOT_FOUND (NOT_FOUND); RATE_BEGUN, RATE_WITHDRAWN, RATE_IS_CORRECTION
+        (FAILED_PRECONDITION).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WithdrawRate(self, request, context):
+        """Withdraws a rate until one minute before it begins: it stays listed and prices nothing. A rate that it had ended by
+        end_previous continues, until the next rate of the line begins. Notifies the Ledger of a usage price. Idempotent by
+        request_id; withdrawing it again changes nothing. Errors: RATE_NOT_FOUND (NOT_FOUND); RATE_BEGUN (it begins in less
+        than a minute, or has begun: end or correct it), RATE_IS_CORRECTION (FAILED_PRECONDITION).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndRate(self, request, context):
+        """Ends a rate now or later, or moves an end that still lies ahead; its corrections end with it. Notifies the Ledger of a
+        usage price. Idempotent by request_id. Errors: RATE_NOT_FOUND (NOT_FOUND); END_IN_PAST (before now), END_BEFORE_START
+        (not after effective_time: withdraw the rate instead), RATE_ENDED (its end has passed), RATE_OVERLAPS (the next rate of
+        the line begins earlier), RATE_WITHDRAWN, RATE_IS_CORRECTION (FAILED_PRECONDITION).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CorrectRate(self, request, context):
+        """Corrects the price of a rate that has begun: creates a rate over the same span, for the same line and in the same
+        credit type, which applies instead. Of several corrections of one rate, the latest created one applies. Usage and
+        invoices from before are not changed. Notifies the Ledger of a usage price. Idempotent by request_id.
+        Errors: RATE_NOT_FOUND (NOT_FOUND); RATE_NOT_BEGUN (withdraw or replace it), RATE_WITHDRAWN, RATE_IS_CORRECTION
+        (correct the rate that it corrects), RATE_DOES_NOT_SUIT_PRODUCT, RATE_CARD_FULL (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -362,6 +410,21 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     servicer.AddRates,
                     request_deserializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.AddRatesRequest.FromString,
                     response_serializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.AddRatesResponse.SerializeToString,
+            ),
+            'WithdrawRate': grpc.unary_unary_rpc_method_handler(
+                    servicer.WithdrawRate,
+                    request_deserializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.WithdrawRateRequest.FromString,
+                    response_serializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.WithdrawRateResponse.SerializeToString,
+            ),
+            'EndRate': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndRate,
+                    request_deserializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.EndRateRequest.FromString,
+                    response_serializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.EndRateResponse.SerializeToString,
+            ),
+            'CorrectRate': grpc.unary_unary_rpc_method_handler(
+                    servicer.CorrectRate,
+                    request_deserializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.CorrectRateRequest.FromString,
+                    response_serializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.CorrectRateResponse.SerializeToString,
             ),
             'ListRates': grpc.unary_unary_rpc_method_handler(
                     servicer.ListRates,
@@ -792,6 +855,87 @@ class CatalogService:
             '/purser.catalog.v1.CatalogService/AddRates',
             purser_dot_catalog_dot_v1_dot_catalog__pb2.AddRatesRequest.SerializeToString,
             purser_dot_catalog_dot_v1_dot_catalog__pb2.AddRatesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WithdrawRate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.catalog.v1.CatalogService/WithdrawRate',
+            purser_dot_catalog_dot_v1_dot_catalog__pb2.WithdrawRateRequest.SerializeToString,
+            purser_dot_catalog_dot_v1_dot_catalog__pb2.WithdrawRateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndRate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.catalog.v1.CatalogService/EndRate',
+            purser_dot_catalog_dot_v1_dot_catalog__pb2.EndRateRequest.SerializeToString,
+            purser_dot_catalog_dot_v1_dot_catalog__pb2.EndRateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CorrectRate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.catalog.v1.CatalogService/CorrectRate',
+            purser_dot_catalog_dot_v1_dot_catalog__pb2.CorrectRateRequest.SerializeToString,
+            purser_dot_catalog_dot_v1_dot_catalog__pb2.CorrectRateResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -82,6 +82,27 @@ class CatalogServiceStub:
     Errors: RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_CARD_FULL,
     PRODUCT_ARCHIVED, RATE_DOES_NOT_SUIT_PRODUCT, DIMENSION_UNKNOWN, DIMENSION_VALUE_UNKNOWN, CONVERSION_MISSING,
     RATE_OVERLAPS (FAILED_PRECONDITION). A card is full with 10000 rates, or if its usage rates exceed 4 MB as one message.
+    With replaces_rate_id also RATE_NOT_FOUND (NOT_FOUND); RATE_BEGUN, RATE_WITHDRAWN, RATE_IS_CORRECTION
+    (FAILED_PRECONDITION).
+    """
+    WithdrawRate: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.WithdrawRateRequest, _catalog_pb2.WithdrawRateResponse]
+    """Withdraws a rate until one minute before it begins: it stays listed and prices nothing. A rate that it had ended by
+    end_previous continues, until the next rate of the line begins. Notifies the Ledger of a usage price. Idempotent by
+    request_id; withdrawing it again changes nothing. Errors: RATE_NOT_FOUND (NOT_FOUND); RATE_BEGUN (it begins in less
+    than a minute, or has begun: end or correct it), RATE_IS_CORRECTION (FAILED_PRECONDITION).
+    """
+    EndRate: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.EndRateRequest, _catalog_pb2.EndRateResponse]
+    """Ends a rate now or later, or moves an end that still lies ahead; its corrections end with it. Notifies the Ledger of a
+    usage price. Idempotent by request_id. Errors: RATE_NOT_FOUND (NOT_FOUND); END_IN_PAST (before now), END_BEFORE_START
+    (not after effective_time: withdraw the rate instead), RATE_ENDED (its end has passed), RATE_OVERLAPS (the next rate of
+    the line begins earlier), RATE_WITHDRAWN, RATE_IS_CORRECTION (FAILED_PRECONDITION).
+    """
+    CorrectRate: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.CorrectRateRequest, _catalog_pb2.CorrectRateResponse]
+    """Corrects the price of a rate that has begun: creates a rate over the same span, for the same line and in the same
+    credit type, which applies instead. Of several corrections of one rate, the latest created one applies. Usage and
+    invoices from before are not changed. Notifies the Ledger of a usage price. Idempotent by request_id.
+    Errors: RATE_NOT_FOUND (NOT_FOUND); RATE_NOT_BEGUN (withdraw or replace it), RATE_WITHDRAWN, RATE_IS_CORRECTION
+    (correct the rate that it corrects), RATE_DOES_NOT_SUIT_PRODUCT, RATE_CARD_FULL (FAILED_PRECONDITION).
     """
     ListRates: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ListRatesRequest, _catalog_pb2.ListRatesResponse]
     """Lists a card's rates, or only those in force at one instant. Errors: RATE_CARD_NOT_FOUND (NOT_FOUND)."""
@@ -149,6 +170,27 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     Errors: RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_CARD_FULL,
     PRODUCT_ARCHIVED, RATE_DOES_NOT_SUIT_PRODUCT, DIMENSION_UNKNOWN, DIMENSION_VALUE_UNKNOWN, CONVERSION_MISSING,
     RATE_OVERLAPS (FAILED_PRECONDITION). A card is full with 10000 rates, or if its usage rates exceed 4 MB as one message.
+    With replaces_rate_id also RATE_NOT_FOUND (NOT_FOUND); RATE_BEGUN, RATE_WITHDRAWN, RATE_IS_CORRECTION
+    (FAILED_PRECONDITION).
+    """
+    WithdrawRate: _aio.UnaryUnaryMultiCallable[_catalog_pb2.WithdrawRateRequest, _catalog_pb2.WithdrawRateResponse]  # type: ignore[assignment]
+    """Withdraws a rate until one minute before it begins: it stays listed and prices nothing. A rate that it had ended by
+    end_previous continues, until the next rate of the line begins. Notifies the Ledger of a usage price. Idempotent by
+    request_id; withdrawing it again changes nothing. Errors: RATE_NOT_FOUND (NOT_FOUND); RATE_BEGUN (it begins in less
+    than a minute, or has begun: end or correct it), RATE_IS_CORRECTION (FAILED_PRECONDITION).
+    """
+    EndRate: _aio.UnaryUnaryMultiCallable[_catalog_pb2.EndRateRequest, _catalog_pb2.EndRateResponse]  # type: ignore[assignment]
+    """Ends a rate now or later, or moves an end that still lies ahead; its corrections end with it. Notifies the Ledger of a
+    usage price. Idempotent by request_id. Errors: RATE_NOT_FOUND (NOT_FOUND); END_IN_PAST (before now), END_BEFORE_START
+    (not after effective_time: withdraw the rate instead), RATE_ENDED (its end has passed), RATE_OVERLAPS (the next rate of
+    the line begins earlier), RATE_WITHDRAWN, RATE_IS_CORRECTION (FAILED_PRECONDITION).
+    """
+    CorrectRate: _aio.UnaryUnaryMultiCallable[_catalog_pb2.CorrectRateRequest, _catalog_pb2.CorrectRateResponse]  # type: ignore[assignment]
+    """Corrects the price of a rate that has begun: creates a rate over the same span, for the same line and in the same
+    credit type, which applies instead. Of several corrections of one rate, the latest created one applies. Usage and
+    invoices from before are not changed. Notifies the Ledger of a usage price. Idempotent by request_id.
+    Errors: RATE_NOT_FOUND (NOT_FOUND); RATE_NOT_BEGUN (withdraw or replace it), RATE_WITHDRAWN, RATE_IS_CORRECTION
+    (correct the rate that it corrects), RATE_DOES_NOT_SUIT_PRODUCT, RATE_CARD_FULL (FAILED_PRECONDITION).
     """
     ListRates: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ListRatesRequest, _catalog_pb2.ListRatesResponse]  # type: ignore[assignment]
     """Lists a card's rates, or only those in force at one instant. Errors: RATE_CARD_NOT_FOUND (NOT_FOUND)."""
@@ -303,6 +345,45 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_CARD_FULL,
         PRODUCT_ARCHIVED, RATE_DOES_NOT_SUIT_PRODUCT, DIMENSION_UNKNOWN, DIMENSION_VALUE_UNKNOWN, CONVERSION_MISSING,
         RATE_OVERLAPS (FAILED_PRECONDITION). A card is full with 10000 rates, or if its usage rates exceed 4 MB as one message.
+        With replaces_rate_id also RATE_NOT_FOUND (NOT_FOUND); RATE_BEGUN, RATE_WITHDRAWN, RATE_IS_CORRECTION
+        (FAILED_PRECONDITION).
+        """
+
+    @_abc_1.abstractmethod
+    def WithdrawRate(
+        self,
+        request: _catalog_pb2.WithdrawRateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_pb2.WithdrawRateResponse, _abc.Awaitable[_catalog_pb2.WithdrawRateResponse]]:
+        """Withdraws a rate until one minute before it begins: it stays listed and prices nothing. A rate that it had ended by
+        end_previous continues, until the next rate of the line begins. Notifies the Ledger of a usage price. Idempotent by
+        request_id; withdrawing it again changes nothing. Errors: RATE_NOT_FOUND (NOT_FOUND); RATE_BEGUN (it begins in less
+        than a minute, or has begun: end or correct it), RATE_IS_CORRECTION (FAILED_PRECONDITION).
+        """
+
+    @_abc_1.abstractmethod
+    def EndRate(
+        self,
+        request: _catalog_pb2.EndRateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_pb2.EndRateResponse, _abc.Awaitable[_catalog_pb2.EndRateResponse]]:
+        """Ends a rate now or later, or moves an end that still lies ahead; its corrections end with it. Notifies the Ledger of a
+        usage price. Idempotent by request_id. Errors: RATE_NOT_FOUND (NOT_FOUND); END_IN_PAST (before now), END_BEFORE_START
+        (not after effective_time: withdraw the rate instead), RATE_ENDED (its end has passed), RATE_OVERLAPS (the next rate of
+        the line begins earlier), RATE_WITHDRAWN, RATE_IS_CORRECTION (FAILED_PRECONDITION).
+        """
+
+    @_abc_1.abstractmethod
+    def CorrectRate(
+        self,
+        request: _catalog_pb2.CorrectRateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_pb2.CorrectRateResponse, _abc.Awaitable[_catalog_pb2.CorrectRateResponse]]:
+        """Corrects the price of a rate that has begun: creates a rate over the same span, for the same line and in the same
+        credit type, which applies instead. Of several corrections of one rate, the latest created one applies. Usage and
+        invoices from before are not changed. Notifies the Ledger of a usage price. Idempotent by request_id.
+        Errors: RATE_NOT_FOUND (NOT_FOUND); RATE_NOT_BEGUN (withdraw or replace it), RATE_WITHDRAWN, RATE_IS_CORRECTION
+        (correct the rate that it corrects), RATE_DOES_NOT_SUIT_PRODUCT, RATE_CARD_FULL (FAILED_PRECONDITION).
         """
 
     @_abc_1.abstractmethod
