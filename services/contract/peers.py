@@ -93,7 +93,7 @@ class CatalogPeer:
     async def rates(
         self, rate_card_id: RateCardId, product_id: ProductId
     ) -> Mapping[BillingFrequency, tuple[SeatRate, ...]]:
-        """Read all past, present and future prices of a seat; none if the Catalog does not know the card."""
+        """Read all past, present and future prices of a seat that apply; none if the Catalog does not know the card."""
         found: defaultdict[BillingFrequency, list[SeatRate]] = defaultdict(list)
         page_token = ""
         for _ in range(PAGES_MAX):
@@ -105,7 +105,7 @@ class CatalogPeer:
                     page = await self._stub.ListRates(request)
             except (NotFound, Invalid):
                 return {}
-            for rate in page.rates:
+            for rate in filter(_applies, page.rates):
                 frequency = _BILLING_FREQUENCIES.get(rate.billing_frequency)
                 if frequency is not None and rate.credit_type_id == USD:
                     found[frequency].append(_rate_from_wire(rate))
@@ -289,6 +289,11 @@ async def _some_at_once(calls: Collection[Awaitable[T]]) -> list[T]:
     except ExceptionGroup as faults:
         raise faults.exceptions[0] from None
     return [task.result() for task in tasks]
+
+
+def _applies(rate: catalog_pb2.Rate) -> bool:
+    """Return whether a rate prices its span: it was neither withdrawn nor corrected by a later rate."""
+    return not (rate.HasField("withdraw_time") or rate.corrected_by_rate_id)
 
 
 def _rate_from_wire(rate: catalog_pb2.Rate) -> SeatRate:
