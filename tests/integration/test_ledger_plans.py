@@ -21,7 +21,7 @@ from services.ledger.domain.crossings.watch import Watch, WatchKind
 from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.spend_cap import SpendCapRemoval
 from services.ledger.domain.retention import places_at
-from services.ledger.domain.usage import SummaryWindow
+from services.ledger.domain.usage.summary import SummaryWindow
 from services.ledger.store.connection import open_pool
 from services.ledger.store.credits.grants import with_unread
 from services.ledger.store.credits.reading import read_accounts
@@ -54,6 +54,10 @@ ROWS = (
     """,
     """
     INSERT INTO ledger.spends SELECT customer_id, 'crt_ai', 'user_id', 'user_' || n, 0, '2025-06-01', 0, '2025-06-01', 0
+        FROM ledger.customers, generate_series(1, 20) n
+    """,
+    """
+    INSERT INTO ledger.meters SELECT customer_id, 'crt_ai', 'rat_' || n, '2025-06-01', 'prd_1', 'rat_' || n, 0, 0
         FROM ledger.customers, generate_series(1, 20) n
     """,
     """
@@ -128,6 +132,7 @@ async def _reads(recording: Recording) -> set[str]:
                 "epochs",
                 "customers",
                 "pools",
+                "products",
             ):
                 found.add(f"all of {node['Relation Name']}")
     return found

@@ -21,6 +21,8 @@ from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Produ
 from services.ledger.domain.credits.unit_of_work import AccountSelection, Change, NewResponse, PoolKey
 from services.ledger.domain.gate import gate
 from services.ledger.domain.gate.decision import Ask, Entitlement
+from services.ledger.domain.rating.price import FlatPrice, Pricing
+from services.ledger.domain.usage.meter import MeteredPrice, MeterKey
 from services.ledger.store import PostgresStore
 from services.ledger.store.connection import open_pool
 from services.ledger.store.credits.writing import write_changes
@@ -30,7 +32,8 @@ from tests.perf.world import CALL_MICROS, CREDIT_TYPE, PRODUCT, UNITS_MICROS, US
 
 _COLUMNS = (
     *("customer_id", "credit_type_id", "sequence", "kind", "grant_id", "amount_micros", "shortfall_micros"),
-    *("effective_time", "create_time", "cause_id", "hold_id", "product_id", "group_values"),
+    *("effective_time", "create_time", "cause_id", "hold_id", "product_id", "group_values", "contract_id"),
+    *("quantity_micros", "root_rate_id", "usage_period_start"),
 )
 _TYPES = "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'perf.entries'::regclass"
 _FOREIGN_KEYS = """
@@ -65,8 +68,8 @@ class Writer:
         """Read the accounts of these customers, with the spend of all their users."""
         spent_by = {("user_id", user) for user in USERS}
         wanted = {
-            (CustomerId(name), CreditTypeId(CREDIT_TYPE)): AccountSelection(group_values=set(spent_by))
-            for name in names
+            key: AccountSelection(group_values=set(spent_by), prices=[_ask(key, "").entitlement.price])
+            for key in [(CustomerId(name), CreditTypeId(CREDIT_TYPE)) for name in names]
         }
         at = datetime.now(UTC)
         readings = await self._store.run(lambda tx: tx.accounts.read_many(wanted, at=at))
@@ -147,7 +150,12 @@ def _ask(key: PoolKey, user: str) -> Ask:
         contract_id=f"con_{customer_id.removeprefix('cus_')}",
         anchor=_ANCHOR,
         credit_type_id=credit_type_id,
-        price=Ratio(CALL_MICROS, UNITS_MICROS),
+        price=MeteredPrice(
+            meter_key=MeterKey("rat_1", _ANCHOR),
+            product_id=ProductId(PRODUCT),
+            rate_id="rat_1",
+            pricing=Pricing(FlatPrice(Ratio(CALL_MICROS, UNITS_MICROS)), None),
+        ),
     )
     return Ask(
         product_id=ProductId(PRODUCT),
@@ -161,6 +169,8 @@ def _ask(key: PoolKey, user: str) -> Ask:
 def _row(key: PoolKey, entry: Entry) -> tuple[object, ...]:
     """In the order of _COLUMNS."""
     assert entry.usage is not None
+    meter_key = entry.usage.meter_key
+    assert meter_key is not None
     return (
         *key,
         entry.sequence,
@@ -174,4 +184,8 @@ def _row(key: PoolKey, entry: Entry) -> tuple[object, ...]:
         entry.usage.hold_id,
         entry.usage.product_id,
         dict(entry.usage.group_values),
+        entry.usage.contract_id,
+        entry.usage.quantity.micros,
+        meter_key.root_rate_id,
+        meter_key.period_start,
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A model of one pool in a hundred plain lines, to compare the Ledger with.
+"""A model of one pool in 125 plain statements, to compare the Ledger with.
 
 No store, no events, no jobs: it computes from the clock at each call what is held, expired or used up. There is one
 contract with its months. Amounts are in micros, a price is (credits, units), a refusal is its reason.
@@ -38,6 +38,7 @@ class Pool:
         self.now, self.start, self.end, self.is_suspended, self.shortfall = now, start, NEVER, False, 0
         # By product: (credits, units). By user, "" for users without a cap: (limit, whether it is daily). By hold_id.
         self.prices, self.caps, self.holds = dict[str, Any](), dict[str, Any](), dict[str, Thing]()
+        self.meters = dict[Any, int]()  # units used, by product, price and month
         # grants: name granted captured priority scope is_paid start end made
         # schedules: name per_seat months lives prorates scope seats=[(when, delta)] next latest
         self.grants, self.schedules, self.spends = list[Thing](), list[Thing](), list[Any]()
@@ -85,9 +86,19 @@ class Pool:
             )
         return draws
 
+    def month(self) -> datetime:
+        return max(at for at in (add_months(self.start, n) for n in range(-1, 99)) if at <= self.now)
+
+    def meter(self, product: str) -> tuple[str, tuple[int, int], datetime]:
+        return product, self.prices.get(product, (0, 1)), self.month()
+
+    def charge(self, meter: Any, amount: int, in_units: bool) -> int:
+        units = self.meters.get(meter, 0)
+        return cost(units + amount, True, meter[1]) - cost(units, True, meter[1]) if in_units else amount
+
     def used(self, user: str, is_daily: bool) -> int:
-        month = max(at for at in (add_months(self.start, n) for n in range(-1, 99)) if at <= self.now)
-        since = self.now.replace(hour=0, minute=0, second=0, microsecond=0) if is_daily else month
+        midnight = self.now.replace(hour=0, minute=0, second=0, microsecond=0)
+        since = midnight if is_daily else self.month()
         held = total(draw for hold in self.alive() if hold.user == user for draw in hold.draws)
         return held + total((who, spent) for when, who, spent in self.spends if who == user and when >= since)
 
@@ -111,14 +122,16 @@ class Pool:
         )
 
     def authorize(self, hold_id: str, ask: Thing, ttl: timedelta, takes_part: bool) -> str:
-        price, amount = self.prices.get(ask.product, (0, 1)), ask.amount
+        meter, amount = self.meter(ask.product), ask.amount
+        price = meter[1]
         reason = self.refusal(ask.product, ask.user, cost(amount, ask.in_units, price))
         part = worth(min(self.room(ask.product, ask.user)), ask.in_units, price)
         if takes_part and part and reason in ("SPEND_CAP_REACHED", "INSUFFICIENT_CREDITS"):
             amount, reason = part, ""
         if not reason:
-            hold = Thing(product=ask.product, user=ask.user, price=price, end=self.now + ttl, is_open=True)
+            hold = Thing(product=ask.product, user=ask.user, meter=meter, end=self.now + ttl, is_open=True)
             hold.amount, hold.draws = amount, self.draw(ask.product, cost(amount, ask.in_units, price))
+            hold.units = amount if ask.in_units else 0
             self.holds[hold_id] = hold
         return reason
 
@@ -126,9 +139,11 @@ class Pool:
         hold = self.open_hold(hold_id)
         if hold.end <= self.now:
             raise LookupError("HOLD_EXPIRED")
-        credits = cost(amount, in_units, hold.price)
+        credits = cost(amount, in_units, hold.meter[1])
         reason = self.refusal(hold.product, hold.user, credits) if amount else ""
         if not reason:
+            is_in_units = in_units and (hold.units or not total(hold.draws))
+            hold.units = hold.units + amount if is_in_units or not amount else 0
             hold.draws, hold.end = (
                 hold.draws + self.draw(hold.product, credits),
                 max(hold.end, self.now + ttl),
@@ -137,12 +152,25 @@ class Pool:
 
     def capture(self, hold_id: str, amount: int | None, in_units: bool) -> tuple[int, int, int, bool]:
         hold = self.open_hold(hold_id)
-        used = total(hold.draws) if amount is None else cost(amount, in_units, hold.price)
+        if amount is None:
+            amount, in_units = hold.units or total(hold.draws), bool(hold.units)
+        used = self.charge(hold.meter, amount, in_units)
+        self.meters[hold.meter] = self.meters.get(hold.meter, 0) + (amount if in_units else 0)
         hold.is_open, is_late = False, hold.end <= self.now
         excess = used if is_late else spend(hold.draws, used)
         short = spend(self.draw(hold.product, excess), excess)
         self.spends, self.shortfall = [*self.spends, (self.now, hold.user, used)], self.shortfall + short
         return used - short, 0 if is_late else max(0, total(hold.draws) - used), short, is_late
+
+    def debit(self, ask: Thing) -> tuple[str, int]:
+        meter = self.meter(ask.product)
+        used = self.charge(meter, ask.amount, ask.in_units)
+        reason = self.refusal(ask.product, ask.user, used)
+        if not reason:
+            spend(self.draw(ask.product, used), used)
+            self.spends = [*self.spends, (self.now, ask.user, used)]
+            self.meters[meter] = self.meters.get(meter, 0) + (ask.amount if ask.in_units else 0)
+        return reason, 0 if reason else used
 
     def release(self, hold_id: str) -> int:
         hold = self.open_hold(hold_id)

@@ -7,7 +7,7 @@ from typing import Any
 
 from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_pb2 as pb
-from tests.simulation.model import TICK, Pool, total, worth
+from tests.simulation.model import Pool, total, worth
 
 AI, IMAGES = "crt_ai", "crt_images"
 PRODUCTS = {"prd_assistant": AI, "prd_preview": AI, "prd_painter": IMAGES}
@@ -102,11 +102,8 @@ def _authorize(pool: Pool, credit_type: str, request: pb.AuthorizeRequest, hold_
 
 
 def _debit(pool: Pool, credit_type: str, request: pb.DebitRequest) -> Any:
-    ask, debited = _ask(request), 0
-    reason = pool.authorize("debit", ask, TICK, takes_part=False)
-    if not reason:
-        debited, *_ = pool.capture("debit", None, in_units=False)
-        del pool.holds["debit"]
+    ask = _ask(request)
+    reason, debited = pool.debit(ask)
     return pb.DebitResponse(debited_micros=debited, **_decision(pool, credit_type, ask, reason))
 
 

@@ -53,7 +53,7 @@ TIMELINES_EACH = 4
 SETTINGS = settings(
     max_examples=EXAMPLES_EACH, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
-LINES_MAX = 100
+STATEMENTS_MAX = 125
 
 
 Look = tuple[str, int, str, str]
@@ -232,11 +232,11 @@ def _seeded(number: int) -> Iterator[Callable[[Any], Any]]:
         raise
 
 
-def test_the_model_has_at_most_a_hundred_statements_and_imports_no_service() -> None:
+def test_the_model_has_at_most_125_statements_and_imports_no_service() -> None:
     tree = ast.parse(Path(model.__file__).read_text())
     statements = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
     imports = [node for node in statements if isinstance(node, ast.Import | ast.ImportFrom)]
     docstrings = [node for node in statements if isinstance(node, ast.Expr)]
 
-    assert len(statements) - len(imports) - len(docstrings) <= LINES_MAX
+    assert len(statements) - len(imports) - len(docstrings) <= STATEMENTS_MAX
     assert [node for node in imports if "services" in ast.dump(node)] == []

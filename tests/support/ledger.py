@@ -55,7 +55,7 @@ def a_rate(
 ) -> peer_pb.UsageRate:
     """Return a flat rate. Its id names the product and the start, unless `more` says otherwise."""
     told: dict[str, Any] = {
-        "rate_id": f"rat_{product_id}_{start:%Y%m%d%H%M%S%f}",
+        "rate_id": f"rat_{product_id}_{start:%Y%m%d%H%M%S%f}_{price_micros}_{per_micros}",
         "product_id": product_id,
         "credit_type_id": credit_type_id,
         "price_micros": price_micros,
@@ -106,20 +106,31 @@ class RunningLedger:
         await self.tell_card(a_rate())
 
     async def tell_product(
-        self, product_id: str, *, group_keys: tuple[str, ...] = ("user_id",), version: int = 1
+        self,
+        product_id: str,
+        *,
+        group_keys: tuple[str, ...] = ("user_id",),
+        dimensions: tuple[str, ...] = (),
+        version: int = 1,
+        **more: object,
     ) -> int:
-        told = peer_pb.ApplyMetricsRequest(
-            request_id=self.request_id(),
-            product_id=product_id,
-            version=version,
-            name="AI product",
-            billable_metric_id="met_1",
-            event_type="ai_call",
-            aggregation=peer_pb.AGGREGATION_SUM,
-            sum_property="units",
-            group_keys=group_keys,
+        """Apply a product that sums the property units of ai_call; a dimension reads the property of its name."""
+        told: dict[str, object] = {
+            "request_id": self.request_id(),
+            "product_id": product_id,
+            "version": version,
+            "name": "AI product",
+            "billable_metric_id": "met_1",
+            "event_type": "ai_call",
+            "aggregation": peer_pb.AGGREGATION_SUM,
+            "sum_property": "units",
+            "group_keys": group_keys,
+            "pricing_dimensions": [peer_pb.PricingDimension(key=key, property=key) for key in dimensions],
+        }
+        answer = await self.peer.ApplyMetrics(
+            peer_pb.ApplyMetricsRequest(**(told | more))  # type: ignore[arg-type]
         )
-        return (await self.peer.ApplyMetrics(told)).version
+        return answer.version
 
     async def tell_card(
         self, *rates: peer_pb.UsageRate, rate_card_id: str = "rcd_main", version: int = 1

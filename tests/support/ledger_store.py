@@ -36,6 +36,7 @@ from services.ledger.domain.rating.metric import Aggregation, Metric
 from services.ledger.domain.rating.price import FlatPrice
 from services.ledger.domain.rating.product import UsageProduct
 from services.ledger.domain.rating.rate import Rate
+from services.ledger.domain.usage.meter import MeteredPrice
 from services.ledger.operations.copies import Copies
 from services.ledger.operations.credits.grants import Grants
 from services.ledger.operations.credits.reports import Reports
@@ -103,11 +104,14 @@ class Books:
         *,
         hold_id: HoldId | None = None,
         group_values: tuple[GroupValue, ...] = (),
+        prices: tuple[MeteredPrice, ...] = (),
     ) -> Account:
         """Return an account as stored."""
         at = self.clock.now()
         reading = await self.store.run(
-            lambda tx: tx.accounts.read(customer_id, AI, at=at, hold_id=hold_id, group_values=group_values)
+            lambda tx: tx.accounts.read(
+                customer_id, AI, at=at, hold_id=hold_id, group_values=group_values, prices=prices
+            )
         )
         return reading.account
 

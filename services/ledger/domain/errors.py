@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Errors of the Ledger, one class per reason that the protos promise."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from meshkit.errors import AlreadyExists, FailedPrecondition, FieldViolation, InvalidFields, NotFound
+from services.ledger.domain.rating.properties import PropertyProblem
 
 
 class CustomerNotFound(NotFound):
@@ -23,6 +25,19 @@ class ProductNotFound(NotFound):
         super().__init__(
             f"usage product {product_id!r} is not known here; create it in the Catalog service first",
             product_id=product_id,
+        )
+
+
+class RateNotFound(NotFound):
+    reason = "RATE_NOT_FOUND"
+
+    def __init__(self, *, product_id: str, dimension_values: Mapping[str, str]) -> None:
+        values = ", ".join(f"{key}={value}" for key, value in sorted(dimension_values.items()))
+        super().__init__(
+            f"the customer's rate card prices {product_id!r}, but not for {values or 'usage without dimensions'};"
+            " add a rate in the Catalog service, or correct the properties",
+            product_id=product_id,
+            dimension_values=values,
         )
 
 
@@ -100,6 +115,11 @@ class GroupKeyUnknown(FailedPrecondition):
             f"no usage product has the group key {group_key!r}; add it to the group_keys of a billable metric first",
             group_key=group_key,
         )
+
+
+def property_problem(problem: PropertyProblem) -> InvalidFields:
+    """Return the error for a property by which a call of the gate cannot be priced."""
+    return InvalidFields([FieldViolation(f"properties[{problem.property_name}]", problem.problem.value)])
 
 
 def sequence_taken() -> InvalidFields:

@@ -11,6 +11,7 @@ from services.ledger.domain.credits.grant import CreditTypeId, ProductId
 from services.ledger.domain.gate.decision import CREDITS_MAX, Amount, DenialReason
 
 GROUP_VALUES_MAX = 10
+PROPERTIES_MAX = 10
 
 _REASONS: Final = {
     None: pb.DENIAL_REASON_UNSPECIFIED,
@@ -46,6 +47,18 @@ def group_values_from_wire(fields: Fields, group_values: Mapping[str, str]) -> d
         fields.text("group_values", key, max_length=64)
         fields.text(f"group_values[{key[:64]}]", value)
     return dict(group_values)
+
+
+def properties_from_wire(fields: Fields, properties: Mapping[str, str]) -> dict[str, str]:
+    """Return at most 10 properties by which a product is priced, with no empty keys or values."""
+    if not properties:
+        return {}
+    if len(properties) > PROPERTIES_MAX:
+        fields.add("properties", f"must have at most {PROPERTIES_MAX} keys, has {len(properties)}")
+    for key, value in properties.items():
+        fields.text("properties", key, max_length=64)
+        fields.text(f"properties[{key[:64]}]", value)
+    return dict(properties)
 
 
 def product_id_from_wire(fields: Fields, value: str) -> ProductId:

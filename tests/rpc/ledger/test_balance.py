@@ -9,7 +9,7 @@ from grpc import StatusCode
 from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_pb2 as pb
 from tests.support.faults import bad_fields, fault
-from tests.support.ledger import AI, CREDIT, JULY, JUNE, RunningLedger
+from tests.support.ledger import AI, CREDIT, JULY, JUNE, RunningLedger, a_rate
 from tests.support.ledger_sql import Sql
 
 DAY = timedelta(days=1)
@@ -159,6 +159,7 @@ async def test_an_ask_is_explained_as_it_would_be_decided_and_nothing_is_written
         ],
         decide_time=timestamp(JUNE),
         available_micros=1_250 * CREDIT,
+        rate_id=a_rate().rate_id,
     )
     assert await sql.everything() == before
 
@@ -229,6 +230,7 @@ async def test_a_hold_is_explained_as_it_was_taken(ledger: RunningLedger, sql: S
         decide_time=timestamp(JUNE),
         expire_time=timestamp(JUNE + timedelta(hours=1)),
         available_micros=940 * CREDIT,
+        rate_id=a_rate().rate_id,
     )
     assert await sql.everything() == before
 

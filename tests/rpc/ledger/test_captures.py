@@ -36,6 +36,7 @@ async def test_without_an_amount_all_that_is_held_is_spent(ledger: RunningLedger
         product_id="prd_assistant",
         group_values={"user_id": "ann"},
         cause_id=entry.cause_id,
+        contract_id="con_1",
     )
     await ledger.assert_adds_up()
 

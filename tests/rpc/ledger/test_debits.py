@@ -41,6 +41,8 @@ async def test_units_are_spent_at_once(ledger: RunningLedger) -> None:
         product_id="prd_assistant",
         group_values={"user_id": "ann", "team": "red"},
         cause_id="req-debit",
+        contract_id="con_1",
+        quantity_micros=2_500_000,
     )
     assert await ledger.holds() == []
     await ledger.assert_adds_up()

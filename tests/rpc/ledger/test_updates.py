@@ -388,10 +388,10 @@ async def test_the_gate_prices_with_the_latest_correction_of_a_rate(ledger: Runn
     [
         {"is_withdrawn": True},
         {"dimension_values": {"model": "large"}},
-        {"rate_type": peer_pb.RATE_TYPE_PACKAGE},
     ],
+    ids=["withdrawn", "of a dimension that the product does not have"],
 )
-async def test_the_gate_does_not_price_with_other_rates_yet(
+async def test_a_rate_that_prices_nothing_entitles_to_nothing(
     ledger: RunningLedger, more: dict[str, Any]
 ) -> None:
     await ledger.tell_card(a_rate(**more), version=2)

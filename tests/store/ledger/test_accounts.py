@@ -20,6 +20,8 @@ from services.ledger.domain.gate.commands import SetSpendCap
 from services.ledger.domain.gate.decision import Ask, Entitlement
 from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.spend_cap import CapWindow, SpendCap, SpendCapRemoval
+from services.ledger.domain.rating.price import Conversion, FlatPrice, Pricing, Rounding
+from services.ledger.domain.usage.meter import MeteredPrice, MeterKey
 from services.ledger.store import Transaction
 from tests.support.ledger_sql import Sql
 from tests.support.ledger_store import A_CARD, ACME, AI, ASSISTANT, GLOBEX, JULY, JUNE, Books, open_books
@@ -28,7 +30,18 @@ from tests.support.postgres import Databases
 ANN = ("user_id", "ann")
 ASK = Ask(
     product_id=ASSISTANT,
-    entitlement=Entitlement(contract_id="con_1", anchor=JUNE, credit_type_id=AI, price=Ratio(12, 1)),
+    entitlement=Entitlement(
+        contract_id="con_1",
+        anchor=JUNE,
+        credit_type_id=AI,
+        price=MeteredPrice(
+            meter_key=MeterKey("rat_1", JUNE),
+            product_id=ASSISTANT,
+            rate_id="rat_1",
+            pricing=Pricing(FlatPrice(Ratio(12, 1)), Conversion(Ratio(1, 3), Rounding.UP)),
+        ),
+        dimension_values={"model": "large"},
+    ),
     amount=Credits.of(120),
     group_values={"user_id": "ann", "team": 'ré"d, {}\\'},
     counted_group_values={"user_id": "ann"},
@@ -105,7 +118,7 @@ async def test_an_account_is_read_as_it_was_saved(books: Books) -> None:
             ),
         )
     )
-    before = await books.read(group_values=(ANN,))
+    before = await books.read(group_values=(ANN,), prices=(ASK.entitlement.price,))
     after = alarm.observe_balance(_busy(before), at=JUNE)
 
     await _save(books, after, before)

@@ -10,9 +10,10 @@ import pytest
 from meshkit.quantity import INT64_MAX, Quantity, Ratio
 from services.ledger.domain.copies import ProductUpdate, RateCardUpdate
 from services.ledger.domain.credits.grant import ProductId
+from services.ledger.domain.gate.standing import CatalogCopies
 from services.ledger.domain.rating.dimensions import Band, Dimension
 from services.ledger.domain.rating.metric import Aggregation, Metric, PropertyFilter
-from services.ledger.domain.rating.price import Conversion, FlatPrice, PackagePrice, Rounding
+from services.ledger.domain.rating.price import Conversion, FlatPrice, PackagePrice, Price, Rounding
 from services.ledger.domain.rating.product import UsageProduct
 from services.ledger.domain.rating.rate import Rate
 from services.ledger.domain.rating.tiers import GraduatedPrice, Tier
@@ -227,14 +228,13 @@ async def test_a_sum_that_the_revision_before_changes_is_read_as_changed(
     assert (await _products(connection))[TOKENS].metric.property == "units"
 
 
-async def test_the_gate_prices_with_flat_rates_that_are_neither_withdrawn_nor_corrected(books: Books) -> None:
-    """Until the gate prices by all rates."""
-
-    async def price_of(*rates: Rate, version: int) -> list[Ratio]:
+async def test_the_gate_prices_with_the_latest_correction_that_is_not_withdrawn(books: Books) -> None:
+    async def price_of(*rates: Rate, version: int) -> Price | None:
         await books.copies.apply_rate_card(a_card(*rates, version=version))
         pair = (await books.store.run(lambda tx: tx.standings.customer_id("cus_acme")), ASSISTANT)
-        lines = (await books.store.run(lambda tx: tx.standings.prices([pair])))[pair]
-        return [line.entitlement.price for line in lines]
+        read, _ = await books.store.run(lambda tx: tx.standings.price_books([pair], CatalogCopies()))
+        entitlement = read[pair].entitlement_at(JUNE, {})
+        return None if entitlement is None else entitlement.price.pricing.price
 
     first = replace(A_RATE, price=FlatPrice(Ratio(1, 1)))
     second, third = (
@@ -250,10 +250,12 @@ async def test_the_gate_prices_with_flat_rates_that_are_neither_withdrawn_nor_co
     tiers = replace(third, price=GraduatedPrice((Tier(None, Ratio(9, 1)),)))
     large = replace(A_RATE, dimension_values={"model": "large"})
 
-    assert await price_of(first, version=2) == [Ratio(1, 1)]
-    assert await price_of(first, second, third, version=3) == [Ratio(3, 1)]
-    assert await price_of(first, second, replace(third, is_withdrawn=True), version=4) == [Ratio(2, 1)]
-    assert await price_of(first, version=5) == [Ratio(1, 1)]
-    assert await price_of(first, second, tiers, version=6) == []
-    assert await price_of(large, version=7) == []
-    assert await price_of(replace(first, is_withdrawn=True), version=8) == []
+    assert await price_of(first, version=2) == FlatPrice(Ratio(1, 1))
+    assert await price_of(first, second, third, version=3) == FlatPrice(Ratio(3, 1))
+    assert await price_of(first, second, replace(third, is_withdrawn=True), version=4) == FlatPrice(
+        Ratio(2, 1)
+    )
+    assert await price_of(first, version=5) == FlatPrice(Ratio(1, 1))
+    assert await price_of(first, second, tiers, version=6) == tiers.price
+    assert await price_of(large, version=7) is None
+    assert await price_of(replace(first, is_withdrawn=True), version=8) is None

@@ -33,7 +33,8 @@ from services.ledger.domain.gate.decision import (
 )
 from services.ledger.domain.gate.hold import HOLD_TTL_DEFAULT, Hold, HoldId, HoldState
 from services.ledger.domain.gate.spend_cap import GroupValue, Spend, SpendCap
-from tests.unit.ledger.builders import JUNE, an_account
+from services.ledger.domain.gate.standing import CustomerRecord, extension_of
+from tests.unit.ledger.builders import ACME, AI, JUNE, a_book, an_account
 
 SAMPLE_SIZE = 2  # of 100 in the store
 _RAISES = (EntryKind.GRANT, EntryKind.SEAT_ADJUSTMENT)
@@ -111,7 +112,7 @@ class Books:
         after, answer = gate.extend(
             account,
             hold,
-            None if ask is None else gate.at_price_of(ask, hold),
+            None if ask is None else _extension(hold, ask, at),
             expire_time=expire_time,
             at=account.time_at(at),
         )
@@ -330,6 +331,15 @@ class Books:
 
     def _cause_id(self) -> str:
         return f"req-{next(self._cause_numbers)}"
+
+
+def _extension(hold: Hold, ask: Ask, at: datetime) -> Ask:
+    record = CustomerRecord(customer_id=ACME, is_suspended=False)
+    extension = extension_of(
+        record, a_book(hold.product_id), hold, ask.amount, credit_type_id=AI, at=max(at, JUNE)
+    )
+    assert isinstance(extension, Ask)
+    return extension
 
 
 def _is_held(hold: Hold) -> bool:

@@ -25,7 +25,13 @@ from services.ledger.domain.credits.schedule import GrantFrequency, PeriodProrat
 from services.ledger.domain.crossings.watch import Watch, WatchKind
 from services.ledger.domain.gate.decision import Amount, Ask, Entitlement
 from services.ledger.domain.gate.spend_cap import CapWindow, GroupValue, Spend, SpendCap
-from services.ledger.domain.gate.standing import Standing
+from services.ledger.domain.gate.standing import PriceBook, PricedContract, price_book
+from services.ledger.domain.rating.dimensions import Dimension
+from services.ledger.domain.rating.metric import Aggregation, Metric
+from services.ledger.domain.rating.price import Conversion, FlatPrice, Price, Pricing
+from services.ledger.domain.rating.product import UsageProduct
+from services.ledger.domain.rating.rate import Rate, price_list
+from services.ledger.domain.usage.meter import MeteredPrice, MeterKey
 
 # The same examples in every run: a red test is red for everybody.
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)
@@ -100,8 +106,28 @@ def an_account(
     )
 
 
-def an_entitlement(*, price: Ratio = PRICE, anchor: datetime = JUNE) -> Entitlement:
-    return Entitlement(contract_id="con_1", anchor=anchor, credit_type_id=AI, price=price)
+def a_price(
+    price: Ratio | Price = PRICE, *, product_id: ProductId = ASSISTANT, period_start: datetime = JUNE
+) -> MeteredPrice:
+    """Return a price; a ratio is a flat one. Equal prices have one meter."""
+    rate_id = f"rat_{product_id}_{price}"
+    return MeteredPrice(
+        meter_key=MeterKey(rate_id, period_start),
+        product_id=product_id,
+        rate_id=rate_id,
+        pricing=Pricing(FlatPrice(price) if isinstance(price, Ratio) else price, None),
+    )
+
+
+def an_entitlement(
+    *, price: Ratio | Price = PRICE, anchor: datetime = JUNE, product_id: ProductId = ASSISTANT
+) -> Entitlement:
+    return Entitlement(
+        contract_id="con_1",
+        anchor=anchor,
+        credit_type_id=AI,
+        price=a_price(price, product_id=product_id),
+    )
 
 
 def an_ask(
@@ -109,7 +135,7 @@ def an_ask(
     *,
     user: str | None = None,
     product_id: ProductId = ASSISTANT,
-    price: Ratio = PRICE,
+    price: Ratio | Price = PRICE,
     anchor: datetime = JUNE,
     more: Mapping[str, str] | None = None,
 ) -> Ask:
@@ -117,7 +143,7 @@ def an_ask(
     group_values = ({} if user is None else {"user_id": user}) | dict(more or {})
     return Ask(
         product_id=product_id,
-        entitlement=an_entitlement(price=price, anchor=anchor),
+        entitlement=an_entitlement(price=price, anchor=anchor, product_id=product_id),
         amount=Credits.of(amount) if isinstance(amount, int) else amount,
         group_values=group_values,
         counted_group_values=group_values,
@@ -128,19 +154,77 @@ def units(whole: int | str) -> Quantity:
     return Quantity.of(whole)
 
 
-def a_standing(
+def a_product(
+    product_id: ProductId = ASSISTANT,
     *,
-    is_suspended: bool = False,
-    entitlement: Entitlement | None = None,
     group_keys: Iterable[str] = ("user_id",),
-) -> Standing:
-    return Standing(
-        customer_id=ACME,
-        is_suspended=is_suspended,
-        product_id=ASSISTANT,
-        group_keys=frozenset(group_keys),
-        entitlement=entitlement,
+    dimensions: Iterable[str] = (),
+    aggregation: Aggregation = Aggregation.SUM,
+    conversion: Conversion | None = None,
+    event_type: str = "ai_call",
+) -> UsageProduct:
+    """Return a product that aggregates the property units; a dimension is named as its property."""
+    return UsageProduct(
+        product_id=product_id,
+        metric=Metric(
+            event_type=event_type,
+            aggregation=aggregation,
+            property=None if aggregation is Aggregation.COUNT else "units",
+            filters=(),
+            group_keys=tuple(group_keys),
+        ),
+        conversion=conversion,
+        dimensions=tuple(Dimension(key=key, property=key, bands=()) for key in dimensions),
     )
+
+
+def a_rate(
+    price: Ratio | Price = PRICE,
+    *,
+    rate_id: str = "rat_1",
+    product_id: ProductId = ASSISTANT,
+    start: datetime = JUNE,
+    end: datetime | None = None,
+    credit_type_id: CreditTypeId = AI,
+    **dimension_values: str,
+) -> Rate:
+    """Return a rate for these dimension values; a ratio is a flat price."""
+    return Rate(
+        rate_id=rate_id,
+        product_id=product_id,
+        credit_type_id=credit_type_id,
+        price=FlatPrice(price) if isinstance(price, Ratio) else price,
+        effective_time=start,
+        end_time=end,
+        dimension_values=dimension_values,
+    )
+
+
+def a_contract(
+    *rates: Rate,
+    contract_id: str = "con_1",
+    start: datetime = JUNE,
+    end: datetime | None = None,
+    dimensions: Iterable[str] = (),
+) -> PricedContract:
+    """Return a contract from June on whose card has these rates of a product (none: 12 credits a unit)."""
+    return PricedContract(
+        contract_id=contract_id,
+        start_time=start,
+        end_time=end,
+        prices=price_list(rates or [a_rate()], tuple(dimensions)),
+    )
+
+
+def a_book(
+    product_id: ProductId = ASSISTANT,
+    *contracts: PricedContract,
+    product: UsageProduct | None = None,
+    anchor: datetime = JUNE,
+) -> PriceBook:
+    """Return what a product costs: 12 credits a unit from June on, unless contracts say otherwise."""
+    priced = contracts or [a_contract(a_rate(product_id=product_id))]
+    return price_book(product or a_product(product_id), anchor, priced)
 
 
 def a_cap(

@@ -11,11 +11,21 @@ from services.ledger.domain.gate.hold import Hold, HoldId, HoldState
 from services.ledger.domain.gate.spend_cap import GroupValue, Spend
 from services.ledger.domain.gate.standing import CustomerRecord
 from services.ledger.operations.gate.cache import CustomerCache, CustomerState
-from tests.unit.ledger.builders import ACME, AI, ASSISTANT, IMAGES, JULY, JUNE, PRICE, a_grant, an_account
+from tests.unit.ledger.builders import (
+    ACME,
+    AI,
+    ASSISTANT,
+    IMAGES,
+    JULY,
+    JUNE,
+    a_book,
+    a_grant,
+    a_price,
+    an_account,
+)
 
 GLOBEX, INITECH = CustomerId("cus_globex"), CustomerId("cus_initech")
 IMAGE_CREDITS = CreditTypeId("crt_images")
-KEYS = frozenset({"user_id"})
 ANN, BOB = ("user_id", "ann"), ("user_id", "bob")
 
 
@@ -25,7 +35,7 @@ def a_hold(hold_id: str, user: str = "ann") -> Hold:
         product_id=ASSISTANT,
         contract_id="con_1",
         anchor=JUNE,
-        price=PRICE,
+        price=a_price(),
         group_values={"user_id": user},
         counted_group_values={"user_id": user},
         state=HoldState.HELD,
@@ -63,10 +73,11 @@ def learn(
 ) -> None:
     """Let cache learn accounts of one customer, read at the versions they have unless `read` says otherwise."""
     record = CustomerRecord(customer_id=accounts[0].customer_id, is_suspended=is_suspended)
-    told = CustomerState(record, names=set(names), prices=dict.fromkeys(prices, ()))
+    books = {product_id: a_book(product_id) for product_id in prices}
+    told = CustomerState(record, names=set(names), books=books)
     told.accounts |= {account.credit_type_id: account for account in accounts}
     versions = {account.credit_type_id: account.version for account in accounts}
-    cache.put(told, versions if read is None else read, dict.fromkeys(prices, KEYS), epoch)
+    cache.put(told, versions if read is None else read, cache.copies.at(epoch))
 
 
 def test_nobody_is_known_before_somebody_was_read() -> None:
@@ -90,7 +101,7 @@ def test_what_was_learnt_of_other_products_and_pools_is_kept_while_a_version_sta
     known = cache.customer("acme")
 
     assert known is not None
-    assert set(known.prices) == {ASSISTANT, IMAGES}
+    assert set(known.books) == {ASSISTANT, IMAGES}
     assert {account.version for account in known.accounts.values()} == {3, 7}
     assert known.account_with(HoldId("hld_1")) is known.accounts[AI]
     assert known.account_with(HoldId("hld_2")) is None
@@ -104,7 +115,7 @@ def test_all_that_was_known_is_forgotten_when_no_pool_has_the_version_it_had() -
 
     known = cache.customer("cus_acme")
     assert known is not None
-    assert (known.record.is_suspended, set(known.prices), set(known.accounts)) == (True, {IMAGES}, {AI})
+    assert (known.record.is_suspended, set(known.books), set(known.accounts)) == (True, {IMAGES}, {AI})
     assert cache.customer("acme") is None
 
 
@@ -150,7 +161,7 @@ def test_a_new_epoch_begins_with_nothing() -> None:
 
     assert cache.customer("acme") is None
     assert cache.customer("globex") is not None
-    assert (cache.epoch, set(cache.group_keys)) == (2, {IMAGES})
+    assert cache.copies.epoch == 2
 
 
 def test_an_alias_that_went_to_another_customer_is_that_ones() -> None:
@@ -213,7 +224,7 @@ def test_its_names_and_prices_are_known_meanwhile() -> None:
     known = cache.customer("acme-corp")
     assert known is cache.customer("acme")
     assert known is not None
-    assert set(known.prices) == {ASSISTANT, IMAGES}
+    assert set(known.books) == {ASSISTANT, IMAGES}
 
 
 def test_names_and_prices_from_before_are_not_believed_once_its_pools_are_learnt_again() -> None:
@@ -226,7 +237,7 @@ def test_names_and_prices_from_before_are_not_believed_once_its_pools_are_learnt
 
     known = cache.customer("cus_acme")
     assert known is not None
-    assert set(known.prices) == {ASSISTANT}
+    assert set(known.books) == {ASSISTANT}
     assert cache.customer("acme") is None
 
 

@@ -15,7 +15,8 @@ from services.ledger.domain.errors import CustomerNotFound, HoldNotFound, Produc
 from services.ledger.domain.gate.commands import Authorize, Capture, Debit, ExtendHold, GateCommand, Release
 from services.ledger.domain.gate.decision import Ask, Authorized, Debited, DenialReason, Extended
 from services.ledger.domain.gate.hold import HoldId
-from services.ledger.domain.gate.standing import CustomerRecord, PriceLine
+from services.ledger.domain.gate.standing import CustomerRecord, PriceBook
+from services.ledger.domain.usage.meter import MeteredPrice
 from services.ledger.operations.gate.cache import CustomerState
 from services.ledger.operations.gate.decision import Allowed, Denied, Fault, NotCached, Unknown, decide
 from tests.unit.ledger.builders import (
@@ -25,15 +26,16 @@ from tests.unit.ledger.builders import (
     JULY,
     JUNE,
     TICK,
+    a_book,
     a_cap,
+    a_contract,
     a_grant,
     an_account,
-    an_entitlement,
 )
 
 KEY = (ACME, AI)
 HOLD = HoldId("hld_1")
-LOOKS = ("customer", "group_keys", "prices", "pool_of", "account", "require_spends")
+LOOKS = ("customer", "price_book", "pool_of", "account", "require_spends", "require_meter")
 
 
 @dataclass
@@ -63,23 +65,11 @@ class MemoryView:
             raise CustomerNotFound(customer=name)
         return CustomerState(CustomerRecord(customer_id=ACME, is_suspended=self.is_suspended))
 
-    def group_keys(self, product_id: ProductId) -> frozenset[str]:
-        self._look("group_keys")
+    def price_book(self, customer: CustomerState, product_id: ProductId) -> PriceBook:
+        self._look("price_book")
         if product_id != ASSISTANT:
             raise ProductNotFound(product_id=product_id)
-        return frozenset({"user_id"})
-
-    def prices(self, customer: CustomerState, product_id: ProductId) -> tuple[PriceLine, ...]:
-        self._look("prices")
-        return (
-            PriceLine(
-                entitlement=an_entitlement(),
-                start_time=self.starts,
-                end_time=None,
-                effective_time=JUNE,
-                rate_end_time=None,
-            ),
-        )
+        return a_book(ASSISTANT, a_contract(start=self.starts))
 
     def pool_of(self, customer: CustomerState, hold_id: HoldId) -> PoolKey:
         self._look("pool_of")
@@ -93,6 +83,9 @@ class MemoryView:
 
     def require_spends(self, account: Account, ask: Ask) -> None:
         self._look("require_spends")
+
+    def require_meter(self, account: Account, price: MeteredPrice) -> None:
+        self._look("require_meter")
 
 
 def a_view(credits: int = 100, *, limit: int | None = None) -> MemoryView:
@@ -233,7 +226,7 @@ def test_what_a_view_does_not_know_is_unknown_whatever_is_asked(lacks: str, cred
     assert isinstance(outcome, Unknown)
     assert (outcome.cause, outcome.key) == (
         "unknown",
-        KEY if lacks in ("account", "require_spends") else None,
+        KEY if lacks in ("account", "require_spends", "require_meter") else None,
     )
 
 
@@ -246,7 +239,7 @@ def test_an_extension_needs_all_that_an_authorize_needs_and_its_hold(lacks: str)
     assert isinstance(decide(view, an_extension(hold_id=hold_id), at=JUNE, ids=Ids()), Unknown)
 
 
-@pytest.mark.parametrize("lacks", ["group_keys", "prices", "require_spends"])
+@pytest.mark.parametrize("lacks", ["price_book", "require_spends"])
 def test_who_adds_nothing_needs_no_price(lacks: str) -> None:
     view = a_view()
     hold_id = with_hold(view)

@@ -8,6 +8,7 @@ import pytest
 
 from meshkit.errors import InvalidFields
 from meshkit.quantity import INT64_MAX, Credits, Quantity, Ratio
+from services.ledger.domain.credits.entry import EntryKind
 from services.ledger.domain.credits.grant import Grant
 from services.ledger.domain.gate import gate
 from services.ledger.domain.gate.decision import CREDITS_MAX, Amount, Ask, DenialReason
@@ -347,3 +348,15 @@ def test_a_pool_without_an_end_is_never_due() -> None:
     books.debit(an_ask(10), at=NOON)
 
     assert books.stored.next_due_time is None
+
+
+def test_a_debit_overtaken_at_midnight_is_dated_where_it_counts() -> None:
+    midnight = when("06-16")
+    books = Books(a_grant(100))
+    books.debit(an_ask(10, user="ann"), at=midnight)
+
+    books.debit(an_ask(10, user="ann"), at=midnight - TICK)
+    books.debit(an_ask(10, user="bob"), at=midnight - TICK)
+
+    captures = [entry for entry in books.entries if entry.kind is EntryKind.CAPTURE]
+    assert [entry.effective_time for entry in captures] == [midnight, midnight, midnight - TICK]

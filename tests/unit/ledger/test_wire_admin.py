@@ -11,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from meshkit.errors import InvalidFields
 from meshkit.period import Period
-from meshkit.quantity import INT64_MAX, Credits, Ratio
+from meshkit.quantity import INT64_MAX, Credits, Quantity, Ratio
 from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_pb2 as pb
@@ -27,7 +27,7 @@ from services.ledger.domain.gate.hold import Hold, HoldId, HoldState
 from services.ledger.domain.gate.spend_cap import CapWindow, CustomerSpendCap
 from services.ledger.domain.rating.metric import Aggregation
 from services.ledger.domain.rating.price import FlatPrice
-from services.ledger.domain.usage import SummaryWindow, UsageRow
+from services.ledger.domain.usage.summary import SummaryWindow, UsageRow
 from services.ledger.wire.copies import alert, catalog, contract
 from services.ledger.wire.credits import grants, reports
 from services.ledger.wire.gate import caps
@@ -37,9 +37,9 @@ from tests.unit.ledger.builders import (
     ASSISTANT,
     JULY,
     JUNE,
-    PRICE,
     a_cap,
     a_grant,
+    a_price,
     fields_refused,
     when,
 )
@@ -570,7 +570,13 @@ def test_every_kind_of_entry_is_told_by_its_name(kind: EntryKind) -> None:
         effective_time=JUNE,
         create_time=JULY,
         cause_id="req-1",
-        usage=Usage(ASSISTANT, {"user_id": "ann"}, "hld_1"),
+        usage=Usage(
+            product_id=ASSISTANT,
+            contract_id="con_1",
+            group_values={"user_id": "ann"},
+            hold_id="hld_1",
+            quantity=Quantity(7),
+        ),
     )
 
     (sent,) = reports.entries_to_wire([entry], asked, credit_type_id).entries
@@ -583,6 +589,7 @@ def test_every_kind_of_entry_is_told_by_its_name(kind: EntryKind) -> None:
         {"user_id": "ann"},
     )
     assert (sent.effective_time, sent.create_time) == (timestamp(JUNE), timestamp(JULY))
+    assert (sent.contract_id, sent.quantity_micros) == ("con_1", 7)
 
 
 # Each row: the state a hold is stored in, when it is looked at, and what is told.
@@ -603,7 +610,7 @@ def test_a_hold_is_told_in_the_state_that_the_clock_says(state: HoldState, at: d
         product_id=ASSISTANT,
         contract_id="con_1",
         anchor=JUNE,
-        price=PRICE,
+        price=a_price(),
         group_values={"user_id": "ann"},
         counted_group_values={},
         state=state,

@@ -105,7 +105,7 @@ class LedgerServiceServicer:
 
     def Authorize(self, request, context):
         """Before an AI call: checks whether the customer has the credits, and if so holds them for hold_ttl. Idempotent by
-        request_id. Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND).
+        request_id. Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -139,7 +139,7 @@ class LedgerServiceServicer:
 
     def Debit(self, request, context):
         """Authorizes and captures in one step, for calls whose quantity is known beforehand. Idempotent by request_id.
-        Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND).
+        Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -183,7 +183,7 @@ class LedgerServiceServicer:
     def GetDecision(self, request, context):
         """Explains a decision: the grants in burn-down order, caps, rate and time on which it is based. For a hold: as it was
         taken. For an ask: as Authorize would decide now. Changes nothing.
-        Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND).
+        Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,7 +42,7 @@ class LedgerServiceStub:
     def __new__(cls, channel: _aio.Channel) -> LedgerServiceAsyncStub: ...
     Authorize: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.AuthorizeRequest, _ledger_pb2.AuthorizeResponse]
     """Before an AI call: checks whether the customer has the credits, and if so holds them for hold_ttl. Idempotent by
-    request_id. Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND).
+    request_id. Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND (NOT_FOUND).
     """
     Capture: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.CaptureRequest, _ledger_pb2.CaptureResponse]
     """After the AI call: turns a hold into spend. Less than held: the rest is released at once. More than held: the
@@ -60,7 +60,7 @@ class LedgerServiceStub:
     """
     Debit: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.DebitRequest, _ledger_pb2.DebitResponse]
     """Authorizes and captures in one step, for calls whose quantity is known beforehand. Idempotent by request_id.
-    Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND).
+    Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND (NOT_FOUND).
     """
     AuthorizeBatch: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.AuthorizeBatchRequest, _ledger_pb2.AuthorizeBatchResponse]
     """Many Authorize requests: decided in the given order, each with its own response or fault. Each item is idempotent by
@@ -84,7 +84,7 @@ class LedgerServiceStub:
     GetDecision: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.GetDecisionRequest, _ledger_pb2.GetDecisionResponse]
     """Explains a decision: the grants in burn-down order, caps, rate and time on which it is based. For a hold: as it was
     taken. For an ask: as Authorize would decide now. Changes nothing.
-    Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND).
+    Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND).
     """
 
 @_typing.type_check_only
@@ -101,7 +101,7 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Authorize: _aio.UnaryUnaryMultiCallable[_ledger_pb2.AuthorizeRequest, _ledger_pb2.AuthorizeResponse]  # type: ignore[assignment]
     """Before an AI call: checks whether the customer has the credits, and if so holds them for hold_ttl. Idempotent by
-    request_id. Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND).
+    request_id. Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND (NOT_FOUND).
     """
     Capture: _aio.UnaryUnaryMultiCallable[_ledger_pb2.CaptureRequest, _ledger_pb2.CaptureResponse]  # type: ignore[assignment]
     """After the AI call: turns a hold into spend. Less than held: the rest is released at once. More than held: the
@@ -119,7 +119,7 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     """
     Debit: _aio.UnaryUnaryMultiCallable[_ledger_pb2.DebitRequest, _ledger_pb2.DebitResponse]  # type: ignore[assignment]
     """Authorizes and captures in one step, for calls whose quantity is known beforehand. Idempotent by request_id.
-    Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND).
+    Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND (NOT_FOUND).
     """
     AuthorizeBatch: _aio.UnaryUnaryMultiCallable[_ledger_pb2.AuthorizeBatchRequest, _ledger_pb2.AuthorizeBatchResponse]  # type: ignore[assignment]
     """Many Authorize requests: decided in the given order, each with its own response or fault. Each item is idempotent by
@@ -143,7 +143,7 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     GetDecision: _aio.UnaryUnaryMultiCallable[_ledger_pb2.GetDecisionRequest, _ledger_pb2.GetDecisionResponse]  # type: ignore[assignment]
     """Explains a decision: the grants in burn-down order, caps, rate and time on which it is based. For a hold: as it was
     taken. For an ask: as Authorize would decide now. Changes nothing.
-    Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND).
+    Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND).
     """
 
 class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -163,7 +163,7 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_pb2.AuthorizeResponse, _abc.Awaitable[_ledger_pb2.AuthorizeResponse]]:
         """Before an AI call: checks whether the customer has the credits, and if so holds them for hold_ttl. Idempotent by
-        request_id. Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND).
+        request_id. Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND (NOT_FOUND).
         """
 
     @_abc_1.abstractmethod
@@ -205,7 +205,7 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_pb2.DebitResponse, _abc.Awaitable[_ledger_pb2.DebitResponse]]:
         """Authorizes and captures in one step, for calls whose quantity is known beforehand. Idempotent by request_id.
-        Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND (NOT_FOUND).
+        Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND (NOT_FOUND).
         """
 
     @_abc_1.abstractmethod
@@ -259,7 +259,7 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_ledger_pb2.GetDecisionResponse, _abc.Awaitable[_ledger_pb2.GetDecisionResponse]]:
         """Explains a decision: the grants in burn-down order, caps, rate and time on which it is based. For a hold: as it was
         taken. For an ask: as Authorize would decide now. Changes nothing.
-        Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND).
+        Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND).
         """
 
 def add_LedgerServiceServicer_to_server(servicer: LedgerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -20,6 +20,7 @@ from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant
 from services.ledger.domain.crossings.watch import Crossing, Watch, WatchState
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldState
 from services.ledger.domain.gate.spend_cap import GroupValue, Spend, SpendCap
+from services.ledger.domain.usage.meter import Meter, MeterKey
 
 T = TypeVar("T")
 
@@ -28,7 +29,7 @@ RANKINGS_MAX = 8
 
 @dataclass(frozen=True, kw_only=True)  # no slots: evolve
 class Account:
-    """A pool with its open grants, and those holds, spends and watches that the current requests need.
+    """A pool with its open grants, and those holds, spends, meters and watches that the current requests need.
 
     version: of the stored pool, 0 if there is none yet; every write to the account increases it.
     sequence: of the pool's last entry.
@@ -54,6 +55,7 @@ class Account:
     holds: Mapping[HoldId, Hold] = field(default_factory=dict)
     caps: tuple[SpendCap, ...] = ()
     spends: Mapping[GroupValue, Spend] = field(default_factory=dict)
+    meters: Mapping[MeterKey, Meter] = field(default_factory=dict)
     watches: tuple[Watch, ...] = ()
     watch_states: Mapping[tuple[str, str], WatchState] = field(default_factory=dict)
     entries: tuple[Entry, ...] = ()
@@ -61,6 +63,7 @@ class Account:
     changed_grants: tuple[GrantId, ...] = field(default=(), compare=False)
     changed_holds: tuple[HoldId, ...] = field(default=(), compare=False)
     changed_spends: tuple[GroupValue, ...] = field(default=(), compare=False)
+    changed_meters: tuple[MeterKey, ...] = field(default=(), compare=False)
     rankings: dict[ProductId | None, Ranking] = field(
         default_factory=dict, init=False, compare=False, repr=False
     )
@@ -111,9 +114,10 @@ class Account:
         grants: Iterable[Grant] = (),
         holds: Iterable[Hold] = (),
         spends: Mapping[GroupValue, Spend] | None = None,
+        meters: Mapping[MeterKey, Meter] | None = None,
         entries: Sequence[Entry] = (),
     ) -> "Account":
-        """Return the account with these grants, holds and spends replaced or added, and with entries appended.
+        """Return the account with these grants, holds, spends and meters replaced or added, and with entries appended.
 
         entries: in the order of their sequence, made by next_entry.
         """
@@ -130,6 +134,9 @@ class Account:
         if spends:
             changes["spends"] = with_items(self.spends, spends)
             changes["changed_spends"] = _behind(self.changed_spends, spends)
+        if meters:
+            changes["meters"] = with_items(self.meters, meters)
+            changes["changed_meters"] = _behind(self.changed_meters, meters)
         if entries:
             changes["entries"] = (*self.entries, *entries)
             changes["sequence"] = entries[-1].sequence
@@ -196,6 +203,7 @@ class Account:
             changed_grants=(),
             changed_holds=(),
             changed_spends=(),
+            changed_meters=(),
         )
 
 

@@ -2,12 +2,13 @@
 """Entries: the immutable signed lines of a pool's history. Balances are sums of entries."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 
-from meshkit.quantity import Credits
+from meshkit.quantity import Credits, Quantity
 from services.ledger.domain.credits.grant import GrantId, ProductId
+from services.ledger.domain.usage.meter import MeterKey
 
 
 class EntryKind(Enum):
@@ -19,20 +20,35 @@ class EntryKind(Enum):
     EXPIRY = "EXPIRY"
     VOID = "VOID"
     SHORTFALL = "SHORTFALL"
+    UNCHARGED = "UNCHARGED"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What spent the credits of an entry."""
+    """What was used, by whom, and under which contract.
+
+    One piece of usage may have several entries, one per grant that pays; quantity is on the first of them only, so that
+    quantities can be summed. It is 0 for usage that was given in credits. contract_id None: written before entries
+    recorded it. meter_key: the meter that the quantity counts on; None for usage given in credits.
+    """
 
     product_id: ProductId
+    contract_id: str | None
     group_values: Mapping[str, str]
     hold_id: str | None
+    quantity: Quantity = Quantity(0)
+    meter_key: MeterKey | None = None
+    dimension_values: Mapping[str, str] = field(default_factory=dict)
+    transaction_id: str | None = None
+
+    def without_quantity(self) -> "Usage":
+        """Return it for the entries after the first."""
+        return replace(self, quantity=Quantity(0)) if self.quantity else self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One line. `amount` is signed and changes `grant_id`; a SHORTFALL has `shortfall` instead and changes no grant.
+    """One line. `amount` is signed and changes `grant_id`. A SHORTFALL has `shortfall` instead, an UNCHARGED neither.
 
     sequence: position in the pool's history, from 1 without gaps. cause_id: the request, schedule or grant behind it.
     """

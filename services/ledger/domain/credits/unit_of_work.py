@@ -13,6 +13,7 @@ from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant
 from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.spend_cap import GroupValue
 from services.ledger.domain.responses import Response
+from services.ledger.domain.usage.meter import MeteredPrice, MeterKey
 
 PoolKey = tuple[CustomerId, CreditTypeId]
 
@@ -39,14 +40,20 @@ class AccountsMoved(Aborted):
 class AccountSelection:
     """What to read of one pool in addition to its grants, caps and watches.
 
+    prices: their meters are read, or made.
     settles: also read what can fall due, even if the pool's next_due_time is not reached.
     only_grants: if nothing is due, read these grants, closed ones too, and no others: see Account.unread.
     """
 
     group_values: set[GroupValue] = field(default_factory=set)
     hold_ids: set[HoldId] = field(default_factory=set)
+    prices: list[MeteredPrice] = field(default_factory=list)
     settles: bool = False
     only_grants: frozenset[GrantId] | None = None
+
+    def meter_keys(self) -> set[MeterKey]:
+        """Return the meters that usage at these prices counts on."""
+        return {price.meter_key for price in self.prices if price.meter_key is not None}
 
 
 @dataclass(frozen=True, slots=True)

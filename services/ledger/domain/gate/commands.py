@@ -5,7 +5,7 @@ fingerprint: the hash of the request as it came over the wire; it tells whether 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol, TypeVar
 
@@ -20,7 +20,7 @@ Response_co = TypeVar("Response_co", covariant=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorize:
-    """Hold the credits of an amount for `hold_ttl`."""
+    """Hold the credits of an amount for `hold_ttl`. properties: those by which the product is priced."""
 
     request_id: str
     fingerprint: bytes
@@ -28,6 +28,7 @@ class Authorize:
     product_id: ProductId
     amount: Amount
     group_values: Mapping[str, str]
+    properties: Mapping[str, str] = field(default_factory=dict)
     hold_ttl: timedelta
     allow_partial: bool
 
@@ -79,7 +80,7 @@ class ExtendHold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Debit:
-    """Spend an amount at once."""
+    """Spend an amount at once. properties: those by which the product is priced."""
 
     request_id: str
     fingerprint: bytes
@@ -87,6 +88,7 @@ class Debit:
     product_id: ProductId
     amount: Amount
     group_values: Mapping[str, str]
+    properties: Mapping[str, str] = field(default_factory=dict)
 
     def response_type(self) -> type[Debited]:
         return Debited
@@ -100,6 +102,7 @@ class ExplainAsk:
     product_id: ProductId
     amount: Amount
     group_values: Mapping[str, str]
+    properties: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,14 +2,15 @@
 """Requests to the gate and its responses. The rules that decide are in gate.py."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
-from meshkit.quantity import Credits, Quantity, Ratio
+from meshkit.quantity import Credits, Quantity
 from services.ledger.domain.credits.grant import CreditTypeId, ProductId
 from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.spend_cap import CapUse
+from services.ledger.domain.usage.meter import MeteredPrice
 
 
 class DenialReason(Enum):
@@ -23,12 +24,16 @@ class DenialReason(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entitlement:
-    """The contract in force that prices a product, and the price. anchor: start of the customer's usage periods."""
+    """The contract in force that prices a product, and the price. anchor: start of the customer's usage periods.
+
+    dimension_values: those by which the price was found.
+    """
 
     contract_id: str
     anchor: datetime
     credit_type_id: CreditTypeId
-    price: Ratio
+    price: MeteredPrice
+    dimension_values: Mapping[str, str] = field(default_factory=dict)
 
 
 # The most that one request may cost: a billion credits. Sums of thousands of them still fit into int64.

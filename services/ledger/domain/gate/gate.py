@@ -6,24 +6,16 @@ denial is a result and changes nothing. Source: services/ledger/README.md, "Orde
 and services/ledger/README.md, "Life of a hold".
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from meshkit.evolve import evolve
-from meshkit.quantity import Credits, Quantity, Ratio
+from meshkit.quantity import Credits, Quantity
 from services.ledger.domain.credits import burn_down, due
 from services.ledger.domain.credits.account import Account
-from services.ledger.domain.credits.burn_down import Allocation, Draw
-from services.ledger.domain.credits.entry import Entry, EntryKind, Usage
-from services.ledger.domain.credits.grant import (
-    Grant,
-    GrantId,
-    ProductId,
-    capture_held,
-    capture_rest,
-    hold_from,
-)
+from services.ledger.domain.credits.burn_down import Allocation
+from services.ledger.domain.credits.entry import Usage
+from services.ledger.domain.credits.grant import Grant, GrantId, capture_held, hold_from
 from services.ledger.domain.crossings import alarm
 from services.ledger.domain.errors import too_large
 from services.ledger.domain.gate.decision import (
@@ -47,22 +39,36 @@ from services.ledger.domain.gate.hold import (
     require_unresolved,
     split_draws,
 )
-from services.ledger.domain.gate.spend_cap import CapUse, GroupValue, Spend, cap_uses, hold_more, spend_more
-from services.ledger.domain.rating.price import affordable_quantity, cost
+from services.ledger.domain.gate.spend_cap import CapUse, Spend, cap_uses, hold_more
+from services.ledger.domain.gate.spending import captures, counted, draw_now, time_of_spend
+from services.ledger.domain.rating.price import affordable, quote
+from services.ledger.domain.usage.meter import Meter, MeterKey, advance
 
 
-def priced(amount: Amount, price: Ratio) -> Credits:
-    """Return the credits that an amount costs. Raises InvalidFields if they exceed CREDITS_MAX."""
+def quoted(account: Account, ask: Ask) -> Credits:
+    """Return the credits to hold for an ask: enough for its capture at any later position of the meter.
+
+    Raises InvalidFields if they exceed CREDITS_MAX. Source: services/ledger/README.md, "Rating".
+    """
+    if not isinstance(ask.amount, Quantity):
+        return ask.amount
+    meter = ask.entitlement.price.meter_in(account.meters)
+    return _at_most(quote(meter.pricing, meter.position, ask.amount))
+
+
+def charged(meter: Meter, amount: Amount) -> tuple[Meter, Credits]:
+    """Return the meter after an amount was used, and its cost. An amount in credits does not move the meter.
+
+    Raises InvalidFields if the cost exceeds CREDITS_MAX.
+    """
     if not isinstance(amount, Quantity):
-        return amount
-    credits = cost(amount, price)
-    if credits > CREDITS_MAX:
-        raise too_large("quantity_micros")
-    return credits
+        return meter, amount
+    after, cost = advance(meter, amount)
+    return after, _at_most(cost)
 
 
-def judge(account: Account, ask: Ask, *, at: datetime) -> Verdict:
-    """Decide whether all of an ask is affordable: spend caps first, then credits."""
+def judge(account: Account, ask: Ask, credits: Credits, *, at: datetime) -> Verdict:
+    """Decide whether `credits` for an ask are affordable: spend caps first, then credits."""
     available = account.available(at, ask.product_id)
     caps: tuple[CapUse, ...] = ()
     headroom = available
@@ -70,7 +76,6 @@ def judge(account: Account, ask: Ask, *, at: datetime) -> Verdict:
         anchor = ask.entitlement.anchor
         caps = cap_uses(account.caps, ask.counted_group_values, account.spends, anchor=anchor, at=at)
         headroom = min((use.headroom for use in caps), default=available)
-    credits = priced(ask.amount, ask.entitlement.price)
     if caps and credits > headroom:
         reason = DenialReason.SPEND_CAP_REACHED
     elif credits > available:
@@ -90,20 +95,21 @@ def authorize(
     account: Account, ask: Ask, *, hold_id: HoldId, expire_time: datetime, allows_part: bool, at: datetime
 ) -> tuple[Account, Authorized]:
     """Hold the credits of an ask or, if `allows_part`, the part of it that is affordable."""
-    verdict = judge(account, ask, at=at)
+    meter = ask.entitlement.price.meter_in(account.meters)
+    verdict = judge(account, ask, quoted(account, ask), at=at)
     amount = ask.amount
     if verdict.reason is not None and allows_part and verdict.affordable:
-        amount = _affordable_part(ask, verdict.affordable)
+        ask = replace(ask, amount=_affordable_part(meter, ask, verdict.affordable))
+        amount = ask.amount
         if amount.micros:
-            verdict = replace(verdict, reason=None, credits=priced(amount, ask.entitlement.price))
-    price = ask.entitlement.price
+            verdict = replace(verdict, reason=None, credits=quoted(account, ask))
     if verdict.reason is not None:
         return account, Authorized(
             reason=verdict.reason,
             credit_type_id=account.credit_type_id,
             available=verdict.available,
             affordable=verdict.affordable,
-            affordable_quantity=affordable_quantity(verdict.affordable, price),
+            affordable_quantity=affordable(meter.pricing, meter.position, verdict.affordable),
         )
     allocation = burn_down.allocate(account.drawable(at, ask.product_id), verdict.credits)
     hold = Hold(
@@ -111,16 +117,18 @@ def authorize(
         product_id=ask.product_id,
         contract_id=ask.entitlement.contract_id,
         anchor=ask.entitlement.anchor,
-        price=price,
+        price=ask.entitlement.price,
+        dimension_values=ask.entitlement.dimension_values,
         group_values=ask.group_values,
         counted_group_values=ask.counted_group_values,
         state=HoldState.HELD,
+        quantity=_quantity_of(amount),
         draws=allocation.draws,
         create_time=at,
         expire_time=expire_time,
     )
     account = _held(account, hold, allocation, verdict.credits).due_no_later_than(expire_time)
-    affordable = verdict.affordable - verdict.credits
+    left = verdict.affordable - verdict.credits
     return account, Authorized(
         reason=None,
         hold_id=hold.hold_id,
@@ -129,8 +137,8 @@ def authorize(
         expire_time=expire_time,
         credit_type_id=account.credit_type_id,
         available=verdict.available - verdict.credits,
-        affordable=affordable,
-        affordable_quantity=affordable_quantity(affordable, price),
+        affordable=left,
+        affordable_quantity=affordable(meter.pricing, meter.position, left),
     )
 
 
@@ -145,11 +153,13 @@ def extend(
     require_extendable(hold)
     reason = None
     if ask is not None:
-        verdict = judge(account, ask, at=at)
+        verdict = judge(account, ask, quoted(account, ask), at=at)
         reason = verdict.reason
         if reason is None:
             allocation = burn_down.allocate(account.drawable(at, hold.product_id), verdict.credits)
-            hold = evolve(hold, draws=hold.draws + allocation.draws)
+            hold = evolve(
+                hold, draws=hold.draws + allocation.draws, quantity=_extended_quantity(hold, ask.amount)
+            )
             account = _held(account, hold, allocation, verdict.credits)
     if reason is None and expire_time is not None and expire_time > hold.expire_time:
         hold = evolve(hold, expire_time=expire_time)
@@ -185,11 +195,6 @@ def extension_denied(account: Account, hold: Hold, reason: DenialReason, *, at: 
     )
 
 
-def at_price_of(ask: Ask, hold: Hold) -> Ask:
-    """Return an ask to extend a hold: at the hold's price and with its usage periods."""
-    return replace(ask, entitlement=replace(ask.entitlement, price=hold.price, anchor=hold.anchor))
-
-
 def capture(
     account: Account, hold: Hold, actual: Amount | None, *, cause_id: str, at: datetime
 ) -> tuple[Account, Captured]:
@@ -200,9 +205,12 @@ def capture(
     Raises HoldAlreadyResolved.
     """
     require_unresolved(hold)
+    at = time_of_spend(account, hold.counted_group_values, at)
     is_late = hold.state is HoldState.EXPIRED
-    spent = hold.amount if actual is None else priced(actual, hold.price)
-    usage = Usage(hold.product_id, hold.group_values, hold.hold_id)
+    if actual is None:
+        actual = hold.quantity if hold.quantity else hold.amount
+    meter, spent = charged(hold.price.meter_in(account.meters), actual)
+    usage = _usage_of_hold(hold, actual)
     reserved = Credits(0) if is_late else hold.amount
     from_hold = min(spent, reserved)
     split = split_draws(() if is_late else hold.draws, from_hold)
@@ -210,19 +218,18 @@ def capture(
     for draw in split.captured:
         grant = grants.get(draw.grant_id, account.grants[draw.grant_id])
         grants[draw.grant_id] = capture_held(grant, draw.amount)
-    entries = _captures(account, split.captured, usage, cause_id=cause_id, at=at)
+    entries = captures(account, split.captured, usage, cause_id=cause_id, at=at)
     account = account.with_changes(grants=grants.values(), entries=entries)
     for draw in split.released:
         account = due.give_back_draw(account, draw.grant_id, draw.amount, ended_time=at, at=at)
     excess = spent - from_hold
     shortfall = excess
-    if excess:
-        account, shortfall = _draw_now(account, hold.product_id, excess, usage, cause_id=cause_id, at=at)
-    counted = _counted(
-        account, hold.counted_group_values, spent, released=reserved, anchor=hold.anchor, at=at
-    )
+    if excess or (usage.quantity and not entries):
+        more = usage.without_quantity() if entries else usage
+        account, shortfall = draw_now(account, excess, more, cause_id=cause_id, at=at)
+    spends = counted(account, hold.counted_group_values, spent, released=reserved, anchor=hold.anchor, at=at)
     ended = end_hold(hold, HoldState.CAPTURED, captured=spent - shortfall)
-    account = account.with_changes(holds=[ended], spends=counted)
+    account = account.with_changes(holds=[ended], spends=spends, meters=_moved(usage, meter))
     account = alarm.observe_spend(account, hold.counted(), at=at, anchor=hold.anchor)
     return account, Captured(
         captured=spent - shortfall,
@@ -250,35 +257,65 @@ def release(account: Account, hold: Hold, *, at: datetime) -> tuple[Account, Rel
 
 def debit(account: Account, ask: Ask, *, cause_id: str, at: datetime) -> tuple[Account, Debited]:
     """Spend the credits of an ask at once, or deny."""
-    verdict = judge(account, ask, at=at)
-    price = ask.entitlement.price
+    at = time_of_spend(account, ask.counted_group_values, at)
+    before = ask.entitlement.price.meter_in(account.meters)
+    meter, credits = charged(before, ask.amount)
+    verdict = judge(account, ask, credits, at=at)
     if verdict.reason is not None:
         return account, Debited(
             reason=verdict.reason,
             credit_type_id=account.credit_type_id,
             available=verdict.available,
             affordable=verdict.affordable,
-            affordable_quantity=affordable_quantity(verdict.affordable, price),
+            affordable_quantity=affordable(before.pricing, before.position, verdict.affordable),
         )
-    usage = Usage(ask.product_id, ask.group_values, None)
+    usage = _usage_of_ask(ask)
     anchor = ask.entitlement.anchor
-    counted = _counted(
-        account, ask.counted_group_values, verdict.credits, released=Credits(0), anchor=anchor, at=at
-    )
-    account, shortfall = _draw_now(
-        account, ask.product_id, verdict.credits, usage, cause_id=cause_id, at=at, counted=counted
+    spends = counted(account, ask.counted_group_values, credits, released=Credits(0), anchor=anchor, at=at)
+    account, shortfall = draw_now(
+        account, credits, usage, cause_id=cause_id, at=at, counted=spends, meters=_moved(usage, meter)
     )
     assert not shortfall
     account = alarm.observe_spend(account, ask.counted_group_values.items(), at=at, anchor=anchor)
-    affordable = verdict.affordable - verdict.credits
+    left = verdict.affordable - credits
     return account, Debited(
         reason=None,
-        debited=verdict.credits,
+        debited=credits,
         credit_type_id=account.credit_type_id,
-        available=verdict.available - verdict.credits,
-        affordable=affordable,
-        affordable_quantity=affordable_quantity(affordable, price),
+        available=verdict.available - credits,
+        affordable=left,
+        affordable_quantity=affordable(meter.pricing, meter.position, left),
     )
+
+
+def _usage_of_ask(ask: Ask) -> Usage:
+    entitlement = ask.entitlement
+    return Usage(
+        product_id=ask.product_id,
+        contract_id=entitlement.contract_id,
+        group_values=ask.group_values,
+        hold_id=None,
+        quantity=_quantity_of(ask.amount),
+        meter_key=entitlement.price.meter_key if _quantity_of(ask.amount) else None,
+        dimension_values=entitlement.dimension_values,
+    )
+
+
+def _usage_of_hold(hold: Hold, used: Amount) -> Usage:
+    return Usage(
+        product_id=hold.product_id,
+        contract_id=hold.contract_id,
+        group_values=hold.group_values,
+        hold_id=hold.hold_id,
+        quantity=_quantity_of(used),
+        meter_key=hold.price.meter_key if _quantity_of(used) else None,
+        dimension_values=hold.dimension_values,
+    )
+
+
+def _quantity_of(amount: Amount) -> Quantity:
+    """Return the units of an amount; 0 if it is in credits."""
+    return amount if isinstance(amount, Quantity) else Quantity(0)
 
 
 def _held(account: Account, hold: Hold, allocation: Allocation, amount: Credits) -> Account:
@@ -291,76 +328,21 @@ def _held(account: Account, hold: Hold, allocation: Allocation, amount: Credits)
     )
 
 
-def _draw_now(
-    account: Account,
-    product_id: ProductId,
-    amount: Credits,
-    usage: Usage,
-    *,
-    cause_id: str,
-    at: datetime,
-    counted: Mapping[GroupValue, Spend] | None = None,
-) -> tuple[Account, Credits]:
-    """Spend `amount` from the rests of grants, in burn-down order; returns the uncovered amount too."""
-    allocation = burn_down.allocate(account.drawable(at, product_id), amount)
-    entries = _captures(account, allocation.draws, usage, cause_id=cause_id, at=at)
-    if allocation.uncovered:
-        shortfall = account.next_entry(
-            EntryKind.SHORTFALL,
-            grant_id=None,
-            amount=allocation.uncovered,
-            effective_time=at,
-            create_time=at,
-            cause_id=cause_id,
-            usage=usage,
-            behind=len(entries),
-        )
-        entries.append(shortfall)
-    grants = [capture_rest(account.grants[draw.grant_id], draw.amount) for draw in allocation.draws]
-    return account.with_changes(grants=grants, spends=counted, entries=entries), allocation.uncovered
+def _extended_quantity(hold: Hold, added: Amount) -> Quantity:
+    """Return the units of a hold after an extension: 0, and so in credits, unless all of it was asked in units."""
+    was_in_units = bool(hold.quantity) or not hold.draws
+    return hold.quantity + added if isinstance(added, Quantity) and was_in_units else Quantity(0)
 
 
-def _captures(
-    account: Account, draws: Sequence[Draw], usage: Usage, *, cause_id: str, at: datetime
-) -> list[Entry]:
-    return [
-        account.next_entry(
-            EntryKind.CAPTURE,
-            grant_id=draw.grant_id,
-            amount=-draw.amount,
-            effective_time=at,
-            create_time=at,
-            cause_id=cause_id,
-            usage=usage,
-            behind=behind,
-        )
-        for behind, draw in enumerate(draws)
-    ]
+def _affordable_part(meter: Meter, ask: Ask, credits: Credits) -> Amount:
+    return affordable(meter.pricing, meter.position, credits) if isinstance(ask.amount, Quantity) else credits
 
 
-def _counted(
-    account: Account,
-    group_values: Mapping[str, str],
-    spent: Credits,
-    *,
-    released: Credits,
-    anchor: datetime,
-    at: datetime,
-) -> dict[GroupValue, Spend]:
-    """Return the spends after counting usage, covered or not, and returning what was held for it."""
-    return {
-        key: spend_more(_less_held(account.spends.get(key, Spend()), released), spent, anchor=anchor, at=at)
-        for key in group_values.items()
-    }
+def _moved(usage: Usage, meter: Meter) -> dict[MeterKey, Meter] | None:
+    return None if usage.meter_key is None else {usage.meter_key: meter}
 
 
-def _less_held(spend: Spend, released: Credits) -> Spend:
-    return hold_more(spend, -released) if released else spend
-
-
-def _affordable_part(ask: Ask, affordable: Credits) -> Amount:
-    return (
-        affordable_quantity(affordable, ask.entitlement.price)
-        if isinstance(ask.amount, Quantity)
-        else affordable
-    )
+def _at_most(credits: Credits) -> Credits:
+    if credits > CREDITS_MAX:
+        raise too_large("quantity_micros")
+    return credits

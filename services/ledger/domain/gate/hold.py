@@ -2,17 +2,18 @@
 """A hold: credits reserved for one AI call, and the states of its life."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import NewType
 
 from meshkit.evolve import evolve
-from meshkit.quantity import Credits, Ratio
+from meshkit.quantity import Credits, Quantity
 from services.ledger.domain.credits.burn_down import Draw
 from services.ledger.domain.credits.grant import CreditTypeId, ProductId
 from services.ledger.domain.errors import HoldAlreadyResolved, HoldExpired
 from services.ledger.domain.gate.spend_cap import GroupValue
+from services.ledger.domain.usage.meter import MeteredPrice
 
 HoldId = NewType("HoldId", str)
 
@@ -35,7 +36,8 @@ class Hold:
     """Credits reserved until `expire_time`; from then on they do not count, without any job.
 
     draws: in the order they were drawn; after an extension, one grant may appear more than once.
-    price: the rate at the time of the hold; a capture is priced by it too.
+    price: the rate at the time of the hold, and the meter of that usage period; a capture counts on it.
+    quantity: units held; 0 if credits were asked for, at first or in an extension.
     anchor: start of the customer's usage periods.
     counted_group_values: those that caps and alerts count.
     """
@@ -44,10 +46,12 @@ class Hold:
     product_id: ProductId
     contract_id: str
     anchor: datetime
-    price: Ratio
+    price: MeteredPrice
+    dimension_values: Mapping[str, str] = field(default_factory=dict)
     group_values: Mapping[str, str]
     counted_group_values: Mapping[str, str]
     state: HoldState
+    quantity: Quantity = Quantity(0)
     draws: tuple[Draw, ...]
     captured: Credits = Credits(0)
     create_time: datetime

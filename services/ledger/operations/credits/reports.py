@@ -13,7 +13,7 @@ from services.ledger.domain.credits.entry import Entry
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant, GrantId
 from services.ledger.domain.credits.verification import Verification
 from services.ledger.domain.gate.hold import Hold, HoldState
-from services.ledger.domain.usage import SummaryWindow, UsageRow
+from services.ledger.domain.usage.summary import SummaryWindow, UsageRow
 from services.ledger.operations.credits.settlement import Settlement
 from services.ledger.store import PostgresStore, Transaction
 

@@ -13,6 +13,7 @@ from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant
 from services.ledger.domain.credits.unit_of_work import DuePool
 from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.spend_cap import GroupValue
+from services.ledger.domain.usage.meter import MeteredPrice
 from services.ledger.operations.ports import Relay
 from services.ledger.store import PostgresStore, Transaction
 
@@ -42,6 +43,7 @@ async def open_account(
     ids: Ids,
     group_values: Iterable[GroupValue] = (),
     hold_id: HoldId | None = None,
+    prices: Iterable[MeteredPrice] = (),
     settles: bool = False,
     only_grants: frozenset[GrantId] | None = None,
 ) -> OpenAccount:
@@ -56,6 +58,7 @@ async def open_account(
         at=at,
         group_values=group_values,
         hold_id=hold_id,
+        prices=prices,
         settles=settles,
         only_grants=only_grants,
     )

@@ -26,8 +26,9 @@ from services.ledger.domain.credits.unit_of_work import Change, NewResponse, Poo
 from services.ledger.domain.gate.commands import GateCommand, RespondsWith
 from services.ledger.domain.gate.decision import Ask
 from services.ledger.domain.gate.hold import HoldId
-from services.ledger.domain.gate.standing import PriceLine
+from services.ledger.domain.gate.standing import PriceBook
 from services.ledger.domain.responses import GateResponse
+from services.ledger.domain.usage.meter import MeteredPrice
 from services.ledger.operations.gate.cache import CustomerCache, CustomerState
 from services.ledger.operations.gate.decision import Allowed, NotCached, Unknown, decide, denial_of
 from services.ledger.operations.gate.lane import QueuedRequest
@@ -84,17 +85,11 @@ class _Guess:
             raise NotCached("unknown")
         return customer
 
-    def group_keys(self, product_id: ProductId) -> frozenset[str]:
-        group_keys = self.cache.group_keys.get(product_id)
-        if group_keys is None:
+    def price_book(self, customer: CustomerState, product_id: ProductId) -> PriceBook:
+        book = customer.books.get(product_id)
+        if book is None:
             raise NotCached("unknown")
-        return group_keys
-
-    def prices(self, customer: CustomerState, product_id: ProductId) -> tuple[PriceLine, ...]:
-        prices = customer.prices.get(product_id)
-        if prices is None:
-            raise NotCached("unknown")
-        return prices
+        return book
 
     def pool_of(self, customer: CustomerState, hold_id: HoldId) -> PoolKey:
         account = customer.account_with(hold_id)
@@ -118,6 +113,10 @@ class _Guess:
         for group_value in ask.counted_group_values.items():
             if group_value not in account.spends:
                 raise NotCached("unknown")
+
+    def require_meter(self, account: Account, price: MeteredPrice) -> None:
+        if price.meter_key is not None and price.meter_key not in account.meters:
+            raise NotCached("unknown")
 
     def add(self, request: GateRequest, outcome: Allowed) -> None:
         """Take over the effect of a request."""
@@ -192,7 +191,7 @@ class Batches:
         ]
         try:
             with self._meter.step("prove"):
-                written = await self._store.write_guess(changes, responses, epoch=self._cache.epoch)
+                written = await self._store.write_guess(changes, responses, epoch=self._cache.copies.epoch)
         except MeshError as error:
             for customer_id, _ in guess.before:
                 self._cache.drop(customer_id)

@@ -15,11 +15,12 @@ from meshkit.mapping import with_items
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, ProductId
 from services.ledger.domain.gate.hold import HoldId
-from services.ledger.domain.gate.standing import CustomerRecord, PriceLine
+from services.ledger.domain.gate.standing import CatalogCopies, CustomerRecord, PriceBook
 
 CUSTOMERS_MAX = 10_000
 HOLDS_PER_POOL_MAX = 20_000
 SPENDS_PER_POOL_MAX = 20_000
+METERS_PER_POOL_MAX = 1_000
 
 
 @dataclass(slots=True)
@@ -27,12 +28,13 @@ class CustomerState:
     """What is known of one customer. names: the id and aliases it was asked for by.
 
     contended: the versions at which this replica left the customer's pools, while other replicas write to them too;
-    None: no other does. While contended the customer has no accounts here, and its names and prices may be outdated.
+    None: no other does. While contended the customer has no accounts here, and its names and price books may be
+    outdated.
     """
 
     record: CustomerRecord
     names: set[str] = field(default_factory=set)
-    prices: dict[ProductId, tuple[PriceLine, ...]] = field(default_factory=dict)
+    books: dict[ProductId, PriceBook] = field(default_factory=dict)
     accounts: dict[CreditTypeId, Account] = field(default_factory=dict)
     contended: dict[CreditTypeId, int] | None = None
 
@@ -54,9 +56,9 @@ class CustomerState:
 
 
 class CustomerCache:
-    """The customers seen last (LRU), and the products of one epoch.
+    """The customers seen last (LRU), with what products cost them in one epoch of the Catalog's copies.
 
-    A pool with more holds or spends than the maximum is cached without any of them.
+    A pool with more holds, spends or meters than the maximum is cached without any of them.
     """
 
     def __init__(
@@ -69,8 +71,7 @@ class CustomerCache:
         self._customers_max = customers_max
         self._holds_max = holds_max
         self._spends_max = spends_max
-        self.epoch = 0
-        self.group_keys: dict[ProductId, frozenset[str]] = {}
+        self.copies = CatalogCopies()
         self._customers: OrderedDict[CustomerId, CustomerState] = OrderedDict()
         self._names: dict[str, CustomerId] = {}
 
@@ -83,7 +84,7 @@ class CustomerCache:
         return self._customers[customer_id]
 
     def completed(self, account: Account) -> Account:
-        """Return an account just read, plus its cached holds and spends; as it is when the version has moved."""
+        """Return an account just read, plus its cached holds, spends and meters; as it is if the version has moved."""
         customer = self._customers.get(account.customer_id)
         cached = None if customer is None else customer.accounts.get(account.credit_type_id)
         if cached is None or cached.version != account.version:
@@ -92,23 +93,22 @@ class CustomerCache:
             account,
             holds=with_items(cached.holds, account.holds),
             spends=with_items(cached.spends, account.spends),
+            meters=with_items(cached.meters, account.meters),
         )
 
     def put(
         self,
         read: CustomerState,
         versions: Mapping[CreditTypeId, int],
-        group_keys: Mapping[ProductId, frozenset[str]],
-        epoch: int,
+        copies: CatalogCopies,
     ) -> None:
         """Cache what was read of a customer and written since. versions: those at which the pools were read.
 
         An earlier entry is kept if one of the pools had the cached version, and is dropped otherwise. A contended
         customer's accounts are cached again only when no other replica has written since this one's last write.
         """
-        if epoch != self.epoch:
-            self._clear(epoch)
-        self.group_keys.update(group_keys)
+        if copies is not self.copies:
+            self._clear(copies)
         customer_id = read.record.customer_id
         cached = self._customers.get(customer_id)
         is_contended = cached is not None and cached.is_written_by_others(versions)
@@ -119,7 +119,7 @@ class CustomerCache:
             cached = self._customers[customer_id] = CustomerState(read.record)
         cached.record = read.record
         cached.names |= read.names
-        cached.prices |= read.prices
+        cached.books |= read.books
         if cached.contended is not None:
             cached.contended |= _versions(read)
         else:
@@ -149,16 +149,15 @@ class CustomerCache:
             for name in customer.names:
                 self._names.pop(name, None)
 
-    def _clear(self, epoch: int) -> None:
-        self.epoch = epoch
-        self.group_keys.clear()
+    def _clear(self, copies: CatalogCopies) -> None:
+        self.copies = copies
         self._customers.clear()
         self._names.clear()
 
     def _bounded(self, account: Account) -> Account:
-        if len(account.spends) > self._spends_max:
-            # A hold's end is counted in its spends, so no hold is cached without them.
-            return evolve(account, holds={}, spends={})
+        if len(account.spends) > self._spends_max or len(account.meters) > METERS_PER_POOL_MAX:
+            # A hold's end is counted in its spends and on its meter, so no hold is cached without them.
+            return evolve(account, holds={}, spends={}, meters={})
         return evolve(account, holds={}) if len(account.holds) > self._holds_max else account
 
 

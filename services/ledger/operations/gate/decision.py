@@ -19,8 +19,9 @@ from services.ledger.domain.gate import gate
 from services.ledger.domain.gate.commands import Authorize, Capture, Debit, ExtendHold, GateCommand, Release
 from services.ledger.domain.gate.decision import Ask, Authorized, Debited, DenialReason, Extended
 from services.ledger.domain.gate.hold import HoldId
-from services.ledger.domain.gate.standing import PriceLine, Standing, ask_of, standing_at
+from services.ledger.domain.gate.standing import PriceBook, ask_of, extension_of
 from services.ledger.domain.responses import GateResponse
+from services.ledger.domain.usage.meter import MeteredPrice
 from services.ledger.operations.gate.cache import CustomerState
 
 
@@ -35,19 +36,15 @@ class NotCached(Exception):
 class View(Protocol):
     """What a decision rests on. Each method may raise NotCached.
 
-    customer raises CustomerNotFound, group_keys ProductNotFound, pool_of HoldNotFound.
+    customer raises CustomerNotFound, price_book ProductNotFound, pool_of HoldNotFound.
     """
 
     def customer(self, name: str) -> CustomerState:
         """Return a customer by id or alias."""
         ...
 
-    def group_keys(self, product_id: ProductId) -> frozenset[str]:
-        """Return the group keys of a usage product's metric."""
-        ...
-
-    def prices(self, customer: CustomerState, product_id: ProductId) -> tuple[PriceLine, ...]:
-        """Return the rates of a product in a customer's contracts."""
+    def price_book(self, customer: CustomerState, product_id: ProductId) -> PriceBook:
+        """Return what a product costs a customer."""
         ...
 
     def pool_of(self, customer: CustomerState, hold_id: HoldId) -> PoolKey:
@@ -60,6 +57,10 @@ class View(Protocol):
 
     def require_spends(self, account: Account, ask: Ask) -> None:
         """Raise NotCached when it is not known what one of the ask's group values has spent."""
+        ...
+
+    def require_meter(self, account: Account, price: MeteredPrice) -> None:
+        """Raise NotCached when the meter that usage at this price counts on is not known."""
         ...
 
 
@@ -123,6 +124,9 @@ def decide(view: View, command: GateCommand, *, at: datetime, ids: Ids) -> Outco
             ask = _extension(view, target.customer, account, command, at)
         if isinstance(ask, Ask):
             view.require_spends(account, ask)
+            view.require_meter(account, ask.entitlement.price)
+        elif isinstance(command, Capture):
+            view.require_meter(account, account.holds[command.hold_id].price)
         after, response = _carry_out(account, command, ask, at=account.time_at(at), ids=ids)
     except NotCached as unknown:
         return Unknown(unknown.cause, key)
@@ -138,21 +142,16 @@ def target_of(view: View, command: GateCommand, *, at: datetime) -> Target | Den
     customer = view.customer(command.customer)
     if not isinstance(command, (Authorize, Debit)):
         return Target(customer, view.pool_of(customer, command.hold_id), None)
-    standing = _standing(view, customer, command.product_id, at)
-    ask = ask_of(standing, command.amount, command.group_values)
+    book = view.price_book(customer, command.product_id)
+    ask = ask_of(customer.record, book, command.amount, command.group_values, command.properties, at=at)
     if isinstance(ask, DenialReason):
         return Denied(Authorized(reason=ask) if isinstance(command, Authorize) else Debited(reason=ask), None)
-    return Target(customer, (standing.customer_id, ask.entitlement.credit_type_id), ask)
+    return Target(customer, (customer.record.customer_id, ask.entitlement.credit_type_id), ask)
 
 
 def denial_of(response: GateResponse) -> DenialReason | None:
     """Return the reason of a denial; None for a response that has an effect."""
     return response.reason if isinstance(response, (Authorized, Extended, Debited)) else None
-
-
-def _standing(view: View, customer: CustomerState, product_id: ProductId, at: datetime) -> Standing:
-    group_keys = view.group_keys(product_id)
-    return standing_at(customer.record, product_id, group_keys, view.prices(customer, product_id), at=at)
 
 
 def _extension(
@@ -162,8 +161,10 @@ def _extension(
     if command.additional is None:
         return None
     hold = account.holds[command.hold_id]
-    ask = ask_of(_standing(view, customer, hold.product_id, at), command.additional, hold.group_values)
-    return ask if isinstance(ask, DenialReason) else gate.at_price_of(ask, hold)
+    book = view.price_book(customer, hold.product_id)
+    return extension_of(
+        customer.record, book, hold, command.additional, credit_type_id=account.credit_type_id, at=at
+    )
 
 
 def _carry_out(

@@ -14,7 +14,7 @@ from services.ledger.domain.gate.commands import ExplainAsk, ExplainHold
 from services.ledger.domain.gate.decision import DenialReason, Entitlement
 from services.ledger.domain.gate.explanation import Explanation
 from services.ledger.domain.gate.spend_cap import cap_uses
-from services.ledger.domain.gate.standing import Standing, ask_of, standing_at
+from services.ledger.domain.gate.standing import CatalogCopies, CustomerRecord, PriceBook, ask_of
 from services.ledger.operations.credits.settlement import open_account
 from services.ledger.store import PostgresStore, Transaction
 
@@ -37,20 +37,21 @@ class Explanations:
                 return await self._store.read(lambda tx: self._explain_hold(tx, command, at))
 
     async def _explain_ask(self, tx: Transaction, command: ExplainAsk, at: datetime) -> Explanation:
-        standing = await _standing(tx, command.customer, command.product_id, at)
-        ask = ask_of(standing, command.amount, command.group_values)
+        customer, book = await _book(tx, command.customer, command.product_id)
+        ask = ask_of(customer, book, command.amount, command.group_values, command.properties, at=at)
         if isinstance(ask, DenialReason):
-            return _denied_early(ask, standing.entitlement, at)
+            return _denied_early(ask, book.entitlement_at(at, command.properties), at)
         opened = await open_account(
             tx,
-            standing.customer_id,
+            customer.customer_id,
             ask.entitlement.credit_type_id,
             at=at,
             ids=self._ids,
             group_values=ask.counted_group_values.items(),
+            prices=[ask.entitlement.price],
         )
         account = opened.now
-        verdict = gate.judge(account, ask, at=opened.at)
+        verdict = gate.judge(account, ask, gate.quoted(account, ask), at=opened.at)
         grants = tuple(account.drawable(opened.at, ask.product_id))
         draws = burn_down.allocate(grants, verdict.credits).draws if verdict.reason is None else ()
         return Explanation(
@@ -83,6 +84,7 @@ class Explanations:
                 anchor=hold.anchor,
                 credit_type_id=credit_type_id,
                 price=hold.price,
+                dimension_values=hold.dimension_values,
             ),
             draws=hold.draws,
             grants=(),
@@ -95,17 +97,15 @@ class Explanations:
         )
 
 
-async def _standing(tx: Transaction, customer: str, product_id: ProductId, at: datetime) -> Standing:
+async def _book(tx: Transaction, customer: str, product_id: ProductId) -> tuple[CustomerRecord, PriceBook]:
     customers = await tx.standings.customers({customer})
     if customer not in customers:
         raise CustomerNotFound(customer=customer)
-    group_keys = await tx.standings.group_keys({product_id})
-    if product_id not in group_keys:
+    asked = (customers[customer].customer_id, product_id)
+    books, _ = await tx.standings.price_books({asked}, CatalogCopies())
+    if asked not in books:
         raise ProductNotFound(product_id=product_id)
-    record = customers[customer]
-    asked = (record.customer_id, product_id)
-    prices = await tx.standings.prices({asked})
-    return standing_at(record, product_id, group_keys[product_id], prices[asked], at=at)
+    return customers[customer], books[asked]
 
 
 def _denied_early(reason: DenialReason, entitlement: Entitlement | None, at: datetime) -> Explanation:

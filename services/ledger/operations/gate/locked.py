@@ -22,8 +22,9 @@ from services.ledger.domain.errors import CustomerNotFound, HoldNotFound, Produc
 from services.ledger.domain.gate.commands import Authorize, Debit, ExtendHold, GateCommand
 from services.ledger.domain.gate.decision import Ask
 from services.ledger.domain.gate.hold import HoldId, HoldPlace
-from services.ledger.domain.gate.standing import PriceLine
+from services.ledger.domain.gate.standing import CatalogCopies, PriceBook
 from services.ledger.domain.responses import GateResponse
+from services.ledger.domain.usage.meter import MeteredPrice
 from services.ledger.operations.gate.cache import CustomerCache, CustomerState
 from services.ledger.operations.gate.decision import Allowed, Denied, Fault, Unknown, decide, target_of
 from services.ledger.operations.gate.lane import QueuedRequest
@@ -61,11 +62,10 @@ class LockedBatch:
         self.results: list[tuple[GateRequest, Result]] = []
         self._customers: dict[CustomerId, CustomerState] = {}
         self._names: dict[str, CustomerId] = {}
-        self._group_keys: dict[ProductId, frozenset[str]] = {}
         self._places: dict[tuple[CustomerId, HoldId], HoldPlace] = {}
         self._stored: dict[tuple[CustomerId, str], StoredResponse] = {}
         self._readings: dict[PoolKey, Reading] = {}
-        self._epoch = 0
+        self._copies = CatalogCopies()
         self._after: dict[PoolKey, Account] = {}
         self._changed: dict[PoolKey, Change] = {}
         self._responses: dict[tuple[CustomerId, str], NewResponse] = {}
@@ -80,7 +80,7 @@ class LockedBatch:
         self._attempts += 1
         with self._meter.step("read"):
             # The epoch is read first: a change of the Catalog's copies during the reads then differs from the cache.
-            self._epoch = await tx.standings.epoch()
+            self._copies = self._cache.copies.at(await tx.standings.epoch())
             await self._look_up(tx)
             wanted = self._wanted()
             self._readings = await tx.accounts.read_many(wanted, at=self._at)
@@ -112,7 +112,7 @@ class LockedBatch:
                 versions[customer_id][credit_type_id] = change.before.version
         for customer_id, customer in self._customers.items():
             if customer.accounts:
-                self._cache.put(customer, versions[customer_id], self._group_keys, self._epoch)
+                self._cache.put(customer, versions[customer_id], self._copies)
 
     # The view.
 
@@ -122,14 +122,11 @@ class LockedBatch:
             raise CustomerNotFound(customer=name)
         return self._customers[customer_id]
 
-    def group_keys(self, product_id: ProductId) -> frozenset[str]:
-        group_keys = self._group_keys.get(product_id)
-        if group_keys is None:
+    def price_book(self, customer: CustomerState, product_id: ProductId) -> PriceBook:
+        book = customer.books.get(product_id)
+        if book is None:
             raise ProductNotFound(product_id=product_id)
-        return group_keys
-
-    def prices(self, customer: CustomerState, product_id: ProductId) -> tuple[PriceLine, ...]:
-        return customer.prices.get(product_id, ())
+        return book
 
     def pool_of(self, customer: CustomerState, hold_id: HoldId) -> PoolKey:
         customer_id = customer.record.customer_id
@@ -156,6 +153,9 @@ class LockedBatch:
     def require_spends(self, account: Account, ask: Ask) -> None:
         """All of them were read with the account."""
 
+    def require_meter(self, account: Account, price: MeteredPrice) -> None:
+        """It was read with the account, or with the hold."""
+
     # What is read for it.
 
     async def _look_up(self, tx: Transaction) -> None:
@@ -175,18 +175,15 @@ class LockedBatch:
 
     def _take_from_cache(self) -> bool:
         """Take customers, products and prices from the cache; False when it lacks any of them."""
-        if self._epoch != self._cache.epoch:
+        if self._copies is not self._cache.copies:
             return False
         for request in self._batch:
             command = request.item
             customer = self._cache.customer(command.customer)
             if customer is None:
                 return False
-            if isinstance(command, (Authorize, Debit)):
-                group_keys = self._cache.group_keys.get(command.product_id)
-                if group_keys is None or command.product_id not in customer.prices:
-                    return False
-                self._group_keys[command.product_id] = group_keys
+            if isinstance(command, (Authorize, Debit)) and command.product_id not in customer.books:
+                return False
             self._names[command.customer] = customer.record.customer_id
             self._customers[customer.record.customer_id] = customer
         return True
@@ -205,12 +202,10 @@ class LockedBatch:
             if product_id is not None:
                 asked.add((self._names[command.customer], product_id))
         if asked:
-            self._group_keys = await tx.standings.group_keys({product_id for _, product_id in asked})
-            prices: dict[tuple[CustomerId, ProductId], tuple[PriceLine, ...]] = await tx.standings.prices(
-                asked
-            )
-            for (customer_id, product_id), lines in prices.items():
-                self._customers[customer_id].prices[product_id] = lines
+            books: dict[tuple[CustomerId, ProductId], PriceBook]
+            books, self._copies = await tx.standings.price_books(asked, self._copies)
+            for (customer_id, product_id), book in books.items():
+                self._customers[customer_id].books[product_id] = book
 
     def _commands(self) -> list[GateCommand]:
         """Return the commands of customers that are known."""
@@ -240,6 +235,7 @@ class LockedBatch:
                 continue
             if target.ask is not None:
                 wanted[target.key].group_values.update(target.ask.counted_group_values.items())
+                wanted[target.key].prices.append(target.ask.entitlement.price)
             if not isinstance(command, (Authorize, Debit)):
                 wanted[target.key].hold_ids.add(command.hold_id)
         return wanted
@@ -292,5 +288,10 @@ class LockedBatch:
 
 
 def _covers(read: Mapping[PoolKey, AccountSelection], wanted: Mapping[PoolKey, AccountSelection]) -> bool:
-    """Whether all the pools and spends that are wanted have been read."""
-    return all(key in read and want.group_values <= read[key].group_values for key, want in wanted.items())
+    """Whether all the pools, spends and meters that are wanted have been read."""
+    return all(
+        key in read
+        and want.group_values <= read[key].group_values
+        and want.meter_keys() <= read[key].meter_keys()
+        for key, want in wanted.items()
+    )

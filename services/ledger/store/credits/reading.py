@@ -14,6 +14,7 @@ from services.ledger.domain.credits.unit_of_work import AccountSelection, PoolKe
 from services.ledger.domain.crossings.watch import Watch, WatchKind, WatchState
 from services.ledger.domain.gate.hold import Hold
 from services.ledger.domain.gate.spend_cap import GroupValue, Spend, SpendCap
+from services.ledger.domain.usage.meter import MeteredPrice
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.grants import read_grants, with_unread
 from services.ledger.store.credits.rows import (
@@ -26,6 +27,7 @@ from services.ledger.store.credits.rows import (
 )
 from services.ledger.store.credits.schedules import progress_of
 from services.ledger.store.gate.standings import USAGE_ANCHOR
+from services.ledger.store.usage.meters import read_meters
 
 _POOLS = "unnest($1::text[], $2::text[]) AS q (customer_id, credit_type_id)"
 
@@ -42,7 +44,7 @@ async def read_accounts(
     pools = await _pools(connection, sorted(selections), locks=locks)
     caps = await _caps(connection, list(selections))
     if not pools:
-        return {key: _empty_reading(key, caps) for key in selections}
+        return {key: _empty_reading(key, selection, caps) for key, selection in selections.items()}
     keys = list(pools)
     columns = ([customer_id for customer_id, _ in keys], [credit_type_id for _, credit_type_id in keys])
     due = [key for key in keys if selections[key].settles or _is_due(pools[key], at)]
@@ -52,11 +54,12 @@ async def read_accounts(
     watches = await _watches(connection, *columns)
     states = await _watch_states(connection, keys) if any(watches.values()) else {}
     spends = await _spends(connection, selections, {*due, *partial}, holds, watches, states)
+    meters = await read_meters(connection, _prices(selections, holds))
     readings = {}
-    for key in selections:
+    for key, selection in selections.items():
         pool = pools.get(key)
         if pool is None:
-            readings[key] = _empty_reading(key, caps)
+            readings[key] = _empty_reading(key, selection, caps)
             continue
         customer_id, credit_type_id = key
         account = Account(
@@ -71,6 +74,7 @@ async def read_accounts(
             holds={hold.hold_id: hold for hold in holds.get(key, ())},
             caps=caps.get(key, ()),
             spends=spends.get(key, {}),
+            meters=meters.get(key, {}),
             watches=watches.get(key, ()),
             watch_states=states.get(key, {}),
         )
@@ -295,9 +299,29 @@ def _is_observed(watch: Watch, states: Mapping[tuple[str, str], WatchState]) -> 
     return state is not None and state.version >= watch.version
 
 
-def _empty_reading(key: PoolKey, caps: Mapping[PoolKey, tuple[SpendCap, ...]]) -> Reading:
+def _prices(
+    selections: Mapping[PoolKey, AccountSelection], holds: Mapping[PoolKey, Sequence[Hold]]
+) -> dict[PoolKey, list[MeteredPrice]]:
+    """Return the selected prices, and those of the selected holds."""
+    return {
+        key: selection.prices
+        + [hold.price for hold in holds.get(key, ()) if hold.hold_id in selection.hold_ids]
+        for key, selection in selections.items()
+    }
+
+
+def _empty_reading(
+    key: PoolKey, selection: AccountSelection, caps: Mapping[PoolKey, tuple[SpendCap, ...]]
+) -> Reading:
     customer_id, credit_type_id = key
-    account = Account(customer_id=customer_id, credit_type_id=credit_type_id, caps=caps.get(key, ()))
+    account = Account(
+        customer_id=customer_id,
+        credit_type_id=credit_type_id,
+        caps=caps.get(key, ()),
+        meters={
+            price.meter_key: price.new_meter() for price in selection.prices if price.meter_key is not None
+        },
+    )
     return Reading(account=account, sources=None)
 
 

@@ -9,7 +9,7 @@ from meshkit.quantity import INT64_MAX, Credits
 from services.ledger.domain.credits.entry import Entry
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant, GrantId
 from services.ledger.domain.gate.hold import Hold, HoldState
-from services.ledger.domain.usage import SummaryWindow, UsageRow
+from services.ledger.domain.usage.summary import SummaryWindow, UsageRow
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.rows import (
     ENTRY_COLUMNS,

@@ -4,7 +4,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from meshkit.quantity import Credits, Ratio
+from meshkit.period import period_at
+from meshkit.quantity import Credits, Quantity
 from services.ledger.domain.credits.burn_down import Draw
 from services.ledger.domain.credits.entry import Entry, EntryKind, Usage
 from services.ledger.domain.credits.grant import (
@@ -21,6 +22,9 @@ from services.ledger.domain.credits.schedule import GrantFrequency, PeriodProrat
 from services.ledger.domain.crossings.watch import Watch, WatchKind
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldState
 from services.ledger.domain.gate.spend_cap import CapWindow, Spend, SpendCap
+from services.ledger.domain.rating.price import Pricing
+from services.ledger.domain.usage.meter import MeteredPrice, MeterKey
+from services.ledger.store.rates import conversion_from_row, price_from_row
 
 Row = Mapping[str, Any]
 
@@ -32,12 +36,14 @@ GRANT_COLUMNS = """
 # Of a grant g: it is open, or has held credits. Must match the partial index's predicate exactly, or it is not used.
 IS_OPEN_GRANT = "NOT g.is_closed OR g.held_micros > 0"
 HOLD_COLUMNS = """
-    hold_id, product_id, contract_id, anchor_time, price_micros, per_micros, group_values,
-    counted_group_values, state, draw_grant_ids, draw_micros, captured_micros, create_time, expire_time
+    hold_id, product_id, contract_id, anchor_time, rate_type, price_micros, per_micros, tiers, conversion,
+    rate_id, root_rate_id, dimension_values, group_values,
+    quantity_micros, counted_group_values, state, draw_grant_ids, draw_micros, captured_micros, create_time, expire_time
 """
 ENTRY_COLUMNS = """
     sequence, kind, grant_id, amount_micros, shortfall_micros, effective_time, create_time, cause_id, hold_id,
-    product_id, group_values
+    product_id, group_values, contract_id, quantity_micros, root_rate_id, usage_period_start, dimension_values,
+    transaction_id
 """
 
 
@@ -114,10 +120,12 @@ def hold_from_row(row: Row) -> Hold:
         product_id=ProductId(row["product_id"]),
         contract_id=row["contract_id"],
         anchor=row["anchor_time"],
-        price=Ratio(row["price_micros"], row["per_micros"]),
+        price=_price_of_hold(row),
+        dimension_values=row["dimension_values"] or {},
         group_values=row["group_values"],
         counted_group_values=row["counted_group_values"],
         state=HoldState(row["state"]),
+        quantity=Quantity(row["quantity_micros"]),
         draws=tuple(Draw(GrantId(grant_id), Credits(micros)) for grant_id, micros in draws),
         captured=Credits(row["captured_micros"]),
         create_time=row["create_time"],
@@ -125,10 +133,32 @@ def hold_from_row(row: Row) -> Hold:
     )
 
 
+def _price_of_hold(row: Row) -> MeteredPrice:
+    """Return the price of a hold. One from before there were meters has no rate_id, and counts on none."""
+    meter_key = None
+    if row["root_rate_id"] is not None:
+        meter_key = MeterKey(row["root_rate_id"], period_at(row["anchor_time"], 1, row["create_time"]).start)
+    return MeteredPrice(
+        meter_key=meter_key,
+        product_id=ProductId(row["product_id"]),
+        rate_id=row["rate_id"] or "",
+        pricing=Pricing(price_from_row(row), conversion_from_row(row["conversion"])),
+    )
+
+
 def entry_from_row(row: Row) -> Entry:
     usage = None
     if row["product_id"] is not None:
-        usage = Usage(row["product_id"], row["group_values"] or {}, row["hold_id"])
+        usage = Usage(
+            product_id=ProductId(row["product_id"]),
+            contract_id=row["contract_id"],
+            group_values=row["group_values"] or {},
+            hold_id=row["hold_id"],
+            quantity=Quantity(row["quantity_micros"]),
+            meter_key=_meter_key_of_entry(row),
+            dimension_values=row["dimension_values"] or {},
+            transaction_id=row["transaction_id"],
+        )
     return Entry(
         sequence=row["sequence"],
         kind=EntryKind(row["kind"]),
@@ -140,6 +170,10 @@ def entry_from_row(row: Row) -> Entry:
         cause_id=row["cause_id"],
         usage=usage,
     )
+
+
+def _meter_key_of_entry(row: Row) -> MeterKey | None:
+    return None if row["root_rate_id"] is None else MeterKey(row["root_rate_id"], row["usage_period_start"])
 
 
 def cap_from_row(row: Row) -> SpendCap:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The recount: compares every stored figure with the figure recomputed from entries and open holds, on one snapshot.
 
-It works in both directions: if the pool, grant, hold or spend of an entry is missing, its stored figure counts as 0.
-What group values have spent in the present window is not recounted: entries do not record which values were counted.
+It works in both directions: if the pool, grant, hold, meter or spend of an entry is missing, its stored figure counts
+as 0. What a group value has spent is recounted in its latest windows, from the group keys of the products used.
 """
 
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, GrantId
@@ -114,6 +114,58 @@ _SPENDS = """
     ORDER BY 1, 2, 4 LIMIT $2
 """
 
+# An entry counts in the windows that contain its effective_time; later ones count in the latest window.
+_SPENT = """
+    WITH used AS (
+        SELECT e.customer_id, e.credit_type_id, v.key AS group_key, v.value AS group_value, e.effective_time,
+            e.shortfall_micros - e.amount_micros AS micros
+        FROM ledger.entries e JOIN ledger.products p USING (product_id)
+        CROSS JOIN LATERAL jsonb_each_text(e.group_values) AS v
+        WHERE v.key = ANY (p.group_keys) AND ($1::text IS NULL OR e.customer_id = $1)
+    ), spent AS (
+        SELECT u.customer_id, u.credit_type_id, u.group_key, u.group_value,
+            sum(u.micros) FILTER (WHERE u.effective_time >= s.period_start) AS in_period,
+            sum(u.micros) FILTER (WHERE u.effective_time >= s.day_start) AS in_day
+        FROM used u LEFT JOIN ledger.spends s USING (customer_id, credit_type_id, group_key, group_value)
+        GROUP BY 1, 2, 3, 4
+    ), stored AS (
+        SELECT customer_id, credit_type_id, group_key, group_value, period_spent_micros, day_spent_micros
+        FROM ledger.spends WHERE $1::text IS NULL OR customer_id = $1
+    )
+    SELECT customer_id, credit_type_id, NULL AS grant_id,
+        format('%s of %s %s', f.figure, group_key, group_value) AS figure, coalesce(f.stored, 0) AS stored,
+        coalesce(f.recomputed, 0)::bigint AS recomputed
+    FROM stored FULL JOIN spent USING (customer_id, credit_type_id, group_key, group_value)
+    CROSS JOIN LATERAL (VALUES
+        ('period_spent_micros', period_spent_micros, in_period),
+        ('day_spent_micros', day_spent_micros, in_day)
+    ) AS f (figure, stored, recomputed)
+    WHERE coalesce(f.stored, 0) <> coalesce(f.recomputed, 0)
+    ORDER BY 1, 2, 4 LIMIT $2
+"""
+
+_METERS = """
+    WITH stored AS (
+        SELECT customer_id, credit_type_id, root_rate_id, period_start, quantity_micros, cost_micros
+        FROM ledger.meters WHERE $1::text IS NULL OR customer_id = $1
+    ), written AS (
+        SELECT customer_id, credit_type_id, root_rate_id, usage_period_start AS period_start,
+            sum(quantity_micros) AS quantity, sum(shortfall_micros - amount_micros) AS cost
+        FROM ledger.entries WHERE root_rate_id IS NOT NULL AND ($1::text IS NULL OR customer_id = $1)
+        GROUP BY 1, 2, 3, 4
+    )
+    SELECT customer_id, credit_type_id, NULL AS grant_id,
+        format('%s of meter %s from %s', f.figure, root_rate_id, period_start) AS figure,
+        coalesce(f.stored, 0) AS stored, coalesce(f.recomputed, 0)::bigint AS recomputed
+    FROM stored FULL JOIN written USING (customer_id, credit_type_id, root_rate_id, period_start)
+    CROSS JOIN LATERAL (VALUES
+        ('quantity_micros', quantity_micros, quantity),
+        ('cost_micros', cost_micros, cost)
+    ) AS f (figure, stored, recomputed)
+    WHERE coalesce(f.stored, 0) <> coalesce(f.recomputed, 0)
+    ORDER BY 1, 2, 4 LIMIT $2
+"""
+
 _COUNTS = """
     SELECT (SELECT count(*) FROM ledger.pools WHERE $1::text IS NULL OR customer_id = $1) AS pools,
         (SELECT count(*) FROM ledger.grants WHERE $1::text IS NULL OR customer_id = $1) AS grants,
@@ -131,7 +183,14 @@ async def verify(
     transaction, or the recount may see half of a concurrent write.
     """
     found = []
-    for question, *more in ((_POOLS,), (_GRANTS,), (_HOLDS, holds_kept_from), (_SPENDS,)):
+    for question, *more in (
+        (_POOLS,),
+        (_GRANTS,),
+        (_HOLDS, holds_kept_from),
+        (_SPENDS,),
+        (_SPENT,),
+        (_METERS,),
+    ):
         found += await connection.fetch(_of(customer_id, question), customer_id, DISCREPANCIES_MAX, *more)
     counts = await connection.fetchrow(_of(customer_id, _COUNTS), customer_id)
     assert counts is not None

@@ -14,16 +14,18 @@ from meshkit.ids import Ids
 from meshkit.outbox import enqueue_sql
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.due import ScheduleProgress
-from services.ledger.domain.credits.entry import Entry
+from services.ledger.domain.credits.entry import Entry, Usage
 from services.ledger.domain.credits.grant import CustomerId, Grant
 from services.ledger.domain.credits.unit_of_work import Change, NewResponse, PoolKey
 from services.ledger.domain.crossings.watch import Crossing
 from services.ledger.domain.gate.hold import Hold
 from services.ledger.domain.gate.spend_cap import Spend
 from services.ledger.domain.retention import places_at
+from services.ledger.domain.usage.meter import Meter, MeterKey
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.rows import GRANT_COLUMNS, grant_to_row, void_to_row
 from services.ledger.store.formats import NOTICES
+from services.ledger.store.rates import conversion_to_row, price_to_row
 from services.ledger.tables import outbox
 
 _ENQUEUE = enqueue_sql(outbox)
@@ -100,23 +102,26 @@ _CHANGED_GRANTS = _Part(
 )
 _NEW_HOLDS = _Part(
     "new_holds",
-    "new_hold",
+    "new_hold_11",
     """
     INSERT INTO ledger.holds (customer_id, credit_type_id, hold_id, product_id, contract_id, anchor_time,
-        price_micros, per_micros, group_values, counted_group_values, state, draw_grant_ids, draw_micros,
-        captured_micros, create_time, expire_time)
+        rate_type, price_micros, per_micros, tiers, conversion, rate_id, root_rate_id, dimension_values,
+        quantity_micros, group_values, counted_group_values, state, draw_grant_ids, draw_micros, captured_micros,
+        create_time, expire_time)
     SELECT d.customer_id, d.credit_type_id, d.hold_id, d.product_id, d.contract_id, d.anchor_time,
-        d.price_micros, d.per_micros, d.group_values, d.counted_group_values, d.state,
-        d.draw_grant_ids, d.draw_micros, d.captured_micros, d.create_time, d.expire_time
+        d.rate_type, d.price_micros, d.per_micros, d.tiers, d.conversion, d.rate_id, d.root_rate_id,
+        d.dimension_values, d.quantity_micros, d.group_values, d.counted_group_values, d.state, d.draw_grant_ids,
+        d.draw_micros, d.captured_micros, d.create_time, d.expire_time
     FROM {rows} JOIN guard USING (customer_id, credit_type_id)
     """,
 )
 _CHANGED_HOLDS = _Part(
     "changed_holds",
-    "hold_change",
+    "hold_change_11",
     """
-    UPDATE ledger.holds h SET state = d.state, draw_grant_ids = d.draw_grant_ids,
-        draw_micros = d.draw_micros, captured_micros = d.captured_micros, expire_time = d.expire_time
+    UPDATE ledger.holds h SET state = d.state, quantity_micros = d.quantity_micros,
+        draw_grant_ids = d.draw_grant_ids, draw_micros = d.draw_micros, captured_micros = d.captured_micros,
+        expire_time = d.expire_time
     FROM {rows} JOIN guard USING (customer_id, credit_type_id)
     WHERE h.customer_id = d.customer_id AND h.hold_id = d.hold_id
     """,
@@ -134,15 +139,28 @@ _SPENDS = _Part(
         day_spent_micros = excluded.day_spent_micros
     """,
 )
+_METERS = _Part(
+    "changed_meters",
+    "meter_change",
+    """
+    INSERT INTO ledger.meters (customer_id, credit_type_id, root_rate_id, period_start, product_id, rate_id,
+        quantity_micros, cost_micros)
+    SELECT d.* FROM {rows} JOIN guard USING (customer_id, credit_type_id)
+    ON CONFLICT (customer_id, credit_type_id, root_rate_id, period_start) DO UPDATE SET
+        rate_id = excluded.rate_id, quantity_micros = excluded.quantity_micros, cost_micros = excluded.cost_micros
+    """,
+)
 _ENTRIES = _Part(
     "new_entries",
-    "new_entry",
+    "new_entry_11",
     """
     INSERT INTO ledger.entries (customer_id, credit_type_id, sequence, kind, grant_id, amount_micros,
-        shortfall_micros, effective_time, create_time, cause_id, hold_id, product_id, group_values)
+        shortfall_micros, effective_time, create_time, cause_id, hold_id, product_id, group_values, contract_id,
+        quantity_micros, root_rate_id, usage_period_start, dimension_values, transaction_id)
     SELECT d.customer_id, d.credit_type_id, d.sequence, d.kind, d.grant_id, d.amount_micros,
         d.shortfall_micros, d.effective_time, d.create_time, d.cause_id, d.hold_id, d.product_id,
-        d.group_values
+        d.group_values, d.contract_id, d.quantity_micros, d.root_rate_id, d.usage_period_start,
+        d.dimension_values, d.transaction_id
     FROM {rows} JOIN guard USING (customer_id, credit_type_id)
     """,
 )
@@ -193,6 +211,7 @@ def _rows(changes: Sequence[Change], answers: Sequence[NewResponse]) -> list[tup
     new_holds: Rows = []
     holds: Rows = []
     spends: Rows = []
+    meters: Rows = []
     entries: Rows = []
     for change in changes:
         before, after, key = change.before, change.after, change.key
@@ -216,6 +235,8 @@ def _rows(changes: Sequence[Change], answers: Sequence[NewResponse]) -> list[tup
                 new_holds.append((*key, *_new_hold(after.holds[hold_id])))
         for group_value in dict.fromkeys(after.changed_spends):
             spends.append((*key, *group_value, *_spend(after.spends[group_value])))
+        for meter_key in dict.fromkeys(after.changed_meters):
+            meters.append((*key, *_meter(meter_key, after.meters[meter_key])))
         entries += [(*key, *_entry(entry)) for entry in after.entries]
     remembered: Rows = [
         (*one.key, one.request_id, one.fingerprint, one.response, one.create_time) for one in answers
@@ -225,6 +246,7 @@ def _rows(changes: Sequence[Change], answers: Sequence[NewResponse]) -> list[tup
         (_NEW_HOLDS, new_holds),
         (_CHANGED_HOLDS, holds),
         (_SPENDS, spends),
+        (_METERS, meters),
         (_ENTRIES, entries),
         (_ANSWERS, remembered),
     )
@@ -253,8 +275,22 @@ def _spend(spend: Spend) -> tuple[object, ...]:
     )
 
 
+def _meter(key: MeterKey, meter: Meter) -> tuple[object, ...]:
+    return (
+        key.root_rate_id,
+        key.period_start,
+        meter.product_id,
+        meter.rate_id,
+        meter.position.micros,
+        meter.cost.micros,
+    )
+
+
 def _entry(entry: Entry) -> tuple[object, ...]:
-    usage = entry.usage
+    return (*_line(entry), *(_NO_USAGE if entry.usage is None else _usage(entry.usage)))
+
+
+def _line(entry: Entry) -> tuple[object, ...]:
     return (
         entry.sequence,
         entry.kind.value,
@@ -264,9 +300,24 @@ def _entry(entry: Entry) -> tuple[object, ...]:
         entry.effective_time,
         entry.create_time,
         entry.cause_id,
-        usage.hold_id if usage else None,
-        usage.product_id if usage else None,
-        usage.group_values if usage else None,
+    )
+
+
+_NO_USAGE = (None, None, None, None, 0, None, None, None, None)
+
+
+def _usage(usage: Usage) -> tuple[object, ...]:
+    meter_key = usage.meter_key
+    return (
+        usage.hold_id,
+        usage.product_id,
+        usage.group_values,
+        usage.contract_id,
+        usage.quantity.micros,
+        meter_key.root_rate_id if meter_key else None,
+        meter_key.period_start if meter_key else None,
+        usage.dimension_values or None,
+        usage.transaction_id,
     )
 
 
@@ -276,8 +327,12 @@ def _new_hold(hold: Hold) -> tuple[object, ...]:
         hold.product_id,
         hold.contract_id,
         hold.anchor,
-        hold.price.numerator_micros,
-        hold.price.denominator_micros,
+        *price_to_row(hold.price.pricing.price),
+        conversion_to_row(hold.price.pricing.conversion),
+        hold.price.rate_id,
+        hold.price.meter_key.root_rate_id if hold.price.meter_key else None,
+        hold.dimension_values or None,
+        hold.quantity.micros,
         hold.group_values,
         hold.counted_group_values,
         hold.state.value,
@@ -289,7 +344,14 @@ def _new_hold(hold: Hold) -> tuple[object, ...]:
 
 
 def _changed_hold(hold: Hold) -> tuple[object, ...]:
-    return (hold.hold_id, hold.state.value, *_draws(hold), hold.captured.micros, hold.expire_time)
+    return (
+        hold.hold_id,
+        hold.state.value,
+        hold.quantity.micros,
+        *_draws(hold),
+        hold.captured.micros,
+        hold.expire_time,
+    )
 
 
 def _draws(hold: Hold) -> tuple[list[str], list[int]]:

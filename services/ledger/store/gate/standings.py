@@ -3,13 +3,26 @@
 
 from collections import defaultdict
 from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
-from meshkit.quantity import Ratio
-from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, ProductId
+from services.ledger.domain.credits.grant import CustomerId, ProductId
 from services.ledger.domain.errors import CustomerNotFound
-from services.ledger.domain.gate.decision import Entitlement
-from services.ledger.domain.gate.standing import CustomerRecord, PriceLine
+from services.ledger.domain.gate.standing import (
+    CatalogCopies,
+    CustomerRecord,
+    PriceBook,
+    PricedContract,
+    price_book,
+)
+from services.ledger.domain.rating.rate import Rate, price_list
 from services.ledger.store.connection import Connection
+from services.ledger.store.rates import (
+    RATE_COLUMNS,
+    USAGE_PRODUCT_COLUMNS,
+    rate_from_row,
+    usage_product_from_row,
+)
 
 # SQL for the id that a name (an id or an alias) stands for. It does not check that the customer exists.
 CUSTOMER_ID = """CASE WHEN starts_with({name}, 'cus_') THEN {name}
@@ -22,26 +35,24 @@ _CUSTOMERS = f"""
 # SQL for the start of the usage periods of a customer u, fixed with its first contract; NULL without a contract.
 USAGE_ANCHOR = """coalesce(u.usage_anchor_time, (SELECT k.start_time FROM ledger.contracts k
         WHERE k.customer_id = u.customer_id ORDER BY k.contract_id LIMIT 1))"""
-_PRICES = f"""
-    SELECT q.customer_id, q.product_id, c.contract_id, {USAGE_ANCHOR} AS anchor_time, c.start_time, c.end_time,
-        r.credit_type_id, r.price_micros, r.per_micros, r.effective_time, r.end_time AS rate_end_time
-    FROM unnest($1::text[], $2::text[]) AS q (customer_id, product_id)
-    JOIN ledger.customers u USING (customer_id)
-    JOIN ledger.contracts c USING (customer_id)
-    JOIN ledger.rates r ON r.rate_card_id = c.rate_card_id AND r.product_id = q.product_id
-    JOIN ledger.products p ON p.product_id = q.product_id
-    WHERE r.rate_type = 'FLAT' AND r.dimension_values = '{{}}' AND NOT r.is_withdrawn
-        AND p.conversion IS NULL AND p.aggregation IN ('COUNT', 'SUM')
-        AND NOT EXISTS (
-            SELECT FROM ledger.rates l WHERE l.rate_card_id = r.rate_card_id AND l.product_id = r.product_id
-                AND COALESCE(l.corrects_rate_id, l.rate_id) = COALESCE(r.corrects_rate_id, r.rate_id)
-                AND NOT l.is_withdrawn AND l.corrects_rate_id IS NOT NULL AND l.rate_id <> r.rate_id
-                AND (r.corrects_rate_id IS NULL OR (l.create_time, l.rate_id) > (r.create_time, r.rate_id))
-        )
-    ORDER BY q.customer_id, q.product_id, c.start_time, c.contract_id, r.effective_time
+_CONTRACTS = f"""
+    SELECT e.version AS epoch, u.customer_id, {USAGE_ANCHOR} AS anchor_time, c.contract_id, c.rate_card_id,
+        c.start_time, c.end_time
+    FROM ledger.epochs e LEFT JOIN ledger.customers u ON u.customer_id = ANY ($1)
+    LEFT JOIN ledger.contracts c USING (customer_id)
 """
+# Without a contract nothing is priced, so it does not matter when its usage periods begin.
+_NO_ANCHOR = datetime(1970, 1, 1, tzinfo=UTC)
 
 CustomerProduct = tuple[CustomerId, ProductId]
+
+
+@dataclass(slots=True)
+class _Contracts:
+    """A customer's contracts: id, rate card, start, end. anchor: start of its usage periods."""
+
+    anchor: datetime = _NO_ANCHOR
+    terms: list[tuple[str, str, datetime, datetime | None]] = field(default_factory=list)
 
 
 class Standings:
@@ -67,39 +78,39 @@ class Standings:
             for row in rows
         }
 
-    async def group_keys(self, product_ids: Collection[ProductId]) -> dict[ProductId, frozenset[str]]:
-        """Return the properties by which each product groups usage; unknown products are left out."""
-        rows = await self._connection.fetch(
-            "SELECT product_id, group_keys FROM ledger.products WHERE product_id = ANY ($1)",
-            sorted(product_ids),
-        )
-        return {ProductId(row["product_id"]): frozenset(row["group_keys"]) for row in rows}
+    async def price_books(
+        self, asked: Collection[CustomerProduct], copies: CatalogCopies
+    ) -> tuple[dict[CustomerProduct, PriceBook], CatalogCopies]:
+        """Return what products cost customers, and the copies of the present epoch; unknown products are left out.
 
-    async def prices(
-        self, asked: Collection[CustomerProduct]
-    ) -> dict[CustomerProduct, tuple[PriceLine, ...]]:
-        """Return all prices of products for customers, past and future, ordered by start_time and contract_id."""
-        pairs = sorted(asked)
-        rows = await self._connection.fetch(
-            _PRICES, [customer_id for customer_id, _ in pairs], [product_id for _, product_id in pairs]
-        )
-        lines: dict[CustomerProduct, list[PriceLine]] = defaultdict(list)
-        for row in rows:
-            lines[row["customer_id"], row["product_id"]].append(
-                PriceLine(
-                    entitlement=Entitlement(
-                        contract_id=row["contract_id"],
-                        anchor=row["anchor_time"],
-                        credit_type_id=CreditTypeId(row["credit_type_id"]),
-                        price=Ratio(row["price_micros"], row["per_micros"]),
-                    ),
-                    start_time=row["start_time"],
-                    end_time=row["end_time"],
-                    effective_time=row["effective_time"],
-                    rate_end_time=row["rate_end_time"],
-                )
+        copies: what is known of the Catalog's data. If they are of the present epoch, what is missing is added to them.
+        """
+        contracts, copies = await self._contracts({customer_id for customer_id, _ in asked}, copies)
+        await self._add_products({product_id for _, product_id in asked} - copies.products.keys(), copies)
+        known = [pair for pair in sorted(asked) if pair[1] in copies.products]
+        priced = {
+            (rate_card_id, product_id)
+            for customer_id, product_id in known
+            for _, rate_card_id, _, _ in contracts[customer_id].terms
+        }
+        await self._add_price_lists(priced - copies.price_lists.keys(), copies)
+        books = {
+            (customer_id, product_id): price_book(
+                copies.products[product_id],
+                contracts[customer_id].anchor,
+                [
+                    PricedContract(
+                        contract_id=contract_id,
+                        start_time=start_time,
+                        end_time=end_time,
+                        prices=copies.price_lists[rate_card_id, product_id],
+                    )
+                    for contract_id, rate_card_id, start_time, end_time in contracts[customer_id].terms
+                ],
             )
-        return {pair: tuple(lines.get(pair, ())) for pair in pairs}
+            for customer_id, product_id in known
+        }
+        return books, copies
 
     async def epoch(self) -> int:
         """Return the version of the Catalog's copies and of the watches on every customer."""
@@ -112,3 +123,45 @@ class Standings:
             "SELECT EXISTS (SELECT FROM ledger.products WHERE $1 = ANY (group_keys))", group_key
         )
         return found
+
+    async def _contracts(
+        self, customer_ids: Collection[CustomerId], copies: CatalogCopies
+    ) -> tuple[dict[CustomerId, _Contracts], CatalogCopies]:
+        contracts: dict[CustomerId, _Contracts] = defaultdict(_Contracts)
+        for row in await self._connection.fetch(_CONTRACTS, sorted(customer_ids)):
+            copies = copies.at(row["epoch"])
+            if row["contract_id"] is not None:
+                of_customer = contracts[row["customer_id"]]
+                of_customer.anchor = row["anchor_time"]
+                of_customer.terms.append(
+                    (row["contract_id"], row["rate_card_id"], row["start_time"], row["end_time"])
+                )
+        return contracts, copies
+
+    async def _add_products(self, product_ids: Collection[ProductId], copies: CatalogCopies) -> None:
+        if product_ids:
+            rows = await self._connection.fetch(
+                f"SELECT {USAGE_PRODUCT_COLUMNS} FROM ledger.products WHERE product_id = ANY ($1)",
+                sorted(product_ids),
+            )
+            for product in map(usage_product_from_row, rows):
+                copies.products[product.product_id] = product
+
+    async def _add_price_lists(
+        self, missing: Collection[tuple[str, ProductId]], copies: CatalogCopies
+    ) -> None:
+        if not missing:
+            return
+        pairs = sorted(missing)
+        rows = await self._connection.fetch(
+            f"SELECT rate_card_id, {RATE_COLUMNS} FROM unnest($1::text[], $2::text[]) AS q (rate_card_id, product_id)"
+            " JOIN ledger.rates r USING (rate_card_id, product_id)",
+            [rate_card_id for rate_card_id, _ in pairs],
+            [product_id for _, product_id in pairs],
+        )
+        rates: dict[tuple[str, ProductId], list[Rate]] = {pair: [] for pair in pairs}
+        for row in rows:
+            rates[row["rate_card_id"], row["product_id"]].append(rate_from_row(row))
+        for pair, group in rates.items():
+            dimensions = copies.products[pair[1]].dimensions
+            copies.price_lists[pair] = price_list(group, [dimension.key for dimension in dimensions])

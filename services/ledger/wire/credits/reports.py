@@ -17,7 +17,7 @@ from services.ledger.domain.credits.entry import Entry
 from services.ledger.domain.credits.grant import CreditTypeId, Grant, GrantId
 from services.ledger.domain.credits.verification import Discrepancy, Verification
 from services.ledger.domain.gate.hold import Hold, HoldState, state_at
-from services.ledger.domain.usage import SummaryWindow, UsageRow
+from services.ledger.domain.usage.summary import SummaryWindow, UsageRow
 from services.ledger.wire.amounts import optional_credit_type_from_wire
 from services.ledger.wire.credits.grants import listed_grant_to_wire
 
@@ -120,6 +120,8 @@ def _entry_to_wire(entry: Entry, credit_type_id: CreditTypeId) -> pb.Entry:
         product_id=usage.product_id if usage else None,
         group_values=usage.group_values if usage else None,
         cause_id=entry.cause_id,
+        contract_id=usage.contract_id if usage else None,
+        quantity_micros=usage.quantity.micros if usage else 0,
     )
 
 

@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """GetDecision on the wire."""
 
+from meshkit.quantity import Ratio
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
 from purser.ledger.v1 import ledger_pb2 as pb
 from services.ledger.domain.gate.commands import ExplainAsk, ExplainHold
 from services.ledger.domain.gate.explanation import Explanation
 from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.spend_cap import CapUse
+from services.ledger.domain.rating.price import Price
+from services.ledger.domain.rating.tiers import GraduatedPrice
 from services.ledger.wire.amounts import (
     amount_from_wire,
     decision_to_wire,
     group_values_from_wire,
     product_id_from_wire,
+    properties_from_wire,
     reason_to_wire,
     total_to_wire,
 )
@@ -32,6 +36,7 @@ def explain_from_wire(request: pb.GetDecisionRequest) -> ExplainAsk | ExplainHol
                 fields, ask.WhichOneof("amount"), ask.quantity_micros, ask.credits_micros
             ),
             group_values=group_values_from_wire(fields, ask.group_values),
+            properties=properties_from_wire(fields, ask.properties),
         )
     else:
         if which is None:
@@ -46,12 +51,13 @@ def explain_from_wire(request: pb.GetDecisionRequest) -> ExplainAsk | ExplainHol
 
 def explain_to_wire(explanation: Explanation) -> pb.GetDecisionResponse:
     price = explanation.entitlement.price if explanation.entitlement else None
+    ratio = None if price is None else _ratio_of(price.pricing.price)
     return pb.GetDecisionResponse(
         decision=decision_to_wire(explanation.reason),
         denial_reason=reason_to_wire(explanation.reason),
         credits_micros=explanation.credits.micros,
-        price_micros=price.numerator_micros if price else 0,
-        per_micros=price.denominator_micros if price else 0,
+        price_micros=ratio.numerator_micros if ratio else 0,
+        per_micros=ratio.denominator_micros if ratio else 0,
         credit_type_id=explanation.credit_type_id,
         contract_id=explanation.entitlement.contract_id if explanation.entitlement else None,
         draws=[
@@ -66,7 +72,13 @@ def explain_to_wire(explanation: Explanation) -> pb.GetDecisionResponse:
         decide_time=timestamp(explanation.decide_time),
         expire_time=optional_timestamp(explanation.expire_time),
         available_micros=total_to_wire(explanation.available),
+        rate_id=price.rate_id if price else None,
     )
+
+
+def _ratio_of(price: Price) -> Ratio | None:
+    """Return a price for a quantity; None for one with tiers."""
+    return None if isinstance(price, GraduatedPrice) else price.ratio
 
 
 def _cap_use_to_wire(use: CapUse) -> pb.SpendCapUse:

@@ -16,6 +16,7 @@ from services.ledger.wire.amounts import (
     decision_to_wire,
     group_values_from_wire,
     product_id_from_wire,
+    properties_from_wire,
     reason_to_wire,
     total_to_wire,
 )
@@ -32,6 +33,7 @@ def authorize_from_wire(request: pb.AuthorizeRequest) -> Authorize:
             fields, request.WhichOneof("amount"), request.quantity_micros, request.credits_micros
         ),
         group_values=group_values_from_wire(fields, request.group_values),
+        properties=properties_from_wire(fields, request.properties),
         hold_ttl=_ttl_from_wire(fields, request.hold_ttl, request.HasField("hold_ttl")),
         allow_partial=request.allow_partial,
     )
@@ -146,6 +148,7 @@ def debit_from_wire(request: pb.DebitRequest) -> Debit:
             fields, request.WhichOneof("amount"), request.quantity_micros, request.credits_micros
         ),
         group_values=group_values_from_wire(fields, request.group_values),
+        properties=properties_from_wire(fields, request.properties),
     )
     fields.check()
     return command

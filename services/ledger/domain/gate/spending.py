@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Spends credits on usage: which grants pay, the entries that record it, and what it counts towards."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from meshkit.quantity import Credits
+from services.ledger.domain.credits import burn_down
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.burn_down import Draw
+from services.ledger.domain.credits.entry import Entry, EntryKind, Usage
+from services.ledger.domain.credits.grant import capture_rest
+from services.ledger.domain.gate.spend_cap import GroupValue, Spend, hold_more, spend_more
+from services.ledger.domain.usage.meter import Meter, MeterKey
+
+
+def draw_now(
+    account: Account,
+    amount: Credits,
+    usage: Usage,
+    *,
+    cause_id: str,
+    at: datetime,
+    counted: Mapping[GroupValue, Spend] | None = None,
+    meters: Mapping[MeterKey, Meter] | None = None,
+) -> tuple[Account, Credits]:
+    """Spend `amount` from the rests of grants, in burn-down order; returns the uncovered amount too.
+
+    Usage leaves at least one entry: an UNCHARGED one if it costs nothing. counted, meters: spends and meters to
+    save with it.
+    """
+    allocation = burn_down.allocate(account.drawable(at, usage.product_id), amount)
+    entries = captures(account, allocation.draws, usage, cause_id=cause_id, at=at)
+    if allocation.uncovered or (usage.quantity and not entries):
+        rest = account.next_entry(
+            EntryKind.SHORTFALL if allocation.uncovered else EntryKind.UNCHARGED,
+            grant_id=None,
+            amount=allocation.uncovered,
+            effective_time=at,
+            create_time=at,
+            cause_id=cause_id,
+            usage=usage.without_quantity() if entries else usage,
+            behind=len(entries),
+        )
+        entries.append(rest)
+    grants = [capture_rest(account.grants[draw.grant_id], draw.amount) for draw in allocation.draws]
+    account = account.with_changes(grants=grants, spends=counted, meters=meters, entries=entries)
+    return account, allocation.uncovered
+
+
+def captures(
+    account: Account, draws: Sequence[Draw], usage: Usage, *, cause_id: str, at: datetime
+) -> list[Entry]:
+    """Return the CAPTURE entries of draws; the quantity is on the first."""
+    return [
+        account.next_entry(
+            EntryKind.CAPTURE,
+            grant_id=draw.grant_id,
+            amount=-draw.amount,
+            effective_time=at,
+            create_time=at,
+            cause_id=cause_id,
+            usage=usage.without_quantity() if behind else usage,
+            behind=behind,
+        )
+        for behind, draw in enumerate(draws)
+    ]
+
+
+def counted(
+    account: Account,
+    group_values: Mapping[str, str],
+    spent: Credits,
+    *,
+    released: Credits,
+    anchor: datetime,
+    at: datetime,
+) -> dict[GroupValue, Spend]:
+    """Return the spends after counting usage, covered or not, and returning what was held for it."""
+    return {
+        key: spend_more(_less_held(account.spends.get(key, Spend()), released), spent, anchor=anchor, at=at)
+        for key in group_values.items()
+    }
+
+
+def time_of_spend(account: Account, group_values: Mapping[str, str], at: datetime) -> datetime:
+    """Return `at`, or the start of the latest window in which one of these values has spent, if that is later.
+
+    A request that was overtaken at a window's start counts in the newer window, and its entries are dated so.
+    """
+    starts = [
+        start
+        for key in group_values.items()
+        if (spend := account.spends.get(key)) is not None
+        for start in (spend.period_start, spend.day_start)
+        if start is not None and start > at
+    ]
+    return max(starts, default=at)
+
+
+def _less_held(spend: Spend, released: Credits) -> Spend:
+    return hold_more(spend, -released) if released else spend
