@@ -180,6 +180,15 @@ def test_a_quote_is_the_dearest_cost_from_the_meter_on(
     assert quote(pricing, Quantity.of(meter), Quantity.of(quantity)) == Credits.of(credits)
 
 
+def test_a_quote_considers_the_first_position_behind_an_edge_that_no_position_meets() -> None:
+    tiers = (Tier(Quantity(7), Ratio(0, 1)), Tier(Quantity(12), Ratio(3, 1)), Tier(None, Ratio(2, 1)))
+    fours = Pricing(GraduatedPrice(tiers), Conversion(Ratio(4, 1), None))
+
+    # Positions are 0, 4, 8, …: from 8, four at 3 and four at 2; from 4 only 15, from 12 only 16.
+    assert quote(fours, NOTHING, Quantity(2)) == Credits(20)
+    assert cost_between(fours, Quantity(2), Quantity(4)) == Credits(20)
+
+
 @pytest.mark.parametrize(
     ("pricing", "is_so"),
     [
