@@ -167,6 +167,28 @@ async def test_an_expired_grant_has_nothing_to_void_but_what_returns_to_it(
     await ledger.assert_adds_up()
 
 
+async def test_a_void_at_the_instant_of_the_expiry_finds_nothing_whoever_is_first(
+    databases: Databases,
+) -> None:
+    async with (
+        running_ledger(databases) as one,
+        running_ledger(databases, clock=one.clock) as other,
+    ):
+        await one.sell_assistant()
+        await one.sign_acme()
+        (included,) = await one.grants()
+        one.clock.advance_to(JULY)
+
+        voided, *_ = await asyncio.gather(
+            one.void(included.grant_id), other.pool(), other.authorize(1), one.entries(), other.debit(1)
+        )
+
+        assert voided.voided_micros == 0
+        assert await _lines(one, included.grant_id) == [(EXPIRY, -400)]
+        assert (await one.pool()).remaining_micros == 399 * CREDIT
+        await one.assert_adds_up()
+
+
 async def test_another_void_of_a_grant_voids_nothing_and_is_no_error(ledger: RunningLedger) -> None:
     (included,) = await ledger.grants()
     first = await ledger.void(included.grant_id, request_id="req-void")

@@ -209,6 +209,32 @@ def test_what_returns_to_a_voided_grant_takes_no_credits_of_seats_added_since() 
     assert figures(books, "grt_new_1") == {"voided": 400, "rest": 100}
 
 
+# Each row: when the hold on those credits is taken after the void, and what its release leaves of them.
+@pytest.mark.parametrize(("after", "left"), [(TICK, 100), (timedelta(0), 40)])
+def test_what_a_hold_taken_after_the_void_returns_can_be_drawn_again(after: timedelta, left: int) -> None:
+    books = monthly(4)
+    books.void("grt_new_1", at=NOON)
+    books.tell_seats(a_seat_change(1, NOON), at=NOON)
+    books.authorize(an_ask(60), at=NOON + after)
+
+    books.release(HOLD, at=NOON + MINUTE)
+
+    assert books.available(NOON + MINUTE) == Credits.of(left)
+    books.check()
+
+
+def test_a_second_void_reaches_what_was_held_after_the_first() -> None:
+    books = monthly(4)
+    books.void("grt_new_1", at=NOON)
+    books.tell_seats(a_seat_change(1, NOON), at=NOON)
+    books.authorize(an_ask(100), at=NOON + TICK)
+
+    assert books.void("grt_new_1", at=NOON + MINUTE) == Credits(0)
+
+    books.release(HOLD, at=NOON + MINUTE)
+    assert books.available(NOON + MINUTE) == Credits(0)
+
+
 def test_a_second_void_takes_the_credits_of_seats_added_since_the_first() -> None:
     books = monthly(4)
     books.void("grt_new_1", at=NOON)

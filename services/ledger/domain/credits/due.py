@@ -15,6 +15,7 @@ from enum import IntEnum
 from meshkit.evolve import evolve
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.burn_down import Draw
 from services.ledger.domain.credits.entry import EntryKind
 from services.ledger.domain.credits.grant import (
     Grant,
@@ -248,20 +249,25 @@ def _expire_hold(account: Account, hold: Hold, *, at: datetime) -> Account:
 def return_draws(account: Account, hold: Hold, *, ended_time: datetime, at: datetime) -> Account:
     """Return all draws of a hold to their grants. Credits returned to an expired or voided grant are lost."""
     for draw in hold.draws:
-        account = give_back_draw(account, draw.grant_id, draw.amount, ended_time=ended_time, at=at)
+        account = give_back_draw(account, hold, draw, ended_time=ended_time, at=at)
     spends = {key: hold_more(account.spends[key], -hold.amount) for key in hold.counted()}
     return account.with_changes(holds=[hold], spends=spends)
 
 
 def give_back_draw(
-    account: Account, grant_id: GrantId, amount: Credits, *, ended_time: datetime, at: datetime
+    account: Account, hold: Hold, draw: Draw, *, ended_time: datetime, at: datetime
 ) -> Account:
-    """Return held credits to a grant at `ended_time`; a voided or expired grant loses them in the same step."""
-    grant = account.grants[grant_id]
-    if grant.void is not None:
-        voided = void_held(grant, amount)
-        return write_void(account, voided, amount, effective_time=ended_time, cause_id=grant_id, at=at)
-    grant = give_back(grant, amount)
+    """Return credits that a hold reserved to their grant at `ended_time`.
+
+    They are lost in the same step if the grant has expired, or was voided after the hold was taken.
+    """
+    grant = account.grants[draw.grant_id]
+    if grant.void is not None and hold.create_time <= grant.void.time:
+        voided = void_held(grant, draw.amount)
+        return write_void(
+            account, voided, draw.amount, effective_time=ended_time, cause_id=draw.grant_id, at=at
+        )
+    grant = give_back(grant, draw.amount)
     if not grant.is_closed:
         return account.with_changes(grants=[grant])
     return _lose_rest(account, grant, effective_time=ended_time, at=at)

@@ -59,7 +59,7 @@ class Grant:
     source_id: str | None = None
     # No more credits can come from it: its expiry is written, or it is spent or voided and no schedule adds to it.
     is_closed: bool = False
-    # Once set, credits that return to the grant are voided.
+    # Once set, credits that holds of that time or before return to the grant are voided.
     void: GrantVoid | None = None
 
     @property
@@ -121,7 +121,7 @@ def expire_rest(grant: Grant) -> Grant:
 def void_rest(grant: Grant, void: GrantVoid) -> Grant:
     """Void the rest. Held credits stay until their holds end; what returns then is voided too (void_held).
 
-    A schedule can still add credits to its grant, and these can be drawn: its seats were bought after the void.
+    A schedule can still add credits to its grant, for seats that are bought after the void. These can be drawn.
     """
     is_closed = grant.is_closed or grant.schedule_id is None
     return evolve(grant, voided=grant.voided + grant.rest, void=void, is_closed=is_closed)

@@ -29,13 +29,13 @@ def void_grant(
 ) -> tuple[Account, Credits]:
     """Void the rest of a grant; returns the voided amount too. The account must be up to date at `at`.
 
-    From then on, held credits that return to the grant are voided. A second void takes what a schedule has added since;
-    if there is nothing, it changes nothing.
+    From then on, credits that older holds return to the grant are voided. A second void changes nothing, unless a
+    schedule may have added credits since: it takes them too.
     Source: services/ledger/README.md, "Voiding a grant".
     """
     grant = account.grants[grant_id]
     voided = grant.rest
-    if grant.void is not None and not voided:
+    if grant.void is not None and (grant.schedule_id is None or not grant.remaining):
         return account, voided
     account = due.write_void(
         account, void_rest(grant, void), voided, effective_time=at, cause_id=cause_id, at=at

@@ -221,7 +221,7 @@ def capture(
     entries = captures(account, split.captured, usage, cause_id=cause_id, at=at)
     account = account.with_changes(grants=grants.values(), entries=entries)
     for draw in split.released:
-        account = due.give_back_draw(account, draw.grant_id, draw.amount, ended_time=at, at=at)
+        account = due.give_back_draw(account, hold, draw, ended_time=at, at=at)
     excess = spent - from_hold
     shortfall = excess
     if excess or (usage.quantity and not entries):
