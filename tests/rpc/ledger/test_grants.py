@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """IssueGrant: credits that no schedule issues, once for each source."""
 
+import asyncio
 from datetime import datetime, timedelta
 
 import pytest
@@ -10,7 +11,9 @@ from meshkit.rpc.fields import optional_timestamp, timestamp
 from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_pb2 as pb
 from tests.support.faults import bad_fields, fault
-from tests.support.ledger import AI, CREDIT, JULY, JUNE, RunningLedger
+from tests.support.ledger import AI, CREDIT, JULY, JUNE, RunningLedger, running_ledger
+from tests.support.ledger_sql import Sql
+from tests.support.postgres import Databases
 
 TICK = timedelta(microseconds=1)
 DAY = timedelta(days=1)
@@ -118,6 +121,25 @@ async def test_a_pool_is_made_by_its_first_grant_and_needs_no_contract(ledger: R
 
     (pool,) = (await ledger.gate.GetBalance(pb.GetBalanceRequest(customer="globex"))).pools
     assert pool.available_micros == 5 * CREDIT
+
+
+async def test_many_grants_of_one_customer_keep_one_connection_and_others_go_on(
+    databases: Databases, sql: Sql
+) -> None:
+    async with running_ledger(databases, connections=2) as ledger:
+        await ledger.sign_acme()
+        await ledger.tell_customer("cus_globex", "globex")
+        async with sql.transaction():
+            await sql.execute("SELECT FROM ledger.pools WHERE customer_id = 'cus_acme' FOR UPDATE")
+            waiting = [asyncio.create_task(ledger.top_up(1)) for _ in range(50)]
+            await sql.until_somebody_waits()
+
+            await ledger.top_up(5, customer="globex")
+            assert not any(call.done() for call in waiting)
+
+        await asyncio.gather(*waiting)
+        assert (await ledger.pool()).available_micros == 450 * CREDIT
+        await ledger.assert_adds_up()
 
 
 async def test_an_unknown_customer_gets_nothing(ledger: RunningLedger) -> None:

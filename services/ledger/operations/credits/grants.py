@@ -9,14 +9,17 @@ from datetime import datetime
 from meshkit.clock import Clock
 from meshkit.errors import FieldViolation, InvalidFields
 from meshkit.ids import Ids
+from meshkit.turns import Turns
 from services.ledger.domain.credits import issuing
 from services.ledger.domain.credits.commands import IssueGrant, VoidedGrant, VoidGrant
-from services.ledger.domain.credits.grant import Grant, GrantId, GrantVoid
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant, GrantId, GrantVoid
 from services.ledger.domain.errors import GrantAlreadyExists
-from services.ledger.operations.credits.settlement import open_account
+from services.ledger.operations.credits.settlement import OpenAccount, open_account
 from services.ledger.operations.ports import Relay
 from services.ledger.store import PostgresStore, Transaction
 
+# How long a request waits for earlier ones of the same customer.
+TURN_SECONDS_MAX = 10.0
 NO_GRANTS: frozenset[GrantId] = frozenset()
 
 
@@ -28,6 +31,7 @@ class Grants:
         self._clock = clock
         self._ids = ids
         self._relay = relay
+        self._turns = Turns(seconds_max=TURN_SECONDS_MAX)
 
     async def issue(self, command: IssueGrant) -> Grant:
         """Add a grant. Raises CustomerNotFound, GrantAlreadyExists, InvalidFields, RequestIdReused."""
@@ -46,16 +50,14 @@ class Grants:
                     if (first := await tx.responses.find(customer_id, command, Grant)) is not None:
                         return first
                     raise GrantAlreadyExists(source_id=command.source_id, grant_id=earlier)
-            await tx.accounts.make(customer_id, command.credit_type_id)
-            opened = await open_account(
-                tx, customer_id, command.credit_type_id, at=at, ids=self._ids, only_grants=NO_GRANTS
-            )
+            opened = await self._open_or_make(tx, customer_id, command.credit_type_id, at)
             account = issuing.issue_grant(opened.now, grant, cause_id=command.request_id, at=opened.at)
             await opened.save(tx, account)
             await tx.responses.store(customer_id, command, grant, at=at)
             return grant
 
-        issued = await self._store.run(work)
+        async with self._turns.take(command.customer):
+            issued = await self._store.run(work)
         self._relay.wake()
         return issued
 
@@ -87,9 +89,24 @@ class Grants:
             await tx.responses.store(customer_id, command, response, at=at)
             return response
 
-        response = await self._store.run(work)
+        async with self._turns.take(command.customer):
+            response = await self._store.run(work)
         self._relay.wake()
         return response
+
+    async def _open_or_make(
+        self, tx: Transaction, customer_id: CustomerId, credit_type_id: CreditTypeId, at: datetime
+    ) -> OpenAccount:
+        """Open an account without its grants; create the pool if there is none."""
+        opened = await open_account(
+            tx, customer_id, credit_type_id, at=at, ids=self._ids, only_grants=NO_GRANTS
+        )
+        if opened.before.version:
+            return opened
+        await tx.accounts.make(customer_id, credit_type_id)
+        return await open_account(
+            tx, customer_id, credit_type_id, at=at, ids=self._ids, only_grants=NO_GRANTS
+        )
 
 
 def _grant_of(command: IssueGrant, grant_id: GrantId, at: datetime) -> Grant:
