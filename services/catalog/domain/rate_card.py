@@ -17,6 +17,7 @@ from services.catalog.domain.errors import (
 )
 from services.catalog.domain.product import Product, ProductId
 from services.catalog.domain.rate import Rate, RateTerms, check_suits
+from services.catalog.domain.rate_warning import RateWarning
 
 RateCardId = NewType("RateCardId", str)
 
@@ -74,6 +75,7 @@ class RatesAdded:
 
     rates: tuple[Rate, ...]
     rate_card: RateCard
+    warnings: tuple[RateWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,7 @@ class RateChanged:
 
     rate: Rate
     rate_card: RateCard
+    warnings: tuple[RateWarning, ...] = ()
 
 
 def check_room(card: RateCard, *, present: int, asked: int) -> None:

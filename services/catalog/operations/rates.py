@@ -2,6 +2,7 @@
 """AddRates, WithdrawRate, EndRate, CorrectRate, ListRates."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from meshkit.clock import Clock
 from meshkit.ids import Ids
@@ -18,6 +19,7 @@ from services.catalog.domain.rate_card import (
     check_room,
     check_terms,
 )
+from services.catalog.domain.rate_warning import RateWarning, warnings_of
 from services.catalog.operations.ports import Relay
 from services.catalog.operations.rate_cards import notify
 from services.catalog.store import PostgresStore, Transaction
@@ -53,9 +55,11 @@ class Rates:
             touched = products.keys() | await tx.rates.products_of(card.rate_card_id, replaced)
             before = rate_book.open_book(await tx.rates.of_products(card.rate_card_id, touched))
             asked = [(RateId(self._ids.new("rat")), terms) for terms in command.rates]
-            after = rate_book.add_rates(before, asked, at=self._clock.now())
-            card = await self._save(tx, card, before, after)
-            added = RatesAdded(rates=tuple(after.rates[rate_id] for rate_id, _ in asked), rate_card=card)
+            now = self._clock.now()
+            after = rate_book.add_rates(before, asked, at=now)
+            card, warnings = await self._save(tx, card, before, after, at=now)
+            rates = tuple(after.rates[rate_id] for rate_id, _ in asked)
+            added = RatesAdded(rates=rates, rate_card=card, warnings=warnings)
             await tx.responses.store(command, added)
         await self._relay.deliver_now(card.rate_card_id)
         return added
@@ -66,9 +70,10 @@ class Rates:
             if (first := await tx.responses.claim(command, RateChanged)) is not None:
                 return first
             card, before = await _card_and_book(tx, command.rate_id)
-            after = rate_book.withdraw(before, command.rate_id, at=self._clock.now())
-            card = await self._save(tx, card, before, after)
-            changed = RateChanged(rate=after.rates[command.rate_id], rate_card=card)
+            now = self._clock.now()
+            after = rate_book.withdraw(before, command.rate_id, at=now)
+            card, warnings = await self._save(tx, card, before, after, at=now)
+            changed = RateChanged(rate=after.rates[command.rate_id], rate_card=card, warnings=warnings)
             await tx.responses.store(command, changed)
         await self._relay.deliver_now(card.rate_card_id)
         return changed
@@ -81,8 +86,8 @@ class Rates:
             card, before = await _card_and_book(tx, command.rate_id)
             now = self._clock.now()
             after = rate_book.end(before, command.rate_id, command.end_time or now, at=now)
-            card = await self._save(tx, card, before, after)
-            changed = RateChanged(rate=after.rates[command.rate_id], rate_card=card)
+            card, warnings = await self._save(tx, card, before, after, at=now)
+            changed = RateChanged(rate=after.rates[command.rate_id], rate_card=card, warnings=warnings)
             await tx.responses.store(command, changed)
         await self._relay.deliver_now(card.rate_card_id)
         return changed
@@ -96,12 +101,10 @@ class Rates:
             check_room(card, present=await tx.rates.count(card.rate_card_id), asked=1)
             product = await tx.products.get(before.rates[command.rate_id].product_id)
             check_type_suits(command.pricing.rate_type, product)
-            correction_id = RateId(self._ids.new("rat"))
-            after = rate_book.correct(
-                before, correction_id, command.rate_id, command.pricing, at=self._clock.now()
-            )
-            card = await self._save(tx, card, before, after)
-            changed = RateChanged(rate=after.rates[correction_id], rate_card=card)
+            correction_id, now = RateId(self._ids.new("rat")), self._clock.now()
+            after = rate_book.correct(before, correction_id, command.rate_id, command.pricing, at=now)
+            card, warnings = await self._save(tx, card, before, after, at=now)
+            changed = RateChanged(rate=after.rates[correction_id], rate_card=card, warnings=warnings)
             await tx.responses.store(command, changed)
         await self._relay.deliver_now(card.rate_card_id)
         return changed
@@ -112,14 +115,21 @@ class Rates:
             await tx.rate_cards.get(asked.rate_card_id)
             return await tx.rates.list(asked, page)
 
-    async def _save(self, tx: Transaction, card: RateCard, before: RateBook, after: RateBook) -> RateCard:
-        """Save what changed, and return the card at its next version; the same one if nothing changed."""
+    async def _save(
+        self, tx: Transaction, card: RateCard, before: RateBook, after: RateBook, *, at: datetime
+    ) -> tuple[RateCard, tuple[RateWarning, ...]]:
+        """Save what changed. Returns the card at its next version, and what it leaves without a price.
+
+        If nothing changed, the card stays as it is, and there is nothing to warn of.
+        """
         if after is before:
-            return card
-        await tx.rates.save(card.rate_card_id, rate_book.difference(before, after))
+            return card, ()
+        change = rate_book.difference(before, after)
+        await tx.rates.save(card.rate_card_id, change)
         card = await tx.rate_cards.advance(card)
         await notify(tx, card)
-        return card
+        products = await tx.products.share({rate.product_id for rate in after.rates.values()})
+        return card, warnings_of(after, change, products.values(), at=at)
 
 
 async def _card_and_book(tx: Transaction, rate_id: RateId) -> tuple[RateCard, RateBook]:

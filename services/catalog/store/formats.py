@@ -41,13 +41,18 @@ def _rates_2(holder: Json) -> Json:
     return {**holder, "rates": [_rate_2(rate) for rate in holder["rates"]]}
 
 
+def _with_warnings(changed: Json) -> Json:
+    """From version 3 of RatesAdded and version 2 of RateChanged on, a change of rates has warnings."""
+    return {**changed, "warnings": []}
+
+
 RESPONSES: Final = Formats[Response](
     Format("CreditType", CreditType),
     Format("BillableMetric", BillableMetric, (_metric_2,)),
     Format("Product", Product, (_product_2,)),
     Format("RateCard", RateCard),
-    Format("RatesAdded", RatesAdded, (_rates_2,)),
-    Format("RateChanged", RateChanged),
+    Format("RatesAdded", RatesAdded, (_rates_2, _with_warnings)),
+    Format("RateChanged", RateChanged, (_with_warnings,)),
     Format("TopUpPack", TopUpPack),
 )
 NOTICES: Final = Formats[Payload](

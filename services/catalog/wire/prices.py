@@ -8,10 +8,21 @@ from meshkit.quantity import MICROS, Ratio
 from meshkit.rpc.fields import Fields
 from purser.catalog.v1 import catalog_pb2 as pb
 from services.catalog.domain.dimension import DIMENSIONS_MAX
-from services.catalog.domain.rate import TIERS_MAX, DimensionValues, Pricing, RateTier, RateType
+from services.catalog.domain.rate import (
+    TIERS_MAX,
+    BillingFrequency,
+    DimensionValues,
+    Pricing,
+    RateTier,
+    RateType,
+)
 from services.catalog.wire.ascending import ends_from_wire
 from services.catalog.wire.dimensions import dimension_text
 
+FREQUENCIES_TO_WIRE: Final = {
+    BillingFrequency.MONTHLY: pb.BILLING_FREQUENCY_MONTHLY,
+    BillingFrequency.ANNUAL: pb.BILLING_FREQUENCY_ANNUAL,
+}
 RATE_TYPES_TO_WIRE: Final = {
     RateType.FLAT: pb.RATE_TYPE_FLAT,
     RateType.GRADUATED: pb.RATE_TYPE_GRADUATED,

@@ -9,6 +9,7 @@ from services.catalog.domain.rate import RateId
 from services.catalog.domain.rate_card import RateChanged
 from services.catalog.wire.prices import pricing_from_wire
 from services.catalog.wire.rate_cards import rate_card_to_wire
+from services.catalog.wire.rate_warnings import warnings_to_wire
 from services.catalog.wire.rates import rate_to_wire
 
 
@@ -25,7 +26,9 @@ def withdraw_from_wire(request: pb.WithdrawRateRequest) -> WithdrawRate:
 
 def withdraw_to_wire(changed: RateChanged) -> pb.WithdrawRateResponse:
     return pb.WithdrawRateResponse(
-        rate=rate_to_wire(changed.rate), rate_card=rate_card_to_wire(changed.rate_card)
+        rate=rate_to_wire(changed.rate),
+        rate_card=rate_card_to_wire(changed.rate_card),
+        warnings=warnings_to_wire(changed.warnings),
     )
 
 
@@ -42,7 +45,11 @@ def end_from_wire(request: pb.EndRateRequest) -> EndRate:
 
 
 def end_to_wire(changed: RateChanged) -> pb.EndRateResponse:
-    return pb.EndRateResponse(rate=rate_to_wire(changed.rate), rate_card=rate_card_to_wire(changed.rate_card))
+    return pb.EndRateResponse(
+        rate=rate_to_wire(changed.rate),
+        rate_card=rate_card_to_wire(changed.rate_card),
+        warnings=warnings_to_wire(changed.warnings),
+    )
 
 
 def correct_from_wire(request: pb.CorrectRateRequest) -> CorrectRate:
@@ -59,5 +66,7 @@ def correct_from_wire(request: pb.CorrectRateRequest) -> CorrectRate:
 
 def correct_to_wire(changed: RateChanged) -> pb.CorrectRateResponse:
     return pb.CorrectRateResponse(
-        rate=rate_to_wire(changed.rate), rate_card=rate_card_to_wire(changed.rate_card)
+        rate=rate_to_wire(changed.rate),
+        rate_card=rate_card_to_wire(changed.rate_card),
+        warnings=warnings_to_wire(changed.warnings),
     )

@@ -16,19 +16,17 @@ from services.catalog.domain.product import ProductId
 from services.catalog.domain.rate import BillingFrequency, Rate, RateId, RateTerms
 from services.catalog.domain.rate_card import RATES_PER_REQUEST_MAX, RateCardId, RateFilter, RatesAdded
 from services.catalog.wire.prices import (
+    FREQUENCIES_TO_WIRE,
     RATE_TYPES_TO_WIRE,
     dimension_values_from_wire,
     pricing_from_wire,
     tier_to_wire,
 )
 from services.catalog.wire.rate_cards import rate_card_to_wire
+from services.catalog.wire.rate_warnings import warnings_to_wire
 
-_FREQUENCIES_TO_WIRE: Final = {
-    BillingFrequency.MONTHLY: pb.BILLING_FREQUENCY_MONTHLY,
-    BillingFrequency.ANNUAL: pb.BILLING_FREQUENCY_ANNUAL,
-}
 _FREQUENCIES: Final[dict[int, BillingFrequency]] = {
-    theirs: ours for ours, theirs in _FREQUENCIES_TO_WIRE.items()
+    theirs: ours for ours, theirs in FREQUENCIES_TO_WIRE.items()
 }
 
 
@@ -46,7 +44,9 @@ def add_from_wire(request: pb.AddRatesRequest) -> AddRates:
 
 def add_to_wire(added: RatesAdded) -> pb.AddRatesResponse:
     return pb.AddRatesResponse(
-        rates=[rate_to_wire(rate) for rate in added.rates], rate_card=rate_card_to_wire(added.rate_card)
+        rates=[rate_to_wire(rate) for rate in added.rates],
+        rate_card=rate_card_to_wire(added.rate_card),
+        warnings=warnings_to_wire(added.warnings),
     )
 
 
@@ -72,7 +72,7 @@ def rate_to_wire(rate: Rate) -> pb.Rate:
     return pb.Rate(
         rate_id=rate.rate_id,
         product_id=rate.product_id,
-        billing_frequency=None if frequency is None else _FREQUENCIES_TO_WIRE[frequency],
+        billing_frequency=None if frequency is None else FREQUENCIES_TO_WIRE[frequency],
         credit_type_id=rate.credit_type_id,
         price_micros=None if rate.price is None else rate.price.numerator_micros,
         per_micros=None if rate.price is None else rate.price.denominator_micros,

@@ -202,8 +202,10 @@ async def test_twins_at_the_same_time_and_later_get_one_effect_and_one_answer(
 
     effects = await write.effects(catalog, request)
     holds_more = write.effects in (_rates_there, _changed_there)
-    (answer,) = [later] if holds_more else [value for _, value in later.ListFields()]
     assert all(twin == later for twin in twins)
+    if "warnings" in later.DESCRIPTOR.fields_by_name:
+        later.ClearField("warnings")  # they are not listed anywhere
+    (answer,) = [later] if holds_more else [value for _, value in later.ListFields()]
     assert list(effects) == [answer]
 
 

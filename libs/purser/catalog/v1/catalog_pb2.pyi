@@ -47,6 +47,12 @@ class RateType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     RATE_TYPE_FLAT: _ClassVar[RateType]
     RATE_TYPE_GRADUATED: _ClassVar[RateType]
     RATE_TYPE_PACKAGE: _ClassVar[RateType]
+
+class RateWarningType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RATE_WARNING_TYPE_UNSPECIFIED: _ClassVar[RateWarningType]
+    RATE_WARNING_TYPE_GAP: _ClassVar[RateWarningType]
+    RATE_WARNING_TYPE_UNPRICED_DIMENSION_VALUE: _ClassVar[RateWarningType]
 AGGREGATION_UNSPECIFIED: Aggregation
 AGGREGATION_COUNT: Aggregation
 AGGREGATION_SUM: Aggregation
@@ -67,6 +73,9 @@ RATE_TYPE_UNSPECIFIED: RateType
 RATE_TYPE_FLAT: RateType
 RATE_TYPE_GRADUATED: RateType
 RATE_TYPE_PACKAGE: RateType
+RATE_WARNING_TYPE_UNSPECIFIED: RateWarningType
+RATE_WARNING_TYPE_GAP: RateWarningType
+RATE_WARNING_TYPE_UNPRICED_DIMENSION_VALUE: RateWarningType
 
 class CreditType(_message.Message):
     __slots__ = ("credit_type_id", "name", "create_time")
@@ -514,13 +523,40 @@ class AddRatesRequest(_message.Message):
     rates: _containers.RepeatedCompositeFieldContainer[RateTerms]
     def __init__(self, request_id: _Optional[str] = ..., rate_card_id: _Optional[str] = ..., rates: _Optional[_Iterable[_Union[RateTerms, _Mapping]]] = ...) -> None: ...
 
+class RateWarning(_message.Message):
+    __slots__ = ("warning_type", "product_id", "billing_frequency", "dimension_values", "start_time", "end_time", "description")
+    class DimensionValuesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    WARNING_TYPE_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    BILLING_FREQUENCY_FIELD_NUMBER: _ClassVar[int]
+    DIMENSION_VALUES_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    warning_type: RateWarningType
+    product_id: str
+    billing_frequency: BillingFrequency
+    dimension_values: _containers.ScalarMap[str, str]
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    description: str
+    def __init__(self, warning_type: _Optional[_Union[RateWarningType, str]] = ..., product_id: _Optional[str] = ..., billing_frequency: _Optional[_Union[BillingFrequency, str]] = ..., dimension_values: _Optional[_Mapping[str, str]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., description: _Optional[str] = ...) -> None: ...
+
 class AddRatesResponse(_message.Message):
-    __slots__ = ("rates", "rate_card")
+    __slots__ = ("rates", "rate_card", "warnings")
     RATES_FIELD_NUMBER: _ClassVar[int]
     RATE_CARD_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
     rates: _containers.RepeatedCompositeFieldContainer[Rate]
     rate_card: RateCard
-    def __init__(self, rates: _Optional[_Iterable[_Union[Rate, _Mapping]]] = ..., rate_card: _Optional[_Union[RateCard, _Mapping]] = ...) -> None: ...
+    warnings: _containers.RepeatedCompositeFieldContainer[RateWarning]
+    def __init__(self, rates: _Optional[_Iterable[_Union[Rate, _Mapping]]] = ..., rate_card: _Optional[_Union[RateCard, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[RateWarning, _Mapping]]] = ...) -> None: ...
 
 class WithdrawRateRequest(_message.Message):
     __slots__ = ("request_id", "rate_id")
@@ -531,12 +567,14 @@ class WithdrawRateRequest(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., rate_id: _Optional[str] = ...) -> None: ...
 
 class WithdrawRateResponse(_message.Message):
-    __slots__ = ("rate", "rate_card")
+    __slots__ = ("rate", "rate_card", "warnings")
     RATE_FIELD_NUMBER: _ClassVar[int]
     RATE_CARD_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
     rate: Rate
     rate_card: RateCard
-    def __init__(self, rate: _Optional[_Union[Rate, _Mapping]] = ..., rate_card: _Optional[_Union[RateCard, _Mapping]] = ...) -> None: ...
+    warnings: _containers.RepeatedCompositeFieldContainer[RateWarning]
+    def __init__(self, rate: _Optional[_Union[Rate, _Mapping]] = ..., rate_card: _Optional[_Union[RateCard, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[RateWarning, _Mapping]]] = ...) -> None: ...
 
 class EndRateRequest(_message.Message):
     __slots__ = ("request_id", "rate_id", "end_time")
@@ -549,12 +587,14 @@ class EndRateRequest(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., rate_id: _Optional[str] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class EndRateResponse(_message.Message):
-    __slots__ = ("rate", "rate_card")
+    __slots__ = ("rate", "rate_card", "warnings")
     RATE_FIELD_NUMBER: _ClassVar[int]
     RATE_CARD_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
     rate: Rate
     rate_card: RateCard
-    def __init__(self, rate: _Optional[_Union[Rate, _Mapping]] = ..., rate_card: _Optional[_Union[RateCard, _Mapping]] = ...) -> None: ...
+    warnings: _containers.RepeatedCompositeFieldContainer[RateWarning]
+    def __init__(self, rate: _Optional[_Union[Rate, _Mapping]] = ..., rate_card: _Optional[_Union[RateCard, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[RateWarning, _Mapping]]] = ...) -> None: ...
 
 class CorrectRateRequest(_message.Message):
     __slots__ = ("request_id", "rate_id", "rate_type", "price_micros", "per_micros", "tiers")
@@ -573,12 +613,14 @@ class CorrectRateRequest(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., rate_id: _Optional[str] = ..., rate_type: _Optional[_Union[RateType, str]] = ..., price_micros: _Optional[int] = ..., per_micros: _Optional[int] = ..., tiers: _Optional[_Iterable[_Union[RateTier, _Mapping]]] = ...) -> None: ...
 
 class CorrectRateResponse(_message.Message):
-    __slots__ = ("rate", "rate_card")
+    __slots__ = ("rate", "rate_card", "warnings")
     RATE_FIELD_NUMBER: _ClassVar[int]
     RATE_CARD_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
     rate: Rate
     rate_card: RateCard
-    def __init__(self, rate: _Optional[_Union[Rate, _Mapping]] = ..., rate_card: _Optional[_Union[RateCard, _Mapping]] = ...) -> None: ...
+    warnings: _containers.RepeatedCompositeFieldContainer[RateWarning]
+    def __init__(self, rate: _Optional[_Union[Rate, _Mapping]] = ..., rate_card: _Optional[_Union[RateCard, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[RateWarning, _Mapping]]] = ...) -> None: ...
 
 class ListRatesRequest(_message.Message):
     __slots__ = ("rate_card_id", "as_of_time", "product_id", "page_size", "page_token")
