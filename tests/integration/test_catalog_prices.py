@@ -3,17 +3,19 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from meshkit.period import Period
+from meshkit.period import Period, period_at
 from meshkit.quantity import Credits, Quantity, Ratio
+from meshkit.rpc.fields import timestamp
 from purser.catalog.v1 import catalog_pb2 as pb
 from services.ledger.domain.rating.dimensions import Band, Dimension, dimension_values
 from services.ledger.domain.rating.metric import Aggregation, measure
 from services.ledger.domain.rating.price import (
     Conversion,
+    FlatPrice,
     PackagePrice,
     Pricing,
     Rounding,
@@ -74,13 +76,22 @@ class Market:
 
     async def rates(self, product: UsageProduct, *terms: pb.RateTerms) -> list[Rate]:
         """Add rates of a product to a new card in the Catalog; returns the Ledger's copies."""
-        card = await self.shop.card()
-        await self.shop.add(card, *terms)
-        rows = await self.connection.fetch(
-            f"SELECT {RATE_COLUMNS} FROM ledger.rates WHERE rate_card_id = $1 ORDER BY rate_id",
-            card.rate_card_id,
-        )
+        await self.shop.add(await self.shop.card(), *terms)
+        return await self.stored_rates()
+
+    async def stored_rates(self) -> list[Rate]:
+        """Return all rates in the Ledger, in the order of their creation."""
+        rows = await self.connection.fetch(f"SELECT {RATE_COLUMNS} FROM ledger.rates ORDER BY rate_id")
         return [rate_from_row(row) for row in rows]
+
+    async def rate_at(self, at: datetime) -> tuple[Rate, Ratio] | None:
+        """Return the stored rate without dimensions that applies to a SUM at an instant, and its flat price."""
+        month = period_at(JUNE, 1, at)
+        rate = rate_for(price_list(await self.stored_rates(), ()), {}, at=at, period=month, keeps=False)
+        if rate is None:
+            return None
+        assert isinstance(rate.price, FlatPrice)
+        return rate, rate.price.ratio
 
 
 @pytest.fixture
@@ -197,3 +208,76 @@ async def test_an_event_is_priced_by_the_rate_for_its_model_and_kind(market: Mar
     measured = measure(product.metric, {"tokens": "1000.5"})
     assert isinstance(measured, Quantity)
     assert cost_at(Pricing(output.price, product.conversion), measured) == Credits.of(14)
+
+
+MISTYPED, MEANT = Ratio(1_200_000_000, UNIT), Ratio(12_000_000, UNIT)
+
+
+async def _mistyped(market: Market, *, start: datetime) -> tuple[UsageProduct, Rate]:
+    """Sell a product at a price with two zeros too many, from `start` on."""
+    product = await market.product(pb.AGGREGATION_SUM)
+    (rate,) = await market.rates(
+        product,
+        terms_of(
+            product, price_micros=MISTYPED.numerator_micros, per_micros=UNIT, effective_time=timestamp(start)
+        ),
+    )
+    return product, rate
+
+
+async def test_a_rate_that_is_withdrawn_before_it_begins_prices_nothing(market: Market) -> None:
+    _, rate = await _mistyped(market, start=JULY)
+
+    await market.catalog.stub.WithdrawRate(
+        pb.WithdrawRateRequest(request_id=market.shop.request_id(), rate_id=rate.rate_id)
+    )
+
+    assert [(one.rate_id, one.is_withdrawn) for one in await market.stored_rates()] == [(rate.rate_id, True)]
+    assert await market.rate_at(JULY) is None
+
+
+async def test_a_used_rate_is_corrected_over_its_whole_span_and_keeps_its_meter(market: Market) -> None:
+    _, wrong = await _mistyped(market, start=JUNE)
+    before = await market.rate_at(JUNE)
+    market.catalog.clock.advance(timedelta(days=3))
+
+    for price in (Ratio(120_000_000, UNIT), MEANT):
+        market.catalog.clock.advance(timedelta(seconds=1))
+        await market.catalog.stub.CorrectRate(
+            pb.CorrectRateRequest(
+                request_id=market.shop.request_id(),
+                rate_id=wrong.rate_id,
+                price_micros=price.numerator_micros,
+                per_micros=price.denominator_micros,
+            )
+        )
+
+    after = await market.rate_at(JUNE)
+    assert before is not None
+    assert before[1] == MISTYPED
+    assert after is not None
+    assert (after[1], after[0].root_id) == (MEANT, wrong.rate_id)
+    assert len(await market.stored_rates()) == 3
+
+
+async def test_a_rate_that_is_ended_ends_with_its_corrections(market: Market) -> None:
+    _, wrong = await _mistyped(market, start=JUNE)
+    market.catalog.clock.advance(timedelta(days=3))
+    end = market.catalog.clock.now() + timedelta(days=1)
+    await market.catalog.stub.CorrectRate(
+        pb.CorrectRateRequest(
+            request_id=market.shop.request_id(),
+            rate_id=wrong.rate_id,
+            price_micros=MEANT.numerator_micros,
+            per_micros=UNIT,
+        )
+    )
+
+    await market.catalog.stub.EndRate(
+        pb.EndRateRequest(request_id=market.shop.request_id(), rate_id=wrong.rate_id, end_time=timestamp(end))
+    )
+
+    last = await market.rate_at(end - timedelta(microseconds=1))
+    assert last is not None
+    assert last[1] == MEANT
+    assert await market.rate_at(end) is None
