@@ -4,6 +4,8 @@
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.entry import EntryKind
@@ -13,6 +15,7 @@ from tests.unit.ledger.books import Books
 from tests.unit.ledger.builders import (
     JULY,
     JUNE,
+    PROPERTY,
     TICK,
     a_balance_watch,
     a_grant,
@@ -245,6 +248,43 @@ def test_a_second_void_takes_the_credits_of_seats_added_since_the_first() -> Non
     void = books.stored.grants[GrantId("grt_new_1")].void
     assert void is not None
     assert void.time == NOON + MINUTE
+
+
+_ACTS = st.tuples(st.sampled_from(["hold", "hold", "capture", "release", "void"]), st.integers(0, 60))
+
+
+@PROPERTY
+@given(st.lists(_ACTS, max_size=25))
+def test_a_grant_has_what_simple_sums_say_whatever_is_held_captured_released_and_voided(
+    acts: list[tuple[str, int]],
+) -> None:
+    books = Books(a_grant(100))
+    free, spent, gone, held, is_voided = 100, 0, 0, dict[HoldId, int](), False
+
+    for number, (act, amount) in enumerate(acts):
+        at = NOON + number * TICK
+        if act == "hold":
+            answer = books.authorize(an_ask(amount), at=at)
+            assert (answer.reason is None) == (amount <= free)
+            if amount <= free:
+                free -= amount
+                held[HoldId(answer.hold_id)] = amount
+        elif act == "void":
+            assert books.void("grt_1", at=at) == Credits.of(free)
+            free, gone, is_voided = 0, gone + free, True
+        elif held:
+            hold_id = list(held)[amount % len(held)]
+            returned = was_held = held.pop(hold_id)
+            if act == "capture":
+                used = min(amount, was_held)
+                books.capture(hold_id, Credits.of(used), at=at)
+                spent, returned = spent + used, was_held - used
+            else:
+                books.release(hold_id, at=at)
+            free, gone = (free, gone + returned) if is_voided else (free + returned, gone)
+        sums = {"captured": spent, "held": sum(held.values()), "voided": gone, "rest": free}
+        assert figures(books) == {name: amount for name, amount in sums.items() if amount}
+        books.check()
 
 
 # Each row: the threshold, and how many of the crossings below are reported: 60 remain, then none.
