@@ -264,22 +264,32 @@ async def test_news_survive_a_restart_of_the_catalog(databases: Databases, ledge
     assert [told.rate_card_id for told in ledger.rate_cards] == [card.rate_card_id]
 
 
+IN_TURN = """
+    INSERT INTO catalog.rates
+    SELECT 'rat_' || lpad(n::text, 32, '0'), :card, :product, 'NONE', 'USD', 9223372036854775807, 9223372036854775807,
+        timestamptz '2200-01-01Z' + n * interval '1001 microseconds',
+        timestamptz '2200-01-01Z' + (n + 1) * interval '1001 microseconds'
+    FROM generate_series(1, 9999) AS n
+"""
+# All are in force together: the constraint must not compare each with all others.
+BY_MODEL_AND_KIND = """
+    INSERT INTO catalog.rates
+    SELECT 'rat_' || lpad(n::text, 32, '0'), :card, :product, 'NONE', 'USD', 9223372036854775807, 9223372036854775807,
+        timestamptz '2200-01-01Z', timestamptz '2200-01-02Z', 'PACKAGE', '[]',
+        jsonb_build_object('model', 'model-' || n / 4, 'token_kind', 'kind-' || n % 4), now()
+    FROM generate_series(1, 9999) AS n
+"""
+
+
+@pytest.mark.parametrize("rates", [IN_TURN, BY_MODEL_AND_KIND], ids=["in turn", "by model and kind"])
 async def test_a_full_card_fits_into_one_message(
-    databases: Databases, catalog: CatalogStub, shop: Shop, ledger: RecordingLedger
+    databases: Databases, catalog: CatalogStub, shop: Shop, ledger: RecordingLedger, rates: str
 ) -> None:
     card, assistant = await shop.card(), await shop.usage()
     engine = open_engine(databases.url("catalog"), application_name="test")
     async with engine.begin() as connection:
-        await connection.execute(
-            text(
-                "INSERT INTO catalog.rates SELECT 'rat_' || lpad(n::text, 32, '0'), :card, :product, 'NONE', 'USD',"
-                " 9223372036854775807, 9223372036854775807,"
-                " timestamptz '2200-01-01Z' + n * interval '1001 microseconds',"
-                " timestamptz '2200-01-01Z' + (n + 1) * interval '1001 microseconds'"
-                " FROM generate_series(1, 9999) AS n"
-            ),
-            {"card": card.rate_card_id, "product": assistant.product_id},
-        )
+        values = {"card": card.rate_card_id, "product": assistant.product_id}
+        await connection.execute(text(rates), values)
     await engine.dispose()
 
     await shop.add(card, a_rate(assistant, end=JULY))
