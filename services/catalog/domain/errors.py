@@ -117,14 +117,21 @@ class RateOverlaps(FailedPrecondition):
     reason = "RATE_OVERLAPS"
 
     def __init__(
-        self, *, product_id: str, effective_time: str, other_effective_time: str, other_end_time: str
+        self,
+        *,
+        product_id: str,
+        effective_time: str,
+        other_rate_id: str,
+        other_effective_time: str,
+        other_end_time: str,
     ) -> None:
         until = f"until {other_end_time}" if other_end_time else "with no end"
         super().__init__(
-            f"the rate of product {product_id!r} from {effective_time} overlaps the rate from"
-            f" {other_effective_time} {until}; start one where the other ends, or set end_previous",
+            f"the rate of product {product_id!r} from {effective_time} overlaps rate {other_rate_id!r} from"
+            f" {other_effective_time} {until}; start one where the other ends, set end_previous, or replace it",
             product_id=product_id,
             effective_time=effective_time,
+            other_rate_id=other_rate_id,
             other_effective_time=other_effective_time,
             other_end_time=other_end_time,
         )

@@ -74,6 +74,7 @@ def _overlap(rate: Rate, other: Rate) -> RateOverlaps:
     return RateOverlaps(
         product_id=rate.product_id,
         effective_time=rate.effective_time.isoformat(),
+        other_rate_id=other.rate_id,
         other_effective_time=other.effective_time.isoformat(),
         other_end_time="" if other.end_time is None else other.end_time.isoformat(),
     )

@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 
 import pytest
 from grpc import StatusCode
+from grpc.aio import AioRpcError
 
 from meshkit.rpc.fields import optional_timestamp, timestamp
+from meshkit.rpc.status import from_rpc_error
 from purser.catalog.v1 import catalog_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2 as ledger_pb
 from tests.support.catalog import (
@@ -150,7 +152,7 @@ async def test_a_mistyped_price_is_replaced_by_the_right_one_in_one_step(
     mistyped = a_rate(seats, start=JULY, price_micros=100_000_000, frequency=MONTHLY, end_previous=True)
     wrong = (await shop.add(card, mistyped)).rates[0]
     right = a_rate(seats, start=JULY, price_micros=12_000_000, frequency=MONTHLY)
-    with fault(FAILED, "RATE_OVERLAPS"):
+    with fault(FAILED, "RATE_OVERLAPS", other_rate_id=wrong.rate_id):
         await shop.add(card, right)
 
     right.replaces_rate_id = wrong.rate_id
@@ -417,6 +419,25 @@ async def test_corrections_at_the_same_time_are_all_kept_in_one_order(shop: Shop
     assert [one.rate_card.version for one in in_order] == [3, 4, 5, 6, 7, 8]
     assert [one.rate.create_time for one in in_order] == [timestamp(JUNE + n * TICK) for n in range(1, 7)]
     assert await till.listed(card, JUNE) == [in_order[-1].rate]
+
+
+async def test_of_rivals_that_replace_one_rate_one_wins(shop: Shop, till: Till) -> None:
+    card, assistant = await shop.card(), await shop.usage()
+    rate = (await shop.add(card, a_rate(assistant, start=JULY))).rates[0]
+
+    def replacement(price: int) -> pb.RateTerms:
+        terms = a_rate(assistant, start=JULY, price_micros=price)
+        terms.replaces_rate_id = rate.rate_id
+        return terms
+
+    rivals = await asyncio.gather(
+        *(shop.add(card, replacement(price)) for price in range(1, 7)), return_exceptions=True
+    )
+
+    (winner,) = [one for one in rivals if isinstance(one, pb.AddRatesResponse)]
+    refused = [from_rpc_error(one).reason for one in rivals if isinstance(one, AioRpcError)]
+    assert refused == ["RATE_WITHDRAWN"] * 5
+    assert await till.listed(card, JULY) == list(winner.rates)
 
 
 async def test_all_bad_fields_of_a_repair_are_named_at_once(catalog: CatalogStub) -> None:
