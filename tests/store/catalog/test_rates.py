@@ -10,16 +10,14 @@ from sqlalchemy.exc import IntegrityError
 from meshkit.page import Page
 from meshkit.quantity import Ratio
 from services.catalog.domain.credit_type import USD
-from services.catalog.domain.metric import Aggregation, BillableMetric, BillableMetricId
-from services.catalog.domain.product import Product, ProductId, ProductType
+from services.catalog.domain.product import ProductId
 from services.catalog.domain.rate import BillingFrequency, Rate, RateId, RateTier, RateType
 from services.catalog.domain.rate_book import RateChange
-from services.catalog.domain.rate_card import RateCard, RateCardId, RateFilter
-from services.catalog.store import PostgresStore, Transaction
+from services.catalog.domain.rate_card import RateCardId, RateFilter
+from services.catalog.store import PostgresStore
+from tests.store.catalog.builders import CARD, OTHER_CARD, SEATS, USAGE, open_cards
 from tests.support.catalog import AUGUST, JULY, JUNE
 
-CARD, OTHER_CARD = RateCardId("rcd_1"), RateCardId("rcd_2")
-SEATS, USAGE = ProductId("prd_seats"), ProductId("prd_usage")
 TICK = timedelta(microseconds=1)
 
 
@@ -42,41 +40,6 @@ def _rate(
     )
 
 
-async def _open_cards(tx: Transaction) -> None:
-    metric = BillableMetric(
-        billable_metric_id=BillableMetricId("met_1"),
-        name="calls",
-        event_type="ai.call",
-        aggregation=Aggregation.COUNT,
-        aggregated_property=None,
-        filters=(),
-        group_keys=(),
-        create_time=JUNE,
-    )
-    await tx.metrics.insert(metric)
-    for product_id, product_type in ((SEATS, ProductType.SUBSCRIPTION), (USAGE, ProductType.USAGE)):
-        await tx.products.insert(
-            Product(
-                product_id=product_id,
-                name="x",
-                product_type=product_type,
-                billable_metric_id=metric.billable_metric_id if product_type is ProductType.USAGE else None,
-                version=1,
-                create_time=JUNE,
-            )
-        )
-    for rate_card_id in (CARD, OTHER_CARD):
-        card = RateCard(
-            rate_card_id=rate_card_id,
-            name="x",
-            fiat_credit_type_id=USD,
-            conversions=(),
-            version=1,
-            create_time=JUNE,
-        )
-        await tx.rate_cards.insert(card)
-
-
 def _all_of(rate_card_id: RateCardId) -> RateFilter:
     return RateFilter(rate_card_id=rate_card_id, as_of_time=None, product_id=None)
 
@@ -86,7 +49,7 @@ async def test_rates_come_back_as_they_went_in_by_product_frequency_and_time(sto
     annual = _rate("rat_3", product_id=SEATS, frequency=BillingFrequency.ANNUAL)
     later, earlier = _rate("rat_1", JULY + TICK), _rate("rat_2", JUNE, JULY)
     async with store.transaction() as tx:
-        await _open_cards(tx)
+        await open_cards(tx)
         await tx.rates.insert(CARD, [later, monthly, earlier, annual])
         await tx.rates.insert(OTHER_CARD, [_rate("rat_9")])
 
@@ -100,7 +63,7 @@ async def test_rates_come_back_as_they_went_in_by_product_frequency_and_time(sto
 async def test_a_page_goes_on_behind_its_last_rate(store: PostgresStore) -> None:
     rates = [_rate(f"rat_{9 - n}", JUNE + n * TICK, JUNE + (n + 1) * TICK) for n in range(5)]
     async with store.transaction() as tx:
-        await _open_cards(tx)
+        await open_cards(tx)
         await tx.rates.insert(CARD, rates)
 
         assert await tx.rates.list(_all_of(CARD), Page(2, None)) == rates[:3]
@@ -122,7 +85,7 @@ async def test_a_rate_is_in_force_from_its_start_to_just_before_its_end(
     store: PostgresStore, at: datetime, in_force: list[str]
 ) -> None:
     async with store.transaction() as tx:
-        await _open_cards(tx)
+        await open_cards(tx)
         await tx.rates.insert(CARD, [_rate("first", JUNE, JULY), _rate("second", JULY)])
         asked = RateFilter(rate_card_id=CARD, as_of_time=at, product_id=None)
 
@@ -132,7 +95,7 @@ async def test_a_rate_is_in_force_from_its_start_to_just_before_its_end(
 async def test_an_end_is_set_only_on_the_rate_as_it_was_read(store: PostgresStore) -> None:
     open_ended, ended = _rate("first"), _rate("first", JUNE, JULY)
     async with store.transaction() as tx:
-        await _open_cards(tx)
+        await open_cards(tx)
         await tx.rates.insert(CARD, [open_ended])
         await tx.rates.save(CARD, RateChange(added=(), changed=((open_ended, ended),)))
 
@@ -147,7 +110,7 @@ async def test_no_statement_of_a_change_overlaps_another_one(store: PostgresStor
     second, third = _rate("second", JULY, AUGUST), _rate("third", AUGUST)
     new = _rate("new", AUGUST + TICK)
     async with store.transaction() as tx:
-        await _open_cards(tx)
+        await open_cards(tx)
         await tx.rates.insert(CARD, [first, second, third])
 
     longer = replace(first, end_time=AUGUST, ended_by_rate_id=None)
@@ -180,7 +143,7 @@ async def test_a_usage_rate_comes_back_with_everything_that_it_has(store: Postgr
     )
     withdrawn = replace(_rate("rat_2", JULY), create_time=JUNE, withdraw_time=JUNE + TICK)
     async with store.transaction() as tx:
-        await _open_cards(tx)
+        await open_cards(tx)
         await tx.rates.insert(CARD, [graduated, withdrawn])
 
     async with store.transaction() as tx:
@@ -193,7 +156,7 @@ async def test_of_a_rate_and_its_corrections_the_latest_created_prices(store: Po
     later, earlier = _correction("rat_3", root, JUNE + 2 * TICK), _correction("rat_4", root, JUNE + TICK)
     alone = _rate("rat_1", JULY)
     async with store.transaction() as tx:
-        await _open_cards(tx)
+        await open_cards(tx)
         await tx.rates.insert(CARD, [alone, root, earlier, later])
         by_later = RateId("rat_3")
 
@@ -210,7 +173,7 @@ async def test_of_a_rate_and_its_corrections_the_latest_created_prices(store: Po
 async def test_a_withdrawn_rate_prices_nothing_and_leaves_its_place(store: PostgresStore) -> None:
     withdrawn = replace(_rate("rat_1", JUNE), create_time=JUNE, withdraw_time=JUNE)
     async with store.transaction() as tx:
-        await _open_cards(tx)
+        await open_cards(tx)
         await tx.rates.insert(CARD, [withdrawn, _rate("rat_2", JULY)])
         asked = RateFilter(rate_card_id=CARD, as_of_time=AUGUST, product_id=None)
 
@@ -236,7 +199,7 @@ async def test_a_withdrawn_rate_prices_nothing_and_leaves_its_place(store: Postg
 )
 async def test_the_database_itself_refuses_an_overlap(store: PostgresStore, new: Rate, fits: bool) -> None:
     async with store.transaction() as tx:
-        await _open_cards(tx)
+        await open_cards(tx)
         small = replace(_rate("small", JUNE), dimension_values=(("model", "small"),))
         await tx.rates.insert(CARD, [_rate("there", JULY, AUGUST), small])
         await tx.rates.insert(OTHER_CARD, [_rate("elsewhere", JUNE)])
