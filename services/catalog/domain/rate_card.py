@@ -24,6 +24,7 @@ RateCardId = NewType("RateCardId", str)
 CONVERSIONS_MAX = 100
 RATES_PER_REQUEST_MAX = 500
 RATES_PER_CARD_MAX = 10_000
+CORRECTIONS_PER_CARD_MAX = 1_000  # in addition to the rates of a full card, whose prices may be wrong too
 RATES_BYTES_MAX = (
     4_000_000  # all usage rates of a card go to the Ledger in one message; gRPC accepts 4,194,304 bytes
 )
@@ -90,6 +91,12 @@ class RateChanged:
 def check_room(card: RateCard, *, present: int, asked: int) -> None:
     """Raise RateCardFull if a card with `present` rates has no room for the `asked` number."""
     if present + asked > RATES_PER_CARD_MAX:
+        raise _full(card)
+
+
+def check_room_for_correction(card: RateCard, *, present: int) -> None:
+    """Raise RateCardFull if a card with `present` rates has no room for a correction."""
+    if present >= RATES_PER_CARD_MAX + CORRECTIONS_PER_CARD_MAX:
         raise _full(card)
 
 

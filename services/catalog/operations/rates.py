@@ -17,6 +17,7 @@ from services.catalog.domain.rate_card import (
     RateFilter,
     RatesAdded,
     check_room,
+    check_room_for_correction,
     check_terms,
 )
 from services.catalog.domain.rate_warning import RateWarning, warnings_of
@@ -98,7 +99,7 @@ class Rates:
             if (first := await tx.responses.claim(command, RateChanged)) is not None:
                 return first
             card, before = await _card_and_book(tx, command.rate_id)
-            check_room(card, present=await tx.rates.count(card.rate_card_id), asked=1)
+            check_room_for_correction(card, present=await tx.rates.count(card.rate_card_id))
             product = await tx.products.get(before.rates[command.rate_id].product_id)
             check_type_suits(command.pricing.rate_type, product)
             correction_id, now = RateId(self._ids.new("rat")), self._clock.now()

@@ -231,9 +231,7 @@ async def test_an_archived_product_keeps_its_rates_and_gets_no_more(catalog: Cat
     assert await _listed(catalog, card) == list(rates)
 
 
-async def test_a_card_is_full_at_ten_thousand_rates(
-    databases: Databases, catalog: CatalogStub, shop: Shop
-) -> None:
+async def test_a_card_is_full_at_ten_thousand_rates(databases: Databases, shop: Shop) -> None:
     card, assistant, other = await shop.card(), await shop.usage(), await shop.usage()
     engine = open_engine(databases.url("catalog"), application_name="test")
     async with engine.begin() as connection:
@@ -256,8 +254,38 @@ async def test_a_card_is_full_at_ten_thousand_rates(
     assert len((await shop.add(card, *three[:2])).rates) == 2
     with fault(StatusCode.FAILED_PRECONDITION, "RATE_CARD_FULL"):
         await shop.add(card, three[2])
-    with fault(StatusCode.FAILED_PRECONDITION, "RATE_CARD_FULL"):
-        await catalog.CorrectRate(pb.CorrectRateRequest(request_id="r1", rate_id="rat_1"))
+
+
+@pytest.mark.parametrize(("present", "fits"), [(10_999, True), (11_000, False)])
+async def test_a_full_card_takes_a_thousand_corrections(
+    databases: Databases, catalog: CatalogStub, shop: Shop, present: int, fits: bool
+) -> None:
+    card, assistant = await shop.card(), await shop.usage()
+    root = (await shop.add(card, a_rate(assistant))).rates[0]
+    engine = open_engine(databases.url("catalog"), application_name="test")
+    async with engine.begin() as connection:
+        await connection.execute(
+            text(
+                "INSERT INTO catalog.rates (rate_id, rate_card_id, product_id, billing_frequency, credit_type_id,"
+                " price_micros, per_micros, effective_time, create_time, corrects_rate_id)"
+                " SELECT 'rat_' || n, :card, :product, 'NONE', 'USD', 1, 1, '2025-06-01Z',"
+                " timestamptz '2025-05-01Z' + n * interval '1 second', :root FROM generate_series(2, :present) AS n"
+            ),
+            {
+                "card": card.rate_card_id,
+                "product": assistant.product_id,
+                "root": root.rate_id,
+                "present": present,
+            },
+        )
+    await engine.dispose()
+    request = pb.CorrectRateRequest(request_id="r1", rate_id=root.rate_id, price_micros=7)
+
+    if fits:
+        assert (await catalog.CorrectRate(request)).rate.price_micros == 7
+    else:
+        with fault(StatusCode.FAILED_PRECONDITION, "RATE_CARD_FULL", rate_card_id=card.rate_card_id):
+            await catalog.CorrectRate(request)
 
 
 async def test_rates_are_listed_of_one_product_and_as_of_an_instant(catalog: CatalogStub, shop: Shop) -> None:

@@ -297,7 +297,8 @@ class CatalogServiceServicer:
         credit type, which applies instead. Of several corrections of one rate, the latest created one applies. Usage and
         invoices from before are not changed. Notifies the Ledger of a usage price. Idempotent by request_id.
         Errors: RATE_NOT_FOUND (NOT_FOUND); RATE_NOT_BEGUN (withdraw or replace it), RATE_WITHDRAWN, RATE_IS_CORRECTION
-        (correct the rate that it corrects), RATE_DOES_NOT_SUIT_PRODUCT, RATE_CARD_FULL (FAILED_PRECONDITION).
+        (correct the rate that it corrects), RATE_DOES_NOT_SUIT_PRODUCT, RATE_CARD_FULL (11000 rates; AddRates stops at 10000)
+        (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -102,7 +102,8 @@ class CatalogServiceStub:
     credit type, which applies instead. Of several corrections of one rate, the latest created one applies. Usage and
     invoices from before are not changed. Notifies the Ledger of a usage price. Idempotent by request_id.
     Errors: RATE_NOT_FOUND (NOT_FOUND); RATE_NOT_BEGUN (withdraw or replace it), RATE_WITHDRAWN, RATE_IS_CORRECTION
-    (correct the rate that it corrects), RATE_DOES_NOT_SUIT_PRODUCT, RATE_CARD_FULL (FAILED_PRECONDITION).
+    (correct the rate that it corrects), RATE_DOES_NOT_SUIT_PRODUCT, RATE_CARD_FULL (11000 rates; AddRates stops at 10000)
+    (FAILED_PRECONDITION).
     """
     ListRates: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ListRatesRequest, _catalog_pb2.ListRatesResponse]
     """Lists a card's rates, or only those in force at one instant. Errors: RATE_CARD_NOT_FOUND (NOT_FOUND)."""
@@ -190,7 +191,8 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     credit type, which applies instead. Of several corrections of one rate, the latest created one applies. Usage and
     invoices from before are not changed. Notifies the Ledger of a usage price. Idempotent by request_id.
     Errors: RATE_NOT_FOUND (NOT_FOUND); RATE_NOT_BEGUN (withdraw or replace it), RATE_WITHDRAWN, RATE_IS_CORRECTION
-    (correct the rate that it corrects), RATE_DOES_NOT_SUIT_PRODUCT, RATE_CARD_FULL (FAILED_PRECONDITION).
+    (correct the rate that it corrects), RATE_DOES_NOT_SUIT_PRODUCT, RATE_CARD_FULL (11000 rates; AddRates stops at 10000)
+    (FAILED_PRECONDITION).
     """
     ListRates: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ListRatesRequest, _catalog_pb2.ListRatesResponse]  # type: ignore[assignment]
     """Lists a card's rates, or only those in force at one instant. Errors: RATE_CARD_NOT_FOUND (NOT_FOUND)."""
@@ -383,7 +385,8 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         credit type, which applies instead. Of several corrections of one rate, the latest created one applies. Usage and
         invoices from before are not changed. Notifies the Ledger of a usage price. Idempotent by request_id.
         Errors: RATE_NOT_FOUND (NOT_FOUND); RATE_NOT_BEGUN (withdraw or replace it), RATE_WITHDRAWN, RATE_IS_CORRECTION
-        (correct the rate that it corrects), RATE_DOES_NOT_SUIT_PRODUCT, RATE_CARD_FULL (FAILED_PRECONDITION).
+        (correct the rate that it corrects), RATE_DOES_NOT_SUIT_PRODUCT, RATE_CARD_FULL (11000 rates; AddRates stops at 10000)
+        (FAILED_PRECONDITION).
         """
 
     @_abc_1.abstractmethod
