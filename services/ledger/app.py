@@ -15,6 +15,7 @@ from meshkit.service import App, service_builder
 from purser.ledger.v1.ledger_admin_pb2_grpc import add_LedgerAdminServiceServicer_to_server
 from purser.ledger.v1.ledger_pb2_grpc import add_LedgerServiceServicer_to_server
 from purser.ledger.v1.ledger_peer_pb2_grpc import add_LedgerPeerServiceServicer_to_server
+from purser.ledger.v1.usage_pb2_grpc import add_UsageServiceServicer_to_server
 from sandbox import SandboxClock
 from services.ledger import tables
 from services.ledger.config import LedgerSettings
@@ -25,11 +26,12 @@ from services.ledger.operations.credits.reports import Reports
 from services.ledger.operations.credits.settlement import Settlement
 from services.ledger.operations.gate.caps import SpendCaps
 from services.ledger.operations.gate.explanations import Explanations
-from services.ledger.operations.gate.gate import Gate
+from services.ledger.operations.gate.gate import Gate, GateLane, gate_lane
 from services.ledger.operations.retention import Retention
+from services.ledger.operations.usage.intake import Intake
 from services.ledger.peers import AlertPeer
 from services.ledger.relay import Deliveries
-from services.ledger.server import admin, gate, peer
+from services.ledger.server import admin, gate, peer, usage
 from services.ledger.store import PostgresStore
 from services.ledger.store.connection import open_pool
 
@@ -69,9 +71,10 @@ async def open_service(
             PeriodicTask("due", lambda: settlement.run_due(clock.now()), settings.sweep_seconds),
             PeriodicTask("forget", retention.run, FORGET_SECONDS),
         )
-        operations = _operations(store, relay, settlement, clock=clock, ids=ids)
-        operations.gate.start()
-        service.stack.push_async_callback(operations.gate.stop)
+        lane = gate_lane(store=store, clock=clock, ids=ids, relay=relay)
+        operations = _operations(store, relay, settlement, lane, clock=clock, ids=ids)
+        lane.start()
+        service.stack.push_async_callback(lane.stop)
         yield await service.serve(
             *_rpc_services(operations),
             relay=relay,
@@ -81,10 +84,14 @@ async def open_service(
 
 
 def _rpc_services(operations: Operations) -> tuple[RpcService, ...]:
-    """One per audience: AI features, operators, the other services."""
+    """One per audience: AI features, reporters of usage, operators, the other services."""
     return (
         RpcService(
             gate.SERVICE_NAME, partial(add_LedgerServiceServicer_to_server, gate.LedgerServicer(operations))
+        ),
+        RpcService(
+            usage.SERVICE_NAME,
+            partial(add_UsageServiceServicer_to_server, usage.UsageServicer(operations)),
         ),
         RpcService(
             admin.SERVICE_NAME,
@@ -98,10 +105,17 @@ def _rpc_services(operations: Operations) -> tuple[RpcService, ...]:
 
 
 def _operations(
-    store: PostgresStore, relay: Relay, settlement: Settlement, *, clock: Clock, ids: Ids
+    store: PostgresStore,
+    relay: Relay,
+    settlement: Settlement,
+    lane: GateLane,
+    *,
+    clock: Clock,
+    ids: Ids,
 ) -> Operations:
     return Operations(
-        gate=Gate(store=store, clock=clock, ids=ids, relay=relay, left_seconds=deadline.time_left),
+        gate=Gate(lane, left_seconds=deadline.time_left),
+        intake=Intake(lane, left_seconds=deadline.time_left),
         explanations=Explanations(store=store, clock=clock, ids=ids),
         reports=Reports(store=store, clock=clock, settlement=settlement),
         copies=Copies(store=store, clock=clock, ids=ids, relay=relay),

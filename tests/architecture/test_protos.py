@@ -18,6 +18,8 @@ from grpc_tools import protoc
 from tests.architecture.source import ROOT, SERVICES, sources
 
 READS = ("Get", "List", "Preview", "Verify")
+# What makes an item of a batch idempotent.
+ITEM_KEYS = ("request_id", "transaction_id")
 STATUSES = (
     "INVALID_ARGUMENT NOT_FOUND ALREADY_EXISTS FAILED_PRECONDITION ABORTED RESOURCE_EXHAUSTED UNAVAILABLE"
 )
@@ -121,9 +123,10 @@ def _shape_faults(file: FileDescriptorProto) -> Iterator[str]:
 
 
 def _has_items_with_ids(messages: Mapping[str, DescriptorProto], request: str) -> bool:
-    """Whether each item of a batch has a request_id."""
-    items = [field.type_name.rpartition(".")[2] for field in messages[request].field if field.name == "items"]
-    return any(field.name == "request_id" for item in items for field in messages[item].field)
+    """Whether each item of a batch has an idempotency key."""
+    fields = [field for field in messages[request].field if field.name in ("items", "events")]
+    items = [field.type_name.rpartition(".")[2] for field in fields]
+    return any(field.name in ITEM_KEYS for item in items for field in messages[item].field)
 
 
 def _reasons(service: str) -> dict[str, str]:

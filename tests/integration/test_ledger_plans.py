@@ -289,7 +289,7 @@ async def test_the_gates_write_finds_responses_and_rows_by_key(recording: Record
     after = replace(before, changed_grants=(grant.grant_id,))
     answer = NewResponse(key, "req_new", b"", SpendCapRemoval("cap_1"), JULY)
 
-    written = await write_changes(recording, [Change(before, after)], [answer], epoch=1)
+    written = await write_changes(recording, [Change(before, after)], [answer], [], epoch=1)
 
     assert written == {key}
     reads = await _reads(recording)

@@ -85,7 +85,7 @@ class Writer:
 
         self._stopwatch.reset()
         began = time.perf_counter()
-        written = await write_changes(self._connection, changes, answers, epoch=None)
+        written = await write_changes(self._connection, changes, answers, [], epoch=None)
         whole = time.perf_counter() - began
         write = self._stopwatch.seconds()
         self._stopwatch.reset()

@@ -411,6 +411,21 @@ async def fill_ledger(ask: Ask) -> None:
         threshold_micros=str(900 * CREDIT),
         **watch,
     )
+    event = {"customer": "acme", "event_type": "ai_call", "timestamp": JUNE}
+    properties = {"model": "large", "region": "eu", "user_id": "ann", "units": "1.5"}
+    await ask(
+        "RecordUsage",
+        events=[
+            {**event, "transaction_id": "tx-1", "properties": properties},
+            {**event, "transaction_id": "tx-2", "event_type": "login"},
+            {
+                **event,
+                "transaction_id": "tx-3",
+                "timestamp": "2025-05-31T00:00:00Z",
+                "properties": properties,
+            },
+        ],
+    )
     pool = {"customer": "acme", "credit_type_id": "crt_ai"}
     await ask(
         "IssueGrant",

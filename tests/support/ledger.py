@@ -19,6 +19,7 @@ from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
 from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceStub
 from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceStub
 from purser.ledger.v1.ledger_peer_pb2_grpc import LedgerPeerServiceStub
+from purser.ledger.v1.usage_pb2_grpc import UsageServiceStub
 from services.ledger.app import open_service
 from services.ledger.config import LedgerSettings
 from tests.support.postgres import Databases
@@ -28,10 +29,12 @@ if TYPE_CHECKING:
     from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceAsyncStub
     from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceAsyncStub
     from purser.ledger.v1.ledger_peer_pb2_grpc import LedgerPeerServiceAsyncStub
+    from purser.ledger.v1.usage_pb2_grpc import UsageServiceAsyncStub
 
 GateStub: TypeAlias = "LedgerServiceAsyncStub"
 AdminStub: TypeAlias = "LedgerAdminServiceAsyncStub"
 PeerStub: TypeAlias = "LedgerPeerServiceAsyncStub"
+UsageStub: TypeAlias = "UsageServiceAsyncStub"
 
 JUNE = datetime(2025, 6, 1, tzinfo=UTC)
 JULY = datetime(2025, 7, 1, tzinfo=UTC)
@@ -93,6 +96,7 @@ class RunningLedger:
     gate: GateStub
     admin: AdminStub
     peer: PeerStub
+    usage: UsageStub
     clock: ManualClock
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
     name: str = field(default_factory=lambda: f"req-{next(_replicas)}")
@@ -382,5 +386,6 @@ async def running_ledger(
                 gate=LedgerServiceStub(channel),
                 admin=LedgerAdminServiceStub(channel),
                 peer=LedgerPeerServiceStub(channel),
+                usage=UsageServiceStub(channel),
                 clock=clock,
             )

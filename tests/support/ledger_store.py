@@ -42,7 +42,7 @@ from services.ledger.operations.credits.grants import Grants
 from services.ledger.operations.credits.reports import Reports
 from services.ledger.operations.credits.settlement import Settlement
 from services.ledger.operations.gate.batch import GateRpc
-from services.ledger.operations.gate.gate import Gate
+from services.ledger.operations.gate.gate import Gate, gate_lane
 from services.ledger.store import PostgresStore
 from services.ledger.store.connection import open_pool
 from tests.support.postgres import Databases
@@ -199,8 +199,9 @@ async def open_books(databases: Databases, *, clock: ManualClock | None = None) 
     relay = CountingRelay()
     pool = await open_pool(databases.url("ledger"), size=10)
     store = PostgresStore(pool, wall=wall, ids=ids)
-    gate = Gate(store=store, clock=clock, ids=ids, relay=relay, left_seconds=lambda: None)
-    gate.start()
+    lane = gate_lane(store=store, clock=clock, ids=ids, relay=relay)
+    lane.start()
+    gate = Gate(lane, left_seconds=lambda: None)
     settlement = Settlement(store=store, ids=ids, relay=relay)
     try:
         yield Books(
@@ -215,7 +216,7 @@ async def open_books(databases: Databases, *, clock: ManualClock | None = None) 
             gate=gate,
         )
     finally:
-        await gate.stop()
+        await lane.stop()
         pool.terminate()
 
 

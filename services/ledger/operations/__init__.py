@@ -9,6 +9,7 @@ from services.ledger.operations.credits.reports import Reports
 from services.ledger.operations.gate.caps import SpendCaps
 from services.ledger.operations.gate.explanations import Explanations
 from services.ledger.operations.gate.gate import Gate
+from services.ledger.operations.usage.intake import Intake
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,3 +22,4 @@ class Operations:
     copies: Copies
     grants: Grants
     caps: SpendCaps
+    intake: Intake

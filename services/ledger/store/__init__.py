@@ -14,7 +14,14 @@ from meshkit.faults import fault_of
 from meshkit.ids import Ids, first_id
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
-from services.ledger.domain.credits.unit_of_work import AccountsMoved, Change, DuePool, NewResponse, PoolKey
+from services.ledger.domain.credits.unit_of_work import (
+    AccountsMoved,
+    Change,
+    DuePool,
+    NewEvent,
+    NewResponse,
+    PoolKey,
+)
 from services.ledger.domain.credits.verification import Verification
 from services.ledger.domain.retention import HOLDS_KEPT_AFTER_CREATION
 from services.ledger.store.connection import ACQUIRE_SECONDS_MAX, Connection, Pool
@@ -28,6 +35,7 @@ from services.ledger.store.gate.caps import Caps
 from services.ledger.store.gate.standings import Standings
 from services.ledger.store.responses import StoredResponses
 from services.ledger.store.retention import Retention
+from services.ledger.store.usage.events import UsageEvents
 
 T = TypeVar("T")
 
@@ -49,6 +57,7 @@ class Transaction:
         self.caps = Caps(connection)
         self.reports = Reports(connection)
         self.retention = Retention(connection)
+        self.events = UsageEvents(connection)
 
 
 class PostgresStore:
@@ -83,19 +92,24 @@ class PostgresStore:
             return await work(Transaction(connection, wall=self._wall, ids=self._ids, locks=False))
 
     async def write_guess(
-        self, changes: Sequence[Change], answers: Sequence[NewResponse], *, epoch: int
+        self,
+        changes: Sequence[Change],
+        answers: Sequence[NewResponse],
+        events: Sequence[NewEvent] = (),
+        *,
+        epoch: int,
     ) -> set[PoolKey] | None:
         """Write what was decided on cached accounts, for those pools whose versions are unchanged.
 
-        Returns these pools; None, with nothing written, if one of the requests has a stored response already. Plain
-        changes are one statement in its own implicit transaction.
+        Returns these pools; None, with nothing written, if one of the requests has a stored response already, or one of
+        the events is stored. Plain changes are one statement in its own implicit transaction.
         """
         try:
             if all(change.is_plain for change in changes):
                 async with self._own_connection() as connection:
-                    return await write_changes(connection, changes, answers, epoch=epoch)
+                    return await write_changes(connection, changes, answers, events, epoch=epoch)
             async with self._own_connection() as connection, connection.transaction():
-                written = await write_changes(connection, changes, answers, epoch=epoch)
+                written = await write_changes(connection, changes, answers, events, epoch=epoch)
                 extras = [change for change in changes if change.key in written and not change.is_plain]
                 await write_extras(connection, extras, wall=self._wall, ids=self._ids)
                 return written

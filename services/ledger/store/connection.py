@@ -9,7 +9,8 @@ import asyncpg
 from pydantic import TypeAdapter
 
 from meshkit.db import CONNECT_SECONDS_MAX, SESSION_SETTINGS
-from services.ledger.store.formats import RESPONSES
+from services.ledger.domain.usage.event import EventResult
+from services.ledger.store.formats import EVENT_RESULT, RESPONSES
 
 Connection: TypeAlias = Any  # asyncpg.Connection, or a pool's proxy for one; asyncpg has no types
 Pool: TypeAlias = Any  # asyncpg.Pool
@@ -47,7 +48,7 @@ async def _skip_reset(connection: Connection) -> None:
 
 
 async def _set_json_codec(connection: Connection) -> None:
-    """Encode plain data or a response as jsonb, and decode to plain data. Composites need the binary form."""
+    """Encode plain data, a response or an event's result as jsonb. Composites need the binary form."""
     await connection.set_type_codec(
         "jsonb", encoder=_jsonb_of, decoder=_from_jsonb, schema="pg_catalog", format="binary"
     )
@@ -55,8 +56,11 @@ async def _set_json_codec(connection: Connection) -> None:
 
 def _jsonb_of(value: object) -> bytes:
     plain = _PLAIN.get(type(value))
-    text = RESPONSES.of(type(value)).to_text(value) if plain is None else plain.dump_json(value)
-    return _JSONB_VERSION + text
+    if plain is not None:
+        return _JSONB_VERSION + plain.dump_json(value)
+    if isinstance(value, EventResult):
+        return _JSONB_VERSION + EVENT_RESULT.to_text(value)
+    return _JSONB_VERSION + RESPONSES.of(type(value)).to_text(value)
 
 
 def _from_jsonb(binary: bytes) -> object:

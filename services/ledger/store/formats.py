@@ -14,6 +14,7 @@ from services.ledger.domain.rating.metric import PropertyFilter
 from services.ledger.domain.rating.price import Conversion
 from services.ledger.domain.rating.tiers import Tier
 from services.ledger.domain.responses import Response
+from services.ledger.domain.usage.event import EventResult
 
 
 def _never_voided(grant: Json) -> Json:
@@ -42,6 +43,8 @@ CONVERSION: Final = Format("Conversion", Conversion)
 DIMENSION: Final = Format("Dimension", Dimension)
 # One element of rates.tiers.
 TIER: Final = Format("Tier", Tier)
-COLUMNS: Final = Formats[PropertyFilter | Conversion | Dimension | Tier](
-    PROPERTY_FILTER, CONVERSION, DIMENSION, TIER
+# usage_events.result.
+EVENT_RESULT: Final = Format("EventResult", EventResult)
+COLUMNS: Final = Formats[PropertyFilter | Conversion | Dimension | Tier | EventResult](
+    PROPERTY_FILTER, CONVERSION, DIMENSION, TIER, EVENT_RESULT
 )

@@ -15,7 +15,7 @@ from meshkit.rpc.client import open_channel
 from meshkit.rpc.status import DETAILS_KEY, from_rpc_error
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceStub
-from services.ledger.operations.gate.gate import WAITING_MAX
+from services.ledger.operations.gate.gate import GATE
 from services.ledger.operations.gate.lane import LaneClosed
 from services.ledger.wire.gate.batches import ITEMS_MAX
 from tests.support.ledger import CREDIT, RunningLedger, running_ledger
@@ -23,7 +23,7 @@ from tests.support.ledger_sql import Sql
 from tests.support.ledger_store import open_books
 from tests.support.postgres import Databases
 
-BATCHES_THAT_FIT = WAITING_MAX // ITEMS_MAX
+BATCHES_THAT_FIT = GATE.waiting_max // ITEMS_MAX
 
 
 def _batch(number: int) -> pb.DebitBatchRequest:

@@ -13,7 +13,7 @@ from meshkit.quantity import Credits
 from services.ledger.domain.crossings import alarm
 from services.ledger.domain.crossings.watch import Crossing
 from services.ledger.domain.gate.hold import HoldId
-from services.ledger.domain.gate.spend_cap import Spend
+from services.ledger.domain.gate.spend_cap import Spend, WindowSpend
 from tests.unit.ledger.books import Books
 from tests.unit.ledger.builders import (
     AUGUST,
@@ -325,7 +325,7 @@ def test_a_late_look_tells_the_same_edges_as_one_at_each_of_them(days: list[int]
 
 
 def test_a_debit_looks_at_those_who_spent_and_at_nobody_else_however_many_are_known() -> None:
-    spent = Spend(period_start=JUNE, period_spent=Credits.of(50))
+    spent = Spend(period=WindowSpend(JUNE, Credits.of(50)))
     account = an_account(
         a_grant(100),
         spends={("user_id", "ann"): spent, ("user_id", "bob"): spent},

@@ -189,7 +189,8 @@ def test_a_ranking_ends_when_a_grant_begins_or_dies_and_not_before() -> None:
 
     assert [before.end, between.end, after.end] == [when("06-20"), JULY, AUGUST]
     assert (before.is_of(when("06-20") - TICK), before.is_of(when("06-20"))) == (True, False)
-    assert not before.is_of(NOW - TICK)
+    assert (between.is_of(when("06-20") - TICK), after.is_of(JULY - TICK)) == (False, False)
+    assert (before.is_of(JUNE), before.is_of(JUNE - TICK)) == (True, False)
     assert [ranking.rest for ranking in (before, between, after)] == [
         Credits.of(100),
         Credits.of(150),

@@ -18,7 +18,8 @@ from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.standing import CustomerRecord, PriceBook
 from services.ledger.domain.usage.meter import MeteredPrice
 from services.ledger.operations.gate.cache import CustomerState
-from services.ledger.operations.gate.decision import Allowed, Denied, Fault, NotCached, Unknown, decide
+from services.ledger.operations.gate.decision import decide
+from services.ledger.operations.gate.outcome import Allowed, Denied, Fault, NotCached, Unknown
 from tests.unit.ledger.builders import (
     ACME,
     AI,
@@ -138,13 +139,19 @@ def a_release(hold_id: HoldId = HOLD) -> Release:
     return Release(request_id="req", fingerprint=b"req", customer=ACME, hold_id=hold_id)
 
 
+def after(outcome: Allowed) -> Account:
+    """Return the account of the one pool that changed."""
+    ((_, _, account),) = outcome.changes
+    return account
+
+
 def with_hold(view: MemoryView) -> HoldId:
     """Authorize 10 credits on the view; returns the hold."""
     outcome = decide(view, an_authorize(), at=JUNE, ids=Ids())
     assert isinstance(outcome, Allowed)
     assert isinstance(outcome.response, Authorized)
     assert outcome.response.hold_id is not None
-    view.accounts[KEY] = outcome.after
+    view.accounts[KEY] = after(outcome)
     return outcome.response.hold_id
 
 
@@ -161,8 +168,9 @@ def test_what_is_allowed_comes_with_the_account_before_and_after_it() -> None:
     outcome = decide(view, a_debit(100), at=JUNE, ids=Ids())
 
     assert isinstance(outcome, Allowed)
-    assert (outcome.key, outcome.before) == (KEY, view.accounts[KEY])
-    assert outcome.after.available(JUNE) == Credits(0)
+    ((key, before, later),) = outcome.changes
+    assert (key, before) == (KEY, view.accounts[KEY])
+    assert later.available(JUNE) == Credits(0)
 
 
 @pytest.mark.parametrize("command", [an_authorize(101), a_debit(101)], ids=["authorize", "debit"])
@@ -265,7 +273,7 @@ def test_a_rule_that_refuses_is_a_fault_of_its_pool() -> None:
     hold_id = with_hold(view)
     captured = decide(view, a_capture(hold_id), at=JUNE, ids=Ids())
     assert isinstance(captured, Allowed)
-    view.accounts[KEY] = captured.after
+    view.accounts[KEY] = after(captured)
 
     again = decide(view, a_release(hold_id), at=JUNE, ids=Ids())
 
@@ -291,4 +299,4 @@ def test_customers_are_named_by_id_and_by_alias() -> None:
 
     assert isinstance(by_id, Allowed)
     assert by_id == by_alias
-    assert by_id.after.customer_id == CustomerId("cus_acme")
+    assert after(by_id).customer_id == CustomerId("cus_acme")

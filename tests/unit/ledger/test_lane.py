@@ -15,6 +15,7 @@ from services.ledger.operations.gate.lane import (
     LaneClosed,
     LaneFull,
     QueuedRequest,
+    QueueLimits,
 )
 from services.ledger.operations.gate.meters import LaneMeter
 
@@ -52,7 +53,8 @@ class Work:
 async def open_lane(
     work: Work, *, waiting_max: int = 100, batch_max: int = 10
 ) -> AsyncIterator[Lane[str, str]]:
-    lane: Lane[str, str] = Lane(work, waiting_max=waiting_max, batch_max=batch_max, meter=LaneMeter())
+    limits = QueueLimits(waiting_max=waiting_max, batch_max=batch_max)
+    lane: Lane[str, str] = Lane(work, queues=(limits, limits), meter=LaneMeter())
     lane.start()
     try:
         yield lane
@@ -61,8 +63,10 @@ async def open_lane(
         await lane.stop()
 
 
-def ask(lane: Lane[str, str], *items: str, left_seconds: float | None = None) -> list[asyncio.Future[str]]:
-    return lane.put_all(items, left_seconds=left_seconds)
+def ask(
+    lane: Lane[str, str], *items: str, left_seconds: float | None = None, queue: int = 0
+) -> list[asyncio.Future[str]]:
+    return lane.put_all(items, left_seconds=left_seconds, queue=queue)
 
 
 async def test_a_lone_request_does_not_wait_for_company() -> None:
@@ -266,3 +270,30 @@ async def test_a_lane_that_stops_answers_who_waits_and_takes_nobody_more() -> No
 async def test_a_lane_that_nobody_used_stops_at_once() -> None:
     async with open_lane(Work()):
         pass
+
+
+async def test_batches_of_two_queues_take_turns_so_a_flood_delays_the_other_by_one_batch() -> None:
+    work = Work()
+    async with open_lane(work, batch_max=2) as lane:
+        flood = ask(lane, *"abcdef", queue=1)
+        await work.until_begun()
+        lone = ask(lane, "x")
+        work.free.set()
+
+        await asyncio.gather(*flood, *lone)
+        assert work.batches == [["a", "b"], ["x"], ["c", "d"], ["e", "f"]]
+
+
+async def test_a_full_queue_refuses_nothing_in_the_other() -> None:
+    work = Work()
+    async with open_lane(work, waiting_max=2) as lane:
+        answers = ask(lane, "a", queue=1)
+        await work.until_begun()
+        answers += ask(lane, "b", "c", queue=1)
+
+        with pytest.raises(LaneFull):
+            ask(lane, "d", queue=1)
+        answers += ask(lane, "x", "y")
+        work.free.set()
+
+        assert await asyncio.gather(*answers) == ["a", "b", "c", "x", "y"]

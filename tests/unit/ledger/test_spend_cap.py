@@ -160,5 +160,32 @@ def test_what_is_spent_in_order_counts_in_its_own_window(
     last = max((at for at, _ in spends), default=JUNE)
     current = window_at(window, anchor=JUNE, at=last)
     inside = [micros for at, micros in spends if current.contains(at)]
-    assert spend.spent_in(window, current.start) == Credits(sum(inside))
-    assert spend.spent_in(window, current.end) == Credits(0)
+    assert spend.spent_in(window, current.start, anchor=JUNE) == Credits(sum(inside))
+    assert spend.spent_in(window, current.end, anchor=JUNE) == Credits(0)
+
+
+# Each row: when reported usage of 10 was used, seen from 15 June; what today's, tomorrow's and the day after's cap see.
+@pytest.mark.parametrize(
+    ("used_time", "seen"),
+    [
+        (when("06-14 23:59:59.999999"), (5, 0, 0)),
+        (when("06-15"), (15, 0, 0)),
+        (when("06-15 23:59:59.999999"), (15, 0, 0)),
+        (when("06-16"), (5, 10, 0)),
+        (when("06-16 11:00"), (5, 10, 0)),
+    ],
+)
+def test_reported_usage_counts_in_the_window_of_its_own_time(
+    used_time: datetime, seen: tuple[int, int, int]
+) -> None:
+    noon = when("06-15 12:00")
+    spend = spend_more(Spend(), Credits(5), anchor=JUNE, at=noon)
+
+    spend = spend_more(spend, Credits(10), anchor=JUNE, at=noon, used_time=used_time)
+
+    days = [when("06-15"), when("06-16"), when("06-17")]
+    assert tuple(spend.spent_in(DAY, day, anchor=JUNE).micros for day in days) == seen
+    next_day = spend_more(spend, Credits(1), anchor=JUNE, at=when("06-16"))
+    day_after = spend_more(spend, Credits(1), anchor=JUNE, at=when("06-17"))
+    assert next_day.spent_in(DAY, when("06-16"), anchor=JUNE) == Credits(seen[1] + 1)
+    assert day_after.spent_in(DAY, when("06-17"), anchor=JUNE) == Credits(1)

@@ -20,6 +20,7 @@ from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant
 from services.ledger.domain.crossings.watch import Crossing, Watch, WatchState
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldState
 from services.ledger.domain.gate.spend_cap import GroupValue, Spend, SpendCap
+from services.ledger.domain.rating.metric import UniqueValue
 from services.ledger.domain.usage.meter import Meter, MeterKey
 
 T = TypeVar("T")
@@ -36,8 +37,10 @@ class Account:
     shortfall: all usage that no credits covered, since the pool exists.
     unread: what remains in active grants that were not read. Such an account is for changes of other grants only, not
     for the gate; if no crossing can depend on the exact amount, it may be less than what remains.
+    pays_late: whether `grants` has the closed ones that can still pay for late usage.
     next_due_time: the first instant at which the clock alone changes the account; None: never.
     settled_time: everything that fell due up to this instant is written.
+    values: of UNIQUE metrics, how many events have reported each; only those that the current requests report.
     entries, crossings: those added since the account was read.
     changed_…: ids of what changed since then, in order, with repetitions.
     rankings: cached by product (None: all products). They never influence a decision.
@@ -52,10 +55,12 @@ class Account:
     settled_time: datetime | None = None
     grants: Mapping[GrantId, Grant] = field(default_factory=dict)
     unread: Credits = Credits(0)
+    pays_late: bool = False
     holds: Mapping[HoldId, Hold] = field(default_factory=dict)
     caps: tuple[SpendCap, ...] = ()
     spends: Mapping[GroupValue, Spend] = field(default_factory=dict)
     meters: Mapping[MeterKey, Meter] = field(default_factory=dict)
+    values: Mapping[tuple[MeterKey, UniqueValue], int] = field(default_factory=dict)
     watches: tuple[Watch, ...] = ()
     watch_states: Mapping[tuple[str, str], WatchState] = field(default_factory=dict)
     entries: tuple[Entry, ...] = ()
@@ -64,6 +69,7 @@ class Account:
     changed_holds: tuple[HoldId, ...] = field(default=(), compare=False)
     changed_spends: tuple[GroupValue, ...] = field(default=(), compare=False)
     changed_meters: tuple[MeterKey, ...] = field(default=(), compare=False)
+    changed_values: tuple[tuple[MeterKey, UniqueValue], ...] = field(default=(), compare=False)
     rankings: dict[ProductId | None, Ranking] = field(
         default_factory=dict, init=False, compare=False, repr=False
     )
@@ -115,9 +121,10 @@ class Account:
         holds: Iterable[Hold] = (),
         spends: Mapping[GroupValue, Spend] | None = None,
         meters: Mapping[MeterKey, Meter] | None = None,
+        values: Mapping[tuple[MeterKey, UniqueValue], int] | None = None,
         entries: Sequence[Entry] = (),
     ) -> "Account":
-        """Return the account with these grants, holds, spends and meters replaced or added, and with entries appended.
+        """Return the account with these grants, holds, spends, meters and values replaced or added, and more entries.
 
         entries: in the order of their sequence, made by next_entry.
         """
@@ -137,6 +144,9 @@ class Account:
         if meters:
             changes["meters"] = with_items(self.meters, meters)
             changes["changed_meters"] = _behind(self.changed_meters, meters)
+        if values:
+            changes["values"] = with_items(self.values, values)
+            changes["changed_values"] = _behind(self.changed_values, values)
         if entries:
             changes["entries"] = (*self.entries, *entries)
             changes["sequence"] = entries[-1].sequence
@@ -204,6 +214,7 @@ class Account:
             changed_holds=(),
             changed_spends=(),
             changed_meters=(),
+            changed_values=(),
         )
 
 

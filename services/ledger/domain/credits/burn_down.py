@@ -10,6 +10,7 @@ from meshkit.quantity import Credits
 from services.ledger.domain.credits.grant import Grant, GrantId, ProductId
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
 _UNSCOPED = 1_000_000
 
 
@@ -89,7 +90,7 @@ def rank(grants: Iterable[Grant], *, at: datetime, product_id: ProductId | None 
         rest=Credits(sum(grant.rest.micros for grant in ordered)),
         held=Credits(sum(grant.held.micros for grant in ordered)),
         has_scopes=any(grant.scope_product_ids for grant in pool),
-        start=at,
+        start=max((turn for turn in turns if turn <= at), default=_BEGINNING),
         end=min((turn for turn in turns if turn > at), default=None),
     )
 

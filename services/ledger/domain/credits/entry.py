@@ -21,6 +21,7 @@ class EntryKind(Enum):
     VOID = "VOID"
     SHORTFALL = "SHORTFALL"
     UNCHARGED = "UNCHARGED"
+    REINSTATEMENT = "REINSTATEMENT"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -133,6 +133,13 @@ def void_held(grant: Grant, amount: Credits) -> Grant:
     return evolve(grant, held=grant.held - amount, voided=grant.voided + amount)
 
 
+def reinstate(grant: Grant, amount: Credits) -> Grant:
+    """Spend `amount` of what has expired, on usage from before the expiry. The grant stays closed."""
+    assert grant.is_closed
+    assert Credits(0) < amount <= grant.expired
+    return evolve(grant, expired=grant.expired - amount, captured=grant.captured + amount)
+
+
 def increase(grant: Grant, amount: Credits) -> Grant:
     """Grant `amount` more, for seats added inside the grant's period."""
     assert amount > Credits(0)

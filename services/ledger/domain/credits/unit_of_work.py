@@ -12,7 +12,9 @@ from services.ledger.domain.credits.due import ScheduleProgress
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, GrantId
 from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.spend_cap import GroupValue
+from services.ledger.domain.rating.metric import UniqueValue
 from services.ledger.domain.responses import Response
+from services.ledger.domain.usage.event import EventResult, RecordEvent
 from services.ledger.domain.usage.meter import MeteredPrice, MeterKey
 
 PoolKey = tuple[CustomerId, CreditTypeId]
@@ -40,7 +42,8 @@ class AccountsMoved(Aborted):
 class AccountSelection:
     """What to read of one pool in addition to its grants, caps and watches.
 
-    prices: their meters are read, or made.
+    prices: their meters are read, or made. values: of UNIQUE metrics, whether they were reported before.
+    pays_late: also read closed grants that can still pay for late usage.
     settles: also read what can fall due, even if the pool's next_due_time is not reached.
     only_grants: if nothing is due, read these grants, closed ones too, and no others: see Account.unread.
     """
@@ -48,6 +51,8 @@ class AccountSelection:
     group_values: set[GroupValue] = field(default_factory=set)
     hold_ids: set[HoldId] = field(default_factory=set)
     prices: list[MeteredPrice] = field(default_factory=list)
+    values: set[tuple[MeterKey, UniqueValue]] = field(default_factory=set)
+    pays_late: bool = False
     settles: bool = False
     only_grants: frozenset[GrantId] | None = None
 
@@ -97,6 +102,16 @@ class NewResponse:
     fingerprint: bytes
     response: Response
     create_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event to store, with its result. key: a pool that it is charged to; None: nothing was charged."""
+
+    key: PoolKey | None
+    event: RecordEvent
+    result: EventResult
+    receive_time: datetime
 
 
 @dataclass(frozen=True, slots=True)

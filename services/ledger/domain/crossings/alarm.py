@@ -97,13 +97,11 @@ def window_ends(account: Account, *, anchor: datetime | None) -> set[datetime]:
     """Return when the spends now in alarm return to 0: at the end of the usage period of each."""
     if anchor is None:
         return set()
-    starts = {
-        account.spends[value].period_start for value in _spends_in_alarm(account) if value in account.spends
-    }
+    periods = {account.spends[value].period for value in _spends_in_alarm(account) if value in account.spends}
     return {
-        window_at(CapWindow.BILLING_PERIOD, anchor=anchor, at=start).end
-        for start in starts
-        if start is not None
+        window_at(CapWindow.BILLING_PERIOD, anchor=anchor, at=period.start).end
+        for period in periods
+        if period is not None
     }
 
 
@@ -144,7 +142,7 @@ def _spent(spend: Spend, *, at: datetime, anchor: datetime | None) -> Credits:
     if anchor is None:
         return Credits(0)
     start = window_at(CapWindow.BILLING_PERIOD, anchor=anchor, at=at).start
-    return spend.spent_in(CapWindow.BILLING_PERIOD, start)
+    return spend.spent_in(CapWindow.BILLING_PERIOD, start, anchor=anchor)
 
 
 def _is_one_of_many(watch: Watch, group_value: str) -> bool:

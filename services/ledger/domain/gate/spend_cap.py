@@ -50,36 +50,45 @@ class CustomerSpendCap:
     cap: SpendCap
 
 
+@dataclass(frozen=True, slots=True)
+class WindowSpend:
+    """What was spent in the latest window in which something was spent, and ahead of it: in the window that follows.
+
+    Events may be dated up to 24 hours ahead, so in the next window at most.
+    """
+
+    start: datetime
+    spent: Credits
+    ahead: Credits = Credits(0)
+
+
 @dataclass(frozen=True, kw_only=True)  # no slots: evolve
 class Spend:
     """What one group value holds now, and what it has spent in the latest window of each kind in which it spent."""
 
     held: Credits = Credits(0)
-    period_start: datetime | None = None
-    period_spent: Credits = Credits(0)
-    day_start: datetime | None = None
-    day_spent: Credits = Credits(0)
+    period: WindowSpend | None = None
+    day: WindowSpend | None = None
 
-    def spent_in(self, window: CapWindow, start: datetime) -> Credits:
+    def spent_in(self, window: CapWindow, start: datetime, *, anchor: datetime) -> Credits:
         """Return what was spent in the window that starts at `start`; 0 if the last spend was before it.
 
         If the last spend was in a later window, that window's amount counts. Otherwise a request that was overtaken at
         midnight would reset it.
         """
-        last_start, spent = self._last(window)
-        return spent if last_start is not None and start <= last_start else Credits(0)
+        last = self.last(window)
+        if last is None:
+            return Credits(0)
+        if start <= last.start:
+            return last.spent
+        return last.ahead if _end(window, last.start, anchor) == start else Credits(0)
 
-    def latest_start(self, window: CapWindow, start: datetime) -> datetime:
-        """Return `start`, or the start of the window of the last spend if that is later: windows never go back."""
-        last_start, _ = self._last(window)
-        return start if last_start is None else max(start, last_start)
-
-    def _last(self, window: CapWindow) -> tuple[datetime | None, Credits]:
+    def last(self, window: CapWindow) -> WindowSpend | None:
         match window:
             case CapWindow.BILLING_PERIOD:
-                return self.period_start, self.period_spent
+                return self.period
             case CapWindow.DAY:
-                return self.day_start, self.day_spent
+                return self.day
 
 
 @lru_cache(maxsize=1_024)  # a batch computes it many times for one instant
@@ -99,17 +108,45 @@ def hold_more(spend: Spend, amount: Credits) -> Spend:
     return evolve(spend, held=spend.held + amount)
 
 
-def spend_more(spend: Spend, amount: Credits, *, anchor: datetime, at: datetime) -> Spend:
-    """Count `amount` as spent at `at`, in the usage period and in the day."""
-    period = window_at(CapWindow.BILLING_PERIOD, anchor=anchor, at=at).start
-    day = window_at(CapWindow.DAY, anchor=anchor, at=at).start
-    return evolve(
-        spend,
-        period_start=spend.latest_start(CapWindow.BILLING_PERIOD, period),
-        period_spent=spend.spent_in(CapWindow.BILLING_PERIOD, period) + amount,
-        day_start=spend.latest_start(CapWindow.DAY, day),
-        day_spent=spend.spent_in(CapWindow.DAY, day) + amount,
+def spend_more(
+    spend: Spend, amount: Credits, *, anchor: datetime, at: datetime, used_time: datetime | None = None
+) -> Spend:
+    """Count `amount` as spent at `at`, in the usage period and in the day.
+
+    used_time: the time of usage that is reported at `at`. In a window that is over it limits nothing any more.
+    """
+    period, day = (
+        _counted(spend.last(window), amount, window, anchor=anchor, at=at, used_time=used_time or at)
+        for window in (CapWindow.BILLING_PERIOD, CapWindow.DAY)
     )
+    return evolve(spend, period=period, day=day)
+
+
+def _counted(
+    last: WindowSpend | None,
+    amount: Credits,
+    window: CapWindow,
+    *,
+    anchor: datetime,
+    at: datetime,
+    used_time: datetime,
+) -> WindowSpend:
+    now = window_at(window, anchor=anchor, at=at).start
+    if last is None:
+        last = WindowSpend(now, Credits(0))
+    elif now > last.start:
+        follows = _end(window, last.start, anchor) == now
+        last = WindowSpend(now, last.ahead if follows else Credits(0))
+    used = window_at(window, anchor=anchor, at=used_time).start
+    if used == last.start:
+        return WindowSpend(last.start, last.spent + amount, last.ahead)
+    if used > last.start:
+        return WindowSpend(last.start, last.spent, last.ahead + amount)
+    return last
+
+
+def _end(window: CapWindow, start: datetime, anchor: datetime) -> datetime:
+    return window_at(window, anchor=anchor, at=start).end
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +183,6 @@ def cap_uses(
     for key, cap in sorted(applying.items()):
         spend = spends.get((key, group_values[key]), Spend())
         window = window_at(cap.window, anchor=anchor, at=at)
-        used = spend.held + spend.spent_in(cap.window, window.start)
+        used = spend.held + spend.spent_in(cap.window, window.start, anchor=anchor)
         uses.append(CapUse(cap, group_values[key], used, window))
     return tuple(uses)

@@ -83,19 +83,35 @@ def counted(
     }
 
 
+def counted_usage(
+    account: Account,
+    group_values: Mapping[str, str],
+    spent: Credits,
+    *,
+    anchor: datetime,
+    at: datetime,
+    used_time: datetime,
+) -> dict[GroupValue, Spend]:
+    """Return the spends after counting usage of `used_time` that is reported at `at`, in the windows of `used_time`."""
+    return {
+        key: spend_more(account.spends.get(key, Spend()), spent, anchor=anchor, at=at, used_time=used_time)
+        for key in group_values.items()
+    }
+
+
 def time_of_spend(account: Account, group_values: Mapping[str, str], at: datetime) -> datetime:
     """Return `at`, or the start of the latest window in which one of these values has spent, if that is later.
 
     A request that was overtaken at a window's start counts in the newer window, and its entries are dated so.
     """
-    starts = [
-        start
-        for key in group_values.items()
-        if (spend := account.spends.get(key)) is not None
-        for start in (spend.period_start, spend.day_start)
-        if start is not None and start > at
-    ]
-    return max(starts, default=at)
+    latest = at
+    for key in group_values.items():
+        spend = account.spends.get(key)
+        if spend is not None:
+            for last in (spend.period, spend.day):
+                if last is not None and last.start > latest:
+                    latest = last.start
+    return latest
 
 
 def _less_held(spend: Spend, released: Credits) -> Spend:

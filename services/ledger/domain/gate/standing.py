@@ -72,8 +72,15 @@ class PriceBook:
     def entitles_at(self, at: datetime) -> bool:
         """Whether a contract in force prices the product at `at`, for any dimension values."""
         return any(
-            contract.is_in_force(at) and any(rate.is_in_force(at) for rate in _rates(contract.prices))
+            contract.is_in_force(at) and self._prices_anything(contract.prices, at)
             for contract in self.contracts
+        )
+
+    def _prices_anything(self, prices: PriceList, at: datetime) -> bool:
+        return any(
+            self._rate(prices, at, dict(zip(keys, values, strict=True))) is not None
+            for keys, lines in prices.lines
+            for values in lines
         )
 
     def _entitlement(self, at: datetime, values: Mapping[str, str]) -> Entitlement | None:
@@ -83,7 +90,7 @@ class PriceBook:
                 rate = self._rate(contract.prices, at, values)
                 if rate is not None:
                     return self._priced(contract, rate, at, values)
-                is_priced = is_priced or any(rate.is_in_force(at) for rate in _rates(contract.prices))
+                is_priced = is_priced or self._prices_anything(contract.prices, at)
         if is_priced:
             raise RateNotFound(product_id=self.product.product_id, dimension_values=values)
         return None
@@ -141,11 +148,14 @@ def _rates(prices: PriceList) -> Iterator[Rate]:
 
 @dataclass(slots=True)
 class CatalogCopies:
-    """What has been read of the Catalog's copies in one epoch: products, and price lists by rate card and product."""
+    """What has been read of the Catalog's copies in one epoch: products, price lists by rate card and product,
+    and the products whose metrics count an event type.
+    """
 
     epoch: int = 0
     products: dict[ProductId, UsageProduct] = field(default_factory=dict)
     price_lists: dict[tuple[str, ProductId], PriceList] = field(default_factory=dict)
+    by_event_type: dict[str, tuple[ProductId, ...]] = field(default_factory=dict)
 
     def at(self, epoch: int) -> "CatalogCopies":
         """Return them if they are of this epoch, and empty ones otherwise."""

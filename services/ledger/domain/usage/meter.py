@@ -26,7 +26,7 @@ class MeterKey:
 
 @dataclass(frozen=True, kw_only=True)  # no slots: evolve
 class Meter:
-    """position: the measured quantity so far. cost: the sum of the meter's entries.
+    """position: the measured quantity so far. cost: the sum of the meter's entries. largest: the largest one reported.
 
     rate_id, pricing: the rate that costs it. A meter keeps its rate until it is rerated, even if the rate is corrected.
     """
@@ -36,6 +36,7 @@ class Meter:
     pricing: Pricing
     position: Quantity = Quantity(0)
     cost: Credits = Credits(0)
+    largest: Quantity = Quantity(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

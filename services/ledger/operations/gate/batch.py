@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A batch of gate requests: guess from the cache, prove in one guarded write, or decide under locks.
+"""A batch of gate requests or usage events: guess from the cache, prove in one guarded write, or decide under locks.
 
 1. Guess: each request is decided, in order of arrival, on what the cache holds of its customer (decision.py).
 2. Prove: everything that was allowed is written in one statement, guarded by the versions of the pools. A pool whose
@@ -12,7 +12,7 @@ No response is given before it is committed. When the outcome of a write is unkn
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -22,18 +22,22 @@ from meshkit.errors import MeshError
 from meshkit.ids import Ids
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.grant import ProductId
-from services.ledger.domain.credits.unit_of_work import Change, NewResponse, PoolKey
-from services.ledger.domain.gate.commands import GateCommand, RespondsWith
+from services.ledger.domain.credits.unit_of_work import Change, NewEvent, NewResponse, PoolKey
+from services.ledger.domain.gate.commands import RespondsWith
 from services.ledger.domain.gate.decision import Ask
 from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.standing import PriceBook
-from services.ledger.domain.responses import GateResponse
+from services.ledger.domain.rating.metric import Aggregation
+from services.ledger.domain.responses import LaneResponse
+from services.ledger.domain.usage.event import EventResult, RecordEvent
+from services.ledger.domain.usage.intake import Measured
 from services.ledger.domain.usage.meter import MeteredPrice
 from services.ledger.operations.gate.cache import CustomerCache, CustomerState
-from services.ledger.operations.gate.decision import Allowed, NotCached, Unknown, decide, denial_of
+from services.ledger.operations.gate.decision import Command, decide, denial_of, name_of
 from services.ledger.operations.gate.lane import QueuedRequest
-from services.ledger.operations.gate.locked import GateRequest, LockedBatch
+from services.ledger.operations.gate.locked import LaneRequest, LockedBatch
 from services.ledger.operations.gate.meters import StepMeter
+from services.ledger.operations.gate.outcome import Allowed, NotCached, Uncharged, Unknown
 from services.ledger.operations.ports import Relay
 from services.ledger.store import PostgresStore
 
@@ -61,7 +65,7 @@ class UnreadRequest(NamedTuple):
     rpc: GateRpc[Any, Any, Any]
 
 
-LaneItem = RespondsWith[GateResponse] | UnreadRequest
+LaneItem = RespondsWith[LaneResponse] | UnreadRequest
 
 
 @dataclass(slots=True)
@@ -76,7 +80,7 @@ class _Guess:
     at: datetime
     before: dict[PoolKey, Account] = field(default_factory=dict)
     after: dict[PoolKey, Account] = field(default_factory=dict)
-    decided: list[tuple[GateRequest, PoolKey, GateResponse]] = field(default_factory=list)
+    decided: list[tuple[LaneRequest, PoolKey, LaneResponse]] = field(default_factory=list)
     closed: set[PoolKey] = field(default_factory=set)
 
     def customer(self, name: str) -> CustomerState:
@@ -84,6 +88,12 @@ class _Guess:
         if customer is None:
             raise NotCached("unknown")
         return customer
+
+    def products_of(self, event_type: str) -> tuple[ProductId, ...]:
+        product_ids = self.cache.copies.by_event_type.get(event_type)
+        if product_ids is None:
+            raise NotCached("unknown")
+        return product_ids
 
     def price_book(self, customer: CustomerState, product_id: ProductId) -> PriceBook:
         book = customer.books.get(product_id)
@@ -118,11 +128,23 @@ class _Guess:
         if price.meter_key is not None and price.meter_key not in account.meters:
             raise NotCached("unknown")
 
-    def add(self, request: GateRequest, outcome: Allowed) -> None:
-        """Take over the effect of a request."""
-        self.before.setdefault(outcome.key, outcome.before)
-        self.after[outcome.key] = outcome.after
-        self.decided.append((request, outcome.key, outcome.response))
+    def require_usage(self, account: Account, line: Measured, group_values: Mapping[str, str]) -> None:
+        self.require_meter(account, line.entitlement.price)
+        is_unique = line.product.metric.aggregation is Aggregation.UNIQUE
+        # The values that a UNIQUE metric has seen are too many to be cached.
+        if (
+            is_unique
+            or not account.pays_late
+            or any(one not in account.spends for one in group_values.items())
+        ):
+            raise NotCached("unknown")
+
+    def add(self, request: LaneRequest, outcome: Allowed) -> None:
+        """Take over the effect of a request in its one pool."""
+        ((key, before, after),) = outcome.changes
+        self.before.setdefault(key, before)
+        self.after[key] = after
+        self.decided.append((request, key, outcome.response))
 
 
 class Batches:
@@ -138,7 +160,7 @@ class Batches:
         self._meter = meter
         self._cache = CustomerCache()
 
-    async def run(self, arrived: Sequence[QueuedRequest[LaneItem, GateResponse]]) -> None:
+    async def run(self, arrived: Sequence[QueuedRequest[LaneItem, LaneResponse]]) -> None:
         """Respond to every request of a batch, or fail it."""
         at = self._clock.now()
         with self._meter.step("guess"):
@@ -155,10 +177,10 @@ class Batches:
             # The first request of each id is done by now: its twins get the same response, or REQUEST_ID_REUSED.
             await self._decide_under_locks(twins, at)
 
-    def _guess(self, batch: Iterable[GateRequest], at: datetime) -> tuple[_Guess, list[GateRequest]]:
+    def _guess(self, batch: Iterable[LaneRequest], at: datetime) -> tuple[_Guess, list[LaneRequest]]:
         """Decide on the cache what it can answer; returns also the requests that it cannot."""
         guess = _Guess(self._cache, at)
-        again: list[GateRequest] = []
+        again: list[LaneRequest] = []
         # The pool of a request may not even be known, so later requests of its call wait for it too.
         calls: set[int] = set()
         for request in batch:
@@ -169,29 +191,45 @@ class Batches:
                 self._meter.again(cause)
         return guess, again
 
-    def _try_to_guess(self, guess: _Guess, request: GateRequest) -> str | None:
+    def _try_to_guess(self, guess: _Guess, request: LaneRequest) -> str | None:
         """Decide one request into the guess; returns why it must be decided under locks, or None."""
         try:
             outcome = decide(guess, request.item, at=guess.at, ids=self._ids)
         except Exception:  # a poison request: it is decided again, and fails alone
             return "denied"
-        if isinstance(outcome, Allowed):
-            guess.add(request, outcome)
-            return None
-        if outcome.key is not None:
-            guess.closed.add(outcome.key)
-        return outcome.cause if isinstance(outcome, Unknown) else "denied"
+        match outcome:
+            case Allowed() if len(outcome.changes) == 1:
+                guess.add(request, outcome)
+                return None
+            case Allowed():
+                # A guard per pool could write one of them and not the other.
+                guess.closed.update(key for key, _, _ in outcome.changes)
+                return "pools"
+            case Uncharged():
+                return "denied"
+            case _:
+                if outcome.key is not None:
+                    guess.closed.add(outcome.key)
+                return outcome.cause if isinstance(outcome, Unknown) else "denied"
 
-    async def _prove(self, guess: _Guess, at: datetime) -> list[GateRequest]:
+    async def _prove(self, guess: _Guess, at: datetime) -> list[LaneRequest]:
         """Write the guess; responds to what was written, and returns what must be decided under locks."""
         changes = [Change(before, guess.after[key]) for key, before in guess.before.items()]
-        responses = [
-            NewResponse(key, request.item.request_id, request.item.fingerprint, response, at)
-            for request, key, response in guess.decided
-        ]
+        responses: list[NewResponse] = []
+        events: list[NewEvent] = []
+        for request, key, response in guess.decided:
+            command = request.item
+            if isinstance(command, RecordEvent):
+                assert isinstance(response, EventResult)
+                events.append(NewEvent(key, command, response, at))
+            else:
+                assert not isinstance(response, EventResult)
+                responses.append(NewResponse(key, command.request_id, command.fingerprint, response, at))
         try:
             with self._meter.step("prove"):
-                written = await self._store.write_guess(changes, responses, epoch=self._cache.copies.epoch)
+                written = await self._store.write_guess(
+                    changes, responses, events, epoch=self._cache.copies.epoch
+                )
         except MeshError as error:
             for customer_id, _ in guess.before:
                 self._cache.drop(customer_id)
@@ -216,7 +254,7 @@ class Batches:
         if any(change.after.crossings for change in changes):
             self._relay.wake()
         outrun = []
-        allowed: Counter[type[GateCommand]] = Counter()
+        allowed: Counter[type[Command]] = Counter()
         for request, key, response in guess.decided:
             if key in written:
                 allowed[type(request.item)] += 1
@@ -229,7 +267,7 @@ class Batches:
             self._meter.again("outrun", len(outrun))
         return outrun
 
-    async def _decide_under_locks(self, batch: Sequence[GateRequest], at: datetime) -> None:
+    async def _decide_under_locks(self, batch: Sequence[LaneRequest], at: datetime) -> None:
         """Decide requests on a fresh read under locks, in order; one that breaks the others is decided alone."""
         locked = LockedBatch(batch, at=at, ids=self._ids, cache=self._cache, meter=self._meter)
         try:
@@ -253,14 +291,20 @@ class Batches:
                 self._meter.decided(type(request.item).__name__, result.reason)
                 request.fail(result)
             else:
-                reason = denial_of(result)
-                self._meter.decided(type(request.item).__name__, "ALLOWED" if reason is None else reason.name)
+                self._meter.decided(type(request.item).__name__, _outcome_of(result))
                 request.respond(result)
 
 
-def read(arrived: Iterable[QueuedRequest[Any, GateResponse]]) -> list[GateRequest]:
+def _outcome_of(response: LaneResponse) -> str:
+    if isinstance(response, EventResult):
+        return "DUPLICATE" if response.is_duplicate else response.status.name
+    reason = denial_of(response)
+    return "ALLOWED" if reason is None else reason.name
+
+
+def read(arrived: Iterable[QueuedRequest[Any, LaneResponse]]) -> list[LaneRequest]:
     """Return the requests whose commands could be read; the others fail with what is wrong with them."""
-    batch: list[GateRequest] = []
+    batch: list[LaneRequest] = []
     for request in arrived:
         unread = request.item
         if isinstance(unread, UnreadRequest):
@@ -274,13 +318,13 @@ def read(arrived: Iterable[QueuedRequest[Any, GateResponse]]) -> list[GateReques
     return batch
 
 
-def _without_twins(batch: Sequence[GateRequest]) -> tuple[list[GateRequest], list[GateRequest]]:
+def _without_twins(batch: Sequence[LaneRequest]) -> tuple[list[LaneRequest], list[LaneRequest]]:
     """Return the first request of each id, and the repetitions, which wait for the first one's response."""
-    seen: set[tuple[str, str]] = set()
-    firsts: list[GateRequest] = []
-    twins: list[GateRequest] = []
+    seen: set[tuple[str, str, str]] = set()
+    firsts: list[LaneRequest] = []
+    twins: list[LaneRequest] = []
     for request in batch:
-        name = (request.item.customer, request.item.request_id)
+        name = name_of(request.item)
         (twins if name in seen else firsts).append(request)
         seen.add(name)
     return firsts, twins

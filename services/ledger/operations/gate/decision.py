@@ -8,97 +8,38 @@ A new check of the gate belongs in this chain or in domain/gate/, once.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 from meshkit.errors import MeshError
 from meshkit.ids import Ids
 from services.ledger.domain.credits.account import Account
-from services.ledger.domain.credits.grant import ProductId
 from services.ledger.domain.credits.unit_of_work import PoolKey
 from services.ledger.domain.gate import gate
 from services.ledger.domain.gate.commands import Authorize, Capture, Debit, ExtendHold, GateCommand, Release
 from services.ledger.domain.gate.decision import Ask, Authorized, Debited, DenialReason, Extended
 from services.ledger.domain.gate.hold import HoldId
-from services.ledger.domain.gate.standing import PriceBook, ask_of, extension_of
-from services.ledger.domain.responses import GateResponse
-from services.ledger.domain.usage.meter import MeteredPrice
+from services.ledger.domain.gate.standing import ask_of, extension_of
+from services.ledger.domain.responses import GateResponse, LaneResponse
+from services.ledger.domain.usage.event import RecordEvent
 from services.ledger.operations.gate.cache import CustomerState
+from services.ledger.operations.gate.outcome import (
+    Allowed,
+    Denied,
+    Fault,
+    NotCached,
+    Outcome,
+    Unknown,
+    View,
+)
+from services.ledger.operations.usage.decision import decide_event
+
+Command = GateCommand | RecordEvent
 
 
-class NotCached(Exception):
-    """The view does not know enough to decide. cause: as ledger_decided_again_total counts it."""
-
-    def __init__(self, cause: str) -> None:
-        super().__init__(cause)
-        self.cause = cause
-
-
-class View(Protocol):
-    """What a decision rests on. Each method may raise NotCached.
-
-    customer raises CustomerNotFound, price_book ProductNotFound, pool_of HoldNotFound.
-    """
-
-    def customer(self, name: str) -> CustomerState:
-        """Return a customer by id or alias."""
-        ...
-
-    def price_book(self, customer: CustomerState, product_id: ProductId) -> PriceBook:
-        """Return what a product costs a customer."""
-        ...
-
-    def pool_of(self, customer: CustomerState, hold_id: HoldId) -> PoolKey:
-        """Return the pool that a hold reserves credits in."""
-        ...
-
-    def account(self, customer: CustomerState, key: PoolKey) -> Account:
-        """Return a pool's account: up to date, and as the requests before this one have left it."""
-        ...
-
-    def require_spends(self, account: Account, ask: Ask) -> None:
-        """Raise NotCached when it is not known what one of the ask's group values has spent."""
-        ...
-
-    def require_meter(self, account: Account, price: MeteredPrice) -> None:
-        """Raise NotCached when the meter that usage at this price counts on is not known."""
-        ...
-
-
-@dataclass(slots=True)
-class Unknown:
-    """The view cannot tell. key: the pool, where that much is known."""
-
-    cause: str
-    key: PoolKey | None
-
-
-@dataclass(slots=True)
-class Allowed:
-    """The request has an effect: `before` becomes `after` in the pool `key`."""
-
-    response: GateResponse
-    key: PoolKey
-    before: Account
-    after: Account
-
-
-@dataclass(slots=True)
-class Denied:
-    """The request is denied and changes nothing. key: None when it is denied before a pool is looked at."""
-
-    response: GateResponse
-    key: PoolKey | None
-
-
-@dataclass(slots=True)
-class Fault:
-    """The request cannot be decided; its caller gets the error."""
-
-    error: MeshError
-    key: PoolKey | None
-
-
-Outcome = Unknown | Allowed | Denied | Fault
+def name_of(command: Command) -> tuple[str, str, str]:
+    """Return what identifies a request or an event: its kind, its customer's name, and its idempotency key."""
+    if isinstance(command, RecordEvent):
+        return "event", command.customer, command.transaction_id
+    return "request", command.customer, command.request_id
 
 
 @dataclass(slots=True)
@@ -110,8 +51,10 @@ class Target:
     ask: Ask | None
 
 
-def decide(view: View, command: GateCommand, *, at: datetime, ids: Ids) -> Outcome:
-    """Decide one request. Source: services/ledger/README.md, "Order of checks"."""
+def decide(view: View, command: Command, *, at: datetime, ids: Ids) -> Outcome:
+    """Decide one request or event. Source: services/ledger/README.md, "Order of checks"."""
+    if isinstance(command, RecordEvent):
+        return decide_event(view, command, at=at)
     key: PoolKey | None = None
     try:
         target = target_of(view, command, at=at)
@@ -133,7 +76,7 @@ def decide(view: View, command: GateCommand, *, at: datetime, ids: Ids) -> Outco
     except MeshError as error:
         return Fault(error, key)
     if denial_of(response) is None:
-        return Allowed(response, key, account, after)
+        return Allowed(response, ((key, account, after),))
     return Denied(response, key)
 
 
@@ -149,7 +92,7 @@ def target_of(view: View, command: GateCommand, *, at: datetime) -> Target | Den
     return Target(customer, (customer.record.customer_id, ask.entitlement.credit_type_id), ask)
 
 
-def denial_of(response: GateResponse) -> DenialReason | None:
+def denial_of(response: LaneResponse) -> DenialReason | None:
     """Return the reason of a denial; None for a response that has an effect."""
     return response.reason if isinstance(response, (Authorized, Extended, Debited)) else None
 

@@ -9,20 +9,31 @@ from meshkit.clock import Clock
 from meshkit.errors import MeshError, Unavailable
 from meshkit.ids import Ids
 from services.ledger.domain.gate.commands import RespondsWith
-from services.ledger.domain.responses import GateResponse
+from services.ledger.domain.responses import GateResponse, LaneResponse
 from services.ledger.operations.gate.batch import Batches, GateRpc, LaneItem, UnreadRequest
-from services.ledger.operations.gate.lane import Lane
+from services.ledger.operations.gate.lane import Lane, QueueLimits
 from services.ledger.operations.gate.meters import LaneMeter, StepMeter
 from services.ledger.operations.ports import Relay
 from services.ledger.store import PostgresStore
 
-WAITING_MAX = 4_096
-BATCH_MAX = 512
+GATE = QueueLimits(waiting_max=4_096, batch_max=512)
+# A batch of events delays the gate's next batch, so it is small.
+INTAKE = QueueLimits(waiting_max=8_192, batch_max=128)
+INTAKE_QUEUE = 1
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
 WireResponse = TypeVar("WireResponse")
 Item = TypeVar("Item", bound=GateResponse)
+
+
+GateLane = Lane[LaneItem, LaneResponse]
+
+
+def gate_lane(*, store: PostgresStore, clock: Clock, ids: Ids, relay: Relay) -> GateLane:
+    """Return the replica's lane: the queue of the gate's requests, and that of usage events."""
+    batches = Batches(store=store, clock=clock, ids=ids, relay=relay, meter=StepMeter())
+    return Lane(batches.run, queues=(GATE, INTAKE), meter=LaneMeter())
 
 
 class Gate:
@@ -32,28 +43,9 @@ class Gate:
     All methods also raise CustomerNotFound, RequestIdReused, LaneFull and LaneClosed.
     """
 
-    def __init__(
-        self,
-        *,
-        store: PostgresStore,
-        clock: Clock,
-        ids: Ids,
-        relay: Relay,
-        left_seconds: Callable[[], float | None],
-    ) -> None:
+    def __init__(self, lane: GateLane, *, left_seconds: Callable[[], float | None]) -> None:
+        self._lane = lane
         self._left_seconds = left_seconds
-        batches = Batches(store=store, clock=clock, ids=ids, relay=relay, meter=StepMeter())
-        self._lane: Lane[LaneItem, GateResponse] = Lane(
-            batches.run, waiting_max=WAITING_MAX, batch_max=BATCH_MAX, meter=LaneMeter()
-        )
-
-    def start(self) -> None:
-        """Start to carry out requests."""
-        self._lane.start()
-
-    async def stop(self) -> None:
-        """Carry out the queued requests, and end."""
-        await self._lane.stop()
 
     async def call(self, request: Request, rpc: GateRpc[Request, Response, WireResponse]) -> WireResponse:
         """Carry out one request as it came over the wire, and return its response for the wire.

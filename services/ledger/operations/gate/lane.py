@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Natural micro-batching: whatever arrives while a batch is in flight is carried out with the next. No timer.
 
+A lane has several queues and one batch at a time, so that all batches decide on one cache: two lanes would make each
+other's guesses stale. While several queues have requests, their batches take turns, so a flood in one queue delays a
+request in another by one batch of the flood.
+
 Under load the event loop is busy, and requests queue up in front of it, where the lane does not see them. So before a
 batch begins, the loop may bring them in for as long as it finds any. A lone request does not wait for others.
 """
@@ -10,6 +14,7 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from meshkit.errors import ResourceExhausted, Unavailable
@@ -85,10 +90,18 @@ class QueuedRequest(Generic[Item, Response]):
             self.future.set_exception(error)
 
 
-class Lane(Generic[Item, Response]):
-    """One queue and one batch at a time, in order of arrival.
+@dataclass(frozen=True, slots=True)
+class QueueLimits:
+    """waiting_max: more requests are refused with LaneFull. batch_max: requests of one batch."""
 
-    work: responds to every request it is given, or fails it. waiting_max: more are refused with LaneFull.
+    waiting_max: int
+    batch_max: int
+
+
+class Lane(Generic[Item, Response]):
+    """One batch at a time; those of one queue in order of arrival.
+
+    work: responds to every request it is given, or fails it. The first queue has the patience described above.
     A request whose caller has disconnected, or whose deadline has passed, before its batch begins is not carried out.
     """
 
@@ -96,15 +109,14 @@ class Lane(Generic[Item, Response]):
         self,
         work: Callable[[Sequence[QueuedRequest[Item, Response]]], Awaitable[None]],
         *,
-        waiting_max: int,
-        batch_max: int,
+        queues: Sequence[QueueLimits],
         meter: LaneMeter,
     ) -> None:
         self._work = work
-        self._waiting_max = waiting_max
-        self._batch_max = batch_max
+        self._limits = tuple(queues)
         self._meter = meter
-        self._queue: deque[QueuedRequest[Item, Response]] = deque()
+        self._queues: tuple[deque[QueuedRequest[Item, Response]], ...] = tuple(deque() for _ in queues)
+        self._latest = 0
         self._arrived = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
         self._is_closed = False
@@ -122,12 +134,15 @@ class Lane(Generic[Item, Response]):
         if self._loop is not None:
             await self._loop
 
-    def put_all(self, items: Sequence[Item], *, left_seconds: float | None) -> list[asyncio.Future[Any]]:
+    def put_all(
+        self, items: Sequence[Item], *, left_seconds: float | None, queue: int = 0
+    ) -> list[asyncio.Future[Any]]:
         """Queue requests, all or none; returns a future for each response. Raises LaneFull, LaneClosed."""
         if self._is_closed:
             raise LaneClosed
-        if self._queue and len(self._queue) + len(items) > self._waiting_max:
-            raise LaneFull(waiting=len(self._queue))
+        waiting = self._queues[queue]
+        if waiting and len(waiting) + len(items) > self._limits[queue].waiting_max:
+            raise LaneFull(waiting=len(waiting))
         loop = asyncio.get_running_loop()
         now = time.monotonic()
         expire_seconds = None if left_seconds is None else now + left_seconds
@@ -136,20 +151,22 @@ class Lane(Generic[Item, Response]):
         for item in items:
             future = loop.create_future()
             futures.append(future)
-            self._queue.append(
+            waiting.append(
                 QueuedRequest(item, future, call=call, arrived_seconds=now, expire_seconds=expire_seconds)
             )
         self._arrived.set()
         return futures
 
     async def _run(self) -> None:
-        while self._queue or not self._is_closed:
-            if not self._queue:
+        while any(self._queues) or not self._is_closed:
+            if not any(self._queues):
                 self._arrived.clear()
                 await self._arrived.wait()
                 continue
-            await self._gather()
-            batch = self._take()
+            self._latest = self._next_queue()
+            if self._latest == 0:
+                await self._gather()
+            batch = self._take(self._latest)
             if not batch:
                 continue
             try:
@@ -158,19 +175,28 @@ class Lane(Generic[Item, Response]):
                 for request in batch:
                     request.fail(error)
 
+    def _next_queue(self) -> int:
+        """Return the first queue after the latest one that has requests."""
+        turns = len(self._queues)
+        return next(
+            n % turns for n in range(self._latest + 1, self._latest + 1 + turns) if self._queues[n % turns]
+        )
+
     async def _gather(self) -> None:
         """Let the loop bring in what has arrived, until it brings nothing more or there are enough."""
         patience = PATIENCE_TURNS if self._last_size > 1 else 1
         idle_turns = 0
-        while idle_turns < patience and (before := len(self._queue)) < ENOUGH:
+        queue = self._queues[0]
+        while idle_turns < patience and (before := len(queue)) < ENOUGH:
             await asyncio.sleep(0)
-            idle_turns = idle_turns + 1 if len(self._queue) == before else 0
+            idle_turns = idle_turns + 1 if len(queue) == before else 0
 
-    def _take(self) -> list[QueuedRequest[Item, Response]]:
+    def _take(self, number: int) -> list[QueuedRequest[Item, Response]]:
         now = time.monotonic()
+        queue, batch_max = self._queues[number], self._limits[number].batch_max
         batch: list[QueuedRequest[Item, Response]] = []
-        while self._queue and len(batch) < self._batch_max:
-            request = self._queue.popleft()
+        while queue and len(batch) < batch_max:
+            request = queue.popleft()
             if request.future.done():
                 continue
             if request.expire_seconds is not None and request.expire_seconds <= now:
@@ -178,6 +204,7 @@ class Lane(Generic[Item, Response]):
                 continue
             batch.append(request)
         if batch:
-            self._last_size = len(batch)
+            if number == 0:
+                self._last_size = len(batch)
             self._meter.began(len(batch), now - batch[0].arrived_seconds)
         return batch

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Requests decided on a fresh read, under the locks of their pools: the only place that denies."""
+"""Requests and events decided on a fresh read, under the locks of their pools: the only place that denies."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -23,16 +23,21 @@ from services.ledger.domain.gate.commands import Authorize, Debit, ExtendHold, G
 from services.ledger.domain.gate.decision import Ask
 from services.ledger.domain.gate.hold import HoldId, HoldPlace
 from services.ledger.domain.gate.standing import CatalogCopies, PriceBook
-from services.ledger.domain.responses import GateResponse
+from services.ledger.domain.responses import LaneResponse
+from services.ledger.domain.usage.event import EventResult, RecordEvent
+from services.ledger.domain.usage.intake import Measured, group_values_of
 from services.ledger.domain.usage.meter import MeteredPrice
 from services.ledger.operations.gate.cache import CustomerCache, CustomerState
-from services.ledger.operations.gate.decision import Allowed, Denied, Fault, Unknown, decide, target_of
+from services.ledger.operations.gate.decision import Command, decide, target_of
 from services.ledger.operations.gate.lane import QueuedRequest
 from services.ledger.operations.gate.meters import StepMeter
+from services.ledger.operations.gate.outcome import Allowed, Denied, Fault, Uncharged, Unknown
+from services.ledger.operations.usage.decision import lines_of, pool_of
+from services.ledger.operations.usage.event_log import EventLog
 from services.ledger.store import Transaction
 
-GateRequest = QueuedRequest[GateCommand, GateResponse]
-Result = GateResponse | MeshError
+LaneRequest = QueuedRequest[Command, LaneResponse]
+Result = LaneResponse | MeshError
 
 
 class LockedBatch:
@@ -43,7 +48,7 @@ class LockedBatch:
 
     def __init__(
         self,
-        batch: Sequence[GateRequest],
+        batch: Sequence[LaneRequest],
         *,
         at: datetime,
         ids: Ids,
@@ -59,7 +64,7 @@ class LockedBatch:
         self._begin()
 
     def _begin(self) -> None:
-        self.results: list[tuple[GateRequest, Result]] = []
+        self.results: list[tuple[LaneRequest, Result]] = []
         self._customers: dict[CustomerId, CustomerState] = {}
         self._names: dict[str, CustomerId] = {}
         self._places: dict[tuple[CustomerId, HoldId], HoldPlace] = {}
@@ -69,6 +74,7 @@ class LockedBatch:
         self._after: dict[PoolKey, Account] = {}
         self._changed: dict[PoolKey, Change] = {}
         self._responses: dict[tuple[CustomerId, str], NewResponse] = {}
+        self._events = EventLog(self._at)
 
     @property
     def has_crossings(self) -> bool:
@@ -89,15 +95,22 @@ class LockedBatch:
             await self._look_up_prices(tx)
             # A twin may have held the lock before us; what it did then stands in the way of this request.
             self._stored = await tx.responses.find_many(
-                {(self._names[command.customer], command.request_id) for command in self._commands()}
+                {
+                    (self._names[command.customer], command.request_id)
+                    for command in self._commands()
+                    if not isinstance(command, RecordEvent)
+                }
             )
+            if events := [command for command in self._all() if isinstance(command, RecordEvent)]:
+                await self._events.look_up(tx, events, self._names)
             if not _covers(wanted, self._wanted()):
                 raise AccountsMoved
         with self._meter.step("decide"):
             for request in self._batch:
                 self.results.append((request, self._result(request.item)))
         with self._meter.step("save"):
-            await tx.accounts.save_many(self._changes(), list(self._responses.values()))
+            await tx.accounts.save_many(self._changes(), list(self._responses.values()), self._events.charged)
+            await self._events.save_uncharged(tx)
 
     def fill_cache(self) -> None:
         """Cache the accounts as they are now; call it after the commit."""
@@ -121,6 +134,9 @@ class LockedBatch:
         if customer_id is None:
             raise CustomerNotFound(customer=name)
         return self._customers[customer_id]
+
+    def products_of(self, event_type: str) -> tuple[ProductId, ...]:
+        return self._copies.by_event_type[event_type]
 
     def price_book(self, customer: CustomerState, product_id: ProductId) -> PriceBook:
         book = customer.books.get(product_id)
@@ -156,6 +172,9 @@ class LockedBatch:
     def require_meter(self, account: Account, price: MeteredPrice) -> None:
         """It was read with the account, or with the hold."""
 
+    def require_usage(self, account: Account, line: Measured, group_values: Mapping[str, str]) -> None:
+        """All of it was read with the account."""
+
     # What is read for it.
 
     async def _look_up(self, tx: Transaction) -> None:
@@ -166,7 +185,7 @@ class LockedBatch:
         holds = [
             (self._names[command.customer], command.hold_id)
             for command in self._commands()
-            if not isinstance(command, (Authorize, Debit))
+            if not isinstance(command, (Authorize, Debit, RecordEvent))
         ]
         if holds:
             self._places = await tx.accounts.places_of_holds(holds)
@@ -180,7 +199,7 @@ class LockedBatch:
         for request in self._batch:
             command = request.item
             customer = self._cache.customer(command.customer)
-            if customer is None:
+            if customer is None or isinstance(command, RecordEvent):
                 return False
             if isinstance(command, (Authorize, Debit)) and command.product_id not in customer.books:
                 return False
@@ -196,37 +215,50 @@ class LockedBatch:
             self._customers.setdefault(record.customer_id, CustomerState(record)).names.add(name)
 
     async def _look_up_prices(self, tx: Transaction) -> None:
-        asked: set[tuple[CustomerId, ProductId]] = set()
-        for command in self._commands():
-            product_id = self._product_of(command)
-            if product_id is not None:
-                asked.add((self._names[command.customer], product_id))
+        types = {command.event_type for command in self._commands() if isinstance(command, RecordEvent)}
+        if types:
+            self._copies = await tx.standings.event_products(types, self._copies)
+        asked = {
+            (self._names[command.customer], product_id)
+            for command in self._commands()
+            for product_id in self._products_of(command)
+        }
         if asked:
             books: dict[tuple[CustomerId, ProductId], PriceBook]
             books, self._copies = await tx.standings.price_books(asked, self._copies)
             for (customer_id, product_id), book in books.items():
                 self._customers[customer_id].books[product_id] = book
+        if not types <= self._copies.by_event_type.keys():
+            raise AccountsMoved  # the Catalog's copies changed in between
 
-    def _commands(self) -> list[GateCommand]:
+    def _all(self) -> list[Command]:
+        return [request.item for request in self._batch]
+
+    def _commands(self) -> list[Command]:
         """Return the commands of customers that are known."""
-        return [request.item for request in self._batch if request.item.customer in self._names]
+        return [command for command in self._all() if command.customer in self._names]
 
-    def _product_of(self, command: GateCommand) -> ProductId | None:
-        """Return the product whose price a command needs, if any."""
+    def _products_of(self, command: Command) -> tuple[ProductId, ...]:
+        """Return the products whose prices a command needs."""
         match command:
             case Authorize() | Debit():
-                return command.product_id
+                return (command.product_id,)
             case ExtendHold() if command.additional is not None:
                 place = self._places.get((self._names[command.customer], command.hold_id))
-                return None if place is None else place.product_id
+                return () if place is None else (place.product_id,)
+            case RecordEvent():
+                return self._copies.by_event_type[command.event_type]
             case _:
-                return None
+                return ()
 
     def _wanted(self) -> dict[PoolKey, AccountSelection]:
         """Return the pools that the batch needs, with the holds and spends that matter."""
         wanted: dict[PoolKey, AccountSelection] = defaultdict(AccountSelection)
         for request in self._batch:
             command = request.item
+            if isinstance(command, RecordEvent):
+                self._want_usage(command, wanted)
+                continue
             try:
                 target = target_of(self, command, at=self._at)
             except MeshError:  # the decision raises it again, for the caller
@@ -240,9 +272,26 @@ class LockedBatch:
                 wanted[target.key].hold_ids.add(command.hold_id)
         return wanted
 
+    def _want_usage(self, event: RecordEvent, wanted: dict[PoolKey, AccountSelection]) -> None:
+        if event.customer not in self._names:
+            return
+        customer = self.customer(event.customer)
+        lines = lines_of(self, customer, event)
+        if isinstance(lines, EventResult):
+            return
+        for line in lines:
+            selection = wanted[pool_of(customer, line)]
+            selection.pays_late = True
+            selection.group_values.update(group_values_of(line.product, event.properties).items())
+            selection.prices.append(line.entitlement.price)
+            if isinstance(line.amount, str):
+                selection.values.add((line.meter_key, line.amount))
+
     # What comes of it.
 
-    def _result(self, command: GateCommand) -> Result:
+    def _result(self, command: Command) -> Result:
+        if isinstance(command, RecordEvent):
+            return self._event_result(command)
         try:
             stored = self._stored_response(command)
         except RequestIdReused as error:
@@ -252,10 +301,36 @@ class LockedBatch:
         outcome = decide(self, command, at=self._at, ids=self._ids)
         match outcome:
             case Allowed():
-                self._after[outcome.key] = outcome.after
-                self._responses[outcome.key[0], command.request_id] = NewResponse(
-                    outcome.key, command.request_id, command.fingerprint, outcome.response, self._at
+                ((key, _, after),) = outcome.changes
+                assert not isinstance(outcome.response, EventResult)
+                self._after[key] = after
+                self._responses[key[0], command.request_id] = NewResponse(
+                    key, command.request_id, command.fingerprint, outcome.response, self._at
                 )
+                return outcome.response
+            case Denied():
+                return outcome.response
+            case Fault():
+                return outcome.error
+            case Unknown() | Uncharged():
+                raise AssertionError("everything that a decision needs was read")
+
+    def _event_result(self, event: RecordEvent) -> Result:
+        customer_id = self._names.get(event.customer)
+        duplicate = self._events.earlier(event, customer_id)
+        if duplicate is not None:
+            return duplicate
+        outcome = decide(self, event, at=self._at, ids=self._ids)
+        match outcome:
+            case Allowed():
+                result = outcome.response
+                assert isinstance(result, EventResult)
+                for key, _, after in outcome.changes:
+                    self._after[key] = after
+                self._events.record(event, result, customer_id=customer_id, key=outcome.changes[0][0])
+                return result
+            case Uncharged():
+                self._events.record(event, outcome.response, customer_id=customer_id, key=None)
                 return outcome.response
             case Denied():
                 return outcome.response
@@ -264,7 +339,7 @@ class LockedBatch:
             case Unknown():
                 raise AssertionError("everything that a decision needs was read")
 
-    def _stored_response(self, command: GateCommand) -> GateResponse | None:
+    def _stored_response(self, command: GateCommand) -> LaneResponse | None:
         """Return the response to this request, stored earlier or made in this batch. Raises RequestIdReused."""
         customer_id = self._names.get(command.customer)
         if customer_id is None:
@@ -276,9 +351,9 @@ class LockedBatch:
         if earlier.fingerprint != command.fingerprint:
             raise RequestIdReused(request_id=command.request_id)
         if isinstance(earlier, StoredResponse):
-            stored: GateResponse = earlier.decode(command.response_type())
+            stored: LaneResponse = earlier.decode(command.response_type())
             return stored
-        assert isinstance(earlier.response, GateResponse)
+        assert isinstance(earlier.response, LaneResponse)
         return earlier.response
 
     def _changes(self) -> list[Change]:
@@ -293,5 +368,7 @@ def _covers(read: Mapping[PoolKey, AccountSelection], wanted: Mapping[PoolKey, A
         key in read
         and want.group_values <= read[key].group_values
         and want.meter_keys() <= read[key].meter_keys()
+        and want.values <= read[key].values
+        and want.pays_late <= read[key].pays_late
         for key, want in wanted.items()
     )

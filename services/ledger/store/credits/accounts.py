@@ -9,7 +9,13 @@ from meshkit.ids import Ids
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.due import Reading, ScheduleProgress
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, GrantId, ProductId, ScheduleId
-from services.ledger.domain.credits.unit_of_work import AccountSelection, Change, NewResponse, PoolKey
+from services.ledger.domain.credits.unit_of_work import (
+    AccountSelection,
+    Change,
+    NewEvent,
+    NewResponse,
+    PoolKey,
+)
 from services.ledger.domain.errors import HoldNotFound
 from services.ledger.domain.gate.hold import HoldId, HoldPlace
 from services.ledger.domain.gate.spend_cap import GroupValue
@@ -73,7 +79,13 @@ class Accounts:
         to read too, with its meter; prices: whose meters to read; settles and only_grants: see AccountSelection.
         """
         hold_ids = set() if hold_id is None else {hold_id}
-        selection = AccountSelection(set(group_values), hold_ids, list(prices), settles, only_grants)
+        selection = AccountSelection(
+            group_values=set(group_values),
+            hold_ids=hold_ids,
+            prices=list(prices),
+            settles=settles,
+            only_grants=only_grants,
+        )
         key = (customer_id, credit_type_id)
         return (await self.read_many({key: selection}, at=at))[key]
 
@@ -111,8 +123,10 @@ class Accounts:
         """Write what has changed since the account was read in this transaction."""
         await self.save_many([Change(before, after, tuple(schedules.values()))], ())
 
-    async def save_many(self, changes: Sequence[Change], answers: Sequence[NewResponse]) -> None:
-        """Write what has changed since the accounts were read in this transaction, and answers beside it."""
+    async def save_many(
+        self, changes: Sequence[Change], answers: Sequence[NewResponse], events: Sequence[NewEvent] = ()
+    ) -> None:
+        """Write what has changed since the accounts were read in this transaction, with answers and charged events."""
         answered = {answer.key for answer in answers}
         changed = [change for change in changes if change.key in answered or not change.is_empty]
         if not changed:
@@ -123,7 +137,7 @@ class Accounts:
             wall=self._wall,
             ids=self._ids,
         )
-        written = await write_changes(self._connection, changed, answers, epoch=None)
+        written = await write_changes(self._connection, changed, answers, events, epoch=None)
         assert written == {change.key for change in changed}  # their locks are ours
 
     async def credit_type_of_grant(self, customer_id: CustomerId, grant_id: GrantId) -> CreditTypeId:

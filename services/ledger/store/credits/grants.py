@@ -13,6 +13,7 @@ from services.ledger.domain.credits.unit_of_work import AccountSelection, PoolKe
 from services.ledger.domain.crossings import alarm
 from services.ledger.domain.crossings.watch import WatchKind
 from services.ledger.domain.errors import GrantNotFound
+from services.ledger.domain.usage.funding import PAYS_AFTER_EXPIRY
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.rows import GRANT_COLUMNS, IS_OPEN_GRANT, Row, grant_from_row, prefixed
 
@@ -38,6 +39,8 @@ async def read_grants(
     selections: Mapping[PoolKey, AccountSelection],
     keys: Sequence[PoolKey],
     partial: Collection[PoolKey],
+    *,
+    at: datetime,
 ) -> Grants:
     """Return the grants of these pools. partial: pools of which only the selected grants are read."""
     found: dict[PoolKey, dict[GrantId, Grant]] = defaultdict(dict)
@@ -55,6 +58,15 @@ async def read_grants(
             " JOIN ledger.grants g USING (customer_id, grant_id)",
             [customer_id for customer_id, _ in named],
             [grant_id for _, grant_id in named],
+        )
+    if late := [key for key in keys if selections[key].pays_late]:
+        rows += await connection.fetch(
+            f"SELECT {_GRANT} FROM unnest($1::text[], $2::text[]) AS q (customer_id, credit_type_id)"
+            " JOIN ledger.grants g USING (customer_id, credit_type_id)"
+            " WHERE g.is_closed AND g.expired_micros > 0 AND g.expire_time > $3",
+            [customer_id for customer_id, _ in late],
+            [credit_type_id for _, credit_type_id in late],
+            at - PAYS_AFTER_EXPIRY,
         )
     for row in rows:
         grant = grant_from_row(row)

@@ -27,7 +27,7 @@ from services.ledger.store.credits.rows import (
 )
 from services.ledger.store.credits.schedules import progress_of
 from services.ledger.store.gate.standings import USAGE_ANCHOR
-from services.ledger.store.usage.meters import read_meters
+from services.ledger.store.usage.meters import read_meters, read_values
 
 _POOLS = "unnest($1::text[], $2::text[]) AS q (customer_id, credit_type_id)"
 
@@ -49,12 +49,13 @@ async def read_accounts(
     columns = ([customer_id for customer_id, _ in keys], [credit_type_id for _, credit_type_id in keys])
     due = [key for key in keys if selections[key].settles or _is_due(pools[key], at)]
     partial = {key for key in keys if selections[key].only_grants is not None and key not in due}
-    grants = await read_grants(connection, selections, keys, partial)
+    grants = await read_grants(connection, selections, keys, partial, at=at)
     holds = await _holds(connection, selections, due, at)
     watches = await _watches(connection, *columns)
     states = await _watch_states(connection, keys) if any(watches.values()) else {}
     spends = await _spends(connection, selections, {*due, *partial}, holds, watches, states)
     meters = await read_meters(connection, _prices(selections, holds))
+    values = await read_values(connection, selections)
     readings = {}
     for key, selection in selections.items():
         pool = pools.get(key)
@@ -75,6 +76,8 @@ async def read_accounts(
             caps=caps.get(key, ()),
             spends=spends.get(key, {}),
             meters=meters.get(key, {}),
+            values=values.get(key, {}),
+            pays_late=selection.pays_late,
             watches=watches.get(key, ()),
             watch_states=states.get(key, {}),
         )
@@ -217,7 +220,9 @@ async def _spends(
     if not values and not whole_keys:
         return {}
     columns = "s.customer_id, s.credit_type_id, s.group_key, s.group_value, s.held_micros, s.period_start,"
-    columns += " s.period_spent_micros, s.day_start, s.day_spent_micros"
+    columns += (
+        " s.period_spent_micros, s.period_ahead_micros, s.day_start, s.day_spent_micros, s.day_ahead_micros"
+    )
     found: dict[PoolKey, dict[GroupValue, Spend]] = defaultdict(dict)
     for key, value in values:
         found[key][value] = Spend()
@@ -321,6 +326,7 @@ def _empty_reading(
         meters={
             price.meter_key: price.new_meter() for price in selection.prices if price.meter_key is not None
         },
+        pays_late=True,
     )
     return Reading(account=account, sources=None)
 

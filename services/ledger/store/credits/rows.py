@@ -21,7 +21,7 @@ from services.ledger.domain.credits.grant import (
 from services.ledger.domain.credits.schedule import GrantFrequency, PeriodProration, Schedule
 from services.ledger.domain.crossings.watch import Watch, WatchKind
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldState
-from services.ledger.domain.gate.spend_cap import CapWindow, Spend, SpendCap
+from services.ledger.domain.gate.spend_cap import CapWindow, Spend, SpendCap, WindowSpend
 from services.ledger.domain.rating.price import Pricing
 from services.ledger.domain.usage.meter import MeteredPrice, MeterKey
 from services.ledger.store.rates import conversion_from_row, price_from_row
@@ -191,11 +191,16 @@ def cap_from_row(row: Row) -> SpendCap:
 def spend_from_row(row: Row) -> Spend:
     return Spend(
         held=Credits(row["held_micros"]),
-        period_start=row["period_start"],
-        period_spent=Credits(row["period_spent_micros"]),
-        day_start=row["day_start"],
-        day_spent=Credits(row["day_spent_micros"]),
+        period=_window_spend(row, "period"),
+        day=_window_spend(row, "day"),
     )
+
+
+def _window_spend(row: Row, window: str) -> WindowSpend | None:
+    start = row[f"{window}_start"]
+    if start is None:
+        return None
+    return WindowSpend(start, Credits(row[f"{window}_spent_micros"]), Credits(row[f"{window}_ahead_micros"]))
 
 
 def watch_from_row(row: Row) -> Watch:

@@ -20,7 +20,7 @@ _GRANTS = """
         SELECT customer_id, grant_id, min(credit_type_id) AS entry_credit_type_id,
             sum(amount_micros) FILTER (WHERE kind IN ('GRANT', 'SEAT_ADJUSTMENT')) AS granted,
             -sum(amount_micros) FILTER (WHERE kind = 'CAPTURE') AS captured,
-            -sum(amount_micros) FILTER (WHERE kind = 'EXPIRY') AS expired,
+            -sum(amount_micros) FILTER (WHERE kind IN ('EXPIRY', 'REINSTATEMENT')) AS expired,
             -sum(amount_micros) FILTER (WHERE kind = 'VOID') AS voided
         FROM ledger.entries WHERE grant_id IS NOT NULL AND ($1::text IS NULL OR customer_id = $1)
         GROUP BY customer_id, grant_id
@@ -129,7 +129,9 @@ _SPENT = """
         FROM used u LEFT JOIN ledger.spends s USING (customer_id, credit_type_id, group_key, group_value)
         GROUP BY 1, 2, 3, 4
     ), stored AS (
-        SELECT customer_id, credit_type_id, group_key, group_value, period_spent_micros, day_spent_micros
+        SELECT customer_id, credit_type_id, group_key, group_value,
+            period_spent_micros + period_ahead_micros AS period_spent_micros,
+            day_spent_micros + day_ahead_micros AS day_spent_micros
         FROM ledger.spends WHERE $1::text IS NULL OR customer_id = $1
     )
     SELECT customer_id, credit_type_id, NULL AS grant_id,

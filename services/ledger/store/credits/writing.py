@@ -16,32 +16,39 @@ from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.due import ScheduleProgress
 from services.ledger.domain.credits.entry import Entry, Usage
 from services.ledger.domain.credits.grant import CustomerId, Grant
-from services.ledger.domain.credits.unit_of_work import Change, NewResponse, PoolKey
+from services.ledger.domain.credits.unit_of_work import Change, NewEvent, NewResponse, PoolKey
 from services.ledger.domain.crossings.watch import Crossing
 from services.ledger.domain.gate.hold import Hold
-from services.ledger.domain.gate.spend_cap import Spend
+from services.ledger.domain.gate.spend_cap import Spend, WindowSpend
+from services.ledger.domain.rating.metric import UniqueValue
 from services.ledger.domain.retention import places_at
 from services.ledger.domain.usage.meter import Meter, MeterKey
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.rows import GRANT_COLUMNS, grant_to_row, void_to_row
 from services.ledger.store.formats import NOTICES
 from services.ledger.store.rates import conversion_to_row, price_to_row
+from services.ledger.store.usage.events import event_to_row
 from services.ledger.tables import outbox
 
 _ENQUEUE = enqueue_sql(outbox)
 
 
 async def write_changes(
-    connection: Connection, changes: Sequence[Change], answers: Sequence[NewResponse], *, epoch: int | None
+    connection: Connection,
+    changes: Sequence[Change],
+    answers: Sequence[NewResponse],
+    events: Sequence[NewEvent],
+    *,
+    epoch: int | None,
 ) -> set[PoolKey]:
-    """Write plain changes and the responses to their requests; returns the pools whose versions were unchanged.
+    """Write plain changes with their responses and events; returns the pools whose versions were unchanged.
 
     epoch: of the cached copies of Catalog's data. None: copies and stored responses were read in this transaction.
     With an epoch, a pool is not written either if one of its requests has a response in the earlier slot. All responses
     are of one instant. Raises UniqueViolationError, and writes nothing, if one of the requests has a response in a slot
-    that is written to. Slots: domain/retention.py.
+    that is written to, or one of the events is stored. Slots: domain/retention.py.
     """
-    written = _rows(changes, answers)
+    written = _rows(changes, answers, events)
     statement = _statement(tuple(part for part, _ in written), looks_back=epoch is not None)
     arguments: list[object] = [epoch, *(rows for _, rows in written)]
     if answers:
@@ -128,26 +135,28 @@ _CHANGED_HOLDS = _Part(
 )
 _SPENDS = _Part(
     "changed_spends",
-    "spend_change",
+    "spend_change_12",
     """
     INSERT INTO ledger.spends AS s (customer_id, credit_type_id, group_key, group_value, held_micros,
-        period_start, period_spent_micros, day_start, day_spent_micros)
+        period_start, period_spent_micros, period_ahead_micros, day_start, day_spent_micros, day_ahead_micros)
     SELECT d.* FROM {rows} JOIN guard USING (customer_id, credit_type_id)
     ON CONFLICT (customer_id, credit_type_id, group_key, group_value) DO UPDATE SET
         held_micros = excluded.held_micros, period_start = excluded.period_start,
-        period_spent_micros = excluded.period_spent_micros, day_start = excluded.day_start,
-        day_spent_micros = excluded.day_spent_micros
+        period_spent_micros = excluded.period_spent_micros, period_ahead_micros = excluded.period_ahead_micros,
+        day_start = excluded.day_start, day_spent_micros = excluded.day_spent_micros,
+        day_ahead_micros = excluded.day_ahead_micros
     """,
 )
 _METERS = _Part(
     "changed_meters",
-    "meter_change",
+    "meter_change_12",
     """
     INSERT INTO ledger.meters (customer_id, credit_type_id, root_rate_id, period_start, product_id, rate_id,
-        quantity_micros, cost_micros)
+        quantity_micros, cost_micros, largest_micros)
     SELECT d.* FROM {rows} JOIN guard USING (customer_id, credit_type_id)
     ON CONFLICT (customer_id, credit_type_id, root_rate_id, period_start) DO UPDATE SET
-        rate_id = excluded.rate_id, quantity_micros = excluded.quantity_micros, cost_micros = excluded.cost_micros
+        rate_id = excluded.rate_id, quantity_micros = excluded.quantity_micros, cost_micros = excluded.cost_micros,
+        largest_micros = excluded.largest_micros
     """,
 )
 _ENTRIES = _Part(
@@ -161,6 +170,27 @@ _ENTRIES = _Part(
         d.shortfall_micros, d.effective_time, d.create_time, d.cause_id, d.hold_id, d.product_id,
         d.group_values, d.contract_id, d.quantity_micros, d.root_rate_id, d.usage_period_start,
         d.dimension_values, d.transaction_id
+    FROM {rows} JOIN guard USING (customer_id, credit_type_id)
+    """,
+)
+_VALUES = _Part(
+    "changed_values",
+    "value_change",
+    """
+    INSERT INTO ledger.meter_values (customer_id, credit_type_id, root_rate_id, period_start, value, events)
+    SELECT d.* FROM {rows} JOIN guard USING (customer_id, credit_type_id)
+    ON CONFLICT (customer_id, credit_type_id, root_rate_id, period_start, value) DO UPDATE SET
+        events = excluded.events
+    """,
+)
+_EVENTS = _Part(
+    "new_events",
+    "new_event",
+    """
+    INSERT INTO ledger.usage_events (customer_id, transaction_id, body_hash, event_type, event_time, receive_time,
+        properties, status, result)
+    SELECT d.customer_id, d.transaction_id, d.body_hash, d.event_type, d.event_time, d.receive_time,
+        d.properties, d.status, d.result
     FROM {rows} JOIN guard USING (customer_id, credit_type_id)
     """,
 )
@@ -204,7 +234,9 @@ def _unnested(part: _Part, parts: tuple[_Part, ...]) -> str:
     return f"unnest(${parts.index(part) + 2}::ledger.{part.row}[]) AS d"  # $1 is the epoch
 
 
-def _rows(changes: Sequence[Change], answers: Sequence[NewResponse]) -> list[tuple[_Part, Rows]]:
+def _rows(
+    changes: Sequence[Change], answers: Sequence[NewResponse], events: Sequence[NewEvent]
+) -> list[tuple[_Part, Rows]]:
     """Return the rows of each part that has any. The pools come first."""
     pools: Rows = []
     grants: Rows = []
@@ -212,6 +244,7 @@ def _rows(changes: Sequence[Change], answers: Sequence[NewResponse]) -> list[tup
     holds: Rows = []
     spends: Rows = []
     meters: Rows = []
+    values: Rows = []
     entries: Rows = []
     for change in changes:
         before, after, key = change.before, change.after, change.key
@@ -237,6 +270,8 @@ def _rows(changes: Sequence[Change], answers: Sequence[NewResponse]) -> list[tup
             spends.append((*key, *group_value, *_spend(after.spends[group_value])))
         for meter_key in dict.fromkeys(after.changed_meters):
             meters.append((*key, *_meter(meter_key, after.meters[meter_key])))
+        for meter_key, value in dict.fromkeys(after.changed_values):
+            values.append((*key, *_value(meter_key, value, after.values[meter_key, value])))
         entries += [(*key, *_entry(entry)) for entry in after.entries]
     remembered: Rows = [
         (*one.key, one.request_id, one.fingerprint, one.response, one.create_time) for one in answers
@@ -247,7 +282,9 @@ def _rows(changes: Sequence[Change], answers: Sequence[NewResponse]) -> list[tup
         (_CHANGED_HOLDS, holds),
         (_SPENDS, spends),
         (_METERS, meters),
+        (_VALUES, values),
         (_ENTRIES, entries),
+        (_EVENTS, [(*new.key, *event_to_row(new)) for new in events if new.key is not None]),
         (_ANSWERS, remembered),
     )
     return [(_POOLS, pools), *((part, rows) for part, rows in parts if rows)]
@@ -266,13 +303,11 @@ def _changed_grant(grant: Grant) -> tuple[object, ...]:
 
 
 def _spend(spend: Spend) -> tuple[object, ...]:
-    return (
-        spend.held.micros,
-        spend.period_start,
-        spend.period_spent.micros,
-        spend.day_start,
-        spend.day_spent.micros,
-    )
+    return (spend.held.micros, *_window_spend(spend.period), *_window_spend(spend.day))
+
+
+def _window_spend(last: WindowSpend | None) -> tuple[object, ...]:
+    return (None, 0, 0) if last is None else (last.start, last.spent.micros, last.ahead.micros)
 
 
 def _meter(key: MeterKey, meter: Meter) -> tuple[object, ...]:
@@ -283,7 +318,12 @@ def _meter(key: MeterKey, meter: Meter) -> tuple[object, ...]:
         meter.rate_id,
         meter.position.micros,
         meter.cost.micros,
+        meter.largest.micros,
     )
+
+
+def _value(key: MeterKey, value: UniqueValue, events: int) -> tuple[object, ...]:
+    return (key.root_rate_id, key.period_start, value, events)
 
 
 def _entry(entry: Entry) -> tuple[object, ...]:

@@ -2,7 +2,7 @@
 """Reads from the local copies which customer a name means, what a product is, and which contracts price it."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -111,6 +111,23 @@ class Standings:
             for customer_id, product_id in known
         }
         return books, copies
+
+    async def event_products(self, event_types: Set[str], copies: CatalogCopies) -> CatalogCopies:
+        """Return the copies of the present epoch, with the products whose metrics count events of these types."""
+        copies = copies.at(await self.epoch())
+        missing = sorted(event_types - copies.by_event_type.keys())
+        if missing:
+            rows = await self._connection.fetch(
+                f"SELECT {USAGE_PRODUCT_COLUMNS} FROM ledger.products WHERE event_type = ANY ($1) ORDER BY product_id",
+                missing,
+            )
+            products = [usage_product_from_row(row) for row in rows]
+            copies.products.update({product.product_id: product for product in products})
+            for event_type in missing:
+                copies.by_event_type[event_type] = tuple(
+                    product.product_id for product in products if product.metric.event_type == event_type
+                )
+        return copies
 
     async def epoch(self) -> int:
         """Return the version of the Catalog's copies and of the watches on every customer."""

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads meters, many at once."""
+"""Reads meters, and the values that UNIQUE metrics have seen, many at once."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 
 from meshkit.quantity import Credits, Quantity
 from services.ledger.domain.credits.grant import ProductId
-from services.ledger.domain.credits.unit_of_work import PoolKey
+from services.ledger.domain.credits.unit_of_work import AccountSelection, PoolKey
+from services.ledger.domain.rating.metric import UniqueValue
 from services.ledger.domain.rating.price import Pricing
 from services.ledger.domain.usage.meter import Meter, MeteredPrice, MeterKey
 from services.ledger.store.connection import Connection
@@ -14,10 +15,17 @@ from services.ledger.store.rates import PRICE_COLUMNS, conversion_from_row, pric
 
 _METERS = """
     SELECT m.customer_id, m.credit_type_id, m.root_rate_id, m.period_start, m.product_id, m.rate_id,
-        m.quantity_micros, m.cost_micros
+        m.quantity_micros, m.cost_micros, m.largest_micros
     FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
         AS q (customer_id, credit_type_id, root_rate_id, period_start)
     JOIN ledger.meters m USING (customer_id, credit_type_id, root_rate_id, period_start)
+"""
+_VALUES = """
+    SELECT v.customer_id, v.credit_type_id, v.root_rate_id, v.period_start, v.value, v.events
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[])
+        AS q (customer_id, credit_type_id, root_rate_id, period_start, value)
+    JOIN ledger.meter_values v USING (customer_id, credit_type_id, root_rate_id, period_start, value)
+    WHERE v.events > 0
 """
 _PRICINGS = f"""
     SELECT r.rate_id, {PRICE_COLUMNS}, p.conversion FROM ledger.rates r JOIN ledger.products p USING (product_id)
@@ -59,8 +67,31 @@ async def read_meters(
             pricing=known[row["rate_id"]],
             position=Quantity(row["quantity_micros"]),
             cost=Credits(row["cost_micros"]),
+            largest=Quantity(row["largest_micros"]),
         )
     return meters
+
+
+async def read_values(
+    connection: Connection, selections: Mapping[PoolKey, AccountSelection]
+) -> dict[PoolKey, dict[tuple[MeterKey, UniqueValue], int]]:
+    """Return how many events have reported each of the selected values; values that none has reported are left out."""
+    wanted = [(pool, *value) for pool, selection in selections.items() for value in selection.values]
+    if not wanted:
+        return {}
+    rows = await connection.fetch(
+        _VALUES,
+        [customer_id for (customer_id, _), _, _ in wanted],
+        [credit_type_id for (_, credit_type_id), _, _ in wanted],
+        [key.root_rate_id for _, key, _ in wanted],
+        [key.period_start for _, key, _ in wanted],
+        [value for _, _, value in wanted],
+    )
+    values: dict[PoolKey, dict[tuple[MeterKey, UniqueValue], int]] = defaultdict(dict)
+    for row in rows:
+        name = (MeterKey(row["root_rate_id"], row["period_start"]), UniqueValue(row["value"]))
+        values[row["customer_id"], row["credit_type_id"]][name] = row["events"]
+    return values
 
 
 async def _pricings(connection: Connection, rate_ids: Collection[str]) -> dict[str, Pricing]:

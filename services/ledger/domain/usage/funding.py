@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Funding of reported usage: which grants pay for what was used before it was reported.
+
+First the grants that were active at the usage's own time, then those active now, each in burn-down order; what neither
+covers is a shortfall. For 24 h after its expiry a grant pays for usage dated before it, from what has expired.
+Source: services/ledger/README.md, "Reported usage".
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from meshkit.quantity import Credits
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.entry import Entry, EntryKind, Usage
+from services.ledger.domain.credits.grant import Grant, GrantId, capture_rest, reinstate
+
+PAYS_AFTER_EXPIRY = timedelta(hours=24)
+
+
+def fund(
+    account: Account, amount: Credits, usage: Usage, *, cause_id: str, used_time: datetime, at: datetime
+) -> tuple[Account, Credits]:
+    """Spend `amount` on usage of `used_time`; returns the uncovered amount too. Usage leaves at least one entry."""
+    writer = _Writer(account, usage, cause_id=cause_id, used_time=used_time, at=at)
+    uncovered = amount
+    for grant in _payers(account, usage, used_time=used_time, at=at):
+        if not uncovered:
+            break
+        uncovered -= writer.draw(grant, uncovered)
+    if uncovered:
+        writer.write(EntryKind.SHORTFALL, uncovered)
+    elif not writer.has_usage:
+        writer.write(EntryKind.UNCHARGED, Credits(0))
+    return account.with_changes(grants=writer.grants.values(), entries=writer.entries), uncovered
+
+
+def payable(grant: Grant, *, at: datetime) -> Credits:
+    """Return what a grant can still pay at `at` for usage dated before its expiry."""
+    if not grant.is_closed:
+        return grant.rest
+    is_recent = grant.expire_time is not None and at < grant.expire_time + PAYS_AFTER_EXPIRY
+    return grant.expired if is_recent else Credits(0)
+
+
+def _payers(account: Account, usage: Usage, *, used_time: datetime, at: datetime) -> Iterator[Grant]:
+    """Yield the grants that may pay, each once, in the order in which they do."""
+    then = {grant.grant_id: grant for grant in account.drawable(used_time, usage.product_id)}
+    yield from then.values()
+    if used_time != at:
+        yield from (grant for grant in account.drawable(at, usage.product_id) if grant.grant_id not in then)
+
+
+class _Writer:
+    """Draws grants one after the other, and collects the entries."""
+
+    def __init__(
+        self, account: Account, usage: Usage, *, cause_id: str, used_time: datetime, at: datetime
+    ) -> None:
+        self._account = account
+        self._usage = usage
+        self._cause_id = cause_id
+        self._used_time = used_time
+        self._at = at
+        self.grants: dict[GrantId, Grant] = {}
+        self.entries: list[Entry] = []
+        self.has_usage = False
+
+    def draw(self, grant: Grant, wanted: Credits) -> Credits:
+        """Take what a grant can pay, at most `wanted`; returns it."""
+        taken = min(payable(grant, at=self._at), wanted)
+        if not taken:
+            return taken
+        if grant.is_closed:
+            assert grant.expire_time is not None
+            self._append(EntryKind.REINSTATEMENT, taken, grant_id=grant.grant_id, time=grant.expire_time)
+            self.grants[grant.grant_id] = reinstate(grant, taken)
+        else:
+            self.grants[grant.grant_id] = capture_rest(grant, taken)
+        self.write(EntryKind.CAPTURE, -taken, grant_id=grant.grant_id)
+        return taken
+
+    def write(self, kind: EntryKind, amount: Credits, *, grant_id: GrantId | None = None) -> None:
+        """Append an entry about the usage; the first one has its quantity."""
+        usage = self._usage.without_quantity() if self.has_usage else self._usage
+        self._append(kind, amount, grant_id=grant_id, time=self._used_time, usage=usage)
+        self.has_usage = True
+
+    def _append(
+        self,
+        kind: EntryKind,
+        amount: Credits,
+        *,
+        grant_id: GrantId | None,
+        time: datetime,
+        usage: Usage | None = None,
+    ) -> None:
+        entry = self._account.next_entry(
+            kind,
+            grant_id=grant_id,
+            amount=amount,
+            effective_time=time,
+            create_time=self._at,
+            cause_id=self._cause_id,
+            usage=usage,
+            behind=len(self.entries),
+        )
+        self.entries.append(entry)

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Intake: how an event is measured, priced and charged. Reported usage has already happened, so nothing refuses it.
+
+Source: services/ledger/README.md, "Reported usage".
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from meshkit.evolve import evolve
+from meshkit.quantity import INT64_MAX, Quantity
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.entry import Usage
+from services.ledger.domain.crossings import alarm
+from services.ledger.domain.errors import RateNotFound
+from services.ledger.domain.gate.decision import CREDITS_MAX, Entitlement
+from services.ledger.domain.gate.spending import counted_usage
+from services.ledger.domain.gate.standing import PriceBook
+from services.ledger.domain.rating.metric import Aggregation, Seen, UniqueValue, increment, measure
+from services.ledger.domain.rating.product import UsageProduct
+from services.ledger.domain.rating.properties import PropertyProblem
+from services.ledger.domain.usage.event import (
+    EventLine,
+    EventResult,
+    EventStatus,
+    RecordEvent,
+    RejectionReason,
+    rejected,
+)
+from services.ledger.domain.usage.funding import fund
+from services.ledger.domain.usage.meter import Meter, MeterKey, advance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What an event reports of one product: a quantity or, for UNIQUE, a value; and at what price."""
+
+    product: UsageProduct
+    entitlement: Entitlement
+    amount: Quantity | UniqueValue
+
+    @property
+    def meter_key(self) -> MeterKey:
+        key = self.entitlement.price.meter_key
+        assert key is not None
+        return key
+
+
+def measured(event: RecordEvent, books: Iterable[PriceBook]) -> tuple[Measured, ...] | EventResult:
+    """Return what an event reports, by product; or its result, if there is nothing to charge.
+
+    books: of the products whose metric matches the event. Products that the customer's contracts do not price at the
+    event's timestamp are left out, unless none is priced.
+    """
+    lines: list[Measured] = []
+    books = sorted(books, key=lambda book: book.product.product_id)
+    try:
+        for book in books:
+            entitlement = book.entitlement_at(event.timestamp, event.properties)
+            if entitlement is not None:
+                amount = measure(book.product.metric, event.properties)
+                lines.append(Measured(product=book.product, entitlement=entitlement, amount=amount))
+    except PropertyProblem as problem:
+        reason = RejectionReason(problem.problem.value)
+        return rejected(reason, field=f"properties[{problem.property_name}]", detail=_DETAILS[reason])
+    except RateNotFound as problem:
+        return rejected(RejectionReason.RATE_NOT_FOUND, detail=str(problem))
+    if lines:
+        return tuple(lines)
+    if not books:
+        return EventResult(status=EventStatus.NO_MATCH)
+    if not books[0].is_under_contract(event.timestamp):
+        return EventResult(status=EventStatus.NO_CONTRACT)
+    return rejected(
+        RejectionReason.RATE_NOT_FOUND,
+        detail="the customer's rate card prices none of the products that match; add a rate in the Catalog service",
+    )
+
+
+def charge(
+    account: Account, event: RecordEvent, line: Measured, *, at: datetime
+) -> tuple[Account, EventLine] | EventResult:
+    """Count what an event reports of one product on its meter, and draw its cost; or reject what is beyond measure."""
+    price, product = line.entitlement.price, line.product
+    meter = price.meter_in(account.meters)
+    quantity = _increment(account, line, meter)
+    after, cost = advance(meter, quantity)
+    if cost > CREDITS_MAX or after.position.micros > INT64_MAX:
+        return rejected(
+            RejectionReason.QUANTITY_TOO_LARGE,
+            detail="costs more than a billion credits, or exceeds what a meter can count in a usage period",
+        )
+    if isinstance(line.amount, Quantity):
+        after = evolve(after, largest=max(after.largest, line.amount))
+    usage = Usage(
+        product_id=product.product_id,
+        contract_id=line.entitlement.contract_id,
+        group_values=group_values_of(product, event.properties),
+        hold_id=None,
+        quantity=quantity,
+        meter_key=line.meter_key,
+        dimension_values=line.entitlement.dimension_values,
+        transaction_id=event.transaction_id,
+    )
+    sequence = account.sequence + 1
+    account, shortfall = fund(
+        account, cost, usage, cause_id=event.transaction_id, used_time=event.timestamp, at=at
+    )
+    anchor = line.entitlement.anchor
+    spends = counted_usage(account, usage.group_values, cost, anchor=anchor, at=at, used_time=event.timestamp)
+    account = account.with_changes(
+        spends=spends, meters={line.meter_key: after}, values=_values(account, line)
+    )
+    account = alarm.observe_spend(account, usage.group_values.items(), at=at, anchor=anchor)
+    return account, EventLine(
+        product_id=product.product_id,
+        credit_type_id=account.credit_type_id,
+        quantity=quantity,
+        credits=cost,
+        shortfall=shortfall,
+        sequence=sequence,
+    )
+
+
+def _increment(account: Account, line: Measured, meter: Meter) -> Quantity:
+    values = frozenset[UniqueValue]()
+    if isinstance(line.amount, str) and (line.meter_key, line.amount) in account.values:
+        values = frozenset({line.amount})
+    return increment(line.product.metric.aggregation, line.amount, Seen(largest=meter.largest, values=values))
+
+
+def _values(account: Account, line: Measured) -> dict[tuple[MeterKey, UniqueValue], int] | None:
+    """Return how many events have reported the value of a UNIQUE line, this one included."""
+    if line.product.metric.aggregation is not Aggregation.UNIQUE:
+        return None
+    assert isinstance(line.amount, str)
+    key = (line.meter_key, line.amount)
+    return {key: account.values.get(key, 0) + 1}
+
+
+def group_values_of(product: UsageProduct, properties: Mapping[str, str]) -> dict[str, str]:
+    """Return the properties by which the product's metric groups usage."""
+    return {key: properties[key] for key in product.metric.group_keys if key in properties}
+
+
+_DETAILS = {
+    RejectionReason.PROPERTY_MISSING: "is missing, and the metric of a matching product needs it",
+    RejectionReason.PROPERTY_NOT_A_NUMBER: "must be a decimal number such as 12 or 0.5, without exponent",
+    RejectionReason.QUANTITY_NEGATIVE: "must be >= 0; void or amend the event that was wrong instead",
+    RejectionReason.QUANTITY_TOO_LARGE: "must be at most a trillion units in one event",
+}

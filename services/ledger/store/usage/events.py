@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Usage events: what was recorded under a transaction_id, and events that are stored without a charge.
+
+The unique key settles who was first: a twin that comes between find and insert fails on it, and is run again.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from services.ledger.domain.credits.grant import CustomerId
+from services.ledger.domain.credits.unit_of_work import NewEvent
+from services.ledger.domain.usage.event import EventResult, EventStatus, RecordEvent, StoredEvent
+from services.ledger.store.connection import Connection
+from services.ledger.store.formats import EVENT_RESULT
+
+EventName = tuple[str, str]  # a customer_id, or an unknown customer's name; and a transaction_id
+
+
+class UsageEvents:
+    """The usage events of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def find(self, asked: Collection[tuple[CustomerId, str]]) -> dict[EventName, StoredEvent]:
+        """Return what was recorded, by customer and transaction_id."""
+        if not asked:
+            return {}
+        pairs = sorted(asked)
+        rows = await self._connection.fetch(
+            "SELECT e.customer_id, e.transaction_id, e.body_hash, e.result"
+            " FROM unnest($1::text[], $2::text[]) AS q (customer_id, transaction_id)"
+            " JOIN ledger.usage_events e USING (customer_id, transaction_id)",
+            [customer_id for customer_id, _ in pairs],
+            [transaction_id for _, transaction_id in pairs],
+        )
+        return {
+            (row["customer_id"], row["transaction_id"]): StoredEvent(
+                row["body_hash"], EVENT_RESULT.decode(row["result"])
+            )
+            for row in rows
+        }
+
+    async def find_unattached(self, asked: Collection[EventName]) -> dict[EventName, StoredEvent]:
+        """Return what waits under unknown customers' names."""
+        if not asked:
+            return {}
+        pairs = sorted(asked)
+        rows = await self._connection.fetch(
+            "SELECT e.customer_name, e.transaction_id, e.body_hash"
+            " FROM unnest($1::text[], $2::text[]) AS q (customer_name, transaction_id)"
+            " JOIN ledger.unattached_events e USING (customer_name, transaction_id)",
+            [name for name, _ in pairs],
+            [transaction_id for _, transaction_id in pairs],
+        )
+        unattached = EventResult(status=EventStatus.UNATTACHED)
+        return {
+            (row["customer_name"], row["transaction_id"]): StoredEvent(row["body_hash"], unattached)
+            for row in rows
+        }
+
+    async def insert_uncharged(self, events: Sequence[tuple[CustomerId, NewEvent]]) -> None:
+        """Store events that cost nothing because nothing was measured."""
+        await self._connection.executemany(
+            "INSERT INTO ledger.usage_events (customer_id, transaction_id, body_hash, event_type, event_time,"
+            " receive_time, properties, status, result) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            [(customer_id, *event_to_row(new)) for customer_id, new in events],
+        )
+
+    async def insert_unattached(self, events: Sequence[RecordEvent], *, at: datetime) -> None:
+        """Store events under the names of unknown customers."""
+        await self._connection.executemany(
+            "INSERT INTO ledger.unattached_events (customer_name, transaction_id, body_hash, event_type, event_time,"
+            " receive_time, properties) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            [
+                (
+                    event.customer,
+                    event.transaction_id,
+                    event.fingerprint,
+                    event.event_type,
+                    event.timestamp,
+                    at,
+                    event.properties,
+                )
+                for event in events
+            ],
+        )
+
+
+def event_to_row(new: NewEvent) -> tuple[object, ...]:
+    """Return the values from transaction_id to result."""
+    event = new.event
+    return (
+        event.transaction_id,
+        event.fingerprint,
+        event.event_type,
+        event.timestamp,
+        new.receive_time,
+        event.properties,
+        new.result.status.value,
+        new.result,
+    )

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""RecordUsage on the wire: each event is read, or rejected, by itself."""
+
+from collections.abc import Sequence
+
+from meshkit.errors import FieldViolation, InvalidFields
+from meshkit.rpc.fields import Fields
+from meshkit.rpc.fingerprint import fingerprint
+from purser.ledger.v1 import usage_pb2 as pb
+from services.ledger.domain.usage.event import (
+    EventLine,
+    EventResult,
+    RecordEvent,
+    RejectionReason,
+    rejected,
+)
+
+EVENTS_MAX = 1_000
+TRANSACTION_ID_MAX = 128
+PROPERTIES_MAX = 50
+
+
+def events_from_wire(request: pb.RecordUsageRequest) -> list[RecordEvent | EventResult]:
+    """Return each event's command, or its rejection in its place. Raises InvalidFields for no or too many events."""
+    if not 1 <= len(request.events) <= EVENTS_MAX:
+        raise InvalidFields(
+            [FieldViolation("events", f"must have 1 to {EVENTS_MAX} events, has {len(request.events)}")]
+        )
+    return [_event_from_wire(event) for event in request.events]
+
+
+def results_to_wire(results: Sequence[EventResult]) -> pb.RecordUsageResponse:
+    return pb.RecordUsageResponse(results=[_result_to_wire(result) for result in results])
+
+
+def _event_from_wire(event: pb.UsageEvent) -> RecordEvent | EventResult:
+    fields = Fields()
+    if len(event.properties) > PROPERTIES_MAX:
+        fields.add("properties", f"must have at most {PROPERTIES_MAX} keys, has {len(event.properties)}")
+    for key, value in event.properties.items():
+        fields.text("properties", key)
+        fields.text(f"properties[{key[:64]}]", value, required=False)
+    command = RecordEvent(
+        transaction_id=fields.text("transaction_id", event.transaction_id, max_length=TRANSACTION_ID_MAX),
+        fingerprint=_content_hash(event),
+        customer=fields.text("customer", event.customer),
+        event_type=fields.text("event_type", event.event_type),
+        timestamp=fields.time("timestamp", event.timestamp, event.HasField("timestamp")),
+        properties=dict(event.properties),
+    )
+    try:
+        fields.check()
+    except InvalidFields as invalid:
+        first = invalid.violations[0]
+        return rejected(RejectionReason.INVALID_FIELD, field=first.field, detail=first.description)
+    return command
+
+
+def _content_hash(event: pb.UsageEvent) -> bytes:
+    """Return the hash of what was reported: a customer may be named by its id or by an alias."""
+    content = pb.UsageEvent()
+    content.CopyFrom(event)
+    content.ClearField("customer")
+    return fingerprint("UsageEvent", content)
+
+
+def _result_to_wire(result: EventResult) -> pb.UsageResult:
+    return pb.UsageResult(
+        event_status=f"EVENT_STATUS_{result.status.name}",
+        is_duplicate=result.is_duplicate,
+        differs=result.differs,
+        credits_micros=sum(line.credits.micros for line in result.lines),
+        shortfall_micros=sum(line.shortfall.micros for line in result.lines),
+        lines=[_line_to_wire(line) for line in result.lines],
+        rejection_reason=f"REJECTION_REASON_{result.reason.name}" if result.reason else None,
+        field=result.field,
+        detail=result.detail,
+    )
+
+
+def _line_to_wire(line: EventLine) -> pb.EventLine:
+    return pb.EventLine(
+        product_id=line.product_id,
+        credit_type_id=line.credit_type_id,
+        quantity_micros=line.quantity.micros,
+        credits_micros=line.credits.micros,
+        shortfall_micros=line.shortfall.micros,
+        entry_sequence=line.sequence,
+    )
