@@ -28,6 +28,7 @@ from services.ledger.operations.gate.caps import SpendCaps
 from services.ledger.operations.gate.explanations import Explanations
 from services.ledger.operations.gate.gate import Gate, GateLane, gate_lane
 from services.ledger.operations.retention import Retention
+from services.ledger.operations.usage.attachment import Attachment
 from services.ledger.operations.usage.intake import Intake
 from services.ledger.peers import AlertPeer
 from services.ledger.relay import Deliveries
@@ -38,6 +39,8 @@ from services.ledger.store.connection import open_pool
 RELAY_CONNECTIONS = 4
 # How often a replica checks whether it is its turn to forget.
 FORGET_SECONDS = 300.0
+# How often a replica checks whether it is its turn to attach events.
+ATTACH_SECONDS = 60.0
 
 
 @asynccontextmanager
@@ -72,9 +75,12 @@ async def open_service(
             PeriodicTask("forget", retention.run, FORGET_SECONDS),
         )
         lane = gate_lane(store=store, clock=clock, ids=ids, relay=relay)
-        operations = _operations(store, relay, settlement, lane, clock=clock, ids=ids)
+        intake = Intake(lane, left_seconds=deadline.time_left)
+        attachment = Attachment(store=store, intake=intake, clock=clock, wall=wall)
+        operations = _operations(store, relay, settlement, lane, intake, attachment, clock=clock, ids=ids)
         lane.start()
         service.stack.push_async_callback(lane.stop)
+        service.start_periodic(PeriodicTask("attach", attachment.run, ATTACH_SECONDS))
         yield await service.serve(
             *_rpc_services(operations),
             relay=relay,
@@ -109,16 +115,18 @@ def _operations(
     relay: Relay,
     settlement: Settlement,
     lane: GateLane,
+    intake: Intake,
+    attachment: Attachment,
     *,
     clock: Clock,
     ids: Ids,
 ) -> Operations:
     return Operations(
         gate=Gate(lane, left_seconds=deadline.time_left),
-        intake=Intake(lane, left_seconds=deadline.time_left),
+        intake=intake,
         explanations=Explanations(store=store, clock=clock, ids=ids),
         reports=Reports(store=store, clock=clock, settlement=settlement),
-        copies=Copies(store=store, clock=clock, ids=ids, relay=relay),
+        copies=Copies(store=store, clock=clock, ids=ids, relay=relay, attachment=attachment),
         grants=Grants(store=store, clock=clock, ids=ids, relay=relay),
         caps=SpendCaps(store=store, clock=clock, ids=ids),
     )

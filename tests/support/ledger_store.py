@@ -42,7 +42,9 @@ from services.ledger.operations.credits.grants import Grants
 from services.ledger.operations.credits.reports import Reports
 from services.ledger.operations.credits.settlement import Settlement
 from services.ledger.operations.gate.batch import GateRpc
-from services.ledger.operations.gate.gate import Gate, gate_lane
+from services.ledger.operations.gate.gate import Gate, GateLane, gate_lane
+from services.ledger.operations.usage.attachment import Attachment
+from services.ledger.operations.usage.intake import Intake
 from services.ledger.store import PostgresStore
 from services.ledger.store.connection import open_pool
 from tests.support.postgres import Databases
@@ -77,6 +79,7 @@ class Books:
     reports: Reports
     settlement: Settlement
     gate: Gate
+    lane: GateLane
 
     async def sign(self, customer_id: CustomerId = ACME, *, seats: int = 4) -> None:
         """Apply a product, its price, a customer, and its contract with 100 credits a month for each seat."""
@@ -202,6 +205,8 @@ async def open_books(databases: Databases, *, clock: ManualClock | None = None) 
     lane = gate_lane(store=store, clock=clock, ids=ids, relay=relay)
     lane.start()
     gate = Gate(lane, left_seconds=lambda: None)
+    intake = Intake(lane, left_seconds=lambda: None)
+    attachment = Attachment(store=store, intake=intake, clock=clock, wall=wall)
     settlement = Settlement(store=store, ids=ids, relay=relay)
     try:
         yield Books(
@@ -209,11 +214,12 @@ async def open_books(databases: Databases, *, clock: ManualClock | None = None) 
             clock=clock,
             ids=ids,
             relay=relay,
-            copies=Copies(store=store, clock=clock, ids=ids, relay=relay),
+            copies=Copies(store=store, clock=clock, ids=ids, relay=relay, attachment=attachment),
             grants=Grants(store=store, clock=clock, ids=ids, relay=relay),
             reports=Reports(store=store, clock=clock, settlement=settlement),
             settlement=settlement,
             gate=gate,
+            lane=lane,
         )
     finally:
         await lane.stop()

@@ -26,17 +26,21 @@ from services.ledger.domain.credits.schedule import ScheduleCredits, credits_of_
 from services.ledger.domain.errors import CustomerNotFound, SubscriptionNotFound
 from services.ledger.operations.credits.settlement import open_account
 from services.ledger.operations.ports import Relay
+from services.ledger.operations.usage.attachment import Attachment
 from services.ledger.store import PostgresStore, Transaction
 
 
 class Copies:
     """Maintains the Ledger's local copies, and settles what an update makes due."""
 
-    def __init__(self, *, store: PostgresStore, clock: Clock, ids: Ids, relay: Relay) -> None:
+    def __init__(
+        self, *, store: PostgresStore, clock: Clock, ids: Ids, relay: Relay, attachment: Attachment
+    ) -> None:
         self._store = store
         self._clock = clock
         self._ids = ids
         self._relay = relay
+        self._attachment = attachment
 
     async def apply_product(self, update: ProductUpdate) -> int:
         """Store a usage product; returns the version in force."""
@@ -47,8 +51,10 @@ class Copies:
         return await self._store.run(lambda tx: tx.copies.keep_rate_card(update))
 
     async def apply_customer(self, update: CustomerUpdate) -> int:
-        """Store a customer; returns the version in force."""
-        return await self._store.run(lambda tx: tx.copies.keep_customer(update))
+        """Store a customer, and attach events that came before it; returns the version in force."""
+        version = await self._store.run(lambda tx: tx.copies.keep_customer(update))
+        await self._attachment.attach_now((update.customer_id, *update.aliases))
+        return version
 
     async def apply_contract(self, update: ContractUpdate) -> int:
         """Store a contract, and issue the grants that it makes due; returns the version in force.

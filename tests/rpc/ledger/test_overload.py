@@ -89,7 +89,7 @@ async def test_a_service_that_stops_answers_whom_it_has_heard(databases: Databas
 async def test_a_gate_that_is_closed_does_nothing_and_says_so(databases: Databases) -> None:
     async with open_books(databases) as books:
         await books.sign()
-        await books.gate.stop()
+        await books.lane.stop()
 
         with pytest.raises(LaneClosed) as raised:
             await books.debit(1)

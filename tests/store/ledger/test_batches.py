@@ -202,17 +202,9 @@ async def test_a_caller_that_goes_away_takes_nobody_along(books: Books, sql: Sql
 
 async def test_a_caller_whose_time_is_up_is_not_served(books: Books, sql: Sql) -> None:
     left_seconds = iter([60.0, 0.0, None])
-    gate = Gate(
-        store=books.store,
-        clock=books.clock,
-        ids=books.ids,
-        relay=books.relay,
-        left_seconds=lambda: next(left_seconds),
-    )
-    gate.start()
+    gate = Gate(books.lane, left_seconds=lambda: next(left_seconds))
 
     answers = await _together(gate, [_debit("in-time", 1), _debit("late", 1), _debit("patient", 1)])
-    await gate.stop()
 
     assert isinstance(answers[1], asyncio.CancelledError)
     assert [answers[n].reason for n in (0, 2)] == [None, None]

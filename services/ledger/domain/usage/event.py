@@ -76,7 +76,10 @@ class EventResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordEvent:
-    """Store an event and charge for it. customer: an id or an alias. fingerprint: the hash of its content."""
+    """Store an event and charge for it. customer: an id or an alias. fingerprint: the hash of its content.
+
+    receive_time: when it came, if it waited for its customer; None: now.
+    """
 
     transaction_id: str
     fingerprint: bytes
@@ -84,6 +87,7 @@ class RecordEvent:
     event_type: str
     timestamp: datetime
     properties: Mapping[str, str]
+    receive_time: datetime | None = None
 
     def response_type(self) -> type[EventResult]:
         return EventResult

@@ -38,6 +38,8 @@ def payable(grant: Grant, *, at: datetime) -> Credits:
     """Return what a grant can still pay at `at` for usage dated before its expiry."""
     if not grant.is_closed:
         return grant.rest
+    if grant.void is not None:
+        return Credits(0)
     is_recent = grant.expire_time is not None and at < grant.expire_time + PAYS_AFTER_EXPIRY
     return grant.expired if is_recent else Credits(0)
 

@@ -221,7 +221,7 @@ class Batches:
             command = request.item
             if isinstance(command, RecordEvent):
                 assert isinstance(response, EventResult)
-                events.append(NewEvent(key, command, response, at))
+                events.append(NewEvent(key, command, response, command.receive_time or at))
             else:
                 assert not isinstance(response, EventResult)
                 responses.append(NewResponse(key, command.request_id, command.fingerprint, response, at))

@@ -31,7 +31,7 @@ from services.ledger.operations.gate.outcome import (
 
 def decide_event(view: View, event: RecordEvent, *, at: datetime) -> Outcome:
     """Decide one event. Source: services/ledger/README.md, "Reported usage"."""
-    late = untimely(event, at=at)
+    late = untimely(event, at=event.receive_time or at)
     if late is not None:
         return Denied(late, None)
     key: PoolKey | None = None

@@ -39,7 +39,7 @@ class EventLog:
         """Store an event with the batch. customer_id None: unknown; key: a pool that is charged, None: none."""
         name = (customer_id or event.customer, event.transaction_id)
         self._recorded[name] = StoredEvent(event.fingerprint, result)
-        new = NewEvent(key, event, result, self._at)
+        new = NewEvent(key, event, result, event.receive_time or self._at)
         if customer_id is None:
             self._unattached.append(event)
         elif key is None:

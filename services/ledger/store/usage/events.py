@@ -86,6 +86,68 @@ class UsageEvents:
             ],
         )
 
+    async def waiting(self, name: str, *, tried_before: datetime, events_max: int) -> list[RecordEvent]:
+        """Return events that wait under a name and were not tried since, in the order in which they came."""
+        rows = await self._connection.fetch(
+            "SELECT transaction_id, body_hash, event_type, event_time, receive_time, properties"
+            " FROM ledger.unattached_events"
+            " WHERE customer_name = $1 AND (attempt_time IS NULL OR attempt_time < $2)"
+            " ORDER BY receive_time, transaction_id LIMIT $3",
+            name,
+            tried_before,
+            events_max,
+        )
+        return [
+            RecordEvent(
+                transaction_id=row["transaction_id"],
+                fingerprint=row["body_hash"],
+                customer=name,
+                event_type=row["event_type"],
+                timestamp=row["event_time"],
+                properties=row["properties"],
+                receive_time=row["receive_time"],
+            )
+            for row in rows
+        ]
+
+    async def settle_waiting(
+        self, name: str, *, done: Sequence[str], tried: Sequence[str], at: datetime
+    ) -> None:
+        """Remove events that are recorded, and note for the others that they were tried. Both: transaction_ids."""
+        await self._connection.execute(
+            "DELETE FROM ledger.unattached_events WHERE customer_name = $1 AND transaction_id = ANY ($2)",
+            name,
+            list(done),
+        )
+        await self._connection.execute(
+            "UPDATE ledger.unattached_events SET attempt_time = $3"
+            " WHERE customer_name = $1 AND transaction_id = ANY ($2)",
+            name,
+            list(tried),
+            at,
+        )
+
+    async def names_to_attach(self, names_max: int) -> list[str]:
+        """Return names of known customers under which events wait."""
+        rows = await self._connection.fetch(
+            "SELECT n.name FROM (SELECT alias AS name FROM ledger.customer_aliases UNION ALL"
+            " SELECT customer_id FROM ledger.customers) n"
+            " WHERE EXISTS (SELECT FROM ledger.unattached_events u WHERE u.customer_name = n.name) LIMIT $1",
+            names_max,
+        )
+        return [row["name"] for row in rows]
+
+    async def drop_unattached(self, *, received_before: datetime, rows_max: int) -> int:
+        """Drop events that waited in vain; returns how many."""
+        status: str = await self._connection.execute(
+            "DELETE FROM ledger.unattached_events u USING (SELECT customer_name, transaction_id"
+            " FROM ledger.unattached_events WHERE receive_time < $1 LIMIT $2) d"
+            " WHERE u.customer_name = d.customer_name AND u.transaction_id = d.transaction_id",
+            received_before,
+            rows_max,
+        )
+        return int(status.rpartition(" ")[2])
+
 
 def event_to_row(new: NewEvent) -> tuple[object, ...]:
     """Return the values from transaction_id to result."""
