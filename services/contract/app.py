@@ -67,7 +67,15 @@ async def open_service(
                 contracts=Contracts(
                     store=store, catalog=catalog, relay=relay, billing=billing, clock=clock, ids=ids
                 ),
-                seats=Seats(store=store, ledger=ledger, relay=relay, billing=billing, clock=clock, ids=ids),
+                seats=Seats(
+                    store=store,
+                    catalog=catalog,
+                    ledger=ledger,
+                    relay=relay,
+                    billing=billing,
+                    clock=clock,
+                    ids=ids,
+                ),
                 top_ups=TopUps(store=store, catalog=catalog, relay=relay, clock=clock, ids=ids),
                 invoices=Invoices(store=store),
             )

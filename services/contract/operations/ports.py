@@ -23,7 +23,7 @@ class Catalog(Protocol):
     async def rates(
         self, rate_card_id: RateCardId, product_id: ProductId
     ) -> Mapping[BillingFrequency, tuple[SeatRate, ...]]:
-        """Read all past, present and future prices of a seat; none if the Catalog does not know the card."""
+        """Read all past, present and future prices of a seat that apply; none if the Catalog does not know the card."""
         ...
 
     async def pack_terms(self, top_up_pack_id: TopUpPackId) -> TopUpTerms:

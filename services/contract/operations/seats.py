@@ -21,6 +21,7 @@ from services.contract.domain.commands import (
     SeatsMoved,
 )
 from services.contract.domain.contract import Contract, Subscription, find_subscription
+from services.contract.domain.errors import PeerUnavailable
 from services.contract.domain.ids import ContractId, SeatChangeId, SubscriptionId
 from services.contract.domain.invoice import Invoice, InvoiceLine, InvoiceStatus, total_of
 from services.contract.domain.notices import seats_changed
@@ -28,7 +29,7 @@ from services.contract.domain.seats.request import planned_change, quantity_afte
 from services.contract.domain.seats.timeline import SeatChange
 from services.contract.operations.billing.due_run import Billing
 from services.contract.operations.billing.invoicing import new_invoice
-from services.contract.operations.ports import Ledger, Relay
+from services.contract.operations.ports import Catalog, Ledger, Relay
 from services.contract.store import PostgresStore, Transaction
 
 NO_CHANGE_ID = SeatChangeId("")
@@ -38,9 +39,18 @@ class Seats:
     """Changes the number of seats, charges for them, and notifies the Ledger."""
 
     def __init__(
-        self, *, store: PostgresStore, ledger: Ledger, relay: Relay, billing: Billing, clock: Clock, ids: Ids
+        self,
+        *,
+        store: PostgresStore,
+        catalog: Catalog,
+        ledger: Ledger,
+        relay: Relay,
+        billing: Billing,
+        clock: Clock,
+        ids: Ids,
     ) -> None:
         self._store = store
+        self._catalog = catalog
         self._ledger = ledger
         self._relay = relay
         self._billing = billing
@@ -91,6 +101,7 @@ class Seats:
             [states] = await tx.billing.states([contract])
         before = _state_of(states, _named(contract, request.subscription_id))
         change, timeline = planned_change(request, before, seat_change_id=NO_CHANGE_ID, at=at)
+        before = await self._priced_now(contract, before, change)
         lines = charges.preview(before, replace(before, timeline=timeline), change.effective_time)
         return SeatPreview(
             quantity_after=quantity_after(timeline, change),
@@ -98,6 +109,21 @@ class Seats:
             total=total_of(lines),
             credits=tuple(await self._credits(contract, change)),
         )
+
+    async def _priced_now(self, contract: Contract, state: BillingState, change: SeatChange) -> BillingState:
+        """Return the state with the Catalog's prices as they are now, if the change falls into a period to come.
+
+        If the Catalog is down, it keeps the prices that were copied when the last period was billed.
+        """
+        if state.billed is not None and change.effective_time < state.billed.period.end:
+            return state
+        subscription = state.subscription
+        try:
+            rates = await self._catalog.rates(contract.rate_card_id, subscription.product_id)
+        except PeerUnavailable:
+            return state
+        now = rates.get(subscription.billing_frequency) or subscription.rates
+        return replace(state, subscription=replace(subscription, rates=now))
 
     async def _change(
         self, tx: Transaction, contract: Contract, request: SeatRequest, *, at: datetime

@@ -8,9 +8,12 @@ from grpc import StatusCode
 
 from meshkit.rpc.fields import timestamp
 from purser.catalog.v1 import catalog_pb2
+from purser.contract.v1 import contract_pb2 as pb
 from tests.support.catalog import JUNE, CatalogStub, RunningCatalog, Shop, a_rate
-from tests.support.contract import MONTHLY, Desk, RunningContract, day, dollars
+from tests.support.contract import MONTHLY, Desk, RunningContract, day, dollars, running_contract
 from tests.support.faults import fault
+from tests.support.ledger_peer import RecordingLedger
+from tests.support.postgres import Databases
 
 MONTHLY_RATE = catalog_pb2.BILLING_FREQUENCY_MONTHLY
 JULY = day(7, 1)
@@ -93,6 +96,30 @@ async def test_a_price_that_nobody_repaired_in_time_is_billed_until_it_is_correc
     # Invoices that are issued stay as they are.
     assert [dollars(one.total) for one in await desk.invoices(signed)] == ["40.00", "400.00", "48.00"]
     assert [dollars(one.total) for one in new.invoices] == ["48.00"]
+
+
+async def test_a_preview_of_a_period_to_come_is_at_the_price_known_now(
+    databases: Databases,
+    desk: Desk,
+    running: RunningContract,
+    catalog: CatalogStub,
+    shop: Shop,
+    ledger: RecordingLedger,
+) -> None:
+    wrong = await _mistyped(desk, shop)
+    signed = await desk.sign(desk.seats(4, frequency=MONTHLY))
+    preview = pb.PreviewSeatChangeRequest(
+        contract_id=signed.contract.contract_id,
+        subscription_id=signed.contract.subscriptions[0].subscription_id,
+        quantity_delta=1,
+        effective_time=timestamp(JULY),
+    )
+    assert dollars((await running.stub.PreviewSeatChange(preview)).total) == "100.00"
+
+    await catalog.WithdrawRate(catalog_pb2.WithdrawRateRequest(request_id="w", rate_id=wrong.rate_id))
+    assert dollars((await running.stub.PreviewSeatChange(preview)).total) == "10.00"
+    async with running_contract(databases, ledger_address=ledger.address) as without_catalog:
+        assert dollars((await without_catalog.stub.PreviewSeatChange(preview)).total) == "100.00"
 
 
 async def test_seats_whose_price_has_ended_cannot_be_signed_and_wait_for_the_next_price(
