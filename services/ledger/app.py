@@ -29,6 +29,7 @@ from services.ledger.operations.gate.explanations import Explanations
 from services.ledger.operations.gate.gate import Gate, GateLane, gate_lane
 from services.ledger.operations.retention import Retention
 from services.ledger.operations.usage.attachment import Attachment
+from services.ledger.operations.usage.imports import Imports
 from services.ledger.operations.usage.intake import Intake
 from services.ledger.peers import AlertPeer
 from services.ledger.relay import Deliveries
@@ -124,6 +125,7 @@ def _operations(
     return Operations(
         gate=Gate(lane, left_seconds=deadline.time_left),
         intake=intake,
+        imports=Imports(intake),
         explanations=Explanations(store=store, clock=clock, ids=ids),
         reports=Reports(store=store, clock=clock, settlement=settlement),
         copies=Copies(store=store, clock=clock, ids=ids, relay=relay, attachment=attachment),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Wraps every unary rpc: it sets the deadline, maps errors to faults and counts calls. A success is not logged.
+"""Wraps every rpc with one response: sets the deadline, maps errors to faults, counts calls. A success is not logged.
 
 This is not a grpc.aio interceptor: grpc.aio asks interceptors again at every call, at some 20 µs of server CPU.
 """
@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 
 class CallWrapper:
-    """Wraps the unary rpcs of one service. name: the service that defines the reasons of its faults."""
+    """Wraps the rpcs of one service. name: the service that defines the reasons of its faults."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -37,11 +37,15 @@ class CallWrapper:
         self._database_logged = 0.0
 
     def wrap(self, method: str, handler: Handler) -> Handler:
-        """Return the wrapped handler. method: its full name. Streams (health, reflection) are returned unchanged."""
-        if handler.unary_unary is None:
+        """Return the wrapped handler. method: its full name. Streams of responses are returned unchanged."""
+        if handler.unary_unary is not None:
+            make, behaviour = grpc.unary_unary_rpc_method_handler, handler.unary_unary
+        elif handler.stream_unary is not None:
+            make, behaviour = grpc.stream_unary_rpc_method_handler, handler.stream_unary
+        else:
             return handler
-        return grpc.unary_unary_rpc_method_handler(
-            self._wrap_behaviour(method, handler.unary_unary),
+        return make(
+            self._wrap_behaviour(method, behaviour),
             request_deserializer=handler.request_deserializer,
             response_serializer=handler.response_serializer,
         )

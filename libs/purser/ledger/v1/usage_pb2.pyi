@@ -117,3 +117,37 @@ class RecordUsageResponse(_message.Message):
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     results: _containers.RepeatedCompositeFieldContainer[UsageResult]
     def __init__(self, results: _Optional[_Iterable[_Union[UsageResult, _Mapping]]] = ...) -> None: ...
+
+class ImportUsageRequest(_message.Message):
+    __slots__ = ("events",)
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    events: _containers.RepeatedCompositeFieldContainer[UsageEvent]
+    def __init__(self, events: _Optional[_Iterable[_Union[UsageEvent, _Mapping]]] = ...) -> None: ...
+
+class ImportProblem(_message.Message):
+    __slots__ = ("event_index", "result")
+    EVENT_INDEX_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    event_index: int
+    result: UsageResult
+    def __init__(self, event_index: _Optional[int] = ..., result: _Optional[_Union[UsageResult, _Mapping]] = ...) -> None: ...
+
+class ImportUsageResponse(_message.Message):
+    __slots__ = ("event_count", "accepted_count", "no_match_count", "no_contract_count", "unattached_count", "rejected_count", "duplicate_count", "problems")
+    EVENT_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ACCEPTED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    NO_MATCH_COUNT_FIELD_NUMBER: _ClassVar[int]
+    NO_CONTRACT_COUNT_FIELD_NUMBER: _ClassVar[int]
+    UNATTACHED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    REJECTED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    DUPLICATE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    PROBLEMS_FIELD_NUMBER: _ClassVar[int]
+    event_count: int
+    accepted_count: int
+    no_match_count: int
+    no_contract_count: int
+    unattached_count: int
+    rejected_count: int
+    duplicate_count: int
+    problems: _containers.RepeatedCompositeFieldContainer[ImportProblem]
+    def __init__(self, event_count: _Optional[int] = ..., accepted_count: _Optional[int] = ..., no_match_count: _Optional[int] = ..., no_contract_count: _Optional[int] = ..., unattached_count: _Optional[int] = ..., rejected_count: _Optional[int] = ..., duplicate_count: _Optional[int] = ..., problems: _Optional[_Iterable[_Union[ImportProblem, _Mapping]]] = ...) -> None: ...

@@ -44,6 +44,11 @@ class UsageServiceStub:
                 request_serializer=purser_dot_ledger_dot_v1_dot_usage__pb2.RecordUsageRequest.SerializeToString,
                 response_deserializer=purser_dot_ledger_dot_v1_dot_usage__pb2.RecordUsageResponse.FromString,
                 _registered_method=True)
+        self.ImportUsage = channel.stream_unary(
+                '/purser.ledger.v1.UsageService/ImportUsage',
+                request_serializer=purser_dot_ledger_dot_v1_dot_usage__pb2.ImportUsageRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_usage__pb2.ImportUsageResponse.FromString,
+                _registered_method=True)
 
 
 class UsageServiceServicer:
@@ -64,6 +69,18 @@ class UsageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ImportUsage(self, request_iterator, context):
+        """Records a stream of events like RecordUsage, for files of any length, and reports only counts and problems. The
+        next message is read when the previous one is recorded, so a fast sender waits. The service may respond before the
+        stream ends, to keep the response small: continue in a new call with the event after the first event_count ones. If a
+        call fails, it may have recorded any number of its first events: repeat it, and those are counted as duplicates.
+        Idempotent by the transaction_id of each event. A message without events, or with more than 1000, ends the call with
+        INVALID_FIELDS (INVALID_ARGUMENT).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_UsageServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -71,6 +88,11 @@ def add_UsageServiceServicer_to_server(servicer, server):
                     servicer.RecordUsage,
                     request_deserializer=purser_dot_ledger_dot_v1_dot_usage__pb2.RecordUsageRequest.FromString,
                     response_serializer=purser_dot_ledger_dot_v1_dot_usage__pb2.RecordUsageResponse.SerializeToString,
+            ),
+            'ImportUsage': grpc.stream_unary_rpc_method_handler(
+                    servicer.ImportUsage,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_usage__pb2.ImportUsageRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_usage__pb2.ImportUsageResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -105,6 +127,33 @@ class UsageService:
             '/purser.ledger.v1.UsageService/RecordUsage',
             purser_dot_ledger_dot_v1_dot_usage__pb2.RecordUsageRequest.SerializeToString,
             purser_dot_ledger_dot_v1_dot_usage__pb2.RecordUsageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportUsage(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/purser.ledger.v1.UsageService/ImportUsage',
+            purser_dot_ledger_dot_v1_dot_usage__pb2.ImportUsageRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_usage__pb2.ImportUsageResponse.FromString,
             options,
             channel_credentials,
             insecure,

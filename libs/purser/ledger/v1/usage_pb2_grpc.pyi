@@ -44,6 +44,14 @@ class UsageServiceStub:
     no grant covers is a shortfall. Idempotent by the transaction_id of each event. The call as a whole fails only if it
     has no event or more than 1000, or if its outcome is unknown (UNAVAILABLE): then repeat it.
     """
+    ImportUsage: _grpc.StreamUnaryMultiCallable[_usage_pb2.ImportUsageRequest, _usage_pb2.ImportUsageResponse]
+    """Records a stream of events like RecordUsage, for files of any length, and reports only counts and problems. The
+    next message is read when the previous one is recorded, so a fast sender waits. The service may respond before the
+    stream ends, to keep the response small: continue in a new call with the event after the first event_count ones. If a
+    call fails, it may have recorded any number of its first events: repeat it, and those are counted as duplicates.
+    Idempotent by the transaction_id of each event. A message without events, or with more than 1000, ends the call with
+    INVALID_FIELDS (INVALID_ARGUMENT).
+    """
 
 @_typing.type_check_only
 class UsageServiceAsyncStub(UsageServiceStub):
@@ -60,6 +68,14 @@ class UsageServiceAsyncStub(UsageServiceStub):
     another one. Caps, missing credits and suspensions never refuse reported usage, because it has already happened: what
     no grant covers is a shortfall. Idempotent by the transaction_id of each event. The call as a whole fails only if it
     has no event or more than 1000, or if its outcome is unknown (UNAVAILABLE): then repeat it.
+    """
+    ImportUsage: _aio.StreamUnaryMultiCallable[_usage_pb2.ImportUsageRequest, _usage_pb2.ImportUsageResponse]  # type: ignore[assignment]
+    """Records a stream of events like RecordUsage, for files of any length, and reports only counts and problems. The
+    next message is read when the previous one is recorded, so a fast sender waits. The service may respond before the
+    stream ends, to keep the response small: continue in a new call with the event after the first event_count ones. If a
+    call fails, it may have recorded any number of its first events: repeat it, and those are counted as duplicates.
+    Idempotent by the transaction_id of each event. A message without events, or with more than 1000, ends the call with
+    INVALID_FIELDS (INVALID_ARGUMENT).
     """
 
 class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -80,6 +96,20 @@ class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
         another one. Caps, missing credits and suspensions never refuse reported usage, because it has already happened: what
         no grant covers is a shortfall. Idempotent by the transaction_id of each event. The call as a whole fails only if it
         has no event or more than 1000, or if its outcome is unknown (UNAVAILABLE): then repeat it.
+        """
+
+    @_abc_1.abstractmethod
+    def ImportUsage(
+        self,
+        request_iterator: _MaybeAsyncIterator[_usage_pb2.ImportUsageRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_usage_pb2.ImportUsageResponse, _abc.Awaitable[_usage_pb2.ImportUsageResponse]]:
+        """Records a stream of events like RecordUsage, for files of any length, and reports only counts and problems. The
+        next message is read when the previous one is recorded, so a fast sender waits. The service may respond before the
+        stream ends, to keep the response small: continue in a new call with the event after the first event_count ones. If a
+        call fails, it may have recorded any number of its first events: repeat it, and those are counted as duplicates.
+        Idempotent by the transaction_id of each event. A message without events, or with more than 1000, ends the call with
+        INVALID_FIELDS (INVALID_ARGUMENT).
         """
 
 def add_UsageServiceServicer_to_server(servicer: UsageServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

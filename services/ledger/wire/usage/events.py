@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""RecordUsage on the wire: each event is read, or rejected, by itself."""
+"""Usage events on the wire: each event is read, or rejected, by itself."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,9 @@ TRANSACTION_ID_MAX = 128
 PROPERTIES_MAX = 50
 
 
-def events_from_wire(request: pb.RecordUsageRequest) -> list[RecordEvent | EventResult]:
+def events_from_wire(
+    request: pb.RecordUsageRequest | pb.ImportUsageRequest,
+) -> list[RecordEvent | EventResult]:
     """Return each event's command, or its rejection in its place. Raises InvalidFields for no or too many events."""
     if not 1 <= len(request.events) <= EVENTS_MAX:
         raise InvalidFields(
@@ -30,7 +32,7 @@ def events_from_wire(request: pb.RecordUsageRequest) -> list[RecordEvent | Event
 
 
 def results_to_wire(results: Sequence[EventResult]) -> pb.RecordUsageResponse:
-    return pb.RecordUsageResponse(results=[_result_to_wire(result) for result in results])
+    return pb.RecordUsageResponse(results=[result_to_wire(result) for result in results])
 
 
 def _event_from_wire(event: pb.UsageEvent) -> RecordEvent | EventResult:
@@ -64,7 +66,7 @@ def _content_hash(event: pb.UsageEvent) -> bytes:
     return fingerprint("UsageEvent", content)
 
 
-def _result_to_wire(result: EventResult) -> pb.UsageResult:
+def result_to_wire(result: EventResult) -> pb.UsageResult:
     return pb.UsageResult(
         event_status=f"EVENT_STATUS_{result.status.name}",
         is_duplicate=result.is_duplicate,
