@@ -61,6 +61,33 @@ ROWS = (
         FROM ledger.customers, generate_series(1, 20) n
     """,
     """
+    INSERT INTO ledger.contracts SELECT customer_id, 'con_' || n, 1, 'rcd_1', '2025-06-01', NULL
+        FROM ledger.customers, generate_series(1, 20) n
+    """,
+    """
+    INSERT INTO ledger.usage_hours SELECT customer_id, 'user_id', 'user_' || u,
+        '2025-06-01'::timestamptz + n * interval '1 hour', 'prd_1', 'crt_ai', '', '{}', 0, 1, 0, 1
+        FROM ledger.customers, generate_series(1, 10) u, generate_series(1, 20) n
+    """,
+    """
+    INSERT INTO ledger.usage_hours SELECT customer_id, '', '', '2025-06-01'::timestamptz + n * interval '1 hour',
+        'prd_1', 'crt_ai', '', '{}', 0, 10, 0, 10 FROM ledger.customers, generate_series(1, 20) n
+    """,
+    """
+    INSERT INTO ledger.usage_periods SELECT customer_id, 'user_id', '2025-01-01'::timestamptz + n * interval '1 month',
+        'user_' || u, 'prd_1', 'crt_ai', '', '{}', 0, u, 0, 20
+        FROM ledger.customers, generate_series(1, 10) u, generate_series(0, 11) n
+    """,
+    """
+    INSERT INTO ledger.rollup_gaps SELECT customer_id, 'crt_ai', n * 10, n * 10 FROM ledger.customers,
+        generate_series(1, 20) n
+    """,
+    """
+    INSERT INTO ledger.usage_events SELECT customer_id, 'tx-' || n, '', 'ai_call',
+        '2025-06-01'::timestamptz + n * interval '1 hour', '2025-06-30', '{}', 'NO_MATCH',
+        '{"status": "NO_MATCH", "lines": []}' FROM ledger.customers, generate_series(1, 200) n
+    """,
+    """
     INSERT INTO ledger.holds SELECT customer_id, 'hld_' || lpad(n::text, 4, '0'), 'crt_ai', 'prd_1', 'con_1',
         '2025-06-01', 1, 1, '{}', '{}', 'CAPTURED', '{}', '{}', 0, '2025-06-01', '2025-06-02'
         FROM ledger.customers, generate_series(1, 200) n

@@ -34,6 +34,15 @@ async def busy(ledger: RunningLedger) -> RunningLedger:
     return ledger
 
 
+def rolled(figure: str, *, user: str) -> list[str]:
+    """Return one figure of all rollups that count one use by a user."""
+    return [
+        f"{figure}_micros of {table} {of}"
+        for table in ("usage_hours", "usage_periods")
+        for of in (" ", f"user_id {user}")
+    ]
+
+
 async def _verify(ledger: RunningLedger, customer: str = "") -> admin.VerifyLedgerResponse:
     return await ledger.admin.VerifyLedger(admin.VerifyLedgerRequest(customer=customer))
 
@@ -113,6 +122,29 @@ async def test_a_figure_of_a_grant_that_was_spoiled_is_found(
             ["quantity_micros of meter"],
         ),
         ("UPDATE ledger.meters SET cost_micros = cost_micros + 7", ["cost_micros of meter"]),
+        (
+            "UPDATE ledger.usage_hours SET quantity_micros = 7 WHERE group_value = 'bob'",
+            ["quantity_micros of usage_hours user_id bob"],
+        ),
+        (
+            "UPDATE ledger.usage_periods SET uses = 7 WHERE group_value = 'bob'",
+            ["uses of usage_periods user_id bob"],
+        ),
+        (
+            "DELETE FROM ledger.usage_periods WHERE group_value = 'bob'",
+            [
+                f"{figure} of usage_periods user_id bob"
+                for figure in ("credits_micros", "shortfall_micros", "uses")
+            ],
+        ),
+        (
+            "UPDATE ledger.usage_hours SET group_value = 'eve' WHERE group_value = 'bob'",
+            [
+                f"{figure} of usage_hours user_id {user}"
+                for figure in ("credits_micros", "shortfall_micros", "uses")
+                for user in ("bob", "eve")
+            ],
+        ),
         ("DELETE FROM ledger.meters", ["cost_micros of meter", "quantity_micros of meter"]),
         ("DELETE FROM ledger.spends WHERE group_value = 'ann'", ["held_micros of user_id ann"]),
         (
@@ -128,6 +160,7 @@ async def test_a_figure_of_a_grant_that_was_spoiled_is_found(
             " WHERE group_values ->> 'user_id' = 'ann' AND hold_id IS NULL",
             [
                 "captured_micros",
+                *rolled("credits", user="ann"),
                 "day_spent_micros of user_id ann",
                 "period_spent_micros of user_id ann",
                 "remaining_micros",
@@ -135,7 +168,13 @@ async def test_a_figure_of_a_grant_that_was_spoiled_is_found(
         ),
         (
             "UPDATE ledger.entries SET shortfall_micros = shortfall_micros + 7 WHERE kind = 'SHORTFALL'",
-            ["day_spent_micros of user_id bob", "period_spent_micros of user_id bob", "shortfall_micros"],
+            [
+                *rolled("credits", user="bob"),
+                "day_spent_micros of user_id bob",
+                "period_spent_micros of user_id bob",
+                "shortfall_micros",
+                *rolled("shortfall", user="bob"),
+            ],
         ),
         (
             "UPDATE ledger.holds SET draw_micros = ARRAY[draw_micros[1] + 7] WHERE state = 'HELD'",
@@ -156,6 +195,7 @@ async def test_whatever_else_was_spoiled_is_found(
 
     assert not found.is_consistent
     figures_found = [one.figure.partition(" hld_")[0].partition(" rat_")[0] for one in found.discrepancies]
+    figures_found = [figure.partition(" prd_")[0] for figure in figures_found]
     assert sorted(figures_found) == figures
 
 

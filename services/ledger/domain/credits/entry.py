@@ -24,6 +24,10 @@ class EntryKind(Enum):
     REINSTATEMENT = "REINSTATEMENT"
 
 
+# What a use leaves: one or more entries of these kinds, with one cause.
+USES = frozenset({EntryKind.CAPTURE, EntryKind.SHORTFALL, EntryKind.UNCHARGED})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """What was used, by whom, and under which contract.
@@ -31,6 +35,8 @@ class Usage:
     One piece of usage may have several entries, one per grant that pays; quantity is on the first of them only, so that
     quantities can be summed. It is 0 for usage that was given in credits. contract_id None: written before entries
     recorded it. meter_key: the meter that the quantity counts on; None for usage given in credits.
+    meter_position, meter_cost: of the meter after it; None without a meter, and before entries recorded it.
+    counted_group_values: those by which it is added up (UsageProduct.counted). They are not stored with the entry.
     """
 
     product_id: ProductId
@@ -41,6 +47,9 @@ class Usage:
     meter_key: MeterKey | None = None
     dimension_values: Mapping[str, str] = field(default_factory=dict)
     transaction_id: str | None = None
+    meter_position: Quantity | None = None
+    meter_cost: Credits | None = None
+    counted_group_values: Mapping[str, str] = field(default_factory=dict)
 
     def without_quantity(self) -> "Usage":
         """Return it for the entries after the first."""

@@ -210,7 +210,7 @@ def capture(
     if actual is None:
         actual = hold.quantity if hold.quantity else hold.amount
     meter, spent = charged(hold.price.meter_in(account.meters), actual)
-    usage = _usage_of_hold(hold, actual)
+    usage = _usage_of_hold(hold, actual, meter)
     reserved = Credits(0) if is_late else hold.amount
     from_hold = min(spent, reserved)
     split = split_draws(() if is_late else hold.draws, from_hold)
@@ -269,7 +269,7 @@ def debit(account: Account, ask: Ask, *, cause_id: str, at: datetime) -> tuple[A
             affordable=verdict.affordable,
             affordable_quantity=affordable(before.pricing, before.position, verdict.affordable),
         )
-    usage = _usage_of_ask(ask)
+    usage = _usage_of_ask(ask, meter)
     anchor = ask.entitlement.anchor
     spends = counted(account, ask.counted_group_values, credits, released=Credits(0), anchor=anchor, at=at)
     account, shortfall = draw_now(
@@ -288,8 +288,10 @@ def debit(account: Account, ask: Ask, *, cause_id: str, at: datetime) -> tuple[A
     )
 
 
-def _usage_of_ask(ask: Ask) -> Usage:
+def _usage_of_ask(ask: Ask, meter: Meter) -> Usage:
+    """meter: after the usage."""
     entitlement = ask.entitlement
+    is_metered = bool(_quantity_of(ask.amount)) and entitlement.price.meter_key is not None
     return Usage(
         product_id=ask.product_id,
         contract_id=entitlement.contract_id,
@@ -298,10 +300,15 @@ def _usage_of_ask(ask: Ask) -> Usage:
         quantity=_quantity_of(ask.amount),
         meter_key=entitlement.price.meter_key if _quantity_of(ask.amount) else None,
         dimension_values=entitlement.dimension_values,
+        meter_position=meter.position if is_metered else None,
+        meter_cost=meter.cost if is_metered else None,
+        counted_group_values=ask.counted_group_values,
     )
 
 
-def _usage_of_hold(hold: Hold, used: Amount) -> Usage:
+def _usage_of_hold(hold: Hold, used: Amount, meter: Meter) -> Usage:
+    """meter: after the usage."""
+    is_metered = bool(_quantity_of(used)) and hold.price.meter_key is not None
     return Usage(
         product_id=hold.product_id,
         contract_id=hold.contract_id,
@@ -310,6 +317,9 @@ def _usage_of_hold(hold: Hold, used: Amount) -> Usage:
         quantity=_quantity_of(used),
         meter_key=hold.price.meter_key if _quantity_of(used) else None,
         dimension_values=hold.dimension_values,
+        meter_position=meter.position if is_metered else None,
+        meter_cost=meter.cost if is_metered else None,
+        counted_group_values=hold.counted_group_values,
     )
 
 

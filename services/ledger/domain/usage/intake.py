@@ -93,15 +93,19 @@ def charge(
         )
     if isinstance(line.amount, Quantity):
         after = evolve(after, largest=max(after.largest, line.amount))
+    group_values = group_values_of(product, event.properties)
     usage = Usage(
         product_id=product.product_id,
         contract_id=line.entitlement.contract_id,
-        group_values=group_values_of(product, event.properties),
+        group_values=group_values,
         hold_id=None,
         quantity=quantity,
         meter_key=line.meter_key,
         dimension_values=line.entitlement.dimension_values,
         transaction_id=event.transaction_id,
+        meter_position=after.position,
+        meter_cost=after.cost,
+        counted_group_values=group_values,
     )
     sequence = account.sequence + 1
     account, shortfall = fund(

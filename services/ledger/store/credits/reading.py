@@ -44,7 +44,10 @@ async def read_accounts(
     pools = await _pools(connection, sorted(selections), locks=locks)
     caps = await _caps(connection, list(selections))
     if not pools:
-        return {key: _empty_reading(key, selection, caps) for key, selection in selections.items()}
+        return {
+            key: await _empty_reading(connection, key, selection, caps)
+            for key, selection in selections.items()
+        }
     keys = list(pools)
     columns = ([customer_id for customer_id, _ in keys], [credit_type_id for _, credit_type_id in keys])
     due = [key for key in keys if selections[key].settles or _is_due(pools[key], at)]
@@ -60,7 +63,7 @@ async def read_accounts(
     for key, selection in selections.items():
         pool = pools.get(key)
         if pool is None:
-            readings[key] = _empty_reading(key, selection, caps)
+            readings[key] = await _empty_reading(connection, key, selection, caps)
             continue
         customer_id, credit_type_id = key
         account = Account(
@@ -68,6 +71,9 @@ async def read_accounts(
             credit_type_id=credit_type_id,
             version=pool["version"],
             sequence=pool["sequence"],
+            rolled_sequence=pool["rolled_sequence"],
+            # While the pool's lock was waited for, the first contract may have come.
+            usage_anchor=pool["usage_anchor"] or await _anchor(connection, customer_id),
             shortfall=Credits(pool["shortfall_micros"]),
             next_due_time=pool["next_due_time"],
             settled_time=pool["settled_time"],
@@ -92,8 +98,10 @@ async def read_accounts(
 
 async def _pools(connection: Connection, keys: Sequence[PoolKey], *, locks: bool) -> dict[PoolKey, Any]:
     rows = await connection.fetch(
-        "SELECT p.customer_id, p.credit_type_id, p.version, p.sequence, p.shortfall_micros, p.next_due_time,"
-        f" p.settled_time FROM {_POOLS} JOIN ledger.pools p USING (customer_id, credit_type_id)"
+        "SELECT p.customer_id, p.credit_type_id, p.version, p.sequence, p.rolled_sequence, p.shortfall_micros,"
+        f" p.next_due_time, p.settled_time, {USAGE_ANCHOR} AS usage_anchor"
+        f" FROM {_POOLS} JOIN ledger.pools p USING (customer_id, credit_type_id)"
+        " JOIN ledger.customers u USING (customer_id)"
         f" ORDER BY p.customer_id, p.credit_type_id {'FOR UPDATE OF p' if locks else ''}",
         [customer_id for customer_id, _ in keys],
         [credit_type_id for _, credit_type_id in keys],
@@ -315,13 +323,17 @@ def _prices(
     }
 
 
-def _empty_reading(
-    key: PoolKey, selection: AccountSelection, caps: Mapping[PoolKey, tuple[SpendCap, ...]]
+async def _empty_reading(
+    connection: Connection,
+    key: PoolKey,
+    selection: AccountSelection,
+    caps: Mapping[PoolKey, tuple[SpendCap, ...]],
 ) -> Reading:
     customer_id, credit_type_id = key
     account = Account(
         customer_id=customer_id,
         credit_type_id=credit_type_id,
+        usage_anchor=await _anchor(connection, customer_id),
         caps=caps.get(key, ()),
         meters={
             price.meter_key: price.new_meter() for price in selection.prices if price.meter_key is not None

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows to domain objects and back. Rows never leave the store."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from meshkit.period import period_at
 from meshkit.quantity import Credits, Quantity
@@ -27,6 +27,7 @@ from services.ledger.domain.usage.meter import MeteredPrice, MeterKey
 from services.ledger.store.rates import conversion_from_row, price_from_row
 
 Row = Mapping[str, Any]
+T = TypeVar("T")
 
 GRANT_COLUMNS = """
     grant_id, kind, product_id, priority, effective_time, expire_time, create_time, granted_micros,
@@ -43,7 +44,7 @@ HOLD_COLUMNS = """
 ENTRY_COLUMNS = """
     sequence, kind, grant_id, amount_micros, shortfall_micros, effective_time, create_time, cause_id, hold_id,
     product_id, group_values, contract_id, quantity_micros, root_rate_id, usage_period_start, dimension_values,
-    transaction_id
+    transaction_id, meter_quantity_micros, meter_cost_micros
 """
 
 
@@ -158,6 +159,8 @@ def entry_from_row(row: Row) -> Entry:
             meter_key=_meter_key_of_entry(row),
             dimension_values=row["dimension_values"] or {},
             transaction_id=row["transaction_id"],
+            meter_position=_known(Quantity, row["meter_quantity_micros"]),
+            meter_cost=_known(Credits, row["meter_cost_micros"]),
         )
     return Entry(
         sequence=row["sequence"],
@@ -170,6 +173,10 @@ def entry_from_row(row: Row) -> Entry:
         cause_id=row["cause_id"],
         usage=usage,
     )
+
+
+def _known(kind: Callable[[int], T], micros: int | None) -> T | None:
+    return None if micros is None else kind(micros)
 
 
 def _meter_key_of_entry(row: Row) -> MeterKey | None:

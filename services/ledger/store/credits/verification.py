@@ -8,6 +8,8 @@ as 0. What a group value has spent is recounted in its latest windows, from the 
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, GrantId
 from services.ledger.domain.credits.verification import Discrepancy, Verification
 from services.ledger.store.connection import Connection
+from services.ledger.store.gate.standings import USAGE_ANCHOR
+from services.ledger.store.usage.rollups import PERIOD_START
 
 DISCREPANCIES_MAX = 1_000
 
@@ -168,6 +170,57 @@ _METERS = """
     ORDER BY 1, 2, 4 LIMIT $2
 """
 
+# The usage in a gap is not added up yet, and nor is that in entries after rolled_sequence.
+_ROLLUPS = """
+    WITH used AS (
+        SELECT e.customer_id, e.credit_type_id, e.product_id, coalesce(e.dimension_values, '{{}}') AS dimension_values,
+            {start} AS start_time, e.quantity_micros, e.shortfall_micros,
+            e.shortfall_micros - e.amount_micros AS credits,
+            CASE WHEN e.kind IN ('CAPTURE', 'SHORTFALL', 'UNCHARGED') THEN (e.cause_id, e.transaction_id) END AS use,
+            e.group_values, p.group_keys
+        FROM ledger.entries e
+        JOIN ledger.pools o USING (customer_id, credit_type_id)
+        JOIN ledger.customers u USING (customer_id)
+        LEFT JOIN ledger.products p USING (product_id)
+        WHERE e.product_id IS NOT NULL AND e.sequence <= o.rolled_sequence AND ($1::text IS NULL OR e.customer_id = $1)
+            AND NOT EXISTS (
+                SELECT FROM ledger.rollup_gaps g
+                WHERE g.customer_id = e.customer_id AND g.credit_type_id = e.credit_type_id
+                    AND e.sequence BETWEEN g.first_sequence AND g.last_sequence
+            )
+    ), grouped AS (
+        SELECT '' AS group_key, '' AS group_value, used.* FROM used
+        UNION ALL
+        SELECT v.key, v.value, used.* FROM used CROSS JOIN LATERAL jsonb_each_text(group_values) AS v
+        WHERE v.key = ANY (group_keys)
+    ), written AS (
+        SELECT customer_id, credit_type_id, group_key, group_value, start_time, product_id, dimension_values,
+            sum(quantity_micros) AS quantity, sum(credits) AS credits, sum(shortfall_micros) AS shortfall,
+            count(DISTINCT use) AS times
+        FROM grouped GROUP BY 1, 2, 3, 4, 5, 6, 7
+    ), stored AS (
+        SELECT customer_id, credit_type_id, group_key, group_value, start_time, product_id, dimension_values,
+            quantity_micros, credits_micros, shortfall_micros, uses
+        FROM ledger.{table} WHERE $1::text IS NULL OR customer_id = $1
+    )
+    SELECT customer_id, credit_type_id, NULL AS grant_id,
+        format('%s of {table} %s %s %s %s %s', f.figure, group_key, group_value, product_id, dimension_values,
+            start_time) AS figure,
+        coalesce(f.stored, 0) AS stored, coalesce(f.recomputed, 0)::bigint AS recomputed
+    FROM stored FULL JOIN written
+        USING (customer_id, credit_type_id, group_key, group_value, start_time, product_id, dimension_values)
+    CROSS JOIN LATERAL (VALUES
+        ('quantity_micros', quantity_micros, quantity),
+        ('credits_micros', credits_micros, credits),
+        ('shortfall_micros', shortfall_micros, shortfall),
+        ('uses', uses, times)
+    ) AS f (figure, stored, recomputed)
+    WHERE coalesce(f.stored, 0) <> coalesce(f.recomputed, 0)
+    ORDER BY 1, 2, 4 LIMIT $2
+"""
+_HOUR_ROLLUPS = _ROLLUPS.format(table="usage_hours", start="date_trunc('hour', e.effective_time, 'UTC')")
+_PERIOD_ROLLUPS = _ROLLUPS.format(table="usage_periods", start=PERIOD_START.format(anchor=USAGE_ANCHOR))
+
 _COUNTS = """
     SELECT (SELECT count(*) FROM ledger.pools WHERE $1::text IS NULL OR customer_id = $1) AS pools,
         (SELECT count(*) FROM ledger.grants WHERE $1::text IS NULL OR customer_id = $1) AS grants,
@@ -192,6 +245,8 @@ async def verify(
         (_SPENDS,),
         (_SPENT,),
         (_METERS,),
+        (_HOUR_ROLLUPS,),
+        (_PERIOD_ROLLUPS,),
     ):
         found += await connection.fetch(_of(customer_id, question), customer_id, DISCREPANCIES_MAX, *more)
     counts = await connection.fetchrow(_of(customer_id, _COUNTS), customer_id)

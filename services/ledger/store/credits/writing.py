@@ -28,6 +28,7 @@ from services.ledger.store.credits.rows import GRANT_COLUMNS, grant_to_row, void
 from services.ledger.store.formats import NOTICES
 from services.ledger.store.rates import conversion_to_row, price_to_row
 from services.ledger.store.usage.events import event_to_row
+from services.ledger.store.usage.rollups import ROLLUP_SQL, gap_rows, rollup_rows
 from services.ledger.tables import outbox
 
 _ENQUEUE = enqueue_sql(outbox)
@@ -86,9 +87,9 @@ class _Part:
 
 _POOLS = _Part(
     "guard",
-    "pool_change",
+    "pool_change_16",
     """
-    UPDATE ledger.pools p SET version = p.version + 1, sequence = d.sequence,
+    UPDATE ledger.pools p SET version = p.version + 1, sequence = d.sequence, rolled_sequence = d.rolled_sequence,
         shortfall_micros = d.shortfall_micros, next_due_time = d.next_due_time, settled_time = d.settled_time
     FROM {rows}
     WHERE p.customer_id = d.customer_id AND p.credit_type_id = d.credit_type_id AND p.version = d.version
@@ -161,17 +162,25 @@ _METERS = _Part(
 )
 _ENTRIES = _Part(
     "new_entries",
-    "new_entry_11",
+    "new_entry_16",
     """
     INSERT INTO ledger.entries (customer_id, credit_type_id, sequence, kind, grant_id, amount_micros,
         shortfall_micros, effective_time, create_time, cause_id, hold_id, product_id, group_values, contract_id,
-        quantity_micros, root_rate_id, usage_period_start, dimension_values, transaction_id)
+        quantity_micros, root_rate_id, usage_period_start, dimension_values, transaction_id, meter_quantity_micros,
+        meter_cost_micros)
     SELECT d.customer_id, d.credit_type_id, d.sequence, d.kind, d.grant_id, d.amount_micros,
         d.shortfall_micros, d.effective_time, d.create_time, d.cause_id, d.hold_id, d.product_id,
         d.group_values, d.contract_id, d.quantity_micros, d.root_rate_id, d.usage_period_start,
-        d.dimension_values, d.transaction_id
+        d.dimension_values, d.transaction_id, d.meter_quantity_micros, d.meter_cost_micros
     FROM {rows} JOIN guard USING (customer_id, credit_type_id)
     """,
+)
+_HOURS = _Part("usage_hours", "rollup_change", ROLLUP_SQL.format(table="usage_hours"))
+_PERIODS = _Part("usage_periods", "rollup_change", ROLLUP_SQL.format(table="usage_periods"))
+_GAPS = _Part(
+    "new_gaps",
+    "rollup_gap",
+    "INSERT INTO ledger.rollup_gaps SELECT d.* FROM {rows} JOIN guard USING (customer_id, credit_type_id)",
 )
 _VALUES = _Part(
     "changed_values",
@@ -253,6 +262,7 @@ def _rows(
                 *key,
                 before.version or 1,
                 after.sequence,
+                after.sequence,
                 after.shortfall.micros,
                 after.next_due_time,
                 after.settled_time,
@@ -273,6 +283,7 @@ def _rows(
         for meter_key, value in dict.fromkeys(after.changed_values):
             values.append((*key, *_value(meter_key, value, after.values[meter_key, value])))
         entries += [(*key, *_entry(entry)) for entry in after.entries]
+    hours, periods = rollup_rows(changes)
     remembered: Rows = [
         (*one.key, one.request_id, one.fingerprint, one.response, one.create_time) for one in answers
     ]
@@ -284,6 +295,9 @@ def _rows(
         (_METERS, meters),
         (_VALUES, values),
         (_ENTRIES, entries),
+        (_HOURS, hours),
+        (_PERIODS, periods),
+        (_GAPS, gap_rows(changes)),
         (_EVENTS, [(*new.key, *event_to_row(new)) for new in events if new.key is not None]),
         (_ANSWERS, remembered),
     )
@@ -343,7 +357,7 @@ def _line(entry: Entry) -> tuple[object, ...]:
     )
 
 
-_NO_USAGE = (None, None, None, None, 0, None, None, None, None)
+_NO_USAGE = (None, None, None, None, 0, None, None, None, None, None, None)
 
 
 def _usage(usage: Usage) -> tuple[object, ...]:
@@ -358,6 +372,8 @@ def _usage(usage: Usage) -> tuple[object, ...]:
         meter_key.period_start if meter_key else None,
         usage.dimension_values or None,
         usage.transaction_id,
+        usage.meter_position.micros if usage.meter_position is not None else None,
+        usage.meter_cost.micros if usage.meter_cost is not None else None,
     )
 
 

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Adds new entries about usage up by hour and usage period: rows that the guarded write adds to the stored ones.
+
+Each piece of usage counts in the row of all usage, whose group key is empty, and in one per counted group value.
+Source: services/ledger/README.md, "Reading usage".
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import TypeAlias
+
+from meshkit.period import period_at
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.entry import USES, Usage
+from services.ledger.domain.credits.unit_of_work import Change
+
+# Adds rows to a table of rollups, as a part of the guarded write.
+ROLLUP_SQL = """
+    INSERT INTO ledger.{table} AS r (customer_id, credit_type_id, group_key, group_value, start_time, product_id,
+        dimensions_hash, dimension_values, quantity_micros, credits_micros, shortfall_micros, uses)
+    SELECT d.* FROM {{rows}} JOIN guard USING (customer_id, credit_type_id)
+    ON CONFLICT (customer_id, group_key, group_value, start_time, product_id, credit_type_id, dimensions_hash)
+    DO UPDATE SET quantity_micros = r.quantity_micros + excluded.quantity_micros,
+        credits_micros = r.credits_micros + excluded.credits_micros,
+        shortfall_micros = r.shortfall_micros + excluded.shortfall_micros, uses = r.uses + excluded.uses
+"""
+# The start of the usage period of an entry e: anchor + n months, as meshkit/period.py counts them.
+PERIOD_START = """(
+        SELECT CASE WHEN nth.start <= e.effective_time THEN nth.start
+            ELSE anchor + make_interval(months => month.n - 1) END
+        FROM (SELECT {anchor} AS anchor) AS a
+        CROSS JOIN LATERAL (SELECT (
+            (extract(year FROM e.effective_time) - extract(year FROM anchor)) * 12
+            + extract(month FROM e.effective_time) - extract(month FROM anchor)
+        )::integer AS n) AS month
+        CROSS JOIN LATERAL (SELECT anchor + make_interval(months => month.n) AS start) AS nth
+    )"""
+
+Row: TypeAlias = tuple[object, ...]
+Dimensions: TypeAlias = tuple[tuple[str, str], ...]
+# group_key, group_value, start_time, product_id, dimensions
+_Name: TypeAlias = tuple[str, str, datetime, str, Dimensions]
+_Sums: TypeAlias = dict[_Name, list[int]]
+
+
+def rollup_rows(changes: Iterable[Change]) -> tuple[list[Row], list[Row]]:
+    """Return what the new entries of these changes add by hour and by usage period, in the order of the keys."""
+    hours: list[Row] = []
+    periods: list[Row] = []
+    for change in changes:
+        if any(entry.usage is not None for entry in change.after.entries):
+            by_hour, by_period = _sums(change.after)
+            hours += _rows(change, by_hour)
+            periods += _rows(change, by_period)
+    return hours, periods
+
+
+def gap_rows(changes: Iterable[Change]) -> list[Row]:
+    """Return the entries of these pools that were written without being added up, as first and last sequence."""
+    return [
+        (*change.key, change.before.rolled_sequence + 1, change.before.sequence)
+        for change in changes
+        if change.before.rolled_sequence < change.before.sequence
+    ]
+
+
+@lru_cache(maxsize=4_096)
+def dimensions_hash(dimensions: Dimensions) -> bytes:
+    """Return what stands for dimension values, sorted by key, in the keys of rollups; empty for none."""
+    return hashlib.sha256(json.dumps(dimensions).encode()).digest() if dimensions else b""
+
+
+def _sums(account: Account) -> tuple[_Sums, _Sums]:
+    by_hour: _Sums = {}
+    by_period: _Sums = {}
+    seen: set[tuple[object, ...]] = set()
+    starts: dict[datetime, tuple[datetime, datetime]] = {}
+    for entry in account.entries:
+        usage = entry.usage
+        if usage is None:
+            continue
+        time = entry.effective_time
+        if time not in starts:
+            starts[time] = _hour(time), _period_start(account, time)
+        hour, period = starts[time]
+        dimensions = _dimensions(usage.dimension_values)
+        shortfall = entry.shortfall.micros
+        # The entries of one use have one cause; a request and an event may have the same id.
+        name = (entry.cause_id, usage.transaction_id, usage.product_id, dimensions, time)
+        uses = int(name not in seen and entry.kind in USES)
+        if uses:
+            seen.add(name)
+        added = (usage.quantity.micros, shortfall - entry.amount.micros, shortfall, uses)
+        for group_key, group_value in _groups(usage):
+            _add(by_hour, (group_key, group_value, hour, usage.product_id, dimensions), added)
+            _add(by_period, (group_key, group_value, period, usage.product_id, dimensions), added)
+    return by_hour, by_period
+
+
+def _groups(usage: Usage) -> tuple[tuple[str, str], ...]:
+    return ("", ""), *usage.counted_group_values.items()
+
+
+def _add(sums: _Sums, name: _Name, added: tuple[int, int, int, int]) -> None:
+    sums_of_name = sums.get(name)
+    if sums_of_name is None:
+        sums[name] = [*added]
+    else:
+        for place, amount in enumerate(added):
+            sums_of_name[place] += amount
+
+
+def _rows(change: Change, sums: _Sums) -> list[Row]:
+    return [
+        (
+            *change.key,
+            group_key,
+            group_value,
+            start,
+            product_id,
+            dimensions_hash(dimensions),
+            dict(dimensions),
+            *sums[group_key, group_value, start, product_id, dimensions],
+        )
+        for group_key, group_value, start, product_id, dimensions in sorted(sums)
+    ]
+
+
+def _hour(time: datetime) -> datetime:
+    return time.replace(minute=0, second=0, microsecond=0)
+
+
+def _period_start(account: Account, time: datetime) -> datetime:
+    anchor = account.usage_anchor
+    assert anchor is not None, "usage is charged under a contract, and the first one sets the anchor"
+    return period_at(anchor, 1, time).start
+
+
+def _dimensions(values: Mapping[str, str]) -> Dimensions:
+    return tuple(sorted(values.items())) if values else ()
