@@ -29,6 +29,7 @@ from services.ledger.operations.gate.explanations import Explanations
 from services.ledger.operations.gate.gate import Gate, GateLane, gate_lane
 from services.ledger.operations.retention import Retention
 from services.ledger.operations.usage.attachment import Attachment
+from services.ledger.operations.usage.corrections import Corrections
 from services.ledger.operations.usage.imports import Imports
 from services.ledger.operations.usage.intake import Intake
 from services.ledger.peers import AlertPeer
@@ -131,4 +132,5 @@ def _operations(
         copies=Copies(store=store, clock=clock, ids=ids, relay=relay, attachment=attachment),
         grants=Grants(store=store, clock=clock, ids=ids, relay=relay),
         caps=SpendCaps(store=store, clock=clock, ids=ids),
+        corrections=Corrections(store=store, clock=clock, ids=ids, relay=relay),
     )

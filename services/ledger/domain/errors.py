@@ -100,6 +100,26 @@ class GrantNotFound(NotFound):
         )
 
 
+class UsageNotFound(NotFound):
+    reason = "USAGE_NOT_FOUND"
+
+    def __init__(self, *, usage_id: str) -> None:
+        super().__init__(
+            f"this customer has no stored event and no captured hold {usage_id!r}; a rejected event is not stored",
+            usage_id=usage_id,
+        )
+
+
+class UsageAlreadyVoided(FailedPrecondition):
+    reason = "USAGE_ALREADY_VOIDED"
+
+    def __init__(self, *, usage_id: str) -> None:
+        super().__init__(
+            f"the usage of {usage_id!r} is voided; record it again under another transaction_id",
+            usage_id=usage_id,
+        )
+
+
 class SpendCapNotFound(NotFound):
     reason = "SPEND_CAP_NOT_FOUND"
 

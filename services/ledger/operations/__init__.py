@@ -9,6 +9,7 @@ from services.ledger.operations.credits.reports import Reports
 from services.ledger.operations.gate.caps import SpendCaps
 from services.ledger.operations.gate.explanations import Explanations
 from services.ledger.operations.gate.gate import Gate
+from services.ledger.operations.usage.corrections import Corrections
 from services.ledger.operations.usage.imports import Imports
 from services.ledger.operations.usage.intake import Intake
 
@@ -24,4 +25,5 @@ class Operations:
     grants: Grants
     caps: SpendCaps
     intake: Intake
+    corrections: Corrections
     imports: Imports

@@ -9,7 +9,7 @@ from grpc.aio import ServicerContext
 from purser.ledger.v1 import usage_pb2 as pb
 from purser.ledger.v1 import usage_pb2_grpc
 from services.ledger.operations import Operations
-from services.ledger.wire.usage import events, imports
+from services.ledger.wire.usage import corrections, events, imports
 
 SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["UsageService"].full_name
 
@@ -33,3 +33,8 @@ class UsageServicer(usage_pb2_grpc.UsageServiceServicer):
         chunks = (events.events_from_wire(request) async for request in request_iterator)
         tally = await self._do.imports.run(chunks)
         return imports.tally_to_wire(tally)
+
+    async def VoidUsage(self, request: pb.VoidUsageRequest, context: Context) -> pb.VoidUsageResponse:
+        command = corrections.void_from_wire(request)
+        corrected = await self._do.corrections.void(command)
+        return corrections.void_to_wire(corrected)

@@ -35,6 +35,7 @@ from services.ledger.store.gate.caps import Caps
 from services.ledger.store.gate.standings import Standings
 from services.ledger.store.responses import StoredResponses
 from services.ledger.store.retention import Retention
+from services.ledger.store.usage.corrections import Corrections
 from services.ledger.store.usage.events import UsageEvents
 
 T = TypeVar("T")
@@ -58,6 +59,7 @@ class Transaction:
         self.reports = Reports(connection)
         self.retention = Retention(connection)
         self.events = UsageEvents(connection)
+        self.corrections = Corrections(connection)
 
 
 class PostgresStore:

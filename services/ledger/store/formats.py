@@ -14,6 +14,7 @@ from services.ledger.domain.rating.metric import PropertyFilter
 from services.ledger.domain.rating.price import Conversion
 from services.ledger.domain.rating.tiers import Tier
 from services.ledger.domain.responses import Response
+from services.ledger.domain.usage.commands import CorrectedUsage
 from services.ledger.domain.usage.event import EventResult
 
 
@@ -32,6 +33,7 @@ RESPONSES: Final = Formats[Response](
     Format("VoidedGrant", VoidedGrant),
     Format("CustomerSpendCap", CustomerSpendCap),
     Format("SpendCapRemoval", SpendCapRemoval),
+    Format("CorrectedUsage", CorrectedUsage),
 )
 # Each is named as the notice's kind.
 NOTICES: Final = Formats[Crossing](Format("CROSSING", Crossing))

@@ -34,6 +34,7 @@ from services.ledger.domain.crossings.watch import Crossing
 from services.ledger.domain.responses import Response
 from services.ledger.wire.credits import grants
 from services.ledger.wire.gate import caps, gate
+from services.ledger.wire.usage import corrections
 from tests.support.any_rpc import request_of
 from tests.support.golden import (
     FORMATS,
@@ -89,6 +90,7 @@ READS: dict[str, Callable[[Any], Any]] = {
     "SuspendCustomer": customers.suspend_from_wire,
     "UpdateProduct": products.update_from_wire,
     "VoidGrant": grants.void_from_wire,
+    "VoidUsage": corrections.void_from_wire,
     "WithdrawRate": rate_changes.withdraw_from_wire,
 }
 STORED = [(service, one) for service in FORMATS for one in formats_of(service)]
@@ -187,6 +189,6 @@ def test_a_command_has_the_hash_that_the_revision_before_stored(service: str, rp
 def test_all_commands_of_the_revision_before_but_those_of_the_gate_have_a_legacy_hash() -> None:
     # The gate's hash was over the wire already, and the rest is newer.
     others = {"Authorize", "Capture", "Debit", "ExtendHold", "Release"}
-    newer = {"CorrectRate", "EndRate", "IssueTopUpGrant", "VoidGrant", "WithdrawRate"}
+    newer = {"CorrectRate", "EndRate", "IssueTopUpGrant", "VoidGrant", "VoidUsage", "WithdrawRate"}
 
     assert {rpc for _, rpc in BEFORE} == set(READS) - others - newer

@@ -30,6 +30,7 @@ class EntryKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ENTRY_KIND_SHORTFALL: _ClassVar[EntryKind]
     ENTRY_KIND_UNCHARGED: _ClassVar[EntryKind]
     ENTRY_KIND_REINSTATEMENT: _ClassVar[EntryKind]
+    ENTRY_KIND_CORRECTION: _ClassVar[EntryKind]
 
 class HoldState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -57,6 +58,7 @@ ENTRY_KIND_VOID: EntryKind
 ENTRY_KIND_SHORTFALL: EntryKind
 ENTRY_KIND_UNCHARGED: EntryKind
 ENTRY_KIND_REINSTATEMENT: EntryKind
+ENTRY_KIND_CORRECTION: EntryKind
 HOLD_STATE_UNSPECIFIED: HoldState
 HOLD_STATE_HELD: HoldState
 HOLD_STATE_CAPTURED: HoldState
@@ -220,7 +222,7 @@ class ListGrantsResponse(_message.Message):
     def __init__(self, grants: _Optional[_Iterable[_Union[_ledger_pb2.Grant, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class Entry(_message.Message):
-    __slots__ = ("sequence", "credit_type_id", "grant_id", "entry_kind", "amount_micros", "shortfall_micros", "effective_time", "create_time", "hold_id", "product_id", "group_values", "cause_id", "contract_id", "quantity_micros", "transaction_id")
+    __slots__ = ("sequence", "credit_type_id", "grant_id", "entry_kind", "amount_micros", "shortfall_micros", "effective_time", "create_time", "hold_id", "product_id", "group_values", "cause_id", "contract_id", "quantity_micros", "transaction_id", "corrects_sequence")
     class GroupValuesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -243,6 +245,7 @@ class Entry(_message.Message):
     CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
     QUANTITY_MICROS_FIELD_NUMBER: _ClassVar[int]
     TRANSACTION_ID_FIELD_NUMBER: _ClassVar[int]
+    CORRECTS_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     credit_type_id: str
     grant_id: str
@@ -258,7 +261,8 @@ class Entry(_message.Message):
     contract_id: str
     quantity_micros: int
     transaction_id: str
-    def __init__(self, sequence: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., grant_id: _Optional[str] = ..., entry_kind: _Optional[_Union[EntryKind, str]] = ..., amount_micros: _Optional[int] = ..., shortfall_micros: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., hold_id: _Optional[str] = ..., product_id: _Optional[str] = ..., group_values: _Optional[_Mapping[str, str]] = ..., cause_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., quantity_micros: _Optional[int] = ..., transaction_id: _Optional[str] = ...) -> None: ...
+    corrects_sequence: int
+    def __init__(self, sequence: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., grant_id: _Optional[str] = ..., entry_kind: _Optional[_Union[EntryKind, str]] = ..., amount_micros: _Optional[int] = ..., shortfall_micros: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., hold_id: _Optional[str] = ..., product_id: _Optional[str] = ..., group_values: _Optional[_Mapping[str, str]] = ..., cause_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., quantity_micros: _Optional[int] = ..., transaction_id: _Optional[str] = ..., corrects_sequence: _Optional[int] = ...) -> None: ...
 
 class ListEntriesRequest(_message.Message):
     __slots__ = ("customer", "credit_type_id", "grant_id", "page_size", "page_token")

@@ -151,3 +151,41 @@ class ImportUsageResponse(_message.Message):
     duplicate_count: int
     problems: _containers.RepeatedCompositeFieldContainer[ImportProblem]
     def __init__(self, event_count: _Optional[int] = ..., accepted_count: _Optional[int] = ..., no_match_count: _Optional[int] = ..., no_contract_count: _Optional[int] = ..., unattached_count: _Optional[int] = ..., rejected_count: _Optional[int] = ..., duplicate_count: _Optional[int] = ..., problems: _Optional[_Iterable[_Union[ImportProblem, _Mapping]]] = ...) -> None: ...
+
+class VoidUsageRequest(_message.Message):
+    __slots__ = ("request_id", "customer", "transaction_id", "hold_id", "reason", "actor")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    TRANSACTION_ID_FIELD_NUMBER: _ClassVar[int]
+    HOLD_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    transaction_id: str
+    hold_id: str
+    reason: str
+    actor: str
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., transaction_id: _Optional[str] = ..., hold_id: _Optional[str] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class CorrectedLine(_message.Message):
+    __slots__ = ("product_id", "credit_type_id", "quantity_micros", "credits_micros", "shortfall_micros", "entry_sequence")
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_MICROS_FIELD_NUMBER: _ClassVar[int]
+    CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
+    SHORTFALL_MICROS_FIELD_NUMBER: _ClassVar[int]
+    ENTRY_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    product_id: str
+    credit_type_id: str
+    quantity_micros: int
+    credits_micros: int
+    shortfall_micros: int
+    entry_sequence: int
+    def __init__(self, product_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ..., shortfall_micros: _Optional[int] = ..., entry_sequence: _Optional[int] = ...) -> None: ...
+
+class VoidUsageResponse(_message.Message):
+    __slots__ = ("lines",)
+    LINES_FIELD_NUMBER: _ClassVar[int]
+    lines: _containers.RepeatedCompositeFieldContainer[CorrectedLine]
+    def __init__(self, lines: _Optional[_Iterable[_Union[CorrectedLine, _Mapping]]] = ...) -> None: ...

@@ -49,6 +49,11 @@ class UsageServiceStub:
                 request_serializer=purser_dot_ledger_dot_v1_dot_usage__pb2.ImportUsageRequest.SerializeToString,
                 response_deserializer=purser_dot_ledger_dot_v1_dot_usage__pb2.ImportUsageResponse.FromString,
                 _registered_method=True)
+        self.VoidUsage = channel.unary_unary(
+                '/purser.ledger.v1.UsageService/VoidUsage',
+                request_serializer=purser_dot_ledger_dot_v1_dot_usage__pb2.VoidUsageRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_usage__pb2.VoidUsageResponse.FromString,
+                _registered_method=True)
 
 
 class UsageServiceServicer:
@@ -81,6 +86,17 @@ class UsageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def VoidUsage(self, request, context):
+        """Takes usage back that did not happen: an event, or what a hold captured. Its quantity leaves the meter, and the
+        difference in the meter's cost comes back to shortfall and grants, as CORRECTION entries of the usage's time; other
+        usage keeps its cost. A voided event uses up its transaction_id. Idempotent by request_id within one customer.
+        Errors: CUSTOMER_NOT_FOUND, USAGE_NOT_FOUND (NOT_FOUND), USAGE_ALREADY_VOIDED (FAILED_PRECONDITION),
+        REQUEST_ID_REUSED (ALREADY_EXISTS).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_UsageServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -93,6 +109,11 @@ def add_UsageServiceServicer_to_server(servicer, server):
                     servicer.ImportUsage,
                     request_deserializer=purser_dot_ledger_dot_v1_dot_usage__pb2.ImportUsageRequest.FromString,
                     response_serializer=purser_dot_ledger_dot_v1_dot_usage__pb2.ImportUsageResponse.SerializeToString,
+            ),
+            'VoidUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.VoidUsage,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_usage__pb2.VoidUsageRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_usage__pb2.VoidUsageResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -154,6 +175,33 @@ class UsageService:
             '/purser.ledger.v1.UsageService/ImportUsage',
             purser_dot_ledger_dot_v1_dot_usage__pb2.ImportUsageRequest.SerializeToString,
             purser_dot_ledger_dot_v1_dot_usage__pb2.ImportUsageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VoidUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.UsageService/VoidUsage',
+            purser_dot_ledger_dot_v1_dot_usage__pb2.VoidUsageRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_usage__pb2.VoidUsageResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -52,6 +52,13 @@ class UsageServiceStub:
     Idempotent by the transaction_id of each event. A message without events, or with more than 1000, ends the call with
     INVALID_FIELDS (INVALID_ARGUMENT).
     """
+    VoidUsage: _grpc.UnaryUnaryMultiCallable[_usage_pb2.VoidUsageRequest, _usage_pb2.VoidUsageResponse]
+    """Takes usage back that did not happen: an event, or what a hold captured. Its quantity leaves the meter, and the
+    difference in the meter's cost comes back to shortfall and grants, as CORRECTION entries of the usage's time; other
+    usage keeps its cost. A voided event uses up its transaction_id. Idempotent by request_id within one customer.
+    Errors: CUSTOMER_NOT_FOUND, USAGE_NOT_FOUND (NOT_FOUND), USAGE_ALREADY_VOIDED (FAILED_PRECONDITION),
+    REQUEST_ID_REUSED (ALREADY_EXISTS).
+    """
 
 @_typing.type_check_only
 class UsageServiceAsyncStub(UsageServiceStub):
@@ -76,6 +83,13 @@ class UsageServiceAsyncStub(UsageServiceStub):
     call fails, it may have recorded any number of its first events: repeat it, and those are counted as duplicates.
     Idempotent by the transaction_id of each event. A message without events, or with more than 1000, ends the call with
     INVALID_FIELDS (INVALID_ARGUMENT).
+    """
+    VoidUsage: _aio.UnaryUnaryMultiCallable[_usage_pb2.VoidUsageRequest, _usage_pb2.VoidUsageResponse]  # type: ignore[assignment]
+    """Takes usage back that did not happen: an event, or what a hold captured. Its quantity leaves the meter, and the
+    difference in the meter's cost comes back to shortfall and grants, as CORRECTION entries of the usage's time; other
+    usage keeps its cost. A voided event uses up its transaction_id. Idempotent by request_id within one customer.
+    Errors: CUSTOMER_NOT_FOUND, USAGE_NOT_FOUND (NOT_FOUND), USAGE_ALREADY_VOIDED (FAILED_PRECONDITION),
+    REQUEST_ID_REUSED (ALREADY_EXISTS).
     """
 
 class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -110,6 +124,19 @@ class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
         call fails, it may have recorded any number of its first events: repeat it, and those are counted as duplicates.
         Idempotent by the transaction_id of each event. A message without events, or with more than 1000, ends the call with
         INVALID_FIELDS (INVALID_ARGUMENT).
+        """
+
+    @_abc_1.abstractmethod
+    def VoidUsage(
+        self,
+        request: _usage_pb2.VoidUsageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_usage_pb2.VoidUsageResponse, _abc.Awaitable[_usage_pb2.VoidUsageResponse]]:
+        """Takes usage back that did not happen: an event, or what a hold captured. Its quantity leaves the meter, and the
+        difference in the meter's cost comes back to shortfall and grants, as CORRECTION entries of the usage's time; other
+        usage keeps its cost. A voided event uses up its transaction_id. Idempotent by request_id within one customer.
+        Errors: CUSTOMER_NOT_FOUND, USAGE_NOT_FOUND (NOT_FOUND), USAGE_ALREADY_VOIDED (FAILED_PRECONDITION),
+        REQUEST_ID_REUSED (ALREADY_EXISTS).
         """
 
 def add_UsageServiceServicer_to_server(servicer: UsageServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -182,13 +182,14 @@ class Account:
         cause_id: str,
         usage: Usage | None = None,
         behind: int = 0,
+        corrects: int | None = None,
     ) -> Entry:
         """Return the next entry of the pool's history. It changes nothing: see with_changes.
 
-        behind: how many other new entries come before it. amount: of a SHORTFALL, what nothing covered; that entry
-        changes no grant.
+        behind: how many other new entries come before it. amount: of a SHORTFALL, and of a CORRECTION of one, what
+        nothing covered; that entry changes no grant.
         """
-        is_shortfall = kind is EntryKind.SHORTFALL
+        is_shortfall = kind is EntryKind.SHORTFALL or (kind is EntryKind.CORRECTION and grant_id is None)
         return Entry(
             sequence=self.sequence + behind + 1,
             kind=kind,
@@ -199,6 +200,7 @@ class Account:
             create_time=create_time,
             cause_id=cause_id,
             usage=usage,
+            corrects=corrects,
         )
 
     def as_saved(self, *, version: int) -> "Account":

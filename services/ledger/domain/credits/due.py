@@ -239,7 +239,7 @@ def _adjust(account: Account, progress: ScheduleProgress, *, due_time: datetime,
 
 
 def _expire_grant(account: Account, grant: Grant, *, at: datetime) -> Account:
-    return _lose_rest(account, grant, effective_time=grant.expire_time or at, at=at)
+    return lose_rest(account, grant, effective_time=grant.expire_time or at, at=at)
 
 
 def _expire_hold(account: Account, hold: Hold, *, at: datetime) -> Account:
@@ -270,7 +270,7 @@ def give_back_draw(
     grant = give_back(grant, draw.amount)
     if not grant.is_closed:
         return account.with_changes(grants=[grant])
-    return _lose_rest(account, grant, effective_time=ended_time, at=at)
+    return lose_rest(account, grant, effective_time=ended_time, at=at)
 
 
 def write_void(
@@ -291,7 +291,8 @@ def write_void(
     return account.with_changes(grants=[grant], entries=entries)
 
 
-def _lose_rest(account: Account, grant: Grant, *, effective_time: datetime, at: datetime) -> Account:
+def lose_rest(account: Account, grant: Grant, *, effective_time: datetime, at: datetime) -> Account:
+    """Expire the rest of a grant, and write the EXPIRY entry if there is a rest."""
     entries = []
     if grant.rest:
         entry = account.next_entry(

@@ -22,6 +22,7 @@ class EntryKind(Enum):
     SHORTFALL = "SHORTFALL"
     UNCHARGED = "UNCHARGED"
     REINSTATEMENT = "REINSTATEMENT"
+    CORRECTION = "CORRECTION"
 
 
 # What a use leaves: one or more entries of these kinds, with one cause.
@@ -61,6 +62,7 @@ class Entry:
     """One line. `amount` is signed and changes `grant_id`. A SHORTFALL has `shortfall` instead, an UNCHARGED neither.
 
     sequence: position in the pool's history, from 1 without gaps. cause_id: the request, schedule or grant behind it.
+    corrects: of a CORRECTION that takes usage back, the sequence of the entry whose cost it reduces.
     """
 
     sequence: int
@@ -72,3 +74,9 @@ class Entry:
     create_time: datetime
     cause_id: str
     usage: Usage | None = None
+    corrects: int | None = None
+
+    @property
+    def cost(self) -> Credits:
+        """What this line of usage cost, covered or not; negative for one that takes usage back."""
+        return self.shortfall - self.amount

@@ -140,6 +140,19 @@ def reinstate(grant: Grant, amount: Credits) -> Grant:
     return evolve(grant, expired=grant.expired - amount, captured=grant.captured + amount)
 
 
+def return_captured(grant: Grant, amount: Credits, *, at: datetime) -> Grant:
+    """Return `amount` of what was spent to the rest. A grant that was closed because it was spent is open again."""
+    assert Credits(0) < amount <= grant.captured
+    is_closed = grant.is_closed and (grant.void is not None or grant.is_over(at))
+    return evolve(grant, captured=grant.captured - amount, is_closed=is_closed)
+
+
+def void_returned(grant: Grant, amount: Credits) -> Grant:
+    """Void `amount` of the rest, which came back to a grant that was voided."""
+    assert Credits(0) <= amount <= grant.rest
+    return evolve(grant, voided=grant.voided + amount)
+
+
 def increase(grant: Grant, amount: Credits) -> Grant:
     """Grant `amount` more, for seats added inside the grant's period."""
     assert amount > Credits(0)

@@ -122,6 +122,20 @@ def spend_more(
     return evolve(spend, period=period, day=day)
 
 
+def spend_less(
+    spend: Spend, amount: Credits, *, anchor: datetime, at: datetime, used_time: datetime
+) -> Spend:
+    """Count `amount` of usage of `used_time` as not spent. It never makes a window negative."""
+    less = spend_more(spend, -amount, anchor=anchor, at=at, used_time=used_time)
+    return evolve(less, period=_not_negative(less.period), day=_not_negative(less.day))
+
+
+def _not_negative(last: WindowSpend | None) -> WindowSpend | None:
+    if last is None:
+        return None
+    return WindowSpend(last.start, max(Credits(0), last.spent), max(Credits(0), last.ahead))
+
+
 def _counted(
     last: WindowSpend | None,
     amount: Credits,

@@ -10,7 +10,7 @@ from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.burn_down import Draw
 from services.ledger.domain.credits.entry import Entry, EntryKind, Usage
 from services.ledger.domain.credits.grant import capture_rest
-from services.ledger.domain.gate.spend_cap import GroupValue, Spend, hold_more, spend_more
+from services.ledger.domain.gate.spend_cap import GroupValue, Spend, hold_more, spend_less, spend_more
 from services.ledger.domain.usage.meter import Meter, MeterKey
 
 
@@ -95,6 +95,22 @@ def counted_usage(
     """Return the spends after counting usage of `used_time` that is reported at `at`, in the windows of `used_time`."""
     return {
         key: spend_more(account.spends.get(key, Spend()), spent, anchor=anchor, at=at, used_time=used_time)
+        for key in group_values.items()
+    }
+
+
+def less_spent(
+    account: Account,
+    group_values: Mapping[str, str],
+    returned: Credits,
+    *,
+    anchor: datetime,
+    at: datetime,
+    used_time: datetime,
+) -> dict[GroupValue, Spend]:
+    """Return the spends without an amount of usage of `used_time` that is taken back at `at`."""
+    return {
+        key: spend_less(account.spends.get(key, Spend()), returned, anchor=anchor, at=at, used_time=used_time)
         for key in group_values.items()
     }
 

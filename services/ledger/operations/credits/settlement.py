@@ -13,7 +13,8 @@ from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant
 from services.ledger.domain.credits.unit_of_work import DuePool
 from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.spend_cap import GroupValue
-from services.ledger.domain.usage.meter import MeteredPrice
+from services.ledger.domain.rating.metric import UniqueValue
+from services.ledger.domain.usage.meter import MeteredPrice, MeterKey
 from services.ledger.operations.ports import Relay
 from services.ledger.store import PostgresStore, Transaction
 
@@ -44,6 +45,7 @@ async def open_account(
     group_values: Iterable[GroupValue] = (),
     hold_id: HoldId | None = None,
     prices: Iterable[MeteredPrice] = (),
+    values: Iterable[tuple[MeterKey, UniqueValue]] = (),
     settles: bool = False,
     only_grants: frozenset[GrantId] | None = None,
 ) -> OpenAccount:
@@ -59,6 +61,7 @@ async def open_account(
         group_values=group_values,
         hold_id=hold_id,
         prices=prices,
+        values=values,
         settles=settles,
         only_grants=only_grants,
     )

@@ -19,7 +19,8 @@ from services.ledger.domain.credits.unit_of_work import (
 from services.ledger.domain.errors import HoldNotFound
 from services.ledger.domain.gate.hold import HoldId, HoldPlace
 from services.ledger.domain.gate.spend_cap import GroupValue
-from services.ledger.domain.usage.meter import MeteredPrice
+from services.ledger.domain.rating.metric import UniqueValue
+from services.ledger.domain.usage.meter import MeteredPrice, MeterKey
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.grants import credit_type_of_grant
 from services.ledger.store.credits.reading import read_accounts
@@ -70,19 +71,21 @@ class Accounts:
         group_values: Iterable[GroupValue] = (),
         hold_id: HoldId | None = None,
         prices: Iterable[MeteredPrice] = (),
+        values: Iterable[tuple[MeterKey, UniqueValue]] = (),
         settles: bool = False,
         only_grants: frozenset[GrantId] | None = None,
     ) -> Reading:
         """Lock a pool and return its account, with what may have fallen due at `at`.
 
         For a pool that does not exist yet, the account is empty. group_values: whose spends to read; hold_id: a hold
-        to read too, with its meter; prices: whose meters to read; settles and only_grants: see AccountSelection.
+        to read too, with its meter; prices: whose meters to read; values, settles, only_grants: see AccountSelection.
         """
         hold_ids = set() if hold_id is None else {hold_id}
         selection = AccountSelection(
             group_values=set(group_values),
             hold_ids=hold_ids,
             prices=list(prices),
+            values=set(values),
             settles=settles,
             only_grants=only_grants,
         )

@@ -24,7 +24,7 @@ _USAGE = """
     SELECT {window} AS window_start, product_id, credit_type_id,
         CASE WHEN $4 = '' THEN '' ELSE coalesce(group_values ->> $4, '') END AS group_value,
         -sum(amount_micros)::bigint AS captured_micros, sum(shortfall_micros)::bigint AS shortfall_micros,
-        count(DISTINCT cause_id) AS captures
+        count(DISTINCT cause_id) FILTER (WHERE kind <> 'CORRECTION') AS captures
     FROM ledger.entries
     WHERE customer_id = $1 AND effective_time >= $2 AND effective_time < $3 AND product_id IS NOT NULL
     GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4

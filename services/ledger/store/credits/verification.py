@@ -21,7 +21,7 @@ _GRANTS = """
     ), written AS (
         SELECT customer_id, grant_id, min(credit_type_id) AS entry_credit_type_id,
             sum(amount_micros) FILTER (WHERE kind IN ('GRANT', 'SEAT_ADJUSTMENT')) AS granted,
-            -sum(amount_micros) FILTER (WHERE kind = 'CAPTURE') AS captured,
+            -sum(amount_micros) FILTER (WHERE kind IN ('CAPTURE', 'CORRECTION')) AS captured,
             -sum(amount_micros) FILTER (WHERE kind IN ('EXPIRY', 'REINSTATEMENT')) AS expired,
             -sum(amount_micros) FILTER (WHERE kind = 'VOID') AS voided
         FROM ledger.entries WHERE grant_id IS NOT NULL AND ($1::text IS NULL OR customer_id = $1)
@@ -78,14 +78,16 @@ _POOLS = """
     ORDER BY customer_id, credit_type_id, f.figure LIMIT $2
 """
 
-# An old hold may have been dropped (domain/retention.py) although its entries are kept.
+# An old hold may have been dropped (domain/retention.py) although its entries are kept. What a hold has captured stays
+# as it was when usage is corrected.
 _HOLDS = """
     WITH stored AS (
         SELECT customer_id, hold_id, credit_type_id, captured_micros
         FROM ledger.holds WHERE $1::text IS NULL OR customer_id = $1
     ), written AS (
         SELECT customer_id, hold_id, min(credit_type_id) AS entry_credit_type_id, -sum(amount_micros) AS captured
-        FROM ledger.entries WHERE hold_id IS NOT NULL AND ($1::text IS NULL OR customer_id = $1)
+        FROM ledger.entries
+        WHERE hold_id IS NOT NULL AND kind <> 'CORRECTION' AND ($1::text IS NULL OR customer_id = $1)
         GROUP BY customer_id, hold_id
     )
     SELECT customer_id, coalesce(credit_type_id, entry_credit_type_id) AS credit_type_id, NULL AS grant_id,

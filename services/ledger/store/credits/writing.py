@@ -162,16 +162,17 @@ _METERS = _Part(
 )
 _ENTRIES = _Part(
     "new_entries",
-    "new_entry_16",
+    "new_entry_17",
     """
     INSERT INTO ledger.entries (customer_id, credit_type_id, sequence, kind, grant_id, amount_micros,
         shortfall_micros, effective_time, create_time, cause_id, hold_id, product_id, group_values, contract_id,
         quantity_micros, root_rate_id, usage_period_start, dimension_values, transaction_id, meter_quantity_micros,
-        meter_cost_micros)
+        meter_cost_micros, corrects_sequence)
     SELECT d.customer_id, d.credit_type_id, d.sequence, d.kind, d.grant_id, d.amount_micros,
         d.shortfall_micros, d.effective_time, d.create_time, d.cause_id, d.hold_id, d.product_id,
         d.group_values, d.contract_id, d.quantity_micros, d.root_rate_id, d.usage_period_start,
-        d.dimension_values, d.transaction_id, d.meter_quantity_micros, d.meter_cost_micros
+        d.dimension_values, d.transaction_id, d.meter_quantity_micros, d.meter_cost_micros,
+        d.corrects_sequence
     FROM {rows} JOIN guard USING (customer_id, credit_type_id)
     """,
 )
@@ -341,7 +342,7 @@ def _value(key: MeterKey, value: UniqueValue, events: int) -> tuple[object, ...]
 
 
 def _entry(entry: Entry) -> tuple[object, ...]:
-    return (*_line(entry), *(_NO_USAGE if entry.usage is None else _usage(entry.usage)))
+    return (*_line(entry), *(_NO_USAGE if entry.usage is None else _usage(entry.usage)), entry.corrects)
 
 
 def _line(entry: Entry) -> tuple[object, ...]:

@@ -15,6 +15,7 @@ from services.ledger.domain.gate.standing import (
     PricedContract,
     price_book,
 )
+from services.ledger.domain.rating.product import UsageProduct
 from services.ledger.domain.rating.rate import Rate, price_list
 from services.ledger.store.connection import Connection
 from services.ledger.store.rates import (
@@ -128,6 +129,12 @@ class Standings:
                     product.product_id for product in products if product.metric.event_type == event_type
                 )
         return copies
+
+    async def products(self, product_ids: Collection[ProductId]) -> dict[ProductId, UsageProduct]:
+        """Return the products; unknown ones are left out."""
+        copies = CatalogCopies()
+        await self._add_products(product_ids, copies)
+        return copies.products
 
     async def epoch(self) -> int:
         """Return the version of the Catalog's copies and of the watches on every customer."""

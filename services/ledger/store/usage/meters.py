@@ -57,7 +57,7 @@ async def read_meters(
         meters[pool][key] = price.new_meter()
     # A meter keeps the rate that costs it, which may have been corrected since.
     known = {price.rate_id: price.pricing for price in wanted.values()}
-    known |= await _pricings(connection, {row["rate_id"] for row in rows} - known.keys())
+    known |= await pricings(connection, {row["rate_id"] for row in rows} - known.keys())
     for row in rows:
         meters[row["customer_id"], row["credit_type_id"]][
             MeterKey(row["root_rate_id"], row["period_start"])
@@ -94,7 +94,8 @@ async def read_values(
     return values
 
 
-async def _pricings(connection: Connection, rate_ids: Collection[str]) -> dict[str, Pricing]:
+async def pricings(connection: Connection, rate_ids: Collection[str]) -> dict[str, Pricing]:
+    """Return how rates price usage, by rate_id."""
     if not rate_ids:
         return {}
     rows = await connection.fetch(_PRICINGS, sorted(rate_ids))

@@ -123,6 +123,7 @@ def _entry_to_wire(entry: Entry, credit_type_id: CreditTypeId) -> pb.Entry:
         contract_id=usage.contract_id if usage else None,
         quantity_micros=usage.quantity.micros if usage else 0,
         transaction_id=usage.transaction_id if usage else None,
+        corrects_sequence=entry.corrects,
     )
 
 

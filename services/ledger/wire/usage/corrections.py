@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Corrections of usage on the wire."""
+
+from meshkit.rpc.fields import Fields
+from meshkit.rpc.fingerprint import fingerprint
+from purser.ledger.v1 import usage_pb2 as pb
+from services.ledger.domain.usage.commands import CorrectedUsage, UsageName, UsageSource, VoidUsage
+from services.ledger.domain.usage.event import EventLine
+from services.ledger.wire.usage.events import TRANSACTION_ID_MAX
+
+
+def void_from_wire(request: pb.VoidUsageRequest) -> VoidUsage:
+    fields = Fields()
+    command = VoidUsage(
+        request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("VoidUsage", request),
+        customer=fields.text("customer", request.customer),
+        usage=_name_from_wire(fields, request),
+        reason=fields.text("reason", request.reason),
+        actor=fields.text("actor", request.actor),
+    )
+    fields.check()
+    return command
+
+
+def void_to_wire(corrected: CorrectedUsage) -> pb.VoidUsageResponse:
+    return pb.VoidUsageResponse(lines=[_line_to_wire(line) for line in corrected.lines])
+
+
+def _name_from_wire(fields: Fields, request: pb.VoidUsageRequest) -> UsageName:
+    if request.WhichOneof("usage") == "hold_id":
+        return UsageName(UsageSource.HOLD, fields.text("hold_id", request.hold_id))
+    name = fields.text("transaction_id", request.transaction_id, max_length=TRANSACTION_ID_MAX)
+    return UsageName(UsageSource.EVENT, name)
+
+
+def _line_to_wire(line: EventLine) -> pb.CorrectedLine:
+    return pb.CorrectedLine(
+        product_id=line.product_id,
+        credit_type_id=line.credit_type_id,
+        quantity_micros=line.quantity.micros,
+        credits_micros=line.credits.micros,
+        shortfall_micros=line.shortfall.micros,
+        entry_sequence=line.sequence,
+    )

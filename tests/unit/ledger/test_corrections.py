@@ -1,0 +1,305 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Corrections keep every sum exact: entries, meters, grants and spends agree after each, and none is negative."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime, timedelta
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meshkit.evolve import evolve
+from meshkit.quantity import MICROS, Credits, Quantity, Ratio
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.entry import Entry, EntryKind
+from services.ledger.domain.credits.grant import GrantId, GrantVoid, expire_rest, void_rest
+from services.ledger.domain.rating.metric import Aggregation, UniqueValue, measure
+from services.ledger.domain.rating.price import FlatPrice, PackagePrice, Price
+from services.ledger.domain.rating.tiers import GraduatedPrice, Tier
+from services.ledger.domain.usage import corrections
+from services.ledger.domain.usage.corrections import Left, Piece, lefts_of, pieces_of
+from services.ledger.domain.usage.event import EventLine, RecordEvent
+from services.ledger.domain.usage.intake import Measured, charge
+from tests.unit.ledger.builders import (
+    AI,
+    ASSISTANT,
+    JULY,
+    JUNE,
+    PROPERTY,
+    TICK,
+    a_grant,
+    a_price,
+    a_product,
+    an_account,
+    an_entitlement,
+    when,
+)
+
+NOON = when("06-15 12:00")
+FALLING = GraduatedPrice(
+    (
+        Tier(Quantity.of(10), Ratio(MICROS, MICROS)),
+        Tier(Quantity.of(100), Ratio(MICROS, 2 * MICROS)),
+        Tier(None, Ratio(MICROS, 4 * MICROS)),
+    )
+)
+RISING = GraduatedPrice((Tier(Quantity.of(10), Ratio(MICROS, MICROS)), Tier(None, Ratio(5 * MICROS, MICROS))))
+PRICES: dict[str, Price] = {
+    "flat": FlatPrice(Ratio(MICROS, 3 * MICROS)),
+    "package": PackagePrice(Ratio(5 * MICROS, 10 * MICROS)),
+    "falling": FALLING,
+    "rising": RISING,
+}
+
+
+class Book:
+    """One pool on one meter, in which events are charged and voided as the operations do it."""
+
+    def __init__(
+        self, account: Account, *, price: Price = FALLING, aggregation: Aggregation = Aggregation.SUM
+    ) -> None:
+        self.account = evolve(account, pays_late=True)
+        self.product = a_product(aggregation=aggregation)
+        self.price = price
+        self.reported: dict[str, str] = {}
+
+    def record(
+        self, name: str, units: str, *, user: str = "ann", used: datetime = NOON, at: datetime = NOON
+    ) -> EventLine:
+        properties = {"units": units, "user_id": user}
+        event = RecordEvent(
+            transaction_id=name,
+            fingerprint=b"",
+            customer="acme",
+            event_type="ai_call",
+            timestamp=used,
+            properties=properties,
+        )
+        line = Measured(
+            product=self.product,
+            entitlement=an_entitlement(price=self.price),
+            amount=measure(self.product.metric, properties),
+        )
+        charged = charge(self.account, event, line, at=at)
+        assert isinstance(charged, tuple)
+        self.account, result = charged
+        self.reported[name] = units
+        return result
+
+    def void(self, name: str, *, at: datetime = NOON) -> EventLine:
+        (piece,) = self.pieces(name)
+        units = self.reported.pop(name)
+        key = piece.usage.meter_key
+        assert key is not None
+        meter = self.account.meters[key]
+        largest = value = None
+        match self.product.metric.aggregation:
+            case Aggregation.MAX:
+                largest = Quantity(max((int(one) * MICROS for one in self.reported.values()), default=0))
+            case Aggregation.UNIQUE:
+                value = (UniqueValue(units), self.account.values[key, UniqueValue(units)])
+        removed = corrections.removal(piece, meter, largest=largest, value=value)
+        returned = corrections.returns(removed.credits, piece, self.others(piece))
+        self.account, line = corrections.take_back(
+            self.account,
+            self.product,
+            piece,
+            removed,
+            returned,
+            cause_id=f"void {name}",
+            anchor=JUNE,
+            at=at,
+        )
+        self.forget_unreported()
+        return line
+
+    def forget_unreported(self) -> None:
+        """Leave out values that no event reports any more, as the store does."""
+        self.account = evolve(
+            self.account, values={key: events for key, events in self.account.values.items() if events}
+        )
+
+    def pieces(self, name: str) -> tuple[Piece, ...]:
+        own = [one for one in self.usage() if one.usage and one.usage.transaction_id == name]
+        return pieces_of([one for one in own if one.corrects is None], self.correcting(own))
+
+    def others(self, piece: Piece) -> list[Left]:
+        own = {left.entry.sequence for left in piece.lefts}
+        entries = [one for one in self.usage() if one.corrects is None and one.sequence not in own]
+        return lefts_of(reversed(entries), self.correcting(entries))
+
+    def usage(self) -> list[Entry]:
+        return [one for one in self.account.entries if one.usage is not None]
+
+    def correcting(self, entries: list[Entry]) -> list[Entry]:
+        corrected = {one.sequence for one in entries if one.corrects is None}
+        return [one for one in self.account.entries if one.corrects in corrected]
+
+    def spent(self) -> dict[str, int]:
+        """Return the micro-credits that each user has spent in the usage period."""
+        return {
+            user: spend.period.spent.micros if spend.period else 0
+            for (_, user), spend in self.account.spends.items()
+        }
+
+    def assert_adds_up(self) -> None:
+        """Assert that grants, meter, shortfall and spends are the sums of entries, and none is negative."""
+        by_user: Counter[str] = Counter()
+        by_grant: Counter[str | None] = Counter()
+        for one in self.usage():
+            assert one.usage is not None
+            by_user[one.usage.group_values["user_id"]] += one.cost.micros
+            by_grant[one.grant_id] += one.cost.micros
+        assert self.spent() == {user: by_user[user] for user in self.spent()}
+        assert min(self.spent().values(), default=0) >= 0
+        for grant_id, grant in self.account.grants.items():
+            assert grant.captured.micros == by_grant[grant_id]
+            assert min(grant.captured, grant.expired, grant.voided, grant.rest) >= Credits(0)
+        assert self.account.shortfall.micros == by_grant[None] >= 0
+        for meter in self.account.meters.values():
+            assert meter.cost.micros == sum(one.cost.micros for one in self.usage())
+            quantities = [one.usage.quantity.micros for one in self.usage() if one.usage]
+            assert meter.position.micros == sum(quantities) >= 0
+        assert [one.sequence for one in self.account.entries] == list(range(1, len(self.account.entries) + 1))
+
+
+def a_pool(credits: int = 1_000) -> Account:
+    return an_account(a_grant(credits))
+
+
+def test_a_void_returns_the_difference_in_the_cost_of_the_meter() -> None:
+    thousands = GraduatedPrice(
+        (
+            Tier(Quantity.of(1_000), Ratio(MICROS, MICROS)),
+            Tier(Quantity.of(10_000), Ratio(MICROS, 2 * MICROS)),
+            Tier(None, Ratio(MICROS, 4 * MICROS)),
+        )
+    )
+    book = Book(a_pool(10_000), price=thousands)
+    assert book.record("e1", "1000").credits == Credits.of(1_000)
+    assert book.record("e2", "1000").credits == Credits.of(500)
+
+    assert book.void("e1").credits == Credits.of(-500)
+    book.assert_adds_up()
+
+
+def test_max_10_then_15_and_voiding_the_10_returns_nothing() -> None:
+    book = Book(a_pool(), price=FlatPrice(Ratio(MICROS, MICROS)), aggregation=Aggregation.MAX)
+    book.record("ten", "10")
+    book.record("fifteen", "15")
+
+    assert (book.void("ten").quantity, book.void("fifteen").credits) == (Quantity(0), Credits.of(-15))
+    book.assert_adds_up()
+
+
+def test_own_draws_come_back_in_reverse_order_behind_the_shortfall() -> None:
+    book = Book(
+        an_account(a_grant(3, grant_id="grt_1"), a_grant(4, grant_id="grt_2", priority=2)), price=FALLING
+    )
+    book.record("e1", "10")
+    written = len(book.account.entries)
+
+    book.void("e1")
+
+    assert [
+        (one.kind, one.grant_id, one.amount, one.shortfall) for one in book.account.entries[written:]
+    ] == [
+        (EntryKind.CORRECTION, None, Credits(0), Credits.of(-3)),
+        (EntryKind.CORRECTION, "grt_2", Credits.of(4), Credits(0)),
+        (EntryKind.CORRECTION, "grt_1", Credits.of(3), Credits(0)),
+    ]
+    book.assert_adds_up()
+
+
+def test_a_spend_falls_by_what_is_left_of_its_event_and_others_by_the_rest() -> None:
+    book = Book(a_pool(), price=RISING)
+    book.record("e1", "10", user="ann")
+    book.record("e2", "2", user="bob")
+    book.record("e3", "1", user="ann")
+
+    book.void("e1")
+
+    # The meter goes from 13 to 3 units: 25 - 3 = 22 come back, 10 of e1, 5 of e3, 7 of e2.
+    assert book.spent() == {"ann": 0, "bob": 3 * MICROS}
+    book.assert_adds_up()
+
+
+def test_what_returns_to_an_expired_grant_expires_and_to_a_voided_one_is_voided() -> None:
+    for kind in (EntryKind.EXPIRY, EntryKind.VOID):
+        book = Book(an_account(a_grant(20, end=JULY)), price=FALLING)
+        book.record("e1", "10")
+        grant = book.account.grants[GrantId("grt_1")]
+        void = GrantVoid(time=NOON + TICK, reason="", actor="")
+        closed = expire_rest(grant) if kind is EntryKind.EXPIRY else void_rest(grant, void)
+        book.account = book.account.with_changes(grants=[closed])
+
+        book.void("e1", at=JULY if kind is EntryKind.EXPIRY else NOON + TICK)
+
+        last = book.account.entries[-1]
+        assert (last.kind, last.amount) == (kind, Credits.of(-10))
+        assert book.account.grants[GrantId("grt_1")].rest == Credits(0)
+
+
+def test_a_spent_grant_is_open_again_and_due_when_it_expires() -> None:
+    book = Book(an_account(a_grant(10, end=JULY)), price=FALLING)
+    book.record("e1", "10")
+    assert book.account.grants[GrantId("grt_1")].is_closed
+
+    book.void("e1")
+
+    assert not book.account.grants[GrantId("grt_1")].is_closed
+    assert book.account.next_due_time == JULY
+
+
+def test_usage_that_was_given_in_credits_comes_back_in_full() -> None:
+    book = Book(a_pool())
+    book.record("e1", "10")
+    (piece,) = book.pieces("e1")
+    assert piece.usage == replace(piece.usage, product_id=ASSISTANT, quantity=Quantity.of(10))
+
+    removed = corrections.removal(piece, None)
+
+    assert (removed.quantity, removed.credits, removed.meter) == (Quantity(0), Credits.of(10), None)
+    assert book.account.credit_type_id == AI
+    assert a_price(FALLING).meter_key == piece.usage.meter_key
+
+
+events = st.lists(
+    st.tuples(st.integers(0, 30), st.sampled_from(["ann", "bob", "cid"]), st.integers(0, 30)), max_size=12
+)
+
+
+@PROPERTY
+@given(
+    st.sampled_from(sorted(PRICES)),
+    st.sampled_from([Aggregation.SUM, Aggregation.COUNT, Aggregation.MAX, Aggregation.UNIQUE]),
+    st.integers(0, 60),
+    events,
+    st.randoms(use_true_random=False),
+)
+def test_voiding_everything_in_any_order_brings_everything_back_to_zero(
+    price: str, aggregation: Aggregation, credits: int, reported: list[tuple[int, str, int]], random: Random
+) -> None:
+    grants = (a_grant(credits // 2, grant_id="grt_1"), a_grant(credits, grant_id="grt_2", priority=2))
+    book = Book(an_account(*grants), price=PRICES[price], aggregation=aggregation)
+    names: list[str] = []
+    for number, (units, user, days) in enumerate(reported):
+        book.record(f"e{number}", str(units), user=user, used=JUNE + timedelta(days=days % 20))
+        names.append(f"e{number}")
+        if days % 3 == 0:
+            random.shuffle(names)
+            book.void(names.pop())
+        book.assert_adds_up()
+
+    random.shuffle(names)
+    for name in names:
+        book.void(name)
+        book.assert_adds_up()
+
+    assert set(book.spent().values()) <= {0}
+    assert book.account.shortfall == Credits(0)
+    assert all(grant.captured == Credits(0) for grant in book.account.grants.values())
+    for meter in book.account.meters.values():
+        assert (meter.position, meter.cost) == (Quantity(0), Credits(0))
+        assert aggregation is not Aggregation.MAX or not meter.largest
