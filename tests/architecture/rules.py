@@ -56,6 +56,7 @@ BUSINESS_NOUNS = {
 }
 # The client library runs in other people's processes, where no app or __main__ of ours builds its channel and clock.
 CLIENT_CHANNEL = PurePosixPath("libs/purser_client/channel.py")
+CLI_USAGE = PurePosixPath("libs/purser_cli/usage.py")
 CLIENT_GATE = PurePosixPath("libs/purser_client/gate.py")
 CLIENT_MESHKIT = ("meshkit.clock", "meshkit.errors", "meshkit.ids", "meshkit.quantity")
 LEDGER_CONNECTION = PurePosixPath("services/ledger/store/connection.py")
@@ -196,6 +197,15 @@ def the_client_has_few_dependencies(source: Source) -> Iterator[str]:
             yield f"{line} imports {module}"
 
 
+def the_command_line_is_a_client_like_any_other(source: Source) -> Iterator[str]:
+    if source.path.parts[:2] != ("libs", "purser_cli"):
+        return
+    allowed = ("purser", "meshkit", "purser_cli", "grpc", "google", "typer", "rich")
+    for module, line in source.imports():
+        if not _inside(module, *allowed) and module.partition(".")[0] not in sys.stdlib_module_names:
+            yield f"{line} imports {module}"
+
+
 def libs_and_services_import_neither_deploy_nor_tests(source: Source) -> Iterator[str]:
     if source.path.parts[0] in ("libs", "services"):
         yield from _forbid_imports(source, "deploy", "tests")
@@ -220,7 +230,7 @@ def only_the_service_builder_opens_engines_channels_and_servers(source: Source) 
     builders |= {"insecure_channel", "secure_channel", "start_server"}
     if source.layer != "app":
         builders |= {"open_pool"}  # the Ledger's app also opens plain asyncpg connections
-    builds = source.path in (LEDGER_CONNECTION, CLIENT_CHANNEL, CLIENT_GATE)
+    builds = source.path in (LEDGER_CONNECTION, CLIENT_CHANNEL, CLIENT_GATE, CLI_USAGE)
     if source.path.parts[:2] == ("libs", "meshkit") or builds:
         return
     for name, line in source.calls():
@@ -331,6 +341,12 @@ RULES = (
         the_client_has_few_dependencies,
         "libs/purser_client/ledger_client.py",
         "from meshkit.rpc.server import start_server",
+    ),
+    Rule(
+        "the command line imports stubs and meshkit only",
+        the_command_line_is_a_client_like_any_other,
+        "libs/purser_cli/lines.py",
+        "from services.ledger.domain.usage.event import EventStatus",
     ),
     Rule(
         "libs and services import neither deploy nor tests",
