@@ -22,6 +22,7 @@ import uvloop
 from google.protobuf.duration_pb2 import Duration
 
 from purser.ledger.v1 import ledger_pb2 as pb
+from purser.ledger.v1 import usage_pb2
 from tests.perf.load import Kind, Load
 from tests.perf.world import PRODUCT, UNITS_MICROS, USERS
 
@@ -36,8 +37,9 @@ METHODS = {
     Kind.AUTHORIZE: f"{_GATE}/Authorize",
     Kind.DEBIT: f"{_GATE}/Debit",
     Kind.DEBIT_BATCH: f"{_GATE}/DebitBatch",
+    Kind.RECORD_USAGE: "/purser.ledger.v1.UsageService/RecordUsage",
 }
-# Field 1 of every request, a string of 32 bytes; fields may have any order, and this one comes first.
+# Field 1 of every request and event, a string of 32 bytes; fields may have any order, and this one comes first.
 _REQUEST_ID = b"\x0a\x20"
 # Field 1 of Authorize's and Debit's answers: DECISION_ALLOWED.
 _ALLOWED = b"\x08\x01"
@@ -149,7 +151,7 @@ def _call(channel: grpc.aio.Channel, load: Load, tails: Sequence[bytes]) -> Call
     match load.kind:
         case Kind.ECHO:
             return echo
-        case Kind.DEBIT_BATCH:
+        case Kind.DEBIT_BATCH | Kind.RECORD_USAGE:
             return batch
         case _:
             return decide
@@ -164,6 +166,12 @@ def _tails(kind: Kind, customers: Sequence[str]) -> list[bytes]:
     )
     tails = []
     for customer, user in asked:
+        if kind is Kind.RECORD_USAGE:
+            event = usage_pb2.UsageEvent(customer=customer, event_type="ai.assistant")
+            event.timestamp.GetCurrentTime()
+            event.properties.update({"units": "1", "user_id": user})
+            tails.append(event.SerializeToString())
+            continue
         request: pb.AuthorizeRequest | pb.DebitRequest
         if kind in (Kind.DEBIT, Kind.DEBIT_BATCH):
             request = pb.DebitRequest()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The performance goals P1 to P14, and how a measured value is compared with them."""
+"""The performance goals P1 to P16, and how a measured value is compared with them."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -71,6 +71,14 @@ PROMISES: Mapping[str, Promise] = {
     "P14": Promise(
         "the whole mesh: p99",
         (Goal(100, "ms", "seat change to credits"), Goal(1_000, "ms", "crossing to webhook")),
+    ),
+    "P15": Promise(
+        "the write of 500 usage events",
+        (_at_least(0.30, "× insert", "hot"), _at_least(0.30, "× insert", "1,000 customers")),
+    ),
+    "P16": Promise(
+        "Authorize's p99 during a flood of events",
+        (Goal(2.0, "× without", "flooded customer"), Goal(2.0, "× without", "another")),
     ),
 }
 

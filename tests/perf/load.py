@@ -35,12 +35,13 @@ class Kind(StrEnum):
     AUTHORIZE = "authorize"
     DEBIT = "debit"
     DEBIT_BATCH = "debit_batch"
+    RECORD_USAGE = "record_usage"
     COMMIT = "commit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What the clients do. in_flight: concurrent calls in total. items: debits per DEBIT_BATCH.
+    """What the clients do. in_flight: concurrent calls in total. items: per DEBIT_BATCH or RECORD_USAGE.
 
     addresses: called round robin. customers: each call is for a random one of them.
     database_url: for COMMIT, which calls no server.

@@ -4,7 +4,7 @@
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 
-from tests.perf import batches, growth, mesh_latency, races, unary
+from tests.perf import batches, growth, mesh_latency, races, unary, usage
 from tests.perf.bench import Bench, Scale
 from tests.perf.database import Databases
 from tests.perf.goals import Figure, NotMeasured
@@ -23,6 +23,8 @@ MEASUREMENTS: Mapping[tuple[str, ...], Measurement] = {
     ("P11",): growth.many_grants,
     ("P13",): races.past_zero,
     ("P14",): mesh_latency.between_services,
+    ("P15",): usage.event_writes,
+    ("P16",): usage.flood,
 }
 
 

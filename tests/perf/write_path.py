@@ -30,15 +30,17 @@ from tests.perf.database import Database
 from tests.perf.stopwatch import Stopwatch, TimedConnection
 from tests.perf.world import CALL_MICROS, CREDIT_TYPE, PRODUCT, UNITS_MICROS, USERS, yesterday
 
-_COLUMNS = (
+ENTRY_COLUMNS = (
     *("customer_id", "credit_type_id", "sequence", "kind", "grant_id", "amount_micros", "shortfall_micros"),
     *("effective_time", "create_time", "cause_id", "hold_id", "product_id", "group_values", "contract_id"),
     *("quantity_micros", "root_rate_id", "usage_period_start"),
 )
-_TYPES = "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'perf.entries'::regclass"
+_TYPES = """
+    SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = ('perf.' || $1)::regclass
+"""
 _FOREIGN_KEYS = """
     SELECT pg_get_constraintdef(oid) AS definition FROM pg_constraint
-    WHERE conrelid = 'ledger.entries'::regclass AND contype = 'f'
+    WHERE conrelid = ('ledger.' || $1)::regclass AND contype = 'f'
 """
 
 _ANCHOR = yesterday()
@@ -81,7 +83,7 @@ class Writer:
         `accounts` are as written afterwards.
         """
         changes, answers = _debited(accounts, items)
-        rows = [_row(change.key, entry) for change in changes for entry in change.after.entries]
+        rows = [entry_row(change.key, entry) for change in changes for entry in change.after.entries]
 
         self._stopwatch.reset()
         began = time.perf_counter()
@@ -101,7 +103,11 @@ class Writer:
 @asynccontextmanager
 async def open_writer(database: Database) -> AsyncIterator[Writer]:
     """Both writes use one connection opened by the Ledger's code; the insert goes into a copy with the same keys."""
-    insert = await _prepare_copy(database)
+    connection = await asyncpg.connect(database.admin_url)
+    try:
+        insert = await prepare_copy(connection, "entries", ENTRY_COLUMNS)
+    finally:
+        await connection.close()
     clock = SystemClock()
     pool = await open_pool(database.ledger_url, size=2)
     try:
@@ -112,21 +118,16 @@ async def open_writer(database: Database) -> AsyncIterator[Writer]:
         pool.terminate()
 
 
-async def _prepare_copy(database: Database) -> str:
-    """Make an empty copy of the table of entries, keys included; returns the statement that fills it."""
-    connection = await asyncpg.connect(database.admin_url)
-    try:
-        await connection.execute("CREATE TABLE perf.entries (LIKE ledger.entries INCLUDING ALL)")
-        for key in await connection.fetch(_FOREIGN_KEYS):
-            await connection.execute(f"ALTER TABLE perf.entries ADD {key['definition']}")
-        await connection.execute("GRANT USAGE ON SCHEMA perf TO PUBLIC")
-        await connection.execute("GRANT INSERT ON perf.entries TO PUBLIC")
-        types = {row["attname"]: row["format_type"] for row in await connection.fetch(_TYPES)}
-    finally:
-        await connection.close()
-    arrays = ", ".join(f"${number}::{types[column]}[]" for number, column in enumerate(_COLUMNS, start=1))
-    columns = ", ".join(_COLUMNS)
-    return f"INSERT INTO perf.entries ({columns}) SELECT * FROM unnest({arrays})"
+async def prepare_copy(connection: Any, table: str, columns: Sequence[str]) -> str:
+    """Make an empty copy of a table of the Ledger, keys included; returns the statement that fills these columns."""
+    await connection.execute(f"CREATE TABLE perf.{table} (LIKE ledger.{table} INCLUDING ALL)")
+    for key in await connection.fetch(_FOREIGN_KEYS, table):
+        await connection.execute(f"ALTER TABLE perf.{table} ADD {key['definition']}")
+    await connection.execute("GRANT USAGE ON SCHEMA perf TO PUBLIC")
+    await connection.execute(f"GRANT INSERT ON perf.{table} TO PUBLIC")
+    types = {row["attname"]: row["format_type"] for row in await connection.fetch(_TYPES, table)}
+    arrays = ", ".join(f"${number}::{types[column]}[]" for number, column in enumerate(columns, start=1))
+    return f"INSERT INTO perf.{table} ({', '.join(columns)}) SELECT * FROM unnest({arrays})"
 
 
 def _debited(accounts: Accounts, items: int) -> tuple[list[Change], list[NewResponse]]:
@@ -166,8 +167,8 @@ def _ask(key: PoolKey, user: str) -> Ask:
     )
 
 
-def _row(key: PoolKey, entry: Entry) -> tuple[object, ...]:
-    """In the order of _COLUMNS."""
+def entry_row(key: PoolKey, entry: Entry) -> tuple[object, ...]:
+    """In the order of ENTRY_COLUMNS."""
     assert entry.usage is not None
     meter_key = entry.usage.meter_key
     assert meter_key is not None

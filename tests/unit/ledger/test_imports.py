@@ -4,6 +4,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -79,12 +80,13 @@ def an_event(name: str) -> RecordEvent:
     )
 
 
-def events(prefix: str, count: int) -> list[RecordEvent | EventResult]:
+def events(prefix: str, count: int) -> list[RecordEvent]:
     return [an_event(f"{prefix}-{number}") for number in range(count)]
 
 
-def bad(count: int) -> list[RecordEvent | EventResult]:
-    return [rejected(RejectionReason.INVALID_FIELD, field="customer", detail="is required")] * count
+def bad(count: int) -> list[RecordEvent]:
+    rejection = rejected(RejectionReason.INVALID_FIELD, field="customer", detail="is required")
+    return [replace(an_event("bad"), rejection=rejection)] * count
 
 
 def run(imports: Imports, stream: Chunks) -> "asyncio.Task[Tally]":

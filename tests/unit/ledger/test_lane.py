@@ -53,7 +53,7 @@ class Work:
 async def open_lane(
     work: Work, *, waiting_max: int = 100, batch_max: int = 10
 ) -> AsyncIterator[Lane[str, str]]:
-    limits = QueueLimits(waiting_max=waiting_max, batch_max=batch_max)
+    limits = QueueLimits(waiting_max=waiting_max, batch_max=batch_max, shared_max=max(1, batch_max // 2))
     lane: Lane[str, str] = Lane(work, queues=(limits, limits), meter=LaneMeter())
     lane.start()
     try:
@@ -281,7 +281,8 @@ async def test_batches_of_two_queues_take_turns_so_a_flood_delays_the_other_by_o
         work.free.set()
 
         await asyncio.gather(*flood, *lone)
-        assert work.batches == [["a", "b"], ["x"], ["c", "d"], ["e", "f"]]
+        assert work.batches[:3] == [["a", "b"], ["x"], ["c"]]
+        assert [item for batch in work.batches for item in batch if item != "x"] == list("abcdef")
 
 
 async def test_a_full_queue_refuses_nothing_in_the_other() -> None:
@@ -297,3 +298,21 @@ async def test_a_full_queue_refuses_nothing_in_the_other() -> None:
         work.free.set()
 
         assert await asyncio.gather(*answers) == ["a", "b", "c", "x", "y"]
+
+
+async def test_beside_a_foreground_in_use_a_queue_rests_after_each_batch() -> None:
+    work = Work()
+    limits = QueueLimits(waiting_max=10, batch_max=10, shared_max=1, rests=1_000_000)
+    lane: Lane[str, str] = Lane(work, queues=(limits, limits), meter=LaneMeter())
+    lane.start()
+    await asyncio.gather(*ask(lane, "x"))
+    first = ask(lane, "a", "b", queue=1)
+    await first[0]
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+    await asyncio.gather(*ask(lane, "y"))
+    await first[1]
+
+    assert work.batches == [["x"], ["a"], ["y"], ["b"]]
+    await lane.stop()

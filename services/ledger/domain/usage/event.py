@@ -78,7 +78,7 @@ class EventResult:
 class RecordEvent:
     """Store an event and charge for it. customer: an id or an alias. fingerprint: the hash of its content.
 
-    receive_time: when it came, if it waited for its customer; None: now.
+    receive_time: when it came, if it waited for its customer; None: now. rejection: of a malformed event.
     """
 
     transaction_id: str
@@ -88,6 +88,7 @@ class RecordEvent:
     timestamp: datetime
     properties: Mapping[str, str]
     receive_time: datetime | None = None
+    rejection: EventResult | None = None
 
     def response_type(self) -> type[EventResult]:
         return EventResult

@@ -303,17 +303,20 @@ def _outcome_of(response: LaneResponse) -> str:
 
 
 def read(arrived: Iterable[QueuedRequest[Any, LaneResponse]]) -> list[LaneRequest]:
-    """Return the requests whose commands could be read; the others fail with what is wrong with them."""
+    """Return the requests that are to be decided; the others get what is wrong with them."""
     batch: list[LaneRequest] = []
     for request in arrived:
         unread = request.item
         if isinstance(unread, UnreadRequest):
+            request.write = unread.rpc.write
             try:
                 request.item = unread.rpc.read(unread.request)
             except Exception as error:
                 request.fail(error)
                 continue
-            request.write = unread.rpc.write
+            if isinstance(request.item, RecordEvent) and request.item.rejection is not None:
+                request.respond(request.item.rejection)
+                continue
         batch.append(request)
     return batch
 

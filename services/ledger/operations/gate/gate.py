@@ -17,8 +17,8 @@ from services.ledger.operations.ports import Relay
 from services.ledger.store import PostgresStore
 
 GATE = QueueLimits(waiting_max=4_096, batch_max=512)
-# A batch of events delays the gate's next batch, so it is small.
-INTAKE = QueueLimits(waiting_max=8_192, batch_max=128)
+# Events take at most a third of the lane's time while the gate is in use.
+INTAKE = QueueLimits(waiting_max=8_192, batch_max=128, shared_max=32, rests=2)
 INTAKE_QUEUE = 1
 
 Request = TypeVar("Request")

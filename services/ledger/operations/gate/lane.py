@@ -2,8 +2,8 @@
 """Natural micro-batching: whatever arrives while a batch is in flight is carried out with the next. No timer.
 
 A lane has several queues and one batch at a time, so that all batches decide on one cache: two lanes would make each
-other's guesses stale. While several queues have requests, their batches take turns, so a flood in one queue delays a
-request in another by one batch of the flood.
+other's guesses stale. The first queue is the foreground. While it is in use, another queue's batches are small, and it
+rests after each of them, so that a flood in it takes only a share of the lane's time.
 
 Under load the event loop is busy, and requests queue up in front of it, where the lane does not see them. So before a
 batch begins, the loop may bring them in for as long as it finds any. A lone request does not wait for others.
@@ -14,6 +14,7 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -22,6 +23,8 @@ from services.ledger.operations.gate.meters import LaneMeter
 
 # With so many requests the fixed cost of a batch is spread well enough; more would only wait for each other.
 ENOUGH = 64
+# So long after its last batch the foreground counts as in use.
+IN_USE_SECONDS = 0.05
 # So many turns of the loop, at 3 µs each, may bring nothing before a batch begins; one after a batch of one request.
 PATIENCE_TURNS = 32
 
@@ -92,10 +95,16 @@ class QueuedRequest(Generic[Item, Response]):
 
 @dataclass(frozen=True, slots=True)
 class QueueLimits:
-    """waiting_max: more requests are refused with LaneFull. batch_max: requests of one batch."""
+    """waiting_max: more requests are refused with LaneFull. batch_max: requests of one batch.
+
+    shared_max, rests: of a queue beside the foreground, while that is in use: requests of one batch, and how long the
+    queue rests after a batch, as a multiple of the time that the batch took.
+    """
 
     waiting_max: int
     batch_max: int
+    shared_max: int = 1
+    rests: int = 0
 
 
 class Lane(Generic[Item, Response]):
@@ -117,6 +126,8 @@ class Lane(Generic[Item, Response]):
         self._meter = meter
         self._queues: tuple[deque[QueuedRequest[Item, Response]], ...] = tuple(deque() for _ in queues)
         self._latest = 0
+        self._foreground_seconds = -IN_USE_SECONDS
+        self._rested_seconds = [0.0 for _ in queues]
         self._arrived = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
         self._is_closed = False
@@ -163,10 +174,17 @@ class Lane(Generic[Item, Response]):
                 self._arrived.clear()
                 await self._arrived.wait()
                 continue
-            self._latest = self._next_queue()
-            if self._latest == 0:
+            number = await self._next_queue()
+            if number is None:
+                continue
+            began = time.monotonic()
+            if number == 0:
                 await self._gather()
-            batch = self._take(self._latest)
+            limits = self._limits[number]
+            batch = self._take(
+                number, limits.shared_max if number and self._is_shared() else limits.batch_max
+            )
+            self._latest = number
             if not batch:
                 continue
             try:
@@ -174,13 +192,28 @@ class Lane(Generic[Item, Response]):
             except Exception as error:  # our bug: the callers get it, and the lane goes on
                 for request in batch:
                     request.fail(error)
+            now = time.monotonic()
+            self._rested_seconds[number] = now + limits.rests * (now - began)
+            if number == 0:
+                self._foreground_seconds = now
 
-    def _next_queue(self) -> int:
-        """Return the first queue after the latest one that has requests."""
-        turns = len(self._queues)
-        return next(
-            n % turns for n in range(self._latest + 1, self._latest + 1 + turns) if self._queues[n % turns]
-        )
+    async def _next_queue(self) -> int | None:
+        """Return the first queue after the latest one that has requests and has rested; None after a wait for one."""
+        turns, now = len(self._queues), time.monotonic()
+        following = [n % turns for n in range(self._latest + 1, self._latest + 1 + turns)]
+        waiting = [number for number in following if self._queues[number]]
+        for number in waiting:
+            if number == 0 or now >= self._rested_seconds[number] or not self._is_shared():
+                return number
+        self._arrived.clear()
+        with suppress(TimeoutError):
+            rest = min(self._rested_seconds[number] for number in waiting) - now
+            await asyncio.wait_for(self._arrived.wait(), rest)
+        return None
+
+    def _is_shared(self) -> bool:
+        """Whether the foreground queue is in use."""
+        return bool(self._queues[0]) or time.monotonic() < self._foreground_seconds + IN_USE_SECONDS
 
     async def _gather(self) -> None:
         """Let the loop bring in what has arrived, until it brings nothing more or there are enough."""
@@ -191,9 +224,9 @@ class Lane(Generic[Item, Response]):
             await asyncio.sleep(0)
             idle_turns = idle_turns + 1 if len(queue) == before else 0
 
-    def _take(self, number: int) -> list[QueuedRequest[Item, Response]]:
+    def _take(self, number: int, batch_max: int) -> list[QueuedRequest[Item, Response]]:
         now = time.monotonic()
-        queue, batch_max = self._queues[number], self._limits[number].batch_max
+        queue = self._queues[number]
         batch: list[QueuedRequest[Item, Response]] = []
         while queue and len(batch) < batch_max:
             request = queue.popleft()

@@ -9,7 +9,7 @@ from services.ledger.domain.usage.tally import Tally
 from services.ledger.operations.gate.lane import LaneFull
 from services.ledger.operations.usage.intake import Intake
 
-Chunk = Sequence[RecordEvent | EventResult]
+Chunk = Sequence[RecordEvent]
 
 # All imports of a replica together take at most half of the intake's queue, and leave the rest to RecordUsage.
 CHUNKS_AT_ONCE_MAX = 4

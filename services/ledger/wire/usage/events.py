@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Usage events on the wire: each event is read, or rejected, by itself."""
 
-from collections.abc import Sequence
+from dataclasses import replace
 
 from meshkit.errors import FieldViolation, InvalidFields
 from meshkit.rpc.fields import Fields
@@ -20,22 +20,16 @@ TRANSACTION_ID_MAX = 128
 PROPERTIES_MAX = 50
 
 
-def events_from_wire(
-    request: pb.RecordUsageRequest | pb.ImportUsageRequest,
-) -> list[RecordEvent | EventResult]:
-    """Return each event's command, or its rejection in its place. Raises InvalidFields for no or too many events."""
+def check_size(request: pb.RecordUsageRequest | pb.ImportUsageRequest) -> None:
+    """Raise InvalidFields for no or too many events."""
     if not 1 <= len(request.events) <= EVENTS_MAX:
         raise InvalidFields(
             [FieldViolation("events", f"must have 1 to {EVENTS_MAX} events, has {len(request.events)}")]
         )
-    return [_event_from_wire(event) for event in request.events]
 
 
-def results_to_wire(results: Sequence[EventResult]) -> pb.RecordUsageResponse:
-    return pb.RecordUsageResponse(results=[result_to_wire(result) for result in results])
-
-
-def _event_from_wire(event: pb.UsageEvent) -> RecordEvent | EventResult:
+def event_from_wire(event: pb.UsageEvent) -> RecordEvent:
+    """Return the command of an event; a malformed one has a rejection."""
     fields = Fields()
     if len(event.properties) > PROPERTIES_MAX:
         fields.add("properties", f"must have at most {PROPERTIES_MAX} keys, has {len(event.properties)}")
@@ -54,7 +48,8 @@ def _event_from_wire(event: pb.UsageEvent) -> RecordEvent | EventResult:
         fields.check()
     except InvalidFields as invalid:
         first = invalid.violations[0]
-        return rejected(RejectionReason.INVALID_FIELD, field=first.field, detail=first.description)
+        malformed = rejected(RejectionReason.INVALID_FIELD, field=first.field, detail=first.description)
+        return replace(command, rejection=malformed)
     return command
 
 
