@@ -32,6 +32,7 @@ from services.ledger.operations.usage.attachment import Attachment
 from services.ledger.operations.usage.corrections import Corrections
 from services.ledger.operations.usage.imports import Imports
 from services.ledger.operations.usage.intake import Intake
+from services.ledger.operations.usage.reads import UsageReads
 from services.ledger.peers import AlertPeer
 from services.ledger.relay import Deliveries
 from services.ledger.server import admin, gate, peer, usage
@@ -133,4 +134,5 @@ def _operations(
         grants=Grants(store=store, clock=clock, ids=ids, relay=relay),
         caps=SpendCaps(store=store, clock=clock, ids=ids),
         corrections=Corrections(store=store, clock=clock, ids=ids, relay=relay),
+        usage=UsageReads(store=store, clock=clock),
     )

@@ -15,12 +15,21 @@ from meshkit.page import Page
 from meshkit.period import Period
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.account import Account
-from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant, GrantId, GrantKind
+from services.ledger.domain.credits.grant import (
+    CreditTypeId,
+    CustomerId,
+    Grant,
+    GrantId,
+    GrantKind,
+    ProductId,
+)
 from services.ledger.domain.credits.unit_of_work import AccountSelection, Change, NewResponse
 from services.ledger.domain.crossings.watch import Watch, WatchKind
 from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.spend_cap import SpendCapRemoval
 from services.ledger.domain.retention import places_at
+from services.ledger.domain.usage.event import EventStatus
+from services.ledger.domain.usage.reads import EventFilter, UsageQuestion, UsageWindow
 from services.ledger.domain.usage.summary import SummaryWindow
 from services.ledger.store.connection import open_pool
 from services.ledger.store.credits.grants import with_unread
@@ -31,6 +40,8 @@ from services.ledger.store.credits.verification import verify
 from services.ledger.store.credits.writing import write_changes
 from services.ledger.store.responses import StoredResponses
 from services.ledger.store.retention import Retention
+from services.ledger.store.usage.history import UsageHistory
+from services.ledger.store.usage.sums import UsageTotals
 from tests.support.postgres import Databases, PostgresServer, drop_database, make_database
 
 ACME, AI = CustomerId("cus_0007"), CreditTypeId("crt_ai")
@@ -219,6 +230,90 @@ async def test_usage_is_added_up_from_the_usages_index(recording: Recording, win
     await Reports(recording).usage(ACME, Period(JUNE, JULY), group_key="", window=window)
 
     assert await _reads(recording) == {"entries_usage_idx"}
+
+
+async def test_a_page_of_usage_by_user_reads_only_the_users_that_it_shows(recording: Recording) -> None:
+    for statement in (*MORE_CUSTOMERS, "ANALYZE ledger.customers"):
+        await recording.execute(statement)
+    recording.asked.clear()
+    question = UsageQuestion(
+        customer=ACME, span=Period(JUNE, JULY), window=UsageWindow.DAY, group_key="user_id"
+    )
+
+    found = await UsageTotals(recording).sums(question, ACME, Page(size=2, after=None))
+
+    assert [(one.group_value, one.uses) for one in found] == [("user_1", 20), ("user_10", 20), ("user_2", 20)]
+    assert await _reads(recording) == {"customers_pkey", "contracts_pkey", "usage_hours_pkey"}
+    (plan,) = await recording.plans()
+    (aggregate,) = [node for node in _nodes(plan) if node["Node Type"] == "Aggregate"]
+    assert aggregate["Strategy"] == "Sorted"
+
+
+async def test_all_customers_usage_is_read_customer_by_customer(recording: Recording) -> None:
+    for statement in (*MORE_CUSTOMERS, "ANALYZE ledger.customers"):
+        await recording.execute(statement)
+    recording.asked.clear()
+    question = UsageQuestion(customer=None, span=Period(JUNE, JULY), window=UsageWindow.SPAN)
+    after = (ACME, "", JUNE.isoformat(), "prd_1", "crt_ai", "")
+
+    found = await UsageTotals(recording).sums(question, None, Page(size=1, after=after))
+
+    assert [one.customer_id for one in found] == ["cus_0008", "cus_0009"]
+    assert await _reads(recording) == {"customers_pkey", "contracts_pkey", "usage_hours_pkey"}
+    assert "Seq Scan" not in {node["Node Type"] for plan in await recording.plans() for node in _nodes(plan)}
+
+
+async def test_top_spenders_are_read_from_one_usage_period(recording: Recording) -> None:
+    found = await UsageTotals(recording).top_spenders(ACME, AI, "user_id", JUNE, None, spenders_max=1)
+
+    assert [(one.group_value, one.credits) for one in found] == [("user_10", Credits(10))]
+    assert await _reads(recording) == {"usage_periods_pkey"}
+
+
+async def test_whether_usage_is_added_up_is_found_by_key(recording: Recording) -> None:
+    for statement in (*MORE_CUSTOMERS, "ANALYZE ledger.pools"):
+        await recording.execute(statement)
+    recording.asked.clear()
+
+    assert not await UsageTotals(recording).is_complete(ACME, ACME)
+    assert await _reads(recording) == {"pools_pkey", "rollup_gaps_pkey"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "indexes"),
+    [
+        (EventFilter(), {"usage_events_time_idx"}),
+        (EventFilter(start=JUNE, end=JULY), {"usage_events_time_idx"}),
+        (EventFilter(status=EventStatus.NO_MATCH), {"usage_events_time_idx"}),
+        (EventFilter(product_id=ProductId("prd_1")), {"usage_events_time_idx"}),
+        (EventFilter(transaction_id="tx-7"), {"usage_events_pkey"}),
+    ],
+)
+async def test_events_are_read_from_the_end_of_their_customers_index(
+    recording: Recording, asked: EventFilter, indexes: set[str]
+) -> None:
+    page = Page(size=2, after=(JULY.isoformat(), ""))
+
+    await UsageHistory(recording).events(ACME, asked, page)
+
+    assert await _reads(recording) - {"entries_transaction_idx"} == indexes
+
+
+async def test_an_entry_is_explained_by_keys(recording: Recording) -> None:
+    origin = await UsageHistory(recording).origin(ACME, AI, 7)
+
+    assert origin.credits == Credits(1)
+    assert await _reads(recording) == {
+        *("entries_pkey", "entries_usage_idx"),
+        *("customers_pkey", "contracts_pkey"),
+    }
+
+
+async def test_what_a_grant_paid_for_is_read_by_the_grants_index(recording: Recording) -> None:
+    uses = await UsageHistory(recording).grant_uses(ACME, GrantId("grt_10"), PAGE)
+
+    assert [one.entry.sequence for one in uses] == [10]
+    assert await _reads(recording) == {"entries_grant_idx", "usage_events_pkey"}
 
 
 async def test_a_balance_is_one_statement_that_finds_every_row_by_its_key_and_locks_none(

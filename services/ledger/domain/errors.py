@@ -41,6 +41,17 @@ class RateNotFound(NotFound):
         )
 
 
+class EntryNotFound(NotFound):
+    reason = "ENTRY_NOT_FOUND"
+
+    def __init__(self, *, credit_type_id: str, sequence: int) -> None:
+        super().__init__(
+            f"this customer has no entry {sequence} in {credit_type_id!r}; use a sequence from ListEntries",
+            credit_type_id=credit_type_id,
+            sequence=str(sequence),
+        )
+
+
 class HoldNotFound(NotFound):
     reason = "HOLD_NOT_FOUND"
 

@@ -12,6 +12,7 @@ from services.ledger.operations.gate.gate import Gate
 from services.ledger.operations.usage.corrections import Corrections
 from services.ledger.operations.usage.imports import Imports
 from services.ledger.operations.usage.intake import Intake
+from services.ledger.operations.usage.reads import UsageReads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,3 +28,4 @@ class Operations:
     intake: Intake
     corrections: Corrections
     imports: Imports
+    usage: UsageReads

@@ -12,7 +12,7 @@ from purser.ledger.v1 import usage_pb2_grpc
 from services.ledger.domain.usage.event import EventResult, RecordEvent
 from services.ledger.operations import Operations
 from services.ledger.operations.gate.batch import GateRpc
-from services.ledger.wire.usage import corrections, events, imports
+from services.ledger.wire.usage import corrections, events, history, imports, reads
 
 SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["UsageService"].full_name
 
@@ -46,6 +46,39 @@ class UsageServicer(usage_pb2_grpc.UsageServiceServicer):
         command = corrections.void_from_wire(request)
         corrected = await self._do.corrections.void(command)
         return corrections.void_to_wire(corrected)
+
+    async def GetUsage(self, request: pb.GetUsageRequest, context: Context) -> pb.GetUsageResponse:
+        query = reads.usage_from_wire(request)
+        found = await self._do.usage.sums(query.question, query.page)
+        return reads.usage_to_wire(found, query)
+
+    async def ListUsageEvents(
+        self, request: pb.ListUsageEventsRequest, context: Context
+    ) -> pb.ListUsageEventsResponse:
+        query = history.events_from_wire(request)
+        found = await self._do.usage.events(query.customer, query.asked, query.page)
+        return history.events_to_wire(found, query)
+
+    async def ListTopSpenders(
+        self, request: pb.ListTopSpendersRequest, context: Context
+    ) -> pb.ListTopSpendersResponse:
+        question = reads.spenders_from_wire(request)
+        found = await self._do.usage.top_spenders(question)
+        return reads.spenders_to_wire(found)
+
+    async def ExplainEntry(
+        self, request: pb.ExplainEntryRequest, context: Context
+    ) -> pb.ExplainEntryResponse:
+        customer, credit_type_id, sequence = history.entry_from_wire(request)
+        origin = await self._do.usage.origin(customer, credit_type_id, sequence)
+        return history.origin_to_wire(origin, credit_type_id)
+
+    async def ListGrantUsage(
+        self, request: pb.ListGrantUsageRequest, context: Context
+    ) -> pb.ListGrantUsageResponse:
+        query = history.grant_uses_from_wire(request)
+        rows = await self._do.usage.grant_uses(query.customer, query.grant_id, query.page)
+        return history.grant_uses_to_wire(rows, query)
 
 
 async def _chunks(requests: AsyncIterator[pb.ImportUsageRequest]) -> AsyncIterator[list[RecordEvent]]:

@@ -37,6 +37,8 @@ from services.ledger.store.responses import StoredResponses
 from services.ledger.store.retention import Retention
 from services.ledger.store.usage.corrections import Corrections
 from services.ledger.store.usage.events import UsageEvents
+from services.ledger.store.usage.history import UsageHistory
+from services.ledger.store.usage.sums import UsageTotals
 
 T = TypeVar("T")
 
@@ -60,6 +62,8 @@ class Transaction:
         self.retention = Retention(connection)
         self.events = UsageEvents(connection)
         self.corrections = Corrections(connection)
+        self.history = UsageHistory(connection)
+        self.totals = UsageTotals(connection)
 
 
 class PostgresStore:

@@ -3,29 +3,11 @@
 
 from datetime import timedelta
 
-from meshkit.rpc.fields import timestamp
-from purser.ledger.v1 import usage_pb2 as usage
 from tests.support.ledger import CREDIT, JULY, JUNE, RunningLedger
 from tests.support.ledger_sql import Sql
+from tests.support.reported import an_event, record
 
 HOUR, HALF = timedelta(hours=1), timedelta(minutes=30)
-
-
-def an_event(
-    transaction_id: str, units: str = "1", *, at: object = JUNE, user: str = "ann"
-) -> usage.UsageEvent:
-    return usage.UsageEvent(
-        transaction_id=transaction_id,
-        customer="acme",
-        event_type="ai_call",
-        timestamp=timestamp(at),  # type: ignore[arg-type]
-        properties={"units": units, "user_id": user},
-    )
-
-
-async def record(ledger: RunningLedger, *events: usage.UsageEvent) -> None:
-    results = (await ledger.usage.RecordUsage(usage.RecordUsageRequest(events=events))).results
-    assert {one.event_status for one in results} == {usage.EVENT_STATUS_ACCEPTED}
 
 
 async def by_hour(sql: Sql) -> list[tuple[object, ...]]:

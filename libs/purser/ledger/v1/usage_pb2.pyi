@@ -2,6 +2,9 @@ import datetime
 
 from google.api import field_behavior_pb2 as _field_behavior_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from purser.ledger.v1 import ledger_admin_pb2 as _ledger_admin_pb2
+from purser.ledger.v1 import ledger_peer_pb2 as _ledger_peer_pb2
+from purser.type.v1 import billing_period_pb2 as _billing_period_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -31,6 +34,15 @@ class RejectionReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REJECTION_REASON_QUANTITY_NEGATIVE: _ClassVar[RejectionReason]
     REJECTION_REASON_QUANTITY_TOO_LARGE: _ClassVar[RejectionReason]
     REJECTION_REASON_RATE_NOT_FOUND: _ClassVar[RejectionReason]
+
+class UsageWindow(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    USAGE_WINDOW_UNSPECIFIED: _ClassVar[UsageWindow]
+    USAGE_WINDOW_SPAN: _ClassVar[UsageWindow]
+    USAGE_WINDOW_HOUR: _ClassVar[UsageWindow]
+    USAGE_WINDOW_DAY: _ClassVar[UsageWindow]
+    USAGE_WINDOW_MONTH: _ClassVar[UsageWindow]
+    USAGE_WINDOW_USAGE_PERIOD: _ClassVar[UsageWindow]
 EVENT_STATUS_UNSPECIFIED: EventStatus
 EVENT_STATUS_ACCEPTED: EventStatus
 EVENT_STATUS_NO_MATCH: EventStatus
@@ -46,6 +58,12 @@ REJECTION_REASON_PROPERTY_NOT_A_NUMBER: RejectionReason
 REJECTION_REASON_QUANTITY_NEGATIVE: RejectionReason
 REJECTION_REASON_QUANTITY_TOO_LARGE: RejectionReason
 REJECTION_REASON_RATE_NOT_FOUND: RejectionReason
+USAGE_WINDOW_UNSPECIFIED: UsageWindow
+USAGE_WINDOW_SPAN: UsageWindow
+USAGE_WINDOW_HOUR: UsageWindow
+USAGE_WINDOW_DAY: UsageWindow
+USAGE_WINDOW_MONTH: UsageWindow
+USAGE_WINDOW_USAGE_PERIOD: UsageWindow
 
 class UsageEvent(_message.Message):
     __slots__ = ("transaction_id", "customer", "event_type", "timestamp", "properties")
@@ -189,3 +207,234 @@ class VoidUsageResponse(_message.Message):
     LINES_FIELD_NUMBER: _ClassVar[int]
     lines: _containers.RepeatedCompositeFieldContainer[CorrectedLine]
     def __init__(self, lines: _Optional[_Iterable[_Union[CorrectedLine, _Mapping]]] = ...) -> None: ...
+
+class GetUsageRequest(_message.Message):
+    __slots__ = ("customer", "start_time", "end_time", "window", "product_id", "group_key", "group_value", "dimension_key", "page_size", "page_token")
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    GROUP_KEY_FIELD_NUMBER: _ClassVar[int]
+    GROUP_VALUE_FIELD_NUMBER: _ClassVar[int]
+    DIMENSION_KEY_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    customer: str
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    window: UsageWindow
+    product_id: str
+    group_key: str
+    group_value: str
+    dimension_key: str
+    page_size: int
+    page_token: str
+    def __init__(self, customer: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., window: _Optional[_Union[UsageWindow, str]] = ..., product_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., dimension_key: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class UsageSum(_message.Message):
+    __slots__ = ("customer_id", "window", "product_id", "credit_type_id", "group_value", "dimension_value", "quantity_micros", "credits_micros", "shortfall_micros", "uses")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    GROUP_VALUE_FIELD_NUMBER: _ClassVar[int]
+    DIMENSION_VALUE_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_MICROS_FIELD_NUMBER: _ClassVar[int]
+    CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
+    SHORTFALL_MICROS_FIELD_NUMBER: _ClassVar[int]
+    USES_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    window: _billing_period_pb2.BillingPeriod
+    product_id: str
+    credit_type_id: str
+    group_value: str
+    dimension_value: str
+    quantity_micros: int
+    credits_micros: int
+    shortfall_micros: int
+    uses: int
+    def __init__(self, customer_id: _Optional[str] = ..., window: _Optional[_Union[_billing_period_pb2.BillingPeriod, _Mapping]] = ..., product_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., group_value: _Optional[str] = ..., dimension_value: _Optional[str] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ..., shortfall_micros: _Optional[int] = ..., uses: _Optional[int] = ...) -> None: ...
+
+class GetUsageResponse(_message.Message):
+    __slots__ = ("sums", "next_page_token", "is_complete")
+    SUMS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    IS_COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    sums: _containers.RepeatedCompositeFieldContainer[UsageSum]
+    next_page_token: str
+    is_complete: bool
+    def __init__(self, sums: _Optional[_Iterable[_Union[UsageSum, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., is_complete: _Optional[bool] = ...) -> None: ...
+
+class ListUsageEventsRequest(_message.Message):
+    __slots__ = ("customer", "start_time", "end_time", "event_status", "product_id", "transaction_id", "page_size", "page_token")
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    EVENT_STATUS_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    TRANSACTION_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    customer: str
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    event_status: EventStatus
+    product_id: str
+    transaction_id: str
+    page_size: int
+    page_token: str
+    def __init__(self, customer: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event_status: _Optional[_Union[EventStatus, str]] = ..., product_id: _Optional[str] = ..., transaction_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class EventPayment(_message.Message):
+    __slots__ = ("credit_type_id", "entry_sequence", "product_id", "grant_id", "credits_micros", "shortfall_micros")
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    ENTRY_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    GRANT_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
+    SHORTFALL_MICROS_FIELD_NUMBER: _ClassVar[int]
+    credit_type_id: str
+    entry_sequence: int
+    product_id: str
+    grant_id: str
+    credits_micros: int
+    shortfall_micros: int
+    def __init__(self, credit_type_id: _Optional[str] = ..., entry_sequence: _Optional[int] = ..., product_id: _Optional[str] = ..., grant_id: _Optional[str] = ..., credits_micros: _Optional[int] = ..., shortfall_micros: _Optional[int] = ...) -> None: ...
+
+class StoredUsageEvent(_message.Message):
+    __slots__ = ("event", "receive_time", "result", "payments")
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    RECEIVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    PAYMENTS_FIELD_NUMBER: _ClassVar[int]
+    event: UsageEvent
+    receive_time: _timestamp_pb2.Timestamp
+    result: UsageResult
+    payments: _containers.RepeatedCompositeFieldContainer[EventPayment]
+    def __init__(self, event: _Optional[_Union[UsageEvent, _Mapping]] = ..., receive_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., result: _Optional[_Union[UsageResult, _Mapping]] = ..., payments: _Optional[_Iterable[_Union[EventPayment, _Mapping]]] = ...) -> None: ...
+
+class ListUsageEventsResponse(_message.Message):
+    __slots__ = ("events", "next_page_token")
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    events: _containers.RepeatedCompositeFieldContainer[StoredUsageEvent]
+    next_page_token: str
+    def __init__(self, events: _Optional[_Iterable[_Union[StoredUsageEvent, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class ListTopSpendersRequest(_message.Message):
+    __slots__ = ("customer", "credit_type_id", "group_key", "period_time", "product_id", "spenders_max")
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    GROUP_KEY_FIELD_NUMBER: _ClassVar[int]
+    PERIOD_TIME_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    SPENDERS_MAX_FIELD_NUMBER: _ClassVar[int]
+    customer: str
+    credit_type_id: str
+    group_key: str
+    period_time: _timestamp_pb2.Timestamp
+    product_id: str
+    spenders_max: int
+    def __init__(self, customer: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., group_key: _Optional[str] = ..., period_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., product_id: _Optional[str] = ..., spenders_max: _Optional[int] = ...) -> None: ...
+
+class Spender(_message.Message):
+    __slots__ = ("group_value", "credits_micros", "shortfall_micros", "uses")
+    GROUP_VALUE_FIELD_NUMBER: _ClassVar[int]
+    CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
+    SHORTFALL_MICROS_FIELD_NUMBER: _ClassVar[int]
+    USES_FIELD_NUMBER: _ClassVar[int]
+    group_value: str
+    credits_micros: int
+    shortfall_micros: int
+    uses: int
+    def __init__(self, group_value: _Optional[str] = ..., credits_micros: _Optional[int] = ..., shortfall_micros: _Optional[int] = ..., uses: _Optional[int] = ...) -> None: ...
+
+class ListTopSpendersResponse(_message.Message):
+    __slots__ = ("spenders", "period", "is_complete")
+    SPENDERS_FIELD_NUMBER: _ClassVar[int]
+    PERIOD_FIELD_NUMBER: _ClassVar[int]
+    IS_COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    spenders: _containers.RepeatedCompositeFieldContainer[Spender]
+    period: _billing_period_pb2.BillingPeriod
+    is_complete: bool
+    def __init__(self, spenders: _Optional[_Iterable[_Union[Spender, _Mapping]]] = ..., period: _Optional[_Union[_billing_period_pb2.BillingPeriod, _Mapping]] = ..., is_complete: _Optional[bool] = ...) -> None: ...
+
+class ExplainEntryRequest(_message.Message):
+    __slots__ = ("customer", "credit_type_id", "sequence")
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    customer: str
+    credit_type_id: str
+    sequence: int
+    def __init__(self, customer: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., sequence: _Optional[int] = ...) -> None: ...
+
+class MeterPosition(_message.Message):
+    __slots__ = ("root_rate_id", "period", "quantity_before_micros", "quantity_after_micros", "cost_before_micros", "cost_after_micros")
+    ROOT_RATE_ID_FIELD_NUMBER: _ClassVar[int]
+    PERIOD_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_BEFORE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_AFTER_MICROS_FIELD_NUMBER: _ClassVar[int]
+    COST_BEFORE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    COST_AFTER_MICROS_FIELD_NUMBER: _ClassVar[int]
+    root_rate_id: str
+    period: _billing_period_pb2.BillingPeriod
+    quantity_before_micros: int
+    quantity_after_micros: int
+    cost_before_micros: int
+    cost_after_micros: int
+    def __init__(self, root_rate_id: _Optional[str] = ..., period: _Optional[_Union[_billing_period_pb2.BillingPeriod, _Mapping]] = ..., quantity_before_micros: _Optional[int] = ..., quantity_after_micros: _Optional[int] = ..., cost_before_micros: _Optional[int] = ..., cost_after_micros: _Optional[int] = ...) -> None: ...
+
+class ExplainEntryResponse(_message.Message):
+    __slots__ = ("entry", "event", "dimension_values", "quantity_micros", "credits_micros", "meter", "rate")
+    class DimensionValuesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    ENTRY_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    DIMENSION_VALUES_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_MICROS_FIELD_NUMBER: _ClassVar[int]
+    CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
+    METER_FIELD_NUMBER: _ClassVar[int]
+    RATE_FIELD_NUMBER: _ClassVar[int]
+    entry: _ledger_admin_pb2.Entry
+    event: UsageEvent
+    dimension_values: _containers.ScalarMap[str, str]
+    quantity_micros: int
+    credits_micros: int
+    meter: MeterPosition
+    rate: _ledger_peer_pb2.UsageRate
+    def __init__(self, entry: _Optional[_Union[_ledger_admin_pb2.Entry, _Mapping]] = ..., event: _Optional[_Union[UsageEvent, _Mapping]] = ..., dimension_values: _Optional[_Mapping[str, str]] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ..., meter: _Optional[_Union[MeterPosition, _Mapping]] = ..., rate: _Optional[_Union[_ledger_peer_pb2.UsageRate, _Mapping]] = ...) -> None: ...
+
+class ListGrantUsageRequest(_message.Message):
+    __slots__ = ("customer", "grant_id", "page_size", "page_token")
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    GRANT_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    customer: str
+    grant_id: str
+    page_size: int
+    page_token: str
+    def __init__(self, customer: _Optional[str] = ..., grant_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class GrantUse(_message.Message):
+    __slots__ = ("entry", "event")
+    ENTRY_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    entry: _ledger_admin_pb2.Entry
+    event: UsageEvent
+    def __init__(self, entry: _Optional[_Union[_ledger_admin_pb2.Entry, _Mapping]] = ..., event: _Optional[_Union[UsageEvent, _Mapping]] = ...) -> None: ...
+
+class ListGrantUsageResponse(_message.Message):
+    __slots__ = ("uses", "next_page_token")
+    USES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    uses: _containers.RepeatedCompositeFieldContainer[GrantUse]
+    next_page_token: str
+    def __init__(self, uses: _Optional[_Iterable[_Union[GrantUse, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...

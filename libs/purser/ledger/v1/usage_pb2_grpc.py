@@ -54,6 +54,31 @@ class UsageServiceStub:
                 request_serializer=purser_dot_ledger_dot_v1_dot_usage__pb2.VoidUsageRequest.SerializeToString,
                 response_deserializer=purser_dot_ledger_dot_v1_dot_usage__pb2.VoidUsageResponse.FromString,
                 _registered_method=True)
+        self.GetUsage = channel.unary_unary(
+                '/purser.ledger.v1.UsageService/GetUsage',
+                request_serializer=purser_dot_ledger_dot_v1_dot_usage__pb2.GetUsageRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_usage__pb2.GetUsageResponse.FromString,
+                _registered_method=True)
+        self.ListUsageEvents = channel.unary_unary(
+                '/purser.ledger.v1.UsageService/ListUsageEvents',
+                request_serializer=purser_dot_ledger_dot_v1_dot_usage__pb2.ListUsageEventsRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_usage__pb2.ListUsageEventsResponse.FromString,
+                _registered_method=True)
+        self.ListTopSpenders = channel.unary_unary(
+                '/purser.ledger.v1.UsageService/ListTopSpenders',
+                request_serializer=purser_dot_ledger_dot_v1_dot_usage__pb2.ListTopSpendersRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_usage__pb2.ListTopSpendersResponse.FromString,
+                _registered_method=True)
+        self.ExplainEntry = channel.unary_unary(
+                '/purser.ledger.v1.UsageService/ExplainEntry',
+                request_serializer=purser_dot_ledger_dot_v1_dot_usage__pb2.ExplainEntryRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_usage__pb2.ExplainEntryResponse.FromString,
+                _registered_method=True)
+        self.ListGrantUsage = channel.unary_unary(
+                '/purser.ledger.v1.UsageService/ListGrantUsage',
+                request_serializer=purser_dot_ledger_dot_v1_dot_usage__pb2.ListGrantUsageRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_usage__pb2.ListGrantUsageResponse.FromString,
+                _registered_method=True)
 
 
 class UsageServiceServicer:
@@ -97,6 +122,49 @@ class UsageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetUsage(self, request, context):
+        """Adds up what was used: by window, product and credit type, and, if asked for, by the values of one group key and of one
+        pricing dimension. Gated and reported usage count alike, and usage that cost nothing counts. Of one customer, or of all
+        of them page by page. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListUsageEvents(self, request, context):
+        """Lists a customer's stored events, the latest timestamp first, with what they cost, their entries and the grants that
+        paid. Rejected events are not stored, and unattached ones belong to no customer yet. With filters a page may have fewer
+        rows than asked for, or none, although there are more: next_page_token is empty only at the end.
+        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTopSpenders(self, request, context):
+        """Lists the values of a group key that spent most in a usage period, such as users: the largest spender first.
+        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExplainEntry(self, request, context):
+        """Explains an entry: the event, hold or request behind it, the meter that it moved, and the price.
+        Errors: CUSTOMER_NOT_FOUND, ENTRY_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListGrantUsage(self, request, context):
+        """Lists the usage that a grant, such as a top-up, paid for, newest first. Errors: CUSTOMER_NOT_FOUND, GRANT_NOT_FOUND
+        (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_UsageServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -114,6 +182,31 @@ def add_UsageServiceServicer_to_server(servicer, server):
                     servicer.VoidUsage,
                     request_deserializer=purser_dot_ledger_dot_v1_dot_usage__pb2.VoidUsageRequest.FromString,
                     response_serializer=purser_dot_ledger_dot_v1_dot_usage__pb2.VoidUsageResponse.SerializeToString,
+            ),
+            'GetUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetUsage,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_usage__pb2.GetUsageRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_usage__pb2.GetUsageResponse.SerializeToString,
+            ),
+            'ListUsageEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListUsageEvents,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_usage__pb2.ListUsageEventsRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_usage__pb2.ListUsageEventsResponse.SerializeToString,
+            ),
+            'ListTopSpenders': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTopSpenders,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_usage__pb2.ListTopSpendersRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_usage__pb2.ListTopSpendersResponse.SerializeToString,
+            ),
+            'ExplainEntry': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainEntry,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_usage__pb2.ExplainEntryRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_usage__pb2.ExplainEntryResponse.SerializeToString,
+            ),
+            'ListGrantUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListGrantUsage,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_usage__pb2.ListGrantUsageRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_usage__pb2.ListGrantUsageResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -202,6 +295,141 @@ class UsageService:
             '/purser.ledger.v1.UsageService/VoidUsage',
             purser_dot_ledger_dot_v1_dot_usage__pb2.VoidUsageRequest.SerializeToString,
             purser_dot_ledger_dot_v1_dot_usage__pb2.VoidUsageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.UsageService/GetUsage',
+            purser_dot_ledger_dot_v1_dot_usage__pb2.GetUsageRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_usage__pb2.GetUsageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListUsageEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.UsageService/ListUsageEvents',
+            purser_dot_ledger_dot_v1_dot_usage__pb2.ListUsageEventsRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_usage__pb2.ListUsageEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTopSpenders(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.UsageService/ListTopSpenders',
+            purser_dot_ledger_dot_v1_dot_usage__pb2.ListTopSpendersRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_usage__pb2.ListTopSpendersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainEntry(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.UsageService/ExplainEntry',
+            purser_dot_ledger_dot_v1_dot_usage__pb2.ExplainEntryRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_usage__pb2.ExplainEntryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListGrantUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.UsageService/ListGrantUsage',
+            purser_dot_ledger_dot_v1_dot_usage__pb2.ListGrantUsageRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_usage__pb2.ListGrantUsageResponse.FromString,
             options,
             channel_credentials,
             insecure,

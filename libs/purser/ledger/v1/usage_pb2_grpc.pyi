@@ -59,6 +59,29 @@ class UsageServiceStub:
     Errors: CUSTOMER_NOT_FOUND, USAGE_NOT_FOUND (NOT_FOUND), USAGE_ALREADY_VOIDED (FAILED_PRECONDITION),
     REQUEST_ID_REUSED (ALREADY_EXISTS).
     """
+    GetUsage: _grpc.UnaryUnaryMultiCallable[_usage_pb2.GetUsageRequest, _usage_pb2.GetUsageResponse]
+    """Adds up what was used: by window, product and credit type, and, if asked for, by the values of one group key and of one
+    pricing dimension. Gated and reported usage count alike, and usage that cost nothing counts. Of one customer, or of all
+    of them page by page. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """
+    ListUsageEvents: _grpc.UnaryUnaryMultiCallable[_usage_pb2.ListUsageEventsRequest, _usage_pb2.ListUsageEventsResponse]
+    """Lists a customer's stored events, the latest timestamp first, with what they cost, their entries and the grants that
+    paid. Rejected events are not stored, and unattached ones belong to no customer yet. With filters a page may have fewer
+    rows than asked for, or none, although there are more: next_page_token is empty only at the end.
+    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """
+    ListTopSpenders: _grpc.UnaryUnaryMultiCallable[_usage_pb2.ListTopSpendersRequest, _usage_pb2.ListTopSpendersResponse]
+    """Lists the values of a group key that spent most in a usage period, such as users: the largest spender first.
+    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """
+    ExplainEntry: _grpc.UnaryUnaryMultiCallable[_usage_pb2.ExplainEntryRequest, _usage_pb2.ExplainEntryResponse]
+    """Explains an entry: the event, hold or request behind it, the meter that it moved, and the price.
+    Errors: CUSTOMER_NOT_FOUND, ENTRY_NOT_FOUND (NOT_FOUND).
+    """
+    ListGrantUsage: _grpc.UnaryUnaryMultiCallable[_usage_pb2.ListGrantUsageRequest, _usage_pb2.ListGrantUsageResponse]
+    """Lists the usage that a grant, such as a top-up, paid for, newest first. Errors: CUSTOMER_NOT_FOUND, GRANT_NOT_FOUND
+    (NOT_FOUND).
+    """
 
 @_typing.type_check_only
 class UsageServiceAsyncStub(UsageServiceStub):
@@ -90,6 +113,29 @@ class UsageServiceAsyncStub(UsageServiceStub):
     usage keeps its cost. A voided event uses up its transaction_id. Idempotent by request_id within one customer.
     Errors: CUSTOMER_NOT_FOUND, USAGE_NOT_FOUND (NOT_FOUND), USAGE_ALREADY_VOIDED (FAILED_PRECONDITION),
     REQUEST_ID_REUSED (ALREADY_EXISTS).
+    """
+    GetUsage: _aio.UnaryUnaryMultiCallable[_usage_pb2.GetUsageRequest, _usage_pb2.GetUsageResponse]  # type: ignore[assignment]
+    """Adds up what was used: by window, product and credit type, and, if asked for, by the values of one group key and of one
+    pricing dimension. Gated and reported usage count alike, and usage that cost nothing counts. Of one customer, or of all
+    of them page by page. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """
+    ListUsageEvents: _aio.UnaryUnaryMultiCallable[_usage_pb2.ListUsageEventsRequest, _usage_pb2.ListUsageEventsResponse]  # type: ignore[assignment]
+    """Lists a customer's stored events, the latest timestamp first, with what they cost, their entries and the grants that
+    paid. Rejected events are not stored, and unattached ones belong to no customer yet. With filters a page may have fewer
+    rows than asked for, or none, although there are more: next_page_token is empty only at the end.
+    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """
+    ListTopSpenders: _aio.UnaryUnaryMultiCallable[_usage_pb2.ListTopSpendersRequest, _usage_pb2.ListTopSpendersResponse]  # type: ignore[assignment]
+    """Lists the values of a group key that spent most in a usage period, such as users: the largest spender first.
+    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """
+    ExplainEntry: _aio.UnaryUnaryMultiCallable[_usage_pb2.ExplainEntryRequest, _usage_pb2.ExplainEntryResponse]  # type: ignore[assignment]
+    """Explains an entry: the event, hold or request behind it, the meter that it moved, and the price.
+    Errors: CUSTOMER_NOT_FOUND, ENTRY_NOT_FOUND (NOT_FOUND).
+    """
+    ListGrantUsage: _aio.UnaryUnaryMultiCallable[_usage_pb2.ListGrantUsageRequest, _usage_pb2.ListGrantUsageResponse]  # type: ignore[assignment]
+    """Lists the usage that a grant, such as a top-up, paid for, newest first. Errors: CUSTOMER_NOT_FOUND, GRANT_NOT_FOUND
+    (NOT_FOUND).
     """
 
 class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -137,6 +183,59 @@ class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
         usage keeps its cost. A voided event uses up its transaction_id. Idempotent by request_id within one customer.
         Errors: CUSTOMER_NOT_FOUND, USAGE_NOT_FOUND (NOT_FOUND), USAGE_ALREADY_VOIDED (FAILED_PRECONDITION),
         REQUEST_ID_REUSED (ALREADY_EXISTS).
+        """
+
+    @_abc_1.abstractmethod
+    def GetUsage(
+        self,
+        request: _usage_pb2.GetUsageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_usage_pb2.GetUsageResponse, _abc.Awaitable[_usage_pb2.GetUsageResponse]]:
+        """Adds up what was used: by window, product and credit type, and, if asked for, by the values of one group key and of one
+        pricing dimension. Gated and reported usage count alike, and usage that cost nothing counts. Of one customer, or of all
+        of them page by page. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def ListUsageEvents(
+        self,
+        request: _usage_pb2.ListUsageEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_usage_pb2.ListUsageEventsResponse, _abc.Awaitable[_usage_pb2.ListUsageEventsResponse]]:
+        """Lists a customer's stored events, the latest timestamp first, with what they cost, their entries and the grants that
+        paid. Rejected events are not stored, and unattached ones belong to no customer yet. With filters a page may have fewer
+        rows than asked for, or none, although there are more: next_page_token is empty only at the end.
+        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def ListTopSpenders(
+        self,
+        request: _usage_pb2.ListTopSpendersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_usage_pb2.ListTopSpendersResponse, _abc.Awaitable[_usage_pb2.ListTopSpendersResponse]]:
+        """Lists the values of a group key that spent most in a usage period, such as users: the largest spender first.
+        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def ExplainEntry(
+        self,
+        request: _usage_pb2.ExplainEntryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_usage_pb2.ExplainEntryResponse, _abc.Awaitable[_usage_pb2.ExplainEntryResponse]]:
+        """Explains an entry: the event, hold or request behind it, the meter that it moved, and the price.
+        Errors: CUSTOMER_NOT_FOUND, ENTRY_NOT_FOUND (NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def ListGrantUsage(
+        self,
+        request: _usage_pb2.ListGrantUsageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_usage_pb2.ListGrantUsageResponse, _abc.Awaitable[_usage_pb2.ListGrantUsageResponse]]:
+        """Lists the usage that a grant, such as a top-up, paid for, newest first. Errors: CUSTOMER_NOT_FOUND, GRANT_NOT_FOUND
+        (NOT_FOUND).
         """
 
 def add_UsageServiceServicer_to_server(servicer: UsageServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

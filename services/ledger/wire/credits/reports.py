@@ -76,7 +76,7 @@ def entries_from_wire(request: pb.ListEntriesRequest) -> tuple[ListQuery, Credit
         "credit_type_id": request.credit_type_id,
         "grant_id": request.grant_id,
     }
-    page = page_from_wire(fields, request, filters, keys=(_sequence,))
+    page = page_from_wire(fields, request, filters, keys=(sequence_from_text,))
     credit_type_id = CreditTypeId(fields.text("credit_type_id", request.credit_type_id))
     query = ListQuery(
         customer=fields.text("customer", request.customer),
@@ -88,7 +88,7 @@ def entries_from_wire(request: pb.ListEntriesRequest) -> tuple[ListQuery, Credit
     return query, credit_type_id
 
 
-def _sequence(key: str) -> int:
+def sequence_from_text(key: str) -> int:
     """Return a position in a pool's history. Raises ValueError if it cannot be one."""
     number = int(key)
     if not 1 <= number <= INT64_MAX:
@@ -101,11 +101,11 @@ def entries_to_wire(
 ) -> pb.ListEntriesResponse:
     shown, token = page_to_wire(rows, query.page, query.filters, lambda row: (str(row.sequence),))
     return pb.ListEntriesResponse(
-        entries=[_entry_to_wire(entry, credit_type_id) for entry in shown], next_page_token=token
+        entries=[entry_to_wire(entry, credit_type_id) for entry in shown], next_page_token=token
     )
 
 
-def _entry_to_wire(entry: Entry, credit_type_id: CreditTypeId) -> pb.Entry:
+def entry_to_wire(entry: Entry, credit_type_id: CreditTypeId) -> pb.Entry:
     usage = entry.usage
     return pb.Entry(
         sequence=entry.sequence,

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Usage that acme reports."""
+
+from datetime import datetime
+
+from meshkit.rpc.fields import timestamp
+from purser.ledger.v1 import usage_pb2 as usage
+from tests.support.ledger import JUNE, RunningLedger
+
+
+def an_event(
+    transaction_id: str,
+    units: str = "1",
+    *,
+    at: datetime = JUNE,
+    customer: str = "acme",
+    event_type: str = "ai_call",
+    user: str | None = "ann",
+    **more: str,
+) -> usage.UsageEvent:
+    """Return an event of ann's ai_call; `more`: properties."""
+    properties = {"units": units, **more}
+    if user is not None:
+        properties["user_id"] = user
+    return usage.UsageEvent(
+        transaction_id=transaction_id,
+        customer=customer,
+        event_type=event_type,
+        timestamp=timestamp(at),
+        properties=properties,
+    )
+
+
+async def record(ledger: RunningLedger, *events: usage.UsageEvent) -> list[usage.UsageResult]:
+    """Record events; asserts that all are accepted."""
+    results = list((await ledger.usage.RecordUsage(usage.RecordUsageRequest(events=events))).results)
+    assert {one.event_status for one in results} == {usage.EVENT_STATUS_ACCEPTED}
+    return results
