@@ -495,6 +495,7 @@ async def fill_ledger(ask: Ask) -> None:
     await ask("Release", **released)
     await ask("Capture", **await hold(credits_micros=str(3 * CREDIT)))
     void = {"customer": "acme", "reason": "reported twice", "actor": "ops@seatsco.example"}
+    await ask("AmendUsage", **void, transaction_id="tx-2", properties=properties, timestamp=JUNE)
     await ask("VoidUsage", **void, transaction_id="tx-2")
     await ask("VoidUsage", **void, hold_id=captured["hold_id"])
     await ask("Debit", **used, credits_micros=str(100 * CREDIT), **by_ann)

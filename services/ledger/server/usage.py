@@ -47,6 +47,11 @@ class UsageServicer(usage_pb2_grpc.UsageServiceServicer):
         corrected = await self._do.corrections.void(command)
         return corrections.void_to_wire(corrected)
 
+    async def AmendUsage(self, request: pb.AmendUsageRequest, context: Context) -> pb.AmendUsageResponse:
+        command = corrections.amend_from_wire(request)
+        corrected = await self._do.corrections.amend(command)
+        return corrections.amend_to_wire(corrected)
+
     async def GetUsage(self, request: pb.GetUsageRequest, context: Context) -> pb.GetUsageResponse:
         query = reads.usage_from_wire(request)
         found = await self._do.usage.sums(query.question, query.page)

@@ -57,6 +57,7 @@ READS: dict[str, Callable[[Any], Any]] = {
     "ArchiveAlert": alerts.archive_from_wire,
     "ArchiveBillableMetric": metrics.archive_from_wire,
     "ArchiveProduct": products.archive_from_wire,
+    "AmendUsage": corrections.amend_from_wire,
     "Authorize": gate.authorize_from_wire,
     "Capture": gate.capture_from_wire,
     "ChangeSeats": seats.change_from_wire,
@@ -189,6 +190,14 @@ def test_a_command_has_the_hash_that_the_revision_before_stored(service: str, rp
 def test_all_commands_of_the_revision_before_but_those_of_the_gate_have_a_legacy_hash() -> None:
     # The gate's hash was over the wire already, and the rest is newer.
     others = {"Authorize", "Capture", "Debit", "ExtendHold", "Release"}
-    newer = {"CorrectRate", "EndRate", "IssueTopUpGrant", "VoidGrant", "VoidUsage", "WithdrawRate"}
+    newer = {
+        "AmendUsage",
+        "CorrectRate",
+        "EndRate",
+        "IssueTopUpGrant",
+        "VoidGrant",
+        "VoidUsage",
+        "WithdrawRate",
+    }
 
     assert {rpc for _, rpc in BEFORE} == set(READS) - others - newer

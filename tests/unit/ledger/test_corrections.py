@@ -18,7 +18,8 @@ from services.ledger.domain.rating.metric import Aggregation, UniqueValue, measu
 from services.ledger.domain.rating.price import FlatPrice, PackagePrice, Price
 from services.ledger.domain.rating.tiers import GraduatedPrice, Tier
 from services.ledger.domain.usage import corrections
-from services.ledger.domain.usage.corrections import Left, Piece, lefts_of, pieces_of
+from services.ledger.domain.usage.amendments import charge_more, replaced, replaces
+from services.ledger.domain.usage.corrections import Left, Piece, Removal, lefts_of, pieces_of
 from services.ledger.domain.usage.event import EventLine, RecordEvent
 from services.ledger.domain.usage.intake import Measured, charge
 from tests.unit.ledger.builders import (
@@ -67,6 +68,14 @@ class Book:
     def record(
         self, name: str, units: str, *, user: str = "ann", used: datetime = NOON, at: datetime = NOON
     ) -> EventLine:
+        event, line = self.measured(name, units, user, used)
+        charged = charge(self.account, event, line, at=at)
+        assert isinstance(charged, tuple)
+        self.account, result = charged
+        self.reported[name] = units
+        return result
+
+    def measured(self, name: str, units: str, user: str, used: datetime) -> tuple[RecordEvent, Measured]:
         properties = {"units": units, "user_id": user}
         event = RecordEvent(
             transaction_id=name,
@@ -81,37 +90,53 @@ class Book:
             entitlement=an_entitlement(price=self.price),
             amount=measure(self.product.metric, properties),
         )
-        charged = charge(self.account, event, line, at=at)
-        assert isinstance(charged, tuple)
-        self.account, result = charged
+        return event, line
+
+    def amend(self, name: str, units: str, user: str) -> None:
+        """Make an event report other units, or another user, as AmendUsage does."""
+        piece = self.piece(name)
+        event, line = self.measured(name, units, user, piece.first.effective_time)
+        if not replaces(event, line, piece):
+            self.void(name)
+            charged = charge(self.account, event, line, at=NOON, correction_id="amend")
+            assert isinstance(charged, tuple)
+            self.account = charged[0]
+        else:
+            change = replaced(self.account, piece, self.removal(name, piece), line)
+            assert isinstance(change, Removal)
+            if change.credits >= Credits(0):
+                self.take_back(piece, change)
+            else:
+                self.account, _ = charge_more(
+                    self.account, self.product, piece, change, cause_id="amend", anchor=JUNE, at=NOON
+                )
         self.reported[name] = units
-        return result
+        self.forget_unreported()
 
     def void(self, name: str, *, at: datetime = NOON) -> EventLine:
-        (piece,) = self.pieces(name)
-        units = self.reported.pop(name)
-        key = piece.usage.meter_key
+        piece = self.piece(name)
+        line = self.take_back(piece, self.removal(name, piece), at=at)
+        del self.reported[name]
+        self.forget_unreported()
+        return line
+
+    def removal(self, name: str, piece: Piece) -> Removal:
+        key, units = piece.usage.meter_key, self.reported[name]
         assert key is not None
-        meter = self.account.meters[key]
         largest = value = None
         match self.product.metric.aggregation:
             case Aggregation.MAX:
-                largest = Quantity(max((int(one) * MICROS for one in self.reported.values()), default=0))
+                others = [int(one) * MICROS for other, one in self.reported.items() if other != name]
+                largest = Quantity(max(others, default=0))
             case Aggregation.UNIQUE:
                 value = (UniqueValue(units), self.account.values[key, UniqueValue(units)])
-        removed = corrections.removal(piece, meter, largest=largest, value=value)
+        return corrections.removal(piece, self.account.meters[key], largest=largest, value=value)
+
+    def take_back(self, piece: Piece, removed: Removal, *, at: datetime = NOON) -> EventLine:
         returned = corrections.returns(removed.credits, piece, self.others(piece))
         self.account, line = corrections.take_back(
-            self.account,
-            self.product,
-            piece,
-            removed,
-            returned,
-            cause_id=f"void {name}",
-            anchor=JUNE,
-            at=at,
+            self.account, self.product, piece, removed, returned, cause_id="void", anchor=JUNE, at=at
         )
-        self.forget_unreported()
         return line
 
     def forget_unreported(self) -> None:
@@ -120,9 +145,12 @@ class Book:
             self.account, values={key: events for key, events in self.account.values.items() if events}
         )
 
-    def pieces(self, name: str) -> tuple[Piece, ...]:
+    def piece(self, name: str) -> Piece:
+        """Return what an event is now: the piece with its newest entry."""
         own = [one for one in self.usage() if one.usage and one.usage.transaction_id == name]
-        return pieces_of([one for one in own if one.corrects is None], self.correcting(own))
+        entries = [one for one in own if one.corrects is None]
+        pieces = pieces_of(entries, self.correcting(own))
+        return next(one for one in pieces if entries[-1] in [left.entry for left in one.lefts])
 
     def others(self, piece: Piece) -> list[Left]:
         own = {left.entry.sequence for left in piece.lefts}
@@ -255,7 +283,7 @@ def test_a_spent_grant_is_open_again_and_due_when_it_expires() -> None:
 def test_usage_that_was_given_in_credits_comes_back_in_full() -> None:
     book = Book(a_pool())
     book.record("e1", "10")
-    (piece,) = book.pieces("e1")
+    piece = book.piece("e1")
     assert piece.usage == replace(piece.usage, product_id=ASSISTANT, quantity=Quantity.of(10))
 
     removed = corrections.removal(piece, None)
@@ -278,7 +306,7 @@ events = st.lists(
     events,
     st.randoms(use_true_random=False),
 )
-def test_voiding_everything_in_any_order_brings_everything_back_to_zero(
+def test_voiding_everything_amended_or_not_in_any_order_brings_everything_back_to_zero(
     price: str, aggregation: Aggregation, credits: int, reported: list[tuple[int, str, int]], random: Random
 ) -> None:
     grants = (a_grant(credits // 2, grant_id="grt_1"), a_grant(credits, grant_id="grt_2", priority=2))
@@ -287,9 +315,11 @@ def test_voiding_everything_in_any_order_brings_everything_back_to_zero(
     for number, (units, user, days) in enumerate(reported):
         book.record(f"e{number}", str(units), user=user, used=JUNE + timedelta(days=days % 20))
         names.append(f"e{number}")
+        random.shuffle(names)
         if days % 3 == 0:
-            random.shuffle(names)
             book.void(names.pop())
+        elif days % 3 == 1:
+            book.amend(names[0], str(days), random.choice(["ann", "dan"]))
         book.assert_adds_up()
 
     random.shuffle(names)
@@ -303,3 +333,26 @@ def test_voiding_everything_in_any_order_brings_everything_back_to_zero(
     for meter in book.account.meters.values():
         assert (meter.position, meter.cost) == (Quantity(0), Credits(0))
         assert aggregation is not Aggregation.MAX or not meter.largest
+
+
+@PROPERTY
+@given(
+    st.sampled_from(sorted(PRICES)),
+    st.sampled_from([Aggregation.SUM, Aggregation.MAX, Aggregation.UNIQUE]),
+    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=8),
+)
+def test_amended_events_leave_the_meter_that_the_right_ones_would_have(
+    price: str, aggregation: Aggregation, reported: list[tuple[int, int]]
+) -> None:
+    wrong, right = (Book(a_pool(50), price=PRICES[price], aggregation=aggregation) for _ in range(2))
+    for number, (first, second) in enumerate(reported):
+        wrong.record(f"e{number}", str(first))
+        right.record(f"e{number}", str(second))
+
+    for number, (_, second) in enumerate(reported):
+        wrong.amend(f"e{number}", str(second), "ann")
+        wrong.assert_adds_up()
+
+    (meter,), (expected,) = wrong.account.meters.values(), right.account.meters.values()
+    assert (meter.position, meter.cost) == (expected.position, expected.cost)
+    assert wrong.spent() == right.spent()

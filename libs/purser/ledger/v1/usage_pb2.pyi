@@ -438,3 +438,34 @@ class ListGrantUsageResponse(_message.Message):
     uses: _containers.RepeatedCompositeFieldContainer[GrantUse]
     next_page_token: str
     def __init__(self, uses: _Optional[_Iterable[_Union[GrantUse, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class AmendUsageRequest(_message.Message):
+    __slots__ = ("request_id", "customer", "transaction_id", "timestamp", "properties", "reason", "actor")
+    class PropertiesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    TRANSACTION_ID_FIELD_NUMBER: _ClassVar[int]
+    TIMESTAMP_FIELD_NUMBER: _ClassVar[int]
+    PROPERTIES_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    transaction_id: str
+    timestamp: _timestamp_pb2.Timestamp
+    properties: _containers.ScalarMap[str, str]
+    reason: str
+    actor: str
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., transaction_id: _Optional[str] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., properties: _Optional[_Mapping[str, str]] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class AmendUsageResponse(_message.Message):
+    __slots__ = ("lines",)
+    LINES_FIELD_NUMBER: _ClassVar[int]
+    lines: _containers.RepeatedCompositeFieldContainer[CorrectedLine]
+    def __init__(self, lines: _Optional[_Iterable[_Union[CorrectedLine, _Mapping]]] = ...) -> None: ...

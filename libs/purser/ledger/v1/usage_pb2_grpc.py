@@ -79,6 +79,11 @@ class UsageServiceStub:
                 request_serializer=purser_dot_ledger_dot_v1_dot_usage__pb2.ListGrantUsageRequest.SerializeToString,
                 response_deserializer=purser_dot_ledger_dot_v1_dot_usage__pb2.ListGrantUsageResponse.FromString,
                 _registered_method=True)
+        self.AmendUsage = channel.unary_unary(
+                '/purser.ledger.v1.UsageService/AmendUsage',
+                request_serializer=purser_dot_ledger_dot_v1_dot_usage__pb2.AmendUsageRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_usage__pb2.AmendUsageResponse.FromString,
+                _registered_method=True)
 
 
 class UsageServiceServicer:
@@ -165,6 +170,16 @@ class UsageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AmendUsage(self, request, context):
+        """Makes a stored event report something else, such as the right number of tokens, user or time. What is charged is the
+        difference, as CORRECTION entries; what costs more is drawn like late usage. Idempotent by request_id within one
+        customer. INVALID_FIELDS also names what RecordUsage would reject. Errors: CUSTOMER_NOT_FOUND, USAGE_NOT_FOUND
+        (NOT_FOUND), USAGE_ALREADY_VOIDED (FAILED_PRECONDITION), REQUEST_ID_REUSED (ALREADY_EXISTS).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_UsageServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -207,6 +222,11 @@ def add_UsageServiceServicer_to_server(servicer, server):
                     servicer.ListGrantUsage,
                     request_deserializer=purser_dot_ledger_dot_v1_dot_usage__pb2.ListGrantUsageRequest.FromString,
                     response_serializer=purser_dot_ledger_dot_v1_dot_usage__pb2.ListGrantUsageResponse.SerializeToString,
+            ),
+            'AmendUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.AmendUsage,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_usage__pb2.AmendUsageRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_usage__pb2.AmendUsageResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -430,6 +450,33 @@ class UsageService:
             '/purser.ledger.v1.UsageService/ListGrantUsage',
             purser_dot_ledger_dot_v1_dot_usage__pb2.ListGrantUsageRequest.SerializeToString,
             purser_dot_ledger_dot_v1_dot_usage__pb2.ListGrantUsageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AmendUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.UsageService/AmendUsage',
+            purser_dot_ledger_dot_v1_dot_usage__pb2.AmendUsageRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_usage__pb2.AmendUsageResponse.FromString,
             options,
             channel_credentials,
             insecure,

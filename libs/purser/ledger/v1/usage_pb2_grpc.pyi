@@ -82,6 +82,12 @@ class UsageServiceStub:
     """Lists the usage that a grant, such as a top-up, paid for, newest first. Errors: CUSTOMER_NOT_FOUND, GRANT_NOT_FOUND
     (NOT_FOUND).
     """
+    AmendUsage: _grpc.UnaryUnaryMultiCallable[_usage_pb2.AmendUsageRequest, _usage_pb2.AmendUsageResponse]
+    """Makes a stored event report something else, such as the right number of tokens, user or time. What is charged is the
+    difference, as CORRECTION entries; what costs more is drawn like late usage. Idempotent by request_id within one
+    customer. INVALID_FIELDS also names what RecordUsage would reject. Errors: CUSTOMER_NOT_FOUND, USAGE_NOT_FOUND
+    (NOT_FOUND), USAGE_ALREADY_VOIDED (FAILED_PRECONDITION), REQUEST_ID_REUSED (ALREADY_EXISTS).
+    """
 
 @_typing.type_check_only
 class UsageServiceAsyncStub(UsageServiceStub):
@@ -136,6 +142,12 @@ class UsageServiceAsyncStub(UsageServiceStub):
     ListGrantUsage: _aio.UnaryUnaryMultiCallable[_usage_pb2.ListGrantUsageRequest, _usage_pb2.ListGrantUsageResponse]  # type: ignore[assignment]
     """Lists the usage that a grant, such as a top-up, paid for, newest first. Errors: CUSTOMER_NOT_FOUND, GRANT_NOT_FOUND
     (NOT_FOUND).
+    """
+    AmendUsage: _aio.UnaryUnaryMultiCallable[_usage_pb2.AmendUsageRequest, _usage_pb2.AmendUsageResponse]  # type: ignore[assignment]
+    """Makes a stored event report something else, such as the right number of tokens, user or time. What is charged is the
+    difference, as CORRECTION entries; what costs more is drawn like late usage. Idempotent by request_id within one
+    customer. INVALID_FIELDS also names what RecordUsage would reject. Errors: CUSTOMER_NOT_FOUND, USAGE_NOT_FOUND
+    (NOT_FOUND), USAGE_ALREADY_VOIDED (FAILED_PRECONDITION), REQUEST_ID_REUSED (ALREADY_EXISTS).
     """
 
 class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -236,6 +248,18 @@ class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_usage_pb2.ListGrantUsageResponse, _abc.Awaitable[_usage_pb2.ListGrantUsageResponse]]:
         """Lists the usage that a grant, such as a top-up, paid for, newest first. Errors: CUSTOMER_NOT_FOUND, GRANT_NOT_FOUND
         (NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def AmendUsage(
+        self,
+        request: _usage_pb2.AmendUsageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_usage_pb2.AmendUsageResponse, _abc.Awaitable[_usage_pb2.AmendUsageResponse]]:
+        """Makes a stored event report something else, such as the right number of tokens, user or time. What is charged is the
+        difference, as CORRECTION entries; what costs more is drawn like late usage. Idempotent by request_id within one
+        customer. INVALID_FIELDS also names what RecordUsage would reject. Errors: CUSTOMER_NOT_FOUND, USAGE_NOT_FOUND
+        (NOT_FOUND), USAGE_ALREADY_VOIDED (FAILED_PRECONDITION), REQUEST_ID_REUSED (ALREADY_EXISTS).
         """
 
 def add_UsageServiceServicer_to_server(servicer: UsageServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

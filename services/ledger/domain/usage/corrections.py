@@ -8,7 +8,7 @@ Source: services/ledger/README.md, "Corrections".
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from meshkit.evolve import evolve
@@ -55,13 +55,14 @@ class Piece:
 class Removal:
     """What a piece of usage takes from its meter: quantity, and the meter's cost. meter None: it is on no meter.
 
-    value: what the event reported to a UNIQUE metric, and by how many other events it was reported.
+    An amendment takes less away than the event had added, or adds more: then both are negative. values: of a UNIQUE
+    metric, how many events report them afterwards.
     """
 
     quantity: Quantity
     credits: Credits
     meter: Meter | None
-    value: tuple[UniqueValue, int] | None = None
+    values: Mapping[UniqueValue, int] = field(default_factory=dict)
 
 
 def lefts_of(entries: Iterable[Entry], corrections: Iterable[Entry]) -> list[Left]:
@@ -74,27 +75,42 @@ def lefts_of(entries: Iterable[Entry], corrections: Iterable[Entry]) -> list[Lef
 
 
 def pieces_of(entries: Sequence[Entry], corrections: Sequence[Entry]) -> tuple[Piece, ...]:
-    """Return what an event or hold came to, by product. entries: its own, in order; corrections: all those of them."""
-    by_product: dict[ProductId, list[Left]] = defaultdict(list)
-    quantities: dict[ProductId, int] = defaultdict(int)
+    """Return what an event or hold came to, by product. entries: its own, in order; corrections: all those of them.
+
+    An event that was amended may have several pieces of one product, and only the last one still counts.
+    """
+    lefts: dict[_PieceKey, list[Left]] = defaultdict(list)
+    quantities: dict[_PieceKey, int] = defaultdict(int)
     for left in lefts_of(entries, corrections):
-        assert left.entry.usage is not None
-        by_product[left.entry.usage.product_id].append(left)
+        lefts[_key_of(left.entry)].append(left)
     for one in (*entries, *corrections):
         assert one.usage is not None
-        quantities[one.usage.product_id] += one.usage.quantity.micros
+        quantities[_key_of(one)] += one.usage.quantity.micros
     pieces = []
-    for product_id, lefts in by_product.items():
-        usage = lefts[0].entry.usage
+    for key, of_piece in lefts.items():
+        usage = of_piece[0].entry.usage
         assert usage is not None
         pieces.append(
             Piece(
-                usage=replace(usage, quantity=Quantity(quantities[product_id])),
-                first=lefts[0].entry,
-                lefts=tuple(lefts),
+                usage=replace(usage, quantity=Quantity(quantities[key])),
+                first=of_piece[0].entry,
+                lefts=tuple(of_piece),
             )
         )
     return tuple(pieces)
+
+
+_Pairs = tuple[tuple[str, str], ...]
+_PieceKey = tuple[ProductId, MeterKey | None, _Pairs, _Pairs, datetime]
+
+
+def _key_of(entry: Entry) -> _PieceKey:
+    usage = entry.usage
+    assert usage is not None
+    group_values, dimensions = (
+        tuple(sorted(pairs.items())) for pairs in (usage.group_values, usage.dimension_values)
+    )
+    return usage.product_id, usage.meter_key, group_values, dimensions, entry.effective_time
 
 
 def removal(
@@ -115,12 +131,13 @@ def removal(
     if largest is not None:
         quantity = meter.largest - min(largest, meter.largest)
         meter = evolve(meter, largest=meter.largest - quantity)
+    values = {}
     if value is not None:
-        value = (value[0], value[1] - 1)
-        quantity = Quantity(0) if value[1] else ONE
+        values = {value[0]: value[1] - 1}
+        quantity = Quantity(0) if values[value[0]] else ONE
     position = meter.position - quantity
     after = evolve(meter, position=position, cost=cost_at(meter.pricing, position))
-    return Removal(quantity=quantity, credits=meter.cost - after.cost, meter=after, value=value)
+    return Removal(quantity=quantity, credits=meter.cost - after.cost, meter=after, values=values)
 
 
 def returns(amount: Credits, piece: Piece, others: Sequence[Left]) -> list[Left]:
@@ -145,6 +162,15 @@ def counted_values(product: UsageProduct, piece: Piece, returned: Iterable[Left]
     """Return the group values whose spends a correction may change."""
     usages = [piece.usage, *(left.entry.usage for left in returned)]
     return {value for usage in usages if usage for value in product.counted(usage.group_values).items()}
+
+
+def without(account: Account, piece: Piece, removed: Removal) -> Account:
+    """Return the account with the meter and the values as a removal leaves them. It writes no entry."""
+    key = piece.usage.meter_key
+    if key is None or removed.meter is None:
+        return account
+    values = {(key, value): events for value, events in removed.values.items()}
+    return account.with_changes(meters={key: removed.meter}, values=values)
 
 
 def take_back(
@@ -178,13 +204,7 @@ def take_back(
             )
         account = _correct(account, left, usage, cause_id=cause_id, at=at)
         account = _count_less(account, product, left, anchor=anchor, at=at)
-    key = piece.usage.meter_key
-    meters: Mapping[MeterKey, Meter] | None = None
-    values: Mapping[tuple[MeterKey, UniqueValue], int] | None = None
-    if key is not None and removed.meter is not None:
-        meters = {key: removed.meter}
-        values = {(key, removed.value[0]): removed.value[1]} if removed.value else None
-    account = account.with_changes(meters=meters, values=values)
+    account = without(account, piece, removed)
     account = alarm.observe_spend(account, counted_values(product, piece, returned), at=at, anchor=anchor)
     return account, EventLine(
         product_id=piece.usage.product_id,

@@ -18,10 +18,22 @@ PAYS_AFTER_EXPIRY = timedelta(hours=24)
 
 
 def fund(
-    account: Account, amount: Credits, usage: Usage, *, cause_id: str, used_time: datetime, at: datetime
+    account: Account,
+    amount: Credits,
+    usage: Usage,
+    *,
+    cause_id: str,
+    used_time: datetime,
+    at: datetime,
+    is_correction: bool = False,
 ) -> tuple[Account, Credits]:
-    """Spend `amount` on usage of `used_time`; returns the uncovered amount too. Usage leaves at least one entry."""
-    writer = _Writer(account, usage, cause_id=cause_id, used_time=used_time, at=at)
+    """Spend `amount` on usage of `used_time`; returns the uncovered amount too. Usage leaves at least one entry.
+
+    is_correction: it corrects usage that was recorded before, and its entries say so.
+    """
+    writer = _Writer(
+        account, usage, cause_id=cause_id, used_time=used_time, at=at, is_correction=is_correction
+    )
     uncovered = amount
     for grant in _payers(account, usage, used_time=used_time, at=at):
         if not uncovered:
@@ -56,8 +68,16 @@ class _Writer:
     """Draws grants one after the other, and collects the entries."""
 
     def __init__(
-        self, account: Account, usage: Usage, *, cause_id: str, used_time: datetime, at: datetime
+        self,
+        account: Account,
+        usage: Usage,
+        *,
+        cause_id: str,
+        used_time: datetime,
+        at: datetime,
+        is_correction: bool,
     ) -> None:
+        self._is_correction = is_correction
         self._account = account
         self._usage = usage
         self._cause_id = cause_id
@@ -83,6 +103,7 @@ class _Writer:
 
     def write(self, kind: EntryKind, amount: Credits, *, grant_id: GrantId | None = None) -> None:
         """Append an entry about the usage; the first one has its quantity."""
+        kind = EntryKind.CORRECTION if self._is_correction else kind
         usage = self._usage.without_quantity() if self.has_usage else self._usage
         self._append(kind, amount, grant_id=grant_id, time=self._used_time, usage=usage)
         self.has_usage = True

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from meshkit.evolve import evolve
-from meshkit.quantity import INT64_MAX, Quantity
+from meshkit.quantity import INT64_MAX, Credits, Quantity
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.entry import Usage
 from services.ledger.domain.crossings import alarm
@@ -78,12 +78,9 @@ def measured(event: RecordEvent, books: Iterable[PriceBook]) -> tuple[Measured, 
     )
 
 
-def charge(
-    account: Account, event: RecordEvent, line: Measured, *, at: datetime
-) -> tuple[Account, EventLine] | EventResult:
-    """Count what an event reports of one product on its meter, and draw its cost; or reject what is beyond measure."""
-    price, product = line.entitlement.price, line.product
-    meter = price.meter_in(account.meters)
+def count(account: Account, line: Measured) -> tuple[Quantity, Meter, Credits] | EventResult:
+    """Return what a line adds to its meter, the meter after it, and what that costs; or reject what is too much."""
+    meter = line.entitlement.price.meter_in(account.meters)
     quantity = _increment(account, line, meter)
     after, cost = advance(meter, quantity)
     if cost > CREDITS_MAX or after.position.micros > INT64_MAX:
@@ -93,6 +90,21 @@ def charge(
         )
     if isinstance(line.amount, Quantity):
         after = evolve(after, largest=max(after.largest, line.amount))
+    return quantity, after, cost
+
+
+def charge(
+    account: Account, event: RecordEvent, line: Measured, *, at: datetime, correction_id: str | None = None
+) -> tuple[Account, EventLine] | EventResult:
+    """Count what an event reports of one product on its meter, and draw its cost; or reject what is beyond measure.
+
+    correction_id: the request that amends the event, so that it reports this; None: it is new.
+    """
+    counted = count(account, line)
+    if isinstance(counted, EventResult):
+        return counted
+    quantity, after, cost = counted
+    product = line.product
     group_values = group_values_of(product, event.properties)
     usage = Usage(
         product_id=product.product_id,
@@ -109,12 +121,18 @@ def charge(
     )
     sequence = account.sequence + 1
     account, shortfall = fund(
-        account, cost, usage, cause_id=event.transaction_id, used_time=event.timestamp, at=at
+        account,
+        cost,
+        usage,
+        cause_id=correction_id or event.transaction_id,
+        used_time=event.timestamp,
+        at=at,
+        is_correction=correction_id is not None,
     )
     anchor = line.entitlement.anchor
     spends = counted_usage(account, usage.group_values, cost, anchor=anchor, at=at, used_time=event.timestamp)
     account = account.with_changes(
-        spends=spends, meters={line.meter_key: after}, values=_values(account, line)
+        spends=spends, meters={line.meter_key: after}, values=values_after(account, line)
     )
     account = alarm.observe_spend(account, usage.group_values.items(), at=at, anchor=anchor)
     return account, EventLine(
@@ -129,12 +147,12 @@ def charge(
 
 def _increment(account: Account, line: Measured, meter: Meter) -> Quantity:
     values = frozenset[UniqueValue]()
-    if isinstance(line.amount, str) and (line.meter_key, line.amount) in account.values:
+    if isinstance(line.amount, str) and account.values.get((line.meter_key, line.amount)):
         values = frozenset({line.amount})
     return increment(line.product.metric.aggregation, line.amount, Seen(largest=meter.largest, values=values))
 
 
-def _values(account: Account, line: Measured) -> dict[tuple[MeterKey, UniqueValue], int] | None:
+def values_after(account: Account, line: Measured) -> dict[tuple[MeterKey, UniqueValue], int] | None:
     """Return how many events have reported the value of a UNIQUE line, this one included."""
     if line.product.metric.aggregation is not Aggregation.UNIQUE:
         return None

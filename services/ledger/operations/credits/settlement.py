@@ -46,6 +46,7 @@ async def open_account(
     hold_id: HoldId | None = None,
     prices: Iterable[MeteredPrice] = (),
     values: Iterable[tuple[MeterKey, UniqueValue]] = (),
+    pays_late: bool = False,
     settles: bool = False,
     only_grants: frozenset[GrantId] | None = None,
 ) -> OpenAccount:
@@ -62,6 +63,7 @@ async def open_account(
         hold_id=hold_id,
         prices=prices,
         values=values,
+        pays_late=pays_late,
         settles=settles,
         only_grants=only_grants,
     )

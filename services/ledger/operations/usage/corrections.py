@@ -1,27 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""VoidUsage: takes usage back, in one transaction under the locks of the pools that it was charged to."""
+"""VoidUsage and AmendUsage: each in one transaction, under the locks of the pools that the usage was charged to."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 
 from meshkit.clock import Clock
+from meshkit.errors import FieldViolation, InvalidFields
 from meshkit.ids import Ids
-from meshkit.quantity import Quantity
-from services.ledger.domain.credits.grant import GrantId
+from services.ledger.domain.credits.grant import CustomerId
 from services.ledger.domain.credits.unit_of_work import PoolKey
-from services.ledger.domain.rating.metric import Aggregation, UniqueValue, measure
-from services.ledger.domain.rating.product import UsageProduct
-from services.ledger.domain.usage import corrections
-from services.ledger.domain.usage.commands import CorrectedUsage, UsageName, UsageSource, VoidUsage
-from services.ledger.domain.usage.corrections import Piece, Removal
-from services.ledger.domain.usage.event import EventLine
-from services.ledger.domain.usage.meter import MeteredPrice, MeterKey
-from services.ledger.operations.credits.settlement import OpenAccount, open_account
+from services.ledger.domain.gate.standing import CatalogCopies
+from services.ledger.domain.rating.metric import matches
+from services.ledger.domain.usage.amendments import replaces
+from services.ledger.domain.usage.commands import (
+    AmendUsage,
+    CorrectedUsage,
+    PieceName,
+    RecordedUsage,
+    VoidUsage,
+)
+from services.ledger.domain.usage.corrections import Piece
+from services.ledger.domain.usage.event import EventLine, EventResult, EventStatus, RecordEvent, untimely
+from services.ledger.domain.usage.intake import Measured, measured
+from services.ledger.operations.credits.settlement import open_account
 from services.ledger.operations.ports import Relay
+from services.ledger.operations.usage.correcting import NO_GRANTS, PieceCorrector, not_recordable
 from services.ledger.store import PostgresStore, Transaction
 
-NO_GRANTS: frozenset[GrantId] = frozenset()
+Pieces = list[tuple[PoolKey, Piece]]
+Corrector = Callable[[PoolKey], PieceCorrector]
 
 
 class Corrections:
@@ -38,6 +46,65 @@ class Corrections:
 
         Raises CustomerNotFound, HoldNotFound, UsageNotFound, UsageAlreadyVoided, RequestIdReused.
         """
+
+        async def correct(
+            tx: Transaction, customer_id: CustomerId, recorded: RecordedUsage, pieces: Pieces, at: datetime
+        ) -> list[EventLine]:
+            corrector = self._corrector(tx, command, recorded, at)
+            lines = [await corrector(key).take_back(piece) for key, piece in pieces]
+            await tx.corrections.insert(customer_id, command, number=recorded.corrections + 1, at=at)
+            return lines
+
+        return await self._run(command, correct)
+
+    async def amend(self, command: AmendUsage) -> CorrectedUsage:
+        """Make an event report something else.
+
+        Raises CustomerNotFound, UsageNotFound, UsageAlreadyVoided, InvalidFields, RequestIdReused.
+        """
+
+        async def correct(
+            tx: Transaction, customer_id: CustomerId, recorded: RecordedUsage, pieces: Pieces, at: datetime
+        ) -> list[EventLine]:
+            event = _amended(recorded, command, at=at)
+            new = await _measured(tx, customer_id, event)
+            corrector = self._corrector(tx, command, recorded, at)
+            lines: list[EventLine] = []
+            names: list[PieceName] = []
+            for key, piece in pieces:
+                line = next((one for one in new if _is_in(one, key) and replaces(event, one, piece)), None)
+                if line is None:
+                    lines.append(await corrector(key).take_back(piece))
+                else:
+                    new.remove(line)
+                    lines.append(await corrector(key).replace(piece, line))
+                    names.append((key[1], piece.first.sequence))
+            for line in new:
+                charged, name = await corrector((customer_id, line.entitlement.credit_type_id)).charge(
+                    event, line
+                )
+                lines.append(charged)
+                names.append(name)
+            await tx.corrections.insert(
+                customer_id,
+                command,
+                number=recorded.corrections + 1,
+                at=at,
+                event=event,
+                pieces=names,
+            )
+            return lines
+
+        return await self._run(command, correct)
+
+    async def _run(
+        self,
+        command: VoidUsage | AmendUsage,
+        correct: Callable[
+            [Transaction, CustomerId, RecordedUsage, Pieces, datetime], Awaitable[list[EventLine]]
+        ],
+    ) -> CorrectedUsage:
+        """Lock the pools of the usage, correct it, and store the response."""
         at = self._clock.now()
 
         async def work(tx: Transaction) -> CorrectedUsage:
@@ -48,13 +115,13 @@ class Corrections:
             # Under the locks: a twin may have held them before.
             if (first := await tx.responses.find(customer_id, command, CorrectedUsage)) is not None:
                 return first
-            number = await tx.corrections.next_number(customer_id, command.usage)
-            lines = [
-                await _Voiding(tx, key, command, at, self._ids).take_back(piece)
+            recorded = await tx.corrections.find(customer_id, command.usage)
+            pieces = [
+                (key, piece)
                 for key in pools
-                for piece in await tx.corrections.pieces_of(key, command.usage)
+                for piece in await tx.corrections.pieces_of(key, command.usage, recorded)
             ]
-            await tx.corrections.insert_void(customer_id, command, number=number, at=at)
+            lines = await correct(tx, customer_id, recorded, pieces, at)
             response = CorrectedUsage(lines=tuple(sorted(lines, key=lambda line: line.product_id)))
             await tx.responses.store(customer_id, command, response, at=at)
             return response
@@ -63,96 +130,44 @@ class Corrections:
         self._relay.wake()
         return response
 
-
-@dataclass(frozen=True, slots=True)
-class _Voiding:
-    """Takes pieces of usage back in one pool, whose lock the transaction has."""
-
-    tx: Transaction
-    key: PoolKey
-    command: VoidUsage
-    at: datetime
-    ids: Ids
-
-    async def take_back(self, piece: Piece) -> EventLine:
-        """Read what a piece of usage needs, and correct it."""
-        tx, usage = self.tx, piece.usage
-        product = (await tx.standings.products([usage.product_id]))[usage.product_id]
-        prices: list[MeteredPrice] = []
-        values: list[tuple[MeterKey, UniqueValue]] = []
-        if usage.meter_key is not None:
-            prices.append(await tx.corrections.price_of(self.key, usage.meter_key))
-            values += await self._values(product, usage.meter_key)
-        meters = await self._open(prices, values)
-        removed = await self._removal(piece, product, meters)
-        others = []
-        if usage.meter_key is not None and removed.credits > piece.cost:
-            missing = removed.credits - piece.cost
-            others = await tx.corrections.latest_of_meter(self.key, usage.meter_key, missing, without=piece)
-        returned = corrections.returns(removed.credits, piece, others)
-        opened = await open_account(
-            tx,
-            *self.key,
-            at=self.at,
-            ids=self.ids,
-            group_values=corrections.counted_values(product, piece, returned),
-            prices=prices,
-            values=values,
-            only_grants=frozenset(
-                left.entry.grant_id for left in returned if left.entry.grant_id is not None
-            ),
-        )
-        anchor = opened.now.usage_anchor
-        assert anchor is not None  # usage has a contract
-        account, line = corrections.take_back(
-            opened.now,
-            product,
-            piece,
-            removed,
-            returned,
-            cause_id=self.command.request_id,
-            anchor=anchor,
-            at=opened.at,
-        )
-        await opened.save(tx, account)
-        return line
-
-    async def _open(
-        self, prices: list[MeteredPrice], values: list[tuple[MeterKey, UniqueValue]]
-    ) -> OpenAccount:
-        return await open_account(
-            self.tx,
-            *self.key,
-            at=self.at,
-            ids=self.ids,
-            prices=prices,
-            values=values,
-            only_grants=NO_GRANTS,
+    def _corrector(
+        self, tx: Transaction, command: VoidUsage | AmendUsage, recorded: RecordedUsage, at: datetime
+    ) -> Corrector:
+        return lambda key: PieceCorrector(
+            tx=tx, key=key, cause_id=command.request_id, event=recorded.event, at=at, ids=self._ids
         )
 
-    async def _removal(self, piece: Piece, product: UsageProduct, opened: OpenAccount) -> Removal:
-        key = piece.usage.meter_key
-        if key is None:
-            return corrections.removal(piece, None)
-        meter = opened.now.meters[key]
-        # What a hold captured is a quantity, whatever the metric.
-        if self.command.usage.source is UsageSource.HOLD:
-            return corrections.removal(piece, meter)
-        largest: Quantity | None = None
-        if product.metric.aggregation is Aggregation.MAX:
-            assert product.metric.property is not None
-            largest = await self.tx.corrections.largest_reported(
-                self.key, key, product.metric.property, without=self.command.usage.usage_id
-            )
-        seen = [(value, events) for (of, value), events in opened.now.values.items() if of == key]
-        return corrections.removal(piece, meter, largest=largest, value=seen[0] if seen else None)
 
-    async def _values(self, product: UsageProduct, meter_key: MeterKey) -> list[tuple[MeterKey, UniqueValue]]:
-        if product.metric.aggregation is not Aggregation.UNIQUE:
-            return []
-        properties: Mapping[str, str] = await self._properties(self.command.usage)
-        measured = measure(product.metric, properties) if properties else None
-        return [(meter_key, UniqueValue(measured))] if isinstance(measured, str) else []
+def _amended(recorded: RecordedUsage, command: AmendUsage, *, at: datetime) -> RecordEvent:
+    """Return the event as it is from now on. Raises InvalidFields if it moves to a time that is not accepted."""
+    assert recorded.event is not None
+    event = replace(
+        recorded.event,
+        timestamp=command.timestamp or recorded.event.timestamp,
+        properties=command.properties,
+    )
+    if event.timestamp != recorded.event.timestamp:
+        late = untimely(event, at=at)
+        if late is not None:
+            raise InvalidFields([FieldViolation("timestamp", late.detail)])
+    return event
 
-    async def _properties(self, usage: UsageName) -> Mapping[str, str]:
-        return await self.tx.corrections.properties_of(self.key[0], usage)
+
+async def _measured(tx: Transaction, customer_id: CustomerId, event: RecordEvent) -> list[Measured]:
+    """Return what an event reports, by product; nothing if no metric matches or no contract is in force."""
+    copies = await tx.standings.event_products({event.event_type}, CatalogCopies())
+    asked = {(customer_id, product_id) for product_id in copies.by_event_type[event.event_type]}
+    books, _ = await tx.standings.price_books(asked, copies)
+    found = measured(
+        event,
+        [book for book in books.values() if matches(book.product.metric, event.event_type, event.properties)],
+    )
+    if not isinstance(found, EventResult):
+        return list(found)
+    if found.status is EventStatus.REJECTED:
+        raise not_recordable(found)
+    return []
+
+
+def _is_in(line: Measured, key: PoolKey) -> bool:
+    return line.entitlement.credit_type_id == key[1]

@@ -72,13 +72,14 @@ class Accounts:
         hold_id: HoldId | None = None,
         prices: Iterable[MeteredPrice] = (),
         values: Iterable[tuple[MeterKey, UniqueValue]] = (),
+        pays_late: bool = False,
         settles: bool = False,
         only_grants: frozenset[GrantId] | None = None,
     ) -> Reading:
         """Lock a pool and return its account, with what may have fallen due at `at`.
 
         For a pool that does not exist yet, the account is empty. group_values: whose spends to read; hold_id: a hold
-        to read too, with its meter; prices: whose meters to read; values, settles, only_grants: see AccountSelection.
+        to read too, with its meter; prices: whose meters to read; values to only_grants: see AccountSelection.
         """
         hold_ids = set() if hold_id is None else {hold_id}
         selection = AccountSelection(
@@ -86,6 +87,7 @@ class Accounts:
             hold_ids=hold_ids,
             prices=list(prices),
             values=set(values),
+            pays_late=pays_late,
             settles=settles,
             only_grants=only_grants,
         )

@@ -5,7 +5,8 @@ None of it has an index of its own on entries, except for the corrections themse
 index costs each call of the gate. A hold's entries are searched from the hold's time on, a meter's from the latest.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from meshkit.quantity import INT64_MAX, Credits, Quantity
@@ -14,8 +15,16 @@ from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Produ
 from services.ledger.domain.credits.unit_of_work import PoolKey
 from services.ledger.domain.errors import HoldNotFound, UsageAlreadyVoided, UsageNotFound
 from services.ledger.domain.rating.properties import micros_of
-from services.ledger.domain.usage.commands import UsageName, UsageSource, VoidUsage
+from services.ledger.domain.usage.commands import (
+    AmendUsage,
+    PieceName,
+    RecordedUsage,
+    UsageName,
+    UsageSource,
+    VoidUsage,
+)
 from services.ledger.domain.usage.corrections import Left, Piece, lefts_of, pieces_of
+from services.ledger.domain.usage.event import RecordEvent
 from services.ledger.domain.usage.meter import MeteredPrice, MeterKey
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.rows import ENTRY_COLUMNS, entry_from_row
@@ -34,17 +43,23 @@ _CORRECTING = f"""
     WHERE customer_id = $1 AND credit_type_id = $2 AND corrects_sequence = ANY ($3::bigint[])
     ORDER BY sequence
 """
+# An amended event counts on the meter if one of its present pieces does.
 _LARGEST = """
-    SELECT max((e.properties ->> $6)::numeric)::text
+    SELECT max((coalesce(c.properties, e.properties) ->> $6)::numeric)::text
     FROM (
         SELECT DISTINCT transaction_id FROM ledger.entries
         WHERE customer_id = $1 AND credit_type_id = $2 AND root_rate_id = $3 AND usage_period_start = $4
             AND transaction_id IS NOT NULL AND transaction_id <> $5
     ) AS t JOIN ledger.usage_events e ON e.customer_id = $1 AND e.transaction_id = t.transaction_id
-    WHERE NOT EXISTS (
-        SELECT FROM ledger.usage_corrections c
-        WHERE c.customer_id = $1 AND c.source = 'EVENT' AND c.source_id = t.transaction_id AND c.kind = 'VOID'
-    )
+    LEFT JOIN LATERAL (
+        SELECT kind, properties, piece_credit_type_ids, piece_sequences FROM ledger.usage_corrections
+        WHERE customer_id = $1 AND source = 'EVENT' AND source_id = t.transaction_id ORDER BY number DESC LIMIT 1
+    ) AS c ON true
+    WHERE c.kind IS NULL OR (c.kind = 'AMENDMENT' AND EXISTS (
+        SELECT FROM unnest(c.piece_credit_type_ids, c.piece_sequences) AS p (credit_type_id, sequence)
+        JOIN ledger.entries x ON x.customer_id = $1 AND x.credit_type_id = p.credit_type_id AND x.sequence = p.sequence
+        WHERE p.credit_type_id = $2 AND x.root_rate_id = $3 AND x.usage_period_start = $4
+    ))
 """
 
 
@@ -55,10 +70,9 @@ class Corrections:
         self._connection = connection
 
     async def pools_of(self, customer_id: CustomerId, usage: UsageName) -> list[CreditTypeId]:
-        """Return the credit types of the pools that usage was charged to. Raises UsageNotFound, HoldNotFound."""
+        """Return the credit types of the pools that usage was charged to. Raises HoldNotFound, UsageNotFound."""
         if usage.source is UsageSource.HOLD:
             return [await self._pool_of_hold(customer_id, usage)]
-        await self.properties_of(customer_id, usage)
         rows = await self._connection.fetch(
             "SELECT DISTINCT credit_type_id FROM ledger.entries WHERE customer_id = $1 AND transaction_id = $2"
             " ORDER BY credit_type_id",
@@ -67,60 +81,73 @@ class Corrections:
         )
         return [CreditTypeId(row["credit_type_id"]) for row in rows]
 
-    async def properties_of(self, customer_id: CustomerId, usage: UsageName) -> Mapping[str, str]:
-        """Return what an event reported; nothing for a hold. Raises UsageNotFound."""
-        if usage.source is UsageSource.HOLD:
-            return {}
-        properties: Mapping[str, str] | None = await self._connection.fetchval(
-            "SELECT properties FROM ledger.usage_events WHERE customer_id = $1 AND transaction_id = $2",
-            customer_id,
-            usage.usage_id,
-        )
-        if properties is None:
-            raise UsageNotFound(usage_id=usage.usage_id)
-        return properties
-
-    async def next_number(self, customer_id: CustomerId, usage: UsageName) -> int:
-        """Return the number of the next correction of usage. Raises UsageAlreadyVoided."""
+    async def find(self, customer_id: CustomerId, usage: UsageName) -> RecordedUsage:
+        """Return recorded usage as corrected so far. Raises UsageNotFound, UsageAlreadyVoided."""
+        event = None if usage.source is UsageSource.HOLD else await self._event(customer_id, usage.usage_id)
         last = await self._connection.fetchrow(
-            "SELECT number, kind FROM ledger.usage_corrections"
+            "SELECT number, kind, event_time, properties, piece_credit_type_ids, piece_sequences"
+            " FROM ledger.usage_corrections"
             " WHERE customer_id = $1 AND source = $2 AND source_id = $3 ORDER BY number DESC LIMIT 1",
             customer_id,
             usage.source.value,
             usage.usage_id,
         )
         if last is None:
-            return 1
+            return RecordedUsage(event=event, corrections=0, pieces=None)
         if last["kind"] == "VOID":
             raise UsageAlreadyVoided(usage_id=usage.usage_id)
-        number: int = last["number"] + 1
-        return number
+        assert event is not None  # holds are not amended
+        return RecordedUsage(
+            event=replace(event, timestamp=last["event_time"], properties=last["properties"]),
+            corrections=last["number"],
+            pieces=frozenset(zip(last["piece_credit_type_ids"], last["piece_sequences"], strict=True)),
+        )
 
-    async def insert_void(
-        self, customer_id: CustomerId, command: VoidUsage, *, number: int, at: datetime
+    async def insert(
+        self,
+        customer_id: CustomerId,
+        command: VoidUsage | AmendUsage,
+        *,
+        number: int,
+        at: datetime,
+        event: RecordEvent | None = None,
+        pieces: Sequence[PieceName] = (),
     ) -> None:
-        """Store that usage was voided, why and by whom."""
+        """Store that usage was corrected, why and by whom. event, pieces: of an amendment, what it is now."""
         await self._connection.execute(
             "INSERT INTO ledger.usage_corrections (customer_id, source, source_id, number, kind, request_id, reason,"
-            " actor, create_time) VALUES ($1, $2, $3, $4, 'VOID', $5, $6, $7, $8)",
+            " actor, create_time, event_time, properties, piece_credit_type_ids, piece_sequences)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
             customer_id,
             command.usage.source.value,
             command.usage.usage_id,
             number,
+            "VOID" if event is None else "AMENDMENT",
             command.request_id,
             command.reason,
             command.actor,
             at,
+            event.timestamp if event else None,
+            dict(event.properties) if event else None,
+            [credit_type_id for credit_type_id, _ in pieces],
+            [sequence for _, sequence in pieces],
         )
 
-    async def pieces_of(self, key: PoolKey, usage: UsageName) -> tuple[Piece, ...]:
-        """Return what usage came to in one pool, by product, as corrected so far."""
+    async def pieces_of(self, key: PoolKey, usage: UsageName, recorded: RecordedUsage) -> tuple[Piece, ...]:
+        """Return what usage comes to in one pool, by product, as corrected so far."""
         entries = (
             await self._entries_of_hold(key, usage.usage_id)
             if usage.source is UsageSource.HOLD
             else await self._entries_of_event(key, usage.usage_id)
         )
-        return pieces_of(entries, await self._corrections_of(key, entries))
+        pieces = pieces_of(entries, await self._corrections_of(key, entries))
+        if recorded.pieces is None:
+            return pieces
+        return tuple(
+            piece
+            for piece in pieces
+            if any((key[1], left.entry.sequence) in recorded.pieces for left in piece.lefts)
+        )
 
     async def latest_of_meter(
         self, key: PoolKey, meter_key: MeterKey, amount: Credits, *, without: Piece
@@ -168,6 +195,24 @@ class Corrections:
             _LARGEST, *key, meter_key.root_rate_id, meter_key.period_start, without, property_name
         )
         return Quantity(0 if largest is None else micros_of({property_name: largest}, property_name))
+
+    async def _event(self, customer_id: CustomerId, transaction_id: str) -> RecordEvent:
+        row = await self._connection.fetchrow(
+            "SELECT body_hash, event_type, event_time, properties FROM ledger.usage_events"
+            " WHERE customer_id = $1 AND transaction_id = $2",
+            customer_id,
+            transaction_id,
+        )
+        if row is None:
+            raise UsageNotFound(usage_id=transaction_id)
+        return RecordEvent(
+            transaction_id=transaction_id,
+            fingerprint=row["body_hash"],
+            customer=customer_id,
+            event_type=row["event_type"],
+            timestamp=row["event_time"],
+            properties=row["properties"],
+        )
 
     async def _pool_of_hold(self, customer_id: CustomerId, usage: UsageName) -> CreditTypeId:
         row = await self._connection.fetchrow(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Usage events on the wire: each event is read, or rejected, by itself."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from meshkit.errors import FieldViolation, InvalidFields
@@ -31,18 +32,14 @@ def check_size(request: pb.RecordUsageRequest | pb.ImportUsageRequest) -> None:
 def event_from_wire(event: pb.UsageEvent) -> RecordEvent:
     """Return the command of an event; a malformed one has a rejection."""
     fields = Fields()
-    if len(event.properties) > PROPERTIES_MAX:
-        fields.add("properties", f"must have at most {PROPERTIES_MAX} keys, has {len(event.properties)}")
-    for key, value in event.properties.items():
-        fields.text("properties", key)
-        fields.text(f"properties[{key[:64]}]", value, required=False)
+    properties = properties_from_wire(fields, event.properties)
     command = RecordEvent(
         transaction_id=fields.text("transaction_id", event.transaction_id, max_length=TRANSACTION_ID_MAX),
         fingerprint=_content_hash(event),
         customer=fields.text("customer", event.customer),
         event_type=fields.text("event_type", event.event_type),
         timestamp=fields.time("timestamp", event.timestamp, event.HasField("timestamp")),
-        properties=dict(event.properties),
+        properties=properties,
     )
     try:
         fields.check()
@@ -51,6 +48,15 @@ def event_from_wire(event: pb.UsageEvent) -> RecordEvent:
         malformed = rejected(RejectionReason.INVALID_FIELD, field=first.field, detail=first.description)
         return replace(command, rejection=malformed)
     return command
+
+
+def properties_from_wire(fields: Fields, properties: Mapping[str, str]) -> dict[str, str]:
+    if len(properties) > PROPERTIES_MAX:
+        fields.add("properties", f"must have at most {PROPERTIES_MAX} keys, has {len(properties)}")
+    for key, value in properties.items():
+        fields.text("properties", key)
+        fields.text(f"properties[{key[:64]}]", value, required=False)
+    return dict(properties)
 
 
 def _content_hash(event: pb.UsageEvent) -> bytes:
