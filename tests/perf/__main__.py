@@ -35,12 +35,13 @@ console = Console(highlight=False, width=None if sys.stdout.isatty() else 132)
 
 @app.command()
 def run(
-    only: Annotated[str, typer.Option(help="such as P1,P4; empty: all of P1 to P16")] = "",
+    only: Annotated[str, typer.Option(help="such as P1,P4; empty: all of P1 to P17")] = "",
     rounds: Annotated[int, typer.Option(min=1, help="rounds of each series")] = DEFAULT.rounds,
     seconds: Annotated[float, typer.Option(min=0.1, help="seconds measured in each round")] = DEFAULT.seconds,
     entries: Annotated[
         int, typer.Option(min=100_000, help="entries of the long history (P10, P12)")
     ] = DEFAULT.entries,
+    lines: Annotated[int, typer.Option(min=1_000, help="of the imported file (P17)")] = DEFAULT.lines,
     into: Annotated[Path, typer.Option(help="where the results are kept")] = results.LATEST,
 ) -> None:
     """Measure, print the table, and store the results. Figures that were not requested keep their values.
@@ -48,7 +49,7 @@ def run(
     Exits with 1 when a figure could not be measured; a goal that is not met does not change the exit code.
     """
     wanted = _wanted(only)
-    scale = Scale(rounds=rounds, seconds=seconds, entries=entries)
+    scale = Scale(rounds=rounds, seconds=seconds, entries=entries, lines=lines)
     with _server() as (admin_url, folder):
         measured = asyncio.run(_measured(admin_url, folder, wanted, scale, into))
     console.print(results.table(measured))

@@ -26,7 +26,7 @@ class Scale:
     rounds: of each series. seconds: measured window of a round. warm_seconds: warm-up before it. spread: customers over
     which calls are spread. batch_items: debits in a batch (P7). entries: of the long history of P10 and P12, 100 per
     customer. races: of P13. race_calls: the calls that each grant of a race pays for. events: seat changes and
-    crossings of P14.
+    crossings of P14. lines: of the file of P17.
     """
 
     rounds: int = 5
@@ -38,6 +38,7 @@ class Scale:
     events: int = 200
     races: int = 5
     race_calls: int = 200
+    lines: int = 1_000_000
 
     @property
     def history_customers(self) -> int:

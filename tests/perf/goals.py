@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The performance goals P1 to P16, and how a measured value is compared with them."""
+"""The performance goals P1 to P17, and how a measured value is compared with them."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -79,6 +79,10 @@ PROMISES: Mapping[str, Promise] = {
     "P16": Promise(
         "Authorize's p99 during a flood of events",
         (Goal(2.0, "× without", "flooded customer"), Goal(2.0, "× without", "another")),
+    ),
+    "P17": Promise(
+        "import of a large file: peak memory",
+        (Goal(200, "MB", "importer"), Goal(200, "MB", "Ledger")),
     ),
 }
 

@@ -4,7 +4,7 @@
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 
-from tests.perf import batches, growth, mesh_latency, races, unary, usage
+from tests.perf import batches, growth, imports, mesh_latency, races, unary, usage
 from tests.perf.bench import Bench, Scale
 from tests.perf.database import Databases
 from tests.perf.goals import Figure, NotMeasured
@@ -25,6 +25,7 @@ MEASUREMENTS: Mapping[tuple[str, ...], Measurement] = {
     ("P14",): mesh_latency.between_services,
     ("P15",): usage.event_writes,
     ("P16",): usage.flood,
+    ("P17",): imports.large_file,
 }
 
 

@@ -92,6 +92,15 @@ def family_cpu_seconds(pid: int) -> float:
     return of_children + sum(_times(pid)) / _TICKS_PER_SECOND
 
 
+def peak_memory_mb(pid: int) -> float:
+    """Return the most resident memory that a running process has had, in 10^6 bytes: VmHWM in proc_pid_status(5).
+
+    0 when it has ended and was not waited for yet. Raises NotMeasured without /proc.
+    """
+    lines = dict(line.split(":", 1) for line in _proc(f"{pid}/status").splitlines())
+    return int(lines.get("VmHWM", "0").split()[0]) * 1_024 / 1e6
+
+
 def _times(pid: int) -> tuple[int, int, int, int]:
     """Return utime, stime, cutime and cstime in clock ticks: fields 14 to 17 of proc_pid_stat(5)."""
     # The second field is a name in parentheses, which may contain spaces.
@@ -107,4 +116,4 @@ def _proc(file: str) -> str:
     try:
         return (Path("/proc") / file).read_text()
     except (FileNotFoundError, ProcessLookupError):
-        raise NotMeasured("CPU is read from /proc, which this machine does not have") from None
+        raise NotMeasured("CPU and memory are read from /proc, which this machine does not have") from None

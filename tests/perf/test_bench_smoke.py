@@ -24,7 +24,9 @@ from tests.support.ledger import running_ledger
 from tests.support.ledger_sql import Sql
 from tests.support.postgres import Databases, PostgresServer
 
-TINY = Scale(rounds=1, seconds=0.3, warm_seconds=0.1, spread=20, batch_items=5, races=1, race_calls=40)
+TINY = Scale(
+    rounds=1, seconds=0.3, warm_seconds=0.1, spread=20, batch_items=5, races=1, race_calls=40, lines=2_000
+)
 KEYS = (
     "SELECT indexdef FROM pg_indexes WHERE schemaname = 'ledger' AND tablename = 'entries' ORDER BY indexname"
 )
@@ -82,6 +84,19 @@ async def test_the_callers_responses_equal_what_is_stored(
     draw(measured, tmp_path / "bench.png")
     with Image.open(tmp_path / "bench.png") as picture:
         assert (picture.format, picture.size) == ("PNG", (WIDTH, HEIGHT))
+
+
+async def test_an_import_is_measured_with_its_memory_and_counted_to_the_last_line(
+    postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    measured = (await _measured(postgres_server, tmp_path, ("P17",)))["P17"]
+
+    assert "not_measured" not in measured["detail"], measured["detail"]
+    assert measured["detail"]["audit"]["told_micros"] == 2_000 * CALL_MICROS
+    assert measured["detail"]["audit"]["is_exact"]
+    assert measured["detail"]["audit"]["is_consistent"]
+    assert measured["detail"]["lines_per_second"] > 0
+    assert all(memory_mb > 10 for memory_mb in measured["value"].values())
 
 
 def _assert_exact(audit: dict[str, Any]) -> None:
