@@ -17,6 +17,7 @@ from purser.contract.v1 import contract_pb2 as contract
 from purser.contract.v1.contract_pb2_grpc import ContractServiceStub
 from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceStub
 from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceStub
+from purser.ledger.v1.usage_pb2_grpc import UsageServiceStub
 from purser.sandbox.v1.clock_pb2_grpc import ClockServiceStub
 from purser.type.v1.money_pb2 import Money
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from purser.contract.v1.contract_pb2_grpc import ContractServiceAsyncStub
     from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceAsyncStub
     from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceAsyncStub
+    from purser.ledger.v1.usage_pb2_grpc import UsageServiceAsyncStub
     from purser.sandbox.v1.clock_pb2_grpc import ClockServiceAsyncStub
 
 OPENING = datetime(2025, 6, 1, tzinfo=UTC)
@@ -34,6 +36,14 @@ YEAR = timedelta(days=365)
 ASSISTANT, PREVIEW, SUMMARY = "AI Assistant", "AI Preview", "AI Summary"
 CREDITS_PER_UNIT = {ASSISTANT: 12, PREVIEW: 5, SUMMARY: 7}
 EVENT_TYPES = {ASSISTANT: "ai.assistant", PREVIEW: "ai.preview", SUMMARY: "ai.summary"}
+# Measured in tokens, priced by model and kind of token.
+RESEARCH, RESEARCH_EVENT = "AI Research", "ai.research"
+MICROS_PER_THOUSAND_TOKENS = {
+    ("atlas", "input"): 1_000_000,
+    ("atlas", "output"): 4_000_000,
+    ("mini", "input"): 200_000,
+    ("mini", "output"): 800_000,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +53,7 @@ class Stubs:
     catalog: "CatalogServiceAsyncStub"
     contract: "ContractServiceAsyncStub"
     gate: "LedgerServiceAsyncStub"
+    usage: "UsageServiceAsyncStub"
     ledger_admin: "LedgerAdminServiceAsyncStub"
     alert: "AlertServiceAsyncStub"
     clock: "ClockServiceAsyncStub"
@@ -60,6 +71,7 @@ async def open_stubs(addresses: Mapping[str, str]) -> AsyncIterator[Stubs]:
             catalog=CatalogServiceStub(channels["catalog"]),
             contract=ContractServiceStub(channels["contract"]),
             gate=LedgerServiceStub(channels["ledger"]),
+            usage=UsageServiceStub(channels["ledger"]),
             ledger_admin=LedgerAdminServiceStub(channels["ledger"]),
             alert=AlertServiceStub(channels["alert"]),
             clock=ClockServiceStub(channels["contract"]),
@@ -99,6 +111,7 @@ async def define_products(stubs: Stubs) -> Offer:
         usage[name] = await _product(
             stubs, name, catalog.PRODUCT_TYPE_USAGE, metric.billable_metric.billable_metric_id
         )
+    usage[RESEARCH] = await _define_research(stubs)
     return Offer(
         ai_credits=created.credit_type.credit_type_id,
         team_plan=await _product(stubs, "Team Plan", catalog.PRODUCT_TYPE_SUBSCRIPTION),
@@ -108,13 +121,41 @@ async def define_products(stubs: Stubs) -> Offer:
     )
 
 
-async def _product(stubs: Stubs, name: str, kind: catalog.ProductType, metric_id: str = "") -> str:
+async def _define_research(stubs: Stubs) -> str:
+    """Define the product that is measured in tokens and priced by model and kind of token."""
+    metric = await stubs.catalog.CreateBillableMetric(
+        catalog.CreateBillableMetricRequest(
+            request_id=f"seatsco-metric-{RESEARCH_EVENT}",
+            name=f"{RESEARCH} tokens",
+            event_type=RESEARCH_EVENT,
+            aggregation=catalog.AGGREGATION_SUM,
+            aggregated_property="tokens",
+            group_keys=["user_id"],
+        )
+    )
+    return await _product(
+        stubs,
+        RESEARCH,
+        catalog.PRODUCT_TYPE_USAGE,
+        metric.billable_metric.billable_metric_id,
+        conversion=catalog.QuantityConversion(priced_micros=MICROS, per_micros=1_000 * MICROS),
+        pricing_dimensions=[
+            catalog.PricingDimension(key="model", values=["atlas", "mini"]),
+            catalog.PricingDimension(key="token_kind", values=["input", "output"]),
+        ],
+    )
+
+
+async def _product(
+    stubs: Stubs, name: str, kind: catalog.ProductType, metric_id: str = "", **more: object
+) -> str:
     created = await stubs.catalog.CreateProduct(
         catalog.CreateProductRequest(
             request_id=f"seatsco-product-{name.replace(' ', '-')}",
             name=name,
             product_type=kind,
             billable_metric_id=metric_id,
+            **more,  # type: ignore[arg-type]
         )
     )
     return created.product.product_id
@@ -153,6 +194,16 @@ async def set_prices(stubs: Stubs, offer: Offer) -> Offer:
             effective_time=opening,
         )
         for name, credits in CREDITS_PER_UNIT.items()
+    ]
+    usage += [
+        catalog.RateTerms(
+            product_id=offer.usage[RESEARCH],
+            credit_type_id=offer.ai_credits,
+            price_micros=price_micros,
+            effective_time=opening,
+            dimension_values={"model": model, "token_kind": kind},
+        )
+        for (model, kind), price_micros in MICROS_PER_THOUSAND_TOKENS.items()
     ]
     await stubs.catalog.AddRates(
         catalog.AddRatesRequest(request_id="seatsco-rates", rate_card_id=rate_card, rates=[*seats, *usage])

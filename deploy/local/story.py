@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The SeatsCo story: a summer of seats and pooled AI credits, played through the public API of a running mesh.
 
-It has nine steps. Every figure is what the services answered, compared with what the rules promise.
+It has ten steps. Every figure is what the services answered, compared with what the rules promise.
 """
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from rich.console import Console
-from rich.table import Table
 
+from deploy.local.figures import Figures, decimal, dollars
+from deploy.local.night import Night
 from deploy.local.seatsco import (
     ASSISTANT,
     PREVIEW,
@@ -32,46 +33,30 @@ from purser.ledger.v1 import ledger_pb2 as ledger
 from purser.sandbox.v1 import clock_pb2 as sandbox
 
 BIG_SPENDER, COLLEAGUE = "user_1234", "user_5678"
-PROMISED = "[green]✓[/]"
 
 
 async def play(addresses: Mapping[str, str], *, console: Console) -> bool:
-    """Play all nine steps. Returns whether every figure was as promised.
+    """Play all ten steps. Returns whether every figure was as promised.
 
     addresses: of the four services of a mesh in sandbox mode, its clock at 1 June 2025.
     """
-    receiver = WebhookReceiver()
+    receiver, figures = WebhookReceiver(), Figures(console)
     await receiver.start()
     try:
         async with open_stubs(addresses) as stubs:
-            story = Story(stubs, receiver, console)
-            await story.play()
-            return story.print_outcome()
+            await Story(stubs, receiver, figures).play()
+            return figures.print_outcome()
     finally:
         await receiver.stop()
 
 
-def decimal(micros: int) -> str:
-    """Format an amount: 493548387 → "493.548387", 400000000 → "400"."""
-    whole, rest = divmod(abs(micros), MICROS)
-    digits = f"{whole:,}" + (f".{rest:06d}".rstrip("0") if rest else "")
-    return f"-{digits}" if micros < 0 else digits
-
-
-def dollars(micros: int) -> str:
-    """Format money to the cent: 91230000 → "91.23"."""
-    return f"{micros // MICROS:,}.{micros % MICROS // 10_000:02d}"
-
-
 class Story:
-    """Plays the steps, prints what happens, and records every figure that is not as promised."""
+    """Plays the steps, and compares what the services answer with what the rules promise."""
 
-    def __init__(self, stubs: Stubs, receiver: WebhookReceiver, console: Console) -> None:
+    def __init__(self, stubs: Stubs, receiver: WebhookReceiver, figures: Figures) -> None:
         self._stubs = stubs
         self._receiver = receiver
-        self._console = console
-        self._figures = 0
-        self._wrong: list[str] = []
+        self._figures = figures
         self._calls = 0
 
     async def play(self) -> None:
@@ -84,80 +69,85 @@ class Story:
         await self._step_7_balance()
         await self._step_8_cap(offer, signed.contract)
         await self._step_9_new_month(offer, signed.contract)
-
-    def print_outcome(self) -> bool:
-        """Print the outcome. Returns whether every figure was as promised."""
-        if self._wrong:
-            self._console.print(f"\n[bold red]{len(self._wrong)} of {self._figures} figures differ:[/]")
-            for line in self._wrong:
-                self._console.print(f"  [red]{line}[/]")
-            return False
-        self._console.print(f"\n[bold green]All {self._figures} figures are as promised.[/]")
-        return True
+        await self._step_10_reported_usage(offer)
 
     async def _step_1_products(self) -> Offer:
-        self._chapter(1, "SeatsCo defines what it sells", "Catalog")
+        self._figures.chapter(1, "SeatsCo defines what it sells", "Catalog")
         offer = await define_products(self._stubs)
         products = await self._stubs.catalog.ListProducts(catalog.ListProductsRequest())
-        table = self._table("product", "type", "measured by")
+        table = self._figures.table("product", "type", "measured by")
         for product in products.products:
             kind = catalog.ProductType.Name(product.product_type).removeprefix("PRODUCT_TYPE_")
-            table.add_row(
-                "  " + product.name, kind, "SUM(units) by user_id" if product.billable_metric_id else ""
-            )
-        self._console.print(table)
+            measured = await self._measured_by(product)
+            table.add_row("  " + product.name, kind, measured)
+        self._figures.show(table)
         return offer
 
+    async def _measured_by(self, product: catalog.Product) -> str:
+        if not product.billable_metric_id:
+            return ""
+        found = await self._stubs.catalog.GetBillableMetric(
+            catalog.GetBillableMetricRequest(billable_metric_id=product.billable_metric_id)
+        )
+        metric = found.billable_metric
+        return f"SUM({metric.aggregated_property}) by {', '.join(metric.group_keys)}"
+
     async def _step_2_prices(self, offer: Offer) -> Offer:
-        self._chapter(2, "…and for how much", "Catalog → Ledger")
+        self._figures.chapter(2, "…and for how much", "Catalog → Ledger")
         offer = await set_prices(self._stubs, offer)
         rates = await self._stubs.catalog.ListRates(catalog.ListRatesRequest(rate_card_id=offer.rate_card))
         names = {offer.team_plan: "Team Plan"} | {key: name for name, key in offer.usage.items()}
-        table = self._table("product", "price", "per")
+        table = self._figures.table("product", "price", "per")
         for rate in rates.rates:
             seat = catalog.BillingFrequency.Name(rate.billing_frequency).removeprefix("BILLING_FREQUENCY_")
             is_seat = rate.credit_type_id == "USD"
             table.add_row(
                 "  " + names[rate.product_id],
                 f"${dollars(rate.price_micros)}" if is_seat else f"{decimal(rate.price_micros)} credits",
-                f"seat, {seat}" if is_seat else "unit",
+                f"seat, {seat}" if is_seat else _unit_of(rate),
             )
-        self._console.print(table)
+        self._figures.show(table)
         return offer
 
     async def _step_3_contract(self, offer: Offer) -> contract.CreateContractResponse:
-        self._chapter(3, "Acme signs four seats for a year, from 1 June 2025", "Contract → Ledger")
+        self._figures.chapter(3, "Acme signs four seats for a year, from 1 June 2025", "Contract → Ledger")
         signed = await sign_acme(self._stubs, offer)
         self._print_invoices(signed.invoices)
-        self._figure("first invoice, USD", dollars(signed.invoices[0].total.micros), "400.00")
+        self._figures.figure("first invoice, USD", dollars(signed.invoices[0].total.micros), "400.00")
         status = contract.InvoiceStatus.Name(signed.invoices[0].status)
-        self._figure("its status", status, "INVOICE_STATUS_FINALIZED")
-        self._figure("June's pool, credits", decimal((await self._pool()).available_micros), "400")
+        self._figures.figure("its status", status, "INVOICE_STATUS_FINALIZED")
+        self._figures.figure("June's pool, credits", decimal((await self._pool()).available_micros), "400")
         return signed
 
     async def _step_4_seats(self, signed: contract.Contract) -> None:
-        self._chapter(4, "A fifth seat on 3 July, gone again on 10 July", "Contract → Ledger")
+        self._figures.chapter(4, "A fifth seat on 3 July, gone again on 10 July", "Contract → Ledger")
         await self._advance(2025, 7, 3)
         preview = await self._stubs.contract.PreviewSeatChange(
             contract.PreviewSeatChangeRequest(contract_id=signed.contract_id, quantity_delta=1)
         )
-        self._figure("preview: money, USD", dollars(preview.total.micros), "91.23")
-        self._figure("preview: credits", decimal(preview.credits[0].amount_micros), "93.548387")
+        self._figures.figure("preview: money, USD", dollars(preview.total.micros), "91.23")
+        self._figures.figure("preview: credits", decimal(preview.credits[0].amount_micros), "93.548387")
         added = await self._change_seats(signed, 1)
         self._print_invoices([added.invoice])
         line = added.invoice.lines[0]
-        self._figure("proration line, USD", dollars(line.total.micros), "91.23")
+        self._figures.figure("proration line, USD", dollars(line.total.micros), "91.23")
         share = f"{line.fraction.numerator}/{line.fraction.denominator}"
-        self._figure("share of the year left", share, "333/365")
-        self._figure("exact, before rounding", decimal(line.exact_micros), "91.232876")
-        self._figure("July pool, credits", decimal((await self._pool()).available_micros), "493.548387")
+        self._figures.figure("share of the year left", share, "333/365")
+        self._figures.figure("exact, before rounding", decimal(line.exact_micros), "91.232876")
+        self._figures.figure(
+            "July pool, credits", decimal((await self._pool()).available_micros), "493.548387"
+        )
         await self._advance(2025, 7, 10)
         removed = await self._change_seats(signed, -1)
-        self._figure("invoice for the seat removed", "one" if removed.HasField("invoice") else "none", "none")
-        self._figure("July pool after it", decimal((await self._pool()).available_micros), "493.548387")
+        self._figures.figure(
+            "invoice for the seat removed", "one" if removed.HasField("invoice") else "none", "none"
+        )
+        self._figures.figure(
+            "July pool after it", decimal((await self._pool()).available_micros), "493.548387"
+        )
 
     async def _step_5_cut_off(self, offer: Offer, signed: contract.Contract) -> None:
-        self._chapter(
+        self._figures.chapter(
             5, "Credits run low: warned twice, then cut off", "AI features → Ledger → Alert → webhook"
         )
         endpoint = await self._stubs.alert.CreateWebhookEndpoint(
@@ -179,16 +169,20 @@ class Story:
         await self._use(offer, PREVIEW, 1, BIG_SPENDER)
         await self._expect_webhook("webhook at 10 or fewer", "alert.in_alarm", "8.548387")
         denied = await self._authorize(offer, SUMMARY, 2, BIG_SPENDER)
-        self._figure("two summaries (14 credits)", _decision(denied), "DENIED INSUFFICIENT_CREDITS")
-        self._figure("affordable, units of summary", decimal(denied.affordable_quantity_micros), "1.221198")
+        self._figures.figure("two summaries (14 credits)", _decision(denied), "DENIED INSUFFICIENT_CREDITS")
+        self._figures.figure(
+            "affordable, units of summary", decimal(denied.affordable_quantity_micros), "1.221198"
+        )
         await self._debit_credits(offer, denied.available_micros, BIG_SPENDER)
         await self._expect_webhook("webhook at 0", "alert.in_alarm", "0")
         denied = await self._authorize(offer, ASSISTANT, 1, COLLEAGUE)
-        self._figure("the next AI call, anybody's", _decision(denied), "DENIED INSUFFICIENT_CREDITS")
-        self._figure("affordable, credits", decimal(denied.affordable_credits_micros), "0")
+        self._figures.figure("the next AI call, anybody's", _decision(denied), "DENIED INSUFFICIENT_CREDITS")
+        self._figures.figure("affordable, credits", decimal(denied.affordable_credits_micros), "0")
 
     async def _step_6_top_up(self, offer: Offer, signed: contract.Contract) -> None:
-        self._chapter(6, "Acme buys 1,000 credits for $80; they are granted once paid", "Contract → Ledger")
+        self._figures.chapter(
+            6, "Acme buys 1,000 credits for $80; they are granted once paid", "Contract → Ledger"
+        )
         ordered = await self._stubs.contract.OrderTopUp(
             contract.OrderTopUpRequest(
                 request_id="story-top-up",
@@ -198,8 +192,8 @@ class Story:
             )
         )
         unpaid = await self._authorize(offer, ASSISTANT, 1, COLLEAGUE)
-        self._figure("ordered, not paid: the gate", _decision(unpaid), "DENIED INSUFFICIENT_CREDITS")
-        self._figure("credits while unpaid", decimal((await self._pool()).available_micros), "0")
+        self._figures.figure("ordered, not paid: the gate", _decision(unpaid), "DENIED INSUFFICIENT_CREDITS")
+        self._figures.figure("credits while unpaid", decimal((await self._pool()).available_micros), "0")
         paid = await self._stubs.contract.ResolveTopUpPayment(
             contract.ResolveTopUpPaymentRequest(
                 request_id="story-paid",
@@ -210,8 +204,8 @@ class Story:
         )
         self._print_invoices([paid.invoice])
         allowed = await self._authorize(offer, ASSISTANT, 1, COLLEAGUE)
-        self._figure("paid: the gate", _decision(allowed), "ALLOWED")
-        self._figure("held for it, credits", decimal(allowed.held_micros), "12")
+        self._figures.figure("paid: the gate", _decision(allowed), "ALLOWED")
+        self._figures.figure("held for it, credits", decimal(allowed.held_micros), "12")
         await self._stubs.gate.Release(
             ledger.ReleaseRequest(request_id="story-release", customer="acme", hold_id=allowed.hold_id)
         )
@@ -219,13 +213,15 @@ class Story:
             await self._expect_webhook("webhook: low balance is over", "alert.resolved", "1,000")
 
     async def _step_7_balance(self) -> None:
-        self._chapter(7, "Acme's balance: included and top-up credits", "Ledger")
+        self._figures.chapter(7, "Acme's balance: included and top-up credits", "Ledger")
         included, top_up = await self._balances()
-        self._figure("included, July", included, "0")
-        self._figure("top-up", top_up, "1,000")
+        self._figures.figure("included, July", included, "0")
+        self._figures.figure("top-up", top_up, "1,000")
 
     async def _step_8_cap(self, offer: Offer, signed: contract.Contract) -> None:
-        self._chapter(8, f"{BIG_SPENDER} may spend 1,000 credits a month, and no more", "Ledger → Alert")
+        self._figures.chapter(
+            8, f"{BIG_SPENDER} may spend 1,000 credits a month, and no more", "Ledger → Alert"
+        )
         await self._stubs.ledger_admin.SetSpendCap(
             admin.SetSpendCapRequest(
                 request_id="story-cap",
@@ -250,69 +246,63 @@ class Story:
             )
         )
         over = await self._authorize(offer, ASSISTANT, 50, BIG_SPENDER)
-        self._figure("600 credits more", _decision(over), "DENIED SPEND_CAP_REACHED")
-        self._figure("affordable under the cap", decimal(over.affordable_credits_micros), "506.451613")
+        self._figures.figure("600 credits more", _decision(over), "DENIED SPEND_CAP_REACHED")
+        self._figures.figure(
+            "affordable under the cap", decimal(over.affordable_credits_micros), "506.451613"
+        )
         await self._debit_credits(offer, over.affordable_credits_micros, BIG_SPENDER)
         await self._expect_webhook("webhook: the spend alert", "alert.in_alarm", "1,000")
         at_cap = await self._authorize(offer, PREVIEW, 1, BIG_SPENDER)
-        self._figure(f"{BIG_SPENDER}'s next call", _decision(at_cap), "DENIED SPEND_CAP_REACHED")
+        self._figures.figure(f"{BIG_SPENDER}'s next call", _decision(at_cap), "DENIED SPEND_CAP_REACHED")
         other = await self._use(offer, ASSISTANT, 1, COLLEAGUE)
-        self._figure(f"{COLLEAGUE}'s call", _decision(other), "ALLOWED")
+        self._figures.figure(f"{COLLEAGUE}'s call", _decision(other), "ALLOWED")
 
     async def _step_9_new_month(self, offer: Offer, signed: contract.Contract) -> None:
-        self._chapter(9, "Two seats for a week, then the month turns", "the clock → Contract, Ledger")
+        self._figures.chapter(9, "Two seats for a week, then the month turns", "the clock → Contract, Ledger")
         await self._advance(2025, 7, 20)
         added = await self._change_seats(signed, 2)
         self._print_invoices([added.invoice])
-        self._figure("seats charged: above July's peak of five", str(added.invoice.lines[0].quantity), "1")
+        self._figures.figure(
+            "seats charged: above July's peak of five", str(added.invoice.lines[0].quantity), "1"
+        )
         included, top_up = await self._balances()
-        self._figure("included, for that seat", included, "38.709677")
+        self._figures.figure("included, for that seat", included, "38.709677")
         await self._advance(2025, 7, 27)
         await self._change_seats(signed, -2)
         await self._advance(2025, 8, 1)
         included, top_up = await self._balances()
-        self._figure("August's included credits", included, "400")
-        self._figure("top-up, untouched by the month", top_up, "481.548387")
-        self._figure("July's unused credits, expired", await self._expired_in_july(), "38.709677")
+        self._figures.figure("August's included credits", included, "400")
+        self._figures.figure("top-up, untouched by the month", top_up, "481.548387")
+        self._figures.figure("July's unused credits, expired", await self._expired_in_july(), "38.709677")
         first_in_august = await self._use(offer, PREVIEW, 1, BIG_SPENDER)
-        self._figure(f"{BIG_SPENDER}'s cap starts again", _decision(first_in_august), "ALLOWED")
+        self._figures.figure(f"{BIG_SPENDER}'s cap starts again", _decision(first_in_august), "ALLOWED")
         await self._expect_webhook("webhook: the spend alert is over", "alert.resolved", "0")
-        found = await self._stubs.ledger_admin.VerifyLedger(admin.VerifyLedgerRequest())
-        self._console.print(
-            f"  VerifyLedger recounted {found.pools} pool, {found.grants} grants, {found.entries} entries."
-        )
-        self._figure("VerifyLedger: every figure adds up", str(found.is_consistent), "True")
 
-    def _chapter(self, number: int, title: str, way: str) -> None:
-        self._console.print(f"\n[bold]{number}. {title}[/]  [dim]{way}[/]", soft_wrap=True)
-
-    def _table(self, *columns: str) -> Table:
-        table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
-        table.add_column("  " + columns[0], no_wrap=True)
-        for column in columns[1:]:
-            table.add_column(column)
-        return table
-
-    def _figure(self, label: str, got: str, promised: str) -> None:
-        self._figures += 1
-        if got == promised:
-            self._console.print(f"  {label:<44} [bold]{got}[/] {PROMISED}", soft_wrap=True)
-        else:
-            self._wrong.append(f"{label}: {got}, promised {promised}")
-            self._console.print(f"  {label:<44} [bold red]{got}[/], promised {promised}", soft_wrap=True)
+    async def _step_10_reported_usage(self, offer: Offer) -> None:
+        self._figures.chapter(10, "A nightly batch job reports its usage in the morning", "Ledger")
+        await self._advance(2025, 8, 4)
+        night = Night(self._stubs, offer, self._figures)
+        await night.report()
+        included, _ = await self._balances()
+        self._figures.figure("August's included credits left", included, "144.5")
+        await night.void()
+        included, _ = await self._balances()
+        self._figures.figure("included credits, after the void", included, "264.5")
+        await night.look_up()
+        await night.verify()
 
     def _print_invoices(self, invoices: Iterable[contract.Invoice]) -> None:
-        table = self._table("invoice", "line", "USD")
+        table = self._figures.table("invoice", "line", "USD")
         for invoice in invoices:
             for line in invoice.lines:
                 dated = invoice.issue_time.ToDatetime().date().isoformat()
                 table.add_row("  " + dated, line.description, dollars(line.total.micros))
-        self._console.print(table)
+        self._figures.show(table)
 
     async def _advance(self, year: int, month: int, day: int) -> None:
         at = datetime(year, month, day, tzinfo=UTC)
         await self._stubs.clock.AdvanceTime(sandbox.AdvanceTimeRequest(new_time=timestamp(at)), timeout=60)
-        self._console.print(f"  [dim]— the clock advances to {at:%d %B %Y, %H:%M} UTC —[/]")
+        self._figures.line(f"[dim]— the clock advances to {at:%d %B %Y, %H:%M} UTC —[/]")
 
     async def _change_seats(self, signed: contract.Contract, delta: int) -> contract.ChangeSeatsResponse:
         return await self._stubs.contract.ChangeSeats(
@@ -344,8 +334,8 @@ class Story:
                     quantity_micros=units * MICROS,
                 )
             )
-            self._console.print(
-                f"  {user}: {units} × {product} = {decimal(captured.captured_micros)} credits,"
+            self._figures.line(
+                f"{user}: {units} × {product} = {decimal(captured.captured_micros)} credits,"
                 f" {decimal(captured.available_micros)} available"
             )
         return authorized
@@ -360,8 +350,8 @@ class Story:
                 group_values={"user_id": user},
             )
         )
-        self._console.print(
-            f"  {user}: {decimal(spent.debited_micros)} credits at once,"
+        self._figures.line(
+            f"{user}: {decimal(spent.debited_micros)} credits at once,"
             f" {decimal(spent.available_micros)} available"
         )
 
@@ -372,7 +362,7 @@ class Story:
     async def _balances(self) -> tuple[str, str]:
         """Print the pool's grants. Returns the available included credits and the available top-up credits."""
         pool = await self._pool()
-        table = self._table("grant", "granted", "spent", "available", "expires")
+        table = self._figures.table("grant", "granted", "spent", "available", "expires")
         for grant in pool.grants:
             kind = ledger.GrantKind.Name(grant.grant_kind).removeprefix("GRANT_KIND_")
             amounts = (grant.granted_micros, grant.captured_micros, grant.available_micros)
@@ -382,7 +372,7 @@ class Story:
                 else "never"
             )
             table.add_row("  " + kind, *map(decimal, amounts), end)
-        self._console.print(table)
+        self._figures.show(table)
         included, top_up = (
             sum(grant.available_micros for grant in pool.grants if grant.grant_kind == kind)
             for kind in (ledger.GRANT_KIND_INCLUDED, ledger.GRANT_KIND_TOP_UP)
@@ -398,11 +388,16 @@ class Story:
         received = await self._receiver.next_event()
         signature = "signature verified" if received.verified else "SIGNATURE WRONG"
         got = f"{received.event_type}, value {decimal(int(received.data['value_micros']))}, {signature}"
-        self._figure(label, got, f"{event_type}, value {value}, signature verified")
+        self._figures.figure(label, got, f"{event_type}, value {value}, signature verified")
 
     def _request_id(self) -> str:
         self._calls += 1
         return f"story-{self._calls}"
+
+
+def _unit_of(rate: catalog.Rate) -> str:
+    values = rate.dimension_values
+    return f"1,000 tokens {values['token_kind']}, {values['model']}" if values else "unit"
 
 
 def _decision(answer: ledger.AuthorizeResponse) -> str:
