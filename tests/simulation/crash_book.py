@@ -12,10 +12,11 @@ from google.rpc.status_pb2 import Status
 
 from purser.ledger.v1 import ledger_admin_pb2 as apb
 from purser.ledger.v1 import ledger_pb2 as pb
+from purser.ledger.v1 import usage_pb2 as upb
 
 Request = Any
 Answer = Any
-Name = tuple[str, str]  # customer and request_id
+Name = tuple[str, str]  # customer and request_id, or the transaction_id of an event
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,4 +102,5 @@ class Book:
 
 
 def name_of(request: Request) -> Name:
-    return request.customer, request.request_id
+    is_event = isinstance(request, upb.UsageEvent)
+    return request.customer, request.transaction_id if is_event else request.request_id

@@ -9,12 +9,13 @@ import asyncpg
 
 from purser.ledger.v1 import ledger_admin_pb2 as apb
 from purser.ledger.v1 import ledger_pb2 as pb
+from purser.ledger.v1 import usage_pb2 as upb
 from tests.simulation.crash_book import Book, Name, name_of
 
 Stored = dict[str, list[Any]]  # all rows by table
 
-SPENDING = ("CAPTURE", "SHORTFALL")
-TABLES = ("pools", "grants", "holds", "entries", "requests", "watches", "watch_states")
+SPENDING = ("CAPTURE", "SHORTFALL", "CORRECTION")
+TABLES = ("pools", "grants", "holds", "entries", "requests", "watches", "watch_states", "usage_events")
 
 
 async def recount(url: str, book: Book) -> list[str]:
@@ -55,11 +56,22 @@ def spent(book: Book) -> dict[Name, tuple[int, int]]:
         name_of(request): (answer.captured_micros, answer.shortfall_micros)
         for request, answer in book.of(pb.CaptureRequest)
     }
-    return debits | captures
+    events = {
+        name_of(event): (result.credits_micros - result.shortfall_micros, result.shortfall_micros)
+        for event, result in book.of(upb.UsageEvent)
+    }
+    voids = {
+        name_of(request): (
+            sum(line.credits_micros - line.shortfall_micros for line in answer.lines),
+            sum(line.shortfall_micros for line in answer.lines),
+        )
+        for request, answer in book.of(upb.VoidUsageRequest)
+    }
+    return debits | captures | events | voids
 
 
 def _effects(book: Book, stored: Stored) -> Iterator[str]:
-    """Check that every acknowledged debit and capture has its entries once, and that there are no other entries."""
+    """Check that every acknowledged spending and void has its entries once, and that there are no other entries."""
     written: dict[Name, list[int]] = defaultdict(lambda: [0, 0])
     for entry in stored["entries"]:
         if entry["kind"] in SPENDING:
@@ -122,8 +134,8 @@ def _grants(book: Book, stored: Stored) -> Iterator[str]:
         request = acknowledged.pop(grant["grant_id"], None)
         figures = {
             "granted": written["GRANT"] + written["SEAT_ADJUSTMENT"],
-            "captured": -written["CAPTURE"],
-            "expired": -written["EXPIRY"],
+            "captured": -written["CAPTURE"] - written["CORRECTION"],
+            "expired": -written["EXPIRY"] - written["REINSTATEMENT"],
             "voided": -written["VOID"],
             "held": held[grant["grant_id"]],
         }
@@ -152,6 +164,7 @@ def _pools(stored: Stored) -> Iterator[str]:
 def _answers(book: Book, stored: Stored) -> Iterator[str]:
     """Check that every acknowledged effect has one stored response per slot, and that there are no others."""
     kept = Counter((row["customer_id"], row["request_id"], row["slot"]) for row in stored["requests"])
+    kept.update((row["customer_id"], row["transaction_id"], 0) for row in stored["usage_events"])
     yield from (f"{name} has {count} stored responses" for name, count in kept.items() if count > 1)
     acknowledged = {
         name

@@ -11,7 +11,7 @@ from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
 from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceStub
 from purser.ledger.v1.ledger_peer_pb2_grpc import LedgerPeerServiceStub
 from tests.simulation.crash_book import Book
-from tests.simulation.crash_writers import CREDIT_TYPE, CUSTOMERS, HOT, POOR, PRODUCT, Writer
+from tests.simulation.crash_writers import CREDIT_TYPE, CUSTOMERS, EVENT_TYPE, HOT, POOR, PRODUCT, Writer
 
 
 async def set_up(address: str, book: Book) -> None:
@@ -25,7 +25,7 @@ async def set_up(address: str, book: Book) -> None:
                 version=1,
                 name="AI Assistant",
                 billable_metric_id="met_1",
-                event_type="ai_call",
+                event_type=EVENT_TYPE,
                 aggregation=peer_pb.AGGREGATION_SUM,
                 sum_property="units",
                 group_keys=["user_id"],

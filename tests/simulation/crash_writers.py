@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The writers of the crash test: callers that write to the Ledger while it is killed, and record its answers.
+"""The writers of the crash test: callers of the gate and reporters of usage, who record what the Ledger answers.
 
 A writer repeats a request with the same request_id until it is answered. So at the end every request has an answer, and
 the book of answers says exactly what must be stored.
@@ -22,11 +22,13 @@ from meshkit.clock import SystemClock
 from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_admin_pb2 as apb
 from purser.ledger.v1 import ledger_pb2 as pb
+from purser.ledger.v1 import usage_pb2 as upb
 from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceStub
 from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceStub
+from purser.ledger.v1.usage_pb2_grpc import UsageServiceStub
 from tests.simulation.crash_book import Answer, Book, Refusal, Request, is_too_late, name_of
 
-CREDIT_TYPE, PRODUCT = "crt_ai", "prd_assistant"
+CREDIT_TYPE, PRODUCT, EVENT_TYPE = "crt_ai", "prd_assistant", "ai_call"
 HOT, POOR = "cus_hot", "cus_poor"
 CUSTOMERS = (HOT, HOT, HOT, HOT, "cus_a", "cus_b", "cus_c", POOR)
 USERS = 20
@@ -82,6 +84,9 @@ class Writer:
         )
         self._gate = LedgerServiceStub(self._channel)
         self._admin = LedgerAdminServiceStub(self._channel)
+        self._usage = UsageServiceStub(self._channel)
+        self._events: list[upb.UsageEvent] = []
+        self._voided: set[str] = set()
 
     async def write_until(self, stopped: asyncio.Event) -> None:
         """Do one thing after the other; returns when `stopped` is set and the last request is answered."""
@@ -93,6 +98,8 @@ class Writer:
             (8, self._top_up),
             (5, self._repeat),
             (5, self._capture_late),
+            (12, self._record_events),
+            (4, self._void_event),
         ]
         weights, choices = zip(*deeds, strict=True)
         while not stopped.is_set():
@@ -184,6 +191,52 @@ class Writer:
             request.expire_time.CopyFrom(timestamp(expire_time))
         await self._ask("IssueGrant", request, valid_until=expire_time)
 
+    async def _record_events(self) -> None:
+        """Report usage of the last minute, sometimes with events that were reported before."""
+        events = [self._event() for _ in range(self._dice.randint(1, 30))]
+        if self._events and self._dice.random() < 0.3:
+            events.append(self._dice.choice(self._events))
+        answers: dict[str, Answer] = {}
+        seconds = self._attempt_seconds
+        while not answers:
+            self.waits_for = events
+            try:
+                response = await self._usage.RecordUsage(
+                    upb.RecordUsageRequest(events=events), timeout=seconds
+                )
+            except grpc.aio.AioRpcError as error:
+                if error.code() not in AGAIN:
+                    raise
+                seconds = await self._again(error, events, seconds)
+                continue
+            answers = {
+                event.transaction_id: result for event, result in zip(events, response.results, strict=True)
+            }
+        self.waits_for = ()
+        for event in events:
+            result = answers[event.transaction_id]
+            if result.event_status != upb.EVENT_STATUS_ACCEPTED or result.differs:
+                self._book.wrong.append(f"UsageEvent {event.transaction_id} was not accepted: {result}")
+            result.is_duplicate = False  # the only difference between the first answer and a later one
+            self._book.write(event, result)
+        self._events = (self._events + events)[-REMEMBERED_MAX:]
+
+    async def _void_event(self) -> None:
+        """Take an event back, once."""
+        left = [event for event in self._events if event.transaction_id not in self._voided]
+        if not left:
+            return
+        event = self._dice.choice(left)
+        self._voided.add(event.transaction_id)
+        request = upb.VoidUsageRequest(
+            request_id=self._request_id(),
+            customer=event.customer,
+            transaction_id=event.transaction_id,
+            reason="it did not happen",
+            actor="crash test",
+        )
+        await self._ask("VoidUsage", request)
+
     async def _repeat(self) -> None:
         """Send an answered request again: the answer must be the same."""
         if self._recent:
@@ -200,6 +253,19 @@ class Writer:
             product_id=PRODUCT,
             credits_micros=self._dice.randint(1, 5_000_000),
             group_values={"user_id": f"user-{self._dice.randrange(USERS)}"},
+        )
+
+    def _event(self) -> upb.UsageEvent:
+        used_time = self._clock.now() - timedelta(seconds=self._dice.uniform(0, 60))
+        return upb.UsageEvent(
+            transaction_id=self._request_id(),
+            customer=self._dice.choice(CUSTOMERS),
+            event_type=EVENT_TYPE,
+            timestamp=timestamp(used_time),
+            properties={
+                "units": f"0.{self._dice.randint(1, 400_000):06d}",
+                "user_id": f"user-{self._dice.randrange(USERS)}",
+            },
         )
 
     def _authorize_request(self) -> pb.AuthorizeRequest:
@@ -236,7 +302,7 @@ class Writer:
 
     async def _ask(self, rpc: str, request: Request, *, valid_until: datetime | None = None) -> Answer:
         """Send a request until it is answered; returns the answer, or the reason of a refusal."""
-        stub: Any = self._admin if rpc == "IssueGrant" else self._gate
+        stub: Any = {"IssueGrant": self._admin, "VoidUsage": self._usage}.get(rpc, self._gate)
         seconds = self._attempt_seconds
         refused = False
         self.waits_for = [request]

@@ -21,6 +21,7 @@ from deploy.local.fault import Fault
 from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_admin_pb2 as apb
 from purser.ledger.v1 import ledger_pb2 as pb
+from purser.ledger.v1 import usage_pb2 as upb
 from tests.simulation.crash import plan_of
 from tests.simulation.crash_book import Book, Refusal, is_too_late
 from tests.simulation.crash_cluster import TARGETS, reserve_port, retry_start
@@ -220,6 +221,26 @@ def test_a_debit_that_is_stored_twice_is_reported() -> None:
 
     assert differences(book, stored) == [
         "('cus_a', 'w0-2'): acknowledged 7 spent and 0 short, stored is (14, 0)"
+    ]
+
+
+def test_an_event_that_is_stored_but_not_charged_is_reported_and_so_is_one_that_is_not_stored() -> None:
+    book, stored = _book(GRANTED), _grant_stored()
+    for number in (1, 2):
+        event = upb.UsageEvent(transaction_id=f"e-{number}", customer="cus_a")
+        book.write(event, upb.UsageResult(event_status=upb.EVENT_STATUS_ACCEPTED, credits_micros=7))
+    stored["usage_events"].append({"customer_id": "cus_a", "transaction_id": "e-1"})
+    stored["entries"].append(
+        stored["entries"][0]
+        | {"sequence": 2, "kind": "CAPTURE", "cause_id": "e-2"}
+        | {"amount_micros": -7, "shortfall_micros": 0}
+    )
+    stored["grants"][0]["captured_micros"] = 7
+    stored["pools"][0]["sequence"] = 2
+
+    assert differences(book, stored) == [
+        "('cus_a', 'e-1'): acknowledged 7 spent and 0 short, stored is (0, 0)",
+        "('cus_a', 'e-2') has no stored response",
     ]
 
 
