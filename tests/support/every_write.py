@@ -474,6 +474,11 @@ async def fill_ledger(ask: Ask) -> None:
         reason="issued by mistake",
         actor="ops@seatsco.example",
     )
+    said = {"reason": "goodwill", "actor": "ops@seatsco.example"}
+    await ask(
+        "AdjustBalance", **pool, amount_micros=str(5 * CREDIT), expire_time="2025-07-01T00:00:00Z", **said
+    )
+    await ask("AdjustBalance", **pool, amount_micros=str(-5 * CREDIT), **said)
     cap = await ask(
         "SetSpendCap", **pool, group_key="user_id", group_value="ann", limit_micros=str(600 * CREDIT)
     )

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from meshkit.errors import AlreadyExists, FailedPrecondition, FieldViolation, InvalidFields, NotFound
+from meshkit.quantity import Credits
 from services.ledger.domain.rating.properties import PropertyProblem
 
 
@@ -108,6 +109,16 @@ class GrantNotFound(NotFound):
     def __init__(self, *, grant_id: str) -> None:
         super().__init__(
             f"this customer has no grant {grant_id!r}; ListGrants lists the ones there are", grant_id=grant_id
+        )
+
+
+class AdjustmentTooLarge(FailedPrecondition):
+    reason = "ADJUSTMENT_TOO_LARGE"
+
+    def __init__(self, *, available: Credits) -> None:
+        super().__init__(
+            f"only {available.micros} micro-credits are available to take; nothing was taken",
+            available_micros=str(available.micros),
         )
 
 

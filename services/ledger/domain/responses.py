@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is stored for a repeated request. The format of each: store/formats.py."""
 
-from services.ledger.domain.credits.commands import VoidedGrant
+from services.ledger.domain.credits.commands import AdjustedBalance, VoidedGrant
 from services.ledger.domain.credits.grant import Grant
 from services.ledger.domain.gate.decision import Authorized, Captured, Debited, Extended, Released
 from services.ledger.domain.gate.spend_cap import CustomerSpendCap, SpendCapRemoval
@@ -11,4 +11,6 @@ from services.ledger.domain.usage.event import EventResult
 GateResponse = Authorized | Captured | Released | Extended | Debited
 # What a lane answers: of a request to the gate, or of a usage event.
 LaneResponse = GateResponse | EventResult
-Response = GateResponse | Grant | VoidedGrant | CustomerSpendCap | SpendCapRemoval | CorrectedUsage
+Response = (
+    GateResponse | Grant | VoidedGrant | AdjustedBalance | CustomerSpendCap | SpendCapRemoval | CorrectedUsage
+)

@@ -32,6 +32,13 @@ class LedgerAdminServicer(ledger_admin_pb2_grpc.LedgerAdminServiceServicer):
         voided = await self._do.grants.void(command)
         return grants.void_to_wire(voided)
 
+    async def AdjustBalance(
+        self, request: pb.AdjustBalanceRequest, context: Context
+    ) -> pb.AdjustBalanceResponse:
+        command = grants.adjust_from_wire(request)
+        adjusted = await self._do.grants.adjust(command)
+        return grants.adjust_to_wire(adjusted)
+
     async def SetSpendCap(self, request: pb.SetSpendCapRequest, context: Context) -> pb.SetSpendCapResponse:
         command = caps.set_from_wire(request)
         cap = await self._do.caps.set(command)

@@ -4,7 +4,7 @@
 from typing import Final
 
 from meshkit.formats import Format, Formats, Json
-from services.ledger.domain.credits.commands import VoidedGrant
+from services.ledger.domain.credits.commands import AdjustedBalance, VoidedGrant
 from services.ledger.domain.credits.grant import Grant
 from services.ledger.domain.crossings.watch import Crossing
 from services.ledger.domain.gate.decision import Authorized, Captured, Debited, Extended, Released
@@ -34,6 +34,7 @@ RESPONSES: Final = Formats[Response](
     Format("CustomerSpendCap", CustomerSpendCap),
     Format("SpendCapRemoval", SpendCapRemoval),
     Format("CorrectedUsage", CorrectedUsage),
+    Format("AdjustedBalance", AdjustedBalance),
 )
 # Each is named as the notice's kind.
 NOTICES: Final = Formats[Crossing](Format("CROSSING", Crossing))

@@ -57,6 +57,7 @@ READS: dict[str, Callable[[Any], Any]] = {
     "ArchiveAlert": alerts.archive_from_wire,
     "ArchiveBillableMetric": metrics.archive_from_wire,
     "ArchiveProduct": products.archive_from_wire,
+    "AdjustBalance": grants.adjust_from_wire,
     "AmendUsage": corrections.amend_from_wire,
     "Authorize": gate.authorize_from_wire,
     "Capture": gate.capture_from_wire,
@@ -191,6 +192,7 @@ def test_all_commands_of_the_revision_before_but_those_of_the_gate_have_a_legacy
     # The gate's hash was over the wire already, and the rest is newer.
     others = {"Authorize", "Capture", "Debit", "ExtendHold", "Release"}
     newer = {
+        "AdjustBalance",
         "AmendUsage",
         "CorrectRate",
         "EndRate",

@@ -410,3 +410,29 @@ class VerifyLedgerResponse(_message.Message):
     entries: int
     holds: int
     def __init__(self, is_consistent: _Optional[bool] = ..., discrepancies: _Optional[_Iterable[_Union[Discrepancy, _Mapping]]] = ..., pools: _Optional[int] = ..., grants: _Optional[int] = ..., entries: _Optional[int] = ..., holds: _Optional[int] = ...) -> None: ...
+
+class AdjustBalanceRequest(_message.Message):
+    __slots__ = ("request_id", "customer", "credit_type_id", "amount_micros", "expire_time", "reason", "actor")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    credit_type_id: str
+    amount_micros: int
+    expire_time: _timestamp_pb2.Timestamp
+    reason: str
+    actor: str
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., amount_micros: _Optional[int] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class AdjustBalanceResponse(_message.Message):
+    __slots__ = ("adjusted_micros", "grant_id")
+    ADJUSTED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    GRANT_ID_FIELD_NUMBER: _ClassVar[int]
+    adjusted_micros: int
+    grant_id: str
+    def __init__(self, adjusted_micros: _Optional[int] = ..., grant_id: _Optional[str] = ...) -> None: ...

@@ -48,6 +48,11 @@ class LedgerAdminServiceStub:
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.VoidGrantRequest.SerializeToString,
                 response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.VoidGrantResponse.FromString,
                 _registered_method=True)
+        self.AdjustBalance = channel.unary_unary(
+                '/purser.ledger.v1.LedgerAdminService/AdjustBalance',
+                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.AdjustBalanceRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.AdjustBalanceResponse.FromString,
+                _registered_method=True)
         self.SetSpendCap = channel.unary_unary(
                 '/purser.ledger.v1.LedgerAdminService/SetSpendCap',
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.SetSpendCapRequest.SerializeToString,
@@ -110,6 +115,15 @@ class LedgerAdminServiceServicer:
         if they return to the grant, they are voided too. A grant of which nothing is left, because it is spent, expired or
         voided, is not an error: 0 is voided. Credits that a schedule adds to a voided grant later, for added seats, can be
         drawn. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, GRANT_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AdjustBalance(self, request, context):
+        """Adds credits to a pool, as a new PROMOTIONAL grant, or takes available ones away, in burn-down order. It is all
+        or nothing: taking more than is available is refused. Held credits are not taken. Idempotent by request_id.
+        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), ADJUSTMENT_TOO_LARGE (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -188,6 +202,11 @@ def add_LedgerAdminServiceServicer_to_server(servicer, server):
                     servicer.VoidGrant,
                     request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.VoidGrantRequest.FromString,
                     response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.VoidGrantResponse.SerializeToString,
+            ),
+            'AdjustBalance': grpc.unary_unary_rpc_method_handler(
+                    servicer.AdjustBalance,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.AdjustBalanceRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.AdjustBalanceResponse.SerializeToString,
             ),
             'SetSpendCap': grpc.unary_unary_rpc_method_handler(
                     servicer.SetSpendCap,
@@ -288,6 +307,33 @@ class LedgerAdminService:
             '/purser.ledger.v1.LedgerAdminService/VoidGrant',
             purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.VoidGrantRequest.SerializeToString,
             purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.VoidGrantResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AdjustBalance(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.LedgerAdminService/AdjustBalance',
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.AdjustBalanceRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.AdjustBalanceResponse.FromString,
             options,
             channel_credentials,
             insecure,

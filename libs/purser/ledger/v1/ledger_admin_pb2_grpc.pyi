@@ -47,6 +47,11 @@ class LedgerAdminServiceStub:
     voided, is not an error: 0 is voided. Credits that a schedule adds to a voided grant later, for added seats, can be
     drawn. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, GRANT_NOT_FOUND (NOT_FOUND).
     """
+    AdjustBalance: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.AdjustBalanceRequest, _ledger_admin_pb2.AdjustBalanceResponse]
+    """Adds credits to a pool, as a new PROMOTIONAL grant, or takes available ones away, in burn-down order. It is all
+    or nothing: taking more than is available is refused. Held credits are not taken. Idempotent by request_id.
+    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), ADJUSTMENT_TOO_LARGE (FAILED_PRECONDITION).
+    """
     SetSpendCap: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.SetSpendCapRequest, _ledger_admin_pb2.SetSpendCapResponse]
     """Sets the most that one group value may spend per window. It replaces the cap on the same customer, credit type, group
     key and value. Only group keys that some usage product's metric names can be capped. Idempotent by request_id.
@@ -91,6 +96,11 @@ class LedgerAdminServiceAsyncStub(LedgerAdminServiceStub):
     if they return to the grant, they are voided too. A grant of which nothing is left, because it is spent, expired or
     voided, is not an error: 0 is voided. Credits that a schedule adds to a voided grant later, for added seats, can be
     drawn. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, GRANT_NOT_FOUND (NOT_FOUND).
+    """
+    AdjustBalance: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.AdjustBalanceRequest, _ledger_admin_pb2.AdjustBalanceResponse]  # type: ignore[assignment]
+    """Adds credits to a pool, as a new PROMOTIONAL grant, or takes available ones away, in burn-down order. It is all
+    or nothing: taking more than is available is refused. Held credits are not taken. Idempotent by request_id.
+    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), ADJUSTMENT_TOO_LARGE (FAILED_PRECONDITION).
     """
     SetSpendCap: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.SetSpendCapRequest, _ledger_admin_pb2.SetSpendCapResponse]  # type: ignore[assignment]
     """Sets the most that one group value may spend per window. It replaces the cap on the same customer, credit type, group
@@ -145,6 +155,17 @@ class LedgerAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         if they return to the grant, they are voided too. A grant of which nothing is left, because it is spent, expired or
         voided, is not an error: 0 is voided. Credits that a schedule adds to a voided grant later, for added seats, can be
         drawn. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, GRANT_NOT_FOUND (NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def AdjustBalance(
+        self,
+        request: _ledger_admin_pb2.AdjustBalanceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_admin_pb2.AdjustBalanceResponse, _abc.Awaitable[_ledger_admin_pb2.AdjustBalanceResponse]]:
+        """Adds credits to a pool, as a new PROMOTIONAL grant, or takes available ones away, in burn-down order. It is all
+        or nothing: taking more than is available is refused. Held credits are not taken. Idempotent by request_id.
+        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), ADJUSTMENT_TOO_LARGE (FAILED_PRECONDITION).
         """
 
     @_abc_1.abstractmethod

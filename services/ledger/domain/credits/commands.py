@@ -40,6 +40,28 @@ class VoidGrant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdjustBalance:
+    """Add credits to a pool, or (negative) take some away. expire_time: of added credits; None: never."""
+
+    request_id: str
+    fingerprint: bytes
+    customer: str
+    credit_type_id: CreditTypeId
+    amount: Credits
+    expire_time: datetime | None
+    reason: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdjustedBalance:
+    """The response to AdjustBalance. grant_id: of the credits that were added; None if some were taken."""
+
+    adjusted: Credits
+    grant_id: GrantId | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VoidedGrant:
     """The response to VoidGrant. voided: by this request."""
 

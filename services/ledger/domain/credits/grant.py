@@ -147,10 +147,10 @@ def return_captured(grant: Grant, amount: Credits, *, at: datetime) -> Grant:
     return evolve(grant, captured=grant.captured - amount, is_closed=is_closed)
 
 
-def void_returned(grant: Grant, amount: Credits) -> Grant:
-    """Void `amount` of the rest, which came back to a grant that was voided."""
+def void_amount(grant: Grant, amount: Credits) -> Grant:
+    """Void `amount` of the rest."""
     assert Credits(0) <= amount <= grant.rest
-    return evolve(grant, voided=grant.voided + amount)
+    return _closed_if_spent(evolve(grant, voided=grant.voided + amount))
 
 
 def increase(grant: Grant, amount: Credits) -> Grant:

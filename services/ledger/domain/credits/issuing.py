@@ -9,8 +9,9 @@ from datetime import datetime
 from meshkit.quantity import Credits
 from services.ledger.domain.credits import due
 from services.ledger.domain.credits.account import Account
-from services.ledger.domain.credits.grant import Grant, GrantId, GrantVoid, void_rest
+from services.ledger.domain.credits.grant import Grant, GrantId, GrantVoid, void_amount, void_rest
 from services.ledger.domain.crossings import alarm
+from services.ledger.domain.errors import AdjustmentTooLarge
 
 
 def issue_grant(account: Account, grant: Grant, *, cause_id: str, at: datetime) -> Account:
@@ -21,6 +22,24 @@ def issue_grant(account: Account, grant: Grant, *, cause_id: str, at: datetime) 
     # Even in the past: then the grant has expired, which the next reader of the pool writes.
     if grant.expire_time is not None:
         account = account.due_no_later_than(grant.expire_time)
+    return alarm.observe_balance(account, at=at)
+
+
+def take_away(account: Account, amount: Credits, *, cause_id: str, at: datetime) -> Account:
+    """Void `amount` of what is available, in burn-down order. The account must be up to date at `at`.
+
+    Raises AdjustmentTooLarge if less is available: nothing is taken then.
+    """
+    available = account.available(at)
+    if amount > available:
+        raise AdjustmentTooLarge(available=available)
+    left = amount
+    for grant in list(account.drawable(at)):
+        taken = min(grant.rest, left)
+        if taken:
+            voided = void_amount(grant, taken)
+            account = due.write_void(account, voided, taken, effective_time=at, cause_id=cause_id, at=at)
+            left -= taken
     return alarm.observe_balance(account, at=at)
 
 

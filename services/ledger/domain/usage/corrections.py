@@ -16,7 +16,7 @@ from meshkit.quantity import Credits, Quantity
 from services.ledger.domain.credits import due
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.entry import Entry, EntryKind, Usage
-from services.ledger.domain.credits.grant import ProductId, return_captured, void_returned
+from services.ledger.domain.credits.grant import ProductId, return_captured, void_amount
 from services.ledger.domain.crossings import alarm
 from services.ledger.domain.gate.spend_cap import GroupValue
 from services.ledger.domain.gate.spending import less_spent
@@ -248,7 +248,7 @@ def _correct(account: Account, left: Left, usage: Usage, *, cause_id: str, at: d
     grant = return_captured(account.grants[grant_id], amount, at=at)
     account = account.with_changes(grants=[grant], entries=[correction])
     if grant.void is not None and entry.create_time <= grant.void.time:
-        voided = void_returned(grant, amount)
+        voided = void_amount(grant, amount)
         return due.write_void(account, voided, amount, effective_time=at, cause_id=grant_id, at=at)
     if grant.is_over(at):
         return due.lose_rest(account, grant, effective_time=at, at=at)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""IssueGrant, IssueTopUpGrant and VoidGrant: credits that no schedule issues, and credits that are taken back.
+"""IssueGrant, IssueTopUpGrant, VoidGrant, AdjustBalance: credits that no schedule issues, or that are taken back.
 
-None of them reads other grants of the pool, unless something is due in it.
+None of them reads other grants of the pool, unless something is due in it, or credits are taken from any grant.
 """
 
 from datetime import datetime
@@ -9,10 +9,24 @@ from datetime import datetime
 from meshkit.clock import Clock
 from meshkit.errors import FieldViolation, InvalidFields
 from meshkit.ids import Ids
+from meshkit.quantity import Credits
 from meshkit.turns import Turns
 from services.ledger.domain.credits import issuing
-from services.ledger.domain.credits.commands import IssueGrant, VoidedGrant, VoidGrant
-from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant, GrantId, GrantVoid
+from services.ledger.domain.credits.commands import (
+    AdjustBalance,
+    AdjustedBalance,
+    IssueGrant,
+    VoidedGrant,
+    VoidGrant,
+)
+from services.ledger.domain.credits.grant import (
+    CreditTypeId,
+    CustomerId,
+    Grant,
+    GrantId,
+    GrantKind,
+    GrantVoid,
+)
 from services.ledger.domain.errors import GrantAlreadyExists
 from services.ledger.operations.credits.settlement import OpenAccount, open_account
 from services.ledger.operations.ports import Relay
@@ -20,6 +34,8 @@ from services.ledger.store import PostgresStore, Transaction
 
 # How long a request waits for earlier ones of the same customer.
 TURN_SECONDS_MAX = 10.0
+# That of a grant whose issuer names none.
+ADJUSTMENT_PRIORITY = 100
 NO_GRANTS: frozenset[GrantId] = frozenset()
 
 
@@ -94,6 +110,39 @@ class Grants:
         self._relay.wake()
         return response
 
+    async def adjust(self, command: AdjustBalance) -> AdjustedBalance:
+        """Add credits to a pool as a grant, or take some away.
+
+        Raises CustomerNotFound, AdjustmentTooLarge, InvalidFields, RequestIdReused.
+        """
+        at = self._clock.now()
+        grant_id = GrantId(self._ids.new("grt"))
+
+        async def work(tx: Transaction) -> AdjustedBalance:
+            customer_id = await tx.standings.customer_id(command.customer)
+            if (first := await tx.responses.find(customer_id, command, AdjustedBalance)) is not None:
+                return first
+            if command.amount > Credits(0):
+                grant = _grant_of_adjustment(command, grant_id, at)
+                opened = await self._open_or_make(tx, customer_id, command.credit_type_id, at)
+                account = issuing.issue_grant(opened.now, grant, cause_id=command.request_id, at=opened.at)
+            else:
+                opened = await open_account(tx, customer_id, command.credit_type_id, at=at, ids=self._ids)
+                account = issuing.take_away(
+                    opened.now, -command.amount, cause_id=command.request_id, at=opened.at
+                )
+            await opened.save(tx, account)
+            added = grant_id if command.amount > Credits(0) else None
+            await tx.accounts.insert_adjustment(customer_id, command, added, at=at)
+            response = AdjustedBalance(adjusted=command.amount, grant_id=added)
+            await tx.responses.store(customer_id, command, response, at=at)
+            return response
+
+        async with self._turns.take(command.customer):
+            response = await self._store.run(work)
+        self._relay.wake()
+        return response
+
     async def _open_or_make(
         self, tx: Transaction, customer_id: CustomerId, credit_type_id: CreditTypeId, at: datetime
     ) -> OpenAccount:
@@ -107,6 +156,21 @@ class Grants:
         return await open_account(
             tx, customer_id, credit_type_id, at=at, ids=self._ids, only_grants=NO_GRANTS
         )
+
+
+def _grant_of_adjustment(command: AdjustBalance, grant_id: GrantId, at: datetime) -> Grant:
+    if command.expire_time is not None and command.expire_time <= at:
+        raise InvalidFields([FieldViolation("expire_time", "must be in the future")])
+    return Grant(
+        grant_id=grant_id,
+        kind=GrantKind.PROMOTIONAL,
+        product_id=None,
+        priority=ADJUSTMENT_PRIORITY,
+        effective_time=at,
+        expire_time=command.expire_time,
+        create_time=at,
+        granted=command.amount,
+    )
 
 
 def _grant_of(command: IssueGrant, grant_id: GrantId, at: datetime) -> Grant:

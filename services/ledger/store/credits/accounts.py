@@ -7,6 +7,7 @@ from datetime import datetime
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.commands import AdjustBalance
 from services.ledger.domain.credits.due import Reading, ScheduleProgress
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, GrantId, ProductId, ScheduleId
 from services.ledger.domain.credits.unit_of_work import (
@@ -144,6 +145,23 @@ class Accounts:
         )
         written = await write_changes(self._connection, changed, answers, events, epoch=None)
         assert written == {change.key for change in changed}  # their locks are ours
+
+    async def insert_adjustment(
+        self, customer_id: CustomerId, command: AdjustBalance, grant_id: GrantId | None, *, at: datetime
+    ) -> None:
+        """Store that a balance was adjusted, why and by whom. grant_id: of the credits that were added."""
+        await self._connection.execute(
+            "INSERT INTO ledger.balance_adjustments (customer_id, request_id, credit_type_id, amount_micros, grant_id,"
+            " reason, actor, create_time) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            customer_id,
+            command.request_id,
+            command.credit_type_id,
+            command.amount.micros,
+            grant_id,
+            command.reason,
+            command.actor,
+            at,
+        )
 
     async def credit_type_of_grant(self, customer_id: CustomerId, grant_id: GrantId) -> CreditTypeId:
         """Return the credit type of the pool that a grant is in. Raises GrantNotFound."""

@@ -12,7 +12,13 @@ from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2 as peer
 from services.ledger.domain.credits.balance import Balances, PoolBalance
-from services.ledger.domain.credits.commands import IssueGrant, VoidedGrant, VoidGrant
+from services.ledger.domain.credits.commands import (
+    AdjustBalance,
+    AdjustedBalance,
+    IssueGrant,
+    VoidedGrant,
+    VoidGrant,
+)
 from services.ledger.domain.credits.grant import CreditTypeId, Grant, GrantId, GrantKind, ProductId
 from services.ledger.domain.gate.decision import CREDITS_MAX
 from services.ledger.wire.amounts import optional_credit_type_from_wire, total_to_wire
@@ -87,6 +93,32 @@ def void_from_wire(request: admin.VoidGrantRequest) -> VoidGrant:
     )
     fields.check()
     return command
+
+
+def adjust_from_wire(request: admin.AdjustBalanceRequest) -> AdjustBalance:
+    fields = Fields()
+    most = CREDITS_MAX.micros
+    amount = fields.micros("amount_micros", request.amount_micros, minimum=-most, maximum=most)
+    if not request.amount_micros:
+        fields.add("amount_micros", "must not be 0")
+    command = AdjustBalance(
+        request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("AdjustBalance", request),
+        customer=fields.text("customer", request.customer),
+        credit_type_id=CreditTypeId(fields.text("credit_type_id", request.credit_type_id)),
+        amount=Credits(amount),
+        expire_time=fields.optional_time("expire_time", request.expire_time, request.HasField("expire_time")),
+        reason=fields.text("reason", request.reason),
+        actor=fields.text("actor", request.actor),
+    )
+    if command.amount < Credits(0) and command.expire_time is not None:
+        fields.add("expire_time", "is for added credits only")
+    fields.check()
+    return command
+
+
+def adjust_to_wire(adjusted: AdjustedBalance) -> admin.AdjustBalanceResponse:
+    return admin.AdjustBalanceResponse(adjusted_micros=adjusted.adjusted.micros, grant_id=adjusted.grant_id)
 
 
 def priority_from_wire(fields: Fields, value: int) -> int:
