@@ -30,6 +30,7 @@ from services.ledger.operations.gate.gate import Gate, GateLane, gate_lane
 from services.ledger.operations.retention import Retention
 from services.ledger.operations.usage.attachment import Attachment
 from services.ledger.operations.usage.corrections import Corrections
+from services.ledger.operations.usage.gaps import Gaps
 from services.ledger.operations.usage.imports import Imports
 from services.ledger.operations.usage.intake import Intake
 from services.ledger.operations.usage.reads import UsageReads
@@ -40,8 +41,9 @@ from services.ledger.store import PostgresStore
 from services.ledger.store.connection import open_pool
 
 RELAY_CONNECTIONS = 4
-# How often a replica checks whether it is its turn to forget.
+# How often a replica checks whether it is its turn to forget, and to add up what the previous version recorded.
 FORGET_SECONDS = 300.0
+ADD_UP_SECONDS = 60.0
 # How often a replica checks whether it is its turn to attach events.
 ATTACH_SECONDS = 60.0
 
@@ -76,6 +78,7 @@ async def open_service(
             # and for their alerts.
             PeriodicTask("due", lambda: settlement.run_due(clock.now()), settings.sweep_seconds),
             PeriodicTask("forget", retention.run, FORGET_SECONDS),
+            PeriodicTask("add_up", Gaps(store=store, wall=wall).run, ADD_UP_SECONDS),
         )
         lane = gate_lane(store=store, clock=clock, ids=ids, relay=relay)
         intake = Intake(lane, left_seconds=deadline.time_left)

@@ -37,6 +37,7 @@ from services.ledger.store.responses import StoredResponses
 from services.ledger.store.retention import Retention
 from services.ledger.store.usage.corrections import Corrections
 from services.ledger.store.usage.events import UsageEvents
+from services.ledger.store.usage.gaps import RollupGaps
 from services.ledger.store.usage.history import UsageHistory
 from services.ledger.store.usage.sums import UsageTotals
 
@@ -62,6 +63,7 @@ class Transaction:
         self.retention = Retention(connection)
         self.events = UsageEvents(connection)
         self.corrections = Corrections(connection)
+        self.gaps = RollupGaps(connection)
         self.history = UsageHistory(connection)
         self.totals = UsageTotals(connection)
 

@@ -176,8 +176,9 @@ _ENTRIES = _Part(
     FROM {rows} JOIN guard USING (customer_id, credit_type_id)
     """,
 )
-_HOURS = _Part("usage_hours", "rollup_change", ROLLUP_SQL.format(table="usage_hours"))
-_PERIODS = _Part("usage_periods", "rollup_change", ROLLUP_SQL.format(table="usage_periods"))
+_ADDED = "{rows} JOIN guard USING (customer_id, credit_type_id)"
+_HOURS = _Part("usage_hours", "rollup_change", ROLLUP_SQL.format(table="usage_hours", source=_ADDED))
+_PERIODS = _Part("usage_periods", "rollup_change", ROLLUP_SQL.format(table="usage_periods", source=_ADDED))
 _GAPS = _Part(
     "new_gaps",
     "rollup_gap",

@@ -7,21 +7,20 @@ Source: services/ledger/README.md, "Reading usage".
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import TypeAlias
 
 from meshkit.period import period_at
-from services.ledger.domain.credits.account import Account
-from services.ledger.domain.credits.entry import USES, Usage
-from services.ledger.domain.credits.unit_of_work import Change
+from services.ledger.domain.credits.entry import USES, Entry, Usage
+from services.ledger.domain.credits.unit_of_work import Change, PoolKey
 
-# Adds rows to a table of rollups, as a part of the guarded write.
+# Adds rows to a table of rollups. source: where the rows d come from, a part of the guarded write for example.
 ROLLUP_SQL = """
     INSERT INTO ledger.{table} AS r (customer_id, credit_type_id, group_key, group_value, start_time, product_id,
         dimensions_hash, dimension_values, quantity_micros, credits_micros, shortfall_micros, uses)
-    SELECT d.* FROM {{rows}} JOIN guard USING (customer_id, credit_type_id)
+    SELECT d.* FROM {source}
     ON CONFLICT (customer_id, group_key, group_value, start_time, product_id, credit_type_id, dimensions_hash)
     DO UPDATE SET quantity_micros = r.quantity_micros + excluded.quantity_micros,
         credits_micros = r.credits_micros + excluded.credits_micros,
@@ -52,10 +51,21 @@ def rollup_rows(changes: Iterable[Change]) -> tuple[list[Row], list[Row]]:
     periods: list[Row] = []
     for change in changes:
         if any(entry.usage is not None for entry in change.after.entries):
-            by_hour, by_period = _sums(change.after)
-            hours += _rows(change, by_hour)
-            periods += _rows(change, by_period)
+            by_hour, by_period = add_up(change.key, change.after.entries, anchor=change.after.usage_anchor)
+            hours += by_hour
+            periods += by_period
     return hours, periods
+
+
+def add_up(
+    key: PoolKey, entries: Sequence[Entry], *, anchor: datetime | None, continues: bool = False
+) -> tuple[list[Row], list[Row]]:
+    """Return what entries of a pool add by hour and by usage period, in the order of the keys.
+
+    anchor: of the customer's usage periods. continues: the first use has entries before these, so it is counted.
+    """
+    by_hour, by_period = _sums(entries, anchor, continues=continues)
+    return _rows(key, by_hour), _rows(key, by_period)
 
 
 def gap_rows(changes: Iterable[Change]) -> list[Row]:
@@ -73,25 +83,26 @@ def dimensions_hash(dimensions: Dimensions) -> bytes:
     return hashlib.sha256(json.dumps(dimensions).encode()).digest() if dimensions else b""
 
 
-def _sums(account: Account) -> tuple[_Sums, _Sums]:
+def _sums(entries: Iterable[Entry], anchor: datetime | None, *, continues: bool) -> tuple[_Sums, _Sums]:
     by_hour: _Sums = {}
     by_period: _Sums = {}
     seen: set[tuple[object, ...]] = set()
     starts: dict[datetime, tuple[datetime, datetime]] = {}
-    for entry in account.entries:
+    for entry in entries:
         usage = entry.usage
         if usage is None:
             continue
         time = entry.effective_time
         if time not in starts:
-            starts[time] = _hour(time), _period_start(account, time)
+            starts[time] = _hour(time), _period_start(anchor, time)
         hour, period = starts[time]
         dimensions = _dimensions(usage.dimension_values)
         shortfall = entry.shortfall.micros
         # The entries of one use have one cause; a request and an event may have the same id.
         name = (entry.cause_id, usage.transaction_id, usage.product_id, dimensions, time)
-        uses = int(name not in seen and entry.kind in USES)
-        if uses:
+        uses = 0
+        if entry.kind in USES:
+            uses = int(name not in seen and not (continues and not seen))
             seen.add(name)
         added = (usage.quantity.micros, shortfall - entry.amount.micros, shortfall, uses)
         for group_key, group_value in _groups(usage):
@@ -113,10 +124,10 @@ def _add(sums: _Sums, name: _Name, added: tuple[int, int, int, int]) -> None:
             sums_of_name[place] += amount
 
 
-def _rows(change: Change, sums: _Sums) -> list[Row]:
+def _rows(key: PoolKey, sums: _Sums) -> list[Row]:
     return [
         (
-            *change.key,
+            *key,
             group_key,
             group_value,
             start,
@@ -133,8 +144,7 @@ def _hour(time: datetime) -> datetime:
     return time.replace(minute=0, second=0, microsecond=0)
 
 
-def _period_start(account: Account, time: datetime) -> datetime:
-    anchor = account.usage_anchor
+def _period_start(anchor: datetime | None, time: datetime) -> datetime:
     assert anchor is not None, "usage is charged under a contract, and the first one sets the anchor"
     return period_at(anchor, 1, time).start
 
