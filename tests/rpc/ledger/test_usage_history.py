@@ -130,6 +130,35 @@ async def test_a_filter_that_matches_little_gives_short_pages_up_to_the_end(
     assert pages == [["tx-7"], ["tx-4", "tx-3"], ["tx-2", "tx-1"], []]
 
 
+async def test_corrections_of_an_event_are_listed_with_it_the_latest_first(ledger: RunningLedger) -> None:
+    await record(ledger, an_event("tx-1", "2"))
+    who = {"customer": "acme", "transaction_id": "tx-1", "actor": "ops"}
+    await ledger.usage.AmendUsage(
+        usage.AmendUsageRequest(
+            request_id="amend-1",
+            reason="too few",
+            timestamp=timestamp(JUNE),
+            properties={"units": "3", "user_id": "ann"},
+            **who,
+        )
+    )
+    ledger.clock.advance(HOUR)
+    await ledger.usage.VoidUsage(usage.VoidUsageRequest(request_id="void-1", reason="never was", **who))
+
+    (found,) = (await events(ledger)).events
+
+    amended = an_event("tx-1", "3")
+    amended.customer = "cus_acme"
+    assert list(found.corrections) == [
+        usage.EventCorrection(
+            is_void=True, reason="never was", actor="ops", create_time=timestamp(JUNE + HOUR)
+        ),
+        usage.EventCorrection(event=amended, reason="too few", actor="ops", create_time=timestamp(JUNE)),
+    ]
+    assert found.result.credits_micros == 24 * CREDIT
+    assert sum(one.credits_micros for one in found.payments) == 0
+
+
 async def test_a_token_of_events_is_refused_with_other_filters(ledger: RunningLedger) -> None:
     await record(ledger, an_event("tx-1"), an_event("tx-2"))
     token = (await events(ledger, page_size=1)).next_page_token

@@ -302,17 +302,33 @@ class EventPayment(_message.Message):
     shortfall_micros: int
     def __init__(self, credit_type_id: _Optional[str] = ..., entry_sequence: _Optional[int] = ..., product_id: _Optional[str] = ..., grant_id: _Optional[str] = ..., credits_micros: _Optional[int] = ..., shortfall_micros: _Optional[int] = ...) -> None: ...
 
+class EventCorrection(_message.Message):
+    __slots__ = ("is_void", "event", "reason", "actor", "create_time")
+    IS_VOID_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    is_void: bool
+    event: UsageEvent
+    reason: str
+    actor: str
+    create_time: _timestamp_pb2.Timestamp
+    def __init__(self, is_void: _Optional[bool] = ..., event: _Optional[_Union[UsageEvent, _Mapping]] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class StoredUsageEvent(_message.Message):
-    __slots__ = ("event", "receive_time", "result", "payments")
+    __slots__ = ("event", "receive_time", "result", "payments", "corrections")
     EVENT_FIELD_NUMBER: _ClassVar[int]
     RECEIVE_TIME_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
     PAYMENTS_FIELD_NUMBER: _ClassVar[int]
+    CORRECTIONS_FIELD_NUMBER: _ClassVar[int]
     event: UsageEvent
     receive_time: _timestamp_pb2.Timestamp
     result: UsageResult
     payments: _containers.RepeatedCompositeFieldContainer[EventPayment]
-    def __init__(self, event: _Optional[_Union[UsageEvent, _Mapping]] = ..., receive_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., result: _Optional[_Union[UsageResult, _Mapping]] = ..., payments: _Optional[_Iterable[_Union[EventPayment, _Mapping]]] = ...) -> None: ...
+    corrections: _containers.RepeatedCompositeFieldContainer[EventCorrection]
+    def __init__(self, event: _Optional[_Union[UsageEvent, _Mapping]] = ..., receive_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., result: _Optional[_Union[UsageResult, _Mapping]] = ..., payments: _Optional[_Iterable[_Union[EventPayment, _Mapping]]] = ..., corrections: _Optional[_Iterable[_Union[EventCorrection, _Mapping]]] = ...) -> None: ...
 
 class ListUsageEventsResponse(_message.Message):
     __slots__ = ("events", "next_page_token")

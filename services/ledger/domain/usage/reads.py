@@ -126,13 +126,27 @@ class ReportedEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EventCorrection:
+    """A correction of an event. event: what it reports since; None: it was voided. actor: as the caller stated."""
+
+    event: ReportedEvent | None
+    reason: str
+    actor: str
+    create_time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventRecord:
-    """A stored event: its result when it was recorded, and the entries written for it, by credit type."""
+    """A stored event: its result when it was recorded, the entries written for it, by credit type, and its corrections.
+
+    corrections: the latest first.
+    """
 
     event: ReportedEvent
     receive_time: datetime
     result: EventResult
     entries: Sequence[tuple[CreditTypeId, Entry]] = ()
+    corrections: Sequence[EventCorrection] = ()
 
 
 @dataclass(frozen=True, slots=True)

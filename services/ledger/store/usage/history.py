@@ -15,6 +15,7 @@ from services.ledger.domain.errors import EntryNotFound
 from services.ledger.domain.rating.rate import Rate
 from services.ledger.domain.usage.reads import (
     EntryOrigin,
+    EventCorrection,
     EventFilter,
     EventPage,
     EventRecord,
@@ -31,6 +32,7 @@ from services.ledger.store.rates import RATE_COLUMNS, rate_from_row
 # With filters, so many events are looked at for one page.
 EVENTS_EXAMINED_MAX = 5_000
 ENTRIES_PER_EVENT_MAX = 200
+CORRECTIONS_PER_EVENT_MAX = 20
 
 _EVENT_COLUMNS: Final = "transaction_id, event_type, event_time, receive_time, properties, result"
 _ENTRIES_OF_EVENTS: Final = f"""
@@ -40,6 +42,14 @@ _ENTRIES_OF_EVENTS: Final = f"""
         WHERE customer_id = $1 AND transaction_id = q.transaction_id
         ORDER BY credit_type_id, sequence LIMIT {ENTRIES_PER_EVENT_MAX}
     ) AS e
+"""
+_CORRECTIONS_OF_EVENTS: Final = f"""
+    SELECT c.* FROM unnest($2::text[]) AS q (transaction_id)
+    CROSS JOIN LATERAL (
+        SELECT source_id, kind, reason, actor, create_time, event_time, properties FROM ledger.usage_corrections
+        WHERE customer_id = $1 AND source = 'EVENT' AND source_id = q.transaction_id
+        ORDER BY number DESC LIMIT {CORRECTIONS_PER_EVENT_MAX}
+    ) AS c
 """
 # All entries of one use have its time, its cause and the meter's position after it.
 _WHOLE_USE: Final = """
@@ -109,7 +119,9 @@ class UsageHistory:
         shown = rows[: page.size]
         if len(rows) > page.size:
             last = shown[-1]
-        entries = await self._entries(customer_id, [row["transaction_id"] for row in shown])
+        shown_ids = [row["transaction_id"] for row in shown]
+        entries = await self._entries(customer_id, shown_ids)
+        corrections = await self._corrections(customer_id, shown)
         return EventPage(
             [
                 EventRecord(
@@ -117,6 +129,7 @@ class UsageHistory:
                     receive_time=row["receive_time"],
                     result=EVENT_RESULT.decode(row["result"]),
                     entries=entries.get(row["transaction_id"], ()),
+                    corrections=corrections.get(row["transaction_id"], ()),
                 )
                 for row in shown
             ],
@@ -191,6 +204,31 @@ class UsageHistory:
             for row in await self._connection.fetch(_ENTRIES_OF_EVENTS, customer_id, transaction_ids):
                 entry = CreditTypeId(row["credit_type_id"]), entry_from_row(row)
                 found[row["transaction_id"]].append(entry)
+        return found
+
+    async def _corrections(
+        self, customer_id: CustomerId, events: Sequence[Row]
+    ) -> dict[str, list[EventCorrection]]:
+        types = {event["transaction_id"]: event["event_type"] for event in events}
+        found: dict[str, list[EventCorrection]] = defaultdict(list)
+        if types:
+            for row in await self._connection.fetch(_CORRECTIONS_OF_EVENTS, customer_id, list(types)):
+                name = row["source_id"]
+                amended = ReportedEvent(
+                    transaction_id=name,
+                    customer_id=customer_id,
+                    event_type=types[name],
+                    timestamp=row["event_time"],
+                    properties=row["properties"],
+                )
+                found[name].append(
+                    EventCorrection(
+                        event=None if row["kind"] == "VOID" else amended,
+                        reason=row["reason"],
+                        actor=row["actor"],
+                        create_time=row["create_time"],
+                    )
+                )
         return found
 
     async def _event(self, customer_id: CustomerId, transaction_id: str) -> ReportedEvent | None:

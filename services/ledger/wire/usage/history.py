@@ -20,6 +20,7 @@ from services.ledger.domain.rating.tiers import GraduatedPrice, Tier
 from services.ledger.domain.usage.event import EventStatus
 from services.ledger.domain.usage.reads import (
     EntryOrigin,
+    EventCorrection,
     EventFilter,
     EventPage,
     EventRecord,
@@ -147,6 +148,7 @@ def _record_to_wire(record: EventRecord) -> pb.StoredUsageEvent:
         receive_time=timestamp(record.receive_time),
         result=result_to_wire(record.result),
         payments=[_payment_to_wire(credit_type_id, entry) for credit_type_id, entry in record.entries],
+        corrections=[_correction_to_wire(one) for one in record.corrections],
     )
 
 
@@ -158,6 +160,16 @@ def _payment_to_wire(credit_type_id: CreditTypeId, entry: Entry) -> pb.EventPaym
         grant_id=entry.grant_id,
         credits_micros=-entry.amount.micros,
         shortfall_micros=entry.shortfall.micros,
+    )
+
+
+def _correction_to_wire(correction: EventCorrection) -> pb.EventCorrection:
+    return pb.EventCorrection(
+        is_void=correction.event is None,
+        event=_event_to_wire(correction.event),
+        reason=correction.reason,
+        actor=correction.actor,
+        create_time=timestamp(correction.create_time),
     )
 
 
