@@ -10,12 +10,12 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from purser_cli.lines import Place
+from purser_cli.lines import Place, read_lines
 
 VERSION = 1
 _PIECE_BYTES = 1 << 20
@@ -55,13 +55,19 @@ class Counts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectedLine:
-    """A line that is not recorded as it is. reason: UPPER_SNAKE; field and detail: what is wrong."""
+    """A line that is not recorded as it is. start: its place; its content may be long, and is read again when needed.
 
-    line: int
+    reason: UPPER_SNAKE; field and detail: what is wrong.
+    """
+
+    start: Place
     reason: str
     field: str
     detail: str
-    content: str
+
+    @property
+    def number(self) -> int:
+        return self.start.line_count + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,19 +110,15 @@ class Journal:
         return progress
 
     def advance(
-        self, before: Progress, *, place: Place, counts: Counts, rejected: Iterable[RejectedLine]
+        self, before: Progress, *, place: Place, counts: Counts, rejected: Sequence[RejectedLine]
     ) -> Progress:
         """Store that everything before `place` is acknowledged, and with which results; returns the new progress."""
-        lines = "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in rejected).encode()
-        if lines:
-            with self.rejected_path.open("ab") as file:
-                file.write(lines)
-                _flush(file)
+        rejected_bytes = before.rejected_bytes + self._append(rejected)
         after = replace(
             before,
             place=place,
             counts=before.counts + counts,
-            rejected_bytes=before.rejected_bytes + len(lines),
+            rejected_bytes=rejected_bytes,
         )
         self._hash_between(before.place.offset, place.offset)
         self._store(after)
@@ -125,6 +127,25 @@ class Journal:
     def finish(self) -> None:
         """Forget the progress: the next import of the file begins with its first line."""
         self._path.unlink(missing_ok=True)
+
+    def _append(self, rejected: Sequence[RejectedLine]) -> int:
+        """Add lines to the list of rejected lines; returns the bytes that were added."""
+        if not rejected:
+            return 0
+        added = 0
+        with self.rejected_path.open("ab") as list_of_rejected:
+            for one in rejected:
+                line = next(read_lines(self._file, one.start))
+                told = {
+                    "line": one.number,
+                    "reason": one.reason,
+                    "field": one.field,
+                    "detail": one.detail,
+                    "content": line.content.decode(errors="replace"),
+                }
+                added += list_of_rejected.write(f"{json.dumps(told, ensure_ascii=False)}\n".encode())
+            _flush(list_of_rejected)
+        return added
 
     def _store(self, progress: Progress) -> None:
         told = {"version": VERSION, "sha256": self._hash.hexdigest(), **asdict(progress)}

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from purser.ledger.v1 import usage_pb2 as pb
 from purser_cli.events import LineRejected, event_from_line
 from purser_cli.journal import Counts, RejectedLine
-from purser_cli.lines import SHOWN_BYTES_MAX, Line, Place, read_lines
+from purser_cli.lines import Line, Place, read_lines
 
 EVENTS_PER_CHUNK_MAX = 1_000
 # A message may have 4 MiB.
@@ -19,6 +19,8 @@ CHUNKS_MAX = 32
 LINES_MAX = EVENTS_PER_CHUNK_MAX * CHUNKS_MAX
 # A call ends after so long, so that its lines are acknowledged: that is what the progress bar shows.
 SECONDS_MAX = 2.0
+# Characters of what is wrong with a line; the line itself is beside it.
+TEXT_MAX = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +76,9 @@ class Segment:
             try:
                 event = event_from_line(line)
             except LineRejected as rejected:
-                self._rejected.append(_rejected_line(line, rejected.reason, rejected.field, rejected.detail))
+                self._rejected.append(
+                    _rejected_line(line.start, rejected.reason, rejected.field, rejected.detail)
+                )
             else:
                 self._line_counts.append(line.number - 1)
                 self._offsets.append(line.offset)
@@ -96,7 +100,7 @@ class Segment:
         """Return what the lines came to, up to the first event that the response does not cover."""
         done = response.event_count
         end = self._place_of(done) if done < len(self._offsets) else self._end
-        own = [one for one in self._rejected if one.line <= end.line_count]
+        own = [one for one in self._rejected if one.number <= end.line_count]
         rejected = [self._of_problem(problem) for problem in response.problems]
         counts = Counts(
             accepted=response.accepted_count,
@@ -107,7 +111,7 @@ class Segment:
             differing=sum(problem.result.differs for problem in response.problems),
             rejected=response.rejected_count + len(own),
         )
-        in_order = sorted([*own, *rejected], key=lambda one: one.line)
+        in_order = sorted([*own, *rejected], key=lambda one: one.number)
         return Acknowledged(end=end, counts=counts, rejected=tuple(in_order))
 
     def is_last(self, end: Place) -> bool:
@@ -118,25 +122,19 @@ class Segment:
         return Place(self._line_counts[event_index], self._offsets[event_index])
 
     def _of_problem(self, problem: pb.ImportProblem) -> RejectedLine:
-        line = next(read_lines(self._file, self._place_of(problem.event_index)))
+        start = self._place_of(problem.event_index)
         result = problem.result
         if result.differs:
             detail = "its transaction_id was recorded before with another content, which remains"
-            return _rejected_line(line, "DIFFERS", "transaction_id", detail)
+            return _rejected_line(start, "DIFFERS", "transaction_id", detail)
         reason = pb.RejectionReason.Name(result.rejection_reason).removeprefix("REJECTION_REASON_")
-        return _rejected_line(line, reason, result.field, result.detail)
+        return _rejected_line(start, reason, result.field, result.detail)
 
 
-def _rejected_line(line: Line, reason: str, field: str, detail: str) -> RejectedLine:
-    shown = line.content[:SHOWN_BYTES_MAX] if line.is_too_long else line.content
-    return RejectedLine(
-        line=line.number,
-        reason=reason,
-        field=_printable(field),
-        detail=_printable(detail),
-        content=shown.decode(errors="replace"),
-    )
+def _rejected_line(start: Place, reason: str, field: str, detail: str) -> RejectedLine:
+    return RejectedLine(start=start, reason=reason, field=_short(field), detail=_short(detail))
 
 
-def _printable(text: str) -> str:
-    return text.encode(errors="replace").decode()
+def _short(text: str) -> str:
+    """Return a text that has a bound and can be encoded."""
+    return text[:TEXT_MAX].encode(errors="replace").decode()

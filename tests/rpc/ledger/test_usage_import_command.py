@@ -3,18 +3,22 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from grpc.aio import AioRpcError
+from sqlalchemy.engine import make_url
 
 from meshkit.rpc.client import open_channel
 from purser.ledger.v1.usage_pb2_grpc import UsageServiceStub
 from purser_cli.importer import Importer, ImportFailed
 from purser_cli.journal import Counts, Journal, Progress
 from tests.support.cutting_proxy import CuttingProxy
-from tests.support.ledger import JUNE, NOBODY, RunningLedger
+from tests.support.ledger import JUNE, NOBODY, RunningLedger, running_ledger
 from tests.support.ledger_sql import Sql
+from tests.support.postgres import Databases
 from tests.support.usage_import import (
     UNITS_MICROS,
     an_event,
@@ -233,3 +237,29 @@ async def test_a_response_that_is_lost_costs_nothing(ledger: RunningLedger, sql:
     assert len(troubles) >= 2
     assert await sql.value(METERED) == 5_000 * UNITS_MICROS
     await ledger.assert_adds_up()
+
+
+async def test_an_import_goes_on_when_the_database_was_away(
+    databases: Databases, sql: Sql, path: Path
+) -> None:
+    write_events(path, 4_000, at=JUNE)
+    url = make_url(databases.url("ledger"))
+    async with CuttingProxy.before(f"{url.host}:{url.port}") as wire:
+        host, _, port = wire.address.rpartition(":")
+        behind = url.set(host=host, port=int(port)).render_as_string(hide_password=False)
+        async with running_ledger(replace(databases, urls=databases.urls | {"ledger": behind})) as ledger:
+            await ledger.sell_assistant()
+            await ledger.sign_acme()
+            running = asyncio.create_task(import_here(path, ledger.address))
+            await sql.until("SELECT count(*) > 1500 FROM ledger.usage_events")
+            await wire.go_away()
+            failed = asyncio.create_task(ledger.debit(1))
+            await asyncio.wait([failed])
+            await wire.come_back()
+            progress, troubles = await running
+
+            assert isinstance(failed.exception(), AioRpcError)
+            assert progress.counts.accepted + progress.counts.duplicate == progress.counts.lines == 4_000
+            assert troubles
+            assert await sql.value(METERED) == 4_000 * UNITS_MICROS
+            await ledger.assert_adds_up()

@@ -26,7 +26,9 @@ def open_journal(path: Path) -> Iterator[Journal]:
 
 
 def a_line(number: int) -> RejectedLine:
-    return RejectedLine(line=number, reason="UNKNOWN_KEY", field="x", detail="is unknown", content="one")
+    """The line of this number in the file: one, two or three."""
+    offset = {1: 0, 2: 4, 3: 8}[number]
+    return RejectedLine(start=Place(number - 1, offset), reason="UNKNOWN_KEY", field="x", detail="is unknown")
 
 
 def import_two_lines(path: Path) -> Progress:
@@ -48,7 +50,11 @@ def test_an_import_goes_on_where_it_stopped(path: Path) -> None:
 
     assert after.counts == Counts(accepted=1, rejected=2)
     rejected = path.with_name("usage.rejected.jsonl").read_text().splitlines()
-    assert [json.loads(line)["line"] for line in rejected] == [1, 3]
+    told = {"reason": "UNKNOWN_KEY", "field": "x", "detail": "is unknown"}
+    assert [json.loads(line) for line in rejected] == [
+        {"line": 1, **told, "content": "one"},
+        {"line": 3, **told, "content": "three"},
+    ]
 
 
 def test_rejected_lines_that_were_written_and_not_acknowledged_are_taken_back(path: Path) -> None:

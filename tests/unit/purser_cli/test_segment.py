@@ -2,15 +2,24 @@
 """What one call sends, and up to which line its response settles the file."""
 
 import json
+import tracemalloc
 from collections.abc import Iterable
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 
 from purser.ledger.v1 import usage_pb2 as pb
-from purser_cli.journal import Counts
-from purser_cli.lines import Place
-from purser_cli.segment import BYTES_PER_CHUNK_MAX, CHUNKS_MAX, EVENTS_PER_CHUNK_MAX, SECONDS_MAX, Segment
+from purser_cli.journal import Counts, Journal
+from purser_cli.lines import LINE_BYTES_MAX, SHOWN_BYTES_MAX, Place, read_lines
+from purser_cli.segment import (
+    BYTES_PER_CHUNK_MAX,
+    CHUNKS_MAX,
+    EVENTS_PER_CHUNK_MAX,
+    SECONDS_MAX,
+    TEXT_MAX,
+    Segment,
+)
 
 BAD = "{"
 
@@ -87,17 +96,17 @@ def test_a_response_that_comes_early_settles_the_file_up_to_the_next_event() -> 
 
     done = segment.acknowledged(pb.ImportUsageResponse(event_count=2, accepted_count=2))
 
-    assert [one.line for one in done.rejected] == [1, 3, 6]
+    assert [one.number for one in done.rejected] == [1, 3, 6]
     assert done.counts == Counts(accepted=2, rejected=3)
     assert not segment.is_last(done.end)
     rest = Segment(file, done.end)
     assert [event.transaction_id for chunk in rest.chunks() for event in chunk.events] == ["tx-3"]
     last = rest.acknowledged(pb.ImportUsageResponse(event_count=1, accepted_count=1))
-    assert [one.line for one in last.rejected] == [8]
+    assert [one.number for one in last.rejected] == [8]
     assert rest.is_last(last.end)
 
 
-def test_problems_are_found_again_in_the_file() -> None:
+def test_rejected_lines_are_found_again_in_the_file() -> None:
     file = a_file([an_event(1), BAD, an_event(2), an_event(3)])
     segment = Segment(file, Place())
     assert sizes(segment) == [3]
@@ -122,10 +131,51 @@ def test_problems_are_found_again_in_the_file() -> None:
         )
     )
 
-    assert [(one.line, one.reason, one.content) for one in done.rejected] == [
-        (2, "MALFORMED_JSON", BAD),
-        (3, "TOO_OLD", an_event(2)),
-        (4, "DIFFERS", an_event(3)),
+    assert [(one.number, one.reason) for one in done.rejected] == [
+        (2, "MALFORMED_JSON"),
+        (3, "TOO_OLD"),
+        (4, "DIFFERS"),
     ]
+    found = [next(read_lines(file, one.start)).content.decode() for one in done.rejected]
+    assert found == [BAD, an_event(2), an_event(3)]
     assert done.counts == Counts(accepted=1, rejected=2, duplicate=1, differing=1)
     assert done.counts.lines == 4
+
+
+def test_rejected_lines_are_not_kept_in_memory_however_long_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "usage.jsonl"
+    with path.open("wb") as writing:
+        for _ in range(200):
+            writing.write(b"x" * (LINE_BYTES_MAX - 1) + b"\n")
+            writing.write(b"x" * (LINE_BYTES_MAX + 1) + b"\n")
+
+    with path.open("rb") as file:
+        journal = Journal(path, file)
+        tracemalloc.start()
+        segment = Segment(file, Place())
+        assert sizes(segment) == []
+        done = segment.acknowledged(pb.ImportUsageResponse())
+        journal.advance(journal.begin(), place=done.end, counts=done.counts, rejected=done.rejected)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+
+    assert done.counts.rejected == 400
+    assert peak_bytes < 10_000_000
+    lines = [json.loads(line) for line in journal.rejected_path.read_text().splitlines()]
+    assert [len(line["content"]) for line in lines] == 200 * [LINE_BYTES_MAX - 1, SHOWN_BYTES_MAX]
+
+
+def test_what_is_said_about_a_line_has_a_bound_and_can_be_written() -> None:
+    file = a_file([an_event(1), '{"\\ud800": 1}'])
+    segment = Segment(file, Place())
+    assert sizes(segment) == [1]
+    wordy = pb.UsageResult(event_status=pb.EVENT_STATUS_REJECTED, detail="x" * 9_000)
+
+    rejected = segment.acknowledged(
+        pb.ImportUsageResponse(
+            event_count=1, rejected_count=1, problems=[pb.ImportProblem(event_index=0, result=wordy)]
+        )
+    ).rejected
+
+    assert len(rejected[0].detail) == TEXT_MAX
+    assert (rejected[1].reason, rejected[1].field) == ("UNKNOWN_KEY", "?")
