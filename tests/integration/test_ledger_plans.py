@@ -28,7 +28,9 @@ from services.ledger.domain.crossings.watch import Watch, WatchKind
 from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.spend_cap import SpendCapRemoval
 from services.ledger.domain.retention import places_at
+from services.ledger.domain.usage.commands import RecordedUsage, UsageName, UsageSource
 from services.ledger.domain.usage.event import EventStatus
+from services.ledger.domain.usage.meter import MeterKey
 from services.ledger.domain.usage.reads import EventFilter, UsageQuestion, UsageWindow
 from services.ledger.domain.usage.summary import SummaryWindow
 from services.ledger.store.connection import open_pool
@@ -40,6 +42,7 @@ from services.ledger.store.credits.verification import verify
 from services.ledger.store.credits.writing import write_changes
 from services.ledger.store.responses import StoredResponses
 from services.ledger.store.retention import Retention
+from services.ledger.store.usage.corrections import Corrections
 from services.ledger.store.usage.history import UsageHistory
 from services.ledger.store.usage.sums import UsageTotals
 from tests.support.postgres import Databases, PostgresServer, drop_database, make_database
@@ -312,6 +315,59 @@ async def test_an_entry_is_explained_by_keys(recording: Recording) -> None:
         *("entries_pkey", "entries_usage_idx"),
         *("customers_pkey", "contracts_pkey"),
     }
+
+
+REPORTED = """
+    INSERT INTO ledger.entries (customer_id, credit_type_id, sequence, kind, grant_id, amount_micros, shortfall_micros,
+        effective_time, create_time, cause_id, hold_id, product_id, group_values, contract_id, quantity_micros,
+        root_rate_id, usage_period_start, transaction_id, corrects_sequence)
+    SELECT customer_id, 'crt_ai', 1000 + n, CASE WHEN n > 200 THEN 'CORRECTION' ELSE 'CAPTURE' END, 'grt_1',
+        CASE WHEN n > 200 THEN 1 ELSE -3 END, 0, '2025-06-20', '2025-06-20', 'cause-' || n,
+        CASE WHEN n % 2 = 0 THEN 'hld_' || lpad((n % 200)::text, 4, '0') END, 'prd_1', '{}', 'con_1', 1, 'rat_1',
+        '2025-06-01', CASE WHEN n % 2 = 1 THEN 'tx-' || n % 200 END, CASE WHEN n > 200 THEN 800 + n END
+    FROM ledger.customers, generate_series(1, 250) n
+"""
+AS_RECORDED = RecordedUsage(event=None, corrections=0, pieces=None)
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        (UsageName(UsageSource.EVENT, "tx-7"), "entries_transaction_idx"),
+        (UsageName(UsageSource.HOLD, "hld_0008"), "entries_usage_idx"),
+    ],
+)
+async def test_what_is_left_of_usage_is_read_by_its_index_and_that_of_corrections(
+    recording: Recording, name: UsageName, index: str
+) -> None:
+    for statement in (REPORTED, "ANALYZE ledger.entries"):
+        await recording.execute(statement)
+    recording.asked.clear()
+
+    (piece,) = await Corrections(recording).pieces_of((ACME, AI), name, AS_RECORDED)
+
+    assert piece.cost == Credits(2)
+    assert await _reads(recording) - {"holds_pkey"} == {index, "entries_corrects_idx"}
+
+
+async def test_the_latest_usage_of_a_meter_is_read_from_the_end_of_the_pools_index(
+    recording: Recording,
+) -> None:
+    for statement in (REPORTED, "ANALYZE ledger.entries"):
+        await recording.execute(statement)
+    name = UsageName(UsageSource.EVENT, "tx-199")
+    (piece,) = await Corrections(recording).pieces_of((ACME, AI), name, AS_RECORDED)
+    recording.asked.clear()
+
+    found = await Corrections(recording).latest_of_meter(
+        (ACME, AI), MeterKey("rat_1", JUNE), Credits(7), without=piece
+    )
+
+    assert [(one.entry.sequence, one.credits) for one in found[:2]] == [
+        (1_200, Credits(3)),
+        (1_198, Credits(3)),
+    ]
+    assert await _reads(recording) == {"entries_pkey", "entries_corrects_idx"}
 
 
 async def test_what_a_grant_paid_for_is_read_by_the_grants_index(recording: Recording) -> None:
