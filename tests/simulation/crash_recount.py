@@ -101,6 +101,10 @@ def _holds(book: Book, stored: Stored) -> Iterator[str]:
     for request, answer in book.of(pb.CaptureRequest):
         ends[request.hold_id] = {"CAPTURED"}
         captured[request.hold_id] = answer.captured_micros
+    for event, result in book.of(upb.UsageEvent):
+        if event.hold_id:
+            ends[event.hold_id] = {"CAPTURED"}
+            captured[event.hold_id] = result.credits_micros - result.shortfall_micros
     for request, answer in book.of(pb.ReleaseRequest):
         if answer.released_micros:  # otherwise it had expired before, and stays EXPIRED
             ends[request.hold_id] = {"RELEASED"}

@@ -150,6 +150,8 @@ class Writer:
                 request_id=self._request_id(), customer=asked.customer, hold_id=allowed.hold_id
             )
             await self._ask("Release", release)
+        elif fate < 0.92:
+            await self._record([self._event(asked.customer, allowed.hold_id)])
         else:
             self._left.append((asked, allowed))  # nobody ends it: it expires
 
@@ -196,6 +198,9 @@ class Writer:
         events = [self._event() for _ in range(self._dice.randint(1, 30))]
         if self._events and self._dice.random() < 0.3:
             events.append(self._dice.choice(self._events))
+        await self._record(events)
+
+    async def _record(self, events: Sequence[upb.UsageEvent]) -> None:
         answers: dict[str, Answer] = {}
         seconds = self._attempt_seconds
         while not answers:
@@ -219,7 +224,7 @@ class Writer:
                 self._book.wrong.append(f"UsageEvent {event.transaction_id} was not accepted: {result}")
             result.is_duplicate = False  # the only difference between the first answer and a later one
             self._book.write(event, result)
-        self._events = (self._events + events)[-REMEMBERED_MAX:]
+        self._events = [*self._events, *events][-REMEMBERED_MAX:]
 
     async def _void_event(self) -> None:
         """Take an event back, once."""
@@ -255,12 +260,13 @@ class Writer:
             group_values={"user_id": f"user-{self._dice.randrange(USERS)}"},
         )
 
-    def _event(self) -> upb.UsageEvent:
+    def _event(self, customer: str = "", hold_id: str = "") -> upb.UsageEvent:
         used_time = self._clock.now() - timedelta(seconds=self._dice.uniform(0, 60))
         return upb.UsageEvent(
             transaction_id=self._request_id(),
-            customer=self._dice.choice(CUSTOMERS),
+            customer=customer or self._dice.choice(CUSTOMERS),
             event_type=EVENT_TYPE,
+            hold_id=hold_id,
             timestamp=timestamp(used_time),
             properties={
                 "units": f"0.{self._dice.randint(1, 400_000):06d}",

@@ -123,20 +123,22 @@ class CaptureRequest(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., hold_id: _Optional[str] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ...) -> None: ...
 
 class CaptureResponse(_message.Message):
-    __slots__ = ("captured_micros", "released_micros", "shortfall_micros", "is_late", "credit_type_id", "available_micros")
+    __slots__ = ("captured_micros", "released_micros", "shortfall_micros", "is_late", "credit_type_id", "available_micros", "differs")
     CAPTURED_MICROS_FIELD_NUMBER: _ClassVar[int]
     RELEASED_MICROS_FIELD_NUMBER: _ClassVar[int]
     SHORTFALL_MICROS_FIELD_NUMBER: _ClassVar[int]
     IS_LATE_FIELD_NUMBER: _ClassVar[int]
     CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
     AVAILABLE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    DIFFERS_FIELD_NUMBER: _ClassVar[int]
     captured_micros: int
     released_micros: int
     shortfall_micros: int
     is_late: bool
     credit_type_id: str
     available_micros: int
-    def __init__(self, captured_micros: _Optional[int] = ..., released_micros: _Optional[int] = ..., shortfall_micros: _Optional[int] = ..., is_late: _Optional[bool] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ...) -> None: ...
+    differs: bool
+    def __init__(self, captured_micros: _Optional[int] = ..., released_micros: _Optional[int] = ..., shortfall_micros: _Optional[int] = ..., is_late: _Optional[bool] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., differs: _Optional[bool] = ...) -> None: ...
 
 class ReleaseRequest(_message.Message):
     __slots__ = ("request_id", "customer", "hold_id")

@@ -34,6 +34,8 @@ class RejectionReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REJECTION_REASON_QUANTITY_NEGATIVE: _ClassVar[RejectionReason]
     REJECTION_REASON_QUANTITY_TOO_LARGE: _ClassVar[RejectionReason]
     REJECTION_REASON_RATE_NOT_FOUND: _ClassVar[RejectionReason]
+    REJECTION_REASON_HOLD_NOT_FOUND: _ClassVar[RejectionReason]
+    REJECTION_REASON_HOLD_RELEASED: _ClassVar[RejectionReason]
 
 class UsageWindow(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -58,6 +60,8 @@ REJECTION_REASON_PROPERTY_NOT_A_NUMBER: RejectionReason
 REJECTION_REASON_QUANTITY_NEGATIVE: RejectionReason
 REJECTION_REASON_QUANTITY_TOO_LARGE: RejectionReason
 REJECTION_REASON_RATE_NOT_FOUND: RejectionReason
+REJECTION_REASON_HOLD_NOT_FOUND: RejectionReason
+REJECTION_REASON_HOLD_RELEASED: RejectionReason
 USAGE_WINDOW_UNSPECIFIED: UsageWindow
 USAGE_WINDOW_SPAN: UsageWindow
 USAGE_WINDOW_HOUR: UsageWindow
@@ -66,7 +70,7 @@ USAGE_WINDOW_MONTH: UsageWindow
 USAGE_WINDOW_USAGE_PERIOD: UsageWindow
 
 class UsageEvent(_message.Message):
-    __slots__ = ("transaction_id", "customer", "event_type", "timestamp", "properties")
+    __slots__ = ("transaction_id", "customer", "event_type", "timestamp", "properties", "hold_id")
     class PropertiesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -79,12 +83,14 @@ class UsageEvent(_message.Message):
     EVENT_TYPE_FIELD_NUMBER: _ClassVar[int]
     TIMESTAMP_FIELD_NUMBER: _ClassVar[int]
     PROPERTIES_FIELD_NUMBER: _ClassVar[int]
+    HOLD_ID_FIELD_NUMBER: _ClassVar[int]
     transaction_id: str
     customer: str
     event_type: str
     timestamp: _timestamp_pb2.Timestamp
     properties: _containers.ScalarMap[str, str]
-    def __init__(self, transaction_id: _Optional[str] = ..., customer: _Optional[str] = ..., event_type: _Optional[str] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., properties: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    hold_id: str
+    def __init__(self, transaction_id: _Optional[str] = ..., customer: _Optional[str] = ..., event_type: _Optional[str] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., properties: _Optional[_Mapping[str, str]] = ..., hold_id: _Optional[str] = ...) -> None: ...
 
 class RecordUsageRequest(_message.Message):
     __slots__ = ("events",)

@@ -98,6 +98,16 @@ class Captured:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CapturedBefore(Captured):
+    """The response to Capture when a usage event had captured the hold. It is not stored.
+
+    differs: another amount was used then.
+    """
+
+    differs: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Released:
     """The response to Release."""
 

@@ -196,13 +196,19 @@ def extension_denied(account: Account, hold: Hold, reason: DenialReason, *, at: 
 
 
 def capture(
-    account: Account, hold: Hold, actual: Amount | None, *, cause_id: str, at: datetime
+    account: Account,
+    hold: Hold,
+    actual: Amount | None,
+    *,
+    cause_id: str,
+    transaction_id: str | None = None,
+    at: datetime,
 ) -> tuple[Account, Captured]:
     """Turn a hold into spend of the amount used (None: all that is held).
 
     Less than held: the rest is released, the last drawn first. More: the excess is drawn from available credits,
     and what they do not cover is a shortfall. An expired hold is drawn like a debit and marked late.
-    Raises HoldAlreadyResolved.
+    transaction_id: of the usage event that is the capture. Raises HoldAlreadyResolved.
     """
     require_unresolved(hold)
     at = time_of_spend(account, hold.counted_group_values, at)
@@ -210,7 +216,7 @@ def capture(
     if actual is None:
         actual = hold.quantity if hold.quantity else hold.amount
     meter, spent = charged(hold.price.meter_in(account.meters), actual)
-    usage = _usage_of_hold(hold, actual, meter)
+    usage = _usage_of_hold(hold, actual, meter, transaction_id)
     reserved = Credits(0) if is_late else hold.amount
     from_hold = min(spent, reserved)
     split = split_draws(() if is_late else hold.draws, from_hold)
@@ -306,7 +312,7 @@ def _usage_of_ask(ask: Ask, meter: Meter) -> Usage:
     )
 
 
-def _usage_of_hold(hold: Hold, used: Amount, meter: Meter) -> Usage:
+def _usage_of_hold(hold: Hold, used: Amount, meter: Meter, transaction_id: str | None) -> Usage:
     """meter: after the usage."""
     is_metered = bool(_quantity_of(used)) and hold.price.meter_key is not None
     return Usage(
@@ -317,6 +323,7 @@ def _usage_of_hold(hold: Hold, used: Amount, meter: Meter) -> Usage:
         quantity=_quantity_of(used),
         meter_key=hold.price.meter_key if _quantity_of(used) else None,
         dimension_values=hold.dimension_values,
+        transaction_id=transaction_id,
         meter_position=meter.position if is_metered else None,
         meter_cost=meter.cost if is_metered else None,
         counted_group_values=hold.counted_group_values,

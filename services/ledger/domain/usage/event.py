@@ -43,6 +43,8 @@ class RejectionReason(Enum):
     QUANTITY_NEGATIVE = "QUANTITY_NEGATIVE"
     QUANTITY_TOO_LARGE = "QUANTITY_TOO_LARGE"
     RATE_NOT_FOUND = "RATE_NOT_FOUND"
+    HOLD_NOT_FOUND = "HOLD_NOT_FOUND"
+    HOLD_RELEASED = "HOLD_RELEASED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +80,7 @@ class EventResult:
 class RecordEvent:
     """Store an event and charge for it. customer: an id or an alias. fingerprint: the hash of its content.
 
+    hold_id: of the hold whose capture it is; None: of none.
     receive_time: when it came, if it waited for its customer; None: now. rejection: of a malformed event.
     """
 
@@ -87,6 +90,7 @@ class RecordEvent:
     event_type: str
     timestamp: datetime
     properties: Mapping[str, str]
+    hold_id: str | None = None
     receive_time: datetime | None = None
     rejection: EventResult | None = None
 

@@ -62,8 +62,7 @@ def measured(event: RecordEvent, books: Iterable[PriceBook]) -> tuple[Measured, 
                 amount = measure(book.product.metric, event.properties)
                 lines.append(Measured(product=book.product, entitlement=entitlement, amount=amount))
     except PropertyProblem as problem:
-        reason = RejectionReason(problem.problem.value)
-        return rejected(reason, field=f"properties[{problem.property_name}]", detail=_DETAILS[reason])
+        return unmeasurable(problem)
     except RateNotFound as problem:
         return rejected(RejectionReason.RATE_NOT_FOUND, detail=str(problem))
     if lines:
@@ -91,6 +90,12 @@ def count(account: Account, line: Measured) -> tuple[Quantity, Meter, Credits] |
     if isinstance(line.amount, Quantity):
         after = evolve(after, largest=max(after.largest, line.amount))
     return quantity, after, cost
+
+
+def unmeasurable(problem: PropertyProblem) -> EventResult:
+    """Return the rejection of an event whose properties cannot be measured."""
+    reason = RejectionReason(problem.problem.value)
+    return rejected(reason, field=f"properties[{problem.property_name}]", detail=_DETAILS[reason])
 
 
 def charge(

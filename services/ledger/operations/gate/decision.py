@@ -42,6 +42,17 @@ def name_of(command: Command) -> tuple[str, str, str]:
     return "request", command.customer, command.request_id
 
 
+def hold_of(command: Command) -> HoldId | None:
+    """Return the hold that a command is about; None for one without."""
+    match command:
+        case RecordEvent():
+            return None if command.hold_id is None else HoldId(command.hold_id)
+        case Authorize() | Debit():
+            return None
+        case _:
+            return command.hold_id
+
+
 @dataclass(slots=True)
 class Target:
     """The pool that a request is about, and what Authorize and Debit ask of it."""

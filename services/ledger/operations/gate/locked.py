@@ -3,12 +3,14 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from meshkit.errors import MeshError, RequestIdReused
 from meshkit.ids import Ids
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.due import Reading, bring_up_to_date
+from services.ledger.domain.credits.entry import Entry
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, GrantId, ProductId
 from services.ledger.domain.credits.unit_of_work import (
     AccountSelection,
@@ -19,16 +21,17 @@ from services.ledger.domain.credits.unit_of_work import (
     StoredResponse,
 )
 from services.ledger.domain.errors import CustomerNotFound, HoldNotFound, ProductNotFound
-from services.ledger.domain.gate.commands import Authorize, Debit, ExtendHold, GateCommand
+from services.ledger.domain.gate.commands import Authorize, Capture, Debit, ExtendHold, GateCommand
 from services.ledger.domain.gate.decision import Ask
-from services.ledger.domain.gate.hold import HoldId, HoldPlace
+from services.ledger.domain.gate.hold import Hold, HoldId, HoldPlace, HoldState
 from services.ledger.domain.gate.standing import CatalogCopies, PriceBook
 from services.ledger.domain.responses import LaneResponse
+from services.ledger.domain.usage import hold_capture
 from services.ledger.domain.usage.event import EventResult, RecordEvent
 from services.ledger.domain.usage.intake import Measured, group_values_of
 from services.ledger.domain.usage.meter import MeteredPrice
 from services.ledger.operations.gate.cache import CustomerCache, CustomerState
-from services.ledger.operations.gate.decision import Command, decide, target_of
+from services.ledger.operations.gate.decision import Command, decide, hold_of, target_of
 from services.ledger.operations.gate.lane import QueuedRequest
 from services.ledger.operations.gate.meters import StepMeter
 from services.ledger.operations.gate.outcome import Allowed, Denied, Fault, Uncharged, Unknown
@@ -75,6 +78,7 @@ class LockedBatch:
         self._changed: dict[PoolKey, Change] = {}
         self._responses: dict[tuple[CustomerId, str], NewResponse] = {}
         self._events = EventLog(self._at)
+        self._captures: dict[tuple[PoolKey, HoldId], list[Entry]] = {}
 
     @property
     def has_crossings(self) -> bool:
@@ -105,6 +109,7 @@ class LockedBatch:
                 await self._events.look_up(tx, events, self._names)
             if not _covers(wanted, self._wanted()):
                 raise AccountsMoved
+            await self._look_up_captures(tx)
         with self._meter.step("decide"):
             for request in self._batch:
                 self.results.append((request, self._result(request.item)))
@@ -183,14 +188,36 @@ class LockedBatch:
         if not is_cached:
             await self._look_up_customers(tx)
         holds = [
-            (self._names[command.customer], command.hold_id)
+            (self._names[command.customer], hold_id)
             for command in self._commands()
-            if not isinstance(command, (Authorize, Debit, RecordEvent))
+            if (hold_id := hold_of(command)) is not None
         ]
         if holds:
             self._places = await tx.accounts.places_of_holds(holds)
         if not is_cached:
             await self._look_up_prices(tx)
+
+    async def _look_up_captures(self, tx: Transaction) -> None:
+        """Read what the captures of captured holds came to, for whoever captures them again."""
+        for command in self._commands():
+            is_repeated = not isinstance(command, RecordEvent) and self._stored_response(command) is not None
+            captured = None if is_repeated else self._captured_hold(command)
+            if captured is not None:
+                key, hold = captured
+                self._captures[key, hold.hold_id] = await tx.corrections.entries_of_hold(key, hold.hold_id)
+
+    def _captured_hold(self, command: Command) -> tuple[PoolKey, Hold] | None:
+        """Return the hold that a command captures, if it was captured before."""
+        hold_id = hold_of(command)
+        customer_id = self._names.get(command.customer)
+        if hold_id is None or customer_id is None or not isinstance(command, (Capture, RecordEvent)):
+            return None
+        place = self._places.get((customer_id, hold_id))
+        if place is None:
+            return None
+        key = (customer_id, place.credit_type_id)
+        hold = (self._after.get(key) or self._readings[key].account).holds[hold_id]
+        return (key, hold) if hold.state is HoldState.CAPTURED else None
 
     def _take_from_cache(self) -> bool:
         """Take customers, products and prices from the cache; False when it lacks any of them."""
@@ -215,7 +242,11 @@ class LockedBatch:
             self._customers.setdefault(record.customer_id, CustomerState(record)).names.add(name)
 
     async def _look_up_prices(self, tx: Transaction) -> None:
-        types = {command.event_type for command in self._commands() if isinstance(command, RecordEvent)}
+        types = {
+            command.event_type
+            for command in self._commands()
+            if isinstance(command, RecordEvent) and command.hold_id is None
+        }
         if types:
             self._copies = await tx.standings.event_products(types, self._copies)
         asked = {
@@ -244,12 +275,19 @@ class LockedBatch:
             case Authorize() | Debit():
                 return (command.product_id,)
             case ExtendHold() if command.additional is not None:
-                place = self._places.get((self._names[command.customer], command.hold_id))
-                return () if place is None else (place.product_id,)
-            case RecordEvent():
+                return self._product_of_hold(command)
+            case RecordEvent() if command.hold_id is None:
                 return self._copies.by_event_type[command.event_type]
+            case RecordEvent():
+                return self._product_of_hold(command)
             case _:
                 return ()
+
+    def _product_of_hold(self, command: Command) -> tuple[ProductId, ...]:
+        hold_id = hold_of(command)
+        assert hold_id is not None
+        place = self._places.get((self._names[command.customer], hold_id))
+        return () if place is None else (place.product_id,)
 
     def _wanted(self) -> dict[PoolKey, AccountSelection]:
         """Return the pools that the batch needs, with the holds and spends that matter."""
@@ -276,6 +314,11 @@ class LockedBatch:
         if event.customer not in self._names:
             return
         customer = self.customer(event.customer)
+        if event.hold_id is not None:
+            with suppress(HoldNotFound):  # the decision raises it again
+                hold_id = HoldId(event.hold_id)
+                wanted[self.pool_of(customer, hold_id)].hold_ids.add(hold_id)
+            return
         lines = lines_of(self, customer, event)
         if isinstance(lines, EventResult):
             return
@@ -311,7 +354,7 @@ class LockedBatch:
             case Denied():
                 return outcome.response
             case Fault():
-                return outcome.error
+                return self._capture_after_event(command) or outcome.error
             case Unknown() | Uncharged():
                 raise AssertionError("everything that a decision needs was read")
 
@@ -320,6 +363,14 @@ class LockedBatch:
         duplicate = self._events.earlier(event, customer_id)
         if duplicate is not None:
             return duplicate
+        captured = self._captured_hold(event)
+        if captured is not None:
+            key, hold = captured
+            book = self.price_book(self.customer(event.customer), hold.product_id)
+            account = self.account(self.customer(event.customer), key)
+            return hold_capture.event_after_capture(
+                account, hold, self._entries_of(account, hold), event, book.product
+            )
         outcome = decide(self, event, at=self._at, ids=self._ids)
         match outcome:
             case Allowed():
@@ -338,6 +389,24 @@ class LockedBatch:
                 return outcome.error
             case Unknown():
                 raise AssertionError("everything that a decision needs was read")
+
+    def _capture_after_event(self, command: GateCommand) -> LaneResponse | None:
+        """Return the response to the Capture of a hold that an event has captured; None for anything else."""
+        captured = self._captured_hold(command)
+        if captured is None or not isinstance(command, Capture):
+            return None
+        key, hold = captured
+        account = self.account(self.customer(command.customer), key)
+        entries = self._entries_of(account, hold)
+        return hold_capture.capture_after_event(
+            account, hold, entries, command.actual, at=account.time_at(self._at)
+        )
+
+    def _entries_of(self, account: Account, hold: Hold) -> list[Entry]:
+        """Return the entries of a hold's capture: stored earlier, or written in this batch."""
+        key = (account.customer_id, account.credit_type_id)
+        new = [entry for entry in account.entries if entry.usage and entry.usage.hold_id == hold.hold_id]
+        return self._captures.get((key, hold.hold_id), []) + new
 
     def _stored_response(self, command: GateCommand) -> LaneResponse | None:
         """Return the response to this request, stored earlier or made in this batch. Raises RequestIdReused."""

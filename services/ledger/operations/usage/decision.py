@@ -6,8 +6,10 @@ from datetime import datetime
 from meshkit.errors import MeshError
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.unit_of_work import PoolKey
-from services.ledger.domain.errors import CustomerNotFound
+from services.ledger.domain.errors import CustomerNotFound, HoldAlreadyResolved, HoldNotFound
+from services.ledger.domain.gate.hold import HoldId, HoldState
 from services.ledger.domain.rating.metric import matches
+from services.ledger.domain.usage import hold_capture
 from services.ledger.domain.usage.event import (
     EventLine,
     EventResult,
@@ -42,7 +44,11 @@ def decide_event(view: View, event: RecordEvent, *, at: datetime) -> Outcome:
         try:
             customer = view.customer(event.customer)
         except CustomerNotFound:
+            if event.hold_id is not None:
+                return Denied(hold_capture.HOLD_NOT_FOUND, None)
             return Uncharged(EventResult(status=EventStatus.UNATTACHED))
+        if event.hold_id is not None:
+            return _decide_capture(view, customer, event, HoldId(event.hold_id), at=at)
         found = lines_of(view, customer, event)
         if isinstance(found, EventResult):
             return Denied(found, None) if found.status is EventStatus.REJECTED else Uncharged(found)
@@ -62,6 +68,33 @@ def decide_event(view: View, event: RecordEvent, *, at: datetime) -> Outcome:
         return Fault(error, key)
     result = EventResult(status=EventStatus.ACCEPTED, lines=tuple(lines))
     return Allowed(result, tuple((key, before[key], after[key]) for key in before))
+
+
+def _decide_capture(
+    view: View, customer: CustomerState, event: RecordEvent, hold_id: HoldId, *, at: datetime
+) -> Outcome:
+    """Decide an event that is the capture of a hold."""
+    key: PoolKey | None = None
+    try:
+        key = view.pool_of(customer, hold_id)
+        account = view.account(customer, key)
+        hold = account.holds[hold_id]
+        quantity = hold_capture.reported(event, view.price_book(customer, hold.product_id).product)
+        if isinstance(quantity, EventResult):
+            return Denied(quantity, key)
+        view.require_meter(account, hold.price)
+        after, result = hold_capture.capture(account, hold, event, quantity, at=account.time_at(at))
+    except NotCached as unknown:
+        return Unknown(unknown.cause, key)
+    except HoldNotFound:
+        return Denied(hold_capture.HOLD_NOT_FOUND, None)
+    except HoldAlreadyResolved as error:
+        return (
+            Denied(hold_capture.HOLD_RELEASED, key) if hold.state is HoldState.RELEASED else Fault(error, key)
+        )
+    except MeshError as error:
+        return Fault(error, key)
+    return Allowed(result, ((key, account, after),))
 
 
 def lines_of(view: View, customer: CustomerState, event: RecordEvent) -> tuple[Measured, ...] | EventResult:

@@ -136,7 +136,7 @@ class Corrections:
     async def pieces_of(self, key: PoolKey, usage: UsageName, recorded: RecordedUsage) -> tuple[Piece, ...]:
         """Return what usage comes to in one pool, by product, as corrected so far."""
         entries = (
-            await self._entries_of_hold(key, usage.usage_id)
+            await self.entries_of_hold(key, usage.usage_id)
             if usage.source is UsageSource.HOLD
             else await self._entries_of_event(key, usage.usage_id)
         )
@@ -235,7 +235,8 @@ class Corrections:
         )
         return list(map(entry_from_row, rows))
 
-    async def _entries_of_hold(self, key: PoolKey, hold_id: str) -> list[Entry]:
+    async def entries_of_hold(self, key: PoolKey, hold_id: str) -> list[Entry]:
+        """Return the entries of a hold's capture, without corrections."""
         # All entries of a capture have one effective_time, at or after the hold's own time.
         used_time = await self._connection.fetchval(
             "SELECT e.effective_time FROM ledger.holds h JOIN ledger.entries e ON e.customer_id = h.customer_id"

@@ -9,7 +9,14 @@ from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
 from meshkit.rpc.fingerprint import fingerprint
 from purser.ledger.v1 import ledger_pb2 as pb
 from services.ledger.domain.gate.commands import Authorize, Capture, Debit, ExtendHold, Release
-from services.ledger.domain.gate.decision import Authorized, Captured, Debited, Extended, Released
+from services.ledger.domain.gate.decision import (
+    Authorized,
+    Captured,
+    CapturedBefore,
+    Debited,
+    Extended,
+    Released,
+)
 from services.ledger.domain.gate.hold import HOLD_TTL_DEFAULT, HOLD_TTL_MAX, HOLD_TTL_MIN, HoldId
 from services.ledger.wire.amounts import (
     amount_from_wire,
@@ -81,6 +88,7 @@ def capture_to_wire(answer: Captured) -> pb.CaptureResponse:
         is_late=answer.is_late,
         credit_type_id=answer.credit_type_id,
         available_micros=total_to_wire(answer.available),
+        differs=isinstance(answer, CapturedBefore) and answer.differs,
     )
 
 

@@ -40,6 +40,7 @@ def event_from_wire(event: pb.UsageEvent) -> RecordEvent:
         event_type=fields.text("event_type", event.event_type),
         timestamp=fields.time("timestamp", event.timestamp, event.HasField("timestamp")),
         properties=properties,
+        hold_id=fields.text("hold_id", event.hold_id, required=False) or None,
     )
     try:
         fields.check()
