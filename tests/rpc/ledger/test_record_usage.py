@@ -376,6 +376,26 @@ async def test_what_the_credits_of_its_time_do_not_cover_is_paid_by_those_of_now
     await ledger.assert_adds_up()
 
 
+async def test_usage_dated_ahead_is_paid_by_the_credits_of_now(ledger: RunningLedger) -> None:
+    """Credits that begin before its time cannot pay for it yet, although they will burn first then."""
+    ledger.clock.advance_to(NOON)
+    await ledger.top_up(
+        1_000,
+        priority=1,
+        cost_basis_micros=0,
+        effective_time=timestamp(NOON + HOUR),
+        expire_time=timestamp(NOON + DAY),
+    )
+
+    await record(ledger, an_event("tx-1", "10", at=NOON + HOUR))
+    ledger.clock.advance_to(NOON + HOUR)
+    await record(ledger, an_event("tx-2", "2", at=NOON + HOUR))
+
+    included, coming = await ledger.grants()
+    assert (included.captured_micros, coming.captured_micros) == (120 * CREDIT, 24 * CREDIT)
+    await ledger.assert_adds_up()
+
+
 async def test_reported_usage_counts_in_the_windows_of_its_own_time(ledger: RunningLedger) -> None:
     await ledger.top_up(10_000)
     await ledger.set_cap(1_000, user="ann", window=admin.CAP_WINDOW_DAY)

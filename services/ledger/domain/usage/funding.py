@@ -2,7 +2,8 @@
 """Funding of reported usage: which grants pay for what was used before it was reported.
 
 First the grants that were active at the usage's own time, then those active now, each in burn-down order; what neither
-covers is a shortfall. For 24 h after its expiry a grant pays for usage dated before it, from what has expired.
+covers is a shortfall. Grants active now pay for usage dated ahead. For 24 h after its expiry a grant pays for usage
+dated before it, from what has expired.
 Source: services/ledger/README.md, "Reported usage".
 """
 
@@ -58,9 +59,9 @@ def payable(grant: Grant, *, at: datetime) -> Credits:
 
 def _payers(account: Account, usage: Usage, *, used_time: datetime, at: datetime) -> Iterator[Grant]:
     """Yield the grants that may pay, each once, in the order in which they do."""
-    then = {grant.grant_id: grant for grant in account.drawable(used_time, usage.product_id)}
+    then = {grant.grant_id: grant for grant in account.drawable(min(used_time, at), usage.product_id)}
     yield from then.values()
-    if used_time != at:
+    if used_time < at:
         yield from (grant for grant in account.drawable(at, usage.product_id) if grant.grant_id not in then)
 
 
