@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reported usage against its model: two replicas, one clock; the same results, meters and balances at every step."""
+
+import ast
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from types import SimpleNamespace as Thing
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import strategies as st
+
+from tests.simulation import usage_model
+from tests.simulation.conftest import STEPS_DEFAULT, Plan
+from tests.simulation.usage_catalog import PRODUCTS
+from tests.simulation.usage_model import DAY, NEVER, UNIT
+from tests.simulation.usage_world import TICK, UsageWorld
+from tests.support.ledger import CREDIT, JULY
+from tests.support.postgres import Databases, PostgresServer, drop_database, make_database
+
+STEPS_EACH = 40
+# Below 10, Hypothesis draws each example independently.
+EXAMPLES_EACH = 7
+SHUFFLES_EACH = 5
+STATEMENTS_MAX = 200
+SETTINGS = settings(
+    max_examples=EXAMPLES_EACH, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+)
+
+Step = tuple[str, dict[str, Any]]
+HOUR = timedelta(hours=1)
+USERS = ["ann", "bob", "cid"]
+AMOUNTS = [1, UNIT // 3, UNIT, 5 * UNIT, 13 * UNIT, 40 * UNIT, 2_500 * UNIT]
+UNITS = ["1", "2.5", "0", "0.0000001", "7", "40", "3.333333", "150.1234567", "1000", "+4"]
+BAD_UNITS = ["", "many", "-1", "1e3", "-0.0000001", "1.", None]
+# An edge: a number of the world's edges, and the distance from it.
+_edges = st.tuples(st.integers(0, 99), st.sampled_from([-TICK, timedelta(0), TICK]))
+_ages = st.sampled_from([HOUR, 5 * HOUR, DAY, 3 * DAY, 12 * DAY, 33 * DAY])
+_times = st.one_of(
+    st.just(timedelta(0)),
+    _ages,
+    _ages,
+    st.sampled_from([-HOUR, -DAY, -DAY - TICK, 34 * DAY, 34 * DAY + TICK]),
+    _edges,
+)
+_replicas = st.integers(0, 1)
+
+
+def _drawn(**parts: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(parts)
+
+
+_events = _drawn(
+    type=st.sampled_from([*(one.event for one in PRODUCTS.values()), "chat", "login"]),
+    units=st.sampled_from(UNITS * 2 + BAD_UNITS),
+    tokens=st.sampled_from(["150", "200", "200.000001", "90000", "90000", None]),
+    user=st.sampled_from([*USERS, None]),
+    model=st.sampled_from(["large", "small", "small", "tiny", None]),
+    plan=st.sampled_from(["pro", "max", "free", None]),
+    time=_times,
+    # Sent before, with the same or another content.
+    again=st.sampled_from([None] * 8 + ["same", "changed"]),
+    which=st.integers(0, 99),
+)
+_asks = _drawn(
+    product=st.sampled_from(list(PRODUCTS)),
+    user=st.sampled_from(USERS),
+    amount=st.sampled_from(AMOUNTS),
+    in_units=st.sampled_from([True, True, False]),
+    ttl=st.sampled_from([None, 5, 23 * 60]),
+    is_large=st.booleans(),
+    replica=_replicas,
+)
+STEPS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
+    "record": _drawn(events=st.lists(_events, min_size=1, max_size=20), replica=_replicas),
+    "void": _drawn(which=st.integers(0, 99), is_hold=st.booleans(), replica=_replicas),
+    "grant": _drawn(
+        amount=st.sampled_from([1, 7 * CREDIT, 30 * CREDIT]),
+        start=st.sampled_from([-40 * DAY, -DAY, timedelta(0), HOUR, DAY]),
+        life=st.sampled_from([HOUR, 2 * DAY, 40 * DAY, 41 * DAY, None]),
+        priority=st.sampled_from([1, 50, 100]),
+        is_paid=st.booleans(),
+        scope=st.sampled_from([(), (), ("prd_tiers",), ("prd_flat", "prd_chat")]),
+        replica=_replicas,
+    ),
+    "ask": _asks,
+    "capture": _drawn(which=st.integers(0, 99), amount=st.sampled_from(AMOUNTS), replica=_replicas),
+    "wait": _drawn(age=_ages),
+    "wait_to": _drawn(edge=_edges),
+}
+WEIGHTS = {"record": 6, "void": 3, "grant": 2, "ask": 4, "capture": 2, "wait": 1, "wait_to": 2}
+_steps = st.sampled_from([kind for kind, weight in WEIGHTS.items() for _ in range(weight)]).flatmap(
+    lambda kind: st.tuples(st.just(kind), STEPS[kind])
+)
+
+
+async def _do(world: UsageWorld, kind: str, drawn: dict[str, Any]) -> None:
+    match kind:
+        case "record":
+            events = [_event(world, one) for one in drawn["events"]]
+            await world.record(events, drawn["replica"])
+        case "void":
+            names = list(world.book.holds) if drawn["is_hold"] else [one.name for one in world.events]
+            name = names[-1 - drawn["which"] % len(names)] if names else "unknown"
+            await world.void(name, drawn["replica"])
+        case "grant":
+            start = world.now + drawn.pop("start")
+            life, replica = drawn.pop("life"), drawn.pop("replica")
+            await world.grant(drawn.pop("amount"), start, start + life if life else NEVER, replica, **drawn)
+        case "ask":
+            ask = Thing(**drawn)
+            ask.ttl = timedelta(minutes=ask.ttl) if ask.ttl else None
+            large = "90000" if ask.is_large else "100"
+            ask.properties = {"model": "large" if ask.is_large else "small", "tokens": large}
+            if ask.product != "prd_chat":
+                ask.properties = {}
+            await world.ask(ask, ask.replica)
+        case "capture":
+            if world.book.holds:
+                name = list(world.book.holds)[-1 - drawn["which"] % len(world.book.holds)]
+                await world.capture(name, drawn["amount"], drawn["replica"])
+        case "wait":
+            world.wait_until(world.now + drawn["age"])
+        case "wait_to":
+            later = [at for at in world.edges() if at > world.now]
+            world.wait_until(max(world.now, later[drawn["edge"][0] % 3] + drawn["edge"][1]))
+
+
+def _event(world: UsageWorld, drawn: dict[str, Any]) -> Thing:
+    recent = [one for one in world.events if one.sent > world.now - 30 * DAY]
+    first = recent[drawn["which"] % len(recent)] if drawn["again"] and recent else None
+    if first is not None and drawn["again"] == "same":
+        return Thing(**vars(first) | {"customer": "cus_acme"})
+    edges = world.edges()
+    time = drawn["time"]
+    at = edges[time[0] % len(edges)] + time[1] if isinstance(time, tuple) else world.now - time
+    named = {"user_id": drawn["user"], "model": drawn["model"], "plan": drawn["plan"]}
+    named |= {"units": drawn["units"], "tokens": drawn["tokens"]}
+    return Thing(
+        name=first.name if first else f"tx-{next(world.numbers)}",
+        customer="acme",
+        type=drawn["type"],
+        time=at,
+        properties={key: value for key, value in named.items() if value is not None},
+        sent=world.now,
+    )
+
+
+# Enough to find a short example of a failure.
+@pytest.mark.timeout(600)
+def test_reported_and_gated_usage_cost_and_count_what_the_model_says(
+    postgres_server: PostgresServer, plan: Plan
+) -> None:
+    with asyncio.Runner() as runner:
+
+        @settings(SETTINGS)
+        @given(drawn=st.lists(st.tuples(_steps, _replicas), min_size=STEPS_EACH, max_size=STEPS_EACH))
+        def check(drawn: list[tuple[Step, int]]) -> None:
+            runner.run(_lived(postgres_server, drawn))
+
+        _run(check, plan)
+
+
+@pytest.mark.timeout(600)
+def test_events_in_any_order_batching_and_repetition_give_the_same_meters_and_total_cost(
+    postgres_server: PostgresServer, plan: Plan
+) -> None:
+    with asyncio.Runner() as runner:
+
+        @settings(SETTINGS, max_examples=SHUFFLES_EACH)
+        @given(
+            drawn=st.lists(_events, min_size=20, max_size=60),
+            random=st.randoms(use_true_random=False),
+            batch_size=st.integers(1, 20),
+        )
+        def check(drawn: list[dict[str, Any]], random: Random, batch_size: int) -> None:
+            runner.run(_shuffled(postgres_server, drawn, random, batch_size))
+
+        _run(check, plan)
+
+
+def _run(check: Callable[[], None], plan: Plan) -> None:
+    for number in range(max(1, plan.steps // STEPS_DEFAULT)):
+        try:
+            seed(plan.seed + number)(check)()
+        except BaseException as error:
+            error.add_note(f"make simulate SEED={plan.seed + number} STEPS=1")
+            raise
+
+
+async def _shuffled(
+    server: PostgresServer, drawn: list[dict[str, Any]], random: Random, batch_size: int
+) -> None:
+    """Record events in two halves, the second one later, each in many calls at once; a third of them is sent twice."""
+    async with _own_databases(server) as databases, UsageWorld.opened(databases) as world:
+        world.wait_until(JULY + 2 * DAY)
+        events = [_event(world, one | {"again": None}) for one in drawn]
+        timely = [one for one in events if -DAY <= world.now - one.time <= 33 * DAY]
+        for event in sorted(timely, key=lambda one: one.time):
+            world.book.record(event)
+        sent = timely + timely[::3]
+        random.shuffle(sent)
+        for half in (sent[::2], sent[1::2]):
+            await world.record_at_once([half[at : at + batch_size] for at in range(0, len(half), batch_size)])
+            world.clock.advance_to(world.now + DAY)
+        assert world.news == dict.fromkeys(world.book.events, 1)
+        await world.meters_agree()
+        await world.replicas[0].assert_adds_up()
+
+
+async def _lived(server: PostgresServer, drawn: list[tuple[Step, int]]) -> None:
+    async with _own_databases(server) as databases, UsageWorld.opened(databases) as world:
+        for (kind, parts), replica in drawn:
+            await _do(world, kind, dict(parts))
+            await world.agrees(replica)
+        await world.replicas[0].assert_adds_up()
+
+
+@asynccontextmanager
+async def _own_databases(server: PostgresServer) -> AsyncIterator[Databases]:
+    made = await make_database(server)
+    try:
+        yield made
+    finally:
+        await drop_database(server, made)
+
+
+def test_the_model_of_usage_has_at_most_200_statements_and_imports_neither_services_nor_meshkit() -> None:
+    tree = ast.parse(Path(usage_model.__file__).read_text())
+    statements = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
+    imports = [node for node in statements if isinstance(node, ast.Import | ast.ImportFrom)]
+    docstrings = [node for node in statements if isinstance(node, ast.Expr)]
+
+    assert len(statements) - len(imports) - len(docstrings) <= STATEMENTS_MAX
+    assert [node for node in imports if "services" in ast.dump(node) or "meshkit" in ast.dump(node)] == []
