@@ -313,6 +313,36 @@ async def test_credits_returned_to_a_voided_grant_are_voided(ledger: RunningLedg
     await ledger.assert_adds_up()
 
 
+async def test_credits_that_a_hold_took_from_a_grant_before_its_void_are_voided(
+    ledger: RunningLedger,
+) -> None:
+    top_up = await ledger.top_up(100, priority=1, cost_basis_micros=0, expire_time=timestamp(NOON))
+    hold = await ledger.authorize(60)
+    await ledger.void(top_up.grant_id)
+    ledger.clock.advance_to(JUNE + HOUR)
+    await ledger.capture(hold.hold_id)
+
+    await void(ledger, hold_id=hold.hold_id)
+
+    voided = (await ledger.grants())[1]
+    assert (voided.captured_micros, voided.voided_micros) == (0, 100 * CREDIT)
+    await ledger.assert_adds_up()
+
+
+async def test_credits_that_a_schedule_added_after_a_void_can_be_drawn_again(ledger: RunningLedger) -> None:
+    included = (await ledger.grants())[0]
+    await ledger.void(included.grant_id)
+    ledger.clock.advance_to(JUNE + HOUR)
+    await ledger.change_seats(1, JUNE + HOUR, sequence=1)
+    added = (await ledger.pool()).available_micros
+    await record(ledger, an_event("tx-1", "5", at=JUNE + HOUR))
+
+    await void(ledger, "tx-1")
+
+    assert 0 < added == (await ledger.pool()).available_micros
+    await ledger.assert_adds_up()
+
+
 async def test_a_spent_grant_that_gets_credits_back_can_be_drawn_until_it_expires(
     ledger: RunningLedger,
 ) -> None:

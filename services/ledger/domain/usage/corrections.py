@@ -247,7 +247,8 @@ def _correct(account: Account, left: Left, usage: Usage, *, cause_id: str, at: d
         return account.with_changes(entries=[correction])
     grant = return_captured(account.grants[grant_id], amount, at=at)
     account = account.with_changes(grants=[grant], entries=[correction])
-    if grant.void is not None and entry.create_time <= grant.void.time:
+    # Only a schedule adds credits after a void; what else was drawn later had been held before.
+    if grant.void is not None and (grant.schedule_id is None or entry.create_time <= grant.void.time):
         voided = void_amount(grant, amount)
         return due.write_void(account, voided, amount, effective_time=at, cause_id=grant_id, at=at)
     if grant.is_over(at):
