@@ -25,9 +25,9 @@ from tests.support.postgres import Databases, PostgresServer, drop_database, mak
 
 STEPS_EACH = 40
 # Below 10, Hypothesis draws each example independently.
-EXAMPLES_EACH = 7
-SHUFFLES_EACH = 5
-STATEMENTS_MAX = 200
+EXAMPLES_EACH = 6
+SHUFFLES_EACH = 4
+STATEMENTS_MAX = 225
 SETTINGS = settings(
     max_examples=EXAMPLES_EACH, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
@@ -90,10 +90,14 @@ STEPS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     ),
     "ask": _asks,
     "capture": _drawn(which=st.integers(0, 99), amount=st.sampled_from(AMOUNTS), replica=_replicas),
+    "release": _drawn(which=st.integers(0, 99), replica=_replicas),
+    "void_grant": _drawn(which=st.integers(0, 99), replica=_replicas),
+    "adjust": _drawn(amount=st.sampled_from([-CREDIT, 3, -3, 9 * CREDIT, -40 * CREDIT]), replica=_replicas),
     "wait": _drawn(age=_ages),
     "wait_to": _drawn(edge=_edges),
 }
-WEIGHTS = {"record": 6, "void": 3, "grant": 2, "ask": 4, "capture": 2, "wait": 1, "wait_to": 2}
+WEIGHTS = {"record": 6, "void": 4, "grant": 2, "ask": 4, "capture": 3, "wait": 1, "wait_to": 2}
+WEIGHTS |= {"release": 1, "void_grant": 1, "adjust": 1}
 _steps = st.sampled_from([kind for kind, weight in WEIGHTS.items() for _ in range(weight)]).flatmap(
     lambda kind: st.tuples(st.just(kind), STEPS[kind])
 )
@@ -120,10 +124,15 @@ async def _do(world: UsageWorld, kind: str, drawn: dict[str, Any]) -> None:
             if ask.product != "prd_chat":
                 ask.properties = {}
             await world.ask(ask, ask.replica)
-        case "capture":
-            if world.book.holds:
-                name = list(world.book.holds)[-1 - drawn["which"] % len(world.book.holds)]
-                await world.capture(name, drawn["amount"], drawn["replica"])
+        case "capture" | "release" if world.book.holds:
+            name = list(world.book.holds)[-1 - drawn.pop("which") % len(world.book.holds)]
+            await (world.capture if kind == "capture" else world.release)(name, **drawn)
+        case "void_grant":
+            names = [one.name for one in world.book.active(world.now) if one.name]
+            if names:
+                await world.void_grant(names[drawn["which"] % len(names)], drawn["replica"])
+        case "adjust":
+            await world.adjust(**drawn)
         case "wait":
             world.wait_until(world.now + drawn["age"])
         case "wait_to":
@@ -230,7 +239,7 @@ async def _own_databases(server: PostgresServer) -> AsyncIterator[Databases]:
         await drop_database(server, made)
 
 
-def test_the_model_of_usage_has_at_most_200_statements_and_imports_neither_services_nor_meshkit() -> None:
+def test_the_model_of_usage_has_at_most_225_statements_and_imports_neither_services_nor_meshkit() -> None:
     tree = ast.parse(Path(usage_model.__file__).read_text())
     statements = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
     imports = [node for node in statements if isinstance(node, ast.Import | ast.ImportFrom)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A model of usage in one pool: metering, rating, late funding and voids, to compare the Ledger with.
+"""A model of usage in one pool: metering, rating, late funding and corrections, to compare the Ledger with.
 
 It keeps a list of uses, and computes each meter again from all of them, as an exact fraction. What is held or expired
 it computes from the clock. Quantities and credits are in micros, prices in credits per unit.
@@ -79,8 +79,9 @@ class Book:
             self.grant("", self.monthly, begin, add_months(self.start, self.months), priority=1)
 
     def grant(self, name: str, amount: int, start: datetime, end: datetime, **more: Any) -> None:
-        one = Thing(name=name, granted=amount, captured=0, start=start, end=end, made=self.now)
-        self.grants.append(Thing(**vars(one) | {"scope": (), "is_paid": False} | more))
+        one = Thing(name=name, granted=amount, captured=0, voided=0, start=start, end=end, made=self.now)
+        more = {"scope": (), "is_paid": False, "is_void": False} | more
+        self.grants.append(Thing(**vars(one) | more))
 
     def period(self, at: datetime) -> datetime:
         return max(begin for n in range(-3, 30) if (begin := add_months(self.start, n)) <= at)
@@ -125,10 +126,13 @@ class Book:
     # Funding
 
     def rest(self, grant: Thing) -> int:
-        """Return what is neither spent nor held; what has expired too."""
+        """Return what is neither spent, held nor voided; what has expired too."""
+        rest = grant.granted - grant.captured - grant.voided - self.held(grant)
+        return 0 if grant.is_void else int(rest)
+
+    def held(self, grant: Thing) -> int:
         alive = [hold for hold in self.holds.values() if hold.is_open and self.now < hold.end]
-        held = sum(amount for hold in alive for owner, amount in hold.draws if owner is grant)
-        return int(grant.granted - grant.captured - held)
+        return sum(amount for hold in alive for owner, amount in hold.draws if owner is grant)
 
     def active(self, at: datetime, product: str = "") -> list[Thing]:
         order = lambda g: (g.priority, len(g.scope) or 99, g.is_paid, g.end, g.start, g.made)  # noqa: E731
@@ -289,3 +293,32 @@ class Book:
         self.spend(hold.use, draws)
         short = self.spend(hold.use, self.draws(hold.use.product, left, self.now))
         return used - short, 0 if is_late else max(0, held - used), short, is_late
+
+    def release(self, name: str) -> int:
+        hold = self.holds[name]
+        if not hold.is_open:
+            raise LookupError("HOLD_ALREADY_RESOLVED")
+        hold.is_open = hold.end <= self.now  # an expired hold stays as it is
+        return 0 if hold.is_open else sum(amount for _, amount in hold.draws)
+
+    # Operators
+
+    def void_grant(self, name: str) -> int:
+        grant = next(one for one in self.grants if one.name == name)
+        rest, grant.is_void = self.rest(grant), True
+        return rest
+
+    def take_away(self, amount: int) -> None:
+        if amount > self.available():
+            raise LookupError("ADJUSTMENT_TOO_LARGE")
+        for grant in self.active(self.now):
+            taken = min(amount, self.rest(grant))
+            grant.voided, amount = grant.voided + taken, amount - taken
+
+    def used(self, user: str, is_daily: bool) -> int:
+        """Return what counts towards a cap now."""
+        window = (lambda at: at.date()) if is_daily else self.period
+        alive = [hold for hold in self.holds.values() if hold.is_open and self.now < hold.end]
+        held = sum(amount for hold in alive if hold.use.user == user for _, amount in hold.draws)
+        lines = [line for line in self.lines if window(line.use.time) == window(self.now)]
+        return held + sum(line.left for line in lines if line.use.user == user)

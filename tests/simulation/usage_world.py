@@ -52,6 +52,8 @@ class UsageWorld:
             ]
             sql = await stack.enter_async_context(Sql.connected(databases.admin_url))
             await set_up(replicas[0])
+            await replicas[0].set_cap(10**6, user="ann")
+            await replicas[0].set_cap(10**6, user="bob", window=apb.CAP_WINDOW_DAY)
             yield cls(clock, replicas, sql)
 
     @property
@@ -194,15 +196,57 @@ class UsageWorld:
             wanted = refused.args[0]
         same(told, wanted, name)
 
+    async def release(self, name: str, replica: int) -> None:
+        self.steps += 1
+        request = pb.ReleaseRequest(request_id=f"release-{next(self.numbers)}", customer="acme", hold_id=name)
+        told = await self._send(self.replicas[replica].gate.Release, request)
+        try:
+            wanted: Any = self.book.release(name)
+        except LookupError as refused:
+            wanted = refused.args[0]
+        same(told if isinstance(told, str) else told.released_micros, wanted, name)
+
+    async def void_grant(self, name: str, replica: int) -> None:
+        self.steps += 1
+        told = await self.replicas[replica].void(name)
+        same(told.voided_micros, self.book.void_grant(name), name)
+
+    async def adjust(self, amount: int, replica: int) -> None:
+        """Add credits to the balance, or take some away."""
+        self.steps += 1
+        request = apb.AdjustBalanceRequest(
+            request_id=f"adjust-{next(self.numbers)}",
+            customer="acme",
+            credit_type_id=AI,
+            amount_micros=amount,
+            reason="a promise",
+            actor="ops",
+        )
+        told = await self._send(self.replicas[replica].admin.AdjustBalance, request)
+        wanted: Any = amount
+        try:
+            if amount > 0:
+                self.book.grant(told.grant_id, amount, self.now, NEVER, priority=100)
+            else:
+                self.book.take_away(-amount)
+        except LookupError as refused:
+            wanted = refused.args[0]
+        same(told if isinstance(told, str) else told.adjusted_micros, wanted, "adjustment")
+
     async def agrees(self, replica: int) -> None:
         """Check the pool, its grants, the meters, and the sums of entries by meter, and by user and usage period."""
         book = self.book
         pool = await self.replicas[replica].pool()
         short = sum(line.left for line in book.lines if line.grant is None)
-        same((pool.available_micros, pool.shortfall_micros), (book.available(), short), "balance")
+        same(
+            (pool.available_micros, pool.shortfall_micros),
+            (book.available(), short),
+            f"balance at {self.now}",
+        )
         grants = await self.replicas[replica].grants()
         same(sorted(map(_grant_seen, grants)), sorted(map(self._grant_wanted, book.grants)), "grants")
         await self.meters_agree()
+        await self.spends_agree(replica)
         spends: dict[Any, int] = defaultdict(int)
         for line in book.lines:
             spends[line.use.user, line.use.time] += line.left
@@ -218,11 +262,20 @@ class UsageWorld:
         same(_figures_by(await self.sql.rows(_METERS)), wanted, "meters")
         same(_figures_by(await self.sql.rows(_ENTRIES)), wanted, "entries by meter")
 
+    async def spends_agree(self, replica: int) -> None:
+        """Check what counts towards ann's cap per usage period and bob's per day."""
+        for user, is_daily in (("ann", False), ("bob", True)):
+            ask = pb.DecisionAsk(product_id="prd_flat", credits_micros=1, group_values={"user_id": user})
+            told = await self.replicas[replica].gate.GetDecision(
+                pb.GetDecisionRequest(customer="acme", ask=ask)
+            )
+            same([cap.used_micros for cap in told.spend_caps], [self.book.used(user, is_daily)], user)
+
     def _grant_wanted(self, one: Thing) -> tuple[Any, ...]:
-        rest = self.book.rest(one)
+        rest, held = self.book.rest(one), self.book.held(one)
         expired = rest if one.end <= self.now else 0
-        held = one.granted - one.captured - rest
-        return timestamp(one.start).ToNanoseconds(), one.granted, one.captured, held, expired
+        voided = one.granted - one.captured - held if one.is_void else one.voided
+        return timestamp(one.start).ToNanoseconds(), one.granted, one.captured, held, expired, voided
 
     async def _send(self, rpc: Any, request: Any) -> Any:
         try:
@@ -258,7 +311,8 @@ def _figures_by(rows: Sequence[dict[str, Any]]) -> dict[Any, tuple[int, int]]:
 
 def _grant_seen(one: pb.Grant) -> tuple[Any, ...]:
     start = one.effective_time.ToNanoseconds()
-    return start, one.granted_micros, one.captured_micros, one.held_micros, one.expired_micros
+    left = (one.held_micros, one.expired_micros, one.voided_micros)
+    return start, one.granted_micros, one.captured_micros, *left
 
 
 def _event(one: Thing) -> usage.UsageEvent:
