@@ -161,10 +161,13 @@ class PieceCorrector:
         largest: Quantity | None = None
         value: tuple[UniqueValue, int] | None = None
         if metric.aggregation is Aggregation.MAX:
-            assert metric.property is not None
-            largest = await self.tx.corrections.largest_reported(
-                self.key, key, metric.property, without=self.event.transaction_id
-            )
+            largest = meter.largest
+            # Only without the largest event does the meter fall; to find the next one takes a search.
+            if measure(metric, self.event.properties) == meter.largest:
+                assert metric.property is not None
+                largest = await self.tx.corrections.largest_reported(
+                    self.key, key, metric.property, without=self.event.transaction_id
+                )
         if metric.aggregation is Aggregation.UNIQUE:
             reported = _value(product, self.event.properties)
             value = (reported, opened.now.values.get((key, reported), 1))
