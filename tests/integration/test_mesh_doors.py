@@ -24,6 +24,7 @@ SERVED = {
         "purser.ledger.v1.LedgerService",
         "purser.ledger.v1.LedgerAdminService",
         "purser.ledger.v1.LedgerPeerService",
+        "purser.ledger.v1.UsageService",
     },
     "alert": {"purser.alert.v1.AlertService", "purser.alert.v1.AlertPeerService"},
 }
