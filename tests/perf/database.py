@@ -53,7 +53,7 @@ class Databases:
     @asynccontextmanager
     async def fresh(self) -> AsyncIterator[Database]:
         """A migrated, empty database that is dropped at the end of the block."""
-        name = f"{self.name}_{next(self.numbers)}"
+        name = f"{self.name}_bench_{next(self.numbers)}"
         await self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{self.name}"')
         try:
             server = await database.connect(self.admin_url)
