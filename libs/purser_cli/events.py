@@ -12,7 +12,7 @@ from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import usage_pb2 as pb
 from purser_cli.lines import LINE_BYTES_MAX, Line
 
-KEYS = ("transaction_id", "customer", "event_type", "timestamp", "properties")
+KEYS = ("transaction_id", "customer", "event_type", "timestamp", "properties", "hold_id")
 # RFC 3339, section 5.6: with seconds and a zone.
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 # A metric reads at most 40 characters of a number.
@@ -48,6 +48,7 @@ def event_from_line(line: Line) -> pb.UsageEvent:
         customer=_text("customer", told.get("customer", "")),
         event_type=_text("event_type", told.get("event_type", "")),
         properties=_properties(told.get("properties", {})),
+        hold_id=_text("hold_id", told.get("hold_id", "")),
     )
     if "timestamp" in told:
         event.timestamp.CopyFrom(timestamp(_time(told["timestamp"])))

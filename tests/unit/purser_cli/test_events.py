@@ -35,8 +35,10 @@ def an_event(**more: object) -> pb.UsageEvent:
 
 
 def test_a_line_is_an_event() -> None:
-    event = an_event()
+    event = an_event(hold_id="hld_1")
 
+    assert an_event().hold_id == ""
+    assert event.hold_id == "hld_1"
     assert (event.transaction_id, event.customer, event.event_type) == ("tx-1", "acme", "ai_call")
     assert event.timestamp.ToDatetime(UTC) == datetime(2025, 6, 1, 12, tzinfo=UTC)
     assert dict(event.properties) == {"units": "1.5"}
