@@ -210,3 +210,26 @@ async def test_usage_captured_by_an_event_can_be_voided_by_it_or_by_the_hold_and
     assert sum(one.credits_micros for one in by_hold.lines) == 0
     assert (await ledger.pool()).available_micros == 400 * CREDIT
     await ledger.assert_adds_up()
+
+
+async def test_a_request_id_that_is_used_for_another_capture_fails_alone(ledger: RunningLedger) -> None:
+    first, second, third = [await a_hold(ledger) for _ in range(3)]
+    await ledger.capture(first, quantity_micros=UNIT, request_id="twice")
+    await ledger.capture(second, quantity_micros=UNIT)
+    await record(ledger, of_hold(third, "1"))
+
+    reused, good = (
+        await ledger.gate.CaptureBatch(
+            pb.CaptureBatchRequest(
+                items=[
+                    pb.CaptureRequest(
+                        request_id=request_id, customer="acme", hold_id=hold_id, quantity_micros=UNIT
+                    )
+                    for request_id, hold_id in (("twice", second), ("new", third))
+                ]
+            )
+        )
+    ).results
+
+    assert reused.error.code == StatusCode.ALREADY_EXISTS.value[0]
+    assert (good.response.captured_micros, good.response.differs) == (12 * CREDIT, False)

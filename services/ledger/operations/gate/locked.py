@@ -10,7 +10,6 @@ from meshkit.errors import MeshError, RequestIdReused
 from meshkit.ids import Ids
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.due import Reading, bring_up_to_date
-from services.ledger.domain.credits.entry import Entry
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, GrantId, ProductId
 from services.ledger.domain.credits.unit_of_work import (
     AccountSelection,
@@ -26,7 +25,6 @@ from services.ledger.domain.gate.decision import Ask
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldPlace, HoldState
 from services.ledger.domain.gate.standing import CatalogCopies, PriceBook
 from services.ledger.domain.responses import LaneResponse
-from services.ledger.domain.usage import hold_capture
 from services.ledger.domain.usage.event import EventResult, RecordEvent
 from services.ledger.domain.usage.intake import Measured, group_values_of
 from services.ledger.domain.usage.meter import MeteredPrice
@@ -35,6 +33,7 @@ from services.ledger.operations.gate.decision import Command, decide, hold_of, t
 from services.ledger.operations.gate.lane import QueuedRequest
 from services.ledger.operations.gate.meters import StepMeter
 from services.ledger.operations.gate.outcome import Allowed, Denied, Fault, Uncharged, Unknown
+from services.ledger.operations.usage.captured_holds import CapturedHolds
 from services.ledger.operations.usage.decision import lines_of, pool_of
 from services.ledger.operations.usage.event_log import EventLog
 from services.ledger.store import Transaction
@@ -78,7 +77,7 @@ class LockedBatch:
         self._changed: dict[PoolKey, Change] = {}
         self._responses: dict[tuple[CustomerId, str], NewResponse] = {}
         self._events = EventLog(self._at)
-        self._captures: dict[tuple[PoolKey, HoldId], list[Entry]] = {}
+        self._captured = CapturedHolds()
 
     @property
     def has_crossings(self) -> bool:
@@ -109,7 +108,7 @@ class LockedBatch:
                 await self._events.look_up(tx, events, self._names)
             if not _covers(wanted, self._wanted()):
                 raise AccountsMoved
-            await self._look_up_captures(tx)
+            await self._captured.look_up(tx, self._captured_again())
         with self._meter.step("decide"):
             for request in self._batch:
                 self.results.append((request, self._result(request.item)))
@@ -197,14 +196,15 @@ class LockedBatch:
         if not is_cached:
             await self._look_up_prices(tx)
 
-    async def _look_up_captures(self, tx: Transaction) -> None:
-        """Read what the captures of captured holds came to, for whoever captures them again."""
-        for command in self._commands():
-            is_repeated = not isinstance(command, RecordEvent) and self._stored_response(command) is not None
-            captured = None if is_repeated else self._captured_hold(command)
-            if captured is not None:
-                key, hold = captured
-                self._captures[key, hold.hold_id] = await tx.corrections.entries_of_hold(key, hold.hold_id)
+    def _captured_again(self) -> list[tuple[PoolKey, Hold]]:
+        """Return the captured holds of events and of new Captures; a repeated one has its stored response."""
+        found = [
+            self._captured_hold(command)
+            for command in self._commands()
+            if isinstance(command, RecordEvent)
+            or (self._names[command.customer], command.request_id) not in self._stored
+        ]
+        return [one for one in found if one is not None]
 
     def _captured_hold(self, command: Command) -> tuple[PoolKey, Hold] | None:
         """Return the hold that a command captures, if it was captured before."""
@@ -366,11 +366,9 @@ class LockedBatch:
         captured = self._captured_hold(event)
         if captured is not None:
             key, hold = captured
-            book = self.price_book(self.customer(event.customer), hold.product_id)
-            account = self.account(self.customer(event.customer), key)
-            return hold_capture.event_after_capture(
-                account, hold, self._entries_of(account, hold), event, book.product
-            )
+            customer = self.customer(event.customer)
+            product = self.price_book(customer, hold.product_id).product
+            return self._captured.result(self.account(customer, key), hold, event, product)
         outcome = decide(self, event, at=self._at, ids=self._ids)
         match outcome:
             case Allowed():
@@ -397,16 +395,7 @@ class LockedBatch:
             return None
         key, hold = captured
         account = self.account(self.customer(command.customer), key)
-        entries = self._entries_of(account, hold)
-        return hold_capture.capture_after_event(
-            account, hold, entries, command.actual, at=account.time_at(self._at)
-        )
-
-    def _entries_of(self, account: Account, hold: Hold) -> list[Entry]:
-        """Return the entries of a hold's capture: stored earlier, or written in this batch."""
-        key = (account.customer_id, account.credit_type_id)
-        new = [entry for entry in account.entries if entry.usage and entry.usage.hold_id == hold.hold_id]
-        return self._captures.get((key, hold.hold_id), []) + new
+        return self._captured.response(account, hold, command, at=account.time_at(self._at))
 
     def _stored_response(self, command: GateCommand) -> LaneResponse | None:
         """Return the response to this request, stored earlier or made in this batch. Raises RequestIdReused."""

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Holds that were captured before, for the events and Captures that capture them again."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.entry import Entry
+from services.ledger.domain.credits.unit_of_work import PoolKey
+from services.ledger.domain.gate.commands import Capture
+from services.ledger.domain.gate.decision import CapturedBefore
+from services.ledger.domain.gate.hold import Hold, HoldId
+from services.ledger.domain.rating.product import UsageProduct
+from services.ledger.domain.usage import hold_capture
+from services.ledger.domain.usage.event import EventResult, RecordEvent
+from services.ledger.store import Transaction
+
+
+class CapturedHolds:
+    """Knows what the captures of these holds came to: by stored entries, and by those of the batch itself."""
+
+    def __init__(self) -> None:
+        self._stored: dict[tuple[PoolKey, HoldId], list[Entry]] = {}
+
+    async def look_up(self, tx: Transaction, holds: Iterable[tuple[PoolKey, Hold]]) -> None:
+        """Read the entries of captures."""
+        for key, hold in holds:
+            self._stored[key, hold.hold_id] = await tx.corrections.entries_of_hold(key, hold.hold_id)
+
+    def result(self, account: Account, hold: Hold, event: RecordEvent, product: UsageProduct) -> EventResult:
+        """Return the result of an event that names a captured hold."""
+        return hold_capture.event_after_capture(account, hold, self._entries(account, hold), event, product)
+
+    def response(
+        self, account: Account, hold: Hold, command: Capture, *, at: datetime
+    ) -> CapturedBefore | None:
+        """Return the response to the Capture of a captured hold; None if it was not an event that captured it."""
+        entries = self._entries(account, hold)
+        return hold_capture.capture_after_event(account, hold, entries, command.actual, at=at)
+
+    def _entries(self, account: Account, hold: Hold) -> list[Entry]:
+        key = (account.customer_id, account.credit_type_id)
+        new = [entry for entry in account.entries if entry.usage and entry.usage.hold_id == hold.hold_id]
+        return self._stored.get((key, hold.hold_id), []) + new
