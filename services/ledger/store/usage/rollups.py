@@ -20,7 +20,10 @@ from services.ledger.domain.credits.unit_of_work import Change, PoolKey
 ROLLUP_SQL = """
     INSERT INTO ledger.{table} AS r (customer_id, credit_type_id, group_key, group_value, start_time, product_id,
         dimensions_hash, dimension_values, quantity_micros, credits_micros, shortfall_micros, uses)
-    SELECT d.* FROM {source}
+    SELECT d.customer_id, d.credit_type_id, d.group_key, d.group_value, d.start_time, d.product_id, d.dimensions_hash,
+        coalesce(d.dimension_values, jsonb_build_object()), d.quantity_micros, d.credits_micros, d.shortfall_micros,
+        d.uses
+    FROM {source}
     ON CONFLICT (customer_id, group_key, group_value, start_time, product_id, credit_type_id, dimensions_hash)
     DO UPDATE SET quantity_micros = r.quantity_micros + excluded.quantity_micros,
         credits_micros = r.credits_micros + excluded.credits_micros,
@@ -133,7 +136,8 @@ def _rows(key: PoolKey, sums: _Sums) -> list[Row]:
             start,
             product_id,
             dimensions_hash(dimensions),
-            dict(dimensions),
+            dict(dimensions)
+            or None,  # encoding an empty object would be a fifth of the cost of writing the row
             *sums[group_key, group_value, start, product_id, dimensions],
         )
         for group_key, group_value, start, product_id, dimensions in sorted(sums)
