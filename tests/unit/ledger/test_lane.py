@@ -10,6 +10,7 @@ import pytest
 from meshkit.errors import Kind
 from services.ledger.operations.gate.lane import (
     ENOUGH,
+    IN_USE_SECONDS,
     PATIENCE_TURNS,
     Lane,
     LaneClosed,
@@ -300,10 +301,21 @@ async def test_a_full_queue_refuses_nothing_in_the_other() -> None:
         assert await asyncio.gather(*answers) == ["a", "b", "c", "x", "y"]
 
 
+class Ticking:
+    """A monotonic clock that goes on by a microsecond each time it is read."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        self.seconds += 1e-6
+        return self.seconds
+
+
 async def test_beside_a_foreground_in_use_a_queue_rests_after_each_batch() -> None:
-    work = Work()
+    work, clock = Work(), Ticking()
     limits = QueueLimits(waiting_max=10, batch_max=10, shared_max=1, rests=1_000_000)
-    lane: Lane[str, str] = Lane(work, queues=(limits, limits), meter=LaneMeter())
+    lane: Lane[str, str] = Lane(work, queues=(limits, limits), meter=LaneMeter(), now_seconds=clock)
     lane.start()
     await asyncio.gather(*ask(lane, "x"))
     first = ask(lane, "a", "b", queue=1)
@@ -312,6 +324,8 @@ async def test_beside_a_foreground_in_use_a_queue_rests_after_each_batch() -> No
         await asyncio.sleep(0)
 
     await asyncio.gather(*ask(lane, "y"))
+    assert not first[1].done()
+    clock.seconds += IN_USE_SECONDS
     await first[1]
 
     assert work.batches == [["x"], ["a"], ["y"], ["b"]]

@@ -120,8 +120,10 @@ class Lane(Generic[Item, Response]):
         *,
         queues: Sequence[QueueLimits],
         meter: LaneMeter,
+        now_seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self._work = work
+        self._now_seconds = now_seconds
         self._limits = tuple(queues)
         self._meter = meter
         self._queues: tuple[deque[QueuedRequest[Item, Response]], ...] = tuple(deque() for _ in queues)
@@ -155,7 +157,7 @@ class Lane(Generic[Item, Response]):
         if waiting and len(waiting) + len(items) > self._limits[queue].waiting_max:
             raise LaneFull(waiting=len(waiting))
         loop = asyncio.get_running_loop()
-        now = time.monotonic()
+        now = self._now_seconds()
         expire_seconds = None if left_seconds is None else now + left_seconds
         call = next(self._calls)
         futures: list[asyncio.Future[Any]] = []
@@ -177,7 +179,7 @@ class Lane(Generic[Item, Response]):
             number = await self._next_queue()
             if number is None:
                 continue
-            began = time.monotonic()
+            began = self._now_seconds()
             if number == 0:
                 await self._gather()
             limits = self._limits[number]
@@ -192,14 +194,14 @@ class Lane(Generic[Item, Response]):
             except Exception as error:  # our bug: the callers get it, and the lane goes on
                 for request in batch:
                     request.fail(error)
-            now = time.monotonic()
+            now = self._now_seconds()
             self._rested_seconds[number] = now + limits.rests * (now - began)
             if number == 0:
                 self._foreground_seconds = now
 
     async def _next_queue(self) -> int | None:
         """Return the first queue after the latest one that has requests and has rested; None after a wait for one."""
-        turns, now = len(self._queues), time.monotonic()
+        turns, now = len(self._queues), self._now_seconds()
         following = [n % turns for n in range(self._latest + 1, self._latest + 1 + turns)]
         waiting = [number for number in following if self._queues[number]]
         for number in waiting:
@@ -207,13 +209,14 @@ class Lane(Generic[Item, Response]):
                 return number
         self._arrived.clear()
         with suppress(TimeoutError):
-            rest = min(self._rested_seconds[number] for number in waiting) - now
-            await asyncio.wait_for(self._arrived.wait(), rest)
+            rested = min(self._rested_seconds[number] for number in waiting)
+            unshared = self._foreground_seconds + IN_USE_SECONDS
+            await asyncio.wait_for(self._arrived.wait(), min(rested, unshared) - now)
         return None
 
     def _is_shared(self) -> bool:
         """Whether the foreground queue is in use."""
-        return bool(self._queues[0]) or time.monotonic() < self._foreground_seconds + IN_USE_SECONDS
+        return bool(self._queues[0]) or self._now_seconds() < self._foreground_seconds + IN_USE_SECONDS
 
     async def _gather(self) -> None:
         """Let the loop bring in what has arrived, until it brings nothing more or there are enough."""
@@ -225,7 +228,7 @@ class Lane(Generic[Item, Response]):
             idle_turns = idle_turns + 1 if len(queue) == before else 0
 
     def _take(self, number: int, batch_max: int) -> list[QueuedRequest[Item, Response]]:
-        now = time.monotonic()
+        now = self._now_seconds()
         queue = self._queues[number]
         batch: list[QueuedRequest[Item, Response]] = []
         while queue and len(batch) < batch_max:
