@@ -8,6 +8,7 @@ from grpc import StatusCode
 
 from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_pb2 as pb
+from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
 from purser.ledger.v1 import usage_pb2 as usage
 from tests.rpc.ledger.test_record_usage import ACCEPTED, DAY, HOUR, REJECTED, an_event, of_usage, record
 from tests.support.faults import fault
@@ -233,3 +234,24 @@ async def test_a_request_id_that_is_used_for_another_capture_fails_alone(ledger:
 
     assert reused.error.code == StatusCode.ALREADY_EXISTS.value[0]
     assert (good.response.captured_micros, good.response.differs) == (12 * CREDIT, False)
+
+
+async def test_what_an_event_captured_comes_back_in_full_whatever_the_metric(ledger: RunningLedger) -> None:
+    await ledger.tell_product(
+        "prd_assistant",
+        version=2,
+        aggregation=peer_pb.AGGREGATION_MAX,
+        sum_property="",
+        aggregated_property="units",
+    )
+    hold_id = await a_hold(ledger)
+    await record(ledger, an_event("larger", "7"), of_hold(hold_id))
+
+    voided = await ledger.usage.VoidUsage(
+        usage.VoidUsageRequest(
+            request_id="v-1", customer="acme", transaction_id="tx-1", reason="wrong", actor="ops"
+        )
+    )
+
+    assert [one.credits_micros for one in voided.lines] == [-24 * CREDIT]
+    await ledger.assert_adds_up()

@@ -156,7 +156,7 @@ class PieceCorrector:
             return corrections.removal(piece, None)
         meter, metric = opened.now.meters[key], product.metric
         # What a hold captured is a quantity, whatever the metric.
-        if self.event is None:
+        if self.event is None or piece.usage.hold_id is not None:
             return corrections.removal(piece, meter)
         largest: Quantity | None = None
         value: tuple[UniqueValue, int] | None = None
