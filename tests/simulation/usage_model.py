@@ -70,6 +70,7 @@ class Book:
         self.events, self.holds, self.voided = dict[str, Any](), dict[str, Thing](), set[str]()
         # uses: name product meter user amount time is_event. lines, what was paid for them: use grant left.
         self.grants, self.uses, self.lines, self.months = list[Thing](), list[Thing](), list[Thing](), 0
+        self.times = dict[str, datetime]()  # of events, as amended
         self.advance(now)
 
     def advance(self, to: datetime) -> None:
@@ -187,7 +188,7 @@ class Book:
             quantity, cost = self.add(use)
             shortfall = self.spend(use, self.draws(use.product, cost, event.time))
             result["lines"].append((use.product, quantity, cost, shortfall))
-        self.events[event.name] = (content, result)
+        self.events[event.name], self.times[event.name] = (content, result), event.time
         return result
 
     def measure(self, event: Thing) -> list[Thing]:
@@ -218,16 +219,49 @@ class Book:
         self.voided.add(name)
         told = []
         for use in [use for use in self.uses if use.name == name]:
-            own = [line for line in reversed(self.lines) if line.use is use]
-            others = [
-                one for one in reversed(self.lines) if one.use.meter == use.meter and one.use is not use
-            ]
-            quantity, cost = self.figures(use.meter)
+            told.append(self.change(use, None))
+        return told
+
+    def change(self, use: Thing, amount: Any) -> tuple[str, int, int, int]:
+        """Give a use another amount, None: it did not happen; what its meter costs less comes back, or is drawn."""
+        own = [line for line in reversed(self.lines) if line.use is use]
+        others = [one for one in reversed(self.lines) if one.use.meter == use.meter and one.use is not use]
+        quantity, cost = self.figures(use.meter)
+        use.amount = use.amount if amount is None else amount
+        if amount is None:
             self.uses.remove(use)
-            less, cheaper = self.figures(use.meter)
-            back = cost - cheaper if use.meter else sum(line.left for line in own)
+        less, cheaper = self.figures(use.meter)
+        back = cost - cheaper if use.meter else sum(line.left for line in own)
+        if back < 0:
+            short = -self.spend(use, self.draws(use.product, -back, use.time))
+        else:
             short = self.take_back(sorted(own, key=lambda line: line.grant is not None) + others, back)
-            told.append((use.product, less - quantity, -back, -short))
+        return use.product, less - quantity, -back, -short
+
+    def amend(self, event: Thing) -> list[tuple[str, int, int, int]]:
+        """event: as it is now."""
+        if event.name in self.voided:
+            raise LookupError("USAGE_ALREADY_VOIDED")
+        if event.name not in self.events:
+            raise LookupError("USAGE_NOT_FOUND")
+        try:
+            uses = self.measure(event)
+        except Refused:
+            raise LookupError("INVALID_FIELDS") from None
+        moved = event.time != self.times[event.name]
+        if moved and not self.now - 34 * DAY <= event.time <= self.now + DAY:
+            raise LookupError("INVALID_FIELDS")
+        self.times[event.name] = event.time
+        was = {use.product: use for use in self.uses if use.name == event.name}
+        now = {use.product: use for use in uses if event.time >= self.start}
+        place = lambda use: use and (use.meter, use.user, use.time)  # noqa: E731
+        kept = [one for one in was if place(was[one]) == place(now.get(one))]
+        told = [self.change(was[one], None) for one in was if one not in kept]
+        told += [self.change(was[one], now[one].amount) for one in kept]
+        for product in sorted(set(now) - set(kept)):
+            quantity, cost = self.add(now[product])
+            short = self.spend(now[product], self.draws(product, cost, event.time))
+            told.append((product, quantity, cost, short))
         return told
 
     def take_back(self, lines: list[Thing], back: int) -> int:

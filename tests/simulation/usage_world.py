@@ -124,6 +124,25 @@ class UsageWorld:
         same(told if isinstance(told, str) else sorted(map(_figures, told.lines)), wanted, name)
         same(await self._send(self.replicas[1 - replica].usage.VoidUsage, request), told, name)
 
+    async def amend(self, event: Thing, replica: int) -> None:
+        """Amend an event to what `event` says."""
+        self.steps += 1
+        request = usage.AmendUsageRequest(
+            request_id=f"amend-{next(self.numbers)}",
+            customer="acme",
+            transaction_id=event.name,
+            timestamp=timestamp(event.time),
+            properties=event.properties,
+            reason="the job counted wrong",
+            actor="ops",
+        )
+        told = await self._send(self.replicas[replica].usage.AmendUsage, request)
+        try:
+            wanted: Any = sorted(self.book.amend(event))
+        except LookupError as refused:
+            wanted = refused.args[0]
+        same(told if isinstance(told, str) else sorted(map(_figures, told.lines)), wanted, event)
+
     async def grant(self, amount: int, start: datetime, end: datetime, replica: int, **more: Any) -> None:
         self.steps += 1
         told = await self.replicas[replica].admin.IssueGrant(
