@@ -319,12 +319,13 @@ async def test_credits_that_a_hold_took_from_a_grant_before_its_void_are_voided(
     top_up = await ledger.top_up(100, priority=1, cost_basis_micros=0, expire_time=timestamp(NOON))
     hold = await ledger.authorize(60)
     await ledger.void(top_up.grant_id)
-    ledger.clock.advance_to(JUNE + HOUR)
-    await ledger.capture(hold.hold_id)
+    ledger.clock.advance_to(JUNE + TICK)
+    captured = await ledger.capture(hold.hold_id)
 
     await void(ledger, hold_id=hold.hold_id)
 
     voided = (await ledger.grants())[1]
+    assert not captured.is_late
     assert (voided.captured_micros, voided.voided_micros) == (0, 100 * CREDIT)
     await ledger.assert_adds_up()
 
