@@ -17,6 +17,7 @@ from purser.ledger.v1 import ledger_admin_pb2 as apb
 from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceStub
 from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceStub
 from purser.ledger.v1.ledger_peer_pb2_grpc import LedgerPeerServiceStub
+from purser.ledger.v1.usage_pb2_grpc import UsageServiceStub
 from tests.simulation import looks
 from tests.simulation.callers import KINDS, Caller, call_together
 from tests.simulation.conftest import Plan
@@ -54,6 +55,7 @@ async def _in_two_processes(databases: Databases) -> AsyncIterator[list[RunningL
                     app=App(port=0, run_due=_by_itself, wake=_asleep),
                     address=process.address,
                     gate=LedgerServiceStub(channel),
+                    usage=UsageServiceStub(channel),
                     admin=LedgerAdminServiceStub(channel),
                     peer=LedgerPeerServiceStub(channel),
                     clock=ManualClock(JUNE),
