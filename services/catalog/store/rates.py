@@ -147,7 +147,9 @@ def _of(rate_card_id: RateCardId) -> tuple[AnySelect, ColumnElement[str | None]]
         .ext(distinct_on(newer.c.corrects_rate_id))
         .where(newer.c.rate_card_id == rate_card_id, newer.c.corrects_rate_id.is_not(None))
         .order_by(newer.c.corrects_rate_id, newer.c.create_time.desc())
-        .subquery("latest")
+        # Materialized: without statistics, PostgreSQL would sort the corrections again for each rate.
+        .cte("latest")
+        .prefix_with("MATERIALIZED")
     )
     root_id = func.coalesce(rates.c.corrects_rate_id, rates.c.rate_id)
     corrected_by = func.nullif(latest.c.latest_id, rates.c.rate_id)
