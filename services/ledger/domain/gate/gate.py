@@ -214,7 +214,7 @@ def capture(
     at = time_of_spend(account, hold.counted_group_values, at)
     is_late = hold.state is HoldState.EXPIRED
     if actual is None:
-        actual = hold.quantity if hold.quantity else hold.amount
+        actual = hold.whole
     meter, spent = charged(hold.price.meter_in(account.meters), actual)
     usage = _usage_of_hold(hold, actual, meter, transaction_id)
     reserved = Credits(0) if is_late else hold.amount

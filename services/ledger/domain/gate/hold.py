@@ -61,6 +61,11 @@ class Hold:
     def amount(self) -> Credits:
         return Credits(sum(draw.amount.micros for draw in self.draws))
 
+    @property
+    def whole(self) -> Quantity | Credits:
+        """What a capture without an amount captures: the units held, or the credits."""
+        return self.quantity or self.amount
+
     def counted(self) -> tuple[GroupValue, ...]:
         return tuple(self.counted_group_values.items())
 

@@ -99,7 +99,7 @@ def capture_after_event(
         return None
     line = _line(account, hold, entries)
     if actual is None:
-        actual = hold.quantity if hold.quantity else hold.amount
+        actual = hold.whole
     is_late = entries[0].create_time >= hold.expire_time
     reserved = Credits(0) if is_late else hold.amount
     return CapturedBefore(
