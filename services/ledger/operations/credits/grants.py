@@ -4,7 +4,9 @@
 None of them reads other grants of the pool, unless something is due in it, or credits are taken from any grant.
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import TypeVar
 
 from meshkit.clock import Clock
 from meshkit.errors import FieldViolation, InvalidFields
@@ -37,6 +39,8 @@ TURN_SECONDS_MAX = 10.0
 # That of a grant whose issuer names none.
 ADJUSTMENT_PRIORITY = 100
 NO_GRANTS: frozenset[GrantId] = frozenset()
+
+Response = TypeVar("Response")
 
 
 class Grants:
@@ -72,10 +76,7 @@ class Grants:
             await tx.responses.store(customer_id, command, grant, at=at)
             return grant
 
-        async with self._turns.take(command.customer):
-            issued = await self._store.run(work)
-        self._relay.wake()
-        return issued
+        return await self._in_turn(command.customer, work)
 
     async def void(self, command: VoidGrant) -> VoidedGrant:
         """Void the rest of a grant. Raises CustomerNotFound, GrantNotFound, RequestIdReused."""
@@ -105,10 +106,7 @@ class Grants:
             await tx.responses.store(customer_id, command, response, at=at)
             return response
 
-        async with self._turns.take(command.customer):
-            response = await self._store.run(work)
-        self._relay.wake()
-        return response
+        return await self._in_turn(command.customer, work)
 
     async def adjust(self, command: AdjustBalance) -> AdjustedBalance:
         """Add credits to a pool as a grant, or take some away.
@@ -138,7 +136,11 @@ class Grants:
             await tx.responses.store(customer_id, command, response, at=at)
             return response
 
-        async with self._turns.take(command.customer):
+        return await self._in_turn(command.customer, work)
+
+    async def _in_turn(self, customer: str, work: Callable[[Transaction], Awaitable[Response]]) -> Response:
+        """Run work after the customer's earlier commands, and deliver what it says."""
+        async with self._turns.take(customer):
             response = await self._store.run(work)
         self._relay.wake()
         return response
