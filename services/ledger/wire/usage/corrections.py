@@ -11,8 +11,7 @@ from services.ledger.domain.usage.commands import (
     UsageSource,
     VoidUsage,
 )
-from services.ledger.domain.usage.event import EventLine
-from services.ledger.wire.usage.events import TRANSACTION_ID_MAX, properties_from_wire
+from services.ledger.wire.usage.events import TRANSACTION_ID_MAX, line_to_wire, properties_from_wire
 
 
 def void_from_wire(request: pb.VoidUsageRequest) -> VoidUsage:
@@ -49,11 +48,11 @@ def amend_from_wire(request: pb.AmendUsageRequest) -> AmendUsage:
 
 
 def amend_to_wire(corrected: CorrectedUsage) -> pb.AmendUsageResponse:
-    return pb.AmendUsageResponse(lines=[_line_to_wire(line) for line in corrected.lines])
+    return pb.AmendUsageResponse(lines=[line_to_wire(line, pb.CorrectedLine) for line in corrected.lines])
 
 
 def void_to_wire(corrected: CorrectedUsage) -> pb.VoidUsageResponse:
-    return pb.VoidUsageResponse(lines=[_line_to_wire(line) for line in corrected.lines])
+    return pb.VoidUsageResponse(lines=[line_to_wire(line, pb.CorrectedLine) for line in corrected.lines])
 
 
 def _name_from_wire(fields: Fields, request: pb.VoidUsageRequest) -> UsageName:
@@ -61,14 +60,3 @@ def _name_from_wire(fields: Fields, request: pb.VoidUsageRequest) -> UsageName:
         return UsageName(UsageSource.HOLD, fields.text("hold_id", request.hold_id))
     name = fields.text("transaction_id", request.transaction_id, max_length=TRANSACTION_ID_MAX)
     return UsageName(UsageSource.EVENT, name)
-
-
-def _line_to_wire(line: EventLine) -> pb.CorrectedLine:
-    return pb.CorrectedLine(
-        product_id=line.product_id,
-        credit_type_id=line.credit_type_id,
-        quantity_micros=line.quantity.micros,
-        credits_micros=line.credits.micros,
-        shortfall_micros=line.shortfall.micros,
-        entry_sequence=line.sequence,
-    )

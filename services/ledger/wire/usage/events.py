@@ -3,6 +3,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from meshkit.errors import FieldViolation, InvalidFields
 from meshkit.rpc.fields import Fields
@@ -15,6 +16,8 @@ from services.ledger.domain.usage.event import (
     RejectionReason,
     rejected,
 )
+
+Line = TypeVar("Line", pb.EventLine, pb.CorrectedLine)
 
 EVENTS_MAX = 1_000
 TRANSACTION_ID_MAX = 128
@@ -75,15 +78,16 @@ def result_to_wire(result: EventResult) -> pb.UsageResult:
         differs=result.differs,
         credits_micros=sum(line.credits.micros for line in result.lines),
         shortfall_micros=sum(line.shortfall.micros for line in result.lines),
-        lines=[_line_to_wire(line) for line in result.lines],
+        lines=[line_to_wire(line, pb.EventLine) for line in result.lines],
         rejection_reason=f"REJECTION_REASON_{result.reason.name}" if result.reason else None,
         field=result.field,
         detail=result.detail,
     )
 
 
-def _line_to_wire(line: EventLine) -> pb.EventLine:
-    return pb.EventLine(
+def line_to_wire(line: EventLine, message: type[Line]) -> Line:
+    """Return a line as an EventLine, or as the CorrectedLine of a correction: their fields are the same."""
+    return message(
         product_id=line.product_id,
         credit_type_id=line.credit_type_id,
         quantity_micros=line.quantity.micros,
