@@ -6,6 +6,7 @@ import pytest
 from tests.support.ledger import RunningLedger, running_ledger
 from tests.support.ledger_sql import Sql
 from tests.support.postgres import Databases
+from tests.support.recording_alert import RecordingAlert
 from tests.support.shared_database import databases, shared_database
 
 __all__ = ["databases", "shared_database"]
@@ -24,3 +25,18 @@ async def ledger(databases: Databases) -> AsyncIterator[RunningLedger]:
 async def sql(databases: Databases) -> AsyncIterator[Sql]:
     async with Sql.connected(databases.admin_url) as connection:
         yield connection
+
+
+@pytest.fixture
+async def alert() -> AsyncIterator[RecordingAlert]:
+    async with RecordingAlert() as listening:
+        yield listening
+
+
+@pytest.fixture
+async def watched(databases: Databases, alert: RecordingAlert) -> AsyncIterator[RunningLedger]:
+    """Acme's Ledger, which tells its crossings to `alert`."""
+    async with running_ledger(databases, alert_address=alert.address) as running:
+        await running.sell_assistant()
+        await running.sign_acme()
+        yield running

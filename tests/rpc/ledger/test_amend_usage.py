@@ -12,6 +12,7 @@ from purser.ledger.v1 import usage_pb2 as usage
 from tests.support.faults import bad_fields, fault
 from tests.support.ledger import CREDIT, JULY, JUNE, RunningLedger, a_rate
 from tests.support.ledger_sql import Sql
+from tests.support.reported import an_event, report
 
 UNIT = 1_000_000
 DAY = timedelta(days=1)
@@ -26,14 +27,7 @@ async def record(
     ledger: RunningLedger, transaction_id: str, units: str, *, at: datetime = JUNE, **more: str
 ) -> usage.UsageResult:
     """Record an ai_call of ann; `more`: other properties."""
-    event = usage.UsageEvent(
-        transaction_id=transaction_id,
-        customer="acme",
-        event_type="ai_call",
-        timestamp=timestamp(at),
-        properties=properties(units, **more),
-    )
-    return (await ledger.usage.RecordUsage(usage.RecordUsageRequest(events=[event]))).results[0]
+    return (await report(ledger, an_event(transaction_id, units, at=at, **more)))[0]
 
 
 async def amend(

@@ -3,10 +3,10 @@
 
 from datetime import UTC, datetime, timedelta
 
-from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import usage_pb2 as usage
 from tests.support.ledger import CREDIT, JUNE, RunningLedger, a_rate
 from tests.support.ledger_sql import Sql
+from tests.support.reported import an_event, report
 
 TICK = timedelta(microseconds=1)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -16,14 +16,8 @@ NOON = datetime(2025, 6, 10, 12, tzinfo=UTC)
 async def record(
     ledger: RunningLedger, transaction_id: str, *, customer: str, units: str = "1", at: datetime = JUNE
 ) -> usage.UsageResult:
-    event = usage.UsageEvent(
-        transaction_id=transaction_id,
-        customer=customer,
-        event_type="ai_call",
-        timestamp=timestamp(at),
-        properties={"units": units},
-    )
-    return (await ledger.usage.RecordUsage(usage.RecordUsageRequest(events=[event]))).results[0]
+    event = an_event(transaction_id, units, at=at, customer=customer, user=None)
+    return (await report(ledger, event))[0]
 
 
 async def charged(ledger: RunningLedger) -> list[tuple[str, int]]:

@@ -10,10 +10,11 @@ from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
 from purser.ledger.v1 import usage_pb2 as usage
-from tests.rpc.ledger.test_record_usage import ACCEPTED, DAY, HOUR, REJECTED, an_event, of_usage, record
+from tests.rpc.ledger.test_record_usage import ACCEPTED, DAY, HOUR, REJECTED, of_usage
 from tests.support.faults import fault
 from tests.support.ledger import AI, CREDIT, JUNE, RunningLedger
 from tests.support.ledger_sql import Sql
+from tests.support.reported import an_event, report
 
 UNIT = 10**6
 
@@ -32,7 +33,7 @@ async def a_hold(ledger: RunningLedger, units: int = 3) -> str:
 async def test_the_event_captures_its_hold(ledger: RunningLedger) -> None:
     hold_id = await a_hold(ledger)
 
-    (result,) = await record(ledger, of_hold(hold_id))
+    (result,) = await report(ledger, of_hold(hold_id))
 
     assert (result.event_status, result.credits_micros, result.is_duplicate) == (
         ACCEPTED,
@@ -54,7 +55,7 @@ async def test_the_event_captures_its_hold(ledger: RunningLedger) -> None:
 
 async def test_a_capture_after_the_event_gets_what_the_event_came_to(ledger: RunningLedger, sql: Sql) -> None:
     hold_id = await a_hold(ledger)
-    await record(ledger, of_hold(hold_id))
+    await report(ledger, of_hold(hold_id))
     before = await sql.everything()
 
     same = await ledger.capture(hold_id, quantity_micros=2 * UNIT)
@@ -78,7 +79,7 @@ async def test_an_event_after_the_capture_gets_what_the_capture_came_to(
     await ledger.capture(hold_id, quantity_micros=2 * UNIT)
     before = await sql.everything()
 
-    same, other = await record(
+    same, other = await report(
         ledger, of_hold(hold_id), of_hold(hold_id, "3", transaction_id="tx-2", at=JUNE)
     )
 
@@ -95,8 +96,8 @@ async def test_an_event_after_the_capture_gets_what_the_capture_came_to(
 async def test_of_two_events_for_one_hold_the_first_counts(ledger: RunningLedger) -> None:
     hold_id = await a_hold(ledger)
 
-    first, second = await record(ledger, of_hold(hold_id), of_hold(hold_id, "1", transaction_id="tx-2"))
-    (again,) = await record(ledger, of_hold(hold_id))
+    first, second = await report(ledger, of_hold(hold_id), of_hold(hold_id, "1", transaction_id="tx-2"))
+    (again,) = await report(ledger, of_hold(hold_id))
 
     assert (first.credits_micros, first.is_duplicate) == (24 * CREDIT, False)
     assert (second.credits_micros, second.is_duplicate, second.differs) == (24 * CREDIT, True, True)
@@ -109,7 +110,7 @@ async def test_an_event_and_a_capture_at_once_count_once(ledger: RunningLedger) 
     hold_ids = [await a_hold(ledger, 1) for _ in range(8)]
 
     events, *captures = await asyncio.gather(
-        record(
+        report(
             ledger,
             *(of_hold(hold_id, "1", transaction_id=hold_id) for hold_id in hold_ids),
         ),
@@ -125,7 +126,7 @@ async def test_an_event_and_a_capture_at_once_count_once(ledger: RunningLedger) 
 async def test_more_than_held_is_drawn_and_what_is_missing_is_a_shortfall(ledger: RunningLedger) -> None:
     hold_id = await a_hold(ledger, 30)
 
-    (result,) = await record(ledger, of_hold(hold_id, "40"))
+    (result,) = await report(ledger, of_hold(hold_id, "40"))
     captured = await ledger.capture(hold_id, quantity_micros=40 * UNIT)
 
     assert (result.credits_micros, result.shortfall_micros) == (480 * CREDIT, 80 * CREDIT)
@@ -141,7 +142,7 @@ async def test_an_expired_hold_is_captured_late_by_its_event(ledger: RunningLedg
     hold = await ledger.authorize(0, quantity_micros=3 * UNIT, user="ann", hold_ttl=Duration(seconds=60))
     ledger.clock.advance_to(JUNE + HOUR)
 
-    (result,) = await record(ledger, of_hold(hold.hold_id))
+    (result,) = await report(ledger, of_hold(hold.hold_id))
     captured = await ledger.capture(hold.hold_id, quantity_micros=2 * UNIT)
 
     assert result.credits_micros == 24 * CREDIT
@@ -159,7 +160,7 @@ async def test_an_event_whose_hold_cannot_be_captured_is_rejected_and_the_rest_i
     await ledger.debit(1)
     before = await sql.everything()
 
-    results = await record(
+    results = await report(
         ledger,
         of_hold("hld_none"),
         of_hold(held, customer="nobody"),
@@ -183,7 +184,7 @@ async def test_an_event_whose_hold_cannot_be_captured_is_rejected_and_the_rest_i
         ("INVALID_FIELD", "hold_id"),
     ]
     assert await sql.everything() == before
-    (good,) = await record(ledger, of_hold(held))
+    (good,) = await report(ledger, of_hold(held))
     assert good.credits_micros == 24 * CREDIT
 
 
@@ -199,7 +200,7 @@ async def test_usage_captured_by_an_event_can_be_voided_by_it_or_by_the_hold_and
     ledger: RunningLedger,
 ) -> None:
     hold_id = await a_hold(ledger)
-    await record(ledger, of_hold(hold_id))
+    await report(ledger, of_hold(hold_id))
     who = {"customer": "acme", "reason": "wrong", "actor": "ops"}
 
     by_event = await ledger.usage.VoidUsage(
@@ -217,7 +218,7 @@ async def test_a_request_id_that_is_used_for_another_capture_fails_alone(ledger:
     first, second, third = [await a_hold(ledger) for _ in range(3)]
     await ledger.capture(first, quantity_micros=UNIT, request_id="twice")
     await ledger.capture(second, quantity_micros=UNIT)
-    await record(ledger, of_hold(third, "1"))
+    await report(ledger, of_hold(third, "1"))
 
     reused, good = (
         await ledger.gate.CaptureBatch(
@@ -245,7 +246,7 @@ async def test_what_an_event_captured_comes_back_in_full_whatever_the_metric(led
         aggregated_property="units",
     )
     hold_id = await a_hold(ledger)
-    await record(ledger, an_event("larger", "7"), of_hold(hold_id))
+    await report(ledger, an_event("larger", "7"), of_hold(hold_id))
 
     voided = await ledger.usage.VoidUsage(
         usage.VoidUsageRequest(

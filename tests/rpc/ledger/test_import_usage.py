@@ -3,40 +3,23 @@
 
 import asyncio
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from grpc.aio import StreamUnaryCall
 
-from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import usage_pb2 as pb
 from tests.support.faults import bad_fields
 from tests.support.ledger import CREDIT, JUNE, RunningLedger, running_ledger
 from tests.support.ledger_sql import Sql
 from tests.support.postgres import Databases
+from tests.support.reported import an_event
 
 TICK = timedelta(microseconds=1)
 Call = StreamUnaryCall[pb.ImportUsageRequest, pb.ImportUsageResponse]
 
 
-def an_event(
-    transaction_id: str,
-    units: str = "0.01",
-    *,
-    at: datetime = JUNE,
-    customer: str = "acme",
-    event_type: str = "ai_call",
-) -> pb.UsageEvent:
-    return pb.UsageEvent(
-        transaction_id=transaction_id,
-        customer=customer,
-        event_type=event_type,
-        timestamp=timestamp(at),
-        properties={"units": units, "user_id": "ann"},
-    )
-
-
 def some_events(count: int, prefix: str = "tx") -> list[pb.UsageEvent]:
-    return [an_event(f"{prefix}-{number}") for number in range(count)]
+    return [an_event(f"{prefix}-{number}", "0.01") for number in range(count)]
 
 
 def chunks(events: list[pb.UsageEvent], size: int = 100) -> list[pb.ImportUsageRequest]:
@@ -53,9 +36,9 @@ async def test_a_stream_is_recorded_and_counted_by_what_became_of_its_events(led
     )
     first = [
         an_event("a", "2"),
-        an_event("b", event_type="login"),
-        an_event("c", at=JUNE - TICK),
-        an_event("d", customer="globex"),
+        an_event("b", "0.01", event_type="login"),
+        an_event("c", "0.01", at=JUNE - TICK),
+        an_event("d", "0.01", customer="globex"),
     ]
     second = [an_event("same", "1"), an_event("old", "7"), an_event("e", "many"), an_event("f", "3")]
 
@@ -82,7 +65,9 @@ async def test_the_events_that_are_not_recorded_as_sent_are_named_by_their_place
 
     response = await send(
         ledger,
-        chunks([*some_events(3), an_event("old", "7"), an_event("bad", "many"), an_event("")], size=2),
+        chunks(
+            [*some_events(3), an_event("old", "7"), an_event("bad", "many"), an_event("", "0.01")], size=2
+        ),
     )
 
     assert [one.event_index for one in response.problems] == [3, 4, 5]

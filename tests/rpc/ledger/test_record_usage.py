@@ -2,7 +2,6 @@
 """RecordUsage: reported usage is charged once, at its own time, and nothing refuses it."""
 
 import asyncio
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,40 +16,12 @@ from tests.support.faults import bad_fields
 from tests.support.ledger import AI, CREDIT, JULY, JUNE, RunningLedger, a_rate, running_ledger
 from tests.support.ledger_sql import Sql
 from tests.support.postgres import Databases
+from tests.support.reported import an_event, report
 
 TICK = timedelta(microseconds=1)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NOON = datetime(2025, 6, 10, 12, tzinfo=UTC)
 ACCEPTED, REJECTED = usage.EVENT_STATUS_ACCEPTED, usage.EVENT_STATUS_REJECTED
-
-
-def an_event(
-    transaction_id: str = "tx-1",
-    units: str | None = "1",
-    *,
-    at: datetime = JUNE,
-    customer: str = "acme",
-    event_type: str = "ai_call",
-    user: str | None = "ann",
-    more: Mapping[str, str] | None = None,
-) -> usage.UsageEvent:
-    """Return an event of ann's ai_call."""
-    properties = dict(more or {})
-    if units is not None:
-        properties["units"] = units
-    if user is not None:
-        properties["user_id"] = user
-    return usage.UsageEvent(
-        transaction_id=transaction_id,
-        customer=customer,
-        event_type=event_type,
-        timestamp=timestamp(at),
-        properties=properties,
-    )
-
-
-async def record(ledger: RunningLedger, *events: usage.UsageEvent) -> list[usage.UsageResult]:
-    return list((await ledger.usage.RecordUsage(usage.RecordUsageRequest(events=events))).results)
 
 
 async def of_usage(ledger: RunningLedger) -> list[tuple[str, int, int]]:
@@ -65,7 +36,7 @@ async def of_usage(ledger: RunningLedger) -> list[tuple[str, int, int]]:
 async def test_an_event_is_measured_priced_and_charged(ledger: RunningLedger) -> None:
     ledger.clock.advance_to(NOON)
 
-    (result,) = await record(ledger, an_event("tx-1", "2.5", at=NOON - HOUR))
+    (result,) = await report(ledger, an_event("tx-1", "2.5", at=NOON - HOUR))
 
     assert result == usage.UsageResult(
         event_status=ACCEPTED,
@@ -93,12 +64,12 @@ async def test_an_event_is_measured_priced_and_charged(ledger: RunningLedger) ->
 
 
 async def test_an_event_sent_twice_is_charged_once(ledger: RunningLedger, sql: Sql) -> None:
-    (first,) = await record(ledger, an_event())
-    in_one_call = await record(ledger, an_event(), an_event("tx-2"), an_event("tx-2"))
+    (first,) = await report(ledger, an_event())
+    in_one_call = await report(ledger, an_event(), an_event("tx-2"), an_event("tx-2"))
     before = await sql.everything()
 
-    (by_id,) = await record(ledger, an_event(customer="cus_acme"))
-    (another_content,) = await record(ledger, an_event(units="7"))
+    (by_id,) = await report(ledger, an_event(customer="cus_acme"))
+    (another_content,) = await report(ledger, an_event(units="7"))
 
     assert [one.is_duplicate for one in in_one_call] == [True, False, True]
     assert (by_id.is_duplicate, by_id.differs, by_id.lines) == (True, False, first.lines)
@@ -114,7 +85,7 @@ async def test_two_replicas_that_get_one_event_at_once_charge_it_once(
     async with running_ledger(databases, clock=ledger.clock) as other:
         for number in range(20):
             results = await asyncio.gather(
-                record(ledger, an_event(f"tx-{number}")), record(other, an_event(f"tx-{number}"))
+                report(ledger, an_event(f"tx-{number}")), report(other, an_event(f"tx-{number}"))
             )
             assert sorted(one.is_duplicate for (one,) in results) == [False, True]
 
@@ -133,7 +104,7 @@ async def test_gated_and_reported_usage_share_one_meter(ledger: RunningLedger) -
     await ledger.tell_card(graduated, version=2)
 
     await ledger.debit(0, quantity_micros=8_000_000)
-    (result,) = await record(ledger, an_event(units="4"))
+    (result,) = await report(ledger, an_event(units="4"))
     debited = await ledger.debit(0, quantity_micros=2_000_000)
 
     assert (result.credits_micros, debited.debited_micros) == (3 * CREDIT, CREDIT)
@@ -144,7 +115,7 @@ async def test_missing_credits_caps_and_suspensions_refuse_nothing(ledger: Runni
     await ledger.set_cap(10, user="ann")
     await ledger.tell_customer("cus_acme", "acme", version=2, is_suspended=True)
 
-    (result,) = await record(ledger, an_event(units="40"))
+    (result,) = await report(ledger, an_event(units="40"))
 
     assert (result.event_status, result.credits_micros, result.shortfall_micros) == (
         ACCEPTED,
@@ -159,12 +130,12 @@ async def test_missing_credits_caps_and_suspensions_refuse_nothing(ledger: Runni
 async def test_an_event_that_no_metric_matches_is_stored_and_stays_so(
     ledger: RunningLedger, sql: Sql
 ) -> None:
-    (unmatched,) = await record(ledger, an_event(event_type="login"))
+    (unmatched,) = await report(ledger, an_event(event_type="login"))
     await ledger.tell_product("prd_login", event_type="login", version=1)
     await ledger.tell_card(a_rate(), a_rate("prd_login", rate_id="rat_login"), version=2)
 
-    (again,) = await record(ledger, an_event(event_type="login"))
-    (new,) = await record(ledger, an_event("tx-2", event_type="login"))
+    (again,) = await report(ledger, an_event(event_type="login"))
+    (new,) = await report(ledger, an_event("tx-2", event_type="login"))
 
     assert unmatched == usage.UsageResult(event_status=usage.EVENT_STATUS_NO_MATCH)
     assert again == usage.UsageResult(event_status=usage.EVENT_STATUS_NO_MATCH, is_duplicate=True)
@@ -173,7 +144,7 @@ async def test_an_event_that_no_metric_matches_is_stored_and_stays_so(
 
 
 async def test_an_event_outside_every_contract_is_stored_without_a_charge(ledger: RunningLedger) -> None:
-    before, first = await record(ledger, an_event("tx-1", at=JUNE - TICK), an_event("tx-2", at=JUNE))
+    before, first = await report(ledger, an_event("tx-1", at=JUNE - TICK), an_event("tx-2", at=JUNE))
 
     assert before.event_status == usage.EVENT_STATUS_NO_CONTRACT
     assert first.event_status == ACCEPTED
@@ -181,8 +152,8 @@ async def test_an_event_outside_every_contract_is_stored_without_a_charge(ledger
 
 
 async def test_an_unknown_customers_event_waits_under_its_name(ledger: RunningLedger, sql: Sql) -> None:
-    (first,) = await record(ledger, an_event(customer="globex"))
-    (again,) = await record(ledger, an_event(customer="globex", units="7"))
+    (first,) = await report(ledger, an_event(customer="globex"))
+    (again,) = await report(ledger, an_event(customer="globex", units="7"))
 
     assert first == usage.UsageResult(event_status=usage.EVENT_STATUS_UNATTACHED)
     assert again == usage.UsageResult(
@@ -205,7 +176,7 @@ async def test_events_come_at_most_34_days_late_and_24_hours_ahead(
 ) -> None:
     ledger.clock.advance_to(NOON)
 
-    (result,) = await record(ledger, an_event(at=at))
+    (result,) = await report(ledger, an_event(at=at))
 
     assert (result.event_status, result.rejection_reason) == (status, reason)
 
@@ -223,13 +194,13 @@ async def test_events_come_at_most_34_days_late_and_24_hours_ahead(
         (an_event(transaction_id="x" * 129), "INVALID_FIELD", "transaction_id"),
         (an_event(customer=""), "INVALID_FIELD", "customer"),
         (an_event(event_type=""), "INVALID_FIELD", "event_type"),
-        (an_event(more={f"p{n}": "x" for n in range(49)}), "INVALID_FIELD", "properties"),
+        (an_event(**{f"p{n}": "x" for n in range(49)}), "INVALID_FIELD", "properties"),
     ],
 )
 async def test_a_bad_event_says_what_is_wrong_and_harms_no_other(
     ledger: RunningLedger, event: usage.UsageEvent, reason: str, field: str
 ) -> None:
-    first, bad, last = await record(ledger, an_event("tx-first"), event, an_event("tx-last"))
+    first, bad, last = await report(ledger, an_event("tx-first"), event, an_event("tx-last"))
 
     assert (first.event_status, last.event_status) == (ACCEPTED, ACCEPTED)
     assert (bad.event_status, usage.RejectionReason.Name(bad.rejection_reason)) == (
@@ -245,16 +216,16 @@ async def test_an_event_without_a_timestamp_is_rejected(ledger: RunningLedger) -
     event = an_event()
     event.ClearField("timestamp")
 
-    (absent,) = await record(ledger, event)
-    (zero,) = await record(ledger, usage.UsageEvent(transaction_id="tx-2", timestamp=Timestamp()))
+    (absent,) = await report(ledger, event)
+    (zero,) = await report(ledger, usage.UsageEvent(transaction_id="tx-2", timestamp=Timestamp()))
 
     assert (absent.field, absent.rejection_reason) == ("timestamp", usage.REJECTION_REASON_INVALID_FIELD)
     assert zero.event_status == REJECTED
 
 
 async def test_a_rejected_event_may_be_sent_again_corrected(ledger: RunningLedger) -> None:
-    (rejected,) = await record(ledger, an_event(units="many"))
-    (corrected,) = await record(ledger, an_event(units="3"))
+    (rejected,) = await report(ledger, an_event(units="many"))
+    (corrected,) = await report(ledger, an_event(units="3"))
 
     assert (rejected.event_status, corrected.event_status) == (REJECTED, ACCEPTED)
     assert not corrected.is_duplicate
@@ -264,14 +235,14 @@ async def test_a_dimension_value_without_a_rate_is_rejected_until_there_is_one(l
     await ledger.tell_product("prd_tokens", dimensions=("model",), event_type="tokens")
     large = a_rate("prd_tokens", dimension_values={"model": "large"}, rate_id="rat_large")
     await ledger.tell_card(a_rate(), large, version=2)
-    event = an_event(event_type="tokens", more={"model": "small"})
-    (unpriced,) = await record(ledger, event)
+    event = an_event(event_type="tokens", model="small")
+    (unpriced,) = await report(ledger, event)
 
     small = a_rate(
         "prd_tokens", price_micros=CREDIT, dimension_values={"model": "small"}, rate_id="rat_small"
     )
     await ledger.tell_card(a_rate(), large, small, version=3)
-    (priced,) = await record(ledger, event)
+    (priced,) = await report(ledger, event)
 
     assert unpriced.rejection_reason == usage.REJECTION_REASON_RATE_NOT_FOUND
     assert (priced.event_status, priced.credits_micros) == (ACCEPTED, CREDIT)
@@ -284,7 +255,7 @@ async def test_one_event_may_be_charged_for_several_products_and_pools(ledger: R
         a_rate(), a_rate("prd_extra", price_micros=CREDIT, credit_type_id="crt_image"), version=2
     )
 
-    first, second = await record(ledger, an_event("tx-1"), an_event("tx-2"))
+    first, second = await report(ledger, an_event("tx-1"), an_event("tx-2"))
 
     for result in (first, second):
         assert [(one.product_id, one.credits_micros, one.shortfall_micros) for one in result.lines] == [
@@ -303,10 +274,10 @@ async def test_max_charges_only_what_exceeds_the_largest_value_of_the_period(led
         an_event(f"tx-{number}", peak, event_type="peak") for number, peak in enumerate(("10", "15", "12"))
     ]
 
-    results = await record(ledger, *peaks)
+    results = await report(ledger, *peaks)
     ledger.clock.advance_to(JULY)
-    (late,) = await record(ledger, an_event("tx-late", "16", event_type="peak", at=JULY - TICK))
-    (july,) = await record(ledger, an_event("tx-july", "4", event_type="peak", at=JULY))
+    (late,) = await report(ledger, an_event("tx-late", "16", event_type="peak", at=JULY - TICK))
+    (july,) = await report(ledger, an_event("tx-july", "4", event_type="peak", at=JULY))
 
     assert [one.credits_micros // CREDIT for one in (*results, late, july)] == [10, 5, 0, 1, 4]
     await ledger.assert_adds_up()
@@ -318,16 +289,16 @@ async def test_unique_charges_a_value_once_a_period(ledger: RunningLedger) -> No
     )
     await ledger.tell_card(a_rate(), a_rate("prd_seen", price_micros=CREDIT, rate_id="rat_seen"), version=2)
 
-    in_june = await record(
+    in_june = await report(
         ledger,
         *(
             an_event(f"tx-{n}", None, event_type="seen", user=user)
             for n, user in enumerate(("ann", "bob", "ann"))
         ),
     )
-    again = await record(ledger, an_event("tx-9", None, event_type="seen", user="bob"))
+    again = await report(ledger, an_event("tx-9", None, event_type="seen", user="bob"))
     ledger.clock.advance_to(JULY)
-    in_july = await record(ledger, an_event("tx-10", None, event_type="seen", user="ann", at=JULY))
+    in_july = await report(ledger, an_event("tx-10", None, event_type="seen", user="ann", at=JULY))
 
     assert [one.credits_micros // CREDIT for one in (*in_june, *again, *in_july)] == [1, 1, 0, 0, 1]
     await ledger.assert_adds_up()
@@ -336,7 +307,7 @@ async def test_unique_charges_a_value_once_a_period(ledger: RunningLedger) -> No
 async def test_usage_that_costs_nothing_is_counted(ledger: RunningLedger) -> None:
     await ledger.tell_card(a_rate(price_micros=0, rate_id="rat_free"), version=2)
 
-    await record(ledger, an_event(units="3"), an_event("tx-2", "0"))
+    await report(ledger, an_event(units="3"), an_event("tx-2", "0"))
 
     assert await of_usage(ledger) == [("UNCHARGED", 0, 0), ("UNCHARGED", 0, 0)]
 
@@ -346,9 +317,9 @@ async def test_late_usage_is_paid_first_by_what_was_active_at_its_time(ledger: R
     await ledger.top_up(1_000)
     ledger.clock.advance_to(JULY + DAY - TICK)
 
-    (in_time,) = await record(ledger, an_event("tx-1", "10", at=JULY - TICK))
+    (in_time,) = await report(ledger, an_event("tx-1", "10", at=JULY - TICK))
     ledger.clock.advance_to(JULY + DAY)
-    (too_late,) = await record(ledger, an_event("tx-2", "10", at=JULY - TICK))
+    (too_late,) = await report(ledger, an_event("tx-2", "10", at=JULY - TICK))
 
     assert (in_time.credits_micros, too_late.credits_micros) == (120 * CREDIT, 120 * CREDIT)
     assert await of_usage(ledger) == [
@@ -368,7 +339,7 @@ async def test_what_the_credits_of_its_time_do_not_cover_is_paid_by_those_of_now
     await ledger.debit(390)
     ledger.clock.advance_to(JULY + HOUR)
 
-    await record(ledger, an_event("tx-1", "1", at=JULY - TICK))
+    await report(ledger, an_event("tx-1", "1", at=JULY - TICK))
 
     june, july = await ledger.grants()
     assert (june.captured_micros, june.expired_micros) == (400 * CREDIT, 0)
@@ -387,9 +358,9 @@ async def test_usage_dated_ahead_is_paid_by_the_credits_of_now(ledger: RunningLe
         expire_time=timestamp(NOON + DAY),
     )
 
-    await record(ledger, an_event("tx-1", "10", at=NOON + HOUR))
+    await report(ledger, an_event("tx-1", "10", at=NOON + HOUR))
     ledger.clock.advance_to(NOON + HOUR)
-    await record(ledger, an_event("tx-2", "2", at=NOON + HOUR))
+    await report(ledger, an_event("tx-2", "2", at=NOON + HOUR))
 
     included, coming = await ledger.grants()
     assert (included.captured_micros, coming.captured_micros) == (120 * CREDIT, 24 * CREDIT)
@@ -402,7 +373,7 @@ async def test_reported_usage_counts_in_the_windows_of_its_own_time(ledger: Runn
     ledger.clock.advance_to(NOON)
     await ledger.debit(100, user="ann")
 
-    await record(
+    await report(
         ledger,
         an_event("tx-1", "10", at=NOON - DAY),
         an_event("tx-2", "20", at=NOON - HOUR),
@@ -417,12 +388,12 @@ async def test_reported_usage_counts_in_the_windows_of_its_own_time(ledger: Runn
 
 
 async def test_a_call_has_1_to_1000_events(ledger: RunningLedger) -> None:
-    most = await record(ledger, *(an_event(f"tx-{number}", "0.01") for number in range(1_000)))
+    most = await report(ledger, *(an_event(f"tx-{number}", "0.01") for number in range(1_000)))
 
     assert {one.event_status for one in most} == {ACCEPTED}
     for count in (0, 1_001):
         with bad_fields("events"):
-            await record(ledger, *(an_event(f"tx-{number}") for number in range(count)))
+            await report(ledger, *(an_event(f"tx-{number}") for number in range(count)))
     await ledger.assert_adds_up()
 
 
@@ -440,9 +411,9 @@ async def test_the_order_of_events_changes_neither_meters_nor_total_cost(
         copy.CopyFrom(event)
         copy.customer = "globex"
 
-    await record(ledger, *events)
+    await report(ledger, *events)
     for event in reversed(mirrored):
-        await record(ledger, event, event)
+        await report(ledger, event, event)
 
     meters = await sql.rows("SELECT quantity_micros, cost_micros FROM ledger.meters ORDER BY customer_id")
     assert meters[0] == meters[1]
@@ -452,6 +423,6 @@ async def test_the_order_of_events_changes_neither_meters_nor_total_cost(
 async def test_a_request_id_and_a_transaction_id_may_be_equal(ledger: RunningLedger) -> None:
     await ledger.debit(1, request_id="same")
 
-    (result,) = await record(ledger, an_event("same"))
+    (result,) = await report(ledger, an_event("same"))
 
     assert (result.event_status, result.is_duplicate) == (ACCEPTED, False)

@@ -15,6 +15,7 @@ from tests.support.faults import bad_fields, fault
 from tests.support.ledger import CREDIT, JULY, JUNE, RunningLedger, a_rate, running_ledger
 from tests.support.ledger_sql import Sql
 from tests.support.postgres import Databases
+from tests.support.reported import an_event, report
 
 UNIT = 1_000_000
 TICK = timedelta(microseconds=1)
@@ -30,22 +31,6 @@ RISING = [
     peer_pb.RateTier(up_to_micros=10 * UNIT, price_micros=CREDIT, per_micros=UNIT),
     peer_pb.RateTier(price_micros=5 * CREDIT, per_micros=UNIT),
 ]
-
-
-def an_event(transaction_id: str, units: str = "1", *, at: datetime = JUNE, **more: str) -> usage.UsageEvent:
-    """Return an event of ann's ai_call; `more`: other properties."""
-    properties = {"units": units, "user_id": "ann"} | more
-    return usage.UsageEvent(
-        transaction_id=transaction_id,
-        customer="acme",
-        event_type="ai_call",
-        timestamp=timestamp(at),
-        properties=properties,
-    )
-
-
-async def record(ledger: RunningLedger, *events: usage.UsageEvent) -> list[usage.UsageResult]:
-    return list((await ledger.usage.RecordUsage(usage.RecordUsageRequest(events=events))).results)
 
 
 async def void(ledger: RunningLedger, transaction_id: str = "", **more: object) -> list[usage.CorrectedLine]:
@@ -95,7 +80,7 @@ async def spent_by(ledger: RunningLedger, user: str) -> int:
 
 async def test_a_voided_event_comes_back_to_the_grants_that_paid_for_it(ledger: RunningLedger) -> None:
     await ledger.top_up(1_000)
-    await record(ledger, an_event("tx-1", "40"))
+    await report(ledger, an_event("tx-1", "40"))
     ledger.clock.advance_to(NOON)
 
     lines = await void(ledger, "tx-1")
@@ -120,7 +105,7 @@ async def test_what_comes_back_is_the_difference_in_the_cost_of_the_meter(ledger
     """Events of 1,000 units (1,000) and 1,000 units (500): voiding the first one returns 500."""
     await graduated(ledger, FALLING)
     await ledger.top_up(100_000)
-    await record(ledger, an_event("e1", "1000"), an_event("e2", "1000"))
+    await report(ledger, an_event("e1", "1000"), an_event("e2", "1000"))
 
     assert figures(await void(ledger, "e1")) == [a_line(-1_000, -500)]
     await ledger.assert_adds_up()
@@ -134,8 +119,8 @@ async def test_a_void_that_returns_more_than_its_event_cost_takes_the_rest_from_
 ) -> None:
     await graduated(ledger, RISING)
     await ledger.top_up(1_000)
-    await record(
-        ledger, an_event("e1", "10"), an_event("e2", "4", user_id="bob"), an_event("e3", "6", user_id="cid")
+    await report(
+        ledger, an_event("e1", "10"), an_event("e2", "4", user="bob"), an_event("e3", "6", user="cid")
     )
 
     lines = await void(ledger, "e1")
@@ -155,7 +140,7 @@ async def test_a_void_that_returns_more_than_its_event_cost_takes_the_rest_from_
 
 
 async def test_shortfall_comes_back_before_credits(ledger: RunningLedger) -> None:
-    await record(ledger, an_event("tx-1", "40"))
+    await report(ledger, an_event("tx-1", "40"))
     await graduated(ledger, FALLING)
 
     assert figures(await void(ledger, "tx-1")) == [a_line(-40, -480, -80)]
@@ -178,7 +163,7 @@ async def test_the_largest_of_the_remaining_events_counts_for_max(ledger: Runnin
         aggregated_property="units",
     )
     await ledger.top_up(1_000)
-    await record(ledger, an_event("ten", "10"), an_event("fifteen", "15"), an_event("seven", "7.25"))
+    await report(ledger, an_event("ten", "10"), an_event("fifteen", "15"), an_event("seven", "7.25"))
 
     assert figures(await void(ledger, "ten")) == [a_line(0, 0)]
     assert await corrections(ledger) == [(0, 0, 0, "ann")]
@@ -198,11 +183,11 @@ async def test_a_unique_value_counts_until_its_last_event_is_voided(ledger: Runn
         sum_property="",
         aggregated_property="units",
     )
-    await record(ledger, an_event("tx-1", "a"), an_event("tx-2", "a"), an_event("tx-3", "b"))
+    await report(ledger, an_event("tx-1", "a"), an_event("tx-2", "a"), an_event("tx-3", "b"))
 
     assert figures(await void(ledger, "tx-1")) == [a_line(0, 0)]
     assert figures(await void(ledger, "tx-2")) == [a_line(-1, -12)]
-    (again,) = await record(ledger, an_event("tx-4", "a"))
+    (again,) = await report(ledger, an_event("tx-4", "a"))
     assert again.credits_micros == 12 * CREDIT
     await ledger.assert_adds_up()
 
@@ -234,7 +219,7 @@ async def test_usage_that_was_not_recorded_or_is_voided_already_has_a_reason(
     ledger: RunningLedger, sql: Sql
 ) -> None:
     held = await ledger.authorize(10)
-    await record(ledger, an_event("rejected", "many"), an_event("tx-1"))
+    await report(ledger, an_event("rejected", "many"), an_event("tx-1"))
     await void(ledger, "tx-1")
     before = await sql.everything()
 
@@ -255,10 +240,10 @@ async def test_usage_that_was_not_recorded_or_is_voided_already_has_a_reason(
 
 
 async def test_a_voided_transaction_id_stays_used(ledger: RunningLedger) -> None:
-    (first,) = await record(ledger, an_event("tx-1"))
+    (first,) = await report(ledger, an_event("tx-1"))
     await void(ledger, "tx-1")
 
-    (again,) = await record(ledger, an_event("tx-1"))
+    (again,) = await report(ledger, an_event("tx-1"))
 
     assert (again.is_duplicate, again.lines) == (True, first.lines)
 
@@ -266,7 +251,7 @@ async def test_a_voided_transaction_id_stays_used(ledger: RunningLedger) -> None
 async def test_an_event_that_was_not_charged_can_be_voided_once(ledger: RunningLedger) -> None:
     event = an_event("tx-1")
     event.event_type = "unmeasured"
-    await record(ledger, event)
+    await report(ledger, event)
 
     assert await void(ledger, "tx-1") == []
     with fault(StatusCode.FAILED_PRECONDITION, "USAGE_ALREADY_VOIDED", usage_id="tx-1"):
@@ -276,7 +261,7 @@ async def test_an_event_that_was_not_charged_can_be_voided_once(ledger: RunningL
 async def test_a_repeated_void_gets_its_first_response_and_another_body_is_refused(
     ledger: RunningLedger, databases: Databases
 ) -> None:
-    await record(ledger, an_event("tx-1"), an_event("tx-2"))
+    await report(ledger, an_event("tx-1"), an_event("tx-2"))
 
     async with running_ledger(databases, clock=ledger.clock) as other:
         first, twin = await asyncio.gather(
@@ -290,7 +275,7 @@ async def test_a_repeated_void_gets_its_first_response_and_another_body_is_refus
 
 
 async def test_credits_returned_to_an_expired_grant_expire_again_at_once(ledger: RunningLedger) -> None:
-    await record(ledger, an_event("tx-1", "10"))
+    await report(ledger, an_event("tx-1", "10"))
     ledger.clock.advance_to(JULY + DAY)
 
     await void(ledger, "tx-1")
@@ -303,7 +288,7 @@ async def test_credits_returned_to_an_expired_grant_expire_again_at_once(ledger:
 
 async def test_credits_returned_to_a_voided_grant_are_voided(ledger: RunningLedger) -> None:
     top_up = await ledger.top_up(100, priority=1, cost_basis_micros=0, expire_time=timestamp(NOON))
-    await record(ledger, an_event("tx-1", "5"))
+    await report(ledger, an_event("tx-1", "5"))
     await ledger.void(top_up.grant_id)
 
     await void(ledger, "tx-1")
@@ -336,7 +321,7 @@ async def test_credits_that_a_schedule_added_after_a_void_can_be_drawn_again(led
     ledger.clock.advance_to(JUNE + HOUR)
     await ledger.change_seats(1, JUNE + HOUR, sequence=1)
     added = (await ledger.pool()).available_micros
-    await record(ledger, an_event("tx-1", "5", at=JUNE + HOUR))
+    await report(ledger, an_event("tx-1", "5", at=JUNE + HOUR))
 
     await void(ledger, "tx-1")
 
@@ -348,7 +333,7 @@ async def test_a_spent_grant_that_gets_credits_back_can_be_drawn_until_it_expire
     ledger: RunningLedger,
 ) -> None:
     await ledger.top_up(120, priority=1, cost_basis_micros=0, expire_time=timestamp(NOON))
-    await record(ledger, an_event("tx-1", "10"))
+    await report(ledger, an_event("tx-1", "10"))
     assert (await ledger.pool()).available_micros == 400 * CREDIT
 
     await void(ledger, "tx-1")
@@ -365,7 +350,7 @@ async def test_a_void_resolves_a_low_balance_and_a_spend_alarm(ledger: RunningLe
     await ledger.watch(100)
     spend = {"alert_id": "alr_2", "watch_kind": peer_pb.WATCH_KIND_SPEND, "group_key": "user_id"}
     await ledger.watch(200, group_value="ann", **spend)
-    await record(ledger, an_event("tx-1", "30"))
+    await report(ledger, an_event("tx-1", "30"))
     question = "SELECT alert_id, in_alarm FROM ledger.watch_states ORDER BY 1"
     before = await sql.rows(question)
 
@@ -378,7 +363,7 @@ async def test_a_void_resolves_a_low_balance_and_a_spend_alarm(ledger: RunningLe
 async def test_a_void_counts_in_the_windows_of_the_usage(ledger: RunningLedger) -> None:
     await ledger.top_up(1_000)
     ledger.clock.advance_to(NOON)
-    await record(ledger, an_event("today", "5", at=NOON), an_event("yesterday", "5", at=NOON - DAY))
+    await report(ledger, an_event("today", "5", at=NOON), an_event("yesterday", "5", at=NOON - DAY))
     await ledger.set_cap(1_000, user="ann", window=admin.CAP_WINDOW_DAY)
 
     await void(ledger, "yesterday")
@@ -391,7 +376,7 @@ async def test_a_void_counts_in_the_windows_of_the_usage(ledger: RunningLedger) 
 
 
 async def test_a_usage_summary_leaves_out_what_is_voided(ledger: RunningLedger) -> None:
-    await record(ledger, an_event("tx-1", "2"), an_event("tx-2", "3"))
+    await report(ledger, an_event("tx-1", "2"), an_event("tx-2", "3"))
     await void(ledger, "tx-1")
 
     asked = admin.GetUsageSummaryRequest(

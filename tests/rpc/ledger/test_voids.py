@@ -2,7 +2,6 @@
 """VoidGrant: an operator takes back what is left of a grant, now and when it returns."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -277,21 +276,6 @@ async def test_a_void_races_with_the_capture_of_a_hold_and_both_count(databases:
         assert grant.voided_micros == 3_400 * CREDIT
         assert sorted(answer.voided_micros > 0 for answer in answers[10:13]) == [False, False, True]
         await one.assert_adds_up()
-
-
-@pytest.fixture
-async def alert() -> AsyncIterator[RecordingAlert]:
-    async with RecordingAlert() as listening:
-        yield listening
-
-
-@pytest.fixture
-async def watched(databases: Databases, alert: RecordingAlert) -> AsyncIterator[RunningLedger]:
-    """Acme's Ledger, which tells its crossings to `alert`."""
-    async with running_ledger(databases, alert_address=alert.address) as running:
-        await running.sell_assistant()
-        await running.sign_acme()
-        yield running
 
 
 async def _told(ledger: RunningLedger, alert: RecordingAlert) -> list[tuple[bool, int]]:

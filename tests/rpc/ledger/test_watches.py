@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """WatchThreshold: the debit that takes a value past a threshold writes the crossing; Alert hears each edge once."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from grpc import StatusCode
 
 from meshkit.faults import DatabaseUnavailable
@@ -12,29 +10,13 @@ from meshkit.rpc.fields import timestamp
 from purser.alert.v1 import alert_peer_pb2
 from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
 from tests.support.faults import bad_fields, fault
-from tests.support.ledger import CREDIT, JULY, JUNE, RunningLedger, running_ledger
+from tests.support.ledger import CREDIT, JULY, JUNE, RunningLedger
 from tests.support.ledger_sql import Sql
-from tests.support.postgres import Databases
 from tests.support.recording_alert import RecordingAlert
 
 TICK = timedelta(microseconds=1)
 DAY = timedelta(days=1)
 SPEND = {"watch_kind": peer_pb.WATCH_KIND_SPEND, "group_key": "user_id"}
-
-
-@pytest.fixture
-async def alert() -> AsyncIterator[RecordingAlert]:
-    async with RecordingAlert() as listening:
-        yield listening
-
-
-@pytest.fixture
-async def watched(databases: Databases, alert: RecordingAlert) -> AsyncIterator[RunningLedger]:
-    """Acme's Ledger, which tells its crossings to `alert`."""
-    async with running_ledger(databases, alert_address=alert.address) as running:
-        await running.sell_assistant()
-        await running.sign_acme()
-        yield running
 
 
 async def _told(ledger: RunningLedger, alert: RecordingAlert) -> list[tuple[str, bool, int, int]]:
