@@ -7,13 +7,12 @@ from typing import Any
 from tests.perf.bench import IN_FLIGHT, Bench, by_round, holds, rates, raw
 from tests.perf.goals import Figure, Spread
 from tests.perf.load import Kind
-from tests.perf.world import customer, customers
-from tests.perf.write_path import Pair, open_writer
+from tests.perf.paired_writes import HOT, paired_writes
+from tests.perf.world import customers
+from tests.perf.write_path import DEBIT_WRITES
 
-HOT = (customer(1),)
 BATCHES_IN_FLIGHT = 4
 WRITE_ITEMS = 1_000
-WRITES_PER_ROUND = 5
 
 
 async def debit_batches(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figure]:
@@ -53,36 +52,14 @@ async def debit_batches(bench: Bench, wanted: Collection[str]) -> Mapping[str, F
 
 async def write_path(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figure]:
     """P8: the Ledger's write of 1,000 debits, compared with an insert of only their entries."""
-    many = customers(WRITE_ITEMS, first=2)
-    pairs: dict[str, list[Pair]] = {}
     async with bench.databases.fresh() as database:
-        async with bench.shop(database=database) as shop:
-            await shop.open_for([*HOT, *many])
-        async with open_writer(database) as writer:
-            for part, names in (("hot", HOT), ("1,000 customers", many)):
-                accounts = await writer.read(names)
-                await bench.databases.settle()
-                await writer.pair(accounts, items=WRITE_ITEMS)  # plans the statements
-                repeats = bench.scale.rounds * WRITES_PER_ROUND
-                pairs[part] = [await writer.pair(accounts, items=WRITE_ITEMS) for _ in range(repeats)]
+        writes = await paired_writes(bench, database, DEBIT_WRITES, items=WRITE_ITEMS, many=WRITE_ITEMS)
         async with bench.shop(database=database) as shop:
             found = await shop.stubs.verify()
-    milliseconds = {
-        part: {
-            name: Spread.of([getattr(pair, name) * 1_000 for pair in timed]).as_json()
-            for name in ("write", "prepare", "insert")
-        }
-        for part, timed in pairs.items()
-    }
     detail: dict[str, Any] = {
-        "briefly": "ms: " + "; ".join(_raw(part, told) for part, told in milliseconds.items()),
+        "briefly": writes.briefly(),
         "items": WRITE_ITEMS,
-        "milliseconds": milliseconds,
+        "milliseconds": writes.milliseconds(),
         "audit": {"is_consistent": found.is_consistent, "entries": found.entries},
     }
-    parts = {part: Spread.of([pair.insert / pair.write for pair in timed]) for part, timed in pairs.items()}
-    return {"P8": Figure(parts, detail, holds=found.is_consistent)}
-
-
-def _raw(part: str, told: Mapping[str, Mapping[str, float]]) -> str:
-    return f"{part} {told['write']['median']:.3g}, insert {told['insert']['median']:.3g}"
+    return {"P8": Figure(writes.ratios(), detail, holds=found.is_consistent)}

@@ -13,7 +13,7 @@ from services.ledger.__main__ import cli
 from services.ledger.domain.credits.grant import CreditTypeId
 from services.ledger.domain.gate.decision import Authorized
 from services.ledger.domain.gate.hold import HoldId
-from services.ledger.domain.responses import GateResponse
+from services.ledger.domain.responses import LaneResponse
 from services.ledger.operations.gate.batch import Batches, read
 from services.ledger.operations.gate.lane import QueuedRequest
 
@@ -27,7 +27,7 @@ _MADE_UP = Authorized(
 )
 
 
-async def _not_decided(batches: Batches, arrived: Sequence[QueuedRequest[Any, GateResponse]]) -> None:
+async def _not_decided(batches: Batches, arrived: Sequence[QueuedRequest[Any, LaneResponse]]) -> None:
     for request in read(arrived):
         request.respond(_MADE_UP)
 

@@ -8,14 +8,12 @@ from typing import Any
 from tests.perf.bench import Bench, Shop, by_round, raw
 from tests.perf.goals import Figure, Spread
 from tests.perf.load import Generator, Kind, Load, Run
-from tests.perf.usage_path import open_event_writer
-from tests.perf.world import customer, customers
-from tests.perf.write_path import Pair
+from tests.perf.paired_writes import HOT, paired_writes
+from tests.perf.usage_path import EVENT_WRITES
+from tests.perf.world import customer
 
-HOT = (customer(1),)
 OTHER = (customer(2),)
 EVENTS = 500
-WRITES_PER_ROUND = 5
 CALLERS = 16
 # Calls with 500 events each: as many as keep the queue of events full.
 FLOOD_IN_FLIGHT = 8
@@ -23,43 +21,21 @@ FLOOD_IN_FLIGHT = 8
 
 async def event_writes(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figure]:
     """P15: the Ledger's write of 500 events, compared with an insert of their entries and events only."""
-    many = customers(bench.scale.spread, first=2)
-    pairs: dict[str, list[Pair]] = {}
     async with bench.databases.fresh() as database:
-        async with bench.shop(database=database) as shop:
-            await shop.open_for([*HOT, *many])
-        async with open_event_writer(database) as writer:
-            for part, names in (("hot", HOT), ("1,000 customers", many)):
-                accounts = await writer.read(names)
-                await bench.databases.settle()
-                await writer.pair(accounts, items=EVENTS)  # plans the statements
-                repeats = bench.scale.rounds * WRITES_PER_ROUND
-                pairs[part] = [await writer.pair(accounts, items=EVENTS) for _ in range(repeats)]
+        writes = await paired_writes(bench, database, EVENT_WRITES, items=EVENTS, many=bench.scale.spread)
         async with bench.shop(database=database) as shop:
             found = await shop.stubs.verify()
             events = bench.calls(shop, Kind.RECORD_USAGE, in_flight=4, names=HOT, items=EVENTS)
             runs = [await events() for _ in range(bench.scale.rounds)]
     per_second = Spread.of([run.calls_per_second * EVENTS for run in runs])
-    milliseconds = {
-        part: {
-            name: Spread.of([getattr(pair, name) * 1_000 for pair in timed]).as_json()
-            for name in ("write", "prepare", "insert")
-        }
-        for part, timed in pairs.items()
-    }
-    told = (
-        f"{part} {of_part['write']['median']:.3g}, insert {of_part['insert']['median']:.3g}"
-        for part, of_part in milliseconds.items()
-    )
     detail: dict[str, Any] = {
-        "briefly": f"ms: {'; '.join(told)}; events per second by RecordUsage: {per_second.median:,.0f}",
+        "briefly": f"{writes.briefly()}; events per second by RecordUsage: {per_second.median:,.0f}",
         "items": EVENTS,
-        "milliseconds": milliseconds,
+        "milliseconds": writes.milliseconds(),
         "events_per_second": per_second.as_json(),
         "audit": {"is_consistent": found.is_consistent, "entries": found.entries},
     }
-    parts = {part: Spread.of([pair.insert / pair.write for pair in timed]) for part, timed in pairs.items()}
-    return {"P15": Figure(parts, detail, holds=found.is_consistent)}
+    return {"P15": Figure(writes.ratios(), detail, holds=found.is_consistent)}
 
 
 async def flood(bench: Bench, wanted: Collection[str]) -> Mapping[str, Figure]:

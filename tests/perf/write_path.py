@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Ledger's write path, called in this process, and the plain insert that it is compared with."""
+"""The Ledger's write path, called in this process, and the plain insert that it is compared with; P8's debits."""
 
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +18,13 @@ from meshkit.quantity import Quantity, Ratio
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.entry import Entry
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, ProductId
-from services.ledger.domain.credits.unit_of_work import AccountSelection, Change, NewResponse, PoolKey
+from services.ledger.domain.credits.unit_of_work import (
+    AccountSelection,
+    Change,
+    NewEvent,
+    NewResponse,
+    PoolKey,
+)
 from services.ledger.domain.gate import gate
 from services.ledger.domain.gate.decision import Ask, Entitlement
 from services.ledger.domain.rating.price import FlatPrice, Pricing
@@ -57,20 +63,53 @@ class Pair:
     insert: float
 
 
-class Writer:
-    """Decides debits on accounts that it has read, and writes them like the Ledger."""
+Row = tuple[object, ...]
 
-    def __init__(self, store: PostgresStore, connection: Any, insert: str) -> None:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What a workload writes at once. rows: of each of its tables, for the plain insert."""
+
+    changes: Sequence[Change]
+    answers: Sequence[NewResponse] = ()
+    events: Sequence[NewEvent] = ()
+    rows: Sequence[Sequence[Row]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """What is written. tables: those of the plain insert, with its columns. pays_late: like events.
+
+    price_of: what usage of a pool costs. make: decides so many items on these accounts.
+    """
+
+    tables: Mapping[str, Sequence[str]]
+    pays_late: bool
+    price_of: Callable[[PoolKey], MeteredPrice]
+    make: Callable[[Accounts, int], Made]
+
+
+class Writer:
+    """Decides items of a workload on accounts that it has read, and writes them like the Ledger."""
+
+    def __init__(
+        self, workload: Workload, store: PostgresStore, connection: Any, inserts: Sequence[str]
+    ) -> None:
+        self._workload = workload
         self._store = store
         self._stopwatch = Stopwatch()
         self._connection = TimedConnection(connection, self._stopwatch)
-        self._insert = insert
+        self._inserts = inserts
 
     async def read(self, names: Sequence[str]) -> Accounts:
         """Read the accounts of these customers, with the spend of all their users."""
         spent_by = {("user_id", user) for user in USERS}
         wanted = {
-            key: AccountSelection(group_values=set(spent_by), prices=[_ask(key, "").entitlement.price])
+            key: AccountSelection(
+                group_values=set(spent_by),
+                prices=[self._workload.price_of(key)],
+                pays_late=self._workload.pays_late,
+            )
             for key in [(CustomerId(name), CreditTypeId(CREDIT_TYPE)) for name in names]
         }
         at = datetime.now(UTC)
@@ -78,47 +117,49 @@ class Writer:
         return {key: reading.account for key, reading in readings.items()}
 
     async def pair(self, accounts: Accounts, *, items: int) -> Pair:
-        """Write debits, spread over the accounts, then insert their entries once more.
+        """Write items, spread over the accounts, then insert their rows once more.
 
         `accounts` are as written afterwards.
         """
-        changes, answers = _debited(accounts, items)
-        rows = [entry_row(change.key, entry) for change in changes for entry in change.after.entries]
+        made = self._workload.make(accounts, items)
 
         self._stopwatch.reset()
         began = time.perf_counter()
-        written = await write_changes(self._connection, changes, answers, [], epoch=None)
+        written = await write_changes(self._connection, made.changes, made.answers, made.events, epoch=None)
         whole = time.perf_counter() - began
         write = self._stopwatch.seconds()
         self._stopwatch.reset()
-        await self._connection.execute(self._insert, *zip(*rows, strict=True))
-        insert = self._stopwatch.seconds()
+        for insert, rows in zip(self._inserts, made.rows, strict=True):
+            await self._connection.execute(insert, *zip(*rows, strict=True))
+        inserted = self._stopwatch.seconds()
 
-        assert written == {change.key for change in changes}
-        for change in changes:
+        assert written == {change.key for change in made.changes}
+        for change in made.changes:
             accounts[change.key] = change.after.as_saved(version=change.before.version + 1)
-        return Pair(write=write, prepare=whole - write, insert=insert)
+        return Pair(write=write, prepare=whole - write, insert=inserted)
 
 
 @asynccontextmanager
-async def open_writer(database: Database) -> AsyncIterator[Writer]:
-    """Both writes use one connection opened by the Ledger's code; the insert goes into a copy with the same keys."""
+async def open_writer(database: Database, workload: Workload) -> AsyncIterator[Writer]:
+    """Both writes use one connection opened by the Ledger's code; the inserts go into copies with the same keys."""
     connection = await asyncpg.connect(database.admin_url)
     try:
-        insert = await prepare_copy(connection, "entries", ENTRY_COLUMNS)
+        inserts = [
+            await _prepare_copy(connection, table, columns) for table, columns in workload.tables.items()
+        ]
     finally:
         await connection.close()
     clock = SystemClock()
     pool = await open_pool(database.ledger_url, size=2)
     try:
         store = PostgresStore(pool, wall=clock, ids=Ids(clock))
-        async with pool.acquire() as connection:
-            yield Writer(store, connection, insert)
+        async with pool.acquire() as acquired:
+            yield Writer(workload, store, acquired, inserts)
     finally:
         pool.terminate()
 
 
-async def prepare_copy(connection: Any, table: str, columns: Sequence[str]) -> str:
+async def _prepare_copy(connection: Any, table: str, columns: Sequence[str]) -> str:
     """Make an empty copy of a table of the Ledger, keys included; returns the statement that fills these columns."""
     await connection.execute(f"CREATE TABLE perf.{table} (LIKE ledger.{table} INCLUDING ALL)")
     for key in await connection.fetch(_FOREIGN_KEYS, table):
@@ -130,7 +171,7 @@ async def prepare_copy(connection: Any, table: str, columns: Sequence[str]) -> s
     return f"INSERT INTO perf.{table} ({', '.join(columns)}) SELECT * FROM unnest({arrays})"
 
 
-def _debited(accounts: Accounts, items: int) -> tuple[list[Change], list[NewResponse]]:
+def _debited(accounts: Accounts, items: int) -> Made:
     at = datetime.now(UTC)
     after = dict(accounts)
     answers = []
@@ -142,7 +183,8 @@ def _debited(accounts: Accounts, items: int) -> tuple[list[Change], list[NewResp
         after[key], answer = gate.debit(after[key], _ask(key, user), cause_id=request_id, at=at)
         assert answer.reason is None
         answers.append(NewResponse(key, request_id, os.urandom(32), answer, at))
-    return [Change(accounts[key], after[key]) for key in keys], answers
+    changes = [Change(accounts[key], after[key]) for key in keys]
+    return Made(changes=changes, answers=answers, rows=[entry_rows(changes)])
 
 
 def _ask(key: PoolKey, user: str) -> Ask:
@@ -167,8 +209,12 @@ def _ask(key: PoolKey, user: str) -> Ask:
     )
 
 
-def entry_row(key: PoolKey, entry: Entry) -> tuple[object, ...]:
+def entry_rows(changes: Sequence[Change]) -> list[Row]:
     """In the order of ENTRY_COLUMNS."""
+    return [_entry_row(change.key, entry) for change in changes for entry in change.after.entries]
+
+
+def _entry_row(key: PoolKey, entry: Entry) -> Row:
     assert entry.usage is not None
     meter_key = entry.usage.meter_key
     assert meter_key is not None
@@ -190,3 +236,11 @@ def entry_row(key: PoolKey, entry: Entry) -> tuple[object, ...]:
         meter_key.root_rate_id,
         meter_key.period_start,
     )
+
+
+DEBIT_WRITES = Workload(
+    tables={"entries": ENTRY_COLUMNS},
+    pays_late=False,
+    price_of=lambda key: _ask(key, "").entitlement.price,
+    make=_debited,
+)
