@@ -11,7 +11,8 @@ from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
 from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceStub
 from purser.ledger.v1.ledger_peer_pb2_grpc import LedgerPeerServiceStub
 from tests.simulation.crash_book import Book
-from tests.simulation.crash_writers import CREDIT_TYPE, CUSTOMERS, EVENT_TYPE, HOT, POOR, PRODUCT, Writer
+from tests.simulation.crash_requests import CREDIT_TYPE, CUSTOMERS, EVENT_TYPE, HOT, POOR, PRODUCT
+from tests.simulation.crash_writers import Writer
 
 
 async def set_up(address: str, book: Book) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 
 import grpc
 import grpc.aio
-from google.protobuf.duration_pb2 import Duration
 from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 from grpc_status import rpc_status
@@ -27,11 +26,8 @@ from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceStub
 from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceStub
 from purser.ledger.v1.usage_pb2_grpc import UsageServiceStub
 from tests.simulation.crash_book import Answer, Book, Refusal, Request, is_too_late, name_of
+from tests.simulation.crash_requests import CREDIT_TYPE, CUSTOMERS, HOT, POOR, Requests
 
-CREDIT_TYPE, PRODUCT, EVENT_TYPE = "crt_ai", "prd_assistant", "ai_call"
-HOT, POOR = "cus_hot", "cus_poor"
-CUSTOMERS = (HOT, HOT, HOT, HOT, "cus_a", "cus_b", "cus_c", POOR)
-USERS = 20
 # An attempt's deadline; each attempt of a request that misses it doubles it, up to the longest.
 ATTEMPT_SECONDS = 3.0
 PROBE_SECONDS = 1.0
@@ -64,12 +60,11 @@ class Writer:
     ) -> None:
         self.pause_seconds = 0.0
         self.waits_for: Sequence[Request] = ()
-        self._name = name
         self._book = book
         self._dice = dice
         self._attempt_seconds = attempt_seconds
-        self._number = 0
         self._clock = SystemClock()
+        self._requests = Requests(name, dice, self._clock)
         self._recent: list[tuple[str, Request]] = []
         self._left: list[tuple[pb.AuthorizeRequest, pb.AuthorizeResponse]] = []
         self._channel = grpc.aio.insecure_channel(
@@ -109,14 +104,14 @@ class Writer:
 
     async def debit_once(self, customer: str) -> None:
         """Debit a millionth of a credit; returns when the Ledger has answered."""
-        request = self._debit_request(customer)
+        request = self._requests.debit(customer)
         request.credits_micros = 1
         await self._ask("Debit", request)
 
     async def grant(self, customer: str, micros: int) -> None:
         """Give a customer credits that do not expire."""
         request = apb.IssueGrantRequest(
-            request_id=self._request_id(),
+            request_id=self._requests.request_id(),
             customer=customer,
             credit_type_id=CREDIT_TYPE,
             grant_kind=pb.GRANT_KIND_PROMOTIONAL,
@@ -128,30 +123,30 @@ class Writer:
         await self._channel.close()
 
     async def _debit(self) -> None:
-        await self._ask("Debit", self._debit_request())
+        await self._ask("Debit", self._requests.debit())
 
     async def _debit_many(self) -> None:
-        items = [self._debit_request() for _ in range(self._dice.randint(2, 30))]
+        items = [self._requests.debit() for _ in range(self._dice.randint(2, 30))]
         await self._ask_many("DebitBatch", pb.DebitBatchRequest, items)
 
     async def _live_a_hold(self) -> None:
-        asked = self._authorize_request()
+        asked = self._requests.authorize()
         allowed = await self._ask("Authorize", asked)
         if not isinstance(allowed, pb.AuthorizeResponse) or not allowed.hold_id:
             return
         if self._dice.random() < 0.15:
-            extension = self._extend_request(asked, allowed)
+            extension = self._requests.extend(asked, allowed)
             await self._ask("ExtendHold", extension, valid_until=allowed.expire_time.ToDatetime(UTC))
         fate = self._dice.random()
         if fate < 0.65:
-            await self._ask("Capture", self._capture_request(asked, allowed))
+            await self._ask("Capture", self._requests.capture(asked, allowed))
         elif fate < 0.85:
             release = pb.ReleaseRequest(
-                request_id=self._request_id(), customer=asked.customer, hold_id=allowed.hold_id
+                request_id=self._requests.request_id(), customer=asked.customer, hold_id=allowed.hold_id
             )
             await self._ask("Release", release)
         elif fate < 0.92:
-            await self._record([self._event(asked.customer, allowed.hold_id)])
+            await self._record([self._requests.event(asked.customer, allowed.hold_id)])
         else:
             self._left.append((asked, allowed))  # nobody ends it: it expires
 
@@ -161,14 +156,14 @@ class Writer:
         for left in self._left:
             if left[1].expire_time.ToDatetime(UTC) < now:
                 self._left.remove(left)
-                await self._ask("Capture", self._capture_request(*left))
+                await self._ask("Capture", self._requests.capture(*left))
                 return
 
     async def _live_many_holds(self) -> None:
-        asked = [self._authorize_request() for _ in range(self._dice.randint(2, 20))]
+        asked = [self._requests.authorize() for _ in range(self._dice.randint(2, 20))]
         answers = await self._ask_many("AuthorizeBatch", pb.AuthorizeBatchRequest, asked)
         captures = [
-            self._capture_request(request, answer)
+            self._requests.capture(request, answer)
             for request, answer in zip(asked, answers, strict=True)
             if isinstance(answer, pb.AuthorizeResponse) and answer.hold_id
         ]
@@ -177,7 +172,7 @@ class Writer:
 
     async def _top_up(self) -> None:
         customer = self._dice.choice(CUSTOMERS)
-        request_id = self._request_id()
+        request_id = self._requests.request_id()
         request = apb.IssueGrantRequest(
             request_id=request_id,
             customer=customer,
@@ -195,7 +190,7 @@ class Writer:
 
     async def _record_events(self) -> None:
         """Report usage of the last minute, sometimes with events that were reported before."""
-        events = [self._event() for _ in range(self._dice.randint(1, 30))]
+        events = [self._requests.event() for _ in range(self._dice.randint(1, 30))]
         if self._events and self._dice.random() < 0.3:
             events.append(self._dice.choice(self._events))
         await self._record(events)
@@ -234,7 +229,7 @@ class Writer:
         event = self._dice.choice(left)
         self._voided.add(event.transaction_id)
         request = upb.VoidUsageRequest(
-            request_id=self._request_id(),
+            request_id=self._requests.request_id(),
             customer=event.customer,
             transaction_id=event.transaction_id,
             reason="it did not happen",
@@ -246,65 +241,6 @@ class Writer:
         """Send an answered request again: the answer must be the same."""
         if self._recent:
             await self._ask(*self._dice.choice(self._recent))
-
-    def _request_id(self) -> str:
-        self._number += 1
-        return f"{self._name}-{self._number}"
-
-    def _debit_request(self, customer: str = "") -> pb.DebitRequest:
-        return pb.DebitRequest(
-            request_id=self._request_id(),
-            customer=customer or self._dice.choice(CUSTOMERS),
-            product_id=PRODUCT,
-            credits_micros=self._dice.randint(1, 5_000_000),
-            group_values={"user_id": f"user-{self._dice.randrange(USERS)}"},
-        )
-
-    def _event(self, customer: str = "", hold_id: str = "") -> upb.UsageEvent:
-        used_time = self._clock.now() - timedelta(seconds=self._dice.uniform(0, 60))
-        return upb.UsageEvent(
-            transaction_id=self._request_id(),
-            customer=customer or self._dice.choice(CUSTOMERS),
-            event_type=EVENT_TYPE,
-            hold_id=hold_id,
-            timestamp=timestamp(used_time),
-            properties={
-                "units": f"0.{self._dice.randint(1, 400_000):06d}",
-                "user_id": f"user-{self._dice.randrange(USERS)}",
-            },
-        )
-
-    def _authorize_request(self) -> pb.AuthorizeRequest:
-        return pb.AuthorizeRequest(
-            request_id=self._request_id(),
-            customer=self._dice.choice(CUSTOMERS),
-            product_id=PRODUCT,
-            credits_micros=self._dice.randint(1, 5_000_000),
-            group_values={"user_id": f"user-{self._dice.randrange(USERS)}"},
-            hold_ttl=Duration(seconds=self._dice.choice((1, 2, 30))),
-            allow_partial=self._dice.random() < 0.1,
-        )
-
-    def _capture_request(
-        self, asked: pb.AuthorizeRequest, allowed: pb.AuthorizeResponse
-    ) -> pb.CaptureRequest:
-        request = pb.CaptureRequest(
-            request_id=self._request_id(), customer=asked.customer, hold_id=allowed.hold_id
-        )
-        if self._dice.random() < 0.7:
-            request.credits_micros = self._dice.randint(0, allowed.held_micros * 3 // 2)
-        return request
-
-    def _extend_request(
-        self, asked: pb.AuthorizeRequest, allowed: pb.AuthorizeResponse
-    ) -> pb.ExtendHoldRequest:
-        return pb.ExtendHoldRequest(
-            request_id=self._request_id(),
-            customer=asked.customer,
-            hold_id=allowed.hold_id,
-            credits_micros=self._dice.randint(1, 1_000_000),
-            hold_ttl=Duration(seconds=30),
-        )
 
     async def _ask(self, rpc: str, request: Request, *, valid_until: datetime | None = None) -> Answer:
         """Send a request until it is answered; returns the answer, or the reason of a refusal."""
