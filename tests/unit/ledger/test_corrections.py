@@ -149,13 +149,13 @@ class Book:
         """Return what an event is now: the piece with its newest entry."""
         own = [one for one in self.usage() if one.usage and one.usage.transaction_id == name]
         entries = [one for one in own if one.corrects is None]
-        pieces = pieces_of(entries, self.correcting(own))
+        pieces = pieces_of(entries, self.correcting(own), {})
         return next(one for one in pieces if entries[-1] in [left.entry for left in one.lefts])
 
     def others(self, piece: Piece) -> list[Left]:
         own = {left.entry.sequence for left in piece.lefts}
         entries = [one for one in self.usage() if one.corrects is None and one.sequence not in own]
-        return lefts_of(reversed(entries), self.correcting(entries))
+        return lefts_of(reversed(entries), self.correcting(entries), {})
 
     def usage(self) -> list[Entry]:
         return [one for one in self.account.entries if one.usage is not None]

@@ -262,7 +262,7 @@ def give_back_draw(
     They are lost in the same step if the grant has expired, or was voided after the hold was taken.
     """
     grant = account.grants[draw.grant_id]
-    if grant.void is not None and hold.create_time <= grant.void.time:
+    if grant.voids_what_returns(hold.create_time):
         voided = void_held(grant, draw.amount)
         return write_void(
             account, voided, draw.amount, effective_time=ended_time, cause_id=draw.grant_id, at=at

@@ -85,6 +85,13 @@ class Grant:
         """Dead at `expire_time`, not after it."""
         return self.expire_time is not None and self.expire_time <= at
 
+    def voids_what_returns(self, drawn_time: datetime) -> bool:
+        """Whether credits that were drawn or held at `drawn_time` are voided when they return.
+
+        What was taken later is from credits that a schedule added after the void; nothing else adds any.
+        """
+        return self.void is not None and (self.schedule_id is None or drawn_time <= self.void.time)
+
     def covers(self, product_id: ProductId) -> bool:
         return not self.scope_product_ids or product_id in self.scope_product_ids
 

@@ -29,10 +29,14 @@ from services.ledger.domain.usage.meter import Meter, MeterKey
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What is left of the cost of an entry about usage, after its corrections so far."""
+    """What is left of the cost of an entry about usage, after its corrections so far.
+
+    drawn_time: when its credits left the grant: with the entry, or before it with the hold that was captured.
+    """
 
     entry: Entry
     credits: Credits
+    drawn_time: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,23 +69,38 @@ class Removal:
     values: Mapping[UniqueValue, int] = field(default_factory=dict)
 
 
-def lefts_of(entries: Iterable[Entry], corrections: Iterable[Entry]) -> list[Left]:
-    """Return what is left of each entry, in the order given. corrections: all those of these entries."""
+def lefts_of(
+    entries: Iterable[Entry], corrections: Iterable[Entry], held: Mapping[int, datetime]
+) -> list[Left]:
+    """Return what is left of each entry, in the order given.
+
+    corrections: all those of these entries. held: of those that captured what a hold had reserved, by sequence, the
+    time of that hold.
+    """
     reduced: dict[int, int] = defaultdict(int)
     for one in corrections:
         assert one.corrects is not None
         reduced[one.corrects] += one.cost.micros
-    return [Left(entry, Credits(entry.cost.micros + reduced[entry.sequence])) for entry in entries]
+    return [
+        Left(
+            entry,
+            Credits(entry.cost.micros + reduced[entry.sequence]),
+            held.get(entry.sequence, entry.create_time),
+        )
+        for entry in entries
+    ]
 
 
-def pieces_of(entries: Sequence[Entry], corrections: Sequence[Entry]) -> tuple[Piece, ...]:
-    """Return what an event or hold came to, by product. entries: its own, in order; corrections: all those of them.
+def pieces_of(
+    entries: Sequence[Entry], corrections: Sequence[Entry], held: Mapping[int, datetime]
+) -> tuple[Piece, ...]:
+    """Return what an event or hold came to, by product. entries: its own, in order; the others as for lefts_of.
 
     An event that was amended may have several pieces of one product, and only the last one still counts.
     """
     lefts: dict[_PieceKey, list[Left]] = defaultdict(list)
     quantities: dict[_PieceKey, int] = defaultdict(int)
-    for left in lefts_of(entries, corrections):
+    for left in lefts_of(entries, corrections, held):
         lefts[_key_of(left.entry)].append(left)
     for one in (*entries, *corrections):
         assert one.usage is not None
@@ -152,7 +171,7 @@ def returns(amount: Credits, piece: Piece, others: Sequence[Left]) -> list[Left]
     for left in (*own, *others):
         taken = min(left.credits, rest)
         if taken:
-            found.append(Left(left.entry, taken))
+            found.append(replace(left, credits=taken))
             rest -= taken
     assert not rest
     return found
@@ -192,7 +211,7 @@ def take_back(
     own = {left.entry.sequence for left in piece.lefts}
     corrected = list(returned)
     if not any(left.entry.sequence in own for left in returned):
-        corrected.insert(0, Left(piece.first, Credits(0)))
+        corrected.insert(0, replace(piece.lefts[0], credits=Credits(0)))
     for place, left in enumerate(corrected):
         usage = _usage_of(left, product)
         if place == 0:
@@ -247,8 +266,7 @@ def _correct(account: Account, left: Left, usage: Usage, *, cause_id: str, at: d
         return account.with_changes(entries=[correction])
     grant = return_captured(account.grants[grant_id], amount, at=at)
     account = account.with_changes(grants=[grant], entries=[correction])
-    # Only a schedule adds credits after a void; what else was drawn later had been held before.
-    if grant.void is not None and (grant.schedule_id is None or entry.create_time <= grant.void.time):
+    if grant.voids_what_returns(left.drawn_time):
         voided = void_amount(grant, amount)
         return due.write_void(account, voided, amount, effective_time=at, cause_id=grant_id, at=at)
     if grant.is_over(at):

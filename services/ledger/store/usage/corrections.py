@@ -43,6 +43,19 @@ _CORRECTING = f"""
     WHERE customer_id = $1 AND credit_type_id = $2 AND corrects_sequence = ANY ($3::bigint[])
     ORDER BY sequence
 """
+# A capture draws what the hold had reserved first, and the excess when it is captured, as all of a late capture.
+_HELD = """
+    SELECT e.sequence, h.create_time
+    FROM ledger.entries e JOIN ledger.holds h ON h.customer_id = e.customer_id AND h.hold_id = e.hold_id
+    WHERE e.customer_id = $1 AND e.credit_type_id = $2 AND e.sequence = ANY ($3::bigint[])
+        AND e.kind = 'CAPTURE' AND e.create_time < h.expire_time
+        AND (
+            SELECT coalesce(-sum(b.amount_micros), 0) FROM ledger.entries b
+            WHERE b.customer_id = e.customer_id AND b.credit_type_id = e.credit_type_id
+                AND b.effective_time = e.effective_time AND b.product_id IS NOT NULL AND b.hold_id = e.hold_id
+                AND b.kind = 'CAPTURE' AND b.sequence < e.sequence
+        ) < (SELECT sum(micros) FROM unnest(h.draw_micros) AS micros)
+"""
 # An amended event counts on the meter if one of its present pieces does.
 _LARGEST = """
     SELECT max((coalesce(c.properties, e.properties) ->> $6)::numeric)::text
@@ -140,7 +153,7 @@ class Corrections:
             if usage.source is UsageSource.HOLD
             else await self._entries_of_event(key, usage.usage_id)
         )
-        pieces = pieces_of(entries, await self._corrections_of(key, entries))
+        pieces = pieces_of(entries, await self._corrections_of(key, entries), await self._held(key, entries))
         if recorded.pieces is None:
             return pieces
         return tuple(
@@ -161,7 +174,7 @@ class Corrections:
                 _OF_METER, *key, meter_key.root_rate_id, meter_key.period_start, before
             )
             entries = [entry_from_row(row) for row in rows if row["sequence"] not in own]
-            page = lefts_of(entries, await self._corrections_of(key, entries))
+            page = lefts_of(entries, await self._corrections_of(key, entries), await self._held(key, entries))
             found += page
             missing -= sum(left.credits.micros for left in page)
             if len(rows) < PAGE_SIZE:
@@ -260,3 +273,13 @@ class Corrections:
             return []
         rows = await self._connection.fetch(_CORRECTING, *key, [entry.sequence for entry in entries])
         return list(map(entry_from_row, rows))
+
+    async def _held(self, key: PoolKey, entries: Sequence[Entry]) -> dict[int, datetime]:
+        """Return, by sequence, the times of the holds that had reserved what these entries captured."""
+        sequences = [
+            one.sequence for one in entries if one.usage is not None and one.usage.hold_id is not None
+        ]
+        if not sequences:
+            return {}
+        rows = await self._connection.fetch(_HELD, *key, sequences)
+        return {row["sequence"]: row["create_time"] for row in rows}
