@@ -5,9 +5,10 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from grpc import StatusCode
 
+from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_admin_pb2 as admin
 from tests.support.faults import bad_fields, fault
-from tests.support.ledger import AI, CREDIT, JULY, RunningLedger
+from tests.support.ledger import AI, CREDIT, JULY, JUNE, RunningLedger
 from tests.support.ledger_sql import Sql
 
 
@@ -197,6 +198,59 @@ async def test_whatever_else_was_spoiled_is_found(
     figures_found = [one.figure.partition(" hld_")[0].partition(" rat_")[0] for one in found.discrepancies]
     figures_found = [figure.partition(" prd_")[0] for figure in figures_found]
     assert sorted(figures_found) == figures
+
+
+async def _return_7(sql: Sql, kind: str, figure: str) -> str:
+    """Return 7 micros of a voided or expired grant to its rest, in the grant and its entry alike; returns the grant."""
+    grant_id: str = await sql.value(
+        "UPDATE ledger.entries SET amount_micros = amount_micros + 7 WHERE kind = $1 RETURNING grant_id", kind
+    )
+    await sql.execute(f"UPDATE ledger.grants SET {figure} = {figure} - 7 WHERE grant_id = $1", grant_id)
+    return grant_id
+
+
+@pytest.mark.parametrize("is_closed", [True, False])
+@pytest.mark.parametrize(("kind", "figure"), [("VOID", "voided_micros"), ("EXPIRY", "expired_micros")])
+async def test_a_rest_of_a_grant_that_has_ended_is_found_although_it_adds_up(
+    busy: RunningLedger, sql: Sql, kind: str, figure: str, is_closed: bool
+) -> None:
+    grant_id = await _return_7(sql, kind, figure)
+    await sql.execute("UPDATE ledger.grants SET is_closed = $2 WHERE grant_id = $1", grant_id, is_closed)
+
+    assert list((await _verify(busy)).discrepancies) == [
+        admin.Discrepancy(
+            customer_id="cus_acme",
+            credit_type_id=AI,
+            grant_id=grant_id,
+            figure="rest_micros",
+            stored_micros=7,
+        )
+    ]
+
+
+async def test_a_grant_whose_expiry_nobody_has_written_yet_is_consistent(ledger: RunningLedger) -> None:
+    ledger.clock.advance_to(JULY)
+    await ledger.debit(1)
+    await ledger.top_up(5, effective_time=timestamp(JUNE), expire_time=timestamp(JULY))
+
+    assert (await _verify(ledger)).is_consistent
+
+
+# Each row: what is spent of the 100 credits that a seat brought after the void, before 7 micros more come back.
+@pytest.mark.parametrize(("spent", "found"), [(0, [(100 * CREDIT + 7, 100 * CREDIT)]), (7, [])])
+async def test_a_voided_grant_of_seats_has_at_most_what_seats_brought_since(
+    ledger: RunningLedger, sql: Sql, spent: int, found: list[tuple[int, int]]
+) -> None:
+    (included,) = await ledger.grants()
+    await ledger.void(included.grant_id)
+    await ledger.change_seats(1, JUNE, sequence=1)
+    if spent:
+        await ledger.debit(0, credits_micros=spent)
+    await _return_7(sql, "VOID", "voided_micros")
+
+    discrepancies = (await _verify(ledger)).discrepancies
+
+    assert [(one.stored_micros, one.recomputed_micros) for one in discrepancies] == found
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,24 @@ _GRANTS = """
     ORDER BY customer_id, grant_id, f.figure LIMIT $2
 """
 
+# A grant that is closed, or past its expiry with nothing due any more, has no rest. A voided grant of seats has at most
+# what seats brought since: whatever was drawn or held before the void is voided when it returns.
+_RESTS = """
+    SELECT customer_id, credit_type_id, grant_id, 'rest_micros' AS figure, rest AS stored, rest_max AS recomputed
+    FROM ledger.grants g JOIN ledger.pools o USING (customer_id, credit_type_id)
+    CROSS JOIN LATERAL (SELECT
+        granted_micros - captured_micros - held_micros - expired_micros - voided_micros AS rest,
+        is_closed OR (expire_time <= settled_time AND expire_time < coalesce(next_due_time, 'infinity')) AS is_over
+    ) AS f
+    CROSS JOIN LATERAL (SELECT CASE WHEN is_over THEN 0 ELSE (
+        SELECT coalesce(sum(e.amount_micros), 0)::bigint FROM ledger.entries e
+        WHERE e.customer_id = g.customer_id AND e.grant_id = g.grant_id AND e.kind = 'SEAT_ADJUSTMENT'
+            AND e.create_time >= g.void_time
+    ) END AS rest_max) AS m
+    WHERE (is_over OR void_time IS NOT NULL) AND rest > rest_max AND ($1::text IS NULL OR customer_id = $1)
+    ORDER BY customer_id, grant_id LIMIT $2
+"""
+
 _POOLS = """
     WITH stored AS (
         SELECT customer_id, credit_type_id, sequence, shortfall_micros
@@ -243,6 +261,7 @@ async def verify(
     for question, *more in (
         (_POOLS,),
         (_GRANTS,),
+        (_RESTS,),
         (_HOLDS, holds_kept_from),
         (_SPENDS,),
         (_SPENT,),
