@@ -505,6 +505,15 @@ async def fill_ledger(ask: Ask) -> None:
     await ask("VoidUsage", **void, hold_id=captured["hold_id"])
     await ask("Debit", **used, credits_micros=str(100 * CREDIT), **by_ann)
     await ask("Debit", **used, quantity_micros="500000")
+    tokens = {
+        "product_id": "prd_tokens_UP",
+        "quantity_micros": "1500000000",
+        "properties": {"ai_model": "large", "prompt_tokens": "1500"},
+    }
+    lines = {"lines": [{"product_id": "prd_assistant", "quantity_micros": "1000000"}, tokens]}
+    of_lines = await ask("Authorize", customer="acme", **lines, **by_ann)
+    await ask("Capture", customer="acme", hold_id=of_lines["hold_id"], lines=[tokens])
+    await ask("Debit", customer="acme", **lines)
 
 
 async def fill_alert(ask: Ask, url: str) -> None:

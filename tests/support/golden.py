@@ -51,6 +51,7 @@ COLUMNS: Final = {
     "PropertyFilter": "SELECT jsonb_array_elements(filters) FROM ledger.products",
     "Conversion": "SELECT conversion FROM ledger.products WHERE conversion IS NOT NULL",
     "Dimension": "SELECT jsonb_array_elements(pricing_dimensions) FROM ledger.products",
+    "HoldLine": "SELECT jsonb_array_elements(lines) FROM ledger.holds",
     "EventResult": "SELECT result FROM ledger.usage_events ORDER BY transaction_id",
     "Tier": "SELECT jsonb_array_elements(tiers) FROM ledger.rates",
 }

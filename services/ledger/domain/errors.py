@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Errors of the Ledger, one class per reason that the protos promise."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 
 from meshkit.errors import AlreadyExists, FailedPrecondition, FieldViolation, InvalidFields, NotFound
@@ -79,6 +80,41 @@ class HoldExpired(FailedPrecondition):
             f"hold {hold_id!r} expired at {expire_time.isoformat()}; authorize again, or capture what was used",
             hold_id=hold_id,
             expire_time=expire_time.isoformat(),
+        )
+
+
+class HoldHasLines(FailedPrecondition):
+    reason = "HOLD_HAS_LINES"
+
+    def __init__(self, *, hold_id: str, lines: str) -> None:
+        super().__init__(
+            f"hold {hold_id!r} has several lines: {lines}; capture lines, or all of it without an amount, and authorize"
+            " more as another hold",
+            hold_id=hold_id,
+            lines=lines,
+        )
+
+
+class LineNotHeld(FailedPrecondition):
+    reason = "LINE_NOT_HELD"
+
+    def __init__(self, *, hold_id: str, line: str, lines: str) -> None:
+        super().__init__(
+            f"hold {hold_id!r} has no line {line}; it has: {lines}; authorize what may be used as a line of quantity 0",
+            hold_id=hold_id,
+            line=line,
+            lines=lines,
+        )
+
+
+class CreditTypesDiffer(FailedPrecondition):
+    reason = "CREDIT_TYPES_DIFFER"
+
+    def __init__(self, *, credit_type_ids: Iterable[str]) -> None:
+        names = ", ".join(sorted(credit_type_ids))
+        super().__init__(
+            f"the lines are priced in several credit types ({names}), and a call draws on one pool; make one call each",
+            credit_type_ids=names,
         )
 
 
@@ -162,6 +198,20 @@ class GroupKeyUnknown(FailedPrecondition):
 def property_problem(problem: PropertyProblem) -> InvalidFields:
     """Return the error for a property by which a call of the gate cannot be priced."""
     return InvalidFields([FieldViolation(f"properties[{problem.property_name}]", problem.problem.value)])
+
+
+@contextmanager
+def of_line(number: int) -> Iterator[None]:
+    """Let the fields of an error name the line of the request that they are in: `lines[2].properties[model]`."""
+    try:
+        yield
+    except InvalidFields as error:
+        raise InvalidFields(
+            [
+                FieldViolation(f"lines[{number}].{violation.field}", violation.description)
+                for violation in error.violations
+            ]
+        ) from error
 
 
 def sequence_taken() -> InvalidFields:

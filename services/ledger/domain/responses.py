@@ -3,12 +3,23 @@
 
 from services.ledger.domain.credits.commands import AdjustedBalance, VoidedGrant
 from services.ledger.domain.credits.grant import Grant
-from services.ledger.domain.gate.decision import Authorized, Captured, Debited, Extended, Released
+from services.ledger.domain.gate.decision import (
+    Authorized,
+    AuthorizedLines,
+    Captured,
+    CapturedLines,
+    Debited,
+    DebitedLines,
+    Extended,
+    Released,
+)
 from services.ledger.domain.gate.spend_cap import CustomerSpendCap, SpendCapRemoval
 from services.ledger.domain.usage.commands import CorrectedUsage
 from services.ledger.domain.usage.event import EventResult
 
-GateResponse = Authorized | Captured | Released | Extended | Debited
+GateResponse = (
+    Authorized | AuthorizedLines | Captured | CapturedLines | Released | Extended | Debited | DebitedLines
+)
 # What a lane answers: of a request to the gate, or of a usage event.
 LaneResponse = GateResponse | EventResult
 Response = (

@@ -7,7 +7,16 @@ from meshkit.formats import Format, Formats, Json
 from services.ledger.domain.credits.commands import AdjustedBalance, VoidedGrant
 from services.ledger.domain.credits.grant import Grant
 from services.ledger.domain.crossings.watch import Crossing
-from services.ledger.domain.gate.decision import Authorized, Captured, Debited, Extended, Released
+from services.ledger.domain.gate.decision import (
+    Authorized,
+    AuthorizedLines,
+    Captured,
+    CapturedLines,
+    Debited,
+    DebitedLines,
+    Extended,
+    Released,
+)
 from services.ledger.domain.gate.spend_cap import CustomerSpendCap, SpendCapRemoval
 from services.ledger.domain.rating.dimensions import Dimension
 from services.ledger.domain.rating.metric import PropertyFilter
@@ -16,6 +25,7 @@ from services.ledger.domain.rating.tiers import Tier
 from services.ledger.domain.responses import Response
 from services.ledger.domain.usage.commands import CorrectedUsage
 from services.ledger.domain.usage.event import EventResult
+from services.ledger.store.gate.stored_line import StoredLine
 
 
 def _never_voided(grant: Json) -> Json:
@@ -25,10 +35,13 @@ def _never_voided(grant: Json) -> Json:
 
 RESPONSES: Final = Formats[Response](
     Format("Authorized", Authorized),
+    Format("AuthorizedLines", AuthorizedLines),
     Format("Captured", Captured),
+    Format("CapturedLines", CapturedLines),
     Format("Released", Released),
     Format("Extended", Extended),
     Format("Debited", Debited),
+    Format("DebitedLines", DebitedLines),
     Format("Grant", Grant, (_never_voided,)),
     Format("VoidedGrant", VoidedGrant),
     Format("CustomerSpendCap", CustomerSpendCap),
@@ -46,8 +59,10 @@ CONVERSION: Final = Format("Conversion", Conversion)
 DIMENSION: Final = Format("Dimension", Dimension)
 # One element of rates.tiers.
 TIER: Final = Format("Tier", Tier)
+# One element of holds.lines.
+HOLD_LINE: Final = Format("HoldLine", StoredLine)
 # usage_events.result.
 EVENT_RESULT: Final = Format("EventResult", EventResult)
-COLUMNS: Final = Formats[PropertyFilter | Conversion | Dimension | Tier | EventResult](
-    PROPERTY_FILTER, CONVERSION, DIMENSION, TIER, EVENT_RESULT
+COLUMNS: Final = Formats[PropertyFilter | Conversion | Dimension | Tier | StoredLine | EventResult](
+    PROPERTY_FILTER, CONVERSION, DIMENSION, TIER, HOLD_LINE, EVENT_RESULT
 )

@@ -8,11 +8,12 @@ again. What a slot is, and why this is exact: domain/retention.py. Every slot is
 from collections.abc import Collection
 from datetime import datetime
 from functools import partial
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from meshkit.requests import Command, check_same_body
 from services.ledger.domain.credits.grant import CustomerId
 from services.ledger.domain.credits.unit_of_work import StoredResponse
+from services.ledger.domain.gate.decision import Captured, CapturedLines
 from services.ledger.domain.responses import Response
 from services.ledger.domain.retention import places_at
 from services.ledger.store.connection import Connection
@@ -78,4 +79,6 @@ class StoredResponses:
 
 
 def _decode(data: dict[str, object], response_type: type[R]) -> R:
-    return RESPONSES.of(response_type).decode(data)
+    # Capture without an amount does not say whether its hold has several lines, and so which response it got.
+    stored_type = CapturedLines if response_type is Captured and "lines" in data else response_type
+    return cast(R, RESPONSES.of(stored_type).decode(data))

@@ -49,20 +49,26 @@ def group_values_from_wire(fields: Fields, group_values: Mapping[str, str]) -> d
     return dict(group_values)
 
 
-def properties_from_wire(fields: Fields, properties: Mapping[str, str]) -> dict[str, str]:
-    """Return at most 10 properties by which a product is priced, with no empty keys or values."""
+def properties_from_wire(
+    fields: Fields, properties: Mapping[str, str], *, prefix: str = ""
+) -> dict[str, str]:
+    """Return at most 10 properties by which a product is priced, with no empty keys or values.
+
+    prefix: of the field's name.
+    """
     if not properties:
         return {}
+    field = f"{prefix}properties"
     if len(properties) > PROPERTIES_MAX:
-        fields.add("properties", f"must have at most {PROPERTIES_MAX} keys, has {len(properties)}")
+        fields.add(field, f"must have at most {PROPERTIES_MAX} keys, has {len(properties)}")
     for key, value in properties.items():
-        fields.text("properties", key, max_length=64)
-        fields.text(f"properties[{key[:64]}]", value)
+        fields.text(field, key, max_length=64)
+        fields.text(f"{field}[{key[:64]}]", value)
     return dict(properties)
 
 
-def product_id_from_wire(fields: Fields, value: str) -> ProductId:
-    return ProductId(fields.text("product_id", value))
+def product_id_from_wire(fields: Fields, value: str, *, prefix: str = "") -> ProductId:
+    return ProductId(fields.text(f"{prefix}product_id", value))
 
 
 def optional_credit_type_from_wire(fields: Fields, value: str) -> CreditTypeId | None:

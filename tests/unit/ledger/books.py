@@ -21,7 +21,7 @@ from services.ledger.domain.credits.proration import SeatChange, Seats
 from services.ledger.domain.credits.schedule import Schedule
 from services.ledger.domain.crossings import alarm
 from services.ledger.domain.crossings.watch import Crossing, Watch, WatchKind
-from services.ledger.domain.gate import gate
+from services.ledger.domain.gate import capturing, gate
 from services.ledger.domain.gate.decision import (
     Amount,
     Ask,
@@ -92,7 +92,7 @@ class Books:
 
     def capture(self, hold_id: HoldId, actual: Amount | None = None, *, at: datetime) -> Captured:
         account = self._open(at, hold_id=hold_id)
-        after, answer = gate.capture(
+        after, answer = capturing.capture(
             account, account.holds[hold_id], actual, cause_id=self._cause_id(), at=account.time_at(at)
         )
         self._save(after)

@@ -287,7 +287,7 @@ class ListEntriesResponse(_message.Message):
     def __init__(self, entries: _Optional[_Iterable[_Union[Entry, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class Hold(_message.Message):
-    __slots__ = ("hold_id", "credit_type_id", "product_id", "hold_state", "amount_micros", "captured_micros", "group_values", "create_time", "expire_time")
+    __slots__ = ("hold_id", "credit_type_id", "product_id", "hold_state", "amount_micros", "captured_micros", "group_values", "create_time", "expire_time", "lines")
     class GroupValuesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -304,6 +304,7 @@ class Hold(_message.Message):
     GROUP_VALUES_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    LINES_FIELD_NUMBER: _ClassVar[int]
     hold_id: str
     credit_type_id: str
     product_id: str
@@ -313,7 +314,8 @@ class Hold(_message.Message):
     group_values: _containers.ScalarMap[str, str]
     create_time: _timestamp_pb2.Timestamp
     expire_time: _timestamp_pb2.Timestamp
-    def __init__(self, hold_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., product_id: _Optional[str] = ..., hold_state: _Optional[_Union[HoldState, str]] = ..., amount_micros: _Optional[int] = ..., captured_micros: _Optional[int] = ..., group_values: _Optional[_Mapping[str, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    lines: _containers.RepeatedCompositeFieldContainer[_ledger_pb2.LineResult]
+    def __init__(self, hold_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., product_id: _Optional[str] = ..., hold_state: _Optional[_Union[HoldState, str]] = ..., amount_micros: _Optional[int] = ..., captured_micros: _Optional[int] = ..., group_values: _Optional[_Mapping[str, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., lines: _Optional[_Iterable[_Union[_ledger_pb2.LineResult, _Mapping]]] = ...) -> None: ...
 
 class ListHoldsRequest(_message.Message):
     __slots__ = ("customer", "hold_state", "page_size", "page_token")

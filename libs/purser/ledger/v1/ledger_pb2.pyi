@@ -48,8 +48,46 @@ GRANT_KIND_INCLUDED: GrantKind
 GRANT_KIND_TOP_UP: GrantKind
 GRANT_KIND_PROMOTIONAL: GrantKind
 
+class UsageLine(_message.Message):
+    __slots__ = ("product_id", "quantity_micros", "properties")
+    class PropertiesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_MICROS_FIELD_NUMBER: _ClassVar[int]
+    PROPERTIES_FIELD_NUMBER: _ClassVar[int]
+    product_id: str
+    quantity_micros: int
+    properties: _containers.ScalarMap[str, str]
+    def __init__(self, product_id: _Optional[str] = ..., quantity_micros: _Optional[int] = ..., properties: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class LineResult(_message.Message):
+    __slots__ = ("product_id", "dimension_values", "quantity_micros", "credits_micros", "shortfall_micros")
+    class DimensionValuesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    DIMENSION_VALUES_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_MICROS_FIELD_NUMBER: _ClassVar[int]
+    CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
+    SHORTFALL_MICROS_FIELD_NUMBER: _ClassVar[int]
+    product_id: str
+    dimension_values: _containers.ScalarMap[str, str]
+    quantity_micros: int
+    credits_micros: int
+    shortfall_micros: int
+    def __init__(self, product_id: _Optional[str] = ..., dimension_values: _Optional[_Mapping[str, str]] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ..., shortfall_micros: _Optional[int] = ...) -> None: ...
+
 class AuthorizeRequest(_message.Message):
-    __slots__ = ("request_id", "customer", "product_id", "quantity_micros", "credits_micros", "group_values", "hold_ttl", "allow_partial", "properties")
+    __slots__ = ("request_id", "customer", "product_id", "quantity_micros", "credits_micros", "group_values", "hold_ttl", "allow_partial", "properties", "lines")
     class GroupValuesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -73,6 +111,7 @@ class AuthorizeRequest(_message.Message):
     HOLD_TTL_FIELD_NUMBER: _ClassVar[int]
     ALLOW_PARTIAL_FIELD_NUMBER: _ClassVar[int]
     PROPERTIES_FIELD_NUMBER: _ClassVar[int]
+    LINES_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     customer: str
     product_id: str
@@ -82,10 +121,11 @@ class AuthorizeRequest(_message.Message):
     hold_ttl: _duration_pb2.Duration
     allow_partial: bool
     properties: _containers.ScalarMap[str, str]
-    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., product_id: _Optional[str] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ..., group_values: _Optional[_Mapping[str, str]] = ..., hold_ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., allow_partial: _Optional[bool] = ..., properties: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    lines: _containers.RepeatedCompositeFieldContainer[UsageLine]
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., product_id: _Optional[str] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ..., group_values: _Optional[_Mapping[str, str]] = ..., hold_ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., allow_partial: _Optional[bool] = ..., properties: _Optional[_Mapping[str, str]] = ..., lines: _Optional[_Iterable[_Union[UsageLine, _Mapping]]] = ...) -> None: ...
 
 class AuthorizeResponse(_message.Message):
-    __slots__ = ("decision", "denial_reason", "hold_id", "held_micros", "held_quantity_micros", "credit_type_id", "available_micros", "affordable_quantity_micros", "affordable_credits_micros", "expire_time")
+    __slots__ = ("decision", "denial_reason", "hold_id", "held_micros", "held_quantity_micros", "credit_type_id", "available_micros", "affordable_quantity_micros", "affordable_credits_micros", "expire_time", "lines")
     DECISION_FIELD_NUMBER: _ClassVar[int]
     DENIAL_REASON_FIELD_NUMBER: _ClassVar[int]
     HOLD_ID_FIELD_NUMBER: _ClassVar[int]
@@ -96,6 +136,7 @@ class AuthorizeResponse(_message.Message):
     AFFORDABLE_QUANTITY_MICROS_FIELD_NUMBER: _ClassVar[int]
     AFFORDABLE_CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
     EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    LINES_FIELD_NUMBER: _ClassVar[int]
     decision: Decision
     denial_reason: DenialReason
     hold_id: str
@@ -106,24 +147,27 @@ class AuthorizeResponse(_message.Message):
     affordable_quantity_micros: int
     affordable_credits_micros: int
     expire_time: _timestamp_pb2.Timestamp
-    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., hold_id: _Optional[str] = ..., held_micros: _Optional[int] = ..., held_quantity_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., affordable_quantity_micros: _Optional[int] = ..., affordable_credits_micros: _Optional[int] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    lines: _containers.RepeatedCompositeFieldContainer[LineResult]
+    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., hold_id: _Optional[str] = ..., held_micros: _Optional[int] = ..., held_quantity_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., affordable_quantity_micros: _Optional[int] = ..., affordable_credits_micros: _Optional[int] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., lines: _Optional[_Iterable[_Union[LineResult, _Mapping]]] = ...) -> None: ...
 
 class CaptureRequest(_message.Message):
-    __slots__ = ("request_id", "customer", "hold_id", "quantity_micros", "credits_micros")
+    __slots__ = ("request_id", "customer", "hold_id", "quantity_micros", "credits_micros", "lines")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_FIELD_NUMBER: _ClassVar[int]
     HOLD_ID_FIELD_NUMBER: _ClassVar[int]
     QUANTITY_MICROS_FIELD_NUMBER: _ClassVar[int]
     CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
+    LINES_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     customer: str
     hold_id: str
     quantity_micros: int
     credits_micros: int
-    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., hold_id: _Optional[str] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ...) -> None: ...
+    lines: _containers.RepeatedCompositeFieldContainer[UsageLine]
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., hold_id: _Optional[str] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ..., lines: _Optional[_Iterable[_Union[UsageLine, _Mapping]]] = ...) -> None: ...
 
 class CaptureResponse(_message.Message):
-    __slots__ = ("captured_micros", "released_micros", "shortfall_micros", "is_late", "credit_type_id", "available_micros", "differs")
+    __slots__ = ("captured_micros", "released_micros", "shortfall_micros", "is_late", "credit_type_id", "available_micros", "differs", "lines")
     CAPTURED_MICROS_FIELD_NUMBER: _ClassVar[int]
     RELEASED_MICROS_FIELD_NUMBER: _ClassVar[int]
     SHORTFALL_MICROS_FIELD_NUMBER: _ClassVar[int]
@@ -131,6 +175,7 @@ class CaptureResponse(_message.Message):
     CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
     AVAILABLE_MICROS_FIELD_NUMBER: _ClassVar[int]
     DIFFERS_FIELD_NUMBER: _ClassVar[int]
+    LINES_FIELD_NUMBER: _ClassVar[int]
     captured_micros: int
     released_micros: int
     shortfall_micros: int
@@ -138,7 +183,8 @@ class CaptureResponse(_message.Message):
     credit_type_id: str
     available_micros: int
     differs: bool
-    def __init__(self, captured_micros: _Optional[int] = ..., released_micros: _Optional[int] = ..., shortfall_micros: _Optional[int] = ..., is_late: _Optional[bool] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., differs: _Optional[bool] = ...) -> None: ...
+    lines: _containers.RepeatedCompositeFieldContainer[LineResult]
+    def __init__(self, captured_micros: _Optional[int] = ..., released_micros: _Optional[int] = ..., shortfall_micros: _Optional[int] = ..., is_late: _Optional[bool] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., differs: _Optional[bool] = ..., lines: _Optional[_Iterable[_Union[LineResult, _Mapping]]] = ...) -> None: ...
 
 class ReleaseRequest(_message.Message):
     __slots__ = ("request_id", "customer", "hold_id")
@@ -195,7 +241,7 @@ class ExtendHoldResponse(_message.Message):
     def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., held_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., affordable_credits_micros: _Optional[int] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class DebitRequest(_message.Message):
-    __slots__ = ("request_id", "customer", "product_id", "quantity_micros", "credits_micros", "group_values", "properties")
+    __slots__ = ("request_id", "customer", "product_id", "quantity_micros", "credits_micros", "group_values", "properties", "lines")
     class GroupValuesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -217,6 +263,7 @@ class DebitRequest(_message.Message):
     CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
     GROUP_VALUES_FIELD_NUMBER: _ClassVar[int]
     PROPERTIES_FIELD_NUMBER: _ClassVar[int]
+    LINES_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     customer: str
     product_id: str
@@ -224,10 +271,11 @@ class DebitRequest(_message.Message):
     credits_micros: int
     group_values: _containers.ScalarMap[str, str]
     properties: _containers.ScalarMap[str, str]
-    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., product_id: _Optional[str] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ..., group_values: _Optional[_Mapping[str, str]] = ..., properties: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    lines: _containers.RepeatedCompositeFieldContainer[UsageLine]
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., product_id: _Optional[str] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ..., group_values: _Optional[_Mapping[str, str]] = ..., properties: _Optional[_Mapping[str, str]] = ..., lines: _Optional[_Iterable[_Union[UsageLine, _Mapping]]] = ...) -> None: ...
 
 class DebitResponse(_message.Message):
-    __slots__ = ("decision", "denial_reason", "debited_micros", "credit_type_id", "available_micros", "affordable_quantity_micros", "affordable_credits_micros")
+    __slots__ = ("decision", "denial_reason", "debited_micros", "credit_type_id", "available_micros", "affordable_quantity_micros", "affordable_credits_micros", "lines")
     DECISION_FIELD_NUMBER: _ClassVar[int]
     DENIAL_REASON_FIELD_NUMBER: _ClassVar[int]
     DEBITED_MICROS_FIELD_NUMBER: _ClassVar[int]
@@ -235,6 +283,7 @@ class DebitResponse(_message.Message):
     AVAILABLE_MICROS_FIELD_NUMBER: _ClassVar[int]
     AFFORDABLE_QUANTITY_MICROS_FIELD_NUMBER: _ClassVar[int]
     AFFORDABLE_CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
+    LINES_FIELD_NUMBER: _ClassVar[int]
     decision: Decision
     denial_reason: DenialReason
     debited_micros: int
@@ -242,7 +291,8 @@ class DebitResponse(_message.Message):
     available_micros: int
     affordable_quantity_micros: int
     affordable_credits_micros: int
-    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., debited_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., affordable_quantity_micros: _Optional[int] = ..., affordable_credits_micros: _Optional[int] = ...) -> None: ...
+    lines: _containers.RepeatedCompositeFieldContainer[LineResult]
+    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., debited_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., affordable_quantity_micros: _Optional[int] = ..., affordable_credits_micros: _Optional[int] = ..., lines: _Optional[_Iterable[_Union[LineResult, _Mapping]]] = ...) -> None: ...
 
 class Grant(_message.Message):
     __slots__ = ("grant_id", "grant_kind", "credit_type_id", "product_id", "granted_micros", "captured_micros", "held_micros", "expired_micros", "voided_micros", "available_micros", "priority", "effective_time", "expire_time", "cost_basis_micros", "scope_product_ids", "grant_schedule_id", "source_id", "create_time", "void_time", "void_reason", "void_actor")
@@ -337,7 +387,7 @@ class GetDecisionRequest(_message.Message):
     def __init__(self, customer: _Optional[str] = ..., hold_id: _Optional[str] = ..., ask: _Optional[_Union[DecisionAsk, _Mapping]] = ...) -> None: ...
 
 class DecisionAsk(_message.Message):
-    __slots__ = ("product_id", "quantity_micros", "credits_micros", "group_values", "properties")
+    __slots__ = ("product_id", "quantity_micros", "credits_micros", "group_values", "properties", "lines")
     class GroupValuesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -357,12 +407,14 @@ class DecisionAsk(_message.Message):
     CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
     GROUP_VALUES_FIELD_NUMBER: _ClassVar[int]
     PROPERTIES_FIELD_NUMBER: _ClassVar[int]
+    LINES_FIELD_NUMBER: _ClassVar[int]
     product_id: str
     quantity_micros: int
     credits_micros: int
     group_values: _containers.ScalarMap[str, str]
     properties: _containers.ScalarMap[str, str]
-    def __init__(self, product_id: _Optional[str] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ..., group_values: _Optional[_Mapping[str, str]] = ..., properties: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    lines: _containers.RepeatedCompositeFieldContainer[UsageLine]
+    def __init__(self, product_id: _Optional[str] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ..., group_values: _Optional[_Mapping[str, str]] = ..., properties: _Optional[_Mapping[str, str]] = ..., lines: _Optional[_Iterable[_Union[UsageLine, _Mapping]]] = ...) -> None: ...
 
 class Draw(_message.Message):
     __slots__ = ("grant_id", "amount_micros")
@@ -390,8 +442,37 @@ class SpendCapUse(_message.Message):
     window_end_time: _timestamp_pb2.Timestamp
     def __init__(self, spend_cap_id: _Optional[str] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., limit_micros: _Optional[int] = ..., used_micros: _Optional[int] = ..., window_start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., window_end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
+class DecisionLine(_message.Message):
+    __slots__ = ("product_id", "dimension_values", "quantity_micros", "credits_micros", "contract_id", "rate_id", "price_micros", "per_micros", "draws")
+    class DimensionValuesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    DIMENSION_VALUES_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_MICROS_FIELD_NUMBER: _ClassVar[int]
+    CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
+    CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
+    RATE_ID_FIELD_NUMBER: _ClassVar[int]
+    PRICE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    PER_MICROS_FIELD_NUMBER: _ClassVar[int]
+    DRAWS_FIELD_NUMBER: _ClassVar[int]
+    product_id: str
+    dimension_values: _containers.ScalarMap[str, str]
+    quantity_micros: int
+    credits_micros: int
+    contract_id: str
+    rate_id: str
+    price_micros: int
+    per_micros: int
+    draws: _containers.RepeatedCompositeFieldContainer[Draw]
+    def __init__(self, product_id: _Optional[str] = ..., dimension_values: _Optional[_Mapping[str, str]] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ..., contract_id: _Optional[str] = ..., rate_id: _Optional[str] = ..., price_micros: _Optional[int] = ..., per_micros: _Optional[int] = ..., draws: _Optional[_Iterable[_Union[Draw, _Mapping]]] = ...) -> None: ...
+
 class GetDecisionResponse(_message.Message):
-    __slots__ = ("decision", "denial_reason", "credits_micros", "price_micros", "per_micros", "credit_type_id", "contract_id", "draws", "grants", "spend_caps", "decide_time", "expire_time", "available_micros", "rate_id")
+    __slots__ = ("decision", "denial_reason", "credits_micros", "price_micros", "per_micros", "credit_type_id", "contract_id", "draws", "grants", "spend_caps", "decide_time", "expire_time", "available_micros", "rate_id", "lines")
     DECISION_FIELD_NUMBER: _ClassVar[int]
     DENIAL_REASON_FIELD_NUMBER: _ClassVar[int]
     CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
@@ -406,6 +487,7 @@ class GetDecisionResponse(_message.Message):
     EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     AVAILABLE_MICROS_FIELD_NUMBER: _ClassVar[int]
     RATE_ID_FIELD_NUMBER: _ClassVar[int]
+    LINES_FIELD_NUMBER: _ClassVar[int]
     decision: Decision
     denial_reason: DenialReason
     credits_micros: int
@@ -420,7 +502,8 @@ class GetDecisionResponse(_message.Message):
     expire_time: _timestamp_pb2.Timestamp
     available_micros: int
     rate_id: str
-    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., credits_micros: _Optional[int] = ..., price_micros: _Optional[int] = ..., per_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., draws: _Optional[_Iterable[_Union[Draw, _Mapping]]] = ..., grants: _Optional[_Iterable[_Union[Grant, _Mapping]]] = ..., spend_caps: _Optional[_Iterable[_Union[SpendCapUse, _Mapping]]] = ..., decide_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., available_micros: _Optional[int] = ..., rate_id: _Optional[str] = ...) -> None: ...
+    lines: _containers.RepeatedCompositeFieldContainer[DecisionLine]
+    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., credits_micros: _Optional[int] = ..., price_micros: _Optional[int] = ..., per_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., draws: _Optional[_Iterable[_Union[Draw, _Mapping]]] = ..., grants: _Optional[_Iterable[_Union[Grant, _Mapping]]] = ..., spend_caps: _Optional[_Iterable[_Union[SpendCapUse, _Mapping]]] = ..., decide_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., available_micros: _Optional[int] = ..., rate_id: _Optional[str] = ..., lines: _Optional[_Iterable[_Union[DecisionLine, _Mapping]]] = ...) -> None: ...
 
 class AuthorizeBatchRequest(_message.Message):
     __slots__ = ("items",)

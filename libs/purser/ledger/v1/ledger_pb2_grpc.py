@@ -105,7 +105,8 @@ class LedgerServiceServicer:
 
     def Authorize(self, request, context):
         """Before an AI call: checks whether the customer has the credits, and if so holds them for hold_ttl. Idempotent by
-        request_id. Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND (NOT_FOUND).
+        request_id. Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND (NOT_FOUND); CREDIT_TYPES_DIFFER
+        (FAILED_PRECONDITION) if the lines of a call are priced in several credit types.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -115,7 +116,8 @@ class LedgerServiceServicer:
         """After the AI call: turns a hold into spend. Less than held: the rest is released at once. More than held: the
         excess is drawn from what is available, and what cannot be drawn is reported as a shortfall. An expired hold is
         still captured, like a debit, and marked late. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, HOLD_NOT_FOUND
-        (NOT_FOUND), HOLD_ALREADY_RESOLVED (FAILED_PRECONDITION).
+        (NOT_FOUND), HOLD_ALREADY_RESOLVED (FAILED_PRECONDITION); with lines PRODUCT_NOT_FOUND (NOT_FOUND) and LINE_NOT_HELD
+        (FAILED_PRECONDITION); HOLD_HAS_LINES (FAILED_PRECONDITION) for one amount of a hold of several lines.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -131,7 +133,8 @@ class LedgerServiceServicer:
 
     def ExtendHold(self, request, context):
         """Lengthens a hold's life, raises its amount, or both; all or nothing. Idempotent by request_id.
-        Errors: CUSTOMER_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND); HOLD_ALREADY_RESOLVED, HOLD_EXPIRED (FAILED_PRECONDITION).
+        Errors: CUSTOMER_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND); HOLD_ALREADY_RESOLVED, HOLD_EXPIRED (FAILED_PRECONDITION);
+        HOLD_HAS_LINES (FAILED_PRECONDITION), because only the life of a hold of several lines can be extended.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -139,7 +142,7 @@ class LedgerServiceServicer:
 
     def Debit(self, request, context):
         """Authorizes and captures in one step, for calls whose quantity is known beforehand. Idempotent by request_id.
-        Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND (NOT_FOUND).
+        Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND (NOT_FOUND), CREDIT_TYPES_DIFFER (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -183,7 +186,8 @@ class LedgerServiceServicer:
     def GetDecision(self, request, context):
         """Explains a decision: the grants in burn-down order, caps, rate and time on which it is based. For a hold: as it was
         taken. For an ask: as Authorize would decide now. Changes nothing.
-        Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND).
+        Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND), CREDIT_TYPES_DIFFER
+        (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,13 +42,15 @@ class LedgerServiceStub:
     def __new__(cls, channel: _aio.Channel) -> LedgerServiceAsyncStub: ...
     Authorize: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.AuthorizeRequest, _ledger_pb2.AuthorizeResponse]
     """Before an AI call: checks whether the customer has the credits, and if so holds them for hold_ttl. Idempotent by
-    request_id. Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND (NOT_FOUND).
+    request_id. Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND (NOT_FOUND); CREDIT_TYPES_DIFFER
+    (FAILED_PRECONDITION) if the lines of a call are priced in several credit types.
     """
     Capture: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.CaptureRequest, _ledger_pb2.CaptureResponse]
     """After the AI call: turns a hold into spend. Less than held: the rest is released at once. More than held: the
     excess is drawn from what is available, and what cannot be drawn is reported as a shortfall. An expired hold is
     still captured, like a debit, and marked late. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, HOLD_NOT_FOUND
-    (NOT_FOUND), HOLD_ALREADY_RESOLVED (FAILED_PRECONDITION).
+    (NOT_FOUND), HOLD_ALREADY_RESOLVED (FAILED_PRECONDITION); with lines PRODUCT_NOT_FOUND (NOT_FOUND) and LINE_NOT_HELD
+    (FAILED_PRECONDITION); HOLD_HAS_LINES (FAILED_PRECONDITION) for one amount of a hold of several lines.
     """
     Release: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.ReleaseRequest, _ledger_pb2.ReleaseResponse]
     """Cancels a whole hold. Releasing an expired hold is OK and changes nothing. Idempotent by request_id.
@@ -56,11 +58,12 @@ class LedgerServiceStub:
     """
     ExtendHold: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.ExtendHoldRequest, _ledger_pb2.ExtendHoldResponse]
     """Lengthens a hold's life, raises its amount, or both; all or nothing. Idempotent by request_id.
-    Errors: CUSTOMER_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND); HOLD_ALREADY_RESOLVED, HOLD_EXPIRED (FAILED_PRECONDITION).
+    Errors: CUSTOMER_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND); HOLD_ALREADY_RESOLVED, HOLD_EXPIRED (FAILED_PRECONDITION);
+    HOLD_HAS_LINES (FAILED_PRECONDITION), because only the life of a hold of several lines can be extended.
     """
     Debit: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.DebitRequest, _ledger_pb2.DebitResponse]
     """Authorizes and captures in one step, for calls whose quantity is known beforehand. Idempotent by request_id.
-    Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND (NOT_FOUND).
+    Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND (NOT_FOUND), CREDIT_TYPES_DIFFER (FAILED_PRECONDITION).
     """
     AuthorizeBatch: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.AuthorizeBatchRequest, _ledger_pb2.AuthorizeBatchResponse]
     """Many Authorize requests: decided in the given order, each with its own response or fault. Each item is idempotent by
@@ -84,7 +87,8 @@ class LedgerServiceStub:
     GetDecision: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.GetDecisionRequest, _ledger_pb2.GetDecisionResponse]
     """Explains a decision: the grants in burn-down order, caps, rate and time on which it is based. For a hold: as it was
     taken. For an ask: as Authorize would decide now. Changes nothing.
-    Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND).
+    Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND), CREDIT_TYPES_DIFFER
+    (FAILED_PRECONDITION).
     """
 
 @_typing.type_check_only
@@ -101,13 +105,15 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Authorize: _aio.UnaryUnaryMultiCallable[_ledger_pb2.AuthorizeRequest, _ledger_pb2.AuthorizeResponse]  # type: ignore[assignment]
     """Before an AI call: checks whether the customer has the credits, and if so holds them for hold_ttl. Idempotent by
-    request_id. Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND (NOT_FOUND).
+    request_id. Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND (NOT_FOUND); CREDIT_TYPES_DIFFER
+    (FAILED_PRECONDITION) if the lines of a call are priced in several credit types.
     """
     Capture: _aio.UnaryUnaryMultiCallable[_ledger_pb2.CaptureRequest, _ledger_pb2.CaptureResponse]  # type: ignore[assignment]
     """After the AI call: turns a hold into spend. Less than held: the rest is released at once. More than held: the
     excess is drawn from what is available, and what cannot be drawn is reported as a shortfall. An expired hold is
     still captured, like a debit, and marked late. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, HOLD_NOT_FOUND
-    (NOT_FOUND), HOLD_ALREADY_RESOLVED (FAILED_PRECONDITION).
+    (NOT_FOUND), HOLD_ALREADY_RESOLVED (FAILED_PRECONDITION); with lines PRODUCT_NOT_FOUND (NOT_FOUND) and LINE_NOT_HELD
+    (FAILED_PRECONDITION); HOLD_HAS_LINES (FAILED_PRECONDITION) for one amount of a hold of several lines.
     """
     Release: _aio.UnaryUnaryMultiCallable[_ledger_pb2.ReleaseRequest, _ledger_pb2.ReleaseResponse]  # type: ignore[assignment]
     """Cancels a whole hold. Releasing an expired hold is OK and changes nothing. Idempotent by request_id.
@@ -115,11 +121,12 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     """
     ExtendHold: _aio.UnaryUnaryMultiCallable[_ledger_pb2.ExtendHoldRequest, _ledger_pb2.ExtendHoldResponse]  # type: ignore[assignment]
     """Lengthens a hold's life, raises its amount, or both; all or nothing. Idempotent by request_id.
-    Errors: CUSTOMER_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND); HOLD_ALREADY_RESOLVED, HOLD_EXPIRED (FAILED_PRECONDITION).
+    Errors: CUSTOMER_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND); HOLD_ALREADY_RESOLVED, HOLD_EXPIRED (FAILED_PRECONDITION);
+    HOLD_HAS_LINES (FAILED_PRECONDITION), because only the life of a hold of several lines can be extended.
     """
     Debit: _aio.UnaryUnaryMultiCallable[_ledger_pb2.DebitRequest, _ledger_pb2.DebitResponse]  # type: ignore[assignment]
     """Authorizes and captures in one step, for calls whose quantity is known beforehand. Idempotent by request_id.
-    Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND (NOT_FOUND).
+    Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND (NOT_FOUND), CREDIT_TYPES_DIFFER (FAILED_PRECONDITION).
     """
     AuthorizeBatch: _aio.UnaryUnaryMultiCallable[_ledger_pb2.AuthorizeBatchRequest, _ledger_pb2.AuthorizeBatchResponse]  # type: ignore[assignment]
     """Many Authorize requests: decided in the given order, each with its own response or fault. Each item is idempotent by
@@ -143,7 +150,8 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     GetDecision: _aio.UnaryUnaryMultiCallable[_ledger_pb2.GetDecisionRequest, _ledger_pb2.GetDecisionResponse]  # type: ignore[assignment]
     """Explains a decision: the grants in burn-down order, caps, rate and time on which it is based. For a hold: as it was
     taken. For an ask: as Authorize would decide now. Changes nothing.
-    Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND).
+    Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND), CREDIT_TYPES_DIFFER
+    (FAILED_PRECONDITION).
     """
 
 class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -163,7 +171,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_pb2.AuthorizeResponse, _abc.Awaitable[_ledger_pb2.AuthorizeResponse]]:
         """Before an AI call: checks whether the customer has the credits, and if so holds them for hold_ttl. Idempotent by
-        request_id. Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND (NOT_FOUND).
+        request_id. Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND (NOT_FOUND); CREDIT_TYPES_DIFFER
+        (FAILED_PRECONDITION) if the lines of a call are priced in several credit types.
         """
 
     @_abc_1.abstractmethod
@@ -175,7 +184,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         """After the AI call: turns a hold into spend. Less than held: the rest is released at once. More than held: the
         excess is drawn from what is available, and what cannot be drawn is reported as a shortfall. An expired hold is
         still captured, like a debit, and marked late. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, HOLD_NOT_FOUND
-        (NOT_FOUND), HOLD_ALREADY_RESOLVED (FAILED_PRECONDITION).
+        (NOT_FOUND), HOLD_ALREADY_RESOLVED (FAILED_PRECONDITION); with lines PRODUCT_NOT_FOUND (NOT_FOUND) and LINE_NOT_HELD
+        (FAILED_PRECONDITION); HOLD_HAS_LINES (FAILED_PRECONDITION) for one amount of a hold of several lines.
         """
 
     @_abc_1.abstractmethod
@@ -195,7 +205,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_pb2.ExtendHoldResponse, _abc.Awaitable[_ledger_pb2.ExtendHoldResponse]]:
         """Lengthens a hold's life, raises its amount, or both; all or nothing. Idempotent by request_id.
-        Errors: CUSTOMER_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND); HOLD_ALREADY_RESOLVED, HOLD_EXPIRED (FAILED_PRECONDITION).
+        Errors: CUSTOMER_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND); HOLD_ALREADY_RESOLVED, HOLD_EXPIRED (FAILED_PRECONDITION);
+        HOLD_HAS_LINES (FAILED_PRECONDITION), because only the life of a hold of several lines can be extended.
         """
 
     @_abc_1.abstractmethod
@@ -205,7 +216,7 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_pb2.DebitResponse, _abc.Awaitable[_ledger_pb2.DebitResponse]]:
         """Authorizes and captures in one step, for calls whose quantity is known beforehand. Idempotent by request_id.
-        Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND (NOT_FOUND).
+        Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND (NOT_FOUND), CREDIT_TYPES_DIFFER (FAILED_PRECONDITION).
         """
 
     @_abc_1.abstractmethod
@@ -259,7 +270,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_ledger_pb2.GetDecisionResponse, _abc.Awaitable[_ledger_pb2.GetDecisionResponse]]:
         """Explains a decision: the grants in burn-down order, caps, rate and time on which it is based. For a hold: as it was
         taken. For an ask: as Authorize would decide now. Changes nothing.
-        Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND).
+        Errors: CUSTOMER_NOT_FOUND, PRODUCT_NOT_FOUND, RATE_NOT_FOUND, HOLD_NOT_FOUND (NOT_FOUND), CREDIT_TYPES_DIFFER
+        (FAILED_PRECONDITION).
         """
 
 def add_LedgerServiceServicer_to_server(servicer: LedgerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -9,9 +9,19 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol, TypeVar
 
-from meshkit.quantity import Credits
+from meshkit.quantity import Credits, Quantity
 from services.ledger.domain.credits.grant import CreditTypeId, ProductId
-from services.ledger.domain.gate.decision import Amount, Authorized, Captured, Debited, Extended, Released
+from services.ledger.domain.gate.decision import (
+    Amount,
+    Authorized,
+    AuthorizedLines,
+    Captured,
+    CapturedLines,
+    Debited,
+    DebitedLines,
+    Extended,
+    Released,
+)
 from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.spend_cap import CapWindow
 
@@ -95,6 +105,67 @@ class Debit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallLine:
+    """One line of a call. properties: those by which the product is priced."""
+
+    product_id: ProductId
+    quantity: Quantity
+    properties: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizeLines:
+    """Hold the credits of several lines, all or nothing."""
+
+    request_id: str
+    fingerprint: bytes
+    customer: str
+    lines: tuple[CallLine, ...]
+    group_values: Mapping[str, str]
+    hold_ttl: timedelta
+
+    def response_type(self) -> type[AuthorizedLines]:
+        return AuthorizedLines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureLines:
+    """Turn a hold into spend of these lines. Lines of the hold that are not among them were not used."""
+
+    request_id: str
+    fingerprint: bytes
+    customer: str
+    hold_id: HoldId
+    lines: tuple[CallLine, ...]
+
+    def response_type(self) -> type[CapturedLines]:
+        return CapturedLines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebitLines:
+    """Spend several lines at once, all or nothing."""
+
+    request_id: str
+    fingerprint: bytes
+    customer: str
+    lines: tuple[CallLine, ...]
+    group_values: Mapping[str, str]
+
+    def response_type(self) -> type[DebitedLines]:
+        return DebitedLines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainLines:
+    """Decide lines as AuthorizeLines would now, and carry nothing out."""
+
+    customer: str
+    lines: tuple[CallLine, ...]
+    group_values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainAsk:
     """Decide an ask as Authorize would now, and carry nothing out."""
 
@@ -143,4 +214,4 @@ class RespondsWith(Protocol[Response_co]):
     def response_type(self) -> type[Response_co]: ...
 
 
-GateCommand = Authorize | Capture | Release | ExtendHold | Debit
+GateCommand = Authorize | Capture | Release | ExtendHold | Debit | AuthorizeLines | CaptureLines | DebitLines

@@ -86,6 +86,24 @@ class Authorized:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LineResult:
+    """What one line of a call came to. credits: what is held, captured or debited for it."""
+
+    product_id: ProductId
+    dimension_values: Mapping[str, str]
+    quantity: Quantity
+    credits: Credits
+    shortfall: Credits = Credits(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizedLines(Authorized):
+    """The response to an allowed AuthorizeLines. lines: in the order of the request."""
+
+    lines: tuple[LineResult, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Captured:
     """The response to Capture."""
 
@@ -98,13 +116,21 @@ class Captured:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CapturedLines(Captured):
+    """The response to CaptureLines, and to the Capture of a hold of several lines. lines: all those of the hold."""
+
+    lines: tuple[LineResult, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CapturedBefore(Captured):
     """The response to Capture when a usage event had captured the hold. It is not stored.
 
-    differs: another amount was used then.
+    differs: another amount was used then. lines: as in CapturedLines; empty for one line.
     """
 
     differs: bool
+    lines: tuple[LineResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,3 +164,10 @@ class Debited:
     available: Credits = Credits(0)
     affordable: Credits = Credits(0)
     affordable_quantity: Quantity = Quantity(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebitedLines(Debited):
+    """The response to an allowed DebitLines. lines: in the order of the request."""
+
+    lines: tuple[LineResult, ...]

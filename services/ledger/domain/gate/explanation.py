@@ -1,19 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
 """The answer to GetDecision: why the gate decides as it does."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from meshkit.quantity import Credits
+from meshkit.quantity import Credits, Quantity
 from services.ledger.domain.credits.burn_down import Draw
-from services.ledger.domain.credits.grant import CreditTypeId, Grant
+from services.ledger.domain.credits.grant import CreditTypeId, Grant, ProductId
 from services.ledger.domain.gate.decision import DenialReason, Entitlement
 from services.ledger.domain.gate.spend_cap import CapUse
+from services.ledger.domain.usage.meter import MeteredPrice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedLine:
+    """One of several lines: what it costs, at what price, and what it draws (nothing if the call is denied)."""
+
+    product_id: ProductId
+    dimension_values: Mapping[str, str]
+    contract_id: str
+    price: MeteredPrice
+    quantity: Quantity
+    credits: Credits
+    draws: tuple[Draw, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """Why the gate decides as it does. grants: active and in scope, in burn-down order; none for a hold."""
+    """Why the gate decides as it does. grants: active and in scope, in burn-down order; none for a hold.
+
+    lines: of an ask or a hold of several; then entitlement is None.
+    """
 
     reason: DenialReason | None
     credits: Credits
@@ -25,3 +43,4 @@ class Explanation:
     decide_time: datetime
     expire_time: datetime | None
     available: Credits
+    lines: tuple[ExplainedLine, ...] = ()

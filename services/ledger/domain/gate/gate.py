@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gate: may this AI call be made? Holds, captures, releases, extensions and debits on an account.
+"""The gate: may this AI call be made? Holds, releases, extensions and debits on an account; captures: capturing.py.
 
 Every function takes an account that is up to date at `at` (due.settle) and returns the account after it. A
 denial is a result and changes nothing. Source: services/ledger/README.md, "Order of checks"
@@ -14,16 +14,15 @@ from meshkit.quantity import Credits, Quantity
 from services.ledger.domain.credits import burn_down, due
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.burn_down import Allocation
-from services.ledger.domain.credits.entry import Usage
-from services.ledger.domain.credits.grant import Grant, GrantId, capture_held, hold_from
+from services.ledger.domain.credits.grant import hold_from
 from services.ledger.domain.crossings import alarm
-from services.ledger.domain.errors import too_large
+from services.ledger.domain.errors import HoldHasLines
+from services.ledger.domain.gate.capturing import available_to
+from services.ledger.domain.gate.charging import charged, moved, quantity_of, quoted, usage_of_ask
 from services.ledger.domain.gate.decision import (
-    CREDITS_MAX,
     Amount,
     Ask,
     Authorized,
-    Captured,
     Debited,
     DenialReason,
     Extended,
@@ -35,36 +34,14 @@ from services.ledger.domain.gate.hold import (
     HoldId,
     HoldState,
     end_hold,
+    names_of,
     require_extendable,
     require_unresolved,
-    split_draws,
 )
 from services.ledger.domain.gate.spend_cap import CapUse, Spend, cap_uses, hold_more
-from services.ledger.domain.gate.spending import captures, counted, draw_now, time_of_spend
-from services.ledger.domain.rating.price import affordable, quote
-from services.ledger.domain.usage.meter import Meter, MeterKey, advance
-
-
-def quoted(account: Account, ask: Ask) -> Credits:
-    """Return the credits to hold for an ask: enough for its capture at any later position of the meter.
-
-    Raises InvalidFields if they exceed CREDITS_MAX. Source: services/ledger/README.md, "Rating".
-    """
-    if not isinstance(ask.amount, Quantity):
-        return ask.amount
-    meter = ask.entitlement.price.meter_in(account.meters)
-    return _at_most(quote(meter.pricing, meter.position, ask.amount))
-
-
-def charged(meter: Meter, amount: Amount) -> tuple[Meter, Credits]:
-    """Return the meter after an amount was used, and its cost. An amount in credits does not move the meter.
-
-    Raises InvalidFields if the cost exceeds CREDITS_MAX.
-    """
-    if not isinstance(amount, Quantity):
-        return meter, amount
-    after, cost = advance(meter, amount)
-    return after, _at_most(cost)
+from services.ledger.domain.gate.spending import counted, draw_now, time_of_spend
+from services.ledger.domain.rating.price import affordable
+from services.ledger.domain.usage.meter import Meter
 
 
 def judge(account: Account, ask: Ask, credits: Credits, *, at: datetime) -> Verdict:
@@ -122,7 +99,7 @@ def authorize(
         group_values=ask.group_values,
         counted_group_values=ask.counted_group_values,
         state=HoldState.HELD,
-        quantity=_quantity_of(amount),
+        quantity=quantity_of(amount),
         draws=allocation.draws,
         create_time=at,
         expire_time=expire_time,
@@ -148,11 +125,13 @@ def extend(
     """Add an ask to a hold, extend its life, or both; all of it or nothing.
 
     expire_time: None keeps it; one earlier than the hold's has no effect.
-    Raises HoldAlreadyResolved, HoldExpired.
+    Raises HoldAlreadyResolved, HoldExpired, HoldHasLines for an ask on top of several lines.
     """
     require_extendable(hold)
     reason = None
     if ask is not None:
+        if hold.lines:
+            raise HoldHasLines(hold_id=hold.hold_id, lines=names_of(hold))
         verdict = judge(account, ask, quoted(account, ask), at=at)
         reason = verdict.reason
         if reason is None:
@@ -166,7 +145,7 @@ def extend(
         account = account.with_changes(holds=[hold])
     if reason is None:
         account = account.due_no_later_than(hold.expire_time)
-    available = account.available(at, hold.product_id)
+    available = available_to(account, hold, at)
     caps = cap_uses(account.caps, hold.counted_group_values, account.spends, anchor=hold.anchor, at=at)
     return account, Extended(
         reason=reason,
@@ -184,7 +163,7 @@ def extension_denied(account: Account, hold: Hold, reason: DenialReason, *, at: 
     Raises HoldAlreadyResolved, HoldExpired: these are checked first.
     """
     require_extendable(hold)
-    available = account.available(at, hold.product_id)
+    available = available_to(account, hold, at)
     return Extended(
         reason=reason,
         held=hold.amount,
@@ -192,58 +171,6 @@ def extension_denied(account: Account, hold: Hold, reason: DenialReason, *, at: 
         credit_type_id=account.credit_type_id,
         available=available,
         affordable=Credits(0),
-    )
-
-
-def capture(
-    account: Account,
-    hold: Hold,
-    actual: Amount | None,
-    *,
-    cause_id: str,
-    transaction_id: str | None = None,
-    at: datetime,
-) -> tuple[Account, Captured]:
-    """Turn a hold into spend of the amount used (None: all that is held).
-
-    Less than held: the rest is released, the last drawn first. More: the excess is drawn from available credits,
-    and what they do not cover is a shortfall. An expired hold is drawn like a debit and marked late.
-    transaction_id: of the usage event that is the capture. Raises HoldAlreadyResolved.
-    """
-    require_unresolved(hold)
-    at = time_of_spend(account, hold.counted_group_values, at)
-    is_late = hold.state is HoldState.EXPIRED
-    if actual is None:
-        actual = hold.whole
-    meter, spent = charged(hold.price.meter_in(account.meters), actual)
-    usage = _usage_of_hold(hold, actual, meter, transaction_id)
-    reserved = Credits(0) if is_late else hold.amount
-    from_hold = min(spent, reserved)
-    split = split_draws(() if is_late else hold.draws, from_hold)
-    grants: dict[GrantId, Grant] = {}
-    for draw in split.captured:
-        grant = grants.get(draw.grant_id, account.grants[draw.grant_id])
-        grants[draw.grant_id] = capture_held(grant, draw.amount)
-    entries = captures(account, split.captured, usage, cause_id=cause_id, at=at)
-    account = account.with_changes(grants=grants.values(), entries=entries)
-    for draw in split.released:
-        account = due.give_back_draw(account, hold, draw, ended_time=at, at=at)
-    excess = spent - from_hold
-    shortfall = excess
-    if excess or (usage.quantity and not entries):
-        more = usage.without_quantity() if entries else usage
-        account, shortfall = draw_now(account, excess, more, cause_id=cause_id, at=at)
-    spends = counted(account, hold.counted_group_values, spent, released=reserved, anchor=hold.anchor, at=at)
-    ended = end_hold(hold, HoldState.CAPTURED, captured=spent - shortfall)
-    account = account.with_changes(holds=[ended], spends=spends, meters=_moved(usage, meter))
-    account = alarm.observe_spend(account, hold.counted(), at=at, anchor=hold.anchor)
-    return account, Captured(
-        captured=spent - shortfall,
-        released=reserved - from_hold,
-        shortfall=shortfall,
-        is_late=is_late,
-        credit_type_id=account.credit_type_id,
-        available=account.available(at, hold.product_id),
     )
 
 
@@ -257,7 +184,7 @@ def release(account: Account, hold: Hold, *, at: datetime) -> tuple[Account, Rel
         if account.entries is not entries:  # credits of a voided grant did not return, so less remains
             account = alarm.observe_balance(account, at=at)
         released = hold.amount
-    available = account.available(at, hold.product_id)
+    available = available_to(account, hold, at)
     return account, Released(released=released, credit_type_id=account.credit_type_id, available=available)
 
 
@@ -275,11 +202,11 @@ def debit(account: Account, ask: Ask, *, cause_id: str, at: datetime) -> tuple[A
             affordable=verdict.affordable,
             affordable_quantity=affordable(before.pricing, before.position, verdict.affordable),
         )
-    usage = _usage_of_ask(ask, meter)
+    usage = usage_of_ask(ask, meter)
     anchor = ask.entitlement.anchor
     spends = counted(account, ask.counted_group_values, credits, released=Credits(0), anchor=anchor, at=at)
     account, shortfall = draw_now(
-        account, credits, usage, cause_id=cause_id, at=at, counted=spends, meters=_moved(usage, meter)
+        account, credits, usage, cause_id=cause_id, at=at, counted=spends, meters=moved(usage, meter)
     )
     assert not shortfall
     account = alarm.observe_spend(account, ask.counted_group_values.items(), at=at, anchor=anchor)
@@ -292,47 +219,6 @@ def debit(account: Account, ask: Ask, *, cause_id: str, at: datetime) -> tuple[A
         affordable=left,
         affordable_quantity=affordable(meter.pricing, meter.position, left),
     )
-
-
-def _usage_of_ask(ask: Ask, meter: Meter) -> Usage:
-    """meter: after the usage."""
-    entitlement = ask.entitlement
-    is_metered = bool(_quantity_of(ask.amount)) and entitlement.price.meter_key is not None
-    return Usage(
-        product_id=ask.product_id,
-        contract_id=entitlement.contract_id,
-        group_values=ask.group_values,
-        hold_id=None,
-        quantity=_quantity_of(ask.amount),
-        meter_key=entitlement.price.meter_key if _quantity_of(ask.amount) else None,
-        dimension_values=entitlement.dimension_values,
-        meter_position=meter.position if is_metered else None,
-        meter_cost=meter.cost if is_metered else None,
-        counted_group_values=ask.counted_group_values,
-    )
-
-
-def _usage_of_hold(hold: Hold, used: Amount, meter: Meter, transaction_id: str | None) -> Usage:
-    """meter: after the usage."""
-    is_metered = bool(_quantity_of(used)) and hold.price.meter_key is not None
-    return Usage(
-        product_id=hold.product_id,
-        contract_id=hold.contract_id,
-        group_values=hold.group_values,
-        hold_id=hold.hold_id,
-        quantity=_quantity_of(used),
-        meter_key=hold.price.meter_key if _quantity_of(used) else None,
-        dimension_values=hold.dimension_values,
-        transaction_id=transaction_id,
-        meter_position=meter.position if is_metered else None,
-        meter_cost=meter.cost if is_metered else None,
-        counted_group_values=hold.counted_group_values,
-    )
-
-
-def _quantity_of(amount: Amount) -> Quantity:
-    """Return the units of an amount; 0 if it is in credits."""
-    return amount if isinstance(amount, Quantity) else Quantity(0)
 
 
 def _held(account: Account, hold: Hold, allocation: Allocation, amount: Credits) -> Account:
@@ -353,13 +239,3 @@ def _extended_quantity(hold: Hold, added: Amount) -> Quantity:
 
 def _affordable_part(meter: Meter, ask: Ask, credits: Credits) -> Amount:
     return affordable(meter.pricing, meter.position, credits) if isinstance(ask.amount, Quantity) else credits
-
-
-def _moved(usage: Usage, meter: Meter) -> dict[MeterKey, Meter] | None:
-    return None if usage.meter_key is None else {usage.meter_key: meter}
-
-
-def _at_most(credits: Credits) -> Credits:
-    if credits > CREDITS_MAX:
-        raise too_large("quantity_micros")
-    return credits

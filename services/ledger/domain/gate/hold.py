@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A hold: credits reserved for one AI call, and the states of its life."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -20,6 +20,7 @@ HoldId = NewType("HoldId", str)
 HOLD_TTL_DEFAULT = timedelta(minutes=5)
 HOLD_TTL_MIN = timedelta(seconds=1)
 HOLD_TTL_MAX = timedelta(hours=24)
+NAMES_MAX = 1_000
 
 
 class HoldState(Enum):
@@ -31,6 +32,28 @@ class HoldState(Enum):
     EXPIRED = "EXPIRED"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldLine:
+    """One of several lines of a hold: units of one product, and what is reserved for them. Fields: as in Hold."""
+
+    product_id: ProductId
+    contract_id: str
+    price: MeteredPrice
+    dimension_values: Mapping[str, str]
+    counted_group_values: Mapping[str, str]
+    quantity: Quantity
+    draws: tuple[Draw, ...]
+
+    @property
+    def amount(self) -> Credits:
+        return Credits(sum(draw.amount.micros for draw in self.draws))
+
+    @property
+    def whole(self) -> Quantity:
+        """What a capture without an amount captures."""
+        return self.quantity
+
+
 @dataclass(frozen=True, kw_only=True)  # no slots: evolve
 class Hold:
     """Credits reserved until `expire_time`; from then on they do not count, without any job.
@@ -40,6 +63,9 @@ class Hold:
     quantity: units held; 0 if credits were asked for, at first or in an extension.
     anchor: start of the customer's usage periods.
     counted_group_values: those that caps and alerts count.
+    lines: empty unless there are several. Then product, contract, price and dimension values are those of the first
+    one, quantity is 0, draws are those of all lines, one line after the other, and counted_group_values are those that
+    any of them counts.
     """
 
     hold_id: HoldId
@@ -56,6 +82,12 @@ class Hold:
     captured: Credits = Credits(0)
     create_time: datetime
     expire_time: datetime
+    lines: tuple[HeldLine, ...] = ()
+
+    @property
+    def parts(self) -> "Sequence[HeldPart]":
+        """The lines of a hold of several; otherwise the hold itself, which has all that a line has."""
+        return self.lines or (self,)
 
     @property
     def amount(self) -> Credits:
@@ -70,17 +102,32 @@ class Hold:
         return tuple(self.counted_group_values.items())
 
 
+HeldPart = Hold | HeldLine
+
+
 @dataclass(frozen=True, slots=True)
 class HoldPlace:
-    """The pool that a hold is in, and its product."""
+    """The pool that a hold is in, and the products of its lines."""
 
     credit_type_id: CreditTypeId
-    product_id: ProductId
+    product_ids: tuple[ProductId, ...]
 
 
 def state_at(hold: Hold, at: datetime) -> HoldState:
     """Return the state at `at`: a held hold is EXPIRED from its `expire_time` on, written or not."""
     return HoldState.EXPIRED if hold.state is HoldState.HELD and hold.expire_time <= at else hold.state
+
+
+def names_of(hold: Hold) -> str:
+    """Return the lines of a hold as text, at most some 1,000 characters: it travels in the trailers of a fault."""
+    text = ", ".join(name_of_line(part.product_id, part.dimension_values) for part in hold.parts)
+    return text if len(text) <= NAMES_MAX else f"{text[:NAMES_MAX]}…"
+
+
+def name_of_line(product_id: ProductId, dimension_values: Mapping[str, str]) -> str:
+    """Return a line as text: `prd_tokens (model=large, token_kind=input)`."""
+    values = ", ".join(f"{key}={value}" for key, value in sorted(dimension_values.items()))
+    return f"{product_id} ({values})" if values else product_id
 
 
 def require_unresolved(hold: Hold) -> None:

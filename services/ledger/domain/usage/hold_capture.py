@@ -4,15 +4,17 @@
 Source: services/ledger/README.md, "Reported usage".
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from meshkit.quantity import Credits, Quantity
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.entry import Entry
-from services.ledger.domain.gate import gate
-from services.ledger.domain.gate.decision import Amount, CapturedBefore
-from services.ledger.domain.gate.hold import Hold, HoldState
+from services.ledger.domain.credits.grant import ProductId
+from services.ledger.domain.gate.capturing import available_to, capture_lines
+from services.ledger.domain.gate.decision import Amount, CapturedBefore, LineResult
+from services.ledger.domain.gate.hold import HeldPart, Hold, HoldState, names_of
+from services.ledger.domain.rating.dimensions import dimension_values
 from services.ledger.domain.rating.metric import matches, measure
 from services.ledger.domain.rating.product import UsageProduct
 from services.ledger.domain.rating.properties import PropertyProblem
@@ -36,93 +38,168 @@ HOLD_RELEASED = rejected(
     field="hold_id",
     detail="the hold was released; report what was used after all without hold_id",
 )
+COUNTS_VALUES = rejected(
+    RejectionReason.INVALID_FIELD,
+    field="hold_id",
+    detail="is a hold of a product that counts distinct values, and an event has no quantity of those; use Capture",
+)
 
 
-def reported(event: RecordEvent, product: UsageProduct) -> Quantity | EventResult:
-    """Return the units that an event reports of a hold's product; or its rejection."""
-    if not matches(product.metric, event.event_type, event.properties):
-        return rejected(
-            RejectionReason.INVALID_FIELD,
-            field="hold_id",
-            detail=f"is a hold of product {product.product_id!r}, whose metric does not match this event",
-        )
-    try:
-        amount = measure(product.metric, event.properties)
-    except PropertyProblem as problem:
-        return unmeasurable(problem)
-    if isinstance(amount, Quantity):
-        return amount
+def reported(
+    event: RecordEvent, hold: Hold, products: Mapping[ProductId, UsageProduct]
+) -> tuple[Quantity, ...] | EventResult:
+    """Return the units that an event reports of each line of a hold; or its rejection.
+
+    Of several lines it reports those whose product's metric matches and whose dimension values are its own, and 0 of
+    the others. The one line of a hold is that of the event, whatever its dimension values. products: of the hold.
+    """
+    quantities: list[Quantity] = []
+    is_reported = False
+    for part in hold.parts:
+        product = products[part.product_id]
+        try:
+            if not _reports(event, product, part, is_one_of_many=bool(hold.lines)):
+                quantities.append(Quantity(0))
+                continue
+            amount = measure(product.metric, event.properties)
+        except PropertyProblem as problem:
+            return unmeasurable(problem)
+        if not isinstance(amount, Quantity):
+            return COUNTS_VALUES
+        quantities.append(amount)
+        is_reported = True
+    if is_reported:
+        return tuple(quantities)
     return rejected(
         RejectionReason.INVALID_FIELD,
         field="hold_id",
-        detail="is a hold of a product that counts distinct values, and an event has no quantity of those; use Capture",
+        detail=f"is a hold of {names_of(hold)}, which this event does not match",
+    )
+
+
+def _reports(event: RecordEvent, product: UsageProduct, part: HeldPart, *, is_one_of_many: bool) -> bool:
+    if not matches(product.metric, event.event_type, event.properties):
+        return False
+    return (
+        not is_one_of_many or dimension_values(product.dimensions, event.properties) == part.dimension_values
     )
 
 
 def capture(
-    account: Account, hold: Hold, event: RecordEvent, quantity: Quantity, *, at: datetime
+    account: Account, hold: Hold, event: RecordEvent, quantities: Sequence[Quantity], *, at: datetime
 ) -> tuple[Account, EventResult]:
-    """Capture a hold for the units that an event reports. Raises HoldAlreadyResolved."""
-    after, _ = gate.capture(
+    """Capture a hold for the units that an event reports of each of its lines. Raises HoldAlreadyResolved."""
+    after, _ = capture_lines(
         account,
         hold,
-        quantity,
+        quantities,
         cause_id=event.transaction_id,
         transaction_id=event.transaction_id,
         at=at,
     )
     entries = [entry for entry in after.entries[len(account.entries) :] if entry.usage is not None]
-    return after, EventResult(status=EventStatus.ACCEPTED, lines=(_line(after, hold, entries),))
+    lines = _event_lines(after, hold, entries)
+    return after, EventResult(status=EventStatus.ACCEPTED, lines=_used(hold, lines))
 
 
 def event_after_capture(
-    account: Account, hold: Hold, entries: Sequence[Entry], event: RecordEvent, product: UsageProduct
+    account: Account,
+    hold: Hold,
+    entries: Sequence[Entry],
+    event: RecordEvent,
+    products: Mapping[ProductId, UsageProduct],
 ) -> EventResult:
     """Return the result of an event whose hold was captured before. entries: those of that capture."""
-    line = _line(account, hold, entries)
+    lines = _event_lines(account, hold, entries)
     return EventResult(
         status=EventStatus.ACCEPTED,
-        lines=(line,),
+        lines=_used(hold, lines),
         is_duplicate=True,
-        differs=reported(event, product) != line.quantity,
+        differs=reported(event, hold, products) != tuple(line.quantity for line in lines),
     )
 
 
 def capture_after_event(
-    account: Account, hold: Hold, entries: Sequence[Entry], actual: Amount | None, *, at: datetime
+    account: Account,
+    hold: Hold,
+    entries: Sequence[Entry],
+    used: Sequence[Amount],
+    *,
+    at: datetime,
 ) -> CapturedBefore | None:
     """Return the response to the Capture of a captured hold; None if it was not an event that captured it.
 
-    actual: what the Capture reports.
+    used: what the Capture reports of each line.
     """
     if hold.state is not HoldState.CAPTURED or not any(_is_of_event(entry) for entry in entries):
         return None
-    line = _line(account, hold, entries)
-    if actual is None:
-        actual = hold.whole
+    lines = _event_lines(account, hold, entries)
+    credits = Credits(sum(line.credits.micros for line in lines))
+    shortfall = Credits(sum(line.shortfall.micros for line in lines))
     is_late = entries[0].create_time >= hold.expire_time
     reserved = Credits(0) if is_late else hold.amount
     return CapturedBefore(
-        captured=line.credits - line.shortfall,
-        released=reserved - min(line.credits, reserved),
-        shortfall=line.shortfall,
+        captured=credits - shortfall,
+        released=reserved - min(credits, reserved),
+        shortfall=shortfall,
         is_late=is_late,
         credit_type_id=account.credit_type_id,
-        available=account.available(at, hold.product_id),
-        differs=actual != (line.quantity if isinstance(actual, Quantity) else line.credits),
+        available=available_to(account, hold, at),
+        differs=any(
+            amount != (line.quantity if isinstance(amount, Quantity) else line.credits)
+            for amount, line in zip(used, lines, strict=True)
+        ),
+        lines=_results(hold, lines),
     )
 
 
-def _line(account: Account, hold: Hold, entries: Sequence[Entry]) -> EventLine:
-    """Return what a capture came to, by its entries; a capture of nothing has none."""
+def _event_lines(account: Account, hold: Hold, entries: Sequence[Entry]) -> tuple[EventLine, ...]:
+    """Return what a capture came to, line by line, by its entries; a line that was not used has none."""
+    return tuple(
+        _line(account, part, [entry for entry in entries if not hold.lines or _is_of(entry, part)])
+        for part in hold.parts
+    )
+
+
+def _line(account: Account, part: HeldPart, entries: Sequence[Entry]) -> EventLine:
     usages = [entry.usage for entry in entries if entry.usage is not None]
     return EventLine(
-        product_id=hold.product_id,
+        product_id=part.product_id,
         credit_type_id=account.credit_type_id,
         quantity=Quantity(sum(usage.quantity.micros for usage in usages)),
         credits=Credits(sum(entry.cost.micros for entry in entries)),
         shortfall=Credits(sum(entry.shortfall.micros for entry in entries)),
         sequence=entries[0].sequence if entries else 0,
+    )
+
+
+def _is_of(entry: Entry, part: HeldPart) -> bool:
+    usage = entry.usage
+    return (
+        usage is not None
+        and usage.product_id == part.product_id
+        and usage.dimension_values == part.dimension_values
+    )
+
+
+def _used(hold: Hold, lines: tuple[EventLine, ...]) -> tuple[EventLine, ...]:
+    """Return the lines of a capture that an event's result has: of several, those that were used."""
+    used = [line for line in lines if line.sequence or not hold.lines]
+    return tuple(sorted(used, key=lambda line: line.product_id))
+
+
+def _results(hold: Hold, lines: Sequence[EventLine]) -> tuple[LineResult, ...]:
+    if not hold.lines:
+        return ()
+    return tuple(
+        LineResult(
+            product_id=part.product_id,
+            dimension_values=part.dimension_values,
+            quantity=line.quantity,
+            credits=line.credits - line.shortfall,
+            shortfall=line.shortfall,
+        )
+        for part, line in zip(hold.lines, lines, strict=True)
     )
 
 

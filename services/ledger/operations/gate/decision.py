@@ -6,17 +6,29 @@ decision from the same knowledge; they differ in what they know, and in what the
 A new check of the gate belongs in this chain or in domain/gate/, once.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from meshkit.errors import MeshError
 from meshkit.ids import Ids
 from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.grant import ProductId
 from services.ledger.domain.credits.unit_of_work import PoolKey
-from services.ledger.domain.gate import gate
-from services.ledger.domain.gate.commands import Authorize, Capture, Debit, ExtendHold, GateCommand, Release
-from services.ledger.domain.gate.decision import Ask, Authorized, Debited, DenialReason, Extended
-from services.ledger.domain.gate.hold import HoldId
+from services.ledger.domain.gate import capturing, gate, lines
+from services.ledger.domain.gate.commands import (
+    Authorize,
+    AuthorizeLines,
+    Capture,
+    CaptureLines,
+    Debit,
+    DebitLines,
+    ExtendHold,
+    GateCommand,
+    Release,
+)
+from services.ledger.domain.gate.decision import Amount, Ask, Authorized, Debited, DenialReason, Extended
+from services.ledger.domain.gate.hold import Hold, HoldId, require_unresolved
 from services.ledger.domain.gate.standing import ask_of, extension_of
 from services.ledger.domain.responses import GateResponse, LaneResponse
 from services.ledger.domain.usage.event import RecordEvent
@@ -47,19 +59,30 @@ def hold_of(command: Command) -> HoldId | None:
     match command:
         case RecordEvent():
             return None if command.hold_id is None else HoldId(command.hold_id)
-        case Authorize() | Debit():
+        case Authorize() | Debit() | AuthorizeLines() | DebitLines():
             return None
         case _:
             return command.hold_id
 
 
+def products_of(command: Command) -> tuple[ProductId, ...]:
+    """Return the products that a command names."""
+    match command:
+        case Authorize() | Debit():
+            return (command.product_id,)
+        case AuthorizeLines() | CaptureLines() | DebitLines():
+            return tuple(dict.fromkeys(line.product_id for line in command.lines))
+        case _:
+            return ()
+
+
 @dataclass(slots=True)
 class Target:
-    """The pool that a request is about, and what Authorize and Debit ask of it."""
+    """The pool that a request is about, and what Authorize and Debit ask of it, line by line."""
 
     customer: CustomerState
     key: PoolKey
-    ask: Ask | None
+    asks: tuple[Ask, ...]
 
 
 def decide(view: View, command: Command, *, at: datetime, ids: Ids) -> Outcome:
@@ -73,15 +96,13 @@ def decide(view: View, command: Command, *, at: datetime, ids: Ids) -> Outcome:
             return target
         key = target.key
         account = view.account(target.customer, key)
-        ask: Ask | DenialReason | None = target.ask
-        if isinstance(command, ExtendHold):
-            ask = _extension(view, target.customer, account, command, at)
-        if isinstance(ask, Ask):
+        for ask in target.asks:
             view.require_spends(account, ask)
             view.require_meter(account, ask.entitlement.price)
-        elif isinstance(command, Capture):
-            view.require_meter(account, account.holds[command.hold_id].price)
-        after, response = _carry_out(account, command, ask, at=account.time_at(at), ids=ids)
+        if isinstance(command, (Capture, CaptureLines)):
+            for part in account.holds[command.hold_id].parts:
+                view.require_meter(account, part.price)
+        after, response = _carry_out(view, target, account, command, at=at, ids=ids)
     except NotCached as unknown:
         return Unknown(unknown.cause, key)
     except MeshError as error:
@@ -94,18 +115,37 @@ def decide(view: View, command: Command, *, at: datetime, ids: Ids) -> Outcome:
 def target_of(view: View, command: GateCommand, *, at: datetime) -> Target | Denied:
     """Return the pool that a request is about, or the denial that needs none. Raises what the view raises."""
     customer = view.customer(command.customer)
-    if not isinstance(command, (Authorize, Debit)):
-        return Target(customer, view.pool_of(customer, command.hold_id), None)
-    book = view.price_book(customer, command.product_id)
-    ask = ask_of(customer.record, book, command.amount, command.group_values, command.properties, at=at)
-    if isinstance(ask, DenialReason):
-        return Denied(Authorized(reason=ask) if isinstance(command, Authorize) else Debited(reason=ask), None)
-    return Target(customer, (customer.record.customer_id, ask.entitlement.credit_type_id), ask)
+    asks: tuple[Ask, ...] | DenialReason
+    if isinstance(command, (Authorize, Debit)):
+        book = view.price_book(customer, command.product_id)
+        ask = ask_of(customer.record, book, command.amount, command.group_values, command.properties, at=at)
+        asks = ask if isinstance(ask, DenialReason) else (ask,)
+    elif isinstance(command, (AuthorizeLines, DebitLines)):
+        books = [view.price_book(customer, line.product_id) for line in command.lines]
+        asks = lines.asks_of(customer.record, books, command.lines, command.group_values, at=at)
+    else:
+        return Target(customer, view.pool_of(customer, command.hold_id), ())
+    if isinstance(asks, DenialReason):
+        is_hold = isinstance(command, (Authorize, AuthorizeLines))
+        return Denied(Authorized(reason=asks) if is_hold else Debited(reason=asks), None)
+    return Target(customer, (customer.record.customer_id, asks[0].entitlement.credit_type_id), asks)
 
 
 def denial_of(response: LaneResponse) -> DenialReason | None:
     """Return the reason of a denial; None for a response that has an effect."""
     return response.reason if isinstance(response, (Authorized, Extended, Debited)) else None
+
+
+def used_of(
+    view: View, customer: CustomerState, hold: Hold, command: Capture | CaptureLines
+) -> Sequence[Amount]:
+    """Return what a capture says of each line of its hold. Raises LineNotHeld, HoldHasLines, InvalidFields."""
+    if isinstance(command, Capture):
+        return capturing.used_of(hold, command.actual)
+    products = {
+        product_id: view.price_book(customer, product_id).product for product_id in products_of(command)
+    }
+    return lines.used_of(hold, command.lines, products)
 
 
 def _extension(
@@ -116,37 +156,55 @@ def _extension(
         return None
     hold = account.holds[command.hold_id]
     book = view.price_book(customer, hold.product_id)
-    return extension_of(
+    ask = extension_of(
         customer.record, book, hold, command.additional, credit_type_id=account.credit_type_id, at=at
     )
+    if isinstance(ask, Ask):
+        view.require_spends(account, ask)
+        view.require_meter(account, ask.entitlement.price)
+    return ask
 
 
 def _carry_out(
-    account: Account, command: GateCommand, ask: Ask | DenialReason | None, *, at: datetime, ids: Ids
+    view: View, target: Target, account: Account, command: GateCommand, *, at: datetime, ids: Ids
 ) -> tuple[Account, GateResponse]:
     """Return the account after a command, and the response. Raises what the gate's rules raise."""
+    now = account.time_at(at)
     match command:
         case Authorize():
-            assert isinstance(ask, Ask)
+            (ask,) = target.asks
             return gate.authorize(
                 account,
                 ask,
                 hold_id=HoldId(ids.new("hld")),
-                expire_time=at + command.hold_ttl,
+                expire_time=now + command.hold_ttl,
                 allows_part=command.allow_partial,
-                at=at,
+                at=now,
+            )
+        case AuthorizeLines():
+            hold_id = HoldId(ids.new("hld"))
+            return lines.authorize(
+                account, target.asks, hold_id=hold_id, expire_time=now + command.hold_ttl, at=now
             )
         case Debit():
-            assert isinstance(ask, Ask)
-            return gate.debit(account, ask, cause_id=command.request_id, at=at)
+            (ask,) = target.asks
+            return gate.debit(account, ask, cause_id=command.request_id, at=now)
+        case DebitLines():
+            return lines.debit(account, target.asks, cause_id=command.request_id, at=now)
         case Capture():
             hold = account.holds[command.hold_id]
-            return gate.capture(account, hold, command.actual, cause_id=command.request_id, at=at)
+            return capturing.capture(account, hold, command.actual, cause_id=command.request_id, at=now)
+        case CaptureLines():
+            hold = account.holds[command.hold_id]
+            require_unresolved(hold)
+            used = used_of(view, target.customer, hold, command)
+            return capturing.capture_lines(account, hold, used, cause_id=command.request_id, at=now)
         case Release():
-            return gate.release(account, account.holds[command.hold_id], at=at)
+            return gate.release(account, account.holds[command.hold_id], at=now)
         case ExtendHold():
             hold = account.holds[command.hold_id]
-            if isinstance(ask, DenialReason):
-                return account, gate.extension_denied(account, hold, ask, at=at)
-            expire_time = None if command.hold_ttl is None else at + command.hold_ttl
-            return gate.extend(account, hold, ask, expire_time=expire_time, at=at)
+            more = _extension(view, target.customer, account, command, at)
+            if isinstance(more, DenialReason):
+                return account, gate.extension_denied(account, hold, more, at=now)
+            expire_time = None if command.hold_ttl is None else now + command.hold_ttl
+            return gate.extend(account, hold, more, expire_time=expire_time, at=now)

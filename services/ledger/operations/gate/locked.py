@@ -13,18 +13,19 @@ from services.ledger.domain.credits.unit_of_work import (
     PoolKey,
     StoredResponse,
 )
-from services.ledger.domain.gate.commands import Capture, GateCommand
+from services.ledger.domain.gate.commands import Capture, CaptureLines, GateCommand
 from services.ledger.domain.gate.hold import Hold
 from services.ledger.domain.gate.standing import CatalogCopies
 from services.ledger.domain.responses import LaneResponse
 from services.ledger.domain.usage.event import EventResult, RecordEvent
 from services.ledger.operations.gate.cache import CustomerCache
-from services.ledger.operations.gate.decision import Command, decide
+from services.ledger.operations.gate.decision import Command, decide, used_of
 from services.ledger.operations.gate.lane import QueuedRequest
 from services.ledger.operations.gate.locked_view import LockedView
 from services.ledger.operations.gate.meters import StepMeter
 from services.ledger.operations.gate.outcome import Allowed, Denied, Fault, Uncharged, Unknown
 from services.ledger.operations.usage.captured_holds import CapturedHolds
+from services.ledger.operations.usage.decision import products_of_hold
 from services.ledger.operations.usage.event_log import EventLog
 from services.ledger.store import Transaction
 
@@ -151,7 +152,10 @@ class LockedBatch:
             case Denied():
                 return outcome.response
             case Fault():
-                return self._capture_after_event(command) or outcome.error
+                try:
+                    return self._capture_after_event(command) or outcome.error
+                except MeshError as error:
+                    return error
             case Unknown() | Uncharged():
                 raise AssertionError("everything that a decision needs was read")
 
@@ -164,8 +168,8 @@ class LockedBatch:
         if captured is not None:
             key, hold = captured
             customer = self._view.customer(event.customer)
-            product = self._view.price_book(customer, hold.product_id).product
-            return self._captured.result(self._view.account(customer, key), hold, event, product)
+            products = products_of_hold(self._view, customer, hold)
+            return self._captured.result(self._view.account(customer, key), hold, event, products)
         outcome = decide(self._view, event, at=self._at, ids=self._ids)
         match outcome:
             case Allowed():
@@ -188,11 +192,13 @@ class LockedBatch:
     def _capture_after_event(self, command: GateCommand) -> LaneResponse | None:
         """Return the response to the Capture of a hold that an event has captured; None for anything else."""
         captured = self._view.captured_hold(command)
-        if captured is None or not isinstance(command, Capture):
+        if captured is None or not isinstance(command, (Capture, CaptureLines)):
             return None
         key, hold = captured
-        account = self._view.account(self._view.customer(command.customer), key)
-        return self._captured.response(account, hold, command, at=account.time_at(self._at))
+        customer = self._view.customer(command.customer)
+        account = self._view.account(customer, key)
+        used = used_of(self._view, customer, hold, command)
+        return self._captured.response(account, hold, used, at=account.time_at(self._at))
 
     def _stored_response(self, command: GateCommand) -> LaneResponse | None:
         """Return the response to this request, stored earlier or made in this batch. Raises RequestIdReused."""

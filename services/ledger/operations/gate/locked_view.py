@@ -18,7 +18,7 @@ from services.ledger.domain.credits.unit_of_work import (
     PoolKey,
 )
 from services.ledger.domain.errors import CustomerNotFound, HoldNotFound, ProductNotFound
-from services.ledger.domain.gate.commands import Authorize, Capture, Debit, ExtendHold
+from services.ledger.domain.gate.commands import Capture, CaptureLines, ExtendHold
 from services.ledger.domain.gate.decision import Ask
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldPlace, HoldState
 from services.ledger.domain.gate.standing import CatalogCopies, PriceBook
@@ -26,7 +26,7 @@ from services.ledger.domain.usage.event import EventResult, RecordEvent
 from services.ledger.domain.usage.intake import Measured, group_values_of
 from services.ledger.domain.usage.meter import MeteredPrice
 from services.ledger.operations.gate.cache import CustomerCache, CustomerState
-from services.ledger.operations.gate.decision import Command, hold_of, target_of
+from services.ledger.operations.gate.decision import Command, hold_of, products_of, target_of
 from services.ledger.operations.gate.outcome import Denied
 from services.ledger.operations.usage.decision import lines_of, pool_of
 from services.ledger.store import Transaction
@@ -95,7 +95,8 @@ class LockedView:
         """Return the hold that a command captures, if it was captured before."""
         hold_id = hold_of(command)
         customer_id = self.names.get(command.customer)
-        if hold_id is None or customer_id is None or not isinstance(command, (Capture, RecordEvent)):
+        is_capture = isinstance(command, (Capture, CaptureLines, RecordEvent))
+        if hold_id is None or customer_id is None or not is_capture:
             return None
         place = self._places.get((customer_id, hold_id))
         if place is None:
@@ -177,7 +178,7 @@ class LockedView:
             customer = self._cache.customer(command.customer)
             if customer is None or isinstance(command, RecordEvent):
                 return False
-            if isinstance(command, (Authorize, Debit)) and command.product_id not in customer.books:
+            if any(product_id not in customer.books for product_id in products_of(command)):
                 return False
             self.names[command.customer] = customer.record.customer_id
             self.customers[customer.record.customer_id] = customer
@@ -214,22 +215,20 @@ class LockedView:
     def _products_of(self, command: Command) -> tuple[ProductId, ...]:
         """Return the products whose prices a command needs."""
         match command:
-            case Authorize() | Debit():
-                return (command.product_id,)
             case ExtendHold() if command.additional is not None:
-                return self._product_of_hold(command)
+                return self._products_of_hold(command)
             case RecordEvent() if command.hold_id is None:
                 return self.copies.by_event_type[command.event_type]
             case RecordEvent():
-                return self._product_of_hold(command)
+                return self._products_of_hold(command)
             case _:
-                return ()
+                return products_of(command)
 
-    def _product_of_hold(self, command: Command) -> tuple[ProductId, ...]:
+    def _products_of_hold(self, command: Command) -> tuple[ProductId, ...]:
         hold_id = hold_of(command)
         assert hold_id is not None
         place = self._places.get((self.names[command.customer], hold_id))
-        return () if place is None else (place.product_id,)
+        return () if place is None else place.product_ids
 
     def _wanted(self) -> dict[PoolKey, AccountSelection]:
         """Return the pools that the batch needs, with the holds and spends that matter."""
@@ -244,11 +243,12 @@ class LockedView:
                 continue
             if isinstance(target, Denied):
                 continue
-            if target.ask is not None:
-                wanted[target.key].group_values.update(target.ask.counted_group_values.items())
-                wanted[target.key].prices.append(target.ask.entitlement.price)
-            if not isinstance(command, (Authorize, Debit)):
-                wanted[target.key].hold_ids.add(command.hold_id)
+            for ask in target.asks:
+                wanted[target.key].group_values.update(ask.counted_group_values.items())
+                wanted[target.key].prices.append(ask.entitlement.price)
+            hold_id = hold_of(command)
+            if hold_id is not None:
+                wanted[target.key].hold_ids.add(hold_id)
         return wanted
 
     def _want_usage(self, event: RecordEvent, wanted: dict[PoolKey, AccountSelection]) -> None:

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Holds that were captured before, for the events and Captures that capture them again."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.entry import Entry
+from services.ledger.domain.credits.grant import ProductId
 from services.ledger.domain.credits.unit_of_work import PoolKey
-from services.ledger.domain.gate.commands import Capture
-from services.ledger.domain.gate.decision import CapturedBefore
+from services.ledger.domain.gate.decision import Amount, CapturedBefore
 from services.ledger.domain.gate.hold import Hold, HoldId
 from services.ledger.domain.rating.product import UsageProduct
 from services.ledger.domain.usage import hold_capture
@@ -27,16 +27,21 @@ class CapturedHolds:
         for key, hold in holds:
             self._stored[key, hold.hold_id] = await tx.corrections.entries_of_hold(key, hold.hold_id)
 
-    def result(self, account: Account, hold: Hold, event: RecordEvent, product: UsageProduct) -> EventResult:
-        """Return the result of an event that names a captured hold."""
-        return hold_capture.event_after_capture(account, hold, self._entries(account, hold), event, product)
+    def result(
+        self,
+        account: Account,
+        hold: Hold,
+        event: RecordEvent,
+        products: Mapping[ProductId, UsageProduct],
+    ) -> EventResult:
+        """Return the result of an event that names a captured hold. products: of the hold."""
+        return hold_capture.event_after_capture(account, hold, self._entries(account, hold), event, products)
 
     def response(
-        self, account: Account, hold: Hold, command: Capture, *, at: datetime
+        self, account: Account, hold: Hold, used: Sequence[Amount], *, at: datetime
     ) -> CapturedBefore | None:
         """Return the response to the Capture of a captured hold; None if it was not an event that captured it."""
-        entries = self._entries(account, hold)
-        return hold_capture.capture_after_event(account, hold, entries, command.actual, at=at)
+        return hold_capture.capture_after_event(account, hold, self._entries(account, hold), used, at=at)
 
     def _entries(self, account: Account, hold: Hold) -> list[Entry]:
         key = (account.customer_id, account.credit_type_id)

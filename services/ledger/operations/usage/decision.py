@@ -5,10 +5,12 @@ from datetime import datetime
 
 from meshkit.errors import MeshError
 from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.grant import ProductId
 from services.ledger.domain.credits.unit_of_work import PoolKey
 from services.ledger.domain.errors import CustomerNotFound, HoldAlreadyResolved, HoldNotFound
-from services.ledger.domain.gate.hold import HoldId, HoldState
+from services.ledger.domain.gate.hold import Hold, HoldId, HoldState
 from services.ledger.domain.rating.metric import matches
+from services.ledger.domain.rating.product import UsageProduct
 from services.ledger.domain.usage import hold_capture
 from services.ledger.domain.usage.event import (
     EventLine,
@@ -79,11 +81,12 @@ def _decide_capture(
         key = view.pool_of(customer, hold_id)
         account = view.account(customer, key)
         hold = account.holds[hold_id]
-        quantity = hold_capture.reported(event, view.price_book(customer, hold.product_id).product)
-        if isinstance(quantity, EventResult):
-            return Denied(quantity, key)
-        view.require_meter(account, hold.price)
-        after, result = hold_capture.capture(account, hold, event, quantity, at=account.time_at(at))
+        quantities = hold_capture.reported(event, hold, products_of_hold(view, customer, hold))
+        if isinstance(quantities, EventResult):
+            return Denied(quantities, key)
+        for part in hold.parts:
+            view.require_meter(account, part.price)
+        after, result = hold_capture.capture(account, hold, event, quantities, at=account.time_at(at))
     except NotCached as unknown:
         return Unknown(unknown.cause, key)
     except HoldNotFound:
@@ -95,6 +98,11 @@ def _decide_capture(
     except MeshError as error:
         return Fault(error, key)
     return Allowed(result, ((key, account, after),))
+
+
+def products_of_hold(view: View, customer: CustomerState, hold: Hold) -> dict[ProductId, UsageProduct]:
+    """Return the products of a hold's lines. Raises what the view raises."""
+    return {part.product_id: view.price_book(customer, part.product_id).product for part in hold.parts}
 
 
 def lines_of(view: View, customer: CustomerState, event: RecordEvent) -> tuple[Measured, ...] | EventResult:

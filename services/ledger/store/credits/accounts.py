@@ -25,6 +25,7 @@ from services.ledger.domain.usage.meter import MeteredPrice, MeterKey
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.grants import credit_type_of_grant
 from services.ledger.store.credits.reading import read_accounts
+from services.ledger.store.credits.rows import Row
 from services.ledger.store.credits.writing import write_changes, write_extras
 
 
@@ -40,10 +41,10 @@ class Accounts:
     async def places_of_holds(
         self, asked: Iterable[tuple[CustomerId, HoldId]]
     ) -> dict[tuple[CustomerId, HoldId], HoldPlace]:
-        """Return the pool and product of each hold; unknown holds are left out."""
+        """Return the pool and products of each hold; unknown holds are left out."""
         pairs = sorted(asked)
         rows = await self._connection.fetch(
-            "SELECT h.customer_id, h.hold_id, h.credit_type_id, h.product_id"
+            "SELECT h.customer_id, h.hold_id, h.credit_type_id, h.product_id, h.lines"
             " FROM unnest($1::text[], $2::text[]) AS q (customer_id, hold_id)"
             " JOIN ledger.holds h USING (customer_id, hold_id)",
             [customer_id for customer_id, _ in pairs],
@@ -51,7 +52,7 @@ class Accounts:
         )
         return {
             (CustomerId(row["customer_id"]), HoldId(row["hold_id"])): HoldPlace(
-                CreditTypeId(row["credit_type_id"]), ProductId(row["product_id"])
+                CreditTypeId(row["credit_type_id"]), _products_of(row)
             )
             for row in rows
         }
@@ -175,3 +176,7 @@ class Accounts:
             source_id,
         )
         return found
+
+
+def _products_of(hold: Row) -> tuple[ProductId, ...]:
+    return tuple(ProductId(line["product_id"]) for line in hold["lines"] or (hold,))

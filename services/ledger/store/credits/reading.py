@@ -318,7 +318,12 @@ def _prices(
     """Return the selected prices, and those of the selected holds."""
     return {
         key: selection.prices
-        + [hold.price for hold in holds.get(key, ()) if hold.hold_id in selection.hold_ids]
+        + [
+            part.price
+            for hold in holds.get(key, ())
+            if hold.hold_id in selection.hold_ids
+            for part in hold.parts
+        ]
         for key, selection in selections.items()
     }
 

@@ -24,6 +24,7 @@ from services.ledger.domain.gate.hold import Hold, HoldId, HoldState
 from services.ledger.domain.gate.spend_cap import CapWindow, Spend, SpendCap, WindowSpend
 from services.ledger.domain.rating.price import Pricing
 from services.ledger.domain.usage.meter import MeteredPrice, MeterKey
+from services.ledger.store.gate.hold_lines import lines_from_column
 from services.ledger.store.rates import conversion_from_row, price_from_row
 
 Row = Mapping[str, Any]
@@ -39,7 +40,8 @@ IS_OPEN_GRANT = "NOT g.is_closed OR g.held_micros > 0"
 HOLD_COLUMNS = """
     hold_id, product_id, contract_id, anchor_time, rate_type, price_micros, per_micros, tiers, conversion,
     rate_id, root_rate_id, dimension_values, group_values,
-    quantity_micros, counted_group_values, state, draw_grant_ids, draw_micros, captured_micros, create_time, expire_time
+    quantity_micros, counted_group_values, state, draw_grant_ids, draw_micros, captured_micros, create_time,
+    expire_time, lines
 """
 ENTRY_COLUMNS = """
     sequence, kind, grant_id, amount_micros, shortfall_micros, effective_time, create_time, cause_id, hold_id,
@@ -115,7 +117,8 @@ def void_to_row(void: GrantVoid | None) -> tuple[object, ...]:
 
 
 def hold_from_row(row: Row) -> Hold:
-    draws = zip(row["draw_grant_ids"], row["draw_micros"], strict=True)
+    amounts = zip(row["draw_grant_ids"], row["draw_micros"], strict=True)
+    draws = tuple(Draw(GrantId(grant_id), Credits(micros)) for grant_id, micros in amounts)
     return Hold(
         hold_id=HoldId(row["hold_id"]),
         product_id=ProductId(row["product_id"]),
@@ -127,10 +130,15 @@ def hold_from_row(row: Row) -> Hold:
         counted_group_values=row["counted_group_values"],
         state=HoldState(row["state"]),
         quantity=Quantity(row["quantity_micros"]),
-        draws=tuple(Draw(GrantId(grant_id), Credits(micros)) for grant_id, micros in draws),
+        draws=draws,
         captured=Credits(row["captured_micros"]),
         create_time=row["create_time"],
         expire_time=row["expire_time"],
+        lines=()
+        if row["lines"] is None
+        else lines_from_column(
+            row["lines"], draws, anchor=row["anchor_time"], create_time=row["create_time"]
+        ),
     )
 
 

@@ -26,6 +26,7 @@ from services.ledger.domain.usage.meter import Meter, MeterKey
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.rows import GRANT_COLUMNS, grant_to_row, void_to_row
 from services.ledger.store.formats import NOTICES
+from services.ledger.store.gate.hold_lines import lines_to_column
 from services.ledger.store.rates import conversion_to_row, price_to_row
 from services.ledger.store.usage.events import event_to_row
 from services.ledger.store.usage.rollups import ROLLUP_SQL, gap_rows, rollup_rows
@@ -110,16 +111,16 @@ _CHANGED_GRANTS = _Part(
 )
 _NEW_HOLDS = _Part(
     "new_holds",
-    "new_hold_11",
+    "new_hold_21",
     """
     INSERT INTO ledger.holds (customer_id, credit_type_id, hold_id, product_id, contract_id, anchor_time,
         rate_type, price_micros, per_micros, tiers, conversion, rate_id, root_rate_id, dimension_values,
         quantity_micros, group_values, counted_group_values, state, draw_grant_ids, draw_micros, captured_micros,
-        create_time, expire_time)
+        create_time, expire_time, lines)
     SELECT d.customer_id, d.credit_type_id, d.hold_id, d.product_id, d.contract_id, d.anchor_time,
         d.rate_type, d.price_micros, d.per_micros, d.tiers, d.conversion, d.rate_id, d.root_rate_id,
         d.dimension_values, d.quantity_micros, d.group_values, d.counted_group_values, d.state, d.draw_grant_ids,
-        d.draw_micros, d.captured_micros, d.create_time, d.expire_time
+        d.draw_micros, d.captured_micros, d.create_time, d.expire_time, d.lines
     FROM {rows} JOIN guard USING (customer_id, credit_type_id)
     """,
 )
@@ -398,6 +399,7 @@ def _new_hold(hold: Hold) -> tuple[object, ...]:
         hold.captured.micros,
         hold.create_time,
         hold.expire_time,
+        lines_to_column(hold.lines),
     )
 
 

@@ -51,7 +51,7 @@ _CORRECTIONS_OF_EVENTS: Final = f"""
         ORDER BY number DESC LIMIT {CORRECTIONS_PER_EVENT_MAX}
     ) AS c
 """
-# All entries of one use have its time, its cause and the meter's position after it.
+# All entries of one use have its time, its cause, its dimension values and the meter's position after it.
 _WHOLE_USE: Final = """
     SELECT sum(quantity_micros)::bigint AS quantity_micros,
         sum(shortfall_micros - amount_micros)::bigint AS credits_micros
@@ -59,6 +59,7 @@ _WHOLE_USE: Final = """
     WHERE customer_id = $1 AND effective_time = $2 AND product_id IS NOT NULL AND credit_type_id = $3
         AND product_id = $4 AND cause_id = $5 AND transaction_id IS NOT DISTINCT FROM $6
         AND meter_quantity_micros IS NOT DISTINCT FROM $7 AND meter_cost_micros IS NOT DISTINCT FROM $8
+        AND dimension_values IS NOT DISTINCT FROM $9
 """
 _GRANT_USES: Final = f"""
     SELECT e.credit_type_id, {prefixed("e", ENTRY_COLUMNS)}, v.event_type, v.event_time, v.properties
@@ -164,6 +165,7 @@ class UsageHistory:
             row["transaction_id"],
             row["meter_quantity_micros"],
             row["meter_cost_micros"],
+            row["dimension_values"],
         )
         quantity, credits = Quantity(whole["quantity_micros"]), Credits(whole["credits_micros"])
         has_event = usage.transaction_id is not None

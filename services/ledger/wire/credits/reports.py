@@ -20,6 +20,7 @@ from services.ledger.domain.gate.hold import Hold, HoldState, state_at
 from services.ledger.domain.usage.summary import SummaryWindow, UsageRow
 from services.ledger.wire.amounts import optional_credit_type_from_wire
 from services.ledger.wire.credits.grants import listed_grant_to_wire
+from services.ledger.wire.gate.lines import held_lines_to_wire
 
 SPAN_MAX = timedelta(days=400)
 HOURLY_SPAN_MAX = timedelta(days=32)
@@ -159,6 +160,7 @@ def _hold_to_wire(hold: Hold, credit_type_id: CreditTypeId, at: datetime) -> pb.
         group_values=hold.group_values,
         create_time=timestamp(hold.create_time),
         expire_time=timestamp(hold.expire_time),
+        lines=held_lines_to_wire(hold.lines),
     )
 
 

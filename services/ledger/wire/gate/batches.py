@@ -8,7 +8,14 @@ from google.rpc.status_pb2 import Status
 
 from meshkit.errors import FieldViolation, InvalidFields, MeshError
 from purser.ledger.v1 import ledger_pb2 as pb
-from services.ledger.domain.gate.commands import Authorize, Capture, Debit
+from services.ledger.domain.gate.commands import (
+    Authorize,
+    AuthorizeLines,
+    Capture,
+    CaptureLines,
+    Debit,
+    DebitLines,
+)
 from services.ledger.domain.gate.decision import Authorized, Captured, Debited
 from services.ledger.wire.gate import gate
 
@@ -20,7 +27,7 @@ Command = TypeVar("Command")
 ToStatus = Callable[[BaseException], Status]
 
 
-def authorize_from_wire(request: pb.AuthorizeBatchRequest) -> list[Authorize | MeshError]:
+def authorize_from_wire(request: pb.AuthorizeBatchRequest) -> list[Authorize | AuthorizeLines | MeshError]:
     return _items(request.items, gate.authorize_from_wire)
 
 
@@ -37,7 +44,7 @@ def authorize_to_wire(
     )
 
 
-def capture_from_wire(request: pb.CaptureBatchRequest) -> list[Capture | MeshError]:
+def capture_from_wire(request: pb.CaptureBatchRequest) -> list[Capture | CaptureLines | MeshError]:
     return _items(request.items, gate.capture_from_wire)
 
 
@@ -54,7 +61,7 @@ def capture_to_wire(
     )
 
 
-def debit_from_wire(request: pb.DebitBatchRequest) -> list[Debit | MeshError]:
+def debit_from_wire(request: pb.DebitBatchRequest) -> list[Debit | DebitLines | MeshError]:
     return _items(request.items, gate.debit_from_wire)
 
 

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """GetDecision on the wire."""
 
+from collections.abc import Iterable
+
 from meshkit.quantity import Ratio
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
 from purser.ledger.v1 import ledger_pb2 as pb
-from services.ledger.domain.gate.commands import ExplainAsk, ExplainHold
-from services.ledger.domain.gate.explanation import Explanation
+from services.ledger.domain.credits.burn_down import Draw
+from services.ledger.domain.gate.commands import ExplainAsk, ExplainHold, ExplainLines
+from services.ledger.domain.gate.explanation import ExplainedLine, Explanation
 from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.spend_cap import CapUse
 from services.ledger.domain.rating.price import Price
@@ -20,14 +23,21 @@ from services.ledger.wire.amounts import (
     total_to_wire,
 )
 from services.ledger.wire.credits.grants import grant_to_wire
+from services.ledger.wire.gate.lines import asked_lines_from_wire
 
 
-def explain_from_wire(request: pb.GetDecisionRequest) -> ExplainAsk | ExplainHold:
+def explain_from_wire(request: pb.GetDecisionRequest) -> ExplainAsk | ExplainLines | ExplainHold:
     fields = Fields()
     customer = fields.text("customer", request.customer)
     which = request.WhichOneof("subject")
-    command: ExplainAsk | ExplainHold
-    if which == "ask":
+    command: ExplainAsk | ExplainLines | ExplainHold
+    if which == "ask" and request.ask.lines:
+        command = ExplainLines(
+            customer=customer,
+            lines=asked_lines_from_wire(fields, request.ask),
+            group_values=group_values_from_wire(fields, request.ask.group_values),
+        )
+    elif which == "ask":
         ask = request.ask
         command = ExplainAsk(
             customer=customer,
@@ -60,9 +70,7 @@ def explain_to_wire(explanation: Explanation) -> pb.GetDecisionResponse:
         per_micros=ratio.denominator_micros if ratio else 0,
         credit_type_id=explanation.credit_type_id,
         contract_id=explanation.entitlement.contract_id if explanation.entitlement else None,
-        draws=[
-            pb.Draw(grant_id=draw.grant_id, amount_micros=draw.amount.micros) for draw in explanation.draws
-        ],
+        draws=_draws_to_wire(explanation.draws),
         grants=[
             grant_to_wire(grant, explanation.credit_type_id, at=explanation.decide_time)
             for grant in explanation.grants
@@ -73,7 +81,27 @@ def explain_to_wire(explanation: Explanation) -> pb.GetDecisionResponse:
         expire_time=optional_timestamp(explanation.expire_time),
         available_micros=total_to_wire(explanation.available),
         rate_id=price.rate_id if price else None,
+        lines=[_line_to_wire(line) for line in explanation.lines],
     )
+
+
+def _line_to_wire(line: ExplainedLine) -> pb.DecisionLine:
+    ratio = _ratio_of(line.price.pricing.price)
+    return pb.DecisionLine(
+        product_id=line.product_id,
+        dimension_values=line.dimension_values,
+        quantity_micros=line.quantity.micros,
+        credits_micros=line.credits.micros,
+        contract_id=line.contract_id,
+        rate_id=line.price.rate_id,
+        price_micros=ratio.numerator_micros if ratio else 0,
+        per_micros=ratio.denominator_micros if ratio else 0,
+        draws=_draws_to_wire(line.draws),
+    )
+
+
+def _draws_to_wire(draws: Iterable[Draw]) -> list[pb.Draw]:
+    return [pb.Draw(grant_id=draw.grant_id, amount_micros=draw.amount.micros) for draw in draws]
 
 
 def _ratio_of(price: Price) -> Ratio | None:

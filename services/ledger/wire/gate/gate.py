@@ -8,12 +8,24 @@ from google.protobuf.duration_pb2 import Duration
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
 from meshkit.rpc.fingerprint import fingerprint
 from purser.ledger.v1 import ledger_pb2 as pb
-from services.ledger.domain.gate.commands import Authorize, Capture, Debit, ExtendHold, Release
+from services.ledger.domain.gate.commands import (
+    Authorize,
+    AuthorizeLines,
+    Capture,
+    CaptureLines,
+    Debit,
+    DebitLines,
+    ExtendHold,
+    Release,
+)
 from services.ledger.domain.gate.decision import (
     Authorized,
+    AuthorizedLines,
     Captured,
     CapturedBefore,
+    CapturedLines,
     Debited,
+    DebitedLines,
     Extended,
     Released,
 )
@@ -27,10 +39,13 @@ from services.ledger.wire.amounts import (
     reason_to_wire,
     total_to_wire,
 )
+from services.ledger.wire.gate.lines import asked_lines_from_wire, lines_from_wire, results_to_wire
 
 
-def authorize_from_wire(request: pb.AuthorizeRequest) -> Authorize:
+def authorize_from_wire(request: pb.AuthorizeRequest) -> Authorize | AuthorizeLines:
     fields = Fields()
+    if request.lines:
+        return _authorize_lines_from_wire(fields, request)
     command = Authorize(
         request_id=fields.request_id(request.request_id),
         fingerprint=fingerprint("Authorize", request),
@@ -48,6 +63,21 @@ def authorize_from_wire(request: pb.AuthorizeRequest) -> Authorize:
     return command
 
 
+def _authorize_lines_from_wire(fields: Fields, request: pb.AuthorizeRequest) -> AuthorizeLines:
+    if request.allow_partial:
+        fields.add("allow_partial", "must be false in a call with lines: they are held all or not at all")
+    command = AuthorizeLines(
+        request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("Authorize", request),
+        customer=fields.text("customer", request.customer),
+        lines=asked_lines_from_wire(fields, request),
+        group_values=group_values_from_wire(fields, request.group_values),
+        hold_ttl=_ttl_from_wire(fields, request.hold_ttl, request.HasField("hold_ttl")),
+    )
+    fields.check()
+    return command
+
+
 def authorize_to_wire(answer: Authorized) -> pb.AuthorizeResponse:
     return pb.AuthorizeResponse(
         decision=decision_to_wire(answer.reason),
@@ -60,11 +90,14 @@ def authorize_to_wire(answer: Authorized) -> pb.AuthorizeResponse:
         affordable_quantity_micros=answer.affordable_quantity.micros,
         affordable_credits_micros=total_to_wire(answer.affordable),
         expire_time=optional_timestamp(answer.expire_time),
+        lines=results_to_wire(answer.lines) if isinstance(answer, AuthorizedLines) else None,
     )
 
 
-def capture_from_wire(request: pb.CaptureRequest) -> Capture:
+def capture_from_wire(request: pb.CaptureRequest) -> Capture | CaptureLines:
     fields = Fields()
+    if request.lines:
+        return _capture_lines_from_wire(fields, request)
     which = request.WhichOneof("actual")
     actual = None
     if which is not None:
@@ -80,6 +113,21 @@ def capture_from_wire(request: pb.CaptureRequest) -> Capture:
     return command
 
 
+def _capture_lines_from_wire(fields: Fields, request: pb.CaptureRequest) -> CaptureLines:
+    which = request.WhichOneof("actual")
+    if which is not None:
+        fields.add(which, "must be empty in a call with lines; give quantity_micros in each line")
+    command = CaptureLines(
+        request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("Capture", request),
+        customer=fields.text("customer", request.customer),
+        hold_id=HoldId(fields.text("hold_id", request.hold_id)),
+        lines=lines_from_wire(fields, request.lines),
+    )
+    fields.check()
+    return command
+
+
 def capture_to_wire(answer: Captured) -> pb.CaptureResponse:
     return pb.CaptureResponse(
         captured_micros=answer.captured.micros,
@@ -89,6 +137,7 @@ def capture_to_wire(answer: Captured) -> pb.CaptureResponse:
         credit_type_id=answer.credit_type_id,
         available_micros=total_to_wire(answer.available),
         differs=isinstance(answer, CapturedBefore) and answer.differs,
+        lines=results_to_wire(answer.lines) if isinstance(answer, (CapturedLines, CapturedBefore)) else None,
     )
 
 
@@ -145,8 +194,10 @@ def extend_hold_to_wire(answer: Extended) -> pb.ExtendHoldResponse:
     )
 
 
-def debit_from_wire(request: pb.DebitRequest) -> Debit:
+def debit_from_wire(request: pb.DebitRequest) -> Debit | DebitLines:
     fields = Fields()
+    if request.lines:
+        return _debit_lines_from_wire(fields, request)
     command = Debit(
         request_id=fields.request_id(request.request_id),
         fingerprint=fingerprint("Debit", request),
@@ -162,6 +213,18 @@ def debit_from_wire(request: pb.DebitRequest) -> Debit:
     return command
 
 
+def _debit_lines_from_wire(fields: Fields, request: pb.DebitRequest) -> DebitLines:
+    command = DebitLines(
+        request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("Debit", request),
+        customer=fields.text("customer", request.customer),
+        lines=asked_lines_from_wire(fields, request),
+        group_values=group_values_from_wire(fields, request.group_values),
+    )
+    fields.check()
+    return command
+
+
 def debit_to_wire(answer: Debited) -> pb.DebitResponse:
     return pb.DebitResponse(
         decision=decision_to_wire(answer.reason),
@@ -171,6 +234,7 @@ def debit_to_wire(answer: Debited) -> pb.DebitResponse:
         available_micros=total_to_wire(answer.available),
         affordable_quantity_micros=answer.affordable_quantity.micros,
         affordable_credits_micros=total_to_wire(answer.affordable),
+        lines=results_to_wire(answer.lines) if isinstance(answer, DebitedLines) else None,
     )
 
 

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Capture: a hold becomes spend of what was used, line by line.
+
+Source: services/ledger/README.md, "Life of a hold" and services/ledger/README.md, "Several lines per call".
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from meshkit.quantity import Credits
+from services.ledger.domain.credits import due
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.burn_down import Draw
+from services.ledger.domain.credits.entry import Usage
+from services.ledger.domain.credits.grant import Grant, GrantId, capture_held
+from services.ledger.domain.crossings import alarm
+from services.ledger.domain.errors import HoldHasLines
+from services.ledger.domain.gate.charging import charged, usage_of_hold
+from services.ledger.domain.gate.decision import Amount, Captured, CapturedLines, LineResult
+from services.ledger.domain.gate.hold import (
+    HeldPart,
+    Hold,
+    HoldState,
+    end_hold,
+    names_of,
+    require_unresolved,
+    split_draws,
+)
+from services.ledger.domain.gate.spend_cap import GroupValue, Spend
+from services.ledger.domain.gate.spending import captures, counted, draw_now, time_of_spend
+from services.ledger.domain.usage.meter import Meter, MeterKey
+
+
+@dataclass(slots=True)
+class _Line:
+    """What one line was used for. draws: those of the hold that pay for it. shortfall: what no grant covers."""
+
+    part: HeldPart
+    usage: Usage
+    cost: Credits
+    draws: tuple[Draw, ...] = ()
+    shortfall: Credits = Credits(0)
+
+    @property
+    def excess(self) -> Credits:
+        return Credits(self.cost.micros - sum([draw.amount.micros for draw in self.draws]))
+
+
+def capture(
+    account: Account,
+    hold: Hold,
+    actual: Amount | None,
+    *,
+    cause_id: str,
+    at: datetime,
+) -> tuple[Account, Captured]:
+    """Turn a hold into spend of the amount used (None: all that is held).
+
+    Less than held: the rest is released, the last drawn first. More: the excess is drawn from available credits,
+    and what they do not cover is a shortfall. An expired hold is drawn like a debit and marked late.
+    Raises HoldAlreadyResolved, HoldHasLines for an amount of several lines.
+    """
+    require_unresolved(hold)
+    used = used_of(hold, actual)
+    if hold.lines:
+        return capture_lines(account, hold, used, cause_id=cause_id, at=at)
+    account, captured, _ = _capture(account, hold, used, cause_id=cause_id, transaction_id=None, at=at)
+    return account, captured
+
+
+def used_of(hold: Hold, actual: Amount | None) -> tuple[Amount, ...]:
+    """Return what one amount says of each line of a hold. Raises HoldHasLines."""
+    if actual is None:
+        return tuple(part.whole for part in hold.parts)
+    if hold.lines:
+        raise HoldHasLines(hold_id=hold.hold_id, lines=names_of(hold))
+    return (actual,)
+
+
+def capture_lines(
+    account: Account,
+    hold: Hold,
+    used: Sequence[Amount],
+    *,
+    cause_id: str,
+    transaction_id: str | None = None,
+    at: datetime,
+) -> tuple[Account, CapturedLines]:
+    """Turn a hold into spend of what was used of each of its lines, in their order. Raises HoldAlreadyResolved.
+
+    What one line does not use pays for the lines that used more, from grants that these may draw; only what is left
+    is released. transaction_id: of the usage event that is the capture.
+    """
+    require_unresolved(hold)
+    account, captured, lines = _capture(
+        account, hold, used, cause_id=cause_id, transaction_id=transaction_id, at=at
+    )
+    results = [
+        LineResult(
+            product_id=line.part.product_id,
+            dimension_values=line.part.dimension_values,
+            quantity=line.usage.quantity,
+            credits=line.cost - line.shortfall,
+            shortfall=line.shortfall,
+        )
+        for line in lines
+    ]
+    return account, CapturedLines(
+        captured=captured.captured,
+        released=captured.released,
+        shortfall=captured.shortfall,
+        is_late=captured.is_late,
+        credit_type_id=captured.credit_type_id,
+        available=captured.available,
+        lines=tuple(results),
+    )
+
+
+def _capture(
+    account: Account,
+    hold: Hold,
+    used: Sequence[Amount],
+    *,
+    cause_id: str,
+    transaction_id: str | None,
+    at: datetime,
+) -> tuple[Account, Captured, list[_Line]]:
+    at = time_of_spend(account, hold.counted_group_values, at)
+    is_late = hold.state is HoldState.EXPIRED
+    lines, meters = _priced(account, hold, used, transaction_id)
+    released = [] if is_late else _pay_from_hold(account, lines)
+    for line in lines:
+        account = _write(account, line, cause_id=cause_id, at=at)
+    for draw in released:
+        account = due.give_back_draw(account, hold, draw, ended_time=at, at=at)
+    spends = _spends(account, hold, lines, is_late=is_late, at=at)
+    spent = Credits(sum([line.cost.micros for line in lines]))
+    shortfall = Credits(sum([line.shortfall.micros for line in lines]))
+    ended = end_hold(hold, HoldState.CAPTURED, captured=spent - shortfall)
+    account = account.with_changes(holds=[ended], spends=spends, meters=meters)
+    account = alarm.observe_spend(account, hold.counted(), at=at, anchor=hold.anchor)
+    captured = Captured(
+        captured=spent - shortfall,
+        released=Credits(sum([draw.amount.micros for draw in released])),
+        shortfall=shortfall,
+        is_late=is_late,
+        credit_type_id=account.credit_type_id,
+        available=available_to(account, hold, at),
+    )
+    return account, captured, lines
+
+
+def available_to(account: Account, hold: Hold, at: datetime) -> Credits:
+    """Return what each product of a hold could authorize: the least of what they all can."""
+    if not hold.lines:
+        return account.available(at, hold.product_id)
+    return min(account.available(at, line.product_id) for line in hold.lines)
+
+
+def _priced(
+    account: Account, hold: Hold, used: Sequence[Amount], transaction_id: str | None
+) -> tuple[list[_Line], dict[MeterKey, Meter]]:
+    """Return what each line costs, and the meters after all of them. Lines on one meter count one after the other."""
+    lines: list[_Line] = []
+    meters: dict[MeterKey, Meter] = {}
+    for part, amount in zip(hold.parts, used, strict=True):
+        key = part.price.meter_key
+        before = part.price.meter_in(meters if key in meters else account.meters)
+        meter, cost = charged(before, amount)
+        usage = usage_of_hold(hold, part, amount, meter, transaction_id)
+        if usage.meter_key is not None:
+            meters[usage.meter_key] = meter
+        lines.append(_Line(part, usage, cost))
+    return lines, meters
+
+
+def _pay_from_hold(account: Account, lines: Sequence[_Line]) -> list[Draw]:
+    """Divide the hold's draws among the lines: first each line's own ones, then what others left. Returns the rest."""
+    left: list[Draw] = []
+    for line in lines:
+        split = split_draws(line.part.draws, min(line.cost, line.part.amount))
+        line.draws = split.captured
+        left += split.released
+    if len(lines) > 1 and left:
+        for line in lines:
+            if line.excess:
+                left = _pay_from(account, line, left)
+    return left
+
+
+def _pay_from(account: Account, line: _Line, draws: Sequence[Draw]) -> list[Draw]:
+    """Let draws pay for a line's excess, as far as its product may draw their grants. Returns the rest."""
+    left: list[Draw] = []
+    for draw in draws:
+        taken = Credits(0)
+        if account.grants[draw.grant_id].covers(line.part.product_id):
+            taken = min(draw.amount, line.excess)
+        if taken:
+            line.draws = (*line.draws, Draw(draw.grant_id, taken))
+        if draw.amount - taken:
+            left.append(Draw(draw.grant_id, draw.amount - taken))
+    return left
+
+
+def _write(account: Account, line: _Line, *, cause_id: str, at: datetime) -> Account:
+    """Capture a line's draws, and draw its excess from what is available; what is not is its shortfall."""
+    grants: dict[GrantId, Grant] = {}
+    for draw in line.draws:
+        grant = grants.get(draw.grant_id, account.grants[draw.grant_id])
+        grants[draw.grant_id] = capture_held(grant, draw.amount)
+    entries = captures(account, line.draws, line.usage, cause_id=cause_id, at=at)
+    account = account.with_changes(grants=grants.values(), entries=entries)
+    excess = line.excess
+    if excess or (line.usage.quantity and not entries):
+        more = line.usage.without_quantity() if entries else line.usage
+        account, line.shortfall = draw_now(account, excess, more, cause_id=cause_id, at=at)
+    return account
+
+
+def _spends(
+    account: Account, hold: Hold, lines: Sequence[_Line], *, is_late: bool, at: datetime
+) -> dict[GroupValue, Spend]:
+    """Return the spends without the hold, and with the cost of each line that counts for them."""
+    reserved = Credits(0) if is_late else hold.amount
+    spends: dict[GroupValue, Spend] = {}
+    for key, value in hold.counted_group_values.items():
+        spent = sum([line.cost.micros for line in lines if key in line.part.counted_group_values])
+        spends |= counted(account, {key: value}, Credits(spent), released=reserved, anchor=hold.anchor, at=at)
+    return spends

@@ -1,0 +1,321 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Several lines per call: one decision about all of them, one hold, all or nothing.
+
+Every line is asked, priced and paid as a call of its own would be, after those before it; caps and credits are
+checked for the sum. How a hold of several lines is captured: capturing.py.
+Source: services/ledger/README.md, "Several lines per call".
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from meshkit.errors import FieldViolation, InvalidFields
+from meshkit.quantity import Credits, Quantity
+from services.ledger.domain.credits import burn_down
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.burn_down import Draw
+from services.ledger.domain.credits.grant import ProductId, hold_from
+from services.ledger.domain.crossings import alarm
+from services.ledger.domain.errors import CreditTypesDiffer, LineNotHeld, of_line, property_problem, too_large
+from services.ledger.domain.gate.charging import charged, moved, quantity_of, quoted, usage_of_ask
+from services.ledger.domain.gate.commands import CallLine
+from services.ledger.domain.gate.decision import (
+    CREDITS_MAX,
+    Ask,
+    Authorized,
+    AuthorizedLines,
+    Debited,
+    DebitedLines,
+    DenialReason,
+    LineResult,
+    Verdict,
+)
+from services.ledger.domain.gate.hold import HeldLine, Hold, HoldId, HoldState, name_of_line, names_of
+from services.ledger.domain.gate.spend_cap import CapUse, Spend, cap_uses, hold_more
+from services.ledger.domain.gate.spending import counted, draw_now, time_of_spend
+from services.ledger.domain.gate.standing import CustomerRecord, PriceBook, ask_of
+from services.ledger.domain.rating.dimensions import dimension_values
+from services.ledger.domain.rating.product import UsageProduct
+from services.ledger.domain.rating.properties import PropertyProblem
+
+LINES_MAX = 20
+
+_Name = tuple[ProductId, tuple[tuple[str, str], ...]]
+
+
+def asks_of(
+    customer: CustomerRecord,
+    books: Sequence[PriceBook],
+    lines: Sequence[CallLine],
+    group_values: Mapping[str, str],
+    *,
+    at: datetime,
+) -> tuple[Ask, ...] | DenialReason:
+    """Return the ask of each line, or the reason for an earlier denial: of the first line that has one.
+
+    books: of the products of the lines. Raises RateNotFound, InvalidFields, CreditTypesDiffer.
+    """
+    asks: list[Ask] = []
+    for number, (book, line) in enumerate(zip(books, lines, strict=True)):
+        with of_line(number):
+            ask = ask_of(customer, book, line.quantity, group_values, line.properties, at=at)
+        if isinstance(ask, DenialReason):
+            return ask
+        asks.append(ask)
+    _require_distinct([_name_of(ask.product_id, ask.entitlement.dimension_values) for ask in asks])
+    credit_type_ids = {ask.entitlement.credit_type_id for ask in asks}
+    if len(credit_type_ids) > 1:
+        raise CreditTypesDiffer(credit_type_ids=credit_type_ids)
+    return tuple(asks)
+
+
+def used_of(
+    hold: Hold, lines: Sequence[CallLine], products: Mapping[ProductId, UsageProduct]
+) -> list[Quantity]:
+    """Return what lines of a call say of each line of a hold, in the hold's order; 0 for those that they do not name.
+
+    Raises LineNotHeld, InvalidFields.
+    """
+    places = {_name_of(part.product_id, part.dimension_values): n for n, part in enumerate(hold.parts)}
+    used = [Quantity(0) for _ in hold.parts]
+    names = []
+    for number, line in enumerate(lines):
+        try:
+            values = dimension_values(products[line.product_id].dimensions, line.properties)
+        except PropertyProblem as problem:
+            with of_line(number):
+                raise property_problem(problem) from problem
+        name = _name_of(line.product_id, values)
+        if name not in places:
+            named = name_of_line(line.product_id, values)
+            raise LineNotHeld(hold_id=hold.hold_id, line=named, lines=names_of(hold))
+        names.append(name)
+        used[places[name]] = line.quantity
+    _require_distinct(names)
+    return used
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinesVerdict:
+    """Whether lines are affordable together. draws: of each line; credits: what each of them costs."""
+
+    whole: Verdict
+    credits: tuple[Credits, ...]
+    draws: tuple[tuple[Draw, ...], ...]
+
+
+def judge(account: Account, asks: Sequence[Ask], *, at: datetime) -> LinesVerdict:
+    """Decide whether the credits to hold for all lines are affordable: spend caps first, then credits.
+
+    Each line draws what the lines before it have left. available: the least of what their products can draw. Lines
+    that cost at most this are covered, however it is divided among them.
+    """
+    costs = []
+    for number, ask in enumerate(asks):
+        with of_line(number):
+            costs.append(quoted(account, ask))
+    total = _total(costs)
+    caps, headroom = _room(account, asks, at=at)
+    available = _available(account, asks, at=at)
+    draws: list[tuple[Draw, ...]] = []
+    uncovered = Credits(0)
+    drawn = account
+    for ask, credits in zip(asks, costs, strict=True):
+        allocation = burn_down.allocate(drawn.drawable(at, ask.product_id), credits)
+        drawn = _reserved(drawn, allocation.draws)
+        draws.append(allocation.draws)
+        uncovered += allocation.uncovered
+    return LinesVerdict(
+        whole=Verdict(
+            reason=_reason(total, headroom, uncovered),
+            credits=total,
+            available=available,
+            affordable=available if headroom is None else min(available, headroom),
+            caps=caps,
+        ),
+        credits=tuple(costs),
+        draws=tuple(draws),
+    )
+
+
+def authorize(
+    account: Account, asks: Sequence[Ask], *, hold_id: HoldId, expire_time: datetime, at: datetime
+) -> tuple[Account, Authorized]:
+    """Hold the credits of all lines, or deny."""
+    verdict = judge(account, asks, at=at)
+    if verdict.whole.reason is not None:
+        return account, Authorized(
+            reason=verdict.whole.reason,
+            credit_type_id=account.credit_type_id,
+            available=verdict.whole.available,
+            affordable=verdict.whole.affordable,
+        )
+    hold = _hold_of(asks, verdict.draws, hold_id=hold_id, expire_time=expire_time, at=at)
+    account = _reserved(account, hold.draws).with_changes(
+        holds=[hold],
+        spends={key: hold_more(account.spends.get(key, Spend()), hold.amount) for key in hold.counted()},
+    )
+    account = account.due_no_later_than(expire_time)
+    available, affordable = _left(account, asks, at=at)
+    return account, AuthorizedLines(
+        reason=None,
+        hold_id=hold_id,
+        held=verdict.whole.credits,
+        expire_time=expire_time,
+        credit_type_id=account.credit_type_id,
+        available=available,
+        affordable=affordable,
+        lines=_results(asks, verdict.credits),
+    )
+
+
+def debit(account: Account, asks: Sequence[Ask], *, cause_id: str, at: datetime) -> tuple[Account, Debited]:
+    """Spend the credits of all lines at once, or deny. Lines on one meter count on it one after the other."""
+    at = time_of_spend(account, _counted(asks), at)
+    _, headroom = _room(account, asks, at=at)
+    after, uncovered = account, Credits(0)
+    costs = []
+    for number, ask in enumerate(asks):
+        with of_line(number):
+            meter, cost = charged(ask.entitlement.price.meter_in(after.meters), ask.amount)
+        usage = usage_of_ask(ask, meter)
+        anchor = ask.entitlement.anchor
+        spends = counted(after, ask.counted_group_values, cost, released=Credits(0), anchor=anchor, at=at)
+        after, shortfall = draw_now(
+            after, cost, usage, cause_id=cause_id, at=at, counted=spends, meters=moved(usage, meter)
+        )
+        uncovered += shortfall
+        costs.append(cost)
+    reason = _reason(_total(costs), headroom, uncovered)
+    if reason is not None:
+        available = _available(account, asks, at=at)
+        return account, Debited(
+            reason=reason,
+            credit_type_id=account.credit_type_id,
+            available=available,
+            affordable=available if headroom is None else min(available, headroom),
+        )
+    after = alarm.observe_spend(after, _counted(asks).items(), at=at, anchor=asks[0].entitlement.anchor)
+    available, affordable = _left(after, asks, at=at)
+    return after, DebitedLines(
+        reason=None,
+        debited=_total(costs),
+        credit_type_id=account.credit_type_id,
+        available=available,
+        affordable=affordable,
+        lines=_results(asks, costs),
+    )
+
+
+def _hold_of(
+    asks: Sequence[Ask],
+    draws: Sequence[tuple[Draw, ...]],
+    *,
+    hold_id: HoldId,
+    expire_time: datetime,
+    at: datetime,
+) -> Hold:
+    lines = tuple(
+        HeldLine(
+            product_id=ask.product_id,
+            contract_id=ask.entitlement.contract_id,
+            price=ask.entitlement.price,
+            dimension_values=ask.entitlement.dimension_values,
+            counted_group_values=ask.counted_group_values,
+            quantity=quantity_of(ask.amount),
+            draws=of_line,
+        )
+        for ask, of_line in zip(asks, draws, strict=True)
+    )
+    first = lines[0]
+    return Hold(
+        hold_id=hold_id,
+        product_id=first.product_id,
+        contract_id=first.contract_id,
+        anchor=asks[0].entitlement.anchor,
+        price=first.price,
+        dimension_values=first.dimension_values,
+        group_values=asks[0].group_values,
+        counted_group_values=_counted(asks),
+        state=HoldState.HELD,
+        quantity=first.quantity if len(lines) == 1 else Quantity(0),
+        draws=tuple(draw for line in lines for draw in line.draws),
+        create_time=at,
+        expire_time=expire_time,
+        lines=lines if len(lines) > 1 else (),
+    )
+
+
+def _reserved(account: Account, draws: Sequence[Draw]) -> Account:
+    for draw in draws:
+        account = account.with_changes(grants=[hold_from(account.grants[draw.grant_id], draw.amount)])
+    return account
+
+
+def _counted(asks: Sequence[Ask]) -> dict[str, str]:
+    """Return the group values that any of the lines counts: the caps on these limit the call as a whole."""
+    return {key: value for ask in asks for key, value in ask.counted_group_values.items()}
+
+
+def _room(
+    account: Account, asks: Sequence[Ask], *, at: datetime
+) -> tuple[tuple[CapUse, ...], Credits | None]:
+    """Return the caps that limit a call, and what they leave; None without caps."""
+    if not account.caps:
+        return (), None
+    anchor = asks[0].entitlement.anchor
+    caps = cap_uses(account.caps, _counted(asks), account.spends, anchor=anchor, at=at)
+    return caps, min((use.headroom for use in caps), default=None)
+
+
+def _reason(total: Credits, headroom: Credits | None, uncovered: Credits) -> DenialReason | None:
+    if headroom is not None and total > headroom:
+        return DenialReason.SPEND_CAP_REACHED
+    return DenialReason.INSUFFICIENT_CREDITS if uncovered else None
+
+
+def _available(account: Account, asks: Sequence[Ask], *, at: datetime) -> Credits:
+    return min(account.available(at, ask.product_id) for ask in asks)
+
+
+def _left(account: Account, asks: Sequence[Ask], *, at: datetime) -> tuple[Credits, Credits]:
+    """Return what is available, and affordable, after a call."""
+    available = _available(account, asks, at=at)
+    _, headroom = _room(account, asks, at=at)
+    return available, available if headroom is None else min(available, headroom)
+
+
+def _total(costs: Sequence[Credits]) -> Credits:
+    total = Credits(sum(cost.micros for cost in costs))
+    if total > CREDITS_MAX:
+        raise too_large("lines")
+    return total
+
+
+def _results(asks: Sequence[Ask], costs: Sequence[Credits]) -> tuple[LineResult, ...]:
+    return tuple(
+        LineResult(
+            product_id=ask.product_id,
+            dimension_values=ask.entitlement.dimension_values,
+            quantity=quantity_of(ask.amount),
+            credits=cost,
+        )
+        for ask, cost in zip(asks, costs, strict=True)
+    )
+
+
+def _name_of(product_id: ProductId, values: Mapping[str, str]) -> _Name:
+    return product_id, tuple(sorted(values.items()))
+
+
+def _require_distinct(names: Sequence[_Name]) -> None:
+    violations = [
+        FieldViolation(
+            f"lines[{number}]", f"has the product and the dimension values of lines[{names.index(name)}]"
+        )
+        for number, name in enumerate(names)
+        if names.index(name) < number
+    ]
+    if violations:
+        raise InvalidFields(violations)
