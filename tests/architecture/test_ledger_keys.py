@@ -13,6 +13,9 @@ REFERENCE_TABLES = {
     *("alembic_version", "sandbox_clock", "epochs", "request_slots", "chores"),
     # Of no customer yet: distributed by the name that one will have.
     "unattached_events",
+    # Jobs over all customers, and their sums.
+    "rerate_jobs",
+    "rerate_credits",
 }
 # Sweepers search all customers for due or old rows, so they may query all shards; code that answers a caller may not.
 SWEEP_INDEXES = {"pools_due_idx", "outbox_sent_idx"}

@@ -5,7 +5,7 @@ Source: services/ledger/README.md, "Rating".
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -99,6 +99,24 @@ def rate_for(
             if rate is not None:
                 return rate
     return None
+
+
+def winning_rate(
+    rates: Collection[Rate], root_rate_id: str, dimension_keys: Sequence[str], *, period: Period, keeps: bool
+) -> Rate | None:
+    """Return the rate that applies now to usage that was priced by a rate in a usage period.
+
+    rates: of the product on the card of that rate. It is the latest created one of the rate and its corrections. If the
+    rate is withdrawn, it is the one that prices instead of it, in the same credit type. None: none does.
+    """
+    winner = next((rate for rate in _winners(rates) if rate.root_id == root_rate_id), None)
+    root = next((rate for rate in rates if rate.rate_id == root_rate_id), None)
+    if winner is not None or root is None or root.effective_time >= period.end:
+        return winner
+    at = max(period.start, root.effective_time)
+    prices = price_list(rates, dimension_keys)
+    other = rate_for(prices, root.dimension_values, at=at, period=period, keeps=keeps)
+    return other if other is not None and other.credit_type_id == root.credit_type_id else None
 
 
 def _rate_of_line(line: Sequence[Rate], *, at: datetime, period: Period, keeps: bool) -> Rate | None:

@@ -21,7 +21,6 @@ from services.ledger.domain.crossings import alarm
 from services.ledger.domain.gate.spend_cap import GroupValue
 from services.ledger.domain.gate.spending import less_spent
 from services.ledger.domain.rating.metric import ONE, UniqueValue
-from services.ledger.domain.rating.price import cost_at
 from services.ledger.domain.rating.product import UsageProduct
 from services.ledger.domain.usage.event import EventLine
 from services.ledger.domain.usage.meter import Meter, MeterKey
@@ -155,7 +154,7 @@ def removal(
         values = {value[0]: value[1] - 1}
         quantity = Quantity(0) if values[value[0]] else ONE
     position = meter.position - quantity
-    after = evolve(meter, position=position, cost=cost_at(meter.pricing, position))
+    after = evolve(meter, position=position, cost=meter.cost_at(position))
     return Removal(quantity=quantity, credits=meter.cost - after.cost, meter=after, values=values)
 
 
@@ -221,8 +220,7 @@ def take_back(
                 meter_position=removed.meter.position if removed.meter else None,
                 meter_cost=removed.meter.cost if removed.meter else None,
             )
-        account = _correct(account, left, usage, cause_id=cause_id, at=at)
-        account = _count_less(account, product, left, anchor=anchor, at=at)
+        account = give_back(account, product, left, usage, cause_id=cause_id, anchor=anchor, at=at)
     account = without(account, piece, removed)
     account = alarm.observe_spend(account, counted_values(product, piece, returned), at=at, anchor=anchor)
     return account, EventLine(
@@ -233,6 +231,23 @@ def take_back(
         shortfall=-_sum(left.credits for left in returned if left.entry.grant_id is None),
         sequence=sequence,
     )
+
+
+def give_back(
+    account: Account,
+    product: UsageProduct,
+    left: Left,
+    usage: Usage,
+    *,
+    cause_id: str,
+    anchor: datetime,
+    at: datetime,
+) -> Account:
+    """Take `left.credits` of an entry back: to its grant or from the shortfall, and from the spends. usage: of the
+    correction.
+    """
+    account = _correct(account, left, usage, cause_id=cause_id, at=at)
+    return _count_less(account, product, left, anchor=anchor, at=at)
 
 
 def _usage_of(left: Left, product: UsageProduct) -> Usage:
@@ -249,7 +264,6 @@ def _usage_of(left: Left, product: UsageProduct) -> Usage:
 
 
 def _correct(account: Account, left: Left, usage: Usage, *, cause_id: str, at: datetime) -> Account:
-    """Take `left.credits` of an entry back. usage: of the correction."""
     entry, amount = left.entry, left.credits
     grant_id = entry.grant_id if amount else None
     correction = account.next_entry(

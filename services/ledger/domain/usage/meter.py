@@ -29,6 +29,7 @@ class Meter:
     """position: the measured quantity so far. cost: the sum of the meter's entries. largest: the largest one reported.
 
     rate_id, pricing: the rate that costs it. A meter keeps its rate until it is rerated, even if the rate is corrected.
+    unrated: by how much the cost differs from that rate, because a rerating has not corrected all entries yet.
     """
 
     product_id: ProductId
@@ -37,6 +38,11 @@ class Meter:
     position: Quantity = Quantity(0)
     cost: Credits = Credits(0)
     largest: Quantity = Quantity(0)
+    unrated: Credits = Credits(0)
+
+    def cost_at(self, position: Quantity) -> Credits:
+        """Return what the meter costs at a position."""
+        return cost_at(self.pricing, position) + self.unrated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,5 +69,5 @@ class MeteredPrice:
 def advance(meter: Meter, quantity: Quantity) -> tuple[Meter, Credits]:
     """Return the meter after `quantity` more, and what that costs."""
     position = meter.position + quantity
-    cost = cost_at(meter.pricing, position)
+    cost = meter.cost_at(position)
     return evolve(meter, position=position, cost=cost), cost - meter.cost

@@ -10,6 +10,7 @@ from services.ledger.domain.credits.verification import Discrepancy, Verificatio
 from services.ledger.store.connection import Connection
 from services.ledger.store.gate.standings import USAGE_ANCHOR
 from services.ledger.store.usage.rollups import PERIOD_START
+from services.ledger.store.usage.unrated import METERS_WITH_ENTRIES, unrated
 
 DISCREPANCIES_MAX = 1_000
 
@@ -270,6 +271,7 @@ async def verify(
         (_PERIOD_ROLLUPS,),
     ):
         found += await connection.fetch(_of(customer_id, question), customer_id, DISCREPANCIES_MAX, *more)
+    found += await unrated(connection, _of(customer_id, METERS_WITH_ENTRIES), customer_id)
     counts = await connection.fetchrow(_of(customer_id, _COUNTS), customer_id)
     assert counts is not None
     return Verification(

@@ -15,7 +15,7 @@ from services.ledger.store.rates import PRICE_COLUMNS, conversion_from_row, pric
 
 _METERS = """
     SELECT m.customer_id, m.credit_type_id, m.root_rate_id, m.period_start, m.product_id, m.rate_id,
-        m.quantity_micros, m.cost_micros, m.largest_micros
+        m.quantity_micros, m.cost_micros, m.largest_micros, m.unrated_micros
     FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
         AS q (customer_id, credit_type_id, root_rate_id, period_start)
     JOIN ledger.meters m USING (customer_id, credit_type_id, root_rate_id, period_start)
@@ -68,6 +68,7 @@ async def read_meters(
             position=Quantity(row["quantity_micros"]),
             cost=Credits(row["cost_micros"]),
             largest=Quantity(row["largest_micros"]),
+            unrated=Credits(row["unrated_micros"]),
         )
     return meters
 
