@@ -3,6 +3,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from functools import partial
 
 from meshkit.clock import Clock
@@ -34,6 +35,8 @@ from services.ledger.operations.usage.gaps import Gaps
 from services.ledger.operations.usage.imports import Imports
 from services.ledger.operations.usage.intake import Intake
 from services.ledger.operations.usage.reads import UsageReads
+from services.ledger.operations.usage.rerates import Rerates
+from services.ledger.operations.usage.rerating import Rerating
 from services.ledger.peers import AlertPeer
 from services.ledger.relay import Deliveries
 from services.ledger.server import admin, gate, peer, usage
@@ -73,10 +76,17 @@ async def open_service(
         relay = await service.start_relay(Deliveries(AlertPeer(service.channel("alert"))).deliver)
         settlement = Settlement(store=store, ids=ids, relay=relay)
         retention = Retention(store=store, clock=clock, wall=wall)
+        rerating = Rerating(store=store, clock=clock, wall=wall, ids=ids, relay=relay)
+
+        async def run_due(at: datetime) -> None:
+            await settlement.run_due(at)
+            await rerating.run()
+
         service.start_periodic(
             # May run late: every call first settles what it asks about. This is for customers nobody asks about,
             # and for their alerts.
             PeriodicTask("due", lambda: settlement.run_due(clock.now()), settings.sweep_seconds),
+            PeriodicTask("rerate", rerating.run, settings.sweep_seconds),
             PeriodicTask("forget", retention.run, FORGET_SECONDS),
             PeriodicTask("add_up", Gaps(store=store, wall=wall).run, ADD_UP_SECONDS),
         )
@@ -90,7 +100,7 @@ async def open_service(
         yield await service.serve(
             *_rpc_services(operations),
             relay=relay,
-            run_due=settlement.run_due,
+            run_due=run_due,
             shares_port=shares_port,
         )
 
@@ -138,4 +148,5 @@ def _operations(
         caps=SpendCaps(store=store, clock=clock, ids=ids),
         corrections=Corrections(store=store, clock=clock, ids=ids, relay=relay),
         usage=UsageReads(store=store, clock=clock),
+        rerates=Rerates(store=store, clock=clock, ids=ids),
     )

@@ -514,6 +514,8 @@ async def fill_ledger(ask: Ask) -> None:
     of_lines = await ask("Authorize", customer="acme", **lines, **by_ann)
     await ask("Capture", customer="acme", hold_id=of_lines["hold_id"], lines=[tokens])
     await ask("Debit", customer="acme", **lines)
+    span = {"start_time": JUNE, "end_time": "2025-07-01T00:00:00Z"}
+    await ask("RerateUsage", **void, **span, product_id="prd_assistant")
 
 
 async def fill_alert(ask: Ask, url: str) -> None:

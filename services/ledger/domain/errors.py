@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
-from meshkit.errors import AlreadyExists, FailedPrecondition, FieldViolation, InvalidFields, NotFound
+from meshkit.errors import Aborted, AlreadyExists, FailedPrecondition, FieldViolation, InvalidFields, NotFound
 from meshkit.quantity import Credits
 from services.ledger.domain.rating.properties import PropertyProblem
 
@@ -175,6 +175,26 @@ class UsageAlreadyVoided(FailedPrecondition):
         super().__init__(
             f"the usage of {usage_id!r} is voided; record it again under another transaction_id",
             usage_id=usage_id,
+        )
+
+
+class RerateJobNotFound(NotFound):
+    reason = "RERATE_JOB_NOT_FOUND"
+
+    def __init__(self, *, rerate_job_id: str) -> None:
+        super().__init__(
+            f"there is no rerate job {rerate_job_id!r}; ListRerateJobs lists the ones there are",
+            rerate_job_id=rerate_job_id,
+        )
+
+
+class RerateInProgress(Aborted):
+    reason = "RERATE_IN_PROGRESS"
+
+    def __init__(self, *, rerate_job_id: str) -> None:
+        super().__init__(
+            f"rerate job {rerate_job_id!r} is correcting the usage of this meter; retry when GetRerateJob says DONE",
+            rerate_job_id=rerate_job_id,
         )
 
 

@@ -13,6 +13,7 @@ from services.ledger.operations.usage.corrections import Corrections
 from services.ledger.operations.usage.imports import Imports
 from services.ledger.operations.usage.intake import Intake
 from services.ledger.operations.usage.reads import UsageReads
+from services.ledger.operations.usage.rerates import Rerates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,3 +30,4 @@ class Operations:
     corrections: Corrections
     imports: Imports
     usage: UsageReads
+    rerates: Rerates

@@ -12,7 +12,7 @@ from purser.ledger.v1 import usage_pb2_grpc
 from services.ledger.domain.usage.event import EventResult, RecordEvent
 from services.ledger.operations import Operations
 from services.ledger.operations.gate.batch import GateRpc
-from services.ledger.wire.usage import corrections, events, history, imports, reads
+from services.ledger.wire.usage import corrections, events, history, imports, reads, rerates
 
 SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["UsageService"].full_name
 
@@ -51,6 +51,24 @@ class UsageServicer(usage_pb2_grpc.UsageServiceServicer):
         command = corrections.amend_from_wire(request)
         corrected = await self._do.corrections.amend(command)
         return corrections.amend_to_wire(corrected)
+
+    async def RerateUsage(self, request: pb.RerateUsageRequest, context: Context) -> pb.RerateUsageResponse:
+        command = rerates.rerate_from_wire(request)
+        job = await self._do.rerates.start(command)
+        return rerates.rerate_to_wire(job)
+
+    async def GetRerateJob(
+        self, request: pb.GetRerateJobRequest, context: Context
+    ) -> pb.GetRerateJobResponse:
+        job = await self._do.rerates.get(rerates.job_id_from_wire(request))
+        return rerates.job_to_wire(job)
+
+    async def ListRerateJobs(
+        self, request: pb.ListRerateJobsRequest, context: Context
+    ) -> pb.ListRerateJobsResponse:
+        page = rerates.list_from_wire(request)
+        jobs = await self._do.rerates.jobs(page)
+        return rerates.list_to_wire(jobs, page)
 
     async def GetUsage(self, request: pb.GetUsageRequest, context: Context) -> pb.GetUsageResponse:
         query = reads.usage_from_wire(request)

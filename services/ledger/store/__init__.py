@@ -39,6 +39,9 @@ from services.ledger.store.usage.corrections import Corrections
 from services.ledger.store.usage.events import UsageEvents
 from services.ledger.store.usage.gaps import RollupGaps
 from services.ledger.store.usage.history import UsageHistory
+from services.ledger.store.usage.rerate_entries import RerateEntries
+from services.ledger.store.usage.rerate_jobs import RerateJobs
+from services.ledger.store.usage.rerate_meters import RerateMeters
 from services.ledger.store.usage.sums import UsageTotals
 
 T = TypeVar("T")
@@ -65,6 +68,9 @@ class Transaction:
         self.corrections = Corrections(connection)
         self.gaps = RollupGaps(connection)
         self.history = UsageHistory(connection)
+        self.rerate_jobs = RerateJobs(connection)
+        self.rerate_meters = RerateMeters(connection)
+        self.rerate_entries = RerateEntries(connection)
         self.totals = UsageTotals(connection)
 
 

@@ -46,6 +46,12 @@ class Retention:
         taken = await self._connection.fetchval(_CLAIM, chore, at, due_again)
         return taken is not None
 
+    async def prolong(self, chore: str, *, due_again: datetime) -> None:
+        """Keep a chore that this replica has claimed."""
+        await self._connection.execute(
+            "UPDATE ledger.chores SET due_time = $2 WHERE chore = $1", chore, due_again
+        )
+
     async def customers_after(self, customer_id: str, customers_max: int) -> Sequence[CustomerId]:
         """Return the next customers after `customer_id` in order of their ids."""
         rows = await self._connection.fetch(

@@ -34,7 +34,7 @@ from services.ledger.domain.crossings.watch import Crossing
 from services.ledger.domain.responses import Response
 from services.ledger.wire.credits import grants
 from services.ledger.wire.gate import caps, gate
-from services.ledger.wire.usage import corrections
+from services.ledger.wire.usage import corrections, rerates
 from tests.support.any_rpc import request_of
 from tests.support.golden import (
     FORMATS,
@@ -84,6 +84,7 @@ READS: dict[str, Callable[[Any], Any]] = {
     "Release": gate.release_from_wire,
     "RemoveSpendCap": caps.remove_from_wire,
     "ReplayDelivery": deliveries.replay_from_wire,
+    "RerateUsage": rerates.rerate_from_wire,
     "ResolveTopUpPayment": top_ups.resolve_from_wire,
     "ResumeCustomer": customers.resume_from_wire,
     "RotateWebhookSecret": endpoints.rotate_from_wire,
@@ -197,6 +198,7 @@ def test_all_commands_of_the_revision_before_but_those_of_the_gate_have_a_legacy
         "CorrectRate",
         "EndRate",
         "IssueTopUpGrant",
+        "RerateUsage",
         "VoidGrant",
         "VoidUsage",
         "WithdrawRate",

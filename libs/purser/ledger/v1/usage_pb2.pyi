@@ -45,6 +45,12 @@ class UsageWindow(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     USAGE_WINDOW_DAY: _ClassVar[UsageWindow]
     USAGE_WINDOW_MONTH: _ClassVar[UsageWindow]
     USAGE_WINDOW_USAGE_PERIOD: _ClassVar[UsageWindow]
+
+class RerateJobState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RERATE_JOB_STATE_UNSPECIFIED: _ClassVar[RerateJobState]
+    RERATE_JOB_STATE_RUNNING: _ClassVar[RerateJobState]
+    RERATE_JOB_STATE_DONE: _ClassVar[RerateJobState]
 EVENT_STATUS_UNSPECIFIED: EventStatus
 EVENT_STATUS_ACCEPTED: EventStatus
 EVENT_STATUS_NO_MATCH: EventStatus
@@ -68,6 +74,9 @@ USAGE_WINDOW_HOUR: UsageWindow
 USAGE_WINDOW_DAY: UsageWindow
 USAGE_WINDOW_MONTH: UsageWindow
 USAGE_WINDOW_USAGE_PERIOD: UsageWindow
+RERATE_JOB_STATE_UNSPECIFIED: RerateJobState
+RERATE_JOB_STATE_RUNNING: RerateJobState
+RERATE_JOB_STATE_DONE: RerateJobState
 
 class UsageEvent(_message.Message):
     __slots__ = ("transaction_id", "customer", "event_type", "timestamp", "properties", "hold_id")
@@ -491,3 +500,105 @@ class AmendUsageResponse(_message.Message):
     LINES_FIELD_NUMBER: _ClassVar[int]
     lines: _containers.RepeatedCompositeFieldContainer[CorrectedLine]
     def __init__(self, lines: _Optional[_Iterable[_Union[CorrectedLine, _Mapping]]] = ...) -> None: ...
+
+class RerateUsageRequest(_message.Message):
+    __slots__ = ("request_id", "product_id", "customer", "start_time", "end_time", "reason", "actor", "is_preview")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    IS_PREVIEW_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    product_id: str
+    customer: str
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    reason: str
+    actor: str
+    is_preview: bool
+    def __init__(self, request_id: _Optional[str] = ..., product_id: _Optional[str] = ..., customer: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., is_preview: _Optional[bool] = ...) -> None: ...
+
+class RerateCredits(_message.Message):
+    __slots__ = ("credit_type_id", "expected_returned_micros", "expected_charged_micros", "returned_micros", "charged_micros")
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_RETURNED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_CHARGED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    RETURNED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    CHARGED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    credit_type_id: str
+    expected_returned_micros: int
+    expected_charged_micros: int
+    returned_micros: int
+    charged_micros: int
+    def __init__(self, credit_type_id: _Optional[str] = ..., expected_returned_micros: _Optional[int] = ..., expected_charged_micros: _Optional[int] = ..., returned_micros: _Optional[int] = ..., charged_micros: _Optional[int] = ...) -> None: ...
+
+class RerateJob(_message.Message):
+    __slots__ = ("rerate_job_id", "product_id", "customer_id", "start_time", "end_time", "reason", "actor", "state", "customers_total", "meters_total", "meters_done", "entries_done", "credits", "create_time", "finish_time")
+    RERATE_JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMERS_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    METERS_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    METERS_DONE_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_DONE_FIELD_NUMBER: _ClassVar[int]
+    CREDITS_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    FINISH_TIME_FIELD_NUMBER: _ClassVar[int]
+    rerate_job_id: str
+    product_id: str
+    customer_id: str
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    reason: str
+    actor: str
+    state: RerateJobState
+    customers_total: int
+    meters_total: int
+    meters_done: int
+    entries_done: int
+    credits: _containers.RepeatedCompositeFieldContainer[RerateCredits]
+    create_time: _timestamp_pb2.Timestamp
+    finish_time: _timestamp_pb2.Timestamp
+    def __init__(self, rerate_job_id: _Optional[str] = ..., product_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., state: _Optional[_Union[RerateJobState, str]] = ..., customers_total: _Optional[int] = ..., meters_total: _Optional[int] = ..., meters_done: _Optional[int] = ..., entries_done: _Optional[int] = ..., credits: _Optional[_Iterable[_Union[RerateCredits, _Mapping]]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finish_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class RerateUsageResponse(_message.Message):
+    __slots__ = ("job",)
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    job: RerateJob
+    def __init__(self, job: _Optional[_Union[RerateJob, _Mapping]] = ...) -> None: ...
+
+class GetRerateJobRequest(_message.Message):
+    __slots__ = ("rerate_job_id",)
+    RERATE_JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    rerate_job_id: str
+    def __init__(self, rerate_job_id: _Optional[str] = ...) -> None: ...
+
+class GetRerateJobResponse(_message.Message):
+    __slots__ = ("job",)
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    job: RerateJob
+    def __init__(self, job: _Optional[_Union[RerateJob, _Mapping]] = ...) -> None: ...
+
+class ListRerateJobsRequest(_message.Message):
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListRerateJobsResponse(_message.Message):
+    __slots__ = ("jobs", "next_page_token")
+    JOBS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    jobs: _containers.RepeatedCompositeFieldContainer[RerateJob]
+    next_page_token: str
+    def __init__(self, jobs: _Optional[_Iterable[_Union[RerateJob, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...

@@ -84,6 +84,21 @@ class UsageServiceStub:
                 request_serializer=purser_dot_ledger_dot_v1_dot_usage__pb2.AmendUsageRequest.SerializeToString,
                 response_deserializer=purser_dot_ledger_dot_v1_dot_usage__pb2.AmendUsageResponse.FromString,
                 _registered_method=True)
+        self.RerateUsage = channel.unary_unary(
+                '/purser.ledger.v1.UsageService/RerateUsage',
+                request_serializer=purser_dot_ledger_dot_v1_dot_usage__pb2.RerateUsageRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_usage__pb2.RerateUsageResponse.FromString,
+                _registered_method=True)
+        self.GetRerateJob = channel.unary_unary(
+                '/purser.ledger.v1.UsageService/GetRerateJob',
+                request_serializer=purser_dot_ledger_dot_v1_dot_usage__pb2.GetRerateJobRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_usage__pb2.GetRerateJobResponse.FromString,
+                _registered_method=True)
+        self.ListRerateJobs = channel.unary_unary(
+                '/purser.ledger.v1.UsageService/ListRerateJobs',
+                request_serializer=purser_dot_ledger_dot_v1_dot_usage__pb2.ListRerateJobsRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_usage__pb2.ListRerateJobsResponse.FromString,
+                _registered_method=True)
 
 
 class UsageServiceServicer:
@@ -121,7 +136,7 @@ class UsageServiceServicer:
         difference in the meter's cost comes back to shortfall and grants, as CORRECTION entries of the usage's time; other
         usage keeps its cost. A voided event uses up its transaction_id. Idempotent by request_id within one customer.
         Errors: CUSTOMER_NOT_FOUND, USAGE_NOT_FOUND (NOT_FOUND), USAGE_ALREADY_VOIDED (FAILED_PRECONDITION),
-        REQUEST_ID_REUSED (ALREADY_EXISTS).
+        RERATE_IN_PROGRESS (ABORTED; metadata rerate_job_id: retry when that job is done), REQUEST_ID_REUSED (ALREADY_EXISTS).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -174,7 +189,35 @@ class UsageServiceServicer:
         """Makes a stored event report something else, such as the right number of tokens, user or time. What is charged is the
         difference, as CORRECTION entries; what costs more is drawn like late usage. Idempotent by request_id within one
         customer. INVALID_FIELDS also names what RecordUsage would reject. Errors: CUSTOMER_NOT_FOUND, USAGE_NOT_FOUND
-        (NOT_FOUND), USAGE_ALREADY_VOIDED (FAILED_PRECONDITION), REQUEST_ID_REUSED (ALREADY_EXISTS).
+        (NOT_FOUND), USAGE_ALREADY_VOIDED (FAILED_PRECONDITION), RERATE_IN_PROGRESS (ABORTED, see VoidUsage),
+        REQUEST_ID_REUSED (ALREADY_EXISTS).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RerateUsage(self, request, context):
+        """Prices usage of a product again after its rate was corrected. A job does it in the background: each meter whose rate
+        was corrected gets the rate that applies now, and the difference is written as CORRECTION entries of the usage's time.
+        What costs less comes back to shortfall and grants, what costs more is drawn like late usage. The gate and new usage go
+        on meanwhile; VoidUsage and AmendUsage of usage on a meter that is being corrected answer RERATE_IN_PROGRESS. Jobs are
+        done one after the other. Idempotent by request_id, over all customers; a repetition returns the job as it is now.
+        Errors: PRODUCT_NOT_FOUND, CUSTOMER_NOT_FOUND (NOT_FOUND), REQUEST_ID_REUSED (ALREADY_EXISTS).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRerateJob(self, request, context):
+        """Shows how far a job is. Errors: RERATE_JOB_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRerateJobs(self, request, context):
+        """Lists rerate jobs, newest first: those that were asked for, and those that the Ledger started because a rate was
+        withdrawn after it began.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -227,6 +270,21 @@ def add_UsageServiceServicer_to_server(servicer, server):
                     servicer.AmendUsage,
                     request_deserializer=purser_dot_ledger_dot_v1_dot_usage__pb2.AmendUsageRequest.FromString,
                     response_serializer=purser_dot_ledger_dot_v1_dot_usage__pb2.AmendUsageResponse.SerializeToString,
+            ),
+            'RerateUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.RerateUsage,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_usage__pb2.RerateUsageRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_usage__pb2.RerateUsageResponse.SerializeToString,
+            ),
+            'GetRerateJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRerateJob,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_usage__pb2.GetRerateJobRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_usage__pb2.GetRerateJobResponse.SerializeToString,
+            ),
+            'ListRerateJobs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRerateJobs,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_usage__pb2.ListRerateJobsRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_usage__pb2.ListRerateJobsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -477,6 +535,87 @@ class UsageService:
             '/purser.ledger.v1.UsageService/AmendUsage',
             purser_dot_ledger_dot_v1_dot_usage__pb2.AmendUsageRequest.SerializeToString,
             purser_dot_ledger_dot_v1_dot_usage__pb2.AmendUsageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RerateUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.UsageService/RerateUsage',
+            purser_dot_ledger_dot_v1_dot_usage__pb2.RerateUsageRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_usage__pb2.RerateUsageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRerateJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.UsageService/GetRerateJob',
+            purser_dot_ledger_dot_v1_dot_usage__pb2.GetRerateJobRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_usage__pb2.GetRerateJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRerateJobs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.UsageService/ListRerateJobs',
+            purser_dot_ledger_dot_v1_dot_usage__pb2.ListRerateJobsRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_usage__pb2.ListRerateJobsResponse.FromString,
             options,
             channel_credentials,
             insecure,

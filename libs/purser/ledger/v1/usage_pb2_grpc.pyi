@@ -57,7 +57,7 @@ class UsageServiceStub:
     difference in the meter's cost comes back to shortfall and grants, as CORRECTION entries of the usage's time; other
     usage keeps its cost. A voided event uses up its transaction_id. Idempotent by request_id within one customer.
     Errors: CUSTOMER_NOT_FOUND, USAGE_NOT_FOUND (NOT_FOUND), USAGE_ALREADY_VOIDED (FAILED_PRECONDITION),
-    REQUEST_ID_REUSED (ALREADY_EXISTS).
+    RERATE_IN_PROGRESS (ABORTED; metadata rerate_job_id: retry when that job is done), REQUEST_ID_REUSED (ALREADY_EXISTS).
     """
     GetUsage: _grpc.UnaryUnaryMultiCallable[_usage_pb2.GetUsageRequest, _usage_pb2.GetUsageResponse]
     """Adds up what was used: by window, product and credit type, and, if asked for, by the values of one group key and of one
@@ -86,7 +86,22 @@ class UsageServiceStub:
     """Makes a stored event report something else, such as the right number of tokens, user or time. What is charged is the
     difference, as CORRECTION entries; what costs more is drawn like late usage. Idempotent by request_id within one
     customer. INVALID_FIELDS also names what RecordUsage would reject. Errors: CUSTOMER_NOT_FOUND, USAGE_NOT_FOUND
-    (NOT_FOUND), USAGE_ALREADY_VOIDED (FAILED_PRECONDITION), REQUEST_ID_REUSED (ALREADY_EXISTS).
+    (NOT_FOUND), USAGE_ALREADY_VOIDED (FAILED_PRECONDITION), RERATE_IN_PROGRESS (ABORTED, see VoidUsage),
+    REQUEST_ID_REUSED (ALREADY_EXISTS).
+    """
+    RerateUsage: _grpc.UnaryUnaryMultiCallable[_usage_pb2.RerateUsageRequest, _usage_pb2.RerateUsageResponse]
+    """Prices usage of a product again after its rate was corrected. A job does it in the background: each meter whose rate
+    was corrected gets the rate that applies now, and the difference is written as CORRECTION entries of the usage's time.
+    What costs less comes back to shortfall and grants, what costs more is drawn like late usage. The gate and new usage go
+    on meanwhile; VoidUsage and AmendUsage of usage on a meter that is being corrected answer RERATE_IN_PROGRESS. Jobs are
+    done one after the other. Idempotent by request_id, over all customers; a repetition returns the job as it is now.
+    Errors: PRODUCT_NOT_FOUND, CUSTOMER_NOT_FOUND (NOT_FOUND), REQUEST_ID_REUSED (ALREADY_EXISTS).
+    """
+    GetRerateJob: _grpc.UnaryUnaryMultiCallable[_usage_pb2.GetRerateJobRequest, _usage_pb2.GetRerateJobResponse]
+    """Shows how far a job is. Errors: RERATE_JOB_NOT_FOUND (NOT_FOUND)."""
+    ListRerateJobs: _grpc.UnaryUnaryMultiCallable[_usage_pb2.ListRerateJobsRequest, _usage_pb2.ListRerateJobsResponse]
+    """Lists rerate jobs, newest first: those that were asked for, and those that the Ledger started because a rate was
+    withdrawn after it began.
     """
 
 @_typing.type_check_only
@@ -118,7 +133,7 @@ class UsageServiceAsyncStub(UsageServiceStub):
     difference in the meter's cost comes back to shortfall and grants, as CORRECTION entries of the usage's time; other
     usage keeps its cost. A voided event uses up its transaction_id. Idempotent by request_id within one customer.
     Errors: CUSTOMER_NOT_FOUND, USAGE_NOT_FOUND (NOT_FOUND), USAGE_ALREADY_VOIDED (FAILED_PRECONDITION),
-    REQUEST_ID_REUSED (ALREADY_EXISTS).
+    RERATE_IN_PROGRESS (ABORTED; metadata rerate_job_id: retry when that job is done), REQUEST_ID_REUSED (ALREADY_EXISTS).
     """
     GetUsage: _aio.UnaryUnaryMultiCallable[_usage_pb2.GetUsageRequest, _usage_pb2.GetUsageResponse]  # type: ignore[assignment]
     """Adds up what was used: by window, product and credit type, and, if asked for, by the values of one group key and of one
@@ -147,7 +162,22 @@ class UsageServiceAsyncStub(UsageServiceStub):
     """Makes a stored event report something else, such as the right number of tokens, user or time. What is charged is the
     difference, as CORRECTION entries; what costs more is drawn like late usage. Idempotent by request_id within one
     customer. INVALID_FIELDS also names what RecordUsage would reject. Errors: CUSTOMER_NOT_FOUND, USAGE_NOT_FOUND
-    (NOT_FOUND), USAGE_ALREADY_VOIDED (FAILED_PRECONDITION), REQUEST_ID_REUSED (ALREADY_EXISTS).
+    (NOT_FOUND), USAGE_ALREADY_VOIDED (FAILED_PRECONDITION), RERATE_IN_PROGRESS (ABORTED, see VoidUsage),
+    REQUEST_ID_REUSED (ALREADY_EXISTS).
+    """
+    RerateUsage: _aio.UnaryUnaryMultiCallable[_usage_pb2.RerateUsageRequest, _usage_pb2.RerateUsageResponse]  # type: ignore[assignment]
+    """Prices usage of a product again after its rate was corrected. A job does it in the background: each meter whose rate
+    was corrected gets the rate that applies now, and the difference is written as CORRECTION entries of the usage's time.
+    What costs less comes back to shortfall and grants, what costs more is drawn like late usage. The gate and new usage go
+    on meanwhile; VoidUsage and AmendUsage of usage on a meter that is being corrected answer RERATE_IN_PROGRESS. Jobs are
+    done one after the other. Idempotent by request_id, over all customers; a repetition returns the job as it is now.
+    Errors: PRODUCT_NOT_FOUND, CUSTOMER_NOT_FOUND (NOT_FOUND), REQUEST_ID_REUSED (ALREADY_EXISTS).
+    """
+    GetRerateJob: _aio.UnaryUnaryMultiCallable[_usage_pb2.GetRerateJobRequest, _usage_pb2.GetRerateJobResponse]  # type: ignore[assignment]
+    """Shows how far a job is. Errors: RERATE_JOB_NOT_FOUND (NOT_FOUND)."""
+    ListRerateJobs: _aio.UnaryUnaryMultiCallable[_usage_pb2.ListRerateJobsRequest, _usage_pb2.ListRerateJobsResponse]  # type: ignore[assignment]
+    """Lists rerate jobs, newest first: those that were asked for, and those that the Ledger started because a rate was
+    withdrawn after it began.
     """
 
 class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -194,7 +224,7 @@ class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
         difference in the meter's cost comes back to shortfall and grants, as CORRECTION entries of the usage's time; other
         usage keeps its cost. A voided event uses up its transaction_id. Idempotent by request_id within one customer.
         Errors: CUSTOMER_NOT_FOUND, USAGE_NOT_FOUND (NOT_FOUND), USAGE_ALREADY_VOIDED (FAILED_PRECONDITION),
-        REQUEST_ID_REUSED (ALREADY_EXISTS).
+        RERATE_IN_PROGRESS (ABORTED; metadata rerate_job_id: retry when that job is done), REQUEST_ID_REUSED (ALREADY_EXISTS).
         """
 
     @_abc_1.abstractmethod
@@ -259,7 +289,40 @@ class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
         """Makes a stored event report something else, such as the right number of tokens, user or time. What is charged is the
         difference, as CORRECTION entries; what costs more is drawn like late usage. Idempotent by request_id within one
         customer. INVALID_FIELDS also names what RecordUsage would reject. Errors: CUSTOMER_NOT_FOUND, USAGE_NOT_FOUND
-        (NOT_FOUND), USAGE_ALREADY_VOIDED (FAILED_PRECONDITION), REQUEST_ID_REUSED (ALREADY_EXISTS).
+        (NOT_FOUND), USAGE_ALREADY_VOIDED (FAILED_PRECONDITION), RERATE_IN_PROGRESS (ABORTED, see VoidUsage),
+        REQUEST_ID_REUSED (ALREADY_EXISTS).
+        """
+
+    @_abc_1.abstractmethod
+    def RerateUsage(
+        self,
+        request: _usage_pb2.RerateUsageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_usage_pb2.RerateUsageResponse, _abc.Awaitable[_usage_pb2.RerateUsageResponse]]:
+        """Prices usage of a product again after its rate was corrected. A job does it in the background: each meter whose rate
+        was corrected gets the rate that applies now, and the difference is written as CORRECTION entries of the usage's time.
+        What costs less comes back to shortfall and grants, what costs more is drawn like late usage. The gate and new usage go
+        on meanwhile; VoidUsage and AmendUsage of usage on a meter that is being corrected answer RERATE_IN_PROGRESS. Jobs are
+        done one after the other. Idempotent by request_id, over all customers; a repetition returns the job as it is now.
+        Errors: PRODUCT_NOT_FOUND, CUSTOMER_NOT_FOUND (NOT_FOUND), REQUEST_ID_REUSED (ALREADY_EXISTS).
+        """
+
+    @_abc_1.abstractmethod
+    def GetRerateJob(
+        self,
+        request: _usage_pb2.GetRerateJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_usage_pb2.GetRerateJobResponse, _abc.Awaitable[_usage_pb2.GetRerateJobResponse]]:
+        """Shows how far a job is. Errors: RERATE_JOB_NOT_FOUND (NOT_FOUND)."""
+
+    @_abc_1.abstractmethod
+    def ListRerateJobs(
+        self,
+        request: _usage_pb2.ListRerateJobsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_usage_pb2.ListRerateJobsResponse, _abc.Awaitable[_usage_pb2.ListRerateJobsResponse]]:
+        """Lists rerate jobs, newest first: those that were asked for, and those that the Ledger started because a rate was
+        withdrawn after it began.
         """
 
 def add_UsageServiceServicer_to_server(servicer: UsageServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

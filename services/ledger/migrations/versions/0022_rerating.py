@@ -11,7 +11,7 @@ from alembic import op
 from meshkit.migrations import execute_with_lock_retries
 
 revision = "0022"
-down_revision = "0019"
+down_revision = "0021"
 
 METERS = "ALTER TABLE ledger.meters ADD COLUMN IF NOT EXISTS unrated_micros bigint NOT NULL DEFAULT 0"
 # planned_customer_id: meters of the customers up to this one are entered in rerate_meters.

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from services.ledger.domain.credits.account import Account
-from services.ledger.domain.credits.entry import Entry
+from services.ledger.domain.credits.entry import USES, Entry
 from services.ledger.domain.credits.grant import ProductId
 from services.ledger.domain.credits.unit_of_work import PoolKey
 from services.ledger.domain.gate.decision import Amount, CapturedBefore
@@ -25,7 +25,8 @@ class CapturedHolds:
     async def look_up(self, tx: Transaction, holds: Iterable[tuple[PoolKey, Hold]]) -> None:
         """Read the entries of captures."""
         for key, hold in holds:
-            self._stored[key, hold.hold_id] = await tx.corrections.entries_of_hold(key, hold.hold_id)
+            entries = await tx.corrections.entries_of_hold(key, hold.hold_id)
+            self._stored[key, hold.hold_id] = [entry for entry in entries if entry.kind in USES]
 
     def result(
         self,

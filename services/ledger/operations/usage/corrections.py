@@ -44,7 +44,7 @@ class Corrections:
     async def void(self, command: VoidUsage) -> CorrectedUsage:
         """Take usage back.
 
-        Raises CustomerNotFound, HoldNotFound, UsageNotFound, UsageAlreadyVoided, RequestIdReused.
+        Raises CustomerNotFound, HoldNotFound, UsageNotFound, UsageAlreadyVoided, RerateInProgress, RequestIdReused.
         """
 
         async def correct(
@@ -60,7 +60,7 @@ class Corrections:
     async def amend(self, command: AmendUsage) -> CorrectedUsage:
         """Make an event report something else.
 
-        Raises CustomerNotFound, UsageNotFound, UsageAlreadyVoided, InvalidFields, RequestIdReused.
+        Raises CustomerNotFound, UsageNotFound, UsageAlreadyVoided, RerateInProgress, InvalidFields, RequestIdReused.
         """
 
         async def correct(
@@ -121,6 +121,9 @@ class Corrections:
                 for key in pools
                 for piece in await tx.corrections.pieces_of(key, command.usage, recorded)
             ]
+            for key, piece in pieces:
+                if piece.usage.meter_key is not None:
+                    await tx.rerate_meters.require_rated(key, piece.usage.meter_key)
             lines = await correct(tx, customer_id, recorded, pieces, at)
             response = CorrectedUsage(lines=tuple(sorted(lines, key=lambda line: line.product_id)))
             await tx.responses.store(customer_id, command, response, at=at)

@@ -153,7 +153,7 @@ class Corrections:
             if usage.source is UsageSource.HOLD
             else await self._entries_of_event(key, usage.usage_id)
         )
-        pieces = pieces_of(entries, await self._corrections_of(key, entries), await self._held(key, entries))
+        pieces = pieces_of(entries, await self.corrections_of(key, entries), await self.held(key, entries))
         if recorded.pieces is None:
             return pieces
         return tuple(
@@ -174,7 +174,7 @@ class Corrections:
                 _OF_METER, *key, meter_key.root_rate_id, meter_key.period_start, before
             )
             entries = [entry_from_row(row) for row in rows if row["sequence"] not in own]
-            page = lefts_of(entries, await self._corrections_of(key, entries), await self._held(key, entries))
+            page = lefts_of(entries, await self.corrections_of(key, entries), await self.held(key, entries))
             found += page
             missing -= sum(left.credits.micros for left in page)
             if len(rows) < PAGE_SIZE:
@@ -268,13 +268,14 @@ class Corrections:
         )
         return list(map(entry_from_row, rows))
 
-    async def _corrections_of(self, key: PoolKey, entries: Sequence[Entry]) -> list[Entry]:
+    async def corrections_of(self, key: PoolKey, entries: Sequence[Entry]) -> list[Entry]:
+        """Return all corrections of these entries."""
         if not entries:
             return []
         rows = await self._connection.fetch(_CORRECTING, *key, [entry.sequence for entry in entries])
         return list(map(entry_from_row, rows))
 
-    async def _held(self, key: PoolKey, entries: Sequence[Entry]) -> dict[int, datetime]:
+    async def held(self, key: PoolKey, entries: Sequence[Entry]) -> dict[int, datetime]:
         """Return, by sequence, the times of the holds that had reserved what these entries captured."""
         sequences = [
             one.sequence for one in entries if one.usage is not None and one.usage.hold_id is not None
