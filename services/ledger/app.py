@@ -31,12 +31,12 @@ from services.ledger.operations.gate.gate import Gate, GateLane, gate_lane
 from services.ledger.operations.retention import Retention
 from services.ledger.operations.usage.attachment import Attachment
 from services.ledger.operations.usage.corrections import Corrections
-from services.ledger.operations.usage.gaps import Gaps
 from services.ledger.operations.usage.imports import Imports
 from services.ledger.operations.usage.intake import Intake
 from services.ledger.operations.usage.reads import UsageReads
 from services.ledger.operations.usage.rerates import Rerates
 from services.ledger.operations.usage.rerating import Rerating
+from services.ledger.operations.usage.summing import Summing
 from services.ledger.peers import AlertPeer
 from services.ledger.relay import Deliveries
 from services.ledger.server import admin, gate, peer, usage
@@ -44,9 +44,11 @@ from services.ledger.store import PostgresStore
 from services.ledger.store.connection import open_pool
 
 RELAY_CONNECTIONS = 4
-# How often a replica checks whether it is its turn to forget, and to add up what the previous version recorded.
+# How often a replica checks whether it is its turn to forget, and to add up what no replica remembers.
 FORGET_SECONDS = 300.0
-ADD_UP_SECONDS = 60.0
+ADD_UP_ALL_SECONDS = 60.0
+# How long after one round a replica adds up the usage that it has written since.
+ADD_UP_SECONDS = 0.5
 # How often a replica checks whether it is its turn to attach events.
 ATTACH_SECONDS = 60.0
 
@@ -75,6 +77,7 @@ async def open_service(
         store = PostgresStore(pool, wall=wall, ids=ids)
         relay = await service.start_relay(Deliveries(AlertPeer(service.channel("alert"))).deliver)
         settlement = Settlement(store=store, ids=ids, relay=relay)
+        summing = Summing(store=store, wall=wall)
         retention = Retention(store=store, clock=clock, wall=wall)
         rerating = Rerating(store=store, clock=clock, wall=wall, ids=ids, relay=relay)
 
@@ -88,12 +91,15 @@ async def open_service(
             PeriodicTask("due", lambda: settlement.run_due(clock.now()), settings.sweep_seconds),
             PeriodicTask("rerate", rerating.run, settings.sweep_seconds),
             PeriodicTask("forget", retention.run, FORGET_SECONDS),
-            PeriodicTask("add_up", Gaps(store=store, wall=wall).run, ADD_UP_SECONDS),
+            PeriodicTask("add_up", summing.add_up_written, ADD_UP_SECONDS),
+            PeriodicTask("add_up_all", summing.add_up_all, ADD_UP_ALL_SECONDS),
         )
         lane = gate_lane(store=store, clock=clock, ids=ids, relay=relay)
         intake = Intake(lane, left_seconds=deadline.time_left)
         attachment = Attachment(store=store, intake=intake, clock=clock, wall=wall)
-        operations = _operations(store, relay, settlement, lane, intake, attachment, clock=clock, ids=ids)
+        operations = _operations(
+            store, relay, settlement, lane, intake, attachment, summing, clock=clock, ids=ids
+        )
         lane.start()
         service.stack.push_async_callback(lane.stop)
         service.start_periodic(PeriodicTask("attach", attachment.run, ATTACH_SECONDS))
@@ -133,6 +139,7 @@ def _operations(
     lane: GateLane,
     intake: Intake,
     attachment: Attachment,
+    summing: Summing,
     *,
     clock: Clock,
     ids: Ids,
@@ -147,6 +154,6 @@ def _operations(
         grants=Grants(store=store, clock=clock, ids=ids, relay=relay),
         caps=SpendCaps(store=store, clock=clock, ids=ids),
         corrections=Corrections(store=store, clock=clock, ids=ids, relay=relay),
-        usage=UsageReads(store=store, clock=clock),
         rerates=Rerates(store=store, clock=clock, ids=ids),
+        usage=UsageReads(store=store, summing=summing, clock=clock),
     )

@@ -44,6 +44,7 @@ from services.ledger.store.responses import StoredResponses
 from services.ledger.store.retention import Retention
 from services.ledger.store.usage.corrections import Corrections
 from services.ledger.store.usage.history import UsageHistory
+from services.ledger.store.usage.rollups import Rollups
 from services.ledger.store.usage.sums import UsageTotals
 from tests.support.postgres import Databases, PostgresServer, drop_database, make_database
 
@@ -55,6 +56,7 @@ PAGE = Page(size=50, after=None)
 ROWS = (
     "INSERT INTO ledger.customers SELECT 'cus_' || lpad(n::text, 4, '0'), 1, false FROM generate_series(1, 200) n",
     "INSERT INTO ledger.pools SELECT customer_id, 'crt_ai', 1, 200, 0 FROM ledger.customers",
+    "INSERT INTO ledger.usage_positions SELECT customer_id, 'crt_ai', 0 FROM ledger.customers",
     """
     INSERT INTO ledger.entries SELECT customer_id, 'crt_ai', n, 'CAPTURE',
         CASE WHEN n % 10 = 0 THEN 'grt_' || n ELSE 'grt_1' END, -1, 0,
@@ -79,22 +81,18 @@ ROWS = (
         FROM ledger.customers, generate_series(1, 20) n
     """,
     """
-    INSERT INTO ledger.usage_hours SELECT customer_id, 'user_id', 'user_' || u,
+    INSERT INTO ledger.usage_by_hour SELECT customer_id, 'user_id', 'user_' || u,
         '2025-06-01'::timestamptz + n * interval '1 hour', 'prd_1', 'crt_ai', '', '{}', 0, 1, 0, 1
         FROM ledger.customers, generate_series(1, 10) u, generate_series(1, 20) n
     """,
     """
-    INSERT INTO ledger.usage_hours SELECT customer_id, '', '', '2025-06-01'::timestamptz + n * interval '1 hour',
+    INSERT INTO ledger.usage_by_hour SELECT customer_id, '', '', '2025-06-01'::timestamptz + n * interval '1 hour',
         'prd_1', 'crt_ai', '', '{}', 0, 10, 0, 10 FROM ledger.customers, generate_series(1, 20) n
     """,
     """
-    INSERT INTO ledger.usage_periods SELECT customer_id, 'user_id', '2025-01-01'::timestamptz + n * interval '1 month',
-        'user_' || u, 'prd_1', 'crt_ai', '', '{}', 0, u, 0, 20
+    INSERT INTO ledger.usage_by_period SELECT customer_id, 'user_id',
+        '2025-01-01'::timestamptz + n * interval '1 month', 'user_' || u, 'prd_1', 'crt_ai', '', '{}', 0, u, 0, 20
         FROM ledger.customers, generate_series(1, 10) u, generate_series(0, 11) n
-    """,
-    """
-    INSERT INTO ledger.rollup_gaps SELECT customer_id, 'crt_ai', n * 10, n * 10 FROM ledger.customers,
-        generate_series(1, 20) n
     """,
     """
     INSERT INTO ledger.usage_events SELECT customer_id, 'tx-' || n, '', 'ai_call',
@@ -126,6 +124,7 @@ MORE_CUSTOMERS = (
     "INSERT INTO ledger.customers SELECT 'cus_' || n, 1, false FROM generate_series(10001, 15000) n",
     "INSERT INTO ledger.customer_aliases SELECT 'alias of ' || customer_id, customer_id FROM ledger.customers",
     "INSERT INTO ledger.pools SELECT 'cus_' || n, 'crt_ai', 1, 0, 0 FROM generate_series(10001, 15000) n",
+    "INSERT INTO ledger.usage_positions SELECT 'cus_' || n, 'crt_ai', 0 FROM generate_series(10001, 15000) n",
 )
 
 CLOSED_GRANTS = """
@@ -153,6 +152,8 @@ class Recording:
         """Return the generic plans of the recorded queries, as the Ledger's sessions use them."""
         plans = []
         for question, arguments in self.asked:
+            if question.startswith("SET "):  # has no plan
+                continue
             prepared = await self._connection.prepare(question)
             # Integers are inlined, because the slot's number selects the partition; all partitions have the same plan.
             told = ", ".join(str(one) if isinstance(one, int) else "NULL" for one in arguments)
@@ -251,7 +252,7 @@ async def test_a_page_of_usage_by_user_reads_only_the_users_that_it_shows(record
     found = await UsageTotals(recording).sums(question, ACME, Page(size=2, after=None))
 
     assert [(one.group_value, one.uses) for one in found] == [("user_1", 20), ("user_10", 20), ("user_2", 20)]
-    assert await _reads(recording) == {"customers_pkey", "contracts_pkey", "usage_hours_pkey"}
+    assert await _reads(recording) == {"customers_pkey", "contracts_pkey", "usage_by_hour_pkey"}
     (plan,) = await recording.plans()
     (aggregate,) = [node for node in _nodes(plan) if node["Node Type"] == "Aggregate"]
     assert aggregate["Strategy"] == "Sorted"
@@ -267,7 +268,7 @@ async def test_all_customers_usage_is_read_customer_by_customer(recording: Recor
     found = await UsageTotals(recording).sums(question, None, Page(size=1, after=after))
 
     assert [one.customer_id for one in found] == ["cus_0008", "cus_0009"]
-    assert await _reads(recording) == {"customers_pkey", "contracts_pkey", "usage_hours_pkey"}
+    assert await _reads(recording) == {"customers_pkey", "contracts_pkey", "usage_by_hour_pkey"}
     assert "Seq Scan" not in {node["Node Type"] for plan in await recording.plans() for node in _nodes(plan)}
 
 
@@ -275,16 +276,26 @@ async def test_top_spenders_are_read_from_one_usage_period(recording: Recording)
     found = await UsageTotals(recording).top_spenders(ACME, AI, "user_id", JUNE, None, spenders_max=1)
 
     assert [(one.group_value, one.credits) for one in found] == [("user_10", Credits(10))]
-    assert await _reads(recording) == {"usage_periods_pkey"}
+    assert await _reads(recording) == {"usage_by_period_pkey"}
 
 
 async def test_whether_usage_is_added_up_is_found_by_key(recording: Recording) -> None:
-    for statement in (*MORE_CUSTOMERS, "ANALYZE ledger.pools"):
+    for statement in (*MORE_CUSTOMERS, "ANALYZE ledger.pools, ledger.usage_positions"):
         await recording.execute(statement)
     recording.asked.clear()
 
-    assert not await UsageTotals(recording).is_complete(ACME, ACME)
-    assert await _reads(recording) == {"pools_pkey", "rollup_gaps_pkey"}
+    assert await Rollups(recording).behind(ACME, ACME) == [(ACME, AI)]
+    assert await _reads(recording) == {"pools_pkey", "usage_positions_pkey"}
+
+
+async def test_new_usage_is_added_up_from_the_entries_after_the_position(recording: Recording) -> None:
+    for statement in (*MORE_CUSTOMERS, "ANALYZE ledger.pools, ledger.usage_positions"):
+        await recording.execute(statement)
+    recording.asked.clear()
+
+    assert await Rollups(recording).add_up([(ACME, AI)], entries_max=1_000) == {(ACME, AI)}
+    assert not {read for read in await _reads(recording) if read.startswith("all of")}
+    assert {"pools_pkey", "usage_positions_pkey", "entries_pkey"} <= await _reads(recording)
 
 
 @pytest.mark.parametrize(
@@ -428,6 +439,10 @@ async def test_what_remains_in_the_other_grants_is_added_up_by_the_pools_index(r
 
 
 async def test_verifying_one_customer_reads_no_rows_of_others(recording: Recording) -> None:
+    for statement in (*MORE_CUSTOMERS, "ANALYZE ledger.usage_positions"):
+        await recording.execute(statement)
+    recording.asked.clear()
+
     await verify(recording, ACME, holds_kept_from="hld_")
 
     assert not {read for read in await _reads(recording) if read.startswith("all of")}

@@ -21,6 +21,7 @@ from services.ledger.domain.credits.unit_of_work import (
     NewEvent,
     NewResponse,
     PoolKey,
+    with_new_entries,
 )
 from services.ledger.domain.credits.verification import Verification
 from services.ledger.domain.retention import HOLDS_KEPT_AFTER_CREATION
@@ -37,11 +38,11 @@ from services.ledger.store.responses import StoredResponses
 from services.ledger.store.retention import Retention
 from services.ledger.store.usage.corrections import Corrections
 from services.ledger.store.usage.events import UsageEvents
-from services.ledger.store.usage.gaps import RollupGaps
 from services.ledger.store.usage.history import UsageHistory
 from services.ledger.store.usage.rerate_entries import RerateEntries
 from services.ledger.store.usage.rerate_jobs import RerateJobs
 from services.ledger.store.usage.rerate_meters import RerateMeters
+from services.ledger.store.usage.rollups import Rollups
 from services.ledger.store.usage.sums import UsageTotals
 
 T = TypeVar("T")
@@ -66,22 +67,26 @@ class Transaction:
         self.retention = Retention(connection)
         self.events = UsageEvents(connection)
         self.corrections = Corrections(connection)
-        self.gaps = RollupGaps(connection)
         self.history = UsageHistory(connection)
         self.rerate_jobs = RerateJobs(connection)
         self.rerate_meters = RerateMeters(connection)
         self.rerate_entries = RerateEntries(connection)
+        self.rollups = Rollups(connection)
         self.totals = UsageTotals(connection)
 
 
 class PostgresStore:
-    """The Ledger's database. Its errors are raised as MeshErrors; any other exception is a bug."""
+    """The Ledger's database. Its errors are raised as MeshErrors; any other exception is a bug.
+
+    has_new_entries: pools that this process has written entries of. Whoever has dealt with one takes it out.
+    """
 
     def __init__(self, pool: Pool, *, wall: Clock, ids: Ids) -> None:
         self._pool = pool
         self._wall = wall
         self._ids = ids
         self._kept: Connection | None = None
+        self.has_new_entries: set[PoolKey] = set()
 
     async def run(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run `work` in one transaction (READ COMMITTED); run it again from the start if it loses a race.
@@ -91,7 +96,10 @@ class PostgresStore:
         for attempt in range(1, TRANSACTION_ATTEMPTS_MAX + 1):
             try:
                 async with self._transaction() as connection:
-                    return await work(Transaction(connection, wall=self._wall, ids=self._ids))
+                    transaction = Transaction(connection, wall=self._wall, ids=self._ids)
+                    found = await work(transaction)
+                self.has_new_entries |= transaction.accounts.has_new_entries
+                return found
             except (*_RACES, AccountsMoved):
                 if attempt == TRANSACTION_ATTEMPTS_MAX:
                     raise
@@ -121,12 +129,15 @@ class PostgresStore:
         try:
             if all(change.is_plain for change in changes):
                 async with self._own_connection() as connection:
-                    return await write_changes(connection, changes, answers, events, epoch=epoch)
+                    written = await write_changes(connection, changes, answers, events, epoch=epoch)
+                self.has_new_entries |= with_new_entries(changes) & written
+                return written
             async with self._own_connection() as connection, connection.transaction():
                 written = await write_changes(connection, changes, answers, events, epoch=epoch)
                 extras = [change for change in changes if change.key in written and not change.is_plain]
                 await write_extras(connection, extras, wall=self._wall, ids=self._ids)
-                return written
+            self.has_new_entries |= with_new_entries(changes) & written
+            return written
         except asyncpg.UniqueViolationError:
             return None
 

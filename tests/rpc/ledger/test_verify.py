@@ -32,6 +32,7 @@ async def busy(ledger: RunningLedger) -> RunningLedger:
     await ledger.top_up(100, source_id="top_2")
     await ledger.authorize(30, user="ann")
     await ledger.debit(0, quantity_micros=1_000_000)
+    await ledger.add_up()
     return ledger
 
 
@@ -39,7 +40,7 @@ def rolled(figure: str, *, user: str) -> list[str]:
     """Return one figure of all rollups that count one use by a user."""
     return [
         f"{figure}_micros of {table} {of}"
-        for table in ("usage_hours", "usage_periods")
+        for table in ("usage_by_hour", "usage_by_period")
         for of in (" ", f"user_id {user}")
     ]
 
@@ -124,24 +125,24 @@ async def test_a_figure_of_a_grant_that_was_spoiled_is_found(
         ),
         ("UPDATE ledger.meters SET cost_micros = cost_micros + 7", ["cost_micros of meter"]),
         (
-            "UPDATE ledger.usage_hours SET quantity_micros = 7 WHERE group_value = 'bob'",
-            ["quantity_micros of usage_hours user_id bob"],
+            "UPDATE ledger.usage_by_hour SET quantity_micros = 7 WHERE group_value = 'bob'",
+            ["quantity_micros of usage_by_hour user_id bob"],
         ),
         (
-            "UPDATE ledger.usage_periods SET uses = 7 WHERE group_value = 'bob'",
-            ["uses of usage_periods user_id bob"],
+            "UPDATE ledger.usage_by_period SET uses = 7 WHERE group_value = 'bob'",
+            ["uses of usage_by_period user_id bob"],
         ),
         (
-            "DELETE FROM ledger.usage_periods WHERE group_value = 'bob'",
+            "DELETE FROM ledger.usage_by_period WHERE group_value = 'bob'",
             [
-                f"{figure} of usage_periods user_id bob"
+                f"{figure} of usage_by_period user_id bob"
                 for figure in ("credits_micros", "shortfall_micros", "uses")
             ],
         ),
         (
-            "UPDATE ledger.usage_hours SET group_value = 'eve' WHERE group_value = 'bob'",
+            "UPDATE ledger.usage_by_hour SET group_value = 'eve' WHERE group_value = 'bob'",
             [
-                f"{figure} of usage_hours user_id {user}"
+                f"{figure} of usage_by_hour user_id {user}"
                 for figure in ("credits_micros", "shortfall_micros", "uses")
                 for user in ("bob", "eve")
             ],

@@ -33,7 +33,7 @@ class Account:
     """A pool with its open grants, and those holds, spends, meters and watches that the current requests need.
 
     version: of the stored pool, 0 if there is none yet; every write to the account increases it.
-    sequence: of the pool's last entry. rolled_sequence: the usage in later entries is not added up yet.
+    sequence: of the pool's last entry.
     usage_anchor: start of the customer's usage periods; None before its first contract.
     shortfall: all usage that no credits covered, since the pool exists.
     unread: what remains in active grants that were not read. Such an account is for changes of other grants only, not
@@ -51,7 +51,6 @@ class Account:
     credit_type_id: CreditTypeId
     version: int = 0
     sequence: int = 0
-    rolled_sequence: int = 0
     usage_anchor: datetime | None = None
     shortfall: Credits = Credits(0)
     next_due_time: datetime | None = None
@@ -212,7 +211,6 @@ class Account:
         return evolve(
             self,
             version=version,
-            rolled_sequence=self.sequence,
             holds=holds,
             entries=(),
             crossings=(),

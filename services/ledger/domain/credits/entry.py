@@ -37,7 +37,6 @@ class Usage:
     quantities can be summed. It is 0 for usage that was given in credits. contract_id None: written before entries
     recorded it. meter_key: the meter that the quantity counts on; None for usage given in credits.
     meter_position, meter_cost: of the meter after it; None without a meter, and before entries recorded it.
-    counted_group_values: those by which it is added up (UsageProduct.counted). They are not stored with the entry.
     """
 
     product_id: ProductId
@@ -50,7 +49,6 @@ class Usage:
     transaction_id: str | None = None
     meter_position: Quantity | None = None
     meter_cost: Credits | None = None
-    counted_group_values: Mapping[str, str] = field(default_factory=dict)
 
     def without_quantity(self) -> "Usage":
         """Return it for the entries after the first."""

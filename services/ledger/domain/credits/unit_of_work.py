@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is read and written together for any number of requests: selections, changed accounts, responses to store."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -91,6 +91,11 @@ class Change:
     def _is_plain_grant(self, grant_id: GrantId) -> bool:
         before = self.before.grants.get(grant_id)
         return before is not None and before.void is self.after.grants[grant_id].void
+
+
+def with_new_entries(changes: Iterable[Change]) -> set[PoolKey]:
+    """Return the pools that these changes add entries to."""
+    return {change.key for change in changes if change.after.entries}
 
 
 @dataclass(frozen=True, slots=True)

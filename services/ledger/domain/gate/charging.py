@@ -50,7 +50,6 @@ def usage_of_ask(ask: Ask, meter: Meter) -> Usage:
         dimension_values=entitlement.dimension_values,
         meter_position=meter.position if is_metered else None,
         meter_cost=meter.cost if is_metered else None,
-        counted_group_values=ask.counted_group_values,
     )
 
 
@@ -70,7 +69,6 @@ def usage_of_hold(
         transaction_id=transaction_id,
         meter_position=meter.position if is_metered else None,
         meter_cost=meter.cost if is_metered else None,
-        counted_group_values=part.counted_group_values,
     )
 
 

@@ -66,7 +66,6 @@ def charge_more(
         quantity=-change.quantity,
         meter_position=change.meter.position if change.meter else None,
         meter_cost=change.meter.cost if change.meter else None,
-        counted_group_values=counted,
     )
     sequence = account.sequence + 1
     account, shortfall = fund(

@@ -212,7 +212,7 @@ def take_back(
     if not any(left.entry.sequence in own for left in returned):
         corrected.insert(0, replace(piece.lefts[0], credits=Credits(0)))
     for place, left in enumerate(corrected):
-        usage = _usage_of(left, product)
+        usage = _usage_of(left)
         if place == 0:
             usage = replace(
                 usage,
@@ -250,17 +250,11 @@ def give_back(
     return _count_less(account, product, left, anchor=anchor, at=at)
 
 
-def _usage_of(left: Left, product: UsageProduct) -> Usage:
+def _usage_of(left: Left) -> Usage:
     """Return what an entry says of its usage, without quantity and meter."""
     usage = left.entry.usage
     assert usage is not None
-    return replace(
-        usage,
-        quantity=Quantity(0),
-        meter_position=None,
-        meter_cost=None,
-        counted_group_values=product.counted(usage.group_values),
-    )
+    return replace(usage, quantity=Quantity(0), meter_position=None, meter_cost=None)
 
 
 def _correct(account: Account, left: Left, usage: Usage, *, cause_id: str, at: datetime) -> Account:

@@ -122,7 +122,6 @@ def charge(
         transaction_id=event.transaction_id,
         meter_position=after.position,
         meter_cost=after.cost,
-        counted_group_values=group_values,
     )
     sequence = account.sequence + 1
     account, shortfall = fund(

@@ -135,7 +135,6 @@ def _correct(
         quantity=Quantity(0),
         meter_position=meter.position,
         meter_cost=meter.cost,
-        counted_group_values=counted,
     )
     if one.difference < Credits(0):
         for left in one.returned():
@@ -169,7 +168,6 @@ def _like(left: Left, usage: Usage) -> Usage:
         quantity=Quantity(0),
         meter_position=usage.meter_position,
         meter_cost=usage.meter_cost,
-        counted_group_values=usage.counted_group_values,
     )
 
 

@@ -1,36 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
-"""GetUsage, ListUsageEvents, ListTopSpenders, ExplainEntry, ListGrantUsage: each on one snapshot, without locks."""
+"""GetUsage, ListUsageEvents, ListTopSpenders, ExplainEntry, ListGrantUsage on one snapshot, without locks of pools."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from meshkit.clock import Clock
 from meshkit.page import Page
-from meshkit.period import period_at
+from meshkit.period import Period, period_at
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, GrantId
+from services.ledger.domain.credits.unit_of_work import PoolKey
 from services.ledger.domain.usage.reads import (
     EntryOrigin,
     EventFilter,
     EventPage,
     GrantUse,
+    Spender,
     SpenderQuestion,
     TopSpenders,
     UsageQuestion,
+    UsageSum,
     UsageSums,
 )
+from services.ledger.operations.usage.summing import Summing
 from services.ledger.store import PostgresStore, Transaction
+
+T = TypeVar("T")
 
 
 class UsageReads:
     """Reads what was used. Nothing that falls due by the clock is usage, so nothing is settled first."""
 
-    def __init__(self, *, store: PostgresStore, clock: Clock) -> None:
+    def __init__(self, *, store: PostgresStore, summing: Summing, clock: Clock) -> None:
         self._store = store
+        self._summing = summing
         self._clock = clock
 
     async def sums(self, question: UsageQuestion, page: Page) -> UsageSums:
         """Return a page of sums, and one row more if there is one. Raises CustomerNotFound."""
 
-        async def work(tx: Transaction) -> UsageSums:
+        async def work(tx: Transaction) -> tuple[Sequence[UsageSum], list[PoolKey]]:
             customer_id: CustomerId | None = None
             if question.customer is not None:
                 customer_id = await tx.standings.customer_id(question.customer)
@@ -39,20 +47,20 @@ class UsageReads:
             if customer_id is None:
                 first = page.after[0] if page.after else ""
                 last = CustomerId(sums[-1].customer_id) if len(sums) > page.size else None
-            return UsageSums(sums, await tx.totals.is_complete(first, last))
+            return sums, await tx.rollups.behind(first, last)
 
-        return await self._store.read(work)
+        return UsageSums(*await self._added_up(work))
 
     async def top_spenders(self, question: SpenderQuestion) -> TopSpenders:
         """Return who spent most in the usage period that contains an instant. Raises CustomerNotFound."""
         at = question.period_time or self._clock.now()
 
-        async def work(tx: Transaction) -> TopSpenders:
+        async def work(tx: Transaction) -> tuple[tuple[Sequence[Spender], Period | None], list[PoolKey]]:
             customer_id = await tx.standings.customer_id(question.customer)
-            is_complete = await tx.totals.is_complete(customer_id, customer_id)
+            behind = await tx.rollups.behind(customer_id, customer_id)
             anchor = await tx.totals.anchor(customer_id)
             if anchor is None:
-                return TopSpenders((), None, is_complete)
+                return ((), None), behind
             period = period_at(anchor, 1, at)
             spenders = await tx.totals.top_spenders(
                 customer_id,
@@ -62,9 +70,24 @@ class UsageReads:
                 question.product_id,
                 spenders_max=question.spenders_max,
             )
-            return TopSpenders(spenders, period, is_complete)
+            return (spenders, period), behind
 
-        return await self._store.read(work)
+        (spenders, period), is_complete = await self._added_up(work)
+        return TopSpenders(spenders, period, is_complete)
+
+    async def _added_up(
+        self, work: Callable[[Transaction], Awaitable[tuple[T, list[PoolKey]]]]
+    ) -> tuple[T, bool]:
+        """Return what `work` reads, with all that was written before, and whether that is complete.
+
+        work: returns also the pools that it is about and that are not added up.
+        """
+        found, behind = await self._store.read(work)
+        if not behind:
+            return found, True
+        is_complete = await self._summing.add_up(behind)
+        found, _ = await self._store.read(work)
+        return found, is_complete
 
     async def events(self, customer: str, asked: EventFilter, page: Page) -> EventPage:
         """Return a page of stored events, the latest timestamp first. Raises CustomerNotFound."""

@@ -16,6 +16,7 @@ from services.ledger.domain.credits.unit_of_work import (
     NewEvent,
     NewResponse,
     PoolKey,
+    with_new_entries,
 )
 from services.ledger.domain.errors import HoldNotFound
 from services.ledger.domain.gate.hold import HoldId, HoldPlace
@@ -30,13 +31,17 @@ from services.ledger.store.credits.writing import write_changes, write_extras
 
 
 class Accounts:
-    """The accounts of one transaction. locks: whether reading an account locks its pool."""
+    """The accounts of one transaction. locks: whether reading an account locks its pool.
+
+    has_new_entries: the pools of which it has written entries.
+    """
 
     def __init__(self, connection: Connection, *, wall: Clock, ids: Ids, locks: bool) -> None:
         self._connection = connection
         self._locks = locks
         self._wall = wall
         self._ids = ids
+        self.has_new_entries: set[PoolKey] = set()
 
     async def places_of_holds(
         self, asked: Iterable[tuple[CustomerId, HoldId]]
@@ -146,6 +151,7 @@ class Accounts:
         )
         written = await write_changes(self._connection, changed, answers, events, epoch=None)
         assert written == {change.key for change in changed}  # their locks are ours
+        self.has_new_entries |= with_new_entries(changed)
 
     async def insert_adjustment(
         self, customer_id: CustomerId, command: AdjustBalance, grant_id: GrantId | None, *, at: datetime

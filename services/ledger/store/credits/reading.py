@@ -71,7 +71,6 @@ async def read_accounts(
             credit_type_id=credit_type_id,
             version=pool["version"],
             sequence=pool["sequence"],
-            rolled_sequence=pool["rolled_sequence"],
             # While the pool's lock was waited for, the first contract may have come.
             usage_anchor=pool["usage_anchor"] or await _anchor(connection, customer_id),
             shortfall=Credits(pool["shortfall_micros"]),
@@ -98,7 +97,7 @@ async def read_accounts(
 
 async def _pools(connection: Connection, keys: Sequence[PoolKey], *, locks: bool) -> dict[PoolKey, Any]:
     rows = await connection.fetch(
-        "SELECT p.customer_id, p.credit_type_id, p.version, p.sequence, p.rolled_sequence, p.shortfall_micros,"
+        "SELECT p.customer_id, p.credit_type_id, p.version, p.sequence, p.shortfall_micros,"
         f" p.next_due_time, p.settled_time, {USAGE_ANCHOR} AS usage_anchor"
         f" FROM {_POOLS} JOIN ledger.pools p USING (customer_id, credit_type_id)"
         " JOIN ledger.customers u USING (customer_id)"

@@ -8,8 +8,7 @@ as 0. What a group value has spent is recounted in its latest windows, from the 
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, GrantId
 from services.ledger.domain.credits.verification import Discrepancy, Verification
 from services.ledger.store.connection import Connection
-from services.ledger.store.gate.standings import USAGE_ANCHOR
-from services.ledger.store.usage.rollups import PERIOD_START
+from services.ledger.store.usage.rollups import HOUR_START, PERIOD_START, USES
 from services.ledger.store.usage.unrated import METERS_WITH_ENTRIES, unrated
 
 DISCREPANCIES_MAX = 1_000
@@ -191,24 +190,19 @@ _METERS = """
     ORDER BY 1, 2, 4 LIMIT $2
 """
 
-# The usage in a gap is not added up yet, and nor is that in entries after rolled_sequence.
+# Usage after the pool's position is not added up yet.
 _ROLLUPS = """
     WITH used AS (
         SELECT e.customer_id, e.credit_type_id, e.product_id, coalesce(e.dimension_values, '{{}}') AS dimension_values,
             {start} AS start_time, e.quantity_micros, e.shortfall_micros,
             e.shortfall_micros - e.amount_micros AS credits,
-            CASE WHEN e.kind IN ('CAPTURE', 'SHORTFALL', 'UNCHARGED') THEN (e.cause_id, e.transaction_id) END AS use,
-            e.group_values, p.group_keys
+            CASE WHEN e.kind IN {uses} THEN (e.cause_id, e.transaction_id) END AS use,
+            e.group_values, c.group_keys
         FROM ledger.entries e
-        JOIN ledger.pools o USING (customer_id, credit_type_id)
+        JOIN ledger.usage_positions p USING (customer_id, credit_type_id)
         JOIN ledger.customers u USING (customer_id)
-        LEFT JOIN ledger.products p USING (product_id)
-        WHERE e.product_id IS NOT NULL AND e.sequence <= o.rolled_sequence AND ($1::text IS NULL OR e.customer_id = $1)
-            AND NOT EXISTS (
-                SELECT FROM ledger.rollup_gaps g
-                WHERE g.customer_id = e.customer_id AND g.credit_type_id = e.credit_type_id
-                    AND e.sequence BETWEEN g.first_sequence AND g.last_sequence
-            )
+        LEFT JOIN ledger.products c USING (product_id)
+        WHERE e.product_id IS NOT NULL AND e.sequence <= p.sequence AND ($1::text IS NULL OR e.customer_id = $1)
     ), grouped AS (
         SELECT '' AS group_key, '' AS group_value, used.* FROM used
         UNION ALL
@@ -239,8 +233,8 @@ _ROLLUPS = """
     WHERE coalesce(f.stored, 0) <> coalesce(f.recomputed, 0)
     ORDER BY 1, 2, 4 LIMIT $2
 """
-_HOUR_ROLLUPS = _ROLLUPS.format(table="usage_hours", start="date_trunc('hour', e.effective_time, 'UTC')")
-_PERIOD_ROLLUPS = _ROLLUPS.format(table="usage_periods", start=PERIOD_START.format(anchor=USAGE_ANCHOR))
+_HOUR_ROLLUPS = _ROLLUPS.format(table="usage_by_hour", start=HOUR_START, uses=USES)
+_PERIOD_ROLLUPS = _ROLLUPS.format(table="usage_by_period", start=PERIOD_START, uses=USES)
 
 _COUNTS = """
     SELECT (SELECT count(*) FROM ledger.pools WHERE $1::text IS NULL OR customer_id = $1) AS pools,

@@ -29,7 +29,6 @@ from services.ledger.store.formats import NOTICES
 from services.ledger.store.gate.hold_lines import lines_to_column
 from services.ledger.store.rates import conversion_to_row, price_to_row
 from services.ledger.store.usage.events import event_to_row
-from services.ledger.store.usage.rollups import ROLLUP_SQL, gap_rows, rollup_rows
 from services.ledger.tables import outbox
 
 _ENQUEUE = enqueue_sql(outbox)
@@ -88,10 +87,10 @@ class _Part:
 
 _POOLS = _Part(
     "guard",
-    "pool_change_16",
+    "pool_change",
     """
-    UPDATE ledger.pools p SET version = p.version + 1, sequence = d.sequence, rolled_sequence = d.rolled_sequence,
-        shortfall_micros = d.shortfall_micros, next_due_time = d.next_due_time, settled_time = d.settled_time
+    UPDATE ledger.pools p SET version = p.version + 1, sequence = d.sequence, shortfall_micros = d.shortfall_micros,
+        next_due_time = d.next_due_time, settled_time = d.settled_time
     FROM {rows}
     WHERE p.customer_id = d.customer_id AND p.credit_type_id = d.credit_type_id AND p.version = d.version
         AND ($1::bigint IS NULL OR $1 = (SELECT e.version FROM ledger.epochs e)) {unless_answered}
@@ -177,14 +176,6 @@ _ENTRIES = _Part(
     FROM {rows} JOIN guard USING (customer_id, credit_type_id)
     """,
 )
-_ADDED = "{rows} JOIN guard USING (customer_id, credit_type_id)"
-_HOURS = _Part("usage_hours", "rollup_change", ROLLUP_SQL.format(table="usage_hours", source=_ADDED))
-_PERIODS = _Part("usage_periods", "rollup_change", ROLLUP_SQL.format(table="usage_periods", source=_ADDED))
-_GAPS = _Part(
-    "new_gaps",
-    "rollup_gap",
-    "INSERT INTO ledger.rollup_gaps SELECT d.* FROM {rows} JOIN guard USING (customer_id, credit_type_id)",
-)
 _VALUES = _Part(
     "changed_values",
     "value_change",
@@ -265,7 +256,6 @@ def _rows(
                 *key,
                 before.version or 1,
                 after.sequence,
-                after.sequence,
                 after.shortfall.micros,
                 after.next_due_time,
                 after.settled_time,
@@ -286,7 +276,6 @@ def _rows(
         for meter_key, value in dict.fromkeys(after.changed_values):
             values.append((*key, *_value(meter_key, value, after.values[meter_key, value])))
         entries += [(*key, *_entry(entry)) for entry in after.entries]
-    hours, periods = rollup_rows(changes)
     remembered: Rows = [
         (*one.key, one.request_id, one.fingerprint, one.response, one.create_time) for one in answers
     ]
@@ -298,9 +287,6 @@ def _rows(
         (_METERS, meters),
         (_VALUES, values),
         (_ENTRIES, entries),
-        (_HOURS, hours),
-        (_PERIODS, periods),
-        (_GAPS, gap_rows(changes)),
         (_EVENTS, [(*new.key, *event_to_row(new)) for new in events if new.key is not None]),
         (_ANSWERS, remembered),
     )

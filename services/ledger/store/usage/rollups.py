@@ -1,157 +1,138 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Adds new entries about usage up by hour and usage period: rows that the guarded write adds to the stored ones.
+"""Adds entries about usage up by hour and by usage period, after they were written. It never waits for the gate.
 
-Each piece of usage counts in the row of all usage, whose group key is empty, and in one per counted group value.
-Source: services/ledger/README.md, "Reading usage".
+Each piece of usage counts in the row of all usage, whose group key is empty, and in one per counted group value. The
+entries of a pool up to its position are added up. Source: services/ledger/README.md, "Reading usage".
 """
 
-import hashlib
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
-from functools import lru_cache
-from typing import TypeAlias
+from collections.abc import Iterable
+from typing import Any, Final
 
-from meshkit.period import period_at
-from services.ledger.domain.credits.entry import USES, Entry, Usage
-from services.ledger.domain.credits.unit_of_work import Change, PoolKey
+from services.ledger.domain.credits.unit_of_work import PoolKey
+from services.ledger.store.connection import Connection
+from services.ledger.store.gate.standings import USAGE_ANCHOR
 
-# Adds rows to a table of rollups. source: where the rows d come from, a part of the guarded write for example.
-ROLLUP_SQL = """
-    INSERT INTO ledger.{table} AS r (customer_id, credit_type_id, group_key, group_value, start_time, product_id,
-        dimensions_hash, dimension_values, quantity_micros, credits_micros, shortfall_micros, uses)
-    SELECT d.customer_id, d.credit_type_id, d.group_key, d.group_value, d.start_time, d.product_id, d.dimensions_hash,
-        coalesce(d.dimension_values, jsonb_build_object()), d.quantity_micros, d.credits_micros, d.shortfall_micros,
-        d.uses
-    FROM {source}
-    ON CONFLICT (customer_id, group_key, group_value, start_time, product_id, credit_type_id, dimensions_hash)
-    DO UPDATE SET quantity_micros = r.quantity_micros + excluded.quantity_micros,
-        credits_micros = r.credits_micros + excluded.credits_micros,
-        shortfall_micros = r.shortfall_micros + excluded.shortfall_micros, uses = r.uses + excluded.uses
-"""
+_LAST_CUSTOMER: Final = "\U0010ffff"
 # The start of the usage period of an entry e: anchor + n months, as meshkit/period.py counts them.
-PERIOD_START = """(
+PERIOD_START: Final = f"""(
         SELECT CASE WHEN nth.start <= e.effective_time THEN nth.start
             ELSE anchor + make_interval(months => month.n - 1) END
-        FROM (SELECT {anchor} AS anchor) AS a
+        FROM (SELECT {USAGE_ANCHOR} AS anchor) AS a
         CROSS JOIN LATERAL (SELECT (
             (extract(year FROM e.effective_time) - extract(year FROM anchor)) * 12
             + extract(month FROM e.effective_time) - extract(month FROM anchor)
         )::integer AS n) AS month
         CROSS JOIN LATERAL (SELECT anchor + make_interval(months => month.n) AS start) AS nth
     )"""
+HOUR_START: Final = "date_trunc('hour', e.effective_time, 'UTC')"
+# What a use leaves: one or more entries of these kinds, one after another among the entries about usage.
+USES: Final = "('CAPTURE', 'SHORTFALL', 'UNCHARGED')"
 
-Row: TypeAlias = tuple[object, ...]
-Dimensions: TypeAlias = tuple[tuple[str, str], ...]
-# group_key, group_value, start_time, product_id, dimensions
-_Name: TypeAlias = tuple[str, str, datetime, str, Dimensions]
-_Sums: TypeAlias = dict[_Name, list[int]]
-
-
-def rollup_rows(changes: Iterable[Change]) -> tuple[list[Row], list[Row]]:
-    """Return what the new entries of these changes add by hour and by usage period, in the order of the keys."""
-    hours: list[Row] = []
-    periods: list[Row] = []
-    for change in changes:
-        if any(entry.usage is not None for entry in change.after.entries):
-            by_hour, by_period = add_up(change.key, change.after.entries, anchor=change.after.usage_anchor)
-            hours += by_hour
-            periods += by_period
-    return hours, periods
-
-
-def add_up(
-    key: PoolKey, entries: Sequence[Entry], *, anchor: datetime | None, continues: bool = False
-) -> tuple[list[Row], list[Row]]:
-    """Return what entries of a pool add by hour and by usage period, in the order of the keys.
-
-    anchor: of the customer's usage periods. continues: the first use has entries before these, so it is counted.
-    """
-    by_hour, by_period = _sums(entries, anchor, continues=continues)
-    return _rows(key, by_hour), _rows(key, by_period)
-
-
-def gap_rows(changes: Iterable[Change]) -> list[Row]:
-    """Return the entries of these pools that were written without being added up, as first and last sequence."""
-    return [
-        (*change.key, change.before.rolled_sequence + 1, change.before.sequence)
-        for change in changes
-        if change.before.rolled_sequence < change.before.sequence
-    ]
-
-
-@lru_cache(maxsize=4_096)
-def dimensions_hash(dimensions: Dimensions) -> bytes:
-    """Return what stands for dimension values, sorted by key, in the keys of rollups; empty for none."""
-    return hashlib.sha256(json.dumps(dimensions).encode()).digest() if dimensions else b""
-
-
-def _sums(entries: Iterable[Entry], anchor: datetime | None, *, continues: bool) -> tuple[_Sums, _Sums]:
-    by_hour: _Sums = {}
-    by_period: _Sums = {}
-    seen: set[tuple[object, ...]] = set()
-    starts: dict[datetime, tuple[datetime, datetime]] = {}
-    for entry in entries:
-        usage = entry.usage
-        if usage is None:
-            continue
-        time = entry.effective_time
-        if time not in starts:
-            starts[time] = _hour(time), _period_start(anchor, time)
-        hour, period = starts[time]
-        dimensions = _dimensions(usage.dimension_values)
-        shortfall = entry.shortfall.micros
-        # The entries of one use have one cause; a request and an event may have the same id.
-        name = (entry.cause_id, usage.transaction_id, usage.product_id, dimensions, time)
-        uses = 0
-        if entry.kind in USES:
-            uses = int(name not in seen and not (continues and not seen))
-            seen.add(name)
-        added = (usage.quantity.micros, shortfall - entry.amount.micros, shortfall, uses)
-        for group_key, group_value in _groups(usage):
-            _add(by_hour, (group_key, group_value, hour, usage.product_id, dimensions), added)
-            _add(by_period, (group_key, group_value, period, usage.product_id, dimensions), added)
-    return by_hour, by_period
-
-
-def _groups(usage: Usage) -> tuple[tuple[str, str], ...]:
-    return ("", ""), *usage.counted_group_values.items()
-
-
-def _add(sums: _Sums, name: _Name, added: tuple[int, int, int, int]) -> None:
-    sums_of_name = sums.get(name)
-    if sums_of_name is None:
-        sums[name] = [*added]
-    else:
-        for place, amount in enumerate(added):
-            sums_of_name[place] += amount
+_MAKE_POSITIONS: Final = """
+    INSERT INTO ledger.usage_positions (customer_id, credit_type_id, sequence)
+    SELECT q.*, 0 FROM unnest($1::text[], $2::text[]) AS q ORDER BY 1, 2 ON CONFLICT DO NOTHING
+"""
+_POSITIONS: Final = """
+    SELECT p.customer_id, p.credit_type_id, p.sequence
+    FROM unnest($1::text[], $2::text[]) AS q (customer_id, credit_type_id)
+    JOIN ledger.usage_positions p USING (customer_id, credit_type_id)
+    ORDER BY 1, 2 FOR UPDATE OF p
+"""
+_MOVE: Final = """
+    UPDATE ledger.usage_positions p SET sequence = least(o.sequence, p.sequence + $3)
+    FROM unnest($1::text[], $2::text[]) AS q (customer_id, credit_type_id)
+    JOIN ledger.pools o USING (customer_id, credit_type_id)
+    WHERE p.customer_id = o.customer_id AND p.credit_type_id = o.credit_type_id
+    RETURNING p.customer_id, p.credit_type_id, p.sequence, o.sequence AS latest
+"""
+_BEHIND: Final = """
+    SELECT o.customer_id, o.credit_type_id
+    FROM ledger.pools o LEFT JOIN ledger.usage_positions p USING (customer_id, credit_type_id)
+    WHERE o.customer_id BETWEEN $1 AND $2 AND coalesce(p.sequence, 0) < o.sequence
+    ORDER BY 1, 2
+"""
+_SUM: Final = """
+    INSERT INTO ledger.{table} AS r (customer_id, credit_type_id, group_key, group_value, start_time, product_id,
+        dimensions_hash, dimension_values, quantity_micros, credits_micros, shortfall_micros, uses)
+    SELECT g.customer_id, g.credit_type_id, g.group_key, g.group_value, g.{start}, g.product_id,
+        CASE WHEN g.dimension_values = '{{}}' THEN '' ELSE sha256(convert_to(g.dimension_values::text, 'UTF8')) END,
+        g.dimension_values, sum(g.quantity_micros), sum(g.credits_micros), sum(g.shortfall_micros), sum(g.uses)
+    FROM grouped g GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+    ON CONFLICT (customer_id, group_key, group_value, start_time, product_id, credit_type_id, dimensions_hash)
+    DO UPDATE SET quantity_micros = r.quantity_micros + excluded.quantity_micros,
+        credits_micros = r.credits_micros + excluded.credits_micros,
+        shortfall_micros = r.shortfall_micros + excluded.shortfall_micros, uses = r.uses + excluded.uses
+"""
+# A use counts at its first entry. The entry before the first one of a span may be of the same use.
+_ADD: Final = f"""
+    WITH written AS (
+        SELECT e.*, (e.kind IN {USES}) AS is_use, s.first_sequence,
+            (e.cause_id, e.transaction_id, e.product_id, e.dimension_values, e.effective_time) AS use
+        FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[])
+            AS s (customer_id, credit_type_id, first_sequence, last_sequence)
+        JOIN ledger.entries e USING (customer_id, credit_type_id)
+        WHERE e.product_id IS NOT NULL AND e.sequence BETWEEN s.first_sequence AND s.last_sequence
+    ), used AS (
+        SELECT e.customer_id, e.credit_type_id, e.product_id, coalesce(e.dimension_values, '{{}}') AS dimension_values,
+            {HOUR_START} AS hour, {PERIOD_START} AS period, e.quantity_micros, e.shortfall_micros,
+            e.shortfall_micros - e.amount_micros AS credits_micros, e.group_values, p.group_keys,
+            (is_use AND CASE WHEN row_number() OVER in_order > 1 THEN use IS DISTINCT FROM lag(use) OVER in_order
+                ELSE NOT EXISTS (
+                    SELECT FROM (
+                        SELECT b.* FROM ledger.entries b
+                        WHERE b.customer_id = e.customer_id AND b.credit_type_id = e.credit_type_id
+                            AND b.sequence < e.first_sequence AND b.product_id IS NOT NULL
+                        ORDER BY b.sequence DESC LIMIT 1
+                    ) AS b
+                    WHERE (b.cause_id, b.transaction_id, b.product_id, b.dimension_values, b.effective_time)
+                        IS NOT DISTINCT FROM e.use AND b.kind IN {USES}
+                ) END)::integer AS uses
+        FROM written e
+        JOIN ledger.customers u USING (customer_id)
+        LEFT JOIN ledger.products p USING (product_id)
+        WINDOW in_order AS (PARTITION BY e.customer_id, e.credit_type_id ORDER BY e.sequence)
+    ), grouped AS (
+        SELECT '' AS group_key, '' AS group_value, used.* FROM used
+        UNION ALL
+        SELECT v.key, v.value, used.* FROM used CROSS JOIN LATERAL jsonb_each_text(group_values) AS v
+        WHERE v.key = ANY (group_keys)
+    ), hours AS ({_SUM.format(table="usage_by_hour", start="hour")})
+    {_SUM.format(table="usage_by_period", start="period")}
+"""
 
 
-def _rows(key: PoolKey, sums: _Sums) -> list[Row]:
-    return [
-        (
-            *key,
-            group_key,
-            group_value,
-            start,
-            product_id,
-            dimensions_hash(dimensions),
-            dict(dimensions)
-            or None,  # encoding an empty object would be a fifth of the cost of writing the row
-            *sums[group_key, group_value, start, product_id, dimensions],
+class Rollups:
+    """The sums of usage, in one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def behind(self, first: str, last: str | None) -> list[PoolKey]:
+        """Return the pools with entries after their position, of the customers from `first` to `last` (None: all)."""
+        rows = await self._connection.fetch(_BEHIND, first, last or _LAST_CUSTOMER)
+        return [(row["customer_id"], row["credit_type_id"]) for row in rows]
+
+    async def add_up(self, keys: Iterable[PoolKey], *, entries_max: int) -> set[PoolKey]:
+        """Add up the next entries of each of these pools; returns those that are added up to the end now.
+
+        entries_max: per pool.
+        """
+        pools = sorted(set(keys))
+        names = [key[0] for key in pools], [key[1] for key in pools]
+        # What a crash loses is added up again, so nobody needs to wait for the disk.
+        await self._connection.execute("SET LOCAL synchronous_commit = off")
+        await self._connection.execute(_MAKE_POSITIONS, *names)
+        before = {_key(row): row["sequence"] for row in await self._connection.fetch(_POSITIONS, *names)}
+        moved = await self._connection.fetch(_MOVE, *names, entries_max)
+        await self._connection.execute(
+            _ADD,
+            [row["customer_id"] for row in moved],
+            [row["credit_type_id"] for row in moved],
+            [before[_key(row)] + 1 for row in moved],
+            [row["sequence"] for row in moved],
         )
-        for group_key, group_value, start, product_id, dimensions in sorted(sums)
-    ]
+        return {_key(row) for row in moved if row["sequence"] == row["latest"]}
 
 
-def _hour(time: datetime) -> datetime:
-    return time.replace(minute=0, second=0, microsecond=0)
-
-
-def _period_start(anchor: datetime | None, time: datetime) -> datetime:
-    assert anchor is not None, "usage is charged under a contract, and the first one sets the anchor"
-    return period_at(anchor, 1, time).start
-
-
-def _dimensions(values: Mapping[str, str]) -> Dimensions:
-    return tuple(sorted(values.items())) if values else ()
+def _key(row: Any) -> PoolKey:
+    return row["customer_id"], row["credit_type_id"]

@@ -41,17 +41,10 @@ _SUMS: Final = """
 """
 _TOP: Final = """
     SELECT r.group_value, {totals}
-    FROM ledger.usage_periods r
+    FROM ledger.usage_by_period r
     WHERE r.customer_id = $1 AND r.group_key = $2 AND r.start_time = $3 AND r.credit_type_id = $4 {filters}
     GROUP BY r.group_value ORDER BY sum(r.credits_micros) DESC, r.group_value LIMIT {rows_max}
 """
-# Of the customers from $1 to $2: is anything not added up?
-_MISSING: Final = """
-    SELECT EXISTS (
-        SELECT FROM ledger.pools WHERE customer_id >= $1 AND customer_id <= $2 AND rolled_sequence < sequence
-    ) OR EXISTS (SELECT FROM ledger.rollup_gaps WHERE customer_id >= $1 AND customer_id <= $2)
-"""
-_LAST_CUSTOMER: Final = "\U0010ffff"
 
 
 class UsageTotals:
@@ -97,7 +90,7 @@ class UsageTotals:
                 start=start,
                 dimension=dimension,
                 totals=_TOTALS,
-                table="usage_periods" if is_by_period else "usage_hours",
+                table="usage_by_period" if is_by_period else "usage_by_hour",
                 filters=filters,
                 rows_max=page.size + 1,
             ),
@@ -148,11 +141,6 @@ class UsageTotals:
             )
             for row in rows
         ]
-
-    async def is_complete(self, first: str, last: str | None) -> bool:
-        """Return whether all usage of the customers from `first` to `last` (None: to the end) is added up."""
-        missing: bool = await self._connection.fetchval(_MISSING, first, last or _LAST_CUSTOMER)
-        return not missing
 
     async def anchor(self, customer_id: CustomerId) -> datetime | None:
         """Return the start of a customer's usage periods; None before its first contract."""
