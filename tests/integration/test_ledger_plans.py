@@ -358,7 +358,7 @@ async def test_what_is_left_of_usage_is_read_by_its_index_and_that_of_correction
     (piece,) = await Corrections(recording).pieces_of((ACME, AI), name, AS_RECORDED)
 
     assert piece.cost == Credits(2)
-    assert await _reads(recording) - {"holds_pkey"} == {index, "entries_corrects_idx"}
+    assert await _reads(recording) - {"holds_pkey", "entries_pkey"} == {index, "entries_corrects_idx"}
 
 
 async def test_the_latest_usage_of_a_meter_is_read_from_the_end_of_the_pools_index(
