@@ -77,6 +77,10 @@ ROWS = (
         FROM ledger.customers, generate_series(1, 20) n
     """,
     """
+    INSERT INTO ledger.rerate_meters SELECT customer_id, 'crt_ai', 'rat_' || n, '2025-06-01', 'rrj_1'
+        FROM ledger.customers, generate_series(1, 20) n
+    """,
+    """
     INSERT INTO ledger.contracts SELECT customer_id, 'con_' || n, 1, 'rcd_1', '2025-06-01', NULL
         FROM ledger.customers, generate_series(1, 20) n
     """,
