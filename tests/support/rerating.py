@@ -14,6 +14,7 @@ from services.ledger.operations.usage.rerating import Rerating
 from services.ledger.store import PostgresStore
 from services.ledger.store.connection import open_pool
 from tests.support.ledger import CREDIT, JULY, JUNE, RunningLedger, a_rate
+from tests.support.ledger_sql import Sql
 from tests.support.postgres import Databases
 
 SECOND = timedelta(seconds=1)
@@ -106,3 +107,26 @@ async def price(ledger: RunningLedger, *prices: dict[str, object], version: int,
             a_rate(rate_id=f"rat_{number}", create_time=timestamp(created), **corrects, **terms, **more)
         )
     await ledger.tell_card(*rates, version=version)
+
+
+def credits_of(job: usage.RerateJob) -> list[tuple[int, int, int, int]]:
+    """Return expected returned and charged, returned and charged, in credits."""
+    return [
+        (
+            one.expected_returned_micros // CREDIT,
+            one.expected_charged_micros // CREDIT,
+            one.returned_micros // CREDIT,
+            one.charged_micros // CREDIT,
+        )
+        for one in job.credits
+    ]
+
+
+def counts_of(job: usage.RerateJob) -> tuple[int, int, int, int]:
+    return job.customers_total, job.meters_total, job.meters_done, job.entries_done
+
+
+async def meter(sql: Sql) -> tuple[str, int, int]:
+    """Return the rate of the only meter, and its cost and what is not rated in credits."""
+    (row,) = await sql.rows("SELECT rate_id, cost_micros, unrated_micros FROM ledger.meters")
+    return row["rate_id"], row["cost_micros"] // CREDIT, row["unrated_micros"] // CREDIT

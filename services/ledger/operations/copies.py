@@ -27,6 +27,7 @@ from services.ledger.domain.errors import CustomerNotFound, SubscriptionNotFound
 from services.ledger.operations.credits.settlement import open_account
 from services.ledger.operations.ports import Relay
 from services.ledger.operations.usage.attachment import Attachment
+from services.ledger.operations.usage.rerates import rerate_withdrawn
 from services.ledger.store import PostgresStore, Transaction
 
 
@@ -47,8 +48,18 @@ class Copies:
         return await self._store.run(lambda tx: tx.copies.keep_product(update))
 
     async def apply_rate_card(self, update: RateCardUpdate) -> int:
-        """Store a card's usage rates; returns the version in force."""
-        return await self._store.run(lambda tx: tx.copies.keep_rate_card(update))
+        """Store a card's usage rates; returns the version in force.
+
+        Usage that was charged at a rate that is withdrawn now is priced again.
+        """
+        at = self._clock.now()
+
+        async def work(tx: Transaction) -> int:
+            version, withdrawn = await tx.copies.keep_rate_card(update)
+            await rerate_withdrawn(tx, withdrawn, ids=self._ids, at=at)
+            return version
+
+        return await self._store.run(work)
 
     async def apply_customer(self, update: CustomerUpdate) -> int:
         """Store a customer, and attach events that came before it; returns the version in force."""

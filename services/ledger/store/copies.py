@@ -16,12 +16,14 @@ from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
 from services.ledger.domain.credits.proration import Seats
 from services.ledger.domain.credits.schedule import Schedule
 from services.ledger.domain.errors import sequence_taken
+from services.ledger.domain.rating.rate import Rate
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.schedules import credit_types_of_subscription, seats_of
 from services.ledger.store.gate.standings import USAGE_ANCHOR
 from services.ledger.store.rates import (
     RATE_COLUMNS,
     USAGE_PRODUCT_COLUMNS,
+    rate_from_row,
     rate_to_row,
     usage_product_to_row,
 )
@@ -67,7 +69,9 @@ class Copies:
         await self._begin_epoch()
         return await self._version("products", "product_id", update.product.product_id)
 
-    async def keep_rate_card(self, update: RateCardUpdate) -> int:
+    async def keep_rate_card(self, update: RateCardUpdate) -> tuple[int, list[Rate]]:
+        """Store a card's rates; returns the rates that this has withdrawn, too."""
+        withdrawn: list[Rate] = []
         is_newer = await self._connection.fetchval(
             "INSERT INTO ledger.rate_cards (rate_card_id, version) VALUES ($1, $2)"
             " ON CONFLICT (rate_card_id) DO UPDATE SET version = $2 WHERE rate_cards.version < $2 RETURNING true",
@@ -75,6 +79,12 @@ class Copies:
             update.version,
         )
         if is_newer:
+            rows = await self._connection.fetch(
+                f"SELECT {RATE_COLUMNS} FROM ledger.rates WHERE rate_card_id = $1 AND NOT is_withdrawn",
+                update.rate_card_id,
+            )
+            standing = {rate.rate_id for rate in update.rates if not rate.is_withdrawn}
+            withdrawn = [rate_from_row(row) for row in rows if row["rate_id"] not in standing]
             # Entries refer to rates, so no row is deleted.
             await self._connection.execute(
                 "UPDATE ledger.rates r SET is_withdrawn = true WHERE rate_card_id = $1 AND NOT is_withdrawn"
@@ -86,7 +96,7 @@ class Copies:
                 _KEEP_RATE, [(update.rate_card_id, *rate_to_row(rate)) for rate in update.rates]
             )
             await self._begin_epoch()
-        return await self._version("rate_cards", "rate_card_id", update.rate_card_id)
+        return await self._version("rate_cards", "rate_card_id", update.rate_card_id), withdrawn
 
     async def keep_customer(self, update: CustomerUpdate) -> int:
         await self.lock_customer(update.customer_id)

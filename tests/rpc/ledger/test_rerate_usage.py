@@ -16,10 +16,13 @@ from tests.support.ledger_sql import Sql
 from tests.support.postgres import Databases
 from tests.support.reported import an_event, record
 from tests.support.rerating import (
+    counts_of,
+    credits_of,
     finish,
     flat,
     graduated,
     job_of,
+    meter,
     price,
     rerate,
     rerated,
@@ -46,29 +49,6 @@ async def corrections(ledger: RunningLedger) -> list[Correction]:
         for one in reversed(await ledger.entries(page_size=500))
         if one.entry_kind == admin.ENTRY_KIND_CORRECTION
     ]
-
-
-def credits_of(job: usage.RerateJob) -> list[tuple[int, int, int, int]]:
-    """Return expected returned and charged, returned and charged, in credits."""
-    return [
-        (
-            one.expected_returned_micros // CREDIT,
-            one.expected_charged_micros // CREDIT,
-            one.returned_micros // CREDIT,
-            one.charged_micros // CREDIT,
-        )
-        for one in job.credits
-    ]
-
-
-def counts_of(job: usage.RerateJob) -> tuple[int, int, int, int]:
-    return job.customers_total, job.meters_total, job.meters_done, job.entries_done
-
-
-async def meter(sql: Sql) -> tuple[str, int, int]:
-    """Return the rate of the only meter, and its cost and what is not rated in credits."""
-    (row,) = await sql.rows("SELECT rate_id, cost_micros, unrated_micros FROM ledger.meters")
-    return row["rate_id"], row["cost_micros"] // CREDIT, row["unrated_micros"] // CREDIT
 
 
 async def spent_by(ledger: RunningLedger, user: str) -> int:

@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """RerateUsage, GetRerateJob, ListRerateJobs. The jobs themselves are done by rerating.py."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
+from typing import Final
 
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.page import Page
+from services.ledger.domain.credits.grant import ProductId
 from services.ledger.domain.errors import ProductNotFound
+from services.ledger.domain.rating.rate import Rate
+from services.ledger.domain.usage.event import AHEAD_MAX
 from services.ledger.domain.usage.rerate_job import (
     JobState,
     RerateJob,
@@ -17,6 +23,10 @@ from services.ledger.domain.usage.rerate_job import (
 )
 from services.ledger.operations.usage.rerate_plan import RatePlan, add_credits, customers_after
 from services.ledger.store import PostgresStore, Transaction
+
+# Who asks for the jobs that the Ledger starts by itself.
+ACTOR: Final = "catalog"
+RATES_NAMED_MAX: Final = 3
 
 
 class Rerates:
@@ -68,6 +78,33 @@ class Rerates:
     async def jobs(self, page: Page) -> Sequence[RerateJob]:
         """Return a page of jobs, newest first, and one more if there is one."""
         return await self._store.read(lambda tx: tx.rerate_jobs.page(page))
+
+
+async def rerate_withdrawn(tx: Transaction, withdrawn: Iterable[Rate], *, ids: Ids, at: datetime) -> None:
+    """Start jobs for usage that was charged at rates that were withdrawn since: one per product.
+
+    A withdrawal that arrives in time finds no usage, unless it was dated ahead.
+    """
+    by_product: dict[ProductId, list[Rate]] = defaultdict(list)
+    for rate in withdrawn:
+        if await tx.rerate_meters.is_used(rate.root_id):
+            by_product[rate.product_id].append(rate)
+    for product_id, rates in by_product.items():
+        names = ", ".join(rate.rate_id for rate in rates[:RATES_NAMED_MAX])
+        job = RerateJob(
+            job_id=RerateJobId(ids.new("rrj")),
+            scope=RerateScope(
+                product_id=product_id,
+                customer_id=None,
+                start_time=min(rate.effective_time for rate in rates),
+                end_time=at + 2 * AHEAD_MAX,  # beyond all usage so far
+            ),
+            reason=f"usage was charged before it became known that these rates were withdrawn: {names}",
+            actor=ACTOR,
+            state=JobState.RUNNING,
+            create_time=at,
+        )
+        await tx.rerate_jobs.insert(job, None)
 
 
 async def _previewed(tx: Transaction, job: RerateJob) -> RerateJob:

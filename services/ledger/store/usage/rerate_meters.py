@@ -76,6 +76,13 @@ class RerateMeters:
             by_card[row["rate_card_id"]].append(rate_from_row(row))
         return {rate.root_id: rates for rates in by_card.values() for rate in rates}
 
+    async def is_used(self, root_rate_id: str) -> bool:
+        """Whether any usage was charged at a rate or its corrections. It looks through all meters."""
+        found: bool = await self._connection.fetchval(
+            "SELECT EXISTS (SELECT FROM ledger.meters WHERE root_rate_id = $1)", root_rate_id
+        )
+        return found
+
     async def enter(self, job_id: RerateJobId, meters: Iterable[StoredMeter]) -> None:
         """Enter meters that a job has to do."""
         await self._connection.executemany(
