@@ -256,3 +256,28 @@ async def test_what_an_event_captured_comes_back_in_full_whatever_the_metric(led
 
     assert [one.credits_micros for one in voided.lines] == [-24 * CREDIT]
     await ledger.assert_adds_up()
+
+
+async def test_an_amended_capture_counts_like_any_event_of_its_metric(ledger: RunningLedger) -> None:
+    await ledger.tell_product(
+        "prd_assistant",
+        version=2,
+        aggregation=peer_pb.AGGREGATION_MAX,
+        sum_property="",
+        aggregated_property="units",
+    )
+    hold_id = await a_hold(ledger)
+    await report(ledger, of_hold(hold_id))
+    who = {"customer": "acme", "reason": "wrong", "actor": "ops", "transaction_id": "tx-1"}
+
+    amended = await ledger.usage.AmendUsage(
+        usage.AmendUsageRequest(request_id="a-1", properties={"units": "1", "user_id": "ann"}, **who)
+    )
+    (as_large,) = await report(ledger, an_event("tx-2", "1"))
+    voided = await ledger.usage.VoidUsage(usage.VoidUsageRequest(request_id="v-1", **who))
+
+    assert sum(one.credits_micros for one in amended.lines) == -12 * CREDIT
+    # The other event reports as much, so that it costs nothing, and that nothing comes back.
+    assert (as_large.credits_micros, [one.credits_micros for one in voided.lines]) == (0, [0])
+    assert (await ledger.pool()).available_micros == 388 * CREDIT
+    await ledger.assert_adds_up()

@@ -20,10 +20,14 @@ from services.ledger.domain.usage.intake import Measured, count, group_values_of
 
 
 def replaces(event: RecordEvent, line: Measured, piece: Piece) -> bool:
-    """Whether a line of an amended event differs from a piece of it in the quantity only."""
+    """Whether a line of an amended event differs from a piece of it in the quantity only.
+
+    What a hold captured never does: it counts as a quantity, whatever the metric, and an amended event does not.
+    """
     usage = piece.usage
     return (
-        usage.product_id == line.product.product_id
+        usage.hold_id is None
+        and usage.product_id == line.product.product_id
         and usage.meter_key == line.meter_key
         and usage.group_values == group_values_of(line.product, event.properties)
         and usage.dimension_values == line.entitlement.dimension_values

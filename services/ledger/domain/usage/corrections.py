@@ -119,7 +119,7 @@ def pieces_of(
 
 
 _Pairs = tuple[tuple[str, str], ...]
-_PieceKey = tuple[ProductId, MeterKey | None, _Pairs, _Pairs, datetime]
+_PieceKey = tuple[ProductId, str | None, MeterKey | None, _Pairs, _Pairs, datetime]
 
 
 def _key_of(entry: Entry) -> _PieceKey:
@@ -128,7 +128,7 @@ def _key_of(entry: Entry) -> _PieceKey:
     group_values, dimensions = (
         tuple(sorted(pairs.items())) for pairs in (usage.group_values, usage.dimension_values)
     )
-    return usage.product_id, usage.meter_key, group_values, dimensions, entry.effective_time
+    return usage.product_id, usage.hold_id, usage.meter_key, group_values, dimensions, entry.effective_time
 
 
 def removal(
