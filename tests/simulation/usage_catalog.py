@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is sold in the simulation of usage: products with every kind of metric, and rates of every kind.
+"""What is sold in the simulation of usage: products with every kind of metric, rates of every kind, in two pools.
 
 For the model, and applied to a Ledger.
 """
@@ -11,11 +11,14 @@ from typing import Any
 
 from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
-from tests.simulation.usage_model import NEVER, UNIT
+from tests.simulation.usage_model_prices import NEVER, UNIT
 from tests.support.ledger import AI, CREDIT, JUNE, RunningLedger, a_schedule
 
 TURN = datetime(2025, 6, 20, tzinfo=UTC)  # prices change
-MONTHLY = 60 * CREDIT
+CHAT = "crt_chat"
+MONTHLY = {AI: 60 * CREDIT, CHAT: 25 * CREDIT}
+# By customer: its alias, and the start of its contract. An hour of globex has two usage periods.
+CUSTOMERS = {"cus_acme": ("acme", JUNE), "cus_globex": ("globex", JUNE + timedelta(days=4, minutes=30))}
 AS_IT_IS = (Fraction(1), "")
 
 
@@ -25,7 +28,7 @@ def _product(name: str, event: str, aggregation: str, prop: str = "", **more: An
 
 
 def _rate(name: str, product: str, kind: str, *tiers: Any, **more: Any) -> Thing:
-    told = {"start": datetime(2025, 1, 1, tzinfo=UTC), "end": NEVER, "dimensions": {}} | more
+    told = {"start": datetime(2025, 1, 1, tzinfo=UTC), "end": NEVER, "dimensions": {}, "pool": AI} | more
     return Thing(name=name, product=product, kind=kind, tiers=tiers, **told)
 
 
@@ -56,26 +59,27 @@ RATES = [
     _rate("rat_flat_2", "prd_flat", "FLAT", (None, Fraction(5, 7)), start=TURN),
     _rate("rat_tiers_1", "prd_tiers", "GRADUATED", *FALLING, end=TURN),
     _rate("rat_tiers_2", "prd_tiers", "GRADUATED", *RISING, start=TURN),
-    _rate("rat_extra", "prd_extra", "PACKAGE", price=Fraction(5), block=3),
+    _rate("rat_extra", "prd_extra", "PACKAGE", price=Fraction(5), block=3, pool=CHAT),
     _rate("rat_jobs", "prd_jobs", "PACKAGE", price=Fraction(2), block=2, start=JUNE + timedelta(days=5)),
     _rate("rat_exact", "prd_exact", "GRADUATED", *RISING),
-    _rate("rat_large", "prd_chat", "FLAT", (None, Fraction(3)), dimensions={"model": "large"}),
-    _rate("rat_small", "prd_chat", "GRADUATED", *FALLING, dimensions={"model": "small"}),
+    _rate("rat_large", "prd_chat", "FLAT", (None, Fraction(3)), dimensions={"model": "large"}, pool=CHAT),
+    _rate("rat_small", "prd_chat", "GRADUATED", *FALLING, dimensions={"model": "small"}, pool=CHAT),
     _rate(
         "rat_small_long",
         "prd_chat",
         "FLAT",
         (None, Fraction(1, 9)),
         dimensions={"model": "small", "tokens": "long"},
+        pool=CHAT,
     ),
     _rate("rat_peak_1", "prd_peak", "FLAT", (None, Fraction(2)), end=TURN),
-    _rate("rat_peak_2", "prd_peak", "FLAT", (None, Fraction(1, 8)), start=TURN),
+    _rate("rat_peak_2", "prd_peak", "FLAT", (None, Fraction(1, 8)), start=TURN, pool=CHAT),
     _rate("rat_seen", "prd_seen", "GRADUATED", (2, Fraction(2)), (None, Fraction(1, 2))),
 ]
 
 
 async def set_up(ledger: RunningLedger) -> None:
-    """Apply products, rates, and acme with its contract."""
+    """Apply products, rates, and the customers with their contracts."""
     for one in PRODUCTS.values():
         factor, rounding = one.conversion
         conversion = peer_pb.QuantityConversion(
@@ -107,10 +111,24 @@ async def set_up(ledger: RunningLedger) -> None:
             ],
         )
     await ledger.tell_card(*map(_told_rate, RATES))
-    await ledger.tell_customer("cus_acme", "acme")
-    await ledger.apply_contract(
-        start=JUNE, subscriptions=[], schedules=[a_schedule(unit_amount_micros=MONTHLY, subscription_id="")]
-    )
+    for customer_id, (alias, start) in CUSTOMERS.items():
+        await ledger.tell_customer(customer_id, alias)
+        await ledger.apply_contract(
+            customer_id=customer_id,
+            contract_id=f"con_{alias}",
+            start=start,
+            subscriptions=[],
+            schedules=[
+                a_schedule(
+                    grant_schedule_id=f"sch_{alias}_{pool}",
+                    unit_amount_micros=amount,
+                    credit_type_id=pool,
+                    subscription_id="",
+                    anchor_time=timestamp(start),
+                )
+                for pool, amount in MONTHLY.items()
+            ],
+        )
 
 
 def _told_rate(one: Thing) -> peer_pb.UsageRate:
@@ -127,7 +145,7 @@ def _told_rate(one: Thing) -> peer_pb.UsageRate:
     return peer_pb.UsageRate(
         rate_id=one.name,
         product_id=one.product,
-        credit_type_id=AI,
+        credit_type_id=one.pool,
         rate_type=peer_pb.RateType.Value(f"RATE_TYPE_{one.kind}"),
         price_micros=0 if is_graduated else price.numerator * CREDIT,
         per_micros=0 if is_graduated else per * price.denominator * UNIT,
