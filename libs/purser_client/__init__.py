@@ -13,6 +13,7 @@ from purser_client.answers import (
     DenialReason,
     GrantBalance,
     LedgerHold,
+    LineResult,
     PoolBalance,
 )
 from purser_client.faults import (
@@ -26,6 +27,7 @@ from purser_client.faults import (
 from purser_client.file_spool import FileSpool
 from purser_client.gate import Gate
 from purser_client.hold import Hold
+from purser_client.lines import Line, line
 from purser_client.policy import FailClosed, FailOpen
 from purser_client.reporting import Report
 from purser_client.spool import MemorySpool, Spool, UnbilledUsage
@@ -48,6 +50,8 @@ __all__ = [
     "Hold",
     "LedgerFault",
     "LedgerHold",
+    "Line",
+    "LineResult",
     "MemorySpool",
     "PoolBalance",
     "PurserError",
@@ -58,4 +62,5 @@ __all__ = [
     "SpoolFull",
     "SyncGate",
     "UnbilledUsage",
+    "line",
 ]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The results that the gate returns: plain values, not protobuf messages."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -34,8 +35,19 @@ class Denial:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LineResult:
+    """What one line came to. credits: what is held, captured or debited for it. shortfall: used, but not covered."""
+
+    product: str
+    dimension_values: Mapping[str, str]
+    quantity: Quantity
+    credits: Credits
+    shortfall: Credits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerHold:
-    """What the Ledger holds for the call. quantity: zero when credits were requested."""
+    """What the Ledger holds for the call. quantity: zero when credits or lines were requested."""
 
     hold_id: str
     credits: Credits
@@ -43,6 +55,7 @@ class LedgerHold:
     credit_type_id: str
     available: Credits
     expire_time: datetime
+    lines: tuple[LineResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +68,7 @@ class CaptureResult:
     is_late: bool
     credit_type_id: str
     available: Credits
+    lines: tuple[LineResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +80,7 @@ class DebitResult:
     available: Credits | None
     credit_type_id: str
     is_failed_open: bool = False
+    lines: tuple[LineResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -212,6 +212,8 @@ class Gate:
         **arguments: Unpack[UsageArguments],
     ) -> HoldBlock:
         """Return the block that authorize and try_authorize wrap, here and in SyncGate."""
+        if allow_partial and arguments.get("lines") is not None:
+            raise TypeError("lines are held all or not at all; leave allow_partial out")
         terms = HoldTerms(ttl=ttl, allow_partial=allow_partial, deadline=deadline or self._deadline)
         return HoldBlock(self._require_open().operations, usage_request_of(**arguments), terms)
 

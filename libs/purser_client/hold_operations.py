@@ -6,7 +6,7 @@ Holds are resolved in separate tasks, so that cancelling the caller does not can
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -18,7 +18,7 @@ from purser_client import wire
 from purser_client.amounts import Amount
 from purser_client.answers import DebitResult, Denial, LedgerHold
 from purser_client.faults import GateUnreachable, PurserError, SpoolFull
-from purser_client.hold import Hold
+from purser_client.hold import ActualUsage, Hold
 from purser_client.ledger_client import LedgerClient
 from purser_client.reporting import Reporter
 from purser_client.spool import log
@@ -70,12 +70,10 @@ class HoldOperations:
             if unreachable.fault.code is StatusCode.DEADLINE_EXCEEDED:
                 self._start_return(request, terms.deadline)
             self._fail_open_or_raise(unreachable)
-            return Hold(customer=usage.customer, requested=usage.amount, ledger_hold=None)
+            return _hold_of(usage, None)
         if response.decision != pb.DECISION_ALLOWED:
             return wire.denial_from_wire(response)
-        return Hold(
-            customer=usage.customer, requested=usage.amount, ledger_hold=wire.ledger_hold_from_wire(response)
-        )
+        return _hold_of(usage, wire.ledger_hold_from_wire(response))
 
     async def leave(
         self, hold: Hold, usage: UsageRequest, terms: HoldTerms, error: BaseException | None
@@ -163,14 +161,8 @@ class HoldOperations:
         try:
             if hold.actual is None:
                 return
-            amount = usage.amount if hold.actual.amount is None else hold.actual.amount
-            if amount.micros > 0:
-                used = UsageRequest(
-                    customer=usage.customer,
-                    product_id=usage.product_id,
-                    amount=amount,
-                    group_values=usage.group_values,
-                )
+            used = _used(usage, hold.actual)
+            if used is not None:
                 # A new request_id: the Authorize may have created a hold under the first one, its answer lost.
                 await self._reporter.add(wire.debit_to_wire(used, request_id=self._ids.new("req")))
                 hold.is_recorded = True
@@ -184,6 +176,7 @@ class HoldOperations:
             customer=hold.customer,
             hold_id=ledger_hold.hold_id,
             actual=hold.actual.amount,
+            lines=hold.actual.lines,
         )
         try:
             response = await self._client.capture(request, deadline)
@@ -241,6 +234,19 @@ class HoldOperations:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _hold_of(usage: UsageRequest, ledger_hold: LedgerHold | None) -> Hold:
+    return Hold(customer=usage.customer, requested=usage.amount, lines=usage.lines, ledger_hold=ledger_hold)
+
+
+def _used(usage: UsageRequest, actual: ActualUsage) -> UsageRequest | None:
+    """Return what was used of a call that the Ledger did not decide on, as a debit; None: nothing."""
+    if usage.lines:
+        lines = tuple(one for one in actual.lines or usage.lines if one.quantity.micros > 0)
+        return replace(usage, lines=lines) if lines else None
+    amount = usage.amount if actual.amount is None else actual.amount
+    return None if amount is None or amount.micros == 0 else replace(usage, amount=amount)
 
 
 def _log_failure(task: "asyncio.Task[Any]") -> None:

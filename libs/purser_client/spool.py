@@ -10,7 +10,8 @@ from typing import Protocol
 
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser_client.amounts import Amount
-from purser_client.wire import BillingRequest, amount_from_wire
+from purser_client.lines import Line
+from purser_client.wire import BillingRequest, amount_from_wire, lines_from_wire
 
 RECORDS_MAX = 100_000
 
@@ -31,7 +32,7 @@ class UnbilledUsage:
     """Reported usage that the Ledger refused to bill. It is kept until it is billed or forgiven.
 
     reason: of the denial (INSUFFICIENT_CREDITS) or of the fault (CUSTOMER_NOT_FOUND). hold_id: set for a capture,
-    product_id: set for a debit; otherwise empty. amount None: all that was held.
+    product_id: set for a debit; otherwise empty. amount None: `lines` or, without any, all that was held.
     """
 
     number: int
@@ -42,6 +43,7 @@ class UnbilledUsage:
     hold_id: str
     amount: Amount | None
     recorded_time: datetime
+    lines: tuple[Line, ...] = ()
 
 
 class Spool(Protocol):
@@ -213,4 +215,5 @@ def _unbilled(record: Record, reason: str) -> UnbilledUsage:
         hold_id=request.hold_id if isinstance(request, pb.CaptureRequest) else "",
         amount=amount_from_wire(request),
         recorded_time=record.recorded_time,
+        lines=lines_from_wire(request),
     )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Converts values to requests and responses to values. The Ledger, not this module, validates requests."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
@@ -20,8 +20,10 @@ from purser_client.answers import (
     DenialReason,
     GrantBalance,
     LedgerHold,
+    LineResult,
     PoolBalance,
 )
+from purser_client.lines import Line
 
 # A request that bills usage. It is recorded and reported later when the Ledger is unreachable.
 BillingRequest: TypeAlias = pb.DebitRequest | pb.CaptureRequest
@@ -29,12 +31,16 @@ BillingRequest: TypeAlias = pb.DebitRequest | pb.CaptureRequest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageRequest:
-    """What an AI call is about to use: an amount of a product, of which customer, on whose behalf."""
+    """What an AI call is about to use: an amount of a product or several lines, of which customer, on whose behalf.
+
+    amount None: there are lines, and product_id is empty.
+    """
 
     customer: str
-    product_id: str
-    amount: Amount
+    product_id: str = ""
+    amount: Amount | None = None
     group_values: Mapping[str, str]
+    lines: tuple[Line, ...] = ()
 
 
 def authorize_to_wire(
@@ -47,6 +53,7 @@ def authorize_to_wire(
         group_values=usage.group_values,
         hold_ttl=_duration(ttl),
         allow_partial=allow_partial,
+        lines=_lines_to_wire(usage.lines),
     )
     _set_amount(request, usage.amount)
     return request
@@ -58,17 +65,19 @@ def debit_to_wire(usage: UsageRequest, *, request_id: str) -> pb.DebitRequest:
         customer=usage.customer,
         product_id=usage.product_id,
         group_values=usage.group_values,
+        lines=_lines_to_wire(usage.lines),
     )
     _set_amount(request, usage.amount)
     return request
 
 
 def capture_to_wire(
-    *, request_id: str, customer: str, hold_id: str, actual: Amount | None
+    *, request_id: str, customer: str, hold_id: str, actual: Amount | None, lines: Sequence[Line] = ()
 ) -> pb.CaptureRequest:
-    request = pb.CaptureRequest(request_id=request_id, customer=customer, hold_id=hold_id)
-    if actual is not None:
-        _set_amount(request, actual)
+    request = pb.CaptureRequest(
+        request_id=request_id, customer=customer, hold_id=hold_id, lines=_lines_to_wire(lines)
+    )
+    _set_amount(request, actual)
     return request
 
 
@@ -82,16 +91,22 @@ def extend_to_wire(
     request = pb.ExtendHoldRequest(
         request_id=request_id, customer=customer, hold_id=hold_id, hold_ttl=_duration(ttl)
     )
-    if additional is not None:
-        _set_amount(request, additional)
+    _set_amount(request, additional)
     return request
 
 
 def amount_from_wire(request: BillingRequest) -> Amount | None:
-    """Return the amount of a debit or a capture; None: all that is held."""
+    """Return the amount of a debit or a capture; None: its lines or, without any, all that is held."""
     if request.HasField("quantity_micros"):
         return Quantity(request.quantity_micros)
     return Credits(request.credits_micros) if request.HasField("credits_micros") else None
+
+
+def lines_from_wire(request: BillingRequest) -> tuple[Line, ...]:
+    """Return the lines of a debit or a capture, if it has any."""
+    return tuple(
+        Line(one.product_id, Quantity(one.quantity_micros), dict(one.properties)) for one in request.lines
+    )
 
 
 def ledger_hold_from_wire(response: pb.AuthorizeResponse) -> LedgerHold:
@@ -102,6 +117,7 @@ def ledger_hold_from_wire(response: pb.AuthorizeResponse) -> LedgerHold:
         credit_type_id=response.credit_type_id,
         available=Credits(response.available_micros),
         expire_time=time_from_wire(response.expire_time),
+        lines=_results_from_wire(response.lines),
     )
 
 
@@ -153,6 +169,7 @@ def capture_result_from_wire(response: pb.CaptureResponse) -> CaptureResult:
         is_late=response.is_late,
         credit_type_id=response.credit_type_id,
         available=Credits(response.available_micros),
+        lines=_results_from_wire(response.lines),
     )
 
 
@@ -162,6 +179,7 @@ def debit_result_from_wire(request: pb.DebitRequest, response: pb.DebitResponse)
         debited=Credits(response.debited_micros),
         available=Credits(response.available_micros),
         credit_type_id=response.credit_type_id,
+        lines=_results_from_wire(response.lines),
     )
 
 
@@ -212,10 +230,33 @@ def _grant_from_wire(grant: pb.Grant) -> GrantBalance:
     )
 
 
+def _lines_to_wire(lines: Iterable[Line]) -> list[pb.UsageLine]:
+    return [
+        pb.UsageLine(product_id=one.product, quantity_micros=one.quantity.micros, properties=one.properties)
+        for one in lines
+    ]
+
+
+def _results_from_wire(lines: Iterable[pb.LineResult]) -> tuple[LineResult, ...]:
+    return tuple(
+        LineResult(
+            product=one.product_id,
+            dimension_values=dict(one.dimension_values),
+            quantity=Quantity(one.quantity_micros),
+            credits=Credits(one.credits_micros),
+            shortfall=Credits(one.shortfall_micros),
+        )
+        for one in lines
+    )
+
+
 def _set_amount(
-    request: pb.AuthorizeRequest | pb.DebitRequest | pb.CaptureRequest | pb.ExtendHoldRequest, amount: Amount
+    request: pb.AuthorizeRequest | pb.DebitRequest | pb.CaptureRequest | pb.ExtendHoldRequest,
+    amount: Amount | None,
 ) -> None:
     match amount:
+        case None:
+            pass
         case Quantity():
             request.quantity_micros = amount.micros
         case Credits():

@@ -129,7 +129,8 @@ class MemoryLedger:
 
     def _capture(self, request: pb.CaptureRequest) -> pb.CaptureResponse:
         held = self._take(request.hold_id)
-        micros = held if request.WhichOneof("actual") is None else _credits(request)
+        is_whole = request.WhichOneof("actual") is None and not request.lines
+        micros = held if is_whole else _credits(request)
         self.available += held - micros
         self.captured += micros
         return pb.CaptureResponse(captured_micros=micros, released_micros=held - micros)
@@ -162,5 +163,9 @@ class MemoryLedger:
 
 
 def _credits(request: Any) -> int:
-    micros: int = request.credits_micros or request.quantity_micros * PRICE
+    """Every product costs the same."""
+    quantity_micros = request.quantity_micros + sum(
+        line.quantity_micros for line in getattr(request, "lines", ())
+    )
+    micros: int = request.credits_micros or quantity_micros * PRICE
     return micros
