@@ -13,7 +13,7 @@ import pytest
 
 from meshkit.page import Page
 from meshkit.period import Period
-from meshkit.quantity import Credits
+from meshkit.quantity import Credits, Quantity
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.grant import (
     CreditTypeId,
@@ -32,6 +32,7 @@ from services.ledger.domain.usage.commands import RecordedUsage, UsageName, Usag
 from services.ledger.domain.usage.event import EventStatus
 from services.ledger.domain.usage.meter import MeterKey
 from services.ledger.domain.usage.reads import EventFilter, UsageQuestion, UsageWindow
+from services.ledger.domain.usage.rerate_job import MeterProgress
 from services.ledger.domain.usage.summary import SummaryWindow
 from services.ledger.store.connection import open_pool
 from services.ledger.store.credits.grants import with_unread
@@ -44,6 +45,8 @@ from services.ledger.store.responses import StoredResponses
 from services.ledger.store.retention import Retention
 from services.ledger.store.usage.corrections import Corrections
 from services.ledger.store.usage.history import UsageHistory
+from services.ledger.store.usage.rerate_entries import RerateEntries
+from services.ledger.store.usage.rerate_meters import RerateMeters
 from services.ledger.store.usage.rollups import Rollups
 from services.ledger.store.usage.sums import UsageTotals
 from tests.support.postgres import Databases, PostgresServer, drop_database, make_database
@@ -161,7 +164,8 @@ class Recording:
             prepared = await self._connection.prepare(question)
             # Integers are inlined, because the slot's number selects the partition; all partitions have the same plan.
             told = ", ".join(str(one) if isinstance(one, int) else "NULL" for one in arguments)
-            explained = f"EXPLAIN (FORMAT JSON) EXECUTE {prepared.get_name()} ({told})"
+            told = f" ({told})" if arguments else ""
+            explained = f"EXPLAIN (FORMAT JSON) EXECUTE {prepared.get_name()}{told}"
             plans.append(json.loads(await self._connection.fetchval(explained))[0]["Plan"])
         return plans
 
@@ -384,6 +388,45 @@ async def test_the_latest_usage_of_a_meter_is_read_from_the_end_of_the_pools_ind
     ]
     of_holds = {"holds_pkey", "entries_usage_idx"}
     assert await _reads(recording) == {"entries_pkey", "entries_corrects_idx"} | of_holds
+
+
+async def test_a_page_of_a_rerating_reads_a_span_of_the_pools_index_and_whole_uses_by_theirs(
+    recording: Recording,
+) -> None:
+    for statement in (REPORTED, "ANALYZE ledger.entries"):
+        await recording.execute(statement)
+    recording.asked.clear()
+    meter_key = MeterKey("rat_1", JUNE)
+    progress = MeterProgress(
+        key=(ACME, AI),
+        meter_key=meter_key,
+        until=1_250,
+        total=Quantity(200),
+        done=1_000,
+        position=Quantity(0),
+    )
+
+    before = await RerateEntries(recording).before((ACME, AI), meter_key, until=200)
+    page = await RerateEntries(recording).page(progress, entries_max=4)
+
+    assert (before, page.done, page.entries, [piece.cost.micros for piece in page.pieces]) == (
+        0,
+        1_004,
+        4,
+        [2, 2, 2, 2],
+    )
+    indexes = {"entries_pkey", "entries_transaction_idx", "entries_usage_idx", "entries_corrects_idx"}
+    assert await _reads(recording) - {"holds_pkey"} == indexes
+
+
+async def test_the_meters_of_a_rerate_job_are_read_by_their_keys(recording: Recording) -> None:
+    meters = RerateMeters(recording)
+
+    await meters.require_rated((ACME, AI), MeterKey("rat_x", JUNE))
+    to_do = await meters.next_to_do()
+
+    assert to_do is not None
+    assert await _reads(recording) == {"rerate_meters_pkey"}
 
 
 async def test_what_a_grant_paid_for_is_read_by_the_grants_index(recording: Recording) -> None:

@@ -14,7 +14,8 @@ revision = "0022"
 down_revision = "0021"
 
 METERS = "ALTER TABLE ledger.meters ADD COLUMN IF NOT EXISTS unrated_micros bigint NOT NULL DEFAULT 0"
-# planned_customer_id: meters of the customers up to this one are entered in rerate_meters.
+# Jobs are few: they need no index by state. planned_customer_id: the meters of customers up to this one are in
+# rerate_meters.
 JOBS = """
     CREATE TABLE ledger.rerate_jobs (
         rerate_job_id text COLLATE "C" PRIMARY KEY,
@@ -65,7 +66,6 @@ METERS_TO_DO = """
         PRIMARY KEY (customer_id, credit_type_id, root_rate_id, period_start)
     )
 """
-RUNNING = "CREATE INDEX rerate_jobs_running_idx ON ledger.rerate_jobs (create_time) WHERE state = 'RUNNING'"
 # A migration has no clock but the database's.
 WAITS_FOR_AN_UPGRADE = """
     INSERT INTO ledger.chores (chore, due_time)
@@ -75,5 +75,5 @@ WAITS_FOR_AN_UPGRADE = """
 
 def upgrade() -> None:
     execute_with_lock_retries(METERS)
-    for statement in (JOBS, CREDITS, METERS_TO_DO, RUNNING, WAITS_FOR_AN_UPGRADE):
+    for statement in (JOBS, CREDITS, METERS_TO_DO, WAITS_FOR_AN_UPGRADE):
         op.execute(statement)
