@@ -31,8 +31,8 @@ log = structlog.get_logger()
 CHORE = "rerate"
 # Another replica takes over so long after one was killed.
 LEASE = timedelta(seconds=10)
-# An entry brings two rows at most, and changes few others: about 1,000 rows a transaction.
-ENTRIES_PER_STEP_MAX = 300
+# An entry brings two rows at most, and changes few others: below 1,000 rows a transaction.
+ENTRIES_PER_STEP_MAX = 200
 # A step holds a pool's lock for some 100 ms; then the gate has its turn.
 PAUSE_SECONDS = 0.05
 
