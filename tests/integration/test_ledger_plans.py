@@ -32,7 +32,7 @@ from services.ledger.domain.usage.commands import RecordedUsage, UsageName, Usag
 from services.ledger.domain.usage.event import EventStatus
 from services.ledger.domain.usage.meter import MeterKey
 from services.ledger.domain.usage.reads import EventFilter, UsageQuestion, UsageWindow
-from services.ledger.domain.usage.rerate_job import MeterProgress
+from services.ledger.domain.usage.rerate_job import EventPosition, MeterProgress, RerateScope
 from services.ledger.domain.usage.summary import SummaryWindow
 from services.ledger.store.connection import open_pool
 from services.ledger.store.credits.grants import with_unread
@@ -49,6 +49,7 @@ from services.ledger.store.usage.rerate_entries import RerateEntries
 from services.ledger.store.usage.rerate_meters import RerateMeters
 from services.ledger.store.usage.rollups import Rollups
 from services.ledger.store.usage.sums import UsageTotals
+from services.ledger.store.usage.uncharged_events import UnchargedEvents
 from tests.support.postgres import Databases, PostgresServer, drop_database, make_database
 
 ACME, AI = CustomerId("cus_0007"), CreditTypeId("crt_ai")
@@ -427,6 +428,19 @@ async def test_the_meters_of_a_rerate_job_are_read_by_their_keys(recording: Reco
 
     assert to_do is not None
     assert await _reads(recording) == {"rerate_meters_pkey"}
+
+
+@pytest.mark.parametrize("customer_id", [None, ACME])
+async def test_events_without_a_contract_are_read_from_their_index(
+    recording: Recording, customer_id: CustomerId | None
+) -> None:
+    scope = RerateScope(
+        product_id=ProductId("prd_1"), customer_id=customer_id, start_time=JUNE, end_time=JULY
+    )
+
+    await UnchargedEvents(recording).page(scope, "ai_call", after=EventPosition(), events_max=10)
+
+    assert await _reads(recording) == {"usage_events_no_contract_idx"}
 
 
 async def test_what_a_grant_paid_for_is_read_by_the_grants_index(recording: Recording) -> None:

@@ -44,6 +44,7 @@ from services.ledger.store.usage.rerate_jobs import RerateJobs
 from services.ledger.store.usage.rerate_meters import RerateMeters
 from services.ledger.store.usage.rollups import Rollups
 from services.ledger.store.usage.sums import UsageTotals
+from services.ledger.store.usage.uncharged_events import UnchargedEvents
 
 T = TypeVar("T")
 
@@ -71,6 +72,7 @@ class Transaction:
         self.rerate_jobs = RerateJobs(connection)
         self.rerate_meters = RerateMeters(connection)
         self.rerate_entries = RerateEntries(connection)
+        self.uncharged_events = UnchargedEvents(connection)
         self.rollups = Rollups(connection)
         self.totals = UsageTotals(connection)
 

@@ -536,7 +536,7 @@ class RerateCredits(_message.Message):
     def __init__(self, credit_type_id: _Optional[str] = ..., expected_returned_micros: _Optional[int] = ..., expected_charged_micros: _Optional[int] = ..., returned_micros: _Optional[int] = ..., charged_micros: _Optional[int] = ...) -> None: ...
 
 class RerateJob(_message.Message):
-    __slots__ = ("rerate_job_id", "product_id", "customer_id", "start_time", "end_time", "reason", "actor", "state", "customers_total", "meters_total", "meters_done", "entries_done", "credits", "create_time", "finish_time")
+    __slots__ = ("rerate_job_id", "product_id", "customer_id", "start_time", "end_time", "reason", "actor", "state", "customers_total", "meters_total", "meters_done", "entries_done", "credits", "create_time", "finish_time", "events_charged")
     RERATE_JOB_ID_FIELD_NUMBER: _ClassVar[int]
     PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
@@ -552,6 +552,7 @@ class RerateJob(_message.Message):
     CREDITS_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     FINISH_TIME_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_CHARGED_FIELD_NUMBER: _ClassVar[int]
     rerate_job_id: str
     product_id: str
     customer_id: str
@@ -567,7 +568,8 @@ class RerateJob(_message.Message):
     credits: _containers.RepeatedCompositeFieldContainer[RerateCredits]
     create_time: _timestamp_pb2.Timestamp
     finish_time: _timestamp_pb2.Timestamp
-    def __init__(self, rerate_job_id: _Optional[str] = ..., product_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., state: _Optional[_Union[RerateJobState, str]] = ..., customers_total: _Optional[int] = ..., meters_total: _Optional[int] = ..., meters_done: _Optional[int] = ..., entries_done: _Optional[int] = ..., credits: _Optional[_Iterable[_Union[RerateCredits, _Mapping]]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finish_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    events_charged: int
+    def __init__(self, rerate_job_id: _Optional[str] = ..., product_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., state: _Optional[_Union[RerateJobState, str]] = ..., customers_total: _Optional[int] = ..., meters_total: _Optional[int] = ..., meters_done: _Optional[int] = ..., entries_done: _Optional[int] = ..., credits: _Optional[_Iterable[_Union[RerateCredits, _Mapping]]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finish_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., events_charged: _Optional[int] = ...) -> None: ...
 
 class RerateUsageResponse(_message.Message):
     __slots__ = ("job",)

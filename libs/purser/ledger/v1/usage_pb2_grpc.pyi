@@ -94,7 +94,8 @@ class UsageServiceStub:
     was corrected gets the rate that applies now, and the difference is written as CORRECTION entries of the usage's time.
     What costs less comes back to shortfall and grants, what costs more is drawn like late usage. The gate and new usage go
     on meanwhile; VoidUsage and AmendUsage of usage on a meter that is being corrected answer RERATE_IN_PROGRESS. Jobs are
-    done one after the other. Idempotent by request_id, over all customers; a repetition returns the job as it is now.
+    done one after the other. At its end a job charges the stored NO_CONTRACT events of the span that have a contract now,
+    because it was backdated: they become ACCEPTED. Idempotent by request_id, over all customers; a repetition returns the job as it is now.
     Errors: PRODUCT_NOT_FOUND, CUSTOMER_NOT_FOUND (NOT_FOUND), REQUEST_ID_REUSED (ALREADY_EXISTS).
     """
     GetRerateJob: _grpc.UnaryUnaryMultiCallable[_usage_pb2.GetRerateJobRequest, _usage_pb2.GetRerateJobResponse]
@@ -170,7 +171,8 @@ class UsageServiceAsyncStub(UsageServiceStub):
     was corrected gets the rate that applies now, and the difference is written as CORRECTION entries of the usage's time.
     What costs less comes back to shortfall and grants, what costs more is drawn like late usage. The gate and new usage go
     on meanwhile; VoidUsage and AmendUsage of usage on a meter that is being corrected answer RERATE_IN_PROGRESS. Jobs are
-    done one after the other. Idempotent by request_id, over all customers; a repetition returns the job as it is now.
+    done one after the other. At its end a job charges the stored NO_CONTRACT events of the span that have a contract now,
+    because it was backdated: they become ACCEPTED. Idempotent by request_id, over all customers; a repetition returns the job as it is now.
     Errors: PRODUCT_NOT_FOUND, CUSTOMER_NOT_FOUND (NOT_FOUND), REQUEST_ID_REUSED (ALREADY_EXISTS).
     """
     GetRerateJob: _aio.UnaryUnaryMultiCallable[_usage_pb2.GetRerateJobRequest, _usage_pb2.GetRerateJobResponse]  # type: ignore[assignment]
@@ -303,7 +305,8 @@ class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
         was corrected gets the rate that applies now, and the difference is written as CORRECTION entries of the usage's time.
         What costs less comes back to shortfall and grants, what costs more is drawn like late usage. The gate and new usage go
         on meanwhile; VoidUsage and AmendUsage of usage on a meter that is being corrected answer RERATE_IN_PROGRESS. Jobs are
-        done one after the other. Idempotent by request_id, over all customers; a repetition returns the job as it is now.
+        done one after the other. At its end a job charges the stored NO_CONTRACT events of the span that have a contract now,
+        because it was backdated: they become ACCEPTED. Idempotent by request_id, over all customers; a repetition returns the job as it is now.
         Errors: PRODUCT_NOT_FOUND, CUSTOMER_NOT_FOUND (NOT_FOUND), REQUEST_ID_REUSED (ALREADY_EXISTS).
         """
 

@@ -58,7 +58,7 @@ class RerateScope:
 class RerateCredits:
     """What a job returns and charges in one credit type.
 
-    expected_…: sums of the meters' differences, when they were counted. returned, charged: of its corrections so far.
+    expected_…: sums of the meters' differences, when they were counted. returned, charged: so far.
     """
 
     credit_type_id: CreditTypeId
@@ -68,11 +68,21 @@ class RerateCredits:
     charged: Credits = Credits(0)
 
 
+@dataclass(frozen=True, slots=True)
+class EventPosition:
+    """Up to which event a job has charged those that had no contract, in the order of these fields."""
+
+    customer_id: str = ""
+    time: datetime | None = None
+    transaction_id: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RerateJob:
     """A job, and how far it is. planned_customer_id: meters up to this customer are counted; is_planned: all are.
 
-    entries_done: entries about usage that were priced again, whether or not that changed them.
+    entries_done: entries about usage that were priced again, whether or not that changed them. events_charged: events
+    that had no contract when they were recorded.
     """
 
     job_id: RerateJobId
@@ -88,6 +98,8 @@ class RerateJob:
     meters_total: int = 0
     meters_done: int = 0
     entries_done: int = 0
+    events_charged: int = 0
+    events_position: EventPosition = EventPosition()
     credits: tuple[RerateCredits, ...] = ()
 
 

@@ -9,7 +9,7 @@ from meshkit.clock import Clock
 from meshkit.errors import FieldViolation, InvalidFields
 from meshkit.ids import Ids
 from services.ledger.domain.credits.grant import CustomerId
-from services.ledger.domain.credits.unit_of_work import PoolKey
+from services.ledger.domain.credits.unit_of_work import AccountsMoved, PoolKey
 from services.ledger.domain.gate.standing import CatalogCopies
 from services.ledger.domain.rating.metric import matches
 from services.ledger.domain.usage.amendments import replaces
@@ -116,6 +116,8 @@ class Corrections:
             if (first := await tx.responses.find(customer_id, command, CorrectedUsage)) is not None:
                 return first
             recorded = await tx.corrections.find(customer_id, command.usage)
+            if not pools and await tx.corrections.pools_of(customer_id, command.usage):
+                raise AccountsMoved  # a rerating has charged it meanwhile
             pieces = [
                 (key, piece)
                 for key in pools

@@ -23,6 +23,7 @@ from services.ledger.domain.usage.rerating import Repriced
 from services.ledger.operations.credits.settlement import OpenAccount, open_account
 from services.ledger.operations.ports import Relay
 from services.ledger.operations.usage.correcting import NO_GRANTS
+from services.ledger.operations.usage.late_contracts import LateContracts
 from services.ledger.operations.usage.rerate_plan import RatePlan, add_credits, customers_after
 from services.ledger.store import PostgresStore, Transaction
 
@@ -90,7 +91,8 @@ class Rerating:
         if not job.is_planned:
             await self._plan(tx, job)
         elif (to_do := await tx.rerate_meters.next_to_do()) is None:
-            await tx.rerate_jobs.finish(job.job_id, at=at)
+            if not await self._charge_events(tx, job, at):
+                await tx.rerate_jobs.finish(job.job_id, at=at)
         elif to_do.progress is None:
             await self._begin(tx, job, to_do, at)
         else:
@@ -184,6 +186,25 @@ class Rerating:
                 )
             ],
         )
+
+    async def _charge_events(self, tx: Transaction, job: RerateJob, at: datetime) -> bool:
+        """Charge the next events that had no contract; False if there are no more."""
+        product = (await tx.standings.products([job.scope.product_id]))[job.scope.product_id]
+        late = LateContracts(
+            tx=tx, scope=job.scope, event_type=product.metric.event_type, ids=self._ids, at=at
+        )
+        charged = await late.charge(job.events_position, events_max=self._entries_max)
+        if charged is None:
+            return False
+        await tx.rerate_jobs.charge_events(job.job_id, charged.position, events=charged.events)
+        await tx.rerate_jobs.advance(
+            job.job_id,
+            credits=[
+                RerateCredits(credit_type_id=credit_type_id, charged=credits)
+                for credit_type_id, credits in charged.credits.items()
+            ],
+        )
+        return True
 
     async def _write(
         self,

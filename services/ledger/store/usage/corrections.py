@@ -95,7 +95,7 @@ class Corrections:
         return [CreditTypeId(row["credit_type_id"]) for row in rows]
 
     async def find(self, customer_id: CustomerId, usage: UsageName) -> RecordedUsage:
-        """Return recorded usage as corrected so far. Raises UsageNotFound, UsageAlreadyVoided."""
+        """Lock an event, and return recorded usage as corrected so far. Raises UsageNotFound, UsageAlreadyVoided."""
         event = None if usage.source is UsageSource.HOLD else await self._event(customer_id, usage.usage_id)
         last = await self._connection.fetchrow(
             "SELECT number, kind, event_time, properties, piece_credit_type_ids, piece_sequences"
@@ -212,7 +212,7 @@ class Corrections:
     async def _event(self, customer_id: CustomerId, transaction_id: str) -> RecordEvent:
         row = await self._connection.fetchrow(
             "SELECT body_hash, event_type, event_time, properties FROM ledger.usage_events"
-            " WHERE customer_id = $1 AND transaction_id = $2",
+            " WHERE customer_id = $1 AND transaction_id = $2 FOR UPDATE",
             customer_id,
             transaction_id,
         )

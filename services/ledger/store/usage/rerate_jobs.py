@@ -11,6 +11,7 @@ from meshkit.requests import check_same_body
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, ProductId
 from services.ledger.domain.errors import RerateJobNotFound
 from services.ledger.domain.usage.rerate_job import (
+    EventPosition,
     JobState,
     RerateCredits,
     RerateJob,
@@ -23,7 +24,8 @@ from services.ledger.store.credits.rows import Row
 
 _JOB_COLUMNS = """
     rerate_job_id, product_id, customer_id, start_time, end_time, reason, actor, state, create_time, finish_time,
-    planned_customer_id, is_planned, customers_total, meters_total, meters_done, entries_done
+    planned_customer_id, is_planned, customers_total, meters_total, meters_done, entries_done,
+    events_charged, events_customer_id, events_time, events_transaction_id
 """
 _ADD_CREDITS = """
     INSERT INTO ledger.rerate_credits AS c (rerate_job_id, credit_type_id, expected_returned_micros,
@@ -147,6 +149,18 @@ class RerateJobs:
             up_to,
         )
 
+    async def charge_events(self, job_id: RerateJobId, position: EventPosition, *, events: int) -> None:
+        """Count events that were charged, up to a position."""
+        await self._connection.execute(
+            "UPDATE ledger.rerate_jobs SET events_charged = events_charged + $2, events_customer_id = $3,"
+            " events_time = $4, events_transaction_id = $5 WHERE rerate_job_id = $1",
+            job_id,
+            events,
+            position.customer_id,
+            position.time,
+            position.transaction_id,
+        )
+
     async def finish(self, job_id: RerateJobId, *, at: datetime) -> None:
         await self._connection.execute(
             "UPDATE ledger.rerate_jobs SET state = $2, finish_time = $3 WHERE rerate_job_id = $1",
@@ -186,6 +200,10 @@ def _job_from_row(row: Row, credits: tuple[RerateCredits, ...]) -> RerateJob:
         meters_total=row["meters_total"],
         meters_done=row["meters_done"],
         entries_done=row["entries_done"],
+        events_charged=row["events_charged"],
+        events_position=EventPosition(
+            row["events_customer_id"], row["events_time"], row["events_transaction_id"]
+        ),
         credits=credits,
     )
 

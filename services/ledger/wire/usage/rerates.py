@@ -78,6 +78,7 @@ def _job_to_wire(job: RerateJob) -> pb.RerateJob:
         meters_total=job.meters_total,
         meters_done=job.meters_done,
         entries_done=job.entries_done,
+        events_charged=job.events_charged,
         credits=[_credits_to_wire(one) for one in job.credits],
         create_time=timestamp(job.create_time),
         finish_time=optional_timestamp(job.finish_time),
