@@ -6,7 +6,7 @@ So a test that runs a pool through its life also tests that `next_due_time` is n
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -21,12 +21,13 @@ from services.ledger.domain.credits.proration import SeatChange, Seats
 from services.ledger.domain.credits.schedule import Schedule
 from services.ledger.domain.crossings import alarm
 from services.ledger.domain.crossings.watch import Crossing, Watch, WatchKind
-from services.ledger.domain.gate import capturing, gate
+from services.ledger.domain.gate import capturing, gate, lines
 from services.ledger.domain.gate.decision import (
     Amount,
     Ask,
     Authorized,
     Captured,
+    CapturedLines,
     Debited,
     Extended,
     Released,
@@ -125,6 +126,34 @@ class Books:
         self._save(after)
         return answer
 
+    def authorize_lines(
+        self, asks: Sequence[Ask], *, at: datetime, ttl: timedelta = HOLD_TTL_DEFAULT
+    ) -> Authorized:
+        account = self._open(at, values=_values_of(asks))
+        hold_id = HoldId(f"hld_{next(self._hold_numbers)}")
+        after, answer = lines.authorize(
+            account, asks, hold_id=hold_id, expire_time=at + ttl, at=account.time_at(at)
+        )
+        self._save(after)
+        return answer
+
+    def capture_lines(self, hold_id: HoldId, used: Sequence[Amount], *, at: datetime) -> CapturedLines:
+        """Capture a hold; used: of its lines, again from the beginning if it has more."""
+        account = self._open(at, hold_id=hold_id)
+        hold = account.holds[hold_id]
+        of_lines = [used[number % len(used)] for number in range(len(hold.parts))]
+        after, answer = capturing.capture_lines(
+            account, hold, of_lines, cause_id=self._cause_id(), at=account.time_at(at)
+        )
+        self._save(after)
+        return answer
+
+    def debit_lines(self, asks: Sequence[Ask], *, at: datetime) -> Debited:
+        account = self._open(at, values=_values_of(asks))
+        after, answer = lines.debit(account, asks, cause_id=self._cause_id(), at=account.time_at(at))
+        self._save(after)
+        return answer
+
     # What operators and the other services tell it.
 
     def issue(self, grant: Grant, *, at: datetime) -> None:
@@ -209,6 +238,7 @@ class Books:
         held: Counter[str] = Counter()
         spends: Counter[GroupValue] = Counter()
         for hold in self.stored.holds.values():
+            assert [draw for part in hold.parts for draw in part.draws] == list(hold.draws)
             if hold.state is HoldState.HELD:
                 for draw in hold.draws:
                     held[draw.grant_id] += draw.amount.micros
@@ -331,6 +361,10 @@ class Books:
 
     def _cause_id(self) -> str:
         return f"req-{next(self._cause_numbers)}"
+
+
+def _values_of(asks: Iterable[Ask]) -> set[GroupValue]:
+    return {value for ask in asks for value in ask.counted_group_values.items()}
 
 
 def _extension(hold: Hold, ask: Ask, at: datetime) -> Ask:

@@ -24,6 +24,7 @@ from tests.unit.ledger.builders import (
     ASSISTANT,
     IMAGES,
     JUNE,
+    SEARCH,
     TICK,
     a_balance_watch,
     a_cap,
@@ -121,6 +122,11 @@ class Life:
                 self._extend,
                 self._debit,
                 self._debit,
+                self._authorize_lines,
+                self._authorize_lines,
+                self._capture_lines,
+                self._capture_lines,
+                self._debit_lines,
                 self._issue,
                 self._void,
                 self._change_seats,
@@ -141,6 +147,37 @@ class Life:
             user=random.choice(["ann", "bob", "cleo", None]),
             product_id=random.choice([ASSISTANT, ASSISTANT, IMAGES]),
         )
+
+    def _asks(self) -> list[Ask]:
+        """Several lines of one call, in units; some products do not count whose they are."""
+        random = self.random
+        user = random.choice(["ann", "bob", "cleo", None])
+        asks = [
+            an_ask(
+                units(random.randrange(6)),
+                user=user,
+                product_id=random.choice([ASSISTANT, IMAGES, SEARCH]),
+            )
+            for _ in range(random.randrange(1, 5))
+        ]
+        return [replace(ask, counted_group_values={}) if random.random() < 0.2 else ask for ask in asks]
+
+    def _authorize_lines(self) -> Command:
+        asks, now = self._asks(), self.now
+        ttl = timedelta(seconds=self.random.choice([1, 300, 86_400]))
+        self.holds += 1
+        return lambda books: books.authorize_lines(asks, at=now, ttl=ttl)
+
+    def _capture_lines(self) -> Command:
+        if not self.holds:
+            return self._authorize_lines()
+        hold_id, now = self._hold_id(), self.now
+        used = [units(self.random.randrange(9)) for _ in range(3)]
+        return lambda books: books.capture_lines(hold_id, used, at=now)
+
+    def _debit_lines(self) -> Command:
+        asks, now = self._asks(), self.now
+        return lambda books: books.debit_lines(asks, at=now)
 
     def _hold_id(self) -> HoldId:
         return HoldId(f"hld_{self.random.randrange(max(1, self.holds - 4), self.holds + 1)}")

@@ -254,6 +254,12 @@ def return_draws(account: Account, hold: Hold, *, ended_time: datetime, at: date
     return account.with_changes(holds=[hold], spends=spends)
 
 
+def comes_back(account: Account, hold: Hold, draw: Draw) -> bool:
+    """Whether credits that a hold reserved can be drawn again once they are returned (give_back_draw)."""
+    grant = account.grants[draw.grant_id]
+    return not grant.is_closed and not grant.voids_what_returns(hold.create_time)
+
+
 def give_back_draw(
     account: Account, hold: Hold, draw: Draw, *, ended_time: datetime, at: datetime
 ) -> Account:

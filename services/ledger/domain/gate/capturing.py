@@ -4,7 +4,7 @@
 Source: services/ledger/README.md, "Life of a hold" and services/ledger/README.md, "Several lines per call".
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from meshkit.quantity import Credits
 from services.ledger.domain.credits import due
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.burn_down import Draw
-from services.ledger.domain.credits.entry import Usage
+from services.ledger.domain.credits.entry import Entry, Usage
 from services.ledger.domain.credits.grant import Grant, GrantId, capture_held
 from services.ledger.domain.crossings import alarm
 from services.ledger.domain.errors import HoldHasLines
@@ -34,17 +34,17 @@ from services.ledger.domain.usage.meter import Meter, MeterKey
 
 @dataclass(slots=True)
 class _Line:
-    """What one line was used for. draws: those of the hold that pay for it. shortfall: what no grant covers."""
+    """What one line was used for. draws: those of the hold that pay for it. excess: what they do not cover.
+
+    shortfall: what no grant covers.
+    """
 
     part: HeldPart
     usage: Usage
     cost: Credits
+    excess: Credits
     draws: tuple[Draw, ...] = ()
     shortfall: Credits = Credits(0)
-
-    @property
-    def excess(self) -> Credits:
-        return Credits(self.cost.micros - sum([draw.amount.micros for draw in self.draws]))
 
 
 def capture(
@@ -89,8 +89,8 @@ def capture_lines(
 ) -> tuple[Account, CapturedLines]:
     """Turn a hold into spend of what was used of each of its lines, in their order. Raises HoldAlreadyResolved.
 
-    What one line does not use pays for the lines that used more, from grants that these may draw; only what is left
-    is released. transaction_id: of the usage event that is the capture.
+    What lines do not use comes back first, so others that used more can draw it; what would be lost by coming back pays
+    for those before anything else does. transaction_id: of the usage event that is the capture.
     """
     require_unresolved(hold)
     account, captured, lines = _capture(
@@ -129,10 +129,14 @@ def _capture(
     at = time_of_spend(account, hold.counted_group_values, at)
     is_late = hold.state is HoldState.EXPIRED
     lines, meters = _priced(account, hold, used, transaction_id)
-    released = [] if is_late else _pay_from_hold(account, lines)
+    entries_before = len(account.entries)
+    lost: list[Draw] = []
+    if not is_late:
+        account, lost = _pay_from_hold(account, hold, lines, at=at)
     for line in lines:
         account = _write(account, line, cause_id=cause_id, at=at)
-    for draw in released:
+    released = Credits(0) if is_late else released_by(hold, account.entries[entries_before:])
+    for draw in lost:
         account = due.give_back_draw(account, hold, draw, ended_time=at, at=at)
     spends = _spends(account, hold, lines, is_late=is_late, at=at)
     spent = Credits(sum([line.cost.micros for line in lines]))
@@ -142,7 +146,7 @@ def _capture(
     account = alarm.observe_spend(account, hold.counted(), at=at, anchor=hold.anchor)
     captured = Captured(
         captured=spent - shortfall,
-        released=Credits(sum([draw.amount.micros for draw in released])),
+        released=released,
         shortfall=shortfall,
         is_late=is_late,
         credit_type_id=account.credit_type_id,
@@ -166,27 +170,47 @@ def _priced(
     meters: dict[MeterKey, Meter] = {}
     for part, amount in zip(hold.parts, used, strict=True):
         key = part.price.meter_key
-        before = part.price.meter_in(meters if key in meters else account.meters)
+        before = part.price.meter_in(meters if meters and key in meters else account.meters)
         meter, cost = charged(before, amount)
         usage = usage_of_hold(hold, part, amount, meter, transaction_id)
         if usage.meter_key is not None:
             meters[usage.meter_key] = meter
-        lines.append(_Line(part, usage, cost))
+        lines.append(_Line(part, usage, cost, excess=cost))
     return lines, meters
 
 
-def _pay_from_hold(account: Account, lines: Sequence[_Line]) -> list[Draw]:
-    """Divide the hold's draws among the lines: first each line's own ones, then what others left. Returns the rest."""
-    left: list[Draw] = []
+def released_by(hold: Hold, entries: Iterable[Entry]) -> Credits:
+    """Return the credits of a hold that its capture did not spend. entries: of the capture."""
+    unspent: dict[GrantId | None, int] = {}
+    for draw in hold.draws:
+        unspent[draw.grant_id] = unspent.get(draw.grant_id, 0) + draw.amount.micros
+    for entry in entries:
+        if entry.grant_id in unspent:
+            unspent[entry.grant_id] += entry.amount.micros
+    return Credits(sum([micros for micros in unspent.values() if micros > 0]))
+
+
+def _pay_from_hold(
+    account: Account, hold: Hold, lines: Sequence[_Line], *, at: datetime
+) -> tuple[Account, list[Draw]]:
+    """Let each line's own draws pay for it, and give back what it leaves. Returns what would be lost by coming back.
+
+    That pays for the excess of other lines before it is lost.
+    """
+    lost: list[Draw] = []
     for line in lines:
-        split = split_draws(line.part.draws, min(line.cost, line.part.amount))
-        line.draws = split.captured
-        left += split.released
-    if len(lines) > 1 and left:
+        covered = min(line.cost, line.part.amount)
+        split = split_draws(line.part.draws, covered)
+        line.draws, line.excess = split.captured, line.cost - covered
+        for draw in split.released:
+            if due.comes_back(account, hold, draw):
+                account = due.give_back_draw(account, hold, draw, ended_time=at, at=at)
+            else:
+                lost.append(draw)
+    if lost:
         for line in lines:
-            if line.excess:
-                left = _pay_from(account, line, left)
-    return left
+            lost = _pay_from(account, line, lost)
+    return account, lost
 
 
 def _pay_from(account: Account, line: _Line, draws: Sequence[Draw]) -> list[Draw]:
@@ -198,6 +222,7 @@ def _pay_from(account: Account, line: _Line, draws: Sequence[Draw]) -> list[Draw
             taken = min(draw.amount, line.excess)
         if taken:
             line.draws = (*line.draws, Draw(draw.grant_id, taken))
+            line.excess -= taken
         if draw.amount - taken:
             left.append(Draw(draw.grant_id, draw.amount - taken))
     return left
@@ -211,10 +236,9 @@ def _write(account: Account, line: _Line, *, cause_id: str, at: datetime) -> Acc
         grants[draw.grant_id] = capture_held(grant, draw.amount)
     entries = captures(account, line.draws, line.usage, cause_id=cause_id, at=at)
     account = account.with_changes(grants=grants.values(), entries=entries)
-    excess = line.excess
-    if excess or (line.usage.quantity and not entries):
+    if line.excess or (line.usage.quantity and not entries):
         more = line.usage.without_quantity() if entries else line.usage
-        account, line.shortfall = draw_now(account, excess, more, cause_id=cause_id, at=at)
+        account, line.shortfall = draw_now(account, line.excess, more, cause_id=cause_id, at=at)
     return account
 
 
@@ -223,8 +247,13 @@ def _spends(
 ) -> dict[GroupValue, Spend]:
     """Return the spends without the hold, and with the cost of each line that counts for them."""
     reserved = Credits(0) if is_late else hold.amount
+    if not hold.lines:
+        group_values, spent = hold.counted_group_values, lines[0].cost
+        return counted(account, group_values, spent, released=reserved, anchor=hold.anchor, at=at)
     spends: dict[GroupValue, Spend] = {}
     for key, value in hold.counted_group_values.items():
-        spent = sum([line.cost.micros for line in lines if key in line.part.counted_group_values])
-        spends |= counted(account, {key: value}, Credits(spent), released=reserved, anchor=hold.anchor, at=at)
+        of_key = [line.cost.micros for line in lines if key in line.part.counted_group_values]
+        spends |= counted(
+            account, {key: value}, Credits(sum(of_key)), released=reserved, anchor=hold.anchor, at=at
+        )
     return spends

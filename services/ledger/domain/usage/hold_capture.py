@@ -11,7 +11,7 @@ from meshkit.quantity import Credits, Quantity
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.entry import Entry
 from services.ledger.domain.credits.grant import ProductId
-from services.ledger.domain.gate.capturing import available_to, capture_lines
+from services.ledger.domain.gate.capturing import available_to, capture_lines, released_by
 from services.ledger.domain.gate.decision import Amount, CapturedBefore, LineResult
 from services.ledger.domain.gate.hold import HeldPart, Hold, HoldState, names_of
 from services.ledger.domain.rating.dimensions import dimension_values
@@ -137,10 +137,9 @@ def capture_after_event(
     credits = Credits(sum(line.credits.micros for line in lines))
     shortfall = Credits(sum(line.shortfall.micros for line in lines))
     is_late = entries[0].create_time >= hold.expire_time
-    reserved = Credits(0) if is_late else hold.amount
     return CapturedBefore(
         captured=credits - shortfall,
-        released=reserved - min(credits, reserved),
+        released=Credits(0) if is_late else released_by(hold, entries),
         shortfall=shortfall,
         is_late=is_late,
         credit_type_id=account.credit_type_id,
