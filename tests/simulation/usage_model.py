@@ -20,6 +20,10 @@ def untimely(time: datetime, received: datetime) -> tuple[str, str] | None:
     return ("TOO_OLD" if time < received else "IN_FUTURE"), "timestamp"
 
 
+def order(g: Thing) -> Any:
+    return g.priority, len(g.scope) or 99, g.is_paid, g.end, g.start, g.made
+
+
 class Book:
     """One customer. monthly: by pool, the credits of its schedule there, which live a month."""
 
@@ -90,7 +94,6 @@ class Book:
         return sum(amount for hold in self.alive() for owner, amount in hold.draws if owner is grant)
 
     def active(self, at: datetime, pool: str, product: str = "") -> list[Thing]:
-        order = lambda g: (g.priority, len(g.scope) or 99, g.is_paid, g.end, g.start, g.made)  # noqa: E731
         active = [g for g in self.grants if g.pool == pool and g.start <= at < g.end]
         return sorted((g for g in active if not product or not g.scope or product in g.scope), key=order)
 
@@ -237,16 +240,31 @@ class Book:
 
     def take_back(self, lines: list[Thing], back: int) -> int:
         """Take `back` from what was paid, in this order; returns how much of it was shortfall."""
-        short = 0
+        short, ended = 0, list[tuple[Thing, int]]()
         for line in lines:
             taken = min(line.left, back)
             line.left, back = line.left - taken, back - taken
             if line.grant:
                 line.grant.captured -= taken
+                ended += [(line.grant, taken)] * (line.grant.end <= self.now and not line.grant.is_void)
             else:
                 short += taken
         assert back == 0
+        for grant in dict.fromkeys(id(grant) for grant, _ in ended):
+            self.replace([one for one in ended if id(one[0]) == grant])
         return short
+
+    def replace(self, ended: list[tuple[Thing, int]]) -> None:
+        """Let what came back to a grant that has ended pay for what later grants paid while it lived."""
+        grant, rest = ended[0][0], sum(amount for _, amount in ended)
+        later = [one for one in self.active(self.now, grant.pool) if order(one) > order(grant) and not one.is_void]
+        for line in list(reversed(self.lines)):
+            is_in_life = grant.start <= line.use.time < grant.end
+            is_in_scope = not grant.scope or line.use.product in grant.scope
+            if line.grant in later and is_in_life and is_in_scope and (taken := min(line.left, rest)):
+                line.left, rest = line.left - taken, rest - taken
+                line.grant.captured, grant.captured = line.grant.captured - taken, grant.captured + taken
+                self.lines.append(Thing(use=line.use, grant=grant, left=taken))
 
     # The gate
 

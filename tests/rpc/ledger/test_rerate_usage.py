@@ -11,7 +11,7 @@ from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
 from purser.ledger.v1 import usage_pb2 as usage
 from tests.support.faults import bad_fields, fault
-from tests.support.ledger import AI, CREDIT, JUNE, RunningLedger
+from tests.support.ledger import AI, CREDIT, JULY, JUNE, RunningLedger
 from tests.support.ledger_sql import Sql
 from tests.support.postgres import Databases
 from tests.support.reported import an_event, record
@@ -252,6 +252,28 @@ async def test_usage_goes_on_while_a_job_is_between_two_pages(
     assert await meter(sql) == ("rat_1", 80, 0)
     assert counts_of(await job_of(ledger, job)) == (1, 1, 1, 5)
     await ledger.assert_adds_up()
+
+
+@pytest.mark.parametrize("entries_max", [1, 2, 300])
+async def test_what_returns_to_last_months_credits_pays_instead_of_a_top_up_whatever_the_pages(
+    ledger: RunningLedger, databases: Databases, entries_max: int
+) -> None:
+    """Half of 600 credits come back. June's 400 included ones, which have expired, can pay for the other half."""
+    await price(ledger, flat(2), version=2)
+    top_up = await ledger.top_up(1_000, priority=100)
+    await record(ledger, an_event("e1", "150"), an_event("e2", "90"))
+    await ledger.debit(0, quantity_micros=60 * UNIT)
+    await price(ledger, flat(2), flat(1), version=3)
+    ledger.clock.advance_to(JULY + DAY)
+    await rerate(ledger)
+
+    async with worker(ledger, databases, entries_max=entries_max) as rerating:
+        while await rerating.step():
+            await ledger.assert_adds_up()
+
+    captured = {one.grant_id: one.captured_micros // CREDIT for one in await ledger.grants()}
+    assert captured.pop(top_up.grant_id) == 0
+    assert sorted(captured.values()) == [0, 300]
 
 
 async def test_a_second_correcting_rate_while_a_job_runs_is_for_the_next_job(

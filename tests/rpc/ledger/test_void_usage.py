@@ -286,6 +286,52 @@ async def test_credits_returned_to_an_expired_grant_expire_again_at_once(ledger:
     await ledger.assert_adds_up()
 
 
+async def test_credits_returned_to_an_expired_grant_pay_instead_of_a_top_up(ledger: RunningLedger) -> None:
+    """Of usage by event, by hold and by debit. The latest comes first, and a later void finds what pays now."""
+    top_up = await ledger.top_up(1_000, priority=100)
+    await report(ledger, an_event("tx-1", "30"))
+    hold = await ledger.authorize(60)
+    await ledger.capture(hold.hold_id)
+    await ledger.debit(50)
+    await report(ledger, an_event("tx-2", "5"))
+    ledger.clock.advance_to(JULY + DAY)
+    paid = {one.grant_id: one for one in await ledger.grants()}
+    assert paid[top_up.grant_id].captured_micros == 130 * CREDIT
+
+    await void(ledger, "tx-1")
+
+    june, _, later = await june_july_and(ledger, top_up.grant_id)
+    assert (june.captured_micros, june.expired_micros) == (170 * CREDIT, 230 * CREDIT)
+    assert later.captured_micros == 0
+    assert await taken_from(ledger, top_up.grant_id) == [60, 50, 20]
+    await ledger.assert_adds_up()
+
+    await void(ledger, hold_id=hold.hold_id)
+    await void(ledger, "tx-2")
+
+    june, july, later = await june_july_and(ledger, top_up.grant_id)
+    assert (june.captured_micros, later.captured_micros) == (50 * CREDIT, 0)
+    assert july.available_micros == 400 * CREDIT
+    await ledger.assert_adds_up()
+
+
+async def june_july_and(ledger: RunningLedger, grant_id: str) -> tuple[pb.Grant, pb.Grant, pb.Grant]:
+    """Return the included grants of both months, and another one."""
+    included = [one for one in await ledger.grants() if one.grant_kind == pb.GRANT_KIND_INCLUDED]
+    (other,) = [one for one in await ledger.grants() if one.grant_id == grant_id]
+    june, july = sorted(included, key=lambda one: one.effective_time.seconds)
+    return june, july, other
+
+
+async def taken_from(ledger: RunningLedger, grant_id: str) -> list[int]:
+    """Return what corrections gave back to a grant, the oldest first."""
+    return [
+        one.amount_micros // CREDIT
+        for one in reversed(await ledger.entries())
+        if one.entry_kind == admin.ENTRY_KIND_CORRECTION and one.grant_id == grant_id
+    ]
+
+
 async def test_credits_returned_to_a_voided_grant_are_voided(ledger: RunningLedger) -> None:
     top_up = await ledger.top_up(100, priority=1, cost_basis_micros=0, expire_time=timestamp(NOON))
     await report(ledger, an_event("tx-1", "5"))

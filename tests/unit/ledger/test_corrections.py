@@ -5,7 +5,9 @@ from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,9 +21,11 @@ from services.ledger.domain.rating.price import FlatPrice, PackagePrice, Price
 from services.ledger.domain.rating.tiers import GraduatedPrice, Tier
 from services.ledger.domain.usage import corrections
 from services.ledger.domain.usage.amendments import charge_more, replaced, replaces
-from services.ledger.domain.usage.corrections import Left, Piece, Removal, lefts_of, pieces_of
+from services.ledger.domain.usage.corrections import Removal
 from services.ledger.domain.usage.event import EventLine, RecordEvent
 from services.ledger.domain.usage.intake import Measured, charge
+from services.ledger.domain.usage.pieces import Left, Piece, lefts_of, pieces_of
+from services.ledger.domain.usage.returning import returns
 from tests.unit.ledger.builders import (
     AI,
     ASSISTANT,
@@ -46,6 +50,7 @@ FALLING = GraduatedPrice(
     )
 )
 RISING = GraduatedPrice((Tier(Quantity.of(10), Ratio(MICROS, MICROS)), Tier(None, Ratio(5 * MICROS, MICROS))))
+ONE_EACH = FlatPrice(Ratio(MICROS, MICROS))
 PRICES: dict[str, Price] = {
     "flat": FlatPrice(Ratio(MICROS, 3 * MICROS)),
     "package": PackagePrice(Ratio(5 * MICROS, 10 * MICROS)),
@@ -133,9 +138,19 @@ class Book:
         return corrections.removal(piece, self.account.meters[key], largest=largest, value=value)
 
     def take_back(self, piece: Piece, removed: Removal, *, at: datetime = NOON) -> EventLine:
-        returned = corrections.returns(removed.credits, piece, self.others(piece))
+        returned = returns(removed.credits, piece, self.others(piece))
+        drawn = [one for one in self.usage() if one.corrects is None and one.amount < Credits(0)]
+        later = lefts_of(reversed(drawn), self.correcting(drawn), {})
         self.account, line = corrections.take_back(
-            self.account, self.product, piece, removed, returned, cause_id="void", anchor=JUNE, at=at
+            self.account,
+            self.product,
+            piece,
+            removed,
+            returned,
+            later=later,
+            cause_id="void",
+            anchor=JUNE,
+            at=at,
         )
         return line
 
@@ -174,10 +189,15 @@ class Book:
     def assert_adds_up(self) -> None:
         """Assert that grants, meter, shortfall and spends are the sums of entries, and none is negative."""
         by_user: Counter[str] = Counter()
+        starts = {
+            user: spend.period.start for (_, user), spend in self.account.spends.items() if spend.period
+        }
         by_grant: Counter[str | None] = Counter()
         for one in self.usage():
             assert one.usage is not None
-            by_user[one.usage.group_values["user_id"]] += one.cost.micros
+            user = one.usage.group_values["user_id"]
+            if one.effective_time >= starts[user]:
+                by_user[user] += one.cost.micros
             by_grant[one.grant_id] += one.cost.micros
         assert self.spent() == {user: by_user[user] for user in self.spent()}
         assert min(self.spent().values(), default=0) >= 0
@@ -356,3 +376,81 @@ def test_amended_events_leave_the_meter_that_the_right_ones_would_have(
     (meter,), (expected,) = wrong.account.meters.values(), right.account.meters.values()
     assert (meter.position, meter.cost) == (expected.position, expected.cost)
     assert wrong.spent() == right.spent()
+
+
+def a_pool_with_top_up(**more: Any) -> Account:
+    """Included credits of June, 100, and a top-up of 1,000 that burns after them; `more` overrides its fields."""
+    top_up: dict[str, Any] = {"grant_id": "grt_2", "priority": 100, "paid": 50 * MICROS, "credits": 1_000}
+    return an_account(a_grant(100, end=JULY), a_grant(**(top_up | more)))
+
+
+def drawn(account: Account) -> tuple[int, int]:
+    """Return what was drawn of the included credits, and of the top-up."""
+    first, second = account.grants[GrantId("grt_1")], account.grants[GrantId("grt_2")]
+    return first.captured.micros // MICROS, second.captured.micros // MICROS
+
+
+def end_june(book: Book) -> None:
+    """Close what ends with June, as settlement does."""
+    ended = [grant for grant in book.account.grants.values() if grant.is_over(JULY)]
+    book.account = book.account.with_changes(grants=[expire_rest(grant) for grant in ended])
+
+
+def test_what_returns_to_an_expired_grant_pays_instead_of_what_was_bought() -> None:
+    """Golden: of 80 credits that return to June's included ones, 70 replace the top-up's later draws; 10 expire."""
+    book = Book(a_pool_with_top_up(), price=ONE_EACH)
+    book.record("e1", "80")
+    book.record("e2", "60")
+    book.record("e3", "30", user="bob")
+    assert drawn(book.account) == (100, 70)
+    end_june(book)
+    before = book.account.sequence
+
+    line = book.void("e1", at=JULY)
+
+    assert line.credits == Credits.of(-80)
+    assert drawn(book.account) == (90, 0)
+    assert [
+        (one.kind, one.grant_id, one.amount.micros // MICROS, one.usage and one.usage.transaction_id)
+        for one in book.account.entries
+        if one.sequence > before
+    ] == [
+        (EntryKind.CORRECTION, "grt_1", 80, "e1"),
+        (EntryKind.CORRECTION, "grt_2", 30, "e3"),  # the latest first
+        (EntryKind.CORRECTION, "grt_1", -30, "e3"),
+        (EntryKind.CORRECTION, "grt_2", 40, "e2"),
+        (EntryKind.CORRECTION, "grt_1", -40, "e2"),
+        (EntryKind.EXPIRY, "grt_1", -10, None),
+    ]
+    book.assert_adds_up()
+
+    for name in ("e2", "e3"):
+        book.void(name, at=JULY)
+        book.assert_adds_up()
+    assert drawn(book.account) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("top_up", "used"),
+    [({}, JULY), ({"end": JULY}, NOON), ({"priority": 0, "credits": 20}, NOON)],
+    ids=["of usage after the expiry", "on a later grant that has ended too", "on a grant that burns before"],
+)
+def test_other_draws_stay_when_credits_return_to_an_expired_grant(
+    top_up: dict[str, Any], used: datetime
+) -> None:
+    book = Book(a_pool_with_top_up(**top_up), price=ONE_EACH)
+    if "priority" in top_up:
+        book.record("e2", "20")
+    book.record("e1", "100")
+    if "priority" not in top_up:
+        if used == JULY:
+            end_june(book)
+        book.record("e2", "20", used=used, at=used)
+    end_june(book)
+    assert drawn(book.account) == (100, 20)
+
+    book.void("e1", at=JULY)
+
+    assert drawn(book.account) == (0, 20)
+    assert book.account.grants[GrantId("grt_1")].expired == Credits.of(100)
+    book.assert_adds_up()

@@ -13,10 +13,11 @@ from services.ledger.domain.credits.account import Account
 from services.ledger.domain.crossings import alarm
 from services.ledger.domain.gate.spending import counted_usage
 from services.ledger.domain.rating.product import UsageProduct
-from services.ledger.domain.usage.corrections import Piece, Removal, without
+from services.ledger.domain.usage.corrections import Removal, without
 from services.ledger.domain.usage.event import EventLine, EventResult, RecordEvent
 from services.ledger.domain.usage.funding import fund
 from services.ledger.domain.usage.intake import Measured, count, group_values_of, values_after
+from services.ledger.domain.usage.pieces import Piece
 
 
 def replaces(event: RecordEvent, line: Measured, piece: Piece) -> bool:

@@ -16,15 +16,15 @@ from meshkit.evolve import evolve
 from meshkit.quantity import Credits, Quantity
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.entry import Entry, Usage
-from services.ledger.domain.credits.grant import GrantId
 from services.ledger.domain.crossings import alarm
 from services.ledger.domain.gate.spend_cap import GroupValue
 from services.ledger.domain.gate.spending import counted_usage
 from services.ledger.domain.rating.price import Pricing, cost_at, cost_between
 from services.ledger.domain.rating.product import UsageProduct
-from services.ledger.domain.usage.corrections import Left, Piece, give_back, pieces_of, returns
 from services.ledger.domain.usage.funding import fund
 from services.ledger.domain.usage.meter import Meter
+from services.ledger.domain.usage.pieces import Left, Piece, pieces_of
+from services.ledger.domain.usage.returning import cause_of, end_returned, give_back, returns
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +85,6 @@ def reprice(
     return repriced, position
 
 
-def paid_by(repriced: Iterable[Repriced]) -> frozenset[GrantId]:
-    """Return the grants to which credits come back."""
-    paying = (left.entry.grant_id for one in repriced for left in one.returned())
-    return frozenset(grant_id for grant_id in paying if grant_id is not None)
-
-
 def counted_values(product: UsageProduct, repriced: Iterable[Repriced]) -> set[GroupValue]:
     """Return the group values whose spends change."""
     return {value for one in repriced for value in product.counted(one.piece.usage.group_values).items()}
@@ -101,11 +95,12 @@ def correct(
     product: UsageProduct,
     repriced: Sequence[Repriced],
     *,
+    later: Sequence[Left] = (),
     cause_id: str,
     anchor: datetime,
     at: datetime,
 ) -> Account:
-    """Write the corrections of pieces of usage of one meter.
+    """Write the corrections of pieces of usage of one meter. later: as for take_back.
 
     Of what costs less, shortfall and credits come back as in other corrections; what costs more is drawn like late
     usage. The account must have the grants and spends of these.
@@ -113,6 +108,8 @@ def correct(
     for one in repriced:
         if one.difference:
             account = _correct(account, product, one, cause_id=cause_id, anchor=anchor, at=at)
+    returned = [left for one in repriced for left in one.returned()]
+    account = end_returned(account, returned, later, cause_id=cause_id, at=at)
     return alarm.observe_spend(account, counted_values(product, repriced), at=at, anchor=anchor)
 
 
@@ -143,14 +140,11 @@ def _correct(
             )
     else:
         used_time = one.piece.first.effective_time
-        # A debit has no id: what it costs more is found again by its cause.
-        has_name = usage.transaction_id is not None or usage.hold_id is not None
-        cause_id = cause_id if has_name else one.piece.first.cause_id
         account, _ = fund(
             account,
             one.difference,
             usage,
-            cause_id=cause_id,
+            cause_id=cause_of(one.piece.first, cause_id),
             used_time=used_time,
             at=at,
             is_correction=True,

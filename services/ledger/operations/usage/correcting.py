@@ -14,11 +14,14 @@ from services.ledger.domain.rating.metric import Aggregation, UniqueValue, measu
 from services.ledger.domain.rating.product import UsageProduct
 from services.ledger.domain.usage import amendments, corrections
 from services.ledger.domain.usage.commands import PieceName
-from services.ledger.domain.usage.corrections import Piece, Removal
+from services.ledger.domain.usage.corrections import Removal
 from services.ledger.domain.usage.event import EventLine, EventResult, RecordEvent
 from services.ledger.domain.usage.intake import Measured, charge, group_values_of
 from services.ledger.domain.usage.meter import MeteredPrice, MeterKey
+from services.ledger.domain.usage.pieces import Left, Piece
+from services.ledger.domain.usage.returning import grants_of, returns
 from services.ledger.operations.credits.settlement import OpenAccount, open_account
+from services.ledger.operations.usage.replacing import later_draws
 from services.ledger.store import Transaction
 
 NO_GRANTS: frozenset[GrantId] = frozenset()
@@ -86,7 +89,8 @@ class PieceCorrector:
     ) -> EventLine:
         is_return = change.credits >= Credits(0)
         returned = await self._returned(piece, change) if is_return else []
-        paid = frozenset(one.entry.grant_id for one in returned if one.entry.grant_id is not None)
+        later = await later_draws(self.tx, self.key, returned, at=self.at, ids=self.ids)
+        paid = grants_of([*returned, *later])
         opened = await open_account(
             self.tx,
             *self.key,
@@ -107,6 +111,7 @@ class PieceCorrector:
                 piece,
                 change,
                 returned,
+                later=later,
                 cause_id=self.cause_id,
                 anchor=anchor,
                 at=opened.at,
@@ -118,12 +123,12 @@ class PieceCorrector:
         await opened.save(self.tx, account)
         return line
 
-    async def _returned(self, piece: Piece, change: Removal) -> list[corrections.Left]:
-        others: list[corrections.Left] = []
+    async def _returned(self, piece: Piece, change: Removal) -> list[Left]:
+        others: list[Left] = []
         meter_key, missing = piece.usage.meter_key, change.credits - piece.cost
         if meter_key is not None and missing > Credits(0):
             others = await self.tx.corrections.latest_of_meter(self.key, meter_key, missing, without=piece)
-        return corrections.returns(change.credits, piece, others)
+        return returns(change.credits, piece, others)
 
     async def _product(self, piece: Piece) -> UsageProduct:
         product_id = piece.usage.product_id

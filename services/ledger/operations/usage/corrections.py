@@ -20,9 +20,9 @@ from services.ledger.domain.usage.commands import (
     RecordedUsage,
     VoidUsage,
 )
-from services.ledger.domain.usage.corrections import Piece
 from services.ledger.domain.usage.event import EventLine, EventResult, EventStatus, RecordEvent, untimely
 from services.ledger.domain.usage.intake import Measured, measured
+from services.ledger.domain.usage.pieces import Piece
 from services.ledger.operations.credits.settlement import open_account
 from services.ledger.operations.ports import Relay
 from services.ledger.operations.usage.correcting import NO_GRANTS, PieceCorrector, not_recordable

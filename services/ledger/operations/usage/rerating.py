@@ -20,10 +20,12 @@ from services.ledger.domain.usage import rerating
 from services.ledger.domain.usage.meter import MeteredPrice
 from services.ledger.domain.usage.rerate_job import MeterProgress, RerateCredits, RerateJob, ToDo
 from services.ledger.domain.usage.rerating import Repriced
+from services.ledger.domain.usage.returning import grants_of
 from services.ledger.operations.credits.settlement import OpenAccount, open_account
 from services.ledger.operations.ports import Relay
 from services.ledger.operations.usage.correcting import NO_GRANTS
 from services.ledger.operations.usage.late_contracts import LateContracts
+from services.ledger.operations.usage.replacing import later_draws
 from services.ledger.operations.usage.rerate_plan import RatePlan, add_credits, customers_after
 from services.ledger.store import PostgresStore, Transaction
 
@@ -218,6 +220,8 @@ class Rerating:
         *,
         is_return: bool,
     ) -> Account:
+        returned = [left for one in repriced for left in one.returned()]
+        later = await later_draws(tx, progress.key, returned, at=at, ids=self._ids)
         opened = await open_account(
             tx,
             *progress.key,
@@ -226,12 +230,12 @@ class Rerating:
             group_values=rerating.counted_values(product, repriced),
             prices=[price],
             pays_late=not is_return,
-            only_grants=rerating.paid_by(repriced) if is_return else None,
+            only_grants=grants_of([*returned, *later]) if is_return else None,
         )
         anchor = opened.now.usage_anchor
         assert anchor is not None
         account = rerating.correct(
-            opened.now, product, repriced, cause_id=job.job_id, anchor=anchor, at=opened.at
+            opened.now, product, repriced, later=later, cause_id=job.job_id, anchor=anchor, at=opened.at
         )
         await opened.save(tx, account)
         await tx.rerate_meters.save_unrated(

@@ -5,13 +5,13 @@ None of it has an index of its own on entries, except for the corrections themse
 index costs each call of the gate. A hold's entries are searched from the hold's time on, a meter's from the latest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from meshkit.quantity import INT64_MAX, Credits, Quantity
 from services.ledger.domain.credits.entry import Entry
-from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, ProductId
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant, GrantId, ProductId
 from services.ledger.domain.credits.unit_of_work import PoolKey
 from services.ledger.domain.errors import HoldNotFound, UsageAlreadyVoided, UsageNotFound
 from services.ledger.domain.rating.properties import micros_of
@@ -23,9 +23,9 @@ from services.ledger.domain.usage.commands import (
     UsageSource,
     VoidUsage,
 )
-from services.ledger.domain.usage.corrections import Left, Piece, lefts_of, pieces_of
 from services.ledger.domain.usage.event import RecordEvent
 from services.ledger.domain.usage.meter import MeteredPrice, MeterKey
+from services.ledger.domain.usage.pieces import Left, Piece, lefts_of, pieces_of, total
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.rows import ENTRY_COLUMNS, entry_from_row
 from services.ledger.store.usage.meters import pricings
@@ -34,8 +34,15 @@ PAGE_SIZE = 500
 
 _OF_METER = f"""
     SELECT {ENTRY_COLUMNS} FROM ledger.entries
-    WHERE customer_id = $1 AND credit_type_id = $2 AND sequence < $5 AND root_rate_id = $3
-        AND usage_period_start = $4 AND corrects_sequence IS NULL AND shortfall_micros <> amount_micros
+    WHERE customer_id = $1 AND credit_type_id = $2 AND sequence < $3 AND root_rate_id = $4
+        AND usage_period_start = $5 AND corrects_sequence IS NULL AND shortfall_micros <> amount_micros
+    ORDER BY sequence DESC LIMIT {PAGE_SIZE}
+"""
+_DRAWS = f"""
+    SELECT {ENTRY_COLUMNS} FROM ledger.entries
+    WHERE customer_id = $1 AND credit_type_id = $2 AND sequence < $3 AND grant_id = ANY ($4::text[])
+        AND effective_time >= $5 AND effective_time < $6 AND product_id IS NOT NULL AND amount_micros < 0
+        AND corrects_sequence IS NULL AND ($7::text[] IS NULL OR product_id = ANY ($7))
     ORDER BY sequence DESC LIMIT {PAGE_SIZE}
 """
 _CORRECTING = f"""
@@ -167,16 +174,40 @@ class Corrections:
     ) -> list[Left]:
         """Return the latest entries of a meter of which `amount` is left in total, newest first. without: left out."""
         own = {left.entry.sequence for left in without.lefts}
+        meter = meter_key.root_rate_id, meter_key.period_start
+        return await self._latest(_OF_METER, key, meter, amount, without=own)
+
+    async def draws_in_time_of(
+        self, key: PoolKey, grant: Grant, later: Sequence[GrantId], amount: Credits
+    ) -> list[Left]:
+        """Return what other grants paid for usage dated in the life of a grant and in its scope, newest first.
+
+        later: the other grants. amount: it stops when so much is left of the draws in total.
+        """
+        if not later:
+            return []
+        scope = sorted(grant.scope_product_ids) or None
+        arguments = list(later), grant.effective_time, grant.expire_time, scope
+        return await self._latest(_DRAWS, key, arguments, amount)
+
+    async def _latest(
+        self,
+        question: str,
+        key: PoolKey,
+        arguments: tuple[object, ...],
+        amount: Credits,
+        *,
+        without: Collection[int] = (),
+    ) -> list[Left]:
+        """Return entries newest first, until `amount` is left of them in total. without: sequences to leave out."""
         found: list[Left] = []
         missing, before = amount.micros, INT64_MAX
         while missing > 0:
-            rows = await self._connection.fetch(
-                _OF_METER, *key, meter_key.root_rate_id, meter_key.period_start, before
-            )
-            entries = [entry_from_row(row) for row in rows if row["sequence"] not in own]
+            rows = await self._connection.fetch(question, *key, before, *arguments)
+            entries = [entry_from_row(row) for row in rows if row["sequence"] not in without]
             page = lefts_of(entries, await self.corrections_of(key, entries), await self.held(key, entries))
             found += page
-            missing -= sum(left.credits.micros for left in page)
+            missing -= total(page).micros
             if len(rows) < PAGE_SIZE:
                 break
             before = rows[-1]["sequence"]

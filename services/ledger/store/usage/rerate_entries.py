@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from meshkit.quantity import INT64_MAX
 from services.ledger.domain.credits.entry import Entry
 from services.ledger.domain.credits.unit_of_work import PoolKey
-from services.ledger.domain.usage.corrections import Piece
 from services.ledger.domain.usage.event import AHEAD_MAX
 from services.ledger.domain.usage.meter import MeterKey
+from services.ledger.domain.usage.pieces import Piece
 from services.ledger.domain.usage.rerate_job import MeterProgress
 from services.ledger.domain.usage.rerating import pieces_by_use
 from services.ledger.store.connection import Connection
@@ -86,7 +87,7 @@ class RerateEntries:
         rows = await self._connection.fetch(_PAGE, *name, end, progress.done, entries_max)
         if len(rows) == entries_max:
             end = rows[-1]["sequence"]
-        entries = await self._whole_uses(name, list(map(entry_from_row, rows)), until=progress.until)
+        entries = await self._whole_uses(name, list(map(entry_from_row, rows)))
         corrections = await self._corrections.corrections_of(progress.key, entries)
         held = await self._corrections.held(progress.key, entries)
         pieces = [
@@ -96,10 +97,11 @@ class RerateEntries:
         ]
         return UsagePage(pieces, sum(len(piece.lefts) for piece in pieces), end)
 
-    async def _whole_uses(
-        self, name: tuple[object, ...], entries: Sequence[Entry], *, until: int
-    ) -> list[Entry]:
-        """Return all entries of the uses that have these entries, in order."""
+    async def _whole_uses(self, name: tuple[object, ...], entries: Sequence[Entry]) -> list[Entry]:
+        """Return all entries of the uses that have these entries, in order.
+
+        Also those written since the job began: credits that came back may have replaced what a later grant had paid.
+        """
         found = {entry.sequence: entry for entry in entries}
         events: set[str] = set()
         holds: set[str] = set()
@@ -117,10 +119,10 @@ class RerateEntries:
                 causes.add(entry.cause_id)
         rows = []
         if events:
-            rows += await self._connection.fetch(_OF_EVENTS, *name, until, sorted(events))
+            rows += await self._connection.fetch(_OF_EVENTS, *name, INT64_MAX, sorted(events))
         if times:
             rows += await self._connection.fetch(
-                _OF_OTHERS, *name, until, sorted(times), sorted(holds), sorted(causes)
+                _OF_OTHERS, *name, INT64_MAX, sorted(times), sorted(holds), sorted(causes)
             )
         found |= {row["sequence"]: entry_from_row(row) for row in rows}
         return [found[sequence] for sequence in sorted(found)]
