@@ -257,7 +257,9 @@ class Book:
     def replace(self, ended: list[tuple[Thing, int]]) -> None:
         """Let what came back to a grant that has ended pay for what later grants paid while it lived."""
         grant, rest = ended[0][0], sum(amount for _, amount in ended)
-        later = [one for one in self.active(self.now, grant.pool) if order(one) > order(grant) and not one.is_void]
+        later = [
+            one for one in self.active(self.now, grant.pool) if order(one) > order(grant) and not one.is_void
+        ]
         for line in list(reversed(self.lines)):
             is_in_life = grant.start <= line.use.time < grant.end
             is_in_scope = not grant.scope or line.use.product in grant.scope

@@ -70,7 +70,7 @@ class Copies:
         return await self._version("products", "product_id", update.product.product_id)
 
     async def keep_rate_card(self, update: RateCardUpdate) -> tuple[int, list[Rate]]:
-        """Store a card's rates; returns the rates that this has withdrawn, too."""
+        """Store a card's rates; returns also those that stood, and that the card says are withdrawn."""
         withdrawn: list[Rate] = []
         is_newer = await self._connection.fetchval(
             "INSERT INTO ledger.rate_cards (rate_card_id, version) VALUES ($1, $2)"
@@ -83,8 +83,8 @@ class Copies:
                 f"SELECT {RATE_COLUMNS} FROM ledger.rates WHERE rate_card_id = $1 AND NOT is_withdrawn",
                 update.rate_card_id,
             )
-            standing = {rate.rate_id for rate in update.rates if not rate.is_withdrawn}
-            withdrawn = [rate_from_row(row) for row in rows if row["rate_id"] not in standing]
+            told = {rate.rate_id for rate in update.rates if rate.is_withdrawn}
+            withdrawn = [rate_from_row(row) for row in rows if row["rate_id"] in told]
             # Entries refer to rates, so no row is deleted.
             await self._connection.execute(
                 "UPDATE ledger.rates r SET is_withdrawn = true WHERE rate_card_id = $1 AND NOT is_withdrawn"

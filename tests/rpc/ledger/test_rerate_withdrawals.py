@@ -118,7 +118,8 @@ async def test_usage_dated_ahead_is_priced_again_if_its_rate_is_withdrawn_before
     await ledger.tell_card(*a_line(before, coming), version=2)
     await record(ledger, an_event("e1", "5", at=JULY))
 
-    await ledger.tell_card(*a_line(("rat_before", 2, MAY, None, False)), version=3)
+    withdrawn = ("rat_coming", 10, JULY, None, True)
+    await ledger.tell_card(*a_line(("rat_before", 2, MAY, None, False), withdrawn), version=3)
     await ledger.flush()
 
     assert await meter(sql) == ("rat_before", 10, 0)
