@@ -6,10 +6,11 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-# For `make simulate` and `make crash`.
+# For `make simulate`, `make crash` and `make crash-import`.
 SEED ?=
 STEPS ?= 50000
 KILLS ?= 30
+EVENTS ?= 100000
 
 # How many worker processes `make test` uses; a part of the suite finishes before workers would have started.
 WORKERS ?= $(if $(TESTS),0,logical)
@@ -53,6 +54,9 @@ simulate: install ## compare the Ledger with its model, from SEED (default: rand
 crash: install ## kill -9 Ledgers and PostgreSQL KILLS (default: 30) times under load, from SEED, and verify all sums
 	@$(RUN) -m tests.simulation.crash --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 
+crash-import: install ## kill -9 importer, Ledger and PostgreSQL while EVENTS (default: 100000) are imported, from SEED, and verify
+	@$(RUN) -m tests.simulation.crash_import --events $(EVENTS) $(if $(SEED),--seed $(SEED))
+
 lint: install ## ruff, buf lint, buf format, buf breaking against main
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
@@ -65,7 +69,7 @@ protos-check: install ## fail when libs/purser is not what protoc generates from
 	@sh deploy/local/protos.sh check
 
 ##@ Measure
-bench: install ## measure P1 to P17 next to a bare echo (ONLY=P1,P4 ROUNDS=5 SECONDS=2 BENCH_ENTRIES=1000000 BENCH_LINES=1000000)
+bench: install ## measure P1 to P18 next to a bare echo (ONLY=P1,P4 ROUNDS=5 SECONDS=2 BENCH_ENTRIES=1000000 BENCH_LINES=1000000)
 	@$(RUN) -m tests.perf run $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(BENCH_ENTRIES),--entries $(BENCH_ENTRIES)) \
 		$(if $(BENCH_LINES),--lines $(BENCH_LINES))
@@ -106,4 +110,4 @@ $(STAMP):
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable . && \
 	touch $@
 
-.PHONY: help demo up install test simulate crash lint types protos-check bench bench-layers bench-picture protos format lock clean
+.PHONY: help demo up install test simulate crash crash-import lint types protos-check bench bench-layers bench-picture protos format lock clean

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The processes of the crash test: PostgreSQL, two Ledger workers on one port, a Ledger replica; and how each dies."""
+"""The processes of the crash tests: PostgreSQL, two Ledger workers on one port, a Ledger replica; and how each dies."""
 
 import asyncio
 import random
@@ -30,11 +30,12 @@ TARGETS = {"worker": 3, "replica": 3, "postmaster": 3, "parent": 1, "replica and
 class Cluster:
     """A durable PostgreSQL, two Ledger workers on one port, and a Ledger replica on another port.
 
-    together: the parent of the workers. alone: the replica.
+    together: the parent of the workers; only if the cluster has some. alone: the replica.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, has_workers: bool = True) -> None:
         self.url = ""
+        self._has_workers = has_workers
         self.together: LedgerProcess
         self.alone: LedgerProcess
         self._folder = folder
@@ -53,9 +54,10 @@ class Cluster:
         )
         self.url = urls["ledger"]
         await migrate(self.url, service="ledger")
-        self.together = self._ledger("--workers", str(WORKERS))
         self.alone = self._ledger()
-        for process in (self.together, self.alone):
+        if self._has_workers:
+            self.together = self._ledger("--workers", str(WORKERS))
+        for process in self._ledgers():
             await process.start()
             self._stack.push_async_callback(_stop, process)
             await process.until_said("service_started")
@@ -97,15 +99,18 @@ class Cluster:
             case "replica":
                 return [self.alone.asked_address]
             case _:
-                return [self.together.asked_address, self.alone.asked_address]
+                return [process.asked_address for process in self._ledgers()]
 
     def unexplained_ends(self) -> list[str]:
         """Return one line for each Ledger process that ended without being killed."""
         return [
             f"{name}: {line}"
-            for name, process in (("the workers' Ledger", self.together), ("the replica", self.alone))
+            for name, process in zip(("the replica", "the workers' Ledger"), self._ledgers(), strict=False)
             for line in process.unexplained_ends
         ]
+
+    def _ledgers(self) -> list[LedgerProcess]:
+        return [self.alone, self.together] if self._has_workers else [self.alone]
 
     def _ledger(self, *arguments: str) -> LedgerProcess:
         address = f"127.0.0.1:{self._reserve_port()}"

@@ -72,6 +72,7 @@ class ImportCommand:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self._finished: Finished | None = None
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -81,16 +82,20 @@ class ImportCommand:
     def has_ended(self) -> bool:
         return self._process.returncode is not None
 
-    async def ended(self) -> Finished:
-        async with asyncio.timeout(COMMAND_SECONDS_MAX):
+    async def ended(self, *, seconds_max: float = COMMAND_SECONDS_MAX) -> Finished:
+        """Return how it ended; may be called again. Raises TimeoutError when it does not end in time."""
+        if self._finished is not None:
+            return self._finished
+        async with asyncio.timeout(seconds_max):
             output, errors = await self._process.communicate()
         assert self._process.returncode is not None
-        return Finished(
+        self._finished = Finished(
             status=self._process.returncode,
             counts=_counts_of(output.decode()),
             output=output.decode(),
             errors=errors.decode(),
         )
+        return self._finished
 
 
 @asynccontextmanager
