@@ -35,11 +35,11 @@ console = Console(highlight=False, width=None if sys.stdout.isatty() else 132)
 
 @app.command()
 def run(
-    only: Annotated[str, typer.Option(help="such as P1,P4; empty: all of P1 to P17")] = "",
+    only: Annotated[str, typer.Option(help="such as P1,P4; empty: all of P1 to P18")] = "",
     rounds: Annotated[int, typer.Option(min=1, help="rounds of each series")] = DEFAULT.rounds,
     seconds: Annotated[float, typer.Option(min=0.1, help="seconds measured in each round")] = DEFAULT.seconds,
     entries: Annotated[
-        int, typer.Option(min=100_000, help="entries of the long history (P10, P12)")
+        int, typer.Option(min=100_000, help="entries of the long history (P10, P12, P18)")
     ] = DEFAULT.entries,
     lines: Annotated[int, typer.Option(min=1_000, help="of the imported file (P17)")] = DEFAULT.lines,
     into: Annotated[Path, typer.Option(help="where the results are kept")] = results.LATEST,

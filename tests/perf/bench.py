@@ -24,8 +24,8 @@ class Scale:
     """How much is measured.
 
     rounds: of each series. seconds: measured window of a round. warm_seconds: warm-up before it. spread: customers over
-    which calls are spread. batch_items: debits in a batch (P7). entries: of the long history of P10 and P12, 100 per
-    customer. races: of P13. race_calls: the calls that each grant of a race pays for. events: seat changes and
+    which calls are spread. batch_items: debits in a batch (P7). entries: of the long history of P10, P12 and P18, 100
+    per customer. races: of P13. race_calls: the calls that each grant of a race pays for. events: seat changes and
     crossings of P14. lines: of the file of P17.
     """
 

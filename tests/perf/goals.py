@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The performance goals P1 to P17, and how a measured value is compared with them."""
+"""The performance goals P1 to P18, and how a measured value is compared with them."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -83,6 +83,16 @@ PROMISES: Mapping[str, Promise] = {
     "P17": Promise(
         "import of a large file: peak memory",
         (Goal(200, "MB", "importer"), Goal(200, "MB", "Ledger")),
+    ),
+    "P18": Promise(
+        "reads of usage, big customer, in SQL: p50",
+        tuple(
+            Goal(1.0, "ms", part)
+            for part in (
+                *("by day", "by user and day", "top spenders", "50 events", "an entry"),
+                "50 uses of a grant",
+            )
+        ),
     ),
 }
 

@@ -4,7 +4,7 @@
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 
-from tests.perf import batches, growth, imports, mesh_latency, races, unary, usage
+from tests.perf import batches, growth, imports, mesh_latency, races, unary, usage, usage_reads
 from tests.perf.bench import Bench, Scale
 from tests.perf.database import Databases
 from tests.perf.goals import Figure, NotMeasured
@@ -26,6 +26,7 @@ MEASUREMENTS: Mapping[tuple[str, ...], Measurement] = {
     ("P15",): usage.event_writes,
     ("P16",): usage.flood,
     ("P17",): imports.large_file,
+    ("P18",): usage_reads.big_customer,
 }
 
 

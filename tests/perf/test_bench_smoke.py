@@ -3,6 +3,7 @@
 
 import json
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,27 @@ async def test_an_import_is_measured_with_its_memory_and_counted_to_the_last_lin
     assert measured["detail"]["audit"]["is_consistent"]
     assert measured["detail"]["lines_per_second"] > 0
     assert all(memory_mb > 10 for memory_mb in measured["value"].values())
+
+
+async def test_reads_of_usage_are_measured_on_a_history_that_adds_up(
+    postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    scale = replace(TINY, entries=20_000)
+
+    measured = (await _measured(postgres_server, tmp_path, ("P18",), scale))["P18"]
+
+    assert "not_measured" not in measured["detail"], measured["detail"]
+    assert measured["detail"]["audit"] == {"is_consistent": True, "entries": 20_000, "pools": 181}
+    # A month of days, a page and one row more, or as many as were asked for.
+    assert measured["detail"]["rows"] == {
+        "by day": 30,
+        "by user and day": 51,
+        "top spenders": 10,
+        "50 events": 50,
+        "an entry": 1,
+        "50 uses of a grant": 51,
+    }
+    assert all(milliseconds > 0 for milliseconds in measured["value"].values())
 
 
 def _assert_exact(audit: dict[str, Any]) -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 PRODUCT = f"prd_{1:032x}"
 RATE_CARD = f"rcd_{1:032x}"
+RATE = f"rat_{1:032x}"
 CREDIT_TYPE = f"crt_{1:032x}"
 UNITS_MICROS = MICROS
 # A call is one unit, and one unit costs 12 credits.
@@ -72,7 +73,7 @@ class Stubs:
             )
         )
         rate = peer_pb.UsageRate(
-            rate_id=f"rat_{1:032x}",
+            rate_id=RATE,
             product_id=PRODUCT,
             credit_type_id=CREDIT_TYPE,
             price_micros=CALL_MICROS,
