@@ -41,10 +41,15 @@ class Database:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Databases:
-    """The server of a run. postmaster: its process id; None when it is not a process of this machine."""
+    """The server of a run. name: of the template, and the prefix of its roles.
+
+    copy_prefix: of the copies' names; no other run on this server has it. postmaster: its process id; None when it is
+    not a process of this machine.
+    """
 
     admin_url: str
     name: str
+    copy_prefix: str
     urls: Mapping[str, str]
     postmaster: int | None
     settings: Mapping[str, str]
@@ -53,7 +58,7 @@ class Databases:
     @asynccontextmanager
     async def fresh(self) -> AsyncIterator[Database]:
         """A migrated, empty database that is dropped at the end of the block."""
-        name = f"{self.name}_bench_{next(self.numbers)}"
+        name = f"{self.copy_prefix}_bench_{next(self.numbers)}"
         await self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{self.name}"')
         try:
             server = await database.connect(self.admin_url)
@@ -136,8 +141,10 @@ async def open_databases(admin_url: str, folder: Path) -> AsyncIterator[Database
         await database.drop(admin_url, name, role_prefix=name)
 
 
-async def databases_of(admin_url: str, name: str, urls: Mapping[str, str]) -> Databases:
-    """The server at `admin_url` with a migrated template, whose name is also the prefix of its roles."""
+async def databases_of(
+    admin_url: str, name: str, urls: Mapping[str, str], *, copy_prefix: str = ""
+) -> Databases:
+    """The server at `admin_url` with a migrated template; see Databases. copy_prefix "": the name."""
     connection = await database.connect(admin_url)
     try:
         settings = {one: await connection.fetchval(f"SHOW {one}") for one in SETTINGS_TOLD}
@@ -145,7 +152,14 @@ async def databases_of(admin_url: str, name: str, urls: Mapping[str, str]) -> Da
         postmaster = _parent_if_postgres(backend)
     finally:
         await connection.close()
-    return Databases(admin_url=admin_url, name=name, urls=urls, postmaster=postmaster, settings=settings)
+    return Databases(
+        admin_url=admin_url,
+        name=name,
+        copy_prefix=copy_prefix or name,
+        urls=urls,
+        postmaster=postmaster,
+        settings=settings,
+    )
 
 
 async def _make_commits_table(url: str) -> None:

@@ -36,7 +36,9 @@ KEYS = (
 async def _measured(
     server: PostgresServer, folder: Path, wanted: Collection[str], scale: Scale = TINY
 ) -> results.Results:
-    databases = await databases_of(server.admin_url, server.template, server.template_urls)
+    databases = await databases_of(
+        server.admin_url, server.template, server.template_urls, copy_prefix=server.copy_prefix
+    )
     measured: results.Results = {}
 
     def heard(name: str, figure: Figure) -> None:
@@ -141,7 +143,9 @@ def test_no_picture_is_drawn_without_measurements(tmp_path: Path) -> None:
 async def test_a_missing_rpc_is_reported_as_not_measured(
     postgres_server: PostgresServer, tmp_path: Path
 ) -> None:
-    databases = await databases_of(postgres_server.admin_url, postgres_server.template, {})
+    databases = await databases_of(
+        postgres_server.admin_url, postgres_server.template, {}, copy_prefix=postgres_server.copy_prefix
+    )
 
     async with Generator(warm_seconds=0.0, seconds=0.1) as generator:
         bench = Bench(scale=TINY, databases=databases, generator=generator, folder=tmp_path)
