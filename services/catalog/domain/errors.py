@@ -219,7 +219,7 @@ class EndInPast(FailedPrecondition):
 
     def __init__(self, *, rate_id: str, end_time: str, now_time: str) -> None:
         super().__init__(
-            f"rate {rate_id!r} cannot end at {end_time}, because it is {now_time}; leave end_time out to end it now",
+            f"rate {rate_id!r} cannot end at {end_time}, because it is {now_time}; end it now or later, or correct it",
             rate_id=rate_id,
             end_time=end_time,
             now_time=now_time,

@@ -160,7 +160,17 @@ def _add(book: RateBook, rate_id: RateId, terms: RateTerms, *, at: datetime) -> 
             end_previous = True
         book = withdraw(book, replaced.rate_id, at=at)
     line = insert_into_line(book.lines.get(rate.line, ()), rate, end_previous=end_previous)
+    _require_end_ahead(ended_by(line, rate), at=at)
     return _with_line(book, rate.line, line)
+
+
+def _require_end_ahead(ended: Rate | None, *, at: datetime) -> None:
+    """Raise EndInPast if a rate is ended before now, unless it was added in the same step: it has priced nothing."""
+    if ended is None or ended.create_time == at:
+        return
+    assert ended.end_time is not None
+    if ended.end_time < at:
+        raise EndInPast(rate_id=ended.rate_id, end_time=ended.end_time.isoformat(), now_time=at.isoformat())
 
 
 def _root(book: RateBook, rate_id: RateId) -> Rate:

@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.catalog import CatalogStub, Shop, running_catalog
+from tests.support.catalog import CatalogStub, RunningCatalog, Shop, running_catalog
 from tests.support.postgres import Databases
 from tests.support.shared_database import databases, shared_database
 
@@ -11,10 +11,15 @@ __all__ = ["databases", "shared_database"]
 
 
 @pytest.fixture
-async def catalog(databases: Databases) -> AsyncIterator[CatalogStub]:
+async def running(databases: Databases) -> AsyncIterator[RunningCatalog]:
     """A Catalog whose Ledger is away."""
-    async with running_catalog(databases) as running:
-        yield running.stub
+    async with running_catalog(databases) as catalog:
+        yield catalog
+
+
+@pytest.fixture
+def catalog(running: RunningCatalog) -> CatalogStub:
+    return running.stub
 
 
 @pytest.fixture

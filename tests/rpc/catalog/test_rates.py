@@ -12,7 +12,7 @@ from sqlalchemy import text
 from meshkit.db import open_engine
 from meshkit.rpc.fields import timestamp
 from purser.catalog.v1 import catalog_pb2 as pb
-from tests.support.catalog import AUGUST, JULY, JUNE, CatalogStub, Shop, a_rate
+from tests.support.catalog import AUGUST, JULY, JUNE, CatalogStub, RunningCatalog, Shop, a_rate
 from tests.support.faults import bad_fields, fault
 from tests.support.postgres import Databases
 
@@ -126,6 +126,32 @@ async def test_end_previous_ends_the_open_ended_rate_where_the_new_one_begins(
     assert await _listed(catalog, card) == [first, second]
     assert await _listed(catalog, card, as_of_time=timestamp(JULY - TICK)) == [first]
     assert await _listed(catalog, card, as_of_time=timestamp(JULY)) == [second]
+
+
+async def test_end_previous_ends_a_rate_now_or_later_but_not_in_the_past(
+    running: RunningCatalog, catalog: CatalogStub, shop: Shop
+) -> None:
+    card, assistant = await shop.card(), await shop.usage()
+    first = (await shop.add(card, a_rate(assistant, start=JUNE))).rates[0]
+    running.clock.advance_to(JULY)
+
+    with fault(StatusCode.FAILED_PRECONDITION, "END_IN_PAST", rate_id=first.rate_id):
+        await shop.add(card, a_rate(assistant, start=JULY - TICK, end_previous=True))
+    assert await _listed(catalog, card) == [first]
+
+    await shop.add(card, a_rate(assistant, start=JULY, end_previous=True))
+    assert (await _listed(catalog, card))[0].end_time == timestamp(JULY)
+
+
+async def test_end_previous_may_end_a_rate_of_the_same_call_in_the_past(
+    running: RunningCatalog, catalog: CatalogStub, shop: Shop
+) -> None:
+    running.clock.advance_to(AUGUST)
+    card, assistant = await shop.card(), await shop.usage()
+
+    await shop.add(card, a_rate(assistant, start=JUNE), a_rate(assistant, start=JULY, end_previous=True))
+
+    assert (await _listed(catalog, card))[0].end_time == timestamp(JULY)
 
 
 async def test_one_refused_rate_refuses_all(catalog: CatalogStub, shop: Shop) -> None:

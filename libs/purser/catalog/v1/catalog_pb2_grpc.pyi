@@ -81,7 +81,8 @@ class CatalogServiceStub:
     billing frequency and dimension_values) never overlap in time. Idempotent by request_id.
     Errors: RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_CARD_FULL,
     PRODUCT_ARCHIVED, RATE_DOES_NOT_SUIT_PRODUCT, DIMENSION_UNKNOWN, DIMENSION_VALUE_UNKNOWN, CONVERSION_MISSING,
-    RATE_OVERLAPS (FAILED_PRECONDITION). A card is full with 10000 rates, or if its usage rates exceed 4 MB as one message.
+    RATE_OVERLAPS, END_IN_PAST (of end_previous) (FAILED_PRECONDITION). A card is full with 10000 rates, or if its usage
+    rates exceed 4 MB as one message.
     With replaces_rate_id also RATE_NOT_FOUND (NOT_FOUND); RATE_BEGUN, RATE_WITHDRAWN, RATE_IS_CORRECTION
     (FAILED_PRECONDITION).
     """
@@ -170,7 +171,8 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     billing frequency and dimension_values) never overlap in time. Idempotent by request_id.
     Errors: RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_CARD_FULL,
     PRODUCT_ARCHIVED, RATE_DOES_NOT_SUIT_PRODUCT, DIMENSION_UNKNOWN, DIMENSION_VALUE_UNKNOWN, CONVERSION_MISSING,
-    RATE_OVERLAPS (FAILED_PRECONDITION). A card is full with 10000 rates, or if its usage rates exceed 4 MB as one message.
+    RATE_OVERLAPS, END_IN_PAST (of end_previous) (FAILED_PRECONDITION). A card is full with 10000 rates, or if its usage
+    rates exceed 4 MB as one message.
     With replaces_rate_id also RATE_NOT_FOUND (NOT_FOUND); RATE_BEGUN, RATE_WITHDRAWN, RATE_IS_CORRECTION
     (FAILED_PRECONDITION).
     """
@@ -346,7 +348,8 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         billing frequency and dimension_values) never overlap in time. Idempotent by request_id.
         Errors: RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_CARD_FULL,
         PRODUCT_ARCHIVED, RATE_DOES_NOT_SUIT_PRODUCT, DIMENSION_UNKNOWN, DIMENSION_VALUE_UNKNOWN, CONVERSION_MISSING,
-        RATE_OVERLAPS (FAILED_PRECONDITION). A card is full with 10000 rates, or if its usage rates exceed 4 MB as one message.
+        RATE_OVERLAPS, END_IN_PAST (of end_previous) (FAILED_PRECONDITION). A card is full with 10000 rates, or if its usage
+        rates exceed 4 MB as one message.
         With replaces_rate_id also RATE_NOT_FOUND (NOT_FOUND); RATE_BEGUN, RATE_WITHDRAWN, RATE_IS_CORRECTION
         (FAILED_PRECONDITION).
         """
