@@ -223,6 +223,44 @@ async def test_max_and_unique_are_corrected_whatever_was_voided(
     assert await meter(sql) == ("rat_1", 0, 0)
 
 
+async def test_an_event_that_names_a_captured_hold_still_gets_what_the_capture_came_to(
+    ledger: RunningLedger,
+) -> None:
+    await price(ledger, flat(2), version=2)
+    hold = await ledger.authorize(0, quantity_micros=10 * UNIT, user="ann")
+    await ledger.capture(hold.hold_id)
+    event = an_event("e1", "10")
+    event.hold_id = hold.hold_id
+
+    for credits, version in ((3, 3), (1, 4)):
+        await price(ledger, *map(flat, (2, 3, 1)[: version - 1]), version=version)
+        await rerated(ledger)
+        (result,) = await record(ledger, event)
+
+        assert (result.is_duplicate, result.differs, result.credits_micros) == (True, False, 20 * CREDIT)
+        assert (await ledger.pool()).available_micros == (400 - 10 * credits) * CREDIT
+        await ledger.assert_adds_up()
+
+
+async def test_a_correction_of_a_job_is_explained_by_its_rate_and_event(ledger: RunningLedger) -> None:
+    await price(ledger, flat(2), version=2)
+    await record(ledger, an_event("e1", "20"), an_event("e2", "10"))
+    await price(ledger, flat(2), flat(1), version=3)
+    await rerated(ledger)
+    newest = (await ledger.entries())[0]
+
+    explained = await ledger.usage.ExplainEntry(
+        usage.ExplainEntryRequest(customer="acme", credit_type_id=AI, sequence=newest.sequence)
+    )
+
+    assert (explained.event.transaction_id, explained.rate.rate_id) == ("e2", "rat_1")
+    assert (explained.quantity_micros, explained.credits_micros) == (0, -10 * CREDIT)
+    assert (explained.meter.cost_before_micros, explained.meter.cost_after_micros) == (
+        40 * CREDIT,
+        30 * CREDIT,
+    )
+
+
 async def test_usage_goes_on_while_a_job_is_between_two_pages(
     ledger: RunningLedger, databases: Databases, sql: Sql
 ) -> None:

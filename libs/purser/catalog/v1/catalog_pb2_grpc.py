@@ -296,7 +296,8 @@ class CatalogServiceServicer:
     def CorrectRate(self, request, context):
         """Corrects the price of a rate that has begun: creates a rate over the same span, for the same line and in the same
         credit type, which applies instead. Of several corrections of one rate, the latest created one applies. Usage and
-        invoices from before are not changed. Notifies the Ledger of a usage price. Idempotent by request_id.
+        invoices from before are not changed; the Ledger's RerateUsage prices that usage again. Notifies the Ledger of a usage
+        price. Idempotent by request_id.
         Errors: RATE_NOT_FOUND (NOT_FOUND); RATE_NOT_BEGUN (withdraw or replace it), RATE_WITHDRAWN, RATE_IS_CORRECTION
         (correct the rate that it corrects), RATE_DOES_NOT_SUIT_PRODUCT, RATE_CARD_FULL (11000 rates; AddRates stops at 10000)
         (FAILED_PRECONDITION).

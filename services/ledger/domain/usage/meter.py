@@ -42,7 +42,8 @@ class Meter:
 
     def cost_at(self, position: Quantity) -> Credits:
         """Return what the meter costs at a position."""
-        return cost_at(self.pricing, position) + self.unrated
+        cost = cost_at(self.pricing, position)
+        return cost + self.unrated if self.unrated else cost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

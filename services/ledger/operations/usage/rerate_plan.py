@@ -62,7 +62,7 @@ class RatePlan:
         self, rates: Mapping[str, Sequence[Rate]], meter_key: MeterKey, meter: Meter, period: Period
     ) -> Rate | None:
         winner = winning_rate(
-            rates[meter_key.root_rate_id],
+            rates.get(meter_key.root_rate_id, ()),
             meter_key.root_rate_id,
             [dimension.key for dimension in self.product.dimensions],
             period=period,
