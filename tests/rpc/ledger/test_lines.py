@@ -273,6 +273,10 @@ async def test_one_amount_does_not_say_which_line_of_a_hold_it_is_of(ledger: Run
     assert (longer.decision, longer.held_micros) == (ALLOWED, 60 * CREDIT)
     ledger.clock.advance(timedelta(seconds=599))
     assert not (await ledger.capture(held.hold_id)).is_late
+    with fault(StatusCode.FAILED_PRECONDITION, "HOLD_ALREADY_RESOLVED"):
+        await ledger.capture(held.hold_id, 5)
+    with fault(StatusCode.FAILED_PRECONDITION, "HOLD_ALREADY_RESOLVED"):
+        await ledger.extend(held.hold_id, 5)
     await ledger.assert_adds_up()
 
 

@@ -16,7 +16,6 @@ from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.burn_down import Allocation
 from services.ledger.domain.credits.grant import hold_from
 from services.ledger.domain.crossings import alarm
-from services.ledger.domain.errors import HoldHasLines
 from services.ledger.domain.gate.capturing import available_to
 from services.ledger.domain.gate.charging import charged, moved, quantity_of, quoted, usage_of_ask
 from services.ledger.domain.gate.decision import (
@@ -34,7 +33,7 @@ from services.ledger.domain.gate.hold import (
     HoldId,
     HoldState,
     end_hold,
-    names_of,
+    require_addable,
     require_extendable,
     require_unresolved,
 )
@@ -130,8 +129,7 @@ def extend(
     require_extendable(hold)
     reason = None
     if ask is not None:
-        if hold.lines:
-            raise HoldHasLines(hold_id=hold.hold_id, lines=names_of(hold))
+        require_addable(hold)
         verdict = judge(account, ask, quoted(account, ask), at=at)
         reason = verdict.reason
         if reason is None:

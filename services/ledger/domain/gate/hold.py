@@ -11,7 +11,7 @@ from meshkit.evolve import evolve
 from meshkit.quantity import Credits, Quantity
 from services.ledger.domain.credits.burn_down import Draw
 from services.ledger.domain.credits.grant import CreditTypeId, ProductId
-from services.ledger.domain.errors import HoldAlreadyResolved, HoldExpired
+from services.ledger.domain.errors import HoldAlreadyResolved, HoldExpired, HoldHasLines
 from services.ledger.domain.gate.spend_cap import GroupValue
 from services.ledger.domain.usage.meter import MeteredPrice
 
@@ -144,6 +144,13 @@ def require_extendable(hold: Hold) -> None:
     require_unresolved(hold)
     if hold.state is HoldState.EXPIRED:
         raise HoldExpired(hold_id=hold.hold_id, expire_time=hold.expire_time)
+
+
+def require_addable(hold: Hold) -> None:
+    """Raise HoldAlreadyResolved, HoldExpired or HoldHasLines unless an amount can be added to the hold."""
+    require_extendable(hold)
+    if hold.lines:
+        raise HoldHasLines(hold_id=hold.hold_id, lines=names_of(hold))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from services.ledger.domain.credits.entry import Entry
 from services.ledger.domain.credits.grant import ProductId
 from services.ledger.domain.gate.capturing import available_to, capture_lines, released_by
 from services.ledger.domain.gate.decision import Amount, CapturedBefore, LineResult
-from services.ledger.domain.gate.hold import HeldPart, Hold, HoldState, names_of
+from services.ledger.domain.gate.hold import HeldPart, Hold, names_of
 from services.ledger.domain.rating.dimensions import dimension_values
 from services.ledger.domain.rating.metric import matches, measure
 from services.ledger.domain.rating.product import UsageProduct
@@ -126,13 +126,8 @@ def capture_after_event(
     used: Sequence[Amount],
     *,
     at: datetime,
-) -> CapturedBefore | None:
-    """Return the response to the Capture of a captured hold; None if it was not an event that captured it.
-
-    used: what the Capture reports of each line.
-    """
-    if hold.state is not HoldState.CAPTURED or not any(_is_of_event(entry) for entry in entries):
-        return None
+) -> CapturedBefore:
+    """Return the response to the Capture of a hold that an event has captured. used: what it reports of each line."""
     lines = _event_lines(account, hold, entries)
     credits = Credits(sum(line.credits.micros for line in lines))
     shortfall = Credits(sum(line.shortfall.micros for line in lines))
@@ -202,5 +197,6 @@ def _results(hold: Hold, lines: Sequence[EventLine]) -> tuple[LineResult, ...]:
     )
 
 
-def _is_of_event(entry: Entry) -> bool:
-    return entry.usage is not None and entry.usage.transaction_id is not None
+def is_of_event(entries: Sequence[Entry]) -> bool:
+    """Whether the capture that has left these entries was an event."""
+    return any(entry.usage is not None and entry.usage.transaction_id is not None for entry in entries)

@@ -28,7 +28,7 @@ from services.ledger.domain.gate.commands import (
     Release,
 )
 from services.ledger.domain.gate.decision import Amount, Ask, Authorized, Debited, DenialReason, Extended
-from services.ledger.domain.gate.hold import Hold, HoldId, require_unresolved
+from services.ledger.domain.gate.hold import Hold, HoldId, require_addable, require_unresolved
 from services.ledger.domain.gate.standing import ask_of, extension_of
 from services.ledger.domain.responses import GateResponse, LaneResponse
 from services.ledger.domain.usage.event import RecordEvent
@@ -155,6 +155,7 @@ def _extension(
     if command.additional is None:
         return None
     hold = account.holds[command.hold_id]
+    require_addable(hold)
     book = view.price_book(customer, hold.product_id)
     ask = extension_of(
         customer.record, book, hold, command.additional, credit_type_id=account.credit_type_id, at=at

@@ -197,6 +197,8 @@ class LockedBatch:
         key, hold = captured
         customer = self._view.customer(command.customer)
         account = self._view.account(customer, key)
+        if not self._captured.is_of_event(account, hold):
+            return None
         used = used_of(self._view, customer, hold, command)
         return self._captured.response(account, hold, used, at=account.time_at(self._at))
 

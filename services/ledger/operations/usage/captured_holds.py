@@ -38,10 +38,14 @@ class CapturedHolds:
         """Return the result of an event that names a captured hold. products: of the hold."""
         return hold_capture.event_after_capture(account, hold, self._entries(account, hold), event, products)
 
+    def is_of_event(self, account: Account, hold: Hold) -> bool:
+        """Whether it was an event that captured a captured hold."""
+        return hold_capture.is_of_event(self._entries(account, hold))
+
     def response(
         self, account: Account, hold: Hold, used: Sequence[Amount], *, at: datetime
-    ) -> CapturedBefore | None:
-        """Return the response to the Capture of a captured hold; None if it was not an event that captured it."""
+    ) -> CapturedBefore:
+        """Return the response to the Capture of a hold that an event has captured."""
         return hold_capture.capture_after_event(account, hold, self._entries(account, hold), used, at=at)
 
     def _entries(self, account: Account, hold: Hold) -> list[Entry]:
