@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A model of one pool in 125 plain statements, to compare the Ledger with.
+"""A model of one pool in 160 plain statements, to compare the Ledger with.
 
 No store, no events, no jobs: it computes from the clock at each call what is held, expired or used up. There is one
 contract with its months. Amounts are in micros, a price is (credits, units), a refusal is its reason.
@@ -107,11 +107,15 @@ class Pool:
         headroom = [max(0, limit - self.used(user, is_daily)) for limit, is_daily in caps]
         return total(self.draw(product, WITHOUT_END)), min(headroom, default=WITHOUT_END)
 
-    def refusal(self, product: str, user: str, credits: int) -> str:
+    def bar(self, product: str) -> str:
         if self.is_suspended:
             return "CUSTOMER_SUSPENDED"
-        if product not in self.prices or not self.start <= self.now < self.end:
-            return "NOT_ENTITLED"
+        is_priced = product in self.prices and self.start <= self.now < self.end
+        return "" if is_priced else "NOT_ENTITLED"
+
+    def refusal(self, product: str, user: str, credits: int) -> str:
+        if reason := self.bar(product):
+            return reason
         available, headroom = self.room(product, user)
         return (
             "SPEND_CAP_REACHED"
@@ -131,14 +135,83 @@ class Pool:
         if not reason:
             hold = Thing(product=ask.product, user=ask.user, meter=meter, end=self.now + ttl, is_open=True)
             hold.amount, hold.draws = amount, self.draw(ask.product, cost(amount, ask.in_units, price))
-            hold.units = amount if ask.in_units else 0
+            hold.units, hold.lines = amount if ask.in_units else 0, []
             self.holds[hold_id] = hold
         return reason
+
+    def reserve(self, asks: list[Thing], costs: list[int], ttl: timedelta) -> tuple[str, Thing]:
+        """Return a hold of several lines, and why it cannot be held. Each line draws what those before it left."""
+        hold = Thing(product=asks[0].product, user=asks[0].user, end=self.now + ttl, is_open=True, draws=[])
+        hold.units, hold.lines, self.holds[""] = 0, [], hold
+        rooms = [self.room(ask.product, ask.user) for ask in asks]
+        for ask, credits in zip(asks, costs, strict=True):
+            line = Thing(product=ask.product, meter=self.meter(ask.product), amount=ask.amount)
+            line.draws = self.draw(ask.product, credits)
+            hold.lines, hold.draws = [*hold.lines, line], hold.draws + line.draws
+        del self.holds[""]
+        if sum(costs) > min(headroom for _, headroom in rooms):
+            return "SPEND_CAP_REACHED", hold
+        return "INSUFFICIENT_CREDITS" if total(hold.draws) < sum(costs) else "", hold
+
+    def authorize_lines(self, hold_id: str, asks: list[Thing], ttl: timedelta) -> tuple[str, list[int]]:
+        costs = [cost(ask.amount, True, self.meter(ask.product)[1]) for ask in asks]
+        reason = next(filter(None, (self.bar(ask.product) for ask in asks)), "")
+        if not reason:
+            reason, hold = self.reserve(asks, costs, ttl)
+        if not reason:
+            self.holds[hold_id] = hold
+        return reason, costs
+
+    def debit_lines(self, asks: list[Thing]) -> tuple[str, list[int]]:
+        costs = [self.charge(self.meter(ask.product), ask.amount, True) for ask in asks]
+        reason = next(filter(None, (self.bar(ask.product) for ask in asks)), "")
+        if not reason:
+            reason, hold = self.reserve(asks, costs, timedelta(0))
+        if not reason:
+            for line, credits in zip(hold.lines, costs, strict=True):
+                spend(line.draws, credits)
+                self.meters[line.meter] = self.meters.get(line.meter, 0) + line.amount
+            self.spends = [*self.spends, (self.now, hold.user, sum(costs))]
+        return reason, costs
+
+    def capture_lines(self, hold_id: str, used: list[int]) -> tuple[list[tuple[int, int]], int, bool]:
+        """Return cost and shortfall of each line, and what was released."""
+        hold, short = self.open_hold(hold_id), list[int]()
+        before = {id(draw[0]): draw[0].captured for draw in hold.draws}
+        costs = [self.charge(one.meter, amount, True) for one, amount in zip(hold.lines, used, strict=True)]
+        hold.is_open, is_late, left = False, hold.end <= self.now, list[Any]()
+        if is_late:
+            excess = costs
+        else:
+            excess = [spend(one.draws, credits) for one, credits in zip(hold.lines, costs, strict=True)]
+            for one, credits in zip(hold.lines, costs, strict=True):
+                for grant, amount in one.draws:
+                    left.append((grant, max(0, amount - max(0, credits))))
+                    credits -= amount
+        dead = [draw for draw in left if draw[0].end <= self.now]
+        for number, one in enumerate(hold.lines):
+            for place, (grant, amount) in enumerate(dead):
+                if not grant.scope or one.product in grant.scope:
+                    rest = spend([(grant, amount)], excess[number])
+                    dead[place], excess[number] = (grant, amount - (excess[number] - rest)), rest
+        for number, (one, amount) in enumerate(zip(hold.lines, used, strict=True)):
+            short.append(spend(self.draw(one.product, excess[number]), excess[number]))
+            self.meters[one.meter] = self.meters.get(one.meter, 0) + amount
+        self.spends = [*self.spends, (self.now, hold.user, sum(costs))]
+        self.shortfall += sum(short)
+        held = {id(grant): self.held_in(hold, grant) - grant.captured for grant, _ in hold.draws}
+        released = 0 if is_late else sum(max(0, held[key] + before[key]) for key in held)
+        return list(zip(costs, short, strict=True)), released, is_late
+
+    def held_in(self, hold: Thing, grant: Thing) -> int:
+        return total(draw for draw in hold.draws if draw[0] is grant)
 
     def extend(self, hold_id: str, amount: int, in_units: bool, ttl: timedelta) -> str:
         hold = self.open_hold(hold_id)
         if hold.end <= self.now:
             raise LookupError("HOLD_EXPIRED")
+        if amount and hold.lines:
+            raise LookupError("HOLD_HAS_LINES")
         credits = cost(amount, in_units, hold.meter[1])
         reason = self.refusal(hold.product, hold.user, credits) if amount else ""
         if not reason:
@@ -152,6 +225,8 @@ class Pool:
 
     def capture(self, hold_id: str, amount: int | None, in_units: bool) -> tuple[int, int, int, bool]:
         hold = self.open_hold(hold_id)
+        if hold.lines and amount is not None:
+            raise LookupError("HOLD_HAS_LINES")
         if amount is None:
             amount, in_units = hold.units or total(hold.draws), bool(hold.units)
         used = self.charge(hold.meter, amount, in_units)

@@ -49,13 +49,18 @@ class Shadow:
 
     def _answer(self, customer: str, request: Any, told: Answer) -> Any:
         if isinstance(request, pb.AuthorizeRequest | pb.DebitRequest):
-            if request.product_id not in PRODUCTS:
+            products = [line.product_id for line in request.lines] or [request.product_id]
+            if any(product not in PRODUCTS for product in products):
                 raise LookupError("PRODUCT_NOT_FOUND")
-            credit_type = PRODUCTS[request.product_id]
+            credit_type = PRODUCTS[products[0]]  # lines are of one credit type
             pool = self.pools[customer, credit_type]
         else:
             credit_type, pool = self._place(customer, request.hold_id)
+        if getattr(request, "lines", ()):
+            return _of_lines(pool, credit_type, request, getattr(told, "hold_id", ""))
         match request:
+            case pb.CaptureRequest() if request.WhichOneof("actual") is None and _lines_of(pool, request):
+                return _capture_lines(pool, credit_type, request)
             case pb.AuthorizeRequest():
                 return _authorize(pool, credit_type, request, getattr(told, "hold_id", ""))
             case pb.DebitRequest():
@@ -107,6 +112,76 @@ def _debit(pool: Pool, credit_type: str, request: pb.DebitRequest) -> Any:
     return pb.DebitResponse(debited_micros=debited, **_decision(pool, credit_type, ask, reason))
 
 
+def _of_lines(pool: Pool, credit_type: str, request: Any, hold_id: str) -> Any:
+    if isinstance(request, pb.CaptureRequest):
+        return _capture_lines(pool, credit_type, request)
+    asks = [_ask_of_line(request, line) for line in request.lines]
+    if isinstance(request, pb.DebitRequest):
+        reason, costs = pool.debit_lines(asks)
+        answer = pb.DebitResponse(**_decision_of_lines(pool, credit_type, asks, reason))
+        answer.debited_micros = 0 if reason else sum(costs)
+    else:
+        ttl = request.hold_ttl.ToTimedelta() if request.HasField("hold_ttl") else TTL_DEFAULT
+        reason, costs = pool.authorize_lines(hold_id, asks, ttl)
+        answer = pb.AuthorizeResponse(**_decision_of_lines(pool, credit_type, asks, reason))
+        if not reason:
+            answer.hold_id, answer.held_micros = hold_id, sum(costs)
+            answer.expire_time.CopyFrom(timestamp(pool.holds[hold_id].end))
+    if not reason:
+        for ask, credits in zip(asks, costs, strict=True):
+            answer.lines.add(product_id=ask.product, quantity_micros=ask.amount, credits_micros=credits)
+    return answer
+
+
+def _capture_lines(pool: Pool, credit_type: str, request: pb.CaptureRequest) -> pb.CaptureResponse:
+    """Capture named lines, or all of them."""
+    lines = _lines_of(pool, request)
+    named = {line.product_id: line.quantity_micros for line in request.lines}
+    used = [named.get(one.product, 0) if named else one.amount for one in lines]
+    came_to, released, is_late = pool.capture_lines(request.hold_id, used)
+    return pb.CaptureResponse(
+        captured_micros=sum(credits - short for credits, short in came_to),
+        released_micros=released,
+        shortfall_micros=sum(short for _, short in came_to),
+        is_late=is_late,
+        credit_type_id=credit_type,
+        available_micros=_room(pool, pool.holds[request.hold_id])[0],
+        lines=[
+            pb.LineResult(
+                product_id=one.product,
+                quantity_micros=amount,
+                credits_micros=credits - short,
+                shortfall_micros=short,
+            )
+            for one, amount, (credits, short) in zip(lines, used, came_to, strict=True)
+        ],
+    )
+
+
+def _lines_of(pool: Pool, request: pb.CaptureRequest) -> list[Thing]:
+    return list(pool.holds[request.hold_id].lines)
+
+
+def _ask_of_line(request: Any, line: pb.UsageLine) -> Thing:
+    user = request.group_values.get("user_id", "")
+    return Thing(product=line.product_id, user=user, amount=line.quantity_micros, in_units=True)
+
+
+def _decision_of_lines(pool: Pool, credit_type: str, asks: list[Thing], reason: str) -> dict[str, Any]:
+    decision = {
+        "decision": pb.DECISION_DENIED if reason else pb.DECISION_ALLOWED,
+        "denial_reason": _reason(reason),
+    }
+    if reason in BARRED:
+        return decision
+    rooms = [pool.room(ask.product, ask.user) for ask in asks]
+    return decision | {
+        "credit_type_id": credit_type,
+        "available_micros": min(available for available, _ in rooms),
+        "affordable_credits_micros": min(min(room) for room in rooms),
+    }
+
+
 def _extend(pool: Pool, credit_type: str, request: pb.ExtendHoldRequest) -> Any:
     amount, in_units = _amount(request, "additional")
     ttl = request.hold_ttl.ToTimedelta() if request.HasField("hold_ttl") else timedelta(0)
@@ -140,8 +215,10 @@ def _amount(request: Any, name: str) -> tuple[int | None, bool]:
 
 
 def _room(pool: Pool, of: Thing) -> tuple[int, int]:
-    available, headroom = pool.room(of.product, of.user)
-    return available, min(available, headroom)
+    products = [line.product for line in getattr(of, "lines", ())] or [of.product]
+    rooms = [pool.room(product, of.user) for product in products]
+    available = min(room for room, _ in rooms)
+    return available, min(available, rooms[0][1])
 
 
 def _decision(pool: Pool, credit_type: str, ask: Thing, reason: str) -> Any:

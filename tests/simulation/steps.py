@@ -37,6 +37,7 @@ STARTS = [  # of contracts
     NOW + timedelta(hours=30),
 ]
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+LINE_PRODUCTS = ["prd_assistant", "prd_preview"]
 NO_HOLD = Thing(is_open=False)
 
 
@@ -94,6 +95,30 @@ class Steps:
 
     async def capture(self, replica: int, twice: bool, hold: Drawn) -> None:
         await self._world.ask(self._capture(hold), replica, twice=twice)
+
+    async def authorize_lines(
+        self, replica: int, twice: bool, ask: Drawn, amounts: list[int], ttl: int | None
+    ) -> None:
+        request = pb.AuthorizeRequest(**self._asking_lines(ask, amounts), hold_ttl=_seconds(ttl))
+        await self._world.ask(request, replica, twice=twice)
+
+    async def debit_lines(self, replica: int, twice: bool, ask: Drawn, amounts: list[int]) -> None:
+        await self._world.ask(pb.DebitRequest(**self._asking_lines(ask, amounts)), replica, twice=twice)
+
+    async def capture_lines(self, replica: int, twice: bool, number: int, amounts: list[int]) -> None:
+        """Capture some lines of one of the open holds that have several."""
+        found = [
+            (customer, hold_id, hold)
+            for (customer, _), pool in self._world.shadow.pools.items()
+            for hold_id, hold in pool.holds.items()
+            if hold.is_open and hold.lines
+        ]
+        if found:
+            customer, hold_id, hold = found[number % len(found)]
+            request = pb.CaptureRequest(request_id=self._request_id(), customer=customer, hold_id=hold_id)
+            for line, amount in zip(hold.lines, amounts, strict=False):
+                request.lines.add(product_id=line.product, quantity_micros=amount)
+            await self._world.ask(request, replica, twice=twice)
 
     async def release(self, replica: int, twice: bool, hold: Drawn) -> None:
         await self._world.ask(self._release(hold), replica, twice=twice)
@@ -305,6 +330,17 @@ class Steps:
             **self._amount(ask),
         }
 
+    def _asking_lines(self, ask: Drawn, amounts: list[int]) -> Drawn:
+        """Ask for units of each product of the AI pool, the drawn one first."""
+        products = sorted(LINE_PRODUCTS, key=lambda one: one != ask["product"])
+        asked = self._asking(ask | {"edge": None, "in_units": True})
+        del asked["product_id"], asked["quantity_micros"]
+        lines = [
+            pb.UsageLine(product_id=product, quantity_micros=amount)
+            for product, amount in zip(products, amounts, strict=False)
+        ]
+        return asked | {"lines": lines}
+
     def _authorize(self, ask: Drawn, ttl: int | None, takes_part: bool) -> pb.AuthorizeRequest:
         return pb.AuthorizeRequest(**self._asking(ask), hold_ttl=_seconds(ttl), allow_partial=takes_part)
 
@@ -396,7 +432,13 @@ BEGINNINGS = _drawn(
     seats=st.integers(0, 4),
     top_ups=st.tuples(*(st.sampled_from([1_000_000_001, 300 * CREDIT, 0]) for _ in POOLS)),
 )
+# Of the two products of the AI pool; the second may be 0.
+_lines = st.tuples(_amounts, st.just(0) | _amounts).map(list)
+_used = st.lists(st.just(0) | _amounts, min_size=1, max_size=2)
 _steps: dict[str, st.SearchStrategy[Drawn]] = {
+    "authorize_lines": _drawn(replica=_replicas, twice=_flags, ask=_asks, amounts=_lines, ttl=_ttls),
+    "debit_lines": _drawn(replica=_replicas, twice=_flags, ask=_asks, amounts=_lines),
+    "capture_lines": _drawn(replica=_replicas, twice=_flags, number=_numbers, amounts=_used),
     "authorize": _drawn(replica=_replicas, twice=_flags, ask=_asks, ttl=_ttls, takes_part=_flags),
     "debit": _drawn(replica=_replicas, twice=_flags, ask=_asks),
     "capture": _drawn(replica=_replicas, twice=_flags, hold=_holds),
@@ -472,8 +514,25 @@ def one_of(*kinds: str) -> st.SearchStrategy[Step]:
     return st.sampled_from(kinds).flatmap(lambda kind: st.tuples(st.just(kind), _steps[kind]))
 
 
-ASKING = one_of(*3 * ["authorize"], *2 * ["debit"], "authorize_batch", "debit_batch", "repeat", "together")
-HOLDING = one_of(*2 * ["capture"], *2 * ["at_the_end"], "release", "extend", "capture_batch", "together")
+ASKING = one_of(
+    *3 * ["authorize"],
+    *2 * ["debit"],
+    *2 * ["authorize_lines"],
+    "debit_lines",
+    "authorize_batch",
+    "debit_batch",
+    "repeat",
+    "together",
+)
+HOLDING = one_of(
+    *2 * ["capture"],
+    *2 * ["capture_lines"],
+    *2 * ["at_the_end"],
+    "release",
+    "extend",
+    "capture_batch",
+    "together",
+)
 TELLING = one_of(
     *3 * ["grant"],
     *2 * ["seats"],
@@ -510,6 +569,8 @@ ORDERLY = one_of(
     *6 * ["authorize"],
     *3 * ["debit"],
     *3 * ["capture"],
+    *2 * ["authorize_lines", "capture_lines"],
+    "debit_lines",
     *2 * ["debit_batch"],
     *2 * ["grant"],
     *3 * ["seats"],
