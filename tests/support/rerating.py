@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from meshkit.clock import SystemClock
 from meshkit.ids import Ids
 from meshkit.rpc.fields import timestamp
+from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
 from purser.ledger.v1 import usage_pb2 as usage
 from services.ledger.operations.usage.rerating import Rerating
@@ -18,6 +19,8 @@ from tests.support.ledger_sql import Sql
 from tests.support.postgres import Databases
 
 SECOND = timedelta(seconds=1)
+
+Correction = tuple[int, int, int, str]
 
 
 class NoRelay:
@@ -130,3 +133,46 @@ async def meter(sql: Sql) -> tuple[str, int, int]:
     """Return the rate of the only meter, and its cost and what is not rated in credits."""
     (row,) = await sql.rows("SELECT rate_id, cost_micros, unrated_micros FROM ledger.meters")
     return row["rate_id"], row["cost_micros"] // CREDIT, row["unrated_micros"] // CREDIT
+
+
+async def corrections(ledger: RunningLedger) -> list[Correction]:
+    """Return amount and shortfall in credits, the sequence corrected and the user of the corrections, oldest first."""
+    return [
+        (
+            one.amount_micros // CREDIT,
+            one.shortfall_micros // CREDIT,
+            one.corrects_sequence,
+            one.group_values["user_id"],
+        )
+        for one in reversed(await ledger.entries(page_size=500))
+        if one.entry_kind == admin.ENTRY_KIND_CORRECTION
+    ]
+
+
+async def void(ledger: RunningLedger, transaction_id: str) -> None:
+    """Void an event of acme."""
+    await ledger.usage.VoidUsage(
+        usage.VoidUsageRequest(
+            request_id=ledger.request_id(),
+            customer="acme",
+            transaction_id=transaction_id,
+            reason="reported twice",
+            actor="ops@seatsco.example",
+        )
+    )
+
+
+async def amend(
+    ledger: RunningLedger, transaction_id: str, units: str, user: str = "ann", **more: str
+) -> None:
+    """Make an event report other units; `more`: other properties."""
+    await ledger.usage.AmendUsage(
+        usage.AmendUsageRequest(
+            request_id=ledger.request_id(),
+            customer="acme",
+            transaction_id=transaction_id,
+            properties={"units": units, "user_id": user, **more},
+            reason="counted wrong",
+            actor="ops@seatsco.example",
+        )
+    )

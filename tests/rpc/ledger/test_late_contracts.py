@@ -12,7 +12,7 @@ from tests.support.ledger import CREDIT, JULY, JUNE, RunningLedger, a_rate
 from tests.support.ledger_sql import Sql
 from tests.support.postgres import Databases
 from tests.support.reported import an_event, report
-from tests.support.rerating import credits_of, finish, flat, job_of, price, rerate, rerated, worker
+from tests.support.rerating import credits_of, finish, flat, job_of, price, rerate, rerated, void, worker
 
 DAY = timedelta(days=1)
 MAY = datetime(2025, 5, 1, tzinfo=UTC)
@@ -56,18 +56,6 @@ async def events(ledger: RunningLedger) -> dict[str, tuple[int, int, int]]:
         )
         for one in answer.events
     }
-
-
-async def void(ledger: RunningLedger, transaction_id: str) -> None:
-    await ledger.usage.VoidUsage(
-        usage.VoidUsageRequest(
-            request_id=ledger.request_id(),
-            customer="acme",
-            transaction_id=transaction_id,
-            reason="reported twice",
-            actor="ops@seatsco.example",
-        )
-    )
 
 
 async def test_events_are_charged_once_their_contract_was_backdated(early: RunningLedger) -> None:

@@ -4,28 +4,27 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from grpc import StatusCode
 
 from meshkit.rpc.fields import timestamp
-from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
 from purser.ledger.v1 import usage_pb2 as usage
-from tests.support.faults import bad_fields, fault
-from tests.support.ledger import AI, CREDIT, JULY, JUNE, RunningLedger
+from tests.support.call_lines import THOUSAND, authorize_lines, capture_lines, debit_lines, tokens
+from tests.support.ledger import AI, CREDIT, JULY, JUNE, RunningLedger, a_rate
 from tests.support.ledger_sql import Sql
 from tests.support.postgres import Databases
 from tests.support.reported import an_event, record
 from tests.support.rerating import (
+    amend,
+    corrections,
     counts_of,
     credits_of,
-    finish,
     flat,
     graduated,
-    job_of,
     meter,
     price,
     rerate,
     rerated,
+    void,
     worker,
 )
 
@@ -34,21 +33,6 @@ DAY = timedelta(days=1)
 NOON = datetime(2025, 6, 10, 12, tzinfo=UTC)
 # 0 to 1,000 units at 1 credit, to 10,000 at 0.5, above at 0.25.
 FALLING = graduated((1_000, "1"), (10_000, "0.5"), (0, "0.25"))
-Correction = tuple[int, int, int, str]
-
-
-async def corrections(ledger: RunningLedger) -> list[Correction]:
-    """Return amount and shortfall in credits, the sequence corrected and the user of the corrections, oldest first."""
-    return [
-        (
-            one.amount_micros // CREDIT,
-            one.shortfall_micros // CREDIT,
-            one.corrects_sequence,
-            one.group_values["user_id"],
-        )
-        for one in reversed(await ledger.entries(page_size=500))
-        if one.entry_kind == admin.ENTRY_KIND_CORRECTION
-    ]
 
 
 async def spent_by(ledger: RunningLedger, user: str) -> int:
@@ -56,31 +40,6 @@ async def spent_by(ledger: RunningLedger, user: str) -> int:
     await ledger.set_cap(300, user=user)
     asked = await ledger.authorize(5_000, user=user)
     return 300 - asked.affordable_credits_micros // CREDIT
-
-
-async def void(ledger: RunningLedger, transaction_id: str) -> None:
-    await ledger.usage.VoidUsage(
-        usage.VoidUsageRequest(
-            request_id=ledger.request_id(),
-            customer="acme",
-            transaction_id=transaction_id,
-            reason="reported twice",
-            actor="ops@seatsco.example",
-        )
-    )
-
-
-async def amend(ledger: RunningLedger, transaction_id: str, units: str, user: str = "ann") -> None:
-    await ledger.usage.AmendUsage(
-        usage.AmendUsageRequest(
-            request_id=ledger.request_id(),
-            customer="acme",
-            transaction_id=transaction_id,
-            properties={"units": units, "user_id": user},
-            reason="counted wrong",
-            actor="ops@seatsco.example",
-        )
-    )
 
 
 async def test_half_of_the_credits_come_back_to_the_grants_that_paid(ledger: RunningLedger, sql: Sql) -> None:
@@ -261,37 +220,6 @@ async def test_a_correction_of_a_job_is_explained_by_its_rate_and_event(ledger: 
     )
 
 
-async def test_usage_goes_on_while_a_job_is_between_two_pages(
-    ledger: RunningLedger, databases: Databases, sql: Sql
-) -> None:
-    await price(ledger, flat(2), version=2)
-    await record(ledger, *(an_event(f"e{number}", "10") for number in range(5)))
-    hold = await ledger.authorize(0, quantity_micros=20 * UNIT)
-    await price(ledger, flat(2), flat(1), version=3)
-    job = await rerate(ledger)
-
-    async with worker(ledger, databases) as rerating:
-        for _ in range(4):  # two to plan, one for the meter's rate, one page of two entries
-            assert await rerating.step()
-        assert await meter(sql) == ("rat_1", 80, 30)
-        await ledger.assert_adds_up()
-        (reported,) = await record(ledger, an_event("new", "7"))
-        captured = await ledger.capture(hold.hold_id)
-        debited = await ledger.debit(0, quantity_micros=3 * UNIT)
-        await ledger.assert_adds_up()
-        assert counts_of(await job_of(ledger, job)) == (1, 1, 0, 2)
-        await finish(rerating)
-
-    assert (reported.credits_micros, captured.captured_micros, debited.debited_micros) == (
-        7 * CREDIT,
-        20 * CREDIT,
-        3 * CREDIT,
-    )
-    assert await meter(sql) == ("rat_1", 80, 0)
-    assert counts_of(await job_of(ledger, job)) == (1, 1, 1, 5)
-    await ledger.assert_adds_up()
-
-
 @pytest.mark.parametrize("entries_max", [1, 2, 300])
 async def test_what_returns_to_last_months_credits_pays_instead_of_a_top_up_whatever_the_pages(
     ledger: RunningLedger, databases: Databases, entries_max: int
@@ -314,157 +242,67 @@ async def test_what_returns_to_last_months_credits_pays_instead_of_a_top_up_what
     assert sorted(captured.values()) == [0, 300]
 
 
-async def test_a_second_correcting_rate_while_a_job_runs_is_for_the_next_job(
-    ledger: RunningLedger, databases: Databases, sql: Sql
-) -> None:
-    await price(ledger, flat(2), version=2)
-    await record(ledger, *(an_event(f"e{number}", "10") for number in range(4)))
-    await price(ledger, flat(2), flat(1), version=3)
-    first = await rerate(ledger)
-
-    async with worker(ledger, databases) as rerating:
-        for _ in range(4):
-            await rerating.step()
-        await price(ledger, flat(2), flat(1), flat(3), version=4)
-        second = await rerate(ledger)
-        assert (await record(ledger, an_event("new", "1")))[0].credits_micros == CREDIT
-        while (await job_of(ledger, first)).state == usage.RERATE_JOB_STATE_RUNNING:
-            await rerating.step()
-        assert await meter(sql) == ("rat_1", 41, 0)
-        await ledger.assert_adds_up()
-        await finish(rerating)
-
-    assert await meter(sql) == ("rat_2", 123, 0)
-    assert credits_of(await job_of(ledger, second)) == [(0, 82, 0, 82)]
-    await ledger.assert_adds_up()
-
-
-async def test_a_preview_tells_what_a_job_would_do_and_does_nothing(ledger: RunningLedger, sql: Sql) -> None:
-    await price(ledger, flat(2), version=2)
-    await ledger.tell_customer("cus_other", "other")
-    await ledger.apply_contract(start=JUNE, customer_id="cus_other", contract_id="con_2", schedules=[])
-    await record(ledger, an_event("e1", "20"), an_event("e2", "5", customer="other"))
-    await price(ledger, flat(2), flat(1), version=3)
-    before = await sql.everything()
-
-    one = await rerate(ledger, is_preview=True, customer="other")
-    everyone = await rerate(ledger, is_preview=True, request_id="once")
-    early = await rerate(ledger, is_preview=True, end_time=timestamp(JUNE), start_time=timestamp(JUNE - DAY))
-
-    assert (credits_of(one), counts_of(one)) == ([(5, 0, 0, 0)], (1, 1, 0, 0))
-    assert (credits_of(everyone), counts_of(everyone)) == ([(25, 0, 0, 0)], (2, 2, 0, 0))
-    assert (credits_of(early), counts_of(early)) == ([], (0, 0, 0, 0))
-    assert (everyone.rerate_job_id, one.customer_id) == ("", "cus_other")
-    assert await sql.everything() == before
-    done = await rerated(ledger, request_id="once")
-    assert (credits_of(done), counts_of(done)) == ([(25, 0, 25, 0)], (2, 2, 2, 2))
-    again = await rerated(ledger)
-    assert (credits_of(again), counts_of(again)) == ([], (0, 0, 0, 0))
-
-
-async def test_a_job_is_started_once_per_request_id_and_jobs_are_listed(ledger: RunningLedger) -> None:
-    first = await rerate(ledger, request_id="once")
-    await ledger.flush()
-
-    again = await rerate(ledger, request_id="once")
-    second = await rerate(ledger, customer="acme")
-
-    assert (again.rerate_job_id, again.state) == (first.rerate_job_id, usage.RERATE_JOB_STATE_DONE)
-    with fault(StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED", request_id="once"):
-        await rerate(ledger, request_id="once", reason="another one")
-    page = await ledger.usage.ListRerateJobs(usage.ListRerateJobsRequest(page_size=1))
-    rest = await ledger.usage.ListRerateJobs(
-        usage.ListRerateJobsRequest(page_size=1, page_token=page.next_page_token)
-    )
-    assert [(one.rerate_job_id, one.customer_id) for one in (*page.jobs, *rest.jobs)] == [
-        (second.rerate_job_id, "cus_acme"),
-        (first.rerate_job_id, ""),
+async def test_lines_of_one_call_are_priced_again_each_by_its_rate(ledger: RunningLedger, sql: Sql) -> None:
+    """One rate prices input and cached tokens, so both count on one meter; output has its own rate, which stays."""
+    await ledger.tell_product("prd_tokens", dimensions=("token_kind",))
+    rates = [
+        a_rate("prd_tokens", rate_id="rat_other", price_micros=2 * CREDIT, per_micros=THOUSAND),
+        a_rate(
+            "prd_tokens",
+            rate_id="rat_output",
+            price_micros=4 * CREDIT,
+            per_micros=THOUSAND,
+            dimension_values={"token_kind": "output"},
+        ),
     ]
-    assert rest.next_page_token == ""
+    await ledger.tell_card(*rates, version=2)
+    lines = [tokens("input", 10_000), tokens("cached", 20_000), tokens("output", 5_000)]
+    hold = await authorize_lines(ledger, *lines, user="ann")
+    await capture_lines(ledger, hold.hold_id, *lines)
+    await debit_lines(ledger, *lines, user="bob")
+    assert (await ledger.pool()).available_micros == (400 - 2 * (20 + 40 + 20)) * CREDIT
 
-
-async def test_what_cannot_be_asked_for_has_a_reason(ledger: RunningLedger, sql: Sql) -> None:
-    before = await sql.everything()
-
-    with fault(StatusCode.NOT_FOUND, "PRODUCT_NOT_FOUND", product_id="prd_x"):
-        await rerate(ledger, product_id="prd_x")
-    with fault(StatusCode.NOT_FOUND, "CUSTOMER_NOT_FOUND", customer="nobody"):
-        await rerate(ledger, customer="nobody")
-    with fault(StatusCode.NOT_FOUND, "RERATE_JOB_NOT_FOUND", rerate_job_id="rrj_x"):
-        await ledger.usage.GetRerateJob(usage.GetRerateJobRequest(rerate_job_id="rrj_x"))
-    with bad_fields("start_time", "end_time", "request_id", "product_id", "reason", "actor"):
-        await ledger.usage.RerateUsage(usage.RerateUsageRequest())
-    with bad_fields("end_time"):
-        await rerate(ledger, end_time=timestamp(JUNE))
-    with bad_fields("rerate_job_id"):
-        await ledger.usage.GetRerateJob(usage.GetRerateJobRequest())
-    with bad_fields("page_token"):
-        await ledger.usage.ListRerateJobs(usage.ListRerateJobsRequest(page_token="x"))
-    assert await sql.everything() == before
-
-
-async def test_usage_on_a_meter_that_a_job_corrects_can_be_corrected_when_the_job_is_done(
-    ledger: RunningLedger, databases: Databases
-) -> None:
-    await price(ledger, flat(2), version=2)
-    await record(ledger, *(an_event(f"e{number}", "10") for number in range(3)))
-    await price(ledger, flat(2), flat(1), version=3)
-    job = await rerate(ledger)
-
-    async with worker(ledger, databases) as rerating:
-        await void(ledger, "e0")  # not begun yet
-        for _ in range(3):
-            await rerating.step()
-        for correct in (void(ledger, "e1"), amend(ledger, "e1", "5")):
-            with fault(StatusCode.ABORTED, "RERATE_IN_PROGRESS", rerate_job_id=job.rerate_job_id):
-                await correct
-        await finish(rerating)
-
-    await void(ledger, "e1")
-    assert (await ledger.pool()).available_micros == 390 * CREDIT
+    right = a_rate(
+        "prd_tokens",
+        rate_id="rat_right",
+        price_micros=3 * CREDIT,
+        per_micros=THOUSAND,
+        corrects_rate_id="rat_other",
+        create_time=timestamp(NOON),
+    )
+    await ledger.tell_card(*rates, right, version=3)
+    dearer = await rerated(ledger, product_id="prd_tokens")
+    cheaper = a_rate(
+        "prd_tokens",
+        rate_id="rat_cheaper",
+        price_micros=CREDIT,
+        per_micros=THOUSAND,
+        corrects_rate_id="rat_other",
+        create_time=timestamp(NOON + DAY),
+    )
     await ledger.assert_adds_up()
+    await ledger.tell_card(*rates, right, cheaper, version=4)
+    back = await rerated(ledger, product_id="prd_tokens")
 
-
-async def test_a_replica_goes_on_where_another_one_was_killed(
-    ledger: RunningLedger, databases: Databases, sql: Sql
-) -> None:
-    """Each step is one transaction: after every number of steps another worker goes on."""
-    await price(ledger, flat(2), version=2)
-    await record(ledger, *(an_event(f"e{number}", str(number)) for number in range(9)))
-    await price(ledger, flat(2), flat(1), version=3)
-    job = await rerate(ledger)
-    is_left = True
-    while is_left:
-        async with worker(ledger, databases) as rerating:
-            is_left = await rerating.step()
-        await ledger.assert_adds_up()
-
-    assert await meter(sql) == ("rat_1", 36, 0)
-    # The event of 0 units costs nothing at any price.
-    assert [one[0] for one in await corrections(ledger)] == [1, 2, 3, 4, 5, 6, 7, 8]
-    assert counts_of(await job_of(ledger, job)) == (1, 1, 1, 9)
-
-
-async def test_the_recount_finds_a_meter_that_is_not_rated(
-    ledger: RunningLedger, databases: Databases, sql: Sql
-) -> None:
-    await price(ledger, flat(2), version=2)
-    await record(ledger, an_event("e1", "10"))
-    await price(ledger, flat(2), flat(1), version=3)
-    await rerate(ledger)
-    async with worker(ledger, databases) as rerating:
-        for _ in range(3):
-            await rerating.step()
+    assert (credits_of(dearer), credits_of(back)) == ([(0, 60, 0, 60)], [(120, 0, 120, 0)])
+    assert (await ledger.pool()).available_micros == (400 - 2 * (10 + 20 + 20)) * CREDIT
+    by_kind = await sql.rows(
+        "SELECT dimension_values ->> 'token_kind' AS kind, sum(-amount_micros)::bigint AS spent FROM ledger.entries"
+        " WHERE product_id = 'prd_tokens' GROUP BY 1 ORDER BY 1"
+    )
+    assert [(row["kind"], row["spent"] // CREDIT) for row in by_kind] == [
+        ("cached", 40),
+        ("input", 20),
+        ("output", 40),
+    ]
+    await ledger.usage.VoidUsage(
+        usage.VoidUsageRequest(
+            request_id=ledger.request_id(),
+            customer="acme",
+            hold_id=hold.hold_id,
+            reason="reported twice",
+            actor="ops@seatsco.example",
+        )
+    )
+    assert (await ledger.pool()).available_micros == (400 - (10 + 20 + 20)) * CREDIT
     await ledger.assert_adds_up()
-
-    await sql.execute("UPDATE ledger.meters SET unrated_micros = unrated_micros + 1")
-    wrong = await ledger.admin.VerifyLedger(admin.VerifyLedgerRequest(customer="acme"))
-    await sql.execute("UPDATE ledger.meters SET unrated_micros = unrated_micros - 1")
-    await sql.execute("DELETE FROM ledger.rerate_meters")
-    forgotten = await ledger.admin.VerifyLedger(admin.VerifyLedgerRequest())
-
-    figure = "unrated_micros of meter rat_0 from 2025-06-01 00:00:00+00"
-    for found, stored, right in ((wrong, 10 * CREDIT + 1, 10 * CREDIT), (forgotten, 10 * CREDIT, 0)):
-        (one,) = found.discrepancies
-        assert (one.figure, one.credit_type_id) == (figure, AI)
-        assert (one.stored_micros, one.recomputed_micros) == (stored, right)

@@ -60,7 +60,7 @@ class PieceCorrector:
         return await self._write(piece, product, change, prices, values)
 
     async def charge(self, event: RecordEvent, line: Measured) -> tuple[EventLine, PieceName]:
-        """Charge what an amended event reports now, like late usage. Raises InvalidFields."""
+        """Charge what an amended event reports now, like late usage. Raises InvalidFields, RerateInProgress."""
         opened = await open_account(
             self.tx,
             *self.key,
@@ -71,6 +71,8 @@ class PieceCorrector:
             values=_values_of(line),
             pays_late=True,
         )
+        # An event may come back to a meter that it was on: a job would count it twice.
+        await self.tx.rerate_meters.require_rated(self.key, line.meter_key)
         charged = charge(opened.now, event, line, at=opened.at, correction_id=self.cause_id)
         if isinstance(charged, EventResult):
             raise not_recordable(charged)

@@ -102,10 +102,13 @@ class RerateJobs:
         return found
 
     async def lock_next(self) -> RerateJob | None:
-        """Lock and return the oldest job that is not done; None if all are. Jobs are done one after the other."""
+        """Lock and return the job in hand, or else the oldest one that is not done; None if all are.
+
+        The one in hand goes on even if another replica, whose clock is behind, has started an older one meanwhile.
+        """
         row = await self._connection.fetchrow(
             f"SELECT {_JOB_COLUMNS} FROM ledger.rerate_jobs WHERE state = 'RUNNING'"
-            " ORDER BY create_time, rerate_job_id LIMIT 1 FOR UPDATE"
+            " ORDER BY NOT (is_planned OR planned_customer_id <> ''), create_time, rerate_job_id LIMIT 1 FOR UPDATE"
         )
         return None if row is None else (await self._jobs([row]))[0]
 
