@@ -155,6 +155,18 @@ async def test_a_second_void_takes_what_seats_brought_and_what_returns_of_it(led
     assert (before, await available(ledger)) == (0, 0)
 
 
+async def test_a_second_void_when_all_is_spent_takes_what_returns_later(ledger: RunningLedger) -> None:
+    await void_seats(ledger)
+    await ledger.change_seats(1, JUNE, sequence=1)
+    await report(ledger, an_event("e1", "9"))
+    spent = await available(ledger)
+    await void_seats(ledger)
+
+    await void(ledger, "e1")
+
+    assert (spent, await available(ledger)) == (0, 0)
+
+
 async def test_fewer_seats_after_the_void_bring_nothing_back(ledger: RunningLedger) -> None:
     hold = await ledger.authorize(300)
     await void_seats(ledger)

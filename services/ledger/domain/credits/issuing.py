@@ -48,13 +48,14 @@ def void_grant(
 ) -> tuple[Account, Credits]:
     """Void the rest of a grant; returns the voided amount too. The account must be up to date at `at`.
 
-    From then on, credits that older holds return to the grant are voided. A second void changes nothing, unless a
-    schedule may have added credits since: it takes them too.
+    From then on, credits that were drawn or held before are voided when they return to the grant. A second void changes
+    nothing, unless a schedule may have added credits since: it takes them too, also when they return.
     Source: services/ledger/README.md, "Voiding a grant".
     """
     grant = account.grants[grant_id]
     voided = grant.rest
-    if grant.void is not None and (grant.schedule_id is None or not grant.remaining):
+    has_had_more = grant.schedule_id is not None and (grant.remaining or grant.captured)
+    if grant.void is not None and not has_had_more:
         return account, voided
     account = due.write_void(
         account, void_rest(grant, void), voided, effective_time=at, cause_id=cause_id, at=at
