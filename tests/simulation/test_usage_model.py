@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from tests.simulation import usage_model, usage_model_customers, usage_model_prices
+from tests.simulation import usage_model, usage_model_customers, usage_model_prices, usage_model_sums
 from tests.simulation.conftest import STEPS_DEFAULT, Plan
 from tests.simulation.usage_catalog import CHAT, PRODUCTS
 from tests.simulation.usage_model_prices import DAY, NEVER, UNIT
@@ -112,6 +112,7 @@ STEPS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     ),
     "release": _drawn(customer=_customers, which=_places, replica=_replicas),
     "void_grant": _drawn(customer=_customers, which=_places, replica=_replicas),
+    "add_seats": _drawn(customer=_customers, count=st.sampled_from([1, 2, -1]), replica=_replicas),
     "adjust": _drawn(
         customer=_customers,
         pool=_pools,
@@ -122,7 +123,7 @@ STEPS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "wait_to": _drawn(edge=_edges),
 }
 WEIGHTS = {"record": 6, "void": 4, "grant": 2, "ask": 6, "capture": 6, "wait": 1, "wait_to": 2}
-WEIGHTS |= {"release": 1, "void_grant": 1, "adjust": 1, "amend": 4, "name": 1}
+WEIGHTS |= {"release": 1, "void_grant": 3, "add_seats": 2, "adjust": 1, "amend": 4, "name": 1}
 _steps = st.sampled_from([kind for kind, weight in WEIGHTS.items() for _ in range(weight)]).flatmap(
     lambda kind: st.tuples(st.just(kind), STEPS[kind])
 )
@@ -173,7 +174,10 @@ async def _do(world: UsageWorld, kind: str, drawn: dict[str, Any]) -> None:
         case "void_grant":
             book = world.books[drawn["customer"]]
             grants = [one for pool in book.monthly for one in book.active(world.now, pool)]
+            grants = [one for one in grants if book.held(one)] or grants
             await world.void_grant(drawn["customer"], grants[drawn["which"] % len(grants)], drawn["replica"])
+        case "add_seats" if world.books[drawn["customer"]].seats + drawn["count"] > 0:
+            await world.add_seats(**drawn)
         case "adjust":
             await world.adjust(**drawn)
         case "wait":
@@ -303,7 +307,7 @@ async def _own_databases(server: PostgresServer) -> AsyncIterator[Databases]:
         await drop_database(server, made)
 
 
-@pytest.mark.parametrize("part", [usage_model, usage_model_customers, usage_model_prices])
+@pytest.mark.parametrize("part", [usage_model, usage_model_customers, usage_model_prices, usage_model_sums])
 def test_each_part_of_the_model_has_at_most_250_statements_and_imports_neither_services_nor_meshkit(
     part: ModuleType,
 ) -> None:

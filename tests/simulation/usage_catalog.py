@@ -16,7 +16,8 @@ from tests.support.ledger import AI, CREDIT, JUNE, RunningLedger, a_schedule
 
 TURN = datetime(2025, 6, 20, tzinfo=UTC)  # prices change
 CHAT = "crt_chat"
-MONTHLY = {AI: 60 * CREDIT, CHAT: 25 * CREDIT}
+SEATS = 5
+MONTHLY = {AI: 12 * CREDIT, CHAT: 5 * CREDIT}  # of a seat
 # By customer: its alias, and the start of its contract. An hour of globex has two usage periods.
 CUSTOMERS = {"cus_acme": ("acme", JUNE), "cus_globex": ("globex", JUNE + timedelta(days=4, minutes=30))}
 AS_IT_IS = (Fraction(1), "")
@@ -117,13 +118,14 @@ async def set_up(ledger: RunningLedger) -> None:
             customer_id=customer_id,
             contract_id=f"con_{alias}",
             start=start,
-            subscriptions=[],
+            subscriptions=[peer_pb.SubscriptionSeats(subscription_id=f"sub_{alias}", initial_quantity=SEATS)],
             schedules=[
                 a_schedule(
                     grant_schedule_id=f"sch_{alias}_{pool}",
                     unit_amount_micros=amount,
                     credit_type_id=pool,
-                    subscription_id="",
+                    subscription_id=f"sub_{alias}",
+                    prorates_increases=False,
                     anchor_time=timestamp(start),
                 )
                 for pool, amount in MONTHLY.items()

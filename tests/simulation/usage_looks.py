@@ -14,6 +14,7 @@ from purser.ledger.v1 import usage_pb2 as usage
 from tests.simulation.usage_catalog import CHAT
 from tests.simulation.usage_model import Book
 from tests.simulation.usage_model_customers import Customers
+from tests.simulation.usage_model_sums import sums, used
 from tests.support.ledger import AI, JUNE, RunningLedger
 from tests.support.ledger_sql import Sql
 
@@ -70,7 +71,7 @@ class Looks:
                 told = await self.replicas[replica].gate.GetDecision(
                     pb.GetDecisionRequest(customer=customer, ask=ask)
                 )
-                wanted = book.used(pool, user, window == DAY)
+                wanted = used(book, pool, user, window == DAY)
                 same([cap.used_micros for cap in told.spend_caps], [wanted], user)
 
     async def meters_agree(self) -> None:
@@ -118,11 +119,12 @@ class Looks:
     def _sums_wanted(self, of_window: Callable[[Thing, Book], datetime], key: Callable[[Thing], Any]) -> Sums:
         found: Sums = {}
         for customer, book in self.customers.books.items():
-            found |= book.sums(
+            found |= sums(
+                book,
                 lambda use, customer=customer, book=book: (  # type: ignore[misc]
                     (named := key(use))
                     and (customer, named[0], of_window(use, book), named[1], use.product, use.pool)
-                )
+                ),
             )
         return found
 
@@ -137,8 +139,8 @@ class Looks:
             for one in told.sums:
                 begin = one.window.start_time.ToDatetime(UTC)
                 key = (one.customer_id, one.group_value, begin, one.dimension_value, one.product_id)
-                sums = (one.quantity_micros, one.credits_micros, one.shortfall_micros, one.uses)
-                found |= {(*key, one.credit_type_id): sums} if any(sums) else {}
+                figures = (one.quantity_micros, one.credits_micros, one.shortfall_micros, one.uses)
+                found |= {(*key, one.credit_type_id): figures} if any(figures) else {}
             if not told.next_page_token:
                 return found
             asked.page_token = told.next_page_token
@@ -172,6 +174,5 @@ def _grant_seen(one: pb.Grant) -> tuple[Any, ...]:
 def _grant_wanted(book: Book, one: Thing) -> tuple[Any, ...]:
     rest, held = book.rest(one), book.held(one)
     expired = rest if one.end <= book.now else 0
-    voided = one.granted - one.captured - held if one.is_void else one.voided
     start = timestamp(one.start).ToNanoseconds()
-    return one.pool, start, one.granted, one.captured, held, expired, voided
+    return one.pool, start, one.granted, one.captured, held, expired, one.voided

@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A model of one customer's usage: late funding, the gate, corrections and sums, to compare the Ledger with.
+"""A model of one customer's usage: late funding, the gate and corrections, to compare the Ledger with.
 
 It keeps a list of uses, and computes each meter again from all of them. What is held or expired it computes from the
 clock. Quantities and credits are in micros.
 """
 
-from collections import defaultdict
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from types import SimpleNamespace as Thing
 from typing import Any
@@ -25,10 +23,11 @@ def order(g: Thing) -> Any:
 
 
 class Book:
-    """One customer. monthly: by pool, the credits of its schedule there, which live a month."""
+    """One customer. monthly: by pool, what a seat brings there every month, for a month."""
 
-    def __init__(self, now: datetime, monthly: dict[str, int], prices: Prices) -> None:
+    def __init__(self, now: datetime, monthly: dict[str, int], seats: int, prices: Prices) -> None:
         self.now, self.start, self.monthly, self.prices = now, prices.start, monthly, prices
+        self.seats = self.most_seats = seats  # most: in this month
         self.events, self.holds, self.voided = dict[str, Any](), dict[str, Thing](), set[str]()
         # uses: see Prices.use, and user. lines, what was paid for them: use grant left. counts: use, units and times.
         self.grants, self.uses, self.lines, self.months = list[Thing](), list[Thing](), list[Thing](), 0
@@ -38,17 +37,24 @@ class Book:
 
     def advance(self, to: datetime) -> None:
         self.now = to
+        for hold in self.holds.values():
+            if hold.state == "HELD" and hold.end <= to and not hold.is_over:
+                hold.is_over = True
+                for grant, amount in hold.draws:
+                    self.give_back(grant, amount, hold.made)
         while (begin := add_months(self.start, self.months)) <= to:
-            self.months += 1
+            self.months, self.most_seats = self.months + 1, self.seats
             for pool, amount in self.monthly.items():
-                self.grant("", pool, amount, begin, add_months(self.start, self.months), priority=1)
+                self.grant(
+                    "", pool, amount * self.seats, begin, add_months(self.start, self.months), priority=1
+                )
 
     def grant(self, name: str, pool: str, amount: int, start: datetime, end: datetime, **more: Any) -> None:
         one = Thing(name=name, pool=pool, granted=amount, captured=0, voided=0, start=start, end=end)
-        more = {"scope": (), "is_paid": False, "is_void": False, "made": self.now} | more
+        more = {"scope": (), "is_paid": False, "void": None, "made": self.now} | more
         self.grants.append(Thing(**vars(one) | more))
 
-    # Meters and sums
+    # Meters
 
     def quantity(self, meter: Any) -> int:
         product = self.prices.products[meter[0]]
@@ -69,26 +75,19 @@ class Book:
         more, dearer = self.figures(use.meter)
         return (more - quantity, dearer - cost) if use.meter else (0, use.amount)
 
-    def sums(self, key: Callable[[Thing], Any]) -> dict[Any, tuple[int, ...]]:
-        """Return units, credits, shortfall and times of what was used, by a key of the uses; None is left out."""
-        found = defaultdict[Any, list[int]](lambda: [0, 0, 0, 0])
-        for use, quantity, times in self.counts:
-            found[key(use)][0] += quantity
-            found[key(use)][3] += times
-        for line in self.lines:
-            found[key(line.use)][1] += line.left
-            found[key(line.use)][2] += 0 if line.grant else line.left
-        return {one: tuple(sums) for one, sums in found.items() if one is not None and any(sums)}
-
     # Funding
 
     def rest(self, grant: Thing) -> int:
         """Return what is neither spent, held nor voided; what has expired too."""
-        rest = grant.granted - grant.captured - grant.voided - self.held(grant)
-        return 0 if grant.is_void else int(rest)
+        return int(grant.granted - grant.captured - grant.voided - self.held(grant))
+
+    def give_back(self, grant: Thing, amount: int, drawn: datetime) -> None:
+        """Void what returns, unless it was drawn after the void of its grant."""
+        if grant.void and (grant.name or drawn <= grant.void):
+            grant.voided += amount
 
     def alive(self) -> list[Thing]:
-        return [hold for hold in self.holds.values() if hold.state == "HELD" and self.now < hold.end]
+        return [hold for hold in self.holds.values() if hold.state == "HELD" and not hold.is_over]
 
     def held(self, grant: Thing) -> int:
         return sum(amount for hold in self.alive() for owner, amount in hold.draws if owner is grant)
@@ -101,13 +100,14 @@ class Book:
         then = self.active(min(time, self.now), use.pool, use.product)
         found: list[tuple[Thing | None, int]] = []
         for grant in then + [one for one in self.active(self.now, use.pool, use.product) if one not in then]:
-            taken = min(amount, self.rest(grant) if self.now - DAY < grant.end else 0) if amount else 0
+            is_late = self.now - DAY >= grant.end or (grant.void and self.now >= grant.end)
+            taken = min(amount, 0 if is_late else self.rest(grant)) if amount else 0
             found, amount = found + [(grant, taken)] * (taken > 0), amount - taken
         return found + [(None, amount)] * (amount > 0)
 
-    def spend(self, use: Thing, draws: Any) -> int:
+    def spend(self, use: Thing, draws: Any, drawn: datetime | None = None) -> int:
         for grant, amount in draws:
-            self.lines.append(Thing(use=use, grant=grant, left=amount))
+            self.lines.append(Thing(use=use, grant=grant, left=amount, drawn=drawn or self.now))
             if grant:
                 grant.captured += amount
         return sum(amount for grant, amount in draws if not grant)
@@ -246,7 +246,8 @@ class Book:
             line.left, back = line.left - taken, back - taken
             if line.grant:
                 line.grant.captured -= taken
-                ended += [(line.grant, taken)] * (line.grant.end <= self.now and not line.grant.is_void)
+                self.give_back(line.grant, taken, line.drawn)
+                ended += [(line.grant, taken)] * (line.grant.end <= self.now and not line.grant.void)
             else:
                 short += taken
         assert back == 0
@@ -258,7 +259,7 @@ class Book:
         """Let what came back to a grant that has ended pay for what later grants paid while it lived."""
         grant, rest = ended[0][0], sum(amount for _, amount in ended)
         later = [
-            one for one in self.active(self.now, grant.pool) if order(one) > order(grant) and not one.is_void
+            one for one in self.active(self.now, grant.pool) if order(one) > order(grant) and not one.void
         ]
         for line in list(reversed(self.lines)):
             is_in_life = grant.start <= line.use.time < grant.end
@@ -266,7 +267,7 @@ class Book:
             if line.grant in later and is_in_life and is_in_scope and (taken := min(line.left, rest)):
                 line.left, rest = line.left - taken, rest - taken
                 line.grant.captured, grant.captured = line.grant.captured - taken, grant.captured + taken
-                self.lines.append(Thing(use=line.use, grant=grant, left=taken))
+                self.lines.append(Thing(use=line.use, grant=grant, left=taken, drawn=self.now))
 
     # The gate
 
@@ -290,17 +291,19 @@ class Book:
             return "INSUFFICIENT_CREDITS"
         draws = self.draws(use, credits, self.now)
         self.holds[use.name] = Thing(use=use, draws=draws, meter=meter, end=self.now + ttl, state="HELD")
-        self.holds[use.name].in_units = use.meter is not None
+        self.holds[use.name].in_units, self.holds[use.name].made = use.meter is not None, self.now
+        self.holds[use.name].is_over = False
         return ""
 
     def spend_hold(self, hold: Thing, amount: int) -> None:
-        hold.state, is_late, use = "CAPTURED", hold.end <= self.now, hold.use
+        hold.state, is_late, use = "CAPTURED", hold.is_over, hold.use
         use.amount, use.time = amount, self.now
         quantity, used = self.add(use)
         left, draws, held = used, [], sum(amount for _, amount in hold.draws)
         for grant, reserved in hold.draws if not is_late else ():
             draws, left = [*draws, (grant, min(reserved, left))], left - min(reserved, left)
-        self.spend(use, draws)
+            self.give_back(grant, reserved - draws[-1][1], hold.made)
+        self.spend(use, draws, hold.made)
         short = self.spend(use, self.draws(use, left, self.now))
         self.counts.append((use, quantity, int(used > 0 or quantity > 0)))
         hold.line = (use.product, quantity, used, short)
@@ -320,16 +323,28 @@ class Book:
         hold = self.holds[name]
         if hold.state != "HELD":
             raise LookupError("HOLD_ALREADY_RESOLVED")
-        if hold.end <= self.now:  # it stays as it is
+        if hold.is_over:  # it stays as it is
             return 0
         hold.state = "RELEASED"
+        for grant, amount in hold.draws:
+            self.give_back(grant, amount, hold.made)
         return sum(amount for _, amount in hold.draws)
 
     # Operators
 
     def void_grant(self, grant: Thing) -> int:
-        rest, grant.is_void = self.rest(grant), True
+        rest = self.rest(grant)
+        if not grant.void or grant.voided < grant.granted:
+            grant.void = self.now
+        grant.voided += rest
         return rest
+
+    def add_seats(self, count: int) -> None:
+        """count: negative if there are fewer; that takes nothing back."""
+        self.seats += count
+        more, self.most_seats = max(0, self.seats - self.most_seats), max(self.seats, self.most_seats)
+        for grant in [one for one in self.grants if not one.name][-len(self.monthly) :]:
+            grant.granted += self.monthly[grant.pool] * more
 
     def take_away(self, pool: str, amount: int) -> None:
         if amount > self.available(pool):
@@ -337,11 +352,3 @@ class Book:
         for grant in self.active(self.now, pool):
             taken = min(amount, self.rest(grant))
             grant.voided, amount = grant.voided + taken, amount - taken
-
-    def used(self, pool: str, user: str, is_daily: bool) -> int:
-        """Return what counts towards a cap now."""
-        window = (lambda at: at.date()) if is_daily else self.prices.period
-        mine = lambda use: use.user == user and use.pool == pool  # noqa: E731
-        held = sum(amount for hold in self.alive() if mine(hold.use) for _, amount in hold.draws)
-        lines = [line for line in self.lines if window(line.use.time) == window(self.now)]
-        return held + sum(line.left for line in lines if mine(line.use))

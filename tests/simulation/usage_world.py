@@ -21,7 +21,7 @@ from meshkit.rpc.status import from_rpc_error
 from purser.ledger.v1 import ledger_admin_pb2 as apb
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1 import usage_pb2 as usage
-from tests.simulation.usage_catalog import CUSTOMERS, MONTHLY, PRODUCTS, RATES, TURN, set_up
+from tests.simulation.usage_catalog import CUSTOMERS, MONTHLY, PRODUCTS, RATES, SEATS, TURN, set_up
 from tests.simulation.usage_looks import CAPS, Looks, same
 from tests.simulation.usage_model import Book
 from tests.simulation.usage_model_customers import Customers
@@ -41,7 +41,7 @@ class UsageWorld:
         self.clock, self.replicas, self.sql = clock, replicas, sql
         self.customers = Customers(
             {
-                customer: Book(BEGIN, MONTHLY, Prices(start, PRODUCTS, RATES))
+                customer: Book(BEGIN, MONTHLY, SEATS, Prices(start, PRODUCTS, RATES))
                 for customer, (_, start) in CUSTOMERS.items()
             },
             {customer: [customer, alias] for customer, (alias, _) in CUSTOMERS.items()},
@@ -270,6 +270,18 @@ class UsageWorld:
             )
         told = await self.replicas[replica].void(grant_id, customer=customer)
         same(told.voided_micros, self.books[customer].void_grant(grant), grant)
+
+    async def add_seats(self, customer: str, count: int, replica: int) -> None:
+        self.steps += 1
+        await self.replicas[replica].change_seats(
+            count,
+            self.now,
+            sequence=(sequence := next(self.numbers)),
+            customer_id=customer,
+            subscription_id=f"sub_{CUSTOMERS[customer][0]}",
+            seat_change_id=f"chg_{sequence}",
+        )
+        self.books[customer].add_seats(count)
 
     async def adjust(self, customer: str, pool: str, amount: int, replica: int) -> None:
         """Add credits to the balance, or take some away."""
