@@ -71,11 +71,11 @@ def capture(
 
 def used_of(hold: Hold, actual: Amount | None) -> tuple[Amount, ...]:
     """Return what one amount says of each line of a hold. Raises HoldHasLines."""
-    if actual is None:
-        return tuple(part.whole for part in hold.parts)
-    if hold.lines:
+    if not hold.lines:
+        return (hold.whole if actual is None else actual,)
+    if actual is not None:
         raise HoldHasLines(hold_id=hold.hold_id, lines=names_of(hold))
-    return (actual,)
+    return tuple(line.whole for line in hold.lines)
 
 
 def capture_lines(
@@ -131,21 +131,27 @@ def _capture(
     lines, meters = _priced(account, hold, used, transaction_id)
     entries_before = len(account.entries)
     lost: list[Draw] = []
+    reserved = released = Credits(0)
     if not is_late:
         account, lost = _pay_from_hold(account, hold, lines, at=at)
+        reserved = hold.amount
+        released = reserved - (lines[0].cost - lines[0].excess)
     for line in lines:
         account = _write(account, line, cause_id=cause_id, at=at)
-    released = Credits(0) if is_late else released_by(hold, account.entries[entries_before:])
+    if hold.lines and not is_late:
+        released = released_by(hold, account.entries[entries_before:])
     for draw in lost:
         account = due.give_back_draw(account, hold, draw, ended_time=at, at=at)
-    spends = _spends(account, hold, lines, is_late=is_late, at=at)
-    spent = Credits(sum([line.cost.micros for line in lines]))
-    shortfall = Credits(sum([line.shortfall.micros for line in lines]))
-    ended = end_hold(hold, HoldState.CAPTURED, captured=spent - shortfall)
+    spends = _spends(account, hold, lines, released=reserved, at=at)
+    spent = shortfall = Credits(0)
+    for line in lines:
+        spent, shortfall = spent + line.cost, shortfall + line.shortfall
+    covered = spent - shortfall
+    ended = end_hold(hold, HoldState.CAPTURED, captured=covered)
     account = account.with_changes(holds=[ended], spends=spends, meters=meters)
     account = alarm.observe_spend(account, hold.counted(), at=at, anchor=hold.anchor)
     captured = Captured(
-        captured=spent - shortfall,
+        captured=covered,
         released=released,
         shortfall=shortfall,
         is_late=is_late,
@@ -243,17 +249,16 @@ def _write(account: Account, line: _Line, *, cause_id: str, at: datetime) -> Acc
 
 
 def _spends(
-    account: Account, hold: Hold, lines: Sequence[_Line], *, is_late: bool, at: datetime
+    account: Account, hold: Hold, lines: Sequence[_Line], *, released: Credits, at: datetime
 ) -> dict[GroupValue, Spend]:
-    """Return the spends without the hold, and with the cost of each line that counts for them."""
-    reserved = Credits(0) if is_late else hold.amount
+    """Return the spends without what was held, and with the cost of each line that counts for them."""
     if not hold.lines:
         group_values, spent = hold.counted_group_values, lines[0].cost
-        return counted(account, group_values, spent, released=reserved, anchor=hold.anchor, at=at)
+        return counted(account, group_values, spent, released=released, anchor=hold.anchor, at=at)
     spends: dict[GroupValue, Spend] = {}
     for key, value in hold.counted_group_values.items():
         of_key = [line.cost.micros for line in lines if key in line.part.counted_group_values]
         spends |= counted(
-            account, {key: value}, Credits(sum(of_key)), released=reserved, anchor=hold.anchor, at=at
+            account, {key: value}, Credits(sum(of_key)), released=released, anchor=hold.anchor, at=at
         )
     return spends
