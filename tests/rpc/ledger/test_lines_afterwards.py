@@ -101,6 +101,26 @@ async def test_a_hold_is_shown_and_explained_line_by_line(ledger: RunningLedger)
     assert [cap.used_micros for cap in told.spend_caps] == [60 * CREDIT]
 
 
+async def test_columns_of_one_line_say_what_is_so_of_the_whole_hold(ledger: RunningLedger, sql: Sql) -> None:
+    """So the previous version, which knows no lines, returns what such a hold reserves."""
+    held = await authorize_lines(ledger, tokens("input", 20_000), tokens("output", 10_000), user="ann")
+    await ledger.authorize(0, quantity_micros=UNIT, user="ann")
+
+    one, several = await sql.rows(
+        "SELECT hold_id, quantity_micros, draw_micros, counted_group_values::text AS counted, lines IS NULL AS is_one"
+        " FROM ledger.holds ORDER BY lines IS NULL DESC"
+    )
+
+    assert (one["is_one"], one["quantity_micros"]) == (True, UNIT)
+    assert several == {
+        "hold_id": held.hold_id,
+        "quantity_micros": 0,
+        "draw_micros": [20 * CREDIT, 40 * CREDIT],
+        "counted": '{"user_id": "ann"}',
+        "is_one": False,
+    }
+
+
 async def test_an_ask_of_lines_is_explained_without_effect(ledger: RunningLedger, sql: Sql) -> None:
     await ledger.debit(300)
     await ledger.top_up(30, scope_product_ids=["prd_assistant"])
