@@ -4,18 +4,20 @@
 import importlib.util
 from pathlib import Path
 
-from sqlalchemy import Connection, make_url, text
-from sqlalchemy.engine import URL
+from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from meshkit.connections import Connections
 from meshkit.errors import Invalid
+from meshkit.faults import READ_ONLY
 
 STATEMENT_TIMEOUT_MS = 5_000
 LOCK_TIMEOUT_MS = 3_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000
-CONNECT_SECONDS_MAX = 5.0
+CONNECT_SECONDS_MAX = 2.0
 POOL_WAIT_SECONDS_MAX = 5.0
 POOL_SIZE = 8
 
@@ -43,14 +45,17 @@ class DatabaseUrlUnusable(Invalid):
         )
 
 
-def open_engine(url: str, *, pool_size: int = POOL_SIZE, application_name: str) -> AsyncEngine:
+def open_engine(
+    url: str, *, pool_size: int = POOL_SIZE, application_name: str, connections: Connections | None = None
+) -> AsyncEngine:
     """Return an engine for "postgresql://user:password@host:port/database". It connects at first use.
 
     pool_size: the maximum number of connections. No statement runs longer than 5 s or waits for a lock longer than
-    3 s, and no transaction stays idle for 10 s. A connection that broke while idle is replaced before its next use.
+    3 s, and no transaction stays idle for 10 s. A connection that broke while idle is replaced before its next use;
+    after one that is read-only (as before a failover), all are replaced. connections: opens them.
     Raises DatabaseUrlUnusable.
     """
-    return create_async_engine(
+    engine = create_async_engine(
         _asyncpg_url(url),
         pool_size=pool_size,
         max_overflow=0,
@@ -59,8 +64,24 @@ def open_engine(url: str, *, pool_size: int = POOL_SIZE, application_name: str) 
         connect_args={
             "timeout": CONNECT_SECONDS_MAX,
             "server_settings": {**SESSION_SETTINGS, "application_name": application_name},
+            "async_creator_fn": (connections or Connections()).connect,
         },
     )
+    event.listen(engine.sync_engine, "handle_error", _replace_read_only_sessions)
+    return engine
+
+
+def plain_url(url: str) -> str:
+    """Return the URL as asyncpg takes it. Raises DatabaseUrlUnusable."""
+    return _asyncpg_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def _replace_read_only_sessions(context: ExceptionContext) -> None:
+    """Replace all sessions when one is read-only: one whose default was set before a failover stays so for good."""
+    cause = getattr(context.original_exception, "__cause__", None)
+    if getattr(cause, "sqlstate", None) == READ_ONLY:
+        context.is_disconnect = True
+        context.invalidate_pool_on_disconnect = True
 
 
 async def migrate(url: str, *, service: str, to: str = NEWEST) -> None:

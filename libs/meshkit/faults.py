@@ -8,8 +8,9 @@ from meshkit.errors import Aborted, MeshError, ResourceExhausted, Unavailable
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _UNAVAILABLE_CLASSES = ("08", "53")  # connection exception; insufficient resources
+READ_ONLY = "25006"  # read_only_sql_transaction: a standby, in the middle of a failover
 _UNAVAILABLE = {
-    "25006",  # read_only_sql_transaction: a standby, in the middle of a failover
+    READ_ONLY,
     "25P03",  # idle_in_transaction_session_timeout
     "57014",  # query_canceled: statement_timeout
     "57P01",  # admin_shutdown
@@ -51,6 +52,25 @@ class TransactionConflict(Aborted):
 
     def __init__(self, *, sqlstate: str = "") -> None:
         super().__init__("the transaction lost a race and was rolled back; retry", sqlstate=sqlstate)
+
+
+def database_text(error: BaseException) -> str | None:
+    """Return what the database said: its SQLSTATE and the first line of its message. None for another error.
+
+    It is for logs and for the command line: it may name tables, users and hosts.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, asyncpg.PostgresError):
+            return f"{seen.sqlstate}: {_first_line(seen)}"
+        if isinstance(seen, OSError) and not isinstance(seen, exc.SQLAlchemyError):
+            return f"{type(seen).__name__}: {_first_line(seen)}"
+        seen = seen.__cause__ or (seen.orig if isinstance(seen, exc.DBAPIError) else None)
+    return None
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [""])[0]
 
 
 def fault_of(error: BaseException) -> MeshError | None:

@@ -16,7 +16,7 @@ from meshkit.clock import Clock, ManualClock
 from meshkit.config import MeshSettings, load
 from meshkit.db import migrate as migrate_schema
 from meshkit.errors import MeshError
-from meshkit.faults import fault_of
+from meshkit.faults import DatabaseUnavailable, database_text, fault_of
 from meshkit.garbage import incremental_garbage_collection
 from meshkit.ids import Ids
 from meshkit.log import configure
@@ -81,14 +81,20 @@ def migrate_service(name: str, settings: type[MeshSettings]) -> None:
 
 
 def run(name: str, work: Coroutine[None, None, None]) -> None:
-    """Run `work` to its end. A fault, such as a taken port, ends the process with one line and exit status 1."""
+    """Run `work` to its end. A fault, such as a taken port, ends the process with one line and exit status 1.
+
+    So does an error of the database, such as a wrong password.
+    """
     try:
         uvloop.run(work)
     except Exception as error:
         fault = error if isinstance(error, MeshError) else fault_of(error)
-        if fault is None:
+        is_database = not isinstance(error, MeshError) or isinstance(error, DatabaseUnavailable)
+        said = database_text(error) if is_database else None
+        if fault is None and said is None:
             raise
-        sys.exit(f"{name}: {fault.message}")
+        told = said if fault is None else fault.message if said is None else f"{fault.message} ({said})"
+        sys.exit(f"{name}: {told}")
 
 
 def on_stop_signal(stop: Callable[[], None]) -> None:

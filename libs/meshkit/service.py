@@ -13,7 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from meshkit.clock import Clock, ManualClock
 from meshkit.config import MeshSettings
-from meshkit.db import POOL_SIZE, open_engine
+from meshkit.connections import Connections
+from meshkit.database_watch import DatabaseWatch
+from meshkit.db import POOL_SIZE, open_engine, plain_url
 from meshkit.outbox import Notice, Relay
 from meshkit.periodic import PeriodicTask
 from meshkit.rpc.client import open_channel
@@ -84,10 +86,18 @@ async def service_builder(
     database connections. application_name: their name in pg_stat_activity, by default `name`.
     """
     async with AsyncExitStack() as stack:
+        connections = Connections()
         engine = open_engine(
-            settings.database_url, pool_size=pool_size, application_name=application_name or name
+            settings.database_url,
+            pool_size=pool_size,
+            application_name=application_name or name,
+            connections=connections,
         )
         stack.push_async_callback(engine.dispose)
+        # Stops after all parts that use the database: they end at once, even if it falls silent meanwhile.
+        watch = DatabaseWatch(plain_url(settings.database_url), connections, application_name=f"{name}-watch")
+        watch.start()
+        stack.push_async_callback(watch.stop)
         # Restored before any part starts: no part may work at an earlier time.
         if settings.sandbox:
             await sandbox.restore(_as_manual(clock), engine)
@@ -99,6 +109,8 @@ async def service_builder(
             outbox=outbox,
             sandbox=sandbox,
             engine=engine,
+            connections=connections,
+            watch=watch,
             stack=stack,
         )
 
@@ -108,7 +120,8 @@ class ServiceBuilder:
     """A service under construction; service_builder creates it.
 
     Parts stop in the reverse order of their start: the server, which `serve` starts last, stops first.
-    stack: for the parts of one service only; push a callback that closes them.
+    stack: for the parts of one service only; push a callback that closes them. connections: opens what they connect to
+    the database.
     """
 
     name: str
@@ -118,6 +131,8 @@ class ServiceBuilder:
     outbox: Table
     sandbox: SandboxClock
     engine: AsyncEngine
+    connections: Connections
+    watch: DatabaseWatch
     stack: AsyncExitStack
     _channels: dict[str, grpc.aio.Channel] = field(default_factory=dict)
     _background: list[BackgroundWork] = field(default_factory=list)
@@ -167,6 +182,7 @@ class ServiceBuilder:
             name=self.name, address=self.settings.listen, services=services, reuse_port=shares_port
         )
         self.stack.push_async_callback(server.stop)
+        await self.watch.report_to(server.set_serving)
         return App(port=server.port, run_due=run_due_and_deliver, wake=self._wake)
 
     def _clock_service(self, run_due: RunDue) -> RpcService:

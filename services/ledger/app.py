@@ -72,7 +72,9 @@ async def open_service(
         pool_size=RELAY_CONNECTIONS,
         application_name="ledger-relay",
     ) as service:
-        pool = await open_pool(settings.database_url, size=settings.database_connections)
+        pool = await open_pool(
+            settings.database_url, size=settings.database_connections, connections=service.connections
+        )
         service.stack.callback(pool.terminate)
         store = PostgresStore(pool, wall=wall, ids=ids)
         relay = await service.start_relay(Deliveries(AlertPeer(service.channel("alert"))).deliver)

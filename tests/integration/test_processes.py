@@ -30,9 +30,9 @@ def test_an_unavailable_database_gives_one_line(service: str) -> None:
     migrating = _ended(service, "migrate", database_url=NOWHERE)
     serving = _ended(service, "serve", database_url=NOWHERE, sandbox="true", listen="127.0.0.1:0")
 
-    assert (
-        migrating.stderr
-        == f"{service}: the database is unavailable; safe to retry with the same request_id\n"
+    assert migrating.stderr == (
+        f"{service}: the database is unavailable; safe to retry with the same request_id"
+        " (ConnectionRefusedError: [Errno 111] Connection refused)\n"
     )
     assert serving.stderr.splitlines()[-1] == migrating.stderr.rstrip()
     assert migrating.returncode == serving.returncode == 1

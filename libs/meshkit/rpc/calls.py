@@ -15,7 +15,7 @@ from google.rpc.status_pb2 import Status
 from grpc.aio import AioRpcError, ServicerContext
 
 from meshkit.errors import MeshError
-from meshkit.faults import DatabaseUnavailable, fault_of
+from meshkit.faults import DatabaseUnavailable, database_text, fault_of
 from meshkit.metrics import RpcMeter
 from meshkit.rpc import deadline
 from meshkit.rpc.status import CODES, DETAILS_KEY, INTERNAL_TEXT, from_rpc_error, to_status
@@ -90,7 +90,8 @@ class CallWrapper:
         now = time.monotonic()
         if now - self._database_logged >= LOG_EVERY_SECONDS:
             self._database_logged = now
-            log.warning("database_unavailable", rpc=method, error=f"{type(error).__name__}: {error}")
+            cause = database_text(error) or f"{type(error).__name__}: {error}"
+            log.warning("database_unavailable", rpc=method, error=cause)
 
 
 def _fault_of(error: Exception) -> MeshError | None:

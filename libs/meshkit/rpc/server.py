@@ -35,10 +35,19 @@ class RpcService:
 class RunningServer:
     """A server that accepts calls. `port` is the actual port, also when the address had port 0."""
 
-    def __init__(self, server: grpc.aio.Server, *, port: int, checks: health.aio.HealthServicer) -> None:
+    def __init__(
+        self, server: grpc.aio.Server, *, port: int, checks: health.aio.HealthServicer, names: Sequence[str]
+    ) -> None:
         self._server = server
+        self._names = tuple(names)
         self.port = port
         self.health = checks
+
+    async def set_serving(self, is_serving: bool) -> None:
+        """Report SERVING or NOT_SERVING, for the server and each of its services; ignored once it stops."""
+        status = HealthCheckResponse.SERVING if is_serving else HealthCheckResponse.NOT_SERVING
+        for name in ("", *self._names):
+            await self.health.set(name, status)
 
     async def stop(self, grace_seconds: float = STOP_GRACE_SECONDS) -> None:
         """Report NOT_SERVING, accept no new calls, and let running calls finish for `grace_seconds`."""
@@ -78,9 +87,9 @@ async def start_server(
     except RuntimeError as error:
         raise PortTaken(name=name, address=address) from error
     await server.start()
-    for service_name in ("", *names):
-        await checks.set(service_name, HealthCheckResponse.SERVING)
-    return RunningServer(server, port=port, checks=checks)
+    running = RunningServer(server, port=port, checks=checks, names=names)
+    await running.set_serving(True)
+    return running
 
 
 class _MethodTable(grpc.GenericRpcHandler):

@@ -186,11 +186,12 @@ class PostgresStore:
         try:
             async with _translate_database_errors():
                 yield connection
-        except asyncpg.PostgresError:
-            raise
-        except BaseException:
-            self._kept = None
-            await self._pool.release(connection)
+        except BaseException as error:
+            if isinstance(error.__cause__, asyncpg.ReadOnlySQLTransactionError):
+                await self._replace_all(connection)
+            if not isinstance(error, asyncpg.PostgresError) or connection.is_closed():
+                self._kept = None
+                await self._pool.release(connection)
             raise
 
     @asynccontextmanager
@@ -199,7 +200,16 @@ class PostgresStore:
             _translate_database_errors(),
             self._pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection,
         ):
-            yield connection
+            try:
+                yield connection
+            except asyncpg.ReadOnlySQLTransactionError:
+                await self._replace_all(connection)
+                raise
+
+    async def _replace_all(self, connection: Connection) -> None:
+        """Replace all sessions, because one is read-only: its default from before a failover would never change."""
+        connection.terminate()
+        await self._pool.expire_connections()
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Connection]:

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import asyncpg
 from pydantic import TypeAdapter
 
+from meshkit.connections import Connections
 from meshkit.db import CONNECT_SECONDS_MAX, SESSION_SETTINGS
 from services.ledger.domain.usage.event import EventResult
 from services.ledger.store.formats import EVENT_RESULT, RESPONSES
@@ -25,12 +26,16 @@ _PLAIN: Mapping[type, TypeAdapter[Any]] = {
 }
 
 
-async def open_pool(url: str, *, size: int) -> Pool:
-    """Return a pool of at most `size` connections. It connects on first use, so the database may be down now."""
+async def open_pool(url: str, *, size: int, connections: Connections | None = None) -> Pool:
+    """Return a pool of at most `size` connections. It connects on first use, so the database may be down now.
+
+    connections: opens them.
+    """
     return await asyncpg.create_pool(
         url.replace("postgresql+asyncpg://", "postgresql://", 1),
         min_size=0,
         max_size=size,
+        connect=(connections or Connections()).connect,
         timeout=CONNECT_SECONDS_MAX,
         server_settings={
             **SESSION_SETTINGS,

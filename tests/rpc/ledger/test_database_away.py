@@ -7,19 +7,15 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from google.rpc.error_details_pb2 import ErrorInfo
-from google.rpc.status_pb2 import Status
 from grpc import StatusCode
-from grpc.aio import AioRpcError
 from pydantic import ValidationError
 from sqlalchemy.engine import make_url
 
-from meshkit.rpc.status import DETAILS_KEY
 from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_pb2 as pb
 from services.ledger.config import LedgerSettings
 from tests.support.cutting_proxy import CuttingProxy
-from tests.support.faults import fault
+from tests.support.faults import fault, outcome
 from tests.support.ledger import CREDIT, RunningLedger, running_ledger
 from tests.support.ledger_sql import Sql
 from tests.support.postgres import Databases
@@ -50,25 +46,8 @@ async def wired(databases: Databases, wire: CuttingProxy) -> AsyncIterator[Runni
         yield running
 
 
-async def _outcome(call: Awaitable[object]) -> tuple[StatusCode, str]:
-    """Return how a call ended: its status, and the reason it gave."""
-    try:
-        await call
-    except AioRpcError as error:
-        return error.code(), _reason(error)
-    return StatusCode.OK, ""
-
-
-def _reason(error: AioRpcError) -> str:
-    info = ErrorInfo()
-    for key, value in error.trailing_metadata() or ():
-        if key == DETAILS_KEY and isinstance(value, bytes):
-            Status.FromString(value).details[0].Unpack(info)
-    return str(info.reason)
-
-
 async def _is_away(call: Awaitable[object]) -> None:
-    assert await _outcome(call) == (StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE")
+    assert await outcome(call) == (StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE")
 
 
 async def test_every_family_of_calls_says_so_and_goes_on_afterwards(
@@ -136,9 +115,9 @@ async def test_connections_that_the_server_ended_are_replaced(wired: RunningLedg
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
         # The first may be who finds out that its connection is gone.
-        first = await _outcome(wired.debit(10, request_id=f"retried-{n}"))
+        first = await outcome(wired.debit(10, request_id=f"retried-{n}"))
         assert first[0] in (StatusCode.OK, StatusCode.UNAVAILABLE)
-        assert (await _outcome(wired.debit(10, request_id=f"retried-{n}")))[0] is StatusCode.OK
+        assert (await outcome(wired.debit(10, request_id=f"retried-{n}")))[0] is StatusCode.OK
 
     assert (await wired.debit(10)).available_micros == 330 * CREDIT
     await wired.assert_adds_up()

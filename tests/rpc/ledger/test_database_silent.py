@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A database that falls silent, or stays read-only, is noticed at once; nothing waits for it, not even the end."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from grpc import StatusCode
+from grpc_health.v1 import health_pb2
+from grpc_health.v1.health_pb2_grpc import HealthStub
+from sqlalchemy.engine import make_url
+
+from meshkit.rpc.client import open_channel
+from purser.ledger.v1 import ledger_pb2 as pb
+from tests.support.faults import outcome
+from tests.support.ledger import CREDIT, RunningLedger, running_ledger
+from tests.support.ledger_process import ledger_process
+from tests.support.ledger_sql import Sql
+from tests.support.postgres import Databases
+from tests.support.silent_proxy import Silence, SilentProxy
+
+AWAY = (StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE")
+FINE = (StatusCode.OK, "")
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+any_silence = pytest.mark.parametrize("silence", list(Silence))
+
+
+@pytest.fixture
+async def wire(databases: Databases) -> AsyncIterator[SilentProxy]:
+    url = make_url(databases.url("ledger"))
+    async with SilentProxy.before(f"{url.host}:{url.port}") as proxy:
+        yield proxy
+
+
+def _url_behind(wire: SilentProxy, databases: Databases) -> str:
+    host, _, port = wire.address.rpartition(":")
+    url = make_url(databases.url("ledger")).set(host=host, port=int(port))
+    return url.render_as_string(hide_password=False)
+
+
+@asynccontextmanager
+async def _ledger_behind(wire: SilentProxy, databases: Databases) -> AsyncIterator[RunningLedger]:
+    urls = databases.urls | {"ledger": _url_behind(wire, databases)}
+    async with running_ledger(replace(databases, urls=urls)) as running:
+        await running.sell_assistant()
+        await running.sign_acme()
+        yield running
+
+
+async def _until_health(address: str, wanted: "health_pb2.HealthCheckResponse.ServingStatus") -> None:
+    """Return when health says so, as its watchers are told."""
+    async with asyncio.timeout(10), open_channel(address) as channel:
+        async for answer in HealthStub(channel).Watch(health_pb2.HealthCheckRequest()):
+            if answer.status == wanted:
+                return
+
+
+@any_silence
+async def test_calls_get_a_reason_and_then_their_answers_from_the_host_that_took_over(
+    databases: Databases, wire: SilentProxy, silence: Silence
+) -> None:
+    async with _ledger_behind(wire, databases) as ledger:
+        await ledger.debit(10)
+        wire.fall_silent(silence)
+        wire.another_answers()
+
+        lost = await asyncio.gather(*(outcome(ledger.debit(1, request_id=f"r-{n}")) for n in range(5)))
+        again = [await outcome(ledger.debit(1, request_id=f"r-{n}")) for n in range(5)]
+
+        assert set(lost) <= {AWAY, FINE}
+        assert AWAY in lost
+        assert again == [FINE] * 5
+        assert (await ledger.pool()).available_micros == 385 * CREDIT
+        await ledger.assert_adds_up()
+
+
+@any_silence
+async def test_a_silent_database_is_reported_and_fails_calls_at_once_until_it_is_back(
+    databases: Databases, wire: SilentProxy, silence: Silence
+) -> None:
+    async with _ledger_behind(wire, databases) as ledger:
+        wire.fall_silent(silence)
+        assert await outcome(ledger.authorize(10, request_id="again")) == AWAY
+        await _until_health(ledger.address, NOT_SERVING)
+
+        # Faster than any attempt to connect: many calls, one after the other.
+        async with asyncio.timeout(2):
+            for n in range(50):
+                assert await outcome(ledger.debit(1, request_id=f"r-{n}")) == AWAY
+        wire.another_answers()
+        await _until_health(ledger.address, SERVING)
+
+        allowed = await ledger.authorize(10, request_id="again")
+        assert allowed.decision == pb.DECISION_ALLOWED
+        await ledger.assert_adds_up()
+
+
+@any_silence
+async def test_a_ledger_whose_database_is_silent_ends_when_it_is_asked_to(
+    databases: Databases, wire: SilentProxy, silence: Silence
+) -> None:
+    async with ledger_process(_url_behind(wire, databases)) as process:
+        wire.fall_silent(silence)
+        process.ask_to_stop()
+
+        async with asyncio.timeout(8):
+            assert await process.ended() == 0
+    assert not [line for line in process.lines if "Traceback" in line]
+
+
+async def test_a_slow_statement_is_not_taken_for_silence(ledger: RunningLedger, sql: Sql) -> None:
+    """It waits for a lock for longer than the watch waits for an answer."""
+    async with sql.transaction():
+        await sql.execute("SELECT FROM ledger.pools FOR UPDATE")
+        asked = asyncio.create_task(ledger.debit(100))
+        await sql.until_somebody_waits()
+        await sql.value("SELECT pg_sleep(1.6)")
+        assert not asked.done()
+
+    assert (await asked).debited_micros == 100 * CREDIT
+
+
+async def test_sessions_that_stayed_read_only_after_a_failover_cost_one_call(
+    ledger: RunningLedger, databases: Databases, sql: Sql
+) -> None:
+    role = make_url(databases.url("ledger")).username
+    await ledger.debit(10)
+    await sql.execute(f'ALTER ROLE "{role}" SET default_transaction_read_only = on')
+    await sql.value(
+        "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    try:
+        for n in range(4):  # until each session is one that began while writes were refused
+            assert (await outcome(ledger.debit(1, request_id=f"r-{n}")))[0] is StatusCode.UNAVAILABLE
+    finally:
+        await sql.execute(f'ALTER ROLE "{role}" RESET default_transaction_read_only')
+
+    outcomes = [await outcome(ledger.debit(1, request_id=f"r-{n}")) for n in range(4)]
+    again = [await outcome(ledger.debit(1, request_id=f"r-{n}")) for n in range(4)]
+
+    assert outcomes.count(AWAY) <= 1
+    assert again == [FINE] * 4
+    assert (await ledger.pool()).available_micros == 386 * CREDIT
