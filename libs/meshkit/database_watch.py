@@ -16,7 +16,9 @@ import structlog
 from meshkit.connections import Connections
 
 LOOK_EVERY_SECONDS = 0.5
-ANSWER_SECONDS_MAX = 1.0
+ANSWER_SECONDS_MAX = 1.5
+# One unanswered question may be our own machine's fault, for example while all services start at once.
+UNANSWERED_MAX = 1
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +32,7 @@ class Answer(Enum):
 
 
 class DatabaseWatch:
-    """Looks every half a second. If no answer comes within a second, it drops all connections.
+    """Looks every half a second. If no answer comes within 1.5 s, it drops all connections.
 
     A failed host's address may belong to another one by then. So it tries a new connection at once; only if that gets
     no answer either, the database counts as silent, and no other connection is opened until one is answered.
@@ -43,6 +45,7 @@ class DatabaseWatch:
         self._application_name = application_name
         self._connection: Any = None
         self._is_there: bool | None = None
+        self._unanswered = 0
         self._loop: asyncio.Task[None] | None = None
         self._on_change: Callable[[bool], Awaitable[None]] | None = None
 
@@ -67,17 +70,21 @@ class DatabaseWatch:
         """Look once; returns whether the database answers."""
         answer = Answer.FAILED
         if self._connection is not None:
-            answer = await self._ask()
+            answer = self._counted(await self._ask())
             if answer is Answer.NONE:
                 log.warning("database_silent", dropped=self._connections.drop_all())
         if answer is not Answer.GIVEN:
             self._let_go()
-            answer = await self._connect()
-        self._connections.is_silent = answer is Answer.NONE
-        if answer is Answer.NONE:
+            answer = self._counted(await self._connect())
+        self._connections.is_silent = self._unanswered > UNANSWERED_MAX
+        if self._connections.is_silent:
             self._connections.drop_all()  # those that were opened meanwhile
         await self._tell(answer is Answer.GIVEN)
         return answer is Answer.GIVEN
+
+    def _counted(self, answer: Answer) -> Answer:
+        self._unanswered = self._unanswered + 1 if answer is Answer.NONE else 0
+        return answer
 
     async def _run(self) -> None:
         while True:

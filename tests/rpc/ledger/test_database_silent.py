@@ -117,7 +117,7 @@ async def test_a_slow_statement_is_not_taken_for_silence(ledger: RunningLedger, 
         await sql.execute("SELECT FROM ledger.pools FOR UPDATE")
         asked = asyncio.create_task(ledger.debit(100))
         await sql.until_somebody_waits()
-        await sql.value("SELECT pg_sleep(1.6)")
+        await sql.value("SELECT pg_sleep(2.2)")
         assert not asked.done()
 
     assert (await asked).debited_micros == 100 * CREDIT

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When a database counts as silent: after two questions in a row without an answer, not before."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy.engine import make_url
+
+from meshkit import database_watch
+from meshkit.connections import Connections, DatabaseSilent
+from meshkit.database_watch import DatabaseWatch
+from tests.support.postgres import Databases
+from tests.support.silent_proxy import Silence, SilentProxy
+
+
+@pytest.fixture
+async def wire(databases: Databases) -> AsyncIterator[SilentProxy]:
+    url = make_url(databases.url("ledger"))
+    async with SilentProxy.before(f"{url.host}:{url.port}") as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def watched(
+    databases: Databases, wire: SilentProxy, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[DatabaseWatch, Connections, str]]:
+    monkeypatch.setattr(database_watch, "ANSWER_SECONDS_MAX", 0.5)
+    host, _, port = wire.address.rpartition(":")
+    url = make_url(databases.url("ledger")).set(host=host, port=int(port))
+    plain = url.render_as_string(hide_password=False)
+    connections = Connections()
+    watch = DatabaseWatch(plain, connections, application_name="watch")
+    yield watch, connections, plain
+    await watch.stop()
+
+
+async def test_one_unanswered_attempt_at_the_start_is_not_taken_for_silence(
+    watched: tuple[DatabaseWatch, Connections, str], wire: SilentProxy
+) -> None:
+    watch, connections, _ = watched
+    wire.fall_silent(Silence.HANGS)
+
+    first = (await watch.look(), connections.is_silent)
+    second = (await watch.look(), connections.is_silent)
+    wire.another_answers()
+    third = (await watch.look(), connections.is_silent)
+
+    assert (first, second, third) == ((False, False), (False, True), (True, False))
+
+
+async def test_open_connections_are_dropped_when_the_watch_gets_no_answer_and_new_ones_refused_while_it_is_silent(
+    watched: tuple[DatabaseWatch, Connections, str], wire: SilentProxy
+) -> None:
+    watch, connections, url = watched
+    assert await watch.look()
+    connection = await connections.connect(url)
+    wire.fall_silent(Silence.HANGS)
+
+    assert not await watch.look()
+
+    assert connection.is_closed()
+    with pytest.raises(DatabaseSilent):
+        await connections.connect(url)
+
+
+async def test_a_host_that_took_over_is_used_at_once(
+    watched: tuple[DatabaseWatch, Connections, str], wire: SilentProxy
+) -> None:
+    watch, connections, url = watched
+    assert await watch.look()
+    old = await connections.connect(url)
+    wire.fall_silent(Silence.HANGS)
+    wire.another_answers()
+
+    assert await watch.look()
+
+    assert old.is_closed()
+    new = await connections.connect(url)
+    assert await new.fetchval("SELECT 1") == 1
+    new.terminate()
