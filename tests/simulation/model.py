@@ -142,7 +142,7 @@ class Pool:
     def reserve(self, asks: list[Thing], costs: list[int], ttl: timedelta) -> tuple[str, Thing]:
         """Return a hold of several lines, and why it cannot be held. Each line draws what those before it left."""
         hold = Thing(product=asks[0].product, user=asks[0].user, end=self.now + ttl, is_open=True, draws=[])
-        hold.units, hold.lines, self.holds[""] = 0, [], hold
+        hold.units, hold.lines, hold.meter, self.holds[""] = 0, [], self.meter(hold.product), hold
         rooms = [self.room(ask.product, ask.user) for ask in asks]
         for ask, credits in zip(asks, costs, strict=True):
             line = Thing(product=ask.product, meter=self.meter(ask.product), amount=ask.amount)
@@ -166,7 +166,7 @@ class Pool:
         costs = [self.charge(self.meter(ask.product), ask.amount, True) for ask in asks]
         reason = next(filter(None, (self.bar(ask.product) for ask in asks)), "")
         if not reason:
-            reason, hold = self.reserve(asks, costs, timedelta(0))
+            reason, hold = self.reserve(asks, costs, TICK)
         if not reason:
             for line, credits in zip(hold.lines, costs, strict=True):
                 spend(line.draws, credits)

@@ -128,7 +128,7 @@ class Steps:
 
     async def together(self, replica: int, asks: list[Drawn], holds: list[Drawn]) -> None:
         """Send debits, captures and releases to both replicas at the same time."""
-        requests: list[Any] = [self._debit(ask) for ask in asks]
+        requests: list[Any] = self._debits(asks)
         requests += [(self._capture, self._release)[number % 2](hold) for number, hold in enumerate(holds)]
         await self._world.ask_together(requests, replica)
 
@@ -138,7 +138,7 @@ class Steps:
         await self._world.ask_batch(pb.AuthorizeBatchRequest(items=requests), replica)
 
     async def debit_batch(self, replica: int, asks: list[Drawn], repeats: list[int], reuses: bool) -> None:
-        requests = [self._debit(ask) for ask in asks]
+        requests = self._debits(asks)
         if reuses:
             requests[-1].request_id = requests[0].request_id
         requests += [requests[number % len(requests)] for number in repeats]
@@ -346,6 +346,15 @@ class Steps:
 
     def _debit(self, ask: Drawn) -> pb.DebitRequest:
         return pb.DebitRequest(**self._asking(ask))
+
+    def _debits(self, asks: list[Drawn]) -> list[pb.DebitRequest]:
+        """Debit asks one by one, every second one in lines."""
+        return [
+            pb.DebitRequest(**self._asking_lines(ask, [ask["amount"], CREDIT]))
+            if number % 2
+            else self._debit(ask)
+            for number, ask in enumerate(asks)
+        ]
 
     def _capture(self, hold: Drawn) -> pb.CaptureRequest:
         return pb.CaptureRequest(**self._of_hold(hold))
