@@ -6,15 +6,17 @@ This is not a grpc.aio interceptor: grpc.aio asks interceptors again at every ca
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any, NoReturn, TypeAlias
 
 import grpc
 import structlog
+from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
 from grpc.aio import AioRpcError, ServicerContext
 
-from meshkit.errors import MeshError
+from meshkit.errors import Invalid, MeshError
 from meshkit.faults import DatabaseUnavailable, database_text, fault_of
 from meshkit.metrics import RpcMeter
 from meshkit.rpc import deadline
@@ -25,7 +27,21 @@ LOG_EVERY_SECONDS = 1.0
 Behaviour = Callable[[Any, Any], Awaitable[Any]]
 Handler: TypeAlias = Any  # grpc.RpcMethodHandler, whose types leave out its attributes
 
+Parse = Callable[[bytes], Any]
+Read = Callable[[Any], Any]
+
 log = structlog.get_logger(__name__)
+
+
+class MessageMalformed(Invalid):
+    """The bytes of a request are not a message of its type, or a text in it is not UTF-8."""
+
+    reason = "MESSAGE_MALFORMED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the request is not a message of this rpc, or a text in it is not UTF-8; build it with the stubs"
+        )
 
 
 class CallWrapper:
@@ -38,19 +54,23 @@ class CallWrapper:
 
     def wrap(self, method: str, handler: Handler) -> Handler:
         """Return the wrapped handler. method: its full name. Streams of responses are returned unchanged."""
+        read: Read
         if handler.unary_unary is not None:
             make, behaviour = grpc.unary_unary_rpc_method_handler, handler.unary_unary
+            read = partial(_message, handler.request_deserializer)
         elif handler.stream_unary is not None:
             make, behaviour = grpc.stream_unary_rpc_method_handler, handler.stream_unary
+            read = partial(_messages, handler.request_deserializer)
         else:
             return handler
+        # gRPC would answer bytes that are no message with UNKNOWN and the name of a Python class, and log a traceback.
         return make(
-            self._wrap_behaviour(method, behaviour),
-            request_deserializer=handler.request_deserializer,
+            self._wrap_behaviour(method, behaviour, read),
+            request_deserializer=None,
             response_serializer=handler.response_serializer,
         )
 
-    def _wrap_behaviour(self, method: str, behaviour: Behaviour) -> Behaviour:
+    def _wrap_behaviour(self, method: str, behaviour: Behaviour, read: Read) -> Behaviour:
         meter = RpcMeter(self._name, method)
         clock = time.perf_counter
 
@@ -58,7 +78,7 @@ class CallWrapper:
             began = clock()
             deadline.begin(context.time_remaining())
             try:
-                response = await behaviour(request, context)
+                response = await behaviour(read(request), context)
             except asyncio.CancelledError:
                 # The caller disconnected or its deadline passed. That is not our fault, and nobody waits for a reply.
                 meter.count(clock() - began, "CANCELLED")
@@ -92,6 +112,18 @@ class CallWrapper:
             self._database_logged = now
             cause = database_text(error) or f"{type(error).__name__}: {error}"
             log.warning("database_unavailable", rpc=method, error=cause)
+
+
+def _message(parse: Parse, raw: bytes) -> Any:
+    try:
+        return parse(raw)
+    except DecodeError as error:
+        raise MessageMalformed from error
+
+
+async def _messages(parse: Parse, raws: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+    async for raw in raws:
+        yield _message(parse, raw)
 
 
 def _fault_of(error: Exception) -> MeshError | None:

@@ -10,10 +10,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
 
 from meshkit.errors import PortTaken
-from meshkit.metrics import serve_metrics
+from meshkit.metrics import RPC_REQUESTS, serve_metrics
 from meshkit.rpc import deadline
 from meshkit.rpc.server import RunningServer, start_server
 from tests.rpc.meshkit.conftest import METHOD, SERVICE_NAME, Probe, Start
+from tests.support.faults import fault
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -85,6 +86,21 @@ async def test_calls_do_not_share_their_deadlines(start: Start) -> None:
     left = await asyncio.gather(*(probe.ask(seconds=seconds) for seconds in (2.0, 4.0, 6.0, 8.0)))
 
     assert [round(float(one) / 2) for one in left] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "raw", [b"\xff", b"\x0a\x05abc", b"\x0a\x02\xc3\x28"], ids=["garbage", "cut", "not UTF-8"]
+)
+async def test_bytes_that_are_no_message_are_an_error_of_the_caller(start: Start, raw: bytes) -> None:
+    probe = await start(echo)
+    refused = RPC_REQUESTS.labels("probe", METHOD, "INVALID_ARGUMENT", "MESSAGE_MALFORMED")
+    before = refused._value.get()
+
+    with fault(grpc.StatusCode.INVALID_ARGUMENT, "MESSAGE_MALFORMED"):
+        await probe.channel.unary_unary(METHOD)(raw)
+
+    assert refused._value.get() == before + 1
+    assert await probe.ask("still here") == "still here"
 
 
 async def test_health_is_reported_for_the_server_and_for_each_service(start: Start) -> None:
