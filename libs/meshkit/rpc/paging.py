@@ -2,13 +2,18 @@
 """Pages on the wire. A store returns one row more than the page size: without that row, the page is the last one."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol, TypeVar
 
 from meshkit.page import Page, next_token, read_token
-from meshkit.rpc.fields import Fields
+from meshkit.quantity import INT64_MAX
+from meshkit.rpc.fields import EPOCH, Fields
 
 PAGE_SIZE_DEFAULT = 50
 PAGE_SIZE_MAX = 500
+KEY_BYTES_MAX = 1_000
+YEAR_MAX = 9_999
+DIGITS_MAX = 19
 
 T = TypeVar("T")
 
@@ -22,16 +27,40 @@ class PagedRequest(Protocol):
     def page_token(self) -> str: ...
 
 
+def text_key(key: str) -> str:
+    """Return a sort key that is a text. Raises ValueError for one that no row has."""
+    # A lone surrogate cannot be encoded, and raises UnicodeEncodeError, which is a ValueError.
+    if len(key.encode()) > KEY_BYTES_MAX or "\0" in key:
+        raise ValueError(key)
+    return key
+
+
+def time_key(key: str) -> datetime:
+    """Return a sort key that is an instant in ISO 8601 with its offset. Raises ValueError for one that no row has."""
+    at = datetime.fromisoformat(key)
+    if at.tzinfo is None or not EPOCH.year <= at.year < YEAR_MAX:
+        raise ValueError(key)
+    return at
+
+
+def number_key(key: str) -> int:
+    """Return a sort key that is a whole number ≥ 0. Raises ValueError for one that no row has."""
+    if len(key) > DIGITS_MAX or not 0 <= int(key) <= INT64_MAX:
+        raise ValueError(key)
+    return int(key)
+
+
 def page_from_wire(
     fields: Fields,
     request: PagedRequest,
     filters: Mapping[str, str],
     *,
-    keys: Sequence[Callable[[str], object]] = (str,),
+    keys: Sequence[Callable[[str], object]] = (text_key,),
 ) -> Page:
     """Return the requested page. filters: bind a token to this list and its filters.
 
-    keys: one parser per sort key of a token; it raises ValueError for a text that is not such a key.
+    keys: one parser per sort key of a token; it raises ValueError for a text that is not such a key. A token can be
+    forged, so its keys are checked as any other input is.
     """
     page = read_page(fields, page_size=request.page_size, page_token=request.page_token, filters=filters)
     if page.after is not None and not _are_readable(page.after, keys):

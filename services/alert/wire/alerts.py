@@ -8,7 +8,7 @@ from meshkit.page import Page
 from meshkit.quantity import Credits
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
 from meshkit.rpc.fingerprint import fingerprint
-from meshkit.rpc.paging import page_from_wire, page_to_wire
+from meshkit.rpc.paging import page_from_wire, page_to_wire, text_key
 from purser.alert.v1 import alert_pb2 as pb
 from services.alert.domain.alert import Alert, AlertId, AlertType, CreditTypeId, CustomerId
 from services.alert.domain.commands import ArchiveAlert, CreateAlert
@@ -119,7 +119,7 @@ def states_from_wire(request: pb.GetAlertStateRequest) -> tuple[ListStatuses, Pa
         alert_id=AlertId(fields.text("alert_id", request.alert_id)),
         customer_id=CustomerId(fields.text("customer_id", request.customer_id, required=False)),
     )
-    page = page_from_wire(fields, request, _state_filters(query), keys=(str, str))
+    page = page_from_wire(fields, request, _state_filters(query), keys=(text_key, text_key))
     fields.check()
     return query, page
 

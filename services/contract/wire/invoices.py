@@ -2,12 +2,11 @@
 """Invoices on the wire."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Final
 
 from meshkit.page import Page
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
-from meshkit.rpc.paging import page_from_wire, page_to_wire
+from meshkit.rpc.paging import page_from_wire, page_to_wire, text_key, time_key
 from purser.contract.v1 import contract_pb2 as pb
 from services.contract.domain.ids import ContractId, InvoiceId
 from services.contract.domain.invoice import Invoice, InvoiceLine, InvoiceLineKind, InvoiceStatus
@@ -36,7 +35,7 @@ def list_from_wire(request: pb.ListInvoicesRequest) -> tuple[str, ContractId | N
     fields = Fields()
     customer = fields.text("customer", request.customer)
     contract_id = fields.text("contract_id", request.contract_id, required=False)
-    page = page_from_wire(fields, request, _list_of(request), keys=(datetime.fromisoformat, str))
+    page = page_from_wire(fields, request, _list_of(request), keys=(time_key, text_key))
     fields.check()
     return customer, ContractId(contract_id) if contract_id else None, page
 

@@ -2,12 +2,11 @@
 """Seat changes on the wire."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from meshkit.page import Page
 from meshkit.rpc.fields import Fields, timestamp
 from meshkit.rpc.fingerprint import fingerprint
-from meshkit.rpc.paging import page_from_wire, page_to_wire
+from meshkit.rpc.paging import number_key, page_from_wire, page_to_wire, time_key
 from purser.contract.v1 import contract_pb2 as pb
 from services.contract.domain.commands import (
     ChangeSeats,
@@ -45,7 +44,7 @@ def list_from_wire(request: pb.ListSeatChangesRequest) -> tuple[ContractId, Subs
     fields = Fields()
     contract_id = ContractId(fields.text("contract_id", request.contract_id))
     subscription_id = _subscription_id(fields, request.subscription_id)
-    page = page_from_wire(fields, request, _list_of(request), keys=(datetime.fromisoformat, int))
+    page = page_from_wire(fields, request, _list_of(request), keys=(time_key, number_key))
     fields.check()
     return contract_id, subscription_id, page
 

@@ -162,7 +162,7 @@ async def test_what_lists_are_narrowed_by_is_checked(ledger: RunningLedger) -> N
         await ledger.holds(hold_state=77)
 
 
-@pytest.mark.parametrize("key", ["soon", "0", "-1", "1e3", str(2**63)])
+@pytest.mark.parametrize("key", ["soon", "-1", "1e3", str(2**63)])
 async def test_a_made_up_token_of_entries_is_a_bad_field(ledger: RunningLedger, key: str) -> None:
     filters = {"list": "entries", "customer": "acme", "credit_type_id": AI, "grant_id": ""}
     token = next_token([key], filters)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import base64
 import json
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from meshkit.errors import InvalidFields
 from meshkit.page import Page, next_token
 from meshkit.rpc.fields import Fields
-from meshkit.rpc.paging import read_page
+from meshkit.rpc.paging import number_key, page_from_wire, read_page, text_key, time_key
 
 FILTERS = {"customer_id": "cus_1"}
 
@@ -75,3 +76,48 @@ def test_an_invented_token_is_refused_and_never_an_internal_error(token: str) ->
 def test_a_token_of_another_shape_is_refused(content: str) -> None:
     with pytest.raises(InvalidFields):
         read(base64.urlsafe_b64encode(content.encode()).decode())
+
+
+class Asked:
+    """A List request."""
+
+    def __init__(self, page_token: str) -> None:
+        self.page_size = 0
+        self.page_token = page_token
+
+
+FORGED = (
+    (text_key, ["a\0b", "\ud800", "x" * 1_001]),
+    (time_key, ["", "yesterday", "2025-06-01", "2025-06-01T00:00:00", "9999-12-31T23:59:59+00:00"]),
+    (time_key, ["0001-01-01T00:00:00+00:00", "1969-12-31T23:59:59+00:00", "2025-06-01T00:00:00+99:00"]),
+    (number_key, ["", "-1", "one", "9223372036854775808", "9" * 5_000, "1e3", "0x1"]),
+)
+
+
+@pytest.mark.parametrize(("key", "text"), [(key, text) for key, texts in FORGED for text in texts])
+def test_a_forged_token_whose_keys_no_row_has_is_refused(key: Callable[[str], object], text: str) -> None:
+    fields = Fields()
+
+    page_from_wire(fields, Asked(next_token([text], FILTERS)), FILTERS, keys=(key,))
+
+    with pytest.raises(InvalidFields, match="page_token"):
+        fields.check()
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        (text_key, "x" * 1_000),
+        (time_key, "1970-01-01T00:00:00+00:00"),
+        (time_key, "9998-12-31T23:59:59.999999+00:00"),
+        (number_key, "0"),
+        (number_key, "9223372036854775807"),
+    ],
+)
+def test_the_outermost_keys_that_a_row_may_have_are_read(key: Callable[[str], object], text: str) -> None:
+    fields = Fields()
+
+    page = page_from_wire(fields, Asked(next_token([text], FILTERS)), FILTERS, keys=(key,))
+
+    fields.check()
+    assert page.after == (text,)

@@ -8,9 +8,8 @@ from typing import Final
 
 from meshkit.page import Page
 from meshkit.period import Period
-from meshkit.quantity import INT64_MAX
 from meshkit.rpc.fields import Fields, timestamp
-from meshkit.rpc.paging import page_from_wire, page_to_wire
+from meshkit.rpc.paging import number_key, page_from_wire, page_to_wire
 from purser.ledger.v1 import ledger_admin_pb2 as pb
 from purser.type.v1.billing_period_pb2 import BillingPeriod
 from services.ledger.domain.credits.entry import Entry
@@ -77,7 +76,7 @@ def entries_from_wire(request: pb.ListEntriesRequest) -> tuple[ListQuery, Credit
         "credit_type_id": request.credit_type_id,
         "grant_id": request.grant_id,
     }
-    page = page_from_wire(fields, request, filters, keys=(sequence_from_text,))
+    page = page_from_wire(fields, request, filters, keys=(number_key,))
     credit_type_id = CreditTypeId(fields.text("credit_type_id", request.credit_type_id))
     query = ListQuery(
         customer=fields.text("customer", request.customer),
@@ -87,14 +86,6 @@ def entries_from_wire(request: pb.ListEntriesRequest) -> tuple[ListQuery, Credit
     )
     fields.check()
     return query, credit_type_id
-
-
-def sequence_from_text(key: str) -> int:
-    """Return a position in a pool's history. Raises ValueError if it cannot be one."""
-    number = int(key)
-    if not 1 <= number <= INT64_MAX:
-        raise ValueError(key)
-    return number
 
 
 def entries_to_wire(

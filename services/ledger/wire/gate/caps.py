@@ -8,7 +8,7 @@ from meshkit.page import Page
 from meshkit.quantity import Credits
 from meshkit.rpc.fields import Fields, timestamp
 from meshkit.rpc.fingerprint import fingerprint
-from meshkit.rpc.paging import page_from_wire, page_to_wire
+from meshkit.rpc.paging import page_from_wire, page_to_wire, text_key
 from purser.ledger.v1 import ledger_admin_pb2 as pb
 from services.ledger.domain.credits.grant import CreditTypeId
 from services.ledger.domain.gate.commands import RemoveSpendCap, SetSpendCap
@@ -56,7 +56,7 @@ def remove_from_wire(request: pb.RemoveSpendCapRequest) -> RemoveSpendCap:
 def list_from_wire(request: pb.ListSpendCapsRequest) -> tuple[str, Page]:
     fields = Fields()
     customer = fields.text("customer", request.customer)
-    page = page_from_wire(fields, request, _filters(customer), keys=(str, str, str))
+    page = page_from_wire(fields, request, _filters(customer), keys=(text_key,) * 3)
     fields.check()
     return customer, page
 

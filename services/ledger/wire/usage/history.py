@@ -3,13 +3,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final, assert_never
 
 from meshkit.page import Page, next_token
 from meshkit.quantity import INT64_MAX
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
-from meshkit.rpc.paging import page_from_wire, page_to_wire
+from meshkit.rpc.paging import number_key, page_from_wire, page_to_wire, text_key, time_key
 from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
 from purser.ledger.v1 import usage_pb2 as pb
 from services.ledger.domain.credits.entry import Entry
@@ -28,7 +27,7 @@ from services.ledger.domain.usage.reads import (
     MeterPosition,
     ReportedEvent,
 )
-from services.ledger.wire.credits.reports import entry_to_wire, sequence_from_text
+from services.ledger.wire.credits.reports import entry_to_wire
 from services.ledger.wire.usage.events import TRANSACTION_ID_MAX, result_to_wire
 from services.ledger.wire.usage.reads import period_to_wire
 
@@ -79,7 +78,7 @@ def events_from_wire(request: pb.ListUsageEventsRequest) -> EventQuery:
         "product_id": product_id,
         "transaction_id": transaction_id,
     }
-    page = page_from_wire(fields, request, filters, keys=(datetime.fromisoformat, str))
+    page = page_from_wire(fields, request, filters, keys=(time_key, text_key))
     fields.check()
     asked = EventFilter(
         start=start,
@@ -126,7 +125,7 @@ def grant_uses_from_wire(request: pb.ListGrantUsageRequest) -> GrantQuery:
     customer = fields.text("customer", request.customer)
     grant_id = GrantId(fields.text("grant_id", request.grant_id))
     filters = {"list": "grant_usage", "customer": customer, "grant_id": grant_id}
-    page = page_from_wire(fields, request, filters, keys=(sequence_from_text,))
+    page = page_from_wire(fields, request, filters, keys=(number_key,))
     fields.check()
     return GrantQuery(customer, grant_id, page, filters)
 

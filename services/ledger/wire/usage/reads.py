@@ -3,13 +3,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from meshkit.page import Page
 from meshkit.period import Period
 from meshkit.rpc.fields import EPOCH, Fields, timestamp
-from meshkit.rpc.paging import page_from_wire, page_to_wire
+from meshkit.rpc.paging import page_from_wire, page_to_wire, text_key, time_key
 from purser.ledger.v1 import usage_pb2 as pb
 from purser.type.v1.billing_period_pb2 import BillingPeriod
 from services.ledger.domain.credits.grant import CreditTypeId, ProductId
@@ -65,7 +65,7 @@ def usage_from_wire(request: pb.GetUsageRequest) -> UsageQuery:
         "group_value": group_value,
         "dimension_key": dimension_key,
     }
-    keys = (str, str, datetime.fromisoformat, str, str, str)
+    keys = (text_key, text_key, time_key, text_key, text_key, text_key)
     page = page_from_wire(fields, request, filters, keys=keys)
     fields.check()
     question = UsageQuestion(
