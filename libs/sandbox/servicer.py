@@ -18,6 +18,7 @@ from purser.sandbox.v1 import clock_pb2, clock_pb2_grpc
 from sandbox.table import save_sandbox_time
 
 SERVICE_NAME = clock_pb2.DESCRIPTOR.services_by_name["ClockService"].full_name
+YEAR_END = 9000  # every billing period must have an end that can be represented
 PEER_SECONDS_MAX = 60.0  # a peer may have months of due work to do
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -88,6 +89,8 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
 def _new_time(request: clock_pb2.AdvanceTimeRequest) -> datetime:
     fields = Fields()
     at = fields.time("new_time", request.new_time, request.HasField("new_time"))
+    if at.year >= YEAR_END:
+        fields.add("new_time", f"must be before the year {YEAR_END}")
     fields.check()
     return at
 

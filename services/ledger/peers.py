@@ -3,6 +3,7 @@
 
 import grpc.aio
 
+from meshkit.quantity import INT64_MAX
 from meshkit.rpc.fields import timestamp
 from purser.alert.v1 import alert_peer_pb2 as pb
 from purser.alert.v1 import alert_peer_pb2_grpc
@@ -23,7 +24,8 @@ class AlertPeer:
                 customer_id=crossing.customer_id,
                 group_value=crossing.group_value,
                 in_alarm=crossing.in_alarm,
-                value_micros=crossing.value_micros,
+                # What remains in a pool is a sum of grants, which int64 need not hold; Alert gets what it can hold.
+                value_micros=min(crossing.value_micros, INT64_MAX),
                 sequence=crossing.sequence,
                 observe_time=timestamp(crossing.observe_time),
             )

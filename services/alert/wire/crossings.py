@@ -16,15 +16,16 @@ _GROUP_VALUE_LENGTH_MAX: Final = 500
 
 def observe_from_wire(request: pb.ObserveCrossingRequest) -> ObserveCrossing:
     fields = Fields()
-    if len(request.group_value) > _GROUP_VALUE_LENGTH_MAX:
-        fields.add("group_value", f"must have at most {_GROUP_VALUE_LENGTH_MAX} characters")
+    group_value = fields.text(
+        "group_value", request.group_value, required=False, max_length=_GROUP_VALUE_LENGTH_MAX
+    )
     command = ObserveCrossing(
         request_id=fields.request_id(request.request_id),
         fingerprint=fingerprint("ObserveCrossing", request),
         crossing=Crossing(
             alert_id=AlertId(fields.text("alert_id", request.alert_id)),
             customer_id=CustomerId(fields.text("customer_id", request.customer_id)),
-            group_value=request.group_value,
+            group_value=group_value,
             in_alarm=request.in_alarm,
             value=Credits(request.value_micros),
             sequence=fields.count("sequence", request.sequence, minimum=1, maximum=INT64_MAX),

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from meshkit.errors import Aborted, AlreadyExists, FailedPrecondition, FieldViolation, InvalidFields, NotFound
-from meshkit.quantity import Credits
+from meshkit.quantity import INT64_MAX, Credits
 from services.ledger.domain.rating.properties import PropertyProblem
 
 
@@ -195,6 +195,16 @@ class RerateInProgress(Aborted):
         super().__init__(
             f"rerate job {rerate_job_id!r} is correcting the usage of this meter; retry when GetRerateJob says DONE",
             rerate_job_id=rerate_job_id,
+        )
+
+
+class TotalTooLarge(FailedPrecondition):
+    reason = "TOTAL_TOO_LARGE"
+
+    def __init__(self, *, total: str) -> None:
+        super().__init__(
+            f"{total} would exceed {INT64_MAX} millionths, which is the most that is counted; nothing was done",
+            total=total,
         )
 
 

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from meshkit.connections import Connections
 from meshkit.db import CONNECT_SECONDS_MAX, SESSION_SETTINGS
+from meshkit.quantity import INT64_MAX
 from services.ledger.domain.usage.event import EventResult
 from services.ledger.store.formats import EVENT_RESULT, RESPONSES
 
@@ -24,6 +25,11 @@ _PLAIN: Mapping[type, TypeAdapter[Any]] = {
     dict: TypeAdapter(dict[str, Any]),
     list: TypeAdapter(list[dict[str, Any]]),
 }
+
+
+def at_most_int64(total: str) -> str:
+    """Return the SQL of a numeric total that is cut to what a bigint can hold."""
+    return f"least({total}, {INT64_MAX})::bigint"
 
 
 async def open_pool(url: str, *, size: int, connections: Connections | None = None) -> Pool:

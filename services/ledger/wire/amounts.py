@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Conversions that several rpcs share: amounts, group values, reasons."""
+"""Conversions that several rpcs share: amounts, times of periods, group values, reasons."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Final
 
 from meshkit.quantity import INT64_MAX, Credits, Quantity
@@ -12,6 +13,8 @@ from services.ledger.domain.gate.decision import CREDITS_MAX, Amount, DenialReas
 
 GROUP_VALUES_MAX = 10
 PROPERTIES_MAX = 10
+# A period is counted from its contract, and a grant may live 120 years: its end must still be a valid date.
+PERIOD_TIME_END = datetime(9_000, 1, 1, tzinfo=UTC)
 
 _REASONS: Final = {
     None: pb.DENIAL_REASON_UNSPECIFIED,
@@ -81,6 +84,13 @@ def decision_to_wire(reason: DenialReason | None) -> pb.Decision:
 
 def reason_to_wire(reason: DenialReason | None) -> pb.DenialReason:
     return _REASONS[reason]
+
+
+def time_in_periods(fields: Fields, field: str, at: datetime) -> datetime:
+    """Return a time whose period is asked for or begun: it must be before the year 9000."""
+    if at >= PERIOD_TIME_END:
+        fields.add(field, f"must be before the year {PERIOD_TIME_END.year}")
+    return at
 
 
 def total_to_wire(total: Credits) -> int:

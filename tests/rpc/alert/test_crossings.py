@@ -248,3 +248,14 @@ async def test_all_bad_fields_are_named(alert: AlertStub, peer: AlertPeerStub) -
                 observe_time=timestamp(JUNE),
             )
         )
+
+
+async def test_a_group_value_with_a_nul_is_a_bad_field(alert: AlertStub, peer: AlertPeerStub) -> None:
+    spend = await a_spend_alert(alert)
+
+    with bad_fields("group_value"):
+        await peer.ObserveCrossing(a_crossing(spend, 1, in_alarm=True, group_value="user\0"))
+    await peer.ObserveCrossing(a_crossing(spend, 1, in_alarm=True, group_value="user"))
+
+    found = await alert.GetAlertState(pb.GetAlertStateRequest(alert_id=spend.alert_id))
+    assert {one.group_value: one.state for one in found.statuses}["user"] == pb.ALERT_STATE_IN_ALARM

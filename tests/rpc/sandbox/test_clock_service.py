@@ -25,6 +25,7 @@ from sandbox import SandboxClock, load_sandbox_time, sandbox_clock_table
 from tests.support.postgres import Databases
 
 JUNE = datetime(2025, 6, 1, tzinfo=UTC)
+YEAR_9000 = datetime(9000, 1, 1, tzinfo=UTC)
 JULY = datetime(2025, 7, 1, tzinfo=UTC)
 
 
@@ -157,9 +158,14 @@ async def test_an_earlier_time_is_refused_and_changes_nothing(mesh: Mesh) -> Non
 
 
 @pytest.mark.parametrize(
-    "request_", [clock_pb2.AdvanceTimeRequest(), clock_pb2.AdvanceTimeRequest(new_time=Timestamp())]
+    "request_",
+    [
+        clock_pb2.AdvanceTimeRequest(),
+        clock_pb2.AdvanceTimeRequest(new_time=Timestamp()),
+        clock_pb2.AdvanceTimeRequest(new_time=timestamp(YEAR_9000)),
+    ],
 )
-async def test_no_time_or_the_zero_time_is_refused(
+async def test_no_time_the_zero_time_and_one_after_the_last_are_refused(
     mesh: Mesh, request_: clock_pb2.AdvanceTimeRequest
 ) -> None:
     error = await refused(clock_pb2_grpc.ClockServiceStub(mesh.first.channel).AdvanceTime(request_))
@@ -167,6 +173,12 @@ async def test_no_time_or_the_zero_time_is_refused(
     heard = from_rpc_error(error)
     assert isinstance(heard, InvalidFields)
     assert [violation.field for violation in heard.violations] == ["new_time"]
+
+
+async def test_the_last_instant_is_accepted(mesh: Mesh) -> None:
+    last = YEAR_9000 - timedelta(microseconds=1)
+
+    assert await mesh.first.advance(last, local_only=True) == last
 
 
 async def test_an_unavailable_peer_is_named_and_a_retry_finishes_the_work(mesh: Mesh) -> None:

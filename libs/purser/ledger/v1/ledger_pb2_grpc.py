@@ -32,7 +32,8 @@ class LedgerServiceStub:
     REQUEST_ID_REUSED (ALREADY_EXISTS). Denials change nothing and are not stored: a retry is decided again.
     INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together. If the response of a write is lost
     (UNAVAILABLE), retry it with the same request_id. An overloaded service answers LANE_FULL (RESOURCE_EXHAUSTED, with
-    RetryInfo), one that is stopping LANE_CLOSED (UNAVAILABLE); both have changed nothing.
+    RetryInfo), one that is stopping LANE_CLOSED (UNAVAILABLE); both have changed nothing. A request that would take a total
+    beyond int64 micros is refused with TOTAL_TOO_LARGE (FAILED_PRECONDITION), and a hold stays as it is.
     """
 
     def __init__(self, channel):
@@ -100,7 +101,8 @@ class LedgerServiceServicer:
     REQUEST_ID_REUSED (ALREADY_EXISTS). Denials change nothing and are not stored: a retry is decided again.
     INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together. If the response of a write is lost
     (UNAVAILABLE), retry it with the same request_id. An overloaded service answers LANE_FULL (RESOURCE_EXHAUSTED, with
-    RetryInfo), one that is stopping LANE_CLOSED (UNAVAILABLE); both have changed nothing.
+    RetryInfo), one that is stopping LANE_CLOSED (UNAVAILABLE); both have changed nothing. A request that would take a total
+    beyond int64 micros is refused with TOTAL_TOO_LARGE (FAILED_PRECONDITION), and a hold stays as it is.
     """
 
     def Authorize(self, request, context):
@@ -261,7 +263,8 @@ class LedgerService:
     REQUEST_ID_REUSED (ALREADY_EXISTS). Denials change nothing and are not stored: a retry is decided again.
     INVALID_FIELDS (INVALID_ARGUMENT) names all malformed fields together. If the response of a write is lost
     (UNAVAILABLE), retry it with the same request_id. An overloaded service answers LANE_FULL (RESOURCE_EXHAUSTED, with
-    RetryInfo), one that is stopping LANE_CLOSED (UNAVAILABLE); both have changed nothing.
+    RetryInfo), one that is stopping LANE_CLOSED (UNAVAILABLE); both have changed nothing. A request that would take a total
+    beyond int64 micros is refused with TOTAL_TOO_LARGE (FAILED_PRECONDITION), and a hold stays as it is.
     """
 
     @staticmethod

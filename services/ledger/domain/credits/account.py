@@ -21,6 +21,7 @@ from services.ledger.domain.crossings.watch import Crossing, Watch, WatchState
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldState
 from services.ledger.domain.gate.spend_cap import GroupValue, Spend, SpendCap
 from services.ledger.domain.rating.metric import UniqueValue
+from services.ledger.domain.totals import countable
 from services.ledger.domain.usage.meter import Meter, MeterKey
 
 T = TypeVar("T")
@@ -128,7 +129,7 @@ class Account:
     ) -> "Account":
         """Return the account with these grants, holds, spends, meters and values replaced or added, and more entries.
 
-        entries: in the order of their sequence, made by next_entry.
+        entries: in the order of their sequence, made by next_entry. Raises TotalTooLarge for the shortfall.
         """
         changes: dict[str, Any] = {}
         if grants:
@@ -152,9 +153,8 @@ class Account:
         if entries:
             changes["entries"] = (*self.entries, *entries)
             changes["sequence"] = entries[-1].sequence
-            changes["shortfall"] = Credits(
-                sum([entry.shortfall.micros for entry in entries], self.shortfall.micros)
-            )
+            shortfall = sum([entry.shortfall.micros for entry in entries], self.shortfall.micros)
+            changes["shortfall"] = countable(Credits(shortfall), "the pool's shortfall")
         return evolve(self, **changes) if changes else self
 
     def _rankings_after(self, changed: Mapping[GrantId, Grant]) -> dict[ProductId | None, Ranking]:

@@ -28,7 +28,7 @@ def quoted(account: Account, ask: Ask) -> Credits:
 def charged(meter: Meter, amount: Amount) -> tuple[Meter, Credits]:
     """Return the meter after an amount was used, and its cost. An amount in credits does not move the meter.
 
-    Raises InvalidFields if the cost exceeds CREDITS_MAX.
+    Raises InvalidFields if the cost exceeds CREDITS_MAX, TotalTooLarge if the meter would count too much.
     """
     if not isinstance(amount, Quantity):
         return meter, amount

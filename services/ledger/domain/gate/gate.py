@@ -40,6 +40,7 @@ from services.ledger.domain.gate.hold import (
 from services.ledger.domain.gate.spend_cap import CapUse, Spend, cap_uses, hold_more
 from services.ledger.domain.gate.spending import counted, draw_now, time_of_spend
 from services.ledger.domain.rating.price import affordable
+from services.ledger.domain.totals import countable
 from services.ledger.domain.usage.meter import Meter
 
 
@@ -124,7 +125,7 @@ def extend(
     """Add an ask to a hold, extend its life, or both; all of it or nothing.
 
     expire_time: None keeps it; one earlier than the hold's has no effect.
-    Raises HoldAlreadyResolved, HoldExpired, HoldHasLines for an ask on top of several lines.
+    Raises HoldAlreadyResolved, HoldExpired, HoldHasLines for an ask on top of several lines, TotalTooLarge.
     """
     require_extendable(hold)
     reason = None
@@ -137,6 +138,7 @@ def extend(
             hold = evolve(
                 hold, draws=hold.draws + allocation.draws, quantity=_extended_quantity(hold, ask.amount)
             )
+            countable(hold.amount, "what the hold reserves")
             account = _held(account, hold, allocation, verdict.credits)
     if reason is None and expire_time is not None and expire_time > hold.expire_time:
         hold = evolve(hold, expire_time=expire_time)
@@ -232,7 +234,9 @@ def _held(account: Account, hold: Hold, allocation: Allocation, amount: Credits)
 def _extended_quantity(hold: Hold, added: Amount) -> Quantity:
     """Return the units of a hold after an extension: 0, and so in credits, unless all of it was asked in units."""
     was_in_units = bool(hold.quantity) or not hold.draws
-    return hold.quantity + added if isinstance(added, Quantity) and was_in_units else Quantity(0)
+    if not isinstance(added, Quantity) or not was_in_units:
+        return Quantity(0)
+    return countable(hold.quantity + added, "the quantity of the hold")
 
 
 def _affordable_part(meter: Meter, ask: Ask, credits: Credits) -> Amount:

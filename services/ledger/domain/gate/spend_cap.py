@@ -11,6 +11,9 @@ from meshkit.evolve import evolve
 from meshkit.period import Period, period_at
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
+from services.ledger.domain.totals import countable
+
+_SPENT = "what a group value spends in one window"
 
 GroupValue = tuple[str, str]  # group key, value: ("user_id", "user_1234")
 
@@ -103,9 +106,10 @@ def window_at(window: CapWindow, *, anchor: datetime, at: datetime) -> Period:
 
 
 def hold_more(spend: Spend, amount: Credits) -> Spend:
-    """Count `amount` (negative: less) as held."""
-    assert spend.held + amount >= Credits(0)
-    return evolve(spend, held=spend.held + amount)
+    """Count `amount` (negative: less) as held. Raises TotalTooLarge."""
+    held = countable(spend.held + amount, "what a group value holds")
+    assert held >= Credits(0)
+    return evolve(spend, held=held)
 
 
 def spend_more(
@@ -114,6 +118,7 @@ def spend_more(
     """Count `amount` as spent at `at`, in the usage period and in the day.
 
     used_time: the time of usage that is reported at `at`. In a window that is over it limits nothing any more.
+    Raises TotalTooLarge.
     """
     period, day = (
         _counted(spend.last(window), amount, window, anchor=anchor, at=at, used_time=used_time or at)
@@ -153,9 +158,9 @@ def _counted(
         last = WindowSpend(now, last.ahead if follows else Credits(0))
     used = window_at(window, anchor=anchor, at=used_time).start
     if used == last.start:
-        return WindowSpend(last.start, last.spent + amount, last.ahead)
+        return WindowSpend(last.start, countable(last.spent + amount, _SPENT), last.ahead)
     if used > last.start:
-        return WindowSpend(last.start, last.spent, last.ahead + amount)
+        return WindowSpend(last.start, last.spent, countable(last.ahead + amount, _SPENT))
     return last
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from meshkit.evolve import evolve
-from meshkit.quantity import INT64_MAX, Credits, Quantity
+from meshkit.quantity import Credits, Quantity
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.entry import Usage
 from services.ledger.domain.crossings import alarm
-from services.ledger.domain.errors import RateNotFound
+from services.ledger.domain.errors import RateNotFound, TotalTooLarge
 from services.ledger.domain.gate.decision import CREDITS_MAX, Entitlement
 from services.ledger.domain.gate.spending import counted_usage
 from services.ledger.domain.gate.standing import PriceBook
@@ -81,15 +81,20 @@ def count(account: Account, line: Measured) -> tuple[Quantity, Meter, Credits] |
     """Return what a line adds to its meter, the meter after it, and what that costs; or reject what is too much."""
     meter = line.entitlement.price.meter_in(account.meters)
     quantity = _increment(account, line, meter)
-    after, cost = advance(meter, quantity)
-    if cost > CREDITS_MAX or after.position.micros > INT64_MAX:
-        return rejected(
-            RejectionReason.QUANTITY_TOO_LARGE,
-            detail="costs more than a billion credits, or exceeds what a meter can count in a usage period",
-        )
+    try:
+        after, cost = advance(meter, quantity)
+    except TotalTooLarge as problem:
+        return beyond_count(problem)
+    if cost > CREDITS_MAX:
+        return rejected(RejectionReason.QUANTITY_TOO_LARGE, detail="costs more than a billion credits")
     if isinstance(line.amount, Quantity):
         after = evolve(after, largest=max(after.largest, line.amount))
     return quantity, after, cost
+
+
+def beyond_count(problem: TotalTooLarge) -> EventResult:
+    """Return the rejection of an event that would take a total beyond what is counted."""
+    return rejected(RejectionReason.QUANTITY_TOO_LARGE, detail=problem.message)
 
 
 def unmeasurable(problem: PropertyProblem) -> EventResult:
@@ -108,7 +113,24 @@ def charge(
     counted = count(account, line)
     if isinstance(counted, EventResult):
         return counted
-    quantity, after, cost = counted
+    try:
+        return _charged(account, event, line, *counted, at=at, correction_id=correction_id)
+    except TotalTooLarge as problem:
+        return beyond_count(problem)
+
+
+def _charged(
+    account: Account,
+    event: RecordEvent,
+    line: Measured,
+    quantity: Quantity,
+    after: Meter,
+    cost: Credits,
+    *,
+    at: datetime,
+    correction_id: str | None,
+) -> tuple[Account, EventLine]:
+    """after: the meter that counts `quantity`. Raises TotalTooLarge."""
     product = line.product
     group_values = group_values_of(product, event.properties)
     usage = Usage(

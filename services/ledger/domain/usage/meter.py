@@ -14,6 +14,7 @@ from meshkit.evolve import evolve
 from meshkit.quantity import Credits, Quantity
 from services.ledger.domain.credits.grant import ProductId
 from services.ledger.domain.rating.price import Pricing, cost_at
+from services.ledger.domain.totals import countable
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class MeteredPrice:
 
 
 def advance(meter: Meter, quantity: Quantity) -> tuple[Meter, Credits]:
-    """Return the meter after `quantity` more, and what that costs."""
-    position = meter.position + quantity
-    cost = meter.cost_at(position)
+    """Return the meter after `quantity` more, and what that costs. Raises TotalTooLarge."""
+    position = countable(meter.position + quantity, "the quantity of a usage period at one price")
+    cost = countable(meter.cost_at(position), "the cost of a usage period at one price")
     return evolve(meter, position=position, cost=cost), cost - meter.cost

@@ -7,7 +7,12 @@ from meshkit.errors import MeshError
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.grant import ProductId
 from services.ledger.domain.credits.unit_of_work import PoolKey
-from services.ledger.domain.errors import CustomerNotFound, HoldAlreadyResolved, HoldNotFound
+from services.ledger.domain.errors import (
+    CustomerNotFound,
+    HoldAlreadyResolved,
+    HoldNotFound,
+    TotalTooLarge,
+)
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldState
 from services.ledger.domain.rating.metric import matches
 from services.ledger.domain.rating.product import UsageProduct
@@ -19,7 +24,13 @@ from services.ledger.domain.usage.event import (
     RecordEvent,
     untimely,
 )
-from services.ledger.domain.usage.intake import Measured, charge, group_values_of, measured
+from services.ledger.domain.usage.intake import (
+    Measured,
+    beyond_count,
+    charge,
+    group_values_of,
+    measured,
+)
 from services.ledger.operations.gate.cache import CustomerState
 from services.ledger.operations.gate.outcome import (
     Allowed,
@@ -89,6 +100,8 @@ def _decide_capture(
         after, result = hold_capture.capture(account, hold, event, quantities, at=account.time_at(at))
     except NotCached as unknown:
         return Unknown(unknown.cause, key)
+    except TotalTooLarge as problem:
+        return Denied(beyond_count(problem), key)
     except HoldNotFound:
         return Denied(hold_capture.HOLD_NOT_FOUND, None)
     except HoldAlreadyResolved as error:

@@ -10,7 +10,7 @@ from services.ledger.domain.credits.entry import Entry
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant, GrantId
 from services.ledger.domain.gate.hold import Hold, HoldState
 from services.ledger.domain.usage.summary import SummaryWindow, UsageRow
-from services.ledger.store.connection import Connection
+from services.ledger.store.connection import Connection, at_most_int64
 from services.ledger.store.credits.rows import (
     ENTRY_COLUMNS,
     GRANT_COLUMNS,
@@ -20,10 +20,11 @@ from services.ledger.store.credits.rows import (
     hold_from_row,
 )
 
-_USAGE = """
-    SELECT {window} AS window_start, product_id, credit_type_id,
+_USAGE = f"""
+    SELECT {{window}} AS window_start, product_id, credit_type_id,
         CASE WHEN $4 = '' THEN '' ELSE coalesce(group_values ->> $4, '') END AS group_value,
-        -sum(amount_micros)::bigint AS captured_micros, sum(shortfall_micros)::bigint AS shortfall_micros,
+        {at_most_int64("-sum(amount_micros)")} AS captured_micros,
+        {at_most_int64("sum(shortfall_micros)")} AS shortfall_micros,
         count(DISTINCT cause_id) FILTER (WHERE kind <> 'CORRECTION') AS captures
     FROM ledger.entries
     WHERE customer_id = $1 AND effective_time >= $2 AND effective_time < $3 AND product_id IS NOT NULL

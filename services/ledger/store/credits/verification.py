@@ -7,7 +7,7 @@ as 0. What a group value has spent is recounted in its latest windows, from the 
 
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, GrantId
 from services.ledger.domain.credits.verification import Discrepancy, Verification
-from services.ledger.store.connection import Connection
+from services.ledger.store.connection import Connection, at_most_int64
 from services.ledger.store.usage.rollups import HOUR_START, PERIOD_START, USES
 from services.ledger.store.usage.unrated import METERS_WITH_ENTRIES, unrated
 
@@ -210,8 +210,7 @@ _ROLLUPS = """
         WHERE v.key = ANY (group_keys)
     ), written AS (
         SELECT customer_id, credit_type_id, group_key, group_value, start_time, product_id, dimension_values,
-            sum(quantity_micros) AS quantity, sum(credits) AS credits, sum(shortfall_micros) AS shortfall,
-            count(DISTINCT use) AS times
+            {quantity} AS quantity, {credits} AS credits, {shortfall} AS shortfall, count(DISTINCT use) AS times
         FROM grouped GROUP BY 1, 2, 3, 4, 5, 6, 7
     ), stored AS (
         SELECT customer_id, credit_type_id, group_key, group_value, start_time, product_id, dimension_values,
@@ -233,8 +232,14 @@ _ROLLUPS = """
     WHERE coalesce(f.stored, 0) <> coalesce(f.recomputed, 0)
     ORDER BY 1, 2, 4 LIMIT $2
 """
-_HOUR_ROLLUPS = _ROLLUPS.format(table="usage_by_hour", start=HOUR_START, uses=USES)
-_PERIOD_ROLLUPS = _ROLLUPS.format(table="usage_by_period", start=PERIOD_START, uses=USES)
+# Sums of usage stay at the maximum of a bigint (store/usage/rollups.py).
+_CUT = {
+    "quantity": at_most_int64("sum(quantity_micros)"),
+    "credits": at_most_int64("sum(credits)"),
+    "shortfall": at_most_int64("sum(shortfall_micros)"),
+}
+_HOUR_ROLLUPS = _ROLLUPS.format(table="usage_by_hour", start=HOUR_START, uses=USES, **_CUT)
+_PERIOD_ROLLUPS = _ROLLUPS.format(table="usage_by_period", start=PERIOD_START, uses=USES, **_CUT)
 
 _COUNTS = """
     SELECT (SELECT count(*) FROM ledger.pools WHERE $1::text IS NULL OR customer_id = $1) AS pools,

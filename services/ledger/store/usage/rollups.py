@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from services.ledger.domain.credits.unit_of_work import PoolKey
-from services.ledger.store.connection import Connection
+from services.ledger.store.connection import Connection, at_most_int64
 from services.ledger.store.gate.standings import USAGE_ANCHOR
 
 _LAST_CUSTOMER: Final = "\U0010ffff"
@@ -56,13 +56,17 @@ _SUM: Final = """
         dimensions_hash, dimension_values, quantity_micros, credits_micros, shortfall_micros, uses)
     SELECT g.customer_id, g.credit_type_id, g.group_key, g.group_value, g.{start}, g.product_id,
         CASE WHEN g.dimension_values = '{{}}' THEN '' ELSE sha256(convert_to(g.dimension_values::text, 'UTF8')) END,
-        g.dimension_values, sum(g.quantity_micros), sum(g.credits_micros), sum(g.shortfall_micros), sum(g.uses)
+        g.dimension_values, {sums}
     FROM grouped g GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
     ON CONFLICT (customer_id, group_key, group_value, start_time, product_id, credit_type_id, dimensions_hash)
-    DO UPDATE SET quantity_micros = r.quantity_micros + excluded.quantity_micros,
-        credits_micros = r.credits_micros + excluded.credits_micros,
-        shortfall_micros = r.shortfall_micros + excluded.shortfall_micros, uses = r.uses + excluded.uses
+    DO UPDATE SET {raised}
 """
+_SUMMED: Final = ("quantity_micros", "credits_micros", "shortfall_micros", "uses")
+# A sum of many meters may exceed int64. It stays at the maximum then, because the sums of others must not wait for it.
+_SUMS: Final = ", ".join(f"{at_most_int64(f'sum(g.{column})')}" for column in _SUMMED)
+_RAISED: Final = ", ".join(
+    f"{column} = {at_most_int64(f'r.{column}::numeric + excluded.{column}')}" for column in _SUMMED
+)
 # A use counts at its first entry. The entry before the first one of a span may be of the same use.
 _ADD: Final = f"""
     WITH written AS (
@@ -96,8 +100,8 @@ _ADD: Final = f"""
         UNION ALL
         SELECT v.key, v.value, used.* FROM used CROSS JOIN LATERAL jsonb_each_text(group_values) AS v
         WHERE v.key = ANY (group_keys)
-    ), hours AS ({_SUM.format(table="usage_by_hour", start="hour")})
-    {_SUM.format(table="usage_by_period", start="period")}
+    ), hours AS ({_SUM.format(table="usage_by_hour", start="hour", sums=_SUMS, raised=_RAISED)})
+    {_SUM.format(table="usage_by_period", start="period", sums=_SUMS, raised=_RAISED)}
 """
 
 

@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Final
 
 from meshkit.page import Page
-from meshkit.quantity import INT64_MAX, Credits, Quantity
+from meshkit.quantity import Credits, Quantity
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, ProductId
 from services.ledger.domain.usage.reads import Spender, UsageQuestion, UsageSum, UsageWindow, window_at
-from services.ledger.store.connection import Connection
+from services.ledger.store.connection import Connection, at_most_int64
 from services.ledger.store.gate.standings import USAGE_ANCHOR
 
 _STARTS: Final = {
@@ -19,7 +19,7 @@ _STARTS: Final = {
     UsageWindow.USAGE_PERIOD: "r.start_time",
 }
 _TOTALS: Final = ", ".join(
-    f"least(sum(r.{column}), {INT64_MAX})::bigint AS {column}"
+    f"{at_most_int64(f'sum(r.{column})')} AS {column}"
     for column in ("quantity_micros", "credits_micros", "shortfall_micros", "uses")
 )
 # Customer by customer, and within one by group value, both in the order of an index: so a page reads little more than

@@ -2,7 +2,7 @@
 """Updates from Contract: customers, contracts, seat changes; and its preview of a seat change."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from meshkit.quantity import INT64_MAX, Credits
@@ -23,13 +23,12 @@ from services.ledger.domain.credits.schedule import (
     Schedule,
     ScheduleCredits,
 )
+from services.ledger.wire.amounts import time_in_periods
 from services.ledger.wire.copies.values import customer_id_from_wire, version_from_wire
 from services.ledger.wire.credits.grants import PRIORITY_MAX, scope_from_wire
 
 SEATS_MAX = 1_000_000
 COMMIT_DURATION_MAX = 120
-# Periods are counted from start_time, and a grant may live 120 years: its end must still be a valid date.
-START_TIME_END = datetime(9_000, 1, 1, tzinfo=UTC)
 
 _FREQUENCIES: Final[Mapping[int, GrantFrequency]] = {
     pb.GRANT_FREQUENCY_MONTHLY: GrantFrequency.MONTHLY,
@@ -61,9 +60,9 @@ def customer_from_wire(request: pb.ApplyCustomerRequest) -> CustomerUpdate:
 def contract_from_wire(request: pb.ApplyContractRequest) -> ContractUpdate:
     fields = Fields()
     fields.request_id(request.request_id)
-    start_time = fields.time("start_time", request.start_time, request.HasField("start_time"))
-    if start_time >= START_TIME_END:
-        fields.add("start_time", f"must be before the year {START_TIME_END.year}")
+    start_time = time_in_periods(
+        fields, "start_time", fields.time("start_time", request.start_time, request.HasField("start_time"))
+    )
     end_time = fields.optional_time("end_time", request.end_time, request.HasField("end_time"))
     if end_time is not None and end_time < start_time:
         fields.add("end_time", "must not be before start_time")
@@ -160,8 +159,10 @@ def preview_from_wire(request: pb.PreviewSeatChangeRequest) -> SeatChangeUpdate:
         customer_id=customer_id_from_wire(fields, request.customer_id),
         subscription_id=fields.text("subscription_id", request.subscription_id),
         change=SeatChange(
-            effective_time=fields.time(
-                "effective_time", request.effective_time, request.HasField("effective_time")
+            effective_time=time_in_periods(
+                fields,
+                "effective_time",
+                fields.time("effective_time", request.effective_time, request.HasField("effective_time")),
             ),
             # Behind every change received so far.
             sequence=INT64_MAX,

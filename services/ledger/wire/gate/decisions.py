@@ -115,7 +115,7 @@ def _cap_use_to_wire(use: CapUse) -> pb.SpendCapUse:
         group_key=use.cap.group_key,
         group_value=use.group_value,
         limit_micros=use.cap.limit.micros,
-        used_micros=use.used.micros,
+        used_micros=total_to_wire(use.used),
         window_start_time=timestamp(use.window.start),
         window_end_time=timestamp(use.window.end),
     )

@@ -22,6 +22,7 @@ from services.ledger.domain.usage.reads import (
     UsageSums,
     UsageWindow,
 )
+from services.ledger.wire.amounts import time_in_periods
 
 SPAN_MAX: Final = timedelta(days=400)
 HOURLY_SPAN_MAX: Final = timedelta(days=32)
@@ -90,11 +91,12 @@ def usage_to_wire(found: UsageSums, query: UsageQuery) -> pb.GetUsageResponse:
 def spenders_from_wire(request: pb.ListTopSpendersRequest) -> SpenderQuestion:
     fields = Fields()
     product_id = fields.text("product_id", request.product_id, required=False)
+    period_time = fields.optional_time("period_time", request.period_time, request.HasField("period_time"))
     question = SpenderQuestion(
         customer=fields.text("customer", request.customer),
         credit_type_id=CreditTypeId(fields.text("credit_type_id", request.credit_type_id)),
         group_key=fields.text("group_key", request.group_key, max_length=64),
-        period_time=fields.optional_time("period_time", request.period_time, request.HasField("period_time")),
+        period_time=None if period_time is None else time_in_periods(fields, "period_time", period_time),
         product_id=ProductId(product_id) if product_id else None,
         spenders_max=fields.count("spenders_max", request.spenders_max, minimum=0, maximum=SPENDERS_MAX)
         or SPENDERS_DEFAULT,
