@@ -20,7 +20,7 @@ RPC_SECONDS = Histogram(
 )
 OUTBOX_DELIVERIES = Counter(
     "mesh_outbox_deliveries",
-    "Attempts to deliver a notice, by result (sent, failed).",
+    "Attempts to deliver a notice, by result (sent, failed, dead).",
     ["outbox", "kind", "result"],
 )
 GARBAGE_SECONDS = Histogram(

@@ -76,6 +76,7 @@ async def service_builder(
     clock: Clock,
     wall: Clock,
     outbox: Table,
+    dead_letters: Table,
     sandbox: SandboxClock,
     pool_size: int = POOL_SIZE,
     application_name: str | None = None,
@@ -107,6 +108,7 @@ async def service_builder(
             clock=clock,
             wall=wall,
             outbox=outbox,
+            dead_letters=dead_letters,
             sandbox=sandbox,
             engine=engine,
             connections=connections,
@@ -129,6 +131,7 @@ class ServiceBuilder:
     clock: Clock
     wall: Clock
     outbox: Table
+    dead_letters: Table
     sandbox: SandboxClock
     engine: AsyncEngine
     connections: Connections
@@ -145,9 +148,22 @@ class ServiceBuilder:
             self._channels[peer] = channel
         return self._channels[peer]
 
-    async def start_relay(self, deliver: Callable[[Notice], Awaitable[None]]) -> Relay:
-        """Start delivering the notices of the outbox. deliver: raises if the peer did not accept the notice."""
-        return await self.start(Relay(self.engine, self.outbox, deliver, self.wall))
+    async def start_relay(
+        self, deliver: Callable[[Notice], Awaitable[None]], *, ordered: frozenset[str] = frozenset()
+    ) -> Relay:
+        """Start delivering the notices of the outbox. deliver: raises if the peer did not accept the notice.
+
+        ordered: the kinds of which a notice waits for a dead letter of its key and kind.
+        """
+        relay = Relay(
+            self.engine,
+            self.outbox,
+            deliver,
+            self.wall,
+            dead_letters=self.dead_letters,
+            ordered=ordered,
+        )
+        return await self.start(relay)
 
     async def start(self, background: B) -> B:
         """Start background work. App.wake wakes it."""

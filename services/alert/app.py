@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
+from dead_letters import dead_letter_service
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.periodic import PeriodicTask
@@ -65,6 +66,7 @@ async def open_service(
         clock=clock,
         wall=wall,
         outbox=tables.outbox,
+        dead_letters=tables.dead_letters,
         sandbox=SandboxClock(tables.sandbox_clock),
     ) as service:
         store = PostgresStore(service.engine, wall=wall, ids=ids)
@@ -87,6 +89,7 @@ async def open_service(
                 PEER_SERVICE_NAME,
                 partial(add_AlertPeerServiceServicer_to_server, AlertPeerServicer(operations)),
             ),
+            dead_letter_service(relay),
             relay=relay,
         )
 

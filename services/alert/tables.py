@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, DateTime, Integer, MetaData, Table, Text
 
-from meshkit.outbox import outbox_table
+from meshkit.outbox import dead_letters_table, outbox_table
 from meshkit.requests import requests_table
 from sandbox import sandbox_clock_table
 
@@ -15,6 +15,7 @@ metadata = MetaData()
 
 requests = requests_table(metadata, SCHEMA)
 outbox = outbox_table(metadata, SCHEMA)
+dead_letters = dead_letters_table(metadata, SCHEMA)
 sandbox_clock = sandbox_clock_table(metadata, SCHEMA)
 
 alerts = Table(

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
+from dead_letters import dead_letter_service
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.outbox import Relay
@@ -43,6 +44,7 @@ async def open_service(
         clock=clock,
         wall=wall,
         outbox=tables.outbox,
+        dead_letters=tables.dead_letters,
         sandbox=SandboxClock(tables.sandbox_clock),
     ) as service:
         store = PostgresStore(service.engine, wall=wall, ids=ids)
@@ -51,7 +53,9 @@ async def open_service(
         servicer = CatalogServicer(_operations(store, relay, clock=clock, ids=ids))
         # No due work: a rate takes effect when a call reads it at its time. Only notices can be due.
         yield await service.serve(
-            RpcService(SERVICE_NAME, partial(add_CatalogServiceServicer_to_server, servicer)), relay=relay
+            RpcService(SERVICE_NAME, partial(add_CatalogServiceServicer_to_server, servicer)),
+            dead_letter_service(relay),
+            relay=relay,
         )
 
 

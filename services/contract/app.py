@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
+from dead_letters import dead_letter_service
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.periodic import PeriodicTask
@@ -22,7 +23,7 @@ from services.contract.operations.invoices import Invoices
 from services.contract.operations.seats import Seats
 from services.contract.operations.top_ups import TopUps
 from services.contract.peers import CatalogPeer, LedgerPeer
-from services.contract.relay import Deliveries
+from services.contract.relay import ORDERED, Deliveries
 from services.contract.server import SERVICE_NAME, ContractServicer
 from services.contract.store import PostgresStore
 from services.contract.sweeper import FORGET_SECONDS, forget_old
@@ -44,12 +45,13 @@ async def open_service(
         clock=clock,
         wall=wall,
         outbox=tables.outbox,
+        dead_letters=tables.dead_letters,
         sandbox=SandboxClock(tables.sandbox_clock),
     ) as service:
         store = PostgresStore(service.engine, wall=wall, ids=ids)
         catalog = CatalogPeer(service.channel("catalog"))
         ledger = LedgerPeer(service.channel("ledger"))
-        relay = await service.start_relay(Deliveries(ledger).deliver)
+        relay = await service.start_relay(Deliveries(ledger).deliver, ordered=ORDERED)
         billing = Billing(store=store, catalog=catalog, ids=ids)
         service.start_periodic(
             # May run late: an invoice is dated when it was due, not when it is made.
@@ -82,6 +84,7 @@ async def open_service(
         )
         yield await service.serve(
             RpcService(SERVICE_NAME, partial(add_ContractServiceServicer_to_server, servicer)),
+            dead_letter_service(relay),
             relay=relay,
             run_due=billing.run_due,
         )

@@ -169,48 +169,51 @@ class LedgerPeer:
         self._stub = ledger_peer_pb2_grpc.LedgerPeerServiceStub(channel)
 
     async def apply_customer(self, changed: CustomerChanged, *, request_id: str) -> None:
-        await self._stub.ApplyCustomer(
-            ledger_peer_pb2.ApplyCustomerRequest(
-                request_id=request_id,
-                customer_id=changed.customer_id,
-                version=changed.version,
-                aliases=changed.aliases,
-                is_suspended=changed.is_suspended,
+        async with _calling("ledger"):
+            await self._stub.ApplyCustomer(
+                ledger_peer_pb2.ApplyCustomerRequest(
+                    request_id=request_id,
+                    customer_id=changed.customer_id,
+                    version=changed.version,
+                    aliases=changed.aliases,
+                    is_suspended=changed.is_suspended,
+                )
             )
-        )
 
     async def apply_contract(self, changed: ContractChanged, *, request_id: str) -> None:
-        await self._stub.ApplyContract(
-            ledger_peer_pb2.ApplyContractRequest(
-                request_id=request_id,
-                customer_id=changed.customer_id,
-                contract_id=changed.contract_id,
-                version=changed.version,
-                rate_card_id=changed.rate_card_id,
-                start_time=timestamp(changed.start_time),
-                end_time=optional_timestamp(changed.end_time),
-                subscriptions=[
-                    ledger_peer_pb2.SubscriptionSeats(
-                        subscription_id=one.subscription_id, initial_quantity=one.initial_quantity
-                    )
-                    for one in changed.subscriptions
-                ],
-                grant_schedules=[_schedule_to_wire(one) for one in changed.grant_schedules],
+        async with _calling("ledger"):
+            await self._stub.ApplyContract(
+                ledger_peer_pb2.ApplyContractRequest(
+                    request_id=request_id,
+                    customer_id=changed.customer_id,
+                    contract_id=changed.contract_id,
+                    version=changed.version,
+                    rate_card_id=changed.rate_card_id,
+                    start_time=timestamp(changed.start_time),
+                    end_time=optional_timestamp(changed.end_time),
+                    subscriptions=[
+                        ledger_peer_pb2.SubscriptionSeats(
+                            subscription_id=one.subscription_id, initial_quantity=one.initial_quantity
+                        )
+                        for one in changed.subscriptions
+                    ],
+                    grant_schedules=[_schedule_to_wire(one) for one in changed.grant_schedules],
+                )
             )
-        )
 
     async def apply_seat_change(self, changed: SeatsChanged, *, request_id: str) -> None:
-        await self._stub.ApplySeatChange(
-            ledger_peer_pb2.ApplySeatChangeRequest(
-                request_id=request_id,
-                customer_id=changed.customer_id,
-                subscription_id=changed.subscription_id,
-                seat_change_id=changed.seat_change_id,
-                sequence=changed.sequence,
-                effective_time=timestamp(changed.effective_time),
-                quantity_delta=changed.quantity_delta,
+        async with _calling("ledger"):
+            await self._stub.ApplySeatChange(
+                ledger_peer_pb2.ApplySeatChangeRequest(
+                    request_id=request_id,
+                    customer_id=changed.customer_id,
+                    subscription_id=changed.subscription_id,
+                    seat_change_id=changed.seat_change_id,
+                    sequence=changed.sequence,
+                    effective_time=timestamp(changed.effective_time),
+                    quantity_delta=changed.quantity_delta,
+                )
             )
-        )
 
     async def issue_grant(self, paid: TopUpPaid, *, request_id: str) -> None:
         request = ledger_peer_pb2.IssueTopUpGrantRequest(
@@ -231,7 +234,7 @@ class LedgerPeer:
             fault = from_rpc_error(error, peer="ledger")
             # Delivered so long ago that the response is no longer stored. The grant exists.
             if not (isinstance(fault, AlreadyExists) and fault.reason == "GRANT_ALREADY_EXISTS"):
-                raise
+                raise fault from error
 
     async def preview_seat_change(
         self,

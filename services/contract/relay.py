@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Delivers the notices of the outbox, each by the call of its kind."""
 
-from typing import assert_never
+from typing import Final, assert_never
 
 from meshkit.outbox import Notice
 from services.contract.domain.notices import ContractChanged, CustomerChanged, SeatsChanged, TopUpPaid
 from services.contract.peers import LedgerPeer
 from services.contract.store.formats import NOTICES
+
+# A later seat change must not count before an earlier one: seats could fall below zero, and credits be granted for
+# seats that are gone. All other kinds carry a whole state with a version, or an id.
+ORDERED: Final = frozenset({NOTICES.of(SeatsChanged).name})
 
 
 class Deliveries:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
 
+from dead_letters import dead_letter_service
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.outbox import Relay
@@ -68,6 +69,7 @@ async def open_service(
         clock=clock,
         wall=wall,
         outbox=tables.outbox,
+        dead_letters=tables.dead_letters,
         sandbox=SandboxClock(tables.sandbox_clock),
         pool_size=RELAY_CONNECTIONS,
         application_name="ledger-relay",
@@ -107,6 +109,7 @@ async def open_service(
         service.start_periodic(PeriodicTask("attach", attachment.run, ATTACH_SECONDS))
         yield await service.serve(
             *_rpc_services(operations),
+            dead_letter_service(relay),
             relay=relay,
             run_due=run_due,
             shares_port=shares_port,

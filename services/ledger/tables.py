@@ -3,11 +3,12 @@
 
 from sqlalchemy import MetaData
 
-from meshkit.outbox import outbox_table
+from meshkit.outbox import dead_letters_table, outbox_table
 from sandbox import sandbox_clock_table
 
 SCHEMA = "ledger"
 
 metadata = MetaData()
 outbox = outbox_table(metadata, SCHEMA, key="customer_id")
+dead_letters = dead_letters_table(metadata, SCHEMA, key="customer_id")
 sandbox_clock = sandbox_clock_table(metadata, SCHEMA)

@@ -8,14 +8,15 @@ that only one relay wins.
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
+from typing import Any
 
-from sqlalchemy import Table, func, or_, select, update
+from sqlalchemy import ColumnElement, Table, func, or_, select, update
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from meshkit.outbox.notice import Notice, key_column
 
-_ERROR_LENGTH_MAX = 1_000
+ERROR_LENGTH_MAX = 1_000
 
 
 class NoLease(Enum):
@@ -28,19 +29,28 @@ class NoLease(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """A notice leased to this relay until `lease_time`. `attempts` includes the attempt about to be made."""
+    """A notice leased to this relay until `lease_time`. `attempts` includes the attempt about to be made.
+
+    rejections: how often the peer has rejected it so far; reject_time: first at, None if never.
+    """
 
     notice: Notice
     attempts: int
     lease_time: datetime
+    rejections: int = 0
+    reject_time: datetime | None = None
 
 
 class Leases:
-    """The statements over one outbox table. Each runs in its own short transaction."""
+    """The statements over one outbox table. Each runs in its own short transaction.
 
-    def __init__(self, engine: AsyncEngine, table: Table) -> None:
+    free: the condition for a notice that may be sent; the others wait for a dead letter.
+    """
+
+    def __init__(self, engine: AsyncEngine, table: Table, *, free: ColumnElement[bool] | None = None) -> None:
         self._engine = engine
         self._table = table
+        self._pending = (table.c.sent_time.is_(None), *(() if free is None else (free,)))
         self._key = key_column(table)
 
     async def due_keys(self, *, at: datetime, keys_max: int) -> list[str]:
@@ -49,7 +59,7 @@ class Leases:
         heads = (
             select(self._key.label("head_key"), columns.due_time, columns.lease_time, columns.attempts)
             .ext(distinct_on(self._key))
-            .where(columns.sent_time.is_(None))
+            .where(*self._pending)
             .order_by(self._key, columns.create_time, columns.notice_id)
             .subquery()
         )
@@ -76,8 +86,16 @@ class Leases:
         """Lease the oldest pending notice of a key until `until`. early: also when it is not due yet."""
         columns = self._table.c
         oldest = (
-            select(columns.notice_id, columns.kind, columns.payload, columns.attempts, columns.due_time)
-            .where(self._key == key, columns.sent_time.is_(None))
+            select(
+                columns.notice_id,
+                columns.kind,
+                columns.payload,
+                columns.attempts,
+                columns.due_time,
+                columns.rejections,
+                columns.reject_time,
+            )
+            .where(self._key == key, *self._pending)
             .order_by(columns.create_time, columns.notice_id)
             .limit(1)
         )
@@ -103,7 +121,13 @@ class Leases:
         if attempts is None:
             return NoLease.LEASED_ELSEWHERE
         notice = Notice(notice_id=head.notice_id, key=key, kind=head.kind, payload=head.payload)
-        return Lease(notice=notice, attempts=attempts, lease_time=until)
+        return Lease(
+            notice=notice,
+            attempts=attempts,
+            lease_time=until,
+            rejections=head.rejections,
+            reject_time=head.reject_time,
+        )
 
     async def mark_sent(self, lease: Lease, *, at: datetime) -> None:
         """Record that the peer accepted the notice, even when the lease has expired meanwhile."""
@@ -120,9 +144,20 @@ class Leases:
         async with self._engine.begin() as connection:
             await connection.execute(sent)
 
-    async def mark_failed(self, lease: Lease, *, error: str, due: datetime) -> None:
-        """End the lease; the notice is due again at `due`. Does nothing when another relay has leased it meanwhile."""
+    async def mark_failed(
+        self, lease: Lease, *, error: str, due: datetime, reject_time: datetime | None = None
+    ) -> None:
+        """End the lease; the notice is due again at `due`. Does nothing when another relay has leased it meanwhile.
+
+        reject_time: when the peer rejected it; None: it gave no answer about the notice.
+        """
         columns = self._table.c
+        rejected: dict[str, Any] = {}
+        if reject_time is not None:
+            rejected = {
+                "rejections": columns.rejections + 1,
+                "reject_time": func.coalesce(columns.reject_time, reject_time),
+            }
         released = (
             update(self._table)
             .where(
@@ -131,7 +166,7 @@ class Leases:
                 columns.sent_time.is_(None),
                 columns.lease_time == lease.lease_time,
             )
-            .values(lease_time=None, due_time=due, last_error=error[:_ERROR_LENGTH_MAX])
+            .values(lease_time=None, due_time=due, last_error=error[:ERROR_LENGTH_MAX], **rejected)
         )
         async with self._engine.begin() as connection:
             await connection.execute(released)

@@ -6,7 +6,8 @@ A migration creates the table (`key` may have another name, such as the column t
     CREATE TABLE <schema>.<name> (
         key text NOT NULL, notice_id text NOT NULL, kind text NOT NULL, payload jsonb NOT NULL,
         create_time timestamptz NOT NULL, attempts integer NOT NULL DEFAULT 0, lease_time timestamptz,
-        due_time timestamptz NOT NULL, sent_time timestamptz, last_error text, PRIMARY KEY (key, notice_id))
+        due_time timestamptz NOT NULL, sent_time timestamptz, last_error text,
+        rejections integer NOT NULL DEFAULT 0, reject_time timestamptz, PRIMARY KEY (key, notice_id))
     CREATE INDEX <name>_pending_idx ON <schema>.<name> (key, create_time, notice_id) WHERE sent_time IS NULL
 """
 
@@ -62,6 +63,7 @@ def outbox_table(metadata: MetaData, schema: str, key: str = "key", name: str = 
     """Return the table. key: the name of the key column; notices of one key are delivered in order.
 
     due_time: no next attempt before it. lease_time: when a relay's lease ends. sent_time: when the peer accepted it.
+    rejections: how often the peer has rejected it; reject_time: first at.
     """
     return Table(
         name,
@@ -76,6 +78,8 @@ def outbox_table(metadata: MetaData, schema: str, key: str = "key", name: str = 
         Column("due_time", DateTime(timezone=True), nullable=False),
         Column("sent_time", DateTime(timezone=True), nullable=True),
         Column("last_error", Text, nullable=True),
+        Column("rejections", Integer, nullable=False, server_default="0"),
+        Column("reject_time", DateTime(timezone=True), nullable=True),
         Index(
             f"{name}_pending_idx", key, "create_time", "notice_id", postgresql_where=text("sent_time IS NULL")
         ),

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The relay: delivers the notices of an outbox, in order per key, until the peer has accepted each of them.
 
+A notice that the peer rejects again and again becomes a dead letter (dead_letters.py), so that it blocks no others.
+
 Delivery is at least once. The peer is called with notice_id as its request_id, and answers a repeated call with its
 stored response. Any number of replicas may run a relay over one table.
 """
@@ -9,7 +11,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Any, assert_never
 from weakref import WeakValueDictionary
@@ -19,11 +21,13 @@ from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from meshkit.clock import Clock
-from meshkit.errors import error_text
+from meshkit.errors import FailedPrecondition, Kind, MeshError, error_text
 from meshkit.metrics import OUTBOX_DELIVERIES
+from meshkit.outbox.dead_letters import DeadLetter, DeadLetterEnded, DeadLetters, is_free
 from meshkit.outbox.leases import Lease, Leases, NoLease
 from meshkit.outbox.notice import Notice
 from meshkit.rpc import deadline
+from meshkit.rpc.status import PeerUnavailable
 
 POLL_SECONDS = 0.25
 LEASE = timedelta(seconds=30)
@@ -37,9 +41,24 @@ BACKOFF_MAX = timedelta(seconds=30)
 CONCURRENT_KEYS_MAX = 16
 KEYS_PER_PASS_MAX = 200
 NOTICES_PER_DRAIN_MAX = 1_000
+# A notice is dead when the peer has rejected it this often, for this long. What it lacks, such as a customer that
+# another service has yet to report, normally arrives within seconds.
+REJECTIONS_MIN = 5
+REJECTED_FOR_MIN = timedelta(minutes=10)
+# Answers about the notice itself. Every other failure may end without anyone changing it.
+REJECTIONS = frozenset({Kind.INVALID_ARGUMENT, Kind.NOT_FOUND, Kind.ALREADY_EXISTS, Kind.FAILED_PRECONDITION})
 DOUBLINGS_MAX = 16
 
 log = structlog.get_logger(__name__)
+
+
+class DeadLetterRejected(FailedPrecondition):
+    """The peer rejects the dead letter still."""
+
+    reason = "DEAD_LETTER_REJECTED"
+
+    def __init__(self, *, notice_id: str, error: str) -> None:
+        super().__init__(f"the peer rejects {notice_id!r} still: {error}", notice_id=notice_id, error=error)
 
 
 class _DrainResult(Enum):
@@ -54,7 +73,9 @@ class Relay:
     """Delivers the notices in `table` with `deliver`, which raises when the peer did not accept the notice.
 
     After a failure, the notice and later ones of the same key wait 0.1 s, doubling to 30 s, minus a jitter of up to one
-    half. wall: the clock for due and lease times.
+    half. A notice that was rejected for REJECTED_FOR_MIN becomes a dead letter.
+    wall: the clock for due and lease times. dead_letters: their table. ordered: the kinds of which a notice waits while
+    one of its key and kind is a dead letter; notices of other kinds are delivered.
     """
 
     def __init__(
@@ -64,11 +85,15 @@ class Relay:
         deliver: Callable[[Notice], Awaitable[None]],
         wall: Clock,
         *,
+        dead_letters: Table,
+        ordered: frozenset[str] = frozenset(),
         poll_seconds: float = POLL_SECONDS,
         lease: timedelta = LEASE,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._leases = Leases(engine, table)
+        free = is_free(table, dead_letters, ordered) if ordered else None
+        self._leases = Leases(engine, table, free=free)
+        self.dead_letters = DeadLetters(engine, dead_letters, table)
         self._deliver = deliver
         self._wall = wall
         self._poll_seconds = poll_seconds
@@ -203,12 +228,16 @@ class Relay:
         return _DrainResult.SOME
 
     async def _attempt(self, lease: Lease) -> bool:
-        """Deliver one notice. Returns whether the peer accepted it."""
+        """Deliver one notice. Returns whether later ones may follow: the peer accepted it, or it is dead."""
         notice = lease.notice
         try:
             async with asyncio.timeout(DELIVERY_SECONDS_MAX):
                 await self._deliver(notice)
         except Exception as error:
+            at = self._wall.now()
+            is_rejected = isinstance(error, MeshError) and error.kind in REJECTIONS
+            if is_rejected and _is_hopeless(lease, at):
+                return await self._give_up(lease, error, at)
             OUTBOX_DELIVERIES.labels(self._outbox, notice.kind, "failed").inc()
             log.warning(
                 "notice_failed",
@@ -219,12 +248,79 @@ class Relay:
                 attempts=lease.attempts,
                 error=error_text(error),
             )
-            due = self._wall.now() + backoff(lease.attempts, jitter=self._jitter())
-            await self._leases.mark_failed(lease, error=error_text(error), due=due)
+            due = at + backoff(lease.attempts, jitter=self._jitter())
+            await self._leases.mark_failed(
+                lease, error=error_text(error), due=due, reject_time=at if is_rejected else None
+            )
             return False
         OUTBOX_DELIVERIES.labels(self._outbox, notice.kind, "sent").inc()
         await self._leases.mark_sent(lease, at=self._wall.now())
         return True
+
+    async def _give_up(self, lease: Lease, error: Exception, at: datetime) -> bool:
+        """Make a notice a dead letter. Returns False if another relay has leased it meanwhile."""
+        notice = lease.notice
+        if not await self.dead_letters.add(lease, error=error_text(error), at=at):
+            return False
+        OUTBOX_DELIVERIES.labels(self._outbox, notice.kind, "dead").inc()
+        log.error(
+            "notice_dead",
+            outbox=self._outbox,
+            key=notice.key,
+            notice_id=notice.notice_id,
+            kind=notice.kind,
+            attempts=lease.attempts,
+            error=error_text(error),
+        )
+        return True
+
+    async def retry(self, notice_id: str) -> DeadLetter:
+        """Send a dead letter now; one that was delivered is not sent again.
+
+        Raises DeadLetterNotFound, DeadLetterEnded if it was dropped, DeadLetterRejected, Unavailable.
+        """
+        letter = await self.dead_letters.get(notice_id)
+        if letter.drop_reason is not None:
+            raise DeadLetterEnded(notice_id=notice_id, end="dropped")
+        if letter.end_time is not None:
+            return letter
+        try:
+            async with asyncio.timeout(DELIVERY_SECONDS_MAX):
+                await self._deliver(letter.notice)
+        except TimeoutError as error:
+            raise PeerUnavailable(peer="the peer", details=f"within {DELIVERY_SECONDS_MAX:g} s") from error
+        except MeshError as error:
+            if error.kind not in REJECTIONS:
+                raise
+            await self.dead_letters.mark_rejected(notice_id, error=error_text(error))
+            raise DeadLetterRejected(notice_id=notice_id, error=error_text(error)) from error
+        OUTBOX_DELIVERIES.labels(self._outbox, letter.notice.kind, "sent").inc()
+        log.info("dead_letter_delivered", outbox=self._outbox, notice_id=notice_id, kind=letter.notice.kind)
+        delivered = await self.dead_letters.mark_delivered(notice_id, at=self._wall.now())
+        self.wake()
+        return delivered
+
+    async def drop(self, notice_id: str, *, reason: str, actor: str) -> DeadLetter:
+        """Give a dead letter up, and let what waited for it go. Raises DeadLetterNotFound, DeadLetterEnded."""
+        at = self._wall.now()
+        dropped = await self.dead_letters.drop(notice_id, reason=reason, actor=actor, at=at)
+        log.warning(
+            "dead_letter_dropped",
+            outbox=self._outbox,
+            key=dropped.notice.key,
+            notice_id=notice_id,
+            kind=dropped.notice.kind,
+            reason=dropped.drop_reason,
+            actor=dropped.drop_actor,
+        )
+        self.wake()
+        return dropped
+
+
+def _is_hopeless(lease: Lease, at: datetime) -> bool:
+    """Whether a notice is dead with one more rejection at `at`."""
+    since = lease.reject_time or at
+    return lease.rejections + 1 >= REJECTIONS_MIN and at - since >= REJECTED_FOR_MIN
 
 
 def backoff(attempts: int, *, jitter: float) -> timedelta:

@@ -21,7 +21,7 @@ from meshkit.config import MeshSettings
 from meshkit.db import open_engine
 from meshkit.formats import Format, Formats
 from meshkit.ids import Ids
-from meshkit.outbox import Notice, Outbox, outbox_table
+from meshkit.outbox import Notice, Outbox, dead_letters_table, outbox_table
 from meshkit.periodic import PeriodicTask
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.fields import timestamp
@@ -40,6 +40,7 @@ SECONDS_MAX = 10
 
 METADATA = MetaData()
 OUTBOX = outbox_table(METADATA, "pantry")
+DEAD_LETTERS = dead_letters_table(METADATA, "pantry")
 CLOCK = sandbox_clock_table(METADATA, "pantry")
 
 
@@ -73,6 +74,7 @@ class Pantry:
             clock=self.clock,
             wall=ManualClock(JUNE),
             outbox=OUTBOX,
+            dead_letters=DEAD_LETTERS,
             sandbox=SandboxClock(CLOCK),
         )
 

@@ -11,7 +11,7 @@ from sqlalchemy.schema import CreateSchema
 
 from meshkit.clock import ManualClock
 from meshkit.db import open_engine
-from meshkit.outbox import outbox_table
+from meshkit.outbox import dead_letters_table, outbox_table
 from meshkit.requests import requests_table
 from sandbox import sandbox_clock_table
 from tests.support.postgres import Databases
@@ -19,6 +19,7 @@ from tests.support.postgres import Databases
 METADATA = MetaData()
 REQUESTS = requests_table(METADATA, "probe")
 OUTBOX = outbox_table(METADATA, "probe", key="owner_id")
+DEAD_LETTERS = dead_letters_table(METADATA, "probe", key="owner_id")
 SANDBOX_CLOCK = sandbox_clock_table(METADATA, "probe")
 EFFECTS = Table("effects", METADATA, Column("effect", Text), schema="probe")
 
