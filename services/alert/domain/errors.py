@@ -14,20 +14,24 @@ class AlertNotFound(NotFound):
 
 
 class WebhookTargetRefused(FailedPrecondition):
-    """The host has an address that notifications are not posted to, or no address."""
+    """The host has an address that notifications are not posted to, or no address.
+
+    An address is named only if the caller named it: what a name resolves to here may be internal. `address` and
+    `problem` are for the operator's log.
+    """
 
     reason = "WEBHOOK_TARGET_REFUSED"
 
     def __init__(self, *, host: str, address: str, problem: str) -> None:
-        where = (
-            f"host {host!r}" if address in (host, "") else f"host {host!r} has the address {address}, which"
-        )
+        self.address, self.problem = address, problem
         advice = (
             "use a public address, or ask the operator to allow private targets"
             if address
             else "check its name"
         )
-        super().__init__(f"{where} {problem}; {advice}", host=host, address=address, problem=problem)
+        if address not in (host, ""):
+            address, problem = "", "has an address that is not public"
+        super().__init__(f"host {host!r} {problem}; {advice}", host=host, address=address, problem=problem)
 
 
 class WebhookEndpointNotFound(NotFound):

@@ -88,7 +88,7 @@ def target_of(url: str) -> Target:
         raise ValueError("must not contain a user or password; notifications are signed instead")
     if not host:
         raise ValueError("must have a host")
-    if port == 0 or not (_is_ip(host) if _must_be_ip(parts.netloc, host) else _NAME.fullmatch(host)):
+    if port == 0 or not (is_address(host) if _must_be_ip(parts.netloc, host) else _NAME.fullmatch(host)):
         raise ValueError("must have a valid host and port")
     return Target(host, port or _PORT_DEFAULT[parts.scheme])
 
@@ -97,7 +97,8 @@ def _must_be_ip(netloc: str, host: str) -> bool:
     return netloc.startswith("[") or _DOTTED_QUAD.fullmatch(host) is not None
 
 
-def _is_ip(host: str) -> bool:
+def is_address(host: str) -> bool:
+    """Whether a host is an IP address, and not a name to resolve."""
     try:
         ip_address(host)
     except ValueError:

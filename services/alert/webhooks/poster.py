@@ -14,6 +14,7 @@ import httpx
 from services.alert.domain.delivery import POST_SECONDS_MAX, Answer, Attempt
 from services.alert.domain.endpoint import Secret
 from services.alert.domain.errors import WebhookTargetRefused
+from services.alert.webhooks.bounded import HEAD_BYTES_MAX, BoundedTransport, HeadTooLong
 from services.alert.webhooks.signature import signed_headers
 from services.alert.webhooks.targets import CheckedTargets
 from services.alert.webhooks.transport import PinnedTransport
@@ -53,8 +54,7 @@ class HttpPoster:
     ) -> None:
         """tls: None: trust the certificates of certifi."""
         self._seconds_max = post_seconds_max
-        limits = httpx.Limits(max_connections=connections_max, max_keepalive_connections=0)
-        inner = httpx.AsyncHTTPTransport(verify=True if tls is None else tls, limits=limits)
+        inner = BoundedTransport(connections_max=connections_max, tls=tls)
         self._client = httpx.AsyncClient(
             transport=PinnedTransport(targets, inner),
             timeout=httpx.Timeout(post_seconds_max, connect=CONNECT_SECONDS_MAX),
@@ -81,8 +81,12 @@ class HttpPoster:
             return Answer(error=f"refused: {refusal.message}")
         except (TimeoutError, httpx.TimeoutException):
             return Answer(error=f"no answer within {self._seconds_max:g} s")
+        except HeadTooLong:
+            return Answer(error=f"no answer within {HEAD_BYTES_MAX} bytes")
         except httpx.ConnectError as error:
-            return Answer(error=f"no connection: {error}")
+            # The text of a failed connection may name the address, and that of a certificate what it was issued for.
+            refused = " (the certificate was refused)" if "certificate" in str(error).lower() else ""
+            return Answer(error=f"no connection{refused}")
         except httpx.HTTPError as error:
             return Answer(error=f"no answer: {type(error).__name__}")  # its text may quote the response
         return Answer(status_code=response.status_code)
