@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A model of one pool in 160 plain statements, to compare the Ledger with.
+"""A model of one pool in 190 plain statements, to compare the Ledger with.
 
 No store, no events, no jobs: it computes from the clock at each call what is held, expired or used up. There is one
 contract with its months. Amounts are in micros, a price is (credits, units), a refusal is its reason.
