@@ -2,11 +2,16 @@
 import signal
 
 import pytest
+from hypothesis import settings
 
 from tests.support.postgres import databases, postgres_server
 from tests.support.workers import Controller
 
 __all__ = ["databases", "postgres_server"]
+
+# An example may take long because the machine does other work; a test that hangs has a timeout of its own.
+settings.register_profile("purser", deadline=None)
+settings.load_profile("purser")
 
 
 def pytest_configure(config: pytest.Config) -> None:
