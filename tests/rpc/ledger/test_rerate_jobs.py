@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from grpc import StatusCode
 
+from meshkit.quantity import INT64_MAX
 from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import usage_pb2 as usage
@@ -273,3 +274,50 @@ async def test_an_event_cannot_be_moved_to_a_meter_that_a_job_corrects(
     await amend(ledger, "moved", "10")
     assert (await ledger.pool()).available_micros == (400 - 40) * CREDIT
     await ledger.assert_adds_up()
+
+
+async def test_a_meter_that_would_cost_more_than_int64_keeps_its_rate_and_holds_up_no_later_job(
+    ledger: RunningLedger, sql: Sql
+) -> None:
+    await price(ledger, flat(0), version=2)
+    await ledger.debit(0, quantity_micros=INT64_MAX)
+    await price(ledger, flat(0), flat(12), version=3)
+
+    first = await rerated(ledger)
+    second = await rerated(ledger)
+
+    assert [job.state for job in (first, second)] == [usage.RERATE_JOB_STATE_DONE] * 2
+    assert await meter(sql) == ("rat_0", 0, 0)
+    await ledger.assert_adds_up()
+
+
+async def test_a_meter_that_would_cost_just_less_is_rerated(ledger: RunningLedger, sql: Sql) -> None:
+    await price(ledger, flat(0), version=2)
+    await ledger.debit(0, quantity_micros=INT64_MAX - 1)
+    await price(ledger, flat(0), flat(1), version=3)
+
+    job = await rerated(ledger)
+
+    assert job.state == usage.RERATE_JOB_STATE_DONE
+    assert await meter(sql) == ("rat_1", (INT64_MAX - 1) // CREDIT, 0)
+
+
+async def test_what_a_job_expects_stays_at_the_most_that_int64_holds(ledger: RunningLedger, sql: Sql) -> None:
+    await price(ledger, flat(0), version=2)
+    await ledger.debit(0, quantity_micros=UNIT)
+    await price(ledger, flat(0), flat(1), version=3)
+    job = await rerate(ledger)
+    await sql.execute(
+        "INSERT INTO ledger.rerate_credits (rerate_job_id, credit_type_id, expected_returned_micros,"
+        f" expected_charged_micros, returned_micros, charged_micros) VALUES ($1, $2, 0, {INT64_MAX}, 0, {INT64_MAX})",
+        job.rerate_job_id,
+        AI,
+    )
+
+    await ledger.flush()
+
+    done = await job_of(ledger, job)
+    assert done.state == usage.RERATE_JOB_STATE_DONE
+    assert [(one.expected_charged_micros, one.charged_micros) for one in done.credits] == [
+        (INT64_MAX, INT64_MAX)
+    ]

@@ -5,10 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
+import structlog
+
 from meshkit.period import Period
-from meshkit.quantity import Credits
+from meshkit.quantity import INT64_MAX, Credits
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
-from services.ledger.domain.rating.price import Pricing
+from services.ledger.domain.rating.price import Pricing, cost_at
 from services.ledger.domain.rating.product import UsageProduct
 from services.ledger.domain.rating.rate import Rate, winning_rate
 from services.ledger.domain.usage.meter import Meter, MeterKey
@@ -17,6 +19,8 @@ from services.ledger.domain.usage.rerating import difference
 from services.ledger.store import Transaction
 
 CUSTOMERS_PER_STEP_MAX = 100
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class RatePlan:
         return found
 
     async def winner(self, meter_key: MeterKey, meter: Meter, period: Period) -> Rate | None:
-        """Return the rate that is to cost a meter; None if it does already, or none is."""
+        """Return the rate that is to cost a meter; None if it does already, none is, or the cost is too large."""
         rates = await self.tx.rerate_meters.rates({meter_key.root_rate_id})
         return self._winner(rates, meter_key, meter, period)
 
@@ -68,7 +72,13 @@ class RatePlan:
             period=period,
             keeps=self.product.metric.aggregation.keeps_rates,
         )
-        return None if winner is None or winner.rate_id == meter.rate_id else winner
+        if winner is None or winner.rate_id == meter.rate_id:
+            return None
+        if cost_at(self.pricing(winner), meter.position).micros > INT64_MAX:
+            # A job that fails would hold up those behind it.
+            log.warning("rerate_too_large", rate_id=winner.rate_id, period_start=period.start.isoformat())
+            return None
+        return winner
 
 
 async def customers_after(tx: Transaction, job: RerateJob) -> Sequence[CustomerId] | None:

@@ -4,9 +4,10 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Final
 
 from meshkit.page import Page
-from meshkit.quantity import Credits
+from meshkit.quantity import INT64_MAX, Credits
 from meshkit.requests import check_same_body
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, ProductId
 from services.ledger.domain.errors import RerateJobNotFound
@@ -19,7 +20,7 @@ from services.ledger.domain.usage.rerate_job import (
     RerateScope,
     RerateUsage,
 )
-from services.ledger.store.connection import Connection
+from services.ledger.store.connection import Connection, at_most_int64
 from services.ledger.store.credits.rows import Row
 
 _JOB_COLUMNS = """
@@ -27,16 +28,24 @@ _JOB_COLUMNS = """
     planned_customer_id, is_planned, customers_total, meters_total, meters_done, entries_done,
     events_charged, events_customer_id, events_time, events_transaction_id
 """
-_ADD_CREDITS = """
+_ADD_CREDITS_TO: Final = """
     INSERT INTO ledger.rerate_credits AS c (rerate_job_id, credit_type_id, expected_returned_micros,
         expected_charged_micros, returned_micros, charged_micros)
     VALUES ($1, $2, $3, $4, $5, $6)
     ON CONFLICT (rerate_job_id, credit_type_id) DO UPDATE SET
-        expected_returned_micros = c.expected_returned_micros + excluded.expected_returned_micros,
-        expected_charged_micros = c.expected_charged_micros + excluded.expected_charged_micros,
-        returned_micros = c.returned_micros + excluded.returned_micros,
-        charged_micros = c.charged_micros + excluded.charged_micros
+        {added}
 """
+_ADD_CREDITS: Final = _ADD_CREDITS_TO.format(
+    added=", ".join(
+        f"{column} = {at_most_int64(f'c.{column}::numeric + excluded.{column}')}"
+        for column in (
+            "expected_returned_micros",
+            "expected_charged_micros",
+            "returned_micros",
+            "charged_micros",
+        )
+    )
+)
 
 
 class RerateJobs:
@@ -129,10 +138,10 @@ class RerateJobs:
                 (
                     job_id,
                     one.credit_type_id,
-                    one.expected_returned.micros,
-                    one.expected_charged.micros,
-                    one.returned.micros,
-                    one.charged.micros,
+                    min(one.expected_returned.micros, INT64_MAX),
+                    min(one.expected_charged.micros, INT64_MAX),
+                    min(one.returned.micros, INT64_MAX),
+                    min(one.charged.micros, INT64_MAX),
                 )
                 for one in credits
             ],
