@@ -15,5 +15,5 @@ async def test_what_was_acknowledged_survives_kill_9_of_ledgers_and_postgresql_a
 ) -> None:
     outcome = await crash(4, plan.seed, cut_share=0.03)
 
+    assert outcome.is_good, "\n".join(verdict(outcome))
     assert verdict(outcome)[0] == "4 kills: nothing acknowledged was lost, nothing was done twice."
-    assert outcome.is_good

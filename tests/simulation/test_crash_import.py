@@ -18,8 +18,8 @@ async def test_each_event_of_a_file_is_counted_once_although_importer_ledger_and
 ) -> None:
     outcome = await crash_import(4_000, 3, plan.seed)
 
+    assert outcome.is_good, "\n".join(verdict(outcome))
     assert verdict(outcome)[0] == "4,000 events, 3 kills: each event was counted exactly once."
-    assert outcome.is_good
     assert outcome.kills == {IMPORTER: 1, LEDGER: 1, POSTGRES: 1}
 
 
