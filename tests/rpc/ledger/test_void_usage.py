@@ -292,7 +292,7 @@ async def test_credits_returned_to_an_expired_grant_pay_instead_of_a_top_up(ledg
     await report(ledger, an_event("tx-1", "30"))
     hold = await ledger.authorize(60)
     await ledger.capture(hold.hold_id)
-    await ledger.debit(50)
+    await ledger.debit(50, request_id="debited")
     await report(ledger, an_event("tx-2", "5"))
     ledger.clock.advance_to(JULY + DAY)
     paid = {one.grant_id: one for one in await ledger.grants()}
@@ -304,6 +304,9 @@ async def test_credits_returned_to_an_expired_grant_pay_instead_of_a_top_up(ledg
     assert (june.captured_micros, june.expired_micros) == (170 * CREDIT, 230 * CREDIT)
     assert later.captured_micros == 0
     assert await taken_from(ledger, top_up.grant_id) == [60, 50, 20]
+    # The debit spent what it did, and what the void returned is the event's cost.
+    of_debit = [one.amount_micros for one in await ledger.entries() if one.cause_id == "debited"]
+    assert sum(of_debit) == -50 * CREDIT
     await ledger.assert_adds_up()
 
     await void(ledger, hold_id=hold.hold_id)

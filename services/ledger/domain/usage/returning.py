@@ -139,7 +139,7 @@ def _replace_draws(
 ) -> tuple[Account, list[Left]]:
     """Let the rest of a grant that has ended pay for draws that it would have paid for; returns what is left of them.
 
-    The usage stays as it was: one entry returns what it drew, and another one draws the same amount.
+    The usage stays as it was: one entry returns what it drew, and another one of the same cause draws the same amount.
     """
     kept = []
     for draw in draws:
@@ -149,14 +149,15 @@ def _replace_draws(
         )
         if credits:
             moved, usage = replace(draw, credits=credits), usage_of(draw)
-            account = _correct(account, moved, usage, cause_id=cause_id, at=at)
+            cause = cause_of(draw.entry, cause_id)
+            account = _correct(account, moved, usage, cause_id=cause, at=at)
             drawn = account.next_entry(
                 EntryKind.CORRECTION,
                 grant_id=ended_id,
                 amount=-credits,
                 effective_time=draw.entry.effective_time,
                 create_time=at,
-                cause_id=cause_of(draw.entry, cause_id),
+                cause_id=cause,
                 usage=usage,
             )
             account = account.with_changes(grants=[capture_rest(ended, credits)], entries=[drawn])
