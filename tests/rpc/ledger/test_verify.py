@@ -311,3 +311,13 @@ async def test_at_most_a_thousand_discrepancies_are_told(ledger: RunningLedger, 
 
     assert len((await _verify(ledger)).discrepancies) == 1_000
     assert (await ledger.pool()).available_micros == 400 * CREDIT + 5_500
+
+
+async def test_a_meter_whose_rate_is_missing_is_recounted_without_it(busy: RunningLedger, sql: Sql) -> None:
+    await sql.execute("DELETE FROM ledger.rates")
+    assert (await _verify(busy)).is_consistent
+
+    await sql.execute("UPDATE ledger.meters SET cost_micros = cost_micros + 7")
+    found = await _verify(busy)
+
+    assert [one.figure.partition(" of ")[0] for one in found.discrepancies] == ["cost_micros"]

@@ -36,6 +36,8 @@ async def unrated(connection: Connection, question: str, *arguments: object) -> 
     while page := await rows.fetch(ROWS_AT_ONCE):
         known |= await pricings(connection, {row["rate_id"] for row in page} - known.keys())
         for row in page:
+            if row["rate_id"] not in known:
+                continue  # without its rate, a meter's cost can be compared with its entries only
             stored = row["unrated_micros"]
             right = row["cost"] - cost_at(known[row["rate_id"]], Quantity(row["quantity"])).micros
             if right == stored and not row["is_in_progress"]:
