@@ -14,6 +14,7 @@ import asyncpg
 import structlog
 
 from meshkit.connections import Connections
+from meshkit.periodic import PeriodicTask
 
 LOOK_EVERY_SECONDS = 0.5
 ANSWER_SECONDS_MAX = 1.5
@@ -46,12 +47,12 @@ class DatabaseWatch:
         self._connection: Any = None
         self._is_there: bool | None = None
         self._unanswered = 0
-        self._loop: asyncio.Task[None] | None = None
+        self._looking = PeriodicTask("watch_database", self.look, LOOK_EVERY_SECONDS)
         self._on_change: Callable[[bool], Awaitable[None]] | None = None
 
     def start(self) -> None:
         """Start to look in the background."""
-        self._loop = asyncio.create_task(self._run())
+        self._looking.start()
 
     async def report_to(self, on_change: Callable[[bool], Awaitable[None]]) -> None:
         """Tell `on_change` whether the database answers: at once, if that is known, and whenever it changes."""
@@ -61,9 +62,7 @@ class DatabaseWatch:
 
     async def stop(self) -> None:
         """Stop looking."""
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.wait([self._loop])
+        await self._looking.stop()
         self._let_go()
 
     async def look(self) -> bool:
@@ -85,11 +84,6 @@ class DatabaseWatch:
     def _counted(self, answer: Answer) -> Answer:
         self._unanswered = self._unanswered + 1 if answer is Answer.NONE else 0
         return answer
-
-    async def _run(self) -> None:
-        while True:
-            await self.look()
-            await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     async def _ask(self) -> Answer:
         asked = asyncio.ensure_future(self._connection.execute("SELECT 1"))
