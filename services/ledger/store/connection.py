@@ -9,7 +9,7 @@ import asyncpg
 from pydantic import TypeAdapter
 
 from meshkit.connections import Connections
-from meshkit.db import CONNECT_SECONDS_MAX, SESSION_SETTINGS
+from meshkit.db import CONNECT_SECONDS_MAX, SESSION_SETTINGS, plain_url
 from meshkit.quantity import INT64_MAX
 from services.ledger.domain.usage.event import EventResult
 from services.ledger.store.formats import EVENT_RESULT, RESPONSES
@@ -38,7 +38,7 @@ async def open_pool(url: str, *, size: int, connections: Connections | None = No
     connections: opens them.
     """
     return await asyncpg.create_pool(
-        url.replace("postgresql+asyncpg://", "postgresql://", 1),
+        plain_url(url),
         min_size=0,
         max_size=size,
         connect=(connections or Connections()).connect,
