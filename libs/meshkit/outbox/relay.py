@@ -239,15 +239,7 @@ class Relay:
             if is_rejected and _is_hopeless(lease, at):
                 return await self._give_up(lease, error, at)
             OUTBOX_DELIVERIES.labels(self._outbox, notice.kind, "failed").inc()
-            log.warning(
-                "notice_failed",
-                outbox=self._outbox,
-                key=notice.key,
-                notice_id=notice.notice_id,
-                kind=notice.kind,
-                attempts=lease.attempts,
-                error=error_text(error),
-            )
+            log.warning("notice_failed", **self._words(lease, error))
             due = at + backoff(lease.attempts, jitter=self._jitter())
             await self._leases.mark_failed(
                 lease, error=error_text(error), due=due, reject_time=at if is_rejected else None
@@ -259,20 +251,22 @@ class Relay:
 
     async def _give_up(self, lease: Lease, error: Exception, at: datetime) -> bool:
         """Make a notice a dead letter. Returns False if another relay has leased it meanwhile."""
-        notice = lease.notice
         if not await self.dead_letters.add(lease, error=error_text(error), at=at):
             return False
-        OUTBOX_DELIVERIES.labels(self._outbox, notice.kind, "dead").inc()
-        log.error(
-            "notice_dead",
-            outbox=self._outbox,
-            key=notice.key,
-            notice_id=notice.notice_id,
-            kind=notice.kind,
-            attempts=lease.attempts,
-            error=error_text(error),
-        )
+        OUTBOX_DELIVERIES.labels(self._outbox, lease.notice.kind, "dead").inc()
+        log.error("notice_dead", **self._words(lease, error))
         return True
+
+    def _words(self, lease: Lease, error: Exception) -> dict[str, object]:
+        """Return what a log event says of a failed attempt."""
+        return {
+            "outbox": self._outbox,
+            "key": lease.notice.key,
+            "notice_id": lease.notice.notice_id,
+            "kind": lease.notice.kind,
+            "attempts": lease.attempts,
+            "error": error_text(error),
+        }
 
     async def retry(self, notice_id: str) -> DeadLetter:
         """Send a dead letter now; one that was delivered is not sent again.
