@@ -365,6 +365,18 @@ class RunningLedger:
 
 
 @asynccontextmanager
+async def two_ledgers(databases: Databases) -> AsyncIterator[tuple[RunningLedger, RunningLedger]]:
+    """Serve two Ledgers that share database and clock; acme has 400 credits."""
+    async with (
+        running_ledger(databases) as first,
+        running_ledger(databases, clock=first.clock) as second,
+    ):
+        await first.sell_assistant()
+        await first.sign_acme()
+        yield first, second
+
+
+@asynccontextmanager
 async def running_ledger(
     databases: Databases,
     *,

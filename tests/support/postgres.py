@@ -15,7 +15,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,21 @@ class Databases:
     name: str
     admin_url: str
     urls: dict[str, str]
+
+    @property
+    def address(self) -> str:
+        """Of the server: host:port."""
+        url = make_url(self.admin_url)
+        return f"{url.host}:{url.port}"
+
+    def at(self, address: str) -> "Databases":
+        """Return it as reached at another address of the server, such as that of a proxy."""
+        host, _, port = address.rpartition(":")
+        moved = {
+            service: make_url(url).set(host=host, port=int(port)).render_as_string(hide_password=False)
+            for service, url in self.urls.items()
+        }
+        return replace(self, urls=moved)
 
     def url(self, service: str) -> str:
         """`postgresql://…` with the login of `service` (catalog, contract, ledger, alert)."""

@@ -4,12 +4,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import pytest
 from grpc import StatusCode
 from pydantic import ValidationError
-from sqlalchemy.engine import make_url
 
 from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_pb2 as pb
@@ -24,17 +22,13 @@ from tests.support.postgres import Databases
 @pytest.fixture
 async def wire(databases: Databases) -> AsyncIterator[CuttingProxy]:
     """What lies between the Ledger and its database."""
-    url = make_url(databases.url("ledger"))
-    async with CuttingProxy.before(f"{url.host}:{url.port}") as proxy:
+    async with CuttingProxy.before(databases.address) as proxy:
         yield proxy
 
 
 @asynccontextmanager
 async def _ledger_behind(wire: CuttingProxy, databases: Databases) -> AsyncIterator[RunningLedger]:
-    host, _, port = wire.address.rpartition(":")
-    url = make_url(databases.url("ledger")).set(host=host, port=int(port))
-    urls = databases.urls | {"ledger": url.render_as_string(hide_password=False)}
-    async with running_ledger(replace(databases, urls=urls)) as running:
+    async with running_ledger(databases.at(wire.address)) as running:
         yield running
 
 

@@ -4,7 +4,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import pytest
 from grpc import StatusCode
@@ -30,21 +29,13 @@ any_silence = pytest.mark.parametrize("silence", list(Silence))
 
 @pytest.fixture
 async def wire(databases: Databases) -> AsyncIterator[SilentProxy]:
-    url = make_url(databases.url("ledger"))
-    async with SilentProxy.before(f"{url.host}:{url.port}") as proxy:
+    async with SilentProxy.before(databases.address) as proxy:
         yield proxy
-
-
-def _url_behind(wire: SilentProxy, databases: Databases) -> str:
-    host, _, port = wire.address.rpartition(":")
-    url = make_url(databases.url("ledger")).set(host=host, port=int(port))
-    return url.render_as_string(hide_password=False)
 
 
 @asynccontextmanager
 async def _ledger_behind(wire: SilentProxy, databases: Databases) -> AsyncIterator[RunningLedger]:
-    urls = databases.urls | {"ledger": _url_behind(wire, databases)}
-    async with running_ledger(replace(databases, urls=urls)) as running:
+    async with running_ledger(databases.at(wire.address)) as running:
         await running.sell_assistant()
         await running.sign_acme()
         yield running
@@ -102,7 +93,7 @@ async def test_a_silent_database_is_reported_and_fails_calls_at_once_until_it_is
 async def test_a_ledger_whose_database_is_silent_ends_when_it_is_asked_to(
     databases: Databases, wire: SilentProxy, silence: Silence
 ) -> None:
-    async with ledger_process(_url_behind(wire, databases)) as process:
+    async with ledger_process(databases.at(wire.address).url("ledger")) as process:
         wire.fall_silent(silence)
         process.ask_to_stop()
 

@@ -2,7 +2,6 @@
 """What becomes of calls with several lines: entries, sums, explanations, corrections and events that are captures."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import pytest
@@ -28,7 +27,7 @@ from tests.support.call_lines import (
     tokens,
 )
 from tests.support.faults import fault
-from tests.support.ledger import CREDIT, JUNE, RunningLedger, a_rate, running_ledger
+from tests.support.ledger import CREDIT, JUNE, RunningLedger, a_rate, two_ledgers
 from tests.support.ledger_sql import Sql
 from tests.support.postgres import Databases
 from tests.support.reported import an_event, report
@@ -46,11 +45,7 @@ async def ledger(ledger: RunningLedger) -> RunningLedger:
 @pytest.fixture
 async def replicas(databases: Databases) -> AsyncIterator[tuple[RunningLedger, RunningLedger]]:
     """Two Ledgers that share database and clock; acme has 400 credits."""
-    async with AsyncExitStack() as stack:
-        first = await stack.enter_async_context(running_ledger(databases))
-        second = await stack.enter_async_context(running_ledger(databases, clock=first.clock))
-        await first.sell_assistant()
-        await first.sign_acme()
+    async with two_ledgers(databases) as (first, second):
         await sell_tokens(first)
         yield first, second
 

@@ -3,7 +3,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import pytest
@@ -11,7 +10,7 @@ from grpc import StatusCode
 
 from purser.ledger.v1 import ledger_pb2 as pb
 from tests.support.faults import fault
-from tests.support.ledger import CREDIT, JULY, JUNE, RunningLedger, a_rate, running_ledger
+from tests.support.ledger import CREDIT, JULY, JUNE, RunningLedger, a_rate, two_ledgers
 from tests.support.ledger_sql import Sql
 from tests.support.postgres import Databases
 
@@ -21,11 +20,7 @@ Change = Callable[[RunningLedger], Awaitable[object]]
 @pytest.fixture
 async def replicas(databases: Databases) -> AsyncIterator[tuple[RunningLedger, RunningLedger]]:
     """Two Ledgers that share database and clock; the first has answered for acme, and ann, before."""
-    async with AsyncExitStack() as stack:
-        first = await stack.enter_async_context(running_ledger(databases))
-        second = await stack.enter_async_context(running_ledger(databases, clock=first.clock))
-        await first.sell_assistant()
-        await first.sign_acme()
+    async with two_ledgers(databases) as (first, second):
         for customer in ("acme", "cus_acme"):
             for _ in range(2):
                 assert (await first.debit(10, user="ann", customer=customer)).decision == pb.DECISION_ALLOWED

@@ -3,13 +3,11 @@
 
 import asyncio
 import time
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from grpc.aio import AioRpcError
-from sqlalchemy.engine import make_url
 
 from meshkit.rpc.client import open_channel
 from purser.ledger.v1.usage_pb2_grpc import UsageServiceStub
@@ -243,11 +241,8 @@ async def test_an_import_goes_on_when_the_database_was_away(
     databases: Databases, sql: Sql, path: Path
 ) -> None:
     write_events(path, 4_000, at=JUNE)
-    url = make_url(databases.url("ledger"))
-    async with CuttingProxy.before(f"{url.host}:{url.port}") as wire:
-        host, _, port = wire.address.rpartition(":")
-        behind = url.set(host=host, port=int(port)).render_as_string(hide_password=False)
-        async with running_ledger(replace(databases, urls=databases.urls | {"ledger": behind})) as ledger:
+    async with CuttingProxy.before(databases.address) as wire:
+        async with running_ledger(databases.at(wire.address)) as ledger:
             await ledger.sell_assistant()
             await ledger.sign_acme()
             running = asyncio.create_task(import_here(path, ledger.address))

@@ -4,7 +4,6 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy.engine import make_url
 
 from meshkit import database_watch
 from meshkit.connections import Connections, DatabaseSilent
@@ -15,8 +14,7 @@ from tests.support.silent_proxy import Silence, SilentProxy
 
 @pytest.fixture
 async def wire(databases: Databases) -> AsyncIterator[SilentProxy]:
-    url = make_url(databases.url("ledger"))
-    async with SilentProxy.before(f"{url.host}:{url.port}") as proxy:
+    async with SilentProxy.before(databases.address) as proxy:
         yield proxy
 
 
@@ -25,9 +23,7 @@ async def watched(
     databases: Databases, wire: SilentProxy, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[tuple[DatabaseWatch, Connections, str]]:
     monkeypatch.setattr(database_watch, "ANSWER_SECONDS_MAX", 0.5)
-    host, _, port = wire.address.rpartition(":")
-    url = make_url(databases.url("ledger")).set(host=host, port=int(port))
-    plain = url.render_as_string(hide_password=False)
+    plain = databases.at(wire.address).url("ledger")
     connections = Connections()
     watch = DatabaseWatch(plain, connections, application_name="watch")
     yield watch, connections, plain
