@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Wraps every rpc with one response: sets the deadline, maps errors to faults, counts calls. A success is not logged.
+"""Wraps every rpc: sets the deadline, maps errors to faults, counts calls. A success is not logged.
 
 This is not a grpc.aio interceptor: grpc.aio asks interceptors again at every call, at some 20 µs of server CPU.
 """
@@ -14,9 +14,9 @@ import grpc
 import structlog
 from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
-from grpc.aio import AioRpcError, ServicerContext
+from grpc.aio import AbortError, AioRpcError, ServicerContext
 
-from meshkit.errors import Invalid, MeshError
+from meshkit.errors import Invalid, MeshError, Unimplemented
 from meshkit.faults import DatabaseUnavailable, database_text, fault_of
 from meshkit.metrics import RpcMeter
 from meshkit.rpc import deadline
@@ -44,6 +44,15 @@ class MessageMalformed(Invalid):
         )
 
 
+class MethodUnimplemented(Unimplemented):
+    """The method is in the proto, but this server does not have it, such as the List of grpc.health.v1."""
+
+    reason = "METHOD_UNIMPLEMENTED"
+
+    def __init__(self) -> None:
+        super().__init__("this server does not implement the method")
+
+
 class CallWrapper:
     """Wraps the rpcs of one service. name: the service that defines the reasons of its faults."""
 
@@ -53,16 +62,22 @@ class CallWrapper:
         self._database_logged = 0.0
 
     def wrap(self, method: str, handler: Handler) -> Handler:
-        """Return the wrapped handler. method: its full name. Streams of responses are returned unchanged."""
-        read: Read
+        """Return the wrapped handler. method: its full name."""
+        read: Read = partial(
+            _messages if handler.request_streaming else _message, handler.request_deserializer
+        )
+        behaviour: Behaviour
         if handler.unary_unary is not None:
             make, behaviour = grpc.unary_unary_rpc_method_handler, handler.unary_unary
-            read = partial(_message, handler.request_deserializer)
         elif handler.stream_unary is not None:
             make, behaviour = grpc.stream_unary_rpc_method_handler, handler.stream_unary
-            read = partial(_messages, handler.request_deserializer)
+        elif handler.unary_stream is not None:
+            make, behaviour = grpc.unary_stream_rpc_method_handler, partial(_write_all, handler.unary_stream)
         else:
-            return handler
+            make, behaviour = (
+                grpc.stream_stream_rpc_method_handler,
+                partial(_write_all, handler.stream_stream),
+            )
         # gRPC would answer bytes that are no message with UNKNOWN and the name of a Python class, and log a traceback.
         return make(
             self._wrap_behaviour(method, behaviour, read),
@@ -82,6 +97,10 @@ class CallWrapper:
             except asyncio.CancelledError:
                 # The caller disconnected or its deadline passed. That is not our fault, and nobody waits for a reply.
                 meter.count(clock() - began, "CANCELLED")
+                raise
+            except AbortError:
+                # A servicer of a library, such as health, has sent a status itself.
+                meter.count(clock() - began, grpc.StatusCode(context.code()).name)
                 raise
             except Exception as error:
                 status, code, reason = self._status_of(error, method)
@@ -126,9 +145,21 @@ async def _messages(parse: Parse, raws: AsyncIterator[bytes]) -> AsyncIterator[A
         yield _message(parse, raw)
 
 
+async def _write_all(behaviour: Behaviour, request: Any, context: ServicerContext[Any, Any]) -> None:
+    """Carry out a method with a stream of responses: it yields them, or writes them itself."""
+    responses = behaviour(request, context)
+    if isinstance(responses, AsyncIterator):
+        async for response in responses:
+            await context.write(response)
+    else:
+        await responses
+
+
 def _fault_of(error: Exception) -> MeshError | None:
     if isinstance(error, MeshError):
         return error
+    if isinstance(error, NotImplementedError):
+        return MethodUnimplemented()
     if isinstance(error, AioRpcError):
         return from_rpc_error(error)
     return fault_of(error)

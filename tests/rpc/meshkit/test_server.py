@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import asyncio
 import socket
+from collections.abc import AsyncIterator
 
 import grpc
 import httpx
@@ -111,6 +112,46 @@ async def test_health_is_reported_for_the_server_and_for_each_service(start: Sta
     with pytest.raises(AioRpcError) as caught:
         await health_of(probe, "no.such.Service")
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+HEALTH = "/grpc.health.v1.Health"
+REFLECTION = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+
+
+async def test_bytes_that_are_no_message_are_refused_by_methods_with_a_stream_of_responses_too(
+    start: Start,
+) -> None:
+    probe = await start(echo)
+
+    async def said(responses: AsyncIterator[bytes]) -> list[bytes]:
+        return [one async for one in responses]
+
+    with fault(grpc.StatusCode.INVALID_ARGUMENT, "MESSAGE_MALFORMED"):
+        await said(probe.channel.unary_stream(f"{HEALTH}/Watch")(b"\xff"))
+    with fault(grpc.StatusCode.INVALID_ARGUMENT, "MESSAGE_MALFORMED"):
+        await said(probe.channel.stream_stream(REFLECTION)(iter([b"\xff"])))
+    assert await health_of(probe, "") == SERVING
+
+
+async def test_a_method_of_a_library_that_is_not_implemented_says_so(start: Start) -> None:
+    probe = await start(echo)
+
+    with fault(grpc.StatusCode.UNIMPLEMENTED, "METHOD_UNIMPLEMENTED"):
+        await health_pb2_grpc.HealthStub(probe.channel).List(health_pb2.HealthListRequest())
+
+
+async def test_a_status_that_a_library_sends_itself_is_counted_and_is_no_failure(
+    start: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    probe = await start(echo)
+    unknown = RPC_REQUESTS.labels("probe", f"{HEALTH}/Check", "NOT_FOUND", "")
+    before = unknown._value.get()
+
+    with pytest.raises(AioRpcError):
+        await health_of(probe, "no.such.Service")
+
+    assert unknown._value.get() == before + 1
+    assert "rpc_failed" not in capsys.readouterr().out
 
 
 async def test_a_stopping_server_reports_it_and_finishes_the_call_in_progress(start: Start) -> None:
