@@ -59,7 +59,9 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         self._table = table
         self._run_due = run_due
         self._peers = {name: clock_pb2_grpc.ClockServiceStub(channel) for name, channel in peers.items()}
-        self._advance_lock = asyncio.Lock()
+        self._own_lock = asyncio.Lock()
+        # Not held by a forwarded call: two services that are called at the same time would wait for each other.
+        self._mesh_lock = asyncio.Lock()
 
     async def GetTime(self, request: clock_pb2.GetTimeRequest, context: Context) -> clock_pb2.GetTimeResponse:
         return clock_pb2.GetTimeResponse(now_time=timestamp(self._clock.now()))
@@ -68,22 +70,25 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         self, request: clock_pb2.AdvanceTimeRequest, context: Context
     ) -> clock_pb2.AdvanceTimeResponse:
         at = _new_time(request)
-        async with self._advance_lock:
+        if request.local_only:
             await self._advance(at)
-            if not request.local_only:
+        else:
+            async with self._mesh_lock:
+                await self._advance(at)
                 for name, peer in self._peers.items():
                     await _advance_peer(name, peer, at)
         return clock_pb2.AdvanceTimeResponse(now_time=timestamp(at))
 
     async def _advance(self, at: datetime) -> None:
-        now = self._clock.now()
-        if at < now:
-            raise ClockMovesForwardOnly(now_time=now, new_time=at)
-        # Stored first: after a restart, the clock must not be earlier than what due work wrote.
-        async with self._engine.begin() as connection:
-            await save_sandbox_time(connection, self._table, at)
-        self._clock.advance_to(at)
-        await self._run_due(at)
+        async with self._own_lock:
+            now = self._clock.now()
+            if at < now:
+                raise ClockMovesForwardOnly(now_time=now, new_time=at)
+            # Stored first: after a restart, the clock must not be earlier than what due work wrote.
+            async with self._engine.begin() as connection:
+                await save_sandbox_time(connection, self._table, at)
+            self._clock.advance_to(at)
+            await self._run_due(at)
 
 
 def _new_time(request: clock_pb2.AdvanceTimeRequest) -> datetime:

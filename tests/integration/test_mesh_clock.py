@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One business clock for the whole sandbox mesh; in production nobody can set it."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -42,6 +43,17 @@ async def test_any_service_moves_the_clock_of_all(databases: Databases, asked: s
         assert {await _time(mesh.addresses, service) for service in SERVICES} == {AUGUST}
         with fault(StatusCode.FAILED_PRECONDITION, "CLOCK_MOVES_FORWARD_ONLY"):
             await _advance(mesh.addresses, asked, JUNE)
+
+
+async def test_services_that_are_asked_at_the_same_time_do_not_wait_for_each_other(
+    databases: Databases,
+) -> None:
+    async with SwitchedMesh(databases) as mesh:
+        await mesh.start()
+
+        await asyncio.gather(*(_advance(mesh.addresses, asked, AUGUST) for asked in SERVICES))
+
+        assert {await _time(mesh.addresses, service) for service in SERVICES} == {AUGUST}
 
 
 @pytest.mark.parametrize(
