@@ -70,7 +70,7 @@ async def _demo(admin_url: str, folder: Path, logs: Path) -> int:
         urls = await database.prepare(admin_url, state_folder=folder, database=name, role_prefix=name)
         await database.migrate_all(urls)
         async with mesh.ProcessMesh(
-            urls,
+            urls.runtime,
             addresses=mesh.addresses(None),
             log_folder=logs,
             sandbox_start_time=SANDBOX_START_TIME,
@@ -90,7 +90,7 @@ async def _up(admin_url: str, folder: Path, first_port: int) -> int:
     urls = await database.prepare(admin_url, state_folder=folder)
     await database.migrate_all(urls)
     running = mesh.ProcessMesh(
-        urls,
+        urls.runtime,
         addresses=addresses,
         log_folder=folder / "logs",
         sandbox_start_time=SANDBOX_START_TIME,

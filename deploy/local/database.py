@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The database of the mesh: one login role per service, which owns only the schema of the same name."""
+"""The database of the mesh: a schema per service, a role that owns and migrates it, and a role that serves from it."""
 
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
@@ -12,18 +12,29 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from deploy.local.fault import Fault
-from meshkit.db import migrate
+from meshkit.db import migrate, role_of
 
 SERVICES = ("catalog", "contract", "ledger", "alert")
 SERVER_VERSION_MIN = 16
 CONNECT_SECONDS_MAX = 10.0
 SOURCE_ROOT = Path(__file__).resolve().parents[2]
+# Before there were two roles, `purser_<service>` did both. It remains the owner, so older databases need no change.
+RUNTIME_SUFFIX = "_runtime"
+ROLES = tuple(f"{service}{suffix}" for service in SERVICES for suffix in ("", RUNTIME_SUFFIX))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceUrls:
+    """The URLs to log in with, by service. runtime: to serve; owner: to migrate."""
+
+    runtime: dict[str, str]
+    owner: dict[str, str]
 
 
 async def prepare(
     admin_url: str, *, state_folder: Path, database: str = "purser", role_prefix: str = "purser"
-) -> dict[str, str]:
-    """Create the database, roles and schemas that are missing. Returns each service's URL to log in with.
+) -> ServiceUrls:
+    """Create the database, roles and schemas that are missing. Returns the URLs to log in with.
 
     admin_url: a server whose user may create roles and databases. Passwords are random and stored in
     `state_folder`/passwords.json (0600). Repeating it changes nothing and loses no data.
@@ -34,8 +45,8 @@ async def prepare(
     server = await connect(address.render_as_string(hide_password=False))
     try:
         await _check_server(server, address)
-        for service in SERVICES:
-            await _ensure_role(server, f"{role_prefix}_{service}", passwords[service])
+        for role in ROLES:
+            await _ensure_role(server, f"{role_prefix}_{role}", passwords[role])
         await _ensure_database(server, database)
         await restrict(server, database, role_prefix=role_prefix)
     except asyncpg.InsufficientPrivilegeError as error:
@@ -55,16 +66,17 @@ async def prepare(
         ) from error
     finally:
         await connection.close()
-    return {
-        service: service_url(admin_url, service, passwords[service], database, role_prefix)
-        for service in SERVICES
-    }
+    urls = {role: role_url(admin_url, role, passwords[role], database, role_prefix) for role in ROLES}
+    return ServiceUrls(
+        runtime={service: urls[service + RUNTIME_SUFFIX] for service in SERVICES},
+        owner={service: urls[service] for service in SERVICES},
+    )
 
 
-async def migrate_all(urls: Mapping[str, str]) -> None:
-    """Migrate each service's schema to its newest revision, as that service's role."""
+async def migrate_all(urls: ServiceUrls) -> None:
+    """Migrate each service's schema to its newest revision, as its owner, and grant the runtime role its privileges."""
     for service in SERVICES:
-        await migrate(urls[service], service=service)
+        await migrate(urls.owner[service], service=service, runtime_role=role_of(urls.runtime[service]))
 
 
 async def drop(admin_url: str, database: str, *, role_prefix: str) -> None:
@@ -72,8 +84,8 @@ async def drop(admin_url: str, database: str, *, role_prefix: str) -> None:
     server = await connect(admin_url)
     try:
         await server.execute(f"DROP DATABASE IF EXISTS {_quoted(database)} WITH (FORCE)")
-        for service in SERVICES:
-            await server.execute(f"DROP ROLE IF EXISTS {_quoted(f'{role_prefix}_{service}')}")
+        for role in ROLES:
+            await server.execute(f"DROP ROLE IF EXISTS {_quoted(f'{role_prefix}_{role}')}")
     finally:
         await server.close()
 
@@ -81,8 +93,8 @@ async def drop(admin_url: str, database: str, *, role_prefix: str) -> None:
 async def restrict(
     server: "asyncpg.Connection[asyncpg.Record]", database: str, *, role_prefix: str = "purser"
 ) -> None:
-    """Allow only the four roles (and administrators) to connect to `database`. Repeat it for a copied database."""
-    roles = ", ".join(_quoted(f"{role_prefix}_{service}") for service in SERVICES)
+    """Allow only the services' roles (and administrators) to connect to `database`. Repeat it for a copied database."""
+    roles = ", ".join(_quoted(f"{role_prefix}_{role}") for role in ROLES)
     await server.execute(f"REVOKE ALL ON DATABASE {_quoted(database)} FROM PUBLIC")
     await server.execute(f"GRANT CONNECT ON DATABASE {_quoted(database)} TO {roles}")
 
@@ -109,11 +121,9 @@ async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
         ) from error
 
 
-def service_url(
-    admin_url: str, service: str, password: str, database: str, role_prefix: str = "purser"
-) -> str:
-    """Return `admin_url` with the service's role and password, and with `database`."""
-    url = _address(admin_url).set(username=f"{role_prefix}_{service}", password=password, database=database)
+def role_url(admin_url: str, role: str, password: str, database: str, role_prefix: str = "purser") -> str:
+    """Return `admin_url` with a role (without its prefix) and its password, and with `database`."""
+    url = _address(admin_url).set(username=f"{role_prefix}_{role}", password=password, database=database)
     return url.render_as_string(hide_password=False)
 
 
@@ -182,8 +192,8 @@ def _passwords(state_folder: Path) -> dict[str, str]:
     file = state_folder / "passwords.json"
     try:
         passwords: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
-        if not all(service in passwords for service in SERVICES):
-            passwords = {service: passwords.get(service) or secrets.token_urlsafe(24) for service in SERVICES}
+        if not all(role in passwords for role in ROLES):
+            passwords = {role: passwords.get(role) or secrets.token_urlsafe(24) for role in ROLES}
             state_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             new_file = file.with_suffix(".new")
             with os.fdopen(os.open(new_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:

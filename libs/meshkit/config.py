@@ -13,15 +13,24 @@ EXIT_BAD_SETTINGS = 2
 ADDRESS_SUFFIX: Final = "_address"
 
 
-class MeshSettings(BaseSettings):
+class DatabaseSettings(BaseSettings):
+    """The settings that `migrate` reads; a service that serves reads more."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    database_url: str = Field(description="postgresql://user:password@host:port/database")
+    migration_database_url: str = Field(
+        "", description="the same with the role that owns the schema, for migrate; empty: one role does both"
+    )
+    log_json: bool = Field(False, description="write log events as JSON lines")
+
+
+class MeshSettings(DatabaseSettings):
     """Settings of every service. A subclass adds its own and `model_config = SettingsConfigDict(env_prefix=…)`.
 
     A subclass has a field NAME_address (host:port) for each peer NAME, in the order that sandbox time is passed on.
     """
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
-
-    database_url: str = Field(description="postgresql://user:password@host:port/database")
     listen: str = Field(description="host:port to serve on; port 0 is any free port")
     sandbox: bool = Field(False, description="business time changes only through AdvanceTime")
     sandbox_start_time: AwareDatetime = Field(
@@ -30,7 +39,6 @@ class MeshSettings(BaseSettings):
     metrics_listen: str = Field(
         "", pattern=r"^(.+:\d+)?$", description="host:port for /metrics over HTTP; empty: not served"
     )
-    log_json: bool = Field(False, description="write log events as JSON lines")
 
     @property
     def peer_addresses(self) -> Mapping[str, str]:
@@ -42,7 +50,16 @@ class MeshSettings(BaseSettings):
         }
 
 
-S = TypeVar("S", bound=MeshSettings)
+S = TypeVar("S", bound=DatabaseSettings)
+
+
+def migration_settings(settings: type[MeshSettings]) -> type[DatabaseSettings]:
+    """Return the part of a service's settings that its `migrate` reads, under the same prefix."""
+
+    class MigrationSettings(DatabaseSettings):
+        model_config = SettingsConfigDict(env_prefix=settings.model_config.get("env_prefix", ""))
+
+    return MigrationSettings
 
 
 def load(settings: type[S]) -> S:
@@ -56,7 +73,7 @@ def load(settings: type[S]) -> S:
         _exit_with_problems(settings, error)
 
 
-def _exit_with_problems(settings: type[MeshSettings], error: ValidationError) -> NoReturn:
+def _exit_with_problems(settings: type[DatabaseSettings], error: ValidationError) -> NoReturn:
     prefix = str(settings.model_config.get("env_prefix", ""))
     for problem in error.errors(include_input=False, include_url=False, include_context=False):
         field = str(problem["loc"][0]) if problem["loc"] else ""

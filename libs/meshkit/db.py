@@ -76,6 +76,11 @@ def plain_url(url: str) -> str:
     return _asyncpg_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
+def role_of(url: str) -> str | None:
+    """Return the role that a URL logs in with; None if it names none. Raises DatabaseUrlUnusable."""
+    return _asyncpg_url(url).username
+
+
 def _replace_read_only_sessions(context: ExceptionContext) -> None:
     """Replace all sessions when one is read-only: one whose default was set before a failover stays so for good."""
     cause = getattr(context.original_exception, "__cause__", None)
@@ -84,16 +89,21 @@ def _replace_read_only_sessions(context: ExceptionContext) -> None:
         context.invalidate_pool_on_disconnect = True
 
 
-async def migrate(url: str, *, service: str, to: str = NEWEST) -> None:
+async def migrate(url: str, *, service: str, runtime_role: str | None = None, to: str = NEWEST) -> None:
     """Migrate the schema of a service to its newest revision, or to the revision `to`. Does nothing if it is there.
+
+    url: of the role that owns the schema. runtime_role: the role that serves, which is granted what the service's
+    privileges.py declares; None: the owner serves too.
 
     Runs services/<service>/migrations (their env.py calls meshkit.migrations.run_env). Replicas that start at the same
     time migrate one after another. Raises the error of the failing statement; earlier revisions remain applied.
     """
-    await run_migrations(url, folder=_migrations_of(service), name=service, to=to)
+    await run_migrations(url, folder=_migrations_of(service), name=service, runtime_role=runtime_role, to=to)
 
 
-async def run_migrations(url: str, *, folder: Path, name: str, to: str = NEWEST) -> None:
+async def run_migrations(
+    url: str, *, folder: Path, name: str, runtime_role: str | None = None, to: str = NEWEST
+) -> None:
     """Run an Alembic folder (env.py, versions/); see migrate. name: the migrating service, for application_name."""
     # Imported here, not at the top: a service that only serves starts a quarter of a second faster.
     from alembic import command
@@ -113,6 +123,10 @@ async def run_migrations(url: str, *, folder: Path, name: str, to: str = NEWEST)
         async with engine.connect() as connection:
             await connection.run_sync(_wait_for_migration_lock, name)
             config.attributes["connection"] = connection.sync_connection
+            config.attributes["runtime_role"] = runtime_role or await connection.scalar(
+                text("SELECT current_user")
+            )
+            await connection.commit()
             await connection.run_sync(lambda _: command.upgrade(config, to))
     finally:
         await engine.dispose()

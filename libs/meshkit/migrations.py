@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shared by all migrations: `run_env("<svc>")` is the whole body of every services/<svc>/migrations/env.py.
+"""Shared by all migrations: `run_env` is the whole body of every services/<svc>/migrations/env.py.
 
 Two more functions change a table while it is in use.
 """
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from meshkit.db import MIGRATION_LOCK_TIMEOUT_MS
+from meshkit.privileges import NOTHING_RESTRICTED, VERSION_TABLE, Privileges, give, open_schema
 
 # Callers queue behind a migration that waits for its lock, for at most LOCK_WAIT_MS. Then they run during the pause.
 LOCK_WAIT_MS: Final = 100
@@ -19,22 +20,27 @@ LOCK_ATTEMPTS_MAX: Final = 500
 LOCK_NOT_AVAILABLE: Final = "55P03"
 
 
-def run_env(schema: str) -> None:
-    """Run the pending revisions in this schema, each in its own transaction.
+def run_env(schema: str, privileges: Privileges = NOTHING_RESTRICTED) -> None:
+    """Run the pending revisions in this schema, each in its own transaction, then grant what the runtime role needs.
 
     Creates the schema if it does not exist; the schema contains the version table. Called by Alembic through
-    meshkit.db.migrate, which passes the connection.
+    meshkit.db.migrate, which passes the connection and the runtime role.
     """
     connection: Connection = context.config.attributes["connection"]
+    role: str = context.config.attributes["runtime_role"]
     _create_schema(connection, schema)
+    open_schema(connection, schema=schema, role=role)
+    connection.commit()
     context.configure(
         connection=connection,
-        version_table="alembic_version",
+        version_table=VERSION_TABLE,
         version_table_schema=schema,
         transaction_per_migration=True,
     )
     with context.begin_transaction():
         context.run_migrations()
+    give(connection, schema=schema, role=role, privileges=privileges)
+    connection.commit()
 
 
 def execute_with_lock_retries(statement: str) -> None:

@@ -13,8 +13,9 @@ import typer
 import uvloop
 
 from meshkit.clock import Clock, ManualClock
-from meshkit.config import MeshSettings, load
+from meshkit.config import DatabaseSettings, MeshSettings, load, migration_settings
 from meshkit.db import migrate as migrate_schema
+from meshkit.db import role_of
 from meshkit.errors import MeshError
 from meshkit.faults import DatabaseUnavailable, database_text, fault_of
 from meshkit.garbage import incremental_garbage_collection
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     # A process that only migrates, or only starts workers, does not import it.
     from meshkit.service import App
 
+D = TypeVar("D", bound=DatabaseSettings)
 S = TypeVar("S", bound=MeshSettings)
 S_contra = TypeVar("S_contra", bound=MeshSettings, contravariant=True)
 
@@ -67,7 +69,7 @@ def command_line(
     return cli
 
 
-def load_and_configure(name: str, settings: type[S]) -> S:
+def load_and_configure(name: str, settings: type[D]) -> D:
     """Return the settings, after configuring the log as they say. Exits when a setting is missing or invalid."""
     loaded = load(settings)
     configure(name, json=loaded.log_json)
@@ -75,9 +77,17 @@ def load_and_configure(name: str, settings: type[S]) -> S:
 
 
 def migrate_service(name: str, settings: type[MeshSettings]) -> None:
-    """Migrate the schema of the service `name` to its newest revision."""
-    run(name, migrate_schema(load_and_configure(name, settings).database_url, service=name))
-    log.info("schema_migrated")
+    """Migrate the schema of the service `name` to its newest revision, as its owner, for the role that serves."""
+    loaded = load_and_configure(name, migration_settings(settings))
+    run(name, _migrate(name, loaded.migration_database_url or loaded.database_url, loaded.database_url))
+
+
+async def _migrate(name: str, owner_url: str, runtime_url: str) -> None:
+    owner, runtime = role_of(owner_url), role_of(runtime_url)
+    await migrate_schema(owner_url, service=name, runtime_role=runtime)
+    log.info("schema_migrated", owner=owner, runtime_role=runtime)
+    if owner == runtime:
+        log.warning("one_role_owns_and_serves", role=owner)  # deploy/README.md, "Two roles for each service"
 
 
 def run(name: str, work: Coroutine[None, None, None]) -> None:

@@ -67,8 +67,8 @@ async def _unfit(databases: Databases) -> list[str]:
         await connection.close()
 
 
-async def _as_ledger(databases: Databases, *statements: str) -> None:
-    connection: asyncpg.Connection[asyncpg.Record] = await database.connect(databases.url("ledger"))
+async def _as_owner(databases: Databases, *statements: str) -> None:
+    connection: asyncpg.Connection[asyncpg.Record] = await database.connect(databases.owner_url("ledger"))
     try:
         for statement in statements:
             await connection.execute(statement)
@@ -110,12 +110,12 @@ async def test_the_ledger_has_neither_sequences_nor_triggers(databases: Database
 async def test_a_key_that_begins_with_another_column_is_caught(
     databases: Databases, statements: list[str], caught: str
 ) -> None:
-    await _as_ledger(databases, *statements)
+    await _as_owner(databases, *statements)
 
     assert caught in await _keys_without_customer(databases)
 
 
 async def test_a_sequence_is_caught(databases: Databases) -> None:
-    await _as_ledger(databases, "CREATE SEQUENCE ledger.numbers")
+    await _as_owner(databases, "CREATE SEQUENCE ledger.numbers")
 
     assert await _unfit(databases) == ["sequence numbers"]

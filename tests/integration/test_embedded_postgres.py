@@ -149,7 +149,7 @@ def test_only_its_owner_can_read_the_data(tmp_path: Path) -> None:
 
 
 async def test_a_wrong_password_is_refused(postgres_server: PostgresServer) -> None:
-    url = database.service_url(
+    url = database.role_url(
         postgres_server.admin_url, "ledger", "guessed", postgres_server.template, postgres_server.role_prefix
     )
 
@@ -201,7 +201,7 @@ async def plain_administrator(postgres_server: PostgresServer) -> AsyncIterator[
     """A user who may create roles and databases and is not a superuser, as administrators of hosted databases are."""
     name = f"{postgres_server.role_prefix}_plain"
     await _do(postgres_server.admin_url, f"CREATE ROLE {name} LOGIN CREATEROLE CREATEDB PASSWORD 'plain'")
-    url = database.service_url(
+    url = database.role_url(
         postgres_server.admin_url, "plain", "plain", "postgres", postgres_server.role_prefix
     )
     yield url
@@ -216,21 +216,21 @@ async def test_preparing_twice_keeps_data_and_addresses(
     first = await database.prepare(
         plain_administrator, state_folder=tmp_path, database=name, role_prefix=name
     )
-    await _do(first["ledger"], "CREATE TABLE ledger.kept AS SELECT 7 AS seven")
+    await _do(first.owner["ledger"], "CREATE TABLE ledger.kept AS SELECT 7 AS seven")
 
     second = await database.prepare(
         plain_administrator, state_folder=tmp_path, database=name, role_prefix=name
     )
 
     assert second == first
-    assert await _value(second["ledger"], "SELECT seven FROM ledger.kept") == 7
+    assert await _value(second.owner["ledger"], "SELECT seven FROM ledger.kept") == 7
     assert (tmp_path / "passwords.json").stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize("service", database.SERVICES)
 async def test_a_service_has_rights_on_no_other_schema(databases: Databases, service: str) -> None:
     for other in database.SERVICES:
-        await _do(databases.url(other), f"CREATE TABLE {other}.secret (word text)")
+        await _do(databases.owner_url(other), f"CREATE TABLE {other}.secret (word text)")
 
     for other in set(database.SERVICES) - {service}:
         for statement in (
@@ -239,9 +239,10 @@ async def test_a_service_has_rights_on_no_other_schema(databases: Databases, ser
             f"CREATE TABLE {other}.mine (word text)",
             f"DROP TABLE {other}.secret",
         ):
-            with pytest.raises(asyncpg.InsufficientPrivilegeError) as refusal:
-                await _do(databases.url(service), statement)
-            assert refusal.value.sqlstate == "42501"
+            for url in (databases.url(service), databases.owner_url(service)):
+                with pytest.raises(asyncpg.InsufficientPrivilegeError) as refusal:
+                    await _do(url, statement)
+                assert refusal.value.sqlstate == "42501"
     await _do(databases.url(service), f"INSERT INTO {service}.secret VALUES ('own')")
 
 
@@ -252,8 +253,9 @@ async def test_a_service_cannot_write_outside_its_schema(databases: Databases, s
         "CREATE SCHEMA mine",
         "CREATE TEMP TABLE mine (word text)",
     ):
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await _do(databases.url(service), statement)
+        for url in (databases.url(service), databases.owner_url(service)):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await _do(url, statement)
 
 
 async def test_every_test_has_its_own_database(databases: Databases) -> None:

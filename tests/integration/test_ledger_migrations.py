@@ -12,10 +12,8 @@ from datetime import UTC, datetime
 import asyncpg
 import pytest
 from grpc import StatusCode
-from sqlalchemy.engine import make_url
 
 from deploy.local.database import SOURCE_ROOT
-from meshkit.db import migrate
 from tests.support.faults import fault
 from tests.support.ledger import running_ledger
 from tests.support.ledger_sql import Sql
@@ -106,12 +104,9 @@ class Traffic:
 
 async def _make_full(databases: Databases, *, rows: int) -> None:
     """Downgrade the Ledger's schema to the previous revision, and fill it with rows."""
-    role = make_url(databases.url("ledger")).username
-    async with Sql.connected(databases.admin_url) as sql:
-        await sql.execute("DROP SCHEMA ledger CASCADE")
-        await sql.execute(f'CREATE SCHEMA ledger AUTHORIZATION "{role}"')
-    await migrate(databases.url("ledger"), service="ledger", to=FULL)
-    async with Sql.connected(databases.url("ledger")) as sql:
+    await databases.remake_schema("ledger")
+    await databases.migrate("ledger", to=FULL)
+    async with Sql.connected(databases.owner_url("ledger")) as sql:
         for statement in ROWS:
             await sql.execute(statement.replace("{rows}", str(rows)))
         await sql.execute("ANALYZE")
@@ -133,7 +128,7 @@ async def test_migrating_under_load_loses_nothing_and_blocks_nobody(databases: D
     await _make_full(databases, rows=1_000)
 
     async with _traffic(databases) as traffic:
-        await migrate(databases.url("ledger"), service="ledger")
+        await databases.migrate("ledger")
         await traffic.until_more()
 
     assert traffic.longest_wait_seconds < WAIT_SECONDS_MAX
@@ -155,7 +150,7 @@ async def test_migrating_under_load_loses_nothing_and_blocks_nobody(databases: D
 async def test_the_next_version_replays_responses_stored_by_the_previous_one(databases: Databases) -> None:
     await _make_full(databases, rows=10)
     async with _traffic(databases) as traffic:
-        await migrate(databases.url("ledger"), service="ledger")
+        await databases.migrate("ledger")
         await traffic.until_more()
 
     asked = [("cus_1", "old-1"), *sorted(traffic.acknowledged)[:20], *sorted(traffic.acknowledged)[-20:]]
@@ -172,7 +167,7 @@ async def test_an_interrupted_migration_starts_again_with_the_slot_that_writers_
 ) -> None:
     """It stops after its first step and starts again in another generation; writers keep the slot that it chose."""
     await _make_full(databases, rows=10)
-    async with Sql.connected(databases.url("ledger")) as sql:
+    async with Sql.connected(databases.owner_url("ledger")) as sql:
         for slot in (0, 1, 2):
             await sql.execute(f"ALTER TABLE ledger.requests ADD COLUMN slot smallint NOT NULL DEFAULT {slot}")
             await sql.execute("CREATE INDEX requests_slot_key ON ledger.requests (slot)")
@@ -180,10 +175,10 @@ async def test_an_interrupted_migration_starts_again_with_the_slot_that_writers_
                 "ALTER TABLE ledger.requests ADD CONSTRAINT requests_slot_check CHECK (slot >= 0)"
             )
 
-            await migrate(databases.url("ledger"), service="ledger", to="0004")
+            await databases.migrate("ledger", to="0004")
             # Once more, as if it had been stopped after its last step.
             await sql.execute("UPDATE ledger.alembic_version SET version_num = '0003'")
-            await migrate(databases.url("ledger"), service="ledger", to="0004")
+            await databases.migrate("ledger", to="0004")
 
             await sql.execute(A_WRITE_BEFORE, "cus_1", "new-1", datetime.now(UTC))
             assert await sql.count(f"requests_{slot}") == CUSTOMERS * 10 + 1

@@ -215,7 +215,8 @@ async def _fill(databases: Databases) -> None:
 
 @pytest.fixture
 async def recording(filled: Databases) -> AsyncIterator[Recording]:
-    pool = await open_pool(filled.url("ledger"), size=1)
+    # As the owner, who may ANALYZE.
+    pool = await open_pool(filled.owner_url("ledger"), size=1)
     try:
         async with pool.acquire() as connection:
             transaction = connection.transaction()

@@ -5,9 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy.engine import make_url
 
-from meshkit.db import migrate
 from meshkit.quantity import Ratio
 from services.ledger.domain.rating.metric import Aggregation, Metric, PropertyFilter
 from services.ledger.domain.rating.price import FlatPrice
@@ -47,13 +45,10 @@ ROWS = (
 
 @pytest.fixture
 async def before(databases: Databases) -> AsyncIterator[Sql]:
-    """A session of the Ledger's role on the previous revision, with a product and two rates."""
-    role = make_url(databases.url("ledger")).username
-    async with Sql.connected(databases.admin_url) as sql:
-        await sql.execute("DROP SCHEMA ledger CASCADE")
-        await sql.execute(f'CREATE SCHEMA ledger AUTHORIZATION "{role}"')
-    await migrate(databases.url("ledger"), service="ledger", to=BEFORE)
-    async with Sql.connected(databases.url("ledger")) as sql:
+    """A session of the schema's owner on the previous revision, with a product and two rates."""
+    await databases.remake_schema("ledger")
+    await databases.migrate("ledger", to=BEFORE)
+    async with Sql.connected(databases.owner_url("ledger")) as sql:
         for statement in ROWS:
             await sql.execute(statement)
         yield sql
@@ -96,7 +91,7 @@ RATES = [
 async def test_what_was_stored_before_is_read_as_flat_rates_without_dimensions(
     before: Sql, databases: Databases
 ) -> None:
-    await migrate(databases.url("ledger"), service="ledger", to=AFTER)
+    await databases.migrate("ledger", to=AFTER)
 
     assert await _stored(databases) == ([PRODUCT], RATES)
 
@@ -104,11 +99,11 @@ async def test_what_was_stored_before_is_read_as_flat_rates_without_dimensions(
 async def test_an_interrupted_migration_can_be_run_again(before: Sql, databases: Databases) -> None:
     keys = "SELECT conname, pg_get_constraintdef(oid) AS rule, convalidated FROM pg_constraint WHERE conrelid = ANY"
     tables = "(ARRAY['ledger.rates', 'ledger.products']::regclass[]) ORDER BY conname"
-    await migrate(databases.url("ledger"), service="ledger", to=AFTER)
+    await databases.migrate("ledger", to=AFTER)
     once = await before.rows(f"{keys} {tables}")
 
     await before.execute("UPDATE ledger.alembic_version SET version_num = '0007'")
-    await migrate(databases.url("ledger"), service="ledger", to=AFTER)
+    await databases.migrate("ledger", to=AFTER)
 
     assert await before.rows(f"{keys} {tables}") == once
     assert {row["convalidated"] for row in once} == {True}

@@ -4,9 +4,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy.engine import make_url
 
-from meshkit.db import migrate
 from purser.ledger.v1 import usage_pb2 as usage
 from tests.support.ledger import RunningLedger, running_ledger
 from tests.support.ledger_sql import Sql
@@ -26,17 +24,14 @@ A_METER = """
 async def test_jobs_begin_ten_minutes_after_the_migration_if_there_are_meters(
     databases: Databases, statements: list[str], waits: bool
 ) -> None:
-    role = make_url(databases.url("ledger")).username
-    async with Sql.connected(databases.admin_url) as sql:
-        await sql.execute("DROP SCHEMA ledger CASCADE")
-        await sql.execute(f'CREATE SCHEMA ledger AUTHORIZATION "{role}"')
-    await migrate(databases.url("ledger"), service="ledger", to=BEFORE)
+    await databases.remake_schema("ledger")
+    await databases.migrate("ledger", to=BEFORE)
     began = datetime.now(UTC)
     async with Sql.connected(databases.url("ledger")) as sql:
         for statement in statements:
             await sql.execute(statement)
 
-        await migrate(databases.url("ledger"), service="ledger", to=AFTER)
+        await databases.migrate("ledger", to=AFTER)
 
         due_times = [row["due_time"] for row in await sql.rows("SELECT due_time FROM ledger.chores")]
         unrated = await sql.rows("SELECT unrated_micros FROM ledger.meters")

@@ -18,7 +18,6 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from grpc import StatusCode
 
-from meshkit.db import migrate
 from meshkit.rpc.client import open_channel
 from tests.support import alert, catalog, contract, ledger
 from tests.support.any_rpc import AnyPeer, Json, call, request_of
@@ -50,14 +49,11 @@ async def upgraded(
     """
     databases = await make_database(server)
     try:
-        inside = await asyncpg.connect(databases.admin_url)
-        await inside.execute(f"DROP SCHEMA {service} CASCADE")
-        await inside.execute(f'CREATE SCHEMA {service} AUTHORIZATION "{server.role_prefix}_{service}"')
-        await inside.close()
+        await databases.remake_schema(service)
         (revision,) = previous(service)[f"{service}.alembic_version"]
-        await migrate(databases.url(service), service=service, to=revision["version_num"])
+        await databases.migrate(service, to=revision["version_num"])
         await _load(databases.admin_url, service, notices=notices)
-        await migrate(databases.url(service), service=service)
+        await databases.migrate(service)
         yield databases
     finally:
         await drop_database(server, databases)

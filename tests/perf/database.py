@@ -136,7 +136,7 @@ async def open_databases(admin_url: str, folder: Path) -> AsyncIterator[Database
     try:
         urls = await database.prepare(admin_url, state_folder=folder, database=name, role_prefix=name)
         await database.migrate_all(urls)
-        yield await databases_of(admin_url, name, urls)
+        yield await databases_of(admin_url, name, urls.runtime)
     finally:
         await database.drop(admin_url, name, role_prefix=name)
 

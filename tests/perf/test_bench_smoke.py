@@ -162,7 +162,7 @@ async def test_a_missing_rpc_is_reported_as_not_measured(
 
 
 async def test_a_loaded_history_adds_up_and_leaves_the_keys_as_they_were(databases: Databases) -> None:
-    url = databases.url("ledger")
+    url = databases.admin_url
     history = History(customers=30, entries=ENTRIES_WITHOUT_KEYS_MIN + 7, grants=3)
 
     async with Sql.connected(url) as sql:

@@ -14,7 +14,7 @@ from pathlib import Path
 from deploy.local import database
 from deploy.local.fault import Fault
 from deploy.local.postgres import EmbeddedPostgres
-from meshkit.db import migrate
+from meshkit.db import migrate, role_of
 from tests.support.ledger_process import LedgerProcess
 
 WORKERS = 2
@@ -52,8 +52,8 @@ class Cluster:
         urls = await database.prepare(
             self._postgres.admin_url, state_folder=self._folder, database=name, role_prefix=name
         )
-        self.url = urls["ledger"]
-        await migrate(self.url, service="ledger")
+        self.url = urls.runtime["ledger"]
+        await migrate(urls.owner["ledger"], service="ledger", runtime_role=role_of(self.url))
         self.alone = self._ledger()
         if self._has_workers:
             self.together = self._ledger("--workers", str(WORKERS))

@@ -24,6 +24,7 @@ from sqlalchemy.engine import make_url
 
 from deploy.local import database
 from deploy.local.postgres import EmbeddedPostgres
+from meshkit.db import NEWEST, migrate, role_of
 
 # A copy of the template is 10 MB in some 300 files: in memory it takes half the CPU that it takes on a disk.
 MEMORY = Path("/dev/shm")
@@ -32,7 +33,7 @@ MEMORY_BYTES_MIN = 4_000_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostgresServer:
-    """The run's server, its four roles, and the migrated template.
+    """The run's server, the services' roles, and the migrated template.
 
     copy_prefix: the names of this process's copies begin with it; no other worker of the run has it.
     """
@@ -41,6 +42,7 @@ class PostgresServer:
     role_prefix: str
     template: str
     template_urls: dict[str, str]
+    template_owner_urls: dict[str, str]
     copy_prefix: str
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
@@ -51,6 +53,7 @@ class PostgresServer:
             "role_prefix": self.role_prefix,
             "template": self.template,
             "template_urls": self.template_urls,
+            "template_owner_urls": self.template_owner_urls,
             "copy_prefix": f"{self.copy_prefix}_{worker}",
         }
 
@@ -62,6 +65,7 @@ class Databases:
     name: str
     admin_url: str
     urls: dict[str, str]
+    owner_urls: dict[str, str]
 
     @property
     def address(self) -> str:
@@ -79,8 +83,28 @@ class Databases:
         return replace(self, urls=moved)
 
     def url(self, service: str) -> str:
-        """`postgresql://…` with the login of `service` (catalog, contract, ledger, alert)."""
+        """`postgresql://…` with the runtime role of `service` (catalog, contract, ledger, alert)."""
         return self.urls[service]
+
+    def owner_url(self, service: str) -> str:
+        """The same with the role that owns the schema of `service`."""
+        return self.owner_urls[service]
+
+    async def migrate(self, service: str, *, to: str = NEWEST) -> None:
+        """Migrate the schema of `service` as an operator does: as its owner, for the runtime role."""
+        await migrate(
+            self.owner_url(service), service=service, runtime_role=role_of(self.url(service)), to=to
+        )
+
+    async def remake_schema(self, service: str) -> None:
+        """Drop the schema of `service` with all data and create it empty, with the same owner."""
+        connection = await database.connect(self.admin_url)
+        try:
+            await connection.execute(f"DROP SCHEMA {service} CASCADE")
+            owner = role_of(self.owner_url(service))
+            await connection.execute(f'CREATE SCHEMA {service} AUTHORIZATION "{owner}"')
+        finally:
+            await connection.close()
 
 
 @pytest.fixture(scope="session")
@@ -112,7 +136,12 @@ def open_server() -> Iterator[PostgresServer]:
         try:
             urls = asyncio.run(_make_template(admin_url, Path(folder), run))
             yield PostgresServer(
-                admin_url=admin_url, role_prefix=run, template=run, template_urls=urls, copy_prefix=run
+                admin_url=admin_url,
+                role_prefix=run,
+                template=run,
+                template_urls=urls.runtime,
+                template_owner_urls=urls.owner,
+                copy_prefix=run,
             )
         finally:
             asyncio.run(_drop_all(admin_url, run))
@@ -132,6 +161,7 @@ async def make_database(on: PostgresServer) -> Databases:
         name=name,
         admin_url=_inside(on.admin_url, name),
         urls={service: _inside(url, name) for service, url in on.template_urls.items()},
+        owner_urls={service: _inside(url, name) for service, url in on.template_owner_urls.items()},
     )
 
 
@@ -153,7 +183,7 @@ def _admin_url(folder: Path) -> Iterator[str]:
             yield server.admin_url
 
 
-async def _make_template(admin_url: str, folder: Path, run: str) -> dict[str, str]:
+async def _make_template(admin_url: str, folder: Path, run: str) -> database.ServiceUrls:
     urls = await database.prepare(admin_url, state_folder=folder, database=run, role_prefix=run)
     await database.migrate_all(urls)
     return urls

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 from meshkit.migrations import run_env
+from services.alert.privileges import PRIVILEGES
 
-run_env("alert")
+run_env("alert", PRIVILEGES)

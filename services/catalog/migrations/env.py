@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 from meshkit.migrations import run_env
+from services.catalog.privileges import PRIVILEGES
 
-run_env("catalog")
+run_env("catalog", PRIVILEGES)

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 from meshkit.migrations import run_env
+from services.ledger.privileges import PRIVILEGES
 
-run_env("ledger")
+run_env("ledger", PRIVILEGES)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from grpc import StatusCode
 
+from meshkit.db import role_of
 from meshkit.rpc.client import open_channel
 from purser.alert.v1 import alert_pb2 as pb
 from purser.alert.v1.alert_pb2_grpc import AlertServiceStub
@@ -95,8 +96,41 @@ async def test_all_missing_settings_are_said_and_it_ends() -> None:
 
 
 async def test_migrate_ends_by_itself(databases: Databases) -> None:
-    async with an_alert_process("migrate", database_url=databases.url("alert"), log_json="true") as process:
+    async with an_alert_process(
+        "migrate",
+        database_url=databases.url("alert"),
+        migration_database_url=databases.owner_url("alert"),
+        log_json="true",
+    ) as process:
         _, said = await process.communicate()
 
     assert process.returncode == 0
-    assert json.loads(said.decode().splitlines()[-1])["event"] == "schema_migrated"
+    (event,) = (json.loads(line) for line in said.decode().splitlines())
+    assert event["event"] == "schema_migrated"
+    assert (event["owner"], event["runtime_role"]) == (
+        role_of(databases.owner_url("alert")),
+        role_of(databases.url("alert")),
+    )
+
+
+async def test_migrate_with_one_role_for_both_warns(databases: Databases) -> None:
+    async with an_alert_process(
+        "migrate", database_url=databases.owner_url("alert"), log_json="true"
+    ) as process:
+        _, said = await process.communicate()
+
+    assert process.returncode == 0
+    events = [json.loads(line) for line in said.decode().splitlines()]
+    assert [event["event"] for event in events] == ["schema_migrated", "one_role_owns_and_serves"]
+
+
+async def test_migrate_names_a_runtime_role_that_does_not_exist(databases: Databases) -> None:
+    async with an_alert_process(
+        "migrate",
+        database_url="postgresql://no_such_role:x@127.0.0.1:1/purser",
+        migration_database_url=databases.owner_url("alert"),
+    ) as process:
+        _, said = await process.communicate()
+
+    assert process.returncode == 1
+    assert said.decode().splitlines() == ['alert: 42704: role "no_such_role" does not exist']

@@ -81,7 +81,12 @@ async def test_it_serves_by_default_and_ends_well_on_sigterm(databases: Database
 
 
 async def test_migrate_ends_by_itself(databases: Databases) -> None:
-    async with _catalog("migrate", database_url=databases.url("catalog"), log_json="true") as process:
+    async with _catalog(
+        "migrate",
+        database_url=databases.url("catalog"),
+        migration_database_url=databases.owner_url("catalog"),
+        log_json="true",
+    ) as process:
         _, said = await process.communicate()
 
     assert process.returncode == 0

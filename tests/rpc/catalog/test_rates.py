@@ -259,7 +259,7 @@ async def test_an_archived_product_keeps_its_rates_and_gets_no_more(catalog: Cat
 
 async def test_a_card_is_full_at_ten_thousand_rates(databases: Databases, shop: Shop) -> None:
     card, assistant, other = await shop.card(), await shop.usage(), await shop.usage()
-    engine = open_engine(databases.url("catalog"), application_name="test")
+    engine = open_engine(databases.owner_url("catalog"), application_name="test")
     async with engine.begin() as connection:
         await connection.execute(
             text(
@@ -288,7 +288,7 @@ async def test_a_full_card_takes_a_thousand_corrections(
 ) -> None:
     card, assistant = await shop.card(), await shop.usage()
     root = (await shop.add(card, a_rate(assistant))).rates[0]
-    engine = open_engine(databases.url("catalog"), application_name="test")
+    engine = open_engine(databases.owner_url("catalog"), application_name="test")
     async with engine.begin() as connection:
         # A card can be filled after PostgreSQL last counted its rows.
         await connection.execute(text("ALTER TABLE catalog.rates SET (autovacuum_enabled = false)"))

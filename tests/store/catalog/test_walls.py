@@ -11,7 +11,6 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from meshkit.clock import ManualClock
-from meshkit.db import migrate
 from meshkit.ids import Ids
 from services.catalog.domain.commands import CreateCreditType
 from services.catalog.domain.credit_type import USD, CreditType, CreditTypeId
@@ -115,7 +114,7 @@ async def test_migrating_again_changes_nothing(databases: Databases, store: Post
     async with store.transaction() as tx:
         await tx.products.insert(PRODUCT)
 
-    await migrate(databases.url("catalog"), service="catalog")
+    await databases.migrate("catalog")
 
     async with store.transaction() as tx:
         assert await tx.products.get(PRODUCT.product_id) == PRODUCT

@@ -23,6 +23,14 @@ async def engine(databases: Databases) -> AsyncIterator[AsyncEngine]:
 
 
 @pytest.fixture
+async def owner(databases: Databases) -> AsyncIterator[AsyncEngine]:
+    """The same as the schema's owner, who may change rows of append-only tables."""
+    engine = open_engine(databases.owner_url("contract"), application_name="contract-owner-test")
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
 def wall() -> ManualClock:
     return ManualClock(JUNE)
 

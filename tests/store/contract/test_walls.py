@@ -9,7 +9,6 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from meshkit.clock import ManualClock
-from meshkit.db import migrate
 from meshkit.errors import RequestIdReused
 from services.contract import tables
 from services.contract.domain.commands import SuspendCustomer
@@ -82,14 +81,14 @@ COMMAND = SuspendCustomer(request_id="r1", fingerprint=b"acme", customer="acme")
     ],
 )
 async def test_the_schema_repeats_the_domain(
-    store: PostgresStore, engine: AsyncEngine, statement: str
+    store: PostgresStore, owner: AsyncEngine, statement: str
 ) -> None:
     async with store.transaction() as tx:
         await write_contract(tx)
         await write_billed(tx)
         await tx.invoices.insert(an_invoice(a_line()))
 
-    async with engine.connect() as connection:
+    async with owner.connect() as connection:
         await connection.execute(text("SET search_path TO contract"))
         with pytest.raises(IntegrityError):
             await connection.execute(text(statement))
@@ -232,4 +231,4 @@ async def test_tables_and_migrations_name_the_same_columns(engine: AsyncEngine) 
 
 
 async def test_migrating_again_changes_nothing(databases: Databases) -> None:
-    await asyncio.gather(*(migrate(databases.url("contract"), service="contract") for _ in range(2)))
+    await asyncio.gather(*(databases.migrate("contract") for _ in range(2)))

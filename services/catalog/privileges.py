@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Catalog's runtime role may do; `migrate` grants it. A table that is not named here: all rows may be changed."""
+
+from typing import Final
+
+from meshkit.privileges import Privileges
+
+PRIVILEGES: Final = Privileges()
