@@ -3,6 +3,7 @@ import datetime
 from google.api import field_behavior_pb2 as _field_behavior_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from purser.access.v1 import access_pb2 as _access_pb2
 from purser.type.v1 import billing_period_pb2 as _billing_period_pb2
 from purser.type.v1 import money_pb2 as _money_pb2
 from google.protobuf.internal import containers as _containers

@@ -2,6 +2,7 @@ import datetime
 
 from google.api import field_behavior_pb2 as _field_behavior_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from purser.access.v1 import access_pb2 as _access_pb2
 from purser.ledger.v1 import ledger_admin_pb2 as _ledger_admin_pb2
 from purser.ledger.v1 import ledger_peer_pb2 as _ledger_peer_pb2
 from purser.type.v1 import billing_period_pb2 as _billing_period_pb2
