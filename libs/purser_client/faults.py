@@ -59,7 +59,8 @@ class LedgerFault(PurserError):
     """The Ledger could not decide. `reason` is one that its proto documents, such as CUSTOMER_NOT_FOUND.
 
     metadata: every variable part of the message. violations: all invalid fields, for INVALID_FIELDS.
-    retry_after: how long an overloaded Ledger asks callers to wait.
+    retry_after: how long an overloaded Ledger asks callers to wait. is_renewable: the token was refused, and a new one
+    may be had.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class LedgerFault(PurserError):
         self.metadata = dict(metadata or {})
         self.violations = violations
         self.retry_after = retry_after
+        self.is_renewable = False
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.message}"

@@ -26,6 +26,7 @@ from purser_client.ledger_client import LedgerClient
 from purser_client.policy import FailClosed, FailOpen, Unreachable
 from purser_client.reporting import Report, Reporter
 from purser_client.spool import UnbilledUsage
+from purser_client.token import Token, TokenSource
 from purser_client.wire import balance_from_wire
 
 DEADLINE = timedelta(seconds=2)
@@ -49,7 +50,10 @@ class Gate:
     unreachable: what the gate does when the Ledger does not answer. deadline: the time for each operation including
     its retries, unless the operation names its own; a failing Ledger delays an AI call by at most this.
     coalesce: send concurrent authorizes, captures and debits in batches. credentials: for TLS; without them, plaintext.
-    clock, ids: for tests.
+    token: a token of the role `gate`, the file that holds the newest one, or an async function that gets one; files and
+    functions are asked again before the token expires. clock, ids: for tests.
+
+    Raises ValueError for a token without TLS.
 
         async with Gate("ledger:7003") as gate:
             async with gate.authorize(customer="acme", product="prd_assistant", quantity=1, user_id="ann") as hold:
@@ -65,14 +69,18 @@ class Gate:
         deadline: timedelta = DEADLINE,
         coalesce: bool = False,
         credentials: grpc.ChannelCredentials | None = None,
+        token: Token | None = None,
         clock: Clock | None = None,
         ids: Ids | None = None,
     ) -> None:
+        if token is not None and credentials is None:
+            raise ValueError("a token needs TLS: give credentials, such as grpc.ssl_channel_credentials()")
         self._target = target_of(addresses)
         self._unreachable = unreachable or FailClosed()
         self._deadline = deadline
         self._coalesce = coalesce
         self._credentials = credentials
+        self._token = token
         self._clock = clock or SystemClock()
         self._ids = ids or Ids(self._clock)
         self._resources: _Resources | None = None
@@ -85,7 +93,9 @@ class Gate:
         if self._resources is not None:
             raise RuntimeError("the gate is open already")
         channel = open_channel(self._target, self._credentials)
-        client = LedgerClient(LedgerServiceStub(channel), coalesce=self._coalesce)
+        client = LedgerClient(
+            LedgerServiceStub(channel), coalesce=self._coalesce, tokens=TokenSource(self._token)
+        )
         try:
             reporter = await self._open_reporter(client)
         except BaseException:

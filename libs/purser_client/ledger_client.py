@@ -20,6 +20,7 @@ from purser_client.faults import (
     gate_closed_fault,
 )
 from purser_client.retry import UNANSWERED, RetrySchedule
+from purser_client.token import TokenSource
 
 if TYPE_CHECKING:
     from grpc.aio import UnaryUnaryMultiCallable
@@ -36,21 +37,22 @@ Send: TypeAlias = Callable[[Q, float], Awaitable[R]]
 class LedgerClient:
     """All rpcs raise GateUnreachable when there is no answer before the deadline, and LedgerFault for a fault.
 
-    coalesce: Authorize, Capture and Debit calls of this process are sent in batches.
+    coalesce: Authorize, Capture and Debit calls of this process are sent in batches. tokens: what each call carries.
     """
 
-    def __init__(self, stub: Stub, *, coalesce: bool) -> None:
-        self._authorize = _sender_of(stub.Authorize)
-        self._capture = _sender_of(stub.Capture)
-        self._debit = _sender_of(stub.Debit)
-        self._release = _sender_of(stub.Release)
-        self._extend = _sender_of(stub.ExtendHold)
-        self._balance = _sender_of(stub.GetBalance)
+    def __init__(self, stub: Stub, *, coalesce: bool, tokens: TokenSource | None = None) -> None:
+        tokens = tokens or TokenSource(None)
+        self._authorize = _sender_of(stub.Authorize, tokens)
+        self._capture = _sender_of(stub.Capture, tokens)
+        self._debit = _sender_of(stub.Debit, tokens)
+        self._release = _sender_of(stub.Release, tokens)
+        self._extend = _sender_of(stub.ExtendHold, tokens)
+        self._balance = _sender_of(stub.GetBalance, tokens)
         self._close: list[Callable[[], Awaitable[None]]] = []
         if coalesce:
-            authorizes = Coalescer(self._authorize, _authorize_batch(stub))
-            captures = Coalescer(self._capture, _capture_batch(stub))
-            debits = Coalescer(self._debit, _debit_batch(stub))
+            authorizes = Coalescer(self._authorize, _authorize_batch(stub, tokens))
+            captures = Coalescer(self._capture, _capture_batch(stub, tokens))
+            debits = Coalescer(self._debit, _debit_batch(stub, tokens))
             self._authorize, self._capture, self._debit = authorizes.send, captures.send, debits.send
             self._close = [authorizes.close, captures.close, debits.close]
 
@@ -92,12 +94,15 @@ async def send_with_retries(send: Send[Q, R], request: Q, schedule: RetrySchedul
         await asyncio.sleep(pause)
 
 
-def _sender_of(call: "UnaryUnaryMultiCallable[Q, R]") -> Send[Q, R]:
+def _sender_of(call: "UnaryUnaryMultiCallable[Q, R]", tokens: TokenSource) -> Send[Q, R]:
     async def send(request: Q, seconds: float) -> R:
+        metadata = await tokens.metadata()
         try:
-            return await call(request, timeout=seconds)
+            return await call(request, timeout=seconds, metadata=metadata)
         except AioRpcError as error:
-            raise fault_of_call(error) from error
+            fault = fault_of_call(error)
+            fault.is_renewable = error.code() is StatusCode.UNAUTHENTICATED and tokens.refused(metadata)
+            raise fault from error
         except UsageError:
             raise gate_closed_fault() from None
         except asyncio.CancelledError:
@@ -110,8 +115,8 @@ def _sender_of(call: "UnaryUnaryMultiCallable[Q, R]") -> Send[Q, R]:
     return send
 
 
-def _authorize_batch(stub: Stub) -> SendBatch[pb.AuthorizeRequest, pb.AuthorizeResponse]:
-    send_batch = _sender_of(stub.AuthorizeBatch)
+def _authorize_batch(stub: Stub, tokens: TokenSource) -> SendBatch[pb.AuthorizeRequest, pb.AuthorizeResponse]:
+    send_batch = _sender_of(stub.AuthorizeBatch, tokens)
 
     async def send(
         items: Sequence[pb.AuthorizeRequest], seconds: float
@@ -122,8 +127,8 @@ def _authorize_batch(stub: Stub) -> SendBatch[pb.AuthorizeRequest, pb.AuthorizeR
     return send
 
 
-def _capture_batch(stub: Stub) -> SendBatch[pb.CaptureRequest, pb.CaptureResponse]:
-    send_batch = _sender_of(stub.CaptureBatch)
+def _capture_batch(stub: Stub, tokens: TokenSource) -> SendBatch[pb.CaptureRequest, pb.CaptureResponse]:
+    send_batch = _sender_of(stub.CaptureBatch, tokens)
 
     async def send(
         items: Sequence[pb.CaptureRequest], seconds: float
@@ -134,8 +139,8 @@ def _capture_batch(stub: Stub) -> SendBatch[pb.CaptureRequest, pb.CaptureRespons
     return send
 
 
-def _debit_batch(stub: Stub) -> SendBatch[pb.DebitRequest, pb.DebitResponse]:
-    send_batch = _sender_of(stub.DebitBatch)
+def _debit_batch(stub: Stub, tokens: TokenSource) -> SendBatch[pb.DebitRequest, pb.DebitResponse]:
+    send_batch = _sender_of(stub.DebitBatch, tokens)
 
     async def send(items: Sequence[pb.DebitRequest], seconds: float) -> list[pb.DebitResponse | LedgerFault]:
         answer = await send_batch(pb.DebitBatchRequest(items=items), seconds)

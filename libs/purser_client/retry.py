@@ -20,6 +20,8 @@ UNANSWERED = RETRIED | {StatusCode.DEADLINE_EXCEEDED}
 FIRST_PAUSE_SECONDS = 0.02
 PAUSE_SECONDS_MAX = 0.5
 ATTEMPTS_MAX = 1_000
+# Attempts that a refused token may take; after them it is not the token that is wrong.
+TOKENS_MAX = 3
 
 
 class RetrySchedule:
@@ -51,6 +53,8 @@ class RetrySchedule:
         Ledger asks for. Gives up when the pause would last longer than the time that is left.
         """
         self.attempts += 1
+        if fault.is_renewable and self.attempts < TOKENS_MAX:
+            return 0.0
         if fault.code not in RETRIED or self.attempts >= ATTEMPTS_MAX:
             return None
         doubled = min(PAUSE_SECONDS_MAX, FIRST_PAUSE_SECONDS * 2 ** min(self.attempts - 1, 10))

@@ -23,6 +23,7 @@ from purser_client.hold import Hold
 from purser_client.policy import Unreachable
 from purser_client.reporting import Report
 from purser_client.spool import UnbilledUsage
+from purser_client.token import Token
 
 T = TypeVar("T")
 
@@ -45,6 +46,7 @@ class SyncGate:
         deadline: timedelta = DEADLINE,
         coalesce: bool = False,
         credentials: grpc.ChannelCredentials | None = None,
+        token: Token | None = None,
         clock: Clock | None = None,
         ids: Ids | None = None,
     ) -> None:
@@ -54,6 +56,7 @@ class SyncGate:
             deadline=deadline,
             coalesce=coalesce,
             credentials=credentials,
+            token=token,
             clock=clock,
             ids=ids,
         )
