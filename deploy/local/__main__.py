@@ -20,8 +20,11 @@ from rich.markup import escape
 
 from deploy.local import database, mesh, postgres, seed, story
 from deploy.local.fault import Fault
+from deploy.local.identity import open_identity
+from meshkit.clock import SystemClock
 
 STATE_FOLDER = database.SOURCE_ROOT / ".purser"
+ACCESS_FOLDER = "access"  # certificates, keys and tokens
 SANDBOX_START_TIME = datetime(2025, 6, 1, tzinfo=UTC)
 Result = TypeVar("Result")
 EXIT_FAULT = 1
@@ -44,6 +47,7 @@ def demo() -> None:
         code = _run(folder, lambda admin_url: _demo(admin_url, folder, logs))
     finally:
         shutil.rmtree(folder / "postgres", ignore_errors=True)
+        shutil.rmtree(folder / ACCESS_FOLDER, ignore_errors=True)
         (folder / "passwords.json").unlink(missing_ok=True)
     if code == EXIT_FAULT and logs.exists():
         errors.print(f"purser: the output of the services is kept in {logs}")
@@ -55,7 +59,11 @@ def demo() -> None:
 @app.command()
 def up(
     first_port: Annotated[
-        int, typer.Option(envvar="FIRST_PORT", help="catalog; contract, ledger and alert take the next three")
+        int,
+        typer.Option(
+            envvar="FIRST_PORT",
+            help="catalog; contract, ledger and alert take the next three; all four also take the port 10 after theirs",
+        ),
     ] = mesh.FIRST_PORT,
 ) -> None:
     """Run the mesh in the foreground until Ctrl-C; its data stays in .purser (or PURSER_STATE_FOLDER)."""
@@ -69,16 +77,20 @@ async def _demo(admin_url: str, folder: Path, logs: Path) -> int:
     try:
         urls = await database.prepare(admin_url, state_folder=folder, database=name, role_prefix=name)
         await database.migrate_all(urls)
+        identity = open_identity(folder / ACCESS_FOLDER, clock=SystemClock())
         async with mesh.ProcessMesh(
             urls.runtime,
             addresses=mesh.addresses(None),
             log_folder=logs,
             sandbox_start_time=SANDBOX_START_TIME,
+            access=mesh.secured(identity, None),
         ) as running:
             console.print(
                 f"[dim]PostgreSQL and four services are up after {time.monotonic() - began:.1f} s[/]"
             )
-            is_as_promised = await _while_all_run(running, story.play(running.addresses, console=console))
+            is_as_promised = await _while_all_run(
+                running, story.play(running.addresses, identity, console=console)
+            )
             return 0 if is_as_promised else EXIT_FAULT
     finally:
         with suppress(Fault):
@@ -87,6 +99,8 @@ async def _demo(admin_url: str, folder: Path, logs: Path) -> int:
 
 async def _up(admin_url: str, folder: Path, first_port: int) -> int:
     addresses = mesh.addresses(first_port)
+    identity = open_identity(folder / ACCESS_FOLDER, clock=SystemClock())
+    access = mesh.secured(identity, first_port)
     urls = await database.prepare(admin_url, state_folder=folder)
     await database.migrate_all(urls)
     running = mesh.ProcessMesh(
@@ -94,11 +108,12 @@ async def _up(admin_url: str, folder: Path, first_port: int) -> int:
         addresses=addresses,
         log_folder=folder / "logs",
         sandbox_start_time=SANDBOX_START_TIME,
+        access=access,
         say=lambda service, line: console.print(f"[dim]{service:>8} |[/] {escape(line)}", soft_wrap=True),
     )
     try:
         async with running:
-            await _while_all_run(running, seed.seed(running.addresses, console=console))
+            await _while_all_run(running, seed.seed(running.addresses, identity, console=console))
             console.print(f"[dim]Ctrl-C stops the mesh; its data stays in {folder}[/]", soft_wrap=True)
             raise await running.until_one_dies()
     except asyncio.CancelledError:

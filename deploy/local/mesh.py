@@ -21,6 +21,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from deploy.local.children import Child
 from deploy.local.database import SERVICES
 from deploy.local.fault import Fault
+from deploy.local.identity import LocalIdentity
 from meshkit.clock import Clock, ManualClock, SystemClock
 from meshkit.config import MeshSettings
 from meshkit.ids import Ids
@@ -28,6 +29,8 @@ from meshkit.rpc.client import open_channel
 
 HOST = "127.0.0.1"
 FIRST_PORT = 7001
+# The ports for services follow those for callers at this distance.
+PEER_PORTS_AFTER = 10
 READY_SECONDS_MAX = 60.0
 POLL_SECONDS = 0.02
 
@@ -48,33 +51,57 @@ def addresses(first_port: int | None) -> dict[str, str]:
             except (OSError, OverflowError):
                 raise Fault(
                     f"port {port} is taken, and {service} needs it; stop the process that listens there, "
-                    "or choose four other ports: make up FIRST_PORT=17001"
+                    "or choose other ports: make up FIRST_PORT=17001"
                 ) from None
             chosen[service] = f"{HOST}:{probe.getsockname()[1]}"
         return chosen
 
 
+@dataclass(frozen=True, slots=True)
+class Secured:
+    """What a mesh with identities needs: certificates and keys, and where its services serve each other."""
+
+    identity: LocalIdentity
+    peer_addresses: Mapping[str, str]
+
+
+def secured(identity: LocalIdentity, first_port: int | None) -> Secured:
+    """Return the parts of a mesh with identities. Raises Fault as `addresses` does."""
+    return Secured(identity, addresses(None if first_port is None else first_port + PEER_PORTS_AFTER))
+
+
 def environment(
-    service: str, *, url: str, at: Mapping[str, str], sandbox_start_time: datetime | None
+    service: str,
+    *,
+    url: str,
+    at: Mapping[str, str],
+    access: Secured | None,
+    sandbox_start_time: datetime | None,
 ) -> dict[str, str]:
     """Return the settings of `service` as environment variables. With a start time it runs in sandbox mode.
 
-    at: the addresses of all services, including this one.
+    at: the addresses of all services, including this one. access None: insecure.
     """
     prefix = f"PURSER_{service.upper()}_"
     settings = {"DATABASE_URL": url, "LISTEN": at[service]}
-    settings |= {f"{peer.upper()}_ADDRESS": at[peer] for peer in SERVICES if peer != service}
+    peers = at
+    if access is not None:
+        peers = access.peer_addresses
+        settings |= {"PEER_LISTEN": peers[service], **access.identity.settings(service)}
+    settings |= {f"{peer.upper()}_ADDRESS": peers[peer] for peer in SERVICES if peer != service}
     if sandbox_start_time is not None:
         settings |= {"SANDBOX": "true", "SANDBOX_START_TIME": sandbox_start_time.isoformat()}
         if service == "alert":
             settings["ALLOW_PRIVATE_TARGETS"] = "true"  # in a sandbox, webhook receivers run on this machine
-    return {prefix + name: value for name, value in settings.items()}
+    named = {prefix + name: value for name, value in settings.items()}
+    return named if access is not None else {**named, "PURSER_INSECURE": "true"}
 
 
 class ProcessMesh:
     """Four child processes, `python -m services.<service>`.
 
-    urls: each service's URL of a migrated database. say: called with a service's name and each line of its output.
+    urls: each service's URL of a migrated database. access None: insecure. say: called with a service's name and each
+    line of its output.
     """
 
     def __init__(
@@ -84,9 +111,11 @@ class ProcessMesh:
         addresses: Mapping[str, str],
         log_folder: Path,
         sandbox_start_time: datetime | None,
+        access: Secured | None = None,
         say: Callable[[str, str], None] = lambda service, line: None,
     ) -> None:
         self.addresses = dict(addresses)
+        self.access = access
         self._death: asyncio.Future[Fault] | None = None
         self._children = {
             service: Child(
@@ -95,7 +124,11 @@ class ProcessMesh:
                 {
                     **os.environ,
                     **environment(
-                        service, url=urls[service], at=addresses, sandbox_start_time=sandbox_start_time
+                        service,
+                        url=urls[service],
+                        at=addresses,
+                        access=access,
+                        sandbox_start_time=sandbox_start_time,
                     ),
                 },
                 log=log_folder / f"{service}.log",
@@ -126,7 +159,10 @@ class ProcessMesh:
             self._death = asyncio.get_running_loop().create_future()
         for service in chosen:
             await self._children[service].start()
-        serving = asyncio.gather(*(until_serving(service, self.addresses[service]) for service in chosen))
+        credentials = None if self.access is None else self.access.identity.credentials()
+        serving = asyncio.gather(
+            *(until_serving(service, self.addresses[service], credentials) for service in chosen)
+        )
         await asyncio.wait((serving, self._death), return_when=asyncio.FIRST_COMPLETED)
         if self._death.done():
             serving.cancel()
@@ -166,10 +202,12 @@ class ProcessMesh:
             self._death.set_result(fault)
 
 
-async def until_serving(service: str, address: str) -> None:
+async def until_serving(
+    service: str, address: str, credentials: grpc.ChannelCredentials | None = None
+) -> None:
     """Wait until the health check at `address` returns SERVING. Raises Fault after 60 s."""
     deadline = time.monotonic() + READY_SECONDS_MAX
-    async with open_channel(address) as channel:
+    async with open_channel(address, credentials) as channel:
         health = health_pb2_grpc.HealthStub(channel)
         while time.monotonic() < deadline:
             if await _is_serving(health):
@@ -201,13 +239,14 @@ async def open_mesh(
     *,
     addresses: Mapping[str, str],
     sandbox_start_time: datetime | None,
+    access: Secured | None = None,
     wall: Clock | None = None,
     services: tuple[str, ...] = SERVICES,
 ) -> AsyncIterator[Mesh]:
     """Serve until the block ends.
 
-    urls: each service's URL of a migrated database. wall: operational time, by default the system clock.
-    Raises what open_service raises, for instance PortTaken.
+    urls: each service's URL of a migrated database. access None: insecure. wall: operational time, by default the
+    system clock. Raises what open_service raises, for instance PortTaken.
     """
     wall = SystemClock() if wall is None else wall
     async with AsyncExitStack() as stack:
@@ -215,7 +254,11 @@ async def open_mesh(
         clocks: dict[str, Clock] = {}
         for service in services:
             variables = environment(
-                service, url=urls[service], at=addresses, sandbox_start_time=sandbox_start_time
+                service,
+                url=urls[service],
+                at=addresses,
+                access=access,
+                sandbox_start_time=sandbox_start_time,
             )
             clocks[service] = wall if sandbox_start_time is None else ManualClock(sandbox_start_time)
             open_service = importlib.import_module(f"services.{service}.app").open_service
@@ -240,4 +283,9 @@ def _settings(service: str, variables: Mapping[str, str]) -> MeshSettings:
     )
     prefix = f"PURSER_{service.upper()}_"
     build: Callable[..., MeshSettings] = settings
-    return build(**{name.removeprefix(prefix).lower(): value for name, value in variables.items()})
+    return build(
+        **{
+            name.removeprefix(prefix).lower() if name.startswith(prefix) else name: value
+            for name, value in variables.items()
+        }
+    )

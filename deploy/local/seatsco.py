@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from deploy.local.identity import LocalIdentity
 from meshkit.quantity import MICROS
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.fields import span, timestamp
@@ -60,17 +61,28 @@ class Stubs:
 
 
 @asynccontextmanager
-async def open_stubs(addresses: Mapping[str, str]) -> AsyncIterator[Stubs]:
-    """Yield stubs to the mesh at `addresses` (by service) until the block ends."""
+async def open_stubs(
+    addresses: Mapping[str, str], identity: LocalIdentity | None = None
+) -> AsyncIterator[Stubs]:
+    """Yield stubs to the mesh at `addresses` (by service) until the block ends.
+
+    identity: of a local mesh. SeatsCo's back office and its AI features then have a token each. None: insecure.
+    """
+    vendor, features = None, None
+    if identity is not None:
+        vendor, features = (
+            identity.credentials(identity.token_file(name).read_text().strip()) for name in ("vendor", "gate")
+        )
     async with AsyncExitStack() as stack:
         channels = {
-            service: await stack.enter_async_context(open_channel(address))
+            service: await stack.enter_async_context(open_channel(address, vendor))
             for service, address in addresses.items()
         }
+        gate = await stack.enter_async_context(open_channel(addresses["ledger"], features))
         yield Stubs(
             catalog=CatalogServiceStub(channels["catalog"]),
             contract=ContractServiceStub(channels["contract"]),
-            gate=LedgerServiceStub(channels["ledger"]),
+            gate=LedgerServiceStub(gate),
             usage=UsageServiceStub(channels["ledger"]),
             ledger_admin=LedgerAdminServiceStub(channels["ledger"]),
             alert=AlertServiceStub(channels["alert"]),

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from deploy.local.figures import Figures, decimal, dollars
+from deploy.local.identity import LocalIdentity
 from deploy.local.night import Night
 from deploy.local.seatsco import (
     ASSISTANT,
@@ -35,15 +36,17 @@ from purser.sandbox.v1 import clock_pb2 as sandbox
 BIG_SPENDER, COLLEAGUE = "user_1234", "user_5678"
 
 
-async def play(addresses: Mapping[str, str], *, console: Console) -> bool:
+async def play(
+    addresses: Mapping[str, str], identity: LocalIdentity | None = None, *, console: Console
+) -> bool:
     """Play all ten steps. Returns whether every figure was as promised.
 
-    addresses: of the four services of a mesh in sandbox mode, its clock at 1 June 2025.
+    addresses: of the four services of a mesh in sandbox mode, its clock at 1 June 2025. identity None: insecure.
     """
     receiver, figures = WebhookReceiver(), Figures(console)
     await receiver.start()
     try:
-        async with open_stubs(addresses) as stubs:
+        async with open_stubs(addresses, identity) as stubs:
             await Story(stubs, receiver, figures).play()
             return figures.print_outcome()
     finally:

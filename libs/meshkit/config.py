@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Settings from the environment. Startup reports every missing or invalid setting together, one line each."""
 
+import ipaddress
 import sys
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, NoReturn, TypeVar
 
-from pydantic import AwareDatetime, Field, ValidationError
+from pydantic import AliasChoices, AwareDatetime, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 EXIT_BAD_SETTINGS = 2
 ADDRESS_SUFFIX: Final = "_address"
+# Required, unless the service is insecure.
+IDENTITY_FIELDS: Final = ("certificate_file", "key_file", "ca_file", "jwks")
 
 
 class DatabaseSettings(BaseSettings):
@@ -31,7 +35,31 @@ class MeshSettings(DatabaseSettings):
     A subclass has a field NAME_address (host:port) for each peer NAME, in the order that sandbox time is passed on.
     """
 
-    listen: str = Field(description="host:port to serve on; port 0 is any free port")
+    insecure: bool = Field(
+        False,
+        validation_alias=AliasChoices("insecure", "PURSER_INSECURE"),
+        description="serve everyone in plaintext, without any identity; on a loopback address only",
+    )
+    listen: str = Field(
+        description="host:port to serve on, with TLS and bearer tokens; port 0 is any free port"
+    )
+    peer_listen: str = Field(description="host:port to serve the other services on, with mTLS")
+    certificate_file: str = Field("", validate_default=True, description="certificate of this service, PEM")
+    key_file: str = Field("", validate_default=True, description="its private key, PEM")
+    ca_file: str = Field(
+        "", validate_default=True, description="certificates of the authority of all services, PEM"
+    )
+    tls_certificate_file: str = Field(
+        "", description="certificate to show to callers with tokens; empty: the service's own"
+    )
+    tls_key_file: str = Field("", validate_default=True, description="its private key")
+    trust_domain: str = Field("purser.internal", description="the domain in the names of services")
+    jwks: str = Field(
+        "", validate_default=True, description="keys of bearer tokens: path or https URL of a JWKS"
+    )
+    token_issuer: str = Field("purser", description="the claim iss of bearer tokens")
+    token_audience: str = Field("purser", description="the claim aud of bearer tokens")
+    reflection: bool = Field(False, description="let everyone query the protos, as grpcurl does")
     sandbox: bool = Field(False, description="business time changes only through AdvanceTime")
     sandbox_start_time: AwareDatetime = Field(
         datetime.fromisoformat("2025-06-01T00:00:00Z"), description="the first sandbox time, RFC 3339"
@@ -39,6 +67,34 @@ class MeshSettings(DatabaseSettings):
     metrics_listen: str = Field(
         "", pattern=r"^(.+:\d+)?$", description="host:port for /metrics over HTTP; empty: not served"
     )
+
+    @field_validator("listen")
+    @classmethod
+    def _insecure_on_loopback(cls, listen: str, info: ValidationInfo) -> str:
+        if info.data.get("insecure") and not _is_loopback(listen):
+            raise PydanticCustomError("loopback", "must be a loopback address while PURSER_INSECURE is set")
+        return listen
+
+    @field_validator(*IDENTITY_FIELDS)
+    @classmethod
+    def _needed_for_identities(cls, value: str, info: ValidationInfo) -> str:
+        if not value and not info.data.get("insecure"):
+            raise PydanticCustomError("missing", "is not set")
+        return value
+
+    @field_validator("jwks")
+    @classmethod
+    def _encrypted(cls, jwks: str) -> str:
+        if "://" in jwks and not jwks.startswith("https://"):
+            raise PydanticCustomError("jwks", "must be a path or an https URL")
+        return jwks
+
+    @field_validator("tls_key_file")
+    @classmethod
+    def _pair(cls, key: str, info: ValidationInfo) -> str:
+        if bool(key) != bool(info.data.get("tls_certificate_file")):
+            raise PydanticCustomError("pair", "must be set together with the certificate for callers")
+        return key
 
     @property
     def peer_addresses(self) -> Mapping[str, str]:
@@ -48,6 +104,14 @@ class MeshSettings(DatabaseSettings):
             for field in type(self).model_fields
             if field.endswith(ADDRESS_SUFFIX)
         }
+
+
+def _is_loopback(address: str) -> bool:
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 S = TypeVar("S", bound=DatabaseSettings)

@@ -24,6 +24,8 @@ class Kind(Enum):
     RESOURCE_EXHAUSTED = "RESOURCE_EXHAUSTED"
     UNAVAILABLE = "UNAVAILABLE"
     UNIMPLEMENTED = "UNIMPLEMENTED"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    PERMISSION_DENIED = "PERMISSION_DENIED"
 
 
 class MeshError(Exception):
@@ -85,6 +87,18 @@ class Unimplemented(MeshError):
     """This server does not support the call, for instance a sandbox call in production."""
 
     kind = Kind.UNIMPLEMENTED
+
+
+class Unauthenticated(MeshError):
+    """The caller has no identity, or its credentials are not accepted."""
+
+    kind = Kind.UNAUTHENTICATED
+
+
+class PermissionDenied(MeshError):
+    """The caller's identity does not allow this rpc. The text reveals nothing about what exists."""
+
+    kind = Kind.PERMISSION_DENIED
 
 
 @dataclass(frozen=True, slots=True)

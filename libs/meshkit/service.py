@@ -2,10 +2,11 @@
 """Builds a service from its parts: database, peers, relay, background work, sandbox clock, server."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol, TypeVar
+from pathlib import Path
+from typing import Protocol, TypeVar, cast
 
 import grpc.aio
 from sqlalchemy import Table
@@ -18,8 +19,13 @@ from meshkit.database_watch import DatabaseWatch
 from meshkit.db import POOL_SIZE, open_engine, plain_url
 from meshkit.outbox import Notice, Relay
 from meshkit.periodic import PeriodicTask
-from meshkit.rpc.client import open_channel
-from meshkit.rpc.server import RpcService, start_server
+from meshkit.rpc.calls import AccessControl
+from meshkit.rpc.client import RenewedChannel, open_channel
+from meshkit.rpc.server import Listener, RpcService, start_server
+from meshkit.rpc.tls import CertificateFiles, channel_credentials, server_credentials, server_name
+
+# How often the certificate of this service is looked at; connections to peers are then opened with the new one.
+CERTIFICATE_SECONDS = 2.0
 
 DueWork = Callable[[datetime], Awaitable[object]]
 RunDue = Callable[[datetime], Awaitable[None]]
@@ -27,13 +33,14 @@ RunDue = Callable[[datetime], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """A running service that answers on `port`.
+    """A running service that answers callers on `port`, and services on `peer_port` (the same, if insecure).
 
     run_due: does everything due up to a business instant, then tries to deliver every pending notice. wake: makes the
     background work look now for what is due by wall time, instead of after its next interval.
     """
 
     port: int
+    peer_port: int
     run_due: RunDue
     wake: Callable[[], None]
 
@@ -68,11 +75,20 @@ class SandboxClock(Protocol):
         ...
 
 
+class OpenAccess(Protocol):
+    """Opens the access control that the settings ask for; libs/access implements it."""
+
+    def __call__(
+        self, settings: MeshSettings, /, *, wall: Clock
+    ) -> AbstractAsyncContextManager[AccessControl]: ...
+
+
 @asynccontextmanager
 async def service_builder(
     name: str,
     settings: MeshSettings,
     *,
+    access: OpenAccess,
     clock: Clock,
     wall: Clock,
     outbox: Table,
@@ -83,10 +99,11 @@ async def service_builder(
 ) -> AsyncIterator["ServiceBuilder"]:
     """Open the database of the service `name`. When the block ends, even by an exception, stop all started parts.
 
-    clock: business time, in sandbox mode a ManualClock. wall: operational time. pool_size: the maximum number of
-    database connections. application_name: their name in pg_stat_activity, by default `name`.
+    access: who may call. clock: business time, in sandbox mode a ManualClock. wall: operational time. pool_size: the
+    maximum number of database connections. application_name: their name in pg_stat_activity, by default `name`.
     """
     async with AsyncExitStack() as stack:
+        control = await stack.enter_async_context(access(settings, wall=wall))
         connections = Connections()
         engine = open_engine(
             settings.database_url,
@@ -105,6 +122,8 @@ async def service_builder(
         yield ServiceBuilder(
             name=name,
             settings=settings,
+            access=control,
+            identity=None if settings.insecure else _identity_of(settings),
             clock=clock,
             wall=wall,
             outbox=outbox,
@@ -128,6 +147,8 @@ class ServiceBuilder:
 
     name: str
     settings: MeshSettings
+    access: AccessControl
+    identity: CertificateFiles | None
     clock: Clock
     wall: Clock
     outbox: Table
@@ -138,15 +159,28 @@ class ServiceBuilder:
     watch: DatabaseWatch
     stack: AsyncExitStack
     _channels: dict[str, grpc.aio.Channel] = field(default_factory=dict)
+    _renewed: list[RenewedChannel] = field(default_factory=list)
     _background: list[BackgroundWork] = field(default_factory=list)
 
     def channel(self, peer: str) -> grpc.aio.Channel:
         """Return the channel to a peer, opened at the first call. peer: its name in `settings.peer_addresses`."""
         if peer not in self._channels:
-            channel = open_channel(self.settings.peer_addresses[peer])
+            channel = self._open_channel(peer, self.settings.peer_addresses[peer])
             self.stack.push_async_callback(channel.close)
             self._channels[peer] = channel
         return self._channels[peer]
+
+    def _open_channel(self, peer: str, address: str) -> grpc.aio.Channel:
+        identity = self.identity
+        if identity is None:
+            return open_channel(address)
+        name = server_name(peer, self.settings.trust_domain)
+        renewed = RenewedChannel(
+            lambda: open_channel(address, channel_credentials(identity.current), server_name=name)
+        )
+        self._renewed.append(renewed)
+        # It has the part of a channel that stubs of unary rpcs use.
+        return cast(grpc.aio.Channel, renewed)
 
     async def start_relay(
         self, deliver: Callable[[Notice], Awaitable[None]], *, ordered: frozenset[str] = frozenset()
@@ -195,11 +229,44 @@ class ServiceBuilder:
         if self.settings.sandbox:
             services = (*services, self._clock_service(run_due_and_deliver))
         server = await start_server(
-            name=self.name, address=self.settings.listen, services=services, reuse_port=shares_port
+            name=self.name,
+            listeners=self._listeners(),
+            services=services,
+            access=self.access,
+            offers_reflection=self.settings.reflection or self.settings.insecure,
+            reuse_port=shares_port,
         )
         self.stack.push_async_callback(server.stop)
         await self.watch.report_to(server.set_serving)
-        return App(port=server.port, run_due=run_due_and_deliver, wake=self._wake)
+        if self.identity is not None:
+            self.start_periodic(PeriodicTask("certificate", self._renew_channels, CERTIFICATE_SECONDS))
+        return App(
+            port=server.ports[0], peer_port=server.ports[-1], run_due=run_due_and_deliver, wake=self._wake
+        )
+
+    def _listeners(self) -> list[Listener]:
+        settings = self.settings
+        if settings.insecure:
+            return [Listener(settings.listen)]
+        for_callers = CertificateFiles(
+            Path(settings.tls_certificate_file or settings.certificate_file),
+            Path(settings.tls_key_file or settings.key_file),
+            None,
+        )
+        return [
+            Listener(settings.listen, server_credentials(for_callers, asks_for_certificate=False)),
+            Listener(
+                settings.peer_listen,
+                server_credentials(_identity_of(settings), asks_for_certificate=True),
+            ),
+        ]
+
+    async def _renew_channels(self) -> None:
+        """Connect to the peers anew when the certificate of this service has changed."""
+        assert self.identity is not None
+        if self.identity.changed() is not None:
+            for channel in self._renewed:
+                channel.renew()
 
     def _clock_service(self, run_due: RunDue) -> RpcService:
         return self.sandbox.service(
@@ -212,6 +279,10 @@ class ServiceBuilder:
     def _wake(self) -> None:
         for background in self._background:
             background.wake()
+
+
+def _identity_of(settings: MeshSettings) -> CertificateFiles:
+    return CertificateFiles(Path(settings.certificate_file), Path(settings.key_file), Path(settings.ca_file))
 
 
 def _as_manual(clock: Clock) -> ManualClock:

@@ -3,7 +3,8 @@
 
 import typer
 
-from purser_cli import usage
+from meshkit.clock import SystemClock
+from purser_cli import certs, token, usage
 
 cli = typer.Typer(
     add_completion=False,
@@ -12,6 +13,8 @@ cli = typer.Typer(
     help="Purser's command line for operators.",
 )
 cli.add_typer(usage.cli, name="usage")
+cli.add_typer(token.commands(SystemClock()), name="token")
+cli.add_typer(certs.command(SystemClock()))
 
 if __name__ == "__main__":
     cli()

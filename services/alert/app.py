@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
+from access import open_access
 from dead_letters import dead_letter_service
 from meshkit.clock import Clock
 from meshkit.ids import Ids
@@ -63,6 +64,7 @@ async def open_service(
     async with service_builder(
         "alert",
         settings,
+        access=open_access,
         clock=clock,
         wall=wall,
         outbox=tables.outbox,

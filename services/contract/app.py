@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
+from access import open_access
 from dead_letters import dead_letter_service
 from meshkit.clock import Clock
 from meshkit.ids import Ids
@@ -42,6 +43,7 @@ async def open_service(
     async with service_builder(
         "contract",
         settings,
+        access=open_access,
         clock=clock,
         wall=wall,
         outbox=tables.outbox,

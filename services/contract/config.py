@@ -8,16 +8,22 @@ from meshkit.config import MeshSettings
 
 
 class ContractSettings(MeshSettings):
-    """Addresses are host:port. Alert's is used in sandbox mode only, to advance its time."""
+    """Addresses are host:port; those of peers are where they serve services.
+
+    Alert's is used in sandbox mode only, to advance its time.
+    """
 
     model_config = SettingsConfigDict(env_prefix="PURSER_CONTRACT_")
 
-    listen: str = Field("127.0.0.1:7002", description="where to serve; port 0 is any free one")
-    catalog_address: str = Field("127.0.0.1:7001", description="Catalog, the source of prices")
-    ledger_address: str = Field(
-        "127.0.0.1:7003", description="Ledger, which receives everything that adds credits"
+    listen: str = Field("127.0.0.1:7002", description="where to serve callers; port 0 is any free one")
+    peer_listen: str = Field(
+        "127.0.0.1:7012", description="where to serve the other services; port 0 is any free one"
     )
-    alert_address: str = Field("127.0.0.1:7004", description="Alert")
+    catalog_address: str = Field("127.0.0.1:7011", description="Catalog, the source of prices")
+    ledger_address: str = Field(
+        "127.0.0.1:7013", description="Ledger, which receives everything that adds credits"
+    )
+    alert_address: str = Field("127.0.0.1:7014", description="Alert")
     due_interval_seconds: float = Field(
         1.0, gt=0, description="how often to look for what is due to be billed"
     )

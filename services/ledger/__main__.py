@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from typing import Annotated
 
@@ -84,10 +85,14 @@ async def _serve_as_worker(settings: LedgerSettings, number: int, lifeline: sock
 
 async def _serve_by_workers(settings: LedgerSettings) -> None:
     held, address = hold_port(settings.listen)
-    with held:
+    with held, ExitStack() as stack:
+        addresses = {"PURSER_LEDGER_LISTEN": address}
+        if not settings.insecure:
+            held_for_peers, addresses["PURSER_LEDGER_PEER_LISTEN"] = hold_port(settings.peer_listen)
+            stack.enter_context(held_for_peers)
         workers = Workers(
             (sys.executable, "-m", "services.ledger", "worker"),
-            {**os.environ, "PURSER_LEDGER_LISTEN": address},
+            {**os.environ, **addresses},
             address=address,
             count=settings.workers,
         )

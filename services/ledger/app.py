@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
 
+from access import open_access
 from dead_letters import dead_letter_service
 from meshkit.clock import Clock
 from meshkit.ids import Ids
@@ -66,6 +67,7 @@ async def open_service(
     async with service_builder(
         "ledger",
         settings,
+        access=open_access,
         clock=clock,
         wall=wall,
         outbox=tables.outbox,

@@ -9,7 +9,10 @@ from meshkit.config import MeshSettings
 
 
 class LedgerSettings(MeshSettings):
-    """Addresses are host:port. Those of Catalog and Contract are used in sandbox mode only, to advance their clocks."""
+    """Addresses are host:port; those of peers are where they serve services.
+
+    Those of Catalog and Contract are used in sandbox mode only, to advance their clocks.
+    """
 
     model_config = SettingsConfigDict(env_prefix="PURSER_LEDGER_")
 
@@ -19,10 +22,13 @@ class LedgerSettings(MeshSettings):
         le=200,
         description="maximum number of connections to the database; the gate keeps one for itself",
     )
-    listen: str = Field("127.0.0.1:7003", description="address to serve on; port 0 is any free one")
-    catalog_address: str = Field("127.0.0.1:7001", description="Catalog")
-    contract_address: str = Field("127.0.0.1:7002", description="Contract")
-    alert_address: str = Field("127.0.0.1:7004", description="Alert, which receives crossings")
+    listen: str = Field("127.0.0.1:7003", description="where to serve callers; port 0 is any free one")
+    peer_listen: str = Field(
+        "127.0.0.1:7013", description="where to serve the other services; port 0 is any free one"
+    )
+    catalog_address: str = Field("127.0.0.1:7011", description="Catalog")
+    contract_address: str = Field("127.0.0.1:7012", description="Contract")
+    alert_address: str = Field("127.0.0.1:7014", description="Alert, which receives crossings")
     sweep_seconds: float = Field(
         1.0, gt=0, description="seconds between two sweeps for what is due by the clock"
     )

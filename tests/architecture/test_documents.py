@@ -14,9 +14,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
+from pydantic import AliasChoices
 
 from deploy.local.database import SERVICES
-from meshkit.config import MeshSettings
+from meshkit.config import IDENTITY_FIELDS, MeshSettings
 from tests.architecture.source import ROOT, files
 
 DECISION_LINES_MAX = 15
@@ -106,7 +107,11 @@ def _settings() -> Iterator[tuple[str, str]]:
         for kind in vars(config).values():
             if isinstance(kind, type) and issubclass(kind, MeshSettings) and kind is not MeshSettings:
                 for name, field in kind.model_fields.items():
-                    yield f"PURSER_{service.upper()}_{name.upper()}", _written(field)
+                    alias = field.validation_alias
+                    variable = f"PURSER_{service.upper()}_{name.upper()}"
+                    if isinstance(alias, AliasChoices):
+                        variable = str(alias.choices[-1])
+                    yield variable, "required" if name in IDENTITY_FIELDS else _written(field)
 
 
 def _written(field: Any) -> str:

@@ -4,6 +4,7 @@
 import json
 import re
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +13,12 @@ from deploy.local import database
 from deploy.local.seatsco import ASSISTANT, SUMMARY
 from meshkit.quantity import MICROS
 from tests.support.grpcurl import paste
-from tests.support.mesh import SwitchedMesh, acme_at
+from tests.support.mesh import SwitchedMesh, acme_at, secured
 from tests.support.postgres import Databases
 
 README = (database.SOURCE_ROOT / "README.md").read_text()
 LEDGER = "127.0.0.1:7003"
+ACCESS_FOLDER = ".purser/access"
 
 
 def _blocks(language: str) -> list[str]:
@@ -24,7 +26,7 @@ def _blocks(language: str) -> list[str]:
 
 
 async def test_the_python_of_the_readme_asks_uses_and_is_denied(
-    databases: Databases, capsys: pytest.CaptureFixture[str]
+    databases: Databases, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     [code] = _blocks("python")
     asked: list[str] = []
@@ -33,13 +35,16 @@ async def test_the_python_of_the_readme_asks_uses_and_is_denied(
         asked.append(text)
         return "a short text", 1_500_000
 
-    async with SwitchedMesh(databases) as mesh:
+    access = secured(tmp_path)
+    async with SwitchedMesh(databases, access=access) as mesh:
         await mesh.start()
-        async with acme_at(mesh.addresses) as acme:
+        async with acme_at(mesh.addresses, access.identity) as acme:
             names: dict[str, Any] = {"AI_SUMMARY": acme.offer.usage[SUMMARY], "ask_model": ask_model}
             assert code.count(LEDGER) == 1
-            exec(code.replace(LEDGER, mesh.addresses["ledger"]), names)
+            here = code.replace(LEDGER, mesh.addresses["ledger"]).replace(ACCESS_FOLDER, str(tmp_path))
+            exec(here, names)
 
+            capsys.readouterr()  # the log of the services
             await names["main"]()
             left = await acme.available()
             await names["main"]()  # the same call again, with the same request ids
@@ -53,14 +58,15 @@ async def test_the_python_of_the_readme_asks_uses_and_is_denied(
     assert asked == ["a long text"] * 2
 
 
-async def test_the_grpcurl_line_of_the_readme_answers_as_shown(databases: Databases) -> None:
+async def test_the_grpcurl_line_of_the_readme_answers_as_shown(databases: Databases, tmp_path: Path) -> None:
     [line] = [block for block in _blocks("sh") if block.startswith("grpcurl")]
     [shown] = _blocks("json")
 
-    async with SwitchedMesh(databases) as mesh:
+    access = secured(tmp_path)
+    async with SwitchedMesh(databases, access=access) as mesh:
         await mesh.start()
-        async with acme_at(mesh.addresses) as acme:
-            here = line.replace(LEDGER, mesh.addresses["ledger"])
+        async with acme_at(mesh.addresses, access.identity) as acme:
+            here = line.replace(LEDGER, mesh.addresses["ledger"]).replace(ACCESS_FOLDER, str(tmp_path))
             answer = await paste(here.replace("prd_…", acme.offer.usage[ASSISTANT]))
 
     assert answer.keys() == json.loads(shown).keys()

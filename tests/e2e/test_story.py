@@ -12,7 +12,7 @@ from rich.console import Console
 from deploy.local import database, seatsco, story
 from purser.alert.v1 import alert_pb2 as alert
 from tests.e2e.conftest import Run
-from tests.support.mesh import SwitchedMesh, process_mesh
+from tests.support.mesh import SwitchedMesh, process_mesh, secured
 from tests.support.postgres import Databases
 
 CHAPTERS = [
@@ -70,8 +70,11 @@ app(["demo"])
 async def test_the_story_succeeds_on_four_processes(databases: Databases, tmp_path: Path) -> None:
     said = StringIO()
 
-    async with process_mesh(databases, tmp_path) as mesh:
-        is_as_promised = await story.play(mesh.addresses, console=Console(file=said, width=120))
+    access = secured(tmp_path / "access")
+    async with process_mesh(databases, tmp_path, access=access) as mesh:
+        is_as_promised = await story.play(
+            mesh.addresses, access.identity, console=Console(file=said, width=120)
+        )
 
     assert is_as_promised, said.getvalue()
     assert re.search(r"All \d+ figures are as promised\.", said.getvalue())

@@ -19,11 +19,12 @@ READY = "Ctrl-C stops the mesh"
 SECONDS_MAX = 60
 
 
-def _free_row_of_four() -> int:
-    """Return the first of four consecutive free ports below the range that the kernel gives to clients."""
-    for first in random.sample(range(10_000, 30_000, 4), 100):
+def _free_ports() -> int:
+    """Return the first of four free ports in a row, with the ports for services free too, that no client gets."""
+    for first in random.sample(range(10_000, 30_000, 20), 100):
         try:
             mesh.addresses(first)
+            mesh.addresses(first + mesh.PEER_PORTS_AFTER)
         except Fault:
             continue
         return first
@@ -65,7 +66,7 @@ async def _printed(process: Process) -> list[str]:
 
 
 async def test_the_printed_lines_work_also_after_a_restart(tmp_path: Path) -> None:
-    first_port = _free_row_of_four()
+    first_port = _free_ports()
     async with _up(first_port, tmp_path) as process:
         *_, ask, balance, _, _ = before = await _printed(process)
         allowed = await paste(ask)

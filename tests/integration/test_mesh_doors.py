@@ -2,7 +2,9 @@
 """What any gRPC tool finds at each service: health checks, and reflection that is complete enough to make calls."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
+import grpc.aio
 import pytest
 from google.protobuf import descriptor_pb2
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
@@ -11,9 +13,8 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 from deploy.local.database import SERVICES
 from deploy.local.seed import lines_to_paste
-from meshkit.rpc.client import open_channel
 from tests.support.grpcurl import paste
-from tests.support.mesh import SwitchedMesh, acme_at
+from tests.support.mesh import SwitchedMesh, acme_at, secured
 from tests.support.postgres import Databases
 
 OF_ALL = {"purser.sandbox.v1.ClockService", "purser.outbox.v1.DeadLetterService"}
@@ -31,32 +32,32 @@ SERVED = {
 
 
 @pytest.fixture
-async def mesh(databases: Databases) -> AsyncIterator[SwitchedMesh]:
-    async with SwitchedMesh(databases) as running:
+async def mesh(databases: Databases, tmp_path: Path) -> AsyncIterator[SwitchedMesh]:
+    async with SwitchedMesh(databases, access=secured(tmp_path)) as running:
         await running.start()
         yield running
 
 
 async def _reflected(
-    address: str, version: str, request: reflection_pb2.ServerReflectionRequest
+    channel: grpc.aio.Channel, version: str, request: reflection_pb2.ServerReflectionRequest
 ) -> reflection_pb2.ServerReflectionResponse:
-    async with open_channel(address) as channel:
-        call = channel.stream_stream(
-            f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
-            request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
-            response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
-        )
-        async for response in call(iter([request])):
-            return response
+    call = channel.stream_stream(
+        f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+        request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+        response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+    )
+    async for response in call(iter([request])):
+        return response
     raise AssertionError("reflection did not answer")
 
 
 @pytest.mark.parametrize("version", ["v1", "v1alpha"])
 async def test_every_service_lists_what_it_serves(mesh: SwitchedMesh, version: str) -> None:
     for service in SERVICES:
-        answer = await _reflected(
-            mesh.addresses[service], version, reflection_pb2.ServerReflectionRequest(list_services="")
-        )
+        async with mesh.channel(service) as channel:
+            answer = await _reflected(
+                channel, version, reflection_pb2.ServerReflectionRequest(list_services="")
+            )
 
         listed = {one.name for one in answer.list_services_response.service}
         assert {name for name in listed if name.startswith("purser.")} == SERVED[service] | OF_ALL
@@ -66,11 +67,10 @@ async def test_every_service_lists_what_it_serves(mesh: SwitchedMesh, version: s
 async def test_every_service_describes_what_it_serves(mesh: SwitchedMesh) -> None:
     for service, names in SERVED.items():
         for name in names:
-            answer = await _reflected(
-                mesh.addresses[service],
-                "v1",
-                reflection_pb2.ServerReflectionRequest(file_containing_symbol=name),
-            )
+            async with mesh.channel(service) as channel:
+                answer = await _reflected(
+                    channel, "v1", reflection_pb2.ServerReflectionRequest(file_containing_symbol=name)
+                )
 
             files = [
                 descriptor_pb2.FileDescriptorProto.FromString(one)
@@ -82,15 +82,17 @@ async def test_every_service_describes_what_it_serves(mesh: SwitchedMesh) -> Non
 
 async def test_every_service_reports_its_health_by_name_and_as_a_whole(mesh: SwitchedMesh) -> None:
     for service, names in SERVED.items():
-        async with open_channel(mesh.addresses[service]) as channel:
+        async with mesh.channel(service) as channel:
             for name in ("", *OF_ALL, *names):
                 answer = await HealthStub(channel).Check(HealthCheckRequest(service=name))
                 assert answer.status == HealthCheckResponse.SERVING
 
 
 async def test_the_lines_that_make_up_prints_work_when_pasted(mesh: SwitchedMesh) -> None:
-    async with acme_at(mesh.addresses) as acme:
-        lines = lines_to_paste(mesh.addresses, acme.offer)
+    assert mesh.access is not None
+    identity = mesh.access.identity
+    async with acme_at(mesh.addresses, identity) as acme:
+        lines = lines_to_paste(mesh.addresses, identity, acme.offer)
 
     *listed, ask, balance, invoices, jump = [
         await paste(line) for line in lines if line.startswith("grpcurl")

@@ -49,7 +49,7 @@ async def running_ledger(url: str, folder: Path, *, decides: bool = True) -> Asy
     """
     address = f"127.0.0.1:{free_port()}"
     at = {"catalog": NOBODY, "contract": NOBODY, "alert": NOBODY, "ledger": address}
-    settings = mesh.environment("ledger", url=url, at=at, sandbox_start_time=None)
+    settings = mesh.environment("ledger", url=url, at=at, access=None, sandbox_start_time=None)
     module = "services.ledger" if decides else "tests.perf.layer_server"
     async with _running("ledger", module, settings, folder) as child:
         await mesh.until_serving("ledger", address)

@@ -59,6 +59,7 @@ async def running_alert(
     clock = ManualClock(JUNE)
     wall = wall or SystemClock()
     settings = AlertSettings(
+        insecure=True,
         database_url=databases.url("alert"),
         listen="127.0.0.1:0",
         catalog_address=NOBODY,

@@ -52,6 +52,7 @@ async def running_catalog(
     clock = ManualClock(JUNE)
     wall = wall or SystemClock()
     settings = CatalogSettings(
+        insecure=True,
         database_url=databases.url("catalog"),
         listen="127.0.0.1:0",
         contract_address=NOBODY,

@@ -71,6 +71,7 @@ async def running_contract(
 ) -> AsyncIterator[RunningContract]:
     clock, wall = clock or ManualClock(JUNE), SystemClock()
     settings = ContractSettings(
+        insecure=True,
         database_url=databases.url("contract"),
         listen="127.0.0.1:0",
         catalog_address=catalog_address,

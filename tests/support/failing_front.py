@@ -11,8 +11,9 @@ from typing import Any, TypeAlias
 
 import grpc.aio
 
+from access.control import OpenAccess
 from meshkit.errors import Aborted, MeshError, ResourceExhausted, Unavailable
-from meshkit.rpc.server import RpcService, RunningServer, start_server
+from meshkit.rpc.server import Listener, RpcService, RunningServer, start_server
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1 import ledger_pb2_grpc
 from tests.support.ledger import GateStub
@@ -133,9 +134,12 @@ async def failing_front(ledger: GateStub) -> AsyncIterator[FailingFront]:
         ledger_pb2_grpc.add_LedgerServiceServicer_to_server(_servicer(front), server)
 
     front.server = await start_server(
-        name="ledger", address="127.0.0.1:0", services=[RpcService(SERVICE.full_name, register)]
+        name="ledger",
+        listeners=[Listener("127.0.0.1:0")],
+        access=OpenAccess(),
+        services=[RpcService(SERVICE.full_name, register)],
     )
-    front.address = f"127.0.0.1:{front.server.port}"
+    front.address = f"127.0.0.1:{front.server.ports[0]}"
     try:
         yield front
     finally:

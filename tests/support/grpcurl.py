@@ -3,6 +3,7 @@
 
 import asyncio
 import json
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -12,18 +13,25 @@ BUF = Path(sys.executable).with_name("buf")
 
 
 async def paste(line: str) -> Any:
-    """Run `grpcurl -plaintext [-d JSON] ADDRESS METHOD`, or `… ADDRESS list`, and return its output.
+    """Run `grpcurl -cacert FILE [-H HEADER] [-d JSON] ADDRESS METHOD`, or `… ADDRESS list`, and return its output.
 
-    The output is the response as JSON, or the lines of the list. Fails with buf's message when the call fails.
+    `$(cat FILE)` is expanded as a shell does. The output is the response as JSON, or the lines of the list. Fails with
+    buf's message when the call fails.
     """
-    words = shlex.split(line, comments=True)
-    assert words[:2] == ["grpcurl", "-plaintext"]
-    body = ["--data", words.pop(words.index("-d") + 1)] if "-d" in words else []
-    address, method = [word for word in words[2:] if word != "-d"]
-    what = [f"http://{address}", "--list-services"] if method == "list" else [f"http://{address}/{method}"]
+    expanded = re.sub(r"\$\(cat ([^)]+)\)", lambda found: Path(found[1]).read_text().strip(), line)
+    words = shlex.split(expanded, comments=True)
+    assert words.pop(0) == "grpcurl"
+    options = []
+    for theirs, ours in (("-cacert", "--cacert"), ("-H", "--header"), ("-d", "--data")):
+        if theirs in words:
+            at = words.index(theirs)
+            options += [ours, words[at + 1]]
+            del words[at : at + 2]
+    address, method = words
+    what = [f"https://{address}", "--list-services"] if method == "list" else [f"https://{address}/{method}"]
     process = await asyncio.create_subprocess_exec(
         str(BUF),
-        *("curl", "--protocol", "grpc", "--http2-prior-knowledge", *body, *what),
+        *("curl", "--protocol", "grpc", *options, *what),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

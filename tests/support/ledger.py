@@ -390,6 +390,7 @@ async def running_ledger(
     clock = clock or ManualClock(at)
     wall = SystemClock()
     settings = LedgerSettings(
+        insecure=True,
         database_url=databases.url("ledger"),
         database_connections=connections,
         listen="127.0.0.1:0",

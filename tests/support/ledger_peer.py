@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 import grpc.aio
 
+from access.control import OpenAccess
 from meshkit.errors import MeshError
-from meshkit.rpc.server import RpcService, start_server
+from meshkit.rpc.server import Listener, RpcService, start_server
 from purser.ledger.v1 import ledger_peer_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2_grpc
 
@@ -62,9 +63,12 @@ async def recording_ledger(address: str = "127.0.0.1:0") -> AsyncIterator[Record
         ledger_peer_pb2_grpc.add_LedgerPeerServiceServicer_to_server(_servicer(ledger), server)
 
     server = await start_server(
-        name="ledger", address=address, services=[RpcService(SERVICE.full_name, register)]
+        name="ledger",
+        listeners=[Listener(address)],
+        access=OpenAccess(),
+        services=[RpcService(SERVICE.full_name, register)],
     )
-    ledger.address = f"127.0.0.1:{server.port}"
+    ledger.address = f"127.0.0.1:{server.ports[0]}"
     try:
         yield ledger
     finally:

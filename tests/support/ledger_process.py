@@ -54,6 +54,7 @@ class LedgerProcess:
             **os.environ,
             "PURSER_LEDGER_DATABASE_URL": url,
             "PURSER_LEDGER_LISTEN": address,
+            "PURSER_INSECURE": "true",
             "PURSER_LEDGER_ALERT_ADDRESS": NOBODY,
             "PURSER_LEDGER_LOG_JSON": "true",
             **{f"PURSER_LEDGER_{name.upper()}": value for name, value in settings.items()},

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 import asyncpg
+import grpc.aio
 import pytest
 from google.rpc.error_details_pb2 import ErrorInfo
 from grpc import StatusCode
@@ -19,7 +20,8 @@ from grpc_status import rpc_status
 
 from deploy.local import mesh
 from deploy.local.database import SERVICES
-from deploy.local.mesh import ProcessMesh
+from deploy.local.identity import LocalIdentity, open_identity
+from deploy.local.mesh import ProcessMesh, Secured
 from deploy.local.seatsco import (
     ASSISTANT,
     Offer,
@@ -29,6 +31,7 @@ from deploy.local.seatsco import (
     set_prices,
     sign_acme,
 )
+from meshkit.clock import SystemClock
 from meshkit.quantity import MICROS
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.fields import timestamp
@@ -46,6 +49,11 @@ THIRD_OF_JUNE = datetime(2025, 6, 3, tzinfo=UTC)
 UNTIL_SECONDS_MAX = 30.0
 
 T = TypeVar("T")
+
+
+def secured(folder: Path) -> Secured:
+    """Return identities in a folder, and free ports on which the services of a mesh serve each other."""
+    return mesh.secured(open_identity(folder, clock=SystemClock()), None)
 
 
 async def until(ask: Callable[[], Awaitable[T]], is_so: Callable[[T], bool]) -> T:
@@ -86,8 +94,15 @@ def away(peer: str) -> Iterator[None]:
 class SwitchedMesh:
     """The four services in this process with real channels between them, each started and stopped by name."""
 
-    def __init__(self, databases: Databases, *, sandbox_start_time: datetime | None = JUNE) -> None:
+    def __init__(
+        self,
+        databases: Databases,
+        *,
+        sandbox_start_time: datetime | None = JUNE,
+        access: Secured | None = None,
+    ) -> None:
         self.addresses: Mapping[str, str] = mesh.addresses(None)
+        self.access = access
         self._urls = databases.urls
         self._sandbox_start_time = sandbox_start_time
         self._running: dict[str, AsyncExitStack] = {}
@@ -98,6 +113,11 @@ class SwitchedMesh:
     async def __aexit__(self, *exception: object) -> None:
         await self.stop(*self._running)
 
+    def channel(self, service: str, token: str | None = None) -> grpc.aio.Channel:
+        """Return a channel to a service, for callers."""
+        credentials = None if self.access is None else self.access.identity.credentials(token)
+        return open_channel(self.addresses[service], credentials)
+
     async def start(self, *services: str) -> None:
         """Start these services (by default all), one after the other."""
         for service in services or SERVICES:
@@ -107,12 +127,14 @@ class SwitchedMesh:
                 self._urls,
                 addresses=self.addresses,
                 sandbox_start_time=self._sandbox_start_time,
+                access=self.access,
                 services=(service,),
             )
             await stack.enter_async_context(one)
             self._running[service] = stack
             # All channels of this process to one address share a connection, so none of them waits to reconnect.
-            await mesh.until_serving(service, self.addresses[service])
+            credentials = None if self.access is None else self.access.identity.credentials()
+            await mesh.until_serving(service, self.addresses[service], credentials)
 
     async def stop(self, *services: str) -> None:
         """Stop these services gracefully, one after the other."""
@@ -121,7 +143,11 @@ class SwitchedMesh:
 
 
 def process_mesh(
-    databases: Databases, folder: Path, *, addresses: Mapping[str, str] | None = None
+    databases: Databases,
+    folder: Path,
+    *,
+    addresses: Mapping[str, str] | None = None,
+    access: Secured | None = None,
 ) -> ProcessMesh:
     """Return four processes in sandbox mode, on free ports unless addresses are given; not started yet."""
     return ProcessMesh(
@@ -129,6 +155,7 @@ def process_mesh(
         addresses=addresses or mesh.addresses(None),
         log_folder=folder,
         sandbox_start_time=JUNE,
+        access=access,
     )
 
 
@@ -240,9 +267,9 @@ async def acme_of(stubs: Stubs) -> Acme:
 
 
 @asynccontextmanager
-async def acme_at(addresses: Mapping[str, str]) -> AsyncIterator[Acme]:
-    """Connect Acme to the running mesh that listens at `addresses`."""
-    async with open_stubs(addresses) as stubs:
+async def acme_at(addresses: Mapping[str, str], identity: LocalIdentity | None = None) -> AsyncIterator[Acme]:
+    """Connect Acme to the running mesh that listens at `addresses`. identity None: insecure."""
+    async with open_stubs(addresses, identity) as stubs:
         yield await acme_of(stubs)
 
 

@@ -7,8 +7,9 @@ from typing import Any, Self
 
 import grpc.aio
 
+from access.control import OpenAccess
 from meshkit.errors import MeshError
-from meshkit.rpc.server import RpcService, RunningServer, start_server
+from meshkit.rpc.server import Listener, RpcService, RunningServer, start_server
 from purser.alert.v1 import alert_peer_pb2 as pb
 from purser.alert.v1 import alert_peer_pb2_grpc
 
@@ -46,10 +47,11 @@ class RecordingAlert:
         register = partial(alert_peer_pb2_grpc.add_AlertPeerServiceServicer_to_server, servicer)
         self._server = await start_server(
             name="alert",
-            address=self.address,
+            listeners=[Listener(self.address)],
+            access=OpenAccess(),
             services=[RpcService(SERVICE_NAME, register)],
         )
-        self._port = self._server.port
+        self._port = self._server.ports[0]
 
     async def go_away(self) -> None:
         if self._server is not None:

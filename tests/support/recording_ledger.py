@@ -8,7 +8,8 @@ from typing import Any, Self
 
 import grpc.aio
 
-from meshkit.rpc.server import RpcService, RunningServer, start_server
+from access.control import OpenAccess
+from meshkit.rpc.server import Listener, RpcService, RunningServer, start_server
 from purser.ledger.v1 import ledger_peer_pb2 as pb
 from purser.ledger.v1.ledger_peer_pb2_grpc import (
     LedgerPeerServiceServicer,
@@ -45,10 +46,11 @@ class RecordingLedger:
         register = partial(add_LedgerPeerServiceServicer_to_server, servicer)
         self._server = await start_server(
             name="ledger",
-            address=self.address,
+            listeners=[Listener(self.address)],
+            access=OpenAccess(),
             services=[RpcService(SERVICE_NAME, register)],
         )
-        self._port = self._server.port
+        self._port = self._server.ports[0]
 
     async def go_away(self) -> None:
         if self._server is not None:

@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn, Protocol, TypeAlias
 
 import grpc
 import structlog
@@ -26,6 +26,9 @@ LOG_EVERY_SECONDS = 1.0
 
 Behaviour = Callable[[Any, Any], Awaitable[Any]]
 Handler: TypeAlias = Any  # grpc.RpcMethodHandler, whose types leave out its attributes
+
+# Checks whether a call may be made. It raises a fault if not. It returns an awaitable if that takes a while.
+Admit = Callable[[Any], Awaitable[None] | None]
 
 Parse = Callable[[bytes], Any]
 Read = Callable[[Any], Any]
@@ -53,16 +56,25 @@ class MethodUnimplemented(Unimplemented):
         super().__init__("this server does not implement the method")
 
 
+class AccessControl(Protocol):
+    """Knows who may call which rpc; libs/access implements it."""
+
+    def admission(self, rpc: str) -> Admit:
+        """Return the check of one rpc, by its full name. Raises if nothing is said about the rpc."""
+        ...
+
+
 class CallWrapper:
     """Wraps the rpcs of one service. name: the service that defines the reasons of its faults."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, access: AccessControl) -> None:
         self._name = name
+        self._access = access
         self._domain = f"{name}.purser"
         self._database_logged = 0.0
 
-    def wrap(self, method: str, handler: Handler) -> Handler:
-        """Return the wrapped handler. method: its full name."""
+    def wrap(self, method: str, handler: Handler, *, is_open: bool = False) -> Handler:
+        """Return the wrapped handler. method: its full name. is_open: everyone may call it."""
         read: Read = partial(
             _messages if handler.request_streaming else _message, handler.request_deserializer
         )
@@ -78,14 +90,15 @@ class CallWrapper:
                 grpc.stream_stream_rpc_method_handler,
                 partial(_write_all, handler.stream_stream),
             )
+        admit = _admit_everyone if is_open else self._access.admission(method)
         # gRPC would answer bytes that are no message with UNKNOWN and the name of a Python class, and log a traceback.
         return make(
-            self._wrap_behaviour(method, behaviour, read),
+            self._wrap_behaviour(method, behaviour, read, admit),
             request_deserializer=None,
             response_serializer=handler.response_serializer,
         )
 
-    def _wrap_behaviour(self, method: str, behaviour: Behaviour, read: Read) -> Behaviour:
+    def _wrap_behaviour(self, method: str, behaviour: Behaviour, read: Read, admit: Admit) -> Behaviour:
         meter = RpcMeter(self._name, method)
         clock = time.perf_counter
 
@@ -93,6 +106,8 @@ class CallWrapper:
             began = clock()
             deadline.begin(context.time_remaining())
             try:
+                if (pending := admit(context)) is not None:
+                    await pending
                 response = await behaviour(read(request), context)
             except asyncio.CancelledError:
                 # The caller disconnected or its deadline passed. That is not our fault, and nobody waits for a reply.
@@ -131,6 +146,10 @@ class CallWrapper:
             self._database_logged = now
             cause = database_text(error) or f"{type(error).__name__}: {error}"
             log.warning("database_unavailable", rpc=method, error=cause)
+
+
+def _admit_everyone(context: object) -> None:
+    """Admit a call of health or reflection."""
 
 
 def _message(parse: Parse, raw: bytes) -> Any:

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Channels to peers. Every call has a time limit, and ends no later than the incoming call that caused it."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
 
+import grpc
 import grpc.aio
 from grpc.aio import ClientCallDetails
 
@@ -50,9 +52,63 @@ class _TimeLimitInterceptor(grpc.aio.UnaryUnaryClientInterceptor):
         return await continuation(limited, request)
 
 
-def open_channel(address: str) -> grpc.aio.Channel:
+def open_channel(
+    address: str, credentials: grpc.ChannelCredentials | None = None, *, server_name: str | None = None
+) -> grpc.aio.Channel:
     """Return a channel to all addresses behind a name, round robin, without retries. The caller closes it.
 
-    A call ends after its own timeout, by default 10 s, and no later than the incoming call that caused it.
+    credentials None: plaintext. server_name: the DNS name that the server's certificate must have, by default the host
+    of the address. A call ends after its own timeout, by default 10 s, and no later than the incoming call that caused
+    it.
     """
-    return grpc.aio.insecure_channel(address, options=_OPTIONS, interceptors=[_TimeLimitInterceptor()])
+    interceptors = [_TimeLimitInterceptor()]
+    if credentials is None:
+        return grpc.aio.insecure_channel(address, options=_OPTIONS, interceptors=interceptors)
+    options = _OPTIONS if server_name is None else (*_OPTIONS, ("grpc.ssl_target_name_override", server_name))
+    return grpc.aio.secure_channel(address, credentials, options=options, interceptors=interceptors)
+
+
+class RenewedChannel:
+    """A channel that can be replaced, for instance when its certificate is renewed; stubs made from it stay valid.
+
+    open_new: opens a channel with the newest credentials.
+    """
+
+    def __init__(self, open_new: Callable[[], grpc.aio.Channel]) -> None:
+        self._open_new = open_new
+        self._channel = open_new()
+        self._calls: list[_RenewedCall] = []
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def unary_unary(self, *arguments: Any, **more: Any) -> "_RenewedCall":
+        """Return what grpc.aio.Channel.unary_unary does, for the channel that is open at each call."""
+        call = _RenewedCall(lambda channel: channel.unary_unary(*arguments, **more), self._channel)
+        self._calls.append(call)
+        return call
+
+    def renew(self) -> None:
+        """Use a new channel from the next call on. Calls in flight end on the old one."""
+        old, self._channel = self._channel, self._open_new()
+        for call in self._calls:
+            call.renew(self._channel)
+        closing = asyncio.create_task(old.close(CALL_SECONDS_MAX))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        """Close the channel, and former ones at once."""
+        for closing in tuple(self._closing):
+            closing.cancel()
+        await self._channel.close()
+
+
+class _RenewedCall:
+    def __init__(self, make: Callable[[grpc.aio.Channel], Any], channel: grpc.aio.Channel) -> None:
+        self._make = make
+        self._call = make(channel)
+
+    def renew(self, channel: grpc.aio.Channel) -> None:
+        self._call = self._make(channel)
+
+    def __call__(self, *arguments: Any, **more: Any) -> Any:
+        return self._call(*arguments, **more)

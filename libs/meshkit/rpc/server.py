@@ -11,7 +11,7 @@ from grpc_health.v1 import health, health_pb2_grpc
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from meshkit.errors import PortTaken
-from meshkit.rpc.calls import CallWrapper, Handler
+from meshkit.rpc.calls import AccessControl, CallWrapper, Handler
 from meshkit.rpc.reflection import add_reflection
 
 CALLS_AT_ONCE_MAX = 4_096
@@ -32,15 +32,28 @@ class RpcService:
     register: Callable[[grpc.aio.Server], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """An address to listen on, "127.0.0.1:7003" (port 0: any free port). credentials None: plaintext."""
+
+    address: str
+    credentials: grpc.ServerCredentials | None = None
+
+
 class RunningServer:
-    """A server that accepts calls. `port` is the actual port, also when the address had port 0."""
+    """A server that accepts calls. `ports` are the actual ports of its listeners, also when an address had port 0."""
 
     def __init__(
-        self, server: grpc.aio.Server, *, port: int, checks: health.aio.HealthServicer, names: Sequence[str]
+        self,
+        server: grpc.aio.Server,
+        *,
+        ports: Sequence[int],
+        checks: health.aio.HealthServicer,
+        names: Sequence[str],
     ) -> None:
         self._server = server
         self._names = tuple(names)
-        self.port = port
+        self.ports = tuple(ports)
         self.health = checks
 
     async def set_serving(self, is_serving: bool) -> None:
@@ -58,38 +71,50 @@ class RunningServer:
 async def start_server(
     *,
     name: str,
-    address: str,
+    listeners: Sequence[Listener],
     services: Sequence[RpcService],
+    access: AccessControl,
+    offers_reflection: bool = True,
     reuse_port: bool = False,
     calls_max: int = CALLS_AT_ONCE_MAX,
 ) -> RunningServer:
-    """Start a server for `services` on `address` ("127.0.0.1:7003"; port 0: any free port), with health and reflection.
+    """Start a server for `services`, with health, which everyone may ask, and reflection if it `offers_reflection`.
 
-    name: the service that defines the reasons of its faults, such as "ledger". reuse_port: several processes share the
-    port. calls_max: concurrent calls; further calls are refused with RESOURCE_EXHAUSTED. Raises PortTaken.
+    name: the service that defines the reasons of its faults, such as "ledger". access: who may call which rpc.
+    reuse_port: several processes share the ports. calls_max: concurrent calls; further calls are refused with
+    RESOURCE_EXHAUSTED. Raises PortTaken, and what `access` raises about an rpc without a policy.
     """
-    _probe(name, address, reuse_port=reuse_port)
+    for listener in listeners:
+        _probe(name, listener.address, reuse_port=reuse_port)
     server = grpc.aio.server(
         options=(("grpc.so_reuseport", int(reuse_port)), *_OPTIONS),
         maximum_concurrent_rpcs=calls_max,
     )
-    methods = _MethodTable(CallWrapper(name))
+    methods = _MethodTable(CallWrapper(name, access))
     registry = cast(grpc.aio.Server, methods)
     for service in services:
         service.register(registry)
     names = [service.name for service in services]
     checks = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(checks, registry)
-    add_reflection(registry, (*names, health.SERVICE_NAME))
+    opened = cast(grpc.aio.Server, _OpenMethods(methods))
+    health_pb2_grpc.add_HealthServicer_to_server(checks, opened)
+    if offers_reflection:
+        add_reflection(opened, (*names, health.SERVICE_NAME))
     server.add_generic_rpc_handlers((methods,))
-    try:
-        port = server.add_insecure_port(address)
-    except RuntimeError as error:
-        raise PortTaken(name=name, address=address) from error
+    ports = [_listen(server, name, listener) for listener in listeners]
     await server.start()
-    running = RunningServer(server, port=port, checks=checks, names=names)
+    running = RunningServer(server, ports=ports, checks=checks, names=names)
     await running.set_serving(True)
     return running
+
+
+def _listen(server: grpc.aio.Server, name: str, listener: Listener) -> int:
+    try:
+        if listener.credentials is None:
+            return server.add_insecure_port(listener.address)
+        return server.add_secure_port(listener.address, listener.credentials)
+    except RuntimeError as error:
+        raise PortTaken(name=name, address=listener.address) from error
 
 
 class _MethodTable(grpc.GenericRpcHandler):
@@ -111,11 +136,32 @@ class _MethodTable(grpc.GenericRpcHandler):
             method = f"/{service_name}/{name}"
             self._handlers[method] = self._wrapper.wrap(method, handler)
 
+    def add_open_method_handlers(self, service_name: str, method_handlers: Mapping[str, Handler]) -> None:
+        """Add methods that everyone may call."""
+        for name, handler in method_handlers.items():
+            method = f"/{service_name}/{name}"
+            self._handlers[method] = self._wrapper.wrap(method, handler, is_open=True)
+
     def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
         """Do nothing: generated code also registers the same methods by name."""
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler | None:
         return self._handlers.get(handler_call_details.method)
+
+
+class _OpenMethods:
+    """Where health and reflection register."""
+
+    def __init__(self, table: _MethodTable) -> None:
+        self._table = table
+
+    def add_registered_method_handlers(
+        self, service_name: str, method_handlers: Mapping[str, Handler]
+    ) -> None:
+        self._table.add_open_method_handlers(service_name, method_handlers)
+
+    def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
+        """Do nothing, as in _MethodTable."""
 
 
 def _probe(name: str, address: str, *, reuse_port: bool) -> None:

@@ -25,7 +25,7 @@ SECONDS_MAX = 30
 def _environment(**settings: str) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PURSER_")}
     own = {f"PURSER_CATALOG_{name.upper()}": value for name, value in settings.items()}
-    return {**inherited, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'libs'}", **own}
+    return {**inherited, "PURSER_INSECURE": "true", "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'libs'}", **own}
 
 
 @asynccontextmanager

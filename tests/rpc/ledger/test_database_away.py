@@ -158,7 +158,7 @@ async def test_two_connections_are_enough_and_one_is_not(databases: Databases) -
 
         assert (await ledger.pool()).available_micros == 373 * CREDIT
     with pytest.raises(ValidationError, match="database_connections"):
-        LedgerSettings(database_url=databases.url("ledger"), database_connections=1)
+        LedgerSettings(insecure=True, database_url=databases.url("ledger"), database_connections=1)
 
 
 async def test_a_lock_that_is_kept_too_long_is_aborted_and_may_be_asked_again(

@@ -8,12 +8,37 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, MethodDescriptorProto, ServiceDescriptorProto
+from google.protobuf.descriptor_pool import Default
 from google.protobuf.wrappers_pb2 import StringValue
 
+from access.control import OpenAccess
 from meshkit.rpc.client import open_channel
-from meshkit.rpc.server import RpcService, RunningServer, start_server
+from meshkit.rpc.server import Listener, RpcService, RunningServer, start_server
+from purser.access.v1 import access_pb2
 
 SERVICE_NAME = "probe.v1.Probe"
+PROBE_PROTO = FileDescriptorProto(
+    name="probe/v1/probe.proto",
+    package="probe.v1",
+    dependency=["google/protobuf/wrappers.proto", "purser/access/v1/access.proto"],
+    service=[
+        ServiceDescriptorProto(
+            name="Probe",
+            method=[
+                MethodDescriptorProto(
+                    name="Ask",
+                    input_type=".google.protobuf.StringValue",
+                    output_type=".google.protobuf.StringValue",
+                )
+            ],
+        )
+    ],
+)
+PROBE_PROTO.service[0].method[0].options.Extensions[access_pb2.access].CopyFrom(
+    access_pb2.Access(roles=[access_pb2.ROLE_OPERATOR])
+)
+Default().AddSerializedFile(PROBE_PROTO.SerializeToString())
 METHOD = f"/{SERVICE_NAME}/Ask"
 
 Answer = Callable[[str], Awaitable[str]]
@@ -45,12 +70,13 @@ async def start() -> AsyncIterator[Start]:
         async def started(answer: Answer, **options: Any) -> Probe:
             server = await start_server(
                 name="probe",
-                address="127.0.0.1:0",
+                listeners=[Listener("127.0.0.1:0")],
+                access=OpenAccess(),
                 services=[RpcService(SERVICE_NAME, lambda server: register(server, answer))],
                 **options,
             )
             stack.push_async_callback(server.stop, 0)
-            channel = open_channel(f"127.0.0.1:{server.port}")
+            channel = open_channel(f"127.0.0.1:{server.ports[0]}")
             stack.push_async_callback(channel.close)
             return Probe(server, channel)
 

@@ -34,7 +34,7 @@ async def test_a_call_waits_for_a_peer_that_is_slow_to_connect(
 
     async def pass_on(reader: StreamReader, writer: StreamWriter) -> None:
         await may_greet.wait()
-        peer_reader, peer_writer = await asyncio.open_connection("127.0.0.1", probe.server.port)
+        peer_reader, peer_writer = await asyncio.open_connection("127.0.0.1", probe.server.ports[0])
         with suppress(OSError):
             await asyncio.gather(_pass(reader, peer_writer), _pass(peer_reader, writer))
         for end in (writer, peer_writer):

@@ -10,10 +10,11 @@ from grpc.aio import AioRpcError
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
 
+from access.control import OpenAccess
 from meshkit.errors import PortTaken
 from meshkit.metrics import RPC_REQUESTS, serve_metrics
 from meshkit.rpc import deadline
-from meshkit.rpc.server import RunningServer, start_server
+from meshkit.rpc.server import Listener, RunningServer, start_server
 from tests.rpc.meshkit.conftest import METHOD, SERVICE_NAME, Probe, Start
 from tests.support.faults import fault
 
@@ -64,7 +65,7 @@ async def test_a_call_without_a_timeout_gets_ten_seconds(start: Start) -> None:
 async def test_a_call_of_another_grpc_client_has_no_deadline_by_default(start: Start) -> None:
     probe = await start(time_left)
 
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{probe.server.port}") as channel:
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{probe.server.ports[0]}") as channel:
         call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD)
         assert b"None" in await call(b"")
 
@@ -194,10 +195,10 @@ async def test_reflection_lists_the_services_and_describes_their_files(start: St
 
 async def test_a_taken_port_gives_one_clear_line(start: Start, capfd: pytest.CaptureFixture[str]) -> None:
     probe = await start(echo)
-    address = f"127.0.0.1:{probe.server.port}"
+    address = f"127.0.0.1:{probe.server.ports[0]}"
 
     with pytest.raises(PortTaken) as caught:
-        await start_server(name="twin", address=address, services=[])
+        await start_server(name="twin", listeners=[Listener(address)], access=OpenAccess(), services=[])
 
     assert caught.value.message == (
         f"twin cannot listen on {address}: the port is taken (or the address is not of this machine)"
@@ -207,12 +208,16 @@ async def test_a_taken_port_gives_one_clear_line(start: Start, capfd: pytest.Cap
 
 async def test_an_address_of_another_machine_is_refused_in_the_same_way() -> None:
     with pytest.raises(PortTaken, match=r"192\.0\.2\.1:7001"):
-        await start_server(name="far", address="192.0.2.1:7001", services=[])
+        await start_server(
+            name="far", listeners=[Listener("192.0.2.1:7001")], access=OpenAccess(), services=[]
+        )
 
 
 async def test_a_port_above_65535_is_refused_in_the_same_way() -> None:
     with pytest.raises(PortTaken, match=r"127\.0\.0\.1:65536"):
-        await start_server(name="far", address="127.0.0.1:65536", services=[])
+        await start_server(
+            name="far", listeners=[Listener("127.0.0.1:65536")], access=OpenAccess(), services=[]
+        )
 
 
 async def test_processes_share_a_port_only_when_both_request_it() -> None:
@@ -221,9 +226,15 @@ async def test_processes_share_a_port_only_when_both_request_it() -> None:
         address = f"127.0.0.1:{free.getsockname()[1]}"
 
     async def started(reuse_port: bool) -> int:
-        server = await start_server(name="twin", address=address, services=[], reuse_port=reuse_port)
+        server = await start_server(
+            name="twin",
+            listeners=[Listener(address)],
+            access=OpenAccess(),
+            services=[],
+            reuse_port=reuse_port,
+        )
         running.append(server)
-        return server.port
+        return server.ports[0]
 
     running: list[RunningServer] = []
     assert await started(True) == await started(True)

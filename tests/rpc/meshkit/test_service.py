@@ -16,6 +16,7 @@ from sqlalchemy import MetaData, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.schema import CreateSchema
 
+from access import open_access
 from meshkit.clock import ManualClock
 from meshkit.config import MeshSettings
 from meshkit.db import open_engine
@@ -54,6 +55,7 @@ NOTICES = Formats(Format("JAR_EMPTY", JarEmpty))
 
 class PantrySettings(MeshSettings):
     listen: str = "127.0.0.1:0"
+    peer_listen: str = "127.0.0.1:0"
     oven_address: str = NOBODY
     fridge_address: str = NOBODY
 
@@ -71,6 +73,7 @@ class Pantry:
         return service_builder(
             "pantry",
             self.settings,
+            access=open_access,
             clock=self.clock,
             wall=ManualClock(JUNE),
             outbox=OUTBOX,
@@ -117,7 +120,7 @@ async def pantry(databases: Databases) -> AsyncIterator[Pantry]:
     async with admin.begin() as connection:
         await connection.execute(CreateSchema("pantry"))
         await connection.run_sync(METADATA.create_all)
-    yield Pantry(settings=PantrySettings(database_url=databases.admin_url), admin=admin)
+    yield Pantry(settings=PantrySettings(insecure=True, database_url=databases.admin_url), admin=admin)
     await admin.dispose()
 
 

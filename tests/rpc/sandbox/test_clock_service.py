@@ -13,12 +13,13 @@ from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.schema import CreateSchema
 
+from access.control import OpenAccess
 from meshkit.clock import ManualClock
 from meshkit.db import open_engine
 from meshkit.errors import InvalidFields
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.fields import timestamp
-from meshkit.rpc.server import RunningServer, start_server
+from meshkit.rpc.server import Listener, RunningServer, start_server
 from meshkit.rpc.status import from_rpc_error
 from purser.sandbox.v1 import clock_pb2, clock_pb2_grpc
 from sandbox import SandboxClock, load_sandbox_time, sandbox_clock_table
@@ -92,11 +93,12 @@ async def mesh(databases: Databases) -> AsyncIterator[Mesh]:
             )
             service.server = await start_server(
                 name=service.name,
-                address=f"127.0.0.1:{port}",
+                listeners=[Listener(f"127.0.0.1:{port}")],
+                access=OpenAccess(),
                 services=[clock_service],
             )
             stack.push_async_callback(service.server.stop, 0)
-            service.channel = open_channel(f"127.0.0.1:{service.server.port}")
+            service.channel = open_channel(f"127.0.0.1:{service.server.ports[0]}")
             stack.push_async_callback(service.channel.close)
 
         first, second, third = services
@@ -182,7 +184,7 @@ async def test_the_last_instant_is_accepted(mesh: Mesh) -> None:
 
 
 async def test_an_unavailable_peer_is_named_and_a_retry_finishes_the_work(mesh: Mesh) -> None:
-    port = mesh.second.server.port
+    port = mesh.second.server.ports[0]
     await mesh.second.server.stop(0)
 
     error = await refused(mesh.first.advance(JULY))

@@ -13,12 +13,14 @@ class PantrySettings(MeshSettings):
     pool_size: int = Field(default=8, ge=1, description="connections")
     oven_address: str
     listen: str = "127.0.0.1:0"
+    peer_listen: str = "127.0.0.1:0"
     fridge_address: str = "127.0.0.1:2"
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PANTRY_DATABASE_URL", "postgresql://host/db")
     monkeypatch.setenv("PANTRY_OVEN_ADDRESS", "127.0.0.1:1")
+    monkeypatch.setenv("PURSER_INSECURE", "true")
 
     settings = load(PantrySettings)
 
@@ -38,13 +40,17 @@ def test_all_missing_and_bad_settings_are_reported_together_by_their_variables(
     assert stopped.value.code == 2
     assert capsys.readouterr().err.splitlines() == [
         "PANTRY_DATABASE_URL: is not set (postgresql://user:password@host:port/database)",
+        "PANTRY_CERTIFICATE_FILE: is not set (certificate of this service, PEM)",
+        "PANTRY_KEY_FILE: is not set (its private key, PEM)",
+        "PANTRY_CA_FILE: is not set (certificates of the authority of all services, PEM)",
+        "PANTRY_JWKS: is not set (keys of bearer tokens: path or https URL of a JWKS)",
         "PANTRY_POOL_SIZE: Input should be greater than or equal to 1 (connections)",
         "PANTRY_OVEN_ADDRESS: is not set",
     ]
 
 
 def test_each_peer_has_an_address_in_the_order_of_the_fields() -> None:
-    settings = PantrySettings(database_url="postgresql://host/db", oven_address="127.0.0.1:1")
+    settings = PantrySettings(insecure=True, database_url="postgresql://host/db", oven_address="127.0.0.1:1")
 
     assert list(settings.peer_addresses.items()) == [("oven", "127.0.0.1:1"), ("fridge", "127.0.0.1:2")]
 

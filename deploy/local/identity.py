@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The identities of a local mesh: certificates of its services, and tokens of those who call them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import grpc
+
+from meshkit.clock import Clock
+from purser_cli import certificates, tokens
+from purser_cli.certificates import MeshCertificates
+
+TRUST_DOMAIN = "purser.internal"
+HOSTS = ("localhost", "127.0.0.1", "::1")
+CERTIFICATES_VALID = timedelta(days=365)
+RENEWED_BEFORE = timedelta(days=30)
+TOKENS_VALID = timedelta(days=30)
+
+# The tokens of a local mesh by name, and what each may do.
+TOKENS: Mapping[str, Sequence[str]] = {
+    "vendor": ("operator", "viewer", "payments", "security", "usage"),
+    "gate": ("gate",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LocalIdentity:
+    """The certificates, the signing key and the tokens in one folder; open_identity creates them."""
+
+    files: MeshCertificates
+    clock: Clock
+
+    def token(
+        self,
+        *roles: str,
+        subject: str,
+        valid: timedelta = TOKENS_VALID,
+        customer: str = "",
+        customers: Sequence[str] = (),
+    ) -> str:
+        """Return a token that the mesh accepts."""
+        return tokens.issue(
+            self.files.folder,
+            subject=subject,
+            roles=roles,
+            now=self.clock.now(),
+            valid=valid,
+            customer=customer,
+            customers=customers,
+        )
+
+    def token_file(self, name: str) -> Path:
+        """Return the file of one of TOKENS."""
+        return self.files.folder / f"{name}.token"
+
+    def credentials(self, token: str | None = None) -> grpc.ChannelCredentials:
+        """Return the credentials of a channel whose calls carry `token`, or none."""
+        tls = grpc.ssl_channel_credentials(self.files.authority.read_bytes())
+        if token is None:
+            return tls
+        return grpc.composite_channel_credentials(tls, grpc.access_token_call_credentials(token))
+
+    def settings(self, service: str) -> dict[str, str]:
+        """Return the settings of a service that concern identities, without the prefix of their names."""
+        return {
+            "CERTIFICATE_FILE": str(self.files.chain(service)),
+            "KEY_FILE": str(self.files.key(service)),
+            "CA_FILE": str(self.files.authority),
+            "TRUST_DOMAIN": TRUST_DOMAIN,
+            "JWKS": str(self.files.folder / tokens.JWKS_FILE),
+            "REFLECTION": "true",
+        }
+
+
+def open_identity(folder: Path, *, clock: Clock) -> LocalIdentity:
+    """Return the identities in `folder`: what is missing or expires soon is created, and new tokens are written."""
+    now = clock.now()
+    files = MeshCertificates(folder)
+    chains = [files.chain(service) for service in certificates.SERVICES]
+    is_fresh = all(
+        chain.exists() and certificates.expire_time(chain) > now + RENEWED_BEFORE for chain in chains
+    )
+    if not is_fresh:
+        certificates.issue(folder, trust_domain=TRUST_DOMAIN, hosts=HOSTS, valid=CERTIFICATES_VALID, now=now)
+    if not (folder / tokens.KEY_FILE).exists():
+        tokens.create_key(folder, key_id="local-1")
+    identity = LocalIdentity(files, clock)
+    for name, roles in TOKENS.items():
+        path = identity.token_file(name)
+        path.touch(mode=0o600)
+        path.write_text(identity.token(*roles, subject=name) + "\n")
+    return identity
