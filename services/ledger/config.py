@@ -20,7 +20,7 @@ class LedgerSettings(MeshSettings):
         10,
         ge=2,
         le=200,
-        description="maximum number of connections to the database; the gate keeps one for itself",
+        description="maximum number of connections to the database; below 4, the gate shares some with others",
     )
     listen: str = Field("127.0.0.1:7003", description="where to serve callers; port 0 is any free one")
     peer_listen: str = Field(

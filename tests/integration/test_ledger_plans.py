@@ -36,7 +36,7 @@ from services.ledger.domain.usage.rerate_job import EventPosition, MeterProgress
 from services.ledger.domain.usage.summary import SummaryWindow
 from services.ledger.store.connection import open_pool
 from services.ledger.store.credits.grants import with_unread
-from services.ledger.store.credits.reading import read_accounts
+from services.ledger.store.credits.reading import PoolLocks, read_accounts
 from services.ledger.store.credits.reports import Reports
 from services.ledger.store.credits.snapshot import read_snapshot
 from services.ledger.store.credits.verification import verify
@@ -471,7 +471,7 @@ async def test_issuing_and_voiding_read_one_grant_by_its_key(recording: Recordin
     grant_id = GrantId("grt_7")
     selections = {(ACME, AI): AccountSelection(only_grants=frozenset({grant_id}))}
 
-    readings = await read_accounts(recording, selections, at=JUNE, locks=True)
+    readings = await read_accounts(recording, selections, at=JUNE, locks=PoolLocks.WAIT)
 
     reads = await _reads(recording)
     assert list(readings[ACME, AI].account.grants) == [grant_id]

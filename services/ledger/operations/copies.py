@@ -63,7 +63,9 @@ class Copies:
 
     async def apply_customer(self, update: CustomerUpdate) -> int:
         """Store a customer, and attach events that came before it; returns the version in force."""
-        version = await self._store.run(lambda tx: tx.copies.keep_customer(update))
+        version = await self._store.run(
+            lambda tx: tx.copies.keep_customer(update), turn_of=update.customer_id
+        )
         await self._attachment.attach_now((update.customer_id, *update.aliases))
         return version
 
@@ -87,7 +89,7 @@ class Copies:
                 await self._settle(tx, update.customer_id, credit_type_id, at)
             return version
 
-        version = await self._store.run(work)
+        version = await self._store.run(work, turn_of=update.customer_id)
         self._relay.wake()
         return version
 
@@ -111,7 +113,7 @@ class Copies:
                 added += await self._settle(tx, update.customer_id, credit_type_id, at)
             return tuple(added)
 
-        added = await self._store.run(work)
+        added = await self._store.run(work, turn_of=update.customer_id)
         self._relay.wake()
         return added
 

@@ -2,9 +2,9 @@
 """All SQL of the Ledger. Rows never leave it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import asyncpg
 
@@ -12,12 +12,14 @@ from meshkit.clock import Clock
 from meshkit.errors import MeshError
 from meshkit.faults import fault_of
 from meshkit.ids import Ids, first_id
+from meshkit.turns import Turns
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
 from services.ledger.domain.credits.unit_of_work import (
     AccountsMoved,
     Change,
     DuePool,
+    LockHeld,
     NewEvent,
     NewResponse,
     PoolKey,
@@ -28,6 +30,7 @@ from services.ledger.domain.retention import HOLDS_KEPT_AFTER_CREATION
 from services.ledger.store.connection import ACQUIRE_SECONDS_MAX, Connection, Pool
 from services.ledger.store.copies import Copies
 from services.ledger.store.credits.accounts import Accounts
+from services.ledger.store.credits.reading import PoolLocks
 from services.ledger.store.credits.reports import Reports
 from services.ledger.store.credits.snapshot import read_snapshot
 from services.ledger.store.credits.verification import verify
@@ -36,6 +39,7 @@ from services.ledger.store.gate.caps import Caps
 from services.ledger.store.gate.standings import Standings
 from services.ledger.store.responses import StoredResponses
 from services.ledger.store.retention import Retention
+from services.ledger.store.shares import Share, Shares
 from services.ledger.store.usage.corrections import Corrections
 from services.ledger.store.usage.events import UsageEvents
 from services.ledger.store.usage.history import UsageHistory
@@ -50,15 +54,21 @@ T = TypeVar("T")
 
 TRANSACTION_ATTEMPTS_MAX = 5
 VERIFY_SECONDS_MAX = 600
+# How long a write waits for earlier ones of the same customer.
+TURN_SECONDS_MAX = 10.0
+# The longest that the lane waits for a lock: while it waits, all customers do.
+LANE_LOCK_TIMEOUT_MS = 50
 
 # Errors after which the whole transaction is retried: it lost a race against another one, or both deadlocked.
 _RACES = (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 
 class Transaction:
-    """One transaction, divided by subject."""
+    """One transaction, divided by subject. locks: how it locks the pools that it reads."""
 
-    def __init__(self, connection: Connection, *, wall: Clock, ids: Ids, locks: bool = True) -> None:
+    def __init__(
+        self, connection: Connection, *, wall: Clock, ids: Ids, locks: PoolLocks = PoolLocks.WAIT
+    ) -> None:
         self.accounts = Accounts(connection, wall=wall, ids=ids, locks=locks)
         self.responses = StoredResponses(connection)
         self.standings = Standings(connection)
@@ -88,17 +98,48 @@ class PostgresStore:
         self._wall = wall
         self._ids = ids
         self._kept: Connection | None = None
+        self._shares = Shares(pool.get_max_size(), wait_seconds=ACQUIRE_SECONDS_MAX)
+        self._turns = Turns(seconds_max=TURN_SECONDS_MAX)
         self.has_new_entries: set[PoolKey] = set()
 
-    async def run(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+    async def run(self, work: Callable[[Transaction], Awaitable[T]], *, turn_of: str | None = None) -> T:
         """Run `work` in one transaction (READ COMMITTED); run it again from the start if it loses a race.
 
         So `work` must be free of side effects. Raises the error of the last of at most 5 attempts.
+        turn_of: a customer, whose earlier writes are waited for without a connection. Raises DatabaseBusy.
         """
+        if turn_of is None:
+            return await self._run(work, lambda: self._connection(self._shares.writes))
+        async with self._turns.take(turn_of):
+            return await self._run(work, lambda: self._connection(self._shares.writes))
+
+    async def run_in_lane(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Do what `run` does, on the lane's own connection and without waiting for pools that are locked.
+
+        Reading accounts leaves those pools out. Raises LockHeld for any other lock that is held elsewhere.
+        """
+        with suppress(asyncpg.LockNotAvailableError):
+            return await self._run(work, self._own_connection, locks=PoolLocks.NOWAIT)
+        try:
+            return await self._run(work, self._own_connection, locks=PoolLocks.AVAILABLE)
+        except asyncpg.LockNotAvailableError:
+            raise LockHeld from None
+
+    async def run_beside_lane(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Do what `run` does, on connections that only decisions of the gate use."""
+        return await self._run(work, lambda: self._connection(self._shares.beside))
+
+    async def _run(
+        self,
+        work: Callable[[Transaction], Awaitable[T]],
+        connect: Callable[[], AbstractAsyncContextManager[Connection]],
+        *,
+        locks: PoolLocks = PoolLocks.WAIT,
+    ) -> T:
         for attempt in range(1, TRANSACTION_ATTEMPTS_MAX + 1):
             try:
-                async with self._transaction() as connection:
-                    transaction = Transaction(connection, wall=self._wall, ids=self._ids)
+                async with connect() as connection, connection.transaction():
+                    transaction = Transaction(connection, wall=self._wall, ids=self._ids, locks=locks)
                     found = await work(transaction)
                 self.has_new_entries |= transaction.accounts.has_new_entries
                 return found
@@ -110,10 +151,10 @@ class PostgresStore:
     async def read(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run `work` on one snapshot: it locks nothing, waits for no lock, and cannot write."""
         async with (
-            self._connection() as connection,
+            self._connection(self._shares.reads) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            return await work(Transaction(connection, wall=self._wall, ids=self._ids, locks=False))
+            return await work(Transaction(connection, wall=self._wall, ids=self._ids, locks=PoolLocks.NONE))
 
     async def write_guess(
         self,
@@ -126,7 +167,7 @@ class PostgresStore:
         """Write what was decided on cached accounts, for those pools whose versions are unchanged.
 
         Returns these pools; None, with nothing written, if one of the requests has a stored response already, or one of
-        the events is stored. Plain changes are one statement in its own implicit transaction.
+        the events is stored. Raises LockHeld. Plain changes are one statement in its own implicit transaction.
         """
         try:
             if all(change.is_plain for change in changes):
@@ -142,10 +183,12 @@ class PostgresStore:
             return written
         except asyncpg.UniqueViolationError:
             return None
+        except asyncpg.LockNotAvailableError:
+            raise LockHeld from None
 
     async def due_pools(self, *, at: datetime, after: DuePool | None, pools_max: int) -> list[DuePool]:
         """Return pools in which something is due, the longest due first, starting after `after`."""
-        async with self._connection() as connection:
+        async with self._connection(self._shares.writes) as connection:
             rows = await connection.fetch(
                 "SELECT next_due_time, customer_id, credit_type_id FROM ledger.pools WHERE next_due_time <= $1"
                 " AND ($2::timestamptz IS NULL OR (next_due_time, customer_id, credit_type_id) > ($2, $3, $4))"
@@ -163,13 +206,13 @@ class PostgresStore:
 
         They may not be up to date: see Account.is_due. Raises CustomerNotFound.
         """
-        async with self._connection() as connection:
+        async with self._connection(self._shares.reads) as connection:
             return await read_snapshot(connection, customer, credit_type_id)
 
     async def verify(self, customer_id: CustomerId | None) -> Verification:
         """Recount one customer, or all customers (None), on one snapshot."""
         async with (
-            self._connection() as connection,
+            self._connection(self._shares.reads) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             await connection.execute(f"SET LOCAL statement_timeout = '{VERIFY_SECONDS_MAX}s'")
@@ -178,26 +221,41 @@ class PostgresStore:
 
     @asynccontextmanager
     async def _own_connection(self) -> AsyncIterator[Connection]:
-        """Lend the connection reserved for guesses; after a failure, a new one. One borrower at a time."""
-        if self._kept is None:
+        """Lend the lane's connection; after a failure, a new one. One borrower at a time."""
+        if self._kept is None or _is_lost(self._kept):
             async with _translate_database_errors():
-                self._kept = await self._pool.acquire(timeout=ACQUIRE_SECONDS_MAX)
+                self._kept = await self._for_lane(await self._pool.acquire(timeout=ACQUIRE_SECONDS_MAX))
         connection = self._kept
         try:
-            async with _translate_database_errors():
+            async with _translate_database_errors(unchanged=(*_RACES, asyncpg.LockNotAvailableError)):
                 yield connection
         except BaseException as error:
             if isinstance(error.__cause__, asyncpg.ReadOnlySQLTransactionError):
                 await self._replace_all(connection)
-            if not isinstance(error, asyncpg.PostgresError) or connection.is_closed():
+            if not isinstance(error, (asyncpg.PostgresError, AccountsMoved)) or _is_lost(connection):
                 self._kept = None
-                await self._pool.release(connection)
+                await self._discard(connection)
             raise
 
+    async def _for_lane(self, connection: Connection) -> Connection:
+        try:
+            await connection.execute(f"SET lock_timeout = {LANE_LOCK_TIMEOUT_MS}")
+        except BaseException:
+            await self._discard(connection)
+            raise
+        return connection
+
+    async def _discard(self, connection: Connection) -> None:
+        """Close the lane's connection, so that nobody else gets its lock_timeout."""
+        if not _is_lost(connection):
+            connection.terminate()
+        await self._pool.release(connection)
+
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Connection]:
+    async def _connection(self, share: Share) -> AsyncIterator[Connection]:
         async with (
             _translate_database_errors(),
+            share.take(),
             self._pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection,
         ):
             try:
@@ -211,18 +269,23 @@ class PostgresStore:
         connection.terminate()
         await self._pool.expire_connections()
 
-    @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[Connection]:
-        async with self._connection() as connection, connection.transaction():
-            yield connection
+
+def _is_lost(connection: Connection) -> bool:
+    try:
+        closed: bool = connection.is_closed()
+    except asyncpg.InterfaceError:  # it broke, and the pool has taken it back
+        return True
+    return closed
 
 
 @asynccontextmanager
-async def _translate_database_errors() -> AsyncIterator[None]:
-    """Translate database errors to MeshErrors; races and bugs pass through unchanged."""
+async def _translate_database_errors(
+    unchanged: tuple[Any, ...] = _RACES,
+) -> AsyncIterator[None]:
+    """Translate database errors to MeshErrors; bugs and those that the caller handles pass through unchanged."""
     try:
         yield
-    except (*_RACES, MeshError):
+    except (*unchanged, MeshError):
         raise
     except Exception as error:
         fault = fault_of(error)

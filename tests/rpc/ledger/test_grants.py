@@ -126,7 +126,8 @@ async def test_a_pool_is_made_by_its_first_grant_and_needs_no_contract(ledger: R
 async def test_many_grants_of_one_customer_keep_one_connection_and_others_go_on(
     databases: Databases, sql: Sql
 ) -> None:
-    async with running_ledger(databases, connections=2) as ledger:
+    # Of seven connections, two are for writes.
+    async with running_ledger(databases, connections=7) as ledger:
         await ledger.sign_acme()
         await ledger.tell_customer("cus_globex", "globex")
         async with sql.transaction():

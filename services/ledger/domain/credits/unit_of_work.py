@@ -38,6 +38,10 @@ class AccountsMoved(Aborted):
         super().__init__("the contract changed at this very moment; retry")
 
 
+class LockHeld(Exception):
+    """Another transaction holds a lock for longer than the lane waits. Nothing was done."""
+
+
 @dataclass(slots=True)
 class AccountSelection:
     """What to read of one pool in addition to its grants, caps and watches.

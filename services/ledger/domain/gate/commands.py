@@ -211,6 +211,8 @@ class RemoveSpendCap:
 class RespondsWith(Protocol[Response_co]):
     """A command of the gate whose response has this type."""
 
+    @property
+    def customer(self) -> str: ...
     def response_type(self) -> type[Response_co]: ...
 
 

@@ -12,7 +12,6 @@ from meshkit.clock import Clock
 from meshkit.errors import FieldViolation, InvalidFields
 from meshkit.ids import Ids
 from meshkit.quantity import Credits
-from meshkit.turns import Turns
 from services.ledger.domain.credits import issuing
 from services.ledger.domain.credits.commands import (
     AdjustBalance,
@@ -34,8 +33,6 @@ from services.ledger.operations.credits.settlement import OpenAccount, open_acco
 from services.ledger.operations.ports import Relay
 from services.ledger.store import PostgresStore, Transaction
 
-# How long a request waits for earlier ones of the same customer.
-TURN_SECONDS_MAX = 10.0
 # That of a grant whose issuer names none.
 ADJUSTMENT_PRIORITY = 100
 NO_GRANTS: frozenset[GrantId] = frozenset()
@@ -51,7 +48,6 @@ class Grants:
         self._clock = clock
         self._ids = ids
         self._relay = relay
-        self._turns = Turns(seconds_max=TURN_SECONDS_MAX)
 
     async def issue(self, command: IssueGrant) -> Grant:
         """Add a grant. Raises CustomerNotFound, GrantAlreadyExists, InvalidFields, RequestIdReused."""
@@ -140,8 +136,7 @@ class Grants:
 
     async def _in_turn(self, customer: str, work: Callable[[Transaction], Awaitable[Response]]) -> Response:
         """Run work after the customer's earlier commands, and deliver what it says."""
-        async with self._turns.take(customer):
-            response = await self._store.run(work)
+        response = await self._store.run(work, turn_of=customer)
         self._relay.wake()
         return response
 

@@ -6,23 +6,24 @@
    version has moved is not written; it leaves the cache, and its requests go on to 3. So do requests whose request_id
    has a stored response. While other replicas write to a pool, nothing is guessed about it.
 3. Decide under locks: every request that the cache could not answer, each denial and fault among them, is decided on
-   a fresh read under the pools' locks (locked.py). Only this step denies.
+   a fresh read under the pools' locks (locked.py). Only this step denies. If another transaction has locked a
+   customer's pool, this customer's requests are decided beside the lane, which goes on (side_queues.py).
 
 No response is given before it is committed. When the outcome of a write is unknown, its callers get that as the error.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from meshkit.clock import Clock
 from meshkit.errors import MeshError
 from meshkit.ids import Ids
 from services.ledger.domain.credits.account import Account
-from services.ledger.domain.credits.grant import ProductId
-from services.ledger.domain.credits.unit_of_work import Change, NewEvent, NewResponse, PoolKey
+from services.ledger.domain.credits.grant import CustomerId, ProductId
+from services.ledger.domain.credits.unit_of_work import Change, LockHeld, NewEvent, NewResponse, PoolKey
 from services.ledger.domain.gate.commands import RespondsWith
 from services.ledger.domain.gate.decision import Ask
 from services.ledger.domain.gate.hold import HoldId
@@ -38,12 +39,15 @@ from services.ledger.operations.gate.lane import QueuedRequest
 from services.ledger.operations.gate.locked import LaneRequest, LockedBatch
 from services.ledger.operations.gate.meters import StepMeter
 from services.ledger.operations.gate.outcome import Allowed, NotCached, Uncharged, Unknown
+from services.ledger.operations.gate.side_queues import SideQueues
 from services.ledger.operations.ports import Relay
-from services.ledger.store import PostgresStore
+from services.ledger.store import PostgresStore, Transaction
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
 WireResponse = TypeVar("WireResponse")
+
+RunTransaction: TypeAlias = Callable[[Callable[[Transaction], Awaitable[None]]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +77,13 @@ class _Guess:
     """The view of the cache (decision.py), and what was decided on it so far.
 
     before, after: accounts as cached and as they would be. decided: what is to be proved. closed: pools with a request
-    that must be decided under locks; later requests about them wait for it.
+    that must be decided under locks; later requests about them wait for it. elsewhere: customers that are decided
+    beside the lane.
     """
 
     cache: CustomerCache
     at: datetime
+    elsewhere: Container[CustomerId]
     before: dict[PoolKey, Account] = field(default_factory=dict)
     after: dict[PoolKey, Account] = field(default_factory=dict)
     decided: list[tuple[LaneRequest, PoolKey, LaneResponse]] = field(default_factory=list)
@@ -87,6 +93,8 @@ class _Guess:
         customer = self.cache.customer(name)
         if customer is None:
             raise NotCached("unknown")
+        if customer.record.customer_id in self.elsewhere:
+            raise NotCached("locked")
         return customer
 
     def products_of(self, event_type: str) -> tuple[ProductId, ...]:
@@ -148,7 +156,7 @@ class _Guess:
 
 
 class Batches:
-    """Carries out batches, one at a time, on one cache."""
+    """Carries out batches on one cache: one at a time, and beside them those of customers that are locked elsewhere."""
 
     def __init__(
         self, *, store: PostgresStore, clock: Clock, ids: Ids, relay: Relay, meter: StepMeter
@@ -159,6 +167,17 @@ class Batches:
         self._relay = relay
         self._meter = meter
         self._cache = CustomerCache()
+        self._side = SideQueues(self._decide_beside)
+
+    def waiting_for(self, items: Sequence[LaneItem]) -> int:
+        """Return how many requests wait beside the lane for the customers of these."""
+        return self._side.waiting_for(
+            item.request.customer if isinstance(item, UnreadRequest) else item.customer for item in items
+        )
+
+    async def finish(self) -> None:
+        """Return once no request waits beside the lane."""
+        await self._side.finish()
 
     async def run(self, arrived: Sequence[QueuedRequest[LaneItem, LaneResponse]]) -> None:
         """Respond to every request of a batch, or fail it."""
@@ -172,14 +191,15 @@ class Batches:
         if again:
             arrival = {id(request): number for number, request in enumerate(batch)}
             again.sort(key=lambda request: arrival[id(request)])
-            await self._decide_under_locks(again, at)
+            await self._decide_in_lane(again, at)
         if twins:
-            # The first request of each id is done by now: its twins get the same response, or REQUEST_ID_REUSED.
-            await self._decide_under_locks(twins, at)
+            # The first request of each id is done by now, or it waits beside the lane, and they follow it: its twins
+            # get the same response, or REQUEST_ID_REUSED.
+            await self._decide_in_lane(twins, at)
 
     def _guess(self, batch: Iterable[LaneRequest], at: datetime) -> tuple[_Guess, list[LaneRequest]]:
         """Decide on the cache what it can answer; returns also the requests that it cannot."""
-        guess = _Guess(self._cache, at)
+        guess = _Guess(self._cache, at, self._side)
         again: list[LaneRequest] = []
         # The pool of a request may not even be known, so later requests of its call wait for it too.
         calls: set[int] = set()
@@ -225,6 +245,7 @@ class Batches:
             else:
                 assert not isinstance(response, EventResult)
                 responses.append(NewResponse(key, command.request_id, command.fingerprint, response, at))
+        cause = "twin"
         try:
             with self._meter.step("prove"):
                 written = await self._store.write_guess(
@@ -236,12 +257,14 @@ class Batches:
             for request, _, _ in guess.decided:
                 request.fail(error)
             return []
+        except LockHeld:
+            written, cause = None, "locked"
         except (
             Exception
         ):  # one of them is a poison request: each is decided again, and fails or succeeds alone
             written = None
         if written is None:
-            self._meter.again("twin", len(guess.decided))
+            self._meter.again(cause, len(guess.decided))
             for customer_id, _ in guess.before:
                 self._cache.drop(customer_id)
             return [request for request, _, _ in guess.decided]
@@ -267,23 +290,53 @@ class Batches:
             self._meter.again("outrun", len(outrun))
         return outrun
 
-    async def _decide_under_locks(self, batch: Sequence[LaneRequest], at: datetime) -> None:
+    async def _decide_in_lane(self, batch: Sequence[LaneRequest], at: datetime) -> None:
+        """Decide requests under locks, unless their customers wait beside the lane already, or have to now."""
+        rest: list[LaneRequest] = []
+        # An unknown name may be another one of a customer that waits, so later requests of its call go with it.
+        calls: set[int] = set()
+        for request in batch:
+            if request.call in calls or not self._side.follow(request):
+                rest.append(request)
+                calls.add(request.call)
+        if rest:
+            await self._decide_under_locks(rest, at, self._store.run_in_lane, elsewhere=self._side)
+
+    async def _decide_beside(self, batch: Sequence[LaneRequest]) -> None:
+        await self._decide_under_locks(batch, self._clock.now(), self._store.run_beside_lane)
+
+    async def _decide_under_locks(
+        self,
+        batch: Sequence[LaneRequest],
+        at: datetime,
+        run: RunTransaction,
+        *,
+        elsewhere: Container[CustomerId] = frozenset(),
+    ) -> None:
         """Decide requests on a fresh read under locks, in order; one that breaks the others is decided alone."""
-        locked = LockedBatch(batch, at=at, ids=self._ids, cache=self._cache, meter=self._meter)
+        locked = LockedBatch(
+            batch, at=at, ids=self._ids, cache=self._cache, meter=self._meter, elsewhere=elsewhere
+        )
         try:
-            await self._store.run(locked.work)
+            await run(locked.work)
         except MeshError as error:
             for request in batch:
                 request.fail(error)
+            return
+        except LockHeld:
+            # Not of a pool: of a table, by a migration, or of a row that is about to be made. All wait for it.
+            await self._decide_under_locks(batch, at, self._store.run_beside_lane)
             return
         except Exception as error:
             if len(batch) == 1:
                 batch[0].fail(error)
                 return
             for request in batch:
-                await self._decide_under_locks([request], at)
+                await self._decide_under_locks([request], at, run, elsewhere=elsewhere)
             return
         locked.fill_cache()
+        for request, customer_id in locked.handed_over:
+            self._side.add(customer_id, request)
         if locked.has_crossings:
             self._relay.wake()
         for request, result in locked.results:

@@ -106,8 +106,11 @@ class CustomerCache:
 
         An earlier entry is kept if one of the pools had the cached version, and is dropped otherwise. A contended
         customer's accounts are cached again only when no other replica has written since this one's last write.
+        What was read under earlier copies of the Catalog, while the lane went on, is not cached.
         """
-        if copies is not self.copies:
+        if copies.epoch < self.copies.epoch:
+            return
+        if copies.epoch > self.copies.epoch:
             self._clear(copies)
         customer_id = read.record.customer_id
         cached = self._customers.get(customer_id)

@@ -45,7 +45,7 @@ class SpendCaps:
             await tx.responses.store(customer_id, command, answer, at=at)
             return answer
 
-        return await self._store.run(work)
+        return await self._store.run(work, turn_of=command.customer)
 
     async def remove(self, command: RemoveSpendCap) -> SpendCapRemoval:
         """Lift a cap; one that is lifted stays so. Raises CustomerNotFound, SpendCapNotFound, RequestIdReused."""
@@ -63,7 +63,7 @@ class SpendCaps:
             await tx.responses.store(customer_id, command, answer, at=at)
             return answer
 
-        return await self._store.run(work)
+        return await self._store.run(work, turn_of=command.customer)
 
     async def list(self, customer: str, page: Page) -> Sequence[CustomerSpendCap]:
         """Return a page by credit type, group key and value, and one more when there is. Raises CustomerNotFound."""
@@ -72,4 +72,4 @@ class SpendCaps:
             customer_id = await tx.standings.customer_id(customer)
             return [CustomerSpendCap(customer_id, cap) for cap in await tx.caps.list(customer_id, page)]
 
-        return await self._store.run(work)
+        return await self._store.read(work)

@@ -33,7 +33,7 @@ GateLane = Lane[LaneItem, LaneResponse]
 def gate_lane(*, store: PostgresStore, clock: Clock, ids: Ids, relay: Relay) -> GateLane:
     """Return the replica's lane: the queue of the gate's requests, and that of usage events."""
     batches = Batches(store=store, clock=clock, ids=ids, relay=relay, meter=StepMeter())
-    return Lane(batches.run, queues=(GATE, INTAKE), meter=LaneMeter())
+    return Lane(batches.run, queues=(GATE, INTAKE), meter=LaneMeter(), beside=batches)
 
 
 class Gate:

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from meshkit.errors import ResourceExhausted, Unavailable
 from services.ledger.operations.gate.meters import LaneMeter
@@ -29,7 +29,20 @@ IN_USE_SECONDS = 0.05
 PATIENCE_TURNS = 32
 
 Item = TypeVar("Item")
+Item_contra = TypeVar("Item_contra", contravariant=True)
 Response = TypeVar("Response")
+
+
+class Beside(Protocol[Item_contra]):
+    """Where requests go that the lane does not wait for."""
+
+    def waiting_for(self, items: Sequence[Item_contra]) -> int:
+        """Return how many requests wait there for the customers of these, and count against the lane's bound."""
+        ...
+
+    async def finish(self) -> None:
+        """Return once none waits there."""
+        ...
 
 
 class LaneFull(ResourceExhausted):
@@ -110,8 +123,9 @@ class QueueLimits:
 class Lane(Generic[Item, Response]):
     """One batch at a time; those of one queue in order of arrival.
 
-    work: responds to every request it is given, or fails it. The first queue has the patience described above.
-    A request whose caller has disconnected, or whose deadline has passed, before its batch begins is not carried out.
+    work: responds to every request it is given, fails it, or puts it `beside`. The first queue has the patience
+    described above. A request whose caller has disconnected, or whose deadline has passed, before its batch begins is
+    not carried out.
     """
 
     def __init__(
@@ -120,12 +134,14 @@ class Lane(Generic[Item, Response]):
         *,
         queues: Sequence[QueueLimits],
         meter: LaneMeter,
+        beside: Beside[Item] | None = None,
         now_seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self._work = work
         self._now_seconds = now_seconds
         self._limits = tuple(queues)
         self._meter = meter
+        self._beside = beside
         self._queues: tuple[deque[QueuedRequest[Item, Response]], ...] = tuple(deque() for _ in queues)
         self._latest = 0
         self._foreground_seconds = -IN_USE_SECONDS
@@ -146,6 +162,8 @@ class Lane(Generic[Item, Response]):
         self._arrived.set()
         if self._loop is not None:
             await self._loop
+        if self._beside is not None:
+            await self._beside.finish()
 
     def put_all(
         self, items: Sequence[Item], *, left_seconds: float | None, queue: int = 0
@@ -154,8 +172,9 @@ class Lane(Generic[Item, Response]):
         if self._is_closed:
             raise LaneClosed
         waiting = self._queues[queue]
-        if waiting and len(waiting) + len(items) > self._limits[queue].waiting_max:
-            raise LaneFull(waiting=len(waiting))
+        ahead = len(waiting) + (0 if self._beside is None else self._beside.waiting_for(items))
+        if ahead and ahead + len(items) > self._limits[queue].waiting_max:
+            raise LaneFull(waiting=ahead)
         loop = asyncio.get_running_loop()
         now = self._now_seconds()
         expire_seconds = None if left_seconds is None else now + left_seconds
@@ -229,18 +248,25 @@ class Lane(Generic[Item, Response]):
 
     def _take(self, number: int, batch_max: int) -> list[QueuedRequest[Item, Response]]:
         now = self._now_seconds()
-        queue = self._queues[number]
-        batch: list[QueuedRequest[Item, Response]] = []
-        while queue and len(batch) < batch_max:
-            request = queue.popleft()
-            if request.future.done():
-                continue
-            if request.expire_seconds is not None and request.expire_seconds <= now:
-                request.future.cancel()
-                continue
-            batch.append(request)
+        batch = take_waiting(self._queues[number], batch_max, now_seconds=now)
         if batch:
             if number == 0:
                 self._last_size = len(batch)
             self._meter.began(len(batch), now - batch[0].arrived_seconds)
         return batch
+
+
+def take_waiting(
+    queue: deque[QueuedRequest[Item, Response]], batch_max: int, *, now_seconds: float
+) -> list[QueuedRequest[Item, Response]]:
+    """Take requests from a queue; whose caller has gone is dropped, and whose deadline has passed is cancelled."""
+    batch: list[QueuedRequest[Item, Response]] = []
+    while queue and len(batch) < batch_max:
+        request = queue.popleft()
+        if request.future.done():
+            continue
+        if request.expire_seconds is not None and request.expire_seconds <= now_seconds:
+            request.future.cancel()
+            continue
+        batch.append(request)
+    return batch

@@ -2,7 +2,7 @@
 """Requests and events decided on a fresh read, under the locks of their pools: the only place that denies."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import datetime
 
 from meshkit.errors import MeshError, RequestIdReused
@@ -36,7 +36,9 @@ Result = LaneResponse | MeshError
 class LockedBatch:
     """Decides a batch in a transaction, on what that transaction has read (locked_view.py).
 
-    `work` may be run several times, in a transaction each; the last run counts.
+    `work` may be run several times, in a transaction each; the last run counts. elsewhere: customers whose requests
+    are not decided here. results: of those that were; handed_over: the others, of them and of customers whose pools
+    are locked elsewhere.
     """
 
     def __init__(
@@ -47,7 +49,9 @@ class LockedBatch:
         ids: Ids,
         cache: CustomerCache,
         meter: StepMeter,
+        elsewhere: Container[CustomerId] = frozenset(),
     ) -> None:
+        self._elsewhere = elsewhere
         self._batch = batch
         self._at = at
         self._ids = ids
@@ -58,12 +62,14 @@ class LockedBatch:
 
     def _begin(self, copies: CatalogCopies) -> None:
         self.results: list[tuple[LaneRequest, Result]] = []
+        self.handed_over: list[tuple[LaneRequest, CustomerId]] = []
         self._view = LockedView(
             [request.item for request in self._batch],
             at=self._at,
             ids=self._ids,
             cache=self._cache,
             copies=copies,
+            elsewhere=self._elsewhere,
         )
         self._stored: dict[tuple[CustomerId, str], StoredResponse] = {}
         self._responses: dict[tuple[CustomerId, str], NewResponse] = {}
@@ -96,7 +102,11 @@ class LockedBatch:
             await self._captured.look_up(tx, self._captured_again())
         with self._meter.step("decide"):
             for request in self._batch:
-                self.results.append((request, self._result(request.item)))
+                customer_id = self._view.customer_elsewhere(request.item)
+                if customer_id is None:
+                    self.results.append((request, self._result(request.item)))
+                else:
+                    self.handed_over.append((request, customer_id))
         with self._meter.step("save"):
             await tx.accounts.save_many(
                 self._view.changes(), list(self._responses.values()), self._events.charged

@@ -2,7 +2,7 @@
 """What a transaction has read for a batch, under the locks of its pools."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -35,7 +35,8 @@ from services.ledger.store import Transaction
 class LockedView:
     """A view to which nothing is unknown. Commands see the accounts as those before them have left them.
 
-    names: customers by the names in the commands. copies: of the Catalog's data.
+    names: customers by the names in the commands. copies: of the Catalog's data. elsewhere: customers that are decided
+    elsewhere; those whose pools are locked there are added to them. The view knows nothing of their accounts.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class LockedView:
         ids: Ids,
         cache: CustomerCache,
         copies: CatalogCopies,
+        elsewhere: Container[CustomerId],
     ) -> None:
         self._commands = commands
         self._at = at
@@ -55,6 +57,8 @@ class LockedView:
         self._readings: dict[PoolKey, Reading] = {}
         self._after: dict[PoolKey, Account] = {}
         self._changed: dict[PoolKey, Change] = {}
+        self._elsewhere = elsewhere
+        self._locked: set[CustomerId] = set()
         self.copies = copies
         self.customers: dict[CustomerId, CustomerState] = {}
         self.names: dict[str, CustomerId] = {}
@@ -67,6 +71,7 @@ class LockedView:
         await self._look_up(tx, trusts_cache=trusts_cache)
         wanted = self._wanted()
         self._readings = await tx.accounts.read_many(wanted, at=self._at)
+        self._locked = {key[0] for key in wanted.keys() - self._readings.keys()}
         # Again under the locks: whoever changes customers or prices must move the pools' versions too.
         await self._look_up_customers(tx)
         await self._look_up_prices(tx)
@@ -78,8 +83,19 @@ class LockedView:
         return any(account.crossings for account in self._after.values())
 
     def known_commands(self) -> list[Command]:
-        """Return the commands of customers that are known."""
-        return [command for command in self._commands if command.customer in self.names]
+        """Return the commands of customers that are known, and not decided elsewhere."""
+        return [
+            command
+            for command in self._commands
+            if command.customer in self.names and self.customer_elsewhere(command) is None
+        ]
+
+    def customer_elsewhere(self, command: Command) -> CustomerId | None:
+        """Return the command's customer if it is to be decided elsewhere."""
+        customer_id = self.names.get(command.customer)
+        if customer_id is None:
+            return None
+        return customer_id if customer_id in self._locked or customer_id in self._elsewhere else None
 
     def apply(self, key: PoolKey, after: Account) -> None:
         """Take over the effect of a command: what comes after it sees the account as it leaves it."""
@@ -234,6 +250,8 @@ class LockedView:
         """Return the pools that the batch needs, with the holds and spends that matter."""
         wanted: dict[PoolKey, AccountSelection] = defaultdict(AccountSelection)
         for command in self._commands:
+            if self.customer_elsewhere(command) is not None:
+                continue
             if isinstance(command, RecordEvent):
                 self._want_usage(command, wanted)
                 continue

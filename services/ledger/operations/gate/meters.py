@@ -29,7 +29,8 @@ DECISIONS = Counter(
 DECIDED_AGAIN = Counter(
     "ledger_decided_again",
     "Requests that memory could not answer, by cause: unknown, due, denied, outrun (another replica was there),"
-    " twin (the request was answered before), behind (one that must go before it is decided again).",
+    " twin (the request was answered before), locked (its customer's pool is locked elsewhere),"
+    " behind (one that must go before it is decided again).",
     ["cause"],
 )
 

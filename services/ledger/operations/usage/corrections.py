@@ -131,7 +131,7 @@ class Corrections:
             await tx.responses.store(customer_id, command, response, at=at)
             return response
 
-        response = await self._store.run(work)
+        response = await self._store.run(work, turn_of=command.customer)
         self._relay.wake()
         return response
 

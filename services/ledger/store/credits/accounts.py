@@ -25,18 +25,18 @@ from services.ledger.domain.rating.metric import UniqueValue
 from services.ledger.domain.usage.meter import MeteredPrice, MeterKey
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.grants import credit_type_of_grant
-from services.ledger.store.credits.reading import read_accounts
+from services.ledger.store.credits.reading import PoolLocks, read_accounts
 from services.ledger.store.credits.rows import Row
 from services.ledger.store.credits.writing import write_changes, write_extras
 
 
 class Accounts:
-    """The accounts of one transaction. locks: whether reading an account locks its pool.
+    """The accounts of one transaction. locks: how reading an account locks its pool.
 
     has_new_entries: the pools of which it has written entries.
     """
 
-    def __init__(self, connection: Connection, *, wall: Clock, ids: Ids, locks: bool) -> None:
+    def __init__(self, connection: Connection, *, wall: Clock, ids: Ids, locks: PoolLocks) -> None:
         self._connection = connection
         self._locks = locks
         self._wall = wall
@@ -104,7 +104,10 @@ class Accounts:
     async def read_many(
         self, selections: Mapping[PoolKey, AccountSelection], *, at: datetime
     ) -> dict[PoolKey, Reading]:
-        """Lock these pools in the order of their keys, and return for each what `read` returns."""
+        """Lock these pools in the order of their keys, and return for each what `read` returns.
+
+        With PoolLocks.AVAILABLE, pools that another transaction has locked are left out.
+        """
         return await read_accounts(self._connection, selections, at=at, locks=self._locks)
 
     async def due_pools(

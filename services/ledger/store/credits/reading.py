@@ -4,7 +4,10 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from enum import Enum
 from typing import Any
+
+import asyncpg
 
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.account import Account
@@ -32,16 +35,33 @@ from services.ledger.store.usage.meters import read_meters, read_values
 _POOLS = "unnest($1::text[], $2::text[]) AS q (customer_id, credit_type_id)"
 
 
+class PoolLocks(Enum):
+    """How the pools are locked when accounts are read; the value is SQL.
+
+    WAIT: until other transactions release them. NOWAIT: if one is locked, the statement fails. AVAILABLE: leave out
+    those that are locked; it takes a statement for each pool. NONE: not at all; the transaction must see one snapshot.
+    """
+
+    WAIT = "FOR UPDATE OF p"
+    NOWAIT = "FOR UPDATE OF p NOWAIT"
+    AVAILABLE = "each FOR UPDATE OF p NOWAIT"
+    NONE = ""
+
+
 async def read_accounts(
-    connection: Connection, selections: Mapping[PoolKey, AccountSelection], *, at: datetime, locks: bool
+    connection: Connection, selections: Mapping[PoolKey, AccountSelection], *, at: datetime, locks: PoolLocks
 ) -> dict[PoolKey, Reading]:
     """Return the accounts of these pools, and what may have fallen due in them.
 
-    locks: lock the pools first, in the order of their keys. Otherwise the transaction must see one snapshot.
+    locks: the pools are locked first, in the order of their keys; one that is left out has no account here.
     For a pool that does not exist yet, the account is empty, of version 0, with the caps set on the pool. settles and
     only_grants: see AccountSelection.
     """
-    pools = await _pools(connection, sorted(selections), locks=locks)
+    if locks is PoolLocks.AVAILABLE:
+        pools, locked = await _available_pools(connection, sorted(selections))
+        selections = {key: selection for key, selection in selections.items() if key not in locked}
+    else:
+        pools = await _pools(connection, sorted(selections), locks=locks)
     caps = await _caps(connection, list(selections))
     if not pools:
         return {
@@ -95,17 +115,34 @@ async def read_accounts(
     return readings
 
 
-async def _pools(connection: Connection, keys: Sequence[PoolKey], *, locks: bool) -> dict[PoolKey, Any]:
+async def _pools(connection: Connection, keys: Sequence[PoolKey], *, locks: PoolLocks) -> dict[PoolKey, Any]:
     rows = await connection.fetch(
         "SELECT p.customer_id, p.credit_type_id, p.version, p.sequence, p.shortfall_micros,"
         f" p.next_due_time, p.settled_time, {USAGE_ANCHOR} AS usage_anchor"
         f" FROM {_POOLS} JOIN ledger.pools p USING (customer_id, credit_type_id)"
         " JOIN ledger.customers u USING (customer_id)"
-        f" ORDER BY p.customer_id, p.credit_type_id {'FOR UPDATE OF p' if locks else ''}",
+        f" ORDER BY p.customer_id, p.credit_type_id {locks.value}",
         [customer_id for customer_id, _ in keys],
         [credit_type_id for _, credit_type_id in keys],
     )
     return {(row["customer_id"], row["credit_type_id"]): row for row in rows}
+
+
+async def _available_pools(
+    connection: Connection, keys: Sequence[PoolKey]
+) -> tuple[dict[PoolKey, Any], set[PoolKey]]:
+    """Lock the pools that are not locked; return them, and the keys of those that are."""
+    # So that below only a row can be locked: a locked table would cost a timeout for each pool.
+    await connection.execute("LOCK TABLE ledger.pools IN ROW SHARE MODE NOWAIT")
+    pools: dict[PoolKey, Any] = {}
+    locked: set[PoolKey] = set()
+    for key in keys:
+        try:
+            async with connection.transaction():
+                pools |= await _pools(connection, [key], locks=PoolLocks.NOWAIT)
+        except asyncpg.LockNotAvailableError:
+            locked.add(key)
+    return pools, locked
 
 
 async def _grouped(connection: Connection, question: str, *arguments: object) -> dict[PoolKey, list[Any]]:
