@@ -251,6 +251,11 @@ def sequence_taken() -> InvalidFields:
     )
 
 
+def group_keys_fixed() -> InvalidFields:
+    """Return the error for a product with other group keys than before: its usage is counted by them."""
+    return InvalidFields([FieldViolation("group_keys", "must be those that the product had before")])
+
+
 def too_large(field: str) -> InvalidFields:
     """Return the error for an amount that costs more than CREDITS_MAX (a billion credits)."""
     return InvalidFields([FieldViolation(field, "costs more than a billion credits")])

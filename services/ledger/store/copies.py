@@ -15,7 +15,7 @@ from services.ledger.domain.copies import (
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
 from services.ledger.domain.credits.proration import Seats
 from services.ledger.domain.credits.schedule import Schedule
-from services.ledger.domain.errors import sequence_taken
+from services.ledger.domain.errors import group_keys_fixed, sequence_taken
 from services.ledger.domain.rating.rate import Rate
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.schedules import credit_types_of_subscription, seats_of
@@ -44,7 +44,8 @@ _KEEP_PRODUCT: Final = _upsert(
     "products",
     "product_id",
     f"version, name, billable_metric_id, {USAGE_PRODUCT_COLUMNS}",
-    "WHERE products.version < excluded.version",
+    "WHERE products.version < excluded.version"
+    " AND products.group_keys @> excluded.group_keys AND products.group_keys <@ excluded.group_keys",
 )
 _KEEP_RATE: Final = _upsert("rates", "rate_card_id, rate_id", f"rate_card_id, {RATE_COLUMNS}")
 
@@ -59,6 +60,7 @@ class Copies:
         self._connection = connection
 
     async def keep_product(self, update: ProductUpdate) -> int:
+        """Store a product. Raises InvalidFields if it is to be counted by other group keys than before."""
         await self._connection.execute(
             _KEEP_PRODUCT,
             update.version,
@@ -67,7 +69,10 @@ class Copies:
             *usage_product_to_row(update.product),
         )
         await self._begin_epoch()
-        return await self._version("products", "product_id", update.product.product_id)
+        version = await self._version("products", "product_id", update.product.product_id)
+        if version < update.version:
+            raise group_keys_fixed()
+        return version
 
     async def keep_rate_card(self, update: RateCardUpdate) -> tuple[int, list[Rate]]:
         """Store a card's rates; returns also those that stood, and that the card says are withdrawn."""

@@ -9,6 +9,7 @@ import pytest
 from grpc import StatusCode
 
 from purser.ledger.v1 import ledger_pb2 as pb
+from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
 from tests.support.faults import fault
 from tests.support.ledger import CREDIT, JULY, JUNE, RunningLedger, a_rate, two_ledgers
 from tests.support.ledger_sql import Sql
@@ -101,16 +102,15 @@ async def test_a_new_price_is_the_price_at_once(replicas: tuple[RunningLedger, R
     assert (await first.debit(0, quantity_micros=1_000_000)).debited_micros == 20 * CREDIT
 
 
-async def test_what_usage_is_told_apart_by_changes_at_once(
+async def test_how_usage_is_converted_changes_at_once(
     replicas: tuple[RunningLedger, RunningLedger],
 ) -> None:
     first, second = replicas
-    await second.tell_product("prd_assistant", group_keys=("team",), version=2)
-    await second.set_cap(5, group_key="team", user="red")
+    assert (await first.authorize(0, quantity_micros=1_000_000)).held_micros == 12 * CREDIT
+    doubled = peer_pb.QuantityConversion(priced_micros=2, per_micros=1)
+    await second.tell_product("prd_assistant", conversion=doubled, version=2)
 
-    denied = await first.debit(6, group_values={"team": "red"})
-
-    assert denied.denial_reason == pb.DENIAL_REASON_SPEND_CAP_REACHED
+    assert (await first.authorize(0, quantity_micros=1_000_000)).held_micros == 24 * CREDIT
 
 
 async def test_a_cap_that_was_lifted_denies_no_more(replicas: tuple[RunningLedger, RunningLedger]) -> None:

@@ -48,12 +48,26 @@ async def test_an_alias_named_twice_is_one_alias(ledger: RunningLedger) -> None:
 
 
 async def test_an_older_product_is_ignored(ledger: RunningLedger) -> None:
-    assert await ledger.tell_product("prd_assistant", group_keys=("team",), version=4) == 4
+    doubled = peer_pb.QuantityConversion(priced_micros=2, per_micros=1)
+    assert await ledger.tell_product("prd_assistant", conversion=doubled, version=4) == 4
 
     assert await ledger.tell_product("prd_assistant", version=3) == 4
 
-    with fault(StatusCode.FAILED_PRECONDITION, "GROUP_KEY_UNKNOWN", group_key="user_id"):
-        await ledger.set_cap(1)
+    assert (await ledger.authorize(0, quantity_micros=1_000_000)).held_micros == 24 * CREDIT
+
+
+async def test_a_product_keeps_its_group_keys_because_spends_are_counted_by_them(
+    ledger: RunningLedger,
+) -> None:
+    await ledger.tell_product("prd_preview", group_keys=("user_id", "team"))
+
+    for others in (("user_id",), ("user_id", "team", "feature"), ("user_id", "feature")):
+        with bad_fields("group_keys"):
+            await ledger.tell_product("prd_preview", group_keys=others, version=2)
+    same = await ledger.tell_product("prd_preview", group_keys=("team", "user_id"), version=2)
+    older = await ledger.tell_product("prd_preview", group_keys=("feature",), version=1)
+
+    assert (same, older) == (2, 2)
 
 
 async def test_a_newer_card_replaces_all_its_rates_and_an_older_is_ignored(ledger: RunningLedger) -> None:

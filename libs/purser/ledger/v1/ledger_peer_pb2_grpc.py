@@ -98,6 +98,7 @@ class LedgerPeerServiceServicer:
 
     def ApplyMetrics(self, request, context):
         """Stores a usage product with its metric. From Catalog. Idempotent by version: an older one is ignored.
+        Errors: INVALID_FIELDS (INVALID_ARGUMENT), also for other group_keys than the product had before.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -41,7 +41,9 @@ class LedgerPeerServiceStub:
     ApplyCustomer: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplyCustomerRequest, _ledger_peer_pb2.ApplyCustomerResponse]
     """Stores a customer's aliases and suspension. From Contract. Idempotent by version: an older one is ignored."""
     ApplyMetrics: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplyMetricsRequest, _ledger_peer_pb2.ApplyMetricsResponse]
-    """Stores a usage product with its metric. From Catalog. Idempotent by version: an older one is ignored."""
+    """Stores a usage product with its metric. From Catalog. Idempotent by version: an older one is ignored.
+    Errors: INVALID_FIELDS (INVALID_ARGUMENT), also for other group_keys than the product had before.
+    """
     ApplyRateCard: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplyRateCardRequest, _ledger_peer_pb2.ApplyRateCardResponse]
     """Stores all usage rates of a card. From Catalog. Idempotent by version: an older one is ignored."""
     ApplyContract: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplyContractRequest, _ledger_peer_pb2.ApplyContractResponse]
@@ -78,7 +80,9 @@ class LedgerPeerServiceAsyncStub(LedgerPeerServiceStub):
     ApplyCustomer: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplyCustomerRequest, _ledger_peer_pb2.ApplyCustomerResponse]  # type: ignore[assignment]
     """Stores a customer's aliases and suspension. From Contract. Idempotent by version: an older one is ignored."""
     ApplyMetrics: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplyMetricsRequest, _ledger_peer_pb2.ApplyMetricsResponse]  # type: ignore[assignment]
-    """Stores a usage product with its metric. From Catalog. Idempotent by version: an older one is ignored."""
+    """Stores a usage product with its metric. From Catalog. Idempotent by version: an older one is ignored.
+    Errors: INVALID_FIELDS (INVALID_ARGUMENT), also for other group_keys than the product had before.
+    """
     ApplyRateCard: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplyRateCardRequest, _ledger_peer_pb2.ApplyRateCardResponse]  # type: ignore[assignment]
     """Stores all usage rates of a card. From Catalog. Idempotent by version: an older one is ignored."""
     ApplyContract: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplyContractRequest, _ledger_peer_pb2.ApplyContractResponse]  # type: ignore[assignment]
@@ -124,7 +128,9 @@ class LedgerPeerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_peer_pb2.ApplyMetricsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_peer_pb2.ApplyMetricsResponse, _abc.Awaitable[_ledger_peer_pb2.ApplyMetricsResponse]]:
-        """Stores a usage product with its metric. From Catalog. Idempotent by version: an older one is ignored."""
+        """Stores a usage product with its metric. From Catalog. Idempotent by version: an older one is ignored.
+        Errors: INVALID_FIELDS (INVALID_ARGUMENT), also for other group_keys than the product had before.
+        """
 
     @_abc_1.abstractmethod
     def ApplyRateCard(
