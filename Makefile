@@ -6,7 +6,7 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-# For `make simulate`, `make crash` and `make crash-import`.
+# For `make simulate`, `make fuzz`, `make crash` and `make crash-import`.
 SEED ?=
 STEPS ?= 50000
 KILLS ?= 30
@@ -50,6 +50,9 @@ test: install ## run every test on all cores (one folder: make test TESTS=tests/
 simulate: install ## compare the Ledger with its model, from SEED (default: random), for STEPS steps
 	@PURSER_SIMULATE_SEED="$(or $(SEED),$$(od -An -N4 -tu4 /dev/urandom | tr -d ' '))" PURSER_SIMULATE_STEPS="$(STEPS)" \
 		$(RUN) -m pytest tests/simulation --timeout=0
+
+fuzz: install ## call every method with awkward requests, from SEED (default: random), for SECONDS (default: 60) seconds
+	@$(RUN) -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
 
 crash: install ## kill -9 Ledgers and PostgreSQL KILLS (default: 30) times under load, from SEED, and verify all sums
 	@$(RUN) -m tests.simulation.crash --kills $(KILLS) $(if $(SEED),--seed $(SEED))
@@ -110,4 +113,4 @@ $(STAMP):
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable . && \
 	touch $@
 
-.PHONY: help demo up install test simulate crash crash-import lint types protos-check bench bench-layers bench-picture protos format lock clean
+.PHONY: help demo up install test simulate fuzz crash crash-import lint types protos-check bench bench-layers bench-picture protos format lock clean
