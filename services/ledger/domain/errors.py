@@ -251,9 +251,21 @@ def sequence_taken() -> InvalidFields:
     )
 
 
-def group_keys_fixed() -> InvalidFields:
-    """Return the error for a product with other group keys than before: its usage is counted by them."""
-    return InvalidFields([FieldViolation("group_keys", "must be those that the product had before")])
+def product_fixed() -> InvalidFields:
+    """Return the error for a product with other terms than those that its usage was counted by."""
+    return InvalidFields(
+        [
+            FieldViolation("group_keys", "must be those that the product had before"),
+            FieldViolation("conversion", "must be the one that the product had when it was used"),
+        ]
+    )
+
+
+def rates_fixed(rate_ids: Iterable[str]) -> InvalidFields:
+    """Return the error for rates that were used at other terms."""
+    return InvalidFields(
+        [FieldViolation("rates", f"must not change {rate_id!r}, which was used") for rate_id in rate_ids]
+    )
 
 
 def too_large(field: str) -> InvalidFields:

@@ -15,7 +15,7 @@ from services.ledger.domain.copies import (
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
 from services.ledger.domain.credits.proration import Seats
 from services.ledger.domain.credits.schedule import Schedule
-from services.ledger.domain.errors import group_keys_fixed, sequence_taken
+from services.ledger.domain.errors import product_fixed, rates_fixed, sequence_taken
 from services.ledger.domain.rating.rate import Rate
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.schedules import credit_types_of_subscription, seats_of
@@ -45,9 +45,13 @@ _KEEP_PRODUCT: Final = _upsert(
     "product_id",
     f"version, name, billable_metric_id, {USAGE_PRODUCT_COLUMNS}",
     "WHERE products.version < excluded.version"
-    " AND products.group_keys @> excluded.group_keys AND products.group_keys <@ excluded.group_keys",
+    " AND products.group_keys @> excluded.group_keys AND products.group_keys <@ excluded.group_keys"
+    " AND (products.conversion IS NOT DISTINCT FROM excluded.conversion"
+    " OR NOT EXISTS (SELECT FROM ledger.meters m WHERE m.product_id = excluded.product_id))",
 )
 _KEEP_RATE: Final = _upsert("rates", "rate_card_id, rate_id", f"rate_card_id, {RATE_COLUMNS}")
+_KNOWN_RATES: Final = f"SELECT rate_card_id, {RATE_COLUMNS} FROM ledger.rates WHERE rate_id = ANY ($1)"
+_METERED: Final = "SELECT DISTINCT rate_id FROM ledger.meters WHERE rate_id = ANY ($1) ORDER BY rate_id"
 
 
 class Copies:
@@ -60,7 +64,7 @@ class Copies:
         self._connection = connection
 
     async def keep_product(self, update: ProductUpdate) -> int:
-        """Store a product. Raises InvalidFields if it is to be counted by other group keys than before."""
+        """Store a product. Raises InvalidFields if what was counted by its terms would not add up by the new ones."""
         await self._connection.execute(
             _KEEP_PRODUCT,
             update.version,
@@ -71,11 +75,14 @@ class Copies:
         await self._begin_epoch()
         version = await self._version("products", "product_id", update.product.product_id)
         if version < update.version:
-            raise group_keys_fixed()
+            raise product_fixed()
         return version
 
     async def keep_rate_card(self, update: RateCardUpdate) -> tuple[int, list[Rate]]:
-        """Store a card's rates; returns also those that stood, and that the card says are withdrawn."""
+        """Store a card's rates; returns also those that stood, and that the card says are withdrawn.
+
+        Raises InvalidFields for a rate that was used under the same id at another price.
+        """
         withdrawn: list[Rate] = []
         is_newer = await self._connection.fetchval(
             "INSERT INTO ledger.rate_cards (rate_card_id, version) VALUES ($1, $2)"
@@ -84,6 +91,7 @@ class Copies:
             update.version,
         )
         if is_newer:
+            await self._check_used_rates(update)
             rows = await self._connection.fetch(
                 f"SELECT {RATE_COLUMNS} FROM ledger.rates WHERE rate_card_id = $1 AND NOT is_withdrawn",
                 update.rate_card_id,
@@ -286,6 +294,20 @@ class Copies:
     async def _begin_epoch(self) -> None:
         """Invalidate decisions on cached products, rates and watches on every customer."""
         await self._connection.execute("UPDATE ledger.epochs SET version = version + 1")
+
+    async def _check_used_rates(self, update: RateCardUpdate) -> None:
+        told = {rate.rate_id: (update.rate_card_id, rate.costs) for rate in update.rates}
+        known = await self._connection.fetch(_KNOWN_RATES, list(told))
+        changed = {
+            row["rate_id"]
+            for row in known
+            if told[row["rate_id"]] != (row["rate_card_id"], rate_from_row(row).costs)
+        }
+        if changed:
+            # Meters have no index by rate, but the Catalog never changes a rate.
+            used = await self._connection.fetch(_METERED, list(changed))
+            if used:
+                raise rates_fixed([row["rate_id"] for row in used])
 
     async def _version(self, table: str, key: str, value: str) -> int:
         version: int = await self._connection.fetchval(

@@ -11,7 +11,17 @@ from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
 from tests.support.faults import bad_fields, fault
-from tests.support.ledger import AI, CREDIT, JULY, JUNE, RunningLedger, a_rate, a_schedule, running_ledger
+from tests.support.ledger import (
+    AI,
+    AUGUST,
+    CREDIT,
+    JULY,
+    JUNE,
+    RunningLedger,
+    a_rate,
+    a_schedule,
+    running_ledger,
+)
 from tests.support.ledger_sql import Sql
 from tests.support.postgres import Databases
 
@@ -62,12 +72,38 @@ async def test_a_product_keeps_its_group_keys_because_spends_are_counted_by_them
     await ledger.tell_product("prd_preview", group_keys=("user_id", "team"))
 
     for others in (("user_id",), ("user_id", "team", "feature"), ("user_id", "feature")):
-        with bad_fields("group_keys"):
+        with bad_fields("group_keys", "conversion"):
             await ledger.tell_product("prd_preview", group_keys=others, version=2)
     same = await ledger.tell_product("prd_preview", group_keys=("team", "user_id"), version=2)
     older = await ledger.tell_product("prd_preview", group_keys=("feature",), version=1)
 
     assert (same, older) == (2, 2)
+
+
+async def test_a_used_product_keeps_its_conversion_and_a_used_rate_its_price(ledger: RunningLedger) -> None:
+    doubled = peer_pb.QuantityConversion(priced_micros=2, per_micros=1)
+    await ledger.tell_product("prd_assistant", conversion=doubled, version=2)
+    rate = a_rate(rate_id="rat_1", price_micros=CREDIT)
+    await ledger.tell_card(a_rate(rate_id="rat_1"), version=2)
+    await ledger.tell_card(rate, version=3)
+    assert (await ledger.debit(0, quantity_micros=1_000_000)).debited_micros == 2 * CREDIT
+
+    with bad_fields("group_keys", "conversion"):
+        await ledger.tell_product("prd_assistant", version=3)
+    for other in (
+        a_rate(rate_id="rat_1", price_micros=2 * CREDIT),
+        a_rate("prd_preview", rate_id="rat_1", price_micros=CREDIT),
+        a_rate(rate_id="rat_1", price_micros=CREDIT, credit_type_id="crt_other"),
+    ):
+        with bad_fields("rates"):
+            await ledger.tell_card(other, version=4)
+    with bad_fields("rates"):
+        await ledger.tell_card(rate, rate_card_id="rcd_other")
+    await ledger.tell_product("prd_assistant", conversion=doubled, name="Renamed", version=3)
+    await ledger.tell_card(a_rate(rate_id="rat_1", price_micros=CREDIT, end=AUGUST), version=4)
+
+    assert (await ledger.debit(0, quantity_micros=1_000_000)).debited_micros == 2 * CREDIT
+    await ledger.assert_adds_up()
 
 
 async def test_a_newer_card_replaces_all_its_rates_and_an_older_is_ignored(ledger: RunningLedger) -> None:

@@ -41,6 +41,11 @@ class Rate:
         """The rate that it corrects, or itself. A meter belongs to this id, so a correction keeps the meter."""
         return self.corrects_rate_id or self.rate_id
 
+    @property
+    def costs(self) -> tuple[str, ProductId, CreditTypeId, Price]:
+        """What the meters that it costs depend on. Once it is used, it never changes."""
+        return self.root_id, self.product_id, self.credit_type_id, self.price
+
     def is_in_force(self, at: datetime) -> bool:
         return self.effective_time <= at and self.ends_after(at)
 
