@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One attempt of a delivery: lease it, post it, record the result. Three steps, two short transactions."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -28,6 +29,9 @@ from services.alert.domain.endpoint import WebhookEndpointId, signing_secrets
 from services.alert.store import PostgresStore, Transaction
 from services.alert.webhooks.poster import Poster, Posting
 
+# Of the pool's eight connections: the others are left to callers, however many webhooks are due.
+TRANSACTIONS_MAX = 4
+
 WEBHOOK_TRIES = Counter("alert_webhook_tries", "Tries to post a webhook, by what became of it.", ["result"])
 
 log = structlog.get_logger(__name__)
@@ -46,6 +50,7 @@ class DeliveryAttempts:
         self._poster = poster
         self._wall = wall
         self._jitter = jitter
+        self._places = asyncio.Semaphore(TRANSACTIONS_MAX)
 
     async def due(self, *, per_endpoint_max: int) -> Sequence[tuple[WebhookEndpointId, DeliveryId]]:
         """Return due deliveries, at most `per_endpoint_max` of each endpoint."""
@@ -60,8 +65,8 @@ class DeliveryAttempts:
             await self._record(posting.attempt, answer)
 
     async def _take(self, delivery_id: DeliveryId) -> Posting | None:
-        at = self._wall.now()
-        async with self._store.transaction() as tx:
+        async with self._places, self._store.transaction() as tx:
+            at = self._wall.now()
             attempt = await tx.deliveries.lease(delivery_id, at=at, until=at + LEASE)
             if attempt is None:
                 return None
@@ -81,7 +86,7 @@ class DeliveryAttempts:
     async def _record(self, attempt: Attempt, answer: Answer) -> None:
         at = self._wall.now()
         verdict = judge(attempt, answer, at=at, jitter=self._jitter())
-        async with self._store.transaction() as tx:
+        async with self._places, self._store.transaction() as tx:
             match verdict:
                 case Acceptance():
                     await tx.deliveries.accepted(attempt, answer, at=at)

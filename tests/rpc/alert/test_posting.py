@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from deploy.local.webhook_receiver import WebhookReceiver
 from meshkit.clock import ManualClock, SystemClock
@@ -22,7 +24,7 @@ from services.alert.domain.delivery import LEASE, Answer, Attempt, DeliveryId
 from services.alert.domain.endpoint import Secret, SecretId, WebhookEndpointId, secret_text
 from services.alert.store import PostgresStore
 from services.alert.webhooks.poster import HttpPoster, Posting
-from services.alert.webhooks.posting import DeliveryAttempts
+from services.alert.webhooks.posting import TRANSACTIONS_MAX, DeliveryAttempts
 from services.alert.webhooks.targets import CheckedTargets
 from services.alert.webhooks.worker import POSTS_PER_ENDPOINT_MAX
 from tests.support.alert import (
@@ -349,3 +351,39 @@ async def test_over_tls_the_checked_address_must_prove_the_name_of_the_url(certi
     assert named == ["hooks.example", "two.example"]
     assert (wrong.status_code, len(receiver.received)) == (0, 1)
     assert "certificate" in wrong.error
+
+
+async def test_many_due_webhooks_leave_connections_to_callers(
+    databases: Databases, wall: ManualClock, slow_motion: RunningAlert
+) -> None:
+    alerts = [await an_alert(slow_motion.stub, request_id=f"alert-{n}") for n in range(8)]
+    for n in range(3):
+        url = f"http://127.0.0.1:1/{n}"  # nobody listens there
+        await slow_motion.stub.CreateWebhookEndpoint(
+            pb.CreateWebhookEndpointRequest(request_id=f"endpoint-{n}", url=url)
+        )
+    for alert in alerts:
+        await slow_motion.peer.ObserveCrossing(a_crossing(alert, 1, in_alarm=True))
+    for alert in alerts:
+        await until_delivery(slow_motion.stub, alert.alert_id, lambda delivery: delivery.attempts == 1)
+    engine = open_engine(databases.admin_url, application_name="lock")
+    try:
+        async with engine.begin() as connection:
+            await connection.execute(text("SELECT FROM alert.deliveries FOR UPDATE"))
+            wall.advance(timedelta(hours=1))
+            async with asyncio.timeout(20):
+                while await _waiting(connection) < TRANSACTIONS_MAX:
+                    pass
+
+            asked = pb.GetAlertRequest(alert_id=alerts[0].alert_id)
+            answer = await slow_motion.stub.GetAlert(asked, timeout=1)
+    finally:
+        await engine.dispose()
+
+    assert answer.alert == alerts[0]
+
+
+async def _waiting(connection: AsyncConnection) -> int:
+    """Return how many sessions of this database wait for a lock."""
+    asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    return int((await connection.execute(text(asked))).scalar_one())
