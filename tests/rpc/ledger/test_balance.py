@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """GetBalance and GetDecision: what a customer has, and why the gate decides as it does."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from google.protobuf.duration_pb2 import Duration
@@ -8,6 +9,7 @@ from grpc import StatusCode
 
 from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_pb2 as pb
+from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
 from tests.support.faults import bad_fields, fault
 from tests.support.ledger import AI, CREDIT, JULY, JUNE, RunningLedger, a_rate
 from tests.support.ledger_sql import Sql
@@ -16,7 +18,12 @@ DAY = timedelta(days=1)
 
 
 async def _ask(
-    ledger: RunningLedger, credits: int, *, user: str = "", product_id: str = "prd_assistant"
+    ledger: RunningLedger,
+    credits: int,
+    *,
+    user: str = "",
+    product_id: str = "prd_assistant",
+    properties: Mapping[str, str] | None = None,
 ) -> pb.GetDecisionResponse:
     return await ledger.gate.GetDecision(
         pb.GetDecisionRequest(
@@ -25,6 +32,7 @@ async def _ask(
                 product_id=product_id,
                 credits_micros=credits * CREDIT,
                 group_values={"user_id": user} if user else {},
+                properties=properties,
             ),
         )
     )
@@ -162,6 +170,24 @@ async def test_an_ask_is_explained_as_it_would_be_decided_and_nothing_is_written
         rate_id=a_rate().rate_id,
     )
     assert await sql.everything() == before
+
+
+async def test_a_suspended_customer_is_told_so_whatever_the_properties(ledger: RunningLedger) -> None:
+    bands = [peer_pb.DimensionBand(value="short", up_to_micros=10**9), peer_pb.DimensionBand(value="long")]
+    length = peer_pb.PricingDimension(key="length", property="tokens", bands=bands)
+    await ledger.tell_product("prd_banded", pricing_dimensions=[length])
+    await ledger.tell_card(a_rate(), a_rate("prd_banded", dimension_values={"length": "long"}), version=2)
+
+    with bad_fields("properties[tokens]"):
+        await _ask(ledger, 1, product_id="prd_banded")
+    await ledger.tell_customer("cus_acme", "acme", version=2, is_suspended=True)
+    told = [
+        await _ask(ledger, 1, product_id="prd_banded", properties=properties)
+        for properties in ({}, {"tokens": "many"}, {"tokens": "1"})
+    ]
+
+    assert [one.denial_reason for one in told] == [pb.DENIAL_REASON_CUSTOMER_SUSPENDED] * 3
+    assert {one.rate_id for one in told} == {""}
 
 
 async def test_an_ask_that_would_be_denied_is_explained_with_its_reason(ledger: RunningLedger) -> None:

@@ -100,15 +100,15 @@ class LedgerPeerServiceServicer:
         """Stores a usage product with its metric. From Catalog. Idempotent by version: an older one is ignored.
         Errors: INVALID_FIELDS (INVALID_ARGUMENT), also for other group_keys than before, or, once it was used, another
         conversion.
-        Stores all usage rates of a card. From Catalog. Idempotent by version: an older one is ignored.
-        Errors: INVALID_FIELDS (INVALID_ARGUMENT), also for another price, product or card of a rate_id that was used.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ApplyRateCard(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Stores all usage rates of a card. From Catalog. Idempotent by version: an older one is ignored.
+        Errors: INVALID_FIELDS (INVALID_ARGUMENT), also for another price, product or card of a rate_id that was used.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')

@@ -44,10 +44,11 @@ class LedgerPeerServiceStub:
     """Stores a usage product with its metric. From Catalog. Idempotent by version: an older one is ignored.
     Errors: INVALID_FIELDS (INVALID_ARGUMENT), also for other group_keys than before, or, once it was used, another
     conversion.
-    Stores all usage rates of a card. From Catalog. Idempotent by version: an older one is ignored.
-    Errors: INVALID_FIELDS (INVALID_ARGUMENT), also for another price, product or card of a rate_id that was used.
     """
     ApplyRateCard: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplyRateCardRequest, _ledger_peer_pb2.ApplyRateCardResponse]
+    """Stores all usage rates of a card. From Catalog. Idempotent by version: an older one is ignored.
+    Errors: INVALID_FIELDS (INVALID_ARGUMENT), also for another price, product or card of a rate_id that was used.
+    """
     ApplyContract: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplyContractRequest, _ledger_peer_pb2.ApplyContractResponse]
     """Stores a contract with its seats and grant schedules, and issues the grants that are due. From Contract.
     Idempotent by version: an older one is ignored. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
@@ -85,10 +86,11 @@ class LedgerPeerServiceAsyncStub(LedgerPeerServiceStub):
     """Stores a usage product with its metric. From Catalog. Idempotent by version: an older one is ignored.
     Errors: INVALID_FIELDS (INVALID_ARGUMENT), also for other group_keys than before, or, once it was used, another
     conversion.
-    Stores all usage rates of a card. From Catalog. Idempotent by version: an older one is ignored.
-    Errors: INVALID_FIELDS (INVALID_ARGUMENT), also for another price, product or card of a rate_id that was used.
     """
     ApplyRateCard: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplyRateCardRequest, _ledger_peer_pb2.ApplyRateCardResponse]  # type: ignore[assignment]
+    """Stores all usage rates of a card. From Catalog. Idempotent by version: an older one is ignored.
+    Errors: INVALID_FIELDS (INVALID_ARGUMENT), also for another price, product or card of a rate_id that was used.
+    """
     ApplyContract: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplyContractRequest, _ledger_peer_pb2.ApplyContractResponse]  # type: ignore[assignment]
     """Stores a contract with its seats and grant schedules, and issues the grants that are due. From Contract.
     Idempotent by version: an older one is ignored. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
@@ -135,8 +137,6 @@ class LedgerPeerServiceServicer(metaclass=_abc_1.ABCMeta):
         """Stores a usage product with its metric. From Catalog. Idempotent by version: an older one is ignored.
         Errors: INVALID_FIELDS (INVALID_ARGUMENT), also for other group_keys than before, or, once it was used, another
         conversion.
-        Stores all usage rates of a card. From Catalog. Idempotent by version: an older one is ignored.
-        Errors: INVALID_FIELDS (INVALID_ARGUMENT), also for another price, product or card of a rate_id that was used.
         """
 
     @_abc_1.abstractmethod
@@ -144,7 +144,10 @@ class LedgerPeerServiceServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _ledger_peer_pb2.ApplyRateCardRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_ledger_peer_pb2.ApplyRateCardResponse, _abc.Awaitable[_ledger_peer_pb2.ApplyRateCardResponse]]: ...
+    ) -> _typing.Union[_ledger_peer_pb2.ApplyRateCardResponse, _abc.Awaitable[_ledger_peer_pb2.ApplyRateCardResponse]]:
+        """Stores all usage rates of a card. From Catalog. Idempotent by version: an older one is ignored.
+        Errors: INVALID_FIELDS (INVALID_ARGUMENT), also for another price, product or card of a rate_id that was used.
+        """
 
     @_abc_1.abstractmethod
     def ApplyContract(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """GetDecision: what a hold is based on, or how the gate would decide now."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from meshkit.clock import Clock
@@ -9,7 +9,7 @@ from meshkit.ids import Ids
 from meshkit.quantity import Credits
 from services.ledger.domain.credits import burn_down
 from services.ledger.domain.credits.grant import CreditTypeId, ProductId
-from services.ledger.domain.errors import CustomerNotFound, ProductNotFound
+from services.ledger.domain.errors import CustomerNotFound, ProductNotFound, RateNotFound
 from services.ledger.domain.gate import gate, lines
 from services.ledger.domain.gate.capturing import available_to
 from services.ledger.domain.gate.charging import quantity_of, quoted
@@ -20,6 +20,7 @@ from services.ledger.domain.gate.hold import Hold
 from services.ledger.domain.gate.lines import asks_of
 from services.ledger.domain.gate.spend_cap import cap_uses
 from services.ledger.domain.gate.standing import CatalogCopies, CustomerRecord, PriceBook, ask_of
+from services.ledger.domain.rating.properties import PropertyProblem
 from services.ledger.operations.credits.settlement import open_account
 from services.ledger.store import PostgresStore, Transaction
 
@@ -47,7 +48,7 @@ class Explanations:
         customer, (book,) = await _books(tx, command.customer, [command.product_id])
         ask = ask_of(customer, book, command.amount, command.group_values, command.properties, at=at)
         if isinstance(ask, DenialReason):
-            return _denied_early(ask, book.entitlement_at(at, command.properties), at)
+            return _denied_early(ask, _entitlement_at(book, at, command.properties), at)
         opened = await open_account(
             tx,
             customer.customer_id,
@@ -182,6 +183,14 @@ def _entitlement_of(hold: Hold, credit_type_id: CreditTypeId) -> Entitlement:
         price=hold.price,
         dimension_values=hold.dimension_values,
     )
+
+
+def _entitlement_at(book: PriceBook, at: datetime, properties: Mapping[str, str]) -> Entitlement | None:
+    """Return what entitles to the product; None also if the properties do not suit it: the denial came first."""
+    try:
+        return book.entitlement_at(at, properties)
+    except (PropertyProblem, RateNotFound):
+        return None
 
 
 def _denied_early(reason: DenialReason, entitlement: Entitlement | None, at: datetime) -> Explanation:
