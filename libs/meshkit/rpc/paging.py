@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pages on the wire. A store returns one row more than the page size: without that row, the page is the last one."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
+
+from google.protobuf.message import Message
 
 from meshkit.page import Page, next_token, read_token
 from meshkit.quantity import INT64_MAX
@@ -11,11 +13,16 @@ from meshkit.rpc.fields import EPOCH, Fields
 
 PAGE_SIZE_DEFAULT = 50
 PAGE_SIZE_MAX = 500
+# gRPC's clients accept 4 MiB unless they say otherwise; the rest is for the response's other fields.
+PAGE_BYTES_MAX = 4_000_000
+# The number and length of a message within its response.
+FIELD_BYTES_MAX = 8
 KEY_BYTES_MAX = 1_000
 YEAR_MAX = 9_999
 DIGITS_MAX = 19
 
 T = TypeVar("T")
+M = TypeVar("M", bound=Message)
 
 
 class PagedRequest(Protocol):
@@ -69,11 +76,30 @@ def page_from_wire(
 
 
 def page_to_wire(
-    rows: Sequence[T], page: Page, filters: Mapping[str, str], keys: Callable[[T], Sequence[str]]
-) -> tuple[Sequence[T], str]:
-    """Return the rows of the page and its next_page_token, which is empty on the last page. keys: a row's sort keys."""
-    shown = rows[: page.size]
-    return shown, next_token(keys(shown[-1]), filters) if len(rows) > page.size else ""
+    rows: Sequence[T],
+    page: Page,
+    filters: Mapping[str, str],
+    keys: Callable[[T], Sequence[str]],
+    to_wire: Callable[[T], M],
+) -> tuple[list[M], str]:
+    """Return the messages of the page's rows and its next_page_token, which is empty on the last page.
+
+    keys: a row's sort keys. The page ends early where its messages would be larger than PAGE_BYTES_MAX together.
+    """
+    shown = messages_that_fit(map(to_wire, rows[: page.size]))
+    return shown, next_token(keys(rows[len(shown) - 1]), filters) if len(shown) < len(rows) else ""
+
+
+def messages_that_fit(messages: Iterable[M]) -> list[M]:
+    """Return the first messages, at least one, as many as are not larger than PAGE_BYTES_MAX together."""
+    fitting: list[M] = []
+    left = PAGE_BYTES_MAX
+    for message in messages:
+        left -= message.ByteSize() + FIELD_BYTES_MAX
+        if fitting and left < 0:
+            break
+        fitting.append(message)
+    return fitting
 
 
 def read_page(fields: Fields, *, page_size: int, page_token: str, filters: Mapping[str, str]) -> Page:

@@ -109,8 +109,8 @@ def list_from_wire(request: pb.ListAlertsRequest) -> tuple[ListAlerts, Page]:
 
 
 def list_to_wire(rows: Sequence[Alert], query: ListAlerts, page: Page) -> pb.ListAlertsResponse:
-    shown, token = page_to_wire(rows, page, _list_filters(query), lambda row: (row.alert_id,))
-    return pb.ListAlertsResponse(alerts=[alert_to_wire(row) for row in shown], next_page_token=token)
+    shown, token = page_to_wire(rows, page, _list_filters(query), lambda row: (row.alert_id,), alert_to_wire)
+    return pb.ListAlertsResponse(alerts=shown, next_page_token=token)
 
 
 def states_from_wire(request: pb.GetAlertStateRequest) -> tuple[ListStatuses, Page]:
@@ -126,9 +126,9 @@ def states_from_wire(request: pb.GetAlertStateRequest) -> tuple[ListStatuses, Pa
 
 def states_to_wire(rows: Sequence[AlertStatus], query: ListStatuses, page: Page) -> pb.GetAlertStateResponse:
     shown, token = page_to_wire(
-        rows, page, _state_filters(query), lambda row: (row.customer_id, row.group_value)
+        rows, page, _state_filters(query), lambda row: (row.customer_id, row.group_value), _status_to_wire
     )
-    return pb.GetAlertStateResponse(statuses=[_status_to_wire(row) for row in shown], next_page_token=token)
+    return pb.GetAlertStateResponse(statuses=shown, next_page_token=token)
 
 
 def alert_to_wire(alert: Alert) -> pb.Alert:

@@ -36,10 +36,8 @@ def list_from_wire(request: pb.ListDeliveriesRequest) -> tuple[ListDeliveries, P
 
 
 def list_to_wire(rows: Sequence[Delivery], query: ListDeliveries, page: Page) -> pb.ListDeliveriesResponse:
-    shown, token = page_to_wire(rows, page, _filters(query), lambda row: (row.delivery_id,))
-    return pb.ListDeliveriesResponse(
-        deliveries=[delivery_to_wire(row) for row in shown], next_page_token=token
-    )
+    shown, token = page_to_wire(rows, page, _filters(query), lambda row: (row.delivery_id,), delivery_to_wire)
+    return pb.ListDeliveriesResponse(deliveries=shown, next_page_token=token)
 
 
 def replay_from_wire(request: pb.ReplayDeliveryRequest) -> ReplayDelivery:

@@ -51,10 +51,8 @@ def list_from_wire(request: pb.ListWebhookEndpointsRequest) -> Page:
 
 
 def list_to_wire(rows: Sequence[WebhookEndpoint], page: Page) -> pb.ListWebhookEndpointsResponse:
-    shown, token = page_to_wire(rows, page, _LIST, lambda row: (row.webhook_endpoint_id,))
-    return pb.ListWebhookEndpointsResponse(
-        webhook_endpoints=[endpoint_to_wire(row) for row in shown], next_page_token=token
-    )
+    shown, token = page_to_wire(rows, page, _LIST, lambda row: (row.webhook_endpoint_id,), endpoint_to_wire)
+    return pb.ListWebhookEndpointsResponse(webhook_endpoints=shown, next_page_token=token)
 
 
 def rotate_from_wire(request: pb.RotateWebhookSecretRequest) -> RotateWebhookSecret:

@@ -38,10 +38,8 @@ def list_from_wire(request: pb.ListCreditTypesRequest) -> Page:
 
 
 def list_to_wire(rows: Sequence[CreditType], page: Page) -> pb.ListCreditTypesResponse:
-    shown, token = page_to_wire(rows, page, _LIST, lambda row: (row.credit_type_id,))
-    return pb.ListCreditTypesResponse(
-        credit_types=[credit_type_to_wire(row) for row in shown], next_page_token=token
-    )
+    shown, token = page_to_wire(rows, page, _LIST, lambda row: (row.credit_type_id,), credit_type_to_wire)
+    return pb.ListCreditTypesResponse(credit_types=shown, next_page_token=token)
 
 
 def credit_type_to_wire(credit_type: CreditType) -> pb.CreditType:

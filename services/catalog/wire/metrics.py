@@ -73,10 +73,10 @@ def list_from_wire(request: pb.ListBillableMetricsRequest) -> Page:
 def list_to_wire(
     rows: Sequence[BillableMetric], page: Page, request: pb.ListBillableMetricsRequest
 ) -> pb.ListBillableMetricsResponse:
-    shown, token = page_to_wire(rows, page, _list(request), lambda row: (row.billable_metric_id,))
-    return pb.ListBillableMetricsResponse(
-        billable_metrics=[metric_to_wire(row) for row in shown], next_page_token=token
+    shown, token = page_to_wire(
+        rows, page, _list(request), lambda row: (row.billable_metric_id,), metric_to_wire
     )
+    return pb.ListBillableMetricsResponse(billable_metrics=shown, next_page_token=token)
 
 
 def archive_from_wire(request: pb.ArchiveBillableMetricRequest) -> ArchiveBillableMetric:

@@ -92,8 +92,8 @@ def list_from_wire(request: pb.ListProductsRequest) -> Page:
 def list_to_wire(
     rows: Sequence[Product], page: Page, request: pb.ListProductsRequest
 ) -> pb.ListProductsResponse:
-    shown, token = page_to_wire(rows, page, _list(request), lambda row: (row.product_id,))
-    return pb.ListProductsResponse(products=[product_to_wire(row) for row in shown], next_page_token=token)
+    shown, token = page_to_wire(rows, page, _list(request), lambda row: (row.product_id,), product_to_wire)
+    return pb.ListProductsResponse(products=shown, next_page_token=token)
 
 
 def archive_from_wire(request: pb.ArchiveProductRequest) -> ArchiveProduct:

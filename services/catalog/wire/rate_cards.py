@@ -52,10 +52,8 @@ def list_from_wire(request: pb.ListRateCardsRequest) -> Page:
 
 
 def list_to_wire(rows: Sequence[RateCard], page: Page) -> pb.ListRateCardsResponse:
-    shown, token = page_to_wire(rows, page, _LIST, lambda row: (row.rate_card_id,))
-    return pb.ListRateCardsResponse(
-        rate_cards=[rate_card_to_wire(row) for row in shown], next_page_token=token
-    )
+    shown, token = page_to_wire(rows, page, _LIST, lambda row: (row.rate_card_id,), rate_card_to_wire)
+    return pb.ListRateCardsResponse(rate_cards=shown, next_page_token=token)
 
 
 def rate_card_to_wire(card: RateCard) -> pb.RateCard:

@@ -63,8 +63,8 @@ def list_from_wire(request: pb.ListRatesRequest) -> tuple[RateFilter, Page]:
 
 
 def list_to_wire(rows: Sequence[Rate], page: Page, request: pb.ListRatesRequest) -> pb.ListRatesResponse:
-    shown, token = page_to_wire(rows, page, _list(request), lambda row: (row.rate_id,))
-    return pb.ListRatesResponse(rates=[rate_to_wire(row) for row in shown], next_page_token=token)
+    shown, token = page_to_wire(rows, page, _list(request), lambda row: (row.rate_id,), rate_to_wire)
+    return pb.ListRatesResponse(rates=shown, next_page_token=token)
 
 
 def rate_to_wire(rate: Rate) -> pb.Rate:

@@ -69,10 +69,8 @@ def list_from_wire(request: pb.ListTopUpPacksRequest) -> Page:
 
 
 def list_to_wire(rows: Sequence[TopUpPack], page: Page) -> pb.ListTopUpPacksResponse:
-    shown, token = page_to_wire(rows, page, _LIST, lambda row: (row.top_up_pack_id,))
-    return pb.ListTopUpPacksResponse(
-        top_up_packs=[top_up_pack_to_wire(row) for row in shown], next_page_token=token
-    )
+    shown, token = page_to_wire(rows, page, _LIST, lambda row: (row.top_up_pack_id,), top_up_pack_to_wire)
+    return pb.ListTopUpPacksResponse(top_up_packs=shown, next_page_token=token)
 
 
 def top_up_pack_to_wire(pack: TopUpPack) -> pb.TopUpPack:

@@ -146,8 +146,10 @@ def get_to_wire(contract: ContractNow) -> pb.GetContractResponse:
 def list_to_wire(
     rows: Sequence[ContractNow], page: Page, request: pb.ListContractsRequest
 ) -> pb.ListContractsResponse:
-    shown, token = page_to_wire(rows, page, _list_of(request), lambda row: (row.contract.contract_id,))
-    return pb.ListContractsResponse(contracts=[contract_to_wire(row) for row in shown], next_page_token=token)
+    shown, token = page_to_wire(
+        rows, page, _list_of(request), lambda row: (row.contract.contract_id,), contract_to_wire
+    )
+    return pb.ListContractsResponse(contracts=shown, next_page_token=token)
 
 
 def end_to_wire(contract: ContractNow) -> pb.EndContractResponse:

@@ -90,8 +90,8 @@ def get_to_wire(customer: Customer) -> pb.GetCustomerResponse:
 
 
 def list_to_wire(rows: Sequence[Customer], page: Page) -> pb.ListCustomersResponse:
-    shown, token = page_to_wire(rows, page, _LIST, lambda row: (row.customer_id,))
-    return pb.ListCustomersResponse(customers=[customer_to_wire(row) for row in shown], next_page_token=token)
+    shown, token = page_to_wire(rows, page, _LIST, lambda row: (row.customer_id,), customer_to_wire)
+    return pb.ListCustomersResponse(customers=shown, next_page_token=token)
 
 
 def set_aliases_to_wire(customer: Customer) -> pb.SetCustomerAliasesResponse:

@@ -48,9 +48,13 @@ def list_to_wire(
     rows: Sequence[Invoice], page: Page, request: pb.ListInvoicesRequest
 ) -> pb.ListInvoicesResponse:
     shown, token = page_to_wire(
-        rows, page, _list_of(request), lambda row: (row.issue_time.isoformat(), row.invoice_id)
+        rows,
+        page,
+        _list_of(request),
+        lambda row: (row.issue_time.isoformat(), row.invoice_id),
+        invoice_to_wire,
     )
-    return pb.ListInvoicesResponse(invoices=[invoice_to_wire(row) for row in shown], next_page_token=token)
+    return pb.ListInvoicesResponse(invoices=shown, next_page_token=token)
 
 
 def invoice_to_wire(invoice: Invoice) -> pb.Invoice:

@@ -81,10 +81,9 @@ def list_to_wire(
         page,
         _list_of(request),
         lambda row: (row.change.effective_time.isoformat(), str(row.change.sequence)),
+        _change_to_wire,
     )
-    return pb.ListSeatChangesResponse(
-        seat_changes=[_change_to_wire(row) for row in shown], next_page_token=token
-    )
+    return pb.ListSeatChangesResponse(seat_changes=shown, next_page_token=token)
 
 
 def _seats_from_wire(

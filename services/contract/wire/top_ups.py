@@ -109,8 +109,8 @@ def get_to_wire(top_up: TopUp) -> pb.GetTopUpResponse:
 
 
 def list_to_wire(rows: Sequence[TopUp], page: Page, request: pb.ListTopUpsRequest) -> pb.ListTopUpsResponse:
-    shown, token = page_to_wire(rows, page, _list_of(request), lambda row: (row.top_up_id,))
-    return pb.ListTopUpsResponse(top_ups=[top_up_to_wire(row) for row in shown], next_page_token=token)
+    shown, token = page_to_wire(rows, page, _list_of(request), lambda row: (row.top_up_id,), top_up_to_wire)
+    return pb.ListTopUpsResponse(top_ups=shown, next_page_token=token)
 
 
 def top_up_to_wire(top_up: TopUp) -> pb.TopUp:

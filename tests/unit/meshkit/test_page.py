@@ -4,13 +4,23 @@ import json
 from collections.abc import Callable
 
 import pytest
+from google.protobuf.wrappers_pb2 import BytesValue
 from hypothesis import given
 from hypothesis import strategies as st
 
 from meshkit.errors import InvalidFields
 from meshkit.page import Page, next_token
 from meshkit.rpc.fields import Fields
-from meshkit.rpc.paging import number_key, page_from_wire, read_page, text_key, time_key
+from meshkit.rpc.paging import (
+    FIELD_BYTES_MAX,
+    PAGE_BYTES_MAX,
+    number_key,
+    page_from_wire,
+    page_to_wire,
+    read_page,
+    text_key,
+    time_key,
+)
 
 FILTERS = {"customer_id": "cus_1"}
 
@@ -121,3 +131,47 @@ def test_the_outermost_keys_that_a_row_may_have_are_read(key: Callable[[str], ob
 
     fields.check()
     assert page.after == (text,)
+
+
+def _shown(sizes: list[int], page_size: int = 500) -> tuple[list[int], str]:
+    """Return the sizes of the messages on the first page of a list of messages of these sizes, and its token."""
+    rows = list(enumerate(sizes))
+    messages, token = page_to_wire(
+        rows, Page(page_size, None), FILTERS, lambda row: (str(row[0]),), lambda row: _message(row[1])
+    )
+    return [message.ByteSize() for message in messages], token
+
+
+def _message(size: int) -> BytesValue:
+    """Return a message of so many bytes, at least 100,000."""
+    message = BytesValue(value=bytes(size - 5))
+    message.value = bytes(size - (message.ByteSize() - len(message.value)))
+    return message
+
+
+FITS = PAGE_BYTES_MAX // 4 - FIELD_BYTES_MAX
+
+
+@pytest.mark.parametrize(
+    ("sizes", "shown", "last"),
+    [
+        ([FITS] * 4, 4, None),
+        ([FITS] * 5, 4, "3"),
+        ([FITS, FITS, FITS, FITS + 1], 3, "2"),
+        ([PAGE_BYTES_MAX, 100_000], 1, "0"),  # a page has at least one row
+        ([100_000, PAGE_BYTES_MAX], 1, "0"),
+        ([PAGE_BYTES_MAX], 1, None),
+    ],
+)
+def test_a_page_ends_where_the_next_message_would_not_fit(
+    sizes: list[int], shown: int, last: str | None
+) -> None:
+    messages, token = _shown(sizes)
+
+    assert messages == sizes[:shown]
+    assert token == ("" if last is None else next_token([last], FILTERS))
+
+
+def test_a_page_ends_at_its_size_if_all_messages_fit() -> None:
+    assert _shown([100_000] * 3, page_size=2) == ([100_000] * 2, next_token(["1"], FILTERS))
+    assert _shown([], page_size=2) == ([], "")

@@ -63,9 +63,14 @@ def grants_from_wire(request: pb.ListGrantsRequest) -> ListQuery:
 def grants_to_wire(
     rows: Sequence[tuple[CreditTypeId, Grant]], query: ListQuery, *, at: datetime
 ) -> pb.ListGrantsResponse:
-    shown, token = page_to_wire(rows, query.page, query.filters, lambda row: (row[1].grant_id,))
-    grants = [listed_grant_to_wire(grant, credit_type_id, at=at) for credit_type_id, grant in shown]
-    return pb.ListGrantsResponse(grants=grants, next_page_token=token)
+    shown, token = page_to_wire(
+        rows,
+        query.page,
+        query.filters,
+        lambda row: (row[1].grant_id,),
+        lambda row: listed_grant_to_wire(row[1], row[0], at=at),
+    )
+    return pb.ListGrantsResponse(grants=shown, next_page_token=token)
 
 
 def entries_from_wire(request: pb.ListEntriesRequest) -> tuple[ListQuery, CreditTypeId]:
@@ -91,10 +96,14 @@ def entries_from_wire(request: pb.ListEntriesRequest) -> tuple[ListQuery, Credit
 def entries_to_wire(
     rows: Sequence[Entry], query: ListQuery, credit_type_id: CreditTypeId
 ) -> pb.ListEntriesResponse:
-    shown, token = page_to_wire(rows, query.page, query.filters, lambda row: (str(row.sequence),))
-    return pb.ListEntriesResponse(
-        entries=[entry_to_wire(entry, credit_type_id) for entry in shown], next_page_token=token
+    shown, token = page_to_wire(
+        rows,
+        query.page,
+        query.filters,
+        lambda row: (str(row.sequence),),
+        lambda entry: entry_to_wire(entry, credit_type_id),
     )
+    return pb.ListEntriesResponse(entries=shown, next_page_token=token)
 
 
 def entry_to_wire(entry: Entry, credit_type_id: CreditTypeId) -> pb.Entry:
@@ -135,9 +144,14 @@ def holds_from_wire(request: pb.ListHoldsRequest) -> ListQuery:
 def holds_to_wire(
     rows: Sequence[tuple[CreditTypeId, Hold]], query: ListQuery, *, at: datetime
 ) -> pb.ListHoldsResponse:
-    shown, token = page_to_wire(rows, query.page, query.filters, lambda row: (row[1].hold_id,))
-    holds = [_hold_to_wire(hold, credit_type_id, at) for credit_type_id, hold in shown]
-    return pb.ListHoldsResponse(holds=holds, next_page_token=token)
+    shown, token = page_to_wire(
+        rows,
+        query.page,
+        query.filters,
+        lambda row: (row[1].hold_id,),
+        lambda row: _hold_to_wire(row[1], row[0], at),
+    )
+    return pb.ListHoldsResponse(holds=shown, next_page_token=token)
 
 
 def _hold_to_wire(hold: Hold, credit_type_id: CreditTypeId, at: datetime) -> pb.Hold:

@@ -67,8 +67,9 @@ def list_to_wire(rows: Sequence[CustomerSpendCap], page: Page, customer: str) ->
         page,
         _filters(customer),
         lambda row: (row.cap.credit_type_id, row.cap.group_key, row.cap.group_value),
+        _cap_to_wire,
     )
-    return pb.ListSpendCapsResponse(spend_caps=[_cap_to_wire(row) for row in shown], next_page_token=token)
+    return pb.ListSpendCapsResponse(spend_caps=shown, next_page_token=token)
 
 
 def _filters(customer: str) -> dict[str, str]:

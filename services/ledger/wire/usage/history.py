@@ -8,7 +8,7 @@ from typing import Final, assert_never
 from meshkit.page import Page, next_token
 from meshkit.quantity import INT64_MAX
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
-from meshkit.rpc.paging import number_key, page_from_wire, page_to_wire, text_key, time_key
+from meshkit.rpc.paging import messages_that_fit, number_key, page_from_wire, page_to_wire, text_key, time_key
 from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
 from purser.ledger.v1 import usage_pb2 as pb
 from services.ledger.domain.credits.entry import Entry
@@ -91,9 +91,13 @@ def events_from_wire(request: pb.ListUsageEventsRequest) -> EventQuery:
 
 
 def events_to_wire(found: EventPage, query: EventQuery) -> pb.ListUsageEventsResponse:
+    shown = messages_that_fit(map(_record_to_wire, found.events))
+    after = found.next_after
+    if len(shown) < len(found.events):
+        last = found.events[len(shown) - 1].event
+        after = (last.timestamp.isoformat(), last.transaction_id)
     return pb.ListUsageEventsResponse(
-        events=[_record_to_wire(one) for one in found.events],
-        next_page_token=next_token(found.next_after, query.filters) if found.next_after else "",
+        events=shown, next_page_token=next_token(after, query.filters) if after else ""
     )
 
 
@@ -131,12 +135,17 @@ def grant_uses_from_wire(request: pb.ListGrantUsageRequest) -> GrantQuery:
 
 
 def grant_uses_to_wire(rows: Sequence[GrantUse], query: GrantQuery) -> pb.ListGrantUsageResponse:
-    shown, token = page_to_wire(rows, query.page, query.filters, lambda one: (str(one.entry.sequence),))
+    shown, token = page_to_wire(
+        rows,
+        query.page,
+        query.filters,
+        lambda one: (str(one.entry.sequence),),
+        lambda one: pb.GrantUse(
+            entry=entry_to_wire(one.entry, one.credit_type_id), event=_event_to_wire(one.event)
+        ),
+    )
     return pb.ListGrantUsageResponse(
-        uses=[
-            pb.GrantUse(entry=entry_to_wire(one.entry, one.credit_type_id), event=_event_to_wire(one.event))
-            for one in shown
-        ],
+        uses=shown,
         next_page_token=token,
     )
 

@@ -82,10 +82,8 @@ def usage_from_wire(request: pb.GetUsageRequest) -> UsageQuery:
 
 
 def usage_to_wire(found: UsageSums, query: UsageQuery) -> pb.GetUsageResponse:
-    shown, token = page_to_wire(found.sums, query.page, query.filters, _keys)
-    return pb.GetUsageResponse(
-        sums=[_sum_to_wire(one) for one in shown], next_page_token=token, is_complete=found.is_complete
-    )
+    shown, token = page_to_wire(found.sums, query.page, query.filters, _keys, _sum_to_wire)
+    return pb.GetUsageResponse(sums=shown, next_page_token=token, is_complete=found.is_complete)
 
 
 def spenders_from_wire(request: pb.ListTopSpendersRequest) -> SpenderQuestion:

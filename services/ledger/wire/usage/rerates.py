@@ -60,8 +60,8 @@ def list_from_wire(request: pb.ListRerateJobsRequest) -> Page:
 
 
 def list_to_wire(jobs: Sequence[RerateJob], page: Page) -> pb.ListRerateJobsResponse:
-    shown, token = page_to_wire(jobs, page, _FILTERS, lambda job: (job.job_id,))
-    return pb.ListRerateJobsResponse(jobs=[_job_to_wire(job) for job in shown], next_page_token=token)
+    shown, token = page_to_wire(jobs, page, _FILTERS, lambda job: (job.job_id,), _job_to_wire)
+    return pb.ListRerateJobsResponse(jobs=shown, next_page_token=token)
 
 
 def _job_to_wire(job: RerateJob) -> pb.RerateJob:
