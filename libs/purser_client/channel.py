@@ -8,7 +8,11 @@ from collections.abc import Sequence
 import grpc
 import grpc.aio
 
+# The response to the largest batch.
+RESPONSE_BYTES_MAX = 64 * 1024 * 1024
+
 _OPTIONS = (
+    ("grpc.max_receive_message_length", RESPONSE_BYTES_MAX),
     # A replica that is cut off is detected after 5 s, one that hangs after 20. The server allows a ping every 10 s.
     ("grpc.keepalive_time_ms", 15_000),
     ("grpc.keepalive_timeout_ms", 5_000),

@@ -122,11 +122,14 @@ def _rpc_services(operations: Operations) -> tuple[RpcService, ...]:
     """One per audience: AI features, reporters of usage, operators, the other services."""
     return (
         RpcService(
-            gate.SERVICE_NAME, partial(add_LedgerServiceServicer_to_server, gate.LedgerServicer(operations))
+            gate.SERVICE_NAME,
+            partial(add_LedgerServiceServicer_to_server, gate.LedgerServicer(operations)),
+            gate.BYTES_MAX,
         ),
         RpcService(
             usage.SERVICE_NAME,
             partial(add_UsageServiceServicer_to_server, usage.UsageServicer(operations)),
+            usage.BYTES_MAX,
         ),
         RpcService(
             admin.SERVICE_NAME,

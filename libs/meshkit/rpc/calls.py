@@ -20,6 +20,7 @@ from meshkit.errors import Invalid, MeshError, Unimplemented
 from meshkit.faults import DatabaseUnavailable, database_text, fault_of
 from meshkit.metrics import RpcMeter
 from meshkit.rpc import deadline
+from meshkit.rpc.intake import REQUEST_BYTES_MAX, Intake, check_size
 from meshkit.rpc.status import CODES, DETAILS_KEY, INTERNAL_TEXT, from_rpc_error, to_status
 
 LOG_EVERY_SECONDS = 1.0
@@ -31,7 +32,7 @@ Handler: TypeAlias = Any  # grpc.RpcMethodHandler, whose types leave out its att
 Admit = Callable[[Any], Awaitable[None] | None]
 
 Parse = Callable[[bytes], Any]
-Read = Callable[[Any], Any]
+Read = Callable[[Any, Any], Awaitable[Any]]
 
 log = structlog.get_logger(__name__)
 
@@ -65,50 +66,69 @@ class AccessControl(Protocol):
 
 
 class CallWrapper:
-    """Wraps the rpcs of one service. name: the service that defines the reasons of its faults."""
+    """Wraps the rpcs of one service.
 
-    def __init__(self, name: str, access: AccessControl) -> None:
+    name: the service that defines the reasons of its faults. intake: of its server.
+    """
+
+    def __init__(self, name: str, access: AccessControl, intake: Intake) -> None:
         self._name = name
         self._access = access
+        self._intake = intake
         self._domain = f"{name}.purser"
         self._database_logged = 0.0
 
-    def wrap(self, method: str, handler: Handler, *, is_open: bool = False) -> Handler:
-        """Return the wrapped handler. method: its full name. is_open: everyone may call it."""
-        read: Read = partial(
-            _messages if handler.request_streaming else _message, handler.request_deserializer
-        )
-        behaviour: Behaviour
-        if handler.unary_unary is not None:
-            make, behaviour = grpc.unary_unary_rpc_method_handler, handler.unary_unary
-        elif handler.stream_unary is not None:
-            make, behaviour = grpc.stream_unary_rpc_method_handler, handler.stream_unary
-        elif handler.unary_stream is not None:
-            make, behaviour = grpc.unary_stream_rpc_method_handler, partial(_write_all, handler.unary_stream)
+    def wrap(
+        self,
+        method: str,
+        handler: Handler,
+        *,
+        bytes_max: int = REQUEST_BYTES_MAX,
+        is_open: bool = False,
+        is_exempt: bool = False,
+    ) -> Handler:
+        """Return the wrapped handler, which takes a stream of requests (see intake.py).
+
+        method: its full name. bytes_max: the largest request. is_open: everyone may call it. is_exempt: also while the
+        server is full.
+        """
+        parse = handler.request_deserializer
+        read: Read
+        if handler.request_streaming:
+            read = partial(self._read_stream, parse, bytes_max=bytes_max)
         else:
-            make, behaviour = (
-                grpc.stream_stream_rpc_method_handler,
-                partial(_write_all, handler.stream_stream),
-            )
+            read = partial(self._read_one, parse, bytes_max=bytes_max, is_exempt=is_exempt)
+        behaviour: Behaviour
+        if handler.response_streaming:
+            make = grpc.stream_stream_rpc_method_handler
+            behaviour = partial(_write_all, handler.unary_stream or handler.stream_stream)
+        else:
+            make = grpc.stream_unary_rpc_method_handler
+            behaviour = handler.unary_unary or handler.stream_unary
         admit = _admit_everyone if is_open else self._access.admission(method)
         # gRPC would answer bytes that are no message with UNKNOWN and the name of a Python class, and log a traceback.
         return make(
-            self._wrap_behaviour(method, behaviour, read, admit),
+            self._wrap_behaviour(method, behaviour, read, admit, is_exempt=is_exempt),
             request_deserializer=None,
             response_serializer=handler.response_serializer,
         )
 
-    def _wrap_behaviour(self, method: str, behaviour: Behaviour, read: Read, admit: Admit) -> Behaviour:
+    def _wrap_behaviour(
+        self, method: str, behaviour: Behaviour, read: Read, admit: Admit, *, is_exempt: bool
+    ) -> Behaviour:
+        intake = self._intake
         meter = RpcMeter(self._name, method)
         clock = time.perf_counter
 
-        async def answer(request: Any, context: ServicerContext[Any, Any]) -> Any:
+        async def answer(requests: Any, context: ServicerContext[Any, Any]) -> Any:
             began = clock()
             deadline.begin(context.time_remaining())
             try:
+                if not is_exempt:
+                    intake.require_room()  # first, because it costs least
                 if (pending := admit(context)) is not None:
                     await pending
-                response = await behaviour(read(request), context)
+                response = await behaviour(await read(requests, context), context)
             except asyncio.CancelledError:
                 # The caller disconnected or its deadline passed. That is not our fault, and nobody waits for a reply.
                 meter.count(clock() - began, "CANCELLED")
@@ -125,6 +145,13 @@ class CallWrapper:
             return response
 
         return answer
+
+    async def _read_one(self, parse: Parse, _: Any, context: Any, *, bytes_max: int, is_exempt: bool) -> Any:
+        return _parsed(parse, await self._intake.read(context, bytes_max=bytes_max, is_exempt=is_exempt))
+
+    async def _read_stream(self, parse: Parse, raws: Any, context: Any, *, bytes_max: int) -> Any:
+        self._intake.enter(context)
+        return _messages(parse, raws, bytes_max)
 
     def _status_of(self, error: Exception, method: str) -> tuple[Status, grpc.StatusCode, str]:
         fault = _fault_of(error)
@@ -152,16 +179,17 @@ def _admit_everyone(context: object) -> None:
     """Admit a call of health or reflection."""
 
 
-def _message(parse: Parse, raw: bytes) -> Any:
+def _parsed(parse: Parse, raw: bytes) -> Any:
     try:
         return parse(raw)
     except DecodeError as error:
         raise MessageMalformed from error
 
 
-async def _messages(parse: Parse, raws: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+async def _messages(parse: Parse, raws: AsyncIterator[bytes], bytes_max: int) -> AsyncIterator[Any]:
     async for raw in raws:
-        yield _message(parse, raw)
+        check_size(raw, bytes_max)
+        yield _parsed(parse, raw)
 
 
 async def _write_all(behaviour: Behaviour, request: Any, context: ServicerContext[Any, Any]) -> None:

@@ -13,6 +13,7 @@ from grpc.aio import ClientCallDetails
 from meshkit.rpc import deadline
 
 CALL_SECONDS_MAX = 10.0
+RESPONSE_BYTES_MAX = 64 * 1024 * 1024
 
 _OPTIONS = (
     ("grpc.keepalive_time_ms", 30_000),
@@ -25,6 +26,8 @@ _OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 3_000),
     # Whoever owns the request_id retries: the caller, or the outbox.
     ("grpc.enable_retries", 0),
+    # The response to the largest batch.
+    ("grpc.max_receive_message_length", RESPONSE_BYTES_MAX),
     ("grpc.service_config", json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})),
 )
 

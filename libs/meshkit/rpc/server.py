@@ -3,7 +3,7 @@
 
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import grpc.aio
@@ -12,24 +12,45 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from meshkit.errors import PortTaken
 from meshkit.rpc.calls import AccessControl, CallWrapper, Handler
+from meshkit.rpc.intake import MESSAGE_BYTES_MAX, REQUEST_BYTES_MAX, Intake
 from meshkit.rpc.reflection import add_reflection
 
-CALLS_AT_ONCE_MAX = 4_096
+STREAMS_PER_CONNECTION_MAX = 256
 STOP_GRACE_SECONDS = 10.0
 
 _OPTIONS = (
     # Clients ping an idle connection every 30 s (client.py). By default the server would disconnect them for that.
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
+    # Half-open calls and unread responses of one connection are not more; a caller with more calls waits.
+    ("grpc.max_concurrent_streams", STREAMS_PER_CONNECTION_MAX),
+    # With this protection, gRPC's own clients do not wait at the limit of streams: their calls end with UNAVAILABLE.
+    ("grpc.http.overload_protection", 0),
+    # Beyond these, gRPC ends calls with CANCELLED, also those of callers with few: we refuse earlier, with a reason.
+    ("grpc.server.max_pending_requests", 100_000),
+    ("grpc.server.max_pending_requests_hard_limit", 200_000),
+    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+    # Without these, a caller may send 4 MB of a message before anybody has asked for it.
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", 65_536),
+    # Ends what a caller leaves lying: unread responses, streams; and a certificate is looked at again.
+    ("grpc.max_connection_age_ms", 15 * 60 * 1_000),
+    ("grpc.max_connection_age_grace_ms", 5 * 60 * 1_000),
+    # A connection that never speaks: by default it may be silent for two minutes.
+    ("grpc.server_handshake_timeout_ms", 10_000),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class RpcService:
-    """A gRPC service of a server. name: its full proto name. register: adds its methods to a server."""
+    """A gRPC service of a server. name: its full proto name. register: adds its methods to a server.
+
+    bytes_max: the largest requests of methods, by their names; of others, REQUEST_BYTES_MAX.
+    """
 
     name: str
     register: Callable[[grpc.aio.Server], None]
+    bytes_max: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +71,10 @@ class RunningServer:
         ports: Sequence[int],
         checks: health.aio.HealthServicer,
         names: Sequence[str],
+        intake: Intake,
     ) -> None:
         self._server = server
+        self.intake = intake
         self._names = tuple(names)
         self.ports = tuple(ports)
         self.health = checks
@@ -76,34 +99,34 @@ async def start_server(
     access: AccessControl,
     offers_reflection: bool = True,
     reuse_port: bool = False,
-    calls_max: int = CALLS_AT_ONCE_MAX,
+    intake: Intake | None = None,
 ) -> RunningServer:
     """Start a server for `services`, with health, which everyone may ask, and reflection if it `offers_reflection`.
 
     name: the service that defines the reasons of its faults, such as "ledger". access: who may call which rpc.
-    reuse_port: several processes share the ports. calls_max: concurrent calls; further calls are refused with
-    RESOURCE_EXHAUSTED. Raises PortTaken, and what `access` raises about an rpc without a policy.
+    reuse_port: several processes share the ports. intake: bounds its calls. Raises PortTaken, and what `access` raises
+    about an rpc without a policy.
     """
     for listener in listeners:
         _probe(name, listener.address, reuse_port=reuse_port)
-    server = grpc.aio.server(
-        options=(("grpc.so_reuseport", int(reuse_port)), *_OPTIONS),
-        maximum_concurrent_rpcs=calls_max,
-    )
-    methods = _MethodTable(CallWrapper(name, access))
+    server = grpc.aio.server(options=(("grpc.so_reuseport", int(reuse_port)), *_OPTIONS))
+    intake = intake or Intake()
+    wrapper = CallWrapper(name, access, intake)
+    methods = _MethodTable(wrapper, services)
     registry = cast(grpc.aio.Server, methods)
     for service in services:
         service.register(registry)
     names = [service.name for service in services]
     checks = health.aio.HealthServicer()
-    opened = cast(grpc.aio.Server, _OpenMethods(methods))
-    health_pb2_grpc.add_HealthServicer_to_server(checks, opened)
+    health_pb2_grpc.add_HealthServicer_to_server(
+        checks, cast(grpc.aio.Server, _RegisteredMethods(server, wrapper))
+    )
     if offers_reflection:
-        add_reflection(opened, (*names, health.SERVICE_NAME))
+        add_reflection(cast(grpc.aio.Server, _OpenMethods(methods)), (*names, health.SERVICE_NAME))
     server.add_generic_rpc_handlers((methods,))
     ports = [_listen(server, name, listener) for listener in listeners]
     await server.start()
-    running = RunningServer(server, ports=ports, checks=checks, names=names)
+    running = RunningServer(server, ports=ports, checks=checks, names=names, intake=intake)
     await running.set_serving(True)
     return running
 
@@ -125,8 +148,11 @@ class _MethodTable(grpc.GenericRpcHandler):
     methods that took 140 µs of server CPU per call, against 124 with this table.
     """
 
-    def __init__(self, wrapper: CallWrapper) -> None:
+    def __init__(self, wrapper: CallWrapper, services: Sequence[RpcService]) -> None:
         self._wrapper = wrapper
+        self._bytes_max = {
+            f"/{one.name}/{rpc}": size for one in services for rpc, size in one.bytes_max.items()
+        }
         self._handlers: dict[str, Handler] = {}
 
     def add_registered_method_handlers(
@@ -134,7 +160,8 @@ class _MethodTable(grpc.GenericRpcHandler):
     ) -> None:
         for name, handler in method_handlers.items():
             method = f"/{service_name}/{name}"
-            self._handlers[method] = self._wrapper.wrap(method, handler)
+            bytes_max = self._bytes_max.get(method, REQUEST_BYTES_MAX)
+            self._handlers[method] = self._wrapper.wrap(method, handler, bytes_max=bytes_max)
 
     def add_open_method_handlers(self, service_name: str, method_handlers: Mapping[str, Handler]) -> None:
         """Add methods that everyone may call."""
@@ -162,6 +189,30 @@ class _OpenMethods:
 
     def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
         """Do nothing, as in _MethodTable."""
+
+
+class _RegisteredMethods:
+    """The methods of health: gRPC keeps a queue for each registered method, so they wait for no other calls.
+
+    Everyone may call them, also while the server is full.
+    """
+
+    def __init__(self, server: grpc.aio.Server, wrapper: CallWrapper) -> None:
+        self._server = server
+        self._wrapper = wrapper
+
+    def add_registered_method_handlers(
+        self, service_name: str, method_handlers: Mapping[str, Handler]
+    ) -> None:
+        wrapped = {
+            name: self._wrapper.wrap(f"/{service_name}/{name}", handler, is_open=True, is_exempt=True)
+            for name, handler in method_handlers.items()
+        }
+        self._server.add_registered_method_handlers(service_name, wrapped)
+        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service_name, wrapped),))
+
+    def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
+        """Do nothing: generated code also registers the same methods by name."""
 
 
 def _probe(name: str, address: str, *, reuse_port: bool) -> None:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from grpc.aio import ServicerContext
 
+from meshkit.rpc.intake import MESSAGE_BYTES_MAX
 from meshkit.rpc.status import item_status_of
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1 import ledger_pb2_grpc
@@ -21,6 +22,14 @@ CAPTURE: Final = GateRpc(read=gate.capture_from_wire, write=gate.capture_to_wire
 RELEASE: Final = GateRpc(read=gate.release_from_wire, write=gate.release_to_wire)
 EXTEND_HOLD: Final = GateRpc(read=gate.extend_hold_from_wire, write=gate.extend_hold_to_wire)
 DEBIT: Final = GateRpc(read=gate.debit_from_wire, write=gate.debit_to_wire)
+
+# The longest single call: 20 lines with 10 properties each, of the longest names, in the longest encoding of UTF-8.
+CALL_BYTES_MAX: Final = 262_144
+BYTES_MAX: Final = {
+    **dict.fromkeys(("Authorize", "Capture", "Release", "ExtendHold", "Debit"), CALL_BYTES_MAX),
+    **dict.fromkeys(("GetBalance", "GetDecision"), CALL_BYTES_MAX),
+    **dict.fromkeys(("AuthorizeBatch", "CaptureBatch", "DebitBatch"), MESSAGE_BYTES_MAX),
+}
 
 Context = ServicerContext[Any, Any]
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from grpc.aio import ServicerContext
 
+from meshkit.rpc.intake import MESSAGE_BYTES_MAX
 from purser.ledger.v1 import usage_pb2 as pb
 from purser.ledger.v1 import usage_pb2_grpc
 from services.ledger.domain.usage.event import EventResult, RecordEvent
@@ -21,6 +22,8 @@ EVENT: Final[GateRpc[pb.UsageEvent, EventResult, pb.UsageResult]] = GateRpc(
 )
 
 READ_AT_ONCE = 32
+
+BYTES_MAX: Final = dict.fromkeys(("RecordUsage", "ImportUsage"), MESSAGE_BYTES_MAX)
 
 Context = ServicerContext[Any, Any]
 

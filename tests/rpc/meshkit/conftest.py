@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A service with one method, Ask(StringValue) → StringValue, whose behaviour a test defines."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -67,12 +67,14 @@ async def start() -> AsyncIterator[Start]:
     """Start a probe with the coroutine function that answers; it is stopped at the end of the test."""
     async with AsyncExitStack() as stack:
 
-        async def started(answer: Answer, **options: Any) -> Probe:
+        async def started(
+            answer: Answer, *, bytes_max: Mapping[str, int] | None = None, **options: Any
+        ) -> Probe:
             server = await start_server(
                 name="probe",
                 listeners=[Listener("127.0.0.1:0")],
                 access=OpenAccess(),
-                services=[RpcService(SERVICE_NAME, lambda server: register(server, answer))],
+                services=[RpcService(SERVICE_NAME, lambda server: register(server, answer), bytes_max or {})],
                 **options,
             )
             stack.push_async_callback(server.stop, 0)

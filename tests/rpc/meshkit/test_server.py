@@ -14,6 +14,7 @@ from access.control import OpenAccess
 from meshkit.errors import PortTaken
 from meshkit.metrics import RPC_REQUESTS, serve_metrics
 from meshkit.rpc import deadline
+from meshkit.rpc.intake import Intake
 from meshkit.rpc.server import Listener, RunningServer, start_server
 from tests.rpc.meshkit.conftest import METHOD, SERVICE_NAME, Probe, Start
 from tests.support.faults import fault
@@ -252,7 +253,7 @@ async def test_calls_above_the_limit_are_refused_as_overload(start: Start) -> No
         await finish.wait()
         return "done"
 
-    probe = await start(answer, calls_max=1)
+    probe = await start(answer, intake=Intake(calls_max=1))
     first = asyncio.create_task(probe.ask())
     await called.wait()
 

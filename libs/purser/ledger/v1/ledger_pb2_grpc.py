@@ -152,8 +152,8 @@ class LedgerServiceServicer:
 
     def AuthorizeBatch(self, request, context):
         """Many Authorize requests: decided in the given order, each with its own response or fault. Each item is idempotent by
-        its request_id. The call as a whole fails only if it has no item or more than 1000, or if its outcome is unknown
-        (UNAVAILABLE): then retry it.
+        its request_id. The call as a whole fails only if it has no item, more than 1000 or more than 24 MiB, or if its
+        outcome is unknown (UNAVAILABLE): then retry it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -161,8 +161,8 @@ class LedgerServiceServicer:
 
     def CaptureBatch(self, request, context):
         """Many Capture requests: carried out in the given order, each with its own response or fault. Each item is idempotent
-        by its request_id. The call as a whole fails only if it has no item or more than 1000, or if its outcome is unknown
-        (UNAVAILABLE): then retry it.
+        by its request_id. The call as a whole fails only if it has no item, more than 1000 or more than 24 MiB, or if its
+        outcome is unknown (UNAVAILABLE): then retry it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -170,8 +170,8 @@ class LedgerServiceServicer:
 
     def DebitBatch(self, request, context):
         """Many Debit requests: decided in the given order, each with its own response or fault. Each item is idempotent by its
-        request_id. The call as a whole fails only if it has no item or more than 1000, or if its outcome is unknown
-        (UNAVAILABLE): then retry it.
+        request_id. The call as a whole fails only if it has no item, more than 1000 or more than 24 MiB, or if its
+        outcome is unknown (UNAVAILABLE): then retry it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -68,18 +68,18 @@ class LedgerServiceStub:
     """
     AuthorizeBatch: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.AuthorizeBatchRequest, _ledger_pb2.AuthorizeBatchResponse]
     """Many Authorize requests: decided in the given order, each with its own response or fault. Each item is idempotent by
-    its request_id. The call as a whole fails only if it has no item or more than 1000, or if its outcome is unknown
-    (UNAVAILABLE): then retry it.
+    its request_id. The call as a whole fails only if it has no item, more than 1000 or more than 24 MiB, or if its
+    outcome is unknown (UNAVAILABLE): then retry it.
     """
     CaptureBatch: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.CaptureBatchRequest, _ledger_pb2.CaptureBatchResponse]
     """Many Capture requests: carried out in the given order, each with its own response or fault. Each item is idempotent
-    by its request_id. The call as a whole fails only if it has no item or more than 1000, or if its outcome is unknown
-    (UNAVAILABLE): then retry it.
+    by its request_id. The call as a whole fails only if it has no item, more than 1000 or more than 24 MiB, or if its
+    outcome is unknown (UNAVAILABLE): then retry it.
     """
     DebitBatch: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.DebitBatchRequest, _ledger_pb2.DebitBatchResponse]
     """Many Debit requests: decided in the given order, each with its own response or fault. Each item is idempotent by its
-    request_id. The call as a whole fails only if it has no item or more than 1000, or if its outcome is unknown
-    (UNAVAILABLE): then retry it.
+    request_id. The call as a whole fails only if it has no item, more than 1000 or more than 24 MiB, or if its
+    outcome is unknown (UNAVAILABLE): then retry it.
     """
     GetBalance: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.GetBalanceRequest, _ledger_pb2.GetBalanceResponse]
     """Returns what a customer has: available, held, and grant by grant with its expiry. Changes nothing.
@@ -132,18 +132,18 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     """
     AuthorizeBatch: _aio.UnaryUnaryMultiCallable[_ledger_pb2.AuthorizeBatchRequest, _ledger_pb2.AuthorizeBatchResponse]  # type: ignore[assignment]
     """Many Authorize requests: decided in the given order, each with its own response or fault. Each item is idempotent by
-    its request_id. The call as a whole fails only if it has no item or more than 1000, or if its outcome is unknown
-    (UNAVAILABLE): then retry it.
+    its request_id. The call as a whole fails only if it has no item, more than 1000 or more than 24 MiB, or if its
+    outcome is unknown (UNAVAILABLE): then retry it.
     """
     CaptureBatch: _aio.UnaryUnaryMultiCallable[_ledger_pb2.CaptureBatchRequest, _ledger_pb2.CaptureBatchResponse]  # type: ignore[assignment]
     """Many Capture requests: carried out in the given order, each with its own response or fault. Each item is idempotent
-    by its request_id. The call as a whole fails only if it has no item or more than 1000, or if its outcome is unknown
-    (UNAVAILABLE): then retry it.
+    by its request_id. The call as a whole fails only if it has no item, more than 1000 or more than 24 MiB, or if its
+    outcome is unknown (UNAVAILABLE): then retry it.
     """
     DebitBatch: _aio.UnaryUnaryMultiCallable[_ledger_pb2.DebitBatchRequest, _ledger_pb2.DebitBatchResponse]  # type: ignore[assignment]
     """Many Debit requests: decided in the given order, each with its own response or fault. Each item is idempotent by its
-    request_id. The call as a whole fails only if it has no item or more than 1000, or if its outcome is unknown
-    (UNAVAILABLE): then retry it.
+    request_id. The call as a whole fails only if it has no item, more than 1000 or more than 24 MiB, or if its
+    outcome is unknown (UNAVAILABLE): then retry it.
     """
     GetBalance: _aio.UnaryUnaryMultiCallable[_ledger_pb2.GetBalanceRequest, _ledger_pb2.GetBalanceResponse]  # type: ignore[assignment]
     """Returns what a customer has: available, held, and grant by grant with its expiry. Changes nothing.
@@ -229,8 +229,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_pb2.AuthorizeBatchResponse, _abc.Awaitable[_ledger_pb2.AuthorizeBatchResponse]]:
         """Many Authorize requests: decided in the given order, each with its own response or fault. Each item is idempotent by
-        its request_id. The call as a whole fails only if it has no item or more than 1000, or if its outcome is unknown
-        (UNAVAILABLE): then retry it.
+        its request_id. The call as a whole fails only if it has no item, more than 1000 or more than 24 MiB, or if its
+        outcome is unknown (UNAVAILABLE): then retry it.
         """
 
     @_abc_1.abstractmethod
@@ -240,8 +240,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_pb2.CaptureBatchResponse, _abc.Awaitable[_ledger_pb2.CaptureBatchResponse]]:
         """Many Capture requests: carried out in the given order, each with its own response or fault. Each item is idempotent
-        by its request_id. The call as a whole fails only if it has no item or more than 1000, or if its outcome is unknown
-        (UNAVAILABLE): then retry it.
+        by its request_id. The call as a whole fails only if it has no item, more than 1000 or more than 24 MiB, or if its
+        outcome is unknown (UNAVAILABLE): then retry it.
         """
 
     @_abc_1.abstractmethod
@@ -251,8 +251,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_pb2.DebitBatchResponse, _abc.Awaitable[_ledger_pb2.DebitBatchResponse]]:
         """Many Debit requests: decided in the given order, each with its own response or fault. Each item is idempotent by its
-        request_id. The call as a whole fails only if it has no item or more than 1000, or if its outcome is unknown
-        (UNAVAILABLE): then retry it.
+        request_id. The call as a whole fails only if it has no item, more than 1000 or more than 24 MiB, or if its
+        outcome is unknown (UNAVAILABLE): then retry it.
         """
 
     @_abc_1.abstractmethod

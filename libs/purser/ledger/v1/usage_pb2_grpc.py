@@ -113,7 +113,7 @@ class UsageServiceServicer:
         """Stores events and charges for them, in the given order. Each event has its own result, and none fails because of
         another one. Caps, missing credits and suspensions never refuse reported usage, because it has already happened: what
         no grant covers is a shortfall. Idempotent by the transaction_id of each event. The call as a whole fails only if it
-        has no event or more than 1000, or if its outcome is unknown (UNAVAILABLE): then repeat it.
+        has no event, more than 1000 or more than 24 MiB, or if its outcome is unknown (UNAVAILABLE): then repeat it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -125,7 +125,7 @@ class UsageServiceServicer:
         stream ends, to keep the response small: continue in a new call with the event after the first event_count ones. If a
         call fails, it may have recorded any number of its first events: repeat it, and those are counted as duplicates.
         Idempotent by the transaction_id of each event. A message without events, or with more than 1000, ends the call with
-        INVALID_FIELDS (INVALID_ARGUMENT).
+        INVALID_FIELDS (INVALID_ARGUMENT); it may have 24 MiB.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

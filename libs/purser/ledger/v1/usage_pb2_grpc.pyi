@@ -42,7 +42,7 @@ class UsageServiceStub:
     """Stores events and charges for them, in the given order. Each event has its own result, and none fails because of
     another one. Caps, missing credits and suspensions never refuse reported usage, because it has already happened: what
     no grant covers is a shortfall. Idempotent by the transaction_id of each event. The call as a whole fails only if it
-    has no event or more than 1000, or if its outcome is unknown (UNAVAILABLE): then repeat it.
+    has no event, more than 1000 or more than 24 MiB, or if its outcome is unknown (UNAVAILABLE): then repeat it.
     """
     ImportUsage: _grpc.StreamUnaryMultiCallable[_usage_pb2.ImportUsageRequest, _usage_pb2.ImportUsageResponse]
     """Records a stream of events like RecordUsage, for files of any length, and reports only counts and problems. The
@@ -50,7 +50,7 @@ class UsageServiceStub:
     stream ends, to keep the response small: continue in a new call with the event after the first event_count ones. If a
     call fails, it may have recorded any number of its first events: repeat it, and those are counted as duplicates.
     Idempotent by the transaction_id of each event. A message without events, or with more than 1000, ends the call with
-    INVALID_FIELDS (INVALID_ARGUMENT).
+    INVALID_FIELDS (INVALID_ARGUMENT); it may have 24 MiB.
     """
     VoidUsage: _grpc.UnaryUnaryMultiCallable[_usage_pb2.VoidUsageRequest, _usage_pb2.VoidUsageResponse]
     """Takes usage back that did not happen: an event, or what a hold captured. Its quantity leaves the meter, and the
@@ -119,7 +119,7 @@ class UsageServiceAsyncStub(UsageServiceStub):
     """Stores events and charges for them, in the given order. Each event has its own result, and none fails because of
     another one. Caps, missing credits and suspensions never refuse reported usage, because it has already happened: what
     no grant covers is a shortfall. Idempotent by the transaction_id of each event. The call as a whole fails only if it
-    has no event or more than 1000, or if its outcome is unknown (UNAVAILABLE): then repeat it.
+    has no event, more than 1000 or more than 24 MiB, or if its outcome is unknown (UNAVAILABLE): then repeat it.
     """
     ImportUsage: _aio.StreamUnaryMultiCallable[_usage_pb2.ImportUsageRequest, _usage_pb2.ImportUsageResponse]  # type: ignore[assignment]
     """Records a stream of events like RecordUsage, for files of any length, and reports only counts and problems. The
@@ -127,7 +127,7 @@ class UsageServiceAsyncStub(UsageServiceStub):
     stream ends, to keep the response small: continue in a new call with the event after the first event_count ones. If a
     call fails, it may have recorded any number of its first events: repeat it, and those are counted as duplicates.
     Idempotent by the transaction_id of each event. A message without events, or with more than 1000, ends the call with
-    INVALID_FIELDS (INVALID_ARGUMENT).
+    INVALID_FIELDS (INVALID_ARGUMENT); it may have 24 MiB.
     """
     VoidUsage: _aio.UnaryUnaryMultiCallable[_usage_pb2.VoidUsageRequest, _usage_pb2.VoidUsageResponse]  # type: ignore[assignment]
     """Takes usage back that did not happen: an event, or what a hold captured. Its quantity leaves the meter, and the
@@ -199,7 +199,7 @@ class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
         """Stores events and charges for them, in the given order. Each event has its own result, and none fails because of
         another one. Caps, missing credits and suspensions never refuse reported usage, because it has already happened: what
         no grant covers is a shortfall. Idempotent by the transaction_id of each event. The call as a whole fails only if it
-        has no event or more than 1000, or if its outcome is unknown (UNAVAILABLE): then repeat it.
+        has no event, more than 1000 or more than 24 MiB, or if its outcome is unknown (UNAVAILABLE): then repeat it.
         """
 
     @_abc_1.abstractmethod
@@ -213,7 +213,7 @@ class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
         stream ends, to keep the response small: continue in a new call with the event after the first event_count ones. If a
         call fails, it may have recorded any number of its first events: repeat it, and those are counted as duplicates.
         Idempotent by the transaction_id of each event. A message without events, or with more than 1000, ends the call with
-        INVALID_FIELDS (INVALID_ARGUMENT).
+        INVALID_FIELDS (INVALID_ARGUMENT); it may have 24 MiB.
         """
 
     @_abc_1.abstractmethod
