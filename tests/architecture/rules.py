@@ -46,6 +46,7 @@ DOMAIN_MESHKIT = (
     "meshkit.ids",
     "meshkit.mapping",
     "meshkit.evolve",
+    "meshkit.distance",
 )
 DATABASE = ("sqlalchemy", "asyncpg", "alembic")
 WIRE_FORMAT = ("grpc", "google", "purser", "grpc_status")

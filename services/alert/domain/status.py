@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
+from meshkit.distance import check_distance
 from meshkit.quantity import Credits
 from services.alert.domain.alert import Alert, AlertId, CustomerId
 
@@ -59,7 +60,11 @@ def unobserved(alert: Alert, customer_id: CustomerId, group_value: str) -> Alert
 
 
 def observe(status: AlertStatus, crossing: Crossing) -> AlertStatus:
-    """Return the status after an observation. A late or repeated one (sequence not higher) changes nothing."""
+    """Return the status after an observation. A late or repeated one (sequence not higher) changes nothing.
+
+    Raises NoticeTooFarAhead, NoticeTooFarBehind.
+    """
+    check_distance(crossing.sequence, known=status.sequence, field="sequence")
     if crossing.sequence > status.sequence:
         return replace(
             status,

@@ -26,7 +26,10 @@ class Crossings:
         self._ids = ids
 
     async def observe(self, command: ObserveCrossing) -> CrossingReceipt:
-        """Accept an observation. It changes nothing if the alert is unknown, archived or watches something else."""
+        """Accept an observation. It changes nothing if the alert is unknown, archived or watches something else.
+
+        Raises NoticeTooFarAhead, NoticeTooFarBehind.
+        """
         crossing, taken = command.crossing, CrossingReceipt()
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, CrossingReceipt)) is not None:

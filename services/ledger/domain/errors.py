@@ -244,10 +244,10 @@ def of_line(number: int) -> Iterator[None]:
         ) from error
 
 
-def sequence_taken() -> InvalidFields:
+def sequence_taken(*, by: str) -> InvalidFields:
     """Return the error for a seat change whose sequence belongs to another change."""
     return InvalidFields(
-        [FieldViolation("sequence", "is the sequence of another change of this subscription")]
+        [FieldViolation("sequence", f"is the sequence of another change of this subscription, {by!r}")]
     )
 
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Apply… rpcs, PreviewSeatChange and WatchThreshold: updates from other services.
 
-No responses are stored for them: a repeated update is recognized by its version, sequence or id.
+No responses are stored for them: a repeated update is recognized by its version, sequence or id. Every Apply… rpc and
+WatchThreshold raises NoticeTooFarAhead and, except for seat changes, NoticeTooFarBehind (meshkit/distance.py).
 """
 
 from datetime import datetime
@@ -106,7 +107,7 @@ class Copies:
             for credit_type_id in pools:
                 # Settled with the seats known so far, so that the credits added below are those of this change.
                 await self._settle(tx, update.customer_id, credit_type_id, at)
-            if not await tx.copies.keep_seat_change(update):
+            if not await tx.seat_changes.keep(update):
                 return ()
             added: list[ScheduleCredits] = []
             for credit_type_id in pools:
@@ -166,9 +167,9 @@ class Copies:
     async def _pools_of(
         self, tx: Transaction, customer_id: CustomerId, subscription_id: str
     ) -> list[CreditTypeId]:
-        if await tx.copies.seats(customer_id, subscription_id) is None:
+        if await tx.seat_changes.seats(customer_id, subscription_id) is None:
             raise SubscriptionNotFound(subscription_id=subscription_id)
-        return list(await tx.copies.credit_types_of_subscription(customer_id, subscription_id))
+        return list(await tx.seat_changes.credit_types_of_subscription(customer_id, subscription_id))
 
     async def _settle(
         self, tx: Transaction, customer_id: CustomerId, credit_type_id: CreditTypeId, at: datetime

@@ -39,6 +39,7 @@ from services.ledger.store.gate.caps import Caps
 from services.ledger.store.gate.standings import Standings
 from services.ledger.store.responses import StoredResponses
 from services.ledger.store.retention import Retention
+from services.ledger.store.seat_changes import SeatChanges
 from services.ledger.store.shares import Share, Shares
 from services.ledger.store.usage.corrections import Corrections
 from services.ledger.store.usage.events import UsageEvents
@@ -73,6 +74,7 @@ class Transaction:
         self.responses = StoredResponses(connection)
         self.standings = Standings(connection)
         self.copies = Copies(connection)
+        self.seat_changes = SeatChanges(connection)
         self.caps = Caps(connection)
         self.reports = Reports(connection)
         self.retention = Retention(connection)

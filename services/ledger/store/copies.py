@@ -4,21 +4,19 @@
 from collections.abc import Sequence
 from typing import Final
 
+from meshkit.distance import check_distance
 from services.ledger.domain.copies import (
     ContractUpdate,
     CustomerUpdate,
     ProductUpdate,
     RateCardUpdate,
-    SeatChangeUpdate,
     WatchUpdate,
 )
-from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
-from services.ledger.domain.credits.proration import Seats
+from services.ledger.domain.credits.grant import CustomerId
 from services.ledger.domain.credits.schedule import Schedule
-from services.ledger.domain.errors import product_fixed, rates_fixed, sequence_taken
+from services.ledger.domain.errors import product_fixed, rates_fixed
 from services.ledger.domain.rating.rate import Rate
 from services.ledger.store.connection import Connection
-from services.ledger.store.credits.schedules import credit_types_of_subscription, seats_of
 from services.ledger.store.gate.standings import USAGE_ANCHOR
 from services.ledger.store.rates import (
     RATE_COLUMNS,
@@ -55,9 +53,10 @@ _METERED: Final = "SELECT DISTINCT rate_id FROM ledger.meters WHERE rate_id = AN
 
 
 class Copies:
-    """Copies of customers, contracts, seats, products, rates and watches, in one transaction.
+    """Copies of customers, contracts, products, rates and watches, in one transaction.
 
-    keep_… returns the version in force afterwards; an update that is not newer changes nothing.
+    keep_… returns the version in force afterwards; an update that is not newer changes nothing. Raises
+    NoticeTooFarAhead, NoticeTooFarBehind.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -65,6 +64,7 @@ class Copies:
 
     async def keep_product(self, update: ProductUpdate) -> int:
         """Store a product. Raises InvalidFields if what was counted by its terms would not add up by the new ones."""
+        await self._check_version(update.version, "products", product_id=update.product.product_id)
         await self._connection.execute(
             _KEEP_PRODUCT,
             update.version,
@@ -73,7 +73,7 @@ class Copies:
             *usage_product_to_row(update.product),
         )
         await self._begin_epoch()
-        version = await self._version("products", "product_id", update.product.product_id)
+        version = await self._version("products", product_id=update.product.product_id)
         if version < update.version:
             raise product_fixed()
         return version
@@ -83,6 +83,7 @@ class Copies:
 
         Raises InvalidFields for a rate that was used under the same id at another price.
         """
+        await self._check_version(update.version, "rate_cards", rate_card_id=update.rate_card_id)
         withdrawn: list[Rate] = []
         is_newer = await self._connection.fetchval(
             "INSERT INTO ledger.rate_cards (rate_card_id, version) VALUES ($1, $2)"
@@ -109,10 +110,11 @@ class Copies:
                 _KEEP_RATE, [(update.rate_card_id, *rate_to_row(rate)) for rate in update.rates]
             )
             await self._begin_epoch()
-        return await self._version("rate_cards", "rate_card_id", update.rate_card_id), withdrawn
+        return await self._version("rate_cards", rate_card_id=update.rate_card_id), withdrawn
 
     async def keep_customer(self, update: CustomerUpdate) -> int:
         await self.lock_customer(update.customer_id)
+        await self._check_version(update.version, "customers", customer_id=update.customer_id)
         is_newer = await self._connection.fetchval(
             "INSERT INTO ledger.customers (customer_id, version, is_suspended) VALUES ($1, $2, $3)"
             " ON CONFLICT (customer_id) DO UPDATE SET version = $2, is_suspended = $3"
@@ -136,9 +138,11 @@ class Copies:
                 list(update.aliases),
             )
             await self.outdate(update.customer_id)
-        return await self._version("customers", "customer_id", update.customer_id)
+        return await self._version("customers", customer_id=update.customer_id)
 
     async def keep_contract(self, update: ContractUpdate) -> int:
+        key = {"customer_id": update.customer_id, "contract_id": update.contract_id}
+        await self._check_version(update.version, "contracts", **key)
         is_newer = await self._connection.fetchval(
             "INSERT INTO ledger.contracts (customer_id, contract_id, version, rate_card_id, start_time, end_time)"
             " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (customer_id, contract_id) DO UPDATE SET version = $3,"
@@ -162,12 +166,7 @@ class Copies:
             await self._fix_usage_anchor(update.customer_id)
             await self._keep_schedules(update.customer_id, update.schedules)
             await self.outdate(update.customer_id)
-        version: int = await self._connection.fetchval(
-            "SELECT version FROM ledger.contracts WHERE customer_id = $1 AND contract_id = $2",
-            update.customer_id,
-            update.contract_id,
-        )
-        return version
+        return await self._version("contracts", **key)
 
     async def _fix_usage_anchor(self, customer_id: CustomerId) -> None:
         """Fix the start of a customer's usage periods with its first contract; later contracts do not move it."""
@@ -215,43 +214,9 @@ class Copies:
         )
         return found is not None
 
-    async def seats(self, customer_id: CustomerId, subscription_id: str) -> Seats | None:
-        return await seats_of(self._connection, customer_id, subscription_id)
-
-    async def credit_types_of_subscription(
-        self, customer_id: CustomerId, subscription_id: str
-    ) -> list[CreditTypeId]:
-        return await credit_types_of_subscription(self._connection, customer_id, subscription_id)
-
-    async def keep_seat_change(self, update: SeatChangeUpdate) -> bool:
-        """Store a change of a known subscription; returns whether it was new. Raises InvalidFields."""
-        change = update.change
-        is_new = await self._connection.fetchval(
-            "INSERT INTO ledger.seat_changes (customer_id, subscription_id, seat_change_id, sequence,"
-            " effective_time, quantity_delta) VALUES ($1, $2, $3, $4, $5, $6)"
-            " ON CONFLICT DO NOTHING RETURNING true",
-            update.customer_id,
-            update.subscription_id,
-            change.seat_change_id,
-            change.sequence,
-            change.effective_time,
-            change.quantity_delta,
-        )
-        if is_new is not None:
-            return True
-        is_known = await self._connection.fetchval(
-            "SELECT true FROM ledger.seat_changes"
-            " WHERE customer_id = $1 AND subscription_id = $2 AND seat_change_id = $3",
-            update.customer_id,
-            update.subscription_id,
-            change.seat_change_id,
-        )
-        if is_known is None:
-            raise sequence_taken()
-        return False
-
     async def keep_watch(self, update: WatchUpdate) -> int:
         watch = update.watch
+        await self._check_version(watch.version, "watches", alert_id=watch.alert_id)
         await self._connection.execute(
             "INSERT INTO ledger.watches (alert_id, version, is_active, kind, customer_id, credit_type_id,"
             " threshold_micros, group_key, group_value) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
@@ -272,7 +237,7 @@ class Copies:
             await self._begin_epoch()
         else:
             await self.outdate(watch.customer_id)
-        return await self._version("watches", "alert_id", watch.alert_id)
+        return await self._version("watches", alert_id=watch.alert_id)
 
     async def outdate(self, customer_id: CustomerId) -> None:
         """Invalidate decisions on cached data of a customer. The customer must be locked."""
@@ -309,8 +274,13 @@ class Copies:
             if used:
                 raise rates_fixed([row["rate_id"] for row in used])
 
-    async def _version(self, table: str, key: str, value: str) -> int:
-        version: int = await self._connection.fetchval(
-            f"SELECT version FROM ledger.{table} WHERE {key} = $1", value
+    async def _check_version(self, version: int, table: str, **key: str) -> None:
+        check_distance(version, known=await self._version(table, **key), field="version")
+
+    async def _version(self, table: str, **key: str) -> int:
+        """Return the version of the copy with this key, 0 if there is none."""
+        is_it = " AND ".join(f"{column} = ${number}" for number, column in enumerate(key, start=1))
+        version: int | None = await self._connection.fetchval(
+            f"SELECT version FROM ledger.{table} WHERE {is_it}", *key.values()
         )
-        return version
+        return version or 0

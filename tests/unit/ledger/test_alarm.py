@@ -251,6 +251,17 @@ def test_a_changed_watch_is_told_anew_and_only_once() -> None:
     assert [one.sequence for one in books.crossings] == [2]
 
 
+def test_a_watch_whose_version_was_set_back_is_told_anew() -> None:
+    books = Books(a_grant(100))
+    books.tell_watch(a_balance_watch(20, version=9), at=JUNE)
+
+    books.tell_watch(a_balance_watch(20, version=2), at=NOON)
+    books.settle(NOON + TICK, settles=True)
+
+    assert edges(books.crossings) == [("", False, 100)] * 2
+    assert [one.sequence for one in books.crossings] == [1, 2]
+
+
 def test_a_raised_threshold_can_be_an_alarm_by_itself() -> None:
     books = watched(100, threshold=20)
 

@@ -49,7 +49,9 @@ class AlertPeerServiceServicer:
     def ObserveCrossing(self, request, context):
         """Stores a crossing that the Ledger observed, and queues the webhooks of an edge. From the Ledger. Idempotent by
         sequence: a late or repeated crossing never overrides a newer one. A crossing of an alert that is unknown or archived
-        is ignored.
+        is ignored. Errors: NOTICE_TOO_FAR_AHEAD (FAILED_PRECONDITION) if the sequence is more than a million above the known
+        one (0 if there is none); NOTICE_TOO_FAR_BEHIND (FAILED_PRECONDITION) if it is more than a million below it: then the
+        known one cannot come from the Ledger (AlertService.RepairAlertState).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

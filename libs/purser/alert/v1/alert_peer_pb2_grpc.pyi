@@ -36,7 +36,9 @@ class AlertPeerServiceStub:
     ObserveCrossing: _grpc.UnaryUnaryMultiCallable[_alert_peer_pb2.ObserveCrossingRequest, _alert_peer_pb2.ObserveCrossingResponse]
     """Stores a crossing that the Ledger observed, and queues the webhooks of an edge. From the Ledger. Idempotent by
     sequence: a late or repeated crossing never overrides a newer one. A crossing of an alert that is unknown or archived
-    is ignored.
+    is ignored. Errors: NOTICE_TOO_FAR_AHEAD (FAILED_PRECONDITION) if the sequence is more than a million above the known
+    one (0 if there is none); NOTICE_TOO_FAR_BEHIND (FAILED_PRECONDITION) if it is more than a million below it: then the
+    known one cannot come from the Ledger (AlertService.RepairAlertState).
     """
 
 @_typing.type_check_only
@@ -47,7 +49,9 @@ class AlertPeerServiceAsyncStub(AlertPeerServiceStub):
     ObserveCrossing: _aio.UnaryUnaryMultiCallable[_alert_peer_pb2.ObserveCrossingRequest, _alert_peer_pb2.ObserveCrossingResponse]  # type: ignore[assignment]
     """Stores a crossing that the Ledger observed, and queues the webhooks of an edge. From the Ledger. Idempotent by
     sequence: a late or repeated crossing never overrides a newer one. A crossing of an alert that is unknown or archived
-    is ignored.
+    is ignored. Errors: NOTICE_TOO_FAR_AHEAD (FAILED_PRECONDITION) if the sequence is more than a million above the known
+    one (0 if there is none); NOTICE_TOO_FAR_BEHIND (FAILED_PRECONDITION) if it is more than a million below it: then the
+    known one cannot come from the Ledger (AlertService.RepairAlertState).
     """
 
 class AlertPeerServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -61,7 +65,9 @@ class AlertPeerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_alert_peer_pb2.ObserveCrossingResponse, _abc.Awaitable[_alert_peer_pb2.ObserveCrossingResponse]]:
         """Stores a crossing that the Ledger observed, and queues the webhooks of an edge. From the Ledger. Idempotent by
         sequence: a late or repeated crossing never overrides a newer one. A crossing of an alert that is unknown or archived
-        is ignored.
+        is ignored. Errors: NOTICE_TOO_FAR_AHEAD (FAILED_PRECONDITION) if the sequence is more than a million above the known
+        one (0 if there is none); NOTICE_TOO_FAR_BEHIND (FAILED_PRECONDITION) if it is more than a million below it: then the
+        known one cannot come from the Ledger (AlertService.RepairAlertState).
         """
 
 def add_AlertPeerServiceServicer_to_server(servicer: AlertPeerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -28,7 +28,10 @@ if _version_not_supported:
 class LedgerPeerServiceStub:
     """What the other services send to the Ledger: facts that they own and the Ledger keeps copies of, grants for paid
     top-ups, and questions. Customers are identified by id. The Apply… calls and WatchThreshold are idempotent by the
-    version or sequence that they carry: a repeated or late call changes nothing, whatever its request_id. IssueTopUpGrant
+    version or sequence that they carry: a repeated or late call changes nothing, whatever its request_id. A version or
+    sequence more than a million above the highest known one (0 if there is none) gets NOTICE_TOO_FAR_AHEAD
+    (FAILED_PRECONDITION). A version more than a million below the known one gets NOTICE_TOO_FAR_BEHIND
+    (FAILED_PRECONDITION): the known one cannot come from the owner (LedgerAdminService.RepairCopy). IssueTopUpGrant
     is idempotent by request_id: the same id with another body gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS
     (INVALID_ARGUMENT) names all malformed fields together.
     """
@@ -84,7 +87,10 @@ class LedgerPeerServiceStub:
 class LedgerPeerServiceServicer:
     """What the other services send to the Ledger: facts that they own and the Ledger keeps copies of, grants for paid
     top-ups, and questions. Customers are identified by id. The Apply… calls and WatchThreshold are idempotent by the
-    version or sequence that they carry: a repeated or late call changes nothing, whatever its request_id. IssueTopUpGrant
+    version or sequence that they carry: a repeated or late call changes nothing, whatever its request_id. A version or
+    sequence more than a million above the highest known one (0 if there is none) gets NOTICE_TOO_FAR_AHEAD
+    (FAILED_PRECONDITION). A version more than a million below the known one gets NOTICE_TOO_FAR_BEHIND
+    (FAILED_PRECONDITION): the known one cannot come from the owner (LedgerAdminService.RepairCopy). IssueTopUpGrant
     is idempotent by request_id: the same id with another body gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS
     (INVALID_ARGUMENT) names all malformed fields together.
     """
@@ -123,7 +129,8 @@ class LedgerPeerServiceServicer:
 
     def ApplySeatChange(self, request, context):
         """Stores a dated seat change, and adjusts the grants of the current period. From Contract. Idempotent by sequence: a
-        known change is ignored. Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
+        known change is ignored. A sequence that another change has is a malformed field, which names the other one.
+        Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -207,7 +214,10 @@ def add_LedgerPeerServiceServicer_to_server(servicer, server):
 class LedgerPeerService:
     """What the other services send to the Ledger: facts that they own and the Ledger keeps copies of, grants for paid
     top-ups, and questions. Customers are identified by id. The Apply… calls and WatchThreshold are idempotent by the
-    version or sequence that they carry: a repeated or late call changes nothing, whatever its request_id. IssueTopUpGrant
+    version or sequence that they carry: a repeated or late call changes nothing, whatever its request_id. A version or
+    sequence more than a million above the highest known one (0 if there is none) gets NOTICE_TOO_FAR_AHEAD
+    (FAILED_PRECONDITION). A version more than a million below the known one gets NOTICE_TOO_FAR_BEHIND
+    (FAILED_PRECONDITION): the known one cannot come from the owner (LedgerAdminService.RepairCopy). IssueTopUpGrant
     is idempotent by request_id: the same id with another body gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS
     (INVALID_ARGUMENT) names all malformed fields together.
     """

@@ -29,7 +29,10 @@ GRPC_VERSION: str
 class LedgerPeerServiceStub:
     """What the other services send to the Ledger: facts that they own and the Ledger keeps copies of, grants for paid
     top-ups, and questions. Customers are identified by id. The Apply… calls and WatchThreshold are idempotent by the
-    version or sequence that they carry: a repeated or late call changes nothing, whatever its request_id. IssueTopUpGrant
+    version or sequence that they carry: a repeated or late call changes nothing, whatever its request_id. A version or
+    sequence more than a million above the highest known one (0 if there is none) gets NOTICE_TOO_FAR_AHEAD
+    (FAILED_PRECONDITION). A version more than a million below the known one gets NOTICE_TOO_FAR_BEHIND
+    (FAILED_PRECONDITION): the known one cannot come from the owner (LedgerAdminService.RepairCopy). IssueTopUpGrant
     is idempotent by request_id: the same id with another body gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS
     (INVALID_ARGUMENT) names all malformed fields together.
     """
@@ -55,7 +58,8 @@ class LedgerPeerServiceStub:
     """
     ApplySeatChange: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplySeatChangeRequest, _ledger_peer_pb2.ApplySeatChangeResponse]
     """Stores a dated seat change, and adjusts the grants of the current period. From Contract. Idempotent by sequence: a
-    known change is ignored. Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
+    known change is ignored. A sequence that another change has is a malformed field, which names the other one.
+    Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
     """
     PreviewSeatChange: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.PreviewSeatChangeRequest, _ledger_peer_pb2.PreviewSeatChangeResponse]
     """Returns what ApplySeatChange would grant; changes nothing. From Contract.
@@ -74,7 +78,10 @@ class LedgerPeerServiceStub:
 class LedgerPeerServiceAsyncStub(LedgerPeerServiceStub):
     """What the other services send to the Ledger: facts that they own and the Ledger keeps copies of, grants for paid
     top-ups, and questions. Customers are identified by id. The Apply… calls and WatchThreshold are idempotent by the
-    version or sequence that they carry: a repeated or late call changes nothing, whatever its request_id. IssueTopUpGrant
+    version or sequence that they carry: a repeated or late call changes nothing, whatever its request_id. A version or
+    sequence more than a million above the highest known one (0 if there is none) gets NOTICE_TOO_FAR_AHEAD
+    (FAILED_PRECONDITION). A version more than a million below the known one gets NOTICE_TOO_FAR_BEHIND
+    (FAILED_PRECONDITION): the known one cannot come from the owner (LedgerAdminService.RepairCopy). IssueTopUpGrant
     is idempotent by request_id: the same id with another body gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS
     (INVALID_ARGUMENT) names all malformed fields together.
     """
@@ -97,7 +104,8 @@ class LedgerPeerServiceAsyncStub(LedgerPeerServiceStub):
     """
     ApplySeatChange: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplySeatChangeRequest, _ledger_peer_pb2.ApplySeatChangeResponse]  # type: ignore[assignment]
     """Stores a dated seat change, and adjusts the grants of the current period. From Contract. Idempotent by sequence: a
-    known change is ignored. Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
+    known change is ignored. A sequence that another change has is a malformed field, which names the other one.
+    Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
     """
     PreviewSeatChange: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.PreviewSeatChangeRequest, _ledger_peer_pb2.PreviewSeatChangeResponse]  # type: ignore[assignment]
     """Returns what ApplySeatChange would grant; changes nothing. From Contract.
@@ -115,7 +123,10 @@ class LedgerPeerServiceAsyncStub(LedgerPeerServiceStub):
 class LedgerPeerServiceServicer(metaclass=_abc_1.ABCMeta):
     """What the other services send to the Ledger: facts that they own and the Ledger keeps copies of, grants for paid
     top-ups, and questions. Customers are identified by id. The Apply… calls and WatchThreshold are idempotent by the
-    version or sequence that they carry: a repeated or late call changes nothing, whatever its request_id. IssueTopUpGrant
+    version or sequence that they carry: a repeated or late call changes nothing, whatever its request_id. A version or
+    sequence more than a million above the highest known one (0 if there is none) gets NOTICE_TOO_FAR_AHEAD
+    (FAILED_PRECONDITION). A version more than a million below the known one gets NOTICE_TOO_FAR_BEHIND
+    (FAILED_PRECONDITION): the known one cannot come from the owner (LedgerAdminService.RepairCopy). IssueTopUpGrant
     is idempotent by request_id: the same id with another body gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS
     (INVALID_ARGUMENT) names all malformed fields together.
     """
@@ -166,7 +177,8 @@ class LedgerPeerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_peer_pb2.ApplySeatChangeResponse, _abc.Awaitable[_ledger_peer_pb2.ApplySeatChangeResponse]]:
         """Stores a dated seat change, and adjusts the grants of the current period. From Contract. Idempotent by sequence: a
-        known change is ignored. Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
+        known change is ignored. A sequence that another change has is a malformed field, which names the other one.
+        Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
         """
 
     @_abc_1.abstractmethod

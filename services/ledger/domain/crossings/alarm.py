@@ -35,7 +35,7 @@ def observe(
             in_alarm = watch.is_crossed(value)
             if before is None and not in_alarm and _is_one_of_many(watch, group_value):
                 continue
-            if before is None or before.version < watch.version or before.in_alarm != in_alarm:
+            if before is None or before.version != watch.version or before.in_alarm != in_alarm:
                 sequence = before.sequence + 1 if before else 1
                 states[key] = WatchState(in_alarm, sequence, watch.version)
                 crossings.append(
@@ -69,7 +69,7 @@ def depends_on_balance(account: Account, *, at_least: Credits) -> bool:
     for watch in account.watches:
         if watch.kind is WatchKind.LOW_BALANCE:
             state = account.watch_states.get((watch.alert_id, ""))
-            is_new = not _is_one_of_many(watch, "") if state is None else state.version < watch.version
+            is_new = not _is_one_of_many(watch, "") if state is None else state.version != watch.version
             if is_new or watch.is_crossed(at_least):
                 return True
     return False

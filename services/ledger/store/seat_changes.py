@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Ledger's copy of seat changes. Each is kept once; none replaces another."""
+
+from meshkit.distance import check_not_far_ahead
+from meshkit.errors import InvalidFields
+from services.ledger.domain.copies import SeatChangeUpdate
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
+from services.ledger.domain.credits.proration import Seats
+from services.ledger.domain.errors import sequence_taken
+from services.ledger.store.connection import Connection
+from services.ledger.store.credits.schedules import credit_types_of_subscription, seats_of
+
+
+class SeatChanges:
+    """Seats over time, in one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def seats(self, customer_id: CustomerId, subscription_id: str) -> Seats | None:
+        return await seats_of(self._connection, customer_id, subscription_id)
+
+    async def credit_types_of_subscription(
+        self, customer_id: CustomerId, subscription_id: str
+    ) -> list[CreditTypeId]:
+        return await credit_types_of_subscription(self._connection, customer_id, subscription_id)
+
+    async def keep(self, update: SeatChangeUpdate) -> bool:
+        """Store a change of a known subscription; returns whether it was new.
+
+        Raises InvalidFields if another change has its sequence, NoticeTooFarAhead.
+        """
+        change = update.change
+        known = await self._connection.fetchval(
+            "SELECT max(sequence) FROM ledger.seat_changes WHERE customer_id = $1 AND subscription_id = $2",
+            update.customer_id,
+            update.subscription_id,
+        )
+        # Not too far behind: every change counts, whatever its place among them.
+        check_not_far_ahead(change.sequence, known=known or 0, field="sequence")
+        is_new = await self._connection.fetchval(
+            "INSERT INTO ledger.seat_changes (customer_id, subscription_id, seat_change_id, sequence,"
+            " effective_time, quantity_delta) VALUES ($1, $2, $3, $4, $5, $6)"
+            " ON CONFLICT DO NOTHING RETURNING true",
+            update.customer_id,
+            update.subscription_id,
+            change.seat_change_id,
+            change.sequence,
+            change.effective_time,
+            change.quantity_delta,
+        )
+        if is_new is not None:
+            return True
+        is_known = await self._connection.fetchval(
+            "SELECT true FROM ledger.seat_changes"
+            " WHERE customer_id = $1 AND subscription_id = $2 AND seat_change_id = $3",
+            update.customer_id,
+            update.subscription_id,
+            change.seat_change_id,
+        )
+        if is_known is None:
+            raise await self._sequence_taken(update)
+        return False
+
+    async def _sequence_taken(self, update: SeatChangeUpdate) -> InvalidFields:
+        other = await self._connection.fetchval(
+            "SELECT seat_change_id FROM ledger.seat_changes"
+            " WHERE customer_id = $1 AND subscription_id = $2 AND sequence = $3",
+            update.customer_id,
+            update.subscription_id,
+            update.change.sequence,
+        )
+        return sequence_taken(by=other)
