@@ -80,6 +80,16 @@ def refuse_ungrantable(terms: TopUpTerms, *, field: str) -> None:
         raise InvalidFields([FieldViolation(field, message)])
 
 
+def refuse_free(terms: TopUpTerms, *, field: str) -> None:
+    """Raise InvalidFields for the request's `field` if the price comes to nothing on the invoice.
+
+    Source: services/contract/README.md, "Top-ups".
+    """
+    if rounded(Fraction(terms.price.micros), Rounding.HALF_UP, terms.price.currency_code).micros == 0:
+        message = "must be at least half a cent; the Ledger's AdjustBalance gives credits away, with a reason"
+        raise InvalidFields([FieldViolation(field, message)])
+
+
 def status_at_order(gate: PaymentGate) -> TopUpStatus:
     return TopUpStatus.PAID if gate is PaymentGate.NONE else TopUpStatus.PENDING_PAYMENT
 

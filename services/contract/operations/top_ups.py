@@ -18,6 +18,7 @@ from services.contract.domain.top_up import (
     TopUpTerms,
     invoice_status,
     line_of,
+    refuse_free,
     refuse_opposite,
     refuse_ungrantable,
     status_at_order,
@@ -43,7 +44,7 @@ class TopUps:
         """Order credits. Without a payment gate they are granted immediately.
 
         Raises ContractNotFound, TopUpPackNotFound, ProductNotFound, CreditTypeNotFound, ContractEnded,
-        ContractNotStarted, ProductNotFixed, PeerUnavailable.
+        ContractNotStarted, ProductNotFixed, InvalidFields if its own terms are free, PeerUnavailable.
         """
         at = self._clock.now()
         if (first := await self._store.find_response(command, TopUpAndInvoice)) is not None:
@@ -131,7 +132,9 @@ class TopUps:
     async def _terms(self, command: OrderTopUp) -> tuple[TopUpTerms, str]:
         """Return the terms of the purchase, and the name of its product."""
         terms = command.terms
-        if terms is None:
+        if terms is not None:
+            refuse_free(terms, field="terms.price")
+        else:
             assert command.top_up_pack_id is not None
             terms = await self._catalog.pack_terms(command.top_up_pack_id)
             refuse_ungrantable(terms, field="top_up_pack_id")

@@ -13,7 +13,7 @@ from meshkit.rpc.status import PeerUnavailable
 from purser.contract.v1 import contract_pb2 as pb
 from purser.ledger.v1.ledger_peer_pb2 import IssueTopUpGrantRequest
 from purser.type.v1 import money_pb2
-from services.ledger.domain.errors import GrantAlreadyExists
+from services.ledger.domain.errors import GrantAlreadyExists, SourceIdReused
 from tests.support.catalog import JUNE
 from tests.support.contract import ContractStub, Desk, RunningContract, away, day, dollars, running_contract
 from tests.support.faults import bad_fields, fault
@@ -226,6 +226,42 @@ async def test_a_grant_that_is_there_already_is_all_the_notice_wanted(
 
     assert len(ledger.refused) == 1
     assert not ledger.told_of(IssueTopUpGrantRequest)
+
+
+async def test_a_grant_of_other_terms_is_not_what_the_notice_wanted(
+    desk: Desk, running: RunningContract, ledger: RecordingLedger
+) -> None:
+    signed = await desk.sign(desk.seats(4))
+    ledger.fault = SourceIdReused(source_id="top_1", grant_id="grt_1", terms=["amount_micros"])
+
+    top_up = (await desk.contract.OrderTopUp(_pack(desk, signed, NONE))).top_up
+    assert not ledger.told_of(IssueTopUpGrantRequest)
+    ledger.fault = None
+    await running.app.run_due(JUNE)
+
+    assert [one.top_up_id for one in ledger.told_of(IssueTopUpGrantRequest)] == [top_up.top_up_id]
+
+
+@pytest.mark.parametrize("micros", [0, 4_999])
+async def test_nobody_gets_free_credits_by_naming_the_price(
+    desk: Desk, ledger: RecordingLedger, micros: int
+) -> None:
+    signed = await desk.sign(desk.seats(4))
+    for gate in (NONE, EXTERNAL):
+        order = _terms(desk, signed, gate)
+        order.terms.price.micros = micros
+
+        with bad_fields("terms.price"):
+            await desk.contract.OrderTopUp(order)
+
+    assert not ledger.told_of(IssueTopUpGrantRequest)
+
+
+async def test_the_lowest_price_to_name_is_half_a_cent(desk: Desk) -> None:
+    order = _terms(desk, await desk.sign(desk.seats(4)))
+    order.terms.price.micros = 5_000
+
+    assert dollars((await desk.contract.OrderTopUp(order)).invoice.total) == "0.01"
 
 
 async def test_a_repeated_order_gets_the_first_answer(desk: Desk, ledger: RecordingLedger) -> None:

@@ -249,8 +249,9 @@ class ContractServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def OrderTopUp(self, request, context):
-        """Orders a top-up. With PAYMENT_GATE_NONE its credits are granted at once; with PAYMENT_GATE_EXTERNAL only after
-        ResolveTopUpPayment has reported the payment. Reads the pack from the Catalog. Idempotent by request_id.
+        """Orders a top-up, for an operator: whoever orders may name its own terms, and grant before payment. With
+        PAYMENT_GATE_NONE its credits are granted at once; with PAYMENT_GATE_EXTERNAL only after ResolveTopUpPayment has
+        reported the payment. Reads the pack from the Catalog. Idempotent by request_id.
         Errors: CONTRACT_NOT_FOUND, TOP_UP_PACK_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND);
         CONTRACT_ENDED, CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
         """

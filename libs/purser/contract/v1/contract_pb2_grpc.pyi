@@ -86,8 +86,9 @@ class ContractServiceStub:
     Errors: those of ChangeSeats; PEER_UNAVAILABLE (UNAVAILABLE).
     """
     OrderTopUp: _grpc.UnaryUnaryMultiCallable[_contract_pb2.OrderTopUpRequest, _contract_pb2.OrderTopUpResponse]
-    """Orders a top-up. With PAYMENT_GATE_NONE its credits are granted at once; with PAYMENT_GATE_EXTERNAL only after
-    ResolveTopUpPayment has reported the payment. Reads the pack from the Catalog. Idempotent by request_id.
+    """Orders a top-up, for an operator: whoever orders may name its own terms, and grant before payment. With
+    PAYMENT_GATE_NONE its credits are granted at once; with PAYMENT_GATE_EXTERNAL only after ResolveTopUpPayment has
+    reported the payment. Reads the pack from the Catalog. Idempotent by request_id.
     Errors: CONTRACT_NOT_FOUND, TOP_UP_PACK_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND);
     CONTRACT_ENDED, CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
     """
@@ -164,8 +165,9 @@ class ContractServiceAsyncStub(ContractServiceStub):
     Errors: those of ChangeSeats; PEER_UNAVAILABLE (UNAVAILABLE).
     """
     OrderTopUp: _aio.UnaryUnaryMultiCallable[_contract_pb2.OrderTopUpRequest, _contract_pb2.OrderTopUpResponse]  # type: ignore[assignment]
-    """Orders a top-up. With PAYMENT_GATE_NONE its credits are granted at once; with PAYMENT_GATE_EXTERNAL only after
-    ResolveTopUpPayment has reported the payment. Reads the pack from the Catalog. Idempotent by request_id.
+    """Orders a top-up, for an operator: whoever orders may name its own terms, and grant before payment. With
+    PAYMENT_GATE_NONE its credits are granted at once; with PAYMENT_GATE_EXTERNAL only after ResolveTopUpPayment has
+    reported the payment. Reads the pack from the Catalog. Idempotent by request_id.
     Errors: CONTRACT_NOT_FOUND, TOP_UP_PACK_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND);
     CONTRACT_ENDED, CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
     """
@@ -323,8 +325,9 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.OrderTopUpRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.OrderTopUpResponse, _abc.Awaitable[_contract_pb2.OrderTopUpResponse]]:
-        """Orders a top-up. With PAYMENT_GATE_NONE its credits are granted at once; with PAYMENT_GATE_EXTERNAL only after
-        ResolveTopUpPayment has reported the payment. Reads the pack from the Catalog. Idempotent by request_id.
+        """Orders a top-up, for an operator: whoever orders may name its own terms, and grant before payment. With
+        PAYMENT_GATE_NONE its credits are granted at once; with PAYMENT_GATE_EXTERNAL only after ResolveTopUpPayment has
+        reported the payment. Reads the pack from the Catalog. Idempotent by request_id.
         Errors: CONTRACT_NOT_FOUND, TOP_UP_PACK_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND);
         CONTRACT_ENDED, CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
         """
