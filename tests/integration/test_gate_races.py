@@ -221,7 +221,7 @@ async def test_seats_top_ups_and_spending_at_once_lose_nothing(
 
     ends = await _ends(
         *(replicas[n % 2].change_seats(1, AUGUST, sequence=n + 1) for n in range(4)),
-        *(replicas[n % 2].top_up(10, source_id=f"top_{n // 2}") for n in range(8)),
+        *(replicas[n % 2].top_up(10, source_id=f"order_{n // 2}") for n in range(8)),
         *(replicas[n % 2].debit(9, user="ann") for n in range(20)),
     )
 

@@ -436,7 +436,7 @@ async def fill_ledger(ask: Ask) -> None:
         cost_basis_micros=str(80 * CREDIT),
         product_id="prd_included",
         effective_time=JUNE,
-        source_id="top_1",
+        source_id="order_1",
     )
     await ask(
         "IssueGrant",

@@ -1,11 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Errors of the Ledger, one class per reason that the protos promise."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-from meshkit.errors import Aborted, AlreadyExists, FailedPrecondition, FieldViolation, InvalidFields, NotFound
+from meshkit.errors import (
+    Aborted,
+    AlreadyExists,
+    FailedPrecondition,
+    FieldViolation,
+    Invalid,
+    InvalidFields,
+    NotFound,
+)
 from meshkit.quantity import INT64_MAX, Credits
 from services.ledger.domain.rating.properties import PropertyProblem
 
@@ -136,6 +144,28 @@ class GrantAlreadyExists(AlreadyExists):
             f"{source_id!r} already has the grant {grant_id!r}; a source gets only one grant",
             source_id=source_id,
             grant_id=grant_id,
+        )
+
+
+class SourceIdReused(AlreadyExists):
+    reason = "SOURCE_ID_REUSED"
+
+    def __init__(self, *, source_id: str, grant_id: str, terms: Sequence[str]) -> None:
+        super().__init__(
+            f"{source_id!r} already has the grant {grant_id!r}, with another {', '.join(terms)}; nothing was granted",
+            source_id=source_id,
+            grant_id=grant_id,
+            terms=",".join(terms),
+        )
+
+
+class SourceIdReserved(Invalid):
+    reason = "SOURCE_ID_RESERVED"
+
+    def __init__(self, *, source_id: str) -> None:
+        super().__init__(
+            f"the source_id {source_id!r} is that of a top-up, which only Contract grants; use another source_id",
+            source_id=source_id,
         )
 
 

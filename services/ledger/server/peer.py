@@ -64,7 +64,7 @@ class LedgerPeerServicer(ledger_peer_pb2_grpc.LedgerPeerServiceServicer):
         self, request: pb.IssueTopUpGrantRequest, context: Context
     ) -> pb.IssueTopUpGrantResponse:
         command = grants.top_up_from_wire(request)
-        grant = await self._do.grants.issue(command)
+        grant = await self._do.grants.issue_top_up(command)
         return grants.top_up_to_wire(grant, command.credit_type_id)
 
     async def WatchThreshold(

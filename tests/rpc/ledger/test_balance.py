@@ -45,7 +45,9 @@ async def _explain(ledger: RunningLedger, hold_id: str, customer: str = "acme") 
 async def test_included_and_bought_credits_are_told_apart_with_what_expires_next(
     ledger: RunningLedger,
 ) -> None:
-    await ledger.top_up(1_000, source_id="top_1", product_id="prd_pack", scope_product_ids=["prd_assistant"])
+    await ledger.top_up(
+        1_000, source_id="order_1", product_id="prd_pack", scope_product_ids=["prd_assistant"]
+    )
     await ledger.debit(50)
     await ledger.authorize(30)
     ledger.clock.advance(timedelta(seconds=1))
@@ -90,7 +92,7 @@ async def test_included_and_bought_credits_are_told_apart_with_what_expires_next
         effective_time=timestamp(JUNE),
         cost_basis_micros=80 * CREDIT,
         scope_product_ids=["prd_assistant"],
-        source_id="top_1",
+        source_id="order_1",
         create_time=timestamp(JUNE),
     )
 

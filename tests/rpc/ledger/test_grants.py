@@ -52,14 +52,16 @@ async def test_a_grant_is_there_at_once_with_what_was_left_out(ledger: RunningLe
 
 
 async def test_nothing_is_granted_twice_for_one_source(ledger: RunningLedger) -> None:
-    first = await ledger.top_up(5, source_id="top_1")
-    with fault(StatusCode.ALREADY_EXISTS, "GRANT_ALREADY_EXISTS", source_id="top_1", grant_id=first.grant_id):
-        await ledger.top_up(5, source_id="top_1")
-    with fault(StatusCode.ALREADY_EXISTS, "GRANT_ALREADY_EXISTS", source_id="top_1"):
-        await ledger.top_up(5, source_id="top_1", credit_type_id="crt_image")
+    first = await ledger.top_up(5, source_id="order_1")
+    with fault(
+        StatusCode.ALREADY_EXISTS, "GRANT_ALREADY_EXISTS", source_id="order_1", grant_id=first.grant_id
+    ):
+        await ledger.top_up(5, source_id="order_1")
+    with fault(StatusCode.ALREADY_EXISTS, "SOURCE_ID_REUSED", source_id="order_1", terms="credit_type_id"):
+        await ledger.top_up(5, source_id="order_1", credit_type_id="crt_image")
     await ledger.tell_customer("cus_globex", "globex")
 
-    for more in ({"source_id": "top_2"}, {}, {}, {"source_id": "top_1", "customer": "globex"}):
+    for more in ({"source_id": "order_2"}, {}, {}, {"source_id": "order_1", "customer": "globex"}):
         await ledger.top_up(5, **more)
 
     assert (await ledger.pool()).available_micros == 420 * CREDIT
@@ -79,13 +81,13 @@ async def test_a_grant_dated_ahead_is_drawn_from_its_first_instant_on(ledger: Ru
 
 
 async def test_a_grant_is_dead_at_its_expire_time(ledger: RunningLedger) -> None:
-    await ledger.top_up(1_000, expire_time=timestamp(JUNE + DAY), source_id="top_1")
+    await ledger.top_up(1_000, expire_time=timestamp(JUNE + DAY), source_id="order_1")
     ledger.clock.advance_to(JUNE + DAY - TICK)
     assert (await ledger.debit(500)).decision == pb.DECISION_ALLOWED
     ledger.clock.advance_to(JUNE + DAY)
 
     assert (await ledger.authorize(1)).decision == pb.DECISION_DENIED
-    bought = next(one for one in await ledger.grants() if one.source_id == "top_1")
+    bought = next(one for one in await ledger.grants() if one.source_id == "order_1")
     assert (bought.captured_micros, bought.expired_micros, bought.available_micros) == (
         100 * CREDIT,
         900 * CREDIT,

@@ -86,7 +86,7 @@ async def _issue(ledger: RunningLedger) -> admin.IssueGrantRequest:
         cost_basis_micros=80 * CREDIT,
         expire_time=timestamp(JUNE + timedelta(hours=1)),
         scope_product_ids=["prd_b", "prd_assistant"],
-        source_id="top_1",
+        source_id="order_1",
     )
 
 

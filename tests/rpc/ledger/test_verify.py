@@ -17,7 +17,7 @@ async def busy(ledger: RunningLedger) -> RunningLedger:
     """Every kind of entry: granted, adjusted, captured, expired, voided, short; a hold of every state."""
     ledger.clock.advance_to(JULY)
     await ledger.change_seats(1, JULY, sequence=1)
-    await ledger.top_up(100, source_id="top_1")
+    await ledger.top_up(100, source_id="order_1")
     await ledger.debit(50, user="ann")
     for end in ("capture", "release", "let die"):
         hold = await ledger.authorize(20, user="ann", hold_ttl=Duration(seconds=60))
@@ -29,7 +29,7 @@ async def busy(ledger: RunningLedger) -> RunningLedger:
     hold = await ledger.authorize(1, user="bob")
     await ledger.capture(hold.hold_id, 600)
     await ledger.void((await ledger.top_up(5)).grant_id)
-    await ledger.top_up(100, source_id="top_2")
+    await ledger.top_up(100, source_id="order_2")
     await ledger.authorize(30, user="ann")
     await ledger.debit(0, quantity_micros=1_000_000)
     await ledger.add_up()
@@ -263,7 +263,7 @@ async def test_a_voided_grant_of_seats_has_at_most_what_seats_brought_since(
             "entry_count",
         ),
         (
-            "UPDATE ledger.grants SET credit_type_id = 'crt_lost' WHERE source_id = 'top_2'",
+            "UPDATE ledger.grants SET credit_type_id = 'crt_lost' WHERE source_id = 'order_2'",
             "remaining_micros",
         ),
         (

@@ -103,8 +103,10 @@ class LedgerAdminServiceServicer:
     """
 
     def IssueGrant(self, request, context):
-        """Adds credits to a pool. Idempotent by request_id.
-        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS).
+        """Adds credits to a pool. Idempotent by request_id, and once per source_id whatever the request_id. Errors:
+        CUSTOMER_NOT_FOUND (NOT_FOUND); GRANT_ALREADY_EXISTS (ALREADY_EXISTS) if the source_id has a grant of the same terms,
+        SOURCE_ID_REUSED (ALREADY_EXISTS) if of other terms, which `terms` names; SOURCE_ID_RESERVED (INVALID_ARGUMENT) if it
+        is that of a top-up ("top_…"): IssueTopUpGrant alone grants for it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

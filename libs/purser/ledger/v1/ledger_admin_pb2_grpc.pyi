@@ -38,8 +38,10 @@ class LedgerAdminServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> LedgerAdminServiceAsyncStub: ...
     IssueGrant: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.IssueGrantRequest, _ledger_admin_pb2.IssueGrantResponse]
-    """Adds credits to a pool. Idempotent by request_id.
-    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS).
+    """Adds credits to a pool. Idempotent by request_id, and once per source_id whatever the request_id. Errors:
+    CUSTOMER_NOT_FOUND (NOT_FOUND); GRANT_ALREADY_EXISTS (ALREADY_EXISTS) if the source_id has a grant of the same terms,
+    SOURCE_ID_REUSED (ALREADY_EXISTS) if of other terms, which `terms` names; SOURCE_ID_RESERVED (INVALID_ARGUMENT) if it
+    is that of a top-up ("top_…"): IssueTopUpGrant alone grants for it.
     """
     VoidGrant: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.VoidGrantRequest, _ledger_admin_pb2.VoidGrantResponse]
     """Voids what is left of a grant: credits that are neither spent, held nor expired. Held credits can still be captured;
@@ -88,8 +90,10 @@ class LedgerAdminServiceAsyncStub(LedgerAdminServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     IssueGrant: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.IssueGrantRequest, _ledger_admin_pb2.IssueGrantResponse]  # type: ignore[assignment]
-    """Adds credits to a pool. Idempotent by request_id.
-    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS).
+    """Adds credits to a pool. Idempotent by request_id, and once per source_id whatever the request_id. Errors:
+    CUSTOMER_NOT_FOUND (NOT_FOUND); GRANT_ALREADY_EXISTS (ALREADY_EXISTS) if the source_id has a grant of the same terms,
+    SOURCE_ID_REUSED (ALREADY_EXISTS) if of other terms, which `terms` names; SOURCE_ID_RESERVED (INVALID_ARGUMENT) if it
+    is that of a top-up ("top_…"): IssueTopUpGrant alone grants for it.
     """
     VoidGrant: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.VoidGrantRequest, _ledger_admin_pb2.VoidGrantResponse]  # type: ignore[assignment]
     """Voids what is left of a grant: credits that are neither spent, held nor expired. Held credits can still be captured;
@@ -141,8 +145,10 @@ class LedgerAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_admin_pb2.IssueGrantRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_admin_pb2.IssueGrantResponse, _abc.Awaitable[_ledger_admin_pb2.IssueGrantResponse]]:
-        """Adds credits to a pool. Idempotent by request_id.
-        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS).
+        """Adds credits to a pool. Idempotent by request_id, and once per source_id whatever the request_id. Errors:
+        CUSTOMER_NOT_FOUND (NOT_FOUND); GRANT_ALREADY_EXISTS (ALREADY_EXISTS) if the source_id has a grant of the same terms,
+        SOURCE_ID_REUSED (ALREADY_EXISTS) if of other terms, which `terms` names; SOURCE_ID_RESERVED (INVALID_ARGUMENT) if it
+        is that of a top-up ("top_…"): IssueTopUpGrant alone grants for it.
         """
 
     @_abc_1.abstractmethod

@@ -146,7 +146,8 @@ class LedgerPeerServiceServicer:
 
     def IssueTopUpGrant(self, request, context):
         """Adds the credits of a paid top-up to a pool. From Contract. Idempotent by request_id, and once per top_up_id
-        whatever the request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS).
+        whatever the request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS): the top-up
+        has its grant, SOURCE_ID_REUSED (ALREADY_EXISTS): a grant with other terms has its id, and nothing was granted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

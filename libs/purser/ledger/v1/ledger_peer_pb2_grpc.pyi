@@ -67,7 +67,8 @@ class LedgerPeerServiceStub:
     """
     IssueTopUpGrant: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.IssueTopUpGrantRequest, _ledger_peer_pb2.IssueTopUpGrantResponse]
     """Adds the credits of a paid top-up to a pool. From Contract. Idempotent by request_id, and once per top_up_id
-    whatever the request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS).
+    whatever the request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS): the top-up
+    has its grant, SOURCE_ID_REUSED (ALREADY_EXISTS): a grant with other terms has its id, and nothing was granted.
     """
     WatchThreshold: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.WatchThresholdRequest, _ledger_peer_pb2.WatchThresholdResponse]
     """Starts, changes or ends the watch of a threshold. From Alert. Idempotent by version: an older one is ignored.
@@ -113,7 +114,8 @@ class LedgerPeerServiceAsyncStub(LedgerPeerServiceStub):
     """
     IssueTopUpGrant: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.IssueTopUpGrantRequest, _ledger_peer_pb2.IssueTopUpGrantResponse]  # type: ignore[assignment]
     """Adds the credits of a paid top-up to a pool. From Contract. Idempotent by request_id, and once per top_up_id
-    whatever the request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS).
+    whatever the request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS): the top-up
+    has its grant, SOURCE_ID_REUSED (ALREADY_EXISTS): a grant with other terms has its id, and nothing was granted.
     """
     WatchThreshold: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.WatchThresholdRequest, _ledger_peer_pb2.WatchThresholdResponse]  # type: ignore[assignment]
     """Starts, changes or ends the watch of a threshold. From Alert. Idempotent by version: an older one is ignored.
@@ -198,7 +200,8 @@ class LedgerPeerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_peer_pb2.IssueTopUpGrantResponse, _abc.Awaitable[_ledger_peer_pb2.IssueTopUpGrantResponse]]:
         """Adds the credits of a paid top-up to a pool. From Contract. Idempotent by request_id, and once per top_up_id
-        whatever the request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS).
+        whatever the request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS): the top-up
+        has its grant, SOURCE_ID_REUSED (ALREADY_EXISTS): a grant with other terms has its id, and nothing was granted.
         """
 
     @_abc_1.abstractmethod

@@ -4,14 +4,69 @@
 Neither depends on other grants than through what remains in the pool (Account.unread), so none is read for it.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
+from typing import Final
 
 from meshkit.quantity import Credits
 from services.ledger.domain.credits import due
 from services.ledger.domain.credits.account import Account
-from services.ledger.domain.credits.grant import Grant, GrantId, GrantVoid, void_amount, void_rest
+from services.ledger.domain.credits.commands import IssueGrant
+from services.ledger.domain.credits.grant import (
+    CreditTypeId,
+    Grant,
+    GrantId,
+    GrantVoid,
+    void_amount,
+    void_rest,
+)
 from services.ledger.domain.crossings import alarm
-from services.ledger.domain.errors import AdjustmentTooLarge
+from services.ledger.domain.errors import (
+    AdjustmentTooLarge,
+    GrantAlreadyExists,
+    SourceIdReserved,
+    SourceIdReused,
+)
+
+# Of the ids that Contract gives to top-ups.
+TOP_UP_PREFIX: Final = "top_"
+
+
+def refuse_top_up_source(command: IssueGrant) -> None:
+    """Raise SourceIdReserved if an operator's grant has the source of a top-up, which would then not be granted.
+
+    Source: services/ledger/README.md, "One grant per source".
+    """
+    if command.source_id is not None and command.source_id.startswith(TOP_UP_PREFIX):
+        raise SourceIdReserved(source_id=command.source_id)
+
+
+def refuse_known_source(command: IssueGrant, earlier: Grant, credit_type_id: CreditTypeId) -> None:
+    """Raise the error for a source that has a grant already: SourceIdReused if its terms differ, or GrantAlreadyExists.
+
+    earlier, credit_type_id: the grant of the source, and its pool.
+    """
+    assert command.source_id is not None
+    if terms := list(_different_terms(command, earlier, credit_type_id)):
+        raise SourceIdReused(source_id=command.source_id, grant_id=earlier.grant_id, terms=terms)
+    raise GrantAlreadyExists(source_id=command.source_id, grant_id=earlier.grant_id)
+
+
+def _different_terms(command: IssueGrant, grant: Grant, credit_type_id: CreditTypeId) -> Iterator[str]:
+    """Yield the fields of the request in which it differs from a grant."""
+    terms: dict[str, tuple[object, object]] = {
+        "credit_type_id": (command.credit_type_id, credit_type_id),
+        "grant_kind": (command.kind, grant.kind),
+        "product_id": (command.product_id, grant.product_id),
+        "amount_micros": (command.amount, grant.granted),
+        "cost_basis_micros": (command.cost_basis_micros, grant.cost_basis_micros),
+        "priority": (command.priority, grant.priority),
+        # Left out, it means the time of the request, which is not the same the second time.
+        "effective_time": (command.effective_time or grant.effective_time, grant.effective_time),
+        "expire_time": (command.expire_time, grant.expire_time),
+        "scope_product_ids": (command.scope_product_ids, grant.scope_product_ids),
+    }
+    return (name for name, (asked, granted) in terms.items() if asked != granted)
 
 
 def issue_grant(account: Account, grant: Grant, *, cause_id: str, at: datetime) -> Account:

@@ -28,7 +28,6 @@ from services.ledger.domain.credits.grant import (
     GrantKind,
     GrantVoid,
 )
-from services.ledger.domain.errors import GrantAlreadyExists
 from services.ledger.operations.credits.settlement import OpenAccount, open_account
 from services.ledger.operations.ports import Relay
 from services.ledger.store import PostgresStore, Transaction
@@ -50,7 +49,20 @@ class Grants:
         self._relay = relay
 
     async def issue(self, command: IssueGrant) -> Grant:
-        """Add a grant. Raises CustomerNotFound, GrantAlreadyExists, InvalidFields, RequestIdReused."""
+        """Add a grant that an operator asks for.
+
+        Raises CustomerNotFound, GrantAlreadyExists, InvalidFields, RequestIdReused, SourceIdReserved, SourceIdReused.
+        """
+        return await self._issue(command, is_top_up=False)
+
+    async def issue_top_up(self, command: IssueGrant) -> Grant:
+        """Add the grant of a paid top-up, whose id is its source.
+
+        Raises CustomerNotFound, GrantAlreadyExists, InvalidFields, RequestIdReused, SourceIdReused.
+        """
+        return await self._issue(command, is_top_up=True)
+
+    async def _issue(self, command: IssueGrant, *, is_top_up: bool) -> Grant:
         at = self._clock.now()
         grant_id = GrantId(self._ids.new("grt"))
 
@@ -58,6 +70,8 @@ class Grants:
             customer_id = await tx.standings.customer_id(command.customer)
             if (first := await tx.responses.find(customer_id, command, Grant)) is not None:
                 return first
+            if not is_top_up:
+                issuing.refuse_top_up_source(command)
             grant = _grant_of(command, grant_id, at)
             if command.source_id is not None:
                 earlier = await tx.accounts.granted_for(customer_id, command.source_id)
@@ -65,7 +79,7 @@ class Grants:
                     # Perhaps by the same request, in parallel: it may have committed since the lookup above.
                     if (first := await tx.responses.find(customer_id, command, Grant)) is not None:
                         return first
-                    raise GrantAlreadyExists(source_id=command.source_id, grant_id=earlier)
+                    issuing.refuse_known_source(command, *earlier)
             opened = await self._open_or_make(tx, customer_id, command.credit_type_id, at)
             account = issuing.issue_grant(opened.now, grant, cause_id=command.request_id, at=opened.at)
             await opened.save(tx, account)

@@ -9,7 +9,14 @@ from meshkit.ids import Ids
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.commands import AdjustBalance
 from services.ledger.domain.credits.due import Reading, ScheduleProgress
-from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, GrantId, ProductId, ScheduleId
+from services.ledger.domain.credits.grant import (
+    CreditTypeId,
+    CustomerId,
+    Grant,
+    GrantId,
+    ProductId,
+    ScheduleId,
+)
 from services.ledger.domain.credits.unit_of_work import (
     AccountSelection,
     Change,
@@ -26,7 +33,7 @@ from services.ledger.domain.usage.meter import MeteredPrice, MeterKey
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.grants import credit_type_of_grant
 from services.ledger.store.credits.reading import PoolLocks, read_accounts
-from services.ledger.store.credits.rows import Row
+from services.ledger.store.credits.rows import GRANT_COLUMNS, Row, grant_from_row
 from services.ledger.store.credits.writing import write_changes, write_extras
 
 
@@ -177,14 +184,14 @@ class Accounts:
         """Return the credit type of the pool that a grant is in. Raises GrantNotFound."""
         return await credit_type_of_grant(self._connection, customer_id, grant_id)
 
-    async def granted_for(self, customer_id: CustomerId, source_id: str) -> GrantId | None:
-        """Return the id of the grant issued for a source, if any."""
-        found: GrantId | None = await self._connection.fetchval(
-            "SELECT grant_id FROM ledger.grants WHERE customer_id = $1 AND source_id = $2",
+    async def granted_for(self, customer_id: CustomerId, source_id: str) -> tuple[Grant, CreditTypeId] | None:
+        """Return the grant issued for a source, if any, and the credit type of its pool."""
+        row = await self._connection.fetchrow(
+            f"SELECT credit_type_id, {GRANT_COLUMNS} FROM ledger.grants WHERE customer_id = $1 AND source_id = $2",
             customer_id,
             source_id,
         )
-        return found
+        return None if row is None else (grant_from_row(row), CreditTypeId(row["credit_type_id"]))
 
 
 def _products_of(hold: Row) -> tuple[ProductId, ...]:
