@@ -24,6 +24,7 @@ from services.ledger import tables
 from services.ledger.config import LedgerSettings
 from services.ledger.operations import Operations
 from services.ledger.operations.copies import Copies
+from services.ledger.operations.copy_repairs import CopyRepairs
 from services.ledger.operations.credits.grants import Grants
 from services.ledger.operations.credits.reports import Reports
 from services.ledger.operations.credits.settlement import Settlement
@@ -161,6 +162,7 @@ def _operations(
         explanations=Explanations(store=store, clock=clock, ids=ids),
         reports=Reports(store=store, clock=clock, settlement=settlement),
         copies=Copies(store=store, clock=clock, ids=ids, relay=relay, attachment=attachment),
+        copy_repairs=CopyRepairs(store=store, clock=clock, ids=ids, relay=relay),
         grants=Grants(store=store, clock=clock, ids=ids, relay=relay),
         caps=SpendCaps(store=store, clock=clock, ids=ids),
         corrections=Corrections(store=store, clock=clock, ids=ids, relay=relay),

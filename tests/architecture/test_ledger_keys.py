@@ -16,6 +16,8 @@ REFERENCE_TABLES = {
     # Jobs over all customers, and their sums.
     "rerate_jobs",
     "rerate_credits",
+    # Of copies, which may belong to no customer.
+    "copy_repairs",
 }
 # Sweepers search all customers for due or old rows, so they may query all shards; code that answers a caller may not.
 SWEEP_INDEXES = {"pools_due_idx", "outbox_sent_idx"}

@@ -516,6 +516,7 @@ async def fill_ledger(ask: Ask) -> None:
     await ask("Debit", customer="acme", **lines)
     span = {"start_time": JUNE, "end_time": "2025-07-01T00:00:00Z"}
     await ask("RerateUsage", **void, **span, product_id="prd_assistant")
+    await ask("RepairCopy", **said, copy_kind="COPY_KIND_CUSTOMER", copy_id="cus_acme")
 
 
 async def fill_alert(ask: Ask, url: str) -> None:

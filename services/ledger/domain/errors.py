@@ -126,6 +126,17 @@ class CreditTypesDiffer(FailedPrecondition):
         )
 
 
+class CopyNotFound(NotFound):
+    reason = "COPY_NOT_FOUND"
+
+    def __init__(self, *, copy_kind: str, copy_id: str) -> None:
+        super().__init__(
+            f"there is no copy of a {copy_kind} {copy_id!r} here, so none to repair",
+            copy_kind=copy_kind,
+            copy_id=copy_id,
+        )
+
+
 class SubscriptionNotFound(NotFound):
     reason = "SUBSCRIPTION_NOT_FOUND"
 

@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 
 from services.ledger.operations.copies import Copies
+from services.ledger.operations.copy_repairs import CopyRepairs
 from services.ledger.operations.credits.grants import Grants
 from services.ledger.operations.credits.reports import Reports
 from services.ledger.operations.gate.caps import SpendCaps
@@ -24,6 +25,7 @@ class Operations:
     explanations: Explanations
     reports: Reports
     copies: Copies
+    copy_repairs: CopyRepairs
     grants: Grants
     caps: SpendCaps
     intake: Intake

@@ -8,6 +8,7 @@ from grpc.aio import ServicerContext
 from purser.ledger.v1 import ledger_admin_pb2 as pb
 from purser.ledger.v1 import ledger_admin_pb2_grpc
 from services.ledger.operations import Operations
+from services.ledger.wire.copies import repairs
 from services.ledger.wire.credits import grants, reports
 from services.ledger.wire.gate import caps
 
@@ -38,6 +39,11 @@ class LedgerAdminServicer(ledger_admin_pb2_grpc.LedgerAdminServiceServicer):
         command = grants.adjust_from_wire(request)
         adjusted = await self._do.grants.adjust(command)
         return grants.adjust_to_wire(adjusted)
+
+    async def RepairCopy(self, request: pb.RepairCopyRequest, context: Context) -> pb.RepairCopyResponse:
+        command = repairs.repair_from_wire(request)
+        repaired = await self._do.copy_repairs.repair(command)
+        return repairs.repair_to_wire(repaired)
 
     async def SetSpendCap(self, request: pb.SetSpendCapRequest, context: Context) -> pb.SetSpendCapResponse:
         command = caps.set_from_wire(request)

@@ -29,6 +29,7 @@ from services.ledger.domain.credits.verification import Verification
 from services.ledger.domain.retention import HOLDS_KEPT_AFTER_CREATION
 from services.ledger.store.connection import ACQUIRE_SECONDS_MAX, Connection, Pool
 from services.ledger.store.copies import Copies
+from services.ledger.store.copy_repairs import CopyRepairs
 from services.ledger.store.credits.accounts import Accounts
 from services.ledger.store.credits.reading import PoolLocks
 from services.ledger.store.credits.reports import Reports
@@ -75,6 +76,7 @@ class Transaction:
         self.standings = Standings(connection)
         self.copies = Copies(connection)
         self.seat_changes = SeatChanges(connection)
+        self.copy_repairs = CopyRepairs(connection)
         self.caps = Caps(connection)
         self.reports = Reports(connection)
         self.retention = Retention(connection)

@@ -32,6 +32,7 @@ from services.contract.domain import notices as contract_notices
 from services.contract.wire import contracts, customers, seats, top_ups
 from services.ledger.domain.crossings.watch import Crossing
 from services.ledger.domain.responses import Response
+from services.ledger.wire.copies import repairs
 from services.ledger.wire.credits import grants
 from services.ledger.wire.gate import caps, gate
 from services.ledger.wire.usage import corrections, rerates
@@ -84,6 +85,7 @@ READS: dict[str, Callable[[Any], Any]] = {
     "Release": gate.release_from_wire,
     "RemoveSpendCap": caps.remove_from_wire,
     "ReplayDelivery": deliveries.replay_from_wire,
+    "RepairCopy": repairs.repair_from_wire,
     "RerateUsage": rerates.rerate_from_wire,
     "ResolveTopUpPayment": top_ups.resolve_from_wire,
     "ResumeCustomer": customers.resume_from_wire,
@@ -198,6 +200,7 @@ def test_all_commands_of_the_revision_before_but_those_of_the_gate_have_a_legacy
         "CorrectRate",
         "EndRate",
         "IssueTopUpGrant",
+        "RepairCopy",
         "RerateUsage",
         "VoidGrant",
         "VoidUsage",

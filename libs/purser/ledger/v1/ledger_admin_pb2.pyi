@@ -14,6 +14,16 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class CopyKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    COPY_KIND_UNSPECIFIED: _ClassVar[CopyKind]
+    COPY_KIND_CUSTOMER: _ClassVar[CopyKind]
+    COPY_KIND_PRODUCT: _ClassVar[CopyKind]
+    COPY_KIND_RATE_CARD: _ClassVar[CopyKind]
+    COPY_KIND_CONTRACT: _ClassVar[CopyKind]
+    COPY_KIND_WATCH: _ClassVar[CopyKind]
+    COPY_KIND_SEAT_CHANGE: _ClassVar[CopyKind]
+
 class CapWindow(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     CAP_WINDOW_UNSPECIFIED: _ClassVar[CapWindow]
@@ -47,6 +57,13 @@ class SummaryWindow(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SUMMARY_WINDOW_PERIOD: _ClassVar[SummaryWindow]
     SUMMARY_WINDOW_DAY: _ClassVar[SummaryWindow]
     SUMMARY_WINDOW_HOUR: _ClassVar[SummaryWindow]
+COPY_KIND_UNSPECIFIED: CopyKind
+COPY_KIND_CUSTOMER: CopyKind
+COPY_KIND_PRODUCT: CopyKind
+COPY_KIND_RATE_CARD: CopyKind
+COPY_KIND_CONTRACT: CopyKind
+COPY_KIND_WATCH: CopyKind
+COPY_KIND_SEAT_CHANGE: CopyKind
 CAP_WINDOW_UNSPECIFIED: CapWindow
 CAP_WINDOW_BILLING_PERIOD: CapWindow
 CAP_WINDOW_DAY: CapWindow
@@ -69,6 +86,30 @@ SUMMARY_WINDOW_UNSPECIFIED: SummaryWindow
 SUMMARY_WINDOW_PERIOD: SummaryWindow
 SUMMARY_WINDOW_DAY: SummaryWindow
 SUMMARY_WINDOW_HOUR: SummaryWindow
+
+class RepairCopyRequest(_message.Message):
+    __slots__ = ("request_id", "copy_kind", "copy_id", "customer_id", "subscription_id", "reason", "actor")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    COPY_KIND_FIELD_NUMBER: _ClassVar[int]
+    COPY_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    copy_kind: CopyKind
+    copy_id: str
+    customer_id: str
+    subscription_id: str
+    reason: str
+    actor: str
+    def __init__(self, request_id: _Optional[str] = ..., copy_kind: _Optional[_Union[CopyKind, str]] = ..., copy_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class RepairCopyResponse(_message.Message):
+    __slots__ = ("number_before",)
+    NUMBER_BEFORE_FIELD_NUMBER: _ClassVar[int]
+    number_before: int
+    def __init__(self, number_before: _Optional[int] = ...) -> None: ...
 
 class IssueGrantRequest(_message.Message):
     __slots__ = ("request_id", "customer", "credit_type_id", "grant_kind", "product_id", "amount_micros", "cost_basis_micros", "priority", "effective_time", "expire_time", "scope_product_ids", "source_id")

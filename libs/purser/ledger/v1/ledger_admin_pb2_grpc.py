@@ -93,6 +93,11 @@ class LedgerAdminServiceStub:
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.VerifyLedgerRequest.SerializeToString,
                 response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.VerifyLedgerResponse.FromString,
                 _registered_method=True)
+        self.RepairCopy = channel.unary_unary(
+                '/purser.ledger.v1.LedgerAdminService/RepairCopy',
+                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.RepairCopyRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.RepairCopyResponse.FromString,
+                _registered_method=True)
 
 
 class LedgerAdminServiceServicer:
@@ -192,6 +197,18 @@ class LedgerAdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RepairCopy(self, request, context):
+        """Lets a local copy accept again what its owner sends, after a false version or sequence has blocked it. Of a seat
+        change, which then has to give up its sequence: removes it, so seats are counted without it from now on; what was
+        granted for it stays. Of everything else: sets the version to the lowest, 1, and leaves what the copy says. Then have
+        the owner send it again: ContractService.ResendCustomer (customers, contracts), CatalogService.ResendProduct and
+        ResendRateCard, AlertService.ResendAlert (watches); a seat change by DeadLetterService.RetryDeadLetter of Contract,
+        unless its notice is pending still. Idempotent by request_id, over all customers. Errors: COPY_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LedgerAdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -249,6 +266,11 @@ def add_LedgerAdminServiceServicer_to_server(servicer, server):
                     servicer.VerifyLedger,
                     request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.VerifyLedgerRequest.FromString,
                     response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.VerifyLedgerResponse.SerializeToString,
+            ),
+            'RepairCopy': grpc.unary_unary_rpc_method_handler(
+                    servicer.RepairCopy,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.RepairCopyRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.RepairCopyResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -552,6 +574,33 @@ class LedgerAdminService:
             '/purser.ledger.v1.LedgerAdminService/VerifyLedger',
             purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.VerifyLedgerRequest.SerializeToString,
             purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.VerifyLedgerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RepairCopy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.LedgerAdminService/RepairCopy',
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.RepairCopyRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.RepairCopyResponse.FromString,
             options,
             channel_credentials,
             insecure,

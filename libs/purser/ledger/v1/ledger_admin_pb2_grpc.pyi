@@ -79,6 +79,14 @@ class LedgerAdminServiceStub:
     """Recomputes every balance from entries and open holds, and reports any difference. Changes nothing.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
+    RepairCopy: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.RepairCopyRequest, _ledger_admin_pb2.RepairCopyResponse]
+    """Lets a local copy accept again what its owner sends, after a false version or sequence has blocked it. Of a seat
+    change, which then has to give up its sequence: removes it, so seats are counted without it from now on; what was
+    granted for it stays. Of everything else: sets the version to the lowest, 1, and leaves what the copy says. Then have
+    the owner send it again: ContractService.ResendCustomer (customers, contracts), CatalogService.ResendProduct and
+    ResendRateCard, AlertService.ResendAlert (watches); a seat change by DeadLetterService.RetryDeadLetter of Contract,
+    unless its notice is pending still. Idempotent by request_id, over all customers. Errors: COPY_NOT_FOUND (NOT_FOUND).
+    """
 
 @_typing.type_check_only
 class LedgerAdminServiceAsyncStub(LedgerAdminServiceStub):
@@ -130,6 +138,14 @@ class LedgerAdminServiceAsyncStub(LedgerAdminServiceStub):
     VerifyLedger: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.VerifyLedgerRequest, _ledger_admin_pb2.VerifyLedgerResponse]  # type: ignore[assignment]
     """Recomputes every balance from entries and open holds, and reports any difference. Changes nothing.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """
+    RepairCopy: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.RepairCopyRequest, _ledger_admin_pb2.RepairCopyResponse]  # type: ignore[assignment]
+    """Lets a local copy accept again what its owner sends, after a false version or sequence has blocked it. Of a seat
+    change, which then has to give up its sequence: removes it, so seats are counted without it from now on; what was
+    granted for it stays. Of everything else: sets the version to the lowest, 1, and leaves what the copy says. Then have
+    the owner send it again: ContractService.ResendCustomer (customers, contracts), CatalogService.ResendProduct and
+    ResendRateCard, AlertService.ResendAlert (watches); a seat change by DeadLetterService.RetryDeadLetter of Contract,
+    unless its notice is pending still. Idempotent by request_id, over all customers. Errors: COPY_NOT_FOUND (NOT_FOUND).
     """
 
 class LedgerAdminServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -245,6 +261,20 @@ class LedgerAdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_ledger_admin_pb2.VerifyLedgerResponse, _abc.Awaitable[_ledger_admin_pb2.VerifyLedgerResponse]]:
         """Recomputes every balance from entries and open holds, and reports any difference. Changes nothing.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def RepairCopy(
+        self,
+        request: _ledger_admin_pb2.RepairCopyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_admin_pb2.RepairCopyResponse, _abc.Awaitable[_ledger_admin_pb2.RepairCopyResponse]]:
+        """Lets a local copy accept again what its owner sends, after a false version or sequence has blocked it. Of a seat
+        change, which then has to give up its sequence: removes it, so seats are counted without it from now on; what was
+        granted for it stays. Of everything else: sets the version to the lowest, 1, and leaves what the copy says. Then have
+        the owner send it again: ContractService.ResendCustomer (customers, contracts), CatalogService.ResendProduct and
+        ResendRateCard, AlertService.ResendAlert (watches); a seat change by DeadLetterService.RetryDeadLetter of Contract,
+        unless its notice is pending still. Idempotent by request_id, over all customers. Errors: COPY_NOT_FOUND (NOT_FOUND).
         """
 
 def add_LedgerAdminServiceServicer_to_server(servicer: LedgerAdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

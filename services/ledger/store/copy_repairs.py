@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sets copies back, and records who asked for it and why."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from meshkit.requests import check_same_body
+from services.ledger.domain.copy_repair import VERSION_AFTER_REPAIR, CopyKind, RepairCopy, RepairedCopy
+from services.ledger.domain.credits.grant import CustomerId
+from services.ledger.domain.errors import CopyNotFound
+from services.ledger.store.connection import Connection
+
+# Where the copy of each kind is, and by which column its id finds it.
+_TABLES: Final[Mapping[CopyKind, tuple[str, str]]] = {
+    CopyKind.CUSTOMER: ("customers", "customer_id"),
+    CopyKind.PRODUCT: ("products", "product_id"),
+    CopyKind.RATE_CARD: ("rate_cards", "rate_card_id"),
+    CopyKind.CONTRACT: ("contracts", "contract_id"),
+    CopyKind.WATCH: ("watches", "alert_id"),
+}
+
+
+class CopyRepairs:
+    """Repairs of copies, in one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def find(self, command: RepairCopy) -> RepairedCopy | None:
+        """Return what this request has done before; None if it is new. Raises RequestIdReused."""
+        row = await self._connection.fetchrow(
+            "SELECT body_hash, number_before FROM ledger.copy_repairs WHERE request_id = $1",
+            command.request_id,
+        )
+        if row is None:
+            return None
+        check_same_body(command, row["body_hash"])
+        return RepairedCopy(number_before=row["number_before"])
+
+    async def insert(self, command: RepairCopy, repaired: RepairedCopy, *, at: datetime) -> None:
+        """Record a repair. A twin's unique violation ends the transaction."""
+        await self._connection.execute(
+            "INSERT INTO ledger.copy_repairs (request_id, body_hash, copy_kind, copy_id, customer_id, subscription_id,"
+            " number_before, reason, actor, create_time) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            command.request_id,
+            command.fingerprint,
+            command.kind.value,
+            command.copy_id,
+            command.customer_id,
+            command.subscription_id,
+            repaired.number_before,
+            command.reason,
+            command.actor,
+            at,
+        )
+
+    async def set_version_back(self, command: RepairCopy) -> int:
+        """Set the version of a copy to the lowest; returns what it was. Raises CopyNotFound."""
+        table, column = _TABLES[command.kind]
+        of_customer = " AND customer_id = $2" if command.kind is CopyKind.CONTRACT else ""
+        key = (command.copy_id, command.customer_id) if of_customer else (command.copy_id,)
+        before: int | None = await self._connection.fetchval(
+            f"SELECT version FROM ledger.{table} WHERE {column} = $1{of_customer} FOR UPDATE", *key
+        )
+        if before is None:
+            raise CopyNotFound(copy_kind=command.kind.value, copy_id=command.copy_id)
+        await self._connection.execute(
+            f"UPDATE ledger.{table} SET version = {VERSION_AFTER_REPAIR} WHERE {column} = $1{of_customer}",
+            *key,
+        )
+        return before
+
+    async def remove_seat_change(
+        self, customer_id: CustomerId, subscription_id: str, seat_change_id: str
+    ) -> int:
+        """Remove a seat change; returns its sequence. Raises CopyNotFound."""
+        sequence: int | None = await self._connection.fetchval(
+            "DELETE FROM ledger.seat_changes WHERE customer_id = $1 AND subscription_id = $2 AND seat_change_id = $3"
+            " RETURNING sequence",
+            customer_id,
+            subscription_id,
+            seat_change_id,
+        )
+        if sequence is None:
+            raise CopyNotFound(copy_kind=CopyKind.SEAT_CHANGE.value, copy_id=seat_change_id)
+        return sequence
