@@ -26,6 +26,7 @@ from services.alert.operations.alerts import Alerts
 from services.alert.operations.crossings import Crossings
 from services.alert.operations.deliveries import Deliveries
 from services.alert.operations.endpoints import Endpoints
+from services.alert.operations.repairs import Repairs
 from services.alert.peers import LedgerPeer
 from services.alert.relay import Notices
 from services.alert.server import PEER_SERVICE_NAME, SERVICE_NAME, AlertPeerServicer, AlertServicer
@@ -83,6 +84,7 @@ async def open_service(
             endpoints=Endpoints(
                 store=store, targets=targets, wall=wall, ids=ids, randomness=outside.randomness
             ),
+            repairs=Repairs(store=store, relay=relay),
         )
         # No due work: no rule of Alert waits for a business instant. Only notices can be due.
         yield await service.serve(

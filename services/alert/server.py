@@ -48,6 +48,18 @@ class AlertServicer(alert_pb2_grpc.AlertServiceServicer):
         alert = await self._do.alerts.archive(command)
         return alerts.archive_to_wire(alert)
 
+    async def ResendAlert(self, request: pb.ResendAlertRequest, context: Context) -> pb.ResendAlertResponse:
+        command = alerts.resend_from_wire(request)
+        alert = await self._do.repairs.resend(command)
+        return alerts.resend_to_wire(alert)
+
+    async def RepairAlertState(
+        self, request: pb.RepairAlertStateRequest, context: Context
+    ) -> pb.RepairAlertStateResponse:
+        command = alerts.repair_from_wire(request)
+        status = await self._do.repairs.repair_state(command)
+        return alerts.repair_to_wire(status)
+
     async def GetAlertState(
         self, request: pb.GetAlertStateRequest, context: Context
     ) -> pb.GetAlertStateResponse:

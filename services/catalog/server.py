@@ -104,6 +104,13 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         product = await self._do.products.archive(command)
         return products.archive_to_wire(product)
 
+    async def ResendProduct(
+        self, request: pb.ResendProductRequest, context: Context
+    ) -> pb.ResendProductResponse:
+        command = products.resend_from_wire(request)
+        product = await self._do.products.resend(command)
+        return products.resend_to_wire(product)
+
     async def CreateRateCard(
         self, request: pb.CreateRateCardRequest, context: Context
     ) -> pb.CreateRateCardResponse:
@@ -122,6 +129,13 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         page = rate_cards.list_from_wire(request)
         rows = await self._do.rate_cards.list(page)
         return rate_cards.list_to_wire(rows, page)
+
+    async def ResendRateCard(
+        self, request: pb.ResendRateCardRequest, context: Context
+    ) -> pb.ResendRateCardResponse:
+        command = rate_cards.resend_from_wire(request)
+        card = await self._do.rate_cards.resend(command)
+        return rate_cards.resend_to_wire(card)
 
     async def AddRates(self, request: pb.AddRatesRequest, context: Context) -> pb.AddRatesResponse:
         command = rates.add_from_wire(request)

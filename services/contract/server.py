@@ -61,6 +61,13 @@ class ContractServicer(contract_pb2_grpc.ContractServiceServicer):
         customer = await self._do.customers.resume(command)
         return customers.resume_to_wire(customer)
 
+    async def ResendCustomer(
+        self, request: pb.ResendCustomerRequest, context: Context
+    ) -> pb.ResendCustomerResponse:
+        command = customers.resend_from_wire(request)
+        customer = await self._do.customers.resend(command)
+        return customers.resend_to_wire(customer)
+
     async def CreateContract(
         self, request: pb.CreateContractRequest, context: Context
     ) -> pb.CreateContractResponse:

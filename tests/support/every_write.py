@@ -163,6 +163,7 @@ async def fill_catalog(ask: Ask) -> Json:
     retired = await product("Retired", "PRODUCT_TYPE_FIXED")
     await ask("UpdateProduct", product_id=retired, name="Retired plan")
     await ask("ArchiveProduct", product_id=retired)
+    await ask("ResendProduct", product_id=assistant)
     card = await ask(
         "CreateRateCard",
         name="List prices",
@@ -227,6 +228,7 @@ async def fill_catalog(ask: Ask) -> Json:
     replaced = planned["rates"][0]["rate_id"]
     right = await ask("AddRates", rate_card_id=card_id, rates=[{**right, "replaces_rate_id": replaced}])
     await ask("WithdrawRate", rate_id=right["rates"][0]["rate_id"])
+    await ask("ResendRateCard", rate_card_id=card_id)
     terms = {
         "product_id": included,
         "credit_type_id": credits,
@@ -330,6 +332,7 @@ async def fill_contract(ask: Ask, sold: Json) -> None:
     )
     await ask("OrderTopUp", contract_id=contract_id, terms=sold["terms"], payment_gate="PAYMENT_GATE_NONE")
     await ask("EndContract", contract_id=open_ended["contract"]["contract_id"])
+    await ask("ResendCustomer", customer="acme")
 
 
 async def fill_ledger(ask: Ask) -> None:
@@ -549,6 +552,9 @@ async def fill_alert(ask: Ask, url: str) -> None:
     seen = {"alert_id": low["alert"]["alert_id"], "customer_id": "cus_acme", "observe_time": JUNE}
     await ask("ObserveCrossing", **seen, in_alarm=True, value_micros=str(8 * CREDIT), sequence="1")
     await ask("ObserveCrossing", **seen, in_alarm=False, value_micros=str(20 * CREDIT), sequence="2")
+    repair = {"customer_id": "cus_acme", "reason": "a false crossing", "actor": "ops@seatsco.example"}
+    await ask("ResendAlert", alert_id=low["alert"]["alert_id"])
+    await ask("RepairAlertState", alert_id=low["alert"]["alert_id"], **repair)
     async with asyncio.timeout(20):
         while not (delivered := [one for one in await deliveries() if one["status"] == DELIVERED]):
             pass

@@ -56,3 +56,8 @@ def archive(alert: Alert, *, at: datetime) -> Alert:
     if alert.archive_time is None:
         return replace(alert, archive_time=at, version=alert.version + 1)
     return alert
+
+
+def renew(alert: Alert) -> Alert:
+    """Return the alert with its next version, under which the Ledger takes what it may have already."""
+    return replace(alert, version=alert.version + 1)

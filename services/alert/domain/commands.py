@@ -10,7 +10,7 @@ from meshkit.quantity import Credits
 from services.alert.domain.alert import Alert, AlertId, AlertType, CreditTypeId, CustomerId
 from services.alert.domain.delivery import Delivery, DeliveryId
 from services.alert.domain.endpoint import EndpointCreated, SecretRotated, WebhookEndpoint, WebhookEndpointId
-from services.alert.domain.status import Crossing, CrossingReceipt
+from services.alert.domain.status import AlertStatus, Crossing, CrossingReceipt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,26 @@ class ArchiveAlert:
     request_id: str
     fingerprint: bytes
     alert_id: AlertId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResendAlert:
+    request_id: str
+    fingerprint: bytes
+    alert_id: AlertId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairAlertState:
+    """actor: who asks for it, as the caller states."""
+
+    request_id: str
+    fingerprint: bytes
+    alert_id: AlertId
+    customer_id: CustomerId
+    group_value: str
+    reason: str
+    actor: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,4 +89,6 @@ class ReplayDelivery:
 
 
 # The format of each: store/formats.py.
-Response = Alert | CrossingReceipt | Delivery | EndpointCreated | SecretRotated | WebhookEndpoint
+Response = (
+    Alert | AlertStatus | CrossingReceipt | Delivery | EndpointCreated | SecretRotated | WebhookEndpoint
+)

@@ -13,6 +13,21 @@ class AlertNotFound(NotFound):
         super().__init__(f"alert {alert_id!r} does not exist; ListAlerts lists all", alert_id=alert_id)
 
 
+class AlertStateNotFound(NotFound):
+    """The alert has no state for the customer and group value."""
+
+    reason = "ALERT_STATE_NOT_FOUND"
+
+    def __init__(self, *, alert_id: str, customer_id: str, group_value: str) -> None:
+        super().__init__(
+            f"alert {alert_id!r} has no state for customer {customer_id!r} and group value {group_value!r};"
+            " GetAlertState lists all",
+            alert_id=alert_id,
+            customer_id=customer_id,
+            group_value=group_value,
+        )
+
+
 class WebhookTargetRefused(FailedPrecondition):
     """The host has an address that notifications are not posted to, or no address.
 

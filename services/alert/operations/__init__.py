@@ -7,6 +7,7 @@ from services.alert.operations.alerts import Alerts
 from services.alert.operations.crossings import Crossings
 from services.alert.operations.deliveries import Deliveries
 from services.alert.operations.endpoints import Endpoints
+from services.alert.operations.repairs import Repairs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,3 +18,4 @@ class Operations:
     crossings: Crossings
     deliveries: Deliveries
     endpoints: Endpoints
+    repairs: Repairs

@@ -29,7 +29,7 @@ _SELECT = select(
 
 
 class StoredAlerts:
-    """An alert changes once, when it is archived."""
+    """An alert changes once, when it is archived; its version also when it is sent again."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -78,6 +78,14 @@ class StoredAlerts:
         )
         updated = await self._connection.execute(archived)
         assert updated.rowcount == 1  # the caller has locked it and read that it is not archived
+
+    async def save_version(self, alert: Alert) -> None:
+        """Save the next version of a locked alert."""
+        saved = update(alerts).where(
+            alerts.c.alert_id == alert.alert_id, alerts.c.version == alert.version - 1
+        )
+        updated = await self._connection.execute(saved.values(version=alert.version))
+        assert updated.rowcount == 1
 
     async def list(self, query: ListAlerts, page: Page) -> list[Alert]:
         """Return a page in order of creation, and one row more if there is one."""

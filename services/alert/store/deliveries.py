@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, true, update
+from sqlalchemy import Row, delete, func, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meshkit.page import Page
@@ -28,6 +28,7 @@ from services.alert.domain.endpoint import WebhookEndpointId
 from services.alert.domain.errors import DeliveryNotFound
 from services.alert.domain.event import EventType
 from services.alert.domain.queries import ListDeliveries
+from services.alert.domain.status import AlertStatus
 from services.alert.tables import deliveries, webhook_endpoints
 
 _COLUMNS = (
@@ -57,6 +58,31 @@ class StoredDeliveries:
         """Insert deliveries that are due immediately."""
         if new:
             await self._connection.execute(insert(deliveries).values([_to_row(delivery) for delivery in new]))
+
+    async def release_sequences(self, status: AlertStatus) -> None:
+        """Move the sequences of a status's deliveries below all others, so that new deliveries may have them.
+
+        The caller has locked the status, so none is added.
+        """
+        columns = deliveries.c
+        lowest = func.least(0, func.min(columns.sequence).over())
+        moved = (
+            select(
+                columns.delivery_id,
+                (lowest - func.row_number().over(order_by=columns.delivery_id)).label("sequence"),
+            )
+            .where(
+                columns.alert_id == status.alert_id,
+                columns.customer_id == status.customer_id,
+                columns.group_value == status.group_value,
+            )
+            .subquery()
+        )
+        await self._connection.execute(
+            update(deliveries)
+            .where(columns.delivery_id == moved.c.delivery_id)
+            .values(sequence=moved.c.sequence)
+        )
 
     async def get(self, delivery_id: DeliveryId) -> Delivery:
         """Return a delivery. Raises DeliveryNotFound."""

@@ -9,10 +9,11 @@ from services.alert.domain.commands import Response
 from services.alert.domain.delivery import Delivery
 from services.alert.domain.endpoint import EndpointCreated, SecretRotated, WebhookEndpoint
 from services.alert.domain.notices import WatchChanged
-from services.alert.domain.status import CrossingReceipt
+from services.alert.domain.status import AlertStatus, CrossingReceipt
 
 RESPONSES: Final = Formats[Response](
     Format("Alert", Alert),
+    Format("AlertStatus", AlertStatus),
     Format("CrossingReceipt", CrossingReceipt),
     Format("Delivery", Delivery),
     Format("EndpointCreated", EndpointCreated),

@@ -3,13 +3,14 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, Select, and_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meshkit.page import Page
 from meshkit.quantity import Credits
 from services.alert.domain.alert import AlertId, CustomerId
+from services.alert.domain.errors import AlertStateNotFound
 from services.alert.domain.queries import ListStatuses
 from services.alert.domain.status import AlertState, AlertStatus
 from services.alert.tables import alert_statuses as statuses
@@ -26,7 +27,7 @@ _SELECT = select(
 
 
 class StoredStatuses:
-    """One row per alert, customer and group value; its sequence only grows."""
+    """One row per alert, customer and group value; its sequence only grows, unless an operator resets it."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -39,31 +40,34 @@ class StoredStatuses:
                 alert_id=status.alert_id,
                 customer_id=status.customer_id,
                 group_value=status.group_value,
-                state=status.state.value,
-                value_micros=status.value.micros,
-                observe_time=status.observe_time,
-                sequence=status.sequence,
+                **_values(status),
             )
             .on_conflict_do_nothing()
         )
 
     async def lock(self, like: AlertStatus) -> AlertStatus:
         """Return the status of the same alert, customer and group value, locked until the commit."""
-        row = (
-            await self._connection.execute(_SELECT.where(_same(like)).with_for_update(key_share=True))
-        ).one()
+        row = (await self._connection.execute(_locked(like))).one()
+        return _from_row(row)
+
+    async def reset(self, status: AlertStatus) -> AlertStatus:
+        """Replace the status of the same alert, customer and group value by an unobserved one; returns what it was.
+
+        Raises AlertStateNotFound.
+        """
+        row = (await self._connection.execute(_locked(status))).first()
+        if row is None:
+            raise AlertStateNotFound(
+                alert_id=status.alert_id, customer_id=status.customer_id, group_value=status.group_value
+            )
+        await self._connection.execute(update(statuses).where(_same(status)).values(_values(status)))
         return _from_row(row)
 
     async def update(self, status: AlertStatus) -> None:
         newer = (
             update(statuses)
             .where(_same(status), statuses.c.sequence < status.sequence)
-            .values(
-                state=status.state.value,
-                value_micros=status.value.micros,
-                observe_time=status.observe_time,
-                sequence=status.sequence,
-            )
+            .values(_values(status))
         )
         updated = await self._connection.execute(newer)
         assert updated.rowcount == 1  # the caller has locked it and read an older sequence
@@ -77,6 +81,20 @@ class StoredStatuses:
         if page.after is not None:
             wanted = wanted.where(tuple_(*order) > tuple_(*page.after))
         return [_from_row(row) for row in await self._connection.execute(wanted)]
+
+
+def _locked(like: AlertStatus) -> Select[Any]:
+    return _SELECT.where(_same(like)).with_for_update(key_share=True)
+
+
+def _values(status: AlertStatus) -> dict[str, Any]:
+    """Return the columns that an observation changes."""
+    return {
+        "state": status.state.value,
+        "value_micros": status.value.micros,
+        "observe_time": status.observe_time,
+        "sequence": status.sequence,
+    }
 
 
 def _same(status: AlertStatus) -> ColumnElement[bool]:

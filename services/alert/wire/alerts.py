@@ -11,9 +11,10 @@ from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import page_from_wire, page_to_wire, text_key
 from purser.alert.v1 import alert_pb2 as pb
 from services.alert.domain.alert import Alert, AlertId, AlertType, CreditTypeId, CustomerId
-from services.alert.domain.commands import ArchiveAlert, CreateAlert
+from services.alert.domain.commands import ArchiveAlert, CreateAlert, RepairAlertState, ResendAlert
 from services.alert.domain.queries import ListAlerts, ListStatuses
 from services.alert.domain.status import AlertState, AlertStatus
+from services.alert.wire.crossings import GROUP_VALUE_LENGTH_MAX
 
 _TYPES: Final[dict[int, AlertType]] = {
     pb.ALERT_TYPE_LOW_BALANCE: AlertType.LOW_BALANCE,
@@ -95,6 +96,43 @@ def archive_from_wire(request: pb.ArchiveAlertRequest) -> ArchiveAlert:
 
 def archive_to_wire(alert: Alert) -> pb.ArchiveAlertResponse:
     return pb.ArchiveAlertResponse(alert=alert_to_wire(alert))
+
+
+def resend_from_wire(request: pb.ResendAlertRequest) -> ResendAlert:
+    fields = Fields()
+    command = ResendAlert(
+        request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("ResendAlert", request),
+        alert_id=AlertId(fields.text("alert_id", request.alert_id)),
+    )
+    fields.check()
+    return command
+
+
+def resend_to_wire(alert: Alert) -> pb.ResendAlertResponse:
+    return pb.ResendAlertResponse(alert=alert_to_wire(alert))
+
+
+def repair_from_wire(request: pb.RepairAlertStateRequest) -> RepairAlertState:
+    fields = Fields()
+    group_value = fields.text(
+        "group_value", request.group_value, required=False, max_length=GROUP_VALUE_LENGTH_MAX
+    )
+    command = RepairAlertState(
+        request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("RepairAlertState", request),
+        alert_id=AlertId(fields.text("alert_id", request.alert_id)),
+        customer_id=CustomerId(fields.text("customer_id", request.customer_id)),
+        group_value=group_value,
+        reason=fields.text("reason", request.reason),
+        actor=fields.text("actor", request.actor),
+    )
+    fields.check()
+    return command
+
+
+def repair_to_wire(status: AlertStatus) -> pb.RepairAlertStateResponse:
+    return pb.RepairAlertStateResponse(status=_status_to_wire(status))
 
 
 def list_from_wire(request: pb.ListAlertsRequest) -> tuple[ListAlerts, Page]:

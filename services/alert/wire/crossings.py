@@ -11,13 +11,13 @@ from services.alert.domain.alert import AlertId, CustomerId
 from services.alert.domain.commands import ObserveCrossing
 from services.alert.domain.status import Crossing
 
-_GROUP_VALUE_LENGTH_MAX: Final = 500
+GROUP_VALUE_LENGTH_MAX: Final = 500
 
 
 def observe_from_wire(request: pb.ObserveCrossingRequest) -> ObserveCrossing:
     fields = Fields()
     group_value = fields.text(
-        "group_value", request.group_value, required=False, max_length=_GROUP_VALUE_LENGTH_MAX
+        "group_value", request.group_value, required=False, max_length=GROUP_VALUE_LENGTH_MAX
     )
     command = ObserveCrossing(
         request_id=fields.request_id(request.request_id),

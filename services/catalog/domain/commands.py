@@ -70,6 +70,20 @@ class ArchiveProduct:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResendProduct:
+    request_id: str
+    fingerprint: bytes
+    product_id: ProductId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResendRateCard:
+    request_id: str
+    fingerprint: bytes
+    rate_card_id: RateCardId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreateRateCard:
     request_id: str
     fingerprint: bytes

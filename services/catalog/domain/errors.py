@@ -72,6 +72,18 @@ class ProductArchived(FailedPrecondition):
         )
 
 
+class ProductNotUsage(FailedPrecondition):
+    """The Ledger has no copy of the product."""
+
+    reason = "PRODUCT_NOT_USAGE"
+
+    def __init__(self, *, product_id: str) -> None:
+        super().__init__(
+            f"product {product_id!r} is not PRODUCT_TYPE_USAGE, so the Ledger does not get it",
+            product_id=product_id,
+        )
+
+
 class ProductNotFixed(FailedPrecondition):
     """Packs can only be sold as FIXED products."""
 

@@ -40,7 +40,7 @@ class QuantityConversion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """A product. version: grows with every rename, the only change before it is archived.
+    """A product. version: grows with every rename, the only change before it is archived, and with every ResendProduct.
 
     billable_metric_id: set for USAGE only; conversion and pricing_dimensions may be set for USAGE only.
     """

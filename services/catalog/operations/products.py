@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CreateProduct, GetProduct, UpdateProduct, ListProducts, ArchiveProduct."""
+"""CreateProduct, GetProduct, UpdateProduct, ListProducts, ArchiveProduct, ResendProduct."""
 
 from collections.abc import Sequence
 
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.page import Page
-from services.catalog.domain.commands import ArchiveProduct, CreateProduct, UpdateProduct
+from services.catalog.domain.commands import ArchiveProduct, CreateProduct, ResendProduct, UpdateProduct
+from services.catalog.domain.errors import ProductNotUsage
 from services.catalog.domain.metric import BillableMetric, check_in_use
 from services.catalog.domain.notices import ProductChanged
 from services.catalog.domain.product import Product, ProductId
@@ -74,6 +75,19 @@ class Products:
                 return first
             product = await tx.products.archive(command.product_id, at=self._clock.now())
             await tx.responses.store(command, product)
+        return product
+
+    async def resend(self, command: ResendProduct) -> Product:
+        """Send a usage product to the Ledger again, under a new version. Raises ProductNotFound, ProductNotUsage."""
+        async with self._store.transaction() as tx:
+            if (first := await tx.responses.claim(command, Product)) is not None:
+                return first
+            product = await tx.products.advance(command.product_id)
+            if product.billable_metric_id is None:
+                raise ProductNotUsage(product_id=product.product_id)
+            await _notify(tx, product, await tx.metrics.get(product.billable_metric_id))
+            await tx.responses.store(command, product)
+        await self._deliver(product)
         return product
 
     async def list(self, page: Page, *, include_archived: bool) -> Sequence[Product]:

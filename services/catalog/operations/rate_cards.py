@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CreateRateCard, GetRateCard, ListRateCards."""
+"""CreateRateCard, GetRateCard, ListRateCards, ResendRateCard."""
 
 from collections.abc import Sequence
 
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.page import Page
-from services.catalog.domain.commands import CreateRateCard
+from services.catalog.domain.commands import CreateRateCard, ResendRateCard
 from services.catalog.domain.errors import CreditTypeNotFound
 from services.catalog.domain.notices import RateCardChanged
 from services.catalog.domain.rate_card import RateCard, RateCardId, check_size
@@ -51,6 +51,17 @@ class RateCards:
         """Raises RateCardNotFound."""
         async with self._store.transaction() as tx:
             return await tx.rate_cards.get(rate_card_id)
+
+    async def resend(self, command: ResendRateCard) -> RateCard:
+        """Send a card with its usage rates to the Ledger again, under a new version. Raises RateCardNotFound."""
+        async with self._store.transaction() as tx:
+            if (first := await tx.responses.claim(command, RateCard)) is not None:
+                return first
+            card = await tx.rate_cards.advance(await tx.rate_cards.get(command.rate_card_id, locked=True))
+            await notify(tx, card)
+            await tx.responses.store(command, card)
+        await self._relay.deliver_now(card.rate_card_id)
+        return card
 
     async def list(self, page: Page) -> Sequence[RateCard]:
         async with self._store.transaction() as tx:

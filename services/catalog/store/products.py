@@ -84,6 +84,19 @@ class StoredProducts:
             raise ProductArchived(product_id=archived.product_id)
         return _from_row(row)
 
+    async def advance(self, product_id: ProductId) -> Product:
+        """Save and return the next version of a product, archived or not. Raises ProductNotFound."""
+        advanced = (
+            update(products)
+            .where(products.c.product_id == product_id)
+            .values(version=products.c.version + 1)
+            .returning(*_COLUMNS)
+        )
+        row = (await self._connection.execute(advanced)).first()
+        if row is None:
+            raise ProductNotFound(product_id=product_id)
+        return _from_row(row)
+
     async def archive(self, product_id: ProductId, *, at: datetime) -> Product:
         """Archive a product, unless it is archived already. Raises ProductNotFound."""
         archived = (

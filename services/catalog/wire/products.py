@@ -10,7 +10,7 @@ from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
 from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.catalog.v1 import catalog_pb2 as pb
-from services.catalog.domain.commands import ArchiveProduct, CreateProduct, UpdateProduct
+from services.catalog.domain.commands import ArchiveProduct, CreateProduct, ResendProduct, UpdateProduct
 from services.catalog.domain.metric import BillableMetricId
 from services.catalog.domain.product import (
     Product,
@@ -80,6 +80,21 @@ def update_from_wire(request: pb.UpdateProductRequest) -> UpdateProduct:
 
 def update_to_wire(product: Product) -> pb.UpdateProductResponse:
     return pb.UpdateProductResponse(product=product_to_wire(product))
+
+
+def resend_from_wire(request: pb.ResendProductRequest) -> ResendProduct:
+    fields = Fields()
+    command = ResendProduct(
+        request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("ResendProduct", request),
+        product_id=ProductId(fields.text("product_id", request.product_id)),
+    )
+    fields.check()
+    return command
+
+
+def resend_to_wire(product: Product) -> pb.ResendProductResponse:
+    return pb.ResendProductResponse(product=product_to_wire(product))
 
 
 def list_from_wire(request: pb.ListProductsRequest) -> Page:

@@ -9,7 +9,7 @@ from meshkit.rpc.fields import Fields, timestamp
 from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.catalog.v1 import catalog_pb2 as pb
-from services.catalog.domain.commands import CreateRateCard
+from services.catalog.domain.commands import CreateRateCard, ResendRateCard
 from services.catalog.domain.credit_type import USD, CreditTypeId
 from services.catalog.domain.rate_card import CONVERSIONS_MAX, CreditConversion, RateCard, RateCardId
 
@@ -42,6 +42,21 @@ def get_from_wire(request: pb.GetRateCardRequest) -> RateCardId:
 
 def get_to_wire(card: RateCard) -> pb.GetRateCardResponse:
     return pb.GetRateCardResponse(rate_card=rate_card_to_wire(card))
+
+
+def resend_from_wire(request: pb.ResendRateCardRequest) -> ResendRateCard:
+    fields = Fields()
+    command = ResendRateCard(
+        request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("ResendRateCard", request),
+        rate_card_id=RateCardId(fields.text("rate_card_id", request.rate_card_id)),
+    )
+    fields.check()
+    return command
+
+
+def resend_to_wire(card: RateCard) -> pb.ResendRateCardResponse:
+    return pb.ResendRateCardResponse(rate_card=rate_card_to_wire(card))
 
 
 def list_from_wire(request: pb.ListRateCardsRequest) -> Page:

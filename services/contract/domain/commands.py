@@ -62,6 +62,13 @@ class ResumeCustomer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResendCustomer:
+    request_id: str
+    fingerprint: bytes
+    customer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionTerms:
     product_id: ProductId
     billing_frequency: BillingFrequency

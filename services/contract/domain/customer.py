@@ -36,3 +36,8 @@ def suspended(customer: Customer, *, is_suspended: bool) -> Customer:
     if customer.is_suspended == is_suspended:
         return customer
     return replace(customer, is_suspended=is_suspended, version=customer.version + 1)
+
+
+def renewed(customer: Customer) -> Customer:
+    """Return the customer with its next version, under which the Ledger takes what it may have already."""
+    return replace(customer, version=customer.version + 1)

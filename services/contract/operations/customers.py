@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CreateCustomer, GetCustomer, ListCustomers, SetCustomerAliases, SuspendCustomer, ResumeCustomer."""
+"""CreateCustomer, GetCustomer, ListCustomers, SetCustomerAliases, SuspendCustomer, ResumeCustomer, ResendCustomer."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,13 +8,14 @@ from meshkit.ids import Ids
 from meshkit.page import Page
 from services.contract.domain.commands import (
     CreateCustomer,
+    ResendCustomer,
     ResumeCustomer,
     SetCustomerAliases,
     SuspendCustomer,
 )
-from services.contract.domain.customer import Customer, suspended, with_aliases
+from services.contract.domain.customer import Customer, renewed, suspended, with_aliases
 from services.contract.domain.ids import CustomerId
-from services.contract.domain.notices import customer_changed
+from services.contract.domain.notices import contract_changed, customer_changed
 from services.contract.operations.ports import Relay
 from services.contract.store import PostgresStore
 
@@ -70,6 +71,20 @@ class Customers:
     async def resume(self, command: ResumeCustomer) -> Customer:
         """Lift a suspension. Raises CustomerNotFound."""
         return await self._change(command, lambda customer: suspended(customer, is_suspended=False))
+
+    async def resend(self, command: ResendCustomer) -> Customer:
+        """Send a customer and all its contracts to the Ledger again, under new versions. Raises CustomerNotFound."""
+        async with self._store.transaction() as tx:
+            if (first := await tx.responses.claim(command, Customer)) is not None:
+                return first
+            customer = renewed(await tx.customers.lock(command.customer))
+            await tx.customers.update(customer)
+            await tx.outbox.enqueue(customer_changed(customer), key=customer.customer_id)
+            for contract in await tx.contracts.renew_all(customer.customer_id):
+                await tx.outbox.enqueue(contract_changed(contract), key=customer.customer_id)
+            await tx.responses.store(command, customer)
+        await self._relay.deliver_now(customer.customer_id)
+        return customer
 
     async def _change(self, command: Change, change: Callable[[Customer], Customer]) -> Customer:
         async with self._store.transaction() as tx:

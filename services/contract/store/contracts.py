@@ -133,6 +133,15 @@ class StoredContracts:
             (await self._connection.execute(one_page(of, contracts.c.contract_id, page))).all()
         )
 
+    async def renew_all(self, customer_id: CustomerId) -> list[Contract]:
+        """Raise the version of every contract of a locked customer; returns them in order of creation."""
+        of_customer = contracts.c.customer_id == customer_id
+        await self._connection.execute(
+            update(contracts).where(of_customer).values(version=contracts.c.version + 1)
+        )
+        rows = await self._connection.execute(_SELECT.where(of_customer).order_by(contracts.c.contract_id))
+        return await self._whole(rows.all())
+
     async def save_terms(self, contract: Contract) -> None:
         """Save the end, the version and the due time of a locked contract."""
         await self._connection.execute(

@@ -11,6 +11,7 @@ from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.contract.v1 import contract_pb2 as pb
 from services.contract.domain.commands import (
     CreateCustomer,
+    ResendCustomer,
     ResumeCustomer,
     SetCustomerAliases,
     SuspendCustomer,
@@ -81,6 +82,17 @@ def resume_from_wire(request: pb.ResumeCustomerRequest) -> ResumeCustomer:
     return command
 
 
+def resend_from_wire(request: pb.ResendCustomerRequest) -> ResendCustomer:
+    fields = Fields()
+    command = ResendCustomer(
+        request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("ResendCustomer", request),
+        customer=fields.text("customer", request.customer),
+    )
+    fields.check()
+    return command
+
+
 def create_to_wire(customer: Customer) -> pb.CreateCustomerResponse:
     return pb.CreateCustomerResponse(customer=customer_to_wire(customer))
 
@@ -104,6 +116,10 @@ def suspend_to_wire(customer: Customer) -> pb.SuspendCustomerResponse:
 
 def resume_to_wire(customer: Customer) -> pb.ResumeCustomerResponse:
     return pb.ResumeCustomerResponse(customer=customer_to_wire(customer))
+
+
+def resend_to_wire(customer: Customer) -> pb.ResendCustomerResponse:
+    return pb.ResendCustomerResponse(customer=customer_to_wire(customer))
 
 
 def customer_to_wire(customer: Customer) -> pb.Customer:

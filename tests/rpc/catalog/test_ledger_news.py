@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from grpc import StatusCode
 from sqlalchemy import text
 
 from meshkit.db import open_engine
@@ -12,6 +13,7 @@ from meshkit.rpc.fields import timestamp
 from purser.catalog.v1 import catalog_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2 as ledger_pb
 from tests.support.catalog import JULY, JUNE, CatalogStub, Shop, a_rate, running_catalog
+from tests.support.faults import bad_fields, fault
 from tests.support.postgres import Databases
 from tests.support.recording_ledger import RecordingLedger
 
@@ -296,3 +298,41 @@ async def test_a_full_card_fits_into_one_message(
 
     await ledger.has_heard(lambda it: len(it.rate_cards) == 2)
     assert len(ledger.rate_cards[1].rates) == 10_000
+
+
+async def test_a_product_and_a_card_are_told_again_under_new_versions(
+    catalog: CatalogStub, ledger: RecordingLedger
+) -> None:
+    shop = Shop(catalog)
+    card, product = await shop.card(), await shop.usage()
+    await shop.archived(product)
+    resend = pb.ResendProductRequest(request_id="p", product_id=product.product_id)
+    resend_card = pb.ResendRateCardRequest(request_id="c", rate_card_id=card.rate_card_id)
+
+    for _ in range(2):
+        assert (await catalog.ResendProduct(resend)).product.product_id == product.product_id
+        assert (await catalog.ResendRateCard(resend_card)).rate_card.version == card.version + 1
+
+    first, again = ledger.products
+    assert (first.version, again.version) == (1, 2)
+    first.version, first.request_id = again.version, again.request_id
+    assert first == again
+    assert [one.version for one in ledger.rate_cards] == [card.version, card.version + 1]
+    assert (await shop.add(card, a_rate(await shop.usage()))).rate_card.version == card.version + 2
+
+
+async def test_only_what_the_ledger_gets_is_told_again(catalog: CatalogStub, ledger: RecordingLedger) -> None:
+    seats = await Shop(catalog).seats()
+
+    with fault(StatusCode.FAILED_PRECONDITION, "PRODUCT_NOT_USAGE", product_id=seats.product_id):
+        await catalog.ResendProduct(pb.ResendProductRequest(request_id="r", product_id=seats.product_id))
+    with fault(StatusCode.NOT_FOUND, "PRODUCT_NOT_FOUND", product_id="prd_x"):
+        await catalog.ResendProduct(pb.ResendProductRequest(request_id="r", product_id="prd_x"))
+    with fault(StatusCode.NOT_FOUND, "RATE_CARD_NOT_FOUND", rate_card_id="rcd_x"):
+        await catalog.ResendRateCard(pb.ResendRateCardRequest(request_id="r", rate_card_id="rcd_x"))
+    with bad_fields("request_id", "product_id"):
+        await catalog.ResendProduct(pb.ResendProductRequest())
+    with bad_fields("request_id", "rate_card_id"):
+        await catalog.ResendRateCard(pb.ResendRateCardRequest())
+    assert ledger.products == []
+    assert ledger.rate_cards == []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CreateCustomer, GetCustomer, ListCustomers, SetCustomerAliases, SuspendCustomer, ResumeCustomer."""
+"""CreateCustomer, GetCustomer, ListCustomers, SetCustomerAliases, SuspendCustomer, ResumeCustomer, ResendCustomer."""
 
 import asyncio
 
@@ -7,9 +7,9 @@ from grpc import StatusCode
 
 from meshkit.rpc.fields import timestamp
 from purser.contract.v1 import contract_pb2 as pb
-from purser.ledger.v1.ledger_peer_pb2 import ApplyCustomerRequest
+from purser.ledger.v1.ledger_peer_pb2 import ApplyContractRequest, ApplyCustomerRequest
 from tests.support.catalog import JUNE
-from tests.support.contract import ContractStub
+from tests.support.contract import ContractStub, Desk
 from tests.support.faults import bad_fields, fault
 from tests.support.ledger_peer import RecordingLedger
 
@@ -182,3 +182,40 @@ async def test_all_bad_fields_are_named_at_once(contract: ContractStub) -> None:
     assert list((await _create(contract, "r1", *(str(n) for n in range(20)))).aliases) == [
         str(n) for n in range(20)
     ]
+
+
+async def test_a_customer_and_its_contracts_are_told_again_under_new_versions(
+    desk: Desk, ledger: RecordingLedger
+) -> None:
+    first = await desk.sign(desk.seats(4))
+    customer_id = first.contract.customer_id
+    second = await desk.sign(desk.seats(2), customer=customer_id)
+    await _create(desk.contract, "other", "globex")
+    resend = pb.ResendCustomerRequest(request_id="resend", customer=customer_id)
+
+    answers = [await desk.contract.ResendCustomer(resend) for _ in range(2)]
+
+    assert answers[0] == answers[1]
+    assert answers[0].customer == await _get(desk.contract, customer_id)
+    told = [one for one in ledger.told_of(ApplyCustomerRequest) if one.customer_id == customer_id]
+    assert [one.version for one in told] == [1, 2]
+    assert [(one.aliases, one.is_suspended) for one in told] == [(told[0].aliases, False)] * 2
+    contracts = ledger.told_of(ApplyContractRequest)
+    assert [(one.contract_id, one.version) for one in contracts] == [
+        (first.contract.contract_id, 1),
+        (second.contract.contract_id, 1),
+        (first.contract.contract_id, 2),
+        (second.contract.contract_id, 2),
+    ]
+    assert list(contracts[0].grant_schedules) == list(contracts[2].grant_schedules)
+    await desk.contract.EndContract(
+        pb.EndContractRequest(request_id="end", contract_id=first.contract.contract_id)
+    )
+    assert ledger.told_of(ApplyContractRequest)[-1].version == 3
+
+
+async def test_an_unknown_customer_is_not_told_again(contract: ContractStub) -> None:
+    with fault(StatusCode.NOT_FOUND, "CUSTOMER_NOT_FOUND", customer="nobody"):
+        await contract.ResendCustomer(pb.ResendCustomerRequest(request_id="r", customer="nobody"))
+    with bad_fields("request_id", "customer"):
+        await contract.ResendCustomer(pb.ResendCustomerRequest())

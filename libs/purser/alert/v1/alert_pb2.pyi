@@ -139,6 +139,42 @@ class ArchiveAlertResponse(_message.Message):
     alert: Alert
     def __init__(self, alert: _Optional[_Union[Alert, _Mapping]] = ...) -> None: ...
 
+class ResendAlertRequest(_message.Message):
+    __slots__ = ("request_id", "alert_id")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ALERT_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    alert_id: str
+    def __init__(self, request_id: _Optional[str] = ..., alert_id: _Optional[str] = ...) -> None: ...
+
+class ResendAlertResponse(_message.Message):
+    __slots__ = ("alert",)
+    ALERT_FIELD_NUMBER: _ClassVar[int]
+    alert: Alert
+    def __init__(self, alert: _Optional[_Union[Alert, _Mapping]] = ...) -> None: ...
+
+class RepairAlertStateRequest(_message.Message):
+    __slots__ = ("request_id", "alert_id", "customer_id", "group_value", "reason", "actor")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ALERT_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    GROUP_VALUE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    alert_id: str
+    customer_id: str
+    group_value: str
+    reason: str
+    actor: str
+    def __init__(self, request_id: _Optional[str] = ..., alert_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., group_value: _Optional[str] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class RepairAlertStateResponse(_message.Message):
+    __slots__ = ("status",)
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    status: AlertStatus
+    def __init__(self, status: _Optional[_Union[AlertStatus, _Mapping]] = ...) -> None: ...
+
 class GetAlertStateRequest(_message.Message):
     __slots__ = ("alert_id", "customer_id", "page_size", "page_token")
     ALERT_ID_FIELD_NUMBER: _ClassVar[int]

@@ -58,6 +58,16 @@ class AlertServiceStub:
                 request_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.ArchiveAlertRequest.SerializeToString,
                 response_deserializer=purser_dot_alert_dot_v1_dot_alert__pb2.ArchiveAlertResponse.FromString,
                 _registered_method=True)
+        self.ResendAlert = channel.unary_unary(
+                '/purser.alert.v1.AlertService/ResendAlert',
+                request_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.ResendAlertRequest.SerializeToString,
+                response_deserializer=purser_dot_alert_dot_v1_dot_alert__pb2.ResendAlertResponse.FromString,
+                _registered_method=True)
+        self.RepairAlertState = channel.unary_unary(
+                '/purser.alert.v1.AlertService/RepairAlertState',
+                request_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.RepairAlertStateRequest.SerializeToString,
+                response_deserializer=purser_dot_alert_dot_v1_dot_alert__pb2.RepairAlertStateResponse.FromString,
+                _registered_method=True)
         self.GetAlertState = channel.unary_unary(
                 '/purser.alert.v1.AlertService/GetAlertState',
                 request_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.GetAlertStateRequest.SerializeToString,
@@ -126,6 +136,25 @@ class AlertServiceServicer:
     def ArchiveAlert(self, request, context):
         """Stops watching, and notifies the Ledger. Idempotent by request_id; archiving it again changes nothing.
         Errors: ALERT_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResendAlert(self, request, context):
+        """Sends an alert's threshold to the Ledger again, under a new version: after the Ledger's copy was repaired
+        (LedgerAdminService.RepairCopy). Idempotent by request_id. Errors: ALERT_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RepairAlertState(self, request, context):
+        """Forgets what was observed of one customer and group value, after a false crossing whose sequence makes the Ledger's
+        look old: the state is EVALUATING again, and any next crossing counts. Also does what ResendAlert does, so that the
+        Ledger reports the value anew: at once for an alert on one customer, otherwise when the value next changes. Webhooks
+        of the false crossing are not taken back. Idempotent by request_id.
+        Errors: ALERT_NOT_FOUND, ALERT_STATE_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -209,6 +238,16 @@ def add_AlertServiceServicer_to_server(servicer, server):
                     servicer.ArchiveAlert,
                     request_deserializer=purser_dot_alert_dot_v1_dot_alert__pb2.ArchiveAlertRequest.FromString,
                     response_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.ArchiveAlertResponse.SerializeToString,
+            ),
+            'ResendAlert': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResendAlert,
+                    request_deserializer=purser_dot_alert_dot_v1_dot_alert__pb2.ResendAlertRequest.FromString,
+                    response_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.ResendAlertResponse.SerializeToString,
+            ),
+            'RepairAlertState': grpc.unary_unary_rpc_method_handler(
+                    servicer.RepairAlertState,
+                    request_deserializer=purser_dot_alert_dot_v1_dot_alert__pb2.RepairAlertStateRequest.FromString,
+                    response_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.RepairAlertStateResponse.SerializeToString,
             ),
             'GetAlertState': grpc.unary_unary_rpc_method_handler(
                     servicer.GetAlertState,
@@ -358,6 +397,60 @@ class AlertService:
             '/purser.alert.v1.AlertService/ArchiveAlert',
             purser_dot_alert_dot_v1_dot_alert__pb2.ArchiveAlertRequest.SerializeToString,
             purser_dot_alert_dot_v1_dot_alert__pb2.ArchiveAlertResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResendAlert(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.alert.v1.AlertService/ResendAlert',
+            purser_dot_alert_dot_v1_dot_alert__pb2.ResendAlertRequest.SerializeToString,
+            purser_dot_alert_dot_v1_dot_alert__pb2.ResendAlertResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RepairAlertState(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.alert.v1.AlertService/RepairAlertState',
+            purser_dot_alert_dot_v1_dot_alert__pb2.RepairAlertStateRequest.SerializeToString,
+            purser_dot_alert_dot_v1_dot_alert__pb2.RepairAlertStateResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -47,6 +47,17 @@ class AlertServiceStub:
     """Stops watching, and notifies the Ledger. Idempotent by request_id; archiving it again changes nothing.
     Errors: ALERT_NOT_FOUND (NOT_FOUND).
     """
+    ResendAlert: _grpc.UnaryUnaryMultiCallable[_alert_pb2.ResendAlertRequest, _alert_pb2.ResendAlertResponse]
+    """Sends an alert's threshold to the Ledger again, under a new version: after the Ledger's copy was repaired
+    (LedgerAdminService.RepairCopy). Idempotent by request_id. Errors: ALERT_NOT_FOUND (NOT_FOUND).
+    """
+    RepairAlertState: _grpc.UnaryUnaryMultiCallable[_alert_pb2.RepairAlertStateRequest, _alert_pb2.RepairAlertStateResponse]
+    """Forgets what was observed of one customer and group value, after a false crossing whose sequence makes the Ledger's
+    look old: the state is EVALUATING again, and any next crossing counts. Also does what ResendAlert does, so that the
+    Ledger reports the value anew: at once for an alert on one customer, otherwise when the value next changes. Webhooks
+    of the false crossing are not taken back. Idempotent by request_id.
+    Errors: ALERT_NOT_FOUND, ALERT_STATE_NOT_FOUND (NOT_FOUND).
+    """
     GetAlertState: _grpc.UnaryUnaryMultiCallable[_alert_pb2.GetAlertStateRequest, _alert_pb2.GetAlertStateResponse]
     """Lists the states of an alert, one row per customer and group value observed so far.
     Errors: ALERT_NOT_FOUND (NOT_FOUND).
@@ -92,6 +103,17 @@ class AlertServiceAsyncStub(AlertServiceStub):
     ArchiveAlert: _aio.UnaryUnaryMultiCallable[_alert_pb2.ArchiveAlertRequest, _alert_pb2.ArchiveAlertResponse]  # type: ignore[assignment]
     """Stops watching, and notifies the Ledger. Idempotent by request_id; archiving it again changes nothing.
     Errors: ALERT_NOT_FOUND (NOT_FOUND).
+    """
+    ResendAlert: _aio.UnaryUnaryMultiCallable[_alert_pb2.ResendAlertRequest, _alert_pb2.ResendAlertResponse]  # type: ignore[assignment]
+    """Sends an alert's threshold to the Ledger again, under a new version: after the Ledger's copy was repaired
+    (LedgerAdminService.RepairCopy). Idempotent by request_id. Errors: ALERT_NOT_FOUND (NOT_FOUND).
+    """
+    RepairAlertState: _aio.UnaryUnaryMultiCallable[_alert_pb2.RepairAlertStateRequest, _alert_pb2.RepairAlertStateResponse]  # type: ignore[assignment]
+    """Forgets what was observed of one customer and group value, after a false crossing whose sequence makes the Ledger's
+    look old: the state is EVALUATING again, and any next crossing counts. Also does what ResendAlert does, so that the
+    Ledger reports the value anew: at once for an alert on one customer, otherwise when the value next changes. Webhooks
+    of the false crossing are not taken back. Idempotent by request_id.
+    Errors: ALERT_NOT_FOUND, ALERT_STATE_NOT_FOUND (NOT_FOUND).
     """
     GetAlertState: _aio.UnaryUnaryMultiCallable[_alert_pb2.GetAlertStateRequest, _alert_pb2.GetAlertStateResponse]  # type: ignore[assignment]
     """Lists the states of an alert, one row per customer and group value observed so far.
@@ -159,6 +181,29 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_alert_pb2.ArchiveAlertResponse, _abc.Awaitable[_alert_pb2.ArchiveAlertResponse]]:
         """Stops watching, and notifies the Ledger. Idempotent by request_id; archiving it again changes nothing.
         Errors: ALERT_NOT_FOUND (NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def ResendAlert(
+        self,
+        request: _alert_pb2.ResendAlertRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_alert_pb2.ResendAlertResponse, _abc.Awaitable[_alert_pb2.ResendAlertResponse]]:
+        """Sends an alert's threshold to the Ledger again, under a new version: after the Ledger's copy was repaired
+        (LedgerAdminService.RepairCopy). Idempotent by request_id. Errors: ALERT_NOT_FOUND (NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def RepairAlertState(
+        self,
+        request: _alert_pb2.RepairAlertStateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_alert_pb2.RepairAlertStateResponse, _abc.Awaitable[_alert_pb2.RepairAlertStateResponse]]:
+        """Forgets what was observed of one customer and group value, after a false crossing whose sequence makes the Ledger's
+        look old: the state is EVALUATING again, and any next crossing counts. Also does what ResendAlert does, so that the
+        Ledger reports the value anew: at once for an alert on one customer, otherwise when the value next changes. Webhooks
+        of the false crossing are not taken back. Idempotent by request_id.
+        Errors: ALERT_NOT_FOUND, ALERT_STATE_NOT_FOUND (NOT_FOUND).
         """
 
     @_abc_1.abstractmethod

@@ -356,6 +356,20 @@ class ArchiveProductResponse(_message.Message):
     product: Product
     def __init__(self, product: _Optional[_Union[Product, _Mapping]] = ...) -> None: ...
 
+class ResendProductRequest(_message.Message):
+    __slots__ = ("request_id", "product_id")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    product_id: str
+    def __init__(self, request_id: _Optional[str] = ..., product_id: _Optional[str] = ...) -> None: ...
+
+class ResendProductResponse(_message.Message):
+    __slots__ = ("product",)
+    PRODUCT_FIELD_NUMBER: _ClassVar[int]
+    product: Product
+    def __init__(self, product: _Optional[_Union[Product, _Mapping]] = ...) -> None: ...
+
 class CreditConversion(_message.Message):
     __slots__ = ("credit_type_id", "fiat_per_credit_micros")
     CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -405,6 +419,20 @@ class GetRateCardRequest(_message.Message):
     def __init__(self, rate_card_id: _Optional[str] = ...) -> None: ...
 
 class GetRateCardResponse(_message.Message):
+    __slots__ = ("rate_card",)
+    RATE_CARD_FIELD_NUMBER: _ClassVar[int]
+    rate_card: RateCard
+    def __init__(self, rate_card: _Optional[_Union[RateCard, _Mapping]] = ...) -> None: ...
+
+class ResendRateCardRequest(_message.Message):
+    __slots__ = ("request_id", "rate_card_id")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    RATE_CARD_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    rate_card_id: str
+    def __init__(self, request_id: _Optional[str] = ..., rate_card_id: _Optional[str] = ...) -> None: ...
+
+class ResendRateCardResponse(_message.Message):
     __slots__ = ("rate_card",)
     RATE_CARD_FIELD_NUMBER: _ClassVar[int]
     rate_card: RateCard

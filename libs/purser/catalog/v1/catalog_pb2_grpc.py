@@ -92,6 +92,11 @@ class CatalogServiceStub:
                 request_serializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.ArchiveProductRequest.SerializeToString,
                 response_deserializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.ArchiveProductResponse.FromString,
                 _registered_method=True)
+        self.ResendProduct = channel.unary_unary(
+                '/purser.catalog.v1.CatalogService/ResendProduct',
+                request_serializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.ResendProductRequest.SerializeToString,
+                response_deserializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.ResendProductResponse.FromString,
+                _registered_method=True)
         self.CreateRateCard = channel.unary_unary(
                 '/purser.catalog.v1.CatalogService/CreateRateCard',
                 request_serializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.CreateRateCardRequest.SerializeToString,
@@ -106,6 +111,11 @@ class CatalogServiceStub:
                 '/purser.catalog.v1.CatalogService/ListRateCards',
                 request_serializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.ListRateCardsRequest.SerializeToString,
                 response_deserializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.ListRateCardsResponse.FromString,
+                _registered_method=True)
+        self.ResendRateCard = channel.unary_unary(
+                '/purser.catalog.v1.CatalogService/ResendRateCard',
+                request_serializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.ResendRateCardRequest.SerializeToString,
+                response_deserializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.ResendRateCardResponse.FromString,
                 _registered_method=True)
         self.AddRates = channel.unary_unary(
                 '/purser.catalog.v1.CatalogService/AddRates',
@@ -238,6 +248,15 @@ class CatalogServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ResendProduct(self, request, context):
+        """Sends a usage product with its metric to the Ledger again, under a new version: after the Ledger's copy was repaired
+        (LedgerAdminService.RepairCopy). Idempotent by request_id.
+        Errors: PRODUCT_NOT_FOUND (NOT_FOUND), PRODUCT_NOT_USAGE (FAILED_PRECONDITION).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreateRateCard(self, request, context):
         """Creates a price book. Idempotent by request_id. Errors: CREDIT_TYPE_NOT_FOUND (NOT_FOUND).
         """
@@ -254,6 +273,15 @@ class CatalogServiceServicer:
 
     def ListRateCards(self, request, context):
         """Lists rate cards in order of creation.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResendRateCard(self, request, context):
+        """Sends a card with its usage rates to the Ledger again, under a new version: after the Ledger's copy was repaired
+        (LedgerAdminService.RepairCopy). Idempotent by request_id.
+        Errors: RATE_CARD_NOT_FOUND (NOT_FOUND), RATE_CARD_FULL (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -394,6 +422,11 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     request_deserializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.ArchiveProductRequest.FromString,
                     response_serializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.ArchiveProductResponse.SerializeToString,
             ),
+            'ResendProduct': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResendProduct,
+                    request_deserializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.ResendProductRequest.FromString,
+                    response_serializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.ResendProductResponse.SerializeToString,
+            ),
             'CreateRateCard': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateRateCard,
                     request_deserializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.CreateRateCardRequest.FromString,
@@ -408,6 +441,11 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     servicer.ListRateCards,
                     request_deserializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.ListRateCardsRequest.FromString,
                     response_serializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.ListRateCardsResponse.SerializeToString,
+            ),
+            'ResendRateCard': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResendRateCard,
+                    request_deserializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.ResendRateCardRequest.FromString,
+                    response_serializer=purser_dot_catalog_dot_v1_dot_catalog__pb2.ResendRateCardResponse.SerializeToString,
             ),
             'AddRates': grpc.unary_unary_rpc_method_handler(
                     servicer.AddRates,
@@ -761,6 +799,33 @@ class CatalogService:
             _registered_method=True)
 
     @staticmethod
+    def ResendProduct(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.catalog.v1.CatalogService/ResendProduct',
+            purser_dot_catalog_dot_v1_dot_catalog__pb2.ResendProductRequest.SerializeToString,
+            purser_dot_catalog_dot_v1_dot_catalog__pb2.ResendProductResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def CreateRateCard(request,
             target,
             options=(),
@@ -831,6 +896,33 @@ class CatalogService:
             '/purser.catalog.v1.CatalogService/ListRateCards',
             purser_dot_catalog_dot_v1_dot_catalog__pb2.ListRateCardsRequest.SerializeToString,
             purser_dot_catalog_dot_v1_dot_catalog__pb2.ListRateCardsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResendRateCard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.catalog.v1.CatalogService/ResendRateCard',
+            purser_dot_catalog_dot_v1_dot_catalog__pb2.ResendRateCardRequest.SerializeToString,
+            purser_dot_catalog_dot_v1_dot_catalog__pb2.ResendRateCardResponse.FromString,
             options,
             channel_credentials,
             insecure,

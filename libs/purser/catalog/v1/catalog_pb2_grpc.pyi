@@ -70,12 +70,22 @@ class CatalogServiceStub:
     """Retires a product: its existing rates stay in force, new ones are refused. Idempotent by request_id; archiving it
     again changes nothing. Errors: PRODUCT_NOT_FOUND (NOT_FOUND).
     """
+    ResendProduct: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ResendProductRequest, _catalog_pb2.ResendProductResponse]
+    """Sends a usage product with its metric to the Ledger again, under a new version: after the Ledger's copy was repaired
+    (LedgerAdminService.RepairCopy). Idempotent by request_id.
+    Errors: PRODUCT_NOT_FOUND (NOT_FOUND), PRODUCT_NOT_USAGE (FAILED_PRECONDITION).
+    """
     CreateRateCard: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.CreateRateCardRequest, _catalog_pb2.CreateRateCardResponse]
     """Creates a price book. Idempotent by request_id. Errors: CREDIT_TYPE_NOT_FOUND (NOT_FOUND)."""
     GetRateCard: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.GetRateCardRequest, _catalog_pb2.GetRateCardResponse]
     """Returns one rate card without its rates. Errors: RATE_CARD_NOT_FOUND (NOT_FOUND)."""
     ListRateCards: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ListRateCardsRequest, _catalog_pb2.ListRateCardsResponse]
     """Lists rate cards in order of creation."""
+    ResendRateCard: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ResendRateCardRequest, _catalog_pb2.ResendRateCardResponse]
+    """Sends a card with its usage rates to the Ledger again, under a new version: after the Ledger's copy was repaired
+    (LedgerAdminService.RepairCopy). Idempotent by request_id.
+    Errors: RATE_CARD_NOT_FOUND (NOT_FOUND), RATE_CARD_FULL (FAILED_PRECONDITION).
+    """
     AddRates: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.AddRatesRequest, _catalog_pb2.AddRatesResponse]
     """Adds prices to a card, all of them or none, and notifies the Ledger of the usage prices. Rates of one line (product,
     billing frequency and dimension_values) never overlap in time. Idempotent by request_id.
@@ -161,12 +171,22 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     """Retires a product: its existing rates stay in force, new ones are refused. Idempotent by request_id; archiving it
     again changes nothing. Errors: PRODUCT_NOT_FOUND (NOT_FOUND).
     """
+    ResendProduct: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ResendProductRequest, _catalog_pb2.ResendProductResponse]  # type: ignore[assignment]
+    """Sends a usage product with its metric to the Ledger again, under a new version: after the Ledger's copy was repaired
+    (LedgerAdminService.RepairCopy). Idempotent by request_id.
+    Errors: PRODUCT_NOT_FOUND (NOT_FOUND), PRODUCT_NOT_USAGE (FAILED_PRECONDITION).
+    """
     CreateRateCard: _aio.UnaryUnaryMultiCallable[_catalog_pb2.CreateRateCardRequest, _catalog_pb2.CreateRateCardResponse]  # type: ignore[assignment]
     """Creates a price book. Idempotent by request_id. Errors: CREDIT_TYPE_NOT_FOUND (NOT_FOUND)."""
     GetRateCard: _aio.UnaryUnaryMultiCallable[_catalog_pb2.GetRateCardRequest, _catalog_pb2.GetRateCardResponse]  # type: ignore[assignment]
     """Returns one rate card without its rates. Errors: RATE_CARD_NOT_FOUND (NOT_FOUND)."""
     ListRateCards: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ListRateCardsRequest, _catalog_pb2.ListRateCardsResponse]  # type: ignore[assignment]
     """Lists rate cards in order of creation."""
+    ResendRateCard: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ResendRateCardRequest, _catalog_pb2.ResendRateCardResponse]  # type: ignore[assignment]
+    """Sends a card with its usage rates to the Ledger again, under a new version: after the Ledger's copy was repaired
+    (LedgerAdminService.RepairCopy). Idempotent by request_id.
+    Errors: RATE_CARD_NOT_FOUND (NOT_FOUND), RATE_CARD_FULL (FAILED_PRECONDITION).
+    """
     AddRates: _aio.UnaryUnaryMultiCallable[_catalog_pb2.AddRatesRequest, _catalog_pb2.AddRatesResponse]  # type: ignore[assignment]
     """Adds prices to a card, all of them or none, and notifies the Ledger of the usage prices. Rates of one line (product,
     billing frequency and dimension_values) never overlap in time. Idempotent by request_id.
@@ -317,6 +337,17 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def ResendProduct(
+        self,
+        request: _catalog_pb2.ResendProductRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_pb2.ResendProductResponse, _abc.Awaitable[_catalog_pb2.ResendProductResponse]]:
+        """Sends a usage product with its metric to the Ledger again, under a new version: after the Ledger's copy was repaired
+        (LedgerAdminService.RepairCopy). Idempotent by request_id.
+        Errors: PRODUCT_NOT_FOUND (NOT_FOUND), PRODUCT_NOT_USAGE (FAILED_PRECONDITION).
+        """
+
+    @_abc_1.abstractmethod
     def CreateRateCard(
         self,
         request: _catalog_pb2.CreateRateCardRequest,
@@ -339,6 +370,17 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.ListRateCardsResponse, _abc.Awaitable[_catalog_pb2.ListRateCardsResponse]]:
         """Lists rate cards in order of creation."""
+
+    @_abc_1.abstractmethod
+    def ResendRateCard(
+        self,
+        request: _catalog_pb2.ResendRateCardRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_pb2.ResendRateCardResponse, _abc.Awaitable[_catalog_pb2.ResendRateCardResponse]]:
+        """Sends a card with its usage rates to the Ledger again, under a new version: after the Ledger's copy was repaired
+        (LedgerAdminService.RepairCopy). Idempotent by request_id.
+        Errors: RATE_CARD_NOT_FOUND (NOT_FOUND), RATE_CARD_FULL (FAILED_PRECONDITION).
+        """
 
     @_abc_1.abstractmethod
     def AddRates(

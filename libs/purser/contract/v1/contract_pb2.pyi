@@ -240,6 +240,20 @@ class ResumeCustomerResponse(_message.Message):
     customer: Customer
     def __init__(self, customer: _Optional[_Union[Customer, _Mapping]] = ...) -> None: ...
 
+class ResendCustomerRequest(_message.Message):
+    __slots__ = ("request_id", "customer")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ...) -> None: ...
+
+class ResendCustomerResponse(_message.Message):
+    __slots__ = ("customer",)
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    customer: Customer
+    def __init__(self, customer: _Optional[_Union[Customer, _Mapping]] = ...) -> None: ...
+
 class SeatProration(_message.Message):
     __slots__ = ("is_prorated", "invoicing", "rounding")
     IS_PRORATED_FIELD_NUMBER: _ClassVar[int]

@@ -69,6 +69,11 @@ class ContractServiceStub:
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ResumeCustomerRequest.SerializeToString,
                 response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.ResumeCustomerResponse.FromString,
                 _registered_method=True)
+        self.ResendCustomer = channel.unary_unary(
+                '/purser.contract.v1.ContractService/ResendCustomer',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ResendCustomerRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.ResendCustomerResponse.FromString,
+                _registered_method=True)
         self.CreateContract = channel.unary_unary(
                 '/purser.contract.v1.ContractService/CreateContract',
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.CreateContractRequest.SerializeToString,
@@ -184,6 +189,15 @@ class ContractServiceServicer:
     def ResumeCustomer(self, request, context):
         """Lifts a suspension. Idempotent by request_id; resuming again changes nothing.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResendCustomer(self, request, context):
+        """Sends a customer and all its contracts to the Ledger again, under new versions: after the Ledger's copy of one of them
+        was repaired (LedgerAdminService.RepairCopy). Seat changes and paid top-ups are not sent again: what the Ledger has
+        rejected of them is a dead letter. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -329,6 +343,11 @@ def add_ContractServiceServicer_to_server(servicer, server):
                     servicer.ResumeCustomer,
                     request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.ResumeCustomerRequest.FromString,
                     response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ResumeCustomerResponse.SerializeToString,
+            ),
+            'ResendCustomer': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResendCustomer,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.ResendCustomerRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ResendCustomerResponse.SerializeToString,
             ),
             'CreateContract': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateContract,
@@ -563,6 +582,33 @@ class ContractService:
             '/purser.contract.v1.ContractService/ResumeCustomer',
             purser_dot_contract_dot_v1_dot_contract__pb2.ResumeCustomerRequest.SerializeToString,
             purser_dot_contract_dot_v1_dot_contract__pb2.ResumeCustomerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResendCustomer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/ResendCustomer',
+            purser_dot_contract_dot_v1_dot_contract__pb2.ResendCustomerRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.ResendCustomerResponse.FromString,
             options,
             channel_credentials,
             insecure,

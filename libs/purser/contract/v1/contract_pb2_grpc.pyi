@@ -56,6 +56,11 @@ class ContractServiceStub:
     """Lifts a suspension. Idempotent by request_id; resuming again changes nothing.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
+    ResendCustomer: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ResendCustomerRequest, _contract_pb2.ResendCustomerResponse]
+    """Sends a customer and all its contracts to the Ledger again, under new versions: after the Ledger's copy of one of them
+    was repaired (LedgerAdminService.RepairCopy). Seat changes and paid top-ups are not sent again: what the Ledger has
+    rejected of them is a dead letter. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """
     CreateContract: _grpc.UnaryUnaryMultiCallable[_contract_pb2.CreateContractRequest, _contract_pb2.CreateContractResponse]
     """Signs a contract: bills what is due in advance, and notifies the Ledger, which issues the first credits. Reads the
     prices from the Catalog. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, RATE_CARD_NOT_FOUND,
@@ -134,6 +139,11 @@ class ContractServiceAsyncStub(ContractServiceStub):
     ResumeCustomer: _aio.UnaryUnaryMultiCallable[_contract_pb2.ResumeCustomerRequest, _contract_pb2.ResumeCustomerResponse]  # type: ignore[assignment]
     """Lifts a suspension. Idempotent by request_id; resuming again changes nothing.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """
+    ResendCustomer: _aio.UnaryUnaryMultiCallable[_contract_pb2.ResendCustomerRequest, _contract_pb2.ResendCustomerResponse]  # type: ignore[assignment]
+    """Sends a customer and all its contracts to the Ledger again, under new versions: after the Ledger's copy of one of them
+    was repaired (LedgerAdminService.RepairCopy). Seat changes and paid top-ups are not sent again: what the Ledger has
+    rejected of them is a dead letter. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
     CreateContract: _aio.UnaryUnaryMultiCallable[_contract_pb2.CreateContractRequest, _contract_pb2.CreateContractResponse]  # type: ignore[assignment]
     """Signs a contract: bills what is due in advance, and notifies the Ledger, which issues the first credits. Reads the
@@ -246,6 +256,17 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_contract_pb2.ResumeCustomerResponse, _abc.Awaitable[_contract_pb2.ResumeCustomerResponse]]:
         """Lifts a suspension. Idempotent by request_id; resuming again changes nothing.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def ResendCustomer(
+        self,
+        request: _contract_pb2.ResendCustomerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.ResendCustomerResponse, _abc.Awaitable[_contract_pb2.ResendCustomerResponse]]:
+        """Sends a customer and all its contracts to the Ledger again, under new versions: after the Ledger's copy of one of them
+        was repaired (LedgerAdminService.RepairCopy). Seat changes and paid top-ups are not sent again: what the Ledger has
+        rejected of them is a dead letter. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
 
     @_abc_1.abstractmethod
