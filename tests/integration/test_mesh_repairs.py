@@ -22,7 +22,7 @@ from tests.support.postgres import Databases
 REASON, ACTOR = "a false version", "ops@seatsco.example"
 # What the Ledger's copies say, in one row.
 COPIED = """
-    SELECT (SELECT json_agg(group_keys ORDER BY product_id) FROM ledger.products)::text AS products,
+    SELECT (SELECT json_agg(name ORDER BY product_id) FROM ledger.products)::text AS products,
         (SELECT json_agg(is_withdrawn ORDER BY rate_id) FROM ledger.rates)::text AS rates,
         (SELECT end_time FROM ledger.contracts) AS end_time,
         (SELECT threshold_micros FROM ledger.watches) AS threshold_micros,
@@ -107,7 +107,7 @@ async def test_every_copy_is_as_its_owner_says_after_a_repair_and_a_resend(acme:
     low = await acme.warn_at(50)
     before = await sql.rows(COPIED)
     for spoil in (
-        f"UPDATE ledger.products SET version = {INT64_MAX}, group_keys = '{{}}' WHERE product_id = '{product_id}'",
+        f"UPDATE ledger.products SET version = {INT64_MAX}, name = 'false' WHERE product_id = '{product_id}'",
         f"UPDATE ledger.rate_cards SET version = {INT64_MAX}",
         "UPDATE ledger.rates SET is_withdrawn = true",
         f"UPDATE ledger.contracts SET version = {INT64_MAX}, end_time = start_time",
