@@ -28,7 +28,7 @@ def main(
     seconds: Annotated[float, typer.Option(min=1, help="how long to call")] = 60.0,
 ) -> None:
     """Fuzz every method, and check that nothing is stuck. Exits with 1 when there is a finding."""
-    console = Console(highlight=False, width=200)
+    console = Console(highlight=False, width=240)
     chosen = secrets.randbelow(10**6) if seed is None else seed
     console.print(f"SEED={chosen} SECONDS={seconds:g}")
     folder = Path(tempfile.mkdtemp(prefix="purser-fuzz-"))

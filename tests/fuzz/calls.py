@@ -2,8 +2,8 @@
 """Makes a call as bytes, and judges its answer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc.aio
@@ -12,11 +12,15 @@ from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 from grpc.aio import AioRpcError
 
+from deploy.local.identity import TRUST_DOMAIN
+from deploy.local.mesh import Secured
 from meshkit.errors import MeshError
 from meshkit.rpc.status import from_rpc_error
+from meshkit.rpc.tls import Certificate, channel_credentials, server_name
 from tests.fuzz.methods import Method
-from tests.fuzz.requests import Attempt, Metadata
+from tests.fuzz.requests import AUTHORIZATION, Attempt, Metadata
 
+ROLES = ("gate", "usage", "payments", "security", "operator", "viewer")
 ANSWER_SECONDS_MAX = 30.0
 
 # Each says that something is broken, whatever the request was.
@@ -48,30 +52,59 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Channels:
-    """One connection to each service of the mesh, for one caller."""
+    """One caller's connections: to each service with a token, and as each peer that a service has methods for."""
 
     by_service: dict[str, grpc.aio.Channel]
+    by_peer: dict[tuple[str, str], grpc.aio.Channel] = field(default_factory=dict)
+    token: str = ""
+
+    def of(self, method: Method) -> grpc.aio.Channel:
+        return self.by_peer[method.service, method.peer] if method.peer else self.by_service[method.service]
+
+    def metadata_of(self, attempt: Attempt) -> Metadata:
+        """Return the attempt's metadata, with the caller's token unless it has another."""
+        is_named = any(key == AUTHORIZATION for key, _ in attempt.metadata)
+        if is_named or attempt.method.peer or not self.token:
+            return attempt.metadata
+        return (*attempt.metadata, (AUTHORIZATION, f"Bearer {self.token}"))
 
     async def close(self) -> None:
-        for channel in self.by_service.values():
+        for channel in (*self.by_service.values(), *self.by_peer.values()):
             await channel.close()
 
 
-def open_channels(addresses: dict[str, str]) -> Channels:
-    """Connect a caller. The only place where the fuzzer opens channels, so the place for credentials."""
+def open_channels(addresses: Mapping[str, str], access: Secured) -> Channels:
+    """Connect a caller with all roles, who can also show the certificate of each service.
+
+    The only place where the fuzzer opens channels.
+    """
     options = (("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", -1))
+    identity = access.identity
+    files = identity.files
+    by_peer = {}
+    for peer in addresses:
+        certificate = Certificate(
+            files.chain(peer).read_bytes(), files.key(peer).read_bytes(), files.authority.read_bytes()
+        )
+        for service, address in access.peer_addresses.items():
+            name = ("grpc.ssl_target_name_override", server_name(service, TRUST_DOMAIN))
+            by_peer[service, peer] = grpc.aio.secure_channel(
+                address, channel_credentials(certificate), options=(*options, name)
+            )
     return Channels(
-        {
-            service: grpc.aio.insecure_channel(address, options=options)
+        by_service={
+            service: grpc.aio.secure_channel(address, identity.credentials(), options=options)
             for service, address in addresses.items()
-        }
+        },
+        by_peer=by_peer,
+        token=identity.token(*ROLES, subject="fuzzer"),
     )
 
 
 async def make(channels: Channels, attempt: Attempt) -> Answer:
     """Make a call and return its answer. Raises nothing but CancelledError."""
-    channel = channels.by_service[attempt.method.service]
-    call = asyncio.create_task(_called(channel, attempt.method, attempt.bodies, attempt.metadata))
+    channel, metadata = channels.of(attempt.method), channels.metadata_of(attempt)
+    call = asyncio.create_task(_called(channel, attempt.method, attempt.bodies, metadata))
     if attempt.hangs_up_after is not None:
         await asyncio.wait([call], timeout=attempt.hangs_up_after)
         if not call.done():

@@ -11,6 +11,7 @@ from grpc.aio import AioRpcError
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from deploy.local.database import SERVICES
+from deploy.local.identity import LocalIdentity
 from meshkit.rpc.client import open_channel
 from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_pb2 as ledger
@@ -30,9 +31,9 @@ WHERE sent_time IS NULL AND (lease_time IS NULL OR lease_time < now())
 """
 
 
-async def health_of(address: str) -> str:
+async def health_of(address: str, identity: LocalIdentity) -> str:
     """Return what a service says of its health; another text if it gives no answer within 10 s."""
-    async with open_channel(address) as channel:
+    async with open_channel(address, identity.credentials()) as channel:
         try:
             answer = await health_pb2_grpc.HealthStub(channel).Check(
                 health_pb2.HealthCheckRequest(), timeout=10.0
@@ -43,7 +44,7 @@ async def health_of(address: str) -> str:
 
 
 async def until_delivered(
-    databases: Databases, addresses: Mapping[str, str]
+    databases: Databases, addresses: Mapping[str, str], identity: LocalIdentity
 ) -> tuple[Counter[str], list[str]]:
     """Let every notice be delivered or become a dead letter, and drop these; returns counts, and what is stuck."""
     counts: Counter[str] = Counter()
@@ -53,7 +54,7 @@ async def until_delivered(
         while await _pending(inside) and time.monotonic() < end:
             for service in SERVICES:
                 await inside.execute(_REJECTED_LONG_AGO.format(service=service))
-                counts["dropped"] += await _drop_all(addresses[service])
+                counts["dropped"] += await _drop_all(addresses[service], identity)
             await asyncio.sleep(PAUSE_SECONDS)
         for service in SERVICES:
             counts["delivered"] += await inside.fetchval(
@@ -64,9 +65,10 @@ async def until_delivered(
         await inside.close()
 
 
-async def _drop_all(address: str) -> int:
+async def _drop_all(address: str, identity: LocalIdentity) -> int:
     """Drop the dead letters of a service, so that what waits for them is delivered; returns how many."""
-    async with open_channel(address) as channel:
+    token = identity.token("operator", "viewer", subject="fuzzer")
+    async with open_channel(address, identity.credentials(token)) as channel:
         letters = DeadLetterServiceStub(channel)
         found = await letters.ListDeadLetters(outbox.ListDeadLettersRequest(), timeout=30)
         for one in found.dead_letters:
@@ -101,11 +103,11 @@ async def _stuck(inside: asyncpg.Connection) -> list[str]:
     ]
 
 
-async def faults_of(acme: Acme, addresses: Mapping[str, str]) -> list[str]:
+async def faults_of(acme: Acme, addresses: Mapping[str, str], identity: LocalIdentity) -> list[str]:
     """Return what is wrong: health, sums, and what a customer that no call was about is told."""
     wrong = []
     for service, address in addresses.items():
-        said = await health_of(address)
+        said = await health_of(address, identity)
         if said != "SERVING":
             wrong.append(f"health of {service}: {said}")
     try:

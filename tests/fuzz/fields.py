@@ -54,8 +54,10 @@ class Filler:
         return f"{self._prefix}-{self._made}"
 
     def _fill(self, message: Message, awkward: float, depth: int) -> None:
+        # Few optional fields as often as many: some exclude each other.
+        optional = self._dice.choice((0.08, 0.25, 0.5, 0.9))
         for described in message.DESCRIPTOR.fields:
-            if self._dice.random() < (0.97 if _is_required(described) else 0.45):
+            if self._dice.random() < (0.98 if _is_required(described) else optional):
                 self._set(message, described, self._dice.random() < awkward, awkward, depth)
 
     def _change(self, holder: Message, described: FieldDescriptor) -> None:

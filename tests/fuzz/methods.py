@@ -8,6 +8,7 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, cast
 
 import grpc.aio
 from google.protobuf import descriptor_pool
@@ -18,6 +19,7 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 import purser
+from purser.access.v1 import access_pb2
 
 # Reflection v1 has the messages of v1alpha (meshkit/rpc/reflection.py), but no descriptor of its own.
 REFLECTION = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
@@ -25,7 +27,10 @@ REFLECTION = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.Se
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
-    """An rpc of one service of the mesh. service: "ledger". path: "/purser.ledger.v1.LedgerService/Authorize"."""
+    """An rpc of one service of the mesh. service: "ledger". path: "/purser.ledger.v1.LedgerService/Authorize".
+
+    peer: the service that calls it, if no role may.
+    """
 
     service: str
     path: str
@@ -33,6 +38,7 @@ class Method:
     response_type: type[Message]
     takes_stream: bool
     gives_stream: bool
+    peer: str = ""
 
     @property
     def name(self) -> str:
@@ -62,6 +68,7 @@ async def methods_of(service: str, channel: grpc.aio.Channel) -> list[Method]:
 
 
 def _method(service: str, name: str, method: MethodDescriptor) -> Method:
+    access = cast(Any, method.GetOptions()).Extensions[access_pb2.access]
     return Method(
         service=service,
         path=f"/{name}/{method.name}",
@@ -69,6 +76,7 @@ def _method(service: str, name: str, method: MethodDescriptor) -> Method:
         response_type=GetMessageClass(method.output_type),
         takes_stream=method.client_streaming,
         gives_stream=method.server_streaming,
+        peer=access.peers[0] if access.peers and not access.roles else "",
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from grpc import StatusCode
-from rich.table import Table
+from rich.table import Column, Table
 
 from tests.fuzz.calls import Answer
 from tests.fuzz.methods import Method
@@ -96,7 +96,7 @@ def verdict(outcome: Outcome) -> list[str]:
 def table_of(outcome: Outcome) -> Table:
     """Return the counts per method and status."""
     codes = [code for code, _ in outcome.per_code().most_common()]
-    table = Table("method", *codes, title=f"SEED={outcome.seed}")
+    table = Table(Column("method", no_wrap=True), *codes, title=f"SEED={outcome.seed}")
     for method in outcome.methods:
         counter = outcome.codes[method.label]
         table.add_row(method.label, *(str(counter[code] or "") for code in codes))

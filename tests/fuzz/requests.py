@@ -18,7 +18,8 @@ from tests.fuzz.tokens import bad_token
 ADVANCE_SECONDS_MAX: Final = 3 * 86_400
 ADVANCED_SECONDS_MAX: Final = 540 * 86_400
 
-AUTHORIZATIONS: Final = (
+AUTHORIZATION: Final = "authorization"
+BAD_AUTHORIZATIONS: Final = (
     "",
     "Bearer",
     "Bearer ",
@@ -52,13 +53,19 @@ class Attempt:
 
 
 class Composer:
-    """Composes attempts for one caller. dice: all its choices; start: the first instant of the sandbox, in seconds."""
+    """Composes attempts for one caller. dice: all its choices; start: the first instant of the sandbox, in seconds.
 
-    def __init__(self, dice: random.Random, knowledge: Knowledge, *, prefix: str, start: int) -> None:
+    tokens: some that the mesh accepts, with fewer rights than the caller's own.
+    """
+
+    def __init__(
+        self, dice: random.Random, knowledge: Knowledge, *, prefix: str, start: int, tokens: Sequence[str]
+    ) -> None:
         self._dice = dice
         self._knowledge = knowledge
         self._filler = Filler(dice, knowledge, prefix)
         self._start = start
+        self._tokens = tokens
 
     def attempt(self, method: Method) -> Attempt:
         dice = self._dice
@@ -163,16 +170,26 @@ class Composer:
 
     def _metadata(self) -> Metadata:
         dice = self._dice
-        if dice.random() < 0.85:
+        if dice.random() < 0.9:
             return ()
-        said: list[tuple[str, str | bytes]] = [("authorization", dice.choice(AUTHORIZATIONS))]
-        if dice.random() < 0.3:
-            said.append(("authorization", dice.choice(AUTHORIZATIONS)))
+        said: list[tuple[str, str | bytes]] = [(AUTHORIZATION, self._authorization())]
+        if dice.random() < 0.2:
+            said.append((AUTHORIZATION, self._authorization()))
         if dice.random() < 0.3:
             said.append(("authorization-bin", dice.randbytes(dice.choice((0, 1, 64)))))
         if dice.random() < 0.2:
             said.append(("x-" + "k" * dice.choice((1, 200)), "v" * dice.choice((0, 1, 3_000))))
         return tuple(said)
+
+    def _authorization(self) -> str:
+        dice = self._dice
+        if dice.random() < 0.4:
+            return dice.choice(BAD_AUTHORIZATIONS)
+        token = dice.choice(self._tokens)
+        if dice.random() < 0.4:
+            at = dice.randrange(len(token))
+            token = token[:at] + dice.choice(("", ".", "A", "-")) + token[at + 1 :]
+        return f"Bearer {token}"
 
 
 def _bytes_of(message: Message) -> bytes:

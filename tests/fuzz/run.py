@@ -5,12 +5,13 @@ import asyncio
 import random
 import time
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 from deploy.local.database import SERVICES
 from deploy.local.mesh import ProcessMesh
 from tests.fuzz import corpus
-from tests.fuzz.calls import Answer, Channels, make, open_channels
+from tests.fuzz.calls import ROLES, Answer, Channels, make, open_channels
 from tests.fuzz.closing import faults_of, health_of, until_delivered
 from tests.fuzz.knowledge import Knowledge
 from tests.fuzz.methods import Method, methods_of
@@ -18,7 +19,7 @@ from tests.fuzz.report import Outcome, broken_lines
 from tests.fuzz.requests import Attempt, Composer
 from tests.fuzz.seeding import Refused, Seeding
 from tests.support.alert import running_receiver
-from tests.support.mesh import JUNE, Acme, acme_at, process_mesh
+from tests.support.mesh import JUNE, Acme, acme_at, process_mesh, secured
 from tests.support.postgres import Databases
 
 CALLERS = 10
@@ -38,7 +39,9 @@ class Run:
         self.knowledge = Knowledge(now=int(JUNE.timestamp()))
         self._dice = random.Random(seed)
         self._databases = databases
-        self._mesh: ProcessMesh = process_mesh(databases, folder)
+        self._access = secured(folder / "identity")
+        self._identity = self._access.identity
+        self._mesh: ProcessMesh = process_mesh(databases, folder, access=self._access)
         self._methods: list[Method] = []
         self._stop_at = 0.0
 
@@ -47,22 +50,22 @@ class Run:
         began = time.monotonic()
         addresses = self._mesh.addresses
         async with self._mesh:
-            channels = open_channels(addresses)
+            channels = open_channels(addresses, self._access)
             try:
                 for service in SERVICES:
                     self._methods += await methods_of(service, channels.by_service[service])
                 self.outcome.methods = list(self._methods)
-                async with acme_at(addresses) as witness, running_receiver() as receiver:
+                async with acme_at(addresses, self._identity) as witness, running_receiver() as receiver:
                     self._hide(witness)
                     seeding = self._seeding(channels)
                     await seeding.fill(receiver_url=receiver.url)
                     await self._replay(channels)
                     self._stop_at = time.monotonic() + seconds
                     await self._fuzz(seeding)
-                    counts, stuck = await until_delivered(self._databases, addresses)
+                    counts, stuck = await until_delivered(self._databases, addresses, self._identity)
                     self.outcome.notices = counts
                     self.outcome.wrong += stuck
-                    self.outcome.wrong += await faults_of(witness, addresses)
+                    self.outcome.wrong += await faults_of(witness, addresses, self._identity)
             finally:
                 await channels.close()
         self.outcome.wrong += broken_lines(self._mesh.log(service) for service in SERVICES)
@@ -109,8 +112,14 @@ class Run:
                 raise error
 
     async def _call(self, number: int, dice: random.Random) -> None:
-        channels = open_channels(self._mesh.addresses)
-        composer = Composer(dice, self.knowledge, prefix=f"c{number}", start=int(JUNE.timestamp()))
+        channels = open_channels(self._mesh.addresses, self._access)
+        composer = Composer(
+            dice,
+            self.knowledge,
+            prefix=f"c{number}",
+            start=int(JUNE.timestamp()),
+            tokens=self._lesser_tokens(),
+        )
         deck: list[Method] = []
         try:
             while time.monotonic() < self._stop_at:
@@ -132,6 +141,19 @@ class Run:
             self.knowledge.learn(attempt.method, request, answer.response)
         return answer
 
+    def _lesser_tokens(self) -> list[str]:
+        """Return tokens of callers that may do less than all."""
+        token = self._identity.token
+        restricted = ["cus_acme-1", *self.knowledge.texts["customer_id"]][:5]
+        return [
+            *(token(role, subject=role) for role in ROLES),
+            token("customer", subject="a customer", customer=restricted[0]),
+            token("gate", "operator", "viewer", "usage", subject="restricted", customers=restricted),
+            token(*ROLES, subject="x" * 200, customers=["cus_unknown"]),
+            token("nothing", subject="nobody"),
+            token(*ROLES, subject="late", valid=timedelta(seconds=1)),
+        ]
+
     async def _seed_again(self, seeding: Seeding) -> None:
         while True:
             await asyncio.sleep(SEED_AGAIN_SECONDS)
@@ -141,7 +163,7 @@ class Run:
     async def _watch_health(self, service: str) -> None:
         while True:
             await asyncio.sleep(HEALTH_SECONDS)
-            said = await health_of(self._mesh.addresses[service])
+            said = await health_of(self._mesh.addresses[service], self._identity)
             if said != "SERVING":
                 self.outcome.wrong.append(f"health of {service} during the run: {said}")
 
