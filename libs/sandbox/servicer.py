@@ -3,7 +3,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import grpc.aio
@@ -19,6 +19,8 @@ from sandbox.table import save_sandbox_time
 
 SERVICE_NAME = clock_pb2.DESCRIPTOR.services_by_name["ClockService"].full_name
 YEAR_END = 9000  # every billing period must have an end that can be represented
+# A century of monthly periods is carried out within seconds. Several calls go further, and each of them ends.
+JUMP_MAX = timedelta(days=36_525)
 PEER_SECONDS_MAX = 60.0  # a peer may have months of due work to do
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -74,6 +76,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             await self._advance(at)
         else:
             async with self._mesh_lock:
+                _check_jump(at - self._clock.now())
                 await self._advance(at)
                 for name, peer in self._peers.items():
                     await _advance_peer(name, peer, at)
@@ -98,6 +101,13 @@ def _new_time(request: clock_pb2.AdvanceTimeRequest) -> datetime:
         fields.add("new_time", f"must be before the year {YEAR_END}")
     fields.check()
     return at
+
+
+def _check_jump(jump: timedelta) -> None:
+    if jump > JUMP_MAX:
+        fields = Fields()
+        fields.add("new_time", f"must be at most {JUMP_MAX.days} days ahead; go further in several calls")
+        fields.check()
 
 
 async def _advance_peer(name: str, peer: "clock_pb2_grpc.ClockServiceAsyncStub", at: datetime) -> None:

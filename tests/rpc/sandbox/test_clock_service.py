@@ -23,6 +23,7 @@ from meshkit.rpc.server import Listener, RunningServer, start_server
 from meshkit.rpc.status import from_rpc_error
 from purser.sandbox.v1 import clock_pb2, clock_pb2_grpc
 from sandbox import SandboxClock, load_sandbox_time, sandbox_clock_table
+from sandbox.servicer import JUMP_MAX
 from tests.support.postgres import Databases
 
 JUNE = datetime(2025, 6, 1, tzinfo=UTC)
@@ -175,6 +176,25 @@ async def test_no_time_the_zero_time_and_one_after_the_last_are_refused(
     heard = from_rpc_error(error)
     assert isinstance(heard, InvalidFields)
     assert [violation.field for violation in heard.violations] == ["new_time"]
+
+
+async def test_a_call_moves_the_clock_by_a_century_at_most(mesh: Mesh) -> None:
+    error = await refused(mesh.first.advance(JUNE + JUMP_MAX + timedelta(microseconds=1)))
+
+    heard = from_rpc_error(error)
+    assert isinstance(heard, InvalidFields)
+    assert [violation.field for violation in heard.violations] == ["new_time"]
+    assert mesh.diary == []
+    for centuries in (1, 2):
+        assert await mesh.first.advance(JUNE + centuries * JUMP_MAX) == JUNE + centuries * JUMP_MAX
+
+
+async def test_a_peer_that_stayed_behind_follows_however_far(mesh: Mesh) -> None:
+    await mesh.first.advance(JUNE + JUMP_MAX, local_only=True)
+
+    assert await mesh.first.advance(JUNE + 2 * JUMP_MAX) == JUNE + 2 * JUMP_MAX
+
+    assert await mesh.third.time() == JUNE + 2 * JUMP_MAX
 
 
 async def test_the_last_instant_is_accepted(mesh: Mesh) -> None:
