@@ -34,7 +34,12 @@ class Filler:
     def change(self, message: Message, *, times: int) -> None:
         """Change single fields, at any depth, of a message that is good otherwise."""
         for _ in range(times):
-            places = list(_places(message))
+            # A wrong request_id hides every other change.
+            places = [
+                place
+                for place in _places(message)
+                if place[1].name != "request_id" or self._dice.random() < 0.1
+            ]
             if places:
                 holder, described = self._dice.choice(places)
                 self._fact = self._knowledge.fact_for(self._dice, holder)
