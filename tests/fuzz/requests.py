@@ -73,7 +73,9 @@ class Composer:
             0
         ]
         count = dice.choice((0, 1, 1, 2, 3, 8)) if method.takes_stream else 1
-        bodies = tuple(self._tamed(method, self._body(method, kind)) for _ in range(count))
+        # Good messages of a stream may precede and follow garbage.
+        kinds = [kind if count == 1 or dice.random() < 0.4 else "neighbour" for _ in range(count)]
+        bodies = tuple(self._tamed(method, self._body(method, one)) for one in kinds)
         return Attempt(
             method=method,
             kind=kind,
