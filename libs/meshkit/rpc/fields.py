@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+# asyncpg stores this instant as 'infinity', and reads that as a time without an offset.
+_INFINITY = datetime.max.replace(tzinfo=UTC)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # Unicode's category Cc
 _SECONDS_MAX = 253_402_300_799  # 9999-12-31T23:59:59Z
@@ -100,9 +102,12 @@ class Fields:
             return None
         if 0 <= message.seconds <= _SECONDS_MAX and 0 <= message.nanos <= _NANOS_MAX:
             at = EPOCH + timedelta(seconds=message.seconds, microseconds=message.nanos // 1_000)
-            if at > EPOCH:
+            if EPOCH < at < _INFINITY:
                 return at
-            self.add(field, "must not be the zero timestamp; leave it out instead")
+            if at == EPOCH:
+                self.add(field, "must not be the zero timestamp; leave it out instead")
+            else:
+                self.add(field, "must be before the last microsecond of 9999; leave it out if it never comes")
         else:
             self.add(field, "must be a time between 1970 and 9999")
         return None

@@ -2,7 +2,7 @@
 """IssueGrant: credits that no schedule issues, once for each source."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from grpc import StatusCode
@@ -172,3 +172,19 @@ async def test_every_bad_field_is_named_at_once(ledger: RunningLedger) -> None:
                 5, effective_time=optional_timestamp(effective_time), expire_time=timestamp(expire_time)
             )
     await ledger.top_up(10**9, priority=1_000, expire_time=timestamp(JUNE + TICK))
+
+
+async def test_a_grant_may_expire_at_the_last_instant_that_the_database_can_store(
+    ledger: RunningLedger,
+) -> None:
+    last = datetime.max.replace(tzinfo=UTC) - TICK
+
+    with bad_fields("expire_time"):
+        await ledger.top_up(5, expire_time=timestamp(last + TICK))
+    granted = await ledger.top_up(5, expire_time=timestamp(last))
+
+    assert granted.expire_time == timestamp(last)
+    assert [one.expire_time for one in await ledger.grants() if one.grant_id == granted.grant_id] == [
+        timestamp(last)
+    ]
+    assert (await ledger.authorize(405)).held_micros == 405 * CREDIT
