@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError
 
 from tests.fuzz.knowledge import MEANINGS, Knowledge
 from tests.fuzz.methods import Method
-from tests.fuzz.requests import Attempt
+from tests.fuzz.requests import AUTHORIZATION, BAD_AUTHORIZATIONS, Attempt
 
 FOLDER = Path(__file__).parent / "corpus"
 
@@ -30,7 +30,9 @@ def save(attempt: Attempt, fault: str, knowledge: Knowledge, folder: Path = FOLD
         "path": attempt.method.path,
         "fault": fault,
         "metadata": [
-            [key, value.hex() if isinstance(value, bytes) else value] for key, value in attempt.metadata
+            [key, value.hex() if isinstance(value, bytes) else value]
+            for key, value in attempt.metadata
+            if key != AUTHORIZATION or value in BAD_AUTHORIZATIONS  # a good token ends with the run
         ],
         "bodies": bodies,
     }
