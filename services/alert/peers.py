@@ -5,6 +5,7 @@ from typing import Final
 
 import grpc.aio
 
+from meshkit.outbox import warn_if_ahead
 from meshkit.rpc.status import from_rpc_error
 from purser.ledger.v1 import ledger_peer_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2_grpc
@@ -37,6 +38,7 @@ class LedgerPeer:
             group_value=changed.group_value,
         )
         try:
-            await self._stub.WatchThreshold(request)
+            answer = await self._stub.WatchThreshold(request)
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error, peer="ledger") from error
+        warn_if_ahead("ledger", "WATCH", changed.alert_id, sent=changed.version, known=answer.version)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import grpc.aio
 
+from meshkit.outbox import warn_if_ahead
 from meshkit.rpc.fields import optional_timestamp, timestamp
 from meshkit.rpc.status import from_rpc_error
 from purser.ledger.v1 import ledger_peer_pb2 as pb
@@ -62,7 +63,9 @@ class LedgerPeer:
             pricing_dimensions=[_dimension_to_wire(one) for one in changed.pricing_dimensions],
         )
         with _faults():
-            await self._stub.ApplyMetrics(request)
+            answer = await self._stub.ApplyMetrics(request)
+        sent, known = changed.version, answer.version
+        warn_if_ahead("ledger", "PRODUCT", changed.product_id, sent=sent, known=known)
 
     async def apply_rate_card(self, changed: RateCardChanged, *, request_id: str) -> None:
         request = pb.ApplyRateCardRequest(
@@ -72,7 +75,9 @@ class LedgerPeer:
             rates=[usage_rate_to_wire(rate) for rate in changed.rates],
         )
         with _faults():
-            await self._stub.ApplyRateCard(request)
+            answer = await self._stub.ApplyRateCard(request)
+        sent, known = changed.version, answer.version
+        warn_if_ahead("ledger", "RATE_CARD", changed.rate_card_id, sent=sent, known=known)
 
 
 @contextmanager

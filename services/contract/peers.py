@@ -12,6 +12,7 @@ import grpc.aio
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from meshkit.errors import AlreadyExists, Invalid, NotFound, Unavailable
+from meshkit.outbox import warn_if_ahead
 from meshkit.quantity import Credits, Money, Ratio
 from meshkit.rpc.fields import optional_timestamp, timestamp
 from meshkit.rpc.status import from_rpc_error
@@ -170,7 +171,7 @@ class LedgerPeer:
 
     async def apply_customer(self, changed: CustomerChanged, *, request_id: str) -> None:
         async with _calling("ledger"):
-            await self._stub.ApplyCustomer(
+            answer = await self._stub.ApplyCustomer(
                 ledger_peer_pb2.ApplyCustomerRequest(
                     request_id=request_id,
                     customer_id=changed.customer_id,
@@ -179,10 +180,12 @@ class LedgerPeer:
                     is_suspended=changed.is_suspended,
                 )
             )
+        sent, known = changed.version, answer.version
+        warn_if_ahead("ledger", "CUSTOMER", changed.customer_id, sent=sent, known=known)
 
     async def apply_contract(self, changed: ContractChanged, *, request_id: str) -> None:
         async with _calling("ledger"):
-            await self._stub.ApplyContract(
+            answer = await self._stub.ApplyContract(
                 ledger_peer_pb2.ApplyContractRequest(
                     request_id=request_id,
                     customer_id=changed.customer_id,
@@ -200,6 +203,8 @@ class LedgerPeer:
                     grant_schedules=[_schedule_to_wire(one) for one in changed.grant_schedules],
                 )
             )
+        sent, known = changed.version, answer.version
+        warn_if_ahead("ledger", "CONTRACT", changed.contract_id, sent=sent, known=known)
 
     async def apply_seat_change(self, changed: SeatsChanged, *, request_id: str) -> None:
         async with _calling("ledger"):

@@ -4,6 +4,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from structlog.testing import capture_logs
 
 from deploy.local.seatsco import ASSISTANT
 from meshkit.quantity import INT64_MAX, MICROS
@@ -99,6 +100,42 @@ async def test_a_customer_who_was_locked_out_for_good_comes_back(
 
     assert (await acme.authorize(1)).decision == ledger.DECISION_ALLOWED
     await acme.assert_adds_up()
+
+
+async def test_an_owner_says_that_a_copy_is_ahead_of_it(acme: Acme, sql: Sql) -> None:
+    low = await acme.warn_at(50)
+    product_id, card_id = acme.offer.usage[ASSISTANT], acme.offer.rate_card
+    tables = ("customers", "contracts", "products", "rate_cards", "watches")
+
+    async def resend_all() -> list[tuple[str, str, int]]:
+        """Returns the kind, the key and the lead of every copy that is ahead."""
+        with capture_logs() as logs:
+            await resend_customer(acme)
+            await acme.stubs.catalog.ResendProduct(
+                catalog.ResendProductRequest(request_id=acme.request_id(), product_id=product_id)
+            )
+            await acme.stubs.catalog.ResendRateCard(
+                catalog.ResendRateCardRequest(request_id=acme.request_id(), rate_card_id=card_id)
+            )
+            await acme.stubs.alert.ResendAlert(
+                alert.ResendAlertRequest(request_id=acme.request_id(), alert_id=low.alert_id)
+            )
+        said = [one for one in logs if one["event"] == "copy_ahead"]
+        return [(one["kind"], one["key"], one["known"] - one["sent"]) for one in said]
+
+    assert await resend_all() == []
+    for table in tables:
+        await sql.execute(f"UPDATE ledger.{table} SET version = version + 2")
+
+    ahead = [
+        ("CUSTOMER", acme.contract.customer_id),
+        ("CONTRACT", acme.contract.contract_id),
+        ("PRODUCT", product_id),
+        ("RATE_CARD", card_id),
+        ("WATCH", low.alert_id),
+    ]
+    assert await resend_all() == [(*one, 1) for one in ahead]
+    assert await resend_all() == []
 
 
 async def test_every_copy_is_as_its_owner_says_after_a_repair_and_a_resend(acme: Acme, sql: Sql) -> None:

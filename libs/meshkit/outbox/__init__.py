@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Transactional outbox: notices for peers, written in the transaction that causes them and delivered until accepted."""
 
+from meshkit.outbox.ahead import warn_if_ahead
 from meshkit.outbox.dead_letters import DeadLetter, dead_letters_table
 from meshkit.outbox.notice import Notice, Outbox, enqueue_sql, forget_sent, outbox_table
 from meshkit.outbox.relay import Relay
@@ -14,4 +15,5 @@ __all__ = [
     "enqueue_sql",
     "forget_sent",
     "outbox_table",
+    "warn_if_ahead",
 ]

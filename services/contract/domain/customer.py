@@ -12,7 +12,7 @@ ALIASES_MAX = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Customer:
-    """A customer. An alias names one customer only. version: grows with each change that the Ledger must receive."""
+    """A customer. An alias names one customer only. version: grows each time that the Ledger must receive it."""
 
     customer_id: CustomerId
     name: str
