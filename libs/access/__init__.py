@@ -1,7 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who calls, and what they may do. Source of the rules: services/README.md, "Identity and access"."""
 
-from access.caller import CLOCK, Call, Caller, current_call, current_caller, no_call
+from access.caller import (
+    CLOCK,
+    Call,
+    Caller,
+    current_call,
+    current_caller,
+    no_call,
+    require_all_customers,
+    require_visible,
+)
 from access.control import open_access
+from access.visible import only_visible
 
-__all__ = ["CLOCK", "Call", "Caller", "current_call", "current_caller", "no_call", "open_access"]
+__all__ = [
+    "CLOCK",
+    "Call",
+    "Caller",
+    "current_call",
+    "current_caller",
+    "no_call",
+    "only_visible",
+    "open_access",
+    "require_all_customers",
+    "require_visible",
+]

@@ -5,6 +5,20 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol
 
+from meshkit.errors import PermissionDenied
+
+
+class TokenRestricted(PermissionDenied):
+    """The call concerns more than one customer, and the token is restricted to customers."""
+
+    reason = "TOKEN_RESTRICTED"
+
+    def __init__(self, *, rpc: str) -> None:
+        super().__init__(
+            f"this call of {rpc} concerns other customers than those to which the token is restricted",
+            rpc=rpc,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -68,6 +82,20 @@ def no_call() -> None:
 def current_call() -> Call:
     """Return the present call; outside of calls, one of the clock."""
     return _call.get()
+
+
+def require_all_customers() -> None:
+    """Raise TokenRestricted if the present caller may not see all customers: it must name one of its own."""
+    call = _call.get()
+    if call.caller.customer_ids is not None:
+        raise TokenRestricted(rpc=call.rpc)
+
+
+def require_visible(customer_id: str) -> None:
+    """Raise TokenRestricted if the present caller may not see the customer, whether it exists or not."""
+    call = _call.get()
+    if not call.caller.may_see(customer_id):
+        raise TokenRestricted(rpc=call.rpc)
 
 
 def current_caller() -> Caller:

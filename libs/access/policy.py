@@ -7,7 +7,7 @@ from typing import Any, cast
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.descriptor_pool import Default
 
-from access.caller import Caller
+from access.caller import Caller, TokenRestricted
 from meshkit.errors import PermissionDenied
 from purser.access.v1 import access_pb2
 
@@ -25,17 +25,6 @@ class AccessDenied(PermissionDenied):
 
     def __init__(self, *, rpc: str, takes: str) -> None:
         super().__init__(f"{rpc} takes {takes}", rpc=rpc)
-
-
-class TokenRestricted(PermissionDenied):
-    """The rpc concerns more than one customer, and the token is restricted to customers."""
-
-    reason = "TOKEN_RESTRICTED"
-
-    def __init__(self, *, rpc: str) -> None:
-        super().__init__(
-            f"{rpc} concerns more than one customer; this token is restricted to customers", rpc=rpc
-        )
 
 
 @dataclass(frozen=True, slots=True)

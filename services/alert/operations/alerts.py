@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 
+from access import require_visible
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.page import Page
@@ -25,7 +26,8 @@ class Alerts:
         self._ids = ids
 
     async def create(self, command: CreateAlert) -> Alert:
-        """Create an alert. Its state is EVALUATING until the Ledger's first observation."""
+        """Create an alert. Its state is EVALUATING until the Ledger's first observation. Raises TokenRestricted."""
+        require_visible(command.customer_id)
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, Alert)) is not None:
                 return first

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from access import current_caller, only_visible
 from meshkit.page import Page
 from meshkit.quantity import Credits
 from services.alert.domain.alert import Alert, AlertId, AlertType, CreditTypeId, CustomerId
@@ -58,7 +59,8 @@ class StoredAlerts:
 
     async def get(self, alert_id: AlertId) -> Alert:
         """Return an alert, archived or not. Raises AlertNotFound."""
-        if (alert := await self.find(alert_id)) is not None:
+        alert = await self.find(alert_id)
+        if alert is not None and current_caller().may_see(alert.customer_id):
             return alert
         raise AlertNotFound(alert_id=alert_id)
 
@@ -66,7 +68,7 @@ class StoredAlerts:
         """Return an alert, locked until the commit. Raises AlertNotFound."""
         locked = _SELECT.where(alerts.c.alert_id == alert_id).with_for_update(key_share=True)
         row = (await self._connection.execute(locked)).first()
-        if row is None:
+        if row is None or not current_caller().may_see(row.customer_id):
             raise AlertNotFound(alert_id=alert_id)
         return _from_row(row)
 
@@ -89,7 +91,7 @@ class StoredAlerts:
 
     async def list(self, query: ListAlerts, page: Page) -> list[Alert]:
         """Return a page in order of creation, and one row more if there is one."""
-        wanted = _SELECT.order_by(alerts.c.alert_id).limit(page.size + 1)
+        wanted = only_visible(_SELECT, alerts.c.customer_id).order_by(alerts.c.alert_id).limit(page.size + 1)
         if query.customer_id:
             wanted = wanted.where(alerts.c.customer_id == query.customer_id)
         if not query.include_archived:

@@ -11,12 +11,12 @@ from meshkit import outbox, requests
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.outbox import Outbox
-from meshkit.requests import StoredResponses
 from services.alert import tables
 from services.alert.store.alerts import StoredAlerts
 from services.alert.store.deliveries import StoredDeliveries
 from services.alert.store.endpoints import StoredEndpoints
 from services.alert.store.formats import NOTICES, RESPONSES
+from services.alert.store.responses import OwnResponses
 from services.alert.store.statuses import StoredStatuses
 
 
@@ -24,7 +24,7 @@ class Transaction:
     """The statements of one transaction. READ COMMITTED: lock what must not change before the commit."""
 
     def __init__(self, connection: AsyncConnection, *, wall: Clock, ids: Ids) -> None:
-        self.responses = StoredResponses(connection, tables.requests, RESPONSES, wall=wall)
+        self.responses = OwnResponses(connection, tables.requests, RESPONSES, wall=wall)
         self.outbox = Outbox(connection, tables.outbox, NOTICES, wall=wall, ids=ids)
         self.alerts = StoredAlerts(connection)
         self.statuses = StoredStatuses(connection)

@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Row, Select, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from access import current_caller, only_visible
 from meshkit.page import Page
 from meshkit.quantity import Credits
 from services.contract.domain.billing.price import Rounding
@@ -108,27 +109,30 @@ class StoredContracts:
         """Return the customer of a contract, which never changes. Raises ContractNotFound."""
         found = select(contracts.c.customer_id).where(contracts.c.contract_id == contract_id)
         customer_id = (await self._connection.execute(found)).scalar_one_or_none()
-        if customer_id is None:
+        if customer_id is None or not current_caller().may_see(customer_id):
             raise ContractNotFound(contract_id=contract_id)
         return CustomerId(customer_id)
 
     async def find(self, contract_id: ContractId) -> Contract:
         """Return a contract as last committed. Raises ContractNotFound."""
         rows = await self._connection.execute(_SELECT.where(contracts.c.contract_id == contract_id))
-        if (row := rows.first()) is None:
+        if (row := rows.first()) is None or not current_caller().may_see(row.customer_id):
             raise ContractNotFound(contract_id=contract_id)
         return (await self._whole([row]))[0]
 
     async def lock(self, contract_id: ContractId) -> Contract:
         """Return a contract locked until the commit. Raises ContractNotFound."""
         locked = _SELECT.where(contracts.c.contract_id == contract_id).with_for_update(key_share=True)
-        if (row := (await self._connection.execute(locked)).first()) is None:
+        row = (await self._connection.execute(locked)).first()
+        if row is None or not current_caller().may_see(row.customer_id):
             raise ContractNotFound(contract_id=contract_id)
         return (await self._whole([row]))[0]
 
     async def listed(self, customer_id: CustomerId | None, page: Page) -> list[Contract]:
         """Return a page in order of creation, of one customer or of all, and one row more if there is one."""
-        of = _SELECT if customer_id is None else _SELECT.where(contracts.c.customer_id == customer_id)
+        of = only_visible(_SELECT, contracts.c.customer_id)
+        if customer_id is not None:
+            of = of.where(contracts.c.customer_id == customer_id)
         return await self._whole(
             (await self._connection.execute(one_page(of, contracts.c.contract_id, page))).all()
         )

@@ -7,6 +7,7 @@ from sqlalchemy import Row, Select, Text, delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from access import current_caller, only_visible
 from meshkit.page import Page
 from services.contract.domain.customer import Customer, is_customer_id
 from services.contract.domain.errors import AliasTaken, CustomerNotFound
@@ -85,12 +86,13 @@ class StoredCustomers:
 
     async def listed(self, page: Page) -> list[Customer]:
         """Return a page in order of creation, and one row more if there is one."""
-        rows = await self._connection.execute(one_page(_SELECT, customers.c.customer_id, page))
+        of = only_visible(_SELECT, customers.c.customer_id)
+        rows = await self._connection.execute(one_page(of, customers.c.customer_id, page))
         return [_from_row(row) for row in rows]
 
     async def _one(self, statement: Select[Any], customer: str) -> Customer:
         row = (await self._connection.execute(statement)).first()
-        if row is None:
+        if row is None or not current_caller().may_see(row.customer_id):
             raise CustomerNotFound(customer=customer)
         return _from_row(row)
 

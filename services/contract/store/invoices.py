@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Row, Select, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from access import current_caller
 from meshkit.page import Page
 from meshkit.period import Period
 from meshkit.quantity import Money
@@ -99,7 +100,7 @@ class StoredInvoices:
     async def find(self, invoice_id: InvoiceId) -> Invoice:
         """Raises InvoiceNotFound."""
         row = (await self._connection.execute(_SELECT.where(invoices.c.invoice_id == invoice_id))).first()
-        if row is None:
+        if row is None or not current_caller().may_see(row.customer_id):
             raise InvoiceNotFound(invoice_id=invoice_id)
         return (await self._whole([row]))[0]
 

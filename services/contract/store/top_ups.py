@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Column, Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from access import current_caller
 from meshkit.page import Page
 from meshkit.quantity import Credits, Money
 from services.contract.domain.errors import TopUpNotFound
@@ -94,7 +95,7 @@ class StoredTopUps:
         """Raises TopUpNotFound."""
         found = select(*_COLUMNS).where(top_ups.c.top_up_id == top_up_id)
         row = (await self._connection.execute(found)).first()
-        if row is None:
+        if row is None or not current_caller().may_see(row.customer_id):
             raise TopUpNotFound(top_up_id=top_up_id)
         return _from_row(row)
 

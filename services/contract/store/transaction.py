@@ -12,7 +12,7 @@ from meshkit import outbox, requests
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.outbox import Outbox
-from meshkit.requests import Command, StoredResponses
+from meshkit.requests import Command
 from services.contract import tables
 from services.contract.domain.commands import Response
 from services.contract.store.billing import StoredBilling
@@ -20,6 +20,7 @@ from services.contract.store.contracts import StoredContracts
 from services.contract.store.customers import StoredCustomers
 from services.contract.store.formats import NOTICES, RESPONSES
 from services.contract.store.invoices import StoredInvoices
+from services.contract.store.responses import OwnResponses
 from services.contract.store.seats import StoredSeats
 from services.contract.store.top_ups import StoredTopUps
 
@@ -33,7 +34,7 @@ class Transaction:
     """
 
     def __init__(self, connection: AsyncConnection, *, wall: Clock, ids: Ids) -> None:
-        self.responses = StoredResponses(connection, tables.requests, RESPONSES, wall=wall)
+        self.responses = OwnResponses(connection, tables.requests, RESPONSES, wall=wall)
         self.outbox = Outbox(connection, tables.outbox, NOTICES, wall=wall, ids=ids)
         self.customers = StoredCustomers(connection)
         self.contracts = StoredContracts(connection)
@@ -63,7 +64,7 @@ class PostgresStore:
         For operations that call a peer before their transaction: a retry does not need the peer.
         """
         async with self._engine.connect() as connection:
-            stored = StoredResponses(connection, tables.requests, RESPONSES, wall=self._wall)
+            stored = OwnResponses(connection, tables.requests, RESPONSES, wall=self._wall)
             return await stored.find(command, response_type)
 
     async def forget(self, *, requests_before: datetime, notices_before: datetime) -> int:

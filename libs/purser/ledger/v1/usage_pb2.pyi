@@ -37,6 +37,7 @@ class RejectionReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REJECTION_REASON_RATE_NOT_FOUND: _ClassVar[RejectionReason]
     REJECTION_REASON_HOLD_NOT_FOUND: _ClassVar[RejectionReason]
     REJECTION_REASON_HOLD_RELEASED: _ClassVar[RejectionReason]
+    REJECTION_REASON_CUSTOMER_NOT_FOUND: _ClassVar[RejectionReason]
 
 class UsageWindow(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -69,6 +70,7 @@ REJECTION_REASON_QUANTITY_TOO_LARGE: RejectionReason
 REJECTION_REASON_RATE_NOT_FOUND: RejectionReason
 REJECTION_REASON_HOLD_NOT_FOUND: RejectionReason
 REJECTION_REASON_HOLD_RELEASED: RejectionReason
+REJECTION_REASON_CUSTOMER_NOT_FOUND: RejectionReason
 USAGE_WINDOW_UNSPECIFIED: UsageWindow
 USAGE_WINDOW_SPAN: UsageWindow
 USAGE_WINDOW_HOUR: UsageWindow

@@ -45,6 +45,7 @@ class RejectionReason(Enum):
     RATE_NOT_FOUND = "RATE_NOT_FOUND"
     HOLD_NOT_FOUND = "HOLD_NOT_FOUND"
     HOLD_RELEASED = "HOLD_RELEASED"
+    CUSTOMER_NOT_FOUND = "CUSTOMER_NOT_FOUND"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +110,14 @@ class StoredEvent:
 def rejected(reason: RejectionReason, *, field: str = "", detail: str) -> EventResult:
     """Return the result of an event that is not stored. detail: what is wrong and what to do."""
     return EventResult(status=EventStatus.REJECTED, reason=reason, field=field, detail=detail)
+
+
+# To a caller who may not see all customers: what it reports cannot wait for a customer to become known.
+CUSTOMER_NOT_FOUND = rejected(
+    RejectionReason.CUSTOMER_NOT_FOUND,
+    field="customer",
+    detail="there is no such customer among those to which the token is restricted",
+)
 
 
 def duplicate_of(stored: StoredEvent, fingerprint: bytes) -> EventResult:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
+from access import require_all_customers
 from meshkit.clock import Clock
 from meshkit.page import Page
 from meshkit.period import Period
@@ -93,8 +94,9 @@ class Reports:
         return await self._store.read(work)
 
     async def verify(self, customer: str | None) -> Verification:
-        """Recount one customer, or all customers (None). Raises CustomerNotFound."""
+        """Recount one customer, or all customers (None). Raises CustomerNotFound, TokenRestricted."""
         if customer is None:
+            require_all_customers()
             return await self._store.verify(None)
         customer_id = await self._store.read(lambda tx: tx.standings.customer_id(customer))
         return await self._store.verify(customer_id)

@@ -213,6 +213,8 @@ class Batches:
 
     def _try_to_guess(self, guess: _Guess, request: LaneRequest) -> str | None:
         """Decide one request into the guess; returns why it must be decided under locks, or None."""
+        if request.caller.customer_ids is not None and not self._is_visible(request):
+            return "denied"
         try:
             outcome = decide(guess, request.item, at=guess.at, ids=self._ids)
         except Exception:  # a poison request: it is decided again, and fails alone
@@ -231,6 +233,11 @@ class Batches:
                 if outcome.key is not None:
                     guess.closed.add(outcome.key)
                 return outcome.cause if isinstance(outcome, Unknown) else "denied"
+
+    def _is_visible(self, request: LaneRequest) -> bool:
+        """Whether the caller may see the customer, as far as the cache knows."""
+        customer = self._cache.customer(request.item.customer)
+        return customer is not None and request.caller.may_see(customer.record.customer_id)
 
     async def _prove(self, guess: _Guess, at: datetime) -> list[LaneRequest]:
         """Write the guess; responds to what was written, and returns what must be decided under locks."""

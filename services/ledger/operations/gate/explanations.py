@@ -4,6 +4,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from access import current_caller
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.quantity import Credits
@@ -163,9 +164,9 @@ async def _books(
 ) -> tuple[CustomerRecord, list[PriceBook]]:
     """Return a customer, and what each of the products costs it."""
     customers = await tx.standings.customers({customer})
-    if customer not in customers:
+    record = customers.get(customer)
+    if record is None or not current_caller().may_see(record.customer_id):
         raise CustomerNotFound(customer=customer)
-    record = customers[customer]
     books, _ = await tx.standings.price_books(
         {(record.customer_id, product_id) for product_id in product_ids}, CatalogCopies()
     )

@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+from access import Caller, current_caller
 from meshkit.errors import ResourceExhausted, Unavailable
 from services.ledger.operations.gate.meters import LaneMeter
 
@@ -68,12 +69,13 @@ class LaneClosed(Unavailable):
 class QueuedRequest(Generic[Item, Response]):
     """A request in the lane, and the future that its caller waits for.
 
-    call: the number of the call it came with; requests of one call are carried out in the order given.
+    call: the number of the call it came with; requests of one call are carried out in the order given. caller: who sent
+    it; operations of the lane run in no call.
     arrived_seconds, expire_seconds (None: never): on time.monotonic(). write: makes of the response what the caller
     gets (None: the response itself); whoever carries out the batch may set it.
     """
 
-    __slots__ = ("arrived_seconds", "call", "expire_seconds", "future", "item", "write")
+    __slots__ = ("arrived_seconds", "call", "caller", "expire_seconds", "future", "item", "write")
 
     def __init__(
         self,
@@ -81,12 +83,14 @@ class QueuedRequest(Generic[Item, Response]):
         future: "asyncio.Future[Any]",
         *,
         call: int,
+        caller: Caller,
         arrived_seconds: float,
         expire_seconds: float | None,
     ) -> None:
         self.item = item
         self.future = future
         self.call = call
+        self.caller = caller
         self.arrived_seconds = arrived_seconds
         self.expire_seconds = expire_seconds
         self.write: Callable[[Response], object] | None = None
@@ -179,12 +183,20 @@ class Lane(Generic[Item, Response]):
         now = self._now_seconds()
         expire_seconds = None if left_seconds is None else now + left_seconds
         call = next(self._calls)
+        caller = current_caller()
         futures: list[asyncio.Future[Any]] = []
         for item in items:
             future = loop.create_future()
             futures.append(future)
             waiting.append(
-                QueuedRequest(item, future, call=call, arrived_seconds=now, expire_seconds=expire_seconds)
+                QueuedRequest(
+                    item,
+                    future,
+                    call=call,
+                    caller=caller,
+                    arrived_seconds=now,
+                    expire_seconds=expire_seconds,
+                )
             )
         self._arrived.set()
         return futures

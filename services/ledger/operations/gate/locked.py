@@ -13,11 +13,12 @@ from services.ledger.domain.credits.unit_of_work import (
     PoolKey,
     StoredResponse,
 )
+from services.ledger.domain.errors import CustomerNotFound
 from services.ledger.domain.gate.commands import Capture, CaptureLines, GateCommand
 from services.ledger.domain.gate.hold import Hold
 from services.ledger.domain.gate.standing import CatalogCopies
 from services.ledger.domain.responses import LaneResponse
-from services.ledger.domain.usage.event import EventResult, RecordEvent
+from services.ledger.domain.usage.event import CUSTOMER_NOT_FOUND, EventResult, RecordEvent
 from services.ledger.operations.gate.cache import CustomerCache
 from services.ledger.operations.gate.decision import Command, decide, used_of
 from services.ledger.operations.gate.lane import QueuedRequest
@@ -104,7 +105,7 @@ class LockedBatch:
             for request in self._batch:
                 customer_id = self._view.customer_elsewhere(request.item)
                 if customer_id is None:
-                    self.results.append((request, self._result(request.item)))
+                    self.results.append((request, self._result_for(request)))
                 else:
                     self.handed_over.append((request, customer_id))
         with self._meter.step("save"):
@@ -139,6 +140,20 @@ class LockedBatch:
             or (self._view.names[command.customer], command.request_id) not in self._stored
         ]
         return [one for one in found if one is not None]
+
+    def _result_for(self, request: LaneRequest) -> Result:
+        """Return the result of a request; to a caller who may not see the customer, as if there were none."""
+        command = request.item
+        customer_id = self._view.names.get(command.customer)
+        if request.caller.customer_ids is None or (
+            customer_id is not None and request.caller.may_see(customer_id)
+        ):
+            return self._result(command)
+        return (
+            CUSTOMER_NOT_FOUND
+            if isinstance(command, RecordEvent)
+            else CustomerNotFound(customer=command.customer)
+        )
 
     def _result(self, command: Command) -> Result:
         if isinstance(command, RecordEvent):

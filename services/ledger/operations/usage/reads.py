@@ -4,6 +4,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+from access import require_all_customers
 from meshkit.clock import Clock
 from meshkit.page import Page
 from meshkit.period import Period, period_at
@@ -36,11 +37,13 @@ class UsageReads:
         self._clock = clock
 
     async def sums(self, question: UsageQuestion, page: Page) -> UsageSums:
-        """Return a page of sums, and one row more if there is one. Raises CustomerNotFound."""
+        """Return a page of sums, and one row more if there is one. Raises CustomerNotFound, TokenRestricted."""
 
         async def work(tx: Transaction) -> tuple[Sequence[UsageSum], list[PoolKey]]:
             customer_id: CustomerId | None = None
-            if question.customer is not None:
+            if question.customer is None:
+                require_all_customers()
+            else:
                 customer_id = await tx.standings.customer_id(question.customer)
             sums = await tx.totals.sums(question, customer_id, page)
             first, last = customer_id or "", customer_id

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from access import require_all_customers
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.page import Page
@@ -40,7 +41,7 @@ class Rerates:
     async def start(self, command: RerateUsage) -> RerateJob:
         """Start a job, or add up what it would do. A repeated request gets the job as it is now.
 
-        Raises ProductNotFound, CustomerNotFound, RequestIdReused.
+        Raises ProductNotFound, CustomerNotFound, RequestIdReused, TokenRestricted.
         """
         at = self._clock.now()
         job_id = RerateJobId(self._ids.new("rrj"))
@@ -48,6 +49,8 @@ class Rerates:
         async def work(tx: Transaction) -> RerateJob:
             if not command.is_preview and (first := await tx.rerate_jobs.find_asked(command)) is not None:
                 return first
+            if not command.customer:
+                require_all_customers()
             if not await tx.standings.products([command.product_id]):
                 raise ProductNotFound(product_id=command.product_id)
             customer_id = await tx.standings.customer_id(command.customer) if command.customer else None

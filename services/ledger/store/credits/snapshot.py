@@ -4,6 +4,7 @@
 from itertools import groupby
 from operator import itemgetter
 
+from access import current_caller
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
@@ -30,10 +31,10 @@ async def read_snapshot(
 ) -> list[Account]:
     """Return a customer's accounts (or one of them) with their grants, by credit type, up to date or not.
 
-    customer: id or alias. Raises CustomerNotFound.
+    customer: id or alias. Raises CustomerNotFound, also for one that the present caller may not see.
     """
     rows = await connection.fetch(_ACCOUNTS, customer, credit_type_id)
-    if not rows:
+    if not rows or not current_caller().may_see(rows[0]["customer_id"]):
         raise CustomerNotFound(customer=customer)
     pools = groupby(rows, key=itemgetter("credit_type_id"))
     return [_account(list(of_pool)) for pool, of_pool in pools if pool is not None]

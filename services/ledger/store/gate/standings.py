@@ -6,6 +6,7 @@ from collections.abc import Collection, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from access import current_caller
 from services.ledger.domain.credits.grant import CustomerId, ProductId
 from services.ledger.domain.errors import CustomerNotFound
 from services.ledger.domain.gate.standing import (
@@ -63,9 +64,12 @@ class Standings:
         self._connection = connection
 
     async def customer_id(self, customer: str) -> CustomerId:
-        """Return the id of the customer with this id or alias. Raises CustomerNotFound."""
+        """Return the id of the customer with this id or alias. Raises CustomerNotFound.
+
+        One that the present caller may not see is not found either.
+        """
         known = await self.customers({customer})
-        if customer in known:
+        if customer in known and current_caller().may_see(known[customer].customer_id):
             return known[customer].customer_id
         raise CustomerNotFound(customer=customer)
 

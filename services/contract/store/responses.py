@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stored responses, each shown only to a caller who may see what its request is about."""
+
+from typing import TypeVar
+
+from access import current_caller
+from meshkit.requests import Command, StoredResponses
+from services.contract.domain.commands import (
+    ChangeSeats,
+    CreateContract,
+    EndContract,
+    OrderTopUp,
+    ResolveTopUpPayment,
+    Response,
+    ResumeCustomer,
+    SetCustomerAliases,
+    SuspendCustomer,
+)
+from services.contract.store.contracts import StoredContracts
+from services.contract.store.customers import StoredCustomers
+from services.contract.store.top_ups import StoredTopUps
+
+T = TypeVar("T")
+
+
+class OwnResponses(StoredResponses[Response]):
+    """StoredResponses. A caller who is restricted to customers gets the same error as if the request were new."""
+
+    async def find(self, command: Command, response_type: type[T]) -> T | None:
+        if current_caller().customer_ids is not None:
+            await self._require_visible(command)
+        return await super().find(command, response_type)
+
+    async def _require_visible(self, command: Command) -> None:
+        match command:
+            case SetCustomerAliases() | SuspendCustomer() | ResumeCustomer() | CreateContract():
+                await StoredCustomers(self._connection).find(command.customer)
+            case EndContract() | OrderTopUp():
+                await StoredContracts(self._connection).customer_of(command.contract_id)
+            case ChangeSeats():
+                await StoredContracts(self._connection).customer_of(command.seats.contract_id)
+            case ResolveTopUpPayment():
+                await StoredTopUps(self._connection).find(command.top_up_id)
+            case _:
+                raise AssertionError(f"{type(command).__name__} is not for callers restricted to customers")
