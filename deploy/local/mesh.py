@@ -5,10 +5,11 @@ import asyncio
 import functools
 import importlib
 import os
+import secrets
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +32,8 @@ HOST = "127.0.0.1"
 FIRST_PORT = 7001
 # The ports for services follow those for callers at this distance.
 PEER_PORTS_AFTER = 10
+FREE_PORTS = range(10_000, 32_000)
+_given: set[int] = set()
 READY_SECONDS_MAX = 60.0
 POLL_SECONDS = 0.02
 
@@ -40,21 +43,37 @@ def addresses(first_port: int | None) -> dict[str, str]:
 
     Raises Fault when another process listens on one of them.
     """
-    with ExitStack() as probes:
-        chosen = {}
-        for number, service in enumerate(SERVICES):
-            port = 0 if first_port is None else first_port + number
-            probe = probes.enter_context(socket.socket())
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except (OSError, OverflowError):
-                raise Fault(
-                    f"port {port} is taken, and {service} needs it; stop the process that listens there, "
-                    "or choose other ports: make up FIRST_PORT=17001"
-                ) from None
-            chosen[service] = f"{HOST}:{probe.getsockname()[1]}"
-        return chosen
+    if first_port is None:
+        return {service: f"{HOST}:{_free_port()}" for service in SERVICES}
+    for number, service in enumerate(SERVICES):
+        if not _is_free(first_port + number):
+            raise Fault(
+                f"port {first_port + number} is taken, and {service} needs it; stop the process that listens "
+                "there, or choose other ports: make up FIRST_PORT=17001"
+            )
+    return {service: f"{HOST}:{first_port + number}" for number, service in enumerate(SERVICES)}
+
+
+def _free_port() -> int:
+    """Return a port that was free a moment ago, another one at each call.
+
+    It is below those that the kernel gives to outgoing connections: one of them could take it before the service does.
+    """
+    while True:
+        port = secrets.choice(FREE_PORTS)
+        if port not in _given and _is_free(port):
+            _given.add(port)
+            return port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except (OSError, OverflowError):
+            return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

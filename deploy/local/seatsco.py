@@ -3,9 +3,11 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+
+import grpc.aio
 
 from deploy.local.identity import LocalIdentity
 from meshkit.quantity import MICROS
@@ -79,15 +81,20 @@ async def open_stubs(
             for service, address in addresses.items()
         }
         gate = await stack.enter_async_context(open_channel(addresses["ledger"], features))
-        yield Stubs(
-            catalog=CatalogServiceStub(channels["catalog"]),
-            contract=ContractServiceStub(channels["contract"]),
-            gate=LedgerServiceStub(gate),
-            usage=UsageServiceStub(channels["ledger"]),
-            ledger_admin=LedgerAdminServiceStub(channels["ledger"]),
-            alert=AlertServiceStub(channels["alert"]),
-            clock=ClockServiceStub(channels["contract"]),
-        )
+        yield replace(stubs_of(channels), gate=LedgerServiceStub(gate))
+
+
+def stubs_of(channels: Mapping[str, grpc.aio.Channel]) -> Stubs:
+    """Return the stubs of channels, by service."""
+    return Stubs(
+        catalog=CatalogServiceStub(channels["catalog"]),
+        contract=ContractServiceStub(channels["contract"]),
+        gate=LedgerServiceStub(channels["ledger"]),
+        usage=UsageServiceStub(channels["ledger"]),
+        ledger_admin=LedgerAdminServiceStub(channels["ledger"]),
+        alert=AlertServiceStub(channels["alert"]),
+        clock=ClockServiceStub(channels["contract"]),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,15 +250,17 @@ async def set_prices(stubs: Stubs, offer: Offer) -> Offer:
     )
 
 
-async def sign_acme(stubs: Stubs, offer: Offer) -> contract.CreateContractResponse:
-    """Create Acme (alias "acme") and its contract: four annual seats, each with 100 pooled AI credits a month."""
+async def sign_acme(
+    stubs: Stubs, offer: Offer, *, name: str = "Acme Inc.", alias: str = "acme"
+) -> contract.CreateContractResponse:
+    """Create a customer and its contract: four annual seats, each with 100 pooled AI credits a month."""
     await stubs.contract.CreateCustomer(
-        contract.CreateCustomerRequest(request_id="seatsco-acme", name="Acme Inc.", aliases=["acme"])
+        contract.CreateCustomerRequest(request_id=f"seatsco-{alias}", name=name, aliases=[alias])
     )
     return await stubs.contract.CreateContract(
         contract.CreateContractRequest(
-            request_id="seatsco-acme-contract",
-            customer="acme",
+            request_id=f"seatsco-{alias}-contract",
+            customer=alias,
             name="Team Plan, annual",
             rate_card_id=offer.rate_card,
             start_time=timestamp(OPENING),

@@ -85,7 +85,7 @@ def current_call() -> Call:
 
 
 def require_all_customers() -> None:
-    """Raise TokenRestricted if the present caller may not see all customers: it must name one of its own."""
+    """Raise TokenRestricted if the present caller may not see all customers: it must name one that it may see."""
     call = _call.get()
     if call.caller.customer_ids is not None:
         raise TokenRestricted(rpc=call.rpc)

@@ -13,6 +13,7 @@ from meshkit.periodic import PeriodicTask
 from meshkit.rpc.server import RpcService
 from meshkit.service import App, service_builder
 from purser.contract.v1.contract_pb2_grpc import add_ContractServiceServicer_to_server
+from purser.contract.v1.self_service_pb2_grpc import add_SelfServiceServicer_to_server
 from sandbox import SandboxClock
 from services.contract import tables
 from services.contract.config import ContractSettings
@@ -25,7 +26,12 @@ from services.contract.operations.seats import Seats
 from services.contract.operations.top_ups import TopUps
 from services.contract.peers import CatalogPeer, LedgerPeer
 from services.contract.relay import ORDERED, Deliveries
-from services.contract.server import SERVICE_NAME, ContractServicer
+from services.contract.server import (
+    SELF_SERVICE_NAME,
+    SERVICE_NAME,
+    ContractServicer,
+    SelfServiceServicer,
+)
 from services.contract.store import PostgresStore
 from services.contract.sweeper import FORGET_SECONDS, forget_old
 
@@ -65,27 +71,30 @@ async def open_service(
             ),
             PeriodicTask("forget", lambda: forget_old(store, wall), FORGET_SECONDS),
         )
-        servicer = ContractServicer(
-            Operations(
-                customers=Customers(store=store, relay=relay, clock=clock, ids=ids),
-                contracts=Contracts(
-                    store=store, catalog=catalog, relay=relay, billing=billing, clock=clock, ids=ids
-                ),
-                seats=Seats(
-                    store=store,
-                    catalog=catalog,
-                    ledger=ledger,
-                    relay=relay,
-                    billing=billing,
-                    clock=clock,
-                    ids=ids,
-                ),
-                top_ups=TopUps(store=store, catalog=catalog, relay=relay, clock=clock, ids=ids),
-                invoices=Invoices(store=store),
-            )
+        operations = Operations(
+            customers=Customers(store=store, relay=relay, clock=clock, ids=ids),
+            contracts=Contracts(
+                store=store, catalog=catalog, relay=relay, billing=billing, clock=clock, ids=ids
+            ),
+            seats=Seats(
+                store=store,
+                catalog=catalog,
+                ledger=ledger,
+                relay=relay,
+                billing=billing,
+                clock=clock,
+                ids=ids,
+            ),
+            top_ups=TopUps(store=store, catalog=catalog, relay=relay, clock=clock, ids=ids),
+            invoices=Invoices(store=store),
         )
         yield await service.serve(
-            RpcService(SERVICE_NAME, partial(add_ContractServiceServicer_to_server, servicer)),
+            RpcService(
+                SERVICE_NAME, partial(add_ContractServiceServicer_to_server, ContractServicer(operations))
+            ),
+            RpcService(
+                SELF_SERVICE_NAME, partial(add_SelfServiceServicer_to_server, SelfServiceServicer(operations))
+            ),
             dead_letter_service(relay),
             relay=relay,
             run_due=billing.run_due,

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The servicer: per rpc, request → operation → response. meshkit/rpc/calls.py maps faults."""
+"""The servicers: per rpc, request → operation → response. meshkit/rpc/calls.py maps faults."""
 
 from typing import Any, Final
 
 from grpc.aio import ServicerContext
 
 from purser.contract.v1 import contract_pb2 as pb
-from purser.contract.v1 import contract_pb2_grpc
+from purser.contract.v1 import contract_pb2_grpc, self_service_pb2_grpc
+from purser.contract.v1 import self_service_pb2 as own
 from services.contract.operations import Operations
-from services.contract.wire import contracts, customers, invoices, seats, top_ups
+from services.contract.wire import contracts, customers, invoices, seats, self_service, top_ups
 
 SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["ContractService"].full_name
+SELF_SERVICE_NAME: Final = own.DESCRIPTOR.services_by_name["SelfService"].full_name
 
 Context = ServicerContext[Any, Any]
 
@@ -144,3 +146,27 @@ class ContractServicer(contract_pb2_grpc.ContractServiceServicer):
         invoice_id = invoices.get_from_wire(request)
         invoice = await self._do.invoices.get(invoice_id)
         return invoices.get_to_wire(invoice)
+
+
+class SelfServiceServicer(self_service_pb2_grpc.SelfServiceServicer):
+    """purser.contract.v1.SelfService; the proto states the promise of each rpc."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._do = operations
+
+    async def BuyTopUp(self, request: own.BuyTopUpRequest, context: Context) -> own.BuyTopUpResponse:
+        command = self_service.buy_from_wire(request)
+        ordered = await self._do.top_ups.order(command)
+        return self_service.buy_to_wire(ordered)
+
+    async def AdjustSeats(self, request: own.AdjustSeatsRequest, context: Context) -> own.AdjustSeatsResponse:
+        command = self_service.adjust_from_wire(request)
+        moved = await self._do.seats.change(command)
+        return self_service.adjust_to_wire(moved)
+
+    async def PreviewAdjustSeats(
+        self, request: own.PreviewAdjustSeatsRequest, context: Context
+    ) -> own.PreviewAdjustSeatsResponse:
+        wanted = self_service.preview_from_wire(request)
+        preview = await self._do.seats.preview(wanted)
+        return self_service.preview_to_wire(preview)

@@ -10,42 +10,27 @@ import base64
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
 
 import grpc
 import grpc.aio
 import jwt
 import pytest
-from google.protobuf.descriptor import ServiceDescriptor
-from google.protobuf.descriptor_pool import Default
 from grpc import StatusCode
 
+from deploy.local.database import SERVICES
 from deploy.local.identity import TRUST_DOMAIN, LocalIdentity
 from meshkit.clock import SystemClock
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.tls import Certificate, channel_credentials, server_name
-from purser.access.v1 import access_pb2
 from purser_cli import certificates, tokens
 from tests.support.faults import outcome
 from tests.support.mesh import SwitchedMesh, secured
 from tests.support.postgres import Databases
+from tests.support.rpcs import Rpc, rpcs_of
 
 UNREADABLE = b"\xff"
-SERVED = {
-    "catalog": ["purser.catalog.v1.CatalogService"],
-    "contract": ["purser.contract.v1.ContractService"],
-    "ledger": [
-        "purser.ledger.v1.LedgerService",
-        "purser.ledger.v1.LedgerAdminService",
-        "purser.ledger.v1.LedgerPeerService",
-        "purser.ledger.v1.UsageService",
-    ],
-    "alert": ["purser.alert.v1.AlertService", "purser.alert.v1.AlertPeerService"],
-}
-OF_ALL = ["purser.sandbox.v1.ClockService", "purser.outbox.v1.DeadLetterService"]
 ROLES = ("gate", "usage", "payments", "security", "operator", "viewer")
 HOUR = timedelta(hours=1)
 AT_ONCE = 16
@@ -61,41 +46,6 @@ OLD_TOKEN: Outcome = (StatusCode.UNAUTHENTICATED, "TOKEN_EXPIRED")
 NO_CONNECTION: Outcome = (StatusCode.UNAVAILABLE, "")
 
 
-@dataclass(frozen=True, slots=True)
-class Rpc:
-    """A method with its option, read from the descriptors apart from the code that enforces it."""
-
-    service: str
-    path: str
-    is_stream: bool
-    roles: frozenset[str]
-    peers: frozenset[str]
-    is_vendor_wide: bool
-
-    def outcome_of_role(self, role: str, *, is_restricted: bool = False) -> Outcome:
-        if role not in self.roles:
-            return NOT_ALLOWED
-        return RESTRICTED if is_restricted and self.is_vendor_wide else ADMITTED
-
-
-def rpcs() -> Iterator[Rpc]:
-    for service, names in SERVED.items():
-        for name in (*names, *OF_ALL):
-            described: ServiceDescriptor = Default().FindServiceByName(name)
-            for method in described.methods:
-                access = cast(Any, method.GetOptions()).Extensions[access_pb2.access]
-                yield Rpc(
-                    service=service,
-                    path=f"/{name}/{method.name}",
-                    is_stream=method.client_streaming,
-                    roles=frozenset(
-                        access_pb2.Role.Name(role).removeprefix("ROLE_").lower() for role in access.roles
-                    ),
-                    peers=frozenset(access.peers),
-                    is_vendor_wide=access.is_vendor_wide,
-                )
-
-
 async def called(channel: grpc.aio.Channel, rpc: Rpc, token: str | None) -> Outcome:
     metadata = () if token is None else (("authorization", token),)
     if rpc.is_stream:
@@ -103,6 +53,12 @@ async def called(channel: grpc.aio.Channel, rpc: Rpc, token: str | None) -> Outc
             channel.stream_unary(rpc.path)(iter([UNREADABLE]), metadata=metadata, timeout=SECONDS_MAX)
         )
     return await outcome(channel.unary_unary(rpc.path)(UNREADABLE, metadata=metadata, timeout=SECONDS_MAX))
+
+
+def outcome_of_role(rpc: Rpc, role: str, *, is_restricted: bool = False) -> Outcome:
+    if role not in rpc.roles:
+        return NOT_ALLOWED
+    return RESTRICTED if is_restricted and rpc.is_vendor_wide else ADMITTED
 
 
 class Matrix:
@@ -195,7 +151,7 @@ def bad_tokens(identity: LocalIdentity, elsewhere: Path) -> Iterator[tuple[str, 
 async def test_tokens_get_in_where_the_proto_says(mesh: SwitchedMesh, tmp_path: Path) -> None:
     assert mesh.access is not None
     identity = mesh.access.identity
-    listed = list(rpcs())
+    listed = await rpcs_of(mesh)
     good = {role: "Bearer " + identity.token(role, subject=role) for role in ROLES}
     restricted = {role: "Bearer " + identity.token(role, subject=role, customers=["cus_1"]) for role in ROLES}
     customer = "Bearer " + identity.token("customer", subject="ann", customer="cus_1")
@@ -203,7 +159,7 @@ async def test_tokens_get_in_where_the_proto_says(mesh: SwitchedMesh, tmp_path: 
     bad = list(bad_tokens(identity, tmp_path / "elsewhere"))
     matrix = Matrix()
 
-    channels = {service: mesh.channel(service) for service in SERVED}
+    channels = {service: mesh.channel(service) for service in SERVICES}
     async with asyncio.TaskGroup() as group:
 
         def expect(who: str, expected: Outcome, rpc: Rpc, token: str | None) -> None:
@@ -212,11 +168,14 @@ async def test_tokens_get_in_where_the_proto_says(mesh: SwitchedMesh, tmp_path: 
         for rpc in listed:
             expect("nobody", NO_TOKEN, rpc, None)
             expect("no roles", NOT_ALLOWED, rpc, no_roles)
-            expect("customer", rpc.outcome_of_role("customer", is_restricted=True), rpc, customer)
+            expect("customer", outcome_of_role(rpc, "customer", is_restricted=True), rpc, customer)
             for role in ROLES:
-                expect(role, rpc.outcome_of_role(role), rpc, good[role])
+                expect(role, outcome_of_role(rpc, role), rpc, good[role])
                 expect(
-                    f"restricted {role}", rpc.outcome_of_role(role, is_restricted=True), rpc, restricted[role]
+                    f"restricted {role}",
+                    outcome_of_role(rpc, role, is_restricted=True),
+                    rpc,
+                    restricted[role],
                 )
             for who, expected, token in bad:
                 expect(who, expected, rpc, token)
@@ -234,7 +193,7 @@ async def test_services_get_in_by_their_certificates_where_the_proto_says(
     assert mesh.access is not None
     identity, at = mesh.access.identity, mesh.access.peer_addresses
     now = SystemClock().now()
-    listed = list(rpcs())
+    listed = await rpcs_of(mesh)
 
     def issued(
         folder: str, *, trust_domain: str = TRUST_DOMAIN, valid: timedelta = HOUR, by_us: bool
@@ -245,7 +204,12 @@ async def test_services_get_in_by_their_certificates_where_the_proto_says(
             for name in ("ca.pem", "ca-key.pem"):
                 (target / name).write_bytes((identity.files.folder / name).read_bytes())
         certificates.issue(
-            target, trust_domain=trust_domain, hosts=(), valid=valid, now=now, services=(*SERVED, "stranger")
+            target,
+            trust_domain=trust_domain,
+            hosts=(),
+            valid=valid,
+            now=now,
+            services=(*SERVICES, "stranger"),
         )
         return target
 
@@ -282,9 +246,9 @@ async def test_services_get_in_by_their_certificates_where_the_proto_says(
         def expect(who: str, expected: Outcome, channel: grpc.aio.Channel, rpc: Rpc) -> None:
             group.create_task(matrix.expect(who, expected, channel, rpc))
 
-        for service in SERVED:
+        for service in SERVICES:
             here = [rpc for rpc in listed if rpc.service == service]
-            for caller in (*SERVED, "stranger"):
+            for caller in (*SERVICES, "stranger"):
                 channel = open_to(service, shown(ours, caller))
                 for rpc in here:
                     expect(caller, ADMITTED if caller in rpc.peers else NOT_ALLOWED, channel, rpc)
@@ -300,4 +264,4 @@ async def test_services_get_in_by_their_certificates_where_the_proto_says(
         await channel.close()
 
     assert matrix.wrong == []
-    assert matrix.counts.total() == len(listed) * (len(SERVED) + 1 + len(strangers) + len(refused))
+    assert matrix.counts.total() == len(listed) * (len(SERVICES) + 1 + len(strangers) + len(refused))

@@ -4,7 +4,6 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import grpc.aio
 import pytest
 from google.protobuf import descriptor_pb2
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
@@ -16,11 +15,12 @@ from deploy.local.seed import lines_to_paste
 from tests.support.grpcurl import paste
 from tests.support.mesh import SwitchedMesh, acme_at, secured
 from tests.support.postgres import Databases
+from tests.support.reflection import reflected, services_of
 
 OF_ALL = {"purser.sandbox.v1.ClockService", "purser.outbox.v1.DeadLetterService"}
 SERVED = {
     "catalog": {"purser.catalog.v1.CatalogService"},
-    "contract": {"purser.contract.v1.ContractService"},
+    "contract": {"purser.contract.v1.ContractService", "purser.contract.v1.SelfService"},
     "ledger": {
         "purser.ledger.v1.LedgerService",
         "purser.ledger.v1.LedgerAdminService",
@@ -38,28 +38,12 @@ async def mesh(databases: Databases, tmp_path: Path) -> AsyncIterator[SwitchedMe
         yield running
 
 
-async def _reflected(
-    channel: grpc.aio.Channel, version: str, request: reflection_pb2.ServerReflectionRequest
-) -> reflection_pb2.ServerReflectionResponse:
-    call = channel.stream_stream(
-        f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
-        request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
-        response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
-    )
-    async for response in call(iter([request])):
-        return response
-    raise AssertionError("reflection did not answer")
-
-
 @pytest.mark.parametrize("version", ["v1", "v1alpha"])
 async def test_every_service_lists_what_it_serves(mesh: SwitchedMesh, version: str) -> None:
     for service in SERVICES:
         async with mesh.channel(service) as channel:
-            answer = await _reflected(
-                channel, version, reflection_pb2.ServerReflectionRequest(list_services="")
-            )
+            listed = await services_of(channel, version)
 
-        listed = {one.name for one in answer.list_services_response.service}
         assert {name for name in listed if name.startswith("purser.")} == SERVED[service] | OF_ALL
         assert "grpc.health.v1.Health" in listed
 
@@ -68,7 +52,7 @@ async def test_every_service_describes_what_it_serves(mesh: SwitchedMesh) -> Non
     for service, names in SERVED.items():
         for name in names:
             async with mesh.channel(service) as channel:
-                answer = await _reflected(
+                answer = await reflected(
                     channel, "v1", reflection_pb2.ServerReflectionRequest(file_containing_symbol=name)
                 )
 

@@ -331,6 +331,8 @@ async def fill_contract(ask: Ask, sold: Json) -> None:
         "ResolveTopUpPayment", top_up_id=unpaid["top_up"]["top_up_id"], outcome="PAYMENT_OUTCOME_FAILED"
     )
     await ask("OrderTopUp", contract_id=contract_id, terms=sold["terms"], payment_gate="PAYMENT_GATE_NONE")
+    await ask("BuyTopUp", contract_id=contract_id, top_up_pack_id=sold["pack"])
+    await ask("AdjustSeats", contract_id=contract_id, subscription_id=first, quantity_delta="1")
     await ask("EndContract", contract_id=open_ended["contract"]["contract_id"])
     await ask("ResendCustomer", customer="acme")
 

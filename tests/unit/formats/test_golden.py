@@ -29,7 +29,7 @@ from services.catalog.wire import (
 )
 from services.contract.domain import commands as contract_commands
 from services.contract.domain import notices as contract_notices
-from services.contract.wire import contracts, customers, seats, top_ups
+from services.contract.wire import contracts, customers, seats, self_service, top_ups
 from services.ledger.domain.crossings.watch import Crossing
 from services.ledger.domain.responses import Response
 from services.ledger.wire.copies import repairs
@@ -59,8 +59,10 @@ READS: dict[str, Callable[[Any], Any]] = {
     "ArchiveBillableMetric": metrics.archive_from_wire,
     "ArchiveProduct": products.archive_from_wire,
     "AdjustBalance": grants.adjust_from_wire,
+    "AdjustSeats": self_service.adjust_from_wire,
     "AmendUsage": corrections.amend_from_wire,
     "Authorize": gate.authorize_from_wire,
+    "BuyTopUp": self_service.buy_from_wire,
     "Capture": gate.capture_from_wire,
     "ChangeSeats": seats.change_from_wire,
     "CorrectRate": rate_changes.correct_from_wire,
@@ -201,7 +203,9 @@ def test_all_commands_of_the_revision_before_but_those_of_the_gate_have_a_legacy
     others = {"Authorize", "Capture", "Debit", "ExtendHold", "Release"}
     newer = {
         "AdjustBalance",
+        "AdjustSeats",
         "AmendUsage",
+        "BuyTopUp",
         "CorrectRate",
         "EndRate",
         "IssueTopUpGrant",

@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from access import Caller, current_caller
+from access import CLOCK, Caller, current_caller
 from meshkit.errors import ResourceExhausted, Unavailable
 from services.ledger.operations.gate.meters import LaneMeter
 
@@ -83,7 +83,7 @@ class QueuedRequest(Generic[Item, Response]):
         future: "asyncio.Future[Any]",
         *,
         call: int,
-        caller: Caller,
+        caller: Caller = CLOCK,
         arrived_seconds: float,
         expire_seconds: float | None,
     ) -> None:

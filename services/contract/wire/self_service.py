@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Self-service on the wire: each request is one of ContractService with the vendor's fields fixed."""
+
+from dataclasses import replace
+
+from meshkit.rpc.fingerprint import fingerprint
+from purser.contract.v1 import contract_pb2 as pb
+from purser.contract.v1 import self_service_pb2 as own
+from services.contract.domain.commands import (
+    ChangeSeats,
+    OrderTopUp,
+    SeatPreview,
+    SeatRequest,
+    SeatsMoved,
+    TopUpAndInvoice,
+)
+from services.contract.wire import seats, top_ups
+
+
+def buy_from_wire(request: own.BuyTopUpRequest) -> OrderTopUp:
+    command = top_ups.order_from_wire(
+        pb.OrderTopUpRequest(
+            request_id=request.request_id,
+            contract_id=request.contract_id,
+            top_up_pack_id=request.top_up_pack_id,
+            payment_gate=pb.PAYMENT_GATE_EXTERNAL,
+        )
+    )
+    return replace(command, fingerprint=fingerprint("BuyTopUp", request))
+
+
+def buy_to_wire(ordered: TopUpAndInvoice) -> own.BuyTopUpResponse:
+    response = top_ups.order_to_wire(ordered)
+    return own.BuyTopUpResponse(top_up=response.top_up, invoice=response.invoice)
+
+
+def adjust_from_wire(request: own.AdjustSeatsRequest) -> ChangeSeats:
+    command = seats.change_from_wire(
+        pb.ChangeSeatsRequest(
+            request_id=request.request_id,
+            contract_id=request.contract_id,
+            subscription_id=request.subscription_id,
+            quantity_delta=request.quantity_delta,
+        )
+    )
+    return replace(command, fingerprint=fingerprint("AdjustSeats", request))
+
+
+def adjust_to_wire(moved: SeatsMoved) -> own.AdjustSeatsResponse:
+    response = seats.change_to_wire(moved)
+    return own.AdjustSeatsResponse(
+        seat_change=response.seat_change,
+        subscription=response.subscription,
+        invoice=response.invoice if response.HasField("invoice") else None,
+    )
+
+
+def preview_from_wire(request: own.PreviewAdjustSeatsRequest) -> SeatRequest:
+    return seats.preview_from_wire(
+        pb.PreviewSeatChangeRequest(
+            contract_id=request.contract_id,
+            subscription_id=request.subscription_id,
+            quantity_delta=request.quantity_delta,
+        )
+    )
+
+
+def preview_to_wire(preview: SeatPreview) -> own.PreviewAdjustSeatsResponse:
+    response = seats.preview_to_wire(preview)
+    return own.PreviewAdjustSeatsResponse(
+        quantity_after=response.quantity_after,
+        lines=response.lines,
+        total=response.total,
+        credits=response.credits,
+    )
