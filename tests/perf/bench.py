@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.perf.database import Database, Databases
 from tests.perf.goals import NotMeasured, Spread
-from tests.perf.load import Generator, Kind, Load, Meter, Run
+from tests.perf.load import Generator, Kind, Load, Meter, Run, Secured
 from tests.perf.servers import Server, running_echo, running_ledger
 from tests.perf.world import CALL_MICROS, Stubs, open_stubs, used_micros
 
@@ -134,13 +134,27 @@ class Bench:
         return lambda: self.generator.run(load, meters=meters)
 
     def calls(
-        self, shop: Shop, kind: Kind, *, in_flight: int, names: Sequence[str], items: int = 1
+        self,
+        shop: Shop,
+        kind: Kind,
+        *,
+        in_flight: int,
+        names: Sequence[str],
+        items: int = 1,
+        server: Server | None = None,
+        secured: Secured | None = None,
     ) -> Caller:
-        """Return a series of calls of the gate for these customers."""
+        """Return a series of calls of the gate for these customers; to another server on the shop's database."""
+        servers = shop.servers if server is None else (server,)
         load = Load(
-            kind=kind, in_flight=in_flight, addresses=shop.addresses, customers=tuple(names), items=items
+            kind=kind,
+            in_flight=in_flight,
+            addresses=tuple(one.address for one in servers),
+            customers=tuple(names),
+            items=items,
+            secured=secured,
         )
-        meters = self._meters(shop.servers, with_database=True)
+        meters = self._meters(servers, with_database=True)
         return lambda: self.generator.run(load, meters=meters)
 
     def commits(self, database: Database) -> Caller:

@@ -23,7 +23,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1 import usage_pb2
-from tests.perf.load import Kind, Load
+from tests.perf.load import Kind, Load, Secured
 from tests.perf.world import PRODUCT, UNITS_MICROS, USERS
 
 CALL_SECONDS_MAX = 10.0
@@ -75,7 +75,7 @@ class Client:
         tails = _tails(load.kind, load.customers)
         for address in load.addresses:
             if address not in self._channels:
-                self._channels[address] = grpc.aio.insecure_channel(address, options=_CHANNEL_OPTIONS)
+                self._channels[address] = _channel(address, load)
             await asyncio.wait_for(self._channels[address].channel_ready(), READY_SECONDS_MAX)
         self._calls = [
             _call(self._channels[load.addresses[number % len(load.addresses)]], load, tails)
@@ -128,8 +128,20 @@ async def _closed_loop(call: Call, tally: Tally, begin: float, end: float) -> No
             tally.latencies_us.append(int((answered - asked) * 1e6))
 
 
+def _secured(told: Mapping[str, str] | None) -> Secured | None:
+    return None if told is None else Secured(**told)
+
+
+def _channel(address: str, load: Load) -> grpc.aio.Channel:
+    if load.secured is None:
+        return grpc.aio.insecure_channel(address, options=_CHANNEL_OPTIONS)
+    credentials = grpc.ssl_channel_credentials(load.secured.authority.encode())
+    return grpc.aio.secure_channel(address, credentials, options=_CHANNEL_OPTIONS)
+
+
 def _call(channel: grpc.aio.Channel, load: Load, tails: Sequence[bytes]) -> Call:
     rpc: Any = channel.unary_unary(METHODS[load.kind])
+    metadata = () if load.secured is None else (("authorization", f"Bearer {load.secured.token}"),)
     choose = random.choice
 
     async def echo() -> bool:
@@ -139,7 +151,7 @@ def _call(channel: grpc.aio.Channel, load: Load, tails: Sequence[bytes]) -> Call
 
     async def decide() -> bool:
         request = _REQUEST_ID + _random_id().encode() + choose(tails)
-        reply: bytes = await rpc(request, timeout=CALL_SECONDS_MAX)
+        reply: bytes = await rpc(request, timeout=CALL_SECONDS_MAX, metadata=metadata)
         return reply.startswith(_ALLOWED)
 
     async def batch() -> bool:
@@ -211,7 +223,9 @@ async def _serve(questions: TextIO, answers: TextIO) -> None:
         answer: dict[str, Any] = {}
         if "kind" in told:
             lists = {name: tuple(told[name]) for name in ("addresses", "customers")}
-            await client.prepare(Load(**{**told, **lists, "kind": Kind(told["kind"])}))
+            await client.prepare(
+                Load(**{**told, **lists, "kind": Kind(told["kind"]), "secured": _secured(told["secured"])})
+            )
         else:
             tally = await client.carry_out(told["start"], told["begin"], told["end"])
             answer = {name: getattr(tally, name) for name in Tally.__slots__}

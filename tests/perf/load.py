@@ -40,11 +40,19 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Secured:
+    """Calls over TLS with a bearer token. authority: its certificates, PEM."""
+
+    authority: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
     """What the clients do. in_flight: concurrent calls in total. items: per DEBIT_BATCH or RECORD_USAGE.
 
     addresses: called round robin. customers: each call is for a random one of them.
-    database_url: for COMMIT, which calls no server.
+    database_url: for COMMIT, which calls no server. secured None: plaintext.
     """
 
     kind: Kind
@@ -53,6 +61,7 @@ class Load:
     customers: tuple[str, ...] = ()
     items: int = 1
     database_url: str = ""
+    secured: Secured | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,17 @@
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 
-from tests.perf import batches, growth, imports, mesh_latency, races, unary, usage, usage_reads
+from tests.perf import (
+    authentication,
+    batches,
+    growth,
+    imports,
+    mesh_latency,
+    races,
+    unary,
+    usage,
+    usage_reads,
+)
 from tests.perf.bench import Bench, Scale
 from tests.perf.database import Databases
 from tests.perf.goals import Figure, NotMeasured
@@ -27,6 +37,7 @@ MEASUREMENTS: Mapping[tuple[str, ...], Measurement] = {
     ("P16",): usage.flood,
     ("P17",): imports.large_file,
     ("P18",): usage_reads.big_customer,
+    ("P19",): authentication.tokens_and_tls,
 }
 
 

@@ -42,17 +42,19 @@ async def running_echo(folder: Path) -> AsyncIterator[Server]:
 
 
 @asynccontextmanager
-async def running_ledger(url: str, folder: Path, *, decides: bool = True) -> AsyncIterator[Server]:
+async def running_ledger(
+    url: str, folder: Path, *, decides: bool = True, access: mesh.Secured | None = None
+) -> AsyncIterator[Server]:
     """Run `python -m services.ledger` on the database at `url`, with all settings at their defaults.
 
-    decides: False for a server that only answers (layer_server.py).
+    decides: False for a server that only answers (layer_server.py). access None: insecure.
     """
     address = f"127.0.0.1:{free_port()}"
     at = {"catalog": NOBODY, "contract": NOBODY, "alert": NOBODY, "ledger": address}
-    settings = mesh.environment("ledger", url=url, at=at, access=None, sandbox_start_time=None)
+    settings = mesh.environment("ledger", url=url, at=at, access=access, sandbox_start_time=None)
     module = "services.ledger" if decides else "tests.perf.layer_server"
     async with _running("ledger", module, settings, folder) as child:
-        await mesh.until_serving("ledger", address)
+        await mesh.until_serving("ledger", address, access and access.identity.credentials())
         yield Server(address=address, pid=child.pid)
 
 
