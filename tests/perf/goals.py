@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The performance goals P1 to P19, and how a measured value is compared with them."""
+"""The performance goals P1 to P20, and how a measured value is compared with them."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -95,6 +95,18 @@ PROMISES: Mapping[str, Promise] = {
         ),
     ),
     "P19": Promise("P1's calls over TLS with a token", (_at_least(0.95, "× the same over plaintext"),)),
+    "P20": Promise(
+        "overload and broken clients",
+        (
+            Goal(2.0, "× at capacity", "accepted p99, 2 ×"),
+            Goal(2.0, "× at capacity", "accepted p99, 10 ×"),
+            Goal(50, "ms", "refused p99"),
+            Goal(2.0, "s", "recovery"),
+            Goal(150, "MB", "large messages"),
+            Goal(150, "MB", "unread responses"),
+            Goal(100, "ms", "beside half-open calls, p99"),
+        ),
+    ),
 }
 
 

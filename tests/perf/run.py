@@ -10,6 +10,7 @@ from tests.perf import (
     growth,
     imports,
     mesh_latency,
+    overload,
     races,
     unary,
     usage,
@@ -38,6 +39,7 @@ MEASUREMENTS: Mapping[tuple[str, ...], Measurement] = {
     ("P17",): imports.large_file,
     ("P18",): usage_reads.big_customer,
     ("P19",): authentication.tokens_and_tls,
+    ("P20",): overload.overload,
 }
 
 

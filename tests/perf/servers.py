@@ -94,6 +94,12 @@ def family_cpu_seconds(pid: int) -> float:
     return of_children + sum(_times(pid)) / _TICKS_PER_SECOND
 
 
+def memory_mb(pid: int) -> float:
+    """Return the resident memory of a running process now, in 10^6 bytes. Raises NotMeasured without /proc."""
+    lines = dict(line.split(":", 1) for line in _proc(f"{pid}/status").splitlines())
+    return int(lines.get("VmRSS", "0").split()[0]) * 1_024 / 1e6
+
+
 def peak_memory_mb(pid: int) -> float:
     """Return the most resident memory that a running process has had, in 10^6 bytes: VmHWM in proc_pid_status(5).
 

@@ -20,7 +20,7 @@ from meshkit.errors import Invalid, MeshError, Unimplemented
 from meshkit.faults import DatabaseUnavailable, database_text, fault_of
 from meshkit.metrics import RpcMeter
 from meshkit.rpc import deadline
-from meshkit.rpc.intake import REQUEST_BYTES_MAX, Intake, check_size
+from meshkit.rpc.intake import REQUEST_BYTES_MAX, Intake, MessageTooLarge
 from meshkit.rpc.status import CODES, DETAILS_KEY, INTERNAL_TEXT, from_rpc_error, to_status
 
 LOG_EVERY_SECONDS = 1.0
@@ -188,7 +188,8 @@ def _parsed(parse: Parse, raw: bytes) -> Any:
 
 async def _messages(parse: Parse, raws: AsyncIterator[bytes], bytes_max: int) -> AsyncIterator[Any]:
     async for raw in raws:
-        check_size(raw, bytes_max)
+        if len(raw) > bytes_max:
+            raise MessageTooLarge(size=len(raw), largest=bytes_max)
         yield _parsed(parse, raw)
 
 

@@ -15,7 +15,7 @@ from meshkit.rpc.calls import AccessControl, CallWrapper, Handler
 from meshkit.rpc.intake import MESSAGE_BYTES_MAX, REQUEST_BYTES_MAX, Intake
 from meshkit.rpc.reflection import add_reflection
 
-STREAMS_PER_CONNECTION_MAX = 256
+STREAMS_PER_CONNECTION_MAX = 128
 STOP_GRACE_SECONDS = 10.0
 
 _OPTIONS = (

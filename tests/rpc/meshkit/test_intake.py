@@ -72,8 +72,8 @@ async def test_of_4000_calls_those_beyond_the_limit_are_refused_with_a_reason_an
 ) -> None:
     held = Held()
     probe = await start(held, intake=Intake(calls_max=500))
-    channels = [grpc.aio.insecure_channel(address_of(probe), options=_own_connection(n)) for n in range(20)]
-    asks: list[Any] = [channel.unary_unary(METHOD) for channel in channels for _ in range(200)]
+    channels = [grpc.aio.insecure_channel(address_of(probe), options=_own_connection(n)) for n in range(40)]
+    asks: list[Any] = [channel.unary_unary(METHOD) for channel in channels for _ in range(100)]
     calls = [asyncio.ensure_future(_outcome(ask)) for ask in asks]
 
     await until(probe, lambda: sum(call.done() for call in calls) == 3_500)
