@@ -57,9 +57,13 @@ class RawConnection:
         for _ in range(calls):
             self._send(_HEADERS, _END_HEADERS, self._next_stream, headers)
             if message is not None:
-                body = struct.pack("!BI", 0, len(message)) + message
-                self._send(_DATA, _END_STREAM, self._next_stream, body)
+                self._send(_DATA, _END_STREAM, self._next_stream, _framed(message))
             self._next_stream += 2
+        await self._writer.drain()
+
+    async def finish(self, call: int, *, message: bytes) -> None:
+        """Send the message of a half-open call; they are counted from 1."""
+        self._send(_DATA, _END_STREAM, 2 * call - 1, _framed(message))
         await self._writer.drain()
 
     @property
@@ -100,3 +104,8 @@ class RawConnection:
     def _end(self, stream: int, how: str) -> None:
         self._ends.setdefault(stream, how)
         self._changed.set()
+
+
+def _framed(message: bytes) -> bytes:
+    """Return a message as gRPC sends it: not compressed, and with its length."""
+    return struct.pack("!BI", 0, len(message)) + message

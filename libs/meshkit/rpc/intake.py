@@ -104,6 +104,11 @@ class Intake:
         """How many calls there are whose message has not arrived."""
         return len(self._arriving)
 
+    @property
+    def reading_calls(self) -> int:
+        """How many messages are read now; only these can take memory before they have arrived."""
+        return sum(connection.reading for connection in self._connections.values())
+
     def require_room(self) -> None:
         """Raise TooManyCalls if the server is full. Called before anything of a call is looked at."""
         if self.open_calls >= self._calls_max or len(self._arriving) >= ARRIVING_MAX:

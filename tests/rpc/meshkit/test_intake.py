@@ -12,7 +12,7 @@ from google.rpc.status_pb2 import Status
 from grpc.aio import AioRpcError
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from meshkit.rpc.intake import MESSAGE_BYTES_MAX, REQUEST_BYTES_MAX, Intake
+from meshkit.rpc.intake import MESSAGE_BYTES_MAX, READS_PER_CONNECTION, REQUEST_BYTES_MAX, Intake
 from meshkit.rpc.server import STREAMS_PER_CONNECTION_MAX
 from meshkit.rpc.status import DETAILS_KEY
 from tests.rpc.meshkit.conftest import METHOD, Probe, Start
@@ -219,13 +219,34 @@ async def test_a_message_is_not_read_while_the_server_is_full(start: Start) -> N
     assert await probe.ask("again") == "again"
 
 
-async def test_a_large_message_is_taken_while_many_others_of_its_connection_do_not_arrive(
-    start: Start,
-) -> None:
-    """Only a few messages of a connection are read at once; small ones of other connections do not wait for them."""
+async def test_of_one_connection_a_few_messages_are_read_at_once_and_of_others_as_many(start: Start) -> None:
+    probe = await start(length)
+    async with (
+        RawConnection.to(address_of(probe)) as first,
+        RawConnection.to(address_of(probe)) as second,
+    ):
+        await first.start(METHOD, 50)
+        await until(probe, lambda: probe.server.intake.arriving_calls == 50)
+        assert probe.server.intake.reading_calls == READS_PER_CONNECTION
+
+        await second.start(METHOD, 2)
+        await until(probe, lambda: probe.server.intake.arriving_calls == 52)
+        assert probe.server.intake.reading_calls == READS_PER_CONNECTION + 2
+        assert await probe.ask("x" * 3_000_000) == "3000000"
+    await until(probe, lambda: probe.server.intake.arriving_calls == 0)
+    assert probe.server.intake.reading_calls == 0
+
+
+async def test_a_message_that_waits_for_its_turn_is_read_when_an_earlier_one_has_come(start: Start) -> None:
     probe = await start(length)
     async with RawConnection.to(address_of(probe)) as connection:
-        await connection.start(METHOD, 50)
-        await until(probe, lambda: probe.server.intake.arriving_calls == 50)
+        await connection.start(METHOD, READS_PER_CONNECTION)
+        await connection.start(METHOD, 3, message=b"")
+        await until(probe, lambda: probe.server.intake.arriving_calls == READS_PER_CONNECTION + 3)
+        assert connection.ended == {}
 
-        assert await probe.ask("x" * 3_000_000) == "3000000"
+        await connection.finish(1, message=b"")
+        await connection.until_ended(4)
+
+        assert connection.ended == {"trailers": 4}
+        assert probe.server.intake.arriving_calls == READS_PER_CONNECTION - 1
