@@ -14,8 +14,8 @@ from grpc.aio import EOF
 
 from meshkit.errors import Invalid, ResourceExhausted, Unavailable
 
-# A gate answers some 3,000 a second, so these wait for each other for some 0.2 s. One connection can take a quarter.
-CALLS_MAX = 512
+# A gate answers some 3,000 a second, so these wait for each other for some 0.3 s. One connection can take an eighth.
+CALLS_MAX = 1_024
 # Calls whose message has not arrived: each costs some 25 kB.
 ARRIVING_MAX = 8_192
 ARRIVAL_SECONDS = 5.0
