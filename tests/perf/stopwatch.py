@@ -65,6 +65,10 @@ class TimedPool:
         self._pool = pool
         self._stopwatch = stopwatch
 
+    def get_max_size(self) -> int:
+        size: int = self._pool.get_max_size()
+        return size
+
     @asynccontextmanager
     async def acquire(self, **how: Any) -> AsyncIterator[TimedConnection]:
         async with self._pool.acquire(**how) as connection:
