@@ -288,3 +288,18 @@ def test_no_hold_is_remembered_without_the_spends_that_its_end_is_counted_in() -
     assert not known.accounts[AI].spends
     assert not known.accounts[AI].holds
     assert known.accounts[AI].available(JUNE) == Credits.of(100)
+
+
+def test_a_customer_is_contended_from_when_it_was_outrun_until_others_have_stopped() -> None:
+    cache = CustomerCache()
+    learn(cache, a_pool(5))
+    assert cache.contended("acme") is None
+
+    cache.outrun(ACME)
+    assert cache.contended("nobody") is None
+    assert cache.contended("acme") == ACME
+    learn(cache, a_pool(7), read={AI: 6})
+    assert cache.contended("acme") == ACME
+
+    learn(cache, a_pool(8), read={AI: 7})
+    assert cache.contended("acme") is None

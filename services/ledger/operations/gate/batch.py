@@ -298,14 +298,23 @@ class Batches:
         return outrun
 
     async def _decide_in_lane(self, batch: Sequence[LaneRequest], at: datetime) -> None:
-        """Decide requests under locks, unless their customers wait beside the lane already, or have to now."""
+        """Decide requests under locks, unless their customers wait beside the lane already, or have to now.
+
+        Those that other replicas write to have to: the lane would mostly find their pools locked.
+        """
         rest: list[LaneRequest] = []
         # An unknown name may be another one of a customer that waits, so later requests of its call go with it.
         calls: set[int] = set()
         for request in batch:
-            if request.call in calls or not self._side.follow(request):
-                rest.append(request)
-                calls.add(request.call)
+            if request.call not in calls:
+                if self._side.follow(request):
+                    continue
+                contended = self._cache.contended(request.item.customer)
+                if contended is not None:
+                    self._side.add(contended, request)
+                    continue
+            rest.append(request)
+            calls.add(request.call)
         if rest:
             await self._decide_under_locks(rest, at, self._store.run_in_lane, elsewhere=self._side)
 

@@ -83,6 +83,13 @@ class CustomerCache:
         self._customers.move_to_end(customer_id)
         return self._customers[customer_id]
 
+    def contended(self, name: str) -> CustomerId | None:
+        """Return the id of a customer that other replicas write to; None for any other."""
+        customer_id = self._names.get(name)
+        if customer_id is None or self._customers[customer_id].contended is None:
+            return None
+        return customer_id
+
     def completed(self, account: Account) -> Account:
         """Return an account just read, plus its cached holds, spends and meters; as it is if the version has moved."""
         customer = self._customers.get(account.customer_id)
