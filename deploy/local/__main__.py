@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from deploy.local import database, mesh, postgres, seed, story
+from deploy.local import database, mesh, postgres, secret_keys, seed, story
 from deploy.local.fault import Fault
 from deploy.local.identity import open_identity
 from meshkit.clock import SystemClock
@@ -49,6 +49,7 @@ def demo() -> None:
         shutil.rmtree(folder / "postgres", ignore_errors=True)
         shutil.rmtree(folder / ACCESS_FOLDER, ignore_errors=True)
         (folder / "passwords.json").unlink(missing_ok=True)
+        (folder / secret_keys.FILE_NAME).unlink(missing_ok=True)
     if code == EXIT_FAULT and logs.exists():
         errors.print(f"purser: the output of the services is kept in {logs}")
     else:
@@ -83,6 +84,7 @@ async def _demo(admin_url: str, folder: Path, logs: Path) -> int:
             addresses=mesh.addresses(None),
             log_folder=logs,
             sandbox_start_time=SANDBOX_START_TIME,
+            secret_keys=secret_keys.secret_keys(folder),
             access=mesh.secured(identity, None),
         ) as running:
             console.print(
@@ -108,6 +110,7 @@ async def _up(admin_url: str, folder: Path, first_port: int) -> int:
         addresses=addresses,
         log_folder=folder / "logs",
         sandbox_start_time=SANDBOX_START_TIME,
+        secret_keys=secret_keys.secret_keys(folder),
         access=access,
         say=lambda service, line: console.print(f"[dim]{service:>8} |[/] {escape(line)}", soft_wrap=True),
     )

@@ -96,10 +96,12 @@ def environment(
     at: Mapping[str, str],
     access: Secured | None,
     sandbox_start_time: datetime | None,
+    secret_keys: str = "",
 ) -> dict[str, str]:
     """Return the settings of `service` as environment variables. With a start time it runs in sandbox mode.
 
-    at: the addresses of all services, including this one. access None: insecure.
+    at: the addresses of all services, including this one. access None: insecure. secret_keys: Alert's;
+    the others have none.
     """
     prefix = f"PURSER_{service.upper()}_"
     settings = {"DATABASE_URL": url, "LISTEN": at[service]}
@@ -108,6 +110,8 @@ def environment(
         peers = access.peer_addresses
         settings |= {"PEER_LISTEN": peers[service], **access.identity.settings(service)}
     settings |= {f"{peer.upper()}_ADDRESS": peers[peer] for peer in SERVICES if peer != service}
+    if service == "alert":
+        settings["SECRET_KEYS"] = secret_keys
     if sandbox_start_time is not None:
         settings |= {"SANDBOX": "true", "SANDBOX_START_TIME": sandbox_start_time.isoformat()}
         if service == "alert":
@@ -119,8 +123,8 @@ def environment(
 class ProcessMesh:
     """Four child processes, `python -m services.<service>`.
 
-    urls: each service's URL of a migrated database. access None: insecure. say: called with a service's name and each
-    line of its output.
+    urls: each service's URL of a migrated database. secret_keys: Alert's. access None: insecure. say: called with a
+    service's name and each line of its output.
     """
 
     def __init__(
@@ -130,6 +134,7 @@ class ProcessMesh:
         addresses: Mapping[str, str],
         log_folder: Path,
         sandbox_start_time: datetime | None,
+        secret_keys: str,
         access: Secured | None = None,
         say: Callable[[str, str], None] = lambda service, line: None,
     ) -> None:
@@ -148,6 +153,7 @@ class ProcessMesh:
                         at=addresses,
                         access=access,
                         sandbox_start_time=sandbox_start_time,
+                        secret_keys=secret_keys,
                     ),
                 },
                 log=log_folder / f"{service}.log",
@@ -258,14 +264,15 @@ async def open_mesh(
     *,
     addresses: Mapping[str, str],
     sandbox_start_time: datetime | None,
+    secret_keys: str,
     access: Secured | None = None,
     wall: Clock | None = None,
     services: tuple[str, ...] = SERVICES,
 ) -> AsyncIterator[Mesh]:
     """Serve until the block ends.
 
-    urls: each service's URL of a migrated database. access None: insecure. wall: operational time, by default the
-    system clock. Raises what open_service raises, for instance PortTaken.
+    urls: each service's URL of a migrated database. secret_keys: Alert's. access None: insecure. wall: operational
+    time, by default the system clock. Raises what open_service raises, for instance PortTaken.
     """
     wall = SystemClock() if wall is None else wall
     async with AsyncExitStack() as stack:
@@ -278,6 +285,7 @@ async def open_mesh(
                 at=addresses,
                 access=access,
                 sandbox_start_time=sandbox_start_time,
+                secret_keys=secret_keys,
             )
             clocks[service] = wall if sandbox_start_time is None else ManualClock(sandbox_start_time)
             open_service = importlib.import_module(f"services.{service}.app").open_service

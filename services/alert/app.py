@@ -13,6 +13,7 @@ from access import open_access
 from dead_letters import dead_letter_service
 from meshkit.clock import Clock
 from meshkit.ids import Ids
+from meshkit.keyring import Keyring
 from meshkit.periodic import PeriodicTask
 from meshkit.rpc.server import RpcService
 from meshkit.service import App, ServiceBuilder, service_builder
@@ -28,6 +29,7 @@ from services.alert.operations.deliveries import Deliveries
 from services.alert.operations.endpoints import Endpoints
 from services.alert.operations.repairs import Repairs
 from services.alert.peers import LedgerPeer
+from services.alert.reencryption import REENCRYPT_SECONDS, encrypt_secrets
 from services.alert.relay import Notices
 from services.alert.server import PEER_SERVICE_NAME, SERVICE_NAME, AlertPeerServicer, AlertServicer
 from services.alert.store import PostgresStore
@@ -43,7 +45,8 @@ from services.alert.webhooks.worker import POSTS_MAX, Worker
 class Outside:
     """What Alert needs from outside the mesh. Tests replace it.
 
-    randomness: n → n bytes, for secrets; jitter: 0 to 1, for backoff; tls: None: trust the certificates of certifi.
+    randomness: n → n bytes, for secrets and nonces; jitter: 0 to 1, for backoff; tls: None: trust the certificates of
+    certifi.
     """
 
     randomness: Callable[[int], bytes] = os.urandom
@@ -72,11 +75,15 @@ async def open_service(
         dead_letters=tables.dead_letters,
         sandbox=SandboxClock(tables.sandbox_clock),
     ) as service:
-        store = PostgresStore(service.engine, wall=wall, ids=ids)
+        keyring = Keyring(settings.secret_keys, randomness=outside.randomness)
+        store = PostgresStore(service.engine, wall=wall, ids=ids, keyring=keyring)
         relay = await service.start_relay(Notices(LedgerPeer(service.channel("ledger"))).deliver)
         targets = _targets(settings, outside, service)
         worker = await service.start(_worker(store, targets, outside, service))
-        service.start_periodic(PeriodicTask("forget", lambda: forget_old(store, wall), FORGET_SECONDS))
+        service.start_periodic(
+            PeriodicTask("forget", lambda: forget_old(store, wall), FORGET_SECONDS),
+            PeriodicTask("encrypt", lambda: encrypt_secrets(store), REENCRYPT_SECONDS),
+        )
         operations = Operations(
             alerts=Alerts(store=store, relay=relay, clock=clock, ids=ids),
             crossings=Crossings(store=store, courier=worker, wall=wall, ids=ids),

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Settings of Alert, from variables named PURSER_ALERT_…"""
 
-from pydantic import Field
-from pydantic_settings import SettingsConfigDict
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from meshkit.config import MeshSettings
+from meshkit.keyring import SecretKey, keys_from_text
 
 
 class AlertSettings(MeshSettings):
@@ -23,6 +26,9 @@ class AlertSettings(MeshSettings):
     contract_address: str = Field("127.0.0.1:7012", description="Contract")
     ledger_address: str = Field(
         "127.0.0.1:7013", description="Ledger, which receives the thresholds to watch"
+    )
+    secret_keys: Annotated[tuple[SecretKey, ...], NoDecode, BeforeValidator(keys_from_text)] = Field(
+        description="keys that encrypt webhook secrets, 32 bytes in base64 each; the first one encrypts, all decrypt"
     )
     allow_private_targets: bool = Field(
         False, description="post webhooks to private, loopback and link-local addresses as well"

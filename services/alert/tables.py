@@ -3,7 +3,7 @@
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, DateTime, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, DateTime, Integer, LargeBinary, MetaData, Table, Text
 
 from meshkit.outbox import dead_letters_table, outbox_table
 from meshkit.requests import requests_table
@@ -63,7 +63,9 @@ webhook_secrets = Table(
     metadata,
     Column("secret_id", Text, primary_key=True),
     Column("webhook_endpoint_id", Text, nullable=False),
-    Column("secret", Text, nullable=False),
+    Column("secret", Text),  # only what a version before the encryption wrote, until it is encrypted
+    Column("key_id", Text),
+    Column("ciphertext", LargeBinary),
     Column("create_time", DateTime(timezone=True), nullable=False),
     Column("expire_time", DateTime(timezone=True)),
     schema=SCHEMA,

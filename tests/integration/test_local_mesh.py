@@ -15,6 +15,7 @@ import pytest
 from deploy.local import database, mesh
 from deploy.local.fault import Fault
 from deploy.local.mesh import ProcessMesh
+from tests.support.alert import SECRET_KEYS
 from tests.support.postgres import Databases
 
 START_TIME = datetime(2025, 6, 1, tzinfo=UTC)
@@ -26,6 +27,7 @@ def _processes(databases: Databases, folder: Path, at: Mapping[str, str] | None 
         addresses=at or mesh.addresses(None),
         log_folder=folder,
         sandbox_start_time=START_TIME,
+        secret_keys=SECRET_KEYS,
     )
 
 
@@ -54,7 +56,10 @@ async def test_four_processes_serve_and_stop_when_asked(databases: Databases, tm
 
 async def test_one_process_serves_all_four(databases: Databases) -> None:
     async with mesh.open_mesh(
-        databases.urls, addresses=mesh.addresses(None), sandbox_start_time=START_TIME
+        databases.urls,
+        addresses=mesh.addresses(None),
+        sandbox_start_time=START_TIME,
+        secret_keys=SECRET_KEYS,
     ) as running:
         for service in database.SERVICES:
             await mesh.until_serving(service, running.addresses[service])

@@ -22,6 +22,7 @@ from meshkit.rpc.client import open_channel
 from tests.support import alert, catalog, contract, ledger
 from tests.support.any_rpc import AnyPeer, Json, call, request_of
 from tests.support.faults import fault
+from tests.support.ledger_sql import Sql
 from tests.support.mesh import pending, until
 from tests.support.postgres import Databases, PostgresServer, drop_database, make_database
 
@@ -158,6 +159,26 @@ async def test_a_top_up_that_the_ledger_granted_before_the_upgrade_is_not_grante
         response = await call(channel, "ledger", told["rpc"], request)
 
     assert response["grant"]["grant_id"] == granted["response"]["grant"]["grant_id"]
+
+
+async def test_secrets_that_were_stored_in_plaintext_are_encrypted_by_the_service(
+    postgres_server: PostgresServer,
+) -> None:
+    secrets = [row["secret"] for row in previous("alert")["alert.webhook_secrets"]]
+
+    async with upgraded(postgres_server, "alert") as databases, Sql.connected(databases.admin_url) as sql:
+        assert await sql.value("SELECT count(secret) FROM alert.webhook_secrets") == len(secrets) == 2
+        async with running("alert", databases):
+            await sql.until("SELECT count(secret) = 0 FROM alert.webhook_secrets")
+        stored = [
+            row["line"]
+            for name in previous("alert")
+            if name.startswith("alert.")
+            for row in await sql.rows(f"SELECT t::text AS line FROM {name} t")
+        ]
+
+    assert len(stored) > 10
+    assert [line for line in stored for secret in secrets if secret in line] == []
 
 
 def _as_answered_today(response: Json) -> Json:

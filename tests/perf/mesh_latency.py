@@ -11,6 +11,7 @@ from deploy.local import mesh
 from deploy.local.fault import Fault
 from deploy.local.seatsco import ASSISTANT, Offer, Stubs, define_products, open_stubs, set_prices, sign_acme
 from deploy.local.webhook_receiver import WebhookReceiver
+from meshkit.keyring import new_key
 from meshkit.quantity import MICROS
 from purser.alert.v1 import alert_pb2 as alert
 from purser.contract.v1 import contract_pb2 as contract
@@ -35,6 +36,7 @@ async def between_services(bench: Bench, wanted: Collection[str]) -> Mapping[str
             addresses=mesh.addresses(None),
             log_folder=bench.folder,
             sandbox_start_time=SANDBOX_TIME,
+            secret_keys=new_key(),
         )
         try:
             await stack.enter_async_context(running)

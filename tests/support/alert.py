@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from deploy.local.webhook_receiver import WebhookReceiver
 from meshkit.clock import Clock, ManualClock, SystemClock
 from meshkit.ids import Ids
+from meshkit.keyring import Keyring, keys_from_text, new_key
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.fields import timestamp
 from meshkit.service import App
@@ -33,6 +34,12 @@ AlertPeerStub: TypeAlias = "AlertPeerServiceAsyncStub"
 JUNE = datetime(2025, 6, 1, tzinfo=UTC)
 NOBODY = "127.0.0.1:1"  # nothing listens there: an unavailable peer
 ACME = "cus_acme"
+SECRET_KEYS = new_key(bytes)
+
+
+def a_keyring() -> Keyring:
+    """The keyring of an Alert with SECRET_KEYS."""
+    return Keyring(keys_from_text(SECRET_KEYS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +62,7 @@ async def running_alert(
     sandbox: bool = False,
     wall: Clock | None = None,
     outside: Outside | None = None,
+    secret_keys: str = SECRET_KEYS,
 ) -> AsyncIterator[RunningAlert]:
     clock = ManualClock(JUNE)
     wall = wall or SystemClock()
@@ -66,6 +74,7 @@ async def running_alert(
         contract_address=NOBODY,
         ledger_address=ledger_address,
         allow_private_targets=allow_private_targets,
+        secret_keys=secret_keys,
         sandbox=sandbox,
     )
     async with (

@@ -41,6 +41,7 @@ from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_pb2 as ledger
 from purser.sandbox.v1 import clock_pb2 as sandbox
 from purser.sandbox.v1.clock_pb2_grpc import ClockServiceStub
+from tests.support.alert import SECRET_KEYS
 from tests.support.postgres import Databases
 
 JUNE = datetime(2025, 6, 1, tzinfo=UTC)
@@ -127,6 +128,7 @@ class SwitchedMesh:
                 self._urls,
                 addresses=self.addresses,
                 sandbox_start_time=self._sandbox_start_time,
+                secret_keys=SECRET_KEYS,
                 access=self.access,
                 services=(service,),
             )
@@ -155,6 +157,7 @@ def process_mesh(
         addresses=addresses or mesh.addresses(None),
         log_folder=folder,
         sandbox_start_time=JUNE,
+        secret_keys=SECRET_KEYS,
         access=access,
     )
 

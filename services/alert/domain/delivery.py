@@ -24,6 +24,7 @@ _DOUBLINGS_MAX = 15  # 2^15 s is above BACKOFF_MAX
 _ACCEPTED = range(200, 300)
 _GONE = 410
 ENDPOINT_DISABLED = "the endpoint is disabled"
+SECRET_UNREADABLE = "waits: its secret cannot be decrypted"
 
 
 class DeliveryStatus(Enum):

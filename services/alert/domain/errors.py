@@ -61,6 +61,23 @@ class WebhookEndpointNotFound(NotFound):
         )
 
 
+class WebhookSecretUnreadable(FailedPrecondition):
+    """No configured key decrypts a stored secret: its key is missing, or its row was changed by other means.
+
+    key_id: of the key that encrypted it.
+    """
+
+    reason = "WEBHOOK_SECRET_UNREADABLE"
+
+    def __init__(self, *, webhook_endpoint_id: str, key_id: str) -> None:
+        super().__init__(
+            f"a secret of webhook endpoint {webhook_endpoint_id!r} cannot be decrypted; put key {key_id!r} back into"
+            " PURSER_ALERT_SECRET_KEYS, or rotate the secret",
+            webhook_endpoint_id=webhook_endpoint_id,
+            key_id=key_id,
+        )
+
+
 class WebhookEndpointDisabled(FailedPrecondition):
     """Nothing is posted to a disabled endpoint, not even a replay."""
 

@@ -180,6 +180,14 @@ class StoredDeliveries:
             payload=row.payload,
         )
 
+    async def give_back(self, attempt: Attempt, *, error: str) -> None:
+        """Undo the count of a lease whose attempt was not made. It is due again when the lease runs out."""
+        await self._connection.execute(
+            update(deliveries)
+            .where(deliveries.c.delivery_id == attempt.delivery_id)
+            .values(attempts=attempt.attempts - 1, last_error=error)
+        )
+
     async def accepted(self, attempt: Attempt, answer: Answer, *, at: datetime) -> None:
         """Record that the endpoint accepted it, even if the lease has run out or the endpoint was disabled."""
         await self._connection.execute(

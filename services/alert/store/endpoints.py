@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Statements about webhook endpoints and their secrets. The text of a secret is stored in its own row only."""
+"""Statements about webhook endpoints and their secrets. A secret is stored in its own row only, encrypted."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from meshkit.keyring import Encrypted, Keyring, Undecryptable
 from meshkit.page import Page
 from services.alert.domain.endpoint import Secret, SecretId, WebhookEndpoint, WebhookEndpointId
-from services.alert.domain.errors import WebhookEndpointNotFound
+from services.alert.domain.errors import WebhookEndpointNotFound, WebhookSecretUnreadable
 from services.alert.tables import webhook_endpoints as endpoints
 from services.alert.tables import webhook_secrets as secrets
 
@@ -24,16 +26,27 @@ _SELECT_SECRETS = select(
     secrets.c.secret_id,
     secrets.c.webhook_endpoint_id,
     secrets.c.secret,
+    secrets.c.key_id,
+    secrets.c.ciphertext,
     secrets.c.create_time,
     secrets.c.expire_time,
 )
 
 
+@dataclass(slots=True)
+class EncryptionResult:
+    """What an encryption of stored secrets did. unreadable: the ids of secrets and keys."""
+
+    encrypted: int = 0
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+
 class StoredEndpoints:
     """Lock an endpoint before its deliveries."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, keyring: Keyring) -> None:
         self._connection = connection
+        self._keyring = keyring
 
     async def insert(self, endpoint: WebhookEndpoint) -> None:
         await self._connection.execute(
@@ -88,28 +101,75 @@ class StoredEndpoints:
         return [_from_row(row) for row in await self._connection.execute(wanted)]
 
     async def insert_secret(self, secret: Secret) -> None:
+        place = _place(secret.webhook_endpoint_id, secret.secret_id)
+        encrypted = self._keyring.encrypt(secret.text, place=place)
         await self._connection.execute(
             insert(secrets).values(
                 secret_id=secret.secret_id,
                 webhook_endpoint_id=secret.webhook_endpoint_id,
-                secret=secret.text,
+                key_id=encrypted.key_id,
+                ciphertext=encrypted.ciphertext,
                 create_time=secret.create_time,
                 expire_time=secret.expire_time,
             )
         )
 
     async def secret(self, secret_id: SecretId) -> Secret:
-        """Return a secret, valid or expired."""
+        """Return a secret, valid or expired. Raises WebhookSecretUnreadable."""
         row = (await self._connection.execute(_SELECT_SECRETS.where(secrets.c.secret_id == secret_id))).one()
-        return _secret_from_row(row)
+        return self._secret_from_row(row)
 
     async def secrets(self, webhook_endpoint_id: WebhookEndpointId, *, at: datetime) -> Sequence[Secret]:
-        """Return the secrets of an endpoint that have not expired at an instant."""
+        """Return the secrets of an endpoint that have not expired at an instant.
+
+        Raises WebhookSecretUnreadable if the current one cannot be decrypted. A previous one that cannot is left out.
+        """
         wanted = _SELECT_SECRETS.where(
             secrets.c.webhook_endpoint_id == webhook_endpoint_id,
             or_(secrets.c.expire_time.is_(None), secrets.c.expire_time > at),
         )
-        return [_secret_from_row(row) for row in await self._connection.execute(wanted)]
+        found = []
+        for row in await self._connection.execute(wanted):
+            try:
+                found.append(self._secret_from_row(row))
+            except WebhookSecretUnreadable:
+                if row.expire_time is None:
+                    raise
+        return found
+
+    async def encrypt_page(self, *, after: str, rows_max: int) -> tuple[str, EncryptionResult]:
+        """Encrypt secrets that the newest key did not encrypt, at most `rows_max` whose ids are above `after`.
+
+        Returns the last id, "" if there was none, and what became of them.
+        """
+        wanted = (
+            _SELECT_SECRETS.where(
+                secrets.c.key_id.is_distinct_from(self._keyring.newest_id), secrets.c.secret_id > after
+            )
+            .order_by(secrets.c.secret_id)
+            .limit(rows_max)
+        )
+        last, result = "", EncryptionResult()
+        for row in (await self._connection.execute(wanted)).all():
+            last = row.secret_id
+            try:
+                secret = self._secret_from_row(row)
+            except WebhookSecretUnreadable:
+                result.unreadable[row.secret_id] = row.key_id
+                continue
+            result.encrypted += await self._encrypt(secret, instead_of=row.key_id)
+        return last, result
+
+    async def _encrypt(self, secret: Secret, *, instead_of: str | None) -> int:
+        """Replace what is stored of a secret, unless another replica has done so. Returns how many rows it changed."""
+        place = _place(secret.webhook_endpoint_id, secret.secret_id)
+        encrypted = self._keyring.encrypt(secret.text, place=place)
+        updated = await self._connection.execute(
+            update(secrets)
+            .where(secrets.c.secret_id == secret.secret_id, secrets.c.key_id.is_not_distinct_from(instead_of))
+            .values(secret=None, key_id=encrypted.key_id, ciphertext=encrypted.ciphertext)
+        )
+        return updated.rowcount
 
     async def expire_secret(self, webhook_endpoint_id: WebhookEndpointId, *, expire: datetime) -> None:
         """Set the expiry of the one secret that has none. The caller has locked the endpoint."""
@@ -124,6 +184,30 @@ class StoredEndpoints:
         updated = await self._connection.execute(lapsing)
         assert updated.rowcount == 1  # an endpoint always has one: the first, or that of the last rotation
 
+    def _secret_from_row(self, row: Row[*tuple[Any, ...]]) -> Secret:
+        """Raises WebhookSecretUnreadable."""
+        text = row.secret
+        if text is None:
+            place = _place(row.webhook_endpoint_id, row.secret_id)
+            try:
+                text = self._keyring.decrypt(Encrypted(row.key_id, row.ciphertext), place=place)
+            except Undecryptable as error:
+                raise WebhookSecretUnreadable(
+                    webhook_endpoint_id=row.webhook_endpoint_id, key_id=row.key_id
+                ) from error
+        return Secret(
+            secret_id=SecretId(row.secret_id),
+            webhook_endpoint_id=WebhookEndpointId(row.webhook_endpoint_id),
+            text=text,
+            create_time=row.create_time,
+            expire_time=row.expire_time,
+        )
+
+
+def _place(webhook_endpoint_id: str, secret_id: str) -> str:
+    """Name the row that a ciphertext is bound to; ids contain no space."""
+    return f"alert.webhook_secrets {webhook_endpoint_id} {secret_id}"
+
 
 def _known(webhook_endpoint_id: WebhookEndpointId, row: Row[*tuple[Any, ...]] | None) -> WebhookEndpoint:
     if row is None:
@@ -137,14 +221,4 @@ def _from_row(row: Row[*tuple[Any, ...]]) -> WebhookEndpoint:
         url=row.url,
         create_time=row.create_time,
         disable_time=row.disable_time,
-    )
-
-
-def _secret_from_row(row: Row[*tuple[Any, ...]]) -> Secret:
-    return Secret(
-        secret_id=SecretId(row.secret_id),
-        webhook_endpoint_id=WebhookEndpointId(row.webhook_endpoint_id),
-        text=row.secret,
-        create_time=row.create_time,
-        expire_time=row.expire_time,
     )

@@ -10,11 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from meshkit import outbox, requests
 from meshkit.clock import Clock
 from meshkit.ids import Ids
+from meshkit.keyring import Keyring
 from meshkit.outbox import Outbox
 from services.alert import tables
 from services.alert.store.alerts import StoredAlerts
 from services.alert.store.deliveries import StoredDeliveries
-from services.alert.store.endpoints import StoredEndpoints
+from services.alert.store.endpoints import EncryptionResult, StoredEndpoints
 from services.alert.store.formats import NOTICES, RESPONSES
 from services.alert.store.responses import OwnResponses
 from services.alert.store.statuses import StoredStatuses
@@ -23,28 +24,45 @@ from services.alert.store.statuses import StoredStatuses
 class Transaction:
     """The statements of one transaction. READ COMMITTED: lock what must not change before the commit."""
 
-    def __init__(self, connection: AsyncConnection, *, wall: Clock, ids: Ids) -> None:
+    def __init__(self, connection: AsyncConnection, *, wall: Clock, ids: Ids, keyring: Keyring) -> None:
         self.responses = OwnResponses(connection, tables.requests, RESPONSES, wall=wall)
         self.outbox = Outbox(connection, tables.outbox, NOTICES, wall=wall, ids=ids)
         self.alerts = StoredAlerts(connection)
         self.statuses = StoredStatuses(connection)
-        self.endpoints = StoredEndpoints(connection)
+        self.endpoints = StoredEndpoints(connection, keyring)
         self.deliveries = StoredDeliveries(connection)
 
 
 class PostgresStore:
-    """Opens transactions. wall: dates requests and notices; sandbox time must not affect them."""
+    """Opens transactions. wall: dates requests and notices; sandbox time must not affect them. keyring: for secrets."""
 
-    def __init__(self, engine: AsyncEngine, *, wall: Clock, ids: Ids) -> None:
+    def __init__(self, engine: AsyncEngine, *, wall: Clock, ids: Ids, keyring: Keyring) -> None:
         self._engine = engine
         self._wall = wall
         self._ids = ids
+        self._keyring = keyring
+
+    @property
+    def newest_key_id(self) -> str:
+        """The id of the key that encrypts secrets."""
+        return self._keyring.newest_id
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Commit when the block ends, roll back when it raises."""
         async with self._engine.begin() as connection:
-            yield Transaction(connection, wall=self._wall, ids=self._ids)
+            yield Transaction(connection, wall=self._wall, ids=self._ids, keyring=self._keyring)
+
+    async def encrypt_secrets(self, *, rows_max: int = 500) -> EncryptionResult:
+        """Encrypt every secret that the newest key did not encrypt, `rows_max` in a transaction."""
+        total, after = EncryptionResult(), ""
+        while True:
+            async with self.transaction() as tx:
+                after, page = await tx.endpoints.encrypt_page(after=after, rows_max=rows_max)
+            if not after:
+                return total
+            total.encrypted += page.encrypted
+            total.unreadable |= page.unreadable
 
     async def forget(
         self, *, requests_before: datetime, notices_before: datetime, deliveries_before: datetime

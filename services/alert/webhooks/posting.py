@@ -14,6 +14,7 @@ from meshkit.clock import Clock
 from services.alert.domain.delivery import (
     ENDPOINT_DISABLED,
     LEASE,
+    SECRET_UNREADABLE,
     Acceptance,
     Answer,
     Attempt,
@@ -26,6 +27,7 @@ from services.alert.domain.delivery import (
     judge,
 )
 from services.alert.domain.endpoint import WebhookEndpointId, signing_secrets
+from services.alert.domain.errors import WebhookSecretUnreadable
 from services.alert.store import PostgresStore, Transaction
 from services.alert.webhooks.poster import Poster, Posting
 
@@ -58,7 +60,7 @@ class DeliveryAttempts:
             return await tx.deliveries.due(at=self._wall.now(), per_endpoint_max=per_endpoint_max)
 
     async def attempt(self, delivery_id: DeliveryId) -> None:
-        """Make one attempt, unless the delivery is leased or finished."""
+        """Make one attempt, unless the delivery is leased or finished, or its secret cannot be decrypted."""
         posting = await self._take(delivery_id)
         if posting is not None:
             answer = await self._post(posting)
@@ -71,7 +73,13 @@ class DeliveryAttempts:
             if attempt is None:
                 return None
             endpoint = await tx.endpoints.get(attempt.webhook_endpoint_id)
-            secrets = await tx.endpoints.secrets(attempt.webhook_endpoint_id, at=at)
+            try:
+                secrets = await tx.endpoints.secrets(attempt.webhook_endpoint_id, at=at)
+            except WebhookSecretUnreadable as unreadable:
+                # It waits, without an attempt that would count, until the operator has put the key back.
+                await tx.deliveries.give_back(attempt, error=SECRET_UNREADABLE)
+                log.error("webhook_secret_unreadable", delivery_id=delivery_id, **unreadable.metadata)
+                return None
         return Posting(attempt=attempt, url=endpoint.url, secrets=signing_secrets(secrets, at=at), at=at)
 
     async def _post(self, posting: Posting) -> Answer:

@@ -31,6 +31,7 @@ from tests.support.alert import (
     Names,
     RunningAlert,
     a_crossing,
+    a_keyring,
     an_alert,
     an_endpoint,
     deliveries_of,
@@ -175,7 +176,7 @@ async def test_a_crash_between_posting_and_recording_posts_again_with_the_same_i
     wall.advance(SECOND)
     real = HttpPoster(CheckedTargets(LOCAL, allow_private=True), connections_max=1, tls=None)
     engine = open_engine(databases.url("alert"), application_name="crashing")
-    store = PostgresStore(engine, wall=wall, ids=Ids(wall))
+    store = PostgresStore(engine, wall=wall, ids=Ids(wall), keyring=a_keyring())
     crashing = DeliveryAttempts(store=store, poster=CrashingPoster(), wall=wall, jitter=lambda: 1.0)
     ((_, delivery_id),) = await crashing.due(per_endpoint_max=4)
     with pytest.raises(Crash):

@@ -18,7 +18,7 @@ from meshkit.db import role_of
 from meshkit.rpc.client import open_channel
 from purser.alert.v1 import alert_pb2 as pb
 from purser.alert.v1.alert_pb2_grpc import AlertServiceStub
-from tests.support.alert import NOBODY
+from tests.support.alert import NOBODY, SECRET_KEYS
 from tests.support.faults import fault
 from tests.support.postgres import Databases
 
@@ -74,6 +74,7 @@ async def test_private_targets_are_refused_unless_the_operator_allows_them(
         listen="127.0.0.1:0",
         ledger_address=NOBODY,
         log_json="true",
+        secret_keys=SECRET_KEYS,
         allow_private_targets=allowed,
     ) as process:
         async with open_channel(f"127.0.0.1:{await port_of(process)}") as channel:
@@ -96,8 +97,31 @@ async def test_all_missing_settings_are_said_and_it_ends() -> None:
     assert process.returncode == 2
     assert [line.partition(":")[0] for line in said.decode().splitlines()] == [
         "PURSER_ALERT_DATABASE_URL",
+        "PURSER_ALERT_SECRET_KEYS",
         "PURSER_ALERT_ALLOW_PRIVATE_TARGETS",
     ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({}, "PURSER_ALERT_SECRET_KEYS: is not set ("),
+        ({"secret_keys": ""}, "PURSER_ALERT_SECRET_KEYS: Value error, contains no key ("),
+        (
+            {"secret_keys": f"{SECRET_KEYS},hunter2"},
+            "PURSER_ALERT_SECRET_KEYS: Value error, key 2 is not 32 bytes in base64 (",
+        ),
+    ],
+)
+async def test_without_good_keys_it_ends_with_one_line(settings: dict[str, str], line: str) -> None:
+    async with an_alert_process(database_url="postgresql://u:p@127.0.0.1:1/x", **settings) as process:
+        _, said = await process.communicate()
+
+    assert process.returncode == 2
+    (only,) = said.decode().splitlines()
+    assert only.startswith(line)
+    assert "hunter2" not in only
+    assert SECRET_KEYS not in only
 
 
 async def test_migrate_ends_by_itself(databases: Databases) -> None:

@@ -8,7 +8,7 @@ from meshkit.clock import ManualClock
 from meshkit.db import open_engine
 from meshkit.ids import Ids
 from services.alert.store import PostgresStore
-from tests.support.alert import JUNE
+from tests.support.alert import JUNE, a_keyring
 from tests.support.postgres import Databases
 from tests.support.shared_database import databases, shared_database
 
@@ -29,4 +29,4 @@ def wall() -> ManualClock:
 
 @pytest.fixture
 def store(engine: AsyncEngine, wall: ManualClock) -> PostgresStore:
-    return PostgresStore(engine, wall=wall, ids=Ids(wall))
+    return PostgresStore(engine, wall=wall, ids=Ids(wall), keyring=a_keyring())

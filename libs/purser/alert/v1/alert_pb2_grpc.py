@@ -171,7 +171,8 @@ class AlertServiceServicer:
     def CreateWebhookEndpoint(self, request, context):
         """Registers a URL that notifications are posted to, and creates its signing secret. Idempotent by request_id.
         Errors: WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION) for a host that has no address, or one that is not public
-        (private, loopback, link-local and the like).
+        (private, loopback, link-local and the like). Of a repeated request: WEBHOOK_SECRET_UNREADABLE (FAILED_PRECONDITION)
+        if no configured key decrypts the stored secret.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -186,7 +187,8 @@ class AlertServiceServicer:
 
     def RotateWebhookSecret(self, request, context):
         """Creates a new signing secret; deliveries are signed with both until the old one expires after 24 h. Idempotent by
-        request_id. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND).
+        request_id. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND). Of a repeated request: WEBHOOK_SECRET_UNREADABLE
+        (FAILED_PRECONDITION) if no configured key decrypts the stored secret.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -65,13 +65,15 @@ class AlertServiceStub:
     CreateWebhookEndpoint: _grpc.UnaryUnaryMultiCallable[_alert_pb2.CreateWebhookEndpointRequest, _alert_pb2.CreateWebhookEndpointResponse]
     """Registers a URL that notifications are posted to, and creates its signing secret. Idempotent by request_id.
     Errors: WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION) for a host that has no address, or one that is not public
-    (private, loopback, link-local and the like).
+    (private, loopback, link-local and the like). Of a repeated request: WEBHOOK_SECRET_UNREADABLE (FAILED_PRECONDITION)
+    if no configured key decrypts the stored secret.
     """
     ListWebhookEndpoints: _grpc.UnaryUnaryMultiCallable[_alert_pb2.ListWebhookEndpointsRequest, _alert_pb2.ListWebhookEndpointsResponse]
     """Lists endpoints in order of creation, without their secrets."""
     RotateWebhookSecret: _grpc.UnaryUnaryMultiCallable[_alert_pb2.RotateWebhookSecretRequest, _alert_pb2.RotateWebhookSecretResponse]
     """Creates a new signing secret; deliveries are signed with both until the old one expires after 24 h. Idempotent by
-    request_id. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND).
+    request_id. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND). Of a repeated request: WEBHOOK_SECRET_UNREADABLE
+    (FAILED_PRECONDITION) if no configured key decrypts the stored secret.
     """
     DisableWebhookEndpoint: _grpc.UnaryUnaryMultiCallable[_alert_pb2.DisableWebhookEndpointRequest, _alert_pb2.DisableWebhookEndpointResponse]
     """Stops posting to an endpoint; its pending deliveries fail. Idempotent by request_id; disabling it again changes
@@ -122,13 +124,15 @@ class AlertServiceAsyncStub(AlertServiceStub):
     CreateWebhookEndpoint: _aio.UnaryUnaryMultiCallable[_alert_pb2.CreateWebhookEndpointRequest, _alert_pb2.CreateWebhookEndpointResponse]  # type: ignore[assignment]
     """Registers a URL that notifications are posted to, and creates its signing secret. Idempotent by request_id.
     Errors: WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION) for a host that has no address, or one that is not public
-    (private, loopback, link-local and the like).
+    (private, loopback, link-local and the like). Of a repeated request: WEBHOOK_SECRET_UNREADABLE (FAILED_PRECONDITION)
+    if no configured key decrypts the stored secret.
     """
     ListWebhookEndpoints: _aio.UnaryUnaryMultiCallable[_alert_pb2.ListWebhookEndpointsRequest, _alert_pb2.ListWebhookEndpointsResponse]  # type: ignore[assignment]
     """Lists endpoints in order of creation, without their secrets."""
     RotateWebhookSecret: _aio.UnaryUnaryMultiCallable[_alert_pb2.RotateWebhookSecretRequest, _alert_pb2.RotateWebhookSecretResponse]  # type: ignore[assignment]
     """Creates a new signing secret; deliveries are signed with both until the old one expires after 24 h. Idempotent by
-    request_id. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND).
+    request_id. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND). Of a repeated request: WEBHOOK_SECRET_UNREADABLE
+    (FAILED_PRECONDITION) if no configured key decrypts the stored secret.
     """
     DisableWebhookEndpoint: _aio.UnaryUnaryMultiCallable[_alert_pb2.DisableWebhookEndpointRequest, _alert_pb2.DisableWebhookEndpointResponse]  # type: ignore[assignment]
     """Stops posting to an endpoint; its pending deliveries fail. Idempotent by request_id; disabling it again changes
@@ -224,7 +228,8 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_alert_pb2.CreateWebhookEndpointResponse, _abc.Awaitable[_alert_pb2.CreateWebhookEndpointResponse]]:
         """Registers a URL that notifications are posted to, and creates its signing secret. Idempotent by request_id.
         Errors: WEBHOOK_TARGET_REFUSED (FAILED_PRECONDITION) for a host that has no address, or one that is not public
-        (private, loopback, link-local and the like).
+        (private, loopback, link-local and the like). Of a repeated request: WEBHOOK_SECRET_UNREADABLE (FAILED_PRECONDITION)
+        if no configured key decrypts the stored secret.
         """
 
     @_abc_1.abstractmethod
@@ -242,7 +247,8 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_alert_pb2.RotateWebhookSecretResponse, _abc.Awaitable[_alert_pb2.RotateWebhookSecretResponse]]:
         """Creates a new signing secret; deliveries are signed with both until the old one expires after 24 h. Idempotent by
-        request_id. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND).
+        request_id. Errors: WEBHOOK_ENDPOINT_NOT_FOUND (NOT_FOUND). Of a repeated request: WEBHOOK_SECRET_UNREADABLE
+        (FAILED_PRECONDITION) if no configured key decrypts the stored secret.
         """
 
     @_abc_1.abstractmethod
