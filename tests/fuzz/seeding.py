@@ -25,6 +25,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 # The Ledger of the mesh observes the seeded alerts too; what is seeded must not look older.
 LATER_SEQUENCE = 1_000_000
+SPARE = 12
 
 
 class Refused(Exception):
@@ -52,7 +53,9 @@ class Seeding:
         try:
             sold = await every_write.fill_catalog(self._asking("catalog"))
             await every_write.fill_contract(self._asking("contract"), sold)
-            await every_write.fill_ledger(self._asking("ledger"))
+            ledger = self._asking("ledger")
+            await every_write.fill_ledger(ledger)
+            await _spare(ledger)
             if receiver_url is not None:
                 await every_write.fill_alert(self._asking("alert"), receiver_url)
         except (KeyError, IndexError) as error:
@@ -94,6 +97,19 @@ class Seeding:
             if _NAMES.match(said):
                 return f"{said}-{self._times}"
         return said
+
+
+async def _spare(ask: every_write.Ask) -> None:
+    """Take holds and report events: each can be captured, voided and so on only once."""
+    used = {"customer": "acme", "product_id": "prd_assistant", "group_values": {"user_id": "ann"}}
+    event = {"customer": "acme", "event_type": "ai_call", "timestamp": "2025-06-01T00:00:00Z"}
+    properties = {"model": "large", "region": "eu", "user_id": "ann", "units": "0.1"}
+    for number in range(SPARE):
+        await ask("Authorize", **used, quantity_micros="10000", hold_ttl="86400s")
+        await ask(
+            "RecordUsage",
+            events=[{**event, "transaction_id": f"tx-spare-{number}", "properties": properties}],
+        )
 
 
 def _texts(said: Json) -> set[str]:
