@@ -7,6 +7,7 @@ This is not a grpc.aio interceptor: grpc.aio asks interceptors again at every ca
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn, Protocol, TypeAlias
 
@@ -14,7 +15,7 @@ import grpc
 import structlog
 from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
-from grpc.aio import AbortError, AioRpcError, ServicerContext
+from grpc.aio import AbortError, AioRpcError, InternalError, ServicerContext, UsageError
 
 from meshkit.errors import Invalid, MeshError, Unimplemented
 from meshkit.faults import DatabaseUnavailable, database_text, fault_of
@@ -136,6 +137,12 @@ class CallWrapper:
             except AbortError:
                 # A servicer of a library, such as health, has sent a status itself.
                 meter.count(clock() - began, grpc.StatusCode(context.code()).name)
+                raise
+            except InternalError:
+                # gRPC could not send what a servicer of a library wrote: the caller disconnected just then.
+                meter.count(clock() - began, "CANCELLED")
+                with suppress(UsageError):  # the servicer may have ended the call itself
+                    await context.abort(grpc.StatusCode.CANCELLED, "the answer could not be sent")
                 raise
             except Exception as error:
                 status, code, reason = self._status_of(error, method)

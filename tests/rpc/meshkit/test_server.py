@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import grpc
 import httpx
 import pytest
-from grpc.aio import AioRpcError
+from grpc.aio import AioRpcError, InternalError
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
 
@@ -157,6 +157,23 @@ async def test_a_status_that_a_library_sends_itself_is_counted_and_is_no_failure
         while unknown._value.get() == before:
             await probe.ask()
     assert unknown._value.get() == before + 1
+    assert "rpc_failed" not in capsys.readouterr().out
+
+
+async def test_a_caller_that_disconnects_while_its_answer_is_sent_is_no_failure_of_the_service(
+    start: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def lose(_: str) -> str:
+        raise InternalError(
+            "the answer could not be sent"
+        )  # what gRPC raises in a servicer that writes itself
+
+    probe = await start(lose)
+
+    with pytest.raises(AioRpcError) as caught:
+        await probe.ask()
+
+    assert caught.value.code() is grpc.StatusCode.CANCELLED
     assert "rpc_failed" not in capsys.readouterr().out
 
 
