@@ -2,8 +2,9 @@
 """Makes a call as bytes, and judges its answer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import grpc.aio
@@ -57,6 +58,7 @@ class Channels:
     by_service: dict[str, grpc.aio.Channel]
     by_peer: dict[tuple[str, str], grpc.aio.Channel] = field(default_factory=dict)
     token: str = ""
+    customer_token: Callable[[str], str] = str
 
     def of(self, method: Method) -> grpc.aio.Channel:
         return self.by_peer[method.service, method.peer] if method.peer else self.by_service[method.service]
@@ -66,7 +68,8 @@ class Channels:
         is_named = any(key == AUTHORIZATION for key, _ in attempt.metadata)
         if is_named or attempt.method.peer or not self.token:
             return attempt.metadata
-        return (*attempt.metadata, (AUTHORIZATION, f"Bearer {self.token}"))
+        token = self.customer_token(attempt.customer_id) if attempt.method.is_self_service else self.token
+        return (*attempt.metadata, (AUTHORIZATION, f"Bearer {token}"))
 
     async def close(self) -> None:
         for channel in (*self.by_service.values(), *self.by_peer.values()):
@@ -98,6 +101,7 @@ def open_channels(addresses: Mapping[str, str], access: Secured) -> Channels:
         },
         by_peer=by_peer,
         token=identity.token(*ROLES, subject="fuzzer"),
+        customer_token=cache(lambda customer: identity.token("customer", subject="ann", customer=customer)),
     )
 
 

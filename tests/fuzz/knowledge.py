@@ -41,8 +41,9 @@ MEANINGS = {
 
 @dataclass(slots=True)
 class Knowledge:
-    """now: the latest sandbox time that any service answered, in seconds. secret: texts that are never learnt.
+    """now: the latest sandbox time that any service answered, in seconds. owners: customer ids by contract id.
 
+    secret: texts that are never learnt.
     What belongs to the witness is secret, so that no request changes it on purpose.
     """
 
@@ -58,6 +59,7 @@ class Knowledge:
         default_factory=lambda: defaultdict(lambda: deque(maxlen=EXAMPLES_MAX))
     )
 
+    owners: dict[str, str] = field(default_factory=dict)
     facts: deque[dict[str, str]] = field(default_factory=lambda: deque(maxlen=FACTS_MAX))
 
     def learn(self, method: Method, request: Message, response: Message) -> None:
@@ -99,6 +101,11 @@ class Knowledge:
         looked_at = [self.facts[dice.randrange(len(self.facts))] for _ in range(FACTS_LOOKED_AT)]
         return max(looked_at, key=lambda fact: sum(name in wanted for name in fact))
 
+    def owner_of(self, message: Message) -> str:
+        """Return the customer whose contract a message names; if it names none that is known, any customer."""
+        known = self.owners.get(getattr(message, "contract_id", ""))
+        return known or next(reversed(self.owners.values()), "cus_unknown")
+
     def _keep_fact(self, said: list[tuple[str, str]]) -> None:
         fact: dict[str, str] = {}
         for name, text in said:
@@ -112,6 +119,8 @@ class Knowledge:
             if "customer_id" in fact:
                 fact.setdefault("customer", fact["customer_id"])
             self.facts.append(fact)
+            if "contract_id" in fact and "customer_id" in fact:
+                self.owners[fact["contract_id"]] = fact["customer_id"]
 
     def _keep(self, name: str, text: str) -> None:
         if text and text not in self.secret and len(text) <= TEXT_LENGTH_MAX:

@@ -29,7 +29,7 @@ REFLECTION = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.Se
 class Method:
     """An rpc of one service of the mesh. service: "ledger". path: "/purser.ledger.v1.LedgerService/Authorize".
 
-    peer: the service that calls it, if no role may.
+    peer: the service that calls it, if no role may. is_self_service: only customers may call it.
     """
 
     service: str
@@ -39,6 +39,7 @@ class Method:
     takes_stream: bool
     gives_stream: bool
     peer: str = ""
+    is_self_service: bool = False
 
     @property
     def name(self) -> str:
@@ -77,6 +78,7 @@ def _method(service: str, name: str, method: MethodDescriptor) -> Method:
         takes_stream=method.client_streaming,
         gives_stream=method.server_streaming,
         peer=access.peers[0] if access.peers and not access.roles else "",
+        is_self_service=list(access.roles) == [access_pb2.ROLE_CUSTOMER],
     )
 
 

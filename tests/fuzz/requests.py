@@ -41,13 +41,15 @@ Metadata = tuple[tuple[str, str | bytes], ...]
 class Attempt:
     """A call to make. bodies: its messages as bytes; one, unless the method takes a stream.
 
-    together: it is sent twice at the same time. hangs_up_after: seconds until the caller disconnects, if it does.
+    customer_id: whose token it carries, if it is self-service. together: it is sent twice at the same time.
+    hangs_up_after: seconds until the caller disconnects, if it does.
     """
 
     method: Method
     kind: str
     bodies: tuple[bytes, ...]
     metadata: Metadata = ()
+    customer_id: str = ""
     together: bool = False
     hangs_up_after: float | None = None
 

@@ -5,8 +5,11 @@ import asyncio
 import random
 import time
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+
+from google.protobuf.message import DecodeError
 
 from deploy.local.database import SERVICES
 from deploy.local.mesh import ProcessMesh
@@ -133,6 +136,8 @@ class Run:
             await channels.close()
 
     async def _perform(self, channels: Channels, attempt: Attempt) -> Answer:
+        if attempt.method.is_self_service:
+            attempt = replace(attempt, customer_id=self._customer_of(attempt))
         answer = await make(channels, attempt)
         self.outcome.count(attempt, answer)
         if answer.response is not None and attempt.bodies:
@@ -140,6 +145,13 @@ class Run:
             request = attempt.method.request_type.FromString(attempt.bodies[0])
             self.knowledge.learn(attempt.method, request, answer.response)
         return answer
+
+    def _customer_of(self, attempt: Attempt) -> str:
+        try:
+            asked = attempt.method.request_type.FromString(attempt.bodies[0])
+        except DecodeError:
+            asked = attempt.method.request_type()
+        return self.knowledge.owner_of(asked)
 
     def _lesser_tokens(self) -> list[str]:
         """Return tokens of callers that may do less than all."""
