@@ -10,6 +10,7 @@ from access.caller import (
     no_call,
     require_all_customers,
     require_visible,
+    with_request,
 )
 from access.control import open_access
 from access.visible import only_visible
@@ -25,4 +26,5 @@ __all__ = [
     "open_access",
     "require_all_customers",
     "require_visible",
+    "with_request",
 ]

@@ -2,8 +2,8 @@
 """The caller of the present call: set for each call before its operation begins, read by operations and stores."""
 
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 from meshkit.errors import PermissionDenied
 
@@ -53,11 +53,15 @@ class Address(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The present call. rpc: its full name, such as "/purser.ledger.v1.LedgerService/Authorize"; empty: no call."""
+    """The present call. rpc: its full name, such as "/purser.ledger.v1.LedgerService/Authorize"; empty: no call.
+
+    request: its message, if the rpc is recorded (libs/audit) and the message has been read.
+    """
 
     caller: Caller
     rpc: str = ""
     source: Address | None = None
+    request: Any = None
 
     @property
     def address(self) -> str:
@@ -72,6 +76,11 @@ _call: ContextVar[Call] = ContextVar("call", default=_NO_CALL)
 def begin(call: Call) -> None:
     """Set the call, at the start of its task."""
     _call.set(call)
+
+
+def with_request(request: Any) -> None:
+    """Add its request to the present call."""
+    _call.set(replace(_call.get(), request=request))
 
 
 def no_call() -> None:

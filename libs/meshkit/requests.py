@@ -22,6 +22,7 @@ from meshkit.clock import Clock
 from meshkit.errors import Aborted, RequestIdReused
 from meshkit.formats import Formats
 from meshkit.legacy_hash import legacy_hash
+from meshkit.recording import Recorder
 
 T = TypeVar("T")
 Response = TypeVar("Response")
@@ -63,15 +64,25 @@ def requests_table(metadata: MetaData, schema: str, name: str = "requests") -> T
 
 
 class StoredResponses(Generic[Response]):
-    """The stored responses, within one transaction. formats: of the responses. wall: the clock for claims' times."""
+    """The stored responses, within one transaction.
+
+    formats: of the responses. wall: the clock for claims' times. recorder: records the write of each response.
+    """
 
     def __init__(
-        self, connection: AsyncConnection, table: Table, formats: Formats[Response], *, wall: Clock
+        self,
+        connection: AsyncConnection,
+        table: Table,
+        formats: Formats[Response],
+        *,
+        wall: Clock,
+        recorder: Recorder,
     ) -> None:
         self._connection = connection
         self._table = table
         self._formats = formats
         self._wall = wall
+        self._recorder = recorder
 
     async def claim(self, command: Command, response_type: type[T]) -> T | None:
         """Return the stored response to this request, or None when this request is the first and must be carried out.
@@ -113,11 +124,12 @@ class StoredResponses(Generic[Response]):
         return self._formats.of(response_type).decode(row.answer)
 
     async def store(self, command: Command, response: Response) -> None:
-        """Store the response in the row that `claim` inserted in this transaction."""
+        """Store the response in the row that `claim` inserted in this transaction, and record the write."""
         data = self._formats.of(type(response)).encode(response)
         stored = update(self._table).where(self._table.c.request_id == command.request_id).values(answer=data)
         updated = await self._connection.execute(stored)
         assert updated.rowcount == 1  # store follows claim in the same transaction
+        await self._recorder.record(self._connection, data)
 
 
 async def forget(

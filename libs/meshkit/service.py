@@ -19,6 +19,7 @@ from meshkit.database_watch import DatabaseWatch
 from meshkit.db import POOL_SIZE, open_engine, plain_url
 from meshkit.outbox import Notice, Relay
 from meshkit.periodic import PeriodicTask
+from meshkit.recording import CallRecorder, Recorder
 from meshkit.rpc.calls import AccessControl
 from meshkit.rpc.client import RenewedChannel, open_channel
 from meshkit.rpc.server import Listener, RpcService, start_server
@@ -68,10 +69,26 @@ class SandboxClock(Protocol):
         *,
         clock: ManualClock,
         engine: AsyncEngine,
+        recorder: Recorder,
         run_due: RunDue,
         peers: Mapping[str, grpc.aio.Channel],
     ) -> RpcService:
         """Return the rpcs that read and advance the time, in this service and then in each of `peers`, in order."""
+        ...
+
+
+class AuditTrail(Protocol):
+    """Records the writes of a service and the calls that it refuses; libs/audit implements it."""
+
+    @property
+    def recorder(self) -> Recorder: ...
+
+    def refusals(self, engine: AsyncEngine) -> CallRecorder:
+        """Return what records refused calls."""
+        ...
+
+    def service(self, engine: AsyncEngine) -> RpcService:
+        """Return the rpc that lists the records."""
         ...
 
 
@@ -93,14 +110,16 @@ async def service_builder(
     wall: Clock,
     outbox: Table,
     dead_letters: Table,
+    audit: AuditTrail,
     sandbox: SandboxClock,
     pool_size: int = POOL_SIZE,
     application_name: str | None = None,
 ) -> AsyncIterator["ServiceBuilder"]:
     """Open the database of the service `name`. When the block ends, even by an exception, stop all started parts.
 
-    access: who may call. clock: business time, in sandbox mode a ManualClock. wall: operational time. pool_size: the
-    maximum number of database connections. application_name: their name in pg_stat_activity, by default `name`.
+    access: who may call. audit: records who wrote what. clock: business time, in sandbox mode a ManualClock. wall:
+    operational time. pool_size: the maximum number of database connections. application_name: their name in
+    pg_stat_activity, by default `name`.
     """
     async with AsyncExitStack() as stack:
         control = await stack.enter_async_context(access(settings, wall=wall))
@@ -128,6 +147,7 @@ async def service_builder(
             wall=wall,
             outbox=outbox,
             dead_letters=dead_letters,
+            audit=audit,
             sandbox=sandbox,
             engine=engine,
             connections=connections,
@@ -153,6 +173,7 @@ class ServiceBuilder:
     wall: Clock
     outbox: Table
     dead_letters: Table
+    audit: AuditTrail
     sandbox: SandboxClock
     engine: AsyncEngine
     connections: Connections
@@ -195,6 +216,7 @@ class ServiceBuilder:
             deliver,
             self.wall,
             dead_letters=self.dead_letters,
+            recorder=self.audit.recorder,
             ordered=ordered,
         )
         return await self.start(relay)
@@ -215,7 +237,7 @@ class ServiceBuilder:
     async def serve(
         self, *services: RpcService, relay: Relay, run_due: DueWork | None = None, shares_port: bool = False
     ) -> App:
-        """Accept calls to `services` and, in sandbox mode, to the clock. Call it last.
+        """Accept calls to `services`, to the list of audit records and, in sandbox mode, to the clock. Call it last.
 
         run_due: what App.run_due does before `relay` delivers. shares_port: other processes share the port too.
         Raises PortTaken.
@@ -226,6 +248,7 @@ class ServiceBuilder:
                 await run_due(at)
             await relay.deliver_all_now()
 
+        services = (*services, self.audit.service(self.engine))
         if self.settings.sandbox:
             services = (*services, self._clock_service(run_due_and_deliver))
         server = await start_server(
@@ -233,6 +256,7 @@ class ServiceBuilder:
             listeners=self._listeners(),
             services=services,
             access=self.access,
+            recorder=self.audit.refusals(self.engine),
             offers_reflection=self.settings.reflection or self.settings.insecure,
             reuse_port=shares_port,
         )
@@ -272,6 +296,7 @@ class ServiceBuilder:
         return self.sandbox.service(
             clock=_as_manual(self.clock),
             engine=self.engine,
+            recorder=self.audit.recorder,
             run_due=run_due,
             peers={peer: self.channel(peer) for peer in self.settings.peer_addresses},
         )

@@ -11,6 +11,7 @@ from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from meshkit.clock import ManualClock
+from meshkit.recording import Recorder
 from meshkit.rpc.server import RpcService
 from purser.sandbox.v1 import clock_pb2_grpc
 from sandbox.servicer import SERVICE_NAME, ClockServicer
@@ -32,9 +33,12 @@ class SandboxClock:
         *,
         clock: ManualClock,
         engine: AsyncEngine,
+        recorder: Recorder,
         run_due: Callable[[datetime], Awaitable[None]],
         peers: Mapping[str, grpc.aio.Channel],
     ) -> RpcService:
         """Return ClockService; the arguments are those of ClockServicer."""
-        servicer = ClockServicer(clock=clock, engine=engine, table=self.table, run_due=run_due, peers=peers)
+        servicer = ClockServicer(
+            clock=clock, engine=engine, recorder=recorder, table=self.table, run_due=run_due, peers=peers
+        )
         return RpcService(SERVICE_NAME, partial(clock_pb2_grpc.add_ClockServiceServicer_to_server, servicer))

@@ -31,15 +31,15 @@ async def load_sandbox_time(connection: AsyncConnection, table: Table) -> dateti
     return stored
 
 
-async def save_sandbox_time(connection: AsyncConnection, table: Table, at: datetime) -> None:
-    """Store the sandbox time. A time earlier than the stored one changes nothing."""
+async def save_sandbox_time(connection: AsyncConnection, table: Table, at: datetime) -> bool:
+    """Store the sandbox time; returns whether it is later than the stored one, which stays otherwise."""
     row = insert(table).values(only_row=True, now_time=at)
     upsert = row.on_conflict_do_update(
         index_elements=[table.c.only_row],
         set_={"now_time": row.excluded.now_time},
         where=table.c.now_time < row.excluded.now_time,
     )
-    await connection.execute(upsert)
+    return (await connection.execute(upsert)).rowcount == 1
 
 
 async def restore_time(clock: ManualClock, engine: AsyncEngine, table: Table) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from access import open_access
+from audit import AuditTrail
 from dead_letters import dead_letter_service
 from meshkit.clock import Clock
 from meshkit.ids import Ids
@@ -73,6 +74,7 @@ async def open_service(
         wall=wall,
         outbox=tables.outbox,
         dead_letters=tables.dead_letters,
+        audit=AuditTrail(tables.audit_events, wall=wall, ids=ids),
         sandbox=SandboxClock(tables.sandbox_clock),
     ) as service:
         keyring = Keyring(settings.secret_keys, randomness=outside.randomness)

@@ -5,4 +5,4 @@ from typing import Final
 
 from meshkit.privileges import Privileges
 
-PRIVILEGES: Final = Privileges()
+PRIVILEGES: Final = Privileges(append_only={"audit_events"})

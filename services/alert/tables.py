@@ -5,6 +5,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, DateTime, Integer, LargeBinary, MetaData, Table, Text
 
+from audit import audit_events_table
 from meshkit.outbox import dead_letters_table, outbox_table
 from meshkit.requests import requests_table
 from sandbox import sandbox_clock_table
@@ -16,6 +17,7 @@ metadata = MetaData()
 requests = requests_table(metadata, SCHEMA)
 outbox = outbox_table(metadata, SCHEMA)
 dead_letters = dead_letters_table(metadata, SCHEMA)
+audit_events = audit_events_table(metadata, SCHEMA)
 sandbox_clock = sandbox_clock_table(metadata, SCHEMA)
 
 alerts = Table(

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from access import open_access
+from audit import AuditTrail
 from dead_letters import dead_letter_service
 from meshkit.clock import Clock
 from meshkit.ids import Ids
@@ -54,6 +55,7 @@ async def open_service(
         wall=wall,
         outbox=tables.outbox,
         dead_letters=tables.dead_letters,
+        audit=AuditTrail(tables.audit_events, wall=wall, ids=ids),
         sandbox=SandboxClock(tables.sandbox_clock),
     ) as service:
         store = PostgresStore(service.engine, wall=wall, ids=ids)

@@ -5,4 +5,6 @@ from typing import Final
 
 from meshkit.privileges import Privileges
 
-PRIVILEGES: Final = Privileges(append_only={"billed_periods", "invoice_lines", "seat_changes"})
+PRIVILEGES: Final = Privileges(
+    append_only={"audit_events", "billed_periods", "invoice_lines", "seat_changes"}
+)

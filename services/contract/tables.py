@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, Interval, MetaData, Table, Text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from audit import audit_events_table
 from meshkit.outbox import dead_letters_table, outbox_table
 from meshkit.requests import requests_table
 from sandbox import sandbox_clock_table
@@ -17,6 +18,7 @@ metadata = MetaData()
 requests = requests_table(metadata, SCHEMA)
 outbox = outbox_table(metadata, SCHEMA, key="customer_id")
 dead_letters = dead_letters_table(metadata, SCHEMA, key="customer_id")
+audit_events = audit_events_table(metadata, SCHEMA)
 sandbox_clock = sandbox_clock_table(metadata, SCHEMA)
 
 customers = Table(

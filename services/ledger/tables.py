@@ -3,6 +3,7 @@
 
 from sqlalchemy import MetaData
 
+from audit import audit_events_table
 from meshkit.outbox import dead_letters_table, outbox_table
 from sandbox import sandbox_clock_table
 
@@ -11,4 +12,5 @@ SCHEMA = "ledger"
 metadata = MetaData()
 outbox = outbox_table(metadata, SCHEMA, key="customer_id")
 dead_letters = dead_letters_table(metadata, SCHEMA, key="customer_id")
+audit_events = audit_events_table(metadata, SCHEMA)
 sandbox_clock = sandbox_clock_table(metadata, SCHEMA)

@@ -18,6 +18,8 @@ REFERENCE_TABLES = {
     "rerate_credits",
     # Of copies, which may belong to no customer.
     "copy_repairs",
+    # Records of writes, some of which concern no customer.
+    "audit_events",
 }
 # Sweepers search all customers for due or old rows, so they may query all shards; code that answers a caller may not.
 SWEEP_INDEXES = {"pools_due_idx", "outbox_sent_idx"}

@@ -11,6 +11,8 @@ from typing import Any
 import asyncpg
 import pytest
 
+from meshkit.clock import ManualClock
+from meshkit.ids import Ids
 from meshkit.page import Page
 from meshkit.period import Period
 from meshkit.quantity import Credits, Quantity
@@ -34,6 +36,7 @@ from services.ledger.domain.usage.meter import MeterKey
 from services.ledger.domain.usage.reads import EventFilter, UsageQuestion, UsageWindow
 from services.ledger.domain.usage.rerate_job import EventPosition, MeterProgress, RerateScope
 from services.ledger.domain.usage.summary import SummaryWindow
+from services.ledger.store.audit import Audit
 from services.ledger.store.connection import open_pool
 from services.ledger.store.credits.grants import with_unread
 from services.ledger.store.credits.reading import PoolLocks, read_accounts
@@ -524,7 +527,9 @@ async def test_old_rows_are_found_by_their_age(recording: Recording) -> None:
 
 
 async def test_stored_responses_are_found_by_their_keys(recording: Recording) -> None:
-    given = await StoredResponses(recording).find_many([(ACME, "req_1")])
+    given = await StoredResponses(
+        recording, Audit(recording, wall=ManualClock(JULY), ids=Ids(ManualClock(JULY)))
+    ).find_many([(ACME, "req_1")])
 
     assert list(given) == [(ACME, "req_1")]
     assert await _reads(recording) == {"requests_0_pkey", "requests_1_pkey", "requests_2_pkey"}

@@ -17,7 +17,11 @@ from tests.support.mesh import SwitchedMesh, acme_at, secured
 from tests.support.postgres import Databases
 from tests.support.reflection import reflected, services_of
 
-OF_ALL = {"purser.sandbox.v1.ClockService", "purser.outbox.v1.DeadLetterService"}
+OF_ALL = {
+    "purser.sandbox.v1.ClockService",
+    "purser.outbox.v1.DeadLetterService",
+    "purser.audit.v1.AuditService",
+}
 SERVED = {
     "catalog": {"purser.catalog.v1.CatalogService"},
     "contract": {"purser.contract.v1.ContractService", "purser.contract.v1.SelfService"},

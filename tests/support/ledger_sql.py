@@ -16,6 +16,8 @@ _TABLES = """
 """
 # Written in the background, and made of what is in the other tables.
 _SUMS = ("usage_by_hour", "usage_by_period", "usage_positions")
+# A refused write leaves a record.
+_RECORDS = ("audit_events",)
 _WAITING = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 )
@@ -56,9 +58,11 @@ class Sql:
     async def everything(self) -> dict[str, list[str]]:
         """Return every row of every table as text; it is the same before and after a call that writes nothing.
 
-        Without the sums of usage: they may be written at any time.
+        Without the sums of usage, which may be written at any time, and the records of refused writes.
         """
-        tables = [row["relname"] for row in await self.rows(_TABLES) if row["relname"] not in _SUMS]
+        tables = [
+            row["relname"] for row in await self.rows(_TABLES) if row["relname"] not in (*_SUMS, *_RECORDS)
+        ]
         return {
             table: [
                 row["line"]

@@ -41,6 +41,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from meshkit.errors import FailedPrecondition, NotFound
 from meshkit.outbox.leases import ERROR_LENGTH_MAX, Lease
 from meshkit.outbox.notice import Notice, key_column
+from meshkit.recording import Recorder
 
 LISTED_MAX = 200
 
@@ -114,12 +115,16 @@ def is_free(outbox: Table, dead_letters: Table, ordered: frozenset[str]) -> Colu
 
 
 class DeadLetters:
-    """The statements over one table of dead letters. Each runs in its own short transaction."""
+    """The statements over one table of dead letters. Each runs in its own short transaction.
 
-    def __init__(self, engine: AsyncEngine, table: Table, outbox: Table) -> None:
+    recorder: records what ends one.
+    """
+
+    def __init__(self, engine: AsyncEngine, table: Table, outbox: Table, recorder: Recorder) -> None:
         self._engine = engine
         self._table = table
         self._outbox = outbox
+        self._recorder = recorder
 
     async def add(self, lease: Lease, *, error: str, at: datetime) -> bool:
         """Move a leased notice from the outbox here. Returns False if another relay has leased it meanwhile."""
@@ -199,7 +204,9 @@ class DeadLetters:
         columns = self._table.c
         ended = update(self._table).where(columns.notice_id == notice_id, columns.end_time.is_(None))
         async with self._engine.begin() as connection:
-            await connection.execute(ended.values(values))
+            changed = await connection.execute(ended.values(values))
+            if changed.rowcount and "end_time" in values:
+                await self._recorder.record(connection, {"notice_id": notice_id})
         return await self.get(notice_id)
 
     def _letter(self, row: RowMapping) -> DeadLetter:

@@ -26,6 +26,7 @@ from meshkit.metrics import OUTBOX_DELIVERIES
 from meshkit.outbox.dead_letters import DeadLetter, DeadLetterEnded, DeadLetters, is_free
 from meshkit.outbox.leases import Lease, Leases, NoLease
 from meshkit.outbox.notice import Notice
+from meshkit.recording import Recorder
 from meshkit.rpc import deadline
 from meshkit.rpc.status import PeerUnavailable
 
@@ -74,8 +75,9 @@ class Relay:
 
     After a failure, the notice and later ones of the same key wait 0.1 s, doubling to 30 s, minus a jitter of up to one
     half. A notice that was rejected for REJECTED_FOR_MIN becomes a dead letter.
-    wall: the clock for due and lease times. dead_letters: their table. ordered: the kinds of which a notice waits while
-    one of its key and kind is a dead letter; notices of other kinds are delivered.
+    wall: the clock for due and lease times. dead_letters: their table. recorder: records what ends one.
+    ordered: the kinds of which a notice waits while one of its key and kind is a dead letter; notices of other kinds
+    are delivered.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class Relay:
         wall: Clock,
         *,
         dead_letters: Table,
+        recorder: Recorder,
         ordered: frozenset[str] = frozenset(),
         poll_seconds: float = POLL_SECONDS,
         lease: timedelta = LEASE,
@@ -93,7 +96,7 @@ class Relay:
     ) -> None:
         free = is_free(table, dead_letters, ordered) if ordered else None
         self._leases = Leases(engine, table, free=free)
-        self.dead_letters = DeadLetters(engine, dead_letters, table)
+        self.dead_letters = DeadLetters(engine, dead_letters, table, recorder)
         self._deliver = deliver
         self._wall = wall
         self._poll_seconds = poll_seconds

@@ -20,6 +20,7 @@ from grpc.aio import AbortError, AioRpcError, InternalError, ServicerContext, Us
 from meshkit.errors import Invalid, MeshError, Unimplemented
 from meshkit.faults import DatabaseUnavailable, database_text, fault_of
 from meshkit.metrics import RpcMeter
+from meshkit.recording import CallRecorder, RpcRecorder
 from meshkit.rpc import deadline
 from meshkit.rpc.intake import REQUEST_BYTES_MAX, Intake, MessageTooLarge
 from meshkit.rpc.status import CODES, DETAILS_KEY, INTERNAL_TEXT, from_rpc_error, to_status
@@ -69,13 +70,16 @@ class AccessControl(Protocol):
 class CallWrapper:
     """Wraps the rpcs of one service.
 
-    name: the service that defines the reasons of its faults. intake: of its server.
+    name: the service that defines the reasons of its faults. intake: of its server. recorder: records refused calls.
     """
 
-    def __init__(self, name: str, access: AccessControl, intake: Intake) -> None:
+    def __init__(
+        self, name: str, access: AccessControl, intake: Intake, recorder: CallRecorder | None = None
+    ) -> None:
         self._name = name
         self._access = access
         self._intake = intake
+        self._recorder = recorder
         self._domain = f"{name}.purser"
         self._database_logged = 0.0
 
@@ -107,15 +111,25 @@ class CallWrapper:
             make = grpc.stream_unary_rpc_method_handler
             behaviour = handler.unary_unary or handler.stream_unary
         admit = _admit_everyone if is_open else self._access.admission(method)
+        recorder = None if is_open or self._recorder is None else self._recorder.of(method)
+        if recorder is not None:
+            read = partial(_begun, read, recorder)
         # gRPC would answer bytes that are no message with UNKNOWN and the name of a Python class, and log a traceback.
         return make(
-            self._wrap_behaviour(method, behaviour, read, admit, is_exempt=is_exempt),
+            self._wrap_behaviour(method, behaviour, read, admit, recorder, is_exempt=is_exempt),
             request_deserializer=None,
             response_serializer=handler.response_serializer,
         )
 
     def _wrap_behaviour(
-        self, method: str, behaviour: Behaviour, read: Read, admit: Admit, *, is_exempt: bool
+        self,
+        method: str,
+        behaviour: Behaviour,
+        read: Read,
+        admit: Admit,
+        recorder: RpcRecorder | None,
+        *,
+        is_exempt: bool,
     ) -> Behaviour:
         intake = self._intake
         meter = RpcMeter(self._name, method)
@@ -147,6 +161,8 @@ class CallWrapper:
             except Exception as error:
                 status, code, reason = self._status_of(error, method)
                 meter.count(clock() - began, code.name, reason)
+                if recorder is not None and isinstance(error, MeshError):
+                    await recorder.refused(context, error)
                 await _abort(context, code, status)
             meter.count(clock() - began, "OK")
             return response
@@ -191,6 +207,12 @@ def _parsed(parse: Parse, raw: bytes) -> Any:
         return parse(raw)
     except DecodeError as error:
         raise MessageMalformed from error
+
+
+async def _begun(read: Read, recorder: RpcRecorder, requests: Any, context: Any) -> Any:
+    request = await read(requests, context)
+    recorder.begin(request)
+    return request
 
 
 async def _messages(parse: Parse, raws: AsyncIterator[bytes], bytes_max: int) -> AsyncIterator[Any]:

@@ -11,6 +11,7 @@ from grpc_health.v1 import health, health_pb2_grpc
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from meshkit.errors import PortTaken
+from meshkit.recording import CallRecorder
 from meshkit.rpc.calls import AccessControl, CallWrapper, Handler
 from meshkit.rpc.intake import MESSAGE_BYTES_MAX, REQUEST_BYTES_MAX, Intake
 from meshkit.rpc.reflection import add_reflection
@@ -97,6 +98,7 @@ async def start_server(
     listeners: Sequence[Listener],
     services: Sequence[RpcService],
     access: AccessControl,
+    recorder: CallRecorder | None = None,
     offers_reflection: bool = True,
     reuse_port: bool = False,
     intake: Intake | None = None,
@@ -104,14 +106,14 @@ async def start_server(
     """Start a server for `services`, with health, which everyone may ask, and reflection if it `offers_reflection`.
 
     name: the service that defines the reasons of its faults, such as "ledger". access: who may call which rpc.
-    reuse_port: several processes share the ports. intake: bounds its calls. Raises PortTaken, and what `access` raises
-    about an rpc without a policy.
+    recorder: records refused calls; None: nothing does. reuse_port: several processes share the ports. intake: bounds
+    its calls. Raises PortTaken, and what `access` raises about an rpc without a policy.
     """
     for listener in listeners:
         _probe(name, listener.address, reuse_port=reuse_port)
     server = grpc.aio.server(options=(("grpc.so_reuseport", int(reuse_port)), *_OPTIONS))
     intake = intake or Intake()
-    wrapper = CallWrapper(name, access, intake)
+    wrapper = CallWrapper(name, access, intake, recorder)
     methods = _MethodTable(wrapper, services)
     registry = cast(grpc.aio.Server, methods)
     for service in services:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from audit import AuditRecorder
 from meshkit import outbox, requests
 from meshkit.clock import Clock
 from meshkit.ids import Ids
@@ -25,7 +26,8 @@ class Transaction:
     """The statements of one transaction. READ COMMITTED: lock what must not change before the commit."""
 
     def __init__(self, connection: AsyncConnection, *, wall: Clock, ids: Ids, keyring: Keyring) -> None:
-        self.responses = OwnResponses(connection, tables.requests, RESPONSES, wall=wall)
+        recorder = AuditRecorder(tables.audit_events, wall=wall, ids=ids)
+        self.responses = OwnResponses(connection, tables.requests, RESPONSES, wall=wall, recorder=recorder)
         self.outbox = Outbox(connection, tables.outbox, NOTICES, wall=wall, ids=ids)
         self.alerts = StoredAlerts(connection)
         self.statuses = StoredStatuses(connection)

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from audit import AuditRecorder
 from meshkit import outbox, requests
 from meshkit.clock import Clock
 from meshkit.ids import Ids
@@ -15,6 +16,7 @@ from meshkit.outbox import Outbox
 from meshkit.requests import Command
 from services.contract import tables
 from services.contract.domain.commands import Response
+from services.contract.store.audit import DueRecords
 from services.contract.store.billing import StoredBilling
 from services.contract.store.contracts import StoredContracts
 from services.contract.store.customers import StoredCustomers
@@ -34,7 +36,9 @@ class Transaction:
     """
 
     def __init__(self, connection: AsyncConnection, *, wall: Clock, ids: Ids) -> None:
-        self.responses = OwnResponses(connection, tables.requests, RESPONSES, wall=wall)
+        recorder = AuditRecorder(tables.audit_events, wall=wall, ids=ids)
+        self.responses = OwnResponses(connection, tables.requests, RESPONSES, wall=wall, recorder=recorder)
+        self.due_records = DueRecords(connection, recorder)
         self.outbox = Outbox(connection, tables.outbox, NOTICES, wall=wall, ids=ids)
         self.customers = StoredCustomers(connection)
         self.contracts = StoredContracts(connection)
@@ -64,8 +68,8 @@ class PostgresStore:
         For operations that call a peer before their transaction: a retry does not need the peer.
         """
         async with self._engine.connect() as connection:
-            stored = OwnResponses(connection, tables.requests, RESPONSES, wall=self._wall)
-            return await stored.find(command, response_type)
+            transaction = Transaction(connection, wall=self._wall, ids=self._ids)
+            return await transaction.responses.find(command, response_type)
 
     async def forget(self, *, requests_before: datetime, notices_before: datetime) -> int:
         """Delete requests and delivered notices older than an instant, a limited number. Returns the number of rows."""

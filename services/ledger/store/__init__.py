@@ -27,6 +27,7 @@ from services.ledger.domain.credits.unit_of_work import (
 )
 from services.ledger.domain.credits.verification import Verification
 from services.ledger.domain.retention import HOLDS_KEPT_AFTER_CREATION
+from services.ledger.store.audit import Audit
 from services.ledger.store.connection import ACQUIRE_SECONDS_MAX, Connection, Pool
 from services.ledger.store.copies import Copies
 from services.ledger.store.copy_repairs import CopyRepairs
@@ -72,18 +73,19 @@ class Transaction:
         self, connection: Connection, *, wall: Clock, ids: Ids, locks: PoolLocks = PoolLocks.WAIT
     ) -> None:
         self.accounts = Accounts(connection, wall=wall, ids=ids, locks=locks)
-        self.responses = StoredResponses(connection)
+        self.audit = Audit(connection, wall=wall, ids=ids)
+        self.responses = StoredResponses(connection, self.audit)
         self.standings = Standings(connection)
-        self.copies = Copies(connection)
-        self.seat_changes = SeatChanges(connection)
-        self.copy_repairs = CopyRepairs(connection)
+        self.copies = Copies(connection, self.audit)
+        self.seat_changes = SeatChanges(connection, self.audit)
+        self.copy_repairs = CopyRepairs(connection, self.audit)
         self.caps = Caps(connection)
         self.reports = Reports(connection)
         self.retention = Retention(connection)
         self.events = UsageEvents(connection)
         self.corrections = Corrections(connection)
         self.history = UsageHistory(connection)
-        self.rerate_jobs = RerateJobs(connection)
+        self.rerate_jobs = RerateJobs(connection, self.audit)
         self.rerate_meters = RerateMeters(connection)
         self.rerate_entries = RerateEntries(connection)
         self.uncharged_events = UnchargedEvents(connection)

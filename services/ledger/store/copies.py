@@ -16,6 +16,7 @@ from services.ledger.domain.credits.grant import CustomerId
 from services.ledger.domain.credits.schedule import Schedule
 from services.ledger.domain.errors import product_fixed, rates_fixed
 from services.ledger.domain.rating.rate import Rate
+from services.ledger.store.audit import Audit
 from services.ledger.store.connection import Connection
 from services.ledger.store.gate.standings import USAGE_ANCHOR
 from services.ledger.store.rates import (
@@ -49,29 +50,32 @@ _KEEP_PRODUCT: Final = _upsert(
 )
 _KEEP_RATE: Final = _upsert("rates", "rate_card_id, rate_id", f"rate_card_id, {RATE_COLUMNS}")
 _KNOWN_RATES: Final = f"SELECT rate_card_id, {RATE_COLUMNS} FROM ledger.rates WHERE rate_id = ANY ($1)"
+_NOTHING: Final = "INSERT 0 0"
 _METERED: Final = "SELECT DISTINCT rate_id FROM ledger.meters WHERE rate_id = ANY ($1) ORDER BY rate_id"
 
 
 class Copies:
     """Copies of customers, contracts, products, rates and watches, in one transaction.
 
-    keep_… returns the version in force afterwards; an update that is not newer changes nothing. Raises
-    NoticeTooFarAhead, NoticeTooFarBehind.
+    keep_… returns the version in force afterwards; an update that is not newer changes nothing, and is not recorded.
+    Raises NoticeTooFarAhead, NoticeTooFarBehind.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, audit: Audit) -> None:
         self._connection = connection
+        self._audit = audit
 
     async def keep_product(self, update: ProductUpdate) -> int:
         """Store a product. Raises InvalidFields if what was counted by its terms would not add up by the new ones."""
         await self._check_version(update.version, "products", product_id=update.product.product_id)
-        await self._connection.execute(
+        written = await self._connection.execute(
             _KEEP_PRODUCT,
             update.version,
             update.name,
             update.billable_metric_id,
             *usage_product_to_row(update.product),
         )
+        await self._record(written, product_id=update.product.product_id)
         await self._begin_epoch()
         version = await self._version("products", product_id=update.product.product_id)
         if version < update.version:
@@ -110,6 +114,7 @@ class Copies:
                 _KEEP_RATE, [(update.rate_card_id, *rate_to_row(rate)) for rate in update.rates]
             )
             await self._begin_epoch()
+            await self._audit.record({"rate_card_id": update.rate_card_id})
         return await self._version("rate_cards", rate_card_id=update.rate_card_id), withdrawn
 
     async def keep_customer(self, update: CustomerUpdate) -> int:
@@ -138,6 +143,7 @@ class Copies:
                 list(update.aliases),
             )
             await self.outdate(update.customer_id)
+            await self._audit.record({"customer_id": update.customer_id})
         return await self._version("customers", customer_id=update.customer_id)
 
     async def keep_contract(self, update: ContractUpdate) -> int:
@@ -166,6 +172,7 @@ class Copies:
             await self._fix_usage_anchor(update.customer_id)
             await self._keep_schedules(update.customer_id, update.schedules)
             await self.outdate(update.customer_id)
+            await self._audit.record({"contract_id": update.contract_id})
         return await self._version("contracts", **key)
 
     async def _fix_usage_anchor(self, customer_id: CustomerId) -> None:
@@ -217,7 +224,7 @@ class Copies:
     async def keep_watch(self, update: WatchUpdate) -> int:
         watch = update.watch
         await self._check_version(watch.version, "watches", alert_id=watch.alert_id)
-        await self._connection.execute(
+        written = await self._connection.execute(
             "INSERT INTO ledger.watches (alert_id, version, is_active, kind, customer_id, credit_type_id,"
             " threshold_micros, group_key, group_value) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
             " ON CONFLICT (alert_id) DO UPDATE SET version = $2, is_active = $3, kind = $4, customer_id = $5,"
@@ -233,6 +240,7 @@ class Copies:
             watch.group_key,
             watch.group_value,
         )
+        await self._record(written, alert_id=watch.alert_id)
         if watch.customer_id is None:
             await self._begin_epoch()
         else:
@@ -273,6 +281,11 @@ class Copies:
             used = await self._connection.fetch(_METERED, list(changed))
             if used:
                 raise rates_fixed([row["rate_id"] for row in used])
+
+    async def _record(self, status: str, **ids: str) -> None:
+        """Record the write unless it changed nothing. status: of its statement."""
+        if status != _NOTHING:
+            await self._audit.record(ids)
 
     async def _check_version(self, version: int, table: str, **key: str) -> None:
         check_distance(version, known=await self._version(table, **key), field="version")

@@ -9,6 +9,7 @@ from meshkit.requests import check_same_body
 from services.ledger.domain.copy_repair import VERSION_AFTER_REPAIR, CopyKind, RepairCopy, RepairedCopy
 from services.ledger.domain.credits.grant import CustomerId
 from services.ledger.domain.errors import CopyNotFound
+from services.ledger.store.audit import Audit
 from services.ledger.store.connection import Connection
 
 # Where the copy of each kind is, and by which column its id finds it.
@@ -24,8 +25,9 @@ _TABLES: Final[Mapping[CopyKind, tuple[str, str]]] = {
 class CopyRepairs:
     """Repairs of copies, in one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, audit: Audit) -> None:
         self._connection = connection
+        self._audit = audit
 
     async def find(self, command: RepairCopy) -> RepairedCopy | None:
         """Return what this request has done before; None if it is new. Raises RequestIdReused."""
@@ -54,6 +56,7 @@ class CopyRepairs:
             command.actor,
             at,
         )
+        await self._audit.record({"copy_id": command.copy_id})
 
     async def set_version_back(self, command: RepairCopy) -> int:
         """Set the version of a copy to the lowest; returns what it was. Raises CopyNotFound."""

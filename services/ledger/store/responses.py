@@ -16,6 +16,7 @@ from services.ledger.domain.credits.unit_of_work import StoredResponse
 from services.ledger.domain.gate.decision import Captured, CapturedLines
 from services.ledger.domain.responses import Response
 from services.ledger.domain.retention import places_at
+from services.ledger.store.audit import Audit
 from services.ledger.store.connection import Connection
 from services.ledger.store.formats import RESPONSES
 
@@ -25,8 +26,9 @@ R = TypeVar("R", bound=Response)
 class StoredResponses:
     """The stored responses, seen from one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, audit: Audit) -> None:
         self._connection = connection
+        self._audit = audit
 
     async def find(self, customer_id: CustomerId, command: Command, response_type: type[R]) -> R | None:
         """Return the stored response to this request of the customer's, None when there is none.
@@ -65,7 +67,10 @@ class StoredResponses:
     async def store(
         self, customer_id: CustomerId, command: Command, response: Response, *, at: datetime
     ) -> None:
-        """Store a response, in the transaction of its effect. A twin's unique violation ends the transaction."""
+        """Store a response, in the transaction of its effect, and record the write.
+
+        A twin's unique violation ends the transaction.
+        """
         await self._connection.execute(
             "INSERT INTO ledger.requests (customer_id, request_id, slot, body_hash, answer, create_time)"
             " SELECT $1, $2, slot, $4, $5, $6 FROM unnest($3::smallint[]) AS s (slot)",
@@ -76,6 +81,8 @@ class StoredResponses:
             response,
             at,
         )
+        made = RESPONSES.of(type(response)).encode(response)
+        await self._audit.record({"customer_id": customer_id, "response": made})
 
 
 def _decode(data: dict[str, object], response_type: type[R]) -> R:

@@ -7,6 +7,7 @@ from services.ledger.domain.copies import SeatChangeUpdate
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
 from services.ledger.domain.credits.proration import Seats
 from services.ledger.domain.errors import sequence_taken
+from services.ledger.store.audit import Audit
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.schedules import credit_types_of_subscription, seats_of
 
@@ -14,8 +15,9 @@ from services.ledger.store.credits.schedules import credit_types_of_subscription
 class SeatChanges:
     """Seats over time, in one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, audit: Audit) -> None:
         self._connection = connection
+        self._audit = audit
 
     async def seats(self, customer_id: CustomerId, subscription_id: str) -> Seats | None:
         return await seats_of(self._connection, customer_id, subscription_id)
@@ -50,6 +52,7 @@ class SeatChanges:
             change.quantity_delta,
         )
         if is_new is not None:
+            await self._audit.record({"seat_change_id": change.seat_change_id})
             return True
         is_known = await self._connection.fetchval(
             "SELECT true FROM ledger.seat_changes"

@@ -40,7 +40,7 @@ async def letters(watched: RunningLedger) -> AsyncIterator[Stub]:
         yield DeadLetterServiceStub(channel)
 
 
-async def _kill_crossing(ledger: RunningLedger, alert: RecordingAlert, sql: Sql) -> None:
+async def kill_crossing(ledger: RunningLedger, alert: RecordingAlert, sql: Sql) -> None:
     """Have Alert reject a crossing, and pretend that it has done so for an hour."""
     alert.fault = NotWanted()
     await ledger.watch(100)
@@ -56,7 +56,7 @@ async def _kill_crossing(ledger: RunningLedger, alert: RecordingAlert, sql: Sql)
 async def test_it_is_listed_and_the_next_crossing_is_told(
     watched: RunningLedger, alert: RecordingAlert, sql: Sql, letters: Stub
 ) -> None:
-    await _kill_crossing(watched, alert, sql)
+    await kill_crossing(watched, alert, sql)
 
     await watched.debit(300)
     await watched.flush()
@@ -71,7 +71,7 @@ async def test_it_is_listed_and_the_next_crossing_is_told(
 async def test_a_retry_is_told_and_a_later_drop_is_refused(
     watched: RunningLedger, alert: RecordingAlert, sql: Sql, letters: Stub
 ) -> None:
-    await _kill_crossing(watched, alert, sql)
+    await kill_crossing(watched, alert, sql)
     (letter,) = (await letters.ListDeadLetters(pb.ListDeadLettersRequest())).dead_letters
     retry = pb.RetryDeadLetterRequest(request_id="r", notice_id=letter.notice_id)
 
@@ -93,7 +93,7 @@ async def test_a_retry_is_told_and_a_later_drop_is_refused(
 async def test_a_retry_while_the_peer_is_away_changes_nothing(
     watched: RunningLedger, alert: RecordingAlert, sql: Sql, letters: Stub
 ) -> None:
-    await _kill_crossing(watched, alert, sql)
+    await kill_crossing(watched, alert, sql)
     before = await letters.ListDeadLetters(pb.ListDeadLettersRequest())
     await alert.go_away()
 
@@ -108,7 +108,7 @@ async def test_a_retry_while_the_peer_is_away_changes_nothing(
 async def test_a_dropped_one_is_never_told(
     watched: RunningLedger, alert: RecordingAlert, sql: Sql, letters: Stub
 ) -> None:
-    await _kill_crossing(watched, alert, sql)
+    await kill_crossing(watched, alert, sql)
     (letter,) = (await letters.ListDeadLetters(pb.ListDeadLettersRequest())).dead_letters
     drop = pb.DropDeadLetterRequest(
         request_id="d", notice_id=letter.notice_id, reason="the alert is gone", actor="ops@seatsco.example"

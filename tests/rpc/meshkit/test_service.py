@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.schema import CreateSchema
 
 from access import open_access
+from audit import AuditTrail, audit_events_table
 from meshkit.clock import ManualClock
 from meshkit.config import MeshSettings
 from meshkit.db import open_engine
@@ -43,6 +44,7 @@ METADATA = MetaData()
 OUTBOX = outbox_table(METADATA, "pantry")
 DEAD_LETTERS = dead_letters_table(METADATA, "pantry")
 CLOCK = sandbox_clock_table(METADATA, "pantry")
+AUDIT_EVENTS = audit_events_table(METADATA, "pantry")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +80,7 @@ class Pantry:
             wall=ManualClock(JUNE),
             outbox=OUTBOX,
             dead_letters=DEAD_LETTERS,
+            audit=AuditTrail(AUDIT_EVENTS, wall=ManualClock(JUNE), ids=Ids(ManualClock(JUNE))),
             sandbox=SandboxClock(CLOCK),
         )
 

@@ -9,14 +9,17 @@ import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from grpc.aio import AioRpcError
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.schema import CreateSchema
 
-from access.control import OpenAccess
+from access import CLOCK, Caller, current_caller
+from access.control import INSECURE, OpenAccess
+from audit import AuditTrail, audit_events_table
 from meshkit.clock import ManualClock
 from meshkit.db import open_engine
 from meshkit.errors import InvalidFields
+from meshkit.ids import Ids
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.fields import timestamp
 from meshkit.rpc.server import Listener, RunningServer, start_server
@@ -38,7 +41,10 @@ class Sandboxed:
         self.name = name
         self.clock = ManualClock(JUNE)
         self.engine = engine
-        self.table = sandbox_clock_table(MetaData(), name)
+        metadata = MetaData()
+        self.table = sandbox_clock_table(metadata, name)
+        self.audit_events = audit_events_table(metadata, name)
+        self.callers: list[Caller] = []
         self.diary = diary
         self.broken = False
         self.server: RunningServer
@@ -48,6 +54,7 @@ class Sandboxed:
         if self.broken:
             raise ConnectionResetError("the connection to the database was lost")
         self.diary.append((self.name, at))
+        self.callers.append(current_caller())
 
     async def kept(self) -> datetime | None:
         async with self.engine.connect() as connection:
@@ -86,9 +93,11 @@ async def mesh(databases: Databases) -> AsyncIterator[Mesh]:
                 await connection.run_sync(service.table.metadata.create_all)
 
         async def serve(service: Sandboxed, *peers: Sandboxed, port: int = 0) -> None:
+            audit = AuditTrail(service.audit_events, wall=service.clock, ids=Ids(service.clock))
             clock_service = SandboxClock(service.table).service(
                 clock=service.clock,
                 engine=engine,
+                recorder=audit.recorder,
                 run_due=service.run_due,
                 peers={peer.name: peer.channel for peer in peers},
             )
@@ -96,6 +105,7 @@ async def mesh(databases: Databases) -> AsyncIterator[Mesh]:
                 name=service.name,
                 listeners=[Listener(f"127.0.0.1:{port}")],
                 access=OpenAccess(),
+                recorder=audit.refusals(engine),
                 services=[clock_service],
             )
             stack.push_async_callback(service.server.stop, 0)
@@ -239,3 +249,23 @@ async def test_simultaneous_advances_run_one_after_the_other(mesh: Mesh) -> None
     assert outcomes[0] == JULY
     assert await mesh.first.time() == await mesh.third.time() == JULY
     assert mesh.diary[-3:] == [("first", JULY), ("second", JULY), ("third", JULY)]
+
+
+async def test_an_advance_leaves_a_record_in_each_service_and_what_falls_due_is_the_clocks(
+    mesh: Mesh,
+) -> None:
+    await mesh.first.advance(JULY)
+    await mesh.first.advance(JULY)
+    await refused(mesh.first.advance(JUNE))
+
+    for service in (mesh.first, mesh.second, mesh.third):
+        columns = service.audit_events.c
+        async with service.engine.connect() as connection:
+            found = await connection.execute(
+                select(columns.subject, columns.outcome, columns.reason).order_by(columns.audit_event_id)
+            )
+        written, *rest = [tuple(row) for row in found]
+        assert written == (INSECURE.subject, "DONE", "")
+        is_called_by_the_test = service is mesh.first
+        assert rest == [(INSECURE.subject, "REFUSED", "CLOCK_MOVES_FORWARD_ONLY")] * is_called_by_the_test
+        assert service.callers == [CLOCK, CLOCK]

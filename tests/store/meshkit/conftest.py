@@ -9,8 +9,10 @@ from sqlalchemy import Column, MetaData, Table, Text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.schema import CreateSchema
 
+from audit import AuditRecorder, audit_events_table
 from meshkit.clock import ManualClock
 from meshkit.db import open_engine
+from meshkit.ids import Ids
 from meshkit.outbox import dead_letters_table, outbox_table
 from meshkit.requests import requests_table
 from sandbox import sandbox_clock_table
@@ -20,8 +22,11 @@ METADATA = MetaData()
 REQUESTS = requests_table(METADATA, "probe")
 OUTBOX = outbox_table(METADATA, "probe", key="owner_id")
 DEAD_LETTERS = dead_letters_table(METADATA, "probe", key="owner_id")
+AUDIT_EVENTS = audit_events_table(METADATA, "probe")
 SANDBOX_CLOCK = sandbox_clock_table(METADATA, "probe")
 EFFECTS = Table("effects", METADATA, Column("effect", Text), schema="probe")
+_WALL = ManualClock(datetime(2025, 6, 1, tzinfo=UTC))
+RECORDER = AuditRecorder(AUDIT_EVENTS, wall=_WALL, ids=Ids(_WALL))
 
 
 @pytest.fixture

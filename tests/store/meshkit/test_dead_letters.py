@@ -16,7 +16,7 @@ from meshkit.outbox.dead_letters import DeadLetterEnded, DeadLetterNotFound
 from meshkit.outbox.notice import enqueue_statement
 from meshkit.outbox.relay import REJECTED_FOR_MIN, REJECTIONS_MIN, DeadLetterRejected
 from meshkit.rpc.status import PeerUnavailable
-from tests.store.meshkit.conftest import DEAD_LETTERS, OUTBOX
+from tests.store.meshkit.conftest import DEAD_LETTERS, OUTBOX, RECORDER
 
 TICK = timedelta(microseconds=1)
 ORDERED = "SEATS_CHANGED"
@@ -50,7 +50,15 @@ def peer() -> Peer:
 
 @pytest.fixture
 def relay(engine: AsyncEngine, peer: Peer, wall: ManualClock) -> Relay:
-    return Relay(engine, OUTBOX, peer.deliver, wall, dead_letters=DEAD_LETTERS, ordered=frozenset({ORDERED}))
+    return Relay(
+        engine,
+        OUTBOX,
+        peer.deliver,
+        wall,
+        dead_letters=DEAD_LETTERS,
+        recorder=RECORDER,
+        ordered=frozenset({ORDERED}),
+    )
 
 
 async def write(engine: AsyncEngine, wall: ManualClock, notice_id: str, kind: str, key: str = "k") -> None:

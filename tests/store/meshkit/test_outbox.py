@@ -17,7 +17,7 @@ from meshkit.outbox import Notice, Outbox, Relay, forget_sent
 from meshkit.outbox.leases import Lease, Leases, NoLease
 from meshkit.outbox.notice import enqueue_statement
 from meshkit.rpc import deadline
-from tests.store.meshkit.conftest import DEAD_LETTERS, OUTBOX
+from tests.store.meshkit.conftest import DEAD_LETTERS, OUTBOX, RECORDER
 
 AT = datetime(2025, 6, 1, tzinfo=UTC)
 LEASE = timedelta(seconds=30)
@@ -74,7 +74,14 @@ def relay(engine: AsyncEngine, peer: Peer, wall: ManualClock) -> Relay:
 
 def a_relay(engine: AsyncEngine, peer: Peer, wall: ManualClock) -> Relay:
     return Relay(
-        engine, OUTBOX, peer.deliver, wall, poll_seconds=0.01, jitter=lambda: 0.0, dead_letters=DEAD_LETTERS
+        engine,
+        OUTBOX,
+        peer.deliver,
+        wall,
+        poll_seconds=0.01,
+        jitter=lambda: 0.0,
+        dead_letters=DEAD_LETTERS,
+        recorder=RECORDER,
     )
 
 
@@ -269,7 +276,9 @@ async def test_the_background_continues_after_an_unreadable_table(
 
 
 async def test_a_wake_is_faster_than_the_poll(engine: AsyncEngine, peer: Peer, wall: ManualClock) -> None:
-    relay = Relay(engine, OUTBOX, peer.deliver, wall, poll_seconds=3_600, dead_letters=DEAD_LETTERS)
+    relay = Relay(
+        engine, OUTBOX, peer.deliver, wall, poll_seconds=3_600, dead_letters=DEAD_LETTERS, recorder=RECORDER
+    )
     await relay.start()
     await write(engine, "n1")
 
@@ -323,7 +332,7 @@ async def test_a_delivery_does_not_inherit_its_callers_deadline(
     await write(engine, "n1")
     deadline.begin(5.0)
 
-    await Relay(engine, OUTBOX, deliver, wall, dead_letters=DEAD_LETTERS).deliver_now("k")
+    await Relay(engine, OUTBOX, deliver, wall, dead_letters=DEAD_LETTERS, recorder=RECORDER).deliver_now("k")
 
     assert left == [None]
 

@@ -13,7 +13,7 @@ from meshkit.formats import Format, Formats, FormatUndeclared
 from meshkit.legacy_hash import legacy_hash
 from meshkit.quantity import Credits
 from meshkit.requests import StoredResponses, forget
-from tests.store.meshkit.conftest import EFFECTS, REQUESTS
+from tests.store.meshkit.conftest import EFFECTS, RECORDER, REQUESTS
 
 AT = datetime(2025, 6, 1, tzinfo=UTC)
 
@@ -44,7 +44,7 @@ COMMAND = OpenJar(request_id="r1", fingerprint=b"open jar_1", jar_id="jar_1")
 
 
 def stored(connection: AsyncConnection) -> StoredResponses[Jar]:
-    return StoredResponses(connection, REQUESTS, FORMATS, wall=ManualClock(AT))
+    return StoredResponses(connection, REQUESTS, FORMATS, wall=ManualClock(AT), recorder=RECORDER)
 
 
 async def open_jar(
@@ -155,9 +155,9 @@ async def test_a_stored_response_is_found_without_a_claim(engine: AsyncEngine) -
 async def test_a_response_without_a_format_is_refused(engine: AsyncEngine) -> None:
     async with engine.connect() as connection:
         with pytest.raises(FormatUndeclared, match="Credits has no format"):
-            await StoredResponses[object](connection, REQUESTS, Formats(), wall=ManualClock(AT)).store(
-                COMMAND, Credits(1)
-            )
+            await StoredResponses[object](
+                connection, REQUESTS, Formats(), wall=ManualClock(AT), recorder=RECORDER
+            ).store(COMMAND, Credits(1))
 
 
 async def test_another_request_id_is_another_request(engine: AsyncEngine) -> None:

@@ -97,7 +97,8 @@ class Billing:
             if contract.next_due_time != due_time:
                 return  # another replica, or a seat change, billed it meanwhile
             [states] = await tx.billing.states([contract])
-            _, _, next_due_time = await bill_instant(
+            _, invoice, next_due_time = await bill_instant(
                 tx, contract, states, due_time, rates, ids=self._ids, finalize_time=due_time
             )
             await tx.contracts.save_due(contract_id, next_due_time)
+            await tx.due_records.billed(contract, invoice)

@@ -20,6 +20,7 @@ from services.ledger.domain.usage.rerate_job import (
     RerateScope,
     RerateUsage,
 )
+from services.ledger.store.audit import Audit
 from services.ledger.store.connection import Connection, at_most_int64
 from services.ledger.store.credits.rows import Row
 
@@ -51,8 +52,9 @@ _ADD_CREDITS: Final = _ADD_CREDITS_TO.format(
 class RerateJobs:
     """Rerate jobs, in one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, audit: Audit) -> None:
         self._connection = connection
+        self._audit = audit
 
     async def insert(self, job: RerateJob, command: RerateUsage | None) -> None:
         """Store a new job. command: that asks for it; None: it was not asked for."""
@@ -72,6 +74,8 @@ class RerateJobs:
             job.state.value,
             job.create_time,
         )
+        if command is not None:
+            await self._audit.record({"rerate_job_id": job.job_id, "customer_id": scope.customer_id})
 
     async def find_asked(self, command: RerateUsage) -> RerateJob | None:
         """Return the job that this request has made; None if it is new. Raises RequestIdReused."""

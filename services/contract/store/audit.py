@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Records of what fell due by the clock. Writes of calls are recorded with their stored responses."""
+
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from audit import AuditRecorder
+from services.contract.domain.contract import Contract
+from services.contract.domain.invoice import Invoice
+
+BILL: Final = "bill"
+
+
+class DueRecords:
+    """Records due work, within one transaction."""
+
+    def __init__(self, connection: AsyncConnection, recorder: AuditRecorder) -> None:
+        self._connection = connection
+        self._recorder = recorder
+
+    async def billed(self, contract: Contract, invoice: Invoice | None) -> None:
+        """Record that an instant of a contract was billed; there is no invoice if it had nothing to charge."""
+        effect = {
+            "contract_id": contract.contract_id,
+            "customer_id": contract.customer_id,
+            "invoice_id": "" if invoice is None else invoice.invoice_id,
+        }
+        await self._recorder.record_due(self._connection, BILL, effect)
