@@ -553,7 +553,7 @@ async def test_the_gates_write_finds_responses_and_rows_by_key(recording: Record
         customer_id=ACME, credit_type_id=AI, version=1, sequence=200, grants={grant.grant_id: grant}
     )
     after = replace(before, changed_grants=(grant.grant_id,))
-    answer = NewResponse(key, "req_new", b"", SpendCapRemoval("cap_1"), JULY)
+    answer = NewResponse(key, "req_new", b"", SpendCapRemoval("cap_1"), JULY, "gate")
 
     written = await write_changes(recording, [Change(before, after)], [answer], [], epoch=1)
 

@@ -51,7 +51,7 @@ def _recorded(accounts: Accounts, items: int) -> Made:
         assert not isinstance(charged, EventResult)
         after[key], line = charged
         result = EventResult(status=EventStatus.ACCEPTED, lines=(line,))
-        events.append(NewEvent(key, event, result, at))
+        events.append(NewEvent(key, event, result, at, "reporter"))
     used = list(dict.fromkeys(keys[number % len(keys)] for number in range(items)))
     changes = [Change(accounts[key], after[key]) for key in used]
     rows = [(event.key[0], *event_to_row(event)) for event in events if event.key is not None]

@@ -182,7 +182,7 @@ def _debited(accounts: Accounts, items: int) -> Made:
         user = USERS[number % len(USERS)]
         after[key], answer = gate.debit(after[key], _ask(key, user), cause_id=request_id, at=at)
         assert answer.reason is None
-        answers.append(NewResponse(key, request_id, os.urandom(32), answer, at))
+        answers.append(NewResponse(key, request_id, os.urandom(32), answer, at, "gate"))
     changes = [Change(accounts[key], after[key]) for key in keys]
     return Made(changes=changes, answers=answers, rows=[entry_rows(changes)])
 

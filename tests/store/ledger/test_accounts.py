@@ -177,7 +177,7 @@ async def test_pools_are_locked_in_one_order_whatever_order_they_are_asked_in(bo
 async def test_a_guess_on_a_version_that_has_passed_writes_nothing(books: Books, sql: Sql) -> None:
     before = await books.read(group_values=(ANN,))
     after, _ = gate.debit(before, ASK, cause_id="req-1", at=JUNE)
-    answer = NewResponse((ACME, AI), "req-1", b"", RESPONSE, JUNE)
+    answer = NewResponse((ACME, AI), "req-1", b"", RESPONSE, JUNE, "gate")
     await books.debit(1)
     epoch = await sql.value("SELECT version FROM ledger.epochs")
     rows = await sql.everything()
@@ -208,7 +208,7 @@ async def test_a_guess_with_an_answered_request_writes_nothing_of_any_pool(books
     await sql.execute("INSERT INTO ledger.requests VALUES ('cus_globex', 'req-1', '', '{}', now())")
     epoch = await sql.value("SELECT version FROM ledger.epochs")
     rows = await sql.everything()
-    answers = [NewResponse(change.key, "req-1", b"", RESPONSE, JUNE) for change in changes]
+    answers = [NewResponse(change.key, "req-1", b"", RESPONSE, JUNE, "gate") for change in changes]
 
     assert await books.store.write_guess(changes, answers, epoch=epoch) is None
     assert await sql.everything() == rows

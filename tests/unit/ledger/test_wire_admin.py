@@ -619,7 +619,7 @@ def test_a_hold_is_told_in_the_state_that_the_clock_says(state: HoldState, at: d
         expire_time=when("06-01 00:05"),
     )
 
-    (sent,) = reports.holds_to_wire([(AI, hold)], asked, at=at).holds
+    (sent,) = reports.holds_to_wire([(AI, hold, "app")], asked, at=at).holds
 
     assert admin.HoldState.Name(sent.hold_state) == f"HOLD_STATE_{told}"
     assert (sent.amount_micros, dict(sent.group_values)) == (7, {"user_id": "ann"})

@@ -264,7 +264,7 @@ class ListGrantsResponse(_message.Message):
     def __init__(self, grants: _Optional[_Iterable[_Union[_ledger_pb2.Grant, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class Entry(_message.Message):
-    __slots__ = ("sequence", "credit_type_id", "grant_id", "entry_kind", "amount_micros", "shortfall_micros", "effective_time", "create_time", "hold_id", "product_id", "group_values", "cause_id", "contract_id", "quantity_micros", "transaction_id", "corrects_sequence")
+    __slots__ = ("sequence", "credit_type_id", "grant_id", "entry_kind", "amount_micros", "shortfall_micros", "effective_time", "create_time", "hold_id", "product_id", "group_values", "cause_id", "contract_id", "quantity_micros", "transaction_id", "corrects_sequence", "subject")
     class GroupValuesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -288,6 +288,7 @@ class Entry(_message.Message):
     QUANTITY_MICROS_FIELD_NUMBER: _ClassVar[int]
     TRANSACTION_ID_FIELD_NUMBER: _ClassVar[int]
     CORRECTS_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     credit_type_id: str
     grant_id: str
@@ -304,7 +305,8 @@ class Entry(_message.Message):
     quantity_micros: int
     transaction_id: str
     corrects_sequence: int
-    def __init__(self, sequence: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., grant_id: _Optional[str] = ..., entry_kind: _Optional[_Union[EntryKind, str]] = ..., amount_micros: _Optional[int] = ..., shortfall_micros: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., hold_id: _Optional[str] = ..., product_id: _Optional[str] = ..., group_values: _Optional[_Mapping[str, str]] = ..., cause_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., quantity_micros: _Optional[int] = ..., transaction_id: _Optional[str] = ..., corrects_sequence: _Optional[int] = ...) -> None: ...
+    subject: str
+    def __init__(self, sequence: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., grant_id: _Optional[str] = ..., entry_kind: _Optional[_Union[EntryKind, str]] = ..., amount_micros: _Optional[int] = ..., shortfall_micros: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., hold_id: _Optional[str] = ..., product_id: _Optional[str] = ..., group_values: _Optional[_Mapping[str, str]] = ..., cause_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., quantity_micros: _Optional[int] = ..., transaction_id: _Optional[str] = ..., corrects_sequence: _Optional[int] = ..., subject: _Optional[str] = ...) -> None: ...
 
 class ListEntriesRequest(_message.Message):
     __slots__ = ("customer", "credit_type_id", "grant_id", "page_size", "page_token")
@@ -329,7 +331,7 @@ class ListEntriesResponse(_message.Message):
     def __init__(self, entries: _Optional[_Iterable[_Union[Entry, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class Hold(_message.Message):
-    __slots__ = ("hold_id", "credit_type_id", "product_id", "hold_state", "amount_micros", "captured_micros", "group_values", "create_time", "expire_time", "lines")
+    __slots__ = ("hold_id", "credit_type_id", "product_id", "hold_state", "amount_micros", "captured_micros", "group_values", "create_time", "expire_time", "lines", "subject")
     class GroupValuesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -347,6 +349,7 @@ class Hold(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     LINES_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
     hold_id: str
     credit_type_id: str
     product_id: str
@@ -357,7 +360,8 @@ class Hold(_message.Message):
     create_time: _timestamp_pb2.Timestamp
     expire_time: _timestamp_pb2.Timestamp
     lines: _containers.RepeatedCompositeFieldContainer[_ledger_pb2.LineResult]
-    def __init__(self, hold_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., product_id: _Optional[str] = ..., hold_state: _Optional[_Union[HoldState, str]] = ..., amount_micros: _Optional[int] = ..., captured_micros: _Optional[int] = ..., group_values: _Optional[_Mapping[str, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., lines: _Optional[_Iterable[_Union[_ledger_pb2.LineResult, _Mapping]]] = ...) -> None: ...
+    subject: str
+    def __init__(self, hold_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., product_id: _Optional[str] = ..., hold_state: _Optional[_Union[HoldState, str]] = ..., amount_micros: _Optional[int] = ..., captured_micros: _Optional[int] = ..., group_values: _Optional[_Mapping[str, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., lines: _Optional[_Iterable[_Union[_ledger_pb2.LineResult, _Mapping]]] = ..., subject: _Optional[str] = ...) -> None: ...
 
 class ListHoldsRequest(_message.Message):
     __slots__ = ("customer", "hold_state", "page_size", "page_token")

@@ -60,7 +60,8 @@ class Entry:
     """One line. `amount` is signed and changes `grant_id`. A SHORTFALL has `shortfall` instead, an UNCHARGED neither.
 
     sequence: position in the pool's history, from 1 without gaps. cause_id: the request, schedule or grant behind it.
-    corrects: of a CORRECTION that takes usage back, the sequence of the entry whose cost it reduces.
+    corrects: of a CORRECTION that takes usage back, the sequence of the entry whose cost it reduces. subject: of the
+    caller who caused it, or "clock"; empty until it is written.
     """
 
     sequence: int
@@ -73,6 +74,7 @@ class Entry:
     cause_id: str
     usage: Usage | None = None
     corrects: int | None = None
+    subject: str = ""
 
     @property
     def cost(self) -> Credits:

@@ -104,23 +104,28 @@ def with_new_entries(changes: Iterable[Change]) -> set[PoolKey]:
 
 @dataclass(frozen=True, slots=True)
 class NewResponse:
-    """A response to store beside its effect on a pool."""
+    """A response to store beside its effect on a pool. subject: of the caller."""
 
     key: PoolKey
     request_id: str
     fingerprint: bytes
     response: Response
     create_time: datetime
+    subject: str
 
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """An event to store, with its result. key: a pool that it is charged to; None: nothing was charged."""
+    """An event to store, with its result. key: a pool that it is charged to; None: nothing was charged.
+
+    subject: of who reported it.
+    """
 
     key: PoolKey | None
     event: RecordEvent
     result: EventResult
     receive_time: datetime
+    subject: str
 
 
 @dataclass(frozen=True, slots=True)

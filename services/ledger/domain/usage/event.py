@@ -82,7 +82,8 @@ class RecordEvent:
     """Store an event and charge for it. customer: an id or an alias. fingerprint: the hash of its content.
 
     hold_id: of the hold whose capture it is; None: of none.
-    receive_time: when it came, if it waited for its customer; None: now. rejection: of a malformed event.
+    receive_time: when it came, if it waited for its customer; None: now. subject: who reported it then. rejection: of
+    a malformed event.
     """
 
     transaction_id: str
@@ -93,6 +94,7 @@ class RecordEvent:
     properties: Mapping[str, str]
     hold_id: str | None = None
     receive_time: datetime | None = None
+    subject: str = ""
     rejection: EventResult | None = None
 
     def response_type(self) -> type[EventResult]:

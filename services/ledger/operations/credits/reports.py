@@ -69,14 +69,14 @@ class Reports:
 
     async def holds(
         self, customer: str, state: HoldState | None, page: Page
-    ) -> tuple[Sequence[tuple[CreditTypeId, Hold]], datetime]:
+    ) -> tuple[Sequence[tuple[CreditTypeId, Hold, str]], datetime]:
         """Return a page, newest first, one row more if there is one, and the instant they are reported for.
 
-        Raises CustomerNotFound.
+        With each hold, the subject of who asked for it. Raises CustomerNotFound.
         """
         at = self._clock.now()
 
-        async def work(tx: Transaction) -> Sequence[tuple[CreditTypeId, Hold]]:
+        async def work(tx: Transaction) -> Sequence[tuple[CreditTypeId, Hold, str]]:
             customer_id = await tx.standings.customer_id(customer)
             return await tx.reports.holds(customer_id, state, page, at=at)
 

@@ -245,13 +245,16 @@ class Batches:
         responses: list[NewResponse] = []
         events: list[NewEvent] = []
         for request, key, response in guess.decided:
-            command = request.item
+            command, subject = request.item, request.caller.subject
             if isinstance(command, RecordEvent):
                 assert isinstance(response, EventResult)
-                events.append(NewEvent(key, command, response, command.receive_time or at))
+                received = command.receive_time or at
+                events.append(NewEvent(key, command, response, received, command.subject or subject))
             else:
                 assert not isinstance(response, EventResult)
-                responses.append(NewResponse(key, command.request_id, command.fingerprint, response, at))
+                responses.append(
+                    NewResponse(key, command.request_id, command.fingerprint, response, at, subject)
+                )
         cause = "twin"
         try:
             with self._meter.step("prove"):

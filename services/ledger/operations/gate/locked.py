@@ -148,16 +148,16 @@ class LockedBatch:
         if request.caller.customer_ids is None or (
             customer_id is not None and request.caller.may_see(customer_id)
         ):
-            return self._result(command)
+            return self._result(command, request.caller.subject)
         return (
             CUSTOMER_NOT_FOUND
             if isinstance(command, RecordEvent)
             else CustomerNotFound(customer=command.customer)
         )
 
-    def _result(self, command: Command) -> Result:
+    def _result(self, command: Command, subject: str) -> Result:
         if isinstance(command, RecordEvent):
-            return self._event_result(command)
+            return self._event_result(command, command.subject or subject)
         try:
             stored = self._stored_response(command)
         except RequestIdReused as error:
@@ -171,7 +171,7 @@ class LockedBatch:
                 assert not isinstance(outcome.response, EventResult)
                 self._view.apply(key, after)
                 self._responses[key[0], command.request_id] = NewResponse(
-                    key, command.request_id, command.fingerprint, outcome.response, self._at
+                    key, command.request_id, command.fingerprint, outcome.response, self._at, subject
                 )
                 return outcome.response
             case Denied():
@@ -184,7 +184,7 @@ class LockedBatch:
             case Unknown() | Uncharged():
                 raise AssertionError("everything that a decision needs was read")
 
-    def _event_result(self, event: RecordEvent) -> Result:
+    def _event_result(self, event: RecordEvent, subject: str) -> Result:
         customer_id = self._view.names.get(event.customer)
         duplicate = self._events.earlier(event, customer_id)
         if duplicate is not None:
@@ -202,10 +202,13 @@ class LockedBatch:
                 assert isinstance(result, EventResult)
                 for key, _, after in outcome.changes:
                     self._view.apply(key, after)
-                self._events.record(event, result, customer_id=customer_id, key=outcome.changes[0][0])
+                key = outcome.changes[0][0]
+                self._events.record(event, result, customer_id=customer_id, key=key, subject=subject)
                 return result
             case Uncharged():
-                self._events.record(event, outcome.response, customer_id=customer_id, key=None)
+                self._events.record(
+                    event, outcome.response, customer_id=customer_id, key=None, subject=subject
+                )
                 return outcome.response
             case Denied():
                 return outcome.response

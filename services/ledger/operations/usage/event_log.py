@@ -17,7 +17,7 @@ class EventLog:
         self._at = at
         self._recorded: dict[tuple[str, str], StoredEvent] = {}
         self._uncharged: list[tuple[CustomerId, NewEvent]] = []
-        self._unattached: list[RecordEvent] = []
+        self._unattached: list[tuple[RecordEvent, str]] = []
         self.charged: list[NewEvent] = []
 
     async def look_up(
@@ -34,14 +34,23 @@ class EventLog:
         return None if stored is None else duplicate_of(stored, event.fingerprint)
 
     def record(
-        self, event: RecordEvent, result: EventResult, *, customer_id: CustomerId | None, key: PoolKey | None
+        self,
+        event: RecordEvent,
+        result: EventResult,
+        *,
+        customer_id: CustomerId | None,
+        key: PoolKey | None,
+        subject: str,
     ) -> None:
-        """Store an event with the batch. customer_id None: unknown; key: a pool that is charged, None: none."""
+        """Store an event with the batch.
+
+        customer_id None: unknown; key: a pool that is charged, None: none; subject: of who reported it.
+        """
         name = (customer_id or event.customer, event.transaction_id)
         self._recorded[name] = StoredEvent(event.fingerprint, result)
-        new = NewEvent(key, event, result, event.receive_time or self._at)
+        new = NewEvent(key, event, result, event.receive_time or self._at, subject)
         if customer_id is None:
-            self._unattached.append(event)
+            self._unattached.append((event, subject))
         elif key is None:
             self._uncharged.append((customer_id, new))
         else:

@@ -80,10 +80,13 @@ class Reports:
 
     async def holds(
         self, customer_id: CustomerId, state: HoldState | None, page: Page, *, at: datetime
-    ) -> list[tuple[CreditTypeId, Hold]]:
-        """Return holds, newest first. One whose expire_time is at or before `at` counts as EXPIRED, written or not."""
+    ) -> list[tuple[CreditTypeId, Hold, str]]:
+        """Return holds, newest first, with the subjects of those who asked for them.
+
+        One whose expire_time is at or before `at` counts as EXPIRED, written or not.
+        """
         rows = await self._connection.fetch(
-            f"SELECT credit_type_id, {HOLD_COLUMNS} FROM ledger.holds WHERE customer_id = $1"
+            f"SELECT credit_type_id, {HOLD_COLUMNS}, subject FROM ledger.holds WHERE customer_id = $1"
             " AND ($2::text IS NULL OR $2 = CASE WHEN state = 'HELD' AND expire_time <= $3 THEN 'EXPIRED'"
             " ELSE state END) AND ($4::text IS NULL OR hold_id < $4) ORDER BY hold_id DESC LIMIT $5",
             customer_id,
@@ -92,7 +95,7 @@ class Reports:
             page.after[0] if page.after else None,
             page.size + 1,
         )
-        return [(CreditTypeId(row["credit_type_id"]), hold_from_row(row)) for row in rows]
+        return [(CreditTypeId(row["credit_type_id"]), hold_from_row(row), row["subject"]) for row in rows]
 
     async def usage(
         self, customer_id: CustomerId, span: Period, *, group_key: str, window: SummaryWindow

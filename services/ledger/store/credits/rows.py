@@ -46,7 +46,7 @@ HOLD_COLUMNS = """
 ENTRY_COLUMNS = """
     sequence, kind, grant_id, amount_micros, shortfall_micros, effective_time, create_time, cause_id, hold_id,
     product_id, group_values, contract_id, quantity_micros, root_rate_id, usage_period_start, dimension_values,
-    transaction_id, meter_quantity_micros, meter_cost_micros, corrects_sequence
+    transaction_id, meter_quantity_micros, meter_cost_micros, corrects_sequence, subject
 """
 
 
@@ -181,6 +181,7 @@ def entry_from_row(row: Row) -> Entry:
         cause_id=row["cause_id"],
         usage=usage,
         corrects=row["corrects_sequence"],
+        subject=row["subject"],
     )
 
 

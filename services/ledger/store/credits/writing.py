@@ -25,6 +25,7 @@ from services.ledger.domain.retention import places_at
 from services.ledger.domain.usage.meter import Meter, MeterKey
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.rows import GRANT_COLUMNS, grant_to_row, void_to_row
+from services.ledger.store.credits.signing import Signatures
 from services.ledger.store.formats import NOTICES
 from services.ledger.store.gate.hold_lines import lines_to_column
 from services.ledger.store.rates import conversion_to_row, price_to_row
@@ -110,16 +111,16 @@ _CHANGED_GRANTS = _Part(
 )
 _NEW_HOLDS = _Part(
     "new_holds",
-    "new_hold_21",
+    "new_hold_28",
     """
     INSERT INTO ledger.holds (customer_id, credit_type_id, hold_id, product_id, contract_id, anchor_time,
         rate_type, price_micros, per_micros, tiers, conversion, rate_id, root_rate_id, dimension_values,
         quantity_micros, group_values, counted_group_values, state, draw_grant_ids, draw_micros, captured_micros,
-        create_time, expire_time, lines)
+        create_time, expire_time, lines, subject)
     SELECT d.customer_id, d.credit_type_id, d.hold_id, d.product_id, d.contract_id, d.anchor_time,
         d.rate_type, d.price_micros, d.per_micros, d.tiers, d.conversion, d.rate_id, d.root_rate_id,
         d.dimension_values, d.quantity_micros, d.group_values, d.counted_group_values, d.state, d.draw_grant_ids,
-        d.draw_micros, d.captured_micros, d.create_time, d.expire_time, d.lines
+        d.draw_micros, d.captured_micros, d.create_time, d.expire_time, d.lines, d.subject
     FROM {rows} JOIN guard USING (customer_id, credit_type_id)
     """,
 )
@@ -162,17 +163,17 @@ _METERS = _Part(
 )
 _ENTRIES = _Part(
     "new_entries",
-    "new_entry_17",
+    "new_entry_28",
     """
     INSERT INTO ledger.entries (customer_id, credit_type_id, sequence, kind, grant_id, amount_micros,
         shortfall_micros, effective_time, create_time, cause_id, hold_id, product_id, group_values, contract_id,
         quantity_micros, root_rate_id, usage_period_start, dimension_values, transaction_id, meter_quantity_micros,
-        meter_cost_micros, corrects_sequence)
+        meter_cost_micros, corrects_sequence, subject)
     SELECT d.customer_id, d.credit_type_id, d.sequence, d.kind, d.grant_id, d.amount_micros,
         d.shortfall_micros, d.effective_time, d.create_time, d.cause_id, d.hold_id, d.product_id,
         d.group_values, d.contract_id, d.quantity_micros, d.root_rate_id, d.usage_period_start,
         d.dimension_values, d.transaction_id, d.meter_quantity_micros, d.meter_cost_micros,
-        d.corrects_sequence
+        d.corrects_sequence, d.subject
     FROM {rows} JOIN guard USING (customer_id, credit_type_id)
     """,
 )
@@ -188,12 +189,12 @@ _VALUES = _Part(
 )
 _EVENTS = _Part(
     "new_events",
-    "new_event",
+    "new_event_28",
     """
     INSERT INTO ledger.usage_events (customer_id, transaction_id, body_hash, event_type, event_time, receive_time,
-        properties, status, result)
+        properties, status, result, subject)
     SELECT d.customer_id, d.transaction_id, d.body_hash, d.event_type, d.event_time, d.receive_time,
-        d.properties, d.status, d.result
+        d.properties, d.status, d.result, d.subject
     FROM {rows} JOIN guard USING (customer_id, credit_type_id)
     """,
 )
@@ -249,6 +250,7 @@ def _rows(
     meters: Rows = []
     values: Rows = []
     entries: Rows = []
+    signed = Signatures(answers, events)
     for change in changes:
         before, after, key = change.before, change.after, change.key
         pools.append(
@@ -268,14 +270,14 @@ def _rows(
             if hold_id in before.holds:
                 holds.append((*key, *_changed_hold(after.holds[hold_id])))
             else:
-                new_holds.append((*key, *_new_hold(after.holds[hold_id])))
+                new_holds.append((*key, *_new_hold(after.holds[hold_id]), signed.of_hold(hold_id)))
         for group_value in dict.fromkeys(after.changed_spends):
             spends.append((*key, *group_value, *_spend(after.spends[group_value])))
         for meter_key in dict.fromkeys(after.changed_meters):
             meters.append((*key, *_meter(meter_key, after.meters[meter_key])))
         for meter_key, value in dict.fromkeys(after.changed_values):
             values.append((*key, *_value(meter_key, value, after.values[meter_key, value])))
-        entries += [(*key, *_entry(entry)) for entry in after.entries]
+        entries += [(*key, *_entry(entry), signed.of_entry(key[0], entry)) for entry in after.entries]
     remembered: Rows = [
         (*one.key, one.request_id, one.fingerprint, one.response, one.create_time) for one in answers
     ]

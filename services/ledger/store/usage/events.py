@@ -63,15 +63,15 @@ class UsageEvents:
         """Store events that cost nothing because nothing was measured."""
         await self._connection.executemany(
             "INSERT INTO ledger.usage_events (customer_id, transaction_id, body_hash, event_type, event_time,"
-            " receive_time, properties, status, result) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            " receive_time, properties, status, result, subject) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             [(customer_id, *event_to_row(new)) for customer_id, new in events],
         )
 
-    async def insert_unattached(self, events: Sequence[RecordEvent], *, at: datetime) -> None:
-        """Store events under the names of unknown customers."""
+    async def insert_unattached(self, events: Sequence[tuple[RecordEvent, str]], *, at: datetime) -> None:
+        """Store events under the names of unknown customers, with the subjects of those who reported them."""
         await self._connection.executemany(
             "INSERT INTO ledger.unattached_events (customer_name, transaction_id, body_hash, event_type, event_time,"
-            " receive_time, properties) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            " receive_time, properties, subject) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             [
                 (
                     event.customer,
@@ -81,15 +81,16 @@ class UsageEvents:
                     event.timestamp,
                     at,
                     event.properties,
+                    subject,
                 )
-                for event in events
+                for event, subject in events
             ],
         )
 
     async def waiting(self, name: str, *, tried_before: datetime, events_max: int) -> list[RecordEvent]:
         """Return events that wait under a name and were not tried since, in the order in which they came."""
         rows = await self._connection.fetch(
-            "SELECT transaction_id, body_hash, event_type, event_time, receive_time, properties"
+            "SELECT transaction_id, body_hash, event_type, event_time, receive_time, properties, subject"
             " FROM ledger.unattached_events"
             " WHERE customer_name = $1 AND (attempt_time IS NULL OR attempt_time < $2)"
             " ORDER BY receive_time, transaction_id LIMIT $3",
@@ -106,6 +107,7 @@ class UsageEvents:
                 timestamp=row["event_time"],
                 properties=row["properties"],
                 receive_time=row["receive_time"],
+                subject=row["subject"],
             )
             for row in rows
         ]
@@ -150,7 +152,7 @@ class UsageEvents:
 
 
 def event_to_row(new: NewEvent) -> tuple[object, ...]:
-    """Return the values from transaction_id to result."""
+    """Return the values from transaction_id to subject."""
     event = new.event
     return (
         event.transaction_id,
@@ -161,4 +163,5 @@ def event_to_row(new: NewEvent) -> tuple[object, ...]:
         event.properties,
         new.result.status.value,
         new.result,
+        new.subject,
     )

@@ -125,6 +125,7 @@ def entry_to_wire(entry: Entry, credit_type_id: CreditTypeId) -> pb.Entry:
         quantity_micros=usage.quantity.micros if usage else 0,
         transaction_id=usage.transaction_id if usage else None,
         corrects_sequence=entry.corrects,
+        subject=entry.subject,
     )
 
 
@@ -142,19 +143,19 @@ def holds_from_wire(request: pb.ListHoldsRequest) -> ListQuery:
 
 
 def holds_to_wire(
-    rows: Sequence[tuple[CreditTypeId, Hold]], query: ListQuery, *, at: datetime
+    rows: Sequence[tuple[CreditTypeId, Hold, str]], query: ListQuery, *, at: datetime
 ) -> pb.ListHoldsResponse:
     shown, token = page_to_wire(
         rows,
         query.page,
         query.filters,
         lambda row: (row[1].hold_id,),
-        lambda row: _hold_to_wire(row[1], row[0], at),
+        lambda row: _hold_to_wire(row[1], row[0], row[2], at),
     )
     return pb.ListHoldsResponse(holds=shown, next_page_token=token)
 
 
-def _hold_to_wire(hold: Hold, credit_type_id: CreditTypeId, at: datetime) -> pb.Hold:
+def _hold_to_wire(hold: Hold, credit_type_id: CreditTypeId, subject: str, at: datetime) -> pb.Hold:
     return pb.Hold(
         hold_id=hold.hold_id,
         credit_type_id=credit_type_id,
@@ -166,6 +167,7 @@ def _hold_to_wire(hold: Hold, credit_type_id: CreditTypeId, at: datetime) -> pb.
         create_time=timestamp(hold.create_time),
         expire_time=timestamp(hold.expire_time),
         lines=held_lines_to_wire(hold.lines),
+        subject=subject,
     )
 
 
