@@ -117,9 +117,11 @@ async def test_a_slow_statement_is_not_taken_for_silence(ledger: RunningLedger, 
 async def test_sessions_that_stayed_read_only_after_a_failover_cost_one_call(
     ledger: RunningLedger, databases: Databases, sql: Sql
 ) -> None:
-    role = make_url(databases.url("ledger")).username
+    url = make_url(databases.url("ledger"))
+    # In this database only: other tests use the same role at the same time.
+    role = f'ALTER ROLE "{url.username}" IN DATABASE "{url.database}"'
     await ledger.debit(10)
-    await sql.execute(f'ALTER ROLE "{role}" SET default_transaction_read_only = on')
+    await sql.execute(f"{role} SET default_transaction_read_only = on")
     await sql.value(
         "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -128,7 +130,7 @@ async def test_sessions_that_stayed_read_only_after_a_failover_cost_one_call(
         for n in range(4):  # until each session is one that began while writes were refused
             assert (await outcome(ledger.debit(1, request_id=f"r-{n}")))[0] is StatusCode.UNAVAILABLE
     finally:
-        await sql.execute(f'ALTER ROLE "{role}" RESET default_transaction_read_only')
+        await sql.execute(f"{role} RESET default_transaction_read_only")
 
     outcomes = [await outcome(ledger.debit(1, request_id=f"r-{n}")) for n in range(4)]
     again = [await outcome(ledger.debit(1, request_id=f"r-{n}")) for n in range(4)]
