@@ -6,6 +6,7 @@ from datetime import timedelta
 from google.protobuf.duration_pb2 import Duration
 from grpc import StatusCode
 
+from access.control import INSECURE
 from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_pb2 as pb
@@ -37,6 +38,7 @@ async def test_without_an_amount_all_that_is_held_is_spent(ledger: RunningLedger
         group_values={"user_id": "ann"},
         cause_id=entry.cause_id,
         contract_id="con_1",
+        subject=INSECURE.subject,
     )
     await ledger.assert_adds_up()
 

@@ -3,6 +3,7 @@
 
 from grpc import StatusCode
 
+from access.control import INSECURE
 from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_pb2 as pb
@@ -43,6 +44,7 @@ async def test_units_are_spent_at_once(ledger: RunningLedger) -> None:
         cause_id="req-debit",
         contract_id="con_1",
         quantity_micros=2_500_000,
+        subject=INSECURE.subject,
     )
     assert await ledger.holds() == []
     await ledger.assert_adds_up()

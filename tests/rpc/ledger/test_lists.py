@@ -10,6 +10,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from grpc import StatusCode
 
+from access.control import INSECURE
 from meshkit.clock import ManualClock
 from meshkit.page import next_token
 from meshkit.rpc.fields import timestamp
@@ -204,6 +205,7 @@ async def test_lists_tell_what_the_clock_has_made_so(ledger: RunningLedger) -> N
         group_values={"user_id": "ann"},
         create_time=timestamp(JUNE),
         expire_time=timestamp(JUNE + timedelta(seconds=60)),
+        subject=INSECURE.subject,
     )
     assert await ledger.holds(hold_state=admin.HOLD_STATE_HELD) == []
     assert (june.expired_micros, june.available_micros) == (400 * CREDIT, 0)
