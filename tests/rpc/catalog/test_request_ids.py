@@ -59,6 +59,14 @@ async def _archive_product(shop: Shop) -> pb.ArchiveProductRequest:
     return pb.ArchiveProductRequest(request_id="r1", product_id=product.product_id)
 
 
+async def _resend_product(shop: Shop) -> pb.ResendProductRequest:
+    return pb.ResendProductRequest(request_id="r1", product_id=(await shop.usage()).product_id)
+
+
+async def _resend_card(shop: Shop) -> pb.ResendRateCardRequest:
+    return pb.ResendRateCardRequest(request_id="r1", rate_card_id=(await shop.card()).rate_card_id)
+
+
 async def _rate_card(shop: Shop) -> pb.CreateRateCardRequest:
     return pb.CreateRateCardRequest(request_id="r1", name="List prices", fiat_credit_type_id="USD")
 
@@ -118,6 +126,10 @@ def _other_metric(request: Any) -> None:
     request.billable_metric_id += "x"
 
 
+def _other_card(request: Any) -> None:
+    request.rate_card_id += "x"
+
+
 def _other_product(request: Any) -> None:
     request.product_id += "x"
 
@@ -172,7 +184,9 @@ WRITES = (
     Write(rpc="CreateProduct", request=_product, other_body=_name, effects=_products_there),
     Write(rpc="UpdateProduct", request=_rename, other_body=_name, effects=_products_there),
     Write(rpc="ArchiveProduct", request=_archive_product, other_body=_other_product, effects=_products_there),
+    Write(rpc="ResendProduct", request=_resend_product, other_body=_other_product, effects=_products_there),
     Write(rpc="CreateRateCard", request=_rate_card, other_body=_name, effects=_cards_there),
+    Write(rpc="ResendRateCard", request=_resend_card, other_body=_other_card, effects=_cards_there),
     Write(rpc="AddRates", request=_rates, other_body=_price, effects=_rates_there),
     Write(rpc="WithdrawRate", request=_withdraw, other_body=_other_rate, effects=_changed_there),
     Write(rpc="EndRate", request=_end, other_body=_other_rate, effects=_changed_there),
