@@ -157,3 +157,16 @@ async def test_what_waits_counts_for_its_own_customer_until_there_is_too_much_of
     for locked in deciding.locked.values():
         locked.set()
     await deciding.queues.finish()
+
+
+async def test_a_batch_that_reads_keeps_to_the_customers_that_had_a_queue_when_it_began() -> None:
+    """Otherwise it would decide, at its end, on what it has not read for a customer whose queue ended meanwhile."""
+    deciding = Deciding()
+    deciding.queues.add(ACME, _request("a"))
+    at_its_begin = deciding.queues.customers()
+
+    deciding.locked[ACME].set()
+    await deciding.queues.finish()
+
+    assert at_its_begin == {ACME}
+    assert deciding.queues.customers() == frozenset()

@@ -319,7 +319,9 @@ class Batches:
             rest.append(request)
             calls.add(request.call)
         if rest:
-            await self._decide_under_locks(rest, at, self._store.run_in_lane, elsewhere=self._side)
+            # As of now: a customer whose queue ends while the batch reads would be decided on what was not read.
+            elsewhere = self._side.customers()
+            await self._decide_under_locks(rest, at, self._store.run_in_lane, elsewhere=elsewhere)
 
     async def _decide_beside(self, batch: Sequence[LaneRequest]) -> None:
         await self._decide_under_locks(batch, self._clock.now(), self._store.run_beside_lane)
@@ -330,7 +332,7 @@ class Batches:
         at: datetime,
         run: RunTransaction,
         *,
-        elsewhere: Container[CustomerId] = frozenset(),
+        elsewhere: frozenset[CustomerId] = frozenset(),
     ) -> None:
         """Decide requests on a fresh read under locks, in order; one that breaks the others is decided alone."""
         locked = LockedBatch(

@@ -2,7 +2,7 @@
 """Requests and events decided on a fresh read, under the locks of their pools: the only place that denies."""
 
 from collections import defaultdict
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from meshkit.errors import MeshError, RequestIdReused
@@ -50,7 +50,7 @@ class LockedBatch:
         ids: Ids,
         cache: CustomerCache,
         meter: StepMeter,
-        elsewhere: Container[CustomerId] = frozenset(),
+        elsewhere: frozenset[CustomerId] = frozenset(),
     ) -> None:
         self._elsewhere = elsewhere
         self._batch = batch

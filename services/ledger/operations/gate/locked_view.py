@@ -2,7 +2,7 @@
 """What a transaction has read for a batch, under the locks of its pools."""
 
 from collections import defaultdict
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -47,7 +47,7 @@ class LockedView:
         ids: Ids,
         cache: CustomerCache,
         copies: CatalogCopies,
-        elsewhere: Container[CustomerId],
+        elsewhere: frozenset[CustomerId],
     ) -> None:
         self._commands = commands
         self._at = at

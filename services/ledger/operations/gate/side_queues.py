@@ -41,6 +41,10 @@ class SideQueues:
     def __contains__(self, customer_id: object) -> bool:
         return customer_id in self._queues
 
+    def customers(self) -> frozenset[CustomerId]:
+        """Return the customers that have a queue now."""
+        return frozenset(self._queues)
+
     def add(self, customer_id: CustomerId, request: LaneRequest) -> None:
         """Queue a request of this customer; from now on `follow` knows the name by which it asks."""
         queue = self._queues.get(customer_id)
