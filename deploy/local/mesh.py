@@ -44,7 +44,7 @@ def addresses(first_port: int | None) -> dict[str, str]:
     Raises Fault when another process listens on one of them.
     """
     if first_port is None:
-        return {service: f"{HOST}:{_free_port()}" for service in SERVICES}
+        return {service: f"{HOST}:{free_port()}" for service in SERVICES}
     for number, service in enumerate(SERVICES):
         if not _is_free(first_port + number):
             raise Fault(
@@ -54,7 +54,7 @@ def addresses(first_port: int | None) -> dict[str, str]:
     return {service: f"{HOST}:{first_port + number}" for number, service in enumerate(SERVICES)}
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """Return a port that was free a moment ago, another one at each call.
 
     It is below those that the kernel gives to outgoing connections: one of them could take it before the service does.

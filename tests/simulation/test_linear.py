@@ -52,7 +52,7 @@ async def _in_two_processes(databases: Databases) -> AsyncIterator[list[RunningL
             channel = await stack.enter_async_context(fresh_channel(process.address))
             replicas.append(
                 RunningLedger(
-                    app=App(port=0, run_due=_by_itself, wake=_asleep),
+                    app=App(port=0, peer_port=0, run_due=_by_itself, wake=_asleep),
                     address=process.address,
                     gate=LedgerServiceStub(channel),
                     usage=UsageServiceStub(channel),

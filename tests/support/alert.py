@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
+from deploy.local.mesh import free_port
 from deploy.local.webhook_receiver import WebhookReceiver
 from meshkit.clock import Clock, ManualClock, SystemClock
 from meshkit.ids import Ids
@@ -69,7 +70,7 @@ async def running_alert(
     settings = AlertSettings(
         insecure=True,
         database_url=databases.url("alert"),
-        listen="127.0.0.1:0",
+        listen=f"127.0.0.1:{free_port()}",
         catalog_address=NOBODY,
         contract_address=NOBODY,
         ledger_address=ledger_address,

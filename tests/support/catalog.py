@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
+from deploy.local.mesh import free_port
 from meshkit.clock import Clock, ManualClock, SystemClock
 from meshkit.ids import Ids
 from meshkit.rpc.client import open_channel
@@ -54,7 +55,7 @@ async def running_catalog(
     settings = CatalogSettings(
         insecure=True,
         database_url=databases.url("catalog"),
-        listen="127.0.0.1:0",
+        listen=f"127.0.0.1:{free_port()}",
         contract_address=NOBODY,
         ledger_address=ledger_address,
         alert_address=NOBODY,

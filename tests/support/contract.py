@@ -14,6 +14,7 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from grpc import StatusCode
 from grpc.aio import AioRpcError
 
+from deploy.local.mesh import free_port
 from meshkit.clock import ManualClock, SystemClock
 from meshkit.ids import Ids
 from meshkit.rpc.client import open_channel
@@ -73,7 +74,7 @@ async def running_contract(
     settings = ContractSettings(
         insecure=True,
         database_url=databases.url("contract"),
-        listen="127.0.0.1:0",
+        listen=f"127.0.0.1:{free_port()}",
         catalog_address=catalog_address,
         ledger_address=ledger_address,
         alert_address=NOBODY,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from deploy.local.mesh import free_port
 from meshkit.clock import ManualClock, SystemClock
 from meshkit.ids import Ids
 from meshkit.rpc.client import open_channel
@@ -393,7 +394,7 @@ async def running_ledger(
         insecure=True,
         database_url=databases.url("ledger"),
         database_connections=connections,
-        listen="127.0.0.1:0",
+        listen=f"127.0.0.1:{free_port()}",
         catalog_address=NOBODY,
         contract_address=NOBODY,
         alert_address=alert_address,

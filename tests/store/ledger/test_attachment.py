@@ -32,7 +32,9 @@ def an_attachment(books: Books, wall: ManualClock) -> Attachment:
 
 async def wait_under(books: Books, name: str) -> None:
     """Let an event wait under a name, whether or not somebody has it."""
-    await books.store.run(lambda tx: tx.events.insert_unattached([an_event(name)], at=books.clock.now()))
+    await books.store.run(
+        lambda tx: tx.events.insert_unattached([(an_event(name), "alice")], at=books.clock.now())
+    )
 
 
 async def test_what_came_while_the_name_was_given_is_attached_by_the_chore(books: Books, sql: Sql) -> None:
