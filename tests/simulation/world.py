@@ -184,7 +184,14 @@ class World:
             pool.prices = dict(prices)
         await self.replicas[replica].tell_card(
             *(
-                a_rate(product, price_micros=price, per_micros=per, credit_type_id=PRODUCTS[product])
+                a_rate(
+                    product,
+                    # As in the Catalog, a rate belongs to one card.
+                    rate_id=f"rat_{self.cards[customer]}_{product}_{price}_{per}",
+                    price_micros=price,
+                    per_micros=per,
+                    credit_type_id=PRODUCTS[product],
+                )
                 for product, (price, per) in prices.items()
             ),
             rate_card_id=self.cards[customer],
