@@ -5,7 +5,6 @@ import asyncio
 import functools
 import importlib
 import os
-import secrets
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -32,7 +31,6 @@ HOST = "127.0.0.1"
 FIRST_PORT = 7001
 # The ports for services follow those for callers at this distance.
 PEER_PORTS_AFTER = 10
-FREE_PORTS = range(10_000, 32_000)
 _given: set[int] = set()
 READY_SECONDS_MAX = 60.0
 POLL_SECONDS = 0.02
@@ -55,13 +53,12 @@ def addresses(first_port: int | None) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """Return a port that was free a moment ago, another one at each call.
-
-    It is below those that the kernel gives to outgoing connections: one of them could take it before the service does.
-    """
+    """Return a port that was free a moment ago, another one at each call of this process."""
     while True:
-        port = secrets.choice(FREE_PORTS)
-        if port not in _given and _is_free(port):
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            port: int = probe.getsockname()[1]
+        if port not in _given:
             _given.add(port)
             return port
 
