@@ -38,7 +38,8 @@ class Pool:
         self.now, self.start, self.end, self.is_suspended, self.shortfall = now, start, NEVER, False, 0
         # By product: (credits, units). By user, "" for users without a cap: (limit, whether it is daily). By hold_id.
         self.prices, self.caps, self.holds = dict[str, Any](), dict[str, Any](), dict[str, Thing]()
-        self.meters = dict[Any, int]()  # units used, by product, price and month
+        self.card = ""  # a rate, and so its meter, belongs to one card
+        self.meters = dict[Any, int]()  # units used, by product, price, month and card
         # grants: name granted captured priority scope is_paid start end made
         # schedules: name per_seat months lives prorates scope seats=[(when, delta)] next latest
         self.grants, self.schedules, self.spends = list[Thing](), list[Thing](), list[Any]()
@@ -89,8 +90,8 @@ class Pool:
     def month(self) -> datetime:
         return max(at for at in (add_months(self.start, n) for n in range(-1, 99)) if at <= self.now)
 
-    def meter(self, product: str) -> tuple[str, tuple[int, int], datetime]:
-        return product, self.prices.get(product, (0, 1)), self.month()
+    def meter(self, product: str) -> tuple[str, tuple[int, int], datetime, str]:
+        return product, self.prices.get(product, (0, 1)), self.month(), self.card
 
     def charge(self, meter: Any, amount: int, in_units: bool) -> int:
         units = self.meters.get(meter, 0)

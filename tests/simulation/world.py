@@ -181,7 +181,7 @@ class World:
     async def price(self, customer: str, prices: dict[str, tuple[int, int]], replica: int) -> None:
         """Apply all rates of a customer's card."""
         for pool in self.shadow.of(customer):
-            pool.prices = dict(prices)
+            pool.prices, pool.card = dict(prices), self.cards[customer]
         await self.replicas[replica].tell_card(
             *(
                 a_rate(
