@@ -2,7 +2,6 @@
 """The database of the mesh: a schema per service, a role that owns and migrates it, and a role that serves from it."""
 
 import json
-import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from sqlalchemy.exc import ArgumentError
 
 from deploy.local.fault import Fault
 from meshkit.db import migrate, role_of
+from meshkit.files import PRIVATE, replace_file
 
 SERVICES = ("catalog", "contract", "ledger", "alert")
 SERVER_VERSION_MIN = 16
@@ -195,10 +195,7 @@ def _passwords(state_folder: Path) -> dict[str, str]:
         if not all(role in passwords for role in ROLES):
             passwords = {role: passwords.get(role) or secrets.token_urlsafe(24) for role in ROLES}
             state_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            new_file = file.with_suffix(".new")
-            with os.fdopen(os.open(new_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-                json.dump(passwords, out)
-            new_file.rename(file)
+            replace_file(file, json.dumps(passwords).encode(), mode=PRIVATE)
         return passwords
     except (OSError, ValueError) as error:
         raise Fault(

@@ -9,6 +9,7 @@ from pathlib import Path
 import grpc
 
 from meshkit.clock import Clock
+from meshkit.files import PRIVATE, replace_file
 from purser_cli import certificates, tokens
 from purser_cli.certificates import MeshCertificates
 
@@ -88,7 +89,6 @@ def open_identity(folder: Path, *, clock: Clock) -> LocalIdentity:
         tokens.create_key(folder, key_id="local-1")
     identity = LocalIdentity(files, clock)
     for name, roles in TOKENS.items():
-        path = identity.token_file(name)
-        path.touch(mode=0o600)
-        path.write_text(identity.token(*roles, subject=name) + "\n")
+        token = identity.token(*roles, subject=name) + "\n"
+        replace_file(identity.token_file(name), token.encode(), mode=PRIVATE)
     return identity

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The key that encrypts webhook secrets, in the state folder. Without it, secrets in the database cannot be read."""
 
-import os
 from pathlib import Path
 from typing import Final
 
 from deploy.local.fault import Fault
+from meshkit.files import PRIVATE, replace_file
 from meshkit.keyring import new_key
 
 FILE_NAME: Final = "webhook-secret-keys"
@@ -20,10 +20,7 @@ def secret_keys(state_folder: Path) -> str:
     try:
         if not file.exists():
             state_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            new_file = file.with_suffix(".new")
-            with os.fdopen(os.open(new_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-                out.write(new_key())
-            new_file.rename(file)
+            replace_file(file, new_key().encode(), mode=PRIVATE)
         return file.read_text().strip()
     except OSError as error:
         raise Fault(f"{file} cannot be used ({error}); make it readable and writable") from error

@@ -5,7 +5,6 @@ Source of the names in them: services/README.md, "Identity and access".
 """
 
 import ipaddress
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from meshkit.files import PRIVATE, PUBLIC, replace_file
 from meshkit.rpc.tls import server_name, spiffe_id
 
 SERVICES = ("catalog", "contract", "ledger", "alert")
@@ -76,8 +76,8 @@ def issue(
             valid=valid,
             now=now,
         )
-        _write(files.key(service), _pem_of(key), private=True)
-        _write(files.chain(service), certificate.public_bytes(serialization.Encoding.PEM), private=False)
+        replace_file(files.key(service), pem_of(key), mode=PRIVATE)
+        replace_file(files.chain(service), certificate.public_bytes(serialization.Encoding.PEM), mode=PUBLIC)
     return files
 
 
@@ -111,8 +111,8 @@ def _authority(files: MeshCertificates, trust_domain: str, now: datetime) -> tup
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
-    _write(key_file, _pem_of(key), private=True)
-    _write(files.authority, certificate.public_bytes(serialization.Encoding.PEM), private=False)
+    replace_file(key_file, pem_of(key), mode=PRIVATE)
+    replace_file(files.authority, certificate.public_bytes(serialization.Encoding.PEM), mode=PUBLIC)
     return certificate, key
 
 
@@ -175,18 +175,8 @@ def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
-def _pem_of(key: Key) -> bytes:
+def pem_of(key: Key) -> bytes:
+    """Return a private key as PEM, without a passphrase."""
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-
-
-def _write(path: Path, content: bytes, *, private: bool) -> None:
-    """Replace a file at once, so that nobody reads half of it."""
-    new = path.with_name(path.name + ".new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(
-        os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o644), "wb"
-    ) as file:
-        file.write(content)
-    new.replace(path)

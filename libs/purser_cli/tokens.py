@@ -5,16 +5,17 @@ Source of the claims: services/README.md, "Identity and access".
 """
 
 import json
-import os
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
+
+from meshkit.files import PRIVATE, PUBLIC, replace_file
+from purser_cli.certificates import pem_of
 
 ALGORITHM = "ES256"
 KEY_FILE = "signing-key.pem"
@@ -37,12 +38,10 @@ def create_key(folder: Path, *, key_id: str) -> None:
     public |= {"kid": key_id, "alg": ALGORITHM, "use": "sig"}
     jwks = folder / JWKS_FILE
     former = json.loads(jwks.read_bytes())["keys"] if jwks.exists() else []
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
     # The public key first: a token that is signed meanwhile is of the former key, which is still listed.
-    _replace(jwks, json.dumps({"keys": [public, *former][:KEYS_MAX]}, indent=2).encode() + b"\n", 0o644)
-    _replace(folder / KEY_FILE, f"kid: {key_id}\n".encode() + pem, 0o600)
+    listed = json.dumps({"keys": [public, *former][:KEYS_MAX]}, indent=2) + "\n"
+    replace_file(jwks, listed.encode(), mode=PUBLIC)
+    replace_file(folder / KEY_FILE, f"kid: {key_id}\n".encode() + pem_of(key), mode=PRIVATE)
 
 
 def issue(
@@ -78,16 +77,9 @@ def issue(
 
 
 def signing_key(folder: Path) -> tuple[str, bytes]:
+    """Return the `kid` and the PEM of the key that signs now. Raises SigningKeyMissing."""
     try:
         first, _, pem = (folder / KEY_FILE).read_bytes().partition(b"\n")
     except FileNotFoundError:
         raise SigningKeyMissing(f"{folder} has no {KEY_FILE}; create one: purser token key") from None
     return first.removeprefix(b"kid: ").decode(), pem
-
-
-def _replace(path: Path, content: bytes, mode: int) -> None:
-    new = path.with_name(path.name + ".new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(content)
-    new.replace(path)
