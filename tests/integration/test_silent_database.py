@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Catalog, Contract and Alert at a database that falls silent; the Ledger's tests are in tests/rpc/ledger."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import grpc.aio
 import pytest
 from grpc import StatusCode
-from grpc_health.v1 import health_pb2
-from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from deploy.local.mesh import addresses, open_mesh
 from meshkit.rpc.client import open_channel
@@ -21,14 +18,13 @@ from purser.contract.v1 import contract_pb2 as contract
 from purser.contract.v1.contract_pb2_grpc import ContractServiceStub
 from tests.support.alert import SECRET_KEYS
 from tests.support.faults import outcome
+from tests.support.health import NOT_SERVING, SERVING, until_health
 from tests.support.mesh import JUNE
 from tests.support.postgres import Databases
 from tests.support.silent_proxy import Silence, SilentProxy
 
 AWAY = (StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE")
 FINE = (StatusCode.OK, "")
-SERVING = health_pb2.HealthCheckResponse.SERVING
-NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 Write = Callable[[grpc.aio.Channel, str], Awaitable[Any]]
 
@@ -63,16 +59,6 @@ WRITES: Mapping[str, Write] = {
 }
 
 
-async def _until_health(
-    channel: grpc.aio.Channel, wanted: "health_pb2.HealthCheckResponse.ServingStatus"
-) -> None:
-    """Return when health says so, as its watchers are told."""
-    async with asyncio.timeout(10):
-        async for answer in HealthStub(channel).Watch(health_pb2.HealthCheckRequest()):
-            if answer.status == wanted:
-                return
-
-
 @pytest.mark.parametrize("silence", list(Silence))
 @pytest.mark.parametrize("service", list(WRITES))
 async def test_a_silent_database_is_reported_and_writes_succeed_when_it_is_back(
@@ -94,9 +80,9 @@ async def test_a_silent_database_is_reported_and_writes_succeed_when_it_is_back(
 
         wire.fall_silent(silence)
         assert await outcome(write(channel, "during")) == AWAY
-        await _until_health(channel, NOT_SERVING)
+        await until_health(at[service], NOT_SERVING)
         wire.another_answers()
-        await _until_health(channel, SERVING)
+        await until_health(at[service], SERVING)
 
         assert await outcome(write(channel, "during")) == FINE
         assert await outcome(write(channel, "after")) == FINE

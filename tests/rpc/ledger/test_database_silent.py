@@ -7,13 +7,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 from grpc import StatusCode
-from grpc_health.v1 import health_pb2
-from grpc_health.v1.health_pb2_grpc import HealthStub
 from sqlalchemy.engine import make_url
 
-from meshkit.rpc.client import open_channel
 from purser.ledger.v1 import ledger_pb2 as pb
 from tests.support.faults import outcome
+from tests.support.health import NOT_SERVING, SERVING, until_health
 from tests.support.ledger import CREDIT, RunningLedger, running_ledger
 from tests.support.ledger_process import ledger_process
 from tests.support.ledger_sql import Sql
@@ -22,8 +20,6 @@ from tests.support.silent_proxy import Silence, SilentProxy
 
 AWAY = (StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE")
 FINE = (StatusCode.OK, "")
-SERVING = health_pb2.HealthCheckResponse.SERVING
-NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 any_silence = pytest.mark.parametrize("silence", list(Silence))
 
 
@@ -39,14 +35,6 @@ async def _ledger_behind(wire: SilentProxy, databases: Databases) -> AsyncIterat
         await running.sell_assistant()
         await running.sign_acme()
         yield running
-
-
-async def _until_health(address: str, wanted: "health_pb2.HealthCheckResponse.ServingStatus") -> None:
-    """Return when health says so, as its watchers are told."""
-    async with asyncio.timeout(10), open_channel(address) as channel:
-        async for answer in HealthStub(channel).Watch(health_pb2.HealthCheckRequest()):
-            if answer.status == wanted:
-                return
 
 
 @any_silence
@@ -75,14 +63,14 @@ async def test_a_silent_database_is_reported_and_fails_calls_at_once_until_it_is
     async with _ledger_behind(wire, databases) as ledger:
         wire.fall_silent(silence)
         assert await outcome(ledger.authorize(10, request_id="again")) == AWAY
-        await _until_health(ledger.address, NOT_SERVING)
+        await until_health(ledger.address, NOT_SERVING)
 
         # Faster than any attempt to connect: many calls, one after the other.
         async with asyncio.timeout(2):
             for n in range(50):
                 assert await outcome(ledger.debit(1, request_id=f"r-{n}")) == AWAY
         wire.another_answers()
-        await _until_health(ledger.address, SERVING)
+        await until_health(ledger.address, SERVING)
 
         allowed = await ledger.authorize(10, request_id="again")
         assert allowed.decision == pb.DECISION_ALLOWED
