@@ -15,7 +15,7 @@ from meshkit.clock import ManualClock
 from meshkit.errors import FailedPrecondition
 from meshkit.recording import Recorder
 from meshkit.rpc.fields import Fields, timestamp
-from meshkit.rpc.status import from_rpc_error
+from meshkit.rpc.status import faults_of
 from purser.sandbox.v1 import clock_pb2, clock_pb2_grpc
 from sandbox.table import save_sandbox_time
 
@@ -122,7 +122,5 @@ def _check_jump(jump: timedelta) -> None:
 
 async def _advance_peer(name: str, peer: "clock_pb2_grpc.ClockServiceAsyncStub", at: datetime) -> None:
     request = clock_pb2.AdvanceTimeRequest(new_time=timestamp(at), local_only=True)
-    try:
+    with faults_of(name):
         await peer.AdvanceTime(request, timeout=PEER_SECONDS_MAX)
-    except grpc.aio.AioRpcError as error:
-        raise from_rpc_error(error, peer=name) from error

@@ -6,7 +6,7 @@ from typing import Final
 import grpc.aio
 
 from meshkit.outbox import warn_if_ahead
-from meshkit.rpc.status import from_rpc_error
+from meshkit.rpc.status import faults_of
 from purser.ledger.v1 import ledger_peer_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2_grpc
 from services.alert.domain.alert import AlertType
@@ -37,8 +37,6 @@ class LedgerPeer:
             group_key=changed.group_key,
             group_value=changed.group_value,
         )
-        try:
+        with faults_of("ledger"):
             answer = await self._stub.WatchThreshold(request)
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error, peer="ledger") from error
         warn_if_ahead("ledger", "WATCH", changed.alert_id, sent=changed.version, known=answer.version)

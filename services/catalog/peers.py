@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The only peer of the Catalog: the Ledger, which has a copy of usage products and usage rates."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import grpc.aio
 
 from meshkit.outbox import warn_if_ahead
 from meshkit.rpc.fields import optional_timestamp, timestamp
-from meshkit.rpc.status import from_rpc_error
+from meshkit.rpc.status import faults_of
 from purser.ledger.v1 import ledger_peer_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2_grpc
 from services.catalog.domain.dimension import PricingDimension
@@ -62,7 +59,7 @@ class LedgerPeer:
             conversion=None if changed.conversion is None else _conversion_to_wire(changed.conversion),
             pricing_dimensions=[_dimension_to_wire(one) for one in changed.pricing_dimensions],
         )
-        with _faults():
+        with faults_of("ledger"):
             answer = await self._stub.ApplyMetrics(request)
         sent, known = changed.version, answer.version
         warn_if_ahead("ledger", "PRODUCT", changed.product_id, sent=sent, known=known)
@@ -74,18 +71,10 @@ class LedgerPeer:
             version=changed.version,
             rates=[usage_rate_to_wire(rate) for rate in changed.rates],
         )
-        with _faults():
+        with faults_of("ledger"):
             answer = await self._stub.ApplyRateCard(request)
         sent, known = changed.version, answer.version
         warn_if_ahead("ledger", "RATE_CARD", changed.rate_card_id, sent=sent, known=known)
-
-
-@contextmanager
-def _faults() -> Iterator[None]:
-    try:
-        yield
-    except grpc.aio.AioRpcError as error:
-        raise from_rpc_error(error, peer="ledger") from error
 
 
 def _filter_to_wire(one: PropertyFilter) -> pb.PropertyFilter:

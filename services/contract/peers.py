@@ -15,7 +15,7 @@ from meshkit.errors import AlreadyExists, Invalid, NotFound, Unavailable
 from meshkit.outbox import warn_if_ahead
 from meshkit.quantity import Credits, Money, Ratio
 from meshkit.rpc.fields import optional_timestamp, timestamp
-from meshkit.rpc.status import from_rpc_error
+from meshkit.rpc.status import faults_of, from_rpc_error
 from purser.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from purser.ledger.v1 import ledger_peer_pb2, ledger_peer_pb2_grpc
 from services.contract.domain.billing.price import USD, SeatRate
@@ -234,12 +234,12 @@ class LedgerPeer:
             expire_time=optional_timestamp(paid.expire_time),
         )
         try:
-            await self._stub.IssueTopUpGrant(request)
-        except grpc.aio.AioRpcError as error:
-            fault = from_rpc_error(error, peer="ledger")
+            with faults_of("ledger"):
+                await self._stub.IssueTopUpGrant(request)
+        except AlreadyExists as fault:
             # Delivered so long ago that the response is no longer stored. The grant exists.
-            if not (isinstance(fault, AlreadyExists) and fault.reason == "GRANT_ALREADY_EXISTS"):
-                raise fault from error
+            if fault.reason != "GRANT_ALREADY_EXISTS":
+                raise
 
     async def preview_seat_change(
         self,

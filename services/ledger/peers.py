@@ -5,7 +5,7 @@ import grpc.aio
 
 from meshkit.quantity import INT64_MAX
 from meshkit.rpc.fields import timestamp
-from meshkit.rpc.status import from_rpc_error
+from meshkit.rpc.status import faults_of
 from purser.alert.v1 import alert_peer_pb2 as pb
 from purser.alert.v1 import alert_peer_pb2_grpc
 from services.ledger.domain.crossings.watch import Crossing
@@ -29,7 +29,5 @@ class AlertPeer:
             sequence=crossing.sequence,
             observe_time=timestamp(crossing.observe_time),
         )
-        try:
+        with faults_of("alert"):
             await self._stub.ObserveCrossing(request)
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error, peer="alert") from error

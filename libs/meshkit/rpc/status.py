@@ -2,7 +2,8 @@
 """The only mapping between faults and gRPC statuses, in both directions (google.rpc.Status with ErrorInfo, AIP-193)."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import structlog
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -128,6 +129,15 @@ def from_rpc_error(error: AioRpcError, *, peer: str = "a peer") -> MeshError:
     translated = fault(details, **info.metadata)
     translated.reason = info.reason or code.name
     return translated
+
+
+@contextmanager
+def faults_of(peer: str) -> Iterator[None]:
+    """Raise what a call of a peer raises as the fault that from_rpc_error makes of it."""
+    try:
+        yield
+    except AioRpcError as error:
+        raise from_rpc_error(error, peer=peer) from error
 
 
 def _details(error: AioRpcError) -> tuple[ErrorInfo, list[FieldViolation]]:
