@@ -3,7 +3,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -19,18 +19,24 @@ _calls = itertools.count(1)
 
 
 class Deciding:
-    """Decides batches when it is let, and notes them. "bug" breaks its batch."""
+    """Decides batches when it is let, and notes them. "bug" breaks its batch.
 
-    def __init__(self) -> None:
+    takes_late: it takes a batch when it is let, not before.
+    """
+
+    def __init__(self, *, takes_late: bool = False) -> None:
+        self.takes_late = takes_late
         self.batches: list[list[str]] = []
         self.begun = asyncio.Event()
         self.locked = {ACME: asyncio.Event(), GLOBEX: asyncio.Event()}
         self.queues = SideQueues(self._decide, now_seconds=lambda: 100.0)
 
-    async def _decide(self, batch: Sequence[LaneRequest]) -> None:
-        self.batches.append([request.item.fingerprint.decode() for request in batch])
+    async def _decide(self, customer_id: CustomerId, take: Callable[[], Sequence[LaneRequest]]) -> None:
+        batch = () if self.takes_late else take()
         self.begun.set()
-        await self.locked[ACME if "acme" in batch[0].item.customer else GLOBEX].wait()
+        await self.locked[customer_id].wait()
+        batch = batch or take()
+        self.batches.append([request.item.fingerprint.decode() for request in batch])
         for request in batch:
             if request.item.fingerprint == b"bug":
                 raise ValueError("bug")
@@ -62,6 +68,18 @@ async def test_requests_of_one_customer_are_decided_in_order_and_together() -> N
 
     assert deciding.batches == [["a"], ["b", "c", "d"]]
     assert all(request.future.done() for request in requests)
+
+
+async def test_what_arrives_until_the_locks_are_there_is_decided_with_what_waits_for_them() -> None:
+    deciding = Deciding(takes_late=True)
+    deciding.queues.add(ACME, _request("a"))
+    await deciding.begun.wait()
+    deciding.queues.follow(_request("b"))
+
+    deciding.locked[ACME].set()
+    await deciding.queues.finish()
+
+    assert deciding.batches == [["a", "b"]]
 
 
 async def test_no_customer_waits_for_another() -> None:
@@ -112,7 +130,7 @@ async def test_who_has_gone_or_whose_time_is_up_is_not_decided() -> None:
     deciding.locked[ACME].set()
     await deciding.queues.finish()
 
-    assert deciding.batches == [["a"], ["d"]]
+    assert [batch for batch in deciding.batches if batch] == [["a"], ["d"]]
     assert late.future.cancelled()
 
 

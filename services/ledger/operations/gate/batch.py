@@ -323,8 +323,31 @@ class Batches:
             elsewhere = self._side.customers()
             await self._decide_under_locks(rest, at, self._store.run_in_lane, elsewhere=elsewhere)
 
-    async def _decide_beside(self, batch: Sequence[LaneRequest]) -> None:
-        await self._decide_under_locks(batch, self._clock.now(), self._store.run_beside_lane)
+    async def _decide_beside(
+        self, customer_id: CustomerId, take: Callable[[], Sequence[LaneRequest]]
+    ) -> None:
+        """Decide what waits for a customer once its pools are locked, so that what arrives until then is decided too.
+
+        Replicas that write to one pool take turns: each decides in its turn what has arrived during the other's.
+        """
+        batch: list[LaneRequest] = []
+
+        async def run(work: Callable[[Transaction], Awaitable[None]]) -> None:
+            async def work_in_turn(tx: Transaction) -> None:
+                await tx.accounts.lock_all(customer_id)
+                if not batch:
+                    batch.extend(take())
+                if batch:
+                    await work(tx)
+
+            try:
+                await self._store.run_beside_lane(work_in_turn)
+            except Exception:
+                if not batch:  # it did not get so far, and fails what it would have decided
+                    batch.extend(take())
+                raise
+
+        await self._decide_under_locks(batch, self._clock.now(), run)
 
     async def _decide_under_locks(
         self,

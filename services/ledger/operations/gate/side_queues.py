@@ -3,7 +3,8 @@
 
 The lane waits for no such lock: while it did, all customers would. It hands the customer's requests over to a queue
 here. One task for each queue decides them under locks, in order and together, on a connection that the lane does not
-use. Until the queue is empty, all later requests of the customer follow, and nothing is guessed about it.
+use; what arrives while it waits for the locks is decided with them. Until the queue is empty, all later requests of the
+customer follow, and nothing is guessed about it.
 """
 
 import asyncio
@@ -21,14 +22,14 @@ WAITING_MAX = 16_384
 
 
 class SideQueues:
-    """decide: decides requests of one customer; responds to each, or fails it.
+    """decide: takes requests of one customer from the queue and decides them; responds to each, or fails it.
 
     `in` tells whether a customer has a queue.
     """
 
     def __init__(
         self,
-        decide: Callable[[Sequence[LaneRequest]], Awaitable[None]],
+        decide: Callable[[CustomerId, Callable[[], Sequence[LaneRequest]]], Awaitable[None]],
         *,
         now_seconds: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -78,14 +79,18 @@ class SideQueues:
             await asyncio.wait(self._tasks)
 
     async def _work_off(self, customer_id: CustomerId, queue: deque[LaneRequest]) -> None:
+        taken: list[LaneRequest] = []
+
+        def take() -> list[LaneRequest]:
+            taken[:] = take_waiting(queue, BATCH_MAX, now_seconds=self._now_seconds())
+            return list(taken)
+
         while queue:
-            batch = take_waiting(queue, BATCH_MAX, now_seconds=self._now_seconds())
-            if not batch:
-                continue
+            taken.clear()
             try:
-                await self._decide(batch)
+                await self._decide(customer_id, take)
             except Exception as error:  # our bug: the callers get it, and the queue goes on
-                for request in batch:
+                for request in taken or take():
                     request.fail(error)
         del self._queues[customer_id]
         self._names = {name: owner for name, owner in self._names.items() if owner != customer_id}

@@ -50,6 +50,12 @@ class Accounts:
         self._ids = ids
         self.has_new_entries: set[PoolKey] = set()
 
+    async def lock_all(self, customer_id: CustomerId) -> None:
+        """Lock all pools of a customer, in the order of their keys, and wait for those that are locked."""
+        await self._connection.execute(
+            "SELECT FROM ledger.pools WHERE customer_id = $1 ORDER BY credit_type_id FOR UPDATE", customer_id
+        )
+
     async def places_of_holds(
         self, asked: Iterable[tuple[CustomerId, HoldId]]
     ) -> dict[tuple[CustomerId, HoldId], HoldPlace]:
