@@ -42,14 +42,16 @@ class SeatChanges:
         check_not_far_ahead(change.sequence, known=known or 0, field="sequence")
         is_new = await self._connection.fetchval(
             "INSERT INTO ledger.seat_changes (customer_id, subscription_id, seat_change_id, sequence,"
-            " effective_time, quantity_delta) VALUES ($1, $2, $3, $4, $5, $6)"
+            " effective_time, quantity_delta, new_quantity, accept_time) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
             " ON CONFLICT DO NOTHING RETURNING true",
             update.customer_id,
             update.subscription_id,
             change.seat_change_id,
             change.sequence,
             change.effective_time,
-            change.quantity_delta,
+            await self._difference(update),
+            change.new_quantity,
+            change.accept_time,
         )
         if is_new is not None:
             await self._audit.record({"seat_change_id": change.seat_change_id})
@@ -64,6 +66,15 @@ class SeatChanges:
         if is_known is None:
             raise await self._sequence_taken(update)
         return False
+
+    async def _difference(self, update: SeatChangeUpdate) -> int:
+        """Return the seats that a change adds now; replicas of the version before absolute counts add it up."""
+        change = update.change
+        if change.new_quantity is None:
+            return change.quantity_delta
+        seats = await self.seats(update.customer_id, update.subscription_id)
+        assert seats is not None
+        return change.new_quantity - seats.quantity_at(change.effective_time)
 
     async def _sequence_taken(self, update: SeatChangeUpdate) -> InvalidFields:
         other = await self._connection.fetchval(

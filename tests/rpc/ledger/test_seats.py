@@ -14,6 +14,7 @@ from tests.support.ledger import AI, AUGUST, CREDIT, JULY, JUNE, RunningLedger, 
 from tests.support.ledger_sql import Sql
 
 TICK = timedelta(microseconds=1)
+DAY = timedelta(days=1)
 SHARE_FROM_3_JULY = 93_548_387  # 100 × 29/31
 
 
@@ -234,6 +235,30 @@ async def test_what_a_change_dated_ahead_is_said_to_grant_it_grants_in_its_perio
     )
     assert [one.grant_schedule_id for one in previewed.credits] == ["sch_1"]
     await ledger.assert_adds_up()
+
+
+async def test_golden_a_count_for_july_is_not_moved_by_a_later_one_for_june(ledger: RunningLedger) -> None:
+    told = await ledger.change_seats(0, JULY, sequence=1, new_quantity=2)
+    ledger.clock.advance_to(JUNE + 9 * DAY)
+    previewed = await _preview(ledger, 0, JUNE + 9 * DAY, new_quantity=5)
+    added = await ledger.change_seats(0, JUNE + 9 * DAY, sequence=2, new_quantity=5)
+
+    assert (_told(told), _told(previewed), _told(added)) == ([], [70 * CREDIT], [70 * CREDIT])
+    assert (await ledger.pool()).available_micros == 470 * CREDIT
+    ledger.clock.advance_to(JULY)
+    assert (await ledger.pool()).available_micros == 200 * CREDIT
+    await ledger.assert_adds_up()
+
+
+async def test_a_count_that_changes_nothing_yet_still_holds_against_what_comes_later(
+    ledger: RunningLedger,
+) -> None:
+    await ledger.change_seats(0, JULY, sequence=1, new_quantity=4)
+
+    await ledger.change_seats(-1, JUNE, sequence=2)
+
+    ledger.clock.advance_to(JULY)
+    assert (await ledger.pool()).available_micros == 400 * CREDIT
 
 
 async def test_unknown_seats_are_faults(ledger: RunningLedger) -> None:

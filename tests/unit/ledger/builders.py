@@ -284,7 +284,7 @@ def a_spend_watch(
 
 
 def some_seats(initial: int, *changes: tuple[datetime, int]) -> Seats:
-    """Return seats over time; changes are received in the order given."""
+    """Return seats over time; changes, differences all, are received in the order given."""
     seats = Seats(initial, ())
     for sequence, (effective_time, delta) in enumerate(changes, start=1):
         seats = seats.with_change(a_seat_change(delta, effective_time, sequence=sequence))
@@ -293,6 +293,10 @@ def some_seats(initial: int, *changes: tuple[datetime, int]) -> Seats:
 
 def a_seat_change(delta: int, effective_time: datetime, *, sequence: int = 1) -> SeatChange:
     return SeatChange(effective_time, sequence, f"chg_{sequence}", delta)
+
+
+def a_count(quantity: int, effective_time: datetime, *, sequence: int = 1) -> SeatChange:
+    return SeatChange(effective_time, sequence, f"chg_{sequence}", new_quantity=quantity)
 
 
 def a_schedule(

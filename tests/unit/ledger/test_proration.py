@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 from meshkit.period import Period
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.proration import Seats, period_credits
-from tests.unit.ledger.builders import AUGUST, JULY, JUNE, PROPERTY, TICK, a_seat_change, some_seats, when
+from tests.unit.ledger.builders import (
+    AUGUST,
+    JULY,
+    JUNE,
+    PROPERTY,
+    TICK,
+    a_count,
+    a_seat_change,
+    some_seats,
+    when,
+)
 
 MONTH = Period(JULY, AUGUST)
 UNIT = Credits.of(100)
@@ -75,6 +85,43 @@ def test_changes_of_one_instant_stand_in_the_order_received() -> None:
     early = a_seat_change(-1, when("07-03"), sequence=1)
 
     assert Seats(4, ()).with_change(late).with_change(early).changes == (early, late)
+
+
+def test_golden_a_count_holds_until_the_next_change_whatever_comes_later_about_before() -> None:
+    seats = Seats(4, ()).with_change(a_count(2, JULY, sequence=1))
+
+    both = seats.with_change(a_count(5, when("06-10"), sequence=2))
+
+    assert [both.quantity_at(at) for at in (JUNE, when("06-10"), JULY - TICK, JULY)] == [4, 5, 5, 2]
+    assert july_credits(both) == Credits.of(200)
+
+
+def test_golden_an_earlier_count_does_not_move_a_later_one() -> None:
+    seats = Seats(4, ()).with_change(a_count(5, when("07-20"), sequence=1))
+
+    both = seats.with_change(a_count(6, when("07-10"), sequence=2))
+
+    assert [both.quantity_at(when(day)) for day in ("07-09", "07-10", "07-19", "07-20")] == [4, 6, 6, 5]
+    # 2 seats for 22 of 31 days; the count of 20 July is below the mark.
+    assert july_credits(both) == Credits.of(400) + Credits(141_935_483)
+
+
+def test_a_difference_counts_on_from_a_count_and_is_lost_behind_one() -> None:
+    seats = Seats(4, ()).with_change(a_count(2, when("07-10"), sequence=1))
+
+    before = seats.with_change(a_seat_change(3, when("07-05"), sequence=2))
+    after = seats.with_change(a_seat_change(3, when("07-15"), sequence=2))
+
+    assert [before.quantity_at(when(day)) for day in ("07-05", "07-10")] == [7, 2]
+    assert [after.quantity_at(when(day)) for day in ("07-10", "07-15")] == [2, 5]
+
+
+def test_counts_of_one_instant_are_replaced_in_the_order_received() -> None:
+    seats = Seats(4, ()).with_change(a_count(9, when("07-16 12:00"), sequence=1))
+
+    replaced = seats.with_change(a_count(5, when("07-16 12:00"), sequence=2))
+
+    assert july_credits(replaced) == Credits.of(450)
 
 
 @pytest.mark.parametrize(

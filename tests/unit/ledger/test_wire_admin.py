@@ -495,6 +495,29 @@ def test_a_seat_change_changes_something_and_not_too_much(delta: int) -> None:
     assert fields_refused(contract.seat_change_from_wire, request) == {"quantity_delta"}
 
 
+def test_a_seat_change_may_be_a_count_and_say_when_it_was_accepted() -> None:
+    told = contract.seat_change_from_wire(
+        a_seat_change_request(quantity_delta=0, new_quantity=0, accept_time=timestamp(JUNE))
+    )
+
+    assert (told.change.quantity_delta, told.change.new_quantity) == (0, 0)
+    assert told.change.accept_time == JUNE
+    assert contract.seat_change_from_wire(a_seat_change_request()).change.accept_time is None
+
+
+@pytest.mark.parametrize("count", [-1, 1_000_001])
+def test_a_count_of_seats_is_neither_negative_nor_too_large(count: int) -> None:
+    request = a_seat_change_request(quantity_delta=0, new_quantity=count)
+
+    assert fields_refused(contract.seat_change_from_wire, request) == {"new_quantity"}
+
+
+def test_a_seat_change_is_either_a_difference_or_a_count() -> None:
+    both = a_seat_change_request(quantity_delta=1, new_quantity=5)
+
+    assert fields_refused(contract.seat_change_from_wire, both) == {"quantity_delta"}
+
+
 def test_a_watch_on_nobody_in_particular_is_on_everybody() -> None:
     everybody = alert.watch_from_wire(a_watch_request())
     somebody = alert.watch_from_wire(a_watch_request(customer_id=ACME, group_value="ann", is_active=False))

@@ -305,7 +305,7 @@ class ApplyContractResponse(_message.Message):
     def __init__(self, version: _Optional[int] = ...) -> None: ...
 
 class ApplySeatChangeRequest(_message.Message):
-    __slots__ = ("request_id", "customer_id", "subscription_id", "seat_change_id", "sequence", "effective_time", "quantity_delta")
+    __slots__ = ("request_id", "customer_id", "subscription_id", "seat_change_id", "sequence", "effective_time", "quantity_delta", "new_quantity", "accept_time")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -313,6 +313,8 @@ class ApplySeatChangeRequest(_message.Message):
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     EFFECTIVE_TIME_FIELD_NUMBER: _ClassVar[int]
     QUANTITY_DELTA_FIELD_NUMBER: _ClassVar[int]
+    NEW_QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_TIME_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     customer_id: str
     subscription_id: str
@@ -320,7 +322,9 @@ class ApplySeatChangeRequest(_message.Message):
     sequence: int
     effective_time: _timestamp_pb2.Timestamp
     quantity_delta: int
-    def __init__(self, request_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., seat_change_id: _Optional[str] = ..., sequence: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., quantity_delta: _Optional[int] = ...) -> None: ...
+    new_quantity: int
+    accept_time: _timestamp_pb2.Timestamp
+    def __init__(self, request_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., seat_change_id: _Optional[str] = ..., sequence: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., quantity_delta: _Optional[int] = ..., new_quantity: _Optional[int] = ..., accept_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ScheduleCredits(_message.Message):
     __slots__ = ("grant_schedule_id", "credit_type_id", "amount_micros")
@@ -339,16 +343,18 @@ class ApplySeatChangeResponse(_message.Message):
     def __init__(self, credits: _Optional[_Iterable[_Union[ScheduleCredits, _Mapping]]] = ...) -> None: ...
 
 class PreviewSeatChangeRequest(_message.Message):
-    __slots__ = ("customer_id", "subscription_id", "effective_time", "quantity_delta")
+    __slots__ = ("customer_id", "subscription_id", "effective_time", "quantity_delta", "new_quantity")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
     EFFECTIVE_TIME_FIELD_NUMBER: _ClassVar[int]
     QUANTITY_DELTA_FIELD_NUMBER: _ClassVar[int]
+    NEW_QUANTITY_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     subscription_id: str
     effective_time: _timestamp_pb2.Timestamp
     quantity_delta: int
-    def __init__(self, customer_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., quantity_delta: _Optional[int] = ...) -> None: ...
+    new_quantity: int
+    def __init__(self, customer_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., quantity_delta: _Optional[int] = ..., new_quantity: _Optional[int] = ...) -> None: ...
 
 class PreviewSeatChangeResponse(_message.Message):
     __slots__ = ("credits",)

@@ -5,10 +5,11 @@ Source: services/ledger/README.md, "Credits of a period".
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
+from functools import reduce
 from itertools import groupby
 from operator import attrgetter
 
@@ -16,14 +17,24 @@ from meshkit.period import Period
 from meshkit.quantity import Credits
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class SeatChange:
-    """A dated change of quantity; `sequence` orders the changes of one instant as they were received."""
+    """A dated change of quantity; `sequence` orders the changes of one instant as they were received.
+
+    quantity_delta: seats added or removed. new_quantity: the seats in force from then on, instead of a difference.
+    accept_time: when Contract accepted it; None: of one that was stored before this was recorded.
+    """
 
     effective_time: datetime
     sequence: int
     seat_change_id: str
-    quantity_delta: int
+    quantity_delta: int = 0
+    new_quantity: int | None = None
+    accept_time: datetime | None = None
+
+    def quantity_after(self, quantity: int) -> int:
+        """Return the seats in force after this change, if there were `quantity` before it."""
+        return quantity + self.quantity_delta if self.new_quantity is None else self.new_quantity
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +45,17 @@ class Seats:
     changes: tuple[SeatChange, ...]
 
     def with_change(self, change: SeatChange) -> "Seats":
-        return Seats(self.initial_quantity, tuple(sorted((*self.changes, change))))
+        in_order = sorted((*self.changes, change), key=attrgetter("effective_time", "sequence"))
+        return Seats(self.initial_quantity, tuple(in_order))
 
     def quantity_at(self, at: datetime) -> int:
         """Return the seats in force at `at`, changes of that very instant included."""
-        deltas = (change.quantity_delta for change in self.changes if change.effective_time <= at)
-        return self.initial_quantity + sum(deltas)
+        in_force = (change for change in self.changes if change.effective_time <= at)
+        return _after(in_force, self.initial_quantity)
+
+
+def _after(changes: Iterable[SeatChange], quantity: int) -> int:
+    return reduce(lambda seats, change: change.quantity_after(seats), changes, quantity)
 
 
 ONE = Seats(1, ())  # counted by a schedule without a subscription
@@ -83,7 +99,7 @@ def _levels(seats: Seats, active: Period) -> Iterator[tuple[datetime, int]]:
     quantity = seats.quantity_at(active.start)
     inside = (c for c in seats.changes if active.start < c.effective_time < active.end)
     for effective_time, changes in groupby(inside, key=attrgetter("effective_time")):
-        quantity += sum(change.quantity_delta for change in changes)
+        quantity = _after(changes, quantity)
         yield effective_time, quantity
 
 

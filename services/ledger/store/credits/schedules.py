@@ -51,7 +51,9 @@ async def seats_of(connection: Connection, customer_id: CustomerId, subscription
     if initial is None:
         return None
     rows = await connection.fetch(
-        "SELECT effective_time, sequence, seat_change_id, quantity_delta FROM ledger.seat_changes"
+        "SELECT effective_time, sequence, seat_change_id,"
+        " CASE WHEN new_quantity IS NULL THEN quantity_delta ELSE 0 END AS quantity_delta, new_quantity, accept_time"
+        " FROM ledger.seat_changes"
         " WHERE customer_id = $1 AND subscription_id = $2 ORDER BY effective_time, sequence",
         customer_id,
         subscription_id,

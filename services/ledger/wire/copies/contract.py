@@ -142,7 +142,11 @@ def seat_change_from_wire(request: pb.ApplySeatChangeRequest) -> SeatChangeUpdat
             ),
             sequence=fields.count("sequence", request.sequence, minimum=1, maximum=INT64_MAX),
             seat_change_id=fields.text("seat_change_id", request.seat_change_id),
-            quantity_delta=_delta(fields, request.quantity_delta),
+            quantity_delta=_delta(fields, request),
+            new_quantity=_new_quantity(fields, request),
+            accept_time=fields.optional_time(
+                "accept_time", request.accept_time, request.HasField("accept_time")
+            ),
         ),
     )
     fields.check()
@@ -167,7 +171,8 @@ def preview_from_wire(request: pb.PreviewSeatChangeRequest) -> SeatChangeUpdate:
             # Behind every change received so far.
             sequence=INT64_MAX,
             seat_change_id="",
-            quantity_delta=_delta(fields, request.quantity_delta),
+            quantity_delta=_delta(fields, request),
+            new_quantity=_new_quantity(fields, request),
         ),
     )
     fields.check()
@@ -184,7 +189,18 @@ def _credits_to_wire(one: ScheduleCredits) -> pb.ScheduleCredits:
     )
 
 
-def _delta(fields: Fields, value: int) -> int:
-    if value == 0:
-        fields.add("quantity_delta", "must not be 0")
-    return fields.count("quantity_delta", value, minimum=-SEATS_MAX, maximum=SEATS_MAX)
+def _delta(fields: Fields, request: pb.ApplySeatChangeRequest | pb.PreviewSeatChangeRequest) -> int:
+    is_set = request.quantity_delta != 0
+    if is_set and request.HasField("new_quantity"):
+        fields.add("quantity_delta", "must be 0 if new_quantity is set")
+    elif not is_set and not request.HasField("new_quantity"):
+        fields.add("quantity_delta", "must not be 0 unless new_quantity is set")
+    return fields.count("quantity_delta", request.quantity_delta, minimum=-SEATS_MAX, maximum=SEATS_MAX)
+
+
+def _new_quantity(
+    fields: Fields, request: pb.ApplySeatChangeRequest | pb.PreviewSeatChangeRequest
+) -> int | None:
+    if not request.HasField("new_quantity"):
+        return None
+    return fields.count("new_quantity", request.new_quantity, minimum=0, maximum=SEATS_MAX)
