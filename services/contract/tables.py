@@ -105,6 +105,7 @@ seat_changes = Table(
     Column("effective_time", DateTime(timezone=True), nullable=False),
     Column("quantity_delta", BigInteger, nullable=False),
     Column("create_time", DateTime(timezone=True), nullable=False),
+    Column("new_quantity", BigInteger),  # an absolute count; NULL: quantity_delta adds
     schema=SCHEMA,
 )
 

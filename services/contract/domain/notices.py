@@ -49,12 +49,16 @@ class ContractChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeatsChanged:
+    """quantity_delta counts unless new_quantity is set. accept_time None: in notices of earlier versions."""
+
     customer_id: CustomerId
     subscription_id: SubscriptionId
     seat_change_id: SeatChangeId
     sequence: int
     effective_time: datetime
     quantity_delta: int
+    new_quantity: int | None
+    accept_time: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +113,8 @@ def seats_changed(customer_id: CustomerId, change: SeatChange) -> SeatsChanged:
         sequence=change.sequence,
         effective_time=change.effective_time,
         quantity_delta=change.quantity_delta,
+        new_quantity=change.new_quantity,
+        accept_time=change.create_time,
     )
 
 

@@ -5,7 +5,8 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Column, Row, and_, func, insert, or_, select
+from sqlalchemy import Column, Row, and_, case, func, insert, or_, select, tuple_
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meshkit.period import Period
@@ -60,7 +61,7 @@ class StoredBilling:
     async def states(self, contracts: Sequence[Contract]) -> list[list[BillingState]]:
         """Return the billing states of each contract, in the order of its subscriptions."""
         ids = [one.subscription_id for contract in contracts for one in contract.subscriptions]
-        moved = await self._moved_before_billed(ids)
+        opening = await self._seats_before_billed(ids)
         changes = await self._changes_since_billed(ids)
         billed = await self._last_billed(ids)
 
@@ -70,7 +71,7 @@ class StoredBilling:
                 contract=contract,
                 subscription=subscription,
                 timeline=Timeline(
-                    opening_quantity=subscription.initial_quantity + moved.get(one, 0),
+                    opening_quantity=opening.get(one, subscription.initial_quantity),
                     changes=tuple(changes[one]),
                 ),
                 billed=billed.get(one),
@@ -78,14 +79,43 @@ class StoredBilling:
 
         return [[state(contract, one) for one in contract.subscriptions] for contract in contracts]
 
-    async def _moved_before_billed(self, ids: Collection[SubscriptionId]) -> dict[str, int]:
-        moved = (
-            select(seat_changes.c.subscription_id, func.sum(seat_changes.c.quantity_delta).label("moved"))
+    async def _seats_before_billed(self, ids: Collection[SubscriptionId]) -> dict[str, int]:
+        """Return the seats after the changes before `billed_from`: the last count, and what was added since."""
+        before = (
+            select(
+                seat_changes.c.subscription_id,
+                seat_changes.c.effective_time,
+                seat_changes.c.sequence,
+                seat_changes.c.quantity_delta,
+                seat_changes.c.new_quantity,
+                subscriptions.c.initial_quantity,
+            )
             .join(subscriptions, subscriptions.c.subscription_id == seat_changes.c.subscription_id)
             .where(seat_changes.c.subscription_id.in_(ids), _IS_BEFORE_BILLED)
-            .group_by(seat_changes.c.subscription_id)
+            .cte("before")
         )
-        return {row.subscription_id: int(row.moved) for row in await self._connection.execute(moved)}
+        counts = (
+            select(
+                before.c.subscription_id, before.c.effective_time, before.c.sequence, before.c.new_quantity
+            )
+            .ext(distinct_on(before.c.subscription_id))
+            .where(before.c.new_quantity.is_not(None))
+            .order_by(before.c.subscription_id, before.c.effective_time.desc(), before.c.sequence.desc())
+            .subquery()
+        )
+        is_since = tuple_(before.c.effective_time, before.c.sequence) > tuple_(
+            counts.c.effective_time, counts.c.sequence
+        )
+        added = func.sum(case((or_(counts.c.sequence.is_(None), is_since), before.c.quantity_delta), else_=0))
+        opening = (
+            select(
+                before.c.subscription_id,
+                (func.coalesce(counts.c.new_quantity, before.c.initial_quantity) + added).label("seats"),
+            )
+            .outerjoin(counts, counts.c.subscription_id == before.c.subscription_id)
+            .group_by(before.c.subscription_id, before.c.initial_quantity, counts.c.new_quantity)
+        )
+        return {row.subscription_id: int(row.seats) for row in await self._connection.execute(opening)}
 
     async def _changes_since_billed(self, ids: Collection[SubscriptionId]) -> dict[str, list[SeatChange]]:
         since = (

@@ -129,6 +129,7 @@ def _change_to_wire(listed: ListedSeatChange) -> pb.SeatChange:
         quantity_delta=change.quantity_delta,
         quantity_after=listed.quantity_after,
         create_time=timestamp(change.create_time),
+        new_quantity=change.new_quantity,
     )
 
 

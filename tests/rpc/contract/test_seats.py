@@ -2,7 +2,7 @@
 """ChangeSeats, ListSeatChanges, PreviewSeatChange."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from grpc import StatusCode
@@ -245,6 +245,60 @@ async def test_without_proration_a_seat_costs_its_whole_price(desk: Desk, runnin
     running.clock.advance_to(day(7, 3))
 
     assert dollars((await desk.add_seats(signed, 1)).invoice.total) == "100.00"
+
+
+def _count_request(
+    desk: Desk, signed: pb.CreateContractResponse, seats: int, at: datetime | None = None
+) -> pb.ChangeSeatsRequest:
+    request = desk.change_request(signed, 1, at)
+    request.new_quantity = seats
+    return request
+
+
+async def test_golden_a_scheduled_count_holds_whatever_arrives_later(
+    desk: Desk, running: RunningContract
+) -> None:
+    signed = await desk.sign(desk.seats(4, frequency=MONTHLY))
+    await desk.contract.ChangeSeats(_count_request(desk, signed, 2, day(7, 1)))
+    await running.advance_to(day(6, 10))
+
+    now = await desk.contract.ChangeSeats(_count_request(desk, signed, 5))
+
+    assert (now.seat_change.new_quantity, now.seat_change.quantity_after) == (5, 5)
+    assert dollars(now.invoice.total) == "7.00"
+    assert [(one.new_quantity, one.quantity_after) for one in await _changes(desk, signed)] == [
+        (5, 5),
+        (2, 2),
+    ]
+    await running.advance_to(day(7, 1))
+    assert [dollars(one.total) for one in await desk.invoices(signed)] == ["40.00", "7.00", "20.00"]
+
+
+async def test_golden_a_count_dated_earlier_that_arrives_later_holds_until_the_next_one(
+    desk: Desk, running: RunningContract
+) -> None:
+    signed = await desk.sign(desk.seats(4, frequency=MONTHLY))
+    await running.advance_to(day(6, 25))
+
+    await desk.contract.ChangeSeats(_count_request(desk, signed, 5, day(6, 20)))
+    six = _count_request(desk, signed, 6, day(6, 10))
+    preview = await desk.contract.PreviewSeatChange(_preview_of(six))
+    changed = await desk.contract.ChangeSeats(six)
+
+    assert list(preview.lines) == [_without_id(line) for line in changed.invoice.lines]
+    assert [one.quantity_after for one in await _changes(desk, signed)] == [6, 5]
+    assert sum(one.total.micros for one in await desk.invoices(signed)) == 54_000_000
+    await running.advance_to(day(7, 1))
+    assert dollars((await desk.invoices(signed))[-1].total) == "50.00"
+
+
+async def test_a_count_is_refused_if_it_makes_a_later_point_negative(desk: Desk) -> None:
+    signed = await desk.sign(desk.seats(4))
+    await desk.add_seats(signed, -3, day(7, 10))
+
+    with fault(StatusCode.FAILED_PRECONDITION, "SEATS_BELOW_ZERO", at=day(7, 10).isoformat()):
+        await desk.contract.ChangeSeats(_count_request(desk, signed, 2))
+    assert (await desk.contract.ChangeSeats(_count_request(desk, signed, 3))).seat_change.quantity_after == 3
 
 
 async def test_a_wanted_number_of_seats_is_counted_from_those_in_force_then(

@@ -126,6 +126,10 @@ def a_change(sequence: int, at: datetime, delta: int) -> SeatChange:
     )
 
 
+def a_count(sequence: int, at: datetime, quantity: int) -> SeatChange:
+    return replace(a_change(sequence, at, 0), new_quantity=quantity)
+
+
 def a_line(
     number: int = 1,
     kind: InvoiceLineKind = InvoiceLineKind.SUBSCRIPTION,

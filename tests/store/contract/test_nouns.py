@@ -19,7 +19,7 @@ from services.contract.domain.errors import (
 )
 from services.contract.domain.ids import ContractId, CustomerId, InvoiceId, SubscriptionId, TopUpId
 from services.contract.domain.invoice import InvoiceLineKind, InvoiceStatus
-from services.contract.domain.seats.timeline import Timeline
+from services.contract.domain.seats.timeline import SeatChange, Timeline
 from services.contract.domain.top_up import TopUpStatus
 from services.contract.store import PostgresStore
 from tests.store.contract.builders import (
@@ -30,6 +30,7 @@ from tests.store.contract.builders import (
     SEATS,
     YEAR,
     a_change,
+    a_count,
     a_line,
     a_purchase_line,
     an_invoice,
@@ -168,6 +169,36 @@ async def test_an_account_begins_with_the_period_billed_last(store: PostgresStor
     assert unbilled == BillingState(
         contract=contract, subscription=second, timeline=Timeline(opening_quantity=4), billed=None
     )
+
+
+@pytest.mark.parametrize(
+    ("before_the_year", "opening"),
+    [
+        ([a_count(1, day(5, 1), 7)], 7),
+        ([a_count(1, day(5, 1), 7), a_change(2, day(5, 2), 2)], 9),
+        ([a_count(1, day(5, 2), 7), a_change(2, day(5, 1), 2)], 7),
+        ([a_change(1, day(5, 1), 2), a_count(2, day(5, 1), 7), a_change(3, day(5, 1), -1)], 6),
+        ([a_count(1, day(5, 1), 7), a_count(2, day(5, 3), 0), a_change(3, day(5, 2), -1)], 0),
+        ([a_count(1, JUNE, 7)], 4),
+    ],
+)
+async def test_the_opening_seats_are_the_last_count_and_what_was_added_since(
+    store: PostgresStore, before_the_year: list[SeatChange], opening: int
+) -> None:
+    async with store.transaction() as tx:
+        await write_contract(tx)
+        await write_billed(tx)
+        for change in before_the_year:
+            await tx.seats.insert_change(change)
+
+    async with store.transaction() as tx:
+        [[state, _]] = await tx.billing.states([await tx.contracts.find(CONTRACT.contract_id)])
+        listed = await tx.seats.listed_changes(SEATS, ALL)
+    assert state.timeline.opening_quantity == opening
+    in_order = sorted(before_the_year, key=lambda one: (one.effective_time, one.sequence))
+    assert [one.quantity_after for one in listed] == [
+        quantity for _, quantity in Timeline(opening_quantity=4, changes=tuple(in_order)).running()
+    ]
 
 
 async def test_what_is_paid_is_what_the_lines_of_the_period_say(store: PostgresStore) -> None:

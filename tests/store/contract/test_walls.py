@@ -61,6 +61,8 @@ COMMAND = SuspendCustomer(request_id="r1", fingerprint=b"acme", customer="acme")
         "UPDATE grant_schedules SET period_proration = 'SOMETIMES'",
         "INSERT INTO seat_changes VALUES ('chg_1', 'sub_1', 0, now(), 1, now())",
         "INSERT INTO seat_changes VALUES ('chg_1', 'sub_1', 1, now(), 1000001, now())",
+        "INSERT INTO seat_changes VALUES ('chg_1', 'sub_1', 1, now(), 1, now(), -1)",
+        "INSERT INTO seat_changes VALUES ('chg_1', 'sub_1', 1, now(), 1, now(), 1000001)",
         "INSERT INTO seat_changes VALUES ('chg_1', 'sub_unknown', 1, now(), 1, now())",
         "UPDATE billed_periods SET period_end = period_start",
         "UPDATE billed_periods SET rate_effective_time = period_start + interval '1 microsecond'",

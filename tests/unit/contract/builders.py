@@ -62,6 +62,11 @@ def a_change(at: datetime, delta: int, sequence: int = 1) -> SeatChange:
     )
 
 
+def a_count(at: datetime, quantity: int, sequence: int = 1) -> SeatChange:
+    """An absolute count."""
+    return replace(a_change(at, 0, sequence), new_quantity=quantity)
+
+
 def a_timeline(opening: int, *changes: tuple[datetime, int]) -> Timeline:
     timeline = Timeline(opening_quantity=opening)
     for sequence, (at, delta) in enumerate(changes, start=1):
@@ -113,6 +118,16 @@ def changed(state: BillingState, at: datetime, delta: int) -> BillingState:
         state,
         subscription=replace(state.subscription, changes=sequence),
         timeline=state.timeline.with_change(a_change(at, delta, sequence)),
+    )
+
+
+def counted(state: BillingState, at: datetime, quantity: int) -> BillingState:
+    """The state with one more absolute count; nothing is charged for it."""
+    sequence = state.subscription.changes + 1
+    return replace(
+        state,
+        subscription=replace(state.subscription, changes=sequence),
+        timeline=state.timeline.with_change(a_count(at, quantity, sequence)),
     )
 
 

@@ -23,6 +23,7 @@ from tests.unit.contract.builders import (
     a_rate,
     billed_through,
     changed,
+    counted,
     day,
     received,
 )
@@ -72,6 +73,17 @@ def test_golden_down_and_up_again_costs_nothing_more_and_renewal_charges_the_sea
     assert again == []
     assert _ledger(renewed_without) == [(day(6, 1, 2026), "400.00")]
     assert _ledger(renewed_with) == [(day(6, 1, 2026), "500.00")]
+
+
+def test_golden_five_on_20_june_then_six_on_10_june_cost_54_dollars_in_all() -> None:
+    state = a_billing_state(4, frequency=BillingFrequency.MONTHLY, rates=[a_rate(10)])
+    state, first = billed_through(state, day(6, 25))
+    five = charges.charge_increases(counted(state, day(6, 20), 5), through=day(6, 25), due=day(6, 25))
+    six = charges.charge_increases(counted(five.state, day(6, 10), 6), through=day(6, 25), due=day(6, 25))
+
+    lines = [*(line for _, line in first), *five.lines, *six.lines]
+    assert sum(line.total.micros for line in lines) == 54_000_000
+    assert _ledger(billed_through(six.state, day(7, 1))[1]) == [(day(7, 1), "50.00")]
 
 
 def test_monthly_seats_at_10_dollars_are_billed_every_month_from_the_contract_s_start() -> None:

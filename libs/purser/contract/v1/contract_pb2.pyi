@@ -457,20 +457,22 @@ class EndContractResponse(_message.Message):
     def __init__(self, contract: _Optional[_Union[Contract, _Mapping]] = ...) -> None: ...
 
 class SeatChange(_message.Message):
-    __slots__ = ("seat_change_id", "subscription_id", "effective_time", "quantity_delta", "quantity_after", "create_time")
+    __slots__ = ("seat_change_id", "subscription_id", "effective_time", "quantity_delta", "quantity_after", "create_time", "new_quantity")
     SEAT_CHANGE_ID_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
     EFFECTIVE_TIME_FIELD_NUMBER: _ClassVar[int]
     QUANTITY_DELTA_FIELD_NUMBER: _ClassVar[int]
     QUANTITY_AFTER_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    NEW_QUANTITY_FIELD_NUMBER: _ClassVar[int]
     seat_change_id: str
     subscription_id: str
     effective_time: _timestamp_pb2.Timestamp
     quantity_delta: int
     quantity_after: int
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, seat_change_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., quantity_delta: _Optional[int] = ..., quantity_after: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    new_quantity: int
+    def __init__(self, seat_change_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., quantity_delta: _Optional[int] = ..., quantity_after: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., new_quantity: _Optional[int] = ...) -> None: ...
 
 class ChangeSeatsRequest(_message.Message):
     __slots__ = ("request_id", "contract_id", "subscription_id", "new_quantity", "quantity_delta", "effective_time")

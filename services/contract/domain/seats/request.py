@@ -36,6 +36,7 @@ def planned_change(
         effective_time=effective_time,
         quantity_delta=delta,
         create_time=at,
+        new_quantity=request.new_quantity,
     )
     after = before.with_change(change)
     if (peak := after.peak()) > SEATS_MAX:

@@ -17,9 +17,11 @@ SEATS_MAX = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeatChange:
-    """Seats added (> 0) or removed (< 0) from `effective_time` on; 0 if the requested quantity was in force already.
+    """A dated change of the seats. With `new_quantity` it is an absolute count, otherwise `quantity_delta` adds.
 
-    sequence: position among the subscription's changes as received, from 1.
+    sequence: position among the subscription's changes as received, from 1. quantity_delta: seats added (> 0) or
+    removed (< 0); of an absolute count the difference that it made when it was received, for information only.
+    new_quantity: the seats from `effective_time` until the next change, whatever arrives later; None: a delta.
     """
 
     seat_change_id: SeatChangeId
@@ -28,6 +30,11 @@ class SeatChange:
     effective_time: datetime
     quantity_delta: int
     create_time: datetime
+    new_quantity: int | None = None
+
+    def applied_to(self, quantity: int) -> int:
+        """Return the seats after the change, if there were `quantity` before it."""
+        return quantity + self.quantity_delta if self.new_quantity is None else self.new_quantity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,16 +46,19 @@ class Timeline:
 
     def quantity_at(self, at: datetime) -> int:
         """Return the seats in force at `at`, including changes of that instant."""
-        return self.opening_quantity + sum(
-            change.quantity_delta for change in self.changes if change.effective_time <= at
-        )
+        quantity = self.opening_quantity
+        for change in self.changes:
+            if change.effective_time > at:
+                break
+            quantity = change.applied_to(quantity)
+        return quantity
 
     def levels_after(self, at: datetime) -> Iterator[tuple[datetime, int]]:
         """Yield each later instant with changes, and the seats in force after all of its changes."""
         quantity = self.quantity_at(at)
         later = [change for change in self.changes if change.effective_time > at]
         for position, change in enumerate(later):
-            quantity += change.quantity_delta
+            quantity = change.applied_to(quantity)
             is_last = position + 1 == len(later) or later[position + 1].effective_time > change.effective_time
             if is_last:
                 yield change.effective_time, quantity
@@ -77,7 +87,7 @@ class Timeline:
         """Yield each change in order, with the quantity right after it."""
         quantity = self.opening_quantity
         for change in self.changes:
-            quantity += change.quantity_delta
+            quantity = change.applied_to(quantity)
             yield change, quantity
 
     def peak(self) -> int:
