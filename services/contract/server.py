@@ -39,8 +39,8 @@ class ContractServicer(contract_pb2_grpc.ContractServiceServicer):
         self, request: pb.ListCustomersRequest, context: Context
     ) -> pb.ListCustomersResponse:
         page = customers.list_from_wire(request)
-        rows = await self._do.customers.list(page)
-        return customers.list_to_wire(rows, page)
+        rows = await self._do.customers.list(page, with_archived=request.with_archived)
+        return customers.list_to_wire(rows, page, request)
 
     async def SetCustomerAliases(
         self, request: pb.SetCustomerAliasesRequest, context: Context
@@ -62,6 +62,20 @@ class ContractServicer(contract_pb2_grpc.ContractServiceServicer):
         command = customers.resume_from_wire(request)
         customer = await self._do.customers.resume(command)
         return customers.resume_to_wire(customer)
+
+    async def ArchiveCustomer(
+        self, request: pb.ArchiveCustomerRequest, context: Context
+    ) -> pb.ArchiveCustomerResponse:
+        command = customers.archive_from_wire(request)
+        customer = await self._do.customers.archive(command)
+        return customers.archive_to_wire(customer)
+
+    async def UnarchiveCustomer(
+        self, request: pb.UnarchiveCustomerRequest, context: Context
+    ) -> pb.UnarchiveCustomerResponse:
+        command = customers.unarchive_from_wire(request)
+        customer = await self._do.customers.unarchive(command)
+        return customers.unarchive_to_wire(customer)
 
     async def ResendCustomer(
         self, request: pb.ResendCustomerRequest, context: Context

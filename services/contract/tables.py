@@ -27,6 +27,8 @@ customers = Table(
     Column("customer_id", Text, primary_key=True),
     Column("name", Text, nullable=False),
     Column("is_suspended", Boolean, nullable=False),
+    Column("suspensions", JSONB, nullable=False),  # why, always read whole
+    Column("archive_time", DateTime(timezone=True)),
     Column("version", BigInteger, nullable=False),
     Column("create_time", DateTime(timezone=True), nullable=False),
     schema=SCHEMA,

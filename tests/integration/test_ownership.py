@@ -204,6 +204,8 @@ def request_of(rpc: Rpc, things: Mapping[str, str], world: World, number: int) -
         group = field.containing_oneof
         if value is None or (group is not None and group.name in taken):
             continue
+        if field.enum_type is not None and isinstance(value, str):
+            value = 1
         if group is not None:
             taken.add(group.name)
         if isinstance(value, list):

@@ -255,6 +255,12 @@ async def fill_contract(ask: Ask, sold: Json) -> None:
     await ask("SetCustomerAliases", customer="acme", aliases=["acme"])
     await ask("SuspendCustomer", customer="acme")
     await ask("ResumeCustomer", customer="acme")
+    await ask(
+        "SuspendCustomer", customer="acme", reason="SUSPENSION_REASON_PAYMENT_OVERDUE", note="invoice 7"
+    )
+    await ask("ResumeCustomer", customer="acme", reason="SUSPENSION_REASON_PAYMENT_OVERDUE")
+    await ask("ArchiveCustomer", customer="acme")
+    await ask("UnarchiveCustomer", customer="acme")
     annual = {
         "product_id": sold["seats"],
         "billing_frequency": "BILLING_FREQUENCY_ANNUAL",
@@ -335,6 +341,7 @@ async def fill_contract(ask: Ask, sold: Json) -> None:
     await ask("AdjustSeats", contract_id=contract_id, subscription_id=first, quantity_delta="1")
     await ask("EndContract", contract_id=open_ended["contract"]["contract_id"])
     await ask("ResendCustomer", customer="acme")
+    await ask("SuspendCustomer", customer="acme")  # so that a reason is stored
 
 
 async def fill_ledger(ask: Ask) -> None:

@@ -47,6 +47,7 @@ COLUMNS: Final = {
     "PricingDimension": "SELECT jsonb_array_elements(pricing_dimensions) FROM catalog.products",
     "QuantityConversion": "SELECT conversion FROM catalog.products WHERE conversion IS NOT NULL",
     "RateTier": "SELECT jsonb_array_elements(tiers) FROM catalog.rates",
+    "Suspension": "SELECT jsonb_array_elements(suspensions) FROM contract.customers",
     "SeatRate": "SELECT jsonb_array_elements(rates) FROM contract.subscriptions",
     "PropertyFilter": "SELECT jsonb_array_elements(filters) FROM ledger.products",
     "Conversion": "SELECT conversion FROM ledger.products WHERE conversion IS NOT NULL",

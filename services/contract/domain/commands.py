@@ -16,7 +16,7 @@ from services.contract.domain.contract import (
     SeatProration,
     SubscriptionNow,
 )
-from services.contract.domain.customer import Customer
+from services.contract.domain.customer import Customer, SuspensionReason
 from services.contract.domain.ids import (
     ContractId,
     CreditTypeId,
@@ -52,10 +52,29 @@ class SuspendCustomer:
     request_id: str
     fingerprint: bytes
     customer: str
+    reason: SuspensionReason = SuspensionReason.OPERATOR
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResumeCustomer:
+    """reason None: lifts all suspensions."""
+
+    request_id: str
+    fingerprint: bytes
+    customer: str
+    reason: SuspensionReason | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveCustomer:
+    request_id: str
+    fingerprint: bytes
+    customer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnarchiveCustomer:
     request_id: str
     fingerprint: bytes
     customer: str

@@ -34,6 +34,32 @@ class CustomerNotFound(NotFound):
         )
 
 
+class CustomerArchived(FailedPrecondition):
+    """The customer is archived."""
+
+    reason = "CUSTOMER_ARCHIVED"
+
+    def __init__(self, *, customer_id: str, archive_time: str) -> None:
+        super().__init__(
+            f"customer {customer_id!r} was archived at {archive_time}; UnarchiveCustomer undoes it",
+            customer_id=customer_id,
+            archive_time=archive_time,
+        )
+
+
+class CustomerHasContract(FailedPrecondition):
+    """A contract of the customer has not ended."""
+
+    reason = "CUSTOMER_HAS_CONTRACT"
+
+    def __init__(self, *, customer_id: str, contract_id: str) -> None:
+        super().__init__(
+            f"contract {contract_id!r} of customer {customer_id!r} has not ended; end it first",
+            customer_id=customer_id,
+            contract_id=contract_id,
+        )
+
+
 class ContractNotFound(NotFound):
     """No contract has the id."""
 

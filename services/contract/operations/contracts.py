@@ -24,6 +24,7 @@ from services.contract.domain.contract import (
     Subscription,
     end_of,
 )
+from services.contract.domain.customer import refuse_archived
 from services.contract.domain.ids import (
     ContractId,
     CustomerId,
@@ -66,7 +67,7 @@ class Contracts:
     async def create(self, command: CreateContract) -> ContractCreated:
         """Sign a contract and bill what is due, including past periods if it started in the past.
 
-        Raises CustomerNotFound, RateCardNotFound, ProductNotFound, CreditTypeNotFound, RateNotFound,
+        Raises CustomerNotFound, CustomerArchived, RateCardNotFound, ProductNotFound, CreditTypeNotFound, RateNotFound,
         ProductNotSubscription, ProductNotFixed, PeerUnavailable.
         """
         at = self._clock.now()
@@ -79,7 +80,7 @@ class Contracts:
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, ContractCreated)) is not None:
                 return first
-            await tx.customers.lock_id(contract.customer_id)
+            refuse_archived(await tx.customers.lock(contract.customer_id))
             await tx.contracts.insert(contract)
             created = await self._bill_from_start(tx, contract, at=at)
             await tx.outbox.enqueue(contract_changed(contract), key=contract.customer_id)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CreateCustomer, GetCustomer, ListCustomers, SetCustomerAliases, SuspendCustomer, ResumeCustomer, ResendCustomer."""
+"""Customers: created, found, renamed, suspended, archived and sent again."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,19 +7,31 @@ from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.page import Page
 from services.contract.domain.commands import (
+    ArchiveCustomer,
     CreateCustomer,
     ResendCustomer,
     ResumeCustomer,
     SetCustomerAliases,
     SuspendCustomer,
+    UnarchiveCustomer,
 )
-from services.contract.domain.customer import Customer, renewed, suspended, with_aliases
+from services.contract.domain.customer import (
+    Customer,
+    Suspension,
+    archived,
+    renewed,
+    resumed,
+    suspended,
+    unarchived,
+    with_aliases,
+)
+from services.contract.domain.errors import CustomerHasContract
 from services.contract.domain.ids import CustomerId
 from services.contract.domain.notices import contract_changed, customer_changed
 from services.contract.operations.ports import Relay
 from services.contract.store import PostgresStore
 
-Change = SetCustomerAliases | SuspendCustomer | ResumeCustomer
+Change = SetCustomerAliases | SuspendCustomer | ResumeCustomer | UnarchiveCustomer
 
 
 class Customers:
@@ -40,7 +52,6 @@ class Customers:
                 customer_id=CustomerId(self._ids.new("cus")),
                 name=command.name,
                 aliases=command.aliases,
-                is_suspended=False,
                 version=1,
                 create_time=self._clock.now(),
             )
@@ -55,22 +66,42 @@ class Customers:
         async with self._store.transaction() as tx:
             return await tx.customers.find(customer)
 
-    async def list(self, page: Page) -> Sequence[Customer]:
+    async def list(self, page: Page, *, with_archived: bool) -> Sequence[Customer]:
         """Return a page in order of creation, and one more if there is one."""
         async with self._store.transaction() as tx:
-            return await tx.customers.listed(page)
+            return await tx.customers.listed(page, with_archived=with_archived)
 
     async def set_aliases(self, command: SetCustomerAliases) -> Customer:
         """Replace a customer's aliases. Raises CustomerNotFound, AliasTaken."""
         return await self._change(command, lambda customer: with_aliases(customer, command.aliases))
 
     async def suspend(self, command: SuspendCustomer) -> Customer:
-        """Make the gate deny every call of the customer. Raises CustomerNotFound."""
-        return await self._change(command, lambda customer: suspended(customer, is_suspended=True))
+        """Make the gate deny every call of the customer, for one reason. Raises CustomerNotFound."""
+        suspension = Suspension(reason=command.reason, note=command.note, create_time=self._clock.now())
+        return await self._change(command, lambda customer: suspended(customer, suspension))
 
     async def resume(self, command: ResumeCustomer) -> Customer:
-        """Lift a suspension. Raises CustomerNotFound."""
-        return await self._change(command, lambda customer: suspended(customer, is_suspended=False))
+        """Lift the suspension for one reason, or all. Raises CustomerNotFound."""
+        return await self._change(command, lambda customer: resumed(customer, command.reason))
+
+    async def archive(self, command: ArchiveCustomer) -> Customer:
+        """Take a customer out of the lists; nothing can be sold to it. Raises CustomerNotFound, CustomerHasContract."""
+        at = self._clock.now()
+        async with self._store.transaction() as tx:
+            if (first := await tx.responses.claim(command, Customer)) is not None:
+                return first
+            before = await tx.customers.lock(command.customer)
+            contract_id = await tx.contracts.first_not_over(before.customer_id, at=at)
+            if contract_id is not None:
+                raise CustomerHasContract(customer_id=before.customer_id, contract_id=contract_id)
+            customer = archived(before, at=at)
+            await tx.customers.update(customer)
+            await tx.responses.store(command, customer)
+        return customer
+
+    async def unarchive(self, command: UnarchiveCustomer) -> Customer:
+        """Undo `archive`. Raises CustomerNotFound."""
+        return await self._change(command, unarchived)
 
     async def resend(self, command: ResendCustomer) -> Customer:
         """Send a customer and all its contracts to the Ledger again, under new versions. Raises CustomerNotFound."""
@@ -94,6 +125,7 @@ class Customers:
             customer = change(before)
             if customer != before:
                 await tx.customers.update(customer)
+            if customer.version != before.version:
                 await tx.outbox.enqueue(customer_changed(customer), key=customer.customer_id)
             await tx.responses.store(command, customer)
         await self._relay.deliver_now(customer.customer_id)

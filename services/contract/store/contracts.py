@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, insert, select, tuple_, update
+from sqlalchemy import Row, Select, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from access import current_caller, only_visible
@@ -136,6 +136,18 @@ class StoredContracts:
         return await self._whole(
             (await self._connection.execute(one_page(of, contracts.c.contract_id, page))).all()
         )
+
+    async def first_not_over(self, customer_id: CustomerId, *, at: datetime) -> ContractId | None:
+        """Return the oldest contract of a customer that is in force at `at`, or begins later."""
+        lasting = or_(contracts.c.end_time.is_(None), contracts.c.end_time > at)
+        found = (
+            select(contracts.c.contract_id)
+            .where(contracts.c.customer_id == customer_id, lasting)
+            .order_by(contracts.c.contract_id)
+            .limit(1)
+        )
+        contract_id = (await self._connection.execute(found)).scalar_one_or_none()
+        return None if contract_id is None else ContractId(contract_id)
 
     async def renew_all(self, customer_id: CustomerId) -> list[Contract]:
         """Raise the version of every contract of a locked customer; returns them in order of creation."""

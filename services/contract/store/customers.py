@@ -9,9 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from access import current_caller, only_visible
 from meshkit.page import Page
-from services.contract.domain.customer import Customer, is_customer_id
+from services.contract.domain.customer import UNEXPLAINED, Customer, Suspension, is_customer_id
 from services.contract.domain.errors import AliasTaken, CustomerNotFound
 from services.contract.domain.ids import CustomerId
+from services.contract.store.formats import SUSPENSION
 from services.contract.store.paging import one_page
 from services.contract.tables import customer_aliases, customers
 
@@ -26,6 +27,8 @@ _SELECT: Final[Select[Any]] = select(
     customers.c.customer_id,
     customers.c.name,
     customers.c.is_suspended,
+    customers.c.suspensions,
+    customers.c.archive_time,
     customers.c.version,
     customers.c.create_time,
     func.coalesce(_ALIASES, literal([], ARRAY(Text))).label("aliases"),
@@ -45,6 +48,7 @@ class StoredCustomers:
                 customer_id=customer.customer_id,
                 name=customer.name,
                 is_suspended=customer.is_suspended,
+                suspensions=_suspensions_to_json(customer),
                 version=customer.version,
                 create_time=customer.create_time,
             )
@@ -56,7 +60,12 @@ class StoredCustomers:
         await self._connection.execute(
             update(customers)
             .where(customers.c.customer_id == customer.customer_id)
-            .values(is_suspended=customer.is_suspended, version=customer.version)
+            .values(
+                is_suspended=customer.is_suspended,
+                suspensions=_suspensions_to_json(customer),
+                archive_time=customer.archive_time,
+                version=customer.version,
+            )
         )
         await self._connection.execute(
             delete(customer_aliases).where(customer_aliases.c.customer_id == customer.customer_id)
@@ -84,9 +93,11 @@ class StoredCustomers:
         )
         assert (await self._connection.execute(locked)).first() is not None
 
-    async def listed(self, page: Page) -> list[Customer]:
+    async def listed(self, page: Page, *, with_archived: bool) -> list[Customer]:
         """Return a page in order of creation, and one row more if there is one."""
         of = only_visible(_SELECT, customers.c.customer_id)
+        if not with_archived:
+            of = of.where(customers.c.archive_time.is_(None))
         rows = await self._connection.execute(one_page(of, customers.c.customer_id, page))
         return [_from_row(row) for row in rows]
 
@@ -122,7 +133,19 @@ def _from_row(row: Row[Any]) -> Customer:
         customer_id=CustomerId(row.customer_id),
         name=row.name,
         aliases=tuple(row.aliases),
-        is_suspended=row.is_suspended,
         version=row.version,
         create_time=row.create_time,
+        suspensions=_suspensions_from_row(row),
+        archive_time=row.archive_time,
     )
+
+
+def _suspensions_to_json(customer: Customer) -> list[Any]:
+    return [SUSPENSION.encode(one) for one in customer.suspensions]
+
+
+def _suspensions_from_row(row: Row[Any]) -> tuple[Suspension, ...]:
+    """Return the stored reasons, as far as a replica that knows of none has not suspended or resumed since."""
+    if not row.is_suspended:
+        return ()
+    return tuple(SUSPENSION.decode(one) for one in row.suspensions) or (UNEXPLAINED,)

@@ -7,7 +7,7 @@ from meshkit.formats import Format, Formats, Json
 from services.contract.domain.billing.price import SeatRate
 from services.contract.domain.commands import ContractCreated, Response, SeatsMoved, TopUpAndInvoice
 from services.contract.domain.contract import ContractNow
-from services.contract.domain.customer import Customer
+from services.contract.domain.customer import Customer, Suspension
 from services.contract.domain.notices import (
     ContractChanged,
     CustomerChanged,
@@ -27,8 +27,15 @@ def _seats_changed_2(data: Json) -> Json:
     return data | {"new_quantity": None, "accept_time": None}
 
 
+def _customer_2(data: Json) -> Json:
+    """Why a customer is suspended: until then only whether."""
+    unexplained = {"reason": "OPERATOR", "note": "", "create_time": None}
+    suspensions = [unexplained] if data.pop("is_suspended") else []
+    return data | {"suspensions": suspensions, "archive_time": None}
+
+
 RESPONSES: Final = Formats[Response](
-    Format("Customer", Customer),
+    Format("Customer", Customer, (_customer_2,)),
     Format("ContractCreated", ContractCreated),
     Format("ContractNow", ContractNow),
     Format("SeatsMoved", SeatsMoved, (_seats_moved_2,)),
@@ -42,4 +49,6 @@ NOTICES: Final = Formats[Payload](
 )
 # One element of subscriptions.rates, the copy of the Catalog's rates.
 SEAT_RATE: Final = Format("SeatRate", SeatRate)
-COLUMNS: Final = Formats[SeatRate](SEAT_RATE)
+# One element of customers.suspensions.
+SUSPENSION: Final = Format("Suspension", Suspension)
+COLUMNS: Final = Formats[SeatRate | Suspension](SEAT_RATE, SUSPENSION)

@@ -5,21 +5,35 @@ from collections.abc import Sequence
 from typing import Final
 
 from meshkit.page import Page
-from meshkit.rpc.fields import Fields, timestamp
+from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
 from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.contract.v1 import contract_pb2 as pb
 from services.contract.domain.commands import (
+    ArchiveCustomer,
     CreateCustomer,
     ResendCustomer,
     ResumeCustomer,
     SetCustomerAliases,
     SuspendCustomer,
+    UnarchiveCustomer,
 )
-from services.contract.domain.customer import ALIASES_MAX, Customer, is_customer_id
+from services.contract.domain.customer import (
+    ALIASES_MAX,
+    NOTE_LENGTH_MAX,
+    Customer,
+    Suspension,
+    SuspensionReason,
+    is_customer_id,
+)
 from services.contract.domain.ids import CUSTOMER_PREFIX
+from services.contract.wire.values import by_number
 
-_LIST: Final = {"list": "customers"}
+_REASONS: Final = {
+    SuspensionReason.OPERATOR: pb.SUSPENSION_REASON_OPERATOR,
+    SuspensionReason.PAYMENT_OVERDUE: pb.SUSPENSION_REASON_PAYMENT_OVERDUE,
+    SuspensionReason.PAYMENT_DISPUTED: pb.SUSPENSION_REASON_PAYMENT_DISPUTED,
+}
 
 
 def create_from_wire(request: pb.CreateCustomerRequest) -> CreateCustomer:
@@ -43,7 +57,7 @@ def get_from_wire(request: pb.GetCustomerRequest) -> str:
 
 def list_from_wire(request: pb.ListCustomersRequest) -> Page:
     fields = Fields()
-    page = page_from_wire(fields, request, _LIST)
+    page = page_from_wire(fields, request, _list_of(request))
     fields.check()
     return page
 
@@ -66,6 +80,8 @@ def suspend_from_wire(request: pb.SuspendCustomerRequest) -> SuspendCustomer:
         request_id=fields.request_id(request.request_id),
         fingerprint=fingerprint("SuspendCustomer", request),
         customer=fields.text("customer", request.customer),
+        reason=_reason(fields, request.reason) or SuspensionReason.OPERATOR,
+        note=fields.text("note", request.note, required=False, max_length=NOTE_LENGTH_MAX),
     )
     fields.check()
     return command
@@ -76,6 +92,29 @@ def resume_from_wire(request: pb.ResumeCustomerRequest) -> ResumeCustomer:
     command = ResumeCustomer(
         request_id=fields.request_id(request.request_id),
         fingerprint=fingerprint("ResumeCustomer", request),
+        customer=fields.text("customer", request.customer),
+        reason=_reason(fields, request.reason),
+    )
+    fields.check()
+    return command
+
+
+def archive_from_wire(request: pb.ArchiveCustomerRequest) -> ArchiveCustomer:
+    fields = Fields()
+    command = ArchiveCustomer(
+        request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("ArchiveCustomer", request),
+        customer=fields.text("customer", request.customer),
+    )
+    fields.check()
+    return command
+
+
+def unarchive_from_wire(request: pb.UnarchiveCustomerRequest) -> UnarchiveCustomer:
+    fields = Fields()
+    command = UnarchiveCustomer(
+        request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("UnarchiveCustomer", request),
         customer=fields.text("customer", request.customer),
     )
     fields.check()
@@ -101,8 +140,12 @@ def get_to_wire(customer: Customer) -> pb.GetCustomerResponse:
     return pb.GetCustomerResponse(customer=customer_to_wire(customer))
 
 
-def list_to_wire(rows: Sequence[Customer], page: Page) -> pb.ListCustomersResponse:
-    shown, token = page_to_wire(rows, page, _LIST, lambda row: (row.customer_id,), customer_to_wire)
+def list_to_wire(
+    rows: Sequence[Customer], page: Page, request: pb.ListCustomersRequest
+) -> pb.ListCustomersResponse:
+    shown, token = page_to_wire(
+        rows, page, _list_of(request), lambda row: (row.customer_id,), customer_to_wire
+    )
     return pb.ListCustomersResponse(customers=shown, next_page_token=token)
 
 
@@ -118,6 +161,14 @@ def resume_to_wire(customer: Customer) -> pb.ResumeCustomerResponse:
     return pb.ResumeCustomerResponse(customer=customer_to_wire(customer))
 
 
+def archive_to_wire(customer: Customer) -> pb.ArchiveCustomerResponse:
+    return pb.ArchiveCustomerResponse(customer=customer_to_wire(customer))
+
+
+def unarchive_to_wire(customer: Customer) -> pb.UnarchiveCustomerResponse:
+    return pb.UnarchiveCustomerResponse(customer=customer_to_wire(customer))
+
+
 def resend_to_wire(customer: Customer) -> pb.ResendCustomerResponse:
     return pb.ResendCustomerResponse(customer=customer_to_wire(customer))
 
@@ -129,7 +180,26 @@ def customer_to_wire(customer: Customer) -> pb.Customer:
         aliases=customer.aliases,
         is_suspended=customer.is_suspended,
         create_time=timestamp(customer.create_time),
+        suspensions=[_suspension_to_wire(one) for one in customer.suspensions],
+        archive_time=optional_timestamp(customer.archive_time),
     )
+
+
+def _suspension_to_wire(suspension: Suspension) -> pb.Suspension:
+    return pb.Suspension(
+        reason=_REASONS[suspension.reason],
+        note=suspension.note,
+        create_time=optional_timestamp(suspension.create_time),
+    )
+
+
+def _reason(fields: Fields, reason: int) -> SuspensionReason | None:
+    """Return a reason; None if it is left out."""
+    return fields.choice("reason", reason, by_number(_REASONS)) if reason else None
+
+
+def _list_of(request: pb.ListCustomersRequest) -> dict[str, str]:
+    return {"list": "customers"} | ({"with_archived": "1"} if request.with_archived else {})
 
 
 def _aliases(fields: Fields, aliases: Sequence[str]) -> tuple[str, ...]:

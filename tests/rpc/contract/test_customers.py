@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CreateCustomer, GetCustomer, ListCustomers, SetCustomerAliases, SuspendCustomer, ResumeCustomer, ResendCustomer."""
+"""The rpcs about customers: created, found, renamed, suspended, archived and sent again."""
 
 import asyncio
 
@@ -219,3 +219,96 @@ async def test_an_unknown_customer_is_not_told_again(contract: ContractStub) -> 
         await contract.ResendCustomer(pb.ResendCustomerRequest(request_id="r", customer="nobody"))
     with bad_fields("request_id", "customer"):
         await contract.ResendCustomer(pb.ResendCustomerRequest())
+
+
+async def test_a_customer_is_suspended_until_the_last_reason_is_lifted(
+    contract: ContractStub, ledger: RecordingLedger
+) -> None:
+    await _create(contract, "r1", "acme")
+    overdue, note = pb.SUSPENSION_REASON_PAYMENT_OVERDUE, "invoice 7 is 30 days overdue"
+    await contract.SuspendCustomer(
+        pb.SuspendCustomerRequest(request_id="r2", customer="acme", reason=overdue, note=note)
+    )
+    twice = await _suspend(contract, "r3", "acme")
+    assert [(one.reason, one.note, one.create_time) for one in twice.suspensions] == [
+        (overdue, note, timestamp(JUNE)),
+        (pb.SUSPENSION_REASON_OPERATOR, "", timestamp(JUNE)),
+    ]
+
+    once = await contract.ResumeCustomer(
+        pb.ResumeCustomerRequest(request_id="r4", customer="acme", reason=overdue)
+    )
+    assert once.customer.is_suspended
+    none_left = await contract.ResumeCustomer(
+        pb.ResumeCustomerRequest(request_id="r5", customer="acme", reason=pb.SUSPENSION_REASON_OPERATOR)
+    )
+    assert not none_left.customer.is_suspended
+    assert not none_left.customer.suspensions
+    assert [one.is_suspended for one in ledger.told_of(ApplyCustomerRequest)] == [False, True, False]
+
+
+async def test_resuming_without_a_reason_lifts_all(contract: ContractStub) -> None:
+    await _create(contract, "r1", "acme")
+    for reason in (pb.SUSPENSION_REASON_PAYMENT_OVERDUE, pb.SUSPENSION_REASON_PAYMENT_DISPUTED):
+        await contract.SuspendCustomer(
+            pb.SuspendCustomerRequest(request_id=f"s{reason}", customer="acme", reason=reason)
+        )
+
+    assert not (await _resume(contract, "r2", "acme")).suspensions
+
+
+async def test_an_unknown_reason_or_a_long_note_suspends_nobody(contract: ContractStub) -> None:
+    await _create(contract, "r1", "acme")
+
+    with bad_fields("reason", "note"):
+        await contract.SuspendCustomer(
+            pb.SuspendCustomerRequest(request_id="r2", customer="acme", reason=99, note="x" * 501)  # type: ignore[arg-type]
+        )
+    assert not (await _get(contract, "acme")).is_suspended
+
+
+async def _archive(contract: ContractStub, request_id: str, customer: str) -> pb.Customer:
+    request = pb.ArchiveCustomerRequest(request_id=request_id, customer=customer)
+    return (await contract.ArchiveCustomer(request)).customer
+
+
+async def test_an_archived_customer_is_listed_only_on_request_and_signs_nothing(desk: Desk) -> None:
+    acme, globex = await desk.customer("Acme"), await desk.customer("Globex")
+
+    archived = await _archive(desk.contract, "r1", acme.customer_id)
+
+    assert archived.archive_time == timestamp(JUNE)
+    assert await _archive(desk.contract, "r2", acme.customer_id) == archived
+    assert await _get(desk.contract, acme.customer_id) == archived
+    assert list((await desk.contract.ListCustomers(pb.ListCustomersRequest())).customers) == [globex]
+    everyone = await desk.contract.ListCustomers(pb.ListCustomersRequest(with_archived=True))
+    assert list(everyone.customers) == [archived, globex]
+    with fault(StatusCode.FAILED_PRECONDITION, "CUSTOMER_ARCHIVED", customer_id=acme.customer_id):
+        await desk.sign(desk.seats(1), customer=acme.customer_id)
+
+    undo = pb.UnarchiveCustomerRequest(request_id="r3", customer=acme.customer_id)
+    assert (await desk.contract.UnarchiveCustomer(undo)).customer == acme
+    assert (await desk.sign(desk.seats(1), customer=acme.customer_id)).contract.contract_id
+
+
+async def test_a_customer_with_a_contract_is_archived_only_after_its_end(desk: Desk) -> None:
+    signed = (await desk.sign(desk.seats(1))).contract
+
+    with fault(StatusCode.FAILED_PRECONDITION, "CUSTOMER_HAS_CONTRACT", contract_id=signed.contract_id):
+        await _archive(desk.contract, "r1", signed.customer_id)
+
+    await desk.contract.EndContract(pb.EndContractRequest(request_id="end", contract_id=signed.contract_id))
+    assert (await _archive(desk.contract, "r2", signed.customer_id)).HasField("archive_time")
+
+
+async def test_archiving_and_signing_at_once_leaves_no_archived_customer_with_a_contract(desk: Desk) -> None:
+    for n in range(5):
+        customer_id = (await desk.customer(f"Customer {n}")).customer_id
+
+        signed, archived = await asyncio.gather(
+            desk.sign(desk.seats(1), customer=customer_id),
+            _archive(desk.contract, f"r{n}", customer_id),
+            return_exceptions=True,
+        )
+
+        assert isinstance(signed, Exception) != isinstance(archived, Exception)

@@ -53,7 +53,6 @@ ACME = Customer(
     customer_id=CustomerId("cus_1"),
     name="Acme",
     aliases=("acme", "crm:42"),
-    is_suspended=False,
     version=1,
     create_time=JUNE,
 )

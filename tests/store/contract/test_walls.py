@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from meshkit.clock import ManualClock
 from meshkit.errors import RequestIdReused
 from services.contract import tables
-from services.contract.domain.commands import SuspendCustomer
+from services.contract.domain.commands import ArchiveCustomer
 from services.contract.domain.customer import Customer
 from services.contract.domain.invoice import InvoiceLineKind
 from services.contract.domain.notices import CustomerChanged
@@ -29,7 +29,7 @@ from tests.store.contract.builders import (
 )
 from tests.support.postgres import Databases
 
-COMMAND = SuspendCustomer(request_id="r1", fingerprint=b"acme", customer="acme")
+COMMAND = ArchiveCustomer(request_id="r1", fingerprint=b"acme", customer="acme")
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ async def test_looking_for_a_stored_response_claims_nothing(store: PostgresStore
     assert await store.find_response(COMMAND, Customer) == ACME
     with pytest.raises(RequestIdReused):
         await store.find_response(
-            SuspendCustomer(request_id="r1", fingerprint=b"other", customer="other"), Customer
+            ArchiveCustomer(request_id="r1", fingerprint=b"other", customer="other"), Customer
         )
 
 

@@ -18,7 +18,14 @@ from services.contract.domain.contract import (
     find_subscription,
     refuse_not_in_force,
 )
-from services.contract.domain.customer import Customer, suspended, with_aliases
+from services.contract.domain.customer import (
+    Customer,
+    Suspension,
+    SuspensionReason,
+    resumed,
+    suspended,
+    with_aliases,
+)
 from services.contract.domain.errors import (
     ContractEnded,
     ContractNotStarted,
@@ -210,20 +217,34 @@ def test_the_only_subscription_need_not_be_named() -> None:
         find_subscription(contract, SubscriptionId("sub_other"))
 
 
-def test_suspending_twice_is_no_change() -> None:
-    customer = Customer(
-        customer_id=CustomerId("cus_1"),
-        name="Acme",
-        aliases=(),
-        is_suspended=False,
-        version=1,
-        create_time=JUNE,
-    )
+OVERDUE = Suspension(reason=SuspensionReason.PAYMENT_OVERDUE, note="invoice 7", create_time=JUNE)
 
-    once = suspended(customer, is_suspended=True)
+
+def _customer() -> Customer:
+    return Customer(customer_id=CustomerId("cus_1"), name="Acme", aliases=(), version=1, create_time=JUNE)
+
+
+def test_suspending_twice_for_one_reason_is_no_change() -> None:
+    customer = _customer()
+    once = suspended(customer, OVERDUE)
     assert (once.is_suspended, once.version) == (True, 2)
-    assert suspended(once, is_suspended=True) is once
+    assert suspended(once, replace(OVERDUE, note="again")) is once
     assert with_aliases(once, ["a"]).version == 3
+
+
+def test_the_ledger_is_told_of_the_first_reason_and_of_the_last_one_lifted() -> None:
+    customer = suspended(_customer(), OVERDUE)
+
+    twice = suspended(customer, replace(OVERDUE, reason=SuspensionReason.OPERATOR))
+    once = resumed(twice, SuspensionReason.PAYMENT_OVERDUE)
+
+    assert (twice.version, once.version) == (2, 2)
+    assert (once.is_suspended, [one.reason for one in once.suspensions]) == (
+        True,
+        [SuspensionReason.OPERATOR],
+    )
+    assert resumed(once, SuspensionReason.PAYMENT_OVERDUE) is once
+    assert (resumed(once, SuspensionReason.OPERATOR).version, resumed(twice, None).is_suspended) == (3, False)
 
 
 def test_a_top_up_s_invoice_follows_its_payment() -> None:

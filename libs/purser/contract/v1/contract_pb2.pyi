@@ -15,6 +15,13 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class SuspensionReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SUSPENSION_REASON_UNSPECIFIED: _ClassVar[SuspensionReason]
+    SUSPENSION_REASON_OPERATOR: _ClassVar[SuspensionReason]
+    SUSPENSION_REASON_PAYMENT_OVERDUE: _ClassVar[SuspensionReason]
+    SUSPENSION_REASON_PAYMENT_DISPUTED: _ClassVar[SuspensionReason]
+
 class BillingFrequency(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     BILLING_FREQUENCY_UNSPECIFIED: _ClassVar[BillingFrequency]
@@ -95,6 +102,10 @@ class InvoiceLineKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     INVOICE_LINE_KIND_SUBSCRIPTION: _ClassVar[InvoiceLineKind]
     INVOICE_LINE_KIND_SEAT_INCREASE: _ClassVar[InvoiceLineKind]
     INVOICE_LINE_KIND_TOP_UP: _ClassVar[InvoiceLineKind]
+SUSPENSION_REASON_UNSPECIFIED: SuspensionReason
+SUSPENSION_REASON_OPERATOR: SuspensionReason
+SUSPENSION_REASON_PAYMENT_OVERDUE: SuspensionReason
+SUSPENSION_REASON_PAYMENT_DISPUTED: SuspensionReason
 BILLING_FREQUENCY_UNSPECIFIED: BillingFrequency
 BILLING_FREQUENCY_MONTHLY: BillingFrequency
 BILLING_FREQUENCY_ANNUAL: BillingFrequency
@@ -138,19 +149,33 @@ INVOICE_LINE_KIND_SUBSCRIPTION: InvoiceLineKind
 INVOICE_LINE_KIND_SEAT_INCREASE: InvoiceLineKind
 INVOICE_LINE_KIND_TOP_UP: InvoiceLineKind
 
+class Suspension(_message.Message):
+    __slots__ = ("reason", "note", "create_time")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    reason: SuspensionReason
+    note: str
+    create_time: _timestamp_pb2.Timestamp
+    def __init__(self, reason: _Optional[_Union[SuspensionReason, str]] = ..., note: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class Customer(_message.Message):
-    __slots__ = ("customer_id", "name", "aliases", "is_suspended", "create_time")
+    __slots__ = ("customer_id", "name", "aliases", "is_suspended", "create_time", "suspensions", "archive_time")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     ALIASES_FIELD_NUMBER: _ClassVar[int]
     IS_SUSPENDED_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    SUSPENSIONS_FIELD_NUMBER: _ClassVar[int]
+    ARCHIVE_TIME_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     name: str
     aliases: _containers.RepeatedScalarFieldContainer[str]
     is_suspended: bool
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, customer_id: _Optional[str] = ..., name: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., is_suspended: _Optional[bool] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    suspensions: _containers.RepeatedCompositeFieldContainer[Suspension]
+    archive_time: _timestamp_pb2.Timestamp
+    def __init__(self, customer_id: _Optional[str] = ..., name: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., is_suspended: _Optional[bool] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., suspensions: _Optional[_Iterable[_Union[Suspension, _Mapping]]] = ..., archive_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class CreateCustomerRequest(_message.Message):
     __slots__ = ("request_id", "name", "aliases")
@@ -181,12 +206,14 @@ class GetCustomerResponse(_message.Message):
     def __init__(self, customer: _Optional[_Union[Customer, _Mapping]] = ...) -> None: ...
 
 class ListCustomersRequest(_message.Message):
-    __slots__ = ("page_size", "page_token")
+    __slots__ = ("page_size", "page_token", "with_archived")
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    WITH_ARCHIVED_FIELD_NUMBER: _ClassVar[int]
     page_size: int
     page_token: str
-    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    with_archived: bool
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., with_archived: _Optional[bool] = ...) -> None: ...
 
 class ListCustomersResponse(_message.Message):
     __slots__ = ("customers", "next_page_token")
@@ -213,12 +240,16 @@ class SetCustomerAliasesResponse(_message.Message):
     def __init__(self, customer: _Optional[_Union[Customer, _Mapping]] = ...) -> None: ...
 
 class SuspendCustomerRequest(_message.Message):
-    __slots__ = ("request_id", "customer")
+    __slots__ = ("request_id", "customer", "reason", "note")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     customer: str
-    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ...) -> None: ...
+    reason: SuspensionReason
+    note: str
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., reason: _Optional[_Union[SuspensionReason, str]] = ..., note: _Optional[str] = ...) -> None: ...
 
 class SuspendCustomerResponse(_message.Message):
     __slots__ = ("customer",)
@@ -227,6 +258,22 @@ class SuspendCustomerResponse(_message.Message):
     def __init__(self, customer: _Optional[_Union[Customer, _Mapping]] = ...) -> None: ...
 
 class ResumeCustomerRequest(_message.Message):
+    __slots__ = ("request_id", "customer", "reason")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    reason: SuspensionReason
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., reason: _Optional[_Union[SuspensionReason, str]] = ...) -> None: ...
+
+class ResumeCustomerResponse(_message.Message):
+    __slots__ = ("customer",)
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    customer: Customer
+    def __init__(self, customer: _Optional[_Union[Customer, _Mapping]] = ...) -> None: ...
+
+class ArchiveCustomerRequest(_message.Message):
     __slots__ = ("request_id", "customer")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_FIELD_NUMBER: _ClassVar[int]
@@ -234,7 +281,21 @@ class ResumeCustomerRequest(_message.Message):
     customer: str
     def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ...) -> None: ...
 
-class ResumeCustomerResponse(_message.Message):
+class ArchiveCustomerResponse(_message.Message):
+    __slots__ = ("customer",)
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    customer: Customer
+    def __init__(self, customer: _Optional[_Union[Customer, _Mapping]] = ...) -> None: ...
+
+class UnarchiveCustomerRequest(_message.Message):
+    __slots__ = ("request_id", "customer")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ...) -> None: ...
+
+class UnarchiveCustomerResponse(_message.Message):
     __slots__ = ("customer",)
     CUSTOMER_FIELD_NUMBER: _ClassVar[int]
     customer: Customer

@@ -69,6 +69,16 @@ class ContractServiceStub:
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ResumeCustomerRequest.SerializeToString,
                 response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.ResumeCustomerResponse.FromString,
                 _registered_method=True)
+        self.ArchiveCustomer = channel.unary_unary(
+                '/purser.contract.v1.ContractService/ArchiveCustomer',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ArchiveCustomerRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.ArchiveCustomerResponse.FromString,
+                _registered_method=True)
+        self.UnarchiveCustomer = channel.unary_unary(
+                '/purser.contract.v1.ContractService/UnarchiveCustomer',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.UnarchiveCustomerRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.UnarchiveCustomerResponse.FromString,
+                _registered_method=True)
         self.ResendCustomer = channel.unary_unary(
                 '/purser.contract.v1.ContractService/ResendCustomer',
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ResendCustomerRequest.SerializeToString,
@@ -179,16 +189,32 @@ class ContractServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SuspendCustomer(self, request, context):
-        """Makes the gate deny everything to the customer (CUSTOMER_SUSPENDED) until resumed. Idempotent by request_id;
-        suspending again changes nothing. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """Makes the gate deny everything to the customer (CUSTOMER_SUSPENDED) while there is at least one reason. Idempotent by
+        request_id; suspending again for a reason that holds changes nothing. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResumeCustomer(self, request, context):
-        """Lifts a suspension. Idempotent by request_id; resuming again changes nothing.
+        """Lifts one reason for suspension, or all. Idempotent by request_id; resuming again changes nothing.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ArchiveCustomer(self, request, context):
+        """Takes a customer without contracts out of ListCustomers; no contract can be signed with it any more. Its invoices and
+        its balance stay readable, and so do its aliases. Idempotent by request_id; archiving again changes nothing.
+        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND); CUSTOMER_HAS_CONTRACT (FAILED_PRECONDITION): one has not ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnarchiveCustomer(self, request, context):
+        """Undoes ArchiveCustomer. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -206,8 +232,8 @@ class ContractServiceServicer:
     def CreateContract(self, request, context):
         """Signs a contract: bills what is due in advance, and notifies the Ledger, which issues the first credits. Reads the
         prices from the Catalog. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, RATE_CARD_NOT_FOUND,
-        PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_NOT_FOUND, PRODUCT_NOT_SUBSCRIPTION, PRODUCT_NOT_FIXED
-        (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
+        PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CUSTOMER_ARCHIVED, RATE_NOT_FOUND, PRODUCT_NOT_SUBSCRIPTION,
+        PRODUCT_NOT_FIXED (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -343,6 +369,16 @@ def add_ContractServiceServicer_to_server(servicer, server):
                     servicer.ResumeCustomer,
                     request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.ResumeCustomerRequest.FromString,
                     response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ResumeCustomerResponse.SerializeToString,
+            ),
+            'ArchiveCustomer': grpc.unary_unary_rpc_method_handler(
+                    servicer.ArchiveCustomer,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.ArchiveCustomerRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ArchiveCustomerResponse.SerializeToString,
+            ),
+            'UnarchiveCustomer': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnarchiveCustomer,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.UnarchiveCustomerRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.UnarchiveCustomerResponse.SerializeToString,
             ),
             'ResendCustomer': grpc.unary_unary_rpc_method_handler(
                     servicer.ResendCustomer,
@@ -582,6 +618,60 @@ class ContractService:
             '/purser.contract.v1.ContractService/ResumeCustomer',
             purser_dot_contract_dot_v1_dot_contract__pb2.ResumeCustomerRequest.SerializeToString,
             purser_dot_contract_dot_v1_dot_contract__pb2.ResumeCustomerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ArchiveCustomer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/ArchiveCustomer',
+            purser_dot_contract_dot_v1_dot_contract__pb2.ArchiveCustomerRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.ArchiveCustomerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnarchiveCustomer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/UnarchiveCustomer',
+            purser_dot_contract_dot_v1_dot_contract__pb2.UnarchiveCustomerRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.UnarchiveCustomerResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -49,13 +49,20 @@ class ContractServiceStub:
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), ALIAS_TAKEN (ALREADY_EXISTS).
     """
     SuspendCustomer: _grpc.UnaryUnaryMultiCallable[_contract_pb2.SuspendCustomerRequest, _contract_pb2.SuspendCustomerResponse]
-    """Makes the gate deny everything to the customer (CUSTOMER_SUSPENDED) until resumed. Idempotent by request_id;
-    suspending again changes nothing. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """Makes the gate deny everything to the customer (CUSTOMER_SUSPENDED) while there is at least one reason. Idempotent by
+    request_id; suspending again for a reason that holds changes nothing. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
     ResumeCustomer: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ResumeCustomerRequest, _contract_pb2.ResumeCustomerResponse]
-    """Lifts a suspension. Idempotent by request_id; resuming again changes nothing.
+    """Lifts one reason for suspension, or all. Idempotent by request_id; resuming again changes nothing.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
+    ArchiveCustomer: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ArchiveCustomerRequest, _contract_pb2.ArchiveCustomerResponse]
+    """Takes a customer without contracts out of ListCustomers; no contract can be signed with it any more. Its invoices and
+    its balance stay readable, and so do its aliases. Idempotent by request_id; archiving again changes nothing.
+    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND); CUSTOMER_HAS_CONTRACT (FAILED_PRECONDITION): one has not ended.
+    """
+    UnarchiveCustomer: _grpc.UnaryUnaryMultiCallable[_contract_pb2.UnarchiveCustomerRequest, _contract_pb2.UnarchiveCustomerResponse]
+    """Undoes ArchiveCustomer. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     ResendCustomer: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ResendCustomerRequest, _contract_pb2.ResendCustomerResponse]
     """Sends a customer and all its contracts to the Ledger again, under new versions: after the Ledger's copy of one of them
     was repaired (LedgerAdminService.RepairCopy). Seat changes and paid top-ups are not sent again: what the Ledger has
@@ -64,8 +71,8 @@ class ContractServiceStub:
     CreateContract: _grpc.UnaryUnaryMultiCallable[_contract_pb2.CreateContractRequest, _contract_pb2.CreateContractResponse]
     """Signs a contract: bills what is due in advance, and notifies the Ledger, which issues the first credits. Reads the
     prices from the Catalog. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, RATE_CARD_NOT_FOUND,
-    PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_NOT_FOUND, PRODUCT_NOT_SUBSCRIPTION, PRODUCT_NOT_FIXED
-    (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
+    PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CUSTOMER_ARCHIVED, RATE_NOT_FOUND, PRODUCT_NOT_SUBSCRIPTION,
+    PRODUCT_NOT_FIXED (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
     """
     GetContract: _grpc.UnaryUnaryMultiCallable[_contract_pb2.GetContractRequest, _contract_pb2.GetContractResponse]
     """Returns one contract. Errors: CONTRACT_NOT_FOUND (NOT_FOUND)."""
@@ -133,13 +140,20 @@ class ContractServiceAsyncStub(ContractServiceStub):
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), ALIAS_TAKEN (ALREADY_EXISTS).
     """
     SuspendCustomer: _aio.UnaryUnaryMultiCallable[_contract_pb2.SuspendCustomerRequest, _contract_pb2.SuspendCustomerResponse]  # type: ignore[assignment]
-    """Makes the gate deny everything to the customer (CUSTOMER_SUSPENDED) until resumed. Idempotent by request_id;
-    suspending again changes nothing. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """Makes the gate deny everything to the customer (CUSTOMER_SUSPENDED) while there is at least one reason. Idempotent by
+    request_id; suspending again for a reason that holds changes nothing. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
     ResumeCustomer: _aio.UnaryUnaryMultiCallable[_contract_pb2.ResumeCustomerRequest, _contract_pb2.ResumeCustomerResponse]  # type: ignore[assignment]
-    """Lifts a suspension. Idempotent by request_id; resuming again changes nothing.
+    """Lifts one reason for suspension, or all. Idempotent by request_id; resuming again changes nothing.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
+    ArchiveCustomer: _aio.UnaryUnaryMultiCallable[_contract_pb2.ArchiveCustomerRequest, _contract_pb2.ArchiveCustomerResponse]  # type: ignore[assignment]
+    """Takes a customer without contracts out of ListCustomers; no contract can be signed with it any more. Its invoices and
+    its balance stay readable, and so do its aliases. Idempotent by request_id; archiving again changes nothing.
+    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND); CUSTOMER_HAS_CONTRACT (FAILED_PRECONDITION): one has not ended.
+    """
+    UnarchiveCustomer: _aio.UnaryUnaryMultiCallable[_contract_pb2.UnarchiveCustomerRequest, _contract_pb2.UnarchiveCustomerResponse]  # type: ignore[assignment]
+    """Undoes ArchiveCustomer. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     ResendCustomer: _aio.UnaryUnaryMultiCallable[_contract_pb2.ResendCustomerRequest, _contract_pb2.ResendCustomerResponse]  # type: ignore[assignment]
     """Sends a customer and all its contracts to the Ledger again, under new versions: after the Ledger's copy of one of them
     was repaired (LedgerAdminService.RepairCopy). Seat changes and paid top-ups are not sent again: what the Ledger has
@@ -148,8 +162,8 @@ class ContractServiceAsyncStub(ContractServiceStub):
     CreateContract: _aio.UnaryUnaryMultiCallable[_contract_pb2.CreateContractRequest, _contract_pb2.CreateContractResponse]  # type: ignore[assignment]
     """Signs a contract: bills what is due in advance, and notifies the Ledger, which issues the first credits. Reads the
     prices from the Catalog. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, RATE_CARD_NOT_FOUND,
-    PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_NOT_FOUND, PRODUCT_NOT_SUBSCRIPTION, PRODUCT_NOT_FIXED
-    (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
+    PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CUSTOMER_ARCHIVED, RATE_NOT_FOUND, PRODUCT_NOT_SUBSCRIPTION,
+    PRODUCT_NOT_FIXED (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
     """
     GetContract: _aio.UnaryUnaryMultiCallable[_contract_pb2.GetContractRequest, _contract_pb2.GetContractResponse]  # type: ignore[assignment]
     """Returns one contract. Errors: CONTRACT_NOT_FOUND (NOT_FOUND)."""
@@ -244,8 +258,8 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.SuspendCustomerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.SuspendCustomerResponse, _abc.Awaitable[_contract_pb2.SuspendCustomerResponse]]:
-        """Makes the gate deny everything to the customer (CUSTOMER_SUSPENDED) until resumed. Idempotent by request_id;
-        suspending again changes nothing. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """Makes the gate deny everything to the customer (CUSTOMER_SUSPENDED) while there is at least one reason. Idempotent by
+        request_id; suspending again for a reason that holds changes nothing. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
 
     @_abc_1.abstractmethod
@@ -254,9 +268,28 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.ResumeCustomerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.ResumeCustomerResponse, _abc.Awaitable[_contract_pb2.ResumeCustomerResponse]]:
-        """Lifts a suspension. Idempotent by request_id; resuming again changes nothing.
+        """Lifts one reason for suspension, or all. Idempotent by request_id; resuming again changes nothing.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
+
+    @_abc_1.abstractmethod
+    def ArchiveCustomer(
+        self,
+        request: _contract_pb2.ArchiveCustomerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.ArchiveCustomerResponse, _abc.Awaitable[_contract_pb2.ArchiveCustomerResponse]]:
+        """Takes a customer without contracts out of ListCustomers; no contract can be signed with it any more. Its invoices and
+        its balance stay readable, and so do its aliases. Idempotent by request_id; archiving again changes nothing.
+        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND); CUSTOMER_HAS_CONTRACT (FAILED_PRECONDITION): one has not ended.
+        """
+
+    @_abc_1.abstractmethod
+    def UnarchiveCustomer(
+        self,
+        request: _contract_pb2.UnarchiveCustomerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.UnarchiveCustomerResponse, _abc.Awaitable[_contract_pb2.UnarchiveCustomerResponse]]:
+        """Undoes ArchiveCustomer. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
 
     @_abc_1.abstractmethod
     def ResendCustomer(
@@ -277,8 +310,8 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_contract_pb2.CreateContractResponse, _abc.Awaitable[_contract_pb2.CreateContractResponse]]:
         """Signs a contract: bills what is due in advance, and notifies the Ledger, which issues the first credits. Reads the
         prices from the Catalog. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, RATE_CARD_NOT_FOUND,
-        PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_NOT_FOUND, PRODUCT_NOT_SUBSCRIPTION, PRODUCT_NOT_FIXED
-        (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
+        PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CUSTOMER_ARCHIVED, RATE_NOT_FOUND, PRODUCT_NOT_SUBSCRIPTION,
+        PRODUCT_NOT_FIXED (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
         """
 
     @_abc_1.abstractmethod
