@@ -529,6 +529,42 @@ async def fill_ledger(ask: Ask) -> None:
     span = {"start_time": JUNE, "end_time": "2025-07-01T00:00:00Z"}
     await ask("RerateUsage", **void, **span, product_id="prd_assistant")
     await ask("RepairCopy", **said, copy_kind="COPY_KIND_CUSTOMER", copy_id="cus_acme")
+    await _change_plan(ask)
+
+
+async def _change_plan(ask: Ask) -> None:
+    """Move a customer from 4 seats with 100 credits a month to a plan without credits."""
+    middle, july = "2025-06-16T00:00:00Z", "2025-07-01T00:00:00Z"
+    await ask("ApplyCustomer", customer_id="cus_moving", version="1", aliases=[])
+    seats = {"subscription_id": "sub_old", "initial_quantity": "4"}
+    schedule = {
+        "grant_schedule_id": "sch_old",
+        "product_id": "prd_included",
+        "credit_type_id": "crt_ai",
+        "unit_amount_micros": str(100 * CREDIT),
+        "subscription_id": "sub_old",
+        "frequency": "GRANT_FREQUENCY_MONTHLY",
+        "anchor_time": JUNE,
+        "priority": 1,
+        "period_proration": "PERIOD_PRORATION_FIRST_AND_LAST",
+        "commit_duration": 1,
+    }
+    old = {
+        "contract_id": "con_old",
+        "rate_card_id": "rcd_main",
+        "start_time": JUNE,
+        "subscriptions": [seats],
+        "grant_schedules": [schedule],
+    }
+    await ask("ApplyContract", customer_id="cus_moving", version="1", **old)
+    await ask(
+        "ApplyPlanChange",
+        customer_id="cus_moving",
+        ended={**old, "version": "2", "end_time": middle},
+        begun={"contract_id": "con_new", "rate_card_id": "rcd_main", "version": "1", "start_time": middle},
+        included_credits="INCLUDED_CREDITS_VOID",
+        paid_periods=[{"subscription_id": "sub_old", "start_time": JUNE, "end_time": july, "seats": "4"}],
+    )
 
 
 async def fill_alert(ask: Ask, url: str) -> None:

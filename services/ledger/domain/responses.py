@@ -3,6 +3,7 @@
 
 from services.ledger.domain.credits.commands import AdjustedBalance, VoidedGrant
 from services.ledger.domain.credits.grant import Grant
+from services.ledger.domain.credits.plan_change import PlanChanged
 from services.ledger.domain.gate.decision import (
     Authorized,
     AuthorizedLines,
@@ -23,5 +24,12 @@ GateResponse = (
 # What a lane answers: of a request to the gate, or of a usage event.
 LaneResponse = GateResponse | EventResult
 Response = (
-    GateResponse | Grant | VoidedGrant | AdjustedBalance | CustomerSpendCap | SpendCapRemoval | CorrectedUsage
+    GateResponse
+    | Grant
+    | VoidedGrant
+    | AdjustedBalance
+    | PlanChanged
+    | CustomerSpendCap
+    | SpendCapRemoval
+    | CorrectedUsage
 )

@@ -10,6 +10,7 @@ from services.ledger.operations.credits.reports import Reports
 from services.ledger.operations.gate.caps import SpendCaps
 from services.ledger.operations.gate.explanations import Explanations
 from services.ledger.operations.gate.gate import Gate
+from services.ledger.operations.plan_changes import PlanChanges
 from services.ledger.operations.usage.corrections import Corrections
 from services.ledger.operations.usage.imports import Imports
 from services.ledger.operations.usage.intake import Intake
@@ -26,6 +27,7 @@ class Operations:
     reports: Reports
     copies: Copies
     copy_repairs: CopyRepairs
+    plan_changes: PlanChanges
     grants: Grants
     caps: SpendCaps
     intake: Intake

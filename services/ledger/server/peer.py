@@ -8,7 +8,7 @@ from grpc.aio import ServicerContext
 from purser.ledger.v1 import ledger_peer_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2_grpc
 from services.ledger.operations import Operations
-from services.ledger.wire.copies import alert, catalog, contract
+from services.ledger.wire.copies import alert, catalog, contract, plan_changes
 from services.ledger.wire.credits import grants
 
 SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["LedgerPeerService"].full_name
@@ -52,6 +52,13 @@ class LedgerPeerServicer(ledger_peer_pb2_grpc.LedgerPeerServiceServicer):
         update = contract.seat_change_from_wire(request)
         added = await self._do.copies.apply_seat_change(update)
         return contract.seat_change_to_wire(added)
+
+    async def ApplyPlanChange(
+        self, request: pb.ApplyPlanChangeRequest, context: Context
+    ) -> pb.ApplyPlanChangeResponse:
+        change = plan_changes.plan_change_from_wire(request)
+        changed = await self._do.plan_changes.apply(change)
+        return plan_changes.plan_change_to_wire(changed)
 
     async def PreviewSeatChange(
         self, request: pb.PreviewSeatChangeRequest, context: Context

@@ -6,6 +6,7 @@ from typing import Final
 from meshkit.formats import Format, Formats, Json
 from services.ledger.domain.credits.commands import AdjustedBalance, VoidedGrant
 from services.ledger.domain.credits.grant import Grant
+from services.ledger.domain.credits.plan_change import PlanChanged
 from services.ledger.domain.crossings.watch import Crossing
 from services.ledger.domain.gate.decision import (
     Authorized,
@@ -48,6 +49,7 @@ RESPONSES: Final = Formats[Response](
     Format("SpendCapRemoval", SpendCapRemoval),
     Format("CorrectedUsage", CorrectedUsage),
     Format("AdjustedBalance", AdjustedBalance),
+    Format("PlanChanged", PlanChanged),
 )
 # Each is named as the notice's kind.
 NOTICES: Final = Formats[Crossing](Format("CROSSING", Crossing))

@@ -32,7 +32,7 @@ from services.contract.domain import notices as contract_notices
 from services.contract.wire import contracts, customers, seats, self_service, top_ups
 from services.ledger.domain.crossings.watch import Crossing
 from services.ledger.domain.responses import Response
-from services.ledger.wire.copies import repairs
+from services.ledger.wire.copies import plan_changes, repairs
 from services.ledger.wire.credits import grants
 from services.ledger.wire.gate import caps, gate
 from services.ledger.wire.usage import corrections, rerates
@@ -55,6 +55,7 @@ CHANGED = (
 )
 READS: dict[str, Callable[[Any], Any]] = {
     "AddRates": rates.add_from_wire,
+    "ApplyPlanChange": plan_changes.plan_change_from_wire,
     "ArchiveAlert": alerts.archive_from_wire,
     "ArchiveCustomer": customers.archive_from_wire,
     "ArchiveBillableMetric": metrics.archive_from_wire,
@@ -207,6 +208,7 @@ def test_all_commands_of_the_revision_before_but_those_of_the_gate_have_a_legacy
         "AdjustBalance",
         "AdjustSeats",
         "AmendUsage",
+        "ApplyPlanChange",
         "ArchiveCustomer",
         "BuyTopUp",
         "CorrectRate",

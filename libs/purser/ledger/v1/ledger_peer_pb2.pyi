@@ -49,6 +49,13 @@ class PeriodProration(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PERIOD_PRORATION_LAST: _ClassVar[PeriodProration]
     PERIOD_PRORATION_NONE: _ClassVar[PeriodProration]
 
+class IncludedCredits(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    INCLUDED_CREDITS_UNSPECIFIED: _ClassVar[IncludedCredits]
+    INCLUDED_CREDITS_KEEP: _ClassVar[IncludedCredits]
+    INCLUDED_CREDITS_VOID: _ClassVar[IncludedCredits]
+    INCLUDED_CREDITS_ROLL: _ClassVar[IncludedCredits]
+
 class WatchKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     WATCH_KIND_UNSPECIFIED: _ClassVar[WatchKind]
@@ -75,6 +82,10 @@ PERIOD_PRORATION_FIRST_AND_LAST: PeriodProration
 PERIOD_PRORATION_FIRST: PeriodProration
 PERIOD_PRORATION_LAST: PeriodProration
 PERIOD_PRORATION_NONE: PeriodProration
+INCLUDED_CREDITS_UNSPECIFIED: IncludedCredits
+INCLUDED_CREDITS_KEEP: IncludedCredits
+INCLUDED_CREDITS_VOID: IncludedCredits
+INCLUDED_CREDITS_ROLL: IncludedCredits
 WATCH_KIND_UNSPECIFIED: WatchKind
 WATCH_KIND_LOW_BALANCE: WatchKind
 WATCH_KIND_SPEND: WatchKind
@@ -341,6 +352,74 @@ class ApplySeatChangeResponse(_message.Message):
     CREDITS_FIELD_NUMBER: _ClassVar[int]
     credits: _containers.RepeatedCompositeFieldContainer[ScheduleCredits]
     def __init__(self, credits: _Optional[_Iterable[_Union[ScheduleCredits, _Mapping]]] = ...) -> None: ...
+
+class PaidPeriod(_message.Message):
+    __slots__ = ("subscription_id", "start_time", "end_time", "seats")
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    SEATS_FIELD_NUMBER: _ClassVar[int]
+    subscription_id: str
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    seats: int
+    def __init__(self, subscription_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., seats: _Optional[int] = ...) -> None: ...
+
+class ApplyPlanChangeRequest(_message.Message):
+    __slots__ = ("request_id", "customer_id", "ended", "begun", "included_credits", "paid_periods")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    BEGUN_FIELD_NUMBER: _ClassVar[int]
+    INCLUDED_CREDITS_FIELD_NUMBER: _ClassVar[int]
+    PAID_PERIODS_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer_id: str
+    ended: ApplyContractRequest
+    begun: ApplyContractRequest
+    included_credits: IncludedCredits
+    paid_periods: _containers.RepeatedCompositeFieldContainer[PaidPeriod]
+    def __init__(self, request_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., ended: _Optional[_Union[ApplyContractRequest, _Mapping]] = ..., begun: _Optional[_Union[ApplyContractRequest, _Mapping]] = ..., included_credits: _Optional[_Union[IncludedCredits, str]] = ..., paid_periods: _Optional[_Iterable[_Union[PaidPeriod, _Mapping]]] = ...) -> None: ...
+
+class EndedSchedule(_message.Message):
+    __slots__ = ("grant_schedule_id", "subscription_id", "credit_type_id", "granted_micros", "voided_micros", "rolled_micros", "to_come_micros")
+    GRANT_SCHEDULE_ID_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    GRANTED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    VOIDED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    ROLLED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    TO_COME_MICROS_FIELD_NUMBER: _ClassVar[int]
+    grant_schedule_id: str
+    subscription_id: str
+    credit_type_id: str
+    granted_micros: int
+    voided_micros: int
+    rolled_micros: int
+    to_come_micros: int
+    def __init__(self, grant_schedule_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., granted_micros: _Optional[int] = ..., voided_micros: _Optional[int] = ..., rolled_micros: _Optional[int] = ..., to_come_micros: _Optional[int] = ...) -> None: ...
+
+class UnusedShare(_message.Message):
+    __slots__ = ("subscription_id", "numerator", "denominator")
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    NUMERATOR_FIELD_NUMBER: _ClassVar[int]
+    DENOMINATOR_FIELD_NUMBER: _ClassVar[int]
+    subscription_id: str
+    numerator: int
+    denominator: int
+    def __init__(self, subscription_id: _Optional[str] = ..., numerator: _Optional[int] = ..., denominator: _Optional[int] = ...) -> None: ...
+
+class ApplyPlanChangeResponse(_message.Message):
+    __slots__ = ("ended", "unused", "begun", "apply_time")
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    UNUSED_FIELD_NUMBER: _ClassVar[int]
+    BEGUN_FIELD_NUMBER: _ClassVar[int]
+    APPLY_TIME_FIELD_NUMBER: _ClassVar[int]
+    ended: _containers.RepeatedCompositeFieldContainer[EndedSchedule]
+    unused: _containers.RepeatedCompositeFieldContainer[UnusedShare]
+    begun: _containers.RepeatedCompositeFieldContainer[ScheduleCredits]
+    apply_time: _timestamp_pb2.Timestamp
+    def __init__(self, ended: _Optional[_Iterable[_Union[EndedSchedule, _Mapping]]] = ..., unused: _Optional[_Iterable[_Union[UnusedShare, _Mapping]]] = ..., begun: _Optional[_Iterable[_Union[ScheduleCredits, _Mapping]]] = ..., apply_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class PreviewSeatChangeRequest(_message.Message):
     __slots__ = ("customer_id", "subscription_id", "effective_time", "quantity_delta", "new_quantity")

@@ -67,6 +67,11 @@ class LedgerPeerServiceStub:
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ApplySeatChangeRequest.SerializeToString,
                 response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ApplySeatChangeResponse.FromString,
                 _registered_method=True)
+        self.ApplyPlanChange = channel.unary_unary(
+                '/purser.ledger.v1.LedgerPeerService/ApplyPlanChange',
+                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ApplyPlanChangeRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ApplyPlanChangeResponse.FromString,
+                _registered_method=True)
         self.PreviewSeatChange = channel.unary_unary(
                 '/purser.ledger.v1.LedgerPeerService/PreviewSeatChange',
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.PreviewSeatChangeRequest.SerializeToString,
@@ -136,6 +141,15 @@ class LedgerPeerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ApplyPlanChange(self, request, context):
+        """Ends one contract and begins another at one instant, in one transaction, and answers what became of the included
+        credits. From Contract. Usage until it arrives stays with the contract that ends. Idempotent by request_id.
+        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def PreviewSeatChange(self, request, context):
         """Returns what ApplySeatChange would grant; changes nothing. From Contract.
         Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
@@ -188,6 +202,11 @@ def add_LedgerPeerServiceServicer_to_server(servicer, server):
                     servicer.ApplySeatChange,
                     request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ApplySeatChangeRequest.FromString,
                     response_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ApplySeatChangeResponse.SerializeToString,
+            ),
+            'ApplyPlanChange': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApplyPlanChange,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ApplyPlanChangeRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ApplyPlanChangeResponse.SerializeToString,
             ),
             'PreviewSeatChange': grpc.unary_unary_rpc_method_handler(
                     servicer.PreviewSeatChange,
@@ -348,6 +367,33 @@ class LedgerPeerService:
             '/purser.ledger.v1.LedgerPeerService/ApplySeatChange',
             purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ApplySeatChangeRequest.SerializeToString,
             purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ApplySeatChangeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApplyPlanChange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.LedgerPeerService/ApplyPlanChange',
+            purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ApplyPlanChangeRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ApplyPlanChangeResponse.FromString,
             options,
             channel_credentials,
             insecure,

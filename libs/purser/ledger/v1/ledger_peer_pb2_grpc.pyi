@@ -61,6 +61,11 @@ class LedgerPeerServiceStub:
     known change is ignored. A sequence that another change has is a malformed field, which names the other one.
     Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
     """
+    ApplyPlanChange: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplyPlanChangeRequest, _ledger_peer_pb2.ApplyPlanChangeResponse]
+    """Ends one contract and begins another at one instant, in one transaction, and answers what became of the included
+    credits. From Contract. Usage until it arrives stays with the contract that ends. Idempotent by request_id.
+    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """
     PreviewSeatChange: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.PreviewSeatChangeRequest, _ledger_peer_pb2.PreviewSeatChangeResponse]
     """Returns what ApplySeatChange would grant; changes nothing. From Contract.
     Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
@@ -107,6 +112,11 @@ class LedgerPeerServiceAsyncStub(LedgerPeerServiceStub):
     """Stores a dated seat change, and adjusts the grants of the current period. From Contract. Idempotent by sequence: a
     known change is ignored. A sequence that another change has is a malformed field, which names the other one.
     Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
+    """
+    ApplyPlanChange: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplyPlanChangeRequest, _ledger_peer_pb2.ApplyPlanChangeResponse]  # type: ignore[assignment]
+    """Ends one contract and begins another at one instant, in one transaction, and answers what became of the included
+    credits. From Contract. Usage until it arrives stays with the contract that ends. Idempotent by request_id.
+    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
     PreviewSeatChange: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.PreviewSeatChangeRequest, _ledger_peer_pb2.PreviewSeatChangeResponse]  # type: ignore[assignment]
     """Returns what ApplySeatChange would grant; changes nothing. From Contract.
@@ -181,6 +191,17 @@ class LedgerPeerServiceServicer(metaclass=_abc_1.ABCMeta):
         """Stores a dated seat change, and adjusts the grants of the current period. From Contract. Idempotent by sequence: a
         known change is ignored. A sequence that another change has is a malformed field, which names the other one.
         Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def ApplyPlanChange(
+        self,
+        request: _ledger_peer_pb2.ApplyPlanChangeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_peer_pb2.ApplyPlanChangeResponse, _abc.Awaitable[_ledger_peer_pb2.ApplyPlanChangeResponse]]:
+        """Ends one contract and begins another at one instant, in one transaction, and answers what became of the included
+        credits. From Contract. Usage until it arrives stays with the contract that ends. Idempotent by request_id.
+        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
 
     @_abc_1.abstractmethod

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from meshkit.clock import Clock
 from meshkit.ids import Ids
+from meshkit.quantity import Credits
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.commands import AdjustBalance
 from services.ledger.domain.credits.due import Reading, ScheduleProgress
@@ -55,6 +56,19 @@ class Accounts:
         await self._connection.execute(
             "SELECT FROM ledger.pools WHERE customer_id = $1 ORDER BY credit_type_id FOR UPDATE", customer_id
         )
+
+    async def granted_by(
+        self, customer_id: CustomerId, schedule_id: ScheduleId, *, since: datetime
+    ) -> Credits:
+        """Return what a schedule has granted for its periods from `since` on."""
+        micros = await self._connection.fetchval(
+            "SELECT coalesce(sum(granted_micros), 0)::bigint FROM ledger.grants"
+            " WHERE customer_id = $1 AND schedule_id = $2 AND period_start >= $3",
+            customer_id,
+            schedule_id,
+            since,
+        )
+        return Credits(micros)
 
     async def places_of_holds(
         self, asked: Iterable[tuple[CustomerId, HoldId]]

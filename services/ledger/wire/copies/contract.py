@@ -154,7 +154,7 @@ def seat_change_from_wire(request: pb.ApplySeatChangeRequest) -> SeatChangeUpdat
 
 
 def seat_change_to_wire(added: Sequence[ScheduleCredits]) -> pb.ApplySeatChangeResponse:
-    return pb.ApplySeatChangeResponse(credits=[_credits_to_wire(one) for one in added])
+    return pb.ApplySeatChangeResponse(credits=[credits_to_wire(one) for one in added])
 
 
 def preview_from_wire(request: pb.PreviewSeatChangeRequest) -> SeatChangeUpdate:
@@ -180,10 +180,10 @@ def preview_from_wire(request: pb.PreviewSeatChangeRequest) -> SeatChangeUpdate:
 
 
 def preview_to_wire(credits: Sequence[ScheduleCredits]) -> pb.PreviewSeatChangeResponse:
-    return pb.PreviewSeatChangeResponse(credits=[_credits_to_wire(one) for one in credits])
+    return pb.PreviewSeatChangeResponse(credits=[credits_to_wire(one) for one in credits])
 
 
-def _credits_to_wire(one: ScheduleCredits) -> pb.ScheduleCredits:
+def credits_to_wire(one: ScheduleCredits) -> pb.ScheduleCredits:
     return pb.ScheduleCredits(
         grant_schedule_id=one.schedule_id, credit_type_id=one.credit_type_id, amount_micros=one.amount.micros
     )

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A change of plan: what becomes of the included credits of the contract that ends, and how much of them was unused.
+
+Source: services/ledger/README.md, "Change of plan".
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from fractions import Fraction
+
+from meshkit.period import Period
+from meshkit.quantity import Credits
+from services.ledger.domain.copies import ContractUpdate
+from services.ledger.domain.credits import issuing
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.due import ScheduleProgress
+from services.ledger.domain.credits.grant import (
+    CreditTypeId,
+    CustomerId,
+    Grant,
+    GrantId,
+    GrantKind,
+    GrantVoid,
+    ScheduleId,
+)
+from services.ledger.domain.credits.schedule import Schedule, ScheduleCredits
+
+VOID_REASON = "change of plan"
+
+
+class IncludedCredits(Enum):
+    """What becomes of the current period's included credits. ROLL: the rest becomes a grant with the same expiry."""
+
+    KEEP = "KEEP"
+    VOID = "VOID"
+    ROLL = "ROLL"
+
+
+@dataclass(frozen=True, slots=True)
+class PaidPeriod:
+    """The open billing period of a subscription of the contract that ends, and the seats that were charged for it."""
+
+    subscription_id: str
+    period: Period
+    seats: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanChange:
+    """One contract ends and another begins at one instant. From Contract."""
+
+    request_id: str
+    fingerprint: bytes
+    customer_id: CustomerId
+    ended: ContractUpdate
+    begun: ContractUpdate
+    included: IncludedCredits
+    paid: tuple[PaidPeriod, ...]
+
+    def paid_period(self, schedule: Schedule) -> PaidPeriod | None:
+        """Return the open billing period of the seats that a schedule is linked to."""
+        return next((one for one in self.paid if one.subscription_id == schedule.subscription_id), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedSchedule:
+    """What a schedule of the contract that ends has granted for the paid period, and what is taken back of it.
+
+    to_come: what it would still have granted for the seats that were paid for.
+    """
+
+    schedule_id: ScheduleId
+    subscription_id: str | None
+    credit_type_id: CreditTypeId
+    granted: Credits
+    voided: Credits
+    rolled: Credits
+    to_come: Credits
+
+
+@dataclass(frozen=True, slots=True)
+class UnusedShare:
+    """The share of a subscription's credits that comes back unused: the least of its schedules."""
+
+    subscription_id: str
+    numerator: int
+    denominator: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanChanged:
+    """What a change of plan has done. begun: credits that the new contract brings at once."""
+
+    ended: tuple[EndedSchedule, ...]
+    unused: tuple[UnusedShare, ...]
+    begun: tuple[ScheduleCredits, ...]
+    apply_time: datetime
+
+
+def end_schedule(
+    account: Account,
+    progress: ScheduleProgress,
+    change: PlanChange,
+    *,
+    granted: Credits,
+    at: datetime,
+    new_grant_id: Callable[[], GrantId],
+) -> tuple[Account, EndedSchedule]:
+    """Return the account without the credits that a schedule's current grant takes back, and what that came to.
+
+    granted: by the schedule since the start of the paid period. The account must be up to date at `at`.
+    """
+    schedule = progress.schedule
+    paid = change.paid_period(schedule)
+    latest = None if progress.latest is None else account.grants.get(progress.latest)
+    voided = Credits(0)
+    if latest is not None and not latest.is_over(at) and change.included is not IncludedCredits.KEEP:
+        void = GrantVoid(time=at, reason=VOID_REASON, actor="")
+        account, voided = issuing.void_grant(
+            account, latest.grant_id, void, cause_id=change.request_id, at=at
+        )
+        if change.included is IncludedCredits.ROLL and voided:
+            rolled = _rolled(latest, voided, grant_id=new_grant_id(), at=at)
+            account = issuing.issue_grant(account, rolled, cause_id=change.request_id, at=at)
+    return account, EndedSchedule(
+        schedule_id=schedule.schedule_id,
+        subscription_id=schedule.subscription_id,
+        credit_type_id=schedule.credit_type_id,
+        granted=granted,
+        voided=Credits(0) if change.included is IncludedCredits.ROLL else voided,
+        rolled=voided if change.included is IncludedCredits.ROLL else Credits(0),
+        to_come=Credits(0) if paid is None else _to_come(schedule, progress.next_index, paid),
+    )
+
+
+def unused_shares(ended: Iterable[EndedSchedule]) -> tuple[UnusedShare, ...]:
+    """Return, for each paid subscription with schedules, the least share of its credits that comes back unused.
+
+    Credits that were spent, held, kept, rolled or have expired do not come back. ended: all schedules of the contract.
+    """
+    shares: dict[str, Fraction] = {}
+    for one in ended:
+        whole = one.granted + one.to_come
+        if one.subscription_id is None or not whole:
+            continue
+        share = min(Fraction(1), Fraction((one.voided + one.to_come).micros, whole.micros))
+        shares[one.subscription_id] = min(share, shares.get(one.subscription_id, share))
+    return tuple(
+        UnusedShare(subscription_id, share.numerator, share.denominator)
+        for subscription_id, share in shares.items()
+    )
+
+
+def _rolled(grant: Grant, amount: Credits, *, grant_id: GrantId, at: datetime) -> Grant:
+    return Grant(
+        grant_id=grant_id,
+        kind=GrantKind.INCLUDED,
+        product_id=grant.product_id,
+        priority=grant.priority,
+        effective_time=at,
+        expire_time=grant.expire_time,
+        create_time=at,
+        granted=amount,
+        scope_product_ids=grant.scope_product_ids,
+    )
+
+
+def _to_come(schedule: Schedule, next_index: int, paid: PaidPeriod) -> Credits:
+    """Return what the periods that have not begun would grant until the end of the paid period, rounded down."""
+    micros = Fraction(0)
+    index = next_index
+    while (period := schedule.nominal_period(index)).start < paid.period.end:
+        share = period.fraction_left(period.start) - period.fraction_left(min(period.end, paid.period.end))
+        micros += schedule.unit_amount.micros * paid.seats * share
+        index += 1
+    return Credits(int(micros))

@@ -1,0 +1,310 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ApplyPlanChange: one contract ends, another begins, and the answer says how much of the old credits was unused."""
+
+from datetime import UTC, datetime
+from fractions import Fraction
+
+import pytest
+from grpc import StatusCode
+
+from meshkit.rpc.fields import timestamp
+from purser.ledger.v1 import ledger_pb2 as pb
+from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
+from tests.support.faults import bad_fields, fault
+from tests.support.ledger import AI, CREDIT, JULY, JUNE, RunningLedger, a_schedule
+
+CHANGE = datetime(2025, 6, 16, tzinfo=UTC)
+KEEP, VOID, ROLL = (
+    peer_pb.INCLUDED_CREDITS_KEEP,
+    peer_pb.INCLUDED_CREDITS_VOID,
+    peer_pb.INCLUDED_CREDITS_ROLL,
+)
+
+
+def _ended(
+    *, until: datetime = CHANGE, schedules: tuple[peer_pb.ScheduleTerms, ...] = (), **more: object
+) -> peer_pb.ApplyContractRequest:
+    """Plan A, of which sign_acme has told: 4 seats with 100 credits a month."""
+    told: dict[str, object] = {
+        "contract_id": "con_1",
+        "version": 2,
+        "rate_card_id": "rcd_main",
+        "start_time": timestamp(JUNE),
+        "end_time": timestamp(until),
+        "subscriptions": [peer_pb.SubscriptionSeats(subscription_id="sub_1", initial_quantity=4)],
+        "grant_schedules": schedules or (a_schedule(),),
+    }
+    return peer_pb.ApplyContractRequest(**(told | more))  # type: ignore[arg-type]
+
+
+def _begun(*, start: datetime = CHANGE, **more: object) -> peer_pb.ApplyContractRequest:
+    """Plan B: 4 seats with 200 credits a month."""
+    schedule = a_schedule(
+        grant_schedule_id="sch_2",
+        subscription_id="sub_2",
+        unit_amount_micros=200 * CREDIT,
+        anchor_time=timestamp(start),
+    )
+    told: dict[str, object] = {
+        "contract_id": "con_2",
+        "version": 1,
+        "rate_card_id": "rcd_main",
+        "start_time": timestamp(start),
+        "subscriptions": [peer_pb.SubscriptionSeats(subscription_id="sub_2", initial_quantity=4)],
+        "grant_schedules": [schedule],
+    }
+    return peer_pb.ApplyContractRequest(**(told | more))  # type: ignore[arg-type]
+
+
+JUNE_PAID = peer_pb.PaidPeriod(
+    subscription_id="sub_1", start_time=timestamp(JUNE), end_time=timestamp(JULY), seats=4
+)
+
+
+async def _change(
+    ledger: RunningLedger,
+    included: "peer_pb.IncludedCredits" = VOID,
+    *,
+    ended: peer_pb.ApplyContractRequest | None = None,
+    begun: peer_pb.ApplyContractRequest | None = None,
+    paid: tuple[peer_pb.PaidPeriod, ...] = (JUNE_PAID,),
+    request_id: str = "ntc_1",
+) -> peer_pb.ApplyPlanChangeResponse:
+    return await ledger.peer.ApplyPlanChange(
+        peer_pb.ApplyPlanChangeRequest(
+            request_id=request_id,
+            customer_id="cus_acme",
+            ended=ended or _ended(),
+            begun=begun or _begun(),
+            included_credits=included,
+            paid_periods=paid,
+        )
+    )
+
+
+def _unused(answer: peer_pb.ApplyPlanChangeResponse) -> dict[str, Fraction]:
+    return {one.subscription_id: Fraction(one.numerator, one.denominator) for one in answer.unused}
+
+
+async def _balance(ledger: RunningLedger) -> int:
+    return (await ledger.pool()).available_micros // CREDIT
+
+
+async def test_unspent_credits_of_the_old_plan_are_voided_and_those_of_the_new_one_granted(
+    ledger: RunningLedger,
+) -> None:
+    ledger.clock.advance_to(CHANGE)
+
+    answer = await _change(ledger)
+
+    (ended,) = answer.ended
+    assert (ended.granted_micros, ended.voided_micros, ended.rolled_micros, ended.to_come_micros) == (
+        400 * CREDIT,
+        400 * CREDIT,
+        0,
+        0,
+    )
+    assert _unused(answer) == {"sub_1": Fraction(1)}
+    assert [(one.grant_schedule_id, one.amount_micros) for one in answer.begun] == [("sch_2", 800 * CREDIT)]
+    assert answer.apply_time == timestamp(CHANGE)
+    assert await _balance(ledger) == 800
+    await ledger.assert_adds_up()
+
+
+@pytest.mark.parametrize(
+    ("spent", "unused"), [(400, Fraction(0)), (100, Fraction(3, 4)), (399, Fraction(1, 400))]
+)
+async def test_what_was_spent_does_not_come_back(ledger: RunningLedger, spent: int, unused: Fraction) -> None:
+    await ledger.debit(spent)
+    ledger.clock.advance_to(CHANGE)
+
+    answer = await _change(ledger)
+
+    assert _unused(answer) == {"sub_1": unused}
+    assert answer.ended[0].voided_micros == (400 - spent) * CREDIT
+    assert await _balance(ledger) == 800
+
+
+async def test_what_a_hold_reserves_counts_as_used_and_is_voided_when_it_returns(
+    ledger: RunningLedger,
+) -> None:
+    hold = await ledger.authorize(100)
+    other = await ledger.authorize(50)
+    ledger.clock.advance_to(CHANGE)
+    hold_at_change = await ledger.authorize(40)
+
+    answer = await _change(ledger)
+    assert _unused(answer) == {"sub_1": Fraction(360, 400)}  # the first two holds have expired
+    await ledger.release(hold_at_change.hold_id)
+
+    assert await _balance(ledger) == 800
+    assert hold.decision == other.decision == pb.DECISION_ALLOWED
+    await ledger.assert_adds_up()
+
+
+async def test_a_hold_of_before_the_change_can_still_be_captured(ledger: RunningLedger) -> None:
+    ledger.clock.advance_to(CHANGE)
+    hold = await ledger.authorize(40)
+    await _change(ledger)
+
+    captured = await ledger.capture(hold.hold_id, 30)
+
+    assert captured.shortfall_micros == 0
+    assert await _balance(ledger) == 800  # the 30 were the old plan's, and the 10 are voided
+    await ledger.assert_adds_up()
+
+
+async def test_kept_credits_stay_until_their_period_ends_and_are_not_unused(ledger: RunningLedger) -> None:
+    await ledger.debit(100)
+    ledger.clock.advance_to(CHANGE)
+
+    answer = await _change(ledger, KEEP)
+
+    assert _unused(answer) == {"sub_1": Fraction(0)}
+    assert await _balance(ledger) == 1_100
+    ledger.clock.advance_to(JULY)
+    assert await _balance(ledger) == 800
+    await ledger.assert_adds_up()
+
+
+async def test_rolled_credits_become_a_grant_that_expires_when_they_would_have(ledger: RunningLedger) -> None:
+    await ledger.debit(100)
+    ledger.clock.advance_to(CHANGE)
+
+    answer = await _change(ledger, ROLL)
+
+    assert (answer.ended[0].voided_micros, answer.ended[0].rolled_micros) == (0, 300 * CREDIT)
+    assert _unused(answer) == {"sub_1": Fraction(0)}
+    assert await _balance(ledger) == 1_100
+    rolled = [one for one in await ledger.grants() if one.granted_micros == 300 * CREDIT]
+    assert [one.expire_time for one in rolled] == [timestamp(JULY)]
+    ledger.clock.advance_to(JULY)
+    assert await _balance(ledger) == 800
+    await ledger.assert_adds_up()
+
+
+async def test_of_a_paid_year_the_months_to_come_are_unused_too(ledger: RunningLedger) -> None:
+    year = peer_pb.PaidPeriod(
+        subscription_id="sub_1",
+        start_time=timestamp(JUNE),
+        end_time=timestamp(JUNE.replace(year=2026)),
+        seats=4,
+    )
+    await ledger.debit(400)  # all of June; in July 100 of 400
+    ledger.clock.advance_to(JULY)
+    await ledger.debit(100)
+    change = datetime(2025, 7, 16, tzinfo=UTC)
+    ledger.clock.advance_to(change)
+
+    answer = await _change(ledger, ended=_ended(until=change), begun=_begun(start=change), paid=(year,))
+
+    (ended,) = answer.ended
+    assert (ended.granted_micros, ended.voided_micros, ended.to_come_micros) == (
+        800 * CREDIT,
+        300 * CREDIT,
+        4_000 * CREDIT,
+    )
+    assert _unused(answer) == {"sub_1": Fraction(4_300, 4_800)}
+
+
+async def test_the_least_of_a_subscriptions_schedules_counts(ledger: RunningLedger) -> None:
+    more = a_schedule(grant_schedule_id="sch_x", credit_type_id="crt_images", unit_amount_micros=CREDIT)
+    await ledger.apply_contract(start=JUNE, version=2, schedules=[a_schedule(), more])
+    await ledger.debit(100)
+    ledger.clock.advance_to(CHANGE)
+
+    answer = await _change(ledger, ended=_ended(version=3, schedules=(a_schedule(), more)))
+
+    assert _unused(answer) == {"sub_1": Fraction(3, 4)}
+    assert {one.grant_schedule_id: one.voided_micros for one in answer.ended} == {
+        "sch_1": 300 * CREDIT,
+        "sch_x": 4 * CREDIT,
+    }
+
+
+async def test_a_repeated_notice_gets_the_first_answer_and_takes_nothing_twice(ledger: RunningLedger) -> None:
+    ledger.clock.advance_to(CHANGE)
+    first = await _change(ledger)
+    await ledger.debit(500)
+    ledger.clock.advance_to(CHANGE.replace(day=20))
+
+    assert await _change(ledger) == first
+    assert await _balance(ledger) == 300
+    with fault(StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED"):
+        await _change(ledger, KEEP)
+
+
+async def test_usage_before_the_notice_arrives_is_the_old_plans(ledger: RunningLedger) -> None:
+    ledger.clock.advance_to(CHANGE.replace(day=17))
+    await ledger.debit(400)
+
+    answer = await _change(ledger)
+
+    assert _unused(answer) == {"sub_1": Fraction(0)}
+    assert await _balance(ledger) == 800
+
+
+async def test_credits_that_were_bought_stay(ledger: RunningLedger) -> None:
+    await ledger.top_up(1_000)
+    ledger.clock.advance_to(CHANGE)
+
+    await _change(ledger)
+
+    assert await _balance(ledger) == 1_800
+
+
+async def test_a_change_that_does_not_fit_together_is_refused_and_changes_nothing(
+    ledger: RunningLedger,
+) -> None:
+    with bad_fields("ended.end_time"):
+        await _change(ledger, ended=_ended(end_time=None))
+    with bad_fields("begun.start_time"):
+        await _change(ledger, begun=_begun(start=JULY))
+    with bad_fields("begun.customer_id"):
+        await _change(ledger, begun=_begun(customer_id="cus_other"))
+    with bad_fields("included_credits"):
+        await _change(ledger, peer_pb.INCLUDED_CREDITS_UNSPECIFIED)
+    backwards = peer_pb.PaidPeriod(
+        subscription_id="", start_time=timestamp(JULY), end_time=timestamp(JULY), seats=-1
+    )
+    with bad_fields("paid_periods[0].subscription_id", "paid_periods[0].end_time", "paid_periods[0].seats"):
+        await _change(ledger, paid=(backwards,))
+    eleven_years = peer_pb.PaidPeriod(
+        subscription_id="sub_1",
+        start_time=timestamp(JUNE),
+        end_time=timestamp(JUNE.replace(year=2036)),
+    )
+    with bad_fields("paid_periods[0].end_time"):
+        await _change(ledger, paid=(eleven_years,))
+    assert await _balance(ledger) == 400
+
+
+async def test_an_unknown_customer_changes_no_plan(ledger: RunningLedger) -> None:
+    with fault(StatusCode.NOT_FOUND, "CUSTOMER_NOT_FOUND"):
+        await ledger.peer.ApplyPlanChange(
+            peer_pb.ApplyPlanChangeRequest(
+                request_id="ntc_1",
+                customer_id="cus_x",
+                ended=_ended(customer_id="cus_x"),
+                begun=_begun(customer_id="cus_x"),
+                included_credits=VOID,
+            )
+        )
+
+
+async def test_a_plan_with_another_credit_type_ends_one_pools_credits_and_begins_anothers(
+    ledger: RunningLedger,
+) -> None:
+    ledger.clock.advance_to(CHANGE)
+    images = a_schedule(
+        grant_schedule_id="sch_2",
+        subscription_id="sub_2",
+        credit_type_id="crt_images",
+        anchor_time=timestamp(CHANGE),
+    )
+
+    answer = await _change(ledger, begun=_begun(grant_schedules=[images]))
+
+    assert [(one.credit_type_id, one.amount_micros) for one in answer.begun] == [("crt_images", 400 * CREDIT)]
+    assert [one.credit_type_id for one in answer.ended] == [AI]
+    assert await _balance(ledger) == 0
