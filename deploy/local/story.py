@@ -118,7 +118,7 @@ class Story:
         self._print_invoices(signed.invoices)
         self._figures.figure("first invoice, USD", dollars(signed.invoices[0].total.micros), "400.00")
         status = contract.InvoiceStatus.Name(signed.invoices[0].status)
-        self._figures.figure("its status", status, "INVOICE_STATUS_FINALIZED")
+        self._figures.figure("its status", status, "INVOICE_STATUS_OPEN")
         self._figures.figure("June's pool, credits", decimal((await self._pool()).available_micros), "400")
         return signed
 

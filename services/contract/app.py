@@ -63,6 +63,7 @@ async def open_service(
         ledger = LedgerPeer(service.channel("ledger"))
         relay = await service.start_relay(Deliveries(ledger).deliver, ordered=ORDERED)
         billing = Billing(store=store, catalog=catalog, ids=ids)
+        invoices = Invoices(store=store, clock=clock, ids=ids)
         service.start_periodic(
             # May run late: an invoice is dated when it was due, not when it is made.
             PeriodicTask(
@@ -71,6 +72,8 @@ async def open_service(
                 settings.due_interval_seconds,
                 wait_seconds_max=DUE_WAIT_SECONDS_MAX,
             ),
+            # A replica of the previous version may still issue invoices without numbers.
+            PeriodicTask("number", invoices.number_earlier, settings.due_interval_seconds),
             PeriodicTask("forget", lambda: forget_old(store, wall), FORGET_SECONDS),
         )
         operations = Operations(
@@ -88,7 +91,7 @@ async def open_service(
                 ids=ids,
             ),
             top_ups=TopUps(store=store, catalog=catalog, relay=relay, clock=clock, ids=ids),
-            invoices=Invoices(store=store),
+            invoices=invoices,
         )
         yield await service.serve(
             RpcService(

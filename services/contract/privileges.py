@@ -6,5 +6,12 @@ from typing import Final
 from meshkit.privileges import Privileges
 
 PRIVILEGES: Final = Privileges(
-    append_only={"audit_events", "billed_periods", "invoice_lines", "seat_changes"}
+    append_only={
+        "audit_events",
+        "billed_periods",
+        "document_numbers",
+        "invoice_lines",
+        "invoice_payments",
+        "seat_changes",
+    }
 )

@@ -158,8 +158,27 @@ class ContractServicer(contract_pb2_grpc.ContractServiceServicer):
 
     async def GetInvoice(self, request: pb.GetInvoiceRequest, context: Context) -> pb.GetInvoiceResponse:
         invoice_id = invoices.get_from_wire(request)
-        invoice = await self._do.invoices.get(invoice_id)
-        return invoices.get_to_wire(invoice)
+        details = await self._do.invoices.get(invoice_id)
+        return invoices.get_to_wire(details)
+
+    async def FinalizeInvoice(
+        self, request: pb.FinalizeInvoiceRequest, context: Context
+    ) -> pb.FinalizeInvoiceResponse:
+        command = invoices.finalize_from_wire(request)
+        invoice = await self._do.invoices.finalize(command)
+        return invoices.finalize_to_wire(invoice)
+
+    async def VoidInvoice(self, request: pb.VoidInvoiceRequest, context: Context) -> pb.VoidInvoiceResponse:
+        command = invoices.void_from_wire(request)
+        voided = await self._do.invoices.void(command)
+        return invoices.void_to_wire(voided)
+
+    async def RecordInvoicePayment(
+        self, request: pb.RecordInvoicePaymentRequest, context: Context
+    ) -> pb.RecordInvoicePaymentResponse:
+        command = invoices.pay_from_wire(request)
+        paid = await self._do.invoices.record_payment(command)
+        return invoices.pay_to_wire(paid)
 
 
 class SelfServiceServicer(self_service_pb2_grpc.SelfServiceServicer):

@@ -137,6 +137,43 @@ invoices = Table(
     Column("total_micros", BigInteger, nullable=False),
     Column("issue_time", DateTime(timezone=True), nullable=False),
     Column("finalize_time", DateTime(timezone=True)),
+    Column("number", Text),
+    Column("paid_micros", BigInteger, nullable=False),
+    Column("credited_micros", BigInteger, nullable=False),
+    Column("void_time", DateTime(timezone=True)),
+    Column("void_reason", Text, nullable=False),
+    schema=SCHEMA,
+)
+
+invoice_payments = Table(
+    "invoice_payments",
+    metadata,
+    Column("invoice_payment_id", Text, primary_key=True),
+    Column("invoice_id", Text, nullable=False),
+    Column("currency_code", Text, nullable=False),
+    Column("amount_micros", BigInteger, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("payment_time", DateTime(timezone=True), nullable=False),
+    Column("create_time", DateTime(timezone=True), nullable=False),
+    schema=SCHEMA,
+)
+
+number_series = Table(
+    "number_series",
+    metadata,
+    Column("only_row", Boolean, primary_key=True),
+    Column("last_sequence", BigInteger, nullable=False),
+    Column("last_date", DateTime(timezone=True), nullable=False),
+    schema=SCHEMA,
+)
+
+document_numbers = Table(
+    "document_numbers",
+    metadata,
+    Column("sequence", BigInteger, primary_key=True),
+    Column("number", Text, nullable=False),
+    Column("document_id", Text, nullable=False),
+    Column("date", DateTime(timezone=True), nullable=False),
     schema=SCHEMA,
 )
 

@@ -187,7 +187,24 @@ def _as_answered_today(response: Json) -> Json:
         return {**response, "billable_metric": {**metric, "aggregated_property": metric["sum_property"]}}
     if rates := response.get("rates"):
         return {**response, "rates": [{**rate, "rate_type": "RATE_TYPE_FLAT"} for rate in rates]}
+    if invoice := response.get("invoice"):
+        return {**response, "invoice": _invoice_today(invoice)}
+    if invoices := response.get("invoices"):
+        return {**response, "invoices": [_invoice_today(one) for one in invoices]}
     return response
+
+
+def _invoice_today(invoice: Json) -> Json:
+    """The invoice as it was before there were numbers and payments, with what is said of those today."""
+    total = invoice["total"]
+    is_open = invoice["status"] == "INVOICE_STATUS_FINALIZED"
+    return {
+        **invoice,
+        "status": "INVOICE_STATUS_OPEN" if is_open else invoice["status"],
+        "amount_paid": {"currency_code": total["currency_code"]},
+        "amount_credited": {"currency_code": total["currency_code"]},
+        "amount_due": total if is_open else {"currency_code": total["currency_code"]},
+    }
 
 
 def _as_told_today(told: Json) -> Json:

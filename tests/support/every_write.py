@@ -315,7 +315,7 @@ async def fill_contract(ask: Ask, sold: Json) -> None:
     contract_id = signed["contract"]["contract_id"]
     at = {"effective_time": "2025-06-15T00:00:00Z"}
     first, second = (one["subscription_id"] for one in signed["contract"]["subscriptions"])
-    await ask("ChangeSeats", contract_id=contract_id, subscription_id=first, quantity_delta="2")
+    added = await ask("ChangeSeats", contract_id=contract_id, subscription_id=first, quantity_delta="2")
     await ask("ChangeSeats", contract_id=contract_id, subscription_id=second, new_quantity="3", **at)
     await ask("ChangeSeats", contract_id=contract_id, subscription_id=first, quantity_delta="-1", **at)
     paid = await ask(
@@ -338,10 +338,25 @@ async def fill_contract(ask: Ask, sold: Json) -> None:
     )
     await ask("OrderTopUp", contract_id=contract_id, terms=sold["terms"], payment_gate="PAYMENT_GATE_NONE")
     await ask("BuyTopUp", contract_id=contract_id, top_up_pack_id=sold["pack"])
+    await fill_invoices(ask, signed["invoices"][0]["invoice_id"], added["invoice"]["invoice_id"])
     await ask("AdjustSeats", contract_id=contract_id, subscription_id=first, quantity_delta="1")
     await ask("EndContract", contract_id=open_ended["contract"]["contract_id"])
     await ask("ResendCustomer", customer="acme")
     await ask("SuspendCustomer", customer="acme")  # so that a reason is stored
+
+
+async def fill_invoices(ask: Ask, invoice_id: str, waived: str) -> None:
+    """Call every write of Contract that changes an invoice, from two that are OPEN."""
+    void = await ask("VoidInvoice", invoice_id=invoice_id, reason="wrong address", regenerate=True)
+    again = void["regenerated"]["invoice_id"]
+    await ask("FinalizeInvoice", invoice_id=again)
+    await ask(
+        "RecordInvoicePayment",
+        invoice_id=again,
+        amount={"currency_code": "USD", "micros": str(10 * CREDIT)},
+        reference="transfer-1",
+    )
+    await ask("VoidInvoice", invoice_id=waived, reason="a present")
 
 
 async def fill_ledger(ask: Ask) -> None:

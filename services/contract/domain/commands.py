@@ -20,6 +20,7 @@ from services.contract.domain.customer import Customer, SuspensionReason
 from services.contract.domain.ids import (
     ContractId,
     CreditTypeId,
+    InvoiceId,
     ProductId,
     RateCardId,
     SubscriptionId,
@@ -27,6 +28,7 @@ from services.contract.domain.ids import (
     TopUpPackId,
 )
 from services.contract.domain.invoice import Invoice, InvoiceLine
+from services.contract.domain.invoice_life import InvoicePayment
 from services.contract.domain.seats.timeline import SeatChange
 from services.contract.domain.top_up import PaymentGate, TopUp, TopUpStatus, TopUpTerms
 
@@ -225,5 +227,64 @@ class TopUpAndInvoice:
     invoice: Invoice
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinalizeInvoice:
+    request_id: str
+    fingerprint: bytes
+    invoice_id: InvoiceId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoidInvoice:
+    """regenerate: put the charges on a new draft."""
+
+    request_id: str
+    fingerprint: bytes
+    invoice_id: InvoiceId
+    reason: str
+    regenerate: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceVoided:
+    invoice: Invoice
+    regenerated: Invoice | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordInvoicePayment:
+    """payment_time None: now."""
+
+    request_id: str
+    fingerprint: bytes
+    invoice_id: InvoiceId
+    amount: Money
+    reference: str
+    payment_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoicePaid:
+    invoice: Invoice
+    payment: InvoicePayment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceDetails:
+    """An invoice with what has happened to it."""
+
+    invoice: Invoice
+    payments: tuple[InvoicePayment, ...]
+
+
 # What is stored for a repeated request; the format of each: store/formats.py.
-Response = Customer | ContractCreated | ContractNow | SeatsMoved | TopUpAndInvoice
+Response = (
+    Customer
+    | ContractCreated
+    | ContractNow
+    | SeatsMoved
+    | TopUpAndInvoice
+    | Invoice
+    | InvoiceVoided
+    | InvoicePaid
+)

@@ -284,6 +284,139 @@ class TopUpAlreadyResolved(FailedPrecondition):
         )
 
 
+class InvoiceAlreadyFinalized(FailedPrecondition):
+    """The invoice was issued before."""
+
+    reason = "INVOICE_ALREADY_FINALIZED"
+
+    def __init__(self, *, invoice_id: str, number: str) -> None:
+        super().__init__(
+            f"invoice {invoice_id!r} was issued already, under the number {number!r}",
+            invoice_id=invoice_id,
+            number=number,
+        )
+
+
+class InvoiceNotFinalized(FailedPrecondition):
+    """The invoice is still a draft."""
+
+    reason = "INVOICE_NOT_FINALIZED"
+
+    def __init__(self, *, invoice_id: str) -> None:
+        super().__init__(
+            f"invoice {invoice_id!r} is a draft; issue it first with FinalizeInvoice", invoice_id=invoice_id
+        )
+
+
+class InvoiceVoid(FailedPrecondition):
+    """The invoice was cancelled."""
+
+    reason = "INVOICE_VOID"
+
+    def __init__(self, *, invoice_id: str) -> None:
+        super().__init__(f"invoice {invoice_id!r} is void, which is final", invoice_id=invoice_id)
+
+
+class InvoiceAlreadyPaid(FailedPrecondition):
+    """Nothing is due any more."""
+
+    reason = "INVOICE_ALREADY_PAID"
+
+    def __init__(self, *, invoice_id: str) -> None:
+        super().__init__(
+            f"invoice {invoice_id!r} is paid; a credit note gives money back", invoice_id=invoice_id
+        )
+
+
+class InvoiceHasPayments(FailedPrecondition):
+    """A part of the invoice was paid or credited, so it can no longer be cancelled."""
+
+    reason = "INVOICE_HAS_PAYMENTS"
+
+    def __init__(self, *, invoice_id: str, settled_micros: str) -> None:
+        super().__init__(
+            f"of invoice {invoice_id!r}, {settled_micros} micros are paid or credited already;"
+            " a credit note takes off the rest",
+            invoice_id=invoice_id,
+            settled_micros=settled_micros,
+        )
+
+
+class InvoiceZero(FailedPrecondition):
+    """An invoice without a line that is not 0 is not issued."""
+
+    reason = "INVOICE_ZERO"
+
+    def __init__(self, *, invoice_id: str) -> None:
+        super().__init__(
+            f"every line of invoice {invoice_id!r} is 0, so there is nothing to issue", invoice_id=invoice_id
+        )
+
+
+class TopUpPending(FailedPrecondition):
+    """The invoice follows its top-up, whose payment is not decided yet."""
+
+    reason = "TOP_UP_PENDING"
+
+    def __init__(self, *, invoice_id: str) -> None:
+        super().__init__(
+            f"invoice {invoice_id!r} belongs to a top-up that waits for its payment; report that with"
+            " ResolveTopUpPayment",
+            invoice_id=invoice_id,
+        )
+
+
+class TopUpGranted(FailedPrecondition):
+    """The credits that the invoice charges are granted already."""
+
+    reason = "TOP_UP_GRANTED"
+
+    def __init__(self, *, invoice_id: str) -> None:
+        super().__init__(
+            f"the credits of invoice {invoice_id!r} are granted already; use a credit note",
+            invoice_id=invoice_id,
+        )
+
+
+class PaymentExceedsDue(FailedPrecondition):
+    """More than what is due cannot be paid."""
+
+    reason = "PAYMENT_EXCEEDS_DUE"
+
+    def __init__(self, *, invoice_id: str, due_micros: str) -> None:
+        super().__init__(
+            f"only {due_micros} micros of invoice {invoice_id!r} are due",
+            invoice_id=invoice_id,
+            due_micros=due_micros,
+        )
+
+
+class PaymentAlreadyRecorded(AlreadyExists):
+    """The invoice has a payment of this reference."""
+
+    reason = "PAYMENT_ALREADY_RECORDED"
+
+    def __init__(self, *, invoice_id: str, reference: str) -> None:
+        super().__init__(
+            f"invoice {invoice_id!r} already has a payment {reference!r}; another payment needs another reference",
+            invoice_id=invoice_id,
+            reference=reference,
+        )
+
+
+class CurrencyDiffers(FailedPrecondition):
+    """The amount is in another currency than what it belongs to."""
+
+    reason = "CURRENCY_DIFFERS"
+
+    def __init__(self, *, currency_code: str, expected: str) -> None:
+        super().__init__(
+            f"the amount is in {currency_code!r}, but must be in {expected}",
+            currency_code=currency_code,
+            expected=expected,
+        )
+
+
 class PeerUnavailable(Unavailable):
     """A peer that is needed is down. Nothing was done."""
 

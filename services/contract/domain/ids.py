@@ -11,6 +11,7 @@ SeatChangeId = NewType("SeatChangeId", str)
 TopUpId = NewType("TopUpId", str)
 InvoiceId = NewType("InvoiceId", str)
 InvoiceLineId = NewType("InvoiceLineId", str)
+InvoicePaymentId = NewType("InvoicePaymentId", str)
 
 ProductId = NewType("ProductId", str)
 RateCardId = NewType("RateCardId", str)

@@ -22,10 +22,11 @@ from services.contract.domain.ids import (
 
 
 class InvoiceStatus(Enum):
-    """DRAFT may still change, FINALIZED is final, VOID is cancelled."""
+    """DRAFT may still change, OPEN is issued and due, PAID is issued and settled, VOID is cancelled."""
 
     DRAFT = "DRAFT"
-    FINALIZED = "FINALIZED"
+    OPEN = "OPEN"
+    PAID = "PAID"
     VOID = "VOID"
 
 
@@ -75,7 +76,10 @@ class InvoiceLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invoice:
-    """An invoice. issue_time: its date; finalize_time: when it became final."""
+    """An invoice. issue_time: its service date; finalize_time and number: given together when it is issued.
+
+    paid: the sum of its payments. credited: what credit notes took off before it was paid.
+    """
 
     invoice_id: InvoiceId
     customer_id: CustomerId
@@ -85,6 +89,23 @@ class Invoice:
     total: Money
     issue_time: datetime
     finalize_time: datetime | None
+    number: str
+    paid: Money
+    credited: Money
+    void_time: datetime | None
+    void_reason: str
+
+    @property
+    def due(self) -> Money:
+        """What is still to be paid; 0 unless it is OPEN."""
+        if self.status is InvoiceStatus.OPEN:
+            return self.total - self.paid - self.credited
+        return Money.zero(self.total.currency_code)
+
+    @property
+    def has_amount(self) -> bool:
+        """Whether any line is not 0. An invoice without one is neither issued nor numbered."""
+        return any(line.total for line in self.lines)
 
 
 NO_LINE_ID = InvoiceLineId("")

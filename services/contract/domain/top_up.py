@@ -19,7 +19,8 @@ from services.contract.domain.ids import (
     TopUpId,
     TopUpPackId,
 )
-from services.contract.domain.invoice import WHOLE, InvoiceLine, InvoiceLineKind, InvoiceStatus, line
+from services.contract.domain.invoice import WHOLE, InvoiceLine, InvoiceLineKind, line
+from services.contract.domain.invoice_life import ReportedPayment
 
 PRIORITY_DEFAULT = 100
 AMOUNT_MAX = Credits(10**15)  # a billion credits, the largest grant that the Ledger accepts
@@ -94,19 +95,20 @@ def status_at_order(gate: PaymentGate) -> TopUpStatus:
     return TopUpStatus.PAID if gate is PaymentGate.NONE else TopUpStatus.PENDING_PAYMENT
 
 
-def invoice_status(status: TopUpStatus) -> InvoiceStatus:
-    """Return the status of a top-up's invoice."""
-    return {
-        TopUpStatus.PENDING_PAYMENT: InvoiceStatus.DRAFT,
-        TopUpStatus.PAID: InvoiceStatus.FINALIZED,
-        TopUpStatus.FAILED: InvoiceStatus.VOID,
-    }[status]
-
-
 def refuse_opposite(top_up: TopUp, outcome: TopUpStatus) -> None:
     """Raise TopUpAlreadyResolved if the payment had another outcome than `outcome`."""
     if top_up.status is not outcome:
         raise TopUpAlreadyResolved(top_up_id=top_up.top_up_id, status=top_up.status.value)
+
+
+def payment_of(top_up: TopUp, due: Money) -> ReportedPayment:
+    """Return the payment of the invoice of a top-up that was reported as paid."""
+    assert top_up.resolve_time is not None
+    return ReportedPayment(
+        amount=due,
+        reference=top_up.payment_reference or top_up.top_up_id,
+        payment_time=top_up.resolve_time,
+    )
 
 
 def line_of(terms: TopUpTerms, product_name: str) -> InvoiceLine:

@@ -37,6 +37,7 @@ from services.contract.domain.offer import CatalogQuery, Offer
 from services.contract.domain.seats.timeline import Timeline
 from services.contract.operations.billing.due_run import Billing
 from services.contract.operations.billing.instant import bill_instant
+from services.contract.operations.billing.issuing import issue
 from services.contract.operations.ports import Catalog, Relay
 from services.contract.store import PostgresStore, Transaction
 
@@ -84,6 +85,7 @@ class Contracts:
             await tx.contracts.insert(contract)
             created = await self._bill_from_start(tx, contract, at=at)
             await tx.outbox.enqueue(contract_changed(contract), key=contract.customer_id)
+            created = replace(created, invoices=tuple(await issue(tx, created.invoices, at=at)))
             await tx.responses.store(command, created)
         await self._relay.deliver_now(contract.customer_id)
         return created
@@ -215,7 +217,7 @@ class Contracts:
             if due_time is None or due_time > at:
                 break
             states, invoice, due_time = await bill_instant(
-                tx, contract, states, due_time, rates, ids=self._ids, finalize_time=at
+                tx, contract, states, due_time, rates, ids=self._ids
             )
             if invoice is not None:
                 invoices.append(invoice)

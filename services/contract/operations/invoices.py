@@ -1,24 +1,49 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ListInvoices, GetInvoice."""
+"""ListInvoices, GetInvoice, FinalizeInvoice, VoidInvoice, RecordInvoicePayment."""
 
 from collections.abc import Sequence
 
+from meshkit.clock import Clock
+from meshkit.errors import FieldViolation, InvalidFields
+from meshkit.ids import Ids
 from meshkit.page import Page
+from services.contract.domain.commands import (
+    FinalizeInvoice,
+    InvoiceDetails,
+    InvoicePaid,
+    InvoiceVoided,
+    RecordInvoicePayment,
+    VoidInvoice,
+)
 from services.contract.domain.ids import ContractId, InvoiceId
 from services.contract.domain.invoice import Invoice
-from services.contract.store import PostgresStore
+from services.contract.domain.invoice_life import (
+    ReportedPayment,
+    refuse_not_issuable,
+    regenerated_lines,
+    voided,
+)
+from services.contract.domain.top_up import PaymentGate, TopUpStatus, payment_of
+from services.contract.operations.billing.invoicing import new_invoice
+from services.contract.operations.billing.issuing import issue, pay
+from services.contract.store import PostgresStore, Transaction
+
+UNNUMBERED_PER_TRANSACTION_MAX = 100
 
 
 class Invoices:
-    """Reads invoices. Billing and top-ups create them."""
+    """Reads invoices, and changes them after billing and top-ups have made them."""
 
-    def __init__(self, *, store: PostgresStore) -> None:
+    def __init__(self, *, store: PostgresStore, clock: Clock, ids: Ids) -> None:
         self._store = store
+        self._clock = clock
+        self._ids = ids
 
-    async def get(self, invoice_id: InvoiceId) -> Invoice:
+    async def get(self, invoice_id: InvoiceId) -> InvoiceDetails:
         """Raises InvoiceNotFound."""
         async with self._store.transaction() as tx:
-            return await tx.invoices.find(invoice_id)
+            invoice = await tx.invoices.find(invoice_id)
+            return InvoiceDetails(invoice=invoice, payments=tuple(await tx.invoices.payments(invoice_id)))
 
     async def list(self, customer: str, contract_id: ContractId | None, page: Page) -> Sequence[Invoice]:
         """Return a page by issue_time, then in order of creation, and one more if there is one.
@@ -28,3 +53,87 @@ class Invoices:
         async with self._store.transaction() as tx:
             customer_id = (await tx.customers.find(customer)).customer_id
             return await tx.invoices.listed(customer_id, contract_id, page)
+
+    async def finalize(self, command: FinalizeInvoice) -> Invoice:
+        """Issue a draft. Raises InvoiceNotFound, InvoiceAlreadyFinalized, InvoiceVoid, InvoiceZero, TopUpPending."""
+        async with self._store.transaction() as tx:
+            if (first := await tx.responses.claim(command, Invoice)) is not None:
+                return first
+            draft = await tx.invoices.lock(command.invoice_id)
+            is_pending = await _is_of_pending_top_up(tx, draft)
+            refuse_not_issuable(draft, is_of_pending_top_up=is_pending)
+            [invoice] = await issue(tx, [draft], at=self._clock.now())
+            await tx.responses.store(command, invoice)
+        return invoice
+
+    async def void(self, command: VoidInvoice) -> InvoiceVoided:
+        """Cancel an invoice, and put its charges on a new draft if asked to.
+
+        Raises InvoiceNotFound, InvoiceVoid, InvoiceAlreadyPaid, InvoiceHasPayments, InvoiceNotFinalized, TopUpPending,
+        TopUpGranted.
+        """
+        async with self._store.transaction() as tx:
+            if (first := await tx.responses.claim(command, InvoiceVoided)) is not None:
+                return first
+            invoice = await tx.invoices.lock(command.invoice_id)
+            is_pending = await _is_of_pending_top_up(tx, invoice)
+            void = voided(
+                invoice, reason=command.reason, is_of_pending_top_up=is_pending, at=self._clock.now()
+            )
+            await tx.invoices.save(void)
+            regenerated = None
+            if command.regenerate:
+                contract = await tx.contracts.find(invoice.contract_id)
+                lines = regenerated_lines(invoice)
+                regenerated = new_invoice(contract, lines, issue_time=invoice.issue_time, ids=self._ids)
+                await tx.invoices.insert(regenerated)
+            result = InvoiceVoided(invoice=void, regenerated=regenerated)
+            await tx.responses.store(command, result)
+        return result
+
+    async def record_payment(self, command: RecordInvoicePayment) -> InvoicePaid:
+        """Record a payment that was made elsewhere.
+
+        Raises InvoiceNotFound, InvoiceNotFinalized, InvoiceVoid, InvoiceAlreadyPaid, CurrencyDiffers,
+        PaymentExceedsDue, PaymentAlreadyRecorded.
+        """
+        at = self._clock.now()
+        if command.payment_time is not None and command.payment_time > at:
+            raise InvalidFields([FieldViolation("payment_time", "must not be in the future")])
+        async with self._store.transaction() as tx:
+            if (first := await tx.responses.claim(command, InvoicePaid)) is not None:
+                return first
+            reported = ReportedPayment(
+                amount=command.amount,
+                reference=command.reference,
+                payment_time=command.payment_time or at,
+            )
+            invoice = await tx.invoices.lock(command.invoice_id)
+            invoice, payment = await pay(tx, invoice, reported, at=at, ids=self._ids)
+            paid = InvoicePaid(invoice=invoice, payment=payment)
+            await tx.responses.store(command, paid)
+        return paid
+
+    async def number_earlier(self) -> int:
+        """Give numbers to invoices that a previous version issued without, a limited number. Returns how many.
+
+        The invoice of a top-up that was reported as paid becomes PAID. Source:
+        services/contract/README.md, "Invoices".
+        """
+        at = self._clock.now()
+        async with self._store.transaction() as tx:
+            drafts = await tx.invoices.lock_unnumbered(UNNUMBERED_PER_TRANSACTION_MAX)
+            for draft in drafts:
+                await tx.due_records.numbered(draft)
+            for invoice in await issue(tx, drafts, at=at):
+                top_up = await tx.top_ups.of_invoice(invoice.invoice_id)
+                if top_up is None or not invoice.due:
+                    continue
+                if top_up.payment_gate is PaymentGate.EXTERNAL and top_up.status is TopUpStatus.PAID:
+                    await pay(tx, invoice, payment_of(top_up, invoice.due), at=at, ids=self._ids)
+        return len(drafts)
+
+
+async def _is_of_pending_top_up(tx: Transaction, invoice: Invoice) -> bool:
+    top_up = await tx.top_ups.of_invoice(invoice.invoice_id)
+    return top_up is not None and top_up.status is TopUpStatus.PENDING_PAYMENT

@@ -23,12 +23,13 @@ from services.contract.domain.commands import (
 from services.contract.domain.contract import Contract, Subscription, find_subscription
 from services.contract.domain.errors import PeerUnavailable
 from services.contract.domain.ids import ContractId, SeatChangeId, SubscriptionId
-from services.contract.domain.invoice import Invoice, InvoiceLine, InvoiceStatus, total_of
+from services.contract.domain.invoice import Invoice, InvoiceLine, total_of
 from services.contract.domain.notices import seats_changed
 from services.contract.domain.seats.request import planned_change, quantity_after
 from services.contract.domain.seats.timeline import SeatChange
 from services.contract.operations.billing.due_run import Billing
 from services.contract.operations.billing.invoicing import new_invoice
+from services.contract.operations.billing.issuing import issue
 from services.contract.operations.ports import Catalog, Ledger, Relay
 from services.contract.store import PostgresStore, Transaction
 
@@ -77,6 +78,9 @@ class Seats:
             moved = await self._change(tx, contract, command.seats, at=at)
             if moved.listed.change.quantity_delta != 0:
                 await tx.outbox.enqueue(seats_changed(customer_id, moved.listed.change), key=customer_id)
+            if moved.invoice is not None:
+                [invoice] = await issue(tx, [moved.invoice], at=at)
+                moved = replace(moved, invoice=invoice)
             await tx.responses.store(command, moved)
         await self._relay.deliver_now(customer_id)
         return moved
@@ -141,7 +145,7 @@ class Seats:
         if contract.next_due_time is None or contract.next_due_time > at:
             charged = charges.charge_increases(after, through=at, due=at)
             after = charged.state
-            invoice = await self._invoice(tx, contract, charged.lines, at=at)
+            invoice = await self._draft(tx, contract, charged.lines)
         others = [one for one in states if one is not before]
         await tx.contracts.save_due(contract.contract_id, next_due_of([after, *others]))
         return SeatsMoved(
@@ -150,15 +154,13 @@ class Seats:
             invoice=invoice,
         )
 
-    async def _invoice(
-        self, tx: Transaction, contract: Contract, lines: Sequence[InvoiceLine], *, at: datetime
+    async def _draft(
+        self, tx: Transaction, contract: Contract, lines: Sequence[InvoiceLine]
     ) -> Invoice | None:
         if not lines:
             return None
         starts = [line.span.start for line in lines if line.span is not None]
-        invoice = new_invoice(
-            contract, lines, status=InvoiceStatus.FINALIZED, issue_time=min(starts), at=at, ids=self._ids
-        )
+        invoice = new_invoice(contract, lines, issue_time=min(starts), ids=self._ids)
         await tx.invoices.insert(invoice)
         return invoice
 

@@ -2,6 +2,7 @@
 """OrderTopUp, ResolveTopUpPayment, GetTopUp, ListTopUps."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from meshkit.clock import Clock
 from meshkit.ids import Ids
@@ -9,23 +10,26 @@ from meshkit.page import Page
 from services.contract.domain.commands import OrderTopUp, ResolveTopUpPayment, TopUpAndInvoice
 from services.contract.domain.contract import refuse_not_in_force
 from services.contract.domain.ids import ContractId, TopUpId
-from services.contract.domain.invoice import InvoiceStatus
+from services.contract.domain.invoice_life import voided
 from services.contract.domain.notices import top_up_paid
 from services.contract.domain.offer import CatalogQuery
 from services.contract.domain.top_up import (
     TopUp,
     TopUpStatus,
     TopUpTerms,
-    invoice_status,
     line_of,
+    payment_of,
     refuse_free,
     refuse_opposite,
     refuse_ungrantable,
     status_at_order,
 )
 from services.contract.operations.billing.invoicing import new_invoice
+from services.contract.operations.billing.issuing import issue, pay
 from services.contract.operations.ports import Catalog, Relay
-from services.contract.store import PostgresStore
+from services.contract.store import PostgresStore, Transaction
+
+PAYMENT_FAILED = "the payment of the top-up failed"
 
 
 class TopUps:
@@ -63,9 +67,7 @@ class TopUps:
             invoice = new_invoice(
                 contract,
                 [line_of(terms, product_name)],
-                status=invoice_status(status),
                 issue_time=at,
-                at=at,
                 ids=self._ids,
             )
             top_up = TopUp(
@@ -85,6 +87,7 @@ class TopUps:
             await tx.top_ups.insert(top_up)
             if status is TopUpStatus.PAID:
                 await tx.outbox.enqueue(top_up_paid(top_up, at=at), key=top_up.customer_id)
+                [invoice] = await issue(tx, [invoice], at=at)
             ordered = TopUpAndInvoice(top_up=top_up, invoice=invoice)
             await tx.responses.store(command, ordered)
         await self._relay.deliver_now(customer_id)
@@ -108,11 +111,7 @@ class TopUps:
                 top_up = await tx.top_ups.find(command.top_up_id)
                 refuse_opposite(top_up, command.outcome)
             else:
-                status = invoice_status(top_up.status)
-                final = at if status is InvoiceStatus.FINALIZED else None
-                await tx.invoices.resolve(top_up.invoice_id, status, final)
-                if top_up.status is TopUpStatus.PAID:
-                    await tx.outbox.enqueue(top_up_paid(top_up, at=at), key=top_up.customer_id)
+                await self._close_invoice(tx, top_up, at=at)
             resolved = TopUpAndInvoice(top_up=top_up, invoice=await tx.invoices.find(top_up.invoice_id))
             await tx.responses.store(command, resolved)
         await self._relay.deliver_now(customer_id)
@@ -128,6 +127,19 @@ class TopUps:
         async with self._store.transaction() as tx:
             await tx.contracts.customer_of(contract_id)
             return await tx.top_ups.listed(contract_id, page)
+
+    async def _close_invoice(self, tx: Transaction, top_up: TopUp, *, at: datetime) -> None:
+        """Issue the draft of a top-up that was paid just now, as paid; cancel it if the payment has failed."""
+        draft = await tx.invoices.lock(top_up.invoice_id)
+        if top_up.status is TopUpStatus.PAID:
+            await tx.outbox.enqueue(top_up_paid(top_up, at=at), key=top_up.customer_id)
+            [invoice] = await issue(tx, [draft], at=at)
+            if invoice.due:
+                payment = payment_of(top_up, invoice.due)
+                await pay(tx, invoice, payment, at=at, ids=self._ids)
+        else:
+            failed = voided(draft, reason=PAYMENT_FAILED, is_of_pending_top_up=False, at=at)
+            await tx.invoices.save(failed)
 
     async def _terms(self, command: OrderTopUp) -> tuple[TopUpTerms, str]:
         """Return the terms of the purchase, and the name of its product."""

@@ -10,6 +10,7 @@ from services.contract.domain.contract import Contract
 from services.contract.domain.invoice import Invoice
 
 BILL: Final = "bill"
+NUMBER: Final = "number"
 
 
 class DueRecords:
@@ -27,3 +28,8 @@ class DueRecords:
             "invoice_id": "" if invoice is None else invoice.invoice_id,
         }
         await self._recorder.record_due(self._connection, BILL, effect)
+
+    async def numbered(self, invoice: Invoice) -> None:
+        """Record that an invoice of a previous version got its number."""
+        effect = {"invoice_id": invoice.invoice_id, "customer_id": invoice.customer_id}
+        await self._recorder.record_due(self._connection, NUMBER, effect)

@@ -5,9 +5,17 @@ from typing import Final
 
 from meshkit.formats import Format, Formats, Json
 from services.contract.domain.billing.price import SeatRate
-from services.contract.domain.commands import ContractCreated, Response, SeatsMoved, TopUpAndInvoice
+from services.contract.domain.commands import (
+    ContractCreated,
+    InvoicePaid,
+    InvoiceVoided,
+    Response,
+    SeatsMoved,
+    TopUpAndInvoice,
+)
 from services.contract.domain.contract import ContractNow
 from services.contract.domain.customer import Customer, Suspension
+from services.contract.domain.invoice import Invoice
 from services.contract.domain.notices import (
     ContractChanged,
     CustomerChanged,
@@ -34,12 +42,38 @@ def _customer_2(data: Json) -> Json:
     return data | {"suspensions": suspensions, "archive_time": None}
 
 
+def _life_of_invoice(invoice: Json) -> Json:
+    """Numbers and payments: until then there were none, and FINALIZED stood for OPEN."""
+    nothing = {"currency_code": invoice["total"]["currency_code"], "micros": 0}
+    return {
+        **invoice,
+        "status": "OPEN" if invoice["status"] == "FINALIZED" else invoice["status"],
+        "number": "",
+        "paid": nothing,
+        "credited": nothing,
+        "void_time": None,
+        "void_reason": "",
+    }
+
+
+def _life_of_invoices(response: Json) -> Json:
+    return {**response, "invoices": [_life_of_invoice(one) for one in response["invoices"]]}
+
+
+def _life_of_its_invoice(response: Json) -> Json:
+    invoice = response["invoice"]
+    return {**response, "invoice": None if invoice is None else _life_of_invoice(invoice)}
+
+
 RESPONSES: Final = Formats[Response](
     Format("Customer", Customer, (_customer_2,)),
-    Format("ContractCreated", ContractCreated),
+    Format("ContractCreated", ContractCreated, (_life_of_invoices,)),
     Format("ContractNow", ContractNow),
-    Format("SeatsMoved", SeatsMoved, (_seats_moved_2,)),
-    Format("TopUpAndInvoice", TopUpAndInvoice),
+    Format("SeatsMoved", SeatsMoved, (_seats_moved_2, _life_of_its_invoice)),
+    Format("TopUpAndInvoice", TopUpAndInvoice, (_life_of_its_invoice,)),
+    Format("Invoice", Invoice),
+    Format("InvoiceVoided", InvoiceVoided),
+    Format("InvoicePaid", InvoicePaid),
 )
 NOTICES: Final = Formats[Payload](
     Format("CUSTOMER_CHANGED", CustomerChanged),

@@ -1,24 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Statements about invoices and their lines."""
+"""Statements about invoices, their lines and their payments."""
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Row, Select, insert, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from access import current_caller
 from meshkit.page import Page
 from meshkit.period import Period
 from meshkit.quantity import Money
-from services.contract.domain.errors import InvoiceNotFound
+from services.contract.domain.errors import InvoiceNotFound, PaymentAlreadyRecorded
 from services.contract.domain.ids import (
     ContractId,
     CustomerId,
     InvoiceId,
     InvoiceLineId,
+    InvoicePaymentId,
     ProductId,
     SubscriptionId,
 )
@@ -29,7 +32,8 @@ from services.contract.domain.invoice import (
     InvoiceStatus,
     Share,
 )
-from services.contract.tables import invoice_lines, invoices
+from services.contract.domain.invoice_life import InvoicePayment, settled
+from services.contract.tables import invoice_lines, invoice_payments, invoices
 
 _SELECT: Final[Select[Any]] = select(
     invoices.c.invoice_id,
@@ -40,7 +44,28 @@ _SELECT: Final[Select[Any]] = select(
     invoices.c.total_micros,
     invoices.c.issue_time,
     invoices.c.finalize_time,
+    invoices.c.number,
+    invoices.c.paid_micros,
+    invoices.c.credited_micros,
+    invoices.c.void_time,
+    invoices.c.void_reason,
 )
+_SELECT_PAYMENTS: Final[Select[Any]] = select(
+    invoice_payments.c.invoice_payment_id,
+    invoice_payments.c.invoice_id,
+    invoice_payments.c.currency_code,
+    invoice_payments.c.amount_micros,
+    invoice_payments.c.reference,
+    invoice_payments.c.payment_time,
+    invoice_payments.c.create_time,
+)
+# A replica of the previous version reads the column too, and knows no other values: migrations/0006.
+_STORED_STATUSES: Final = {
+    InvoiceStatus.DRAFT: "DRAFT",
+    InvoiceStatus.OPEN: "FINALIZED",
+    InvoiceStatus.PAID: "FINALIZED",
+    InvoiceStatus.VOID: "VOID",
+}
 _SELECT_LINES: Final[Select[Any]] = select(
     invoice_lines.c.invoice_id,
     invoice_lines.c.invoice_line_id,
@@ -62,7 +87,7 @@ _SELECT_LINES: Final[Select[Any]] = select(
 
 
 class StoredInvoices:
-    """Lines never change; an invoice changes only from DRAFT."""
+    """Lines and payments never change. Lock an invoice before you change it."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -73,11 +98,9 @@ class StoredInvoices:
                 invoice_id=invoice.invoice_id,
                 customer_id=invoice.customer_id,
                 contract_id=invoice.contract_id,
-                status=invoice.status.value,
                 currency_code=invoice.total.currency_code,
-                total_micros=invoice.total.micros,
                 issue_time=invoice.issue_time,
-                finalize_time=invoice.finalize_time,
+                **_state_to_row(invoice),
             )
         )
         rows = [
@@ -86,16 +109,65 @@ class StoredInvoices:
         ]
         await self._connection.execute(insert(invoice_lines), rows)
 
-    async def resolve(
-        self, invoice_id: InvoiceId, status: InvoiceStatus, finalize_time: datetime | None
-    ) -> None:
-        """Make a DRAFT invoice final or void."""
-        resolved = (
+    async def save(self, invoice: Invoice) -> None:
+        """Save what happened to an invoice that this transaction has locked or made."""
+        saved = (
             update(invoices)
-            .where(invoices.c.invoice_id == invoice_id, invoices.c.status == InvoiceStatus.DRAFT.value)
-            .values(status=status.value, finalize_time=finalize_time)
+            .where(invoices.c.invoice_id == invoice.invoice_id)
+            .values(**_state_to_row(invoice))
         )
-        assert (await self._connection.execute(resolved)).rowcount == 1
+        assert (await self._connection.execute(saved)).rowcount == 1
+
+    async def insert_payment(self, payment: InvoicePayment) -> None:
+        """Raises PaymentAlreadyRecorded if the invoice has a payment of this reference."""
+        inserted = (
+            upsert(invoice_payments)
+            .values(
+                invoice_payment_id=payment.invoice_payment_id,
+                invoice_id=payment.invoice_id,
+                currency_code=payment.amount.currency_code,
+                amount_micros=payment.amount.micros,
+                reference=payment.reference,
+                payment_time=payment.payment_time,
+                create_time=payment.create_time,
+            )
+            .on_conflict_do_nothing(
+                index_elements=[invoice_payments.c.invoice_id, invoice_payments.c.reference]
+            )
+            .returning(invoice_payments.c.invoice_payment_id)
+        )
+        if (await self._connection.execute(inserted)).first() is None:
+            raise PaymentAlreadyRecorded(invoice_id=payment.invoice_id, reference=payment.reference)
+
+    async def payments(self, invoice_id: InvoiceId) -> list[InvoicePayment]:
+        """Return the payments of an invoice in the order recorded."""
+        of = _SELECT_PAYMENTS.where(invoice_payments.c.invoice_id == invoice_id)
+        rows = await self._connection.execute(of.order_by(invoice_payments.c.invoice_payment_id))
+        return [_payment_from_row(row) for row in rows]
+
+    async def lock(self, invoice_id: InvoiceId) -> Invoice:
+        """Return an invoice locked until the commit. Raises InvoiceNotFound."""
+        locked = _SELECT.where(invoices.c.invoice_id == invoice_id).with_for_update(key_share=True)
+        row = (await self._connection.execute(locked)).first()
+        if row is None or not current_caller().may_see(row.customer_id):
+            raise InvoiceNotFound(invoice_id=invoice_id)
+        return (await self._whole([row]))[0]
+
+    async def lock_unnumbered(self, rows_max: int) -> list[Invoice]:
+        """Return locked invoices that a previous version issued, as the drafts that they are to this one.
+
+        Invoices that another replica has locked are left out.
+        """
+        unnumbered = (
+            _SELECT.where(
+                invoices.c.status == "FINALIZED", invoices.c.number.is_(None), invoices.c.total_micros > 0
+            )
+            .order_by(invoices.c.finalize_time, invoices.c.invoice_id)
+            .limit(rows_max)
+            .with_for_update(key_share=True, skip_locked=True)
+        )
+        found = await self._whole((await self._connection.execute(unnumbered)).all())
+        return [replace(one, status=InvoiceStatus.DRAFT, finalize_time=None) for one in found]
 
     async def find(self, invoice_id: InvoiceId) -> Invoice:
         """Raises InvoiceNotFound."""
@@ -127,15 +199,47 @@ class StoredInvoices:
 
 
 def _invoice_from_row(row: Row[Any], lines: tuple[InvoiceLine, ...]) -> Invoice:
-    return Invoice(
+    is_issued = row.status == "FINALIZED"
+    invoice = Invoice(
         invoice_id=InvoiceId(row.invoice_id),
         customer_id=CustomerId(row.customer_id),
         contract_id=ContractId(row.contract_id),
-        status=InvoiceStatus(row.status),
+        status=InvoiceStatus.OPEN if is_issued else InvoiceStatus(row.status),
         lines=lines,
         total=Money(row.currency_code, row.total_micros),
         issue_time=row.issue_time,
         finalize_time=row.finalize_time,
+        number=row.number or "",
+        paid=Money(row.currency_code, row.paid_micros),
+        credited=Money(row.currency_code, row.credited_micros),
+        void_time=row.void_time,
+        void_reason=row.void_reason,
+    )
+    return settled(invoice) if is_issued else invoice
+
+
+def _state_to_row(invoice: Invoice) -> dict[str, Any]:
+    """Return the columns that change during the life of an invoice."""
+    return {
+        "status": _STORED_STATUSES[invoice.status],
+        "total_micros": invoice.total.micros,
+        "finalize_time": invoice.finalize_time,
+        "number": invoice.number or None,
+        "paid_micros": invoice.paid.micros,
+        "credited_micros": invoice.credited.micros,
+        "void_time": invoice.void_time,
+        "void_reason": invoice.void_reason,
+    }
+
+
+def _payment_from_row(row: Row[Any]) -> InvoicePayment:
+    return InvoicePayment(
+        invoice_payment_id=InvoicePaymentId(row.invoice_payment_id),
+        invoice_id=InvoiceId(row.invoice_id),
+        amount=Money(row.currency_code, row.amount_micros),
+        reference=row.reference,
+        payment_time=row.payment_time,
+        create_time=row.create_time,
     )
 
 

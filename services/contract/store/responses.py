@@ -9,15 +9,19 @@ from services.contract.domain.commands import (
     ChangeSeats,
     CreateContract,
     EndContract,
+    FinalizeInvoice,
     OrderTopUp,
+    RecordInvoicePayment,
     ResolveTopUpPayment,
     Response,
     ResumeCustomer,
     SetCustomerAliases,
     SuspendCustomer,
+    VoidInvoice,
 )
 from services.contract.store.contracts import StoredContracts
 from services.contract.store.customers import StoredCustomers
+from services.contract.store.invoices import StoredInvoices
 from services.contract.store.top_ups import StoredTopUps
 
 T = TypeVar("T")
@@ -39,6 +43,8 @@ class OwnResponses(StoredResponses[Response]):
                 await StoredContracts(self._connection).customer_of(command.contract_id)
             case ChangeSeats():
                 await StoredContracts(self._connection).customer_of(command.seats.contract_id)
+            case FinalizeInvoice() | VoidInvoice() | RecordInvoicePayment():
+                await StoredInvoices(self._connection).find(command.invoice_id)
             case ResolveTopUpPayment():
                 await StoredTopUps(self._connection).find(command.top_up_id)
             case _:

@@ -99,6 +99,12 @@ class StoredTopUps:
             raise TopUpNotFound(top_up_id=top_up_id)
         return _from_row(row)
 
+    async def of_invoice(self, invoice_id: InvoiceId) -> TopUp | None:
+        """Return the top-up that an invoice charges; None if it charges something else."""
+        found = select(*_COLUMNS).where(top_ups.c.invoice_id == invoice_id)
+        row = (await self._connection.execute(found)).first()
+        return None if row is None else _from_row(row)
+
     async def listed(self, contract_id: ContractId, page: Page) -> list[TopUp]:
         """Return a page in order of creation, and one row more if there is one."""
         of = select(*_COLUMNS).where(top_ups.c.contract_id == contract_id)

@@ -22,6 +22,7 @@ from services.contract.store.contracts import StoredContracts
 from services.contract.store.customers import StoredCustomers
 from services.contract.store.formats import NOTICES, RESPONSES
 from services.contract.store.invoices import StoredInvoices
+from services.contract.store.numbers import StoredNumbers
 from services.contract.store.responses import OwnResponses
 from services.contract.store.seats import StoredSeats
 from services.contract.store.top_ups import StoredTopUps
@@ -32,7 +33,8 @@ R = TypeVar("R", bound=Response)
 class Transaction:
     """The statements of one transaction. READ COMMITTED: lock what must not change before the commit.
 
-    Locks are taken in this order: the customer (if the Ledger gets a notice), then the contract.
+    Locks are taken in this order: the customer (if the Ledger gets a notice), the contract, the invoice, and last the
+    series of numbers.
     """
 
     def __init__(self, connection: AsyncConnection, *, wall: Clock, ids: Ids) -> None:
@@ -45,6 +47,7 @@ class Transaction:
         self.seats = StoredSeats(connection)
         self.billing = StoredBilling(connection)
         self.invoices = StoredInvoices(connection)
+        self.numbers = StoredNumbers(connection)
         self.top_ups = StoredTopUps(connection)
 
 

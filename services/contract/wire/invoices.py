@@ -6,15 +6,26 @@ from typing import Final
 
 from meshkit.page import Page
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
+from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import page_from_wire, page_to_wire, text_key, time_key
 from purser.contract.v1 import contract_pb2 as pb
+from services.contract.domain.commands import (
+    FinalizeInvoice,
+    InvoiceDetails,
+    InvoicePaid,
+    InvoiceVoided,
+    RecordInvoicePayment,
+    VoidInvoice,
+)
 from services.contract.domain.ids import ContractId, InvoiceId
 from services.contract.domain.invoice import Invoice, InvoiceLine, InvoiceLineKind, InvoiceStatus
-from services.contract.wire.values import money_to_wire, period_to_wire
+from services.contract.domain.invoice_life import InvoicePayment
+from services.contract.wire.values import money, money_to_wire, optional_time, period_to_wire
 
 _STATUSES: Final = {
     InvoiceStatus.DRAFT: pb.INVOICE_STATUS_DRAFT,
-    InvoiceStatus.FINALIZED: pb.INVOICE_STATUS_FINALIZED,
+    InvoiceStatus.OPEN: pb.INVOICE_STATUS_OPEN,
+    InvoiceStatus.PAID: pb.INVOICE_STATUS_PAID,
     InvoiceStatus.VOID: pb.INVOICE_STATUS_VOID,
 }
 _KINDS: Final = {
@@ -40,8 +51,79 @@ def list_from_wire(request: pb.ListInvoicesRequest) -> tuple[str, ContractId | N
     return customer, ContractId(contract_id) if contract_id else None, page
 
 
-def get_to_wire(invoice: Invoice) -> pb.GetInvoiceResponse:
-    return pb.GetInvoiceResponse(invoice=invoice_to_wire(invoice))
+def finalize_from_wire(request: pb.FinalizeInvoiceRequest) -> FinalizeInvoice:
+    fields = Fields()
+    command = FinalizeInvoice(
+        request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("FinalizeInvoice", request),
+        invoice_id=InvoiceId(fields.text("invoice_id", request.invoice_id)),
+    )
+    fields.check()
+    return command
+
+
+def void_from_wire(request: pb.VoidInvoiceRequest) -> VoidInvoice:
+    fields = Fields()
+    command = VoidInvoice(
+        request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("VoidInvoice", request),
+        invoice_id=InvoiceId(fields.text("invoice_id", request.invoice_id)),
+        reason=fields.text("reason", request.reason),
+        regenerate=request.regenerate,
+    )
+    fields.check()
+    return command
+
+
+def pay_from_wire(request: pb.RecordInvoicePaymentRequest) -> RecordInvoicePayment:
+    fields = Fields()
+    command = RecordInvoicePayment(
+        request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("RecordInvoicePayment", request),
+        invoice_id=InvoiceId(fields.text("invoice_id", request.invoice_id)),
+        amount=money(fields, "amount", request.amount, request.HasField("amount"), minimum=1),
+        reference=fields.text("reference", request.reference),
+        payment_time=optional_time(
+            fields, "payment_time", request.payment_time, request.HasField("payment_time")
+        ),
+    )
+    fields.check()
+    return command
+
+
+def get_to_wire(details: InvoiceDetails) -> pb.GetInvoiceResponse:
+    return pb.GetInvoiceResponse(
+        invoice=invoice_to_wire(details.invoice),
+        payments=[payment_to_wire(payment) for payment in details.payments],
+    )
+
+
+def finalize_to_wire(invoice: Invoice) -> pb.FinalizeInvoiceResponse:
+    return pb.FinalizeInvoiceResponse(invoice=invoice_to_wire(invoice))
+
+
+def void_to_wire(result: InvoiceVoided) -> pb.VoidInvoiceResponse:
+    return pb.VoidInvoiceResponse(
+        invoice=invoice_to_wire(result.invoice),
+        regenerated=None if result.regenerated is None else invoice_to_wire(result.regenerated),
+    )
+
+
+def pay_to_wire(paid: InvoicePaid) -> pb.RecordInvoicePaymentResponse:
+    return pb.RecordInvoicePaymentResponse(
+        payment=payment_to_wire(paid.payment), invoice=invoice_to_wire(paid.invoice)
+    )
+
+
+def payment_to_wire(payment: InvoicePayment) -> pb.InvoicePayment:
+    return pb.InvoicePayment(
+        invoice_payment_id=payment.invoice_payment_id,
+        invoice_id=payment.invoice_id,
+        amount=money_to_wire(payment.amount),
+        reference=payment.reference,
+        payment_time=timestamp(payment.payment_time),
+        create_time=timestamp(payment.create_time),
+    )
 
 
 def list_to_wire(
@@ -67,6 +149,12 @@ def invoice_to_wire(invoice: Invoice) -> pb.Invoice:
         total=money_to_wire(invoice.total),
         issue_time=timestamp(invoice.issue_time),
         finalize_time=optional_timestamp(invoice.finalize_time),
+        number=invoice.number,
+        amount_paid=money_to_wire(invoice.paid),
+        amount_credited=money_to_wire(invoice.credited),
+        amount_due=money_to_wire(invoice.due),
+        void_time=optional_timestamp(invoice.void_time),
+        void_reason=invoice.void_reason,
     )
 
 

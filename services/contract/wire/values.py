@@ -41,6 +41,15 @@ def usd(fields: Fields, field: str, money: money_pb2.Money, has: bool) -> Money:
     return Money(USD, fields.micros(f"{field}.micros", money.micros, maximum=MONEY_MICROS_MAX))
 
 
+def money(fields: Fields, field: str, message: money_pb2.Money, has: bool, *, minimum: int) -> Money:
+    """Return a required amount in any currency, >= `minimum` micros."""
+    if not has:
+        fields.add(field, "is required")
+    code = fields.text(f"{field}.currency_code", message.currency_code, pattern="[A-Z]{3}")
+    micros = fields.micros(f"{field}.micros", message.micros, minimum=minimum, maximum=MONEY_MICROS_MAX)
+    return Money(code, micros)
+
+
 def each(
     fields: Fields, field: str, messages: Sequence[M], most: int, read: Callable[[Fields, str, M], T]
 ) -> tuple[T, ...]:

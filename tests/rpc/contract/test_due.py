@@ -24,7 +24,7 @@ TICK = timedelta(microseconds=1)
 ANNUAL_RATE = catalog_pb2.BILLING_FREQUENCY_ANNUAL
 
 
-async def test_every_period_is_billed_once_dated_when_it_was_due(
+async def test_every_period_is_billed_once_with_the_service_date_when_it_was_due(
     desk: Desk, running: RunningContract
 ) -> None:
     signed = await desk.sign(desk.seats(4, frequency=MONTHLY))
@@ -41,7 +41,8 @@ async def test_every_period_is_billed_once_dated_when_it_was_due(
         day(8, 1),
         day(9, 1),
     ]
-    assert [one.finalize_time for one in invoices] == [one.issue_time for one in invoices]
+    assert [one.finalize_time for one in invoices] == [timestamp(JUNE), *[timestamp(day(9, 15))] * 3]
+    assert [one.number for one in invoices] == ["000001", "000002", "000003", "000004"]
 
 
 async def test_contracts_are_billed_in_due_order(desk: Desk, running: RunningContract) -> None:

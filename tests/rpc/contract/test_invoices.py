@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ListInvoices, GetInvoice."""
+"""ListInvoices, GetInvoice. What changes an invoice: test_invoice_life.py."""
 
 from grpc import StatusCode
 

@@ -66,7 +66,7 @@ async def test_a_change_is_told_in_full(desk: Desk, running: RunningContract) ->
     assert change.subscription_id == seats.subscription_id == signed.contract.subscriptions[0].subscription_id
     assert (change.quantity_delta, change.quantity_after, seats.quantity) == (2, 6, 6)
     assert change.effective_time == change.create_time == timestamp(day(7, 3))
-    assert changed.invoice.status == pb.INVOICE_STATUS_FINALIZED
+    assert changed.invoice.status == pb.INVOICE_STATUS_OPEN
     assert changed.invoice.issue_time == changed.invoice.finalize_time == timestamp(day(7, 3))
     [line] = changed.invoice.lines
     assert (line.kind, line.quantity) == (pb.INVOICE_LINE_KIND_SEAT_INCREASE, 2)

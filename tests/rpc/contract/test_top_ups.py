@@ -102,7 +102,7 @@ async def test_a_paid_pack_is_granted_from_the_moment_it_is_paid(
     resolved = await desk.contract.ResolveTopUpPayment(_resolve(desk, ordered.top_up))
 
     top_up, invoice = resolved.top_up, resolved.invoice
-    assert (top_up.status, invoice.status) == (pb.TOP_UP_STATUS_PAID, pb.INVOICE_STATUS_FINALIZED)
+    assert (top_up.status, invoice.status) == (pb.TOP_UP_STATUS_PAID, pb.INVOICE_STATUS_PAID)
     assert (top_up.payment_reference, top_up.resolve_time) == ("pi_42", timestamp(day(7, 3)))
     assert (invoice.issue_time, invoice.finalize_time) == (timestamp(JUNE), timestamp(day(7, 3)))
     [grant] = ledger.told_of(IssueTopUpGrantRequest)
@@ -141,7 +141,7 @@ async def test_without_a_gate_explicit_terms_are_granted_at_once(desk: Desk, led
 
     assert (ordered.top_up.status, ordered.invoice.status) == (
         pb.TOP_UP_STATUS_PAID,
-        pb.INVOICE_STATUS_FINALIZED,
+        pb.INVOICE_STATUS_OPEN,
     )
     assert (ordered.top_up.top_up_pack_id, ordered.top_up.terms.priority) == ("", 100)
     assert ordered.top_up.resolve_time == timestamp(JUNE)

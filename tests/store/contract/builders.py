@@ -155,7 +155,7 @@ def an_invoice(
     *lines: InvoiceLine,
     invoice_id: str = "inv_1",
     issue_time: datetime = JUNE,
-    status: InvoiceStatus = InvoiceStatus.FINALIZED,
+    status: InvoiceStatus = InvoiceStatus.OPEN,
 ) -> Invoice:
     return Invoice(
         invoice_id=InvoiceId(invoice_id),
@@ -165,7 +165,12 @@ def an_invoice(
         lines=lines,
         total=total_of(lines),
         issue_time=issue_time,
-        finalize_time=issue_time if status is InvoiceStatus.FINALIZED else None,
+        finalize_time=issue_time if status is InvoiceStatus.OPEN else None,
+        number="",
+        paid=Money.zero("USD"),
+        credited=Money.zero("USD"),
+        void_time=None,
+        void_reason="",
     )
 
 

@@ -273,7 +273,6 @@ async def test_a_top_up_ends_once(store: PostgresStore) -> None:
         paid = await tx.top_ups.resolve(
             A_TOP_UP.top_up_id, TopUpStatus.PAID, payment_reference="pi_1", at=day(7, 3)
         )
-        await tx.invoices.resolve(draft.invoice_id, InvoiceStatus.FINALIZED, day(7, 3))
     async with store.transaction() as tx:
         again = await tx.top_ups.resolve(
             A_TOP_UP.top_up_id, TopUpStatus.FAILED, payment_reference="pi_2", at=day(7, 4)
@@ -290,6 +289,7 @@ async def test_a_top_up_ends_once(store: PostgresStore) -> None:
     assert again is nobody is None
     async with store.transaction() as tx:
         assert await tx.top_ups.listed(CONTRACT.contract_id, ALL) == [kept]
-        assert (await tx.invoices.find(draft.invoice_id)).status is InvoiceStatus.FINALIZED
+        assert await tx.top_ups.of_invoice(draft.invoice_id) == kept
+        assert await tx.top_ups.of_invoice(InvoiceId("inv_1")) is None
         with pytest.raises(TopUpNotFound):
             await tx.top_ups.find(TopUpId("top_2"))

@@ -29,7 +29,7 @@ from services.catalog.wire import (
 )
 from services.contract.domain import commands as contract_commands
 from services.contract.domain import notices as contract_notices
-from services.contract.wire import contracts, customers, seats, self_service, top_ups
+from services.contract.wire import contracts, customers, invoices, seats, self_service, top_ups
 from services.ledger.domain.crossings.watch import Crossing
 from services.ledger.domain.responses import Response
 from services.ledger.wire.copies import plan_changes, repairs
@@ -82,10 +82,12 @@ READS: dict[str, Callable[[Any], Any]] = {
     "EndContract": contracts.end_from_wire,
     "EndRate": rate_changes.end_from_wire,
     "ExtendHold": gate.extend_hold_from_wire,
+    "FinalizeInvoice": invoices.finalize_from_wire,
     "IssueGrant": grants.issue_from_wire,
     "IssueTopUpGrant": grants.top_up_from_wire,
     "ObserveCrossing": crossings.observe_from_wire,
     "OrderTopUp": top_ups.order_from_wire,
+    "RecordInvoicePayment": invoices.pay_from_wire,
     "Release": gate.release_from_wire,
     "RemoveSpendCap": caps.remove_from_wire,
     "ReplayDelivery": deliveries.replay_from_wire,
@@ -105,6 +107,7 @@ READS: dict[str, Callable[[Any], Any]] = {
     "UnarchiveCustomer": customers.unarchive_from_wire,
     "UpdateProduct": products.update_from_wire,
     "VoidGrant": grants.void_from_wire,
+    "VoidInvoice": invoices.void_from_wire,
     "VoidUsage": corrections.void_from_wire,
     "WithdrawRate": rate_changes.withdraw_from_wire,
 }
@@ -213,7 +216,9 @@ def test_all_commands_of_the_revision_before_but_those_of_the_gate_have_a_legacy
         "BuyTopUp",
         "CorrectRate",
         "EndRate",
+        "FinalizeInvoice",
         "IssueTopUpGrant",
+        "RecordInvoicePayment",
         "RepairAlertState",
         "RepairCopy",
         "RerateUsage",
@@ -223,6 +228,7 @@ def test_all_commands_of_the_revision_before_but_those_of_the_gate_have_a_legacy
         "ResendRateCard",
         "UnarchiveCustomer",
         "VoidGrant",
+        "VoidInvoice",
         "VoidUsage",
         "WithdrawRate",
     }

@@ -95,6 +95,8 @@ class InvoiceStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     INVOICE_STATUS_DRAFT: _ClassVar[InvoiceStatus]
     INVOICE_STATUS_FINALIZED: _ClassVar[InvoiceStatus]
     INVOICE_STATUS_VOID: _ClassVar[InvoiceStatus]
+    INVOICE_STATUS_OPEN: _ClassVar[InvoiceStatus]
+    INVOICE_STATUS_PAID: _ClassVar[InvoiceStatus]
 
 class InvoiceLineKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -144,6 +146,8 @@ INVOICE_STATUS_UNSPECIFIED: InvoiceStatus
 INVOICE_STATUS_DRAFT: InvoiceStatus
 INVOICE_STATUS_FINALIZED: InvoiceStatus
 INVOICE_STATUS_VOID: InvoiceStatus
+INVOICE_STATUS_OPEN: InvoiceStatus
+INVOICE_STATUS_PAID: InvoiceStatus
 INVOICE_LINE_KIND_UNSPECIFIED: InvoiceLineKind
 INVOICE_LINE_KIND_SUBSCRIPTION: InvoiceLineKind
 INVOICE_LINE_KIND_SEAT_INCREASE: InvoiceLineKind
@@ -766,7 +770,7 @@ class InvoiceLine(_message.Message):
     def __init__(self, invoice_line_id: _Optional[str] = ..., kind: _Optional[_Union[InvoiceLineKind, str]] = ..., product_id: _Optional[str] = ..., description: _Optional[str] = ..., quantity: _Optional[int] = ..., unit_price: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., fraction: _Optional[_Union[Fraction, _Mapping]] = ..., exact_micros: _Optional[int] = ..., total: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., period: _Optional[_Union[_billing_period_pb2.BillingPeriod, _Mapping]] = ..., subscription_id: _Optional[str] = ...) -> None: ...
 
 class Invoice(_message.Message):
-    __slots__ = ("invoice_id", "customer_id", "contract_id", "status", "lines", "total", "issue_time", "finalize_time")
+    __slots__ = ("invoice_id", "customer_id", "contract_id", "status", "lines", "total", "issue_time", "finalize_time", "number", "amount_paid", "amount_credited", "amount_due", "void_time", "void_reason")
     INVOICE_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -775,6 +779,12 @@ class Invoice(_message.Message):
     TOTAL_FIELD_NUMBER: _ClassVar[int]
     ISSUE_TIME_FIELD_NUMBER: _ClassVar[int]
     FINALIZE_TIME_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_PAID_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_CREDITED_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_DUE_FIELD_NUMBER: _ClassVar[int]
+    VOID_TIME_FIELD_NUMBER: _ClassVar[int]
+    VOID_REASON_FIELD_NUMBER: _ClassVar[int]
     invoice_id: str
     customer_id: str
     contract_id: str
@@ -783,7 +793,29 @@ class Invoice(_message.Message):
     total: _money_pb2.Money
     issue_time: _timestamp_pb2.Timestamp
     finalize_time: _timestamp_pb2.Timestamp
-    def __init__(self, invoice_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., status: _Optional[_Union[InvoiceStatus, str]] = ..., lines: _Optional[_Iterable[_Union[InvoiceLine, _Mapping]]] = ..., total: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., issue_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finalize_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    number: str
+    amount_paid: _money_pb2.Money
+    amount_credited: _money_pb2.Money
+    amount_due: _money_pb2.Money
+    void_time: _timestamp_pb2.Timestamp
+    void_reason: str
+    def __init__(self, invoice_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., status: _Optional[_Union[InvoiceStatus, str]] = ..., lines: _Optional[_Iterable[_Union[InvoiceLine, _Mapping]]] = ..., total: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., issue_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finalize_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., number: _Optional[str] = ..., amount_paid: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., amount_credited: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., amount_due: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., void_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., void_reason: _Optional[str] = ...) -> None: ...
+
+class InvoicePayment(_message.Message):
+    __slots__ = ("invoice_payment_id", "invoice_id", "amount", "reference", "payment_time", "create_time")
+    INVOICE_PAYMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    INVOICE_ID_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    REFERENCE_FIELD_NUMBER: _ClassVar[int]
+    PAYMENT_TIME_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    invoice_payment_id: str
+    invoice_id: str
+    amount: _money_pb2.Money
+    reference: str
+    payment_time: _timestamp_pb2.Timestamp
+    create_time: _timestamp_pb2.Timestamp
+    def __init__(self, invoice_payment_id: _Optional[str] = ..., invoice_id: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., reference: _Optional[str] = ..., payment_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ListInvoicesRequest(_message.Message):
     __slots__ = ("customer", "contract_id", "page_size", "page_token")
@@ -812,7 +844,65 @@ class GetInvoiceRequest(_message.Message):
     def __init__(self, invoice_id: _Optional[str] = ...) -> None: ...
 
 class GetInvoiceResponse(_message.Message):
+    __slots__ = ("invoice", "payments")
+    INVOICE_FIELD_NUMBER: _ClassVar[int]
+    PAYMENTS_FIELD_NUMBER: _ClassVar[int]
+    invoice: Invoice
+    payments: _containers.RepeatedCompositeFieldContainer[InvoicePayment]
+    def __init__(self, invoice: _Optional[_Union[Invoice, _Mapping]] = ..., payments: _Optional[_Iterable[_Union[InvoicePayment, _Mapping]]] = ...) -> None: ...
+
+class FinalizeInvoiceRequest(_message.Message):
+    __slots__ = ("request_id", "invoice_id")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    INVOICE_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    invoice_id: str
+    def __init__(self, request_id: _Optional[str] = ..., invoice_id: _Optional[str] = ...) -> None: ...
+
+class FinalizeInvoiceResponse(_message.Message):
     __slots__ = ("invoice",)
     INVOICE_FIELD_NUMBER: _ClassVar[int]
     invoice: Invoice
     def __init__(self, invoice: _Optional[_Union[Invoice, _Mapping]] = ...) -> None: ...
+
+class VoidInvoiceRequest(_message.Message):
+    __slots__ = ("request_id", "invoice_id", "reason", "regenerate")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    INVOICE_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    REGENERATE_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    invoice_id: str
+    reason: str
+    regenerate: bool
+    def __init__(self, request_id: _Optional[str] = ..., invoice_id: _Optional[str] = ..., reason: _Optional[str] = ..., regenerate: _Optional[bool] = ...) -> None: ...
+
+class VoidInvoiceResponse(_message.Message):
+    __slots__ = ("invoice", "regenerated")
+    INVOICE_FIELD_NUMBER: _ClassVar[int]
+    REGENERATED_FIELD_NUMBER: _ClassVar[int]
+    invoice: Invoice
+    regenerated: Invoice
+    def __init__(self, invoice: _Optional[_Union[Invoice, _Mapping]] = ..., regenerated: _Optional[_Union[Invoice, _Mapping]] = ...) -> None: ...
+
+class RecordInvoicePaymentRequest(_message.Message):
+    __slots__ = ("request_id", "invoice_id", "amount", "reference", "payment_time")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    INVOICE_ID_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    REFERENCE_FIELD_NUMBER: _ClassVar[int]
+    PAYMENT_TIME_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    invoice_id: str
+    amount: _money_pb2.Money
+    reference: str
+    payment_time: _timestamp_pb2.Timestamp
+    def __init__(self, request_id: _Optional[str] = ..., invoice_id: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., reference: _Optional[str] = ..., payment_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class RecordInvoicePaymentResponse(_message.Message):
+    __slots__ = ("payment", "invoice")
+    PAYMENT_FIELD_NUMBER: _ClassVar[int]
+    INVOICE_FIELD_NUMBER: _ClassVar[int]
+    payment: InvoicePayment
+    invoice: Invoice
+    def __init__(self, payment: _Optional[_Union[InvoicePayment, _Mapping]] = ..., invoice: _Optional[_Union[Invoice, _Mapping]] = ...) -> None: ...

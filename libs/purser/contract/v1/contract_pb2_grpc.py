@@ -149,6 +149,21 @@ class ContractServiceStub:
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.GetInvoiceRequest.SerializeToString,
                 response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.GetInvoiceResponse.FromString,
                 _registered_method=True)
+        self.FinalizeInvoice = channel.unary_unary(
+                '/purser.contract.v1.ContractService/FinalizeInvoice',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.FinalizeInvoiceRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.FinalizeInvoiceResponse.FromString,
+                _registered_method=True)
+        self.VoidInvoice = channel.unary_unary(
+                '/purser.contract.v1.ContractService/VoidInvoice',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.VoidInvoiceRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.VoidInvoiceResponse.FromString,
+                _registered_method=True)
+        self.RecordInvoicePayment = channel.unary_unary(
+                '/purser.contract.v1.ContractService/RecordInvoicePayment',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.RecordInvoicePaymentRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.RecordInvoicePaymentResponse.FromString,
+                _registered_method=True)
 
 
 class ContractServiceServicer:
@@ -331,7 +346,36 @@ class ContractServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetInvoice(self, request, context):
-        """Returns one invoice with its lines. Errors: INVOICE_NOT_FOUND (NOT_FOUND).
+        """Returns one invoice with its lines and payments. Errors: INVOICE_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FinalizeInvoice(self, request, context):
+        """Issues a draft: gives it its number and its date, and makes it OPEN, or PAID if nothing is due. Drafts of seats and
+        of paid top-ups are issued without this call. Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND);
+        INVOICE_ALREADY_FINALIZED, INVOICE_VOID, INVOICE_ZERO, TOP_UP_PENDING (FAILED_PRECONDITION).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def VoidInvoice(self, request, context):
+        """Cancels an invoice of which nothing was paid or credited. It keeps its number. Its charges are waived, unless
+        `regenerate` puts them on a new draft. Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND);
+        INVOICE_VOID, INVOICE_ALREADY_PAID, INVOICE_HAS_PAYMENTS, INVOICE_NOT_FINALIZED (a draft cannot be regenerated),
+        TOP_UP_PENDING, TOP_UP_GRANTED (FAILED_PRECONDITION).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordInvoicePayment(self, request, context):
+        """Records a payment that was made elsewhere. Payments add up; the invoice is PAID when nothing is due any more.
+        Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND); PAYMENT_ALREADY_RECORDED (ALREADY_EXISTS);
+        INVOICE_NOT_FINALIZED, INVOICE_VOID, INVOICE_ALREADY_PAID, PAYMENT_EXCEEDS_DUE, CURRENCY_DIFFERS
+        (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -449,6 +493,21 @@ def add_ContractServiceServicer_to_server(servicer, server):
                     servicer.GetInvoice,
                     request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.GetInvoiceRequest.FromString,
                     response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.GetInvoiceResponse.SerializeToString,
+            ),
+            'FinalizeInvoice': grpc.unary_unary_rpc_method_handler(
+                    servicer.FinalizeInvoice,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.FinalizeInvoiceRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.FinalizeInvoiceResponse.SerializeToString,
+            ),
+            'VoidInvoice': grpc.unary_unary_rpc_method_handler(
+                    servicer.VoidInvoice,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.VoidInvoiceRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.VoidInvoiceResponse.SerializeToString,
+            ),
+            'RecordInvoicePayment': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordInvoicePayment,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.RecordInvoicePaymentRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.RecordInvoicePaymentResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1050,6 +1109,87 @@ class ContractService:
             '/purser.contract.v1.ContractService/GetInvoice',
             purser_dot_contract_dot_v1_dot_contract__pb2.GetInvoiceRequest.SerializeToString,
             purser_dot_contract_dot_v1_dot_contract__pb2.GetInvoiceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FinalizeInvoice(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/FinalizeInvoice',
+            purser_dot_contract_dot_v1_dot_contract__pb2.FinalizeInvoiceRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.FinalizeInvoiceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VoidInvoice(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/VoidInvoice',
+            purser_dot_contract_dot_v1_dot_contract__pb2.VoidInvoiceRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.VoidInvoiceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordInvoicePayment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/RecordInvoicePayment',
+            purser_dot_contract_dot_v1_dot_contract__pb2.RecordInvoicePaymentRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.RecordInvoicePaymentResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -117,7 +117,24 @@ class ContractServiceStub:
     ListInvoices: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ListInvoicesRequest, _contract_pb2.ListInvoicesResponse]
     """Lists a customer's invoices by issue_time. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     GetInvoice: _grpc.UnaryUnaryMultiCallable[_contract_pb2.GetInvoiceRequest, _contract_pb2.GetInvoiceResponse]
-    """Returns one invoice with its lines. Errors: INVOICE_NOT_FOUND (NOT_FOUND)."""
+    """Returns one invoice with its lines and payments. Errors: INVOICE_NOT_FOUND (NOT_FOUND)."""
+    FinalizeInvoice: _grpc.UnaryUnaryMultiCallable[_contract_pb2.FinalizeInvoiceRequest, _contract_pb2.FinalizeInvoiceResponse]
+    """Issues a draft: gives it its number and its date, and makes it OPEN, or PAID if nothing is due. Drafts of seats and
+    of paid top-ups are issued without this call. Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND);
+    INVOICE_ALREADY_FINALIZED, INVOICE_VOID, INVOICE_ZERO, TOP_UP_PENDING (FAILED_PRECONDITION).
+    """
+    VoidInvoice: _grpc.UnaryUnaryMultiCallable[_contract_pb2.VoidInvoiceRequest, _contract_pb2.VoidInvoiceResponse]
+    """Cancels an invoice of which nothing was paid or credited. It keeps its number. Its charges are waived, unless
+    `regenerate` puts them on a new draft. Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND);
+    INVOICE_VOID, INVOICE_ALREADY_PAID, INVOICE_HAS_PAYMENTS, INVOICE_NOT_FINALIZED (a draft cannot be regenerated),
+    TOP_UP_PENDING, TOP_UP_GRANTED (FAILED_PRECONDITION).
+    """
+    RecordInvoicePayment: _grpc.UnaryUnaryMultiCallable[_contract_pb2.RecordInvoicePaymentRequest, _contract_pb2.RecordInvoicePaymentResponse]
+    """Records a payment that was made elsewhere. Payments add up; the invoice is PAID when nothing is due any more.
+    Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND); PAYMENT_ALREADY_RECORDED (ALREADY_EXISTS);
+    INVOICE_NOT_FINALIZED, INVOICE_VOID, INVOICE_ALREADY_PAID, PAYMENT_EXCEEDS_DUE, CURRENCY_DIFFERS
+    (FAILED_PRECONDITION).
+    """
 
 @_typing.type_check_only
 class ContractServiceAsyncStub(ContractServiceStub):
@@ -208,7 +225,24 @@ class ContractServiceAsyncStub(ContractServiceStub):
     ListInvoices: _aio.UnaryUnaryMultiCallable[_contract_pb2.ListInvoicesRequest, _contract_pb2.ListInvoicesResponse]  # type: ignore[assignment]
     """Lists a customer's invoices by issue_time. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     GetInvoice: _aio.UnaryUnaryMultiCallable[_contract_pb2.GetInvoiceRequest, _contract_pb2.GetInvoiceResponse]  # type: ignore[assignment]
-    """Returns one invoice with its lines. Errors: INVOICE_NOT_FOUND (NOT_FOUND)."""
+    """Returns one invoice with its lines and payments. Errors: INVOICE_NOT_FOUND (NOT_FOUND)."""
+    FinalizeInvoice: _aio.UnaryUnaryMultiCallable[_contract_pb2.FinalizeInvoiceRequest, _contract_pb2.FinalizeInvoiceResponse]  # type: ignore[assignment]
+    """Issues a draft: gives it its number and its date, and makes it OPEN, or PAID if nothing is due. Drafts of seats and
+    of paid top-ups are issued without this call. Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND);
+    INVOICE_ALREADY_FINALIZED, INVOICE_VOID, INVOICE_ZERO, TOP_UP_PENDING (FAILED_PRECONDITION).
+    """
+    VoidInvoice: _aio.UnaryUnaryMultiCallable[_contract_pb2.VoidInvoiceRequest, _contract_pb2.VoidInvoiceResponse]  # type: ignore[assignment]
+    """Cancels an invoice of which nothing was paid or credited. It keeps its number. Its charges are waived, unless
+    `regenerate` puts them on a new draft. Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND);
+    INVOICE_VOID, INVOICE_ALREADY_PAID, INVOICE_HAS_PAYMENTS, INVOICE_NOT_FINALIZED (a draft cannot be regenerated),
+    TOP_UP_PENDING, TOP_UP_GRANTED (FAILED_PRECONDITION).
+    """
+    RecordInvoicePayment: _aio.UnaryUnaryMultiCallable[_contract_pb2.RecordInvoicePaymentRequest, _contract_pb2.RecordInvoicePaymentResponse]  # type: ignore[assignment]
+    """Records a payment that was made elsewhere. Payments add up; the invoice is PAID when nothing is due any more.
+    Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND); PAYMENT_ALREADY_RECORDED (ALREADY_EXISTS);
+    INVOICE_NOT_FINALIZED, INVOICE_VOID, INVOICE_ALREADY_PAID, PAYMENT_EXCEEDS_DUE, CURRENCY_DIFFERS
+    (FAILED_PRECONDITION).
+    """
 
 class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
     """Who buys what: customers, contracts with seats and included credits, seat changes, top-ups, invoices. Wherever a field
@@ -428,6 +462,41 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.GetInvoiceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.GetInvoiceResponse, _abc.Awaitable[_contract_pb2.GetInvoiceResponse]]:
-        """Returns one invoice with its lines. Errors: INVOICE_NOT_FOUND (NOT_FOUND)."""
+        """Returns one invoice with its lines and payments. Errors: INVOICE_NOT_FOUND (NOT_FOUND)."""
+
+    @_abc_1.abstractmethod
+    def FinalizeInvoice(
+        self,
+        request: _contract_pb2.FinalizeInvoiceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.FinalizeInvoiceResponse, _abc.Awaitable[_contract_pb2.FinalizeInvoiceResponse]]:
+        """Issues a draft: gives it its number and its date, and makes it OPEN, or PAID if nothing is due. Drafts of seats and
+        of paid top-ups are issued without this call. Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND);
+        INVOICE_ALREADY_FINALIZED, INVOICE_VOID, INVOICE_ZERO, TOP_UP_PENDING (FAILED_PRECONDITION).
+        """
+
+    @_abc_1.abstractmethod
+    def VoidInvoice(
+        self,
+        request: _contract_pb2.VoidInvoiceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.VoidInvoiceResponse, _abc.Awaitable[_contract_pb2.VoidInvoiceResponse]]:
+        """Cancels an invoice of which nothing was paid or credited. It keeps its number. Its charges are waived, unless
+        `regenerate` puts them on a new draft. Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND);
+        INVOICE_VOID, INVOICE_ALREADY_PAID, INVOICE_HAS_PAYMENTS, INVOICE_NOT_FINALIZED (a draft cannot be regenerated),
+        TOP_UP_PENDING, TOP_UP_GRANTED (FAILED_PRECONDITION).
+        """
+
+    @_abc_1.abstractmethod
+    def RecordInvoicePayment(
+        self,
+        request: _contract_pb2.RecordInvoicePaymentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.RecordInvoicePaymentResponse, _abc.Awaitable[_contract_pb2.RecordInvoicePaymentResponse]]:
+        """Records a payment that was made elsewhere. Payments add up; the invoice is PAID when nothing is due any more.
+        Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND); PAYMENT_ALREADY_RECORDED (ALREADY_EXISTS);
+        INVOICE_NOT_FINALIZED, INVOICE_VOID, INVOICE_ALREADY_PAID, PAYMENT_EXCEEDS_DUE, CURRENCY_DIFFERS
+        (FAILED_PRECONDITION).
+        """
 
 def add_ContractServiceServicer_to_server(servicer: ContractServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -10,6 +10,7 @@ from meshkit.ids import Ids
 from services.contract.domain.errors import PeerUnavailable
 from services.contract.domain.ids import ContractId
 from services.contract.operations.billing.instant import bill_instant
+from services.contract.operations.billing.issuing import issue
 from services.contract.operations.billing.prices import SeatPrices
 from services.contract.operations.ports import Catalog
 from services.contract.store import PostgresStore
@@ -47,7 +48,7 @@ class Billing:
                     break  # a contract billed just now may be due again before this one
                 after = (due_time, contract_id)
                 # A contract without a price waits and does not block the others.
-                fault = await self._try_instant(contract_id, due_time, prices)
+                fault = await self._try_instant(contract_id, due_time, prices, at=at)
                 unavailable = fault if isinstance(fault, PeerUnavailable) else unavailable
         if unavailable is not None:
             raise unavailable
@@ -64,7 +65,7 @@ class Billing:
             due_time = contract.next_due_time
             if due_time is None or due_time > at:
                 return
-            if await self._try_instant(contract_id, due_time, prices) is not None:
+            if await self._try_instant(contract_id, due_time, prices, at=at) is not None:
                 return
 
     async def _due(
@@ -74,11 +75,11 @@ class Billing:
             return await tx.contracts.due(at=at, after=after, rows_max=CONTRACTS_PER_READ_MAX)
 
     async def _try_instant(
-        self, contract_id: ContractId, due_time: datetime, prices: SeatPrices
+        self, contract_id: ContractId, due_time: datetime, prices: SeatPrices, *, at: datetime
     ) -> MeshError | None:
         """Bill one instant of a contract. Returns the fault if the contract must wait."""
         try:
-            await self._bill_instant(contract_id, due_time, prices)
+            await self._bill_instant(contract_id, due_time, prices, at=at)
         except MeshError as fault:
             if contract_id not in self._waiting:
                 self._waiting.add(contract_id)
@@ -87,7 +88,9 @@ class Billing:
         self._waiting.discard(contract_id)
         return None
 
-    async def _bill_instant(self, contract_id: ContractId, due_time: datetime, prices: SeatPrices) -> None:
+    async def _bill_instant(
+        self, contract_id: ContractId, due_time: datetime, prices: SeatPrices, *, at: datetime
+    ) -> None:
         async with self._store.transaction() as tx:
             contract = await tx.contracts.find(contract_id)
         # Read before the lock is taken: no rpc inside a transaction.
@@ -98,7 +101,8 @@ class Billing:
                 return  # another replica, or a seat change, billed it meanwhile
             [states] = await tx.billing.states([contract])
             _, invoice, next_due_time = await bill_instant(
-                tx, contract, states, due_time, rates, ids=self._ids, finalize_time=due_time
+                tx, contract, states, due_time, rates, ids=self._ids
             )
             await tx.contracts.save_due(contract_id, next_due_time)
             await tx.due_records.billed(contract, invoice)
+            await issue(tx, [] if invoice is None else [invoice], at=at)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Billing one instant of a locked contract: the charges of its subscriptions on one invoice."""
+"""Billing one instant of a locked contract: the charges of its subscriptions on one draft."""
 
 from datetime import datetime
 
@@ -7,7 +7,7 @@ from meshkit.ids import Ids
 from services.contract.domain.billing.charges import charge_due
 from services.contract.domain.billing.state import BillingState, next_due_of
 from services.contract.domain.contract import Contract
-from services.contract.domain.invoice import Invoice, InvoiceStatus
+from services.contract.domain.invoice import Invoice
 from services.contract.operations.billing.invoicing import new_invoice
 from services.contract.operations.billing.prices import Rates
 from services.contract.store import Transaction
@@ -21,12 +21,11 @@ async def bill_instant(
     rates: Rates,
     *,
     ids: Ids,
-    finalize_time: datetime,
 ) -> tuple[list[BillingState], Invoice | None, datetime | None]:
     """Charge what a locked contract has to bill at an instant.
 
     rates: the Catalog's prices by subscription, for the periods that begin. Returns the billing states afterwards,
-    the invoice if there is one, and the next due time. Raises RateNotFound.
+    the draft if there is one, and the next due time. Raises RateNotFound.
     """
     results = [
         charge_due(state, due_time, rates.get(state.subscription.subscription_id, ())) for state in states
@@ -40,13 +39,6 @@ async def bill_instant(
     lines = [line for result in results for line in result.lines]
     invoice = None
     if lines:
-        invoice = new_invoice(
-            contract,
-            lines,
-            status=InvoiceStatus.FINALIZED,
-            issue_time=due_time,
-            at=finalize_time,
-            ids=ids,
-        )
+        invoice = new_invoice(contract, lines, issue_time=due_time, ids=ids)
         await tx.invoices.insert(invoice)
     return after, invoice, next_due_of(after)

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""New invoices, made under the lock of their contract."""
+"""New drafts, made under the lock of their contract."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from meshkit.ids import Ids
+from meshkit.quantity import Money
 from services.contract.domain.contract import Contract
 from services.contract.domain.ids import InvoiceId, InvoiceLineId
 from services.contract.domain.invoice import Invoice, InvoiceLine, InvoiceStatus, total_of
@@ -15,19 +16,24 @@ def new_invoice(
     contract: Contract,
     lines: Sequence[InvoiceLine],
     *,
-    status: InvoiceStatus,
     issue_time: datetime,
-    at: datetime,
     ids: Ids,
 ) -> Invoice:
-    """Return an invoice of lines that have no ids yet. at: when it got its `status`."""
+    """Return a draft of lines that have no ids yet. issue_time: its service date."""
+    total = total_of(lines)
+    nothing = Money.zero(total.currency_code)
     return Invoice(
         invoice_id=InvoiceId(ids.new("inv")),
         customer_id=contract.customer_id,
         contract_id=contract.contract_id,
-        status=status,
+        status=InvoiceStatus.DRAFT,
         lines=tuple(replace(line, invoice_line_id=InvoiceLineId(ids.new("lin"))) for line in lines),
-        total=total_of(lines),
+        total=total,
         issue_time=issue_time,
-        finalize_time=at if status is InvoiceStatus.FINALIZED else None,
+        finalize_time=None,
+        number="",
+        paid=nothing,
+        credited=nothing,
+        void_time=None,
+        void_reason="",
     )
