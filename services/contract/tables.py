@@ -197,6 +197,7 @@ invoice_lines = Table(
     Column("span_start", DateTime(timezone=True)),
     Column("span_end", DateTime(timezone=True)),
     Column("billing_period_start", DateTime(timezone=True)),
+    Column("carried_micros", BigInteger, nullable=False),
     schema=SCHEMA,
 )
 

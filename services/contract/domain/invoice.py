@@ -55,8 +55,10 @@ WHOLE = Share(1, 1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceLine:
-    """quantity × unit_price × share = exact_micros (down to the micro), rounded to `total`.
+    """quantity × unit_price × share = exact_micros (down to the micro); with `carried_micros`, rounded to `total`.
 
+    carried_micros: what the earlier lines of the same subscription and billing period left over when they were
+    rounded: exact amounts that are not charged yet (> 0), or charged in advance (< 0).
     span: the time that is charged; billing_period_start: start of its billing period. Both None for a top-up.
     """
 
@@ -72,6 +74,7 @@ class InvoiceLine:
     subscription_id: SubscriptionId | None = None
     span: Period | None = None
     billing_period_start: datetime | None = None
+    carried_micros: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +127,7 @@ def line(
     subscription_id: SubscriptionId | None = None,
     span: Period | None = None,
     billing_period_start: datetime | None = None,
+    carried_micros: int = 0,
 ) -> InvoiceLine:
     """Return a line that has no id yet. Raises AmountTooLarge."""
     if total.micros > MONEY_MICROS_MAX:
@@ -141,6 +145,7 @@ def line(
         subscription_id=subscription_id,
         span=span,
         billing_period_start=billing_period_start,
+        carried_micros=carried_micros,
     )
 
 

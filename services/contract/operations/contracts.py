@@ -3,7 +3,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from meshkit.clock import Clock
 from meshkit.ids import Ids
@@ -36,13 +36,14 @@ from services.contract.domain.notices import contract_changed
 from services.contract.domain.offer import CatalogQuery, Offer
 from services.contract.domain.seats.timeline import Timeline
 from services.contract.operations.billing.due_run import Billing
-from services.contract.operations.billing.instant import bill_instant
+from services.contract.operations.billing.instant import bill_increases, bill_instant
 from services.contract.operations.billing.issuing import issue
 from services.contract.operations.ports import Catalog, Relay
 from services.contract.store import PostgresStore, Transaction
 
 # For a contract that began long ago: the due run bills the rest within a second.
 INSTANTS_AT_SIGNING_MAX = 60
+TICK = timedelta(microseconds=1)
 
 
 class Contracts:
@@ -114,7 +115,8 @@ class Contracts:
         at = self._clock.now()
         if (first := await self._store.find_response(command, ContractNow)) is not None:
             return first
-        await self._billing.catch_up(command.contract_id, at)
+        # A period that begins at this instant waits: the contract may end at it.
+        await self._billing.catch_up(command.contract_id, at - TICK)
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, ContractNow)) is not None:
                 return first
@@ -123,12 +125,18 @@ class Contracts:
             end_time = end_of(contract, command.end_time, at=at)
             contract = replace(contract, end_time=end_time, version=contract.version + 1)
             [states] = await tx.billing.states([contract])
+            draft = None
+            if contract.next_due_time is None or contract.next_due_time > at:
+                states, draft = await bill_increases(
+                    tx, contract, states, issue_time=at, at=at, ids=self._ids
+                )
             contract = replace(contract, next_due_time=next_due_of(states))
             await tx.contracts.save_terms(contract)
             await tx.outbox.enqueue(contract_changed(contract), key=contract.customer_id)
             ended = contract_now(contract, states, at)
             await tx.responses.store(command, ended)
-        # Increases billed on the next collection date are due at the end of the contract.
+            await issue(tx, [] if draft is None else [draft], at=at)
+        # Also what waited for the next collection date: it is due at the end of the contract.
         await self._billing.catch_up(command.contract_id, at)
         await self._relay.deliver_now(contract.customer_id)
         return ended

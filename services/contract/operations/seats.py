@@ -11,7 +11,7 @@ from meshkit.ids import Ids
 from meshkit.page import Page
 from meshkit.quantity import Credits
 from services.contract.domain.billing import charges
-from services.contract.domain.billing.state import BillingState, next_due_of, subscription_now
+from services.contract.domain.billing.state import BillingState, next_due, next_due_of, subscription_now
 from services.contract.domain.commands import (
     ChangeSeats,
     ListedSeatChange,
@@ -23,12 +23,12 @@ from services.contract.domain.commands import (
 from services.contract.domain.contract import Contract, Subscription, find_subscription
 from services.contract.domain.errors import PeerUnavailable
 from services.contract.domain.ids import ContractId, SeatChangeId, SubscriptionId
-from services.contract.domain.invoice import Invoice, InvoiceLine, total_of
+from services.contract.domain.invoice import total_of
 from services.contract.domain.notices import seats_changed
 from services.contract.domain.seats.request import planned_change, quantity_after
 from services.contract.domain.seats.timeline import SeatChange
 from services.contract.operations.billing.due_run import Billing
-from services.contract.operations.billing.invoicing import new_invoice
+from services.contract.operations.billing.instant import bill_increases
 from services.contract.operations.billing.issuing import issue
 from services.contract.operations.ports import Catalog, Ledger, Relay
 from services.contract.store import PostgresStore, Transaction
@@ -140,29 +140,20 @@ class Seats:
         after = replace(before, subscription=subscription, timeline=timeline)
         await tx.seats.insert_change(change)
         await tx.contracts.save_subscription(subscription)
+        states[states.index(before)] = after
         invoice = None
         # If a period is due that could not be priced yet, the due run charges it first, and then the increase.
         if contract.next_due_time is None or contract.next_due_time > at:
-            charged = charges.charge_increases(after, through=at, due=at)
-            after = charged.state
-            invoice = await self._draft(tx, contract, charged.lines)
-        others = [one for one in states if one is not before]
-        await tx.contracts.save_due(contract.contract_id, next_due_of([after, *others]))
+            owed_since = min(next_due(after) or at, at)
+            states, invoice = await bill_increases(
+                tx, contract, states, at=at, issue_time=owed_since, ids=self._ids
+            )
+        await tx.contracts.save_due(contract.contract_id, next_due_of(states))
         return SeatsMoved(
             listed=ListedSeatChange(change=change, quantity_after=quantity_after(timeline, change)),
             subscription=subscription_now(after, at),
             invoice=invoice,
         )
-
-    async def _draft(
-        self, tx: Transaction, contract: Contract, lines: Sequence[InvoiceLine]
-    ) -> Invoice | None:
-        if not lines:
-            return None
-        starts = [line.span.start for line in lines if line.span is not None]
-        invoice = new_invoice(contract, lines, issue_time=min(starts), ids=self._ids)
-        await tx.invoices.insert(invoice)
-        return invoice
 
     async def _credits(self, contract: Contract, change: SeatChange) -> Collection[ScheduleCredits]:
         if change.quantity_delta == 0:

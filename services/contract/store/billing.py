@@ -3,15 +3,16 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from fractions import Fraction
 from typing import Any, Final
 
-from sqlalchemy import Column, Row, and_, case, func, insert, or_, select, tuple_
+from sqlalchemy import Column, Row, Select, and_, case, func, insert, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meshkit.period import Period
 from meshkit.quantity import Ratio
-from services.contract.domain.billing.coverage import Charge
+from services.contract.domain.billing.coverage import Charge, paid_span
 from services.contract.domain.billing.price import SeatRate
 from services.contract.domain.billing.state import BilledPeriod, BillingState
 from services.contract.domain.contract import Contract, Subscription
@@ -141,12 +142,14 @@ class StoredBilling:
             billed_periods.c.period_start == subscriptions.c.billed_from,
         )
         periods = select(*_PERIOD).join(subscriptions, last).where(subscriptions.c.subscription_id.in_(ids))
-        charges = (
+        charges: Select[Any] = (
             select(
                 invoice_lines.c.subscription_id,
                 invoice_lines.c.quantity,
-                invoice_lines.c.span_start,
+                invoice_lines.c.share_numerator,
+                invoice_lines.c.share_denominator,
                 invoice_lines.c.span_end,
+                invoice_lines.c.total_micros,
             )
             .join(
                 subscriptions,
@@ -158,19 +161,17 @@ class StoredBilling:
             .where(subscriptions.c.subscription_id.in_(ids))
             .order_by(invoice_lines.c.invoice_line_id)
         )
-        charged: defaultdict[str, list[Charge]] = defaultdict(list)
+        lines: defaultdict[str, list[Row[Any]]] = defaultdict(list)
         for row in await self._connection.execute(charges):
-            span = Period(row.span_start, row.span_end)
-            charged[row.subscription_id].append(Charge(seats=row.quantity, span=span))
+            lines[row.subscription_id].append(row)
         rows = await self._connection.execute(periods)
-        return {
-            row.subscription_id: _billed_from_row(row, tuple(charged[row.subscription_id])) for row in rows
-        }
+        return {row.subscription_id: _billed_from_row(row, lines[row.subscription_id]) for row in rows}
 
 
-def _billed_from_row(row: Row[Any], charges: tuple[Charge, ...]) -> BilledPeriod:
+def _billed_from_row(row: Row[Any], lines: Sequence[Row[Any]]) -> BilledPeriod:
+    period = Period(row.period_start, row.period_end)
     return BilledPeriod(
-        period=Period(row.period_start, row.period_end),
+        period=period,
         rate=SeatRate(
             rate_id=row.rate_id,
             currency_code=row.currency_code,
@@ -178,5 +179,12 @@ def _billed_from_row(row: Row[Any], charges: tuple[Charge, ...]) -> BilledPeriod
             effective_time=row.rate_effective_time,
             end_time=row.rate_end_time,
         ),
-        charges=charges,
+        charges=tuple(_charge_from_row(line, period) for line in lines),
+        charged_micros=sum(line.total_micros for line in lines),
     )
+
+
+def _charge_from_row(line: Row[Any], period: Period) -> Charge:
+    # By the share that was charged: an earlier version stored a shorter span for seats that are not prorated.
+    share = Fraction(line.share_numerator, line.share_denominator)
+    return Charge(seats=line.quantity, span=paid_span(period, share, line.span_end))

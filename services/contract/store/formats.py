@@ -31,6 +31,27 @@ def _seats_moved_2(data: Json) -> Json:
     return data | {"listed": listed | {"change": listed["change"] | {"new_quantity": None}}}
 
 
+def _carried_on_lines(invoice: Json) -> Json:
+    """Fractions of cents that are carried to the next line: until then each line was rounded separately."""
+    return invoice | {"lines": [line | {"carried_micros": 0} for line in invoice["lines"]]}
+
+
+def _carried_on_invoices(response: Json) -> Json:
+    return response | {"invoices": [_carried_on_lines(one) for one in response["invoices"]]}
+
+
+def _carried_on_both_invoices(response: Json) -> Json:
+    regenerated = response["regenerated"]
+    return _carried_on_its_invoice(response) | {
+        "regenerated": None if regenerated is None else _carried_on_lines(regenerated)
+    }
+
+
+def _carried_on_its_invoice(response: Json) -> Json:
+    invoice = response["invoice"]
+    return response | {"invoice": None if invoice is None else _carried_on_lines(invoice)}
+
+
 def _seats_changed_2(data: Json) -> Json:
     return data | {"new_quantity": None, "accept_time": None}
 
@@ -67,13 +88,13 @@ def _life_of_its_invoice(response: Json) -> Json:
 
 RESPONSES: Final = Formats[Response](
     Format("Customer", Customer, (_customer_2,)),
-    Format("ContractCreated", ContractCreated, (_life_of_invoices,)),
+    Format("ContractCreated", ContractCreated, (_life_of_invoices, _carried_on_invoices)),
     Format("ContractNow", ContractNow),
-    Format("SeatsMoved", SeatsMoved, (_seats_moved_2, _life_of_its_invoice)),
-    Format("TopUpAndInvoice", TopUpAndInvoice, (_life_of_its_invoice,)),
-    Format("Invoice", Invoice),
-    Format("InvoiceVoided", InvoiceVoided),
-    Format("InvoicePaid", InvoicePaid),
+    Format("SeatsMoved", SeatsMoved, (_seats_moved_2, _life_of_its_invoice, _carried_on_its_invoice)),
+    Format("TopUpAndInvoice", TopUpAndInvoice, (_life_of_its_invoice, _carried_on_its_invoice)),
+    Format("Invoice", Invoice, (_carried_on_lines,)),
+    Format("InvoiceVoided", InvoiceVoided, (_carried_on_both_invoices,)),
+    Format("InvoicePaid", InvoicePaid, (_carried_on_its_invoice,)),
 )
 NOTICES: Final = Formats[Payload](
     Format("CUSTOMER_CHANGED", CustomerChanged),

@@ -83,6 +83,7 @@ _SELECT_LINES: Final[Select[Any]] = select(
     invoice_lines.c.span_start,
     invoice_lines.c.span_end,
     invoice_lines.c.billing_period_start,
+    invoice_lines.c.carried_micros,
 ).order_by(invoice_lines.c.invoice_id, invoice_lines.c.position)
 
 
@@ -260,6 +261,7 @@ def _line_to_row(line: InvoiceLine) -> dict[str, Any]:
         "span_start": None if line.span is None else line.span.start,
         "span_end": None if line.span is None else line.span.end,
         "billing_period_start": line.billing_period_start,
+        "carried_micros": line.carried_micros,
     }
 
 
@@ -277,4 +279,5 @@ def _line_from_row(row: Row[Any]) -> InvoiceLine:
         subscription_id=None if row.subscription_id is None else SubscriptionId(row.subscription_id),
         span=None if row.span_start is None else Period(row.span_start, row.span_end),
         billing_period_start=row.billing_period_start,
+        carried_micros=row.carried_micros,
     )

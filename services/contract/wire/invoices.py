@@ -171,6 +171,7 @@ def line_to_wire(line: InvoiceLine) -> pb.InvoiceLine:
         total=money_to_wire(line.total),
         period=None if line.span is None else period_to_wire(line.span),
         subscription_id=line.subscription_id or "",
+        carried_micros=line.carried_micros,
     )
 
 

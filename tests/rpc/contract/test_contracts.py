@@ -358,7 +358,7 @@ async def test_what_waited_for_the_next_collection_date_is_collected_at_the_end(
     await desk.contract.EndContract(_end(signed.contract.contract_id))
 
     first, last = await desk.invoices(signed)
-    assert (dollars(last.total), last.issue_time) == ("91.23", timestamp(day(7, 10)))
+    assert (dollars(last.total), last.issue_time) == ("1.92", timestamp(day(7, 10)))
     assert dollars(first.total) == "400.00"
 
 

@@ -111,7 +111,9 @@ CONTRACT = Contract(
     create_time=JUNE,
 )
 YEAR = Period(JUNE, day(6, 1, 2026))
-BILLED = BilledPeriod(period=YEAR, rate=RATE, charges=(Charge(seats=4, span=YEAR),))
+BILLED = BilledPeriod(
+    period=YEAR, rate=RATE, charges=(Charge(seats=4, span=YEAR),), charged_micros=400 * MICROS
+)
 
 
 def a_change(sequence: int, at: datetime, delta: int) -> SeatChange:

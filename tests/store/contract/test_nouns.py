@@ -7,6 +7,7 @@ import pytest
 
 from meshkit.page import Page
 from meshkit.period import Period
+from meshkit.quantity import MICROS
 from services.contract.domain.billing.coverage import Charge
 from services.contract.domain.billing.state import BillingState
 from services.contract.domain.customer import UNEXPLAINED, Customer
@@ -18,7 +19,7 @@ from services.contract.domain.errors import (
     TopUpNotFound,
 )
 from services.contract.domain.ids import ContractId, CustomerId, InvoiceId, SubscriptionId, TopUpId
-from services.contract.domain.invoice import InvoiceLineKind, InvoiceStatus
+from services.contract.domain.invoice import InvoiceLineKind, InvoiceStatus, Share
 from services.contract.domain.seats.timeline import SeatChange, Timeline
 from services.contract.domain.top_up import TopUpStatus
 from services.contract.store import PostgresStore
@@ -209,13 +210,25 @@ async def test_what_is_paid_is_what_the_lines_of_the_period_say(store: PostgresS
         await write_contract(tx)
         await write_billed(tx)
         await tx.invoices.insert(an_invoice(a_line()))
-        increase = a_line(2, InvoiceLineKind.SEAT_INCREASE, july, seats=2)
-        await tx.invoices.insert(an_invoice(increase, invoice_id="inv_2"))
+        # 333/365 of two seats. Of one that is not prorated, an earlier version stored the span from its instant on.
+        share = Share(333, 365)
+        increase = replace(
+            a_line(2, InvoiceLineKind.SEAT_INCREASE, july, seats=2), share=share, carried_micros=7
+        )
+        unprorated = a_line(3, InvoiceLineKind.SEAT_INCREASE, july, seats=1)
+        await tx.invoices.insert(an_invoice(increase, unprorated, invoice_id="inv_2"))
 
     async with store.transaction() as tx:
         [[state, _]] = await tx.billing.states([await tx.contracts.find(CONTRACT.contract_id)])
     assert state.billed is not None
-    assert state.billed.charges == (Charge(seats=4, span=YEAR), Charge(seats=2, span=july))
+    assert state.billed.charges == (
+        Charge(seats=4, span=YEAR),
+        Charge(seats=2, span=july),
+        Charge(seats=1, span=YEAR),
+    )
+    assert state.billed.charged_micros == 700 * MICROS
+    async with store.transaction() as tx:
+        assert (await tx.invoices.find(InvoiceId("inv_2"))).lines == (increase, unprorated)
 
 
 async def test_changes_are_listed_by_time_then_as_received_with_the_seats_after_each(

@@ -4,6 +4,8 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 from fractions import Fraction
+from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from meshkit.period import Period
 from meshkit.quantity import Money
 from services.contract.domain.billing import charges
-from services.contract.domain.billing.price import Rounding
+from services.contract.domain.billing.price import Rounding, rounded
 from services.contract.domain.billing.state import BillingState, next_due, subscription_now
 from services.contract.domain.contract import BillingFrequency, SeatInvoicing
 from services.contract.domain.errors import RateNotFound, SeatsBelowZero
@@ -186,11 +188,168 @@ def test_where_the_contract_ends_what_waited_for_the_next_date_is_collected() ->
 
     assert next_due(state) == day(9, 1)
     state, charged = billed_through(state, day(9, 1))
-    assert _ledger(charged) == [(day(9, 1), "91.23")]
+    assert _ledger(charged) == [(day(9, 1), "16.44")]
+    assert charged[0][1].share == Share(12, 73)
     assert next_due(state) is None
 
 
-def test_the_last_period_is_charged_in_full_and_none_begins_at_the_end() -> None:
+def _cut(state: BillingState, end: datetime | None) -> BillingState:
+    return replace(state, contract=replace(state.contract, end_time=end))
+
+
+def _monthly(end: datetime | None, **terms: Any) -> BillingState:
+    rates = terms.pop("rates", [a_rate(10)])
+    return a_billing_state(4, frequency=BillingFrequency.MONTHLY, rates=rates, end=end, **terms)
+
+
+def test_golden_a_last_period_that_the_end_cuts_short_costs_its_share() -> None:
+    state, charged = billed_through(_monthly(day(7, 11)), day(7, 1))
+
+    assert _ledger(charged) == [(JUNE, "40.00"), (day(7, 1), "12.90")]
+    _, line = charged[1]
+    assert (line.share, line.exact_micros, line.carried_micros) == (Share(10, 31), 12_903_225, 0)
+    assert line.span == Period(day(7, 1), day(7, 11))
+    assert line.description == "Team Plan: 4 seats, 10/31 of the period"
+    assert billed_through(state, day(12, 1))[1] == []
+
+
+def test_golden_a_seat_added_in_a_cut_period_costs_the_time_before_the_end() -> None:
+    _, [line] = received(_monthly(day(7, 11)), day(7, 2), 1, now=day(7, 2))
+
+    assert (line.share, line.exact_micros, line.carried_micros) == (Share(9, 31), 2_903_225, 3_226)
+    assert _dollars(line) == "2.91"
+    assert line.span == Period(day(7, 2), day(7, 11))
+
+
+def test_without_proration_an_added_seat_costs_as_much_of_a_cut_period_as_the_others() -> None:
+    state, charged = billed_through(_monthly(day(7, 11), is_prorated=False), day(7, 1))
+    _, [line] = received(state, day(7, 10), 1, now=day(7, 10))
+
+    assert _ledger(charged)[1] == (day(7, 1), "12.90")
+    assert (line.share, _dollars(line)) == (Share(10, 31), "3.23")
+    assert line.description == "Team Plan: 1 seat added, 10/31 of the period"
+
+
+@pytest.mark.parametrize("is_prorated", [True, False])
+def test_a_later_end_charges_the_difference_and_an_earlier_one_refunds_nothing(is_prorated: bool) -> None:
+    state, _ = billed_through(_monthly(day(7, 11), is_prorated=is_prorated), day(7, 5))
+
+    earlier = charges.charge_increases(_cut(state, day(7, 6)), through=day(7, 5), due=day(7, 5))
+    later = charges.charge_increases(_cut(earlier.state, day(7, 21)), through=day(7, 5), due=day(7, 5))
+    removed = charges.charge_increases(_cut(later.state, None), through=day(7, 5), due=day(7, 5))
+
+    assert earlier.lines == ()
+    [ten_days] = later.lines
+    assert (ten_days.share, ten_days.span) == (Share(10, 31), Period(day(7, 11), day(7, 21)))
+    assert ten_days.description == "Team Plan: 4 seats kept longer, 10/31 of the period"
+    [rest] = removed.lines
+    assert [_dollars(one) for one in (ten_days, rest)] == ["12.91", "14.19"]
+    assert next_due(removed.state) == day(8, 1)
+
+
+def test_a_removed_end_brings_back_the_changes_that_it_cut_off() -> None:
+    state, _ = received(_monthly(None), day(7, 20), 1, now=JUNE)
+    state, charged = billed_through(_cut(state, day(7, 11)), day(7, 5))
+    result = charges.charge_increases(_cut(state, None), through=day(7, 5), due=day(7, 5))
+
+    assert _ledger(charged)[-1] == (day(7, 1), "12.90")
+    assert [_dollars(line) for line in result.lines] == ["27.10"]
+    # 12 of 31 days of one seat: $3.870967…
+    assert _ledger(billed_through(result.state, day(7, 31))[1]) == [(day(7, 20), "3.87")]
+
+
+def test_on_the_next_collection_date_the_difference_of_a_later_end_waits_too() -> None:
+    state, _ = billed_through(_monthly(day(7, 11), invoicing=NEXT_DATE), day(7, 5))
+    later = _cut(state, day(7, 21))
+
+    assert charges.charge_increases(later, through=day(7, 5), due=day(7, 5)).lines == ()
+    assert _ledger(billed_through(later, day(8, 1))[1]) == [(day(7, 21), "12.91")]
+
+
+def test_a_contract_that_ends_when_a_period_begins_owes_nothing_for_it() -> None:
+    assert billed_through(_monthly(day(7, 1)), day(8, 1))[1][1:] == []
+    [_, (_, a_tick)] = billed_through(_monthly(day(7, 1) + TICK), day(8, 1))[1]
+    assert (a_tick.quantity, a_tick.total.micros, a_tick.exact_micros) == (4, 0, 0)
+
+
+def test_golden_a_thousand_seats_added_one_by_one_near_a_month_s_end_cost_what_they_cost_together() -> None:
+    state, _ = billed_through(_monthly(None), day(7, 31))
+    late = day(8, 1) - timedelta(minutes=22)
+    one_by_one: list[InvoiceLine] = []
+    for _ in range(1_000):
+        state, lines = received(state, late, 1, now=late)
+        one_by_one += lines
+    _, [together] = received(billed_through(_monthly(None), day(7, 31))[0], late, 1_000, now=late)
+
+    assert _dollars(together) == "4.93"
+    assert sum(line.total.micros for line in one_by_one) == 4_930_000
+    assert {line.total.micros for line in one_by_one} == {0, 10_000}
+
+
+def test_golden_the_cents_of_two_increases_do_not_depend_on_their_order() -> None:
+    in_time = received(_monthly(None), day(6, 12), 1, now=day(6, 12))
+    then = received(in_time[0], day(6, 18), 1, now=day(6, 18))
+    later_first = received(_monthly(None), day(6, 18), 1, now=day(6, 18))
+    then_earlier = received(later_first[0], day(6, 12), 1, now=day(6, 18))
+
+    # 19/30 and 13/30 of $10: 6.333… and 4.333… are $10.67 together.
+    assert [_dollars(line) for line in (*in_time[1], *then[1])] == ["6.33", "4.34"]
+    assert [_dollars(line) for line in (*later_first[1], *then_earlier[1])] == ["4.33", "6.34"]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 29), st.integers(1, 3)), min_size=1, max_size=8),
+    st.randoms(),
+    st.sampled_from(Rounding),
+    st.booleans(),
+    st.one_of(st.none(), st.integers(1, 29)),
+)
+def test_neither_order_nor_splitting_of_increases_changes_what_they_cost_in_total(
+    rises: list[tuple[int, int]],
+    chance: Random,
+    rounding: Rounding,
+    is_prorated: bool,
+    cut: int | None,
+) -> None:
+    """The sum of the lines is the exact sum, rounded once; each seat alone, in any order, costs the same."""
+    end = None if cut is None else JUNE + timedelta(days=cut)
+    rises = [(at, delta) for at, delta in rises if cut is None or at < cut]
+    state = _monthly(end, rounding=rounding, is_prorated=is_prorated, rates=[a_rate(10)])
+    now = JUNE + timedelta(days=29 if cut is None else cut - 1)
+    split = [(at, 1) for at, delta in rises for _ in range(delta)]
+    chance.shuffle(split)
+
+    sums = []
+    for moves in (rises, split):
+        now_state, lines = billed_through(state, now)
+        paid = sum(line.total.micros for _, line in lines)
+        for at, delta in moves:
+            now_state, more = received(now_state, JUNE + timedelta(days=at), delta, now=now)
+            paid += sum(line.total.micros for line in more)
+        assert now_state.billed is not None
+        assert paid == now_state.billed.charged_micros
+        exact = now_state.billed.exact_micros
+        assert paid == rounded(exact, rounding, "USD").micros
+        sums.append(paid)
+        seats = 4 + sum(delta for _, delta in rises)
+        assert exact <= seats * 10_000_000 * Fraction(30 if cut is None else cut, 30)
+
+    assert len(set(sums)) == 1
+
+
+def test_lines_that_were_rounded_separately_are_evened_out_but_never_below_zero() -> None:
+    state, _ = billed_through(_monthly(None), JUNE)
+    assert state.billed is not None
+    too_much = replace(state, billed=replace(state.billed, charged_micros=40_050_000))
+
+    # 1/30 of $10 is 33.3 cents, of which 5 are charged already; 1/1440 of it is 0.02 cents.
+    _, [line] = received(too_much, day(6, 30), 1, now=day(6, 30))
+    assert (_dollars(line), line.carried_micros) == ("0.28", -50_000)
+    _, [none] = received(too_much, day(7, 1) - timedelta(minutes=1), 1, now=day(7, 1) - timedelta(minutes=1))
+    assert _dollars(none) == "0.00"
+
+
+def test_no_period_begins_at_the_end() -> None:
     until_may = a_billing_state(4, end=day(5, 1, 2026))
     until_renewal = a_billing_state(4, end=day(6, 1, 2026))
     past_renewal = a_billing_state(4, end=day(6, 1, 2026) + TICK)

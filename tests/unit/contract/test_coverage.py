@@ -2,15 +2,17 @@
 """What a period must have charged, what is still owed of it, and the laws that hold whatever happens."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from fractions import Fraction
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from meshkit.period import Period
-from services.contract.domain.billing.coverage import Charge, owed
+from services.contract.domain.billing.coverage import Charge, owed, owed_from
 from services.contract.domain.errors import SeatsBelowZero
 from services.contract.domain.seats.timeline import Timeline
 from tests.unit.contract.builders import JUNE, a_change, a_timeline, day
@@ -100,12 +102,68 @@ def test_a_surplus_is_never_refunded() -> None:
 
 
 def test_without_proration_seats_are_counted_whenever_they_come() -> None:
-    paid = (_charge(4, JUNE), _charge(1, day(7, 20)))
+    paid = (_charge(4, JUNE), _charge(1, JUNE))
     backdated = a_timeline(4, (day(7, 20), 1), (day(7, 10), 1))
     undone = a_timeline(4, (day(7, 20), 1), (day(7, 5), -1), (day(7, 30), 1))
 
-    assert owed(backdated, YEAR, paid, is_prorated=False) == (_charge(1, day(7, 20)),)
+    assert owed(backdated, YEAR, paid, is_prorated=False) == (_charge(1, JUNE),)
     assert owed(undone, YEAR, paid, is_prorated=False) == ()
+
+
+CUT = Period(JUNE, day(9, 1))
+
+
+def test_a_cut_period_owes_only_the_time_before_the_cut() -> None:
+    timeline = a_timeline(4, (day(7, 3), 1), (day(9, 1), 1))
+
+    assert owed(timeline, CUT, (), is_prorated=True) == (
+        _charge(4, JUNE, CUT.end),
+        _charge(1, day(7, 3), CUT.end),
+    )
+    assert owed(timeline, CUT, (), is_prorated=False) == (_charge(5, JUNE, CUT.end),)
+
+
+@pytest.mark.parametrize("is_prorated", [True, False])
+def test_a_later_cut_owes_the_difference_and_an_earlier_one_nothing(is_prorated: bool) -> None:
+    timeline = a_timeline(4, (day(7, 3), 1))
+    paid = owed(timeline, CUT, (), is_prorated=is_prorated)
+
+    assert owed(timeline, YEAR, paid, is_prorated=is_prorated) == (_charge(5, CUT.end),)
+    assert owed(timeline, Period(JUNE, day(8, 1)), paid, is_prorated=is_prorated) == ()
+
+
+@pytest.mark.parametrize("is_prorated", [True, False])
+def test_the_first_instant_that_owes_something_is_named(is_prorated: bool) -> None:
+    timeline = a_timeline(4, (day(7, 3), 1), (day(8, 1), 1))
+    at_start = owed(timeline, YEAR, (), is_prorated=is_prorated, through=JUNE)
+    everything = owed(timeline, YEAR, (), is_prorated=is_prorated)
+
+    assert owed_from(timeline, YEAR, (), is_prorated=is_prorated) == JUNE
+    assert owed_from(timeline, YEAR, at_start, is_prorated=is_prorated) == day(7, 3)
+    assert owed_from(timeline, YEAR, everything, is_prorated=is_prorated) is None
+    assert owed_from(a_timeline(0), YEAR, (), is_prorated=is_prorated) is None
+
+
+@given(
+    st.integers(0, 5),
+    st.lists(st.tuples(st.integers(0, 364), st.integers(-3, 4)), max_size=6),
+    st.lists(st.integers(1, 365), min_size=1, max_size=6),
+    st.booleans(),
+)
+def test_however_often_an_end_is_moved_the_latest_one_so_far_is_charged(
+    opening: int, moves: list[tuple[int, int]], ends: list[int], is_prorated: bool
+) -> None:
+    timeline = a_timeline(opening)
+    for sequence, (at, delta) in enumerate(moves, start=1):
+        with suppress(SeatsBelowZero):
+            timeline = timeline.with_change(a_change(JUNE + timedelta(days=at), delta, sequence))
+    paid: tuple[Charge, ...] = ()
+    for end in ends:
+        paid += owed(timeline, Period(JUNE, JUNE + timedelta(days=end)), paid, is_prorated=is_prorated)
+
+    latest = Period(JUNE, JUNE + timedelta(days=max(ends)))
+    assert owed(timeline, latest, paid, is_prorated=is_prorated) == ()
+    assert _cost(paid) == _cost(owed(timeline, latest, (), is_prorated=is_prorated))
 
 
 MOVES = st.lists(st.tuples(st.integers(0, 364), st.integers(-3, 4), st.integers(0, 364)), max_size=10)

@@ -744,7 +744,7 @@ class Fraction(_message.Message):
     def __init__(self, numerator: _Optional[int] = ..., denominator: _Optional[int] = ...) -> None: ...
 
 class InvoiceLine(_message.Message):
-    __slots__ = ("invoice_line_id", "kind", "product_id", "description", "quantity", "unit_price", "fraction", "exact_micros", "total", "period", "subscription_id")
+    __slots__ = ("invoice_line_id", "kind", "product_id", "description", "quantity", "unit_price", "fraction", "exact_micros", "total", "period", "subscription_id", "carried_micros")
     INVOICE_LINE_ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -756,6 +756,7 @@ class InvoiceLine(_message.Message):
     TOTAL_FIELD_NUMBER: _ClassVar[int]
     PERIOD_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    CARRIED_MICROS_FIELD_NUMBER: _ClassVar[int]
     invoice_line_id: str
     kind: InvoiceLineKind
     product_id: str
@@ -767,7 +768,8 @@ class InvoiceLine(_message.Message):
     total: _money_pb2.Money
     period: _billing_period_pb2.BillingPeriod
     subscription_id: str
-    def __init__(self, invoice_line_id: _Optional[str] = ..., kind: _Optional[_Union[InvoiceLineKind, str]] = ..., product_id: _Optional[str] = ..., description: _Optional[str] = ..., quantity: _Optional[int] = ..., unit_price: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., fraction: _Optional[_Union[Fraction, _Mapping]] = ..., exact_micros: _Optional[int] = ..., total: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., period: _Optional[_Union[_billing_period_pb2.BillingPeriod, _Mapping]] = ..., subscription_id: _Optional[str] = ...) -> None: ...
+    carried_micros: int
+    def __init__(self, invoice_line_id: _Optional[str] = ..., kind: _Optional[_Union[InvoiceLineKind, str]] = ..., product_id: _Optional[str] = ..., description: _Optional[str] = ..., quantity: _Optional[int] = ..., unit_price: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., fraction: _Optional[_Union[Fraction, _Mapping]] = ..., exact_micros: _Optional[int] = ..., total: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., period: _Optional[_Union[_billing_period_pb2.BillingPeriod, _Mapping]] = ..., subscription_id: _Optional[str] = ..., carried_micros: _Optional[int] = ...) -> None: ...
 
 class Invoice(_message.Message):
     __slots__ = ("invoice_id", "customer_id", "contract_id", "status", "lines", "total", "issue_time", "finalize_time", "number", "amount_paid", "amount_credited", "amount_due", "void_time", "void_reason")

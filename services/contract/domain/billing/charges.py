@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
+from math import floor
 
 from meshkit.period import period_at
-from services.contract.domain.billing.coverage import Charge, owed
+from meshkit.quantity import Money
+from services.contract.domain.billing.coverage import Charge, share_of
 from services.contract.domain.billing.price import SeatRate, rate_at, rates_from, rounded
 from services.contract.domain.billing.state import (
     BilledPeriod,
@@ -42,20 +44,19 @@ def charge_due(state: BillingState, due: datetime, rates: Sequence[SeatRate]) ->
     if period is None or period.start > due:
         return before
     rate = price_of(state, period, rates)
-    timeline = before.state.timeline.until(state.contract.end_time)
-    charges = owed(timeline, period, (), is_prorated=state.is_prorated, through=period.start)
-    opened = BilledPeriod(period=period, rate=rate, charges=charges)
     subscription = replace(
         state.subscription,
         rates=rates_from(rates, period.start),
         periods_billed=state.subscription.periods_billed + 1,
         billed_from=period.start,
     )
-    seats = tuple(_line(state, opened, charge, InvoiceLineKind.SUBSCRIPTION) for charge in charges)
+    opened = BilledPeriod(period=period, rate=rate)
+    charges = uncharged_increases(state, opened, through=period.start)
+    billed, seats = _charged(state, opened, charges, InvoiceLineKind.SUBSCRIPTION)
     return BillingResult(
-        state=replace(before.state, subscription=subscription, billed=opened),
+        state=replace(before.state, subscription=subscription, billed=billed),
         lines=(*seats, *before.lines),
-        opened=opened,
+        opened=billed,
     )
 
 
@@ -65,9 +66,8 @@ def charge_increases(state: BillingState, *, through: datetime | None, due: date
     if billed is None or not (state.is_immediate or collection_time(state.contract, billed) <= due):
         return BillingResult(state=state, lines=())
     charges = uncharged_increases(state, billed, through=through)
-    after = replace(billed, charges=(*billed.charges, *charges))
-    lines = tuple(_line(state, billed, charge, InvoiceLineKind.SEAT_INCREASE) for charge in charges)
-    return BillingResult(state=replace(state, billed=after), lines=lines)
+    billed, lines = _charged(state, billed, charges, InvoiceLineKind.SEAT_INCREASE)
+    return BillingResult(state=replace(state, billed=billed), lines=lines)
 
 
 def preview(before: BillingState, after: BillingState, effective_time: datetime) -> tuple[InvoiceLine, ...]:
@@ -81,37 +81,65 @@ def preview(before: BillingState, after: BillingState, effective_time: datetime)
     else:
         rates = before.subscription.rates
         known = rate_at(rates, period.start) or (before.billed.rate if before.billed else rates[-1])
-        billed = BilledPeriod(period=period, rate=known, charges=())
+        billed = BilledPeriod(period=period, rate=known)
     all_paid = replace(billed, charges=(*billed.charges, *uncharged_increases(before, billed)))
-    return tuple(
-        _line(before, billed, charge, InvoiceLineKind.SEAT_INCREASE)
-        for charge in uncharged_increases(after, all_paid)
-    )
+    charges = uncharged_increases(after, all_paid)
+    return _charged(after, billed, charges, InvoiceLineKind.SEAT_INCREASE)[1]
 
 
-def _line(state: BillingState, billed: BilledPeriod, charge: Charge, kind: InvoiceLineKind) -> InvoiceLine:
-    share = Fraction(1)
-    if state.is_prorated:
-        share = billed.period.fraction_left(charge.span.start) - billed.period.fraction_left(charge.span.end)
-    exact = billed.rate.exact_micros(charge.seats, share)
-    subscription = state.subscription
+def _charged(
+    state: BillingState, billed: BilledPeriod, charges: Sequence[Charge], kind: InvoiceLineKind
+) -> tuple[BilledPeriod, tuple[InvoiceLine, ...]]:
+    """Return the billed period with more charges, and their lines."""
+    exact_before, charged_before = billed.exact_micros, billed.charged_micros
+    lines = []
+    for charge in charges:
+        line = _line(state, billed, charge, kind, exact_before=exact_before, charged_before=charged_before)
+        exact_before += billed.rate.exact_micros(charge.seats, share_of(charge.span, billed.period))
+        charged_before += line.total.micros
+        lines.append(line)
+    after = replace(billed, charges=(*billed.charges, *charges), charged_micros=charged_before)
+    return after, tuple(lines)
+
+
+def _line(
+    state: BillingState,
+    billed: BilledPeriod,
+    charge: Charge,
+    kind: InvoiceLineKind,
+    *,
+    exact_before: Fraction,
+    charged_before: int,
+) -> InvoiceLine:
+    """Return the line of one charge. exact_before, charged_before: of the period's earlier charges and their lines."""
+    share = share_of(charge.span, billed.period)
+    subscription, rate = state.subscription, billed.rate
+    exact = rate.exact_micros(charge.seats, share)
+    exact_so_far = exact_before + exact
+    rounded_so_far = rounded(exact_so_far, subscription.proration.rounding, rate.currency_code)
     return line(
         kind=kind,
         product_id=subscription.product_id,
-        description=f"{subscription.product_name}: {_description(charge.seats, kind, share)}",
+        description=f"{subscription.product_name}: {_description(state, billed, charge, kind, share)}",
         quantity=charge.seats,
-        unit_price=billed.rate.unit_price,
+        unit_price=rate.unit_price,
         share=Share.of(share),
         exact=exact,
-        total=rounded(exact, subscription.proration.rounding, billed.rate.currency_code),
+        carried_micros=floor(exact_so_far) - charged_before - floor(exact),
+        # Lines that were each rounded separately, by an earlier version, may have charged more than the sum rounded.
+        total=Money(rate.currency_code, max(rounded_so_far.micros - charged_before, 0)),
         subscription_id=subscription.subscription_id,
         span=charge.span,
         billing_period_start=billed.period.start,
     )
 
 
-def _description(seats: int, kind: InvoiceLineKind, share: Fraction) -> str:
-    counted = "1 seat" if seats == 1 else f"{seats} seats"
-    if kind is InvoiceLineKind.SUBSCRIPTION:
-        return counted
-    return f"{counted} added" if share == 1 else f"{counted} added, {share} of the period"
+def _description(
+    state: BillingState, billed: BilledPeriod, charge: Charge, kind: InvoiceLineKind, share: Fraction
+) -> str:
+    seats = "1 seat" if charge.seats == 1 else f"{charge.seats} seats"
+    if kind is InvoiceLineKind.SEAT_INCREASE:
+        is_later = charge.span.start > billed.period.start
+        is_kept = is_later and not state.timeline.has_change_at(charge.span.start)
+        seats += " kept longer" if is_kept else " added"
+    return seats if share == 1 else f"{seats}, {share} of the period"

@@ -3,54 +3,93 @@
 
 Source: services/contract/README.md, "Money for seats".
 
-A seat is paid until the end of the period. So the seats to be paid at an instant are the highest quantity so far,
-the high-water mark. Earlier charges cover the period in the same way. What is owed is the part of the mark above
-that cover. It is never negative, so nothing is ever refunded.
+A seat is paid until the end of the period, or of the contract if that is earlier. So the seats to be paid at an instant
+are the highest quantity so far, the high-water mark. Earlier charges cover the period in the same way. What is owed is
+the part of the mark above that cover. It is never negative, so nothing is ever refunded.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from fractions import Fraction
 
 from meshkit.period import Period
 from services.contract.domain.seats.timeline import Timeline
 
+_MICROSECOND = timedelta(microseconds=1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
-    """Seats (> 0) charged for a span of one billing period."""
+    """Seats (> 0) charged for a span of one billing period: the time that the charge pays for."""
 
     seats: int
     span: Period
 
 
+def share_of(span: Period, billing_period: Period) -> Fraction:
+    """Return the share of a billing period that a span in it takes, exactly."""
+    return Fraction(_microseconds(span), _microseconds(billing_period))
+
+
+def seat_periods(charges: Sequence[Charge], billing_period: Period) -> Fraction:
+    """Return how many seats for the whole billing period the charges amount to, exactly."""
+    seat_time = sum(charge.seats * _microseconds(charge.span) for charge in charges)
+    return Fraction(seat_time, _microseconds(billing_period))
+
+
+def paid_span(billing_period: Period, share: Fraction, end: datetime) -> Period:
+    """Return the span up to `end` that a charged share of a billing period pays for."""
+    length = share * _microseconds(billing_period)
+    assert length.denominator == 1
+    return Period(end - length.numerator * _MICROSECOND, end)
+
+
 def owed(
     timeline: Timeline,
-    billing_period: Period,
+    span: Period,
     paid: Sequence[Charge],
     *,
     is_prorated: bool,
     through: datetime | None = None,
 ) -> tuple[Charge, ...]:
-    """Return what must be charged in addition to `paid` for the seats of a period, by start of span.
+    """Return what must be charged in addition to `paid` for the seats of a billing period, by start of span.
 
-    through: only rises up to this instant count; None: all known rises.
-    is_prorated: if True, a seat costs only its span, so the cover is compared at every instant; if False, a seat
-    costs the whole period whenever it is added, so the numbers of seats are compared.
+    span: the part of the billing period that the contract covers. through: only rises up to this instant count;
+    None: all known rises. is_prorated: if True, a seat costs the time from its rise on; if False, a seat costs the
+    whole span whenever it is added.
     """
-    rises = list(_rises(timeline, billing_period, through))
-    owing = _uncovered(rises, paid, billing_period) if is_prorated else _unpaid(rises, paid, billing_period)
-    return tuple(sorted(owing, key=lambda charge: (charge.span.start, charge.span.end)))
+    rises = list(_rises(timeline, span, through))
+    if rises and not is_prorated:
+        rises = [(span.start, sum(seats for _, seats in rises))]
+    return tuple(
+        sorted(_uncovered(rises, paid, span), key=lambda charge: (charge.span.start, charge.span.end))
+    )
 
 
-def _rises(timeline: Timeline, period: Period, through: datetime | None) -> Iterator[tuple[datetime, int]]:
-    """Yield each instant at which the high-water mark rises, and by how much, from the start of the period."""
-    mark = timeline.quantity_at(period.start)
+def owed_from(
+    timeline: Timeline, span: Period, paid: Sequence[Charge], *, is_prorated: bool
+) -> datetime | None:
+    """Return the first instant at which anything is owed in addition to `paid`; None: never."""
+    instants = [at for at, _ in _rises(timeline, span, None)]
+    # More is owed the more rises count.
+    first = bisect_left(
+        instants,
+        True,
+        key=lambda at: bool(owed(timeline, span, paid, is_prorated=is_prorated, through=at)),
+    )
+    return instants[first] if first < len(instants) else None
+
+
+def _rises(timeline: Timeline, span: Period, through: datetime | None) -> Iterator[tuple[datetime, int]]:
+    """Yield each instant at which the high-water mark rises, and by how much, from the start of the span."""
+    mark = timeline.quantity_at(span.start)
     if mark > 0:
-        yield period.start, mark
-    for at, quantity in timeline.levels_after(period.start):
-        if at >= period.end or (through is not None and at > through):
+        yield span.start, mark
+    for at, quantity in timeline.levels_after(span.start):
+        if at >= span.end or (through is not None and at > through):
             break
         if quantity > mark:
             yield at, quantity - mark
@@ -58,7 +97,7 @@ def _rises(timeline: Timeline, period: Period, through: datetime | None) -> Iter
 
 
 def _uncovered(
-    rises: Sequence[tuple[datetime, int]], paid: Sequence[Charge], period: Period
+    rises: Sequence[tuple[datetime, int]], paid: Sequence[Charge], span: Period
 ) -> Iterator[Charge]:
     """Yield the area where the mark is above what is paid, as few rectangles of seats × span."""
     lacking: defaultdict[datetime, int] = defaultdict(int)
@@ -69,7 +108,7 @@ def _uncovered(
         lacking[charge.span.end] += charge.seats
     level, gap = 0, 0
     begun: list[tuple[datetime, int]] = []
-    for at in sorted(moment for moment in lacking if moment < period.end):
+    for at in sorted(moment for moment in lacking if moment < span.end):
         level += lacking[at]
         while gap > max(level, 0):
             start, seats = begun.pop()
@@ -82,16 +121,8 @@ def _uncovered(
             begun.append((at, level - gap))
             gap = level
     for start, seats in begun:
-        yield Charge(seats=seats, span=Period(start, period.end))
+        yield Charge(seats=seats, span=Period(start, span.end))
 
 
-def _unpaid(
-    rises: Sequence[tuple[datetime, int]], paid: Sequence[Charge], period: Period
-) -> Iterator[Charge]:
-    covered = sum(charge.seats for charge in paid)
-    mark = 0
-    for at, seats in rises:
-        beyond = mark + seats - max(mark, covered)
-        mark += seats
-        if beyond > 0:
-            yield Charge(seats=beyond, span=Period(at, period.end))
+def _microseconds(span: Period) -> int:
+    return (span.end - span.start) // _MICROSECOND

@@ -7,9 +7,10 @@ Source: services/contract/README.md, "Billing".
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from fractions import Fraction
 
 from meshkit.period import Period, nth_period, period_at
-from services.contract.domain.billing.coverage import Charge, owed
+from services.contract.domain.billing.coverage import Charge, owed, owed_from, seat_periods
 from services.contract.domain.billing.price import SeatRate, rate_at
 from services.contract.domain.contract import (
     Contract,
@@ -26,11 +27,20 @@ _TICK = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BilledPeriod:
-    """A billing period that was charged: its price, and the charges so far."""
+    """A billing period that was charged: its nominal length, its price, and the charges so far.
+
+    charged_micros: what the lines of the charges come to, in whole minor units.
+    """
 
     period: Period
     rate: SeatRate
-    charges: tuple[Charge, ...]
+    charges: tuple[Charge, ...] = ()
+    charged_micros: int = 0
+
+    @property
+    def exact_micros(self) -> Fraction:
+        """What the charges come to before rounding, exactly."""
+        return self.rate.exact_micros(1, seat_periods(self.charges, self.period))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +73,13 @@ def unbilled_period(contract: Contract, subscription: Subscription) -> Period | 
     """Return the first period not charged yet; None if the contract ends before that period begins."""
     months = subscription.billing_frequency.months
     period = nth_period(contract.start_time, months, subscription.periods_billed)
-    return period if contract.end_time is None or period.start < contract.end_time else None
+    return None if covered_span(contract, period) is None else period
+
+
+def covered_span(contract: Contract, period: Period) -> Period | None:
+    """Return the part of a billing period in which the contract is in force; None: it never is."""
+    end = period.end if contract.end_time is None else min(period.end, contract.end_time)
+    return Period(period.start, end) if period.start < end else None
 
 
 def begins_period(contract: Contract, subscription: Subscription, due: datetime) -> bool:
@@ -75,16 +91,14 @@ def begins_period(contract: Contract, subscription: Subscription, due: datetime)
 def next_due(state: BillingState) -> datetime | None:
     """Return the next instant at which the subscription has something to bill; None: never.
 
-    A period is due at its start. A seat increase inside a period is due when it takes effect; if it is billed on
-    the next collection date, it is due when the period or the contract ends.
+    A period is due at its start. A seat increase inside a period, and a later end of the contract, are due when they
+    take effect; if they are billed on the next collection date, they are due when the period or the contract ends.
     """
     dues = []
     if (period := unbilled_period(state.contract, state.subscription)) is not None:
         dues.append(period.start)
-    if state.billed is not None and (increases := uncharged_increases(state, state.billed)):
-        dues.append(
-            increases[0].span.start if state.is_immediate else collection_time(state.contract, state.billed)
-        )
+    if state.billed is not None and (owed_since := uncharged_from(state, state.billed)) is not None:
+        dues.append(owed_since if state.is_immediate else collection_time(state.contract, state.billed))
     return min(dues, default=None)
 
 
@@ -97,8 +111,16 @@ def uncharged_increases(
     state: BillingState, billed: BilledPeriod, through: datetime | None = None
 ) -> tuple[Charge, ...]:
     """Return the seats of a billed period that are not charged yet. through: as in coverage.owed."""
-    timeline = state.timeline.until(state.contract.end_time)
-    return owed(timeline, billed.period, billed.charges, is_prorated=state.is_prorated, through=through)
+    if (span := covered_span(state.contract, billed.period)) is None:
+        return ()
+    return owed(state.timeline, span, billed.charges, is_prorated=state.is_prorated, through=through)
+
+
+def uncharged_from(state: BillingState, billed: BilledPeriod) -> datetime | None:
+    """Return the first instant at which uncharged_increases are owed; None: there are none."""
+    if (span := covered_span(state.contract, billed.period)) is None:
+        return None
+    return owed_from(state.timeline, span, billed.charges, is_prorated=state.is_prorated)
 
 
 def collection_time(contract: Contract, billed: BilledPeriod) -> datetime:

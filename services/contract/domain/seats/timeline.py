@@ -63,6 +63,9 @@ class Timeline:
             if is_last:
                 yield change.effective_time, quantity
 
+    def has_change_at(self, at: datetime) -> bool:
+        return any(change.effective_time == at for change in self.changes)
+
     def with_change(self, change: SeatChange) -> "Timeline":
         """Return the timeline with one more change. Raises SeatsBelowZero if any point would be below zero."""
         changes = list(self.changes)

@@ -4,7 +4,7 @@
 from datetime import datetime
 
 from meshkit.ids import Ids
-from services.contract.domain.billing.charges import charge_due
+from services.contract.domain.billing.charges import charge_due, charge_increases
 from services.contract.domain.billing.state import BillingState, next_due_of
 from services.contract.domain.contract import Contract
 from services.contract.domain.invoice import Invoice
@@ -42,3 +42,25 @@ async def bill_instant(
         invoice = new_invoice(contract, lines, issue_time=due_time, ids=ids)
         await tx.invoices.insert(invoice)
     return after, invoice, next_due_of(after)
+
+
+async def bill_increases(
+    tx: Transaction,
+    contract: Contract,
+    states: list[BillingState],
+    *,
+    issue_time: datetime,
+    at: datetime,
+    ids: Ids,
+) -> tuple[list[BillingState], Invoice | None]:
+    """Charge what a change of a locked contract, received `at`, has added to its billed periods and is due by now.
+
+    issue_time: since when it is owed. Returns the billing states afterwards, and the draft if there is one.
+    """
+    results = [charge_increases(state, through=at, due=at) for state in states]
+    lines = [line for result in results for line in result.lines]
+    invoice = None
+    if lines:
+        invoice = new_invoice(contract, lines, issue_time=issue_time, ids=ids)
+        await tx.invoices.insert(invoice)
+    return [result.state for result in results], invoice
