@@ -216,7 +216,9 @@ class LedgerPeer:
                     seat_change_id=changed.seat_change_id,
                     sequence=changed.sequence,
                     effective_time=timestamp(changed.effective_time),
-                    quantity_delta=changed.quantity_delta,
+                    quantity_delta=changed.quantity_delta if changed.new_quantity is None else 0,
+                    new_quantity=changed.new_quantity,
+                    accept_time=optional_timestamp(changed.accept_time),
                 )
             )
 
@@ -248,13 +250,15 @@ class LedgerPeer:
         subscription_id: SubscriptionId,
         effective_time: datetime,
         quantity_delta: int,
+        new_quantity: int | None,
     ) -> Collection[ScheduleCredits]:
         """Return the credits that a seat change would add. Raises PeerUnavailable."""
         request = ledger_peer_pb2.PreviewSeatChangeRequest(
             customer_id=customer_id,
             subscription_id=subscription_id,
             effective_time=timestamp(effective_time),
-            quantity_delta=quantity_delta,
+            quantity_delta=quantity_delta if new_quantity is None else 0,
+            new_quantity=new_quantity,
         )
         try:
             async with _calling("ledger"):

@@ -34,6 +34,11 @@ class SeatsCo:
         )
         return await self.desk.contract.PreviewSeatChange(request)
 
+    async def count(self, seats: int, at: datetime | None = None) -> pb.ChangeSeatsResponse:
+        request = self.desk.change_request(self.signed, 1, at)
+        request.new_quantity = seats
+        return await self.desk.contract.ChangeSeats(request)
+
     async def balance(self) -> int:
         """Micro-credits available to Acme."""
         request = ledger_pb2.GetBalanceRequest(customer="acme")
@@ -70,6 +75,17 @@ async def test_the_guide_s_credits_follow_the_seats(seatsco: SeatsCo) -> None:
 
     assert (june, july, still_july) == (400_000_000, 493_548_387, 493_548_387)
     assert await seatsco.balance() == 500_000_000
+
+
+async def test_golden_a_scheduled_count_grants_its_seats_whatever_arrives_later(seatsco: SeatsCo) -> None:
+    await seatsco.count(2, day(7, 1))
+    seatsco.clock.advance_to(day(6, 10))
+    await seatsco.count(5)
+    june = await seatsco.balance()
+    seatsco.clock.advance_to(day(7, 1))
+
+    # 21 of June's 30 days are left on the 10th.
+    assert (june, await seatsco.balance()) == (470_000_000, 200_000_000)
 
 
 @pytest.mark.parametrize(

@@ -39,8 +39,12 @@ class Ledger(Protocol):
         subscription_id: SubscriptionId,
         effective_time: datetime,
         quantity_delta: int,
+        new_quantity: int | None,
     ) -> Collection[ScheduleCredits]:
-        """Return the credits that a seat change would add. Raises PeerUnavailable."""
+        """Return the credits that a seat change would add. new_quantity None: quantity_delta adds.
+
+        Raises PeerUnavailable.
+        """
         ...
 
 

@@ -9,7 +9,6 @@ from meshkit.clock import Clock
 from meshkit.errors import FieldViolation, InvalidFields
 from meshkit.ids import Ids
 from meshkit.page import Page
-from meshkit.quantity import Credits
 from services.contract.domain.billing import charges
 from services.contract.domain.billing.state import BillingState, next_due, next_due_of, subscription_now
 from services.contract.domain.commands import (
@@ -76,8 +75,7 @@ class Seats:
             await tx.customers.lock_id(customer_id)
             contract = await tx.contracts.lock(contract_id)
             moved = await self._change(tx, contract, command.seats, at=at)
-            if moved.listed.change.quantity_delta != 0:
-                await tx.outbox.enqueue(seats_changed(customer_id, moved.listed.change), key=customer_id)
+            await tx.outbox.enqueue(seats_changed(customer_id, moved.listed.change), key=customer_id)
             if moved.invoice is not None:
                 [invoice] = await issue(tx, [moved.invoice], at=at)
                 moved = replace(moved, invoice=invoice)
@@ -156,16 +154,6 @@ class Seats:
         )
 
     async def _credits(self, contract: Contract, change: SeatChange) -> Collection[ScheduleCredits]:
-        if change.quantity_delta == 0:
-            return [
-                ScheduleCredits(
-                    grant_schedule_id=one.grant_schedule_id,
-                    credit_type_id=one.credit_type_id,
-                    amount=Credits.zero(),
-                )
-                for one in contract.grant_schedules
-                if one.subscription_id == change.subscription_id
-            ]
         # The Ledger can only take into account what was delivered to it.
         await self._relay.deliver_now(contract.customer_id)
         return await self._ledger.preview_seat_change(
@@ -173,6 +161,7 @@ class Seats:
             subscription_id=change.subscription_id,
             effective_time=change.effective_time,
             quantity_delta=change.quantity_delta,
+            new_quantity=change.new_quantity,
         )
 
 

@@ -315,8 +315,24 @@ async def test_a_wanted_number_of_seats_is_counted_from_those_in_force_then(
 
     assert (first.seat_change.quantity_delta, first.seat_change.quantity_after) == (2, 6)
     assert (second.seat_change.quantity_delta, second.seat_change.quantity_after) == (0, 6)
-    # The Ledger need not hear of a change that changes nothing.
-    assert [one.quantity_delta for one in ledger.told_of(ApplySeatChangeRequest)] == [2]
+    # The Ledger is told of both: each holds, whatever earlier-dated change arrives later.
+    told = ledger.told_of(ApplySeatChangeRequest)
+    assert [(one.new_quantity, one.quantity_delta) for one in told] == [(6, 0), (6, 0)]
+    assert all(one.HasField("new_quantity") and one.accept_time == timestamp(JUNE) for one in told)
+
+
+async def test_the_ledger_is_told_when_a_difference_was_accepted(
+    desk: Desk, running: RunningContract, ledger: RecordingLedger
+) -> None:
+    signed = await desk.sign(desk.seats(4))
+    running.clock.advance_to(day(7, 3))
+
+    await desk.add_seats(signed, 1, day(7, 1))
+
+    [told] = ledger.told_of(ApplySeatChangeRequest)
+    assert not told.HasField("new_quantity")
+    assert (told.quantity_delta, told.accept_time) == (1, timestamp(day(7, 3)))
+    assert told.effective_time == timestamp(day(7, 1))
 
 
 async def test_fifty_concurrent_increases_end_at_exactly_fifty_more(
@@ -465,7 +481,7 @@ async def test_a_preview_of_a_change_dated_ahead_tells_what_will_be_billed(
     assert [dollars(one.total) for one in await desk.invoices(signed)] == ["400.00", "91.23", "600.00"]
 
 
-async def test_a_preview_of_the_seats_that_are_there_is_nothing(desk: Desk) -> None:
+async def test_a_preview_of_the_seats_that_are_there_is_nothing(desk: Desk, ledger: RecordingLedger) -> None:
     signed = await desk.sign(desk.seats(4), schedules=(desk.schedule(),))
     request = desk.change_request(signed, 1)
     request.new_quantity = 4
@@ -473,7 +489,8 @@ async def test_a_preview_of_the_seats_that_are_there_is_nothing(desk: Desk) -> N
     preview = await desk.contract.PreviewSeatChange(_preview_of(request))
 
     assert (preview.quantity_after, list(preview.lines), dollars(preview.total)) == (4, [], "0.00")
-    assert [one.amount_micros for one in preview.credits] == [0]
+    [asked] = ledger.told_of(ledger_peer_pb2.PreviewSeatChangeRequest)
+    assert (asked.HasField("new_quantity"), asked.new_quantity, asked.quantity_delta) == (True, 4, 0)
 
 
 async def test_a_preview_needs_the_ledger(desk: Desk, ledger: RecordingLedger) -> None:
