@@ -11,6 +11,7 @@ from meshkit.quantity import Credits, Money
 from services.contract.domain.contract import (
     BillingFrequency,
     ContractNow,
+    EndOption,
     GrantFrequency,
     PeriodProration,
     SeatProration,
@@ -135,12 +136,13 @@ class ContractCreated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndContract:
-    """end_time None: now."""
+    """end_time None: now. It is None unless end_option is AT_TIME."""
 
     request_id: str
     fingerprint: bytes
     contract_id: ContractId
     end_time: datetime | None
+    end_option: EndOption = EndOption.AT_TIME
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

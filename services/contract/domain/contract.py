@@ -53,6 +53,15 @@ class SeatInvoicing(Enum):
     BILL_ON_NEXT_COLLECTION_DATE = "BILL_ON_NEXT_COLLECTION_DATE"
 
 
+class EndOption(Enum):
+    """Where EndContract sets the end. AT_TIME: at an instant, or now."""
+
+    AT_TIME = "AT_TIME"
+    PERIOD_END = "PERIOD_END"
+    PERIOD_START = "PERIOD_START"
+    NEVER = "NEVER"
+
+
 class GrantFrequency(Enum):
     """How often a schedule grants."""
 

@@ -231,6 +231,46 @@ class EndBeforeNow(FailedPrecondition):
         )
 
 
+class NoBillingPeriod(FailedPrecondition):
+    """A contract without seats has no billing period to end with."""
+
+    reason = "NO_BILLING_PERIOD"
+
+    def __init__(self, *, contract_id: str) -> None:
+        super().__init__(
+            f"contract {contract_id!r} has no seats and so no billing period; name an end_time",
+            contract_id=contract_id,
+        )
+
+
+class PeriodStartedTooLongAgo(FailedPrecondition):
+    """Only within 24 h of its start is a billing period not wanted."""
+
+    reason = "PERIOD_STARTED_TOO_LONG_AGO"
+
+    def __init__(self, *, period_start: str, now_time: str) -> None:
+        super().__init__(
+            f"the open billing period started at {period_start}, more than 24 h before now ({now_time});"
+            " leave end_option out to end the contract now",
+            period_start=period_start,
+            now_time=now_time,
+        )
+
+
+class PeriodAlreadyCharged(FailedPrecondition):
+    """The contract cannot end before a period that was charged."""
+
+    reason = "PERIOD_ALREADY_CHARGED"
+
+    def __init__(self, *, subscription_id: str, period_start: str) -> None:
+        super().__init__(
+            f"subscription {subscription_id!r} was charged for the billing period from {period_start};"
+            " leave end_option out to end the contract now",
+            subscription_id=subscription_id,
+            period_start=period_start,
+        )
+
+
 class SeatsBelowZero(FailedPrecondition):
     """At some instant the number of seats would be negative."""
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.page import Page
+from services.contract.domain.billing.ends import planned_end
 from services.contract.domain.billing.price import refuse_unpayable
 from services.contract.domain.billing.state import BillingState, contract_now, next_due_of
 from services.contract.domain.commands import (
@@ -22,7 +23,6 @@ from services.contract.domain.contract import (
     ContractNow,
     GrantSchedule,
     Subscription,
-    end_of,
 )
 from services.contract.domain.customer import refuse_archived
 from services.contract.domain.ids import (
@@ -111,7 +111,11 @@ class Contracts:
         return [contract_now(one, its, at) for one, its in zip(contracts, states, strict=True)]
 
     async def end(self, command: EndContract) -> ContractNow:
-        """Set the instant at which a contract ends. Raises ContractNotFound, ContractEnded, EndBeforeNow."""
+        """Set, move or remove the end of a contract, and charge the difference of a later one.
+
+        Raises ContractNotFound, ContractEnded, EndBeforeNow, NoBillingPeriod, PeriodStartedTooLongAgo,
+        PeriodAlreadyCharged.
+        """
         at = self._clock.now()
         if (first := await self._store.find_response(command, ContractNow)) is not None:
             return first
@@ -122,9 +126,10 @@ class Contracts:
                 return first
             await tx.customers.lock_id(await tx.contracts.customer_of(command.contract_id))
             contract = await tx.contracts.lock(command.contract_id)
-            end_time = end_of(contract, command.end_time, at=at)
-            contract = replace(contract, end_time=end_time, version=contract.version + 1)
             [states] = await tx.billing.states([contract])
+            end_time = planned_end(contract, states, command.end_option, command.end_time, at=at)
+            contract = replace(contract, end_time=end_time, version=contract.version + 1)
+            states = [replace(state, contract=contract) for state in states]
             draft = None
             if contract.next_due_time is None or contract.next_due_time > at:
                 states, draft = await bill_increases(

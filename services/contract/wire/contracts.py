@@ -28,6 +28,7 @@ from services.contract.domain.contract import (
     UNIT_AMOUNT_MAX,
     BillingFrequency,
     ContractNow,
+    EndOption,
     GrantFrequency,
     GrantSchedule,
     PeriodProration,
@@ -70,6 +71,12 @@ _PERIOD_PRORATIONS: Final = {
     PeriodProration.FIRST: pb.PERIOD_PRORATION_FIRST,
     PeriodProration.LAST: pb.PERIOD_PRORATION_LAST,
     PeriodProration.NONE: pb.PERIOD_PRORATION_NONE,
+}
+_END_OPTIONS: Final = {
+    EndOption.AT_TIME: pb.END_OPTION_UNSPECIFIED,
+    EndOption.PERIOD_END: pb.END_OPTION_PERIOD_END,
+    EndOption.PERIOD_START: pb.END_OPTION_PERIOD_START,
+    EndOption.NEVER: pb.END_OPTION_NEVER,
 }
 # There is only one choice each so far. Setting it is the same as leaving it out.
 _ADVANCE: Final[dict[int, str]] = {pb.COLLECTION_SCHEDULE_ADVANCE: "ADVANCE"}
@@ -127,7 +134,10 @@ def end_from_wire(request: pb.EndContractRequest) -> EndContract:
         fingerprint=fingerprint("EndContract", request),
         contract_id=ContractId(fields.text("contract_id", request.contract_id)),
         end_time=optional_time(fields, "end_time", request.end_time, request.HasField("end_time")),
+        end_option=fields.choice("end_option", request.end_option, by_number(_END_OPTIONS)),
     )
+    if command.end_time is not None and command.end_option is not EndOption.AT_TIME:
+        fields.add("end_time", "must be left out if end_option is set")
     fields.check()
     return command
 

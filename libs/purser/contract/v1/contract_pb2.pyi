@@ -70,6 +70,13 @@ class GrantFrequency(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     GRANT_FREQUENCY_MONTHLY: _ClassVar[GrantFrequency]
     GRANT_FREQUENCY_ANNUAL: _ClassVar[GrantFrequency]
 
+class EndOption(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    END_OPTION_UNSPECIFIED: _ClassVar[EndOption]
+    END_OPTION_PERIOD_END: _ClassVar[EndOption]
+    END_OPTION_PERIOD_START: _ClassVar[EndOption]
+    END_OPTION_NEVER: _ClassVar[EndOption]
+
 class PaymentGate(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     PAYMENT_GATE_UNSPECIFIED: _ClassVar[PaymentGate]
@@ -132,6 +139,10 @@ ALLOCATION_POOLED: Allocation
 GRANT_FREQUENCY_UNSPECIFIED: GrantFrequency
 GRANT_FREQUENCY_MONTHLY: GrantFrequency
 GRANT_FREQUENCY_ANNUAL: GrantFrequency
+END_OPTION_UNSPECIFIED: EndOption
+END_OPTION_PERIOD_END: EndOption
+END_OPTION_PERIOD_START: EndOption
+END_OPTION_NEVER: EndOption
 PAYMENT_GATE_UNSPECIFIED: PaymentGate
 PAYMENT_GATE_NONE: PaymentGate
 PAYMENT_GATE_EXTERNAL: PaymentGate
@@ -506,14 +517,16 @@ class ListContractsResponse(_message.Message):
     def __init__(self, contracts: _Optional[_Iterable[_Union[Contract, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class EndContractRequest(_message.Message):
-    __slots__ = ("request_id", "contract_id", "end_time")
+    __slots__ = ("request_id", "contract_id", "end_time", "end_option")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
     END_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_OPTION_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     contract_id: str
     end_time: _timestamp_pb2.Timestamp
-    def __init__(self, request_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    end_option: EndOption
+    def __init__(self, request_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_option: _Optional[_Union[EndOption, str]] = ...) -> None: ...
 
 class EndContractResponse(_message.Message):
     __slots__ = ("contract",)

@@ -269,9 +269,10 @@ class ContractServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def EndContract(self, request, context):
-        """Sets the end of a contract: no billing, grants or entitlement from that instant on. Grants already issued live on
-        until they expire. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED,
-        END_BEFORE_NOW (FAILED_PRECONDITION).
+        """Sets, moves or removes the end of a contract: no billing, grants or entitlement from that instant on. A later or
+        removed end charges the difference; an earlier one refunds nothing. Grants already issued live on until they expire.
+        Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, END_BEFORE_NOW,
+        NO_BILLING_PERIOD, PERIOD_STARTED_TOO_LONG_AGO, PERIOD_ALREADY_CHARGED (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

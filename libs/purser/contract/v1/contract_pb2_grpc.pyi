@@ -79,9 +79,10 @@ class ContractServiceStub:
     ListContracts: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ListContractsRequest, _contract_pb2.ListContractsResponse]
     """Lists contracts in order of creation. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     EndContract: _grpc.UnaryUnaryMultiCallable[_contract_pb2.EndContractRequest, _contract_pb2.EndContractResponse]
-    """Sets the end of a contract: no billing, grants or entitlement from that instant on. Grants already issued live on
-    until they expire. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED,
-    END_BEFORE_NOW (FAILED_PRECONDITION).
+    """Sets, moves or removes the end of a contract: no billing, grants or entitlement from that instant on. A later or
+    removed end charges the difference; an earlier one refunds nothing. Grants already issued live on until they expire.
+    Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, END_BEFORE_NOW,
+    NO_BILLING_PERIOD, PERIOD_STARTED_TOO_LONG_AGO, PERIOD_ALREADY_CHARGED (FAILED_PRECONDITION).
     """
     ChangeSeats: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ChangeSeatsRequest, _contract_pb2.ChangeSeatsResponse]
     """Changes the number of seats from an instant on: bills the increase, and notifies the Ledger, which grants its
@@ -187,9 +188,10 @@ class ContractServiceAsyncStub(ContractServiceStub):
     ListContracts: _aio.UnaryUnaryMultiCallable[_contract_pb2.ListContractsRequest, _contract_pb2.ListContractsResponse]  # type: ignore[assignment]
     """Lists contracts in order of creation. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     EndContract: _aio.UnaryUnaryMultiCallable[_contract_pb2.EndContractRequest, _contract_pb2.EndContractResponse]  # type: ignore[assignment]
-    """Sets the end of a contract: no billing, grants or entitlement from that instant on. Grants already issued live on
-    until they expire. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED,
-    END_BEFORE_NOW (FAILED_PRECONDITION).
+    """Sets, moves or removes the end of a contract: no billing, grants or entitlement from that instant on. A later or
+    removed end charges the difference; an earlier one refunds nothing. Grants already issued live on until they expire.
+    Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, END_BEFORE_NOW,
+    NO_BILLING_PERIOD, PERIOD_STARTED_TOO_LONG_AGO, PERIOD_ALREADY_CHARGED (FAILED_PRECONDITION).
     """
     ChangeSeats: _aio.UnaryUnaryMultiCallable[_contract_pb2.ChangeSeatsRequest, _contract_pb2.ChangeSeatsResponse]  # type: ignore[assignment]
     """Changes the number of seats from an instant on: bills the increase, and notifies the Ledger, which grants its
@@ -370,9 +372,10 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.EndContractRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.EndContractResponse, _abc.Awaitable[_contract_pb2.EndContractResponse]]:
-        """Sets the end of a contract: no billing, grants or entitlement from that instant on. Grants already issued live on
-        until they expire. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED,
-        END_BEFORE_NOW (FAILED_PRECONDITION).
+        """Sets, moves or removes the end of a contract: no billing, grants or entitlement from that instant on. A later or
+        removed end charges the difference; an earlier one refunds nothing. Grants already issued live on until they expire.
+        Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, END_BEFORE_NOW,
+        NO_BILLING_PERIOD, PERIOD_STARTED_TOO_LONG_AGO, PERIOD_ALREADY_CHARGED (FAILED_PRECONDITION).
         """
 
     @_abc_1.abstractmethod

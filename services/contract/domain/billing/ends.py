@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a contract ends. Source: services/contract/README.md, "Ends"."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from meshkit.period import Period
+from services.contract.domain.billing.state import BillingState, current_period
+from services.contract.domain.contract import Contract, EndOption, end_of, refuse_over
+from services.contract.domain.errors import NoBillingPeriod, PeriodAlreadyCharged, PeriodStartedTooLongAgo
+
+UNWANTED_WITHIN = timedelta(hours=24)
+
+
+def planned_end(
+    contract: Contract,
+    states: Sequence[BillingState],
+    option: EndOption,
+    end_time: datetime | None,
+    *,
+    at: datetime,
+) -> datetime | None:
+    """Return the end that a request received at `at` sets; None: the contract is open-ended.
+
+    states: one per subscription. end_time: of AT_TIME only; None: now. Raises ContractEnded, EndBeforeNow,
+    NoBillingPeriod, PeriodStartedTooLongAgo, PeriodAlreadyCharged.
+    """
+    refuse_over(contract, at=at)
+    match option:
+        case EndOption.AT_TIME:
+            return end_of(contract, end_time, at=at)
+        case EndOption.NEVER:
+            return None
+        case EndOption.PERIOD_END:
+            return max(period.end for period in _open_periods(contract, states, at))
+        case EndOption.PERIOD_START:
+            return _unwanted_from(contract, states, at)
+        case _:
+            assert_never(option)
+
+
+def _unwanted_from(contract: Contract, states: Sequence[BillingState], at: datetime) -> datetime:
+    start = max(max(period.start for period in _open_periods(contract, states, at)), contract.start_time)
+    if at - start > UNWANTED_WITHIN:
+        raise PeriodStartedTooLongAgo(period_start=start.isoformat(), now_time=at.isoformat())
+    for state in states:
+        billed = state.billed
+        if billed is not None and billed.period.end > start and billed.charged_micros > 0:
+            raise PeriodAlreadyCharged(
+                subscription_id=state.subscription.subscription_id,
+                period_start=billed.period.start.isoformat(),
+            )
+    return start
+
+
+def _open_periods(contract: Contract, states: Sequence[BillingState], at: datetime) -> list[Period]:
+    if not states:
+        raise NoBillingPeriod(contract_id=contract.contract_id)
+    return [current_period(contract, state.subscription, at) for state in states]

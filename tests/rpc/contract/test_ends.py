@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""EndContract with an option: at the period's end or start, and never."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from grpc import StatusCode
+
+from meshkit.rpc.fields import timestamp
+from purser.catalog.v1 import catalog_pb2
+from purser.contract.v1 import contract_pb2 as pb
+from purser.ledger.v1.ledger_peer_pb2 import ApplyContractRequest
+from tests.support.catalog import JUNE, Shop, a_rate
+from tests.support.contract import MONTHLY, Desk, RunningContract, day, dollars
+from tests.support.faults import bad_fields, fault
+from tests.support.ledger_peer import RecordingLedger
+
+PERIOD_END = pb.END_OPTION_PERIOD_END
+PERIOD_START = pb.END_OPTION_PERIOD_START
+NEVER = pb.END_OPTION_NEVER
+
+
+async def _end(desk: Desk, signed: pb.CreateContractResponse, option: pb.EndOption) -> pb.Contract:
+    request = pb.EndContractRequest(
+        request_id=desk.request_id(), contract_id=signed.contract.contract_id, end_option=option
+    )
+    return (await desk.contract.EndContract(request)).contract
+
+
+async def _free(desk: Desk, shop: Shop) -> pb.SubscriptionTerms:
+    product = await shop.seats()
+    rate = a_rate(product, price_micros=0, frequency=catalog_pb2.BILLING_FREQUENCY_MONTHLY)
+    await shop.add(desk.sells.rate_card, rate)
+    return desk.seats(4, product_id=product.product_id, frequency=MONTHLY)
+
+
+async def test_a_contract_can_end_with_its_open_period(desk: Desk, running: RunningContract) -> None:
+    signed = await desk.sign(desk.seats(4, frequency=MONTHLY))
+    await running.advance_to(day(7, 3))
+
+    assert (await _end(desk, signed, PERIOD_END)).end_time == timestamp(day(8, 1))
+
+    await running.advance_to(day(9, 1))
+    assert [dollars(one.total) for one in await desk.invoices(signed)] == ["40.00", "40.00"]
+
+
+async def test_of_several_periods_the_last_one_to_end_counts(desk: Desk, running: RunningContract) -> None:
+    signed = await desk.sign(desk.seats(4, frequency=MONTHLY), desk.seats(1))
+    await running.advance_to(day(7, 3))
+
+    assert (await _end(desk, signed, PERIOD_END)).end_time == timestamp(day(6, 1, 2026))
+
+
+async def test_the_end_of_the_period_may_be_later_than_the_end_before(
+    desk: Desk, running: RunningContract
+) -> None:
+    signed = await desk.sign(desk.seats(4, frequency=MONTHLY), end=day(7, 11))
+    await running.advance_to(day(7, 3))
+
+    assert (await _end(desk, signed, PERIOD_END)).end_time == timestamp(day(8, 1))
+    assert [dollars(one.total) for one in await desk.invoices(signed)] == ["40.00", "12.90", "27.10"]
+
+
+async def test_a_removed_end_charges_the_difference_and_the_contract_renews(
+    desk: Desk, running: RunningContract, ledger: RecordingLedger
+) -> None:
+    signed = await desk.sign(desk.seats(4, frequency=MONTHLY), end=day(7, 11))
+    await running.advance_to(day(7, 3))
+
+    removed = await _end(desk, signed, NEVER)
+
+    assert not removed.HasField("end_time")
+    told = ledger.told_of(ApplyContractRequest)[-1]
+    assert (told.HasField("end_time"), told.version) == (False, 2)
+    await running.advance_to(day(8, 1))
+    totals = [dollars(one.total) for one in await desk.invoices(signed)]
+    assert totals == ["40.00", "12.90", "27.10", "40.00"]
+
+
+async def test_an_end_that_has_passed_is_not_removed(desk: Desk, running: RunningContract) -> None:
+    signed = await desk.sign(desk.seats(4, frequency=MONTHLY), end=day(7, 11))
+    await running.advance_to(day(7, 11))
+
+    for option in (NEVER, PERIOD_END, PERIOD_START):
+        with fault(StatusCode.FAILED_PRECONDITION, "CONTRACT_ENDED"):
+            await _end(desk, signed, option)
+
+
+@pytest.mark.parametrize(
+    ("at", "is_possible"),
+    [
+        (day(7, 1), True),
+        (day(7, 2), True),
+        (day(7, 2) + timedelta(microseconds=1), False),
+    ],
+)
+async def test_a_period_is_unwanted_within_24_hours_of_its_start(
+    desk: Desk, shop: Shop, running: RunningContract, at: datetime, is_possible: bool
+) -> None:
+    signed = await desk.sign(await _free(desk, shop))
+    await running.advance_to(at)
+
+    if is_possible:
+        assert (await _end(desk, signed, PERIOD_START)).end_time == timestamp(day(7, 1))
+        with fault(StatusCode.FAILED_PRECONDITION, "CONTRACT_ENDED"):
+            await desk.add_seats(signed, 1, at)
+    else:
+        with fault(
+            StatusCode.FAILED_PRECONDITION,
+            "PERIOD_STARTED_TOO_LONG_AGO",
+            period_start=day(7, 1).isoformat(),
+        ):
+            await _end(desk, signed, PERIOD_START)
+
+
+async def test_a_period_that_was_charged_cannot_be_unwanted(desk: Desk, running: RunningContract) -> None:
+    signed = await desk.sign(desk.seats(4, frequency=MONTHLY))
+    await running.advance_to(day(7, 1))
+
+    with fault(
+        StatusCode.FAILED_PRECONDITION,
+        "PERIOD_ALREADY_CHARGED",
+        subscription_id=signed.contract.subscriptions[0].subscription_id,
+        period_start=day(7, 1).isoformat(),
+    ):
+        await _end(desk, signed, PERIOD_START)
+    read = await desk.contract.GetContract(pb.GetContractRequest(contract_id=signed.contract.contract_id))
+    assert not read.contract.HasField("end_time")
+
+
+async def test_at_the_instant_of_renewal_the_new_period_is_unwanted_before_it_is_billed(
+    desk: Desk, running: RunningContract
+) -> None:
+    signed = await desk.sign(desk.seats(4, frequency=MONTHLY))
+    running.clock.advance_to(day(7, 1))
+
+    assert (await _end(desk, signed, PERIOD_START)).end_time == timestamp(day(7, 1))
+    await running.advance_to(day(8, 1))
+    assert [dollars(one.total) for one in await desk.invoices(signed)] == ["40.00"]
+
+
+async def test_a_contract_without_seats_has_no_period_to_end_with(desk: Desk) -> None:
+    signed = await desk.sign()
+
+    for option in (PERIOD_END, PERIOD_START):
+        with fault(StatusCode.FAILED_PRECONDITION, "NO_BILLING_PERIOD"):
+            await _end(desk, signed, option)
+
+
+async def test_a_time_and_an_option_exclude_each_other(desk: Desk) -> None:
+    signed = await desk.sign(desk.seats(4))
+    request = pb.EndContractRequest(
+        request_id="r1", contract_id=signed.contract.contract_id, end_option=NEVER, end_time=timestamp(JUNE)
+    )
+
+    with bad_fields("end_time"):
+        await desk.contract.EndContract(request)
+    request.end_option = 9  # type: ignore[assignment]
+    request.ClearField("end_time")
+    with bad_fields("end_option"):
+        await desk.contract.EndContract(request)
