@@ -164,6 +164,7 @@ async def test_an_ended_contract_and_one_that_never_began_are_accepted(seatsco: 
     renamed = pb.SetCustomerAliasesRequest(request_id="rename", customer="acme", aliases=["acme", "last"])
     await seatsco.desk.contract.SetCustomerAliases(renamed)
     asked = ledger_pb2.GetBalanceRequest(customer="last")
-    assert (await seatsco.ledger.gate.GetBalance(asked)).pools[0].available_micros == 400_000_000
+    # It ended at the very instant at which its first period began.
+    assert (await seatsco.ledger.gate.GetBalance(asked)).pools[0].available_micros == 0
     seatsco.clock.advance_to(day(7, 1))
     assert await seatsco.balance() == 0

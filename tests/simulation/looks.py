@@ -161,8 +161,10 @@ def _pool_wanted(pool: Pool) -> dict[str, Any]:
 
 
 def _grant_seen(grant: pb.Grant) -> tuple[Any, ...]:
+    """Return the figures of a grant; the model's grants lose what is voided."""
     name = grant.grant_schedule_id or grant.grant_id
-    return name, grant.granted_micros, grant.captured_micros, grant.held_micros, grant.available_micros
+    left = grant.granted_micros - grant.voided_micros
+    return name, left, grant.captured_micros, grant.held_micros, grant.available_micros
 
 
 def _grants_wanted(pool: Pool, product: str) -> list[tuple[Any, ...]]:
@@ -176,14 +178,14 @@ def _grants_wanted(pool: Pool, product: str) -> list[tuple[Any, ...]]:
 
 def _whole_grant_seen(grant: pb.Grant) -> tuple[Any, ...]:
     start = grant.effective_time.ToNanoseconds()
-    return *_grant_seen(grant), start, grant.expired_micros, grant.voided_micros
+    return *_grant_seen(grant), start, grant.expired_micros
 
 
 def _whole_grant_wanted(pool: Pool, one: Any) -> tuple[Any, ...]:
     held, expired = pool.held(one), _expired(pool, one)
     rest = one.granted - one.captured - held if one.start <= pool.now < one.end else 0
     start = timestamp(one.start).ToNanoseconds()
-    return one.name, one.granted, one.captured, held, rest, start, expired, 0
+    return one.name, one.granted, one.captured, held, rest, start, expired
 
 
 def _held_by(pool: Pool, user: str) -> int:

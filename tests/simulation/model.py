@@ -40,22 +40,26 @@ class Pool:
         self.prices, self.caps, self.holds = dict[str, Any](), dict[str, Any](), dict[str, Thing]()
         self.card = ""  # a rate, and so its meter, belongs to one card
         self.meters = dict[Any, int]()  # units used, by product, price, month and card
-        # grants: name granted captured priority scope is_paid start end made
-        # schedules: name per_seat months lives prorates scope seats=[(when, delta)] next latest
+        # grants: name granted captured priority scope is_paid start end made schedule number
+        # schedules: name per_seat months lives prorates scope seats=[(when, delta)] next
         self.grants, self.schedules, self.spends = list[Thing](), list[Thing](), list[Any]()
 
     def advance(self, to: datetime) -> None:
         for one in self.schedules:
-            if one.latest and self.now < one.latest.end:
-                one.latest.granted = max(one.latest.granted, self.earned(one, one.next - 1, to))
+            for grant in (grant for grant in self.grants if grant.schedule is one and self.now < grant.end):
+                grant.granted = max(grant.granted, self.earned(one, grant.number, to))
             while (begin := add_months(self.start, one.months * one.next)) <= to and begin < self.end:
-                one.latest = Thing(
-                    name=one.name, captured=0, priority=1, scope=one.scope, is_paid=False, start=begin
-                )
-                one.latest.end = add_months(self.start, one.months * (one.next + one.lives))
-                one.latest.made, one.latest.granted = begin, self.earned(one, one.next, to)
-                self.grants, one.next = [*self.grants, one.latest], one.next + 1
+                grant = Thing(name=one.name, captured=0, priority=1, scope=one.scope, is_paid=False)
+                grant.start, grant.made, grant.schedule, grant.number = begin, begin, one, one.next
+                grant.granted, one.next = self.earned(one, one.next, to), one.next + 1
+                grant.end = add_months(self.start, one.months * (grant.number + one.lives))
+                self.grants.append(grant)
         self.now = to
+
+    def end_at(self, end: datetime) -> None:
+        for grant in (one for one in self.grants if one.schedule and end <= one.start < self.end):
+            grant.granted = grant.captured + self.held(grant) if self.now < grant.end else grant.granted
+        self.end = end
 
     def earned(self, one: Thing, number: int, through: datetime) -> int:
         first, last = (add_months(self.start, one.months * index) for index in (number, number + 1))
@@ -64,7 +68,7 @@ class Pool:
             {first} | {when for when, _ in one.seats if first < when < close and when <= through}
         ):
             more = max(0, sum(delta for when, delta in one.seats if when <= at) - highest)
-            left = close - first if at == first else last - at if one.prorates else last - first
+            left = close - at if at == first or one.prorates else last - first
             earned, highest = earned + one.per_seat * more * (left // TICK) // whole, highest + more
         return earned
 

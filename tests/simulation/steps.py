@@ -51,7 +51,6 @@ async def begun(databases: Databases, beginning: Drawn) -> AsyncIterator[World]:
             name=f"sch_{number}",
             seats=changes if one["is_per_seat"] else [(LONG_AGO, 1)],
             next=0,
-            latest=None,
         )
         for number, one in enumerate(beginning["terms"])
     ]

@@ -7,6 +7,7 @@ it does the same to a replica and to the models, and asserts that they agree.
 
 import asyncio
 import itertools
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from copy import deepcopy
@@ -206,7 +207,7 @@ class World:
 
     async def end_contract(self, customer: str, at: datetime, replica: int) -> None:
         for pool in self.shadow.of(customer):
-            pool.end = at
+            pool.end_at(at)
         await self._tell_contract(customer, replica)
 
     async def _tell_contract(self, customer: str, replica: int) -> None:
@@ -252,11 +253,14 @@ class World:
         linked = [one for pool in self.shadow.of("cus_acme") for one in pool.schedules if one.is_per_seat]
         if not linked:
             return
-        before = {one.name: one.latest.granted if one.latest else 0 for one in linked}
+        pools = self.shadow.of("cus_acme")
+        before = {id(grant): grant.granted for pool in pools for grant in pool.grants}
         linked[0].seats.append((at, delta))  # they share one list
-        for pool in self.shadow.of("cus_acme"):
+        for pool in pools:
             pool.advance(self.now)
-        wanted = {one.name: one.latest.granted - before[one.name] for one in linked if one.latest}
+        wanted: dict[str, int] = defaultdict(int)
+        for grant in (grant for pool in pools for grant in pool.grants if grant.schedule):
+            wanted[grant.schedule.name] += grant.granted - before[id(grant)]
         told = await self.replicas[replica].change_seats(delta, at, sequence=next(self._versions))
         added = {one.grant_schedule_id: one.amount_micros for one in told.credits}
         assert added == {name: credits for name, credits in wanted.items() if credits}
@@ -321,6 +325,7 @@ def _grant(request: apb.IssueGrantRequest, grant_id: str, now: datetime) -> Thin
         priority=request.priority,
         scope=tuple(request.scope_product_ids),
         is_paid=request.cost_basis_micros > 0,
+        schedule=None,
         start=request.effective_time.ToDatetime(UTC) if has_start else now,
         end=request.expire_time.ToDatetime(UTC) if has_end else NEVER,
         made=now,

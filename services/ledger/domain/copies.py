@@ -4,7 +4,7 @@
 Each has a version, or for a seat change a sequence, so a repeated or late update changes nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.ledger.domain.credits.grant import CustomerId
@@ -54,7 +54,7 @@ class SubscriptionSeats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractUpdate:
-    """A contract with its seats and schedules. From Contract."""
+    """A contract with its seats and schedules. From Contract. accept_time: of its terms; None: not stated."""
 
     customer_id: CustomerId
     contract_id: str
@@ -62,6 +62,7 @@ class ContractUpdate:
     rate_card_id: str
     start_time: datetime
     end_time: datetime | None
+    accept_time: datetime | None = None
     subscriptions: tuple[SubscriptionSeats, ...]
     schedules: tuple[Schedule, ...]
 
@@ -73,6 +74,11 @@ class SeatChangeUpdate:
     customer_id: CustomerId
     subscription_id: str
     change: SeatChange
+
+    def received_at(self, at: datetime) -> "SeatChangeUpdate":
+        """Return it with the time of its acceptance, which is its arrival `at` if it does not say, or says later."""
+        accept_time = min(self.change.accept_time or at, at)
+        return replace(self, change=replace(self.change, accept_time=accept_time))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ No responses are stored for them: a repeated update is recognized by its version
 WatchThreshold raises NoticeTooFarAhead and, except for seat changes, NoticeTooFarBehind (meshkit/distance.py).
 """
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from meshkit.clock import Clock
@@ -19,17 +20,26 @@ from services.ledger.domain.copies import (
     WatchUpdate,
 )
 from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.adjusting import (
+    living_grants,
+    take_back_for_change,
+    take_back_for_end,
+)
 from services.ledger.domain.credits.due import ScheduleProgress
 from services.ledger.domain.credits.entry import EntryKind
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, ScheduleId
 from services.ledger.domain.credits.proration import SeatChange
-from services.ledger.domain.credits.schedule import ScheduleCredits, credits_of_change
+from services.ledger.domain.credits.schedule import Schedule, ScheduleCredits, credits_of_change
+from services.ledger.domain.crossings import alarm
 from services.ledger.domain.errors import CustomerNotFound, SubscriptionNotFound
-from services.ledger.operations.credits.settlement import open_account
+from services.ledger.operations.credits.settlement import OpenAccount, open_account
 from services.ledger.operations.ports import Relay
 from services.ledger.operations.usage.attachment import Attachment
 from services.ledger.operations.usage.rerates import rerate_withdrawn
 from services.ledger.store import PostgresStore, Transaction
+
+# What a late notice makes of an account, given one schedule, at an instant.
+LateRule = Callable[[Account, ScheduleProgress, datetime], Account]
 
 
 class Copies:
@@ -82,12 +92,22 @@ class Copies:
             await _lock_customer(tx, update.customer_id)
             # The pools are locked before the contract is written, so a concurrent settlement sees all of it or nothing.
             # They are first settled under the old terms: otherwise the result would depend on earlier reads.
+            before: dict[ScheduleId, Schedule] = {}
             for credit_type_id in pools:
                 await tx.accounts.make(update.customer_id, credit_type_id)
-                await self._settle(tx, update.customer_id, credit_type_id, at)
+                settled = await self._settle(tx, update.customer_id, credit_type_id, at)
+                before |= {key: one.schedule for key, one in settled.schedules.items()}
             version = await tx.copies.keep_contract(update)
             for credit_type_id in pools:
-                await self._settle(tx, update.customer_id, credit_type_id, at)
+                await self._settle(
+                    tx,
+                    update.customer_id,
+                    credit_type_id,
+                    at,
+                    late=lambda account, progress, time: _shortened(
+                        account, progress, before, accept_time=update.accept_time, at=time
+                    ),
+                )
             return version
 
         version = await self._store.run(work, turn_of=update.customer_id)
@@ -107,11 +127,21 @@ class Copies:
             for credit_type_id in pools:
                 # Settled with the seats known so far, so that the credits added below are those of this change.
                 await self._settle(tx, update.customer_id, credit_type_id, at)
-            if not await tx.seat_changes.keep(update):
+            received = update.received_at(at)
+            if not await tx.seat_changes.keep(received):
                 return ()
             added: list[ScheduleCredits] = []
             for credit_type_id in pools:
-                added += await self._settle(tx, update.customer_id, credit_type_id, at)
+                settled = await self._settle(
+                    tx,
+                    update.customer_id,
+                    credit_type_id,
+                    at,
+                    late=lambda account, progress, time: _without_excess(
+                        account, progress, received, at=time
+                    ),
+                )
+                added += _adjustments(settled.now, credit_type_id)
             return tuple(added)
 
         added = await self._store.run(work, turn_of=update.customer_id)
@@ -172,23 +202,66 @@ class Copies:
         return list(await tx.seat_changes.credit_types_of_subscription(customer_id, subscription_id))
 
     async def _settle(
-        self, tx: Transaction, customer_id: CustomerId, credit_type_id: CreditTypeId, at: datetime
-    ) -> list[ScheduleCredits]:
-        """Settle a pool; returns the credits of the seat adjustments this wrote, per schedule."""
+        self,
+        tx: Transaction,
+        customer_id: CustomerId,
+        credit_type_id: CreditTypeId,
+        at: datetime,
+        *,
+        late: LateRule | None = None,
+    ) -> OpenAccount:
+        """Settle a pool, and save it. late: what a notice that came late takes back then, for each schedule."""
         opened = await open_account(tx, customer_id, credit_type_id, at=at, ids=self._ids, settles=True)
-        await opened.save(tx, opened.now)
-        added: dict[ScheduleId, Credits] = {}
-        for entry in opened.now.entries:
-            if entry.kind is EntryKind.SEAT_ADJUSTMENT:
-                schedule_id = ScheduleId(entry.cause_id)
-                added[schedule_id] = added.get(schedule_id, Credits(0)) + entry.amount
-        return [ScheduleCredits(schedule_id, credit_type_id, amount) for schedule_id, amount in added.items()]
+        after = opened.now
+        if late is not None:
+            for progress in opened.schedules.values():
+                after = late(after, progress, opened.at)
+            if after is not opened.now:
+                after = alarm.observe_balance(after, at=opened.at)
+        await opened.save(tx, after)
+        return opened
+
+
+def _adjustments(account: Account, credit_type_id: CreditTypeId) -> list[ScheduleCredits]:
+    """Return the credits of the seat adjustments that were written, per schedule."""
+    added: dict[ScheduleId, Credits] = {}
+    for entry in account.entries:
+        if entry.kind is EntryKind.SEAT_ADJUSTMENT:
+            schedule_id = ScheduleId(entry.cause_id)
+            added[schedule_id] = added.get(schedule_id, Credits(0)) + entry.amount
+    return [ScheduleCredits(schedule_id, credit_type_id, amount) for schedule_id, amount in added.items()]
+
+
+def _without_excess(
+    account: Account, progress: ScheduleProgress, received: SeatChangeUpdate, *, at: datetime
+) -> Account:
+    if progress.schedule.subscription_id != received.subscription_id:
+        return account
+    return take_back_for_change(account, progress.schedule, progress.counted_seats, received.change, at=at)
+
+
+def _shortened(
+    account: Account,
+    progress: ScheduleProgress,
+    before: Mapping[ScheduleId, Schedule],
+    *,
+    accept_time: datetime | None,
+    at: datetime,
+) -> Account:
+    known = before.get(progress.schedule.schedule_id)
+    if known is None or known.end_time == progress.schedule.end_time:
+        return account
+    return take_back_for_end(
+        account, known, progress.schedule, progress.counted_seats, accept_time=accept_time, at=at
+    )
 
 
 def _previewed(account: Account, progress: ScheduleProgress, change: SeatChange, at: datetime) -> Credits:
-    latest = account.grants.get(progress.latest) if progress.latest is not None else None
-    granted = latest.granted if latest is not None else Credits(0)
-    return credits_of_change(progress.schedule, progress.counted_seats, change, at=at, granted=granted)
+    counted = {
+        progress.schedule.index_of(grant): grant.counted
+        for grant in living_grants(account, progress.schedule)
+    }
+    return credits_of_change(progress.schedule, progress.counted_seats, change, at=at, counted=counted)
 
 
 async def _lock_customer(tx: Transaction, customer_id: CustomerId) -> None:

@@ -34,6 +34,16 @@ def _never_voided(grant: Json) -> Json:
     return {**grant, "void": None}
 
 
+def _never_taken_back(grant: Json) -> Json:
+    """Grant 2 to 3: late notices can take credits back."""
+    return {**grant, "taken_back": {"micros": 0}}
+
+
+def _grant_never_taken_back(voided: Json) -> Json:
+    """VoidedGrant 1 to 2: its grant is Grant 3."""
+    return {**voided, "grant": _never_taken_back(voided["grant"])}
+
+
 RESPONSES: Final = Formats[Response](
     Format("Authorized", Authorized),
     Format("AuthorizedLines", AuthorizedLines),
@@ -43,8 +53,8 @@ RESPONSES: Final = Formats[Response](
     Format("Extended", Extended),
     Format("Debited", Debited),
     Format("DebitedLines", DebitedLines),
-    Format("Grant", Grant, (_never_voided,)),
-    Format("VoidedGrant", VoidedGrant),
+    Format("Grant", Grant, (_never_voided, _never_taken_back)),
+    Format("VoidedGrant", VoidedGrant, (_grant_never_taken_back,)),
     Format("CustomerSpendCap", CustomerSpendCap),
     Format("SpendCapRemoval", SpendCapRemoval),
     Format("CorrectedUsage", CorrectedUsage),

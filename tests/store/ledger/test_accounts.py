@@ -9,7 +9,7 @@ import pytest
 
 from meshkit.quantity import Credits, Ratio
 from services.ledger.domain.copies import WatchUpdate
-from services.ledger.domain.credits import due
+from services.ledger.domain.credits import recording
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.grant import Grant, GrantId, GrantKind, ProductId
 from services.ledger.domain.credits.unit_of_work import AccountSelection, Change, NewResponse, PoolKey
@@ -64,7 +64,7 @@ RESPONSE = SpendCapRemoval("cap_1")
 
 def _busy(account: Account) -> Account:
     """Return the account with a grant, a hold over two grants, a capture and what was spent and held."""
-    account = due.issue(account, A_TOP_UP, at=JUNE, cause_id="req-1")
+    account = recording.issue(account, A_TOP_UP, at=JUNE, cause_id="req-1")
     account, _ = gate.authorize(
         account,
         replace(ASK, amount=Credits.of(450)),

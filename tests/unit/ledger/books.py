@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from meshkit.quantity import Credits
-from services.ledger.domain.credits import due, issuing
+from services.ledger.domain.credits import adjusting, due, issuing
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.burn_down import rank
 from services.ledger.domain.credits.due import DueSources, Reading, ScheduleProgress
@@ -183,16 +183,44 @@ class Books:
         )
         self.settle(at, settles=True)
 
-    def tell_seats(self, change: SeatChange, *, at: datetime) -> Credits:
-        """Change the seats of every schedule that counts seats; returns what that adds at once."""
+    def tell_seats(self, change: SeatChange, *, at: datetime, accepted: datetime | None = None) -> Credits:
+        """Change the seats of every schedule that counts seats; returns what that adds at once.
+
+        accepted: by Contract; None: at `at`.
+        """
         self.settle(at, settles=True)
+        change = replace(change, accept_time=accepted or at)
         for key, progress in self.schedules.items():
             if progress.seats is not None:
                 self.schedules[key] = replace(progress, seats=progress.seats.with_change(change))
         written = len(self.entries)
-        self.settle(at, settles=True)
+        account = self._open(at, settles=True)
+        for progress in self.schedules.values():
+            if progress.seats is not None:
+                account = adjusting.take_back_for_change(
+                    account, progress.schedule, progress.seats, change, at=account.time_at(at)
+                )
+        self._save(account)
         new = self.entries[written:]
         return Credits(sum(one.amount.micros for one in new if one.kind is EntryKind.SEAT_ADJUSTMENT))
+
+    def tell_end(self, end: datetime | None, *, at: datetime, accepted: datetime | None = None) -> None:
+        """Move the end of every schedule. accepted: by Contract; None: at `at`."""
+        self.settle(at, settles=True)
+        before = {key: progress.schedule for key, progress in self.schedules.items()}
+        for key, progress in self.schedules.items():
+            self.schedules[key] = replace(progress, schedule=replace(progress.schedule, end_time=end))
+        account = self._open(at, settles=True)
+        for key, progress in self.schedules.items():
+            account = adjusting.take_back_for_end(
+                account,
+                before[key],
+                progress.schedule,
+                progress.counted_seats,
+                accept_time=accepted,
+                at=account.time_at(at),
+            )
+        self._save(account)
 
     def tell_watch(self, watch: Watch, *, at: datetime) -> None:
         others = tuple(one for one in self.stored.watches if one.alert_id != watch.alert_id)
@@ -318,7 +346,10 @@ class Books:
             hold.expire_time for hold in stored.holds.values() if _is_held(hold) and hold.expire_time > at
         ]
         sources = DueSources(
-            schedules=dict(self.schedules), first_unread=min(later, default=None), anchor=self.anchor
+            schedules=dict(self.schedules),
+            first_unread=min(later, default=None),
+            anchor=self.anchor,
+            rechecks=settles,
         )
         return Reading(account=account, sources=sources if is_due else None)
 

@@ -243,10 +243,14 @@ def test_a_preview_tells_what_the_change_then_brings(
         books.tell_seats(a_seat_change(seats_more, told_at, sequence=sequence), at=told_at)
     effective_time = JUNE.replace(month=6 + days // 30, day=1 + days % 30)
     progress = books.schedules[schedule.schedule_id]
-    granted = Credits(0) if progress.latest is None else books.stored.grants[progress.latest].granted
+    counted = {
+        schedule.index_of(grant): grant.counted
+        for grant in books.stored.grants.values()
+        if not grant.is_closed
+    }
     change = a_seat_change(delta, effective_time, sequence=100)
 
-    previewed = credits_of_change(schedule, progress.counted_seats, change, at=told_at, granted=granted)
+    previewed = credits_of_change(schedule, progress.counted_seats, change, at=told_at, counted=counted)
 
     counts_from = max(told_at, effective_time)
     without = books.available(counts_from)

@@ -288,7 +288,7 @@ class ScheduleTerms(_message.Message):
     def __init__(self, grant_schedule_id: _Optional[str] = ..., product_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., unit_amount_micros: _Optional[int] = ..., subscription_id: _Optional[str] = ..., frequency: _Optional[_Union[GrantFrequency, str]] = ..., anchor_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., priority: _Optional[int] = ..., prorates_increases: _Optional[bool] = ..., period_proration: _Optional[_Union[PeriodProration, str]] = ..., commit_duration: _Optional[int] = ..., scope_product_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ApplyContractRequest(_message.Message):
-    __slots__ = ("request_id", "customer_id", "contract_id", "version", "rate_card_id", "start_time", "end_time", "subscriptions", "grant_schedules")
+    __slots__ = ("request_id", "customer_id", "contract_id", "version", "rate_card_id", "start_time", "end_time", "subscriptions", "grant_schedules", "accept_time")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -298,6 +298,7 @@ class ApplyContractRequest(_message.Message):
     END_TIME_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTIONS_FIELD_NUMBER: _ClassVar[int]
     GRANT_SCHEDULES_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_TIME_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     customer_id: str
     contract_id: str
@@ -307,7 +308,8 @@ class ApplyContractRequest(_message.Message):
     end_time: _timestamp_pb2.Timestamp
     subscriptions: _containers.RepeatedCompositeFieldContainer[SubscriptionSeats]
     grant_schedules: _containers.RepeatedCompositeFieldContainer[ScheduleTerms]
-    def __init__(self, request_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., version: _Optional[int] = ..., rate_card_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscriptions: _Optional[_Iterable[_Union[SubscriptionSeats, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[ScheduleTerms, _Mapping]]] = ...) -> None: ...
+    accept_time: _timestamp_pb2.Timestamp
+    def __init__(self, request_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., version: _Optional[int] = ..., rate_card_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscriptions: _Optional[_Iterable[_Union[SubscriptionSeats, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[ScheduleTerms, _Mapping]]] = ..., accept_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ApplyContractResponse(_message.Message):
     __slots__ = ("version",)

@@ -13,21 +13,18 @@ from datetime import datetime
 from enum import IntEnum
 
 from meshkit.evolve import evolve
-from meshkit.quantity import Credits
+from services.ledger.domain.credits import adjusting, recording
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.burn_down import Draw
-from services.ledger.domain.credits.entry import EntryKind
 from services.ledger.domain.credits.grant import (
     Grant,
     GrantId,
     ScheduleId,
-    expire_rest,
     give_back,
-    increase,
     void_held,
 )
 from services.ledger.domain.credits.proration import ONE, Seats
-from services.ledger.domain.credits.schedule import Schedule, credits_of_period, grant_of_period
+from services.ledger.domain.credits.schedule import Schedule, grant_of_period
 from services.ledger.domain.crossings import alarm
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldState, end_hold
 from services.ledger.domain.gate.spend_cap import hold_more
@@ -39,8 +36,8 @@ EVENTS_MAX = 100_000
 class ScheduleProgress:
     """A schedule, the seats it counts, and up to which period it has issued grants.
 
-    next_index: the next period to issue. latest: the grant of the period before, which later seats adjust; None if
-    there is no open one.
+    next_index: the next period to issue. latest: the grant of the period before; only replicas of the previous version
+    read it.
     """
 
     schedule: Schedule
@@ -59,11 +56,13 @@ class DueSources:
 
     first_unread: the first instant at which a hold or grant that is not in the account may fall due; None: never.
     anchor: start of the customer's usage periods; None without a contract.
+    rechecks: seats or terms may have changed for instants that are settled, so what they granted is compared again.
     """
 
     schedules: Mapping[ScheduleId, ScheduleProgress]
     first_unread: datetime | None
     anchor: datetime | None
+    rechecks: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +91,8 @@ class _Rank(IntEnum):
     LOOK = 4  # writes nothing by itself, but a watched value may have changed
 
 
-_Event = tuple[datetime, _Rank, str]
+# When, what, of what, and of a change of seats the grant that it may raise.
+_Event = tuple[datetime, _Rank, str, str]
 
 
 def bring_up_to_date(
@@ -114,15 +114,16 @@ def settle(
     Watches are observed after every instant that was not settled before, and at `at`.
     """
     schedules = dict(sources.schedules)
-    events = list(_first_events(account, schedules, sources.anchor))
+    events = list(_first_events(account, sources))
     heapq.heapify(events)
     for _ in range(EVENTS_MAX):
         if not events or events[0][0] > at:
             break
-        due_time, rank, key = heapq.heappop(events)
-        account, later = _carry_out(account, schedules, due_time, rank, key, at, new_grant_id)
-        for event in later:
-            heapq.heappush(events, event)
+        event = heapq.heappop(events)
+        due_time = event[0]
+        account, later = _carry_out(account, schedules, event, at, new_grant_id)
+        for one in later:
+            heapq.heappush(events, one)
         is_last_of_instant = not events or events[0][0] != due_time
         if is_last_of_instant and account.is_news(due_time):
             account = alarm.observe(account, at=due_time, anchor=sources.anchor)
@@ -136,53 +137,51 @@ def settle(
     return SettledAccount(account, schedules)
 
 
-def _first_events(
-    account: Account, schedules: Mapping[ScheduleId, ScheduleProgress], anchor: datetime | None
-) -> Iterator[_Event]:
+def _first_events(account: Account, sources: DueSources) -> Iterator[_Event]:
     for hold in account.holds.values():
         if hold.state is HoldState.HELD:
-            yield hold.expire_time, _Rank.HOLD_EXPIRES, hold.hold_id
+            yield hold.expire_time, _Rank.HOLD_EXPIRES, hold.hold_id, ""
+    compared = None if sources.rechecks else account.settled_time
     for grant in account.grants.values():
         yield from _grant_events(account, grant)
-    for progress in schedules.values():
+        progress = sources.schedules.get(grant.schedule_id) if grant.schedule_id is not None else None
+        if progress is not None and not grant.is_closed:
+            yield from _seat_events(progress, grant, after=compared)
+    for progress in sources.schedules.values():
         yield from _period_start(progress)
-        if progress.latest is not None:
-            yield from _seat_events(progress, progress.next_index - 1)
-    for window_end in alarm.window_ends(account, anchor=anchor):
-        yield window_end, _Rank.LOOK, ""
+    for window_end in alarm.window_ends(account, anchor=sources.anchor):
+        yield window_end, _Rank.LOOK, "", ""
 
 
 def _grant_events(account: Account, grant: Grant) -> Iterator[_Event]:
     if account.is_news(grant.effective_time):
-        yield grant.effective_time, _Rank.LOOK, grant.grant_id
+        yield grant.effective_time, _Rank.LOOK, grant.grant_id, ""
     if grant.expire_time is not None and not grant.is_closed:
-        yield grant.expire_time, _Rank.GRANT_EXPIRES, grant.grant_id
+        yield grant.expire_time, _Rank.GRANT_EXPIRES, grant.grant_id, ""
 
 
 def _period_start(progress: ScheduleProgress) -> Iterator[_Event]:
     active = progress.schedule.active_period(progress.next_index)
     if active is not None:
-        yield active.start, _Rank.PERIOD_STARTS, progress.schedule.schedule_id
+        yield active.start, _Rank.PERIOD_STARTS, progress.schedule.schedule_id, ""
 
 
-def _seat_events(progress: ScheduleProgress, index: int) -> Iterator[_Event]:
-    # Also at the start of the period: a late change may be dated before it.
-    active = progress.schedule.active_period(index)
-    if active is not None:
-        yield active.start, _Rank.SEATS_CHANGE, progress.schedule.schedule_id
-    for instant in progress.schedule.change_times(index, progress.counted_seats):
-        yield instant, _Rank.SEATS_CHANGE, progress.schedule.schedule_id
+def _seat_events(
+    progress: ScheduleProgress, grant: Grant, *, after: datetime | None = None
+) -> Iterator[_Event]:
+    for instant in adjusting.instants(progress.schedule, progress.counted_seats, grant):
+        if after is None or instant > after:
+            yield instant, _Rank.SEATS_CHANGE, progress.schedule.schedule_id, grant.grant_id
 
 
 def _carry_out(
     account: Account,
     schedules: dict[ScheduleId, ScheduleProgress],
-    due_time: datetime,
-    rank: _Rank,
-    key: str,
+    event: _Event,
     at: datetime,
     new_grant_id: Callable[[], GrantId],
 ) -> tuple[Account, list[_Event]]:
+    due_time, rank, key, grant_id = event
     match rank:
         case _Rank.HOLD_EXPIRES:
             return _expire_hold(account, account.holds[HoldId(key)], at=at), []
@@ -194,52 +193,20 @@ def _carry_out(
             grant = grant_of_period(progress.schedule, index, progress.counted_seats, grant_id=new_grant_id())
             started = replace(progress, next_index=index + 1, latest=grant.grant_id)
             schedules[ScheduleId(key)] = started
-            later = [*_grant_events(account, grant), *_period_start(started), *_seat_events(started, index)]
-            return issue(account, grant, at=at), later
+            later = [*_grant_events(account, grant), *_period_start(started), *_seat_events(started, grant)]
+            return recording.issue(account, grant, at=at), later
         case _Rank.SEATS_CHANGE:
             progress = schedules[ScheduleId(key)]
-            return _adjust(account, progress, due_time=due_time, at=at), []
+            grant = account.grants[GrantId(grant_id)]
+            return adjusting.raise_to_seats(
+                account, grant, progress.schedule, progress.counted_seats, due_time=due_time, at=at
+            ), []
         case _Rank.LOOK:
             return account, []
 
 
-def issue(account: Account, grant: Grant, *, at: datetime, cause_id: str | None = None) -> Account:
-    """Add a grant to the pool. cause_id: the request that issues it; None if a schedule does."""
-    entry = account.next_entry(
-        EntryKind.GRANT,
-        grant_id=grant.grant_id,
-        amount=grant.granted,
-        effective_time=grant.effective_time,
-        create_time=at,
-        cause_id=cause_id or grant.schedule_id or grant.grant_id,
-    )
-    return account.with_changes(grants=[grant], entries=[entry])
-
-
-def _adjust(account: Account, progress: ScheduleProgress, *, due_time: datetime, at: datetime) -> Account:
-    """Grant what the period's known seats bring beyond the credits granted so far; take nothing back."""
-    grant = account.grants.get(progress.latest) if progress.latest is not None else None
-    if grant is None or grant.is_closed:
-        return account
-    target = credits_of_period(
-        progress.schedule, progress.next_index - 1, progress.counted_seats, through=due_time
-    )
-    if target <= grant.granted:
-        return account
-    added = target - grant.granted
-    entry = account.next_entry(
-        EntryKind.SEAT_ADJUSTMENT,
-        grant_id=grant.grant_id,
-        amount=added,
-        effective_time=due_time,
-        create_time=at,
-        cause_id=progress.schedule.schedule_id,
-    )
-    return account.with_changes(grants=[increase(grant, added)], entries=[entry])
-
-
 def _expire_grant(account: Account, grant: Grant, *, at: datetime) -> Account:
-    return lose_rest(account, grant, effective_time=grant.expire_time or at, at=at)
+    return recording.lose_rest(account, grant, effective_time=grant.expire_time or at, at=at)
 
 
 def _expire_hold(account: Account, hold: Hold, *, at: datetime) -> Account:
@@ -270,44 +237,10 @@ def give_back_draw(
     grant = account.grants[draw.grant_id]
     if grant.voids_what_returns(hold.create_time):
         voided = void_held(grant, draw.amount)
-        return write_void(
+        return recording.write_void(
             account, voided, draw.amount, effective_time=ended_time, cause_id=draw.grant_id, at=at
         )
     grant = give_back(grant, draw.amount)
     if not grant.is_closed:
         return account.with_changes(grants=[grant])
-    return lose_rest(account, grant, effective_time=ended_time, at=at)
-
-
-def write_void(
-    account: Account, grant: Grant, amount: Credits, *, effective_time: datetime, cause_id: str, at: datetime
-) -> Account:
-    """Replace a grant by `grant`, of which `amount` was voided, and write the VOID entry if that is not zero."""
-    entries = []
-    if amount:
-        entry = account.next_entry(
-            EntryKind.VOID,
-            grant_id=grant.grant_id,
-            amount=-amount,
-            effective_time=effective_time,
-            create_time=at,
-            cause_id=cause_id,
-        )
-        entries.append(entry)
-    return account.with_changes(grants=[grant], entries=entries)
-
-
-def lose_rest(account: Account, grant: Grant, *, effective_time: datetime, at: datetime) -> Account:
-    """Expire the rest of a grant, and write the EXPIRY entry if there is a rest."""
-    entries = []
-    if grant.rest:
-        entry = account.next_entry(
-            EntryKind.EXPIRY,
-            grant_id=grant.grant_id,
-            amount=-grant.rest,
-            effective_time=effective_time,
-            create_time=at,
-            cause_id=grant.grant_id,
-        )
-        entries.append(entry)
-    return account.with_changes(grants=[expire_rest(grant)], entries=entries)
+    return recording.lose_rest(account, grant, effective_time=ended_time, at=at)

@@ -61,6 +61,13 @@ class Grant:
     is_closed: bool = False
     # Once set, credits that holds of that time or before return to the grant are voided.
     void: GrantVoid | None = None
+    # The part of `voided` that late notices took back: seats that the grant no longer counts.
+    taken_back: Credits = Credits(0)
+
+    @property
+    def counted(self) -> Credits:
+        """Credits granted for the seats that it counts: what late notices took back is not among them."""
+        return self.granted - self.taken_back
 
     @property
     def rest(self) -> Credits:
@@ -158,6 +165,11 @@ def void_amount(grant: Grant, amount: Credits) -> Grant:
     """Void `amount` of the rest."""
     assert Credits(0) <= amount <= grant.rest
     return _closed_if_spent(evolve(grant, voided=grant.voided + amount))
+
+
+def take_back(grant: Grant, amount: Credits) -> Grant:
+    """Void `amount` of the rest, for seats that the grant should not have counted."""
+    return evolve(void_amount(grant, amount), taken_back=grant.taken_back + amount)
 
 
 def increase(grant: Grant, amount: Credits) -> Grant:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from meshkit.quantity import Credits
-from services.ledger.domain.credits import due
+from services.ledger.domain.credits import recording
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.commands import IssueGrant
 from services.ledger.domain.credits.grant import (
@@ -71,7 +71,7 @@ def _different_terms(command: IssueGrant, grant: Grant, credit_type_id: CreditTy
 
 def issue_grant(account: Account, grant: Grant, *, cause_id: str, at: datetime) -> Account:
     """Add a grant to an account that is up to date at `at`. cause_id: the request that issues it."""
-    account = due.issue(account, grant, at=at, cause_id=cause_id)
+    account = recording.issue(account, grant, at=at, cause_id=cause_id)
     if grant.effective_time > at:
         account = account.due_no_later_than(grant.effective_time)
     # Even in the past: then the grant has expired, which the next reader of the pool writes.
@@ -93,7 +93,9 @@ def take_away(account: Account, amount: Credits, *, cause_id: str, at: datetime)
         taken = min(grant.rest, left)
         if taken:
             voided = void_amount(grant, taken)
-            account = due.write_void(account, voided, taken, effective_time=at, cause_id=cause_id, at=at)
+            account = recording.write_void(
+                account, voided, taken, effective_time=at, cause_id=cause_id, at=at
+            )
             left -= taken
     return alarm.observe_balance(account, at=at)
 
@@ -112,7 +114,7 @@ def void_grant(
     has_had_more = grant.schedule_id is not None and (grant.remaining or grant.captured)
     if grant.void is not None and not has_had_more:
         return account, voided
-    account = due.write_void(
+    account = recording.write_void(
         account, void_rest(grant, void), voided, effective_time=at, cause_id=cause_id, at=at
     )
     return alarm.observe_balance(account, at=at), voided

@@ -48,6 +48,15 @@ class Seats:
         in_order = sorted((*self.changes, change), key=attrgetter("effective_time", "sequence"))
         return Seats(self.initial_quantity, tuple(in_order))
 
+    def without_change(self, change: SeatChange) -> "Seats":
+        others = (one for one in self.changes if one.seat_change_id != change.seat_change_id)
+        return Seats(self.initial_quantity, tuple(others))
+
+    def accepted_before(self, at: datetime) -> "Seats":
+        """Return the seats as far as they were accepted before `at`, or nobody knows when."""
+        known = (one for one in self.changes if one.accept_time is None or one.accept_time < at)
+        return Seats(self.initial_quantity, tuple(known))
+
     def quantity_at(self, at: datetime) -> int:
         """Return the seats in force at `at`, changes of that very instant included."""
         in_force = (change for change in self.changes if change.effective_time <= at)
@@ -74,18 +83,18 @@ def period_credits(
     """Return what one period of a schedule grants for its seats, as known `through` an instant.
 
     That is the quantity at the start of `active`, plus each increase above the highest quantity so far (the high-water
-    mark), prorated by the part of the `nominal` period that is left, or in full. A decrease takes nothing back. A
-    negative quantity, which Contract refuses, would count as 0: a negative grant would block the pool for good.
+    mark), prorated by what is left of `active` as a part of the `nominal` period, or in full. A decrease takes nothing
+    back. A negative quantity, which Contract refuses, would count as 0: a negative grant would block the pool for good.
     shared: the part of the `nominal` period for which the seats at the start bring credits: all of it, or what is
     left of a cut period.
     Each division rounds down to the micro, so the parts of a split increase sum to at most the whole.
     """
-    share = Fraction(_microseconds(shared), _microseconds(nominal))
+    share = _share(shared, nominal)
     high_water = max(0, seats.quantity_at(active.start))
     micros = _share_of(unit_amount, high_water, share)
     for effective_time, quantity in _levels(seats, active):
         if effective_time <= through and quantity > high_water:
-            left = nominal.fraction_left(effective_time) if prorates_increases else Fraction(1)
+            left = _share(Period(effective_time, active.end), nominal) if prorates_increases else Fraction(1)
             micros += _share_of(unit_amount, quantity - high_water, left)
             high_water = quantity
     return Credits(micros)
@@ -110,6 +119,10 @@ def change_times(seats: Seats, active: Period) -> list[datetime]:
 
 def _share_of(unit_amount: Credits, quantity: int, share: Fraction) -> int:
     return math.floor(unit_amount.micros * quantity * share)
+
+
+def _share(part: Period, whole: Period) -> Fraction:
+    return Fraction(_microseconds(part), _microseconds(whole))
 
 
 def _microseconds(period: Period) -> int:

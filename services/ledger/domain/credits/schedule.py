@@ -4,9 +4,11 @@
 Source: services/ledger/README.md, "Credits of a period".
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from operator import attrgetter
 
 from meshkit.period import Period, nth_period, period_index
 from meshkit.quantity import Credits
@@ -66,7 +68,16 @@ class Schedule:
     @property
     def first_index(self) -> int:
         """The number, counted from the anchor, of the period that contains `start_time`."""
-        return period_index(self.anchor, self.frequency.value, self.start_time)
+        return self.index_at(self.start_time)
+
+    def index_at(self, at: datetime) -> int:
+        """Return the number of the period that contains `at`."""
+        return period_index(self.anchor, self.frequency.value, at)
+
+    def index_of(self, grant: Grant) -> int:
+        """Return the number of the period that one of its grants was issued for."""
+        assert grant.period_start is not None
+        return self.index_at(grant.period_start)
 
     def nominal_period(self, index: int) -> Period:
         return nth_period(self.anchor, self.frequency.value, index)
@@ -144,25 +155,52 @@ def _shared(proration: PeriodProration, *, active: Period, nominal: Period) -> P
             return nominal
 
 
+def credits_known_in_time(schedule: Schedule, index: int, seats: Seats, *, through: datetime) -> Credits:
+    """Return what a period grants if each change is known when it was accepted: the most that it brings at any time.
+
+    It does not depend on when, or in which order, the changes arrived. The period must have an active part.
+    """
+    active = schedule.active_period(index)
+    assert active is not None
+    known = seats.accepted_before(active.start)
+    most = credits_of_period(schedule, index, known, through=active.start)
+    later = [one for one in seats.changes if one.accept_time is not None and one.accept_time >= active.start]
+    for change in sorted(later, key=attrgetter("accept_time", "sequence")):
+        assert change.accept_time is not None
+        just_before = credits_of_period(schedule, index, known, through=change.accept_time)
+        known = known.with_change(change)
+        most = max(most, just_before, credits_of_period(schedule, index, known, through=change.accept_time))
+    return max(most, credits_of_period(schedule, index, known, through=through))
+
+
 def credits_of_change(
-    schedule: Schedule,
-    seats: Seats,
-    change: SeatChange,
-    *,
-    at: datetime,
-    granted: Credits = Credits(0),
+    schedule: Schedule, seats: Seats, change: SeatChange, *, at: datetime, counted: Mapping[int, Credits]
 ) -> Credits:
     """Return what a change received at `at` would add to its period: the same amount that due.settle then adds.
 
-    A change dated before the period that contains `at` counts in that period, because earlier ones are over.
-    granted: the period's credits so far; they may exceed what its seats bring now, because nothing is taken back.
+    A change dated before `at` adds to every living grant that it reaches. counted: what each of these counts so far, by
+    the index of its period; it may be more than what its seats bring now, because nothing is taken back.
     """
-    effective_time = max(change.effective_time, at)
-    index = period_index(schedule.anchor, schedule.frequency.value, effective_time)
-    if schedule.active_period(index) is None:
-        return Credits(0)
-    before = credits_of_period(schedule, index, seats, through=effective_time)
-    after = credits_of_period(schedule, index, seats.with_change(change), through=effective_time)
-    is_current = index == period_index(schedule.anchor, schedule.frequency.value, at)
-    kept = max(before, granted) if is_current else before
-    return max(Credits(0), after - kept)
+    through = max(change.effective_time, at)
+    indices = {*counted, schedule.index_at(through)}
+    return Credits(
+        sum(
+            _added(schedule, index, seats, change, through=through, counted=counted.get(index)).micros
+            for index in indices
+            if schedule.active_period(index) is not None
+        )
+    )
+
+
+def _added(
+    schedule: Schedule,
+    index: int,
+    seats: Seats,
+    change: SeatChange,
+    *,
+    through: datetime,
+    counted: Credits | None,
+) -> Credits:
+    before = credits_of_period(schedule, index, seats, through=through)
+    after = credits_of_period(schedule, index, seats.with_change(change), through=through)
+    return max(Credits(0), after - max(before, counted or Credits(0)))

@@ -9,7 +9,7 @@ from typing import Any
 from meshkit.errors import Aborted
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.due import ScheduleProgress
-from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, GrantId
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant, GrantId
 from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.spend_cap import GroupValue
 from services.ledger.domain.rating.metric import UniqueValue
@@ -48,7 +48,8 @@ class AccountSelection:
 
     prices: their meters are read, or made. values: of UNIQUE metrics, whether they were reported before.
     pays_late: also read closed grants that can still pay for late usage.
-    settles: also read what can fall due, even if the pool's next_due_time is not reached.
+    settles: also read what can fall due, even if the pool's next_due_time is not reached, and compare again what seats
+    have brought so far.
     only_grants: if nothing is due, read these grants, closed ones too, and no others: see Account.unread.
     """
 
@@ -94,7 +95,12 @@ class Change:
 
     def _is_plain_grant(self, grant_id: GrantId) -> bool:
         before = self.before.grants.get(grant_id)
-        return before is not None and before.void is self.after.grants[grant_id].void
+        return before is not None and is_plain_change(before, self.after.grants[grant_id])
+
+
+def is_plain_change(before: Grant, after: Grant) -> bool:
+    """Whether only amounts that every use of a grant changes have changed."""
+    return before.void is after.void and before.taken_back is after.taken_back
 
 
 def with_new_entries(changes: Iterable[Change]) -> set[PoolKey]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from meshkit.quantity import Credits, Quantity
-from services.ledger.domain.credits import due
+from services.ledger.domain.credits import recording
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.burn_down import burn_down_key
 from services.ledger.domain.credits.entry import Entry, EntryKind, Usage
@@ -98,7 +98,7 @@ def _correct(account: Account, left: Left, usage: Usage, *, cause_id: str, at: d
     account = account.with_changes(grants=[grant], entries=[correction])
     if grant.voids_what_returns(left.drawn_time):
         voided = void_amount(grant, amount)
-        return due.write_void(account, voided, amount, effective_time=at, cause_id=grant_id, at=at)
+        return recording.write_void(account, voided, amount, effective_time=at, cause_id=grant_id, at=at)
     if grant.is_over(at) or grant.expire_time is None:
         return account
     return account.due_no_later_than(grant.expire_time)
@@ -130,7 +130,7 @@ def end_returned(
     for grant_id in dict.fromkeys(left.entry.grant_id for left in returned):
         if grant_id is not None and account.grants[grant_id].is_over(at):
             account, draws = _replace_draws(account, grant_id, draws, cause_id=cause_id, at=at)
-            account = due.lose_rest(account, account.grants[grant_id], effective_time=at, at=at)
+            account = recording.lose_rest(account, account.grants[grant_id], effective_time=at, at=at)
     return account
 
 

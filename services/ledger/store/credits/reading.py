@@ -106,7 +106,7 @@ async def read_accounts(
             watches=watches.get(key, ()),
             watch_states=states.get(key, {}),
         )
-        sources = await _due_sources(connection, key, at) if key in due else None
+        sources = await _due_sources(connection, key, at, selection) if key in due else None
         if key in partial:
             account = await with_unread(connection, account, at=at)
             anchor = await _anchor(connection, customer_id)
@@ -294,7 +294,9 @@ async def _spends(
     return found
 
 
-async def _due_sources(connection: Connection, key: PoolKey, at: datetime) -> DueSources:
+async def _due_sources(
+    connection: Connection, key: PoolKey, at: datetime, selection: AccountSelection
+) -> DueSources:
     customer_id, credit_type_id = key
     earliest = await connection.fetchval(
         "SELECT min(expire_time) FROM ledger.holds"
@@ -305,7 +307,7 @@ async def _due_sources(connection: Connection, key: PoolKey, at: datetime) -> Du
     )
     anchor = await _anchor(connection, customer_id)
     schedules = await progress_of(connection, customer_id, credit_type_id)
-    return DueSources(schedules=schedules, first_unread=earliest, anchor=anchor)
+    return DueSources(schedules=schedules, first_unread=earliest, anchor=anchor, rechecks=selection.settles)
 
 
 async def _anchor(connection: Connection, customer_id: CustomerId) -> datetime | None:

@@ -33,7 +33,7 @@ T = TypeVar("T")
 GRANT_COLUMNS = """
     grant_id, kind, product_id, priority, effective_time, expire_time, create_time, granted_micros,
     captured_micros, held_micros, expired_micros, voided_micros, cost_basis_micros, scope_product_ids,
-    schedule_id, period_start, source_id, is_closed, void_time, void_reason, void_actor
+    schedule_id, period_start, source_id, is_closed, void_time, void_reason, void_actor, taken_back_micros
 """
 # Of a grant g: it is open, or has held credits. Must match the partial index's predicate exactly, or it is not used.
 IS_OPEN_GRANT = "NOT g.is_closed OR g.held_micros > 0"
@@ -76,6 +76,7 @@ def grant_from_row(row: Row) -> Grant:
         source_id=row["source_id"],
         is_closed=row["is_closed"],
         void=_void_from_row(row),
+        taken_back=Credits(row["taken_back_micros"]),
     )
 
 
@@ -108,6 +109,7 @@ def grant_to_row(grant: Grant) -> tuple[object, ...]:
         grant.source_id,
         grant.is_closed,
         *void_to_row(grant.void),
+        grant.taken_back.micros,
     )
 
 

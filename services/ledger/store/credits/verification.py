@@ -66,6 +66,21 @@ _RESTS = """
     ORDER BY customer_id, grant_id LIMIT $2
 """
 
+# The VOID entries that name the grant's own schedule as their cause.
+_TAKEN_BACK = """
+    WITH voided AS (
+        SELECT customer_id, grant_id, cause_id, -sum(amount_micros) AS micros
+        FROM ledger.entries WHERE kind = 'VOID' AND ($1::text IS NULL OR customer_id = $1)
+        GROUP BY customer_id, grant_id, cause_id
+    )
+    SELECT g.customer_id, g.credit_type_id, g.grant_id, 'taken_back_micros' AS figure, g.taken_back_micros AS stored,
+        coalesce(v.micros, 0)::bigint AS recomputed
+    FROM ledger.grants g LEFT JOIN voided v
+        ON v.customer_id = g.customer_id AND v.grant_id = g.grant_id AND v.cause_id = g.schedule_id
+    WHERE g.taken_back_micros <> coalesce(v.micros, 0) AND ($1::text IS NULL OR g.customer_id = $1)
+    ORDER BY g.customer_id, g.grant_id LIMIT $2
+"""
+
 _POOLS = """
     WITH stored AS (
         SELECT customer_id, credit_type_id, sequence, shortfall_micros
@@ -262,6 +277,7 @@ async def verify(
         (_POOLS,),
         (_GRANTS,),
         (_RESTS,),
+        (_TAKEN_BACK,),
         (_HOLDS, holds_kept_from),
         (_SPENDS,),
         (_SPENT,),

@@ -16,7 +16,13 @@ from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.due import ScheduleProgress
 from services.ledger.domain.credits.entry import Entry, Usage
 from services.ledger.domain.credits.grant import CustomerId, Grant
-from services.ledger.domain.credits.unit_of_work import Change, NewEvent, NewResponse, PoolKey
+from services.ledger.domain.credits.unit_of_work import (
+    Change,
+    NewEvent,
+    NewResponse,
+    PoolKey,
+    is_plain_change,
+)
 from services.ledger.domain.crossings.watch import Crossing
 from services.ledger.domain.gate.hold import Hold
 from services.ledger.domain.gate.spend_cap import Spend, WindowSpend
@@ -425,25 +431,27 @@ async def _insert_grants(connection: Connection, change: Change) -> None:
         await connection.executemany(
             f"INSERT INTO ledger.grants (customer_id, credit_type_id, {GRANT_COLUMNS})"
             " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,"
-            " $21, $22, $23)",
+            " $21, $22, $23, $24)",
             [(*change.key, *grant_to_row(grant)) for grant in new],
         )
 
 
 async def _save_voids(connection: Connection, change: Change) -> None:
-    """Write which grants were voided; their amounts are plain changes."""
-    after = change.after.grants
+    """Write which grants were voided, and what late notices took back; their amounts are plain changes."""
+    before, after = change.before.grants, change.after.grants
     voided = [
         after[grant_id]
         for grant_id in dict.fromkeys(change.after.changed_grants)
-        if grant_id in change.before.grants
-        and after[grant_id].void is not change.before.grants[grant_id].void
+        if grant_id in before and not is_plain_change(before[grant_id], after[grant_id])
     ]
     if voided:
         await connection.executemany(
-            "UPDATE ledger.grants SET void_time = $3, void_reason = $4, void_actor = $5"
+            "UPDATE ledger.grants SET void_time = $3, void_reason = $4, void_actor = $5, taken_back_micros = $6"
             " WHERE customer_id = $1 AND grant_id = $2",
-            [(change.key[0], grant.grant_id, *void_to_row(grant.void)) for grant in voided],
+            [
+                (change.key[0], grant.grant_id, *void_to_row(grant.void), grant.taken_back.micros)
+                for grant in voided
+            ],
         )
 
 

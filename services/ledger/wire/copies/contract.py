@@ -83,6 +83,7 @@ def contract_from_wire(request: pb.ApplyContractRequest) -> ContractUpdate:
         rate_card_id=fields.text("rate_card_id", request.rate_card_id),
         start_time=start_time,
         end_time=end_time,
+        accept_time=fields.optional_time("accept_time", request.accept_time, request.HasField("accept_time")),
         subscriptions=subscriptions,
         schedules=tuple(
             _schedule_from_wire(

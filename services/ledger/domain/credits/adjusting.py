@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the grant of a period follows seats and terms that arrive after it was issued, as long as it is alive.
+
+Source: services/ledger/README.md, "Credits of a period" and "Late notices".
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from meshkit.quantity import Credits
+from services.ledger.domain.credits import recording
+from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.grant import Grant, take_back
+from services.ledger.domain.credits.proration import SeatChange, Seats
+from services.ledger.domain.credits.schedule import Schedule, credits_known_in_time, credits_of_period
+
+
+def living_grants(account: Account, schedule: Schedule) -> list[Grant]:
+    """Return the open grants of a schedule's periods, the earliest first."""
+    of_schedule = (one for one in account.grants.values() if one.schedule_id == schedule.schedule_id)
+    return sorted((one for one in of_schedule if not one.is_closed), key=schedule.index_of)
+
+
+def instants(schedule: Schedule, seats: Seats, grant: Grant) -> Iterator[datetime]:
+    """Yield the instants at which a grant's period may bring more: its start, and each change of seats inside it."""
+    active = schedule.active_period(schedule.index_of(grant))
+    if active is not None:
+        # Also at the start of the period: a late change may be dated before it.
+        yield active.start
+        yield from schedule.change_times(schedule.index_of(grant), seats)
+
+
+def raise_to_seats(
+    account: Account, grant: Grant, schedule: Schedule, seats: Seats, *, due_time: datetime, at: datetime
+) -> Account:
+    """Grant what the period's known seats bring beyond the credits granted so far; take nothing back."""
+    if grant.is_closed:
+        return account
+    target = credits_of_period(schedule, schedule.index_of(grant), seats, through=due_time)
+    if target <= grant.counted:
+        return account
+    return recording.add_for_seats(
+        account,
+        grant,
+        target - grant.counted,
+        effective_time=due_time,
+        cause_id=schedule.schedule_id,
+        at=at,
+    )
+
+
+def take_back_for_change(
+    account: Account, schedule: Schedule, seats: Seats, change: SeatChange, *, at: datetime
+) -> Account:
+    """Void what the living grants would not have been given if a change had been known when it was accepted.
+
+    seats: with the change. What is spent or held stays. The account must be up to date at `at` with these seats.
+    """
+    without = seats.without_change(change)
+    for grant in living_grants(account, schedule):
+        index = schedule.index_of(grant)
+        if schedule.active_period(index) is not None:
+            known_late = credits_known_in_time(schedule, index, without, through=at)
+            in_time = credits_known_in_time(schedule, index, seats, through=at)
+            account = _take_back(account, grant, schedule, known_late, in_time, at=at)
+    return account
+
+
+def take_back_for_end(
+    account: Account,
+    before: Schedule,
+    schedule: Schedule,
+    seats: Seats,
+    *,
+    accept_time: datetime | None,
+    at: datetime,
+) -> Account:
+    """Void what the living grants would not have been given if an earlier end had been known when it was accepted.
+
+    before, schedule: with the previous end, and with the new one. A period that begins at the end or after it brings
+    nothing. One that the end cuts brings less if the end was accepted before the period began.
+    """
+    for grant in living_grants(account, schedule):
+        index = schedule.index_of(grant)
+        if before.active_period(index) is None:
+            continue
+        in_time = Credits(0)
+        if (active := schedule.active_period(index)) is not None:
+            if accept_time is None or accept_time >= active.start:
+                continue
+            in_time = credits_known_in_time(schedule, index, seats, through=at)
+        known_late = credits_known_in_time(before, index, seats, through=at)
+        account = _take_back(account, grant, schedule, known_late, in_time, at=at)
+    return account
+
+
+def _take_back(
+    account: Account, grant: Grant, schedule: Schedule, known_late: Credits, in_time: Credits, *, at: datetime
+) -> Account:
+    excess = min(known_late - in_time, grant.counted - in_time)
+    voided = min(excess, grant.rest)
+    if voided <= Credits(0):
+        return account
+    return recording.write_void(
+        account,
+        take_back(grant, voided),
+        voided,
+        effective_time=at,
+        cause_id=schedule.schedule_id,
+        at=at,
+    )
