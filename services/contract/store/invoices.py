@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, insert, select, tuple_, update
+from sqlalchemy import Row, Select, exists, insert, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -104,11 +104,38 @@ class StoredInvoices:
                 **_state_to_row(invoice),
             )
         )
-        rows = [
-            {"invoice_id": invoice.invoice_id, "position": position} | _line_to_row(line)
-            for position, line in enumerate(invoice.lines)
-        ]
-        await self._connection.execute(insert(invoice_lines), rows)
+        await self._insert_lines(invoice, stored=0)
+
+    async def extend(self, invoice: Invoice, *, stored: int) -> None:
+        """Add lines to a locked draft: all but the first `stored` ones, which it has already."""
+        extended = (
+            update(invoices)
+            .where(
+                invoices.c.invoice_id == invoice.invoice_id, invoices.c.status == InvoiceStatus.DRAFT.value
+            )
+            .values(issue_time=invoice.issue_time, total_micros=invoice.total.micros)
+        )
+        assert (await self._connection.execute(extended)).rowcount == 1
+        await self._insert_lines(invoice, stored=stored)
+
+    async def lock_waiting(self, contract_id: ContractId) -> Invoice | None:
+        """Return the locked draft of a contract's seats whose lines are all 0; None: there is none."""
+        has_seats = exists().where(
+            invoice_lines.c.invoice_id == invoices.c.invoice_id, invoice_lines.c.subscription_id.is_not(None)
+        )
+        waiting = (
+            _SELECT.where(
+                invoices.c.contract_id == contract_id,
+                invoices.c.status == InvoiceStatus.DRAFT.value,
+                invoices.c.total_micros == 0,
+                has_seats,
+            )
+            .order_by(invoices.c.invoice_id)
+            .limit(1)
+            .with_for_update(key_share=True)
+        )
+        row = (await self._connection.execute(waiting)).first()
+        return None if row is None else (await self._whole([row]))[0]
 
     async def save(self, invoice: Invoice) -> None:
         """Save what happened to an invoice that this transaction has locked or made."""
@@ -190,6 +217,13 @@ class StoredInvoices:
             statement = statement.where(key > (datetime.fromisoformat(issued), invoice_id))
         ordered = statement.order_by(invoices.c.issue_time, invoices.c.invoice_id).limit(page.size + 1)
         return await self._whole((await self._connection.execute(ordered)).all())
+
+    async def _insert_lines(self, invoice: Invoice, *, stored: int) -> None:
+        rows = [
+            {"invoice_id": invoice.invoice_id, "position": position} | _line_to_row(line)
+            for position, line in enumerate(invoice.lines[stored:], start=stored)
+        ]
+        await self._connection.execute(insert(invoice_lines), rows)
 
     async def _whole(self, rows: Sequence[Row[Any]]) -> list[Invoice]:
         lines: defaultdict[str, list[InvoiceLine]] = defaultdict(list)

@@ -327,7 +327,7 @@ async def test_a_contract_that_never_began_is_never_billed(desk: Desk, running: 
     assert await desk.invoices(signed) == []
 
 
-async def test_a_free_seat_is_invoiced_at_nothing(desk: Desk, shop: Shop) -> None:
+async def test_free_seats_wait_on_a_draft(desk: Desk, shop: Shop) -> None:
     free = await shop.seats()
     rate = a_rate(free, price_micros=0, frequency=catalog_pb2.BILLING_FREQUENCY_MONTHLY)
     await shop.add(desk.sells.rate_card, rate)
@@ -335,7 +335,10 @@ async def test_a_free_seat_is_invoiced_at_nothing(desk: Desk, shop: Shop) -> Non
     signed = await desk.sign(desk.seats(4, product_id=free.product_id, frequency=MONTHLY))
     added = await desk.add_seats(signed, 1)
 
-    assert [dollars(one.total) for one in (*signed.invoices, added.invoice)] == ["0.00", "0.00"]
+    assert (list(signed.invoices), added.HasField("invoice")) == ([], False)
+    [draft] = await desk.invoices(signed)
+    assert (draft.status, draft.number, dollars(draft.total)) == (pb.INVOICE_STATUS_DRAFT, "", "0.00")
+    assert [line.quantity for line in draft.lines] == [4, 1]
 
 
 async def test_a_contract_with_an_end_is_not_renewed(desk: Desk, running: RunningContract) -> None:

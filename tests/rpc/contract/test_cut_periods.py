@@ -130,3 +130,67 @@ async def test_the_cents_of_many_small_increases_add_up(desk: Desk, running: Run
 
     # 22 minutes of June of one seat are 0.509 cents; of 20 seats $0.1018…
     assert sum(one.total.micros for one in (await desk.invoices(signed))[1:]) == 100_000
+
+
+async def test_lines_of_nothing_wait_for_the_next_lines(desk: Desk, running: RunningContract) -> None:
+    signed = await desk.sign(desk.seats(4, frequency=MONTHLY))
+    await running.advance_to(day(7, 1) - timedelta(minutes=1))
+
+    first, second = [await desk.add_seats(signed, 1) for _ in range(2)]
+
+    # A minute of June of one seat is 0.02 cents.
+    assert (first.HasField("invoice"), second.HasField("invoice")) == (False, False)
+    waiting = (await desk.invoices(signed))[-1]
+    assert (waiting.status, waiting.number, dollars(waiting.total)) == (pb.INVOICE_STATUS_DRAFT, "", "0.00")
+    assert [line.exact_micros for line in waiting.lines] == [231, 231]
+    with fault(StatusCode.FAILED_PRECONDITION, "INVOICE_ZERO"):
+        await desk.contract.FinalizeInvoice(
+            pb.FinalizeInvoiceRequest(request_id="zero", invoice_id=waiting.invoice_id)
+        )
+
+    await running.advance_to(day(7, 1))
+    _, july = await desk.invoices(signed)
+    assert (july.invoice_id, july.number, july.issue_time) == (
+        waiting.invoice_id,
+        "000002",
+        timestamp(day(7, 1)),
+    )
+    assert [(line.quantity, dollars(line.total)) for line in july.lines] == [
+        (1, "0.00"),
+        (1, "0.00"),
+        (6, "60.00"),
+    ]
+    assert dollars(july.total) == "60.00"
+    # The cover knows them: nothing of June is charged again.
+    await running.advance_to(day(7, 20))
+    assert len(await desk.invoices(signed)) == 2
+
+
+async def test_lines_of_nothing_are_issued_with_a_cent(desk: Desk, running: RunningContract) -> None:
+    signed = await desk.sign(desk.seats(4, frequency=MONTHLY))
+    await running.advance_to(day(7, 1) - timedelta(minutes=11))
+
+    one, two = [await desk.add_seats(signed, 1) for _ in range(2)]
+
+    # 0.2546 cents each: the second makes half a cent, and brings the first one's line with it.
+    assert not one.HasField("invoice")
+    assert [(dollars(line.total), line.carried_micros) for line in two.invoice.lines] == [
+        ("0.00", 0),
+        ("0.01", 2_546),
+    ]
+
+
+async def test_a_voided_draft_gets_no_more_lines(desk: Desk, running: RunningContract) -> None:
+    signed = await desk.sign(desk.seats(4, frequency=MONTHLY))
+    await running.advance_to(day(7, 1) - timedelta(minutes=1))
+    await desk.add_seats(signed, 1)
+    waiting = (await desk.invoices(signed))[-1]
+    await desk.contract.VoidInvoice(
+        pb.VoidInvoiceRequest(request_id="void", invoice_id=waiting.invoice_id, reason="nothing to pay")
+    )
+
+    await desk.add_seats(signed, 1)
+
+    _, void, fresh = await desk.invoices(signed)
+    assert (void.status, fresh.status) == (pb.INVOICE_STATUS_VOID, pb.INVOICE_STATUS_DRAFT)
+    assert (len(void.lines), len(fresh.lines)) == (1, 1)

@@ -2,12 +2,13 @@
 """What goes in comes out: customers, contracts, seats, invoices, top-ups; and lists in their order."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from meshkit.page import Page
 from meshkit.period import Period
-from meshkit.quantity import MICROS
+from meshkit.quantity import MICROS, Money
 from services.contract.domain.billing.coverage import Charge
 from services.contract.domain.billing.state import BillingState
 from services.contract.domain.customer import UNEXPLAINED, Customer
@@ -272,6 +273,32 @@ async def test_invoices_come_back_with_their_lines_by_date(store: PostgresStore)
         assert await tx.invoices.find(early.invoice_id) == early
         with pytest.raises(InvoiceNotFound):
             await tx.invoices.find(InvoiceId("inv_3"))
+
+
+async def test_a_draft_of_seats_without_an_amount_waits_for_more_lines(store: PostgresStore) -> None:
+    nothing = replace(a_line(4, InvoiceLineKind.SEAT_INCREASE), exact_micros=0, total=Money.zero("USD"))
+    free = replace(a_purchase_line(3), total=Money.zero("USD"))
+    draft = partial(an_invoice, status=InvoiceStatus.DRAFT)
+    async with store.transaction() as tx:
+        await write_contract(tx)
+        await write_billed(tx)
+        for invoice in (
+            draft(free, invoice_id="inv_1"),
+            draft(a_line(5, InvoiceLineKind.SEAT_INCREASE), invoice_id="inv_2"),
+        ):
+            await tx.invoices.insert(invoice)
+        assert await tx.invoices.lock_waiting(CONTRACT.contract_id) is None
+        waiting = draft(nothing, invoice_id="inv_3")
+        await tx.invoices.insert(waiting)
+
+    extended = replace(draft(nothing, a_line(6), invoice_id="inv_3"), issue_time=day(7, 1))
+    async with store.transaction() as tx:
+        assert await tx.invoices.lock_waiting(CONTRACT.contract_id) == waiting
+        assert await tx.invoices.lock_waiting(ContractId("con_2")) is None
+        await tx.invoices.extend(extended, stored=1)
+    async with store.transaction() as tx:
+        assert await tx.invoices.find(waiting.invoice_id) == extended
+        assert await tx.invoices.lock_waiting(CONTRACT.contract_id) is None
 
 
 async def test_a_top_up_ends_once(store: PostgresStore) -> None:

@@ -8,7 +8,7 @@ from services.contract.domain.billing.charges import charge_due, charge_increase
 from services.contract.domain.billing.state import BillingState, next_due_of
 from services.contract.domain.contract import Contract
 from services.contract.domain.invoice import Invoice
-from services.contract.operations.billing.invoicing import new_invoice
+from services.contract.operations.billing.invoicing import draft_of
 from services.contract.operations.billing.prices import Rates
 from services.contract.store import Transaction
 
@@ -25,7 +25,7 @@ async def bill_instant(
     """Charge what a locked contract has to bill at an instant.
 
     rates: the Catalog's prices by subscription, for the periods that begin. Returns the billing states afterwards,
-    the draft if there is one, and the next due time. Raises RateNotFound.
+    the draft if one is to be issued, and the next due time. Raises RateNotFound.
     """
     results = [
         charge_due(state, due_time, rates.get(state.subscription.subscription_id, ())) for state in states
@@ -37,11 +37,8 @@ async def bill_instant(
             await tx.contracts.save_subscription(subscription)
     after = [result.state for result in results]
     lines = [line for result in results for line in result.lines]
-    invoice = None
-    if lines:
-        invoice = new_invoice(contract, lines, issue_time=due_time, ids=ids)
-        await tx.invoices.insert(invoice)
-    return after, invoice, next_due_of(after)
+    draft = await draft_of(tx, contract, lines, issue_time=due_time, ids=ids)
+    return after, draft, next_due_of(after)
 
 
 async def bill_increases(
@@ -55,12 +52,9 @@ async def bill_increases(
 ) -> tuple[list[BillingState], Invoice | None]:
     """Charge what a change of a locked contract, received `at`, has added to its billed periods and is due by now.
 
-    issue_time: since when it is owed. Returns the billing states afterwards, and the draft if there is one.
+    issue_time: since when it is owed. Returns the billing states afterwards, and the draft if one is to be issued.
     """
     results = [charge_increases(state, through=at, due=at) for state in states]
     lines = [line for result in results for line in result.lines]
-    invoice = None
-    if lines:
-        invoice = new_invoice(contract, lines, issue_time=issue_time, ids=ids)
-        await tx.invoices.insert(invoice)
-    return [result.state for result in results], invoice
+    draft = await draft_of(tx, contract, lines, issue_time=issue_time, ids=ids)
+    return [result.state for result in results], draft

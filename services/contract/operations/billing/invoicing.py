@@ -10,6 +10,27 @@ from meshkit.quantity import Money
 from services.contract.domain.contract import Contract
 from services.contract.domain.ids import InvoiceId, InvoiceLineId
 from services.contract.domain.invoice import Invoice, InvoiceLine, InvoiceStatus, total_of
+from services.contract.store import Transaction
+
+
+async def draft_of(
+    tx: Transaction, contract: Contract, lines: Sequence[InvoiceLine], *, issue_time: datetime, ids: Ids
+) -> Invoice | None:
+    """Store new lines of a locked contract's seats on a draft, and return it if it is to be issued.
+
+    A draft whose lines are all 0 waits for the contract's next lines, and is issued with them. None: it waits, or there
+    are no lines. issue_time: the service date of the lines.
+    """
+    if not lines:
+        return None
+    draft = new_invoice(contract, lines, issue_time=issue_time, ids=ids)
+    if (waiting := await tx.invoices.lock_waiting(contract.contract_id)) is None:
+        await tx.invoices.insert(draft)
+    else:
+        together = (*waiting.lines, *draft.lines)
+        draft = replace(waiting, lines=together, total=total_of(together), issue_time=issue_time)
+        await tx.invoices.extend(draft, stored=len(waiting.lines))
+    return draft if draft.has_amount else None
 
 
 def new_invoice(
