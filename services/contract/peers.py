@@ -52,7 +52,9 @@ _PRODUCT_TYPES: Final = {
     catalog_pb2.PRODUCT_TYPE_FIXED: ProductType.FIXED,
 }
 _BILLING_FREQUENCIES: Final = {
+    catalog_pb2.BILLING_FREQUENCY_WEEKLY: BillingFrequency.WEEKLY,
     catalog_pb2.BILLING_FREQUENCY_MONTHLY: BillingFrequency.MONTHLY,
+    catalog_pb2.BILLING_FREQUENCY_QUARTERLY: BillingFrequency.QUARTERLY,
     catalog_pb2.BILLING_FREQUENCY_ANNUAL: BillingFrequency.ANNUAL,
 }
 _GRANT_FREQUENCIES: Final = {

@@ -75,6 +75,9 @@ subscriptions = Table(
     Column("periods_billed", Integer, nullable=False),
     Column("billed_from", DateTime(timezone=True)),
     Column("changes", BigInteger, nullable=False),
+    Column("collection_schedule", Text, nullable=False),
+    Column("interval_count", Integer, nullable=False),
+    Column("anchor_time", DateTime(timezone=True)),
     schema=SCHEMA,
 )
 

@@ -20,7 +20,9 @@ TIERS_MAX: Final = 20
 class BillingFrequency(Enum):
     """How often seats are billed."""
 
+    WEEKLY = "WEEKLY"
     MONTHLY = "MONTHLY"
+    QUARTERLY = "QUARTERLY"
     ANNUAL = "ANNUAL"
 
 

@@ -20,7 +20,9 @@ from services.catalog.wire.ascending import ends_from_wire
 from services.catalog.wire.dimensions import dimension_text
 
 FREQUENCIES_TO_WIRE: Final = {
+    BillingFrequency.WEEKLY: pb.BILLING_FREQUENCY_WEEKLY,
     BillingFrequency.MONTHLY: pb.BILLING_FREQUENCY_MONTHLY,
+    BillingFrequency.QUARTERLY: pb.BILLING_FREQUENCY_QUARTERLY,
     BillingFrequency.ANNUAL: pb.BILLING_FREQUENCY_ANNUAL,
 }
 RATE_TYPES_TO_WIRE: Final = {

@@ -10,6 +10,7 @@ from datetime import datetime
 from meshkit.quantity import Credits, Money
 from services.contract.domain.contract import (
     BillingFrequency,
+    CollectionSchedule,
     ContractNow,
     EndOption,
     GrantFrequency,
@@ -92,10 +93,16 @@ class ResendCustomer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionTerms:
+    """At most one of anchor_time and anchor_day is set. Neither: periods are counted from the contract's start."""
+
     product_id: ProductId
     billing_frequency: BillingFrequency
     initial_quantity: int
     proration: SeatProration
+    collection_schedule: CollectionSchedule = CollectionSchedule.ADVANCE
+    interval_count: int = 1
+    anchor_time: datetime | None = None
+    anchor_day: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

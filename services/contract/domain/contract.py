@@ -38,12 +38,17 @@ UNIT_AMOUNT_MAX = Credits(
 class BillingFrequency(Enum):
     """How often seats are billed."""
 
+    WEEKLY = "WEEKLY"
     MONTHLY = "MONTHLY"
+    QUARTERLY = "QUARTERLY"
     ANNUAL = "ANNUAL"
 
-    @property
-    def months(self) -> int:
-        return 1 if self is BillingFrequency.MONTHLY else 12
+
+class CollectionSchedule(Enum):
+    """When a billing period is charged: at its start, or at its end."""
+
+    ADVANCE = "ADVANCE"
+    ARREARS = "ARREARS"
 
 
 class SeatInvoicing(Enum):
@@ -93,7 +98,8 @@ class Subscription:
 
     rates: the Catalog's prices of this product and frequency that had not ended when they were last read.
     periods_billed: number of periods charged, from the first; billed_from: start of the last one. changes: number of
-    seat changes received.
+    seat changes received. interval_count: a billing period has that many weeks, months, quarters or years. anchor_time:
+    the instant from which periods are counted, at or before the contract's start; None: the start.
     """
 
     subscription_id: SubscriptionId
@@ -106,6 +112,9 @@ class Subscription:
     periods_billed: int = 0
     billed_from: datetime | None = None
     changes: int = 0
+    collection_schedule: CollectionSchedule = CollectionSchedule.ADVANCE
+    interval_count: int = 1
+    anchor_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

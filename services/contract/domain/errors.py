@@ -5,6 +5,7 @@ from meshkit.errors import (
     AlreadyExists,
     FailedPrecondition,
     FieldViolation,
+    Invalid,
     InvalidFields,
     NotFound,
     Unavailable,
@@ -228,6 +229,20 @@ class EndBeforeNow(FailedPrecondition):
             f"end_time {end_time} is before now ({now_time}); leave it out to end the contract now",
             end_time=end_time,
             now_time=now_time,
+        )
+
+
+class AnchorAfterStart(Invalid):
+    """Billing periods are counted from an instant at or before the contract's start."""
+
+    reason = "ANCHOR_AFTER_START"
+
+    def __init__(self, *, field: str, anchor_time: str, start_time: str) -> None:
+        super().__init__(
+            f"{field} {anchor_time} is after the contract's start at {start_time}; use anchor_day to fix only the day",
+            field=field,
+            anchor_time=anchor_time,
+            start_time=start_time,
         )
 
 

@@ -10,6 +10,7 @@ from meshkit.ids import Ids
 from meshkit.page import Page
 from services.contract.domain.billing.ends import planned_end
 from services.contract.domain.billing.price import refuse_unpayable
+from services.contract.domain.billing.rhythm import anchor_from
 from services.contract.domain.billing.state import BillingState, contract_now, next_due_of
 from services.contract.domain.commands import (
     ContractCreated,
@@ -70,7 +71,7 @@ class Contracts:
         """Sign a contract and bill what is due, including past periods if it started in the past.
 
         Raises CustomerNotFound, CustomerArchived, RateCardNotFound, ProductNotFound, CreditTypeNotFound, RateNotFound,
-        ProductNotSubscription, ProductNotFixed, PeerUnavailable.
+        ProductNotSubscription, ProductNotFixed, AnchorAfterStart, PeerUnavailable.
         """
         at = self._clock.now()
         if (first := await self._store.find_response(command, ContractCreated)) is not None:
@@ -176,8 +177,15 @@ class Contracts:
         rates, first_rate = offer.seat_rates(
             command.rate_card_id, terms.product_id, terms.billing_frequency, at=command.start_time
         )
-        field = f"subscriptions[{position}].initial_quantity"
-        refuse_unpayable(first_rate, terms.initial_quantity, field=field)
+        path = f"subscriptions[{position}]"
+        price = first_rate.times(terms.interval_count)
+        refuse_unpayable(price, terms.initial_quantity, field=f"{path}.initial_quantity")
+        anchor_time = anchor_from(
+            terms.anchor_time,
+            terms.anchor_day,
+            start_time=command.start_time,
+            field=f"{path}.anchor_time",
+        )
         return Subscription(
             subscription_id=SubscriptionId(self._ids.new("sub")),
             product_id=terms.product_id,
@@ -186,6 +194,9 @@ class Contracts:
             proration=terms.proration,
             initial_quantity=terms.initial_quantity,
             rates=rates,
+            collection_schedule=terms.collection_schedule,
+            interval_count=terms.interval_count,
+            anchor_time=anchor_time,
         )
 
     def _schedule(

@@ -15,6 +15,7 @@ from meshkit.quantity import Credits
 from services.contract.domain.billing.price import Rounding
 from services.contract.domain.contract import (
     BillingFrequency,
+    CollectionSchedule,
     Contract,
     GrantFrequency,
     GrantSchedule,
@@ -62,6 +63,9 @@ _SELECT_SUBSCRIPTIONS: Final[Select[Any]] = select(
     subscriptions.c.periods_billed,
     subscriptions.c.billed_from,
     subscriptions.c.changes,
+    subscriptions.c.collection_schedule,
+    subscriptions.c.interval_count,
+    subscriptions.c.anchor_time,
 ).order_by(subscriptions.c.contract_id, subscriptions.c.position)
 _SELECT_SCHEDULES: Final[Select[Any]] = select(
     grant_schedules.c.contract_id,
@@ -270,6 +274,9 @@ def _subscription_to_row(subscription: Subscription) -> dict[str, Any]:
         "periods_billed": subscription.periods_billed,
         "billed_from": subscription.billed_from,
         "changes": subscription.changes,
+        "collection_schedule": subscription.collection_schedule.value,
+        "interval_count": subscription.interval_count,
+        "anchor_time": subscription.anchor_time,
     }
 
 
@@ -289,6 +296,9 @@ def _subscription_from_row(row: Row[Any]) -> Subscription:
         periods_billed=row.periods_billed,
         billed_from=row.billed_from,
         changes=row.changes,
+        collection_schedule=CollectionSchedule(row.collection_schedule),
+        interval_count=row.interval_count,
+        anchor_time=row.anchor_time,
     )
 
 

@@ -63,6 +63,31 @@ def _customer_2(data: Json) -> Json:
     return data | {"suspensions": suspensions, "archive_time": None}
 
 
+def _rhythm(subscription: Json) -> Json:
+    """Arrears, several periods in one, anchors: until then everything was billed in advance from the start."""
+    return subscription | {"collection_schedule": "ADVANCE", "interval_count": 1, "anchor_time": None}
+
+
+def _rhythm_of_seats(now: Json) -> Json:
+    return now | {"subscription": _rhythm(now["subscription"])}
+
+
+def _rhythms_of_contract(now: Json) -> Json:
+    contract = now["contract"]
+    return now | {
+        "contract": contract | {"subscriptions": [_rhythm(one) for one in contract["subscriptions"]]},
+        "subscriptions": [_rhythm_of_seats(one) for one in now["subscriptions"]],
+    }
+
+
+def _rhythms_of_signed(created: Json) -> Json:
+    return created | {"contract": _rhythms_of_contract(created["contract"])}
+
+
+def _rhythm_of_moved(moved: Json) -> Json:
+    return moved | {"subscription": _rhythm_of_seats(moved["subscription"])}
+
+
 def _life_of_invoice(invoice: Json) -> Json:
     """Numbers and payments: until then there were none, and FINALIZED stood for OPEN."""
     nothing = {"currency_code": invoice["total"]["currency_code"], "micros": 0}
@@ -88,9 +113,13 @@ def _life_of_its_invoice(response: Json) -> Json:
 
 RESPONSES: Final = Formats[Response](
     Format("Customer", Customer, (_customer_2,)),
-    Format("ContractCreated", ContractCreated, (_life_of_invoices, _carried_on_invoices)),
-    Format("ContractNow", ContractNow),
-    Format("SeatsMoved", SeatsMoved, (_seats_moved_2, _life_of_its_invoice, _carried_on_its_invoice)),
+    Format("ContractCreated", ContractCreated, (_life_of_invoices, _carried_on_invoices, _rhythms_of_signed)),
+    Format("ContractNow", ContractNow, (_rhythms_of_contract,)),
+    Format(
+        "SeatsMoved",
+        SeatsMoved,
+        (_seats_moved_2, _life_of_its_invoice, _carried_on_its_invoice, _rhythm_of_moved),
+    ),
     Format("TopUpAndInvoice", TopUpAndInvoice, (_life_of_its_invoice, _carried_on_its_invoice)),
     Format("Invoice", Invoice, (_carried_on_lines,)),
     Format("InvoiceVoided", InvoiceVoided, (_carried_on_both_invoices,)),

@@ -10,13 +10,12 @@ from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
 from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.contract.v1 import contract_pb2 as pb
-from services.contract.domain.billing.price import USD, Rounding
+from services.contract.domain.billing.price import USD
 from services.contract.domain.commands import (
     ContractCreated,
     CreateContract,
     EndContract,
     GrantScheduleTerms,
-    SubscriptionTerms,
 )
 from services.contract.domain.contract import (
     COMMIT_DURATION_MAX,
@@ -26,42 +25,23 @@ from services.contract.domain.contract import (
     SCOPE_PRODUCTS_MAX,
     SUBSCRIPTIONS_MAX,
     UNIT_AMOUNT_MAX,
-    BillingFrequency,
     ContractNow,
     EndOption,
     GrantFrequency,
     GrantSchedule,
     PeriodProration,
-    SeatInvoicing,
-    SeatProration,
-    SubscriptionNow,
 )
 from services.contract.domain.ids import ContractId, CreditTypeId, ProductId, RateCardId
-from services.contract.domain.seats.timeline import SEATS_MAX
 from services.contract.wire.invoices import invoice_to_wire
+from services.contract.wire.subscriptions import subscription_to_wire, terms_from_wire
 from services.contract.wire.values import (
     by_number,
     default,
     each,
-    money_to_wire,
     optional_time,
-    period_to_wire,
     time,
 )
 
-_BILLING_FREQUENCIES: Final = {
-    BillingFrequency.MONTHLY: pb.BILLING_FREQUENCY_MONTHLY,
-    BillingFrequency.ANNUAL: pb.BILLING_FREQUENCY_ANNUAL,
-}
-_INVOICINGS: Final = {
-    SeatInvoicing.BILL_IMMEDIATELY: pb.SEAT_INVOICING_BILL_IMMEDIATELY,
-    SeatInvoicing.BILL_ON_NEXT_COLLECTION_DATE: pb.SEAT_INVOICING_BILL_ON_NEXT_COLLECTION_DATE,
-}
-_ROUNDINGS: Final = {
-    Rounding.HALF_UP: pb.ROUNDING_HALF_UP,
-    Rounding.FLOOR: pb.ROUNDING_FLOOR,
-    Rounding.CEILING: pb.ROUNDING_CEILING,
-}
 _GRANT_FREQUENCIES: Final = {
     GrantFrequency.MONTHLY: pb.GRANT_FREQUENCY_MONTHLY,
     GrantFrequency.ANNUAL: pb.GRANT_FREQUENCY_ANNUAL,
@@ -78,9 +58,7 @@ _END_OPTIONS: Final = {
     EndOption.PERIOD_START: pb.END_OPTION_PERIOD_START,
     EndOption.NEVER: pb.END_OPTION_NEVER,
 }
-# There is only one choice each so far. Setting it is the same as leaving it out.
-_ADVANCE: Final[dict[int, str]] = {pb.COLLECTION_SCHEDULE_ADVANCE: "ADVANCE"}
-_QUANTITY_ONLY: Final[dict[int, str]] = {pb.QUANTITY_MANAGEMENT_QUANTITY_ONLY: "QUANTITY_ONLY"}
+# There is only one choice so far. Setting it is the same as leaving it out.
 _POOLED: Final[dict[int, str]] = {pb.ALLOCATION_POOLED: "POOLED"}
 
 
@@ -94,7 +72,9 @@ def create_from_wire(request: pb.CreateContractRequest) -> CreateContract:
         rate_card_id=RateCardId(fields.text("rate_card_id", request.rate_card_id)),
         start_time=time(fields, "start_time", request.start_time, request.HasField("start_time")),
         end_time=optional_time(fields, "end_time", request.end_time, request.HasField("end_time")),
-        subscriptions=each(fields, "subscriptions", request.subscriptions, SUBSCRIPTIONS_MAX, _seat_terms),
+        subscriptions=each(
+            fields, "subscriptions", request.subscriptions, SUBSCRIPTIONS_MAX, terms_from_wire
+        ),
         grant_schedules=each(
             fields, "grant_schedules", request.grant_schedules, GRANT_SCHEDULES_MAX, _schedule_terms
         ),
@@ -181,26 +161,6 @@ def contract_to_wire(now: ContractNow) -> pb.Contract:
     )
 
 
-def subscription_to_wire(now: SubscriptionNow) -> pb.Subscription:
-    subscription = now.subscription
-    proration = subscription.proration
-    return pb.Subscription(
-        subscription_id=subscription.subscription_id,
-        product_id=subscription.product_id,
-        billing_frequency=_BILLING_FREQUENCIES[subscription.billing_frequency],
-        collection_schedule=pb.COLLECTION_SCHEDULE_ADVANCE,
-        quantity_management=pb.QUANTITY_MANAGEMENT_QUANTITY_ONLY,
-        quantity=now.quantity,
-        proration=pb.SeatProration(
-            is_prorated=proration.is_prorated,
-            invoicing=_INVOICINGS[proration.invoicing],
-            rounding=_ROUNDINGS[proration.rounding],
-        ),
-        unit_price=money_to_wire(now.unit_price),
-        current_period=period_to_wire(now.current_period),
-    )
-
-
 def _schedule_to_wire(schedule: GrantSchedule) -> pb.GrantSchedule:
     return pb.GrantSchedule(
         grant_schedule_id=schedule.grant_schedule_id,
@@ -216,28 +176,6 @@ def _schedule_to_wire(schedule: GrantSchedule) -> pb.GrantSchedule:
         period_proration=_PERIOD_PRORATIONS[schedule.period_proration],
         commit_duration=schedule.commit_duration,
         scope_product_ids=schedule.scope_product_ids,
-    )
-
-
-def _seat_terms(fields: Fields, path: str, terms: pb.SubscriptionTerms) -> SubscriptionTerms:
-    default(fields, f"{path}.collection_schedule", terms.collection_schedule, _ADVANCE)
-    default(fields, f"{path}.quantity_management", terms.quantity_management, _QUANTITY_ONLY)
-    proration = terms.proration
-    return SubscriptionTerms(
-        product_id=ProductId(fields.text(f"{path}.product_id", terms.product_id)),
-        billing_frequency=fields.choice(
-            f"{path}.billing_frequency", terms.billing_frequency, by_number(_BILLING_FREQUENCIES)
-        ),
-        initial_quantity=fields.count(
-            f"{path}.initial_quantity", terms.initial_quantity, minimum=0, maximum=SEATS_MAX
-        ),
-        proration=SeatProration(
-            is_prorated=proration.is_prorated,
-            invoicing=default(
-                fields, f"{path}.proration.invoicing", proration.invoicing, by_number(_INVOICINGS)
-            ),
-            rounding=default(fields, f"{path}.proration.rounding", proration.rounding, by_number(_ROUNDINGS)),
-        ),
     )
 
 

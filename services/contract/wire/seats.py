@@ -17,8 +17,8 @@ from services.contract.domain.commands import (
 )
 from services.contract.domain.ids import ContractId, SubscriptionId
 from services.contract.domain.seats.timeline import SEATS_MAX
-from services.contract.wire.contracts import subscription_to_wire
 from services.contract.wire.invoices import invoice_to_wire, line_to_wire
+from services.contract.wire.subscriptions import subscription_to_wire
 from services.contract.wire.values import money_to_wire, optional_time
 
 

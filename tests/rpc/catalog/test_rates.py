@@ -352,7 +352,7 @@ def _terms(**changes: object) -> pb.RateTerms:
         ([_terms(price_micros=-1, per_micros=-1)], ["rates[0].price_micros", "rates[0].per_micros"]),
         ([_terms(), _terms(end_time=timestamp(JUNE))], ["rates[1].end_time"]),
         ([_terms(end_time=timestamp(JUNE - TICK))], ["rates[0].end_time"]),
-        ([_terms(billing_frequency=3), _terms(product_id="")], ["rates[0].billing_frequency", "rates[1].product_id"]),
+        ([_terms(billing_frequency=9), _terms(product_id="")], ["rates[0].billing_frequency", "rates[1].product_id"]),
     ],
 )  # fmt: skip
 async def test_all_bad_fields_are_named_at_once(

@@ -63,7 +63,7 @@ CARD = RateCard(
         "INSERT INTO rate_cards VALUES ('rcd_2', 'x', 'EUR', 1, now())",
         "INSERT INTO credit_conversions VALUES ('rcd_1', 'USD', 1)",
         "INSERT INTO credit_conversions VALUES ('rcd_1', 'crt_ai', 0)",
-        "INSERT INTO rates VALUES ('rat_1', 'rcd_1', 'prd_1', 'WEEKLY', 'USD', 1, 1, now())",
+        "INSERT INTO rates VALUES ('rat_1', 'rcd_1', 'prd_1', 'DAILY', 'USD', 1, 1, now())",
         "INSERT INTO rates VALUES ('rat_1', 'rcd_1', 'prd_1', 'NONE', 'USD', -1, 1, now())",
         "INSERT INTO rates VALUES ('rat_1', 'rcd_1', 'prd_1', 'NONE', 'USD', 1, 0, now())",
         "INSERT INTO rates VALUES ('rat_1', 'rcd_1', 'prd_1', 'NONE', 'USD', 1, 1, now(), now())",

@@ -12,6 +12,7 @@ from services.contract.domain.billing.price import Rounding, SeatRate
 from services.contract.domain.billing.state import BilledPeriod
 from services.contract.domain.contract import (
     BillingFrequency,
+    CollectionSchedule,
     Contract,
     GrantFrequency,
     GrantSchedule,
@@ -74,6 +75,9 @@ SEATS = Subscription(
         rounding=Rounding.CEILING,
     ),
     initial_quantity=4,
+    collection_schedule=CollectionSchedule.ARREARS,
+    interval_count=2,
+    anchor_time=day(5, 15),
     rates=(RATE, replace(RATE, rate_id="rat_2", effective_time=day(7, 1, 2030), end_time=None)),
 )
 SCHEDULE = GrantSchedule(

@@ -4,6 +4,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from meshkit.quantity import MICROS, Ratio
 from services.contract.domain.billing import charges
@@ -84,8 +85,9 @@ def a_billing_state(
     invoicing: SeatInvoicing = SeatInvoicing.BILL_IMMEDIATELY,
     rounding: Rounding = Rounding.HALF_UP,
     rates: Sequence[SeatRate] = (a_rate(),),
+    **more: Any,
 ) -> BillingState:
-    """A billing state without a billed period."""
+    """A billing state without a billed period. more: of the subscription."""
     subscription = Subscription(
         subscription_id=SUBSCRIPTION,
         product_id=ProductId("prd_1"),
@@ -94,6 +96,7 @@ def a_billing_state(
         proration=SeatProration(is_prorated=is_prorated, invoicing=invoicing, rounding=rounding),
         initial_quantity=quantity,
         rates=tuple(rates),
+        **more,
     )
     contract = Contract(
         contract_id=CONTRACT,

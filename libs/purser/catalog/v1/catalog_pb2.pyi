@@ -41,6 +41,8 @@ class BillingFrequency(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     BILLING_FREQUENCY_UNSPECIFIED: _ClassVar[BillingFrequency]
     BILLING_FREQUENCY_MONTHLY: _ClassVar[BillingFrequency]
     BILLING_FREQUENCY_ANNUAL: _ClassVar[BillingFrequency]
+    BILLING_FREQUENCY_WEEKLY: _ClassVar[BillingFrequency]
+    BILLING_FREQUENCY_QUARTERLY: _ClassVar[BillingFrequency]
 
 class RateType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -70,6 +72,8 @@ QUANTITY_ROUNDING_HALF_UP: QuantityRounding
 BILLING_FREQUENCY_UNSPECIFIED: BillingFrequency
 BILLING_FREQUENCY_MONTHLY: BillingFrequency
 BILLING_FREQUENCY_ANNUAL: BillingFrequency
+BILLING_FREQUENCY_WEEKLY: BillingFrequency
+BILLING_FREQUENCY_QUARTERLY: BillingFrequency
 RATE_TYPE_UNSPECIFIED: RateType
 RATE_TYPE_FLAT: RateType
 RATE_TYPE_GRADUATED: RateType

@@ -27,11 +27,14 @@ class BillingFrequency(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     BILLING_FREQUENCY_UNSPECIFIED: _ClassVar[BillingFrequency]
     BILLING_FREQUENCY_MONTHLY: _ClassVar[BillingFrequency]
     BILLING_FREQUENCY_ANNUAL: _ClassVar[BillingFrequency]
+    BILLING_FREQUENCY_WEEKLY: _ClassVar[BillingFrequency]
+    BILLING_FREQUENCY_QUARTERLY: _ClassVar[BillingFrequency]
 
 class CollectionSchedule(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     COLLECTION_SCHEDULE_UNSPECIFIED: _ClassVar[CollectionSchedule]
     COLLECTION_SCHEDULE_ADVANCE: _ClassVar[CollectionSchedule]
+    COLLECTION_SCHEDULE_ARREARS: _ClassVar[CollectionSchedule]
 
 class QuantityManagement(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -118,8 +121,11 @@ SUSPENSION_REASON_PAYMENT_DISPUTED: SuspensionReason
 BILLING_FREQUENCY_UNSPECIFIED: BillingFrequency
 BILLING_FREQUENCY_MONTHLY: BillingFrequency
 BILLING_FREQUENCY_ANNUAL: BillingFrequency
+BILLING_FREQUENCY_WEEKLY: BillingFrequency
+BILLING_FREQUENCY_QUARTERLY: BillingFrequency
 COLLECTION_SCHEDULE_UNSPECIFIED: CollectionSchedule
 COLLECTION_SCHEDULE_ADVANCE: CollectionSchedule
+COLLECTION_SCHEDULE_ARREARS: CollectionSchedule
 QUANTITY_MANAGEMENT_UNSPECIFIED: QuantityManagement
 QUANTITY_MANAGEMENT_QUANTITY_ONLY: QuantityManagement
 SEAT_INVOICING_UNSPECIFIED: SeatInvoicing
@@ -341,20 +347,26 @@ class SeatProration(_message.Message):
     def __init__(self, is_prorated: _Optional[bool] = ..., invoicing: _Optional[_Union[SeatInvoicing, str]] = ..., rounding: _Optional[_Union[Rounding, str]] = ...) -> None: ...
 
 class SubscriptionTerms(_message.Message):
-    __slots__ = ("product_id", "billing_frequency", "collection_schedule", "quantity_management", "initial_quantity", "proration")
+    __slots__ = ("product_id", "billing_frequency", "collection_schedule", "quantity_management", "initial_quantity", "proration", "interval_count", "anchor_time", "anchor_day")
     PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
     BILLING_FREQUENCY_FIELD_NUMBER: _ClassVar[int]
     COLLECTION_SCHEDULE_FIELD_NUMBER: _ClassVar[int]
     QUANTITY_MANAGEMENT_FIELD_NUMBER: _ClassVar[int]
     INITIAL_QUANTITY_FIELD_NUMBER: _ClassVar[int]
     PRORATION_FIELD_NUMBER: _ClassVar[int]
+    INTERVAL_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ANCHOR_TIME_FIELD_NUMBER: _ClassVar[int]
+    ANCHOR_DAY_FIELD_NUMBER: _ClassVar[int]
     product_id: str
     billing_frequency: BillingFrequency
     collection_schedule: CollectionSchedule
     quantity_management: QuantityManagement
     initial_quantity: int
     proration: SeatProration
-    def __init__(self, product_id: _Optional[str] = ..., billing_frequency: _Optional[_Union[BillingFrequency, str]] = ..., collection_schedule: _Optional[_Union[CollectionSchedule, str]] = ..., quantity_management: _Optional[_Union[QuantityManagement, str]] = ..., initial_quantity: _Optional[int] = ..., proration: _Optional[_Union[SeatProration, _Mapping]] = ...) -> None: ...
+    interval_count: int
+    anchor_time: _timestamp_pb2.Timestamp
+    anchor_day: int
+    def __init__(self, product_id: _Optional[str] = ..., billing_frequency: _Optional[_Union[BillingFrequency, str]] = ..., collection_schedule: _Optional[_Union[CollectionSchedule, str]] = ..., quantity_management: _Optional[_Union[QuantityManagement, str]] = ..., initial_quantity: _Optional[int] = ..., proration: _Optional[_Union[SeatProration, _Mapping]] = ..., interval_count: _Optional[int] = ..., anchor_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., anchor_day: _Optional[int] = ...) -> None: ...
 
 class GrantScheduleTerms(_message.Message):
     __slots__ = ("product_id", "credit_type_id", "unit_amount_micros", "subscription_index", "frequency", "anchor_time", "allocation", "priority", "prorates_increases", "period_proration", "commit_duration", "scope_product_ids")
@@ -385,7 +397,7 @@ class GrantScheduleTerms(_message.Message):
     def __init__(self, product_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., unit_amount_micros: _Optional[int] = ..., subscription_index: _Optional[int] = ..., frequency: _Optional[_Union[GrantFrequency, str]] = ..., anchor_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., allocation: _Optional[_Union[Allocation, str]] = ..., priority: _Optional[int] = ..., prorates_increases: _Optional[bool] = ..., period_proration: _Optional[_Union[PeriodProration, str]] = ..., commit_duration: _Optional[int] = ..., scope_product_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Subscription(_message.Message):
-    __slots__ = ("subscription_id", "product_id", "billing_frequency", "collection_schedule", "quantity_management", "quantity", "proration", "unit_price", "current_period")
+    __slots__ = ("subscription_id", "product_id", "billing_frequency", "collection_schedule", "quantity_management", "quantity", "proration", "unit_price", "current_period", "interval_count", "anchor_time")
     SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
     PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
     BILLING_FREQUENCY_FIELD_NUMBER: _ClassVar[int]
@@ -395,6 +407,8 @@ class Subscription(_message.Message):
     PRORATION_FIELD_NUMBER: _ClassVar[int]
     UNIT_PRICE_FIELD_NUMBER: _ClassVar[int]
     CURRENT_PERIOD_FIELD_NUMBER: _ClassVar[int]
+    INTERVAL_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ANCHOR_TIME_FIELD_NUMBER: _ClassVar[int]
     subscription_id: str
     product_id: str
     billing_frequency: BillingFrequency
@@ -404,7 +418,9 @@ class Subscription(_message.Message):
     proration: SeatProration
     unit_price: _money_pb2.Money
     current_period: _billing_period_pb2.BillingPeriod
-    def __init__(self, subscription_id: _Optional[str] = ..., product_id: _Optional[str] = ..., billing_frequency: _Optional[_Union[BillingFrequency, str]] = ..., collection_schedule: _Optional[_Union[CollectionSchedule, str]] = ..., quantity_management: _Optional[_Union[QuantityManagement, str]] = ..., quantity: _Optional[int] = ..., proration: _Optional[_Union[SeatProration, _Mapping]] = ..., unit_price: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., current_period: _Optional[_Union[_billing_period_pb2.BillingPeriod, _Mapping]] = ...) -> None: ...
+    interval_count: int
+    anchor_time: _timestamp_pb2.Timestamp
+    def __init__(self, subscription_id: _Optional[str] = ..., product_id: _Optional[str] = ..., billing_frequency: _Optional[_Union[BillingFrequency, str]] = ..., collection_schedule: _Optional[_Union[CollectionSchedule, str]] = ..., quantity_management: _Optional[_Union[QuantityManagement, str]] = ..., quantity: _Optional[int] = ..., proration: _Optional[_Union[SeatProration, _Mapping]] = ..., unit_price: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., current_period: _Optional[_Union[_billing_period_pb2.BillingPeriod, _Mapping]] = ..., interval_count: _Optional[int] = ..., anchor_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class GrantSchedule(_message.Message):
     __slots__ = ("grant_schedule_id", "product_id", "credit_type_id", "unit_amount_micros", "subscription_id", "frequency", "anchor_time", "allocation", "priority", "prorates_increases", "period_proration", "commit_duration", "scope_product_ids")

@@ -248,7 +248,7 @@ class ContractServiceServicer:
         """Signs a contract: bills what is due in advance, and notifies the Ledger, which issues the first credits. Reads the
         prices from the Catalog. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, RATE_CARD_NOT_FOUND,
         PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CUSTOMER_ARCHIVED, RATE_NOT_FOUND, PRODUCT_NOT_SUBSCRIPTION,
-        PRODUCT_NOT_FIXED (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
+        PRODUCT_NOT_FIXED (FAILED_PRECONDITION); ANCHOR_AFTER_START (INVALID_ARGUMENT); PEER_UNAVAILABLE (UNAVAILABLE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

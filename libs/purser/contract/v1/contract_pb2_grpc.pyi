@@ -72,7 +72,7 @@ class ContractServiceStub:
     """Signs a contract: bills what is due in advance, and notifies the Ledger, which issues the first credits. Reads the
     prices from the Catalog. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, RATE_CARD_NOT_FOUND,
     PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CUSTOMER_ARCHIVED, RATE_NOT_FOUND, PRODUCT_NOT_SUBSCRIPTION,
-    PRODUCT_NOT_FIXED (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
+    PRODUCT_NOT_FIXED (FAILED_PRECONDITION); ANCHOR_AFTER_START (INVALID_ARGUMENT); PEER_UNAVAILABLE (UNAVAILABLE).
     """
     GetContract: _grpc.UnaryUnaryMultiCallable[_contract_pb2.GetContractRequest, _contract_pb2.GetContractResponse]
     """Returns one contract. Errors: CONTRACT_NOT_FOUND (NOT_FOUND)."""
@@ -181,7 +181,7 @@ class ContractServiceAsyncStub(ContractServiceStub):
     """Signs a contract: bills what is due in advance, and notifies the Ledger, which issues the first credits. Reads the
     prices from the Catalog. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, RATE_CARD_NOT_FOUND,
     PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CUSTOMER_ARCHIVED, RATE_NOT_FOUND, PRODUCT_NOT_SUBSCRIPTION,
-    PRODUCT_NOT_FIXED (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
+    PRODUCT_NOT_FIXED (FAILED_PRECONDITION); ANCHOR_AFTER_START (INVALID_ARGUMENT); PEER_UNAVAILABLE (UNAVAILABLE).
     """
     GetContract: _aio.UnaryUnaryMultiCallable[_contract_pb2.GetContractRequest, _contract_pb2.GetContractResponse]  # type: ignore[assignment]
     """Returns one contract. Errors: CONTRACT_NOT_FOUND (NOT_FOUND)."""
@@ -347,7 +347,7 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         """Signs a contract: bills what is due in advance, and notifies the Ledger, which issues the first credits. Reads the
         prices from the Catalog. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, RATE_CARD_NOT_FOUND,
         PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CUSTOMER_ARCHIVED, RATE_NOT_FOUND, PRODUCT_NOT_SUBSCRIPTION,
-        PRODUCT_NOT_FIXED (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
+        PRODUCT_NOT_FIXED (FAILED_PRECONDITION); ANCHOR_AFTER_START (INVALID_ARGUMENT); PEER_UNAVAILABLE (UNAVAILABLE).
         """
 
     @_abc_1.abstractmethod

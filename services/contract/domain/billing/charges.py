@@ -10,14 +10,16 @@ from datetime import datetime
 from fractions import Fraction
 from math import floor
 
-from meshkit.period import period_at
 from meshkit.quantity import Money
 from services.contract.domain.billing.coverage import Charge, share_of
-from services.contract.domain.billing.price import SeatRate, rate_at, rates_from, rounded
+from services.contract.domain.billing.price import SeatRate, rates_from, rounded
+from services.contract.domain.billing.rhythm import rhythm_of
 from services.contract.domain.billing.state import (
     BilledPeriod,
     BillingState,
+    bills_period,
     collection_time,
+    known_price,
     price_of,
     unbilled_period,
     uncharged_increases,
@@ -27,7 +29,7 @@ from services.contract.domain.invoice import InvoiceLine, InvoiceLineKind, Share
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillingResult:
-    """The billing state after a charge, and the lines of the charge. opened: the period that it began, if any."""
+    """The billing state after a charge, and the lines of the charge. opened: the period charged first, if any."""
 
     state: BillingState
     lines: tuple[InvoiceLine, ...]
@@ -35,13 +37,13 @@ class BillingResult:
 
 
 def charge_due(state: BillingState, due: datetime, rates: Sequence[SeatRate]) -> BillingResult:
-    """Charge what the subscription has to bill at `due`: uncharged increases, and the period that begins.
+    """Charge what the subscription has to bill at `due`: uncharged increases, and the period that is due.
 
-    rates: the Catalog's prices of the product and frequency, needed if a period begins. Raises RateNotFound.
+    rates: the Catalog's prices of the product and frequency, needed if a period is charged. Raises RateNotFound.
     """
     before = charge_increases(state, through=due if state.is_immediate else None, due=due)
     period = unbilled_period(state.contract, state.subscription)
-    if period is None or period.start > due:
+    if period is None or not bills_period(state.contract, state.subscription, due):
         return before
     rate = price_of(state, period, rates)
     subscription = replace(
@@ -51,8 +53,9 @@ def charge_due(state: BillingState, due: datetime, rates: Sequence[SeatRate]) ->
         billed_from=period.start,
     )
     opened = BilledPeriod(period=period, rate=rate)
-    charges = uncharged_increases(state, opened, through=period.start)
-    billed, seats = _charged(state, opened, charges, InvoiceLineKind.SUBSCRIPTION)
+    through = None if state.is_in_arrears else max(period.start, state.contract.start_time)
+    charges = uncharged_increases(state, opened, through=through)
+    billed, seats = _charged(state, opened, charges)
     return BillingResult(
         state=replace(before.state, subscription=subscription, billed=billed),
         lines=(*seats, *before.lines),
@@ -66,7 +69,7 @@ def charge_increases(state: BillingState, *, through: datetime | None, due: date
     if billed is None or not (state.is_immediate or collection_time(state.contract, billed) <= due):
         return BillingResult(state=state, lines=())
     charges = uncharged_increases(state, billed, through=through)
-    billed, lines = _charged(state, billed, charges, InvoiceLineKind.SEAT_INCREASE)
+    billed, lines = _charged(state, billed, charges)
     return BillingResult(state=replace(state, billed=billed), lines=lines)
 
 
@@ -75,25 +78,29 @@ def preview(before: BillingState, after: BillingState, effective_time: datetime)
 
     before, after: the billing state without and with the change.
     """
-    period = period_at(before.contract.start_time, before.months, effective_time)
+    period = rhythm_of(before.contract, before.subscription).period_at(effective_time)
     if before.billed is not None and before.billed.period == period:
         billed = before.billed
     else:
         rates = before.subscription.rates
-        known = rate_at(rates, period.start) or (before.billed.rate if before.billed else rates[-1])
-        billed = BilledPeriod(period=period, rate=known)
+        latest = before.billed.rate if before.billed else rates[-1].times(before.subscription.interval_count)
+        billed = BilledPeriod(period=period, rate=known_price(before, period, rates) or latest)
     all_paid = replace(billed, charges=(*billed.charges, *uncharged_increases(before, billed)))
     charges = uncharged_increases(after, all_paid)
-    return _charged(after, billed, charges, InvoiceLineKind.SEAT_INCREASE)[1]
+    return _charged(after, billed, charges, is_preview=True)[1]
 
 
 def _charged(
-    state: BillingState, billed: BilledPeriod, charges: Sequence[Charge], kind: InvoiceLineKind
+    state: BillingState, billed: BilledPeriod, charges: Sequence[Charge], *, is_preview: bool = False
 ) -> tuple[BilledPeriod, tuple[InvoiceLine, ...]]:
-    """Return the billed period with more charges, and their lines."""
+    """Return the billed period with more charges, and their lines. A preview shows increases only."""
     exact_before, charged_before = billed.exact_micros, billed.charged_micros
+    start = max(billed.period.start, state.contract.start_time)
+    is_first = not (billed.charges or is_preview)
     lines = []
     for charge in charges:
+        is_whole = is_first and charge.span.start == start
+        kind = InvoiceLineKind.SUBSCRIPTION if is_whole else InvoiceLineKind.SEAT_INCREASE
         line = _line(state, billed, charge, kind, exact_before=exact_before, charged_before=charged_before)
         exact_before += billed.rate.exact_micros(charge.seats, share_of(charge.span, billed.period))
         charged_before += line.total.micros
@@ -139,7 +146,7 @@ def _description(
 ) -> str:
     seats = "1 seat" if charge.seats == 1 else f"{charge.seats} seats"
     if kind is InvoiceLineKind.SEAT_INCREASE:
-        is_later = charge.span.start > billed.period.start
+        is_later = charge.span.start > max(billed.period.start, state.contract.start_time)
         is_kept = is_later and not state.timeline.has_change_at(charge.span.start)
         seats += " kept longer" if is_kept else " added"
     return seats if share == 1 else f"{seats}, {share} of the period"

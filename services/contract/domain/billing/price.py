@@ -5,7 +5,7 @@ Source: services/README.md, "Amounts and rounding".
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from fractions import Fraction
@@ -13,6 +13,7 @@ from typing import assert_never
 
 from meshkit.errors import FieldViolation, InvalidFields
 from meshkit.quantity import INT64_MAX, MICROS, Money, Ratio, ceil_div, floor_div, half_up_div
+from services.contract.domain.errors import AmountTooLarge
 
 USD = "USD"
 MINOR_UNIT_MICROS = {USD: 10_000}  # one cent
@@ -46,6 +47,13 @@ class SeatRate:
         return Money(
             self.currency_code, floor_div(MICROS * self.price.numerator_micros, self.price.denominator_micros)
         )
+
+    def times(self, interval_count: int) -> "SeatRate":
+        """Return the price of a billing period that has so many of the rate's periods. Raises AmountTooLarge."""
+        price_micros = interval_count * self.price.numerator_micros
+        if interval_count > 1 and price_micros > INT64_MAX:
+            raise AmountTooLarge(micros=price_micros)
+        return replace(self, price=Ratio(price_micros, self.price.denominator_micros))
 
     def exact_micros(self, seats: int, share: Fraction) -> Fraction:
         """Return seats × price × share of the period, in micros of the currency, exactly."""

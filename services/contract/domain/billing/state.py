@@ -8,11 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
+from typing import assert_never
 
-from meshkit.period import Period, nth_period, period_at
+from meshkit.period import Period
 from services.contract.domain.billing.coverage import Charge, owed, owed_from, seat_periods
 from services.contract.domain.billing.price import SeatRate, rate_at
+from services.contract.domain.billing.rhythm import rhythm_of
 from services.contract.domain.contract import (
+    CollectionSchedule,
     Contract,
     ContractNow,
     SeatInvoicing,
@@ -57,8 +60,8 @@ class BillingState:
     billed: BilledPeriod | None
 
     @property
-    def months(self) -> int:
-        return self.subscription.billing_frequency.months
+    def is_in_arrears(self) -> bool:
+        return self.subscription.collection_schedule is CollectionSchedule.ARREARS
 
     @property
     def is_immediate(self) -> bool:
@@ -71,32 +74,50 @@ class BillingState:
 
 def unbilled_period(contract: Contract, subscription: Subscription) -> Period | None:
     """Return the first period not charged yet; None if the contract ends before that period begins."""
-    months = subscription.billing_frequency.months
-    period = nth_period(contract.start_time, months, subscription.periods_billed)
+    rhythm = rhythm_of(contract, subscription)
+    period = rhythm.nth(rhythm.index_at(contract.start_time) + subscription.periods_billed)
     return None if covered_span(contract, period) is None else period
 
 
 def covered_span(contract: Contract, period: Period) -> Period | None:
     """Return the part of a billing period in which the contract is in force; None: it never is."""
+    start = max(period.start, contract.start_time)
     end = period.end if contract.end_time is None else min(period.end, contract.end_time)
-    return Period(period.start, end) if period.start < end else None
+    return Period(start, end) if start < end else None
 
 
-def begins_period(contract: Contract, subscription: Subscription, due: datetime) -> bool:
-    """Return whether billing at `due` begins a period, and so needs its price."""
+def period_due(contract: Contract, subscription: Subscription) -> datetime | None:
+    """Return when the first period not charged yet is due; None: never.
+
+    ADVANCE: at its start; ARREARS: at its end; at the contract's start or end if the contract cuts it there.
+    """
     period = unbilled_period(contract, subscription)
-    return period is not None and period.start <= due
+    if period is None or (span := covered_span(contract, period)) is None:
+        return None
+    match subscription.collection_schedule:
+        case CollectionSchedule.ADVANCE:
+            return span.start
+        case CollectionSchedule.ARREARS:
+            return span.end
+        case _:
+            assert_never(subscription.collection_schedule)
+
+
+def bills_period(contract: Contract, subscription: Subscription, due: datetime) -> bool:
+    """Return whether billing at `due` charges a period, and so needs its price."""
+    due_time = period_due(contract, subscription)
+    return due_time is not None and due_time <= due
 
 
 def next_due(state: BillingState) -> datetime | None:
     """Return the next instant at which the subscription has something to bill; None: never.
 
-    A period is due at its start. A seat increase inside a period, and a later end of the contract, are due when they
-    take effect; if they are billed on the next collection date, they are due when the period or the contract ends.
+    When a period is due: period_due. A seat increase inside a period, and a later end of the contract, are due when
+    they take effect; if they are billed on the next collection date, when the period or the contract ends.
     """
     dues = []
-    if (period := unbilled_period(state.contract, state.subscription)) is not None:
-        dues.append(period.start)
+    if (due := period_due(state.contract, state.subscription)) is not None:
+        dues.append(due)
     if state.billed is not None and (owed_since := uncharged_from(state, state.billed)) is not None:
         dues.append(owed_since if state.is_immediate else collection_time(state.contract, state.billed))
     return min(dues, default=None)
@@ -130,24 +151,27 @@ def collection_time(contract: Contract, billed: BilledPeriod) -> datetime:
 
 
 def price_of(state: BillingState, period: Period, rates: Iterable[SeatRate]) -> SeatRate:
-    """Return the price in force at the start of a period. Raises RateNotFound."""
-    rate = rate_at(rates, period.start)
-    if rate is None:
-        raise RateNotFound(
-            rate_card_id=state.contract.rate_card_id,
-            product_id=state.subscription.product_id,
-            billing_frequency=state.subscription.billing_frequency.value,
-            at=period.start.isoformat(),
-        )
-    return rate
+    """Return the price of a billing period: in force at its start, or at the contract's. Raises RateNotFound."""
+    if (rate := known_price(state, period, rates)) is not None:
+        return rate
+    raise RateNotFound(
+        rate_card_id=state.contract.rate_card_id,
+        product_id=state.subscription.product_id,
+        billing_frequency=state.subscription.billing_frequency.value,
+        at=max(period.start, state.contract.start_time).isoformat(),
+    )
+
+
+def known_price(state: BillingState, period: Period, rates: Iterable[SeatRate]) -> SeatRate | None:
+    """Return the price of a billing period, if `rates` have it."""
+    rate = rate_at(rates, max(period.start, state.contract.start_time))
+    return None if rate is None else rate.times(state.subscription.interval_count)
 
 
 def current_period(contract: Contract, subscription: Subscription, at: datetime) -> Period:
     """Return the billing period in force at `at`; before the start the first, after the end the last."""
     inside = at if contract.end_time is None else min(at, contract.end_time - _TICK)
-    return period_at(
-        contract.start_time, subscription.billing_frequency.months, max(inside, contract.start_time)
-    )
+    return rhythm_of(contract, subscription).period_at(max(inside, contract.start_time))
 
 
 def contract_now(contract: Contract, states: Iterable[BillingState], at: datetime) -> ContractNow:
@@ -158,10 +182,17 @@ def contract_now(contract: Contract, states: Iterable[BillingState], at: datetim
 
 
 def subscription_now(state: BillingState, at: datetime) -> SubscriptionNow:
-    """Return a subscription as it is at an instant, with the price of the last period billed."""
+    """Return a subscription as it is at an instant, with the price of the last period billed.
+
+    In arrears, the price of the current period is the one known when the last period was billed.
+    """
     contract, subscription = state.contract, state.subscription
     period = current_period(contract, subscription, at)
-    rate = state.billed.rate if state.billed is not None else price_of(state, period, subscription.rates)
+    rate = None if state.billed is None else state.billed.rate
+    if rate is None or state.is_in_arrears:
+        rate = known_price(state, period, subscription.rates) or rate
+    if rate is None:
+        rate = price_of(state, period, subscription.rates)
     return SubscriptionNow(
         subscription=subscription,
         quantity=state.timeline.until(contract.end_time).quantity_at(max(at, contract.start_time)),

@@ -4,8 +4,8 @@
 from datetime import datetime
 
 from meshkit.errors import FieldViolation, InvalidFields
-from services.contract.domain.billing.price import rate_at, refuse_unpayable
-from services.contract.domain.billing.state import BillingState, current_period
+from services.contract.domain.billing.price import refuse_unpayable
+from services.contract.domain.billing.state import BillingState, current_period, known_price
 from services.contract.domain.commands import SeatRequest
 from services.contract.domain.contract import refuse_over
 from services.contract.domain.errors import EffectiveAfterContractEnd, OutsideOpenPeriod
@@ -41,8 +41,10 @@ def planned_change(
     after = before.with_change(change)
     if (peak := after.peak()) > SEATS_MAX:
         raise InvalidFields([FieldViolation(field, f"would make {peak} seats; the maximum is {SEATS_MAX}")])
-    rates = state.subscription.rates
-    rate = state.billed.rate if state.billed is not None else rate_at(rates, state.contract.start_time)
+    first = current_period(state.contract, state.subscription, state.contract.start_time)
+    rate = (
+        state.billed.rate if state.billed is not None else known_price(state, first, state.subscription.rates)
+    )
     if rate is not None:
         refuse_unpayable(rate, peak, field=field)
     return change, after

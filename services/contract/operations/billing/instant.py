@@ -24,8 +24,8 @@ async def bill_instant(
 ) -> tuple[list[BillingState], Invoice | None, datetime | None]:
     """Charge what a locked contract has to bill at an instant.
 
-    rates: the Catalog's prices by subscription, for the periods that begin. Returns the billing states afterwards,
-    the draft if one is to be issued, and the next due time. Raises RateNotFound.
+    rates: the Catalog's prices by subscription, for the periods that are charged. Returns the billing states
+    afterwards, the draft if one is to be issued, and the next due time. Raises RateNotFound.
     """
     results = [
         charge_due(state, due_time, rates.get(state.subscription.subscription_id, ())) for state in states

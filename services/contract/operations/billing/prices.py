@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from services.contract.domain.billing.price import SeatRate
-from services.contract.domain.billing.state import begins_period
+from services.contract.domain.billing.state import bills_period
 from services.contract.domain.contract import BillingFrequency, Contract
 from services.contract.domain.errors import PeerUnavailable
 from services.contract.domain.ids import ProductId, RateCardId, SubscriptionId
@@ -23,13 +23,13 @@ class SeatPrices:
         self._unavailable: PeerUnavailable | None = None
 
     async def of(self, contract: Contract, due_time: datetime) -> Rates:
-        """Return the prices of the subscriptions for which a period begins. Raises PeerUnavailable."""
+        """Return the prices of the subscriptions of which a period is charged. Raises PeerUnavailable."""
         return {
             one.subscription_id: (await self._of_product(contract.rate_card_id, one.product_id)).get(
                 one.billing_frequency, ()
             )
             for one in contract.subscriptions
-            if begins_period(contract, one, due_time)
+            if bills_period(contract, one, due_time)
         }
 
     async def _of_product(
