@@ -203,6 +203,7 @@ class LedgerPeer:
                         for one in changed.subscriptions
                     ],
                     grant_schedules=[_schedule_to_wire(one) for one in changed.grant_schedules],
+                    accept_time=optional_timestamp(changed.accept_time),
                 )
             )
         sent, known = changed.version, answer.version

@@ -55,6 +55,7 @@ contracts = Table(
     Column("end_time", DateTime(timezone=True)),
     Column("next_due_time", DateTime(timezone=True)),
     Column("create_time", DateTime(timezone=True), nullable=False),
+    Column("accept_time", DateTime(timezone=True)),
     schema=SCHEMA,
 )
 

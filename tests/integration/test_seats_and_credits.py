@@ -39,6 +39,15 @@ class SeatsCo:
         request.new_quantity = seats
         return await self.desk.contract.ChangeSeats(request)
 
+    async def end(self, at: datetime | None, option: pb.EndOption = pb.END_OPTION_UNSPECIFIED) -> None:
+        request = pb.EndContractRequest(
+            request_id=self.desk.request_id(),
+            contract_id=self.signed.contract.contract_id,
+            end_time=optional_timestamp(at),
+            end_option=option,
+        )
+        await self.desk.contract.EndContract(request)
+
     async def balance(self) -> int:
         """Micro-credits available to Acme."""
         request = ledger_pb2.GetBalanceRequest(customer="acme")
@@ -86,6 +95,26 @@ async def test_golden_a_scheduled_count_grants_its_seats_whatever_arrives_later(
 
     # 21 of June's 30 days are left on the 10th.
     assert (june, await seatsco.balance()) == (470_000_000, 200_000_000)
+
+
+async def test_a_removed_end_costs_and_brings_what_it_cut(seatsco: SeatsCo) -> None:
+    await seatsco.end(day(7, 11))
+    seatsco.clock.advance_to(day(7, 1))
+    cut = await seatsco.balance()
+    seatsco.clock.advance_to(day(7, 5))
+    await seatsco.end(None, pb.END_OPTION_NEVER)
+
+    # 10 of July's 31 days, then all of them.
+    assert (cut, await seatsco.balance()) == (129_032_258, 400_000_000)
+    seatsco.clock.advance_to(day(8, 1))
+    assert await seatsco.balance() == 400_000_000
+
+
+async def test_a_contract_ended_at_the_instant_of_its_renewal_has_no_credits_for_it(seatsco: SeatsCo) -> None:
+    seatsco.clock.advance_to(day(7, 1))
+    await seatsco.end(None)
+
+    assert await seatsco.balance() == 0
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,8 @@ class Contract:
     """A signed contract, in force in [start_time, end_time). end_time None: open-ended.
 
     version: grows with each change that the Ledger must receive, except seat changes. next_due_time: the next
-    instant at which there is something to bill; None: never.
+    instant at which there is something to bill; None: never. accept_time: when it was signed, or its end set last;
+    None: by an earlier version.
     """
 
     contract_id: ContractId
@@ -154,6 +155,7 @@ class Contract:
     grant_schedules: tuple[GrantSchedule, ...]
     create_time: datetime
     next_due_time: datetime | None = None
+    accept_time: datetime | None = None
 
     def is_over(self, at: datetime) -> bool:
         return self.end_time is not None and self.end_time <= at

@@ -37,6 +37,8 @@ class SeatsAtStart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractChanged:
+    """accept_time: when these terms were accepted; None: of a contract or notice that an earlier version wrote."""
+
     customer_id: CustomerId
     contract_id: ContractId
     version: int
@@ -45,6 +47,7 @@ class ContractChanged:
     end_time: datetime | None
     subscriptions: tuple[SeatsAtStart, ...]
     grant_schedules: tuple[GrantSchedule, ...]
+    accept_time: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +105,7 @@ def contract_changed(contract: Contract) -> ContractChanged:
             for one in contract.subscriptions
         ),
         grant_schedules=contract.grant_schedules,
+        accept_time=contract.accept_time,
     )
 
 

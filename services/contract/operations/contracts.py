@@ -129,7 +129,7 @@ class Contracts:
             contract = await tx.contracts.lock(command.contract_id)
             [states] = await tx.billing.states([contract])
             end_time = planned_end(contract, states, command.end_option, command.end_time, at=at)
-            contract = replace(contract, end_time=end_time, version=contract.version + 1)
+            contract = replace(contract, end_time=end_time, version=contract.version + 1, accept_time=at)
             states = [replace(state, contract=contract) for state in states]
             draft = None
             if contract.next_due_time is None or contract.next_due_time > at:
@@ -168,6 +168,7 @@ class Contracts:
                 for terms in command.grant_schedules
             ),
             create_time=at,
+            accept_time=at,
         )
 
     def _subscription(

@@ -48,6 +48,7 @@ _SELECT: Final[Select[Any]] = select(
     contracts.c.end_time,
     contracts.c.next_due_time,
     contracts.c.create_time,
+    contracts.c.accept_time,
 )
 _SELECT_SUBSCRIPTIONS: Final[Select[Any]] = select(
     subscriptions.c.contract_id,
@@ -168,7 +169,10 @@ class StoredContracts:
             update(contracts)
             .where(contracts.c.contract_id == contract.contract_id)
             .values(
-                version=contract.version, end_time=contract.end_time, next_due_time=contract.next_due_time
+                version=contract.version,
+                end_time=contract.end_time,
+                next_due_time=contract.next_due_time,
+                accept_time=contract.accept_time,
             )
         )
 
@@ -239,6 +243,7 @@ def _contract_to_row(contract: Contract) -> dict[str, Any]:
         "end_time": contract.end_time,
         "next_due_time": contract.next_due_time,
         "create_time": contract.create_time,
+        "accept_time": contract.accept_time,
     }
 
 
@@ -257,6 +262,7 @@ def _contract_from_row(
         grant_schedules=schedules,
         create_time=row.create_time,
         next_due_time=row.next_due_time,
+        accept_time=row.accept_time,
     )
 
 

@@ -56,6 +56,19 @@ def _seats_changed_2(data: Json) -> Json:
     return data | {"new_quantity": None, "accept_time": None}
 
 
+def _accepted_contract(now: Json) -> Json:
+    """When a contract's terms were accepted: until then only when it was signed."""
+    return now | {"contract": now["contract"] | {"accept_time": None}}
+
+
+def _accepted_signed(created: Json) -> Json:
+    return created | {"contract": _accepted_contract(created["contract"])}
+
+
+def _contract_changed_2(data: Json) -> Json:
+    return data | {"accept_time": None}
+
+
 def _customer_2(data: Json) -> Json:
     """Why a customer is suspended: until then only whether."""
     unexplained = {"reason": "OPERATOR", "note": "", "create_time": None}
@@ -113,8 +126,12 @@ def _life_of_its_invoice(response: Json) -> Json:
 
 RESPONSES: Final = Formats[Response](
     Format("Customer", Customer, (_customer_2,)),
-    Format("ContractCreated", ContractCreated, (_life_of_invoices, _carried_on_invoices, _rhythms_of_signed)),
-    Format("ContractNow", ContractNow, (_rhythms_of_contract,)),
+    Format(
+        "ContractCreated",
+        ContractCreated,
+        (_life_of_invoices, _carried_on_invoices, _rhythms_of_signed, _accepted_signed),
+    ),
+    Format("ContractNow", ContractNow, (_rhythms_of_contract, _accepted_contract)),
     Format(
         "SeatsMoved",
         SeatsMoved,
@@ -127,7 +144,7 @@ RESPONSES: Final = Formats[Response](
 )
 NOTICES: Final = Formats[Payload](
     Format("CUSTOMER_CHANGED", CustomerChanged),
-    Format("CONTRACT_CHANGED", ContractChanged),
+    Format("CONTRACT_CHANGED", ContractChanged, (_contract_changed_2,)),
     Format("SEATS_CHANGED", SeatsChanged, (_seats_changed_2,)),
     Format("TOP_UP_PAID", TopUpPaid),
 )

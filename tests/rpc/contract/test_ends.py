@@ -77,6 +77,22 @@ async def test_a_removed_end_charges_the_difference_and_the_contract_renews(
     assert totals == ["40.00", "12.90", "27.10", "40.00"]
 
 
+async def test_the_ledger_is_told_when_an_end_was_accepted_also_when_it_is_sent_again(
+    desk: Desk, running: RunningContract, ledger: RecordingLedger
+) -> None:
+    signed = await desk.sign(desk.seats(4, frequency=MONTHLY))
+    await running.advance_to(day(6, 20))
+    await _end(desk, signed, PERIOD_END)
+    await running.advance_to(day(6, 25))
+
+    await desk.contract.ResendCustomer(
+        pb.ResendCustomerRequest(request_id="again", customer=signed.contract.customer_id)
+    )
+
+    told = ledger.told_of(ApplyContractRequest)
+    assert [one.accept_time for one in told] == [timestamp(at) for at in (JUNE, day(6, 20), day(6, 20))]
+
+
 async def test_an_end_that_has_passed_is_not_removed(desk: Desk, running: RunningContract) -> None:
     signed = await desk.sign(desk.seats(4, frequency=MONTHLY), end=day(7, 11))
     await running.advance_to(day(7, 11))

@@ -113,6 +113,7 @@ CONTRACT = Contract(
         ),
     ),
     create_time=JUNE,
+    accept_time=day(6, 2),
 )
 YEAR = Period(JUNE, day(6, 1, 2026))
 BILLED = BilledPeriod(
