@@ -44,16 +44,20 @@ _QUANTITY_ONLY: Final[dict[int, str]] = {pb.QUANTITY_MANAGEMENT_QUANTITY_ONLY: "
 
 def terms_from_wire(fields: Fields, path: str, terms: pb.SubscriptionTerms) -> SubscriptionTerms:
     default(fields, f"{path}.quantity_management", terms.quantity_management, _QUANTITY_ONLY)
+    frequency = fields.choice(
+        f"{path}.billing_frequency", terms.billing_frequency, by_number(_BILLING_FREQUENCIES)
+    )
     collection_schedule = default(
         fields, f"{path}.collection_schedule", terms.collection_schedule, by_number(_COLLECTION_SCHEDULES)
     )
     return SubscriptionTerms(
         product_id=ProductId(fields.text(f"{path}.product_id", terms.product_id)),
-        billing_frequency=fields.choice(
-            f"{path}.billing_frequency", terms.billing_frequency, by_number(_BILLING_FREQUENCIES)
-        ),
+        billing_frequency=frequency,
         interval_count=fields.count(
-            f"{path}.interval_count", terms.interval_count or 1, minimum=1, maximum=INTERVAL_COUNT_MAX
+            f"{path}.interval_count",
+            terms.interval_count or 1,
+            minimum=1,
+            maximum=INTERVAL_COUNT_MAX[frequency],
         ),
         anchor_time=optional_time(
             fields, f"{path}.anchor_time", terms.anchor_time, terms.HasField("anchor_time")

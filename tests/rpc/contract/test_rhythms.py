@@ -180,8 +180,10 @@ async def test_bad_rhythms_are_named(desk: Desk) -> None:
     request = desk.contract_request(
         "acme",
         desk.seats(4, frequency=WEEKLY, anchor_day=1),
-        desk.seats(4, interval_count=101, anchor_day=32),
-        desk.seats(4, interval_count=-1, anchor_day=0),
+        desk.seats(4, frequency=MONTHLY, interval_count=101, anchor_day=32),
+        desk.seats(4, interval_count=11),
+        desk.seats(4, frequency=QUARTERLY, interval_count=41),
+        desk.seats(4, frequency=MONTHLY, interval_count=-1, anchor_day=0),
         desk.seats(4, collection_schedule=ARREARS, invoicing=IMMEDIATELY),
     )
 
@@ -190,8 +192,10 @@ async def test_bad_rhythms_are_named(desk: Desk) -> None:
         "subscriptions[1].interval_count",
         "subscriptions[1].anchor_day",
         "subscriptions[2].interval_count",
-        "subscriptions[2].anchor_day",
-        "subscriptions[3].proration.invoicing",
+        "subscriptions[3].interval_count",
+        "subscriptions[4].interval_count",
+        "subscriptions[4].anchor_day",
+        "subscriptions[5].proration.invoicing",
     ):
         await desk.contract.CreateContract(request)
 

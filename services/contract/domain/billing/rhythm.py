@@ -10,7 +10,13 @@ from meshkit.period import Period, add_months, nth_period, period_index
 from services.contract.domain.contract import BillingFrequency, Contract, Subscription
 from services.contract.domain.errors import AnchorAfterStart
 
-INTERVAL_COUNT_MAX: Final = 100
+# A billing period is at most ten years long.
+INTERVAL_COUNT_MAX: Final = {
+    BillingFrequency.WEEKLY: 100,
+    BillingFrequency.MONTHLY: 100,
+    BillingFrequency.QUARTERLY: 40,
+    BillingFrequency.ANNUAL: 10,
+}
 _WEEK: Final = timedelta(weeks=1)
 
 
