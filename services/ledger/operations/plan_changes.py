@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ApplyPlanChange: one contract ends and another begins, in one transaction."""
+"""ApplyPlanChange and PreviewPlanChange: one contract ends and another begins, in one transaction."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -16,11 +16,12 @@ from services.ledger.domain.credits.plan_change import (
     PlanChange,
     PlanChanged,
     end_schedule,
+    first_credits,
     unused_shares,
 )
 from services.ledger.domain.credits.schedule import ScheduleCredits
 from services.ledger.domain.errors import CustomerNotFound
-from services.ledger.operations.credits.settlement import open_account
+from services.ledger.operations.credits.settlement import OpenAccount, open_account
 from services.ledger.operations.ports import Relay
 from services.ledger.store import PostgresStore, Transaction
 
@@ -77,6 +78,27 @@ class PlanChanges:
         self._relay.wake()
         return changed
 
+    async def preview(self, change: PlanChange) -> PlanChanged:
+        """Return what `apply` would do now; writes nothing. Raises CustomerNotFound."""
+        at = self._clock.now()
+
+        async def work(tx: Transaction) -> PlanChanged:
+            await tx.standings.customer_id(change.customer_id)
+            ended: list[EndedSchedule] = []
+            for credit_type_id in sorted({schedule.credit_type_id for schedule in change.ended.schedules}):
+                opened = await open_account(
+                    tx, change.customer_id, credit_type_id, at=at, ids=self._ids, settles=True
+                )
+                ended += (await self._end(tx, change, opened))[1]
+            return PlanChanged(
+                ended=tuple(ended),
+                unused=unused_shares(ended),
+                begun=first_credits(change.begun),
+                apply_time=at,
+            )
+
+        return await self._store.read(work)
+
     async def _change_pool(
         self, tx: Transaction, change: PlanChange, credit_type_id: CreditTypeId, at: datetime
     ) -> tuple[list[EndedSchedule], list[ScheduleCredits]]:
@@ -85,6 +107,14 @@ class PlanChanges:
             tx, change.customer_id, credit_type_id, at=at, ids=self._ids, settles=True
         )
         begun = _begun(opened.now, opened.schedules, change)
+        account, ended = await self._end(tx, change, opened)
+        await opened.save(tx, account)
+        return ended, begun
+
+    async def _end(
+        self, tx: Transaction, change: PlanChange, opened: OpenAccount
+    ) -> tuple[Account, list[EndedSchedule]]:
+        """Return a pool without the credits that the old contract's schedules take back, and what that comes to."""
         account, ended = opened.now, []
         for progress in opened.schedules.values():
             if progress.schedule.contract_id != change.ended.contract_id:
@@ -94,7 +124,10 @@ class PlanChanges:
                 Credits(0)
                 if paid is None
                 else await tx.accounts.granted_by(
-                    change.customer_id, progress.schedule.schedule_id, since=paid.period.start
+                    change.customer_id,
+                    progress.schedule.schedule_id,
+                    since=paid.period.start,
+                    before=change.granted_before,
                 )
             )
             account, one = end_schedule(
@@ -106,8 +139,7 @@ class PlanChanges:
                 new_grant_id=lambda: GrantId(self._ids.new("grt")),
             )
             ended.append(one)
-        await opened.save(tx, account)
-        return ended, begun
+        return account, ended
 
 
 def _begun(

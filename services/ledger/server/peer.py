@@ -60,6 +60,13 @@ class LedgerPeerServicer(ledger_peer_pb2_grpc.LedgerPeerServiceServicer):
         changed = await self._do.plan_changes.apply(change)
         return plan_changes.plan_change_to_wire(changed)
 
+    async def PreviewPlanChange(
+        self, request: pb.PreviewPlanChangeRequest, context: Context
+    ) -> pb.PreviewPlanChangeResponse:
+        change = plan_changes.preview_from_wire(request)
+        changed = await self._do.plan_changes.preview(change)
+        return plan_changes.preview_to_wire(changed)
+
     async def PreviewSeatChange(
         self, request: pb.PreviewSeatChangeRequest, context: Context
     ) -> pb.PreviewSeatChangeResponse:

@@ -308,3 +308,78 @@ async def test_a_plan_with_another_credit_type_ends_one_pools_credits_and_begins
     assert [(one.credit_type_id, one.amount_micros) for one in answer.begun] == [("crt_images", 400 * CREDIT)]
     assert [one.credit_type_id for one in answer.ended] == [AI]
     assert await _balance(ledger) == 0
+
+
+async def test_a_preview_says_what_the_change_then_does_and_changes_nothing(ledger: RunningLedger) -> None:
+    await ledger.debit(100)
+    ledger.clock.advance_to(CHANGE)
+    preview = await ledger.peer.PreviewPlanChange(
+        peer_pb.PreviewPlanChangeRequest(
+            customer_id="cus_acme",
+            ended=_ended(),
+            begun=_begun(),
+            included_credits=VOID,
+            paid_periods=[JUNE_PAID],
+        )
+    )
+    assert await _balance(ledger) == 300
+
+    answer = await _change(ledger)
+
+    assert list(preview.ended) == list(answer.ended)
+    assert list(preview.unused) == list(answer.unused)
+    assert list(preview.begun) == list(answer.begun)
+    with fault(StatusCode.NOT_FOUND, "CUSTOMER_NOT_FOUND"):
+        await ledger.peer.PreviewPlanChange(
+            peer_pb.PreviewPlanChangeRequest(
+                customer_id="cus_x", ended=_ended(), begun=_begun(), included_credits=VOID
+            )
+        )
+
+
+@pytest.mark.parametrize("included", [KEEP, VOID, ROLL])
+@pytest.mark.parametrize("arrives", [JULY, JULY.replace(day=3)])
+async def test_the_old_plan_grants_nothing_for_a_period_that_begins_at_the_change(
+    ledger: RunningLedger, included: "peer_pb.IncludedCredits", arrives: datetime
+) -> None:
+    ledger.clock.advance_to(arrives)
+
+    answer = await _change(ledger, included, ended=_ended(until=JULY), begun=_begun(start=JULY), paid=())
+
+    assert await _balance(ledger) == 800
+    assert not answer.unused
+    await ledger.assert_adds_up()
+
+
+@pytest.mark.parametrize(("spent", "unused"), [(0, Fraction(1)), (300, Fraction(5, 8)), (800, Fraction(0))])
+async def test_a_plan_that_is_changed_at_the_instant_it_began_counts_what_was_spent_of_it(
+    ledger: RunningLedger, spent: int, unused: Fraction
+) -> None:
+    """Otherwise spending at once and changing again would cost nothing."""
+    ledger.clock.advance_to(CHANGE)
+    await _change(ledger)
+    if spent:
+        await ledger.debit(spent)
+    paid = peer_pb.PaidPeriod(
+        subscription_id="sub_2",
+        start_time=timestamp(CHANGE),
+        end_time=timestamp(CHANGE.replace(month=7)),
+        seats=4,
+    )
+    third = a_schedule(grant_schedule_id="sch_3", subscription_id="sub_3", anchor_time=timestamp(CHANGE))
+
+    answer = await _change(
+        ledger,
+        ended=_begun(version=2, end_time=timestamp(CHANGE)),
+        begun=_begun(
+            contract_id="con_3",
+            subscriptions=[peer_pb.SubscriptionSeats(subscription_id="sub_3", initial_quantity=4)],
+            grant_schedules=[third],
+        ),
+        paid=(paid,),
+        request_id="ntc_2",
+    )
+
+    assert _unused(answer) == {"sub_2": unused}
+    assert await _balance(ledger) == 400
+    await ledger.assert_adds_up()

@@ -423,6 +423,30 @@ class ApplyPlanChangeResponse(_message.Message):
     apply_time: _timestamp_pb2.Timestamp
     def __init__(self, ended: _Optional[_Iterable[_Union[EndedSchedule, _Mapping]]] = ..., unused: _Optional[_Iterable[_Union[UnusedShare, _Mapping]]] = ..., begun: _Optional[_Iterable[_Union[ScheduleCredits, _Mapping]]] = ..., apply_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
+class PreviewPlanChangeRequest(_message.Message):
+    __slots__ = ("customer_id", "ended", "begun", "included_credits", "paid_periods")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    BEGUN_FIELD_NUMBER: _ClassVar[int]
+    INCLUDED_CREDITS_FIELD_NUMBER: _ClassVar[int]
+    PAID_PERIODS_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    ended: ApplyContractRequest
+    begun: ApplyContractRequest
+    included_credits: IncludedCredits
+    paid_periods: _containers.RepeatedCompositeFieldContainer[PaidPeriod]
+    def __init__(self, customer_id: _Optional[str] = ..., ended: _Optional[_Union[ApplyContractRequest, _Mapping]] = ..., begun: _Optional[_Union[ApplyContractRequest, _Mapping]] = ..., included_credits: _Optional[_Union[IncludedCredits, str]] = ..., paid_periods: _Optional[_Iterable[_Union[PaidPeriod, _Mapping]]] = ...) -> None: ...
+
+class PreviewPlanChangeResponse(_message.Message):
+    __slots__ = ("ended", "unused", "begun")
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    UNUSED_FIELD_NUMBER: _ClassVar[int]
+    BEGUN_FIELD_NUMBER: _ClassVar[int]
+    ended: _containers.RepeatedCompositeFieldContainer[EndedSchedule]
+    unused: _containers.RepeatedCompositeFieldContainer[UnusedShare]
+    begun: _containers.RepeatedCompositeFieldContainer[ScheduleCredits]
+    def __init__(self, ended: _Optional[_Iterable[_Union[EndedSchedule, _Mapping]]] = ..., unused: _Optional[_Iterable[_Union[UnusedShare, _Mapping]]] = ..., begun: _Optional[_Iterable[_Union[ScheduleCredits, _Mapping]]] = ...) -> None: ...
+
 class PreviewSeatChangeRequest(_message.Message):
     __slots__ = ("customer_id", "subscription_id", "effective_time", "quantity_delta", "new_quantity")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]

@@ -72,6 +72,11 @@ class LedgerPeerServiceStub:
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ApplyPlanChangeRequest.SerializeToString,
                 response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ApplyPlanChangeResponse.FromString,
                 _registered_method=True)
+        self.PreviewPlanChange = channel.unary_unary(
+                '/purser.ledger.v1.LedgerPeerService/PreviewPlanChange',
+                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.PreviewPlanChangeRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.PreviewPlanChangeResponse.FromString,
+                _registered_method=True)
         self.PreviewSeatChange = channel.unary_unary(
                 '/purser.ledger.v1.LedgerPeerService/PreviewSeatChange',
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.PreviewSeatChangeRequest.SerializeToString,
@@ -150,6 +155,14 @@ class LedgerPeerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PreviewPlanChange(self, request, context):
+        """Returns what ApplyPlanChange would answer now; changes nothing. From Contract.
+        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def PreviewSeatChange(self, request, context):
         """Returns what ApplySeatChange would grant; changes nothing. From Contract.
         Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
@@ -207,6 +220,11 @@ def add_LedgerPeerServiceServicer_to_server(servicer, server):
                     servicer.ApplyPlanChange,
                     request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ApplyPlanChangeRequest.FromString,
                     response_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ApplyPlanChangeResponse.SerializeToString,
+            ),
+            'PreviewPlanChange': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewPlanChange,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.PreviewPlanChangeRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.PreviewPlanChangeResponse.SerializeToString,
             ),
             'PreviewSeatChange': grpc.unary_unary_rpc_method_handler(
                     servicer.PreviewSeatChange,
@@ -394,6 +412,33 @@ class LedgerPeerService:
             '/purser.ledger.v1.LedgerPeerService/ApplyPlanChange',
             purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ApplyPlanChangeRequest.SerializeToString,
             purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ApplyPlanChangeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewPlanChange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.LedgerPeerService/PreviewPlanChange',
+            purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.PreviewPlanChangeRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.PreviewPlanChangeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -66,6 +66,10 @@ class LedgerPeerServiceStub:
     credits. From Contract. Usage until it arrives stays with the contract that ends. Idempotent by request_id.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
+    PreviewPlanChange: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.PreviewPlanChangeRequest, _ledger_peer_pb2.PreviewPlanChangeResponse]
+    """Returns what ApplyPlanChange would answer now; changes nothing. From Contract.
+    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """
     PreviewSeatChange: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.PreviewSeatChangeRequest, _ledger_peer_pb2.PreviewSeatChangeResponse]
     """Returns what ApplySeatChange would grant; changes nothing. From Contract.
     Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
@@ -116,6 +120,10 @@ class LedgerPeerServiceAsyncStub(LedgerPeerServiceStub):
     ApplyPlanChange: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplyPlanChangeRequest, _ledger_peer_pb2.ApplyPlanChangeResponse]  # type: ignore[assignment]
     """Ends one contract and begins another at one instant, in one transaction, and answers what became of the included
     credits. From Contract. Usage until it arrives stays with the contract that ends. Idempotent by request_id.
+    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """
+    PreviewPlanChange: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.PreviewPlanChangeRequest, _ledger_peer_pb2.PreviewPlanChangeResponse]  # type: ignore[assignment]
+    """Returns what ApplyPlanChange would answer now; changes nothing. From Contract.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
     PreviewSeatChange: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.PreviewSeatChangeRequest, _ledger_peer_pb2.PreviewSeatChangeResponse]  # type: ignore[assignment]
@@ -201,6 +209,16 @@ class LedgerPeerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_ledger_peer_pb2.ApplyPlanChangeResponse, _abc.Awaitable[_ledger_peer_pb2.ApplyPlanChangeResponse]]:
         """Ends one contract and begins another at one instant, in one transaction, and answers what became of the included
         credits. From Contract. Usage until it arrives stays with the contract that ends. Idempotent by request_id.
+        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def PreviewPlanChange(
+        self,
+        request: _ledger_peer_pb2.PreviewPlanChangeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_peer_pb2.PreviewPlanChangeResponse, _abc.Awaitable[_ledger_peer_pb2.PreviewPlanChangeResponse]]:
+        """Returns what ApplyPlanChange would answer now; changes nothing. From Contract.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
 

@@ -6,7 +6,7 @@ Source: services/ledger/README.md, "Change of plan".
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from fractions import Fraction
 
@@ -25,9 +25,11 @@ from services.ledger.domain.credits.grant import (
     GrantVoid,
     ScheduleId,
 )
-from services.ledger.domain.credits.schedule import Schedule, ScheduleCredits
+from services.ledger.domain.credits.proration import ONE, Seats
+from services.ledger.domain.credits.schedule import Schedule, ScheduleCredits, credits_of_period
 
 VOID_REASON = "change of plan"
+_TICK = timedelta(microseconds=1)
 
 
 class IncludedCredits(Enum):
@@ -58,6 +60,19 @@ class PlanChange:
     begun: ContractUpdate
     included: IncludedCredits
     paid: tuple[PaidPeriod, ...]
+
+    @property
+    def change_time(self) -> datetime:
+        return self.begun.start_time
+
+    @property
+    def granted_before(self) -> datetime:
+        """The instant before which periods of the ended plan began; one that ends at its start had its first."""
+        return max(self.change_time, self.ended.start_time + _TICK)
+
+    def is_before(self, grant: Grant) -> bool:
+        """Whether the period of a schedule's grant began before the change."""
+        return grant.period_start is None or grant.period_start < self.granted_before
 
     def paid_period(self, schedule: Schedule) -> PaidPeriod | None:
         """Return the open billing period of the seats that a schedule is linked to."""
@@ -110,18 +125,22 @@ def end_schedule(
 ) -> tuple[Account, EndedSchedule]:
     """Return the account without the credits that a schedule's current grant takes back, and what that came to.
 
-    granted: by the schedule since the start of the paid period. The account must be up to date at `at`.
+    granted: by the schedule in the paid period, before the change. The account must be up to date at `at`.
     """
     schedule = progress.schedule
     paid = change.paid_period(schedule)
     latest = None if progress.latest is None else account.grants.get(progress.latest)
-    voided = Credits(0)
-    if latest is not None and not latest.is_over(at) and change.included is not IncludedCredits.KEEP:
+    included, voided = change.included, Credits(0)
+    if latest is not None and not change.is_before(latest):
+        included = (
+            IncludedCredits.VOID
+        )  # of a period that the contract was not in force for, whatever was chosen
+    if latest is not None and not latest.is_over(at) and included is not IncludedCredits.KEEP:
         void = GrantVoid(time=at, reason=VOID_REASON, actor="")
         account, voided = issuing.void_grant(
             account, latest.grant_id, void, cause_id=change.request_id, at=at
         )
-        if change.included is IncludedCredits.ROLL and voided:
+        if included is IncludedCredits.ROLL and voided:
             rolled = _rolled(latest, voided, grant_id=new_grant_id(), at=at)
             account = issuing.issue_grant(account, rolled, cause_id=change.request_id, at=at)
     return account, EndedSchedule(
@@ -129,8 +148,8 @@ def end_schedule(
         subscription_id=schedule.subscription_id,
         credit_type_id=schedule.credit_type_id,
         granted=granted,
-        voided=Credits(0) if change.included is IncludedCredits.ROLL else voided,
-        rolled=voided if change.included is IncludedCredits.ROLL else Credits(0),
+        voided=voided if included is IncludedCredits.VOID else Credits(0),
+        rolled=voided if included is IncludedCredits.ROLL else Credits(0),
         to_come=Credits(0) if paid is None else _to_come(schedule, progress.next_index, paid),
     )
 
@@ -145,11 +164,30 @@ def unused_shares(ended: Iterable[EndedSchedule]) -> tuple[UnusedShare, ...]:
         whole = one.granted + one.to_come
         if one.subscription_id is None or not whole:
             continue
+        # More than everything was voided if the next period had begun before the notice arrived.
         share = min(Fraction(1), Fraction((one.voided + one.to_come).micros, whole.micros))
         shares[one.subscription_id] = min(share, shares.get(one.subscription_id, share))
     return tuple(
         UnusedShare(subscription_id, share.numerator, share.denominator)
         for subscription_id, share in shares.items()
+    )
+
+
+def first_credits(begun: ContractUpdate) -> tuple[ScheduleCredits, ...]:
+    """Return what each schedule of a new contract grants at its start."""
+    seats = {one.subscription_id: Seats(one.initial_quantity, ()) for one in begun.subscriptions}
+    return tuple(
+        ScheduleCredits(
+            one.schedule_id,
+            one.credit_type_id,
+            credits_of_period(
+                one,
+                one.first_index,
+                ONE if one.subscription_id is None else seats[one.subscription_id],
+                through=one.start_time,
+            ),
+        )
+        for one in begun.schedules
     )
 
 

@@ -58,15 +58,16 @@ class Accounts:
         )
 
     async def granted_by(
-        self, customer_id: CustomerId, schedule_id: ScheduleId, *, since: datetime
+        self, customer_id: CustomerId, schedule_id: ScheduleId, *, since: datetime, before: datetime
     ) -> Credits:
-        """Return what a schedule has granted for its periods from `since` on."""
+        """Return what a schedule has granted for its periods that began in [since, before)."""
         micros = await self._connection.fetchval(
             "SELECT coalesce(sum(granted_micros), 0)::bigint FROM ledger.grants"
-            " WHERE customer_id = $1 AND schedule_id = $2 AND period_start >= $3",
+            " WHERE customer_id = $1 AND schedule_id = $2 AND period_start >= $3 AND period_start < $4",
             customer_id,
             schedule_id,
             since,
+            before,
         )
         return Credits(micros)
 

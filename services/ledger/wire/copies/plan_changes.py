@@ -10,17 +10,20 @@ from meshkit.rpc.fields import Fields, timestamp
 from meshkit.rpc.fingerprint import fingerprint
 from purser.ledger.v1 import ledger_peer_pb2 as pb
 from services.ledger.domain.copies import ContractUpdate
+from services.ledger.domain.credits.grant import CustomerId
 from services.ledger.domain.credits.plan_change import (
     EndedSchedule,
     IncludedCredits,
     PaidPeriod,
     PlanChange,
     PlanChanged,
+    UnusedShare,
 )
 from services.ledger.wire.amounts import time_in_periods
 from services.ledger.wire.copies.contract import SEATS_MAX, contract_from_wire, credits_to_wire
 from services.ledger.wire.copies.values import customer_id_from_wire
 
+PREVIEW_ID: Final = "preview"
 # The longest billing period, ten years, and a little.
 PAID_PERIOD_MAX: Final = timedelta(days=3_660)
 
@@ -34,6 +37,37 @@ _INCLUDED: Final[Mapping[int, IncludedCredits]] = {
 def plan_change_from_wire(request: pb.ApplyPlanChangeRequest) -> PlanChange:
     fields = Fields()
     request_id = fields.request_id(request.request_id)
+    return _change_from_wire(fields, request, request_id, fingerprint=fingerprint("ApplyPlanChange", request))
+
+
+def preview_from_wire(request: pb.PreviewPlanChangeRequest) -> PlanChange:
+    return _change_from_wire(Fields(), request, PREVIEW_ID, fingerprint=b"")
+
+
+def plan_change_to_wire(changed: PlanChanged) -> pb.ApplyPlanChangeResponse:
+    return pb.ApplyPlanChangeResponse(
+        ended=[_ended_to_wire(one) for one in changed.ended],
+        unused=[_unused_to_wire(one) for one in changed.unused],
+        begun=[credits_to_wire(one) for one in changed.begun],
+        apply_time=timestamp(changed.apply_time),
+    )
+
+
+def preview_to_wire(changed: PlanChanged) -> pb.PreviewPlanChangeResponse:
+    return pb.PreviewPlanChangeResponse(
+        ended=[_ended_to_wire(one) for one in changed.ended],
+        unused=[_unused_to_wire(one) for one in changed.unused],
+        begun=[credits_to_wire(one) for one in changed.begun],
+    )
+
+
+def _change_from_wire(
+    fields: Fields,
+    request: pb.ApplyPlanChangeRequest | pb.PreviewPlanChangeRequest,
+    request_id: str,
+    *,
+    fingerprint: bytes,
+) -> PlanChange:
     customer_id = customer_id_from_wire(fields, request.customer_id)
     for name, contract in (("ended", request.ended), ("begun", request.begun)):
         if contract.customer_id not in ("", request.customer_id):
@@ -51,33 +85,19 @@ def plan_change_from_wire(request: pb.ApplyPlanChangeRequest) -> PlanChange:
     fields.check()
     return PlanChange(
         request_id=request_id,
-        fingerprint=fingerprint("ApplyPlanChange", request),
+        fingerprint=fingerprint,
         customer_id=customer_id,
-        ended=_contract_from_wire(request, request.ended),
-        begun=_contract_from_wire(request, request.begun),
+        ended=_contract_from_wire(request_id, customer_id, request.ended),
+        begun=_contract_from_wire(request_id, customer_id, request.begun),
         included=included,
         paid=paid,
     )
 
 
-def plan_change_to_wire(changed: PlanChanged) -> pb.ApplyPlanChangeResponse:
-    return pb.ApplyPlanChangeResponse(
-        ended=[_ended_to_wire(one) for one in changed.ended],
-        unused=[
-            pb.UnusedShare(
-                subscription_id=one.subscription_id, numerator=one.numerator, denominator=one.denominator
-            )
-            for one in changed.unused
-        ],
-        begun=[credits_to_wire(one) for one in changed.begun],
-        apply_time=timestamp(changed.apply_time),
-    )
-
-
 def _contract_from_wire(
-    request: pb.ApplyPlanChangeRequest, contract: pb.ApplyContractRequest
+    request_id: str, customer_id: CustomerId, contract: pb.ApplyContractRequest
 ) -> ContractUpdate:
-    whole = pb.ApplyContractRequest(request_id=request.request_id, customer_id=request.customer_id)
+    whole = pb.ApplyContractRequest(request_id=request_id, customer_id=customer_id)
     whole.MergeFrom(contract)
     return contract_from_wire(whole)
 
@@ -108,4 +128,10 @@ def _ended_to_wire(one: EndedSchedule) -> pb.EndedSchedule:
         voided_micros=one.voided.micros,
         rolled_micros=one.rolled.micros,
         to_come_micros=one.to_come.micros,
+    )
+
+
+def _unused_to_wire(one: UnusedShare) -> pb.UnusedShare:
+    return pb.UnusedShare(
+        subscription_id=one.subscription_id, numerator=one.numerator, denominator=one.denominator
     )
