@@ -20,9 +20,11 @@ from services.contract import tables
 from services.contract.config import ContractSettings
 from services.contract.operations import Operations
 from services.contract.operations.billing.due_run import Billing
+from services.contract.operations.billing.plan_credits import PlanCredits
 from services.contract.operations.contracts import Contracts
 from services.contract.operations.customers import Customers
 from services.contract.operations.invoices import Invoices
+from services.contract.operations.plan_changes import PlanChanges
 from services.contract.operations.seats import Seats
 from services.contract.operations.top_ups import TopUps
 from services.contract.peers import CatalogPeer, LedgerPeer
@@ -61,7 +63,8 @@ async def open_service(
         store = PostgresStore(service.engine, wall=wall, ids=ids)
         catalog = CatalogPeer(service.channel("catalog"))
         ledger = LedgerPeer(service.channel("ledger"))
-        relay = await service.start_relay(Deliveries(ledger).deliver, ordered=ORDERED)
+        plan_credits = PlanCredits(store=store, clock=clock, ids=ids)
+        relay = await service.start_relay(Deliveries(ledger, plan_credits).deliver, ordered=ORDERED)
         billing = Billing(store=store, catalog=catalog, ids=ids)
         invoices = Invoices(store=store, clock=clock, ids=ids)
         service.start_periodic(
@@ -76,10 +79,21 @@ async def open_service(
             PeriodicTask("number", invoices.number_earlier, settings.due_interval_seconds),
             PeriodicTask("forget", lambda: forget_old(store, wall), FORGET_SECONDS),
         )
+        contracts = Contracts(
+            store=store, catalog=catalog, relay=relay, billing=billing, clock=clock, ids=ids
+        )
         operations = Operations(
             customers=Customers(store=store, relay=relay, clock=clock, ids=ids),
-            contracts=Contracts(
-                store=store, catalog=catalog, relay=relay, billing=billing, clock=clock, ids=ids
+            contracts=contracts,
+            plan_changes=PlanChanges(
+                store=store,
+                catalog=catalog,
+                ledger=ledger,
+                relay=relay,
+                billing=billing,
+                contracts=contracts,
+                clock=clock,
+                ids=ids,
             ),
             seats=Seats(
                 store=store,

@@ -19,7 +19,7 @@ from meshkit.rpc.status import faults_of, from_rpc_error
 from purser.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from purser.ledger.v1 import ledger_peer_pb2, ledger_peer_pb2_grpc
 from services.contract.domain.billing.price import USD, SeatRate
-from services.contract.domain.commands import ScheduleCredits
+from services.contract.domain.commands import PlanAnswer, PlanPreview, ScheduleCredits
 from services.contract.domain.contract import BillingFrequency, GrantFrequency, GrantSchedule, PeriodProration
 from services.contract.domain.errors import (
     CreditTypeNotFound,
@@ -36,8 +36,16 @@ from services.contract.domain.ids import (
     SubscriptionId,
     TopUpPackId,
 )
-from services.contract.domain.notices import ContractChanged, CustomerChanged, SeatsChanged, TopUpPaid
+from services.contract.domain.invoice import Share
+from services.contract.domain.notices import (
+    ContractChanged,
+    CustomerChanged,
+    PlanChanged,
+    SeatsChanged,
+    TopUpPaid,
+)
 from services.contract.domain.offer import CatalogQuery, Offer, OfferedProduct, ProductType
+from services.contract.domain.plan_change import IncludedCredits, PaidSeats, UnusedShare
 from services.contract.domain.top_up import TopUpTerms
 
 T = TypeVar("T")
@@ -66,6 +74,11 @@ _PERIOD_PRORATIONS: Final = {
     PeriodProration.FIRST: ledger_peer_pb2.PERIOD_PRORATION_FIRST,
     PeriodProration.LAST: ledger_peer_pb2.PERIOD_PRORATION_LAST,
     PeriodProration.NONE: ledger_peer_pb2.PERIOD_PRORATION_NONE,
+}
+_INCLUDED_CREDITS: Final = {
+    IncludedCredits.KEEP: ledger_peer_pb2.INCLUDED_CREDITS_KEEP,
+    IncludedCredits.VOID: ledger_peer_pb2.INCLUDED_CREDITS_VOID,
+    IncludedCredits.ROLL: ledger_peer_pb2.INCLUDED_CREDITS_ROLL,
 }
 
 
@@ -186,26 +199,10 @@ class LedgerPeer:
         warn_if_ahead("ledger", "CUSTOMER", changed.customer_id, sent=sent, known=known)
 
     async def apply_contract(self, changed: ContractChanged, *, request_id: str) -> None:
+        request = _contract_to_wire(changed)
+        request.request_id = request_id
         async with _calling("ledger"):
-            answer = await self._stub.ApplyContract(
-                ledger_peer_pb2.ApplyContractRequest(
-                    request_id=request_id,
-                    customer_id=changed.customer_id,
-                    contract_id=changed.contract_id,
-                    version=changed.version,
-                    rate_card_id=changed.rate_card_id,
-                    start_time=timestamp(changed.start_time),
-                    end_time=optional_timestamp(changed.end_time),
-                    subscriptions=[
-                        ledger_peer_pb2.SubscriptionSeats(
-                            subscription_id=one.subscription_id, initial_quantity=one.initial_quantity
-                        )
-                        for one in changed.subscriptions
-                    ],
-                    grant_schedules=[_schedule_to_wire(one) for one in changed.grant_schedules],
-                    accept_time=optional_timestamp(changed.accept_time),
-                )
-            )
+            answer = await self._stub.ApplyContract(request)
         sent, known = changed.version, answer.version
         warn_if_ahead("ledger", "CONTRACT", changed.contract_id, sent=sent, known=known)
 
@@ -224,6 +221,42 @@ class LedgerPeer:
                     accept_time=optional_timestamp(changed.accept_time),
                 )
             )
+
+    async def apply_plan_change(self, changed: PlanChanged, *, request_id: str) -> PlanAnswer:
+        """Tell a change of plan; returns what was unused. A repeated request gets the first answer."""
+        request = ledger_peer_pb2.ApplyPlanChangeRequest(
+            request_id=request_id,
+            customer_id=changed.customer_id,
+            ended=_contract_to_wire(changed.ended),
+            begun=_contract_to_wire(changed.begun),
+            included_credits=_INCLUDED_CREDITS[changed.included_credits],
+            paid_periods=[_paid_to_wire(one) for one in changed.paid],
+        )
+        async with _calling("ledger"):
+            answer = await self._stub.ApplyPlanChange(request)
+        return PlanAnswer(unused=_unused_from_wire(answer.unused), apply_time=_instant(answer.apply_time))
+
+    async def preview_plan_change(self, changed: PlanChanged) -> PlanPreview:
+        """Return what a change of plan would do now. Raises PeerUnavailable."""
+        request = ledger_peer_pb2.PreviewPlanChangeRequest(
+            customer_id=changed.customer_id,
+            ended=_contract_to_wire(changed.ended),
+            begun=_contract_to_wire(changed.begun),
+            included_credits=_INCLUDED_CREDITS[changed.included_credits],
+            paid_periods=[_paid_to_wire(one) for one in changed.paid],
+        )
+        try:
+            async with _calling("ledger"):
+                answer = await self._stub.PreviewPlanChange(request)
+        except NotFound:
+            raise PeerUnavailable(peer="ledger", details="it has not received this customer yet") from None
+        granted = {one.grant_schedule_id: Credits(one.amount_micros) for one in answer.begun}
+        return PlanPreview(
+            unused=_unused_from_wire(answer.unused),
+            granted=tuple(
+                granted.get(one.grant_schedule_id, Credits.zero()) for one in changed.begun.grant_schedules
+            ),
+        )
 
     async def issue_grant(self, paid: TopUpPaid, *, request_id: str) -> None:
         request = ledger_peer_pb2.IssueTopUpGrantRequest(
@@ -332,6 +365,44 @@ def _terms_from_wire(pack: catalog_pb2.TopUpPack) -> TopUpTerms:
         lifetime=timedelta(seconds=lifetime.seconds, microseconds=lifetime.nanos // 1_000)
         if pack.HasField("lifetime")
         else None,
+    )
+
+
+def _contract_to_wire(changed: ContractChanged) -> ledger_peer_pb2.ApplyContractRequest:
+    """Return a contract for the Ledger, without a request_id."""
+    return ledger_peer_pb2.ApplyContractRequest(
+        customer_id=changed.customer_id,
+        contract_id=changed.contract_id,
+        version=changed.version,
+        rate_card_id=changed.rate_card_id,
+        start_time=timestamp(changed.start_time),
+        end_time=optional_timestamp(changed.end_time),
+        subscriptions=[
+            ledger_peer_pb2.SubscriptionSeats(
+                subscription_id=one.subscription_id, initial_quantity=one.initial_quantity
+            )
+            for one in changed.subscriptions
+        ],
+        grant_schedules=[_schedule_to_wire(one) for one in changed.grant_schedules],
+        accept_time=optional_timestamp(changed.accept_time),
+    )
+
+
+def _paid_to_wire(paid: PaidSeats) -> ledger_peer_pb2.PaidPeriod:
+    return ledger_peer_pb2.PaidPeriod(
+        subscription_id=paid.subscription_id,
+        start_time=timestamp(paid.span.start),
+        end_time=timestamp(paid.span.end),
+        seats=paid.seats,
+    )
+
+
+def _unused_from_wire(unused: Collection[ledger_peer_pb2.UnusedShare]) -> tuple[UnusedShare, ...]:
+    return tuple(
+        UnusedShare(
+            subscription_id=SubscriptionId(one.subscription_id), share=Share(one.numerator, one.denominator)
+        )
+        for one in unused
     )
 
 

@@ -4,7 +4,14 @@
 from typing import Final, assert_never
 
 from meshkit.outbox import Notice
-from services.contract.domain.notices import ContractChanged, CustomerChanged, SeatsChanged, TopUpPaid
+from services.contract.domain.notices import (
+    ContractChanged,
+    CustomerChanged,
+    PlanChanged,
+    SeatsChanged,
+    TopUpPaid,
+)
+from services.contract.operations.billing.plan_credits import PlanCredits
 from services.contract.peers import LedgerPeer
 from services.contract.store.formats import NOTICES
 
@@ -16,8 +23,9 @@ ORDERED: Final = frozenset({NOTICES.of(SeatsChanged).name})
 class Deliveries:
     """Delivers one notice at a time, for meshkit's relay. Raises if the Ledger did not accept it."""
 
-    def __init__(self, ledger: LedgerPeer) -> None:
+    def __init__(self, ledger: LedgerPeer, plan_credits: PlanCredits) -> None:
         self._ledger = ledger
+        self._plan_credits = plan_credits
 
     async def deliver(self, notice: Notice) -> None:
         payload, request_id = NOTICES.decode(notice.kind, notice.payload), notice.notice_id
@@ -30,5 +38,10 @@ class Deliveries:
                 await self._ledger.apply_seat_change(payload, request_id=request_id)
             case TopUpPaid():
                 await self._ledger.issue_grant(payload, request_id=request_id)
+            case PlanChanged():
+                answer = await self._ledger.apply_plan_change(payload, request_id=request_id)
+                await self._plan_credits.settle(
+                    payload.plan_change_id, answer.unused, apply_time=answer.apply_time
+                )
             case _:
                 assert_never(payload)

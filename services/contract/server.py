@@ -9,7 +9,7 @@ from purser.contract.v1 import contract_pb2 as pb
 from purser.contract.v1 import contract_pb2_grpc, self_service_pb2_grpc
 from purser.contract.v1 import self_service_pb2 as own
 from services.contract.operations import Operations
-from services.contract.wire import contracts, customers, invoices, seats, self_service, top_ups
+from services.contract.wire import contracts, customers, invoices, plan_changes, seats, self_service, top_ups
 
 SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["ContractService"].full_name
 SELF_SERVICE_NAME: Final = own.DESCRIPTOR.services_by_name["SelfService"].full_name
@@ -107,6 +107,32 @@ class ContractServicer(contract_pb2_grpc.ContractServiceServicer):
         command = contracts.end_from_wire(request)
         contract = await self._do.contracts.end(command)
         return contracts.end_to_wire(contract)
+
+    async def ChangePlan(self, request: pb.ChangePlanRequest, context: Context) -> pb.ChangePlanResponse:
+        command = plan_changes.change_from_wire(request)
+        changed = await self._do.plan_changes.change(command)
+        return plan_changes.change_to_wire(changed)
+
+    async def PreviewPlanChange(
+        self, request: pb.PreviewPlanChangeRequest, context: Context
+    ) -> pb.PreviewPlanChangeResponse:
+        terms = plan_changes.preview_from_wire(request)
+        previewed = await self._do.plan_changes.preview(terms)
+        return plan_changes.preview_to_wire(previewed)
+
+    async def GetPlanChange(
+        self, request: pb.GetPlanChangeRequest, context: Context
+    ) -> pb.GetPlanChangeResponse:
+        plan_change_id = plan_changes.get_from_wire(request)
+        change = await self._do.plan_changes.get(plan_change_id)
+        return plan_changes.get_to_wire(change)
+
+    async def ListPlanChanges(
+        self, request: pb.ListPlanChangesRequest, context: Context
+    ) -> pb.ListPlanChangesResponse:
+        contract_id, page = plan_changes.list_from_wire(request)
+        rows = await self._do.plan_changes.list(contract_id, page)
+        return plan_changes.list_to_wire(rows, page, request)
 
     async def ChangeSeats(self, request: pb.ChangeSeatsRequest, context: Context) -> pb.ChangeSeatsResponse:
         command = seats.change_from_wire(request)

@@ -205,6 +205,24 @@ invoice_lines = Table(
     schema=SCHEMA,
 )
 
+plan_changes = Table(
+    "plan_changes",
+    metadata,
+    Column("plan_change_id", Text, primary_key=True),
+    Column("customer_id", Text, nullable=False),
+    Column("ended_contract_id", Text, nullable=False),
+    Column("begun_contract_id", Text, nullable=False),
+    Column("change_time", DateTime(timezone=True), nullable=False),
+    Column("included_credits", Text, nullable=False),
+    Column("money_back", Text, nullable=False),
+    Column("paid", JSONB, nullable=False),  # what was charged, always read whole
+    Column("status", Text, nullable=False),
+    Column("invoice_id", Text),
+    Column("unused", JSONB, nullable=False),  # the Ledger's answer, always read whole
+    Column("apply_time", DateTime(timezone=True)),
+    schema=SCHEMA,
+)
+
 top_ups = Table(
     "top_ups",
     metadata,

@@ -3,7 +3,8 @@
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Self
 
 import grpc.aio
@@ -51,10 +52,16 @@ async def call(channel: grpc.aio.Channel, service: str, rpc: str, request: Messa
 
 
 class AnyPeer:
-    """A service of the mesh that takes every call and answers nothing in particular. heard: (rpc, request) in order."""
+    """A service of the mesh that takes every call. heard: (rpc, request) in order.
 
-    def __init__(self, service: str) -> None:
+    answers: the response to a request, by rpc; the others are answered with nothing in particular.
+    """
+
+    def __init__(
+        self, service: str, answers: Mapping[str, Callable[[Any], Message]] = MappingProxyType({})
+    ) -> None:
         self._service = service
+        self._answers = answers
         self._server = grpc.aio.server(handlers=(_Handlers(self),))
         self.address = ""
         self.heard: list[tuple[str, Json]] = []
@@ -70,7 +77,7 @@ class AnyPeer:
     async def take(self, rpc: str, body: bytes) -> bytes:
         request = GetMessageClass(method(self._service, rpc).input_type).FromString(body)
         self.heard.append((rpc, to_json(request)))
-        return b""
+        return self._answers[rpc](request).SerializeToString() if rpc in self._answers else b""
 
 
 class _Handlers(grpc.GenericRpcHandler):

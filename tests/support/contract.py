@@ -227,7 +227,8 @@ def day(month: int, number: int, year: int = 2025) -> datetime:
 def dollars(money: money_pb2.Money) -> str:
     assert money.currency_code == "USD"
     assert money.micros % 10_000 == 0
-    return f"{money.micros // 1_000_000}.{money.micros % 1_000_000 // 10_000:02d}"
+    sign, cents = "-" if money.micros < 0 else "", abs(money.micros) // 10_000
+    return f"{sign}{cents // 100}.{cents % 100:02d}"
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from meshkit.rpc.client import open_channel
+from purser.ledger.v1 import ledger_peer_pb2
 from tests.support import alert, catalog, contract, ledger
 from tests.support.any_rpc import AnyPeer, Json, call, method, request_of
 from tests.support.mesh import pending, until
@@ -61,7 +62,7 @@ async def asking(service: str, address: str, recording: Recording) -> AsyncItera
 async def record(databases: Databases) -> Mapping[str, Recording]:
     """Run the four services one after the other, and call every write of each."""
     recordings = {service: Recording() for service in ("catalog", "contract", "ledger", "alert")}
-    async with AnyPeer("ledger") as peer:
+    async with AnyPeer("ledger", {"ApplyPlanChange": _half_unused}) as peer:
         async with (
             catalog.running_catalog(databases, ledger_address=peer.address) as running,
             asking("catalog", running.address, recordings["catalog"]) as ask,
@@ -93,6 +94,17 @@ async def record(databases: Databases) -> Mapping[str, Recording]:
         await fill_alert(ask, receiver.url)
         recordings["alert"].told = await all_told("alert", databases, peer)
     return recordings
+
+
+def _half_unused(request: ledger_peer_pb2.ApplyPlanChangeRequest) -> ledger_peer_pb2.ApplyPlanChangeResponse:
+    """Answer a change of plan: half of the credits were unused."""
+    return ledger_peer_pb2.ApplyPlanChangeResponse(
+        unused=[
+            ledger_peer_pb2.UnusedShare(subscription_id=one.subscription_id, numerator=1, denominator=2)
+            for one in request.paid_periods
+        ],
+        apply_time=request.ended.end_time,
+    )
 
 
 async def all_told(service: str, databases: Databases, peer: AnyPeer) -> list[tuple[str, Json]]:
@@ -340,6 +352,14 @@ async def fill_contract(ask: Ask, sold: Json) -> None:
     await ask("BuyTopUp", contract_id=contract_id, top_up_pack_id=sold["pack"])
     await fill_invoices(ask, signed["invoices"][0]["invoice_id"], added["invoice"]["invoice_id"])
     await ask("AdjustSeats", contract_id=contract_id, subscription_id=first, quantity_delta="1")
+    await ask(
+        "ChangePlan",
+        contract_id=contract_id,
+        name="Acme, smaller",
+        rate_card_id=sold["rate_card_id"],
+        subscriptions=[monthly],
+        included_credits="INCLUDED_CREDITS_KEEP",
+    )
     await ask("EndContract", contract_id=open_ended["contract"]["contract_id"])
     await ask("ResendCustomer", customer="acme")
     await ask("SuspendCustomer", customer="acme")  # so that a reason is stored

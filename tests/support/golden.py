@@ -48,6 +48,8 @@ COLUMNS: Final = {
     "QuantityConversion": "SELECT conversion FROM catalog.products WHERE conversion IS NOT NULL",
     "RateTier": "SELECT jsonb_array_elements(tiers) FROM catalog.rates",
     "Suspension": "SELECT jsonb_array_elements(suspensions) FROM contract.customers",
+    "PaidSeats": "SELECT jsonb_array_elements(paid) FROM contract.plan_changes",
+    "UnusedShare": "SELECT jsonb_array_elements(unused) FROM contract.plan_changes",
     "SeatRate": "SELECT jsonb_array_elements(rates) FROM contract.subscriptions",
     "PropertyFilter": "SELECT jsonb_array_elements(filters) FROM ledger.products",
     "Conversion": "SELECT conversion FROM ledger.products WHERE conversion IS NOT NULL",

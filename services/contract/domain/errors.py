@@ -72,6 +72,43 @@ class ContractNotFound(NotFound):
         )
 
 
+class PlanChangeNotFound(NotFound):
+    """No change of plan has the id."""
+
+    reason = "PLAN_CHANGE_NOT_FOUND"
+
+    def __init__(self, *, plan_change_id: str) -> None:
+        super().__init__(
+            f"change of plan {plan_change_id!r} does not exist; ListPlanChanges lists a contract's",
+            plan_change_id=plan_change_id,
+        )
+
+
+class PlanUnchanged(FailedPrecondition):
+    """The new plan has the terms and seats of the old one."""
+
+    reason = "PLAN_UNCHANGED"
+
+    def __init__(self, *, contract_id: str) -> None:
+        super().__init__(
+            f"contract {contract_id!r} has these terms and seats already; nothing was changed",
+            contract_id=contract_id,
+        )
+
+
+class PlanNotProrated(FailedPrecondition):
+    """A plan's credits are not prorated like its money, or are granted for longer than a billing period."""
+
+    reason = "PLAN_NOT_PRORATED"
+
+    def __init__(self, *, grant_schedule: str) -> None:
+        super().__init__(
+            f"{grant_schedule} is not prorated like its seats, or grants for longer than they are billed; changing such"
+            " plans back and forth can bring more credits than were paid for: set accept_unprorated to allow it",
+            grant_schedule=grant_schedule,
+        )
+
+
 class SubscriptionNotFound(NotFound):
     """The contract has no such subscription."""
 
@@ -418,6 +455,20 @@ class TopUpPending(FailedPrecondition):
             f"invoice {invoice_id!r} belongs to a top-up that waits for its payment; report that with"
             " ResolveTopUpPayment",
             invoice_id=invoice_id,
+        )
+
+
+class PlanChangePending(FailedPrecondition):
+    """The invoice is issued when the Ledger has said what comes back of the old plan."""
+
+    reason = "PLAN_CHANGE_PENDING"
+
+    def __init__(self, *, invoice_id: str, plan_change_id: str) -> None:
+        super().__init__(
+            f"invoice {invoice_id!r} waits for what the Ledger says of change of plan {plan_change_id!r};"
+            " it is issued then",
+            invoice_id=invoice_id,
+            plan_change_id=plan_change_id,
         )
 
 

@@ -12,6 +12,7 @@ TopUpId = NewType("TopUpId", str)
 InvoiceId = NewType("InvoiceId", str)
 InvoiceLineId = NewType("InvoiceLineId", str)
 InvoicePaymentId = NewType("InvoicePaymentId", str)
+PlanChangeId = NewType("PlanChangeId", str)
 
 ProductId = NewType("ProductId", str)
 RateCardId = NewType("RateCardId", str)

@@ -36,6 +36,8 @@ class InvoiceLineKind(Enum):
     SUBSCRIPTION = "SUBSCRIPTION"
     SEAT_INCREASE = "SEAT_INCREASE"
     TOP_UP = "TOP_UP"
+    PLAN_CREDIT = "PLAN_CREDIT"
+    ACCOUNT_CREDIT = "ACCOUNT_CREDIT"
 
 
 @dataclass(frozen=True, slots=True)

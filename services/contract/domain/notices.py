@@ -11,12 +11,14 @@ from services.contract.domain.ids import (
     ContractId,
     CreditTypeId,
     CustomerId,
+    PlanChangeId,
     ProductId,
     RateCardId,
     SeatChangeId,
     SubscriptionId,
     TopUpId,
 )
+from services.contract.domain.plan_change import IncludedCredits, PaidSeats, PlanChange
 from services.contract.domain.seats.timeline import SeatChange
 from services.contract.domain.top_up import TopUp
 
@@ -79,8 +81,20 @@ class TopUpPaid:
     expire_time: datetime | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanChanged:
+    """One contract ends and another begins. paid: what the Ledger needs to find out what is unused."""
+
+    customer_id: CustomerId
+    plan_change_id: PlanChangeId
+    ended: ContractChanged
+    begun: ContractChanged
+    included_credits: IncludedCredits
+    paid: tuple[PaidSeats, ...]
+
+
 # The format of each, named as the notice's kind: store/formats.py.
-Payload = CustomerChanged | ContractChanged | SeatsChanged | TopUpPaid
+Payload = CustomerChanged | ContractChanged | SeatsChanged | TopUpPaid | PlanChanged
 
 
 def customer_changed(customer: Customer) -> CustomerChanged:
@@ -106,6 +120,17 @@ def contract_changed(contract: Contract) -> ContractChanged:
         ),
         grant_schedules=contract.grant_schedules,
         accept_time=contract.accept_time,
+    )
+
+
+def plan_changed(change: PlanChange, *, ended: Contract, begun: Contract) -> PlanChanged:
+    return PlanChanged(
+        customer_id=change.customer_id,
+        plan_change_id=change.plan_change_id,
+        ended=contract_changed(ended),
+        begun=contract_changed(begun),
+        included_credits=change.included_credits,
+        paid=change.paid,
     )
 
 

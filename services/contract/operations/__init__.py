@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from services.contract.operations.contracts import Contracts
 from services.contract.operations.customers import Customers
 from services.contract.operations.invoices import Invoices
+from services.contract.operations.plan_changes import PlanChanges
 from services.contract.operations.seats import Seats
 from services.contract.operations.top_ups import TopUps
 
@@ -16,6 +17,7 @@ class Operations:
 
     customers: Customers
     contracts: Contracts
+    plan_changes: PlanChanges
     seats: Seats
     top_ups: TopUps
     invoices: Invoices

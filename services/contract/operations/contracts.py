@@ -78,14 +78,14 @@ class Contracts:
             return first
         async with self._store.transaction() as tx:
             customer = await tx.customers.find(command.customer)
-        offer = await self._catalog.offer(_catalog_query(command))
-        contract = self._new_contract(command, customer.customer_id, offer, at=at)
+        offer = await self._catalog.offer(catalog_query(command))
+        contract = self.new_contract(command, customer.customer_id, offer, at=at)
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, ContractCreated)) is not None:
                 return first
             refuse_archived(await tx.customers.lock(contract.customer_id))
             await tx.contracts.insert(contract)
-            created = await self._bill_from_start(tx, contract, at=at)
+            created = await self.bill_from_start(tx, contract, at=at)
             await tx.outbox.enqueue(contract_changed(contract), key=contract.customer_id)
             created = replace(created, invoices=tuple(await issue(tx, created.invoices, at=at)))
             await tx.responses.store(command, created)
@@ -147,9 +147,13 @@ class Contracts:
         await self._relay.deliver_now(contract.customer_id)
         return ended
 
-    def _new_contract(
+    def new_contract(
         self, command: CreateContract, customer_id: CustomerId, offer: Offer, *, at: datetime
     ) -> Contract:
+        """Return the contract of these terms, with new ids.
+
+        Raises RateNotFound, ProductNotSubscription, ProductNotFixed.
+        """
         seats = tuple(
             self._subscription(command, position, terms, offer)
             for position, terms in enumerate(command.subscriptions)
@@ -225,17 +229,10 @@ class Contracts:
             scope_product_ids=terms.scope_product_ids,
         )
 
-    async def _bill_from_start(self, tx: Transaction, contract: Contract, *, at: datetime) -> ContractCreated:
+    async def bill_from_start(self, tx: Transaction, contract: Contract, *, at: datetime) -> ContractCreated:
+        """Bill what an inserted contract has due up to `at`; the invoices are drafts, for the caller to issue."""
         rates = {one.subscription_id: one.rates for one in contract.subscriptions}
-        states = [
-            BillingState(
-                contract=contract,
-                subscription=one,
-                timeline=Timeline(opening_quantity=one.initial_quantity),
-                billed=None,
-            )
-            for one in contract.subscriptions
-        ]
+        states = states_at_start(contract)
         invoices: list[Invoice] = []
         due_time = next_due_of(states)
         for _ in range(INSTANTS_AT_SIGNING_MAX):
@@ -250,7 +247,20 @@ class Contracts:
         return ContractCreated(contract=contract_now(contract, states, at), invoices=tuple(invoices))
 
 
-def _catalog_query(command: CreateContract) -> CatalogQuery:
+def states_at_start(contract: Contract) -> list[BillingState]:
+    """Return the billing states of a contract of which nothing was billed yet."""
+    return [
+        BillingState(
+            contract=contract,
+            subscription=one,
+            timeline=Timeline(opening_quantity=one.initial_quantity),
+            billed=None,
+        )
+        for one in contract.subscriptions
+    ]
+
+
+def catalog_query(command: CreateContract) -> CatalogQuery:
     seats, schedules = command.subscriptions, command.grant_schedules
     return CatalogQuery(
         rate_card_id=command.rate_card_id,

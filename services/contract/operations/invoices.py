@@ -55,11 +55,15 @@ class Invoices:
             return await tx.invoices.listed(customer_id, contract_id, page)
 
     async def finalize(self, command: FinalizeInvoice) -> Invoice:
-        """Issue a draft. Raises InvoiceNotFound, InvoiceAlreadyFinalized, InvoiceVoid, InvoiceZero, TopUpPending."""
+        """Issue a draft.
+
+        Raises InvoiceNotFound, InvoiceAlreadyFinalized, InvoiceVoid, InvoiceZero, TopUpPending, PlanChangePending.
+        """
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, Invoice)) is not None:
                 return first
             draft = await tx.invoices.lock(command.invoice_id)
+            await tx.plan_changes.refuse_pending(draft.invoice_id)
             is_pending = await _is_of_pending_top_up(tx, draft)
             refuse_not_issuable(draft, is_of_pending_top_up=is_pending)
             [invoice] = await issue(tx, [draft], at=self._clock.now())
@@ -70,12 +74,13 @@ class Invoices:
         """Cancel an invoice, and put its charges on a new draft if asked to.
 
         Raises InvoiceNotFound, InvoiceVoid, InvoiceAlreadyPaid, InvoiceHasPayments, InvoiceNotFinalized, TopUpPending,
-        TopUpGranted.
+        TopUpGranted, PlanChangePending.
         """
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, InvoiceVoided)) is not None:
                 return first
             invoice = await tx.invoices.lock(command.invoice_id)
+            await tx.plan_changes.refuse_pending(invoice.invoice_id)
             is_pending = await _is_of_pending_top_up(tx, invoice)
             void = voided(
                 invoice, reason=command.reason, is_of_pending_top_up=is_pending, at=self._clock.now()

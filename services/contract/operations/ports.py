@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Protocol
 
 from services.contract.domain.billing.price import SeatRate
-from services.contract.domain.commands import ScheduleCredits
+from services.contract.domain.commands import PlanPreview, ScheduleCredits
 from services.contract.domain.contract import BillingFrequency
 from services.contract.domain.ids import CustomerId, ProductId, RateCardId, SubscriptionId, TopUpPackId
+from services.contract.domain.notices import PlanChanged
 from services.contract.domain.offer import CatalogQuery, Offer
 from services.contract.domain.top_up import TopUpTerms
 
@@ -45,6 +46,10 @@ class Ledger(Protocol):
 
         Raises PeerUnavailable.
         """
+        ...
+
+    async def preview_plan_change(self, changed: PlanChanged) -> PlanPreview:
+        """Return what a change of plan would do now. Raises PeerUnavailable."""
         ...
 
 

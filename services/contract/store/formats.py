@@ -9,6 +9,7 @@ from services.contract.domain.commands import (
     ContractCreated,
     InvoicePaid,
     InvoiceVoided,
+    PlanChangeMade,
     Response,
     SeatsMoved,
     TopUpAndInvoice,
@@ -20,9 +21,11 @@ from services.contract.domain.notices import (
     ContractChanged,
     CustomerChanged,
     Payload,
+    PlanChanged,
     SeatsChanged,
     TopUpPaid,
 )
+from services.contract.domain.plan_change import PaidSeats, UnusedShare
 
 
 def _seats_moved_2(data: Json) -> Json:
@@ -140,6 +143,7 @@ RESPONSES: Final = Formats[Response](
     Format("TopUpAndInvoice", TopUpAndInvoice, (_life_of_its_invoice, _carried_on_its_invoice)),
     Format("Invoice", Invoice, (_carried_on_lines,)),
     Format("InvoiceVoided", InvoiceVoided, (_carried_on_both_invoices,)),
+    Format("PlanChangeMade", PlanChangeMade),
     Format("InvoicePaid", InvoicePaid, (_carried_on_its_invoice,)),
 )
 NOTICES: Final = Formats[Payload](
@@ -147,9 +151,15 @@ NOTICES: Final = Formats[Payload](
     Format("CONTRACT_CHANGED", ContractChanged, (_contract_changed_2,)),
     Format("SEATS_CHANGED", SeatsChanged, (_seats_changed_2,)),
     Format("TOP_UP_PAID", TopUpPaid),
+    Format("PLAN_CHANGED", PlanChanged),
 )
 # One element of subscriptions.rates, the copy of the Catalog's rates.
 SEAT_RATE: Final = Format("SeatRate", SeatRate)
 # One element of customers.suspensions.
 SUSPENSION: Final = Format("Suspension", Suspension)
-COLUMNS: Final = Formats[SeatRate | Suspension](SEAT_RATE, SUSPENSION)
+# One element of plan_changes.paid, and of plan_changes.unused.
+PAID_SEATS: Final = Format("PaidSeats", PaidSeats)
+UNUSED_SHARE: Final = Format("UnusedShare", UnusedShare)
+COLUMNS: Final = Formats[SeatRate | Suspension | PaidSeats | UnusedShare](
+    SEAT_RATE, SUSPENSION, PAID_SEATS, UNUSED_SHARE
+)

@@ -23,6 +23,7 @@ from services.contract.store.customers import StoredCustomers
 from services.contract.store.formats import NOTICES, RESPONSES
 from services.contract.store.invoices import StoredInvoices
 from services.contract.store.numbers import StoredNumbers
+from services.contract.store.plan_changes import StoredPlanChanges
 from services.contract.store.responses import OwnResponses
 from services.contract.store.seats import StoredSeats
 from services.contract.store.top_ups import StoredTopUps
@@ -49,6 +50,7 @@ class Transaction:
         self.invoices = StoredInvoices(connection)
         self.numbers = StoredNumbers(connection)
         self.top_ups = StoredTopUps(connection)
+        self.plan_changes = StoredPlanChanges(connection)
 
 
 class PostgresStore:

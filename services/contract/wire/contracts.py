@@ -16,6 +16,7 @@ from services.contract.domain.commands import (
     CreateContract,
     EndContract,
     GrantScheduleTerms,
+    SubscriptionTerms,
 )
 from services.contract.domain.contract import (
     COMMIT_DURATION_MAX,
@@ -72,24 +73,34 @@ def create_from_wire(request: pb.CreateContractRequest) -> CreateContract:
         rate_card_id=RateCardId(fields.text("rate_card_id", request.rate_card_id)),
         start_time=time(fields, "start_time", request.start_time, request.HasField("start_time")),
         end_time=optional_time(fields, "end_time", request.end_time, request.HasField("end_time")),
-        subscriptions=each(
-            fields, "subscriptions", request.subscriptions, SUBSCRIPTIONS_MAX, terms_from_wire
-        ),
-        grant_schedules=each(
-            fields, "grant_schedules", request.grant_schedules, GRANT_SCHEDULES_MAX, _schedule_terms
-        ),
+        subscriptions=subscriptions_from_wire(fields, request.subscriptions),
+        grant_schedules=schedules_from_wire(fields, request.grant_schedules, len(request.subscriptions)),
     )
     if command.end_time is not None and command.end_time <= command.start_time:
         fields.add("end_time", "must be after start_time")
-    for position, schedule in enumerate(command.grant_schedules):
+    fields.check()
+    return command
+
+
+def subscriptions_from_wire(
+    fields: Fields, terms: Sequence[pb.SubscriptionTerms]
+) -> tuple[SubscriptionTerms, ...]:
+    return each(fields, "subscriptions", terms, SUBSCRIPTIONS_MAX, terms_from_wire)
+
+
+def schedules_from_wire(
+    fields: Fields, terms: Sequence[pb.GrantScheduleTerms], subscriptions: int
+) -> tuple[GrantScheduleTerms, ...]:
+    """Return the terms of the schedules of a contract with so many subscriptions."""
+    schedules = each(fields, "grant_schedules", terms, GRANT_SCHEDULES_MAX, _schedule_terms)
+    for position, schedule in enumerate(schedules):
         index = schedule.subscription_index
-        if index is not None and not 0 <= index < len(request.subscriptions):
+        if index is not None and not 0 <= index < subscriptions:
             fields.add(
                 f"grant_schedules[{position}].subscription_index",
                 "must be a position in subscriptions, from 0",
             )
-    fields.check()
-    return command
+    return schedules
 
 
 def get_from_wire(request: pb.GetContractRequest) -> ContractId:

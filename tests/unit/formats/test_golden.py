@@ -30,6 +30,7 @@ from services.catalog.wire import (
 from services.contract.domain import commands as contract_commands
 from services.contract.domain import notices as contract_notices
 from services.contract.wire import contracts, customers, invoices, seats, self_service, top_ups
+from services.contract.wire import plan_changes as contract_plan_changes
 from services.ledger.domain.crossings.watch import Crossing
 from services.ledger.domain.responses import Response
 from services.ledger.wire.copies import plan_changes, repairs
@@ -66,6 +67,7 @@ READS: dict[str, Callable[[Any], Any]] = {
     "Authorize": gate.authorize_from_wire,
     "BuyTopUp": self_service.buy_from_wire,
     "Capture": gate.capture_from_wire,
+    "ChangePlan": contract_plan_changes.change_from_wire,
     "ChangeSeats": seats.change_from_wire,
     "CorrectRate": rate_changes.correct_from_wire,
     "CreateAlert": alerts.create_from_wire,
@@ -214,6 +216,7 @@ def test_all_commands_of_the_revision_before_but_those_of_the_gate_have_a_legacy
         "ApplyPlanChange",
         "ArchiveCustomer",
         "BuyTopUp",
+        "ChangePlan",
         "CorrectRate",
         "EndRate",
         "FinalizeInvoice",

@@ -80,6 +80,25 @@ class EndOption(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     END_OPTION_PERIOD_START: _ClassVar[EndOption]
     END_OPTION_NEVER: _ClassVar[EndOption]
 
+class IncludedCredits(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    INCLUDED_CREDITS_UNSPECIFIED: _ClassVar[IncludedCredits]
+    INCLUDED_CREDITS_VOID: _ClassVar[IncludedCredits]
+    INCLUDED_CREDITS_KEEP: _ClassVar[IncludedCredits]
+    INCLUDED_CREDITS_ROLL: _ClassVar[IncludedCredits]
+
+class MoneyBack(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MONEY_BACK_UNSPECIFIED: _ClassVar[MoneyBack]
+    MONEY_BACK_CREDIT_UNUSED: _ClassVar[MoneyBack]
+    MONEY_BACK_NONE: _ClassVar[MoneyBack]
+
+class PlanChangeStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PLAN_CHANGE_STATUS_UNSPECIFIED: _ClassVar[PlanChangeStatus]
+    PLAN_CHANGE_STATUS_PENDING: _ClassVar[PlanChangeStatus]
+    PLAN_CHANGE_STATUS_APPLIED: _ClassVar[PlanChangeStatus]
+
 class PaymentGate(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     PAYMENT_GATE_UNSPECIFIED: _ClassVar[PaymentGate]
@@ -114,6 +133,8 @@ class InvoiceLineKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     INVOICE_LINE_KIND_SUBSCRIPTION: _ClassVar[InvoiceLineKind]
     INVOICE_LINE_KIND_SEAT_INCREASE: _ClassVar[InvoiceLineKind]
     INVOICE_LINE_KIND_TOP_UP: _ClassVar[InvoiceLineKind]
+    INVOICE_LINE_KIND_PLAN_CREDIT: _ClassVar[InvoiceLineKind]
+    INVOICE_LINE_KIND_ACCOUNT_CREDIT: _ClassVar[InvoiceLineKind]
 SUSPENSION_REASON_UNSPECIFIED: SuspensionReason
 SUSPENSION_REASON_OPERATOR: SuspensionReason
 SUSPENSION_REASON_PAYMENT_OVERDUE: SuspensionReason
@@ -149,6 +170,16 @@ END_OPTION_UNSPECIFIED: EndOption
 END_OPTION_PERIOD_END: EndOption
 END_OPTION_PERIOD_START: EndOption
 END_OPTION_NEVER: EndOption
+INCLUDED_CREDITS_UNSPECIFIED: IncludedCredits
+INCLUDED_CREDITS_VOID: IncludedCredits
+INCLUDED_CREDITS_KEEP: IncludedCredits
+INCLUDED_CREDITS_ROLL: IncludedCredits
+MONEY_BACK_UNSPECIFIED: MoneyBack
+MONEY_BACK_CREDIT_UNUSED: MoneyBack
+MONEY_BACK_NONE: MoneyBack
+PLAN_CHANGE_STATUS_UNSPECIFIED: PlanChangeStatus
+PLAN_CHANGE_STATUS_PENDING: PlanChangeStatus
+PLAN_CHANGE_STATUS_APPLIED: PlanChangeStatus
 PAYMENT_GATE_UNSPECIFIED: PaymentGate
 PAYMENT_GATE_NONE: PaymentGate
 PAYMENT_GATE_EXTERNAL: PaymentGate
@@ -169,6 +200,8 @@ INVOICE_LINE_KIND_UNSPECIFIED: InvoiceLineKind
 INVOICE_LINE_KIND_SUBSCRIPTION: InvoiceLineKind
 INVOICE_LINE_KIND_SEAT_INCREASE: InvoiceLineKind
 INVOICE_LINE_KIND_TOP_UP: InvoiceLineKind
+INVOICE_LINE_KIND_PLAN_CREDIT: InvoiceLineKind
+INVOICE_LINE_KIND_ACCOUNT_CREDIT: InvoiceLineKind
 
 class Suspension(_message.Message):
     __slots__ = ("reason", "note", "create_time")
@@ -549,6 +582,142 @@ class EndContractResponse(_message.Message):
     CONTRACT_FIELD_NUMBER: _ClassVar[int]
     contract: Contract
     def __init__(self, contract: _Optional[_Union[Contract, _Mapping]] = ...) -> None: ...
+
+class PlanCredit(_message.Message):
+    __slots__ = ("subscription_id", "period", "charged", "time_left", "credits_unused")
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    PERIOD_FIELD_NUMBER: _ClassVar[int]
+    CHARGED_FIELD_NUMBER: _ClassVar[int]
+    TIME_LEFT_FIELD_NUMBER: _ClassVar[int]
+    CREDITS_UNUSED_FIELD_NUMBER: _ClassVar[int]
+    subscription_id: str
+    period: _billing_period_pb2.BillingPeriod
+    charged: _money_pb2.Money
+    time_left: Fraction
+    credits_unused: Fraction
+    def __init__(self, subscription_id: _Optional[str] = ..., period: _Optional[_Union[_billing_period_pb2.BillingPeriod, _Mapping]] = ..., charged: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., time_left: _Optional[_Union[Fraction, _Mapping]] = ..., credits_unused: _Optional[_Union[Fraction, _Mapping]] = ...) -> None: ...
+
+class PlanChange(_message.Message):
+    __slots__ = ("plan_change_id", "customer_id", "ended_contract_id", "begun_contract_id", "change_time", "included_credits", "money_back", "status", "invoice_id", "credits", "apply_time")
+    PLAN_CHANGE_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    ENDED_CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
+    BEGUN_CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
+    CHANGE_TIME_FIELD_NUMBER: _ClassVar[int]
+    INCLUDED_CREDITS_FIELD_NUMBER: _ClassVar[int]
+    MONEY_BACK_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    INVOICE_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDITS_FIELD_NUMBER: _ClassVar[int]
+    APPLY_TIME_FIELD_NUMBER: _ClassVar[int]
+    plan_change_id: str
+    customer_id: str
+    ended_contract_id: str
+    begun_contract_id: str
+    change_time: _timestamp_pb2.Timestamp
+    included_credits: IncludedCredits
+    money_back: MoneyBack
+    status: PlanChangeStatus
+    invoice_id: str
+    credits: _containers.RepeatedCompositeFieldContainer[PlanCredit]
+    apply_time: _timestamp_pb2.Timestamp
+    def __init__(self, plan_change_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., ended_contract_id: _Optional[str] = ..., begun_contract_id: _Optional[str] = ..., change_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., included_credits: _Optional[_Union[IncludedCredits, str]] = ..., money_back: _Optional[_Union[MoneyBack, str]] = ..., status: _Optional[_Union[PlanChangeStatus, str]] = ..., invoice_id: _Optional[str] = ..., credits: _Optional[_Iterable[_Union[PlanCredit, _Mapping]]] = ..., apply_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ChangePlanRequest(_message.Message):
+    __slots__ = ("request_id", "contract_id", "name", "rate_card_id", "end_time", "subscriptions", "grant_schedules", "included_credits", "money_back", "accept_unprorated")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    RATE_CARD_ID_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTIONS_FIELD_NUMBER: _ClassVar[int]
+    GRANT_SCHEDULES_FIELD_NUMBER: _ClassVar[int]
+    INCLUDED_CREDITS_FIELD_NUMBER: _ClassVar[int]
+    MONEY_BACK_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_UNPRORATED_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    contract_id: str
+    name: str
+    rate_card_id: str
+    end_time: _timestamp_pb2.Timestamp
+    subscriptions: _containers.RepeatedCompositeFieldContainer[SubscriptionTerms]
+    grant_schedules: _containers.RepeatedCompositeFieldContainer[GrantScheduleTerms]
+    included_credits: IncludedCredits
+    money_back: MoneyBack
+    accept_unprorated: bool
+    def __init__(self, request_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., name: _Optional[str] = ..., rate_card_id: _Optional[str] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscriptions: _Optional[_Iterable[_Union[SubscriptionTerms, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[GrantScheduleTerms, _Mapping]]] = ..., included_credits: _Optional[_Union[IncludedCredits, str]] = ..., money_back: _Optional[_Union[MoneyBack, str]] = ..., accept_unprorated: _Optional[bool] = ...) -> None: ...
+
+class ChangePlanResponse(_message.Message):
+    __slots__ = ("plan_change", "contract", "invoice")
+    PLAN_CHANGE_FIELD_NUMBER: _ClassVar[int]
+    CONTRACT_FIELD_NUMBER: _ClassVar[int]
+    INVOICE_FIELD_NUMBER: _ClassVar[int]
+    plan_change: PlanChange
+    contract: Contract
+    invoice: Invoice
+    def __init__(self, plan_change: _Optional[_Union[PlanChange, _Mapping]] = ..., contract: _Optional[_Union[Contract, _Mapping]] = ..., invoice: _Optional[_Union[Invoice, _Mapping]] = ...) -> None: ...
+
+class PreviewPlanChangeRequest(_message.Message):
+    __slots__ = ("contract_id", "rate_card_id", "end_time", "subscriptions", "grant_schedules", "included_credits", "money_back", "accept_unprorated")
+    CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
+    RATE_CARD_ID_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTIONS_FIELD_NUMBER: _ClassVar[int]
+    GRANT_SCHEDULES_FIELD_NUMBER: _ClassVar[int]
+    INCLUDED_CREDITS_FIELD_NUMBER: _ClassVar[int]
+    MONEY_BACK_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_UNPRORATED_FIELD_NUMBER: _ClassVar[int]
+    contract_id: str
+    rate_card_id: str
+    end_time: _timestamp_pb2.Timestamp
+    subscriptions: _containers.RepeatedCompositeFieldContainer[SubscriptionTerms]
+    grant_schedules: _containers.RepeatedCompositeFieldContainer[GrantScheduleTerms]
+    included_credits: IncludedCredits
+    money_back: MoneyBack
+    accept_unprorated: bool
+    def __init__(self, contract_id: _Optional[str] = ..., rate_card_id: _Optional[str] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscriptions: _Optional[_Iterable[_Union[SubscriptionTerms, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[GrantScheduleTerms, _Mapping]]] = ..., included_credits: _Optional[_Union[IncludedCredits, str]] = ..., money_back: _Optional[_Union[MoneyBack, str]] = ..., accept_unprorated: _Optional[bool] = ...) -> None: ...
+
+class PreviewPlanChangeResponse(_message.Message):
+    __slots__ = ("lines", "total", "credits", "granted_micros")
+    LINES_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    CREDITS_FIELD_NUMBER: _ClassVar[int]
+    GRANTED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    lines: _containers.RepeatedCompositeFieldContainer[InvoiceLine]
+    total: _money_pb2.Money
+    credits: _containers.RepeatedCompositeFieldContainer[PlanCredit]
+    granted_micros: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, lines: _Optional[_Iterable[_Union[InvoiceLine, _Mapping]]] = ..., total: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., credits: _Optional[_Iterable[_Union[PlanCredit, _Mapping]]] = ..., granted_micros: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class GetPlanChangeRequest(_message.Message):
+    __slots__ = ("plan_change_id",)
+    PLAN_CHANGE_ID_FIELD_NUMBER: _ClassVar[int]
+    plan_change_id: str
+    def __init__(self, plan_change_id: _Optional[str] = ...) -> None: ...
+
+class GetPlanChangeResponse(_message.Message):
+    __slots__ = ("plan_change",)
+    PLAN_CHANGE_FIELD_NUMBER: _ClassVar[int]
+    plan_change: PlanChange
+    def __init__(self, plan_change: _Optional[_Union[PlanChange, _Mapping]] = ...) -> None: ...
+
+class ListPlanChangesRequest(_message.Message):
+    __slots__ = ("contract_id", "page_size", "page_token")
+    CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    contract_id: str
+    page_size: int
+    page_token: str
+    def __init__(self, contract_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListPlanChangesResponse(_message.Message):
+    __slots__ = ("plan_changes", "next_page_token")
+    PLAN_CHANGES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    plan_changes: _containers.RepeatedCompositeFieldContainer[PlanChange]
+    next_page_token: str
+    def __init__(self, plan_changes: _Optional[_Iterable[_Union[PlanChange, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class SeatChange(_message.Message):
     __slots__ = ("seat_change_id", "subscription_id", "effective_time", "quantity_delta", "quantity_after", "create_time", "new_quantity")

@@ -104,6 +104,26 @@ class ContractServiceStub:
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.EndContractRequest.SerializeToString,
                 response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.EndContractResponse.FromString,
                 _registered_method=True)
+        self.ChangePlan = channel.unary_unary(
+                '/purser.contract.v1.ContractService/ChangePlan',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ChangePlanRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.ChangePlanResponse.FromString,
+                _registered_method=True)
+        self.PreviewPlanChange = channel.unary_unary(
+                '/purser.contract.v1.ContractService/PreviewPlanChange',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.PreviewPlanChangeRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.PreviewPlanChangeResponse.FromString,
+                _registered_method=True)
+        self.GetPlanChange = channel.unary_unary(
+                '/purser.contract.v1.ContractService/GetPlanChange',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.GetPlanChangeRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.GetPlanChangeResponse.FromString,
+                _registered_method=True)
+        self.ListPlanChanges = channel.unary_unary(
+                '/purser.contract.v1.ContractService/ListPlanChanges',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ListPlanChangesRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.ListPlanChangesResponse.FromString,
+                _registered_method=True)
         self.ChangeSeats = channel.unary_unary(
                 '/purser.contract.v1.ContractService/ChangeSeats',
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ChangeSeatsRequest.SerializeToString,
@@ -278,6 +298,42 @@ class ContractServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ChangePlan(self, request, context):
+        """Ends a contract now and begins another, with other seats, credits or prices, in its place: a change of plan. What was
+        paid for the rest of the open billing period comes back as far as its credits are unused, as a negative line on the
+        new contract's first invoice, and beyond its total as account credit. The Ledger ends the old credits, begins the new
+        ones and says what was unused; until it has answered, the change is PENDING and the invoice a draft. Bought credits,
+        caps and alerts stay. Idempotent by request_id; a repeated request returns the change as it is now.
+        Errors: CONTRACT_NOT_FOUND and those of CreateContract; CONTRACT_ENDED, CONTRACT_NOT_STARTED, PLAN_UNCHANGED,
+        PLAN_NOT_PRORATED (FAILED_PRECONDITION).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PreviewPlanChange(self, request, context):
+        """Returns what ChangePlan would charge, give back and grant now; changes nothing. Reads the credits from the Ledger.
+        Errors: those of ChangePlan; PEER_UNAVAILABLE (UNAVAILABLE).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPlanChange(self, request, context):
+        """Returns one change of plan. Errors: PLAN_CHANGE_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPlanChanges(self, request, context):
+        """Lists the changes of plan that began or ended a contract, in order of creation. Errors: CONTRACT_NOT_FOUND
+        (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ChangeSeats(self, request, context):
         """Changes the number of seats from an instant on: bills the increase, and notifies the Ledger, which grants its
         credits. A decrease inside a period refunds no money and takes back no credits. Idempotent by request_id.
@@ -356,7 +412,8 @@ class ContractServiceServicer:
     def FinalizeInvoice(self, request, context):
         """Issues a draft: gives it its number and its date, and makes it OPEN, or PAID if nothing is due. Drafts of seats and
         of paid top-ups are issued without this call. Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND);
-        INVOICE_ALREADY_FINALIZED, INVOICE_VOID, INVOICE_ZERO, TOP_UP_PENDING (FAILED_PRECONDITION).
+        INVOICE_ALREADY_FINALIZED, INVOICE_VOID, INVOICE_ZERO, TOP_UP_PENDING, PLAN_CHANGE_PENDING
+        (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -366,7 +423,7 @@ class ContractServiceServicer:
         """Cancels an invoice of which nothing was paid or credited. It keeps its number. Its charges are waived, unless
         `regenerate` puts them on a new draft. Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND);
         INVOICE_VOID, INVOICE_ALREADY_PAID, INVOICE_HAS_PAYMENTS, INVOICE_NOT_FINALIZED (a draft cannot be regenerated),
-        TOP_UP_PENDING, TOP_UP_GRANTED (FAILED_PRECONDITION).
+        TOP_UP_PENDING, TOP_UP_GRANTED, PLAN_CHANGE_PENDING (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -449,6 +506,26 @@ def add_ContractServiceServicer_to_server(servicer, server):
                     servicer.EndContract,
                     request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.EndContractRequest.FromString,
                     response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.EndContractResponse.SerializeToString,
+            ),
+            'ChangePlan': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangePlan,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.ChangePlanRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ChangePlanResponse.SerializeToString,
+            ),
+            'PreviewPlanChange': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewPlanChange,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.PreviewPlanChangeRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.PreviewPlanChangeResponse.SerializeToString,
+            ),
+            'GetPlanChange': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPlanChange,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.GetPlanChangeRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.GetPlanChangeResponse.SerializeToString,
+            ),
+            'ListPlanChanges': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPlanChanges,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.ListPlanChangesRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ListPlanChangesResponse.SerializeToString,
             ),
             'ChangeSeats': grpc.unary_unary_rpc_method_handler(
                     servicer.ChangeSeats,
@@ -867,6 +944,114 @@ class ContractService:
             '/purser.contract.v1.ContractService/EndContract',
             purser_dot_contract_dot_v1_dot_contract__pb2.EndContractRequest.SerializeToString,
             purser_dot_contract_dot_v1_dot_contract__pb2.EndContractResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangePlan(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/ChangePlan',
+            purser_dot_contract_dot_v1_dot_contract__pb2.ChangePlanRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.ChangePlanResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewPlanChange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/PreviewPlanChange',
+            purser_dot_contract_dot_v1_dot_contract__pb2.PreviewPlanChangeRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.PreviewPlanChangeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPlanChange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/GetPlanChange',
+            purser_dot_contract_dot_v1_dot_contract__pb2.GetPlanChangeRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.GetPlanChangeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPlanChanges(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/ListPlanChanges',
+            purser_dot_contract_dot_v1_dot_contract__pb2.ListPlanChangesRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.ListPlanChangesResponse.FromString,
             options,
             channel_credentials,
             insecure,

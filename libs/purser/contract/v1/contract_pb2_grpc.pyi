@@ -84,6 +84,25 @@ class ContractServiceStub:
     Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, END_BEFORE_NOW,
     NO_BILLING_PERIOD, PERIOD_STARTED_TOO_LONG_AGO, PERIOD_ALREADY_CHARGED (FAILED_PRECONDITION).
     """
+    ChangePlan: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ChangePlanRequest, _contract_pb2.ChangePlanResponse]
+    """Ends a contract now and begins another, with other seats, credits or prices, in its place: a change of plan. What was
+    paid for the rest of the open billing period comes back as far as its credits are unused, as a negative line on the
+    new contract's first invoice, and beyond its total as account credit. The Ledger ends the old credits, begins the new
+    ones and says what was unused; until it has answered, the change is PENDING and the invoice a draft. Bought credits,
+    caps and alerts stay. Idempotent by request_id; a repeated request returns the change as it is now.
+    Errors: CONTRACT_NOT_FOUND and those of CreateContract; CONTRACT_ENDED, CONTRACT_NOT_STARTED, PLAN_UNCHANGED,
+    PLAN_NOT_PRORATED (FAILED_PRECONDITION).
+    """
+    PreviewPlanChange: _grpc.UnaryUnaryMultiCallable[_contract_pb2.PreviewPlanChangeRequest, _contract_pb2.PreviewPlanChangeResponse]
+    """Returns what ChangePlan would charge, give back and grant now; changes nothing. Reads the credits from the Ledger.
+    Errors: those of ChangePlan; PEER_UNAVAILABLE (UNAVAILABLE).
+    """
+    GetPlanChange: _grpc.UnaryUnaryMultiCallable[_contract_pb2.GetPlanChangeRequest, _contract_pb2.GetPlanChangeResponse]
+    """Returns one change of plan. Errors: PLAN_CHANGE_NOT_FOUND (NOT_FOUND)."""
+    ListPlanChanges: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ListPlanChangesRequest, _contract_pb2.ListPlanChangesResponse]
+    """Lists the changes of plan that began or ended a contract, in order of creation. Errors: CONTRACT_NOT_FOUND
+    (NOT_FOUND).
+    """
     ChangeSeats: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ChangeSeatsRequest, _contract_pb2.ChangeSeatsResponse]
     """Changes the number of seats from an instant on: bills the increase, and notifies the Ledger, which grants its
     credits. A decrease inside a period refunds no money and takes back no credits. Idempotent by request_id.
@@ -122,13 +141,14 @@ class ContractServiceStub:
     FinalizeInvoice: _grpc.UnaryUnaryMultiCallable[_contract_pb2.FinalizeInvoiceRequest, _contract_pb2.FinalizeInvoiceResponse]
     """Issues a draft: gives it its number and its date, and makes it OPEN, or PAID if nothing is due. Drafts of seats and
     of paid top-ups are issued without this call. Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND);
-    INVOICE_ALREADY_FINALIZED, INVOICE_VOID, INVOICE_ZERO, TOP_UP_PENDING (FAILED_PRECONDITION).
+    INVOICE_ALREADY_FINALIZED, INVOICE_VOID, INVOICE_ZERO, TOP_UP_PENDING, PLAN_CHANGE_PENDING
+    (FAILED_PRECONDITION).
     """
     VoidInvoice: _grpc.UnaryUnaryMultiCallable[_contract_pb2.VoidInvoiceRequest, _contract_pb2.VoidInvoiceResponse]
     """Cancels an invoice of which nothing was paid or credited. It keeps its number. Its charges are waived, unless
     `regenerate` puts them on a new draft. Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND);
     INVOICE_VOID, INVOICE_ALREADY_PAID, INVOICE_HAS_PAYMENTS, INVOICE_NOT_FINALIZED (a draft cannot be regenerated),
-    TOP_UP_PENDING, TOP_UP_GRANTED (FAILED_PRECONDITION).
+    TOP_UP_PENDING, TOP_UP_GRANTED, PLAN_CHANGE_PENDING (FAILED_PRECONDITION).
     """
     RecordInvoicePayment: _grpc.UnaryUnaryMultiCallable[_contract_pb2.RecordInvoicePaymentRequest, _contract_pb2.RecordInvoicePaymentResponse]
     """Records a payment that was made elsewhere. Payments add up; the invoice is PAID when nothing is due any more.
@@ -193,6 +213,25 @@ class ContractServiceAsyncStub(ContractServiceStub):
     Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, END_BEFORE_NOW,
     NO_BILLING_PERIOD, PERIOD_STARTED_TOO_LONG_AGO, PERIOD_ALREADY_CHARGED (FAILED_PRECONDITION).
     """
+    ChangePlan: _aio.UnaryUnaryMultiCallable[_contract_pb2.ChangePlanRequest, _contract_pb2.ChangePlanResponse]  # type: ignore[assignment]
+    """Ends a contract now and begins another, with other seats, credits or prices, in its place: a change of plan. What was
+    paid for the rest of the open billing period comes back as far as its credits are unused, as a negative line on the
+    new contract's first invoice, and beyond its total as account credit. The Ledger ends the old credits, begins the new
+    ones and says what was unused; until it has answered, the change is PENDING and the invoice a draft. Bought credits,
+    caps and alerts stay. Idempotent by request_id; a repeated request returns the change as it is now.
+    Errors: CONTRACT_NOT_FOUND and those of CreateContract; CONTRACT_ENDED, CONTRACT_NOT_STARTED, PLAN_UNCHANGED,
+    PLAN_NOT_PRORATED (FAILED_PRECONDITION).
+    """
+    PreviewPlanChange: _aio.UnaryUnaryMultiCallable[_contract_pb2.PreviewPlanChangeRequest, _contract_pb2.PreviewPlanChangeResponse]  # type: ignore[assignment]
+    """Returns what ChangePlan would charge, give back and grant now; changes nothing. Reads the credits from the Ledger.
+    Errors: those of ChangePlan; PEER_UNAVAILABLE (UNAVAILABLE).
+    """
+    GetPlanChange: _aio.UnaryUnaryMultiCallable[_contract_pb2.GetPlanChangeRequest, _contract_pb2.GetPlanChangeResponse]  # type: ignore[assignment]
+    """Returns one change of plan. Errors: PLAN_CHANGE_NOT_FOUND (NOT_FOUND)."""
+    ListPlanChanges: _aio.UnaryUnaryMultiCallable[_contract_pb2.ListPlanChangesRequest, _contract_pb2.ListPlanChangesResponse]  # type: ignore[assignment]
+    """Lists the changes of plan that began or ended a contract, in order of creation. Errors: CONTRACT_NOT_FOUND
+    (NOT_FOUND).
+    """
     ChangeSeats: _aio.UnaryUnaryMultiCallable[_contract_pb2.ChangeSeatsRequest, _contract_pb2.ChangeSeatsResponse]  # type: ignore[assignment]
     """Changes the number of seats from an instant on: bills the increase, and notifies the Ledger, which grants its
     credits. A decrease inside a period refunds no money and takes back no credits. Idempotent by request_id.
@@ -231,13 +270,14 @@ class ContractServiceAsyncStub(ContractServiceStub):
     FinalizeInvoice: _aio.UnaryUnaryMultiCallable[_contract_pb2.FinalizeInvoiceRequest, _contract_pb2.FinalizeInvoiceResponse]  # type: ignore[assignment]
     """Issues a draft: gives it its number and its date, and makes it OPEN, or PAID if nothing is due. Drafts of seats and
     of paid top-ups are issued without this call. Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND);
-    INVOICE_ALREADY_FINALIZED, INVOICE_VOID, INVOICE_ZERO, TOP_UP_PENDING (FAILED_PRECONDITION).
+    INVOICE_ALREADY_FINALIZED, INVOICE_VOID, INVOICE_ZERO, TOP_UP_PENDING, PLAN_CHANGE_PENDING
+    (FAILED_PRECONDITION).
     """
     VoidInvoice: _aio.UnaryUnaryMultiCallable[_contract_pb2.VoidInvoiceRequest, _contract_pb2.VoidInvoiceResponse]  # type: ignore[assignment]
     """Cancels an invoice of which nothing was paid or credited. It keeps its number. Its charges are waived, unless
     `regenerate` puts them on a new draft. Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND);
     INVOICE_VOID, INVOICE_ALREADY_PAID, INVOICE_HAS_PAYMENTS, INVOICE_NOT_FINALIZED (a draft cannot be regenerated),
-    TOP_UP_PENDING, TOP_UP_GRANTED (FAILED_PRECONDITION).
+    TOP_UP_PENDING, TOP_UP_GRANTED, PLAN_CHANGE_PENDING (FAILED_PRECONDITION).
     """
     RecordInvoicePayment: _aio.UnaryUnaryMultiCallable[_contract_pb2.RecordInvoicePaymentRequest, _contract_pb2.RecordInvoicePaymentResponse]  # type: ignore[assignment]
     """Records a payment that was made elsewhere. Payments add up; the invoice is PAID when nothing is due any more.
@@ -379,6 +419,49 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def ChangePlan(
+        self,
+        request: _contract_pb2.ChangePlanRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.ChangePlanResponse, _abc.Awaitable[_contract_pb2.ChangePlanResponse]]:
+        """Ends a contract now and begins another, with other seats, credits or prices, in its place: a change of plan. What was
+        paid for the rest of the open billing period comes back as far as its credits are unused, as a negative line on the
+        new contract's first invoice, and beyond its total as account credit. The Ledger ends the old credits, begins the new
+        ones and says what was unused; until it has answered, the change is PENDING and the invoice a draft. Bought credits,
+        caps and alerts stay. Idempotent by request_id; a repeated request returns the change as it is now.
+        Errors: CONTRACT_NOT_FOUND and those of CreateContract; CONTRACT_ENDED, CONTRACT_NOT_STARTED, PLAN_UNCHANGED,
+        PLAN_NOT_PRORATED (FAILED_PRECONDITION).
+        """
+
+    @_abc_1.abstractmethod
+    def PreviewPlanChange(
+        self,
+        request: _contract_pb2.PreviewPlanChangeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.PreviewPlanChangeResponse, _abc.Awaitable[_contract_pb2.PreviewPlanChangeResponse]]:
+        """Returns what ChangePlan would charge, give back and grant now; changes nothing. Reads the credits from the Ledger.
+        Errors: those of ChangePlan; PEER_UNAVAILABLE (UNAVAILABLE).
+        """
+
+    @_abc_1.abstractmethod
+    def GetPlanChange(
+        self,
+        request: _contract_pb2.GetPlanChangeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.GetPlanChangeResponse, _abc.Awaitable[_contract_pb2.GetPlanChangeResponse]]:
+        """Returns one change of plan. Errors: PLAN_CHANGE_NOT_FOUND (NOT_FOUND)."""
+
+    @_abc_1.abstractmethod
+    def ListPlanChanges(
+        self,
+        request: _contract_pb2.ListPlanChangesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.ListPlanChangesResponse, _abc.Awaitable[_contract_pb2.ListPlanChangesResponse]]:
+        """Lists the changes of plan that began or ended a contract, in order of creation. Errors: CONTRACT_NOT_FOUND
+        (NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
     def ChangeSeats(
         self,
         request: _contract_pb2.ChangeSeatsRequest,
@@ -475,7 +558,8 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_contract_pb2.FinalizeInvoiceResponse, _abc.Awaitable[_contract_pb2.FinalizeInvoiceResponse]]:
         """Issues a draft: gives it its number and its date, and makes it OPEN, or PAID if nothing is due. Drafts of seats and
         of paid top-ups are issued without this call. Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND);
-        INVOICE_ALREADY_FINALIZED, INVOICE_VOID, INVOICE_ZERO, TOP_UP_PENDING (FAILED_PRECONDITION).
+        INVOICE_ALREADY_FINALIZED, INVOICE_VOID, INVOICE_ZERO, TOP_UP_PENDING, PLAN_CHANGE_PENDING
+        (FAILED_PRECONDITION).
         """
 
     @_abc_1.abstractmethod
@@ -487,7 +571,7 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         """Cancels an invoice of which nothing was paid or credited. It keeps its number. Its charges are waived, unless
         `regenerate` puts them on a new draft. Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND);
         INVOICE_VOID, INVOICE_ALREADY_PAID, INVOICE_HAS_PAYMENTS, INVOICE_NOT_FINALIZED (a draft cannot be regenerated),
-        TOP_UP_PENDING, TOP_UP_GRANTED (FAILED_PRECONDITION).
+        TOP_UP_PENDING, TOP_UP_GRANTED, PLAN_CHANGE_PENDING (FAILED_PRECONDITION).
         """
 
     @_abc_1.abstractmethod

@@ -33,6 +33,12 @@ async def draft_of(
     return draft if draft.has_amount else None
 
 
+def with_lines(invoice: Invoice, lines: Sequence[InvoiceLine], *, ids: Ids) -> Invoice:
+    """Return a draft with more lines, which have no ids yet."""
+    whole = (*invoice.lines, *_with_ids(lines, ids))
+    return replace(invoice, lines=whole, total=total_of(whole))
+
+
 def new_invoice(
     contract: Contract,
     lines: Sequence[InvoiceLine],
@@ -48,7 +54,7 @@ def new_invoice(
         customer_id=contract.customer_id,
         contract_id=contract.contract_id,
         status=InvoiceStatus.DRAFT,
-        lines=tuple(replace(line, invoice_line_id=InvoiceLineId(ids.new("lin"))) for line in lines),
+        lines=_with_ids(lines, ids),
         total=total,
         issue_time=issue_time,
         finalize_time=None,
@@ -58,3 +64,7 @@ def new_invoice(
         void_time=None,
         void_reason="",
     )
+
+
+def _with_ids(lines: Sequence[InvoiceLine], ids: Ids) -> tuple[InvoiceLine, ...]:
+    return tuple(replace(line, invoice_line_id=InvoiceLineId(ids.new("lin"))) for line in lines)

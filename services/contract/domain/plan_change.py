@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A change of plan: one contract ends and another begins at one instant, and what was paid but not used comes back.
+
+Source: services/contract/README.md, "Change of plan".
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum
+from fractions import Fraction
+
+from meshkit.period import Period
+from meshkit.quantity import Money
+from services.contract.domain.billing.price import Rounding, rounded
+from services.contract.domain.billing.state import BillingState, covered_span
+from services.contract.domain.contract import (
+    BillingFrequency,
+    Contract,
+    GrantFrequency,
+    GrantSchedule,
+    PeriodProration,
+    Subscription,
+)
+from services.contract.domain.errors import PlanNotProrated, PlanUnchanged
+from services.contract.domain.ids import (
+    ContractId,
+    CustomerId,
+    InvoiceId,
+    PlanChangeId,
+    ProductId,
+    SubscriptionId,
+)
+from services.contract.domain.invoice import WHOLE, InvoiceLine, InvoiceLineKind, Share, line
+
+
+class IncludedCredits(Enum):
+    """What becomes of the included credits of the current period. ROLL: the rest keeps its expiry in the new plan."""
+
+    VOID = "VOID"
+    KEEP = "KEEP"
+    ROLL = "ROLL"
+
+
+class MoneyBack(Enum):
+    """Whether what was paid for the rest of the open billing period comes back, as far as its credits are unused."""
+
+    CREDIT_UNUSED = "CREDIT_UNUSED"
+    NONE = "NONE"
+
+
+class PlanChangeStatus(Enum):
+    """PENDING: the Ledger has not answered yet, so the first invoice is a draft. APPLIED: the money is settled."""
+
+    PENDING = "PENDING"
+    APPLIED = "APPLIED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaidSeats:
+    """The open billing period of a subscription of the contract that ends: what was charged for it, and what is left.
+
+    seats: paid at the change. left: the share of the charged span after the change.
+    """
+
+    subscription_id: SubscriptionId
+    product_id: ProductId
+    product_name: str
+    period: Period
+    span: Period
+    seats: int
+    charged: Money
+    left: Share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnusedShare:
+    """The share of a subscription's credits that is unused: the Ledger's answer."""
+
+    subscription_id: SubscriptionId
+    share: Share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanChange:
+    """change_time: when one contract ends and the other begins. invoice_id: the first invoice of the new contract.
+
+    unused: of the subscriptions with schedules; empty while PENDING. apply_time: when the Ledger applied it.
+    """
+
+    plan_change_id: PlanChangeId
+    customer_id: CustomerId
+    ended_contract_id: ContractId
+    begun_contract_id: ContractId
+    change_time: datetime
+    included_credits: IncludedCredits
+    money_back: MoneyBack
+    paid: tuple[PaidSeats, ...]
+    status: PlanChangeStatus
+    invoice_id: InvoiceId | None
+    unused: tuple[UnusedShare, ...]
+    apply_time: datetime | None
+
+
+def paid_seats(state: BillingState, *, at: datetime) -> PaidSeats | None:
+    """Return what a subscription has paid for its open billing period; None if nothing, or if it is over at `at`."""
+    billed = state.billed
+    if billed is None or not billed.charged_micros:
+        return None
+    span = covered_span(state.contract, billed.period)
+    if span is None or not span.contains(at):
+        return None
+    subscription = state.subscription
+    return PaidSeats(
+        subscription_id=subscription.subscription_id,
+        product_id=subscription.product_id,
+        product_name=subscription.product_name,
+        period=billed.period,
+        span=span,
+        seats=sum(charge.seats for charge in billed.charges if charge.span.contains(at)),
+        charged=Money(billed.rate.currency_code, billed.charged_micros),
+        left=Share.of(span.fraction_left(at)),
+    )
+
+
+def credit_lines(change: PlanChange) -> tuple[InvoiceLine, ...]:
+    """Return the negative lines of a change that the Ledger has answered."""
+    if change.money_back is MoneyBack.NONE:
+        return ()
+    unused = {one.subscription_id: one.share for one in change.unused}
+    lines = (credit_line(paid, unused.get(paid.subscription_id)) for paid in change.paid)
+    return tuple(line for line in lines if line is not None)
+
+
+def balanced(lines: Sequence[InvoiceLine], currency_code: str) -> tuple[InvoiceLine, ...]:
+    """Return the lines of an invoice, whose total is never negative: what exceeds it becomes account credit."""
+    total = sum((one.total for one in lines), start=Money.zero(currency_code))
+    if total.micros >= 0:
+        return tuple(lines)
+    rest = -total
+    moved = line(
+        kind=InvoiceLineKind.ACCOUNT_CREDIT,
+        product_id=lines[-1].product_id,
+        description="Moved to account credit",
+        quantity=1,
+        unit_price=rest,
+        share=WHOLE,
+        exact=Fraction(rest.micros),
+        total=rest,
+    )
+    return (*lines, moved)
+
+
+def credit_line(paid: PaidSeats, unused: Share | None) -> InvoiceLine | None:
+    """Return the negative line for what was paid and not used; None if nothing comes back.
+
+    That is charged × the lesser of the shares of time left and of credits unused, rounded down. unused None: the
+    subscription has no schedules, so time alone counts.
+    """
+    left = Fraction(paid.left.numerator, paid.left.denominator)
+    share = left if unused is None else min(left, Fraction(unused.numerator, unused.denominator))
+    exact = paid.charged.micros * share
+    back = rounded(exact, Rounding.FLOOR, paid.charged.currency_code)
+    if not back:
+        return None
+    what = "of the time left" if share == left else "of the credits unused"
+    return line(
+        kind=InvoiceLineKind.PLAN_CREDIT,
+        product_id=paid.product_id,
+        description=f"{paid.product_name}: {share} {what} when the plan changed",
+        quantity=-1,
+        unit_price=paid.charged,
+        share=Share.of(share),
+        exact=-exact,
+        total=-back,
+        span=paid.span,
+    )
+
+
+def refuse_unchanged(old: Contract, new: Contract, quantities: Mapping[SubscriptionId, int]) -> None:
+    """Raise PlanUnchanged if the new contract has the terms of the old one. quantities: its seats in force now."""
+    now = [replace(one, initial_quantity=quantities[one.subscription_id]) for one in old.subscriptions]
+    is_same = (
+        old.rate_card_id == new.rate_card_id
+        and [_seat_terms(one) for one in now] == [_seat_terms(one) for one in new.subscriptions]
+        and _all_schedule_terms(old) == _all_schedule_terms(new)
+    )
+    if is_same:
+        raise PlanUnchanged(contract_id=old.contract_id)
+
+
+def refuse_unprorated(old: Contract, new: Contract) -> None:
+    """Raise PlanNotProrated if a plan's credits are not prorated like its money, or are granted for longer.
+
+    Changing such plans back and forth could bring more credits than were paid for.
+    """
+    for contract in (old, new):
+        seats = {one.subscription_id: one for one in contract.subscriptions}
+        for position, schedule in enumerate(contract.grant_schedules):
+            linked = None if schedule.subscription_id is None else seats[schedule.subscription_id]
+            if linked is not None and not _is_prorated_alike(schedule, linked):
+                of_new = f"grant_schedules[{position}] of the new plan"
+                name = of_new if contract is new else f"grant schedule {schedule.grant_schedule_id!r}"
+                raise PlanNotProrated(grant_schedule=name)
+
+
+def _is_prorated_alike(schedule: GrantSchedule, seats: Subscription) -> bool:
+    return (
+        schedule.prorates_increases == seats.proration.is_prorated
+        and schedule.period_proration is PeriodProration.FIRST_AND_LAST
+        and _MONTHS[schedule.frequency] <= _BILLED_MONTHS[seats.billing_frequency] * seats.interval_count
+    )
+
+
+_MONTHS = {GrantFrequency.MONTHLY: 1, GrantFrequency.ANNUAL: 12}
+# At most; a week is counted as a share of the longest month.
+_BILLED_MONTHS = {
+    BillingFrequency.WEEKLY: Fraction(7, 31),
+    BillingFrequency.MONTHLY: Fraction(1),
+    BillingFrequency.QUARTERLY: Fraction(3),
+    BillingFrequency.ANNUAL: Fraction(12),
+}
+
+
+def _seat_terms(one: Subscription) -> tuple[object, ...]:
+    return (
+        one.product_id,
+        one.billing_frequency,
+        one.interval_count,
+        one.collection_schedule,
+        one.proration,
+        one.initial_quantity,
+    )
+
+
+def _all_schedule_terms(contract: Contract) -> list[tuple[object, ...]]:
+    """Return the terms of all schedules, each linked by position: ids and anchors differ in every contract."""
+    positions = {one.subscription_id: n for n, one in enumerate(contract.subscriptions)}
+    return [
+        (
+            one.product_id,
+            one.credit_type_id,
+            one.unit_amount,
+            None if one.subscription_id is None else positions[one.subscription_id],
+            one.frequency,
+            one.priority,
+            one.prorates_increases,
+            one.period_proration,
+            one.commit_duration,
+            one.scope_product_ids,
+        )
+        for one in contract.grant_schedules
+    ]
