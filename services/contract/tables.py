@@ -56,6 +56,9 @@ contracts = Table(
     Column("next_due_time", DateTime(timezone=True)),
     Column("create_time", DateTime(timezone=True), nullable=False),
     Column("accept_time", DateTime(timezone=True)),
+    Column("term_months", Integer),
+    Column("term_renews", Boolean),
+    Column("term_notice_days", Integer),
     schema=SCHEMA,
 )
 

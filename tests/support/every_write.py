@@ -307,6 +307,14 @@ async def fill_contract(ask: Ask, sold: Json) -> None:
         subscriptions=[annual, monthly],
         grant_schedules=[included],
     )
+    await ask(
+        "CreateContract",
+        customer="acme",
+        rate_card_id=sold["rate_card_id"],
+        start_time=JUNE,
+        subscriptions=[monthly],
+        term={"months": 12, "renews": True, "notice_days": 30},
+    )
     welcome = {
         "product_id": sold["included"],
         "credit_type_id": sold["credit_type_id"],

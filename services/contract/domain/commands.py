@@ -35,6 +35,7 @@ from services.contract.domain.invoice import Invoice, InvoiceLine
 from services.contract.domain.invoice_life import InvoicePayment
 from services.contract.domain.plan_change import IncludedCredits, MoneyBack, PlanChange, UnusedShare
 from services.contract.domain.seats.timeline import SeatChange
+from services.contract.domain.term import Term
 from services.contract.domain.top_up import PaymentGate, TopUp, TopUpStatus, TopUpTerms
 
 
@@ -127,6 +128,8 @@ class GrantScheduleTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateContract:
+    """end_time None: open-ended, or as the term says; it is None if there is a term."""
+
     request_id: str
     fingerprint: bytes
     customer: str
@@ -136,6 +139,7 @@ class CreateContract:
     end_time: datetime | None
     subscriptions: tuple[SubscriptionTerms, ...]
     grant_schedules: tuple[GrantScheduleTerms, ...]
+    term: Term | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +235,7 @@ class EndContract:
     contract_id: ContractId
     end_time: datetime | None
     end_option: EndOption = EndOption.AT_TIME
+    ignores_term: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

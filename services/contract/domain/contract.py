@@ -23,6 +23,7 @@ from services.contract.domain.ids import (
     RateCardId,
     SubscriptionId,
 )
+from services.contract.domain.term import Term
 
 SUBSCRIPTIONS_MAX = 20
 GRANT_SCHEDULES_MAX = 20
@@ -65,6 +66,7 @@ class EndOption(Enum):
     PERIOD_END = "PERIOD_END"
     PERIOD_START = "PERIOD_START"
     NEVER = "NEVER"
+    TERM_END = "TERM_END"
 
 
 class GrantFrequency(Enum):
@@ -141,7 +143,7 @@ class Contract:
 
     version: grows with each change that the Ledger must receive, except seat changes. next_due_time: the next
     instant at which there is something to bill; None: never. accept_time: when it was signed, or its end set last;
-    None: by an earlier version.
+    None: by an earlier version. term: None: none was agreed.
     """
 
     contract_id: ContractId
@@ -156,6 +158,7 @@ class Contract:
     create_time: datetime
     next_due_time: datetime | None = None
     accept_time: datetime | None = None
+    term: Term | None = None
 
     def is_over(self, at: datetime) -> bool:
         return self.end_time is not None and self.end_time <= at

@@ -72,6 +72,32 @@ class ContractNotFound(NotFound):
         )
 
 
+class TermNotOver(FailedPrecondition):
+    """The contract would end before its term, or without the notice that was agreed."""
+
+    reason = "TERM_NOT_OVER"
+
+    def __init__(self, *, end_time: str, earliest_end_time: str) -> None:
+        super().__init__(
+            f"the contract can end at {earliest_end_time} at the earliest, by its term and notice period, and not at"
+            f" {end_time}; END_OPTION_TERM_END ends it then, ignores_term ends it anyway",
+            end_time=end_time,
+            earliest_end_time=earliest_end_time,
+        )
+
+
+class NoTerm(FailedPrecondition):
+    """The contract has no term that renews, so there is no end of it to wait for."""
+
+    reason = "NO_TERM"
+
+    def __init__(self, *, contract_id: str) -> None:
+        super().__init__(
+            f"contract {contract_id!r} has no term that renews; END_OPTION_PERIOD_END or an end_time ends it",
+            contract_id=contract_id,
+        )
+
+
 class PlanChangeNotFound(NotFound):
     """No change of plan has the id."""
 

@@ -36,6 +36,7 @@ from services.contract.domain.invoice import Invoice
 from services.contract.domain.notices import contract_changed
 from services.contract.domain.offer import CatalogQuery, Offer
 from services.contract.domain.seats.timeline import Timeline
+from services.contract.domain.term import end_of_only_term
 from services.contract.operations.billing.due_run import Billing
 from services.contract.operations.billing.instant import bill_increases, bill_instant
 from services.contract.operations.billing.issuing import issue
@@ -115,7 +116,7 @@ class Contracts:
         """Set, move or remove the end of a contract, and charge the difference of a later one.
 
         Raises ContractNotFound, ContractEnded, EndBeforeNow, NoBillingPeriod, PeriodStartedTooLongAgo,
-        PeriodAlreadyCharged.
+        PeriodAlreadyCharged, NoTerm, TermNotOver.
         """
         at = self._clock.now()
         if (first := await self._store.find_response(command, ContractNow)) is not None:
@@ -128,7 +129,14 @@ class Contracts:
             await tx.customers.lock_id(await tx.contracts.customer_of(command.contract_id))
             contract = await tx.contracts.lock(command.contract_id)
             [states] = await tx.billing.states([contract])
-            end_time = planned_end(contract, states, command.end_option, command.end_time, at=at)
+            end_time = planned_end(
+                contract,
+                states,
+                command.end_option,
+                command.end_time,
+                ignores_term=command.ignores_term,
+                at=at,
+            )
             contract = replace(contract, end_time=end_time, version=contract.version + 1, accept_time=at)
             states = [replace(state, contract=contract) for state in states]
             draft = None
@@ -158,6 +166,7 @@ class Contracts:
             self._subscription(command, position, terms, offer)
             for position, terms in enumerate(command.subscriptions)
         )
+        term = command.term
         return Contract(
             contract_id=ContractId(self._ids.new("con")),
             customer_id=customer_id,
@@ -165,7 +174,7 @@ class Contracts:
             name=command.name,
             rate_card_id=command.rate_card_id,
             start_time=command.start_time,
-            end_time=command.end_time,
+            end_time=command.end_time if term is None else end_of_only_term(term, command.start_time),
             subscriptions=seats,
             grant_schedules=tuple(
                 self._schedule(terms, seats, offer, default_anchor=command.start_time)
@@ -173,6 +182,7 @@ class Contracts:
             ),
             create_time=at,
             accept_time=at,
+            term=term,
         )
 
     def _subscription(

@@ -34,6 +34,7 @@ from services.contract.domain.ids import (
     RateCardId,
     SubscriptionId,
 )
+from services.contract.domain.term import Term
 from services.contract.store.formats import SEAT_RATE
 from services.contract.store.paging import one_page
 from services.contract.tables import contracts, grant_schedules, subscriptions
@@ -49,6 +50,9 @@ _SELECT: Final[Select[Any]] = select(
     contracts.c.next_due_time,
     contracts.c.create_time,
     contracts.c.accept_time,
+    contracts.c.term_months,
+    contracts.c.term_renews,
+    contracts.c.term_notice_days,
 )
 _SELECT_SUBSCRIPTIONS: Final[Select[Any]] = select(
     subscriptions.c.contract_id,
@@ -244,6 +248,9 @@ def _contract_to_row(contract: Contract) -> dict[str, Any]:
         "next_due_time": contract.next_due_time,
         "create_time": contract.create_time,
         "accept_time": contract.accept_time,
+        "term_months": None if contract.term is None else contract.term.months,
+        "term_renews": None if contract.term is None else contract.term.renews,
+        "term_notice_days": None if contract.term is None else contract.term.notice_days,
     }
 
 
@@ -263,6 +270,9 @@ def _contract_from_row(
         create_time=row.create_time,
         next_due_time=row.next_due_time,
         accept_time=row.accept_time,
+        term=None
+        if row.term_months is None
+        else Term(months=row.term_months, renews=row.term_renews, notice_days=row.term_notice_days),
     )
 
 

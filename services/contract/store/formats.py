@@ -68,6 +68,15 @@ def _accepted_signed(created: Json) -> Json:
     return created | {"contract": _accepted_contract(created["contract"])}
 
 
+def _term_of_contract(now: Json) -> Json:
+    """Terms: until then there were none."""
+    return now | {"contract": now["contract"] | {"term": None}}
+
+
+def _term_of_signed(created: Json) -> Json:
+    return created | {"contract": _term_of_contract(created["contract"])}
+
+
 def _contract_changed_2(data: Json) -> Json:
     return data | {"accept_time": None}
 
@@ -132,9 +141,9 @@ RESPONSES: Final = Formats[Response](
     Format(
         "ContractCreated",
         ContractCreated,
-        (_life_of_invoices, _carried_on_invoices, _rhythms_of_signed, _accepted_signed),
+        (_life_of_invoices, _carried_on_invoices, _rhythms_of_signed, _accepted_signed, _term_of_signed),
     ),
-    Format("ContractNow", ContractNow, (_rhythms_of_contract, _accepted_contract)),
+    Format("ContractNow", ContractNow, (_rhythms_of_contract, _accepted_contract, _term_of_contract)),
     Format(
         "SeatsMoved",
         SeatsMoved,

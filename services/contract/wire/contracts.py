@@ -33,6 +33,7 @@ from services.contract.domain.contract import (
     PeriodProration,
 )
 from services.contract.domain.ids import ContractId, CreditTypeId, ProductId, RateCardId
+from services.contract.domain.term import NOTICE_DAYS_MAX, TERM_MONTHS_MAX, Term
 from services.contract.wire.invoices import invoice_to_wire
 from services.contract.wire.subscriptions import subscription_to_wire, terms_from_wire
 from services.contract.wire.values import (
@@ -58,6 +59,7 @@ _END_OPTIONS: Final = {
     EndOption.PERIOD_END: pb.END_OPTION_PERIOD_END,
     EndOption.PERIOD_START: pb.END_OPTION_PERIOD_START,
     EndOption.NEVER: pb.END_OPTION_NEVER,
+    EndOption.TERM_END: pb.END_OPTION_TERM_END,
 }
 # There is only one choice so far. Setting it is the same as leaving it out.
 _POOLED: Final[dict[int, str]] = {pb.ALLOCATION_POOLED: "POOLED"}
@@ -75,11 +77,24 @@ def create_from_wire(request: pb.CreateContractRequest) -> CreateContract:
         end_time=optional_time(fields, "end_time", request.end_time, request.HasField("end_time")),
         subscriptions=subscriptions_from_wire(fields, request.subscriptions),
         grant_schedules=schedules_from_wire(fields, request.grant_schedules, len(request.subscriptions)),
+        term=_term_from_wire(fields, request.term) if request.HasField("term") else None,
     )
+    if command.term is not None and command.end_time is not None:
+        fields.add("end_time", "must be left out: the term says when the contract ends")
     if command.end_time is not None and command.end_time <= command.start_time:
         fields.add("end_time", "must be after start_time")
     fields.check()
     return command
+
+
+def _term_from_wire(fields: Fields, term: pb.ContractTerm) -> Term:
+    if term.notice_days and not term.renews:
+        fields.add("term.notice_days", "must be left out unless the term renews")
+    return Term(
+        months=fields.count("term.months", term.months, minimum=1, maximum=TERM_MONTHS_MAX),
+        renews=term.renews,
+        notice_days=fields.count("term.notice_days", term.notice_days, minimum=0, maximum=NOTICE_DAYS_MAX),
+    )
 
 
 def subscriptions_from_wire(
@@ -126,6 +141,7 @@ def end_from_wire(request: pb.EndContractRequest) -> EndContract:
         contract_id=ContractId(fields.text("contract_id", request.contract_id)),
         end_time=optional_time(fields, "end_time", request.end_time, request.HasField("end_time")),
         end_option=fields.choice("end_option", request.end_option, by_number(_END_OPTIONS)),
+        ignores_term=request.ignores_term,
     )
     if command.end_time is not None and command.end_option is not EndOption.AT_TIME:
         fields.add("end_time", "must be left out if end_option is set")
@@ -169,6 +185,13 @@ def contract_to_wire(now: ContractNow) -> pb.Contract:
         subscriptions=[subscription_to_wire(one) for one in now.subscriptions],
         grant_schedules=[_schedule_to_wire(one) for one in contract.grant_schedules],
         create_time=timestamp(contract.create_time),
+        term=None
+        if contract.term is None
+        else pb.ContractTerm(
+            months=contract.term.months,
+            renews=contract.term.renews,
+            notice_days=contract.term.notice_days,
+        ),
     )
 
 

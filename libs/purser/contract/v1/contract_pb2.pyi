@@ -79,6 +79,7 @@ class EndOption(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     END_OPTION_PERIOD_END: _ClassVar[EndOption]
     END_OPTION_PERIOD_START: _ClassVar[EndOption]
     END_OPTION_NEVER: _ClassVar[EndOption]
+    END_OPTION_TERM_END: _ClassVar[EndOption]
 
 class IncludedCredits(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -170,6 +171,7 @@ END_OPTION_UNSPECIFIED: EndOption
 END_OPTION_PERIOD_END: EndOption
 END_OPTION_PERIOD_START: EndOption
 END_OPTION_NEVER: EndOption
+END_OPTION_TERM_END: EndOption
 INCLUDED_CREDITS_UNSPECIFIED: IncludedCredits
 INCLUDED_CREDITS_VOID: IncludedCredits
 INCLUDED_CREDITS_KEEP: IncludedCredits
@@ -485,8 +487,18 @@ class GrantSchedule(_message.Message):
     scope_product_ids: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, grant_schedule_id: _Optional[str] = ..., product_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., unit_amount_micros: _Optional[int] = ..., subscription_id: _Optional[str] = ..., frequency: _Optional[_Union[GrantFrequency, str]] = ..., anchor_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., allocation: _Optional[_Union[Allocation, str]] = ..., priority: _Optional[int] = ..., prorates_increases: _Optional[bool] = ..., period_proration: _Optional[_Union[PeriodProration, str]] = ..., commit_duration: _Optional[int] = ..., scope_product_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
+class ContractTerm(_message.Message):
+    __slots__ = ("months", "renews", "notice_days")
+    MONTHS_FIELD_NUMBER: _ClassVar[int]
+    RENEWS_FIELD_NUMBER: _ClassVar[int]
+    NOTICE_DAYS_FIELD_NUMBER: _ClassVar[int]
+    months: int
+    renews: bool
+    notice_days: int
+    def __init__(self, months: _Optional[int] = ..., renews: _Optional[bool] = ..., notice_days: _Optional[int] = ...) -> None: ...
+
 class Contract(_message.Message):
-    __slots__ = ("contract_id", "customer_id", "name", "rate_card_id", "start_time", "end_time", "subscriptions", "grant_schedules", "create_time")
+    __slots__ = ("contract_id", "customer_id", "name", "rate_card_id", "start_time", "end_time", "subscriptions", "grant_schedules", "create_time", "term")
     CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -496,6 +508,7 @@ class Contract(_message.Message):
     SUBSCRIPTIONS_FIELD_NUMBER: _ClassVar[int]
     GRANT_SCHEDULES_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    TERM_FIELD_NUMBER: _ClassVar[int]
     contract_id: str
     customer_id: str
     name: str
@@ -505,10 +518,11 @@ class Contract(_message.Message):
     subscriptions: _containers.RepeatedCompositeFieldContainer[Subscription]
     grant_schedules: _containers.RepeatedCompositeFieldContainer[GrantSchedule]
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, contract_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., name: _Optional[str] = ..., rate_card_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscriptions: _Optional[_Iterable[_Union[Subscription, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[GrantSchedule, _Mapping]]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    term: ContractTerm
+    def __init__(self, contract_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., name: _Optional[str] = ..., rate_card_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscriptions: _Optional[_Iterable[_Union[Subscription, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[GrantSchedule, _Mapping]]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., term: _Optional[_Union[ContractTerm, _Mapping]] = ...) -> None: ...
 
 class CreateContractRequest(_message.Message):
-    __slots__ = ("request_id", "customer", "name", "rate_card_id", "start_time", "end_time", "subscriptions", "grant_schedules")
+    __slots__ = ("request_id", "customer", "name", "rate_card_id", "start_time", "end_time", "subscriptions", "grant_schedules", "term")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -517,6 +531,7 @@ class CreateContractRequest(_message.Message):
     END_TIME_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTIONS_FIELD_NUMBER: _ClassVar[int]
     GRANT_SCHEDULES_FIELD_NUMBER: _ClassVar[int]
+    TERM_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     customer: str
     name: str
@@ -525,7 +540,8 @@ class CreateContractRequest(_message.Message):
     end_time: _timestamp_pb2.Timestamp
     subscriptions: _containers.RepeatedCompositeFieldContainer[SubscriptionTerms]
     grant_schedules: _containers.RepeatedCompositeFieldContainer[GrantScheduleTerms]
-    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., name: _Optional[str] = ..., rate_card_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscriptions: _Optional[_Iterable[_Union[SubscriptionTerms, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[GrantScheduleTerms, _Mapping]]] = ...) -> None: ...
+    term: ContractTerm
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., name: _Optional[str] = ..., rate_card_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscriptions: _Optional[_Iterable[_Union[SubscriptionTerms, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[GrantScheduleTerms, _Mapping]]] = ..., term: _Optional[_Union[ContractTerm, _Mapping]] = ...) -> None: ...
 
 class CreateContractResponse(_message.Message):
     __slots__ = ("contract", "invoices")
@@ -566,16 +582,18 @@ class ListContractsResponse(_message.Message):
     def __init__(self, contracts: _Optional[_Iterable[_Union[Contract, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class EndContractRequest(_message.Message):
-    __slots__ = ("request_id", "contract_id", "end_time", "end_option")
+    __slots__ = ("request_id", "contract_id", "end_time", "end_option", "ignores_term")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
     END_TIME_FIELD_NUMBER: _ClassVar[int]
     END_OPTION_FIELD_NUMBER: _ClassVar[int]
+    IGNORES_TERM_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     contract_id: str
     end_time: _timestamp_pb2.Timestamp
     end_option: EndOption
-    def __init__(self, request_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_option: _Optional[_Union[EndOption, str]] = ...) -> None: ...
+    ignores_term: bool
+    def __init__(self, request_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_option: _Optional[_Union[EndOption, str]] = ..., ignores_term: _Optional[bool] = ...) -> None: ...
 
 class EndContractResponse(_message.Message):
     __slots__ = ("contract",)

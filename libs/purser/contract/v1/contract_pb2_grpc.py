@@ -292,7 +292,8 @@ class ContractServiceServicer:
         """Sets, moves or removes the end of a contract: no billing, grants or entitlement from that instant on. A later or
         removed end charges the difference; an earlier one refunds nothing. Grants already issued live on until they expire.
         Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, END_BEFORE_NOW,
-        NO_BILLING_PERIOD, PERIOD_STARTED_TOO_LONG_AGO, PERIOD_ALREADY_CHARGED (FAILED_PRECONDITION).
+        NO_BILLING_PERIOD, PERIOD_STARTED_TOO_LONG_AGO, PERIOD_ALREADY_CHARGED, TERM_NOT_OVER, NO_TERM
+        (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -82,7 +82,8 @@ class ContractServiceStub:
     """Sets, moves or removes the end of a contract: no billing, grants or entitlement from that instant on. A later or
     removed end charges the difference; an earlier one refunds nothing. Grants already issued live on until they expire.
     Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, END_BEFORE_NOW,
-    NO_BILLING_PERIOD, PERIOD_STARTED_TOO_LONG_AGO, PERIOD_ALREADY_CHARGED (FAILED_PRECONDITION).
+    NO_BILLING_PERIOD, PERIOD_STARTED_TOO_LONG_AGO, PERIOD_ALREADY_CHARGED, TERM_NOT_OVER, NO_TERM
+    (FAILED_PRECONDITION).
     """
     ChangePlan: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ChangePlanRequest, _contract_pb2.ChangePlanResponse]
     """Ends a contract now and begins another, with other seats, credits or prices, in its place: a change of plan. What was
@@ -211,7 +212,8 @@ class ContractServiceAsyncStub(ContractServiceStub):
     """Sets, moves or removes the end of a contract: no billing, grants or entitlement from that instant on. A later or
     removed end charges the difference; an earlier one refunds nothing. Grants already issued live on until they expire.
     Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, END_BEFORE_NOW,
-    NO_BILLING_PERIOD, PERIOD_STARTED_TOO_LONG_AGO, PERIOD_ALREADY_CHARGED (FAILED_PRECONDITION).
+    NO_BILLING_PERIOD, PERIOD_STARTED_TOO_LONG_AGO, PERIOD_ALREADY_CHARGED, TERM_NOT_OVER, NO_TERM
+    (FAILED_PRECONDITION).
     """
     ChangePlan: _aio.UnaryUnaryMultiCallable[_contract_pb2.ChangePlanRequest, _contract_pb2.ChangePlanResponse]  # type: ignore[assignment]
     """Ends a contract now and begins another, with other seats, credits or prices, in its place: a change of plan. What was
@@ -415,7 +417,8 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         """Sets, moves or removes the end of a contract: no billing, grants or entitlement from that instant on. A later or
         removed end charges the difference; an earlier one refunds nothing. Grants already issued live on until they expire.
         Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, END_BEFORE_NOW,
-        NO_BILLING_PERIOD, PERIOD_STARTED_TOO_LONG_AGO, PERIOD_ALREADY_CHARGED (FAILED_PRECONDITION).
+        NO_BILLING_PERIOD, PERIOD_STARTED_TOO_LONG_AGO, PERIOD_ALREADY_CHARGED, TERM_NOT_OVER, NO_TERM
+        (FAILED_PRECONDITION).
         """
 
     @_abc_1.abstractmethod

@@ -8,7 +8,13 @@ from typing import assert_never
 from meshkit.period import Period
 from services.contract.domain.billing.state import BillingState, current_period
 from services.contract.domain.contract import Contract, EndOption, end_of, refuse_over
-from services.contract.domain.errors import NoBillingPeriod, PeriodAlreadyCharged, PeriodStartedTooLongAgo
+from services.contract.domain.errors import (
+    NoBillingPeriod,
+    NoTerm,
+    PeriodAlreadyCharged,
+    PeriodStartedTooLongAgo,
+)
+from services.contract.domain.term import earliest_end, refuse_before_term_end
 
 UNWANTED_WITHIN = timedelta(hours=24)
 
@@ -19,14 +25,29 @@ def planned_end(
     option: EndOption,
     end_time: datetime | None,
     *,
+    ignores_term: bool,
     at: datetime,
 ) -> datetime | None:
     """Return the end that a request received at `at` sets; None: the contract is open-ended.
 
     states: one per subscription. end_time: of AT_TIME only; None: now. Raises ContractEnded, EndBeforeNow,
-    NoBillingPeriod, PeriodStartedTooLongAgo, PeriodAlreadyCharged.
+    NoBillingPeriod, PeriodStartedTooLongAgo, PeriodAlreadyCharged, NoTerm; TermNotOver unless `ignores_term`.
     """
     refuse_over(contract, at=at)
+    planned = _planned(contract, states, option, end_time, at=at)
+    if not ignores_term:
+        refuse_before_term_end(contract.term, contract.start_time, planned, at=at)
+    return planned
+
+
+def _planned(
+    contract: Contract,
+    states: Sequence[BillingState],
+    option: EndOption,
+    end_time: datetime | None,
+    *,
+    at: datetime,
+) -> datetime | None:
     match option:
         case EndOption.AT_TIME:
             return end_of(contract, end_time, at=at)
@@ -34,6 +55,10 @@ def planned_end(
             return None
         case EndOption.PERIOD_END:
             return max(period.end for period in _open_periods(contract, states, at))
+        case EndOption.TERM_END:
+            if contract.term is None or not contract.term.renews:
+                raise NoTerm(contract_id=contract.contract_id)
+            return earliest_end(contract.term, contract.start_time, at=at)
         case EndOption.PERIOD_START:
             return _unwanted_from(contract, states, at)
         case _:
