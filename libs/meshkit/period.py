@@ -65,3 +65,28 @@ def period_index(anchor: datetime, months_each: int, at: datetime) -> int:
 def period_at(anchor: datetime, months_each: int, at: datetime) -> Period:
     """Return the period that contains `at`."""
     return nth_period(anchor, months_each, period_index(anchor, months_each, at))
+
+
+@dataclass(frozen=True, slots=True)
+class Cadence:
+    """How long each period is: a number of months, or a number of days. Exactly one of them is ≥ 1, the other 0."""
+
+    months: int = 0
+    days: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.months, self.days) != 0 or max(self.months, self.days) < 1:
+            raise ValueError(f"periods cannot be of {self.months} months and {self.days} days")
+
+    def nth_period(self, anchor: datetime, index: int) -> Period:
+        """Return period number `index`, counted from `anchor`; 0 is the first. Raises OverflowError."""
+        if self.months:
+            return nth_period(anchor, self.months, index)
+        length = timedelta(days=self.days)
+        return Period(anchor + index * length, anchor + (index + 1) * length)
+
+    def index_at(self, anchor: datetime, at: datetime) -> int:
+        """Return the index of the period that contains `at`; negative before the anchor."""
+        if self.months:
+            return period_index(anchor, self.months, at)
+        return (at - anchor) // timedelta(days=self.days)

@@ -573,6 +573,44 @@ async def fill_ledger(ask: Ask) -> None:
     await ask("RerateUsage", **void, **span, product_id="prd_assistant")
     await ask("RepairCopy", **said, copy_kind="COPY_KIND_CUSTOMER", copy_id="cus_acme")
     await _change_plan(ask)
+    await _edit_schedule(ask)
+
+
+async def _edit_schedule(ask: Ask) -> None:
+    """Sign a contract whose schedule rolls over, and has other terms from July on."""
+    rollover = {"fraction_millionths": 500_000, "cap_micros": str(50 * CREDIT), "duration": 2}
+    terms = {
+        "unit_amount_micros": str(100 * CREDIT),
+        "priority": 1,
+        "period_proration": "PERIOD_PRORATION_LAST",
+        "commit_duration": 1,
+        "rollover": {"fraction_millionths": 1_000_000, "duration": 1},
+    }
+    edition = {
+        **terms,
+        "effective_time": "2025-07-01T00:00:00Z",
+        "scope_product_ids": ["prd_assistant", "prd_tokens"],
+        "rollover": rollover,
+    }
+    schedule = {
+        **terms,
+        "grant_schedule_id": "sch_weekly",
+        "product_id": "prd_included",
+        "credit_type_id": "crt_ai",
+        "frequency": "GRANT_FREQUENCY_WEEKLY",
+        "interval_count": 2,
+        "anchor_time": JUNE,
+        "editions": [edition, {**edition, "effective_time": "2025-08-01T00:00:00Z", "rollover": None}],
+    }
+    await ask(
+        "ApplyContract",
+        customer_id="cus_moving",
+        contract_id="con_weekly",
+        version="1",
+        rate_card_id="rcd_main",
+        start_time=JUNE,
+        grant_schedules=[schedule],
+    )
 
 
 async def _change_plan(ask: Ask) -> None:

@@ -56,6 +56,8 @@ COLUMNS: Final = {
     "Dimension": "SELECT jsonb_array_elements(pricing_dimensions) FROM ledger.products",
     "HoldLine": "SELECT jsonb_array_elements(lines) FROM ledger.holds",
     "EventResult": "SELECT result FROM ledger.usage_events ORDER BY transaction_id",
+    "Rollover": "SELECT rollover FROM ledger.grant_schedules WHERE rollover IS NOT NULL",
+    "ScheduleEdition": "SELECT jsonb_array_elements(editions) FROM ledger.grant_schedules",
     "Tier": "SELECT jsonb_array_elements(tiers) FROM ledger.rates",
 }
 

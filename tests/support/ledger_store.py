@@ -27,7 +27,7 @@ from services.ledger.domain.credits.grant import (
     ProductId,
     ScheduleId,
 )
-from services.ledger.domain.credits.schedule import GrantFrequency, PeriodProration, Schedule
+from services.ledger.domain.credits.schedule import GrantFrequency, GrantTerms, PeriodProration, Schedule
 from services.ledger.domain.gate.commands import Authorize, Capture, Debit, GateCommand
 from services.ledger.domain.gate.decision import Authorized, Debited
 from services.ledger.domain.gate.hold import HoldId
@@ -261,14 +261,16 @@ A_SCHEDULE = Schedule(
     subscription_id="sub_1",
     product_id=ProductId("prd_included"),
     credit_type_id=AI,
-    unit_amount=Credits.of(100),
     frequency=GrantFrequency.MONTHLY,
     anchor=JUNE,
     start_time=JUNE,
     end_time=None,
-    priority=1,
-    prorates_increases=True,
-    period_proration=PeriodProration.FIRST_AND_LAST,
-    commit_duration=1,
-    scope_product_ids=frozenset({ASSISTANT}),
+    terms=GrantTerms(
+        unit_amount=Credits.of(100),
+        priority=1,
+        prorates_increases=True,
+        period_proration=PeriodProration.FIRST_AND_LAST,
+        commit_duration=1,
+        scope_product_ids=frozenset({ASSISTANT}),
+    ),
 )

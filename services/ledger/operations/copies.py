@@ -23,7 +23,7 @@ from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.adjusting import (
     living_grants,
     take_back_for_change,
-    take_back_for_end,
+    take_back_for_terms,
 )
 from services.ledger.domain.credits.due import ScheduleProgress
 from services.ledger.domain.credits.entry import EntryKind
@@ -104,7 +104,7 @@ class Copies:
                     update.customer_id,
                     credit_type_id,
                     at,
-                    late=lambda account, progress, time: _shortened(
+                    late=lambda account, progress, time: _on_new_terms(
                         account, progress, before, accept_time=update.accept_time, at=time
                     ),
                 )
@@ -240,7 +240,7 @@ def _without_excess(
     return take_back_for_change(account, progress.schedule, progress.counted_seats, received.change, at=at)
 
 
-def _shortened(
+def _on_new_terms(
     account: Account,
     progress: ScheduleProgress,
     before: Mapping[ScheduleId, Schedule],
@@ -249,9 +249,9 @@ def _shortened(
     at: datetime,
 ) -> Account:
     known = before.get(progress.schedule.schedule_id)
-    if known is None or known.end_time == progress.schedule.end_time:
+    if known is None or known == progress.schedule:
         return account
-    return take_back_for_end(
+    return take_back_for_terms(
         account, known, progress.schedule, progress.counted_seats, accept_time=accept_time, at=at
     )
 

@@ -18,6 +18,7 @@ from services.ledger.domain.errors import product_fixed, rates_fixed
 from services.ledger.domain.rating.rate import Rate
 from services.ledger.store.audit import Audit
 from services.ledger.store.connection import Connection
+from services.ledger.store.formats import EDITION, ROLLOVER
 from services.ledger.store.gate.standings import USAGE_ANCHOR
 from services.ledger.store.rates import (
     RATE_COLUMNS,
@@ -184,11 +185,14 @@ class Copies:
         )
 
     async def _keep_schedules(self, customer_id: CustomerId, schedules: tuple[Schedule, ...]) -> None:
+        """Store schedules; of a known one, its end and its editions are all that may change."""
         await self._connection.executemany(
             "INSERT INTO ledger.grant_schedules (customer_id, schedule_id, contract_id, subscription_id, product_id,"
-            " credit_type_id, unit_amount_micros, frequency, anchor_time, priority, prorates_increases,"
-            " period_proration, commit_duration, scope_product_ids, next_index)"
-            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING",
+            " credit_type_id, unit_amount_micros, frequency, interval_count, anchor_time, priority,"
+            " prorates_increases, period_proration, commit_duration, scope_product_ids, rollover, next_index,"
+            " end_time, editions)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"
+            " ON CONFLICT (customer_id, schedule_id) DO UPDATE SET end_time = $18, editions = $19",
             [
                 (
                     customer_id,
@@ -197,15 +201,19 @@ class Copies:
                     one.subscription_id,
                     one.product_id,
                     one.credit_type_id,
-                    one.unit_amount.micros,
+                    one.terms.unit_amount.micros,
                     one.frequency.name,
+                    one.interval_count,
                     one.anchor,
-                    one.priority,
-                    one.prorates_increases,
-                    one.period_proration.value,
-                    one.commit_duration,
-                    sorted(one.scope_product_ids),
+                    one.terms.priority,
+                    one.terms.prorates_increases,
+                    one.terms.period_proration.value,
+                    one.terms.commit_duration,
+                    sorted(one.terms.scope_product_ids),
+                    None if one.terms.rollover is None else ROLLOVER.encode(one.terms.rollover),
                     one.first_index,
+                    one.end_time,
+                    [EDITION.encode(edition) for edition in one.editions],
                 )
                 for one in schedules
             ],

@@ -7,6 +7,7 @@ from meshkit.formats import Format, Formats, Json
 from services.ledger.domain.credits.commands import AdjustedBalance, VoidedGrant
 from services.ledger.domain.credits.grant import Grant
 from services.ledger.domain.credits.plan_change import PlanChanged
+from services.ledger.domain.credits.schedule import Edition, Rollover
 from services.ledger.domain.crossings.watch import Crossing
 from services.ledger.domain.gate.decision import (
     Authorized,
@@ -39,9 +40,19 @@ def _never_taken_back(grant: Json) -> Json:
     return {**grant, "taken_back": {"micros": 0}}
 
 
+def _never_rolled_over(grant: Json) -> Json:
+    """Grant 3 to 4: its rest can roll over into another grant."""
+    return {**grant, "rolled_over": {"micros": 0}, "rolled_from": None}
+
+
 def _grant_never_taken_back(voided: Json) -> Json:
     """VoidedGrant 1 to 2: its grant is Grant 3."""
     return {**voided, "grant": _never_taken_back(voided["grant"])}
+
+
+def _grant_never_rolled_over(voided: Json) -> Json:
+    """VoidedGrant 2 to 3: its grant is Grant 4."""
+    return {**voided, "grant": _never_rolled_over(voided["grant"])}
 
 
 RESPONSES: Final = Formats[Response](
@@ -53,8 +64,8 @@ RESPONSES: Final = Formats[Response](
     Format("Extended", Extended),
     Format("Debited", Debited),
     Format("DebitedLines", DebitedLines),
-    Format("Grant", Grant, (_never_voided, _never_taken_back)),
-    Format("VoidedGrant", VoidedGrant, (_grant_never_taken_back,)),
+    Format("Grant", Grant, (_never_voided, _never_taken_back, _never_rolled_over)),
+    Format("VoidedGrant", VoidedGrant, (_grant_never_taken_back, _grant_never_rolled_over)),
     Format("CustomerSpendCap", CustomerSpendCap),
     Format("SpendCapRemoval", SpendCapRemoval),
     Format("CorrectedUsage", CorrectedUsage),
@@ -73,8 +84,11 @@ DIMENSION: Final = Format("Dimension", Dimension)
 TIER: Final = Format("Tier", Tier)
 # One element of holds.lines.
 HOLD_LINE: Final = Format("HoldLine", StoredLine)
+# grant_schedules.rollover, and one element of grant_schedules.editions.
+ROLLOVER: Final = Format("Rollover", Rollover)
+EDITION: Final = Format("ScheduleEdition", Edition)
 # usage_events.result.
 EVENT_RESULT: Final = Format("EventResult", EventResult)
-COLUMNS: Final = Formats[PropertyFilter | Conversion | Dimension | Tier | StoredLine | EventResult](
-    PROPERTY_FILTER, CONVERSION, DIMENSION, TIER, HOLD_LINE, EVENT_RESULT
-)
+COLUMNS: Final = Formats[
+    PropertyFilter | Conversion | Dimension | Tier | StoredLine | Rollover | Edition | EventResult
+](PROPERTY_FILTER, CONVERSION, DIMENSION, TIER, HOLD_LINE, ROLLOVER, EDITION, EVENT_RESULT)

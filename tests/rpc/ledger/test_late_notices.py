@@ -18,8 +18,9 @@ SECOND = JULY + DAY
 
 
 async def _available(ledger: RunningLedger) -> int:
+    pool = await ledger.pool()
     await ledger.assert_adds_up()
-    return (await ledger.pool()).available_micros
+    return pool.available_micros
 
 
 async def test_golden_a_seat_dated_back_reaches_every_grant_that_is_alive(databases: Databases) -> None:

@@ -92,7 +92,7 @@ WALLS = {
         "INSERT INTO ledger.seat_changes VALUES ('cus_acme', 'sub_1', 'chg_1', 1, now(), 1),"
         " ('cus_acme', 'sub_1', 'chg_2', 1, now(), 1)",
         "UPDATE ledger.grant_schedules SET unit_amount_micros = 0",
-        "UPDATE ledger.grant_schedules SET frequency = 'DAILY'",
+        "UPDATE ledger.grant_schedules SET frequency = 'HOURLY'",
         "UPDATE ledger.grant_schedules SET period_proration = 'SOME'",
         "UPDATE ledger.grant_schedules SET commit_duration = 0",
         "UPDATE ledger.grant_schedules SET priority = 0",

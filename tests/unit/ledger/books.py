@@ -6,9 +6,10 @@ So a test that runs a pool through its life also tests that `next_due_time` is n
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from meshkit.quantity import Credits
 from services.ledger.domain.credits import adjusting, due, issuing
@@ -18,7 +19,7 @@ from services.ledger.domain.credits.due import DueSources, Reading, ScheduleProg
 from services.ledger.domain.credits.entry import Entry, EntryKind
 from services.ledger.domain.credits.grant import Grant, GrantId, GrantVoid, ScheduleId
 from services.ledger.domain.credits.proration import SeatChange, Seats
-from services.ledger.domain.credits.schedule import Schedule
+from services.ledger.domain.credits.schedule import Edition, Schedule
 from services.ledger.domain.crossings import alarm
 from services.ledger.domain.crossings.watch import Crossing, Watch, WatchKind
 from services.ledger.domain.gate import capturing, gate, lines
@@ -206,13 +207,27 @@ class Books:
 
     def tell_end(self, end: datetime | None, *, at: datetime, accepted: datetime | None = None) -> None:
         """Move the end of every schedule. accepted: by Contract; None: at `at`."""
+        self._tell_terms(lambda one: replace(one, end_time=end), at=at, accepted=accepted)
+
+    def tell_edit(self, effective: datetime, *, at: datetime, accepted: datetime, **terms: Any) -> None:
+        """Give every schedule these terms for the periods that begin at `effective` or later."""
+
+        def edit(one: Schedule) -> Schedule:
+            edition = Edition(effective, replace(one.terms, **terms))
+            return replace(one, editions=(*one.editions, edition))
+
+        self._tell_terms(edit, at=at, accepted=accepted)
+
+    def _tell_terms(
+        self, change: Callable[[Schedule], Schedule], *, at: datetime, accepted: datetime | None
+    ) -> None:
         self.settle(at, settles=True)
         before = {key: progress.schedule for key, progress in self.schedules.items()}
         for key, progress in self.schedules.items():
-            self.schedules[key] = replace(progress, schedule=replace(progress.schedule, end_time=end))
+            self.schedules[key] = replace(progress, schedule=change(progress.schedule))
         account = self._open(at, settles=True)
         for key, progress in self.schedules.items():
-            account = adjusting.take_back_for_end(
+            account = adjusting.take_back_for_terms(
                 account,
                 before[key],
                 progress.schedule,

@@ -21,7 +21,14 @@ from services.ledger.domain.credits.grant import (
     ScheduleId,
 )
 from services.ledger.domain.credits.proration import SeatChange, Seats
-from services.ledger.domain.credits.schedule import GrantFrequency, PeriodProration, Schedule
+from services.ledger.domain.credits.schedule import (
+    Edition,
+    GrantFrequency,
+    GrantTerms,
+    PeriodProration,
+    Rollover,
+    Schedule,
+)
 from services.ledger.domain.crossings.watch import Watch, WatchKind
 from services.ledger.domain.gate.decision import Amount, Ask, Entitlement
 from services.ledger.domain.gate.spend_cap import CapWindow, GroupValue, Spend, SpendCap
@@ -305,6 +312,7 @@ def a_schedule(
     schedule_id: str = "sch_1",
     per_seat: bool = True,
     frequency: GrantFrequency = GrantFrequency.MONTHLY,
+    every: int = 1,
     anchor: datetime = JUNE,
     start: datetime | None = None,
     end: datetime | None = None,
@@ -313,6 +321,8 @@ def a_schedule(
     period_proration: PeriodProration = PeriodProration.FIRST_AND_LAST,
     commit_duration: int = 1,
     only_for: Iterable[ProductId] = (),
+    rollover: Rollover | None = None,
+    editions: Iterable[Edition] = (),
 ) -> Schedule:
     """Return a schedule of whole credits a seat and month; it starts at its anchor unless told otherwise."""
     return Schedule(
@@ -321,16 +331,21 @@ def a_schedule(
         subscription_id="sub_1" if per_seat else None,
         product_id=ProductId("prd_included"),
         credit_type_id=AI,
-        unit_amount=Credits.of(unit_amount) if isinstance(unit_amount, int) else unit_amount,
         frequency=frequency,
+        interval_count=every,
         anchor=anchor,
         start_time=start or anchor,
         end_time=end,
-        priority=priority,
-        prorates_increases=prorates_increases,
-        period_proration=period_proration,
-        commit_duration=commit_duration,
-        scope_product_ids=frozenset(only_for),
+        terms=GrantTerms(
+            unit_amount=Credits.of(unit_amount) if isinstance(unit_amount, int) else unit_amount,
+            priority=priority,
+            prorates_increases=prorates_increases,
+            period_proration=period_proration,
+            commit_duration=commit_duration,
+            scope_product_ids=frozenset(only_for),
+            rollover=rollover,
+        ),
+        editions=tuple(editions),
     )
 
 

@@ -16,7 +16,7 @@ from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.due import DueSources, ScheduleProgress
 from services.ledger.domain.credits.entry import Entry, EntryKind
 from services.ledger.domain.credits.grant import GrantId, ScheduleId
-from services.ledger.domain.credits.schedule import GrantFrequency, PeriodProration
+from services.ledger.domain.credits.schedule import GrantFrequency, PeriodProration, Rollover
 from services.ledger.domain.crossings.watch import Crossing
 from tests.unit.ledger.books import Books
 from tests.unit.ledger.builders import (
@@ -56,6 +56,16 @@ SCHEDULES = st.builds(
     prorates_increases=st.booleans(),
     period_proration=st.sampled_from(PeriodProration),
     commit_duration=st.integers(1, 3),
+    every=st.sampled_from([1, 1, 2]),
+    rollover=st.one_of(
+        st.none(),
+        st.builds(
+            Rollover,
+            fraction_millionths=st.sampled_from([1, 333_333, 1_000_000]),
+            cap=st.one_of(st.none(), st.builds(Credits, st.integers(1, 10**8))),
+            duration=st.integers(1, 2),
+        ),
+    ),
 )
 DAYS = st.integers(0, 130).map(lambda days: JUNE + timedelta(days=days))
 INSTANTS = st.one_of(

@@ -10,7 +10,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from meshkit.errors import InvalidFields
-from meshkit.period import Period
+from meshkit.period import Cadence, Period
 from meshkit.quantity import INT64_MAX, Credits, Quantity, Ratio
 from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_admin_pb2 as admin
@@ -19,7 +19,7 @@ from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
 from services.ledger.domain.credits.burn_down import Draw
 from services.ledger.domain.credits.entry import Entry, EntryKind, Usage
 from services.ledger.domain.credits.grant import CustomerId, GrantId, GrantKind, ProductId
-from services.ledger.domain.credits.schedule import GrantFrequency, PeriodProration
+from services.ledger.domain.credits.schedule import GrantFrequency, PeriodProration, Rollover
 from services.ledger.domain.credits.verification import Discrepancy, Verification
 from services.ledger.domain.crossings.watch import WatchKind
 from services.ledger.domain.gate.decision import CREDITS_MAX
@@ -35,6 +35,7 @@ from tests.unit.ledger.builders import (
     ACME,
     AI,
     ASSISTANT,
+    AUGUST,
     JULY,
     JUNE,
     a_cap,
@@ -74,6 +75,17 @@ def some_terms(**more: Any) -> peer_pb.ScheduleTerms:
         "commit_duration": 1,
     }
     return peer_pb.ScheduleTerms(**(told | more))
+
+
+def some_edition(**more: Any) -> peer_pb.ScheduleEdition:
+    told: dict[str, Any] = {
+        "effective_time": timestamp(JULY),
+        "unit_amount_micros": 50_000_000,
+        "priority": 1,
+        "period_proration": peer_pb.PERIOD_PRORATION_NONE,
+        "commit_duration": 1,
+    }
+    return peer_pb.ScheduleEdition(**(told | more))
 
 
 def a_contract(*terms: peer_pb.ScheduleTerms, **more: Any) -> peer_pb.ApplyContractRequest:
@@ -337,7 +349,7 @@ def frequency_of(number: Any) -> Enum:
 
 def proration_of(number: Any) -> Enum:
     told = contract.contract_from_wire(a_contract(some_terms(period_proration=number)))
-    return told.schedules[0].period_proration
+    return told.schedules[0].terms.period_proration
 
 
 def aggregation_of(number: Any) -> Enum:
@@ -457,9 +469,55 @@ def test_a_contract_is_read_with_its_seats_and_schedules() -> None:
     assert [(one.subscription_id, one.initial_quantity) for one in told.subscriptions] == [("sub_1", 4)]
     per_seat, plain = told.schedules
     assert (per_seat.subscription_id, plain.subscription_id) == ("sub_1", None)
-    assert (per_seat.start_time, per_seat.end_time, per_seat.anchor) == (JUNE, JULY, JUNE)
-    assert per_seat.unit_amount == Credits.of(100)
-    assert per_seat.scope_product_ids == frozenset({ASSISTANT})
+    assert (per_seat.start_time, per_seat.end_time, per_seat.anchor) == (JUNE, None, JUNE)
+    assert (per_seat.terms.unit_amount, per_seat.interval_count) == (Credits.of(100), 1)
+    assert per_seat.terms.scope_product_ids == frozenset({ASSISTANT})
+
+
+def test_a_schedule_is_read_with_its_rhythm_its_end_its_rollover_and_its_editions_in_order() -> None:
+    later = some_edition(effective_time=timestamp(AUGUST), unit_amount_micros=7)
+    rollover = peer_pb.RolloverTerms(fraction_millionths=500_000, cap_micros=9, duration=60)
+    terms = some_terms(
+        frequency=peer_pb.GRANT_FREQUENCY_WEEKLY,
+        interval_count=2,
+        end_time=timestamp(JULY),
+        commit_duration=60,
+        rollover=rollover,
+        editions=[later, some_edition()],
+    )
+
+    [told] = contract.contract_from_wire(a_contract(terms)).schedules
+
+    assert told.cadence == Cadence(days=14)
+    assert told.end_time == JULY
+    assert told.terms.rollover == Rollover(fraction_millionths=500_000, cap=Credits(9), duration=60)
+    assert [(one.effective_time, one.terms.unit_amount, one.terms.rollover) for one in told.editions] == [
+        (JULY, Credits.of(50), None),
+        (AUGUST, Credits(7), None),
+    ]
+
+
+def test_neither_a_schedule_nor_an_edition_of_it_has_bad_terms() -> None:
+    bad = some_terms(
+        interval_count=2,
+        commit_duration=61,  # 2 × 61 is more than 120
+        rollover=peer_pb.RolloverTerms(fraction_millionths=1_000_001, cap_micros=-1, duration=61),
+        editions=[peer_pb.ScheduleEdition(rollover=peer_pb.RolloverTerms())],
+    )
+    many = some_terms(interval_count=121, editions=101 * [some_edition()])
+
+    assert fields_refused(contract.contract_from_wire, a_contract(bad, many)) == {
+        *(f"grant_schedules[0].{field}" for field in ("commit_duration", "rollover.duration")),
+        *(f"grant_schedules[0].rollover.{field}" for field in ("fraction_millionths", "cap_micros")),
+        *(
+            f"grant_schedules[0].editions[0].{field}"
+            for field in (
+                *("effective_time", "unit_amount_micros", "priority", "period_proration", "commit_duration"),
+                *("rollover.fraction_millionths", "rollover.duration"),
+            )
+        ),
+        *("grant_schedules[1].interval_count", "grant_schedules[1].editions"),
+    }
 
 
 def test_a_contract_cannot_end_before_it_starts() -> None:

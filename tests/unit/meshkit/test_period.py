@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshkit.period import Period, add_months, nth_period, period_at, period_index
+from meshkit.period import Cadence, Period, add_months, nth_period, period_at, period_index
 
 TICK = timedelta(microseconds=1)
 
@@ -169,3 +169,38 @@ def test_any_split_of_a_period_sums_to_the_whole(
     parts = [period.fraction_left(one) - period.fraction_left(other) for one, other in pairwise(at)]
 
     assert sum(parts) == 1
+
+
+def test_every_two_weeks_is_counted_from_the_anchor_across_a_leap_day() -> None:
+    fortnight = Cadence(days=14)
+
+    assert fortnight.nth_period(day("2024-02-20"), 1) == Period(day("2024-03-05"), day("2024-03-19"))
+    assert [
+        fortnight.index_at(day("2024-02-20"), day("2024-03-05") + tick) for tick in (-TICK, 0 * TICK)
+    ] == [0, 1]
+    assert fortnight.index_at(day("2024-02-20"), day("2024-02-19")) == -1
+
+
+def test_every_two_months_is_counted_in_months() -> None:
+    assert Cadence(months=2).nth_period(day("2024-12-31"), 1) == Period(day("2025-02-28"), day("2025-04-30"))
+    assert Cadence(months=2).index_at(day("2024-12-31"), day("2025-02-28")) == 1
+
+
+@given(instants, st.integers(-400, 400), st.integers(1, 40))
+def test_periods_of_days_follow_each_other_and_hold_their_instants(
+    anchor: datetime, index: int, days: int
+) -> None:
+    cadence = Cadence(days=days)
+    period, following = cadence.nth_period(anchor, index), cadence.nth_period(anchor, index + 1)
+
+    assert period.end == following.start == period.start + timedelta(days=days)
+    assert (cadence.index_at(anchor, period.start), cadence.index_at(anchor, period.end - TICK)) == (
+        index,
+        index,
+    )
+
+
+@pytest.mark.parametrize(("months", "days"), [(0, 0), (1, 1), (-1, 0), (0, -1)])
+def test_a_cadence_is_of_months_or_of_days(months: int, days: int) -> None:
+    with pytest.raises(ValueError, match="periods cannot be"):
+        Cadence(months=months, days=days)

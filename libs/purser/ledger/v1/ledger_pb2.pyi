@@ -35,6 +35,7 @@ class GrantKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     GRANT_KIND_INCLUDED: _ClassVar[GrantKind]
     GRANT_KIND_TOP_UP: _ClassVar[GrantKind]
     GRANT_KIND_PROMOTIONAL: _ClassVar[GrantKind]
+    GRANT_KIND_ROLLOVER: _ClassVar[GrantKind]
 DECISION_UNSPECIFIED: Decision
 DECISION_ALLOWED: Decision
 DECISION_DENIED: Decision
@@ -48,6 +49,7 @@ GRANT_KIND_UNSPECIFIED: GrantKind
 GRANT_KIND_INCLUDED: GrantKind
 GRANT_KIND_TOP_UP: GrantKind
 GRANT_KIND_PROMOTIONAL: GrantKind
+GRANT_KIND_ROLLOVER: GrantKind
 
 class UsageLine(_message.Message):
     __slots__ = ("product_id", "quantity_micros", "properties")
@@ -296,7 +298,7 @@ class DebitResponse(_message.Message):
     def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., debited_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., affordable_quantity_micros: _Optional[int] = ..., affordable_credits_micros: _Optional[int] = ..., lines: _Optional[_Iterable[_Union[LineResult, _Mapping]]] = ...) -> None: ...
 
 class Grant(_message.Message):
-    __slots__ = ("grant_id", "grant_kind", "credit_type_id", "product_id", "granted_micros", "captured_micros", "held_micros", "expired_micros", "voided_micros", "available_micros", "priority", "effective_time", "expire_time", "cost_basis_micros", "scope_product_ids", "grant_schedule_id", "source_id", "create_time", "void_time", "void_reason", "void_actor")
+    __slots__ = ("grant_id", "grant_kind", "credit_type_id", "product_id", "granted_micros", "captured_micros", "held_micros", "expired_micros", "voided_micros", "available_micros", "priority", "effective_time", "expire_time", "cost_basis_micros", "scope_product_ids", "grant_schedule_id", "source_id", "create_time", "void_time", "void_reason", "void_actor", "rolled_over_micros", "rolled_from_grant_id")
     GRANT_ID_FIELD_NUMBER: _ClassVar[int]
     GRANT_KIND_FIELD_NUMBER: _ClassVar[int]
     CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -318,6 +320,8 @@ class Grant(_message.Message):
     VOID_TIME_FIELD_NUMBER: _ClassVar[int]
     VOID_REASON_FIELD_NUMBER: _ClassVar[int]
     VOID_ACTOR_FIELD_NUMBER: _ClassVar[int]
+    ROLLED_OVER_MICROS_FIELD_NUMBER: _ClassVar[int]
+    ROLLED_FROM_GRANT_ID_FIELD_NUMBER: _ClassVar[int]
     grant_id: str
     grant_kind: GrantKind
     credit_type_id: str
@@ -339,7 +343,9 @@ class Grant(_message.Message):
     void_time: _timestamp_pb2.Timestamp
     void_reason: str
     void_actor: str
-    def __init__(self, grant_id: _Optional[str] = ..., grant_kind: _Optional[_Union[GrantKind, str]] = ..., credit_type_id: _Optional[str] = ..., product_id: _Optional[str] = ..., granted_micros: _Optional[int] = ..., captured_micros: _Optional[int] = ..., held_micros: _Optional[int] = ..., expired_micros: _Optional[int] = ..., voided_micros: _Optional[int] = ..., available_micros: _Optional[int] = ..., priority: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cost_basis_micros: _Optional[int] = ..., scope_product_ids: _Optional[_Iterable[str]] = ..., grant_schedule_id: _Optional[str] = ..., source_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., void_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., void_reason: _Optional[str] = ..., void_actor: _Optional[str] = ...) -> None: ...
+    rolled_over_micros: int
+    rolled_from_grant_id: str
+    def __init__(self, grant_id: _Optional[str] = ..., grant_kind: _Optional[_Union[GrantKind, str]] = ..., credit_type_id: _Optional[str] = ..., product_id: _Optional[str] = ..., granted_micros: _Optional[int] = ..., captured_micros: _Optional[int] = ..., held_micros: _Optional[int] = ..., expired_micros: _Optional[int] = ..., voided_micros: _Optional[int] = ..., available_micros: _Optional[int] = ..., priority: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cost_basis_micros: _Optional[int] = ..., scope_product_ids: _Optional[_Iterable[str]] = ..., grant_schedule_id: _Optional[str] = ..., source_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., void_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., void_reason: _Optional[str] = ..., void_actor: _Optional[str] = ..., rolled_over_micros: _Optional[int] = ..., rolled_from_grant_id: _Optional[str] = ...) -> None: ...
 
 class GetBalanceRequest(_message.Message):
     __slots__ = ("customer", "credit_type_id")

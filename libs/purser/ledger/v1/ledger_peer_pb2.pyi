@@ -40,6 +40,9 @@ class GrantFrequency(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     GRANT_FREQUENCY_UNSPECIFIED: _ClassVar[GrantFrequency]
     GRANT_FREQUENCY_MONTHLY: _ClassVar[GrantFrequency]
     GRANT_FREQUENCY_ANNUAL: _ClassVar[GrantFrequency]
+    GRANT_FREQUENCY_DAILY: _ClassVar[GrantFrequency]
+    GRANT_FREQUENCY_WEEKLY: _ClassVar[GrantFrequency]
+    GRANT_FREQUENCY_QUARTERLY: _ClassVar[GrantFrequency]
 
 class PeriodProration(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -77,6 +80,9 @@ RATE_TYPE_PACKAGE: RateType
 GRANT_FREQUENCY_UNSPECIFIED: GrantFrequency
 GRANT_FREQUENCY_MONTHLY: GrantFrequency
 GRANT_FREQUENCY_ANNUAL: GrantFrequency
+GRANT_FREQUENCY_DAILY: GrantFrequency
+GRANT_FREQUENCY_WEEKLY: GrantFrequency
+GRANT_FREQUENCY_QUARTERLY: GrantFrequency
 PERIOD_PRORATION_UNSPECIFIED: PeriodProration
 PERIOD_PRORATION_FIRST_AND_LAST: PeriodProration
 PERIOD_PRORATION_FIRST: PeriodProration
@@ -260,7 +266,7 @@ class SubscriptionSeats(_message.Message):
     def __init__(self, subscription_id: _Optional[str] = ..., initial_quantity: _Optional[int] = ...) -> None: ...
 
 class ScheduleTerms(_message.Message):
-    __slots__ = ("grant_schedule_id", "product_id", "credit_type_id", "unit_amount_micros", "subscription_id", "frequency", "anchor_time", "priority", "prorates_increases", "period_proration", "commit_duration", "scope_product_ids")
+    __slots__ = ("grant_schedule_id", "product_id", "credit_type_id", "unit_amount_micros", "subscription_id", "frequency", "anchor_time", "priority", "prorates_increases", "period_proration", "commit_duration", "scope_product_ids", "interval_count", "end_time", "rollover", "editions")
     GRANT_SCHEDULE_ID_FIELD_NUMBER: _ClassVar[int]
     PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
     CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -273,6 +279,10 @@ class ScheduleTerms(_message.Message):
     PERIOD_PRORATION_FIELD_NUMBER: _ClassVar[int]
     COMMIT_DURATION_FIELD_NUMBER: _ClassVar[int]
     SCOPE_PRODUCT_IDS_FIELD_NUMBER: _ClassVar[int]
+    INTERVAL_COUNT_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    ROLLOVER_FIELD_NUMBER: _ClassVar[int]
+    EDITIONS_FIELD_NUMBER: _ClassVar[int]
     grant_schedule_id: str
     product_id: str
     credit_type_id: str
@@ -285,7 +295,41 @@ class ScheduleTerms(_message.Message):
     period_proration: PeriodProration
     commit_duration: int
     scope_product_ids: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, grant_schedule_id: _Optional[str] = ..., product_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., unit_amount_micros: _Optional[int] = ..., subscription_id: _Optional[str] = ..., frequency: _Optional[_Union[GrantFrequency, str]] = ..., anchor_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., priority: _Optional[int] = ..., prorates_increases: _Optional[bool] = ..., period_proration: _Optional[_Union[PeriodProration, str]] = ..., commit_duration: _Optional[int] = ..., scope_product_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+    interval_count: int
+    end_time: _timestamp_pb2.Timestamp
+    rollover: RolloverTerms
+    editions: _containers.RepeatedCompositeFieldContainer[ScheduleEdition]
+    def __init__(self, grant_schedule_id: _Optional[str] = ..., product_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., unit_amount_micros: _Optional[int] = ..., subscription_id: _Optional[str] = ..., frequency: _Optional[_Union[GrantFrequency, str]] = ..., anchor_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., priority: _Optional[int] = ..., prorates_increases: _Optional[bool] = ..., period_proration: _Optional[_Union[PeriodProration, str]] = ..., commit_duration: _Optional[int] = ..., scope_product_ids: _Optional[_Iterable[str]] = ..., interval_count: _Optional[int] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rollover: _Optional[_Union[RolloverTerms, _Mapping]] = ..., editions: _Optional[_Iterable[_Union[ScheduleEdition, _Mapping]]] = ...) -> None: ...
+
+class RolloverTerms(_message.Message):
+    __slots__ = ("fraction_millionths", "cap_micros", "duration")
+    FRACTION_MILLIONTHS_FIELD_NUMBER: _ClassVar[int]
+    CAP_MICROS_FIELD_NUMBER: _ClassVar[int]
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    fraction_millionths: int
+    cap_micros: int
+    duration: int
+    def __init__(self, fraction_millionths: _Optional[int] = ..., cap_micros: _Optional[int] = ..., duration: _Optional[int] = ...) -> None: ...
+
+class ScheduleEdition(_message.Message):
+    __slots__ = ("effective_time", "unit_amount_micros", "priority", "prorates_increases", "period_proration", "commit_duration", "scope_product_ids", "rollover")
+    EFFECTIVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    UNIT_AMOUNT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    PRORATES_INCREASES_FIELD_NUMBER: _ClassVar[int]
+    PERIOD_PRORATION_FIELD_NUMBER: _ClassVar[int]
+    COMMIT_DURATION_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_PRODUCT_IDS_FIELD_NUMBER: _ClassVar[int]
+    ROLLOVER_FIELD_NUMBER: _ClassVar[int]
+    effective_time: _timestamp_pb2.Timestamp
+    unit_amount_micros: int
+    priority: int
+    prorates_increases: bool
+    period_proration: PeriodProration
+    commit_duration: int
+    scope_product_ids: _containers.RepeatedScalarFieldContainer[str]
+    rollover: RolloverTerms
+    def __init__(self, effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., unit_amount_micros: _Optional[int] = ..., priority: _Optional[int] = ..., prorates_increases: _Optional[bool] = ..., period_proration: _Optional[_Union[PeriodProration, str]] = ..., commit_duration: _Optional[int] = ..., scope_product_ids: _Optional[_Iterable[str]] = ..., rollover: _Optional[_Union[RolloverTerms, _Mapping]] = ...) -> None: ...
 
 class ApplyContractRequest(_message.Message):
     __slots__ = ("request_id", "customer_id", "contract_id", "version", "rate_card_id", "start_time", "end_time", "subscriptions", "grant_schedules", "accept_time")

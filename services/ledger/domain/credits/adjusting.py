@@ -66,7 +66,7 @@ def take_back_for_change(
     return account
 
 
-def take_back_for_end(
+def take_back_for_terms(
     account: Account,
     before: Schedule,
     schedule: Schedule,
@@ -75,10 +75,10 @@ def take_back_for_end(
     accept_time: datetime | None,
     at: datetime,
 ) -> Account:
-    """Void what the living grants would not have been given if an earlier end had been known when it was accepted.
+    """Void what the living grants would not have been given if new terms had been known when they were accepted.
 
-    before, schedule: with the previous end, and with the new one. A period that begins at the end or after it brings
-    nothing. One that the end cuts brings less if the end was accepted before the period began.
+    before, schedule: with the previous terms, and with the new ones. A period that begins at the new end or after it
+    brings nothing. Others bring less only if the terms were accepted before the period began.
     """
     for grant in living_grants(account, schedule):
         index = schedule.index_of(grant)

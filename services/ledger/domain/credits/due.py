@@ -24,7 +24,7 @@ from services.ledger.domain.credits.grant import (
     void_held,
 )
 from services.ledger.domain.credits.proration import ONE, Seats
-from services.ledger.domain.credits.schedule import Schedule, grant_of_period
+from services.ledger.domain.credits.schedule import Schedule, grant_of_period, rollover_of
 from services.ledger.domain.crossings import alarm
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldState, end_hold
 from services.ledger.domain.gate.spend_cap import hold_more
@@ -186,7 +186,12 @@ def _carry_out(
         case _Rank.HOLD_EXPIRES:
             return _expire_hold(account, account.holds[HoldId(key)], at=at), []
         case _Rank.GRANT_EXPIRES:
-            return _expire_grant(account, account.grants[GrantId(key)], at=at), []
+            grant = account.grants[GrantId(key)]
+            rolled = _rollover(schedules, grant, new_grant_id)
+            account = _expire_grant(account, grant, at=at)
+            if rolled is None:
+                return account, []
+            return recording.roll_over(account, rolled, at=at), list(_grant_events(account, rolled))
         case _Rank.PERIOD_STARTS:
             progress = schedules[ScheduleId(key)]
             index = progress.next_index
@@ -203,6 +208,13 @@ def _carry_out(
             ), []
         case _Rank.LOOK:
             return account, []
+
+
+def _rollover(
+    schedules: Mapping[ScheduleId, ScheduleProgress], grant: Grant, new_grant_id: Callable[[], GrantId]
+) -> Grant | None:
+    progress = schedules.get(grant.schedule_id) if grant.schedule_id is not None else None
+    return None if progress is None else rollover_of(progress.schedule, grant, new_grant_id=new_grant_id)
 
 
 def _expire_grant(account: Account, grant: Grant, *, at: datetime) -> Account:

@@ -22,6 +22,7 @@ class GrantKind(Enum):
     INCLUDED = "INCLUDED"
     TOP_UP = "TOP_UP"
     PROMOTIONAL = "PROMOTIONAL"
+    ROLLOVER = "ROLLOVER"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,9 @@ class Grant:
     void: GrantVoid | None = None
     # The part of `voided` that late notices took back: seats that the grant no longer counts.
     taken_back: Credits = Credits(0)
+    # The part of `expired` that another grant was issued for, and of such a grant, the one that it continues.
+    rolled_over: Credits = Credits(0)
+    rolled_from: GrantId | None = None
 
     @property
     def counted(self) -> Credits:
@@ -148,9 +152,9 @@ def void_held(grant: Grant, amount: Credits) -> Grant:
 
 
 def reinstate(grant: Grant, amount: Credits) -> Grant:
-    """Spend `amount` of what has expired, on usage from before the expiry. The grant stays closed."""
+    """Spend `amount` of what has expired and not rolled over, on usage from before the expiry. It stays closed."""
     assert grant.is_closed
-    assert Credits(0) < amount <= grant.expired
+    assert Credits(0) < amount <= grant.expired - grant.rolled_over
     return evolve(grant, expired=grant.expired - amount, captured=grant.captured + amount)
 
 

@@ -211,6 +211,6 @@ def _to_come(schedule: Schedule, next_index: int, paid: PaidPeriod) -> Credits:
     index = next_index
     while (period := schedule.nominal_period(index)).start < paid.period.end:
         share = period.fraction_left(period.start) - period.fraction_left(min(period.end, paid.period.end))
-        micros += schedule.unit_amount.micros * paid.seats * share
+        micros += schedule.terms_of(index).unit_amount.micros * paid.seats * share
         index += 1
     return Credits(int(micros))

@@ -6,6 +6,7 @@ Source: services/ledger/README.md, "Zero overspend".
 
 from datetime import datetime
 
+from meshkit.evolve import evolve
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.entry import EntryKind
@@ -23,6 +24,14 @@ def issue(account: Account, grant: Grant, *, at: datetime, cause_id: str | None 
         cause_id=cause_id or grant.schedule_id or grant.grant_id,
     )
     return account.with_changes(grants=[grant], entries=[entry])
+
+
+def roll_over(account: Account, rolled: Grant, *, at: datetime) -> Account:
+    """Issue the grant that the rest of another one, which has just expired, becomes."""
+    assert rolled.rolled_from is not None
+    expired = account.grants[rolled.rolled_from]
+    account = account.with_changes(grants=[evolve(expired, rolled_over=rolled.granted)])
+    return issue(account, rolled, at=at, cause_id=rolled.rolled_from)
 
 
 def add_for_seats(

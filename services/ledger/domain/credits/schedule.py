@@ -4,13 +4,13 @@
 Source: services/ledger/README.md, "Credits of a period".
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from operator import attrgetter
 
-from meshkit.period import Period, nth_period, period_index
+from meshkit.period import Cadence, Period
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.grant import (
     CreditTypeId,
@@ -27,10 +27,13 @@ UNIT_AMOUNT_MAX = Credits(10**12)
 
 
 class GrantFrequency(Enum):
-    """How often a schedule grants; the value is in months."""
+    """How often a schedule grants: every period of this length, or of several of them (Schedule.interval_count)."""
 
-    MONTHLY = 1
-    ANNUAL = 12
+    DAILY = Cadence(days=1)
+    WEEKLY = Cadence(days=7)
+    MONTHLY = Cadence(months=1)
+    QUARTERLY = Cadence(months=3)
+    ANNUAL = Cadence(months=12)
 
 
 class PeriodProration(Enum):
@@ -43,10 +46,50 @@ class PeriodProration(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
-    """Issues `unit_amount` per seat (or once, without a subscription) for each period from `start_time` on.
+class Rollover:
+    """What an unused rest becomes when its grant expires: a grant of a part of it.
 
-    end_time: the first instant after the schedule; None: open-ended. commit_duration: lifetime of a grant in periods.
+    fraction_millionths: of the rest; 1,000,000 is all of it. cap: the most; None: no limit. duration: of the new grant,
+    in periods of the schedule.
+    """
+
+    fraction_millionths: int
+    cap: Credits | None
+    duration: int
+
+    def of(self, rest: Credits) -> Credits:
+        """Return how much of a rest rolls over, rounded down to the micro."""
+        rolled = Credits(rest.micros * self.fraction_millionths // 1_000_000)
+        return rolled if self.cap is None else min(rolled, self.cap)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantTerms:
+    """How much a period grants, and what its grant is like. commit_duration: lifetime of a grant in periods."""
+
+    unit_amount: Credits
+    priority: int
+    prorates_increases: bool
+    period_proration: PeriodProration
+    commit_duration: int
+    scope_product_ids: frozenset[ProductId]
+    rollover: Rollover | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """The terms of a schedule for the periods that begin at `effective_time` or later, until the next edition."""
+
+    effective_time: datetime
+    terms: GrantTerms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """Issues an amount per seat (or once, without a subscription) for each period from `start_time` on.
+
+    interval_count: how many periods of the frequency make one of the schedule. end_time: the first instant after the
+    schedule; None: open-ended. terms: of the first periods. editions: of later ones, by effective_time.
     """
 
     schedule_id: ScheduleId
@@ -54,16 +97,18 @@ class Schedule:
     subscription_id: str | None
     product_id: ProductId
     credit_type_id: CreditTypeId
-    unit_amount: Credits
     frequency: GrantFrequency
+    interval_count: int = 1
     anchor: datetime
     start_time: datetime
     end_time: datetime | None
-    priority: int
-    prorates_increases: bool
-    period_proration: PeriodProration
-    commit_duration: int
-    scope_product_ids: frozenset[ProductId]
+    terms: GrantTerms
+    editions: tuple[Edition, ...] = ()
+
+    @property
+    def cadence(self) -> Cadence:
+        one, count = self.frequency.value, self.interval_count
+        return Cadence(months=one.months * count, days=one.days * count)
 
     @property
     def first_index(self) -> int:
@@ -72,7 +117,7 @@ class Schedule:
 
     def index_at(self, at: datetime) -> int:
         """Return the number of the period that contains `at`."""
-        return period_index(self.anchor, self.frequency.value, at)
+        return self.cadence.index_at(self.anchor, at)
 
     def index_of(self, grant: Grant) -> int:
         """Return the number of the period that one of its grants was issued for."""
@@ -80,7 +125,7 @@ class Schedule:
         return self.index_at(grant.period_start)
 
     def nominal_period(self, index: int) -> Period:
-        return nth_period(self.anchor, self.frequency.value, index)
+        return self.cadence.nth_period(self.anchor, index)
 
     def active_period(self, index: int) -> Period | None:
         """Return the part of a period that lies inside the schedule; None if there is none."""
@@ -88,6 +133,12 @@ class Schedule:
         start = max(nominal.start, self.start_time)
         end = nominal.end if self.end_time is None else min(nominal.end, self.end_time)
         return Period(start, end) if start < end else None
+
+    def terms_of(self, index: int) -> GrantTerms:
+        """Return the terms of a period: those in force when it begins."""
+        start = max(self.nominal_period(index).start, self.start_time)
+        in_force = [one.terms for one in self.editions if one.effective_time <= start]
+        return in_force[-1] if in_force else self.terms
 
     def change_times(self, index: int, seats: Seats) -> list[datetime]:
         """Return the instants inside a period at which the seats change."""
@@ -108,14 +159,14 @@ def credits_of_period(schedule: Schedule, index: int, seats: Seats, *, through: 
     """Return the total credits of a period, as known `through` an instant. The period must have an active part."""
     active = schedule.active_period(index)
     assert active is not None
-    nominal = schedule.nominal_period(index)
+    nominal, terms = schedule.nominal_period(index), schedule.terms_of(index)
     return period_credits(
-        schedule.unit_amount,
+        terms.unit_amount,
         seats,
         nominal=nominal,
         active=active,
-        shared=_shared(schedule.period_proration, active=active, nominal=nominal),
-        prorates_increases=schedule.prorates_increases,
+        shared=_shared(terms.period_proration, active=active, nominal=nominal),
+        prorates_increases=terms.prorates_increases,
         through=through,
     )
 
@@ -124,18 +175,43 @@ def grant_of_period(schedule: Schedule, index: int, seats: Seats, *, grant_id: G
     """Return the grant that a period starts with; later seats of the period are added by adjustments."""
     active = schedule.active_period(index)
     assert active is not None
+    terms = schedule.terms_of(index)
     return Grant(
         grant_id=grant_id,
         kind=GrantKind.INCLUDED,
         product_id=schedule.product_id,
-        priority=schedule.priority,
+        priority=terms.priority,
         effective_time=active.start,
-        expire_time=schedule.nominal_period(index + schedule.commit_duration - 1).end,
+        expire_time=schedule.nominal_period(index + terms.commit_duration - 1).end,
         create_time=active.start,
         granted=credits_of_period(schedule, index, seats, through=active.start),
-        scope_product_ids=schedule.scope_product_ids,
+        scope_product_ids=terms.scope_product_ids,
         schedule_id=schedule.schedule_id,
         period_start=active.start,
+    )
+
+
+def rollover_of(schedule: Schedule, grant: Grant, *, new_grant_id: Callable[[], GrantId]) -> Grant | None:
+    """Return the grant that the rest of an expiring grant becomes; None if nothing rolls over.
+
+    Nothing does once the schedule has ended. Source: services/ledger/README.md, "Rollover".
+    """
+    rule = schedule.terms_of(schedule.index_of(grant)).rollover
+    assert grant.expire_time is not None
+    index = schedule.index_at(grant.expire_time)
+    if rule is None or schedule.active_period(index) is None or not rule.of(grant.rest):
+        return None
+    return Grant(
+        grant_id=new_grant_id(),
+        kind=GrantKind.ROLLOVER,
+        product_id=grant.product_id,
+        priority=grant.priority,
+        effective_time=grant.expire_time,
+        expire_time=schedule.nominal_period(index + rule.duration - 1).end,
+        create_time=grant.expire_time,
+        granted=rule.of(grant.rest),
+        scope_product_ids=grant.scope_product_ids,
+        rolled_from=grant.grant_id,
     )
 
 

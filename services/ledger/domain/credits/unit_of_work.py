@@ -100,7 +100,11 @@ class Change:
 
 def is_plain_change(before: Grant, after: Grant) -> bool:
     """Whether only amounts that every use of a grant changes have changed."""
-    return before.void is after.void and before.taken_back is after.taken_back
+    return (
+        before.void is after.void
+        and before.taken_back is after.taken_back
+        and before.rolled_over is after.rolled_over
+    )
 
 
 def with_new_entries(changes: Iterable[Change]) -> set[PoolKey]:

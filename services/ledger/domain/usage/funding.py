@@ -3,7 +3,7 @@
 
 First the grants that were active at the usage's own time, then those active now, each in burn-down order; what neither
 covers is a shortfall. Grants active now pay for usage dated ahead. For 24 h after its expiry a grant pays for usage
-dated before it, from what has expired.
+dated before it, from what has expired; what rolled over is paid by the grant that it became.
 Source: services/ledger/README.md, "Reported usage".
 """
 
@@ -54,7 +54,7 @@ def payable(grant: Grant, *, at: datetime) -> Credits:
     if grant.void is not None:
         return Credits(0)
     is_recent = grant.expire_time is not None and at < grant.expire_time + PAYS_AFTER_EXPIRY
-    return grant.expired if is_recent else Credits(0)
+    return grant.expired - grant.rolled_over if is_recent else Credits(0)
 
 
 def _payers(account: Account, usage: Usage, *, used_time: datetime, at: datetime) -> Iterator[Grant]:

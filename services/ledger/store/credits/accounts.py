@@ -60,9 +60,12 @@ class Accounts:
     async def granted_by(
         self, customer_id: CustomerId, schedule_id: ScheduleId, *, since: datetime, before: datetime
     ) -> Credits:
-        """Return what a schedule has granted for its periods that began in [since, before)."""
+        """Return what a schedule has granted for its periods that began in [since, before).
+
+        What late notices took back is not counted.
+        """
         micros = await self._connection.fetchval(
-            "SELECT coalesce(sum(granted_micros), 0)::bigint FROM ledger.grants"
+            "SELECT coalesce(sum(granted_micros - taken_back_micros), 0)::bigint FROM ledger.grants"
             " WHERE customer_id = $1 AND schedule_id = $2 AND period_start >= $3 AND period_start < $4",
             customer_id,
             schedule_id,

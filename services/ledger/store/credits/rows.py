@@ -18,12 +18,13 @@ from services.ledger.domain.credits.grant import (
     ProductId,
     ScheduleId,
 )
-from services.ledger.domain.credits.schedule import GrantFrequency, PeriodProration, Schedule
+from services.ledger.domain.credits.schedule import GrantFrequency, GrantTerms, PeriodProration, Schedule
 from services.ledger.domain.crossings.watch import Watch, WatchKind
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldState
 from services.ledger.domain.gate.spend_cap import CapWindow, Spend, SpendCap, WindowSpend
 from services.ledger.domain.rating.price import Pricing
 from services.ledger.domain.usage.meter import MeteredPrice, MeterKey
+from services.ledger.store.formats import EDITION, ROLLOVER
 from services.ledger.store.gate.hold_lines import lines_from_column
 from services.ledger.store.rates import conversion_from_row, price_from_row
 
@@ -33,7 +34,8 @@ T = TypeVar("T")
 GRANT_COLUMNS = """
     grant_id, kind, product_id, priority, effective_time, expire_time, create_time, granted_micros,
     captured_micros, held_micros, expired_micros, voided_micros, cost_basis_micros, scope_product_ids,
-    schedule_id, period_start, source_id, is_closed, void_time, void_reason, void_actor, taken_back_micros
+    schedule_id, period_start, source_id, is_closed, void_time, void_reason, void_actor, taken_back_micros,
+    rolled_over_micros, rolled_from
 """
 # Of a grant g: it is open, or has held credits. Must match the partial index's predicate exactly, or it is not used.
 IS_OPEN_GRANT = "NOT g.is_closed OR g.held_micros > 0"
@@ -77,6 +79,8 @@ def grant_from_row(row: Row) -> Grant:
         is_closed=row["is_closed"],
         void=_void_from_row(row),
         taken_back=Credits(row["taken_back_micros"]),
+        rolled_over=Credits(row["rolled_over_micros"]),
+        rolled_from=row["rolled_from"],
     )
 
 
@@ -110,6 +114,8 @@ def grant_to_row(grant: Grant) -> tuple[object, ...]:
         grant.is_closed,
         *void_to_row(grant.void),
         grant.taken_back.micros,
+        grant.rolled_over.micros,
+        grant.rolled_from,
     )
 
 
@@ -237,21 +243,26 @@ def watch_from_row(row: Row) -> Watch:
 
 
 def schedule_from_row(row: Row) -> Schedule:
-    """row: of grant_schedules, joined with the start_time and end_time of its contract."""
+    """row: of grant_schedules, joined with the start_time of its contract and the earlier of the two ends."""
     return Schedule(
         schedule_id=ScheduleId(row["schedule_id"]),
         contract_id=row["contract_id"],
         subscription_id=row["subscription_id"],
         product_id=ProductId(row["product_id"]),
         credit_type_id=CreditTypeId(row["credit_type_id"]),
-        unit_amount=Credits(row["unit_amount_micros"]),
         frequency=GrantFrequency[row["frequency"]],
+        interval_count=row["interval_count"],
         anchor=row["anchor_time"],
         start_time=row["start_time"],
         end_time=row["end_time"],
-        priority=row["priority"],
-        prorates_increases=row["prorates_increases"],
-        period_proration=PeriodProration(row["period_proration"]),
-        commit_duration=row["commit_duration"],
-        scope_product_ids=frozenset(row["scope_product_ids"]),
+        terms=GrantTerms(
+            unit_amount=Credits(row["unit_amount_micros"]),
+            priority=row["priority"],
+            prorates_increases=row["prorates_increases"],
+            period_proration=PeriodProration(row["period_proration"]),
+            commit_duration=row["commit_duration"],
+            scope_product_ids=frozenset(row["scope_product_ids"]),
+            rollover=None if row["rollover"] is None else ROLLOVER.decode(row["rollover"]),
+        ),
+        editions=tuple(map(EDITION.decode, row["editions"])),
     )

@@ -9,8 +9,9 @@ from services.ledger.store.credits.rows import schedule_from_row
 
 SCHEDULE_COLUMNS = """
     s.schedule_id, s.contract_id, s.subscription_id, s.product_id, s.credit_type_id, s.unit_amount_micros,
-    s.frequency, s.anchor_time, c.start_time, c.end_time, s.priority, s.prorates_increases, s.period_proration,
-    s.commit_duration, s.scope_product_ids, s.next_index, s.latest_grant_id
+    s.frequency, s.interval_count, s.anchor_time, c.start_time, least(c.end_time, s.end_time) AS end_time, s.priority,
+    s.prorates_increases, s.period_proration, s.commit_duration, s.scope_product_ids, s.rollover, s.editions,
+    s.next_index, s.latest_grant_id
 """
 
 

@@ -81,6 +81,20 @@ _TAKEN_BACK = """
     ORDER BY g.customer_id, g.grant_id LIMIT $2
 """
 
+# The grants that name it as the one they continue.
+_ROLLED_OVER = """
+    WITH rolled AS (
+        SELECT customer_id, rolled_from, sum(granted_micros) AS micros
+        FROM ledger.grants WHERE rolled_from IS NOT NULL AND ($1::text IS NULL OR customer_id = $1)
+        GROUP BY customer_id, rolled_from
+    )
+    SELECT g.customer_id, g.credit_type_id, g.grant_id, 'rolled_over_micros' AS figure, g.rolled_over_micros AS stored,
+        coalesce(r.micros, 0)::bigint AS recomputed
+    FROM ledger.grants g LEFT JOIN rolled r ON r.customer_id = g.customer_id AND r.rolled_from = g.grant_id
+    WHERE g.rolled_over_micros <> coalesce(r.micros, 0) AND ($1::text IS NULL OR g.customer_id = $1)
+    ORDER BY g.customer_id, g.grant_id LIMIT $2
+"""
+
 _POOLS = """
     WITH stored AS (
         SELECT customer_id, credit_type_id, sequence, shortfall_micros
@@ -278,6 +292,7 @@ async def verify(
         (_GRANTS,),
         (_RESTS,),
         (_TAKEN_BACK,),
+        (_ROLLED_OVER,),
         (_HOLDS, holds_kept_from),
         (_SPENDS,),
         (_SPENT,),

@@ -431,13 +431,13 @@ async def _insert_grants(connection: Connection, change: Change) -> None:
         await connection.executemany(
             f"INSERT INTO ledger.grants (customer_id, credit_type_id, {GRANT_COLUMNS})"
             " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,"
-            " $21, $22, $23, $24)",
+            " $21, $22, $23, $24, $25, $26)",
             [(*change.key, *grant_to_row(grant)) for grant in new],
         )
 
 
 async def _save_voids(connection: Connection, change: Change) -> None:
-    """Write which grants were voided, and what late notices took back; their amounts are plain changes."""
+    """Write which grants were voided, what late notices took back and what rolled over; amounts are plain changes."""
     before, after = change.before.grants, change.after.grants
     voided = [
         after[grant_id]
@@ -446,10 +446,16 @@ async def _save_voids(connection: Connection, change: Change) -> None:
     ]
     if voided:
         await connection.executemany(
-            "UPDATE ledger.grants SET void_time = $3, void_reason = $4, void_actor = $5, taken_back_micros = $6"
-            " WHERE customer_id = $1 AND grant_id = $2",
+            "UPDATE ledger.grants SET void_time = $3, void_reason = $4, void_actor = $5, taken_back_micros = $6,"
+            " rolled_over_micros = $7 WHERE customer_id = $1 AND grant_id = $2",
             [
-                (change.key[0], grant.grant_id, *void_to_row(grant.void), grant.taken_back.micros)
+                (
+                    change.key[0],
+                    grant.grant_id,
+                    *void_to_row(grant.void),
+                    grant.taken_back.micros,
+                    grant.rolled_over.micros,
+                )
                 for grant in voided
             ],
         )

@@ -3,6 +3,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Final
 
 from meshkit.quantity import INT64_MAX, Credits
@@ -18,8 +19,11 @@ from services.ledger.domain.credits.grant import CreditTypeId, ProductId, Schedu
 from services.ledger.domain.credits.proration import SeatChange
 from services.ledger.domain.credits.schedule import (
     UNIT_AMOUNT_MAX,
+    Edition,
     GrantFrequency,
+    GrantTerms,
     PeriodProration,
+    Rollover,
     Schedule,
     ScheduleCredits,
 )
@@ -28,10 +32,15 @@ from services.ledger.wire.copies.values import customer_id_from_wire, version_fr
 from services.ledger.wire.credits.grants import PRIORITY_MAX, scope_from_wire
 
 SEATS_MAX = 1_000_000
-COMMIT_DURATION_MAX = 120
+# A grant lives at most so many intervals of its schedule's frequency: with ANNUAL, 120 years.
+PERIODS_MAX = 120
+EDITIONS_MAX = 100
 
 _FREQUENCIES: Final[Mapping[int, GrantFrequency]] = {
+    pb.GRANT_FREQUENCY_DAILY: GrantFrequency.DAILY,
+    pb.GRANT_FREQUENCY_WEEKLY: GrantFrequency.WEEKLY,
     pb.GRANT_FREQUENCY_MONTHLY: GrantFrequency.MONTHLY,
+    pb.GRANT_FREQUENCY_QUARTERLY: GrantFrequency.QUARTERLY,
     pb.GRANT_FREQUENCY_ANNUAL: GrantFrequency.ANNUAL,
 }
 _PRORATIONS: Final[Mapping[int, PeriodProration]] = {
@@ -107,27 +116,73 @@ def _schedule_from_wire(
 ) -> Schedule:
     if terms.subscription_id and terms.subscription_id not in {one.subscription_id for one in subscriptions}:
         fields.add(f"{path}.subscription_id", "must be one of this contract's subscriptions")
-    unit_amount = fields.micros(
-        f"{path}.unit_amount_micros", terms.unit_amount_micros, minimum=1, maximum=UNIT_AMOUNT_MAX.micros
+    interval_count = fields.count(
+        f"{path}.interval_count", terms.interval_count or 1, minimum=1, maximum=PERIODS_MAX
     )
+    schedule_end = fields.optional_time(f"{path}.end_time", terms.end_time, terms.HasField("end_time"))
+    editions = tuple(
+        Edition(
+            fields.time(
+                f"{path}.editions[{n}].effective_time", one.effective_time, one.HasField("effective_time")
+            ),
+            _terms_from_wire(fields, f"{path}.editions[{n}]", one, interval_count),
+        )
+        for n, one in enumerate(terms.editions)
+    )
+    if len(editions) > EDITIONS_MAX:
+        fields.add(f"{path}.editions", f"must have at most {EDITIONS_MAX} elements")
     return Schedule(
         schedule_id=ScheduleId(fields.text(f"{path}.grant_schedule_id", terms.grant_schedule_id)),
         contract_id=contract_id,
         subscription_id=terms.subscription_id or None,
         product_id=ProductId(fields.text(f"{path}.product_id", terms.product_id)),
         credit_type_id=CreditTypeId(fields.text(f"{path}.credit_type_id", terms.credit_type_id)),
-        unit_amount=Credits(unit_amount),
         frequency=fields.choice(f"{path}.frequency", terms.frequency, _FREQUENCIES),
+        interval_count=interval_count,
         anchor=fields.time(f"{path}.anchor_time", terms.anchor_time, terms.HasField("anchor_time")),
         start_time=start_time,
-        end_time=end_time,
+        end_time=schedule_end,
+        terms=_terms_from_wire(fields, path, terms, interval_count),
+        editions=tuple(sorted(editions, key=attrgetter("effective_time"))),
+    )
+
+
+def _terms_from_wire(
+    fields: Fields, path: str, terms: pb.ScheduleTerms | pb.ScheduleEdition, interval_count: int
+) -> GrantTerms:
+    unit_amount = fields.micros(
+        f"{path}.unit_amount_micros", terms.unit_amount_micros, minimum=1, maximum=UNIT_AMOUNT_MAX.micros
+    )
+    return GrantTerms(
+        unit_amount=Credits(unit_amount),
         priority=fields.count(f"{path}.priority", terms.priority, minimum=1, maximum=PRIORITY_MAX),
         prorates_increases=terms.prorates_increases,
         period_proration=fields.choice(f"{path}.period_proration", terms.period_proration, _PRORATIONS),
         commit_duration=fields.count(
-            f"{path}.commit_duration", terms.commit_duration, minimum=1, maximum=COMMIT_DURATION_MAX
+            f"{path}.commit_duration",
+            terms.commit_duration,
+            minimum=1,
+            maximum=PERIODS_MAX // max(1, interval_count),
         ),
         scope_product_ids=scope_from_wire(fields, f"{path}.scope_product_ids", list(terms.scope_product_ids)),
+        rollover=_rollover_from_wire(fields, f"{path}.rollover", terms.rollover, interval_count)
+        if terms.HasField("rollover")
+        else None,
+    )
+
+
+def _rollover_from_wire(
+    fields: Fields, path: str, rollover: pb.RolloverTerms, interval_count: int
+) -> Rollover:
+    cap = fields.micros(f"{path}.cap_micros", rollover.cap_micros)
+    return Rollover(
+        fraction_millionths=fields.count(
+            f"{path}.fraction_millionths", rollover.fraction_millionths, minimum=1, maximum=1_000_000
+        ),
+        cap=Credits(cap) if cap else None,
+        duration=fields.count(
+            f"{path}.duration", rollover.duration, minimum=1, maximum=PERIODS_MAX // max(1, interval_count)
+        ),
     )
 
 

@@ -166,6 +166,8 @@ def grant_to_wire(grant: Grant, credit_type_id: CreditTypeId, *, at: datetime) -
         source_id=grant.source_id,
         create_time=timestamp(grant.create_time),
         void_time=optional_timestamp(None if grant.void is None else grant.void.time),
+        rolled_over_micros=grant.rolled_over.micros,
+        rolled_from_grant_id=grant.rolled_from,
     )
 
 
