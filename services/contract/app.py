@@ -25,6 +25,7 @@ from services.contract.operations.contracts import Contracts
 from services.contract.operations.customers import Customers
 from services.contract.operations.invoices import Invoices
 from services.contract.operations.plan_changes import PlanChanges
+from services.contract.operations.schedules import Schedules
 from services.contract.operations.seats import Seats
 from services.contract.operations.top_ups import TopUps
 from services.contract.peers import CatalogPeer, LedgerPeer
@@ -95,6 +96,7 @@ async def open_service(
                 clock=clock,
                 ids=ids,
             ),
+            schedules=Schedules(store=store, catalog=catalog, relay=relay, clock=clock),
             seats=Seats(
                 store=store,
                 catalog=catalog,

@@ -20,7 +20,7 @@ from purser.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from purser.ledger.v1 import ledger_peer_pb2, ledger_peer_pb2_grpc
 from services.contract.domain.billing.price import USD, SeatRate
 from services.contract.domain.commands import PlanAnswer, PlanPreview, ScheduleCredits
-from services.contract.domain.contract import BillingFrequency, GrantFrequency, GrantSchedule, PeriodProration
+from services.contract.domain.contract import BillingFrequency
 from services.contract.domain.errors import (
     CreditTypeNotFound,
     PeerUnavailable,
@@ -46,6 +46,13 @@ from services.contract.domain.notices import (
 )
 from services.contract.domain.offer import CatalogQuery, Offer, OfferedProduct, ProductType
 from services.contract.domain.plan_change import IncludedCredits, PaidSeats, UnusedShare
+from services.contract.domain.schedules import (
+    GrantFrequency,
+    GrantSchedule,
+    PeriodProration,
+    Rollover,
+    ScheduleEdition,
+)
 from services.contract.domain.top_up import TopUpTerms
 
 T = TypeVar("T")
@@ -66,7 +73,10 @@ _BILLING_FREQUENCIES: Final = {
     catalog_pb2.BILLING_FREQUENCY_ANNUAL: BillingFrequency.ANNUAL,
 }
 _GRANT_FREQUENCIES: Final = {
+    GrantFrequency.DAILY: ledger_peer_pb2.GRANT_FREQUENCY_DAILY,
+    GrantFrequency.WEEKLY: ledger_peer_pb2.GRANT_FREQUENCY_WEEKLY,
     GrantFrequency.MONTHLY: ledger_peer_pb2.GRANT_FREQUENCY_MONTHLY,
+    GrantFrequency.QUARTERLY: ledger_peer_pb2.GRANT_FREQUENCY_QUARTERLY,
     GrantFrequency.ANNUAL: ledger_peer_pb2.GRANT_FREQUENCY_ANNUAL,
 }
 _PERIOD_PRORATIONS: Final = {
@@ -407,19 +417,48 @@ def _unused_from_wire(unused: Collection[ledger_peer_pb2.UnusedShare]) -> tuple[
 
 
 def _schedule_to_wire(schedule: GrantSchedule) -> ledger_peer_pb2.ScheduleTerms:
+    terms = schedule.terms
     return ledger_peer_pb2.ScheduleTerms(
         grant_schedule_id=schedule.grant_schedule_id,
         product_id=schedule.product_id,
         credit_type_id=schedule.credit_type_id,
-        unit_amount_micros=schedule.unit_amount.micros,
+        unit_amount_micros=terms.unit_amount.micros,
         subscription_id=schedule.subscription_id or "",
         frequency=_GRANT_FREQUENCIES[schedule.frequency],
         anchor_time=timestamp(schedule.anchor_time),
-        priority=schedule.priority,
-        prorates_increases=schedule.prorates_increases,
-        period_proration=_PERIOD_PRORATIONS[schedule.period_proration],
-        commit_duration=schedule.commit_duration,
-        scope_product_ids=schedule.scope_product_ids,
+        priority=terms.priority,
+        prorates_increases=terms.prorates_increases,
+        period_proration=_PERIOD_PRORATIONS[terms.period_proration],
+        commit_duration=terms.commit_duration,
+        scope_product_ids=terms.scope_product_ids,
+        interval_count=schedule.interval_count,
+        end_time=optional_timestamp(schedule.end_time),
+        rollover=_rollover_to_wire(terms.rollover),
+        editions=[_edition_to_wire(one) for one in schedule.editions],
+    )
+
+
+def _edition_to_wire(edition: ScheduleEdition) -> ledger_peer_pb2.ScheduleEdition:
+    terms = edition.terms
+    return ledger_peer_pb2.ScheduleEdition(
+        effective_time=timestamp(edition.effective_time),
+        unit_amount_micros=terms.unit_amount.micros,
+        priority=terms.priority,
+        prorates_increases=terms.prorates_increases,
+        period_proration=_PERIOD_PRORATIONS[terms.period_proration],
+        commit_duration=terms.commit_duration,
+        scope_product_ids=terms.scope_product_ids,
+        rollover=_rollover_to_wire(terms.rollover),
+    )
+
+
+def _rollover_to_wire(rollover: Rollover | None) -> ledger_peer_pb2.RolloverTerms | None:
+    if rollover is None:
+        return None
+    return ledger_peer_pb2.RolloverTerms(
+        fraction_millionths=rollover.fraction_millionths,
+        cap_micros=rollover.cap.micros if rollover.cap else 0,
+        duration=rollover.duration,
     )
 
 

@@ -9,7 +9,16 @@ from purser.contract.v1 import contract_pb2 as pb
 from purser.contract.v1 import contract_pb2_grpc, self_service_pb2_grpc
 from purser.contract.v1 import self_service_pb2 as own
 from services.contract.operations import Operations
-from services.contract.wire import contracts, customers, invoices, plan_changes, seats, self_service, top_ups
+from services.contract.wire import (
+    contracts,
+    customers,
+    invoices,
+    plan_changes,
+    schedules,
+    seats,
+    self_service,
+    top_ups,
+)
 
 SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["ContractService"].full_name
 SELF_SERVICE_NAME: Final = own.DESCRIPTOR.services_by_name["SelfService"].full_name
@@ -133,6 +142,20 @@ class ContractServicer(contract_pb2_grpc.ContractServiceServicer):
         contract_id, page = plan_changes.list_from_wire(request)
         rows = await self._do.plan_changes.list(contract_id, page)
         return plan_changes.list_to_wire(rows, page, request)
+
+    async def EditGrantSchedule(
+        self, request: pb.EditGrantScheduleRequest, context: Context
+    ) -> pb.EditGrantScheduleResponse:
+        command = schedules.edit_from_wire(request)
+        changed = await self._do.schedules.edit(command)
+        return schedules.edit_to_wire(changed)
+
+    async def EndGrantSchedule(
+        self, request: pb.EndGrantScheduleRequest, context: Context
+    ) -> pb.EndGrantScheduleResponse:
+        command = schedules.end_from_wire(request)
+        changed = await self._do.schedules.end(command)
+        return schedules.end_to_wire(changed)
 
     async def ChangeSeats(self, request: pb.ChangeSeatsRequest, context: Context) -> pb.ChangeSeatsResponse:
         command = seats.change_from_wire(request)

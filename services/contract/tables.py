@@ -96,12 +96,16 @@ grant_schedules = Table(
     Column("unit_amount_micros", BigInteger, nullable=False),
     Column("subscription_id", Text),
     Column("frequency", Text, nullable=False),
+    Column("interval_count", Integer, nullable=False),
     Column("anchor_time", DateTime(timezone=True), nullable=False),
+    Column("end_time", DateTime(timezone=True)),
     Column("priority", Integer, nullable=False),
     Column("prorates_increases", Boolean, nullable=False),
     Column("period_proration", Text, nullable=False),
     Column("commit_duration", Integer, nullable=False),
     Column("scope_product_ids", ARRAY(Text), nullable=False),
+    Column("rollover", JSONB(none_as_null=True)),
+    Column("editions", JSONB, nullable=False),
     schema=SCHEMA,
 )
 

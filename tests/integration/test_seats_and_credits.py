@@ -197,3 +197,34 @@ async def test_an_ended_contract_and_one_that_never_began_are_accepted(seatsco: 
     assert (await seatsco.ledger.gate.GetBalance(asked)).pools[0].available_micros == 0
     seatsco.clock.advance_to(day(7, 1))
     assert await seatsco.balance() == 0
+
+
+async def test_an_edit_and_an_end_of_a_schedule_reach_the_grants_that_have_not_begun(
+    seatsco: SeatsCo,
+) -> None:
+    contract = seatsco.signed.contract
+    of_schedule = {
+        "contract_id": contract.contract_id,
+        "grant_schedule_id": contract.grant_schedules[0].grant_schedule_id,
+    }
+    seatsco.clock.advance_to(day(6, 10))
+    rollover = pb.Rollover(fraction_millionths=500_000)
+    await seatsco.desk.contract.EditGrantSchedule(
+        pb.EditGrantScheduleRequest(
+            request_id="edit", **of_schedule, unit_amount_micros=250_000_000, rollover=rollover
+        )
+    )
+    june = await seatsco.balance()
+    seatsco.clock.advance_to(day(7, 1))
+    july = await seatsco.balance()
+    await seatsco.desk.contract.EndGrantSchedule(
+        pb.EndGrantScheduleRequest(request_id="end", **of_schedule, end_time=optional_timestamp(day(8, 11)))
+    )
+    seatsco.clock.advance_to(day(8, 1))
+    august = await seatsco.balance()
+    seatsco.clock.advance_to(day(9, 1))
+
+    assert (june, july) == (400_000_000, 1_000_000_000)
+    assert august == 322_580_645 + 500_000_000  # 1,000 × 10/31, and half of July
+    assert await seatsco.balance() == 0
+    await seatsco.ledger.assert_adds_up()

@@ -183,6 +183,8 @@ async def test_secrets_that_were_stored_in_plaintext_are_encrypted_by_the_servic
 
 def _as_answered_today(response: Json) -> Json:
     """The response with the fields that the service did not have when it stored it."""
+    if contract_then := response.get("contract"):
+        response = {**response, "contract": _with_intervals(contract_then)}
     if (metric := response.get("billable_metric")) and "sum_property" in metric:
         return {**response, "billable_metric": {**metric, "aggregated_property": metric["sum_property"]}}
     if rates := response.get("rates"):
@@ -192,6 +194,12 @@ def _as_answered_today(response: Json) -> Json:
     if invoices := response.get("invoices"):
         return {**response, "invoices": [_invoice_today(one) for one in invoices]}
     return response
+
+
+def _with_intervals(contract_then: Json) -> Json:
+    """The contract with what was the only choice: a schedule's period is one of its frequency's."""
+    schedules = [{**one, "interval_count": 1} for one in contract_then.get("grant_schedules", [])]
+    return {**contract_then, "grant_schedules": schedules} if schedules else contract_then
 
 
 def _invoice_today(invoice: Json) -> Json:
@@ -209,6 +217,8 @@ def _invoice_today(invoice: Json) -> Json:
 
 def _as_told_today(told: Json) -> Json:
     """The call that tells the same today: Contract told of a paid top-up by IssueGrant."""
+    if told["rpc"] == "ApplyContract":
+        return {**told, "request": _with_intervals(told["request"])}
     if told["rpc"] != "IssueGrant":
         return told
     request = dict(told["request"])

@@ -360,6 +360,17 @@ async def fill_contract(ask: Ask, sold: Json) -> None:
     await ask("BuyTopUp", contract_id=contract_id, top_up_pack_id=sold["pack"])
     await fill_invoices(ask, signed["invoices"][0]["invoice_id"], added["invoice"]["invoice_id"])
     await ask("AdjustSeats", contract_id=contract_id, subscription_id=first, quantity_delta="1")
+    rollover = {"fraction_millionths": 500_000, "cap_micros": str(CREDIT), "duration": 3}
+    rolling = {**included, "interval_count": 2, "rollover": rollover}
+    await ask(
+        "CreateContract",
+        customer="acme",
+        rate_card_id=sold["rate_card_id"],
+        start_time=JUNE,
+        subscriptions=[monthly],
+        grant_schedules=[rolling],
+    )
+    await _edit_schedules(ask, signed["contract"], [sold["assistant"]])
     await ask(
         "ChangePlan",
         contract_id=contract_id,
@@ -371,6 +382,25 @@ async def fill_contract(ask: Ask, sold: Json) -> None:
     await ask("EndContract", contract_id=open_ended["contract"]["contract_id"])
     await ask("ResendCustomer", customer="acme")
     await ask("SuspendCustomer", customer="acme")  # so that a reason is stored
+
+
+async def _edit_schedules(ask: Ask, contract: Json, product_ids: list[str]) -> None:
+    """Edit the first schedule of a contract, and end it."""
+    schedule = {
+        "contract_id": contract["contract_id"],
+        "grant_schedule_id": contract["grant_schedules"][0]["grant_schedule_id"],
+    }
+    terms = {"unit_amount_micros": str(200 * CREDIT), "scope": {"product_ids": product_ids}}
+    rollover = {"fraction_millionths": 250_000, "duration": 1}
+    await ask(
+        "EditGrantSchedule",
+        **schedule,
+        **terms,
+        effective_time="2025-07-01T00:00:00Z",
+        rollover=rollover,
+    )
+    await ask("EditGrantSchedule", **schedule, priority=2, removes_rollover=True)
+    await ask("EndGrantSchedule", **schedule, end_time="2026-01-01T00:00:00Z")
 
 
 async def fill_invoices(ask: Ask, invoice_id: str, waived: str) -> None:

@@ -50,6 +50,8 @@ COLUMNS: Final = {
     "Suspension": "SELECT jsonb_array_elements(suspensions) FROM contract.customers",
     "PaidSeats": "SELECT jsonb_array_elements(paid) FROM contract.plan_changes",
     "UnusedShare": "SELECT jsonb_array_elements(unused) FROM contract.plan_changes",
+    "GrantRollover": "SELECT rollover FROM contract.grant_schedules WHERE rollover IS NOT NULL",
+    "GrantEdition": "SELECT jsonb_array_elements(editions) FROM contract.grant_schedules",
     "SeatRate": "SELECT jsonb_array_elements(rates) FROM contract.subscriptions",
     "PropertyFilter": "SELECT jsonb_array_elements(filters) FROM ledger.products",
     "Conversion": "SELECT conversion FROM ledger.products WHERE conversion IS NOT NULL",

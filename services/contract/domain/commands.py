@@ -13,8 +13,6 @@ from services.contract.domain.contract import (
     CollectionSchedule,
     ContractNow,
     EndOption,
-    GrantFrequency,
-    PeriodProration,
     SeatProration,
     SubscriptionNow,
 )
@@ -23,6 +21,7 @@ from services.contract.domain.ids import (
     ContractId,
     CreditTypeId,
     CustomerId,
+    GrantScheduleId,
     InvoiceId,
     PlanChangeId,
     ProductId,
@@ -34,6 +33,15 @@ from services.contract.domain.ids import (
 from services.contract.domain.invoice import Invoice, InvoiceLine
 from services.contract.domain.invoice_life import InvoicePayment
 from services.contract.domain.plan_change import IncludedCredits, MoneyBack, PlanChange, UnusedShare
+from services.contract.domain.schedules import (
+    GrantAlignment,
+    GrantFrequency,
+    GrantSchedule,
+    GrantTerms,
+    PeriodProration,
+    Rollover,
+    TermsEdit,
+)
 from services.contract.domain.seats.timeline import SeatChange
 from services.contract.domain.term import Term
 from services.contract.domain.top_up import PaymentGate, TopUp, TopUpStatus, TopUpTerms
@@ -111,7 +119,10 @@ class SubscriptionTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantScheduleTerms:
-    """subscription_index: position in the contract's subscriptions; None: not linked to seats."""
+    """subscription_index: position in the contract's subscriptions; None: not linked to seats.
+
+    anchor_time None: the contract's start, or what the billing periods are counted from.
+    """
 
     product_id: ProductId
     credit_type_id: CreditTypeId
@@ -124,6 +135,21 @@ class GrantScheduleTerms:
     period_proration: PeriodProration
     commit_duration: int
     scope_product_ids: tuple[ProductId, ...]
+    interval_count: int = 1
+    alignment: GrantAlignment = GrantAlignment.OWN_ANCHOR
+    rollover: Rollover | None = None
+
+    @property
+    def terms(self) -> GrantTerms:
+        return GrantTerms(
+            unit_amount=self.unit_amount,
+            priority=self.priority,
+            prorates_increases=self.prorates_increases,
+            period_proration=self.period_proration,
+            commit_duration=self.commit_duration,
+            scope_product_ids=self.scope_product_ids,
+            rollover=self.rollover,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +262,37 @@ class EndContract:
     end_time: datetime | None
     end_option: EndOption = EndOption.AT_TIME
     ignores_term: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditGrantSchedule:
+    """effective_time None: for the periods that begin after now."""
+
+    request_id: str
+    fingerprint: bytes
+    contract_id: ContractId
+    grant_schedule_id: GrantScheduleId
+    effective_time: datetime | None
+    edit: TermsEdit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndGrantSchedule:
+    """end_time None: now. removes_end: it ends with its contract."""
+
+    request_id: str
+    fingerprint: bytes
+    contract_id: ContractId
+    grant_schedule_id: GrantScheduleId
+    end_time: datetime | None
+    removes_end: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleChanged:
+    """A grant schedule after it was edited or ended."""
+
+    grant_schedule: GrantSchedule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -383,4 +440,5 @@ Response = (
     | InvoiceVoided
     | InvoicePaid
     | PlanChangeMade
+    | ScheduleChanged
 )

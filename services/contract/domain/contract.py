@@ -6,34 +6,28 @@ from datetime import datetime
 from enum import Enum
 
 from meshkit.period import Period
-from meshkit.quantity import Credits, Money
+from meshkit.quantity import Money
 from services.contract.domain.billing.price import Rounding, SeatRate
 from services.contract.domain.errors import (
     ContractEnded,
     ContractNotStarted,
     EndBeforeNow,
+    GrantScheduleNotFound,
     SubscriptionNotFound,
 )
 from services.contract.domain.ids import (
     ContractId,
-    CreditTypeId,
     CustomerId,
     GrantScheduleId,
     ProductId,
     RateCardId,
     SubscriptionId,
 )
+from services.contract.domain.schedules import GrantSchedule
 from services.contract.domain.term import Term
 
 SUBSCRIPTIONS_MAX = 20
 GRANT_SCHEDULES_MAX = 20
-SCOPE_PRODUCTS_MAX = 50
-COMMIT_DURATION_MAX = 120
-PRIORITY_MAX = 1_000
-INCLUDED_PRIORITY_DEFAULT = 1
-UNIT_AMOUNT_MAX = Credits(
-    10**12
-)  # a million credits per seat: times a million seats it still fits into int64
 
 
 class BillingFrequency(Enum):
@@ -69,22 +63,6 @@ class EndOption(Enum):
     TERM_END = "TERM_END"
 
 
-class GrantFrequency(Enum):
-    """How often a schedule grants."""
-
-    MONTHLY = "MONTHLY"
-    ANNUAL = "ANNUAL"
-
-
-class PeriodProration(Enum):
-    """Which of a schedule's partial periods get a share of the credits instead of all of them."""
-
-    FIRST_AND_LAST = "FIRST_AND_LAST"
-    FIRST = "FIRST"
-    LAST = "LAST"
-    NONE = "NONE"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeatProration:
     """How seats that are added inside a period are charged."""
@@ -117,24 +95,6 @@ class Subscription:
     collection_schedule: CollectionSchedule = CollectionSchedule.ADVANCE
     interval_count: int = 1
     anchor_time: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GrantSchedule:
-    """A rule that grants credits every period; the Ledger applies it. unit_amount: per seat if linked to seats."""
-
-    grant_schedule_id: GrantScheduleId
-    product_id: ProductId
-    credit_type_id: CreditTypeId
-    unit_amount: Credits
-    subscription_id: SubscriptionId | None
-    frequency: GrantFrequency
-    anchor_time: datetime
-    priority: int
-    prorates_increases: bool
-    period_proration: PeriodProration
-    commit_duration: int
-    scope_product_ids: tuple[ProductId, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,3 +174,11 @@ def find_subscription(contract: Contract, subscription_id: SubscriptionId | None
         if is_only or subscription.subscription_id == subscription_id:
             return subscription
     raise SubscriptionNotFound(contract_id=contract.contract_id, subscription_id=subscription_id or "")
+
+
+def find_schedule(contract: Contract, grant_schedule_id: GrantScheduleId) -> GrantSchedule:
+    """Return a grant schedule of the contract. Raises GrantScheduleNotFound."""
+    for schedule in contract.grant_schedules:
+        if schedule.grant_schedule_id == grant_schedule_id:
+            return schedule
+    raise GrantScheduleNotFound(contract_id=contract.contract_id, grant_schedule_id=grant_schedule_id)

@@ -282,14 +282,66 @@ class ContractNotStarted(FailedPrecondition):
         )
 
 
+class GrantScheduleNotFound(NotFound):
+    """The contract has no such grant schedule."""
+
+    reason = "GRANT_SCHEDULE_NOT_FOUND"
+
+    def __init__(self, *, contract_id: str, grant_schedule_id: str) -> None:
+        super().__init__(
+            f"contract {contract_id!r} has no grant schedule {grant_schedule_id!r}; GetContract lists them",
+            contract_id=contract_id,
+            grant_schedule_id=grant_schedule_id,
+        )
+
+
+class GrantScheduleEnded(FailedPrecondition):
+    """The grant schedule has ended."""
+
+    reason = "GRANT_SCHEDULE_ENDED"
+
+    def __init__(self, *, grant_schedule_id: str, end_time: str) -> None:
+        super().__init__(
+            f"grant schedule {grant_schedule_id!r} ended at {end_time}; what has ended stays as it is",
+            grant_schedule_id=grant_schedule_id,
+            end_time=end_time,
+        )
+
+
+class EditBeforeNow(FailedPrecondition):
+    """A grant schedule cannot be edited for periods that have begun."""
+
+    reason = "EDIT_BEFORE_NOW"
+
+    def __init__(self, *, effective_time: str, now_time: str) -> None:
+        super().__init__(
+            f"effective_time {effective_time} is before now ({now_time}); grants that have begun keep their terms",
+            effective_time=effective_time,
+            now_time=now_time,
+        )
+
+
+class TooManyEditions(FailedPrecondition):
+    """The grant schedule was edited too often."""
+
+    reason = "TOO_MANY_EDITIONS"
+
+    def __init__(self, *, grant_schedule_id: str, editions_max: int) -> None:
+        super().__init__(
+            f"grant schedule {grant_schedule_id!r} has {editions_max} editions; end it, and sign another",
+            grant_schedule_id=grant_schedule_id,
+            editions_max=str(editions_max),
+        )
+
+
 class EndBeforeNow(FailedPrecondition):
-    """A contract cannot end in the past."""
+    """Neither a contract nor a grant schedule can end in the past."""
 
     reason = "END_BEFORE_NOW"
 
     def __init__(self, *, end_time: str, now_time: str) -> None:
         super().__init__(
-            f"end_time {end_time} is before now ({now_time}); leave it out to end the contract now",
+            f"end_time {end_time} is before now ({now_time}); leave it out to end it now",
             end_time=end_time,
             now_time=now_time,
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from meshkit.quantity import Credits, Money
-from services.contract.domain.contract import Contract, GrantSchedule
+from services.contract.domain.contract import Contract
 from services.contract.domain.customer import Customer
 from services.contract.domain.ids import (
     ContractId,
@@ -19,6 +19,7 @@ from services.contract.domain.ids import (
     TopUpId,
 )
 from services.contract.domain.plan_change import IncludedCredits, PaidSeats, PlanChange
+from services.contract.domain.schedules import GrantSchedule
 from services.contract.domain.seats.timeline import SeatChange
 from services.contract.domain.top_up import TopUp
 

@@ -10,16 +10,13 @@ from datetime import datetime
 from enum import Enum
 from fractions import Fraction
 
-from meshkit.period import Period
+from meshkit.period import Cadence, Period
 from meshkit.quantity import Money
 from services.contract.domain.billing.price import Rounding, rounded
 from services.contract.domain.billing.state import BillingState, covered_span
 from services.contract.domain.contract import (
     BillingFrequency,
     Contract,
-    GrantFrequency,
-    GrantSchedule,
-    PeriodProration,
     Subscription,
 )
 from services.contract.domain.errors import PlanNotProrated, PlanUnchanged
@@ -32,6 +29,7 @@ from services.contract.domain.ids import (
     SubscriptionId,
 )
 from services.contract.domain.invoice import WHOLE, InvoiceLine, InvoiceLineKind, Share, line
+from services.contract.domain.schedules import GrantFrequency, GrantSchedule, PeriodProration
 
 
 class IncludedCredits(Enum):
@@ -205,20 +203,36 @@ def refuse_unprorated(old: Contract, new: Contract) -> None:
 
 
 def _is_prorated_alike(schedule: GrantSchedule, seats: Subscription) -> bool:
-    return (
-        schedule.prorates_increases == seats.proration.is_prorated
-        and schedule.period_proration is PeriodProration.FIRST_AND_LAST
-        and _MONTHS[schedule.frequency] <= _BILLED_MONTHS[seats.billing_frequency] * seats.interval_count
+    return _is_no_longer(schedule, seats) and all(
+        terms.prorates_increases == seats.proration.is_prorated
+        and terms.period_proration is PeriodProration.FIRST_AND_LAST
+        for terms in (schedule.terms, *(edition.terms for edition in schedule.editions))
     )
 
 
-_MONTHS = {GrantFrequency.MONTHLY: 1, GrantFrequency.ANNUAL: 12}
-# At most; a week is counted as a share of the longest month.
-_BILLED_MONTHS = {
-    BillingFrequency.WEEKLY: Fraction(7, 31),
-    BillingFrequency.MONTHLY: Fraction(1),
-    BillingFrequency.QUARTERLY: Fraction(3),
-    BillingFrequency.ANNUAL: Fraction(12),
+def _is_no_longer(schedule: GrantSchedule, seats: Subscription) -> bool:
+    """Return whether a period of a schedule is never longer than a billing period of its seats."""
+    granted, billed = _GRANTED[schedule.frequency], _BILLED[seats.billing_frequency]
+    every, billed_every = schedule.interval_count, seats.interval_count
+    if granted.months and billed.months:
+        return granted.months * every <= billed.months * billed_every
+    # A month has 28 to 31 days.
+    days = (granted.days + 31 * granted.months) * every
+    return days <= (billed.days + 28 * billed.months) * billed_every
+
+
+_GRANTED = {
+    GrantFrequency.DAILY: Cadence(days=1),
+    GrantFrequency.WEEKLY: Cadence(days=7),
+    GrantFrequency.MONTHLY: Cadence(months=1),
+    GrantFrequency.QUARTERLY: Cadence(months=3),
+    GrantFrequency.ANNUAL: Cadence(months=12),
+}
+_BILLED = {
+    BillingFrequency.WEEKLY: Cadence(days=7),
+    BillingFrequency.MONTHLY: Cadence(months=1),
+    BillingFrequency.QUARTERLY: Cadence(months=3),
+    BillingFrequency.ANNUAL: Cadence(months=12),
 }
 
 
@@ -240,14 +254,12 @@ def _all_schedule_terms(contract: Contract) -> list[tuple[object, ...]]:
         (
             one.product_id,
             one.credit_type_id,
-            one.unit_amount,
             None if one.subscription_id is None else positions[one.subscription_id],
             one.frequency,
-            one.priority,
-            one.prorates_increases,
-            one.period_proration,
-            one.commit_duration,
-            one.scope_product_ids,
+            one.interval_count,
+            one.end_time,
+            one.terms,
+            one.editions,
         )
         for one in contract.grant_schedules
     ]

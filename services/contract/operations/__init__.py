@@ -7,6 +7,7 @@ from services.contract.operations.contracts import Contracts
 from services.contract.operations.customers import Customers
 from services.contract.operations.invoices import Invoices
 from services.contract.operations.plan_changes import PlanChanges
+from services.contract.operations.schedules import Schedules
 from services.contract.operations.seats import Seats
 from services.contract.operations.top_ups import TopUps
 
@@ -18,6 +19,7 @@ class Operations:
     customers: Customers
     contracts: Contracts
     plan_changes: PlanChanges
+    schedules: Schedules
     seats: Seats
     top_ups: TopUps
     invoices: Invoices

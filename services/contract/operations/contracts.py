@@ -22,7 +22,6 @@ from services.contract.domain.commands import (
 from services.contract.domain.contract import (
     Contract,
     ContractNow,
-    GrantSchedule,
     Subscription,
 )
 from services.contract.domain.customer import refuse_archived
@@ -35,6 +34,7 @@ from services.contract.domain.ids import (
 from services.contract.domain.invoice import Invoice
 from services.contract.domain.notices import contract_changed
 from services.contract.domain.offer import CatalogQuery, Offer
+from services.contract.domain.schedules import GrantAlignment, GrantSchedule
 from services.contract.domain.seats.timeline import Timeline
 from services.contract.domain.term import end_of_only_term
 from services.contract.operations.billing.due_run import Billing
@@ -223,20 +223,20 @@ class Contracts:
         default_anchor: datetime,
     ) -> GrantSchedule:
         offer.fixed(terms.product_id)
-        linked = None if terms.subscription_index is None else seats[terms.subscription_index].subscription_id
+        linked = None if terms.subscription_index is None else seats[terms.subscription_index]
+        anchor_time = terms.anchor_time
+        if linked is not None and terms.alignment is GrantAlignment.BILLING_PERIODS:
+            anchor_time = linked.anchor_time
         return GrantSchedule(
             grant_schedule_id=GrantScheduleId(self._ids.new("sch")),
             product_id=terms.product_id,
             credit_type_id=terms.credit_type_id,
-            unit_amount=terms.unit_amount,
-            subscription_id=linked,
+            subscription_id=None if linked is None else linked.subscription_id,
             frequency=terms.frequency,
-            anchor_time=terms.anchor_time or default_anchor,
-            priority=terms.priority,
-            prorates_increases=terms.prorates_increases,
-            period_proration=terms.period_proration,
-            commit_duration=terms.commit_duration,
-            scope_product_ids=terms.scope_product_ids,
+            interval_count=terms.interval_count,
+            anchor_time=anchor_time or default_anchor,
+            end_time=None,
+            terms=terms.terms,
         )
 
     async def bill_from_start(self, tx: Transaction, contract: Contract, *, at: datetime) -> ContractCreated:

@@ -17,9 +17,6 @@ from services.contract.domain.contract import (
     BillingFrequency,
     CollectionSchedule,
     Contract,
-    GrantFrequency,
-    GrantSchedule,
-    PeriodProration,
     SeatInvoicing,
     SeatProration,
     Subscription,
@@ -34,8 +31,9 @@ from services.contract.domain.ids import (
     RateCardId,
     SubscriptionId,
 )
+from services.contract.domain.schedules import GrantFrequency, GrantSchedule, GrantTerms, PeriodProration
 from services.contract.domain.term import Term
-from services.contract.store.formats import SEAT_RATE
+from services.contract.store.formats import EDITION, ROLLOVER, SEAT_RATE
 from services.contract.store.paging import one_page
 from services.contract.tables import contracts, grant_schedules, subscriptions
 
@@ -80,12 +78,16 @@ _SELECT_SCHEDULES: Final[Select[Any]] = select(
     grant_schedules.c.unit_amount_micros,
     grant_schedules.c.subscription_id,
     grant_schedules.c.frequency,
+    grant_schedules.c.interval_count,
     grant_schedules.c.anchor_time,
+    grant_schedules.c.end_time,
     grant_schedules.c.priority,
     grant_schedules.c.prorates_increases,
     grant_schedules.c.period_proration,
     grant_schedules.c.commit_duration,
     grant_schedules.c.scope_product_ids,
+    grant_schedules.c.rollover,
+    grant_schedules.c.editions,
 ).order_by(grant_schedules.c.contract_id, grant_schedules.c.position)
 
 
@@ -196,6 +198,15 @@ class StoredContracts:
             update(subscriptions)
             .where(subscriptions.c.subscription_id == subscription.subscription_id)
             .values({column: row[column] for column in changing})
+        )
+
+    async def save_schedule(self, schedule: GrantSchedule) -> None:
+        """Save the end and the editions of a grant schedule of a locked contract."""
+        row = _schedule_to_row(schedule)
+        await self._connection.execute(
+            update(grant_schedules)
+            .where(grant_schedules.c.grant_schedule_id == schedule.grant_schedule_id)
+            .values({column: row[column] for column in ("end_time", "editions")})
         )
 
     async def due(
@@ -319,19 +330,24 @@ def _subscription_from_row(row: Row[Any]) -> Subscription:
 
 
 def _schedule_to_row(schedule: GrantSchedule) -> dict[str, Any]:
+    terms = schedule.terms
     return {
         "grant_schedule_id": schedule.grant_schedule_id,
         "product_id": schedule.product_id,
         "credit_type_id": schedule.credit_type_id,
-        "unit_amount_micros": schedule.unit_amount.micros,
+        "unit_amount_micros": terms.unit_amount.micros,
         "subscription_id": schedule.subscription_id,
         "frequency": schedule.frequency.value,
+        "interval_count": schedule.interval_count,
         "anchor_time": schedule.anchor_time,
-        "priority": schedule.priority,
-        "prorates_increases": schedule.prorates_increases,
-        "period_proration": schedule.period_proration.value,
-        "commit_duration": schedule.commit_duration,
-        "scope_product_ids": list(schedule.scope_product_ids),
+        "end_time": schedule.end_time,
+        "priority": terms.priority,
+        "prorates_increases": terms.prorates_increases,
+        "period_proration": terms.period_proration.value,
+        "commit_duration": terms.commit_duration,
+        "scope_product_ids": list(terms.scope_product_ids),
+        "rollover": None if terms.rollover is None else ROLLOVER.encode(terms.rollover),
+        "editions": [EDITION.encode(one) for one in schedule.editions],
     }
 
 
@@ -340,13 +356,19 @@ def _schedule_from_row(row: Row[Any]) -> GrantSchedule:
         grant_schedule_id=GrantScheduleId(row.grant_schedule_id),
         product_id=ProductId(row.product_id),
         credit_type_id=CreditTypeId(row.credit_type_id),
-        unit_amount=Credits(row.unit_amount_micros),
         subscription_id=None if row.subscription_id is None else SubscriptionId(row.subscription_id),
         frequency=GrantFrequency(row.frequency),
+        interval_count=row.interval_count,
         anchor_time=row.anchor_time,
-        priority=row.priority,
-        prorates_increases=row.prorates_increases,
-        period_proration=PeriodProration(row.period_proration),
-        commit_duration=row.commit_duration,
-        scope_product_ids=tuple(ProductId(one) for one in row.scope_product_ids),
+        end_time=row.end_time,
+        terms=GrantTerms(
+            unit_amount=Credits(row.unit_amount_micros),
+            priority=row.priority,
+            prorates_increases=row.prorates_increases,
+            period_proration=PeriodProration(row.period_proration),
+            commit_duration=row.commit_duration,
+            scope_product_ids=tuple(ProductId(one) for one in row.scope_product_ids),
+            rollover=None if row.rollover is None else ROLLOVER.decode(row.rollover),
+        ),
+        editions=tuple(EDITION.decode(one) for one in row.editions),
     )

@@ -11,6 +11,7 @@ from services.contract.domain.commands import (
     InvoiceVoided,
     PlanChangeMade,
     Response,
+    ScheduleChanged,
     SeatsMoved,
     TopUpAndInvoice,
 )
@@ -26,6 +27,7 @@ from services.contract.domain.notices import (
     TopUpPaid,
 )
 from services.contract.domain.plan_change import PaidSeats, UnusedShare
+from services.contract.domain.schedules import Rollover, ScheduleEdition
 
 
 def _seats_moved_2(data: Json) -> Json:
@@ -136,14 +138,58 @@ def _life_of_its_invoice(response: Json) -> Json:
     return {**response, "invoice": None if invoice is None else _life_of_invoice(invoice)}
 
 
+_TERMS = (
+    "unit_amount",
+    "priority",
+    "prorates_increases",
+    "period_proration",
+    "commit_duration",
+    "scope_product_ids",
+)
+
+
+def _edited_schedules(contract: Json) -> Json:
+    """Schedules with editions: until then their terms were their fields, and neither changed nor rolled over."""
+    schedules = [
+        {name: value for name, value in one.items() if name not in _TERMS}
+        | {"terms": {name: one[name] for name in _TERMS} | {"rollover": None}}
+        | {"interval_count": 1, "end_time": None, "editions": []}
+        for one in contract["grant_schedules"]
+    ]
+    return contract | {"grant_schedules": schedules}
+
+
+def _edited_schedules_now(now: Json) -> Json:
+    return now | {"contract": _edited_schedules(now["contract"])}
+
+
+def _edited_schedules_created(created: Json) -> Json:
+    return created | {"contract": _edited_schedules_now(created["contract"])}
+
+
+def _edited_schedules_of_both(changed: Json) -> Json:
+    return changed | {name: _edited_schedules(changed[name]) for name in ("ended", "begun")}
+
+
 RESPONSES: Final = Formats[Response](
     Format("Customer", Customer, (_customer_2,)),
     Format(
         "ContractCreated",
         ContractCreated,
-        (_life_of_invoices, _carried_on_invoices, _rhythms_of_signed, _accepted_signed, _term_of_signed),
+        (
+            _life_of_invoices,
+            _carried_on_invoices,
+            _rhythms_of_signed,
+            _accepted_signed,
+            _term_of_signed,
+            _edited_schedules_created,
+        ),
     ),
-    Format("ContractNow", ContractNow, (_rhythms_of_contract, _accepted_contract, _term_of_contract)),
+    Format(
+        "ContractNow",
+        ContractNow,
+        (_rhythms_of_contract, _accepted_contract, _term_of_contract, _edited_schedules_now),
+    ),
     Format(
         "SeatsMoved",
         SeatsMoved,
@@ -154,13 +200,14 @@ RESPONSES: Final = Formats[Response](
     Format("InvoiceVoided", InvoiceVoided, (_carried_on_both_invoices,)),
     Format("PlanChangeMade", PlanChangeMade),
     Format("InvoicePaid", InvoicePaid, (_carried_on_its_invoice,)),
+    Format("ScheduleChanged", ScheduleChanged),
 )
 NOTICES: Final = Formats[Payload](
     Format("CUSTOMER_CHANGED", CustomerChanged),
-    Format("CONTRACT_CHANGED", ContractChanged, (_contract_changed_2,)),
+    Format("CONTRACT_CHANGED", ContractChanged, (_contract_changed_2, _edited_schedules)),
     Format("SEATS_CHANGED", SeatsChanged, (_seats_changed_2,)),
     Format("TOP_UP_PAID", TopUpPaid),
-    Format("PLAN_CHANGED", PlanChanged),
+    Format("PLAN_CHANGED", PlanChanged, (_edited_schedules_of_both,)),
 )
 # One element of subscriptions.rates, the copy of the Catalog's rates.
 SEAT_RATE: Final = Format("SeatRate", SeatRate)
@@ -169,6 +216,9 @@ SUSPENSION: Final = Format("Suspension", Suspension)
 # One element of plan_changes.paid, and of plan_changes.unused.
 PAID_SEATS: Final = Format("PaidSeats", PaidSeats)
 UNUSED_SHARE: Final = Format("UnusedShare", UnusedShare)
-COLUMNS: Final = Formats[SeatRate | Suspension | PaidSeats | UnusedShare](
-    SEAT_RATE, SUSPENSION, PAID_SEATS, UNUSED_SHARE
+# grant_schedules.rollover, and one element of grant_schedules.editions.
+ROLLOVER: Final = Format("GrantRollover", Rollover)
+EDITION: Final = Format("GrantEdition", ScheduleEdition)
+COLUMNS: Final = Formats[SeatRate | Suspension | PaidSeats | UnusedShare | Rollover | ScheduleEdition](
+    SEAT_RATE, SUSPENSION, PAID_SEATS, UNUSED_SHARE, ROLLOVER, EDITION
 )

@@ -8,7 +8,9 @@ from meshkit.requests import Command, StoredResponses
 from services.contract.domain.commands import (
     ChangeSeats,
     CreateContract,
+    EditGrantSchedule,
     EndContract,
+    EndGrantSchedule,
     FinalizeInvoice,
     OrderTopUp,
     RecordInvoicePayment,
@@ -39,7 +41,7 @@ class OwnResponses(StoredResponses[Response]):
         match command:
             case SetCustomerAliases() | SuspendCustomer() | ResumeCustomer() | CreateContract():
                 await StoredCustomers(self._connection).find(command.customer)
-            case EndContract() | OrderTopUp():
+            case EndContract() | EditGrantSchedule() | EndGrantSchedule() | OrderTopUp():
                 await StoredContracts(self._connection).customer_of(command.contract_id)
             case ChangeSeats():
                 await StoredContracts(self._connection).customer_of(command.seats.contract_id)

@@ -11,8 +11,8 @@ from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.contract.v1 import contract_pb2 as pb
 from services.contract.domain.commands import OrderTopUp, ResolveTopUpPayment, TopUpAndInvoice
-from services.contract.domain.contract import PRIORITY_MAX
 from services.contract.domain.ids import ContractId, ProductId, TopUpId, TopUpPackId
+from services.contract.domain.schedules import PRIORITY_MAX
 from services.contract.domain.top_up import (
     AMOUNT_MAX,
     LIFETIME_MAX,
@@ -23,8 +23,8 @@ from services.contract.domain.top_up import (
     TopUpStatus,
     TopUpTerms,
 )
-from services.contract.wire.contracts import custom_credit_type
 from services.contract.wire.invoices import invoice_to_wire
+from services.contract.wire.schedules import custom_credit_type
 from services.contract.wire.values import by_number, money_to_wire, usd
 
 _GATES: Final = {

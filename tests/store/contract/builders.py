@@ -14,9 +14,6 @@ from services.contract.domain.contract import (
     BillingFrequency,
     CollectionSchedule,
     Contract,
-    GrantFrequency,
-    GrantSchedule,
-    PeriodProration,
     SeatInvoicing,
     SeatProration,
     Subscription,
@@ -43,6 +40,14 @@ from services.contract.domain.invoice import (
     InvoiceLineKind,
     InvoiceStatus,
     total_of,
+)
+from services.contract.domain.schedules import (
+    GrantFrequency,
+    GrantSchedule,
+    GrantTerms,
+    PeriodProration,
+    Rollover,
+    ScheduleEdition,
 )
 from services.contract.domain.seats.timeline import SeatChange
 from services.contract.domain.top_up import PaymentGate, TopUp, TopUpStatus, TopUpTerms
@@ -80,19 +85,30 @@ SEATS = Subscription(
     anchor_time=day(5, 15),
     rates=(RATE, replace(RATE, rate_id="rat_2", effective_time=day(7, 1, 2030), end_time=None)),
 )
-SCHEDULE = GrantSchedule(
-    grant_schedule_id=GrantScheduleId("sch_1"),
-    product_id=ProductId("prd_2"),
-    credit_type_id=CreditTypeId("crt_1"),
+TERMS = GrantTerms(
     unit_amount=Credits.of(100),
-    subscription_id=SEATS.subscription_id,
-    frequency=GrantFrequency.MONTHLY,
-    anchor_time=JUNE,
     priority=1,
     prorates_increases=True,
     period_proration=PeriodProration.LAST,
     commit_duration=2,
     scope_product_ids=(ProductId("prd_3"), ProductId("prd_0")),
+    rollover=Rollover(fraction_millionths=500_000, cap=Credits.of(50), duration=3),
+)
+SCHEDULE = GrantSchedule(
+    grant_schedule_id=GrantScheduleId("sch_1"),
+    product_id=ProductId("prd_2"),
+    credit_type_id=CreditTypeId("crt_1"),
+    subscription_id=SEATS.subscription_id,
+    frequency=GrantFrequency.WEEKLY,
+    interval_count=2,
+    anchor_time=JUNE,
+    end_time=day(5, 1, 2031),
+    terms=TERMS,
+    editions=(
+        ScheduleEdition(
+            effective_time=day(7, 1, 2030), terms=replace(TERMS, unit_amount=Credits.of(200), rollover=None)
+        ),
+    ),
 )
 CONTRACT = Contract(
     contract_id=ContractId("con_1"),
@@ -109,7 +125,9 @@ CONTRACT = Contract(
             SCHEDULE,
             grant_schedule_id=GrantScheduleId("sch_0"),
             subscription_id=None,
-            scope_product_ids=(),
+            end_time=None,
+            terms=replace(TERMS, scope_product_ids=(), rollover=None),
+            editions=(),
         ),
     ),
     create_time=JUNE,

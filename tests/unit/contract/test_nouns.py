@@ -11,9 +11,6 @@ from meshkit.quantity import MICROS, Credits, Money
 from services.contract.domain.billing.state import contract_now
 from services.contract.domain.commands import ContractCreated, SeatRequest
 from services.contract.domain.contract import (
-    GrantFrequency,
-    GrantSchedule,
-    PeriodProration,
     end_of,
     find_subscription,
     refuse_not_in_force,
@@ -48,6 +45,7 @@ from services.contract.domain.ids import (
 )
 from services.contract.domain.invoice import Invoice, InvoiceStatus, total_of
 from services.contract.domain.notices import ContractChanged, contract_changed, top_up_paid
+from services.contract.domain.schedules import GrantFrequency, GrantSchedule, GrantTerms, PeriodProration
 from services.contract.domain.seats.request import planned_change, quantity_after
 from services.contract.domain.seats.timeline import SEATS_MAX
 from services.contract.domain.top_up import (
@@ -322,17 +320,22 @@ def test_a_notice_says_all_the_ledger_needs() -> None:
         grant_schedule_id=GrantScheduleId("sch_1"),
         product_id=ProductId("prd_2"),
         credit_type_id=CreditTypeId("crt_1"),
-        unit_amount=Credits(100 * MICROS),
         subscription_id=SUBSCRIPTION,
         frequency=GrantFrequency.MONTHLY,
+        interval_count=1,
         anchor_time=JUNE,
-        priority=1,
-        prorates_increases=True,
-        period_proration=PeriodProration.FIRST_AND_LAST,
-        commit_duration=1,
-        scope_product_ids=(),
+        end_time=None,
+        terms=GrantTerms(
+            unit_amount=Credits(100 * MICROS),
+            priority=1,
+            prorates_increases=True,
+            period_proration=PeriodProration.FIRST_AND_LAST,
+            commit_duration=1,
+            scope_product_ids=(),
+        ),
     )
-    notice = contract_changed(replace(a_billing_state(4).contract, grant_schedules=(schedule,)))
+    contract = replace(a_billing_state(4).contract, grant_schedules=(schedule,))
+    notice = contract_changed(contract)
 
     stored = NOTICES.of(ContractChanged)
 

@@ -29,7 +29,7 @@ from services.catalog.wire import (
 )
 from services.contract.domain import commands as contract_commands
 from services.contract.domain import notices as contract_notices
-from services.contract.wire import contracts, customers, invoices, seats, self_service, top_ups
+from services.contract.wire import contracts, customers, invoices, schedules, seats, self_service, top_ups
 from services.contract.wire import plan_changes as contract_plan_changes
 from services.ledger.domain.crossings.watch import Crossing
 from services.ledger.domain.responses import Response
@@ -81,7 +81,9 @@ READS: dict[str, Callable[[Any], Any]] = {
     "CreateWebhookEndpoint": endpoints.create_from_wire,
     "Debit": gate.debit_from_wire,
     "DisableWebhookEndpoint": endpoints.disable_from_wire,
+    "EditGrantSchedule": schedules.edit_from_wire,
     "EndContract": contracts.end_from_wire,
+    "EndGrantSchedule": schedules.end_from_wire,
     "EndRate": rate_changes.end_from_wire,
     "ExtendHold": gate.extend_hold_from_wire,
     "FinalizeInvoice": invoices.finalize_from_wire,
@@ -218,6 +220,8 @@ def test_all_commands_of_the_revision_before_but_those_of_the_gate_have_a_legacy
         "BuyTopUp",
         "ChangePlan",
         "CorrectRate",
+        "EditGrantSchedule",
+        "EndGrantSchedule",
         "EndRate",
         "FinalizeInvoice",
         "IssueTopUpGrant",

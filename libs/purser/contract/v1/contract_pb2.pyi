@@ -72,6 +72,15 @@ class GrantFrequency(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     GRANT_FREQUENCY_UNSPECIFIED: _ClassVar[GrantFrequency]
     GRANT_FREQUENCY_MONTHLY: _ClassVar[GrantFrequency]
     GRANT_FREQUENCY_ANNUAL: _ClassVar[GrantFrequency]
+    GRANT_FREQUENCY_DAILY: _ClassVar[GrantFrequency]
+    GRANT_FREQUENCY_WEEKLY: _ClassVar[GrantFrequency]
+    GRANT_FREQUENCY_QUARTERLY: _ClassVar[GrantFrequency]
+
+class GrantAlignment(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    GRANT_ALIGNMENT_UNSPECIFIED: _ClassVar[GrantAlignment]
+    GRANT_ALIGNMENT_OWN_ANCHOR: _ClassVar[GrantAlignment]
+    GRANT_ALIGNMENT_BILLING_PERIODS: _ClassVar[GrantAlignment]
 
 class EndOption(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -167,6 +176,12 @@ ALLOCATION_POOLED: Allocation
 GRANT_FREQUENCY_UNSPECIFIED: GrantFrequency
 GRANT_FREQUENCY_MONTHLY: GrantFrequency
 GRANT_FREQUENCY_ANNUAL: GrantFrequency
+GRANT_FREQUENCY_DAILY: GrantFrequency
+GRANT_FREQUENCY_WEEKLY: GrantFrequency
+GRANT_FREQUENCY_QUARTERLY: GrantFrequency
+GRANT_ALIGNMENT_UNSPECIFIED: GrantAlignment
+GRANT_ALIGNMENT_OWN_ANCHOR: GrantAlignment
+GRANT_ALIGNMENT_BILLING_PERIODS: GrantAlignment
 END_OPTION_UNSPECIFIED: EndOption
 END_OPTION_PERIOD_END: EndOption
 END_OPTION_PERIOD_START: EndOption
@@ -403,8 +418,38 @@ class SubscriptionTerms(_message.Message):
     anchor_day: int
     def __init__(self, product_id: _Optional[str] = ..., billing_frequency: _Optional[_Union[BillingFrequency, str]] = ..., collection_schedule: _Optional[_Union[CollectionSchedule, str]] = ..., quantity_management: _Optional[_Union[QuantityManagement, str]] = ..., initial_quantity: _Optional[int] = ..., proration: _Optional[_Union[SeatProration, _Mapping]] = ..., interval_count: _Optional[int] = ..., anchor_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., anchor_day: _Optional[int] = ...) -> None: ...
 
+class Rollover(_message.Message):
+    __slots__ = ("fraction_millionths", "cap_micros", "duration")
+    FRACTION_MILLIONTHS_FIELD_NUMBER: _ClassVar[int]
+    CAP_MICROS_FIELD_NUMBER: _ClassVar[int]
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    fraction_millionths: int
+    cap_micros: int
+    duration: int
+    def __init__(self, fraction_millionths: _Optional[int] = ..., cap_micros: _Optional[int] = ..., duration: _Optional[int] = ...) -> None: ...
+
+class GrantScheduleEdition(_message.Message):
+    __slots__ = ("effective_time", "unit_amount_micros", "priority", "prorates_increases", "period_proration", "commit_duration", "scope_product_ids", "rollover")
+    EFFECTIVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    UNIT_AMOUNT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    PRORATES_INCREASES_FIELD_NUMBER: _ClassVar[int]
+    PERIOD_PRORATION_FIELD_NUMBER: _ClassVar[int]
+    COMMIT_DURATION_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_PRODUCT_IDS_FIELD_NUMBER: _ClassVar[int]
+    ROLLOVER_FIELD_NUMBER: _ClassVar[int]
+    effective_time: _timestamp_pb2.Timestamp
+    unit_amount_micros: int
+    priority: int
+    prorates_increases: bool
+    period_proration: PeriodProration
+    commit_duration: int
+    scope_product_ids: _containers.RepeatedScalarFieldContainer[str]
+    rollover: Rollover
+    def __init__(self, effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., unit_amount_micros: _Optional[int] = ..., priority: _Optional[int] = ..., prorates_increases: _Optional[bool] = ..., period_proration: _Optional[_Union[PeriodProration, str]] = ..., commit_duration: _Optional[int] = ..., scope_product_ids: _Optional[_Iterable[str]] = ..., rollover: _Optional[_Union[Rollover, _Mapping]] = ...) -> None: ...
+
 class GrantScheduleTerms(_message.Message):
-    __slots__ = ("product_id", "credit_type_id", "unit_amount_micros", "subscription_index", "frequency", "anchor_time", "allocation", "priority", "prorates_increases", "period_proration", "commit_duration", "scope_product_ids")
+    __slots__ = ("product_id", "credit_type_id", "unit_amount_micros", "subscription_index", "frequency", "anchor_time", "allocation", "priority", "prorates_increases", "period_proration", "commit_duration", "scope_product_ids", "interval_count", "alignment", "rollover")
     PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
     CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
     UNIT_AMOUNT_MICROS_FIELD_NUMBER: _ClassVar[int]
@@ -417,6 +462,9 @@ class GrantScheduleTerms(_message.Message):
     PERIOD_PRORATION_FIELD_NUMBER: _ClassVar[int]
     COMMIT_DURATION_FIELD_NUMBER: _ClassVar[int]
     SCOPE_PRODUCT_IDS_FIELD_NUMBER: _ClassVar[int]
+    INTERVAL_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ALIGNMENT_FIELD_NUMBER: _ClassVar[int]
+    ROLLOVER_FIELD_NUMBER: _ClassVar[int]
     product_id: str
     credit_type_id: str
     unit_amount_micros: int
@@ -429,7 +477,10 @@ class GrantScheduleTerms(_message.Message):
     period_proration: PeriodProration
     commit_duration: int
     scope_product_ids: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, product_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., unit_amount_micros: _Optional[int] = ..., subscription_index: _Optional[int] = ..., frequency: _Optional[_Union[GrantFrequency, str]] = ..., anchor_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., allocation: _Optional[_Union[Allocation, str]] = ..., priority: _Optional[int] = ..., prorates_increases: _Optional[bool] = ..., period_proration: _Optional[_Union[PeriodProration, str]] = ..., commit_duration: _Optional[int] = ..., scope_product_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+    interval_count: int
+    alignment: GrantAlignment
+    rollover: Rollover
+    def __init__(self, product_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., unit_amount_micros: _Optional[int] = ..., subscription_index: _Optional[int] = ..., frequency: _Optional[_Union[GrantFrequency, str]] = ..., anchor_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., allocation: _Optional[_Union[Allocation, str]] = ..., priority: _Optional[int] = ..., prorates_increases: _Optional[bool] = ..., period_proration: _Optional[_Union[PeriodProration, str]] = ..., commit_duration: _Optional[int] = ..., scope_product_ids: _Optional[_Iterable[str]] = ..., interval_count: _Optional[int] = ..., alignment: _Optional[_Union[GrantAlignment, str]] = ..., rollover: _Optional[_Union[Rollover, _Mapping]] = ...) -> None: ...
 
 class Subscription(_message.Message):
     __slots__ = ("subscription_id", "product_id", "billing_frequency", "collection_schedule", "quantity_management", "quantity", "proration", "unit_price", "current_period", "interval_count", "anchor_time")
@@ -458,7 +509,7 @@ class Subscription(_message.Message):
     def __init__(self, subscription_id: _Optional[str] = ..., product_id: _Optional[str] = ..., billing_frequency: _Optional[_Union[BillingFrequency, str]] = ..., collection_schedule: _Optional[_Union[CollectionSchedule, str]] = ..., quantity_management: _Optional[_Union[QuantityManagement, str]] = ..., quantity: _Optional[int] = ..., proration: _Optional[_Union[SeatProration, _Mapping]] = ..., unit_price: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., current_period: _Optional[_Union[_billing_period_pb2.BillingPeriod, _Mapping]] = ..., interval_count: _Optional[int] = ..., anchor_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class GrantSchedule(_message.Message):
-    __slots__ = ("grant_schedule_id", "product_id", "credit_type_id", "unit_amount_micros", "subscription_id", "frequency", "anchor_time", "allocation", "priority", "prorates_increases", "period_proration", "commit_duration", "scope_product_ids")
+    __slots__ = ("grant_schedule_id", "product_id", "credit_type_id", "unit_amount_micros", "subscription_id", "frequency", "anchor_time", "allocation", "priority", "prorates_increases", "period_proration", "commit_duration", "scope_product_ids", "interval_count", "end_time", "rollover", "editions")
     GRANT_SCHEDULE_ID_FIELD_NUMBER: _ClassVar[int]
     PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
     CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -472,6 +523,10 @@ class GrantSchedule(_message.Message):
     PERIOD_PRORATION_FIELD_NUMBER: _ClassVar[int]
     COMMIT_DURATION_FIELD_NUMBER: _ClassVar[int]
     SCOPE_PRODUCT_IDS_FIELD_NUMBER: _ClassVar[int]
+    INTERVAL_COUNT_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    ROLLOVER_FIELD_NUMBER: _ClassVar[int]
+    EDITIONS_FIELD_NUMBER: _ClassVar[int]
     grant_schedule_id: str
     product_id: str
     credit_type_id: str
@@ -485,7 +540,11 @@ class GrantSchedule(_message.Message):
     period_proration: PeriodProration
     commit_duration: int
     scope_product_ids: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, grant_schedule_id: _Optional[str] = ..., product_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., unit_amount_micros: _Optional[int] = ..., subscription_id: _Optional[str] = ..., frequency: _Optional[_Union[GrantFrequency, str]] = ..., anchor_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., allocation: _Optional[_Union[Allocation, str]] = ..., priority: _Optional[int] = ..., prorates_increases: _Optional[bool] = ..., period_proration: _Optional[_Union[PeriodProration, str]] = ..., commit_duration: _Optional[int] = ..., scope_product_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+    interval_count: int
+    end_time: _timestamp_pb2.Timestamp
+    rollover: Rollover
+    editions: _containers.RepeatedCompositeFieldContainer[GrantScheduleEdition]
+    def __init__(self, grant_schedule_id: _Optional[str] = ..., product_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., unit_amount_micros: _Optional[int] = ..., subscription_id: _Optional[str] = ..., frequency: _Optional[_Union[GrantFrequency, str]] = ..., anchor_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., allocation: _Optional[_Union[Allocation, str]] = ..., priority: _Optional[int] = ..., prorates_increases: _Optional[bool] = ..., period_proration: _Optional[_Union[PeriodProration, str]] = ..., commit_duration: _Optional[int] = ..., scope_product_ids: _Optional[_Iterable[str]] = ..., interval_count: _Optional[int] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rollover: _Optional[_Union[Rollover, _Mapping]] = ..., editions: _Optional[_Iterable[_Union[GrantScheduleEdition, _Mapping]]] = ...) -> None: ...
 
 class ContractTerm(_message.Message):
     __slots__ = ("months", "renews", "notice_days")
@@ -562,6 +621,66 @@ class GetContractResponse(_message.Message):
     CONTRACT_FIELD_NUMBER: _ClassVar[int]
     contract: Contract
     def __init__(self, contract: _Optional[_Union[Contract, _Mapping]] = ...) -> None: ...
+
+class ProductScope(_message.Message):
+    __slots__ = ("product_ids",)
+    PRODUCT_IDS_FIELD_NUMBER: _ClassVar[int]
+    product_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, product_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class EditGrantScheduleRequest(_message.Message):
+    __slots__ = ("request_id", "contract_id", "grant_schedule_id", "effective_time", "unit_amount_micros", "priority", "prorates_increases", "period_proration", "commit_duration", "scope", "rollover", "removes_rollover")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
+    GRANT_SCHEDULE_ID_FIELD_NUMBER: _ClassVar[int]
+    EFFECTIVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    UNIT_AMOUNT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    PRORATES_INCREASES_FIELD_NUMBER: _ClassVar[int]
+    PERIOD_PRORATION_FIELD_NUMBER: _ClassVar[int]
+    COMMIT_DURATION_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    ROLLOVER_FIELD_NUMBER: _ClassVar[int]
+    REMOVES_ROLLOVER_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    contract_id: str
+    grant_schedule_id: str
+    effective_time: _timestamp_pb2.Timestamp
+    unit_amount_micros: int
+    priority: int
+    prorates_increases: bool
+    period_proration: PeriodProration
+    commit_duration: int
+    scope: ProductScope
+    rollover: Rollover
+    removes_rollover: bool
+    def __init__(self, request_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., grant_schedule_id: _Optional[str] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., unit_amount_micros: _Optional[int] = ..., priority: _Optional[int] = ..., prorates_increases: _Optional[bool] = ..., period_proration: _Optional[_Union[PeriodProration, str]] = ..., commit_duration: _Optional[int] = ..., scope: _Optional[_Union[ProductScope, _Mapping]] = ..., rollover: _Optional[_Union[Rollover, _Mapping]] = ..., removes_rollover: _Optional[bool] = ...) -> None: ...
+
+class EditGrantScheduleResponse(_message.Message):
+    __slots__ = ("grant_schedule",)
+    GRANT_SCHEDULE_FIELD_NUMBER: _ClassVar[int]
+    grant_schedule: GrantSchedule
+    def __init__(self, grant_schedule: _Optional[_Union[GrantSchedule, _Mapping]] = ...) -> None: ...
+
+class EndGrantScheduleRequest(_message.Message):
+    __slots__ = ("request_id", "contract_id", "grant_schedule_id", "end_time", "removes_end")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
+    GRANT_SCHEDULE_ID_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    REMOVES_END_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    contract_id: str
+    grant_schedule_id: str
+    end_time: _timestamp_pb2.Timestamp
+    removes_end: bool
+    def __init__(self, request_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., grant_schedule_id: _Optional[str] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., removes_end: _Optional[bool] = ...) -> None: ...
+
+class EndGrantScheduleResponse(_message.Message):
+    __slots__ = ("grant_schedule",)
+    GRANT_SCHEDULE_FIELD_NUMBER: _ClassVar[int]
+    grant_schedule: GrantSchedule
+    def __init__(self, grant_schedule: _Optional[_Union[GrantSchedule, _Mapping]] = ...) -> None: ...
 
 class ListContractsRequest(_message.Message):
     __slots__ = ("customer", "page_size", "page_token")

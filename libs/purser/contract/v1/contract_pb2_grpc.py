@@ -104,6 +104,16 @@ class ContractServiceStub:
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.EndContractRequest.SerializeToString,
                 response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.EndContractResponse.FromString,
                 _registered_method=True)
+        self.EditGrantSchedule = channel.unary_unary(
+                '/purser.contract.v1.ContractService/EditGrantSchedule',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.EditGrantScheduleRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.EditGrantScheduleResponse.FromString,
+                _registered_method=True)
+        self.EndGrantSchedule = channel.unary_unary(
+                '/purser.contract.v1.ContractService/EndGrantSchedule',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.EndGrantScheduleRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.EndGrantScheduleResponse.FromString,
+                _registered_method=True)
         self.ChangePlan = channel.unary_unary(
                 '/purser.contract.v1.ContractService/ChangePlan',
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ChangePlanRequest.SerializeToString,
@@ -294,6 +304,25 @@ class ContractServiceServicer:
         Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, END_BEFORE_NOW,
         NO_BILLING_PERIOD, PERIOD_STARTED_TOO_LONG_AGO, PERIOD_ALREADY_CHARGED, TERM_NOT_OVER, NO_TERM
         (FAILED_PRECONDITION).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EditGrantSchedule(self, request, context):
+        """Gives a grant schedule other terms for the periods that begin at an instant or later; grants that have begun keep
+        theirs. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND, GRANT_SCHEDULE_NOT_FOUND, PRODUCT_NOT_FOUND
+        (NOT_FOUND); CONTRACT_ENDED, GRANT_SCHEDULE_ENDED, EDIT_BEFORE_NOW, TOO_MANY_EDITIONS (FAILED_PRECONDITION);
+        PEER_UNAVAILABLE (UNAVAILABLE).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndGrantSchedule(self, request, context):
+        """Sets, moves or removes the end of a grant schedule until it has passed; its contract goes on. Grants already issued
+        live on until they expire. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND, GRANT_SCHEDULE_NOT_FOUND
+        (NOT_FOUND); CONTRACT_ENDED, GRANT_SCHEDULE_ENDED, END_BEFORE_NOW (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -507,6 +536,16 @@ def add_ContractServiceServicer_to_server(servicer, server):
                     servicer.EndContract,
                     request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.EndContractRequest.FromString,
                     response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.EndContractResponse.SerializeToString,
+            ),
+            'EditGrantSchedule': grpc.unary_unary_rpc_method_handler(
+                    servicer.EditGrantSchedule,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.EditGrantScheduleRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.EditGrantScheduleResponse.SerializeToString,
+            ),
+            'EndGrantSchedule': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndGrantSchedule,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.EndGrantScheduleRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.EndGrantScheduleResponse.SerializeToString,
             ),
             'ChangePlan': grpc.unary_unary_rpc_method_handler(
                     servicer.ChangePlan,
@@ -945,6 +984,60 @@ class ContractService:
             '/purser.contract.v1.ContractService/EndContract',
             purser_dot_contract_dot_v1_dot_contract__pb2.EndContractRequest.SerializeToString,
             purser_dot_contract_dot_v1_dot_contract__pb2.EndContractResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EditGrantSchedule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/EditGrantSchedule',
+            purser_dot_contract_dot_v1_dot_contract__pb2.EditGrantScheduleRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.EditGrantScheduleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndGrantSchedule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/EndGrantSchedule',
+            purser_dot_contract_dot_v1_dot_contract__pb2.EndGrantScheduleRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.EndGrantScheduleResponse.FromString,
             options,
             channel_credentials,
             insecure,

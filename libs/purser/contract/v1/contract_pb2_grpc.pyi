@@ -85,6 +85,17 @@ class ContractServiceStub:
     NO_BILLING_PERIOD, PERIOD_STARTED_TOO_LONG_AGO, PERIOD_ALREADY_CHARGED, TERM_NOT_OVER, NO_TERM
     (FAILED_PRECONDITION).
     """
+    EditGrantSchedule: _grpc.UnaryUnaryMultiCallable[_contract_pb2.EditGrantScheduleRequest, _contract_pb2.EditGrantScheduleResponse]
+    """Gives a grant schedule other terms for the periods that begin at an instant or later; grants that have begun keep
+    theirs. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND, GRANT_SCHEDULE_NOT_FOUND, PRODUCT_NOT_FOUND
+    (NOT_FOUND); CONTRACT_ENDED, GRANT_SCHEDULE_ENDED, EDIT_BEFORE_NOW, TOO_MANY_EDITIONS (FAILED_PRECONDITION);
+    PEER_UNAVAILABLE (UNAVAILABLE).
+    """
+    EndGrantSchedule: _grpc.UnaryUnaryMultiCallable[_contract_pb2.EndGrantScheduleRequest, _contract_pb2.EndGrantScheduleResponse]
+    """Sets, moves or removes the end of a grant schedule until it has passed; its contract goes on. Grants already issued
+    live on until they expire. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND, GRANT_SCHEDULE_NOT_FOUND
+    (NOT_FOUND); CONTRACT_ENDED, GRANT_SCHEDULE_ENDED, END_BEFORE_NOW (FAILED_PRECONDITION).
+    """
     ChangePlan: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ChangePlanRequest, _contract_pb2.ChangePlanResponse]
     """Ends a contract now and begins another, with other seats, credits or prices, in its place: a change of plan. What was
     paid for the rest of the open billing period comes back as far as its credits are unused, as a negative line on the
@@ -214,6 +225,17 @@ class ContractServiceAsyncStub(ContractServiceStub):
     Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, END_BEFORE_NOW,
     NO_BILLING_PERIOD, PERIOD_STARTED_TOO_LONG_AGO, PERIOD_ALREADY_CHARGED, TERM_NOT_OVER, NO_TERM
     (FAILED_PRECONDITION).
+    """
+    EditGrantSchedule: _aio.UnaryUnaryMultiCallable[_contract_pb2.EditGrantScheduleRequest, _contract_pb2.EditGrantScheduleResponse]  # type: ignore[assignment]
+    """Gives a grant schedule other terms for the periods that begin at an instant or later; grants that have begun keep
+    theirs. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND, GRANT_SCHEDULE_NOT_FOUND, PRODUCT_NOT_FOUND
+    (NOT_FOUND); CONTRACT_ENDED, GRANT_SCHEDULE_ENDED, EDIT_BEFORE_NOW, TOO_MANY_EDITIONS (FAILED_PRECONDITION);
+    PEER_UNAVAILABLE (UNAVAILABLE).
+    """
+    EndGrantSchedule: _aio.UnaryUnaryMultiCallable[_contract_pb2.EndGrantScheduleRequest, _contract_pb2.EndGrantScheduleResponse]  # type: ignore[assignment]
+    """Sets, moves or removes the end of a grant schedule until it has passed; its contract goes on. Grants already issued
+    live on until they expire. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND, GRANT_SCHEDULE_NOT_FOUND
+    (NOT_FOUND); CONTRACT_ENDED, GRANT_SCHEDULE_ENDED, END_BEFORE_NOW (FAILED_PRECONDITION).
     """
     ChangePlan: _aio.UnaryUnaryMultiCallable[_contract_pb2.ChangePlanRequest, _contract_pb2.ChangePlanResponse]  # type: ignore[assignment]
     """Ends a contract now and begins another, with other seats, credits or prices, in its place: a change of plan. What was
@@ -419,6 +441,29 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, END_BEFORE_NOW,
         NO_BILLING_PERIOD, PERIOD_STARTED_TOO_LONG_AGO, PERIOD_ALREADY_CHARGED, TERM_NOT_OVER, NO_TERM
         (FAILED_PRECONDITION).
+        """
+
+    @_abc_1.abstractmethod
+    def EditGrantSchedule(
+        self,
+        request: _contract_pb2.EditGrantScheduleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.EditGrantScheduleResponse, _abc.Awaitable[_contract_pb2.EditGrantScheduleResponse]]:
+        """Gives a grant schedule other terms for the periods that begin at an instant or later; grants that have begun keep
+        theirs. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND, GRANT_SCHEDULE_NOT_FOUND, PRODUCT_NOT_FOUND
+        (NOT_FOUND); CONTRACT_ENDED, GRANT_SCHEDULE_ENDED, EDIT_BEFORE_NOW, TOO_MANY_EDITIONS (FAILED_PRECONDITION);
+        PEER_UNAVAILABLE (UNAVAILABLE).
+        """
+
+    @_abc_1.abstractmethod
+    def EndGrantSchedule(
+        self,
+        request: _contract_pb2.EndGrantScheduleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.EndGrantScheduleResponse, _abc.Awaitable[_contract_pb2.EndGrantScheduleResponse]]:
+        """Sets, moves or removes the end of a grant schedule until it has passed; its contract goes on. Grants already issued
+        live on until they expire. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND, GRANT_SCHEDULE_NOT_FOUND
+        (NOT_FOUND); CONTRACT_ENDED, GRANT_SCHEDULE_ENDED, END_BEFORE_NOW (FAILED_PRECONDITION).
         """
 
     @_abc_1.abstractmethod
