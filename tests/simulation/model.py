@@ -68,7 +68,7 @@ class Pool:
             {first} | {when for when, _ in one.seats if first < when < close and when <= through}
         ):
             more = max(0, sum(delta for when, delta in one.seats if when <= at) - highest)
-            left = close - at if at == first or one.prorates else last - first
+            left = close - at if one.prorates else close - first
             earned, highest = earned + one.per_seat * more * (left // TICK) // whole, highest + more
         return earned
 

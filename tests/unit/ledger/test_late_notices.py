@@ -140,10 +140,10 @@ def test_golden_a_seat_added_in_a_month_that_is_cut_brings_the_days_that_are_lef
     assert books.tell_seats(a_seat_change(1, SECOND), at=SECOND) == Credits.of("29.032258")  # 100 × 9/31
 
 
-def test_an_unprorated_seat_brings_the_whole_in_a_month_that_is_cut() -> None:
+def test_an_unprorated_seat_brings_as_much_as_the_others_in_a_month_that_is_cut() -> None:
     books = four_seats(end=when("07-11"), prorates_increases=False)
 
-    assert books.tell_seats(a_seat_change(1, SECOND), at=SECOND) == Credits.of(100)
+    assert books.tell_seats(a_seat_change(1, SECOND), at=SECOND) == Credits.of("32.258064")  # 100 × 10/31
 
 
 def test_an_end_moved_or_removed_brings_the_difference() -> None:

@@ -249,3 +249,32 @@ def test_a_rise_not_above_the_mark_brings_nothing(seats: Seats, unit: Credits) -
 @given(valid_seats(), UNITS)
 def test_prorated_never_brings_more_than_in_full(seats: Seats, unit: Credits) -> None:
     assert july_credits(seats, unit=unit) <= july_credits(seats, unit=unit, prorated=False)
+
+
+@PROPERTY
+@given(UNITS, INSIDE, INSIDE, INSIDE, st.booleans(), st.integers(1, 5))
+def test_in_a_cut_period_an_added_seat_brings_no_more_than_one_that_was_there_and_parts_no_more_than_the_whole(
+    unit: Credits, one: datetime, two: datetime, added_at: datetime, prorated: bool, seats: int
+) -> None:
+    start, end = sorted((one, two))
+    if start == end:
+        end += TICK
+    cut = Period(start, end)
+
+    def brings(*changes: tuple[datetime, int]) -> int:
+        return period_credits(
+            unit,
+            some_seats(1, *changes),
+            nominal=MONTH,
+            active=cut,
+            shared=cut,
+            prorates_increases=prorated,
+            through=AUGUST,
+        ).micros
+
+    alone = brings()
+    at = min(max(added_at, start + TICK), end)
+
+    assert 0 <= brings((at, 1)) - alone <= alone
+    # Rounding down each part separately, the parts together bring at most the whole.
+    assert seats * (brings((at, 1)) - alone) <= brings((at, seats)) - alone

@@ -83,10 +83,10 @@ def period_credits(
     """Return what one period of a schedule grants for its seats, as known `through` an instant.
 
     That is the quantity at the start of `active`, plus each increase above the highest quantity so far (the high-water
-    mark), prorated by what is left of `active` as a part of the `nominal` period, or in full. A decrease takes nothing
-    back. A negative quantity, which Contract refuses, would count as 0: a negative grant would block the pool for good.
-    shared: the part of the `nominal` period for which the seats at the start bring credits: all of it, or what is
-    left of a cut period.
+    mark), prorated by what is left of `active` as a part of the `nominal` period, or as much as the seats at the start
+    bring. A decrease takes nothing back. A negative quantity, which Contract refuses, would count as 0: a negative
+    grant would block the pool for good. shared: the part of the `nominal` period for which the seats at the start bring
+    credits: all of it, or what is left of a cut period.
     Each division rounds down to the micro, so the parts of a split increase sum to at most the whole.
     """
     share = _share(shared, nominal)
@@ -94,7 +94,7 @@ def period_credits(
     micros = _share_of(unit_amount, high_water, share)
     for effective_time, quantity in _levels(seats, active):
         if effective_time <= through and quantity > high_water:
-            left = _share(Period(effective_time, active.end), nominal) if prorates_increases else Fraction(1)
+            left = _share(Period(effective_time, active.end), nominal) if prorates_increases else share
             micros += _share_of(unit_amount, quantity - high_water, left)
             high_water = quantity
     return Credits(micros)
