@@ -22,8 +22,10 @@ from services.contract.operations import Operations
 from services.contract.operations.billing.due_run import Billing
 from services.contract.operations.billing.plan_credits import PlanCredits
 from services.contract.operations.contracts import Contracts
+from services.contract.operations.credit_notes import CreditNotes
 from services.contract.operations.customers import Customers
 from services.contract.operations.invoices import Invoices
+from services.contract.operations.parties import Parties
 from services.contract.operations.plan_changes import PlanChanges
 from services.contract.operations.schedules import Schedules
 from services.contract.operations.seats import Seats
@@ -108,6 +110,8 @@ async def open_service(
             ),
             top_ups=TopUps(store=store, catalog=catalog, relay=relay, clock=clock, ids=ids),
             invoices=invoices,
+            credit_notes=CreditNotes(store=store, clock=clock, ids=ids),
+            parties=Parties(store=store),
         )
         yield await service.serve(
             RpcService(

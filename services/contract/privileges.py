@@ -7,10 +7,14 @@ from meshkit.privileges import Privileges
 
 PRIVILEGES: Final = Privileges(
     append_only={
+        "account_credit_entries",
         "audit_events",
         "billed_periods",
+        "credit_note_lines",
+        "credit_notes",
         "document_numbers",
         "invoice_lines",
+        "invoice_parties",
         "invoice_payments",
         "seat_changes",
     }

@@ -11,8 +11,10 @@ from purser.contract.v1 import self_service_pb2 as own
 from services.contract.operations import Operations
 from services.contract.wire import (
     contracts,
+    credit_notes,
     customers,
     invoices,
+    parties,
     plan_changes,
     schedules,
     seats,
@@ -42,7 +44,8 @@ class ContractServicer(contract_pb2_grpc.ContractServiceServicer):
     async def GetCustomer(self, request: pb.GetCustomerRequest, context: Context) -> pb.GetCustomerResponse:
         named = customers.get_from_wire(request)
         customer = await self._do.customers.get(named)
-        return customers.get_to_wire(customer)
+        billing = await self._do.parties.billing_details(customer.customer_id)
+        return customers.get_to_wire(customer, billing)
 
     async def ListCustomers(
         self, request: pb.ListCustomersRequest, context: Context
@@ -92,6 +95,26 @@ class ContractServicer(contract_pb2_grpc.ContractServiceServicer):
         command = customers.resend_from_wire(request)
         customer = await self._do.customers.resend(command)
         return customers.resend_to_wire(customer)
+
+    async def SetBillingDetails(
+        self, request: pb.SetBillingDetailsRequest, context: Context
+    ) -> pb.SetBillingDetailsResponse:
+        command = parties.set_billing_from_wire(request)
+        result = await self._do.parties.set_billing_details(command)
+        return parties.set_billing_to_wire(result)
+
+    async def SetSellerDetails(
+        self, request: pb.SetSellerDetailsRequest, context: Context
+    ) -> pb.SetSellerDetailsResponse:
+        command = parties.set_seller_from_wire(request)
+        seller = await self._do.parties.set_seller(command)
+        return parties.set_seller_to_wire(seller)
+
+    async def GetSellerDetails(
+        self, request: pb.GetSellerDetailsRequest, context: Context
+    ) -> pb.GetSellerDetailsResponse:
+        seller = await self._do.parties.seller()
+        return parties.get_seller_to_wire(seller)
 
     async def CreateContract(
         self, request: pb.CreateContractRequest, context: Context
@@ -228,6 +251,20 @@ class ContractServicer(contract_pb2_grpc.ContractServiceServicer):
         command = invoices.pay_from_wire(request)
         paid = await self._do.invoices.record_payment(command)
         return invoices.pay_to_wire(paid)
+
+    async def CreateCreditNote(
+        self, request: pb.CreateCreditNoteRequest, context: Context
+    ) -> pb.CreateCreditNoteResponse:
+        command = credit_notes.create_from_wire(request)
+        credited = await self._do.credit_notes.create(command)
+        return credit_notes.create_to_wire(credited)
+
+    async def ListAccountCredits(
+        self, request: pb.ListAccountCreditsRequest, context: Context
+    ) -> pb.ListAccountCreditsResponse:
+        customer, page = credit_notes.list_from_wire(request)
+        credit = await self._do.credit_notes.account_credit(customer, page)
+        return credit_notes.list_to_wire(credit, page, request)
 
 
 class SelfServiceServicer(self_service_pb2_grpc.SelfServiceServicer):

@@ -169,6 +169,79 @@ invoice_payments = Table(
     schema=SCHEMA,
 )
 
+invoice_parties = Table(
+    "invoice_parties",
+    metadata,
+    Column("invoice_id", Text, primary_key=True),
+    Column("parties", JSONB, nullable=False),  # a copy, always read whole
+    schema=SCHEMA,
+)
+
+billing_details = Table(
+    "billing_details",
+    metadata,
+    Column("customer_id", Text, primary_key=True),
+    Column("details", JSONB, nullable=False),  # always read and replaced whole
+    schema=SCHEMA,
+)
+
+seller_details = Table(
+    "seller_details",
+    metadata,
+    Column("only_row", Boolean, primary_key=True),
+    Column("details", JSONB, nullable=False),  # always read and replaced whole
+    schema=SCHEMA,
+)
+
+credit_notes = Table(
+    "credit_notes",
+    metadata,
+    Column("credit_note_id", Text, primary_key=True),
+    Column("invoice_id", Text, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("finalize_time", DateTime(timezone=True), nullable=False),
+    Column("currency_code", Text, nullable=False),
+    Column("amount_micros", BigInteger, nullable=False),
+    Column("tax_micros", BigInteger, nullable=False),
+    Column("off_due_micros", BigInteger, nullable=False),
+    Column("account_credit_micros", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    schema=SCHEMA,
+)
+
+credit_note_lines = Table(
+    "credit_note_lines",
+    metadata,
+    Column("credit_note_id", Text, primary_key=True),
+    Column("invoice_line_id", Text, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("amount_micros", BigInteger, nullable=False),
+    schema=SCHEMA,
+)
+
+account_credits = Table(
+    "account_credits",
+    metadata,
+    Column("customer_id", Text, primary_key=True),
+    Column("currency_code", Text, primary_key=True),
+    Column("balance_micros", BigInteger, nullable=False),
+    schema=SCHEMA,
+)
+
+account_credit_entries = Table(
+    "account_credit_entries",
+    metadata,
+    Column("account_credit_entry_id", Text, primary_key=True),
+    Column("customer_id", Text, nullable=False),
+    Column("currency_code", Text, nullable=False),
+    Column("amount_micros", BigInteger, nullable=False),
+    Column("balance_after_micros", BigInteger, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("document_id", Text, nullable=False),
+    Column("create_time", DateTime(timezone=True), nullable=False),
+    schema=SCHEMA,
+)
+
 number_series = Table(
     "number_series",
     metadata,

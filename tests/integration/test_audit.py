@@ -64,7 +64,8 @@ async def test_every_write_of_every_service_leaves_one_record_without_secrets(da
             ("DONE", INSECURE.subject, "")
         }
         for row in rows:
-            assert row["target_ids"], row
+            # The vendor has no id.
+            assert row["target_ids"] or row["rpc"].endswith("/SetSellerDetails"), row
             assert "fingerprint" not in row["change"]
     secrets = [call.response["secret"] for call in recordings["alert"].calls if "secret" in call.response]
     texts = await Records(databases, "alert").texts()

@@ -31,6 +31,7 @@ from purser.contract.v1.self_service_pb2_grpc import SelfServiceStub
 from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_pb2 as ledger
 from purser.ledger.v1 import usage_pb2 as usage
+from purser.type.v1.money_pb2 import Money
 from tests.support.faults import fault, outcome
 from tests.support.mesh import JUNE, Acme, SwitchedMesh, acme_of, secured
 from tests.support.postgres import Databases
@@ -199,6 +200,9 @@ def request_of(rpc: Rpc, things: Mapping[str, str], world: World, number: int) -
         "effective_time": None,
         "timestamp": None,
         "hold_ttl": timedelta(minutes=5),
+        "billing_details": contract.BillingDetails(party=contract.Party(name="a test")),
+        "amount": Money(currency_code="USD", micros=MICROS),
+        "reference": "a test",
     }
     request = GetMessageClass(rpc.input_type)()
     taken: set[str] = set()

@@ -189,6 +189,9 @@ def _as_answered_today(response: Json) -> Json:
         return {**response, "billable_metric": {**metric, "aggregated_property": metric["sum_property"]}}
     if rates := response.get("rates"):
         return {**response, "rates": [{**rate, "rate_type": "RATE_TYPE_FLAT"} for rate in rates]}
+    if (customer := response.get("customer")) and customer.get("is_suspended"):
+        suspension = {"reason": "SUSPENSION_REASON_OPERATOR"}
+        return {**response, "customer": {**customer, "suspensions": [suspension]}}
     if invoice := response.get("invoice"):
         return {**response, "invoice": _invoice_today(invoice)}
     if invoices := response.get("invoices"):

@@ -407,12 +407,38 @@ async def fill_invoices(ask: Ask, invoice_id: str, waived: str) -> None:
     """Call every write of Contract that changes an invoice, from two that are OPEN."""
     void = await ask("VoidInvoice", invoice_id=invoice_id, reason="wrong address", regenerate=True)
     again = void["regenerated"]["invoice_id"]
-    await ask("FinalizeInvoice", invoice_id=again)
+    party = {"name": "Acme GmbH", "address_lines": ["Ring 1", "1010 Wien"], "tax_ids": ["UID ATU12345678"]}
+    await ask(
+        "SetBillingDetails",
+        customer="acme",
+        billing_details={
+            "party": party,
+            "time_zone": "Europe/Vienna",
+            "language": "de-AT",
+            "taxes": [{"name": "USt.", "rate_micros": "200000"}],
+        },
+    )
+    await ask("SetSellerDetails", seller={"name": "SeatsCo"})
+    fee = {"name": "Fee", "amount": {"currency_code": "USD", "micros": str(CREDIT)}}
+    await ask("FinalizeInvoice", invoice_id=again, taxes=[{"name": "VAT", "rate_micros": "75000"}, fee])
     await ask(
         "RecordInvoicePayment",
         invoice_id=again,
         amount={"currency_code": "USD", "micros": str(10 * CREDIT)},
         reference="transfer-1",
+    )
+    credited = await ask(
+        "CreateCreditNote",
+        invoice_id=again,
+        amount={"currency_code": "USD", "micros": str(20 * CREDIT)},
+        reason="a broken promise",
+    )
+    line_id = credited["invoice"]["lines"][0]["invoice_line_id"]
+    await ask(
+        "CreateCreditNote",
+        invoice_id=again,
+        lines=[{"invoice_line_id": line_id, "amount": {"currency_code": "USD", "micros": str(400 * CREDIT)}}],
+        reason="all of it",
     )
     await ask("VoidInvoice", invoice_id=waived, reason="a present")
 

@@ -31,7 +31,10 @@ from services.contract.domain.ids import (
     TopUpPackId,
 )
 from services.contract.domain.invoice import Invoice, InvoiceLine
+from services.contract.domain.invoice_credits import AccountCreditEntry, CreditNote, CreditNoteLine
 from services.contract.domain.invoice_life import InvoicePayment
+from services.contract.domain.invoice_parties import BillingDetails, InvoiceParties, Party
+from services.contract.domain.invoice_taxes import TaxTerms
 from services.contract.domain.plan_change import IncludedCredits, MoneyBack, PlanChange, UnusedShare
 from services.contract.domain.schedules import (
     GrantAlignment,
@@ -381,9 +384,12 @@ class TopUpAndInvoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinalizeInvoice:
+    """taxes: of this invoice; none: the customer's."""
+
     request_id: str
     fingerprint: bytes
     invoice_id: InvoiceId
+    taxes: tuple[TaxTerms, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -427,6 +433,55 @@ class InvoiceDetails:
 
     invoice: Invoice
     payments: tuple[InvoicePayment, ...]
+    credit_notes: tuple[CreditNote, ...]
+    parties: InvoiceParties | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateCreditNote:
+    """Exactly one of amount and lines is given."""
+
+    request_id: str
+    fingerprint: bytes
+    invoice_id: InvoiceId
+    amount: Money | None
+    lines: tuple[CreditNoteLine, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceCredited:
+    credit_note: CreditNote
+    invoice: Invoice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountCredit:
+    """balances: what is left, by currency. entries: a page of the changes."""
+
+    balances: tuple[Money, ...]
+    entries: tuple[AccountCreditEntry, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetBillingDetails:
+    request_id: str
+    fingerprint: bytes
+    customer: str
+    billing_details: BillingDetails
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillingDetailsSet:
+    customer_id: CustomerId
+    billing_details: BillingDetails
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetSellerDetails:
+    request_id: str
+    fingerprint: bytes
+    seller: Party
 
 
 # What is stored for a repeated request; the format of each: store/formats.py.
@@ -441,4 +496,7 @@ Response = (
     | InvoicePaid
     | PlanChangeMade
     | ScheduleChanged
+    | InvoiceCredited
+    | BillingDetailsSet
+    | Party
 )

@@ -588,6 +588,25 @@ class PaymentAlreadyRecorded(AlreadyExists):
         )
 
 
+class CreditExceedsInvoice(FailedPrecondition):
+    """Credit notes cannot take off more than the invoice, or its line, charged."""
+
+    reason = "CREDIT_EXCEEDS_INVOICE"
+
+    def __init__(self, *, invoice_id: str, left_micros: str, invoice_line_id: str = "") -> None:
+        of = (
+            f"line {invoice_line_id!r} of invoice {invoice_id!r}"
+            if invoice_line_id
+            else f"invoice {invoice_id!r}"
+        )
+        super().__init__(
+            f"credit notes have left {left_micros} micros of {of}; take off at most that",
+            invoice_id=invoice_id,
+            invoice_line_id=invoice_line_id,
+            left_micros=left_micros,
+        )
+
+
 class CurrencyDiffers(FailedPrecondition):
     """The amount is in another currency than what it belongs to."""
 

@@ -13,6 +13,8 @@ InvoiceId = NewType("InvoiceId", str)
 InvoiceLineId = NewType("InvoiceLineId", str)
 InvoicePaymentId = NewType("InvoicePaymentId", str)
 PlanChangeId = NewType("PlanChangeId", str)
+CreditNoteId = NewType("CreditNoteId", str)
+AccountCreditEntryId = NewType("AccountCreditEntryId", str)
 
 ProductId = NewType("ProductId", str)
 RateCardId = NewType("RateCardId", str)

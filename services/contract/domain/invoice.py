@@ -37,6 +37,7 @@ class InvoiceLineKind(Enum):
     SEAT_INCREASE = "SEAT_INCREASE"
     TOP_UP = "TOP_UP"
     PLAN_CREDIT = "PLAN_CREDIT"
+    TAX = "TAX"
     ACCOUNT_CREDIT = "ACCOUNT_CREDIT"
 
 
@@ -59,8 +60,8 @@ WHOLE = Share(1, 1)
 class InvoiceLine:
     """quantity × unit_price × share = exact_micros (down to the micro); with `carried_micros`, rounded to `total`.
 
-    carried_micros: what the earlier lines of the same subscription and billing period left over when they were
-    rounded: exact amounts that are not charged yet (> 0), or charged in advance (< 0).
+    carried_micros: what the earlier lines of the same subscription and billing period, or of the same tax, left over
+    when they were rounded: exact amounts that are not charged yet (> 0), or charged in advance (< 0).
     span: the time that is charged; billing_period_start: start of its billing period. Both None for a top-up.
     """
 
@@ -151,9 +152,10 @@ def line(
     )
 
 
-def total_of(lines: Sequence[InvoiceLine]) -> Money:
-    """Return the sum of the lines. Raises AmountTooLarge."""
-    total = sum((line.total for line in lines), start=Money.zero(USD))
+def total_of(lines: Sequence[InvoiceLine], currency_code: str = "") -> Money:
+    """Return the sum of the lines. currency_code: of a sum without lines. Raises AmountTooLarge."""
+    currency_code = lines[0].total.currency_code if lines else currency_code or USD
+    total = sum((line.total for line in lines), start=Money.zero(currency_code))
     if total.micros > MONEY_MICROS_MAX:
         raise AmountTooLarge(micros=total.micros)
     return total

@@ -3,9 +3,12 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from fractions import Fraction
 from typing import assert_never
 
+from meshkit.errors import FieldViolation, InvalidFields
 from meshkit.quantity import Money
+from services.contract.domain.billing.price import Rounding, rounded
 from services.contract.domain.errors import (
     CurrencyDiffers,
     InvoiceAlreadyFinalized,
@@ -22,6 +25,7 @@ from services.contract.domain.ids import InvoiceId, InvoicePaymentId
 from services.contract.domain.invoice import NO_LINE_ID, Invoice, InvoiceLine, InvoiceLineKind, InvoiceStatus
 
 NUMBER_DIGITS = 6
+ADDED_AT_ISSUE = (InvoiceLineKind.TAX, InvoiceLineKind.ACCOUNT_CREDIT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +104,8 @@ def voided(invoice: Invoice, *, reason: str, is_of_pending_top_up: bool, at: dat
 def regenerated_lines(invoice: Invoice) -> tuple[InvoiceLine, ...]:
     """Return the charges of a cancelled invoice as lines of a new draft. Raises InvoiceNotFinalized for a draft.
 
+    Taxes and account credit are added anew when the draft is issued.
+
     They name no subscription: the cancelled lines still say what the subscription was charged for.
     """
     if invoice.status is InvoiceStatus.DRAFT:
@@ -107,6 +113,7 @@ def regenerated_lines(invoice: Invoice) -> tuple[InvoiceLine, ...]:
     return tuple(
         replace(line, invoice_line_id=NO_LINE_ID, subscription_id=None, billing_period_start=None)
         for line in invoice.lines
+        if line.kind not in ADDED_AT_ISSUE
     )
 
 
@@ -118,11 +125,7 @@ def with_payment(invoice: Invoice, amount: Money) -> Invoice:
     refuse_not_issued(invoice)
     if invoice.status is InvoiceStatus.PAID:
         raise InvoiceAlreadyPaid(invoice_id=invoice.invoice_id)
-    if amount.currency_code != invoice.total.currency_code:
-        raise CurrencyDiffers(
-            currency_code=amount.currency_code,
-            expected=f"{invoice.total.currency_code}, as invoice {invoice.invoice_id!r}",
-        )
+    refuse_unlike(amount, invoice.total.currency_code)
     if amount > invoice.due:
         raise PaymentExceedsDue(invoice_id=invoice.invoice_id, due_micros=str(invoice.due.micros))
     return settled(replace(invoice, paid=invoice.paid + amount))
@@ -134,6 +137,14 @@ def refuse_not_issued(invoice: Invoice) -> None:
         raise InvoiceNotFinalized(invoice_id=invoice.invoice_id)
     if invoice.status is InvoiceStatus.VOID:
         raise InvoiceVoid(invoice_id=invoice.invoice_id)
+
+
+def refuse_unlike(amount: Money, currency_code: str) -> None:
+    """Raise CurrencyDiffers, or InvalidFields unless the amount is in whole minor units of its currency."""
+    if amount.currency_code != currency_code:
+        raise CurrencyDiffers(currency_code=amount.currency_code, expected=f"{currency_code}, as the invoice")
+    if rounded(Fraction(amount.micros), Rounding.FLOOR, currency_code) != amount:
+        raise InvalidFields([FieldViolation("amount", f"must be in whole minor units of {currency_code}")])
 
 
 def settled(invoice: Invoice) -> Invoice:

@@ -28,7 +28,8 @@ from services.contract.domain.ids import (
     ProductId,
     SubscriptionId,
 )
-from services.contract.domain.invoice import WHOLE, InvoiceLine, InvoiceLineKind, Share, line
+from services.contract.domain.invoice import InvoiceLine, InvoiceLineKind, Share, line
+from services.contract.domain.invoice_credits import account_credit_line
 from services.contract.domain.schedules import GrantFrequency, GrantSchedule, PeriodProration
 
 
@@ -133,20 +134,8 @@ def credit_lines(change: PlanChange) -> tuple[InvoiceLine, ...]:
 def balanced(lines: Sequence[InvoiceLine], currency_code: str) -> tuple[InvoiceLine, ...]:
     """Return the lines of an invoice, whose total is never negative: what exceeds it becomes account credit."""
     total = sum((one.total for one in lines), start=Money.zero(currency_code))
-    if total.micros >= 0:
-        return tuple(lines)
-    rest = -total
-    moved = line(
-        kind=InvoiceLineKind.ACCOUNT_CREDIT,
-        product_id=lines[-1].product_id,
-        description="Moved to account credit",
-        quantity=1,
-        unit_price=rest,
-        share=WHOLE,
-        exact=Fraction(rest.micros),
-        total=rest,
-    )
-    return (*lines, moved)
+    moved = account_credit_line(total, Money.zero(currency_code))
+    return tuple(lines) if moved is None else (*lines, moved)
 
 
 def credit_line(paid: PaidSeats, unused: Share | None) -> InvoiceLine | None:

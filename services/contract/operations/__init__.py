@@ -4,8 +4,10 @@
 from dataclasses import dataclass
 
 from services.contract.operations.contracts import Contracts
+from services.contract.operations.credit_notes import CreditNotes
 from services.contract.operations.customers import Customers
 from services.contract.operations.invoices import Invoices
+from services.contract.operations.parties import Parties
 from services.contract.operations.plan_changes import PlanChanges
 from services.contract.operations.schedules import Schedules
 from services.contract.operations.seats import Seats
@@ -23,3 +25,5 @@ class Operations:
     seats: Seats
     top_ups: TopUps
     invoices: Invoices
+    credit_notes: CreditNotes
+    parties: Parties

@@ -88,7 +88,8 @@ class Contracts:
             await tx.contracts.insert(contract)
             created = await self.bill_from_start(tx, contract, at=at)
             await tx.outbox.enqueue(contract_changed(contract), key=contract.customer_id)
-            created = replace(created, invoices=tuple(await issue(tx, created.invoices, at=at)))
+            invoices = await issue(tx, created.invoices, at=at, ids=self._ids)
+            created = replace(created, invoices=tuple(invoices))
             await tx.responses.store(command, created)
         await self._relay.deliver_now(contract.customer_id)
         return created
@@ -149,7 +150,7 @@ class Contracts:
             await tx.outbox.enqueue(contract_changed(contract), key=contract.customer_id)
             ended = contract_now(contract, states, at)
             await tx.responses.store(command, ended)
-            await issue(tx, [] if draft is None else [draft], at=at)
+            await issue(tx, [] if draft is None else [draft], at=at, ids=self._ids)
         # Also what waited for the next collection date: it is due at the end of the contract.
         await self._billing.catch_up(command.contract_id, at)
         await self._relay.deliver_now(contract.customer_id)

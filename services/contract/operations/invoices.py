@@ -2,6 +2,7 @@
 """ListInvoices, GetInvoice, FinalizeInvoice, VoidInvoice, RecordInvoicePayment."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from meshkit.clock import Clock
 from meshkit.errors import FieldViolation, InvalidFields
@@ -15,8 +16,9 @@ from services.contract.domain.commands import (
     RecordInvoicePayment,
     VoidInvoice,
 )
-from services.contract.domain.ids import ContractId, InvoiceId
-from services.contract.domain.invoice import Invoice
+from services.contract.domain.ids import AccountCreditEntryId, ContractId, InvoiceId
+from services.contract.domain.invoice import Invoice, InvoiceLineKind
+from services.contract.domain.invoice_credits import AccountCreditCause, AccountCreditChange
 from services.contract.domain.invoice_life import (
     ReportedPayment,
     refuse_not_issuable,
@@ -25,7 +27,7 @@ from services.contract.domain.invoice_life import (
 )
 from services.contract.domain.top_up import PaymentGate, TopUpStatus, payment_of
 from services.contract.operations.billing.invoicing import new_invoice
-from services.contract.operations.billing.issuing import issue, pay
+from services.contract.operations.billing.issuing import give_numbers, issue, pay
 from services.contract.store import PostgresStore, Transaction
 
 UNNUMBERED_PER_TRANSACTION_MAX = 100
@@ -43,7 +45,12 @@ class Invoices:
         """Raises InvoiceNotFound."""
         async with self._store.transaction() as tx:
             invoice = await tx.invoices.find(invoice_id)
-            return InvoiceDetails(invoice=invoice, payments=tuple(await tx.invoices.payments(invoice_id)))
+            return InvoiceDetails(
+                invoice=invoice,
+                payments=tuple(await tx.invoices.payments(invoice_id)),
+                credit_notes=tuple(await tx.credit_notes.of_invoice(invoice_id)),
+                parties=await tx.parties.of_invoice(invoice_id),
+            )
 
     async def list(self, customer: str, contract_id: ContractId | None, page: Page) -> Sequence[Invoice]:
         """Return a page by issue_time, then in order of creation, and one more if there is one.
@@ -57,7 +64,8 @@ class Invoices:
     async def finalize(self, command: FinalizeInvoice) -> Invoice:
         """Issue a draft.
 
-        Raises InvoiceNotFound, InvoiceAlreadyFinalized, InvoiceVoid, InvoiceZero, TopUpPending, PlanChangePending.
+        Raises InvoiceNotFound, InvoiceAlreadyFinalized, InvoiceVoid, InvoiceZero, TopUpPending, PlanChangePending,
+        CurrencyDiffers.
         """
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, Invoice)) is not None:
@@ -66,7 +74,7 @@ class Invoices:
             await tx.plan_changes.refuse_pending(draft.invoice_id)
             is_pending = await _is_of_pending_top_up(tx, draft)
             refuse_not_issuable(draft, is_of_pending_top_up=is_pending)
-            [invoice] = await issue(tx, [draft], at=self._clock.now())
+            [invoice] = await issue(tx, [draft], at=self._clock.now(), ids=self._ids, taxes=command.taxes)
             await tx.responses.store(command, invoice)
         return invoice
 
@@ -82,10 +90,10 @@ class Invoices:
             invoice = await tx.invoices.lock(command.invoice_id)
             await tx.plan_changes.refuse_pending(invoice.invoice_id)
             is_pending = await _is_of_pending_top_up(tx, invoice)
-            void = voided(
-                invoice, reason=command.reason, is_of_pending_top_up=is_pending, at=self._clock.now()
-            )
+            at = self._clock.now()
+            void = voided(invoice, reason=command.reason, is_of_pending_top_up=is_pending, at=at)
             await tx.invoices.save(void)
+            await self._return_account_credit(tx, invoice, at=at)
             regenerated = None
             if command.regenerate:
                 contract = await tx.contracts.find(invoice.contract_id)
@@ -95,6 +103,19 @@ class Invoices:
             result = InvoiceVoided(invoice=void, regenerated=regenerated)
             await tx.responses.store(command, result)
         return result
+
+    async def _return_account_credit(self, tx: Transaction, invoice: Invoice, *, at: datetime) -> None:
+        for line in invoice.lines:
+            if line.kind is InvoiceLineKind.ACCOUNT_CREDIT:
+                returned = AccountCreditChange(
+                    account_credit_entry_id=AccountCreditEntryId(self._ids.new("ace")),
+                    customer_id=invoice.customer_id,
+                    amount=-line.total,
+                    cause=AccountCreditCause.RETURNED,
+                    document_id=invoice.invoice_id,
+                    create_time=at,
+                )
+                await tx.account_credits.change(returned)
 
     async def record_payment(self, command: RecordInvoicePayment) -> InvoicePaid:
         """Record a payment that was made elsewhere.
@@ -130,7 +151,7 @@ class Invoices:
             drafts = await tx.invoices.lock_unnumbered(UNNUMBERED_PER_TRANSACTION_MAX)
             for draft in drafts:
                 await tx.due_records.numbered(draft)
-            for invoice in await issue(tx, drafts, at=at):
+            for invoice in await give_numbers(tx, drafts, at=at):
                 top_up = await tx.top_ups.of_invoice(invoice.invoice_id)
                 if top_up is None or not invoice.due:
                     continue

@@ -77,7 +77,7 @@ class Seats:
             moved = await self._change(tx, contract, command.seats, at=at)
             await tx.outbox.enqueue(seats_changed(customer_id, moved.listed.change), key=customer_id)
             if moved.invoice is not None:
-                [invoice] = await issue(tx, [moved.invoice], at=at)
+                [invoice] = await issue(tx, [moved.invoice], at=at, ids=self._ids)
                 moved = replace(moved, invoice=invoice)
             await tx.responses.store(command, moved)
         await self._relay.deliver_now(customer_id)

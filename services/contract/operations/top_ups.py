@@ -25,7 +25,7 @@ from services.contract.domain.top_up import (
     status_at_order,
 )
 from services.contract.operations.billing.invoicing import new_invoice
-from services.contract.operations.billing.issuing import issue, pay
+from services.contract.operations.billing.issuing import issue, issue_as_ordered, pay, with_taxes
 from services.contract.operations.ports import Catalog, Relay
 from services.contract.store import PostgresStore, Transaction
 
@@ -87,7 +87,12 @@ class TopUps:
             await tx.top_ups.insert(top_up)
             if status is TopUpStatus.PAID:
                 await tx.outbox.enqueue(top_up_paid(top_up, at=at), key=top_up.customer_id)
-                [invoice] = await issue(tx, [invoice], at=at)
+                [invoice] = await issue(tx, [invoice], at=at, ids=self._ids)
+            else:
+                # The customer pays what the draft says, so its taxes are added before.
+                billing = await tx.parties.billing_details_or_name(customer_id)
+                invoice = await with_taxes(tx, invoice, billing.taxes, ids=self._ids)
+                await tx.invoices.save(invoice)
             ordered = TopUpAndInvoice(top_up=top_up, invoice=invoice)
             await tx.responses.store(command, ordered)
         await self._relay.deliver_now(customer_id)
@@ -133,7 +138,7 @@ class TopUps:
         draft = await tx.invoices.lock(top_up.invoice_id)
         if top_up.status is TopUpStatus.PAID:
             await tx.outbox.enqueue(top_up_paid(top_up, at=at), key=top_up.customer_id)
-            [invoice] = await issue(tx, [draft], at=at)
+            invoice = await issue_as_ordered(tx, draft, at=at)
             if invoice.due:
                 payment = payment_of(top_up, invoice.due)
                 await pay(tx, invoice, payment, at=at, ids=self._ids)

@@ -6,7 +6,9 @@ from typing import Final
 from meshkit.formats import Format, Formats, Json
 from services.contract.domain.billing.price import SeatRate
 from services.contract.domain.commands import (
+    BillingDetailsSet,
     ContractCreated,
+    InvoiceCredited,
     InvoicePaid,
     InvoiceVoided,
     PlanChangeMade,
@@ -18,6 +20,7 @@ from services.contract.domain.commands import (
 from services.contract.domain.contract import ContractNow
 from services.contract.domain.customer import Customer, Suspension
 from services.contract.domain.invoice import Invoice
+from services.contract.domain.invoice_parties import BillingDetails, InvoiceParties, Party
 from services.contract.domain.notices import (
     ContractChanged,
     CustomerChanged,
@@ -171,6 +174,10 @@ def _edited_schedules_of_both(changed: Json) -> Json:
     return changed | {name: _edited_schedules(changed[name]) for name in ("ended", "begun")}
 
 
+# The columns seller_details.details, billing_details.details and invoice_parties.parties; Party is a response, too.
+PARTY: Final = Format("Party", Party)
+BILLING_DETAILS: Final = Format("BillingDetails", BillingDetails)
+INVOICE_PARTIES: Final = Format("InvoiceParties", InvoiceParties)
 RESPONSES: Final = Formats[Response](
     Format("Customer", Customer, (_customer_2,)),
     Format(
@@ -201,6 +208,9 @@ RESPONSES: Final = Formats[Response](
     Format("PlanChangeMade", PlanChangeMade),
     Format("InvoicePaid", InvoicePaid, (_carried_on_its_invoice,)),
     Format("ScheduleChanged", ScheduleChanged),
+    Format("InvoiceCredited", InvoiceCredited),
+    Format("BillingDetailsSet", BillingDetailsSet),
+    PARTY,
 )
 NOTICES: Final = Formats[Payload](
     Format("CUSTOMER_CHANGED", CustomerChanged),
@@ -219,6 +229,25 @@ UNUSED_SHARE: Final = Format("UnusedShare", UnusedShare)
 # grant_schedules.rollover, and one element of grant_schedules.editions.
 ROLLOVER: Final = Format("GrantRollover", Rollover)
 EDITION: Final = Format("GrantEdition", ScheduleEdition)
-COLUMNS: Final = Formats[SeatRate | Suspension | PaidSeats | UnusedShare | Rollover | ScheduleEdition](
-    SEAT_RATE, SUSPENSION, PAID_SEATS, UNUSED_SHARE, ROLLOVER, EDITION
+Column = (
+    SeatRate
+    | Suspension
+    | PaidSeats
+    | UnusedShare
+    | Rollover
+    | ScheduleEdition
+    | Party
+    | BillingDetails
+    | InvoiceParties
+)
+COLUMNS: Final = Formats[Column](
+    SEAT_RATE,
+    SUSPENSION,
+    PAID_SEATS,
+    UNUSED_SHARE,
+    ROLLOVER,
+    EDITION,
+    PARTY,
+    BILLING_DETAILS,
+    INVOICE_PARTIES,
 )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, exists, insert, select, tuple_, update
+from sqlalchemy import Row, Select, exists, func, insert, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -33,6 +33,7 @@ from services.contract.domain.invoice import (
     Share,
 )
 from services.contract.domain.invoice_life import InvoicePayment, settled
+from services.contract.domain.invoice_taxes import TaxSoFar
 from services.contract.tables import invoice_lines, invoice_payments, invoices
 
 _SELECT: Final[Select[Any]] = select(
@@ -145,6 +146,27 @@ class StoredInvoices:
             .values(**_state_to_row(invoice))
         )
         assert (await self._connection.execute(saved)).rowcount == 1
+
+    async def tax_so_far(self, draft: Invoice, description: str) -> TaxSoFar:
+        """Return what a contract's other invoices say of one tax; void ones do not count."""
+        of_tax = (
+            select(
+                func.coalesce(func.sum(invoice_lines.c.unit_price_micros), 0).label("taxed"),
+                func.coalesce(func.sum(invoice_lines.c.total_micros), 0).label("charged"),
+            )
+            .join(invoices, invoices.c.invoice_id == invoice_lines.c.invoice_id)
+            .where(
+                invoices.c.contract_id == draft.contract_id,
+                invoices.c.invoice_id != draft.invoice_id,
+                invoices.c.status != "VOID",
+                invoice_lines.c.kind == InvoiceLineKind.TAX.value,
+                invoice_lines.c.description == description,
+                invoice_lines.c.currency_code == draft.total.currency_code,
+            )
+        )
+        row = (await self._connection.execute(of_tax)).one()
+        currency = draft.total.currency_code
+        return TaxSoFar(taxed=Money(currency, int(row.taxed)), charged=Money(currency, int(row.charged)))
 
     async def insert_payment(self, payment: InvoicePayment) -> None:
         """Raises PaymentAlreadyRecorded if the invoice has a payment of this reference."""

@@ -8,6 +8,7 @@ from meshkit.requests import Command, StoredResponses
 from services.contract.domain.commands import (
     ChangeSeats,
     CreateContract,
+    CreateCreditNote,
     EditGrantSchedule,
     EndContract,
     EndGrantSchedule,
@@ -17,6 +18,7 @@ from services.contract.domain.commands import (
     ResolveTopUpPayment,
     Response,
     ResumeCustomer,
+    SetBillingDetails,
     SetCustomerAliases,
     SuspendCustomer,
     VoidInvoice,
@@ -39,13 +41,19 @@ class OwnResponses(StoredResponses[Response]):
 
     async def _require_visible(self, command: Command) -> None:
         match command:
-            case SetCustomerAliases() | SuspendCustomer() | ResumeCustomer() | CreateContract():
+            case (
+                SetCustomerAliases()
+                | SuspendCustomer()
+                | ResumeCustomer()
+                | CreateContract()
+                | SetBillingDetails()
+            ):
                 await StoredCustomers(self._connection).find(command.customer)
             case EndContract() | EditGrantSchedule() | EndGrantSchedule() | OrderTopUp():
                 await StoredContracts(self._connection).customer_of(command.contract_id)
             case ChangeSeats():
                 await StoredContracts(self._connection).customer_of(command.seats.contract_id)
-            case FinalizeInvoice() | VoidInvoice() | RecordInvoicePayment():
+            case FinalizeInvoice() | VoidInvoice() | RecordInvoicePayment() | CreateCreditNote():
                 await StoredInvoices(self._connection).find(command.invoice_id)
             case ResolveTopUpPayment():
                 await StoredTopUps(self._connection).find(command.top_up_id)

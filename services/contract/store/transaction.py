@@ -19,10 +19,12 @@ from services.contract.domain.commands import Response
 from services.contract.store.audit import DueRecords
 from services.contract.store.billing import StoredBilling
 from services.contract.store.contracts import StoredContracts
+from services.contract.store.credits import StoredAccountCredits, StoredCreditNotes
 from services.contract.store.customers import StoredCustomers
 from services.contract.store.formats import NOTICES, RESPONSES
 from services.contract.store.invoices import StoredInvoices
 from services.contract.store.numbers import StoredNumbers
+from services.contract.store.parties import StoredParties
 from services.contract.store.plan_changes import StoredPlanChanges
 from services.contract.store.responses import OwnResponses
 from services.contract.store.seats import StoredSeats
@@ -34,8 +36,8 @@ R = TypeVar("R", bound=Response)
 class Transaction:
     """The statements of one transaction. READ COMMITTED: lock what must not change before the commit.
 
-    Locks are taken in this order: the customer (if the Ledger gets a notice), the contract, the invoice, and last the
-    series of numbers.
+    Locks are taken in this order: the customer (if the Ledger gets a notice), the contract, the invoice, the
+    account credit, and last the series of numbers.
     """
 
     def __init__(self, connection: AsyncConnection, *, wall: Clock, ids: Ids) -> None:
@@ -48,6 +50,9 @@ class Transaction:
         self.seats = StoredSeats(connection)
         self.billing = StoredBilling(connection)
         self.invoices = StoredInvoices(connection)
+        self.parties = StoredParties(connection)
+        self.credit_notes = StoredCreditNotes(connection)
+        self.account_credits = StoredAccountCredits(connection)
         self.numbers = StoredNumbers(connection)
         self.top_ups = StoredTopUps(connection)
         self.plan_changes = StoredPlanChanges(connection)

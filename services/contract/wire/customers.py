@@ -27,6 +27,8 @@ from services.contract.domain.customer import (
     is_customer_id,
 )
 from services.contract.domain.ids import CUSTOMER_PREFIX
+from services.contract.domain.invoice_parties import BillingDetails
+from services.contract.wire.parties import billing_details_to_wire
 from services.contract.wire.values import by_number
 
 _REASONS: Final = {
@@ -136,8 +138,11 @@ def create_to_wire(customer: Customer) -> pb.CreateCustomerResponse:
     return pb.CreateCustomerResponse(customer=customer_to_wire(customer))
 
 
-def get_to_wire(customer: Customer) -> pb.GetCustomerResponse:
-    return pb.GetCustomerResponse(customer=customer_to_wire(customer))
+def get_to_wire(customer: Customer, billing: BillingDetails | None) -> pb.GetCustomerResponse:
+    return pb.GetCustomerResponse(
+        customer=customer_to_wire(customer),
+        billing_details=None if billing is None else billing_details_to_wire(billing),
+    )
 
 
 def list_to_wire(

@@ -19,7 +19,9 @@ from services.contract.domain.commands import (
 )
 from services.contract.domain.ids import ContractId, InvoiceId
 from services.contract.domain.invoice import Invoice, InvoiceLine, InvoiceLineKind, InvoiceStatus
+from services.contract.domain.invoice_credits import CreditNote
 from services.contract.domain.invoice_life import InvoicePayment
+from services.contract.wire.parties import party_to_wire, taxes_from_wire
 from services.contract.wire.values import money, money_to_wire, optional_time, period_to_wire
 
 _STATUSES: Final = {
@@ -33,6 +35,7 @@ _KINDS: Final = {
     InvoiceLineKind.SEAT_INCREASE: pb.INVOICE_LINE_KIND_SEAT_INCREASE,
     InvoiceLineKind.TOP_UP: pb.INVOICE_LINE_KIND_TOP_UP,
     InvoiceLineKind.PLAN_CREDIT: pb.INVOICE_LINE_KIND_PLAN_CREDIT,
+    InvoiceLineKind.TAX: pb.INVOICE_LINE_KIND_TAX,
     InvoiceLineKind.ACCOUNT_CREDIT: pb.INVOICE_LINE_KIND_ACCOUNT_CREDIT,
 }
 
@@ -59,6 +62,7 @@ def finalize_from_wire(request: pb.FinalizeInvoiceRequest) -> FinalizeInvoice:
         request_id=fields.request_id(request.request_id),
         fingerprint=fingerprint("FinalizeInvoice", request),
         invoice_id=InvoiceId(fields.text("invoice_id", request.invoice_id)),
+        taxes=taxes_from_wire(fields, "taxes", request.taxes),
     )
     fields.check()
     return command
@@ -94,9 +98,13 @@ def pay_from_wire(request: pb.RecordInvoicePaymentRequest) -> RecordInvoicePayme
 
 
 def get_to_wire(details: InvoiceDetails) -> pb.GetInvoiceResponse:
+    parties = details.parties
     return pb.GetInvoiceResponse(
         invoice=invoice_to_wire(details.invoice),
         payments=[payment_to_wire(payment) for payment in details.payments],
+        credit_notes=[credit_note_to_wire(note) for note in details.credit_notes],
+        seller=party_to_wire(parties.seller) if parties is not None and parties.seller is not None else None,
+        buyer=party_to_wire(parties.buyer) if parties is not None else None,
     )
 
 
@@ -114,6 +122,24 @@ def void_to_wire(result: InvoiceVoided) -> pb.VoidInvoiceResponse:
 def pay_to_wire(paid: InvoicePaid) -> pb.RecordInvoicePaymentResponse:
     return pb.RecordInvoicePaymentResponse(
         payment=payment_to_wire(paid.payment), invoice=invoice_to_wire(paid.invoice)
+    )
+
+
+def credit_note_to_wire(note: CreditNote) -> pb.CreditNote:
+    return pb.CreditNote(
+        credit_note_id=note.credit_note_id,
+        invoice_id=note.invoice_id,
+        number=note.number,
+        finalize_time=timestamp(note.finalize_time),
+        amount=money_to_wire(note.amount),
+        tax=money_to_wire(note.tax),
+        amount_off_due=money_to_wire(note.off_due),
+        account_credit=money_to_wire(note.account_credit),
+        reason=note.reason,
+        lines=[
+            pb.CreditNoteLine(invoice_line_id=line.invoice_line_id, amount=money_to_wire(line.amount))
+            for line in note.lines
+        ],
     )
 
 

@@ -1,66 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """FinalizeInvoice, VoidInvoice, RecordInvoicePayment; the numbers of invoices."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import asyncpg
 import pytest
 from grpc import StatusCode
 
-from meshkit.rpc.fields import optional_timestamp, timestamp
+from meshkit.rpc.fields import timestamp
 from purser.contract.v1 import contract_pb2 as pb
-from purser.type.v1 import money_pb2
 from tests.support.catalog import JUNE, RunningCatalog
 from tests.support.contract import ContractStub, Desk, RunningContract, day, dollars, running_contract
 from tests.support.faults import bad_fields, fault
+from tests.support.invoices import CENT, external_top_up, finalize, payment, read, void
 from tests.support.ledger_peer import RecordingLedger
 from tests.support.mesh import until
 from tests.support.postgres import Databases
 
-CENT = 10_000
 FAILED = StatusCode.FAILED_PRECONDITION
-
-
-def usd(cents: int) -> money_pb2.Money:
-    return money_pb2.Money(currency_code="USD", micros=cents * CENT)
-
-
-def payment(
-    desk: Desk, invoice: pb.Invoice, cents: int, reference: str = "transfer-1", at: datetime | None = None
-) -> pb.RecordInvoicePaymentRequest:
-    return pb.RecordInvoicePaymentRequest(
-        request_id=desk.request_id(),
-        invoice_id=invoice.invoice_id,
-        amount=usd(cents),
-        reference=reference,
-        payment_time=optional_timestamp(at),
-    )
-
-
-def void(desk: Desk, invoice: pb.Invoice, *, regenerate: bool = False) -> pb.VoidInvoiceRequest:
-    return pb.VoidInvoiceRequest(
-        request_id=desk.request_id(),
-        invoice_id=invoice.invoice_id,
-        reason="wrong address",
-        regenerate=regenerate,
-    )
-
-
-def finalize(desk: Desk, invoice: pb.Invoice) -> pb.FinalizeInvoiceRequest:
-    return pb.FinalizeInvoiceRequest(request_id=desk.request_id(), invoice_id=invoice.invoice_id)
-
-
-async def read(contract: ContractStub, invoice: pb.Invoice) -> pb.GetInvoiceResponse:
-    return await contract.GetInvoice(pb.GetInvoiceRequest(invoice_id=invoice.invoice_id))
-
-
-def external_top_up(desk: Desk, signed: pb.CreateContractResponse) -> pb.OrderTopUpRequest:
-    return pb.OrderTopUpRequest(
-        request_id=desk.request_id(),
-        contract_id=signed.contract.contract_id,
-        top_up_pack_id=desk.sells.pack.top_up_pack_id,
-        payment_gate=pb.PAYMENT_GATE_EXTERNAL,
-    )
 
 
 async def test_invoices_of_all_contracts_share_one_series_and_get_their_date_with_the_number(

@@ -25,6 +25,7 @@ from tests.support.contract import day
 from tests.support.postgres import Databases
 
 TRANSACTIONS = 60
+CONNECTIONS_MAX = 8  # as many as the engine has: none waits for another transaction's connection
 
 
 class Fate(Enum):
@@ -46,7 +47,9 @@ async def test_concurrent_and_killed_transactions_leave_no_gap_no_duplicate_and_
     chance = Random(seed)
     async with store.transaction() as tx:
         await write_contract(tx)
+    tx_ids = Ids(wall)
     admin = await asyncpg.connect(databases.admin_url)
+    room = asyncio.Semaphore(CONNECTIONS_MAX)
     killing = asyncio.Lock()  # one statement at a time on the connection
     fates = [chance.choice(list(Fate)) for _ in range(TRANSACTIONS)]
 
@@ -60,11 +63,11 @@ async def test_concurrent_and_killed_transactions_leave_no_gap_no_duplicate_and_
             for n, one in enumerate(ids)
         ]
         try:
-            async with engine.begin() as connection:
-                tx = Transaction(connection, wall=wall, ids=Ids(wall))
+            async with room, engine.begin() as connection:
+                tx = Transaction(connection, wall=wall, ids=tx_ids)
                 for draft in drafts:
                     await tx.invoices.insert(draft)
-                await issue(tx, drafts, at=at)
+                await issue(tx, drafts, at=at, ids=tx_ids)
                 if fate is Fate.ROLLED_BACK:
                     raise Failed
                 if fate is Fate.KILLED:
@@ -108,7 +111,9 @@ async def test_concurrent_and_killed_transactions_leave_no_gap_no_duplicate_and_
     assert set(fates) == set(Fate)
 
 
-async def test_a_number_that_was_rolled_back_is_given_to_the_next_invoice(store: PostgresStore) -> None:
+async def test_a_number_that_was_rolled_back_is_given_to_the_next_invoice(
+    store: PostgresStore, wall: ManualClock
+) -> None:
     draft = an_invoice(a_purchase_line(1), invoice_id="inv_1", status=InvoiceStatus.DRAFT)
     async with store.transaction() as tx:
         await write_contract(tx)
@@ -116,15 +121,17 @@ async def test_a_number_that_was_rolled_back_is_given_to_the_next_invoice(store:
 
     with suppress(Failed):
         async with store.transaction() as tx:
-            [lost] = await issue(tx, [draft], at=JUNE)
+            [lost] = await issue(tx, [draft], at=JUNE, ids=Ids(wall))
             raise Failed
     async with store.transaction() as tx:
-        [kept] = await issue(tx, [draft], at=JUNE)
+        [kept] = await issue(tx, [draft], at=JUNE, ids=Ids(wall))
 
     assert lost.number == kept.number == "000001"
 
 
-async def test_a_clock_that_lags_behind_gets_the_last_date_given(store: PostgresStore) -> None:
+async def test_a_clock_that_lags_behind_gets_the_last_date_given(
+    store: PostgresStore, wall: ManualClock
+) -> None:
     first, second = (
         an_invoice(a_purchase_line(n), invoice_id=f"inv_{n}", status=InvoiceStatus.DRAFT) for n in (1, 2)
     )
@@ -134,8 +141,8 @@ async def test_a_clock_that_lags_behind_gets_the_last_date_given(store: Postgres
         await tx.invoices.insert(second)
 
     async with store.transaction() as tx:
-        await issue(tx, [first], at=day(6, 2))
+        await issue(tx, [first], at=day(6, 2), ids=Ids(wall))
     async with store.transaction() as tx:
-        [late] = await issue(tx, [second], at=JUNE)
+        [late] = await issue(tx, [second], at=JUNE, ids=Ids(wall))
 
     assert (late.number, late.finalize_time) == ("000002", day(6, 2))

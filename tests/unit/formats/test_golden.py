@@ -29,7 +29,17 @@ from services.catalog.wire import (
 )
 from services.contract.domain import commands as contract_commands
 from services.contract.domain import notices as contract_notices
-from services.contract.wire import contracts, customers, invoices, schedules, seats, self_service, top_ups
+from services.contract.wire import (
+    contracts,
+    credit_notes,
+    customers,
+    invoices,
+    parties,
+    schedules,
+    seats,
+    self_service,
+    top_ups,
+)
 from services.contract.wire import plan_changes as contract_plan_changes
 from services.ledger.domain.crossings.watch import Crossing
 from services.ledger.domain.responses import Response
@@ -73,6 +83,7 @@ READS: dict[str, Callable[[Any], Any]] = {
     "CreateAlert": alerts.create_from_wire,
     "CreateBillableMetric": metrics.create_from_wire,
     "CreateContract": contracts.create_from_wire,
+    "CreateCreditNote": credit_notes.create_from_wire,
     "CreateCreditType": credit_types.create_from_wire,
     "CreateCustomer": customers.create_from_wire,
     "CreateProduct": products.create_from_wire,
@@ -105,7 +116,9 @@ READS: dict[str, Callable[[Any], Any]] = {
     "ResolveTopUpPayment": top_ups.resolve_from_wire,
     "ResumeCustomer": customers.resume_from_wire,
     "RotateWebhookSecret": endpoints.rotate_from_wire,
+    "SetBillingDetails": parties.set_billing_from_wire,
     "SetCustomerAliases": customers.set_aliases_from_wire,
+    "SetSellerDetails": parties.set_seller_from_wire,
     "SetSpendCap": caps.set_from_wire,
     "SuspendCustomer": customers.suspend_from_wire,
     "UnarchiveCustomer": customers.unarchive_from_wire,
@@ -220,6 +233,7 @@ def test_all_commands_of_the_revision_before_but_those_of_the_gate_have_a_legacy
         "BuyTopUp",
         "ChangePlan",
         "CorrectRate",
+        "CreateCreditNote",
         "EditGrantSchedule",
         "EndGrantSchedule",
         "EndRate",
@@ -234,6 +248,8 @@ def test_all_commands_of_the_revision_before_but_those_of_the_gate_have_a_legacy
         "ResendProduct",
         "ResendRateCard",
         "UnarchiveCustomer",
+        "SetBillingDetails",
+        "SetSellerDetails",
         "VoidGrant",
         "VoidInvoice",
         "VoidUsage",

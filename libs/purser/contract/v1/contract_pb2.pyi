@@ -145,6 +145,15 @@ class InvoiceLineKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     INVOICE_LINE_KIND_TOP_UP: _ClassVar[InvoiceLineKind]
     INVOICE_LINE_KIND_PLAN_CREDIT: _ClassVar[InvoiceLineKind]
     INVOICE_LINE_KIND_ACCOUNT_CREDIT: _ClassVar[InvoiceLineKind]
+    INVOICE_LINE_KIND_TAX: _ClassVar[InvoiceLineKind]
+
+class AccountCreditCause(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ACCOUNT_CREDIT_CAUSE_UNSPECIFIED: _ClassVar[AccountCreditCause]
+    ACCOUNT_CREDIT_CAUSE_CREDIT_NOTE: _ClassVar[AccountCreditCause]
+    ACCOUNT_CREDIT_CAUSE_USED: _ClassVar[AccountCreditCause]
+    ACCOUNT_CREDIT_CAUSE_RETURNED: _ClassVar[AccountCreditCause]
+    ACCOUNT_CREDIT_CAUSE_EXCESS: _ClassVar[AccountCreditCause]
 SUSPENSION_REASON_UNSPECIFIED: SuspensionReason
 SUSPENSION_REASON_OPERATOR: SuspensionReason
 SUSPENSION_REASON_PAYMENT_OVERDUE: SuspensionReason
@@ -219,6 +228,12 @@ INVOICE_LINE_KIND_SEAT_INCREASE: InvoiceLineKind
 INVOICE_LINE_KIND_TOP_UP: InvoiceLineKind
 INVOICE_LINE_KIND_PLAN_CREDIT: InvoiceLineKind
 INVOICE_LINE_KIND_ACCOUNT_CREDIT: InvoiceLineKind
+INVOICE_LINE_KIND_TAX: InvoiceLineKind
+ACCOUNT_CREDIT_CAUSE_UNSPECIFIED: AccountCreditCause
+ACCOUNT_CREDIT_CAUSE_CREDIT_NOTE: AccountCreditCause
+ACCOUNT_CREDIT_CAUSE_USED: AccountCreditCause
+ACCOUNT_CREDIT_CAUSE_RETURNED: AccountCreditCause
+ACCOUNT_CREDIT_CAUSE_EXCESS: AccountCreditCause
 
 class Suspension(_message.Message):
     __slots__ = ("reason", "note", "create_time")
@@ -229,6 +244,78 @@ class Suspension(_message.Message):
     note: str
     create_time: _timestamp_pb2.Timestamp
     def __init__(self, reason: _Optional[_Union[SuspensionReason, str]] = ..., note: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class Party(_message.Message):
+    __slots__ = ("name", "address_lines", "tax_ids")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_LINES_FIELD_NUMBER: _ClassVar[int]
+    TAX_IDS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    address_lines: _containers.RepeatedScalarFieldContainer[str]
+    tax_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., address_lines: _Optional[_Iterable[str]] = ..., tax_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class TaxTerms(_message.Message):
+    __slots__ = ("name", "rate_micros", "amount")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    RATE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    rate_micros: int
+    amount: _money_pb2.Money
+    def __init__(self, name: _Optional[str] = ..., rate_micros: _Optional[int] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ...) -> None: ...
+
+class BillingDetails(_message.Message):
+    __slots__ = ("party", "time_zone", "language", "taxes")
+    PARTY_FIELD_NUMBER: _ClassVar[int]
+    TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    TAXES_FIELD_NUMBER: _ClassVar[int]
+    party: Party
+    time_zone: str
+    language: str
+    taxes: _containers.RepeatedCompositeFieldContainer[TaxTerms]
+    def __init__(self, party: _Optional[_Union[Party, _Mapping]] = ..., time_zone: _Optional[str] = ..., language: _Optional[str] = ..., taxes: _Optional[_Iterable[_Union[TaxTerms, _Mapping]]] = ...) -> None: ...
+
+class SetBillingDetailsRequest(_message.Message):
+    __slots__ = ("request_id", "customer", "billing_details")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    BILLING_DETAILS_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    billing_details: BillingDetails
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., billing_details: _Optional[_Union[BillingDetails, _Mapping]] = ...) -> None: ...
+
+class SetBillingDetailsResponse(_message.Message):
+    __slots__ = ("billing_details",)
+    BILLING_DETAILS_FIELD_NUMBER: _ClassVar[int]
+    billing_details: BillingDetails
+    def __init__(self, billing_details: _Optional[_Union[BillingDetails, _Mapping]] = ...) -> None: ...
+
+class SetSellerDetailsRequest(_message.Message):
+    __slots__ = ("request_id", "seller")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    SELLER_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    seller: Party
+    def __init__(self, request_id: _Optional[str] = ..., seller: _Optional[_Union[Party, _Mapping]] = ...) -> None: ...
+
+class SetSellerDetailsResponse(_message.Message):
+    __slots__ = ("seller",)
+    SELLER_FIELD_NUMBER: _ClassVar[int]
+    seller: Party
+    def __init__(self, seller: _Optional[_Union[Party, _Mapping]] = ...) -> None: ...
+
+class GetSellerDetailsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetSellerDetailsResponse(_message.Message):
+    __slots__ = ("seller",)
+    SELLER_FIELD_NUMBER: _ClassVar[int]
+    seller: Party
+    def __init__(self, seller: _Optional[_Union[Party, _Mapping]] = ...) -> None: ...
 
 class Customer(_message.Message):
     __slots__ = ("customer_id", "name", "aliases", "is_suspended", "create_time", "suspensions", "archive_time")
@@ -271,10 +358,12 @@ class GetCustomerRequest(_message.Message):
     def __init__(self, customer: _Optional[str] = ...) -> None: ...
 
 class GetCustomerResponse(_message.Message):
-    __slots__ = ("customer",)
+    __slots__ = ("customer", "billing_details")
     CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    BILLING_DETAILS_FIELD_NUMBER: _ClassVar[int]
     customer: Customer
-    def __init__(self, customer: _Optional[_Union[Customer, _Mapping]] = ...) -> None: ...
+    billing_details: BillingDetails
+    def __init__(self, customer: _Optional[_Union[Customer, _Mapping]] = ..., billing_details: _Optional[_Union[BillingDetails, _Mapping]] = ...) -> None: ...
 
 class ListCustomersRequest(_message.Message):
     __slots__ = ("page_size", "page_token", "with_archived")
@@ -1181,20 +1270,28 @@ class GetInvoiceRequest(_message.Message):
     def __init__(self, invoice_id: _Optional[str] = ...) -> None: ...
 
 class GetInvoiceResponse(_message.Message):
-    __slots__ = ("invoice", "payments")
+    __slots__ = ("invoice", "payments", "credit_notes", "seller", "buyer")
     INVOICE_FIELD_NUMBER: _ClassVar[int]
     PAYMENTS_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_NOTES_FIELD_NUMBER: _ClassVar[int]
+    SELLER_FIELD_NUMBER: _ClassVar[int]
+    BUYER_FIELD_NUMBER: _ClassVar[int]
     invoice: Invoice
     payments: _containers.RepeatedCompositeFieldContainer[InvoicePayment]
-    def __init__(self, invoice: _Optional[_Union[Invoice, _Mapping]] = ..., payments: _Optional[_Iterable[_Union[InvoicePayment, _Mapping]]] = ...) -> None: ...
+    credit_notes: _containers.RepeatedCompositeFieldContainer[CreditNote]
+    seller: Party
+    buyer: Party
+    def __init__(self, invoice: _Optional[_Union[Invoice, _Mapping]] = ..., payments: _Optional[_Iterable[_Union[InvoicePayment, _Mapping]]] = ..., credit_notes: _Optional[_Iterable[_Union[CreditNote, _Mapping]]] = ..., seller: _Optional[_Union[Party, _Mapping]] = ..., buyer: _Optional[_Union[Party, _Mapping]] = ...) -> None: ...
 
 class FinalizeInvoiceRequest(_message.Message):
-    __slots__ = ("request_id", "invoice_id")
+    __slots__ = ("request_id", "invoice_id", "taxes")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     INVOICE_ID_FIELD_NUMBER: _ClassVar[int]
+    TAXES_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     invoice_id: str
-    def __init__(self, request_id: _Optional[str] = ..., invoice_id: _Optional[str] = ...) -> None: ...
+    taxes: _containers.RepeatedCompositeFieldContainer[TaxTerms]
+    def __init__(self, request_id: _Optional[str] = ..., invoice_id: _Optional[str] = ..., taxes: _Optional[_Iterable[_Union[TaxTerms, _Mapping]]] = ...) -> None: ...
 
 class FinalizeInvoiceResponse(_message.Message):
     __slots__ = ("invoice",)
@@ -1243,3 +1340,93 @@ class RecordInvoicePaymentResponse(_message.Message):
     payment: InvoicePayment
     invoice: Invoice
     def __init__(self, payment: _Optional[_Union[InvoicePayment, _Mapping]] = ..., invoice: _Optional[_Union[Invoice, _Mapping]] = ...) -> None: ...
+
+class CreditNoteLine(_message.Message):
+    __slots__ = ("invoice_line_id", "amount")
+    INVOICE_LINE_ID_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    invoice_line_id: str
+    amount: _money_pb2.Money
+    def __init__(self, invoice_line_id: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ...) -> None: ...
+
+class CreditNote(_message.Message):
+    __slots__ = ("credit_note_id", "invoice_id", "number", "finalize_time", "amount", "tax", "amount_off_due", "account_credit", "reason", "lines")
+    CREDIT_NOTE_ID_FIELD_NUMBER: _ClassVar[int]
+    INVOICE_ID_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    FINALIZE_TIME_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    TAX_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_OFF_DUE_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_CREDIT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    LINES_FIELD_NUMBER: _ClassVar[int]
+    credit_note_id: str
+    invoice_id: str
+    number: str
+    finalize_time: _timestamp_pb2.Timestamp
+    amount: _money_pb2.Money
+    tax: _money_pb2.Money
+    amount_off_due: _money_pb2.Money
+    account_credit: _money_pb2.Money
+    reason: str
+    lines: _containers.RepeatedCompositeFieldContainer[CreditNoteLine]
+    def __init__(self, credit_note_id: _Optional[str] = ..., invoice_id: _Optional[str] = ..., number: _Optional[str] = ..., finalize_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., tax: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., amount_off_due: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., account_credit: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., reason: _Optional[str] = ..., lines: _Optional[_Iterable[_Union[CreditNoteLine, _Mapping]]] = ...) -> None: ...
+
+class CreateCreditNoteRequest(_message.Message):
+    __slots__ = ("request_id", "invoice_id", "amount", "lines", "reason")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    INVOICE_ID_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    LINES_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    invoice_id: str
+    amount: _money_pb2.Money
+    lines: _containers.RepeatedCompositeFieldContainer[CreditNoteLine]
+    reason: str
+    def __init__(self, request_id: _Optional[str] = ..., invoice_id: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., lines: _Optional[_Iterable[_Union[CreditNoteLine, _Mapping]]] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class CreateCreditNoteResponse(_message.Message):
+    __slots__ = ("credit_note", "invoice")
+    CREDIT_NOTE_FIELD_NUMBER: _ClassVar[int]
+    INVOICE_FIELD_NUMBER: _ClassVar[int]
+    credit_note: CreditNote
+    invoice: Invoice
+    def __init__(self, credit_note: _Optional[_Union[CreditNote, _Mapping]] = ..., invoice: _Optional[_Union[Invoice, _Mapping]] = ...) -> None: ...
+
+class AccountCreditEntry(_message.Message):
+    __slots__ = ("account_credit_entry_id", "amount", "balance_after", "cause", "document_id", "create_time")
+    ACCOUNT_CREDIT_ENTRY_ID_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    BALANCE_AFTER_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    account_credit_entry_id: str
+    amount: _money_pb2.Money
+    balance_after: _money_pb2.Money
+    cause: AccountCreditCause
+    document_id: str
+    create_time: _timestamp_pb2.Timestamp
+    def __init__(self, account_credit_entry_id: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., balance_after: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., cause: _Optional[_Union[AccountCreditCause, str]] = ..., document_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ListAccountCreditsRequest(_message.Message):
+    __slots__ = ("customer", "page_size", "page_token")
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    customer: str
+    page_size: int
+    page_token: str
+    def __init__(self, customer: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListAccountCreditsResponse(_message.Message):
+    __slots__ = ("balances", "entries", "next_page_token")
+    BALANCES_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    balances: _containers.RepeatedCompositeFieldContainer[_money_pb2.Money]
+    entries: _containers.RepeatedCompositeFieldContainer[AccountCreditEntry]
+    next_page_token: str
+    def __init__(self, balances: _Optional[_Iterable[_Union[_money_pb2.Money, _Mapping]]] = ..., entries: _Optional[_Iterable[_Union[AccountCreditEntry, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...

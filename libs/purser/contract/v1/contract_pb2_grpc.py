@@ -84,6 +84,21 @@ class ContractServiceStub:
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ResendCustomerRequest.SerializeToString,
                 response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.ResendCustomerResponse.FromString,
                 _registered_method=True)
+        self.SetBillingDetails = channel.unary_unary(
+                '/purser.contract.v1.ContractService/SetBillingDetails',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.SetBillingDetailsRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.SetBillingDetailsResponse.FromString,
+                _registered_method=True)
+        self.SetSellerDetails = channel.unary_unary(
+                '/purser.contract.v1.ContractService/SetSellerDetails',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.SetSellerDetailsRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.SetSellerDetailsResponse.FromString,
+                _registered_method=True)
+        self.GetSellerDetails = channel.unary_unary(
+                '/purser.contract.v1.ContractService/GetSellerDetails',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.GetSellerDetailsRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.GetSellerDetailsResponse.FromString,
+                _registered_method=True)
         self.CreateContract = channel.unary_unary(
                 '/purser.contract.v1.ContractService/CreateContract',
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.CreateContractRequest.SerializeToString,
@@ -194,6 +209,16 @@ class ContractServiceStub:
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.RecordInvoicePaymentRequest.SerializeToString,
                 response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.RecordInvoicePaymentResponse.FromString,
                 _registered_method=True)
+        self.CreateCreditNote = channel.unary_unary(
+                '/purser.contract.v1.ContractService/CreateCreditNote',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.CreateCreditNoteRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.CreateCreditNoteResponse.FromString,
+                _registered_method=True)
+        self.ListAccountCredits = channel.unary_unary(
+                '/purser.contract.v1.ContractService/ListAccountCredits',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ListAccountCreditsRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.ListAccountCreditsResponse.FromString,
+                _registered_method=True)
 
 
 class ContractServiceServicer:
@@ -269,6 +294,28 @@ class ContractServiceServicer:
         """Sends a customer and all its contracts to the Ledger again, under new versions: after the Ledger's copy of one of them
         was repaired (LedgerAdminService.RepairCopy). Seat changes and paid top-ups are not sent again: what the Ledger has
         rejected of them is a dead letter. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetBillingDetails(self, request, context):
+        """Sets how a customer is invoiced: name, address, tax ids, taxes, time zone and language. Invoices issued before keep
+        theirs. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetSellerDetails(self, request, context):
+        """Sets the vendor's own name, address and tax ids for invoices to come. Idempotent by request_id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSellerDetails(self, request, context):
+        """Returns the vendor's own details.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -433,17 +480,17 @@ class ContractServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetInvoice(self, request, context):
-        """Returns one invoice with its lines and payments. Errors: INVOICE_NOT_FOUND (NOT_FOUND).
+        """Returns one invoice with its lines, parties, payments and credit notes. Errors: INVOICE_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def FinalizeInvoice(self, request, context):
-        """Issues a draft: gives it its number and its date, and makes it OPEN, or PAID if nothing is due. Drafts of seats and
-        of paid top-ups are issued without this call. Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND);
-        INVOICE_ALREADY_FINALIZED, INVOICE_VOID, INVOICE_ZERO, TOP_UP_PENDING, PLAN_CHANGE_PENDING
-        (FAILED_PRECONDITION).
+        """Issues a draft: copies the details of seller and buyer, adds taxes and account credit, gives it its number and its
+        date, and makes it OPEN, or PAID if nothing is due. Drafts of seats and of paid top-ups are issued without this call.
+        Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND); INVOICE_ALREADY_FINALIZED, INVOICE_VOID,
+        INVOICE_ZERO, TOP_UP_PENDING, PLAN_CHANGE_PENDING, CURRENCY_DIFFERS (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -464,6 +511,24 @@ class ContractServiceServicer:
         Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND); PAYMENT_ALREADY_RECORDED (ALREADY_EXISTS);
         INVOICE_NOT_FINALIZED, INVOICE_VOID, INVOICE_ALREADY_PAID, PAYMENT_EXCEEDS_DUE, CURRENCY_DIFFERS
         (FAILED_PRECONDITION).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateCreditNote(self, request, context):
+        """Takes an amount off an issued invoice, with a number of the invoices' series. It reduces what is due; what was paid
+        already becomes account credit of the customer, which later invoices use. Idempotent by request_id.
+        Errors: INVOICE_NOT_FOUND (NOT_FOUND); INVOICE_NOT_FINALIZED, INVOICE_VOID, CREDIT_EXCEEDS_INVOICE, CURRENCY_DIFFERS
+        (FAILED_PRECONDITION).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAccountCredits(self, request, context):
+        """Lists a customer's account credit: what is left in each currency, and every change, in order.
+        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -516,6 +581,21 @@ def add_ContractServiceServicer_to_server(servicer, server):
                     servicer.ResendCustomer,
                     request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.ResendCustomerRequest.FromString,
                     response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ResendCustomerResponse.SerializeToString,
+            ),
+            'SetBillingDetails': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetBillingDetails,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.SetBillingDetailsRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.SetBillingDetailsResponse.SerializeToString,
+            ),
+            'SetSellerDetails': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetSellerDetails,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.SetSellerDetailsRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.SetSellerDetailsResponse.SerializeToString,
+            ),
+            'GetSellerDetails': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSellerDetails,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.GetSellerDetailsRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.GetSellerDetailsResponse.SerializeToString,
             ),
             'CreateContract': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateContract,
@@ -626,6 +706,16 @@ def add_ContractServiceServicer_to_server(servicer, server):
                     servicer.RecordInvoicePayment,
                     request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.RecordInvoicePaymentRequest.FromString,
                     response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.RecordInvoicePaymentResponse.SerializeToString,
+            ),
+            'CreateCreditNote': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateCreditNote,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.CreateCreditNoteRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.CreateCreditNoteResponse.SerializeToString,
+            ),
+            'ListAccountCredits': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAccountCredits,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.ListAccountCreditsRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ListAccountCreditsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -876,6 +966,87 @@ class ContractService:
             '/purser.contract.v1.ContractService/ResendCustomer',
             purser_dot_contract_dot_v1_dot_contract__pb2.ResendCustomerRequest.SerializeToString,
             purser_dot_contract_dot_v1_dot_contract__pb2.ResendCustomerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetBillingDetails(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/SetBillingDetails',
+            purser_dot_contract_dot_v1_dot_contract__pb2.SetBillingDetailsRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.SetBillingDetailsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetSellerDetails(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/SetSellerDetails',
+            purser_dot_contract_dot_v1_dot_contract__pb2.SetSellerDetailsRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.SetSellerDetailsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSellerDetails(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/GetSellerDetails',
+            purser_dot_contract_dot_v1_dot_contract__pb2.GetSellerDetailsRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.GetSellerDetailsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -1470,6 +1641,60 @@ class ContractService:
             '/purser.contract.v1.ContractService/RecordInvoicePayment',
             purser_dot_contract_dot_v1_dot_contract__pb2.RecordInvoicePaymentRequest.SerializeToString,
             purser_dot_contract_dot_v1_dot_contract__pb2.RecordInvoicePaymentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateCreditNote(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/CreateCreditNote',
+            purser_dot_contract_dot_v1_dot_contract__pb2.CreateCreditNoteRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.CreateCreditNoteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAccountCredits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/ListAccountCredits',
+            purser_dot_contract_dot_v1_dot_contract__pb2.ListAccountCreditsRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.ListAccountCreditsResponse.FromString,
             options,
             channel_credentials,
             insecure,

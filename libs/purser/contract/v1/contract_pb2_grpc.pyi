@@ -68,6 +68,14 @@ class ContractServiceStub:
     was repaired (LedgerAdminService.RepairCopy). Seat changes and paid top-ups are not sent again: what the Ledger has
     rejected of them is a dead letter. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
+    SetBillingDetails: _grpc.UnaryUnaryMultiCallable[_contract_pb2.SetBillingDetailsRequest, _contract_pb2.SetBillingDetailsResponse]
+    """Sets how a customer is invoiced: name, address, tax ids, taxes, time zone and language. Invoices issued before keep
+    theirs. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """
+    SetSellerDetails: _grpc.UnaryUnaryMultiCallable[_contract_pb2.SetSellerDetailsRequest, _contract_pb2.SetSellerDetailsResponse]
+    """Sets the vendor's own name, address and tax ids for invoices to come. Idempotent by request_id."""
+    GetSellerDetails: _grpc.UnaryUnaryMultiCallable[_contract_pb2.GetSellerDetailsRequest, _contract_pb2.GetSellerDetailsResponse]
+    """Returns the vendor's own details."""
     CreateContract: _grpc.UnaryUnaryMultiCallable[_contract_pb2.CreateContractRequest, _contract_pb2.CreateContractResponse]
     """Signs a contract: bills what is due in advance, and notifies the Ledger, which issues the first credits. Reads the
     prices from the Catalog. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, RATE_CARD_NOT_FOUND,
@@ -149,12 +157,12 @@ class ContractServiceStub:
     ListInvoices: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ListInvoicesRequest, _contract_pb2.ListInvoicesResponse]
     """Lists a customer's invoices by issue_time. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     GetInvoice: _grpc.UnaryUnaryMultiCallable[_contract_pb2.GetInvoiceRequest, _contract_pb2.GetInvoiceResponse]
-    """Returns one invoice with its lines and payments. Errors: INVOICE_NOT_FOUND (NOT_FOUND)."""
+    """Returns one invoice with its lines, parties, payments and credit notes. Errors: INVOICE_NOT_FOUND (NOT_FOUND)."""
     FinalizeInvoice: _grpc.UnaryUnaryMultiCallable[_contract_pb2.FinalizeInvoiceRequest, _contract_pb2.FinalizeInvoiceResponse]
-    """Issues a draft: gives it its number and its date, and makes it OPEN, or PAID if nothing is due. Drafts of seats and
-    of paid top-ups are issued without this call. Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND);
-    INVOICE_ALREADY_FINALIZED, INVOICE_VOID, INVOICE_ZERO, TOP_UP_PENDING, PLAN_CHANGE_PENDING
-    (FAILED_PRECONDITION).
+    """Issues a draft: copies the details of seller and buyer, adds taxes and account credit, gives it its number and its
+    date, and makes it OPEN, or PAID if nothing is due. Drafts of seats and of paid top-ups are issued without this call.
+    Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND); INVOICE_ALREADY_FINALIZED, INVOICE_VOID,
+    INVOICE_ZERO, TOP_UP_PENDING, PLAN_CHANGE_PENDING, CURRENCY_DIFFERS (FAILED_PRECONDITION).
     """
     VoidInvoice: _grpc.UnaryUnaryMultiCallable[_contract_pb2.VoidInvoiceRequest, _contract_pb2.VoidInvoiceResponse]
     """Cancels an invoice of which nothing was paid or credited. It keeps its number. Its charges are waived, unless
@@ -167,6 +175,16 @@ class ContractServiceStub:
     Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND); PAYMENT_ALREADY_RECORDED (ALREADY_EXISTS);
     INVOICE_NOT_FINALIZED, INVOICE_VOID, INVOICE_ALREADY_PAID, PAYMENT_EXCEEDS_DUE, CURRENCY_DIFFERS
     (FAILED_PRECONDITION).
+    """
+    CreateCreditNote: _grpc.UnaryUnaryMultiCallable[_contract_pb2.CreateCreditNoteRequest, _contract_pb2.CreateCreditNoteResponse]
+    """Takes an amount off an issued invoice, with a number of the invoices' series. It reduces what is due; what was paid
+    already becomes account credit of the customer, which later invoices use. Idempotent by request_id.
+    Errors: INVOICE_NOT_FOUND (NOT_FOUND); INVOICE_NOT_FINALIZED, INVOICE_VOID, CREDIT_EXCEEDS_INVOICE, CURRENCY_DIFFERS
+    (FAILED_PRECONDITION).
+    """
+    ListAccountCredits: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ListAccountCreditsRequest, _contract_pb2.ListAccountCreditsResponse]
+    """Lists a customer's account credit: what is left in each currency, and every change, in order.
+    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
 
 @_typing.type_check_only
@@ -209,6 +227,14 @@ class ContractServiceAsyncStub(ContractServiceStub):
     was repaired (LedgerAdminService.RepairCopy). Seat changes and paid top-ups are not sent again: what the Ledger has
     rejected of them is a dead letter. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
+    SetBillingDetails: _aio.UnaryUnaryMultiCallable[_contract_pb2.SetBillingDetailsRequest, _contract_pb2.SetBillingDetailsResponse]  # type: ignore[assignment]
+    """Sets how a customer is invoiced: name, address, tax ids, taxes, time zone and language. Invoices issued before keep
+    theirs. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """
+    SetSellerDetails: _aio.UnaryUnaryMultiCallable[_contract_pb2.SetSellerDetailsRequest, _contract_pb2.SetSellerDetailsResponse]  # type: ignore[assignment]
+    """Sets the vendor's own name, address and tax ids for invoices to come. Idempotent by request_id."""
+    GetSellerDetails: _aio.UnaryUnaryMultiCallable[_contract_pb2.GetSellerDetailsRequest, _contract_pb2.GetSellerDetailsResponse]  # type: ignore[assignment]
+    """Returns the vendor's own details."""
     CreateContract: _aio.UnaryUnaryMultiCallable[_contract_pb2.CreateContractRequest, _contract_pb2.CreateContractResponse]  # type: ignore[assignment]
     """Signs a contract: bills what is due in advance, and notifies the Ledger, which issues the first credits. Reads the
     prices from the Catalog. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, RATE_CARD_NOT_FOUND,
@@ -290,12 +316,12 @@ class ContractServiceAsyncStub(ContractServiceStub):
     ListInvoices: _aio.UnaryUnaryMultiCallable[_contract_pb2.ListInvoicesRequest, _contract_pb2.ListInvoicesResponse]  # type: ignore[assignment]
     """Lists a customer's invoices by issue_time. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     GetInvoice: _aio.UnaryUnaryMultiCallable[_contract_pb2.GetInvoiceRequest, _contract_pb2.GetInvoiceResponse]  # type: ignore[assignment]
-    """Returns one invoice with its lines and payments. Errors: INVOICE_NOT_FOUND (NOT_FOUND)."""
+    """Returns one invoice with its lines, parties, payments and credit notes. Errors: INVOICE_NOT_FOUND (NOT_FOUND)."""
     FinalizeInvoice: _aio.UnaryUnaryMultiCallable[_contract_pb2.FinalizeInvoiceRequest, _contract_pb2.FinalizeInvoiceResponse]  # type: ignore[assignment]
-    """Issues a draft: gives it its number and its date, and makes it OPEN, or PAID if nothing is due. Drafts of seats and
-    of paid top-ups are issued without this call. Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND);
-    INVOICE_ALREADY_FINALIZED, INVOICE_VOID, INVOICE_ZERO, TOP_UP_PENDING, PLAN_CHANGE_PENDING
-    (FAILED_PRECONDITION).
+    """Issues a draft: copies the details of seller and buyer, adds taxes and account credit, gives it its number and its
+    date, and makes it OPEN, or PAID if nothing is due. Drafts of seats and of paid top-ups are issued without this call.
+    Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND); INVOICE_ALREADY_FINALIZED, INVOICE_VOID,
+    INVOICE_ZERO, TOP_UP_PENDING, PLAN_CHANGE_PENDING, CURRENCY_DIFFERS (FAILED_PRECONDITION).
     """
     VoidInvoice: _aio.UnaryUnaryMultiCallable[_contract_pb2.VoidInvoiceRequest, _contract_pb2.VoidInvoiceResponse]  # type: ignore[assignment]
     """Cancels an invoice of which nothing was paid or credited. It keeps its number. Its charges are waived, unless
@@ -308,6 +334,16 @@ class ContractServiceAsyncStub(ContractServiceStub):
     Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND); PAYMENT_ALREADY_RECORDED (ALREADY_EXISTS);
     INVOICE_NOT_FINALIZED, INVOICE_VOID, INVOICE_ALREADY_PAID, PAYMENT_EXCEEDS_DUE, CURRENCY_DIFFERS
     (FAILED_PRECONDITION).
+    """
+    CreateCreditNote: _aio.UnaryUnaryMultiCallable[_contract_pb2.CreateCreditNoteRequest, _contract_pb2.CreateCreditNoteResponse]  # type: ignore[assignment]
+    """Takes an amount off an issued invoice, with a number of the invoices' series. It reduces what is due; what was paid
+    already becomes account credit of the customer, which later invoices use. Idempotent by request_id.
+    Errors: INVOICE_NOT_FOUND (NOT_FOUND); INVOICE_NOT_FINALIZED, INVOICE_VOID, CREDIT_EXCEEDS_INVOICE, CURRENCY_DIFFERS
+    (FAILED_PRECONDITION).
+    """
+    ListAccountCredits: _aio.UnaryUnaryMultiCallable[_contract_pb2.ListAccountCreditsRequest, _contract_pb2.ListAccountCreditsResponse]  # type: ignore[assignment]
+    """Lists a customer's account credit: what is left in each currency, and every change, in order.
+    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
 
 class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -401,6 +437,32 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         was repaired (LedgerAdminService.RepairCopy). Seat changes and paid top-ups are not sent again: what the Ledger has
         rejected of them is a dead letter. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
+
+    @_abc_1.abstractmethod
+    def SetBillingDetails(
+        self,
+        request: _contract_pb2.SetBillingDetailsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.SetBillingDetailsResponse, _abc.Awaitable[_contract_pb2.SetBillingDetailsResponse]]:
+        """Sets how a customer is invoiced: name, address, tax ids, taxes, time zone and language. Invoices issued before keep
+        theirs. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def SetSellerDetails(
+        self,
+        request: _contract_pb2.SetSellerDetailsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.SetSellerDetailsResponse, _abc.Awaitable[_contract_pb2.SetSellerDetailsResponse]]:
+        """Sets the vendor's own name, address and tax ids for invoices to come. Idempotent by request_id."""
+
+    @_abc_1.abstractmethod
+    def GetSellerDetails(
+        self,
+        request: _contract_pb2.GetSellerDetailsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.GetSellerDetailsResponse, _abc.Awaitable[_contract_pb2.GetSellerDetailsResponse]]:
+        """Returns the vendor's own details."""
 
     @_abc_1.abstractmethod
     def CreateContract(
@@ -596,7 +658,7 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.GetInvoiceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.GetInvoiceResponse, _abc.Awaitable[_contract_pb2.GetInvoiceResponse]]:
-        """Returns one invoice with its lines and payments. Errors: INVOICE_NOT_FOUND (NOT_FOUND)."""
+        """Returns one invoice with its lines, parties, payments and credit notes. Errors: INVOICE_NOT_FOUND (NOT_FOUND)."""
 
     @_abc_1.abstractmethod
     def FinalizeInvoice(
@@ -604,10 +666,10 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.FinalizeInvoiceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.FinalizeInvoiceResponse, _abc.Awaitable[_contract_pb2.FinalizeInvoiceResponse]]:
-        """Issues a draft: gives it its number and its date, and makes it OPEN, or PAID if nothing is due. Drafts of seats and
-        of paid top-ups are issued without this call. Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND);
-        INVOICE_ALREADY_FINALIZED, INVOICE_VOID, INVOICE_ZERO, TOP_UP_PENDING, PLAN_CHANGE_PENDING
-        (FAILED_PRECONDITION).
+        """Issues a draft: copies the details of seller and buyer, adds taxes and account credit, gives it its number and its
+        date, and makes it OPEN, or PAID if nothing is due. Drafts of seats and of paid top-ups are issued without this call.
+        Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND); INVOICE_ALREADY_FINALIZED, INVOICE_VOID,
+        INVOICE_ZERO, TOP_UP_PENDING, PLAN_CHANGE_PENDING, CURRENCY_DIFFERS (FAILED_PRECONDITION).
         """
 
     @_abc_1.abstractmethod
@@ -632,6 +694,28 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND); PAYMENT_ALREADY_RECORDED (ALREADY_EXISTS);
         INVOICE_NOT_FINALIZED, INVOICE_VOID, INVOICE_ALREADY_PAID, PAYMENT_EXCEEDS_DUE, CURRENCY_DIFFERS
         (FAILED_PRECONDITION).
+        """
+
+    @_abc_1.abstractmethod
+    def CreateCreditNote(
+        self,
+        request: _contract_pb2.CreateCreditNoteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.CreateCreditNoteResponse, _abc.Awaitable[_contract_pb2.CreateCreditNoteResponse]]:
+        """Takes an amount off an issued invoice, with a number of the invoices' series. It reduces what is due; what was paid
+        already becomes account credit of the customer, which later invoices use. Idempotent by request_id.
+        Errors: INVOICE_NOT_FOUND (NOT_FOUND); INVOICE_NOT_FINALIZED, INVOICE_VOID, CREDIT_EXCEEDS_INVOICE, CURRENCY_DIFFERS
+        (FAILED_PRECONDITION).
+        """
+
+    @_abc_1.abstractmethod
+    def ListAccountCredits(
+        self,
+        request: _contract_pb2.ListAccountCreditsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.ListAccountCreditsResponse, _abc.Awaitable[_contract_pb2.ListAccountCreditsResponse]]:
+        """Lists a customer's account credit: what is left in each currency, and every change, in order.
+        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
 
 def add_ContractServiceServicer_to_server(servicer: ContractServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

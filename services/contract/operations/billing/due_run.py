@@ -105,4 +105,4 @@ class Billing:
             )
             await tx.contracts.save_due(contract_id, next_due_time)
             await tx.due_records.billed(contract, invoice)
-            await issue(tx, [] if invoice is None else [invoice], at=at)
+            await issue(tx, [] if invoice is None else [invoice], at=at, ids=self._ids)

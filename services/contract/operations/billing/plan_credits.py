@@ -13,7 +13,6 @@ from services.contract.domain.plan_change import (
     PlanChange,
     PlanChangeStatus,
     UnusedShare,
-    balanced,
     credit_lines,
 )
 from services.contract.operations.billing.invoicing import new_invoice, with_lines
@@ -45,7 +44,7 @@ class PlanCredits:
             )
             await tx.plan_changes.save_answer(change)
             if (draft := await self._with_credits(tx, change)) is not None:
-                await issue(tx, [draft], at=at)
+                await issue(tx, [draft], at=at, ids=self._ids)
 
     async def _with_credits(self, tx: Transaction, change: PlanChange) -> Invoice | None:
         """Return the first invoice of the new contract with what comes back; None if there is nothing to say."""
@@ -54,15 +53,13 @@ class PlanCredits:
             if not credits:
                 return None
             contract = await tx.contracts.find(change.begun_contract_id)
-            lines = balanced(credits, credits[0].total.currency_code)
-            draft = new_invoice(contract, lines, issue_time=change.change_time, ids=self._ids)
+            draft = new_invoice(contract, credits, issue_time=change.change_time, ids=self._ids)
             await tx.invoices.insert(draft)
             await tx.plan_changes.save_answer(replace(change, invoice_id=draft.invoice_id))
             return draft
         draft = await tx.invoices.lock(change.invoice_id)
         if not credits:
             return draft
-        lines = balanced((*draft.lines, *credits), draft.total.currency_code)
-        whole = with_lines(draft, lines[len(draft.lines) :], ids=self._ids)
+        whole = with_lines(draft, credits, ids=self._ids)
         await tx.invoices.extend(whole, stored=len(draft.lines))
         return whole
