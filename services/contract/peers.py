@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 import grpc.aio
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from meshkit.currency import is_currency
 from meshkit.errors import AlreadyExists, Invalid, NotFound, Unavailable
 from meshkit.outbox import warn_if_ahead
 from meshkit.quantity import Credits, Money, Ratio
@@ -18,7 +19,7 @@ from meshkit.rpc.fields import optional_timestamp, timestamp
 from meshkit.rpc.status import faults_of, from_rpc_error
 from purser.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from purser.ledger.v1 import ledger_peer_pb2, ledger_peer_pb2_grpc
-from services.contract.domain.billing.price import USD, SeatRate
+from services.contract.domain.billing.price import SeatRate
 from services.contract.domain.commands import PlanAnswer, PlanPreview, ScheduleCredits
 from services.contract.domain.contract import BillingFrequency
 from services.contract.domain.errors import (
@@ -103,8 +104,9 @@ class CatalogPeer:
 
         Raises RateCardNotFound, ProductNotFound, CreditTypeNotFound.
         """
+        currency_code = ""
         if query.rate_card_id is not None:
-            await self._check_rate_card(query.rate_card_id)
+            currency_code = await self._currency_of(query.rate_card_id)
         product_ids = sorted(query.product_ids)
         products = await _some_at_once([self._product(one) for one in product_ids])
         await self._check_credit_types(query.credit_type_ids)
@@ -114,7 +116,9 @@ class CatalogPeer:
             found = await _some_at_once([self.rates(query.rate_card_id, one) for one in priced])
             for product_id, by_frequency in zip(priced, found, strict=True):
                 rates |= {(product_id, frequency): its for frequency, its in by_frequency.items()}
-        return Offer(products={one.product_id: one for one in products}, rates=rates)
+        return Offer(
+            products={one.product_id: one for one in products}, rates=rates, currency_code=currency_code
+        )
 
     async def rates(
         self, rate_card_id: RateCardId, product_id: ProductId
@@ -133,7 +137,7 @@ class CatalogPeer:
                 return {}
             for rate in filter(_applies, page.rates):
                 frequency = _BILLING_FREQUENCIES.get(rate.billing_frequency)
-                if frequency is not None and rate.credit_type_id == USD:
+                if frequency is not None and is_currency(rate.credit_type_id):
                     found[frequency].append(_rate_from_wire(rate))
             page_token = page.next_page_token
             if not page_token:
@@ -151,12 +155,16 @@ class CatalogPeer:
             raise TopUpPackNotFound(top_up_pack_id=top_up_pack_id) from None
         return _terms_from_wire(answer.top_up_pack)
 
-    async def _check_rate_card(self, rate_card_id: RateCardId) -> None:
+    async def _currency_of(self, rate_card_id: RateCardId) -> str:
+        """Raises RateCardNotFound."""
         try:
             async with _calling("catalog"):
-                await self._stub.GetRateCard(catalog_pb2.GetRateCardRequest(rate_card_id=rate_card_id))
+                answer = await self._stub.GetRateCard(
+                    catalog_pb2.GetRateCardRequest(rate_card_id=rate_card_id)
+                )
         except (NotFound, Invalid):
             raise RateCardNotFound(rate_card_id=rate_card_id) from None
+        return answer.rate_card.fiat_credit_type_id
 
     async def _product(self, product_id: ProductId) -> OfferedProduct:
         try:
@@ -357,7 +365,7 @@ def _applies(rate: catalog_pb2.Rate) -> bool:
 def _rate_from_wire(rate: catalog_pb2.Rate) -> SeatRate:
     return SeatRate(
         rate_id=rate.rate_id,
-        currency_code=USD,
+        currency_code=rate.credit_type_id,
         price=Ratio(rate.price_micros, rate.per_micros),
         effective_time=_instant(rate.effective_time),
         end_time=_instant(rate.end_time) if rate.HasField("end_time") else None,

@@ -41,6 +41,7 @@ IMPURE = {
 }
 DOMAIN_MESHKIT = (
     "meshkit.quantity",
+    "meshkit.currency",
     "meshkit.period",
     "meshkit.errors",
     "meshkit.ids",

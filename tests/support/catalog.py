@@ -125,11 +125,11 @@ class Shop:
         request = pb.ArchiveProductRequest(request_id=self.request_id(), product_id=product.product_id)
         return (await self._catalog.ArchiveProduct(request)).product
 
-    async def card(self, converting: Sequence[pb.CreditType] = ()) -> pb.RateCard:
+    async def card(self, converting: Sequence[pb.CreditType] = (), currency: str = "USD") -> pb.RateCard:
         request = pb.CreateRateCardRequest(
             request_id=self.request_id(),
             name="List prices",
-            fiat_credit_type_id="USD",
+            fiat_credit_type_id=currency,
             conversions=[
                 pb.CreditConversion(credit_type_id=one.credit_type_id, fiat_per_credit_micros=1_000_000)
                 for one in converting

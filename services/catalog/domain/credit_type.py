@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Credit types: the units of account. USD always exists; the vendor creates the others."""
+"""Credit types: the units of account. Currencies are known from ISO 4217; the vendor creates the others."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import Final, NewType
 
 CreditTypeId = NewType("CreditTypeId", str)
 
-# The only fiat type so far; migration 0001 creates it with the name "USD".
+# Migration 0001 creates it; other currencies are created with the first rate card in them.
 USD: Final = CreditTypeId("USD")
 
 

@@ -293,6 +293,20 @@ class DimensionValueUnknown(FailedPrecondition):
         )
 
 
+class CurrencyDiffers(FailedPrecondition):
+    """A price in money must be in the currency of its rate card."""
+
+    reason = "CURRENCY_DIFFERS"
+
+    def __init__(self, *, rate_card_id: str, currency_code: str, expected: str) -> None:
+        super().__init__(
+            f"rate card {rate_card_id!r} is in {expected}, so it cannot have a price in {currency_code}",
+            rate_card_id=rate_card_id,
+            currency_code=currency_code,
+            expected=expected,
+        )
+
+
 class ConversionMissing(FailedPrecondition):
     """The card does not convert credits of this type into money."""
 

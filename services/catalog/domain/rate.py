@@ -7,8 +7,9 @@ from datetime import datetime
 from enum import Enum
 from typing import Final, NewType, assert_never
 
+from meshkit.currency import is_currency
 from meshkit.quantity import Ratio
-from services.catalog.domain.credit_type import USD, CreditTypeId
+from services.catalog.domain.credit_type import CreditTypeId
 from services.catalog.domain.errors import DimensionUnknown, DimensionValueUnknown, RateDoesNotSuitProduct
 from services.catalog.domain.product import Product, ProductId, ProductType
 
@@ -125,16 +126,16 @@ Line = tuple[ProductId, BillingFrequency | None, DimensionValues]
 def check_suits(terms: RateTerms, product: Product) -> None:
     """Raise unless a rate with these terms can price the product.
 
-    Seats have FLAT prices in USD per billing frequency. Usage has prices in any credit type without one, for values of
-    the product's dimensions. FIXED products are priced when they are sold.
+    Seats have FLAT prices in money per billing frequency. Usage has prices in any credit type without one, for values
+    of the product's dimensions. FIXED products are priced when they are sold.
     Raises RateDoesNotSuitProduct, DimensionUnknown, DimensionValueUnknown.
     Source: services/catalog/README.md, "Rates".
     """
     match product.product_type:
         case ProductType.SUBSCRIPTION if terms.billing_frequency is None:
             raise _unsuitable(product, "seats need a billing_frequency")
-        case ProductType.SUBSCRIPTION if terms.credit_type_id != USD:
-            raise _unsuitable(product, "seats are priced in USD")
+        case ProductType.SUBSCRIPTION if not is_currency(terms.credit_type_id):
+            raise _unsuitable(product, "seats are priced in the currency of the rate card")
         case ProductType.SUBSCRIPTION if terms.dimension_values:
             raise _unsuitable(product, "seats have no pricing dimensions")
         case ProductType.SUBSCRIPTION:

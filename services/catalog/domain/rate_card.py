@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NewType
 
+from meshkit.currency import is_currency
 from services.catalog.domain.credit_type import CreditTypeId
 from services.catalog.domain.errors import (
     ConversionMissing,
     CreditTypeNotFound,
+    CurrencyDiffers,
     ProductArchived,
     ProductNotFound,
     RateCardFull,
@@ -37,7 +39,7 @@ _VALUE_BYTES = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditConversion:
-    """The value of one credit in micros of USD when it is billed as money; > 0."""
+    """The value of one credit in micros of the card's currency when it is billed as money; > 0."""
 
     credit_type_id: CreditTypeId
     fiat_per_credit_micros: int
@@ -122,11 +124,18 @@ def check_terms(
     """Raise unless every requested rate prices a product on sale, in a way that this card can bill.
 
     products, credit_type_ids: the existing ones that `asked` refers to. Raises, in this precedence,
-    ProductNotFound, CreditTypeNotFound; then per rate ProductArchived, what check_suits raises, ConversionMissing.
+    ProductNotFound, CurrencyDiffers, CreditTypeNotFound; then per rate ProductArchived, what check_suits raises,
+    ConversionMissing.
     """
     for terms in asked:
         if terms.product_id not in products:
             raise ProductNotFound(product_id=terms.product_id)
+        if is_currency(terms.credit_type_id) and terms.credit_type_id != card.fiat_credit_type_id:
+            raise CurrencyDiffers(
+                rate_card_id=card.rate_card_id,
+                currency_code=terms.credit_type_id,
+                expected=card.fiat_credit_type_id,
+            )
         if terms.credit_type_id not in credit_type_ids:
             raise CreditTypeNotFound(credit_type_id=terms.credit_type_id)
     for terms in asked:

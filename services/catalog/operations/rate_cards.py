@@ -24,7 +24,7 @@ class RateCards:
         self._ids = ids
 
     async def create(self, command: CreateRateCard) -> RateCard:
-        """Create a rate card. Raises CreditTypeNotFound."""
+        """Create a rate card, and the credit type of its currency. Raises CreditTypeNotFound, CreditTypeNameTaken."""
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, RateCard)) is not None:
                 return first
@@ -41,6 +41,7 @@ class RateCards:
                 version=1,
                 create_time=self._clock.now(),
             )
+            await tx.credit_types.ensure_currency(card.fiat_credit_type_id, at=card.create_time)
             await tx.rate_cards.insert(card)
             await notify(tx, card)
             await tx.responses.store(command, card)

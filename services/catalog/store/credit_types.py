@@ -2,6 +2,7 @@
 """Statements about credit types."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
@@ -37,6 +38,16 @@ class StoredCreditTypes:
         if (await self._connection.execute(inserted)).first() is None:
             raise CreditTypeNameTaken(name=credit_type.name)
 
+    async def ensure_currency(self, code: CreditTypeId, *, at: datetime) -> None:
+        """Insert the credit type of a currency unless it exists. Raises CreditTypeNameTaken by a vendor's own type."""
+        currency = CreditType(credit_type_id=code, name=code, create_time=at)
+        if code not in await self.known([code]):
+            try:
+                await self.insert(currency)
+            except CreditTypeNameTaken:
+                if code not in await self.known([code]):  # a concurrent transaction may have inserted it
+                    raise
+
     async def known(self, credit_type_ids: Collection[CreditTypeId]) -> frozenset[CreditTypeId]:
         """Return the ids that exist."""
         found = select(credit_types.c.credit_type_id).where(
@@ -45,7 +56,7 @@ class StoredCreditTypes:
         return frozenset((await self._connection.execute(found)).scalars())
 
     async def list(self, page: Page) -> Sequence[CreditType]:
-        """Return a page in order of creation, USD first, and one row more if there is one."""
+        """Return a page in order of creation, currencies first, and one row more if there is one."""
         rows = await self._connection.execute(one_page(_SELECT, credit_types.c.credit_type_id, page))
         return [_from_row(row) for row in rows]
 

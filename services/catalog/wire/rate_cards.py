@@ -4,13 +4,14 @@
 from collections.abc import Sequence
 from typing import Final
 
+from meshkit.currency import is_currency
 from meshkit.page import Page
 from meshkit.rpc.fields import Fields, timestamp
 from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.catalog.v1 import catalog_pb2 as pb
 from services.catalog.domain.commands import CreateRateCard, ResendRateCard
-from services.catalog.domain.credit_type import USD, CreditTypeId
+from services.catalog.domain.credit_type import CreditTypeId
 from services.catalog.domain.rate_card import CONVERSIONS_MAX, CreditConversion, RateCard, RateCardId
 
 _LIST: Final = {"list": "rate_cards"}
@@ -90,9 +91,9 @@ def rate_card_to_wire(card: RateCard) -> pb.RateCard:
 
 def _fiat(fields: Fields, asked: str) -> CreditTypeId:
     fields.text("fiat_credit_type_id", asked)
-    if asked and asked != USD:
-        fields.add("fiat_credit_type_id", f"must be {USD!r}, the only fiat type so far")
-    return USD
+    if asked and not is_currency(asked):
+        fields.add("fiat_credit_type_id", "must be the ISO 4217 code of a currency")
+    return CreditTypeId(asked)
 
 
 def _conversions(fields: Fields, asked: Sequence[pb.CreditConversion]) -> tuple[CreditConversion, ...]:
@@ -105,8 +106,8 @@ def _conversions(fields: Fields, asked: Sequence[pb.CreditConversion]) -> tuple[
 
 def _conversion(fields: Fields, path: str, asked: pb.CreditConversion, seen: set[str]) -> CreditConversion:
     credit_type_id = fields.text(f"{path}.credit_type_id", asked.credit_type_id)
-    if credit_type_id == USD:
-        fields.add(f"{path}.credit_type_id", f"must be a custom credit type; {USD!r} needs no conversion")
+    if is_currency(credit_type_id):
+        fields.add(f"{path}.credit_type_id", "must be a custom credit type; money needs no conversion")
     elif credit_type_id and credit_type_id in seen:
         fields.add(f"{path}.credit_type_id", "has two conversions")
     seen.add(credit_type_id)

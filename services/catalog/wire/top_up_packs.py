@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
+from meshkit.currency import is_currency
 from meshkit.page import Page
 from meshkit.quantity import Credits, Money
 from meshkit.rpc.fields import Fields, span, timestamp
@@ -88,16 +89,16 @@ def top_up_pack_to_wire(pack: TopUpPack) -> pb.TopUpPack:
 
 
 def _custom_credit_type_id(fields: Fields, asked: str) -> CreditTypeId:
-    if asked == USD:
-        fields.add("credit_type_id", f"must be a custom credit type, not {USD!r}")
+    if is_currency(asked):
+        fields.add("credit_type_id", f"must be a custom credit type, not {asked!r}")
     return CreditTypeId(fields.text("credit_type_id", asked))
 
 
 def _price(fields: Fields, request: pb.CreateTopUpPackRequest) -> Money:
     if request.HasField("price"):
-        if request.price.currency_code != USD:
-            fields.add("price.currency_code", f"must be {USD!r}")
-        return Money(USD, fields.micros("price.micros", request.price.micros))
+        if not is_currency(request.price.currency_code):
+            fields.add("price.currency_code", "must be the ISO 4217 code of a currency")
+        return Money(request.price.currency_code, fields.micros("price.micros", request.price.micros))
     fields.add("price", "is required; a free pack has a price of 0 micros")
     return Money.zero(USD)
 

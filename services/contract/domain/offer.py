@@ -39,10 +39,14 @@ class CatalogQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """The answer. products: all that the query names. rates: all past, present and future seat prices."""
+    """The answer. products: all that the query names. rates: all past, present and future seat prices.
+
+    currency_code: of the rate card; empty if the query names none.
+    """
 
     products: Mapping[ProductId, OfferedProduct]
     rates: Mapping[tuple[ProductId, BillingFrequency], tuple[SeatRate, ...]] = field(default_factory=dict)
+    currency_code: str = ""
 
     def fixed(self, product_id: ProductId) -> OfferedProduct:
         """Return a product that credits can be sold as. Raises ProductNotFixed."""

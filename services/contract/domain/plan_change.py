@@ -19,7 +19,7 @@ from services.contract.domain.contract import (
     Contract,
     Subscription,
 )
-from services.contract.domain.errors import PlanNotProrated, PlanUnchanged
+from services.contract.domain.errors import CurrencyDiffers, PlanNotProrated, PlanUnchanged
 from services.contract.domain.ids import (
     ContractId,
     CustomerId,
@@ -120,6 +120,16 @@ def paid_seats(state: BillingState, *, at: datetime) -> PaidSeats | None:
         charged=Money(billed.rate.currency_code, billed.charged_micros),
         left=Share.of(span.fraction_left(at)),
     )
+
+
+def refuse_other_currency(change: PlanChange, currency_code: str) -> None:
+    """Raise CurrencyDiffers if money would come back on an invoice in another currency than it was paid in."""
+    for paid in change.paid:
+        if change.money_back is MoneyBack.CREDIT_UNUSED and paid.charged.currency_code != currency_code:
+            raise CurrencyDiffers(
+                currency_code=currency_code,
+                expected=f"{paid.charged.currency_code}, in which money comes back; change without it by NONE",
+            )
 
 
 def credit_lines(change: PlanChange) -> tuple[InvoiceLine, ...]:

@@ -9,7 +9,7 @@ from fractions import Fraction
 from meshkit.errors import FieldViolation, InvalidFields
 from meshkit.quantity import MICROS, Credits, Money
 from services.contract.domain.billing.price import Rounding, rounded
-from services.contract.domain.errors import TopUpAlreadyResolved
+from services.contract.domain.errors import CurrencyDiffers, TopUpAlreadyResolved
 from services.contract.domain.ids import (
     ContractId,
     CreditTypeId,
@@ -81,13 +81,24 @@ def refuse_ungrantable(terms: TopUpTerms, *, field: str) -> None:
         raise InvalidFields([FieldViolation(field, message)])
 
 
+def refuse_other_currency(terms: TopUpTerms, currency_code: str) -> None:
+    """Raise CurrencyDiffers unless the price is in the currency of the contract's rate card."""
+    if terms.price.currency_code != currency_code:
+        raise CurrencyDiffers(
+            currency_code=terms.price.currency_code, expected=f"{currency_code}, as the contract's rate card"
+        )
+
+
 def refuse_free(terms: TopUpTerms, *, field: str) -> None:
     """Raise InvalidFields for the request's `field` if the price comes to nothing on the invoice.
 
     Source: services/contract/README.md, "Top-ups".
     """
     if rounded(Fraction(terms.price.micros), Rounding.HALF_UP, terms.price.currency_code).micros == 0:
-        message = "must be at least half a cent; the Ledger's AdjustBalance gives credits away, with a reason"
+        message = (
+            "must be at least half a minor unit of its currency;"
+            " the Ledger's AdjustBalance gives credits away, with a reason"
+        )
         raise InvalidFields([FieldViolation(field, message)])
 
 
@@ -112,7 +123,7 @@ def payment_of(top_up: TopUp, due: Money) -> ReportedPayment:
 
 
 def line_of(terms: TopUpTerms, product_name: str) -> InvoiceLine:
-    """Return the invoice line of a purchase. The price is rounded to the nearest cent."""
+    """Return the invoice line of a purchase. The price is rounded to the nearest minor unit."""
     exact = Fraction(terms.price.micros)
     return line(
         kind=InvoiceLineKind.TOP_UP,

@@ -9,7 +9,6 @@ from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.page import Page
 from services.contract.domain.billing.charges import charge_due
-from services.contract.domain.billing.price import USD
 from services.contract.domain.billing.state import BillingState, contract_now, next_due_of, subscription_now
 from services.contract.domain.commands import (
     ChangedPlan,
@@ -30,6 +29,7 @@ from services.contract.domain.plan_change import (
     balanced,
     credit_lines,
     paid_seats,
+    refuse_other_currency,
     refuse_unchanged,
     refuse_unprorated,
 )
@@ -76,8 +76,8 @@ class PlanChanges:
     async def change(self, command: ChangePlan) -> ChangedPlan:
         """End a contract now and begin another. A repeated request returns the change as it is now.
 
-        Raises ContractNotFound, ContractEnded, ContractNotStarted, PlanUnchanged, PlanNotProrated, CustomerArchived,
-        what Contracts.create raises for the terms, PeerUnavailable.
+        Raises ContractNotFound, ContractEnded, ContractNotStarted, PlanUnchanged, PlanNotProrated, CurrencyDiffers,
+        CustomerArchived, what Contracts.create raises for the terms, PeerUnavailable.
         """
         at = self._clock.now()
         if (first := await self._store.find_response(command, PlanChangeMade)) is not None:
@@ -121,7 +121,7 @@ class PlanChanges:
         change = replace(planned.change, unused=answer.unused)
         charged = [charge_due(one, at, one.subscription.rates) for one in states_at_start(planned.begun)]
         lines = (*(line for result in charged for line in result.lines), *credit_lines(change))
-        lines = balanced(lines, USD)
+        lines = balanced(lines, offer.currency_code)
         total = total_of(lines)
         return PreviewedPlan(change=change, lines=lines, total=total, granted=answer.granted)
 
@@ -176,6 +176,7 @@ class PlanChanges:
             unused=(),
             apply_time=None,
         )
+        refuse_other_currency(change, offer.currency_code)
         return _Planned(change, replace(ended, next_due_time=next_due_of(after)), begun, after)
 
     async def _delivered(self, plan_change_id: PlanChangeId) -> ChangedPlan:

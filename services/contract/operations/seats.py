@@ -108,7 +108,7 @@ class Seats:
         return SeatPreview(
             quantity_after=quantity_after(timeline, change),
             lines=lines,
-            total=total_of(lines),
+            total=total_of(lines, before.subscription.rates[0].currency_code),
             credits=tuple(await self._credits(contract, change)),
         )
 

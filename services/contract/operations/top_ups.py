@@ -9,7 +9,7 @@ from meshkit.ids import Ids
 from meshkit.page import Page
 from services.contract.domain.commands import OrderTopUp, ResolveTopUpPayment, TopUpAndInvoice
 from services.contract.domain.contract import refuse_not_in_force
-from services.contract.domain.ids import ContractId, TopUpId
+from services.contract.domain.ids import ContractId, RateCardId, TopUpId
 from services.contract.domain.invoice_life import voided
 from services.contract.domain.notices import top_up_paid
 from services.contract.domain.offer import CatalogQuery
@@ -21,6 +21,7 @@ from services.contract.domain.top_up import (
     payment_of,
     refuse_free,
     refuse_opposite,
+    refuse_other_currency,
     refuse_ungrantable,
     status_at_order,
 )
@@ -54,8 +55,9 @@ class TopUps:
         if (first := await self._store.find_response(command, TopUpAndInvoice)) is not None:
             return first
         async with self._store.transaction() as tx:
-            refuse_not_in_force(await tx.contracts.find(command.contract_id), at=at)
-        terms, product_name = await self._terms(command)
+            contract = await tx.contracts.find(command.contract_id)
+        refuse_not_in_force(contract, at=at)
+        terms, product_name = await self._terms(command, contract.rate_card_id)
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, TopUpAndInvoice)) is not None:
                 return first
@@ -146,7 +148,7 @@ class TopUps:
             failed = voided(draft, reason=PAYMENT_FAILED, is_of_pending_top_up=False, at=at)
             await tx.invoices.save(failed)
 
-    async def _terms(self, command: OrderTopUp) -> tuple[TopUpTerms, str]:
+    async def _terms(self, command: OrderTopUp, rate_card_id: RateCardId) -> tuple[TopUpTerms, str]:
         """Return the terms of the purchase, and the name of its product."""
         terms = command.terms
         if terms is not None:
@@ -157,9 +159,10 @@ class TopUps:
             refuse_ungrantable(terms, field="top_up_pack_id")
         offer = await self._catalog.offer(
             CatalogQuery(
-                rate_card_id=None,
+                rate_card_id=rate_card_id,
                 product_ids=frozenset([terms.product_id]),
                 credit_type_ids=frozenset([terms.credit_type_id]),
             )
         )
+        refuse_other_currency(terms, offer.currency_code)
         return terms, offer.fixed(terms.product_id).name

@@ -4,11 +4,11 @@
 from collections.abc import Sequence
 from typing import Final
 
+from meshkit.currency import is_currency
 from meshkit.quantity import Credits
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
 from meshkit.rpc.fingerprint import fingerprint
 from purser.contract.v1 import contract_pb2 as pb
-from services.contract.domain.billing.price import USD
 from services.contract.domain.commands import (
     EditGrantSchedule,
     EndGrantSchedule,
@@ -219,9 +219,9 @@ def _periods(fields: Fields, field: str, periods: int, every: int) -> int:
 
 
 def custom_credit_type(fields: Fields, field: str, credit_type_id: str) -> CreditTypeId:
-    """Return a custom credit type: any but USD."""
-    if credit_type_id == USD:
-        fields.add(field, "must be a custom credit type: USD is money, not credits")
+    """Return a custom credit type: any but a currency."""
+    if is_currency(credit_type_id):
+        fields.add(field, f"must be a custom credit type: {credit_type_id} is money, not credits")
     return CreditTypeId(fields.text(field, credit_type_id))
 
 

@@ -25,7 +25,7 @@ from services.contract.domain.top_up import (
 )
 from services.contract.wire.invoices import invoice_to_wire
 from services.contract.wire.schedules import custom_credit_type
-from services.contract.wire.values import by_number, money_to_wire, usd
+from services.contract.wire.values import by_number, money, money_to_wire
 
 _GATES: Final = {
     PaymentGate.NONE: pb.PAYMENT_GATE_NONE,
@@ -145,7 +145,7 @@ def _terms_from_wire(fields: Fields, terms: pb.TopUpTerms) -> TopUpTerms:
         amount=Credits(
             fields.micros("terms.amount_micros", terms.amount_micros, minimum=1, maximum=AMOUNT_MAX.micros)
         ),
-        price=usd(fields, "terms.price", terms.price, terms.HasField("price")),
+        price=money(fields, "terms.price", terms.price, terms.HasField("price"), minimum=0),
         priority=fields.count(
             "terms.priority", terms.priority or PRIORITY_DEFAULT, minimum=1, maximum=PRIORITY_MAX
         ),

@@ -7,11 +7,12 @@ from typing import Final, TypeVar
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from meshkit.currency import is_currency
 from meshkit.period import Period
 from meshkit.quantity import Money
 from meshkit.rpc.fields import Fields, timestamp
 from purser.type.v1 import billing_period_pb2, money_pb2
-from services.contract.domain.billing.price import MONEY_MICROS_MAX, USD
+from services.contract.domain.billing.price import MONEY_MICROS_MAX
 
 M = TypeVar("M")
 T = TypeVar("T")
@@ -32,20 +33,14 @@ def optional_time(fields: Fields, field: str, message: Timestamp, has: bool) -> 
     return None if at is None else _not_too_late(fields, field, at)
 
 
-def usd(fields: Fields, field: str, money: money_pb2.Money, has: bool) -> Money:
-    """Return a required amount of dollars, >= 0."""
-    if not has:
-        fields.add(field, "is required")
-    elif money.currency_code != USD:
-        fields.add(f"{field}.currency_code", f"must be {USD}")
-    return Money(USD, fields.micros(f"{field}.micros", money.micros, maximum=MONEY_MICROS_MAX))
-
-
 def money(fields: Fields, field: str, message: money_pb2.Money, has: bool, *, minimum: int) -> Money:
-    """Return a required amount in any currency, >= `minimum` micros."""
+    """Return a required amount in any currency of ISO 4217, >= `minimum` micros."""
     if not has:
         fields.add(field, "is required")
-    code = fields.text(f"{field}.currency_code", message.currency_code, pattern="[A-Z]{3}")
+        return Money("", 0)
+    code = fields.text(f"{field}.currency_code", message.currency_code)
+    if code and not is_currency(code):
+        fields.add(f"{field}.currency_code", "must be the ISO 4217 code of a currency")
     micros = fields.micros(f"{field}.micros", message.micros, minimum=minimum, maximum=MONEY_MICROS_MAX)
     return Money(code, micros)
 

@@ -74,14 +74,14 @@ async def test_an_unknown_card_is_not_found(catalog: CatalogStub) -> None:
     ("request_", "fields"),
     [
         (pb.CreateRateCardRequest(), ["request_id", "name", "fiat_credit_type_id"]),
-        (_request(fiat="EUR"), ["fiat_credit_type_id"]),
+        (_request(fiat="XAU"), ["fiat_credit_type_id"]),
         (_request(fiat="crt_x"), ["fiat_credit_type_id"]),
         (
             _request(("crt_1", 0), ("", 1)),
             ["conversions[0].fiat_per_credit_micros", "conversions[1].credit_type_id"],
         ),
         (
-            _request(("crt_1", 1), ("USD", 1), ("crt_1", 2)),
+            _request(("crt_1", 1), ("EUR", 1), ("crt_1", 2)),
             ["conversions[1].credit_type_id", "conversions[2].credit_type_id"],
         ),
         (_request(*((f"crt_{n}", 1) for n in range(101))), ["conversions"]),

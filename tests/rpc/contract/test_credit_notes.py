@@ -249,7 +249,8 @@ async def test_all_bad_fields_are_named_at_once(contract: ContractStub) -> None:
         "invoice_id",
         "reason",
         "lines[1].invoice_line_id",
-        *(f"lines[{n}].amount{of}" for n in (0, 1) for of in ("", ".currency_code", ".micros")),
+        "lines[0].amount",
+        "lines[1].amount",
     ):
         await contract.CreateCreditNote(pb.CreateCreditNoteRequest(lines=[twice, twice]))
     with bad_fields("customer"):

@@ -240,9 +240,7 @@ async def test_all_bad_fields_are_named_at_once(contract: ContractStub) -> None:
         await contract.FinalizeInvoice(pb.FinalizeInvoiceRequest())
     with bad_fields("request_id", "invoice_id", "reason"):
         await contract.VoidInvoice(pb.VoidInvoiceRequest())
-    with bad_fields(
-        "request_id", "invoice_id", "amount", "amount.currency_code", "amount.micros", "reference"
-    ):
+    with bad_fields("request_id", "invoice_id", "amount", "reference"):
         await contract.RecordInvoicePayment(pb.RecordInvoicePaymentRequest())
 
 

@@ -384,7 +384,7 @@ async def test_all_bad_fields_are_named_at_once(contract: ContractStub) -> None:
         contract_id="con_1",
         terms=pb.TopUpTerms(
             credit_type_id="USD",
-            price=money_pb2.Money(currency_code="EUR", micros=-1),
+            price=money_pb2.Money(currency_code="XAU", micros=-1),
             priority=1_001,
         ),
         payment_gate=NONE,

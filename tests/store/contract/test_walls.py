@@ -73,7 +73,7 @@ COMMAND = ArchiveCustomer(request_id="r1", fingerprint=b"acme", customer="acme")
         "UPDATE billed_periods SET period_end = period_start",
         "UPDATE billed_periods SET rate_effective_time = period_end",
         "UPDATE billed_periods SET rate_end_time = period_start",
-        "UPDATE billed_periods SET currency_code = 'EUR'",
+        "UPDATE billed_periods SET currency_code = 'euro'",
         "UPDATE invoices SET status = 'DRAFT'",
         "UPDATE invoices SET finalize_time = NULL",
         "UPDATE invoices SET status = 'PAID'",

@@ -166,7 +166,7 @@ class CatalogServiceServicer:
     """
 
     def CreateCreditType(self, request, context):
-        """Defines a unit of account other than USD, such as "AI credits". Idempotent by request_id.
+        """Defines a unit of account other than money, such as "AI credits". Idempotent by request_id.
         Errors: CREDIT_TYPE_NAME_TAKEN (ALREADY_EXISTS).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -174,7 +174,7 @@ class CatalogServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListCreditTypes(self, request, context):
-        """Lists credit types, including USD, in order of creation.
+        """Lists credit types: currencies first, then in order of creation.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -258,7 +258,8 @@ class CatalogServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateRateCard(self, request, context):
-        """Creates a price book. Idempotent by request_id. Errors: CREDIT_TYPE_NOT_FOUND (NOT_FOUND).
+        """Creates a price book. Idempotent by request_id. Errors: CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CREDIT_TYPE_NAME_TAKEN
+        (ALREADY_EXISTS) if a custom credit type bears the currency's code as its name.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -291,8 +292,8 @@ class CatalogServiceServicer:
         """Adds prices to a card, all of them or none, and notifies the Ledger of the usage prices. Rates of one line (product,
         billing frequency and dimension_values) never overlap in time. Idempotent by request_id.
         Errors: RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_CARD_FULL,
-        PRODUCT_ARCHIVED, RATE_DOES_NOT_SUIT_PRODUCT, DIMENSION_UNKNOWN, DIMENSION_VALUE_UNKNOWN, CONVERSION_MISSING,
-        RATE_OVERLAPS, END_IN_PAST (of end_previous) (FAILED_PRECONDITION). A card is full with 10000 rates, or if its usage
+        PRODUCT_ARCHIVED, RATE_DOES_NOT_SUIT_PRODUCT, DIMENSION_UNKNOWN, DIMENSION_VALUE_UNKNOWN, CURRENCY_DIFFERS,
+        CONVERSION_MISSING, RATE_OVERLAPS, END_IN_PAST (of end_previous) (FAILED_PRECONDITION). A card is full with 10000 rates, or if its usage
         rates exceed 4 MB as one message.
         With replaces_rate_id also RATE_NOT_FOUND (NOT_FOUND); RATE_BEGUN, RATE_WITHDRAWN, RATE_IS_CORRECTION
         (FAILED_PRECONDITION).

@@ -37,11 +37,11 @@ class CatalogServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> CatalogServiceAsyncStub: ...
     CreateCreditType: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.CreateCreditTypeRequest, _catalog_pb2.CreateCreditTypeResponse]
-    """Defines a unit of account other than USD, such as "AI credits". Idempotent by request_id.
+    """Defines a unit of account other than money, such as "AI credits". Idempotent by request_id.
     Errors: CREDIT_TYPE_NAME_TAKEN (ALREADY_EXISTS).
     """
     ListCreditTypes: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ListCreditTypesRequest, _catalog_pb2.ListCreditTypesResponse]
-    """Lists credit types, including USD, in order of creation."""
+    """Lists credit types: currencies first, then in order of creation."""
     CreateBillableMetric: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.CreateBillableMetricRequest, _catalog_pb2.CreateBillableMetricResponse]
     """Defines how usage events become a quantity. The Ledger receives it with each usage product that it measures.
     Idempotent by request_id.
@@ -76,7 +76,9 @@ class CatalogServiceStub:
     Errors: PRODUCT_NOT_FOUND (NOT_FOUND), PRODUCT_NOT_USAGE (FAILED_PRECONDITION).
     """
     CreateRateCard: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.CreateRateCardRequest, _catalog_pb2.CreateRateCardResponse]
-    """Creates a price book. Idempotent by request_id. Errors: CREDIT_TYPE_NOT_FOUND (NOT_FOUND)."""
+    """Creates a price book. Idempotent by request_id. Errors: CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CREDIT_TYPE_NAME_TAKEN
+    (ALREADY_EXISTS) if a custom credit type bears the currency's code as its name.
+    """
     GetRateCard: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.GetRateCardRequest, _catalog_pb2.GetRateCardResponse]
     """Returns one rate card without its rates. Errors: RATE_CARD_NOT_FOUND (NOT_FOUND)."""
     ListRateCards: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ListRateCardsRequest, _catalog_pb2.ListRateCardsResponse]
@@ -90,8 +92,8 @@ class CatalogServiceStub:
     """Adds prices to a card, all of them or none, and notifies the Ledger of the usage prices. Rates of one line (product,
     billing frequency and dimension_values) never overlap in time. Idempotent by request_id.
     Errors: RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_CARD_FULL,
-    PRODUCT_ARCHIVED, RATE_DOES_NOT_SUIT_PRODUCT, DIMENSION_UNKNOWN, DIMENSION_VALUE_UNKNOWN, CONVERSION_MISSING,
-    RATE_OVERLAPS, END_IN_PAST (of end_previous) (FAILED_PRECONDITION). A card is full with 10000 rates, or if its usage
+    PRODUCT_ARCHIVED, RATE_DOES_NOT_SUIT_PRODUCT, DIMENSION_UNKNOWN, DIMENSION_VALUE_UNKNOWN, CURRENCY_DIFFERS,
+    CONVERSION_MISSING, RATE_OVERLAPS, END_IN_PAST (of end_previous) (FAILED_PRECONDITION). A card is full with 10000 rates, or if its usage
     rates exceed 4 MB as one message.
     With replaces_rate_id also RATE_NOT_FOUND (NOT_FOUND); RATE_BEGUN, RATE_WITHDRAWN, RATE_IS_CORRECTION
     (FAILED_PRECONDITION).
@@ -138,11 +140,11 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateCreditType: _aio.UnaryUnaryMultiCallable[_catalog_pb2.CreateCreditTypeRequest, _catalog_pb2.CreateCreditTypeResponse]  # type: ignore[assignment]
-    """Defines a unit of account other than USD, such as "AI credits". Idempotent by request_id.
+    """Defines a unit of account other than money, such as "AI credits". Idempotent by request_id.
     Errors: CREDIT_TYPE_NAME_TAKEN (ALREADY_EXISTS).
     """
     ListCreditTypes: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ListCreditTypesRequest, _catalog_pb2.ListCreditTypesResponse]  # type: ignore[assignment]
-    """Lists credit types, including USD, in order of creation."""
+    """Lists credit types: currencies first, then in order of creation."""
     CreateBillableMetric: _aio.UnaryUnaryMultiCallable[_catalog_pb2.CreateBillableMetricRequest, _catalog_pb2.CreateBillableMetricResponse]  # type: ignore[assignment]
     """Defines how usage events become a quantity. The Ledger receives it with each usage product that it measures.
     Idempotent by request_id.
@@ -177,7 +179,9 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     Errors: PRODUCT_NOT_FOUND (NOT_FOUND), PRODUCT_NOT_USAGE (FAILED_PRECONDITION).
     """
     CreateRateCard: _aio.UnaryUnaryMultiCallable[_catalog_pb2.CreateRateCardRequest, _catalog_pb2.CreateRateCardResponse]  # type: ignore[assignment]
-    """Creates a price book. Idempotent by request_id. Errors: CREDIT_TYPE_NOT_FOUND (NOT_FOUND)."""
+    """Creates a price book. Idempotent by request_id. Errors: CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CREDIT_TYPE_NAME_TAKEN
+    (ALREADY_EXISTS) if a custom credit type bears the currency's code as its name.
+    """
     GetRateCard: _aio.UnaryUnaryMultiCallable[_catalog_pb2.GetRateCardRequest, _catalog_pb2.GetRateCardResponse]  # type: ignore[assignment]
     """Returns one rate card without its rates. Errors: RATE_CARD_NOT_FOUND (NOT_FOUND)."""
     ListRateCards: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ListRateCardsRequest, _catalog_pb2.ListRateCardsResponse]  # type: ignore[assignment]
@@ -191,8 +195,8 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     """Adds prices to a card, all of them or none, and notifies the Ledger of the usage prices. Rates of one line (product,
     billing frequency and dimension_values) never overlap in time. Idempotent by request_id.
     Errors: RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_CARD_FULL,
-    PRODUCT_ARCHIVED, RATE_DOES_NOT_SUIT_PRODUCT, DIMENSION_UNKNOWN, DIMENSION_VALUE_UNKNOWN, CONVERSION_MISSING,
-    RATE_OVERLAPS, END_IN_PAST (of end_previous) (FAILED_PRECONDITION). A card is full with 10000 rates, or if its usage
+    PRODUCT_ARCHIVED, RATE_DOES_NOT_SUIT_PRODUCT, DIMENSION_UNKNOWN, DIMENSION_VALUE_UNKNOWN, CURRENCY_DIFFERS,
+    CONVERSION_MISSING, RATE_OVERLAPS, END_IN_PAST (of end_previous) (FAILED_PRECONDITION). A card is full with 10000 rates, or if its usage
     rates exceed 4 MB as one message.
     With replaces_rate_id also RATE_NOT_FOUND (NOT_FOUND); RATE_BEGUN, RATE_WITHDRAWN, RATE_IS_CORRECTION
     (FAILED_PRECONDITION).
@@ -242,7 +246,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.CreateCreditTypeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.CreateCreditTypeResponse, _abc.Awaitable[_catalog_pb2.CreateCreditTypeResponse]]:
-        """Defines a unit of account other than USD, such as "AI credits". Idempotent by request_id.
+        """Defines a unit of account other than money, such as "AI credits". Idempotent by request_id.
         Errors: CREDIT_TYPE_NAME_TAKEN (ALREADY_EXISTS).
         """
 
@@ -252,7 +256,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.ListCreditTypesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.ListCreditTypesResponse, _abc.Awaitable[_catalog_pb2.ListCreditTypesResponse]]:
-        """Lists credit types, including USD, in order of creation."""
+        """Lists credit types: currencies first, then in order of creation."""
 
     @_abc_1.abstractmethod
     def CreateBillableMetric(
@@ -353,7 +357,9 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.CreateRateCardRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.CreateRateCardResponse, _abc.Awaitable[_catalog_pb2.CreateRateCardResponse]]:
-        """Creates a price book. Idempotent by request_id. Errors: CREDIT_TYPE_NOT_FOUND (NOT_FOUND)."""
+        """Creates a price book. Idempotent by request_id. Errors: CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CREDIT_TYPE_NAME_TAKEN
+        (ALREADY_EXISTS) if a custom credit type bears the currency's code as its name.
+        """
 
     @_abc_1.abstractmethod
     def GetRateCard(
@@ -391,8 +397,8 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         """Adds prices to a card, all of them or none, and notifies the Ledger of the usage prices. Rates of one line (product,
         billing frequency and dimension_values) never overlap in time. Idempotent by request_id.
         Errors: RATE_CARD_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); RATE_CARD_FULL,
-        PRODUCT_ARCHIVED, RATE_DOES_NOT_SUIT_PRODUCT, DIMENSION_UNKNOWN, DIMENSION_VALUE_UNKNOWN, CONVERSION_MISSING,
-        RATE_OVERLAPS, END_IN_PAST (of end_previous) (FAILED_PRECONDITION). A card is full with 10000 rates, or if its usage
+        PRODUCT_ARCHIVED, RATE_DOES_NOT_SUIT_PRODUCT, DIMENSION_UNKNOWN, DIMENSION_VALUE_UNKNOWN, CURRENCY_DIFFERS,
+        CONVERSION_MISSING, RATE_OVERLAPS, END_IN_PAST (of end_previous) (FAILED_PRECONDITION). A card is full with 10000 rates, or if its usage
         rates exceed 4 MB as one message.
         With replaces_rate_id also RATE_NOT_FOUND (NOT_FOUND); RATE_BEGUN, RATE_WITHDRAWN, RATE_IS_CORRECTION
         (FAILED_PRECONDITION).

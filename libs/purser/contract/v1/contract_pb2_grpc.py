@@ -382,7 +382,7 @@ class ContractServiceServicer:
         ones and says what was unused; until it has answered, the change is PENDING and the invoice a draft. Bought credits,
         caps and alerts stay. Idempotent by request_id; a repeated request returns the change as it is now.
         Errors: CONTRACT_NOT_FOUND and those of CreateContract; CONTRACT_ENDED, CONTRACT_NOT_STARTED, PLAN_UNCHANGED,
-        PLAN_NOT_PRORATED (FAILED_PRECONDITION).
+        PLAN_NOT_PRORATED, CURRENCY_DIFFERS of money back (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -442,7 +442,8 @@ class ContractServiceServicer:
         PAYMENT_GATE_NONE its credits are granted at once; with PAYMENT_GATE_EXTERNAL only after ResolveTopUpPayment has
         reported the payment. Reads the pack from the Catalog. Idempotent by request_id.
         Errors: CONTRACT_NOT_FOUND, TOP_UP_PACK_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND);
-        CONTRACT_ENDED, CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
+        CONTRACT_ENDED, CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED, CURRENCY_DIFFERS (FAILED_PRECONDITION); PEER_UNAVAILABLE
+        (UNAVAILABLE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

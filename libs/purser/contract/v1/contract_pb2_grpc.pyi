@@ -111,7 +111,7 @@ class ContractServiceStub:
     ones and says what was unused; until it has answered, the change is PENDING and the invoice a draft. Bought credits,
     caps and alerts stay. Idempotent by request_id; a repeated request returns the change as it is now.
     Errors: CONTRACT_NOT_FOUND and those of CreateContract; CONTRACT_ENDED, CONTRACT_NOT_STARTED, PLAN_UNCHANGED,
-    PLAN_NOT_PRORATED (FAILED_PRECONDITION).
+    PLAN_NOT_PRORATED, CURRENCY_DIFFERS of money back (FAILED_PRECONDITION).
     """
     PreviewPlanChange: _grpc.UnaryUnaryMultiCallable[_contract_pb2.PreviewPlanChangeRequest, _contract_pb2.PreviewPlanChangeResponse]
     """Returns what ChangePlan would charge, give back and grant now; changes nothing. Reads the credits from the Ledger.
@@ -142,7 +142,8 @@ class ContractServiceStub:
     PAYMENT_GATE_NONE its credits are granted at once; with PAYMENT_GATE_EXTERNAL only after ResolveTopUpPayment has
     reported the payment. Reads the pack from the Catalog. Idempotent by request_id.
     Errors: CONTRACT_NOT_FOUND, TOP_UP_PACK_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND);
-    CONTRACT_ENDED, CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
+    CONTRACT_ENDED, CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED, CURRENCY_DIFFERS (FAILED_PRECONDITION); PEER_UNAVAILABLE
+    (UNAVAILABLE).
     """
     ResolveTopUpPayment: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ResolveTopUpPaymentRequest, _contract_pb2.ResolveTopUpPaymentResponse]
     """Reports the outcome of an EXTERNAL top-up's payment. PAID: the credits are granted, exactly once, and the invoice
@@ -270,7 +271,7 @@ class ContractServiceAsyncStub(ContractServiceStub):
     ones and says what was unused; until it has answered, the change is PENDING and the invoice a draft. Bought credits,
     caps and alerts stay. Idempotent by request_id; a repeated request returns the change as it is now.
     Errors: CONTRACT_NOT_FOUND and those of CreateContract; CONTRACT_ENDED, CONTRACT_NOT_STARTED, PLAN_UNCHANGED,
-    PLAN_NOT_PRORATED (FAILED_PRECONDITION).
+    PLAN_NOT_PRORATED, CURRENCY_DIFFERS of money back (FAILED_PRECONDITION).
     """
     PreviewPlanChange: _aio.UnaryUnaryMultiCallable[_contract_pb2.PreviewPlanChangeRequest, _contract_pb2.PreviewPlanChangeResponse]  # type: ignore[assignment]
     """Returns what ChangePlan would charge, give back and grant now; changes nothing. Reads the credits from the Ledger.
@@ -301,7 +302,8 @@ class ContractServiceAsyncStub(ContractServiceStub):
     PAYMENT_GATE_NONE its credits are granted at once; with PAYMENT_GATE_EXTERNAL only after ResolveTopUpPayment has
     reported the payment. Reads the pack from the Catalog. Idempotent by request_id.
     Errors: CONTRACT_NOT_FOUND, TOP_UP_PACK_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND);
-    CONTRACT_ENDED, CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
+    CONTRACT_ENDED, CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED, CURRENCY_DIFFERS (FAILED_PRECONDITION); PEER_UNAVAILABLE
+    (UNAVAILABLE).
     """
     ResolveTopUpPayment: _aio.UnaryUnaryMultiCallable[_contract_pb2.ResolveTopUpPaymentRequest, _contract_pb2.ResolveTopUpPaymentResponse]  # type: ignore[assignment]
     """Reports the outcome of an EXTERNAL top-up's payment. PAID: the credits are granted, exactly once, and the invoice
@@ -540,7 +542,7 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         ones and says what was unused; until it has answered, the change is PENDING and the invoice a draft. Bought credits,
         caps and alerts stay. Idempotent by request_id; a repeated request returns the change as it is now.
         Errors: CONTRACT_NOT_FOUND and those of CreateContract; CONTRACT_ENDED, CONTRACT_NOT_STARTED, PLAN_UNCHANGED,
-        PLAN_NOT_PRORATED (FAILED_PRECONDITION).
+        PLAN_NOT_PRORATED, CURRENCY_DIFFERS of money back (FAILED_PRECONDITION).
         """
 
     @_abc_1.abstractmethod
@@ -613,7 +615,8 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         PAYMENT_GATE_NONE its credits are granted at once; with PAYMENT_GATE_EXTERNAL only after ResolveTopUpPayment has
         reported the payment. Reads the pack from the Catalog. Idempotent by request_id.
         Errors: CONTRACT_NOT_FOUND, TOP_UP_PACK_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND);
-        CONTRACT_ENDED, CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
+        CONTRACT_ENDED, CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED, CURRENCY_DIFFERS (FAILED_PRECONDITION); PEER_UNAVAILABLE
+        (UNAVAILABLE).
         """
 
     @_abc_1.abstractmethod

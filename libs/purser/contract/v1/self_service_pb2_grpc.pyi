@@ -39,7 +39,7 @@ class SelfServiceStub:
     BuyTopUp: _grpc.UnaryUnaryMultiCallable[_self_service_pb2.BuyTopUpRequest, _self_service_pb2.BuyTopUpResponse]
     """Orders a pack at its price. Its credits are granted once it is paid. Idempotent by request_id. Errors:
     CONTRACT_NOT_FOUND, TOP_UP_PACK_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED,
-    CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
+    CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED, CURRENCY_DIFFERS (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
     """
     AdjustSeats: _grpc.UnaryUnaryMultiCallable[_self_service_pb2.AdjustSeatsRequest, _self_service_pb2.AdjustSeatsResponse]
     """Adds or removes seats from now on; money and credits are prorated as in ContractService.ChangeSeats. Idempotent by
@@ -62,7 +62,7 @@ class SelfServiceAsyncStub(SelfServiceStub):
     BuyTopUp: _aio.UnaryUnaryMultiCallable[_self_service_pb2.BuyTopUpRequest, _self_service_pb2.BuyTopUpResponse]  # type: ignore[assignment]
     """Orders a pack at its price. Its credits are granted once it is paid. Idempotent by request_id. Errors:
     CONTRACT_NOT_FOUND, TOP_UP_PACK_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED,
-    CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
+    CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED, CURRENCY_DIFFERS (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
     """
     AdjustSeats: _aio.UnaryUnaryMultiCallable[_self_service_pb2.AdjustSeatsRequest, _self_service_pb2.AdjustSeatsResponse]  # type: ignore[assignment]
     """Adds or removes seats from now on; money and credits are prorated as in ContractService.ChangeSeats. Idempotent by
@@ -88,7 +88,7 @@ class SelfServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_self_service_pb2.BuyTopUpResponse, _abc.Awaitable[_self_service_pb2.BuyTopUpResponse]]:
         """Orders a pack at its price. Its credits are granted once it is paid. Idempotent by request_id. Errors:
         CONTRACT_NOT_FOUND, TOP_UP_PACK_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED,
-        CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
+        CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED, CURRENCY_DIFFERS (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
         """
 
     @_abc_1.abstractmethod

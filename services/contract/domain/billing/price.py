@@ -11,13 +11,15 @@ from enum import Enum
 from fractions import Fraction
 from typing import assert_never
 
+from meshkit.currency import minor_unit_micros
 from meshkit.errors import FieldViolation, InvalidFields
 from meshkit.quantity import INT64_MAX, MICROS, Money, Ratio, ceil_div, floor_div, half_up_div
 from services.contract.domain.errors import AmountTooLarge
 
 USD = "USD"
-MINOR_UNIT_MICROS = {USD: 10_000}  # one cent
-MONEY_MICROS_MAX = INT64_MAX // 10_000 * 10_000  # the maximum of an invoice: about nine trillion dollars
+MONEY_MICROS_MAX = (
+    INT64_MAX // MICROS * MICROS
+)  # the maximum of an invoice: about nine trillion, whole in any currency
 
 
 class Rounding(Enum):
@@ -80,7 +82,7 @@ def refuse_unpayable(rate: SeatRate, seats: int, *, field: str) -> None:
 
 def rounded(exact_micros: Fraction, rounding: Rounding, currency_code: str) -> Money:
     """Return an exact amount (≥ 0) in whole minor units of its currency."""
-    minor = MINOR_UNIT_MICROS[currency_code]
+    minor = minor_unit_micros(currency_code)
     numerator, denominator = exact_micros.numerator, exact_micros.denominator * minor
     match rounding:
         case Rounding.HALF_UP:
