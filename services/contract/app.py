@@ -18,6 +18,7 @@ from purser.contract.v1.self_service_pb2_grpc import add_SelfServiceServicer_to_
 from sandbox import SandboxClock
 from services.contract import tables
 from services.contract.config import ContractSettings
+from services.contract.documents import InvoiceDocuments
 from services.contract.operations import Operations
 from services.contract.operations.billing.due_run import Billing
 from services.contract.operations.billing.plan_credits import PlanCredits
@@ -69,7 +70,7 @@ async def open_service(
         plan_credits = PlanCredits(store=store, clock=clock, ids=ids)
         relay = await service.start_relay(Deliveries(ledger, plan_credits).deliver, ordered=ORDERED)
         billing = Billing(store=store, catalog=catalog, ids=ids)
-        invoices = Invoices(store=store, clock=clock, ids=ids)
+        invoices = Invoices(store=store, documents=InvoiceDocuments(), clock=clock, ids=ids)
         service.start_periodic(
             # May run late: an invoice is dated when it was due, not when it is made.
             PeriodicTask(

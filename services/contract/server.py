@@ -233,6 +233,13 @@ class ContractServicer(contract_pb2_grpc.ContractServiceServicer):
         details = await self._do.invoices.get(invoice_id)
         return invoices.get_to_wire(details)
 
+    async def GetInvoiceDocument(
+        self, request: pb.GetInvoiceDocumentRequest, context: Context
+    ) -> pb.GetInvoiceDocumentResponse:
+        invoice_id, document_format = invoices.document_from_wire(request)
+        document = await self._do.invoices.document(invoice_id, document_format)
+        return invoices.document_to_wire(document)
+
     async def FinalizeInvoice(
         self, request: pb.FinalizeInvoiceRequest, context: Context
     ) -> pb.FinalizeInvoiceResponse:

@@ -620,6 +620,33 @@ class CurrencyDiffers(FailedPrecondition):
         )
 
 
+class DocumentTooLarge(FailedPrecondition):
+    """The document does not fit into a response."""
+
+    reason = "DOCUMENT_TOO_LARGE"
+
+    def __init__(self, *, invoice_id: str, size: str) -> None:
+        super().__init__(
+            f"the document of invoice {invoice_id!r} has {size} bytes, more than a response can hold;"
+            " GetInvoice returns its facts",
+            invoice_id=invoice_id,
+            size=size,
+        )
+
+
+class PdfUnavailable(FailedPrecondition):
+    """This installation lacks a library that PDF needs."""
+
+    reason = "PDF_UNAVAILABLE"
+
+    def __init__(self, *, details: str) -> None:
+        super().__init__(
+            f"PDF needs the system's library Pango ({details}); install it (Debian: libpango-1.0-0,"
+            " libpangoft2-1.0-0), or ask for HTML",
+            details=details,
+        )
+
+
 class PeerUnavailable(Unavailable):
     """A peer that is needed is down. Nothing was done."""
 

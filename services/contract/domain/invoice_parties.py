@@ -36,3 +36,12 @@ class InvoiceParties:
 
     seller: Party | None
     buyer: Party
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueTerms:
+    """What an invoice is issued with. taxes: the customer's. has_account_credit: any, in the invoice's currency."""
+
+    parties: InvoiceParties
+    taxes: tuple[TaxTerms, ...]
+    has_account_credit: bool

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ListInvoices, GetInvoice, FinalizeInvoice, VoidInvoice, RecordInvoicePayment."""
+"""ListInvoices, GetInvoice, GetInvoiceDocument, FinalizeInvoice, VoidInvoice, RecordInvoicePayment."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -19,6 +19,7 @@ from services.contract.domain.commands import (
 from services.contract.domain.ids import AccountCreditEntryId, ContractId, InvoiceId
 from services.contract.domain.invoice import Invoice, InvoiceLineKind
 from services.contract.domain.invoice_credits import AccountCreditCause, AccountCreditChange
+from services.contract.domain.invoice_document import DocumentFormat, InvoiceDocument
 from services.contract.domain.invoice_life import (
     ReportedPayment,
     refuse_not_issuable,
@@ -28,6 +29,7 @@ from services.contract.domain.invoice_life import (
 from services.contract.domain.top_up import PaymentGate, TopUpStatus, payment_of
 from services.contract.operations.billing.invoicing import new_invoice
 from services.contract.operations.billing.issuing import give_numbers, issue, pay
+from services.contract.operations.ports import Documents
 from services.contract.store import PostgresStore, Transaction
 
 UNNUMBERED_PER_TRANSACTION_MAX = 100
@@ -36,21 +38,27 @@ UNNUMBERED_PER_TRANSACTION_MAX = 100
 class Invoices:
     """Reads invoices, and changes them after billing and top-ups have made them."""
 
-    def __init__(self, *, store: PostgresStore, clock: Clock, ids: Ids) -> None:
+    def __init__(self, *, store: PostgresStore, documents: Documents, clock: Clock, ids: Ids) -> None:
         self._store = store
+        self._documents = documents
         self._clock = clock
         self._ids = ids
 
     async def get(self, invoice_id: InvoiceId) -> InvoiceDetails:
         """Raises InvoiceNotFound."""
         async with self._store.transaction() as tx:
-            invoice = await tx.invoices.find(invoice_id)
-            return InvoiceDetails(
-                invoice=invoice,
-                payments=tuple(await tx.invoices.payments(invoice_id)),
-                credit_notes=tuple(await tx.credit_notes.of_invoice(invoice_id)),
-                parties=await tx.parties.of_invoice(invoice_id),
-            )
+            return await _details(tx, invoice_id)
+
+    async def document(self, invoice_id: InvoiceId, document_format: DocumentFormat) -> InvoiceDocument:
+        """Return an invoice as a document. Raises InvoiceNotFound, PdfUnavailable, DocumentTooLarge."""
+        async with self._store.transaction() as tx:
+            details = await _details(tx, invoice_id)
+            billing = await tx.parties.billing_details_or_name(details.invoice.customer_id)
+        return InvoiceDocument(
+            name=f"invoice-{details.invoice.number or 'draft'}",
+            document_format=document_format,
+            content=await self._documents.render(details, billing, document_format),
+        )
 
     async def list(self, customer: str, contract_id: ContractId | None, page: Page) -> Sequence[Invoice]:
         """Return a page by issue_time, then in order of creation, and one more if there is one.
@@ -158,6 +166,16 @@ class Invoices:
                 if top_up.payment_gate is PaymentGate.EXTERNAL and top_up.status is TopUpStatus.PAID:
                     await pay(tx, invoice, payment_of(top_up, invoice.due), at=at, ids=self._ids)
         return len(drafts)
+
+
+async def _details(tx: Transaction, invoice_id: InvoiceId) -> InvoiceDetails:
+    invoice = await tx.invoices.find(invoice_id)
+    return InvoiceDetails(
+        invoice=invoice,
+        payments=tuple(await tx.invoices.payments(invoice_id)),
+        credit_notes=tuple(await tx.credit_notes.of_invoice(invoice_id)),
+        parties=await tx.parties.of_invoice(invoice_id),
+    )
 
 
 async def _is_of_pending_top_up(tx: Transaction, invoice: Invoice) -> bool:

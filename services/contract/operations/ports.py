@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Protocol
 
 from services.contract.domain.billing.price import SeatRate
-from services.contract.domain.commands import PlanPreview, ScheduleCredits
+from services.contract.domain.commands import InvoiceDetails, PlanPreview, ScheduleCredits
 from services.contract.domain.contract import BillingFrequency
 from services.contract.domain.ids import CustomerId, ProductId, RateCardId, SubscriptionId, TopUpPackId
+from services.contract.domain.invoice_document import DocumentFormat
+from services.contract.domain.invoice_parties import BillingDetails
 from services.contract.domain.notices import PlanChanged
 from services.contract.domain.offer import CatalogQuery, Offer
 from services.contract.domain.top_up import TopUpTerms
@@ -50,6 +52,14 @@ class Ledger(Protocol):
 
     async def preview_plan_change(self, changed: PlanChanged) -> PlanPreview:
         """Return what a change of plan would do now. Raises PeerUnavailable."""
+        ...
+
+
+class Documents(Protocol):
+    async def render(
+        self, details: InvoiceDetails, billing: BillingDetails, document_format: DocumentFormat
+    ) -> bytes:
+        """Return an invoice as a document. Raises PdfUnavailable, DocumentTooLarge."""
         ...
 
 

@@ -1,14 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """Statements about the details of seller and buyers, and their copies on invoices."""
 
-from sqlalchemy import insert, select
+from typing import Any, Final
+
+from sqlalchemy import Row, Select, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.contract.domain.ids import CustomerId, InvoiceId
-from services.contract.domain.invoice_parties import BillingDetails, InvoiceParties, Party
+from services.contract.domain.invoice_parties import BillingDetails, InvoiceParties, IssueTerms, Party
 from services.contract.store.formats import BILLING_DETAILS, INVOICE_PARTIES, PARTY
-from services.contract.tables import billing_details, customers, invoice_parties, seller_details
+from services.contract.tables import (
+    account_credits,
+    billing_details,
+    customers,
+    invoice_parties,
+    seller_details,
+)
+
+_BILLING: Final[Select[Any]] = select(customers.c.name, billing_details.c.details).outerjoin(
+    billing_details, billing_details.c.customer_id == customers.c.customer_id
+)
 
 
 class StoredParties:
@@ -37,15 +49,29 @@ class StoredParties:
 
     async def billing_details_or_name(self, customer_id: CustomerId) -> BillingDetails:
         """Return how a customer is invoiced: with the customer's name only, if nothing was set."""
-        found = (
-            select(customers.c.name, billing_details.c.details)
-            .outerjoin(billing_details, billing_details.c.customer_id == customers.c.customer_id)
-            .where(customers.c.customer_id == customer_id)
+        found = _BILLING.where(customers.c.customer_id == customer_id)
+        return _billing_from_row((await self._connection.execute(found)).one())
+
+    async def issue_terms(self, customer_id: CustomerId, currency_code: str) -> IssueTerms:
+        """Return what an invoice of a customer is issued with. Nothing of it is locked."""
+        seller = select(seller_details.c.details).scalar_subquery()
+        balance = (
+            select(account_credits.c.balance_micros)
+            .where(
+                account_credits.c.customer_id == customer_id, account_credits.c.currency_code == currency_code
+            )
+            .scalar_subquery()
         )
-        row = (await self._connection.execute(found)).one()
-        if row.details is None:
-            return BillingDetails(party=Party(name=row.name))
-        return BILLING_DETAILS.decode(row.details)
+        found = _BILLING.add_columns(seller.label("seller"), balance.label("balance_micros"))
+        row = (await self._connection.execute(found.where(customers.c.customer_id == customer_id))).one()
+        billing = _billing_from_row(row)
+        return IssueTerms(
+            parties=InvoiceParties(
+                seller=None if row.seller is None else PARTY.decode(row.seller), buyer=billing.party
+            ),
+            taxes=billing.taxes,
+            has_account_credit=bool(row.balance_micros),
+        )
 
     async def set_billing_details(self, customer_id: CustomerId, billing: BillingDetails) -> None:
         details = BILLING_DETAILS.encode(billing)
@@ -68,3 +94,9 @@ class StoredParties:
         found = select(invoice_parties.c.parties).where(invoice_parties.c.invoice_id == invoice_id)
         parties = (await self._connection.execute(found)).scalar_one_or_none()
         return None if parties is None else INVOICE_PARTIES.decode(parties)
+
+
+def _billing_from_row(row: Row[Any]) -> BillingDetails:
+    if row.details is None:
+        return BillingDetails(party=Party(name=row.name))
+    return BILLING_DETAILS.decode(row.details)

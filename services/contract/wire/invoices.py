@@ -20,9 +20,17 @@ from services.contract.domain.commands import (
 from services.contract.domain.ids import ContractId, InvoiceId
 from services.contract.domain.invoice import Invoice, InvoiceLine, InvoiceLineKind, InvoiceStatus
 from services.contract.domain.invoice_credits import CreditNote
+from services.contract.domain.invoice_document import DocumentFormat, InvoiceDocument
 from services.contract.domain.invoice_life import InvoicePayment
 from services.contract.wire.parties import party_to_wire, taxes_from_wire
-from services.contract.wire.values import money, money_to_wire, optional_time, period_to_wire
+from services.contract.wire.values import (
+    by_number,
+    default,
+    money,
+    money_to_wire,
+    optional_time,
+    period_to_wire,
+)
 
 _STATUSES: Final = {
     InvoiceStatus.DRAFT: pb.INVOICE_STATUS_DRAFT,
@@ -37,6 +45,14 @@ _KINDS: Final = {
     InvoiceLineKind.PLAN_CREDIT: pb.INVOICE_LINE_KIND_PLAN_CREDIT,
     InvoiceLineKind.TAX: pb.INVOICE_LINE_KIND_TAX,
     InvoiceLineKind.ACCOUNT_CREDIT: pb.INVOICE_LINE_KIND_ACCOUNT_CREDIT,
+}
+_FORMATS: Final = {
+    DocumentFormat.HTML: pb.DOCUMENT_FORMAT_HTML,
+    DocumentFormat.PDF: pb.DOCUMENT_FORMAT_PDF,
+}
+_CONTENT_TYPES: Final = {
+    DocumentFormat.HTML: ("text/html; charset=utf-8", "html"),
+    DocumentFormat.PDF: ("application/pdf", "pdf"),
 }
 
 
@@ -54,6 +70,14 @@ def list_from_wire(request: pb.ListInvoicesRequest) -> tuple[str, ContractId | N
     page = page_from_wire(fields, request, _list_of(request), keys=(time_key, text_key))
     fields.check()
     return customer, ContractId(contract_id) if contract_id else None, page
+
+
+def document_from_wire(request: pb.GetInvoiceDocumentRequest) -> tuple[InvoiceId, DocumentFormat]:
+    fields = Fields()
+    invoice_id = InvoiceId(fields.text("invoice_id", request.invoice_id))
+    document_format = default(fields, "format", request.format, by_number(_FORMATS))
+    fields.check()
+    return invoice_id, document_format
 
 
 def finalize_from_wire(request: pb.FinalizeInvoiceRequest) -> FinalizeInvoice:
@@ -105,6 +129,13 @@ def get_to_wire(details: InvoiceDetails) -> pb.GetInvoiceResponse:
         credit_notes=[credit_note_to_wire(note) for note in details.credit_notes],
         seller=party_to_wire(parties.seller) if parties is not None and parties.seller is not None else None,
         buyer=party_to_wire(parties.buyer) if parties is not None else None,
+    )
+
+
+def document_to_wire(document: InvoiceDocument) -> pb.GetInvoiceDocumentResponse:
+    content_type, ending = _CONTENT_TYPES[document.document_format]
+    return pb.GetInvoiceDocumentResponse(
+        content=document.content, content_type=content_type, file_name=f"{document.name}.{ending}"
     )
 
 

@@ -147,6 +147,12 @@ class InvoiceLineKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     INVOICE_LINE_KIND_ACCOUNT_CREDIT: _ClassVar[InvoiceLineKind]
     INVOICE_LINE_KIND_TAX: _ClassVar[InvoiceLineKind]
 
+class DocumentFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DOCUMENT_FORMAT_UNSPECIFIED: _ClassVar[DocumentFormat]
+    DOCUMENT_FORMAT_HTML: _ClassVar[DocumentFormat]
+    DOCUMENT_FORMAT_PDF: _ClassVar[DocumentFormat]
+
 class AccountCreditCause(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     ACCOUNT_CREDIT_CAUSE_UNSPECIFIED: _ClassVar[AccountCreditCause]
@@ -229,6 +235,9 @@ INVOICE_LINE_KIND_TOP_UP: InvoiceLineKind
 INVOICE_LINE_KIND_PLAN_CREDIT: InvoiceLineKind
 INVOICE_LINE_KIND_ACCOUNT_CREDIT: InvoiceLineKind
 INVOICE_LINE_KIND_TAX: InvoiceLineKind
+DOCUMENT_FORMAT_UNSPECIFIED: DocumentFormat
+DOCUMENT_FORMAT_HTML: DocumentFormat
+DOCUMENT_FORMAT_PDF: DocumentFormat
 ACCOUNT_CREDIT_CAUSE_UNSPECIFIED: AccountCreditCause
 ACCOUNT_CREDIT_CAUSE_CREDIT_NOTE: AccountCreditCause
 ACCOUNT_CREDIT_CAUSE_USED: AccountCreditCause
@@ -1282,6 +1291,24 @@ class GetInvoiceResponse(_message.Message):
     seller: Party
     buyer: Party
     def __init__(self, invoice: _Optional[_Union[Invoice, _Mapping]] = ..., payments: _Optional[_Iterable[_Union[InvoicePayment, _Mapping]]] = ..., credit_notes: _Optional[_Iterable[_Union[CreditNote, _Mapping]]] = ..., seller: _Optional[_Union[Party, _Mapping]] = ..., buyer: _Optional[_Union[Party, _Mapping]] = ...) -> None: ...
+
+class GetInvoiceDocumentRequest(_message.Message):
+    __slots__ = ("invoice_id", "format")
+    INVOICE_ID_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    invoice_id: str
+    format: DocumentFormat
+    def __init__(self, invoice_id: _Optional[str] = ..., format: _Optional[_Union[DocumentFormat, str]] = ...) -> None: ...
+
+class GetInvoiceDocumentResponse(_message.Message):
+    __slots__ = ("content", "content_type", "file_name")
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    FILE_NAME_FIELD_NUMBER: _ClassVar[int]
+    content: bytes
+    content_type: str
+    file_name: str
+    def __init__(self, content: _Optional[bytes] = ..., content_type: _Optional[str] = ..., file_name: _Optional[str] = ...) -> None: ...
 
 class FinalizeInvoiceRequest(_message.Message):
     __slots__ = ("request_id", "invoice_id", "taxes")

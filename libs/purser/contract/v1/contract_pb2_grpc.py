@@ -194,6 +194,11 @@ class ContractServiceStub:
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.GetInvoiceRequest.SerializeToString,
                 response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.GetInvoiceResponse.FromString,
                 _registered_method=True)
+        self.GetInvoiceDocument = channel.unary_unary(
+                '/purser.contract.v1.ContractService/GetInvoiceDocument',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.GetInvoiceDocumentRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.GetInvoiceDocumentResponse.FromString,
+                _registered_method=True)
         self.FinalizeInvoice = channel.unary_unary(
                 '/purser.contract.v1.ContractService/FinalizeInvoice',
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.FinalizeInvoiceRequest.SerializeToString,
@@ -487,6 +492,14 @@ class ContractServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetInvoiceDocument(self, request, context):
+        """Returns one invoice as a document for people, in the language and time zone of its customer. GetInvoice stays the
+        source of its facts. Errors: INVOICE_NOT_FOUND (NOT_FOUND); DOCUMENT_TOO_LARGE, PDF_UNAVAILABLE (FAILED_PRECONDITION).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def FinalizeInvoice(self, request, context):
         """Issues a draft: copies the details of seller and buyer, adds taxes and account credit, gives it its number and its
         date, and makes it OPEN, or PAID if nothing is due. Drafts of seats and of paid top-ups are issued without this call.
@@ -692,6 +705,11 @@ def add_ContractServiceServicer_to_server(servicer, server):
                     servicer.GetInvoice,
                     request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.GetInvoiceRequest.FromString,
                     response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.GetInvoiceResponse.SerializeToString,
+            ),
+            'GetInvoiceDocument': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetInvoiceDocument,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.GetInvoiceDocumentRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.GetInvoiceDocumentResponse.SerializeToString,
             ),
             'FinalizeInvoice': grpc.unary_unary_rpc_method_handler(
                     servicer.FinalizeInvoice,
@@ -1561,6 +1579,33 @@ class ContractService:
             '/purser.contract.v1.ContractService/GetInvoice',
             purser_dot_contract_dot_v1_dot_contract__pb2.GetInvoiceRequest.SerializeToString,
             purser_dot_contract_dot_v1_dot_contract__pb2.GetInvoiceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetInvoiceDocument(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/GetInvoiceDocument',
+            purser_dot_contract_dot_v1_dot_contract__pb2.GetInvoiceDocumentRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.GetInvoiceDocumentResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -159,6 +159,10 @@ class ContractServiceStub:
     """Lists a customer's invoices by issue_time. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     GetInvoice: _grpc.UnaryUnaryMultiCallable[_contract_pb2.GetInvoiceRequest, _contract_pb2.GetInvoiceResponse]
     """Returns one invoice with its lines, parties, payments and credit notes. Errors: INVOICE_NOT_FOUND (NOT_FOUND)."""
+    GetInvoiceDocument: _grpc.UnaryUnaryMultiCallable[_contract_pb2.GetInvoiceDocumentRequest, _contract_pb2.GetInvoiceDocumentResponse]
+    """Returns one invoice as a document for people, in the language and time zone of its customer. GetInvoice stays the
+    source of its facts. Errors: INVOICE_NOT_FOUND (NOT_FOUND); DOCUMENT_TOO_LARGE, PDF_UNAVAILABLE (FAILED_PRECONDITION).
+    """
     FinalizeInvoice: _grpc.UnaryUnaryMultiCallable[_contract_pb2.FinalizeInvoiceRequest, _contract_pb2.FinalizeInvoiceResponse]
     """Issues a draft: copies the details of seller and buyer, adds taxes and account credit, gives it its number and its
     date, and makes it OPEN, or PAID if nothing is due. Drafts of seats and of paid top-ups are issued without this call.
@@ -319,6 +323,10 @@ class ContractServiceAsyncStub(ContractServiceStub):
     """Lists a customer's invoices by issue_time. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     GetInvoice: _aio.UnaryUnaryMultiCallable[_contract_pb2.GetInvoiceRequest, _contract_pb2.GetInvoiceResponse]  # type: ignore[assignment]
     """Returns one invoice with its lines, parties, payments and credit notes. Errors: INVOICE_NOT_FOUND (NOT_FOUND)."""
+    GetInvoiceDocument: _aio.UnaryUnaryMultiCallable[_contract_pb2.GetInvoiceDocumentRequest, _contract_pb2.GetInvoiceDocumentResponse]  # type: ignore[assignment]
+    """Returns one invoice as a document for people, in the language and time zone of its customer. GetInvoice stays the
+    source of its facts. Errors: INVOICE_NOT_FOUND (NOT_FOUND); DOCUMENT_TOO_LARGE, PDF_UNAVAILABLE (FAILED_PRECONDITION).
+    """
     FinalizeInvoice: _aio.UnaryUnaryMultiCallable[_contract_pb2.FinalizeInvoiceRequest, _contract_pb2.FinalizeInvoiceResponse]  # type: ignore[assignment]
     """Issues a draft: copies the details of seller and buyer, adds taxes and account credit, gives it its number and its
     date, and makes it OPEN, or PAID if nothing is due. Drafts of seats and of paid top-ups are issued without this call.
@@ -662,6 +670,16 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.GetInvoiceResponse, _abc.Awaitable[_contract_pb2.GetInvoiceResponse]]:
         """Returns one invoice with its lines, parties, payments and credit notes. Errors: INVOICE_NOT_FOUND (NOT_FOUND)."""
+
+    @_abc_1.abstractmethod
+    def GetInvoiceDocument(
+        self,
+        request: _contract_pb2.GetInvoiceDocumentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.GetInvoiceDocumentResponse, _abc.Awaitable[_contract_pb2.GetInvoiceDocumentResponse]]:
+        """Returns one invoice as a document for people, in the language and time zone of its customer. GetInvoice stays the
+        source of its facts. Errors: INVOICE_NOT_FOUND (NOT_FOUND); DOCUMENT_TOO_LARGE, PDF_UNAVAILABLE (FAILED_PRECONDITION).
+        """
 
     @_abc_1.abstractmethod
     def FinalizeInvoice(

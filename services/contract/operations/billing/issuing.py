@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from meshkit.ids import Ids
+from meshkit.quantity import Money
 from services.contract.domain.ids import AccountCreditEntryId, InvoicePaymentId
 from services.contract.domain.invoice import Invoice, InvoiceLine
 from services.contract.domain.invoice_credits import (
@@ -16,7 +17,6 @@ from services.contract.domain.invoice_credits import (
     account_credit_line,
 )
 from services.contract.domain.invoice_life import InvoicePayment, ReportedPayment, issued, with_payment
-from services.contract.domain.invoice_parties import InvoiceParties
 from services.contract.domain.invoice_taxes import TaxTerms, tax_line
 from services.contract.operations.billing.invoicing import with_lines
 from services.contract.store import Transaction
@@ -40,7 +40,8 @@ async def issue(
 async def issue_as_ordered(tx: Transaction, draft: Invoice, *, at: datetime) -> Invoice:
     """Issue a draft that was paid as it is: nothing is added to it but the parties, the number and the date."""
     if draft.has_amount:
-        await _copy_parties(tx, draft)
+        terms = await tx.parties.issue_terms(draft.customer_id, draft.total.currency_code)
+        await tx.parties.copy(draft.invoice_id, terms.parties)
     [invoice] = await give_numbers(tx, [draft], at=at)
     return invoice
 
@@ -89,9 +90,13 @@ async def pay(
 async def _completed(
     tx: Transaction, draft: Invoice, *, at: datetime, ids: Ids, taxes: Sequence[TaxTerms]
 ) -> Invoice:
-    customers_taxes = await _copy_parties(tx, draft)
-    invoice = await with_taxes(tx, draft, taxes or customers_taxes, ids=ids)
-    balance = await tx.account_credits.lock_balance(draft.customer_id, draft.total.currency_code)
+    currency = draft.total.currency_code
+    terms = await tx.parties.issue_terms(draft.customer_id, currency)
+    await tx.parties.copy(draft.invoice_id, terms.parties)
+    invoice = await with_taxes(tx, draft, taxes or terms.taxes, ids=ids)
+    balance = Money.zero(currency)
+    if terms.has_account_credit:
+        balance = await tx.account_credits.lock_balance(draft.customer_id, currency)
     line = account_credit_line(invoice.total, balance)
     if line is None:
         return invoice
@@ -106,14 +111,6 @@ async def _completed(
         )
     )
     return await _with_lines(tx, invoice, [line], ids=ids)
-
-
-async def _copy_parties(tx: Transaction, draft: Invoice) -> tuple[TaxTerms, ...]:
-    """Copy the details of seller and buyer onto a draft. Returns the buyer's taxes."""
-    billing = await tx.parties.billing_details_or_name(draft.customer_id)
-    parties = InvoiceParties(seller=await tx.parties.seller(), buyer=billing.party)
-    await tx.parties.copy(draft.invoice_id, parties)
-    return billing.taxes
 
 
 async def _with_lines(tx: Transaction, draft: Invoice, lines: Sequence[InvoiceLine], *, ids: Ids) -> Invoice:
