@@ -295,11 +295,11 @@ class Story:
         await night.verify()
 
     def _print_invoices(self, invoices: Iterable[contract.Invoice]) -> None:
-        table = self._figures.table("invoice", "line", "USD")
+        table = self._figures.table("invoice", "dated", "line", "USD")
         for invoice in invoices:
             for line in invoice.lines:
-                dated = invoice.issue_time.ToDatetime().date().isoformat()
-                table.add_row("  " + dated, line.description, dollars(line.total.micros))
+                dated = invoice.finalize_time.ToDatetime().date().isoformat()
+                table.add_row("  " + invoice.number, dated, line.description, dollars(line.total.micros))
         self._figures.show(table)
 
     async def _advance(self, year: int, month: int, day: int) -> None:
