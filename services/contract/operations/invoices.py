@@ -78,7 +78,7 @@ class Invoices:
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, Invoice)) is not None:
                 return first
-            draft = await tx.invoices.lock(command.invoice_id)
+            draft = await _lock_with_contract(tx, command.invoice_id)
             await tx.plan_changes.refuse_pending(draft.invoice_id)
             is_pending = await _is_of_pending_top_up(tx, draft)
             refuse_not_issuable(draft, is_of_pending_top_up=is_pending)
@@ -95,7 +95,7 @@ class Invoices:
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, InvoiceVoided)) is not None:
                 return first
-            invoice = await tx.invoices.lock(command.invoice_id)
+            invoice = await _lock_with_contract(tx, command.invoice_id)
             await tx.plan_changes.refuse_pending(invoice.invoice_id)
             is_pending = await _is_of_pending_top_up(tx, invoice)
             at = self._clock.now()
@@ -166,6 +166,12 @@ class Invoices:
                 if top_up.payment_gate is PaymentGate.EXTERNAL and top_up.status is TopUpStatus.PAID:
                     await pay(tx, invoice, payment_of(top_up, invoice.due), at=at, ids=self._ids)
         return len(drafts)
+
+
+async def _lock_with_contract(tx: Transaction, invoice_id: InvoiceId) -> Invoice:
+    """Return an invoice locked, after its contract: taxes are summed over all invoices of the contract."""
+    await tx.contracts.lock((await tx.invoices.find(invoice_id)).contract_id)
+    return await tx.invoices.lock(invoice_id)
 
 
 async def _details(tx: Transaction, invoice_id: InvoiceId) -> InvoiceDetails:
