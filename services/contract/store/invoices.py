@@ -5,87 +5,31 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import Row, Select, exists, func, insert, select, tuple_, update
+from sqlalchemy import Row, exists, func, insert, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from access import current_caller
 from meshkit.page import Page
-from meshkit.period import Period
 from meshkit.quantity import Money
 from services.contract.domain.errors import InvoiceNotFound, PaymentAlreadyRecorded
-from services.contract.domain.ids import (
-    ContractId,
-    CustomerId,
-    InvoiceId,
-    InvoiceLineId,
-    InvoicePaymentId,
-    ProductId,
-    SubscriptionId,
-)
-from services.contract.domain.invoice import (
-    Invoice,
-    InvoiceLine,
-    InvoiceLineKind,
-    InvoiceStatus,
-    Share,
-)
-from services.contract.domain.invoice_life import InvoicePayment, settled
+from services.contract.domain.ids import ContractId, CustomerId, InvoiceId
+from services.contract.domain.invoice import Invoice, InvoiceLine, InvoiceLineKind, InvoiceStatus
+from services.contract.domain.invoice_life import InvoicePayment
 from services.contract.domain.invoice_taxes import TaxSoFar
+from services.contract.store.invoice_rows import (
+    SELECT_INVOICES,
+    SELECT_LINES,
+    SELECT_PAYMENTS,
+    invoice_from_row,
+    line_from_row,
+    line_to_row,
+    payment_from_row,
+    state_to_row,
+)
 from services.contract.tables import invoice_lines, invoice_payments, invoices
-
-_SELECT: Final[Select[Any]] = select(
-    invoices.c.invoice_id,
-    invoices.c.customer_id,
-    invoices.c.contract_id,
-    invoices.c.status,
-    invoices.c.currency_code,
-    invoices.c.total_micros,
-    invoices.c.issue_time,
-    invoices.c.finalize_time,
-    invoices.c.number,
-    invoices.c.paid_micros,
-    invoices.c.credited_micros,
-    invoices.c.void_time,
-    invoices.c.void_reason,
-)
-_SELECT_PAYMENTS: Final[Select[Any]] = select(
-    invoice_payments.c.invoice_payment_id,
-    invoice_payments.c.invoice_id,
-    invoice_payments.c.currency_code,
-    invoice_payments.c.amount_micros,
-    invoice_payments.c.reference,
-    invoice_payments.c.payment_time,
-    invoice_payments.c.create_time,
-)
-# A replica of the previous version reads the column too, and knows no other values: migrations/0006.
-_STORED_STATUSES: Final = {
-    InvoiceStatus.DRAFT: "DRAFT",
-    InvoiceStatus.OPEN: "FINALIZED",
-    InvoiceStatus.PAID: "FINALIZED",
-    InvoiceStatus.VOID: "VOID",
-}
-_SELECT_LINES: Final[Select[Any]] = select(
-    invoice_lines.c.invoice_id,
-    invoice_lines.c.invoice_line_id,
-    invoice_lines.c.kind,
-    invoice_lines.c.product_id,
-    invoice_lines.c.description,
-    invoice_lines.c.quantity,
-    invoice_lines.c.currency_code,
-    invoice_lines.c.unit_price_micros,
-    invoice_lines.c.share_numerator,
-    invoice_lines.c.share_denominator,
-    invoice_lines.c.exact_micros,
-    invoice_lines.c.total_micros,
-    invoice_lines.c.subscription_id,
-    invoice_lines.c.span_start,
-    invoice_lines.c.span_end,
-    invoice_lines.c.billing_period_start,
-    invoice_lines.c.carried_micros,
-).order_by(invoice_lines.c.invoice_id, invoice_lines.c.position)
 
 
 class StoredInvoices:
@@ -102,7 +46,7 @@ class StoredInvoices:
                 contract_id=invoice.contract_id,
                 currency_code=invoice.total.currency_code,
                 issue_time=invoice.issue_time,
-                **_state_to_row(invoice),
+                **state_to_row(invoice),
             )
         )
         await self._insert_lines(invoice, stored=0)
@@ -125,7 +69,7 @@ class StoredInvoices:
             invoice_lines.c.invoice_id == invoices.c.invoice_id, invoice_lines.c.subscription_id.is_not(None)
         )
         waiting = (
-            _SELECT.where(
+            SELECT_INVOICES.where(
                 invoices.c.contract_id == contract_id,
                 invoices.c.status == InvoiceStatus.DRAFT.value,
                 invoices.c.total_micros == 0,
@@ -143,7 +87,7 @@ class StoredInvoices:
         saved = (
             update(invoices)
             .where(invoices.c.invoice_id == invoice.invoice_id)
-            .values(**_state_to_row(invoice))
+            .values(**state_to_row(invoice))
         )
         assert (await self._connection.execute(saved)).rowcount == 1
 
@@ -191,13 +135,13 @@ class StoredInvoices:
 
     async def payments(self, invoice_id: InvoiceId) -> list[InvoicePayment]:
         """Return the payments of an invoice in the order recorded."""
-        of = _SELECT_PAYMENTS.where(invoice_payments.c.invoice_id == invoice_id)
+        of = SELECT_PAYMENTS.where(invoice_payments.c.invoice_id == invoice_id)
         rows = await self._connection.execute(of.order_by(invoice_payments.c.invoice_payment_id))
-        return [_payment_from_row(row) for row in rows]
+        return [payment_from_row(row) for row in rows]
 
     async def lock(self, invoice_id: InvoiceId) -> Invoice:
         """Return an invoice locked until the commit. Raises InvoiceNotFound."""
-        locked = _SELECT.where(invoices.c.invoice_id == invoice_id).with_for_update(key_share=True)
+        locked = SELECT_INVOICES.where(invoices.c.invoice_id == invoice_id).with_for_update(key_share=True)
         row = (await self._connection.execute(locked)).first()
         if row is None or not current_caller().may_see(row.customer_id):
             raise InvoiceNotFound(invoice_id=invoice_id)
@@ -209,7 +153,7 @@ class StoredInvoices:
         Invoices that another replica has locked are left out.
         """
         unnumbered = (
-            _SELECT.where(
+            SELECT_INVOICES.where(
                 invoices.c.status == "FINALIZED", invoices.c.number.is_(None), invoices.c.total_micros > 0
             )
             .order_by(invoices.c.finalize_time, invoices.c.invoice_id)
@@ -221,7 +165,9 @@ class StoredInvoices:
 
     async def find(self, invoice_id: InvoiceId) -> Invoice:
         """Raises InvoiceNotFound."""
-        row = (await self._connection.execute(_SELECT.where(invoices.c.invoice_id == invoice_id))).first()
+        row = (
+            await self._connection.execute(SELECT_INVOICES.where(invoices.c.invoice_id == invoice_id))
+        ).first()
         if row is None or not current_caller().may_see(row.customer_id):
             raise InvoiceNotFound(invoice_id=invoice_id)
         return (await self._whole([row]))[0]
@@ -230,7 +176,7 @@ class StoredInvoices:
         self, customer_id: CustomerId, contract_id: ContractId | None, page: Page
     ) -> list[Invoice]:
         """Return a page by issue_time, then in order of creation, and one row more if there is one."""
-        statement = _SELECT.where(invoices.c.customer_id == customer_id)
+        statement = SELECT_INVOICES.where(invoices.c.customer_id == customer_id)
         if contract_id is not None:
             statement = statement.where(invoices.c.contract_id == contract_id)
         if page.after is not None:
@@ -242,98 +188,14 @@ class StoredInvoices:
 
     async def _insert_lines(self, invoice: Invoice, *, stored: int) -> None:
         rows = [
-            {"invoice_id": invoice.invoice_id, "position": position} | _line_to_row(line)
+            {"invoice_id": invoice.invoice_id, "position": position} | line_to_row(line)
             for position, line in enumerate(invoice.lines[stored:], start=stored)
         ]
         await self._connection.execute(insert(invoice_lines), rows)
 
     async def _whole(self, rows: Sequence[Row[Any]]) -> list[Invoice]:
         lines: defaultdict[str, list[InvoiceLine]] = defaultdict(list)
-        of = _SELECT_LINES.where(invoice_lines.c.invoice_id.in_([row.invoice_id for row in rows]))
+        of = SELECT_LINES.where(invoice_lines.c.invoice_id.in_([row.invoice_id for row in rows]))
         for line in await self._connection.execute(of):
-            lines[line.invoice_id].append(_line_from_row(line))
-        return [_invoice_from_row(row, tuple(lines[row.invoice_id])) for row in rows]
-
-
-def _invoice_from_row(row: Row[Any], lines: tuple[InvoiceLine, ...]) -> Invoice:
-    is_issued = row.status == "FINALIZED"
-    invoice = Invoice(
-        invoice_id=InvoiceId(row.invoice_id),
-        customer_id=CustomerId(row.customer_id),
-        contract_id=ContractId(row.contract_id),
-        status=InvoiceStatus.OPEN if is_issued else InvoiceStatus(row.status),
-        lines=lines,
-        total=Money(row.currency_code, row.total_micros),
-        issue_time=row.issue_time,
-        finalize_time=row.finalize_time,
-        number=row.number or "",
-        paid=Money(row.currency_code, row.paid_micros),
-        credited=Money(row.currency_code, row.credited_micros),
-        void_time=row.void_time,
-        void_reason=row.void_reason,
-    )
-    return settled(invoice) if is_issued else invoice
-
-
-def _state_to_row(invoice: Invoice) -> dict[str, Any]:
-    """Return the columns that change during the life of an invoice."""
-    return {
-        "status": _STORED_STATUSES[invoice.status],
-        "total_micros": invoice.total.micros,
-        "finalize_time": invoice.finalize_time,
-        "number": invoice.number or None,
-        "paid_micros": invoice.paid.micros,
-        "credited_micros": invoice.credited.micros,
-        "void_time": invoice.void_time,
-        "void_reason": invoice.void_reason,
-    }
-
-
-def _payment_from_row(row: Row[Any]) -> InvoicePayment:
-    return InvoicePayment(
-        invoice_payment_id=InvoicePaymentId(row.invoice_payment_id),
-        invoice_id=InvoiceId(row.invoice_id),
-        amount=Money(row.currency_code, row.amount_micros),
-        reference=row.reference,
-        payment_time=row.payment_time,
-        create_time=row.create_time,
-    )
-
-
-def _line_to_row(line: InvoiceLine) -> dict[str, Any]:
-    return {
-        "invoice_line_id": line.invoice_line_id,
-        "kind": line.kind.value,
-        "product_id": line.product_id,
-        "description": line.description,
-        "quantity": line.quantity,
-        "currency_code": line.total.currency_code,
-        "unit_price_micros": line.unit_price.micros,
-        "share_numerator": line.share.numerator,
-        "share_denominator": line.share.denominator,
-        "exact_micros": line.exact_micros,
-        "total_micros": line.total.micros,
-        "subscription_id": line.subscription_id,
-        "span_start": None if line.span is None else line.span.start,
-        "span_end": None if line.span is None else line.span.end,
-        "billing_period_start": line.billing_period_start,
-        "carried_micros": line.carried_micros,
-    }
-
-
-def _line_from_row(row: Row[Any]) -> InvoiceLine:
-    return InvoiceLine(
-        invoice_line_id=InvoiceLineId(row.invoice_line_id),
-        kind=InvoiceLineKind(row.kind),
-        product_id=ProductId(row.product_id),
-        description=row.description,
-        quantity=row.quantity,
-        unit_price=Money(row.currency_code, row.unit_price_micros),
-        share=Share(row.share_numerator, row.share_denominator),
-        exact_micros=row.exact_micros,
-        total=Money(row.currency_code, row.total_micros),
-        subscription_id=None if row.subscription_id is None else SubscriptionId(row.subscription_id),
-        span=None if row.span_start is None else Period(row.span_start, row.span_end),
-        billing_period_start=row.billing_period_start,
-        carried_micros=row.carried_micros,
-    )
+            lines[line.invoice_id].append(line_from_row(line))
+        return [invoice_from_row(row, tuple(lines[row.invoice_id])) for row in rows]
