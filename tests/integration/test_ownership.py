@@ -82,6 +82,7 @@ UNKNOWN = {
     "alert_id": "alr_00000000000000000000000000",
     "grant_id": "grt_00000000000000000000000000",
     "spend_cap_id": "cap_00000000000000000000000000",
+    "plan_change_id": "pch_00000000000000000000000000",
 }
 
 
@@ -127,6 +128,27 @@ async def things_of(acme: Acme, customer_id: str, signed: contract.Contract) -> 
             window=admin.CAP_WINDOW_BILLING_PERIOD,
         )
     )
+    small = contract.SubscriptionTerms(
+        product_id=acme.offer.team_plan,
+        billing_frequency=contract.BILLING_FREQUENCY_MONTHLY,
+        initial_quantity=1,
+    )
+    second = await stubs.contract.CreateContract(
+        contract.CreateContractRequest(
+            request_id=f"second-{number}",
+            customer=customer_id,
+            rate_card_id=signed.rate_card_id,
+            start_time=signed.start_time,
+        )
+    )
+    changed = await stubs.contract.ChangePlan(
+        contract.ChangePlanRequest(
+            request_id=f"plan-{number}",
+            contract_id=second.contract.contract_id,
+            rate_card_id=signed.rate_card_id,
+            subscriptions=[small],
+        )
+    )
     grants = await stubs.ledger_admin.ListGrants(admin.ListGrantsRequest(customer=customer_id))
     return {
         "customer": customer_id,
@@ -140,6 +162,7 @@ async def things_of(acme: Acme, customer_id: str, signed: contract.Contract) -> 
         "alert_id": watched.alert.alert_id,
         "grant_id": grants.grants[0].grant_id,
         "spend_cap_id": capped.spend_cap.spend_cap_id,
+        "plan_change_id": changed.plan_change.plan_change_id,
     }
 
 
@@ -325,7 +348,8 @@ async def test_lists_show_only_ones_own(world: World) -> None:
         alerts = await stubs.alert.ListAlerts(alert.ListAlertsRequest())
 
     assert [one.customer_id for one in customers.customers] == [world.ours["customer"]]
-    assert [one.contract_id for one in signed.contracts] == [world.ours["contract_id"]]
+    assert {one.customer_id for one in signed.contracts} == {world.ours["customer"]}
+    assert world.ours["contract_id"] in [one.contract_id for one in signed.contracts]
     assert [one.alert_id for one in alerts.alerts] == [world.ours["alert_id"]]
 
 

@@ -183,26 +183,32 @@ async def test_secrets_that_were_stored_in_plaintext_are_encrypted_by_the_servic
 
 def _as_answered_today(response: Json) -> Json:
     """The response with the fields that the service did not have when it stored it."""
-    if contract_then := response.get("contract"):
-        response = {**response, "contract": _with_intervals(contract_then)}
     if (metric := response.get("billable_metric")) and "sum_property" in metric:
         return {**response, "billable_metric": {**metric, "aggregated_property": metric["sum_property"]}}
     if rates := response.get("rates"):
         return {**response, "rates": [{**rate, "rate_type": "RATE_TYPE_FLAT"} for rate in rates]}
+    today = dict(response)
     if (customer := response.get("customer")) and customer.get("is_suspended"):
-        suspension = {"reason": "SUSPENSION_REASON_OPERATOR"}
-        return {**response, "customer": {**customer, "suspensions": [suspension]}}
+        today["customer"] = {**customer, "suspensions": [{"reason": "SUSPENSION_REASON_OPERATOR"}]}
+    if contract_then := response.get("contract"):
+        today["contract"] = _with_intervals(contract_then)
+    if subscription := response.get("subscription"):
+        today["subscription"] = {**subscription, "interval_count": 1}
     if invoice := response.get("invoice"):
-        return {**response, "invoice": _invoice_today(invoice)}
+        today["invoice"] = _invoice_today(invoice)
     if invoices := response.get("invoices"):
-        return {**response, "invoices": [_invoice_today(one) for one in invoices]}
-    return response
+        today["invoices"] = [_invoice_today(one) for one in invoices]
+    return today
 
 
 def _with_intervals(contract_then: Json) -> Json:
-    """The contract with what was the only choice: a schedule's period is one of its frequency's."""
-    schedules = [{**one, "interval_count": 1} for one in contract_then.get("grant_schedules", [])]
-    return {**contract_then, "grant_schedules": schedules} if schedules else contract_then
+    """The contract with what was the only choice: a period is one month or year, for seats and for credits."""
+    rhythms = {
+        field: [{**one, "interval_count": 1} for one in contract_then[field]]
+        for field in ("subscriptions", "grant_schedules")
+        if field in contract_then
+    }
+    return {**contract_then, **rhythms}
 
 
 def _invoice_today(invoice: Json) -> Json:

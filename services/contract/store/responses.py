@@ -6,6 +6,8 @@ from typing import TypeVar
 from access import current_caller
 from meshkit.requests import Command, StoredResponses
 from services.contract.domain.commands import (
+    ArchiveCustomer,
+    ChangePlan,
     ChangeSeats,
     CreateContract,
     CreateCreditNote,
@@ -21,6 +23,7 @@ from services.contract.domain.commands import (
     SetBillingDetails,
     SetCustomerAliases,
     SuspendCustomer,
+    UnarchiveCustomer,
     VoidInvoice,
 )
 from services.contract.store.contracts import StoredContracts
@@ -45,12 +48,16 @@ class OwnResponses(StoredResponses[Response]):
                 SetCustomerAliases()
                 | SuspendCustomer()
                 | ResumeCustomer()
+                | ArchiveCustomer()
+                | UnarchiveCustomer()
                 | CreateContract()
                 | SetBillingDetails()
             ):
                 await StoredCustomers(self._connection).find(command.customer)
             case EndContract() | EditGrantSchedule() | EndGrantSchedule() | OrderTopUp():
                 await StoredContracts(self._connection).customer_of(command.contract_id)
+            case ChangePlan():
+                await StoredContracts(self._connection).customer_of(command.plan.contract_id)
             case ChangeSeats():
                 await StoredContracts(self._connection).customer_of(command.seats.contract_id)
             case FinalizeInvoice() | VoidInvoice() | RecordInvoicePayment() | CreateCreditNote():

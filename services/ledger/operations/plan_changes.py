@@ -57,8 +57,8 @@ class PlanChanges:
                     tx, change.customer_id, credit_type_id, at=at, ids=self._ids, settles=True
                 )
                 await opened.save(tx, opened.now)
-            await tx.copies.keep_contract(change.ended)
-            await tx.copies.keep_contract(change.begun)
+            await tx.copies.keep_contract(change.ended, is_recorded=False)
+            await tx.copies.keep_contract(change.begun, is_recorded=False)
             ended: list[EndedSchedule] = []
             begun: list[ScheduleCredits] = []
             for credit_type_id in pools:

@@ -147,7 +147,8 @@ class Copies:
             await self._audit.record({"customer_id": update.customer_id})
         return await self._version("customers", customer_id=update.customer_id)
 
-    async def keep_contract(self, update: ContractUpdate) -> int:
+    async def keep_contract(self, update: ContractUpdate, *, is_recorded: bool = True) -> int:
+        """Store a contract; returns the version in force. is_recorded: False if its caller records the write."""
         key = {"customer_id": update.customer_id, "contract_id": update.contract_id}
         await self._check_version(update.version, "contracts", **key)
         is_newer = await self._connection.fetchval(
@@ -173,7 +174,8 @@ class Copies:
             await self._fix_usage_anchor(update.customer_id)
             await self._keep_schedules(update.customer_id, update.schedules)
             await self.outdate(update.customer_id)
-            await self._audit.record({"contract_id": update.contract_id})
+            if is_recorded:
+                await self._audit.record({"contract_id": update.contract_id})
         return await self._version("contracts", **key)
 
     async def _fix_usage_anchor(self, customer_id: CustomerId) -> None:
