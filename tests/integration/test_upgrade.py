@@ -191,7 +191,7 @@ def _as_answered_today(response: Json) -> Json:
     if (customer := response.get("customer")) and customer.get("is_suspended"):
         today["customer"] = {**customer, "suspensions": [{"reason": "SUSPENSION_REASON_OPERATOR"}]}
     if contract_then := response.get("contract"):
-        today["contract"] = _with_intervals(contract_then)
+        today["contract"] = _with_intervals(contract_then, "subscriptions", "grant_schedules")
     if subscription := response.get("subscription"):
         today["subscription"] = {**subscription, "interval_count": 1}
     if invoice := response.get("invoice"):
@@ -201,11 +201,11 @@ def _as_answered_today(response: Json) -> Json:
     return today
 
 
-def _with_intervals(contract_then: Json) -> Json:
-    """The contract with what was the only choice: a period is one month or year, for seats and for credits."""
+def _with_intervals(contract_then: Json, *fields: str) -> Json:
+    """The contract with what was the only choice: a period is one month or year, of seats and of credits."""
     rhythms = {
         field: [{**one, "interval_count": 1} for one in contract_then[field]]
-        for field in ("subscriptions", "grant_schedules")
+        for field in fields
         if field in contract_then
     }
     return {**contract_then, **rhythms}
@@ -227,7 +227,7 @@ def _invoice_today(invoice: Json) -> Json:
 def _as_told_today(told: Json) -> Json:
     """The call that tells the same today: Contract told of a paid top-up by IssueGrant."""
     if told["rpc"] == "ApplyContract":
-        return {**told, "request": _with_intervals(told["request"])}
+        return {**told, "request": _with_intervals(told["request"], "grant_schedules")}
     if told["rpc"] != "IssueGrant":
         return told
     request = dict(told["request"])
