@@ -23,7 +23,7 @@ from services.contract.domain.ids import (
     RateCardId,
     SubscriptionId,
 )
-from services.contract.domain.schedules import GrantSchedule
+from services.contract.domain.schedules import GrantSchedule, PeriodProration
 from services.contract.domain.term import Term
 
 SUBSCRIPTIONS_MAX = 20
@@ -140,6 +140,23 @@ class ContractNow:
 
     contract: Contract
     subscriptions: tuple[SubscriptionNow, ...]
+
+
+def unprorated_schedules(contract: Contract) -> list[int]:
+    """Return the positions of grant schedules that grant whole credits where their seats pay a share.
+
+    Source: services/contract/README.md, "Money for seats".
+    """
+    pays_share = {one.subscription_id: one.proration.is_prorated for one in contract.subscriptions}
+    return [
+        position
+        for position, schedule in enumerate(contract.grant_schedules)
+        if schedule.subscription_id is not None
+        and (
+            schedule.terms.period_proration is not PeriodProration.FIRST_AND_LAST
+            or (pays_share[schedule.subscription_id] and not schedule.terms.prorates_increases)
+        )
+    ]
 
 
 def refuse_over(contract: Contract, *, at: datetime) -> None:

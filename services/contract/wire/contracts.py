@@ -21,6 +21,7 @@ from services.contract.domain.contract import (
     SUBSCRIPTIONS_MAX,
     ContractNow,
     EndOption,
+    unprorated_schedules,
 )
 from services.contract.domain.ids import ContractId, RateCardId
 from services.contract.domain.schedules import GrantAlignment
@@ -134,6 +135,14 @@ def create_to_wire(created: ContractCreated) -> pb.CreateContractResponse:
     return pb.CreateContractResponse(
         contract=contract_to_wire(created.contract),
         invoices=[invoice_to_wire(invoice) for invoice in created.invoices],
+        warnings=[
+            pb.ContractWarning(
+                warning_type=pb.CONTRACT_WARNING_TYPE_CREDITS_NOT_PRORATED,
+                field=f"grant_schedules[{position}]",
+                message="grants whole credits where its seats pay a share of the period",
+            )
+            for position in unprorated_schedules(created.contract.contract)
+        ],
     )
 
 

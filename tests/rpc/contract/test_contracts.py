@@ -2,6 +2,7 @@
 """CreateContract, GetContract, ListContracts, EndContract."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from grpc import StatusCode
@@ -315,6 +316,29 @@ async def test_an_end_that_has_not_come_yet_can_be_moved(desk: Desk, running: Ru
     await running.advance_to(day(12, 1))
 
     assert len(await desk.invoices(signed)) == 3
+
+
+@pytest.mark.parametrize(
+    ("seats", "schedule", "warns"),
+    [
+        ({}, {}, False),
+        ({"is_prorated": False}, {"prorates_increases": False}, False),
+        ({}, {"prorates_increases": False}, True),
+        ({}, {"period_proration": pb.PERIOD_PRORATION_LAST}, True),
+        ({"is_prorated": False}, {"period_proration": pb.PERIOD_PRORATION_NONE}, True),
+    ],
+)
+async def test_credits_that_are_not_prorated_like_their_money_are_warned_of(
+    desk: Desk, seats: dict[str, Any], schedule: dict[str, Any], *, warns: bool
+) -> None:
+    unlinked = desk.schedule(prorates_increases=False, period_proration=pb.PERIOD_PRORATION_NONE)
+    unlinked.ClearField("subscription_index")
+
+    signed = await desk.sign(desk.seats(4, **seats), schedules=(unlinked, desk.schedule(**schedule)))
+
+    told = [(one.warning_type, one.field) for one in signed.warnings]
+    kind = pb.CONTRACT_WARNING_TYPE_CREDITS_NOT_PRORATED
+    assert told == ([(kind, "grant_schedules[1]")] if warns else [])
 
 
 async def test_a_contract_that_never_began_is_never_billed(desk: Desk, running: RunningContract) -> None:

@@ -82,6 +82,11 @@ class GrantAlignment(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     GRANT_ALIGNMENT_OWN_ANCHOR: _ClassVar[GrantAlignment]
     GRANT_ALIGNMENT_BILLING_PERIODS: _ClassVar[GrantAlignment]
 
+class ContractWarningType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CONTRACT_WARNING_TYPE_UNSPECIFIED: _ClassVar[ContractWarningType]
+    CONTRACT_WARNING_TYPE_CREDITS_NOT_PRORATED: _ClassVar[ContractWarningType]
+
 class EndOption(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     END_OPTION_UNSPECIFIED: _ClassVar[EndOption]
@@ -197,6 +202,8 @@ GRANT_FREQUENCY_QUARTERLY: GrantFrequency
 GRANT_ALIGNMENT_UNSPECIFIED: GrantAlignment
 GRANT_ALIGNMENT_OWN_ANCHOR: GrantAlignment
 GRANT_ALIGNMENT_BILLING_PERIODS: GrantAlignment
+CONTRACT_WARNING_TYPE_UNSPECIFIED: ContractWarningType
+CONTRACT_WARNING_TYPE_CREDITS_NOT_PRORATED: ContractWarningType
 END_OPTION_UNSPECIFIED: EndOption
 END_OPTION_PERIOD_END: EndOption
 END_OPTION_PERIOD_START: EndOption
@@ -700,13 +707,25 @@ class CreateContractRequest(_message.Message):
     term: ContractTerm
     def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., name: _Optional[str] = ..., rate_card_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscriptions: _Optional[_Iterable[_Union[SubscriptionTerms, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[GrantScheduleTerms, _Mapping]]] = ..., term: _Optional[_Union[ContractTerm, _Mapping]] = ...) -> None: ...
 
+class ContractWarning(_message.Message):
+    __slots__ = ("warning_type", "field", "message")
+    WARNING_TYPE_FIELD_NUMBER: _ClassVar[int]
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    warning_type: ContractWarningType
+    field: str
+    message: str
+    def __init__(self, warning_type: _Optional[_Union[ContractWarningType, str]] = ..., field: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+
 class CreateContractResponse(_message.Message):
-    __slots__ = ("contract", "invoices")
+    __slots__ = ("contract", "invoices", "warnings")
     CONTRACT_FIELD_NUMBER: _ClassVar[int]
     INVOICES_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
     contract: Contract
     invoices: _containers.RepeatedCompositeFieldContainer[Invoice]
-    def __init__(self, contract: _Optional[_Union[Contract, _Mapping]] = ..., invoices: _Optional[_Iterable[_Union[Invoice, _Mapping]]] = ...) -> None: ...
+    warnings: _containers.RepeatedCompositeFieldContainer[ContractWarning]
+    def __init__(self, contract: _Optional[_Union[Contract, _Mapping]] = ..., invoices: _Optional[_Iterable[_Union[Invoice, _Mapping]]] = ..., warnings: _Optional[_Iterable[_Union[ContractWarning, _Mapping]]] = ...) -> None: ...
 
 class GetContractRequest(_message.Message):
     __slots__ = ("contract_id",)
