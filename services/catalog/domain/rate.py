@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Final, NewType, assert_never
 
 from meshkit.currency import is_currency
-from meshkit.quantity import Ratio
+from meshkit.quantity import MICROS, Ratio
 from services.catalog.domain.credit_type import CreditTypeId
 from services.catalog.domain.errors import DimensionUnknown, DimensionValueUnknown, RateDoesNotSuitProduct
 from services.catalog.domain.product import Product, ProductId, ProductType
@@ -30,18 +30,23 @@ class BillingFrequency(Enum):
 class RateType(Enum):
     """How a rate makes a cost of a quantity.
 
-    FLAT: in proportion. GRADUATED: each part of a usage period's quantity at its tier's price. PACKAGE: every started
-    block.
+    FLAT: in proportion. GRADUATED: each part of a usage period's quantity, or of the seats, at its tier's price.
+    PACKAGE: every started block. VOLUME: all seats at the price of the tier in which their number lies.
     """
 
     FLAT = "FLAT"
     GRADUATED = "GRADUATED"
     PACKAGE = "PACKAGE"
+    VOLUME = "VOLUME"
+
+
+TIERED: Final = frozenset({RateType.GRADUATED, RateType.VOLUME})
+_OF_SEATS: Final = frozenset({RateType.FLAT, RateType.GRADUATED, RateType.VOLUME})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateTier:
-    """The price of the part of a usage period's quantity up to `up_to_micros`, inclusive; None: without end."""
+    """The price of a quantity, or of the part of it, up to `up_to_micros`, inclusive; None: without end."""
 
     up_to_micros: int | None
     price: Ratio
@@ -51,7 +56,7 @@ class RateTier:
 class Pricing:
     """How a quantity becomes a cost. price: micros of the credit type per micros of quantity.
 
-    price is None for GRADUATED only, which has tiers instead: ascending, only the last one without end.
+    price is None for TIERED types only, which have tiers instead: ascending, only the last one without end.
     """
 
     rate_type: RateType
@@ -87,8 +92,8 @@ class RateTerms:
 class Rate:
     """A price in force in [effective_time, end_time). end_time None: open-ended.
 
-    rate_type, price, tiers: as in Pricing. billing_frequency: set for seats only. Usage may have other types than FLAT,
-    and dimension_values. create_time: None if the rate is from before this was stored.
+    rate_type, price, tiers: as in Pricing. billing_frequency: set for seats only, dimension_values for usage only.
+    create_time: None if the rate is from before this was stored.
     withdraw_time: it was withdrawn before it began, and prices nothing. ended_by_rate_id: the rate that ended it by
     end_previous. corrects_rate_id: the rate that it corrects, over the same span. corrected_by_rate_id: the latest
     correction of the same rate, which prices instead; None for the latest one.
@@ -126,8 +131,8 @@ Line = tuple[ProductId, BillingFrequency | None, DimensionValues]
 def check_suits(terms: RateTerms, product: Product) -> None:
     """Raise unless a rate with these terms can price the product.
 
-    Seats have FLAT prices in money per billing frequency. Usage has prices in any credit type without one, for values
-    of the product's dimensions. FIXED products are priced when they are sold.
+    Seats have prices in money per billing frequency. Usage has prices in any credit type without one, for values of the
+    product's dimensions. FIXED products are priced when they are sold.
     Raises RateDoesNotSuitProduct, DimensionUnknown, DimensionValueUnknown.
     Source: services/catalog/README.md, "Rates".
     """
@@ -139,10 +144,11 @@ def check_suits(terms: RateTerms, product: Product) -> None:
         case ProductType.SUBSCRIPTION if terms.dimension_values:
             raise _unsuitable(product, "seats have no pricing dimensions")
         case ProductType.SUBSCRIPTION:
-            check_type_suits(terms.rate_type, product)
+            check_type_suits(terms.rate_type, terms.tiers, product)
         case ProductType.USAGE if terms.billing_frequency is not None:
             raise _unsuitable(product, "usage has no billing_frequency")
         case ProductType.USAGE:
+            check_type_suits(terms.rate_type, terms.tiers, product)
             _check_dimensions(terms.dimension_values, product)
         case ProductType.FIXED:
             raise _unsuitable(product, "FIXED products are priced when they are sold")
@@ -150,10 +156,15 @@ def check_suits(terms: RateTerms, product: Product) -> None:
             assert_never(product.product_type)
 
 
-def check_type_suits(rate_type: RateType, product: Product) -> None:
-    """Raise RateDoesNotSuitProduct unless the product can have rates of this type."""
-    if product.product_type is ProductType.SUBSCRIPTION and rate_type is not RateType.FLAT:
-        raise _unsuitable(product, "seats have FLAT rates")
+def check_type_suits(rate_type: RateType, tiers: Iterable[RateTier], product: Product) -> None:
+    """Raise RateDoesNotSuitProduct unless the product can have rates of this type with these tiers."""
+    if product.product_type is ProductType.SUBSCRIPTION:
+        if rate_type not in _OF_SEATS:
+            raise _unsuitable(product, "seats have FLAT, GRADUATED or VOLUME rates")
+        if any(tier.up_to_micros is not None and tier.up_to_micros % MICROS for tier in tiers):
+            raise _unsuitable(product, "tiers of seats end at whole seats")
+    elif rate_type is RateType.VOLUME:
+        raise _unsuitable(product, "only seats have VOLUME rates")
 
 
 def _check_dimensions(values: Iterable[tuple[str, str]], product: Product) -> None:

@@ -101,7 +101,7 @@ class Rates:
             card, before = await _card_and_book(tx, command.rate_id)
             check_room_for_correction(card, present=await tx.rates.count(card.rate_card_id))
             product = await tx.products.get(before.rates[command.rate_id].product_id)
-            check_type_suits(command.pricing.rate_type, product)
+            check_type_suits(command.pricing.rate_type, command.pricing.tiers, product)
             correction_id, now = RateId(self._ids.new("rat")), self._clock.now()
             after = rate_book.correct(before, correction_id, command.rate_id, command.pricing, at=now)
             card, warnings = await self._save(tx, card, before, after, at=now)

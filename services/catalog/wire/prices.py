@@ -9,6 +9,7 @@ from meshkit.rpc.fields import Fields
 from purser.catalog.v1 import catalog_pb2 as pb
 from services.catalog.domain.dimension import DIMENSIONS_MAX
 from services.catalog.domain.rate import (
+    TIERED,
     TIERS_MAX,
     BillingFrequency,
     DimensionValues,
@@ -29,6 +30,7 @@ RATE_TYPES_TO_WIRE: Final = {
     RateType.FLAT: pb.RATE_TYPE_FLAT,
     RateType.GRADUATED: pb.RATE_TYPE_GRADUATED,
     RateType.PACKAGE: pb.RATE_TYPE_PACKAGE,
+    RateType.VOLUME: pb.RATE_TYPE_VOLUME,
 }
 _RATE_TYPES: Final[dict[int, RateType]] = {
     pb.RATE_TYPE_UNSPECIFIED: RateType.FLAT,
@@ -39,13 +41,16 @@ _RATE_TYPES: Final[dict[int, RateType]] = {
 def pricing_from_wire(fields: Fields, prefix: str, asked: pb.RateTerms | pb.CorrectRateRequest) -> Pricing:
     """Read the price of a rate. prefix: of the fields' paths, such as "rates[3]."."""
     rate_type = fields.choice(f"{prefix}rate_type", asked.rate_type, _RATE_TYPES)
-    if rate_type is RateType.GRADUATED:
+    if rate_type in TIERED:
         for name, given in (("price_micros", asked.price_micros), ("per_micros", asked.per_micros)):
             if given:
-                fields.add(f"{prefix}{name}", "must be absent for RATE_TYPE_GRADUATED: each tier has a price")
+                fields.add(
+                    f"{prefix}{name}",
+                    f"must be absent for RATE_TYPE_{rate_type.value}: each tier has a price",
+                )
         return Pricing(rate_type=rate_type, price=None, tiers=_tiers(fields, f"{prefix}tiers", asked.tiers))
     if asked.tiers:
-        fields.add(f"{prefix}tiers", "is for RATE_TYPE_GRADUATED only")
+        fields.add(f"{prefix}tiers", "is for RATE_TYPE_GRADUATED and RATE_TYPE_VOLUME only")
     return Pricing(rate_type=rate_type, price=_price(fields, prefix, asked.price_micros, asked.per_micros))
 
 

@@ -453,5 +453,5 @@ async def test_all_bad_fields_of_a_repair_are_named_at_once(catalog: CatalogStub
         )
     with bad_fields("rate_type"):
         await catalog.CorrectRate(
-            pb.CorrectRateRequest(request_id="r1", rate_id="rat_1", rate_type=4)  # type: ignore[arg-type]
+            pb.CorrectRateRequest(request_id="r1", rate_id="rat_1", rate_type=9)  # type: ignore[arg-type]
         )

@@ -17,6 +17,7 @@ from tests.support.postgres import Databases
 from tests.support.recording_ledger import RecordingLedger
 
 FLAT, GRADUATED, PACKAGE = pb.RATE_TYPE_FLAT, pb.RATE_TYPE_GRADUATED, pb.RATE_TYPE_PACKAGE
+VOLUME = pb.RATE_TYPE_VOLUME
 UNIT = 1_000_000
 FREE = pb.RateTier()
 LESS = pb.RateTier(price_micros=-1, per_micros=-1)
@@ -202,7 +203,37 @@ async def test_a_rate_names_dimensions_and_values_that_its_product_has(
     assert not (await catalog.ListRates(pb.ListRatesRequest(rate_card_id=card.rate_card_id))).rates
 
 
-async def test_seats_have_flat_rates_without_dimensions(shop: Shop) -> None:
+@pytest.mark.parametrize("rate_type", [GRADUATED, VOLUME])
+async def test_seats_may_have_tiers_of_whole_seats(
+    catalog: CatalogStub, shop: Shop, rate_type: pb.RateType
+) -> None:
+    card, seats = await shop.card(), await shop.seats()
+    terms = a_rate(seats, frequency=pb.BILLING_FREQUENCY_WEEKLY)
+    terms.ClearField("price_micros")
+    terms.rate_type = rate_type
+    terms.tiers.extend(_tiers((10, 10 * UNIT), (None, 8 * UNIT)))
+
+    added = (await shop.add(card, terms)).rates[0]
+
+    assert (added.rate_type, list(added.tiers)) == (rate_type, list(terms.tiers))
+    [listed] = (await catalog.ListRates(pb.ListRatesRequest(rate_card_id=card.rate_card_id))).rates
+    assert listed == added
+    terms.tiers[0].up_to_micros += 1
+    terms.billing_frequency = pb.BILLING_FREQUENCY_QUARTERLY
+    with fault(StatusCode.FAILED_PRECONDITION, "RATE_DOES_NOT_SUIT_PRODUCT", product_id=seats.product_id):
+        await shop.add(card, terms)
+
+
+async def test_usage_has_no_volume_rates(shop: Shop) -> None:
+    card, usage = await shop.card(), await shop.usage()
+    terms = _graduated(usage, _tiers((None, UNIT)))
+    terms.rate_type = VOLUME
+
+    with fault(StatusCode.FAILED_PRECONDITION, "RATE_DOES_NOT_SUIT_PRODUCT", product_id=usage.product_id):
+        await shop.add(card, terms)
+
+
+async def test_seats_have_neither_packages_nor_dimensions(shop: Shop) -> None:
     card, seats = await shop.card(), await shop.seats()
     monthly = pb.BILLING_FREQUENCY_MONTHLY
     packages = a_rate(seats, frequency=monthly)
@@ -227,7 +258,8 @@ def _terms(**changes: object) -> pb.RateTerms:
 @pytest.mark.parametrize(
     ("terms", "fields"),
     [
-        (_terms(rate_type=4), ["rate_type"]),
+        (_terms(rate_type=9), ["rate_type"]),
+        (_terms(rate_type=VOLUME), ["tiers"]),
         (_terms(rate_type=GRADUATED), ["tiers"]),
         (_terms(rate_type=GRADUATED, tiers=_tiers(*((n, 1) for n in range(1, 21)), (None, 1))), ["tiers"]),
         (_terms(rate_type=GRADUATED, tiers=_tiers((1, 1))), ["tiers[0].up_to_micros"]),

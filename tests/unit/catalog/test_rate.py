@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshkit.errors import MeshError
+from meshkit.quantity import MICROS, Ratio
 from services.catalog.domain.credit_type import USD, CreditTypeId
 from services.catalog.domain.errors import (
     DimensionUnknown,
@@ -16,7 +17,15 @@ from services.catalog.domain.errors import (
     RateOverlaps,
 )
 from services.catalog.domain.product import ProductType
-from services.catalog.domain.rate import BillingFrequency, DimensionValues, Rate, RateType, check_suits
+from services.catalog.domain.rate import (
+    BillingFrequency,
+    DimensionValues,
+    Rate,
+    RateTier,
+    RateType,
+    check_suits,
+    check_type_suits,
+)
 from services.catalog.domain.rate_line import insert_into_line
 from tests.unit.catalog.builders import (
     AI_CREDITS,
@@ -168,16 +177,43 @@ def test_seats_are_priced_in_usd_per_frequency_and_usage_in_anything_without(
             check_suits(terms, a_product(product_type))
 
 
-@pytest.mark.parametrize("rate_type", RateType)
-def test_usage_has_rates_of_any_type_and_seats_only_flat_ones(rate_type: RateType) -> None:
-    seats = some_terms(frequency=BillingFrequency.ANNUAL, rate_type=rate_type)
+@pytest.mark.parametrize(
+    ("rate_type", "of_usage", "of_seats"),
+    [
+        (RateType.FLAT, True, True),
+        (RateType.GRADUATED, True, True),
+        (RateType.PACKAGE, True, False),
+        (RateType.VOLUME, False, True),
+    ],
+)
+def test_usage_has_no_volumes_and_seats_have_no_packages(
+    rate_type: RateType, *, of_usage: bool, of_seats: bool
+) -> None:
+    usage = some_terms(rate_type=rate_type), a_product()
+    seats = (
+        some_terms(frequency=BillingFrequency.ANNUAL, rate_type=rate_type),
+        a_product(ProductType.SUBSCRIPTION),
+    )
 
-    check_suits(some_terms(rate_type=rate_type), a_product())
-    if rate_type is RateType.FLAT:
-        check_suits(seats, a_product(ProductType.SUBSCRIPTION))
+    for (terms, product), suits in ((usage, of_usage), (seats, of_seats)):
+        if suits:
+            check_suits(terms, product)
+        else:
+            with pytest.raises(RateDoesNotSuitProduct):
+                check_suits(terms, product)
+
+
+@pytest.mark.parametrize(("end", "suits"), [(10 * MICROS, True), (10 * MICROS + 1, False)])
+def test_tiers_of_seats_end_at_whole_seats(end: int, *, suits: bool) -> None:
+    price = Ratio(1, 1)
+    tiers = (RateTier(up_to_micros=end, price=price), RateTier(up_to_micros=None, price=price))
+
+    check_type_suits(RateType.GRADUATED, tiers, a_product())
+    if suits:
+        check_type_suits(RateType.GRADUATED, tiers, a_product(ProductType.SUBSCRIPTION))
     else:
         with pytest.raises(RateDoesNotSuitProduct):
-            check_suits(seats, a_product(ProductType.SUBSCRIPTION))
+            check_type_suits(RateType.GRADUATED, tiers, a_product(ProductType.SUBSCRIPTION))
 
 
 def test_seats_have_no_dimensions() -> None:

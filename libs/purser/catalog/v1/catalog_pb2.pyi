@@ -50,6 +50,7 @@ class RateType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     RATE_TYPE_FLAT: _ClassVar[RateType]
     RATE_TYPE_GRADUATED: _ClassVar[RateType]
     RATE_TYPE_PACKAGE: _ClassVar[RateType]
+    RATE_TYPE_VOLUME: _ClassVar[RateType]
 
 class RateWarningType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -78,6 +79,7 @@ RATE_TYPE_UNSPECIFIED: RateType
 RATE_TYPE_FLAT: RateType
 RATE_TYPE_GRADUATED: RateType
 RATE_TYPE_PACKAGE: RateType
+RATE_TYPE_VOLUME: RateType
 RATE_WARNING_TYPE_UNSPECIFIED: RateWarningType
 RATE_WARNING_TYPE_GAP: RateWarningType
 RATE_WARNING_TYPE_UNPRICED_DIMENSION_VALUE: RateWarningType
