@@ -14,12 +14,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from meshkit.currency import is_currency
 from meshkit.errors import AlreadyExists, Invalid, NotFound, Unavailable
 from meshkit.outbox import warn_if_ahead
-from meshkit.quantity import Credits, Money, Ratio
+from meshkit.quantity import MICROS, Credits, Money, Ratio
 from meshkit.rpc.fields import optional_timestamp, timestamp
 from meshkit.rpc.status import faults_of, from_rpc_error
 from purser.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from purser.ledger.v1 import ledger_peer_pb2, ledger_peer_pb2_grpc
 from services.contract.domain.billing.price import SeatRate
+from services.contract.domain.billing.tiers import SeatPrice, SeatTier, TieredSeatRate, TierPricing
 from services.contract.domain.commands import PlanAnswer, PlanPreview, ScheduleCredits
 from services.contract.domain.contract import BillingFrequency
 from services.contract.domain.errors import (
@@ -73,6 +74,10 @@ _BILLING_FREQUENCIES: Final = {
     catalog_pb2.BILLING_FREQUENCY_QUARTERLY: BillingFrequency.QUARTERLY,
     catalog_pb2.BILLING_FREQUENCY_ANNUAL: BillingFrequency.ANNUAL,
 }
+_TIER_PRICINGS: Final[Mapping[int, TierPricing]] = {
+    catalog_pb2.RATE_TYPE_GRADUATED: TierPricing.GRADUATED,
+    catalog_pb2.RATE_TYPE_VOLUME: TierPricing.VOLUME,
+}
 _GRANT_FREQUENCIES: Final = {
     GrantFrequency.DAILY: ledger_peer_pb2.GRANT_FREQUENCY_DAILY,
     GrantFrequency.WEEKLY: ledger_peer_pb2.GRANT_FREQUENCY_WEEKLY,
@@ -110,7 +115,7 @@ class CatalogPeer:
         product_ids = sorted(query.product_ids)
         products = await _some_at_once([self._product(one) for one in product_ids])
         await self._check_credit_types(query.credit_type_ids)
-        rates: dict[tuple[ProductId, BillingFrequency], tuple[SeatRate, ...]] = {}
+        rates: dict[tuple[ProductId, BillingFrequency], tuple[SeatPrice, ...]] = {}
         if query.rate_card_id is not None:
             priced = sorted(query.priced)
             found = await _some_at_once([self.rates(query.rate_card_id, one) for one in priced])
@@ -122,9 +127,9 @@ class CatalogPeer:
 
     async def rates(
         self, rate_card_id: RateCardId, product_id: ProductId
-    ) -> Mapping[BillingFrequency, tuple[SeatRate, ...]]:
+    ) -> Mapping[BillingFrequency, tuple[SeatPrice, ...]]:
         """Read all past, present and future prices of a seat that apply; none if the Catalog does not know the card."""
-        found: defaultdict[BillingFrequency, list[SeatRate]] = defaultdict(list)
+        found: defaultdict[BillingFrequency, list[SeatPrice]] = defaultdict(list)
         page_token = ""
         for _ in range(PAGES_MAX):
             request = catalog_pb2.ListRatesRequest(
@@ -362,13 +367,31 @@ def _applies(rate: catalog_pb2.Rate) -> bool:
     return not (rate.HasField("withdraw_time") or rate.corrected_by_rate_id)
 
 
-def _rate_from_wire(rate: catalog_pb2.Rate) -> SeatRate:
-    return SeatRate(
+def _rate_from_wire(rate: catalog_pb2.Rate) -> SeatPrice:
+    effective_time = _instant(rate.effective_time)
+    end_time = _instant(rate.end_time) if rate.HasField("end_time") else None
+    pricing = _TIER_PRICINGS.get(rate.rate_type)
+    if pricing is None:
+        return SeatRate(
+            rate_id=rate.rate_id,
+            currency_code=rate.credit_type_id,
+            price=Ratio(rate.price_micros, rate.per_micros),
+            effective_time=effective_time,
+            end_time=end_time,
+        )
+    return TieredSeatRate(
         rate_id=rate.rate_id,
         currency_code=rate.credit_type_id,
-        price=Ratio(rate.price_micros, rate.per_micros),
-        effective_time=_instant(rate.effective_time),
-        end_time=_instant(rate.end_time) if rate.HasField("end_time") else None,
+        pricing=pricing,
+        tiers=tuple(
+            SeatTier(
+                up_to=tier.up_to_micros // MICROS if tier.HasField("up_to_micros") else None,
+                price=Ratio(tier.price_micros, tier.per_micros),
+            )
+            for tier in rate.tiers
+        ),
+        effective_time=effective_time,
+        end_time=end_time,
     )
 
 

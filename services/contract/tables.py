@@ -134,6 +134,7 @@ billed_periods = Table(
     Column("per_micros", BigInteger, nullable=False),
     Column("rate_effective_time", DateTime(timezone=True), nullable=False),
     Column("rate_end_time", DateTime(timezone=True)),
+    Column("tiered_rate", JSONB),  # NULL: one price, in price_micros and per_micros
     schema=SCHEMA,
 )
 

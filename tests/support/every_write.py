@@ -241,6 +241,14 @@ async def fill_catalog(ask: Ask) -> Json:
     right = await ask("AddRates", rate_card_id=card_id, rates=[{**right, "replaces_rate_id": replaced}])
     await ask("WithdrawRate", rate_id=right["rates"][0]["rate_id"])
     await ask("ResendRateCard", rate_card_id=card_id)
+    tiers = [
+        {"up_to_micros": str(10 * CREDIT), "price_micros": str(25 * CREDIT)},
+        {"price_micros": str(20 * CREDIT)},
+    ]
+    tiered = rate(
+        seats, "USD", 0, billing_frequency="BILLING_FREQUENCY_QUARTERLY", rate_type="RATE_TYPE_VOLUME"
+    )
+    await ask("AddRates", rate_card_id=card_id, rates=[tiered | {"tiers": tiers}])
     terms = {
         "product_id": included,
         "credit_type_id": credits,
@@ -381,6 +389,21 @@ async def fill_contract(ask: Ask, sold: Json) -> None:
     )
     await ask("EndContract", contract_id=open_ended["contract"]["contract_id"])
     await ask("ResendCustomer", customer="acme")
+    quarterly = {
+        "product_id": sold["seats"],
+        "billing_frequency": "BILLING_FREQUENCY_QUARTERLY",
+        "collection_schedule": "COLLECTION_SCHEDULE_ARREARS",
+        "interval_count": 2,
+        "anchor_day": 1,
+        "initial_quantity": "12",
+    }
+    await ask(
+        "CreateContract",
+        customer="acme",
+        rate_card_id=sold["rate_card_id"],
+        start_time=JUNE,
+        subscriptions=[quarterly],
+    )
     await ask("SuspendCustomer", customer="acme")  # so that a reason is stored
 
 

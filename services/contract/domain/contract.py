@@ -7,7 +7,8 @@ from enum import Enum
 
 from meshkit.period import Period
 from meshkit.quantity import Money
-from services.contract.domain.billing.price import Rounding, SeatRate
+from services.contract.domain.billing.price import Rounding
+from services.contract.domain.billing.tiers import SeatPrice
 from services.contract.domain.errors import (
     ContractEnded,
     ContractNotStarted,
@@ -88,7 +89,7 @@ class Subscription:
     billing_frequency: BillingFrequency
     proration: SeatProration
     initial_quantity: int
-    rates: tuple[SeatRate, ...]
+    rates: tuple[SeatPrice, ...]
     periods_billed: int = 0
     billed_from: datetime | None = None
     changes: int = 0

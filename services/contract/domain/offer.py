@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
-from services.contract.domain.billing.price import SeatRate, rate_at, rates_from
+from services.contract.domain.billing.price import rate_at, rates_from
+from services.contract.domain.billing.tiers import SeatPrice
 from services.contract.domain.contract import BillingFrequency
 from services.contract.domain.errors import ProductNotFixed, ProductNotSubscription, RateNotFound
 from services.contract.domain.ids import CreditTypeId, ProductId, RateCardId
@@ -45,7 +46,7 @@ class Offer:
     """
 
     products: Mapping[ProductId, OfferedProduct]
-    rates: Mapping[tuple[ProductId, BillingFrequency], tuple[SeatRate, ...]] = field(default_factory=dict)
+    rates: Mapping[tuple[ProductId, BillingFrequency], tuple[SeatPrice, ...]] = field(default_factory=dict)
     currency_code: str = ""
 
     def fixed(self, product_id: ProductId) -> OfferedProduct:
@@ -69,7 +70,7 @@ class Offer:
         billing_frequency: BillingFrequency,
         *,
         at: datetime,
-    ) -> tuple[tuple[SeatRate, ...], SeatRate]:
+    ) -> tuple[tuple[SeatPrice, ...], SeatPrice]:
         """Return the prices of a seat from `at` on, and the price in force at `at`. Raises RateNotFound."""
         rates = self.rates.get((product_id, billing_frequency), ())
         if (in_force := rate_at(rates, at)) is not None:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Protocol
 
-from services.contract.domain.billing.price import SeatRate
+from services.contract.domain.billing.tiers import SeatPrice
 from services.contract.domain.commands import InvoiceDetails, PlanPreview, ScheduleCredits
 from services.contract.domain.contract import BillingFrequency
 from services.contract.domain.ids import CustomerId, ProductId, RateCardId, SubscriptionId, TopUpPackId
@@ -25,7 +25,7 @@ class Catalog(Protocol):
 
     async def rates(
         self, rate_card_id: RateCardId, product_id: ProductId
-    ) -> Mapping[BillingFrequency, tuple[SeatRate, ...]]:
+    ) -> Mapping[BillingFrequency, tuple[SeatPrice, ...]]:
         """Read all past, present and future prices of a seat that apply; none if the Catalog does not know the card."""
         ...
 

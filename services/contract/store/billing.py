@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from fractions import Fraction
 from typing import Any, Final
 
-from sqlalchemy import Column, Row, Select, and_, case, func, insert, or_, select, tuple_
+from sqlalchemy import Column, Row, Select, and_, case, func, insert, null, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,9 +15,11 @@ from meshkit.quantity import Ratio
 from services.contract.domain.billing.coverage import Charge, paid_span
 from services.contract.domain.billing.price import SeatRate
 from services.contract.domain.billing.state import BilledPeriod, BillingState
+from services.contract.domain.billing.tiers import TieredSeatRate
 from services.contract.domain.contract import Contract, Subscription
 from services.contract.domain.ids import SubscriptionId
 from services.contract.domain.seats.timeline import SeatChange, Timeline
+from services.contract.store.formats import decode_price, encode_price
 from services.contract.store.seats import CHANGE_COLUMNS, change_from_row
 from services.contract.tables import billed_periods, invoice_lines, seat_changes, subscriptions
 
@@ -31,6 +33,7 @@ _PERIOD: Final[tuple[Column[Any], ...]] = (
     billed_periods.c.per_micros,
     billed_periods.c.rate_effective_time,
     billed_periods.c.rate_end_time,
+    billed_periods.c.tiered_rate,
 )
 _IS_BEFORE_BILLED = and_(
     subscriptions.c.billed_from.is_not(None), seat_changes.c.effective_time < subscriptions.c.billed_from
@@ -45,17 +48,22 @@ class StoredBilling:
 
     async def insert_period(self, subscription_id: SubscriptionId, billed: BilledPeriod) -> None:
         """Record a period as charged. Its unique key makes that happen once."""
+        rate = billed.rate
+        is_tiered = isinstance(rate, TieredSeatRate)
+        # Of tiers, the first one's price: the columns are older than tiers.
+        price = rate.tiers[0].price if isinstance(rate, TieredSeatRate) else rate.price
         await self._connection.execute(
             insert(billed_periods).values(
                 subscription_id=subscription_id,
                 period_start=billed.period.start,
                 period_end=billed.period.end,
-                rate_id=billed.rate.rate_id,
-                currency_code=billed.rate.currency_code,
-                price_micros=billed.rate.price.numerator_micros,
-                per_micros=billed.rate.price.denominator_micros,
-                rate_effective_time=billed.rate.effective_time,
-                rate_end_time=billed.rate.end_time,
+                rate_id=rate.rate_id,
+                currency_code=rate.currency_code,
+                price_micros=price.numerator_micros,
+                per_micros=price.denominator_micros,
+                rate_effective_time=rate.effective_time,
+                rate_end_time=rate.end_time,
+                tiered_rate=encode_price(rate) if is_tiered else null(),
             )
         )
 
@@ -172,15 +180,19 @@ def _billed_from_row(row: Row[Any], lines: Sequence[Row[Any]]) -> BilledPeriod:
     period = Period(row.period_start, row.period_end)
     return BilledPeriod(
         period=period,
-        rate=SeatRate(
-            rate_id=row.rate_id,
-            currency_code=row.currency_code,
-            price=Ratio(row.price_micros, row.per_micros),
-            effective_time=row.rate_effective_time,
-            end_time=row.rate_end_time,
-        ),
+        rate=_rate_from_row(row) if row.tiered_rate is None else decode_price(row.tiered_rate),
         charges=tuple(_charge_from_row(line, period) for line in lines),
         charged_micros=sum(line.total_micros for line in lines),
+    )
+
+
+def _rate_from_row(row: Row[Any]) -> SeatRate:
+    return SeatRate(
+        rate_id=row.rate_id,
+        currency_code=row.currency_code,
+        price=Ratio(row.price_micros, row.per_micros),
+        effective_time=row.rate_effective_time,
+        end_time=row.rate_end_time,
     )
 
 

@@ -33,7 +33,7 @@ from services.contract.domain.ids import (
 )
 from services.contract.domain.schedules import GrantFrequency, GrantSchedule, GrantTerms, PeriodProration
 from services.contract.domain.term import Term
-from services.contract.store.formats import EDITION, ROLLOVER, SEAT_RATE
+from services.contract.store.formats import EDITION, ROLLOVER, decode_price, encode_price
 from services.contract.store.paging import one_page
 from services.contract.tables import contracts, grant_schedules, subscriptions
 
@@ -297,7 +297,7 @@ def _subscription_to_row(subscription: Subscription) -> dict[str, Any]:
         "invoicing": subscription.proration.invoicing.value,
         "rounding": subscription.proration.rounding.value,
         "initial_quantity": subscription.initial_quantity,
-        "rates": [SEAT_RATE.encode(rate) for rate in subscription.rates],
+        "rates": [encode_price(rate) for rate in subscription.rates],
         "periods_billed": subscription.periods_billed,
         "billed_from": subscription.billed_from,
         "changes": subscription.changes,
@@ -319,7 +319,7 @@ def _subscription_from_row(row: Row[Any]) -> Subscription:
             rounding=Rounding(row.rounding),
         ),
         initial_quantity=row.initial_quantity,
-        rates=tuple(SEAT_RATE.decode(rate) for rate in row.rates),
+        rates=tuple(decode_price(rate) for rate in row.rates),
         periods_billed=row.periods_billed,
         billed_from=row.billed_from,
         changes=row.changes,

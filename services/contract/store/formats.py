@@ -5,6 +5,7 @@ from typing import Final
 
 from meshkit.formats import Format, Formats, Json
 from services.contract.domain.billing.price import SeatRate
+from services.contract.domain.billing.tiers import SeatPrice, TieredSeatRate
 from services.contract.domain.commands import (
     BillingDetailsSet,
     ContractCreated,
@@ -221,6 +222,7 @@ NOTICES: Final = Formats[Payload](
 )
 # One element of subscriptions.rates, the copy of the Catalog's rates.
 SEAT_RATE: Final = Format("SeatRate", SeatRate)
+TIERED_SEAT_RATE: Final = Format("TieredSeatRate", TieredSeatRate)
 # One element of customers.suspensions.
 SUSPENSION: Final = Format("Suspension", Suspension)
 # One element of plan_changes.paid, and of plan_changes.unused.
@@ -231,6 +233,7 @@ ROLLOVER: Final = Format("GrantRollover", Rollover)
 EDITION: Final = Format("GrantEdition", ScheduleEdition)
 Column = (
     SeatRate
+    | TieredSeatRate
     | Suspension
     | PaidSeats
     | UnusedShare
@@ -242,6 +245,7 @@ Column = (
 )
 COLUMNS: Final = Formats[Column](
     SEAT_RATE,
+    TIERED_SEAT_RATE,
     SUSPENSION,
     PAID_SEATS,
     UNUSED_SHARE,
@@ -251,3 +255,12 @@ COLUMNS: Final = Formats[Column](
     BILLING_DETAILS,
     INVOICE_PARTIES,
 )
+
+
+def encode_price(price: SeatPrice) -> Json:
+    """Return a price of seats as JSON. One without tiers is stored as it was before there were tiers."""
+    return SEAT_RATE.encode(price) if isinstance(price, SeatRate) else TIERED_SEAT_RATE.encode(price)
+
+
+def decode_price(data: Json) -> SeatPrice:
+    return TIERED_SEAT_RATE.decode(data) if "tiers" in data else SEAT_RATE.decode(data)

@@ -11,7 +11,7 @@ from fractions import Fraction
 from math import floor
 
 from meshkit.quantity import Money
-from services.contract.domain.billing.coverage import Charge, share_of
+from services.contract.domain.billing.coverage import Charge, level_at, share_of
 from services.contract.domain.billing.price import SeatRate, rates_from, rounded
 from services.contract.domain.billing.rhythm import rhythm_of
 from services.contract.domain.billing.state import (
@@ -24,6 +24,7 @@ from services.contract.domain.billing.state import (
     unbilled_period,
     uncharged_increases,
 )
+from services.contract.domain.billing.tiers import SeatPrice
 from services.contract.domain.invoice import InvoiceLine, InvoiceLineKind, Share, line
 
 
@@ -36,7 +37,7 @@ class BillingResult:
     opened: BilledPeriod | None = None
 
 
-def charge_due(state: BillingState, due: datetime, rates: Sequence[SeatRate]) -> BillingResult:
+def charge_due(state: BillingState, due: datetime, rates: Sequence[SeatPrice]) -> BillingResult:
     """Charge what the subscription has to bill at `due`: uncharged increases, and the period that is due.
 
     rates: the Catalog's prices of the product and frequency, needed if a period is charged. Raises RateNotFound.
@@ -94,19 +95,29 @@ def _charged(
     state: BillingState, billed: BilledPeriod, charges: Sequence[Charge], *, is_preview: bool = False
 ) -> tuple[BilledPeriod, tuple[InvoiceLine, ...]]:
     """Return the billed period with more charges, and their lines. A preview shows increases only."""
-    exact_before, charged_before = billed.exact_micros, billed.charged_micros
     start = max(billed.period.start, state.contract.start_time)
     is_first = not (billed.charges or is_preview)
+    exact = billed.exact_micros
     lines = []
     for charge in charges:
         is_whole = is_first and charge.span.start == start
         kind = InvoiceLineKind.SUBSCRIPTION if is_whole else InvoiceLineKind.SEAT_INCREASE
-        line = _line(state, billed, charge, kind, exact_before=exact_before, charged_before=charged_before)
-        exact_before += billed.rate.exact_micros(charge.seats, share_of(charge.span, billed.period))
-        charged_before += line.total.micros
+        exact_before, exact = exact, _exact_with(billed, charge, exact)
+        line = _line(state, billed, charge, kind, exact=exact - exact_before, exact_so_far=exact)
+        billed = replace(
+            billed,
+            charges=(*billed.charges, charge),
+            charged_micros=billed.charged_micros + line.total.micros,
+        )
         lines.append(line)
-    after = replace(billed, charges=(*billed.charges, *charges), charged_micros=charged_before)
-    return after, tuple(lines)
+    return billed, tuple(lines)
+
+
+def _exact_with(billed: BilledPeriod, charge: Charge, exact: Fraction) -> Fraction:
+    """Return what the charges of a period come to with one more. exact: without it."""
+    if isinstance(billed.rate, SeatRate):
+        return exact + billed.rate.exact_micros(charge.seats, share_of(charge.span, billed.period))
+    return replace(billed, charges=(*billed.charges, charge)).exact_micros
 
 
 def _line(
@@ -115,30 +126,35 @@ def _line(
     charge: Charge,
     kind: InvoiceLineKind,
     *,
-    exact_before: Fraction,
-    charged_before: int,
+    exact: Fraction,
+    exact_so_far: Fraction,
 ) -> InvoiceLine:
-    """Return the line of one charge. exact_before, charged_before: of the period's earlier charges and their lines."""
+    """Return the line of one charge. exact: what it adds; exact_so_far: the period's charges with it."""
     share = share_of(charge.span, billed.period)
-    subscription, rate = state.subscription, billed.rate
-    exact = rate.exact_micros(charge.seats, share)
-    exact_so_far = exact_before + exact
-    rounded_so_far = rounded(exact_so_far, subscription.proration.rounding, rate.currency_code)
+    subscription, currency_code = state.subscription, billed.rate.currency_code
+    rounded_so_far = rounded(exact_so_far, subscription.proration.rounding, currency_code)
+    shown = max(exact, Fraction(0))
     return line(
         kind=kind,
         product_id=subscription.product_id,
         description=f"{subscription.product_name}: {_description(state, billed, charge, kind, share)}",
         quantity=charge.seats,
-        unit_price=rate.unit_price,
+        unit_price=_unit_price(billed.rate, shown / share / charge.seats),
         share=Share.of(share),
-        exact=exact,
-        carried_micros=floor(exact_so_far) - charged_before - floor(exact),
-        # Lines that were each rounded separately, by an earlier version, may have charged more than the sum rounded.
-        total=Money(rate.currency_code, max(rounded_so_far.micros - charged_before, 0)),
+        exact=shown,
+        carried_micros=floor(exact_so_far) - billed.charged_micros - floor(shown),
+        # More may be charged than is due: if more seats made all of them cheaper, or if an earlier version rounded each
+        # line separately.
+        total=Money(currency_code, max(rounded_so_far.micros - billed.charged_micros, 0)),
         subscription_id=subscription.subscription_id,
         span=charge.span,
         billing_period_start=billed.period.start,
     )
+
+
+def _unit_price(rate: SeatPrice, average_micros: Fraction) -> Money:
+    """Return the price of one seat, of tiers the average of the line's seats, rounded down to the micro."""
+    return rate.unit_price if isinstance(rate, SeatRate) else Money(rate.currency_code, floor(average_micros))
 
 
 def _description(
@@ -149,4 +165,7 @@ def _description(
         is_later = charge.span.start > max(billed.period.start, state.contract.start_time)
         is_kept = is_later and not state.timeline.has_change_at(charge.span.start)
         seats += " kept longer" if is_kept else " added"
+    if not isinstance(billed.rate, SeatRate):
+        before = level_at(billed.charges, charge.span.start)
+        seats += f" ({billed.rate.described(before, charge.seats)})"
     return seats if share == 1 else f"{seats}, {share} of the period"

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
+from itertools import pairwise
 
 from meshkit.period import Period
 from services.contract.domain.seats.timeline import Timeline
@@ -38,6 +39,24 @@ def seat_periods(charges: Sequence[Charge], billing_period: Period) -> Fraction:
     """Return how many seats for the whole billing period the charges amount to, exactly."""
     seat_time = sum(charge.seats * _microseconds(charge.span) for charge in charges)
     return Fraction(seat_time, _microseconds(billing_period))
+
+
+def levels(charges: Sequence[Charge], billing_period: Period) -> Iterator[tuple[int, Fraction]]:
+    """Yield how many seats are charged for at once, and for which share of the billing period."""
+    steps: defaultdict[datetime, int] = defaultdict(int)
+    for charge in charges:
+        steps[charge.span.start] += charge.seats
+        steps[charge.span.end] -= charge.seats
+    level, instants = 0, sorted(steps)
+    for start, end in pairwise(instants):
+        level += steps[start]
+        if level > 0:
+            yield level, share_of(Period(start, end), billing_period)
+
+
+def level_at(charges: Sequence[Charge], at: datetime) -> int:
+    """Return how many seats are charged for at an instant."""
+    return sum(charge.seats for charge in charges if charge.span.contains(at))
 
 
 def paid_span(billing_period: Period, share: Fraction, end: datetime) -> Period:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from fractions import Fraction
-from typing import assert_never
+from math import floor
+from typing import Protocol, TypeVar, assert_never
 
 from meshkit.currency import minor_unit_micros
 from meshkit.errors import FieldViolation, InvalidFields
@@ -52,31 +53,62 @@ class SeatRate:
 
     def times(self, interval_count: int) -> "SeatRate":
         """Return the price of a billing period that has so many of the rate's periods. Raises AmountTooLarge."""
-        price_micros = interval_count * self.price.numerator_micros
-        if interval_count > 1 and price_micros > INT64_MAX:
-            raise AmountTooLarge(micros=price_micros)
-        return replace(self, price=Ratio(price_micros, self.price.denominator_micros))
+        return replace(self, price=price_times(self.price, interval_count))
+
+    def cost_micros(self, seats: int) -> Fraction:
+        """Return what so many seats cost for a whole period, in micros of the currency, exactly."""
+        return self.exact_micros(seats, Fraction(1))
+
+    def unit_price_at(self, seats: int) -> Money:
+        """The price of one seat, of however many, rounded down to the micro."""
+        return self.unit_price
 
     def exact_micros(self, seats: int, share: Fraction) -> Fraction:
         """Return seats × price × share of the period, in micros of the currency, exactly."""
         return Fraction(seats * MICROS * self.price.numerator_micros, self.price.denominator_micros) * share
 
 
-def rate_at(rates: Iterable[SeatRate], at: datetime) -> SeatRate | None:
+class Dated(Protocol):
+    """A price in force in [effective_time, end_time)."""
+
+    @property
+    def effective_time(self) -> datetime: ...
+    @property
+    def end_time(self) -> datetime | None: ...
+
+
+R = TypeVar("R", bound=Dated)
+
+
+class Costing(Protocol):
+    """A price of seats."""
+
+    def cost_micros(self, seats: int) -> Fraction: ...
+
+
+def price_times(price: Ratio, interval_count: int) -> Ratio:
+    """Return the price of so many periods as one. Raises AmountTooLarge."""
+    price_micros = interval_count * price.numerator_micros
+    if interval_count > 1 and price_micros > INT64_MAX:
+        raise AmountTooLarge(micros=price_micros)
+    return Ratio(price_micros, price.denominator_micros)
+
+
+def rate_at(rates: Iterable[R], at: datetime) -> R | None:
     """Return the rate in force at `at`. rates: of one product and frequency, so there is at most one."""
     in_force = (r for r in rates if r.effective_time <= at and (r.end_time is None or at < r.end_time))
     return next(in_force, None)
 
 
-def rates_from(rates: Iterable[SeatRate], at: datetime) -> tuple[SeatRate, ...]:
+def rates_from(rates: Iterable[R], at: datetime) -> tuple[R, ...]:
     """Return the rates that are in force at `at` or later: the ones to store."""
     return tuple(rate for rate in rates if rate.end_time is None or rate.end_time > at)
 
 
-def refuse_unpayable(rate: SeatRate, seats: int, *, field: str) -> None:
+def refuse_unpayable(rate: Costing, seats: int, *, field: str) -> None:
     """Raise InvalidFields for the request's `field` if the seats cost more than an invoice can hold."""
-    if rate.exact_micros(seats, Fraction(1)) > MONEY_MICROS_MAX:
-        message = f"{seats} seats at {rate.unit_price.micros} micros cost more than an invoice can hold"
+    if (cost := rate.cost_micros(seats)) > MONEY_MICROS_MAX:
+        message = f"{seats} seats cost {floor(cost)} micros, more than an invoice can hold"
         raise InvalidFields([FieldViolation(field, message)])
 
 

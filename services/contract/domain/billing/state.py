@@ -11,9 +11,10 @@ from fractions import Fraction
 from typing import assert_never
 
 from meshkit.period import Period
-from services.contract.domain.billing.coverage import Charge, owed, owed_from, seat_periods
+from services.contract.domain.billing.coverage import Charge, levels, owed, owed_from, seat_periods
 from services.contract.domain.billing.price import SeatRate, rate_at
 from services.contract.domain.billing.rhythm import rhythm_of
+from services.contract.domain.billing.tiers import SeatPrice
 from services.contract.domain.contract import (
     CollectionSchedule,
     Contract,
@@ -36,14 +37,17 @@ class BilledPeriod:
     """
 
     period: Period
-    rate: SeatRate
+    rate: SeatPrice
     charges: tuple[Charge, ...] = ()
     charged_micros: int = 0
 
     @property
     def exact_micros(self) -> Fraction:
         """What the charges come to before rounding, exactly."""
-        return self.rate.exact_micros(1, seat_periods(self.charges, self.period))
+        if isinstance(self.rate, SeatRate):
+            return self.rate.exact_micros(1, seat_periods(self.charges, self.period))
+        of_levels = levels(self.charges, self.period)
+        return sum((self.rate.cost_micros(seats) * share for seats, share in of_levels), Fraction(0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +154,7 @@ def collection_time(contract: Contract, billed: BilledPeriod) -> datetime:
     return billed.period.end if end is None else min(billed.period.end, end)
 
 
-def price_of(state: BillingState, period: Period, rates: Iterable[SeatRate]) -> SeatRate:
+def price_of(state: BillingState, period: Period, rates: Iterable[SeatPrice]) -> SeatPrice:
     """Return the price of a billing period: in force at its start, or at the contract's. Raises RateNotFound."""
     if (rate := known_price(state, period, rates)) is not None:
         return rate
@@ -162,7 +166,7 @@ def price_of(state: BillingState, period: Period, rates: Iterable[SeatRate]) -> 
     )
 
 
-def known_price(state: BillingState, period: Period, rates: Iterable[SeatRate]) -> SeatRate | None:
+def known_price(state: BillingState, period: Period, rates: Iterable[SeatPrice]) -> SeatPrice | None:
     """Return the price of a billing period, if `rates` have it."""
     rate = rate_at(rates, max(period.start, state.contract.start_time))
     return None if rate is None else rate.times(state.subscription.interval_count)
@@ -193,9 +197,10 @@ def subscription_now(state: BillingState, at: datetime) -> SubscriptionNow:
         rate = known_price(state, period, subscription.rates) or rate
     if rate is None:
         rate = price_of(state, period, subscription.rates)
+    quantity = state.timeline.until(contract.end_time).quantity_at(max(at, contract.start_time))
     return SubscriptionNow(
         subscription=subscription,
-        quantity=state.timeline.until(contract.end_time).quantity_at(max(at, contract.start_time)),
-        unit_price=rate.unit_price,
+        quantity=quantity,
+        unit_price=rate.unit_price_at(quantity),
         current_period=period,
     )

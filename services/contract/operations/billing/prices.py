@@ -4,14 +4,14 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from services.contract.domain.billing.price import SeatRate
 from services.contract.domain.billing.state import bills_period
+from services.contract.domain.billing.tiers import SeatPrice
 from services.contract.domain.contract import BillingFrequency, Contract
 from services.contract.domain.errors import PeerUnavailable
 from services.contract.domain.ids import ProductId, RateCardId, SubscriptionId
 from services.contract.operations.ports import Catalog
 
-Rates = Mapping[SubscriptionId, tuple[SeatRate, ...]]
+Rates = Mapping[SubscriptionId, tuple[SeatPrice, ...]]
 
 
 class SeatPrices:
@@ -19,7 +19,9 @@ class SeatPrices:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._cached: dict[tuple[RateCardId, ProductId], Mapping[BillingFrequency, tuple[SeatRate, ...]]] = {}
+        self._cached: dict[
+            tuple[RateCardId, ProductId], Mapping[BillingFrequency, tuple[SeatPrice, ...]]
+        ] = {}
         self._unavailable: PeerUnavailable | None = None
 
     async def of(self, contract: Contract, due_time: datetime) -> Rates:
@@ -34,7 +36,7 @@ class SeatPrices:
 
     async def _of_product(
         self, rate_card_id: RateCardId, product_id: ProductId
-    ) -> Mapping[BillingFrequency, tuple[SeatRate, ...]]:
+    ) -> Mapping[BillingFrequency, tuple[SeatPrice, ...]]:
         key = (rate_card_id, product_id)
         if key not in self._cached:
             if self._unavailable is not None:

@@ -8,8 +8,8 @@ Lock: ACCESS EXCLUSIVE on rates, for an instant: the constraints are only wider,
 
 from meshkit.migrations import execute_with_lock_retries
 
-revision = "0008"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 
 # The names that PostgreSQL gave to the constraints of revision 0003.
 NARROWER = ("rates_rate_type_check", "rates_check3", "rates_check4", "rates_check5", "rates_check6")
