@@ -384,3 +384,25 @@ async def test_without_a_first_invoice_what_comes_back_is_account_credit(seatsco
     assert _lines(changed.invoice.lines) == [("PLAN_CREDIT", "-20.00"), ("ACCOUNT_CREDIT", "20.00")]
     assert dollars(changed.invoice.total) == "0.00"
     assert await seatsco.balance() == 0
+
+
+@pytest.mark.parametrize(("regenerate", "account_credit"), [(False, ["20.00"]), (True, [])])
+async def test_what_came_back_is_not_lost_with_a_void_invoice(
+    seatsco: SeatsCo, regenerate: bool, account_credit: list[str]
+) -> None:
+    seatsco.clock.advance_to(CHANGE)
+    changed = await seatsco.change()
+
+    void = await seatsco.desk.contract.VoidInvoice(
+        pb.VoidInvoiceRequest(
+            request_id="void",
+            invoice_id=changed.invoice.invoice_id,
+            reason="a wrong address",
+            regenerate=regenerate,
+        )
+    )
+
+    credits = await seatsco.desk.contract.ListAccountCredits(pb.ListAccountCreditsRequest(customer="acme"))
+    assert [dollars(one) for one in credits.balances] == account_credit
+    again = [("SUBSCRIPTION", "80.00"), ("PLAN_CREDIT", "-20.00")] if regenerate else []
+    assert _lines(void.regenerated.lines) == again

@@ -101,7 +101,7 @@ class Invoices:
             at = self._clock.now()
             void = voided(invoice, reason=command.reason, is_of_pending_top_up=is_pending, at=at)
             await tx.invoices.save(void)
-            await self._return_account_credit(tx, invoice, at=at)
+            await self._return_credits(tx, invoice, is_regenerated=command.regenerate, at=at)
             regenerated = None
             if command.regenerate:
                 contract = await tx.contracts.find(invoice.contract_id)
@@ -112,9 +112,15 @@ class Invoices:
             await tx.responses.store(command, result)
         return result
 
-    async def _return_account_credit(self, tx: Transaction, invoice: Invoice, *, at: datetime) -> None:
+    async def _return_credits(
+        self, tx: Transaction, invoice: Invoice, *, is_regenerated: bool, at: datetime
+    ) -> None:
+        """Return to account credit what a void invoice used of it, and of what came back of a plan before."""
+        kinds = {InvoiceLineKind.ACCOUNT_CREDIT}
+        if not is_regenerated:  # the new draft has the line otherwise
+            kinds.add(InvoiceLineKind.PLAN_CREDIT)
         for line in invoice.lines:
-            if line.kind is InvoiceLineKind.ACCOUNT_CREDIT:
+            if line.kind in kinds:
                 returned = AccountCreditChange(
                     account_credit_entry_id=AccountCreditEntryId(self._ids.new("ace")),
                     customer_id=invoice.customer_id,
