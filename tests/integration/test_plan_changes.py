@@ -406,3 +406,18 @@ async def test_what_came_back_is_not_lost_with_a_void_invoice(
     assert [dollars(one) for one in credits.balances] == account_credit
     again = [("SUBSCRIPTION", "80.00"), ("PLAN_CREDIT", "-20.00")] if regenerate else []
     assert _lines(void.regenerated.lines) == again
+
+
+@pytest.mark.parametrize(("spent", "back"), [(0, ["-40.00"]), (100, ["-30.00"]), (400, [])])
+async def test_at_the_instant_of_a_renewal_that_was_billed_what_was_spent_of_it_counts(
+    seatsco: SeatsCo, spent: int, back: list[str]
+) -> None:
+    seatsco.clock.advance_to(day(7, 1))
+    await seatsco.contract.app.run_due(day(7, 1))
+    if spent:
+        await seatsco.spend(spent)
+
+    changed = await seatsco.change()
+
+    assert [total for kind, total in _lines(changed.invoice.lines) if kind == "PLAN_CREDIT"] == back
+    assert await seatsco.balance() == 800

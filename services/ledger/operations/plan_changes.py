@@ -127,7 +127,7 @@ class PlanChanges:
                     change.customer_id,
                     progress.schedule.schedule_id,
                     since=paid.period.start,
-                    before=change.granted_before,
+                    before=change.granted_before(paid),
                 )
             )
             account, one = end_schedule(

@@ -11,7 +11,7 @@ from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
 from tests.support.faults import bad_fields, fault
-from tests.support.ledger import AI, CREDIT, JULY, JUNE, RunningLedger, a_schedule
+from tests.support.ledger import AI, AUGUST, CREDIT, JULY, JUNE, RunningLedger, a_schedule
 
 CHANGE = datetime(2025, 6, 16, tzinfo=UTC)
 KEEP, VOID, ROLL = (
@@ -382,4 +382,22 @@ async def test_a_plan_that_is_changed_at_the_instant_it_began_counts_what_was_sp
 
     assert _unused(answer) == {"sub_2": unused}
     assert await _balance(ledger) == 400
+    await ledger.assert_adds_up()
+
+
+@pytest.mark.parametrize(("spent", "unused"), [(0, Fraction(1)), (100, Fraction(3, 4)), (400, Fraction(0))])
+async def test_at_the_instant_at_which_a_paid_period_began_what_was_spent_of_it_counts(
+    ledger: RunningLedger, spent: int, unused: Fraction
+) -> None:
+    ledger.clock.advance_to(JULY)
+    if spent:
+        await ledger.debit(spent)
+    july = peer_pb.PaidPeriod(
+        subscription_id="sub_1", start_time=timestamp(JULY), end_time=timestamp(AUGUST), seats=4
+    )
+
+    answer = await _change(ledger, ended=_ended(until=JULY), begun=_begun(start=JULY), paid=(july,))
+
+    assert _unused(answer) == {"sub_1": unused}
+    assert await _balance(ledger) == 800
     await ledger.assert_adds_up()

@@ -65,14 +65,14 @@ class PlanChange:
     def change_time(self) -> datetime:
         return self.begun.start_time
 
-    @property
-    def granted_before(self) -> datetime:
-        """The instant before which periods of the ended plan began; one that ends at its start had its first."""
-        return max(self.change_time, self.ended.start_time + _TICK)
+    def granted_before(self, paid: PaidPeriod | None) -> datetime:
+        """Return the instant before which periods of the ended plan began.
 
-    def is_before(self, grant: Grant) -> bool:
-        """Whether the period of a schedule's grant began before the change."""
-        return grant.period_start is None or grant.period_start < self.granted_before
+        A plan that ends at the instant at which it began, or at which a billing period began that was paid, had that
+        period: otherwise its credits could be spent for nothing.
+        """
+        began = self.ended.start_time if paid is None else paid.period.start
+        return max(self.change_time, self.ended.start_time + _TICK, began + _TICK)
 
     def paid_period(self, schedule: Schedule) -> PaidPeriod | None:
         """Return the open billing period of the seats that a schedule is linked to."""
@@ -131,10 +131,10 @@ def end_schedule(
     paid = change.paid_period(schedule)
     latest = None if progress.latest is None else account.grants.get(progress.latest)
     included, voided = change.included, Credits(0)
-    if latest is not None and not change.is_before(latest):
-        included = (
-            IncludedCredits.VOID
-        )  # of a period that the contract was not in force for, whatever was chosen
+    period_start = None if latest is None else latest.period_start
+    if period_start is not None and period_start >= change.granted_before(paid):
+        # Of a period that the contract was not in force for, whatever was chosen.
+        included = IncludedCredits.VOID
     if latest is not None and not latest.is_over(at) and included is not IncludedCredits.KEEP:
         void = GrantVoid(time=at, reason=VOID_REASON, actor="")
         account, voided = issuing.void_grant(
