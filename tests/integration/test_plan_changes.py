@@ -16,7 +16,7 @@ from purser.catalog.v1 import catalog_pb2
 from purser.contract.v1 import contract_pb2 as pb
 from purser.ledger.v1 import ledger_pb2
 from tests.support.catalog import JUNE, Shop, a_rate, running_catalog
-from tests.support.contract import Desk, RunningContract, assorted, day, dollars, running_contract
+from tests.support.contract import NEXT_DATE, Desk, RunningContract, assorted, day, dollars, running_contract
 from tests.support.faults import bad_fields, fault
 from tests.support.ledger import RunningLedger, running_ledger
 from tests.support.ledger import a_rate as a_usage_rate
@@ -421,3 +421,60 @@ async def test_at_the_instant_of_a_renewal_that_was_billed_what_was_spent_of_it_
 
     assert [total for kind, total in _lines(changed.invoice.lines) if kind == "PLAN_CREDIT"] == back
     assert await seatsco.balance() == 800
+
+
+async def _sign_again(seatsco: SeatsCo, **terms: Any) -> str:
+    """End Acme's contract at its start, and sign another one for plan A."""
+    await seatsco.desk.contract.EndContract(
+        pb.EndContractRequest(request_id="away", contract_id=seatsco.signed.contract.contract_id)
+    )
+    signed = await seatsco.desk.sign(
+        seatsco.desk.seats(4, frequency=MONTHLY, **terms),
+        customer="acme",
+        schedules=(seatsco.desk.schedule(),),
+        start=seatsco.clock.now(),
+    )
+    return signed.contract.contract_id
+
+
+@pytest.mark.parametrize(
+    ("spent", "time_passed", "used_beyond"),
+    [(400, "20.00", ["20.00"]), (300, "20.00", ["10.00"]), (200, "20.00", [])],
+)
+async def test_seats_in_arrears_pay_for_their_time_or_their_credits_whichever_is_more(
+    seatsco: SeatsCo, spent: int, time_passed: str, used_beyond: list[str]
+) -> None:
+    """As tried: in arrears, spending at once and changing the plan was free."""
+    arrears = {"collection_schedule": pb.COLLECTION_SCHEDULE_ARREARS, "invoicing": NEXT_DATE}
+    contract_id = await _sign_again(seatsco, **arrears)
+    await seatsco.spend(spent)
+    seatsco.clock.advance_to(CHANGE)
+
+    preview = await seatsco.preview(contract_id=contract_id)
+    changed = await seatsco.change(contract_id=contract_id)
+
+    assert _lines(preview.lines) == _lines(changed.invoice.lines)
+    assert _lines(changed.invoice.lines) == [
+        ("SUBSCRIPTION", "80.00"),
+        *(("PLAN_CHARGE", amount) for amount in used_beyond),
+    ]
+    old = await seatsco.desk.contract.ListInvoices(
+        pb.ListInvoicesRequest(customer="acme", contract_id=contract_id)
+    )
+    assert [dollars(one.total) for one in old.invoices] == [time_passed]
+
+
+async def test_an_increase_that_was_not_billed_yet_pays_for_the_credits_that_were_used(
+    seatsco: SeatsCo,
+) -> None:
+    contract_id = await _sign_again(seatsco, invoicing=NEXT_DATE)
+    await seatsco.desk.contract.ChangeSeats(
+        pb.ChangeSeatsRequest(request_id="more", contract_id=contract_id, quantity_delta=4)
+    )
+    await seatsco.spend(await seatsco.balance())
+    seatsco.clock.advance_to(CHANGE)
+
+    changed = await seatsco.change(contract_id=contract_id)
+
+    # 4 × $10 were paid; 4 more cost $20.00 by time, which the old contract charges, and as much by use.
+    assert _lines(changed.invoice.lines) == [("SUBSCRIPTION", "80.00"), ("PLAN_CHARGE", "20.00")]

@@ -9,11 +9,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from fractions import Fraction
+from math import floor
 
 from meshkit.period import Cadence, Period
 from meshkit.quantity import Money
+from services.contract.domain.billing.coverage import Charge
 from services.contract.domain.billing.price import Rounding, rounded
-from services.contract.domain.billing.state import BillingState, covered_span
+from services.contract.domain.billing.state import (
+    BilledPeriod,
+    BillingState,
+    covered_span,
+    current_period,
+    known_price,
+    uncharged_increases,
+)
 from services.contract.domain.contract import (
     BillingFrequency,
     Contract,
@@ -59,7 +68,9 @@ class PlanChangeStatus(Enum):
 class PaidSeats:
     """The open billing period of a subscription of the contract that ends: what was charged for it, and what is left.
 
-    seats: paid at the change. left: the share of the charged span after the change.
+    seats: at the change. left: the share of the charged span after the change. unbilled: what seats that are not billed
+    yet would cost until the end of the span: increases that wait for it, and all seats in arrears. unbilled_passed: the
+    share of it that the old contract charges at its end, by time.
     """
 
     subscription_id: SubscriptionId
@@ -70,6 +81,8 @@ class PaidSeats:
     seats: int
     charged: Money
     left: Share
+    unbilled: Money
+    unbilled_passed: Share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,42 +115,64 @@ class PlanChange:
 
 
 def paid_seats(state: BillingState, *, at: datetime) -> PaidSeats | None:
-    """Return what a subscription has paid for its open billing period; None if nothing, or if it is over at `at`."""
-    billed = state.billed
-    if billed is None or not billed.charged_micros:
+    """Return what a subscription costs for its open billing period; None if nothing, or if that is over at `at`."""
+    opened = _opened(state, at)
+    if opened is None or (span := covered_span(state.contract, opened.period)) is None:
         return None
-    span = covered_span(state.contract, billed.period)
-    if span is None or not span.contains(at):
+    if not span.contains(at):
         return None
-    subscription = state.subscription
+    unbilled = uncharged_increases(state, opened, through=at)
+    full = _exact(opened, unbilled)
+    ended = replace(state, contract=replace(state.contract, end_time=at))
+    passed = _exact(opened, uncharged_increases(ended, opened, through=at))
+    if not opened.charged_micros and not full:
+        return None
+    subscription, currency = state.subscription, opened.rate.currency_code
     return PaidSeats(
         subscription_id=subscription.subscription_id,
         product_id=subscription.product_id,
         product_name=subscription.product_name,
-        period=billed.period,
+        period=opened.period,
         span=span,
-        seats=sum(charge.seats for charge in billed.charges if charge.span.contains(at)),
-        charged=Money(billed.rate.currency_code, billed.charged_micros),
+        seats=sum(one.seats for one in (*opened.charges, *unbilled) if one.span.contains(at)),
+        charged=Money(currency, opened.charged_micros),
         left=Share.of(span.fraction_left(at)),
+        unbilled=Money(currency, floor(full)),
+        unbilled_passed=Share.of(passed / full if full else Fraction(0)),
     )
+
+
+def _opened(state: BillingState, at: datetime) -> BilledPeriod | None:
+    """Return the billing period in force, with what was charged for it so far: in arrears nothing."""
+    if not state.is_in_arrears:
+        return state.billed
+    period = current_period(state.contract, state.subscription, at)
+    rate = known_price(state, period, state.subscription.rates)
+    return None if rate is None else BilledPeriod(period=period, rate=rate)
+
+
+def _exact(opened: BilledPeriod, more: Sequence[Charge]) -> Fraction:
+    """Return what more charges of a billing period come to, exactly."""
+    return replace(opened, charges=(*opened.charges, *more)).exact_micros - opened.exact_micros
 
 
 def refuse_other_currency(change: PlanChange, currency_code: str) -> None:
     """Raise CurrencyDiffers if money would come back on an invoice in another currency than it was paid in."""
     for paid in change.paid:
-        if change.money_back is MoneyBack.CREDIT_UNUSED and paid.charged.currency_code != currency_code:
+        moves_money = change.money_back is MoneyBack.CREDIT_UNUSED or paid.unbilled
+        if moves_money and paid.charged.currency_code != currency_code:
             raise CurrencyDiffers(
                 currency_code=currency_code,
                 expected=f"{paid.charged.currency_code}, in which money comes back; change without it by NONE",
             )
 
 
-def credit_lines(change: PlanChange) -> tuple[InvoiceLine, ...]:
-    """Return the negative lines of a change that the Ledger has answered."""
-    if change.money_back is MoneyBack.NONE:
-        return ()
+def plan_lines(change: PlanChange) -> tuple[InvoiceLine, ...]:
+    """Return the lines of a change that the Ledger has answered: what was used and not billed, and what comes back."""
     unused = {one.subscription_id: one.share for one in change.unused}
-    lines = (credit_line(paid, unused.get(paid.subscription_id)) for paid in change.paid)
+    lines = [charge_line(paid, unused.get(paid.subscription_id)) for paid in change.paid]
+    if change.money_back is MoneyBack.CREDIT_UNUSED:
+        lines += [credit_line(paid, unused.get(paid.subscription_id)) for paid in change.paid]
     return tuple(line for line in lines if line is not None)
 
 
@@ -146,6 +181,33 @@ def balanced(lines: Sequence[InvoiceLine], currency_code: str) -> tuple[InvoiceL
     total = sum((one.total for one in lines), start=Money.zero(currency_code))
     moved = account_credit_line(total, Money.zero(currency_code))
     return tuple(lines) if moved is None else (*lines, moved)
+
+
+def charge_line(paid: PaidSeats, unused: Share | None) -> InvoiceLine | None:
+    """Return the line for seats that are not billed yet and of whose credits more was used than of their time.
+
+    The old contract charges the time that has passed. This adds price × (share of credits used − share of time passed):
+    otherwise credits could be used at once and the plan changed, for next to nothing. None: there is nothing to add.
+    """
+    if unused is None:
+        return None
+    used = 1 - Fraction(unused.numerator, unused.denominator)
+    share = used - Fraction(paid.unbilled_passed.numerator, paid.unbilled_passed.denominator)
+    exact = paid.unbilled.micros * max(share, Fraction(0))
+    total = rounded(exact, Rounding.HALF_UP, paid.unbilled.currency_code)
+    if not total:
+        return None
+    return line(
+        kind=InvoiceLineKind.PLAN_CHARGE,
+        product_id=paid.product_id,
+        description=f"{paid.product_name}: {used} of the credits used when the plan changed, beyond the time passed",
+        quantity=1,
+        unit_price=paid.unbilled,
+        share=Share.of(share),
+        exact=exact,
+        total=total,
+        span=paid.span,
+    )
 
 
 def credit_line(paid: PaidSeats, unused: Share | None) -> InvoiceLine | None:

@@ -27,8 +27,8 @@ from services.contract.domain.plan_change import (
     PlanChange,
     PlanChangeStatus,
     balanced,
-    credit_lines,
     paid_seats,
+    plan_lines,
     refuse_other_currency,
     refuse_unchanged,
     refuse_unprorated,
@@ -120,7 +120,7 @@ class PlanChanges:
         )
         change = replace(planned.change, unused=answer.unused)
         charged = [charge_due(one, at, one.subscription.rates) for one in states_at_start(planned.begun)]
-        lines = (*(line for result in charged for line in result.lines), *credit_lines(change))
+        lines = (*(line for result in charged for line in result.lines), *plan_lines(change))
         lines = balanced(lines, offer.currency_code)
         total = total_of(lines)
         return PreviewedPlan(change=change, lines=lines, total=total, granted=answer.granted)

@@ -87,6 +87,16 @@ def _contract_changed_2(data: Json) -> Json:
     return data | {"accept_time": None}
 
 
+def _unbilled(paid: Json) -> Json:
+    """Seats that are not billed yet: until then they were left out."""
+    nothing = {"currency_code": paid["charged"]["currency_code"], "micros": 0}
+    return paid | {"unbilled": nothing, "unbilled_passed": {"numerator": 0, "denominator": 1}}
+
+
+def _unbilled_of_all(changed: Json) -> Json:
+    return changed | {"paid": [_unbilled(one) for one in changed["paid"]]}
+
+
 def _customer_2(data: Json) -> Json:
     """Why a customer is suspended: until then only whether."""
     unexplained = {"reason": "OPERATOR", "note": "", "create_time": None}
@@ -218,7 +228,7 @@ NOTICES: Final = Formats[Payload](
     Format("CONTRACT_CHANGED", ContractChanged, (_contract_changed_2, _edited_schedules)),
     Format("SEATS_CHANGED", SeatsChanged, (_seats_changed_2,)),
     Format("TOP_UP_PAID", TopUpPaid),
-    Format("PLAN_CHANGED", PlanChanged, (_edited_schedules_of_both,)),
+    Format("PLAN_CHANGED", PlanChanged, (_edited_schedules_of_both, _unbilled_of_all)),
 )
 # One element of subscriptions.rates, the copy of the Catalog's rates.
 SEAT_RATE: Final = Format("SeatRate", SeatRate)
@@ -226,7 +236,7 @@ TIERED_SEAT_RATE: Final = Format("TieredSeatRate", TieredSeatRate)
 # One element of customers.suspensions.
 SUSPENSION: Final = Format("Suspension", Suspension)
 # One element of plan_changes.paid, and of plan_changes.unused.
-PAID_SEATS: Final = Format("PaidSeats", PaidSeats)
+PAID_SEATS: Final = Format("PaidSeats", PaidSeats, (_unbilled,))
 UNUSED_SHARE: Final = Format("UnusedShare", UnusedShare)
 # grant_schedules.rollover, and one element of grant_schedules.editions.
 ROLLOVER: Final = Format("GrantRollover", Rollover)

@@ -151,6 +151,7 @@ class InvoiceLineKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     INVOICE_LINE_KIND_PLAN_CREDIT: _ClassVar[InvoiceLineKind]
     INVOICE_LINE_KIND_ACCOUNT_CREDIT: _ClassVar[InvoiceLineKind]
     INVOICE_LINE_KIND_TAX: _ClassVar[InvoiceLineKind]
+    INVOICE_LINE_KIND_PLAN_CHARGE: _ClassVar[InvoiceLineKind]
 
 class DocumentFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -242,6 +243,7 @@ INVOICE_LINE_KIND_TOP_UP: InvoiceLineKind
 INVOICE_LINE_KIND_PLAN_CREDIT: InvoiceLineKind
 INVOICE_LINE_KIND_ACCOUNT_CREDIT: InvoiceLineKind
 INVOICE_LINE_KIND_TAX: InvoiceLineKind
+INVOICE_LINE_KIND_PLAN_CHARGE: InvoiceLineKind
 DOCUMENT_FORMAT_UNSPECIFIED: DocumentFormat
 DOCUMENT_FORMAT_HTML: DocumentFormat
 DOCUMENT_FORMAT_PDF: DocumentFormat

@@ -13,7 +13,7 @@ from services.contract.domain.plan_change import (
     PlanChange,
     PlanChangeStatus,
     UnusedShare,
-    credit_lines,
+    plan_lines,
 )
 from services.contract.operations.billing.invoicing import new_invoice, with_lines
 from services.contract.operations.billing.issuing import issue
@@ -48,7 +48,7 @@ class PlanCredits:
 
     async def _with_credits(self, tx: Transaction, change: PlanChange) -> Invoice | None:
         """Return the first invoice of the new contract with what comes back; None if there is nothing to say."""
-        credits = credit_lines(change)
+        credits = plan_lines(change)
         if change.invoice_id is None:
             if not credits:
                 return None
