@@ -31,7 +31,7 @@ from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Sched
 from services.ledger.domain.credits.proration import SeatChange
 from services.ledger.domain.credits.schedule import Schedule, ScheduleCredits, credits_of_change
 from services.ledger.domain.crossings import alarm
-from services.ledger.domain.errors import CustomerNotFound, SubscriptionNotFound
+from services.ledger.domain.errors import SubscriptionNotFound
 from services.ledger.operations.credits.settlement import OpenAccount, open_account
 from services.ledger.operations.ports import Relay
 from services.ledger.operations.usage.attachment import Attachment
@@ -89,7 +89,7 @@ class Copies:
         pools = sorted({schedule.credit_type_id for schedule in update.schedules})
 
         async def work(tx: Transaction) -> int:
-            await _lock_customer(tx, update.customer_id)
+            await tx.copies.lock_known_customer(update.customer_id)
             # The pools are locked before the contract is written, so a concurrent settlement sees all of it or nothing.
             # They are first settled under the old terms: otherwise the result would depend on earlier reads.
             before: dict[ScheduleId, Schedule] = {}
@@ -122,7 +122,7 @@ class Copies:
         at = self._clock.now()
 
         async def work(tx: Transaction) -> tuple[ScheduleCredits, ...]:
-            await _lock_customer(tx, update.customer_id)
+            await tx.copies.lock_known_customer(update.customer_id)
             pools = await self._pools_of(tx, update.customer_id, update.subscription_id)
             for credit_type_id in pools:
                 # Settled with the seats known so far, so that the credits added below are those of this change.
@@ -184,7 +184,7 @@ class Copies:
         async def work(tx: Transaction) -> int:
             if watch.customer_id is None:
                 return await tx.copies.keep_watch(update)
-            await _lock_customer(tx, watch.customer_id)
+            await tx.copies.lock_known_customer(watch.customer_id)
             await tx.accounts.make(watch.customer_id, watch.credit_type_id)
             version = await tx.copies.keep_watch(update)
             await self._settle(tx, watch.customer_id, watch.credit_type_id, at)
@@ -262,8 +262,3 @@ def _previewed(account: Account, progress: ScheduleProgress, change: SeatChange,
         for grant in living_grants(account, progress.schedule)
     }
     return credits_of_change(progress.schedule, progress.counted_seats, change, at=at, counted=counted)
-
-
-async def _lock_customer(tx: Transaction, customer_id: CustomerId) -> None:
-    if not await tx.copies.lock_customer(customer_id):
-        raise CustomerNotFound(customer=customer_id)

@@ -20,7 +20,6 @@ from services.ledger.domain.credits.plan_change import (
     unused_shares,
 )
 from services.ledger.domain.credits.schedule import ScheduleCredits
-from services.ledger.domain.errors import CustomerNotFound
 from services.ledger.operations.credits.settlement import OpenAccount, open_account
 from services.ledger.operations.ports import Relay
 from services.ledger.store import PostgresStore, Transaction
@@ -44,8 +43,7 @@ class PlanChanges:
         at = self._clock.now()
 
         async def work(tx: Transaction) -> PlanChanged:
-            if not await tx.copies.lock_customer(change.customer_id):
-                raise CustomerNotFound(customer=change.customer_id)
+            await tx.copies.lock_known_customer(change.customer_id)
             if (first := await tx.responses.find(change.customer_id, change, PlanChanged)) is not None:
                 return first
             schedules = (*change.ended.schedules, *change.begun.schedules)

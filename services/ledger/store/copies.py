@@ -14,7 +14,7 @@ from services.ledger.domain.copies import (
 )
 from services.ledger.domain.credits.grant import CustomerId
 from services.ledger.domain.credits.schedule import Schedule
-from services.ledger.domain.errors import product_fixed, rates_fixed
+from services.ledger.domain.errors import CustomerNotFound, product_fixed, rates_fixed
 from services.ledger.domain.rating.rate import Rate
 from services.ledger.store.audit import Audit
 from services.ledger.store.connection import Connection
@@ -230,6 +230,11 @@ class Copies:
             "SELECT true FROM ledger.customers WHERE customer_id = $1 FOR UPDATE", customer_id
         )
         return found is not None
+
+    async def lock_known_customer(self, customer_id: CustomerId) -> None:
+        """Do what `lock_customer` does. Raises CustomerNotFound."""
+        if not await self.lock_customer(customer_id):
+            raise CustomerNotFound(customer=customer_id)
 
     async def keep_watch(self, update: WatchUpdate) -> int:
         watch = update.watch
