@@ -78,6 +78,10 @@ class Cadence:
         if min(self.months, self.days) != 0 or max(self.months, self.days) < 1:
             raise ValueError(f"periods cannot be of {self.months} months and {self.days} days")
 
+    def times(self, count: int) -> "Cadence":
+        """Return the cadence of periods that are `count` (≥ 1) of these long."""
+        return Cadence(months=self.months * count, days=self.days * count)
+
     def nth_period(self, anchor: datetime, index: int) -> Period:
         """Return period number `index`, counted from `anchor`; 0 is the first. Raises OverflowError."""
         if self.months:

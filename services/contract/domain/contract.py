@@ -4,8 +4,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import assert_never
 
-from meshkit.period import Period
+from meshkit.period import Cadence, Period
 from meshkit.quantity import Money
 from services.contract.domain.billing.price import Rounding
 from services.contract.domain.billing.tiers import SeatPrice
@@ -38,6 +39,21 @@ class BillingFrequency(Enum):
     MONTHLY = "MONTHLY"
     QUARTERLY = "QUARTERLY"
     ANNUAL = "ANNUAL"
+
+    @property
+    def cadence(self) -> Cadence:
+        """How long one period of this frequency is."""
+        match self:
+            case BillingFrequency.WEEKLY:
+                return Cadence(days=7)
+            case BillingFrequency.MONTHLY:
+                return Cadence(months=1)
+            case BillingFrequency.QUARTERLY:
+                return Cadence(months=3)
+            case BillingFrequency.ANNUAL:
+                return Cadence(months=12)
+            case _:
+                assert_never(self)
 
 
 class CollectionSchedule(Enum):

@@ -11,7 +11,7 @@ from enum import Enum
 from fractions import Fraction
 from math import floor
 
-from meshkit.period import Cadence, Period
+from meshkit.period import Period
 from meshkit.quantity import Money
 from services.contract.domain.billing.coverage import Charge
 from services.contract.domain.billing.price import Rounding, rounded
@@ -24,7 +24,6 @@ from services.contract.domain.billing.state import (
     uncharged_increases,
 )
 from services.contract.domain.contract import (
-    BillingFrequency,
     Contract,
     Subscription,
 )
@@ -39,7 +38,7 @@ from services.contract.domain.ids import (
 )
 from services.contract.domain.invoice import InvoiceLine, InvoiceLineKind, Share, line
 from services.contract.domain.invoice_credits import account_credit_line
-from services.contract.domain.schedules import GrantFrequency, GrantSchedule, PeriodProration
+from services.contract.domain.schedules import GrantSchedule, PeriodProration
 
 
 class IncludedCredits(Enum):
@@ -273,28 +272,12 @@ def _is_prorated_alike(schedule: GrantSchedule, seats: Subscription) -> bool:
 
 def _is_no_longer(schedule: GrantSchedule, seats: Subscription) -> bool:
     """Return whether a period of a schedule is never longer than a billing period of its seats."""
-    granted, billed = _GRANTED[schedule.frequency], _BILLED[seats.billing_frequency]
-    every, billed_every = schedule.interval_count, seats.interval_count
+    granted = schedule.frequency.cadence.times(schedule.interval_count)
+    billed = seats.billing_frequency.cadence.times(seats.interval_count)
     if granted.months and billed.months:
-        return granted.months * every <= billed.months * billed_every
+        return granted.months <= billed.months
     # A month has 28 to 31 days.
-    days = (granted.days + 31 * granted.months) * every
-    return days <= (billed.days + 28 * billed.months) * billed_every
-
-
-_GRANTED = {
-    GrantFrequency.DAILY: Cadence(days=1),
-    GrantFrequency.WEEKLY: Cadence(days=7),
-    GrantFrequency.MONTHLY: Cadence(months=1),
-    GrantFrequency.QUARTERLY: Cadence(months=3),
-    GrantFrequency.ANNUAL: Cadence(months=12),
-}
-_BILLED = {
-    BillingFrequency.WEEKLY: Cadence(days=7),
-    BillingFrequency.MONTHLY: Cadence(months=1),
-    BillingFrequency.QUARTERLY: Cadence(months=3),
-    BillingFrequency.ANNUAL: Cadence(months=12),
-}
+    return granted.days + 31 * granted.months <= billed.days + 28 * billed.months
 
 
 def _seat_terms(one: Subscription) -> tuple[object, ...]:

@@ -7,9 +7,10 @@ Source: services/contract/README.md, "Grant schedules".
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Any
+from typing import Any, assert_never
 
 from meshkit.errors import FieldViolation, InvalidFields
+from meshkit.period import Cadence
 from meshkit.quantity import Credits
 from services.contract.domain.errors import (
     EditBeforeNow,
@@ -38,6 +39,23 @@ class GrantFrequency(Enum):
     MONTHLY = "MONTHLY"
     QUARTERLY = "QUARTERLY"
     ANNUAL = "ANNUAL"
+
+    @property
+    def cadence(self) -> Cadence:
+        """How long one period of this frequency is."""
+        match self:
+            case GrantFrequency.DAILY:
+                return Cadence(days=1)
+            case GrantFrequency.WEEKLY:
+                return Cadence(days=7)
+            case GrantFrequency.MONTHLY:
+                return Cadence(months=1)
+            case GrantFrequency.QUARTERLY:
+                return Cadence(months=3)
+            case GrantFrequency.ANNUAL:
+                return Cadence(months=12)
+            case _:
+                assert_never(self)
 
 
 class GrantAlignment(Enum):

@@ -27,7 +27,7 @@ SUBSCRIPTION, INCREASE = InvoiceLineKind.SUBSCRIPTION, InvoiceLineKind.SEAT_INCR
 
 
 def _rhythm(frequency: BillingFrequency, count: int = 1, anchor: datetime = JUNE) -> Rhythm:
-    return Rhythm(frequency=frequency, interval_count=count, anchor_time=anchor)
+    return Rhythm(cadence=frequency.cadence.times(count), anchor_time=anchor)
 
 
 def _shown(charged: list[tuple[datetime, InvoiceLine]]) -> list[tuple[datetime, InvoiceLineKind, float]]:

@@ -3,10 +3,10 @@
 
 from calendar import monthrange
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final, assert_never
+from datetime import datetime
+from typing import Final
 
-from meshkit.period import Period, add_months, nth_period, period_index
+from meshkit.period import Cadence, Period, add_months
 from services.contract.domain.contract import BillingFrequency, Contract, Subscription
 from services.contract.domain.errors import AnchorAfterStart
 
@@ -17,55 +17,32 @@ INTERVAL_COUNT_MAX: Final = {
     BillingFrequency.QUARTERLY: 40,
     BillingFrequency.ANNUAL: 10,
 }
-_WEEK: Final = timedelta(weeks=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rhythm:
-    """Periods of `interval_count` weeks, months, quarters or years, counted from `anchor_time`."""
+    """Periods of one cadence, counted from `anchor_time`."""
 
-    frequency: BillingFrequency
-    interval_count: int
+    cadence: Cadence
     anchor_time: datetime
 
     def nth(self, index: int) -> Period:
         """Return a period by its number; 0 begins at the anchor."""
-        if (months := self._months) is not None:
-            return nth_period(self.anchor_time, months, index)
-        length = self.interval_count * _WEEK
-        start = self.anchor_time + index * length
-        return Period(start, start + length)
+        return self.cadence.nth_period(self.anchor_time, index)
 
     def index_at(self, at: datetime) -> int:
         """Return the number of the period that contains `at`; negative before the anchor."""
-        if (months := self._months) is not None:
-            return period_index(self.anchor_time, months, at)
-        return (at - self.anchor_time) // (self.interval_count * _WEEK)
+        return self.cadence.index_at(self.anchor_time, at)
 
     def period_at(self, at: datetime) -> Period:
         """Return the period that contains `at`."""
         return self.nth(self.index_at(at))
 
-    @property
-    def _months(self) -> int | None:
-        match self.frequency:
-            case BillingFrequency.WEEKLY:
-                return None
-            case BillingFrequency.MONTHLY:
-                return self.interval_count
-            case BillingFrequency.QUARTERLY:
-                return 3 * self.interval_count
-            case BillingFrequency.ANNUAL:
-                return 12 * self.interval_count
-            case _:
-                assert_never(self.frequency)
-
 
 def rhythm_of(contract: Contract, subscription: Subscription) -> Rhythm:
     """Return the rhythm of a subscription. Without an anchor, periods are counted from the contract's start."""
     return Rhythm(
-        frequency=subscription.billing_frequency,
-        interval_count=subscription.interval_count,
+        cadence=subscription.billing_frequency.cadence.times(subscription.interval_count),
         anchor_time=subscription.anchor_time or contract.start_time,
     )
 

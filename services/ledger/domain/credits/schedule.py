@@ -107,8 +107,7 @@ class Schedule:
 
     @property
     def cadence(self) -> Cadence:
-        one, count = self.frequency.value, self.interval_count
-        return Cadence(months=one.months * count, days=one.days * count)
+        return self.frequency.value.times(self.interval_count)
 
     @property
     def first_index(self) -> int:
