@@ -53,6 +53,10 @@ class Share:
     def of(cls, fraction: Fraction) -> "Share":
         return cls(fraction.numerator, fraction.denominator)
 
+    @property
+    def fraction(self) -> Fraction:
+        return Fraction(self.numerator, self.denominator)
+
 
 WHOLE = Share(1, 1)
 

@@ -190,8 +190,8 @@ def charge_line(paid: PaidSeats, unused: Share | None) -> InvoiceLine | None:
     """
     if unused is None:
         return None
-    used = 1 - Fraction(unused.numerator, unused.denominator)
-    share = used - Fraction(paid.unbilled_passed.numerator, paid.unbilled_passed.denominator)
+    used = 1 - unused.fraction
+    share = used - paid.unbilled_passed.fraction
     exact = paid.unbilled.micros * max(share, Fraction(0))
     total = rounded(exact, Rounding.HALF_UP, paid.unbilled.currency_code)
     if not total:
@@ -215,8 +215,8 @@ def credit_line(paid: PaidSeats, unused: Share | None) -> InvoiceLine | None:
     That is charged × the lesser of the shares of time left and of credits unused, rounded down. unused None: the
     subscription has no schedules, so time alone counts.
     """
-    left = Fraction(paid.left.numerator, paid.left.denominator)
-    share = left if unused is None else min(left, Fraction(unused.numerator, unused.denominator))
+    left = paid.left.fraction
+    share = left if unused is None else min(left, unused.fraction)
     exact = paid.charged.micros * share
     back = rounded(exact, Rounding.FLOOR, paid.charged.currency_code)
     if not back:
