@@ -12,7 +12,8 @@ from services.ledger.domain.credits.due import ScheduleProgress
 from services.ledger.domain.credits.entry import EntryKind
 from services.ledger.domain.credits.grant import CreditTypeId, GrantId, ScheduleId
 from services.ledger.domain.credits.plan_change import (
-    EndedSchedule,
+    EndedCredits,
+    PaidCredits,
     PlanChange,
     PlanChanged,
     end_schedule,
@@ -57,14 +58,14 @@ class PlanChanges:
                 await opened.save(tx, opened.now)
             await tx.copies.keep_contract(change.ended, is_recorded=False)
             await tx.copies.keep_contract(change.begun, is_recorded=False)
-            ended: list[EndedSchedule] = []
+            ended: list[EndedCredits] = []
             begun: list[ScheduleCredits] = []
             for credit_type_id in pools:
                 of_pool = await self._change_pool(tx, change, credit_type_id, at)
                 ended += of_pool[0]
                 begun += of_pool[1]
             changed = PlanChanged(
-                ended=tuple(ended),
+                ended=tuple(one.schedule for one in ended),
                 unused=unused_shares(ended),
                 begun=tuple(begun),
                 apply_time=at,
@@ -82,14 +83,14 @@ class PlanChanges:
 
         async def work(tx: Transaction) -> PlanChanged:
             await tx.standings.customer_id(change.customer_id)
-            ended: list[EndedSchedule] = []
+            ended: list[EndedCredits] = []
             for credit_type_id in sorted({schedule.credit_type_id for schedule in change.ended.schedules}):
                 opened = await open_account(
                     tx, change.customer_id, credit_type_id, at=at, ids=self._ids, settles=True
                 )
                 ended += (await self._end(tx, change, opened))[1]
             return PlanChanged(
-                ended=tuple(ended),
+                ended=tuple(one.schedule for one in ended),
                 unused=unused_shares(ended),
                 begun=first_credits(change.begun),
                 apply_time=at,
@@ -99,7 +100,7 @@ class PlanChanges:
 
     async def _change_pool(
         self, tx: Transaction, change: PlanChange, credit_type_id: CreditTypeId, at: datetime
-    ) -> tuple[list[EndedSchedule], list[ScheduleCredits]]:
+    ) -> tuple[list[EndedCredits], list[ScheduleCredits]]:
         """Grant what the new contract brings to a pool, then take back what the old one leaves."""
         opened = await open_account(
             tx, change.customer_id, credit_type_id, at=at, ids=self._ids, settles=True
@@ -111,28 +112,25 @@ class PlanChanges:
 
     async def _end(
         self, tx: Transaction, change: PlanChange, opened: OpenAccount
-    ) -> tuple[Account, list[EndedSchedule]]:
+    ) -> tuple[Account, list[EndedCredits]]:
         """Return a pool without the credits that the old contract's schedules take back, and what that comes to."""
         account, ended = opened.now, []
         for progress in opened.schedules.values():
             if progress.schedule.contract_id != change.ended.contract_id:
                 continue
             paid = change.paid_period(progress.schedule)
-            granted = (
-                Credits(0)
+            of_paid = (
+                PaidCredits()
                 if paid is None
-                else await tx.accounts.granted_by(
-                    change.customer_id,
-                    progress.schedule.schedule_id,
-                    since=paid.period.start,
-                    before=change.granted_before(paid),
+                else await tx.accounts.paid_credits(
+                    change.customer_id, progress.schedule.schedule_id, paid.period
                 )
             )
             account, one = end_schedule(
                 account,
                 progress,
                 change,
-                granted=granted,
+                of_paid=of_paid,
                 at=opened.at,
                 new_grant_id=lambda: GrantId(self._ids.new("grt")),
             )

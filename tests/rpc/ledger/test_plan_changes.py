@@ -207,6 +207,42 @@ async def test_of_a_paid_year_the_months_to_come_are_unused_too(ledger: RunningL
     assert _unused(answer) == {"sub_1": Fraction(4_300, 4_800)}
 
 
+@pytest.mark.parametrize(("spent", "voided"), [(0, 400), (100, 300)])
+async def test_credits_of_a_period_that_nobody_paid_for_are_not_unused(
+    ledger: RunningLedger, spent: int, voided: int
+) -> None:
+    """The notice arrives when the old plan has granted July, which the new plan is billed for."""
+    await ledger.debit(400)  # all of June
+    ledger.clock.advance_to(JULY.replace(day=2))
+    if spent:
+        await ledger.debit(spent)
+
+    answer = await _change(ledger)
+
+    (ended,) = answer.ended
+    assert (ended.granted_micros, ended.voided_micros) == (400 * CREDIT, voided * CREDIT)
+    assert _unused(answer) == {"sub_1": Fraction(0)}
+
+
+async def test_of_a_paid_year_a_month_that_began_before_the_notice_arrived_is_unused_as_far_as_it_is(
+    ledger: RunningLedger,
+) -> None:
+    year = peer_pb.PaidPeriod(
+        subscription_id="sub_1",
+        start_time=timestamp(JUNE),
+        end_time=timestamp(JUNE.replace(year=2026)),
+        seats=4,
+    )
+    await ledger.debit(400)
+    ledger.clock.advance_to(JULY.replace(day=2))
+    await ledger.debit(100)
+
+    answer = await _change(ledger, paid=(year,))
+
+    # Of 12 months with 400 each, June's and 100 of July's are used.
+    assert _unused(answer) == {"sub_1": Fraction(4_300, 4_800)}
+
+
 async def test_the_least_of_a_subscriptions_schedules_counts(ledger: RunningLedger) -> None:
     more = a_schedule(grant_schedule_id="sch_x", credit_type_id="crt_images", unit_amount_micros=CREDIT)
     await ledger.apply_contract(start=JUNE, version=2, schedules=[a_schedule(), more])

@@ -96,6 +96,25 @@ class EndedSchedule:
 
 
 @dataclass(frozen=True, slots=True)
+class PaidCredits:
+    """What a schedule granted for its periods that began in the paid period, and what was used of later ones.
+
+    Later ones began before the notice arrived; nobody has paid for them.
+    """
+
+    granted: Credits = Credits(0)
+    used_later: Credits = Credits(0)
+
+
+@dataclass(frozen=True, slots=True)
+class EndedCredits:
+    """A schedule that ended, and how much of what it granted, or would have granted, for the paid period is unused."""
+
+    schedule: EndedSchedule
+    unused: Credits
+
+
+@dataclass(frozen=True, slots=True)
 class UnusedShare:
     """The share of a subscription's credits that comes back unused: the least of its schedules."""
 
@@ -119,13 +138,13 @@ def end_schedule(
     progress: ScheduleProgress,
     change: PlanChange,
     *,
-    granted: Credits,
+    of_paid: PaidCredits,
     at: datetime,
     new_grant_id: Callable[[], GrantId],
-) -> tuple[Account, EndedSchedule]:
+) -> tuple[Account, EndedCredits]:
     """Return the account without the credits that a schedule's current grant takes back, and what that came to.
 
-    granted: by the schedule in the paid period, before the change. The account must be up to date at `at`.
+    The account must be up to date at `at`.
     """
     schedule = progress.schedule
     paid = change.paid_period(schedule)
@@ -143,30 +162,36 @@ def end_schedule(
         if included is IncludedCredits.ROLL and voided:
             rolled = _rolled(latest, voided, grant_id=new_grant_id(), at=at)
             account = issuing.issue_grant(account, rolled, cause_id=change.request_id, at=at)
-    return account, EndedSchedule(
+    to_come = Credits(0) if paid is None else _to_come(schedule, progress.next_index, paid)
+    voided_unused = voided if included is IncludedCredits.VOID else Credits(0)
+    ended = EndedSchedule(
         schedule_id=schedule.schedule_id,
         subscription_id=schedule.subscription_id,
         credit_type_id=schedule.credit_type_id,
-        granted=granted,
-        voided=voided if included is IncludedCredits.VOID else Credits(0),
+        granted=of_paid.granted,
+        voided=voided_unused,
         rolled=voided if included is IncludedCredits.ROLL else Credits(0),
-        to_come=Credits(0) if paid is None else _to_come(schedule, progress.next_index, paid),
+        to_come=to_come,
     )
+    is_paid = paid is not None and period_start is not None and period_start < paid.period.end
+    unused = (voided_unused.micros if is_paid else 0) + to_come.micros - of_paid.used_later.micros
+    return account, EndedCredits(ended, Credits(max(0, unused)))
 
 
-def unused_shares(ended: Iterable[EndedSchedule]) -> tuple[UnusedShare, ...]:
+def unused_shares(ended: Iterable[EndedCredits]) -> tuple[UnusedShare, ...]:
     """Return, for each paid subscription with schedules, the least share of its credits that comes back unused.
 
     Credits that were spent, held, kept, rolled or have expired do not come back. ended: all schedules of the contract.
     """
     shares: dict[str, Fraction] = {}
     for one in ended:
-        whole = one.granted + one.to_come
-        if one.subscription_id is None or not whole:
+        schedule = one.schedule
+        whole = schedule.granted + schedule.to_come
+        if schedule.subscription_id is None or not whole:
             continue
-        # More than everything was voided if the next period had begun before the notice arrived.
-        share = min(Fraction(1), Fraction((one.voided + one.to_come).micros, whole.micros))
-        shares[one.subscription_id] = min(share, shares.get(one.subscription_id, share))
+        # Less than the period's seats may have been granted for if one of them was taken back, so the share is bounded.
+        share = min(Fraction(1), Fraction(one.unused.micros, whole.micros))
+        shares[schedule.subscription_id] = min(share, shares.get(schedule.subscription_id, share))
     return tuple(
         UnusedShare(subscription_id, share.numerator, share.denominator)
         for subscription_id, share in shares.items()

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from meshkit.clock import Clock
 from meshkit.ids import Ids
+from meshkit.period import Period
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.commands import AdjustBalance
@@ -18,6 +19,7 @@ from services.ledger.domain.credits.grant import (
     ProductId,
     ScheduleId,
 )
+from services.ledger.domain.credits.plan_change import PaidCredits
 from services.ledger.domain.credits.unit_of_work import (
     AccountSelection,
     Change,
@@ -57,22 +59,24 @@ class Accounts:
             "SELECT FROM ledger.pools WHERE customer_id = $1 ORDER BY credit_type_id FOR UPDATE", customer_id
         )
 
-    async def granted_by(
-        self, customer_id: CustomerId, schedule_id: ScheduleId, *, since: datetime, before: datetime
-    ) -> Credits:
-        """Return what a schedule has granted for its periods that began in [since, before).
+    async def paid_credits(
+        self, customer_id: CustomerId, schedule_id: ScheduleId, period: Period
+    ) -> PaidCredits:
+        """Return what a schedule granted for its periods that began in `period`, and what was used of later ones.
 
         What late notices took back is not counted.
         """
-        micros = await self._connection.fetchval(
-            "SELECT coalesce(sum(granted_micros - taken_back_micros), 0)::bigint FROM ledger.grants"
-            " WHERE customer_id = $1 AND schedule_id = $2 AND period_start >= $3 AND period_start < $4",
+        row = await self._connection.fetchrow(
+            "SELECT coalesce(sum(granted_micros - taken_back_micros) FILTER (WHERE period_start < $4), 0)::bigint,"
+            " coalesce(sum(captured_micros + held_micros) FILTER (WHERE period_start >= $4), 0)::bigint"
+            " FROM ledger.grants WHERE customer_id = $1 AND schedule_id = $2 AND period_start >= $3",
             customer_id,
             schedule_id,
-            since,
-            before,
+            period.start,
+            period.end,
         )
-        return Credits(micros)
+        assert row is not None
+        return PaidCredits(Credits(row[0]), Credits(row[1]))
 
     async def places_of_holds(
         self, asked: Iterable[tuple[CustomerId, HoldId]]
