@@ -4,24 +4,25 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from types import ModuleType
 from typing import Any, TypeAlias
 
 import grpc.aio
+from google.protobuf.descriptor import ServiceDescriptor
 
 from access.control import OpenAccess
 from meshkit.errors import Aborted, MeshError, ResourceExhausted, Unavailable
 from meshkit.rpc.server import Listener, RpcService, RunningServer, start_server
-from purser.ledger.v1 import ledger_pb2 as pb
-from purser.ledger.v1 import ledger_pb2_grpc
-from tests.support.ledger import GateStub
+from purser.ledger.v1 import ledger_pb2, ledger_pb2_grpc, ledger_peer_pb2, ledger_peer_pb2_grpc
+from tests.support.ledger import GateStub, PeerStub
 
-SERVICE = pb.DESCRIPTOR.services_by_name["LedgerService"]
 WAIT_SECONDS_MAX = 10.0
 
 # Forwards the call to the Ledger, and returns its response.
+LedgerStub: TypeAlias = "GateStub | PeerStub"
 HandOn: TypeAlias = Callable[[], Awaitable[Any]]
 Mishap: TypeAlias = Callable[[HandOn], Awaitable[Any]]
 
@@ -86,14 +87,18 @@ def held_up(carried_out: asyncio.Event, go_on: asyncio.Event) -> Mishap:
 
 @dataclass(slots=True)
 class FailingFront:
-    """`asked`: every (rpc, request) in order of arrival. `mishaps`: how the next calls fail, by rpc."""
+    """`asked`: every (rpc, request) in order of arrival. `mishaps`: how the next calls fail, by rpc.
 
-    ledger: GateStub
+    is_away: whether all calls are refused.
+    """
+
+    ledger: LedgerStub
     address: str = ""
     asked: list[tuple[str, Any]] = field(default_factory=list)
     mishaps: dict[str, deque[Mishap]] = field(default_factory=dict)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     server: RunningServer | None = None
+    is_away: bool = False
 
     def will(self, rpc: str, *mishaps: Mishap) -> None:
         """Let the next calls of this rpc fail, one mishap for each."""
@@ -121,23 +126,37 @@ class FailingFront:
         async def hand_on() -> Any:
             return await getattr(self.ledger, rpc)(request)
 
+        if self.is_away:
+            raise Away("the Ledger is away")
         waiting = self.mishaps.get(rpc)
         return await (waiting.popleft()(hand_on) if waiting else hand_on())
 
 
+def failing_front(ledger: GateStub) -> AbstractAsyncContextManager[FailingFront]:
+    """Listen for the gate's calls on a free port until the block ends."""
+    return _front(ledger, ledger_pb2.DESCRIPTOR.services_by_name["LedgerService"], ledger_pb2_grpc)
+
+
+def failing_peer_front(ledger: PeerStub) -> AbstractAsyncContextManager[FailingFront]:
+    """Listen for what other services send to the Ledger, on a free port until the block ends."""
+    service = ledger_peer_pb2.DESCRIPTOR.services_by_name["LedgerPeerService"]
+    return _front(ledger, service, ledger_peer_pb2_grpc)
+
+
 @asynccontextmanager
-async def failing_front(ledger: GateStub) -> AsyncIterator[FailingFront]:
-    """Listen on a free port until the block ends."""
+async def _front(
+    ledger: LedgerStub, service: ServiceDescriptor, generated: ModuleType
+) -> AsyncIterator[FailingFront]:
     front = FailingFront(ledger)
 
     def register(server: grpc.aio.Server) -> None:
-        ledger_pb2_grpc.add_LedgerServiceServicer_to_server(_servicer(front), server)
+        getattr(generated, f"add_{service.name}Servicer_to_server")(_servicer(front, service), server)
 
     front.server = await start_server(
         name="ledger",
         listeners=[Listener("127.0.0.1:0")],
         access=OpenAccess(),
-        services=[RpcService(SERVICE.full_name, register)],
+        services=[RpcService(service.full_name, register)],
     )
     front.address = f"127.0.0.1:{front.server.ports[0]}"
     try:
@@ -146,12 +165,11 @@ async def failing_front(ledger: GateStub) -> AsyncIterator[FailingFront]:
         await front.stop()
 
 
-def _servicer(front: FailingFront) -> Any:
+def _servicer(front: FailingFront, service: ServiceDescriptor) -> Any:
     def hand_on(rpc: str) -> Any:
         async def take(self: Any, request: Any, context: Any) -> Any:
             return await front.take(rpc, request)
 
         return take
 
-    methods = {method.name: hand_on(method.name) for method in SERVICE.methods}
-    return type("Servicer", (ledger_pb2_grpc.LedgerServiceServicer,), methods)()
+    return type("Servicer", (), {method.name: hand_on(method.name) for method in service.methods})()

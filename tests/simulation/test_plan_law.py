@@ -1,0 +1,310 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever a customer does, it never has more credits per dollar than the most generous of its plans gives.
+
+Hypothesis chooses plans, instants, seats, spending, what becomes of credits and money, and how notices to the Ledger
+fail. Source: services/contract/README.md, "Change of plan".
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import grpc.aio
+import pytest
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import strategies as st
+
+from meshkit.clock import ManualClock
+from meshkit.period import period_at
+from meshkit.rpc.status import from_rpc_error
+from purser.catalog.v1 import catalog_pb2
+from purser.contract.v1 import contract_pb2 as pb
+from purser.ledger.v1 import ledger_pb2
+from tests.simulation.conftest import Plan
+from tests.support.catalog import JUNE, Shop, a_rate, running_catalog
+from tests.support.contract import NEXT_DATE, Desk, RunningContract, assorted, running_contract
+from tests.support.failing_front import Away, FailingFront, failing_peer_front, unheard
+from tests.support.ledger import RunningLedger, running_ledger
+from tests.support.ledger import a_rate as a_usage_rate
+from tests.support.postgres import PostgresServer, drop_database, make_database
+
+CREDIT = 1_000_000
+MONTHLY, ANNUAL = pb.BILLING_FREQUENCY_MONTHLY, pb.BILLING_FREQUENCY_ANNUAL
+ARREARS = pb.COLLECTION_SCHEDULE_ARREARS
+CREDITED = pb.INVOICE_LINE_KIND_ACCOUNT_CREDIT
+HALF_A_CENT = 5_000  # by which a line may have been rounded down
+EXAMPLES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A plan: what a seat costs in dollars per period, and how many credits it brings each month."""
+
+    dollars: int
+    credits: int
+    terms: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def credits_per_dollar(self) -> float:
+        periods = 12 if self.terms.get("frequency") == ANNUAL else 1
+        return self.credits * periods / self.dollars
+
+
+PLANS = {
+    "small": Offered(10, 100),
+    "large": Offered(20, 200),
+    "dear": Offered(30, 240),
+    "later": Offered(10, 100, {"invoicing": NEXT_DATE}),
+    "arrears": Offered(10, 100, {"invoicing": NEXT_DATE, "collection_schedule": ARREARS}),
+    "annual": Offered(100, 100, {"frequency": ANNUAL}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """hours: to wait first. spent: the quarters of all credits to spend. seats: to add; 0: change the plan.
+
+    ledger: what happens to notices from here on: "hears" them, is "away", or hears the next one but its reply is lost.
+    """
+
+    hours: int
+    spent: int
+    seats: int
+    plan: str
+    of_plan: int
+    included: "pb.IncludedCredits"
+    money_back: "pb.MoneyBack"
+    ledger: str
+
+
+STEPS = st.builds(
+    Step,
+    hours=st.sampled_from([0, 0, 1, 40, 200, 500, 744]),
+    spent=st.sampled_from([4, 4, 1, 0]),
+    seats=st.sampled_from([0, 0, 0, 1, 3]),
+    plan=st.sampled_from(list(PLANS)),
+    of_plan=st.integers(1, 6),
+    included=st.sampled_from([pb.INCLUDED_CREDITS_VOID, pb.INCLUDED_CREDITS_KEEP, pb.INCLUDED_CREDITS_ROLL]),
+    money_back=st.sampled_from([pb.MONEY_BACK_CREDIT_UNUSED, pb.MONEY_BACK_NONE]),
+    ledger=st.sampled_from(["hears", "hears", "away", "reply lost"]),
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class SeatsCo:
+    """The running services, on one clock. products: by plan."""
+
+    desk: Desk
+    contract: RunningContract
+    ledger: RunningLedger
+    front: FailingFront
+    clock: ManualClock
+    products: dict[str, str]
+
+    def terms(self, plan: str, seats: int) -> dict[str, Any]:
+        offered = PLANS[plan]
+        more = {"frequency": MONTHLY, **offered.terms}
+        return {
+            "subscriptions": [self.desk.seats(seats, product_id=self.products[plan], **more)],
+            "grant_schedules": [self.desk.schedule(unit_amount_micros=offered.credits * CREDIT)],
+        }
+
+
+@asynccontextmanager
+async def _open(server: PostgresServer) -> AsyncIterator[SeatsCo]:
+    clock, databases = ManualClock(JUNE), await make_database(server)
+    try:
+        async with (
+            running_catalog(databases) as catalog,
+            running_ledger(databases, clock=clock) as ledger,
+            failing_peer_front(ledger.peer) as front,
+            running_contract(
+                databases, catalog_address=catalog.address, ledger_address=front.address, clock=clock
+            ) as contract,
+        ):
+            shop = Shop(catalog.stub)
+            sells = await assorted(catalog.stub, shop)
+            products = {}
+            for name, plan in PLANS.items():
+                is_annual = plan.terms.get("frequency") == ANNUAL
+                frequency = (
+                    catalog_pb2.BILLING_FREQUENCY_ANNUAL
+                    if is_annual
+                    else catalog_pb2.BILLING_FREQUENCY_MONTHLY
+                )
+                seats = await shop.seats()
+                products[name] = seats.product_id
+                price = a_rate(seats, price_micros=plan.dollars * CREDIT, frequency=frequency)
+                await shop.add(sells.rate_card, price)
+            await ledger.tell_product("prd_assistant")
+            usage = a_usage_rate(credit_type_id=sells.credits.credit_type_id)
+            await ledger.tell_card(usage, rate_card_id=sells.rate_card.rate_card_id, version=100)
+            yield SeatsCo(
+                desk=Desk(contract.stub, sells),
+                contract=contract,
+                ledger=ledger,
+                front=front,
+                clock=clock,
+                products=products,
+            )
+    finally:
+        await drop_database(server, databases)
+
+
+@dataclass(slots=True)
+class Life:
+    """What one customer does. starts: of contracts that the Ledger may believe to be in force."""
+
+    seatsco: SeatsCo
+    contract: pb.Contract
+    starts: list[datetime] = field(default_factory=list)
+    spent_micros: int = 0
+
+    async def do(self, step: Step) -> None:
+        clock = self.seatsco.clock
+        later = clock.now() + timedelta(hours=step.hours)
+        if any(period_at(start, 1, clock.now()).end <= later for start in self.starts):
+            # What an old plan grants for a new period, because the Ledger is away, can be spent for nothing.
+            self._let_the_ledger("hears")
+            await self.seatsco.contract.app.run_due(clock.now())
+        clock.advance_to(later)
+        self._let_the_ledger(step.ledger)
+        await self.seatsco.contract.app.run_due(clock.now())
+        await self._spend(await self.available() * step.spent // 4)
+        if step.seats:
+            await self.seatsco.desk.contract.ChangeSeats(
+                pb.ChangeSeatsRequest(
+                    request_id=self.seatsco.desk.request_id(),
+                    contract_id=self.contract.contract_id,
+                    quantity_delta=step.seats,
+                )
+            )
+        else:
+            await self._change_plan(
+                **self.seatsco.terms(step.plan, step.of_plan),
+                included_credits=step.included,
+                money_back=step.money_back,
+            )
+
+    def _let_the_ledger(self, what: str) -> None:
+        front = self.seatsco.front
+        front.is_away = what == "away"
+        if not front.is_away:
+            self.starts = []
+        if what == "reply lost":
+            for rpc in ("ApplyPlanChange", "ApplySeatChange"):
+                front.mishaps.pop(rpc, None)
+                front.will(rpc, unheard(Away("the reply is lost")))
+
+    async def available(self) -> int:
+        request = ledger_pb2.GetBalanceRequest(customer=self.contract.customer_id)
+        pools = (await self.seatsco.ledger.gate.GetBalance(request)).pools
+        return sum(pool.available_micros for pool in pools)
+
+    async def _spend(self, micros: int) -> None:
+        if micros == 0:
+            return
+        request = ledger_pb2.DebitRequest(
+            request_id=self.seatsco.desk.request_id(),
+            customer=self.contract.customer_id,
+            credits_micros=micros,
+            product_id="prd_assistant",
+        )
+        answer = await self.seatsco.ledger.gate.Debit(request)
+        if answer.decision == ledger_pb2.DECISION_ALLOWED:
+            self.spent_micros += micros
+
+    async def _change_plan(self, **more: Any) -> None:
+        request = pb.ChangePlanRequest(
+            request_id=self.seatsco.desk.request_id(),
+            contract_id=self.contract.contract_id,
+            rate_card_id=self.seatsco.desk.sells.rate_card.rate_card_id,
+            **more,
+        )
+        try:
+            changed = (await self.seatsco.desk.contract.ChangePlan(request)).contract
+        except grpc.aio.AioRpcError as error:
+            # The plan that was drawn is the one in force: nothing changes.
+            if from_rpc_error(error).reason != "PLAN_UNCHANGED":
+                raise
+        else:
+            if self.seatsco.front.is_away:
+                self.starts.append(self.contract.start_time.ToDatetime(tzinfo=UTC))
+            self.contract = changed
+
+    async def end(self) -> None:
+        """Let the Ledger hear everything, and end the last contract with everything that it owes."""
+        self.seatsco.front.is_away = False
+        self.seatsco.front.mishaps.clear()
+        await self.seatsco.contract.app.run_due(self.seatsco.clock.now())
+        await self._change_plan(**self.seatsco.terms("small", 0))
+        request = pb.EndContractRequest(
+            request_id=self.seatsco.desk.request_id(), contract_id=self.contract.contract_id
+        )
+        await self.seatsco.desk.contract.EndContract(request)
+        await self.seatsco.contract.app.run_due(self.seatsco.clock.now())
+
+
+async def _check(seatsco: SeatsCo, first: str, steps: list[Step]) -> None:
+    seatsco.front.is_away = False  # an example that failed may have left it so
+    seatsco.front.mishaps.clear()
+    customer = (await seatsco.desk.customer("Acme")).customer_id
+    signed = await seatsco.desk.sign(
+        *seatsco.terms(first, 4)["subscriptions"],
+        customer=customer,
+        schedules=tuple(seatsco.terms(first, 4)["grant_schedules"]),
+        start=seatsco.clock.now(),
+    )
+    life = Life(seatsco, signed.contract)
+    for step in steps:
+        await life.do(step)
+    await life.end()
+
+    plans = {first, *(step.plan for step in steps if not step.seats)}
+    best = max(PLANS[plan].credits_per_dollar for plan in plans)
+    invoices = await seatsco.desk.invoices(signed)
+    lines = [line for invoice in invoices for line in invoice.lines if line.kind != CREDITED]
+    paid = sum(line.total.micros for line in lines)
+    had = life.spent_micros + await life.available()
+    assert had <= best * (paid + len(lines) * HALF_A_CENT), f"{had / CREDIT} credits for ${paid / CREDIT}"
+    assert not [one for one in invoices if one.total.micros < 0]
+    assert {one.status for one in await _plan_changes(seatsco, life)} <= {pb.PLAN_CHANGE_STATUS_APPLIED}
+
+
+async def _plan_changes(seatsco: SeatsCo, life: Life) -> list[pb.PlanChange]:
+    request = pb.ListPlanChangesRequest(contract_id=life.contract.contract_id)
+    return list((await seatsco.desk.contract.ListPlanChanges(request)).plan_changes)
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def seatsco(runner: asyncio.Runner, postgres_server: PostgresServer) -> Iterator[SeatsCo]:
+    opened = _open(postgres_server)
+    yield runner.run(opened.__aenter__())
+    runner.run(opened.__aexit__(None, None, None))
+
+
+@pytest.mark.timeout(1_800)  # with `make simulate`
+def test_nobody_gets_more_credits_than_the_best_of_its_plans_gives_for_the_money(
+    runner: asyncio.Runner, seatsco: SeatsCo, plan: Plan
+) -> None:
+    @seed(plan.seed)
+    @settings(
+        max_examples=EXAMPLES * plan.times,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(first=st.sampled_from(list(PLANS)), steps=st.lists(STEPS, min_size=4, max_size=12))
+    def check(first: str, steps: list[Step]) -> None:
+        runner.run(_check(seatsco, first, steps))
+
+    check()
