@@ -42,6 +42,7 @@ class EntryKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ENTRY_KIND_UNCHARGED: _ClassVar[EntryKind]
     ENTRY_KIND_REINSTATEMENT: _ClassVar[EntryKind]
     ENTRY_KIND_CORRECTION: _ClassVar[EntryKind]
+    ENTRY_KIND_OVERAGE: _ClassVar[EntryKind]
 
 class HoldState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -77,6 +78,7 @@ ENTRY_KIND_SHORTFALL: EntryKind
 ENTRY_KIND_UNCHARGED: EntryKind
 ENTRY_KIND_REINSTATEMENT: EntryKind
 ENTRY_KIND_CORRECTION: EntryKind
+ENTRY_KIND_OVERAGE: EntryKind
 HOLD_STATE_UNSPECIFIED: HoldState
 HOLD_STATE_HELD: HoldState
 HOLD_STATE_CAPTURED: HoldState

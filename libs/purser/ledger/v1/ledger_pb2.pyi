@@ -69,7 +69,7 @@ class UsageLine(_message.Message):
     def __init__(self, product_id: _Optional[str] = ..., quantity_micros: _Optional[int] = ..., properties: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class LineResult(_message.Message):
-    __slots__ = ("product_id", "dimension_values", "quantity_micros", "credits_micros", "shortfall_micros")
+    __slots__ = ("product_id", "dimension_values", "quantity_micros", "credits_micros", "shortfall_micros", "overage_micros")
     class DimensionValuesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -82,12 +82,14 @@ class LineResult(_message.Message):
     QUANTITY_MICROS_FIELD_NUMBER: _ClassVar[int]
     CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
     SHORTFALL_MICROS_FIELD_NUMBER: _ClassVar[int]
+    OVERAGE_MICROS_FIELD_NUMBER: _ClassVar[int]
     product_id: str
     dimension_values: _containers.ScalarMap[str, str]
     quantity_micros: int
     credits_micros: int
     shortfall_micros: int
-    def __init__(self, product_id: _Optional[str] = ..., dimension_values: _Optional[_Mapping[str, str]] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ..., shortfall_micros: _Optional[int] = ...) -> None: ...
+    overage_micros: int
+    def __init__(self, product_id: _Optional[str] = ..., dimension_values: _Optional[_Mapping[str, str]] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ..., shortfall_micros: _Optional[int] = ..., overage_micros: _Optional[int] = ...) -> None: ...
 
 class AuthorizeRequest(_message.Message):
     __slots__ = ("request_id", "customer", "product_id", "quantity_micros", "credits_micros", "group_values", "hold_ttl", "allow_partial", "properties", "lines")
@@ -128,7 +130,7 @@ class AuthorizeRequest(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., product_id: _Optional[str] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ..., group_values: _Optional[_Mapping[str, str]] = ..., hold_ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., allow_partial: _Optional[bool] = ..., properties: _Optional[_Mapping[str, str]] = ..., lines: _Optional[_Iterable[_Union[UsageLine, _Mapping]]] = ...) -> None: ...
 
 class AuthorizeResponse(_message.Message):
-    __slots__ = ("decision", "denial_reason", "hold_id", "held_micros", "held_quantity_micros", "credit_type_id", "available_micros", "affordable_quantity_micros", "affordable_credits_micros", "expire_time", "lines")
+    __slots__ = ("decision", "denial_reason", "hold_id", "held_micros", "held_quantity_micros", "credit_type_id", "available_micros", "affordable_quantity_micros", "affordable_credits_micros", "expire_time", "lines", "overage_held_micros")
     DECISION_FIELD_NUMBER: _ClassVar[int]
     DENIAL_REASON_FIELD_NUMBER: _ClassVar[int]
     HOLD_ID_FIELD_NUMBER: _ClassVar[int]
@@ -140,6 +142,7 @@ class AuthorizeResponse(_message.Message):
     AFFORDABLE_CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
     EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     LINES_FIELD_NUMBER: _ClassVar[int]
+    OVERAGE_HELD_MICROS_FIELD_NUMBER: _ClassVar[int]
     decision: Decision
     denial_reason: DenialReason
     hold_id: str
@@ -151,7 +154,8 @@ class AuthorizeResponse(_message.Message):
     affordable_credits_micros: int
     expire_time: _timestamp_pb2.Timestamp
     lines: _containers.RepeatedCompositeFieldContainer[LineResult]
-    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., hold_id: _Optional[str] = ..., held_micros: _Optional[int] = ..., held_quantity_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., affordable_quantity_micros: _Optional[int] = ..., affordable_credits_micros: _Optional[int] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., lines: _Optional[_Iterable[_Union[LineResult, _Mapping]]] = ...) -> None: ...
+    overage_held_micros: int
+    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., hold_id: _Optional[str] = ..., held_micros: _Optional[int] = ..., held_quantity_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., affordable_quantity_micros: _Optional[int] = ..., affordable_credits_micros: _Optional[int] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., lines: _Optional[_Iterable[_Union[LineResult, _Mapping]]] = ..., overage_held_micros: _Optional[int] = ...) -> None: ...
 
 class CaptureRequest(_message.Message):
     __slots__ = ("request_id", "customer", "hold_id", "quantity_micros", "credits_micros", "lines")
@@ -170,7 +174,7 @@ class CaptureRequest(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., hold_id: _Optional[str] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ..., lines: _Optional[_Iterable[_Union[UsageLine, _Mapping]]] = ...) -> None: ...
 
 class CaptureResponse(_message.Message):
-    __slots__ = ("captured_micros", "released_micros", "shortfall_micros", "is_late", "credit_type_id", "available_micros", "differs", "lines")
+    __slots__ = ("captured_micros", "released_micros", "shortfall_micros", "is_late", "credit_type_id", "available_micros", "differs", "lines", "overage_micros")
     CAPTURED_MICROS_FIELD_NUMBER: _ClassVar[int]
     RELEASED_MICROS_FIELD_NUMBER: _ClassVar[int]
     SHORTFALL_MICROS_FIELD_NUMBER: _ClassVar[int]
@@ -179,6 +183,7 @@ class CaptureResponse(_message.Message):
     AVAILABLE_MICROS_FIELD_NUMBER: _ClassVar[int]
     DIFFERS_FIELD_NUMBER: _ClassVar[int]
     LINES_FIELD_NUMBER: _ClassVar[int]
+    OVERAGE_MICROS_FIELD_NUMBER: _ClassVar[int]
     captured_micros: int
     released_micros: int
     shortfall_micros: int
@@ -187,7 +192,8 @@ class CaptureResponse(_message.Message):
     available_micros: int
     differs: bool
     lines: _containers.RepeatedCompositeFieldContainer[LineResult]
-    def __init__(self, captured_micros: _Optional[int] = ..., released_micros: _Optional[int] = ..., shortfall_micros: _Optional[int] = ..., is_late: _Optional[bool] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., differs: _Optional[bool] = ..., lines: _Optional[_Iterable[_Union[LineResult, _Mapping]]] = ...) -> None: ...
+    overage_micros: int
+    def __init__(self, captured_micros: _Optional[int] = ..., released_micros: _Optional[int] = ..., shortfall_micros: _Optional[int] = ..., is_late: _Optional[bool] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., differs: _Optional[bool] = ..., lines: _Optional[_Iterable[_Union[LineResult, _Mapping]]] = ..., overage_micros: _Optional[int] = ...) -> None: ...
 
 class ReleaseRequest(_message.Message):
     __slots__ = ("request_id", "customer", "hold_id")
@@ -226,7 +232,7 @@ class ExtendHoldRequest(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., hold_id: _Optional[str] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ..., hold_ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class ExtendHoldResponse(_message.Message):
-    __slots__ = ("decision", "denial_reason", "held_micros", "credit_type_id", "available_micros", "affordable_credits_micros", "expire_time")
+    __slots__ = ("decision", "denial_reason", "held_micros", "credit_type_id", "available_micros", "affordable_credits_micros", "expire_time", "overage_held_micros")
     DECISION_FIELD_NUMBER: _ClassVar[int]
     DENIAL_REASON_FIELD_NUMBER: _ClassVar[int]
     HELD_MICROS_FIELD_NUMBER: _ClassVar[int]
@@ -234,6 +240,7 @@ class ExtendHoldResponse(_message.Message):
     AVAILABLE_MICROS_FIELD_NUMBER: _ClassVar[int]
     AFFORDABLE_CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
     EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    OVERAGE_HELD_MICROS_FIELD_NUMBER: _ClassVar[int]
     decision: Decision
     denial_reason: DenialReason
     held_micros: int
@@ -241,7 +248,8 @@ class ExtendHoldResponse(_message.Message):
     available_micros: int
     affordable_credits_micros: int
     expire_time: _timestamp_pb2.Timestamp
-    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., held_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., affordable_credits_micros: _Optional[int] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    overage_held_micros: int
+    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., held_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., affordable_credits_micros: _Optional[int] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., overage_held_micros: _Optional[int] = ...) -> None: ...
 
 class DebitRequest(_message.Message):
     __slots__ = ("request_id", "customer", "product_id", "quantity_micros", "credits_micros", "group_values", "properties", "lines")
@@ -278,7 +286,7 @@ class DebitRequest(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., product_id: _Optional[str] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ..., group_values: _Optional[_Mapping[str, str]] = ..., properties: _Optional[_Mapping[str, str]] = ..., lines: _Optional[_Iterable[_Union[UsageLine, _Mapping]]] = ...) -> None: ...
 
 class DebitResponse(_message.Message):
-    __slots__ = ("decision", "denial_reason", "debited_micros", "credit_type_id", "available_micros", "affordable_quantity_micros", "affordable_credits_micros", "lines")
+    __slots__ = ("decision", "denial_reason", "debited_micros", "credit_type_id", "available_micros", "affordable_quantity_micros", "affordable_credits_micros", "lines", "overage_micros")
     DECISION_FIELD_NUMBER: _ClassVar[int]
     DENIAL_REASON_FIELD_NUMBER: _ClassVar[int]
     DEBITED_MICROS_FIELD_NUMBER: _ClassVar[int]
@@ -287,6 +295,7 @@ class DebitResponse(_message.Message):
     AFFORDABLE_QUANTITY_MICROS_FIELD_NUMBER: _ClassVar[int]
     AFFORDABLE_CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
     LINES_FIELD_NUMBER: _ClassVar[int]
+    OVERAGE_MICROS_FIELD_NUMBER: _ClassVar[int]
     decision: Decision
     denial_reason: DenialReason
     debited_micros: int
@@ -295,7 +304,8 @@ class DebitResponse(_message.Message):
     affordable_quantity_micros: int
     affordable_credits_micros: int
     lines: _containers.RepeatedCompositeFieldContainer[LineResult]
-    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., debited_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., affordable_quantity_micros: _Optional[int] = ..., affordable_credits_micros: _Optional[int] = ..., lines: _Optional[_Iterable[_Union[LineResult, _Mapping]]] = ...) -> None: ...
+    overage_micros: int
+    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., debited_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., affordable_quantity_micros: _Optional[int] = ..., affordable_credits_micros: _Optional[int] = ..., lines: _Optional[_Iterable[_Union[LineResult, _Mapping]]] = ..., overage_micros: _Optional[int] = ...) -> None: ...
 
 class Grant(_message.Message):
     __slots__ = ("grant_id", "grant_kind", "credit_type_id", "product_id", "granted_micros", "captured_micros", "held_micros", "expired_micros", "voided_micros", "available_micros", "priority", "effective_time", "expire_time", "cost_basis_micros", "scope_product_ids", "grant_schedule_id", "source_id", "create_time", "void_time", "void_reason", "void_actor", "rolled_over_micros", "rolled_from_grant_id")

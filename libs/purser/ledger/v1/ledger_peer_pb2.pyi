@@ -332,7 +332,7 @@ class ScheduleEdition(_message.Message):
     def __init__(self, effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., unit_amount_micros: _Optional[int] = ..., priority: _Optional[int] = ..., prorates_increases: _Optional[bool] = ..., period_proration: _Optional[_Union[PeriodProration, str]] = ..., commit_duration: _Optional[int] = ..., scope_product_ids: _Optional[_Iterable[str]] = ..., rollover: _Optional[_Union[RolloverTerms, _Mapping]] = ...) -> None: ...
 
 class ApplyContractRequest(_message.Message):
-    __slots__ = ("request_id", "customer_id", "contract_id", "version", "rate_card_id", "start_time", "end_time", "subscriptions", "grant_schedules", "accept_time")
+    __slots__ = ("request_id", "customer_id", "contract_id", "version", "rate_card_id", "start_time", "end_time", "subscriptions", "grant_schedules", "accept_time", "overage")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -343,6 +343,7 @@ class ApplyContractRequest(_message.Message):
     SUBSCRIPTIONS_FIELD_NUMBER: _ClassVar[int]
     GRANT_SCHEDULES_FIELD_NUMBER: _ClassVar[int]
     ACCEPT_TIME_FIELD_NUMBER: _ClassVar[int]
+    OVERAGE_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     customer_id: str
     contract_id: str
@@ -353,7 +354,22 @@ class ApplyContractRequest(_message.Message):
     subscriptions: _containers.RepeatedCompositeFieldContainer[SubscriptionSeats]
     grant_schedules: _containers.RepeatedCompositeFieldContainer[ScheduleTerms]
     accept_time: _timestamp_pb2.Timestamp
-    def __init__(self, request_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., version: _Optional[int] = ..., rate_card_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscriptions: _Optional[_Iterable[_Union[SubscriptionSeats, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[ScheduleTerms, _Mapping]]] = ..., accept_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    overage: OveragePolicy
+    def __init__(self, request_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., version: _Optional[int] = ..., rate_card_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscriptions: _Optional[_Iterable[_Union[SubscriptionSeats, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[ScheduleTerms, _Mapping]]] = ..., accept_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., overage: _Optional[_Union[OveragePolicy, _Mapping]] = ...) -> None: ...
+
+class OveragePolicy(_message.Message):
+    __slots__ = ("limits",)
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    limits: _containers.RepeatedCompositeFieldContainer[OverageLimit]
+    def __init__(self, limits: _Optional[_Iterable[_Union[OverageLimit, _Mapping]]] = ...) -> None: ...
+
+class OverageLimit(_message.Message):
+    __slots__ = ("credit_type_id", "cap_micros")
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    CAP_MICROS_FIELD_NUMBER: _ClassVar[int]
+    credit_type_id: str
+    cap_micros: int
+    def __init__(self, credit_type_id: _Optional[str] = ..., cap_micros: _Optional[int] = ...) -> None: ...
 
 class ApplyContractResponse(_message.Message):
     __slots__ = ("version",)
