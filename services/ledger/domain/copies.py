@@ -4,10 +4,12 @@
 Each has a version, or for a seat change a sequence, so a repeated or late update changes nothing.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from services.ledger.domain.credits.grant import CustomerId
+from meshkit.quantity import Credits
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
 from services.ledger.domain.credits.proration import SeatChange
 from services.ledger.domain.credits.schedule import Schedule
 from services.ledger.domain.crossings.watch import Watch
@@ -54,7 +56,10 @@ class SubscriptionSeats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractUpdate:
-    """A contract with its seats and schedules. From Contract. accept_time: of its terms; None: not stated."""
+    """A contract with its seats and schedules. From Contract. accept_time: of its terms; None: not stated.
+
+    overage_caps: by credit type, the most overage in a usage period; None: no limit. Others have no overage.
+    """
 
     customer_id: CustomerId
     contract_id: str
@@ -65,6 +70,7 @@ class ContractUpdate:
     accept_time: datetime | None = None
     subscriptions: tuple[SubscriptionSeats, ...]
     schedules: tuple[Schedule, ...]
+    overage_caps: Mapping[CreditTypeId, Credits | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,6 +49,16 @@ _KEEP_PRODUCT: Final = _upsert(
     " AND (products.conversion IS NOT DISTINCT FROM excluded.conversion"
     " OR NOT EXISTS (SELECT FROM ledger.meters m WHERE m.product_id = excluded.product_id))",
 )
+# Where overage was allowed once, it stays counted, with a cap of 0: the totals of what was billed can be corrected.
+_KEEP_CONTRACT: Final = """
+    INSERT INTO ledger.contracts (customer_id, contract_id, version, rate_card_id, start_time, end_time, overage_caps)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)
+    ON CONFLICT (customer_id, contract_id) DO UPDATE SET version = $3, rate_card_id = $4, end_time = $6,
+        overage_caps = (
+            SELECT coalesce(jsonb_object_agg(earlier.key, 0), '{}') FROM jsonb_each(contracts.overage_caps) AS earlier
+        ) || excluded.overage_caps
+    WHERE contracts.version < $3 RETURNING true
+"""
 _KEEP_RATE: Final = _upsert("rates", "rate_card_id, rate_id", f"rate_card_id, {RATE_COLUMNS}")
 _KNOWN_RATES: Final = f"SELECT rate_card_id, {RATE_COLUMNS} FROM ledger.rates WHERE rate_id = ANY ($1)"
 _NOTHING: Final = "INSERT 0 0"
@@ -152,15 +162,14 @@ class Copies:
         key = {"customer_id": update.customer_id, "contract_id": update.contract_id}
         await self._check_version(update.version, "contracts", **key)
         is_newer = await self._connection.fetchval(
-            "INSERT INTO ledger.contracts (customer_id, contract_id, version, rate_card_id, start_time, end_time)"
-            " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (customer_id, contract_id) DO UPDATE SET version = $3,"
-            " rate_card_id = $4, end_time = $6 WHERE contracts.version < $3 RETURNING true",
+            _KEEP_CONTRACT,
             update.customer_id,
             update.contract_id,
             update.version,
             update.rate_card_id,
             update.start_time,
             update.end_time,
+            {key: None if cap is None else cap.micros for key, cap in update.overage_caps.items()},
         )
         if is_newer:
             await self._connection.executemany(

@@ -55,15 +55,25 @@ def _grant_never_rolled_over(voided: Json) -> Json:
     return {**voided, "grant": _never_rolled_over(voided["grant"])}
 
 
+def _without_overage(response: Json) -> Json:
+    """Authorized, Captured, Debited, Extended 1 to 2: a contract can allow overage."""
+    return {**response, "overage": {"micros": 0}}
+
+
+def _lines_without_overage(response: Json) -> Json:
+    """AuthorizedLines, CapturedLines, DebitedLines 1 to 2: a contract can allow overage."""
+    return _without_overage({**response, "lines": [_without_overage(line) for line in response["lines"]]})
+
+
 RESPONSES: Final = Formats[Response](
-    Format("Authorized", Authorized),
-    Format("AuthorizedLines", AuthorizedLines),
-    Format("Captured", Captured),
-    Format("CapturedLines", CapturedLines),
+    Format("Authorized", Authorized, (_without_overage,)),
+    Format("AuthorizedLines", AuthorizedLines, (_lines_without_overage,)),
+    Format("Captured", Captured, (_without_overage,)),
+    Format("CapturedLines", CapturedLines, (_lines_without_overage,)),
     Format("Released", Released),
-    Format("Extended", Extended),
-    Format("Debited", Debited),
-    Format("DebitedLines", DebitedLines),
+    Format("Extended", Extended, (_without_overage,)),
+    Format("Debited", Debited, (_without_overage,)),
+    Format("DebitedLines", DebitedLines, (_lines_without_overage,)),
     Format("Grant", Grant, (_never_voided, _never_taken_back, _never_rolled_over)),
     Format("VoidedGrant", VoidedGrant, (_grant_never_taken_back, _grant_never_rolled_over)),
     Format("CustomerSpendCap", CustomerSpendCap),

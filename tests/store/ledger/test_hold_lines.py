@@ -46,7 +46,7 @@ def test_lines_are_read_as_they_were_written() -> None:
     column = lines_to_column(LINES)
     assert column is not None
 
-    assert lines_from_column(column, DRAWS, anchor=JUNE, create_time=NOON) == LINES
+    assert lines_from_column(column, DRAWS, None, anchor=JUNE, create_time=NOON) == LINES
 
 
 def test_a_hold_of_one_line_leaves_the_column_empty() -> None:
@@ -58,7 +58,7 @@ def test_draws_that_the_previous_version_has_added_belong_to_the_last_line() -> 
     assert column is not None
     added = a_draw("grt_3", 9)
 
-    *others, last = lines_from_column(column, [*DRAWS, added], anchor=JUNE, create_time=NOON)
+    *others, last = lines_from_column(column, [*DRAWS, added], None, anchor=JUNE, create_time=NOON)
 
     assert others == list(LINES[:-1])
     assert last == replace(LINES[-1], draws=(*LINES[-1].draws, added))
@@ -68,7 +68,7 @@ def test_the_meters_of_lines_are_those_of_the_usage_period_of_the_hold() -> None
     column = lines_to_column(LINES)
     assert column is not None
 
-    (first, *_) = lines_from_column(column, DRAWS, anchor=JUNE, create_time=JULY)
+    (first, *_) = lines_from_column(column, DRAWS, None, anchor=JUNE, create_time=JULY)
 
     assert first.price.meter_key is not None
     assert first.price.meter_key.period_start == JULY

@@ -2,6 +2,7 @@
 """The one decision function: its checks in order, on whatever view; what a view lacks is Unknown, never a denial."""
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -36,7 +37,15 @@ from tests.unit.ledger.builders import (
 
 KEY = (ACME, AI)
 HOLD = HoldId("hld_1")
-LOOKS = ("customer", "price_book", "pool_of", "account", "require_spends", "require_meter")
+LOOKS = (
+    "customer",
+    "price_book",
+    "pool_of",
+    "account",
+    "require_spends",
+    "require_overage",
+    "require_meter",
+)
 
 
 @dataclass
@@ -84,6 +93,9 @@ class MemoryView:
 
     def require_spends(self, account: Account, ask: Ask) -> None:
         self._look("require_spends")
+
+    def require_overage(self, account: Account, group_values: Mapping[str, str], at: datetime) -> None:
+        self._look("require_overage")
 
     def require_meter(self, account: Account, price: MeteredPrice) -> None:
         self._look("require_meter")
@@ -234,7 +246,7 @@ def test_what_a_view_does_not_know_is_unknown_whatever_is_asked(lacks: str, cred
     assert isinstance(outcome, Unknown)
     assert (outcome.cause, outcome.key) == (
         "unknown",
-        KEY if lacks in ("account", "require_spends", "require_meter") else None,
+        KEY if lacks in ("account", "require_spends", "require_overage", "require_meter") else None,
     )
 
 

@@ -310,6 +310,7 @@ def test_answers_of_captures_releases_extensions_and_debits_are_told_whole() -> 
     captured = gate.capture_to_wire(
         Captured(
             captured=Credits(1),
+            overage=Credits(5),
             released=Credits(2),
             shortfall=Credits(3),
             is_late=True,
@@ -322,16 +323,20 @@ def test_answers_of_captures_releases_extensions_and_debits_are_told_whole() -> 
         Extended(
             reason=DenialReason.SPEND_CAP_REACHED,
             held=Credits(1),
+            overage=Credits(6),
             expire_time=JULY,
             credit_type_id=AI,
             available=Credits(2),
             affordable=Credits(3),
         )
     )
-    debited = gate.debit_to_wire(Debited(reason=None, debited=Credits(1), credit_type_id=AI))
+    debited = gate.debit_to_wire(
+        Debited(reason=None, debited=Credits(1), overage=Credits(7), credit_type_id=AI)
+    )
 
     assert captured == pb.CaptureResponse(
         captured_micros=1,
+        overage_micros=5,
         released_micros=2,
         shortfall_micros=3,
         is_late=True,
@@ -343,12 +348,15 @@ def test_answers_of_captures_releases_extensions_and_debits_are_told_whole() -> 
         decision=pb.DECISION_DENIED,
         denial_reason=pb.DENIAL_REASON_SPEND_CAP_REACHED,
         held_micros=1,
+        overage_held_micros=6,
         credit_type_id=AI,
         available_micros=2,
         affordable_credits_micros=3,
         expire_time=timestamp(JULY),
     )
-    assert debited == pb.DebitResponse(decision=pb.DECISION_ALLOWED, debited_micros=1, credit_type_id=AI)
+    assert debited == pb.DebitResponse(
+        decision=pb.DECISION_ALLOWED, debited_micros=1, overage_micros=7, credit_type_id=AI
+    )
 
 
 def test_a_total_beyond_the_wire_is_told_as_the_largest_there_is() -> None:

@@ -15,7 +15,7 @@ from meshkit.mapping import with_items, without
 from meshkit.quantity import Credits
 from services.ledger.domain.credits import burn_down
 from services.ledger.domain.credits.burn_down import Ranking
-from services.ledger.domain.credits.entry import Entry, EntryKind, Usage
+from services.ledger.domain.credits.entry import UNCOVERED, Entry, EntryKind, Usage
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant, GrantId, ProductId
 from services.ledger.domain.crossings.watch import Crossing, Watch, WatchState
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldState
@@ -36,12 +36,14 @@ class Account:
     version: of the stored pool, 0 if there is none yet; every write to the account increases it.
     sequence: of the pool's last entry.
     usage_anchor: start of the customer's usage periods; None before its first contract.
-    shortfall: all usage that no credits covered, since the pool exists.
+    shortfall: all usage that no credits covered, overage included, since the pool exists.
     unread: what remains in active grants that were not read. Such an account is for changes of other grants only, not
     for the gate; if no crossing can depend on the exact amount, it may be less than what remains.
     pays_late: whether `grants` has the closed ones that can still pay for late usage.
     next_due_time: the first instant at which the clock alone changes the account; None: never.
     settled_time: everything that fell due up to this instant is written.
+    overage_caps: by contract, the most overage in a usage period; None: no limit. Contracts that never allowed overage
+    are left out.
     values: of UNIQUE metrics, how many events have reported each; only those that the current requests report.
     entries, crossings: those added since the account was read.
     changed_…: ids of what changed since then, in order, with repetitions.
@@ -61,6 +63,7 @@ class Account:
     pays_late: bool = False
     holds: Mapping[HoldId, Hold] = field(default_factory=dict)
     caps: tuple[SpendCap, ...] = ()
+    overage_caps: Mapping[str, Credits | None] = field(default_factory=dict)
     spends: Mapping[GroupValue, Spend] = field(default_factory=dict)
     meters: Mapping[MeterKey, Meter] = field(default_factory=dict)
     values: Mapping[tuple[MeterKey, UniqueValue], int] = field(default_factory=dict)
@@ -185,10 +188,10 @@ class Account:
     ) -> Entry:
         """Return the next entry of the pool's history. It changes nothing: see with_changes.
 
-        behind: how many other new entries come before it. amount: of a SHORTFALL, and of a CORRECTION of one, what
-        nothing covered; that entry changes no grant.
+        behind: how many other new entries come before it. amount: of a SHORTFALL or OVERAGE, and of a CORRECTION of
+        one, what no credits covered; that entry changes no grant.
         """
-        is_shortfall = kind is EntryKind.SHORTFALL or (kind is EntryKind.CORRECTION and grant_id is None)
+        is_shortfall = kind in UNCOVERED or (kind is EntryKind.CORRECTION and grant_id is None)
         return Entry(
             sequence=self.sequence + behind + 1,
             kind=kind,

@@ -26,6 +26,7 @@ from services.ledger.domain.credits.grant import (
 from services.ledger.domain.credits.proration import ONE, Seats
 from services.ledger.domain.credits.schedule import Schedule, grant_of_period, rollover_of
 from services.ledger.domain.crossings import alarm
+from services.ledger.domain.gate import overage
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldState, end_hold
 from services.ledger.domain.gate.spend_cap import hold_more
 
@@ -226,11 +227,11 @@ def _expire_hold(account: Account, hold: Hold, *, at: datetime) -> Account:
 
 
 def return_draws(account: Account, hold: Hold, *, ended_time: datetime, at: datetime) -> Account:
-    """Return all draws of a hold to their grants. Credits returned to an expired or voided grant are lost."""
+    """Return all draws of a hold to their grants, and its overage. What an expired or voided grant gets is lost."""
     for draw in hold.draws:
         account = give_back_draw(account, hold, draw, ended_time=ended_time, at=at)
     spends = {key: hold_more(account.spends[key], -hold.amount) for key in hold.counted()}
-    return account.with_changes(holds=[hold], spends=spends)
+    return overage.released(account.with_changes(holds=[hold], spends=spends), hold)
 
 
 def comes_back(account: Account, hold: Hold, draw: Draw) -> bool:

@@ -20,13 +20,16 @@ class EntryKind(Enum):
     EXPIRY = "EXPIRY"
     VOID = "VOID"
     SHORTFALL = "SHORTFALL"
+    OVERAGE = "OVERAGE"
     UNCHARGED = "UNCHARGED"
     REINSTATEMENT = "REINSTATEMENT"
     CORRECTION = "CORRECTION"
 
 
 # What a use leaves: one or more entries of these kinds, with one cause.
-USES = frozenset({EntryKind.CAPTURE, EntryKind.SHORTFALL, EntryKind.UNCHARGED})
+USES = frozenset({EntryKind.CAPTURE, EntryKind.OVERAGE, EntryKind.SHORTFALL, EntryKind.UNCHARGED})
+# Usage that no credits cover: billed, and not billed.
+UNCOVERED = frozenset({EntryKind.OVERAGE, EntryKind.SHORTFALL})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +60,8 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One line. `amount` is signed and changes `grant_id`. A SHORTFALL has `shortfall` instead, an UNCHARGED neither.
+    """One line. `amount` is signed and changes `grant_id`. A SHORTFALL or OVERAGE has `shortfall` instead, an UNCHARGED
+    neither.
 
     sequence: position in the pool's history, from 1 without gaps. cause_id: the request, schedule or grant behind it.
     corrects: of a CORRECTION that takes usage back, the sequence of the entry whose cost it reduces. subject: of the
@@ -75,6 +79,11 @@ class Entry:
     usage: Usage | None = None
     corrects: int | None = None
     subject: str = ""
+
+    @property
+    def is_shortfall(self) -> bool:
+        """Whether it says what nobody pays: neither a grant nor, as overage, the customer."""
+        return self.grant_id is None and self.kind is not EntryKind.OVERAGE
 
     @property
     def cost(self) -> Credits:

@@ -47,6 +47,7 @@ class AccountSelection:
     """What to read of one pool in addition to its grants, caps and watches.
 
     prices: their meters are read, or made. values: of UNIQUE metrics, whether they were reported before.
+    used_times: of usage that is reported or corrected; the overage of its usage periods is read.
     pays_late: also read closed grants that can still pay for late usage.
     settles: also read what can fall due, even if the pool's next_due_time is not reached, and compare again what seats
     have brought so far.
@@ -57,6 +58,7 @@ class AccountSelection:
     hold_ids: set[HoldId] = field(default_factory=set)
     prices: list[MeteredPrice] = field(default_factory=list)
     values: set[tuple[MeterKey, UniqueValue]] = field(default_factory=set)
+    used_times: set[datetime] = field(default_factory=set)
     pays_late: bool = False
     settles: bool = False
     only_grants: frozenset[GrantId] | None = None

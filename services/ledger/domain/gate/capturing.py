@@ -12,10 +12,11 @@ from meshkit.quantity import Credits
 from services.ledger.domain.credits import due
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.burn_down import Draw
-from services.ledger.domain.credits.entry import Entry, Usage
+from services.ledger.domain.credits.entry import Entry, EntryKind, Usage
 from services.ledger.domain.credits.grant import Grant, GrantId, capture_held
 from services.ledger.domain.crossings import alarm
 from services.ledger.domain.errors import HoldHasLines
+from services.ledger.domain.gate import overage
 from services.ledger.domain.gate.charging import charged, usage_of_hold
 from services.ledger.domain.gate.decision import Amount, Captured, CapturedLines, LineResult
 from services.ledger.domain.gate.hold import (
@@ -28,7 +29,14 @@ from services.ledger.domain.gate.hold import (
     split_draws,
 )
 from services.ledger.domain.gate.spend_cap import GroupValue, Spend
-from services.ledger.domain.gate.spending import captures, counted, draw_now, time_of_spend
+from services.ledger.domain.gate.spending import (
+    COVERED,
+    Uncovered,
+    captures,
+    counted,
+    draw_now,
+    time_of_spend,
+)
 from services.ledger.domain.usage.meter import Meter, MeterKey
 
 
@@ -36,7 +44,7 @@ from services.ledger.domain.usage.meter import Meter, MeterKey
 class _Line:
     """What one line was used for. draws: those of the hold that pay for it. excess: what they do not cover.
 
-    shortfall: what no grant covers.
+    uncovered: what no grant covers.
     """
 
     part: HeldPart
@@ -44,7 +52,7 @@ class _Line:
     cost: Credits
     excess: Credits
     draws: tuple[Draw, ...] = ()
-    shortfall: Credits = Credits(0)
+    uncovered: Uncovered = COVERED
 
 
 def capture(
@@ -57,8 +65,9 @@ def capture(
 ) -> tuple[Account, Captured]:
     """Turn a hold into spend of the amount used (None: all that is held).
 
-    Less than held: the rest is released, the last drawn first. More: the excess is drawn from available credits,
-    and what they do not cover is a shortfall. An expired hold is drawn like a debit and marked late.
+    Less than held: the rest is released, the last drawn first. More: the excess is drawn from available credits; what
+    they do not cover is overage, as far as the contract allows it or the hold reserves it, and then a shortfall. An
+    expired hold is drawn like a debit and marked late.
     Raises HoldAlreadyResolved, HoldHasLines for an amount of several lines.
     """
     require_unresolved(hold)
@@ -101,13 +110,15 @@ def capture_lines(
             product_id=line.part.product_id,
             dimension_values=line.part.dimension_values,
             quantity=line.usage.quantity,
-            credits=line.cost - line.shortfall,
-            shortfall=line.shortfall,
+            credits=line.cost - line.uncovered.shortfall,
+            shortfall=line.uncovered.shortfall,
+            overage=line.uncovered.overage,
         )
         for line in lines
     ]
     return account, CapturedLines(
         captured=captured.captured,
+        overage=captured.overage,
         released=captured.released,
         shortfall=captured.shortfall,
         is_late=captured.is_late,
@@ -134,24 +145,31 @@ def _capture(
     reserved = released = Credits(0)
     if not is_late:
         account, lost = _pay_from_hold(account, hold, lines, at=at)
+        account = overage.released(account, hold)
         reserved = hold.amount
-        released = reserved - (lines[0].cost - lines[0].excess)
+    # Credits that have become available since pay before overage does, and what a line does not use serves the others.
+    allowed = {} if is_late else overage.reserved_by(hold)
     for line in lines:
-        account = _write(account, line, cause_id=cause_id, at=at)
+        account = _write(account, line, allowed, cause_id=cause_id, at=at)
     if hold.lines and not is_late:
         released = released_by(hold, account.entries[entries_before:])
+    elif not is_late:
+        (line,) = lines
+        released = reserved - (line.cost - line.excess) - min(line.uncovered.overage, hold.overage)
     for draw in lost:
         account = due.give_back_draw(account, hold, draw, ended_time=at, at=at)
     spends = _spends(account, hold, lines, released=reserved, at=at)
-    spent = shortfall = Credits(0)
+    spent = shortfall = billed = Credits(0)
     for line in lines:
-        spent, shortfall = spent + line.cost, shortfall + line.shortfall
-    covered = spent - shortfall
-    ended = end_hold(hold, HoldState.CAPTURED, captured=covered)
+        spent += line.cost
+        shortfall += line.uncovered.shortfall
+        billed += line.uncovered.overage
+    ended = end_hold(hold, HoldState.CAPTURED, captured=spent - shortfall)
     account = account.with_changes(holds=[ended], spends=spends, meters=meters)
     account = alarm.observe_spend(account, hold.counted(), at=at, anchor=hold.anchor)
     captured = Captured(
-        captured=covered,
+        captured=spent - shortfall,
+        overage=billed,
         released=released,
         shortfall=shortfall,
         is_late=is_late,
@@ -166,6 +184,13 @@ def available_to(account: Account, hold: Hold, at: datetime) -> Credits:
     if not hold.lines:
         return account.available(at, hold.product_id)
     return min(account.available(at, line.product_id) for line in hold.lines)
+
+
+def room_for(account: Account, hold: Hold, at: datetime) -> Credits:
+    """Return how much more of each line of a hold could be overage: the least of what their contracts allow."""
+    if not account.overage_caps:
+        return Credits(0)
+    return min(overage.room(account, part.contract_id, at=at) for part in hold.parts)
 
 
 def _priced(
@@ -186,12 +211,14 @@ def _priced(
 
 
 def released_by(hold: Hold, entries: Iterable[Entry]) -> Credits:
-    """Return the credits of a hold that its capture did not spend. entries: of the capture."""
-    unspent: dict[GrantId | None, int] = {}
+    """Return what a hold reserved and its capture did not use. entries: of the capture."""
+    unspent: dict[GrantId | None, int] = {None: hold.overage.micros}
     for draw in hold.draws:
         unspent[draw.grant_id] = unspent.get(draw.grant_id, 0) + draw.amount.micros
     for entry in entries:
-        if entry.grant_id in unspent:
+        if entry.kind is EntryKind.OVERAGE:
+            unspent[None] -= entry.shortfall.micros
+        elif entry.grant_id in unspent:
             unspent[entry.grant_id] += entry.amount.micros
     return Credits(sum([micros for micros in unspent.values() if micros > 0]))
 
@@ -205,7 +232,7 @@ def _pay_from_hold(
     """
     lost: list[Draw] = []
     for line in lines:
-        covered = min(line.cost, line.part.amount)
+        covered = min(line.cost, line.part.drawn)
         split = split_draws(line.part.draws, covered)
         line.draws, line.excess = split.captured, line.cost - covered
         for draw in split.released:
@@ -234,8 +261,13 @@ def _pay_from(account: Account, line: _Line, draws: Sequence[Draw]) -> list[Draw
     return left
 
 
-def _write(account: Account, line: _Line, *, cause_id: str, at: datetime) -> Account:
-    """Capture a line's draws, and draw its excess from what is available; what is not is its shortfall."""
+def _write(
+    account: Account, line: _Line, allowed: dict[str, Credits], *, cause_id: str, at: datetime
+) -> Account:
+    """Capture a line's draws, and draw its excess from what is available; what is not is overage or a shortfall.
+
+    allowed: the overage that the hold still reserves, by contract; the line takes its own from it.
+    """
     grants: dict[GrantId, Grant] = {}
     for draw in line.draws:
         grant = grants.get(draw.grant_id, account.grants[draw.grant_id])
@@ -244,7 +276,13 @@ def _write(account: Account, line: _Line, *, cause_id: str, at: datetime) -> Acc
     account = account.with_changes(grants=grants.values(), entries=entries)
     if line.excess or (line.usage.quantity and not entries):
         more = line.usage.without_quantity() if entries else line.usage
-        account, line.shortfall = draw_now(account, line.excess, more, cause_id=cause_id, at=at)
+        contract_id = line.part.contract_id
+        reserved = allowed.get(contract_id, Credits(0))
+        account, line.uncovered = draw_now(
+            account, line.excess, more, cause_id=cause_id, at=at, reserved=reserved
+        )
+        if reserved:
+            allowed[contract_id] = max(Credits(0), reserved - line.uncovered.overage)
     return account
 
 

@@ -60,23 +60,29 @@ class Ask:
 class Verdict:
     """Whether an ask is affordable.
 
-    reason: None if it is. credits: its cost. affordable: the most credits that caps and grants allow.
+    reason: None if it is. credits: its cost. overage: the part of it that no credits cover. affordable: the most that
+    caps, grants and overage allow.
     """
 
     reason: DenialReason | None
     credits: Credits
     available: Credits
+    overage: Credits
     affordable: Credits
     caps: tuple[CapUse, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorized:
-    """The response to Authorize: the hold, or the reason why there is none; and what is left afterwards."""
+    """The response to Authorize: the hold, or the reason why there is none; and what is left afterwards.
+
+    overage: the part of `held` that no credits cover.
+    """
 
     reason: DenialReason | None
     hold_id: HoldId | None = None
     held: Credits = Credits(0)
+    overage: Credits = Credits(0)
     held_quantity: Quantity = Quantity(0)
     expire_time: datetime | None = None
     credit_type_id: CreditTypeId | None = None
@@ -87,13 +93,16 @@ class Authorized:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineResult:
-    """What one line of a call came to. credits: what is held, captured or debited for it."""
+    """What one line of a call came to. credits: what is held, captured or debited for it. overage: the part of that
+    which no credits cover.
+    """
 
     product_id: ProductId
     dimension_values: Mapping[str, str]
     quantity: Quantity
     credits: Credits
     shortfall: Credits = Credits(0)
+    overage: Credits = Credits(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,9 +114,10 @@ class AuthorizedLines(Authorized):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Captured:
-    """The response to Capture."""
+    """The response to Capture. overage: the part of `captured` that no credits cover. shortfall: what nobody pays."""
 
     captured: Credits
+    overage: Credits
     released: Credits
     shortfall: Credits
     is_late: bool
@@ -144,10 +154,14 @@ class Released:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extended:
-    """The response to ExtendHold: the hold as it is now; if denied, a reason and the hold unchanged."""
+    """The response to ExtendHold: the hold as it is now; if denied, a reason and the hold unchanged.
+
+    overage: the part of `held` that no credits cover.
+    """
 
     reason: DenialReason | None
     held: Credits
+    overage: Credits
     expire_time: datetime
     credit_type_id: CreditTypeId
     available: Credits
@@ -156,10 +170,11 @@ class Extended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Debited:
-    """The response to Debit."""
+    """The response to Debit. overage: the part of `debited` that no credits cover."""
 
     reason: DenialReason | None
     debited: Credits = Credits(0)
+    overage: Credits = Credits(0)
     credit_type_id: CreditTypeId | None = None
     available: Credits = Credits(0)
     affordable: Credits = Credits(0)

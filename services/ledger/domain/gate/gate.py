@@ -16,7 +16,7 @@ from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.burn_down import Allocation
 from services.ledger.domain.credits.grant import hold_from
 from services.ledger.domain.crossings import alarm
-from services.ledger.domain.gate.capturing import available_to
+from services.ledger.domain.gate.capturing import available_to, room_for
 from services.ledger.domain.gate.charging import charged, moved, quantity_of, quoted, usage_of_ask
 from services.ledger.domain.gate.decision import (
     Amount,
@@ -37,25 +37,29 @@ from services.ledger.domain.gate.hold import (
     require_extendable,
     require_unresolved,
 )
+from services.ledger.domain.gate.overage import held_more, room
 from services.ledger.domain.gate.spend_cap import CapUse, Spend, cap_uses, hold_more
-from services.ledger.domain.gate.spending import counted, draw_now, time_of_spend
+from services.ledger.domain.gate.spending import Uncovered, counted, draw_now, time_of_spend
 from services.ledger.domain.rating.price import affordable
 from services.ledger.domain.totals import countable
 from services.ledger.domain.usage.meter import Meter
 
 
 def judge(account: Account, ask: Ask, credits: Credits, *, at: datetime) -> Verdict:
-    """Decide whether `credits` for an ask are affordable: spend caps first, then credits."""
+    """Decide whether `credits` for an ask are affordable: spend caps first, then credits and overage."""
     available = account.available(at, ask.product_id)
+    payable = available
+    if account.overage_caps:
+        payable += room(account, ask.entitlement.contract_id, at=at)
     caps: tuple[CapUse, ...] = ()
-    headroom = available
+    headroom = payable
     if account.caps:
         anchor = ask.entitlement.anchor
         caps = cap_uses(account.caps, ask.counted_group_values, account.spends, anchor=anchor, at=at)
-        headroom = min((use.headroom for use in caps), default=available)
+        headroom = min((use.headroom for use in caps), default=payable)
     if caps and credits > headroom:
         reason = DenialReason.SPEND_CAP_REACHED
-    elif credits > available:
+    elif credits > payable:
         reason = DenialReason.INSUFFICIENT_CREDITS
     else:
         reason = None
@@ -63,7 +67,8 @@ def judge(account: Account, ask: Ask, credits: Credits, *, at: datetime) -> Verd
         reason=reason,
         credits=credits,
         available=available,
-        affordable=min(available, headroom),
+        overage=credits - available if credits > available else Credits(0),
+        affordable=min(payable, headroom),
         caps=caps,
     )
 
@@ -101,6 +106,7 @@ def authorize(
         state=HoldState.HELD,
         quantity=quantity_of(amount),
         draws=allocation.draws,
+        overage=allocation.uncovered,
         create_time=at,
         expire_time=expire_time,
     )
@@ -110,10 +116,11 @@ def authorize(
         reason=None,
         hold_id=hold.hold_id,
         held=verdict.credits,
+        overage=hold.overage,
         held_quantity=amount if isinstance(amount, Quantity) else Quantity(0),
         expire_time=expire_time,
         credit_type_id=account.credit_type_id,
-        available=verdict.available - verdict.credits,
+        available=verdict.available - (verdict.credits - hold.overage),
         affordable=left,
         affordable_quantity=affordable(meter.pricing, meter.position, left),
     )
@@ -136,7 +143,10 @@ def extend(
         if reason is None:
             allocation = burn_down.allocate(account.drawable(at, hold.product_id), verdict.credits)
             hold = evolve(
-                hold, draws=hold.draws + allocation.draws, quantity=_extended_quantity(hold, ask.amount)
+                hold,
+                draws=hold.draws + allocation.draws,
+                overage=hold.overage + allocation.uncovered,
+                quantity=_extended_quantity(hold, ask.amount),
             )
             countable(hold.amount, "what the hold reserves")
             account = _held(account, hold, allocation, verdict.credits)
@@ -146,14 +156,16 @@ def extend(
     if reason is None:
         account = account.due_no_later_than(hold.expire_time)
     available = available_to(account, hold, at)
+    payable = available + room_for(account, hold, at)
     caps = cap_uses(account.caps, hold.counted_group_values, account.spends, anchor=hold.anchor, at=at)
     return account, Extended(
         reason=reason,
         held=hold.amount,
+        overage=hold.overage,
         expire_time=hold.expire_time,
         credit_type_id=account.credit_type_id,
         available=available,
-        affordable=min((available, *(use.headroom for use in caps))),
+        affordable=min((payable, *(use.headroom for use in caps))),
     )
 
 
@@ -167,6 +179,7 @@ def extension_denied(account: Account, hold: Hold, reason: DenialReason, *, at: 
     return Extended(
         reason=reason,
         held=hold.amount,
+        overage=hold.overage,
         expire_time=hold.expire_time,
         credit_type_id=account.credit_type_id,
         available=available,
@@ -205,35 +218,38 @@ def debit(account: Account, ask: Ask, *, cause_id: str, at: datetime) -> tuple[A
     usage = usage_of_ask(ask, meter)
     anchor = ask.entitlement.anchor
     spends = counted(account, ask.counted_group_values, credits, released=Credits(0), anchor=anchor, at=at)
-    account, shortfall = draw_now(
+    account, uncovered = draw_now(
         account, credits, usage, cause_id=cause_id, at=at, counted=spends, meters=moved(usage, meter)
     )
-    assert not shortfall
+    assert uncovered == Uncovered(verdict.overage, shortfall=Credits(0))
     account = alarm.observe_spend(account, ask.counted_group_values.items(), at=at, anchor=anchor)
     left = verdict.affordable - credits
     return account, Debited(
         reason=None,
         debited=credits,
+        overage=verdict.overage,
         credit_type_id=account.credit_type_id,
-        available=verdict.available - credits,
+        available=verdict.available - (credits - verdict.overage),
         affordable=left,
         affordable_quantity=affordable(meter.pricing, meter.position, left),
     )
 
 
 def _held(account: Account, hold: Hold, allocation: Allocation, amount: Credits) -> Account:
-    """Reserve `amount` for a hold, whose draws already include these."""
-    assert not allocation.uncovered
+    """Reserve `amount` for a hold, whose draws and overage already include these."""
     return account.with_changes(
         grants=[hold_from(account.grants[draw.grant_id], draw.amount) for draw in allocation.draws],
         holds=[hold],
-        spends={key: hold_more(account.spends.get(key, Spend()), amount) for key in hold.counted()},
+        spends={
+            **{key: hold_more(account.spends.get(key, Spend()), amount) for key in hold.counted()},
+            **held_more(account, hold.contract_id, allocation.uncovered),
+        },
     )
 
 
 def _extended_quantity(hold: Hold, added: Amount) -> Quantity:
     """Return the units of a hold after an extension: 0, and so in credits, unless all of it was asked in units."""
-    was_in_units = bool(hold.quantity) or not hold.draws
+    was_in_units = bool(hold.quantity) or not hold.amount
     if not isinstance(added, Quantity) or not was_in_units:
         return Quantity(0)
     return countable(hold.quantity + added, "the quantity of the hold")

@@ -43,10 +43,15 @@ class HeldLine:
     counted_group_values: Mapping[str, str]
     quantity: Quantity
     draws: tuple[Draw, ...]
+    overage: Credits = Credits(0)
+
+    @property
+    def drawn(self) -> Credits:
+        return Credits(sum(draw.amount.micros for draw in self.draws))
 
     @property
     def amount(self) -> Credits:
-        return Credits(sum(draw.amount.micros for draw in self.draws))
+        return self.drawn + self.overage
 
     @property
     def whole(self) -> Quantity:
@@ -59,13 +64,14 @@ class Hold:
     """Credits reserved until `expire_time`; from then on they do not count, without any job.
 
     draws: in the order they were drawn; after an extension, one grant may appear more than once.
+    overage: what the hold reserves of its contract's overage, because no credits cover it.
     price: the rate at the time of the hold, and the meter of that usage period; a capture counts on it.
     quantity: units held; 0 if credits were asked for, at first or in an extension.
     anchor: start of the customer's usage periods.
     counted_group_values: those that caps and alerts count.
     lines: empty unless there are several. Then product, contract, price and dimension values are those of the first
-    one, quantity is 0, draws are those of all lines, one line after the other, and counted_group_values are those that
-    any of them counts.
+    one, quantity is 0, draws are those of all lines, one line after the other, overage is that of all lines, and
+    counted_group_values are those that any of them counts.
     """
 
     hold_id: HoldId
@@ -79,6 +85,7 @@ class Hold:
     state: HoldState
     quantity: Quantity = Quantity(0)
     draws: tuple[Draw, ...]
+    overage: Credits = Credits(0)
     captured: Credits = Credits(0)
     create_time: datetime
     expire_time: datetime
@@ -90,8 +97,12 @@ class Hold:
         return self.lines or (self,)
 
     @property
-    def amount(self) -> Credits:
+    def drawn(self) -> Credits:
         return Credits(sum(draw.amount.micros for draw in self.draws))
+
+    @property
+    def amount(self) -> Credits:
+        return self.drawn + self.overage
 
     @property
     def whole(self) -> Quantity | Credits:

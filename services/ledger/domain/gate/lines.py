@@ -32,6 +32,7 @@ from services.ledger.domain.gate.decision import (
     Verdict,
 )
 from services.ledger.domain.gate.hold import HeldLine, Hold, HoldId, HoldState, name_of_line, names_of
+from services.ledger.domain.gate.overage import held_more, reserved_by, room
 from services.ledger.domain.gate.spend_cap import CapUse, Spend, cap_uses, hold_more
 from services.ledger.domain.gate.spending import counted, draw_now, time_of_spend
 from services.ledger.domain.gate.standing import CustomerRecord, PriceBook, ask_of
@@ -98,18 +99,19 @@ def used_of(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinesVerdict:
-    """Whether lines are affordable together. draws: of each line; credits: what each of them costs."""
+    """Whether lines are affordable together. credits: what each of them costs. draws, overage: what each reserves."""
 
     whole: Verdict
     credits: tuple[Credits, ...]
     draws: tuple[tuple[Draw, ...], ...]
+    overage: tuple[Credits, ...]
 
 
 def judge(account: Account, asks: Sequence[Ask], *, at: datetime) -> LinesVerdict:
-    """Decide whether the credits to hold for all lines are affordable: spend caps first, then credits.
+    """Decide whether the credits to hold for all lines are affordable: spend caps first, then credits and overage.
 
     Each line draws what the lines before it have left. available: the least of what their products can draw. Lines
-    that cost at most this are covered, however it is divided among them.
+    that cost at most this, and what their contracts allow of overage, are covered, however it is divided among them.
     """
     costs = []
     for number, ask in enumerate(asks):
@@ -119,23 +121,31 @@ def judge(account: Account, asks: Sequence[Ask], *, at: datetime) -> LinesVerdic
     caps, headroom = _room(account, asks, at=at)
     available = _available(account, asks, at=at)
     draws: list[tuple[Draw, ...]] = []
-    uncovered = Credits(0)
+    overage: list[Credits] = []
+    is_covered = True
     drawn = account
     for ask, credits in zip(asks, costs, strict=True):
         allocation = burn_down.allocate(drawn.drawable(at, ask.product_id), credits)
         drawn = _reserved(drawn, allocation.draws)
         draws.append(allocation.draws)
-        uncovered += allocation.uncovered
+        overage.append(allocation.uncovered)
+        if allocation.uncovered:
+            contract_id = ask.entitlement.contract_id
+            is_covered = is_covered and allocation.uncovered <= room(drawn, contract_id, at=at)
+            if is_covered:
+                drawn = drawn.with_changes(spends=held_more(drawn, contract_id, allocation.uncovered))
     return LinesVerdict(
         whole=Verdict(
-            reason=_reason(total, headroom, uncovered),
+            reason=_reason(total, headroom, is_covered=is_covered),
             credits=total,
             available=available,
-            affordable=available if headroom is None else min(available, headroom),
+            overage=Credits(sum(amount.micros for amount in overage)),
+            affordable=_affordable(account, asks, available, headroom, at=at),
             caps=caps,
         ),
         credits=tuple(costs),
         draws=tuple(draws),
+        overage=tuple(overage),
     )
 
 
@@ -151,22 +161,25 @@ def authorize(
             available=verdict.whole.available,
             affordable=verdict.whole.affordable,
         )
-    hold = _hold_of(asks, verdict.draws, hold_id=hold_id, expire_time=expire_time, at=at)
+    hold = _hold_of(asks, verdict, hold_id=hold_id, expire_time=expire_time, at=at)
     account = _reserved(account, hold.draws).with_changes(
         holds=[hold],
         spends={key: hold_more(account.spends.get(key, Spend()), hold.amount) for key in hold.counted()},
     )
+    for contract_id, amount in reserved_by(hold).items():
+        account = account.with_changes(spends=held_more(account, contract_id, amount))
     account = account.due_no_later_than(expire_time)
     available, affordable = _left(account, asks, at=at)
     return account, AuthorizedLines(
         reason=None,
         hold_id=hold_id,
         held=verdict.whole.credits,
+        overage=hold.overage,
         expire_time=expire_time,
         credit_type_id=account.credit_type_id,
         available=available,
         affordable=affordable,
-        lines=_results(asks, verdict.credits),
+        lines=_results(asks, verdict.credits, verdict.overage),
     )
 
 
@@ -174,43 +187,45 @@ def debit(account: Account, asks: Sequence[Ask], *, cause_id: str, at: datetime)
     """Spend the credits of all lines at once, or deny. Lines on one meter count on it one after the other."""
     at = time_of_spend(account, _counted(asks), at)
     _, headroom = _room(account, asks, at=at)
-    after, uncovered = account, Credits(0)
-    costs = []
+    after, is_covered = account, True
+    costs, overage = [], []
     for number, ask in enumerate(asks):
         with of_line(number):
             meter, cost = charged(ask.entitlement.price.meter_in(after.meters), ask.amount)
         usage = usage_of_ask(ask, meter)
         anchor = ask.entitlement.anchor
         spends = counted(after, ask.counted_group_values, cost, released=Credits(0), anchor=anchor, at=at)
-        after, shortfall = draw_now(
+        after, uncovered = draw_now(
             after, cost, usage, cause_id=cause_id, at=at, counted=spends, meters=moved(usage, meter)
         )
-        uncovered += shortfall
+        is_covered = is_covered and not uncovered.shortfall
         costs.append(cost)
-    reason = _reason(_total(costs), headroom, uncovered)
+        overage.append(uncovered.overage)
+    reason = _reason(_total(costs), headroom, is_covered=is_covered)
     if reason is not None:
         available = _available(account, asks, at=at)
         return account, Debited(
             reason=reason,
             credit_type_id=account.credit_type_id,
             available=available,
-            affordable=available if headroom is None else min(available, headroom),
+            affordable=_affordable(account, asks, available, headroom, at=at),
         )
     after = alarm.observe_spend(after, _counted(asks).items(), at=at, anchor=asks[0].entitlement.anchor)
     available, affordable = _left(after, asks, at=at)
     return after, DebitedLines(
         reason=None,
         debited=_total(costs),
+        overage=Credits(sum(amount.micros for amount in overage)),
         credit_type_id=account.credit_type_id,
         available=available,
         affordable=affordable,
-        lines=_results(asks, costs),
+        lines=_results(asks, costs, overage),
     )
 
 
 def _hold_of(
     asks: Sequence[Ask],
-    draws: Sequence[tuple[Draw, ...]],
+    verdict: LinesVerdict,
     *,
     hold_id: HoldId,
     expire_time: datetime,
@@ -225,8 +240,9 @@ def _hold_of(
             counted_group_values=ask.counted_group_values,
             quantity=quantity_of(ask.amount),
             draws=of_line,
+            overage=overage,
         )
-        for ask, of_line in zip(asks, draws, strict=True)
+        for ask, of_line, overage in zip(asks, verdict.draws, verdict.overage, strict=True)
     )
     first = lines[0]
     return Hold(
@@ -241,6 +257,7 @@ def _hold_of(
         state=HoldState.HELD,
         quantity=first.quantity if len(lines) == 1 else Quantity(0),
         draws=tuple(draw for line in lines for draw in line.draws),
+        overage=verdict.whole.overage,
         create_time=at,
         expire_time=expire_time,
         lines=lines if len(lines) > 1 else (),
@@ -269,21 +286,31 @@ def _room(
     return caps, min((use.headroom for use in caps), default=None)
 
 
-def _reason(total: Credits, headroom: Credits | None, uncovered: Credits) -> DenialReason | None:
+def _reason(total: Credits, headroom: Credits | None, *, is_covered: bool) -> DenialReason | None:
     if headroom is not None and total > headroom:
         return DenialReason.SPEND_CAP_REACHED
-    return DenialReason.INSUFFICIENT_CREDITS if uncovered else None
+    return None if is_covered else DenialReason.INSUFFICIENT_CREDITS
 
 
 def _available(account: Account, asks: Sequence[Ask], *, at: datetime) -> Credits:
     return min(account.available(at, ask.product_id) for ask in asks)
 
 
+def _affordable(
+    account: Account, asks: Sequence[Ask], available: Credits, headroom: Credits | None, *, at: datetime
+) -> Credits:
+    """Return what caps, credits and overage allow, however it is divided among the lines."""
+    payable = available
+    if account.overage_caps:
+        payable += min(room(account, ask.entitlement.contract_id, at=at) for ask in asks)
+    return payable if headroom is None else min(payable, headroom)
+
+
 def _left(account: Account, asks: Sequence[Ask], *, at: datetime) -> tuple[Credits, Credits]:
     """Return what is available, and affordable, after a call."""
     available = _available(account, asks, at=at)
     _, headroom = _room(account, asks, at=at)
-    return available, available if headroom is None else min(available, headroom)
+    return available, _affordable(account, asks, available, headroom, at=at)
 
 
 def _total(costs: Sequence[Credits]) -> Credits:
@@ -293,15 +320,18 @@ def _total(costs: Sequence[Credits]) -> Credits:
     return total
 
 
-def _results(asks: Sequence[Ask], costs: Sequence[Credits]) -> tuple[LineResult, ...]:
+def _results(
+    asks: Sequence[Ask], costs: Sequence[Credits], overage: Sequence[Credits]
+) -> tuple[LineResult, ...]:
     return tuple(
         LineResult(
             product_id=ask.product_id,
             dimension_values=ask.entitlement.dimension_values,
             quantity=quantity_of(ask.amount),
             credits=cost,
+            overage=billed,
         )
-        for ask, cost in zip(asks, costs, strict=True)
+        for ask, cost, billed in zip(asks, costs, overage, strict=True)
     )
 
 

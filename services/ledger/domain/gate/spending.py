@@ -2,6 +2,7 @@
 """Spends credits on usage: which grants pay, the entries that record it, and what it counts towards."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from meshkit.quantity import Credits
@@ -10,8 +11,23 @@ from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.burn_down import Draw
 from services.ledger.domain.credits.entry import Entry, EntryKind, Usage
 from services.ledger.domain.credits.grant import capture_rest
+from services.ledger.domain.gate.overage import captured_more, room
 from services.ledger.domain.gate.spend_cap import GroupValue, Spend, hold_more, spend_less, spend_more
 from services.ledger.domain.usage.meter import Meter, MeterKey
+
+
+@dataclass(frozen=True, slots=True)
+class Uncovered:
+    """The part of an amount that no credits cover. overage: billed; shortfall: not billed."""
+
+    overage: Credits
+    shortfall: Credits
+
+    def __bool__(self) -> bool:
+        return bool(self.overage or self.shortfall)
+
+
+COVERED = Uncovered(Credits(0), Credits(0))
 
 
 def draw_now(
@@ -23,29 +39,66 @@ def draw_now(
     at: datetime,
     counted: Mapping[GroupValue, Spend] | None = None,
     meters: Mapping[MeterKey, Meter] | None = None,
-) -> tuple[Account, Credits]:
-    """Spend `amount` from the rests of grants, in burn-down order; returns the uncovered amount too.
+    reserved: Credits = Credits(0),
+) -> tuple[Account, Uncovered]:
+    """Spend `amount` from the rests of grants, in burn-down order; returns what they do not cover too.
 
     Usage leaves at least one entry: an UNCHARGED one if it costs nothing. counted, meters: spends and meters to
-    save with it.
+    save with it. reserved: the overage that is allowed even if the contract leaves no room for it any more.
     """
     allocation = burn_down.allocate(account.drawable(at, usage.product_id), amount)
     entries = captures(account, allocation.draws, usage, cause_id=cause_id, at=at)
+    uncovered = COVERED
+    if allocation.uncovered:
+        uncovered = divided(account, allocation.uncovered, usage, at=at, used_time=at, reserved=reserved)
+        counted = {**(counted or {}), **overage_total(account, uncovered, usage, used_time=at)}
     if allocation.uncovered or (usage.quantity and not entries):
-        rest = account.next_entry(
-            EntryKind.SHORTFALL if allocation.uncovered else EntryKind.UNCHARGED,
-            grant_id=None,
-            amount=allocation.uncovered,
-            effective_time=at,
-            create_time=at,
-            cause_id=cause_id,
-            usage=usage.without_quantity() if entries else usage,
-            behind=len(entries),
-        )
-        entries.append(rest)
+        for kind, rest in without_grant(uncovered):
+            entries.append(
+                account.next_entry(
+                    kind,
+                    grant_id=None,
+                    amount=rest,
+                    effective_time=at,
+                    create_time=at,
+                    cause_id=cause_id,
+                    usage=usage.without_quantity() if entries else usage,
+                    behind=len(entries),
+                )
+            )
     grants = [capture_rest(account.grants[draw.grant_id], draw.amount) for draw in allocation.draws]
     account = account.with_changes(grants=grants, spends=counted, meters=meters, entries=entries)
-    return account, allocation.uncovered
+    return account, uncovered
+
+
+def divided(
+    account: Account,
+    amount: Credits,
+    usage: Usage,
+    *,
+    at: datetime,
+    used_time: datetime,
+    reserved: Credits = Credits(0),
+) -> Uncovered:
+    """Divide what no credits cover of usage of `used_time`: overage, as far as its contract allows, and shortfall."""
+    overage = min(amount, max(reserved, room(account, usage.contract_id, at=at, used_time=used_time)))
+    return Uncovered(overage, amount - overage)
+
+
+def overage_total(
+    account: Account, uncovered: Uncovered, usage: Usage, *, used_time: datetime
+) -> dict[GroupValue, Spend]:
+    """Return the total of overage that usage of `used_time` changes; nothing if it has no overage."""
+    if not uncovered.overage:
+        return {}
+    assert usage.contract_id is not None
+    return captured_more(account, usage.contract_id, uncovered.overage, used_time=used_time)
+
+
+def without_grant(uncovered: Uncovered) -> list[tuple[EntryKind, Credits]]:
+    """Return the entries of usage that no grant pays: kind and amount. If there is nothing to pay, an UNCHARGED one."""
+    kinds = ((EntryKind.OVERAGE, uncovered.overage), (EntryKind.SHORTFALL, uncovered.shortfall))
+    return [(kind, amount) for kind, amount in kinds if amount] or [(EntryKind.UNCHARGED, Credits(0))]
 
 
 def captures(

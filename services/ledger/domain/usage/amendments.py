@@ -73,7 +73,7 @@ def charge_more(
         meter_cost=change.meter.cost if change.meter else None,
     )
     sequence = account.sequence + 1
-    account, shortfall = fund(
+    account, uncovered = fund(
         account, cost, usage, cause_id=cause_id, used_time=used_time, at=at, is_correction=True
     )
     spends = counted_usage(account, counted, cost, anchor=anchor, at=at, used_time=used_time)
@@ -84,6 +84,6 @@ def charge_more(
         credit_type_id=account.credit_type_id,
         quantity=usage.quantity,
         credits=cost,
-        shortfall=shortfall,
+        shortfall=uncovered.shortfall,
         sequence=sequence,
     )

@@ -119,6 +119,6 @@ def take_back(
         credit_type_id=account.credit_type_id,
         quantity=-removed.quantity,
         credits=-removed.credits,
-        shortfall=-total(left for left in returned if left.entry.grant_id is None),
+        shortfall=-total(left for left in returned if left.entry.is_shortfall),
         sequence=sequence,
     )

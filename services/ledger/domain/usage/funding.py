@@ -2,8 +2,9 @@
 """Funding of reported usage: which grants pay for what was used before it was reported.
 
 First the grants that were active at the usage's own time, then those active now, each in burn-down order; what neither
-covers is a shortfall. Grants active now pay for usage dated ahead. For 24 h after its expiry a grant pays for usage
-dated before it, from what has expired; what rolled over is paid by the grant that it became.
+covers is overage, as far as the contract allows it in the usage's own period, and then a shortfall. Grants active now
+pay for usage dated ahead. For 24 h after its expiry a grant pays for usage dated before it, from what has expired; what
+rolled over is paid by the grant that it became.
 Source: services/ledger/README.md, "Reported usage".
 """
 
@@ -14,6 +15,13 @@ from meshkit.quantity import Credits
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.entry import Entry, EntryKind, Usage
 from services.ledger.domain.credits.grant import Grant, GrantId, capture_rest, reinstate
+from services.ledger.domain.gate.spending import (
+    COVERED,
+    Uncovered,
+    divided,
+    overage_total,
+    without_grant,
+)
 
 PAYS_AFTER_EXPIRY = timedelta(hours=24)
 
@@ -27,24 +35,31 @@ def fund(
     used_time: datetime,
     at: datetime,
     is_correction: bool = False,
-) -> tuple[Account, Credits]:
-    """Spend `amount` on usage of `used_time`; returns the uncovered amount too. Usage leaves at least one entry.
+) -> tuple[Account, Uncovered]:
+    """Spend `amount` on usage of `used_time`; returns what no grant covers too. Usage leaves at least one entry.
 
     is_correction: it corrects usage that was recorded before, and its entries say so.
     """
     writer = _Writer(
         account, usage, cause_id=cause_id, used_time=used_time, at=at, is_correction=is_correction
     )
-    uncovered = amount
+    rest = amount
     for grant in _payers(account, usage, used_time=used_time, at=at):
-        if not uncovered:
+        if not rest:
             break
-        uncovered -= writer.draw(grant, uncovered)
-    if uncovered:
-        writer.write(EntryKind.SHORTFALL, uncovered)
-    elif not writer.has_usage:
-        writer.write(EntryKind.UNCHARGED, Credits(0))
-    return account.with_changes(grants=writer.grants.values(), entries=writer.entries), uncovered
+        rest -= writer.draw(grant, rest)
+    uncovered = COVERED
+    if rest and is_correction:
+        uncovered = Uncovered(overage=Credits(0), shortfall=rest)
+    elif rest:
+        uncovered = divided(account, rest, usage, at=at, used_time=used_time)
+    if rest or not writer.has_usage:
+        for kind, part in without_grant(uncovered):
+            writer.write(kind, part)
+    total = overage_total(account, uncovered, usage, used_time=used_time)
+    return account.with_changes(
+        grants=writer.grants.values(), spends=total, entries=writer.entries
+    ), uncovered
 
 
 def payable(grant: Grant, *, at: datetime) -> Credits:

@@ -4,12 +4,12 @@
 Source: services/ledger/README.md, "Reported usage".
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from meshkit.quantity import Credits, Quantity
 from services.ledger.domain.credits.account import Account
-from services.ledger.domain.credits.entry import Entry
+from services.ledger.domain.credits.entry import Entry, EntryKind
 from services.ledger.domain.credits.grant import ProductId
 from services.ledger.domain.gate.capturing import available_to, capture_lines, released_by
 from services.ledger.domain.gate.decision import Amount, CapturedBefore, LineResult
@@ -134,6 +134,7 @@ def capture_after_event(
     is_late = entries[0].create_time >= hold.expire_time
     return CapturedBefore(
         captured=credits - shortfall,
+        overage=_overage(entries),
         released=Credits(0) if is_late else released_by(hold, entries),
         shortfall=shortfall,
         is_late=is_late,
@@ -143,7 +144,7 @@ def capture_after_event(
             amount != (line.quantity if isinstance(amount, Quantity) else line.credits)
             for amount, line in zip(used, lines, strict=True)
         ),
-        lines=_results(hold, lines),
+        lines=_results(hold, lines, entries),
     )
 
 
@@ -162,7 +163,7 @@ def _line(account: Account, part: HeldPart, entries: Sequence[Entry]) -> EventLi
         credit_type_id=account.credit_type_id,
         quantity=Quantity(sum(usage.quantity.micros for usage in usages)),
         credits=Credits(sum(entry.cost.micros for entry in entries)),
-        shortfall=Credits(sum(entry.shortfall.micros for entry in entries)),
+        shortfall=Credits(sum(entry.shortfall.micros for entry in entries if entry.is_shortfall)),
         sequence=entries[0].sequence if entries else 0,
     )
 
@@ -182,7 +183,11 @@ def _used(hold: Hold, lines: tuple[EventLine, ...]) -> tuple[EventLine, ...]:
     return tuple(sorted(used, key=lambda line: line.product_id))
 
 
-def _results(hold: Hold, lines: Sequence[EventLine]) -> tuple[LineResult, ...]:
+def _overage(entries: Iterable[Entry]) -> Credits:
+    return Credits(sum(entry.shortfall.micros for entry in entries if entry.kind is EntryKind.OVERAGE))
+
+
+def _results(hold: Hold, lines: Sequence[EventLine], entries: Sequence[Entry]) -> tuple[LineResult, ...]:
     if not hold.lines:
         return ()
     return tuple(
@@ -192,6 +197,7 @@ def _results(hold: Hold, lines: Sequence[EventLine]) -> tuple[LineResult, ...]:
             quantity=line.quantity,
             credits=line.credits - line.shortfall,
             shortfall=line.shortfall,
+            overage=_overage(entry for entry in entries if _is_of(entry, part)),
         )
         for part, line in zip(hold.lines, lines, strict=True)
     )

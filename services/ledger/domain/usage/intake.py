@@ -146,7 +146,7 @@ def _charged(
         meter_cost=after.cost,
     )
     sequence = account.sequence + 1
-    account, shortfall = fund(
+    account, uncovered = fund(
         account,
         cost,
         usage,
@@ -166,7 +166,7 @@ def _charged(
         credit_type_id=account.credit_type_id,
         quantity=quantity,
         credits=cost,
-        shortfall=shortfall,
+        shortfall=uncovered.shortfall,
         sequence=sequence,
     )
 

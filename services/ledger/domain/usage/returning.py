@@ -17,6 +17,7 @@ from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.burn_down import burn_down_key
 from services.ledger.domain.credits.entry import Entry, EntryKind, Usage
 from services.ledger.domain.credits.grant import Grant, GrantId, capture_rest, return_captured, void_amount
+from services.ledger.domain.gate.overage import captured_more
 from services.ledger.domain.gate.spending import less_spent
 from services.ledger.domain.rating.product import UsageProduct
 from services.ledger.domain.usage.pieces import Left, Piece
@@ -25,8 +26,8 @@ from services.ledger.domain.usage.pieces import Left, Piece
 def returns(amount: Credits, piece: Piece, others: Sequence[Left]) -> list[Left]:
     """Return from which entries an amount comes back, and how much from each.
 
-    First the shortfall of the piece, then its draws in reverse order, then the latest entries of its meter. others: of
-    the meter, newest first; needed if the amount is more than what is left of the piece.
+    First the shortfall of the piece, then its overage, then its draws in reverse order, then the latest entries of its
+    meter. others: of the meter, newest first; needed if the amount is more than what is left of the piece.
     """
     own = sorted(piece.lefts, key=lambda left: (left.entry.grant_id is not None, -left.entry.sequence))
     found = []
@@ -55,8 +56,8 @@ def give_back(
     anchor: datetime,
     at: datetime,
 ) -> Account:
-    """Take `left.credits` of an entry back: to its grant or from the shortfall, and from the spends. usage: of the
-    correction.
+    """Take `left.credits` of an entry back: to its grant, or from shortfall or overage, and from the spends. usage: of
+    the correction.
     """
     account = _correct(account, left, usage, cause_id=cause_id, at=at)
     return _count_less(account, product, left, anchor=anchor, at=at)
@@ -82,6 +83,7 @@ def usage_of(left: Left) -> Usage:
 def _correct(account: Account, left: Left, usage: Usage, *, cause_id: str, at: datetime) -> Account:
     entry, amount = left.entry, left.credits
     grant_id = entry.grant_id if amount else None
+    assert entry.usage is not None
     correction = account.next_entry(
         EntryKind.CORRECTION,
         grant_id=grant_id,
@@ -93,7 +95,10 @@ def _correct(account: Account, left: Left, usage: Usage, *, cause_id: str, at: d
         corrects=entry.sequence,
     )
     if grant_id is None:
-        return account.with_changes(entries=[correction])
+        total = {}
+        if entry.kind is EntryKind.OVERAGE and entry.usage.contract_id is not None:
+            total = captured_more(account, entry.usage.contract_id, -amount, used_time=entry.effective_time)
+        return account.with_changes(spends=total, entries=[correction])
     grant = return_captured(account.grants[grant_id], amount, at=at)
     account = account.with_changes(grants=[grant], entries=[correction])
     if grant.voids_what_returns(left.drawn_time):

@@ -27,6 +27,8 @@ from services.ledger.domain.credits.unit_of_work import Change, LockHeld, NewEve
 from services.ledger.domain.gate.commands import RespondsWith
 from services.ledger.domain.gate.decision import Ask
 from services.ledger.domain.gate.hold import HoldId
+from services.ledger.domain.gate.overage import totals_for
+from services.ledger.domain.gate.spending import time_of_spend
 from services.ledger.domain.gate.standing import PriceBook
 from services.ledger.domain.rating.metric import Aggregation
 from services.ledger.domain.responses import LaneResponse
@@ -132,12 +134,27 @@ class _Guess:
             if group_value not in account.spends:
                 raise NotCached("unknown")
 
+    def require_overage(self, account: Account, group_values: Mapping[str, str], at: datetime) -> None:
+        if account.overage_caps:
+            self._require_overage(account, time_of_spend(account, group_values, account.time_at(at)))
+
+    def _require_overage(self, account: Account, used_time: datetime) -> None:
+        assert account.usage_anchor is not None
+        totals = totals_for(account.overage_caps, account.usage_anchor, (used_time,))
+        if not totals <= account.spends.keys():
+            raise NotCached("unknown")
+
     def require_meter(self, account: Account, price: MeteredPrice) -> None:
         if price.meter_key is not None and price.meter_key not in account.meters:
             raise NotCached("unknown")
 
-    def require_usage(self, account: Account, line: Measured, group_values: Mapping[str, str]) -> None:
+    def require_usage(
+        self, account: Account, line: Measured, group_values: Mapping[str, str], used_time: datetime
+    ) -> None:
         self.require_meter(account, line.entitlement.price)
+        if account.overage_caps:
+            self._require_overage(account, account.time_at(self.at))
+            self._require_overage(account, used_time)
         is_unique = line.product.metric.aggregation is Aggregation.UNIQUE
         # The values that a UNIQUE metric has seen are too many to be cached.
         if (

@@ -98,7 +98,10 @@ def decide(view: View, command: Command, *, at: datetime, ids: Ids) -> Outcome:
         account = view.account(target.customer, key)
         for ask in target.asks:
             view.require_spends(account, ask)
+            view.require_overage(account, ask.counted_group_values, at)
             view.require_meter(account, ask.entitlement.price)
+        if isinstance(command, (Capture, CaptureLines, ExtendHold)):
+            view.require_overage(account, account.holds[command.hold_id].counted_group_values, at)
         if isinstance(command, (Capture, CaptureLines)):
             for part in account.holds[command.hold_id].parts:
                 view.require_meter(account, part.price)

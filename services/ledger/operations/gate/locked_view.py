@@ -163,10 +163,15 @@ class LockedView:
     def require_spends(self, account: Account, ask: Ask) -> None:
         """All of them were read with the account."""
 
+    def require_overage(self, account: Account, group_values: Mapping[str, str], at: datetime) -> None:
+        """All of it was read with the account."""
+
     def require_meter(self, account: Account, price: MeteredPrice) -> None:
         """It was read with the account, or with the hold."""
 
-    def require_usage(self, account: Account, line: Measured, group_values: Mapping[str, str]) -> None:
+    def require_usage(
+        self, account: Account, line: Measured, group_values: Mapping[str, str], used_time: datetime
+    ) -> None:
         """All of it was read with the account."""
 
     # What is read for it.
@@ -284,6 +289,7 @@ class LockedView:
         for line in lines:
             selection = wanted[pool_of(customer, line)]
             selection.pays_late = True
+            selection.used_times.add(event.timestamp)
             selection.group_values.update(group_values_of(line.product, event.properties).items())
             selection.prices.append(line.entitlement.price)
             if isinstance(line.amount, str):
@@ -297,6 +303,7 @@ def _covers(read: Mapping[PoolKey, AccountSelection], wanted: Mapping[PoolKey, A
         and want.group_values <= read[key].group_values
         and want.meter_keys() <= read[key].meter_keys()
         and want.values <= read[key].values
+        and want.used_times <= read[key].used_times
         and want.pays_late <= read[key].pays_late
         for key, want in wanted.items()
     )

@@ -3,6 +3,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from meshkit.errors import MeshError
@@ -57,11 +58,17 @@ class View(Protocol):
         """Raise NotCached when it is not known what one of the ask's group values has spent."""
         ...
 
+    def require_overage(self, account: Account, group_values: Mapping[str, str], at: datetime) -> None:
+        """Raise NotCached when the overage of the usage period is not known in which a use at `at` counts."""
+        ...
+
     def require_meter(self, account: Account, price: MeteredPrice) -> None:
         """Raise NotCached when the meter that usage at this price counts on is not known."""
         ...
 
-    def require_usage(self, account: Account, line: Measured, group_values: Mapping[str, str]) -> None:
+    def require_usage(
+        self, account: Account, line: Measured, group_values: Mapping[str, str], used_time: datetime
+    ) -> None:
         """Raise NotCached when anything is not known that charging an event depends on."""
         ...
 

@@ -69,6 +69,7 @@ class PieceCorrector:
             group_values=group_values_of(line.product, event.properties).items(),
             prices=[line.entitlement.price],
             values=_values_of(line),
+            used_times={event.timestamp},
             pays_late=True,
         )
         # An event may come back to a meter that it was on: a job would count it twice.
@@ -101,6 +102,7 @@ class PieceCorrector:
             group_values=corrections.counted_values(product, piece, returned),
             prices=prices,
             values=values,
+            used_times={piece.first.effective_time, *(left.entry.effective_time for left in returned)},
             pays_late=not is_return,
             only_grants=paid if is_return else None,
         )

@@ -69,7 +69,8 @@ def decide_event(view: View, event: RecordEvent, *, at: datetime) -> Outcome:
             key = pool_of(customer, line)
             if key not in before:
                 before[key] = after[key] = view.account(customer, key)
-            view.require_usage(after[key], line, group_values_of(line.product, event.properties))
+            group_values = group_values_of(line.product, event.properties)
+            view.require_usage(after[key], line, group_values, event.timestamp)
             charged = charge(after[key], event, line, at=after[key].time_at(at))
             if isinstance(charged, EventResult):
                 return Denied(charged, key)
@@ -95,6 +96,7 @@ def _decide_capture(
         quantities = hold_capture.reported(event, hold, products_of_hold(view, customer, hold))
         if isinstance(quantities, EventResult):
             return Denied(quantities, key)
+        view.require_overage(account, hold.counted_group_values, at)
         for part in hold.parts:
             view.require_meter(account, part.price)
         after, result = hold_capture.capture(account, hold, event, quantities, at=account.time_at(at))

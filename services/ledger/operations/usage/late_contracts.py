@@ -41,12 +41,14 @@ class _Selection:
     group_values: set[GroupValue] = field(default_factory=set)
     prices: dict[MeterKey, MeteredPrice] = field(default_factory=dict)
     values: set[tuple[MeterKey, UniqueValue]] = field(default_factory=set)
+    used_times: set[datetime] = field(default_factory=set)
 
     def covers(self, other: "_Selection") -> bool:
         return (
             other.group_values <= self.group_values
             and other.prices.keys() <= self.prices.keys()
             and other.values <= self.values
+            and other.used_times <= self.used_times
         )
 
 
@@ -121,6 +123,7 @@ class LateContracts:
             group_values=wanted.group_values,
             prices=wanted.prices.values(),
             values=wanted.values,
+            used_times=wanted.used_times,
             pays_late=True,
         )
 
@@ -158,6 +161,7 @@ def _wanted(
             selection = wanted[_pool_of(customer_id, line)]
             selection.group_values.update(group_values_of(line.product, event.properties).items())
             selection.prices[line.meter_key] = line.entitlement.price
+            selection.used_times.add(event.timestamp)
             if isinstance(line.amount, str):
                 selection.values.add((line.meter_key, line.amount))
     return wanted

@@ -229,6 +229,7 @@ class Rerating:
             ids=self._ids,
             group_values=rerating.counted_values(product, repriced),
             prices=[price],
+            used_times={one.piece.first.effective_time for one in repriced},
             pays_late=not is_return,
             only_grants=grants_of([*returned, *later]) if is_return else None,
         )

@@ -16,7 +16,8 @@ from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
 from services.ledger.domain.credits.unit_of_work import AccountSelection, PoolKey
 from services.ledger.domain.crossings.watch import Watch, WatchKind, WatchState
 from services.ledger.domain.gate.hold import Hold
-from services.ledger.domain.gate.spend_cap import GroupValue, Spend, SpendCap
+from services.ledger.domain.gate.overage import totals_for
+from services.ledger.domain.gate.spend_cap import CapWindow, GroupValue, Spend, SpendCap, window_at
 from services.ledger.domain.usage.meter import MeteredPrice
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.grants import read_grants, with_unread
@@ -33,6 +34,17 @@ from services.ledger.store.gate.standings import USAGE_ANCHOR
 from services.ledger.store.usage.meters import read_meters, read_values
 
 _POOLS = "unnest($1::text[], $2::text[]) AS q (customer_id, credit_type_id)"
+# One statement for both, because it is needed for every account.
+_CAPS = f"""
+    SELECT customer_id, credit_type_id, NULL AS contract_id, c.spend_cap_id, c.group_key, c.group_value,
+        c.limit_micros, c.cap_window, c.create_time
+    FROM {_POOLS} JOIN ledger.spend_caps c USING (customer_id, credit_type_id)
+    UNION ALL
+    SELECT customer_id, q.credit_type_id, k.contract_id, NULL, NULL, NULL,
+        (k.overage_caps ->> q.credit_type_id)::bigint, NULL, NULL
+    FROM {_POOLS} JOIN ledger.contracts k USING (customer_id)
+    WHERE k.overage_caps ? q.credit_type_id
+"""
 
 
 class PoolLocks(Enum):
@@ -62,10 +74,10 @@ async def read_accounts(
         selections = {key: selection for key, selection in selections.items() if key not in locked}
     else:
         pools = await _pools(connection, sorted(selections), locks=locks)
-    caps = await _caps(connection, list(selections))
+    caps, overage_caps = await _caps(connection, list(selections))
     if not pools:
         return {
-            key: await _empty_reading(connection, key, selection, caps)
+            key: await _empty_reading(connection, key, selection, caps, overage_caps, at=at)
             for key, selection in selections.items()
         }
     keys = list(pools)
@@ -76,14 +88,20 @@ async def read_accounts(
     holds = await _holds(connection, selections, due, at)
     watches = await _watches(connection, *columns)
     states = await _watch_states(connection, keys) if any(watches.values()) else {}
-    spends = await _spends(connection, selections, {*due, *partial}, holds, watches, states)
+    # While the pool's lock was waited for, the first contract may have come.
+    anchors = {key: pool["usage_anchor"] or await _anchor(connection, key[0]) for key, pool in pools.items()}
+    totals = {
+        key: _overage_totals(selections[key], overage_caps.get(key, {}), anchor, at)
+        for key, anchor in anchors.items()
+    }
+    spends = await _spends(connection, selections, totals, {*due, *partial}, holds, watches, states)
     meters = await read_meters(connection, _prices(selections, holds))
     values = await read_values(connection, selections)
     readings = {}
     for key, selection in selections.items():
         pool = pools.get(key)
         if pool is None:
-            readings[key] = await _empty_reading(connection, key, selection, caps)
+            readings[key] = await _empty_reading(connection, key, selection, caps, overage_caps, at=at)
             continue
         customer_id, credit_type_id = key
         account = Account(
@@ -91,14 +109,14 @@ async def read_accounts(
             credit_type_id=credit_type_id,
             version=pool["version"],
             sequence=pool["sequence"],
-            # While the pool's lock was waited for, the first contract may have come.
-            usage_anchor=pool["usage_anchor"] or await _anchor(connection, customer_id),
+            usage_anchor=anchors[key],
             shortfall=Credits(pool["shortfall_micros"]),
             next_due_time=pool["next_due_time"],
             settled_time=pool["settled_time"],
             grants=grants.get(key, {}),
             holds={hold.hold_id: hold for hold in holds.get(key, ())},
             caps=caps.get(key, ()),
+            overage_caps=overage_caps.get(key, {}),
             spends=spends.get(key, {}),
             meters=meters.get(key, {}),
             values=values.get(key, {}),
@@ -189,15 +207,42 @@ async def _holds(
     return found
 
 
-async def _caps(connection: Connection, keys: Sequence[PoolKey]) -> dict[PoolKey, tuple[SpendCap, ...]]:
+async def _caps(
+    connection: Connection, keys: Sequence[PoolKey]
+) -> tuple[dict[PoolKey, tuple[SpendCap, ...]], dict[PoolKey, dict[str, Credits | None]]]:
+    """Return the spend caps of pools, and the caps of contracts on overage in them."""
     rows = await _grouped(
         connection,
-        "SELECT c.customer_id, c.credit_type_id, c.spend_cap_id, c.group_key, c.group_value, c.limit_micros,"
-        f" c.cap_window, c.create_time FROM {_POOLS} JOIN ledger.spend_caps c USING (customer_id, credit_type_id)",
+        _CAPS,
         [customer_id for customer_id, _ in keys],
         [credit_type_id for _, credit_type_id in keys],
     )
-    return {key: tuple(map(cap_from_row, group)) for key, group in rows.items()}
+    caps = {
+        key: tuple(cap_from_row(row) for row in group if row["contract_id"] is None)
+        for key, group in rows.items()
+    }
+    overage_caps = {
+        key: {
+            row["contract_id"]: None if row["limit_micros"] is None else Credits(row["limit_micros"])
+            for row in group
+            if row["contract_id"] is not None
+        }
+        for key, group in rows.items()
+    }
+    return caps, overage_caps
+
+
+def _overage_totals(
+    selection: AccountSelection,
+    overage_caps: Mapping[str, Credits | None],
+    anchor: datetime | None,
+    at: datetime,
+) -> set[GroupValue]:
+    """Return the totals of overage to read. A pool's time may be in the next usage period already."""
+    if not overage_caps or anchor is None:
+        return set()
+    upcoming = window_at(CapWindow.BILLING_PERIOD, anchor=anchor, at=at).end
+    return totals_for(overage_caps, anchor, {at, upcoming, *selection.used_times})
 
 
 async def _watches(
@@ -241,12 +286,13 @@ async def _watch_states(
 async def _spends(
     connection: Connection,
     selections: Mapping[PoolKey, AccountSelection],
+    totals: Mapping[PoolKey, set[GroupValue]],
     due: set[PoolKey],
     holds: Mapping[PoolKey, Sequence[Hold]],
     watches: Mapping[PoolKey, tuple[Watch, ...]],
     states: Mapping[PoolKey, Mapping[tuple[str, str], WatchState]],
 ) -> dict[PoolKey, dict[GroupValue, Spend]]:
-    """Return the selected spends, those of the holds, and those whose alarms may end by the clock.
+    """Return the selected spends, those of the holds, totals, and those whose alarms may end by the clock.
 
     A spend that is not stored yet is empty.
     """
@@ -255,6 +301,7 @@ async def _spends(
     for key, selection in selections.items():
         of_pool = {
             *selection.group_values,
+            *totals.get(key, ()),
             *(value for hold in holds.get(key, ()) for value in hold.counted()),
         }
         if key in due:
@@ -371,13 +418,20 @@ async def _empty_reading(
     key: PoolKey,
     selection: AccountSelection,
     caps: Mapping[PoolKey, tuple[SpendCap, ...]],
+    overage_caps: Mapping[PoolKey, Mapping[str, Credits | None]],
+    *,
+    at: datetime,
 ) -> Reading:
     customer_id, credit_type_id = key
+    anchor = await _anchor(connection, customer_id)
+    totals = _overage_totals(selection, overage_caps.get(key, {}), anchor, at)
     account = Account(
         customer_id=customer_id,
         credit_type_id=credit_type_id,
-        usage_anchor=await _anchor(connection, customer_id),
+        usage_anchor=anchor,
         caps=caps.get(key, ()),
+        overage_caps=overage_caps.get(key, {}),
+        spends={total: Spend() for total in totals},
         meters={
             price.meter_key: price.new_meter() for price in selection.prices if price.meter_key is not None
         },

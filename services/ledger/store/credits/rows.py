@@ -43,7 +43,7 @@ HOLD_COLUMNS = """
     hold_id, product_id, contract_id, anchor_time, rate_type, price_micros, per_micros, tiers, conversion,
     rate_id, root_rate_id, dimension_values, group_values,
     quantity_micros, counted_group_values, state, draw_grant_ids, draw_micros, captured_micros, create_time,
-    expire_time, lines
+    expire_time, lines, overage_micros
 """
 ENTRY_COLUMNS = """
     sequence, kind, grant_id, amount_micros, shortfall_micros, effective_time, create_time, cause_id, hold_id,
@@ -139,13 +139,18 @@ def hold_from_row(row: Row) -> Hold:
         state=HoldState(row["state"]),
         quantity=Quantity(row["quantity_micros"]),
         draws=draws,
+        overage=Credits(sum(row["overage_micros"] or ())),
         captured=Credits(row["captured_micros"]),
         create_time=row["create_time"],
         expire_time=row["expire_time"],
         lines=()
         if row["lines"] is None
         else lines_from_column(
-            row["lines"], draws, anchor=row["anchor_time"], create_time=row["create_time"]
+            row["lines"],
+            draws,
+            row["overage_micros"],
+            anchor=row["anchor_time"],
+            create_time=row["create_time"],
         ),
     )
 

@@ -132,7 +132,8 @@ _HOLDS = """
         SELECT customer_id, hold_id, credit_type_id, captured_micros
         FROM ledger.holds WHERE $1::text IS NULL OR customer_id = $1
     ), written AS (
-        SELECT customer_id, hold_id, min(credit_type_id) AS entry_credit_type_id, -sum(amount_micros) AS captured
+        SELECT customer_id, hold_id, min(credit_type_id) AS entry_credit_type_id,
+            sum(CASE kind WHEN 'OVERAGE' THEN shortfall_micros ELSE -amount_micros END) AS captured
         FROM ledger.entries
         WHERE hold_id IS NOT NULL AND kind <> 'CORRECTION' AND ($1::text IS NULL OR customer_id = $1)
         GROUP BY customer_id, hold_id
@@ -149,10 +150,10 @@ _HOLDS = """
 _SPENDS = """
     WITH stored AS (
         SELECT customer_id, credit_type_id, group_key, group_value, held_micros
-        FROM ledger.spends WHERE $1::text IS NULL OR customer_id = $1
+        FROM ledger.spends WHERE group_key <> '' AND ($1::text IS NULL OR customer_id = $1)
     ), reserved AS (
         SELECT h.customer_id, h.credit_type_id, v.key AS group_key, v.value AS group_value,
-            sum((SELECT sum(micros) FROM unnest(h.draw_micros) AS micros)) AS held
+            sum((SELECT sum(micros) FROM unnest(h.draw_micros || h.overage_micros) AS micros)) AS held
         FROM ledger.holds h, jsonb_each_text(h.counted_group_values) AS v
         WHERE h.state = 'HELD' AND ($1::text IS NULL OR h.customer_id = $1)
         GROUP BY 1, 2, 3, 4
@@ -183,7 +184,7 @@ _SPENT = """
         SELECT customer_id, credit_type_id, group_key, group_value,
             period_spent_micros + period_ahead_micros AS period_spent_micros,
             day_spent_micros + day_ahead_micros AS day_spent_micros
-        FROM ledger.spends WHERE $1::text IS NULL OR customer_id = $1
+        FROM ledger.spends WHERE group_key <> '' AND ($1::text IS NULL OR customer_id = $1)
     )
     SELECT customer_id, credit_type_id, NULL AS grant_id,
         format('%s of %s %s', f.figure, group_key, group_value) AS figure, coalesce(f.stored, 0) AS stored,
@@ -194,6 +195,51 @@ _SPENT = """
         ('day_spent_micros', day_spent_micros, in_day)
     ) AS f (figure, stored, recomputed)
     WHERE coalesce(f.stored, 0) <> coalesce(f.recomputed, 0)
+    ORDER BY 1, 2, 4 LIMIT $2
+"""
+
+# The totals of overage are spends without a group key (domain/gate/overage.py).
+_OVERAGE_HELD = """
+    WITH stored AS (
+        SELECT customer_id, credit_type_id, group_value AS contract_id, held_micros
+        FROM ledger.spends
+        WHERE group_key = '' AND period_start IS NULL AND ($1::text IS NULL OR customer_id = $1)
+    ), reserved AS (
+        SELECT h.customer_id, h.credit_type_id,
+            coalesce(h.lines -> (o.line - 1)::integer ->> 'contract_id', h.contract_id) AS contract_id,
+            sum(o.micros) AS held
+        FROM ledger.holds h CROSS JOIN LATERAL unnest(h.overage_micros) WITH ORDINALITY AS o (micros, line)
+        WHERE h.state = 'HELD' AND ($1::text IS NULL OR h.customer_id = $1)
+        GROUP BY 1, 2, 3
+    )
+    SELECT customer_id, credit_type_id, NULL AS grant_id,
+        'overage held_micros of ' || contract_id AS figure,
+        coalesce(held_micros, 0) AS stored, coalesce(held, 0)::bigint AS recomputed
+    FROM stored FULL JOIN reserved USING (customer_id, credit_type_id, contract_id)
+    WHERE coalesce(held_micros, 0) <> coalesce(held, 0)
+    ORDER BY 1, 2, 4 LIMIT $2
+"""
+_OVERAGE = f"""
+    WITH stored AS (
+        SELECT customer_id, credit_type_id, substr(group_value, strpos(group_value, ' ') + 1) AS contract_id,
+            period_start, period_spent_micros
+        FROM ledger.spends
+        WHERE group_key = '' AND period_start IS NOT NULL AND ($1::text IS NULL OR customer_id = $1)
+    ), billed AS (
+        SELECT e.customer_id, e.credit_type_id, e.contract_id, {PERIOD_START} AS period_start,
+            sum(e.shortfall_micros) AS micros
+        FROM ledger.entries e JOIN ledger.customers u USING (customer_id)
+        LEFT JOIN ledger.entries o ON o.customer_id = e.customer_id AND o.credit_type_id = e.credit_type_id
+            AND o.sequence = e.corrects_sequence
+        WHERE (e.kind = 'OVERAGE' OR (e.kind = 'CORRECTION' AND o.kind = 'OVERAGE'))
+            AND ($1::text IS NULL OR e.customer_id = $1)
+        GROUP BY 1, 2, 3, 4
+    )
+    SELECT customer_id, credit_type_id, NULL AS grant_id,
+        format('overage of %s from %s', contract_id, period_start) AS figure,
+        coalesce(period_spent_micros, 0) AS stored, coalesce(micros, 0)::bigint AS recomputed
+    FROM stored FULL JOIN billed USING (customer_id, credit_type_id, contract_id, period_start)
+    WHERE coalesce(period_spent_micros, 0) <> coalesce(micros, 0)
     ORDER BY 1, 2, 4 LIMIT $2
 """
 
@@ -296,6 +342,8 @@ async def verify(
         (_HOLDS, holds_kept_from),
         (_SPENDS,),
         (_SPENT,),
+        (_OVERAGE_HELD,),
+        (_OVERAGE,),
         (_METERS,),
         (_HOUR_ROLLUPS,),
         (_PERIOD_ROLLUPS,),

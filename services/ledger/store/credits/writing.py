@@ -117,26 +117,27 @@ _CHANGED_GRANTS = _Part(
 )
 _NEW_HOLDS = _Part(
     "new_holds",
-    "new_hold_28",
+    "new_hold_32",
     """
     INSERT INTO ledger.holds (customer_id, credit_type_id, hold_id, product_id, contract_id, anchor_time,
         rate_type, price_micros, per_micros, tiers, conversion, rate_id, root_rate_id, dimension_values,
         quantity_micros, group_values, counted_group_values, state, draw_grant_ids, draw_micros, captured_micros,
-        create_time, expire_time, lines, subject)
+        create_time, expire_time, lines, overage_micros, subject)
     SELECT d.customer_id, d.credit_type_id, d.hold_id, d.product_id, d.contract_id, d.anchor_time,
         d.rate_type, d.price_micros, d.per_micros, d.tiers, d.conversion, d.rate_id, d.root_rate_id,
         d.dimension_values, d.quantity_micros, d.group_values, d.counted_group_values, d.state, d.draw_grant_ids,
-        d.draw_micros, d.captured_micros, d.create_time, d.expire_time, d.lines, d.subject
+        d.draw_micros, d.captured_micros, d.create_time, d.expire_time, d.lines, d.overage_micros,
+        d.subject
     FROM {rows} JOIN guard USING (customer_id, credit_type_id)
     """,
 )
 _CHANGED_HOLDS = _Part(
     "changed_holds",
-    "hold_change_11",
+    "hold_change_32",
     """
     UPDATE ledger.holds h SET state = d.state, quantity_micros = d.quantity_micros,
         draw_grant_ids = d.draw_grant_ids, draw_micros = d.draw_micros, captured_micros = d.captured_micros,
-        expire_time = d.expire_time
+        expire_time = d.expire_time, overage_micros = d.overage_micros
     FROM {rows} JOIN guard USING (customer_id, credit_type_id)
     WHERE h.customer_id = d.customer_id AND h.hold_id = d.hold_id
     """,
@@ -394,6 +395,7 @@ def _new_hold(hold: Hold) -> tuple[object, ...]:
         hold.create_time,
         hold.expire_time,
         lines_to_column(hold.lines),
+        _overage(hold),
     )
 
 
@@ -405,7 +407,12 @@ def _changed_hold(hold: Hold) -> tuple[object, ...]:
         *_draws(hold),
         hold.captured.micros,
         hold.expire_time,
+        _overage(hold),
     )
+
+
+def _overage(hold: Hold) -> list[int] | None:
+    return [part.overage.micros for part in hold.parts] if hold.overage else None
 
 
 def _draws(hold: Hold) -> tuple[list[str], list[int]]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import islice
 
 from meshkit.period import period_at
-from meshkit.quantity import Quantity
+from meshkit.quantity import Credits, Quantity
 from services.ledger.domain.credits.burn_down import Draw
 from services.ledger.domain.credits.grant import ProductId
 from services.ledger.domain.gate.hold import HeldLine
@@ -23,14 +23,23 @@ def lines_to_column(lines: Sequence[HeldLine]) -> list[Json] | None:
 
 
 def lines_from_column(
-    column: Sequence[Json], draws: Iterable[Draw], *, anchor: datetime, create_time: datetime
+    column: Sequence[Json],
+    draws: Iterable[Draw],
+    overage: Sequence[int] | None,
+    *,
+    anchor: datetime,
+    create_time: datetime,
 ) -> tuple[HeldLine, ...]:
-    """draws: of the whole hold. What the previous version has added to them belongs to the last line."""
-    *others, last = [HOLD_LINE.decode(line) for line in column]
+    """draws: of the whole hold. What the previous version has added to them belongs to the last line. overage: in
+    micros, of each line; None: no line has any.
+    """
+    *others, last = zip(
+        [HOLD_LINE.decode(line) for line in column], overage or [0] * len(column), strict=True
+    )
     period_start = period_at(anchor, 1, create_time).start
     rest = iter(draws)
-    lines = [_line(line, tuple(islice(rest, line.draws)), period_start) for line in others]
-    return (*lines, _line(last, tuple(rest), period_start))
+    lines = [_line(line, tuple(islice(rest, line.draws)), micros, period_start) for line, micros in others]
+    return (*lines, _line(last[0], tuple(rest), last[1], period_start))
 
 
 def _stored(line: HeldLine) -> StoredLine:
@@ -53,7 +62,9 @@ def _stored(line: HeldLine) -> StoredLine:
     )
 
 
-def _line(stored: StoredLine, draws: tuple[Draw, ...], period_start: datetime) -> HeldLine:
+def _line(
+    stored: StoredLine, draws: tuple[Draw, ...], overage_micros: int, period_start: datetime
+) -> HeldLine:
     meter_key = None if stored.root_rate_id is None else MeterKey(stored.root_rate_id, period_start)
     pricing = Pricing(price_from_row(asdict(stored)), conversion_from_row(stored.conversion))
     return HeldLine(
@@ -69,4 +80,5 @@ def _line(stored: StoredLine, draws: tuple[Draw, ...], period_start: datetime) -
         counted_group_values=stored.counted_group_values,
         quantity=Quantity(stored.quantity_micros),
         draws=draws,
+        overage=Credits(overage_micros),
     )

@@ -26,7 +26,7 @@ PERIOD_START: Final = f"""(
     )"""
 HOUR_START: Final = "date_trunc('hour', e.effective_time, 'UTC')"
 # What a use leaves: one or more entries of these kinds, one after another among the entries about usage.
-USES: Final = "('CAPTURE', 'SHORTFALL', 'UNCHARGED')"
+USES: Final = "('CAPTURE', 'OVERAGE', 'SHORTFALL', 'UNCHARGED')"
 
 _MAKE_POSITIONS: Final = """
     INSERT INTO ledger.usage_positions (customer_id, credit_type_id, sequence)

@@ -100,9 +100,22 @@ def contract_from_wire(request: pb.ApplyContractRequest) -> ContractUpdate:
             )
             for n, one in enumerate(request.grant_schedules)
         ),
+        overage_caps=_overage_caps_from_wire(fields, request.overage),
     )
     fields.check()
     return update
+
+
+def _overage_caps_from_wire(fields: Fields, policy: pb.OveragePolicy) -> dict[CreditTypeId, Credits | None]:
+    caps: dict[CreditTypeId, Credits | None] = {}
+    for n, one in enumerate(policy.limits):
+        path = f"overage.limits[{n}]"
+        credit_type_id = CreditTypeId(fields.text(f"{path}.credit_type_id", one.credit_type_id))
+        if credit_type_id in caps:
+            fields.add(f"{path}.credit_type_id", "must be different in each limit")
+        cap = Credits(fields.micros(f"{path}.cap_micros", one.cap_micros))
+        caps[credit_type_id] = cap if one.HasField("cap_micros") else None
+    return caps
 
 
 def _schedule_from_wire(

@@ -84,6 +84,7 @@ def authorize_to_wire(answer: Authorized) -> pb.AuthorizeResponse:
         denial_reason=reason_to_wire(answer.reason),
         hold_id=answer.hold_id,
         held_micros=answer.held.micros,
+        overage_held_micros=answer.overage.micros,
         held_quantity_micros=answer.held_quantity.micros,
         credit_type_id=answer.credit_type_id,
         available_micros=total_to_wire(answer.available),
@@ -131,6 +132,7 @@ def _capture_lines_from_wire(fields: Fields, request: pb.CaptureRequest) -> Capt
 def capture_to_wire(answer: Captured) -> pb.CaptureResponse:
     return pb.CaptureResponse(
         captured_micros=answer.captured.micros,
+        overage_micros=answer.overage.micros,
         released_micros=answer.released.micros,
         shortfall_micros=answer.shortfall.micros,
         is_late=answer.is_late,
@@ -187,6 +189,7 @@ def extend_hold_to_wire(answer: Extended) -> pb.ExtendHoldResponse:
         decision=decision_to_wire(answer.reason),
         denial_reason=reason_to_wire(answer.reason),
         held_micros=answer.held.micros,
+        overage_held_micros=answer.overage.micros,
         credit_type_id=answer.credit_type_id,
         available_micros=total_to_wire(answer.available),
         affordable_credits_micros=total_to_wire(answer.affordable),
@@ -230,6 +233,7 @@ def debit_to_wire(answer: Debited) -> pb.DebitResponse:
         decision=decision_to_wire(answer.reason),
         denial_reason=reason_to_wire(answer.reason),
         debited_micros=answer.debited.micros,
+        overage_micros=answer.overage.micros,
         credit_type_id=answer.credit_type_id,
         available_micros=total_to_wire(answer.available),
         affordable_quantity_micros=answer.affordable_quantity.micros,

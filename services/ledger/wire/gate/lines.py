@@ -56,6 +56,7 @@ def results_to_wire(lines: Iterable[LineResult]) -> list[pb.LineResult]:
             quantity_micros=line.quantity.micros,
             credits_micros=line.credits.micros,
             shortfall_micros=line.shortfall.micros,
+            overage_micros=line.overage.micros,
         )
         for line in lines
     ]
@@ -69,6 +70,7 @@ def held_lines_to_wire(lines: Iterable[HeldPart]) -> list[pb.LineResult]:
             dimension_values=line.dimension_values,
             quantity_micros=line.quantity.micros,
             credits_micros=line.amount.micros,
+            overage_micros=line.overage.micros,
         )
         for line in lines
     ]
