@@ -26,6 +26,7 @@ from services.contract.operations.contracts import Contracts
 from services.contract.operations.credit_notes import CreditNotes
 from services.contract.operations.customers import Customers
 from services.contract.operations.invoices import Invoices
+from services.contract.operations.named_seats import NamedSeats
 from services.contract.operations.parties import Parties
 from services.contract.operations.plan_changes import PlanChanges
 from services.contract.operations.schedules import Schedules
@@ -109,6 +110,7 @@ async def open_service(
                 clock=clock,
                 ids=ids,
             ),
+            named_seats=NamedSeats(store=store, relay=relay, clock=clock, ids=ids),
             top_ups=TopUps(store=store, catalog=catalog, relay=relay, clock=clock, ids=ids),
             invoices=invoices,
             credit_notes=CreditNotes(store=store, clock=clock, ids=ids),

@@ -17,5 +17,6 @@ PRIVILEGES: Final = Privileges(
         "invoice_parties",
         "invoice_payments",
         "seat_changes",
+        "seat_steps",
     }
 )

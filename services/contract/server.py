@@ -14,6 +14,7 @@ from services.contract.wire import (
     credit_notes,
     customers,
     invoices,
+    named_seats,
     parties,
     plan_changes,
     schedules,
@@ -184,6 +185,25 @@ class ContractServicer(contract_pb2_grpc.ContractServiceServicer):
         command = seats.change_from_wire(request)
         moved = await self._do.seats.change(command)
         return seats.change_to_wire(moved)
+
+    async def NameSeats(self, request: pb.NameSeatsRequest, context: Context) -> pb.NameSeatsResponse:
+        command = named_seats.name_from_wire(request)
+        changed = await self._do.named_seats.name(command)
+        return named_seats.name_to_wire(changed)
+
+    async def SetSharedPoolAccess(
+        self, request: pb.SetSharedPoolAccessRequest, context: Context
+    ) -> pb.SetSharedPoolAccessResponse:
+        command = named_seats.set_shared_pool_from_wire(request)
+        changed = await self._do.named_seats.set_shared_pool(command)
+        return named_seats.set_shared_pool_to_wire(changed)
+
+    async def ListSeats(self, request: pb.ListSeatsRequest, context: Context) -> pb.ListSeatsResponse:
+        asked = named_seats.list_from_wire(request)
+        listed = await self._do.named_seats.list(
+            asked.contract_id, asked.subscription_id, asked.at, asked.page
+        )
+        return named_seats.list_to_wire(listed, asked.page, request)
 
     async def ListSeatChanges(
         self, request: pb.ListSeatChangesRequest, context: Context

@@ -82,6 +82,9 @@ subscriptions = Table(
     Column("collection_schedule", Text, nullable=False),
     Column("interval_count", Integer, nullable=False),
     Column("anchor_time", DateTime(timezone=True)),
+    Column("seat_group_key", Text),  # NULL: seats are only counted
+    Column("shared_pool_access", Text, nullable=False),
+    Column("shared_pool_seat_ids", ARRAY(Text), nullable=False),
     schema=SCHEMA,
 )
 
@@ -106,6 +109,7 @@ grant_schedules = Table(
     Column("scope_product_ids", ARRAY(Text), nullable=False),
     Column("rollover", JSONB(none_as_null=True)),
     Column("editions", JSONB, nullable=False),
+    Column("allocation", Text, nullable=False),
     schema=SCHEMA,
 )
 
@@ -119,6 +123,20 @@ seat_changes = Table(
     Column("quantity_delta", BigInteger, nullable=False),
     Column("create_time", DateTime(timezone=True), nullable=False),
     Column("new_quantity", BigInteger),  # an absolute count; NULL: quantity_delta adds
+    Column("assigned_delta", BigInteger, nullable=False),
+    schema=SCHEMA,
+)
+
+seat_steps = Table(
+    "seat_steps",
+    metadata,
+    Column("subscription_id", Text, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("seat_id", Text, primary_key=True),
+    Column("effective_time", DateTime(timezone=True), nullable=False),
+    Column("is_assigned", Boolean, nullable=False),
+    Column("other_seat_id", Text),  # of a transfer, the id at its other end
     schema=SCHEMA,
 )
 

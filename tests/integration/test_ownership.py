@@ -226,6 +226,9 @@ def request_of(rpc: Rpc, things: Mapping[str, str], world: World, number: int) -
         "billing_details": contract.BillingDetails(party=contract.Party(name="a test")),
         "amount": Money(currency_code="USD", micros=MICROS),
         "reference": "a test",
+        "seat_group_key": "user_id",
+        "seat_ids": ["ann"],
+        "shared_pool": contract.SharedPool(access=contract.SHARED_POOL_ACCESS_EVERYONE),
     }
     request = GetMessageClass(rpc.input_type)()
     taken: set[str] = set()

@@ -368,6 +368,7 @@ async def fill_contract(ask: Ask, sold: Json) -> None:
     await ask("BuyTopUp", contract_id=contract_id, top_up_pack_id=sold["pack"])
     await fill_invoices(ask, signed["invoices"][0]["invoice_id"], added["invoice"]["invoice_id"])
     await ask("AdjustSeats", contract_id=contract_id, subscription_id=first, quantity_delta="1")
+    await _name_seats(ask, contract_id, second)
     rollover = {"fraction_millionths": 500_000, "cap_micros": str(CREDIT), "duration": 3}
     rolling = {**included, "interval_count": 2, "rollover": rollover}
     await ask(
@@ -405,6 +406,23 @@ async def fill_contract(ask: Ask, sold: Json) -> None:
         subscriptions=[quarterly],
     )
     await ask("SuspendCustomer", customer="acme")  # so that a reason is stored
+
+
+async def _name_seats(ask: Ask, contract_id: str, subscription_id: str) -> None:
+    """Name the seats of a subscription, and change who has them."""
+    seats = {"contract_id": contract_id, "subscription_id": subscription_id}
+    everyone = {"access": "SHARED_POOL_ACCESS_EVERYONE"}
+    await ask("NameSeats", **seats, seat_group_key="user_id", seat_ids=["ann"], shared_pool=everyone)
+    await ask("ChangeSeats", **seats, quantity_delta="2", assign_seat_ids=["bob"])
+    await ask(
+        "ChangeSeats",
+        **seats,
+        assign_seat_ids=["cleo"],
+        unassign_seat_ids=["bob"],
+        transfers=[{"from_seat_id": "ann", "to_seat_id": "eve"}],
+    )
+    listed = {"access": "SHARED_POOL_ACCESS_LISTED", "seat_ids": ["eve"]}
+    await ask("SetSharedPoolAccess", **seats, shared_pool=listed)
 
 
 async def _edit_schedules(ask: Ask, contract: Json, product_ids: list[str]) -> None:

@@ -26,6 +26,7 @@ from services.contract.domain.ids import (
     PlanChangeId,
     ProductId,
     RateCardId,
+    SeatId,
     SubscriptionId,
     TopUpId,
     TopUpPackId,
@@ -37,6 +38,7 @@ from services.contract.domain.invoice_parties import BillingDetails, InvoicePart
 from services.contract.domain.invoice_taxes import TaxTerms
 from services.contract.domain.plan_change import IncludedCredits, MoneyBack, PlanChange, UnusedShare
 from services.contract.domain.schedules import (
+    Allocation,
     GrantAlignment,
     GrantFrequency,
     GrantSchedule,
@@ -44,6 +46,14 @@ from services.contract.domain.schedules import (
     PeriodProration,
     Rollover,
     TermsEdit,
+)
+from services.contract.domain.seats.naming import (
+    NO_NAMES,
+    NamedSeats,
+    SeatCounts,
+    SeatNames,
+    SeatStep,
+    SharedPool,
 )
 from services.contract.domain.seats.timeline import SeatChange
 from services.contract.domain.term import Term
@@ -108,7 +118,10 @@ class ResendCustomer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionTerms:
-    """At most one of anchor_time and anchor_day is set. Neither: periods are counted from the contract's start."""
+    """At most one of anchor_time and anchor_day is set. Neither: periods are counted from the contract's start.
+
+    named None: seats are only counted, and there are no initial_seat_ids.
+    """
 
     product_id: ProductId
     billing_frequency: BillingFrequency
@@ -118,6 +131,8 @@ class SubscriptionTerms:
     interval_count: int = 1
     anchor_time: datetime | None = None
     anchor_day: int | None = None
+    named: NamedSeats | None = None
+    initial_seat_ids: tuple[SeatId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +156,7 @@ class GrantScheduleTerms:
     interval_count: int = 1
     alignment: GrantAlignment = GrantAlignment.OWN_ANCHOR
     rollover: Rollover | None = None
+    allocation: Allocation = Allocation.POOLED
 
     @property
     def terms(self) -> GrantTerms:
@@ -300,9 +316,9 @@ class ScheduleChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeatRequest:
-    """A seat change from effective_time (None: now) on. Exactly one of new_quantity and quantity_delta is set.
+    """A seat change from effective_time (None: now) on. At most one of new_quantity and quantity_delta is set.
 
-    subscription_id None: the only subscription of the contract.
+    Neither: only names change. subscription_id None: the only subscription of the contract.
     """
 
     contract_id: ContractId
@@ -310,6 +326,7 @@ class SeatRequest:
     new_quantity: int | None
     quantity_delta: int | None
     effective_time: datetime | None
+    names: SeatNames = NO_NAMES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -325,6 +342,7 @@ class ListedSeatChange:
 
     change: SeatChange
     quantity_after: int
+    names: SeatNames = NO_NAMES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -334,6 +352,42 @@ class SeatsMoved:
     listed: ListedSeatChange
     subscription: SubscriptionNow
     invoice: Invoice | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameSeats:
+    """seat_ids: have a seat from now on, or from the contract's start if that is later."""
+
+    request_id: str
+    fingerprint: bytes
+    contract_id: ContractId
+    subscription_id: SubscriptionId | None
+    named: NamedSeats
+    seat_ids: tuple[SeatId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetSharedPoolAccess:
+    request_id: str
+    fingerprint: bytes
+    contract_id: ContractId
+    subscription_id: SubscriptionId | None
+    shared_pool: SharedPool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionChanged:
+    """A subscription after its seats were named, or its access to shared credits set."""
+
+    subscription: SubscriptionNow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedSeats:
+    """assigned: a page, by seat id, of the steps by which the ids got their seats. counts: of all seats."""
+
+    assigned: tuple[SeatStep, ...]
+    counts: SeatCounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -496,6 +550,7 @@ Response = (
     | InvoicePaid
     | PlanChangeMade
     | ScheduleChanged
+    | SubscriptionChanged
     | InvoiceCredited
     | BillingDetailsSet
     | Party

@@ -26,6 +26,7 @@ from services.contract.domain.ids import (
     SubscriptionId,
 )
 from services.contract.domain.schedules import GrantSchedule, PeriodProration
+from services.contract.domain.seats.naming import NamedSeats
 from services.contract.domain.term import Term
 
 SUBSCRIPTIONS_MAX = 20
@@ -96,7 +97,8 @@ class Subscription:
     rates: the Catalog's prices of this product and frequency that had not ended when they were last read.
     periods_billed: number of periods charged, from the first; billed_from: start of the last one. changes: number of
     seat changes received. interval_count: a billing period has that many weeks, months, quarters or years. anchor_time:
-    the instant from which periods are counted, at or before the contract's start; None: the start.
+    the instant from which periods are counted, at or before the contract's start; None: the start. named: how its seats
+    are named; None: they are only counted.
     """
 
     subscription_id: SubscriptionId
@@ -112,6 +114,7 @@ class Subscription:
     collection_schedule: CollectionSchedule = CollectionSchedule.ADVANCE
     interval_count: int = 1
     anchor_time: datetime | None = None
+    named: NamedSeats | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,12 +146,13 @@ class Contract:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionNow:
-    """A subscription as it is at an instant."""
+    """A subscription as it is at an instant. assigned_quantity: seats that a seat id has."""
 
     subscription: Subscription
     quantity: int
     unit_price: Money
     current_period: Period
+    assigned_quantity: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

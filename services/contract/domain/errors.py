@@ -415,6 +415,68 @@ class SeatsBelowZero(FailedPrecondition):
         )
 
 
+class TooFewSeats(FailedPrecondition):
+    """At some instant more seat ids would have a seat than there are seats."""
+
+    reason = "TOO_FEW_SEATS"
+
+    def __init__(self, *, subscription_id: str, at: str, quantity: str, assigned: str) -> None:
+        super().__init__(
+            f"subscription {subscription_id!r} would have {quantity} seats at {at}, and {assigned} assigned ids;"
+            " unassign ids, or add seats",
+            subscription_id=subscription_id,
+            at=at,
+            quantity=quantity,
+            assigned=assigned,
+        )
+
+
+class SeatAlreadyAssigned(FailedPrecondition):
+    """The id would get a second seat."""
+
+    reason = "SEAT_ALREADY_ASSIGNED"
+
+    def __init__(self, *, seat_id: str, at: str) -> None:
+        super().__init__(
+            f"{seat_id!r} has a seat at {at} already; an id has one seat", seat_id=seat_id, at=at
+        )
+
+
+class SeatNotAssigned(FailedPrecondition):
+    """The id has no seat that it could lose."""
+
+    reason = "SEAT_NOT_ASSIGNED"
+
+    def __init__(self, *, seat_id: str, at: str) -> None:
+        super().__init__(
+            f"{seat_id!r} has no seat at {at}; ListSeats lists who has one", seat_id=seat_id, at=at
+        )
+
+
+class SeatsNotNamed(FailedPrecondition):
+    """The seats of the subscription are only counted."""
+
+    reason = "SEATS_NOT_NAMED"
+
+    def __init__(self, *, subscription_id: str) -> None:
+        super().__init__(
+            f"the seats of subscription {subscription_id!r} are only counted; NameSeats makes them named seats",
+            subscription_id=subscription_id,
+        )
+
+
+class SeatsAlreadyNamed(FailedPrecondition):
+    """The seats of the subscription are named already."""
+
+    reason = "SEATS_ALREADY_NAMED"
+
+    def __init__(self, *, subscription_id: str) -> None:
+        super().__init__(
+            f"the seats of subscription {subscription_id!r} are named already; ChangeSeats assigns them",
+            subscription_id=subscription_id,
+        )
+
+
 class OutsideOpenPeriod(FailedPrecondition):
     """Seats cannot change before the start of the open billing period."""
 

@@ -20,6 +20,7 @@ from services.contract.domain.ids import (
 )
 from services.contract.domain.plan_change import IncludedCredits, PaidSeats, PlanChange
 from services.contract.domain.schedules import GrantSchedule
+from services.contract.domain.seats.naming import NO_NAMES, NamedSeats, SeatNames
 from services.contract.domain.seats.timeline import SeatChange
 from services.contract.domain.top_up import TopUp
 
@@ -34,8 +35,11 @@ class CustomerChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeatsAtStart:
+    """Seat ids of the start follow as the first change of the seats."""
+
     subscription_id: SubscriptionId
     initial_quantity: int
+    named: NamedSeats | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,7 @@ class SeatsChanged:
     quantity_delta: int
     new_quantity: int | None
     accept_time: datetime | None
+    names: SeatNames = NO_NAMES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +121,9 @@ def contract_changed(contract: Contract) -> ContractChanged:
         start_time=contract.start_time,
         end_time=contract.end_time,
         subscriptions=tuple(
-            SeatsAtStart(subscription_id=one.subscription_id, initial_quantity=one.initial_quantity)
+            SeatsAtStart(
+                subscription_id=one.subscription_id, initial_quantity=one.initial_quantity, named=one.named
+            )
             for one in contract.subscriptions
         ),
         grant_schedules=contract.grant_schedules,
@@ -135,7 +142,7 @@ def plan_changed(change: PlanChange, *, ended: Contract, begun: Contract) -> Pla
     )
 
 
-def seats_changed(customer_id: CustomerId, change: SeatChange) -> SeatsChanged:
+def seats_changed(customer_id: CustomerId, change: SeatChange, names: SeatNames) -> SeatsChanged:
     return SeatsChanged(
         customer_id=customer_id,
         subscription_id=change.subscription_id,
@@ -145,6 +152,7 @@ def seats_changed(customer_id: CustomerId, change: SeatChange) -> SeatsChanged:
         quantity_delta=change.quantity_delta,
         new_quantity=change.new_quantity,
         accept_time=change.create_time,
+        names=names,
     )
 
 

@@ -288,6 +288,7 @@ def _seat_terms(one: Subscription) -> tuple[object, ...]:
         one.collection_schedule,
         one.proration,
         one.initial_quantity,
+        one.named,
     )
 
 
@@ -304,6 +305,7 @@ def _all_schedule_terms(contract: Contract) -> list[tuple[object, ...]]:
             one.end_time,
             one.terms,
             one.editions,
+            one.allocation,
         )
         for one in contract.grant_schedules
     ]

@@ -65,6 +65,13 @@ class GrantAlignment(Enum):
     BILLING_PERIODS = "BILLING_PERIODS"
 
 
+class Allocation(Enum):
+    """Who may draw a schedule's credits. INDIVIDUAL: each seat's, the id that has the seat."""
+
+    POOLED = "POOLED"
+    INDIVIDUAL = "INDIVIDUAL"
+
+
 class PeriodProration(Enum):
     """Which of a schedule's partial periods get a share of the credits instead of all of them."""
 
@@ -122,6 +129,7 @@ class GrantSchedule:
     end_time: datetime | None
     terms: GrantTerms
     editions: tuple[ScheduleEdition, ...] = ()
+    allocation: Allocation = Allocation.POOLED
 
     def terms_from(self, at: datetime) -> GrantTerms:
         """Return the terms of a period that begins at `at`."""

@@ -7,6 +7,7 @@ from services.contract.operations.contracts import Contracts
 from services.contract.operations.credit_notes import CreditNotes
 from services.contract.operations.customers import Customers
 from services.contract.operations.invoices import Invoices
+from services.contract.operations.named_seats import NamedSeats
 from services.contract.operations.parties import Parties
 from services.contract.operations.plan_changes import PlanChanges
 from services.contract.operations.schedules import Schedules
@@ -23,6 +24,7 @@ class Operations:
     plan_changes: PlanChanges
     schedules: Schedules
     seats: Seats
+    named_seats: NamedSeats
     top_ups: TopUps
     invoices: Invoices
     credit_notes: CreditNotes

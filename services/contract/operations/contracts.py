@@ -17,6 +17,7 @@ from services.contract.domain.commands import (
     CreateContract,
     EndContract,
     GrantScheduleTerms,
+    ListedSeatChange,
     SubscriptionTerms,
 )
 from services.contract.domain.contract import (
@@ -29,12 +30,14 @@ from services.contract.domain.ids import (
     ContractId,
     CustomerId,
     GrantScheduleId,
+    SeatChangeId,
     SubscriptionId,
 )
 from services.contract.domain.invoice import Invoice
-from services.contract.domain.notices import contract_changed
+from services.contract.domain.notices import contract_changed, seats_changed
 from services.contract.domain.offer import CatalogQuery, Offer
 from services.contract.domain.schedules import GrantAlignment, GrantSchedule
+from services.contract.domain.seats.request import first_change
 from services.contract.domain.seats.timeline import Timeline
 from services.contract.domain.term import end_of_only_term
 from services.contract.operations.billing.due_run import Billing
@@ -72,7 +75,7 @@ class Contracts:
         """Sign a contract and bill what is due, including past periods if it started in the past.
 
         Raises CustomerNotFound, CustomerArchived, RateCardNotFound, ProductNotFound, CreditTypeNotFound, RateNotFound,
-        ProductNotSubscription, ProductNotFixed, AnchorAfterStart, PeerUnavailable.
+        ProductNotSubscription, ProductNotFixed, AnchorAfterStart, TooFewSeats, PeerUnavailable.
         """
         at = self._clock.now()
         if (first := await self._store.find_response(command, ContractCreated)) is not None:
@@ -81,13 +84,14 @@ class Contracts:
             customer = await tx.customers.find(command.customer)
         offer = await self._catalog.offer(catalog_query(command))
         contract = self.new_contract(command, customer.customer_id, offer, at=at)
+        first_changes = self.first_changes(command, contract, at=at)
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, ContractCreated)) is not None:
                 return first
             refuse_archived(await tx.customers.lock(contract.customer_id))
-            await tx.contracts.insert(contract)
-            created = await self.bill_from_start(tx, contract, at=at)
+            created = await self.begin(tx, contract, first_changes, at=at)
             await tx.outbox.enqueue(contract_changed(contract), key=contract.customer_id)
+            await tell_first_changes(tx, contract, first_changes)
             invoices = await issue(tx, created.invoices, at=at, ids=self._ids)
             created = replace(created, invoices=tuple(invoices))
             await tx.responses.store(command, created)
@@ -213,6 +217,8 @@ class Contracts:
             collection_schedule=terms.collection_schedule,
             interval_count=terms.interval_count,
             anchor_time=anchor_time,
+            named=terms.named,
+            changes=1 if terms.initial_seat_ids else 0,
         )
 
     def _schedule(
@@ -238,12 +244,39 @@ class Contracts:
             anchor_time=anchor_time or default_anchor,
             end_time=None,
             terms=terms.terms,
+            allocation=terms.allocation,
         )
 
-    async def bill_from_start(self, tx: Transaction, contract: Contract, *, at: datetime) -> ContractCreated:
-        """Bill what an inserted contract has due up to `at`; the invoices are drafts, for the caller to issue."""
+    def first_changes(
+        self, command: CreateContract, contract: Contract, *, at: datetime
+    ) -> tuple[ListedSeatChange, ...]:
+        """Return the seat changes by which the seat ids of a new contract get their seats. Raises TooFewSeats."""
+        return tuple(
+            first_change(
+                seats,
+                terms.initial_seat_ids,
+                start_time=contract.start_time,
+                seat_change_id=SeatChangeId(self._ids.new("chg")),
+                at=at,
+            )
+            for seats, terms in zip(contract.subscriptions, command.subscriptions, strict=True)
+            if terms.initial_seat_ids
+        )
+
+    async def begin(
+        self,
+        tx: Transaction,
+        contract: Contract,
+        first_changes: Sequence[ListedSeatChange],
+        *,
+        at: datetime,
+    ) -> ContractCreated:
+        """Insert a new contract, and bill what it has due up to `at`. The caller issues the drafts."""
+        await tx.contracts.insert(contract)
+        for one in first_changes:
+            await tx.seats.insert_change(one.change, one.names)
         rates = {one.subscription_id: one.rates for one in contract.subscriptions}
-        states = states_at_start(contract)
+        states = states_at_start(contract, first_changes)
         invoices: list[Invoice] = []
         due_time = next_due_of(states)
         for _ in range(INSTANTS_AT_SIGNING_MAX):
@@ -258,16 +291,30 @@ class Contracts:
         return ContractCreated(contract=contract_now(contract, states, at), invoices=tuple(invoices))
 
 
-def states_at_start(contract: Contract) -> list[BillingState]:
+async def tell_first_changes(
+    tx: Transaction, contract: Contract, first_changes: Sequence[ListedSeatChange]
+) -> None:
+    """Write the notices about the seat ids of a new contract, behind the one about the contract."""
+    for one in first_changes:
+        notice = seats_changed(contract.customer_id, one.change, one.names)
+        await tx.outbox.enqueue(notice, key=contract.customer_id)
+
+
+def states_at_start(contract: Contract, first_changes: Sequence[ListedSeatChange]) -> list[BillingState]:
     """Return the billing states of a contract of which nothing was billed yet."""
     return [
         BillingState(
             contract=contract,
-            subscription=one,
-            timeline=Timeline(opening_quantity=one.initial_quantity),
+            subscription=seats,
+            timeline=Timeline(
+                opening_quantity=seats.initial_quantity,
+                changes=tuple(
+                    one.change for one in first_changes if one.change.subscription_id == seats.subscription_id
+                ),
+            ),
             billed=None,
         )
-        for one in contract.subscriptions
+        for seats in contract.subscriptions
     ]
 
 

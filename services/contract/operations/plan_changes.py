@@ -13,6 +13,7 @@ from services.contract.domain.billing.state import BillingState, contract_now, n
 from services.contract.domain.commands import (
     ChangedPlan,
     ChangePlan,
+    ListedSeatChange,
     PlanChangeMade,
     PlanTerms,
     PreviewedPlan,
@@ -34,7 +35,13 @@ from services.contract.domain.plan_change import (
     refuse_unprorated,
 )
 from services.contract.operations.billing.due_run import Billing
-from services.contract.operations.contracts import TICK, Contracts, catalog_query, states_at_start
+from services.contract.operations.contracts import (
+    TICK,
+    Contracts,
+    catalog_query,
+    states_at_start,
+    tell_first_changes,
+)
 from services.contract.operations.ports import Catalog, Ledger, Relay
 from services.contract.store import PostgresStore
 
@@ -46,7 +53,7 @@ class _Planned:
     change: PlanChange
     ended: Contract
     begun: Contract
-    states: tuple[BillingState, ...]
+    first_changes: tuple[ListedSeatChange, ...]
 
 
 class PlanChanges:
@@ -92,14 +99,14 @@ class PlanChanges:
             [states] = await tx.billing.states([old])
             planned = self._plan(plan, old, states, offer, at=at)
             await tx.contracts.save_terms(planned.ended)
-            await tx.contracts.insert(planned.begun)
             # The invoice stays a draft until the Ledger has said what comes back.
-            created = await self._contracts.bill_from_start(tx, planned.begun, at=at)
+            created = await self._contracts.begin(tx, planned.begun, planned.first_changes, at=at)
             invoice_id = created.invoices[0].invoice_id if created.invoices else None
             change = replace(planned.change, invoice_id=invoice_id)
             await tx.plan_changes.insert(change)
             notice = plan_changed(change, ended=planned.ended, begun=planned.begun)
             await tx.outbox.enqueue(notice, key=customer_id)
+            await tell_first_changes(tx, planned.begun, planned.first_changes)
             await tx.responses.store(command, PlanChangeMade(plan_change_id=change.plan_change_id))
         # Increases billed on the next collection date are due at the end of the contract.
         await self._billing.catch_up(plan.contract_id, at)
@@ -119,7 +126,8 @@ class PlanChanges:
             plan_changed(planned.change, ended=planned.ended, begun=planned.begun)
         )
         change = replace(planned.change, unused=answer.unused)
-        charged = [charge_due(one, at, one.subscription.rates) for one in states_at_start(planned.begun)]
+        begun = states_at_start(planned.begun, planned.first_changes)
+        charged = [charge_due(one, at, one.subscription.rates) for one in begun]
         lines = (*(line for result in charged for line in result.lines), *plan_lines(change))
         lines = balanced(lines, offer.currency_code)
         total = total_of(lines)
@@ -152,6 +160,7 @@ class PlanChanges:
         refuse_not_in_force(old, at=at)
         terms = plan.contract(old.customer_id, start_time=at)
         begun = self._contracts.new_contract(terms, old.customer_id, offer, at=at)
+        first_changes = self._contracts.first_changes(terms, begun, at=at)
         refuse_unchanged(
             old,
             begun,
@@ -160,7 +169,7 @@ class PlanChanges:
         if not plan.accept_unprorated:
             refuse_unprorated(old, begun)
         ended = replace(old, end_time=at, version=old.version + 1, accept_time=at)
-        after = tuple(replace(one, contract=ended) for one in states)
+        after = [replace(one, contract=ended) for one in states]
         paid = (paid_seats(one, at=at) for one in states)
         change = PlanChange(
             plan_change_id=PlanChangeId(self._ids.new("pch")),
@@ -177,7 +186,7 @@ class PlanChanges:
             apply_time=None,
         )
         refuse_other_currency(change, offer.currency_code)
-        return _Planned(change, replace(ended, next_due_time=next_due_of(after)), begun, after)
+        return _Planned(change, replace(ended, next_due_time=next_due_of(after)), begun, first_changes)
 
     async def _delivered(self, plan_change_id: PlanChangeId) -> ChangedPlan:
         """Return a change as it is after an attempt to tell the Ledger."""

@@ -24,6 +24,7 @@ from services.contract.domain.errors import PeerUnavailable
 from services.contract.domain.ids import ContractId, SeatChangeId, SubscriptionId
 from services.contract.domain.invoice import total_of
 from services.contract.domain.notices import seats_changed
+from services.contract.domain.seats.naming import refuse_conflicts
 from services.contract.domain.seats.request import planned_change, quantity_after
 from services.contract.domain.seats.timeline import SeatChange
 from services.contract.operations.billing.due_run import Billing
@@ -61,7 +62,7 @@ class Seats:
         """Change seats from an instant on, and bill an increase if it is due.
 
         Raises ContractNotFound, SubscriptionNotFound, ContractEnded, SeatsBelowZero, OutsideOpenPeriod,
-        EffectiveAfterContractEnd.
+        EffectiveAfterContractEnd, SeatsNotNamed, TooFewSeats, SeatAlreadyAssigned, SeatNotAssigned.
         """
         at = self._clock.now()
         if (first := await self._store.find_response(command, SeatsMoved)) is not None:
@@ -74,11 +75,7 @@ class Seats:
             customer_id = await tx.contracts.customer_of(contract_id)
             await tx.customers.lock_id(customer_id)
             contract = await tx.contracts.lock(contract_id)
-            moved = await self._change(tx, contract, command.seats, at=at)
-            await tx.outbox.enqueue(seats_changed(customer_id, moved.listed.change), key=customer_id)
-            if moved.invoice is not None:
-                [invoice] = await issue(tx, [moved.invoice], at=at, ids=self._ids)
-                moved = replace(moved, invoice=invoice)
+            moved = await change_seats(tx, contract, command.seats, at=at, ids=self._ids)
             await tx.responses.store(command, moved)
         await self._relay.deliver_now(customer_id)
         return moved
@@ -92,7 +89,7 @@ class Seats:
         """
         async with self._store.transaction() as tx:
             contract = await tx.contracts.find(contract_id)
-            return await tx.seats.listed_changes(_named(contract, subscription_id), page)
+            return await tx.seats.listed_changes(asked_subscription(contract, subscription_id), page)
 
     async def preview(self, request: SeatRequest) -> SeatPreview:
         """Return what `change` would do now, without doing it. Raises the same errors, and PeerUnavailable."""
@@ -101,7 +98,7 @@ class Seats:
         async with self._store.transaction() as tx:
             contract = await tx.contracts.find(request.contract_id)
             [states] = await tx.billing.states([contract])
-        before = _state_of(states, _named(contract, request.subscription_id))
+        before = _state_of(states, asked_subscription(contract, request.subscription_id))
         change, timeline = planned_change(request, before, seat_change_id=NO_CHANGE_ID, at=at)
         before = await self._priced_now(contract, before, change)
         lines = charges.preview(before, replace(before, timeline=timeline), change.effective_time)
@@ -127,32 +124,6 @@ class Seats:
         now = rates.get(subscription.billing_frequency) or subscription.rates
         return replace(state, subscription=replace(subscription, rates=now))
 
-    async def _change(
-        self, tx: Transaction, contract: Contract, request: SeatRequest, *, at: datetime
-    ) -> SeatsMoved:
-        [states] = await tx.billing.states([contract])
-        before = _state_of(states, _named(contract, request.subscription_id))
-        seat_change_id = SeatChangeId(self._ids.new("chg"))
-        change, timeline = planned_change(request, before, seat_change_id=seat_change_id, at=at)
-        subscription = replace(before.subscription, changes=change.sequence)
-        after = replace(before, subscription=subscription, timeline=timeline)
-        await tx.seats.insert_change(change)
-        await tx.contracts.save_subscription(subscription)
-        states[states.index(before)] = after
-        invoice = None
-        # If a period is due that could not be priced yet, the due run charges it first, and then the increase.
-        if contract.next_due_time is None or contract.next_due_time > at:
-            owed_since = min(next_due(after) or at, at)
-            states, invoice = await bill_increases(
-                tx, contract, states, at=at, issue_time=owed_since, ids=self._ids
-            )
-        await tx.contracts.save_due(contract.contract_id, next_due_of(states))
-        return SeatsMoved(
-            listed=ListedSeatChange(change=change, quantity_after=quantity_after(timeline, change)),
-            subscription=subscription_now(after, at),
-            invoice=invoice,
-        )
-
     async def _credits(self, contract: Contract, change: SeatChange) -> Collection[ScheduleCredits]:
         # The Ledger can only take into account what was delivered to it.
         await self._relay.deliver_now(contract.customer_id)
@@ -165,7 +136,46 @@ class Seats:
         )
 
 
-def _named(contract: Contract, subscription_id: SubscriptionId | None) -> Subscription:
+async def change_seats(
+    tx: Transaction, contract: Contract, request: SeatRequest, *, at: datetime, ids: Ids
+) -> SeatsMoved:
+    """Change the seats of a locked contract, bill an increase if it is due, and write the notice to the Ledger.
+
+    Raises SubscriptionNotFound, ContractEnded, SeatsBelowZero, OutsideOpenPeriod, EffectiveAfterContractEnd,
+    SeatsNotNamed, TooFewSeats, SeatAlreadyAssigned, SeatNotAssigned.
+    """
+    [states] = await tx.billing.states([contract])
+    before = _state_of(states, asked_subscription(contract, request.subscription_id))
+    seat_change_id = SeatChangeId(ids.new("chg"))
+    change, timeline = planned_change(request, before, seat_change_id=seat_change_id, at=at)
+    names = request.names
+    if names:
+        known = await tx.seats.steps_of(change.subscription_id, names.seat_ids)
+        refuse_conflicts(
+            [*known, *names.steps(effective_time=change.effective_time, sequence=change.sequence)]
+        )
+    subscription = replace(before.subscription, changes=change.sequence)
+    after = replace(before, subscription=subscription, timeline=timeline)
+    await tx.seats.insert_change(change, names)
+    await tx.contracts.save_subscription(subscription)
+    states[states.index(before)] = after
+    invoice = None
+    # If a period is due that could not be priced yet, the due run charges it first, and then the increase.
+    if contract.next_due_time is None or contract.next_due_time > at:
+        owed_since = min(next_due(after) or at, at)
+        states, draft = await bill_increases(tx, contract, states, at=at, issue_time=owed_since, ids=ids)
+        invoice = None if draft is None else (await issue(tx, [draft], at=at, ids=ids))[0]
+    await tx.contracts.save_due(contract.contract_id, next_due_of(states))
+    await tx.outbox.enqueue(seats_changed(contract.customer_id, change, names), key=contract.customer_id)
+    return SeatsMoved(
+        listed=ListedSeatChange(change=change, quantity_after=quantity_after(timeline, change), names=names),
+        subscription=subscription_now(after, at),
+        invoice=invoice,
+    )
+
+
+def asked_subscription(contract: Contract, subscription_id: SubscriptionId | None) -> Subscription:
+    """Return the subscription that a request names; None: the only one. Raises SubscriptionNotFound, InvalidFields."""
     if subscription_id is None and len(contract.subscriptions) > 1:
         message = f"is required: the contract has {len(contract.subscriptions)} subscriptions"
         raise InvalidFields([FieldViolation("subscription_id", message)])

@@ -76,20 +76,23 @@ class StoredBilling:
 
         def state(contract: Contract, subscription: Subscription) -> BillingState:
             one = subscription.subscription_id
+            quantity, assigned = opening.get(one, (subscription.initial_quantity, 0))
             return BillingState(
                 contract=contract,
                 subscription=subscription,
                 timeline=Timeline(
-                    opening_quantity=opening.get(one, subscription.initial_quantity),
-                    changes=tuple(changes[one]),
+                    opening_quantity=quantity, changes=tuple(changes[one]), opening_assigned=assigned
                 ),
                 billed=billed.get(one),
             )
 
         return [[state(contract, one) for one in contract.subscriptions] for contract in contracts]
 
-    async def _seats_before_billed(self, ids: Collection[SubscriptionId]) -> dict[str, int]:
-        """Return the seats after the changes before `billed_from`: the last count, and what was added since."""
+    async def _seats_before_billed(self, ids: Collection[SubscriptionId]) -> dict[str, tuple[int, int]]:
+        """Return the seats after the changes before `billed_from`, and how many of them are assigned.
+
+        The seats are the last count, and what was added since.
+        """
         before = (
             select(
                 seat_changes.c.subscription_id,
@@ -97,6 +100,7 @@ class StoredBilling:
                 seat_changes.c.sequence,
                 seat_changes.c.quantity_delta,
                 seat_changes.c.new_quantity,
+                seat_changes.c.assigned_delta,
                 subscriptions.c.initial_quantity,
             )
             .join(subscriptions, subscriptions.c.subscription_id == seat_changes.c.subscription_id)
@@ -120,11 +124,13 @@ class StoredBilling:
             select(
                 before.c.subscription_id,
                 (func.coalesce(counts.c.new_quantity, before.c.initial_quantity) + added).label("seats"),
+                func.sum(before.c.assigned_delta).label("assigned"),
             )
             .outerjoin(counts, counts.c.subscription_id == before.c.subscription_id)
             .group_by(before.c.subscription_id, before.c.initial_quantity, counts.c.new_quantity)
         )
-        return {row.subscription_id: int(row.seats) for row in await self._connection.execute(opening)}
+        rows = await self._connection.execute(opening)
+        return {row.subscription_id: (int(row.seats), int(row.assigned)) for row in rows}
 
     async def _changes_since_billed(self, ids: Collection[SubscriptionId]) -> dict[str, list[SeatChange]]:
         since = (

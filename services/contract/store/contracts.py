@@ -29,9 +29,17 @@ from services.contract.domain.ids import (
     GrantScheduleId,
     ProductId,
     RateCardId,
+    SeatId,
     SubscriptionId,
 )
-from services.contract.domain.schedules import GrantFrequency, GrantSchedule, GrantTerms, PeriodProration
+from services.contract.domain.schedules import (
+    Allocation,
+    GrantFrequency,
+    GrantSchedule,
+    GrantTerms,
+    PeriodProration,
+)
+from services.contract.domain.seats.naming import NamedSeats, SharedPool, SharedPoolAccess
 from services.contract.domain.term import Term
 from services.contract.store.formats import EDITION, ROLLOVER, decode_price, encode_price
 from services.contract.store.paging import one_page
@@ -69,6 +77,9 @@ _SELECT_SUBSCRIPTIONS: Final[Select[Any]] = select(
     subscriptions.c.collection_schedule,
     subscriptions.c.interval_count,
     subscriptions.c.anchor_time,
+    subscriptions.c.seat_group_key,
+    subscriptions.c.shared_pool_access,
+    subscriptions.c.shared_pool_seat_ids,
 ).order_by(subscriptions.c.contract_id, subscriptions.c.position)
 _SELECT_SCHEDULES: Final[Select[Any]] = select(
     grant_schedules.c.contract_id,
@@ -88,6 +99,7 @@ _SELECT_SCHEDULES: Final[Select[Any]] = select(
     grant_schedules.c.scope_product_ids,
     grant_schedules.c.rollover,
     grant_schedules.c.editions,
+    grant_schedules.c.allocation,
 ).order_by(grant_schedules.c.contract_id, grant_schedules.c.position)
 
 
@@ -200,6 +212,14 @@ class StoredContracts:
             .values({column: row[column] for column in changing})
         )
 
+    async def save_naming(self, subscription: Subscription) -> None:
+        """Save how the seats of a locked contract's subscription are named."""
+        await self._connection.execute(
+            update(subscriptions)
+            .where(subscriptions.c.subscription_id == subscription.subscription_id)
+            .values(_naming_to_row(subscription.named))
+        )
+
     async def save_schedule(self, schedule: GrantSchedule) -> None:
         """Save the end and the editions of a grant schedule of a locked contract."""
         row = _schedule_to_row(schedule)
@@ -304,6 +324,7 @@ def _subscription_to_row(subscription: Subscription) -> dict[str, Any]:
         "collection_schedule": subscription.collection_schedule.value,
         "interval_count": subscription.interval_count,
         "anchor_time": subscription.anchor_time,
+        **_naming_to_row(subscription.named),
     }
 
 
@@ -326,7 +347,25 @@ def _subscription_from_row(row: Row[Any]) -> Subscription:
         collection_schedule=CollectionSchedule(row.collection_schedule),
         interval_count=row.interval_count,
         anchor_time=row.anchor_time,
+        named=None
+        if row.seat_group_key is None
+        else NamedSeats(
+            seat_group_key=row.seat_group_key,
+            shared_pool=SharedPool(
+                access=SharedPoolAccess(row.shared_pool_access),
+                seat_ids=tuple(SeatId(one) for one in row.shared_pool_seat_ids),
+            ),
+        ),
     )
+
+
+def _naming_to_row(named: NamedSeats | None) -> dict[str, Any]:
+    shared_pool = SharedPool() if named is None else named.shared_pool
+    return {
+        "seat_group_key": None if named is None else named.seat_group_key,
+        "shared_pool_access": shared_pool.access.value,
+        "shared_pool_seat_ids": list(shared_pool.seat_ids),
+    }
 
 
 def _schedule_to_row(schedule: GrantSchedule) -> dict[str, Any]:
@@ -348,6 +387,7 @@ def _schedule_to_row(schedule: GrantSchedule) -> dict[str, Any]:
         "scope_product_ids": list(terms.scope_product_ids),
         "rollover": None if terms.rollover is None else ROLLOVER.encode(terms.rollover),
         "editions": [EDITION.encode(one) for one in schedule.editions],
+        "allocation": schedule.allocation.value,
     }
 
 
@@ -371,4 +411,5 @@ def _schedule_from_row(row: Row[Any]) -> GrantSchedule:
             rollover=None if row.rollover is None else ROLLOVER.decode(row.rollover),
         ),
         editions=tuple(EDITION.decode(one) for one in row.editions),
+        allocation=Allocation(row.allocation),
     )

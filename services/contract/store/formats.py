@@ -16,6 +16,7 @@ from services.contract.domain.commands import (
     Response,
     ScheduleChanged,
     SeatsMoved,
+    SubscriptionChanged,
     TopUpAndInvoice,
 )
 from services.contract.domain.contract import ContractNow
@@ -185,6 +186,60 @@ def _edited_schedules_of_both(changed: Json) -> Json:
     return changed | {name: _edited_schedules(changed[name]) for name in ("ended", "begun")}
 
 
+def _counted_seats(subscription: Json) -> Json:
+    """Named seats: until then all seats were only counted, and all credits pooled."""
+    return subscription | {"named": None}
+
+
+def _pooled(schedule: Json) -> Json:
+    return schedule | {"allocation": "POOLED"}
+
+
+def _counted_seats_of(contract: Json) -> Json:
+    return contract | {
+        "subscriptions": [_counted_seats(one) for one in contract["subscriptions"]],
+        "grant_schedules": [_pooled(one) for one in contract["grant_schedules"]],
+    }
+
+
+def _counted_seats_of_both(changed: Json) -> Json:
+    return changed | {name: _counted_seats_of(changed[name]) for name in ("ended", "begun")}
+
+
+def _counted_now(now: Json) -> Json:
+    return now | {"subscription": _counted_seats(now["subscription"]), "assigned_quantity": 0}
+
+
+def _counted_contract(now: Json) -> Json:
+    return now | {
+        "contract": _counted_seats_of(now["contract"]),
+        "subscriptions": [_counted_now(one) for one in now["subscriptions"]],
+    }
+
+
+def _counted_created(created: Json) -> Json:
+    return created | {"contract": _counted_contract(created["contract"])}
+
+
+def _counted_schedule(changed: Json) -> Json:
+    return changed | {"grant_schedule": _pooled(changed["grant_schedule"])}
+
+
+_NO_NAMES: Final[Json] = {"assign": [], "unassign": [], "transfers": []}
+
+
+def _counted_moved(moved: Json) -> Json:
+    listed = moved["listed"]
+    return moved | {
+        "listed": listed | {"change": listed["change"] | {"assigned_delta": 0}, "names": _NO_NAMES},
+        "subscription": _counted_now(moved["subscription"]),
+    }
+
+
+def _counted_change(changed: Json) -> Json:
+    return changed | {"names": _NO_NAMES}
+
+
 # The columns seller_details.details, billing_details.details and invoice_parties.parties; Party is a response, too.
 PARTY: Final = Format("Party", Party)
 BILLING_DETAILS: Final = Format("BillingDetails", BillingDetails)
@@ -201,34 +256,44 @@ RESPONSES: Final = Formats[Response](
             _accepted_signed,
             _term_of_signed,
             _edited_schedules_created,
+            _counted_created,
         ),
     ),
     Format(
         "ContractNow",
         ContractNow,
-        (_rhythms_of_contract, _accepted_contract, _term_of_contract, _edited_schedules_now),
+        (
+            _rhythms_of_contract,
+            _accepted_contract,
+            _term_of_contract,
+            _edited_schedules_now,
+            _counted_contract,
+        ),
     ),
     Format(
         "SeatsMoved",
         SeatsMoved,
-        (_seats_moved_2, _life_of_its_invoice, _carried_on_its_invoice, _rhythm_of_moved),
+        (_seats_moved_2, _life_of_its_invoice, _carried_on_its_invoice, _rhythm_of_moved, _counted_moved),
     ),
     Format("TopUpAndInvoice", TopUpAndInvoice, (_life_of_its_invoice, _carried_on_its_invoice)),
     Format("Invoice", Invoice, (_carried_on_lines,)),
     Format("InvoiceVoided", InvoiceVoided, (_carried_on_both_invoices,)),
     Format("PlanChangeMade", PlanChangeMade),
     Format("InvoicePaid", InvoicePaid, (_carried_on_its_invoice,)),
-    Format("ScheduleChanged", ScheduleChanged),
+    Format("ScheduleChanged", ScheduleChanged, (_counted_schedule,)),
+    Format("SubscriptionChanged", SubscriptionChanged),
     Format("InvoiceCredited", InvoiceCredited),
     Format("BillingDetailsSet", BillingDetailsSet),
     PARTY,
 )
 NOTICES: Final = Formats[Payload](
     Format("CUSTOMER_CHANGED", CustomerChanged),
-    Format("CONTRACT_CHANGED", ContractChanged, (_contract_changed_2, _edited_schedules)),
-    Format("SEATS_CHANGED", SeatsChanged, (_seats_changed_2,)),
+    Format("CONTRACT_CHANGED", ContractChanged, (_contract_changed_2, _edited_schedules, _counted_seats_of)),
+    Format("SEATS_CHANGED", SeatsChanged, (_seats_changed_2, _counted_change)),
     Format("TOP_UP_PAID", TopUpPaid),
-    Format("PLAN_CHANGED", PlanChanged, (_edited_schedules_of_both, _unbilled_of_all)),
+    Format(
+        "PLAN_CHANGED", PlanChanged, (_edited_schedules_of_both, _unbilled_of_all, _counted_seats_of_both)
+    ),
 )
 # One element of subscriptions.rates, the copy of the Catalog's rates.
 SEAT_RATE: Final = Format("SeatRate", SeatRate)

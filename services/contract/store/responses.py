@@ -15,6 +15,7 @@ from services.contract.domain.commands import (
     EndContract,
     EndGrantSchedule,
     FinalizeInvoice,
+    NameSeats,
     OrderTopUp,
     RecordInvoicePayment,
     ResolveTopUpPayment,
@@ -22,6 +23,7 @@ from services.contract.domain.commands import (
     ResumeCustomer,
     SetBillingDetails,
     SetCustomerAliases,
+    SetSharedPoolAccess,
     SuspendCustomer,
     UnarchiveCustomer,
     VoidInvoice,
@@ -54,7 +56,14 @@ class OwnResponses(StoredResponses[Response]):
                 | SetBillingDetails()
             ):
                 await StoredCustomers(self._connection).find(command.customer)
-            case EndContract() | EditGrantSchedule() | EndGrantSchedule() | OrderTopUp():
+            case (
+                EndContract()
+                | EditGrantSchedule()
+                | EndGrantSchedule()
+                | OrderTopUp()
+                | NameSeats()
+                | SetSharedPoolAccess()
+            ):
                 await StoredContracts(self._connection).customer_of(command.contract_id)
             case ChangePlan():
                 await StoredContracts(self._connection).customer_of(command.plan.contract_id)

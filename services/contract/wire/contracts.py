@@ -24,7 +24,7 @@ from services.contract.domain.contract import (
     unprorated_schedules,
 )
 from services.contract.domain.ids import ContractId, RateCardId
-from services.contract.domain.schedules import GrantAlignment
+from services.contract.domain.schedules import Allocation, GrantAlignment
 from services.contract.domain.term import NOTICE_DAYS_MAX, TERM_MONTHS_MAX, Term
 from services.contract.wire.invoices import invoice_to_wire
 from services.contract.wire.schedules import schedule_from_wire, schedule_to_wire
@@ -56,7 +56,7 @@ def create_from_wire(request: pb.CreateContractRequest) -> CreateContract:
         start_time=time(fields, "start_time", request.start_time, request.HasField("start_time")),
         end_time=optional_time(fields, "end_time", request.end_time, request.HasField("end_time")),
         subscriptions=subscriptions_from_wire(fields, request.subscriptions),
-        grant_schedules=schedules_from_wire(fields, request.grant_schedules, len(request.subscriptions)),
+        grant_schedules=schedules_from_wire(fields, request.grant_schedules, request.subscriptions),
         term=_term_from_wire(fields, request.term) if request.HasField("term") else None,
     )
     if command.term is not None and command.end_time is not None:
@@ -84,19 +84,28 @@ def subscriptions_from_wire(
 
 
 def schedules_from_wire(
-    fields: Fields, terms: Sequence[pb.GrantScheduleTerms], subscriptions: int
+    fields: Fields, terms: Sequence[pb.GrantScheduleTerms], subscriptions: Sequence[pb.SubscriptionTerms]
 ) -> tuple[GrantScheduleTerms, ...]:
-    """Return the terms of the schedules of a contract with so many subscriptions."""
+    """Return the terms of the schedules of a contract with these subscriptions."""
     schedules = each(fields, "grant_schedules", terms, GRANT_SCHEDULES_MAX, schedule_from_wire)
     for position, schedule in enumerate(schedules):
         index = schedule.subscription_index
-        if index is not None and not 0 <= index < subscriptions:
+        linked = None
+        if index is not None and 0 <= index < len(subscriptions):
+            linked = subscriptions[index]
+        elif index is not None:
             fields.add(
                 f"grant_schedules[{position}].subscription_index",
                 "must be a position in subscriptions, from 0",
             )
         if index is None and schedule.alignment is GrantAlignment.BILLING_PERIODS:
             fields.add(f"grant_schedules[{position}].alignment", "BILLING_PERIODS needs a subscription_index")
+        is_named = linked is not None and linked.quantity_management == pb.QUANTITY_MANAGEMENT_SEAT_BASED
+        if schedule.allocation is Allocation.INDIVIDUAL and not is_named:
+            fields.add(
+                f"grant_schedules[{position}].allocation",
+                "INDIVIDUAL needs a subscription_index of seats that are SEAT_BASED",
+            )
     return schedules
 
 

@@ -126,7 +126,7 @@ def _terms_from_wire(
         rate_card_id=RateCardId(fields.text("rate_card_id", request.rate_card_id)),
         end_time=optional_time(fields, "end_time", request.end_time, request.HasField("end_time")),
         subscriptions=subscriptions_from_wire(fields, request.subscriptions),
-        grant_schedules=schedules_from_wire(fields, request.grant_schedules, len(request.subscriptions)),
+        grant_schedules=schedules_from_wire(fields, request.grant_schedules, request.subscriptions),
         included_credits=default(fields, "included_credits", request.included_credits, by_number(_INCLUDED)),
         money_back=default(fields, "money_back", request.money_back, by_number(_MONEY_BACK)),
         accept_unprorated=request.accept_unprorated,

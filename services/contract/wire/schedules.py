@@ -22,6 +22,7 @@ from services.contract.domain.schedules import (
     PRIORITY_MAX,
     SCOPE_PRODUCTS_MAX,
     UNIT_AMOUNT_MAX,
+    Allocation,
     GrantAlignment,
     GrantFrequency,
     GrantSchedule,
@@ -49,12 +50,13 @@ _PRORATIONS: Final = {
     PeriodProration.LAST: pb.PERIOD_PRORATION_LAST,
     PeriodProration.NONE: pb.PERIOD_PRORATION_NONE,
 }
-# There is only one choice so far. Setting it is the same as leaving it out.
-_POOLED: Final[dict[int, str]] = {pb.ALLOCATION_POOLED: "POOLED"}
+_ALLOCATIONS: Final = {
+    Allocation.POOLED: pb.ALLOCATION_POOLED,
+    Allocation.INDIVIDUAL: pb.ALLOCATION_INDIVIDUAL,
+}
 
 
 def schedule_from_wire(fields: Fields, path: str, terms: pb.GrantScheduleTerms) -> GrantScheduleTerms:
-    default(fields, f"{path}.allocation", terms.allocation, _POOLED)
     every = fields.count(f"{path}.interval_count", terms.interval_count or 1, minimum=1, maximum=PERIODS_MAX)
     alignment = default(fields, f"{path}.alignment", terms.alignment, by_number(_ALIGNMENTS))
     if alignment is GrantAlignment.BILLING_PERIODS and terms.HasField("anchor_time"):
@@ -66,6 +68,7 @@ def schedule_from_wire(fields: Fields, path: str, terms: pb.GrantScheduleTerms) 
         frequency=fields.choice(f"{path}.frequency", terms.frequency, by_number(_FREQUENCIES)),
         interval_count=every,
         alignment=alignment,
+        allocation=default(fields, f"{path}.allocation", terms.allocation, by_number(_ALLOCATIONS)),
         anchor_time=optional_time(
             fields, f"{path}.anchor_time", terms.anchor_time, terms.HasField("anchor_time")
         ),
@@ -158,7 +161,7 @@ def schedule_to_wire(schedule: GrantSchedule) -> pb.GrantSchedule:
         subscription_id=schedule.subscription_id or "",
         frequency=_FREQUENCIES[schedule.frequency],
         anchor_time=timestamp(schedule.anchor_time),
-        allocation=pb.ALLOCATION_POOLED,
+        allocation=_ALLOCATIONS[schedule.allocation],
         priority=terms.priority,
         prorates_increases=terms.prorates_increases,
         period_proration=_PRORATIONS[terms.period_proration],

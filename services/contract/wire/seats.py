@@ -16,10 +16,12 @@ from services.contract.domain.commands import (
     SeatsMoved,
 )
 from services.contract.domain.ids import ContractId, SubscriptionId
+from services.contract.domain.seats.naming import NO_NAMES, SeatNames
 from services.contract.domain.seats.timeline import SEATS_MAX
 from services.contract.wire.invoices import invoice_to_wire, line_to_wire
+from services.contract.wire.seat_names import names_from_wire, transfers_to_wire
 from services.contract.wire.subscriptions import subscription_to_wire
-from services.contract.wire.values import money_to_wire, optional_time
+from services.contract.wire.values import money_to_wire, optional_subscription_id, optional_time
 
 
 def change_from_wire(request: pb.ChangeSeatsRequest) -> ChangeSeats:
@@ -27,7 +29,11 @@ def change_from_wire(request: pb.ChangeSeatsRequest) -> ChangeSeats:
     command = ChangeSeats(
         request_id=fields.request_id(request.request_id),
         fingerprint=fingerprint("ChangeSeats", request),
-        seats=_seats_from_wire(fields, request),
+        seats=_seats_from_wire(
+            fields,
+            request,
+            names_from_wire(fields, request.assign_seat_ids, request.unassign_seat_ids, request.transfers),
+        ),
     )
     fields.check()
     return command
@@ -35,7 +41,7 @@ def change_from_wire(request: pb.ChangeSeatsRequest) -> ChangeSeats:
 
 def preview_from_wire(request: pb.PreviewSeatChangeRequest) -> SeatRequest:
     fields = Fields()
-    seats = _seats_from_wire(fields, request)
+    seats = _seats_from_wire(fields, request, NO_NAMES)
     fields.check()
     return seats
 
@@ -43,7 +49,7 @@ def preview_from_wire(request: pb.PreviewSeatChangeRequest) -> SeatRequest:
 def list_from_wire(request: pb.ListSeatChangesRequest) -> tuple[ContractId, SubscriptionId | None, Page]:
     fields = Fields()
     contract_id = ContractId(fields.text("contract_id", request.contract_id))
-    subscription_id = _subscription_id(fields, request.subscription_id)
+    subscription_id = optional_subscription_id(fields, request.subscription_id)
     page = page_from_wire(fields, request, _list_of(request), keys=(time_key, number_key))
     fields.check()
     return contract_id, subscription_id, page
@@ -87,7 +93,7 @@ def list_to_wire(
 
 
 def _seats_from_wire(
-    fields: Fields, request: pb.ChangeSeatsRequest | pb.PreviewSeatChangeRequest
+    fields: Fields, request: pb.ChangeSeatsRequest | pb.PreviewSeatChangeRequest, names: SeatNames
 ) -> SeatRequest:
     new_quantity = quantity_delta = None
     match request.WhichOneof("change"):
@@ -100,23 +106,23 @@ def _seats_from_wire(
             if request.quantity_delta == 0:
                 fields.add("quantity_delta", "must not be 0")
         case _:
-            fields.add("change", "is required: new_quantity or quantity_delta")
+            if not _has_seat_ids(request):
+                fields.add("change", "is required: new_quantity or quantity_delta, or seat ids")
     return SeatRequest(
         contract_id=ContractId(fields.text("contract_id", request.contract_id)),
-        subscription_id=_subscription_id(fields, request.subscription_id),
+        subscription_id=optional_subscription_id(fields, request.subscription_id),
         new_quantity=new_quantity,
         quantity_delta=quantity_delta,
         effective_time=optional_time(
             fields, "effective_time", request.effective_time, request.HasField("effective_time")
         ),
+        names=names,
     )
 
 
-def _subscription_id(fields: Fields, subscription_id: str) -> SubscriptionId | None:
-    return (
-        SubscriptionId(fields.text("subscription_id", subscription_id, required=False))
-        if subscription_id
-        else None
+def _has_seat_ids(request: pb.ChangeSeatsRequest | pb.PreviewSeatChangeRequest) -> bool:
+    return isinstance(request, pb.ChangeSeatsRequest) and bool(
+        request.assign_seat_ids or request.unassign_seat_ids or request.transfers
     )
 
 
@@ -130,6 +136,9 @@ def _change_to_wire(listed: ListedSeatChange) -> pb.SeatChange:
         quantity_after=listed.quantity_after,
         create_time=timestamp(change.create_time),
         new_quantity=change.new_quantity,
+        assign_seat_ids=listed.names.assign,
+        unassign_seat_ids=listed.names.unassign,
+        transfers=transfers_to_wire(listed.names),
     )
 
 

@@ -35,12 +35,17 @@ def buy_to_wire(ordered: TopUpAndInvoice) -> own.BuyTopUpResponse:
 
 
 def adjust_from_wire(request: own.AdjustSeatsRequest) -> ChangeSeats:
+    is_naming = bool(request.assign_seat_ids or request.unassign_seat_ids or request.transfers)
+    names_only = is_naming and not request.quantity_delta
     command = seats.change_from_wire(
         pb.ChangeSeatsRequest(
             request_id=request.request_id,
             contract_id=request.contract_id,
             subscription_id=request.subscription_id,
-            quantity_delta=request.quantity_delta,
+            quantity_delta=None if names_only else request.quantity_delta,
+            assign_seat_ids=request.assign_seat_ids,
+            unassign_seat_ids=request.unassign_seat_ids,
+            transfers=request.transfers,
         )
     )
     return replace(command, fingerprint=fingerprint("AdjustSeats", request))

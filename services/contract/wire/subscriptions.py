@@ -16,7 +16,9 @@ from services.contract.domain.contract import (
     SubscriptionNow,
 )
 from services.contract.domain.ids import ProductId
+from services.contract.domain.seats.naming import NamedSeats
 from services.contract.domain.seats.timeline import SEATS_MAX
+from services.contract.wire.seat_names import named_from_wire, seat_ids_from_wire, shared_pool_to_wire
 from services.contract.wire.values import by_number, default, money_to_wire, optional_time, period_to_wire
 
 _BILLING_FREQUENCIES: Final = {
@@ -38,12 +40,14 @@ _ROUNDINGS: Final = {
     Rounding.FLOOR: pb.ROUNDING_FLOOR,
     Rounding.CEILING: pb.ROUNDING_CEILING,
 }
-# There is only one choice so far. Setting it is the same as leaving it out.
-_QUANTITY_ONLY: Final[dict[int, str]] = {pb.QUANTITY_MANAGEMENT_QUANTITY_ONLY: "QUANTITY_ONLY"}
+_QUANTITY_MANAGEMENTS: Final[dict[int, str]] = {
+    pb.QUANTITY_MANAGEMENT_QUANTITY_ONLY: "QUANTITY_ONLY",
+    pb.QUANTITY_MANAGEMENT_SEAT_BASED: "SEAT_BASED",
+}
 
 
 def terms_from_wire(fields: Fields, path: str, terms: pb.SubscriptionTerms) -> SubscriptionTerms:
-    default(fields, f"{path}.quantity_management", terms.quantity_management, _QUANTITY_ONLY)
+    default(fields, f"{path}.quantity_management", terms.quantity_management, _QUANTITY_MANAGEMENTS)
     frequency = fields.choice(
         f"{path}.billing_frequency", terms.billing_frequency, by_number(_BILLING_FREQUENCIES)
     )
@@ -68,18 +72,22 @@ def terms_from_wire(fields: Fields, path: str, terms: pb.SubscriptionTerms) -> S
             f"{path}.initial_quantity", terms.initial_quantity, minimum=0, maximum=SEATS_MAX
         ),
         proration=_proration(fields, f"{path}.proration", terms.proration, collection_schedule),
+        named=_named(fields, path, terms),
+        initial_seat_ids=seat_ids_from_wire(fields, f"{path}.initial_seat_ids", terms.initial_seat_ids),
     )
 
 
 def subscription_to_wire(now: SubscriptionNow) -> pb.Subscription:
     subscription = now.subscription
-    proration = subscription.proration
+    proration, named = subscription.proration, subscription.named
     return pb.Subscription(
         subscription_id=subscription.subscription_id,
         product_id=subscription.product_id,
         billing_frequency=_BILLING_FREQUENCIES[subscription.billing_frequency],
         collection_schedule=_COLLECTION_SCHEDULES[subscription.collection_schedule],
-        quantity_management=pb.QUANTITY_MANAGEMENT_QUANTITY_ONLY,
+        quantity_management=pb.QUANTITY_MANAGEMENT_QUANTITY_ONLY
+        if named is None
+        else pb.QUANTITY_MANAGEMENT_SEAT_BASED,
         quantity=now.quantity,
         proration=pb.SeatProration(
             is_prorated=proration.is_prorated,
@@ -90,7 +98,24 @@ def subscription_to_wire(now: SubscriptionNow) -> pb.Subscription:
         current_period=period_to_wire(now.current_period),
         interval_count=subscription.interval_count,
         anchor_time=optional_timestamp(subscription.anchor_time),
+        seat_group_key="" if named is None else named.seat_group_key,
+        shared_pool=None if named is None else shared_pool_to_wire(named.shared_pool),
+        assigned_quantity=now.assigned_quantity,
     )
+
+
+def _named(fields: Fields, path: str, terms: pb.SubscriptionTerms) -> NamedSeats | None:
+    if terms.quantity_management == pb.QUANTITY_MANAGEMENT_SEAT_BASED:
+        return named_from_wire(fields, f"{path}.", terms.seat_group_key, terms.shared_pool)
+    given = {
+        "seat_group_key": bool(terms.seat_group_key),
+        "initial_seat_ids": bool(terms.initial_seat_ids),
+        "shared_pool": terms.HasField("shared_pool"),
+    }
+    for name, is_given in given.items():
+        if is_given:
+            fields.add(f"{path}.{name}", "must be left out unless quantity_management is SEAT_BASED")
+    return None
 
 
 def _anchor_day(fields: Fields, field: str, terms: pb.SubscriptionTerms) -> int | None:

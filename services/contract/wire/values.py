@@ -13,6 +13,7 @@ from meshkit.quantity import Money
 from meshkit.rpc.fields import Fields, timestamp
 from purser.type.v1 import billing_period_pb2, money_pb2
 from services.contract.domain.billing.price import MONEY_MICROS_MAX
+from services.contract.domain.ids import SubscriptionId
 
 M = TypeVar("M")
 T = TypeVar("T")
@@ -53,6 +54,13 @@ def each(
         fields.add(field, f"must have at most {most} elements")
         return ()
     return tuple(read(fields, f"{field}[{position}]", message) for position, message in enumerate(messages))
+
+
+def optional_subscription_id(fields: Fields, subscription_id: str) -> SubscriptionId | None:
+    """Return a subscription of a contract; None: its only one."""
+    if not subscription_id:
+        return None
+    return SubscriptionId(fields.text("subscription_id", subscription_id))
 
 
 def default(fields: Fields, field: str, value: int, choices: Mapping[int, T]) -> T:

@@ -40,6 +40,14 @@ class QuantityManagement(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     QUANTITY_MANAGEMENT_UNSPECIFIED: _ClassVar[QuantityManagement]
     QUANTITY_MANAGEMENT_QUANTITY_ONLY: _ClassVar[QuantityManagement]
+    QUANTITY_MANAGEMENT_SEAT_BASED: _ClassVar[QuantityManagement]
+
+class SharedPoolAccess(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SHARED_POOL_ACCESS_UNSPECIFIED: _ClassVar[SharedPoolAccess]
+    SHARED_POOL_ACCESS_NOBODY: _ClassVar[SharedPoolAccess]
+    SHARED_POOL_ACCESS_EVERYONE: _ClassVar[SharedPoolAccess]
+    SHARED_POOL_ACCESS_LISTED: _ClassVar[SharedPoolAccess]
 
 class SeatInvoicing(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -66,6 +74,7 @@ class Allocation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     ALLOCATION_UNSPECIFIED: _ClassVar[Allocation]
     ALLOCATION_POOLED: _ClassVar[Allocation]
+    ALLOCATION_INDIVIDUAL: _ClassVar[Allocation]
 
 class GrantFrequency(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -180,6 +189,11 @@ COLLECTION_SCHEDULE_ADVANCE: CollectionSchedule
 COLLECTION_SCHEDULE_ARREARS: CollectionSchedule
 QUANTITY_MANAGEMENT_UNSPECIFIED: QuantityManagement
 QUANTITY_MANAGEMENT_QUANTITY_ONLY: QuantityManagement
+QUANTITY_MANAGEMENT_SEAT_BASED: QuantityManagement
+SHARED_POOL_ACCESS_UNSPECIFIED: SharedPoolAccess
+SHARED_POOL_ACCESS_NOBODY: SharedPoolAccess
+SHARED_POOL_ACCESS_EVERYONE: SharedPoolAccess
+SHARED_POOL_ACCESS_LISTED: SharedPoolAccess
 SEAT_INVOICING_UNSPECIFIED: SeatInvoicing
 SEAT_INVOICING_BILL_IMMEDIATELY: SeatInvoicing
 SEAT_INVOICING_BILL_ON_NEXT_COLLECTION_DATE: SeatInvoicing
@@ -194,6 +208,7 @@ PERIOD_PRORATION_LAST: PeriodProration
 PERIOD_PRORATION_NONE: PeriodProration
 ALLOCATION_UNSPECIFIED: Allocation
 ALLOCATION_POOLED: Allocation
+ALLOCATION_INDIVIDUAL: Allocation
 GRANT_FREQUENCY_UNSPECIFIED: GrantFrequency
 GRANT_FREQUENCY_MONTHLY: GrantFrequency
 GRANT_FREQUENCY_ANNUAL: GrantFrequency
@@ -493,6 +508,14 @@ class ResendCustomerResponse(_message.Message):
     customer: Customer
     def __init__(self, customer: _Optional[_Union[Customer, _Mapping]] = ...) -> None: ...
 
+class SharedPool(_message.Message):
+    __slots__ = ("access", "seat_ids")
+    ACCESS_FIELD_NUMBER: _ClassVar[int]
+    SEAT_IDS_FIELD_NUMBER: _ClassVar[int]
+    access: SharedPoolAccess
+    seat_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, access: _Optional[_Union[SharedPoolAccess, str]] = ..., seat_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class SeatProration(_message.Message):
     __slots__ = ("is_prorated", "invoicing", "rounding")
     IS_PRORATED_FIELD_NUMBER: _ClassVar[int]
@@ -504,7 +527,7 @@ class SeatProration(_message.Message):
     def __init__(self, is_prorated: _Optional[bool] = ..., invoicing: _Optional[_Union[SeatInvoicing, str]] = ..., rounding: _Optional[_Union[Rounding, str]] = ...) -> None: ...
 
 class SubscriptionTerms(_message.Message):
-    __slots__ = ("product_id", "billing_frequency", "collection_schedule", "quantity_management", "initial_quantity", "proration", "interval_count", "anchor_time", "anchor_day")
+    __slots__ = ("product_id", "billing_frequency", "collection_schedule", "quantity_management", "initial_quantity", "proration", "interval_count", "anchor_time", "anchor_day", "seat_group_key", "initial_seat_ids", "shared_pool")
     PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
     BILLING_FREQUENCY_FIELD_NUMBER: _ClassVar[int]
     COLLECTION_SCHEDULE_FIELD_NUMBER: _ClassVar[int]
@@ -514,6 +537,9 @@ class SubscriptionTerms(_message.Message):
     INTERVAL_COUNT_FIELD_NUMBER: _ClassVar[int]
     ANCHOR_TIME_FIELD_NUMBER: _ClassVar[int]
     ANCHOR_DAY_FIELD_NUMBER: _ClassVar[int]
+    SEAT_GROUP_KEY_FIELD_NUMBER: _ClassVar[int]
+    INITIAL_SEAT_IDS_FIELD_NUMBER: _ClassVar[int]
+    SHARED_POOL_FIELD_NUMBER: _ClassVar[int]
     product_id: str
     billing_frequency: BillingFrequency
     collection_schedule: CollectionSchedule
@@ -523,7 +549,10 @@ class SubscriptionTerms(_message.Message):
     interval_count: int
     anchor_time: _timestamp_pb2.Timestamp
     anchor_day: int
-    def __init__(self, product_id: _Optional[str] = ..., billing_frequency: _Optional[_Union[BillingFrequency, str]] = ..., collection_schedule: _Optional[_Union[CollectionSchedule, str]] = ..., quantity_management: _Optional[_Union[QuantityManagement, str]] = ..., initial_quantity: _Optional[int] = ..., proration: _Optional[_Union[SeatProration, _Mapping]] = ..., interval_count: _Optional[int] = ..., anchor_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., anchor_day: _Optional[int] = ...) -> None: ...
+    seat_group_key: str
+    initial_seat_ids: _containers.RepeatedScalarFieldContainer[str]
+    shared_pool: SharedPool
+    def __init__(self, product_id: _Optional[str] = ..., billing_frequency: _Optional[_Union[BillingFrequency, str]] = ..., collection_schedule: _Optional[_Union[CollectionSchedule, str]] = ..., quantity_management: _Optional[_Union[QuantityManagement, str]] = ..., initial_quantity: _Optional[int] = ..., proration: _Optional[_Union[SeatProration, _Mapping]] = ..., interval_count: _Optional[int] = ..., anchor_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., anchor_day: _Optional[int] = ..., seat_group_key: _Optional[str] = ..., initial_seat_ids: _Optional[_Iterable[str]] = ..., shared_pool: _Optional[_Union[SharedPool, _Mapping]] = ...) -> None: ...
 
 class Rollover(_message.Message):
     __slots__ = ("fraction_millionths", "cap_micros", "duration")
@@ -590,7 +619,7 @@ class GrantScheduleTerms(_message.Message):
     def __init__(self, product_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., unit_amount_micros: _Optional[int] = ..., subscription_index: _Optional[int] = ..., frequency: _Optional[_Union[GrantFrequency, str]] = ..., anchor_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., allocation: _Optional[_Union[Allocation, str]] = ..., priority: _Optional[int] = ..., prorates_increases: _Optional[bool] = ..., period_proration: _Optional[_Union[PeriodProration, str]] = ..., commit_duration: _Optional[int] = ..., scope_product_ids: _Optional[_Iterable[str]] = ..., interval_count: _Optional[int] = ..., alignment: _Optional[_Union[GrantAlignment, str]] = ..., rollover: _Optional[_Union[Rollover, _Mapping]] = ...) -> None: ...
 
 class Subscription(_message.Message):
-    __slots__ = ("subscription_id", "product_id", "billing_frequency", "collection_schedule", "quantity_management", "quantity", "proration", "unit_price", "current_period", "interval_count", "anchor_time")
+    __slots__ = ("subscription_id", "product_id", "billing_frequency", "collection_schedule", "quantity_management", "quantity", "proration", "unit_price", "current_period", "interval_count", "anchor_time", "seat_group_key", "shared_pool", "assigned_quantity")
     SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
     PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
     BILLING_FREQUENCY_FIELD_NUMBER: _ClassVar[int]
@@ -602,6 +631,9 @@ class Subscription(_message.Message):
     CURRENT_PERIOD_FIELD_NUMBER: _ClassVar[int]
     INTERVAL_COUNT_FIELD_NUMBER: _ClassVar[int]
     ANCHOR_TIME_FIELD_NUMBER: _ClassVar[int]
+    SEAT_GROUP_KEY_FIELD_NUMBER: _ClassVar[int]
+    SHARED_POOL_FIELD_NUMBER: _ClassVar[int]
+    ASSIGNED_QUANTITY_FIELD_NUMBER: _ClassVar[int]
     subscription_id: str
     product_id: str
     billing_frequency: BillingFrequency
@@ -613,7 +645,10 @@ class Subscription(_message.Message):
     current_period: _billing_period_pb2.BillingPeriod
     interval_count: int
     anchor_time: _timestamp_pb2.Timestamp
-    def __init__(self, subscription_id: _Optional[str] = ..., product_id: _Optional[str] = ..., billing_frequency: _Optional[_Union[BillingFrequency, str]] = ..., collection_schedule: _Optional[_Union[CollectionSchedule, str]] = ..., quantity_management: _Optional[_Union[QuantityManagement, str]] = ..., quantity: _Optional[int] = ..., proration: _Optional[_Union[SeatProration, _Mapping]] = ..., unit_price: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., current_period: _Optional[_Union[_billing_period_pb2.BillingPeriod, _Mapping]] = ..., interval_count: _Optional[int] = ..., anchor_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    seat_group_key: str
+    shared_pool: SharedPool
+    assigned_quantity: int
+    def __init__(self, subscription_id: _Optional[str] = ..., product_id: _Optional[str] = ..., billing_frequency: _Optional[_Union[BillingFrequency, str]] = ..., collection_schedule: _Optional[_Union[CollectionSchedule, str]] = ..., quantity_management: _Optional[_Union[QuantityManagement, str]] = ..., quantity: _Optional[int] = ..., proration: _Optional[_Union[SeatProration, _Mapping]] = ..., unit_price: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., current_period: _Optional[_Union[_billing_period_pb2.BillingPeriod, _Mapping]] = ..., interval_count: _Optional[int] = ..., anchor_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., seat_group_key: _Optional[str] = ..., shared_pool: _Optional[_Union[SharedPool, _Mapping]] = ..., assigned_quantity: _Optional[int] = ...) -> None: ...
 
 class GrantSchedule(_message.Message):
     __slots__ = ("grant_schedule_id", "product_id", "credit_type_id", "unit_amount_micros", "subscription_id", "frequency", "anchor_time", "allocation", "priority", "prorates_increases", "period_proration", "commit_duration", "scope_product_ids", "interval_count", "end_time", "rollover", "editions")
@@ -975,8 +1010,16 @@ class ListPlanChangesResponse(_message.Message):
     next_page_token: str
     def __init__(self, plan_changes: _Optional[_Iterable[_Union[PlanChange, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
+class SeatTransfer(_message.Message):
+    __slots__ = ("from_seat_id", "to_seat_id")
+    FROM_SEAT_ID_FIELD_NUMBER: _ClassVar[int]
+    TO_SEAT_ID_FIELD_NUMBER: _ClassVar[int]
+    from_seat_id: str
+    to_seat_id: str
+    def __init__(self, from_seat_id: _Optional[str] = ..., to_seat_id: _Optional[str] = ...) -> None: ...
+
 class SeatChange(_message.Message):
-    __slots__ = ("seat_change_id", "subscription_id", "effective_time", "quantity_delta", "quantity_after", "create_time", "new_quantity")
+    __slots__ = ("seat_change_id", "subscription_id", "effective_time", "quantity_delta", "quantity_after", "create_time", "new_quantity", "assign_seat_ids", "unassign_seat_ids", "transfers")
     SEAT_CHANGE_ID_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
     EFFECTIVE_TIME_FIELD_NUMBER: _ClassVar[int]
@@ -984,6 +1027,9 @@ class SeatChange(_message.Message):
     QUANTITY_AFTER_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     NEW_QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    ASSIGN_SEAT_IDS_FIELD_NUMBER: _ClassVar[int]
+    UNASSIGN_SEAT_IDS_FIELD_NUMBER: _ClassVar[int]
+    TRANSFERS_FIELD_NUMBER: _ClassVar[int]
     seat_change_id: str
     subscription_id: str
     effective_time: _timestamp_pb2.Timestamp
@@ -991,23 +1037,32 @@ class SeatChange(_message.Message):
     quantity_after: int
     create_time: _timestamp_pb2.Timestamp
     new_quantity: int
-    def __init__(self, seat_change_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., quantity_delta: _Optional[int] = ..., quantity_after: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., new_quantity: _Optional[int] = ...) -> None: ...
+    assign_seat_ids: _containers.RepeatedScalarFieldContainer[str]
+    unassign_seat_ids: _containers.RepeatedScalarFieldContainer[str]
+    transfers: _containers.RepeatedCompositeFieldContainer[SeatTransfer]
+    def __init__(self, seat_change_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., quantity_delta: _Optional[int] = ..., quantity_after: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., new_quantity: _Optional[int] = ..., assign_seat_ids: _Optional[_Iterable[str]] = ..., unassign_seat_ids: _Optional[_Iterable[str]] = ..., transfers: _Optional[_Iterable[_Union[SeatTransfer, _Mapping]]] = ...) -> None: ...
 
 class ChangeSeatsRequest(_message.Message):
-    __slots__ = ("request_id", "contract_id", "subscription_id", "new_quantity", "quantity_delta", "effective_time")
+    __slots__ = ("request_id", "contract_id", "subscription_id", "new_quantity", "quantity_delta", "effective_time", "assign_seat_ids", "unassign_seat_ids", "transfers")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
     NEW_QUANTITY_FIELD_NUMBER: _ClassVar[int]
     QUANTITY_DELTA_FIELD_NUMBER: _ClassVar[int]
     EFFECTIVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    ASSIGN_SEAT_IDS_FIELD_NUMBER: _ClassVar[int]
+    UNASSIGN_SEAT_IDS_FIELD_NUMBER: _ClassVar[int]
+    TRANSFERS_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     contract_id: str
     subscription_id: str
     new_quantity: int
     quantity_delta: int
     effective_time: _timestamp_pb2.Timestamp
-    def __init__(self, request_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., new_quantity: _Optional[int] = ..., quantity_delta: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    assign_seat_ids: _containers.RepeatedScalarFieldContainer[str]
+    unassign_seat_ids: _containers.RepeatedScalarFieldContainer[str]
+    transfers: _containers.RepeatedCompositeFieldContainer[SeatTransfer]
+    def __init__(self, request_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., new_quantity: _Optional[int] = ..., quantity_delta: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., assign_seat_ids: _Optional[_Iterable[str]] = ..., unassign_seat_ids: _Optional[_Iterable[str]] = ..., transfers: _Optional[_Iterable[_Union[SeatTransfer, _Mapping]]] = ...) -> None: ...
 
 class ChangeSeatsResponse(_message.Message):
     __slots__ = ("seat_change", "subscription", "invoice")
@@ -1038,6 +1093,80 @@ class ListSeatChangesResponse(_message.Message):
     seat_changes: _containers.RepeatedCompositeFieldContainer[SeatChange]
     next_page_token: str
     def __init__(self, seat_changes: _Optional[_Iterable[_Union[SeatChange, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class NameSeatsRequest(_message.Message):
+    __slots__ = ("request_id", "contract_id", "subscription_id", "seat_group_key", "seat_ids", "shared_pool")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    SEAT_GROUP_KEY_FIELD_NUMBER: _ClassVar[int]
+    SEAT_IDS_FIELD_NUMBER: _ClassVar[int]
+    SHARED_POOL_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    contract_id: str
+    subscription_id: str
+    seat_group_key: str
+    seat_ids: _containers.RepeatedScalarFieldContainer[str]
+    shared_pool: SharedPool
+    def __init__(self, request_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., seat_group_key: _Optional[str] = ..., seat_ids: _Optional[_Iterable[str]] = ..., shared_pool: _Optional[_Union[SharedPool, _Mapping]] = ...) -> None: ...
+
+class NameSeatsResponse(_message.Message):
+    __slots__ = ("subscription",)
+    SUBSCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    subscription: Subscription
+    def __init__(self, subscription: _Optional[_Union[Subscription, _Mapping]] = ...) -> None: ...
+
+class SetSharedPoolAccessRequest(_message.Message):
+    __slots__ = ("request_id", "contract_id", "subscription_id", "shared_pool")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    SHARED_POOL_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    contract_id: str
+    subscription_id: str
+    shared_pool: SharedPool
+    def __init__(self, request_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., shared_pool: _Optional[_Union[SharedPool, _Mapping]] = ...) -> None: ...
+
+class SetSharedPoolAccessResponse(_message.Message):
+    __slots__ = ("subscription",)
+    SUBSCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    subscription: Subscription
+    def __init__(self, subscription: _Optional[_Union[Subscription, _Mapping]] = ...) -> None: ...
+
+class ListSeatsRequest(_message.Message):
+    __slots__ = ("contract_id", "subscription_id", "at_time", "page_size", "page_token")
+    CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    AT_TIME_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    contract_id: str
+    subscription_id: str
+    at_time: _timestamp_pb2.Timestamp
+    page_size: int
+    page_token: str
+    def __init__(self, contract_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., at_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class Seat(_message.Message):
+    __slots__ = ("seat_id", "assign_time")
+    SEAT_ID_FIELD_NUMBER: _ClassVar[int]
+    ASSIGN_TIME_FIELD_NUMBER: _ClassVar[int]
+    seat_id: str
+    assign_time: _timestamp_pb2.Timestamp
+    def __init__(self, seat_id: _Optional[str] = ..., assign_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ListSeatsResponse(_message.Message):
+    __slots__ = ("seats", "next_page_token", "quantity", "unassigned_quantity")
+    SEATS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    UNASSIGNED_QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    seats: _containers.RepeatedCompositeFieldContainer[Seat]
+    next_page_token: str
+    quantity: int
+    unassigned_quantity: int
+    def __init__(self, seats: _Optional[_Iterable[_Union[Seat, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., quantity: _Optional[int] = ..., unassigned_quantity: _Optional[int] = ...) -> None: ...
 
 class PreviewSeatChangeRequest(_message.Message):
     __slots__ = ("contract_id", "subscription_id", "new_quantity", "quantity_delta", "effective_time")

@@ -159,6 +159,21 @@ class ContractServiceStub:
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ListSeatChangesRequest.SerializeToString,
                 response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.ListSeatChangesResponse.FromString,
                 _registered_method=True)
+        self.NameSeats = channel.unary_unary(
+                '/purser.contract.v1.ContractService/NameSeats',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.NameSeatsRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.NameSeatsResponse.FromString,
+                _registered_method=True)
+        self.SetSharedPoolAccess = channel.unary_unary(
+                '/purser.contract.v1.ContractService/SetSharedPoolAccess',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.SetSharedPoolAccessRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.SetSharedPoolAccessResponse.FromString,
+                _registered_method=True)
+        self.ListSeats = channel.unary_unary(
+                '/purser.contract.v1.ContractService/ListSeats',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ListSeatsRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.ListSeatsResponse.FromString,
+                _registered_method=True)
         self.PreviewSeatChange = channel.unary_unary(
                 '/purser.contract.v1.ContractService/PreviewSeatChange',
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.PreviewSeatChangeRequest.SerializeToString,
@@ -330,7 +345,8 @@ class ContractServiceServicer:
         """Signs a contract: bills what is due in advance, and notifies the Ledger, which issues the first credits. Reads the
         prices from the Catalog. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, RATE_CARD_NOT_FOUND,
         PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CUSTOMER_ARCHIVED, RATE_NOT_FOUND, PRODUCT_NOT_SUBSCRIPTION,
-        PRODUCT_NOT_FIXED (FAILED_PRECONDITION); ANCHOR_AFTER_START (INVALID_ARGUMENT); PEER_UNAVAILABLE (UNAVAILABLE).
+        PRODUCT_NOT_FIXED, TOO_FEW_SEATS (FAILED_PRECONDITION); ANCHOR_AFTER_START (INVALID_ARGUMENT); PEER_UNAVAILABLE
+        (UNAVAILABLE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -417,10 +433,11 @@ class ContractServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ChangeSeats(self, request, context):
-        """Changes the number of seats from an instant on: bills the increase, and notifies the Ledger, which grants its
-        credits. A decrease inside a period refunds no money and takes back no credits. Idempotent by request_id.
-        Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, SEATS_BELOW_ZERO,
-        OUTSIDE_OPEN_PERIOD, EFFECTIVE_AFTER_CONTRACT_END (FAILED_PRECONDITION).
+        """Changes the number of seats, or who has them, from an instant on: bills the increase, and notifies the Ledger, which
+        grants its credits. A decrease inside a period refunds no money and takes back no credits. Idempotent by request_id.
+        Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, SEATS_BELOW_ZERO, TOO_FEW_SEATS (for
+        the ids that have one), SEATS_NOT_NAMED, SEAT_ALREADY_ASSIGNED, SEAT_NOT_ASSIGNED, OUTSIDE_OPEN_PERIOD,
+        EFFECTIVE_AFTER_CONTRACT_END (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -428,6 +445,32 @@ class ContractServiceServicer:
 
     def ListSeatChanges(self, request, context):
         """Lists a subscription's changes by effective_time, and at one instant in the order received.
+        Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def NameSeats(self, request, context):
+        """Names the seats of a QUANTITY_ONLY subscription, which becomes SEAT_BASED for good. Price, number and credits stay as
+        they are. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED,
+        SEATS_ALREADY_NAMED, TOO_FEW_SEATS (FAILED_PRECONDITION).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetSharedPoolAccess(self, request, context):
+        """Sets which seat ids may draw the customer's shared credits, behind those of their seat, from now on. Idempotent by
+        request_id. Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, SEATS_NOT_NAMED
+        (FAILED_PRECONDITION).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSeats(self, request, context):
+        """Lists who has the seats of a subscription at an instant, and counts the others.
         Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -670,6 +713,21 @@ def add_ContractServiceServicer_to_server(servicer, server):
                     servicer.ListSeatChanges,
                     request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.ListSeatChangesRequest.FromString,
                     response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ListSeatChangesResponse.SerializeToString,
+            ),
+            'NameSeats': grpc.unary_unary_rpc_method_handler(
+                    servicer.NameSeats,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.NameSeatsRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.NameSeatsResponse.SerializeToString,
+            ),
+            'SetSharedPoolAccess': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetSharedPoolAccess,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.SetSharedPoolAccessRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.SetSharedPoolAccessResponse.SerializeToString,
+            ),
+            'ListSeats': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSeats,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.ListSeatsRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ListSeatsResponse.SerializeToString,
             ),
             'PreviewSeatChange': grpc.unary_unary_rpc_method_handler(
                     servicer.PreviewSeatChange,
@@ -1390,6 +1448,87 @@ class ContractService:
             '/purser.contract.v1.ContractService/ListSeatChanges',
             purser_dot_contract_dot_v1_dot_contract__pb2.ListSeatChangesRequest.SerializeToString,
             purser_dot_contract_dot_v1_dot_contract__pb2.ListSeatChangesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def NameSeats(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/NameSeats',
+            purser_dot_contract_dot_v1_dot_contract__pb2.NameSeatsRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.NameSeatsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetSharedPoolAccess(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/SetSharedPoolAccess',
+            purser_dot_contract_dot_v1_dot_contract__pb2.SetSharedPoolAccessRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.SetSharedPoolAccessResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSeats(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/ListSeats',
+            purser_dot_contract_dot_v1_dot_contract__pb2.ListSeatsRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.ListSeatsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -80,7 +80,8 @@ class ContractServiceStub:
     """Signs a contract: bills what is due in advance, and notifies the Ledger, which issues the first credits. Reads the
     prices from the Catalog. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, RATE_CARD_NOT_FOUND,
     PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CUSTOMER_ARCHIVED, RATE_NOT_FOUND, PRODUCT_NOT_SUBSCRIPTION,
-    PRODUCT_NOT_FIXED (FAILED_PRECONDITION); ANCHOR_AFTER_START (INVALID_ARGUMENT); PEER_UNAVAILABLE (UNAVAILABLE).
+    PRODUCT_NOT_FIXED, TOO_FEW_SEATS (FAILED_PRECONDITION); ANCHOR_AFTER_START (INVALID_ARGUMENT); PEER_UNAVAILABLE
+    (UNAVAILABLE).
     """
     GetContract: _grpc.UnaryUnaryMultiCallable[_contract_pb2.GetContractRequest, _contract_pb2.GetContractResponse]
     """Returns one contract. Errors: CONTRACT_NOT_FOUND (NOT_FOUND)."""
@@ -124,13 +125,28 @@ class ContractServiceStub:
     (NOT_FOUND).
     """
     ChangeSeats: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ChangeSeatsRequest, _contract_pb2.ChangeSeatsResponse]
-    """Changes the number of seats from an instant on: bills the increase, and notifies the Ledger, which grants its
-    credits. A decrease inside a period refunds no money and takes back no credits. Idempotent by request_id.
-    Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, SEATS_BELOW_ZERO,
-    OUTSIDE_OPEN_PERIOD, EFFECTIVE_AFTER_CONTRACT_END (FAILED_PRECONDITION).
+    """Changes the number of seats, or who has them, from an instant on: bills the increase, and notifies the Ledger, which
+    grants its credits. A decrease inside a period refunds no money and takes back no credits. Idempotent by request_id.
+    Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, SEATS_BELOW_ZERO, TOO_FEW_SEATS (for
+    the ids that have one), SEATS_NOT_NAMED, SEAT_ALREADY_ASSIGNED, SEAT_NOT_ASSIGNED, OUTSIDE_OPEN_PERIOD,
+    EFFECTIVE_AFTER_CONTRACT_END (FAILED_PRECONDITION).
     """
     ListSeatChanges: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ListSeatChangesRequest, _contract_pb2.ListSeatChangesResponse]
     """Lists a subscription's changes by effective_time, and at one instant in the order received.
+    Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
+    """
+    NameSeats: _grpc.UnaryUnaryMultiCallable[_contract_pb2.NameSeatsRequest, _contract_pb2.NameSeatsResponse]
+    """Names the seats of a QUANTITY_ONLY subscription, which becomes SEAT_BASED for good. Price, number and credits stay as
+    they are. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED,
+    SEATS_ALREADY_NAMED, TOO_FEW_SEATS (FAILED_PRECONDITION).
+    """
+    SetSharedPoolAccess: _grpc.UnaryUnaryMultiCallable[_contract_pb2.SetSharedPoolAccessRequest, _contract_pb2.SetSharedPoolAccessResponse]
+    """Sets which seat ids may draw the customer's shared credits, behind those of their seat, from now on. Idempotent by
+    request_id. Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, SEATS_NOT_NAMED
+    (FAILED_PRECONDITION).
+    """
+    ListSeats: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ListSeatsRequest, _contract_pb2.ListSeatsResponse]
+    """Lists who has the seats of a subscription at an instant, and counts the others.
     Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
     """
     PreviewSeatChange: _grpc.UnaryUnaryMultiCallable[_contract_pb2.PreviewSeatChangeRequest, _contract_pb2.PreviewSeatChangeResponse]
@@ -244,7 +260,8 @@ class ContractServiceAsyncStub(ContractServiceStub):
     """Signs a contract: bills what is due in advance, and notifies the Ledger, which issues the first credits. Reads the
     prices from the Catalog. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, RATE_CARD_NOT_FOUND,
     PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CUSTOMER_ARCHIVED, RATE_NOT_FOUND, PRODUCT_NOT_SUBSCRIPTION,
-    PRODUCT_NOT_FIXED (FAILED_PRECONDITION); ANCHOR_AFTER_START (INVALID_ARGUMENT); PEER_UNAVAILABLE (UNAVAILABLE).
+    PRODUCT_NOT_FIXED, TOO_FEW_SEATS (FAILED_PRECONDITION); ANCHOR_AFTER_START (INVALID_ARGUMENT); PEER_UNAVAILABLE
+    (UNAVAILABLE).
     """
     GetContract: _aio.UnaryUnaryMultiCallable[_contract_pb2.GetContractRequest, _contract_pb2.GetContractResponse]  # type: ignore[assignment]
     """Returns one contract. Errors: CONTRACT_NOT_FOUND (NOT_FOUND)."""
@@ -288,13 +305,28 @@ class ContractServiceAsyncStub(ContractServiceStub):
     (NOT_FOUND).
     """
     ChangeSeats: _aio.UnaryUnaryMultiCallable[_contract_pb2.ChangeSeatsRequest, _contract_pb2.ChangeSeatsResponse]  # type: ignore[assignment]
-    """Changes the number of seats from an instant on: bills the increase, and notifies the Ledger, which grants its
-    credits. A decrease inside a period refunds no money and takes back no credits. Idempotent by request_id.
-    Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, SEATS_BELOW_ZERO,
-    OUTSIDE_OPEN_PERIOD, EFFECTIVE_AFTER_CONTRACT_END (FAILED_PRECONDITION).
+    """Changes the number of seats, or who has them, from an instant on: bills the increase, and notifies the Ledger, which
+    grants its credits. A decrease inside a period refunds no money and takes back no credits. Idempotent by request_id.
+    Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, SEATS_BELOW_ZERO, TOO_FEW_SEATS (for
+    the ids that have one), SEATS_NOT_NAMED, SEAT_ALREADY_ASSIGNED, SEAT_NOT_ASSIGNED, OUTSIDE_OPEN_PERIOD,
+    EFFECTIVE_AFTER_CONTRACT_END (FAILED_PRECONDITION).
     """
     ListSeatChanges: _aio.UnaryUnaryMultiCallable[_contract_pb2.ListSeatChangesRequest, _contract_pb2.ListSeatChangesResponse]  # type: ignore[assignment]
     """Lists a subscription's changes by effective_time, and at one instant in the order received.
+    Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
+    """
+    NameSeats: _aio.UnaryUnaryMultiCallable[_contract_pb2.NameSeatsRequest, _contract_pb2.NameSeatsResponse]  # type: ignore[assignment]
+    """Names the seats of a QUANTITY_ONLY subscription, which becomes SEAT_BASED for good. Price, number and credits stay as
+    they are. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED,
+    SEATS_ALREADY_NAMED, TOO_FEW_SEATS (FAILED_PRECONDITION).
+    """
+    SetSharedPoolAccess: _aio.UnaryUnaryMultiCallable[_contract_pb2.SetSharedPoolAccessRequest, _contract_pb2.SetSharedPoolAccessResponse]  # type: ignore[assignment]
+    """Sets which seat ids may draw the customer's shared credits, behind those of their seat, from now on. Idempotent by
+    request_id. Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, SEATS_NOT_NAMED
+    (FAILED_PRECONDITION).
+    """
+    ListSeats: _aio.UnaryUnaryMultiCallable[_contract_pb2.ListSeatsRequest, _contract_pb2.ListSeatsResponse]  # type: ignore[assignment]
+    """Lists who has the seats of a subscription at an instant, and counts the others.
     Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
     """
     PreviewSeatChange: _aio.UnaryUnaryMultiCallable[_contract_pb2.PreviewSeatChangeRequest, _contract_pb2.PreviewSeatChangeResponse]  # type: ignore[assignment]
@@ -483,7 +515,8 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         """Signs a contract: bills what is due in advance, and notifies the Ledger, which issues the first credits. Reads the
         prices from the Catalog. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, RATE_CARD_NOT_FOUND,
         PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CUSTOMER_ARCHIVED, RATE_NOT_FOUND, PRODUCT_NOT_SUBSCRIPTION,
-        PRODUCT_NOT_FIXED (FAILED_PRECONDITION); ANCHOR_AFTER_START (INVALID_ARGUMENT); PEER_UNAVAILABLE (UNAVAILABLE).
+        PRODUCT_NOT_FIXED, TOO_FEW_SEATS (FAILED_PRECONDITION); ANCHOR_AFTER_START (INVALID_ARGUMENT); PEER_UNAVAILABLE
+        (UNAVAILABLE).
         """
 
     @_abc_1.abstractmethod
@@ -587,10 +620,11 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.ChangeSeatsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.ChangeSeatsResponse, _abc.Awaitable[_contract_pb2.ChangeSeatsResponse]]:
-        """Changes the number of seats from an instant on: bills the increase, and notifies the Ledger, which grants its
-        credits. A decrease inside a period refunds no money and takes back no credits. Idempotent by request_id.
-        Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, SEATS_BELOW_ZERO,
-        OUTSIDE_OPEN_PERIOD, EFFECTIVE_AFTER_CONTRACT_END (FAILED_PRECONDITION).
+        """Changes the number of seats, or who has them, from an instant on: bills the increase, and notifies the Ledger, which
+        grants its credits. A decrease inside a period refunds no money and takes back no credits. Idempotent by request_id.
+        Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, SEATS_BELOW_ZERO, TOO_FEW_SEATS (for
+        the ids that have one), SEATS_NOT_NAMED, SEAT_ALREADY_ASSIGNED, SEAT_NOT_ASSIGNED, OUTSIDE_OPEN_PERIOD,
+        EFFECTIVE_AFTER_CONTRACT_END (FAILED_PRECONDITION).
         """
 
     @_abc_1.abstractmethod
@@ -600,6 +634,38 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.ListSeatChangesResponse, _abc.Awaitable[_contract_pb2.ListSeatChangesResponse]]:
         """Lists a subscription's changes by effective_time, and at one instant in the order received.
+        Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def NameSeats(
+        self,
+        request: _contract_pb2.NameSeatsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.NameSeatsResponse, _abc.Awaitable[_contract_pb2.NameSeatsResponse]]:
+        """Names the seats of a QUANTITY_ONLY subscription, which becomes SEAT_BASED for good. Price, number and credits stay as
+        they are. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED,
+        SEATS_ALREADY_NAMED, TOO_FEW_SEATS (FAILED_PRECONDITION).
+        """
+
+    @_abc_1.abstractmethod
+    def SetSharedPoolAccess(
+        self,
+        request: _contract_pb2.SetSharedPoolAccessRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.SetSharedPoolAccessResponse, _abc.Awaitable[_contract_pb2.SetSharedPoolAccessResponse]]:
+        """Sets which seat ids may draw the customer's shared credits, behind those of their seat, from now on. Idempotent by
+        request_id. Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, SEATS_NOT_NAMED
+        (FAILED_PRECONDITION).
+        """
+
+    @_abc_1.abstractmethod
+    def ListSeats(
+        self,
+        request: _contract_pb2.ListSeatsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.ListSeatsResponse, _abc.Awaitable[_contract_pb2.ListSeatsResponse]]:
+        """Lists who has the seats of a subscription at an instant, and counts the others.
         Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
         """
 

@@ -29,16 +29,22 @@ class BuyTopUpResponse(_message.Message):
     def __init__(self, top_up: _Optional[_Union[_contract_pb2.TopUp, _Mapping]] = ..., invoice: _Optional[_Union[_contract_pb2.Invoice, _Mapping]] = ...) -> None: ...
 
 class AdjustSeatsRequest(_message.Message):
-    __slots__ = ("request_id", "contract_id", "subscription_id", "quantity_delta")
+    __slots__ = ("request_id", "contract_id", "subscription_id", "quantity_delta", "assign_seat_ids", "unassign_seat_ids", "transfers")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
     QUANTITY_DELTA_FIELD_NUMBER: _ClassVar[int]
+    ASSIGN_SEAT_IDS_FIELD_NUMBER: _ClassVar[int]
+    UNASSIGN_SEAT_IDS_FIELD_NUMBER: _ClassVar[int]
+    TRANSFERS_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     contract_id: str
     subscription_id: str
     quantity_delta: int
-    def __init__(self, request_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., quantity_delta: _Optional[int] = ...) -> None: ...
+    assign_seat_ids: _containers.RepeatedScalarFieldContainer[str]
+    unassign_seat_ids: _containers.RepeatedScalarFieldContainer[str]
+    transfers: _containers.RepeatedCompositeFieldContainer[_contract_pb2.SeatTransfer]
+    def __init__(self, request_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., quantity_delta: _Optional[int] = ..., assign_seat_ids: _Optional[_Iterable[str]] = ..., unassign_seat_ids: _Optional[_Iterable[str]] = ..., transfers: _Optional[_Iterable[_Union[_contract_pb2.SeatTransfer, _Mapping]]] = ...) -> None: ...
 
 class AdjustSeatsResponse(_message.Message):
     __slots__ = ("seat_change", "subscription", "invoice")

@@ -70,8 +70,9 @@ class SelfServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def AdjustSeats(self, request, context):
-        """Adds or removes seats from now on; money and credits are prorated as in ContractService.ChangeSeats. Idempotent by
-        request_id. Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, SEATS_BELOW_ZERO
+        """Adds or removes seats from now on, or changes who has them; money and credits are prorated as in
+        ContractService.ChangeSeats. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND);
+        CONTRACT_ENDED, SEATS_BELOW_ZERO, TOO_FEW_SEATS, SEATS_NOT_NAMED, SEAT_ALREADY_ASSIGNED, SEAT_NOT_ASSIGNED
         (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -42,8 +42,9 @@ class SelfServiceStub:
     CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED, CURRENCY_DIFFERS (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
     """
     AdjustSeats: _grpc.UnaryUnaryMultiCallable[_self_service_pb2.AdjustSeatsRequest, _self_service_pb2.AdjustSeatsResponse]
-    """Adds or removes seats from now on; money and credits are prorated as in ContractService.ChangeSeats. Idempotent by
-    request_id. Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, SEATS_BELOW_ZERO
+    """Adds or removes seats from now on, or changes who has them; money and credits are prorated as in
+    ContractService.ChangeSeats. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND);
+    CONTRACT_ENDED, SEATS_BELOW_ZERO, TOO_FEW_SEATS, SEATS_NOT_NAMED, SEAT_ALREADY_ASSIGNED, SEAT_NOT_ASSIGNED
     (FAILED_PRECONDITION).
     """
     PreviewAdjustSeats: _grpc.UnaryUnaryMultiCallable[_self_service_pb2.PreviewAdjustSeatsRequest, _self_service_pb2.PreviewAdjustSeatsResponse]
@@ -65,8 +66,9 @@ class SelfServiceAsyncStub(SelfServiceStub):
     CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED, CURRENCY_DIFFERS (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
     """
     AdjustSeats: _aio.UnaryUnaryMultiCallable[_self_service_pb2.AdjustSeatsRequest, _self_service_pb2.AdjustSeatsResponse]  # type: ignore[assignment]
-    """Adds or removes seats from now on; money and credits are prorated as in ContractService.ChangeSeats. Idempotent by
-    request_id. Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, SEATS_BELOW_ZERO
+    """Adds or removes seats from now on, or changes who has them; money and credits are prorated as in
+    ContractService.ChangeSeats. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND);
+    CONTRACT_ENDED, SEATS_BELOW_ZERO, TOO_FEW_SEATS, SEATS_NOT_NAMED, SEAT_ALREADY_ASSIGNED, SEAT_NOT_ASSIGNED
     (FAILED_PRECONDITION).
     """
     PreviewAdjustSeats: _aio.UnaryUnaryMultiCallable[_self_service_pb2.PreviewAdjustSeatsRequest, _self_service_pb2.PreviewAdjustSeatsResponse]  # type: ignore[assignment]
@@ -97,8 +99,9 @@ class SelfServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _self_service_pb2.AdjustSeatsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_self_service_pb2.AdjustSeatsResponse, _abc.Awaitable[_self_service_pb2.AdjustSeatsResponse]]:
-        """Adds or removes seats from now on; money and credits are prorated as in ContractService.ChangeSeats. Idempotent by
-        request_id. Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, SEATS_BELOW_ZERO
+        """Adds or removes seats from now on, or changes who has them; money and credits are prorated as in
+        ContractService.ChangeSeats. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND);
+        CONTRACT_ENDED, SEATS_BELOW_ZERO, TOO_FEW_SEATS, SEATS_NOT_NAMED, SEAT_ALREADY_ASSIGNED, SEAT_NOT_ASSIGNED
         (FAILED_PRECONDITION).
         """
 

@@ -197,10 +197,12 @@ def subscription_now(state: BillingState, at: datetime) -> SubscriptionNow:
         rate = known_price(state, period, subscription.rates) or rate
     if rate is None:
         rate = price_of(state, period, subscription.rates)
-    quantity = state.timeline.until(contract.end_time).quantity_at(max(at, contract.start_time))
+    timeline, inside = state.timeline.until(contract.end_time), max(at, contract.start_time)
+    quantity = timeline.quantity_at(inside)
     return SubscriptionNow(
         subscription=subscription,
         quantity=quantity,
         unit_price=rate.unit_price_at(quantity),
         current_period=period,
+        assigned_quantity=timeline.assigned_at(inside),
     )

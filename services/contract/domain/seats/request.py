@@ -6,10 +6,11 @@ from datetime import datetime
 from meshkit.errors import FieldViolation, InvalidFields
 from services.contract.domain.billing.price import refuse_unpayable
 from services.contract.domain.billing.state import BillingState, current_period, known_price
-from services.contract.domain.commands import SeatRequest
-from services.contract.domain.contract import refuse_over
-from services.contract.domain.errors import EffectiveAfterContractEnd, OutsideOpenPeriod
-from services.contract.domain.ids import SeatChangeId
+from services.contract.domain.commands import ListedSeatChange, SeatRequest
+from services.contract.domain.contract import Subscription, refuse_over
+from services.contract.domain.errors import EffectiveAfterContractEnd, OutsideOpenPeriod, SeatsNotNamed
+from services.contract.domain.ids import SeatChangeId, SeatId
+from services.contract.domain.seats.naming import SeatNames
 from services.contract.domain.seats.timeline import SEATS_MAX, SeatChange, Timeline
 
 
@@ -18,17 +19,18 @@ def planned_change(
 ) -> tuple[SeatChange, Timeline]:
     """Return the seat change of a request received at `at`, and the timeline including it.
 
-    Raises ContractEnded, OutsideOpenPeriod, EffectiveAfterContractEnd, SeatsBelowZero; InvalidFields if there
-    would be more than SEATS_MAX seats, or a larger amount than an invoice can hold.
+    Raises ContractEnded, OutsideOpenPeriod, EffectiveAfterContractEnd, SeatsNotNamed, SeatsBelowZero, TooFewSeats;
+    InvalidFields if there would be more than SEATS_MAX seats, or a larger amount than an invoice can hold.
     """
+    if request.names and state.subscription.named is None:
+        raise SeatsNotNamed(subscription_id=state.subscription.subscription_id)
     effective_time = at if request.effective_time is None else request.effective_time
     _refuse_closed_times(state, effective_time, at=at)
     before = state.timeline
-    if request.quantity_delta is None:
-        assert request.new_quantity is not None
+    if request.new_quantity is not None:
         field, delta = "new_quantity", request.new_quantity - before.quantity_at(effective_time)
     else:
-        field, delta = "quantity_delta", request.quantity_delta
+        field, delta = "quantity_delta", request.quantity_delta or 0
     change = SeatChange(
         seat_change_id=seat_change_id,
         subscription_id=state.subscription.subscription_id,
@@ -37,6 +39,7 @@ def planned_change(
         quantity_delta=delta,
         create_time=at,
         new_quantity=request.new_quantity,
+        assigned_delta=request.names.assigned_delta,
     )
     after = before.with_change(change)
     if (peak := after.peak()) > SEATS_MAX:
@@ -48,6 +51,30 @@ def planned_change(
     if rate is not None:
         refuse_unpayable(rate, peak, field=field)
     return change, after
+
+
+def first_change(
+    subscription: Subscription,
+    seat_ids: tuple[SeatId, ...],
+    *,
+    start_time: datetime,
+    seat_change_id: SeatChangeId,
+    at: datetime,
+) -> ListedSeatChange:
+    """Return the change by which seat ids have seats from a new contract's start. Raises TooFewSeats."""
+    names = SeatNames(assign=seat_ids)
+    change = SeatChange(
+        seat_change_id=seat_change_id,
+        subscription_id=subscription.subscription_id,
+        sequence=1,
+        effective_time=start_time,
+        quantity_delta=0,
+        create_time=at,
+        assigned_delta=names.assigned_delta,
+    )
+    quantity = subscription.initial_quantity
+    Timeline(opening_quantity=quantity).with_change(change)
+    return ListedSeatChange(change=change, quantity_after=quantity, names=names)
 
 
 def quantity_after(timeline: Timeline, change: SeatChange) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.contract.domain.errors import SeatsBelowZero
+from services.contract.domain.errors import SeatsBelowZero, TooFewSeats
 from services.contract.domain.ids import SeatChangeId, SubscriptionId
 
 SEATS_MAX = 1_000_000
@@ -22,6 +22,7 @@ class SeatChange:
     sequence: position among the subscription's changes as received, from 1. quantity_delta: seats added (> 0) or
     removed (< 0); of an absolute count the difference that it made when it was received, for information only.
     new_quantity: the seats from `effective_time` until the next change, whatever arrives later; None: a delta.
+    assigned_delta: how many more seats are assigned after it than before.
     """
 
     seat_change_id: SeatChangeId
@@ -31,6 +32,7 @@ class SeatChange:
     quantity_delta: int
     create_time: datetime
     new_quantity: int | None = None
+    assigned_delta: int = 0
 
     def applied_to(self, quantity: int) -> int:
         """Return the seats after the change, if there were `quantity` before it."""
@@ -39,10 +41,14 @@ class SeatChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
-    """The seats of one subscription: `opening_quantity`, then changes by effective_time and sequence."""
+    """The seats of one subscription: `opening_quantity`, then changes by effective_time and sequence.
+
+    opening_assigned: how many of the opening seats are assigned.
+    """
 
     opening_quantity: int
     changes: tuple[SeatChange, ...] = ()
+    opening_assigned: int = 0
 
     def quantity_at(self, at: datetime) -> int:
         """Return the seats in force at `at`, including changes of that instant."""
@@ -52,6 +58,11 @@ class Timeline:
                 break
             quantity = change.applied_to(quantity)
         return quantity
+
+    def assigned_at(self, at: datetime) -> int:
+        """Return how many seats are assigned at `at`, including changes of that instant."""
+        changes = (one.assigned_delta for one in self.changes if one.effective_time <= at)
+        return self.opening_assigned + sum(changes)
 
     def levels_after(self, at: datetime) -> Iterator[tuple[datetime, int]]:
         """Yield each later instant with changes, and the seats in force after all of its changes."""
@@ -67,16 +78,28 @@ class Timeline:
         return any(change.effective_time == at for change in self.changes)
 
     def with_change(self, change: SeatChange) -> "Timeline":
-        """Return the timeline with one more change. Raises SeatsBelowZero if any point would be below zero."""
+        """Return the timeline with one more change.
+
+        Raises SeatsBelowZero if any point would be below zero, TooFewSeats if more were assigned than there are.
+        """
         changes = list(self.changes)
         insort(changes, change, key=_order)
         timeline = replace(self, changes=tuple(changes))
+        assigned = self.opening_assigned
         for one, quantity in timeline.running():
+            assigned += one.assigned_delta
             if quantity < 0:
                 raise SeatsBelowZero(
                     subscription_id=change.subscription_id,
                     at=one.effective_time.isoformat(),
                     quantity=str(quantity),
+                )
+            if quantity < assigned:
+                raise TooFewSeats(
+                    subscription_id=change.subscription_id,
+                    at=one.effective_time.isoformat(),
+                    quantity=str(quantity),
+                    assigned=str(assigned),
                 )
         return timeline
 
