@@ -10,6 +10,7 @@ from purser.ledger.v1 import ledger_peer_pb2_grpc
 from services.ledger.operations import Operations
 from services.ledger.wire.copies import alert, catalog, contract, plan_changes
 from services.ledger.wire.credits import grants
+from services.ledger.wire.usage import contract_usage
 
 SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["LedgerPeerService"].full_name
 
@@ -80,6 +81,13 @@ class LedgerPeerServicer(ledger_peer_pb2_grpc.LedgerPeerServiceServicer):
         command = grants.top_up_from_wire(request)
         grant = await self._do.grants.issue_top_up(command)
         return grants.top_up_to_wire(grant, command.credit_type_id)
+
+    async def GetContractUsage(
+        self, request: pb.GetContractUsageRequest, context: Context
+    ) -> pb.GetContractUsageResponse:
+        question = contract_usage.question_from_wire(request)
+        usage = await self._do.usage.of_contract(question)
+        return contract_usage.usage_to_wire(usage)
 
     async def WatchThreshold(
         self, request: pb.WatchThresholdRequest, context: Context

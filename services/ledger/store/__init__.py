@@ -43,6 +43,7 @@ from services.ledger.store.responses import StoredResponses
 from services.ledger.store.retention import Retention
 from services.ledger.store.seat_changes import SeatChanges
 from services.ledger.store.shares import Share, Shares
+from services.ledger.store.usage.contract_usage import ContractUsages
 from services.ledger.store.usage.corrections import Corrections
 from services.ledger.store.usage.events import UsageEvents
 from services.ledger.store.usage.history import UsageHistory
@@ -91,6 +92,7 @@ class Transaction:
         self.uncharged_events = UnchargedEvents(connection)
         self.rollups = Rollups(connection)
         self.totals = UsageTotals(connection)
+        self.contract_usages = ContractUsages(connection)
 
 
 class PostgresStore:

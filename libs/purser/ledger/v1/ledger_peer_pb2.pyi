@@ -59,6 +59,13 @@ class IncludedCredits(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     INCLUDED_CREDITS_VOID: _ClassVar[IncludedCredits]
     INCLUDED_CREDITS_ROLL: _ClassVar[IncludedCredits]
 
+class UsageDetail(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    USAGE_DETAIL_UNSPECIFIED: _ClassVar[UsageDetail]
+    USAGE_DETAIL_GROUP_AND_GRANT: _ClassVar[UsageDetail]
+    USAGE_DETAIL_PRODUCT_AND_GRANT: _ClassVar[UsageDetail]
+    USAGE_DETAIL_PRODUCT_AND_KIND: _ClassVar[UsageDetail]
+
 class WatchKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     WATCH_KIND_UNSPECIFIED: _ClassVar[WatchKind]
@@ -92,6 +99,10 @@ INCLUDED_CREDITS_UNSPECIFIED: IncludedCredits
 INCLUDED_CREDITS_KEEP: IncludedCredits
 INCLUDED_CREDITS_VOID: IncludedCredits
 INCLUDED_CREDITS_ROLL: IncludedCredits
+USAGE_DETAIL_UNSPECIFIED: UsageDetail
+USAGE_DETAIL_GROUP_AND_GRANT: UsageDetail
+USAGE_DETAIL_PRODUCT_AND_GRANT: UsageDetail
+USAGE_DETAIL_PRODUCT_AND_KIND: UsageDetail
 WATCH_KIND_UNSPECIFIED: WatchKind
 WATCH_KIND_LOW_BALANCE: WatchKind
 WATCH_KIND_SPEND: WatchKind
@@ -558,6 +569,80 @@ class IssueTopUpGrantResponse(_message.Message):
     GRANT_FIELD_NUMBER: _ClassVar[int]
     grant: _ledger_pb2.Grant
     def __init__(self, grant: _Optional[_Union[_ledger_pb2.Grant, _Mapping]] = ...) -> None: ...
+
+class PoolPosition(_message.Message):
+    __slots__ = ("credit_type_id", "sequence")
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    credit_type_id: str
+    sequence: int
+    def __init__(self, credit_type_id: _Optional[str] = ..., sequence: _Optional[int] = ...) -> None: ...
+
+class GetContractUsageRequest(_message.Message):
+    __slots__ = ("customer_id", "contract_id", "covered", "covered_time", "period_time", "group_key", "rows_max")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
+    COVERED_FIELD_NUMBER: _ClassVar[int]
+    COVERED_TIME_FIELD_NUMBER: _ClassVar[int]
+    PERIOD_TIME_FIELD_NUMBER: _ClassVar[int]
+    GROUP_KEY_FIELD_NUMBER: _ClassVar[int]
+    ROWS_MAX_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    contract_id: str
+    covered: _containers.RepeatedCompositeFieldContainer[PoolPosition]
+    covered_time: _timestamp_pb2.Timestamp
+    period_time: _timestamp_pb2.Timestamp
+    group_key: str
+    rows_max: int
+    def __init__(self, customer_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., covered: _Optional[_Iterable[_Union[PoolPosition, _Mapping]]] = ..., covered_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., period_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., group_key: _Optional[str] = ..., rows_max: _Optional[int] = ...) -> None: ...
+
+class UsagePayer(_message.Message):
+    __slots__ = ("grant_kind", "product_id", "source_id", "effective_time")
+    GRANT_KIND_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    EFFECTIVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    grant_kind: _ledger_pb2.GrantKind
+    product_id: str
+    source_id: str
+    effective_time: _timestamp_pb2.Timestamp
+    def __init__(self, grant_kind: _Optional[_Union[_ledger_pb2.GrantKind, str]] = ..., product_id: _Optional[str] = ..., source_id: _Optional[str] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ContractUsageRow(_message.Message):
+    __slots__ = ("credit_type_id", "product_id", "group_value", "payer", "quantity_micros", "credits_micros", "overage_micros", "shortfall_micros", "product_name")
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    GROUP_VALUE_FIELD_NUMBER: _ClassVar[int]
+    PAYER_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_MICROS_FIELD_NUMBER: _ClassVar[int]
+    CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
+    OVERAGE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    SHORTFALL_MICROS_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_NAME_FIELD_NUMBER: _ClassVar[int]
+    credit_type_id: str
+    product_id: str
+    group_value: str
+    payer: UsagePayer
+    quantity_micros: int
+    credits_micros: int
+    overage_micros: int
+    shortfall_micros: int
+    product_name: str
+    def __init__(self, credit_type_id: _Optional[str] = ..., product_id: _Optional[str] = ..., group_value: _Optional[str] = ..., payer: _Optional[_Union[UsagePayer, _Mapping]] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ..., overage_micros: _Optional[int] = ..., shortfall_micros: _Optional[int] = ..., product_name: _Optional[str] = ...) -> None: ...
+
+class GetContractUsageResponse(_message.Message):
+    __slots__ = ("start_time", "end_time", "positions", "detail", "rows")
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    POSITIONS_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    positions: _containers.RepeatedCompositeFieldContainer[PoolPosition]
+    detail: UsageDetail
+    rows: _containers.RepeatedCompositeFieldContainer[ContractUsageRow]
+    def __init__(self, start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., positions: _Optional[_Iterable[_Union[PoolPosition, _Mapping]]] = ..., detail: _Optional[_Union[UsageDetail, str]] = ..., rows: _Optional[_Iterable[_Union[ContractUsageRow, _Mapping]]] = ...) -> None: ...
 
 class WatchThresholdRequest(_message.Message):
     __slots__ = ("request_id", "alert_id", "version", "is_active", "watch_kind", "customer_id", "credit_type_id", "threshold_micros", "group_key", "group_value")

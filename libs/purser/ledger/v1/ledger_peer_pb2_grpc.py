@@ -87,6 +87,11 @@ class LedgerPeerServiceStub:
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.IssueTopUpGrantRequest.SerializeToString,
                 response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.IssueTopUpGrantResponse.FromString,
                 _registered_method=True)
+        self.GetContractUsage = channel.unary_unary(
+                '/purser.ledger.v1.LedgerPeerService/GetContractUsage',
+                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.GetContractUsageRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.GetContractUsageResponse.FromString,
+                _registered_method=True)
         self.WatchThreshold = channel.unary_unary(
                 '/purser.ledger.v1.LedgerPeerService/WatchThreshold',
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.WatchThresholdRequest.SerializeToString,
@@ -180,6 +185,15 @@ class LedgerPeerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetContractUsage(self, request, context):
+        """Returns what a contract has used and earlier answers do not cover, for its invoices: by product, group value and
+        grant. Reads the entries up to a sequence per pool, which the answer names; locks nothing. From Contract.
+        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchThreshold(self, request, context):
         """Starts, changes or ends the watch of a threshold. From Alert. Idempotent by version: an older one is ignored.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
@@ -235,6 +249,11 @@ def add_LedgerPeerServiceServicer_to_server(servicer, server):
                     servicer.IssueTopUpGrant,
                     request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.IssueTopUpGrantRequest.FromString,
                     response_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.IssueTopUpGrantResponse.SerializeToString,
+            ),
+            'GetContractUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetContractUsage,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.GetContractUsageRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.GetContractUsageResponse.SerializeToString,
             ),
             'WatchThreshold': grpc.unary_unary_rpc_method_handler(
                     servicer.WatchThreshold,
@@ -493,6 +512,33 @@ class LedgerPeerService:
             '/purser.ledger.v1.LedgerPeerService/IssueTopUpGrant',
             purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.IssueTopUpGrantRequest.SerializeToString,
             purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.IssueTopUpGrantResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetContractUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.LedgerPeerService/GetContractUsage',
+            purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.GetContractUsageRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.GetContractUsageResponse.FromString,
             options,
             channel_credentials,
             insecure,

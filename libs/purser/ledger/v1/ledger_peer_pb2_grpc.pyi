@@ -79,6 +79,11 @@ class LedgerPeerServiceStub:
     whatever the request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS): the top-up
     has its grant, SOURCE_ID_REUSED (ALREADY_EXISTS): a grant with other terms has its id, and nothing was granted.
     """
+    GetContractUsage: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.GetContractUsageRequest, _ledger_peer_pb2.GetContractUsageResponse]
+    """Returns what a contract has used and earlier answers do not cover, for its invoices: by product, group value and
+    grant. Reads the entries up to a sequence per pool, which the answer names; locks nothing. From Contract.
+    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """
     WatchThreshold: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.WatchThresholdRequest, _ledger_peer_pb2.WatchThresholdResponse]
     """Starts, changes or ends the watch of a threshold. From Alert. Idempotent by version: an older one is ignored.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
@@ -134,6 +139,11 @@ class LedgerPeerServiceAsyncStub(LedgerPeerServiceStub):
     """Adds the credits of a paid top-up to a pool. From Contract. Idempotent by request_id, and once per top_up_id
     whatever the request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS): the top-up
     has its grant, SOURCE_ID_REUSED (ALREADY_EXISTS): a grant with other terms has its id, and nothing was granted.
+    """
+    GetContractUsage: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.GetContractUsageRequest, _ledger_peer_pb2.GetContractUsageResponse]  # type: ignore[assignment]
+    """Returns what a contract has used and earlier answers do not cover, for its invoices: by product, group value and
+    grant. Reads the entries up to a sequence per pool, which the answer names; locks nothing. From Contract.
+    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
     WatchThreshold: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.WatchThresholdRequest, _ledger_peer_pb2.WatchThresholdResponse]  # type: ignore[assignment]
     """Starts, changes or ends the watch of a threshold. From Alert. Idempotent by version: an older one is ignored.
@@ -241,6 +251,17 @@ class LedgerPeerServiceServicer(metaclass=_abc_1.ABCMeta):
         """Adds the credits of a paid top-up to a pool. From Contract. Idempotent by request_id, and once per top_up_id
         whatever the request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS): the top-up
         has its grant, SOURCE_ID_REUSED (ALREADY_EXISTS): a grant with other terms has its id, and nothing was granted.
+        """
+
+    @_abc_1.abstractmethod
+    def GetContractUsage(
+        self,
+        request: _ledger_peer_pb2.GetContractUsageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_peer_pb2.GetContractUsageResponse, _abc.Awaitable[_ledger_peer_pb2.GetContractUsageResponse]]:
+        """Returns what a contract has used and earlier answers do not cover, for its invoices: by product, group value and
+        grant. Reads the entries up to a sequence per pool, which the answer names; locks nothing. From Contract.
+        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
 
     @_abc_1.abstractmethod

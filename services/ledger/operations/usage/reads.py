@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""GetUsage, ListUsageEvents, ListTopSpenders, ExplainEntry, ListGrantUsage on one snapshot, without locks of pools."""
+"""GetUsage, ListUsageEvents, ListTopSpenders, ExplainEntry, ListGrantUsage, GetContractUsage: each on one snapshot,
+without locks of pools.
+"""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
@@ -10,6 +12,11 @@ from meshkit.page import Page
 from meshkit.period import Period, period_at
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, GrantId
 from services.ledger.domain.credits.unit_of_work import PoolKey
+from services.ledger.domain.usage.contract_usage import (
+    ContractUsage,
+    ContractUsageQuestion,
+    UsageDetail,
+)
 from services.ledger.domain.usage.reads import (
     EntryOrigin,
     EventFilter,
@@ -119,5 +126,25 @@ class UsageReads:
             customer_id = await tx.standings.customer_id(customer)
             await tx.accounts.credit_type_of_grant(customer_id, grant_id)
             return await tx.history.grant_uses(customer_id, grant_id, page)
+
+        return await self._store.read(work)
+
+    async def of_contract(self, question: ContractUsageQuestion) -> ContractUsage:
+        """Return what a contract has used and earlier answers do not cover. Raises CustomerNotFound."""
+
+        async def work(tx: Transaction) -> ContractUsage:
+            await tx.standings.customer_id(question.customer_id)
+            anchor = await tx.totals.anchor(question.customer_id)
+            positions = await tx.contract_usages.positions(question.customer_id)
+            if anchor is None:
+                return ContractUsage(
+                    period=None, positions=positions, detail=UsageDetail.GROUP_AND_GRANT, rows=()
+                )
+            period = period_at(anchor, 1, question.period_time)
+            for detail in UsageDetail:
+                rows = await tx.contract_usages.rows(question, positions, period.end, detail)
+                if len(rows) <= question.rows_max or detail is UsageDetail.PRODUCT_AND_KIND:
+                    break
+            return ContractUsage(period=period, positions=positions, detail=detail, rows=rows)
 
         return await self._store.read(work)
