@@ -3,6 +3,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from functools import partial
 
 from access import open_access
@@ -19,9 +20,11 @@ from sandbox import SandboxClock
 from services.contract import tables
 from services.contract.config import ContractSettings
 from services.contract.documents import InvoiceDocuments
+from services.contract.domain.usage.progress import UsageRhythm
 from services.contract.operations import Operations
 from services.contract.operations.billing.due_run import Billing
 from services.contract.operations.billing.plan_credits import PlanCredits
+from services.contract.operations.billing.usage import UsageInvoices
 from services.contract.operations.contracts import Contracts
 from services.contract.operations.credit_notes import CreditNotes
 from services.contract.operations.customers import Customers
@@ -71,12 +74,35 @@ async def open_service(
         plan_credits = PlanCredits(store=store, clock=clock, ids=ids)
         relay = await service.start_relay(Deliveries(ledger, plan_credits).deliver, ordered=ORDERED)
         billing = Billing(store=store, catalog=catalog, ids=ids)
-        invoices = Invoices(store=store, documents=InvoiceDocuments(), clock=clock, ids=ids)
+        usage = UsageInvoices(
+            store=store,
+            catalog=catalog,
+            ledger=ledger,
+            clock=clock,
+            ids=ids,
+            rhythm=UsageRhythm(
+                grace=timedelta(seconds=settings.usage_grace_seconds),
+                interval=timedelta(seconds=settings.usage_interval_seconds),
+            ),
+            group_key=settings.usage_group_key,
+        )
+        invoices = Invoices(store=store, documents=InvoiceDocuments(), usage=usage, clock=clock, ids=ids)
+
+        async def run_due(at: datetime) -> None:
+            await billing.run_due(at)
+            await usage.run_due(at)
+
         service.start_periodic(
             # May run late: an invoice is dated when it was due, not when it is made.
             PeriodicTask(
                 "due",
                 lambda: billing.run_due(clock.now()),
+                settings.due_interval_seconds,
+                wait_seconds_max=DUE_WAIT_SECONDS_MAX,
+            ),
+            PeriodicTask(
+                "usage",
+                lambda: usage.run_due(clock.now()),
                 settings.due_interval_seconds,
                 wait_seconds_max=DUE_WAIT_SECONDS_MAX,
             ),
@@ -125,5 +151,5 @@ async def open_service(
             ),
             dead_letter_service(relay),
             relay=relay,
-            run_due=billing.run_due,
+            run_due=run_due,
         )

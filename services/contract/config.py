@@ -27,3 +27,12 @@ class ContractSettings(MeshSettings):
     due_interval_seconds: float = Field(
         1.0, gt=0, description="how often to look for what is due to be billed"
     )
+    usage_grace_seconds: float = Field(
+        86_400.0, ge=0, le=14 * 86_400, description="how long after its end a usage period is invoiced"
+    )
+    usage_interval_seconds: float = Field(
+        86_400.0, ge=1, le=14 * 86_400, description="how often a draft follows usage by itself"
+    )
+    usage_group_key: str = Field(
+        "user_id", min_length=1, max_length=64, description="the property that identifies who used"
+    )

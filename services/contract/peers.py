@@ -14,15 +14,16 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from meshkit.currency import is_currency
 from meshkit.errors import AlreadyExists, Invalid, NotFound, Unavailable
 from meshkit.outbox import warn_if_ahead
-from meshkit.quantity import MICROS, Credits, Money, Ratio
+from meshkit.period import Period
+from meshkit.quantity import MICROS, Credits, Money, Quantity, Ratio
 from meshkit.rpc.fields import optional_timestamp, timestamp
 from meshkit.rpc.status import faults_of, from_rpc_error
 from purser.catalog.v1 import catalog_pb2, catalog_pb2_grpc
-from purser.ledger.v1 import ledger_peer_pb2, ledger_peer_pb2_grpc
+from purser.ledger.v1 import ledger_pb2, ledger_peer_pb2, ledger_peer_pb2_grpc
 from services.contract.domain.billing.price import SeatRate
 from services.contract.domain.billing.tiers import SeatPrice, SeatTier, TieredSeatRate, TierPricing
 from services.contract.domain.commands import PlanAnswer, PlanPreview, ScheduleCredits
-from services.contract.domain.contract import BillingFrequency
+from services.contract.domain.contract import BillingFrequency, Contract
 from services.contract.domain.errors import (
     CreditTypeNotFound,
     PeerUnavailable,
@@ -56,6 +57,16 @@ from services.contract.domain.schedules import (
     ScheduleEdition,
 )
 from services.contract.domain.top_up import TopUpTerms
+from services.contract.domain.usage.overage import CardMoney
+from services.contract.domain.usage.progress import UsageAnswer, UsagePosition, UsageProgress
+from services.contract.domain.usage.report import (
+    CreditSource,
+    Payer,
+    UsageDetail,
+    UsageLine,
+    UsagePayment,
+    UsageReport,
+)
 
 T = TypeVar("T")
 
@@ -91,6 +102,17 @@ _PERIOD_PRORATIONS: Final = {
     PeriodProration.LAST: ledger_peer_pb2.PERIOD_PRORATION_LAST,
     PeriodProration.NONE: ledger_peer_pb2.PERIOD_PRORATION_NONE,
 }
+_CREDIT_SOURCES: Final = {
+    ledger_pb2.GRANT_KIND_INCLUDED: CreditSource.INCLUDED,
+    ledger_pb2.GRANT_KIND_TOP_UP: CreditSource.TOP_UP,
+    ledger_pb2.GRANT_KIND_PROMOTIONAL: CreditSource.PROMOTIONAL,
+    ledger_pb2.GRANT_KIND_ROLLOVER: CreditSource.ROLLOVER,
+}
+_USAGE_DETAILS: Final[Mapping[int, UsageDetail]] = {
+    ledger_peer_pb2.USAGE_DETAIL_GROUP_AND_GRANT: UsageDetail.GROUP_AND_GRANT,
+    ledger_peer_pb2.USAGE_DETAIL_PRODUCT_AND_GRANT: UsageDetail.PRODUCT_AND_GRANT,
+    ledger_peer_pb2.USAGE_DETAIL_PRODUCT_AND_KIND: UsageDetail.PRODUCT_AND_KIND,
+}
 _INCLUDED_CREDITS: Final = {
     IncludedCredits.KEEP: ledger_peer_pb2.INCLUDED_CREDITS_KEEP,
     IncludedCredits.VOID: ledger_peer_pb2.INCLUDED_CREDITS_VOID,
@@ -111,7 +133,7 @@ class CatalogPeer:
         """
         currency_code = ""
         if query.rate_card_id is not None:
-            currency_code = await self._currency_of(query.rate_card_id)
+            currency_code = (await self._rate_card(query.rate_card_id)).fiat_credit_type_id
         product_ids = sorted(query.product_ids)
         products = await _some_at_once([self._product(one) for one in product_ids])
         await self._check_credit_types(query.credit_type_ids)
@@ -160,7 +182,17 @@ class CatalogPeer:
             raise TopUpPackNotFound(top_up_pack_id=top_up_pack_id) from None
         return _terms_from_wire(answer.top_up_pack)
 
-    async def _currency_of(self, rate_card_id: RateCardId) -> str:
+    async def card_money(self, rate_card_id: RateCardId) -> CardMoney:
+        """Read the currency of a card and what credits are worth in it, which never change. Raises RateCardNotFound."""
+        card = await self._rate_card(rate_card_id)
+        return CardMoney(
+            currency_code=card.fiat_credit_type_id,
+            per_credit_micros={
+                CreditTypeId(one.credit_type_id): one.fiat_per_credit_micros for one in card.conversions
+            },
+        )
+
+    async def _rate_card(self, rate_card_id: RateCardId) -> catalog_pb2.RateCard:
         """Raises RateCardNotFound."""
         try:
             async with _calling("catalog"):
@@ -169,7 +201,7 @@ class CatalogPeer:
                 )
         except (NotFound, Invalid):
             raise RateCardNotFound(rate_card_id=rate_card_id) from None
-        return answer.rate_card.fiat_credit_type_id
+        return answer.rate_card
 
     async def _product(self, product_id: ProductId) -> OfferedProduct:
         try:
@@ -333,6 +365,50 @@ class LedgerPeer:
             for one in answer.credits
         ]
 
+    async def contract_usage(
+        self,
+        contract: Contract,
+        progress: UsageProgress,
+        *,
+        group_key: str,
+        rows_max: int,
+        positions_only: bool = False,
+    ) -> UsageAnswer | None:
+        """Return what a contract has used and its invoices do not cover, dated before the end of the open usage period.
+
+        None: the Ledger has not received the customer's contract yet. positions_only: without the usage, only up to
+        where it would be covered. Raises PeerUnavailable.
+        """
+        request = ledger_peer_pb2.GetContractUsageRequest(
+            customer_id=contract.customer_id,
+            contract_id=contract.contract_id,
+            covered=[
+                ledger_peer_pb2.PoolPosition(credit_type_id=credit_type_id, sequence=sequence)
+                for credit_type_id, sequence in progress.covered.sequences.items()
+            ],
+            covered_time=timestamp(progress.covered.time),
+            period_time=timestamp(progress.closed_time),
+            group_key=group_key,
+            rows_max=rows_max,
+            positions_only=positions_only,
+        )
+        try:
+            async with _calling("ledger"):
+                answer = await self._stub.GetContractUsage(request)
+        except NotFound:
+            return None
+        if not answer.HasField("end_time"):
+            return None
+        period = Period(_instant(answer.start_time), _instant(answer.end_time))
+        return UsageAnswer(
+            period=period,
+            covered=UsagePosition(
+                time=period.end,
+                sequences={CreditTypeId(one.credit_type_id): one.sequence for one in answer.positions},
+            ),
+            report=_report_from_wire(answer),
+        )
+
 
 @asynccontextmanager
 async def _calling(peer: str) -> AsyncIterator[None]:
@@ -444,6 +520,38 @@ def _unused_from_wire(unused: Collection[ledger_peer_pb2.UnusedShare]) -> tuple[
             subscription_id=SubscriptionId(one.subscription_id), share=Share(one.numerator, one.denominator)
         )
         for one in unused
+    )
+
+
+def _report_from_wire(answer: ledger_peer_pb2.GetContractUsageResponse) -> UsageReport:
+    detail = _USAGE_DETAILS.get(answer.detail, UsageDetail.GROUP_AND_GRANT)
+    return UsageReport(detail=detail).plus(
+        UsageReport(detail=detail, lines=tuple(map(_usage_line_from_wire, answer.rows)))
+    )
+
+
+def _usage_line_from_wire(row: ledger_peer_pb2.ContractUsageRow) -> UsageLine:
+    paid_by: tuple[UsagePayment, ...] = ()
+    if row.HasField("payer"):
+        paid_by = (UsagePayment(payer=_payer_from_wire(row.payer), credits=Credits(row.credits_micros)),)
+    return UsageLine(
+        credit_type_id=CreditTypeId(row.credit_type_id),
+        product_id=ProductId(row.product_id),
+        product_name=row.product_name,
+        group_value=row.group_value,
+        quantity=Quantity(row.quantity_micros),
+        paid_by=paid_by,
+        overage=Credits(row.overage_micros),
+        uncovered=Credits(row.shortfall_micros),
+    )
+
+
+def _payer_from_wire(payer: ledger_peer_pb2.UsagePayer) -> Payer:
+    return Payer(
+        source=_CREDIT_SOURCES[payer.grant_kind],
+        product_id=payer.product_id,
+        source_id=payer.source_id,
+        effective_time=_instant(payer.effective_time) if payer.HasField("effective_time") else None,
     )
 
 

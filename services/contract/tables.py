@@ -59,6 +59,8 @@ contracts = Table(
     Column("term_months", Integer),
     Column("term_renews", Boolean),
     Column("term_notice_days", Integer),
+    Column("usage_from", DateTime(timezone=True)),
+    Column("usage_due_time", DateTime(timezone=True)),
     schema=SCHEMA,
 )
 
@@ -301,6 +303,33 @@ invoice_lines = Table(
     Column("span_end", DateTime(timezone=True)),
     Column("billing_period_start", DateTime(timezone=True)),
     Column("carried_micros", BigInteger, nullable=False),
+    schema=SCHEMA,
+)
+
+usage_progress = Table(
+    "usage_progress",
+    metadata,
+    Column("contract_id", Text, primary_key=True),
+    Column("closed_time", DateTime(timezone=True), nullable=False),
+    Column("covered_time", DateTime(timezone=True), nullable=False),
+    Column("covered_sequences", JSONB, nullable=False),  # by credit type, always read and replaced whole
+    Column("invoice_id", Text),
+    schema=SCHEMA,
+)
+
+invoice_usage = Table(
+    "invoice_usage",
+    metadata,
+    Column("invoice_id", Text, primary_key=True),
+    Column("span_start", DateTime(timezone=True), nullable=False),
+    Column("span_end", DateTime(timezone=True), nullable=False),
+    Column("group_key", Text, nullable=False),
+    Column("refresh_time", DateTime(timezone=True), nullable=False),
+    Column("covered_time", DateTime(timezone=True), nullable=False),
+    Column("covered_sequences", JSONB, nullable=False),  # by credit type, always read and replaced whole
+    Column("report", JSONB, nullable=False),  # always read and replaced whole
+    Column("close_time", DateTime(timezone=True)),
+    Column("draft_lines", JSONB, nullable=False),  # always read and replaced whole
     schema=SCHEMA,
 )
 

@@ -9,6 +9,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
+
+from google.protobuf.message import Message
 
 from meshkit.rpc.client import open_channel
 from purser.ledger.v1 import ledger_peer_pb2
@@ -16,6 +19,7 @@ from tests.support import alert, catalog, contract, ledger
 from tests.support.any_rpc import AnyPeer, Json, call, method, request_of
 from tests.support.mesh import pending, until
 from tests.support.postgres import Databases
+from tests.support.usage_entries import UsageEntries
 
 CREDIT = 1_000_000
 KIND = {"token_kind": "output"}
@@ -62,7 +66,8 @@ async def asking(service: str, address: str, recording: Recording) -> AsyncItera
 async def record(databases: Databases) -> Mapping[str, Recording]:
     """Run the four services one after the other, and call every write of each."""
     recordings = {service: Recording() for service in ("catalog", "contract", "ledger", "alert")}
-    async with AnyPeer("ledger", {"ApplyPlanChange": _half_unused}) as peer:
+    answers: dict[str, Callable[[Any], Message]] = {"ApplyPlanChange": _half_unused}
+    async with AnyPeer("ledger", answers) as peer:
         async with (
             catalog.running_catalog(databases, ledger_address=peer.address) as running,
             asking("catalog", running.address, recordings["catalog"]) as ask,
@@ -78,6 +83,8 @@ async def record(databases: Databases) -> Mapping[str, Recording]:
             ):
                 await fill_contract(ask_contract, sold)
                 recordings["contract"].told = await all_told("contract", databases, peer)
+                answers["GetContractUsage"] = _some_usage(sold["credit_type_id"]).answer
+                await selling.app.run_due(selling.clock.now())
     async with (
         AnyPeer("alert") as peer,
         ledger.running_ledger(databases, alert_address=peer.address) as deciding,
@@ -105,6 +112,16 @@ def _half_unused(request: ledger_peer_pb2.ApplyPlanChangeRequest) -> ledger_peer
         ],
         apply_time=request.ended.end_time,
     )
+
+
+def _some_usage(credit_type_id: str) -> UsageEntries:
+    """Return usage of June, included and beyond."""
+    used = UsageEntries(credit_type_id, catalog.JUNE)
+    used.use(catalog.JUNE, 400)
+    used.use(catalog.JUNE, 20, user="bob", paid="TOP_UP")
+    used.use(catalog.JUNE, 7.5, user="bob", paid="OVERAGE")
+    used.use(catalog.JUNE, 1, user="", paid="SHORTFALL")
+    return used
 
 
 async def all_told(service: str, databases: Databases, peer: AnyPeer) -> list[tuple[str, Json]]:

@@ -50,6 +50,8 @@ COLUMNS: Final = {
     "Party": "SELECT details FROM contract.seller_details",
     "BillingDetails": "SELECT details FROM contract.billing_details",
     "InvoiceParties": "SELECT parties FROM contract.invoice_parties",
+    "UsageReport": "SELECT report FROM contract.invoice_usage",
+    "DraftLine": "SELECT jsonb_array_elements(draft_lines) FROM contract.invoice_usage",
     "Suspension": "SELECT jsonb_array_elements(suspensions) FROM contract.customers",
     "PaidSeats": "SELECT jsonb_array_elements(paid) FROM contract.plan_changes",
     "UnusedShare": "SELECT jsonb_array_elements(unused) FROM contract.plan_changes",

@@ -9,6 +9,7 @@ from purser.type.v1 import money_pb2
 from tests.support.contract import ContractStub, Desk
 
 CENT = 10_000
+CREDIT = 1_000_000
 
 
 def usd(cents: int) -> money_pb2.Money:
@@ -78,3 +79,23 @@ def billing(desk: Desk, customer: str, **details: object) -> pb.SetBillingDetail
 
 def vat(percent: int) -> pb.TaxTerms:
     return pb.TaxTerms(name="VAT", rate_micros=percent * 10_000)
+
+
+async def usage_invoices(desk: Desk, signed: pb.CreateContractResponse) -> list[pb.GetInvoiceResponse]:
+    """Return the invoices that show usage."""
+    details = [await read(desk.contract, one) for one in await desk.invoices(signed)]
+    return [one for one in details if one.HasField("usage")]
+
+
+def shown_usage(usage: pb.InvoiceUsage) -> list[tuple[str, str, int]]:
+    """Return user, payer and whole credits of each amount."""
+    rows = []
+    for line in usage.lines:
+        for one in line.paid_by:
+            source = pb.CreditSource.Name(one.credit_source).removeprefix("CREDIT_SOURCE_")
+            rows.append((line.group_value, source, one.credits_micros // CREDIT))
+        if line.overage_micros:
+            rows.append((line.group_value, "OVERAGE", line.overage_micros // CREDIT))
+        if line.uncovered_micros:
+            rows.append((line.group_value, "UNCOVERED", line.uncovered_micros // CREDIT))
+    return rows

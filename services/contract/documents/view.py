@@ -110,6 +110,7 @@ class InvoiceFormatter:
             InvoiceStatus.OPEN: self._labels["open"],
             InvoiceStatus.PAID: self._labels["paid"],
             InvoiceStatus.VOID: self._labels["void"],
+            InvoiceStatus.STATEMENT: self._labels["statement"],
         }[self._details.invoice.status]
 
     def _line(self, line: InvoiceLine) -> LineView:

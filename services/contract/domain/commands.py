@@ -58,6 +58,7 @@ from services.contract.domain.seats.naming import (
 from services.contract.domain.seats.timeline import SeatChange
 from services.contract.domain.term import Term
 from services.contract.domain.top_up import PaymentGate, TopUp, TopUpStatus, TopUpTerms
+from services.contract.domain.usage.progress import InvoiceUsage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -483,12 +484,13 @@ class InvoicePaid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceDetails:
-    """An invoice with what has happened to it."""
+    """An invoice with what has happened to it. usage: that it shows; None: it shows none."""
 
     invoice: Invoice
     payments: tuple[InvoicePayment, ...]
     credit_notes: tuple[CreditNote, ...]
     parties: InvoiceParties | None
+    usage: InvoiceUsage | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,12 +22,16 @@ from services.contract.domain.ids import (
 
 
 class InvoiceStatus(Enum):
-    """DRAFT may still change, OPEN is issued and due, PAID is issued and settled, VOID is cancelled."""
+    """DRAFT may still change, OPEN is issued and due, PAID is issued and settled, VOID is cancelled.
+
+    STATEMENT: a period's usage that costs no money. It is final and has no number.
+    """
 
     DRAFT = "DRAFT"
     OPEN = "OPEN"
     PAID = "PAID"
     VOID = "VOID"
+    STATEMENT = "STATEMENT"
 
 
 class InvoiceLineKind(Enum):
@@ -38,6 +42,7 @@ class InvoiceLineKind(Enum):
     TOP_UP = "TOP_UP"
     PLAN_CHARGE = "PLAN_CHARGE"
     PLAN_CREDIT = "PLAN_CREDIT"
+    OVERAGE = "OVERAGE"
     TAX = "TAX"
     ACCOUNT_CREDIT = "ACCOUNT_CREDIT"
 

@@ -66,6 +66,8 @@ def refuse_not_issuable(invoice: Invoice, *, is_of_pending_top_up: bool) -> None
             raise InvoiceAlreadyFinalized(invoice_id=invoice.invoice_id, number=invoice.number)
         case InvoiceStatus.VOID:
             raise InvoiceVoid(invoice_id=invoice.invoice_id)
+        case InvoiceStatus.STATEMENT:
+            raise InvoiceZero(invoice_id=invoice.invoice_id)
         case _:
             assert_never(invoice.status)
 
@@ -79,7 +81,7 @@ def issued(invoice: Invoice, *, number: str, at: datetime) -> Invoice:
 def voided(invoice: Invoice, *, reason: str, is_of_pending_top_up: bool, at: datetime) -> Invoice:
     """Return an invoice cancelled.
 
-    Raises InvoiceVoid, InvoiceAlreadyPaid, InvoiceHasPayments, TopUpPending, TopUpGranted.
+    Raises InvoiceVoid, InvoiceZero, InvoiceAlreadyPaid, InvoiceHasPayments, TopUpPending, TopUpGranted.
     """
     match invoice.status:
         case InvoiceStatus.DRAFT:
@@ -96,19 +98,23 @@ def voided(invoice: Invoice, *, reason: str, is_of_pending_top_up: bool, at: dat
             raise InvoiceAlreadyPaid(invoice_id=invoice.invoice_id)
         case InvoiceStatus.VOID:
             raise InvoiceVoid(invoice_id=invoice.invoice_id)
+        case InvoiceStatus.STATEMENT:
+            raise InvoiceZero(invoice_id=invoice.invoice_id)
         case _:
             assert_never(invoice.status)
     return replace(invoice, status=InvoiceStatus.VOID, void_time=at, void_reason=reason)
 
 
 def regenerated_lines(invoice: Invoice) -> tuple[InvoiceLine, ...]:
-    """Return the charges of a cancelled invoice as lines of a new draft. Raises InvoiceNotFinalized for a draft.
+    """Return the charges of a cancelled invoice as lines of a new draft.
+
+    Raises InvoiceNotFinalized for a draft or a statement.
 
     Taxes and account credit are added anew when the draft is issued.
 
     They name no subscription: the cancelled lines still say what the subscription was charged for.
     """
-    if invoice.status is InvoiceStatus.DRAFT:
+    if invoice.status in (InvoiceStatus.DRAFT, InvoiceStatus.STATEMENT):
         raise InvoiceNotFinalized(invoice_id=invoice.invoice_id)
     return tuple(
         replace(line, invoice_line_id=NO_LINE_ID, subscription_id=None, billing_period_start=None)
@@ -133,7 +139,7 @@ def with_payment(invoice: Invoice, amount: Money) -> Invoice:
 
 def refuse_not_issued(invoice: Invoice) -> None:
     """Raise InvoiceNotFinalized or InvoiceVoid unless the invoice is OPEN or PAID."""
-    if invoice.status is InvoiceStatus.DRAFT:
+    if invoice.status in (InvoiceStatus.DRAFT, InvoiceStatus.STATEMENT):
         raise InvoiceNotFinalized(invoice_id=invoice.invoice_id)
     if invoice.status is InvoiceStatus.VOID:
         raise InvoiceVoid(invoice_id=invoice.invoice_id)

@@ -29,7 +29,8 @@ from services.contract.domain.invoice_life import (
 from services.contract.domain.top_up import PaymentGate, TopUpStatus, payment_of
 from services.contract.operations.billing.invoicing import new_invoice
 from services.contract.operations.billing.issuing import give_numbers, issue, pay
-from services.contract.operations.ports import Documents
+from services.contract.operations.billing.usage_drafts import fix_usage
+from services.contract.operations.ports import Documents, UsageFollowing
 from services.contract.store import PostgresStore, Transaction
 
 UNNUMBERED_PER_TRANSACTION_MAX = 100
@@ -38,19 +39,24 @@ UNNUMBERED_PER_TRANSACTION_MAX = 100
 class Invoices:
     """Reads invoices, and changes them after billing and top-ups have made them."""
 
-    def __init__(self, *, store: PostgresStore, documents: Documents, clock: Clock, ids: Ids) -> None:
+    def __init__(
+        self, *, store: PostgresStore, documents: Documents, usage: UsageFollowing, clock: Clock, ids: Ids
+    ) -> None:
         self._store = store
         self._documents = documents
+        self._usage = usage
         self._clock = clock
         self._ids = ids
 
     async def get(self, invoice_id: InvoiceId) -> InvoiceDetails:
-        """Raises InvoiceNotFound."""
+        """Return an invoice; a draft that follows usage is brought up to date first. Raises InvoiceNotFound."""
+        await self._refresh(invoice_id)
         async with self._store.transaction() as tx:
             return await _details(tx, invoice_id)
 
     async def document(self, invoice_id: InvoiceId, document_format: DocumentFormat) -> InvoiceDocument:
         """Return an invoice as a document. Raises InvoiceNotFound, PdfUnavailable, DocumentTooLarge."""
+        await self._refresh(invoice_id)
         async with self._store.transaction() as tx:
             details = await _details(tx, invoice_id)
             billing = await tx.parties.billing_details_or_name(details.invoice.customer_id)
@@ -59,6 +65,14 @@ class Invoices:
             document_format=document_format,
             content=await self._documents.render(details, billing, document_format),
         )
+
+    async def _refresh(self, invoice_id: InvoiceId) -> None:
+        """Bring a draft that follows usage up to date. Raises InvoiceNotFound."""
+        async with self._store.transaction() as tx:
+            invoice = await tx.invoices.find(invoice_id)
+            progress = await tx.usage.progress(invoice.contract_id)
+        if progress is not None and progress.invoice_id == invoice_id:
+            await self._usage.refresh(invoice.contract_id)
 
     async def list(self, customer: str, contract_id: ContractId | None, page: Page) -> Sequence[Invoice]:
         """Return a page by issue_time, then in order of creation, and one more if there is one.
@@ -75,6 +89,9 @@ class Invoices:
         Raises InvoiceNotFound, InvoiceAlreadyFinalized, InvoiceVoid, InvoiceZero, TopUpPending, PlanChangePending,
         CurrencyDiffers.
         """
+        if (first := await self._store.find_response(command, Invoice)) is not None:
+            return first
+        await self._refresh(command.invoice_id)
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, Invoice)) is not None:
                 return first
@@ -82,6 +99,7 @@ class Invoices:
             await tx.plan_changes.refuse_pending(draft.invoice_id)
             is_pending = await _is_of_pending_top_up(tx, draft)
             refuse_not_issuable(draft, is_of_pending_top_up=is_pending)
+            await fix_usage(tx, draft)
             [invoice] = await issue(tx, [draft], at=self._clock.now(), ids=self._ids, taxes=command.taxes)
             await tx.responses.store(command, invoice)
         return invoice
@@ -89,8 +107,8 @@ class Invoices:
     async def void(self, command: VoidInvoice) -> InvoiceVoided:
         """Cancel an invoice, and put its charges on a new draft if asked to.
 
-        Raises InvoiceNotFound, InvoiceVoid, InvoiceAlreadyPaid, InvoiceHasPayments, InvoiceNotFinalized, TopUpPending,
-        TopUpGranted, PlanChangePending.
+        Raises InvoiceNotFound, InvoiceVoid, InvoiceZero, InvoiceAlreadyPaid, InvoiceHasPayments, InvoiceNotFinalized,
+        TopUpPending, TopUpGranted, PlanChangePending.
         """
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, InvoiceVoided)) is not None:
@@ -100,6 +118,7 @@ class Invoices:
             is_pending = await _is_of_pending_top_up(tx, invoice)
             at = self._clock.now()
             void = voided(invoice, reason=command.reason, is_of_pending_top_up=is_pending, at=at)
+            await fix_usage(tx, invoice)
             await tx.invoices.save(void)
             await self._return_credits(tx, invoice, is_regenerated=command.regenerate, at=at)
             regenerated = None
@@ -108,6 +127,7 @@ class Invoices:
                 lines = regenerated_lines(invoice)
                 regenerated = new_invoice(contract, lines, issue_time=invoice.issue_time, ids=self._ids)
                 await tx.invoices.insert(regenerated)
+                await tx.usage.copy(invoice.invoice_id, regenerated.invoice_id)
             result = InvoiceVoided(invoice=void, regenerated=regenerated)
             await tx.responses.store(command, result)
         return result
@@ -187,6 +207,7 @@ async def _details(tx: Transaction, invoice_id: InvoiceId) -> InvoiceDetails:
         payments=tuple(await tx.invoices.payments(invoice_id)),
         credit_notes=tuple(await tx.credit_notes.of_invoice(invoice_id)),
         parties=await tx.parties.of_invoice(invoice_id),
+        usage=await tx.usage.of_invoice(invoice_id),
     )
 
 

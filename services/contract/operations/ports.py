@@ -7,13 +7,22 @@ from typing import Protocol
 
 from services.contract.domain.billing.tiers import SeatPrice
 from services.contract.domain.commands import InvoiceDetails, PlanPreview, ScheduleCredits
-from services.contract.domain.contract import BillingFrequency
-from services.contract.domain.ids import CustomerId, ProductId, RateCardId, SubscriptionId, TopUpPackId
+from services.contract.domain.contract import BillingFrequency, Contract
+from services.contract.domain.ids import (
+    ContractId,
+    CustomerId,
+    ProductId,
+    RateCardId,
+    SubscriptionId,
+    TopUpPackId,
+)
 from services.contract.domain.invoice_document import DocumentFormat
 from services.contract.domain.invoice_parties import BillingDetails
 from services.contract.domain.notices import PlanChanged
 from services.contract.domain.offer import CatalogQuery, Offer
 from services.contract.domain.top_up import TopUpTerms
+from services.contract.domain.usage.overage import CardMoney
+from services.contract.domain.usage.progress import UsageAnswer, UsageProgress
 
 
 class Catalog(Protocol):
@@ -27,6 +36,10 @@ class Catalog(Protocol):
         self, rate_card_id: RateCardId, product_id: ProductId
     ) -> Mapping[BillingFrequency, tuple[SeatPrice, ...]]:
         """Read all past, present and future prices of a seat that apply; none if the Catalog does not know the card."""
+        ...
+
+    async def card_money(self, rate_card_id: RateCardId) -> CardMoney:
+        """Read the currency of a card and what credits are worth in it, which never change. Raises RateCardNotFound."""
         ...
 
     async def pack_terms(self, top_up_pack_id: TopUpPackId) -> TopUpTerms:
@@ -52,6 +65,30 @@ class Ledger(Protocol):
 
     async def preview_plan_change(self, changed: PlanChanged) -> PlanPreview:
         """Return what a change of plan would do now. Raises PeerUnavailable."""
+        ...
+
+
+class UsageSource(Protocol):
+    async def contract_usage(
+        self,
+        contract: Contract,
+        progress: UsageProgress,
+        *,
+        group_key: str,
+        rows_max: int,
+        positions_only: bool = False,
+    ) -> UsageAnswer | None:
+        """Return what a contract has used and its invoices do not cover, dated before the end of the open usage period.
+
+        None: the Ledger has not received the customer's contract yet. positions_only: without the usage, only up to
+        where it would be covered. Raises PeerUnavailable.
+        """
+        ...
+
+
+class UsageFollowing(Protocol):
+    async def refresh(self, contract_id: ContractId) -> None:
+        """Bring the draft that follows a contract's usage up to date. Raises nothing if a peer is down."""
         ...
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, insert, or_, select, tuple_, update
+from sqlalchemy import Row, Select, func, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from access import current_caller, only_visible
@@ -191,6 +191,8 @@ class StoredContracts:
                 end_time=contract.end_time,
                 next_due_time=contract.next_due_time,
                 accept_time=contract.accept_time,
+                # An end may close the usage period earlier; without one, LEAST is what it was.
+                usage_due_time=func.least(contracts.c.usage_due_time, contract.end_time),
             )
         )
 

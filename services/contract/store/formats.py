@@ -21,7 +21,7 @@ from services.contract.domain.commands import (
 )
 from services.contract.domain.contract import ContractNow
 from services.contract.domain.customer import Customer, Suspension
-from services.contract.domain.invoice import Invoice
+from services.contract.domain.invoice import Invoice, InvoiceLine
 from services.contract.domain.invoice_parties import BillingDetails, InvoiceParties, Party
 from services.contract.domain.notices import (
     ContractChanged,
@@ -33,6 +33,7 @@ from services.contract.domain.notices import (
 )
 from services.contract.domain.plan_change import PaidSeats, UnusedShare
 from services.contract.domain.schedules import Rollover, ScheduleEdition
+from services.contract.domain.usage.report import UsageReport
 
 
 def _seats_moved_2(data: Json) -> Json:
@@ -306,6 +307,9 @@ UNUSED_SHARE: Final = Format("UnusedShare", UnusedShare)
 # grant_schedules.rollover, and one element of grant_schedules.editions.
 ROLLOVER: Final = Format("GrantRollover", Rollover)
 EDITION: Final = Format("GrantEdition", ScheduleEdition)
+# invoice_usage.report, and one element of invoice_usage.draft_lines.
+USAGE_REPORT: Final = Format("UsageReport", UsageReport)
+DRAFT_LINE: Final = Format("DraftLine", InvoiceLine)
 Column = (
     SeatRate
     | TieredSeatRate
@@ -317,6 +321,8 @@ Column = (
     | Party
     | BillingDetails
     | InvoiceParties
+    | UsageReport
+    | InvoiceLine
 )
 COLUMNS: Final = Formats[Column](
     SEAT_RATE,
@@ -329,6 +335,8 @@ COLUMNS: Final = Formats[Column](
     PARTY,
     BILLING_DETAILS,
     INVOICE_PARTIES,
+    USAGE_REPORT,
+    DRAFT_LINE,
 )
 
 

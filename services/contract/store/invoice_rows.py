@@ -56,6 +56,7 @@ _STORED_STATUSES: Final = {
     InvoiceStatus.OPEN: "FINALIZED",
     InvoiceStatus.PAID: "FINALIZED",
     InvoiceStatus.VOID: "VOID",
+    InvoiceStatus.STATEMENT: "DRAFT",  # invoice_usage.close_time tells them apart
 }
 SELECT_LINES: Final[Select[Any]] = select(
     invoice_lines.c.invoice_id,

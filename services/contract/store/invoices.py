@@ -19,6 +19,7 @@ from services.contract.domain.ids import ContractId, CustomerId, InvoiceId
 from services.contract.domain.invoice import Invoice, InvoiceLine, InvoiceLineKind, InvoiceStatus
 from services.contract.domain.invoice_life import InvoicePayment
 from services.contract.domain.invoice_taxes import TaxSoFar
+from services.contract.store.formats import DRAFT_LINE
 from services.contract.store.invoice_rows import (
     SELECT_INVOICES,
     SELECT_LINES,
@@ -29,7 +30,7 @@ from services.contract.store.invoice_rows import (
     payment_from_row,
     state_to_row,
 )
-from services.contract.tables import invoice_lines, invoice_payments, invoices
+from services.contract.tables import invoice_lines, invoice_payments, invoice_usage, invoices
 
 
 class StoredInvoices:
@@ -187,6 +188,8 @@ class StoredInvoices:
         return await self._whole((await self._connection.execute(ordered)).all())
 
     async def _insert_lines(self, invoice: Invoice, *, stored: int) -> None:
+        if len(invoice.lines) == stored:
+            return
         rows = [
             {"invoice_id": invoice.invoice_id, "position": position} | line_to_row(line)
             for position, line in enumerate(invoice.lines[stored:], start=stored)
@@ -198,4 +201,22 @@ class StoredInvoices:
         of = SELECT_LINES.where(invoice_lines.c.invoice_id.in_([row.invoice_id for row in rows]))
         for line in await self._connection.execute(of):
             lines[line.invoice_id].append(line_from_row(line))
-        return [invoice_from_row(row, tuple(lines[row.invoice_id])) for row in rows]
+        whole = [invoice_from_row(row, tuple(lines[row.invoice_id])) for row in rows]
+        drafts = [one.invoice_id for one in whole if one.status is InvoiceStatus.DRAFT]
+        usage = await self._usage_of_drafts(drafts) if drafts else {}
+        return [_with_usage(one, usage.get(one.invoice_id)) for one in whole]
+
+    async def _usage_of_drafts(self, invoice_ids: Sequence[InvoiceId]) -> dict[str, Any]:
+        of = select(
+            invoice_usage.c.invoice_id, invoice_usage.c.close_time, invoice_usage.c.draft_lines
+        ).where(invoice_usage.c.invoice_id.in_(invoice_ids))
+        return {row.invoice_id: row for row in await self._connection.execute(of)}
+
+
+def _with_usage(draft: Invoice, usage: Any | None) -> Invoice:
+    """Return a draft as it is if it shows usage: with the overage so far, or as a statement."""
+    if usage is None:
+        return draft
+    if usage.close_time is not None:
+        return replace(draft, status=InvoiceStatus.STATEMENT)
+    return replace(draft, lines=(*draft.lines, *map(DRAFT_LINE.decode, usage.draft_lines)))

@@ -29,6 +29,7 @@ from services.contract.store.plan_changes import StoredPlanChanges
 from services.contract.store.responses import OwnResponses
 from services.contract.store.seats import StoredSeats
 from services.contract.store.top_ups import StoredTopUps
+from services.contract.store.usage import StoredUsage
 
 R = TypeVar("R", bound=Response)
 
@@ -56,6 +57,7 @@ class Transaction:
         self.numbers = StoredNumbers(connection)
         self.top_ups = StoredTopUps(connection)
         self.plan_changes = StoredPlanChanges(connection)
+        self.usage = StoredUsage(connection)
 
 
 class PostgresStore:

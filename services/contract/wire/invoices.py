@@ -23,6 +23,7 @@ from services.contract.domain.invoice_credits import CreditNote
 from services.contract.domain.invoice_document import DocumentFormat, InvoiceDocument
 from services.contract.domain.invoice_life import InvoicePayment
 from services.contract.wire.parties import party_to_wire, taxes_from_wire
+from services.contract.wire.usage import usage_to_wire
 from services.contract.wire.values import (
     by_number,
     default,
@@ -37,6 +38,7 @@ _STATUSES: Final = {
     InvoiceStatus.OPEN: pb.INVOICE_STATUS_OPEN,
     InvoiceStatus.PAID: pb.INVOICE_STATUS_PAID,
     InvoiceStatus.VOID: pb.INVOICE_STATUS_VOID,
+    InvoiceStatus.STATEMENT: pb.INVOICE_STATUS_STATEMENT,
 }
 _KINDS: Final = {
     InvoiceLineKind.SUBSCRIPTION: pb.INVOICE_LINE_KIND_SUBSCRIPTION,
@@ -44,6 +46,7 @@ _KINDS: Final = {
     InvoiceLineKind.TOP_UP: pb.INVOICE_LINE_KIND_TOP_UP,
     InvoiceLineKind.PLAN_CHARGE: pb.INVOICE_LINE_KIND_PLAN_CHARGE,
     InvoiceLineKind.PLAN_CREDIT: pb.INVOICE_LINE_KIND_PLAN_CREDIT,
+    InvoiceLineKind.OVERAGE: pb.INVOICE_LINE_KIND_OVERAGE,
     InvoiceLineKind.TAX: pb.INVOICE_LINE_KIND_TAX,
     InvoiceLineKind.ACCOUNT_CREDIT: pb.INVOICE_LINE_KIND_ACCOUNT_CREDIT,
 }
@@ -130,6 +133,7 @@ def get_to_wire(details: InvoiceDetails) -> pb.GetInvoiceResponse:
         credit_notes=[credit_note_to_wire(note) for note in details.credit_notes],
         seller=party_to_wire(parties.seller) if parties is not None and parties.seller is not None else None,
         buyer=party_to_wire(parties.buyer) if parties is not None else None,
+        usage=None if details.usage is None else usage_to_wire(details.usage),
     )
 
 

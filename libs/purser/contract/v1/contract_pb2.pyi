@@ -150,6 +150,7 @@ class InvoiceStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     INVOICE_STATUS_VOID: _ClassVar[InvoiceStatus]
     INVOICE_STATUS_OPEN: _ClassVar[InvoiceStatus]
     INVOICE_STATUS_PAID: _ClassVar[InvoiceStatus]
+    INVOICE_STATUS_STATEMENT: _ClassVar[InvoiceStatus]
 
 class InvoiceLineKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -161,6 +162,22 @@ class InvoiceLineKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     INVOICE_LINE_KIND_ACCOUNT_CREDIT: _ClassVar[InvoiceLineKind]
     INVOICE_LINE_KIND_TAX: _ClassVar[InvoiceLineKind]
     INVOICE_LINE_KIND_PLAN_CHARGE: _ClassVar[InvoiceLineKind]
+    INVOICE_LINE_KIND_OVERAGE: _ClassVar[InvoiceLineKind]
+
+class CreditSource(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CREDIT_SOURCE_UNSPECIFIED: _ClassVar[CreditSource]
+    CREDIT_SOURCE_INCLUDED: _ClassVar[CreditSource]
+    CREDIT_SOURCE_TOP_UP: _ClassVar[CreditSource]
+    CREDIT_SOURCE_PROMOTIONAL: _ClassVar[CreditSource]
+    CREDIT_SOURCE_ROLLOVER: _ClassVar[CreditSource]
+
+class UsageDetail(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    USAGE_DETAIL_UNSPECIFIED: _ClassVar[UsageDetail]
+    USAGE_DETAIL_GROUP_AND_GRANT: _ClassVar[UsageDetail]
+    USAGE_DETAIL_PRODUCT_AND_GRANT: _ClassVar[UsageDetail]
+    USAGE_DETAIL_PRODUCT_AND_KIND: _ClassVar[UsageDetail]
 
 class DocumentFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -251,6 +268,7 @@ INVOICE_STATUS_FINALIZED: InvoiceStatus
 INVOICE_STATUS_VOID: InvoiceStatus
 INVOICE_STATUS_OPEN: InvoiceStatus
 INVOICE_STATUS_PAID: InvoiceStatus
+INVOICE_STATUS_STATEMENT: InvoiceStatus
 INVOICE_LINE_KIND_UNSPECIFIED: InvoiceLineKind
 INVOICE_LINE_KIND_SUBSCRIPTION: InvoiceLineKind
 INVOICE_LINE_KIND_SEAT_INCREASE: InvoiceLineKind
@@ -259,6 +277,16 @@ INVOICE_LINE_KIND_PLAN_CREDIT: InvoiceLineKind
 INVOICE_LINE_KIND_ACCOUNT_CREDIT: InvoiceLineKind
 INVOICE_LINE_KIND_TAX: InvoiceLineKind
 INVOICE_LINE_KIND_PLAN_CHARGE: InvoiceLineKind
+INVOICE_LINE_KIND_OVERAGE: InvoiceLineKind
+CREDIT_SOURCE_UNSPECIFIED: CreditSource
+CREDIT_SOURCE_INCLUDED: CreditSource
+CREDIT_SOURCE_TOP_UP: CreditSource
+CREDIT_SOURCE_PROMOTIONAL: CreditSource
+CREDIT_SOURCE_ROLLOVER: CreditSource
+USAGE_DETAIL_UNSPECIFIED: UsageDetail
+USAGE_DETAIL_GROUP_AND_GRANT: UsageDetail
+USAGE_DETAIL_PRODUCT_AND_GRANT: UsageDetail
+USAGE_DETAIL_PRODUCT_AND_KIND: UsageDetail
 DOCUMENT_FORMAT_UNSPECIFIED: DocumentFormat
 DOCUMENT_FORMAT_HTML: DocumentFormat
 DOCUMENT_FORMAT_PDF: DocumentFormat
@@ -1429,18 +1457,82 @@ class GetInvoiceRequest(_message.Message):
     def __init__(self, invoice_id: _Optional[str] = ...) -> None: ...
 
 class GetInvoiceResponse(_message.Message):
-    __slots__ = ("invoice", "payments", "credit_notes", "seller", "buyer")
+    __slots__ = ("invoice", "payments", "credit_notes", "seller", "buyer", "usage")
     INVOICE_FIELD_NUMBER: _ClassVar[int]
     PAYMENTS_FIELD_NUMBER: _ClassVar[int]
     CREDIT_NOTES_FIELD_NUMBER: _ClassVar[int]
     SELLER_FIELD_NUMBER: _ClassVar[int]
     BUYER_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
     invoice: Invoice
     payments: _containers.RepeatedCompositeFieldContainer[InvoicePayment]
     credit_notes: _containers.RepeatedCompositeFieldContainer[CreditNote]
     seller: Party
     buyer: Party
-    def __init__(self, invoice: _Optional[_Union[Invoice, _Mapping]] = ..., payments: _Optional[_Iterable[_Union[InvoicePayment, _Mapping]]] = ..., credit_notes: _Optional[_Iterable[_Union[CreditNote, _Mapping]]] = ..., seller: _Optional[_Union[Party, _Mapping]] = ..., buyer: _Optional[_Union[Party, _Mapping]] = ...) -> None: ...
+    usage: InvoiceUsage
+    def __init__(self, invoice: _Optional[_Union[Invoice, _Mapping]] = ..., payments: _Optional[_Iterable[_Union[InvoicePayment, _Mapping]]] = ..., credit_notes: _Optional[_Iterable[_Union[CreditNote, _Mapping]]] = ..., seller: _Optional[_Union[Party, _Mapping]] = ..., buyer: _Optional[_Union[Party, _Mapping]] = ..., usage: _Optional[_Union[InvoiceUsage, _Mapping]] = ...) -> None: ...
+
+class UsagePayment(_message.Message):
+    __slots__ = ("credit_source", "product_id", "source_id", "effective_time", "credits_micros")
+    CREDIT_SOURCE_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    EFFECTIVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
+    credit_source: CreditSource
+    product_id: str
+    source_id: str
+    effective_time: _timestamp_pb2.Timestamp
+    credits_micros: int
+    def __init__(self, credit_source: _Optional[_Union[CreditSource, str]] = ..., product_id: _Optional[str] = ..., source_id: _Optional[str] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., credits_micros: _Optional[int] = ...) -> None: ...
+
+class UsageLine(_message.Message):
+    __slots__ = ("credit_type_id", "product_id", "product_name", "group_value", "quantity_micros", "credits_micros", "paid_by", "overage_micros", "uncovered_micros")
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_NAME_FIELD_NUMBER: _ClassVar[int]
+    GROUP_VALUE_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_MICROS_FIELD_NUMBER: _ClassVar[int]
+    CREDITS_MICROS_FIELD_NUMBER: _ClassVar[int]
+    PAID_BY_FIELD_NUMBER: _ClassVar[int]
+    OVERAGE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    UNCOVERED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    credit_type_id: str
+    product_id: str
+    product_name: str
+    group_value: str
+    quantity_micros: int
+    credits_micros: int
+    paid_by: _containers.RepeatedCompositeFieldContainer[UsagePayment]
+    overage_micros: int
+    uncovered_micros: int
+    def __init__(self, credit_type_id: _Optional[str] = ..., product_id: _Optional[str] = ..., product_name: _Optional[str] = ..., group_value: _Optional[str] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ..., paid_by: _Optional[_Iterable[_Union[UsagePayment, _Mapping]]] = ..., overage_micros: _Optional[int] = ..., uncovered_micros: _Optional[int] = ...) -> None: ...
+
+class CoveredPool(_message.Message):
+    __slots__ = ("credit_type_id", "sequence")
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    credit_type_id: str
+    sequence: int
+    def __init__(self, credit_type_id: _Optional[str] = ..., sequence: _Optional[int] = ...) -> None: ...
+
+class InvoiceUsage(_message.Message):
+    __slots__ = ("period", "group_key", "detail", "lines", "refresh_time", "covered", "covered_time")
+    PERIOD_FIELD_NUMBER: _ClassVar[int]
+    GROUP_KEY_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    LINES_FIELD_NUMBER: _ClassVar[int]
+    REFRESH_TIME_FIELD_NUMBER: _ClassVar[int]
+    COVERED_FIELD_NUMBER: _ClassVar[int]
+    COVERED_TIME_FIELD_NUMBER: _ClassVar[int]
+    period: _billing_period_pb2.BillingPeriod
+    group_key: str
+    detail: UsageDetail
+    lines: _containers.RepeatedCompositeFieldContainer[UsageLine]
+    refresh_time: _timestamp_pb2.Timestamp
+    covered: _containers.RepeatedCompositeFieldContainer[CoveredPool]
+    covered_time: _timestamp_pb2.Timestamp
+    def __init__(self, period: _Optional[_Union[_billing_period_pb2.BillingPeriod, _Mapping]] = ..., group_key: _Optional[str] = ..., detail: _Optional[_Union[UsageDetail, str]] = ..., lines: _Optional[_Iterable[_Union[UsageLine, _Mapping]]] = ..., refresh_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., covered: _Optional[_Iterable[_Union[CoveredPool, _Mapping]]] = ..., covered_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class GetInvoiceDocumentRequest(_message.Message):
     __slots__ = ("invoice_id", "format")

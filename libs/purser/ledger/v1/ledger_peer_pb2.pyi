@@ -579,7 +579,7 @@ class PoolPosition(_message.Message):
     def __init__(self, credit_type_id: _Optional[str] = ..., sequence: _Optional[int] = ...) -> None: ...
 
 class GetContractUsageRequest(_message.Message):
-    __slots__ = ("customer_id", "contract_id", "covered", "covered_time", "period_time", "group_key", "rows_max")
+    __slots__ = ("customer_id", "contract_id", "covered", "covered_time", "period_time", "group_key", "rows_max", "positions_only")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
     COVERED_FIELD_NUMBER: _ClassVar[int]
@@ -587,6 +587,7 @@ class GetContractUsageRequest(_message.Message):
     PERIOD_TIME_FIELD_NUMBER: _ClassVar[int]
     GROUP_KEY_FIELD_NUMBER: _ClassVar[int]
     ROWS_MAX_FIELD_NUMBER: _ClassVar[int]
+    POSITIONS_ONLY_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     contract_id: str
     covered: _containers.RepeatedCompositeFieldContainer[PoolPosition]
@@ -594,7 +595,8 @@ class GetContractUsageRequest(_message.Message):
     period_time: _timestamp_pb2.Timestamp
     group_key: str
     rows_max: int
-    def __init__(self, customer_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., covered: _Optional[_Iterable[_Union[PoolPosition, _Mapping]]] = ..., covered_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., period_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., group_key: _Optional[str] = ..., rows_max: _Optional[int] = ...) -> None: ...
+    positions_only: bool
+    def __init__(self, customer_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., covered: _Optional[_Iterable[_Union[PoolPosition, _Mapping]]] = ..., covered_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., period_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., group_key: _Optional[str] = ..., rows_max: _Optional[int] = ..., positions_only: _Optional[bool] = ...) -> None: ...
 
 class UsagePayer(_message.Message):
     __slots__ = ("grant_kind", "product_id", "source_id", "effective_time")

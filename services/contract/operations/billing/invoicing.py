@@ -45,9 +45,13 @@ def new_invoice(
     *,
     issue_time: datetime,
     ids: Ids,
+    currency_code: str = "",
 ) -> Invoice:
-    """Return a draft of lines that have no ids yet. issue_time: its service date."""
-    total = total_of(lines)
+    """Return a draft of lines that have no ids yet. issue_time: its service date.
+
+    currency_code: of a draft without lines.
+    """
+    total = total_of(lines, currency_code)
     nothing = Money.zero(total.currency_code)
     return Invoice(
         invoice_id=InvoiceId(ids.new("inv")),

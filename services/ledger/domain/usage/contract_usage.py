@@ -24,7 +24,7 @@ class ContractUsageQuestion:
     """What has a contract used that no earlier answer has covered?
 
     covered: per pool the last entry, before covered_time the times of the usage, that earlier answers have covered.
-    period_time: an instant in the usage period up to whose end usage is asked for.
+    period_time: an instant in the usage period up to whose end usage is asked for. positions_only: without the usage.
     """
 
     customer_id: CustomerId
@@ -34,6 +34,7 @@ class ContractUsageQuestion:
     period_time: datetime
     group_key: str
     rows_max: int
+    positions_only: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

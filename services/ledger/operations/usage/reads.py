@@ -136,11 +136,11 @@ class UsageReads:
             await tx.standings.customer_id(question.customer_id)
             anchor = await tx.totals.anchor(question.customer_id)
             positions = await tx.contract_usages.positions(question.customer_id)
-            if anchor is None:
+            period = None if anchor is None else period_at(anchor, 1, question.period_time)
+            if period is None or question.positions_only:
                 return ContractUsage(
-                    period=None, positions=positions, detail=UsageDetail.GROUP_AND_GRANT, rows=()
+                    period=period, positions=positions, detail=UsageDetail.GROUP_AND_GRANT, rows=()
                 )
-            period = period_at(anchor, 1, question.period_time)
             for detail in UsageDetail:
                 rows = await tx.contract_usages.rows(question, positions, period.end, detail)
                 if len(rows) <= question.rows_max or detail is UsageDetail.PRODUCT_AND_KIND:

@@ -45,6 +45,7 @@ def question_from_wire(request: pb.GetContractUsageRequest) -> ContractUsageQues
         period_time=period_time,
         group_key=fields.text("group_key", request.group_key, max_length=64),
         rows_max=fields.count("rows_max", request.rows_max, minimum=1, maximum=ROWS_MAX),
+        positions_only=request.positions_only,
     )
     fields.check()
     return question

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Usage on invoices: what was used, who paid for it, and overage as money."""
