@@ -15,9 +15,11 @@ from meshkit.currency import minor_unit_micros
 from meshkit.period import Period
 from meshkit.quantity import MICROS, Money
 from services.contract.documents.labels import has_labels, labels_of
+from services.contract.documents.usage_view import UsageFormatter, UsageView
 from services.contract.domain.commands import InvoiceDetails
 from services.contract.domain.invoice import InvoiceLine, InvoiceLineKind, InvoiceStatus, total_of
 from services.contract.domain.invoice_parties import LANGUAGE_DEFAULT, BillingDetails, Party
+from services.contract.domain.usage.progress import InvoiceUsage
 
 DECIMALS_OF_MICROS = 6
 _ADDED = (InvoiceLineKind.TAX, InvoiceLineKind.ACCOUNT_CREDIT)
@@ -67,6 +69,8 @@ class InvoiceView:
     due: str
     currency: str
     explained: str
+    title: str
+    usage: UsageView | None
 
 
 class InvoiceFormatter:
@@ -84,6 +88,7 @@ class InvoiceFormatter:
     def view(self) -> InvoiceView:
         invoice, parties = self._details.invoice, self._details.parties
         charges = [line for line in invoice.lines if line.kind not in _ADDED]
+        is_statement = invoice.status is InvoiceStatus.STATEMENT
         return InvoiceView(
             language=self._billing.language if has_labels(self._billing.language) else LANGUAGE_DEFAULT,
             labels=self._labels,
@@ -102,6 +107,22 @@ class InvoiceFormatter:
             due=self._money(invoice.due),
             currency=self._currency,
             explained=self._labels["explained"].format(currency=self._currency),
+            title=self._labels["statement_title" if is_statement else "invoice"],
+            usage=None if self._details.usage is None else self._usage(self._details.usage),
+        )
+
+    def _usage(self, usage: InvoiceUsage) -> UsageView:
+        formatter = UsageFormatter(
+            self._labels,
+            number=lambda micros: self._number(micros, 0, DECIMALS_OF_MICROS),
+            date=lambda at: format_date(at.astimezone(UTC), "medium", locale=self._locale),
+        )
+        is_draft = self._details.invoice.status is InvoiceStatus.DRAFT
+        time = format_datetime(usage.refresh_time, "medium", tzinfo=self._zone, locale=self._locale)
+        return formatter.view(
+            usage,
+            period=self._period(usage.span),
+            refreshed=self._labels["refreshed"].format(time=time) if is_draft else "",
         )
 
     def _state(self) -> str:
@@ -114,16 +135,24 @@ class InvoiceFormatter:
         }[self._details.invoice.status]
 
     def _line(self, line: InvoiceLine) -> LineView:
+        is_overage = line.kind is InvoiceLineKind.OVERAGE
         return LineView(
             description=line.description,
             period="" if line.span is None else self._period(line.span),
-            quantity=format_decimal(line.quantity, locale=self._locale),
+            quantity=self._credits(line)
+            if is_overage
+            else format_decimal(line.quantity, locale=self._locale),
             unit_price=self._number(line.unit_price.micros, self._decimals, DECIMALS_OF_MICROS),
-            share=_share(line),
+            share="1" if is_overage else _share(line),
             exact=self._exact(line.exact_micros),
             carried=self._exact(line.carried_micros) if line.carried_micros else "",
             amount=self._money(line.total),
         )
+
+    def _credits(self, line: InvoiceLine) -> str:
+        """Return the credits of a line of overage; its share makes them exact."""
+        credits = line.quantity * line.share.fraction * MICROS
+        return self._number(credits.numerator, 0, DECIMALS_OF_MICROS)
 
     def _added(self, line: InvoiceLine) -> SumView:
         note = ""

@@ -21,6 +21,8 @@ class UsageDetail(Enum):
 
 
 _DETAILS: Final = tuple(UsageDetail)
+_ANY_CREDITS: Final = CreditTypeId("")
+_ANY_PRODUCT: Final = ProductId("")
 
 
 class CreditSource(Enum):
@@ -90,6 +92,12 @@ class UsageReport:
     def rows(self) -> int:
         """How many amounts it shows."""
         return sum(max(1, len(line.paid_by)) for line in self.lines)
+
+    @property
+    def total(self) -> UsageLine | None:
+        """All usage in one line, by source of the credits, whatever the product and the credit type; None: no usage."""
+        alike = (replace(line, credit_type_id=_ANY_CREDITS, product_id=_ANY_PRODUCT) for line in self.lines)
+        return next(iter(_merged(alike, UsageDetail.PRODUCT_AND_KIND)), None)
 
     def plus(self, more: "UsageReport") -> "UsageReport":
         """Return the usage of both, divided as the coarser one is."""
