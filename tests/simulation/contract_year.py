@@ -2,7 +2,8 @@
 """An independent model of one customer's contracts: what each instant bills, and what is left to spend.
 
 Plain exact fractions, written from services/contract/README.md and services/ledger/README.md; it shares no code with
-the services. Seats are billed monthly, in advance and prorated, and bring credits that expire with their month.
+the services. Seats are billed monthly, in advance and prorated, and bring credits that expire with their month. Usage
+is shown by plan and usage period, which is a month from the start of the first plan.
 """
 
 from calendar import monthrange
@@ -67,12 +68,27 @@ class Plan:
 
 
 @dataclass
+class Used:
+    """Credits that one user used under a plan, and where they came from."""
+
+    plan: Plan
+    at: datetime
+    user: str
+    source: str
+    micros: int
+
+
+Shown = dict[tuple[str, str], int]
+
+
+@dataclass
 class Customer:
     """invoices: (date, line totals in micro-dollars), by date; the last plan is in force."""
 
     plans: list[Plan] = field(default_factory=list)
     bought: list[Bought] = field(default_factory=list)
     invoices: list[tuple[datetime, list[int]]] = field(default_factory=list)
+    used: list[Used] = field(default_factory=list)
 
     def begin(self, plan: Plan) -> None:
         self.plans.append(plan)
@@ -120,18 +136,36 @@ class Customer:
         self.bought.append(Bought(at + lifetime, credits * CREDIT))
         self._invoice(at, [price])
 
-    def spend(self, micros: int, at: datetime) -> None:
+    def spend(self, micros: int, at: datetime, user: str) -> None:
         """Draw included credits first, then bought ones, those that expire earliest first."""
         now = self.plans[-1].now
         assert now is not None
         taken = min(micros, now.granted - now.spent)
         now.spent += taken
+        self._use(at, user, "INCLUDED", taken)
         for one in sorted(self.bought, key=lambda one: one.expires):
             if one.expires > at:
                 part = min(micros - taken, one.left)
                 one.left -= part
                 taken += part
+                self._use(at, user, "TOP_UP", part)
         assert taken == micros
+
+    def usage(self) -> list[tuple[datetime, Shown]]:
+        """Return the service date of each statement, and credits by user and source, by date."""
+        found: dict[tuple[datetime, int], Shown] = {}
+        for one in self.used:
+            index = 1
+            while (end := month(self.plans[0].start, index)) <= one.at:
+                index += 1
+            service = end if one.plan.end is None else min(end, one.plan.end)
+            shown = found.setdefault((service, self.plans.index(one.plan)), {})
+            shown[one.user, one.source] = shown.get((one.user, one.source), 0) + one.micros
+        return [(service, found[service, plan]) for service, plan in sorted(found)]
+
+    def _use(self, at: datetime, user: str, source: str, micros: int) -> None:
+        if micros:
+            self.used.append(Used(self.plans[-1], at, user, source, micros))
 
     def available(self, at: datetime) -> int:
         now = self.plans[-1].now

@@ -13,7 +13,8 @@ from purser.contract.v1 import contract_pb2 as pb
 from purser.ledger.v1 import ledger_pb2
 from tests.simulation.contract_year import CREDIT, Customer, Plan
 from tests.support.catalog import Shop, a_rate, running_catalog
-from tests.support.contract import Desk, assorted, running_contract
+from tests.support.contract import ContractStub, Desk, assorted, running_contract
+from tests.support.invoices import read
 from tests.support.ledger import a_rate as a_usage_rate
 from tests.support.ledger import running_ledger
 from tests.support.postgres import Databases
@@ -24,6 +25,7 @@ LONG_AGO = datetime(2028, 1, 1, tzinfo=UTC)
 PRICE_CHANGES = (datetime(2028, 4, 10, tzinfo=UTC), datetime(2028, 9, 3, 12, tzinfo=UTC))
 PRICES = (10 * CREDIT, 11_490_000, 12 * CREDIT)
 PLAN_CHANGE, END = datetime(2028, 7, 17, 9, 30, tzinfo=UTC), datetime(2029, 1, 31, tzinfo=UTC)
+STATEMENT, DRAFT = pb.INVOICE_STATUS_STATEMENT, pb.INVOICE_STATUS_DRAFT
 SEAT_CHANGES, TOP_UPS, PURCHASES = 12, 4, 60
 PACK_CREDITS, PACK_PRICE, PACK_LIFETIME = 1_000, 80 * CREDIT, timedelta(days=365)
 
@@ -122,30 +124,51 @@ async def test_every_invoice_and_balance_of_a_year_equals_the_model_s(
                 model.change_plan(Plan(at, seats, doubled, credits=200), at)
             elif (left := model.available(at)) > 0:
                 micros = chance.randint(1, max(1, left // 4))
+                user = chance.choice(["ada", "bob"])
                 spent = await ledger.gate.Debit(
                     ledger_pb2.DebitRequest(
                         request_id=f"debit-{number}",
                         customer="acme",
                         product_id="prd_assistant",
                         credits_micros=micros,
+                        group_values={"user_id": user},
                     )
                 )
                 assert spent.decision == ledger_pb2.DECISION_ALLOWED
-                model.spend(micros, at)
+                model.spend(micros, at, user)
             assert await balance() == model.available(at), (at, kind)
         clock.advance_to(END - timedelta(microseconds=1))
         await contract.app.run_due(END - timedelta(microseconds=1))
         model.advance(END - timedelta(microseconds=1))
 
-        invoices = await desk.invoices(signed)
+        everything = await desk.invoices(signed)
+        invoices = [one for one in everything if one.number]
         assert [_as_modelled(one) for one in invoices] == sorted(model.invoices, key=lambda one: one[0])
         assert await balance() == model.available(END - timedelta(microseconds=1))
+        shown = [await _usage_of(contract.stub, one) for one in everything if not one.number]
+        assert [(service, usage) for _, service, usage in shown] == model.usage()
+        # The last month is not over.
+        assert [status for status, _, _ in shown] == [STATEMENT] * (len(shown) - 1) + [DRAFT]
         assert sorted(one.number for one in invoices) == [f"{n:06d}" for n in range(1, len(invoices) + 1)]
 
 
 def _as_modelled(invoice: pb.Invoice) -> tuple[datetime, list[int]]:
     at = invoice.issue_time.ToDatetime(tzinfo=UTC)
     return at, [line.total.micros for line in invoice.lines]
+
+
+async def _usage_of(
+    contract: ContractStub, invoice: pb.Invoice
+) -> tuple[pb.InvoiceStatus, datetime, dict[tuple[str, str], int]]:
+    """Return the status and the service date of an invoice, and its credits by user and source."""
+    found = await read(contract, invoice)
+    usage: dict[tuple[str, str], int] = {}
+    for line in found.usage.lines:
+        for one in line.paid_by:
+            source = pb.CreditSource.Name(one.credit_source).removeprefix("CREDIT_SOURCE_")
+            key = line.group_value, source
+            usage[key] = usage.get(key, 0) + one.credits_micros
+    return found.invoice.status, found.invoice.issue_time.ToDatetime(tzinfo=UTC), usage
 
 
 async def _price(

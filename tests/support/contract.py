@@ -69,7 +69,9 @@ async def running_contract(
     sandbox: bool = False,
     due_interval_seconds: float = LONG_SECONDS,
     clock: ManualClock | None = None,
+    **more: Any,
 ) -> AsyncIterator[RunningContract]:
+    """Serve Contract. more: other settings."""
     clock, wall = clock or ManualClock(JUNE), SystemClock()
     settings = ContractSettings(
         insecure=True,
@@ -80,6 +82,7 @@ async def running_contract(
         alert_address=NOBODY,
         sandbox=sandbox,
         due_interval_seconds=due_interval_seconds,
+        **more,
     )
     async with (
         open_service(settings, clock=clock, wall=wall, ids=Ids(wall)) as app,

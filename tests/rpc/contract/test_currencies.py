@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Contracts, invoices and account credit in currencies without cents, and with three decimals."""
 
+from collections.abc import Sequence
+
 import pytest
 from grpc import StatusCode
 
@@ -18,10 +20,15 @@ FILS = 1_000
 
 
 async def signed_in(
-    desk: Desk, shop: Shop, currency: str, price_micros: int, customer: str = ""
+    desk: Desk,
+    shop: Shop,
+    currency: str,
+    price_micros: int,
+    customer: str = "",
+    converting: Sequence[catalog_pb2.CreditType] = (),
 ) -> pb.CreateContractResponse:
-    """Sign two monthly seats on a card in a currency."""
-    card = await shop.card(currency=currency)
+    """Sign two monthly seats on a card in a currency. converting: credit types of which a credit is worth 1 of it."""
+    card = await shop.card(converting, currency=currency)
     await shop.add(
         card,
         a_rate(

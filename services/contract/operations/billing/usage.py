@@ -170,8 +170,9 @@ class UsageInvoices:
         progress = replace(progress, covered=answer.covered)
         if not (closes and close_time <= at):
             await tx.usage.save_progress(progress)
-            look = next_look(contract, progress, close_time, at=at, rhythm=self._rhythm)
-            await tx.usage.save_due(contract.contract_id, look)
+            if closes:  # a reader does not put off the next look
+                look = next_look(contract, progress, close_time, at=at, rhythm=self._rhythm)
+                await tx.usage.save_due(contract.contract_id, look)
             return True
         await tx.usage.save_progress(closed(progress, answer))
         if draft is not None:
