@@ -5,7 +5,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -31,6 +31,7 @@ from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.spend_cap import SpendCapRemoval
 from services.ledger.domain.retention import places_at
 from services.ledger.domain.usage.commands import RecordedUsage, UsageName, UsageSource
+from services.ledger.domain.usage.contract_usage import ContractUsageQuestion, UsageDetail
 from services.ledger.domain.usage.event import EventStatus
 from services.ledger.domain.usage.meter import MeterKey
 from services.ledger.domain.usage.reads import EventFilter, UsageQuestion, UsageWindow
@@ -46,6 +47,7 @@ from services.ledger.store.credits.verification import verify
 from services.ledger.store.credits.writing import write_changes
 from services.ledger.store.responses import StoredResponses
 from services.ledger.store.retention import Retention
+from services.ledger.store.usage.contract_usage import ContractUsages
 from services.ledger.store.usage.corrections import Corrections
 from services.ledger.store.usage.history import UsageHistory
 from services.ledger.store.usage.rerate_entries import RerateEntries
@@ -70,6 +72,7 @@ ROWS = (
         '2025-06-01'::timestamptz + n * interval '1 hour', '2025-06-01', 'req_' || n, NULL, 'prd_1', '{}'
         FROM ledger.customers, generate_series(1, 200) n
     """,
+    "UPDATE ledger.entries SET contract_id = 'con_1' WHERE customer_id = 'cus_0007'",
     """
     INSERT INTO ledger.grants SELECT customer_id, 'grt_' || n, 'crt_ai', 'TOP_UP', NULL, 1, '2025-06-01', NULL,
         '2025-06-01', 1000, 0, 0, 0, 0, 0, '{}', NULL, NULL, NULL, false
@@ -318,6 +321,39 @@ async def test_new_usage_is_added_up_from_the_entries_after_the_position(recordi
     assert await Rollups(recording).add_up([(ACME, AI)], entries_max=1_000) == {(ACME, AI)}
     assert not {read for read in await _reads(recording) if read.startswith("all of")}
     assert {"pools_pkey", "usage_positions_pkey", "entries_pkey"} <= await _reads(recording)
+
+
+@pytest.mark.parametrize("detail", list(UsageDetail))
+async def test_usage_for_invoices_is_read_after_the_position_and_by_the_time_of_older_entries(
+    recording: Recording, detail: UsageDetail
+) -> None:
+    question = ContractUsageQuestion(
+        customer_id=ACME,
+        contract_id="con_1",
+        covered={AI: 190},
+        covered_time=JUNE + timedelta(hours=181),
+        period_time=JUNE,
+        group_key="user_id",
+        rows_max=10,
+        positions_only=False,
+    )
+
+    found = await ContractUsages(recording).rows(question, {AI: 195}, JULY, detail)
+
+    # Five entries after the position, and ten before it that are dated after the covered time.
+    assert sum(row.credits.micros for row in found) == 15
+    assert await _reads(recording) == {"entries_pkey", "entries_usage_idx", "grants_pkey"}
+    (plan,) = await recording.plans()
+    read = [
+        (node["Index Name"], node["Index Cond"])
+        for node in _nodes(plan)
+        if node.get("Index Name", "") in ("entries_pkey", "entries_usage_idx") and node["Alias"] != "o"
+    ]
+    (by_sequence,) = [condition for name, condition in read if name == "entries_pkey"]
+    (by_time,) = [condition for name, condition in read if name == "entries_usage_idx"]
+    assert "(sequence > p.covered)" in by_sequence
+    assert "(sequence <= p.latest)" in by_sequence
+    assert "effective_time >=" in by_time
 
 
 @pytest.mark.parametrize(

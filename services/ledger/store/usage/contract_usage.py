@@ -32,7 +32,8 @@ _IS_USAGE: Final = "e.customer_id = $1 AND e.contract_id = $2 AND e.product_id I
 # What corrects overage takes back overage; a correction names the entry that it reduces.
 _IS_OVERAGE: Final = "(e.kind = 'OVERAGE' OR o.kind = 'OVERAGE')"
 _ROWS: Final = f"""
-    SELECT e.credit_type_id, e.product_id, d.name AS product_name, {{group_value}} AS group_value, g.kind AS grant_kind,
+    SELECT e.credit_type_id, e.product_id, coalesce(d.name, '') AS product_name,
+        {{group_value}} AS group_value, g.kind AS grant_kind,
         {{grant_product}} AS grant_product_id, {{source}} AS source_id, {{start}} AS grant_start,
         {at_most_int64("sum(e.quantity_micros)")} AS quantity_micros,
         {at_most_int64("-sum(e.amount_micros)")} AS credits_micros,
@@ -49,7 +50,7 @@ _ROWS: Final = f"""
         WHERE {_IS_USAGE} AND e.credit_type_id = p.credit_type_id AND e.sequence <= p.covered
             AND e.effective_time >= $6 AND e.effective_time < $7
     ) AS e
-    JOIN ledger.products d USING (product_id)
+    LEFT JOIN ledger.products d ON d.product_id = e.product_id
     LEFT JOIN ledger.grants g ON g.customer_id = e.customer_id AND g.grant_id = e.grant_id
     LEFT JOIN ledger.entries o ON e.grant_id IS NULL AND o.customer_id = e.customer_id
         AND o.credit_type_id = e.credit_type_id AND o.sequence = e.corrects_sequence
