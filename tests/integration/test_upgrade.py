@@ -144,9 +144,7 @@ async def test_notices_from_before_the_upgrade_are_delivered_as_they_would_have_
     ):
         await until(lambda: pending(databases, [service]), lambda count: count == 0)
         # What it asks a peer by itself is no notice.
-        heard = [
-            {"rpc": rpc, "request": request} for rpc, request in peer.heard if rpc != "GetContractUsage"
-        ]
+        heard = [{"rpc": rpc, "request": request} for rpc, request in peer.heard if rpc != "GetContractUsage"]
 
     assert _by_id(heard) == _by_id(expected)
 
