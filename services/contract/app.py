@@ -28,6 +28,7 @@ from services.contract.operations.billing.usage import UsageInvoices
 from services.contract.operations.contracts import Contracts
 from services.contract.operations.credit_notes import CreditNotes
 from services.contract.operations.customers import Customers
+from services.contract.operations.ends import Ends
 from services.contract.operations.invoices import Invoices
 from services.contract.operations.named_seats import NamedSeats
 from services.contract.operations.parties import Parties
@@ -116,6 +117,7 @@ async def open_service(
         operations = Operations(
             customers=Customers(store=store, relay=relay, clock=clock, ids=ids),
             contracts=contracts,
+            ends=Ends(store=store, relay=relay, billing=billing, clock=clock, ids=ids),
             plan_changes=PlanChanges(
                 store=store,
                 catalog=catalog,

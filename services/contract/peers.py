@@ -283,7 +283,7 @@ class LedgerPeer:
             request_id=request_id,
             customer_id=changed.customer_id,
             ended=_contract_to_wire(changed.ended),
-            begun=_contract_to_wire(changed.begun),
+            begun=None if changed.begun is None else _contract_to_wire(changed.begun),
             included_credits=_INCLUDED_CREDITS[changed.included_credits],
             paid_periods=[_paid_to_wire(one) for one in changed.paid],
         )
@@ -293,6 +293,7 @@ class LedgerPeer:
 
     async def preview_plan_change(self, changed: PlanChanged) -> PlanPreview:
         """Return what a change of plan would do now. Raises PeerUnavailable."""
+        assert changed.begun is not None
         request = ledger_peer_pb2.PreviewPlanChangeRequest(
             customer_id=changed.customer_id,
             ended=_contract_to_wire(changed.ended),

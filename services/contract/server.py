@@ -13,6 +13,7 @@ from services.contract.wire import (
     contracts,
     credit_notes,
     customers,
+    ends,
     invoices,
     named_seats,
     parties,
@@ -137,9 +138,9 @@ class ContractServicer(contract_pb2_grpc.ContractServiceServicer):
         return contracts.list_to_wire(rows, page, request)
 
     async def EndContract(self, request: pb.EndContractRequest, context: Context) -> pb.EndContractResponse:
-        command = contracts.end_from_wire(request)
-        contract = await self._do.contracts.end(command)
-        return contracts.end_to_wire(contract)
+        command = ends.end_from_wire(request)
+        ended = await self._do.ends.end(command)
+        return ends.end_to_wire(ended)
 
     async def ChangePlan(self, request: pb.ChangePlanRequest, context: Context) -> pb.ChangePlanResponse:
         command = plan_changes.change_from_wire(request)

@@ -339,7 +339,7 @@ plan_changes = Table(
     Column("plan_change_id", Text, primary_key=True),
     Column("customer_id", Text, nullable=False),
     Column("ended_contract_id", Text, nullable=False),
-    Column("begun_contract_id", Text, nullable=False),
+    Column("begun_contract_id", Text),  # NULL: a contract ended without another one
     Column("change_time", DateTime(timezone=True), nullable=False),
     Column("included_credits", Text, nullable=False),
     Column("money_back", Text, nullable=False),
@@ -348,6 +348,7 @@ plan_changes = Table(
     Column("invoice_id", Text),
     Column("unused", JSONB, nullable=False),  # the Ledger's answer, always read whole
     Column("apply_time", DateTime(timezone=True)),
+    Column("credit_note_ids", ARRAY(Text), nullable=False),
     schema=SCHEMA,
 )
 

@@ -282,6 +282,15 @@ class EndContract:
     end_time: datetime | None
     end_option: EndOption = EndOption.AT_TIME
     ignores_term: bool = False
+    money_back: MoneyBack = MoneyBack.NONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedContract:
+    """A contract with its end. settlement: the money of an end now; None: there is nothing to settle."""
+
+    contract: ContractNow
+    settlement: PlanChange | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -387,17 +387,15 @@ class PeriodStartedTooLongAgo(FailedPrecondition):
         )
 
 
-class PeriodAlreadyCharged(FailedPrecondition):
-    """The contract cannot end before a period that was charged."""
+class MoneyBackNotNow(FailedPrecondition):
+    """Only an end now gives money back."""
 
-    reason = "PERIOD_ALREADY_CHARGED"
+    reason = "MONEY_BACK_NOT_NOW"
 
-    def __init__(self, *, subscription_id: str, period_start: str) -> None:
+    def __init__(self, *, end_time: str) -> None:
         super().__init__(
-            f"subscription {subscription_id!r} was charged for the billing period from {period_start};"
-            " leave end_option out to end the contract now",
-            subscription_id=subscription_id,
-            period_start=period_start,
+            f"the contract would end at {end_time}; only an end now gives back what was not used",
+            end_time=end_time,
         )
 
 

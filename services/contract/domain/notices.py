@@ -89,12 +89,12 @@ class TopUpPaid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanChanged:
-    """One contract ends and another begins. paid: what the Ledger needs to find out what is unused."""
+    """One contract ends and another begins; begun None: none begins. paid: what the Ledger needs to answer."""
 
     customer_id: CustomerId
     plan_change_id: PlanChangeId
     ended: ContractChanged
-    begun: ContractChanged
+    begun: ContractChanged | None
     included_credits: IncludedCredits
     paid: tuple[PaidSeats, ...]
 
@@ -131,12 +131,12 @@ def contract_changed(contract: Contract) -> ContractChanged:
     )
 
 
-def plan_changed(change: PlanChange, *, ended: Contract, begun: Contract) -> PlanChanged:
+def plan_changed(change: PlanChange, *, ended: Contract, begun: Contract | None) -> PlanChanged:
     return PlanChanged(
         customer_id=change.customer_id,
         plan_change_id=change.plan_change_id,
         ended=contract_changed(ended),
-        begun=contract_changed(begun),
+        begun=None if begun is None else contract_changed(begun),
         included_credits=change.included_credits,
         paid=change.paid,
     )

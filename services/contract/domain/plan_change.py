@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A change of plan: one contract ends and another begins at one instant, and what was paid but not used comes back.
 
-Source: services/contract/README.md, "Change of plan".
+The same settles the money of a contract that ends without another one (settlement.py). Source:
+services/contract/README.md, "Change of plan".
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,7 @@ from services.contract.domain.contract import (
 from services.contract.domain.errors import CurrencyDiffers, PlanNotProrated, PlanUnchanged
 from services.contract.domain.ids import (
     ContractId,
+    CreditNoteId,
     CustomerId,
     InvoiceId,
     PlanChangeId,
@@ -67,9 +69,10 @@ class PlanChangeStatus(Enum):
 class PaidSeats:
     """The open billing period of a subscription of the contract that ends: what was charged for it, and what is left.
 
-    seats: at the change. left: the share of the charged span after the change. unbilled: what seats that are not billed
-    yet would cost until the end of the span: increases that wait for it, and all seats in arrears. unbilled_passed: the
-    share of it that the old contract charges at its end, by time.
+    seats: at the change. charged: 0 if nothing of it may come back. left: the share of the charged span after the
+    change; all of it, if the period is not wanted. unbilled: what seats that are not billed yet would cost until the
+    end of the span: increases that wait for it, and all seats in arrears. unbilled_passed: the share of it that the old
+    contract charges at its end, by time.
     """
 
     subscription_id: SubscriptionId
@@ -96,13 +99,15 @@ class UnusedShare:
 class PlanChange:
     """change_time: when one contract ends and the other begins. invoice_id: the first invoice of the new contract.
 
-    unused: of the subscriptions with schedules; empty while PENDING. apply_time: when the Ledger applied it.
+    begun_contract_id None: no other one begins; then invoice_id is the last invoice of the contract that ended, and
+    money comes back by credit notes. unused: of the subscriptions with schedules; empty while PENDING. apply_time: when
+    the Ledger applied it.
     """
 
     plan_change_id: PlanChangeId
     customer_id: CustomerId
     ended_contract_id: ContractId
-    begun_contract_id: ContractId
+    begun_contract_id: ContractId | None
     change_time: datetime
     included_credits: IncludedCredits
     money_back: MoneyBack
@@ -111,10 +116,15 @@ class PlanChange:
     invoice_id: InvoiceId | None
     unused: tuple[UnusedShare, ...]
     apply_time: datetime | None
+    credit_note_ids: tuple[CreditNoteId, ...] = ()
 
 
-def paid_seats(state: BillingState, *, at: datetime) -> PaidSeats | None:
-    """Return what a subscription costs for its open billing period; None if nothing, or if that is over at `at`."""
+def paid_seats(state: BillingState, *, end_time: datetime, at: datetime) -> PaidSeats | None:
+    """Return what a subscription costs for its open billing period; None if nothing, or if that is over at `at`.
+
+    state: before the end was set. end_time: when its contract ends by what was accepted `at`; at the start of the
+    period, if that is not wanted.
+    """
     opened = _opened(state, at)
     if opened is None or (span := covered_span(state.contract, opened.period)) is None:
         return None
@@ -122,7 +132,7 @@ def paid_seats(state: BillingState, *, at: datetime) -> PaidSeats | None:
         return None
     unbilled = uncharged_increases(state, opened, through=at)
     full = _exact(opened, unbilled)
-    ended = replace(state, contract=replace(state.contract, end_time=at))
+    ended = replace(state, contract=replace(state.contract, end_time=end_time))
     passed = _exact(opened, uncharged_increases(ended, opened, through=at))
     if not opened.charged_micros and not full:
         return None
@@ -135,10 +145,15 @@ def paid_seats(state: BillingState, *, at: datetime) -> PaidSeats | None:
         span=span,
         seats=sum(one.seats for one in (*opened.charges, *unbilled) if one.span.contains(at)),
         charged=Money(currency, opened.charged_micros),
-        left=Share.of(span.fraction_left(at)),
+        left=Share.of(Fraction(1) if is_unwanted(span, end_time) else span.fraction_left(at)),
         unbilled=Money(currency, floor(full)),
         unbilled_passed=Share.of(passed / full if full else Fraction(0)),
     )
+
+
+def is_unwanted(span: Period, end_time: datetime) -> bool:
+    """Return whether a contract that ends at `end_time` does not want a billing period, of which it covers `span`."""
+    return end_time == span.start
 
 
 def _opened(state: BillingState, at: datetime) -> BilledPeriod | None:
@@ -182,11 +197,14 @@ def balanced(lines: Sequence[InvoiceLine], currency_code: str) -> tuple[InvoiceL
     return tuple(lines) if moved is None else (*lines, moved)
 
 
-def charge_line(paid: PaidSeats, unused: Share | None) -> InvoiceLine | None:
+def charge_line(
+    paid: PaidSeats, unused: Share | None, *, event: str = "the plan changed"
+) -> InvoiceLine | None:
     """Return the line for seats that are not billed yet and of whose credits more was used than of their time.
 
     The old contract charges the time that has passed. This adds price × (share of credits used − share of time passed):
     otherwise credits could be used at once and the plan changed, for next to nothing. None: there is nothing to add.
+    event: what has happened, for people.
     """
     if unused is None:
         return None
@@ -199,7 +217,7 @@ def charge_line(paid: PaidSeats, unused: Share | None) -> InvoiceLine | None:
     return line(
         kind=InvoiceLineKind.PLAN_CHARGE,
         product_id=paid.product_id,
-        description=f"{paid.product_name}: {used} of the credits used when the plan changed, beyond the time passed",
+        description=f"{paid.product_name}: {used} of the credits used when {event}, beyond the time passed",
         quantity=1,
         unit_price=paid.unbilled,
         share=Share.of(share),
@@ -209,30 +227,43 @@ def charge_line(paid: PaidSeats, unused: Share | None) -> InvoiceLine | None:
     )
 
 
-def credit_line(paid: PaidSeats, unused: Share | None) -> InvoiceLine | None:
+def credit_line(
+    paid: PaidSeats, unused: Share | None, *, back: Money | None = None, event: str = "the plan changed"
+) -> InvoiceLine | None:
     """Return the negative line for what was paid and not used; None if nothing comes back.
 
     That is charged × the lesser of the shares of time left and of credits unused, rounded down. unused None: the
-    subscription has no schedules, so time alone counts.
+    subscription has no schedules, so time alone counts. back: only this much of it; None: all. event: see charge_line.
     """
-    left = paid.left.fraction
-    share = left if unused is None else min(left, unused.fraction)
+    share = _share_back(paid, unused)
     exact = paid.charged.micros * share
-    back = rounded(exact, Rounding.FLOOR, paid.charged.currency_code)
-    if not back:
+    if not (total := money_back_of(paid, unused) if back is None else back):
         return None
-    what = "of the time left" if share == left else "of the credits unused"
+    if back is not None:
+        exact = Fraction(back.micros)
+    what = "of the time left" if share == paid.left.fraction else "of the credits unused"
     return line(
         kind=InvoiceLineKind.PLAN_CREDIT,
         product_id=paid.product_id,
-        description=f"{paid.product_name}: {share} {what} when the plan changed",
+        description=f"{paid.product_name}: {share} {what} when {event}",
         quantity=-1,
         unit_price=paid.charged,
         share=Share.of(share),
         exact=-exact,
-        total=-back,
+        total=-total,
         span=paid.span,
     )
+
+
+def money_back_of(paid: PaidSeats, unused: Share | None) -> Money:
+    """Return what comes back of what was paid: charged × the lesser share, rounded down. unused: as in credit_line."""
+    exact = paid.charged.micros * _share_back(paid, unused)
+    return rounded(exact, Rounding.FLOOR, paid.charged.currency_code)
+
+
+def _share_back(paid: PaidSeats, unused: Share | None) -> Fraction:
+    left = paid.left.fraction
+    return left if unused is None else min(left, unused.fraction)
 
 
 def refuse_unchanged(old: Contract, new: Contract, quantities: Mapping[SubscriptionId, int]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from services.contract.operations.contracts import Contracts
 from services.contract.operations.credit_notes import CreditNotes
 from services.contract.operations.customers import Customers
+from services.contract.operations.ends import Ends
 from services.contract.operations.invoices import Invoices
 from services.contract.operations.named_seats import NamedSeats
 from services.contract.operations.parties import Parties
@@ -21,6 +22,7 @@ class Operations:
 
     customers: Customers
     contracts: Contracts
+    ends: Ends
     plan_changes: PlanChanges
     schedules: Schedules
     seats: Seats

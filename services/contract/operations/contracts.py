@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CreateContract, GetContract, ListContracts, EndContract."""
+"""CreateContract, GetContract, ListContracts."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,14 +8,12 @@ from datetime import datetime, timedelta
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.page import Page
-from services.contract.domain.billing.ends import planned_end
 from services.contract.domain.billing.price import refuse_unpayable
 from services.contract.domain.billing.rhythm import anchor_from
 from services.contract.domain.billing.state import BillingState, contract_now, next_due_of
 from services.contract.domain.commands import (
     ContractCreated,
     CreateContract,
-    EndContract,
     GrantScheduleTerms,
     ListedSeatChange,
     SubscriptionTerms,
@@ -41,7 +39,7 @@ from services.contract.domain.seats.request import first_change
 from services.contract.domain.seats.timeline import Timeline
 from services.contract.domain.term import end_of_only_term
 from services.contract.operations.billing.due_run import Billing
-from services.contract.operations.billing.instant import bill_increases, bill_instant
+from services.contract.operations.billing.instant import bill_instant
 from services.contract.operations.billing.issuing import issue
 from services.contract.operations.ports import Catalog, Relay
 from services.contract.store import PostgresStore, Transaction
@@ -52,7 +50,7 @@ TICK = timedelta(microseconds=1)
 
 
 class Contracts:
-    """Signs and ends contracts, and notifies the Ledger."""
+    """Signs contracts, and notifies the Ledger."""
 
     def __init__(
         self,
@@ -116,49 +114,6 @@ class Contracts:
             states = await tx.billing.states(contracts)
         at = self._clock.now()
         return [contract_now(one, its, at) for one, its in zip(contracts, states, strict=True)]
-
-    async def end(self, command: EndContract) -> ContractNow:
-        """Set, move or remove the end of a contract, and charge the difference of a later one.
-
-        Raises ContractNotFound, ContractEnded, EndBeforeNow, NoBillingPeriod, PeriodStartedTooLongAgo,
-        PeriodAlreadyCharged, NoTerm, TermNotOver.
-        """
-        at = self._clock.now()
-        if (first := await self._store.find_response(command, ContractNow)) is not None:
-            return first
-        # A period that begins at this instant waits: the contract may end at it.
-        await self._billing.catch_up(command.contract_id, at - TICK)
-        async with self._store.transaction() as tx:
-            if (first := await tx.responses.claim(command, ContractNow)) is not None:
-                return first
-            await tx.customers.lock_id(await tx.contracts.customer_of(command.contract_id))
-            contract = await tx.contracts.lock(command.contract_id)
-            [states] = await tx.billing.states([contract])
-            end_time = planned_end(
-                contract,
-                states,
-                command.end_option,
-                command.end_time,
-                ignores_term=command.ignores_term,
-                at=at,
-            )
-            contract = replace(contract, end_time=end_time, version=contract.version + 1, accept_time=at)
-            states = [replace(state, contract=contract) for state in states]
-            draft = None
-            if contract.next_due_time is None or contract.next_due_time > at:
-                states, draft = await bill_increases(
-                    tx, contract, states, issue_time=at, at=at, ids=self._ids
-                )
-            contract = replace(contract, next_due_time=next_due_of(states))
-            await tx.contracts.save_terms(contract)
-            await tx.outbox.enqueue(contract_changed(contract), key=contract.customer_id)
-            ended = contract_now(contract, states, at)
-            await tx.responses.store(command, ended)
-            await issue(tx, [] if draft is None else [draft], at=at, ids=self._ids)
-        # Also what waited for the next collection date: it is due at the end of the contract.
-        await self._billing.catch_up(command.contract_id, at)
-        await self._relay.deliver_now(contract.customer_id)
-        return ended
 
     def new_contract(
         self, command: CreateContract, customer_id: CustomerId, offer: Offer, *, at: datetime

@@ -5,13 +5,7 @@ from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.page import Page
 from services.contract.domain.commands import AccountCredit, CreateCreditNote, InvoiceCredited
-from services.contract.domain.ids import AccountCreditEntryId, CreditNoteId
-from services.contract.domain.invoice_credits import (
-    AccountCreditCause,
-    AccountCreditChange,
-    CreditNote,
-    credited,
-)
+from services.contract.operations.billing.crediting import take_off
 from services.contract.store import PostgresStore
 
 
@@ -33,35 +27,15 @@ class CreditNotes:
             if (first := await tx.responses.claim(command, InvoiceCredited)) is not None:
                 return first
             invoice = await tx.invoices.lock(command.invoice_id)
-            earlier = await tx.credit_notes.of_invoice(command.invoice_id)
-            crediting = credited(invoice, command.amount, command.lines, earlier)
-            credit_note_id = CreditNoteId(self._ids.new("crn"))
-            await tx.invoices.save(crediting.invoice)
-            if crediting.account_credit:
-                change = AccountCreditChange(
-                    account_credit_entry_id=AccountCreditEntryId(self._ids.new("ace")),
-                    customer_id=invoice.customer_id,
-                    amount=crediting.account_credit,
-                    cause=AccountCreditCause.CREDIT_NOTE,
-                    document_id=credit_note_id,
-                    create_time=at,
-                )
-                await tx.account_credits.change(change)
-            [number] = await tx.numbers.take([credit_note_id], at=at)
-            note = CreditNote(
-                credit_note_id=credit_note_id,
-                invoice_id=invoice.invoice_id,
-                number=number.text,
-                finalize_time=number.date,
-                amount=crediting.amount,
-                tax=crediting.tax,
-                off_due=crediting.off_due,
-                account_credit=crediting.account_credit,
+            result = await take_off(
+                tx,
+                invoice,
+                command.amount,
+                command.lines,
                 reason=command.reason,
-                lines=command.lines,
+                at=at,
+                ids=self._ids,
             )
-            await tx.credit_notes.insert(note)
-            result = InvoiceCredited(credit_note=note, invoice=crediting.invoice)
             await tx.responses.store(command, result)
         return result
 

@@ -170,7 +170,7 @@ class PlanChanges:
             refuse_unprorated(old, begun)
         ended = replace(old, end_time=at, version=old.version + 1, accept_time=at)
         after = [replace(one, contract=ended) for one in states]
-        paid = (paid_seats(one, at=at) for one in states)
+        paid = (paid_seats(one, end_time=at, at=at) for one in states)
         change = PlanChange(
             plan_change_id=PlanChangeId(self._ids.new("pch")),
             customer_id=old.customer_id,
@@ -196,6 +196,7 @@ class PlanChanges:
             await self._relay.deliver_now(change.customer_id)
         async with self._store.transaction() as tx:
             change = await tx.plan_changes.find(plan_change_id)
+            assert change.begun_contract_id is not None
             contract = await tx.contracts.find(change.begun_contract_id)
             [states] = await tx.billing.states([contract])
             invoice = None if change.invoice_id is None else await tx.invoices.find(change.invoice_id)

@@ -17,7 +17,8 @@ from services.contract.domain.billing.price import SeatRate
 from services.contract.domain.billing.state import BilledPeriod, BillingState
 from services.contract.domain.billing.tiers import TieredSeatRate
 from services.contract.domain.contract import Contract, Subscription
-from services.contract.domain.ids import SubscriptionId
+from services.contract.domain.ids import InvoiceId, SubscriptionId
+from services.contract.domain.plan_change import PaidSeats
 from services.contract.domain.seats.timeline import SeatChange, Timeline
 from services.contract.store.formats import decode_price, encode_price
 from services.contract.store.seats import CHANGE_COLUMNS, change_from_row
@@ -87,6 +88,17 @@ class StoredBilling:
             )
 
         return [[state(contract, one) for one in contract.subscriptions] for contract in contracts]
+
+    async def charging_invoices(self, paid: Collection[PaidSeats]) -> list[InvoiceId]:
+        """Return the invoices whose lines charge these billing periods, latest first."""
+        periods = [(one.subscription_id, one.period.start) for one in paid]
+        of = (
+            select(invoice_lines.c.invoice_id)
+            .distinct()
+            .where(tuple_(invoice_lines.c.subscription_id, invoice_lines.c.billing_period_start).in_(periods))
+            .order_by(invoice_lines.c.invoice_id.desc())
+        )
+        return [InvoiceId(row.invoice_id) for row in await self._connection.execute(of)]
 
     async def _seats_before_billed(self, ids: Collection[SubscriptionId]) -> dict[str, tuple[int, int]]:
         """Return the seats after the changes before `billed_from`, and how many of them are assigned.

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from access import current_caller
 from meshkit.page import Page
 from services.contract.domain.errors import PlanChangeNotFound, PlanChangePending
-from services.contract.domain.ids import ContractId, CustomerId, InvoiceId, PlanChangeId
+from services.contract.domain.ids import ContractId, CreditNoteId, CustomerId, InvoiceId, PlanChangeId
 from services.contract.domain.plan_change import (
     IncludedCredits,
     MoneyBack,
@@ -33,6 +33,7 @@ _COLUMNS: Final[tuple[Column[Any], ...]] = (
     plan_changes.c.invoice_id,
     plan_changes.c.unused,
     plan_changes.c.apply_time,
+    plan_changes.c.credit_note_ids,
 )
 
 
@@ -69,6 +70,14 @@ class StoredPlanChanges:
     async def find(self, plan_change_id: PlanChangeId) -> PlanChange:
         """Raises PlanChangeNotFound."""
         return await self._one(plan_change_id, locks=False)
+
+    async def end_of(self, contract_id: ContractId) -> PlanChange | None:
+        """Return the settlement of a contract that ended without another one; None: there was nothing to settle."""
+        of = select(*_COLUMNS).where(
+            plan_changes.c.ended_contract_id == contract_id, plan_changes.c.begun_contract_id.is_(None)
+        )
+        row = (await self._connection.execute(of)).first()
+        return None if row is None else _from_row(row)
 
     async def lock(self, plan_change_id: PlanChangeId) -> PlanChange:
         """Return a change locked until the commit. Raises PlanChangeNotFound."""
@@ -110,6 +119,7 @@ def _answer_to_row(change: PlanChange) -> dict[str, Any]:
         "invoice_id": change.invoice_id,
         "unused": [UNUSED_SHARE.encode(one) for one in change.unused],
         "apply_time": change.apply_time,
+        "credit_note_ids": list(change.credit_note_ids),
     }
 
 
@@ -118,7 +128,7 @@ def _from_row(row: Row[Any]) -> PlanChange:
         plan_change_id=PlanChangeId(row.plan_change_id),
         customer_id=CustomerId(row.customer_id),
         ended_contract_id=ContractId(row.ended_contract_id),
-        begun_contract_id=ContractId(row.begun_contract_id),
+        begun_contract_id=None if row.begun_contract_id is None else ContractId(row.begun_contract_id),
         change_time=row.change_time,
         included_credits=IncludedCredits(row.included_credits),
         money_back=MoneyBack(row.money_back),
@@ -127,4 +137,5 @@ def _from_row(row: Row[Any]) -> PlanChange:
         invoice_id=None if row.invoice_id is None else InvoiceId(row.invoice_id),
         unused=tuple(UNUSED_SHARE.decode(one) for one in row.unused),
         apply_time=row.apply_time,
+        credit_note_ids=tuple(CreditNoteId(one) for one in row.credit_note_ids),
     )

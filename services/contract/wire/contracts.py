@@ -2,7 +2,6 @@
 """Contracts on the wire."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from meshkit.page import Page
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
@@ -12,7 +11,6 @@ from purser.contract.v1 import contract_pb2 as pb
 from services.contract.domain.commands import (
     ContractCreated,
     CreateContract,
-    EndContract,
     GrantScheduleTerms,
     SubscriptionTerms,
 )
@@ -20,7 +18,6 @@ from services.contract.domain.contract import (
     GRANT_SCHEDULES_MAX,
     SUBSCRIPTIONS_MAX,
     ContractNow,
-    EndOption,
     unprorated_schedules,
 )
 from services.contract.domain.ids import ContractId, RateCardId
@@ -30,19 +27,10 @@ from services.contract.wire.invoices import invoice_to_wire
 from services.contract.wire.schedules import schedule_from_wire, schedule_to_wire
 from services.contract.wire.subscriptions import subscription_to_wire, terms_from_wire
 from services.contract.wire.values import (
-    by_number,
     each,
     optional_time,
     time,
 )
-
-_END_OPTIONS: Final = {
-    EndOption.AT_TIME: pb.END_OPTION_UNSPECIFIED,
-    EndOption.PERIOD_END: pb.END_OPTION_PERIOD_END,
-    EndOption.PERIOD_START: pb.END_OPTION_PERIOD_START,
-    EndOption.NEVER: pb.END_OPTION_NEVER,
-    EndOption.TERM_END: pb.END_OPTION_TERM_END,
-}
 
 
 def create_from_wire(request: pb.CreateContractRequest) -> CreateContract:
@@ -124,22 +112,6 @@ def list_from_wire(request: pb.ListContractsRequest) -> tuple[str, Page]:
     return customer, page
 
 
-def end_from_wire(request: pb.EndContractRequest) -> EndContract:
-    fields = Fields()
-    command = EndContract(
-        request_id=fields.request_id(request.request_id),
-        fingerprint=fingerprint("EndContract", request),
-        contract_id=ContractId(fields.text("contract_id", request.contract_id)),
-        end_time=optional_time(fields, "end_time", request.end_time, request.HasField("end_time")),
-        end_option=fields.choice("end_option", request.end_option, by_number(_END_OPTIONS)),
-        ignores_term=request.ignores_term,
-    )
-    if command.end_time is not None and command.end_option is not EndOption.AT_TIME:
-        fields.add("end_time", "must be left out if end_option is set")
-    fields.check()
-    return command
-
-
 def create_to_wire(created: ContractCreated) -> pb.CreateContractResponse:
     return pb.CreateContractResponse(
         contract=contract_to_wire(created.contract),
@@ -166,10 +138,6 @@ def list_to_wire(
         rows, page, _list_of(request), lambda row: (row.contract.contract_id,), contract_to_wire
     )
     return pb.ListContractsResponse(contracts=shown, next_page_token=token)
-
-
-def end_to_wire(contract: ContractNow) -> pb.EndContractResponse:
-    return pb.EndContractResponse(contract=contract_to_wire(contract))
 
 
 def contract_to_wire(now: ContractNow) -> pb.Contract:

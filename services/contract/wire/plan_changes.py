@@ -106,7 +106,7 @@ def plan_change_to_wire(change: PlanChange) -> pb.PlanChange:
         plan_change_id=change.plan_change_id,
         customer_id=change.customer_id,
         ended_contract_id=change.ended_contract_id,
-        begun_contract_id=change.begun_contract_id,
+        begun_contract_id=change.begun_contract_id or "",
         change_time=timestamp(change.change_time),
         included_credits=_INCLUDED[change.included_credits],
         money_back=_MONEY_BACK[change.money_back],
@@ -114,6 +114,7 @@ def plan_change_to_wire(change: PlanChange) -> pb.PlanChange:
         invoice_id=change.invoice_id or "",
         credits=_credits_to_wire(change),
         apply_time=optional_timestamp(change.apply_time),
+        credit_note_ids=change.credit_note_ids,
     )
 
 

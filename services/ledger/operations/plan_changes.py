@@ -47,7 +47,8 @@ class PlanChanges:
             await tx.copies.lock_known_customer(change.customer_id)
             if (first := await tx.responses.find(change.customer_id, change, PlanChanged)) is not None:
                 return first
-            schedules = (*change.ended.schedules, *change.begun.schedules)
+            begun_schedules = () if change.begun is None else change.begun.schedules
+            schedules = (*change.ended.schedules, *begun_schedules)
             pools = sorted({schedule.credit_type_id for schedule in schedules})
             # All pools are locked, and settled under the old terms, before the contracts are written.
             for credit_type_id in pools:
@@ -57,7 +58,8 @@ class PlanChanges:
                 )
                 await opened.save(tx, opened.now)
             await tx.copies.keep_contract(change.ended, is_recorded=False)
-            await tx.copies.keep_contract(change.begun, is_recorded=False)
+            if change.begun is not None:
+                await tx.copies.keep_contract(change.begun, is_recorded=False)
             ended: list[EndedCredits] = []
             begun: list[ScheduleCredits] = []
             for credit_type_id in pools:
@@ -143,6 +145,8 @@ def _begun(
 ) -> list[ScheduleCredits]:
     """Return the credits that the new contract's schedules have granted in this transaction."""
     granted: dict[ScheduleId, Credits] = {}
+    if change.begun is None:
+        return []
     for entry in account.entries:
         schedule_id = ScheduleId(entry.cause_id)
         progress = schedules.get(schedule_id)

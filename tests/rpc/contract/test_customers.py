@@ -209,7 +209,11 @@ async def test_a_customer_and_its_contracts_are_told_again_under_new_versions(
     ]
     assert list(contracts[0].grant_schedules) == list(contracts[2].grant_schedules)
     await desk.contract.EndContract(
-        pb.EndContractRequest(request_id="end", contract_id=first.contract.contract_id)
+        pb.EndContractRequest(
+            request_id="end",
+            contract_id=first.contract.contract_id,
+            end_option=pb.END_OPTION_PERIOD_END,
+        )
     )
     assert ledger.told_of(ApplyContractRequest)[-1].version == 3
 

@@ -129,19 +129,26 @@ async def test_a_period_is_unwanted_within_24_hours_of_its_start(
             await _end(desk, signed, PERIOD_START)
 
 
-async def test_a_period_that_was_charged_cannot_be_unwanted(desk: Desk, running: RunningContract) -> None:
+async def test_only_an_end_now_gives_money_back(desk: Desk, running: RunningContract) -> None:
     signed = await desk.sign(desk.seats(4, frequency=MONTHLY))
-    await running.advance_to(day(7, 1))
+    await running.advance_to(day(6, 16))
+    request = pb.EndContractRequest(
+        request_id="r1",
+        contract_id=signed.contract.contract_id,
+        end_time=timestamp(day(6, 16) + timedelta(microseconds=1)),
+        money_back=pb.MONEY_BACK_CREDIT_UNUSED,
+    )
 
-    with fault(
-        StatusCode.FAILED_PRECONDITION,
-        "PERIOD_ALREADY_CHARGED",
-        subscription_id=signed.contract.subscriptions[0].subscription_id,
-        period_start=day(7, 1).isoformat(),
-    ):
-        await _end(desk, signed, PERIOD_START)
-    read = await desk.contract.GetContract(pb.GetContractRequest(contract_id=signed.contract.contract_id))
-    assert not read.contract.HasField("end_time")
+    with fault(StatusCode.FAILED_PRECONDITION, "MONEY_BACK_NOT_NOW"):
+        await desk.contract.EndContract(request)
+    request.ClearField("end_time")
+    request.end_option = PERIOD_END
+    with fault(StatusCode.FAILED_PRECONDITION, "MONEY_BACK_NOT_NOW"):
+        await desk.contract.EndContract(request)
+    request.ClearField("end_option")
+    request.end_time.FromDatetime(day(6, 16))
+
+    assert (await desk.contract.EndContract(request)).HasField("settlement")
 
 
 async def test_at_the_instant_of_renewal_the_new_period_is_unwanted_before_it_is_billed(

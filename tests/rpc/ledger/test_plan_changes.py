@@ -315,6 +315,29 @@ async def test_a_change_that_does_not_fit_together_is_refused_and_changes_nothin
     assert await _balance(ledger) == 400
 
 
+@pytest.mark.parametrize("is_unwanted", [False, True])
+async def test_a_contract_can_end_without_another_one(ledger: RunningLedger, *, is_unwanted: bool) -> None:
+    await ledger.debit(100)
+    ledger.clock.advance_to(JUNE.replace(hour=23) if is_unwanted else CHANGE)
+    request = peer_pb.ApplyPlanChangeRequest(
+        request_id="ntc_1",
+        customer_id="cus_acme",
+        ended=_ended(until=JUNE if is_unwanted else CHANGE),
+        included_credits=VOID,
+        paid_periods=(JUNE_PAID,),
+    )
+
+    answer = await ledger.peer.ApplyPlanChange(request)
+
+    assert _unused(answer) == {"sub_1": Fraction(3, 4)}
+    assert not answer.begun
+    assert await _balance(ledger) == 0
+    assert await ledger.peer.ApplyPlanChange(request) == answer
+    ledger.clock.advance_to(AUGUST)
+    assert await _balance(ledger) == 0
+    await ledger.assert_adds_up()
+
+
 async def test_an_unknown_customer_changes_no_plan(ledger: RunningLedger) -> None:
     with fault(StatusCode.NOT_FOUND, "CUSTOMER_NOT_FOUND"):
         await ledger.peer.ApplyPlanChange(

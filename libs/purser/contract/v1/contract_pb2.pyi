@@ -883,24 +883,28 @@ class ListContractsResponse(_message.Message):
     def __init__(self, contracts: _Optional[_Iterable[_Union[Contract, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class EndContractRequest(_message.Message):
-    __slots__ = ("request_id", "contract_id", "end_time", "end_option", "ignores_term")
+    __slots__ = ("request_id", "contract_id", "end_time", "end_option", "ignores_term", "money_back")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
     END_TIME_FIELD_NUMBER: _ClassVar[int]
     END_OPTION_FIELD_NUMBER: _ClassVar[int]
     IGNORES_TERM_FIELD_NUMBER: _ClassVar[int]
+    MONEY_BACK_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     contract_id: str
     end_time: _timestamp_pb2.Timestamp
     end_option: EndOption
     ignores_term: bool
-    def __init__(self, request_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_option: _Optional[_Union[EndOption, str]] = ..., ignores_term: _Optional[bool] = ...) -> None: ...
+    money_back: MoneyBack
+    def __init__(self, request_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_option: _Optional[_Union[EndOption, str]] = ..., ignores_term: _Optional[bool] = ..., money_back: _Optional[_Union[MoneyBack, str]] = ...) -> None: ...
 
 class EndContractResponse(_message.Message):
-    __slots__ = ("contract",)
+    __slots__ = ("contract", "settlement")
     CONTRACT_FIELD_NUMBER: _ClassVar[int]
+    SETTLEMENT_FIELD_NUMBER: _ClassVar[int]
     contract: Contract
-    def __init__(self, contract: _Optional[_Union[Contract, _Mapping]] = ...) -> None: ...
+    settlement: PlanChange
+    def __init__(self, contract: _Optional[_Union[Contract, _Mapping]] = ..., settlement: _Optional[_Union[PlanChange, _Mapping]] = ...) -> None: ...
 
 class PlanCredit(_message.Message):
     __slots__ = ("subscription_id", "period", "charged", "time_left", "credits_unused")
@@ -917,7 +921,7 @@ class PlanCredit(_message.Message):
     def __init__(self, subscription_id: _Optional[str] = ..., period: _Optional[_Union[_billing_period_pb2.BillingPeriod, _Mapping]] = ..., charged: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., time_left: _Optional[_Union[Fraction, _Mapping]] = ..., credits_unused: _Optional[_Union[Fraction, _Mapping]] = ...) -> None: ...
 
 class PlanChange(_message.Message):
-    __slots__ = ("plan_change_id", "customer_id", "ended_contract_id", "begun_contract_id", "change_time", "included_credits", "money_back", "status", "invoice_id", "credits", "apply_time")
+    __slots__ = ("plan_change_id", "customer_id", "ended_contract_id", "begun_contract_id", "change_time", "included_credits", "money_back", "status", "invoice_id", "credits", "apply_time", "credit_note_ids")
     PLAN_CHANGE_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     ENDED_CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -929,6 +933,7 @@ class PlanChange(_message.Message):
     INVOICE_ID_FIELD_NUMBER: _ClassVar[int]
     CREDITS_FIELD_NUMBER: _ClassVar[int]
     APPLY_TIME_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_NOTE_IDS_FIELD_NUMBER: _ClassVar[int]
     plan_change_id: str
     customer_id: str
     ended_contract_id: str
@@ -940,7 +945,8 @@ class PlanChange(_message.Message):
     invoice_id: str
     credits: _containers.RepeatedCompositeFieldContainer[PlanCredit]
     apply_time: _timestamp_pb2.Timestamp
-    def __init__(self, plan_change_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., ended_contract_id: _Optional[str] = ..., begun_contract_id: _Optional[str] = ..., change_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., included_credits: _Optional[_Union[IncludedCredits, str]] = ..., money_back: _Optional[_Union[MoneyBack, str]] = ..., status: _Optional[_Union[PlanChangeStatus, str]] = ..., invoice_id: _Optional[str] = ..., credits: _Optional[_Iterable[_Union[PlanCredit, _Mapping]]] = ..., apply_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    credit_note_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, plan_change_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., ended_contract_id: _Optional[str] = ..., begun_contract_id: _Optional[str] = ..., change_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., included_credits: _Optional[_Union[IncludedCredits, str]] = ..., money_back: _Optional[_Union[MoneyBack, str]] = ..., status: _Optional[_Union[PlanChangeStatus, str]] = ..., invoice_id: _Optional[str] = ..., credits: _Optional[_Iterable[_Union[PlanCredit, _Mapping]]] = ..., apply_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., credit_note_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ChangePlanRequest(_message.Message):
     __slots__ = ("request_id", "contract_id", "name", "rate_card_id", "end_time", "subscriptions", "grant_schedules", "included_credits", "money_back", "accept_unprorated")

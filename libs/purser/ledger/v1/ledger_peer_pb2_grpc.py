@@ -152,8 +152,8 @@ class LedgerPeerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ApplyPlanChange(self, request, context):
-        """Ends one contract and begins another at one instant, in one transaction, and answers what became of the included
-        credits. From Contract. Usage until it arrives stays with the contract that ends. Idempotent by request_id.
+        """Ends one contract and begins another at one instant, or none, in one transaction, and answers what became of the
+        included credits. From Contract. Usage until it arrives stays with the contract that ends. Idempotent by request_id.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

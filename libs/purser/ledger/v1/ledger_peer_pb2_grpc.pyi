@@ -62,8 +62,8 @@ class LedgerPeerServiceStub:
     Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
     """
     ApplyPlanChange: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplyPlanChangeRequest, _ledger_peer_pb2.ApplyPlanChangeResponse]
-    """Ends one contract and begins another at one instant, in one transaction, and answers what became of the included
-    credits. From Contract. Usage until it arrives stays with the contract that ends. Idempotent by request_id.
+    """Ends one contract and begins another at one instant, or none, in one transaction, and answers what became of the
+    included credits. From Contract. Usage until it arrives stays with the contract that ends. Idempotent by request_id.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
     PreviewPlanChange: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.PreviewPlanChangeRequest, _ledger_peer_pb2.PreviewPlanChangeResponse]
@@ -123,8 +123,8 @@ class LedgerPeerServiceAsyncStub(LedgerPeerServiceStub):
     Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
     """
     ApplyPlanChange: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplyPlanChangeRequest, _ledger_peer_pb2.ApplyPlanChangeResponse]  # type: ignore[assignment]
-    """Ends one contract and begins another at one instant, in one transaction, and answers what became of the included
-    credits. From Contract. Usage until it arrives stays with the contract that ends. Idempotent by request_id.
+    """Ends one contract and begins another at one instant, or none, in one transaction, and answers what became of the
+    included credits. From Contract. Usage until it arrives stays with the contract that ends. Idempotent by request_id.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
     PreviewPlanChange: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.PreviewPlanChangeRequest, _ledger_peer_pb2.PreviewPlanChangeResponse]  # type: ignore[assignment]
@@ -217,8 +217,8 @@ class LedgerPeerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_peer_pb2.ApplyPlanChangeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_peer_pb2.ApplyPlanChangeResponse, _abc.Awaitable[_ledger_peer_pb2.ApplyPlanChangeResponse]]:
-        """Ends one contract and begins another at one instant, in one transaction, and answers what became of the included
-        credits. From Contract. Usage until it arrives stays with the contract that ends. Idempotent by request_id.
+        """Ends one contract and begins another at one instant, or none, in one transaction, and answers what became of the
+        included credits. From Contract. Usage until it arrives stays with the contract that ends. Idempotent by request_id.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
 

@@ -8,12 +8,7 @@ from typing import assert_never
 from meshkit.period import Period
 from services.contract.domain.billing.state import BillingState, current_period
 from services.contract.domain.contract import Contract, EndOption, end_of, refuse_over
-from services.contract.domain.errors import (
-    NoBillingPeriod,
-    NoTerm,
-    PeriodAlreadyCharged,
-    PeriodStartedTooLongAgo,
-)
+from services.contract.domain.errors import NoBillingPeriod, NoTerm, PeriodStartedTooLongAgo
 from services.contract.domain.term import earliest_end, refuse_before_term_end
 
 UNWANTED_WITHIN = timedelta(hours=24)
@@ -31,7 +26,7 @@ def planned_end(
     """Return the end that a request received at `at` sets; None: the contract is open-ended.
 
     states: one per subscription. end_time: of AT_TIME only; None: now. Raises ContractEnded, EndBeforeNow,
-    NoBillingPeriod, PeriodStartedTooLongAgo, PeriodAlreadyCharged, NoTerm; TermNotOver unless `ignores_term`.
+    NoBillingPeriod, PeriodStartedTooLongAgo, NoTerm; TermNotOver unless `ignores_term`.
     """
     refuse_over(contract, at=at)
     planned = _planned(contract, states, option, end_time, at=at)
@@ -69,13 +64,6 @@ def _unwanted_from(contract: Contract, states: Sequence[BillingState], at: datet
     start = max(max(period.start for period in _open_periods(contract, states, at)), contract.start_time)
     if at - start > UNWANTED_WITHIN:
         raise PeriodStartedTooLongAgo(period_start=start.isoformat(), now_time=at.isoformat())
-    for state in states:
-        billed = state.billed
-        if billed is not None and billed.period.end > start and billed.charged_micros > 0:
-            raise PeriodAlreadyCharged(
-                subscription_id=state.subscription.subscription_id,
-                period_start=billed.period.start.isoformat(),
-            )
     return start
 
 

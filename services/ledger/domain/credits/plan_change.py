@@ -51,19 +51,20 @@ class PaidPeriod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanChange:
-    """One contract ends and another begins at one instant. From Contract."""
+    """One contract ends and another begins at one instant; begun None: none begins. From Contract."""
 
     request_id: str
     fingerprint: bytes
     customer_id: CustomerId
     ended: ContractUpdate
-    begun: ContractUpdate
+    begun: ContractUpdate | None
     included: IncludedCredits
     paid: tuple[PaidPeriod, ...]
 
     @property
     def change_time(self) -> datetime:
-        return self.begun.start_time
+        assert self.ended.end_time is not None
+        return self.ended.end_time
 
     def granted_before(self, paid: PaidPeriod | None) -> datetime:
         """Return the instant before which periods of the ended plan began.
@@ -198,8 +199,10 @@ def unused_shares(ended: Iterable[EndedCredits]) -> tuple[UnusedShare, ...]:
     )
 
 
-def first_credits(begun: ContractUpdate) -> tuple[ScheduleCredits, ...]:
+def first_credits(begun: ContractUpdate | None) -> tuple[ScheduleCredits, ...]:
     """Return what each schedule of a new contract grants at its start."""
+    if begun is None:
+        return ()
     seats = {one.subscription_id: Seats(one.initial_quantity, ()) for one in begun.subscriptions}
     return tuple(
         ScheduleCredits(

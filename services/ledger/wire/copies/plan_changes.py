@@ -74,7 +74,7 @@ def _change_from_wire(
             fields.add(f"{name}.customer_id", "must be that of the request, or left out")
     if not request.ended.HasField("end_time"):
         fields.add("ended.end_time", "is required: the contract ends")
-    elif request.ended.end_time != request.begun.start_time:
+    elif request.HasField("begun") and request.ended.end_time != request.begun.start_time:
         fields.add("begun.start_time", "must be the end of the contract that ends")
     included = fields.choice("included_credits", request.included_credits, _INCLUDED)
     paid = tuple(
@@ -88,7 +88,9 @@ def _change_from_wire(
         fingerprint=fingerprint,
         customer_id=customer_id,
         ended=_contract_from_wire(request_id, customer_id, request.ended),
-        begun=_contract_from_wire(request_id, customer_id, request.begun),
+        begun=_contract_from_wire(request_id, customer_id, request.begun)
+        if request.HasField("begun")
+        else None,
         included=included,
         paid=paid,
     )

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Credit notes, written under the lock of their invoices. Source: services/contract/README.md, "Credit notes"."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from meshkit.ids import Ids
+from meshkit.quantity import Money
+from services.contract.domain.commands import InvoiceCredited
+from services.contract.domain.ids import AccountCreditEntryId, CreditNoteId
+from services.contract.domain.invoice import Invoice
+from services.contract.domain.invoice_credits import (
+    AccountCreditCause,
+    AccountCreditChange,
+    CreditNote,
+    CreditNoteLine,
+    credited,
+)
+from services.contract.store import Transaction
+
+
+async def take_off(
+    tx: Transaction,
+    invoice: Invoice,
+    amount: Money | None,
+    lines: Sequence[CreditNoteLine],
+    *,
+    reason: str,
+    at: datetime,
+    ids: Ids,
+) -> InvoiceCredited:
+    """Take an amount, or the amounts of `lines`, off a locked invoice: off what is due first.
+
+    The rest becomes account credit. Locks the series of numbers until the commit, so lock all invoices before.
+    Raises InvoiceNotFinalized, InvoiceVoid, CurrencyDiffers, CreditExceedsInvoice, InvalidFields.
+    """
+    earlier = await tx.credit_notes.of_invoice(invoice.invoice_id)
+    crediting = credited(invoice, amount, lines, earlier)
+    credit_note_id = CreditNoteId(ids.new("crn"))
+    await tx.invoices.save(crediting.invoice)
+    if crediting.account_credit:
+        change = AccountCreditChange(
+            account_credit_entry_id=AccountCreditEntryId(ids.new("ace")),
+            customer_id=invoice.customer_id,
+            amount=crediting.account_credit,
+            cause=AccountCreditCause.CREDIT_NOTE,
+            document_id=credit_note_id,
+            create_time=at,
+        )
+        await tx.account_credits.change(change)
+    [number] = await tx.numbers.take([credit_note_id], at=at)
+    note = CreditNote(
+        credit_note_id=credit_note_id,
+        invoice_id=invoice.invoice_id,
+        number=number.text,
+        finalize_time=number.date,
+        amount=crediting.amount,
+        tax=crediting.tax,
+        off_due=crediting.off_due,
+        account_credit=crediting.account_credit,
+        reason=reason,
+        lines=tuple(lines),
+    )
+    await tx.credit_notes.insert(note)
+    return InvoiceCredited(credit_note=note, invoice=crediting.invoice)

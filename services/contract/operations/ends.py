@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""EndContract."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from meshkit.clock import Clock
+from meshkit.ids import Ids
+from services.contract.domain.billing.ends import planned_end
+from services.contract.domain.billing.state import BillingState, contract_now, next_due_of
+from services.contract.domain.commands import EndContract, EndedContract
+from services.contract.domain.contract import Contract, ContractNow
+from services.contract.domain.errors import MoneyBackNotNow
+from services.contract.domain.ids import PlanChangeId
+from services.contract.domain.notices import contract_changed, plan_changed
+from services.contract.domain.plan_change import MoneyBack, PlanChange
+from services.contract.domain.settlement import end_settlement
+from services.contract.operations.billing.due_run import Billing
+from services.contract.operations.billing.instant import bill_increases
+from services.contract.operations.billing.issuing import issue
+from services.contract.operations.contracts import TICK
+from services.contract.operations.ports import Relay
+from services.contract.store import PostgresStore, Transaction
+
+
+class Ends:
+    """Ends contracts. Money that comes back is settled by operations/billing/plan_credits.py."""
+
+    def __init__(
+        self, *, store: PostgresStore, relay: Relay, billing: Billing, clock: Clock, ids: Ids
+    ) -> None:
+        self._store = store
+        self._relay = relay
+        self._billing = billing
+        self._clock = clock
+        self._ids = ids
+
+    async def end(self, command: EndContract) -> EndedContract:
+        """Set, move or remove the end of a contract; charge the difference of a later one, settle an end now.
+
+        A repeated request returns the settlement as it is now. Raises ContractNotFound, ContractEnded, EndBeforeNow,
+        NoBillingPeriod, PeriodStartedTooLongAgo, MoneyBackNotNow, NoTerm, TermNotOver.
+        """
+        at = self._clock.now()
+        if (first := await self._store.find_response(command, ContractNow)) is not None:
+            return await self._delivered(first)
+        # A period that begins at this instant waits: the contract may end at it.
+        await self._billing.catch_up(command.contract_id, at - TICK)
+        async with self._store.transaction() as tx:
+            if (first := await tx.responses.claim(command, ContractNow)) is not None:
+                return await self._delivered(first)
+            await tx.customers.lock_id(await tx.contracts.customer_of(command.contract_id))
+            contract = await tx.contracts.lock(command.contract_id)
+            [states] = await tx.billing.states([contract])
+            end_time = planned_end(
+                contract,
+                states,
+                command.end_option,
+                command.end_time,
+                ignores_term=command.ignores_term,
+                at=at,
+            )
+            ended = replace(contract, end_time=end_time, version=contract.version + 1, accept_time=at)
+            settlement = self._settlement(contract, states, ended, command.money_back, at=at)
+            states = [replace(state, contract=ended) for state in states]
+            draft = None
+            if ended.next_due_time is None or ended.next_due_time > at:
+                states, draft = await bill_increases(tx, ended, states, issue_time=at, at=at, ids=self._ids)
+            ended = replace(ended, next_due_time=next_due_of(states))
+            await tx.contracts.save_terms(ended)
+            await self._tell(tx, ended, settlement)
+            response = contract_now(ended, states, at)
+            await tx.responses.store(command, response)
+            await issue(tx, [] if draft is None else [draft], at=at, ids=self._ids)
+        # Also what waited for the next collection date: it is due at the end of the contract.
+        await self._billing.catch_up(command.contract_id, at)
+        return await self._delivered(response)
+
+    def _settlement(
+        self,
+        contract: Contract,
+        states: Sequence[BillingState],
+        ended: Contract,
+        money_back: MoneyBack,
+        *,
+        at: datetime,
+    ) -> PlanChange | None:
+        if ended.end_time is None or ended.end_time > at:
+            if money_back is MoneyBack.CREDIT_UNUSED:
+                raise MoneyBackNotNow(end_time="" if ended.end_time is None else ended.end_time.isoformat())
+            return None
+        return end_settlement(
+            contract,
+            states,
+            plan_change_id=PlanChangeId(self._ids.new("pch")),
+            end_time=ended.end_time,
+            money_back=money_back,
+            at=at,
+        )
+
+    async def _tell(self, tx: Transaction, ended: Contract, settlement: PlanChange | None) -> None:
+        if settlement is None:
+            await tx.outbox.enqueue(contract_changed(ended), key=ended.customer_id)
+        else:
+            await tx.plan_changes.insert(settlement)
+            notice = plan_changed(settlement, ended=ended, begun=None)
+            await tx.outbox.enqueue(notice, key=ended.customer_id)
+
+    async def _delivered(self, ended: ContractNow) -> EndedContract:
+        """Return an end with its settlement as it is after an attempt to tell the Ledger."""
+        contract = ended.contract
+        await self._relay.deliver_now(contract.customer_id)
+        async with self._store.transaction() as tx:
+            settlement = await tx.plan_changes.end_of(contract.contract_id)
+        return EndedContract(contract=ended, settlement=settlement)
