@@ -277,6 +277,17 @@ class LedgerPeer:
                 )
             )
 
+    async def void_seat_change(self, changed: SeatsChanged, *, request_id: str) -> None:
+        async with _calling("ledger"):
+            await self._stub.VoidSeatChange(
+                ledger_peer_pb2.VoidSeatChangeRequest(
+                    request_id=request_id,
+                    customer_id=changed.customer_id,
+                    subscription_id=changed.subscription_id,
+                    seat_change_id=changed.seat_change_id,
+                )
+            )
+
     async def apply_plan_change(self, changed: PlanChanged, *, request_id: str) -> PlanAnswer:
         """Tell a change of plan; returns what was unused. A repeated request gets the first answer."""
         request = ledger_peer_pb2.ApplyPlanChangeRequest(

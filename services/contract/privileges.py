@@ -16,6 +16,7 @@ PRIVILEGES: Final = Privileges(
         "invoice_lines",
         "invoice_parties",
         "invoice_payments",
+        "seat_change_voids",
         "seat_changes",
         "seat_steps",
     }

@@ -34,6 +34,8 @@ class Deliveries:
                 await self._ledger.apply_customer(payload, request_id=request_id)
             case ContractChanged():
                 await self._ledger.apply_contract(payload, request_id=request_id)
+            case SeatsChanged(is_void=True):
+                await self._ledger.void_seat_change(payload, request_id=request_id)
             case SeatsChanged():
                 await self._ledger.apply_seat_change(payload, request_id=request_id)
             case TopUpPaid():

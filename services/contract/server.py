@@ -187,6 +187,13 @@ class ContractServicer(contract_pb2_grpc.ContractServiceServicer):
         moved = await self._do.seats.change(command)
         return seats.change_to_wire(moved)
 
+    async def VoidSeatChange(
+        self, request: pb.VoidSeatChangeRequest, context: Context
+    ) -> pb.VoidSeatChangeResponse:
+        command = seats.void_from_wire(request)
+        changed = await self._do.seats.void(command)
+        return seats.void_to_wire(changed)
+
     async def NameSeats(self, request: pb.NameSeatsRequest, context: Context) -> pb.NameSeatsResponse:
         command = named_seats.name_from_wire(request)
         changed = await self._do.named_seats.name(command)

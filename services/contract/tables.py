@@ -142,6 +142,15 @@ seat_steps = Table(
     schema=SCHEMA,
 )
 
+seat_change_voids = Table(
+    "seat_change_voids",
+    metadata,
+    Column("subscription_id", Text, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("void_time", DateTime(timezone=True), nullable=False),
+    schema=SCHEMA,
+)
+
 billed_periods = Table(
     "billed_periods",
     metadata,

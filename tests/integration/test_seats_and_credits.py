@@ -228,3 +228,20 @@ async def test_an_edit_and_an_end_of_a_schedule_reach_the_grants_that_have_not_b
     assert august == 322_580_645 + 500_000_000  # 1,000 × 10/31, and half of July
     assert await seatsco.balance() == 0
     await seatsco.ledger.assert_adds_up()
+
+
+async def test_a_void_change_costs_nothing_and_brings_nothing(seatsco: SeatsCo) -> None:
+    added = await seatsco.desk.add_seats(seatsco.signed, 2, day(7, 3))
+    await seatsco.count(9, day(7, 10))
+
+    await seatsco.desk.contract.VoidSeatChange(
+        pb.VoidSeatChangeRequest(
+            request_id="void",
+            contract_id=seatsco.signed.contract.contract_id,
+            seat_change_id=added.seat_change.seat_change_id,
+        )
+    )
+    seatsco.clock.advance_to(day(7, 10) - timedelta(microseconds=1))
+
+    assert await seatsco.balance() == 400_000_000
+    assert len(await seatsco.desk.invoices(seatsco.signed)) == 1

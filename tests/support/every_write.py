@@ -386,6 +386,16 @@ async def fill_contract(ask: Ask, sold: Json) -> None:
     await fill_invoices(ask, signed["invoices"][0]["invoice_id"], added["invoice"]["invoice_id"])
     await ask("AdjustSeats", contract_id=contract_id, subscription_id=first, quantity_delta="1")
     await _name_seats(ask, contract_id, second)
+    later = await ask(
+        "ChangeSeats",
+        contract_id=contract_id,
+        subscription_id=first,
+        quantity_delta="3",
+        effective_time="2025-06-20T00:00:00Z",
+    )
+    await ask(
+        "VoidSeatChange", contract_id=contract_id, seat_change_id=later["seat_change"]["seat_change_id"]
+    )
     rollover = {"fraction_millionths": 500_000, "cap_micros": str(CREDIT), "duration": 3}
     rolling = {**included, "interval_count": 2, "rollover": rollover}
     await ask(

@@ -41,6 +41,7 @@ TOLD_WITH_A_VERSION: Final = {
     "ApplyMetrics",
     "ApplyRateCard",
     "ApplySeatChange",
+    "VoidSeatChange",
     "WatchThreshold",
 }
 COLUMNS: Final = {

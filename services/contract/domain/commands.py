@@ -26,6 +26,7 @@ from services.contract.domain.ids import (
     PlanChangeId,
     ProductId,
     RateCardId,
+    SeatChangeId,
     SeatId,
     SubscriptionId,
     TopUpId,
@@ -365,6 +366,14 @@ class SeatsMoved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VoidSeatChange:
+    request_id: str
+    fingerprint: bytes
+    contract_id: ContractId
+    seat_change_id: SeatChangeId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NameSeats:
     """seat_ids: have a seat from now on, or from the contract's start if that is later."""
 
@@ -387,7 +396,7 @@ class SetSharedPoolAccess:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionChanged:
-    """A subscription after its seats were named, or its access to shared credits set."""
+    """A subscription after its seats were named, its access to shared credits set, or a change of it voided."""
 
     subscription: SubscriptionNow
 

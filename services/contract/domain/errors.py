@@ -451,6 +451,32 @@ class SeatNotAssigned(FailedPrecondition):
         )
 
 
+class SeatChangeNotFound(NotFound):
+    """No seat change of the contract has the id, or it is void."""
+
+    reason = "SEAT_CHANGE_NOT_FOUND"
+
+    def __init__(self, *, contract_id: str, seat_change_id: str) -> None:
+        super().__init__(
+            f"contract {contract_id!r} has no seat change {seat_change_id!r}; ListSeatChanges lists all that count",
+            contract_id=contract_id,
+            seat_change_id=seat_change_id,
+        )
+
+
+class SeatChangeInEffect(FailedPrecondition):
+    """The change has taken effect, and cannot be undone any more."""
+
+    reason = "SEAT_CHANGE_IN_EFFECT"
+
+    def __init__(self, *, seat_change_id: str, effective_time: str) -> None:
+        super().__init__(
+            f"seat change {seat_change_id!r} took effect at {effective_time}; make the opposite change",
+            seat_change_id=seat_change_id,
+            effective_time=effective_time,
+        )
+
+
 class SeatsNotNamed(FailedPrecondition):
     """The seats of the subscription are only counted."""
 

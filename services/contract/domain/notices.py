@@ -59,7 +59,10 @@ class ContractChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeatsChanged:
-    """quantity_delta counts unless new_quantity is set. accept_time None: in notices of earlier versions."""
+    """quantity_delta counts unless new_quantity is set. accept_time None: in notices of earlier versions.
+
+    is_void: the change does not count any more. Of one kind with the change, so that it never arrives before it.
+    """
 
     customer_id: CustomerId
     subscription_id: SubscriptionId
@@ -70,6 +73,7 @@ class SeatsChanged:
     new_quantity: int | None
     accept_time: datetime | None
     names: SeatNames = NO_NAMES
+    is_void: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +146,9 @@ def plan_changed(change: PlanChange, *, ended: Contract, begun: Contract | None)
     )
 
 
-def seats_changed(customer_id: CustomerId, change: SeatChange, names: SeatNames) -> SeatsChanged:
+def seats_changed(
+    customer_id: CustomerId, change: SeatChange, names: SeatNames, *, is_void: bool = False
+) -> SeatsChanged:
     return SeatsChanged(
         customer_id=customer_id,
         subscription_id=change.subscription_id,
@@ -153,6 +159,7 @@ def seats_changed(customer_id: CustomerId, change: SeatChange, names: SeatNames)
         new_quantity=change.new_quantity,
         accept_time=change.create_time,
         names=names,
+        is_void=is_void,
     )
 
 

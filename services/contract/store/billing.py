@@ -21,7 +21,7 @@ from services.contract.domain.ids import InvoiceId, SubscriptionId
 from services.contract.domain.plan_change import PaidSeats
 from services.contract.domain.seats.timeline import SeatChange, Timeline
 from services.contract.store.formats import decode_price, encode_price
-from services.contract.store.seats import CHANGE_COLUMNS, change_from_row
+from services.contract.store.seats import CHANGE_COLUMNS, COUNTS, change_from_row
 from services.contract.tables import billed_periods, invoice_lines, seat_changes, subscriptions
 
 _PERIOD: Final[tuple[Column[Any], ...]] = (
@@ -116,7 +116,7 @@ class StoredBilling:
                 subscriptions.c.initial_quantity,
             )
             .join(subscriptions, subscriptions.c.subscription_id == seat_changes.c.subscription_id)
-            .where(seat_changes.c.subscription_id.in_(ids), _IS_BEFORE_BILLED)
+            .where(seat_changes.c.subscription_id.in_(ids), _IS_BEFORE_BILLED, COUNTS)
             .cte("before")
         )
         counts = (
@@ -150,6 +150,7 @@ class StoredBilling:
             .join(subscriptions, subscriptions.c.subscription_id == seat_changes.c.subscription_id)
             .where(
                 seat_changes.c.subscription_id.in_(ids),
+                COUNTS,
                 or_(
                     subscriptions.c.billed_from.is_(None),
                     seat_changes.c.effective_time >= subscriptions.c.billed_from,

@@ -241,6 +241,10 @@ def _counted_change(changed: Json) -> Json:
     return changed | {"names": _NO_NAMES}
 
 
+def _change_that_counts(changed: Json) -> Json:
+    return changed | {"is_void": False}
+
+
 # The columns seller_details.details, billing_details.details and invoice_parties.parties; Party is a response, too.
 PARTY: Final = Format("Party", Party)
 BILLING_DETAILS: Final = Format("BillingDetails", BillingDetails)
@@ -290,7 +294,7 @@ RESPONSES: Final = Formats[Response](
 NOTICES: Final = Formats[Payload](
     Format("CUSTOMER_CHANGED", CustomerChanged),
     Format("CONTRACT_CHANGED", ContractChanged, (_contract_changed_2, _edited_schedules, _counted_seats_of)),
-    Format("SEATS_CHANGED", SeatsChanged, (_seats_changed_2, _counted_change)),
+    Format("SEATS_CHANGED", SeatsChanged, (_seats_changed_2, _counted_change, _change_that_counts)),
     Format("TOP_UP_PAID", TopUpPaid),
     Format(
         "PLAN_CHANGED", PlanChanged, (_edited_schedules_of_both, _unbilled_of_all, _counted_seats_of_both)

@@ -27,6 +27,7 @@ from services.contract.domain.commands import (
     SuspendCustomer,
     UnarchiveCustomer,
     VoidInvoice,
+    VoidSeatChange,
 )
 from services.contract.store.contracts import StoredContracts
 from services.contract.store.customers import StoredCustomers
@@ -63,6 +64,7 @@ class OwnResponses(StoredResponses[Response]):
                 | OrderTopUp()
                 | NameSeats()
                 | SetSharedPoolAccess()
+                | VoidSeatChange()
             ):
                 await StoredContracts(self._connection).customer_of(command.contract_id)
             case ChangePlan():

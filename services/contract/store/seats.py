@@ -6,17 +6,18 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Column, Row, Subquery, case, func, insert, select, tuple_
+from sqlalchemy import Column, Row, Subquery, case, exists, func, insert, select, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meshkit.page import Page
 from services.contract.domain.commands import ListedSeatChange
-from services.contract.domain.contract import Subscription
+from services.contract.domain.contract import Contract, Subscription
+from services.contract.domain.errors import SeatChangeNotFound
 from services.contract.domain.ids import SeatChangeId, SeatId, SubscriptionId
 from services.contract.domain.seats.naming import NO_NAMES, SeatCounts, SeatNames, SeatStep, names_of
 from services.contract.domain.seats.timeline import SeatChange
-from services.contract.tables import seat_changes, seat_steps
+from services.contract.tables import seat_change_voids, seat_changes, seat_steps
 
 CHANGE_COLUMNS: Final[tuple[Column[Any], ...]] = (
     seat_changes.c.seat_change_id,
@@ -37,8 +38,18 @@ _STEP_COLUMNS: Final[tuple[Column[Any], ...]] = (
 )
 
 
+COUNTS: Final = ~exists().where(
+    seat_change_voids.c.subscription_id == seat_changes.c.subscription_id,
+    seat_change_voids.c.sequence == seat_changes.c.sequence,
+)
+_STEP_COUNTS: Final = ~exists().where(
+    seat_change_voids.c.subscription_id == seat_steps.c.subscription_id,
+    seat_change_voids.c.sequence == seat_steps.c.sequence,
+)
+
+
 class StoredSeats:
-    """Seat changes and their steps are only added, under the lock of their contract."""
+    """Seat changes, their steps and voids are only added, under the lock of their contract. Reads skip void ones."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -61,10 +72,33 @@ class StoredSeats:
         if rows:
             await self._connection.execute(insert(seat_steps), rows)
 
+    async def find_change(
+        self, contract: Contract, seat_change_id: SeatChangeId
+    ) -> tuple[SeatChange, SeatNames]:
+        """Return a change of a contract, and its seat ids. Raises SeatChangeNotFound."""
+        of_contract = [one.subscription_id for one in contract.subscriptions]
+        found = select(*CHANGE_COLUMNS).where(
+            seat_changes.c.seat_change_id == seat_change_id,
+            seat_changes.c.subscription_id.in_(of_contract),
+            COUNTS,
+        )
+        if (row := (await self._connection.execute(found)).first()) is None:
+            raise SeatChangeNotFound(contract_id=contract.contract_id, seat_change_id=seat_change_id)
+        change = change_from_row(row)
+        names = await self._names_of(change.subscription_id, [change.sequence])
+        return change, names_of(names[change.sequence])
+
+    async def void(self, change: SeatChange, *, at: datetime) -> None:
+        await self._connection.execute(
+            insert(seat_change_voids).values(
+                subscription_id=change.subscription_id, sequence=change.sequence, void_time=at
+            )
+        )
+
     async def steps_of(self, subscription_id: SubscriptionId, seat_ids: Collection[SeatId]) -> list[SeatStep]:
         """Return everything that was ever planned for these seat ids."""
         of = select(*_STEP_COLUMNS).where(
-            seat_steps.c.subscription_id == subscription_id, seat_steps.c.seat_id.in_(seat_ids)
+            seat_steps.c.subscription_id == subscription_id, seat_steps.c.seat_id.in_(seat_ids), _STEP_COUNTS
         )
         return [_step_from_row(row) for row in await self._connection.execute(of)]
 
@@ -76,6 +110,7 @@ class StoredSeats:
             .where(
                 seat_steps.c.subscription_id == subscription.subscription_id,
                 seat_steps.c.effective_time <= at,
+                _STEP_COUNTS,
             )
             .order_by(seat_steps.c.seat_id, seat_steps.c.effective_time.desc(), seat_steps.c.sequence.desc())
         )
@@ -142,7 +177,7 @@ def _running(subscription_id: SubscriptionId) -> Subquery:
             func.count(seat_changes.c.new_quantity).over(order_by=order).label("span"),
             func.sum(seat_changes.c.assigned_delta).over(order_by=order).label("assigned"),
         )
-        .where(seat_changes.c.subscription_id == subscription_id)
+        .where(seat_changes.c.subscription_id == subscription_id, COUNTS)
         .subquery()
     )
     added = case((counted.c.new_quantity.is_(None), counted.c.quantity_delta), else_=0)

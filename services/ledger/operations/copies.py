@@ -17,6 +17,7 @@ from services.ledger.domain.copies import (
     ProductUpdate,
     RateCardUpdate,
     SeatChangeUpdate,
+    SeatChangeVoid,
     WatchUpdate,
 )
 from services.ledger.domain.credits.account import Account
@@ -34,6 +35,7 @@ from services.ledger.domain.crossings import alarm
 from services.ledger.domain.errors import SubscriptionNotFound
 from services.ledger.operations.credits.settlement import OpenAccount, open_account
 from services.ledger.operations.ports import Relay
+from services.ledger.operations.seat_changes import remove_seat_change
 from services.ledger.operations.usage.attachment import Attachment
 from services.ledger.operations.usage.rerates import rerate_withdrawn
 from services.ledger.store import PostgresStore, Transaction
@@ -147,6 +149,24 @@ class Copies:
         added = await self._store.run(work, turn_of=update.customer_id)
         self._relay.wake()
         return added
+
+    async def void_seat_change(self, void: SeatChangeVoid) -> None:
+        """Count seats without a change from now on; an unknown one is ignored. What was granted for it stays.
+
+        Raises CustomerNotFound.
+        """
+        at = self._clock.now()
+
+        async def work(tx: Transaction) -> None:
+            await tx.copies.lock_known_customer(void.customer_id)
+            removed = await remove_seat_change(
+                tx, void.customer_id, void.subscription_id, void.seat_change_id, at=at, ids=self._ids
+            )
+            if removed is not None:
+                await tx.audit.record({"seat_change_id": void.seat_change_id})
+
+        await self._store.run(work, turn_of=void.customer_id)
+        self._relay.wake()
 
     async def preview_seat_change(self, update: SeatChangeUpdate) -> tuple[ScheduleCredits, ...]:
         """Return the credits that a seat change would add to its period, per schedule; writes nothing.

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """RepairCopy: lets a copy accept again what its owner sends."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
@@ -9,10 +8,9 @@ import structlog
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from services.ledger.domain.copy_repair import CopyKind, RepairCopy, RepairedCopy
-from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
 from services.ledger.domain.errors import CopyNotFound
-from services.ledger.operations.credits.settlement import open_account
 from services.ledger.operations.ports import Relay
+from services.ledger.operations.seat_changes import remove_seat_change
 from services.ledger.store import PostgresStore, Transaction
 
 log = structlog.get_logger(__name__)
@@ -61,17 +59,9 @@ class CopyRepairs:
         assert subscription_id is not None
         if not await tx.copies.lock_customer(customer_id):
             raise CopyNotFound(copy_kind=command.kind.value, copy_id=command.copy_id)
-        pools = await tx.seat_changes.credit_types_of_subscription(customer_id, subscription_id)
-        # Settled with the change, and again without it: otherwise the result would depend on earlier reads.
-        await self._settle(tx, customer_id, pools, at)
-        sequence = await tx.copy_repairs.remove_seat_change(customer_id, subscription_id, command.copy_id)
-        await self._settle(tx, customer_id, pools, at)
-        await tx.copies.outdate(customer_id)
+        sequence = await remove_seat_change(
+            tx, customer_id, subscription_id, command.copy_id, at=at, ids=self._ids
+        )
+        if sequence is None:
+            raise CopyNotFound(copy_kind=command.kind.value, copy_id=command.copy_id)
         return sequence
-
-    async def _settle(
-        self, tx: Transaction, customer_id: CustomerId, pools: Sequence[CreditTypeId], at: datetime
-    ) -> None:
-        for credit_type_id in pools:
-            opened = await open_account(tx, customer_id, credit_type_id, at=at, ids=self._ids, settles=True)
-            await opened.save(tx, opened.now)

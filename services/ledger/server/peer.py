@@ -54,6 +54,12 @@ class LedgerPeerServicer(ledger_peer_pb2_grpc.LedgerPeerServiceServicer):
         added = await self._do.copies.apply_seat_change(update)
         return contract.seat_change_to_wire(added)
 
+    async def VoidSeatChange(
+        self, request: pb.VoidSeatChangeRequest, context: Context
+    ) -> pb.VoidSeatChangeResponse:
+        await self._do.copies.void_seat_change(contract.seat_change_void_from_wire(request))
+        return pb.VoidSeatChangeResponse()
+
     async def ApplyPlanChange(
         self, request: pb.ApplyPlanChangeRequest, context: Context
     ) -> pb.ApplyPlanChangeResponse:

@@ -7,7 +7,6 @@ from typing import Final
 
 from meshkit.requests import check_same_body
 from services.ledger.domain.copy_repair import VERSION_AFTER_REPAIR, CopyKind, RepairCopy, RepairedCopy
-from services.ledger.domain.credits.grant import CustomerId
 from services.ledger.domain.errors import CopyNotFound
 from services.ledger.store.audit import Audit
 from services.ledger.store.connection import Connection
@@ -73,18 +72,3 @@ class CopyRepairs:
             *key,
         )
         return before
-
-    async def remove_seat_change(
-        self, customer_id: CustomerId, subscription_id: str, seat_change_id: str
-    ) -> int:
-        """Remove a seat change; returns its sequence. Raises CopyNotFound."""
-        sequence: int | None = await self._connection.fetchval(
-            "DELETE FROM ledger.seat_changes WHERE customer_id = $1 AND subscription_id = $2 AND seat_change_id = $3"
-            " RETURNING sequence",
-            customer_id,
-            subscription_id,
-            seat_change_id,
-        )
-        if sequence is None:
-            raise CopyNotFound(copy_kind=CopyKind.SEAT_CHANGE.value, copy_id=seat_change_id)
-        return sequence

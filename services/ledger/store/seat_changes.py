@@ -67,6 +67,17 @@ class SeatChanges:
             raise await self._sequence_taken(update)
         return False
 
+    async def remove(self, customer_id: CustomerId, subscription_id: str, seat_change_id: str) -> int | None:
+        """Remove a change; returns its sequence, None if it is not known."""
+        sequence: int | None = await self._connection.fetchval(
+            "DELETE FROM ledger.seat_changes WHERE customer_id = $1 AND subscription_id = $2 AND seat_change_id = $3"
+            " RETURNING sequence",
+            customer_id,
+            subscription_id,
+            seat_change_id,
+        )
+        return sequence
+
     async def _difference(self, update: SeatChangeUpdate) -> int:
         """Return the seats that a change adds now; replicas of the version before absolute counts add it up."""
         change = update.change

@@ -302,3 +302,58 @@ async def test_more_seats_removed_than_there_are_stop_neither_credits_nor_calls(
     await ledger.top_up(5)
     await ledger.debit(5)
     await ledger.assert_adds_up()
+
+
+async def _void(ledger: RunningLedger, seat_change_id: str = "chg_1", **more: str) -> None:
+    told = {
+        "request_id": "ntc_void",
+        "customer_id": "cus_acme",
+        "subscription_id": "sub_1",
+        "seat_change_id": seat_change_id,
+        **more,
+    }
+    await ledger.peer.VoidSeatChange(peer_pb.VoidSeatChangeRequest(**told))
+
+
+async def test_a_void_seat_brings_nothing_when_it_would_have_taken_effect(ledger: RunningLedger) -> None:
+    await ledger.change_seats(2, _july(3), sequence=1)
+    await ledger.change_seats(1, _july(3), sequence=2)
+
+    await _void(ledger)
+    await _void(ledger)
+    ledger.clock.advance_to(_july(3))
+
+    assert (await ledger.pool()).available_micros == 400 * CREDIT + SHARE_FROM_3_JULY
+    ledger.clock.advance_to(AUGUST)
+    assert (await ledger.pool()).available_micros == 500 * CREDIT
+    await ledger.assert_adds_up()
+
+
+async def test_a_void_that_arrives_late_leaves_what_was_granted_and_counts_from_then_on(
+    ledger: RunningLedger,
+) -> None:
+    await ledger.change_seats(1, _july(3), sequence=1)
+    ledger.clock.advance_to(_july(3))
+
+    await _void(ledger)
+
+    assert (await ledger.pool()).available_micros == 400 * CREDIT + SHARE_FROM_3_JULY
+    ledger.clock.advance_to(AUGUST)
+    assert (await ledger.pool()).available_micros == 400 * CREDIT
+    await ledger.assert_adds_up()
+
+
+async def test_a_void_of_an_unknown_change_is_ignored(ledger: RunningLedger) -> None:
+    await ledger.change_seats(1, _july(3), sequence=1)
+
+    await _void(ledger, "chg_other")
+    await _void(ledger, subscription_id="sub_other")
+    with fault(StatusCode.NOT_FOUND, "CUSTOMER_NOT_FOUND"):
+        await _void(ledger, customer_id="cus_other")
+    with bad_fields("subscription_id", "seat_change_id"):
+        await ledger.peer.VoidSeatChange(
+            peer_pb.VoidSeatChangeRequest(request_id="ntc_2", customer_id="cus_acme")
+        )
+
+    ledger.clock.advance_to(_july(3))
+    assert (await ledger.pool()).available_micros == 400 * CREDIT + SHARE_FROM_3_JULY

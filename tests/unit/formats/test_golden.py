@@ -129,6 +129,7 @@ READS: dict[str, Callable[[Any], Any]] = {
     "UpdateProduct": products.update_from_wire,
     "VoidGrant": grants.void_from_wire,
     "VoidInvoice": invoices.void_from_wire,
+    "VoidSeatChange": seats.void_from_wire,
     "VoidUsage": corrections.void_from_wire,
     "WithdrawRate": rate_changes.withdraw_from_wire,
 }
@@ -258,6 +259,7 @@ def test_all_commands_of_the_revision_before_but_those_of_the_gate_have_a_legacy
         "SetSharedPoolAccess",
         "VoidGrant",
         "VoidInvoice",
+        "VoidSeatChange",
         "VoidUsage",
         "WithdrawRate",
     }

@@ -1108,6 +1108,22 @@ class ChangeSeatsResponse(_message.Message):
     invoice: Invoice
     def __init__(self, seat_change: _Optional[_Union[SeatChange, _Mapping]] = ..., subscription: _Optional[_Union[Subscription, _Mapping]] = ..., invoice: _Optional[_Union[Invoice, _Mapping]] = ...) -> None: ...
 
+class VoidSeatChangeRequest(_message.Message):
+    __slots__ = ("request_id", "contract_id", "seat_change_id")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
+    SEAT_CHANGE_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    contract_id: str
+    seat_change_id: str
+    def __init__(self, request_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., seat_change_id: _Optional[str] = ...) -> None: ...
+
+class VoidSeatChangeResponse(_message.Message):
+    __slots__ = ("subscription",)
+    SUBSCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    subscription: Subscription
+    def __init__(self, subscription: _Optional[_Union[Subscription, _Mapping]] = ...) -> None: ...
+
 class ListSeatChangesRequest(_message.Message):
     __slots__ = ("contract_id", "subscription_id", "page_size", "page_token")
     CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]

@@ -154,6 +154,11 @@ class ContractServiceStub:
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ChangeSeatsRequest.SerializeToString,
                 response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.ChangeSeatsResponse.FromString,
                 _registered_method=True)
+        self.VoidSeatChange = channel.unary_unary(
+                '/purser.contract.v1.ContractService/VoidSeatChange',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.VoidSeatChangeRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.VoidSeatChangeResponse.FromString,
+                _registered_method=True)
         self.ListSeatChanges = channel.unary_unary(
                 '/purser.contract.v1.ContractService/ListSeatChanges',
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ListSeatChangesRequest.SerializeToString,
@@ -444,8 +449,18 @@ class ContractServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def VoidSeatChange(self, request, context):
+        """Undoes a seat change that has not taken effect yet, as if it had never been received. Idempotent by request_id.
+        Errors: CONTRACT_NOT_FOUND, SEAT_CHANGE_NOT_FOUND (NOT_FOUND; also if it is void already); CONTRACT_ENDED,
+        SEAT_CHANGE_IN_EFFECT, and, if later changes rely on it, SEATS_BELOW_ZERO, TOO_FEW_SEATS, SEAT_ALREADY_ASSIGNED,
+        SEAT_NOT_ASSIGNED (FAILED_PRECONDITION).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListSeatChanges(self, request, context):
-        """Lists a subscription's changes by effective_time, and at one instant in the order received.
+        """Lists a subscription's changes by effective_time, and at one instant in the order received; void ones are left out.
         Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -709,6 +724,11 @@ def add_ContractServiceServicer_to_server(servicer, server):
                     servicer.ChangeSeats,
                     request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.ChangeSeatsRequest.FromString,
                     response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ChangeSeatsResponse.SerializeToString,
+            ),
+            'VoidSeatChange': grpc.unary_unary_rpc_method_handler(
+                    servicer.VoidSeatChange,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.VoidSeatChangeRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.VoidSeatChangeResponse.SerializeToString,
             ),
             'ListSeatChanges': grpc.unary_unary_rpc_method_handler(
                     servicer.ListSeatChanges,
@@ -1422,6 +1442,33 @@ class ContractService:
             '/purser.contract.v1.ContractService/ChangeSeats',
             purser_dot_contract_dot_v1_dot_contract__pb2.ChangeSeatsRequest.SerializeToString,
             purser_dot_contract_dot_v1_dot_contract__pb2.ChangeSeatsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VoidSeatChange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/VoidSeatChange',
+            purser_dot_contract_dot_v1_dot_contract__pb2.VoidSeatChangeRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.VoidSeatChangeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -132,8 +132,14 @@ class ContractServiceStub:
     the ids that have one), SEATS_NOT_NAMED, SEAT_ALREADY_ASSIGNED, SEAT_NOT_ASSIGNED, OUTSIDE_OPEN_PERIOD,
     EFFECTIVE_AFTER_CONTRACT_END (FAILED_PRECONDITION).
     """
+    VoidSeatChange: _grpc.UnaryUnaryMultiCallable[_contract_pb2.VoidSeatChangeRequest, _contract_pb2.VoidSeatChangeResponse]
+    """Undoes a seat change that has not taken effect yet, as if it had never been received. Idempotent by request_id.
+    Errors: CONTRACT_NOT_FOUND, SEAT_CHANGE_NOT_FOUND (NOT_FOUND; also if it is void already); CONTRACT_ENDED,
+    SEAT_CHANGE_IN_EFFECT, and, if later changes rely on it, SEATS_BELOW_ZERO, TOO_FEW_SEATS, SEAT_ALREADY_ASSIGNED,
+    SEAT_NOT_ASSIGNED (FAILED_PRECONDITION).
+    """
     ListSeatChanges: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ListSeatChangesRequest, _contract_pb2.ListSeatChangesResponse]
-    """Lists a subscription's changes by effective_time, and at one instant in the order received.
+    """Lists a subscription's changes by effective_time, and at one instant in the order received; void ones are left out.
     Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
     """
     NameSeats: _grpc.UnaryUnaryMultiCallable[_contract_pb2.NameSeatsRequest, _contract_pb2.NameSeatsResponse]
@@ -313,8 +319,14 @@ class ContractServiceAsyncStub(ContractServiceStub):
     the ids that have one), SEATS_NOT_NAMED, SEAT_ALREADY_ASSIGNED, SEAT_NOT_ASSIGNED, OUTSIDE_OPEN_PERIOD,
     EFFECTIVE_AFTER_CONTRACT_END (FAILED_PRECONDITION).
     """
+    VoidSeatChange: _aio.UnaryUnaryMultiCallable[_contract_pb2.VoidSeatChangeRequest, _contract_pb2.VoidSeatChangeResponse]  # type: ignore[assignment]
+    """Undoes a seat change that has not taken effect yet, as if it had never been received. Idempotent by request_id.
+    Errors: CONTRACT_NOT_FOUND, SEAT_CHANGE_NOT_FOUND (NOT_FOUND; also if it is void already); CONTRACT_ENDED,
+    SEAT_CHANGE_IN_EFFECT, and, if later changes rely on it, SEATS_BELOW_ZERO, TOO_FEW_SEATS, SEAT_ALREADY_ASSIGNED,
+    SEAT_NOT_ASSIGNED (FAILED_PRECONDITION).
+    """
     ListSeatChanges: _aio.UnaryUnaryMultiCallable[_contract_pb2.ListSeatChangesRequest, _contract_pb2.ListSeatChangesResponse]  # type: ignore[assignment]
-    """Lists a subscription's changes by effective_time, and at one instant in the order received.
+    """Lists a subscription's changes by effective_time, and at one instant in the order received; void ones are left out.
     Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
     """
     NameSeats: _aio.UnaryUnaryMultiCallable[_contract_pb2.NameSeatsRequest, _contract_pb2.NameSeatsResponse]  # type: ignore[assignment]
@@ -631,12 +643,24 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def VoidSeatChange(
+        self,
+        request: _contract_pb2.VoidSeatChangeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.VoidSeatChangeResponse, _abc.Awaitable[_contract_pb2.VoidSeatChangeResponse]]:
+        """Undoes a seat change that has not taken effect yet, as if it had never been received. Idempotent by request_id.
+        Errors: CONTRACT_NOT_FOUND, SEAT_CHANGE_NOT_FOUND (NOT_FOUND; also if it is void already); CONTRACT_ENDED,
+        SEAT_CHANGE_IN_EFFECT, and, if later changes rely on it, SEATS_BELOW_ZERO, TOO_FEW_SEATS, SEAT_ALREADY_ASSIGNED,
+        SEAT_NOT_ASSIGNED (FAILED_PRECONDITION).
+        """
+
+    @_abc_1.abstractmethod
     def ListSeatChanges(
         self,
         request: _contract_pb2.ListSeatChangesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.ListSeatChangesResponse, _abc.Awaitable[_contract_pb2.ListSeatChangesResponse]]:
-        """Lists a subscription's changes by effective_time, and at one instant in the order received.
+        """Lists a subscription's changes by effective_time, and at one instant in the order received; void ones are left out.
         Errors: CONTRACT_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
         """
 

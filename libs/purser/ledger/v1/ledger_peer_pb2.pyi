@@ -426,6 +426,22 @@ class ApplySeatChangeResponse(_message.Message):
     credits: _containers.RepeatedCompositeFieldContainer[ScheduleCredits]
     def __init__(self, credits: _Optional[_Iterable[_Union[ScheduleCredits, _Mapping]]] = ...) -> None: ...
 
+class VoidSeatChangeRequest(_message.Message):
+    __slots__ = ("request_id", "customer_id", "subscription_id", "seat_change_id")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    SEAT_CHANGE_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer_id: str
+    subscription_id: str
+    seat_change_id: str
+    def __init__(self, request_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., seat_change_id: _Optional[str] = ...) -> None: ...
+
+class VoidSeatChangeResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class PaidPeriod(_message.Message):
     __slots__ = ("subscription_id", "start_time", "end_time", "seats")
     SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]

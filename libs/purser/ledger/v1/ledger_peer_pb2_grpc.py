@@ -67,6 +67,11 @@ class LedgerPeerServiceStub:
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ApplySeatChangeRequest.SerializeToString,
                 response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ApplySeatChangeResponse.FromString,
                 _registered_method=True)
+        self.VoidSeatChange = channel.unary_unary(
+                '/purser.ledger.v1.LedgerPeerService/VoidSeatChange',
+                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.VoidSeatChangeRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.VoidSeatChangeResponse.FromString,
+                _registered_method=True)
         self.ApplyPlanChange = channel.unary_unary(
                 '/purser.ledger.v1.LedgerPeerService/ApplyPlanChange',
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ApplyPlanChangeRequest.SerializeToString,
@@ -151,6 +156,15 @@ class LedgerPeerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def VoidSeatChange(self, request, context):
+        """Removes a seat change that Contract voided before it took effect. From Contract. Idempotent: an unknown change is
+        ignored. If it arrives after the change took effect, what was granted for it stays.
+        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ApplyPlanChange(self, request, context):
         """Ends one contract and begins another at one instant, or none, in one transaction, and answers what became of the
         included credits. From Contract. Usage until it arrives stays with the contract that ends. Idempotent by request_id.
@@ -229,6 +243,11 @@ def add_LedgerPeerServiceServicer_to_server(servicer, server):
                     servicer.ApplySeatChange,
                     request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ApplySeatChangeRequest.FromString,
                     response_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ApplySeatChangeResponse.SerializeToString,
+            ),
+            'VoidSeatChange': grpc.unary_unary_rpc_method_handler(
+                    servicer.VoidSeatChange,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.VoidSeatChangeRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.VoidSeatChangeResponse.SerializeToString,
             ),
             'ApplyPlanChange': grpc.unary_unary_rpc_method_handler(
                     servicer.ApplyPlanChange,
@@ -404,6 +423,33 @@ class LedgerPeerService:
             '/purser.ledger.v1.LedgerPeerService/ApplySeatChange',
             purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ApplySeatChangeRequest.SerializeToString,
             purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ApplySeatChangeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VoidSeatChange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.LedgerPeerService/VoidSeatChange',
+            purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.VoidSeatChangeRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.VoidSeatChangeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -61,6 +61,11 @@ class LedgerPeerServiceStub:
     known change is ignored. A sequence that another change has is a malformed field, which names the other one.
     Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
     """
+    VoidSeatChange: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.VoidSeatChangeRequest, _ledger_peer_pb2.VoidSeatChangeResponse]
+    """Removes a seat change that Contract voided before it took effect. From Contract. Idempotent: an unknown change is
+    ignored. If it arrives after the change took effect, what was granted for it stays.
+    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """
     ApplyPlanChange: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplyPlanChangeRequest, _ledger_peer_pb2.ApplyPlanChangeResponse]
     """Ends one contract and begins another at one instant, or none, in one transaction, and answers what became of the
     included credits. From Contract. Usage until it arrives stays with the contract that ends. Idempotent by request_id.
@@ -121,6 +126,11 @@ class LedgerPeerServiceAsyncStub(LedgerPeerServiceStub):
     """Stores a dated seat change, and adjusts the grants of the current period. From Contract. Idempotent by sequence: a
     known change is ignored. A sequence that another change has is a malformed field, which names the other one.
     Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
+    """
+    VoidSeatChange: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.VoidSeatChangeRequest, _ledger_peer_pb2.VoidSeatChangeResponse]  # type: ignore[assignment]
+    """Removes a seat change that Contract voided before it took effect. From Contract. Idempotent: an unknown change is
+    ignored. If it arrives after the change took effect, what was granted for it stays.
+    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
     ApplyPlanChange: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplyPlanChangeRequest, _ledger_peer_pb2.ApplyPlanChangeResponse]  # type: ignore[assignment]
     """Ends one contract and begins another at one instant, or none, in one transaction, and answers what became of the
@@ -209,6 +219,17 @@ class LedgerPeerServiceServicer(metaclass=_abc_1.ABCMeta):
         """Stores a dated seat change, and adjusts the grants of the current period. From Contract. Idempotent by sequence: a
         known change is ignored. A sequence that another change has is a malformed field, which names the other one.
         Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def VoidSeatChange(
+        self,
+        request: _ledger_peer_pb2.VoidSeatChangeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_peer_pb2.VoidSeatChangeResponse, _abc.Awaitable[_ledger_peer_pb2.VoidSeatChangeResponse]]:
+        """Removes a seat change that Contract voided before it took effect. From Contract. Idempotent: an unknown change is
+        ignored. If it arrives after the change took effect, what was granted for it stays.
+        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
 
     @_abc_1.abstractmethod

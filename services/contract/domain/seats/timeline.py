@@ -84,24 +84,31 @@ class Timeline:
         """
         changes = list(self.changes)
         insort(changes, change, key=_order)
-        timeline = replace(self, changes=tuple(changes))
+        return replace(self, changes=tuple(changes))._checked(change.subscription_id)
+
+    def without(self, change: SeatChange) -> "Timeline":
+        """Return the timeline as if a change had never been received. Raises as with_change."""
+        changes = tuple(one for one in self.changes if one.sequence != change.sequence)
+        return replace(self, changes=changes)._checked(change.subscription_id)
+
+    def _checked(self, subscription_id: SubscriptionId) -> "Timeline":
         assigned = self.opening_assigned
-        for one, quantity in timeline.running():
+        for one, quantity in self.running():
             assigned += one.assigned_delta
             if quantity < 0:
                 raise SeatsBelowZero(
-                    subscription_id=change.subscription_id,
+                    subscription_id=subscription_id,
                     at=one.effective_time.isoformat(),
                     quantity=str(quantity),
                 )
             if quantity < assigned:
                 raise TooFewSeats(
-                    subscription_id=change.subscription_id,
+                    subscription_id=subscription_id,
                     at=one.effective_time.isoformat(),
                     quantity=str(quantity),
                     assigned=str(assigned),
                 )
-        return timeline
+        return self
 
     def until(self, end: datetime | None) -> "Timeline":
         """Return the timeline without the changes at or after `end`; None: the whole timeline."""
