@@ -7,9 +7,15 @@ import pytest
 from grpc import StatusCode
 
 from meshkit.rpc.fields import timestamp
+from meshkit.rpc.status import PeerUnavailable
 from purser.catalog.v1 import catalog_pb2
 from purser.contract.v1 import contract_pb2 as pb
-from purser.ledger.v1.ledger_peer_pb2 import ApplyContractRequest
+from purser.ledger.v1.ledger_peer_pb2 import (
+    ApplyContractRequest,
+    ApplyPlanChangeRequest,
+    ApplyPlanChangeResponse,
+    UnusedShare,
+)
 from tests.support.catalog import JUNE, Shop, a_rate
 from tests.support.contract import MONTHLY, Desk, RunningContract, day, dollars
 from tests.support.faults import bad_fields, fault
@@ -149,6 +155,42 @@ async def test_only_an_end_now_gives_money_back(desk: Desk, running: RunningCont
     request.end_time.FromDatetime(day(6, 16))
 
     assert (await desk.contract.EndContract(request)).HasField("settlement")
+
+
+async def test_the_money_of_an_end_waits_for_the_ledger_s_answer_and_is_settled_once(
+    desk: Desk, running: RunningContract, ledger: RecordingLedger
+) -> None:
+    signed = await desk.sign(desk.seats(4, frequency=MONTHLY))
+    await running.advance_to(day(6, 16))
+    request = pb.EndContractRequest(
+        request_id="r1",
+        contract_id=signed.contract.contract_id,
+        money_back=pb.MONEY_BACK_CREDIT_UNUSED,
+    )
+    ledger.answers["ApplyPlanChange"] = lambda told: ApplyPlanChangeResponse(
+        unused=[
+            UnusedShare(subscription_id=told.paid_periods[0].subscription_id, numerator=1, denominator=4)
+        ],
+        apply_time=told.ended.end_time,
+    )
+    ledger.fault = PeerUnavailable(peer="ledger", details="down")
+
+    pending = (await desk.contract.EndContract(request)).settlement
+    ledger.fault = None
+    settled = (await desk.contract.EndContract(request)).settlement
+    again = (await desk.contract.EndContract(request)).settlement
+
+    assert (pending.status, settled.status) == (
+        pb.PLAN_CHANGE_STATUS_PENDING,
+        pb.PLAN_CHANGE_STATUS_APPLIED,
+    )
+    assert not pending.credit_note_ids
+    assert again == settled
+    (told,) = ledger.told_of(ApplyPlanChangeRequest)
+    assert not told.HasField("begun")
+    invoice = await desk.contract.GetInvoice(pb.GetInvoiceRequest(invoice_id=signed.invoices[0].invoice_id))
+    assert [dollars(one.amount) for one in invoice.credit_notes] == ["10.00"]
+    assert list(settled.credit_note_ids) == [invoice.credit_notes[0].credit_note_id]
 
 
 async def test_at_the_instant_of_renewal_the_new_period_is_unwanted_before_it_is_billed(
