@@ -33,6 +33,7 @@ from services.contract.operations.invoices import Invoices
 from services.contract.operations.named_seats import NamedSeats
 from services.contract.operations.parties import Parties
 from services.contract.operations.plan_changes import PlanChanges
+from services.contract.operations.repricing import Repricing
 from services.contract.operations.schedules import Schedules
 from services.contract.operations.seats import Seats
 from services.contract.operations.top_ups import TopUps
@@ -141,6 +142,7 @@ async def open_service(
             named_seats=NamedSeats(store=store, relay=relay, clock=clock, ids=ids),
             top_ups=TopUps(store=store, catalog=catalog, relay=relay, clock=clock, ids=ids),
             invoices=invoices,
+            repricing=Repricing(store=store, catalog=catalog, clock=clock, ids=ids),
             credit_notes=CreditNotes(store=store, clock=clock, ids=ids),
             parties=Parties(store=store),
         )

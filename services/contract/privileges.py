@@ -10,6 +10,7 @@ PRIVILEGES: Final = Privileges(
         "account_credit_entries",
         "audit_events",
         "billed_periods",
+        "corrected_prices",
         "credit_note_lines",
         "credit_notes",
         "document_numbers",

@@ -280,6 +280,13 @@ class ContractServicer(contract_pb2_grpc.ContractServiceServicer):
         voided = await self._do.invoices.void(command)
         return invoices.void_to_wire(voided)
 
+    async def RepriceSeats(
+        self, request: pb.RepriceSeatsRequest, context: Context
+    ) -> pb.RepriceSeatsResponse:
+        command = invoices.reprice_from_wire(request)
+        repriced = await self._do.repricing.reprice(command)
+        return invoices.reprice_to_wire(repriced)
+
     async def RecordInvoicePayment(
         self, request: pb.RecordInvoicePaymentRequest, context: Context
     ) -> pb.RecordInvoicePaymentResponse:

@@ -167,6 +167,17 @@ billed_periods = Table(
     schema=SCHEMA,
 )
 
+corrected_prices = Table(
+    "corrected_prices",
+    metadata,
+    Column("subscription_id", Text, primary_key=True),
+    Column("period_start", DateTime(timezone=True), primary_key=True),
+    Column("position", Integer, primary_key=True),  # the last one is valid
+    Column("rate", JSONB, nullable=False),
+    Column("create_time", DateTime(timezone=True), nullable=False),
+    schema=SCHEMA,
+)
+
 invoices = Table(
     "invoices",
     metadata,

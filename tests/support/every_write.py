@@ -469,6 +469,7 @@ async def _edit_schedules(ask: Ask, contract: Json, product_ids: list[str]) -> N
     )
     await ask("EditGrantSchedule", **schedule, priority=2, removes_rollover=True)
     await ask("EndGrantSchedule", **schedule, end_time="2026-01-01T00:00:00Z")
+    await ask("RepriceSeats", contract_id=schedule["contract_id"])
 
 
 async def fill_invoices(ask: Ask, invoice_id: str, waived: str) -> None:

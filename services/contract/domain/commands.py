@@ -483,6 +483,22 @@ class InvoiceVoided:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RepriceSeats:
+    """Charges billed periods at the prices that are valid now."""
+
+    request_id: str
+    fingerprint: bytes
+    contract_id: ContractId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeatsRepriced:
+    """invoice: with the differences; None if there are none."""
+
+    invoice: Invoice | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordInvoicePayment:
     """payment_time None: now."""
 
@@ -567,6 +583,7 @@ Response = (
     | TopUpAndInvoice
     | Invoice
     | InvoiceVoided
+    | SeatsRepriced
     | InvoicePaid
     | PlanChangeMade
     | ScheduleChanged

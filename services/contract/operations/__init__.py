@@ -11,6 +11,7 @@ from services.contract.operations.invoices import Invoices
 from services.contract.operations.named_seats import NamedSeats
 from services.contract.operations.parties import Parties
 from services.contract.operations.plan_changes import PlanChanges
+from services.contract.operations.repricing import Repricing
 from services.contract.operations.schedules import Schedules
 from services.contract.operations.seats import Seats
 from services.contract.operations.top_ups import TopUps
@@ -29,5 +30,6 @@ class Operations:
     named_seats: NamedSeats
     top_ups: TopUps
     invoices: Invoices
+    repricing: Repricing
     credit_notes: CreditNotes
     parties: Parties

@@ -3,10 +3,11 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from fractions import Fraction
 from typing import Any, Final
 
-from sqlalchemy import Column, Row, Select, and_, case, func, insert, null, or_, select, tuple_
+from sqlalchemy import Column, ColumnElement, Row, Select, and_, case, func, insert, null, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,16 +16,24 @@ from meshkit.quantity import Ratio
 from services.contract.domain.billing.coverage import Charge, paid_span
 from services.contract.domain.billing.price import SeatRate
 from services.contract.domain.billing.state import BilledPeriod, BillingState
-from services.contract.domain.billing.tiers import TieredSeatRate
+from services.contract.domain.billing.tiers import SeatPrice, TieredSeatRate
 from services.contract.domain.contract import Contract, Subscription
 from services.contract.domain.ids import InvoiceId, SubscriptionId
+from services.contract.domain.invoice import InvoiceLineKind
 from services.contract.domain.plan_change import PaidSeats
 from services.contract.domain.seats.timeline import SeatChange, Timeline
 from services.contract.store.formats import decode_price, encode_price
 from services.contract.store.seats import CHANGE_COLUMNS, COUNTS, change_from_row
-from services.contract.tables import billed_periods, invoice_lines, seat_changes, subscriptions
+from services.contract.tables import (
+    billed_periods,
+    corrected_prices,
+    invoice_lines,
+    invoices,
+    seat_changes,
+    subscriptions,
+)
 
-_PERIOD: Final[tuple[Column[Any], ...]] = (
+_PERIOD: Final[tuple[ColumnElement[Any], ...]] = (
     billed_periods.c.subscription_id,
     billed_periods.c.period_start,
     billed_periods.c.period_end,
@@ -35,6 +44,23 @@ _PERIOD: Final[tuple[Column[Any], ...]] = (
     billed_periods.c.rate_effective_time,
     billed_periods.c.rate_end_time,
     billed_periods.c.tiered_rate,
+    select(corrected_prices.c.rate)
+    .where(
+        corrected_prices.c.subscription_id == billed_periods.c.subscription_id,
+        corrected_prices.c.period_start == billed_periods.c.period_start,
+    )
+    .order_by(corrected_prices.c.position.desc())
+    .limit(1)
+    .scalar_subquery()
+    .label("corrected_rate"),
+)
+_CHARGE: Final[tuple[Column[Any], ...]] = (
+    invoice_lines.c.kind,
+    invoice_lines.c.quantity,
+    invoice_lines.c.share_numerator,
+    invoice_lines.c.share_denominator,
+    invoice_lines.c.span_end,
+    invoice_lines.c.total_micros,
 )
 _IS_BEFORE_BILLED = and_(
     subscriptions.c.billed_from.is_not(None), seat_changes.c.effective_time < subscriptions.c.billed_from
@@ -42,7 +68,7 @@ _IS_BEFORE_BILLED = and_(
 
 
 class StoredBilling:
-    """Billed periods are only added, under the lock of their contract."""
+    """Billed periods and corrections of their prices are only added, under the lock of their contract."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -67,6 +93,47 @@ class StoredBilling:
                 tiered_rate=encode_price(rate) if is_tiered else null(),
             )
         )
+
+    async def correct_price(
+        self, subscription_id: SubscriptionId, billed: BilledPeriod, *, at: datetime
+    ) -> None:
+        """Store the corrected price of a billed period; the one at which it was billed stays."""
+        position = (
+            select(func.coalesce(func.max(corrected_prices.c.position), 0) + 1)
+            .where(
+                corrected_prices.c.subscription_id == subscription_id,
+                corrected_prices.c.period_start == billed.period.start,
+            )
+            .scalar_subquery()
+        )
+        await self._connection.execute(
+            insert(corrected_prices).values(
+                subscription_id=subscription_id,
+                period_start=billed.period.start,
+                position=position,
+                rate=encode_price(billed.rate),
+                create_time=at,
+            )
+        )
+
+    async def periods(self, subscription_id: SubscriptionId) -> list[BilledPeriod]:
+        """Return all billed periods of a subscription, in order, without what void invoices charged for them."""
+        periods = (
+            select(*_PERIOD)
+            .where(billed_periods.c.subscription_id == subscription_id)
+            .order_by(billed_periods.c.period_start)
+        )
+        charges = (
+            select(invoice_lines.c.billing_period_start, *_CHARGE)
+            .join(invoices, invoices.c.invoice_id == invoice_lines.c.invoice_id)
+            .where(invoice_lines.c.subscription_id == subscription_id, invoices.c.status != "VOID")
+            .order_by(invoice_lines.c.invoice_line_id)
+        )
+        lines: defaultdict[datetime, list[Row[Any]]] = defaultdict(list)
+        for row in await self._connection.execute(charges):
+            lines[row.billing_period_start].append(row)
+        rows = await self._connection.execute(periods)
+        return [_billed_from_row(row, lines[row.period_start]) for row in rows]
 
     async def states(self, contracts: Sequence[Contract]) -> list[list[BillingState]]:
         """Return the billing states of each contract, in the order of its subscriptions."""
@@ -172,11 +239,7 @@ class StoredBilling:
         charges: Select[Any] = (
             select(
                 invoice_lines.c.subscription_id,
-                invoice_lines.c.quantity,
-                invoice_lines.c.share_numerator,
-                invoice_lines.c.share_denominator,
-                invoice_lines.c.span_end,
-                invoice_lines.c.total_micros,
+                *_CHARGE,
             )
             .join(
                 subscriptions,
@@ -199,13 +262,19 @@ def _billed_from_row(row: Row[Any], lines: Sequence[Row[Any]]) -> BilledPeriod:
     period = Period(row.period_start, row.period_end)
     return BilledPeriod(
         period=period,
-        rate=_rate_from_row(row) if row.tiered_rate is None else decode_price(row.tiered_rate),
-        charges=tuple(_charge_from_row(line, period) for line in lines),
+        rate=_rate_from_row(row),
+        charges=tuple(
+            _charge_from_row(line, period)
+            for line in lines
+            if line.kind != InvoiceLineKind.PRICE_CORRECTION.value
+        ),
         charged_micros=sum(line.total_micros for line in lines),
     )
 
 
-def _rate_from_row(row: Row[Any]) -> SeatRate:
+def _rate_from_row(row: Row[Any]) -> SeatPrice:
+    if (stored := row.corrected_rate or row.tiered_rate) is not None:
+        return decode_price(stored)
     return SeatRate(
         rate_id=row.rate_id,
         currency_code=row.currency_code,

@@ -16,6 +16,7 @@ from services.contract.domain.commands import (
     Response,
     ScheduleChanged,
     SeatsMoved,
+    SeatsRepriced,
     SubscriptionChanged,
     TopUpAndInvoice,
 )
@@ -283,6 +284,7 @@ RESPONSES: Final = Formats[Response](
     Format("TopUpAndInvoice", TopUpAndInvoice, (_life_of_its_invoice, _carried_on_its_invoice)),
     Format("Invoice", Invoice, (_carried_on_lines,)),
     Format("InvoiceVoided", InvoiceVoided, (_carried_on_both_invoices,)),
+    Format("SeatsRepriced", SeatsRepriced),
     Format("PlanChangeMade", PlanChangeMade),
     Format("InvoicePaid", InvoicePaid, (_carried_on_its_invoice,)),
     Format("ScheduleChanged", ScheduleChanged, (_counted_schedule,)),

@@ -104,6 +104,12 @@ class StoredPlanChanges:
         rows = await self._connection.execute(one_page(of, plan_changes.c.plan_change_id, page))
         return [_from_row(row) for row in rows]
 
+    async def that_ended(self, contract_id: ContractId) -> PlanChange | None:
+        """Return the change that ended a contract, if one did."""
+        statement = select(*_COLUMNS).where(plan_changes.c.ended_contract_id == contract_id)
+        row = (await self._connection.execute(statement)).one_or_none()
+        return None if row is None else _from_row(row)
+
     async def _one(self, plan_change_id: PlanChangeId, *, locks: bool) -> PlanChange:
         statement = select(*_COLUMNS).where(plan_changes.c.plan_change_id == plan_change_id)
         found = await self._connection.execute(statement.with_for_update() if locks else statement)

@@ -18,6 +18,7 @@ from services.contract.domain.commands import (
     NameSeats,
     OrderTopUp,
     RecordInvoicePayment,
+    RepriceSeats,
     ResolveTopUpPayment,
     Response,
     ResumeCustomer,
@@ -65,6 +66,7 @@ class OwnResponses(StoredResponses[Response]):
                 | NameSeats()
                 | SetSharedPoolAccess()
                 | VoidSeatChange()
+                | RepriceSeats()
             ):
                 await StoredContracts(self._connection).customer_of(command.contract_id)
             case ChangePlan():

@@ -15,6 +15,8 @@ from services.contract.domain.commands import (
     InvoicePaid,
     InvoiceVoided,
     RecordInvoicePayment,
+    RepriceSeats,
+    SeatsRepriced,
     VoidInvoice,
 )
 from services.contract.domain.ids import ContractId, InvoiceId
@@ -47,6 +49,7 @@ _KINDS: Final = {
     InvoiceLineKind.PLAN_CHARGE: pb.INVOICE_LINE_KIND_PLAN_CHARGE,
     InvoiceLineKind.PLAN_CREDIT: pb.INVOICE_LINE_KIND_PLAN_CREDIT,
     InvoiceLineKind.OVERAGE: pb.INVOICE_LINE_KIND_OVERAGE,
+    InvoiceLineKind.PRICE_CORRECTION: pb.INVOICE_LINE_KIND_PRICE_CORRECTION,
     InvoiceLineKind.TAX: pb.INVOICE_LINE_KIND_TAX,
     InvoiceLineKind.ACCOUNT_CREDIT: pb.INVOICE_LINE_KIND_ACCOUNT_CREDIT,
 }
@@ -109,6 +112,17 @@ def void_from_wire(request: pb.VoidInvoiceRequest) -> VoidInvoice:
     return command
 
 
+def reprice_from_wire(request: pb.RepriceSeatsRequest) -> RepriceSeats:
+    fields = Fields()
+    command = RepriceSeats(
+        request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("RepriceSeats", request),
+        contract_id=ContractId(fields.text("contract_id", request.contract_id)),
+    )
+    fields.check()
+    return command
+
+
 def pay_from_wire(request: pb.RecordInvoicePaymentRequest) -> RecordInvoicePayment:
     fields = Fields()
     command = RecordInvoicePayment(
@@ -152,6 +166,12 @@ def void_to_wire(result: InvoiceVoided) -> pb.VoidInvoiceResponse:
     return pb.VoidInvoiceResponse(
         invoice=invoice_to_wire(result.invoice),
         regenerated=None if result.regenerated is None else invoice_to_wire(result.regenerated),
+    )
+
+
+def reprice_to_wire(repriced: SeatsRepriced) -> pb.RepriceSeatsResponse:
+    return pb.RepriceSeatsResponse(
+        invoice=None if repriced.invoice is None else invoice_to_wire(repriced.invoice)
     )
 
 

@@ -163,6 +163,7 @@ class InvoiceLineKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     INVOICE_LINE_KIND_TAX: _ClassVar[InvoiceLineKind]
     INVOICE_LINE_KIND_PLAN_CHARGE: _ClassVar[InvoiceLineKind]
     INVOICE_LINE_KIND_OVERAGE: _ClassVar[InvoiceLineKind]
+    INVOICE_LINE_KIND_PRICE_CORRECTION: _ClassVar[InvoiceLineKind]
 
 class CreditSource(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -278,6 +279,7 @@ INVOICE_LINE_KIND_ACCOUNT_CREDIT: InvoiceLineKind
 INVOICE_LINE_KIND_TAX: InvoiceLineKind
 INVOICE_LINE_KIND_PLAN_CHARGE: InvoiceLineKind
 INVOICE_LINE_KIND_OVERAGE: InvoiceLineKind
+INVOICE_LINE_KIND_PRICE_CORRECTION: InvoiceLineKind
 CREDIT_SOURCE_UNSPECIFIED: CreditSource
 CREDIT_SOURCE_INCLUDED: CreditSource
 CREDIT_SOURCE_TOP_UP: CreditSource
@@ -1609,6 +1611,20 @@ class VoidInvoiceResponse(_message.Message):
     invoice: Invoice
     regenerated: Invoice
     def __init__(self, invoice: _Optional[_Union[Invoice, _Mapping]] = ..., regenerated: _Optional[_Union[Invoice, _Mapping]] = ...) -> None: ...
+
+class RepriceSeatsRequest(_message.Message):
+    __slots__ = ("request_id", "contract_id")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    contract_id: str
+    def __init__(self, request_id: _Optional[str] = ..., contract_id: _Optional[str] = ...) -> None: ...
+
+class RepriceSeatsResponse(_message.Message):
+    __slots__ = ("invoice",)
+    INVOICE_FIELD_NUMBER: _ClassVar[int]
+    invoice: Invoice
+    def __init__(self, invoice: _Optional[_Union[Invoice, _Mapping]] = ...) -> None: ...
 
 class RecordInvoicePaymentRequest(_message.Message):
     __slots__ = ("request_id", "invoice_id", "amount", "reference", "payment_time")

@@ -229,6 +229,11 @@ class ContractServiceStub:
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.VoidInvoiceRequest.SerializeToString,
                 response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.VoidInvoiceResponse.FromString,
                 _registered_method=True)
+        self.RepriceSeats = channel.unary_unary(
+                '/purser.contract.v1.ContractService/RepriceSeats',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.RepriceSeatsRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.RepriceSeatsResponse.FromString,
+                _registered_method=True)
         self.RecordInvoicePayment = channel.unary_unary(
                 '/purser.contract.v1.ContractService/RecordInvoicePayment',
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.RecordInvoicePaymentRequest.SerializeToString,
@@ -579,6 +584,18 @@ class ContractServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RepriceSeats(self, request, context):
+        """Charges the billed seats of a contract at the prices that are valid now, where a price was corrected after it was
+        billed. The difference is one line per billing period on a new invoice, which is issued at once; it may be negative,
+        and what exceeds the invoice becomes account credit. Periods whose price was not corrected, or is withdrawn without a
+        correction, stay as they are, and so does a period of which a change of plan has paid money back. Repeating it
+        changes nothing. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); PEER_UNAVAILABLE (UNAVAILABLE): the
+        Catalog is down.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RecordInvoicePayment(self, request, context):
         """Records a payment that was made elsewhere. Payments add up; the invoice is PAID when nothing is due any more.
         Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND); PAYMENT_ALREADY_RECORDED (ALREADY_EXISTS);
@@ -799,6 +816,11 @@ def add_ContractServiceServicer_to_server(servicer, server):
                     servicer.VoidInvoice,
                     request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.VoidInvoiceRequest.FromString,
                     response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.VoidInvoiceResponse.SerializeToString,
+            ),
+            'RepriceSeats': grpc.unary_unary_rpc_method_handler(
+                    servicer.RepriceSeats,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.RepriceSeatsRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.RepriceSeatsResponse.SerializeToString,
             ),
             'RecordInvoicePayment': grpc.unary_unary_rpc_method_handler(
                     servicer.RecordInvoicePayment,
@@ -1847,6 +1869,33 @@ class ContractService:
             '/purser.contract.v1.ContractService/VoidInvoice',
             purser_dot_contract_dot_v1_dot_contract__pb2.VoidInvoiceRequest.SerializeToString,
             purser_dot_contract_dot_v1_dot_contract__pb2.VoidInvoiceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RepriceSeats(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/RepriceSeats',
+            purser_dot_contract_dot_v1_dot_contract__pb2.RepriceSeatsRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.RepriceSeatsResponse.FromString,
             options,
             channel_credentials,
             insecure,

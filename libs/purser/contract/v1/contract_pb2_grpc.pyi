@@ -198,6 +198,14 @@ class ContractServiceStub:
     INVOICE_VOID, INVOICE_ALREADY_PAID, INVOICE_HAS_PAYMENTS, INVOICE_NOT_FINALIZED (a draft cannot be regenerated),
     TOP_UP_PENDING, TOP_UP_GRANTED, PLAN_CHANGE_PENDING (FAILED_PRECONDITION).
     """
+    RepriceSeats: _grpc.UnaryUnaryMultiCallable[_contract_pb2.RepriceSeatsRequest, _contract_pb2.RepriceSeatsResponse]
+    """Charges the billed seats of a contract at the prices that are valid now, where a price was corrected after it was
+    billed. The difference is one line per billing period on a new invoice, which is issued at once; it may be negative,
+    and what exceeds the invoice becomes account credit. Periods whose price was not corrected, or is withdrawn without a
+    correction, stay as they are, and so does a period of which a change of plan has paid money back. Repeating it
+    changes nothing. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); PEER_UNAVAILABLE (UNAVAILABLE): the
+    Catalog is down.
+    """
     RecordInvoicePayment: _grpc.UnaryUnaryMultiCallable[_contract_pb2.RecordInvoicePaymentRequest, _contract_pb2.RecordInvoicePaymentResponse]
     """Records a payment that was made elsewhere. Payments add up; the invoice is PAID when nothing is due any more.
     Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND); PAYMENT_ALREADY_RECORDED (ALREADY_EXISTS);
@@ -384,6 +392,14 @@ class ContractServiceAsyncStub(ContractServiceStub):
     `regenerate` puts them on a new draft. Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND);
     INVOICE_VOID, INVOICE_ALREADY_PAID, INVOICE_HAS_PAYMENTS, INVOICE_NOT_FINALIZED (a draft cannot be regenerated),
     TOP_UP_PENDING, TOP_UP_GRANTED, PLAN_CHANGE_PENDING (FAILED_PRECONDITION).
+    """
+    RepriceSeats: _aio.UnaryUnaryMultiCallable[_contract_pb2.RepriceSeatsRequest, _contract_pb2.RepriceSeatsResponse]  # type: ignore[assignment]
+    """Charges the billed seats of a contract at the prices that are valid now, where a price was corrected after it was
+    billed. The difference is one line per billing period on a new invoice, which is issued at once; it may be negative,
+    and what exceeds the invoice becomes account credit. Periods whose price was not corrected, or is withdrawn without a
+    correction, stay as they are, and so does a period of which a change of plan has paid money back. Repeating it
+    changes nothing. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); PEER_UNAVAILABLE (UNAVAILABLE): the
+    Catalog is down.
     """
     RecordInvoicePayment: _aio.UnaryUnaryMultiCallable[_contract_pb2.RecordInvoicePaymentRequest, _contract_pb2.RecordInvoicePaymentResponse]  # type: ignore[assignment]
     """Records a payment that was made elsewhere. Payments add up; the invoice is PAID when nothing is due any more.
@@ -796,6 +812,20 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         `regenerate` puts them on a new draft. Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND);
         INVOICE_VOID, INVOICE_ALREADY_PAID, INVOICE_HAS_PAYMENTS, INVOICE_NOT_FINALIZED (a draft cannot be regenerated),
         TOP_UP_PENDING, TOP_UP_GRANTED, PLAN_CHANGE_PENDING (FAILED_PRECONDITION).
+        """
+
+    @_abc_1.abstractmethod
+    def RepriceSeats(
+        self,
+        request: _contract_pb2.RepriceSeatsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.RepriceSeatsResponse, _abc.Awaitable[_contract_pb2.RepriceSeatsResponse]]:
+        """Charges the billed seats of a contract at the prices that are valid now, where a price was corrected after it was
+        billed. The difference is one line per billing period on a new invoice, which is issued at once; it may be negative,
+        and what exceeds the invoice becomes account credit. Periods whose price was not corrected, or is withdrawn without a
+        correction, stay as they are, and so does a period of which a change of plan has paid money back. Repeating it
+        changes nothing. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); PEER_UNAVAILABLE (UNAVAILABLE): the
+        Catalog is down.
         """
 
     @_abc_1.abstractmethod

@@ -63,6 +63,10 @@ class SeatRate:
         """The price of one seat, of however many, rounded down to the micro."""
         return self.unit_price
 
+    def described(self) -> str:
+        """Return the price of one seat for people, such as "10 USD"."""
+        return f"{plain_digits(self.unit_price.micros)} {self.currency_code}"
+
     def exact_micros(self, seats: int, share: Fraction) -> Fraction:
         """Return seats × price × share of the period, in micros of the currency, exactly."""
         return Fraction(seats * MICROS * self.price.numerator_micros, self.price.denominator_micros) * share
@@ -92,6 +96,11 @@ def price_times(price: Ratio, interval_count: int) -> Ratio:
     if interval_count > 1 and price_micros > INT64_MAX:
         raise AmountTooLarge(micros=price_micros)
     return Ratio(price_micros, price.denominator_micros)
+
+
+def plain_digits(micros: int) -> str:
+    """Return an amount (≥ 0) in whole units, with at most six decimals: "10", "0.5"."""
+    return f"{micros // MICROS}.{micros % MICROS:06d}".rstrip("0").rstrip(".")
 
 
 def rate_at(rates: Iterable[R], at: datetime) -> R | None:

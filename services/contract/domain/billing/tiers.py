@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TypeAlias, assert_never
 
 from meshkit.quantity import MICROS, Money, Ratio, floor_div
-from services.contract.domain.billing.price import SeatRate, price_times
+from services.contract.domain.billing.price import SeatRate, plain_digits, price_times
 
 
 class TierPricing(Enum):
@@ -98,4 +98,4 @@ SeatPrice: TypeAlias = SeatRate | TieredSeatRate
 def _digits(tier: SeatTier) -> str:
     """Return a price in whole units of its currency, with at most six decimals, rounded down."""
     micros = floor_div(tier.unit_micros.numerator, tier.unit_micros.denominator)
-    return f"{micros // MICROS}.{micros % MICROS:06d}".rstrip("0").rstrip(".")
+    return plain_digits(micros)
