@@ -28,6 +28,7 @@ from services.ledger.operations.copies import Copies
 from services.ledger.operations.copy_repairs import CopyRepairs
 from services.ledger.operations.credits.grants import Grants
 from services.ledger.operations.credits.reports import Reports
+from services.ledger.operations.credits.seat_balances import SeatBalances
 from services.ledger.operations.credits.settlement import Settlement
 from services.ledger.operations.gate.caps import SpendCaps
 from services.ledger.operations.gate.explanations import Explanations
@@ -164,6 +165,7 @@ def _operations(
         imports=Imports(intake),
         explanations=Explanations(store=store, clock=clock, ids=ids),
         reports=Reports(store=store, clock=clock, settlement=settlement),
+        seat_balances=SeatBalances(store=store, clock=clock, ids=ids),
         copies=Copies(store=store, clock=clock, ids=ids, relay=relay, attachment=attachment),
         copy_repairs=CopyRepairs(store=store, clock=clock, ids=ids, relay=relay),
         plan_changes=PlanChanges(store=store, clock=clock, ids=ids, relay=relay),

@@ -22,7 +22,7 @@ REFERENCE_TABLES = {
     "audit_events",
 }
 # Sweepers search all customers for due or old rows, so they may query all shards; code that answers a caller may not.
-SWEEP_INDEXES = {"pools_due_idx", "outbox_sent_idx"}
+SWEEP_INDEXES = {"pools_due_idx", "slots_due_idx", "outbox_sent_idx"}
 
 KEYS_NOT_LED_BY_CUSTOMER = """
     SELECT t.relname AS table, i.relname AS key

@@ -208,6 +208,49 @@ class RunningLedger:
             peer_pb.ApplySeatChangeRequest(**(told | more))  # type: ignore[arg-type]
         )
 
+    async def sign_named_seats(
+        self,
+        *,
+        seats: int = 2,
+        credits_per_seat: int = 100,
+        version: int = 1,
+        schedules: Sequence[peer_pb.ScheduleTerms] = (),
+        end: datetime | None = None,
+        **named: object,
+    ) -> None:
+        """Apply cus_acme and con_1, whose named seats of sub_1 (by user_id) have 100 credits a month each.
+
+        schedules: in addition to that one. named: other fields of the subscription.
+        """
+        await self.tell_customer("cus_acme", "acme")
+        told: dict[str, object] = {
+            "subscription_id": "sub_1",
+            "initial_quantity": seats,
+            "seat_group_key": "user_id",
+        }
+        individual = a_schedule(
+            unit_amount_micros=credits_per_seat * CREDIT, allocation=peer_pb.ALLOCATION_INDIVIDUAL
+        )
+        await self.apply_contract(
+            start=JUNE,
+            end=end,
+            version=version,
+            subscriptions=[peer_pb.SubscriptionSeats(**(told | named))],  # type: ignore[arg-type]
+            schedules=[individual, *schedules],
+        )
+
+    async def assign(
+        self, *seat_ids: str, sequence: int, at: datetime = JUNE, **more: object
+    ) -> peer_pb.ApplySeatChangeResponse:
+        """Assign seats of sub_1 to these ids; `more` overrides fields."""
+        return await self.change_seats(0, at, sequence=sequence, assign_seat_ids=seat_ids, **more)
+
+    async def seat(self, seat_id: str, **more: object) -> pb.SeatBalance:
+        """Return what a seat of acme has; it has credits of one schedule."""
+        asked: dict[str, object] = {"customer": "acme", "seat_id": seat_id}
+        (seat,) = (await self.gate.GetBalance(pb.GetBalanceRequest(**(asked | more)))).seats  # type: ignore[arg-type]
+        return seat
+
     async def authorize(
         self, credits: int, *, user: str | None = None, **more: object
     ) -> pb.AuthorizeResponse:

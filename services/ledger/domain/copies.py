@@ -12,6 +12,8 @@ from meshkit.quantity import Credits
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
 from services.ledger.domain.credits.proration import SeatChange
 from services.ledger.domain.credits.schedule import Schedule
+from services.ledger.domain.credits.seat_plan import NO_MOVES, SeatMoves
+from services.ledger.domain.credits.seats import NamedSeats
 from services.ledger.domain.crossings.watch import Watch
 from services.ledger.domain.rating.product import UsageProduct
 from services.ledger.domain.rating.rate import Rate
@@ -48,10 +50,11 @@ class CustomerUpdate:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionSeats:
-    """Seats at a contract's start."""
+    """Seats at a contract's start. named: how they are named; None: they are not."""
 
     subscription_id: str
     initial_quantity: int
+    named: NamedSeats | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +75,11 @@ class ContractUpdate:
     schedules: tuple[Schedule, ...]
     overage_caps: Mapping[CreditTypeId, Credits | None] = field(default_factory=dict)
 
+    def end_of(self, schedule: Schedule) -> datetime | None:
+        """Return the end of one of its schedules: its own or that of the contract, whichever comes first."""
+        ends = [end for end in (self.end_time, schedule.end_time) if end is not None]
+        return min(ends, default=None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeatChangeUpdate:
@@ -80,6 +88,7 @@ class SeatChangeUpdate:
     customer_id: CustomerId
     subscription_id: str
     change: SeatChange
+    moves: SeatMoves = NO_MOVES
 
     def received_at(self, at: datetime) -> "SeatChangeUpdate":
         """Return it with the time of its acceptance, which is its arrival `at` if it does not say, or says later."""

@@ -7,6 +7,7 @@ from services.ledger.operations.copies import Copies
 from services.ledger.operations.copy_repairs import CopyRepairs
 from services.ledger.operations.credits.grants import Grants
 from services.ledger.operations.credits.reports import Reports
+from services.ledger.operations.credits.seat_balances import SeatBalances
 from services.ledger.operations.gate.caps import SpendCaps
 from services.ledger.operations.gate.explanations import Explanations
 from services.ledger.operations.gate.gate import Gate
@@ -25,6 +26,7 @@ class Operations:
     gate: Gate
     explanations: Explanations
     reports: Reports
+    seat_balances: SeatBalances
     copies: Copies
     copy_repairs: CopyRepairs
     plan_changes: PlanChanges

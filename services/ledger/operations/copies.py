@@ -5,7 +5,7 @@ No responses are stored for them: a repeated update is recognized by its version
 WatchThreshold raises NoticeTooFarAhead and, except for seat changes, NoticeTooFarBehind (meshkit/distance.py).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from meshkit.clock import Clock
@@ -20,19 +20,33 @@ from services.ledger.domain.copies import (
     SeatChangeVoid,
     WatchUpdate,
 )
+from services.ledger.domain.credits import slot_credits
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.adjusting import (
     living_grants,
     take_back_for_change,
+    take_back_for_seats,
     take_back_for_terms,
 )
 from services.ledger.domain.credits.due import ScheduleProgress
-from services.ledger.domain.credits.entry import EntryKind
-from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, ScheduleId
+from services.ledger.domain.credits.entry import Entry, EntryKind
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, ScheduleId, SlotId
 from services.ledger.domain.credits.proration import SeatChange
-from services.ledger.domain.credits.schedule import Schedule, ScheduleCredits, credits_of_change
+from services.ledger.domain.credits.schedule import (
+    Allocation,
+    Schedule,
+    ScheduleCredits,
+    credits_of_change,
+)
+from services.ledger.domain.credits.seats import number_of
 from services.ledger.domain.crossings import alarm
 from services.ledger.domain.errors import SubscriptionNotFound
+from services.ledger.operations.credits.seat_plans import (
+    Replanned,
+    preview_plan,
+    replan,
+    slots_under_new_terms,
+)
 from services.ledger.operations.credits.settlement import OpenAccount, open_account
 from services.ledger.operations.ports import Relay
 from services.ledger.operations.seat_changes import remove_seat_change
@@ -95,17 +109,26 @@ class Copies:
             # The pools are locked before the contract is written, so a concurrent settlement sees all of it or nothing.
             # They are first settled under the old terms: otherwise the result would depend on earlier reads.
             before: dict[ScheduleId, Schedule] = {}
+            slot_ids: dict[CreditTypeId, list[SlotId]] = {}
             for credit_type_id in pools:
                 await tx.accounts.make(update.customer_id, credit_type_id)
-                settled = await self._settle(tx, update.customer_id, credit_type_id, at)
+                slot_ids[credit_type_id] = await slots_under_new_terms(tx, update, credit_type_id, at=at)
+                settled = await self._settle(
+                    tx, update.customer_id, credit_type_id, at, slot_ids=slot_ids[credit_type_id]
+                )
                 before |= {key: one.schedule for key, one in settled.schedules.items()}
             version = await tx.copies.keep_contract(update)
+            for one in update.subscriptions:
+                if one.named is not None:
+                    of_seats = [pool for pool in pools if _grants_to_slots(update, one.subscription_id, pool)]
+                    await replan(tx, update.customer_id, one.subscription_id, of_seats, at=at, ids=self._ids)
             for credit_type_id in pools:
                 await self._settle(
                     tx,
                     update.customer_id,
                     credit_type_id,
                     at,
+                    slot_ids=slot_ids[credit_type_id],
                     late=lambda account, progress, time: _on_new_terms(
                         account, progress, before, accept_time=update.accept_time, at=time
                     ),
@@ -132,6 +155,18 @@ class Copies:
             received = update.received_at(at)
             if not await tx.seat_changes.keep(received):
                 return ()
+            planned: Replanned | None = None
+            if await tx.seat_plans.is_named(update.customer_id, update.subscription_id):
+                planned = await replan(
+                    tx,
+                    update.customer_id,
+                    update.subscription_id,
+                    pools,
+                    at=at,
+                    ids=self._ids,
+                    seat_change_id=update.change.seat_change_id,
+                )
+                await tx.copies.outdate(update.customer_id)
             added: list[ScheduleCredits] = []
             for credit_type_id in pools:
                 settled = await self._settle(
@@ -139,11 +174,14 @@ class Copies:
                     update.customer_id,
                     credit_type_id,
                     at,
+                    slot_ids=() if planned is None else planned.slots[credit_type_id],
                     late=lambda account, progress, time: _without_excess(
-                        account, progress, received, at=time
+                        account, progress, received, planned, at=time
                     ),
                 )
                 added += _adjustments(settled.now, credit_type_id)
+                if planned is not None:
+                    added += _slot_credits(settled.now, update.subscription_id, planned, through=at)
             return tuple(added)
 
         added = await self._store.run(work, turn_of=update.customer_id)
@@ -189,6 +227,14 @@ class Copies:
                     for schedule_id, progress in opened.schedules.items()
                     if progress.schedule.subscription_id == update.subscription_id
                 ]
+                if opened.now.seat_rules:
+                    planned = await preview_plan(
+                        tx, update.customer_id, update.subscription_id, update.change, at=at
+                    )
+                    through = max(at, update.change.effective_time)
+                    credits += _slot_credits(
+                        opened.now, update.subscription_id, planned, through=through, has_zeros=True
+                    )
             return tuple(credits)
 
         return await self._store.read(work)
@@ -228,10 +274,16 @@ class Copies:
         credit_type_id: CreditTypeId,
         at: datetime,
         *,
+        slot_ids: Iterable[SlotId] = (),
         late: LateRule | None = None,
     ) -> OpenAccount:
-        """Settle a pool, and save it. late: what a notice that came late takes back then, for each schedule."""
-        opened = await open_account(tx, customer_id, credit_type_id, at=at, ids=self._ids, settles=True)
+        """Settle a pool and these slots, and save it.
+
+        late: what a notice that came late takes back then, for each schedule.
+        """
+        opened = await open_account(
+            tx, customer_id, credit_type_id, at=at, ids=self._ids, settles=True, slot_ids=slot_ids
+        )
         after = opened.now
         if late is not None:
             for progress in opened.schedules.values():
@@ -242,21 +294,67 @@ class Copies:
         return opened
 
 
+def _grants_to_slots(update: ContractUpdate, subscription_id: str, credit_type_id: CreditTypeId) -> bool:
+    return any(
+        one.allocation is Allocation.INDIVIDUAL
+        and one.subscription_id == subscription_id
+        and one.credit_type_id == credit_type_id
+        for one in update.schedules
+    )
+
+
 def _adjustments(account: Account, credit_type_id: CreditTypeId) -> list[ScheduleCredits]:
-    """Return the credits of the seat adjustments that were written, per schedule."""
+    """Return the credits of the seat adjustments that were written, per schedule of shared credits."""
     added: dict[ScheduleId, Credits] = {}
     for entry in account.entries:
-        if entry.kind is EntryKind.SEAT_ADJUSTMENT:
+        if entry.kind is EntryKind.SEAT_ADJUSTMENT and not _is_of_slot(account, entry):
             schedule_id = ScheduleId(entry.cause_id)
             added[schedule_id] = added.get(schedule_id, Credits(0)) + entry.amount
     return [ScheduleCredits(schedule_id, credit_type_id, amount) for schedule_id, amount in added.items()]
 
 
+def _is_of_slot(account: Account, entry: Entry) -> bool:
+    return entry.grant_id is not None and account.grants[entry.grant_id].slot_id is not None
+
+
+def _slot_credits(
+    account: Account,
+    subscription_id: str,
+    planned: Replanned,
+    *,
+    through: datetime,
+    has_zeros: bool = False,
+) -> list[ScheduleCredits]:
+    """Return what a plan adds to the credits of slots, per schedule: of all slots, also of those not issued yet."""
+    credits = [
+        ScheduleCredits(
+            rule.schedule.schedule_id,
+            account.credit_type_id,
+            slot_credits.added_by_plan(rule.schedule, planned.before, planned.after, through=through),
+        )
+        for rule in account.seat_rules
+        if rule.subscription_id == subscription_id
+    ]
+    return [one for one in credits if has_zeros or one.amount]
+
+
 def _without_excess(
-    account: Account, progress: ScheduleProgress, received: SeatChangeUpdate, *, at: datetime
+    account: Account,
+    progress: ScheduleProgress,
+    received: SeatChangeUpdate,
+    planned: Replanned | None,
+    *,
+    at: datetime,
 ) -> Account:
-    if progress.schedule.subscription_id != received.subscription_id:
+    schedule = progress.schedule
+    if schedule.subscription_id != received.subscription_id:
         return account
+    if schedule.slot_id is not None:
+        assert planned is not None
+        number = number_of(schedule.slot_id)
+        return take_back_for_seats(
+            account, schedule, planned.before.seats_of(number), planned.after.seats_of(number), at=at
+        )
     return take_back_for_change(account, progress.schedule, progress.counted_seats, received.change, at=at)
 
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """ApplyPlanChange and PreviewPlanChange: one contract ends and another begins, in one transaction."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from meshkit.clock import Clock
@@ -10,17 +11,25 @@ from meshkit.quantity import Credits
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.due import ScheduleProgress
 from services.ledger.domain.credits.entry import EntryKind
-from services.ledger.domain.credits.grant import CreditTypeId, GrantId, ScheduleId
+from services.ledger.domain.credits.grant import CreditTypeId, Grant, GrantId, ScheduleId, SlotId
 from services.ledger.domain.credits.plan_change import (
     EndedCredits,
     PaidCredits,
     PlanChange,
     PlanChanged,
+    all_slots,
     end_schedule,
+    end_unread_slots,
     first_credits,
     unused_shares,
 )
-from services.ledger.domain.credits.schedule import ScheduleCredits
+from services.ledger.domain.credits.schedule import Allocation, ScheduleCredits
+from services.ledger.operations.credits.ended_slots import (
+    EndedSlots,
+    first_spans,
+    rolls_to,
+    slots_that_end,
+)
 from services.ledger.operations.credits.settlement import OpenAccount, open_account
 from services.ledger.operations.ports import Relay
 from services.ledger.store import PostgresStore, Transaction
@@ -51,19 +60,22 @@ class PlanChanges:
             schedules = (*change.ended.schedules, *begun_schedules)
             pools = sorted({schedule.credit_type_id for schedule in schedules})
             # All pools are locked, and settled under the old terms, before the contracts are written.
+            slots: dict[CreditTypeId, EndedSlots] = {}
             for credit_type_id in pools:
                 await tx.accounts.make(change.customer_id, credit_type_id)
-                opened = await open_account(
-                    tx, change.customer_id, credit_type_id, at=at, ids=self._ids, settles=True
-                )
+                slots[credit_type_id] = await slots_that_end(tx, change, credit_type_id, at=at)
+                opened = await self._open(tx, change, credit_type_id, slots[credit_type_id], at)
                 await opened.save(tx, opened.now)
             await tx.copies.keep_contract(change.ended, is_recorded=False)
             if change.begun is not None:
                 await tx.copies.keep_contract(change.begun, is_recorded=False)
+            for subscription_id, plan in first_spans(change).items():
+                before = await tx.seat_plans.find(change.customer_id, subscription_id)
+                await tx.seat_plans.save(change.customer_id, subscription_id, before, plan)
             ended: list[EndedCredits] = []
             begun: list[ScheduleCredits] = []
             for credit_type_id in pools:
-                of_pool = await self._change_pool(tx, change, credit_type_id, at)
+                of_pool = await self._change_pool(tx, change, credit_type_id, slots[credit_type_id], at)
                 ended += of_pool[0]
                 begun += of_pool[1]
             changed = PlanChanged(
@@ -87,10 +99,9 @@ class PlanChanges:
             await tx.standings.customer_id(change.customer_id)
             ended: list[EndedCredits] = []
             for credit_type_id in sorted({schedule.credit_type_id for schedule in change.ended.schedules}):
-                opened = await open_account(
-                    tx, change.customer_id, credit_type_id, at=at, ids=self._ids, settles=True
-                )
-                ended += (await self._end(tx, change, opened))[1]
+                slots = await slots_that_end(tx, change, credit_type_id, at=at)
+                opened = await self._open(tx, change, credit_type_id, slots, at)
+                ended += (await self._end(tx, change, opened, slots))[1]
             return PlanChanged(
                 ended=tuple(one.schedule for one in ended),
                 unused=unused_shares(ended),
@@ -100,44 +111,120 @@ class PlanChanges:
 
         return await self._store.read(work)
 
+    async def _open(
+        self,
+        tx: Transaction,
+        change: PlanChange,
+        credit_type_id: CreditTypeId,
+        slots: EndedSlots,
+        at: datetime,
+    ) -> OpenAccount:
+        return await open_account(
+            tx,
+            change.customer_id,
+            credit_type_id,
+            at=at,
+            ids=self._ids,
+            settles=True,
+            slot_ids=slots.slot_ids,
+        )
+
     async def _change_pool(
-        self, tx: Transaction, change: PlanChange, credit_type_id: CreditTypeId, at: datetime
+        self,
+        tx: Transaction,
+        change: PlanChange,
+        credit_type_id: CreditTypeId,
+        slots: EndedSlots,
+        at: datetime,
     ) -> tuple[list[EndedCredits], list[ScheduleCredits]]:
         """Grant what the new contract brings to a pool, then take back what the old one leaves."""
-        opened = await open_account(
-            tx, change.customer_id, credit_type_id, at=at, ids=self._ids, settles=True
-        )
+        opened = await self._open(tx, change, credit_type_id, slots, at)
         begun = _begun(opened.now, opened.schedules, change)
-        account, ended = await self._end(tx, change, opened)
+        account, ended = await self._end(tx, change, opened, slots)
         await opened.save(tx, account)
         return ended, begun
 
     async def _end(
-        self, tx: Transaction, change: PlanChange, opened: OpenAccount
+        self, tx: Transaction, change: PlanChange, opened: OpenAccount, slots: EndedSlots
     ) -> tuple[Account, list[EndedCredits]]:
         """Return a pool without the credits that the old contract's schedules take back, and what that comes to."""
         account, ended = opened.now, []
-        for progress in opened.schedules.values():
-            if progress.schedule.contract_id != change.ended.contract_id:
-                continue
-            paid = change.paid_period(progress.schedule)
-            of_paid = (
-                PaidCredits()
-                if paid is None
-                else await tx.accounts.paid_credits(
-                    change.customer_id, progress.schedule.schedule_id, paid.period
+        unsaved: dict[ScheduleId, dict[GrantId, Grant]] = defaultdict(dict)
+        for grant in account.grants.values():
+            if grant.schedule_id is not None and grant.grant_id not in opened.before.grants:
+                unsaved[grant.schedule_id][grant.grant_id] = grant
+        ending = [
+            one for one in opened.schedules.values() if one.schedule.contract_id == change.ended.contract_id
+        ]
+        for progress in ending:
+            if progress.schedule.slot_id is None:
+                account, one = await self._end_schedule(
+                    tx,
+                    change,
+                    account,
+                    progress,
+                    opened.at,
+                    unsaved=unsaved[progress.schedule.schedule_id].values(),
                 )
-            )
-            account, one = end_schedule(
+                ended.append(one)
+        seats = rolls_to(change, account.credit_type_id)
+        for schedule in slots.schedules:
+            account, unread = end_unread_slots(
                 account,
-                progress,
+                schedule,
                 change,
-                of_paid=of_paid,
+                slots.unread[schedule.schedule_id],
                 at=opened.at,
-                new_grant_id=lambda: GrantId(self._ids.new("grt")),
+                new_grant_id=self._new_grant_id,
             )
-            ended.append(one)
+            parts = [unread]
+            of_slots = {schedule.for_slot(slot_id).schedule_id for slot_id in slots.slot_ids}
+            for progress in ending:
+                slot_id = progress.schedule.slot_id
+                if slot_id is not None and progress.schedule.schedule_id in of_slots:
+                    seat_id = slots.occupants.get(slot_id)
+                    account, one = await self._end_schedule(
+                        tx,
+                        change,
+                        account,
+                        progress,
+                        opened.at,
+                        unsaved=unsaved[progress.schedule.schedule_id].values(),
+                        rolls_to=None if seat_id is None else seats.get(seat_id),
+                    )
+                    parts.append(one)
+            ended.append(all_slots(parts))
         return account, ended
+
+    async def _end_schedule(
+        self,
+        tx: Transaction,
+        change: PlanChange,
+        account: Account,
+        progress: ScheduleProgress,
+        at: datetime,
+        *,
+        unsaved: Iterable[Grant],
+        rolls_to: SlotId | None = None,
+    ) -> tuple[Account, EndedCredits]:
+        """End one schedule. unsaved: its grants that are in the account only."""
+        schedule, paid = progress.schedule, change.paid_period(progress.schedule)
+        of_paid = PaidCredits()
+        if paid is not None:
+            of_paid = await tx.accounts.paid_credits(change.customer_id, schedule.schedule_id, paid.period)
+            of_paid = of_paid.with_grants(unsaved, paid.period)
+        return end_schedule(
+            account,
+            progress,
+            change,
+            of_paid=of_paid,
+            at=at,
+            new_grant_id=self._new_grant_id,
+            rolls_to=rolls_to,
+        )
+
+    def _new_grant_id(self) -> GrantId:
+        return GrantId(self._ids.new("grt"))
 
 
 def _begun(
@@ -153,7 +240,12 @@ def _begun(
         is_grant = entry.kind in (EntryKind.GRANT, EntryKind.SEAT_ADJUSTMENT)
         if is_grant and progress is not None and progress.schedule.contract_id == change.begun.contract_id:
             granted[schedule_id] = granted.get(schedule_id, Credits(0)) + entry.amount
+    of_slots = {one.schedule_id for one in change.begun.schedules if one.allocation is Allocation.INDIVIDUAL}
     return [
         ScheduleCredits(schedule_id, account.credit_type_id, amount)
         for schedule_id, amount in granted.items()
+    ] + [
+        one
+        for one in first_credits(change.begun)
+        if one.schedule_id in of_slots and one.credit_type_id == account.credit_type_id
     ]

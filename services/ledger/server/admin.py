@@ -57,6 +57,13 @@ class LedgerAdminServicer(ledger_admin_pb2_grpc.LedgerAdminServiceServicer):
         await self._do.caps.remove(command)
         return pb.RemoveSpendCapResponse()
 
+    async def ListSeatBalances(
+        self, request: pb.ListSeatBalancesRequest, context: Context
+    ) -> pb.ListSeatBalancesResponse:
+        query = reports.seats_from_wire(request)
+        rows, at = await self._do.seat_balances.list(query.customer, query.subscription_id, query.page)
+        return reports.seats_to_wire(rows, query, at=at)
+
     async def ListSpendCaps(
         self, request: pb.ListSpendCapsRequest, context: Context
     ) -> pb.ListSpendCapsResponse:

@@ -77,9 +77,10 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServiceServicer):
         return batches.debit_to_wire(outcomes, item_status)
 
     async def GetBalance(self, request: pb.GetBalanceRequest, context: Context) -> pb.GetBalanceResponse:
-        customer, credit_type_id = grants.balance_from_wire(request)
+        customer, credit_type_id, seat_id = grants.balance_from_wire(request)
         balances = await self._do.reports.balance(customer, credit_type_id)
-        return grants.balance_to_wire(balances)
+        seats = await self._do.seat_balances.of_seat(customer, credit_type_id, seat_id) if seat_id else ()
+        return grants.balance_to_wire(balances, seats)
 
     async def GetDecision(self, request: pb.GetDecisionRequest, context: Context) -> pb.GetDecisionResponse:
         command = decisions.explain_from_wire(request)

@@ -19,6 +19,7 @@ from services.ledger.domain.credits.unit_of_work import (
     AccountsMoved,
     Change,
     DuePool,
+    DueSlot,
     LockHeld,
     NewEvent,
     NewResponse,
@@ -34,6 +35,7 @@ from services.ledger.store.copy_repairs import CopyRepairs
 from services.ledger.store.credits.accounts import Accounts
 from services.ledger.store.credits.reading import PoolLocks
 from services.ledger.store.credits.reports import Reports
+from services.ledger.store.credits.slots import due_slots
 from services.ledger.store.credits.snapshot import read_snapshot
 from services.ledger.store.credits.verification import verify
 from services.ledger.store.credits.writing import write_changes, write_extras
@@ -42,6 +44,7 @@ from services.ledger.store.gate.standings import Standings
 from services.ledger.store.responses import StoredResponses
 from services.ledger.store.retention import Retention
 from services.ledger.store.seat_changes import SeatChanges
+from services.ledger.store.seat_plans import SeatPlans
 from services.ledger.store.shares import Share, Shares
 from services.ledger.store.usage.contract_usage import ContractUsages
 from services.ledger.store.usage.corrections import Corrections
@@ -79,6 +82,7 @@ class Transaction:
         self.standings = Standings(connection)
         self.copies = Copies(connection, self.audit)
         self.seat_changes = SeatChanges(connection, self.audit)
+        self.seat_plans = SeatPlans(connection)
         self.copy_repairs = CopyRepairs(connection, self.audit)
         self.caps = Caps(connection)
         self.reports = Reports(connection)
@@ -208,6 +212,11 @@ class PostgresStore:
                 pools_max,
             )
         return [DuePool(*row) for row in rows]
+
+    async def due_slots(self, *, at: datetime, after: DueSlot | None, slots_max: int) -> list[DueSlot]:
+        """Return slots in which something is due, the longest due first, starting after `after`."""
+        async with self._connection(self._shares.writes) as connection:
+            return await due_slots(connection, at=at, after=after, slots_max=slots_max)
 
     async def snapshot(self, customer: str, credit_type_id: CreditTypeId | None) -> list[Account]:
         """Return a customer's accounts (or one of them) with their grants as last committed, without waiting for locks.

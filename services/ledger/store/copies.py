@@ -13,11 +13,12 @@ from services.ledger.domain.copies import (
     WatchUpdate,
 )
 from services.ledger.domain.credits.grant import CustomerId
-from services.ledger.domain.credits.schedule import Schedule
+from services.ledger.domain.credits.schedule import Allocation, Schedule
 from services.ledger.domain.errors import CustomerNotFound, product_fixed, rates_fixed
 from services.ledger.domain.rating.rate import Rate
 from services.ledger.store.audit import Audit
 from services.ledger.store.connection import Connection
+from services.ledger.store.credits.slots import named_seats_to_row
 from services.ledger.store.formats import EDITION, ROLLOVER
 from services.ledger.store.gate.standings import USAGE_ANCHOR
 from services.ledger.store.rates import (
@@ -173,15 +174,32 @@ class Copies:
         )
         if is_newer:
             await self._connection.executemany(
-                "INSERT INTO ledger.subscriptions (customer_id, subscription_id, contract_id, initial_quantity)"
-                " VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+                "INSERT INTO ledger.subscriptions (customer_id, subscription_id, contract_id, initial_quantity,"
+                " seat_group_key, shared_pool_access, shared_pool_seat_ids) VALUES ($1, $2, $3, $4, $5, $6, $7)"
+                " ON CONFLICT (customer_id, subscription_id) DO UPDATE SET"
+                " seat_group_key = coalesce($5, subscriptions.seat_group_key), shared_pool_access = $6,"
+                " shared_pool_seat_ids = $7",
                 [
-                    (update.customer_id, one.subscription_id, update.contract_id, one.initial_quantity)
+                    (
+                        update.customer_id,
+                        one.subscription_id,
+                        update.contract_id,
+                        one.initial_quantity,
+                        *named_seats_to_row(one.named),
+                    )
                     for one in update.subscriptions
                 ],
             )
             await self._fix_usage_anchor(update.customer_id)
             await self._keep_schedules(update.customer_id, update.schedules)
+            await self._connection.executemany(
+                "UPDATE ledger.pools SET has_seats = true WHERE customer_id = $1 AND credit_type_id = $2",
+                [
+                    (update.customer_id, one.credit_type_id)
+                    for one in update.schedules
+                    if one.allocation is Allocation.INDIVIDUAL
+                ],
+            )
             await self.outdate(update.customer_id)
             if is_recorded:
                 await self._audit.record({"contract_id": update.contract_id})
@@ -201,8 +219,8 @@ class Copies:
             "INSERT INTO ledger.grant_schedules (customer_id, schedule_id, contract_id, subscription_id, product_id,"
             " credit_type_id, unit_amount_micros, frequency, interval_count, anchor_time, priority,"
             " prorates_increases, period_proration, commit_duration, scope_product_ids, rollover, next_index,"
-            " end_time, editions)"
-            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"
+            " end_time, editions, allocation)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"
             " ON CONFLICT (customer_id, schedule_id) DO UPDATE SET end_time = $18, editions = $19",
             [
                 (
@@ -225,6 +243,7 @@ class Copies:
                     one.first_index,
                     one.end_time,
                     [EDITION.encode(edition) for edition in one.editions],
+                    one.allocation.value,
                 )
                 for one in schedules
             ],

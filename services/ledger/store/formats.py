@@ -45,6 +45,11 @@ def _never_rolled_over(grant: Json) -> Json:
     return {**grant, "rolled_over": {"micros": 0}, "rolled_from": None}
 
 
+def _without_slot(grant: Json) -> Json:
+    """Grant 4 to 5: it may belong to a slot."""
+    return {**grant, "slot_id": None}
+
+
 def _grant_never_taken_back(voided: Json) -> Json:
     """VoidedGrant 1 to 2: its grant is Grant 3."""
     return {**voided, "grant": _never_taken_back(voided["grant"])}
@@ -53,6 +58,11 @@ def _grant_never_taken_back(voided: Json) -> Json:
 def _grant_never_rolled_over(voided: Json) -> Json:
     """VoidedGrant 2 to 3: its grant is Grant 4."""
     return {**voided, "grant": _never_rolled_over(voided["grant"])}
+
+
+def _grant_without_slot(voided: Json) -> Json:
+    """VoidedGrant 3 to 4: its grant is Grant 5."""
+    return {**voided, "grant": _without_slot(voided["grant"])}
 
 
 def _without_overage(response: Json) -> Json:
@@ -74,8 +84,10 @@ RESPONSES: Final = Formats[Response](
     Format("Extended", Extended, (_without_overage,)),
     Format("Debited", Debited, (_without_overage,)),
     Format("DebitedLines", DebitedLines, (_lines_without_overage,)),
-    Format("Grant", Grant, (_never_voided, _never_taken_back, _never_rolled_over)),
-    Format("VoidedGrant", VoidedGrant, (_grant_never_taken_back, _grant_never_rolled_over)),
+    Format("Grant", Grant, (_never_voided, _never_taken_back, _never_rolled_over, _without_slot)),
+    Format(
+        "VoidedGrant", VoidedGrant, (_grant_never_taken_back, _grant_never_rolled_over, _grant_without_slot)
+    ),
     Format("CustomerSpendCap", CustomerSpendCap),
     Format("SpendCapRemoval", SpendCapRemoval),
     Format("CorrectedUsage", CorrectedUsage),

@@ -6,6 +6,7 @@ from meshkit.errors import InvalidFields
 from services.ledger.domain.copies import SeatChangeUpdate
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
 from services.ledger.domain.credits.proration import Seats
+from services.ledger.domain.credits.seat_plan import SeatMoves
 from services.ledger.domain.errors import sequence_taken
 from services.ledger.store.audit import Audit
 from services.ledger.store.connection import Connection
@@ -42,7 +43,8 @@ class SeatChanges:
         check_not_far_ahead(change.sequence, known=known or 0, field="sequence")
         is_new = await self._connection.fetchval(
             "INSERT INTO ledger.seat_changes (customer_id, subscription_id, seat_change_id, sequence,"
-            " effective_time, quantity_delta, new_quantity, accept_time) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+            " effective_time, quantity_delta, new_quantity, accept_time, unassign_seat_ids, from_seat_ids, to_seat_ids,"
+            " assign_seat_ids) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
             " ON CONFLICT DO NOTHING RETURNING true",
             update.customer_id,
             update.subscription_id,
@@ -52,6 +54,7 @@ class SeatChanges:
             await self._difference(update),
             change.new_quantity,
             change.accept_time,
+            *_moves_to_row(update.moves),
         )
         if is_new is not None:
             await self._audit.record({"seat_change_id": change.seat_change_id})
@@ -96,3 +99,10 @@ class SeatChanges:
             update.change.sequence,
         )
         return sequence_taken(by=other)
+
+
+def _moves_to_row(moves: SeatMoves) -> tuple[list[str] | None, ...]:
+    """Return the values of unassign_seat_ids, from_seat_ids, to_seat_ids and assign_seat_ids; NULL without ids."""
+    from_ids = [from_id for from_id, _ in moves.transfers]
+    to_ids = [to_id for _, to_id in moves.transfers]
+    return (list(moves.unassign) or None, from_ids or None, to_ids or None, list(moves.assign) or None)

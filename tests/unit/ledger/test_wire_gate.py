@@ -264,11 +264,7 @@ def test_every_denial_reason_has_its_own_on_the_wire() -> None:
     assert {reason: pb.DenialReason.Name(number) for reason, number in sent.items()} == {
         reason: f"DENIAL_REASON_{reason.value}" for reason in DenialReason
     }
-    # The proto knows one more, for credits of single seats, which the Ledger does not have yet.
-    assert set(pb.DenialReason.values()) - set(sent.values()) == {
-        pb.DENIAL_REASON_UNSPECIFIED,
-        pb.DENIAL_REASON_SEAT_NOT_ASSIGNED,
-    }
+    assert set(pb.DenialReason.values()) - set(sent.values()) == {pb.DENIAL_REASON_UNSPECIFIED}
 
 
 def test_a_denial_is_told_with_its_reason_and_an_allowance_without() -> None:

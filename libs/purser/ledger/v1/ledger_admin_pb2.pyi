@@ -257,6 +257,28 @@ class ListGrantsRequest(_message.Message):
     page_token: str
     def __init__(self, customer: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
+class ListSeatBalancesRequest(_message.Message):
+    __slots__ = ("customer", "subscription_id", "page_size", "page_token")
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    customer: str
+    subscription_id: str
+    page_size: int
+    page_token: str
+    def __init__(self, customer: _Optional[str] = ..., subscription_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListSeatBalancesResponse(_message.Message):
+    __slots__ = ("seats", "next_page_token", "as_of_time")
+    SEATS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    AS_OF_TIME_FIELD_NUMBER: _ClassVar[int]
+    seats: _containers.RepeatedCompositeFieldContainer[_ledger_pb2.SeatBalance]
+    next_page_token: str
+    as_of_time: _timestamp_pb2.Timestamp
+    def __init__(self, seats: _Optional[_Iterable[_Union[_ledger_pb2.SeatBalance, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., as_of_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class ListGrantsResponse(_message.Message):
     __slots__ = ("grants", "next_page_token")
     GRANTS_FIELD_NUMBER: _ClassVar[int]

@@ -68,6 +68,11 @@ class LedgerAdminServiceStub:
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListSpendCapsRequest.SerializeToString,
                 response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListSpendCapsResponse.FromString,
                 _registered_method=True)
+        self.ListSeatBalances = channel.unary_unary(
+                '/purser.ledger.v1.LedgerAdminService/ListSeatBalances',
+                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListSeatBalancesRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListSeatBalancesResponse.FromString,
+                _registered_method=True)
         self.ListGrants = channel.unary_unary(
                 '/purser.ledger.v1.LedgerAdminService/ListGrants',
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListGrantsRequest.SerializeToString,
@@ -160,6 +165,14 @@ class LedgerAdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListSeatBalances(self, request, context):
+        """Lists the seats of a customer that are assigned now, with the seat-scoped credits of each: by subscription, seat id and
+        credit type. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListGrants(self, request, context):
         """Lists a customer's grants, including expired and spent ones. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
@@ -241,6 +254,11 @@ def add_LedgerAdminServiceServicer_to_server(servicer, server):
                     servicer.ListSpendCaps,
                     request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListSpendCapsRequest.FromString,
                     response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListSpendCapsResponse.SerializeToString,
+            ),
+            'ListSeatBalances': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSeatBalances,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListSeatBalancesRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListSeatBalancesResponse.SerializeToString,
             ),
             'ListGrants': grpc.unary_unary_rpc_method_handler(
                     servicer.ListGrants,
@@ -439,6 +457,33 @@ class LedgerAdminService:
             '/purser.ledger.v1.LedgerAdminService/ListSpendCaps',
             purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListSpendCapsRequest.SerializeToString,
             purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListSpendCapsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSeatBalances(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.LedgerAdminService/ListSeatBalances',
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListSeatBalancesRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListSeatBalancesResponse.FromString,
             options,
             channel_credentials,
             insecure,

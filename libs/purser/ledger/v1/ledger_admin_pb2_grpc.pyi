@@ -65,6 +65,10 @@ class LedgerAdminServiceStub:
     """
     ListSpendCaps: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListSpendCapsRequest, _ledger_admin_pb2.ListSpendCapsResponse]
     """Lists a customer's spend caps. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+    ListSeatBalances: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListSeatBalancesRequest, _ledger_admin_pb2.ListSeatBalancesResponse]
+    """Lists the seats of a customer that are assigned now, with the seat-scoped credits of each: by subscription, seat id and
+    credit type. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """
     ListGrants: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListGrantsRequest, _ledger_admin_pb2.ListGrantsResponse]
     """Lists a customer's grants, including expired and spent ones. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     ListEntries: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListEntriesRequest, _ledger_admin_pb2.ListEntriesResponse]
@@ -125,6 +129,10 @@ class LedgerAdminServiceAsyncStub(LedgerAdminServiceStub):
     """
     ListSpendCaps: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListSpendCapsRequest, _ledger_admin_pb2.ListSpendCapsResponse]  # type: ignore[assignment]
     """Lists a customer's spend caps. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+    ListSeatBalances: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListSeatBalancesRequest, _ledger_admin_pb2.ListSeatBalancesResponse]  # type: ignore[assignment]
+    """Lists the seats of a customer that are assigned now, with the seat-scoped credits of each: by subscription, seat id and
+    credit type. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """
     ListGrants: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListGrantsRequest, _ledger_admin_pb2.ListGrantsResponse]  # type: ignore[assignment]
     """Lists a customer's grants, including expired and spent ones. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     ListEntries: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListEntriesRequest, _ledger_admin_pb2.ListEntriesResponse]  # type: ignore[assignment]
@@ -218,6 +226,16 @@ class LedgerAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_admin_pb2.ListSpendCapsResponse, _abc.Awaitable[_ledger_admin_pb2.ListSpendCapsResponse]]:
         """Lists a customer's spend caps. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+
+    @_abc_1.abstractmethod
+    def ListSeatBalances(
+        self,
+        request: _ledger_admin_pb2.ListSeatBalancesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_admin_pb2.ListSeatBalancesResponse, _abc.Awaitable[_ledger_admin_pb2.ListSeatBalancesResponse]]:
+        """Lists the seats of a customer that are assigned now, with the seat-scoped credits of each: by subscription, seat id and
+        credit type. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
 
     @_abc_1.abstractmethod
     def ListGrants(

@@ -308,7 +308,7 @@ class DebitResponse(_message.Message):
     def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., denial_reason: _Optional[_Union[DenialReason, str]] = ..., debited_micros: _Optional[int] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., affordable_quantity_micros: _Optional[int] = ..., affordable_credits_micros: _Optional[int] = ..., lines: _Optional[_Iterable[_Union[LineResult, _Mapping]]] = ..., overage_micros: _Optional[int] = ...) -> None: ...
 
 class Grant(_message.Message):
-    __slots__ = ("grant_id", "grant_kind", "credit_type_id", "product_id", "granted_micros", "captured_micros", "held_micros", "expired_micros", "voided_micros", "available_micros", "priority", "effective_time", "expire_time", "cost_basis_micros", "scope_product_ids", "grant_schedule_id", "source_id", "create_time", "void_time", "void_reason", "void_actor", "rolled_over_micros", "rolled_from_grant_id")
+    __slots__ = ("grant_id", "grant_kind", "credit_type_id", "product_id", "granted_micros", "captured_micros", "held_micros", "expired_micros", "voided_micros", "available_micros", "priority", "effective_time", "expire_time", "cost_basis_micros", "scope_product_ids", "grant_schedule_id", "source_id", "create_time", "void_time", "void_reason", "void_actor", "rolled_over_micros", "rolled_from_grant_id", "slot_id")
     GRANT_ID_FIELD_NUMBER: _ClassVar[int]
     GRANT_KIND_FIELD_NUMBER: _ClassVar[int]
     CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -332,6 +332,7 @@ class Grant(_message.Message):
     VOID_ACTOR_FIELD_NUMBER: _ClassVar[int]
     ROLLED_OVER_MICROS_FIELD_NUMBER: _ClassVar[int]
     ROLLED_FROM_GRANT_ID_FIELD_NUMBER: _ClassVar[int]
+    SLOT_ID_FIELD_NUMBER: _ClassVar[int]
     grant_id: str
     grant_kind: GrantKind
     credit_type_id: str
@@ -355,15 +356,40 @@ class Grant(_message.Message):
     void_actor: str
     rolled_over_micros: int
     rolled_from_grant_id: str
-    def __init__(self, grant_id: _Optional[str] = ..., grant_kind: _Optional[_Union[GrantKind, str]] = ..., credit_type_id: _Optional[str] = ..., product_id: _Optional[str] = ..., granted_micros: _Optional[int] = ..., captured_micros: _Optional[int] = ..., held_micros: _Optional[int] = ..., expired_micros: _Optional[int] = ..., voided_micros: _Optional[int] = ..., available_micros: _Optional[int] = ..., priority: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cost_basis_micros: _Optional[int] = ..., scope_product_ids: _Optional[_Iterable[str]] = ..., grant_schedule_id: _Optional[str] = ..., source_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., void_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., void_reason: _Optional[str] = ..., void_actor: _Optional[str] = ..., rolled_over_micros: _Optional[int] = ..., rolled_from_grant_id: _Optional[str] = ...) -> None: ...
+    slot_id: str
+    def __init__(self, grant_id: _Optional[str] = ..., grant_kind: _Optional[_Union[GrantKind, str]] = ..., credit_type_id: _Optional[str] = ..., product_id: _Optional[str] = ..., granted_micros: _Optional[int] = ..., captured_micros: _Optional[int] = ..., held_micros: _Optional[int] = ..., expired_micros: _Optional[int] = ..., voided_micros: _Optional[int] = ..., available_micros: _Optional[int] = ..., priority: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cost_basis_micros: _Optional[int] = ..., scope_product_ids: _Optional[_Iterable[str]] = ..., grant_schedule_id: _Optional[str] = ..., source_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., void_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., void_reason: _Optional[str] = ..., void_actor: _Optional[str] = ..., rolled_over_micros: _Optional[int] = ..., rolled_from_grant_id: _Optional[str] = ..., slot_id: _Optional[str] = ...) -> None: ...
 
 class GetBalanceRequest(_message.Message):
-    __slots__ = ("customer", "credit_type_id")
+    __slots__ = ("customer", "credit_type_id", "seat_id")
     CUSTOMER_FIELD_NUMBER: _ClassVar[int]
     CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    SEAT_ID_FIELD_NUMBER: _ClassVar[int]
     customer: str
     credit_type_id: str
-    def __init__(self, customer: _Optional[str] = ..., credit_type_id: _Optional[str] = ...) -> None: ...
+    seat_id: str
+    def __init__(self, customer: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., seat_id: _Optional[str] = ...) -> None: ...
+
+class SeatBalance(_message.Message):
+    __slots__ = ("subscription_id", "seat_id", "slot_id", "credit_type_id", "available_micros", "held_micros", "remaining_micros", "draws_shared_pool", "grants")
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    SEAT_ID_FIELD_NUMBER: _ClassVar[int]
+    SLOT_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    AVAILABLE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    HELD_MICROS_FIELD_NUMBER: _ClassVar[int]
+    REMAINING_MICROS_FIELD_NUMBER: _ClassVar[int]
+    DRAWS_SHARED_POOL_FIELD_NUMBER: _ClassVar[int]
+    GRANTS_FIELD_NUMBER: _ClassVar[int]
+    subscription_id: str
+    seat_id: str
+    slot_id: str
+    credit_type_id: str
+    available_micros: int
+    held_micros: int
+    remaining_micros: int
+    draws_shared_pool: bool
+    grants: _containers.RepeatedCompositeFieldContainer[Grant]
+    def __init__(self, subscription_id: _Optional[str] = ..., seat_id: _Optional[str] = ..., slot_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., held_micros: _Optional[int] = ..., remaining_micros: _Optional[int] = ..., draws_shared_pool: _Optional[bool] = ..., grants: _Optional[_Iterable[_Union[Grant, _Mapping]]] = ...) -> None: ...
 
 class PoolBalance(_message.Message):
     __slots__ = ("credit_type_id", "available_micros", "held_micros", "remaining_micros", "shortfall_micros", "grants", "next_expire_time", "next_expiring_micros")
@@ -386,12 +412,14 @@ class PoolBalance(_message.Message):
     def __init__(self, credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., held_micros: _Optional[int] = ..., remaining_micros: _Optional[int] = ..., shortfall_micros: _Optional[int] = ..., grants: _Optional[_Iterable[_Union[Grant, _Mapping]]] = ..., next_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., next_expiring_micros: _Optional[int] = ...) -> None: ...
 
 class GetBalanceResponse(_message.Message):
-    __slots__ = ("pools", "as_of_time")
+    __slots__ = ("pools", "as_of_time", "seats")
     POOLS_FIELD_NUMBER: _ClassVar[int]
     AS_OF_TIME_FIELD_NUMBER: _ClassVar[int]
+    SEATS_FIELD_NUMBER: _ClassVar[int]
     pools: _containers.RepeatedCompositeFieldContainer[PoolBalance]
     as_of_time: _timestamp_pb2.Timestamp
-    def __init__(self, pools: _Optional[_Iterable[_Union[PoolBalance, _Mapping]]] = ..., as_of_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    seats: _containers.RepeatedCompositeFieldContainer[SeatBalance]
+    def __init__(self, pools: _Optional[_Iterable[_Union[PoolBalance, _Mapping]]] = ..., as_of_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., seats: _Optional[_Iterable[_Union[SeatBalance, _Mapping]]] = ...) -> None: ...
 
 class GetDecisionRequest(_message.Message):
     __slots__ = ("customer", "hold_id", "ask")

@@ -52,6 +52,19 @@ class PeriodProration(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PERIOD_PRORATION_LAST: _ClassVar[PeriodProration]
     PERIOD_PRORATION_NONE: _ClassVar[PeriodProration]
 
+class SharedPoolAccess(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SHARED_POOL_ACCESS_UNSPECIFIED: _ClassVar[SharedPoolAccess]
+    SHARED_POOL_ACCESS_NOBODY: _ClassVar[SharedPoolAccess]
+    SHARED_POOL_ACCESS_EVERYONE: _ClassVar[SharedPoolAccess]
+    SHARED_POOL_ACCESS_LISTED: _ClassVar[SharedPoolAccess]
+
+class Allocation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ALLOCATION_UNSPECIFIED: _ClassVar[Allocation]
+    ALLOCATION_POOLED: _ClassVar[Allocation]
+    ALLOCATION_INDIVIDUAL: _ClassVar[Allocation]
+
 class IncludedCredits(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     INCLUDED_CREDITS_UNSPECIFIED: _ClassVar[IncludedCredits]
@@ -95,6 +108,13 @@ PERIOD_PRORATION_FIRST_AND_LAST: PeriodProration
 PERIOD_PRORATION_FIRST: PeriodProration
 PERIOD_PRORATION_LAST: PeriodProration
 PERIOD_PRORATION_NONE: PeriodProration
+SHARED_POOL_ACCESS_UNSPECIFIED: SharedPoolAccess
+SHARED_POOL_ACCESS_NOBODY: SharedPoolAccess
+SHARED_POOL_ACCESS_EVERYONE: SharedPoolAccess
+SHARED_POOL_ACCESS_LISTED: SharedPoolAccess
+ALLOCATION_UNSPECIFIED: Allocation
+ALLOCATION_POOLED: Allocation
+ALLOCATION_INDIVIDUAL: Allocation
 INCLUDED_CREDITS_UNSPECIFIED: IncludedCredits
 INCLUDED_CREDITS_KEEP: IncludedCredits
 INCLUDED_CREDITS_VOID: IncludedCredits
@@ -269,15 +289,23 @@ class ApplyRateCardResponse(_message.Message):
     def __init__(self, version: _Optional[int] = ...) -> None: ...
 
 class SubscriptionSeats(_message.Message):
-    __slots__ = ("subscription_id", "initial_quantity")
+    __slots__ = ("subscription_id", "initial_quantity", "seat_group_key", "shared_pool_access", "shared_pool_seat_ids", "seat_ids")
     SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
     INITIAL_QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    SEAT_GROUP_KEY_FIELD_NUMBER: _ClassVar[int]
+    SHARED_POOL_ACCESS_FIELD_NUMBER: _ClassVar[int]
+    SHARED_POOL_SEAT_IDS_FIELD_NUMBER: _ClassVar[int]
+    SEAT_IDS_FIELD_NUMBER: _ClassVar[int]
     subscription_id: str
     initial_quantity: int
-    def __init__(self, subscription_id: _Optional[str] = ..., initial_quantity: _Optional[int] = ...) -> None: ...
+    seat_group_key: str
+    shared_pool_access: SharedPoolAccess
+    shared_pool_seat_ids: _containers.RepeatedScalarFieldContainer[str]
+    seat_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, subscription_id: _Optional[str] = ..., initial_quantity: _Optional[int] = ..., seat_group_key: _Optional[str] = ..., shared_pool_access: _Optional[_Union[SharedPoolAccess, str]] = ..., shared_pool_seat_ids: _Optional[_Iterable[str]] = ..., seat_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ScheduleTerms(_message.Message):
-    __slots__ = ("grant_schedule_id", "product_id", "credit_type_id", "unit_amount_micros", "subscription_id", "frequency", "anchor_time", "priority", "prorates_increases", "period_proration", "commit_duration", "scope_product_ids", "interval_count", "end_time", "rollover", "editions")
+    __slots__ = ("grant_schedule_id", "product_id", "credit_type_id", "unit_amount_micros", "subscription_id", "frequency", "anchor_time", "priority", "prorates_increases", "period_proration", "commit_duration", "scope_product_ids", "interval_count", "end_time", "rollover", "editions", "allocation")
     GRANT_SCHEDULE_ID_FIELD_NUMBER: _ClassVar[int]
     PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
     CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -294,6 +322,7 @@ class ScheduleTerms(_message.Message):
     END_TIME_FIELD_NUMBER: _ClassVar[int]
     ROLLOVER_FIELD_NUMBER: _ClassVar[int]
     EDITIONS_FIELD_NUMBER: _ClassVar[int]
+    ALLOCATION_FIELD_NUMBER: _ClassVar[int]
     grant_schedule_id: str
     product_id: str
     credit_type_id: str
@@ -310,7 +339,8 @@ class ScheduleTerms(_message.Message):
     end_time: _timestamp_pb2.Timestamp
     rollover: RolloverTerms
     editions: _containers.RepeatedCompositeFieldContainer[ScheduleEdition]
-    def __init__(self, grant_schedule_id: _Optional[str] = ..., product_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., unit_amount_micros: _Optional[int] = ..., subscription_id: _Optional[str] = ..., frequency: _Optional[_Union[GrantFrequency, str]] = ..., anchor_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., priority: _Optional[int] = ..., prorates_increases: _Optional[bool] = ..., period_proration: _Optional[_Union[PeriodProration, str]] = ..., commit_duration: _Optional[int] = ..., scope_product_ids: _Optional[_Iterable[str]] = ..., interval_count: _Optional[int] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rollover: _Optional[_Union[RolloverTerms, _Mapping]] = ..., editions: _Optional[_Iterable[_Union[ScheduleEdition, _Mapping]]] = ...) -> None: ...
+    allocation: Allocation
+    def __init__(self, grant_schedule_id: _Optional[str] = ..., product_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., unit_amount_micros: _Optional[int] = ..., subscription_id: _Optional[str] = ..., frequency: _Optional[_Union[GrantFrequency, str]] = ..., anchor_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., priority: _Optional[int] = ..., prorates_increases: _Optional[bool] = ..., period_proration: _Optional[_Union[PeriodProration, str]] = ..., commit_duration: _Optional[int] = ..., scope_product_ids: _Optional[_Iterable[str]] = ..., interval_count: _Optional[int] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rollover: _Optional[_Union[RolloverTerms, _Mapping]] = ..., editions: _Optional[_Iterable[_Union[ScheduleEdition, _Mapping]]] = ..., allocation: _Optional[_Union[Allocation, str]] = ...) -> None: ...
 
 class RolloverTerms(_message.Message):
     __slots__ = ("fraction_millionths", "cap_micros", "duration")
@@ -388,8 +418,16 @@ class ApplyContractResponse(_message.Message):
     version: int
     def __init__(self, version: _Optional[int] = ...) -> None: ...
 
+class SeatTransfer(_message.Message):
+    __slots__ = ("from_seat_id", "to_seat_id")
+    FROM_SEAT_ID_FIELD_NUMBER: _ClassVar[int]
+    TO_SEAT_ID_FIELD_NUMBER: _ClassVar[int]
+    from_seat_id: str
+    to_seat_id: str
+    def __init__(self, from_seat_id: _Optional[str] = ..., to_seat_id: _Optional[str] = ...) -> None: ...
+
 class ApplySeatChangeRequest(_message.Message):
-    __slots__ = ("request_id", "customer_id", "subscription_id", "seat_change_id", "sequence", "effective_time", "quantity_delta", "new_quantity", "accept_time")
+    __slots__ = ("request_id", "customer_id", "subscription_id", "seat_change_id", "sequence", "effective_time", "quantity_delta", "new_quantity", "accept_time", "assign_seat_ids", "unassign_seat_ids", "transfers")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -399,6 +437,9 @@ class ApplySeatChangeRequest(_message.Message):
     QUANTITY_DELTA_FIELD_NUMBER: _ClassVar[int]
     NEW_QUANTITY_FIELD_NUMBER: _ClassVar[int]
     ACCEPT_TIME_FIELD_NUMBER: _ClassVar[int]
+    ASSIGN_SEAT_IDS_FIELD_NUMBER: _ClassVar[int]
+    UNASSIGN_SEAT_IDS_FIELD_NUMBER: _ClassVar[int]
+    TRANSFERS_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     customer_id: str
     subscription_id: str
@@ -408,7 +449,10 @@ class ApplySeatChangeRequest(_message.Message):
     quantity_delta: int
     new_quantity: int
     accept_time: _timestamp_pb2.Timestamp
-    def __init__(self, request_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., seat_change_id: _Optional[str] = ..., sequence: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., quantity_delta: _Optional[int] = ..., new_quantity: _Optional[int] = ..., accept_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    assign_seat_ids: _containers.RepeatedScalarFieldContainer[str]
+    unassign_seat_ids: _containers.RepeatedScalarFieldContainer[str]
+    transfers: _containers.RepeatedCompositeFieldContainer[SeatTransfer]
+    def __init__(self, request_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., seat_change_id: _Optional[str] = ..., sequence: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., quantity_delta: _Optional[int] = ..., new_quantity: _Optional[int] = ..., accept_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., assign_seat_ids: _Optional[_Iterable[str]] = ..., unassign_seat_ids: _Optional[_Iterable[str]] = ..., transfers: _Optional[_Iterable[_Union[SeatTransfer, _Mapping]]] = ...) -> None: ...
 
 class ScheduleCredits(_message.Message):
     __slots__ = ("grant_schedule_id", "credit_type_id", "amount_micros")

@@ -5,8 +5,9 @@ A rule takes an account and returns the changed account, including the entries i
 difference. So any number of requests can be decided in sequence before anything is saved.
 """
 
+import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -14,9 +15,20 @@ from meshkit.evolve import evolve
 from meshkit.mapping import with_items, without
 from meshkit.quantity import Credits
 from services.ledger.domain.credits import burn_down
-from services.ledger.domain.credits.burn_down import Ranking
+from services.ledger.domain.credits.burn_down import Ranking, burn_down_key
 from services.ledger.domain.credits.entry import UNCOVERED, Entry, EntryKind, Usage
-from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant, GrantId, ProductId
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant, GrantId, ProductId, SlotId
+from services.ledger.domain.credits.seats import (
+    POOL,
+    Assignment,
+    Purse,
+    SeatKey,
+    SeatRule,
+    Slot,
+    own_grants,
+    purse_of,
+    purse_without_seat,
+)
 from services.ledger.domain.crossings.watch import Crossing, Watch, WatchState
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldState
 from services.ledger.domain.gate.spend_cap import GroupValue, Spend, SpendCap
@@ -44,6 +56,9 @@ class Account:
     settled_time: everything that fell due up to this instant is written.
     overage_caps: by contract, the most overage in a usage period; None: no limit. Contracts that never allowed overage
     are left out.
+    seat_rules: which usage is paid by seats; empty for customers without seat-scoped credits.
+    seats, slots: of the seat ids that the current requests name, the slots that they occupy or occupied lately; and
+    these slots, whose grants are among `grants`. All figures of the pool are those of its shared grants.
     values: of UNIQUE metrics, how many events have reported each; only those that the current requests report.
     entries, crossings: those added since the account was read.
     changed_…: ids of what changed since then, in order, with repetitions.
@@ -67,6 +82,9 @@ class Account:
     spends: Mapping[GroupValue, Spend] = field(default_factory=dict)
     meters: Mapping[MeterKey, Meter] = field(default_factory=dict)
     values: Mapping[tuple[MeterKey, UniqueValue], int] = field(default_factory=dict)
+    seat_rules: tuple[SeatRule, ...] = ()
+    seats: Mapping[SeatKey, tuple[Assignment, ...]] = field(default_factory=dict)
+    slots: Mapping[SlotId, Slot] = field(default_factory=dict)
     watches: tuple[Watch, ...] = ()
     watch_states: Mapping[tuple[str, str], WatchState] = field(default_factory=dict)
     entries: tuple[Entry, ...] = ()
@@ -76,22 +94,78 @@ class Account:
     changed_spends: tuple[GroupValue, ...] = field(default=(), compare=False)
     changed_meters: tuple[MeterKey, ...] = field(default=(), compare=False)
     changed_values: tuple[tuple[MeterKey, UniqueValue], ...] = field(default=(), compare=False)
+    changed_slots: tuple[SlotId, ...] = field(default=(), compare=False)
     rankings: dict[ProductId | None, Ranking] = field(
         default_factory=dict, init=False, compare=False, repr=False
     )
 
-    def available(self, at: datetime, product_id: ProductId | None = None) -> Credits:
+    def available(self, at: datetime, product_id: ProductId | None = None, purse: Purse = POOL) -> Credits:
         """Return what could be authorized at `at` for `product_id` (None: by all products together)."""
-        return self.ranking(at, product_id).rest
+        if purse is POOL:
+            return self.ranking(at, product_id).rest
+        own = sum(grant.rest.micros for grant in self._own(at, product_id, purse))
+        return Credits(own + self.ranking(at, product_id).rest.micros if purse.is_shared else own)
+
+    def purse(
+        self,
+        contract_id: str | None,
+        product_id: ProductId,
+        group_values: Mapping[str, str],
+        at: datetime,
+    ) -> Purse | None:
+        """Return whose credits usage at `at` may draw; None if its seat id is not assigned then."""
+        if not self.seat_rules:
+            return POOL
+        return purse_of(
+            self.seat_rules,
+            self.seats,
+            contract_id=contract_id,
+            product_id=product_id,
+            group_values=group_values,
+            at=at,
+        )
 
     def remaining(self, at: datetime) -> Credits:
         """Return the credits left in active grants: available ones, and those that open holds reserve."""
         ranking = self.ranking(at)
         return Credits(ranking.rest.micros + ranking.held.micros + self.unread.micros)
 
-    def drawable(self, at: datetime, product_id: ProductId | None = None) -> Iterator[Grant]:
+    def purse_of_usage(
+        self,
+        contract_id: str | None,
+        product_id: ProductId,
+        group_values: Mapping[str, str],
+        used_time: datetime,
+    ) -> Purse:
+        """Return whose credits usage that has happened may draw: nothing refuses it, whoever it was."""
+        purse = self.purse(contract_id, product_id, group_values, used_time)
+        if purse is not None:
+            return purse
+        return purse_without_seat(
+            self.seat_rules,
+            contract_id=contract_id,
+            product_id=product_id,
+            group_values=group_values,
+            at=used_time,
+        )
+
+    def drawable(
+        self, at: datetime, product_id: ProductId | None = None, purse: Purse = POOL
+    ) -> Iterator[Grant]:
         """Yield the grants that `product_id` (None: any product) may draw at `at`, in burn-down order."""
-        return (self.grants[grant_id] for grant_id in self.ranking(at, product_id).grant_ids)
+        if purse is POOL:
+            return (self.grants[grant_id] for grant_id in self.ranking(at, product_id).grant_ids)
+        own = self._own(at, product_id, purse)
+        return (
+            heapq.merge(own, self.drawable(at, product_id), key=burn_down_key)
+            if purse.is_shared
+            else iter(own)
+        )
+
+    def _own(self, at: datetime, product_id: ProductId | None, purse: Purse) -> list[Grant]:
+        """Return the grants of a purse's slots that may be drawn, in burn-down order."""
+        own = own_grants(self.grants, self.slots, purse)
+        return burn_down.in_burn_down_order(own, at=at, product_id=product_id)
 
     def ranking(self, at: datetime, product_id: ProductId | None = None) -> Ranking:
         """Return the ranking at `at`, from the cache if possible."""
@@ -104,9 +178,14 @@ class Account:
         if kept is None or not kept.is_of(at):
             if len(self.rankings) == RANKINGS_MAX:
                 self.rankings.clear()
-            kept = burn_down.rank(self.grants.values(), at=at, product_id=product_id)
+            kept = burn_down.rank(self._shared_grants(), at=at, product_id=product_id)
             self.rankings[product_id] = kept
         return kept
+
+    def _shared_grants(self) -> Iterable[Grant]:
+        if not self.seat_rules:
+            return self.grants.values()
+        return [grant for grant in self.grants.values() if grant.slot_id is None]
 
     def time_at(self, at: datetime) -> datetime:
         """Return `at`, or settled_time if that is later: a pool's time never goes back."""
@@ -140,6 +219,8 @@ class Account:
             changes["grants"] = with_items(self.grants, by_id)
             changes["changed_grants"] = _behind(self.changed_grants, by_id)
             changes["rankings"] = self._rankings_after(by_id)
+            if self.seat_rules:
+                changes["slots"] = self._slots_with(by_id)
         if holds:
             held = {hold.hold_id: hold for hold in holds}
             changes["holds"] = with_items(self.holds, held)
@@ -164,14 +245,32 @@ class Account:
         rankings = self.rankings
         for grant_id, grant in changed.items():
             before = self.grants.get(grant_id)
+            if before is None and grant.slot_id is not None:
+                continue
             if before is None:
                 return {}
             rankings = {key: ranking.after(before, grant) for key, ranking in rankings.items()}
         return rankings
 
-    def due_no_later_than(self, at: datetime) -> "Account":
-        """Return the account with a next_due_time of `at` or earlier."""
-        return self if self.is_due(at) else evolve(self, next_due_time=at)
+    def _slots_with(self, grants: Mapping[GrantId, Grant]) -> Mapping[SlotId, Slot]:
+        slots = self.slots
+        for grant_id, grant in grants.items():
+            if grant.slot_id is not None and grant_id not in self.grants:
+                slot = slots.get(grant.slot_id, Slot())
+                slots = with_items(
+                    slots, {grant.slot_id: replace(slot, grant_ids=(*slot.grant_ids, grant_id))}
+                )
+        return slots
+
+    def due_no_later_than(self, at: datetime, slot_id: SlotId | None = None) -> "Account":
+        """Return the account with a next_due_time of `at` or earlier, of the pool or of a slot."""
+        if slot_id is None:
+            return self if self.is_due(at) else evolve(self, next_due_time=at)
+        slot = self.slots.get(slot_id, Slot())
+        if slot.is_due(at):
+            return self
+        slots = with_items(self.slots, {slot_id: replace(slot, next_due_time=at)})
+        return evolve(self, slots=slots, changed_slots=(*self.changed_slots, slot_id))
 
     def next_entry(
         self,
@@ -222,6 +321,7 @@ class Account:
             changed_spends=(),
             changed_meters=(),
             changed_values=(),
+            changed_slots=(),
         )
 
 

@@ -56,7 +56,13 @@ def take_back_for_change(
 
     seats: with the change. What is spent or held stays. The account must be up to date at `at` with these seats.
     """
-    without = seats.without_change(change)
+    return take_back_for_seats(account, schedule, seats.without_change(change), seats, at=at)
+
+
+def take_back_for_seats(
+    account: Account, schedule: Schedule, without: Seats, seats: Seats, *, at: datetime
+) -> Account:
+    """Do what take_back_for_change does. without, seats: without the change, and with it."""
     for grant in living_grants(account, schedule):
         index = schedule.index_of(grant)
         if schedule.active_period(index) is not None:

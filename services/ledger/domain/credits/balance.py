@@ -7,7 +7,8 @@ from datetime import datetime
 
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.account import Account
-from services.ledger.domain.credits.grant import CreditTypeId, Grant
+from services.ledger.domain.credits.grant import CreditTypeId, Grant, SlotId
+from services.ledger.domain.credits.seats import Purse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,38 @@ def balance_of(account: Account, *, at: datetime) -> PoolBalance:
         grants=active,
         next_expire_time=next_expire_time,
         next_expiring=Credits(sum(expiring)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OccupiedSlot:
+    """A slot of a pool, and who has it now. draws_shared_pool: whether the seat may draw shared credits too."""
+
+    subscription_id: str
+    seat_id: str
+    slot_id: SlotId
+    credit_type_id: CreditTypeId
+    draws_shared_pool: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeatBalance:
+    """What a seat has of its own in one pool. grants: active ones, in burn-down order."""
+
+    seat: OccupiedSlot
+    available: Credits
+    held: Credits
+    grants: tuple[Grant, ...]
+
+
+def balance_of_seat(account: Account, seat: OccupiedSlot, *, at: datetime) -> SeatBalance:
+    """Return what a seat has in an account that has its slot and is up to date at `at`."""
+    grants = tuple(account.drawable(at, purse=Purse((seat.slot_id,), is_shared=False)))
+    return SeatBalance(
+        seat=seat,
+        available=Credits(sum(grant.rest.micros for grant in grants)),
+        held=Credits(sum(grant.held.micros for grant in grants)),
+        grants=grants,
     )
 
 

@@ -30,10 +30,11 @@ class Allocation:
     uncovered: Credits
 
 
-def burn_down_key(grant: Grant) -> tuple[int, int, bool, datetime, datetime, datetime, str]:
+def burn_down_key(grant: Grant) -> tuple[int, bool, int, bool, datetime, datetime, datetime, str]:
     """Return what grants are sorted by. Source: services/ledger/README.md, "Burn-down order"."""
     return (
         grant.priority,
+        grant.slot_id is None,
         len(grant.scope_product_ids) or _UNSCOPED,
         grant.cost_basis_micros > 0,
         grant.expire_time or _NEVER,

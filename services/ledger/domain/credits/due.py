@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import IntEnum
 
 from meshkit.evolve import evolve
+from meshkit.mapping import with_items
 from services.ledger.domain.credits import adjusting, recording
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.burn_down import Draw
@@ -20,11 +21,13 @@ from services.ledger.domain.credits.grant import (
     Grant,
     GrantId,
     ScheduleId,
+    SlotId,
     give_back,
     void_held,
 )
 from services.ledger.domain.credits.proration import ONE, Seats
 from services.ledger.domain.credits.schedule import Schedule, grant_of_period, rollover_of
+from services.ledger.domain.credits.seats import Slot
 from services.ledger.domain.crossings import alarm
 from services.ledger.domain.gate import overage
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldState, end_hold
@@ -56,6 +59,7 @@ class DueSources:
     """What can fall due in an account, other than its grants and holds.
 
     first_unread: the first instant at which a hold or grant that is not in the account may fall due; None: never.
+    schedules: those of the pool, if anything is due in it, and those of the account's slots that are due.
     anchor: start of the customer's usage periods; None without a contract.
     rechecks: seats or terms may have changed for instants that are settled, so what they granted is compared again.
     """
@@ -115,6 +119,7 @@ def settle(
     Watches are observed after every instant that was not settled before, and at `at`.
     """
     schedules = dict(sources.schedules)
+    slot_ids = {one.schedule.slot_id for one in schedules.values() if one.schedule.slot_id is not None}
     events = list(_first_events(account, sources))
     heapq.heapify(events)
     for _ in range(EVENTS_MAX):
@@ -130,12 +135,34 @@ def settle(
             account = alarm.observe(account, at=due_time, anchor=sources.anchor)
     account = alarm.observe(account, at=at, anchor=sources.anchor)
     window_end = alarm.next_window_end(account, at=at, anchor=sources.anchor)
-    upcoming = [event[0] for event in events] + [
-        instant for instant in (sources.first_unread, window_end) if instant is not None
-    ]
+    upcoming: dict[SlotId | None, list[datetime]] = {slot_id: [] for slot_id in (None, *slot_ids)}
+    for event in events:
+        upcoming[_slot_of(account, schedules, event)].append(event[0])
+    upcoming[None] += [one for one in (sources.first_unread, window_end) if one is not None]
     settled_time = at if account.settled_time is None else max(at, account.settled_time)
-    account = evolve(account, settled_time=settled_time, next_due_time=min(upcoming, default=None))
+    account = evolve(account, settled_time=settled_time, next_due_time=min(upcoming.pop(None), default=None))
+    if upcoming:
+        slots = {
+            slot_id: replace(account.slots.get(slot_id, Slot()), next_due_time=min(times, default=None))
+            for slot_id, times in upcoming.items()
+            if slot_id is not None
+        }
+        account = evolve(account, slots=with_items(account.slots, slots))
     return SettledAccount(account, schedules)
+
+
+def _slot_of(
+    account: Account, schedules: Mapping[ScheduleId, ScheduleProgress], event: _Event
+) -> SlotId | None:
+    """Return the slot that an event is of; None for one of the pool."""
+    _, rank, key, _ = event
+    match rank:
+        case _Rank.GRANT_EXPIRES:
+            return account.grants[GrantId(key)].slot_id
+        case _Rank.PERIOD_STARTS | _Rank.SEATS_CHANGE:
+            return schedules[ScheduleId(key)].schedule.slot_id
+        case _Rank.HOLD_EXPIRES | _Rank.LOOK:
+            return None
 
 
 def _first_events(account: Account, sources: DueSources) -> Iterator[_Event]:
@@ -143,11 +170,15 @@ def _first_events(account: Account, sources: DueSources) -> Iterator[_Event]:
         if hold.state is HoldState.HELD:
             yield hold.expire_time, _Rank.HOLD_EXPIRES, hold.hold_id, ""
     compared = None if sources.rechecks else account.settled_time
+    slot_ids = {one.schedule.slot_id for one in sources.schedules.values()}
     for grant in account.grants.values():
+        if grant.slot_id is not None and grant.slot_id not in slot_ids:
+            continue
         yield from _grant_events(account, grant)
         progress = sources.schedules.get(grant.schedule_id) if grant.schedule_id is not None else None
         if progress is not None and not grant.is_closed:
-            yield from _seat_events(progress, grant, after=compared)
+            # A slot may have been settled earlier than its pool.
+            yield from _seat_events(progress, grant, after=compared if grant.slot_id is None else None)
     for progress in sources.schedules.values():
         yield from _period_start(progress)
     for window_end in alarm.window_ends(account, anchor=sources.anchor):
@@ -155,7 +186,7 @@ def _first_events(account: Account, sources: DueSources) -> Iterator[_Event]:
 
 
 def _grant_events(account: Account, grant: Grant) -> Iterator[_Event]:
-    if account.is_news(grant.effective_time):
+    if account.is_news(grant.effective_time) and grant.slot_id is None:
         yield grant.effective_time, _Rank.LOOK, grant.grant_id, ""
     if grant.expire_time is not None and not grant.is_closed:
         yield grant.expire_time, _Rank.GRANT_EXPIRES, grant.grant_id, ""

@@ -14,6 +14,8 @@ CreditTypeId = NewType("CreditTypeId", str)
 ProductId = NewType("ProductId", str)
 GrantId = NewType("GrantId", str)
 ScheduleId = NewType("ScheduleId", str)
+# A slot of a subscription with named seats: "sub_1#7".
+SlotId = NewType("SlotId", str)
 
 
 class GrantKind(Enum):
@@ -67,6 +69,8 @@ class Grant:
     # The part of `expired` that another grant was issued for, and of such a grant, the one that it continues.
     rolled_over: Credits = Credits(0)
     rolled_from: GrantId | None = None
+    # Of seat-scoped credits, the slot that they belong to; None: shared credits.
+    slot_id: SlotId | None = None
 
     @property
     def counted(self) -> Credits:

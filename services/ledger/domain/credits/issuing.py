@@ -73,10 +73,10 @@ def issue_grant(account: Account, grant: Grant, *, cause_id: str, at: datetime) 
     """Add a grant to an account that is up to date at `at`. cause_id: the request that issues it."""
     account = recording.issue(account, grant, at=at, cause_id=cause_id)
     if grant.effective_time > at:
-        account = account.due_no_later_than(grant.effective_time)
+        account = account.due_no_later_than(grant.effective_time, grant.slot_id)
     # Even in the past: then the grant has expired, which the next reader of the pool writes.
     if grant.expire_time is not None:
-        account = account.due_no_later_than(grant.expire_time)
+        account = account.due_no_later_than(grant.expire_time, grant.slot_id)
     return alarm.observe_balance(account, at=at)
 
 

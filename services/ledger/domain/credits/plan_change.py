@@ -4,8 +4,8 @@
 Source: services/ledger/README.md, "Change of plan".
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from fractions import Fraction
@@ -24,9 +24,15 @@ from services.ledger.domain.credits.grant import (
     GrantKind,
     GrantVoid,
     ScheduleId,
+    SlotId,
 )
-from services.ledger.domain.credits.proration import ONE, Seats
-from services.ledger.domain.credits.schedule import Schedule, ScheduleCredits, credits_of_period
+from services.ledger.domain.credits.proration import Seats
+from services.ledger.domain.credits.schedule import (
+    Allocation,
+    Schedule,
+    ScheduleCredits,
+    credits_of_period,
+)
 
 VOID_REASON = "change of plan"
 _TICK = timedelta(microseconds=1)
@@ -106,10 +112,19 @@ class PaidCredits:
     granted: Credits = Credits(0)
     used_later: Credits = Credits(0)
 
+    def with_grants(self, grants: Iterable[Grant], period: Period) -> "PaidCredits":
+        """Return it with grants that are not stored yet, which nobody has used."""
+        starts = [(one.period_start, one.counted.micros) for one in grants]
+        granted = sum(micros for start, micros in starts if start and period.start <= start < period.end)
+        return replace(self, granted=self.granted + Credits(granted))
+
 
 @dataclass(frozen=True, slots=True)
 class EndedCredits:
-    """A schedule that ended, and how much of what it granted, or would have granted, for the paid period is unused."""
+    """A schedule that ended, and how much of what it granted, or would have granted, for the paid period is unused.
+
+    Less than 0 if more than that was used of later periods.
+    """
 
     schedule: EndedSchedule
     unused: Credits
@@ -142,14 +157,16 @@ def end_schedule(
     of_paid: PaidCredits,
     at: datetime,
     new_grant_id: Callable[[], GrantId],
+    rolls_to: SlotId | None = None,
 ) -> tuple[Account, EndedCredits]:
     """Return the account without the credits that a schedule's current grant takes back, and what that came to.
 
-    The account must be up to date at `at`.
+    rolls_to: the slot that gets what rolls; None: the pool does. What is still to come of a slot is left out: all_slots
+    adds it for all paid seats. The account must be up to date at `at`.
     """
     schedule = progress.schedule
     paid = change.paid_period(schedule)
-    latest = None if progress.latest is None else account.grants.get(progress.latest)
+    latest = _latest_grant(account, progress)
     included, voided = change.included, Credits(0)
     period_start = None if latest is None else latest.period_start
     if period_start is not None and period_start >= change.granted_before(paid):
@@ -161,9 +178,11 @@ def end_schedule(
             account, latest.grant_id, void, cause_id=change.request_id, at=at
         )
         if included is IncludedCredits.ROLL and voided:
-            rolled = _rolled(latest, voided, grant_id=new_grant_id(), at=at)
+            rolled = _rolled(latest, voided, slot_id=rolls_to, grant_id=new_grant_id(), at=at)
             account = issuing.issue_grant(account, rolled, cause_id=change.request_id, at=at)
-    to_come = Credits(0) if paid is None else _to_come(schedule, progress.next_index, paid)
+    to_come = Credits(0)
+    if paid is not None and schedule.slot_id is None:
+        to_come = _to_come(schedule, progress.next_index, paid)
     voided_unused = voided if included is IncludedCredits.VOID else Credits(0)
     ended = EndedSchedule(
         schedule_id=schedule.schedule_id,
@@ -176,7 +195,74 @@ def end_schedule(
     )
     is_paid = paid is not None and period_start is not None and period_start < paid.period.end
     unused = (voided_unused.micros if is_paid else 0) + to_come.micros - of_paid.used_later.micros
-    return account, EndedCredits(ended, Credits(max(0, unused)))
+    return account, EndedCredits(ended, Credits(unused))
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadSlots:
+    """What slots that nobody has used were granted by a schedule: in the paid period, and what is left of it now."""
+
+    granted: Credits = Credits(0)
+    rest: Credits = Credits(0)
+
+
+def end_unread_slots(
+    account: Account,
+    schedule: Schedule,
+    change: PlanChange,
+    unread: UnreadSlots,
+    *,
+    at: datetime,
+    new_grant_id: Callable[[], GrantId],
+) -> tuple[Account, EndedCredits]:
+    """Return what becomes of the credits of slots that nobody has used: what rolls goes to the pool.
+
+    Nothing is stored for them, so nothing is voided in the account. schedule: the INDIVIDUAL one.
+    """
+    paid = change.paid_period(schedule)
+    voided = rolled = Credits(0)
+    if change.included is IncludedCredits.ROLL:
+        rolled = unread.rest
+    elif change.included is IncludedCredits.VOID:
+        voided = unread.rest
+    if rolled:
+        grant = Grant(
+            grant_id=new_grant_id(),
+            kind=GrantKind.INCLUDED,
+            product_id=schedule.product_id,
+            priority=schedule.terms_of(schedule.index_at(at)).priority,
+            effective_time=at,
+            expire_time=schedule.nominal_period(schedule.index_at(at)).end,
+            create_time=at,
+            granted=rolled,
+            scope_product_ids=schedule.terms_of(schedule.index_at(at)).scope_product_ids,
+        )
+        account = issuing.issue_grant(account, grant, cause_id=change.request_id, at=at)
+    to_come = Credits(0) if paid is None else _to_come(schedule, schedule.index_at(at) + 1, paid)
+    ended = EndedSchedule(
+        schedule_id=schedule.schedule_id,
+        subscription_id=schedule.subscription_id,
+        credit_type_id=schedule.credit_type_id,
+        granted=unread.granted,
+        voided=voided,
+        rolled=rolled,
+        to_come=to_come,
+    )
+    return account, EndedCredits(ended, (Credits(0) if paid is None else voided) + to_come)
+
+
+def all_slots(parts: Sequence[EndedCredits]) -> EndedCredits:
+    """Return what became of an INDIVIDUAL schedule. parts: of its slots; the first is that of unread ones.
+
+    What is still to come is that of all paid seats, which the first one tells.
+    """
+    ended = replace(
+        parts[0].schedule,
+        granted=Credits(sum(one.schedule.granted.micros for one in parts)),
+        voided=Credits(sum(one.schedule.voided.micros for one in parts)),
+        rolled=Credits(sum(one.schedule.rolled.micros for one in parts)),
+    )
+    return EndedCredits(ended, Credits(sum(one.unused.micros for one in parts)))
 
 
 def unused_shares(ended: Iterable[EndedCredits]) -> tuple[UnusedShare, ...]:
@@ -191,7 +277,7 @@ def unused_shares(ended: Iterable[EndedCredits]) -> tuple[UnusedShare, ...]:
         if schedule.subscription_id is None or not whole:
             continue
         # Less than the period's seats may have been granted for if one of them was taken back, so the share is bounded.
-        share = min(Fraction(1), Fraction(one.unused.micros, whole.micros))
+        share = min(Fraction(1), Fraction(max(0, one.unused.micros), whole.micros))
         shares[schedule.subscription_id] = min(share, shares.get(schedule.subscription_id, share))
     return tuple(
         UnusedShare(subscription_id, share.numerator, share.denominator)
@@ -203,23 +289,36 @@ def first_credits(begun: ContractUpdate | None) -> tuple[ScheduleCredits, ...]:
     """Return what each schedule of a new contract grants at its start."""
     if begun is None:
         return ()
-    seats = {one.subscription_id: Seats(one.initial_quantity, ()) for one in begun.subscriptions}
+    seats = {one.subscription_id: one.initial_quantity for one in begun.subscriptions}
     return tuple(
-        ScheduleCredits(
-            one.schedule_id,
-            one.credit_type_id,
-            credits_of_period(
-                one,
-                one.first_index,
-                ONE if one.subscription_id is None else seats[one.subscription_id],
-                through=one.start_time,
-            ),
-        )
+        ScheduleCredits(one.schedule_id, one.credit_type_id, _first_credits(one, seats))
         for one in begun.schedules
     )
 
 
-def _rolled(grant: Grant, amount: Credits, *, grant_id: GrantId, at: datetime) -> Grant:
+def _first_credits(schedule: Schedule, seats: Mapping[str, int]) -> Credits:
+    quantity = 1 if schedule.subscription_id is None else seats[schedule.subscription_id]
+    # Each slot is granted by itself, and rounded down.
+    slots = quantity if schedule.allocation is Allocation.INDIVIDUAL else 1
+    of_each = Seats(quantity if slots == 1 else 1, ())
+    credits = credits_of_period(schedule, schedule.first_index, of_each, through=schedule.start_time)
+    return Credits(credits.micros * slots)
+
+
+def _latest_grant(account: Account, progress: ScheduleProgress) -> Grant | None:
+    """Return the grant of a schedule's current period."""
+    schedule = progress.schedule
+    if schedule.slot_id is None:
+        return None if progress.latest is None else account.grants.get(progress.latest)
+    slot = account.slots[schedule.slot_id]
+    grants = [account.grants[one] for one in slot.grant_ids]
+    of_schedule = [one for one in grants if one.schedule_id == schedule.schedule_id]
+    return max(of_schedule, key=schedule.index_of, default=None)
+
+
+def _rolled(
+    grant: Grant, amount: Credits, *, slot_id: SlotId | None, grant_id: GrantId, at: datetime
+) -> Grant:
     return Grant(
         grant_id=grant_id,
         kind=GrantKind.INCLUDED,
@@ -230,6 +329,7 @@ def _rolled(grant: Grant, amount: Credits, *, grant_id: GrantId, at: datetime) -
         create_time=at,
         granted=amount,
         scope_product_ids=grant.scope_product_ids,
+        slot_id=slot_id,
     )
 
 

@@ -5,7 +5,7 @@ Source: services/ledger/README.md, "Credits of a period".
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from operator import attrgetter
@@ -19,6 +19,7 @@ from services.ledger.domain.credits.grant import (
     GrantKind,
     ProductId,
     ScheduleId,
+    SlotId,
 )
 from services.ledger.domain.credits.proration import SeatChange, Seats, change_times, period_credits
 
@@ -34,6 +35,13 @@ class GrantFrequency(Enum):
     MONTHLY = Cadence(months=1)
     QUARTERLY = Cadence(months=3)
     ANNUAL = Cadence(months=12)
+
+
+class Allocation(Enum):
+    """Who draws the credits of a schedule: anyone's usage, or of each seat only its own."""
+
+    POOLED = "POOLED"
+    INDIVIDUAL = "INDIVIDUAL"
 
 
 class PeriodProration(Enum):
@@ -90,6 +98,7 @@ class Schedule:
 
     interval_count: how many periods of the frequency make one of the schedule. end_time: the first instant after the
     schedule; None: open-ended. terms: of the first periods. editions: of later ones, by effective_time.
+    slot_id: of what an INDIVIDUAL schedule grants to one slot (for_slot), the slot.
     """
 
     schedule_id: ScheduleId
@@ -104,6 +113,8 @@ class Schedule:
     end_time: datetime | None
     terms: GrantTerms
     editions: tuple[Edition, ...] = ()
+    allocation: Allocation = Allocation.POOLED
+    slot_id: SlotId | None = None
 
     @property
     def cadence(self) -> Cadence:
@@ -138,6 +149,17 @@ class Schedule:
         start = max(self.nominal_period(index).start, self.start_time)
         in_force = [one.terms for one in self.editions if one.effective_time <= start]
         return in_force[-1] if in_force else self.terms
+
+    def covers(self, product_id: ProductId, at: datetime) -> bool:
+        """Whether the terms in force at `at` let usage of a product draw the credits."""
+        in_force = [one.terms for one in self.editions if one.effective_time <= at]
+        scope = (in_force[-1] if in_force else self.terms).scope_product_ids
+        return not scope or product_id in scope
+
+    def for_slot(self, slot_id: SlotId) -> "Schedule":
+        """Return the schedule of one slot, with an id that names the slot. It counts the seat of that slot."""
+        number = slot_id.rpartition("#")[2]
+        return replace(self, schedule_id=ScheduleId(f"{self.schedule_id}#{number}"), slot_id=slot_id)
 
     def change_times(self, index: int, seats: Seats) -> list[datetime]:
         """Return the instants inside a period at which the seats change."""
@@ -187,6 +209,7 @@ def grant_of_period(schedule: Schedule, index: int, seats: Seats, *, grant_id: G
         scope_product_ids=terms.scope_product_ids,
         schedule_id=schedule.schedule_id,
         period_start=active.start,
+        slot_id=schedule.slot_id,
     )
 
 
@@ -211,6 +234,7 @@ def rollover_of(schedule: Schedule, grant: Grant, *, new_grant_id: Callable[[], 
         granted=rule.of(grant.rest),
         scope_product_ids=grant.scope_product_ids,
         rolled_from=grant.grant_id,
+        slot_id=grant.slot_id,
     )
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from meshkit.errors import Aborted
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.due import ScheduleProgress
-from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant, GrantId
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant, GrantId, SlotId
+from services.ledger.domain.credits.seats import SeatName
 from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.spend_cap import GroupValue
 from services.ledger.domain.rating.metric import UniqueValue
@@ -27,6 +28,17 @@ class DuePool:
     next_due_time: datetime
     customer_id: CustomerId
     credit_type_id: CreditTypeId
+
+
+@dataclass(frozen=True, slots=True)
+class DueSlot:
+    """A slot in which something is due, and since when."""
+
+    next_due_time: datetime
+    customer_id: CustomerId
+    credit_type_id: CreditTypeId
+    subscription_id: str
+    number: int
 
 
 class AccountsMoved(Aborted):
@@ -51,6 +63,8 @@ class AccountSelection:
     pays_late: also read closed grants that can still pay for late usage.
     settles: also read what can fall due, even if the pool's next_due_time is not reached, and compare again what seats
     have brought so far.
+    seats: group values of calls, of which some may be seat ids: their slots are read, if the pool has named seats.
+    slot_ids: other slots to read.
     only_grants: if nothing is due, read these grants, closed ones too, and no others: see Account.unread.
     """
 
@@ -62,6 +76,8 @@ class AccountSelection:
     pays_late: bool = False
     settles: bool = False
     only_grants: frozenset[GrantId] | None = None
+    seats: set[SeatName] = field(default_factory=set)
+    slot_ids: frozenset[SlotId] = frozenset()
 
     def meter_keys(self) -> set[MeterKey]:
         """Return the meters that usage at these prices counts on."""
@@ -91,6 +107,7 @@ class Change:
             self.before.version > 0
             and not self.schedules
             and not self.after.crossings
+            and not self.after.changed_slots
             and self.after.watch_states is self.before.watch_states
             and all(map(self._is_plain_grant, set(self.after.changed_grants)))
         )

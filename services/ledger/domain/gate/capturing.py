@@ -14,6 +14,7 @@ from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.burn_down import Draw
 from services.ledger.domain.credits.entry import Entry, EntryKind, Usage
 from services.ledger.domain.credits.grant import Grant, GrantId, capture_held
+from services.ledger.domain.credits.seats import Purse
 from services.ledger.domain.crossings import alarm
 from services.ledger.domain.errors import HoldHasLines
 from services.ledger.domain.gate import overage
@@ -150,7 +151,8 @@ def _capture(
     # Credits that have become available since pay before overage does, and what a line does not use serves the others.
     allowed = {} if is_late else overage.reserved_by(hold)
     for line in lines:
-        account = _write(account, line, allowed, cause_id=cause_id, at=at)
+        purse = _purse(account, hold, line.part)
+        account = _write(account, line, purse, allowed, cause_id=cause_id, at=at)
     if hold.lines and not is_late:
         released = released_by(hold, account.entries[entries_before:])
     elif not is_late:
@@ -182,8 +184,13 @@ def _capture(
 def available_to(account: Account, hold: Hold, at: datetime) -> Credits:
     """Return what each product of a hold could authorize: the least of what they all can."""
     if not hold.lines:
-        return account.available(at, hold.product_id)
-    return min(account.available(at, line.product_id) for line in hold.lines)
+        return account.available(at, hold.product_id, _purse(account, hold, hold))
+    return min(account.available(at, line.product_id, _purse(account, hold, line)) for line in hold.lines)
+
+
+def _purse(account: Account, hold: Hold, part: HeldPart) -> Purse:
+    """Return whose credits a line of a hold may draw: those of the slot that the seat had when it asked for it."""
+    return account.purse_of_usage(part.contract_id, part.product_id, hold.group_values, hold.create_time)
 
 
 def room_for(account: Account, hold: Hold, at: datetime) -> Credits:
@@ -242,16 +249,17 @@ def _pay_from_hold(
                 lost.append(draw)
     if lost:
         for line in lines:
-            lost = _pay_from(account, line, lost)
+            lost = _pay_from(account, hold, line, lost)
     return account, lost
 
 
-def _pay_from(account: Account, line: _Line, draws: Sequence[Draw]) -> list[Draw]:
+def _pay_from(account: Account, hold: Hold, line: _Line, draws: Sequence[Draw]) -> list[Draw]:
     """Let draws pay for a line's excess, as far as its product may draw their grants. Returns the rest."""
     left: list[Draw] = []
     for draw in draws:
         taken = Credits(0)
-        if account.grants[draw.grant_id].covers(line.part.product_id):
+        grant = account.grants[draw.grant_id]
+        if grant.covers(line.part.product_id) and _purse(account, hold, line.part).allows(grant):
             taken = min(draw.amount, line.excess)
         if taken:
             line.draws = (*line.draws, Draw(draw.grant_id, taken))
@@ -262,7 +270,7 @@ def _pay_from(account: Account, line: _Line, draws: Sequence[Draw]) -> list[Draw
 
 
 def _write(
-    account: Account, line: _Line, allowed: dict[str, Credits], *, cause_id: str, at: datetime
+    account: Account, line: _Line, purse: Purse, allowed: dict[str, Credits], *, cause_id: str, at: datetime
 ) -> Account:
     """Capture a line's draws, and draw its excess from what is available; what is not is overage or a shortfall.
 
@@ -279,7 +287,7 @@ def _write(
         contract_id = line.part.contract_id
         reserved = allowed.get(contract_id, Credits(0))
         account, line.uncovered = draw_now(
-            account, line.excess, more, cause_id=cause_id, at=at, reserved=reserved
+            account, line.excess, more, purse=purse, cause_id=cause_id, at=at, reserved=reserved
         )
         if reserved:
             allowed[contract_id] = max(Credits(0), reserved - line.uncovered.overage)

@@ -8,6 +8,7 @@ from enum import Enum
 
 from meshkit.quantity import Credits, Quantity
 from services.ledger.domain.credits.grant import CreditTypeId, ProductId
+from services.ledger.domain.credits.seats import POOL, Purse
 from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.spend_cap import CapUse
 from services.ledger.domain.usage.meter import MeteredPrice
@@ -18,6 +19,7 @@ class DenialReason(Enum):
 
     CUSTOMER_SUSPENDED = "CUSTOMER_SUSPENDED"
     NOT_ENTITLED = "NOT_ENTITLED"
+    SEAT_NOT_ASSIGNED = "SEAT_NOT_ASSIGNED"
     SPEND_CAP_REACHED = "SPEND_CAP_REACHED"
     INSUFFICIENT_CREDITS = "INSUFFICIENT_CREDITS"
 
@@ -61,7 +63,7 @@ class Verdict:
     """Whether an ask is affordable.
 
     reason: None if it is. credits: its cost. overage: the part of it that no credits cover. affordable: the most that
-    caps, grants and overage allow.
+    caps, grants and overage allow. purse: whose credits it may draw.
     """
 
     reason: DenialReason | None
@@ -70,6 +72,7 @@ class Verdict:
     overage: Credits
     affordable: Credits
     caps: tuple[CapUse, ...]
+    purse: Purse = POOL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,8 +46,11 @@ from services.ledger.domain.usage.meter import Meter
 
 
 def judge(account: Account, ask: Ask, credits: Credits, *, at: datetime) -> Verdict:
-    """Decide whether `credits` for an ask are affordable: spend caps first, then credits and overage."""
-    available = account.available(at, ask.product_id)
+    """Decide whether `credits` for an ask are affordable: the seat first, spend caps, then credits and overage."""
+    purse = account.purse(ask.entitlement.contract_id, ask.product_id, ask.group_values, at)
+    if purse is None:
+        return _without_seat(credits)
+    available = account.available(at, ask.product_id, purse)
     payable = available
     if account.overage_caps:
         payable += room(account, ask.entitlement.contract_id, at=at)
@@ -70,6 +73,18 @@ def judge(account: Account, ask: Ask, credits: Credits, *, at: datetime) -> Verd
         overage=credits - available if credits > available else Credits(0),
         affordable=min(payable, headroom),
         caps=caps,
+        purse=purse,
+    )
+
+
+def _without_seat(credits: Credits) -> Verdict:
+    return Verdict(
+        reason=DenialReason.SEAT_NOT_ASSIGNED,
+        credits=credits,
+        available=Credits(0),
+        overage=Credits(0),
+        affordable=Credits(0),
+        caps=(),
     )
 
 
@@ -93,7 +108,7 @@ def authorize(
             affordable=verdict.affordable,
             affordable_quantity=affordable(meter.pricing, meter.position, verdict.affordable),
         )
-    allocation = burn_down.allocate(account.drawable(at, ask.product_id), verdict.credits)
+    allocation = burn_down.allocate(account.drawable(at, ask.product_id, verdict.purse), verdict.credits)
     hold = Hold(
         hold_id=hold_id,
         product_id=ask.product_id,
@@ -141,7 +156,9 @@ def extend(
         verdict = judge(account, ask, quoted(account, ask), at=at)
         reason = verdict.reason
         if reason is None:
-            allocation = burn_down.allocate(account.drawable(at, hold.product_id), verdict.credits)
+            allocation = burn_down.allocate(
+                account.drawable(at, hold.product_id, verdict.purse), verdict.credits
+            )
             hold = evolve(
                 hold,
                 draws=hold.draws + allocation.draws,
@@ -219,7 +236,14 @@ def debit(account: Account, ask: Ask, *, cause_id: str, at: datetime) -> tuple[A
     anchor = ask.entitlement.anchor
     spends = counted(account, ask.counted_group_values, credits, released=Credits(0), anchor=anchor, at=at)
     account, uncovered = draw_now(
-        account, credits, usage, cause_id=cause_id, at=at, counted=spends, meters=moved(usage, meter)
+        account,
+        credits,
+        usage,
+        purse=verdict.purse,
+        cause_id=cause_id,
+        at=at,
+        counted=spends,
+        meters=moved(usage, meter),
     )
     assert uncovered == Uncovered(verdict.overage, shortfall=Credits(0))
     account = alarm.observe_spend(account, ask.counted_group_values.items(), at=at, anchor=anchor)

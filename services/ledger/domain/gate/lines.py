@@ -16,6 +16,7 @@ from services.ledger.domain.credits import burn_down
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.burn_down import Draw
 from services.ledger.domain.credits.grant import ProductId, hold_from
+from services.ledger.domain.credits.seats import POOL, Purse
 from services.ledger.domain.crossings import alarm
 from services.ledger.domain.errors import CreditTypesDiffer, LineNotHeld, of_line, property_problem, too_large
 from services.ledger.domain.gate.charging import charged, moved, quantity_of, quoted, usage_of_ask
@@ -99,12 +100,24 @@ def used_of(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinesVerdict:
-    """Whether lines are affordable together. credits: what each of them costs. draws, overage: what each reserves."""
+    """Whether lines are affordable together.
+
+    credits: what each of them costs. draws, overage: what each reserves. purses: whose credits each may draw, if all of
+    them may.
+    """
 
     whole: Verdict
     credits: tuple[Credits, ...]
     draws: tuple[tuple[Draw, ...], ...]
     overage: tuple[Credits, ...]
+    purses: tuple[Purse, ...] = ()
+
+    @property
+    def purse(self) -> Purse:
+        """Whose credits any of the lines may draw."""
+        slot_ids = dict.fromkeys(slot_id for purse in self.purses for slot_id in purse.slot_ids)
+        is_shared = any(purse.is_shared for purse in self.purses)
+        return Purse(tuple(slot_ids), is_shared) if slot_ids or not is_shared else POOL
 
 
 def judge(account: Account, asks: Sequence[Ask], *, at: datetime) -> LinesVerdict:
@@ -118,14 +131,17 @@ def judge(account: Account, asks: Sequence[Ask], *, at: datetime) -> LinesVerdic
         with of_line(number):
             costs.append(quoted(account, ask))
     total = _total(costs)
+    purses = _purses(account, asks, at=at)
+    if purses is None:
+        return _without_seat(total, costs)
     caps, headroom = _room(account, asks, at=at)
-    available = _available(account, asks, at=at)
+    available = _available(account, asks, purses, at=at)
     draws: list[tuple[Draw, ...]] = []
     overage: list[Credits] = []
     is_covered = True
     drawn = account
-    for ask, credits in zip(asks, costs, strict=True):
-        allocation = burn_down.allocate(drawn.drawable(at, ask.product_id), credits)
+    for ask, purse, credits in zip(asks, purses, costs, strict=True):
+        allocation = burn_down.allocate(drawn.drawable(at, ask.product_id, purse), credits)
         drawn = _reserved(drawn, allocation.draws)
         draws.append(allocation.draws)
         overage.append(allocation.uncovered)
@@ -146,6 +162,35 @@ def judge(account: Account, asks: Sequence[Ask], *, at: datetime) -> LinesVerdic
         credits=tuple(costs),
         draws=tuple(draws),
         overage=tuple(overage),
+        purses=tuple(purses),
+    )
+
+
+def _purses(account: Account, asks: Sequence[Ask], *, at: datetime) -> list[Purse] | None:
+    """Return whose credits each line may draw; None if one of them needs a seat that is not assigned."""
+    purses: list[Purse] = []
+    for ask in asks:
+        purse = account.purse(ask.entitlement.contract_id, ask.product_id, ask.group_values, at)
+        if purse is None:
+            return None
+        purses.append(purse)
+    return purses
+
+
+def _without_seat(total: Credits, costs: Sequence[Credits]) -> LinesVerdict:
+    whole = Verdict(
+        reason=DenialReason.SEAT_NOT_ASSIGNED,
+        credits=total,
+        available=Credits(0),
+        overage=Credits(0),
+        affordable=Credits(0),
+        caps=(),
+    )
+    return LinesVerdict(
+        whole=whole,
+        credits=tuple(costs),
+        draws=tuple(() for _ in costs),
+        overage=tuple(Credits(0) for _ in costs),
     )
 
 
@@ -169,7 +214,7 @@ def authorize(
     for contract_id, amount in reserved_by(hold).items():
         account = account.with_changes(spends=held_more(account, contract_id, amount))
     account = account.due_no_later_than(expire_time)
-    available, affordable = _left(account, asks, at=at)
+    available, affordable = _left(account, asks, verdict.purses, at=at)
     return account, AuthorizedLines(
         reason=None,
         hold_id=hold_id,
@@ -186,24 +231,34 @@ def authorize(
 def debit(account: Account, asks: Sequence[Ask], *, cause_id: str, at: datetime) -> tuple[Account, Debited]:
     """Spend the credits of all lines at once, or deny. Lines on one meter count on it one after the other."""
     at = time_of_spend(account, _counted(asks), at)
+    purses = _purses(account, asks, at=at)
+    if purses is None:
+        return account, Debited(reason=DenialReason.SEAT_NOT_ASSIGNED, credit_type_id=account.credit_type_id)
     _, headroom = _room(account, asks, at=at)
     after, is_covered = account, True
     costs, overage = [], []
-    for number, ask in enumerate(asks):
+    for number, (ask, purse) in enumerate(zip(asks, purses, strict=True)):
         with of_line(number):
             meter, cost = charged(ask.entitlement.price.meter_in(after.meters), ask.amount)
         usage = usage_of_ask(ask, meter)
         anchor = ask.entitlement.anchor
         spends = counted(after, ask.counted_group_values, cost, released=Credits(0), anchor=anchor, at=at)
         after, uncovered = draw_now(
-            after, cost, usage, cause_id=cause_id, at=at, counted=spends, meters=moved(usage, meter)
+            after,
+            cost,
+            usage,
+            purse=purse,
+            cause_id=cause_id,
+            at=at,
+            counted=spends,
+            meters=moved(usage, meter),
         )
         is_covered = is_covered and not uncovered.shortfall
         costs.append(cost)
         overage.append(uncovered.overage)
     reason = _reason(_total(costs), headroom, is_covered=is_covered)
     if reason is not None:
-        available = _available(account, asks, at=at)
+        available = _available(account, asks, purses, at=at)
         return account, Debited(
             reason=reason,
             credit_type_id=account.credit_type_id,
@@ -211,7 +266,7 @@ def debit(account: Account, asks: Sequence[Ask], *, cause_id: str, at: datetime)
             affordable=_affordable(account, asks, available, headroom, at=at),
         )
     after = alarm.observe_spend(after, _counted(asks).items(), at=at, anchor=asks[0].entitlement.anchor)
-    available, affordable = _left(after, asks, at=at)
+    available, affordable = _left(after, asks, purses, at=at)
     return after, DebitedLines(
         reason=None,
         debited=_total(costs),
@@ -292,8 +347,8 @@ def _reason(total: Credits, headroom: Credits | None, *, is_covered: bool) -> De
     return None if is_covered else DenialReason.INSUFFICIENT_CREDITS
 
 
-def _available(account: Account, asks: Sequence[Ask], *, at: datetime) -> Credits:
-    return min(account.available(at, ask.product_id) for ask in asks)
+def _available(account: Account, asks: Sequence[Ask], purses: Sequence[Purse], *, at: datetime) -> Credits:
+    return min(account.available(at, ask.product_id, purse) for ask, purse in zip(asks, purses, strict=True))
 
 
 def _affordable(
@@ -306,9 +361,11 @@ def _affordable(
     return payable if headroom is None else min(payable, headroom)
 
 
-def _left(account: Account, asks: Sequence[Ask], *, at: datetime) -> tuple[Credits, Credits]:
+def _left(
+    account: Account, asks: Sequence[Ask], purses: Sequence[Purse], *, at: datetime
+) -> tuple[Credits, Credits]:
     """Return what is available, and affordable, after a call."""
-    available = _available(account, asks, at=at)
+    available = _available(account, asks, purses, at=at)
     _, headroom = _room(account, asks, at=at)
     return available, _affordable(account, asks, available, headroom, at=at)
 

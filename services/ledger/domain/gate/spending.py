@@ -11,6 +11,7 @@ from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.burn_down import Draw
 from services.ledger.domain.credits.entry import Entry, EntryKind, Usage
 from services.ledger.domain.credits.grant import capture_rest
+from services.ledger.domain.credits.seats import Purse
 from services.ledger.domain.gate.overage import captured_more, room
 from services.ledger.domain.gate.spend_cap import GroupValue, Spend, hold_more, spend_less, spend_more
 from services.ledger.domain.usage.meter import Meter, MeterKey
@@ -35,6 +36,7 @@ def draw_now(
     amount: Credits,
     usage: Usage,
     *,
+    purse: Purse,
     cause_id: str,
     at: datetime,
     counted: Mapping[GroupValue, Spend] | None = None,
@@ -43,10 +45,11 @@ def draw_now(
 ) -> tuple[Account, Uncovered]:
     """Spend `amount` from the rests of grants, in burn-down order; returns what they do not cover too.
 
-    Usage leaves at least one entry: an UNCHARGED one if it costs nothing. counted, meters: spends and meters to
-    save with it. reserved: the overage that is allowed even if the contract leaves no room for it any more.
+    Usage leaves at least one entry: an UNCHARGED one if it costs nothing. purse: whose credits it may draw. counted,
+    meters: spends and meters to save with it. reserved: the overage that is allowed even if the contract leaves no room
+    for it any more.
     """
-    allocation = burn_down.allocate(account.drawable(at, usage.product_id), amount)
+    allocation = burn_down.allocate(account.drawable(at, usage.product_id, purse), amount)
     entries = captures(account, allocation.draws, usage, cause_id=cause_id, at=at)
     uncovered = COVERED
     if allocation.uncovered:

@@ -2,9 +2,10 @@
 """Funding of reported usage: which grants pay for what was used before it was reported.
 
 First the grants that were active at the usage's own time, then those active now, each in burn-down order; what neither
-covers is overage, as far as the contract allows it in the usage's own period, and then a shortfall. Grants active now
-pay for usage dated ahead. For 24 h after its expiry a grant pays for usage dated before it, from what has expired; what
-rolled over is paid by the grant that it became.
+covers is overage, as far as the contract allows it in the usage's own period, and then a shortfall. Of seat-scoped
+credits, those of the slot pay that the seat occupied at that time. Grants active now pay for usage dated ahead. For
+24 h after its expiry a grant pays for usage dated before it, from what has expired; what rolled over is paid by the
+grant that it became.
 Source: services/ledger/README.md, "Reported usage".
 """
 
@@ -74,10 +75,14 @@ def payable(grant: Grant, *, at: datetime) -> Credits:
 
 def _payers(account: Account, usage: Usage, *, used_time: datetime, at: datetime) -> Iterator[Grant]:
     """Yield the grants that may pay, each once, in the order in which they do."""
-    then = {grant.grant_id: grant for grant in account.drawable(min(used_time, at), usage.product_id)}
+    purse = account.purse_of_usage(
+        usage.contract_id, usage.product_id, usage.group_values, min(used_time, at)
+    )
+    then = {one.grant_id: one for one in account.drawable(min(used_time, at), usage.product_id, purse)}
     yield from then.values()
     if used_time < at:
-        yield from (grant for grant in account.drawable(at, usage.product_id) if grant.grant_id not in then)
+        now = account.drawable(at, usage.product_id, purse)
+        yield from (grant for grant in now if grant.grant_id not in then)
 
 
 class _Writer:

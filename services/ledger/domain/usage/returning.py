@@ -17,6 +17,7 @@ from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.burn_down import burn_down_key
 from services.ledger.domain.credits.entry import Entry, EntryKind, Usage
 from services.ledger.domain.credits.grant import Grant, GrantId, capture_rest, return_captured, void_amount
+from services.ledger.domain.credits.seats import SeatName
 from services.ledger.domain.gate.overage import captured_more
 from services.ledger.domain.gate.spending import less_spent
 from services.ledger.domain.rating.product import UsageProduct
@@ -63,6 +64,11 @@ def give_back(
     return _count_less(account, product, left, anchor=anchor, at=at)
 
 
+def seats_of(lefts: Iterable[Left]) -> set[SeatName]:
+    """Return the group values of the usage of entries, of which some may be seat ids."""
+    return {name for left in lefts if left.entry.usage for name in left.entry.usage.group_values.items()}
+
+
 def cause_of(entry: Entry, cause_id: str) -> str:
     """Return the cause of an entry that says more of the usage of an entry. cause_id: what makes us write it.
 
@@ -106,15 +112,19 @@ def _correct(account: Account, left: Left, usage: Usage, *, cause_id: str, at: d
         return recording.write_void(account, voided, amount, effective_time=at, cause_id=grant_id, at=at)
     if grant.is_over(at) or grant.expire_time is None:
         return account
-    return account.due_no_later_than(grant.expire_time)
+    return account.due_no_later_than(grant.expire_time, grant.slot_id)
 
 
 def replaceable(grants: Iterable[Grant], ended: Grant, *, at: datetime) -> list[GrantId]:
-    """Return the grants whose draws credits of a grant that has ended may replace: active ones that burn after it."""
+    """Return the grants whose draws credits of a grant that has ended may replace: active ones that burn after it.
+
+    Of seat-scoped grants, only those of its own slot.
+    """
     return [
         grant.grant_id
         for grant in grants
         if grant.captured
+        and grant.slot_id in (None, ended.slot_id)
         and grant.void is None
         and grant.is_active(at)
         and burn_down_key(grant) > burn_down_key(ended)
@@ -175,8 +185,11 @@ def _would_have_paid(account: Account, ended: Grant, draw: Left, *, at: datetime
     usage, grant_id = draw.entry.usage, draw.entry.grant_id
     assert usage is not None
     assert grant_id is not None
+    purse = account.purse(usage.contract_id, usage.product_id, usage.group_values, draw.entry.effective_time)
     return (
-        ended.is_active(draw.entry.effective_time)
+        purse is not None
+        and purse.allows(ended)
+        and ended.is_active(draw.entry.effective_time)
         and ended.covers(usage.product_id)
         and grant_id in replaceable([account.grants[grant_id]], ended, at=at)
     )

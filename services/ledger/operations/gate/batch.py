@@ -144,6 +144,17 @@ class _Guess:
         if not totals <= account.spends.keys():
             raise NotCached("unknown")
 
+    def require_seats(self, account: Account, group_values: Mapping[str, str]) -> None:
+        for rule in account.seat_rules:
+            seat_id = group_values.get(rule.seats.group_key)
+            if seat_id is None:
+                continue
+            spans = account.seats.get((rule.subscription_id, seat_id))
+            if spans is None:
+                raise NotCached("unknown")
+            if any(account.slots[one.slot_id].is_due(self.at) for one in spans):
+                raise NotCached("due")
+
     def require_meter(self, account: Account, price: MeteredPrice) -> None:
         if price.meter_key is not None and price.meter_key not in account.meters:
             raise NotCached("unknown")

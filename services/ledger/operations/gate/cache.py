@@ -20,6 +20,7 @@ from services.ledger.domain.gate.standing import CatalogCopies, CustomerRecord, 
 CUSTOMERS_MAX = 10_000
 HOLDS_PER_POOL_MAX = 20_000
 SPENDS_PER_POOL_MAX = 20_000
+SLOTS_PER_POOL_MAX = 20_000
 METERS_PER_POOL_MAX = 1_000
 
 
@@ -58,7 +59,7 @@ class CustomerState:
 class CustomerCache:
     """The customers seen last (LRU), with what products cost them in one epoch of the Catalog's copies.
 
-    A pool with more holds, spends or meters than the maximum is cached without any of them.
+    A pool with more holds, spends, meters or slots than the maximum is cached without any of them.
     """
 
     def __init__(
@@ -96,11 +97,19 @@ class CustomerCache:
         cached = None if customer is None else customer.accounts.get(account.credit_type_id)
         if cached is None or cached.version != account.version:
             return account
-        return evolve(
+        account = evolve(
             account,
             holds=with_items(cached.holds, account.holds),
             spends=with_items(cached.spends, account.spends),
             meters=with_items(cached.meters, account.meters),
+        )
+        if not cached.slots:
+            return account
+        return evolve(
+            account,
+            seats=with_items(cached.seats, account.seats),
+            slots=with_items(cached.slots, account.slots),
+            grants=with_items(cached.grants, account.grants),
         )
 
     def put(
@@ -167,8 +176,18 @@ class CustomerCache:
     def _bounded(self, account: Account) -> Account:
         if len(account.spends) > self._spends_max or len(account.meters) > METERS_PER_POOL_MAX:
             # A hold's end is counted in its spends and on its meter, so no hold is cached without them.
-            return evolve(account, holds={}, spends={}, meters={})
+            return _without_slots(evolve(account, holds={}, spends={}, meters={}))
+        if len(account.slots) > SLOTS_PER_POOL_MAX:
+            return _without_slots(evolve(account, holds={}))
         return evolve(account, holds={}) if len(account.holds) > self._holds_max else account
+
+
+def _without_slots(account: Account) -> Account:
+    """Return an account without its slots. Without its holds, nothing refers to their grants."""
+    if not account.slots:
+        return account
+    shared = {grant_id: grant for grant_id, grant in account.grants.items() if grant.slot_id is None}
+    return evolve(account, seats={}, slots={}, grants=shared)
 
 
 def _versions(customer: CustomerState) -> dict[CreditTypeId, int]:

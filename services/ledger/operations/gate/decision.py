@@ -102,6 +102,12 @@ def decide(view: View, command: Command, *, at: datetime, ids: Ids) -> Outcome:
             view.require_meter(account, ask.entitlement.price)
         if isinstance(command, (Capture, CaptureLines, ExtendHold)):
             view.require_overage(account, account.holds[command.hold_id].counted_group_values, at)
+        if account.seat_rules:
+            hold_id = hold_of(command)
+            group_values = (
+                target.asks[0].group_values if hold_id is None else account.holds[hold_id].group_values
+            )
+            view.require_seats(account, group_values)
         if isinstance(command, (Capture, CaptureLines)):
             for part in account.holds[command.hold_id].parts:
                 view.require_meter(account, part.price)

@@ -58,10 +58,11 @@ class Explanations:
             ids=self._ids,
             group_values=ask.counted_group_values.items(),
             prices=[ask.entitlement.price],
+            seats=ask.group_values.items(),
         )
         account = opened.now
         verdict = gate.judge(account, ask, quoted(account, ask), at=opened.at)
-        grants = tuple(account.drawable(opened.at, ask.product_id))
+        grants = tuple(account.drawable(opened.at, ask.product_id, verdict.purse))
         draws = burn_down.allocate(grants, verdict.credits).draws if verdict.reason is None else ()
         return Explanation(
             reason=verdict.reason,
@@ -89,6 +90,7 @@ class Explanations:
             ids=self._ids,
             group_values={value for ask in asks for value in ask.counted_group_values.items()},
             prices=[ask.entitlement.price for ask in asks],
+            seats=asks[0].group_values.items(),
         )
         account = opened.now
         verdict = lines.judge(account, asks, at=opened.at)
@@ -102,7 +104,7 @@ class Explanations:
             draws=tuple(draw for of_line in draws for draw in of_line),
             grants=tuple(
                 grant
-                for grant in account.drawable(opened.at)
+                for grant in account.drawable(opened.at, purse=verdict.purse)
                 if any(grant.covers(ask.product_id) for ask in asks)
             ),
             caps=verdict.whole.caps,

@@ -166,6 +166,9 @@ class LockedView:
     def require_overage(self, account: Account, group_values: Mapping[str, str], at: datetime) -> None:
         """All of it was read with the account."""
 
+    def require_seats(self, account: Account, group_values: Mapping[str, str]) -> None:
+        """They were read with the account, and are up to date."""
+
     def require_meter(self, account: Account, price: MeteredPrice) -> None:
         """It was read with the account, or with the hold."""
 
@@ -269,6 +272,7 @@ class LockedView:
             for ask in target.asks:
                 wanted[target.key].group_values.update(ask.counted_group_values.items())
                 wanted[target.key].prices.append(ask.entitlement.price)
+                wanted[target.key].seats.update(ask.group_values.items())
             hold_id = hold_of(command)
             if hold_id is not None:
                 wanted[target.key].hold_ids.add(hold_id)
@@ -304,6 +308,7 @@ def _covers(read: Mapping[PoolKey, AccountSelection], wanted: Mapping[PoolKey, A
         and want.meter_keys() <= read[key].meter_keys()
         and want.values <= read[key].values
         and want.used_times <= read[key].used_times
+        and want.seats <= read[key].seats
         and want.pays_late <= read[key].pays_late
         for key, want in wanted.items()
     )

@@ -62,6 +62,10 @@ class View(Protocol):
         """Raise NotCached when the overage of the usage period is not known in which a use at `at` counts."""
         ...
 
+    def require_seats(self, account: Account, group_values: Mapping[str, str]) -> None:
+        """Raise NotCached when it is not known which slots the seat of a call occupies, or what they have now."""
+        ...
+
     def require_meter(self, account: Account, price: MeteredPrice) -> None:
         """Raise NotCached when the meter that usage at this price counts on is not known."""
         ...

@@ -19,7 +19,7 @@ from services.ledger.domain.usage.event import EventLine, EventResult, RecordEve
 from services.ledger.domain.usage.intake import Measured, charge, group_values_of
 from services.ledger.domain.usage.meter import MeteredPrice, MeterKey
 from services.ledger.domain.usage.pieces import Left, Piece
-from services.ledger.domain.usage.returning import grants_of, returns
+from services.ledger.domain.usage.returning import grants_of, returns, seats_of
 from services.ledger.operations.credits.settlement import OpenAccount, open_account
 from services.ledger.operations.usage.replacing import later_draws
 from services.ledger.store import Transaction
@@ -105,6 +105,7 @@ class PieceCorrector:
             used_times={piece.first.effective_time, *(left.entry.effective_time for left in returned)},
             pays_late=not is_return,
             only_grants=paid if is_return else None,
+            seats={*piece.usage.group_values.items(), *seats_of(later)},
         )
         anchor = opened.now.usage_anchor
         assert anchor is not None  # usage has a contract

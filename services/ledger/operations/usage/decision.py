@@ -71,6 +71,7 @@ def decide_event(view: View, event: RecordEvent, *, at: datetime) -> Outcome:
                 before[key] = after[key] = view.account(customer, key)
             group_values = group_values_of(line.product, event.properties)
             view.require_usage(after[key], line, group_values, event.timestamp)
+            view.require_seats(after[key], group_values)
             charged = charge(after[key], event, line, at=after[key].time_at(at))
             if isinstance(charged, EventResult):
                 return Denied(charged, key)
@@ -97,6 +98,7 @@ def _decide_capture(
         if isinstance(quantities, EventResult):
             return Denied(quantities, key)
         view.require_overage(account, hold.counted_group_values, at)
+        view.require_seats(account, hold.group_values)
         for part in hold.parts:
             view.require_meter(account, part.price)
         after, result = hold_capture.capture(account, hold, event, quantities, at=account.time_at(at))

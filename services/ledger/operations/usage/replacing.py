@@ -28,10 +28,12 @@ async def later_draws(
     if not ended:
         return []
     amount = total(left for left in returned if left.entry.grant_id in ended)
-    active = (await open_account(tx, *key, at=at, ids=ids)).now.grants.values()
+    slot_ids = {grant.slot_id for grant in ended.values() if grant.slot_id is not None}
+    active = (await open_account(tx, *key, at=at, ids=ids, slot_ids=slot_ids)).now.grants.values()
     found: dict[int, Left] = {}
     for grant in ended.values():
         later = replaceable(active, grant, at=paid.at)
-        draws = await tx.corrections.draws_in_time_of(key, grant, later, amount)
+        occupants = None if grant.slot_id is None else await tx.seat_plans.occupants(key[0], grant)
+        draws = await tx.corrections.draws_in_time_of(key, grant, later, amount, of=occupants)
         found |= {draw.entry.sequence: draw for draw in draws}
     return [found[sequence] for sequence in sorted(found, reverse=True)]

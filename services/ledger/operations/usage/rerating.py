@@ -20,7 +20,7 @@ from services.ledger.domain.usage import rerating
 from services.ledger.domain.usage.meter import MeteredPrice
 from services.ledger.domain.usage.rerate_job import MeterProgress, RerateCredits, RerateJob, ToDo
 from services.ledger.domain.usage.rerating import Repriced
-from services.ledger.domain.usage.returning import grants_of
+from services.ledger.domain.usage.returning import grants_of, seats_of
 from services.ledger.operations.credits.settlement import OpenAccount, open_account
 from services.ledger.operations.ports import Relay
 from services.ledger.operations.usage.correcting import NO_GRANTS
@@ -232,6 +232,10 @@ class Rerating:
             used_times={one.piece.first.effective_time for one in repriced},
             pays_late=not is_return,
             only_grants=grants_of([*returned, *later]) if is_return else None,
+            seats={
+                *seats_of(later),
+                *(name for one in repriced for name in one.piece.usage.group_values.items()),
+            },
         )
         anchor = opened.now.usage_anchor
         assert anchor is not None

@@ -18,8 +18,10 @@ from services.ledger.domain.credits.grant import (
     GrantId,
     ProductId,
     ScheduleId,
+    SlotId,
 )
 from services.ledger.domain.credits.plan_change import PaidCredits
+from services.ledger.domain.credits.seats import SeatName, SeatRule
 from services.ledger.domain.credits.unit_of_work import (
     AccountSelection,
     Change,
@@ -37,6 +39,7 @@ from services.ledger.store.connection import Connection
 from services.ledger.store.credits.grants import credit_type_of_grant
 from services.ledger.store.credits.reading import PoolLocks, read_accounts
 from services.ledger.store.credits.rows import GRANT_COLUMNS, Row, grant_from_row
+from services.ledger.store.credits.slots import read_rules
 from services.ledger.store.credits.writing import write_changes, write_extras
 
 
@@ -118,11 +121,13 @@ class Accounts:
         pays_late: bool = False,
         settles: bool = False,
         only_grants: frozenset[GrantId] | None = None,
+        seats: Iterable[SeatName] = (),
+        slot_ids: Iterable[SlotId] = (),
     ) -> Reading:
         """Lock a pool and return its account, with what may have fallen due at `at`.
 
         For a pool that does not exist yet, the account is empty. group_values: whose spends to read; hold_id: a hold
-        to read too, with its meter; prices: whose meters to read; values to only_grants: see AccountSelection.
+        to read too, with its meter; prices: whose meters to read; values to slot_ids: see AccountSelection.
         """
         hold_ids = set() if hold_id is None else {hold_id}
         selection = AccountSelection(
@@ -134,6 +139,8 @@ class Accounts:
             pays_late=pays_late,
             settles=settles,
             only_grants=only_grants,
+            seats=set(seats),
+            slot_ids=frozenset(slot_ids),
         )
         key = (customer_id, credit_type_id)
         return (await self.read_many({key: selection}, at=at))[key]
@@ -146,6 +153,11 @@ class Accounts:
         With PoolLocks.AVAILABLE, pools that another transaction has locked are left out.
         """
         return await read_accounts(self._connection, selections, at=at, locks=self._locks)
+
+    async def seat_rules(self, customer_id: CustomerId, credit_type_id: CreditTypeId) -> tuple[SeatRule, ...]:
+        """Return which usage is paid by seats in a pool."""
+        key = (customer_id, credit_type_id)
+        return (await read_rules(self._connection, [key]))[key]
 
     async def due_pools(
         self, customer_id: CustomerId, credit_type_id: CreditTypeId | None, *, at: datetime

@@ -8,7 +8,7 @@ from datetime import datetime
 from meshkit.evolve import evolve
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.account import Account
-from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant, GrantId
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant, GrantId, SlotId
 from services.ledger.domain.credits.unit_of_work import AccountSelection, PoolKey
 from services.ledger.domain.crossings import alarm
 from services.ledger.domain.crossings.watch import WatchKind
@@ -27,6 +27,7 @@ _UNREAD = f"""
         FROM ledger.grants g
         WHERE g.customer_id = $1 AND g.credit_type_id = $2 AND ({IS_OPEN_GRANT}) AND g.effective_time <= $3
             AND (g.expire_time IS NULL OR g.expire_time > $3) AND g.grant_id <> ALL ($4::text[])
+            AND g.slot_id IS NULL
         LIMIT $5
     ) AS unread
 """
@@ -48,7 +49,8 @@ async def read_grants(
     if whole := [key for key in keys if key not in partial]:
         rows += await connection.fetch(
             f"SELECT {_GRANT} FROM unnest($1::text[], $2::text[]) AS q (customer_id, credit_type_id)"
-            f" JOIN ledger.grants g USING (customer_id, credit_type_id) WHERE {IS_OPEN_GRANT}",
+            " JOIN ledger.grants g USING (customer_id, credit_type_id)"
+            f" WHERE g.slot_id IS NULL AND ({IS_OPEN_GRANT})",
             [customer_id for customer_id, _ in whole],
             [credit_type_id for _, credit_type_id in whole],
         )
@@ -63,7 +65,7 @@ async def read_grants(
         rows += await connection.fetch(
             f"SELECT {_GRANT} FROM unnest($1::text[], $2::text[]) AS q (customer_id, credit_type_id)"
             " JOIN ledger.grants g USING (customer_id, credit_type_id)"
-            " WHERE g.is_closed AND g.expired_micros > 0 AND g.expire_time > $3",
+            " WHERE g.is_closed AND g.expired_micros > 0 AND g.expire_time > $3 AND g.slot_id IS NULL",
             [customer_id for customer_id, _ in late],
             [credit_type_id for _, credit_type_id in late],
             at - PAYS_AFTER_EXPIRY,
@@ -72,6 +74,45 @@ async def read_grants(
         grant = grant_from_row(row)
         found[row["customer_id"], row["credit_type_id"]][grant.grant_id] = grant
     return found
+
+
+async def read_slot_grants(
+    connection: Connection,
+    key: PoolKey,
+    slot_ids: Collection[SlotId],
+    drawn: Collection[GrantId],
+    *,
+    pays_late: bool,
+    at: datetime,
+) -> dict[GrantId, Grant]:
+    """Return the open grants of these slots, and these grants. pays_late: also closed ones that can still pay.
+
+    drawn: grants that holds of the account draw, whoever has their slots now.
+    """
+    rows: list[Row] = []
+    if slot_ids:
+        rows += await connection.fetch(
+            f"SELECT {_GRANT} FROM ledger.grants g WHERE g.customer_id = $1 AND g.credit_type_id = $2"
+            f" AND g.slot_id = ANY ($3) AND ({IS_OPEN_GRANT})",
+            *key,
+            list(slot_ids),
+        )
+    if slot_ids and pays_late:
+        rows += await connection.fetch(
+            f"SELECT {_GRANT} FROM ledger.grants g WHERE g.customer_id = $1 AND g.credit_type_id = $2"
+            " AND g.slot_id = ANY ($3) AND g.is_closed AND g.expired_micros > 0 AND g.expire_time > $4",
+            *key,
+            list(slot_ids),
+            at - PAYS_AFTER_EXPIRY,
+        )
+    missing = set(drawn) - {row["grant_id"] for row in rows}
+    if missing:
+        rows += await connection.fetch(
+            f"SELECT {_GRANT} FROM ledger.grants g WHERE g.customer_id = $1 AND g.grant_id = ANY ($2)",
+            key[0],
+            sorted(missing),
+        )
+    return {grant.grant_id: grant for grant in map(grant_from_row, rows)}
 
 
 async def with_unread(connection: Connection, account: Account, *, at: datetime) -> Account:

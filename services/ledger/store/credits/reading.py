@@ -3,12 +3,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from enum import Enum
 from typing import Any
 
 import asyncpg
 
+from meshkit.evolve import evolve
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.due import DueSources, Reading
@@ -20,7 +22,7 @@ from services.ledger.domain.gate.overage import totals_for
 from services.ledger.domain.gate.spend_cap import CapWindow, GroupValue, Spend, SpendCap, window_at
 from services.ledger.domain.usage.meter import MeteredPrice
 from services.ledger.store.connection import Connection
-from services.ledger.store.credits.grants import read_grants, with_unread
+from services.ledger.store.credits.grants import read_grants, read_slot_grants, with_unread
 from services.ledger.store.credits.rows import (
     HOLD_COLUMNS,
     cap_from_row,
@@ -30,6 +32,7 @@ from services.ledger.store.credits.rows import (
     watch_from_row,
 )
 from services.ledger.store.credits.schedules import progress_of
+from services.ledger.store.credits.slots import SeatsRead, read_rules, read_seats
 from services.ledger.store.gate.standings import USAGE_ANCHOR
 from services.ledger.store.usage.meters import read_meters, read_values
 
@@ -84,8 +87,17 @@ async def read_accounts(
     columns = ([customer_id for customer_id, _ in keys], [credit_type_id for _, credit_type_id in keys])
     due = [key for key in keys if selections[key].settles or _is_due(pools[key], at)]
     partial = {key for key in keys if selections[key].only_grants is not None and key not in due}
-    grants = await read_grants(connection, selections, keys, partial, at=at)
+    grants = dict(await read_grants(connection, selections, keys, partial, at=at))
     holds = await _holds(connection, selections, due, at)
+    seats = await _seats(connection, selections, pools, holds, at)
+    for key, read in seats.items():
+        found = grants.get(key, {})
+        drawn = {draw.grant_id for hold in holds.get(key, ()) for draw in hold.draws} - found.keys()
+        of_slots = await read_slot_grants(
+            connection, key, read.slots, drawn, pays_late=selections[key].pays_late, at=at
+        )
+        grants[key] = {**found, **of_slots}
+    due_slots = {key for key, read in seats.items() if read.progress}
     watches = await _watches(connection, *columns)
     states = await _watch_states(connection, keys) if any(watches.values()) else {}
     # While the pool's lock was waited for, the first contract may have come.
@@ -94,7 +106,8 @@ async def read_accounts(
         key: _overage_totals(selections[key], overage_caps.get(key, {}), anchor, at)
         for key, anchor in anchors.items()
     }
-    spends = await _spends(connection, selections, totals, {*due, *partial}, holds, watches, states)
+    watched = {*due, *partial, *due_slots}
+    spends = await _spends(connection, selections, totals, watched, holds, watches, states)
     meters = await read_meters(connection, _prices(selections, holds))
     values = await read_values(connection, selections)
     readings = {}
@@ -124,19 +137,71 @@ async def read_accounts(
             watches=watches.get(key, ()),
             watch_states=states.get(key, {}),
         )
+        if (of_seats := seats.get(key)) is not None:
+            account = evolve(
+                account,
+                seat_rules=of_seats.rules,
+                seats=of_seats.seats,
+                slots=of_seats.with_grants(account.grants.values()),
+            )
         sources = await _due_sources(connection, key, at, selection) if key in due else None
         if key in partial:
             account = await with_unread(connection, account, at=at)
             anchor = await _anchor(connection, customer_id)
             sources = DueSources(schedules={}, first_unread=account.next_due_time, anchor=anchor)
+        if of_seats is not None and of_seats.progress:
+            sources = await _with_slots(connection, account, sources, of_seats)
         readings[key] = Reading(account=account, sources=sources)
     return readings
+
+
+async def _seats(
+    connection: Connection,
+    selections: Mapping[PoolKey, AccountSelection],
+    pools: Mapping[PoolKey, Any],
+    holds: Mapping[PoolKey, Sequence[Hold]],
+    at: datetime,
+) -> dict[PoolKey, SeatsRead]:
+    """Return what is needed of the named seats of these pools: those of the selections and of the selected holds."""
+    with_seats = [key for key, pool in pools.items() if pool["has_seats"]]
+    if not with_seats:
+        return {}
+    rules = await read_rules(connection, with_seats)
+    return {
+        key: await read_seats(
+            connection,
+            key,
+            rules[key],
+            names=selections[key].seats
+            | selections[key].group_values
+            | {
+                name
+                for hold in holds.get(key, ())
+                if hold.hold_id in selections[key].hold_ids
+                for name in hold.group_values.items()
+            },
+            slot_ids=selections[key].slot_ids,
+            settles=selections[key].settles,
+            at=at,
+        )
+        for key in with_seats
+    }
+
+
+async def _with_slots(
+    connection: Connection, account: Account, sources: DueSources | None, seats: SeatsRead
+) -> DueSources:
+    """Return what may have fallen due in an account and in its slots. sources: None if nothing is due in the pool."""
+    if sources is None:
+        anchor = await _anchor(connection, account.customer_id)
+        return DueSources(schedules=seats.progress, first_unread=account.next_due_time, anchor=anchor)
+    return replace(sources, schedules={**sources.schedules, **seats.progress})
 
 
 async def _pools(connection: Connection, keys: Sequence[PoolKey], *, locks: PoolLocks) -> dict[PoolKey, Any]:
     rows = await connection.fetch(
         "SELECT p.customer_id, p.credit_type_id, p.version, p.sequence, p.shortfall_micros,"
-        f" p.next_due_time, p.settled_time, {USAGE_ANCHOR} AS usage_anchor"
+        f" p.next_due_time, p.settled_time, p.has_seats, {USAGE_ANCHOR} AS usage_anchor"
         f" FROM {_POOLS} JOIN ledger.pools p USING (customer_id, credit_type_id)"
         " JOIN ledger.customers u USING (customer_id)"
         f" ORDER BY p.customer_id, p.credit_type_id {locks.value}",

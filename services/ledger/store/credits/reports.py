@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 from meshkit.page import Page
 from meshkit.period import Period
 from meshkit.quantity import INT64_MAX, Credits
+from services.ledger.domain.credits.balance import OccupiedSlot
 from services.ledger.domain.credits.entry import Entry
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant, GrantId
+from services.ledger.domain.credits.seats import slot_id_of
 from services.ledger.domain.gate.hold import Hold, HoldState
 from services.ledger.domain.usage.summary import SummaryWindow, UsageRow
 from services.ledger.store.connection import Connection, at_most_int64
@@ -15,10 +17,12 @@ from services.ledger.store.credits.rows import (
     ENTRY_COLUMNS,
     GRANT_COLUMNS,
     HOLD_COLUMNS,
+    Row,
     entry_from_row,
     grant_from_row,
     hold_from_row,
 )
+from services.ledger.store.credits.slots import named_seats_from_row
 
 _USAGE = f"""
     SELECT {{window}} AS window_start, product_id, credit_type_id,
@@ -29,6 +33,16 @@ _USAGE = f"""
     FROM ledger.entries
     WHERE customer_id = $1 AND effective_time >= $2 AND effective_time < $3 AND product_id IS NOT NULL
     GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+"""
+# Those of a customer $1 that are assigned at $2.
+_SEATS = """
+    SELECT DISTINCT a.subscription_id, a.seat_id, a.slot, s.credit_type_id, u.seat_group_key, u.shared_pool_access,
+        u.shared_pool_seat_ids
+    FROM ledger.seat_assignments a
+    JOIN ledger.subscriptions u USING (customer_id, subscription_id)
+    JOIN ledger.grant_schedules s USING (customer_id, subscription_id)
+    WHERE a.customer_id = $1 AND a.start_time <= $2 AND (a.end_time IS NULL OR a.end_time > $2)
+        AND s.allocation = 'INDIVIDUAL'
 """
 _WINDOW_STARTS = {
     SummaryWindow.PERIOD: "$2::timestamptz",
@@ -58,6 +72,36 @@ class Reports:
             page.size + 1,
         )
         return [(CreditTypeId(row["credit_type_id"]), grant_from_row(row)) for row in rows]
+
+    async def seats_named(
+        self, customer_id: CustomerId, credit_type_id: CreditTypeId | None, seat_id: str, *, at: datetime
+    ) -> list[OccupiedSlot]:
+        """Return the slots that a seat id has at `at`, by subscription and credit type."""
+        rows = await self._connection.fetch(
+            f"{_SEATS} AND a.seat_id = $3 AND ($4::text IS NULL OR s.credit_type_id = $4)"
+            " ORDER BY a.subscription_id, s.credit_type_id",
+            customer_id,
+            at,
+            seat_id,
+            credit_type_id,
+        )
+        return list(map(_seat_from_row, rows))
+
+    async def seats(
+        self, customer_id: CustomerId, subscription_id: str | None, page: Page, *, at: datetime
+    ) -> list[OccupiedSlot]:
+        """Return the slots that are assigned at `at`, by subscription, seat id and credit type."""
+        rows = await self._connection.fetch(
+            f"{_SEATS} AND ($3::text IS NULL OR a.subscription_id = $3)"
+            " AND ($4::text[] IS NULL OR (a.subscription_id, a.seat_id, s.credit_type_id) > ($4[1], $4[2], $4[3]))"
+            " ORDER BY a.subscription_id, a.seat_id, s.credit_type_id LIMIT $5",
+            customer_id,
+            at,
+            subscription_id,
+            list(page.after) if page.after else None,
+            page.size + 1,
+        )
+        return list(map(_seat_from_row, rows))
 
     async def entries(
         self, customer_id: CustomerId, credit_type_id: CreditTypeId, grant_id: GrantId | None, page: Page
@@ -116,6 +160,16 @@ class Reports:
             )
             for row in rows
         ]
+
+
+def _seat_from_row(row: Row) -> OccupiedSlot:
+    return OccupiedSlot(
+        subscription_id=row["subscription_id"],
+        seat_id=row["seat_id"],
+        slot_id=slot_id_of(row["subscription_id"], row["slot"]),
+        credit_type_id=CreditTypeId(row["credit_type_id"]),
+        draws_shared_pool=named_seats_from_row(row).shares_pool_with(row["seat_id"]),
+    )
 
 
 def _window(span: Period, start: datetime, window: SummaryWindow) -> Period:

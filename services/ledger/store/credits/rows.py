@@ -18,7 +18,13 @@ from services.ledger.domain.credits.grant import (
     ProductId,
     ScheduleId,
 )
-from services.ledger.domain.credits.schedule import GrantFrequency, GrantTerms, PeriodProration, Schedule
+from services.ledger.domain.credits.schedule import (
+    Allocation,
+    GrantFrequency,
+    GrantTerms,
+    PeriodProration,
+    Schedule,
+)
 from services.ledger.domain.crossings.watch import Watch, WatchKind
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldState
 from services.ledger.domain.gate.spend_cap import CapWindow, Spend, SpendCap, WindowSpend
@@ -35,7 +41,7 @@ GRANT_COLUMNS = """
     grant_id, kind, product_id, priority, effective_time, expire_time, create_time, granted_micros,
     captured_micros, held_micros, expired_micros, voided_micros, cost_basis_micros, scope_product_ids,
     schedule_id, period_start, source_id, is_closed, void_time, void_reason, void_actor, taken_back_micros,
-    rolled_over_micros, rolled_from
+    rolled_over_micros, rolled_from, slot_id
 """
 # Of a grant g: it is open, or has held credits. Must match the partial index's predicate exactly, or it is not used.
 IS_OPEN_GRANT = "NOT g.is_closed OR g.held_micros > 0"
@@ -81,6 +87,7 @@ def grant_from_row(row: Row) -> Grant:
         taken_back=Credits(row["taken_back_micros"]),
         rolled_over=Credits(row["rolled_over_micros"]),
         rolled_from=row["rolled_from"],
+        slot_id=row["slot_id"],
     )
 
 
@@ -116,6 +123,7 @@ def grant_to_row(grant: Grant) -> tuple[object, ...]:
         grant.taken_back.micros,
         grant.rolled_over.micros,
         grant.rolled_from,
+        grant.slot_id,
     )
 
 
@@ -270,4 +278,5 @@ def schedule_from_row(row: Row) -> Schedule:
             rollover=None if row["rollover"] is None else ROLLOVER.decode(row["rollover"]),
         ),
         editions=tuple(map(EDITION.decode, row["editions"])),
+        allocation=Allocation(row["allocation"]),
     )

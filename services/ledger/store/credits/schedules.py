@@ -11,7 +11,7 @@ SCHEDULE_COLUMNS = """
     s.schedule_id, s.contract_id, s.subscription_id, s.product_id, s.credit_type_id, s.unit_amount_micros,
     s.frequency, s.interval_count, s.anchor_time, c.start_time, least(c.end_time, s.end_time) AS end_time, s.priority,
     s.prorates_increases, s.period_proration, s.commit_duration, s.scope_product_ids, s.rollover, s.editions,
-    s.next_index, s.latest_grant_id
+    s.next_index, s.latest_grant_id, s.allocation
 """
 
 
@@ -20,10 +20,11 @@ async def progress_of(
     customer_id: CustomerId,
     credit_type_id: CreditTypeId,
 ) -> dict[ScheduleId, ScheduleProgress]:
-    """Return the schedules that grant into one pool, each with its seats over time."""
+    """Return the schedules that grant shared credits into one pool, each with its seats over time."""
     rows = await connection.fetch(
         f"SELECT {SCHEDULE_COLUMNS} FROM ledger.grant_schedules s JOIN ledger.contracts c USING"
-        " (customer_id, contract_id) WHERE s.customer_id = $1 AND s.credit_type_id = $2 ORDER BY s.schedule_id",
+        " (customer_id, contract_id) WHERE s.customer_id = $1 AND s.credit_type_id = $2"
+        " AND s.allocation = 'POOLED' ORDER BY s.schedule_id",
         customer_id,
         credit_type_id,
     )

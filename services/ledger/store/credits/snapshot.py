@@ -20,7 +20,8 @@ _ACCOUNTS = f"""
     FROM ledger.customers c
     LEFT JOIN ledger.pools p ON p.customer_id = c.customer_id AND ($2::text IS NULL OR p.credit_type_id = $2)
     LEFT JOIN ledger.grants g
-        ON g.customer_id = p.customer_id AND g.credit_type_id = p.credit_type_id AND ({IS_OPEN_GRANT})
+        ON g.customer_id = p.customer_id AND g.credit_type_id = p.credit_type_id AND g.slot_id IS NULL
+        AND ({IS_OPEN_GRANT})
     WHERE c.customer_id = {CUSTOMER_ID.format(name="$1")}
     ORDER BY p.credit_type_id
 """

@@ -55,7 +55,12 @@ _RESTS = """
     FROM ledger.grants g JOIN ledger.pools o USING (customer_id, credit_type_id)
     CROSS JOIN LATERAL (SELECT
         granted_micros - captured_micros - held_micros - expired_micros - voided_micros AS rest,
-        is_closed OR (expire_time <= settled_time AND expire_time < coalesce(next_due_time, 'infinity')) AS is_over
+        is_closed OR (expire_time <= settled_time AND expire_time < coalesce(
+            CASE WHEN slot_id IS NULL THEN next_due_time ELSE (
+                SELECT s.next_due_time FROM ledger.slots s WHERE s.customer_id = g.customer_id
+                    AND s.credit_type_id = g.credit_type_id AND s.subscription_id || '#' || s.slot = g.slot_id
+            ) END, 'infinity'
+        )) AS is_over
     ) AS f
     CROSS JOIN LATERAL (SELECT CASE WHEN is_over THEN 0 ELSE (
         SELECT coalesce(sum(e.amount_micros), 0)::bigint FROM ledger.entries e

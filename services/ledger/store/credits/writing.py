@@ -5,6 +5,7 @@ The guard: a pool is written only if its version is still the one that was read,
 together with the pool. So a decision on an account, or on prices, that have changed since writes nothing.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -15,7 +16,8 @@ from meshkit.outbox import enqueue_sql
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.due import ScheduleProgress
 from services.ledger.domain.credits.entry import Entry, Usage
-from services.ledger.domain.credits.grant import CustomerId, Grant
+from services.ledger.domain.credits.grant import Grant, SlotId
+from services.ledger.domain.credits.seats import number_of, subscription_of
 from services.ledger.domain.credits.unit_of_work import (
     Change,
     NewEvent,
@@ -80,7 +82,7 @@ async def write_extras(connection: Connection, changes: Sequence[Change], *, wal
         await _save_voids(connection, change)
         await _save_watch_states(connection, change)
         await _save_crossings(connection, change.after, wall=wall, ids=ids)
-        await _save_progress(connection, change.after.customer_id, change.schedules)
+        await _save_progress(connection, change)
 
 
 @dataclass(frozen=True, slots=True)
@@ -438,7 +440,7 @@ async def _insert_grants(connection: Connection, change: Change) -> None:
         await connection.executemany(
             f"INSERT INTO ledger.grants (customer_id, credit_type_id, {GRANT_COLUMNS})"
             " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,"
-            " $21, $22, $23, $24, $25, $26)",
+            " $21, $22, $23, $24, $25, $26, $27)",
             [(*change.key, *grant_to_row(grant)) for grant in new],
         )
 
@@ -494,12 +496,48 @@ async def _save_crossings(connection: Connection, after: Account, *, wall: Clock
         )
 
 
-async def _save_progress(
-    connection: Connection, customer_id: CustomerId, schedules: Sequence[ScheduleProgress]
-) -> None:
-    if schedules:
+async def _save_progress(connection: Connection, change: Change) -> None:
+    """Write up to which period each schedule has granted, and of each slot when something falls due in it next."""
+    of_pool = [one for one in change.schedules if one.schedule.slot_id is None]
+    if of_pool:
         await connection.executemany(
             "UPDATE ledger.grant_schedules SET next_index = $3, latest_grant_id = $4"
             " WHERE customer_id = $1 AND schedule_id = $2",
-            [(customer_id, one.schedule.schedule_id, one.next_index, one.latest) for one in schedules],
+            [(change.key[0], one.schedule.schedule_id, one.next_index, one.latest) for one in of_pool],
+        )
+    if change.after.changed_slots:
+        await connection.executemany(
+            "UPDATE ledger.slots SET next_due_time = least(next_due_time, $5)"
+            " WHERE customer_id = $1 AND credit_type_id = $2 AND subscription_id = $3 AND slot = $4",
+            [
+                (
+                    *change.key,
+                    subscription_of(slot_id),
+                    number_of(slot_id),
+                    change.after.slots[slot_id].next_due_time,
+                )
+                for slot_id in change.after.changed_slots
+            ],
+        )
+    of_slots: dict[SlotId, list[ScheduleProgress]] = defaultdict(list)
+    for one in change.schedules:
+        if one.schedule.slot_id is not None:
+            of_slots[one.schedule.slot_id].append(one)
+    if of_slots:
+        await connection.executemany(
+            "INSERT INTO ledger.slots (customer_id, credit_type_id, subscription_id, slot, next_due_time,"
+            " schedule_ids, next_indices) VALUES ($1, $2, $3, $4, $5, $6, $7)"
+            " ON CONFLICT (customer_id, credit_type_id, subscription_id, slot) DO UPDATE SET"
+            " next_due_time = $5, schedule_ids = $6, next_indices = $7",
+            [
+                (
+                    *change.key,
+                    subscription_of(slot_id),
+                    number_of(slot_id),
+                    change.after.slots[slot_id].next_due_time,
+                    [one.schedule.schedule_id for one in schedules],
+                    [one.next_index for one in schedules],
+                )
+                for slot_id, schedules in of_slots.items()
+            ],
         )

@@ -12,6 +12,7 @@ from datetime import datetime
 from meshkit.quantity import INT64_MAX, Credits, Quantity
 from services.ledger.domain.credits.entry import Entry
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant, GrantId, ProductId
+from services.ledger.domain.credits.seats import SeatName
 from services.ledger.domain.credits.unit_of_work import PoolKey
 from services.ledger.domain.errors import HoldNotFound, UsageAlreadyVoided, UsageNotFound
 from services.ledger.domain.rating.properties import micros_of
@@ -45,6 +46,11 @@ _DRAWS = f"""
         AND corrects_sequence IS NULL AND ($7::text[] IS NULL OR product_id = ANY ($7))
     ORDER BY sequence DESC LIMIT {PAGE_SIZE}
 """
+_DRAWS_OF_SEATS = _DRAWS.replace(
+    "ORDER BY",
+    "AND EXISTS (SELECT FROM unnest($8::text[], $9::text[]) AS s (group_key, value)"
+    " WHERE group_values ->> s.group_key = s.value) ORDER BY",
+)
 _CORRECTING = f"""
     SELECT {ENTRY_COLUMNS} FROM ledger.entries
     WHERE customer_id = $1 AND credit_type_id = $2 AND corrects_sequence = ANY ($3::bigint[])
@@ -178,17 +184,27 @@ class Corrections:
         return await self._latest(_OF_METER, key, meter, amount, without=own)
 
     async def draws_in_time_of(
-        self, key: PoolKey, grant: Grant, later: Sequence[GrantId], amount: Credits
+        self,
+        key: PoolKey,
+        grant: Grant,
+        later: Sequence[GrantId],
+        amount: Credits,
+        *,
+        of: Sequence[SeatName] | None = None,
     ) -> list[Left]:
         """Return what other grants paid for usage dated in the life of a grant and in its scope, newest first.
 
-        later: the other grants. amount: it stops when so much is left of the draws in total.
+        later: the other grants. amount: it stops when so much is left of the draws in total. of: only usage with one of
+        these group values; None: any.
         """
         if not later:
             return []
         scope = sorted(grant.scope_product_ids) or None
         arguments = list(later), grant.effective_time, grant.expire_time, scope
-        return await self._latest(_DRAWS, key, arguments, amount)
+        if of is None:
+            return await self._latest(_DRAWS, key, arguments, amount)
+        names = [group_key for group_key, _ in of], [value for _, value in of]
+        return await self._latest(_DRAWS_OF_SEATS, key, (*arguments, *names), amount)
 
     async def _latest(
         self,

@@ -29,10 +29,15 @@ from services.ledger.domain.credits.schedule import (
     ScheduleCredits,
 )
 from services.ledger.wire.amounts import time_in_periods
+from services.ledger.wire.copies.seats import (
+    SEATS_MAX,
+    allocation_from_wire,
+    moves_from_wire,
+    subscription_from_wire,
+)
 from services.ledger.wire.copies.values import customer_id_from_wire, version_from_wire
 from services.ledger.wire.credits.grants import PRIORITY_MAX, scope_from_wire
 
-SEATS_MAX = 1_000_000
 # A grant lives at most so many intervals of its schedule's frequency: with ANNUAL, 120 years.
 PERIODS_MAX = 120
 EDITIONS_MAX = 100
@@ -78,12 +83,7 @@ def contract_from_wire(request: pb.ApplyContractRequest) -> ContractUpdate:
         fields.add("end_time", "must not be before start_time")
     contract_id = fields.text("contract_id", request.contract_id)
     subscriptions = tuple(
-        SubscriptionSeats(
-            fields.text(f"subscriptions[{n}].subscription_id", one.subscription_id),
-            fields.count(
-                f"subscriptions[{n}].initial_quantity", one.initial_quantity, minimum=0, maximum=SEATS_MAX
-            ),
-        )
+        subscription_from_wire(fields, f"subscriptions[{n}]", one)
         for n, one in enumerate(request.subscriptions)
     )
     update = ContractUpdate(
@@ -158,6 +158,7 @@ def _schedule_from_wire(
         end_time=schedule_end,
         terms=_terms_from_wire(fields, path, terms, interval_count),
         editions=tuple(sorted(editions, key=attrgetter("effective_time"))),
+        allocation=allocation_from_wire(fields, path, terms, subscriptions),
     )
 
 
@@ -215,6 +216,7 @@ def seat_change_void_from_wire(request: pb.VoidSeatChangeRequest) -> SeatChangeV
 def seat_change_from_wire(request: pb.ApplySeatChangeRequest) -> SeatChangeUpdate:
     fields = Fields()
     fields.request_id(request.request_id)
+    moves = moves_from_wire(fields, request)
     update = SeatChangeUpdate(
         customer_id=customer_id_from_wire(fields, request.customer_id),
         subscription_id=fields.text("subscription_id", request.subscription_id),
@@ -224,12 +226,13 @@ def seat_change_from_wire(request: pb.ApplySeatChangeRequest) -> SeatChangeUpdat
             ),
             sequence=fields.count("sequence", request.sequence, minimum=1, maximum=INT64_MAX),
             seat_change_id=fields.text("seat_change_id", request.seat_change_id),
-            quantity_delta=_delta(fields, request),
+            quantity_delta=_delta(fields, request, may_be_zero=bool(moves)),
             new_quantity=_new_quantity(fields, request),
             accept_time=fields.optional_time(
                 "accept_time", request.accept_time, request.HasField("accept_time")
             ),
         ),
+        moves=moves,
     )
     fields.check()
     return update
@@ -271,11 +274,16 @@ def credits_to_wire(one: ScheduleCredits) -> pb.ScheduleCredits:
     )
 
 
-def _delta(fields: Fields, request: pb.ApplySeatChangeRequest | pb.PreviewSeatChangeRequest) -> int:
+def _delta(
+    fields: Fields,
+    request: pb.ApplySeatChangeRequest | pb.PreviewSeatChangeRequest,
+    *,
+    may_be_zero: bool = False,
+) -> int:
     is_set = request.quantity_delta != 0
     if is_set and request.HasField("new_quantity"):
         fields.add("quantity_delta", "must be 0 if new_quantity is set")
-    elif not is_set and not request.HasField("new_quantity"):
+    elif not is_set and not may_be_zero and not request.HasField("new_quantity"):
         fields.add("quantity_delta", "must not be 0 unless new_quantity is set")
     return fields.count("quantity_delta", request.quantity_delta, minimum=-SEATS_MAX, maximum=SEATS_MAX)
 

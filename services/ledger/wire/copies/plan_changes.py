@@ -20,7 +20,8 @@ from services.ledger.domain.credits.plan_change import (
     UnusedShare,
 )
 from services.ledger.wire.amounts import time_in_periods
-from services.ledger.wire.copies.contract import SEATS_MAX, contract_from_wire, credits_to_wire
+from services.ledger.wire.copies.contract import contract_from_wire, credits_to_wire
+from services.ledger.wire.copies.seats import SEATS_MAX
 from services.ledger.wire.copies.values import customer_id_from_wire
 
 PREVIEW_ID: Final = "preview"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Grants and balances on the wire."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -11,7 +11,7 @@ from meshkit.rpc.fingerprint import fingerprint
 from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2 as peer
-from services.ledger.domain.credits.balance import Balances, PoolBalance
+from services.ledger.domain.credits.balance import Balances, PoolBalance, SeatBalance
 from services.ledger.domain.credits.commands import (
     AdjustBalance,
     AdjustedBalance,
@@ -162,12 +162,13 @@ def grant_to_wire(grant: Grant, credit_type_id: CreditTypeId, *, at: datetime) -
         expire_time=optional_timestamp(grant.expire_time),
         cost_basis_micros=grant.cost_basis_micros,
         scope_product_ids=sorted(grant.scope_product_ids),
-        grant_schedule_id=grant.schedule_id,
+        grant_schedule_id=None if grant.schedule_id is None else grant.schedule_id.partition("#")[0],
         source_id=grant.source_id,
         create_time=timestamp(grant.create_time),
         void_time=optional_timestamp(None if grant.void is None else grant.void.time),
         rolled_over_micros=grant.rolled_over.micros,
         rolled_from_grant_id=grant.rolled_from,
+        slot_id=grant.slot_id,
     )
 
 
@@ -180,17 +181,36 @@ def listed_grant_to_wire(grant: Grant, credit_type_id: CreditTypeId, *, at: date
     return listed
 
 
-def balance_from_wire(request: pb.GetBalanceRequest) -> tuple[str, CreditTypeId | None]:
+def balance_from_wire(request: pb.GetBalanceRequest) -> tuple[str, CreditTypeId | None, str | None]:
+    """Return the customer, the credit type and the seat id that are asked for."""
     fields = Fields()
     customer = fields.text("customer", request.customer)
     credit_type_id = optional_credit_type_from_wire(fields, request.credit_type_id)
+    seat_id = fields.text("seat_id", request.seat_id, required=False) or None
     fields.check()
-    return customer, credit_type_id
+    return customer, credit_type_id, seat_id
 
 
-def balance_to_wire(balances: Balances) -> pb.GetBalanceResponse:
+def balance_to_wire(balances: Balances, seats: Sequence[SeatBalance] = ()) -> pb.GetBalanceResponse:
     return pb.GetBalanceResponse(
-        pools=[_pool_to_wire(pool, balances.at) for pool in balances.pools], as_of_time=timestamp(balances.at)
+        pools=[_pool_to_wire(pool, balances.at) for pool in balances.pools],
+        as_of_time=timestamp(balances.at),
+        seats=[seat_balance_to_wire(one, at=balances.at) for one in seats],
+    )
+
+
+def seat_balance_to_wire(balance: SeatBalance, *, at: datetime) -> pb.SeatBalance:
+    seat = balance.seat
+    return pb.SeatBalance(
+        subscription_id=seat.subscription_id,
+        seat_id=seat.seat_id,
+        slot_id=seat.slot_id,
+        credit_type_id=seat.credit_type_id,
+        available_micros=total_to_wire(balance.available),
+        held_micros=total_to_wire(balance.held),
+        remaining_micros=total_to_wire(balance.available + balance.held),
+        draws_shared_pool=seat.draws_shared_pool,
+        grants=[grant_to_wire(grant, seat.credit_type_id, at=at) for grant in balance.grants],
     )
 
 

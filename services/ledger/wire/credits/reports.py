@@ -9,16 +9,17 @@ from typing import Final
 from meshkit.page import Page
 from meshkit.period import Period
 from meshkit.rpc.fields import Fields, timestamp
-from meshkit.rpc.paging import number_key, page_from_wire, page_to_wire
+from meshkit.rpc.paging import number_key, page_from_wire, page_to_wire, text_key
 from purser.ledger.v1 import ledger_admin_pb2 as pb
 from purser.type.v1.billing_period_pb2 import BillingPeriod
+from services.ledger.domain.credits.balance import SeatBalance
 from services.ledger.domain.credits.entry import Entry
 from services.ledger.domain.credits.grant import CreditTypeId, Grant, GrantId
 from services.ledger.domain.credits.verification import Discrepancy, Verification
 from services.ledger.domain.gate.hold import Hold, HoldState, state_at
 from services.ledger.domain.usage.summary import SummaryWindow, UsageRow
 from services.ledger.wire.amounts import optional_credit_type_from_wire
-from services.ledger.wire.credits.grants import listed_grant_to_wire
+from services.ledger.wire.credits.grants import listed_grant_to_wire, seat_balance_to_wire
 from services.ledger.wire.gate.lines import held_lines_to_wire
 
 SPAN_MAX = timedelta(days=400)
@@ -45,6 +46,7 @@ class ListQuery:
     credit_type_id: CreditTypeId | None = None
     grant_id: GrantId | None = None
     state: HoldState | None = None
+    subscription_id: str | None = None
 
 
 def grants_from_wire(request: pb.ListGrantsRequest) -> ListQuery:
@@ -71,6 +73,32 @@ def grants_to_wire(
         lambda row: listed_grant_to_wire(row[1], row[0], at=at),
     )
     return pb.ListGrantsResponse(grants=shown, next_page_token=token)
+
+
+def seats_from_wire(request: pb.ListSeatBalancesRequest) -> ListQuery:
+    fields = Fields()
+    filters = {"list": "seats", "customer": request.customer, "subscription_id": request.subscription_id}
+    query = ListQuery(
+        customer=fields.text("customer", request.customer),
+        page=page_from_wire(fields, request, filters, keys=(text_key, text_key, text_key)),
+        filters=filters,
+        subscription_id=fields.text("subscription_id", request.subscription_id, required=False) or None,
+    )
+    fields.check()
+    return query
+
+
+def seats_to_wire(
+    rows: Sequence[SeatBalance], query: ListQuery, *, at: datetime
+) -> pb.ListSeatBalancesResponse:
+    shown, token = page_to_wire(
+        rows,
+        query.page,
+        query.filters,
+        lambda row: (row.seat.subscription_id, row.seat.seat_id, row.seat.credit_type_id),
+        lambda row: seat_balance_to_wire(row, at=at),
+    )
+    return pb.ListSeatBalancesResponse(seats=shown, next_page_token=token, as_of_time=timestamp(at))
 
 
 def entries_from_wire(request: pb.ListEntriesRequest) -> tuple[ListQuery, CreditTypeId]:

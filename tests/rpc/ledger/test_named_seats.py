@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Named seats: each draws the credits of its own slot, and ids without a seat are denied."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from meshkit.rpc.fields import timestamp
+from purser.ledger.v1 import ledger_admin_pb2 as apb
+from purser.ledger.v1 import ledger_pb2 as pb
+from tests.support.ledger import CREDIT, JULY, JUNE, RunningLedger, running_ledger
+from tests.support.postgres import Databases
+from tests.support.reported import an_event, record
+
+TICK = timedelta(microseconds=1)
+
+
+def _june(day: int) -> datetime:
+    return datetime(2025, 6, day, tzinfo=UTC)
+
+
+@pytest.fixture
+async def named(databases: Databases) -> AsyncIterator[RunningLedger]:
+    """On 1 June: acme's 2 named seats have 100 credits a month each; ann and bob have them."""
+    async with running_ledger(databases) as running:
+        await running.sell_assistant()
+        await running.sign_named_seats()
+        await running.assign("ann", "bob", sequence=1)
+        yield running
+
+
+async def test_a_seat_draws_its_own_credits_and_not_those_of_others(named: RunningLedger) -> None:
+    allowed = await named.authorize(100, user="ann")
+    denied = await named.authorize(1, user="ann")
+    of_bob = await named.authorize(100, user="bob")
+
+    assert (allowed.decision, allowed.available_micros) == (pb.DECISION_ALLOWED, 0)
+    assert denied.denial_reason == pb.DENIAL_REASON_INSUFFICIENT_CREDITS
+    assert of_bob.decision == pb.DECISION_ALLOWED
+    await named.assert_adds_up()
+
+
+async def test_an_id_without_a_seat_is_denied(named: RunningLedger) -> None:
+    stranger = await named.authorize(1, user="carol")
+    nobody = await named.authorize(1)
+    debited = await named.debit(1, user="carol")
+
+    assert stranger == pb.AuthorizeResponse(
+        decision=pb.DECISION_DENIED,
+        denial_reason=pb.DENIAL_REASON_SEAT_NOT_ASSIGNED,
+        credit_type_id="crt_ai",
+    )
+    assert nobody.denial_reason == pb.DENIAL_REASON_SEAT_NOT_ASSIGNED
+    assert debited.denial_reason == pb.DENIAL_REASON_SEAT_NOT_ASSIGNED
+
+
+async def test_a_seat_has_its_credits_again_at_the_first_instant_of_a_period(named: RunningLedger) -> None:
+    await named.debit(100, user="ann")
+    named.clock.advance_to(JULY - TICK)
+    before = await named.authorize(1, user="ann")
+    named.clock.advance_to(JULY)
+    after = await named.authorize(100, user="ann")
+
+    assert before.denial_reason == pb.DENIAL_REASON_INSUFFICIENT_CREDITS
+    assert after.decision == pb.DECISION_ALLOWED
+    await named.assert_adds_up()
+
+
+async def test_a_balance_tells_what_one_seat_has(named: RunningLedger) -> None:
+    await named.debit(30, user="ann")
+    await named.authorize(20, user="ann")
+
+    ann, bob = await named.seat("ann"), await named.seat("bob")
+
+    assert (ann.available_micros, ann.held_micros, ann.remaining_micros) == (
+        50 * CREDIT,
+        20 * CREDIT,
+        70 * CREDIT,
+    )
+    assert ann.slot_id == "sub_1#1"
+    assert [(one.grant_schedule_id, one.slot_id) for one in ann.grants] == [("sch_1", "sub_1#1")]
+    assert bob.available_micros == 100 * CREDIT
+    assert (await named.pool()).available_micros == 0  # of the shared pool
+
+
+async def test_a_removed_id_draws_no_more_and_the_next_one_gets_its_rest(named: RunningLedger) -> None:
+    await named.debit(70, user="ann")
+    named.clock.advance_to(_june(10))
+
+    await named.change_seats(0, _june(10), sequence=2, unassign_seat_ids=["ann"], assign_seat_ids=["carol"])
+
+    assert (await named.authorize(1, user="ann")).denial_reason == pb.DENIAL_REASON_SEAT_NOT_ASSIGNED
+    assert (await named.seat("carol")).available_micros == 30 * CREDIT
+    await named.assert_adds_up()
+
+
+async def test_a_transfer_moves_the_rest(named: RunningLedger) -> None:
+    await named.debit(70, user="ann")
+
+    await named.change_seats(0, JUNE, sequence=2, transfers=[{"from_seat_id": "ann", "to_seat_id": "carol"}])
+
+    assert (await named.seat("carol")).available_micros == 30 * CREDIT
+    assert (await named.authorize(31, user="carol")).denial_reason == (pb.DENIAL_REASON_INSUFFICIENT_CREDITS)
+    assert (await named.authorize(1, user="ann")).denial_reason == pb.DENIAL_REASON_SEAT_NOT_ASSIGNED
+
+
+async def test_a_seat_that_is_added_has_the_share_of_its_month(named: RunningLedger) -> None:
+    named.clock.advance_to(datetime(2025, 7, 3, tzinfo=UTC))
+
+    added = await named.change_seats(
+        1, datetime(2025, 7, 3, tzinfo=UTC), sequence=2, assign_seat_ids=["carol"]
+    )
+
+    assert [one.amount_micros for one in added.credits] == [93_548_387]  # 100 × 29/31
+    assert (await named.seat("carol")).available_micros == 93_548_387
+    assert (await named.seat("ann")).available_micros == 100 * CREDIT
+    await named.assert_adds_up()
+
+
+async def test_a_decrease_ends_a_free_slot_and_the_others_keep_their_credits(named: RunningLedger) -> None:
+    await named.debit(70, user="bob")
+    named.clock.advance_to(_june(10))
+    await named.change_seats(-1, _june(10), sequence=2, unassign_seat_ids=["ann"])
+
+    named.clock.advance_to(_june(11))
+    assert (await named.seat("bob")).available_micros == 30 * CREDIT
+    named.clock.advance_to(JULY)
+    assert (await named.seat("bob")).available_micros == 100 * CREDIT
+    await named.debit(1, user="bob")
+    await named.assert_adds_up()
+
+
+async def test_down_and_up_again_brings_the_ended_slot_back_without_new_credits(
+    named: RunningLedger,
+) -> None:
+    await named.debit(70, user="ann")
+    await named.change_seats(-1, _june(10), sequence=2, unassign_seat_ids=["ann"])
+    await named.change_seats(1, _june(20), sequence=3, assign_seat_ids=["carol"])
+    named.clock.advance_to(_june(20))
+
+    assert (await named.seat("carol")).available_micros == 30 * CREDIT
+    named.clock.advance_to(JULY)
+    assert (await named.seat("carol")).available_micros == 100 * CREDIT
+    await named.debit(1, user="carol")
+    await named.assert_adds_up()
+
+
+async def test_an_assignment_takes_the_free_slot_with_the_largest_rest(named: RunningLedger) -> None:
+    await named.debit(70, user="ann")
+    await named.debit(10, user="bob")
+
+    await named.change_seats(0, JUNE, sequence=2, unassign_seat_ids=["ann", "bob"])
+    await named.assign("carol", sequence=3)
+    await named.assign("dave", sequence=4)
+
+    assert (await named.seat("carol")).available_micros == 90 * CREDIT
+    assert (await named.seat("dave")).available_micros == 30 * CREDIT
+
+
+async def test_an_assignment_dated_ahead_begins_at_its_instant(named: RunningLedger) -> None:
+    await named.change_seats(0, JULY, sequence=2, unassign_seat_ids=["ann"], assign_seat_ids=["carol"])
+
+    named.clock.advance_to(JULY - TICK)
+    assert (await named.authorize(1, user="carol")).denial_reason == pb.DENIAL_REASON_SEAT_NOT_ASSIGNED
+    assert (await named.authorize(1, user="ann")).decision == pb.DECISION_ALLOWED
+    named.clock.advance_to(JULY)
+    assert (await named.authorize(100, user="carol")).decision == pb.DECISION_ALLOWED
+    assert (await named.authorize(1, user="ann")).denial_reason == pb.DENIAL_REASON_SEAT_NOT_ASSIGNED
+
+
+async def test_a_decrease_that_is_told_late_takes_back_what_the_slot_should_not_have(
+    named: RunningLedger,
+) -> None:
+    """ann leaves on 30 June with her seat; the Ledger hears of it on 2 July, when 30 of July's 100 are spent."""
+    named.clock.advance_to(datetime(2025, 7, 2, tzinfo=UTC))
+    await named.debit(30, user="ann")
+
+    await named.change_seats(
+        -1,
+        _june(30),
+        sequence=2,
+        unassign_seat_ids=["ann"],
+        accept_time=timestamp(_june(30)),
+    )
+    await named.change_seats(1, datetime(2025, 7, 2, tzinfo=UTC), sequence=3, assign_seat_ids=["carol"])
+
+    # What the slot has counted, 30, is part of the 100 × 30/31 that it brings from now on.
+    assert (await named.seat("carol")).available_micros == 96_774_193 - 30 * CREDIT
+    await named.assert_adds_up()
+
+
+@pytest.mark.parametrize(
+    ("access", "listed", "allowed"),
+    [
+        ("SHARED_POOL_ACCESS_UNSPECIFIED", [], False),
+        ("SHARED_POOL_ACCESS_NOBODY", [], False),
+        ("SHARED_POOL_ACCESS_EVERYONE", [], True),
+        ("SHARED_POOL_ACCESS_LISTED", ["bob"], False),
+        ("SHARED_POOL_ACCESS_LISTED", ["ann"], True),
+    ],
+)
+async def test_behind_a_seat_the_shared_pool_is_for_nobody_everyone_or_listed_seats(
+    databases: Databases, access: str, listed: list[str], allowed: bool
+) -> None:
+    async with running_ledger(databases) as ledger:
+        await ledger.sell_assistant()
+        await ledger.sign_named_seats(shared_pool_access=access, shared_pool_seat_ids=listed)
+        await ledger.assign("ann", "bob", sequence=1)
+        await ledger.top_up(1_000)
+
+        answer = await ledger.authorize(150, user="ann")
+
+        assert answer.decision == (pb.DECISION_ALLOWED if allowed else pb.DECISION_DENIED)
+        assert answer.available_micros == (950 if allowed else 100) * CREDIT
+        assert (await ledger.pool()).held_micros == (50 if allowed else 0) * CREDIT
+        stranger = await ledger.authorize(1, user="carol")
+        assert stranger.denial_reason == pb.DENIAL_REASON_SEAT_NOT_ASSIGNED
+        await ledger.assert_adds_up()
+
+
+async def test_a_hold_of_a_seat_is_captured_after_the_seat_was_passed_on(named: RunningLedger) -> None:
+    hold = await named.authorize(20, user="ann")
+    named.clock.advance_to(JUNE + TICK)
+    await named.change_seats(
+        0, JUNE + TICK, sequence=2, transfers=[{"from_seat_id": "ann", "to_seat_id": "carol"}]
+    )
+
+    captured = await named.capture(hold.hold_id, 50)
+
+    assert (captured.captured_micros, captured.shortfall_micros) == (50 * CREDIT, 0)
+    assert (await named.seat("carol")).available_micros == 50 * CREDIT
+    await named.assert_adds_up()
+
+
+async def test_what_a_seat_lacks_is_not_taken_from_others(named: RunningLedger) -> None:
+    hold = await named.authorize(20, user="ann")
+
+    captured = await named.capture(hold.hold_id, 130)
+
+    assert (captured.captured_micros, captured.shortfall_micros) == (100 * CREDIT, 30 * CREDIT)
+    assert (await named.seat("bob")).available_micros == 100 * CREDIT
+    await named.assert_adds_up()
+
+
+async def test_reported_usage_is_paid_by_the_seat_at_its_time(named: RunningLedger) -> None:
+    named.clock.advance_to(_june(10))
+    await named.change_seats(0, _june(10), sequence=2, unassign_seat_ids=["ann"], assign_seat_ids=["carol"])
+
+    before, after = await record(
+        named,
+        an_event("tx-1", "5", user="ann", at=_june(9)),
+        an_event("tx-2", "5", user="ann", at=_june(10)),
+    )
+
+    assert [(one.credits_micros, one.shortfall_micros) for one in before.lines] == [(60 * CREDIT, 0)]
+    assert [one.shortfall_micros for one in after.lines] == [60 * CREDIT]
+    assert (await named.seat("carol")).available_micros == 40 * CREDIT
+    await named.assert_adds_up()
+
+
+async def test_seats_are_listed_in_pages(named: RunningLedger) -> None:
+    await named.debit(30, user="ann")
+
+    first = await named.admin.ListSeatBalances(apb.ListSeatBalancesRequest(customer="acme", page_size=1))
+    second = await named.admin.ListSeatBalances(
+        apb.ListSeatBalancesRequest(customer="acme", page_size=1, page_token=first.next_page_token)
+    )
+
+    (ann,), (bob,) = first.seats, second.seats
+    assert (ann.seat_id, ann.available_micros) == ("ann", 70 * CREDIT)
+    assert (bob.seat_id, bob.available_micros) == ("bob", 100 * CREDIT)
+    assert not second.next_page_token
+
+
+async def test_the_sweeper_settles_slots_that_nobody_reads(named: RunningLedger) -> None:
+    await named.debit(30, user="ann")
+    named.clock.advance_to(JULY)
+    await named.app.run_due(JULY)
+
+    entries = await named.entries()
+    expired = [one for one in entries if one.entry_kind == apb.ENTRY_KIND_EXPIRY]
+    assert [one.amount_micros for one in expired] == [-70 * CREDIT]
+    await named.assert_adds_up()
