@@ -141,6 +141,7 @@ class Bench:
         in_flight: int,
         names: Sequence[str],
         items: int = 1,
+        seats: int = 0,
         server: Server | None = None,
         secured: Secured | None = None,
     ) -> Caller:
@@ -152,6 +153,7 @@ class Bench:
             addresses=tuple(one.address for one in servers),
             customers=tuple(names),
             items=items,
+            seats=seats,
             secured=secured,
         )
         meters = self._meters(servers, with_database=True)

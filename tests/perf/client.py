@@ -24,7 +24,7 @@ from google.protobuf.duration_pb2 import Duration
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1 import usage_pb2
 from tests.perf.load import Kind, Load, Secured
-from tests.perf.world import PRODUCT, UNITS_MICROS, USERS
+from tests.perf.world import PRODUCT, UNITS_MICROS, USERS, seat_ids
 
 CALL_SECONDS_MAX = 10.0
 READY_SECONDS_MAX = 20.0
@@ -72,7 +72,7 @@ class Client:
         if load.kind is Kind.COMMIT:
             self._calls = [await self._commit(load.database_url)] * load.in_flight
             return
-        tails = _tails(load.kind, load.customers)
+        tails = _tails(load.kind, load.customers, seat_ids(load.seats) or USERS)
         for address in load.addresses:
             if address not in self._channels:
                 self._channels[address] = _channel(address, load)
@@ -169,10 +169,10 @@ def _call(channel: grpc.aio.Channel, load: Load, tails: Sequence[bytes]) -> Call
             return decide
 
 
-def _tails(kind: Kind, customers: Sequence[str]) -> list[bytes]:
+def _tails(kind: Kind, customers: Sequence[str], users: Sequence[str]) -> list[bytes]:
     """Return requests without request_id: for one customer one per user, for many customers one each."""
     asked = (
-        [(customers[0], user) for user in USERS]
+        [(customers[0], user) for user in users]
         if len(customers) == 1
         else [(customer, USERS[number % len(USERS)]) for number, customer in enumerate(customers)]
     )

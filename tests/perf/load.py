@@ -51,7 +51,8 @@ class Secured:
 class Load:
     """What the clients do. in_flight: concurrent calls in total. items: per DEBIT_BATCH or RECORD_USAGE.
 
-    addresses: called round robin. customers: each call is for a random one of them.
+    addresses: called round robin. customers: each call is for a random one of them. seats: of one customer, each call
+    is of a random one of so many seats; 0: of a user.
     database_url: for COMMIT, which calls no server. secured None: plaintext.
     """
 
@@ -60,6 +61,7 @@ class Load:
     addresses: tuple[str, ...] = ()
     customers: tuple[str, ...] = ()
     items: int = 1
+    seats: int = 0
     database_url: str = ""
     secured: Secured | None = None
 

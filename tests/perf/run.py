@@ -12,6 +12,7 @@ from tests.perf import (
     mesh_latency,
     overload,
     races,
+    seats,
     unary,
     usage,
     usage_reads,
@@ -40,6 +41,7 @@ MEASUREMENTS: Mapping[tuple[str, ...], Measurement] = {
     ("P18",): usage_reads.big_customer,
     ("P19",): authentication.tokens_and_tls,
     ("P20",): overload.overload,
+    ("P21",): seats.named_seats,
 }
 
 

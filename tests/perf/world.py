@@ -45,6 +45,10 @@ def customer(number: int) -> str:
     return f"cus_{number:032x}"
 
 
+def seat_ids(count: int) -> tuple[str, ...]:
+    return tuple(f"seat_{number:05}" for number in range(count))
+
+
 def customers(count: int, *, first: int = 1) -> tuple[str, ...]:
     return tuple(customer(first + number) for number in range(count))
 
@@ -88,23 +92,29 @@ class Stubs:
 
     async def sign(self, names: Iterable[str]) -> None:
         """Apply these customers, each with a contract."""
-        start = timestamp(yesterday())
+        await _each(names, self.sign_for)
 
-        async def one(name: str) -> None:
-            told = peer_pb.ApplyCustomerRequest(request_id=f"{name}-told", customer_id=name, version=1)
-            await self.peer.ApplyCustomer(told)
-            await self.peer.ApplyContract(
-                peer_pb.ApplyContractRequest(
-                    request_id=f"{name}-signed",
-                    customer_id=name,
-                    contract_id=f"con_{name.removeprefix('cus_')}",
-                    version=1,
-                    rate_card_id=RATE_CARD,
-                    start_time=start,
-                )
+    async def sign_for(
+        self,
+        name: str,
+        subscriptions: Sequence[peer_pb.SubscriptionSeats] = (),
+        grant_schedules: Sequence[peer_pb.ScheduleTerms] = (),
+    ) -> None:
+        """Apply a customer with a contract."""
+        told = peer_pb.ApplyCustomerRequest(request_id=f"{name}-told", customer_id=name, version=1)
+        await self.peer.ApplyCustomer(told)
+        await self.peer.ApplyContract(
+            peer_pb.ApplyContractRequest(
+                request_id=f"{name}-signed",
+                customer_id=name,
+                contract_id=f"con_{name.removeprefix('cus_')}",
+                version=1,
+                rate_card_id=RATE_CARD,
+                start_time=timestamp(yesterday()),
+                subscriptions=subscriptions,
+                grant_schedules=grant_schedules,
             )
-
-        await _each(names, one)
+        )
 
     async def grant(self, names: Iterable[str], *, micros: int = PLENTY_MICROS) -> None:
         """Give each customer a promotion that is drawn first and a top-up, each of this many credits × 10^6."""
