@@ -71,7 +71,13 @@ class SeatChanges:
         return False
 
     async def remove(self, customer_id: CustomerId, subscription_id: str, seat_change_id: str) -> int | None:
-        """Remove a change; returns its sequence, None if it is not known."""
+        """Remove a change, and what it did to slots; returns its sequence, None if it is not known."""
+        await self._connection.execute(
+            "DELETE FROM ledger.slot_turns WHERE customer_id = $1 AND subscription_id = $2 AND seat_change_id = $3",
+            customer_id,
+            subscription_id,
+            seat_change_id,
+        )
         sequence: int | None = await self._connection.fetchval(
             "DELETE FROM ledger.seat_changes WHERE customer_id = $1 AND subscription_id = $2 AND seat_change_id = $3"
             " RETURNING sequence",

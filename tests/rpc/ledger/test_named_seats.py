@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Named seats: each draws the credits of its own slot, and ids without a seat are denied."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +10,17 @@ import pytest
 from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_admin_pb2 as apb
 from purser.ledger.v1 import ledger_pb2 as pb
-from tests.support.ledger import CREDIT, JULY, JUNE, RunningLedger, running_ledger
+from tests.rpc.ledger.test_void_usage import void
+from tests.support.ledger import (
+    CREDIT,
+    JULY,
+    JUNE,
+    RunningLedger,
+    a_rate,
+    a_schedule,
+    running_ledger,
+)
+from tests.support.ledger_sql import Sql
 from tests.support.postgres import Databases
 from tests.support.reported import an_event, record
 
@@ -282,3 +293,166 @@ async def test_the_sweeper_settles_slots_that_nobody_reads(named: RunningLedger)
     expired = [one for one in entries if one.entry_kind == apb.ENTRY_KIND_EXPIRY]
     assert [one.amount_micros for one in expired] == [-70 * CREDIT]
     await named.assert_adds_up()
+
+
+async def test_what_returns_to_a_seat_that_has_ended_replaces_what_others_paid_for_its_own_usage(
+    databases: Databases,
+) -> None:
+    """June's 100 credits of ann pay for 132 of hers, with 32 of a top-up; bob's 32 of it are newer."""
+    async with running_ledger(databases) as ledger:
+        await ledger.sell_assistant()
+        await ledger.sign_named_seats(shared_pool_access="SHARED_POOL_ACCESS_EVERYONE")
+        await ledger.assign("ann", "bob", sequence=1)
+        await ledger.top_up(1_000)
+        await record(
+            ledger,
+            an_event("tx-1", "6", user="ann"),
+            an_event("tx-2", "5", user="ann"),
+            an_event("tx-3", "11", user="bob"),
+        )
+        assert (await ledger.pool()).available_micros == (1_000 - 32 - 32) * CREDIT
+        ledger.clock.advance_to(JULY)
+        await ledger.debit(1, user="ann")
+
+        await void(ledger, "tx-1")
+
+        assert (await ledger.pool()).available_micros == (1_000 - 32) * CREDIT
+        assert (await ledger.seat("ann")).available_micros == 99 * CREDIT
+        await ledger.assert_adds_up()
+
+
+async def test_usage_that_was_voided_returns_to_the_slot_whoever_has_it_now(named: RunningLedger) -> None:
+    await record(named, an_event("tx-1", "5", user="ann"))
+    named.clock.advance_to(_june(10))
+    await named.change_seats(
+        0, _june(10), sequence=2, transfers=[{"from_seat_id": "ann", "to_seat_id": "carol"}]
+    )
+
+    await void(named, "tx-1")
+
+    assert (await named.seat("carol")).available_micros == 100 * CREDIT
+    await named.assert_adds_up()
+
+
+async def test_lines_of_a_call_are_of_one_seat(named: RunningLedger) -> None:
+    await named.tell_product("prd_images")
+    await named.tell_card(a_rate(), a_rate("prd_images"), version=2)
+    lines = [
+        pb.UsageLine(product_id=product_id, quantity_micros=4_000_000)
+        for product_id in ("prd_assistant", "prd_images")
+    ]
+
+    def call(user: str) -> pb.AuthorizeRequest:
+        return pb.AuthorizeRequest(
+            request_id=named.request_id(), customer="acme", lines=lines, group_values={"user_id": user}
+        )
+
+    held = await named.gate.Authorize(call("ann"))
+    short = await named.gate.Authorize(call("ann"))
+    stranger = await named.gate.Authorize(call("carol"))
+    captured = await named.capture(held.hold_id)
+
+    assert (held.held_micros, held.available_micros) == (96 * CREDIT, 4 * CREDIT)
+    assert short.denial_reason == pb.DENIAL_REASON_INSUFFICIENT_CREDITS
+    assert stranger.denial_reason == pb.DENIAL_REASON_SEAT_NOT_ASSIGNED
+    assert captured.captured_micros == 96 * CREDIT
+    assert (await named.seat("bob")).available_micros == 100 * CREDIT
+    await named.assert_adds_up()
+
+
+async def test_a_decision_is_explained_by_the_seats_grants(named: RunningLedger) -> None:
+    async def explain(user: str) -> pb.GetDecisionResponse:
+        return await named.gate.GetDecision(
+            pb.GetDecisionRequest(
+                customer="acme",
+                ask=pb.DecisionAsk(
+                    product_id="prd_assistant", credits_micros=CREDIT, group_values={"user_id": user}
+                ),
+            )
+        )
+
+    ann, stranger = await explain("ann"), await explain("carol")
+
+    assert [one.slot_id for one in ann.grants] == ["sub_1#1"]
+    assert stranger.denial_reason == pb.DENIAL_REASON_SEAT_NOT_ASSIGNED
+    assert not stranger.grants
+
+
+async def test_a_hold_is_extended_by_credits_of_its_seat(named: RunningLedger) -> None:
+    hold = await named.authorize(60, user="ann")
+
+    more = await named.extend(hold.hold_id, 40)
+    too_much = await named.extend(hold.hold_id, 1)
+    named.clock.advance_to(JUNE + TICK)
+    await named.change_seats(0, JUNE + TICK, sequence=2, unassign_seat_ids=["ann"])
+    removed = await named.extend(hold.hold_id, 1)
+
+    assert more.decision == pb.DECISION_ALLOWED
+    assert too_much.denial_reason == pb.DENIAL_REASON_INSUFFICIENT_CREDITS
+    assert removed.denial_reason == pb.DENIAL_REASON_SEAT_NOT_ASSIGNED
+    await named.assert_adds_up()
+
+
+async def test_credits_of_seats_burn_before_shared_ones_within_a_priority(databases: Databases) -> None:
+    async with running_ledger(databases) as ledger:
+        await ledger.sell_assistant()
+        await ledger.sign_named_seats(
+            shared_pool_access="SHARED_POOL_ACCESS_EVERYONE",
+            schedules=[a_schedule(grant_schedule_id="sch_2")],
+        )
+        await ledger.assign("ann", sequence=1)
+
+        await ledger.debit(150, user="ann")
+        first = await ledger.top_up(10, priority=0 + 1, cost_basis_micros=0)
+        await ledger.debit(1, user="ann")
+
+        assert (await ledger.seat("ann")).available_micros == 0
+        assert (await ledger.pool()).available_micros == (200 - 50 + 10 - 1) * CREDIT
+        assert first.priority == 1
+
+
+async def test_a_false_seat_change_gives_back_the_seat_that_it_took(named: RunningLedger) -> None:
+    await named.change_seats(-1, JUNE, sequence=2, unassign_seat_ids=["ann"])
+
+    await named.admin.RepairCopy(
+        apb.RepairCopyRequest(
+            request_id="rep-1",
+            copy_kind=apb.COPY_KIND_SEAT_CHANGE,
+            copy_id="chg_2",
+            customer_id="cus_acme",
+            subscription_id="sub_1",
+            reason="it was of another customer",
+            actor="ops@seatsco.example",
+        )
+    )
+
+    assert (await named.seat("ann")).available_micros == 100 * CREDIT
+    await named.change_seats(-1, JUNE, sequence=2, unassign_seat_ids=["bob"])
+    assert (await named.authorize(1, user="bob")).denial_reason == pb.DENIAL_REASON_SEAT_NOT_ASSIGNED
+    await named.assert_adds_up()
+
+
+async def test_two_seats_in_one_slot_are_found(named: RunningLedger, sql: Sql) -> None:
+    await sql.execute("UPDATE ledger.seat_assignments SET slot = 1")
+
+    found = await named.admin.VerifyLedger(apb.VerifyLedgerRequest(customer="acme"))
+
+    assert [one.figure for one in found.discrepancies] == ["seats in slot 1 of sub_1"]
+
+
+async def test_two_replicas_draw_one_seat_and_never_more_than_it_has(databases: Databases) -> None:
+    async with (
+        running_ledger(databases) as first,
+        running_ledger(databases, clock=first.clock) as second,
+    ):
+        await first.sell_assistant()
+        await first.sign_named_seats()
+        await first.assign("ann", "bob", sequence=1)
+
+        answers = await asyncio.gather(
+            *(replica.debit(30, user="ann") for replica in (first, second) for _ in range(5)),
+            *(replica.debit(30, user="bob") for replica in (first, second) for _ in range(5)),
+        )
+
+        assert sum(one.debited_micros for one in answers) == 6 * 30 * CREDIT
+        await first.assert_adds_up()

@@ -321,6 +321,19 @@ _CUT = {
 _HOUR_ROLLUPS = _ROLLUPS.format(table="usage_by_hour", start=HOUR_START, uses=USES, **_CUT)
 _PERIOD_ROLLUPS = _ROLLUPS.format(table="usage_by_period", start=PERIOD_START, uses=USES, **_CUT)
 
+# Two seats that have one slot at one time.
+_SEATS = """
+    SELECT a.customer_id, '' AS credit_type_id, NULL AS grant_id,
+        format('seats in slot %s of %s', a.slot, a.subscription_id) AS figure, 2::bigint AS stored,
+        1::bigint AS recomputed
+    FROM ledger.seat_assignments a JOIN ledger.seat_assignments b
+        ON b.customer_id = a.customer_id AND b.subscription_id = a.subscription_id AND b.slot = a.slot
+        AND (b.seat_id, b.start_time) > (a.seat_id, a.start_time)
+    WHERE a.start_time < coalesce(b.end_time, 'infinity') AND b.start_time < coalesce(a.end_time, 'infinity')
+        AND ($1::text IS NULL OR a.customer_id = $1)
+    ORDER BY 1, 4 LIMIT $2
+"""
+
 _COUNTS = """
     SELECT (SELECT count(*) FROM ledger.pools WHERE $1::text IS NULL OR customer_id = $1) AS pools,
         (SELECT count(*) FROM ledger.grants WHERE $1::text IS NULL OR customer_id = $1) AS grants,
@@ -345,6 +358,7 @@ async def verify(
         (_TAKEN_BACK,),
         (_ROLLED_OVER,),
         (_HOLDS, holds_kept_from),
+        (_SEATS,),
         (_SPENDS,),
         (_SPENT,),
         (_OVERAGE_HELD,),
