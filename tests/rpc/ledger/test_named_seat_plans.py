@@ -193,6 +193,38 @@ async def test_new_terms_count_for_the_periods_of_slots_that_begin_later(named: 
     assert (await named.seat("bob")).available_micros == 250 * CREDIT
 
 
+async def test_a_schedule_that_is_added_grants_to_slots_that_were_read_before(
+    named: RunningLedger,
+) -> None:
+    more = a_schedule(
+        grant_schedule_id="sch_2",
+        allocation=INDIVIDUAL,
+        unit_amount_micros=7 * CREDIT,
+        anchor_time=timestamp(JUNE),
+    )
+    await named.sign_named_seats(seats=3, version=2, schedules=[more])
+
+    assert (await named.seat("ann")).available_micros == 37 * CREDIT
+    assert (await named.seat("bob")).available_micros == 107 * CREDIT
+    assert (await named.authorize(37, user="ann")).decision == pb.DECISION_ALLOWED
+    await named.assert_adds_up()
+
+
+async def test_a_preview_tells_what_an_added_seat_would_bring_to_its_slot(named: RunningLedger) -> None:
+    preview = await named.peer.PreviewSeatChange(
+        peer_pb.PreviewSeatChangeRequest(
+            customer_id="cus_acme",
+            subscription_id="sub_1",
+            effective_time=timestamp(datetime(2025, 7, 3, tzinfo=UTC)),
+            quantity_delta=2,
+        )
+    )
+
+    assert [(one.grant_schedule_id, one.amount_micros) for one in preview.credits] == [
+        ("sch_1", 2 * 93_548_387)
+    ]
+
+
 async def test_rests_of_a_slot_roll_over_within_the_slot(databases: Databases) -> None:
     async with running_ledger(databases) as ledger:
         await ledger.sell_assistant()

@@ -89,6 +89,14 @@ class SeatPlan:
             ),
         )
 
+    def differing_from(self, other: "SeatPlan") -> list[tuple[SlotNumber, SlotNumber]]:
+        """Return the slots whose seats differ from those in another plan, as ranges."""
+        return [
+            (first, last)
+            for first, last in self.alike(other)
+            if self.seats_of(first) != other.seats_of(first)
+        ]
+
     def alike(self, other: "SeatPlan") -> list[tuple[SlotNumber, SlotNumber]]:
         """Return all slots of two plans as ranges, first and last, of slots with equal seats in each of the plans."""
         firsts = {1}
@@ -143,6 +151,10 @@ class _Planner:
         # Of the slots that were opened or ended one by one, their turns; the others only have the one that opened them.
         self._history: dict[SlotNumber, tuple[SlotTurn, ...]] = {}
         self._spans: list[SeatSpan] = []
+        # Slots that were read, the largest rest first. What is at the front and not free is dropped; it comes back when
+        # its occupant leaves.
+        self._read = [(Credits(0) - rest, number) for number, rest in rests.items()]
+        heapq.heapify(self._read)
         # Slots that nobody has used, by their turns: of each, the lowest free one is a candidate.
         self._unread: dict[tuple[SlotTurn, ...], list[SlotNumber]] = {(): list(range(1, self._top + 1))}
         self._taken = {(one.seat_id, one.start_time): one.slot for one in known.spans if one.start_time <= at}
@@ -232,14 +244,18 @@ class _Planner:
         return (next(turn for turn in self._turns if turn.concerns(number)),)
 
     def _offer(self, number: SlotNumber) -> None:
-        if number not in self._rests:
+        if number in self._rests:
+            heapq.heappush(self._read, (Credits(0) - self._rests[number], number))
+        else:
             heapq.heappush(self._unread.setdefault(self._turns_of(number), []), number)
 
     def _choose(self, seat_id: str, at: datetime) -> SlotNumber | None:
         chosen_before = self._taken.get((seat_id, at))
         if chosen_before is not None and self._is_free(chosen_before):
             return chosen_before
-        candidates = [(rest, -n) for n, rest in self._rests.items() if self._is_available(n, at)]
+        while self._read and not self._is_available(self._read[0][1], at):
+            heapq.heappop(self._read)
+        candidates = [(Credits(0) - rest, -number) for rest, number in self._read[:1]]
         for turns, numbers in self._unread.items():
             while numbers and not self._is_candidate(numbers[0], turns, at):
                 heapq.heappop(numbers)

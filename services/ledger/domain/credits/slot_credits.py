@@ -53,11 +53,10 @@ def added_by_plan(schedule: Schedule, before: SeatPlan, after: SeatPlan, *, thro
     """Return what a new plan of slots adds to the grants that live at `through`, whether they are issued yet or not."""
     indices = _living(schedule, through)
     micros = 0
-    for first, last in after.alike(before):
+    for first, last in after.differing_from(before):
         seats = (before.seats_of(first), after.seats_of(first))
-        if seats[0] != seats[1]:
-            was, now = (_granted(schedule, indices, one, through=through) for one in seats)
-            micros += max(0, now - was) * (last - first + 1)
+        was, now = (_granted(schedule, indices, one, through=through) for one in seats)
+        micros += max(0, now - was) * (last - first + 1)
     return Credits(micros)
 
 

@@ -11,6 +11,7 @@ from services.ledger.domain.copies import ContractUpdate
 from services.ledger.domain.credits import slot_credits
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, SlotId
 from services.ledger.domain.credits.proration import SeatChange, Seats
+from services.ledger.domain.credits.schedule import Allocation
 from services.ledger.domain.credits.seat_plan import NO_MOVES, NamedChange, SeatPlan, SlotNumber, plan_seats
 from services.ledger.domain.credits.seats import SeatRule, slot_id_of
 from services.ledger.operations.credits.settlement import open_account
@@ -71,11 +72,12 @@ async def replan(
             rests[number] = rests.get(number, Credits(0)) + rest
     after = plan_seats(changes, before, at=at, rests=rests, rest_of_unread=_rest_of_unread(rules, at))
     await tx.seat_plans.save(customer_id, subscription_id, before, after)
+    changed = after.differing_from(before)
     slots = {
         credit_type_id: [
             slot_id_of(subscription_id, number)
             for number in sorted(numbers)
-            if before.seats_of(number) != after.seats_of(number)
+            if any(first <= number <= last for first, last in changed)
         ]
         for credit_type_id, numbers in known.items()
     }
@@ -106,9 +108,15 @@ async def _subscriptions_with_new_terms(
     tx: Transaction, update: ContractUpdate, credit_type_id: CreditTypeId, at: datetime
 ) -> dict[str, bool]:
     """Return the subscriptions whose INDIVIDUAL schedules change, and whether that cuts a period that has begun."""
-    told = {one.schedule_id: one for one in update.schedules}
-    changed: dict[str, bool] = {}
-    for rule in await tx.accounts.seat_rules(update.customer_id, credit_type_id):
+    told = {
+        one.schedule_id: one
+        for one in update.schedules
+        if one.allocation is Allocation.INDIVIDUAL and one.credit_type_id == credit_type_id
+    }
+    rules = await tx.accounts.seat_rules(update.customer_id, credit_type_id)
+    new = told.keys() - {rule.schedule.schedule_id for rule in rules}
+    changed = {told[one].subscription_id or "": False for one in new}
+    for rule in rules:
         before, after = rule.schedule, told.get(rule.schedule.schedule_id)
         if after is None:
             continue
