@@ -20,7 +20,6 @@ from services.ledger.domain.copies import (
     SeatChangeVoid,
     WatchUpdate,
 )
-from services.ledger.domain.credits import slot_credits
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.adjusting import (
     living_grants,
@@ -43,6 +42,7 @@ from services.ledger.domain.crossings import alarm
 from services.ledger.domain.errors import SubscriptionNotFound
 from services.ledger.operations.credits.seat_plans import (
     Replanned,
+    credits_of_slots,
     preview_plan,
     replan,
     slots_under_new_terms,
@@ -181,7 +181,7 @@ class Copies:
                 )
                 added += _adjustments(settled.now, credit_type_id)
                 if planned is not None:
-                    added += _slot_credits(settled.now, update.subscription_id, planned, through=at)
+                    added += credits_of_slots(settled.now, update.subscription_id, planned, through=at)
             return tuple(added)
 
         added = await self._store.run(work, turn_of=update.customer_id)
@@ -232,7 +232,7 @@ class Copies:
                         tx, update.customer_id, update.subscription_id, update.change, at=at
                     )
                     through = max(at, update.change.effective_time)
-                    credits += _slot_credits(
+                    credits += credits_of_slots(
                         opened.now, update.subscription_id, planned, through=through, has_zeros=True
                     )
             return tuple(credits)
@@ -315,27 +315,6 @@ def _adjustments(account: Account, credit_type_id: CreditTypeId) -> list[Schedul
 
 def _is_of_slot(account: Account, entry: Entry) -> bool:
     return entry.grant_id is not None and account.grants[entry.grant_id].slot_id is not None
-
-
-def _slot_credits(
-    account: Account,
-    subscription_id: str,
-    planned: Replanned,
-    *,
-    through: datetime,
-    has_zeros: bool = False,
-) -> list[ScheduleCredits]:
-    """Return what a plan adds to the credits of slots, per schedule: of all slots, also of those not issued yet."""
-    credits = [
-        ScheduleCredits(
-            rule.schedule.schedule_id,
-            account.credit_type_id,
-            slot_credits.added_by_plan(rule.schedule, planned.before, planned.after, through=through),
-        )
-        for rule in account.seat_rules
-        if rule.subscription_id == subscription_id
-    ]
-    return [one for one in credits if has_zeros or one.amount]
 
 
 def _without_excess(

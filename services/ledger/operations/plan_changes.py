@@ -10,6 +10,7 @@ from meshkit.ids import Ids
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.due import ScheduleProgress
+from services.ledger.domain.credits.ended_slots import all_slots, end_unread_slots
 from services.ledger.domain.credits.entry import EntryKind
 from services.ledger.domain.credits.grant import CreditTypeId, Grant, GrantId, ScheduleId, SlotId
 from services.ledger.domain.credits.plan_change import (
@@ -17,9 +18,7 @@ from services.ledger.domain.credits.plan_change import (
     PaidCredits,
     PlanChange,
     PlanChanged,
-    all_slots,
     end_schedule,
-    end_unread_slots,
     first_credits,
     unused_shares,
 )

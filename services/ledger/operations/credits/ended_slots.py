@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from meshkit.quantity import Credits
+from services.ledger.domain.credits.ended_slots import UnreadSlots
 from services.ledger.domain.credits.grant import CreditTypeId, ScheduleId, SlotId
-from services.ledger.domain.credits.plan_change import PlanChange, UnreadSlots
+from services.ledger.domain.credits.plan_change import PlanChange
 from services.ledger.domain.credits.schedule import Allocation, Schedule
 from services.ledger.domain.credits.seat_plan import SeatPlan, SeatSpan
 from services.ledger.domain.credits.seats import slot_id_of

@@ -9,9 +9,10 @@ from meshkit.ids import Ids
 from meshkit.quantity import Credits
 from services.ledger.domain.copies import ContractUpdate
 from services.ledger.domain.credits import slot_credits
+from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, SlotId
 from services.ledger.domain.credits.proration import SeatChange, Seats
-from services.ledger.domain.credits.schedule import Allocation
+from services.ledger.domain.credits.schedule import Allocation, ScheduleCredits
 from services.ledger.domain.credits.seat_plan import NO_MOVES, NamedChange, SeatPlan, SlotNumber, plan_seats
 from services.ledger.domain.credits.seats import SeatRule, slot_id_of
 from services.ledger.operations.credits.settlement import open_account
@@ -143,6 +144,27 @@ async def preview_plan(
         rest_of_unread=lambda _: Credits(0),
     )
     return Replanned(before, after, {})
+
+
+def credits_of_slots(
+    account: Account,
+    subscription_id: str,
+    planned: Replanned,
+    *,
+    through: datetime,
+    has_zeros: bool = False,
+) -> list[ScheduleCredits]:
+    """Return what a plan adds to the credits of slots, per schedule: of all slots, also of those not issued yet."""
+    credits = [
+        ScheduleCredits(
+            rule.schedule.schedule_id,
+            account.credit_type_id,
+            slot_credits.added_by_plan(rule.schedule, planned.before, planned.after, through=through),
+        )
+        for rule in account.seat_rules
+        if rule.subscription_id == subscription_id
+    ]
+    return [one for one in credits if has_zeros or one.amount]
 
 
 def _rest_of_unread(rules: list[SeatRule], at: datetime) -> Callable[[Seats], Credits]:
