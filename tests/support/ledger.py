@@ -216,11 +216,14 @@ class RunningLedger:
         version: int = 1,
         schedules: Sequence[peer_pb.ScheduleTerms] = (),
         end: datetime | None = None,
+        overage: peer_pb.OveragePolicy | None = None,
+        scope: Sequence[str] = (),
         **named: object,
     ) -> None:
         """Apply cus_acme and con_1, whose named seats of sub_1 (by user_id) have 100 credits a month each.
 
-        schedules: in addition to that one. named: other fields of the subscription.
+        scope: the products that these are for. schedules: in addition to that one. named: other fields of the
+        subscription.
         """
         await self.tell_customer("cus_acme", "acme")
         told: dict[str, object] = {
@@ -229,7 +232,9 @@ class RunningLedger:
             "seat_group_key": "user_id",
         }
         individual = a_schedule(
-            unit_amount_micros=credits_per_seat * CREDIT, allocation=peer_pb.ALLOCATION_INDIVIDUAL
+            unit_amount_micros=credits_per_seat * CREDIT,
+            allocation=peer_pb.ALLOCATION_INDIVIDUAL,
+            scope_product_ids=scope,
         )
         await self.apply_contract(
             start=JUNE,
@@ -237,6 +242,7 @@ class RunningLedger:
             version=version,
             subscriptions=[peer_pb.SubscriptionSeats(**(told | named))],  # type: ignore[arg-type]
             schedules=[individual, *schedules],
+            overage=overage,
         )
 
     async def assign(

@@ -10,8 +10,10 @@ import pytest
 from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_admin_pb2 as apb
 from purser.ledger.v1 import ledger_pb2 as pb
+from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
 from tests.rpc.ledger.test_void_usage import void
 from tests.support.ledger import (
+    AI,
     CREDIT,
     JULY,
     JUNE,
@@ -456,3 +458,70 @@ async def test_two_replicas_draw_one_seat_and_never_more_than_it_has(databases: 
 
         assert sum(one.debited_micros for one in answers) == 6 * 30 * CREDIT
         await first.assert_adds_up()
+
+
+async def test_what_a_seat_lacks_can_be_overage_and_an_id_without_a_seat_has_none(
+    databases: Databases,
+) -> None:
+    async with running_ledger(databases) as ledger:
+        await ledger.sell_assistant()
+        limit = peer_pb.OverageLimit(credit_type_id=AI, cap_micros=50 * CREDIT)
+        await ledger.sign_named_seats(overage=peer_pb.OveragePolicy(limits=[limit]))
+        await ledger.assign("ann", sequence=1)
+
+        held = await ledger.authorize(140, user="ann")
+        beyond = await ledger.authorize(11, user="ann")
+        stranger = await ledger.authorize(1, user="carol")
+
+        assert (held.held_micros, held.overage_held_micros) == (140 * CREDIT, 40 * CREDIT)
+        assert beyond.denial_reason == pb.DENIAL_REASON_INSUFFICIENT_CREDITS
+        assert stranger.denial_reason == pb.DENIAL_REASON_SEAT_NOT_ASSIGNED
+        await ledger.assert_adds_up()
+
+
+async def test_only_usage_that_the_seats_credits_are_for_needs_a_seat(databases: Databases) -> None:
+    async with running_ledger(databases) as ledger:
+        await ledger.sell_assistant()
+        await ledger.tell_product("prd_images")
+        await ledger.tell_card(a_rate(), a_rate("prd_images"), version=2)
+        await ledger.sign_named_seats(scope=["prd_assistant"])
+        await ledger.assign("ann", sequence=1)
+        await ledger.top_up(48)
+
+        shared = await ledger.authorize(12, product_id="prd_images")
+        both = await ledger.gate.Debit(
+            pb.DebitRequest(
+                request_id=ledger.request_id(),
+                customer="acme",
+                lines=[
+                    pb.UsageLine(product_id=product_id, quantity_micros=3_000_000)
+                    for product_id in ("prd_assistant", "prd_images")
+                ],
+                group_values={"user_id": "ann"},
+            )
+        )
+        without = await ledger.authorize(12)
+
+        assert (shared.decision, shared.available_micros) == (pb.DECISION_ALLOWED, 36 * CREDIT)
+        assert both.decision == pb.DECISION_ALLOWED
+        assert (await ledger.seat("ann")).available_micros == 64 * CREDIT
+        assert (await ledger.pool()).available_micros == 0
+        assert without.denial_reason == pb.DENIAL_REASON_SEAT_NOT_ASSIGNED
+        await ledger.assert_adds_up()
+
+
+async def test_a_scheduled_assignment_that_is_voided_never_takes_effect(named: RunningLedger) -> None:
+    await named.change_seats(0, JULY, sequence=2, unassign_seat_ids=["ann"], assign_seat_ids=["carol"])
+    await named.peer.VoidSeatChange(
+        peer_pb.VoidSeatChangeRequest(
+            request_id=named.request_id(),
+            customer_id="cus_acme",
+            subscription_id="sub_1",
+            seat_change_id="chg_2",
+        )
+    )
+    named.clock.advance_to(JULY)
+
+    assert (await named.authorize(100, user="ann")).decision == pb.DECISION_ALLOWED
+    assert (await named.authorize(1, user="carol")).denial_reason == pb.DENIAL_REASON_SEAT_NOT_ASSIGNED
+    await named.assert_adds_up()
