@@ -30,7 +30,7 @@ from services.ledger.domain.credits.adjusting import (
 from services.ledger.domain.credits.due import ScheduleProgress
 from services.ledger.domain.credits.entry import Entry, EntryKind
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, ScheduleId, SlotId
-from services.ledger.domain.credits.proration import SeatChange
+from services.ledger.domain.credits.proration import SeatChange, Seats
 from services.ledger.domain.credits.schedule import (
     Allocation,
     Schedule,
@@ -189,19 +189,33 @@ class Copies:
         return added
 
     async def void_seat_change(self, void: SeatChangeVoid) -> None:
-        """Count seats without a change from now on; an unknown one is ignored. What was granted for it stays.
+        """Count seats as if a change had never been received; an unknown one is ignored.
 
+        What it brought, because the notice arrives late, is taken back as far as it is unspent.
         Raises CustomerNotFound.
         """
         at = self._clock.now()
 
         async def work(tx: Transaction) -> None:
             await tx.copies.lock_known_customer(void.customer_id)
+            before = await tx.seat_changes.seats(void.customer_id, void.subscription_id)
             removed = await remove_seat_change(
                 tx, void.customer_id, void.subscription_id, void.seat_change_id, at=at, ids=self._ids
             )
-            if removed is not None:
-                await tx.audit.record({"seat_change_id": void.seat_change_id})
+            if removed is None or before is None:
+                return
+            for credit_type_id, slot_ids in removed.slots.items():
+                await self._settle(
+                    tx,
+                    void.customer_id,
+                    credit_type_id,
+                    at,
+                    slot_ids=slot_ids,
+                    late=lambda account, progress, time: _without_voided(
+                        account, progress, before, removed.planned, void=void, at=time
+                    ),
+                )
+            await tx.audit.record({"seat_change_id": void.seat_change_id})
 
         await self._store.run(work, turn_of=void.customer_id)
         self._relay.wake()
@@ -335,6 +349,26 @@ def _without_excess(
             account, schedule, planned.before.seats_of(number), planned.after.seats_of(number), at=at
         )
     return take_back_for_change(account, progress.schedule, progress.counted_seats, received.change, at=at)
+
+
+def _without_voided(
+    account: Account,
+    progress: ScheduleProgress,
+    before: Seats,
+    planned: Replanned | None,
+    *,
+    void: SeatChangeVoid,
+    at: datetime,
+) -> Account:
+    schedule = progress.schedule
+    if schedule.subscription_id != void.subscription_id:
+        return account
+    after = progress.counted_seats
+    if schedule.slot_id is not None:
+        assert planned is not None
+        number = number_of(schedule.slot_id)
+        before, after = planned.before.seats_of(number), planned.after.seats_of(number)
+    return take_back_for_seats(account, schedule, before, after, at=at)
 
 
 def _on_new_terms(

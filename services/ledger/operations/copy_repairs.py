@@ -9,6 +9,7 @@ from meshkit.clock import Clock
 from meshkit.ids import Ids
 from services.ledger.domain.copy_repair import CopyKind, RepairCopy, RepairedCopy
 from services.ledger.domain.errors import CopyNotFound
+from services.ledger.operations.credits.settlement import open_account
 from services.ledger.operations.ports import Relay
 from services.ledger.operations.seat_changes import remove_seat_change
 from services.ledger.store import PostgresStore, Transaction
@@ -59,9 +60,14 @@ class CopyRepairs:
         assert subscription_id is not None
         if not await tx.copies.lock_customer(customer_id):
             raise CopyNotFound(copy_kind=command.kind.value, copy_id=command.copy_id)
-        sequence = await remove_seat_change(
+        removed = await remove_seat_change(
             tx, customer_id, subscription_id, command.copy_id, at=at, ids=self._ids
         )
-        if sequence is None:
+        if removed is None:
             raise CopyNotFound(copy_kind=command.kind.value, copy_id=command.copy_id)
-        return sequence
+        for credit_type_id, slot_ids in removed.slots.items():
+            opened = await open_account(
+                tx, customer_id, credit_type_id, at=at, ids=self._ids, settles=True, slot_ids=slot_ids
+            )
+            await opened.save(tx, opened.now)
+        return removed.sequence

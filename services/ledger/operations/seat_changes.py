@@ -1,14 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Removes a seat change from the copy of seats over time: a void one, or one whose copy is repaired."""
 
-from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from meshkit.ids import Ids
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, SlotId
-from services.ledger.operations.credits.seat_plans import replan
+from services.ledger.operations.credits.seat_plans import Replanned, replan
 from services.ledger.operations.credits.settlement import open_account
 from services.ledger.store import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedChange:
+    """planned: of named seats. slots: by pool of the subscription, the known slots whose seats differ."""
+
+    sequence: int
+    planned: Replanned | None
+    slots: dict[CreditTypeId, list[SlotId]]
 
 
 async def remove_seat_change(
@@ -19,35 +28,22 @@ async def remove_seat_change(
     *,
     at: datetime,
     ids: Ids,
-) -> int | None:
-    """Count the seats of a locked customer without a change from now on; returns its sequence, None if unknown.
+) -> RemovedChange | None:
+    """Count the seats of a locked customer without a change from now on; None if it is not known.
 
-    What was granted for it stays. Seats that it gave to ids, or took from them, are planned again.
+    What was granted for it stays. The pools are settled with the change, but not yet without it.
     """
     pools = await tx.seat_changes.credit_types_of_subscription(customer_id, subscription_id)
-    # Settled with the change, and again without it: otherwise the result would depend on earlier reads.
-    await _settle(tx, customer_id, dict.fromkeys(pools, ()), at=at, ids=ids)
-    sequence = await tx.seat_changes.remove(customer_id, subscription_id, seat_change_id)
-    if sequence is not None:
-        slots: Mapping[CreditTypeId, Sequence[SlotId]] = dict.fromkeys(pools, ())
-        if await tx.seat_plans.is_named(customer_id, subscription_id):
-            slots = (await replan(tx, customer_id, subscription_id, pools, at=at, ids=ids)).slots
-        await _settle(tx, customer_id, slots, at=at, ids=ids)
-        await tx.copies.outdate(customer_id)
-    return sequence
-
-
-async def _settle(
-    tx: Transaction,
-    customer_id: CustomerId,
-    slots: Mapping[CreditTypeId, Sequence[SlotId]],
-    *,
-    at: datetime,
-    ids: Ids,
-) -> None:
-    """Settle pools, and these slots of each."""
-    for credit_type_id, slot_ids in slots.items():
-        opened = await open_account(
-            tx, customer_id, credit_type_id, at=at, ids=ids, settles=True, slot_ids=slot_ids
-        )
+    # Otherwise the result would depend on earlier reads.
+    for credit_type_id in pools:
+        opened = await open_account(tx, customer_id, credit_type_id, at=at, ids=ids, settles=True)
         await opened.save(tx, opened.now)
+    sequence = await tx.seat_changes.remove(customer_id, subscription_id, seat_change_id)
+    if sequence is None:
+        return None
+    planned = None
+    if await tx.seat_plans.is_named(customer_id, subscription_id):
+        planned = await replan(tx, customer_id, subscription_id, pools, at=at, ids=ids)
+    await tx.copies.outdate(customer_id)
+    slots = {credit_type_id: [] for credit_type_id in pools} if planned is None else planned.slots
+    return RemovedChange(sequence, planned, slots)

@@ -71,7 +71,7 @@ class SeatChanges:
         return False
 
     async def remove(self, customer_id: CustomerId, subscription_id: str, seat_change_id: str) -> int | None:
-        """Remove a change, and what it did to slots; returns its sequence, None if it is not known."""
+        """Remove a change, with the slots that it opened and ended; returns its sequence, None if it is not known."""
         await self._connection.execute(
             "DELETE FROM ledger.slot_turns WHERE customer_id = $1 AND subscription_id = $2 AND seat_change_id = $3",
             customer_id,

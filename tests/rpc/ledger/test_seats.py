@@ -329,15 +329,18 @@ async def test_a_void_seat_brings_nothing_when_it_would_have_taken_effect(ledger
     await ledger.assert_adds_up()
 
 
-async def test_a_void_that_arrives_late_leaves_what_was_granted_and_counts_from_then_on(
-    ledger: RunningLedger,
+@pytest.mark.parametrize(("spent", "left"), [(0, 400), (450, 0), (493, 0)])
+async def test_a_void_that_arrives_late_takes_back_what_is_unspent_of_what_the_change_brought(
+    ledger: RunningLedger, spent: int, left: int
 ) -> None:
     await ledger.change_seats(1, _july(3), sequence=1)
     ledger.clock.advance_to(_july(3))
+    if spent:
+        await ledger.debit(spent)
 
     await _void(ledger)
 
-    assert (await ledger.pool()).available_micros == 400 * CREDIT + SHARE_FROM_3_JULY
+    assert (await ledger.pool()).available_micros == left * CREDIT
     ledger.clock.advance_to(AUGUST)
     assert (await ledger.pool()).available_micros == 400 * CREDIT
     await ledger.assert_adds_up()

@@ -158,7 +158,7 @@ class LedgerPeerServiceServicer:
 
     def VoidSeatChange(self, request, context):
         """Removes a seat change that Contract voided before it took effect. From Contract. Idempotent: an unknown change is
-        ignored. If it arrives after the change took effect, what was granted for it stays.
+        ignored. If it arrives after the change took effect, what was granted for it is taken back as far as it is unspent.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -63,7 +63,7 @@ class LedgerPeerServiceStub:
     """
     VoidSeatChange: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.VoidSeatChangeRequest, _ledger_peer_pb2.VoidSeatChangeResponse]
     """Removes a seat change that Contract voided before it took effect. From Contract. Idempotent: an unknown change is
-    ignored. If it arrives after the change took effect, what was granted for it stays.
+    ignored. If it arrives after the change took effect, what was granted for it is taken back as far as it is unspent.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
     ApplyPlanChange: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplyPlanChangeRequest, _ledger_peer_pb2.ApplyPlanChangeResponse]
@@ -129,7 +129,7 @@ class LedgerPeerServiceAsyncStub(LedgerPeerServiceStub):
     """
     VoidSeatChange: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.VoidSeatChangeRequest, _ledger_peer_pb2.VoidSeatChangeResponse]  # type: ignore[assignment]
     """Removes a seat change that Contract voided before it took effect. From Contract. Idempotent: an unknown change is
-    ignored. If it arrives after the change took effect, what was granted for it stays.
+    ignored. If it arrives after the change took effect, what was granted for it is taken back as far as it is unspent.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
     ApplyPlanChange: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplyPlanChangeRequest, _ledger_peer_pb2.ApplyPlanChangeResponse]  # type: ignore[assignment]
@@ -228,7 +228,7 @@ class LedgerPeerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_peer_pb2.VoidSeatChangeResponse, _abc.Awaitable[_ledger_peer_pb2.VoidSeatChangeResponse]]:
         """Removes a seat change that Contract voided before it took effect. From Contract. Idempotent: an unknown change is
-        ignored. If it arrives after the change took effect, what was granted for it stays.
+        ignored. If it arrives after the change took effect, what was granted for it is taken back as far as it is unspent.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
 
