@@ -44,18 +44,21 @@ from services.contract.domain.notices import (
     ContractChanged,
     CustomerChanged,
     PlanChanged,
+    SeatsAtStart,
     SeatsChanged,
     TopUpPaid,
 )
 from services.contract.domain.offer import CatalogQuery, Offer, OfferedProduct, ProductType
 from services.contract.domain.plan_change import IncludedCredits, PaidSeats, UnusedShare
 from services.contract.domain.schedules import (
+    Allocation,
     GrantFrequency,
     GrantSchedule,
     PeriodProration,
     Rollover,
     ScheduleEdition,
 )
+from services.contract.domain.seats.naming import SharedPoolAccess
 from services.contract.domain.top_up import TopUpTerms
 from services.contract.domain.usage.overage import CardMoney
 from services.contract.domain.usage.progress import UsageAnswer, UsagePosition, UsageProgress
@@ -117,6 +120,18 @@ _INCLUDED_CREDITS: Final = {
     IncludedCredits.KEEP: ledger_peer_pb2.INCLUDED_CREDITS_KEEP,
     IncludedCredits.VOID: ledger_peer_pb2.INCLUDED_CREDITS_VOID,
     IncludedCredits.ROLL: ledger_peer_pb2.INCLUDED_CREDITS_ROLL,
+}
+
+
+# POOLED is left out, as it was before there were others: a notice that is repeated must have the same body.
+_ALLOCATIONS: Final = {
+    Allocation.POOLED: ledger_peer_pb2.ALLOCATION_UNSPECIFIED,
+    Allocation.INDIVIDUAL: ledger_peer_pb2.ALLOCATION_INDIVIDUAL,
+}
+_SHARED_POOL_ACCESSES: Final = {
+    SharedPoolAccess.NOBODY: ledger_peer_pb2.SHARED_POOL_ACCESS_NOBODY,
+    SharedPoolAccess.EVERYONE: ledger_peer_pb2.SHARED_POOL_ACCESS_EVERYONE,
+    SharedPoolAccess.LISTED: ledger_peer_pb2.SHARED_POOL_ACCESS_LISTED,
 }
 
 
@@ -274,6 +289,12 @@ class LedgerPeer:
                     quantity_delta=changed.quantity_delta if changed.new_quantity is None else 0,
                     new_quantity=changed.new_quantity,
                     accept_time=optional_timestamp(changed.accept_time),
+                    assign_seat_ids=changed.names.assign,
+                    unassign_seat_ids=changed.names.unassign,
+                    transfers=[
+                        ledger_peer_pb2.SeatTransfer(from_seat_id=one.from_seat_id, to_seat_id=one.to_seat_id)
+                        for one in changed.names.transfers
+                    ],
                 )
             )
 
@@ -294,7 +315,7 @@ class LedgerPeer:
             request_id=request_id,
             customer_id=changed.customer_id,
             ended=_contract_to_wire(changed.ended),
-            begun=None if changed.begun is None else _contract_to_wire(changed.begun),
+            begun=_begun_to_wire(changed),
             included_credits=_INCLUDED_CREDITS[changed.included_credits],
             paid_periods=[_paid_to_wire(one) for one in changed.paid],
         )
@@ -304,11 +325,12 @@ class LedgerPeer:
 
     async def preview_plan_change(self, changed: PlanChanged) -> PlanPreview:
         """Return what a change of plan would do now. Raises PeerUnavailable."""
-        assert changed.begun is not None
+        begun = changed.begun
+        assert begun is not None
         request = ledger_peer_pb2.PreviewPlanChangeRequest(
             customer_id=changed.customer_id,
             ended=_contract_to_wire(changed.ended),
-            begun=_contract_to_wire(changed.begun),
+            begun=_begun_to_wire(changed),
             included_credits=_INCLUDED_CREDITS[changed.included_credits],
             paid_periods=[_paid_to_wire(one) for one in changed.paid],
         )
@@ -321,7 +343,7 @@ class LedgerPeer:
         return PlanPreview(
             unused=_unused_from_wire(answer.unused),
             granted=tuple(
-                granted.get(one.grant_schedule_id, Credits.zero()) for one in changed.begun.grant_schedules
+                granted.get(one.grant_schedule_id, Credits.zero()) for one in begun.grant_schedules
             ),
         )
 
@@ -506,15 +528,32 @@ def _contract_to_wire(changed: ContractChanged) -> ledger_peer_pb2.ApplyContract
         rate_card_id=changed.rate_card_id,
         start_time=timestamp(changed.start_time),
         end_time=optional_timestamp(changed.end_time),
-        subscriptions=[
-            ledger_peer_pb2.SubscriptionSeats(
-                subscription_id=one.subscription_id, initial_quantity=one.initial_quantity
-            )
-            for one in changed.subscriptions
-        ],
+        subscriptions=[_seats_to_wire(one) for one in changed.subscriptions],
         grant_schedules=[_schedule_to_wire(one) for one in changed.grant_schedules],
         accept_time=optional_timestamp(changed.accept_time),
     )
+
+
+def _begun_to_wire(changed: PlanChanged) -> ledger_peer_pb2.ApplyContractRequest | None:
+    """Return the contract that begins, with the ids that have its seats."""
+    if changed.begun is None:
+        return None
+    begun = _contract_to_wire(changed.begun)
+    first = {one.subscription_id: one.seat_ids for one in changed.first_seats}
+    for one in begun.subscriptions:
+        one.seat_ids.extend(first.get(SubscriptionId(one.subscription_id), ()))
+    return begun
+
+
+def _seats_to_wire(seats: SeatsAtStart) -> ledger_peer_pb2.SubscriptionSeats:
+    told = ledger_peer_pb2.SubscriptionSeats(
+        subscription_id=seats.subscription_id, initial_quantity=seats.initial_quantity
+    )
+    if seats.named is not None:
+        told.seat_group_key = seats.named.seat_group_key
+        told.shared_pool_access = _SHARED_POOL_ACCESSES[seats.named.shared_pool.access]
+        told.shared_pool_seat_ids.extend(seats.named.shared_pool.seat_ids)
+    return told
 
 
 def _paid_to_wire(paid: PaidSeats) -> ledger_peer_pb2.PaidPeriod:
@@ -586,6 +625,7 @@ def _schedule_to_wire(schedule: GrantSchedule) -> ledger_peer_pb2.ScheduleTerms:
         end_time=optional_timestamp(schedule.end_time),
         rollover=_rollover_to_wire(terms.rollover),
         editions=[_edition_to_wire(one) for one in schedule.editions],
+        allocation=_ALLOCATIONS[schedule.allocation],
     )
 
 

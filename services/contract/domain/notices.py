@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Notices for the Ledger, in order per customer. Each contains everything that the Ledger needs to apply it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +16,7 @@ from services.contract.domain.ids import (
     ProductId,
     RateCardId,
     SeatChangeId,
+    SeatId,
     SubscriptionId,
     TopUpId,
 )
@@ -92,8 +94,19 @@ class TopUpPaid:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FirstSeats:
+    """The seat ids of a subscription from its contract's start."""
+
+    subscription_id: SubscriptionId
+    seat_ids: tuple[SeatId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanChanged:
-    """One contract ends and another begins; begun None: none begins. paid: what the Ledger needs to answer."""
+    """One contract ends and another begins; begun None: none begins. paid: what the Ledger needs to answer.
+
+    first_seats: of the contract that begins, so that rests can go to them; they follow as changes of the seats, too.
+    """
 
     customer_id: CustomerId
     plan_change_id: PlanChangeId
@@ -101,6 +114,7 @@ class PlanChanged:
     begun: ContractChanged | None
     included_credits: IncludedCredits
     paid: tuple[PaidSeats, ...]
+    first_seats: tuple[FirstSeats, ...] = ()
 
 
 # The format of each, named as the notice's kind: store/formats.py.
@@ -135,7 +149,13 @@ def contract_changed(contract: Contract) -> ContractChanged:
     )
 
 
-def plan_changed(change: PlanChange, *, ended: Contract, begun: Contract | None) -> PlanChanged:
+def plan_changed(
+    change: PlanChange,
+    *,
+    ended: Contract,
+    begun: Contract | None,
+    first_seats: Iterable[FirstSeats] = (),
+) -> PlanChanged:
     return PlanChanged(
         customer_id=change.customer_id,
         plan_change_id=change.plan_change_id,
@@ -143,6 +163,7 @@ def plan_changed(change: PlanChange, *, ended: Contract, begun: Contract | None)
         begun=None if begun is None else contract_changed(begun),
         included_credits=change.included_credits,
         paid=change.paid,
+        first_seats=tuple(first_seats),
     )
 
 

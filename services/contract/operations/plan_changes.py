@@ -22,7 +22,7 @@ from services.contract.domain.contract import Contract, refuse_not_in_force
 from services.contract.domain.customer import refuse_archived
 from services.contract.domain.ids import ContractId, CustomerId, PlanChangeId
 from services.contract.domain.invoice import total_of
-from services.contract.domain.notices import plan_changed
+from services.contract.domain.notices import FirstSeats, PlanChanged, plan_changed
 from services.contract.domain.offer import Offer
 from services.contract.domain.plan_change import (
     PlanChange,
@@ -54,6 +54,14 @@ class _Planned:
     ended: Contract
     begun: Contract
     first_changes: tuple[ListedSeatChange, ...]
+
+    def notice(self, change: PlanChange) -> PlanChanged:
+        """Return the notice to the Ledger. change: as it is stored."""
+        first_seats = (
+            FirstSeats(subscription_id=one.change.subscription_id, seat_ids=one.names.assign)
+            for one in self.first_changes
+        )
+        return plan_changed(change, ended=self.ended, begun=self.begun, first_seats=first_seats)
 
 
 class PlanChanges:
@@ -104,7 +112,7 @@ class PlanChanges:
             invoice_id = created.invoices[0].invoice_id if created.invoices else None
             change = replace(planned.change, invoice_id=invoice_id)
             await tx.plan_changes.insert(change)
-            notice = plan_changed(change, ended=planned.ended, begun=planned.begun)
+            notice = planned.notice(change)
             await tx.outbox.enqueue(notice, key=customer_id)
             await tell_first_changes(tx, planned.begun, planned.first_changes)
             await tx.responses.store(command, PlanChangeMade(plan_change_id=change.plan_change_id))
@@ -122,9 +130,7 @@ class PlanChanges:
         planned = self._plan(plan, old, states, offer, at=at)
         # The Ledger can only take into account what was delivered to it.
         await self._relay.deliver_now(customer_id)
-        answer = await self._ledger.preview_plan_change(
-            plan_changed(planned.change, ended=planned.ended, begun=planned.begun)
-        )
+        answer = await self._ledger.preview_plan_change(planned.notice(planned.change))
         change = replace(planned.change, unused=answer.unused)
         begun = states_at_start(planned.begun, planned.first_changes)
         charged = [charge_due(one, at, one.subscription.rates) for one in begun]

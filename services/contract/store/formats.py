@@ -246,6 +246,11 @@ def _change_that_counts(changed: Json) -> Json:
     return changed | {"is_void": False}
 
 
+def _without_first_seats(changed: Json) -> Json:
+    """Seat ids of the plan that begins: until then they came only after it."""
+    return changed | {"first_seats": []}
+
+
 # The columns seller_details.details, billing_details.details and invoice_parties.parties; Party is a response, too.
 PARTY: Final = Format("Party", Party)
 BILLING_DETAILS: Final = Format("BillingDetails", BillingDetails)
@@ -299,7 +304,9 @@ NOTICES: Final = Formats[Payload](
     Format("SEATS_CHANGED", SeatsChanged, (_seats_changed_2, _counted_change, _change_that_counts)),
     Format("TOP_UP_PAID", TopUpPaid),
     Format(
-        "PLAN_CHANGED", PlanChanged, (_edited_schedules_of_both, _unbilled_of_all, _counted_seats_of_both)
+        "PLAN_CHANGED",
+        PlanChanged,
+        (_edited_schedules_of_both, _unbilled_of_all, _counted_seats_of_both, _without_first_seats),
     ),
 )
 # One element of subscriptions.rates, the copy of the Catalog's rates.

@@ -12,7 +12,13 @@ from meshkit.rpc.fields import optional_timestamp, timestamp
 from purser.contract.v1 import contract_pb2 as pb
 from purser.contract.v1 import self_service_pb2 as own
 from purser.contract.v1.self_service_pb2_grpc import SelfServiceStub
-from purser.ledger.v1.ledger_peer_pb2 import ApplyContractRequest, ApplySeatChangeRequest
+from purser.ledger.v1 import ledger_peer_pb2
+from purser.ledger.v1.ledger_peer_pb2 import (
+    ApplyContractRequest,
+    ApplyPlanChangeRequest,
+    ApplyPlanChangeResponse,
+    ApplySeatChangeRequest,
+)
 from services.contract.domain.seats.naming import SEAT_IDS_PER_CHANGE_MAX
 from tests.support.catalog import JUNE
 from tests.support.contract import MONTHLY, Desk, RunningContract, day, dollars
@@ -404,22 +410,71 @@ async def test_customers_name_their_seats_themselves(desk: Desk, running: Runnin
 async def test_the_ledger_is_told_of_the_contract_first_and_then_who_has_its_seats(
     desk: Desk, ledger: RecordingLedger
 ) -> None:
-    signed = await desk.sign(named(desk, 2, "ann", "bob"))
-    await change(desk, signed, transfers=[transfer("ann", "cleo")])
+    individual = desk.schedule(allocation=pb.ALLOCATION_INDIVIDUAL)
+    signed = await desk.sign(
+        named(desk, 2, "ann", "bob", shared_pool=EVERYONE), schedules=(individual, desk.schedule())
+    )
+    await change(desk, signed, transfers=[transfer("ann", "cleo")], quantity_delta=1, assign_seat_ids=["dan"])
+    await change(desk, signed, unassign_seat_ids=["bob"])
 
     told = [one for one in ledger.told if isinstance(one, ApplyContractRequest | ApplySeatChangeRequest)]
     assert [type(one) for one in told] == [
         ApplyContractRequest,
         ApplySeatChangeRequest,
         ApplySeatChangeRequest,
+        ApplySeatChangeRequest,
     ]
-    assert [(one.sequence, one.quantity_delta) for one in told[1:]] == [(1, 0), (2, 0)]
-    assert told[1].effective_time == timestamp(JUNE)
+    contract, *changes = told
+    (seats,) = contract.subscriptions
+    assert (seats.seat_group_key, seats.shared_pool_access) == (
+        "user_id",
+        ledger_peer_pb2.SHARED_POOL_ACCESS_EVERYONE,
+    )
+    assert [one.allocation for one in contract.grant_schedules] == [
+        ledger_peer_pb2.ALLOCATION_INDIVIDUAL,
+        ledger_peer_pb2.ALLOCATION_UNSPECIFIED,
+    ]
+    assert [(one.sequence, one.quantity_delta) for one in changes] == [(1, 0), (2, 1), (3, 0)]
+    assert changes[0].effective_time == timestamp(JUNE)
+    assert [list(one.assign_seat_ids) for one in changes] == [["ann", "bob"], ["dan"], []]
+    assert [list(one.unassign_seat_ids) for one in changes] == [[], [], ["bob"]]
+    assert [(one.from_seat_id, one.to_seat_id) for one in changes[1].transfers] == [("ann", "cleo")]
 
 
-async def test_a_new_plan_begins_with_its_own_names(desk: Desk, running: RunningContract) -> None:
+async def test_the_ledger_is_told_of_names_and_access_that_come_later(
+    desk: Desk, ledger: RecordingLedger
+) -> None:
+    signed = await desk.sign(desk.seats(3, frequency=MONTHLY))
+    await desk.contract.NameSeats(
+        pb.NameSeatsRequest(
+            request_id="name",
+            contract_id=signed.contract.contract_id,
+            seat_group_key="user_id",
+            seat_ids=["ann"],
+        )
+    )
+    listed = pb.SharedPool(access=pb.SHARED_POOL_ACCESS_LISTED, seat_ids=["ann"])
+    await set_access(desk, signed, listed)
+
+    told = [one for one in ledger.told if isinstance(one, ApplyContractRequest | ApplySeatChangeRequest)]
+    first, named_now, assigned, opened = told
+    assert (first.version, named_now.version, opened.version) == (1, 2, 3)
+    assert first.subscriptions[0].seat_group_key == ""
+    assert named_now.subscriptions[0].seat_group_key == "user_id"
+    assert list(assigned.assign_seat_ids) == ["ann"]
+    seats = opened.subscriptions[0]
+    assert seats.shared_pool_access == ledger_peer_pb2.SHARED_POOL_ACCESS_LISTED
+    assert list(seats.shared_pool_seat_ids) == ["ann"]
+
+
+async def test_a_new_plan_begins_with_its_own_names(
+    desk: Desk, running: RunningContract, ledger: RecordingLedger
+) -> None:
     signed = await desk.sign(named(desk, 2, "ann", "bob"))
     running.clock.advance_to(day(6, 16))
+    ledger.answers["ApplyPlanChange"] = lambda request: ApplyPlanChangeResponse(
+        apply_time=request.ended.end_time
+    )
     plan: dict[str, Any] = {
         "contract_id": signed.contract.contract_id,
         "rate_card_id": desk.sells.rate_card.rate_card_id,
@@ -438,6 +493,9 @@ async def test_a_new_plan_begins_with_its_own_names(desk: Desk, running: Running
     )
 
     assert changed.contract.subscriptions[0].assigned_quantity == 2
+    (told,) = ledger.told_of(ApplyPlanChangeRequest)
+    assert list(told.begun.subscriptions[0].seat_ids) == ["ann", "cleo"]
+    assert list(ledger.told_of(ApplySeatChangeRequest)[-1].assign_seat_ids) == ["ann", "cleo"]
     listed = await desk.contract.ListSeats(pb.ListSeatsRequest(contract_id=changed.contract.contract_id))
     assert [one.seat_id for one in listed.seats] == ["ann", "cleo"]
     assert listed.seats[0].assign_time == timestamp(day(6, 16))
