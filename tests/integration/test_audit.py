@@ -34,7 +34,7 @@ from tests.support.mesh import SwitchedMesh, secured, until
 from tests.support.postgres import Databases
 
 # tests/rpc/ledger/test_audit.py.
-RECORDED_ELSEWHERE = {"ApplySeatChange"}
+RECORDED_ELSEWHERE = {"ApplySeatChange", "VoidSeatChange"}
 CREDIT_TYPE = catalog.CreateCreditTypeRequest(request_id="one", name="AI credits")
 
 

@@ -4,6 +4,7 @@
 from grpc import StatusCode
 
 from meshkit.rpc.client import open_channel
+from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
 from purser.outbox.v1 import dead_letters_pb2 as pb
 from purser.outbox.v1.dead_letters_pb2_grpc import DeadLetterServiceStub
 from tests.rpc.ledger.test_dead_letters import kill_crossing
@@ -24,6 +25,26 @@ async def test_a_seat_change_is_recorded_once_however_often_it_is_told(
     [row] = await Records(databases, "ledger").of("ApplySeatChange")
     assert row["outcome"] == "DONE"
     assert "cus_acme" in row["target_ids"]
+
+
+async def test_a_void_of_a_seat_change_is_recorded_once_however_often_it_is_told(
+    ledger: RunningLedger, databases: Databases
+) -> None:
+    await ledger.change_seats(1, JUNE, sequence=1)
+
+    for number in range(2):
+        await ledger.peer.VoidSeatChange(
+            peer_pb.VoidSeatChangeRequest(
+                request_id=f"ntc_{number}",
+                customer_id="cus_acme",
+                subscription_id="sub_1",
+                seat_change_id="chg_1",
+            )
+        )
+
+    [row] = await Records(databases, "ledger").of("VoidSeatChange")
+    assert row["outcome"] == "DONE"
+    assert {"cus_acme", "chg_1"} <= set(row["target_ids"])
 
 
 async def test_a_notice_that_changes_nothing_is_not_recorded(
