@@ -61,7 +61,7 @@ from services.contract.domain.schedules import (
 from services.contract.domain.seats.naming import SharedPoolAccess
 from services.contract.domain.top_up import TopUpTerms
 from services.contract.domain.usage.overage import CardMoney
-from services.contract.domain.usage.progress import UsageAnswer, UsagePosition, UsageProgress
+from services.contract.domain.usage.progress import Positions, UsageAnswer, UsageProgress
 from services.contract.domain.usage.report import (
     CreditSource,
     Payer,
@@ -408,20 +408,18 @@ class LedgerPeer:
         rows_max: int,
         positions_only: bool = False,
     ) -> UsageAnswer | None:
-        """Return what a contract has used and its invoices do not cover, dated before the end of the open usage period.
+        """Return what a contract has used since the last answer, dated before the end of the open usage period.
 
-        None: the Ledger has not received the customer's contract yet. positions_only: without the usage, only up to
-        where it would be covered. Raises PeerUnavailable.
+        None: the Ledger has not received the customer's contract yet. positions_only: only where that usage begins.
+        Raises PeerUnavailable.
         """
         request = ledger_peer_pb2.GetContractUsageRequest(
             customer_id=contract.customer_id,
             contract_id=contract.contract_id,
-            covered=[
-                ledger_peer_pb2.PoolPosition(credit_type_id=credit_type_id, sequence=sequence)
-                for credit_type_id, sequence in progress.covered.sequences.items()
-            ],
-            covered_time=timestamp(progress.covered.time),
+            covered=_positions_to_wire(progress.closed),
+            covered_time=timestamp(progress.closed_time),
             period_time=timestamp(progress.closed_time),
+            after=_positions_to_wire(progress.read),
             group_key=group_key,
             rows_max=rows_max,
             positions_only=positions_only,
@@ -433,14 +431,11 @@ class LedgerPeer:
             return None
         if not answer.HasField("end_time"):
             return None
-        period = Period(_instant(answer.start_time), _instant(answer.end_time))
         return UsageAnswer(
-            period=period,
-            covered=UsagePosition(
-                time=period.end,
-                sequences={CreditTypeId(one.credit_type_id): one.sequence for one in answer.positions},
-            ),
+            period=Period(_instant(answer.start_time), _instant(answer.end_time)),
+            positions={CreditTypeId(one.credit_type_id): one.sequence for one in answer.positions},
             report=_report_from_wire(answer),
+            has_more=answer.has_more,
         )
 
 
@@ -572,6 +567,13 @@ def _unused_from_wire(unused: Collection[ledger_peer_pb2.UnusedShare]) -> tuple[
         )
         for one in unused
     )
+
+
+def _positions_to_wire(positions: Positions) -> list[ledger_peer_pb2.PoolPosition]:
+    return [
+        ledger_peer_pb2.PoolPosition(credit_type_id=credit_type_id, sequence=sequence)
+        for credit_type_id, sequence in positions.items()
+    ]
 
 
 def _report_from_wire(answer: ledger_peer_pb2.GetContractUsageResponse) -> UsageReport:

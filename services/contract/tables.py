@@ -331,8 +331,9 @@ usage_progress = Table(
     metadata,
     Column("contract_id", Text, primary_key=True),
     Column("closed_time", DateTime(timezone=True), nullable=False),
-    Column("covered_time", DateTime(timezone=True), nullable=False),
-    Column("covered_sequences", JSONB, nullable=False),  # by credit type, always read and replaced whole
+    Column("closed", JSONB, nullable=False),  # sequences by credit type, always read and replaced whole
+    Column("read", JSONB, nullable=False),  # likewise
+    Column("base", JSONB, nullable=False),  # likewise
     Column("invoice_id", Text),
     schema=SCHEMA,
 )

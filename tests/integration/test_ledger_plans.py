@@ -333,7 +333,7 @@ async def test_new_usage_is_added_up_from_the_entries_after_the_position(recordi
 
 
 @pytest.mark.parametrize("detail", list(UsageDetail))
-async def test_usage_for_invoices_is_read_after_the_position_and_by_the_time_of_older_entries(
+async def test_usage_for_invoices_is_read_by_sequence_from_where_it_was_read_before(
     recording: Recording, detail: UsageDetail
 ) -> None:
     question = ContractUsageQuestion(
@@ -342,27 +342,45 @@ async def test_usage_for_invoices_is_read_after_the_position_and_by_the_time_of_
         covered={AI: 190},
         covered_time=JUNE + timedelta(hours=181),
         period_time=JUNE,
+        after={AI: 100},
         group_key="user_id",
         rows_max=10,
         positions_only=False,
     )
+    usages = ContractUsages(recording)
 
-    found = await ContractUsages(recording).rows(question, {AI: 195}, JULY, detail)
+    spans = await usages.spans(question)
+    found = await usages.rows(question, spans, JUNE + timedelta(hours=196), detail)
 
-    # Five entries after the position, and ten before it that are dated after the covered time.
+    # Of the entries after 100, those that are dated in the 181st to the 195th hour.
+    assert spans == {AI: (100, 200, 200)}
     assert sum(row.credits.micros for row in found) == 15
-    assert await _reads(recording) == {"entries_pkey", "entries_usage_idx", "grants_pkey"}
-    (plan,) = await recording.plans()
-    read = [
-        (node["Index Name"], node["Index Cond"])
+    assert await _reads(recording) - {"pools_pkey"} == {"entries_pkey", "grants_pkey"}
+    (read,) = [
+        node["Index Cond"]
+        for plan in await recording.plans()
         for node in _nodes(plan)
-        if node.get("Index Name", "") in ("entries_pkey", "entries_usage_idx") and node["Alias"] != "o"
+        if node.get("Index Name") == "entries_pkey" and node["Alias"] != "o"
     ]
-    (by_sequence,) = [condition for name, condition in read if name == "entries_pkey"]
-    (by_time,) = [condition for name, condition in read if name == "entries_usage_idx"]
-    assert "(sequence > p.covered)" in by_sequence
-    assert "(sequence <= p.latest)" in by_sequence
-    assert "effective_time >=" in by_time
+    assert "(sequence > p.first)" in read
+    assert "(sequence <= p.last)" in read
+
+
+async def test_where_usage_begins_is_found_by_its_time(recording: Recording) -> None:
+    question = ContractUsageQuestion(
+        customer_id=ACME,
+        contract_id="con_1",
+        covered={},
+        covered_time=JUNE + timedelta(hours=181),
+        period_time=JUNE,
+        after={},
+        group_key="user_id",
+        rows_max=10,
+        positions_only=True,
+    )
+
+    assert await ContractUsages(recording).starts(question) == {AI: 180}
+    assert await _reads(recording) - {"pools_pkey"} == {"entries_usage_idx"}
 
 
 @pytest.mark.parametrize(

@@ -78,10 +78,10 @@ class UsageSource(Protocol):
         rows_max: int,
         positions_only: bool = False,
     ) -> UsageAnswer | None:
-        """Return what a contract has used and its invoices do not cover, dated before the end of the open usage period.
+        """Return what a contract has used since the last answer, dated before the end of the open usage period.
 
-        None: the Ledger has not received the customer's contract yet. positions_only: without the usage, only up to
-        where it would be covered. Raises PeerUnavailable.
+        None: the Ledger has not received the customer's contract yet. positions_only: only where that usage begins.
+        Raises PeerUnavailable.
         """
         ...
 

@@ -14,7 +14,7 @@ from meshkit.period import Period
 from services.contract.domain.ids import ContractId, CreditTypeId, InvoiceId
 from services.contract.domain.invoice import InvoiceLineKind
 from services.contract.domain.usage.overage import OverageSoFar
-from services.contract.domain.usage.progress import InvoiceUsage, UsagePosition, UsageProgress
+from services.contract.domain.usage.progress import InvoiceUsage, UsageProgress
 from services.contract.store.formats import DRAFT_LINE, USAGE_REPORT
 from services.contract.tables import contracts, invoice_lines, invoice_usage, invoices, usage_progress
 
@@ -54,8 +54,9 @@ class StoredUsage:
         """Return how far a contract's usage is invoiced; None: it was never looked at."""
         of = select(
             usage_progress.c.closed_time,
-            usage_progress.c.covered_time,
-            usage_progress.c.covered_sequences,
+            usage_progress.c.closed,
+            usage_progress.c.read,
+            usage_progress.c.base,
             usage_progress.c.invoice_id,
         ).where(usage_progress.c.contract_id == contract_id)
         row = (await self._connection.execute(of)).first()
@@ -64,15 +65,18 @@ class StoredUsage:
         return UsageProgress(
             contract_id=contract_id,
             closed_time=row.closed_time,
-            covered=_position(row),
+            closed=_positions(row.closed),
+            read=_positions(row.read),
+            base=_positions(row.base),
             invoice_id=None if row.invoice_id is None else InvoiceId(row.invoice_id),
         )
 
     async def save_progress(self, progress: UsageProgress) -> None:
         values = {
             "closed_time": progress.closed_time,
-            "covered_time": progress.covered.time,
-            "covered_sequences": dict(progress.covered.sequences),
+            "closed": dict(progress.closed),
+            "read": dict(progress.read),
+            "base": dict(progress.base),
             "invoice_id": progress.invoice_id,
         }
         saved = upsert(usage_progress).values(contract_id=progress.contract_id, **values)
@@ -100,7 +104,8 @@ class StoredUsage:
             span=Period(row.span_start, row.span_end),
             group_key=row.group_key,
             refresh_time=row.refresh_time,
-            covered=_position(row),
+            covered=_positions(row.covered_sequences),
+            covered_time=row.covered_time,
             report=USAGE_REPORT.decode(row.report),
             close_time=row.close_time,
             draft_lines=tuple(map(DRAFT_LINE.decode, row.draft_lines)),
@@ -112,8 +117,8 @@ class StoredUsage:
             "span_end": usage.span.end,
             "group_key": usage.group_key,
             "refresh_time": usage.refresh_time,
-            "covered_time": usage.covered.time,
-            "covered_sequences": dict(usage.covered.sequences),
+            "covered_time": usage.covered_time,
+            "covered_sequences": dict(usage.covered),
             "report": USAGE_REPORT.encode(usage.report),
             "close_time": usage.close_time,
             "draft_lines": [DRAFT_LINE.encode(line) for line in usage.draft_lines],
@@ -156,6 +161,5 @@ class StoredUsage:
         return OverageSoFar(exact_micros=exact, charged_micros=charged)
 
 
-def _position(row: Any) -> UsagePosition:
-    sequences = {CreditTypeId(one): sequence for one, sequence in row.covered_sequences.items()}
-    return UsagePosition(time=row.covered_time, sequences=sequences)
+def _positions(column: Mapping[str, int]) -> dict[CreditTypeId, int]:
+    return {CreditTypeId(credit_type_id): sequence for credit_type_id, sequence in column.items()}

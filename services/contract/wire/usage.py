@@ -31,9 +31,9 @@ def usage_to_wire(usage: InvoiceUsage) -> pb.InvoiceUsage:
         refresh_time=timestamp(usage.refresh_time),
         covered=[
             pb.CoveredPool(credit_type_id=credit_type_id, sequence=sequence)
-            for credit_type_id, sequence in sorted(usage.covered.sequences.items())
+            for credit_type_id, sequence in sorted(usage.covered.items())
         ],
-        covered_time=timestamp(usage.covered.time),
+        covered_time=timestamp(usage.covered_time),
     )
 
 

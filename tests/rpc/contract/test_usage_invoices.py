@@ -72,7 +72,7 @@ async def test_without_usage_there_is_nothing(
     await running.advance_to(day(9, 5))
 
     assert await usage_invoices(desk, signed) == []
-    assert [one.period_time for one in used.asked][-1] == timestamp(day(9, 1))
+    assert used.asked[-1].covered_time == timestamp(day(9, 1))
 
 
 async def test_late_usage_and_what_is_taken_back_are_on_the_next_one(
@@ -366,3 +366,42 @@ async def test_many_users_are_shown_by_product(
 
     assert draft.usage.detail == pb.USAGE_DETAIL_PRODUCT_AND_GRANT
     assert shown_usage(draft.usage) == [("", "INCLUDED", 1_001)]
+
+
+async def test_much_usage_is_read_answer_by_answer(
+    desk: Desk, running: RunningContract, used: UsageEntries
+) -> None:
+    signed = await desk.sign(desk.seats(4))
+    await running.advance_to(JUNE)
+    used.per_answer = 3
+    for number in range(25):
+        used.use(day(6, 1 + number), 1)
+    await running.advance_to(day(6, 2))
+    (draft,) = await usage_invoices(desk, signed)
+    assert shown_usage(draft.usage) == [("ada", "INCLUDED", 25)]
+
+    for _ in range(25):
+        used.use(JULY, 1)
+    await running.advance_to(JULY + DAY)
+
+    june, july = await usage_invoices(desk, signed)
+    assert june.invoice.status == STATEMENT
+    assert shown_usage(june.usage) == [("ada", "INCLUDED", 25)]
+    assert shown_usage(july.usage) == [("ada", "INCLUDED", 25)]
+
+
+async def test_a_period_begins_to_read_where_the_one_before_could_contain_its_usage(
+    desk: Desk, running: RunningContract, used: UsageEntries
+) -> None:
+    await desk.sign(desk.seats(4))
+    for number in range(1, 31):
+        await running.advance_to(day(6, number))
+        used.use(day(6, number), 1)
+    await running.advance_to(JULY + DAY)
+
+    last = used.asked[-1]
+
+    assert last.covered_time == timestamp(JULY)
+    # On 29 June, the last day on which nothing could be dated in July, 28 entries were written.
+    assert [one.sequence for one in last.after] == [28]
+    assert [one.sequence for one in last.covered] == [30]

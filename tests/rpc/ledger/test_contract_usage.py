@@ -20,19 +20,29 @@ Row = tuple[str, str, int]
 async def ask(
     ledger: RunningLedger, after: pb.GetContractUsageResponse | None = None, **more: object
 ) -> pb.GetContractUsageResponse:
-    """Ask for the usage period of June, or for the one that continues an answer; `more` overrides fields."""
+    """Ask for the usage period of June, after what an answer has read; `more` overrides fields."""
     asked: dict[str, object] = {
         "customer_id": "cus_acme",
         "contract_id": "con_1",
-        "covered": [] if after is None else after.positions,
-        "covered_time": timestamp(JUNE) if after is None else after.end_time,
+        "covered_time": timestamp(JUNE),
         "period_time": timestamp(JUNE),
+        "after": [] if after is None else after.positions,
         "group_key": "user_id",
         "rows_max": 100,
     }
     return await ledger.peer.GetContractUsage(
         pb.GetContractUsageRequest(**(asked | more))  # type: ignore[arg-type]
     )
+
+
+async def ask_next(
+    ledger: RunningLedger,
+    closed: pb.GetContractUsageResponse,
+    after: pb.GetContractUsageResponse | None = None,
+) -> pb.GetContractUsageResponse:
+    """Ask for the usage period after the one that an answer has closed, after what another one has read."""
+    end = closed.end_time
+    return await ask(ledger, after, covered=closed.positions, covered_time=end, period_time=end)
 
 
 def shown(answer: pb.GetContractUsageResponse) -> list[Row]:
@@ -103,11 +113,11 @@ async def test_usage_dated_at_the_period_s_end_is_left_to_the_next_period_whenev
     ledger.clock.advance_to(JULY + timedelta(hours=1))
     late = an_event("t-3", at=JULY - 2 * TICK, units="3", user="bob")
     await report(ledger, late, an_event("t-4", at=JULY, units="4", user="bob"))
-    july = await ask(ledger, june, period_time=timestamp(JULY))
+    july = await ask_next(ledger, june)
 
     assert july.end_time == timestamp(AUGUST)
     assert shown(july) == [("ada", "INCLUDED", 24), ("bob", "INCLUDED", 36), ("bob", "INCLUDED", 48)]
-    assert shown(await ask(ledger, july, period_time=timestamp(JULY))) == []
+    assert shown(await ask_next(ledger, june, july)) == []
 
 
 async def test_what_is_taken_back_later_is_negative(ledger: RunningLedger) -> None:
@@ -178,3 +188,20 @@ async def test_bad_questions_are_refused(ledger: RunningLedger) -> None:
         await ledger.peer.GetContractUsage(pb.GetContractUsageRequest(covered=twice, rows_max=10_001))
     with fault(StatusCode.NOT_FOUND, "CUSTOMER_NOT_FOUND"):
         await ask(ledger, customer_id="cus_nobody")
+
+
+async def test_where_usage_begins_is_answered_without_it(ledger: RunningLedger) -> None:
+    await ledger.debit(30, user="ada")
+    ledger.clock.advance_to(JUNE + timedelta(days=3))
+    since = timestamp(JUNE + timedelta(days=3))
+    before = await ask(ledger, covered_time=since, positions_only=True)
+    await ledger.debit(7, user="ada")
+
+    begun = await ask(ledger, covered_time=since, positions_only=True)
+
+    # The grant is entry 1, the first debit entry 2.
+    assert [one.sequence for one in before.positions] == [one.sequence for one in begun.positions] == [2]
+    assert list(begun.rows) == []
+    assert shown(await ask(ledger, begun, covered_time=since)) == [("ada", "INCLUDED", 7)]
+    whole = await ask(ledger, positions_only=True)
+    assert [one.sequence for one in whole.positions] == [1]

@@ -639,7 +639,7 @@ class PoolPosition(_message.Message):
     def __init__(self, credit_type_id: _Optional[str] = ..., sequence: _Optional[int] = ...) -> None: ...
 
 class GetContractUsageRequest(_message.Message):
-    __slots__ = ("customer_id", "contract_id", "covered", "covered_time", "period_time", "group_key", "rows_max", "positions_only")
+    __slots__ = ("customer_id", "contract_id", "covered", "covered_time", "period_time", "group_key", "rows_max", "positions_only", "after")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
     COVERED_FIELD_NUMBER: _ClassVar[int]
@@ -648,6 +648,7 @@ class GetContractUsageRequest(_message.Message):
     GROUP_KEY_FIELD_NUMBER: _ClassVar[int]
     ROWS_MAX_FIELD_NUMBER: _ClassVar[int]
     POSITIONS_ONLY_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     contract_id: str
     covered: _containers.RepeatedCompositeFieldContainer[PoolPosition]
@@ -656,7 +657,8 @@ class GetContractUsageRequest(_message.Message):
     group_key: str
     rows_max: int
     positions_only: bool
-    def __init__(self, customer_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., covered: _Optional[_Iterable[_Union[PoolPosition, _Mapping]]] = ..., covered_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., period_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., group_key: _Optional[str] = ..., rows_max: _Optional[int] = ..., positions_only: _Optional[bool] = ...) -> None: ...
+    after: _containers.RepeatedCompositeFieldContainer[PoolPosition]
+    def __init__(self, customer_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., covered: _Optional[_Iterable[_Union[PoolPosition, _Mapping]]] = ..., covered_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., period_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., group_key: _Optional[str] = ..., rows_max: _Optional[int] = ..., positions_only: _Optional[bool] = ..., after: _Optional[_Iterable[_Union[PoolPosition, _Mapping]]] = ...) -> None: ...
 
 class UsagePayer(_message.Message):
     __slots__ = ("grant_kind", "product_id", "source_id", "effective_time")
@@ -693,18 +695,20 @@ class ContractUsageRow(_message.Message):
     def __init__(self, credit_type_id: _Optional[str] = ..., product_id: _Optional[str] = ..., group_value: _Optional[str] = ..., payer: _Optional[_Union[UsagePayer, _Mapping]] = ..., quantity_micros: _Optional[int] = ..., credits_micros: _Optional[int] = ..., overage_micros: _Optional[int] = ..., shortfall_micros: _Optional[int] = ..., product_name: _Optional[str] = ...) -> None: ...
 
 class GetContractUsageResponse(_message.Message):
-    __slots__ = ("start_time", "end_time", "positions", "detail", "rows")
+    __slots__ = ("start_time", "end_time", "positions", "detail", "rows", "has_more")
     START_TIME_FIELD_NUMBER: _ClassVar[int]
     END_TIME_FIELD_NUMBER: _ClassVar[int]
     POSITIONS_FIELD_NUMBER: _ClassVar[int]
     DETAIL_FIELD_NUMBER: _ClassVar[int]
     ROWS_FIELD_NUMBER: _ClassVar[int]
+    HAS_MORE_FIELD_NUMBER: _ClassVar[int]
     start_time: _timestamp_pb2.Timestamp
     end_time: _timestamp_pb2.Timestamp
     positions: _containers.RepeatedCompositeFieldContainer[PoolPosition]
     detail: UsageDetail
     rows: _containers.RepeatedCompositeFieldContainer[ContractUsageRow]
-    def __init__(self, start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., positions: _Optional[_Iterable[_Union[PoolPosition, _Mapping]]] = ..., detail: _Optional[_Union[UsageDetail, str]] = ..., rows: _Optional[_Iterable[_Union[ContractUsageRow, _Mapping]]] = ...) -> None: ...
+    has_more: bool
+    def __init__(self, start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., positions: _Optional[_Iterable[_Union[PoolPosition, _Mapping]]] = ..., detail: _Optional[_Union[UsageDetail, str]] = ..., rows: _Optional[_Iterable[_Union[ContractUsageRow, _Mapping]]] = ..., has_more: _Optional[bool] = ...) -> None: ...
 
 class WatchThresholdRequest(_message.Message):
     __slots__ = ("request_id", "alert_id", "version", "is_active", "watch_kind", "customer_id", "credit_type_id", "threshold_micros", "group_key", "group_value")

@@ -200,7 +200,7 @@ class LedgerPeerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetContractUsage(self, request, context):
-        """Returns what a contract has used and earlier answers do not cover, for its invoices: by product, group value and
+        """Returns what a contract has used and earlier answers do not contain, for its invoices: by product, group value and
         grant. Reads the entries up to a sequence per pool, which the answer names; locks nothing. From Contract.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """

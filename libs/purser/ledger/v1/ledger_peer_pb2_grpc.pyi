@@ -85,7 +85,7 @@ class LedgerPeerServiceStub:
     has its grant, SOURCE_ID_REUSED (ALREADY_EXISTS): a grant with other terms has its id, and nothing was granted.
     """
     GetContractUsage: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.GetContractUsageRequest, _ledger_peer_pb2.GetContractUsageResponse]
-    """Returns what a contract has used and earlier answers do not cover, for its invoices: by product, group value and
+    """Returns what a contract has used and earlier answers do not contain, for its invoices: by product, group value and
     grant. Reads the entries up to a sequence per pool, which the answer names; locks nothing. From Contract.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
@@ -151,7 +151,7 @@ class LedgerPeerServiceAsyncStub(LedgerPeerServiceStub):
     has its grant, SOURCE_ID_REUSED (ALREADY_EXISTS): a grant with other terms has its id, and nothing was granted.
     """
     GetContractUsage: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.GetContractUsageRequest, _ledger_peer_pb2.GetContractUsageResponse]  # type: ignore[assignment]
-    """Returns what a contract has used and earlier answers do not cover, for its invoices: by product, group value and
+    """Returns what a contract has used and earlier answers do not contain, for its invoices: by product, group value and
     grant. Reads the entries up to a sequence per pool, which the answer names; locks nothing. From Contract.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
@@ -280,7 +280,7 @@ class LedgerPeerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_peer_pb2.GetContractUsageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_peer_pb2.GetContractUsageResponse, _abc.Awaitable[_ledger_peer_pb2.GetContractUsageResponse]]:
-        """Returns what a contract has used and earlier answers do not cover, for its invoices: by product, group value and
+        """Returns what a contract has used and earlier answers do not contain, for its invoices: by product, group value and
         grant. Reads the entries up to a sequence per pool, which the answer names; locks nothing. From Contract.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """

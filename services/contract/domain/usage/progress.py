@@ -18,48 +18,57 @@ from services.contract.domain.usage.report import UsageReport
 LATE_USAGE_MAX: Final = timedelta(days=366)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UsagePosition:
-    """Which entries of the Ledger are covered: up to these sequences, by credit type, and dated before `time`."""
+# Usage may be dated so far ahead, and an hour for clocks that differ.
+_AHEAD_MAX: Final = timedelta(hours=25)
 
-    time: datetime
-    sequences: Mapping[CreditTypeId, int] = field(default_factory=dict)
+# The sequence of an entry of the Ledger, by credit type.
+Positions = Mapping[CreditTypeId, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageProgress:
     """How far a contract's usage is on invoices. closed_time: end of the last usage period that is closed.
 
-    invoice_id: the draft that follows the usage of the open period; None: there is none yet.
+    closed: on invoices are entries up to these that are dated before closed_time. read: entries up to these were read
+    for the open period. base: entries up to these are dated before the open period's end, so the next one
+    begins to read there. invoice_id: the draft that follows the open period; None: there is none yet.
     """
 
     contract_id: ContractId
     closed_time: datetime
-    covered: UsagePosition
+    closed: Positions = field(default_factory=dict)
+    read: Positions = field(default_factory=dict)
+    base: Positions = field(default_factory=dict)
     invoice_id: InvoiceId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageAnswer:
-    """The Ledger's answer: what is not covered of usage dated before the period's end, and what is covered with it."""
+    """The Ledger's answer: what the entries after `read` and up to `positions` say about the open period.
+
+    has_more: whether there are more entries.
+    """
 
     period: Period
-    covered: UsagePosition
+    positions: Positions
     report: UsageReport
+    has_more: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceUsage:
     """The usage on an invoice. refresh_time: as of when. close_time: when a statement became final; None for invoices.
 
-    span: the part of the usage period in which the contract was in force.
+    span: the part of the usage period in which the contract was in force. covered, covered_time: what it shows are
+    entries up to these that are dated before covered_time, the period's end, and on no earlier invoice.
     draft_lines: the overage of a draft; once the draft is issued, they are its lines.
     """
 
     span: Period
     group_key: str
     refresh_time: datetime
-    covered: UsagePosition
+    covered: Positions
+    covered_time: datetime
     report: UsageReport
     close_time: datetime | None = None
     draft_lines: tuple[InvoiceLine, ...] = ()
@@ -74,11 +83,12 @@ class UsageRhythm:
 
 
 def first_progress(contract: Contract, usage_from: datetime | None) -> UsageProgress:
-    """Return the progress of a contract without any. usage_from: where its usage begins to be invoiced, if later."""
+    """Return the progress of a contract that was never looked at.
+
+    usage_from: where its usage begins to be invoiced, if later than at its start.
+    """
     start = max(contract.start_time, usage_from or contract.start_time)
-    return UsageProgress(
-        contract_id=contract.contract_id, closed_time=start, covered=UsagePosition(time=start)
-    )
+    return UsageProgress(contract_id=contract.contract_id, closed_time=start)
 
 
 def is_over(contract: Contract, progress: UsageProgress) -> bool:
@@ -105,6 +115,14 @@ def next_look(
     return min(at + rhythm.interval, closes)
 
 
-def closed(progress: UsageProgress, answer: UsageAnswer) -> UsageProgress:
+def advanced(progress: UsageProgress, answer: UsageAnswer, *, at: datetime) -> UsageProgress:
+    """Return the progress once an answer that was given `at` is used."""
+    is_early = at + _AHEAD_MAX <= answer.period.end
+    return replace(progress, read=answer.positions, base=answer.positions if is_early else progress.base)
+
+
+def closed(progress: UsageProgress, period: Period) -> UsageProgress:
     """Return the progress once the open period is closed."""
-    return replace(progress, closed_time=answer.period.end, covered=answer.covered, invoice_id=None)
+    return replace(
+        progress, closed_time=period.end, closed=progress.read, read=progress.base, invoice_id=None
+    )

@@ -25,6 +25,7 @@ from services.contract.domain.usage.progress import (
     UsageAnswer,
     UsageProgress,
     UsageRhythm,
+    advanced,
     closed,
     first_progress,
     is_over,
@@ -39,7 +40,9 @@ from services.contract.operations.ports import Catalog, UsageSource
 from services.contract.store import PostgresStore, Transaction
 
 CONTRACTS_PER_READ_MAX: Final = 200
-PERIODS_PER_CONTRACT_MAX: Final = 1_000
+# Of one contract. The next run goes on.
+ANSWERS_PER_RUN_MAX: Final = 1_000
+ANSWERS_PER_READER_MAX: Final = 5
 # The most amounts on one invoice: beyond them usage is divided less finely. Its PDF takes some 5 s.
 ROWS_MAX: Final = 1_000
 
@@ -106,7 +109,7 @@ class UsageInvoices:
 
     async def _follow(self, contract_id: ContractId, *, at: datetime, closes: bool) -> None:
         """Put the usage of the open period on its draft; if it `closes`, also close every period that is over."""
-        for _ in range(PERIODS_PER_CONTRACT_MAX):
+        for _ in range(ANSWERS_PER_RUN_MAX if closes else ANSWERS_PER_READER_MAX):
             if await self._follow_period(contract_id, at=at, closes=closes):
                 return
 
@@ -124,19 +127,15 @@ class UsageInvoices:
             async with self._store.transaction() as tx:
                 await tx.usage.save_due(contract_id, None)
             return True
-        is_upgraded = before is None and usage_from is not None and usage_from > contract.start_time
         answer = await self._ledger.contract_usage(
             contract,
             progress,
             group_key=self._group_key,
             rows_max=ROWS_MAX,
-            positions_only=is_upgraded,
+            positions_only=before is None,
         )
         if answer is None:
             return True  # the Ledger does not know the contract yet: it is looked at again
-        if is_upgraded:
-            # What was written and is dated before is covered, by no invoice.
-            answer = replace(answer, covered=replace(answer.covered, time=progress.covered.time))
         money = None
         if answer.report.lines or (closes and progress.invoice_id is not None):
             money = await self._catalog.card_money(contract.rate_card_id)
@@ -144,8 +143,8 @@ class UsageInvoices:
             contract = await tx.contracts.lock(contract_id)
             if await tx.usage.progress(contract_id) != before:
                 return False  # another replica, or a reader of the draft, was here meanwhile
-            if is_upgraded:
-                await tx.usage.save_progress(replace(progress, covered=answer.covered))
+            if before is None:  # the first answer only says where its usage begins in the pools
+                await tx.usage.save_progress(replace(progress, read=answer.positions, base=answer.positions))
                 return False
             return await self._put(tx, contract, progress, answer, money, at=at, closes=closes)
 
@@ -167,14 +166,16 @@ class UsageInvoices:
         if money is not None:
             draft = await self._draft(tx, contract, progress, answer, money, at=at)
             progress = replace(progress, invoice_id=draft.invoice_id)
-        progress = replace(progress, covered=answer.covered)
-        if not (closes and close_time <= at):
+        progress = advanced(progress, answer, at=at)
+        if answer.has_more or not (closes and close_time <= at):
             await tx.usage.save_progress(progress)
+            if answer.has_more:
+                return False
             if closes:  # a reader does not put off the next look
                 look = next_look(contract, progress, close_time, at=at, rhythm=self._rhythm)
                 await tx.usage.save_due(contract.contract_id, look)
             return True
-        await tx.usage.save_progress(closed(progress, answer))
+        await tx.usage.save_progress(closed(progress, answer.period))
         if draft is not None:
             await fix_usage(tx, draft, statement_time=None if draft.has_amount else at)
             await tx.due_records.billed(contract, draft)
@@ -216,7 +217,8 @@ class UsageInvoices:
             span=span,
             group_key=self._group_key,
             refresh_time=at,
-            covered=answer.covered,
+            covered=answer.positions,
+            covered_time=answer.period.end,
             report=report,
             draft_lines=fresh.lines,
         )

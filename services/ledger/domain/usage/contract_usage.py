@@ -21,10 +21,10 @@ class UsageDetail(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractUsageQuestion:
-    """What has a contract used that no earlier answer has covered?
+    """What has a contract used, dated before the end of the usage period that contains period_time?
 
-    covered: per pool the last entry, before covered_time the times of the usage, that earlier answers have covered.
-    period_time: an instant in the usage period up to whose end usage is asked for. positions_only: without the usage.
+    covered: left out are entries up to these sequences that are dated before covered_time. after: entries up to these
+    were read before. positions_only: asks only where usage dated at or after covered_time begins.
     """
 
     customer_id: CustomerId
@@ -32,6 +32,7 @@ class ContractUsageQuestion:
     covered: Mapping[CreditTypeId, int]
     covered_time: datetime
     period_time: datetime
+    after: Mapping[CreditTypeId, int]
     group_key: str
     rows_max: int
     positions_only: bool
@@ -68,12 +69,14 @@ class ContractUsageRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractUsage:
-    """The rows in order of credit type, product and group value. positions: up to which entry each pool is covered now.
+    """The rows in order of credit type, product and group value. positions: up to which entry each pool was read.
 
-    period: the usage period that was asked for; None as long as the customer has had no contract.
+    period: the usage period that was asked for; None as long as the customer has had no contract. has_more: whether
+    there are more entries.
     """
 
     period: Period | None
     positions: Mapping[CreditTypeId, int]
     detail: UsageDetail
     rows: Sequence[ContractUsageRow]
+    has_more: bool = False

@@ -135,16 +135,23 @@ class UsageReads:
         async def work(tx: Transaction) -> ContractUsage:
             await tx.standings.customer_id(question.customer_id)
             anchor = await tx.totals.anchor(question.customer_id)
-            positions = await tx.contract_usages.positions(question.customer_id)
             period = None if anchor is None else period_at(anchor, 1, question.period_time)
             if period is None or question.positions_only:
+                starts = await tx.contract_usages.starts(question)
                 return ContractUsage(
-                    period=period, positions=positions, detail=UsageDetail.GROUP_AND_GRANT, rows=()
+                    period=period, positions=starts, detail=UsageDetail.GROUP_AND_GRANT, rows=()
                 )
+            spans = await tx.contract_usages.spans(question)
             for detail in UsageDetail:
-                rows = await tx.contract_usages.rows(question, positions, period.end, detail)
+                rows = await tx.contract_usages.rows(question, spans, period.end, detail)
                 if len(rows) <= question.rows_max or detail is UsageDetail.PRODUCT_AND_KIND:
                     break
-            return ContractUsage(period=period, positions=positions, detail=detail, rows=rows)
+            return ContractUsage(
+                period=period,
+                positions={pool: last for pool, (_, last, _) in spans.items()},
+                detail=detail,
+                rows=rows,
+                has_more=any(last < latest for _, last, latest in spans.values()),
+            )
 
         return await self._store.read(work)

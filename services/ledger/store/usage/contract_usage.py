@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Adds up the entries of one contract that its invoices do not cover yet.
+"""Adds up the entries of one contract that its invoices do not cover yet, in the pool's own order.
 
-Entries after the covered position are read by the pool's own order; usage that was already written, but is dated at or
-after the covered time, by its time. So what is read grows with what is new, not with the pool's history.
+So what is read grows with what is new, not with the pool's history.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -20,7 +19,9 @@ from services.ledger.domain.usage.contract_usage import (
 from services.ledger.store.connection import Connection, at_most_int64
 from services.ledger.store.credits.rows import Row
 
-_GROUP_VALUE: Final = "coalesce(e.group_values ->> $8, '')"
+# Of a pool, in one answer: well within the time that a statement may take.
+ENTRIES_PER_ANSWER_MAX: Final = 100_000
+_GROUP_VALUE: Final = "coalesce(e.group_values ->> $9, '')"
 _START: Final = "coalesce(g.period_start, g.effective_time)"
 # Per detail: the group value, and the product, source and start of the grants.
 _DIVIDED: Final = {
@@ -40,21 +41,26 @@ _ROWS: Final = f"""
         {at_most_int64(f"coalesce(sum(e.shortfall_micros) FILTER (WHERE {_IS_OVERAGE}), 0)")} AS overage_micros,
         {at_most_int64(f"coalesce(sum(e.shortfall_micros) FILTER (WHERE ({_IS_OVERAGE}) IS NOT TRUE), 0)")}
             AS shortfall_micros
-    FROM unnest($3::text[], $4::bigint[], $5::bigint[]) AS p (credit_type_id, covered, latest)
+    FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::bigint[]) AS p (credit_type_id, covered, first, last)
     CROSS JOIN LATERAL (
         SELECT e.* FROM ledger.entries e
-        WHERE {_IS_USAGE} AND e.credit_type_id = p.credit_type_id AND e.sequence > p.covered
-            AND e.sequence <= p.latest AND e.effective_time < $7
-        UNION ALL
-        SELECT e.* FROM ledger.entries e
-        WHERE {_IS_USAGE} AND e.credit_type_id = p.credit_type_id AND e.sequence <= p.covered
-            AND e.effective_time >= $6 AND e.effective_time < $7
+        WHERE {_IS_USAGE} AND e.credit_type_id = p.credit_type_id AND e.sequence > p.first AND e.sequence <= p.last
+        OFFSET 0  -- so that it is read by sequence, not by time
     ) AS e
     LEFT JOIN ledger.products d ON d.product_id = e.product_id
     LEFT JOIN ledger.grants g ON g.customer_id = e.customer_id AND g.grant_id = e.grant_id
     LEFT JOIN ledger.entries o ON e.grant_id IS NULL AND o.customer_id = e.customer_id
         AND o.credit_type_id = e.credit_type_id AND o.sequence = e.corrects_sequence
+    WHERE e.effective_time < $8 AND (e.sequence > p.covered OR e.effective_time >= $7)
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 ORDER BY 1, 2, 4, 5, 6, 7, 8 LIMIT {{rows_max}}
+"""
+_FIRST: Final = f"""
+    SELECT count(*) AS entries, min(u.sequence) AS first
+    FROM (
+        SELECT e.sequence FROM ledger.entries e
+        WHERE e.customer_id = $1 AND e.credit_type_id = $2 AND e.product_id IS NOT NULL AND e.effective_time >= $3
+        LIMIT {ENTRIES_PER_ANSWER_MAX + 1}
+    ) AS u
 """
 
 
@@ -64,8 +70,26 @@ class ContractUsages:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def positions(self, customer_id: CustomerId) -> dict[CreditTypeId, int]:
-        """Return the sequence of the last entry of each pool of a customer."""
+    async def spans(self, question: ContractUsageQuestion) -> dict[CreditTypeId, tuple[int, int, int]]:
+        """Return per pool after which entry to begin, the last one to read now, and the last one that there is."""
+        spans = {}
+        for pool, latest in (await self._latest(question.customer_id)).items():
+            first = question.after.get(pool, 0)
+            spans[pool] = first, max(first, min(latest, first + ENTRIES_PER_ANSWER_MAX)), latest
+        return spans
+
+    async def starts(self, question: ContractUsageQuestion) -> dict[CreditTypeId, int]:
+        """Return per pool an entry up to which no usage is dated at or after covered_time; 0 if there is much of it."""
+        starts = {}
+        for pool, latest in (await self._latest(question.customer_id)).items():
+            row = await self._connection.fetchrow(_FIRST, question.customer_id, pool, question.covered_time)
+            if row["entries"] > ENTRIES_PER_ANSWER_MAX:
+                starts[pool] = 0
+            else:
+                starts[pool] = latest if row["first"] is None else row["first"] - 1
+        return starts
+
+    async def _latest(self, customer_id: CustomerId) -> dict[CreditTypeId, int]:
         rows = await self._connection.fetch(
             "SELECT credit_type_id, sequence FROM ledger.pools WHERE customer_id = $1", customer_id
         )
@@ -74,19 +98,20 @@ class ContractUsages:
     async def rows(
         self,
         question: ContractUsageQuestion,
-        positions: dict[CreditTypeId, int],
+        spans: Mapping[CreditTypeId, tuple[int, int, int]],
         end_time: datetime,
         detail: UsageDetail,
     ) -> Sequence[ContractUsageRow]:
-        """Return what was used before `end_time` up to `positions` and is not covered; one row more than allowed."""
+        """Return what the entries of these spans say was used before `end_time`; one row more than allowed."""
         group_value, grant_product, source, start = _DIVIDED[detail]
-        pools = sorted(positions)
+        pools = sorted(spans)
         arguments: list[object] = [
             question.customer_id,
             question.contract_id,
             pools,
             [question.covered.get(pool, 0) for pool in pools],
-            [positions[pool] for pool in pools],
+            [spans[pool][0] for pool in pools],
+            [spans[pool][1] for pool in pools],
             question.covered_time,
             end_time,
         ]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Usage of a contract, asked for by Contract."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from meshkit.quantity import INT64_MAX
@@ -22,16 +23,9 @@ ROWS_MAX: Final = 10_000
 
 def question_from_wire(request: pb.GetContractUsageRequest) -> ContractUsageQuestion:
     fields = Fields()
-    if len(request.covered) > POSITIONS_MAX:
-        fields.add("covered", f"must have at most {POSITIONS_MAX} pools, has {len(request.covered)}")
-    covered = {}
-    for number, one in enumerate(request.covered):
-        path = f"covered[{number}]"
-        credit_type_id = CreditTypeId(fields.text(f"{path}.credit_type_id", one.credit_type_id))
-        if credit_type_id in covered:
-            fields.add(f"{path}.credit_type_id", "is named twice")
-        covered[credit_type_id] = fields.count(f"{path}.sequence", one.sequence, minimum=0, maximum=INT64_MAX)
+    covered = _positions_from_wire(fields, "covered", request.covered)
     covered_time = fields.time("covered_time", request.covered_time, request.HasField("covered_time"))
+    after = _positions_from_wire(fields, "after", request.after)
     period_time = time_in_periods(
         fields,
         "period_time",
@@ -43,6 +37,7 @@ def question_from_wire(request: pb.GetContractUsageRequest) -> ContractUsageQues
         covered=covered,
         covered_time=covered_time,
         period_time=period_time,
+        after=after,
         group_key=fields.text("group_key", request.group_key, max_length=64),
         rows_max=fields.count("rows_max", request.rows_max, minimum=1, maximum=ROWS_MAX),
         positions_only=request.positions_only,
@@ -62,7 +57,23 @@ def usage_to_wire(usage: ContractUsage) -> pb.GetContractUsageResponse:
         ],
         detail=f"USAGE_DETAIL_{usage.detail.name}",
         rows=[_row_to_wire(row) for row in usage.rows],
+        has_more=usage.has_more,
     )
+
+
+def _positions_from_wire(
+    fields: Fields, field: str, positions: Sequence[pb.PoolPosition]
+) -> dict[CreditTypeId, int]:
+    if len(positions) > POSITIONS_MAX:
+        fields.add(field, f"must have at most {POSITIONS_MAX} pools, has {len(positions)}")
+    found: dict[CreditTypeId, int] = {}
+    for number, one in enumerate(positions):
+        path = f"{field}[{number}]"
+        credit_type_id = CreditTypeId(fields.text(f"{path}.credit_type_id", one.credit_type_id))
+        if credit_type_id in found:
+            fields.add(f"{path}.credit_type_id", "is named twice")
+        found[credit_type_id] = fields.count(f"{path}.sequence", one.sequence, minimum=0, maximum=INT64_MAX)
+    return found
 
 
 def _row_to_wire(row: ContractUsageRow) -> pb.ContractUsageRow:
