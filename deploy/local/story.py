@@ -23,6 +23,7 @@ from deploy.local.seatsco import (
     set_prices,
     sign_acme,
 )
+from deploy.local.statement import Statement
 from deploy.local.webhook_receiver import WebhookReceiver
 from meshkit.quantity import MICROS
 from meshkit.rpc.fields import timestamp
@@ -73,6 +74,7 @@ class Story:
         await self._step_8_cap(offer, signed.contract)
         await self._step_9_new_month(offer, signed.contract)
         await self._step_10_reported_usage(offer)
+        await self._step_11_statement()
 
     async def _step_1_products(self) -> Offer:
         self._figures.chapter(1, "SeatsCo defines what it sells", "Catalog")
@@ -293,6 +295,10 @@ class Story:
         self._figures.figure("included credits, after the void", included, "264.5")
         await night.look_up()
         await night.verify()
+
+    async def _step_11_statement(self) -> None:
+        self._figures.chapter(11, "July's usage, as Acme's statement shows it", "Contract, Ledger")
+        await Statement(self._stubs, self._figures).show()
 
     def _print_invoices(self, invoices: Iterable[contract.Invoice]) -> None:
         table = self._figures.table("invoice", "dated", "line", "USD")

@@ -26,6 +26,7 @@ CHAPTERS = [
     "8. user_1234 may spend 1,000 credits a month, and no more",
     "9. Two seats for a week, then the month turns",
     "10. A nightly batch job reports its usage in the morning",
+    "11. July's usage, as Acme's statement shows it",
 ]
 # The lines that the story must show at least; ✓ means that the service's answer was the expected one.
 FIGURES = [
@@ -57,6 +58,7 @@ FIGURES = [
     ("AI Research on atlas", "120"),
     ("AI Research on mini", "10.5"),
     ("VerifyLedger: every figure adds up", "True"),
+    ("July's usage paid by the top-up", "518.451613"),
 ]
 # The demo of a vendor that sells AI Preview for one credit more than the story expects.
 DEARER = """
