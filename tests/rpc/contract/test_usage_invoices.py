@@ -3,6 +3,7 @@
 
 from datetime import timedelta
 
+import asyncpg
 import pytest
 from grpc import StatusCode
 
@@ -405,3 +406,22 @@ async def test_a_period_begins_to_read_where_the_one_before_could_contain_its_us
     # On 29 June, the last day on which nothing could be dated in July, 28 entries were written.
     assert [one.sequence for one in last.after] == [28]
     assert [one.sequence for one in last.covered] == [30]
+
+
+async def test_usage_from_before_the_upgrade_is_on_no_invoice(
+    databases: Databases, desk: Desk, running: RunningContract, used: UsageEntries
+) -> None:
+    signed = await desk.sign(desk.seats(4))
+    used.use(day(6, 3), 30)
+    used.use(day(6, 10), 4)
+    inside = await asyncpg.connect(databases.admin_url)
+    try:  # as the migration leaves a contract that is there
+        await inside.execute("UPDATE contract.contracts SET usage_from = $1", day(6, 10))
+    finally:
+        await inside.close()
+
+    await running.advance_to(JULY + DAY)
+
+    (june,) = await usage_invoices(desk, signed)
+    assert shown_usage(june.usage) == [("ada", "INCLUDED", 4)]
+    assert june.usage.period.start_time == timestamp(JUNE)
