@@ -15,7 +15,7 @@ from tests.rpc.contract.test_currencies import YEN, signed_in
 from tests.support.catalog import RunningCatalog, Shop
 from tests.support.contract import MONTHLY, Desk, RunningContract, day, dollars, running_contract
 from tests.support.faults import fault
-from tests.support.invoices import finalize, shown_usage, usage_invoices, void
+from tests.support.invoices import billing, finalize, payment, shown_usage, usage_invoices, vat, void
 from tests.support.ledger_peer import RecordingLedger
 from tests.support.postgres import Databases
 from tests.support.usage_entries import UsageEntries
@@ -130,6 +130,22 @@ async def test_overage_costs_money_and_comes_back_when_it_is_taken_back(
         pb.ListAccountCreditsRequest(customer=signed.contract.customer_id)
     )
     assert [dollars(one) for one in credits.balances] == ["3.00"]
+
+
+async def test_overage_is_taxed_and_paid_like_other_charges(
+    desk: Desk, running: RunningContract, used: UsageEntries
+) -> None:
+    signed = await desk.sign(desk.seats(4))
+    details = billing(desk, signed.contract.customer_id, taxes=[vat(20)])
+    await desk.contract.SetBillingDetails(details)
+    used.use(day(6, 3), 20, paid="OVERAGE")
+    await running.advance_to(JULY + DAY)
+
+    (june,) = await usage_invoices(desk, signed)
+    assert [dollars(one.total) for one in june.invoice.lines] == ["20.00", "4.00"]
+    assert june.buyer.name == "Acme GmbH"
+    paid = await desk.contract.RecordInvoicePayment(payment(desk, june.invoice, 24_00))
+    assert paid.invoice.status == pb.INVOICE_STATUS_PAID
 
 
 async def test_fractions_of_a_cent_are_carried_through_statements(
