@@ -4,6 +4,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -210,6 +211,31 @@ def test_whatever_is_told_slots_are_as_many_as_seats_and_each_id_has_one(
         assert slots.keys() == names
         assert len(set(slots.values())) == len(slots)
         assert set(slots.values()) <= open_at(plan, at)
+
+
+@given(
+    told=notices(), order=st.randoms(use_true_random=False), days=st.lists(st.integers(1, 30), min_size=10)
+)
+@PROPERTY
+def test_in_whatever_order_changes_arrive_all_ids_have_their_seats_in_the_end(
+    told: Notices, order: Random, days: list[int]
+) -> None:
+    arriving = list(told.changes)
+    order.shuffle(arriving)
+    plan = SeatPlan(told.seats)
+    for count, today in zip(range(1, len(arriving) + 1), sorted(days), strict=False):
+        plan = planned(*arriving[:count], known=plan, at=JUNE + (today - 1) * DAY)
+
+    for day in range(31):
+        at = JUNE + day * DAY
+        names: set[str] = set()
+        for one in told.changes:
+            if one.change.effective_time <= at:
+                names = (names - set(one.moves.unassign)) | set(one.moves.assign)
+        slots = slots_at(plan, at)
+        assert slots.keys() == names
+        assert len(set(slots.values())) == len(slots)
+        assert len([span for span in plan.spans if span.is_in_force(at)]) == len(slots)
 
 
 @given(told=notices(), unit=st.integers(1, 100), prorates=st.booleans())
