@@ -4,8 +4,8 @@
 Why: seat-scoped credits belong to slots, which seat ids occupy. Lock: ACCESS EXCLUSIVE on pools, subscriptions,
 seat_changes, grant_schedules and grants, for an instant each; the index of open grants is replaced beside the writers.
 Size: no row is touched; the new index reads grants once. The new check is NOT VALID: existing rows satisfied a stricter
-one. The previous version neither reads slots nor draws their grants: sign contracts with named seats when all replicas
-are new.
+one. The previous version would draw the grants of slots as shared ones: sign contracts with named seats when all
+replicas are new.
 """
 
 from alembic import op
