@@ -182,6 +182,28 @@ async def test_a_new_plan_has_its_own_seats(seatsco: SeatsCo) -> None:
     assert await seatsco.debit(100, "cleo") == ALLOWED
 
 
+async def test_what_rolls_of_a_seat_goes_to_the_same_id_or_to_the_shared_credits(seatsco: SeatsCo) -> None:
+    contract = await seatsco.sign(seatsco.seats(2, "ann", "bob"))
+    await seatsco.debit(60, "ann")
+    seatsco.clock.advance_to(day(6, 16))
+
+    await seatsco.desk.contract.ChangePlan(
+        pb.ChangePlanRequest(
+            request_id="plan",
+            contract_id=contract.contract_id,
+            rate_card_id=seatsco.desk.sells.rate_card.rate_card_id,
+            subscriptions=[seatsco.seats(3, "ann", "cleo", "eve", shared_pool=ONLY_EVE)],
+            grant_schedules=[seatsco.desk.schedule(allocation=INDIVIDUAL)],
+            included_credits=pb.INCLUDED_CREDITS_ROLL,
+        )
+    )
+
+    assert await seatsco.debit(141, "ann") == NO_CREDITS
+    assert await seatsco.debit(140, "ann") == ALLOWED  # 100 of the new plan, and the 40 that she had left
+    assert await seatsco.debit(101, "cleo") == NO_CREDITS
+    assert await seatsco.debit(200, "eve") == ALLOWED  # with the 100 of bob, who has no seat any more
+
+
 async def test_a_void_change_gives_nobody_a_seat(seatsco: SeatsCo) -> None:
     contract = await seatsco.sign(seatsco.seats(1, "ann"))
     request = pb.ChangeSeatsRequest(
