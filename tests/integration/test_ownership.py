@@ -150,6 +150,14 @@ async def things_of(acme: Acme, customer_id: str, signed: contract.Contract) -> 
             subscriptions=[small],
         )
     )
+    later = contract.ChangeSeatsRequest(
+        request_id=f"seats-{number}",
+        contract_id=signed.contract_id,
+        subscription_id=signed.subscriptions[0].subscription_id,
+        quantity_delta=1,
+        effective_time=timestamp(JUNE + timedelta(days=20)),
+    )
+    scheduled = await stubs.contract.ChangeSeats(later)
     grants = await stubs.ledger_admin.ListGrants(admin.ListGrantsRequest(customer=customer_id))
     return {
         "customer": customer_id,
@@ -164,6 +172,7 @@ async def things_of(acme: Acme, customer_id: str, signed: contract.Contract) -> 
         "grant_id": grants.grants[0].grant_id,
         "spend_cap_id": capped.spend_cap.spend_cap_id,
         "plan_change_id": changed.plan_change.plan_change_id,
+        "seat_change_id": scheduled.seat_change.seat_change_id,
     }
 
 
