@@ -31,6 +31,7 @@ from services.contract.operations.customers import Customers
 from services.contract.operations.ends import Ends
 from services.contract.operations.invoices import Invoices
 from services.contract.operations.named_seats import NamedSeats
+from services.contract.operations.overage import OveragePolicies
 from services.contract.operations.parties import Parties
 from services.contract.operations.plan_changes import PlanChanges
 from services.contract.operations.repricing import Repricing
@@ -130,6 +131,7 @@ async def open_service(
                 ids=ids,
             ),
             schedules=Schedules(store=store, catalog=catalog, relay=relay, clock=clock),
+            overage=OveragePolicies(store=store, catalog=catalog, relay=relay, clock=clock),
             seats=Seats(
                 store=store,
                 catalog=catalog,

@@ -43,12 +43,14 @@ from services.contract.domain.invoice import Share
 from services.contract.domain.notices import (
     ContractChanged,
     CustomerChanged,
+    OverageAllowed,
     PlanChanged,
     SeatsAtStart,
     SeatsChanged,
     TopUpPaid,
 )
-from services.contract.domain.offer import CatalogQuery, Offer, OfferedProduct, ProductType
+from services.contract.domain.offer import NO_MONEY, CatalogQuery, Offer, OfferedProduct, ProductType
+from services.contract.domain.overage import CardMoney
 from services.contract.domain.plan_change import IncludedCredits, PaidSeats, UnusedShare
 from services.contract.domain.schedules import (
     Allocation,
@@ -60,7 +62,6 @@ from services.contract.domain.schedules import (
 )
 from services.contract.domain.seats.naming import SharedPoolAccess
 from services.contract.domain.top_up import TopUpTerms
-from services.contract.domain.usage.overage import CardMoney
 from services.contract.domain.usage.progress import Positions, UsageAnswer, UsageProgress
 from services.contract.domain.usage.report import (
     CreditSource,
@@ -146,9 +147,9 @@ class CatalogPeer:
 
         Raises RateCardNotFound, ProductNotFound, CreditTypeNotFound.
         """
-        currency_code = ""
+        money = NO_MONEY
         if query.rate_card_id is not None:
-            currency_code = (await self._rate_card(query.rate_card_id)).fiat_credit_type_id
+            money = await self.card_money(query.rate_card_id)
         product_ids = sorted(query.product_ids)
         products = await _some_at_once([self._product(one) for one in product_ids])
         await self._check_credit_types(query.credit_type_ids)
@@ -158,9 +159,7 @@ class CatalogPeer:
             found = await _some_at_once([self.rates(query.rate_card_id, one) for one in priced])
             for product_id, by_frequency in zip(priced, found, strict=True):
                 rates |= {(product_id, frequency): its for frequency, its in by_frequency.items()}
-        return Offer(
-            products={one.product_id: one for one in products}, rates=rates, currency_code=currency_code
-        )
+        return Offer(products={one.product_id: one for one in products}, rates=rates, money=money)
 
     async def rates(
         self, rate_card_id: RateCardId, product_id: ProductId
@@ -198,17 +197,7 @@ class CatalogPeer:
         return _terms_from_wire(answer.top_up_pack)
 
     async def card_money(self, rate_card_id: RateCardId) -> CardMoney:
-        """Read the currency of a card and what credits are worth in it, which never change. Raises RateCardNotFound."""
-        card = await self._rate_card(rate_card_id)
-        return CardMoney(
-            currency_code=card.fiat_credit_type_id,
-            per_credit_micros={
-                CreditTypeId(one.credit_type_id): one.fiat_per_credit_micros for one in card.conversions
-            },
-        )
-
-    async def _rate_card(self, rate_card_id: RateCardId) -> catalog_pb2.RateCard:
-        """Raises RateCardNotFound."""
+        """Read the currency of a card and what credits are worth in it. Raises RateCardNotFound."""
         try:
             async with _calling("catalog"):
                 answer = await self._stub.GetRateCard(
@@ -216,7 +205,14 @@ class CatalogPeer:
                 )
         except (NotFound, Invalid):
             raise RateCardNotFound(rate_card_id=rate_card_id) from None
-        return answer.rate_card
+        card = answer.rate_card
+        return CardMoney(
+            currency_code=card.fiat_credit_type_id,
+            per_credit_micros={
+                CreditTypeId(card.fiat_credit_type_id): MICROS,
+                **{CreditTypeId(one.credit_type_id): one.fiat_per_credit_micros for one in card.conversions},
+            },
+        )
 
     async def _product(self, product_id: ProductId) -> OfferedProduct:
         try:
@@ -526,6 +522,20 @@ def _contract_to_wire(changed: ContractChanged) -> ledger_peer_pb2.ApplyContract
         subscriptions=[_seats_to_wire(one) for one in changed.subscriptions],
         grant_schedules=[_schedule_to_wire(one) for one in changed.grant_schedules],
         accept_time=optional_timestamp(changed.accept_time),
+        overage=_overage_to_wire(changed.overage),
+    )
+
+
+def _overage_to_wire(overage: Collection[OverageAllowed]) -> ledger_peer_pb2.OveragePolicy | None:
+    if not overage:
+        return None
+    return ledger_peer_pb2.OveragePolicy(
+        limits=[
+            ledger_peer_pb2.OverageLimit(
+                credit_type_id=one.credit_type_id, cap_micros=None if one.cap is None else one.cap.micros
+            )
+            for one in overage
+        ]
     )
 
 

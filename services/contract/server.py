@@ -142,6 +142,13 @@ class ContractServicer(contract_pb2_grpc.ContractServiceServicer):
         ended = await self._do.ends.end(command)
         return ends.end_to_wire(ended)
 
+    async def SetOveragePolicy(
+        self, request: pb.SetOveragePolicyRequest, context: Context
+    ) -> pb.SetOveragePolicyResponse:
+        command = contracts.set_overage_from_wire(request)
+        contract = await self._do.overage.set(command)
+        return contracts.set_overage_to_wire(contract)
+
     async def ChangePlan(self, request: pb.ChangePlanRequest, context: Context) -> pb.ChangePlanResponse:
         command = plan_changes.change_from_wire(request)
         changed = await self._do.plan_changes.change(command)

@@ -61,6 +61,7 @@ contracts = Table(
     Column("term_notice_days", Integer),
     Column("usage_from", DateTime(timezone=True)),
     Column("usage_due_time", DateTime(timezone=True)),
+    Column("overage", JSONB, nullable=False),
     schema=SCHEMA,
 )
 

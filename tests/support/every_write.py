@@ -407,6 +407,12 @@ async def fill_contract(ask: Ask, sold: Json) -> None:
         grant_schedules=[rolling],
     )
     await _edit_schedules(ask, signed["contract"], [sold["assistant"]])
+    limit = {"credit_type_id": sold["credit_type_id"], "cap_micros": str(50 * CREDIT)}
+    await ask(
+        "SetOveragePolicy",
+        contract_id=signed["contract"]["contract_id"],
+        overage_policy={"mode": "OVERAGE_MODE_OVERAGE", "limits": [limit]},
+    )
     await ask(
         "ChangePlan",
         contract_id=contract_id,

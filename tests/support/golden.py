@@ -58,6 +58,7 @@ COLUMNS: Final = {
     "UnusedShare": "SELECT jsonb_array_elements(unused) FROM contract.plan_changes",
     "GrantRollover": "SELECT rollover FROM contract.grant_schedules WHERE rollover IS NOT NULL",
     "GrantEdition": "SELECT jsonb_array_elements(editions) FROM contract.grant_schedules",
+    "OverageLimit": "SELECT jsonb_array_elements(overage) FROM contract.contracts",
     "SeatRate": "SELECT rate FROM contract.subscriptions, jsonb_array_elements(rates) rate WHERE NOT rate ? 'tiers'",
     "TieredSeatRate": "SELECT rate FROM contract.subscriptions, jsonb_array_elements(rates) rate WHERE rate ? 'tiers'",
     "PropertyFilter": "SELECT jsonb_array_elements(filters) FROM ledger.products",

@@ -37,6 +37,7 @@ from services.contract.domain.invoice_credits import AccountCreditEntry, CreditN
 from services.contract.domain.invoice_life import InvoicePayment
 from services.contract.domain.invoice_parties import BillingDetails, InvoiceParties, Party
 from services.contract.domain.invoice_taxes import TaxTerms
+from services.contract.domain.overage import OverageTerms
 from services.contract.domain.plan_change import IncludedCredits, MoneyBack, PlanChange, UnusedShare
 from services.contract.domain.schedules import (
     Allocation,
@@ -187,6 +188,7 @@ class CreateContract:
     subscriptions: tuple[SubscriptionTerms, ...]
     grant_schedules: tuple[GrantScheduleTerms, ...]
     term: Term | None = None
+    overage: tuple[OverageTerms, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +210,7 @@ class PlanTerms:
     included_credits: IncludedCredits
     money_back: MoneyBack
     accept_unprorated: bool
+    overage: tuple[OverageTerms, ...] = ()
 
     def contract(self, customer_id: CustomerId, *, start_time: datetime) -> CreateContract:
         """Return the terms of the new contract. Its id is that of no request."""
@@ -221,6 +224,7 @@ class PlanTerms:
             end_time=self.end_time,
             subscriptions=self.subscriptions,
             grant_schedules=self.grant_schedules,
+            overage=self.overage,
         )
 
 
@@ -292,6 +296,16 @@ class EndedContract:
 
     contract: ContractNow
     settlement: PlanChange | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetOveragePolicy:
+    """overage: empty: a hard stop."""
+
+    request_id: str
+    fingerprint: bytes
+    contract_id: ContractId
+    overage: tuple[OverageTerms, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

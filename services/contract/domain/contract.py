@@ -25,6 +25,7 @@ from services.contract.domain.ids import (
     RateCardId,
     SubscriptionId,
 )
+from services.contract.domain.overage import OverageLimit
 from services.contract.domain.schedules import GrantSchedule, PeriodProration
 from services.contract.domain.seats.naming import NamedSeats
 from services.contract.domain.term import Term
@@ -123,7 +124,7 @@ class Contract:
 
     version: grows with each change that the Ledger must receive, except seat changes. next_due_time: the next
     instant at which there is something to bill; None: never. accept_time: when it was signed, or its end set last;
-    None: by an earlier version. term: None: none was agreed.
+    None: by an earlier version. term: None: none was agreed. overage: by credit type; the gate denies in the others.
     """
 
     contract_id: ContractId
@@ -139,6 +140,7 @@ class Contract:
     next_due_time: datetime | None = None
     accept_time: datetime | None = None
     term: Term | None = None
+    overage: tuple[OverageLimit, ...] = ()
 
     def is_over(self, at: datetime) -> bool:
         return self.end_time is not None and self.end_time <= at

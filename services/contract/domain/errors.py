@@ -706,6 +706,20 @@ class CurrencyDiffers(FailedPrecondition):
         )
 
 
+class ConversionMissing(FailedPrecondition):
+    """The rate card does not say what a credit of this type costs as overage."""
+
+    reason = "CONVERSION_MISSING"
+
+    def __init__(self, *, rate_card_id: str, credit_type_id: str) -> None:
+        super().__init__(
+            f"rate card {rate_card_id!r} has no conversion for credit type {credit_type_id!r}, so its overage has no"
+            " price; sign the contract with a card that has one",
+            rate_card_id=rate_card_id,
+            credit_type_id=credit_type_id,
+        )
+
+
 class DocumentTooLarge(FailedPrecondition):
     """The document does not fit into a response."""
 

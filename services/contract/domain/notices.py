@@ -45,8 +45,19 @@ class SeatsAtStart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OverageAllowed:
+    """cap: of a usage period; None: no limit."""
+
+    credit_type_id: CreditTypeId
+    cap: Credits | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContractChanged:
-    """accept_time: when these terms were accepted; None: of a contract or notice that an earlier version wrote."""
+    """accept_time: when these terms were accepted; None: of a contract or notice that an earlier version wrote.
+
+    overage: by credit type; the gate denies in the others.
+    """
 
     customer_id: CustomerId
     contract_id: ContractId
@@ -57,6 +68,7 @@ class ContractChanged:
     subscriptions: tuple[SeatsAtStart, ...]
     grant_schedules: tuple[GrantSchedule, ...]
     accept_time: datetime | None
+    overage: tuple[OverageAllowed, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +158,9 @@ def contract_changed(contract: Contract) -> ContractChanged:
         ),
         grant_schedules=contract.grant_schedules,
         accept_time=contract.accept_time,
+        overage=tuple(
+            OverageAllowed(credit_type_id=one.credit_type_id, cap=one.credits_cap) for one in contract.overage
+        ),
     )
 
 

@@ -5,12 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from typing import Final
 
 from services.contract.domain.billing.price import rate_at, rates_from
 from services.contract.domain.billing.tiers import SeatPrice
 from services.contract.domain.contract import BillingFrequency
 from services.contract.domain.errors import ProductNotFixed, ProductNotSubscription, RateNotFound
 from services.contract.domain.ids import CreditTypeId, ProductId, RateCardId
+from services.contract.domain.overage import CardMoney
+
+NO_MONEY: Final = CardMoney(currency_code="", per_credit_micros={})
 
 
 class ProductType(Enum):
@@ -42,12 +46,16 @@ class CatalogQuery:
 class Offer:
     """The answer. products: all that the query names. rates: all past, present and future seat prices.
 
-    currency_code: of the rate card; empty if the query names none.
+    money: of the rate card; of no currency if the query names none.
     """
 
     products: Mapping[ProductId, OfferedProduct]
     rates: Mapping[tuple[ProductId, BillingFrequency], tuple[SeatPrice, ...]] = field(default_factory=dict)
-    currency_code: str = ""
+    money: CardMoney = NO_MONEY
+
+    @property
+    def currency_code(self) -> str:
+        return self.money.currency_code
 
     def fixed(self, product_id: ProductId) -> OfferedProduct:
         """Return a product that credits can be sold as. Raises ProductNotFixed."""

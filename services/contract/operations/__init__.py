@@ -9,6 +9,7 @@ from services.contract.operations.customers import Customers
 from services.contract.operations.ends import Ends
 from services.contract.operations.invoices import Invoices
 from services.contract.operations.named_seats import NamedSeats
+from services.contract.operations.overage import OveragePolicies
 from services.contract.operations.parties import Parties
 from services.contract.operations.plan_changes import PlanChanges
 from services.contract.operations.repricing import Repricing
@@ -26,6 +27,7 @@ class Operations:
     ends: Ends
     plan_changes: PlanChanges
     schedules: Schedules
+    overage: OveragePolicies
     seats: Seats
     named_seats: NamedSeats
     top_ups: TopUps

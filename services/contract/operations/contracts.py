@@ -34,6 +34,7 @@ from services.contract.domain.ids import (
 from services.contract.domain.invoice import Invoice
 from services.contract.domain.notices import contract_changed, seats_changed
 from services.contract.domain.offer import CatalogQuery, Offer
+from services.contract.domain.overage import limits_at
 from services.contract.domain.schedules import GrantAlignment, GrantSchedule
 from services.contract.domain.seats.request import first_change
 from services.contract.domain.seats.timeline import Timeline
@@ -73,7 +74,8 @@ class Contracts:
         """Sign a contract and bill what is due, including past periods if it started in the past.
 
         Raises CustomerNotFound, CustomerArchived, RateCardNotFound, ProductNotFound, CreditTypeNotFound, RateNotFound,
-        ProductNotSubscription, ProductNotFixed, AnchorAfterStart, TooFewSeats, PeerUnavailable.
+        ProductNotSubscription, ProductNotFixed, AnchorAfterStart, TooFewSeats, ConversionMissing, CurrencyDiffers,
+        PeerUnavailable.
         """
         at = self._clock.now()
         if (first := await self._store.find_response(command, ContractCreated)) is not None:
@@ -120,7 +122,7 @@ class Contracts:
     ) -> Contract:
         """Return the contract of these terms, with new ids.
 
-        Raises RateNotFound, ProductNotSubscription, ProductNotFixed.
+        Raises RateNotFound, ProductNotSubscription, ProductNotFixed, ConversionMissing, CurrencyDiffers.
         """
         seats = tuple(
             self._subscription(command, position, terms, offer)
@@ -143,6 +145,7 @@ class Contracts:
             create_time=at,
             accept_time=at,
             term=term,
+            overage=limits_at(command.overage, offer.money, command.rate_card_id),
         )
 
     def _subscription(

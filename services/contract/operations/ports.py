@@ -20,8 +20,8 @@ from services.contract.domain.invoice_document import DocumentFormat
 from services.contract.domain.invoice_parties import BillingDetails
 from services.contract.domain.notices import PlanChanged
 from services.contract.domain.offer import CatalogQuery, Offer
+from services.contract.domain.overage import CardMoney
 from services.contract.domain.top_up import TopUpTerms
-from services.contract.domain.usage.overage import CardMoney
 from services.contract.domain.usage.progress import UsageAnswer, UsageProgress
 
 

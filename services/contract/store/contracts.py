@@ -41,7 +41,7 @@ from services.contract.domain.schedules import (
 )
 from services.contract.domain.seats.naming import NamedSeats, SharedPool, SharedPoolAccess
 from services.contract.domain.term import Term
-from services.contract.store.formats import EDITION, ROLLOVER, decode_price, encode_price
+from services.contract.store.formats import EDITION, OVERAGE_LIMIT, ROLLOVER, decode_price, encode_price
 from services.contract.store.paging import one_page
 from services.contract.tables import contracts, grant_schedules, subscriptions
 
@@ -59,6 +59,7 @@ _SELECT: Final[Select[Any]] = select(
     contracts.c.term_months,
     contracts.c.term_renews,
     contracts.c.term_notice_days,
+    contracts.c.overage,
 )
 _SELECT_SUBSCRIPTIONS: Final[Select[Any]] = select(
     subscriptions.c.contract_id,
@@ -182,7 +183,7 @@ class StoredContracts:
         return await self._whole(rows.all())
 
     async def save_terms(self, contract: Contract) -> None:
-        """Save the end, the version and the due time of a locked contract."""
+        """Save the end, the version, the due time and the overage of a locked contract."""
         await self._connection.execute(
             update(contracts)
             .where(contracts.c.contract_id == contract.contract_id)
@@ -193,6 +194,7 @@ class StoredContracts:
                 accept_time=contract.accept_time,
                 # An end may close the usage period earlier; without one, LEAST is what it was.
                 usage_due_time=func.least(contracts.c.usage_due_time, contract.end_time),
+                overage=[OVERAGE_LIMIT.encode(one) for one in contract.overage],
             )
         )
 
@@ -284,6 +286,7 @@ def _contract_to_row(contract: Contract) -> dict[str, Any]:
         "term_months": None if contract.term is None else contract.term.months,
         "term_renews": None if contract.term is None else contract.term.renews,
         "term_notice_days": None if contract.term is None else contract.term.notice_days,
+        "overage": [OVERAGE_LIMIT.encode(one) for one in contract.overage],
     }
 
 
@@ -306,6 +309,7 @@ def _contract_from_row(
         term=None
         if row.term_months is None
         else Term(months=row.term_months, renews=row.term_renews, notice_days=row.term_notice_days),
+        overage=tuple(map(OVERAGE_LIMIT.decode, row.overage)),
     )
 
 

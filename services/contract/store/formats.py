@@ -32,6 +32,7 @@ from services.contract.domain.notices import (
     SeatsChanged,
     TopUpPaid,
 )
+from services.contract.domain.overage import OverageLimit
 from services.contract.domain.plan_change import PaidSeats, UnusedShare
 from services.contract.domain.schedules import Rollover, ScheduleEdition
 from services.contract.domain.usage.report import UsageReport
@@ -251,6 +252,27 @@ def _without_first_seats(changed: Json) -> Json:
     return changed | {"first_seats": []}
 
 
+def _hard_stop(data: Json) -> Json:
+    """Overage: until then every contract stopped hard."""
+    return data | {"overage": []}
+
+
+def _hard_stop_of_contract(now: Json) -> Json:
+    return now | {"contract": _hard_stop(now["contract"])}
+
+
+def _hard_stop_of_signed(created: Json) -> Json:
+    return created | {"contract": _hard_stop_of_contract(created["contract"])}
+
+
+def _hard_stop_of_both(changed: Json) -> Json:
+    begun = changed["begun"]  # a contract may end without another one
+    return changed | {
+        "ended": _hard_stop(changed["ended"]),
+        "begun": None if begun is None else _hard_stop(begun),
+    }
+
+
 # The columns seller_details.details, billing_details.details and invoice_parties.parties; Party is a response, too.
 PARTY: Final = Format("Party", Party)
 BILLING_DETAILS: Final = Format("BillingDetails", BillingDetails)
@@ -268,6 +290,7 @@ RESPONSES: Final = Formats[Response](
             _term_of_signed,
             _edited_schedules_created,
             _counted_created,
+            _hard_stop_of_signed,
         ),
     ),
     Format(
@@ -279,6 +302,7 @@ RESPONSES: Final = Formats[Response](
             _term_of_contract,
             _edited_schedules_now,
             _counted_contract,
+            _hard_stop_of_contract,
         ),
     ),
     Format(
@@ -300,13 +324,23 @@ RESPONSES: Final = Formats[Response](
 )
 NOTICES: Final = Formats[Payload](
     Format("CUSTOMER_CHANGED", CustomerChanged),
-    Format("CONTRACT_CHANGED", ContractChanged, (_contract_changed_2, _edited_schedules, _counted_seats_of)),
+    Format(
+        "CONTRACT_CHANGED",
+        ContractChanged,
+        (_contract_changed_2, _edited_schedules, _counted_seats_of, _hard_stop),
+    ),
     Format("SEATS_CHANGED", SeatsChanged, (_seats_changed_2, _counted_change, _change_that_counts)),
     Format("TOP_UP_PAID", TopUpPaid),
     Format(
         "PLAN_CHANGED",
         PlanChanged,
-        (_edited_schedules_of_both, _unbilled_of_all, _counted_seats_of_both, _without_first_seats),
+        (
+            _edited_schedules_of_both,
+            _unbilled_of_all,
+            _counted_seats_of_both,
+            _without_first_seats,
+            _hard_stop_of_both,
+        ),
     ),
 )
 # One element of subscriptions.rates, the copy of the Catalog's rates.
@@ -323,6 +357,8 @@ EDITION: Final = Format("GrantEdition", ScheduleEdition)
 # invoice_usage.report, and one element of invoice_usage.draft_lines.
 USAGE_REPORT: Final = Format("UsageReport", UsageReport)
 DRAFT_LINE: Final = Format("DraftLine", InvoiceLine)
+# One element of contracts.overage.
+OVERAGE_LIMIT: Final = Format("OverageLimit", OverageLimit)
 Column = (
     SeatRate
     | TieredSeatRate
@@ -331,6 +367,7 @@ Column = (
     | UnusedShare
     | Rollover
     | ScheduleEdition
+    | OverageLimit
     | Party
     | BillingDetails
     | InvoiceParties
@@ -345,6 +382,7 @@ COLUMNS: Final = Formats[Column](
     UNUSED_SHARE,
     ROLLOVER,
     EDITION,
+    OVERAGE_LIMIT,
     PARTY,
     BILLING_DETAILS,
     INVOICE_PARTIES,

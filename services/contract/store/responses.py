@@ -24,6 +24,7 @@ from services.contract.domain.commands import (
     ResumeCustomer,
     SetBillingDetails,
     SetCustomerAliases,
+    SetOveragePolicy,
     SetSharedPoolAccess,
     SuspendCustomer,
     UnarchiveCustomer,
@@ -64,6 +65,7 @@ class OwnResponses(StoredResponses[Response]):
                 | EndGrantSchedule()
                 | OrderTopUp()
                 | NameSeats()
+                | SetOveragePolicy()
                 | SetSharedPoolAccess()
                 | VoidSeatChange()
                 | RepriceSeats()

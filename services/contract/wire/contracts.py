@@ -12,6 +12,7 @@ from services.contract.domain.commands import (
     ContractCreated,
     CreateContract,
     GrantScheduleTerms,
+    SetOveragePolicy,
     SubscriptionTerms,
 )
 from services.contract.domain.contract import (
@@ -24,6 +25,7 @@ from services.contract.domain.ids import ContractId, RateCardId
 from services.contract.domain.schedules import Allocation, GrantAlignment
 from services.contract.domain.term import NOTICE_DAYS_MAX, TERM_MONTHS_MAX, Term
 from services.contract.wire.invoices import invoice_to_wire
+from services.contract.wire.overage import policy_from_wire, policy_to_wire
 from services.contract.wire.schedules import schedule_from_wire, schedule_to_wire
 from services.contract.wire.subscriptions import subscription_to_wire, terms_from_wire
 from services.contract.wire.values import (
@@ -46,6 +48,7 @@ def create_from_wire(request: pb.CreateContractRequest) -> CreateContract:
         subscriptions=subscriptions_from_wire(fields, request.subscriptions),
         grant_schedules=schedules_from_wire(fields, request.grant_schedules, request.subscriptions),
         term=_term_from_wire(fields, request.term) if request.HasField("term") else None,
+        overage=policy_from_wire(fields, request.overage_policy),
     )
     if command.term is not None and command.end_time is not None:
         fields.add("end_time", "must be left out: the term says when the contract ends")
@@ -112,6 +115,20 @@ def list_from_wire(request: pb.ListContractsRequest) -> tuple[str, Page]:
     return customer, page
 
 
+def set_overage_from_wire(request: pb.SetOveragePolicyRequest) -> SetOveragePolicy:
+    fields = Fields()
+    if not request.HasField("overage_policy"):
+        fields.add("overage_policy", "is required; HARD_STOP removes what was agreed")
+    command = SetOveragePolicy(
+        request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("SetOveragePolicy", request),
+        contract_id=ContractId(fields.text("contract_id", request.contract_id)),
+        overage=policy_from_wire(fields, request.overage_policy),
+    )
+    fields.check()
+    return command
+
+
 def create_to_wire(created: ContractCreated) -> pb.CreateContractResponse:
     return pb.CreateContractResponse(
         contract=contract_to_wire(created.contract),
@@ -140,6 +157,10 @@ def list_to_wire(
     return pb.ListContractsResponse(contracts=shown, next_page_token=token)
 
 
+def set_overage_to_wire(contract: ContractNow) -> pb.SetOveragePolicyResponse:
+    return pb.SetOveragePolicyResponse(contract=contract_to_wire(contract))
+
+
 def contract_to_wire(now: ContractNow) -> pb.Contract:
     contract = now.contract
     return pb.Contract(
@@ -159,6 +180,7 @@ def contract_to_wire(now: ContractNow) -> pb.Contract:
             renews=contract.term.renews,
             notice_days=contract.term.notice_days,
         ),
+        overage_policy=policy_to_wire(contract.overage),
     )
 
 

@@ -21,6 +21,7 @@ from services.contract.domain.plan_change import (
 )
 from services.contract.wire.contracts import contract_to_wire, schedules_from_wire, subscriptions_from_wire
 from services.contract.wire.invoices import invoice_to_wire, line_to_wire
+from services.contract.wire.overage import policy_from_wire
 from services.contract.wire.values import by_number, default, money_to_wire, optional_time, period_to_wire
 
 _INCLUDED: Final = {
@@ -131,6 +132,7 @@ def _terms_from_wire(
         included_credits=default(fields, "included_credits", request.included_credits, by_number(_INCLUDED)),
         money_back=default(fields, "money_back", request.money_back, by_number(_MONEY_BACK)),
         accept_unprorated=request.accept_unprorated,
+        overage=policy_from_wire(fields, request.overage_policy),
     )
 
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from meshkit.period import Period
 from meshkit.quantity import Credits, Quantity
 from services.contract.domain.ids import CreditTypeId, ProductId
-from services.contract.domain.usage.overage import CardMoney, OverageSoFar, overage_lines
+from services.contract.domain.overage import CardMoney
+from services.contract.domain.usage.overage import OverageSoFar, overage_lines
 from services.contract.domain.usage.progress import (
     LATE_USAGE_MAX,
     UsageRhythm,

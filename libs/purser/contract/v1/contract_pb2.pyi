@@ -91,6 +91,12 @@ class GrantAlignment(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     GRANT_ALIGNMENT_OWN_ANCHOR: _ClassVar[GrantAlignment]
     GRANT_ALIGNMENT_BILLING_PERIODS: _ClassVar[GrantAlignment]
 
+class OverageMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    OVERAGE_MODE_UNSPECIFIED: _ClassVar[OverageMode]
+    OVERAGE_MODE_HARD_STOP: _ClassVar[OverageMode]
+    OVERAGE_MODE_OVERAGE: _ClassVar[OverageMode]
+
 class ContractWarningType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     CONTRACT_WARNING_TYPE_UNSPECIFIED: _ClassVar[ContractWarningType]
@@ -236,6 +242,9 @@ GRANT_FREQUENCY_QUARTERLY: GrantFrequency
 GRANT_ALIGNMENT_UNSPECIFIED: GrantAlignment
 GRANT_ALIGNMENT_OWN_ANCHOR: GrantAlignment
 GRANT_ALIGNMENT_BILLING_PERIODS: GrantAlignment
+OVERAGE_MODE_UNSPECIFIED: OverageMode
+OVERAGE_MODE_HARD_STOP: OverageMode
+OVERAGE_MODE_OVERAGE: OverageMode
 CONTRACT_WARNING_TYPE_UNSPECIFIED: ContractWarningType
 CONTRACT_WARNING_TYPE_CREDITS_NOT_PRORATED: ContractWarningType
 END_OPTION_UNSPECIFIED: EndOption
@@ -729,7 +738,7 @@ class ContractTerm(_message.Message):
     def __init__(self, months: _Optional[int] = ..., renews: _Optional[bool] = ..., notice_days: _Optional[int] = ...) -> None: ...
 
 class Contract(_message.Message):
-    __slots__ = ("contract_id", "customer_id", "name", "rate_card_id", "start_time", "end_time", "subscriptions", "grant_schedules", "create_time", "term")
+    __slots__ = ("contract_id", "customer_id", "name", "rate_card_id", "start_time", "end_time", "subscriptions", "grant_schedules", "create_time", "term", "overage_policy")
     CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -740,6 +749,7 @@ class Contract(_message.Message):
     GRANT_SCHEDULES_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     TERM_FIELD_NUMBER: _ClassVar[int]
+    OVERAGE_POLICY_FIELD_NUMBER: _ClassVar[int]
     contract_id: str
     customer_id: str
     name: str
@@ -750,10 +760,47 @@ class Contract(_message.Message):
     grant_schedules: _containers.RepeatedCompositeFieldContainer[GrantSchedule]
     create_time: _timestamp_pb2.Timestamp
     term: ContractTerm
-    def __init__(self, contract_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., name: _Optional[str] = ..., rate_card_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscriptions: _Optional[_Iterable[_Union[Subscription, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[GrantSchedule, _Mapping]]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., term: _Optional[_Union[ContractTerm, _Mapping]] = ...) -> None: ...
+    overage_policy: OveragePolicy
+    def __init__(self, contract_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., name: _Optional[str] = ..., rate_card_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscriptions: _Optional[_Iterable[_Union[Subscription, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[GrantSchedule, _Mapping]]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., term: _Optional[_Union[ContractTerm, _Mapping]] = ..., overage_policy: _Optional[_Union[OveragePolicy, _Mapping]] = ...) -> None: ...
+
+class OveragePolicy(_message.Message):
+    __slots__ = ("mode", "limits")
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    mode: OverageMode
+    limits: _containers.RepeatedCompositeFieldContainer[OverageLimit]
+    def __init__(self, mode: _Optional[_Union[OverageMode, str]] = ..., limits: _Optional[_Iterable[_Union[OverageLimit, _Mapping]]] = ...) -> None: ...
+
+class OverageLimit(_message.Message):
+    __slots__ = ("credit_type_id", "cap_micros", "fiat_cap", "fiat_per_credit_micros")
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    CAP_MICROS_FIELD_NUMBER: _ClassVar[int]
+    FIAT_CAP_FIELD_NUMBER: _ClassVar[int]
+    FIAT_PER_CREDIT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    credit_type_id: str
+    cap_micros: int
+    fiat_cap: _money_pb2.Money
+    fiat_per_credit_micros: int
+    def __init__(self, credit_type_id: _Optional[str] = ..., cap_micros: _Optional[int] = ..., fiat_cap: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., fiat_per_credit_micros: _Optional[int] = ...) -> None: ...
+
+class SetOveragePolicyRequest(_message.Message):
+    __slots__ = ("request_id", "contract_id", "overage_policy")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
+    OVERAGE_POLICY_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    contract_id: str
+    overage_policy: OveragePolicy
+    def __init__(self, request_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., overage_policy: _Optional[_Union[OveragePolicy, _Mapping]] = ...) -> None: ...
+
+class SetOveragePolicyResponse(_message.Message):
+    __slots__ = ("contract",)
+    CONTRACT_FIELD_NUMBER: _ClassVar[int]
+    contract: Contract
+    def __init__(self, contract: _Optional[_Union[Contract, _Mapping]] = ...) -> None: ...
 
 class CreateContractRequest(_message.Message):
-    __slots__ = ("request_id", "customer", "name", "rate_card_id", "start_time", "end_time", "subscriptions", "grant_schedules", "term")
+    __slots__ = ("request_id", "customer", "name", "rate_card_id", "start_time", "end_time", "subscriptions", "grant_schedules", "term", "overage_policy")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -763,6 +810,7 @@ class CreateContractRequest(_message.Message):
     SUBSCRIPTIONS_FIELD_NUMBER: _ClassVar[int]
     GRANT_SCHEDULES_FIELD_NUMBER: _ClassVar[int]
     TERM_FIELD_NUMBER: _ClassVar[int]
+    OVERAGE_POLICY_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     customer: str
     name: str
@@ -772,7 +820,8 @@ class CreateContractRequest(_message.Message):
     subscriptions: _containers.RepeatedCompositeFieldContainer[SubscriptionTerms]
     grant_schedules: _containers.RepeatedCompositeFieldContainer[GrantScheduleTerms]
     term: ContractTerm
-    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., name: _Optional[str] = ..., rate_card_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscriptions: _Optional[_Iterable[_Union[SubscriptionTerms, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[GrantScheduleTerms, _Mapping]]] = ..., term: _Optional[_Union[ContractTerm, _Mapping]] = ...) -> None: ...
+    overage_policy: OveragePolicy
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., name: _Optional[str] = ..., rate_card_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscriptions: _Optional[_Iterable[_Union[SubscriptionTerms, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[GrantScheduleTerms, _Mapping]]] = ..., term: _Optional[_Union[ContractTerm, _Mapping]] = ..., overage_policy: _Optional[_Union[OveragePolicy, _Mapping]] = ...) -> None: ...
 
 class ContractWarning(_message.Message):
     __slots__ = ("warning_type", "field", "message")
@@ -951,7 +1000,7 @@ class PlanChange(_message.Message):
     def __init__(self, plan_change_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., ended_contract_id: _Optional[str] = ..., begun_contract_id: _Optional[str] = ..., change_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., included_credits: _Optional[_Union[IncludedCredits, str]] = ..., money_back: _Optional[_Union[MoneyBack, str]] = ..., status: _Optional[_Union[PlanChangeStatus, str]] = ..., invoice_id: _Optional[str] = ..., credits: _Optional[_Iterable[_Union[PlanCredit, _Mapping]]] = ..., apply_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., credit_note_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ChangePlanRequest(_message.Message):
-    __slots__ = ("request_id", "contract_id", "name", "rate_card_id", "end_time", "subscriptions", "grant_schedules", "included_credits", "money_back", "accept_unprorated")
+    __slots__ = ("request_id", "contract_id", "name", "rate_card_id", "end_time", "subscriptions", "grant_schedules", "included_credits", "money_back", "accept_unprorated", "overage_policy")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -962,6 +1011,7 @@ class ChangePlanRequest(_message.Message):
     INCLUDED_CREDITS_FIELD_NUMBER: _ClassVar[int]
     MONEY_BACK_FIELD_NUMBER: _ClassVar[int]
     ACCEPT_UNPRORATED_FIELD_NUMBER: _ClassVar[int]
+    OVERAGE_POLICY_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     contract_id: str
     name: str
@@ -972,7 +1022,8 @@ class ChangePlanRequest(_message.Message):
     included_credits: IncludedCredits
     money_back: MoneyBack
     accept_unprorated: bool
-    def __init__(self, request_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., name: _Optional[str] = ..., rate_card_id: _Optional[str] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscriptions: _Optional[_Iterable[_Union[SubscriptionTerms, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[GrantScheduleTerms, _Mapping]]] = ..., included_credits: _Optional[_Union[IncludedCredits, str]] = ..., money_back: _Optional[_Union[MoneyBack, str]] = ..., accept_unprorated: _Optional[bool] = ...) -> None: ...
+    overage_policy: OveragePolicy
+    def __init__(self, request_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., name: _Optional[str] = ..., rate_card_id: _Optional[str] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscriptions: _Optional[_Iterable[_Union[SubscriptionTerms, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[GrantScheduleTerms, _Mapping]]] = ..., included_credits: _Optional[_Union[IncludedCredits, str]] = ..., money_back: _Optional[_Union[MoneyBack, str]] = ..., accept_unprorated: _Optional[bool] = ..., overage_policy: _Optional[_Union[OveragePolicy, _Mapping]] = ...) -> None: ...
 
 class ChangePlanResponse(_message.Message):
     __slots__ = ("plan_change", "contract", "invoice")
@@ -985,7 +1036,7 @@ class ChangePlanResponse(_message.Message):
     def __init__(self, plan_change: _Optional[_Union[PlanChange, _Mapping]] = ..., contract: _Optional[_Union[Contract, _Mapping]] = ..., invoice: _Optional[_Union[Invoice, _Mapping]] = ...) -> None: ...
 
 class PreviewPlanChangeRequest(_message.Message):
-    __slots__ = ("contract_id", "rate_card_id", "end_time", "subscriptions", "grant_schedules", "included_credits", "money_back", "accept_unprorated")
+    __slots__ = ("contract_id", "rate_card_id", "end_time", "subscriptions", "grant_schedules", "included_credits", "money_back", "accept_unprorated", "overage_policy")
     CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
     RATE_CARD_ID_FIELD_NUMBER: _ClassVar[int]
     END_TIME_FIELD_NUMBER: _ClassVar[int]
@@ -994,6 +1045,7 @@ class PreviewPlanChangeRequest(_message.Message):
     INCLUDED_CREDITS_FIELD_NUMBER: _ClassVar[int]
     MONEY_BACK_FIELD_NUMBER: _ClassVar[int]
     ACCEPT_UNPRORATED_FIELD_NUMBER: _ClassVar[int]
+    OVERAGE_POLICY_FIELD_NUMBER: _ClassVar[int]
     contract_id: str
     rate_card_id: str
     end_time: _timestamp_pb2.Timestamp
@@ -1002,7 +1054,8 @@ class PreviewPlanChangeRequest(_message.Message):
     included_credits: IncludedCredits
     money_back: MoneyBack
     accept_unprorated: bool
-    def __init__(self, contract_id: _Optional[str] = ..., rate_card_id: _Optional[str] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscriptions: _Optional[_Iterable[_Union[SubscriptionTerms, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[GrantScheduleTerms, _Mapping]]] = ..., included_credits: _Optional[_Union[IncludedCredits, str]] = ..., money_back: _Optional[_Union[MoneyBack, str]] = ..., accept_unprorated: _Optional[bool] = ...) -> None: ...
+    overage_policy: OveragePolicy
+    def __init__(self, contract_id: _Optional[str] = ..., rate_card_id: _Optional[str] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscriptions: _Optional[_Iterable[_Union[SubscriptionTerms, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[GrantScheduleTerms, _Mapping]]] = ..., included_credits: _Optional[_Union[IncludedCredits, str]] = ..., money_back: _Optional[_Union[MoneyBack, str]] = ..., accept_unprorated: _Optional[bool] = ..., overage_policy: _Optional[_Union[OveragePolicy, _Mapping]] = ...) -> None: ...
 
 class PreviewPlanChangeResponse(_message.Message):
     __slots__ = ("lines", "total", "credits", "granted_micros")

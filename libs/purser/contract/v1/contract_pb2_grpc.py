@@ -129,6 +129,11 @@ class ContractServiceStub:
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.EndGrantScheduleRequest.SerializeToString,
                 response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.EndGrantScheduleResponse.FromString,
                 _registered_method=True)
+        self.SetOveragePolicy = channel.unary_unary(
+                '/purser.contract.v1.ContractService/SetOveragePolicy',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.SetOveragePolicyRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.SetOveragePolicyResponse.FromString,
+                _registered_method=True)
         self.ChangePlan = channel.unary_unary(
                 '/purser.contract.v1.ContractService/ChangePlan',
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ChangePlanRequest.SerializeToString,
@@ -355,8 +360,8 @@ class ContractServiceServicer:
         """Signs a contract: bills what is due in advance, and notifies the Ledger, which issues the first credits. Reads the
         prices from the Catalog. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, RATE_CARD_NOT_FOUND,
         PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CUSTOMER_ARCHIVED, RATE_NOT_FOUND, PRODUCT_NOT_SUBSCRIPTION,
-        PRODUCT_NOT_FIXED, TOO_FEW_SEATS (FAILED_PRECONDITION); ANCHOR_AFTER_START (INVALID_ARGUMENT); PEER_UNAVAILABLE
-        (UNAVAILABLE).
+        PRODUCT_NOT_FIXED, TOO_FEW_SEATS, CONVERSION_MISSING, CURRENCY_DIFFERS (of the overage policy) (FAILED_PRECONDITION);
+        ANCHOR_AFTER_START (INVALID_ARGUMENT); PEER_UNAVAILABLE (UNAVAILABLE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -402,6 +407,16 @@ class ContractServiceServicer:
         """Sets, moves or removes the end of a grant schedule until it has passed; its contract goes on. Grants already issued
         live on until they expire. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND, GRANT_SCHEDULE_NOT_FOUND
         (NOT_FOUND); CONTRACT_ENDED, GRANT_SCHEDULE_ENDED, END_BEFORE_NOW (FAILED_PRECONDITION).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetOveragePolicy(self, request, context):
+        """Sets what happens when the credits of a contract run out: the gate denies, or usage goes on up to a cap and is billed.
+        It counts from the next call on. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED,
+        CURRENCY_DIFFERS (of a cap in money), CONVERSION_MISSING: the rate card does not say what a credit costs as overage
+        (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -716,6 +731,11 @@ def add_ContractServiceServicer_to_server(servicer, server):
                     servicer.EndGrantSchedule,
                     request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.EndGrantScheduleRequest.FromString,
                     response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.EndGrantScheduleResponse.SerializeToString,
+            ),
+            'SetOveragePolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetOveragePolicy,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.SetOveragePolicyRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.SetOveragePolicyResponse.SerializeToString,
             ),
             'ChangePlan': grpc.unary_unary_rpc_method_handler(
                     servicer.ChangePlan,
@@ -1329,6 +1349,33 @@ class ContractService:
             '/purser.contract.v1.ContractService/EndGrantSchedule',
             purser_dot_contract_dot_v1_dot_contract__pb2.EndGrantScheduleRequest.SerializeToString,
             purser_dot_contract_dot_v1_dot_contract__pb2.EndGrantScheduleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetOveragePolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/SetOveragePolicy',
+            purser_dot_contract_dot_v1_dot_contract__pb2.SetOveragePolicyRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.SetOveragePolicyResponse.FromString,
             options,
             channel_credentials,
             insecure,

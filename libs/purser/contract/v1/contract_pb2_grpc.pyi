@@ -80,8 +80,8 @@ class ContractServiceStub:
     """Signs a contract: bills what is due in advance, and notifies the Ledger, which issues the first credits. Reads the
     prices from the Catalog. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, RATE_CARD_NOT_FOUND,
     PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CUSTOMER_ARCHIVED, RATE_NOT_FOUND, PRODUCT_NOT_SUBSCRIPTION,
-    PRODUCT_NOT_FIXED, TOO_FEW_SEATS (FAILED_PRECONDITION); ANCHOR_AFTER_START (INVALID_ARGUMENT); PEER_UNAVAILABLE
-    (UNAVAILABLE).
+    PRODUCT_NOT_FIXED, TOO_FEW_SEATS, CONVERSION_MISSING, CURRENCY_DIFFERS (of the overage policy) (FAILED_PRECONDITION);
+    ANCHOR_AFTER_START (INVALID_ARGUMENT); PEER_UNAVAILABLE (UNAVAILABLE).
     """
     GetContract: _grpc.UnaryUnaryMultiCallable[_contract_pb2.GetContractRequest, _contract_pb2.GetContractResponse]
     """Returns one contract. Errors: CONTRACT_NOT_FOUND (NOT_FOUND)."""
@@ -105,6 +105,12 @@ class ContractServiceStub:
     """Sets, moves or removes the end of a grant schedule until it has passed; its contract goes on. Grants already issued
     live on until they expire. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND, GRANT_SCHEDULE_NOT_FOUND
     (NOT_FOUND); CONTRACT_ENDED, GRANT_SCHEDULE_ENDED, END_BEFORE_NOW (FAILED_PRECONDITION).
+    """
+    SetOveragePolicy: _grpc.UnaryUnaryMultiCallable[_contract_pb2.SetOveragePolicyRequest, _contract_pb2.SetOveragePolicyResponse]
+    """Sets what happens when the credits of a contract run out: the gate denies, or usage goes on up to a cap and is billed.
+    It counts from the next call on. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED,
+    CURRENCY_DIFFERS (of a cap in money), CONVERSION_MISSING: the rate card does not say what a credit costs as overage
+    (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
     """
     ChangePlan: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ChangePlanRequest, _contract_pb2.ChangePlanResponse]
     """Ends a contract now and begins another, with other seats, credits or prices, in its place: a change of plan. What was
@@ -275,8 +281,8 @@ class ContractServiceAsyncStub(ContractServiceStub):
     """Signs a contract: bills what is due in advance, and notifies the Ledger, which issues the first credits. Reads the
     prices from the Catalog. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, RATE_CARD_NOT_FOUND,
     PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CUSTOMER_ARCHIVED, RATE_NOT_FOUND, PRODUCT_NOT_SUBSCRIPTION,
-    PRODUCT_NOT_FIXED, TOO_FEW_SEATS (FAILED_PRECONDITION); ANCHOR_AFTER_START (INVALID_ARGUMENT); PEER_UNAVAILABLE
-    (UNAVAILABLE).
+    PRODUCT_NOT_FIXED, TOO_FEW_SEATS, CONVERSION_MISSING, CURRENCY_DIFFERS (of the overage policy) (FAILED_PRECONDITION);
+    ANCHOR_AFTER_START (INVALID_ARGUMENT); PEER_UNAVAILABLE (UNAVAILABLE).
     """
     GetContract: _aio.UnaryUnaryMultiCallable[_contract_pb2.GetContractRequest, _contract_pb2.GetContractResponse]  # type: ignore[assignment]
     """Returns one contract. Errors: CONTRACT_NOT_FOUND (NOT_FOUND)."""
@@ -300,6 +306,12 @@ class ContractServiceAsyncStub(ContractServiceStub):
     """Sets, moves or removes the end of a grant schedule until it has passed; its contract goes on. Grants already issued
     live on until they expire. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND, GRANT_SCHEDULE_NOT_FOUND
     (NOT_FOUND); CONTRACT_ENDED, GRANT_SCHEDULE_ENDED, END_BEFORE_NOW (FAILED_PRECONDITION).
+    """
+    SetOveragePolicy: _aio.UnaryUnaryMultiCallable[_contract_pb2.SetOveragePolicyRequest, _contract_pb2.SetOveragePolicyResponse]  # type: ignore[assignment]
+    """Sets what happens when the credits of a contract run out: the gate denies, or usage goes on up to a cap and is billed.
+    It counts from the next call on. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED,
+    CURRENCY_DIFFERS (of a cap in money), CONVERSION_MISSING: the rate card does not say what a credit costs as overage
+    (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
     """
     ChangePlan: _aio.UnaryUnaryMultiCallable[_contract_pb2.ChangePlanRequest, _contract_pb2.ChangePlanResponse]  # type: ignore[assignment]
     """Ends a contract now and begins another, with other seats, credits or prices, in its place: a change of plan. What was
@@ -545,8 +557,8 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         """Signs a contract: bills what is due in advance, and notifies the Ledger, which issues the first credits. Reads the
         prices from the Catalog. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, RATE_CARD_NOT_FOUND,
         PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CUSTOMER_ARCHIVED, RATE_NOT_FOUND, PRODUCT_NOT_SUBSCRIPTION,
-        PRODUCT_NOT_FIXED, TOO_FEW_SEATS (FAILED_PRECONDITION); ANCHOR_AFTER_START (INVALID_ARGUMENT); PEER_UNAVAILABLE
-        (UNAVAILABLE).
+        PRODUCT_NOT_FIXED, TOO_FEW_SEATS, CONVERSION_MISSING, CURRENCY_DIFFERS (of the overage policy) (FAILED_PRECONDITION);
+        ANCHOR_AFTER_START (INVALID_ARGUMENT); PEER_UNAVAILABLE (UNAVAILABLE).
         """
 
     @_abc_1.abstractmethod
@@ -600,6 +612,18 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         """Sets, moves or removes the end of a grant schedule until it has passed; its contract goes on. Grants already issued
         live on until they expire. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND, GRANT_SCHEDULE_NOT_FOUND
         (NOT_FOUND); CONTRACT_ENDED, GRANT_SCHEDULE_ENDED, END_BEFORE_NOW (FAILED_PRECONDITION).
+        """
+
+    @_abc_1.abstractmethod
+    def SetOveragePolicy(
+        self,
+        request: _contract_pb2.SetOveragePolicyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.SetOveragePolicyResponse, _abc.Awaitable[_contract_pb2.SetOveragePolicyResponse]]:
+        """Sets what happens when the credits of a contract run out: the gate denies, or usage goes on up to a cap and is billed.
+        It counts from the next call on. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED,
+        CURRENCY_DIFFERS (of a cap in money), CONVERSION_MISSING: the rate card does not say what a credit costs as overage
+        (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
         """
 
     @_abc_1.abstractmethod

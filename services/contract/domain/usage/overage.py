@@ -2,7 +2,6 @@
 """Overage as money. Source: services/contract/README.md, "Usage on invoices"."""
 
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
@@ -12,15 +11,8 @@ from meshkit.quantity import MICROS, Credits, Money
 from services.contract.domain.billing.price import Rounding, rounded
 from services.contract.domain.ids import CreditTypeId, ProductId
 from services.contract.domain.invoice import InvoiceLine, InvoiceLineKind, Share, line
+from services.contract.domain.overage import CardMoney
 from services.contract.domain.usage.report import UsageReport
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CardMoney:
-    """The currency of a rate card, and what one credit of each type is worth in it, in micros."""
-
-    currency_code: str
-    per_credit_micros: Mapping[CreditTypeId, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

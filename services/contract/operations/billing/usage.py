@@ -19,7 +19,8 @@ from services.contract.domain.contract import Contract
 from services.contract.domain.errors import PeerUnavailable
 from services.contract.domain.ids import ContractId
 from services.contract.domain.invoice import Invoice
-from services.contract.domain.usage.overage import CardMoney, overage_lines
+from services.contract.domain.overage import CardMoney
+from services.contract.domain.usage.overage import overage_lines
 from services.contract.domain.usage.progress import (
     InvoiceUsage,
     UsageAnswer,
