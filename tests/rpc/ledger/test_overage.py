@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_admin_pb2 as apb
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
@@ -282,3 +283,39 @@ async def test_concurrent_holds_never_reserve_more_than_the_cap(ledger: RunningL
     ]
     assert sum(spent) == 200 * CREDIT
     await ledger.assert_adds_up()
+
+
+async def test_a_balance_shows_the_overage_of_the_usage_period(ledger: RunningLedger) -> None:
+    await sign(ledger, credits=100, cap=50)
+    assert (await ledger.gate.GetBalance(pb.GetBalanceRequest(customer="acme"))).pools[0].overage[
+        0
+    ] == a_balance(captured=0, held=0)
+
+    await ledger.debit(110)
+    await ledger.authorize(15)
+    in_june = (await ledger.pool()).overage
+    ledger.clock.advance_to(JULY)
+    in_july = (await ledger.pool()).overage
+
+    assert list(in_june) == [a_balance(captured=10, held=15)]
+    assert [(one.captured_micros, one.held_micros) for one in in_july] == [(0, 0)]
+    assert in_july[0].start_time == timestamp(JULY)
+
+
+async def test_a_balance_shows_no_overage_where_none_was_ever_allowed(ledger: RunningLedger) -> None:
+    await ledger.sell_assistant()
+    await ledger.sign_acme()
+
+    assert not (await ledger.pool()).overage
+
+
+def a_balance(*, captured: int, held: int) -> pb.OverageBalance:
+    """Return con_1's overage in June, with a cap of 50, in whole credits."""
+    return pb.OverageBalance(
+        contract_id="con_1",
+        captured_micros=captured * CREDIT,
+        held_micros=held * CREDIT,
+        cap_micros=50 * CREDIT,
+        start_time=timestamp(JUNE),
+        end_time=timestamp(JULY),
+    )

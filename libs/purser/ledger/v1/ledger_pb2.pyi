@@ -392,7 +392,7 @@ class SeatBalance(_message.Message):
     def __init__(self, subscription_id: _Optional[str] = ..., seat_id: _Optional[str] = ..., slot_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., held_micros: _Optional[int] = ..., remaining_micros: _Optional[int] = ..., draws_shared_pool: _Optional[bool] = ..., grants: _Optional[_Iterable[_Union[Grant, _Mapping]]] = ...) -> None: ...
 
 class PoolBalance(_message.Message):
-    __slots__ = ("credit_type_id", "available_micros", "held_micros", "remaining_micros", "shortfall_micros", "grants", "next_expire_time", "next_expiring_micros")
+    __slots__ = ("credit_type_id", "available_micros", "held_micros", "remaining_micros", "shortfall_micros", "grants", "next_expire_time", "next_expiring_micros", "overage")
     CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
     AVAILABLE_MICROS_FIELD_NUMBER: _ClassVar[int]
     HELD_MICROS_FIELD_NUMBER: _ClassVar[int]
@@ -401,6 +401,7 @@ class PoolBalance(_message.Message):
     GRANTS_FIELD_NUMBER: _ClassVar[int]
     NEXT_EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     NEXT_EXPIRING_MICROS_FIELD_NUMBER: _ClassVar[int]
+    OVERAGE_FIELD_NUMBER: _ClassVar[int]
     credit_type_id: str
     available_micros: int
     held_micros: int
@@ -409,7 +410,24 @@ class PoolBalance(_message.Message):
     grants: _containers.RepeatedCompositeFieldContainer[Grant]
     next_expire_time: _timestamp_pb2.Timestamp
     next_expiring_micros: int
-    def __init__(self, credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., held_micros: _Optional[int] = ..., remaining_micros: _Optional[int] = ..., shortfall_micros: _Optional[int] = ..., grants: _Optional[_Iterable[_Union[Grant, _Mapping]]] = ..., next_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., next_expiring_micros: _Optional[int] = ...) -> None: ...
+    overage: _containers.RepeatedCompositeFieldContainer[OverageBalance]
+    def __init__(self, credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., held_micros: _Optional[int] = ..., remaining_micros: _Optional[int] = ..., shortfall_micros: _Optional[int] = ..., grants: _Optional[_Iterable[_Union[Grant, _Mapping]]] = ..., next_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., next_expiring_micros: _Optional[int] = ..., overage: _Optional[_Iterable[_Union[OverageBalance, _Mapping]]] = ...) -> None: ...
+
+class OverageBalance(_message.Message):
+    __slots__ = ("contract_id", "captured_micros", "held_micros", "cap_micros", "start_time", "end_time")
+    CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
+    CAPTURED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    HELD_MICROS_FIELD_NUMBER: _ClassVar[int]
+    CAP_MICROS_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    contract_id: str
+    captured_micros: int
+    held_micros: int
+    cap_micros: int
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    def __init__(self, contract_id: _Optional[str] = ..., captured_micros: _Optional[int] = ..., held_micros: _Optional[int] = ..., cap_micros: _Optional[int] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class GetBalanceResponse(_message.Message):
     __slots__ = ("pools", "as_of_time", "seats")

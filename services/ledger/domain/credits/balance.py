@@ -9,11 +9,12 @@ from meshkit.quantity import Credits
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.grant import CreditTypeId, Grant, SlotId
 from services.ledger.domain.credits.seats import Purse
+from services.ledger.domain.gate.overage import OverageNow, overage_now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolBalance:
-    """A pool at one instant. grants: active ones, in burn-down order."""
+    """A pool at one instant. grants: active ones, in burn-down order. overage: of the present usage period."""
 
     credit_type_id: CreditTypeId
     available: Credits
@@ -23,6 +24,7 @@ class PoolBalance:
     grants: tuple[Grant, ...]
     next_expire_time: datetime | None
     next_expiring: Credits
+    overage: tuple[OverageNow, ...]
 
 
 def balance_of(account: Account, *, at: datetime) -> PoolBalance:
@@ -41,6 +43,7 @@ def balance_of(account: Account, *, at: datetime) -> PoolBalance:
         grants=active,
         next_expire_time=next_expire_time,
         next_expiring=Credits(sum(expiring)),
+        overage=overage_now(account, at),
     )
 
 

@@ -8,9 +8,11 @@ Source: services/ledger/README.md, "Overage".
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from meshkit.evolve import evolve
+from meshkit.period import Period
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.gate.decision import CREDITS_MAX
@@ -57,6 +59,37 @@ def totals_for(
             captured_in(contract_id, period.end),
         )
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverageNow:
+    """The overage of a contract in one usage period. cap: the most that both amounts may come to; None: no limit."""
+
+    contract_id: str
+    cap: Credits | None
+    captured: Credits
+    held: Credits
+    period: Period
+
+
+def overage_now(account: Account, at: datetime) -> tuple[OverageNow, ...]:
+    """Return the overage of each contract that allows it, or has had some, in the usage period of `at`.
+
+    Of a total that the account does not have, nothing is counted: read_snapshot reads all that there are.
+    """
+    if not account.overage_caps:
+        return ()
+    period = window_at(CapWindow.BILLING_PERIOD, anchor=_anchor(account), at=at)
+    return tuple(
+        OverageNow(
+            contract_id=contract_id,
+            cap=cap,
+            captured=_spent(account.spends.get(captured_in(contract_id, period.start))),
+            held=account.spends.get(held_in(contract_id), Spend()).held,
+            period=period,
+        )
+        for contract_id, cap in sorted(account.overage_caps.items())
+    )
 
 
 def room(
@@ -126,8 +159,11 @@ def reserved_by(hold: Hold) -> dict[str, Credits]:
 
 
 def _captured(account: Account, contract_id: str, period_start: datetime) -> Credits:
-    last = account.spends[captured_in(contract_id, period_start)].period
-    return Credits(0) if last is None else last.spent
+    return _spent(account.spends[captured_in(contract_id, period_start)])
+
+
+def _spent(total: Spend | None) -> Credits:
+    return Credits(0) if total is None or total.period is None else total.period.spent
 
 
 def _anchor(account: Account) -> datetime:

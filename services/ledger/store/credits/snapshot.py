@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A customer's accounts as last committed: one statement, so one snapshot, and no lock."""
 
+from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 
@@ -9,20 +10,32 @@ from meshkit.quantity import Credits
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
 from services.ledger.domain.errors import CustomerNotFound
+from services.ledger.domain.gate.overage import OVERAGE_KEY
+from services.ledger.domain.gate.spend_cap import GroupValue, Spend, WindowSpend
 from services.ledger.store.connection import Connection
 from services.ledger.store.credits.rows import GRANT_COLUMNS, IS_OPEN_GRANT, Row, grant_from_row
-from services.ledger.store.gate.standings import CUSTOMER_ID
+from services.ledger.store.gate.standings import CUSTOMER_ID, USAGE_ANCHOR
 
 # A customer without pools gives one row, and so does a pool without grants.
 _ACCOUNTS = f"""
-    SELECT c.customer_id, p.credit_type_id, p.version, p.sequence, p.shortfall_micros, p.next_due_time,
-        p.settled_time, {GRANT_COLUMNS}
-    FROM ledger.customers c
-    LEFT JOIN ledger.pools p ON p.customer_id = c.customer_id AND ($2::text IS NULL OR p.credit_type_id = $2)
+    SELECT u.customer_id, {USAGE_ANCHOR} AS usage_anchor, p.credit_type_id, p.version, p.sequence, p.shortfall_micros,
+        p.next_due_time, p.settled_time, o.overage_caps, o.overage_totals, {GRANT_COLUMNS}
+    FROM ledger.customers u
+    LEFT JOIN ledger.pools p ON p.customer_id = u.customer_id AND ($2::text IS NULL OR p.credit_type_id = $2)
+    LEFT JOIN LATERAL (
+        SELECT (
+            SELECT jsonb_object_agg(k.contract_id, k.overage_caps -> p.credit_type_id) FROM ledger.contracts k
+            WHERE k.customer_id = p.customer_id AND k.overage_caps ? p.credit_type_id
+        ) AS overage_caps, (
+            SELECT jsonb_agg(to_jsonb(s)) FROM ledger.spends s
+            WHERE s.customer_id = p.customer_id AND s.credit_type_id = p.credit_type_id
+                AND s.group_key = '{OVERAGE_KEY}'
+        ) AS overage_totals
+    ) o ON true
     LEFT JOIN ledger.grants g
         ON g.customer_id = p.customer_id AND g.credit_type_id = p.credit_type_id AND g.slot_id IS NULL
         AND ({IS_OPEN_GRANT})
-    WHERE c.customer_id = {CUSTOMER_ID.format(name="$1")}
+    WHERE u.customer_id = {CUSTOMER_ID.format(name="$1")}
     ORDER BY p.credit_type_id
 """
 
@@ -48,9 +61,26 @@ def _account(rows: list[Row]) -> Account:
         customer_id=CustomerId(pool["customer_id"]),
         credit_type_id=CreditTypeId(pool["credit_type_id"]),
         version=pool["version"],
+        usage_anchor=pool["usage_anchor"],
+        overage_caps={
+            contract_id: None if micros is None else Credits(micros)
+            for contract_id, micros in (pool["overage_caps"] or {}).items()
+        },
+        spends=dict(map(_overage_total, pool["overage_totals"] or ())),
         sequence=pool["sequence"],
         shortfall=Credits(pool["shortfall_micros"]),
         next_due_time=pool["next_due_time"],
         settled_time=pool["settled_time"],
         grants={grant.grant_id: grant for grant in grants},
+    )
+
+
+def _overage_total(spend: Row) -> tuple[GroupValue, Spend]:
+    """spend: a row as JSON."""
+    start = spend["period_start"]
+    return (spend["group_key"], spend["group_value"]), Spend(
+        held=Credits(spend["held_micros"]),
+        period=None
+        if start is None
+        else WindowSpend(datetime.fromisoformat(start), Credits(spend["period_spent_micros"])),
     )

@@ -224,4 +224,15 @@ def _pool_to_wire(pool: PoolBalance, at: datetime) -> pb.PoolBalance:
         grants=[grant_to_wire(grant, pool.credit_type_id, at=at) for grant in pool.grants],
         next_expire_time=optional_timestamp(pool.next_expire_time),
         next_expiring_micros=total_to_wire(pool.next_expiring),
+        overage=[
+            pb.OverageBalance(
+                contract_id=one.contract_id,
+                captured_micros=one.captured.micros,
+                held_micros=one.held.micros,
+                cap_micros=None if one.cap is None else one.cap.micros,
+                start_time=timestamp(one.period.start),
+                end_time=timestamp(one.period.end),
+            )
+            for one in pool.overage
+        ],
     )
