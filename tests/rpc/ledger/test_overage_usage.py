@@ -18,6 +18,7 @@ from tests.support.reported import an_event, record
 NOON = datetime(2025, 6, 10, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 CAP = 50
+BILLED = (apb.ENTRY_KIND_OVERAGE, apb.ENTRY_KIND_OVERAGE_CORRECTION)
 
 
 @pytest.fixture
@@ -41,8 +42,8 @@ async def overage_of(ledger: RunningLedger) -> int:
     return sum(
         one.shortfall_micros
         for one in entries.values()
-        if one.entry_kind == apb.ENTRY_KIND_OVERAGE
-        or (one.corrects_sequence and entries[one.corrects_sequence].entry_kind == apb.ENTRY_KIND_OVERAGE)
+        if one.entry_kind in BILLED
+        or (one.corrects_sequence and entries[one.corrects_sequence].entry_kind in BILLED)
     )
 
 
@@ -253,11 +254,70 @@ async def test_overage_is_taken_back_although_the_contract_allows_none_any_more(
 
 async def test_rerating_takes_overage_back(ledger: RunningLedger) -> None:
     await ledger.debit(0, quantity_micros=140 * CREDIT)
-    cheaper = a_rate(
-        rate_id="rat_cheap", price_micros=CREDIT // 2, corrects_rate_id=a_rate(price_micros=CREDIT).rate_id
-    )
-    await ledger.tell_card(a_rate(price_micros=CREDIT), cheaper, version=2)
 
+    await rerate(ledger, price_micros=CREDIT // 2)
+
+    assert await overage_of(ledger) == 0
+    assert (await ledger.pool()).available_micros == 30 * CREDIT
+    await ledger.assert_adds_up()
+
+
+async def test_what_an_amendment_costs_more_is_overage_up_to_the_cap(ledger: RunningLedger) -> None:
+    await record(ledger, an_event("tx-1", "120"))
+
+    [line] = await amend(ledger, "tx-1", "170")
+
+    assert (line.credits_micros, line.shortfall_micros) == (50 * CREDIT, 20 * CREDIT)
+    assert await overage_of(ledger) == 50 * CREDIT
+    kinds = [one.entry_kind for one in await ledger.entries()]
+    assert kinds[:2] == [apb.ENTRY_KIND_CORRECTION, apb.ENTRY_KIND_OVERAGE_CORRECTION]
+    await ledger.assert_adds_up()
+
+    await void(ledger, transaction_id="tx-1")
+
+    assert await overage_of(ledger) == 0
+    assert (await ledger.pool()).available_micros == 100 * CREDIT
+    await ledger.assert_adds_up()
+
+
+async def test_an_event_moved_to_another_period_moves_its_overage(ledger: RunningLedger) -> None:
+    await record(ledger, an_event("tx-1", "100"), an_event("tx-2", "40"))
+    ledger.clock.advance_to(JULY + HOUR)
+    await ledger.debit(110)
+
+    moved = usage.AmendUsageRequest(
+        request_id=ledger.request_id(),
+        customer="acme",
+        transaction_id="tx-2",
+        timestamp=an_event(at=JULY).timestamp,
+        properties={"units": "45", "user_id": "ann"},
+        reason="wrong day",
+        actor="ops@seatsco.example",
+    )
+    lines = (await ledger.usage.AmendUsage(moved)).lines
+
+    assert sum(line.shortfall_micros for line in lines) == 5 * CREDIT
+    assert (await ledger.pool()).overage[0].captured_micros == 50 * CREDIT
+    [late] = await record(ledger, an_event("tx-3", "60", at=JULY - HOUR))
+    assert late.shortfall_micros == 10 * CREDIT
+    await ledger.assert_adds_up()
+
+
+async def test_rerating_to_a_higher_price_makes_overage_up_to_the_cap(ledger: RunningLedger) -> None:
+    await ledger.debit(0, quantity_micros=90 * CREDIT)
+    await rerate(ledger, price_micros=2 * CREDIT)
+
+    assert await overage_of(ledger) == 50 * CREDIT
+    assert (await ledger.pool()).shortfall_micros == 80 * CREDIT
+    assert (await ledger.debit(1)).decision == pb.DECISION_DENIED
+    await ledger.assert_adds_up()
+
+
+async def rerate(ledger: RunningLedger, *, price_micros: int) -> None:
+    """Correct the price of a unit, and rerate June's usage."""
+    first = a_rate(price_micros=CREDIT)
+    corrected = a_rate(rate_id="rat_new", price_micros=price_micros, corrects_rate_id=first.rate_id)
+    await ledger.tell_card(first, corrected, version=2)
     await ledger.usage.RerateUsage(
         usage.RerateUsageRequest(
             request_id=ledger.request_id(),
@@ -270,7 +330,3 @@ async def test_rerating_takes_overage_back(ledger: RunningLedger) -> None:
         )
     )
     await ledger.flush()
-
-    assert await overage_of(ledger) == 0
-    assert (await ledger.pool()).available_micros == 30 * CREDIT
-    await ledger.assert_adds_up()

@@ -43,6 +43,7 @@ class EntryKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ENTRY_KIND_REINSTATEMENT: _ClassVar[EntryKind]
     ENTRY_KIND_CORRECTION: _ClassVar[EntryKind]
     ENTRY_KIND_OVERAGE: _ClassVar[EntryKind]
+    ENTRY_KIND_OVERAGE_CORRECTION: _ClassVar[EntryKind]
 
 class HoldState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -79,6 +80,7 @@ ENTRY_KIND_UNCHARGED: EntryKind
 ENTRY_KIND_REINSTATEMENT: EntryKind
 ENTRY_KIND_CORRECTION: EntryKind
 ENTRY_KIND_OVERAGE: EntryKind
+ENTRY_KIND_OVERAGE_CORRECTION: EntryKind
 HOLD_STATE_UNSPECIFIED: HoldState
 HOLD_STATE_HELD: HoldState
 HOLD_STATE_CAPTURED: HoldState

@@ -287,8 +287,8 @@ class Account:
     ) -> Entry:
         """Return the next entry of the pool's history. It changes nothing: see with_changes.
 
-        behind: how many other new entries come before it. amount: of a SHORTFALL or OVERAGE, and of a CORRECTION of
-        one, what no credits covered; that entry changes no grant.
+        behind: how many other new entries come before it. amount: of what no credits covered, and of a CORRECTION
+        without grant, the shortfall; that entry changes no grant.
         """
         is_shortfall = kind in UNCOVERED or (kind is EntryKind.CORRECTION and grant_id is None)
         return Entry(

@@ -24,12 +24,15 @@ class EntryKind(Enum):
     UNCHARGED = "UNCHARGED"
     REINSTATEMENT = "REINSTATEMENT"
     CORRECTION = "CORRECTION"
+    OVERAGE_CORRECTION = "OVERAGE_CORRECTION"
 
 
 # What a use leaves: one or more entries of these kinds, with one cause.
 USES = frozenset({EntryKind.CAPTURE, EntryKind.OVERAGE, EntryKind.SHORTFALL, EntryKind.UNCHARGED})
-# Usage that no credits cover: billed, and not billed.
-UNCOVERED = frozenset({EntryKind.OVERAGE, EntryKind.SHORTFALL})
+# What is billed: usage, and what a correction has made it cost more.
+BILLED = frozenset({EntryKind.OVERAGE, EntryKind.OVERAGE_CORRECTION})
+# Usage that no credits cover.
+UNCOVERED = BILLED | {EntryKind.SHORTFALL}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +63,8 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One line. `amount` is signed and changes `grant_id`. A SHORTFALL or OVERAGE has `shortfall` instead, an UNCHARGED
-    neither.
+    """One line. `amount` is signed and changes `grant_id`. One that no credits cover has `shortfall` instead, an
+    UNCHARGED neither.
 
     sequence: position in the pool's history, from 1 without gaps. cause_id: the request, schedule or grant behind it.
     corrects: of a CORRECTION that takes usage back, the sequence of the entry whose cost it reduces. subject: of the
@@ -83,7 +86,7 @@ class Entry:
     @property
     def is_shortfall(self) -> bool:
         """Whether it says what nobody pays: neither a grant nor, as overage, the customer."""
-        return self.grant_id is None and self.kind is not EntryKind.OVERAGE
+        return self.grant_id is None and self.kind not in BILLED
 
     @property
     def cost(self) -> Credits:

@@ -50,9 +50,7 @@ def fund(
             break
         rest -= writer.draw(grant, rest)
     uncovered = COVERED
-    if rest and is_correction:
-        uncovered = Uncovered(overage=Credits(0), shortfall=rest)
-    elif rest:
+    if rest:
         uncovered = divided(account, rest, usage, at=at, used_time=used_time)
     if rest or not writer.has_usage:
         for kind, part in without_grant(uncovered):
@@ -124,7 +122,8 @@ class _Writer:
 
     def write(self, kind: EntryKind, amount: Credits, *, grant_id: GrantId | None = None) -> None:
         """Append an entry about the usage; the first one has its quantity."""
-        kind = EntryKind.CORRECTION if self._is_correction else kind
+        if self._is_correction:
+            kind = EntryKind.OVERAGE_CORRECTION if kind is EntryKind.OVERAGE else EntryKind.CORRECTION
         usage = self._usage.without_quantity() if self.has_usage else self._usage
         self._append(kind, amount, grant_id=grant_id, time=self._used_time, usage=usage)
         self.has_usage = True

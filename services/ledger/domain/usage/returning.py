@@ -15,7 +15,7 @@ from meshkit.quantity import Credits, Quantity
 from services.ledger.domain.credits import recording
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.burn_down import burn_down_key
-from services.ledger.domain.credits.entry import Entry, EntryKind, Usage
+from services.ledger.domain.credits.entry import BILLED, Entry, EntryKind, Usage
 from services.ledger.domain.credits.grant import Grant, GrantId, capture_rest, return_captured, void_amount
 from services.ledger.domain.credits.seats import SeatName
 from services.ledger.domain.gate.overage import captured_more
@@ -102,7 +102,7 @@ def _correct(account: Account, left: Left, usage: Usage, *, cause_id: str, at: d
     )
     if grant_id is None:
         total = {}
-        if entry.kind is EntryKind.OVERAGE and entry.usage.contract_id is not None:
+        if entry.kind in BILLED and entry.usage.contract_id is not None:
             total = captured_more(account, entry.usage.contract_id, -amount, used_time=entry.effective_time)
         return account.with_changes(spends=total, entries=[correction])
     grant = return_captured(account.grants[grant_id], amount, at=at)

@@ -29,7 +29,7 @@ _USAGE = f"""
         CASE WHEN $4 = '' THEN '' ELSE coalesce(group_values ->> $4, '') END AS group_value,
         {at_most_int64("-sum(amount_micros)")} AS captured_micros,
         {at_most_int64("sum(shortfall_micros)")} AS shortfall_micros,
-        count(DISTINCT cause_id) FILTER (WHERE kind <> 'CORRECTION') AS captures
+        count(DISTINCT cause_id) FILTER (WHERE kind NOT IN ('CORRECTION', 'OVERAGE_CORRECTION')) AS captures
     FROM ledger.entries
     WHERE customer_id = $1 AND effective_time >= $2 AND effective_time < $3 AND product_id IS NOT NULL
     GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4

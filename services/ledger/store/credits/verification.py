@@ -8,7 +8,7 @@ as 0. What a group value has spent is recounted in its latest windows, from the 
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, GrantId
 from services.ledger.domain.credits.verification import Discrepancy, Verification
 from services.ledger.store.connection import Connection, at_most_int64
-from services.ledger.store.usage.rollups import HOUR_START, PERIOD_START, USES
+from services.ledger.store.usage.rollups import BILLED, HOUR_START, PERIOD_START, USES
 from services.ledger.store.usage.unrated import METERS_WITH_ENTRIES, unrated
 
 DISCREPANCIES_MAX = 1_000
@@ -140,7 +140,8 @@ _HOLDS = """
         SELECT customer_id, hold_id, min(credit_type_id) AS entry_credit_type_id,
             sum(CASE kind WHEN 'OVERAGE' THEN shortfall_micros ELSE -amount_micros END) AS captured
         FROM ledger.entries
-        WHERE hold_id IS NOT NULL AND kind <> 'CORRECTION' AND ($1::text IS NULL OR customer_id = $1)
+        WHERE hold_id IS NOT NULL AND kind NOT IN ('CORRECTION', 'OVERAGE_CORRECTION')
+            AND ($1::text IS NULL OR customer_id = $1)
         GROUP BY customer_id, hold_id
     )
     SELECT customer_id, coalesce(credit_type_id, entry_credit_type_id) AS credit_type_id, NULL AS grant_id,
@@ -236,7 +237,7 @@ _OVERAGE = f"""
         FROM ledger.entries e JOIN ledger.customers u USING (customer_id)
         LEFT JOIN ledger.entries o ON o.customer_id = e.customer_id AND o.credit_type_id = e.credit_type_id
             AND o.sequence = e.corrects_sequence
-        WHERE (e.kind = 'OVERAGE' OR (e.kind = 'CORRECTION' AND o.kind = 'OVERAGE'))
+        WHERE (e.kind IN {BILLED} OR o.kind IN {BILLED})
             AND ($1::text IS NULL OR e.customer_id = $1)
         GROUP BY 1, 2, 3, 4
     )

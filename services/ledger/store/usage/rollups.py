@@ -25,6 +25,8 @@ PERIOD_START: Final = f"""(
         CROSS JOIN LATERAL (SELECT anchor + make_interval(months => month.n) AS start) AS nth
     )"""
 HOUR_START: Final = "date_trunc('hour', e.effective_time, 'UTC')"
+# What is billed as overage, less what entries of kind CORRECTION take back of it.
+BILLED: Final = "('OVERAGE', 'OVERAGE_CORRECTION')"
 # What a use leaves: one or more entries of these kinds, one after another among the entries about usage.
 USES: Final = "('CAPTURE', 'OVERAGE', 'SHORTFALL', 'UNCHARGED')"
 
