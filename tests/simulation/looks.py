@@ -7,7 +7,7 @@ from meshkit.rpc.fields import timestamp
 from purser.alert.v1 import alert_peer_pb2
 from purser.ledger.v1 import ledger_admin_pb2 as apb
 from purser.ledger.v1 import ledger_pb2 as pb
-from tests.simulation.model import NEVER, Pool, total
+from tests.simulation.model import NEVER, Pool
 from tests.simulation.shadow import AI, CUSTOMERS, PRODUCTS
 from tests.simulation.world import World
 from tests.support.ledger import RunningLedger
@@ -72,7 +72,7 @@ async def histories_agree(world: World, replica: int) -> None:
             state = holds[hold_id].hold_state
             wanted = apb.HOLD_STATE_HELD if pool.now < hold.end else apb.HOLD_STATE_EXPIRED
             is_open = state in (apb.HOLD_STATE_HELD, apb.HOLD_STATE_EXPIRED)
-            assert (is_open, holds[hold_id].amount_micros) == (hold.is_open, total(hold.draws))
+            assert (is_open, holds[hold_id].amount_micros) == (hold.is_open, pool.reserved(hold))
             assert state == wanted or not is_open
     await ledger.assert_adds_up()
 
@@ -189,7 +189,7 @@ def _whole_grant_wanted(pool: Pool, one: Any) -> tuple[Any, ...]:
 
 
 def _held_by(pool: Pool, user: str) -> int:
-    return total(draw for hold in pool.alive() if hold.user == user for draw in hold.draws)
+    return sum(pool.reserved(hold) for hold in pool.alive() if hold.user == user)
 
 
 def _expired(pool: Pool, one: Any) -> int:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A model of one pool in 190 plain statements, to compare the Ledger with.
+"""A model of one pool in 220 plain statements, to compare the Ledger with.
 
 No store, no events, no jobs: it computes from the clock at each call what is held, expired or used up. There is one
 contract with its months. Amounts are in micros, a price is (credits, units), a refusal is its reason.
@@ -12,6 +12,7 @@ from typing import Any
 from meshkit.period import add_months
 
 NEVER, TICK, WITHOUT_END = datetime.max.replace(tzinfo=UTC), timedelta(microseconds=1), 2**63 - 1
+BILLION = 10**15  # credits: the overage that a month may have without a cap
 
 
 def cost(amount: int, in_units: bool, price: tuple[int, int]) -> int:
@@ -40,6 +41,8 @@ class Pool:
         self.prices, self.caps, self.holds = dict[str, Any](), dict[str, Any](), dict[str, Thing]()
         self.card = ""  # a rate, and so its meter, belongs to one card
         self.meters = dict[Any, int]()  # units used, by product, price, month and card
+        # The cap on overage: None if there is none, -1 if there is no overage. By month: what was overage.
+        self.overage_cap, self.overage = -1, dict[Any, int]()
         # grants: name granted captured priority scope is_paid start end made schedule number
         # schedules: name per_seat months lives prorates scope seats=[(when, delta)] next
         self.grants, self.schedules, self.spends = list[Thing](), list[Thing](), list[Any]()
@@ -104,8 +107,27 @@ class Pool:
     def used(self, user: str, is_daily: bool) -> int:
         midnight = self.now.replace(hour=0, minute=0, second=0, microsecond=0)
         since = midnight if is_daily else self.month()
-        held = total(draw for hold in self.alive() if hold.user == user for draw in hold.draws)
+        held = sum(self.reserved(hold) for hold in self.alive() if hold.user == user)
         return held + total((who, spent) for when, who, spent in self.spends if who == user and when >= since)
+
+    def reserved(self, hold: Thing) -> int:
+        return total(hold.draws) + hold.overage
+
+    def overage_room(self) -> int:
+        cap = BILLION if self.overage_cap is None else self.overage_cap
+        used = sum(hold.overage for hold in self.alive()) + self.overage.get(self.month(), 0)
+        return max(0, cap - used)
+
+    def bill(self, uncovered: int, reserved: int = 0) -> int:
+        """Return what is overage of it. reserved: as much may be, whatever the cap is by now."""
+        billed = min(uncovered, max(reserved, self.overage_room()))
+        self.overage[self.month()] = self.overage.get(self.month(), 0) + billed
+        return billed
+
+    def payable(self, product: str, user: str) -> int:
+        """Return the most that credits, overage and caps allow."""
+        available, headroom = self.room(product, user)
+        return min(available + self.overage_room(), headroom)
 
     def room(self, product: str, user: str) -> tuple[int, int]:
         caps = [self.caps[one] for one in (user, "") if user and one in self.caps][:1]
@@ -126,7 +148,7 @@ class Pool:
             "SPEND_CAP_REACHED"
             if credits > headroom
             else "INSUFFICIENT_CREDITS"
-            if credits > available
+            if credits > available + self.overage_room()
             else ""
         )
 
@@ -134,13 +156,14 @@ class Pool:
         meter, amount = self.meter(ask.product), ask.amount
         price = meter[1]
         reason = self.refusal(ask.product, ask.user, cost(amount, ask.in_units, price))
-        part = worth(min(self.room(ask.product, ask.user)), ask.in_units, price)
+        part = worth(self.payable(ask.product, ask.user), ask.in_units, price)
         if takes_part and part and reason in ("SPEND_CAP_REACHED", "INSUFFICIENT_CREDITS"):
             amount, reason = part, ""
         if not reason:
             hold = Thing(product=ask.product, user=ask.user, meter=meter, end=self.now + ttl, is_open=True)
             hold.amount, hold.draws = amount, self.draw(ask.product, cost(amount, ask.in_units, price))
             hold.units, hold.lines = amount if ask.in_units else 0, []
+            hold.overage = cost(amount, ask.in_units, price) - total(hold.draws)
             self.holds[hold_id] = hold
         return reason
 
@@ -148,40 +171,46 @@ class Pool:
         """Return a hold of several lines, and why it cannot be held. Each line draws what those before it left."""
         hold = Thing(product=asks[0].product, user=asks[0].user, end=self.now + ttl, is_open=True, draws=[])
         hold.units, hold.lines, hold.meter, self.holds[""] = 0, [], self.meter(hold.product), hold
+        hold.overage = 0
         rooms = [self.room(ask.product, ask.user) for ask in asks]
         for ask, credits in zip(asks, costs, strict=True):
             line = Thing(product=ask.product, meter=self.meter(ask.product), amount=ask.amount)
             line.draws = self.draw(ask.product, credits)
+            line.overage = credits - total(line.draws)
             hold.lines, hold.draws = [*hold.lines, line], hold.draws + line.draws
         del self.holds[""]
+        hold.overage = sum(line.overage for line in hold.lines)
         if sum(costs) > min(headroom for _, headroom in rooms):
             return "SPEND_CAP_REACHED", hold
-        return "INSUFFICIENT_CREDITS" if total(hold.draws) < sum(costs) else "", hold
+        return "INSUFFICIENT_CREDITS" if hold.overage > self.overage_room() else "", hold
 
-    def authorize_lines(self, hold_id: str, asks: list[Thing], ttl: timedelta) -> tuple[str, list[int]]:
+    def authorize_lines(
+        self, hold_id: str, asks: list[Thing], ttl: timedelta
+    ) -> tuple[str, list[int], list[int]]:
         costs = [cost(ask.amount, True, self.meter(ask.product)[1]) for ask in asks]
         reason = next(filter(None, (self.bar(ask.product) for ask in asks)), "")
         if not reason:
             reason, hold = self.reserve(asks, costs, ttl)
         if not reason:
             self.holds[hold_id] = hold
-        return reason, costs
+        return reason, costs, [] if reason else [line.overage for line in hold.lines]
 
-    def debit_lines(self, asks: list[Thing]) -> tuple[str, list[int]]:
+    def debit_lines(self, asks: list[Thing]) -> tuple[str, list[int], list[int]]:
         costs = [self.charge(self.meter(ask.product), ask.amount, True) for ask in asks]
         reason = next(filter(None, (self.bar(ask.product) for ask in asks)), "")
         if not reason:
             reason, hold = self.reserve(asks, costs, TICK)
         if not reason:
             for line, credits in zip(hold.lines, costs, strict=True):
-                spend(line.draws, credits)
+                line.overage = self.bill(spend(line.draws, credits))
+                self.shortfall += line.overage
                 self.meters[line.meter] = self.meters.get(line.meter, 0) + line.amount
             self.spends = [*self.spends, (self.now, hold.user, sum(costs))]
-        return reason, costs
+        return reason, costs, [] if reason else [line.overage for line in hold.lines]
 
-    def capture_lines(self, hold_id: str, used: list[int]) -> tuple[list[tuple[int, int]], int, bool]:
-        """Return cost and shortfall of each line, and what was released."""
-        hold, short = self.open_hold(hold_id), list[int]()
+    def capture_lines(self, hold_id: str, used: list[int]) -> tuple[list[tuple[int, int, int]], int, bool]:
+        """Return cost, shortfall and overage of each line, and what was released."""
+        hold, short, billed = self.open_hold(hold_id), list[int](), list[int]()
         before = {id(draw[0]): draw[0].captured for draw in hold.draws}
         costs = [self.charge(one.meter, amount, True) for one, amount in zip(hold.lines, used, strict=True)]
         hold.is_open, is_late, left = False, hold.end <= self.now, list[Any]()
@@ -200,13 +229,15 @@ class Pool:
                     rest = spend([(grant, amount)], excess[number])
                     dead[place], excess[number] = (grant, amount - (excess[number] - rest)), rest
         for number, (one, amount) in enumerate(zip(hold.lines, used, strict=True)):
-            short.append(spend(self.draw(one.product, excess[number]), excess[number]))
+            uncovered = spend(self.draw(one.product, excess[number]), excess[number])
+            billed.append(self.bill(uncovered, 0 if is_late else max(0, hold.overage - sum(billed))))
+            short.append(uncovered - billed[-1])
             self.meters[one.meter] = self.meters.get(one.meter, 0) + amount
         self.spends = [*self.spends, (self.now, hold.user, sum(costs))]
-        self.shortfall += sum(short)
+        self.shortfall += sum(short) + sum(billed)
         held = {id(grant): self.held_in(hold, grant) - grant.captured for grant, _ in hold.draws}
-        released = 0 if is_late else sum(max(0, held[key] + before[key]) for key in held)
-        return list(zip(costs, short, strict=True)), released, is_late
+        released = sum(max(0, held[key] + before[key]) for key in held) + max(0, hold.overage - sum(billed))
+        return list(zip(costs, short, billed, strict=True)), 0 if is_late else released, is_late
 
     def held_in(self, hold: Thing, grant: Thing) -> int:
         return total(draw for draw in hold.draws if draw[0] is grant)
@@ -220,42 +251,47 @@ class Pool:
         credits = cost(amount, in_units, hold.meter[1])
         reason = self.refusal(hold.product, hold.user, credits) if amount else ""
         if not reason:
-            is_in_units = in_units and (hold.units or not total(hold.draws))
+            is_in_units = in_units and (hold.units or not self.reserved(hold))
             hold.units = hold.units + amount if is_in_units or not amount else 0
-            hold.draws, hold.end = (
-                hold.draws + self.draw(hold.product, credits),
-                max(hold.end, self.now + ttl),
-            )
+            more = self.draw(hold.product, credits)
+            hold.overage += credits - total(more)
+            hold.draws, hold.end = hold.draws + more, max(hold.end, self.now + ttl)
         return reason
 
-    def capture(self, hold_id: str, amount: int | None, in_units: bool) -> tuple[int, int, int, bool]:
+    def capture(self, hold_id: str, amount: int | None, in_units: bool) -> tuple[int, int, int, int, bool]:
+        """Return what was captured, its overage, what was released, the shortfall, and whether it is late."""
         hold = self.open_hold(hold_id)
         if hold.lines and amount is not None:
             raise LookupError("HOLD_HAS_LINES")
         if amount is None:
-            amount, in_units = hold.units or total(hold.draws), bool(hold.units)
+            amount, in_units = hold.units or self.reserved(hold), bool(hold.units)
         used = self.charge(hold.meter, amount, in_units)
         self.meters[hold.meter] = self.meters.get(hold.meter, 0) + (amount if in_units else 0)
         hold.is_open, is_late = False, hold.end <= self.now
         excess = used if is_late else spend(hold.draws, used)
         short = spend(self.draw(hold.product, excess), excess)
         self.spends, self.shortfall = [*self.spends, (self.now, hold.user, used)], self.shortfall + short
-        return used - short, 0 if is_late else max(0, total(hold.draws) - used), short, is_late
+        billed = self.bill(short, 0 if is_late else hold.overage)
+        released = max(0, total(hold.draws) - used) + max(0, hold.overage - billed)
+        return used - short + billed, billed, 0 if is_late else released, short - billed, is_late
 
-    def debit(self, ask: Thing) -> tuple[str, int]:
+    def debit(self, ask: Thing) -> tuple[str, int, int]:
+        """Return why it is denied, what was debited, and its overage."""
         meter = self.meter(ask.product)
         used = self.charge(meter, ask.amount, ask.in_units)
         reason = self.refusal(ask.product, ask.user, used)
+        billed = 0
         if not reason:
-            spend(self.draw(ask.product, used), used)
+            billed = self.bill(spend(self.draw(ask.product, used), used))
+            self.shortfall += billed
             self.spends = [*self.spends, (self.now, ask.user, used)]
             self.meters[meter] = self.meters.get(meter, 0) + (ask.amount if ask.in_units else 0)
-        return reason, 0 if reason else used
+        return reason, 0 if reason else used, billed
 
     def release(self, hold_id: str) -> int:
         hold = self.open_hold(hold_id)
         hold.is_open = hold.end <= self.now  # an expired hold stays as it is
-        return 0 if hold.is_open else total(hold.draws)
+        return 0 if hold.is_open else self.reserved(hold)
 
     def open_hold(self, hold_id: str) -> Thing:
         if not self.holds[hold_id].is_open:

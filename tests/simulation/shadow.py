@@ -7,7 +7,7 @@ from typing import Any
 
 from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_pb2 as pb
-from tests.simulation.model import Pool, total, worth
+from tests.simulation.model import Pool, worth
 
 AI, IMAGES = "crt_ai", "crt_images"
 PRODUCTS = {"prd_assistant": AI, "prd_preview": AI, "prd_painter": IMAGES}
@@ -67,11 +67,12 @@ class Shadow:
                 return _debit(pool, credit_type, request)
             case pb.CaptureRequest():
                 amount, in_units = _amount(request, "actual")
-                captured, released, shortfall, is_late = pool.capture(request.hold_id, amount, in_units)
+                captured, billed, released, short, is_late = pool.capture(request.hold_id, amount, in_units)
                 return pb.CaptureResponse(
                     captured_micros=captured,
+                    overage_micros=billed,
                     released_micros=released,
-                    shortfall_micros=shortfall,
+                    shortfall_micros=short,
                     is_late=is_late,
                     credit_type_id=credit_type,
                     available_micros=_room(pool, pool.holds[request.hold_id])[0],
@@ -100,7 +101,7 @@ def _authorize(pool: Pool, credit_type: str, request: pb.AuthorizeRequest, hold_
     if not reason:
         hold = pool.holds[hold_id]
         answer.hold_id = hold_id
-        answer.held_micros = total(hold.draws)
+        answer.held_micros, answer.overage_held_micros = pool.reserved(hold), hold.overage
         answer.held_quantity_micros = hold.amount if ask.in_units else 0
         answer.expire_time.CopyFrom(timestamp(hold.end))
     return answer
@@ -108,8 +109,9 @@ def _authorize(pool: Pool, credit_type: str, request: pb.AuthorizeRequest, hold_
 
 def _debit(pool: Pool, credit_type: str, request: pb.DebitRequest) -> Any:
     ask = _ask(request)
-    reason, debited = pool.debit(ask)
-    return pb.DebitResponse(debited_micros=debited, **_decision(pool, credit_type, ask, reason))
+    reason, debited, billed = pool.debit(ask)
+    decision = _decision(pool, credit_type, ask, reason)
+    return pb.DebitResponse(debited_micros=debited, overage_micros=billed, **decision)
 
 
 def _of_lines(pool: Pool, credit_type: str, request: Any, hold_id: str) -> Any:
@@ -117,19 +119,25 @@ def _of_lines(pool: Pool, credit_type: str, request: Any, hold_id: str) -> Any:
         return _capture_lines(pool, credit_type, request)
     asks = [_ask_of_line(request, line) for line in request.lines]
     if isinstance(request, pb.DebitRequest):
-        reason, costs = pool.debit_lines(asks)
+        reason, costs, billed = pool.debit_lines(asks)
         answer = pb.DebitResponse(**_decision_of_lines(pool, credit_type, asks, reason))
-        answer.debited_micros = 0 if reason else sum(costs)
+        answer.debited_micros, answer.overage_micros = 0 if reason else sum(costs), sum(billed)
     else:
         ttl = request.hold_ttl.ToTimedelta() if request.HasField("hold_ttl") else TTL_DEFAULT
-        reason, costs = pool.authorize_lines(hold_id, asks, ttl)
+        reason, costs, billed = pool.authorize_lines(hold_id, asks, ttl)
         answer = pb.AuthorizeResponse(**_decision_of_lines(pool, credit_type, asks, reason))
         if not reason:
             answer.hold_id, answer.held_micros = hold_id, sum(costs)
+            answer.overage_held_micros = sum(billed)
             answer.expire_time.CopyFrom(timestamp(pool.holds[hold_id].end))
     if not reason:
-        for ask, credits in zip(asks, costs, strict=True):
-            answer.lines.add(product_id=ask.product, quantity_micros=ask.amount, credits_micros=credits)
+        for ask, credits, overage in zip(asks, costs, billed, strict=True):
+            answer.lines.add(
+                product_id=ask.product,
+                quantity_micros=ask.amount,
+                credits_micros=credits,
+                overage_micros=overage,
+            )
     return answer
 
 
@@ -140,9 +148,10 @@ def _capture_lines(pool: Pool, credit_type: str, request: pb.CaptureRequest) -> 
     used = [named.get(one.product, 0) if named else one.amount for one in lines]
     came_to, released, is_late = pool.capture_lines(request.hold_id, used)
     return pb.CaptureResponse(
-        captured_micros=sum(credits - short for credits, short in came_to),
+        captured_micros=sum(credits - short for credits, short, _ in came_to),
+        overage_micros=sum(billed for _, _, billed in came_to),
         released_micros=released,
-        shortfall_micros=sum(short for _, short in came_to),
+        shortfall_micros=sum(short for _, short, _ in came_to),
         is_late=is_late,
         credit_type_id=credit_type,
         available_micros=_room(pool, pool.holds[request.hold_id])[0],
@@ -152,8 +161,9 @@ def _capture_lines(pool: Pool, credit_type: str, request: pb.CaptureRequest) -> 
                 quantity_micros=amount,
                 credits_micros=credits - short,
                 shortfall_micros=short,
+                overage_micros=billed,
             )
-            for one, amount, (credits, short) in zip(lines, used, came_to, strict=True)
+            for one, amount, (credits, short, billed) in zip(lines, used, came_to, strict=True)
         ],
     )
 
@@ -178,7 +188,7 @@ def _decision_of_lines(pool: Pool, credit_type: str, asks: list[Thing], reason: 
     return decision | {
         "credit_type_id": credit_type,
         "available_micros": min(available for available, _ in rooms),
-        "affordable_credits_micros": min(min(room) for room in rooms),
+        "affordable_credits_micros": min(pool.payable(ask.product, ask.user) for ask in asks),
     }
 
 
@@ -191,7 +201,8 @@ def _extend(pool: Pool, credit_type: str, request: pb.ExtendHoldRequest) -> Any:
     return pb.ExtendHoldResponse(
         decision=pb.DECISION_DENIED if reason else pb.DECISION_ALLOWED,
         denial_reason=_reason(reason),
-        held_micros=total(hold.draws),
+        held_micros=pool.reserved(hold),
+        overage_held_micros=hold.overage,
         credit_type_id=credit_type,
         available_micros=available,
         affordable_credits_micros=0 if reason in BARRED else affordable,
@@ -218,7 +229,7 @@ def _room(pool: Pool, of: Thing) -> tuple[int, int]:
     products = [line.product for line in getattr(of, "lines", ())] or [of.product]
     rooms = [pool.room(product, of.user) for product in products]
     available = min(room for room, _ in rooms)
-    return available, min(available, rooms[0][1])
+    return available, min(available + pool.overage_room(), rooms[0][1])
 
 
 def _decision(pool: Pool, credit_type: str, ask: Thing, reason: str) -> Any:

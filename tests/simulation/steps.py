@@ -43,7 +43,7 @@ NO_HOLD = Thing(is_open=False)
 
 @asynccontextmanager
 async def begun(databases: Databases, beginning: Drawn) -> AsyncIterator[World]:
-    """Open a world on 10 June with the contracts, schedules, seats and top-ups that were drawn."""
+    """Open a world on 10 June with the contracts, schedules, seats, top-ups and overage that were drawn."""
     changes = [(LONG_AGO, beginning["seats"])]
     schedules = [
         Thing(
@@ -70,6 +70,9 @@ async def begun(databases: Databases, beginning: Drawn) -> AsyncIterator[World]:
                     ),
                     0,
                 )
+        for (customer, credit_type), cap in zip(POOLS, beginning["overage"], strict=True):
+            if cap != -1:
+                await world.allow_overage(customer, credit_type, cap, 0)
         yield world
 
 
@@ -262,6 +265,9 @@ class Steps:
     ) -> None:
         await self._world.cap(customer, credit_type, user, limit, is_daily, replica)
 
+    async def overage(self, replica: int, customer: str, credit_type: str, cap: int | None) -> None:
+        await self._world.allow_overage(customer, credit_type, cap, replica)
+
     async def lift_cap(self, replica: int, customer: str, credit_type: str, user: str) -> None:
         await self._world.lift_cap(customer, credit_type, user, replica)
 
@@ -439,6 +445,7 @@ BEGINNINGS = _drawn(
     terms=st.lists(_terms, max_size=3),
     seats=st.integers(0, 4),
     top_ups=st.tuples(*(st.sampled_from([1_000_000_001, 300 * CREDIT, 0]) for _ in POOLS)),
+    overage=st.tuples(*(st.sampled_from([-1, -1, -1, 50 * CREDIT]) for _ in POOLS)),
 )
 # Of the two products of the AI pool; the second may be 0.
 _lines = st.tuples(_amounts, st.just(0) | _amounts).map(list)
@@ -500,6 +507,12 @@ _steps: dict[str, st.SearchStrategy[Drawn]] = {
         is_daily=_flags,
     ),
     "lift_cap": _drawn(replica=_replicas, customer=_customers, credit_type=_credit_types, user=_users),
+    "overage": _drawn(
+        replica=_replicas,
+        customer=_customers,
+        credit_type=_credit_types,
+        cap=st.sampled_from([-1, None, 0]) | _amounts,
+    ),
     "suspend": _drawn(
         replica=_replicas, customer=_customers, is_suspended=st.sampled_from([True, False, False, False])
     ),
@@ -546,6 +559,7 @@ TELLING = one_of(
     *2 * ["seats"],
     "cap",
     "lift_cap",
+    *2 * ["overage"],
     "suspend",
     "move_alias",
     "price",
@@ -583,5 +597,5 @@ ORDERLY = one_of(
     *2 * ["grant"],
     *3 * ["seats"],
     *6 * ["wait"],
-    *["release", "extend", "capture_batch", "cap", "suspend", "end_contract"],
+    *["release", "extend", "capture_batch", "cap", "overage", "suspend", "end_contract"],
 )

@@ -53,7 +53,7 @@ TIMELINES_EACH = 4
 SETTINGS = settings(
     max_examples=EXAMPLES_EACH, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
-STATEMENTS_MAX = 190
+STATEMENTS_MAX = 220
 
 
 Look = tuple[str, int, str, str]
@@ -232,7 +232,7 @@ def _seeded(number: int) -> Iterator[Callable[[Any], Any]]:
         raise
 
 
-def test_the_model_has_at_most_190_statements_and_imports_no_service() -> None:
+def test_the_model_has_at_most_220_statements_and_imports_no_service() -> None:
     tree = ast.parse(Path(model.__file__).read_text())
     statements = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
     imports = [node for node in statements if isinstance(node, ast.Import | ast.ImportFrom)]

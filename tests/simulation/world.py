@@ -205,6 +205,11 @@ class World:
         await self.price(customer, prices, replica)
         await self._tell_contract(customer, replica)
 
+    async def allow_overage(self, customer: str, credit_type: str, cap: int | None, replica: int) -> None:
+        """Let the usage of a customer's contract go on as overage. cap: None: without limit; -1: not at all."""
+        self.shadow.pools[customer, credit_type].overage_cap = cap
+        await self._tell_contract(customer, replica)
+
     async def end_contract(self, customer: str, at: datetime, replica: int) -> None:
         for pool in self.shadow.of(customer):
             pool.end_at(at)
@@ -221,6 +226,13 @@ class World:
             version=next(self._versions),
             start=self.starts[customer],
             end=None if pools[0].end == NEVER else pools[0].end,
+            overage=peer_pb.OveragePolicy(
+                limits=[
+                    peer_pb.OverageLimit(credit_type_id=name[1], cap_micros=pool.overage_cap)
+                    for name, pool in self.shadow.pools.items()
+                    if name[0] == customer and pool.overage_cap != -1
+                ]
+            ),
             subscriptions=[
                 peer_pb.SubscriptionSeats(subscription_id="sub_1", initial_quantity=one.seats[0][1])
                 for one in linked[:1]

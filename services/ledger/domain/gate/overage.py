@@ -29,6 +29,8 @@ from services.ledger.domain.totals import countable
 
 # A metric's group keys are never empty.
 OVERAGE_KEY = ""
+# What a usage period may have of overage without a cap: as much as one request may cost at most.
+WITHOUT_CAP = CREDITS_MAX
 
 
 def held_in(contract_id: str) -> GroupValue:
@@ -104,7 +106,7 @@ def room(
         return Credits(0)
     cap = account.overage_caps[contract_id]
     if cap is None:
-        return CREDITS_MAX
+        cap = WITHOUT_CAP
     anchor = _anchor(account)
     period = window_at(CapWindow.BILLING_PERIOD, anchor=anchor, at=at)
     used = used_time or at
