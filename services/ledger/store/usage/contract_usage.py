@@ -18,6 +18,7 @@ from services.ledger.domain.usage.contract_usage import (
 )
 from services.ledger.store.connection import Connection, at_most_int64
 from services.ledger.store.credits.rows import Row
+from services.ledger.store.usage.rollups import BILLED
 
 # Of a pool, in one answer: well within the time that a statement may take.
 ENTRIES_PER_ANSWER_MAX: Final = 100_000
@@ -31,7 +32,7 @@ _DIVIDED: Final = {
 }
 _IS_USAGE: Final = "e.customer_id = $1 AND e.contract_id = $2 AND e.product_id IS NOT NULL"
 # What corrects overage takes back overage; a correction names the entry that it reduces.
-_IS_OVERAGE: Final = "(e.kind = 'OVERAGE' OR o.kind = 'OVERAGE')"
+_IS_OVERAGE: Final = f"(e.kind IN {BILLED} OR o.kind IN {BILLED})"
 _ROWS: Final = f"""
     SELECT e.credit_type_id, e.product_id, coalesce(d.name, '') AS product_name,
         {{group_value}} AS group_value, g.kind AS grant_kind,
