@@ -12,6 +12,7 @@ from purser.ledger.v1 import ledger_admin_pb2 as apb
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
 from tests.support.ledger import AI, CREDIT, JULY, JUNE, RunningLedger, running_ledger
+from tests.support.ledger_sql import Sql
 from tests.support.postgres import Databases
 
 
@@ -33,11 +34,11 @@ def allowing(cap: int | None) -> peer_pb.OveragePolicy:
     return peer_pb.OveragePolicy(limits=[limit])
 
 
-async def sign(ledger: RunningLedger, *, credits: int, cap: int | None, **more: object) -> None:
+async def sign(ledger: RunningLedger, *, credits: int, cap: int | None) -> None:
     """Sign acme with whole credits in June, and with overage up to a cap."""
     await ledger.sell_assistant()
     await ledger.tell_customer("cus_acme", "acme")
-    await ledger.apply_contract(start=JUNE, seats=1, credits_per_seat=credits, overage=allowing(cap), **more)
+    await ledger.apply_contract(start=JUNE, seats=1, credits_per_seat=credits, overage=allowing(cap))
 
 
 async def test_a_call_beyond_the_credits_is_allowed_and_the_rest_of_it_is_overage(
@@ -300,6 +301,27 @@ async def test_a_balance_shows_the_overage_of_the_usage_period(ledger: RunningLe
     assert list(in_june) == [a_balance(captured=10, held=15)]
     assert [(one.captured_micros, one.held_micros) for one in in_july] == [(0, 0)]
     assert in_july[0].start_time == timestamp(JULY)
+
+
+@pytest.mark.parametrize(
+    ("change", "figure"),
+    [
+        ("held_micros = held_micros + 1 WHERE period_start IS NULL", "overage held_micros of con_1"),
+        ("period_spent_micros = period_spent_micros - 1 WHERE period_start IS NOT NULL", "overage of con_1"),
+    ],
+)
+async def test_a_recount_finds_a_total_that_is_a_millionth_off(
+    ledger: RunningLedger, sql: Sql, change: str, figure: str
+) -> None:
+    await sign(ledger, credits=100, cap=50)
+    await ledger.debit(110)
+    await ledger.authorize(15)
+    await ledger.assert_adds_up()
+
+    await sql.execute(f"UPDATE ledger.spends SET {change} AND group_key = ''")
+
+    found = await ledger.admin.VerifyLedger(apb.VerifyLedgerRequest())
+    assert [one.figure.startswith(figure) for one in found.discrepancies] == [True]
 
 
 async def test_a_balance_shows_no_overage_where_none_was_ever_allowed(ledger: RunningLedger) -> None:

@@ -49,6 +49,17 @@ def test_lines_are_read_as_they_were_written() -> None:
     assert lines_from_column(column, DRAWS, None, anchor=JUNE, create_time=NOON) == LINES
 
 
+def test_each_line_has_the_overage_of_its_place() -> None:
+    column = lines_to_column(LINES)
+    assert column is not None
+    overage = [number * 1_000 for number in range(len(LINES))]
+
+    read = lines_from_column(column, DRAWS, overage, anchor=JUNE, create_time=NOON)
+
+    assert [line.overage.micros for line in read] == overage
+    assert tuple(replace(line, overage=Credits(0)) for line in read) == LINES
+
+
 def test_a_hold_of_one_line_leaves_the_column_empty() -> None:
     assert lines_to_column(()) is None
 
