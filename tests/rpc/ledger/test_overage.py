@@ -286,6 +286,24 @@ async def test_concurrent_holds_never_reserve_more_than_the_cap(ledger: RunningL
     await ledger.assert_adds_up()
 
 
+async def test_an_explanation_says_how_much_would_be_overage_or_is(ledger: RunningLedger) -> None:
+    await sign(ledger, credits=100, cap=50)
+
+    async def explained(**of: object) -> pb.GetDecisionResponse:
+        request = pb.GetDecisionRequest(customer="acme", **of)  # type: ignore[arg-type]
+        return await ledger.gate.GetDecision(request)
+
+    allowed = await explained(ask=pb.DecisionAsk(product_id="prd_assistant", credits_micros=150 * CREDIT))
+    denied = await explained(ask=pb.DecisionAsk(product_id="prd_assistant", credits_micros=150 * CREDIT + 1))
+    held = await ledger.authorize(130)
+    of_hold = await explained(hold_id=held.hold_id)
+
+    assert (allowed.decision, allowed.overage_micros) == (pb.DECISION_ALLOWED, 50 * CREDIT)
+    assert sum(draw.amount_micros for draw in allowed.draws) == 100 * CREDIT
+    assert (denied.decision, denied.overage_micros) == (pb.DECISION_DENIED, 0)
+    assert (of_hold.credits_micros, of_hold.overage_micros) == (130 * CREDIT, 30 * CREDIT)
+
+
 async def test_a_balance_shows_the_overage_of_the_usage_period(ledger: RunningLedger) -> None:
     await sign(ledger, credits=100, cap=50)
     assert (await ledger.gate.GetBalance(pb.GetBalanceRequest(customer="acme"))).pools[0].overage[

@@ -30,7 +30,8 @@ class ExplainedLine:
 class Explanation:
     """Why the gate decides as it does. grants: active and in scope, in burn-down order; none for a hold.
 
-    lines: of an ask or a hold of several; then entitlement is None.
+    overage: what the draws do not cover of the credits; 0 if the call is denied. lines: of an ask or a hold of several;
+    then entitlement is None.
     """
 
     reason: DenialReason | None
@@ -43,4 +44,5 @@ class Explanation:
     decide_time: datetime
     expire_time: datetime | None
     available: Credits
+    overage: Credits = Credits(0)
     lines: tuple[ExplainedLine, ...] = ()

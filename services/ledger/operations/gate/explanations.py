@@ -75,6 +75,7 @@ class Explanations:
             decide_time=at,
             expire_time=None,
             available=verdict.available,
+            overage=verdict.overage if verdict.reason is None else Credits(0),
         )
 
     async def _explain_lines(self, tx: Transaction, command: ExplainLines, at: datetime) -> Explanation:
@@ -111,6 +112,7 @@ class Explanations:
             decide_time=at,
             expire_time=None,
             available=verdict.whole.available,
+            overage=verdict.whole.overage if is_allowed else Credits(0),
             lines=tuple(
                 ExplainedLine(
                     product_id=ask.product_id,
@@ -146,6 +148,7 @@ class Explanations:
             decide_time=hold.create_time,
             expire_time=hold.expire_time,
             available=available_to(account, hold, opened.at),
+            overage=hold.overage,
             lines=tuple(
                 ExplainedLine(
                     product_id=line.product_id,

@@ -80,6 +80,7 @@ def explain_to_wire(explanation: Explanation) -> pb.GetDecisionResponse:
         decide_time=timestamp(explanation.decide_time),
         expire_time=optional_timestamp(explanation.expire_time),
         available_micros=total_to_wire(explanation.available),
+        overage_micros=explanation.overage.micros,
         rate_id=price.rate_id if price else None,
         lines=[_line_to_wire(line) for line in explanation.lines],
     )
