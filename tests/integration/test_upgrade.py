@@ -192,7 +192,8 @@ def _as_answered_today(response: Json) -> Json:
     if (customer := response.get("customer")) and customer.get("is_suspended"):
         today["customer"] = {**customer, "suspensions": [{"reason": "SUSPENSION_REASON_OPERATOR"}]}
     if contract_then := response.get("contract"):
-        today["contract"] = _with_intervals(contract_then, "subscriptions", "grant_schedules")
+        contract_today = _with_intervals(contract_then, "subscriptions", "grant_schedules")
+        today["contract"] = {**contract_today, "overage_policy": {"mode": "OVERAGE_MODE_HARD_STOP"}}
     if subscription := response.get("subscription"):
         today["subscription"] = {**subscription, "interval_count": 1}
     if invoice := response.get("invoice"):
