@@ -102,5 +102,8 @@ def _list_of(request: pb.ListSeatsRequest) -> dict[str, str]:
         "list": "seats",
         "contract_id": request.contract_id,
         "subscription_id": request.subscription_id,
-        "at_time": request.at_time.ToJsonString() if request.HasField("at_time") else "",
+        # As it was sent: it may be malformed.
+        "at_time": f"{request.at_time.seconds}.{request.at_time.nanos}"
+        if request.HasField("at_time")
+        else "",
     }

@@ -373,6 +373,15 @@ async def test_as_many_ids_as_a_change_may_name_get_their_seats(desk: Desk) -> N
     assert page.unassigned_quantity == 0
 
 
+async def test_a_time_that_no_calendar_has_is_a_malformed_field(desk: Desk) -> None:
+    signed = await desk.sign(named(desk, 2, "ann"))
+
+    request = pb.ListSeatsRequest(contract_id=signed.contract.contract_id)
+    request.at_time.seconds = 2**63 - 1
+    with bad_fields("at_time"):
+        await desk.contract.ListSeats(request)
+
+
 async def test_a_schedule_of_individual_credits_belongs_to_named_seats(desk: Desk) -> None:
     signed = await desk.sign(
         named(desk, 2, "ann"), schedules=(desk.schedule(allocation=pb.ALLOCATION_INDIVIDUAL), desk.schedule())
