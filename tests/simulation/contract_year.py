@@ -3,7 +3,8 @@
 
 Plain exact fractions, written from services/contract/README.md and services/ledger/README.md; it shares no code with
 the services. Seats are billed monthly, in advance and prorated, and bring credits that expire with their month. Usage
-is shown by plan and usage period, which is a month from the start of the first plan.
+is shown by plan and usage period, which is a month from the start of the first plan. What no credits cover is overage:
+a credit costs a dollar, and a plan's overage is rounded as a whole.
 """
 
 from calendar import monthrange
@@ -137,7 +138,7 @@ class Customer:
         self._invoice(at, [price])
 
     def spend(self, micros: int, at: datetime, user: str) -> None:
-        """Draw included credits first, then bought ones, those that expire earliest first."""
+        """Draw included credits first, then bought ones, those that expire earliest first; the rest is overage."""
         now = self.plans[-1].now
         assert now is not None
         taken = min(micros, now.granted - now.spent)
@@ -149,10 +150,20 @@ class Customer:
                 one.left -= part
                 taken += part
                 self._use(at, user, "TOP_UP", part)
-        assert taken == micros
+        self._use(at, user, "OVERAGE", micros - taken)
 
-    def usage(self) -> list[tuple[datetime, Shown]]:
-        """Return the service date of each statement, and credits by user and source, by date."""
+    def close_usage(self, at: datetime) -> None:
+        """Bill the overage of every usage period that was over a day before `at`."""
+        totals = [0] * len(self.plans)
+        for (service, plan), shown in sorted(self.usage().items()):
+            overage = sum(micros for (_, source), micros in shown.items() if source == "OVERAGE")
+            before = half_up(Fraction(totals[plan]))
+            totals[plan] += overage
+            if overage and service + timedelta(days=1) <= at:
+                self._invoice(service, [half_up(Fraction(totals[plan])) - before])
+
+    def usage(self) -> dict[tuple[datetime, int], Shown]:
+        """Return credits by user and source, by the service date and the plan of the invoice that shows them."""
         found: dict[tuple[datetime, int], Shown] = {}
         for one in self.used:
             index = 1
@@ -161,7 +172,7 @@ class Customer:
             service = end if one.plan.end is None else min(end, one.plan.end)
             shown = found.setdefault((service, self.plans.index(one.plan)), {})
             shown[one.user, one.source] = shown.get((one.user, one.source), 0) + one.micros
-        return [(service, found[service, plan]) for service, plan in sorted(found)]
+        return found
 
     def _use(self, at: datetime, user: str, source: str, micros: int) -> None:
         if micros:

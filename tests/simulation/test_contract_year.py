@@ -2,6 +2,7 @@
 """A year of a customer with real services, on one clock, equals an independent model to the micro and the cent."""
 
 import random
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,6 +27,7 @@ PRICE_CHANGES = (datetime(2028, 4, 10, tzinfo=UTC), datetime(2028, 9, 3, 12, tzi
 PRICES = (10 * CREDIT, 11_490_000, 12 * CREDIT)
 PLAN_CHANGE, END = datetime(2028, 7, 17, 9, 30, tzinfo=UTC), datetime(2029, 1, 31, tzinfo=UTC)
 STATEMENT, DRAFT = pb.INVOICE_STATUS_STATEMENT, pb.INVOICE_STATUS_DRAFT
+BEYOND = 0.15  # how often usage goes beyond the credits
 SEAT_CHANGES, TOP_UPS, PURCHASES = 12, 4, 60
 PACK_CREDITS, PACK_PRICE, PACK_LIFETIME = 1_000, 80 * CREDIT, timedelta(days=365)
 
@@ -71,6 +73,13 @@ async def test_every_invoice_and_balance_of_a_year_equals_the_model_s(
             start=START,
         )
         contract_id = signed.contract.contract_id
+        limit = pb.OverageLimit(credit_type_id=sells.credits.credit_type_id)
+        policy = pb.OveragePolicy(mode=pb.OVERAGE_MODE_OVERAGE, limits=[limit])
+        await contract.stub.SetOveragePolicy(
+            pb.SetOveragePolicyRequest(
+                request_id=desk.request_id(), contract_id=contract_id, overage_policy=policy
+            )
+        )
         model = Customer()
         starts = (LONG_AGO, *PRICE_CHANGES)
         model.begin(Plan(START, 4, dict(zip(starts, PRICES, strict=True)), credits=100))
@@ -117,13 +126,17 @@ async def test_every_invoice_and_balance_of_a_year_equals_the_model_s(
                             )
                         ],
                         grant_schedules=[desk.schedule(unit_amount_micros=200 * CREDIT)],
+                        overage_policy=policy,
                     )
                 )
                 contract_id = changed.contract.contract_id
                 doubled = {since: 2 * price for since, price in zip(starts, PRICES, strict=True)}
                 model.change_plan(Plan(at, seats, doubled, credits=200), at)
-            elif (left := model.available(at)) > 0:
+            else:
+                left = model.available(at)
                 micros = chance.randint(1, max(1, left // 4))
+                if chance.random() < BEYOND:
+                    micros += left
                 user = chance.choice(["ada", "bob"])
                 spent = await ledger.gate.Debit(
                     ledger_pb2.DebitRequest(
@@ -143,12 +156,16 @@ async def test_every_invoice_and_balance_of_a_year_equals_the_model_s(
 
         everything = await desk.invoices(signed)
         invoices = [one for one in everything if one.number]
-        assert [_as_modelled(one) for one in invoices] == sorted(model.invoices, key=lambda one: one[0])
+        model.close_usage(END)
+        assert sorted(map(_as_modelled, invoices)) == sorted(model.invoices)
         assert await balance() == model.available(END - timedelta(microseconds=1))
-        shown = [await _usage_of(contract.stub, one) for one in everything if not one.number]
-        assert [(service, usage) for _, service, usage in shown] == model.usage()
-        # The last month is not over.
-        assert [status for status, _, _ in shown] == [STATEMENT] * (len(shown) - 1) + [DRAFT]
+        shown = [found for one in everything if (found := await _usage_of(contract.stub, one)).usage]
+        modelled = [(service, usage) for (service, _), usage in sorted(model.usage().items())]
+        assert [(one.service, one.usage) for one in shown] == modelled
+        # The last month is not over, and some months cost nothing.
+        assert {one.status for one in shown[:-1]} > {STATEMENT}
+        assert DRAFT not in {one.status for one in shown[:-1]}
+        assert shown[-1].status == DRAFT
         assert sorted(one.number for one in invoices) == [f"{n:06d}" for n in range(1, len(invoices) + 1)]
 
 
@@ -157,10 +174,16 @@ def _as_modelled(invoice: pb.Invoice) -> tuple[datetime, list[int]]:
     return at, [line.total.micros for line in invoice.lines]
 
 
-async def _usage_of(
-    contract: ContractStub, invoice: pb.Invoice
-) -> tuple[pb.InvoiceStatus, datetime, dict[tuple[str, str], int]]:
-    """Return the status and the service date of an invoice, and its credits by user and source."""
+@dataclass(frozen=True)
+class Shown:
+    """An invoice's status, its service date, and its credits by user and source."""
+
+    status: pb.InvoiceStatus
+    service: datetime
+    usage: dict[tuple[str, str], int]
+
+
+async def _usage_of(contract: ContractStub, invoice: pb.Invoice) -> Shown:
     found = await read(contract, invoice)
     usage: dict[tuple[str, str], int] = {}
     for line in found.usage.lines:
@@ -168,7 +191,11 @@ async def _usage_of(
             source = pb.CreditSource.Name(one.credit_source).removeprefix("CREDIT_SOURCE_")
             key = line.group_value, source
             usage[key] = usage.get(key, 0) + one.credits_micros
-    return found.invoice.status, found.invoice.issue_time.ToDatetime(tzinfo=UTC), usage
+        if line.overage_micros:
+            key = line.group_value, "OVERAGE"
+            usage[key] = usage.get(key, 0) + line.overage_micros
+    service = found.invoice.issue_time.ToDatetime(tzinfo=UTC)
+    return Shown(found.invoice.status, service, usage)
 
 
 async def _price(
