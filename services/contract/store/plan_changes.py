@@ -105,7 +105,7 @@ class StoredPlanChanges:
         return [_from_row(row) for row in rows]
 
     async def that_ended(self, contract_id: ContractId) -> PlanChange | None:
-        """Return the change that ended a contract, if one did."""
+        """Return the change of plan or the settled end that ended a contract; None: neither did."""
         statement = select(*_COLUMNS).where(plan_changes.c.ended_contract_id == contract_id)
         row = (await self._connection.execute(statement)).one_or_none()
         return None if row is None else _from_row(row)

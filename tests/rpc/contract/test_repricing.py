@@ -156,6 +156,32 @@ async def test_a_period_of_which_a_change_of_plan_has_paid_money_back_stays(
     assert _lines(repriced)[:1] == [(kind, "-8.00") for kind, _ in lines]
 
 
+@pytest.mark.parametrize(
+    ("money_back", "lines"),
+    [
+        (pb.MONEY_BACK_CREDIT_UNUSED, []),
+        (pb.MONEY_BACK_NONE, [("PRICE_CORRECTION", "-8.00"), ("ACCOUNT_CREDIT", "8.00")]),
+    ],
+)
+async def test_a_period_of_which_an_end_has_paid_money_back_stays(
+    desk: Desk,
+    running: RunningContract,
+    catalog: CatalogStub,
+    money_back: "pb.MoneyBack",
+    lines: list[tuple[str, str]],
+) -> None:
+    signed = await desk.sign(desk.seats(4, frequency=MONTHLY))
+    running.clock.advance_to(day(6, 16))
+    await desk.contract.EndContract(
+        pb.EndContractRequest(
+            request_id="end", contract_id=signed.contract.contract_id, money_back=money_back
+        )
+    )
+    await _correct(desk, catalog, 8)
+
+    assert _lines(await _reprice(desk, signed)) == lines
+
+
 async def test_what_is_wrong_is_said(
     databases: Databases, desk: Desk, running: RunningContract, ledger: RecordingLedger
 ) -> None:

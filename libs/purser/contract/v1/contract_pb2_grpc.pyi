@@ -208,7 +208,7 @@ class ContractServiceStub:
     """Charges the billed seats of a contract at the prices that are valid now, where a price was corrected after it was
     billed. The difference is one line per billing period on a new invoice, which is issued at once; it may be negative,
     and what exceeds the invoice becomes account credit. Periods whose price was not corrected, or is withdrawn without a
-    correction, stay as they are, and so does a period of which a change of plan has paid money back. Repeating it
+    correction, stay as they are, and so does a period of which a change of plan or an end has paid money back. Repeating it
     changes nothing. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); PEER_UNAVAILABLE (UNAVAILABLE): the
     Catalog is down.
     """
@@ -409,7 +409,7 @@ class ContractServiceAsyncStub(ContractServiceStub):
     """Charges the billed seats of a contract at the prices that are valid now, where a price was corrected after it was
     billed. The difference is one line per billing period on a new invoice, which is issued at once; it may be negative,
     and what exceeds the invoice becomes account credit. Periods whose price was not corrected, or is withdrawn without a
-    correction, stay as they are, and so does a period of which a change of plan has paid money back. Repeating it
+    correction, stay as they are, and so does a period of which a change of plan or an end has paid money back. Repeating it
     changes nothing. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); PEER_UNAVAILABLE (UNAVAILABLE): the
     Catalog is down.
     """
@@ -847,7 +847,7 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         """Charges the billed seats of a contract at the prices that are valid now, where a price was corrected after it was
         billed. The difference is one line per billing period on a new invoice, which is issued at once; it may be negative,
         and what exceeds the invoice becomes account credit. Periods whose price was not corrected, or is withdrawn without a
-        correction, stay as they are, and so does a period of which a change of plan has paid money back. Repeating it
+        correction, stay as they are, and so does a period of which a change of plan or an end has paid money back. Repeating it
         changes nothing. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); PEER_UNAVAILABLE (UNAVAILABLE): the
         Catalog is down.
         """

@@ -36,8 +36,10 @@ def reprice(state: BillingState, billed: BilledPeriod, rates: Iterable[SeatPrice
 
 
 def has_paid_back(change: PlanChange, period: Period) -> bool:
-    """Return whether a change of plan has given money back for a billing period of the contract that ended."""
-    return change.money_back is MoneyBack.CREDIT_UNUSED and any(paid.period == period for paid in change.paid)
+    """Return whether a change of plan, or an end, gives money back for a billing period of the contract that ended."""
+    return change.money_back is MoneyBack.CREDIT_UNUSED and any(
+        paid.period == period and paid.charged for paid in change.paid
+    )
 
 
 def _difference(state: BillingState, before: BilledPeriod, after: BilledPeriod) -> InvoiceLine | None:
