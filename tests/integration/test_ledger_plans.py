@@ -538,9 +538,10 @@ async def test_a_balance_is_one_statement_that_finds_every_row_by_its_key_and_lo
     (account,) = await read_snapshot(recording, ACME, None)
 
     (plan,) = await recording.plans()
-    indexes = ["customer_aliases_pkey", "customers_pkey", "grants_open_by_slot_idx", "pools_pkey"]
+    indexes = {"customer_aliases_pkey", "customers_pkey", "grants_open_by_slot_idx", "pools_pkey"}
+    of_overage = {"contracts_pkey", "spends_pkey"}
     assert len(account.grants) == 20
-    assert sorted(node["Index Name"] for node in _nodes(plan) if "Index Name" in node) == indexes
+    assert {node["Index Name"] for node in _nodes(plan) if "Index Name" in node} == indexes | of_overage
     assert not {node["Node Type"] for node in _nodes(plan)} & {"Seq Scan", "LockRows"}
 
 
