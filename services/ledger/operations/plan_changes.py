@@ -27,6 +27,7 @@ from services.ledger.operations.credits.ended_slots import (
     EndedSlots,
     first_spans,
     rolls_to,
+    slots_rolled_to,
     slots_that_end,
 )
 from services.ledger.operations.credits.settlement import OpenAccount, open_account
@@ -63,7 +64,7 @@ class PlanChanges:
             for credit_type_id in pools:
                 await tx.accounts.make(change.customer_id, credit_type_id)
                 slots[credit_type_id] = await slots_that_end(tx, change, credit_type_id, at=at)
-                opened = await self._open(tx, change, credit_type_id, slots[credit_type_id], at)
+                opened = await self._open(tx, change, credit_type_id, slots[credit_type_id].slot_ids, at)
                 await opened.save(tx, opened.now)
             await tx.copies.keep_contract(change.ended, is_recorded=False)
             if change.begun is not None:
@@ -99,7 +100,7 @@ class PlanChanges:
             ended: list[EndedCredits] = []
             for credit_type_id in sorted({schedule.credit_type_id for schedule in change.ended.schedules}):
                 slots = await slots_that_end(tx, change, credit_type_id, at=at)
-                opened = await self._open(tx, change, credit_type_id, slots, at)
+                opened = await self._open(tx, change, credit_type_id, slots.slot_ids, at)
                 ended += (await self._end(tx, change, opened, slots))[1]
             return PlanChanged(
                 ended=tuple(one.schedule for one in ended),
@@ -115,7 +116,7 @@ class PlanChanges:
         tx: Transaction,
         change: PlanChange,
         credit_type_id: CreditTypeId,
-        slots: EndedSlots,
+        slot_ids: Iterable[SlotId],
         at: datetime,
     ) -> OpenAccount:
         return await open_account(
@@ -125,7 +126,7 @@ class PlanChanges:
             at=at,
             ids=self._ids,
             settles=True,
-            slot_ids=slots.slot_ids,
+            slot_ids=slot_ids,
         )
 
     async def _change_pool(
@@ -137,7 +138,9 @@ class PlanChanges:
         at: datetime,
     ) -> tuple[list[EndedCredits], list[ScheduleCredits]]:
         """Grant what the new contract brings to a pool, then take back what the old one leaves."""
-        opened = await self._open(tx, change, credit_type_id, slots, at)
+        # A slot that a rest rolls to is read, so that what falls due in it is known.
+        slot_ids = (*slots.slot_ids, *slots_rolled_to(change, slots, credit_type_id))
+        opened = await self._open(tx, change, credit_type_id, slot_ids, at)
         begun = _begun(opened.now, opened.schedules, change)
         account, ended = await self._end(tx, change, opened, slots)
         await opened.save(tx, account)
@@ -236,8 +239,10 @@ def _begun(
     for entry in account.entries:
         schedule_id = ScheduleId(entry.cause_id)
         progress = schedules.get(schedule_id)
+        if progress is None or progress.schedule.slot_id is not None:
+            continue
         is_grant = entry.kind in (EntryKind.GRANT, EntryKind.SEAT_ADJUSTMENT)
-        if is_grant and progress is not None and progress.schedule.contract_id == change.begun.contract_id:
+        if is_grant and progress.schedule.contract_id == change.begun.contract_id:
             granted[schedule_id] = granted.get(schedule_id, Credits(0)) + entry.amount
     of_slots = {one.schedule_id for one in change.begun.schedules if one.allocation is Allocation.INDIVIDUAL}
     return [

@@ -15,6 +15,7 @@ from tests.support.ledger import AUGUST, CREDIT, JULY, JUNE, RunningLedger, a_sc
 from tests.support.postgres import Databases
 
 CHANGE = datetime(2025, 6, 16, tzinfo=UTC)
+SEPTEMBER = datetime(2025, 9, 1, tzinfo=UTC)
 INDIVIDUAL = peer_pb.ALLOCATION_INDIVIDUAL
 
 
@@ -31,7 +32,7 @@ async def named(databases: Databases) -> AsyncIterator[RunningLedger]:
 
 
 def _contract(
-    contract_id: str, number: int, *, seats: int, credits: int, **more: object
+    contract_id: str, number: int, *, seats: int, credits: int, periods: int = 1, **more: object
 ) -> dict[str, object]:
     told: dict[str, object] = {
         "contract_id": contract_id,
@@ -43,6 +44,7 @@ def _contract(
                 subscription_id=f"sub_{number}",
                 unit_amount_micros=credits * CREDIT,
                 allocation=INDIVIDUAL,
+                commit_duration=periods,
                 anchor_time=more["start_time"],
             )
         ],
@@ -51,9 +53,12 @@ def _contract(
 
 
 async def _change_plan(
-    ledger: RunningLedger, included: "peer_pb.IncludedCredits"
+    ledger: RunningLedger, included: "peer_pb.IncludedCredits", *, periods: int = 1
 ) -> peer_pb.ApplyPlanChangeResponse:
-    """Change to 2 seats with 200 credits, of ann and carol, as Contract does: with their ids twice."""
+    """Change to 2 seats with 200 credits, of ann and carol, as Contract does: with their ids twice.
+
+    periods: that the old plan's credits live.
+    """
     old = peer_pb.SubscriptionSeats(subscription_id="sub_1", initial_quantity=3, seat_group_key="user_id")
     new = peer_pb.SubscriptionSeats(
         subscription_id="sub_2",
@@ -66,6 +71,7 @@ async def _change_plan(
         1,
         seats=3,
         credits=100,
+        periods=periods,
         version=2,
         start_time=timestamp(JUNE),
         end_time=timestamp(CHANGE),
@@ -128,6 +134,31 @@ async def test_rests_roll_to_the_seat_of_the_same_id_and_else_to_the_pool(named:
     await named.app.run_due(JULY)
     assert (await named.pool()).available_micros == 0
     await named.assert_adds_up()
+
+
+async def test_rests_that_roll_live_as_long_as_they_would_have_also_those_of_seats_nobody_used(
+    databases: Databases,
+) -> None:
+    async with running_ledger(databases) as ledger:
+        await ledger.sell_assistant()
+        await ledger.tell_customer("cus_acme", "acme")
+        seats = peer_pb.SubscriptionSeats(
+            subscription_id="sub_1", initial_quantity=3, seat_group_key="user_id"
+        )
+        three_months = a_schedule(allocation=INDIVIDUAL, commit_duration=3)
+        await ledger.apply_contract(start=JUNE, subscriptions=[seats], schedules=[three_months])
+        await ledger.assign("ann", "bob", sequence=1)
+        await ledger.debit(70, user="ann")
+        ledger.clock.advance_to(CHANGE)
+
+        await _change_plan(ledger, peer_pb.INCLUDED_CREDITS_ROLL, periods=3)
+
+        ledger.clock.advance_to(AUGUST)
+        assert (await ledger.pool()).available_micros == 200 * CREDIT
+        ledger.clock.advance_to(SEPTEMBER)
+        assert (await ledger.pool()).available_micros == 0
+        await ledger.app.run_due(SEPTEMBER)
+        await ledger.assert_adds_up()
 
 
 async def test_kept_credits_of_a_seat_are_drawn_by_its_id_until_their_period_ends(

@@ -11,12 +11,13 @@ from datetime import datetime
 from meshkit.quantity import Credits
 from services.ledger.domain.credits import issuing
 from services.ledger.domain.credits.account import Account
-from services.ledger.domain.credits.grant import Grant, GrantId, GrantKind
+from services.ledger.domain.credits.grant import Grant, GrantId
 from services.ledger.domain.credits.plan_change import (
     EndedCredits,
     EndedSchedule,
     IncludedCredits,
     PlanChange,
+    rolled_grant,
     to_come_of,
 )
 from services.ledger.domain.credits.schedule import Schedule
@@ -24,10 +25,14 @@ from services.ledger.domain.credits.schedule import Schedule
 
 @dataclass(frozen=True, slots=True)
 class UnreadSlots:
-    """What slots that nobody has used were granted by a schedule: in the paid period, and what is left of it now."""
+    """What slots that nobody has used were granted by a schedule in the paid period, and what is left of it now.
+
+    latest: the grant that one of them would have now; None: none.
+    """
 
     granted: Credits = Credits(0)
     rest: Credits = Credits(0)
+    latest: Grant | None = None
 
 
 def end_unread_slots(
@@ -49,18 +54,8 @@ def end_unread_slots(
         rolled = unread.rest
     elif change.included is IncludedCredits.VOID:
         voided = unread.rest
-    if rolled:
-        grant = Grant(
-            grant_id=new_grant_id(),
-            kind=GrantKind.INCLUDED,
-            product_id=schedule.product_id,
-            priority=schedule.terms_of(schedule.index_at(at)).priority,
-            effective_time=at,
-            expire_time=schedule.nominal_period(schedule.index_at(at)).end,
-            create_time=at,
-            granted=rolled,
-            scope_product_ids=schedule.terms_of(schedule.index_at(at)).scope_product_ids,
-        )
+    if rolled and unread.latest is not None:
+        grant = rolled_grant(unread.latest, rolled, slot_id=None, grant_id=new_grant_id(), at=at)
         account = issuing.issue_grant(account, grant, cause_id=change.request_id, at=at)
     to_come = Credits(0) if paid is None else to_come_of(schedule, schedule.index_at(at) + 1, paid)
     ended = EndedSchedule(

@@ -178,7 +178,7 @@ def end_schedule(
             account, latest.grant_id, void, cause_id=change.request_id, at=at
         )
         if included is IncludedCredits.ROLL and voided:
-            rolled = _rolled(latest, voided, slot_id=rolls_to, grant_id=new_grant_id(), at=at)
+            rolled = rolled_grant(latest, voided, slot_id=rolls_to, grant_id=new_grant_id(), at=at)
             account = issuing.issue_grant(account, rolled, cause_id=change.request_id, at=at)
     to_come = Credits(0)
     if paid is not None and schedule.slot_id is None:
@@ -249,9 +249,10 @@ def _latest_grant(account: Account, progress: ScheduleProgress) -> Grant | None:
     return max(of_schedule, key=schedule.index_of, default=None)
 
 
-def _rolled(
+def rolled_grant(
     grant: Grant, amount: Credits, *, slot_id: SlotId | None, grant_id: GrantId, at: datetime
 ) -> Grant:
+    """Return the grant that the rest of a grant becomes: it expires when that one would have."""
     return Grant(
         grant_id=grant_id,
         kind=GrantKind.INCLUDED,

@@ -11,7 +11,7 @@ from datetime import datetime
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.ended_slots import UnreadSlots
 from services.ledger.domain.credits.grant import CreditTypeId, ScheduleId, SlotId
-from services.ledger.domain.credits.plan_change import PlanChange
+from services.ledger.domain.credits.plan_change import IncludedCredits, PlanChange
 from services.ledger.domain.credits.schedule import Allocation, Schedule
 from services.ledger.domain.credits.seat_plan import SeatPlan, SeatSpan
 from services.ledger.domain.credits.seats import slot_id_of
@@ -68,6 +68,7 @@ def _unread(
     paid = change.paid_period(schedule)
     before = change.granted_before(paid)
     granted = rest = 0
+    active = None
     for first, last in plan.alike(plan):
         count = last - first + 1 - len([number for number in read if first <= number <= last])
         if not count:
@@ -83,8 +84,9 @@ def _unread(
                 granted += count * grant.counted.micros
         latest = max(grants, key=schedule.index_of, default=None)
         if latest is not None and latest.is_active(at):
+            active = latest  # all are of one period
             rest += count * latest.rest.micros
-    return UnreadSlots(Credits(granted), Credits(rest))
+    return UnreadSlots(Credits(granted), Credits(rest), active)
 
 
 def first_spans(change: PlanChange) -> Mapping[str, SeatPlan]:
@@ -104,6 +106,16 @@ def first_spans(change: PlanChange) -> Mapping[str, SeatPlan]:
         for one in begun.subscriptions
         if one.named is not None
     }
+
+
+def slots_rolled_to(
+    change: PlanChange, slots: EndedSlots, credit_type_id: CreditTypeId
+) -> tuple[SlotId, ...]:
+    """Return the slots of the contract that begins that get what rolls from seats."""
+    if change.included is not IncludedCredits.ROLL:
+        return ()
+    seats = rolls_to(change, credit_type_id)
+    return tuple(seats[seat_id] for seat_id in slots.occupants.values() if seat_id in seats)
 
 
 def rolls_to(change: PlanChange, credit_type_id: CreditTypeId) -> Mapping[str, SlotId]:
