@@ -23,7 +23,6 @@ from services.ledger.domain.copies import (
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.adjusting import (
     living_grants,
-    take_back_for_change,
     take_back_for_seats,
     take_back_for_terms,
 )
@@ -176,7 +175,12 @@ class Copies:
                     at,
                     slot_ids=() if planned is None else planned.slots[credit_type_id],
                     late=lambda account, progress, time: _without_excess(
-                        account, progress, received, planned, at=time
+                        account,
+                        progress,
+                        received.subscription_id,
+                        progress.counted_seats.without_change(received.change),
+                        planned,
+                        at=time,
                     ),
                 )
                 added += _adjustments(settled.now, credit_type_id)
@@ -211,8 +215,8 @@ class Copies:
                     credit_type_id,
                     at,
                     slot_ids=slot_ids,
-                    late=lambda account, progress, time: _without_voided(
-                        account, progress, before, removed.planned, void=void, at=time
+                    late=lambda account, progress, time: _without_excess(
+                        account, progress, void.subscription_id, before, removed.planned, at=time
                     ),
                 )
             await tx.audit.record({"seat_change_id": void.seat_change_id})
@@ -334,36 +338,19 @@ def _is_of_slot(account: Account, entry: Entry) -> bool:
 def _without_excess(
     account: Account,
     progress: ScheduleProgress,
-    received: SeatChangeUpdate,
-    planned: Replanned | None,
-    *,
-    at: datetime,
-) -> Account:
-    schedule = progress.schedule
-    if schedule.subscription_id != received.subscription_id:
-        return account
-    if schedule.slot_id is not None:
-        assert planned is not None
-        number = number_of(schedule.slot_id)
-        return take_back_for_seats(
-            account, schedule, planned.before.seats_of(number), planned.after.seats_of(number), at=at
-        )
-    return take_back_for_change(account, progress.schedule, progress.counted_seats, received.change, at=at)
-
-
-def _without_voided(
-    account: Account,
-    progress: ScheduleProgress,
+    subscription_id: str,
     before: Seats,
     planned: Replanned | None,
     *,
-    void: SeatChangeVoid,
     at: datetime,
 ) -> Account:
-    schedule = progress.schedule
-    if schedule.subscription_id != void.subscription_id:
+    """Take back what a schedule would not have granted if a change of seats had been known in time.
+
+    before: the seats without the change. planned: of named seats.
+    """
+    schedule, after = progress.schedule, progress.counted_seats
+    if schedule.subscription_id != subscription_id:
         return account
-    after = progress.counted_seats
     if schedule.slot_id is not None:
         assert planned is not None
         number = number_of(schedule.slot_id)

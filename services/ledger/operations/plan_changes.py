@@ -151,10 +151,10 @@ class PlanChanges:
     ) -> tuple[Account, list[EndedCredits]]:
         """Return a pool without the credits that the old contract's schedules take back, and what that comes to."""
         account, ended = opened.now, []
-        unsaved: dict[ScheduleId, dict[GrantId, Grant]] = defaultdict(dict)
+        unsaved: dict[ScheduleId, list[Grant]] = defaultdict(list)
         for grant in account.grants.values():
             if grant.schedule_id is not None and grant.grant_id not in opened.before.grants:
-                unsaved[grant.schedule_id][grant.grant_id] = grant
+                unsaved[grant.schedule_id].append(grant)
         ending = [
             one for one in opened.schedules.values() if one.schedule.contract_id == change.ended.contract_id
         ]
@@ -166,7 +166,7 @@ class PlanChanges:
                     account,
                     progress,
                     opened.at,
-                    unsaved=unsaved[progress.schedule.schedule_id].values(),
+                    unsaved=unsaved[progress.schedule.schedule_id],
                 )
                 ended.append(one)
         seats = rolls_to(change, account.credit_type_id)
@@ -191,7 +191,7 @@ class PlanChanges:
                         account,
                         progress,
                         opened.at,
-                        unsaved=unsaved[progress.schedule.schedule_id].values(),
+                        unsaved=unsaved[progress.schedule.schedule_id],
                         rolls_to=None if seat_id is None else seats.get(seat_id),
                     )
                     parts.append(one)

@@ -198,8 +198,9 @@ class Books:
         account = self._open(at, settles=True)
         for progress in self.schedules.values():
             if progress.seats is not None:
-                account = adjusting.take_back_for_change(
-                    account, progress.schedule, progress.seats, change, at=account.time_at(at)
+                without = progress.seats.without_change(change)
+                account = adjusting.take_back_for_seats(
+                    account, progress.schedule, without, progress.seats, at=account.time_at(at)
                 )
         self._save(account)
         new = self.entries[written:]

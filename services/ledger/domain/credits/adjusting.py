@@ -11,7 +11,7 @@ from meshkit.quantity import Credits
 from services.ledger.domain.credits import recording
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.grant import Grant, take_back
-from services.ledger.domain.credits.proration import SeatChange, Seats
+from services.ledger.domain.credits.proration import Seats
 from services.ledger.domain.credits.schedule import Schedule, credits_known_in_time, credits_of_period
 
 
@@ -49,20 +49,14 @@ def raise_to_seats(
     )
 
 
-def take_back_for_change(
-    account: Account, schedule: Schedule, seats: Seats, change: SeatChange, *, at: datetime
-) -> Account:
-    """Void what the living grants would not have been given if a change had been known when it was accepted.
-
-    seats: with the change. What is spent or held stays. The account must be up to date at `at` with these seats.
-    """
-    return take_back_for_seats(account, schedule, seats.without_change(change), seats, at=at)
-
-
 def take_back_for_seats(
     account: Account, schedule: Schedule, without: Seats, seats: Seats, *, at: datetime
 ) -> Account:
-    """Do what take_back_for_change does. without, seats: without the change, and with it."""
+    """Void what the living grants would not have been given if a change had been known when it was accepted.
+
+    without, seats: without the change, and with it. What is spent or held stays. The account must be up to date at `at`
+    with `seats`.
+    """
     for grant in living_grants(account, schedule):
         index = schedule.index_of(grant)
         if schedule.active_period(index) is not None:
