@@ -21,6 +21,7 @@ from services.contract.operations.billing.instant import bill_increases
 from services.contract.operations.billing.issuing import issue
 from services.contract.operations.contracts import TICK
 from services.contract.operations.ports import Relay
+from services.contract.operations.terms import lock_contract
 from services.contract.store import PostgresStore, Transaction
 
 
@@ -50,8 +51,7 @@ class Ends:
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, ContractNow)) is not None:
                 return await self._delivered(first)
-            await tx.customers.lock_id(await tx.contracts.customer_of(command.contract_id))
-            contract = await tx.contracts.lock(command.contract_id)
+            contract = await lock_contract(tx, command.contract_id)
             [states] = await tx.billing.states([contract])
             end_time = planned_end(
                 contract,

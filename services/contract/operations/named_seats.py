@@ -19,11 +19,11 @@ from services.contract.domain.commands import (
 from services.contract.domain.contract import Contract, Subscription, refuse_over
 from services.contract.domain.errors import SeatsAlreadyNamed, SeatsNotNamed
 from services.contract.domain.ids import ContractId, SubscriptionId
-from services.contract.domain.notices import contract_changed
 from services.contract.domain.seats.naming import SeatNames
 from services.contract.operations.contracts import TICK
 from services.contract.operations.ports import Relay
 from services.contract.operations.seats import asked_subscription, change_seats
+from services.contract.operations.terms import lock_contract, save_terms
 from services.contract.store import PostgresStore, Transaction
 
 
@@ -121,20 +121,13 @@ class NamedSeats:
         at: datetime,
     ) -> tuple[Contract, Subscription]:
         """Lock a contract, change how the seats of a subscription are named, and write the notice to the Ledger."""
-        await tx.customers.lock_id(await tx.contracts.customer_of(contract_id))
-        contract = await tx.contracts.lock(contract_id)
+        contract = await lock_contract(tx, contract_id)
         refuse_over(contract, at=at)
         before = asked_subscription(contract, subscription_id)
         after = change(before)
-        contract = replace(
-            contract,
-            version=contract.version + 1,
-            subscriptions=tuple(after if one == before else one for one in contract.subscriptions),
-        )
+        subscriptions = tuple(after if one == before else one for one in contract.subscriptions)
         await tx.contracts.save_naming(after)
-        await tx.contracts.save_terms(contract)
-        await tx.outbox.enqueue(contract_changed(contract), key=contract.customer_id)
-        return contract, after
+        return await save_terms(tx, replace(contract, subscriptions=subscriptions)), after
 
 
 async def _as_it_is(

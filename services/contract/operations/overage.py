@@ -7,9 +7,9 @@ from meshkit.clock import Clock
 from services.contract.domain.billing.state import contract_now
 from services.contract.domain.commands import SetOveragePolicy
 from services.contract.domain.contract import ContractNow, refuse_over
-from services.contract.domain.notices import contract_changed
 from services.contract.domain.overage import OverageLimit, limits_at
 from services.contract.operations.ports import Catalog, Relay
+from services.contract.operations.terms import lock_contract, save_terms
 from services.contract.store import PostgresStore
 
 
@@ -40,12 +40,9 @@ class OveragePolicies:
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, ContractNow)) is not None:
                 return first
-            await tx.customers.lock_id(contract.customer_id)
-            contract = await tx.contracts.lock(command.contract_id)
+            contract = await lock_contract(tx, command.contract_id)
             refuse_over(contract, at=at)
-            contract = replace(contract, overage=overage, version=contract.version + 1)
-            await tx.contracts.save_terms(contract)
-            await tx.outbox.enqueue(contract_changed(contract), key=contract.customer_id)
+            contract = await save_terms(tx, replace(contract, overage=overage))
             [states] = await tx.billing.states([contract])
             changed = contract_now(contract, states, at)
             await tx.responses.store(command, changed)

@@ -9,10 +9,10 @@ from meshkit.clock import Clock
 from services.contract.domain.commands import EditGrantSchedule, EndGrantSchedule, ScheduleChanged
 from services.contract.domain.contract import find_schedule, refuse_over
 from services.contract.domain.ids import ProductId
-from services.contract.domain.notices import contract_changed
 from services.contract.domain.offer import CatalogQuery
 from services.contract.domain.schedules import GrantSchedule, edited, with_end
 from services.contract.operations.ports import Catalog, Relay
+from services.contract.operations.terms import lock_contract, save_terms
 from services.contract.store import PostgresStore
 
 
@@ -67,22 +67,17 @@ class Schedules:
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, ScheduleChanged)) is not None:
                 return first
-            await tx.customers.lock_id(await tx.contracts.customer_of(command.contract_id))
-            contract = await tx.contracts.lock(command.contract_id)
+            contract = await lock_contract(tx, command.contract_id)
             refuse_over(contract, at=at)
             changed = change(find_schedule(contract, command.grant_schedule_id))
-            contract = replace(
-                contract,
-                version=contract.version + 1,
-                accept_time=at,
-                grant_schedules=tuple(
-                    changed if one.grant_schedule_id == changed.grant_schedule_id else one
-                    for one in contract.grant_schedules
-                ),
+            grant_schedules = tuple(
+                changed if one.grant_schedule_id == changed.grant_schedule_id else one
+                for one in contract.grant_schedules
             )
             await tx.contracts.save_schedule(changed)
-            await tx.contracts.save_terms(contract)
-            await tx.outbox.enqueue(contract_changed(contract), key=contract.customer_id)
+            contract = await save_terms(
+                tx, replace(contract, accept_time=at, grant_schedules=grant_schedules)
+            )
             response = ScheduleChanged(grant_schedule=changed)
             await tx.responses.store(command, response)
         await self._relay.deliver_now(contract.customer_id)

@@ -33,6 +33,7 @@ from services.contract.operations.billing.due_run import Billing
 from services.contract.operations.billing.instant import bill_increases
 from services.contract.operations.billing.issuing import issue
 from services.contract.operations.ports import Catalog, Ledger, Relay
+from services.contract.operations.terms import lock_contract
 from services.contract.store import PostgresStore, Transaction
 
 NO_CHANGE_ID = SeatChangeId("")
@@ -74,12 +75,10 @@ class Seats:
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, SeatsMoved)) is not None:
                 return first
-            customer_id = await tx.contracts.customer_of(contract_id)
-            await tx.customers.lock_id(customer_id)
-            contract = await tx.contracts.lock(contract_id)
+            contract = await lock_contract(tx, contract_id)
             moved = await change_seats(tx, contract, command.seats, at=at, ids=self._ids)
             await tx.responses.store(command, moved)
-        await self._relay.deliver_now(customer_id)
+        await self._relay.deliver_now(contract.customer_id)
         return moved
 
     async def void(self, command: VoidSeatChange) -> SubscriptionChanged:
@@ -92,8 +91,7 @@ class Seats:
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, SubscriptionChanged)) is not None:
                 return first
-            await tx.customers.lock_id(await tx.contracts.customer_of(command.contract_id))
-            contract = await tx.contracts.lock(command.contract_id)
+            contract = await lock_contract(tx, command.contract_id)
             refuse_over(contract, at=at)
             change, names = await tx.seats.find_change(contract, command.seat_change_id)
             refuse_in_effect(change, at=at)
