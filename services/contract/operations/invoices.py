@@ -17,7 +17,7 @@ from services.contract.domain.commands import (
     VoidInvoice,
 )
 from services.contract.domain.ids import AccountCreditEntryId, ContractId, InvoiceId
-from services.contract.domain.invoice import Invoice, InvoiceLineKind
+from services.contract.domain.invoice import Invoice, InvoiceLineKind, InvoiceStatus
 from services.contract.domain.invoice_credits import AccountCreditCause, AccountCreditChange
 from services.contract.domain.invoice_document import DocumentFormat, InvoiceDocument
 from services.contract.domain.invoice_life import (
@@ -50,29 +50,24 @@ class Invoices:
 
     async def get(self, invoice_id: InvoiceId) -> InvoiceDetails:
         """Return an invoice; a draft that follows usage is brought up to date first. Raises InvoiceNotFound."""
-        await self._refresh(invoice_id)
+        async with self._store.transaction() as tx:
+            details = await _details(tx, invoice_id)
+            if not await _follows_usage(tx, details.invoice):
+                return details
+        await self._usage.refresh(details.invoice.contract_id)
         async with self._store.transaction() as tx:
             return await _details(tx, invoice_id)
 
     async def document(self, invoice_id: InvoiceId, document_format: DocumentFormat) -> InvoiceDocument:
         """Return an invoice as a document. Raises InvoiceNotFound, PdfUnavailable, DocumentTooLarge."""
-        await self._refresh(invoice_id)
+        details = await self.get(invoice_id)
         async with self._store.transaction() as tx:
-            details = await _details(tx, invoice_id)
             billing = await tx.parties.billing_details_or_name(details.invoice.customer_id)
         return InvoiceDocument(
             name=f"invoice-{details.invoice.number or 'draft'}",
             document_format=document_format,
             content=await self._documents.render(details, billing, document_format),
         )
-
-    async def _refresh(self, invoice_id: InvoiceId) -> None:
-        """Bring a draft that follows usage up to date. Raises InvoiceNotFound."""
-        async with self._store.transaction() as tx:
-            invoice = await tx.invoices.find(invoice_id)
-            progress = await tx.usage.progress(invoice.contract_id)
-        if progress is not None and progress.invoice_id == invoice_id:
-            await self._usage.refresh(invoice.contract_id)
 
     async def list(self, customer: str, contract_id: ContractId | None, page: Page) -> Sequence[Invoice]:
         """Return a page by issue_time, then in order of creation, and one more if there is one.
@@ -91,7 +86,11 @@ class Invoices:
         """
         if (first := await self._store.find_response(command, Invoice)) is not None:
             return first
-        await self._refresh(command.invoice_id)
+        async with self._store.transaction() as tx:
+            asked = await tx.invoices.find(command.invoice_id)
+            follows_usage = await _follows_usage(tx, asked)
+        if follows_usage:
+            await self._usage.refresh(asked.contract_id)
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, Invoice)) is not None:
                 return first
@@ -198,6 +197,14 @@ async def _lock_with_contract(tx: Transaction, invoice_id: InvoiceId) -> Invoice
     """Return an invoice locked, after its contract: taxes are summed over all invoices of the contract."""
     await tx.contracts.lock((await tx.invoices.find(invoice_id)).contract_id)
     return await tx.invoices.lock(invoice_id)
+
+
+async def _follows_usage(tx: Transaction, invoice: Invoice) -> bool:
+    """Return whether an invoice is the draft that follows its contract's usage."""
+    if invoice.status is not InvoiceStatus.DRAFT:
+        return False
+    progress = await tx.usage.progress(invoice.contract_id)
+    return progress is not None and progress.invoice_id == invoice.invoice_id
 
 
 async def _details(tx: Transaction, invoice_id: InvoiceId) -> InvoiceDetails:
