@@ -236,11 +236,12 @@ def credit_line(
     subscription has no schedules, so time alone counts. back: only this much of it; None: all. event: see charge_line.
     """
     share = _share_back(paid, unused)
-    exact = paid.charged.micros * share
-    if not (total := money_back_of(paid, unused) if back is None else back):
+    if back is None:
+        total, exact = money_back_of(paid, unused), paid.charged.micros * share
+    else:
+        total, exact = back, Fraction(back.micros)
+    if not total:
         return None
-    if back is not None:
-        exact = Fraction(back.micros)
     what = "of the time left" if share == paid.left.fraction else "of the credits unused"
     return line(
         kind=InvoiceLineKind.PLAN_CREDIT,
