@@ -71,13 +71,16 @@ class StoredPlanChanges:
         """Raises PlanChangeNotFound."""
         return await self._one(plan_change_id, locks=False)
 
+    async def that_ended(self, contract_id: ContractId) -> PlanChange | None:
+        """Return the change of plan or the settled end that ended a contract; None: neither did."""
+        statement = select(*_COLUMNS).where(plan_changes.c.ended_contract_id == contract_id)
+        row = (await self._connection.execute(statement)).one_or_none()
+        return None if row is None else _from_row(row)
+
     async def end_of(self, contract_id: ContractId) -> PlanChange | None:
         """Return the settlement of a contract that ended without another one; None: there was nothing to settle."""
-        of = select(*_COLUMNS).where(
-            plan_changes.c.ended_contract_id == contract_id, plan_changes.c.begun_contract_id.is_(None)
-        )
-        row = (await self._connection.execute(of)).first()
-        return None if row is None else _from_row(row)
+        change = await self.that_ended(contract_id)
+        return change if change is not None and change.begun_contract_id is None else None
 
     async def lock(self, plan_change_id: PlanChangeId) -> PlanChange:
         """Return a change locked until the commit. Raises PlanChangeNotFound."""
@@ -103,12 +106,6 @@ class StoredPlanChanges:
         )
         rows = await self._connection.execute(one_page(of, plan_changes.c.plan_change_id, page))
         return [_from_row(row) for row in rows]
-
-    async def that_ended(self, contract_id: ContractId) -> PlanChange | None:
-        """Return the change of plan or the settled end that ended a contract; None: neither did."""
-        statement = select(*_COLUMNS).where(plan_changes.c.ended_contract_id == contract_id)
-        row = (await self._connection.execute(statement)).one_or_none()
-        return None if row is None else _from_row(row)
 
     async def _one(self, plan_change_id: PlanChangeId, *, locks: bool) -> PlanChange:
         statement = select(*_COLUMNS).where(plan_changes.c.plan_change_id == plan_change_id)
