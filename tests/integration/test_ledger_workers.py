@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
 
-import asyncpg
 import pytest
 from grpc.aio import Channel
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
@@ -26,7 +25,7 @@ from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceStub
 from purser.ledger.v1.ledger_peer_pb2_grpc import LedgerPeerServiceStub
 from tests.support.ledger import AI, CREDIT, a_rate
 from tests.support.ledger_process import LedgerProcess, ProcessEnded, fresh_channel, ledger_process, parent_of
-from tests.support.mesh import until
+from tests.support.ledger_sql import Sql
 from tests.support.postgres import Databases
 
 CHANNELS = 32
@@ -131,19 +130,13 @@ async def test_sigterm_ends_all_workers_after_the_call_in_progress(
 ) -> None:
     async with fresh_channel(workers.address) as channel:
         await _sell(channel, credits=100)
-        connection = await asyncpg.connect(databases.url("ledger"))
-        try:
-            async with connection.transaction():
-                await connection.execute("SELECT 1 FROM ledger.pools FOR UPDATE")
-                asked = asyncio.ensure_future(_debit(channel, 1))
-                waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                waiting += " AND wait_event_type = 'Lock'"
-                await until(lambda: connection.fetchval(waiting), lambda count: count > 0)
-                workers.ask_to_stop()
-                await workers.until_said("service_stopping", 2)
-                assert not asked.done()
-        finally:
-            await connection.close()
+        async with Sql.connected(databases.url("ledger")) as sql, sql.transaction():
+            await sql.execute("SELECT 1 FROM ledger.pools FOR UPDATE")
+            asked = asyncio.ensure_future(_debit(channel, 1))
+            await sql.until_waiting(1)
+            workers.ask_to_stop()
+            await workers.until_said("service_stopping", 2)
+            assert not asked.done()
         answer = await asked
 
     assert answer.decision == pb.DECISION_ALLOWED

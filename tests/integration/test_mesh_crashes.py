@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 from grpc import StatusCode
 from grpc.aio import AioRpcError
@@ -24,6 +23,7 @@ from meshkit.rpc.client import open_channel
 from purser.contract.v1 import contract_pb2 as contract
 from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_pb2 as ledger
+from tests.support.ledger_sql import Sql
 from tests.support.mesh import Acme, SwitchedMesh, acme_at, pending, process_mesh, until
 from tests.support.postgres import Databases
 
@@ -144,20 +144,11 @@ async def test_the_ledger_killed_under_load_keeps_every_answer_it_gave(stage: St
 
 
 @asynccontextmanager
-async def _locked(url: str, statement: str) -> AsyncIterator[asyncpg.Connection]:
+async def _locked(url: str, statement: str) -> AsyncIterator[Sql]:
     """Hold the rows that a statement locks; other sessions wait for them (up to 3 s, their lock_timeout)."""
-    connection = await asyncpg.connect(url)
-    try:
-        async with connection.transaction():
-            await connection.execute(statement)
-            yield connection
-    finally:
-        await connection.close()
-
-
-async def _until_one_waits(connection: asyncpg.Connection) -> None:
-    question = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    await until(lambda: connection.fetchval(question), lambda waiting: waiting > 0)
+    async with Sql.connected(url) as sql, sql.transaction():
+        await sql.execute(statement)
+        yield sql
 
 
 async def _until_refused(address: str) -> None:
@@ -182,7 +173,7 @@ async def test_sigterm_lets_the_ledger_finish_the_call_in_progress_and_accept_no
     acme, mesh = stage.acme, stage.processes
     async with _locked(databases.url("ledger"), "SELECT 1 FROM ledger.pools FOR UPDATE") as held:
         asked = asyncio.ensure_future(acme.authorize(1))
-        await _until_one_waits(held)
+        await held.until_waiting(1)
         os.kill(mesh.pid("ledger"), signal.SIGTERM)
         await _until_refused(mesh.addresses["ledger"])
         assert not asked.done()
@@ -203,7 +194,7 @@ async def test_sigterm_lets_contract_finish_and_deliver_a_seat_change(
     acme, mesh = stage.acme, stage.processes
     async with _locked(databases.url("contract"), "SELECT 1 FROM contract.contracts FOR UPDATE") as held:
         changed = asyncio.ensure_future(acme.change_seats(1))
-        await _until_one_waits(held)
+        await held.until_waiting(1)
         os.kill(mesh.pid("contract"), signal.SIGTERM)
 
     answer = await changed

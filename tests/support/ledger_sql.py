@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Direct access to the Ledger's tables, to read them or to corrupt them on purpose."""
+"""Direct access to a service's tables, mostly the Ledger's: to read them, lock them or corrupt them on purpose."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,9 +18,8 @@ _TABLES = """
 _SUMS = ("usage_by_hour", "usage_by_period", "usage_positions")
 # A refused write leaves a record.
 _RECORDS = ("audit_events",)
-_WAITING = (
-    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-)
+# The sessions that wait for a lock, from FROM onwards.
+WAITING = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 WAIT_SECONDS_MAX = 10.0
 ROUND_TRIPS_OF_GRACE = 50
 
@@ -82,7 +81,8 @@ class Sql:
         """Return when a query's result is true. Raises TimeoutError after 10 s."""
         async with asyncio.timeout(WAIT_SECONDS_MAX):
             while not await self.value(question):
-                pass
+                # Without this, a transaction goes on seeing only the sessions that existed at its first look.
+                await self.execute("SELECT pg_stat_clear_snapshot()")
 
     @asynccontextmanager
     async def transaction(self, *, keeps: bool = False) -> AsyncIterator[None]:
@@ -96,11 +96,15 @@ class Sql:
             raise
         await (transaction.commit() if keeps else transaction.rollback())
 
+    async def until_waiting(self, sessions: int) -> None:
+        """Return when so many sessions wait for a lock. Raises TimeoutError after 10 s."""
+        await self.until(f"SELECT count(*) >= {sessions} {WAITING}")
+
     async def until_somebody_waits(self) -> None:
         """Return when a session of the Ledger waits for a lock, and its other sessions had time to reach theirs.
 
         Raises TimeoutError after 10 s.
         """
-        await self.until(_WAITING)
+        await self.until_waiting(1)
         for _ in range(ROUND_TRIPS_OF_GRACE):
-            await self.value(_WAITING)
+            await self.execute("SELECT pg_stat_clear_snapshot()")

@@ -10,8 +10,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from deploy.local.webhook_receiver import WebhookReceiver
 from meshkit.clock import ManualClock, SystemClock
@@ -39,6 +37,7 @@ from tests.support.alert import (
     running_receiver,
     until_delivery,
 )
+from tests.support.ledger_sql import Sql
 from tests.support.postgres import Databases
 
 SECOND = timedelta(seconds=1)
@@ -367,24 +366,12 @@ async def test_many_due_webhooks_leave_connections_to_callers(
         await slow_motion.peer.ObserveCrossing(a_crossing(alert, 1, in_alarm=True))
     for alert in alerts:
         await until_delivery(slow_motion.stub, alert.alert_id, lambda delivery: delivery.attempts == 1)
-    engine = open_engine(databases.admin_url, application_name="lock")
-    try:
-        async with engine.begin() as connection:
-            await connection.execute(text("SELECT FROM alert.deliveries FOR UPDATE"))
-            wall.advance(timedelta(hours=1))
-            async with asyncio.timeout(20):
-                while await _waiting(connection) < TRANSACTIONS_MAX:
-                    pass
+    async with Sql.connected(databases.admin_url) as sql, sql.transaction():
+        await sql.execute("SELECT FROM alert.deliveries FOR UPDATE")
+        wall.advance(timedelta(hours=1))
+        await sql.until_waiting(TRANSACTIONS_MAX)
 
-            asked = pb.GetAlertRequest(alert_id=alerts[0].alert_id)
-            answer = await slow_motion.stub.GetAlert(asked, timeout=1)
-    finally:
-        await engine.dispose()
+        asked = pb.GetAlertRequest(alert_id=alerts[0].alert_id)
+        answer = await slow_motion.stub.GetAlert(asked, timeout=1)
 
     assert answer.alert == alerts[0]
-
-
-async def _waiting(connection: AsyncConnection) -> int:
-    """Return how many sessions of this database wait for a lock."""
-    asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    return int((await connection.execute(text(asked))).scalar_one())

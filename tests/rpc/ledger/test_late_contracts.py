@@ -17,7 +17,6 @@ from tests.support.rerating import credits_of, finish, flat, job_of, price, rera
 DAY = timedelta(days=1)
 MAY = datetime(2025, 5, 1, tzinfo=UTC)
 MID_MAY = datetime(2025, 5, 15, tzinfo=UTC)
-TWO_WAIT = "SELECT count(*) = 2 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 NO_CONTRACT, ACCEPTED = usage.EVENT_STATUS_NO_CONTRACT, usage.EVENT_STATUS_ACCEPTED
 
 
@@ -177,7 +176,7 @@ async def test_a_void_that_waits_while_a_job_charges_its_event_takes_it_back(
             tasks.create_task(finish(rerating))
             await watching.until_somebody_waits()
             tasks.create_task(void(early, "e0"))
-            await watching.until(TWO_WAIT)
+            await watching.until_waiting(2)
 
     assert (await job_of(early, job)).events_charged == 3
     assert (await early.pool()).available_micros == 300 * CREDIT

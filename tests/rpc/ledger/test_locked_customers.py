@@ -13,12 +13,11 @@ from services.ledger.operations.gate.gate import GATE
 from services.ledger.wire.gate.batches import ITEMS_MAX
 from tests.support.faults import fault, outcome
 from tests.support.ledger import CREDIT, JUNE, RunningLedger
-from tests.support.ledger_sql import Sql
+from tests.support.ledger_sql import WAITING, Sql
 from tests.support.reported import an_event, record
 
 ACME = "SELECT FROM ledger.pools WHERE customer_id = 'cus_acme' FOR UPDATE"
 EVERYBODY = "SELECT FROM ledger.pools WHERE customer_id <> 'cus_globex' FOR UPDATE"
-WAITING = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 ALLOWED, DENIED = pb.DECISION_ALLOWED, pb.DECISION_DENIED
 SEEN = pytest.mark.parametrize("is_seen", [False, True], ids=["unseen", "seen"])
 # Decisions that wait for a lock at the same time, and writes, of the 10 connections that a test's Ledger has.
@@ -168,9 +167,9 @@ async def test_writes_that_wait_for_locks_leave_the_gate_and_the_reads_their_con
     async with sql.transaction():
         await sql.execute(EVERYBODY)
         waiting = _in_background(*(ledger.top_up(1, customer=name) for name in names))
+        await sql.until_waiting(WRITES)
         await sql.until_somebody_waits()
 
-        await sql.until(f"SELECT count(*) >= {WRITES} {WAITING}")
         assert await sql.value(f"SELECT count(*) {WAITING}") == WRITES
         assert (await ledger.debit(999, customer="globex")).decision == DENIED
         balance = await ledger.gate.GetBalance(pb.GetBalanceRequest(customer="acme"))
