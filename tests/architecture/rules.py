@@ -338,7 +338,7 @@ RULES = (
         "from services.contract.domain import invoice",
     ),
     Rule(
-        "services meet in peers.py only, through stubs",
+        "services meet in their peers only, through stubs",
         services_meet_in_peers_only,
         "services/contract/relay.py",
         "from purser.ledger.v1 import ledger_admin_pb2",

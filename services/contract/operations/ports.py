@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The peers as operations see them, without gRPC. Implemented by peers.py and meshkit's outbox."""
+"""The peers as operations see them, without gRPC. Implemented by peers and meshkit's outbox."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
