@@ -91,9 +91,12 @@ async def open_service(
         )
         invoices = Invoices(store=store, documents=InvoiceDocuments(), usage=usage, clock=clock, ids=ids)
 
+        top_ups = TopUps(store=store, catalog=catalog, relay=relay, clock=clock, ids=ids)
+
         async def run_due(at: datetime) -> None:
             await billing.run_due(at)
             await usage.run_due(at)
+            await top_ups.run_due(at)
 
         service.start_periodic(
             # May run late: an invoice is dated when it was due, not when it is made.
@@ -106,6 +109,12 @@ async def open_service(
             PeriodicTask(
                 "usage",
                 lambda: usage.run_due(clock.now()),
+                settings.due_interval_seconds,
+                wait_seconds_max=DUE_WAIT_SECONDS_MAX,
+            ),
+            PeriodicTask(
+                "top_ups",
+                lambda: top_ups.run_due(clock.now()),
                 settings.due_interval_seconds,
                 wait_seconds_max=DUE_WAIT_SECONDS_MAX,
             ),
@@ -142,7 +151,7 @@ async def open_service(
                 ids=ids,
             ),
             named_seats=NamedSeats(store=store, relay=relay, clock=clock, ids=ids),
-            top_ups=TopUps(store=store, catalog=catalog, relay=relay, clock=clock, ids=ids),
+            top_ups=top_ups,
             invoices=invoices,
             repricing=Repricing(store=store, catalog=catalog, clock=clock, ids=ids),
             credit_notes=CreditNotes(store=store, clock=clock, ids=ids),

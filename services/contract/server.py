@@ -246,6 +246,11 @@ class ContractServicer(contract_pb2_grpc.ContractServiceServicer):
         resolved = await self._do.top_ups.resolve(command)
         return top_ups.resolve_to_wire(resolved)
 
+    async def CancelTopUp(self, request: pb.CancelTopUpRequest, context: Context) -> pb.CancelTopUpResponse:
+        command = top_ups.cancel_from_wire(request)
+        cancelled = await self._do.top_ups.cancel(command)
+        return top_ups.cancel_to_wire(cancelled)
+
     async def GetTopUp(self, request: pb.GetTopUpRequest, context: Context) -> pb.GetTopUpResponse:
         top_up_id = top_ups.get_from_wire(request)
         top_up = await self._do.top_ups.get(top_up_id)

@@ -394,5 +394,9 @@ top_ups = Table(
     Column("payment_reference", Text, nullable=False),
     Column("create_time", DateTime(timezone=True), nullable=False),
     Column("resolve_time", DateTime(timezone=True)),
+    Column("expire_time", DateTime(timezone=True)),
+    Column("last_error_code", Text, nullable=False),
+    Column("last_error_message", Text, nullable=False),
+    Column("last_error_time", DateTime(timezone=True)),
     schema=SCHEMA,
 )

@@ -379,8 +379,19 @@ async def fill_contract(ask: Ask, sold: Json) -> None:
         "OrderTopUp", contract_id=contract_id, terms=sold["terms"], payment_gate="PAYMENT_GATE_EXTERNAL"
     )
     await ask(
+        "ResolveTopUpPayment",
+        top_up_id=unpaid["top_up"]["top_up_id"],
+        outcome="PAYMENT_OUTCOME_DECLINED",
+        error_code="card_declined",
+        error_message="Your card was declined.",
+    )
+    await ask(
         "ResolveTopUpPayment", top_up_id=unpaid["top_up"]["top_up_id"], outcome="PAYMENT_OUTCOME_FAILED"
     )
+    unwanted = await ask(
+        "OrderTopUp", contract_id=contract_id, terms=sold["terms"], payment_gate="PAYMENT_GATE_EXTERNAL"
+    )
+    await ask("CancelTopUp", top_up_id=unwanted["top_up"]["top_up_id"])
     await ask("OrderTopUp", contract_id=contract_id, terms=sold["terms"], payment_gate="PAYMENT_GATE_NONE")
     await ask("BuyTopUp", contract_id=contract_id, top_up_pack_id=sold["pack"])
     await fill_invoices(ask, signed["invoices"][0]["invoice_id"], added["invoice"]["invoice_id"])

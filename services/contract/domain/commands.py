@@ -5,7 +5,7 @@ fingerprint: the hash of the request as received. It shows whether a repeated re
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from meshkit.quantity import Credits, Money
 from services.contract.domain.contract import (
@@ -59,7 +59,13 @@ from services.contract.domain.seats.naming import (
 )
 from services.contract.domain.seats.timeline import SeatChange
 from services.contract.domain.term import Term
-from services.contract.domain.top_up import PaymentGate, TopUp, TopUpStatus, TopUpTerms
+from services.contract.domain.top_up import (
+    PAYMENT_WINDOW_DEFAULT,
+    PaymentGate,
+    PaymentOutcome,
+    TopUp,
+    TopUpTerms,
+)
 from services.contract.domain.usage.progress import InvoiceUsage
 
 
@@ -442,7 +448,7 @@ class SeatPreview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderTopUp:
-    """Exactly one of top_up_pack_id and terms is set."""
+    """Exactly one of top_up_pack_id and terms is set. payment_window: from the order until it expires."""
 
     request_id: str
     fingerprint: bytes
@@ -450,17 +456,27 @@ class OrderTopUp:
     top_up_pack_id: TopUpPackId | None
     terms: TopUpTerms | None
     payment_gate: PaymentGate
+    payment_window: timedelta = PAYMENT_WINDOW_DEFAULT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolveTopUpPayment:
-    """outcome: PAID or FAILED."""
+    """error_code, error_message: why it was DECLINED or FAILED; may be empty."""
 
     request_id: str
     fingerprint: bytes
     top_up_id: TopUpId
-    outcome: TopUpStatus
+    outcome: PaymentOutcome
     payment_reference: str
+    error_code: str = ""
+    error_message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelTopUp:
+    request_id: str
+    fingerprint: bytes
+    top_up_id: TopUpId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

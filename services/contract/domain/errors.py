@@ -528,15 +528,16 @@ class EffectiveAfterContractEnd(FailedPrecondition):
 
 
 class TopUpAlreadyResolved(FailedPrecondition):
-    """The payment has the opposite outcome already."""
+    """The payment had another outcome already."""
 
     reason = "TOP_UP_ALREADY_RESOLVED"
 
-    def __init__(self, *, top_up_id: str, status: str) -> None:
+    def __init__(self, *, top_up_id: str, status: str, outcome: str) -> None:
         super().__init__(
-            f"top-up {top_up_id!r} is already {status}, which is final; order a new one",
+            f"top-up {top_up_id!r} is {status} and cannot become {outcome}; order a new one",
             top_up_id=top_up_id,
             status=status,
+            outcome=outcome,
         )
 
 
@@ -617,7 +618,7 @@ class TopUpPending(FailedPrecondition):
     def __init__(self, *, invoice_id: str) -> None:
         super().__init__(
             f"invoice {invoice_id!r} belongs to a top-up that waits for its payment; report that with"
-            " ResolveTopUpPayment",
+            " ResolveTopUpPayment, or give it up with CancelTopUp",
             invoice_id=invoice_id,
         )
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Top-ups: credits bought on a contract. A top-up is granted once, and not before it is paid."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from fractions import Fraction
+from typing import assert_never
 
 from meshkit.errors import FieldViolation, InvalidFields
 from meshkit.quantity import MICROS, Credits, Money
@@ -26,6 +27,9 @@ PRIORITY_DEFAULT = 100
 AMOUNT_MAX = Credits(10**15)  # a billion credits, the largest grant that the Ledger accepts
 LIFETIME_MIN = timedelta(seconds=1)
 LIFETIME_MAX = timedelta(days=36_525)  # a hundred years
+PAYMENT_WINDOW_DEFAULT = timedelta(hours=24)
+PAYMENT_WINDOW_MIN = timedelta(minutes=1)
+PAYMENT_WINDOW_MAX = timedelta(days=90)
 
 
 class PaymentGate(Enum):
@@ -36,11 +40,51 @@ class PaymentGate(Enum):
 
 
 class TopUpStatus(Enum):
-    """PENDING_PAYMENT → PAID | FAILED; without a payment gate PAID from the start."""
+    """PENDING_PAYMENT → PAID | FAILED | CANCELLED | EXPIRED; without a payment gate PAID from the start.
+
+    What is paid after FAILED, CANCELLED or EXPIRED is owed to the customer: REFUND_DUE → REFUNDED.
+    """
 
     PENDING_PAYMENT = "PENDING_PAYMENT"
     PAID = "PAID"
     FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+    REFUND_DUE = "REFUND_DUE"
+    REFUNDED = "REFUNDED"
+
+
+class PaymentOutcome(Enum):
+    """What became of a payment. DECLINED: of one attempt; the top-up can still be paid. FAILED: it cannot."""
+
+    PAID = "PAID"
+    DECLINED = "DECLINED"
+    FAILED = "FAILED"
+    REFUNDED = "REFUNDED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentError:
+    """Why an attempt to pay failed.
+
+    code: the provider's, such as "card_declined". message: for people. Both may be empty.
+    """
+
+    code: str
+    message: str
+    create_time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentReport:
+    """The outcome of a payment, as the provider or the vendor reports it.
+
+    reference: the provider's id of the payment. error: why it was DECLINED or FAILED, if that is known.
+    """
+
+    outcome: PaymentOutcome
+    reference: str
+    error: PaymentError | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +101,11 @@ class TopUpTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopUp:
-    """A purchase of credits. resolve_time: when it was paid or failed; None while pending."""
+    """A purchase of credits.
+
+    resolve_time: when it was paid, or ended without a payment; None while pending. expire_time: when it ends unless it
+    is paid before; None if it waits without end. last_payment_error: of the latest attempt that failed.
+    """
 
     top_up_id: TopUpId
     contract_id: ContractId
@@ -70,6 +118,8 @@ class TopUp:
     payment_reference: str
     create_time: datetime
     resolve_time: datetime | None
+    expire_time: datetime | None
+    last_payment_error: PaymentError | None
 
 
 def refuse_ungrantable(terms: TopUpTerms, *, field: str) -> None:
@@ -106,10 +156,78 @@ def status_at_order(gate: PaymentGate) -> TopUpStatus:
     return TopUpStatus.PAID if gate is PaymentGate.NONE else TopUpStatus.PENDING_PAYMENT
 
 
-def refuse_opposite(top_up: TopUp, outcome: TopUpStatus) -> None:
-    """Raise TopUpAlreadyResolved if the payment had another outcome than `outcome`."""
-    if top_up.status is not outcome:
-        raise TopUpAlreadyResolved(top_up_id=top_up.top_up_id, status=top_up.status.value)
+def reported(top_up: TopUp, report: PaymentReport, *, at: datetime) -> TopUp:
+    """Return a top-up after what became of its payment; the same if that was known. Raises TopUpAlreadyResolved.
+
+    Source: services/contract/README.md, "Top-ups".
+    """
+    match report.outcome:
+        case PaymentOutcome.PAID:
+            return _paid(top_up, report, at=at)
+        case PaymentOutcome.DECLINED:
+            # A top-up that is decided stays so: reports of earlier attempts may arrive late.
+            return replace(top_up, last_payment_error=report.error) if _is_pending(top_up) else top_up
+        case PaymentOutcome.FAILED:
+            if _is_pending(top_up):
+                failed = replace(top_up, last_payment_error=report.error or top_up.last_payment_error)
+                return _ended(failed, TopUpStatus.FAILED, reference=report.reference, at=at)
+            known = {TopUpStatus.FAILED, TopUpStatus.REFUND_DUE, TopUpStatus.REFUNDED}
+        case PaymentOutcome.REFUNDED:
+            if top_up.status is TopUpStatus.REFUND_DUE:
+                return replace(top_up, status=TopUpStatus.REFUNDED)
+            known = {TopUpStatus.REFUNDED}
+        case _:
+            assert_never(report.outcome)
+    if top_up.status not in known:
+        raise TopUpAlreadyResolved(
+            top_up_id=top_up.top_up_id, status=top_up.status.value, outcome=report.outcome.value
+        )
+    return top_up
+
+
+def cancelled(top_up: TopUp, *, at: datetime) -> TopUp:
+    """Return a pending top-up that nobody can pay any more; the same if it is CANCELLED.
+
+    Raises TopUpAlreadyResolved.
+    """
+    if top_up.status is TopUpStatus.CANCELLED:
+        return top_up
+    if not _is_pending(top_up):
+        raise TopUpAlreadyResolved(
+            top_up_id=top_up.top_up_id, status=top_up.status.value, outcome=TopUpStatus.CANCELLED.value
+        )
+    return _ended(top_up, TopUpStatus.CANCELLED, reference="", at=at)
+
+
+def expired(top_up: TopUp, *, at: datetime) -> TopUp:
+    """Return a top-up as it is at an instant: EXPIRED if no payment was reported in time.
+
+    By the clock alone, because nobody could say more than that nothing was reported yet.
+    """
+    if not _is_pending(top_up) or top_up.expire_time is None or at < top_up.expire_time:
+        return top_up
+    return _ended(top_up, TopUpStatus.EXPIRED, reference="", at=top_up.expire_time)
+
+
+def _is_pending(top_up: TopUp) -> bool:
+    return top_up.status is TopUpStatus.PENDING_PAYMENT
+
+
+def _paid(top_up: TopUp, report: PaymentReport, *, at: datetime) -> TopUp:
+    match top_up.status:
+        case TopUpStatus.PENDING_PAYMENT:
+            return _ended(top_up, TopUpStatus.PAID, reference=report.reference, at=at)
+        case TopUpStatus.FAILED | TopUpStatus.CANCELLED | TopUpStatus.EXPIRED:
+            # Credits that nobody waits for any more are not sold after all, and the money is not kept.
+            return replace(top_up, status=TopUpStatus.REFUND_DUE, payment_reference=report.reference)
+        case TopUpStatus.PAID | TopUpStatus.REFUND_DUE | TopUpStatus.REFUNDED:
+            return top_up
+        case _:
+            assert_never(top_up.status)
+
+
+def _ended(top_up: TopUp, status: TopUpStatus, *, reference: str, at: datetime) -> TopUp:
+    return replace(top_up, status=status, payment_reference=reference, resolve_time=at)
 
 
 def payment_of(top_up: TopUp, due: Money) -> ReportedPayment:

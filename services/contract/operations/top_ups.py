@@ -1,28 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""OrderTopUp, ResolveTopUpPayment, GetTopUp, ListTopUps."""
+"""OrderTopUp, ResolveTopUpPayment, CancelTopUp, GetTopUp, ListTopUps, and orders that expire."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Final
 
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.page import Page
-from services.contract.domain.commands import OrderTopUp, ResolveTopUpPayment, TopUpAndInvoice
+from services.contract.domain.commands import CancelTopUp, OrderTopUp, ResolveTopUpPayment, TopUpAndInvoice
 from services.contract.domain.contract import refuse_not_in_force
 from services.contract.domain.ids import ContractId, RateCardId, TopUpId
+from services.contract.domain.invoice import Invoice
 from services.contract.domain.invoice_life import voided
 from services.contract.domain.notices import top_up_paid
 from services.contract.domain.offer import CatalogQuery
 from services.contract.domain.top_up import (
+    PaymentError,
+    PaymentOutcome,
+    PaymentReport,
     TopUp,
     TopUpStatus,
     TopUpTerms,
+    cancelled,
+    expired,
     line_of,
     payment_of,
     refuse_free,
-    refuse_opposite,
     refuse_other_currency,
     refuse_ungrantable,
+    reported,
     status_at_order,
 )
 from services.contract.operations.billing.invoicing import new_invoice
@@ -30,7 +37,12 @@ from services.contract.operations.billing.issuing import issue, issue_as_ordered
 from services.contract.operations.ports import Catalog, Relay
 from services.contract.store import PostgresStore, Transaction
 
-PAYMENT_FAILED = "the payment of the top-up failed"
+WHY_VOID: Final = {
+    TopUpStatus.FAILED: "the payment of the top-up failed",
+    TopUpStatus.CANCELLED: "the top-up was cancelled",
+    TopUpStatus.EXPIRED: "the top-up was not paid in time",
+}
+EXPIRED_PER_READ_MAX = 200
 
 
 class TopUps:
@@ -84,6 +96,8 @@ class TopUps:
                 payment_reference="",
                 create_time=at,
                 resolve_time=at if status is TopUpStatus.PAID else None,
+                expire_time=None if status is TopUpStatus.PAID else at + command.payment_window,
+                last_payment_error=None,
             )
             await tx.invoices.insert(invoice)
             await tx.top_ups.insert(top_up)
@@ -106,23 +120,29 @@ class TopUps:
         Raises TopUpNotFound, TopUpAlreadyResolved.
         """
         at = self._clock.now()
-        async with self._store.transaction() as tx:
-            if (first := await tx.responses.claim(command, TopUpAndInvoice)) is not None:
-                return first
-            customer_id = (await tx.top_ups.find(command.top_up_id)).customer_id
-            await tx.customers.lock_id(customer_id)
-            top_up = await tx.top_ups.resolve(
-                command.top_up_id, command.outcome, payment_reference=command.payment_reference, at=at
-            )
-            if top_up is None:
-                top_up = await tx.top_ups.find(command.top_up_id)
-                refuse_opposite(top_up, command.outcome)
-            else:
-                await self._close_invoice(tx, top_up, at=at)
-            resolved = TopUpAndInvoice(top_up=top_up, invoice=await tx.invoices.find(top_up.invoice_id))
-            await tx.responses.store(command, resolved)
-        await self._relay.deliver_now(customer_id)
-        return resolved
+        report = _report_of(command, at=at)
+        return await self._change(
+            command, lambda top_up: reported(expired(top_up, at=at), report, at=at), at=at
+        )
+
+    async def cancel(self, command: CancelTopUp) -> TopUpAndInvoice:
+        """Give up a top-up that was not paid yet. Raises TopUpNotFound, TopUpAlreadyResolved."""
+        at = self._clock.now()
+        return await self._change(command, lambda top_up: cancelled(expired(top_up, at=at), at=at), at=at)
+
+    async def run_due(self, at: datetime) -> None:
+        """Expire every order that was not paid in time."""
+        while True:
+            async with self._store.transaction() as tx:
+                due = await tx.top_ups.due(at=at, rows_max=EXPIRED_PER_READ_MAX)
+            for top_up_id, customer_id in due:
+                async with self._store.transaction() as tx:
+                    await tx.customers.lock_id(customer_id)
+                    top_up = await tx.top_ups.find(top_up_id)
+                    if await self._save(tx, top_up, expired(top_up, at=at), at=at):
+                        await tx.due_records.expired(top_up)
+            if len(due) < EXPIRED_PER_READ_MAX:
+                return
 
     async def get(self, top_up_id: TopUpId) -> TopUp:
         """Raises TopUpNotFound."""
@@ -135,18 +155,52 @@ class TopUps:
             await tx.contracts.customer_of(contract_id)
             return await tx.top_ups.listed(contract_id, page)
 
-    async def _close_invoice(self, tx: Transaction, top_up: TopUp, *, at: datetime) -> None:
-        """Issue the draft of a top-up that was paid just now, as paid; cancel it if the payment has failed."""
-        draft = await tx.invoices.lock(top_up.invoice_id)
-        if top_up.status is TopUpStatus.PAID:
-            await tx.outbox.enqueue(top_up_paid(top_up, at=at), key=top_up.customer_id)
-            invoice = await issue_as_ordered(tx, draft, at=at)
-            if invoice.due:
-                payment = payment_of(top_up, invoice.due)
-                await pay(tx, invoice, payment, at=at, ids=self._ids)
-        else:
-            failed = voided(draft, reason=PAYMENT_FAILED, is_of_pending_top_up=False, at=at)
-            await tx.invoices.save(failed)
+    async def _change(
+        self,
+        command: ResolveTopUpPayment | CancelTopUp,
+        change: Callable[[TopUp], TopUp],
+        *,
+        at: datetime,
+    ) -> TopUpAndInvoice:
+        """Apply a rule to a top-up under the lock of its customer, with what follows for its invoice and its grant."""
+        async with self._store.transaction() as tx:
+            if (first := await tx.responses.claim(command, TopUpAndInvoice)) is not None:
+                return first
+            customer_id = (await tx.top_ups.find(command.top_up_id)).customer_id
+            await tx.customers.lock_id(customer_id)
+            before = await tx.top_ups.find(command.top_up_id)
+            after = change(before)
+            await self._save(tx, before, after, at=at)
+            changed = TopUpAndInvoice(top_up=after, invoice=await tx.invoices.find(after.invoice_id))
+            await tx.responses.store(command, changed)
+        await self._relay.deliver_now(customer_id)
+        return changed
+
+    async def _save(self, tx: Transaction, before: TopUp, after: TopUp, *, at: datetime) -> bool:
+        """Store a changed top-up. A pending one that ends takes its draft with it: PAID issues it, all else cancels it.
+
+        Returns whether anything changed.
+        """
+        if after == before:
+            return False
+        await tx.top_ups.save(after)
+        if before.status is TopUpStatus.PENDING_PAYMENT and after.status is not TopUpStatus.PENDING_PAYMENT:
+            draft = await tx.invoices.lock(after.invoice_id)
+            if after.status is TopUpStatus.PAID:
+                await self._issue_paid(tx, draft, after, at=at)
+            else:
+                # A top-up that was paid too late has expired first.
+                reason = WHY_VOID[
+                    TopUpStatus.EXPIRED if after.status is TopUpStatus.REFUND_DUE else after.status
+                ]
+                await tx.invoices.save(voided(draft, reason=reason, is_of_pending_top_up=False, at=at))
+        return True
+
+    async def _issue_paid(self, tx: Transaction, draft: Invoice, top_up: TopUp, *, at: datetime) -> None:
+        await tx.outbox.enqueue(top_up_paid(top_up, at=at), key=top_up.customer_id)
+        invoice = await issue_as_ordered(tx, draft, at=at)
+        if invoice.due:
+            await pay(tx, invoice, payment_of(top_up, invoice.due), at=at, ids=self._ids)
 
     async def _terms(self, command: OrderTopUp, rate_card_id: RateCardId) -> tuple[TopUpTerms, str]:
         """Return the terms of the purchase, and the name of its product."""
@@ -166,3 +220,14 @@ class TopUps:
         )
         refuse_other_currency(terms, offer.currency_code)
         return terms, offer.fixed(terms.product_id).name
+
+
+def _report_of(command: ResolveTopUpPayment, *, at: datetime) -> PaymentReport:
+    is_error = command.outcome in (PaymentOutcome.DECLINED, PaymentOutcome.FAILED)
+    return PaymentReport(
+        outcome=command.outcome,
+        reference=command.payment_reference,
+        error=PaymentError(code=command.error_code, message=command.error_message, create_time=at)
+        if is_error
+        else None,
+    )

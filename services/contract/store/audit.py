@@ -8,9 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from audit import AuditRecorder
 from services.contract.domain.contract import Contract
 from services.contract.domain.invoice import Invoice
+from services.contract.domain.top_up import TopUp
 
 BILL: Final = "bill"
 NUMBER: Final = "number"
+EXPIRE: Final = "expire"
 
 
 class DueRecords:
@@ -33,3 +35,8 @@ class DueRecords:
         """Record that an invoice of a previous version got its number."""
         effect = {"invoice_id": invoice.invoice_id, "customer_id": invoice.customer_id}
         await self._recorder.record_due(self._connection, NUMBER, effect)
+
+    async def expired(self, top_up: TopUp) -> None:
+        """Record that an order was not paid in time."""
+        effect = {"top_up_id": top_up.top_up_id, "customer_id": top_up.customer_id}
+        await self._recorder.record_due(self._connection, EXPIRE, effect)

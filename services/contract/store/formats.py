@@ -156,6 +156,11 @@ def _life_of_its_invoice(response: Json) -> Json:
     return {**response, "invoice": None if invoice is None else _life_of_invoice(invoice)}
 
 
+def _one_attempt(ordered: Json) -> Json:
+    """Attempts of a payment: until then an order waited without end, and a declined payment ended it."""
+    return ordered | {"top_up": ordered["top_up"] | {"expire_time": None, "last_payment_error": None}}
+
+
 _TERMS = (
     "unit_amount",
     "priority",
@@ -310,7 +315,7 @@ RESPONSES: Final = Formats[Response](
         SeatsMoved,
         (_seats_moved_2, _life_of_its_invoice, _carried_on_its_invoice, _rhythm_of_moved, _counted_moved),
     ),
-    Format("TopUpAndInvoice", TopUpAndInvoice, (_life_of_its_invoice, _carried_on_its_invoice)),
+    Format("TopUpAndInvoice", TopUpAndInvoice, (_life_of_its_invoice, _carried_on_its_invoice, _one_attempt)),
     Format("Invoice", Invoice, (_carried_on_lines,)),
     Format("InvoiceVoided", InvoiceVoided, (_carried_on_both_invoices,)),
     Format("SeatsRepriced", SeatsRepriced),

@@ -7,6 +7,7 @@ from access import current_caller
 from meshkit.requests import Command, StoredResponses
 from services.contract.domain.commands import (
     ArchiveCustomer,
+    CancelTopUp,
     ChangePlan,
     ChangeSeats,
     CreateContract,
@@ -77,7 +78,7 @@ class OwnResponses(StoredResponses[Response]):
                 await StoredContracts(self._connection).customer_of(command.seats.contract_id)
             case FinalizeInvoice() | VoidInvoice() | RecordInvoicePayment() | CreateCreditNote():
                 await StoredInvoices(self._connection).find(command.invoice_id)
-            case ResolveTopUpPayment():
+            case ResolveTopUpPayment() | CancelTopUp():
                 await StoredTopUps(self._connection).find(command.top_up_id)
             case _:
                 raise AssertionError(f"{type(command).__name__} is not for callers restricted to customers")

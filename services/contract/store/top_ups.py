@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Statements about top-ups."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ from services.contract.domain.ids import (
     TopUpId,
     TopUpPackId,
 )
-from services.contract.domain.top_up import PaymentGate, TopUp, TopUpStatus, TopUpTerms
+from services.contract.domain.top_up import PaymentError, PaymentGate, TopUp, TopUpStatus, TopUpTerms
 from services.contract.store.paging import one_page
 from services.contract.tables import top_ups
 
@@ -42,11 +43,15 @@ _COLUMNS: Final[tuple[Column[Any], ...]] = (
     top_ups.c.payment_reference,
     top_ups.c.create_time,
     top_ups.c.resolve_time,
+    top_ups.c.expire_time,
+    top_ups.c.last_error_code,
+    top_ups.c.last_error_message,
+    top_ups.c.last_error_time,
 )
 
 
 class StoredTopUps:
-    """A top-up changes once, from PENDING_PAYMENT."""
+    """Whoever changes a top-up has locked its customer."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -72,24 +77,34 @@ class StoredTopUps:
                 payment_reference=top_up.payment_reference,
                 create_time=top_up.create_time,
                 resolve_time=top_up.resolve_time,
+                expire_time=top_up.expire_time,
+                **_error_to_row(top_up.last_payment_error),
             )
         )
 
-    async def resolve(
-        self, top_up_id: TopUpId, outcome: TopUpStatus, *, payment_reference: str, at: datetime
-    ) -> TopUp | None:
-        """Set the outcome of a pending top-up; None if it is not pending any more, or does not exist."""
-        resolved = (
+    async def save(self, top_up: TopUp) -> None:
+        """Store what may change in a top-up: what became of its payment."""
+        await self._connection.execute(
             update(top_ups)
-            .where(
-                top_ups.c.top_up_id == top_up_id,
-                top_ups.c.status == TopUpStatus.PENDING_PAYMENT.value,
+            .where(top_ups.c.top_up_id == top_up.top_up_id)
+            .values(
+                status=top_up.status.value,
+                payment_reference=top_up.payment_reference,
+                resolve_time=top_up.resolve_time,
+                **_error_to_row(top_up.last_payment_error),
             )
-            .values(status=outcome.value, payment_reference=payment_reference, resolve_time=at)
-            .returning(*_COLUMNS)
         )
-        row = (await self._connection.execute(resolved)).first()
-        return None if row is None else _from_row(row)
+
+    async def due(self, *, at: datetime, rows_max: int) -> Sequence[tuple[TopUpId, CustomerId]]:
+        """Return orders that wait for their payment and have expired by an instant, the oldest first."""
+        wanted = (
+            select(top_ups.c.top_up_id, top_ups.c.customer_id)
+            .where(top_ups.c.status == TopUpStatus.PENDING_PAYMENT.value, top_ups.c.expire_time <= at)
+            .order_by(top_ups.c.expire_time, top_ups.c.top_up_id)
+            .limit(rows_max)
+        )
+        rows = await self._connection.execute(wanted)
+        return [(TopUpId(row.top_up_id), CustomerId(row.customer_id)) for row in rows]
 
     async def find(self, top_up_id: TopUpId) -> TopUp:
         """Raises TopUpNotFound."""
@@ -132,4 +147,20 @@ def _from_row(row: Row[Any]) -> TopUp:
         payment_reference=row.payment_reference,
         create_time=row.create_time,
         resolve_time=row.resolve_time,
+        expire_time=row.expire_time,
+        last_payment_error=None
+        if row.last_error_time is None
+        else PaymentError(
+            code=row.last_error_code, message=row.last_error_message, create_time=row.last_error_time
+        ),
     )
+
+
+def _error_to_row(error: PaymentError | None) -> dict[str, object]:
+    if error is None:
+        return {"last_error_code": "", "last_error_message": "", "last_error_time": None}
+    return {
+        "last_error_code": error.code,
+        "last_error_message": error.message,
+        "last_error_time": error.create_time,
+    }

@@ -10,15 +10,20 @@ from meshkit.rpc.fields import Fields, optional_timestamp, span, timestamp
 from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.contract.v1 import contract_pb2 as pb
-from services.contract.domain.commands import OrderTopUp, ResolveTopUpPayment, TopUpAndInvoice
+from services.contract.domain.commands import CancelTopUp, OrderTopUp, ResolveTopUpPayment, TopUpAndInvoice
 from services.contract.domain.ids import ContractId, ProductId, TopUpId, TopUpPackId
 from services.contract.domain.schedules import PRIORITY_MAX
 from services.contract.domain.top_up import (
     AMOUNT_MAX,
     LIFETIME_MAX,
     LIFETIME_MIN,
+    PAYMENT_WINDOW_DEFAULT,
+    PAYMENT_WINDOW_MAX,
+    PAYMENT_WINDOW_MIN,
     PRIORITY_DEFAULT,
+    PaymentError,
     PaymentGate,
+    PaymentOutcome,
     TopUp,
     TopUpStatus,
     TopUpTerms,
@@ -32,13 +37,19 @@ _GATES: Final = {
     PaymentGate.EXTERNAL: pb.PAYMENT_GATE_EXTERNAL,
 }
 _OUTCOMES: Final = {
-    TopUpStatus.PAID: pb.PAYMENT_OUTCOME_PAID,
-    TopUpStatus.FAILED: pb.PAYMENT_OUTCOME_FAILED,
+    PaymentOutcome.PAID: pb.PAYMENT_OUTCOME_PAID,
+    PaymentOutcome.FAILED: pb.PAYMENT_OUTCOME_FAILED,
+    PaymentOutcome.DECLINED: pb.PAYMENT_OUTCOME_DECLINED,
+    PaymentOutcome.REFUNDED: pb.PAYMENT_OUTCOME_REFUNDED,
 }
 _STATUSES: Final = {
     TopUpStatus.PENDING_PAYMENT: pb.TOP_UP_STATUS_PENDING_PAYMENT,
     TopUpStatus.PAID: pb.TOP_UP_STATUS_PAID,
     TopUpStatus.FAILED: pb.TOP_UP_STATUS_FAILED,
+    TopUpStatus.CANCELLED: pb.TOP_UP_STATUS_CANCELLED,
+    TopUpStatus.EXPIRED: pb.TOP_UP_STATUS_EXPIRED,
+    TopUpStatus.REFUND_DUE: pb.TOP_UP_STATUS_REFUND_DUE,
+    TopUpStatus.REFUNDED: pb.TOP_UP_STATUS_REFUNDED,
 }
 
 
@@ -59,6 +70,14 @@ def order_from_wire(request: pb.OrderTopUpRequest) -> OrderTopUp:
         top_up_pack_id=top_up_pack_id,
         terms=terms,
         payment_gate=fields.choice("payment_gate", request.payment_gate, by_number(_GATES)),
+        payment_window=fields.duration(
+            "payment_window",
+            request.payment_window,
+            request.HasField("payment_window"),
+            default=PAYMENT_WINDOW_DEFAULT,
+            minimum=PAYMENT_WINDOW_MIN,
+            maximum=PAYMENT_WINDOW_MAX,
+        ),
     )
     fields.check()
     return command
@@ -72,6 +91,19 @@ def resolve_from_wire(request: pb.ResolveTopUpPaymentRequest) -> ResolveTopUpPay
         top_up_id=TopUpId(fields.text("top_up_id", request.top_up_id)),
         outcome=fields.choice("outcome", request.outcome, by_number(_OUTCOMES)),
         payment_reference=fields.text("payment_reference", request.payment_reference, required=False),
+        error_code=fields.text("error_code", request.error_code, required=False),
+        error_message=fields.text("error_message", request.error_message, required=False),
+    )
+    fields.check()
+    return command
+
+
+def cancel_from_wire(request: pb.CancelTopUpRequest) -> CancelTopUp:
+    fields = Fields()
+    command = CancelTopUp(
+        request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("CancelTopUp", request),
+        top_up_id=TopUpId(fields.text("top_up_id", request.top_up_id)),
     )
     fields.check()
     return command
@@ -104,6 +136,12 @@ def resolve_to_wire(resolved: TopUpAndInvoice) -> pb.ResolveTopUpPaymentResponse
     )
 
 
+def cancel_to_wire(cancelled: TopUpAndInvoice) -> pb.CancelTopUpResponse:
+    return pb.CancelTopUpResponse(
+        top_up=top_up_to_wire(cancelled.top_up), invoice=invoice_to_wire(cancelled.invoice)
+    )
+
+
 def get_to_wire(top_up: TopUp) -> pb.GetTopUpResponse:
     return pb.GetTopUpResponse(top_up=top_up_to_wire(top_up))
 
@@ -126,7 +164,15 @@ def top_up_to_wire(top_up: TopUp) -> pb.TopUp:
         payment_reference=top_up.payment_reference,
         create_time=timestamp(top_up.create_time),
         resolve_time=optional_timestamp(top_up.resolve_time),
+        expire_time=optional_timestamp(top_up.expire_time),
+        last_payment_error=_error_to_wire(top_up.last_payment_error),
     )
+
+
+def _error_to_wire(error: PaymentError | None) -> pb.PaymentError | None:
+    if error is None:
+        return None
+    return pb.PaymentError(code=error.code, message=error.message, create_time=timestamp(error.create_time))
 
 
 def _terms_from_wire(fields: Fields, terms: pb.TopUpTerms) -> TopUpTerms:

@@ -61,7 +61,9 @@ async def test_a_top_up_that_is_reported_as_paid_has_a_paid_invoice(
     desk: Desk, running: RunningContract
 ) -> None:
     signed = await desk.sign(desk.seats(4))
-    ordered = await desk.contract.OrderTopUp(external_top_up(desk, signed))
+    order = external_top_up(desk, signed)
+    order.payment_window.FromTimedelta(timedelta(days=60))
+    ordered = await desk.contract.OrderTopUp(order)
     running.clock.advance_to(day(7, 3))
 
     resolved = await desk.contract.ResolveTopUpPayment(

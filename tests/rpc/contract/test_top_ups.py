@@ -22,6 +22,8 @@ from tests.support.postgres import Databases
 
 NONE, EXTERNAL = pb.PAYMENT_GATE_NONE, pb.PAYMENT_GATE_EXTERNAL
 PAID, FAILED = pb.PAYMENT_OUTCOME_PAID, pb.PAYMENT_OUTCOME_FAILED
+DECLINED, REFUNDED = pb.PAYMENT_OUTCOME_DECLINED, pb.PAYMENT_OUTCOME_REFUNDED
+PENDING = pb.TOP_UP_STATUS_PENDING_PAYMENT
 
 
 def _pack(
@@ -63,6 +65,16 @@ def _resolve(
     )
 
 
+def _declined(desk: Desk, top_up: pb.TopUp) -> pb.ResolveTopUpPaymentRequest:
+    request = _resolve(desk, top_up, DECLINED)
+    request.error_code, request.error_message = "card_declined", "Your card was declined."
+    return request
+
+
+def _cancel(desk: Desk, top_up: pb.TopUp) -> pb.CancelTopUpRequest:
+    return pb.CancelTopUpRequest(request_id=desk.request_id(), top_up_id=top_up.top_up_id)
+
+
 async def _get(contract: ContractStub, top_up_id: str) -> pb.TopUp:
     return (await contract.GetTopUp(pb.GetTopUpRequest(top_up_id=top_up_id))).top_up
 
@@ -96,7 +108,9 @@ async def test_a_paid_pack_is_granted_from_the_moment_it_is_paid(
     desk: Desk, running: RunningContract, ledger: RecordingLedger
 ) -> None:
     signed = await desk.sign(desk.seats(4))
-    ordered = await desk.contract.OrderTopUp(_pack(desk, signed))
+    order = _pack(desk, signed)
+    order.payment_window.FromTimedelta(timedelta(days=60))
+    ordered = await desk.contract.OrderTopUp(order)
     running.clock.advance_to(day(7, 3))
 
     resolved = await desk.contract.ResolveTopUpPayment(_resolve(desk, ordered.top_up))
@@ -151,21 +165,136 @@ async def test_without_a_gate_explicit_terms_are_granted_at_once(desk: Desk, led
 
 
 @pytest.mark.parametrize("outcome", [PAID, FAILED])
-async def test_the_same_outcome_told_often_counts_once_and_the_opposite_is_refused(
+async def test_the_same_outcome_told_often_counts_once(
     desk: Desk, ledger: RecordingLedger, outcome: pb.PaymentOutcome
 ) -> None:
     signed = await desk.sign(desk.seats(4))
     top_up = (await desk.contract.OrderTopUp(_pack(desk, signed))).top_up
-    opposite = FAILED if outcome == PAID else PAID
 
     first = await desk.contract.ResolveTopUpPayment(_resolve(desk, top_up, outcome))
     again = [await desk.contract.ResolveTopUpPayment(_resolve(desk, top_up, outcome)) for _ in range(3)]
 
     assert again == [first] * 3
-    with fault(StatusCode.FAILED_PRECONDITION, "TOP_UP_ALREADY_RESOLVED", top_up_id=top_up.top_up_id):
-        await desk.contract.ResolveTopUpPayment(_resolve(desk, top_up, opposite))
     assert await _get(desk.contract, top_up.top_up_id) == first.top_up
     assert len(ledger.told_of(IssueTopUpGrantRequest)) == (1 if outcome == PAID else 0)
+
+
+async def test_what_was_paid_cannot_fail(desk: Desk) -> None:
+    signed = await desk.sign(desk.seats(4))
+    top_up = (await desk.contract.OrderTopUp(_pack(desk, signed))).top_up
+    paid = await desk.contract.ResolveTopUpPayment(_resolve(desk, top_up))
+
+    with fault(
+        StatusCode.FAILED_PRECONDITION,
+        "TOP_UP_ALREADY_RESOLVED",
+        top_up_id=top_up.top_up_id,
+        status="PAID",
+        outcome="FAILED",
+    ):
+        await desk.contract.ResolveTopUpPayment(_resolve(desk, top_up, FAILED))
+    with fault(StatusCode.FAILED_PRECONDITION, "TOP_UP_ALREADY_RESOLVED", outcome="CANCELLED"):
+        await desk.contract.CancelTopUp(_cancel(desk, top_up))
+    with fault(StatusCode.FAILED_PRECONDITION, "TOP_UP_ALREADY_RESOLVED", outcome="REFUNDED"):
+        await desk.contract.ResolveTopUpPayment(_resolve(desk, top_up, REFUNDED))
+    assert (await desk.contract.ResolveTopUpPayment(_declined(desk, top_up))).top_up == paid.top_up
+
+
+async def test_a_declined_card_does_not_end_a_top_up(
+    desk: Desk, running: RunningContract, ledger: RecordingLedger
+) -> None:
+    signed = await desk.sign(desk.seats(4))
+    top_up = (await desk.contract.OrderTopUp(_pack(desk, signed))).top_up
+    running.clock.advance(timedelta(minutes=1))
+
+    declined = await desk.contract.ResolveTopUpPayment(_declined(desk, top_up))
+    error = declined.top_up.last_payment_error
+    assert (declined.top_up.status, declined.invoice.status) == (PENDING, pb.INVOICE_STATUS_DRAFT)
+    assert (error.code, error.message) == ("card_declined", "Your card was declined.")
+    assert error.create_time == timestamp(JUNE + timedelta(minutes=1))
+    assert not declined.top_up.HasField("resolve_time")
+    running.clock.advance(timedelta(minutes=1))
+    paid = await desk.contract.ResolveTopUpPayment(_resolve(desk, top_up))
+
+    assert (paid.top_up.status, paid.invoice.status) == (pb.TOP_UP_STATUS_PAID, pb.INVOICE_STATUS_PAID)
+    assert paid.top_up.last_payment_error == error
+    assert len(ledger.told_of(IssueTopUpGrantRequest)) == 1
+
+
+async def test_an_order_that_is_not_paid_in_time_expires(desk: Desk, running: RunningContract) -> None:
+    signed = await desk.sign(desk.seats(4))
+    ordered = await desk.contract.OrderTopUp(_pack(desk, signed))
+    patient = _pack(desk, signed)
+    patient.payment_window.FromTimedelta(timedelta(days=2))
+    waiting = (await desk.contract.OrderTopUp(patient)).top_up
+    assert ordered.top_up.expire_time == timestamp(JUNE + timedelta(hours=24))
+
+    await running.advance_to(JUNE + timedelta(hours=24) - timedelta(microseconds=1))
+    assert await _get(desk.contract, ordered.top_up.top_up_id) == ordered.top_up
+    await running.advance_to(JUNE + timedelta(hours=24))
+
+    expired = await _get(desk.contract, ordered.top_up.top_up_id)
+    [invoice] = [one for one in await desk.invoices(signed) if one.invoice_id == ordered.invoice.invoice_id]
+    assert (expired.status, expired.resolve_time) == (pb.TOP_UP_STATUS_EXPIRED, ordered.top_up.expire_time)
+    assert (invoice.status, invoice.void_reason) == (
+        pb.INVOICE_STATUS_VOID,
+        "the top-up was not paid in time",
+    )
+    assert (await _get(desk.contract, waiting.top_up_id)).status == PENDING
+
+
+async def test_the_clock_decides_also_before_the_due_work_has_run(
+    desk: Desk, running: RunningContract, ledger: RecordingLedger
+) -> None:
+    signed = await desk.sign(desk.seats(4))
+    early, late = [(await desk.contract.OrderTopUp(_pack(desk, signed))).top_up for _ in range(2)]
+    running.clock.advance_to(JUNE + timedelta(hours=24) - timedelta(microseconds=1))
+    in_time = await desk.contract.ResolveTopUpPayment(_resolve(desk, early))
+    running.clock.advance_to(JUNE + timedelta(hours=24))
+
+    too_late = await desk.contract.ResolveTopUpPayment(_resolve(desk, late))
+
+    assert in_time.top_up.status == pb.TOP_UP_STATUS_PAID
+    assert (too_late.top_up.status, too_late.invoice.status) == (
+        pb.TOP_UP_STATUS_REFUND_DUE,
+        pb.INVOICE_STATUS_VOID,
+    )
+    assert [one.top_up_id for one in ledger.told_of(IssueTopUpGrantRequest)] == [early.top_up_id]
+
+
+async def test_a_payment_of_a_top_up_that_has_ended_is_owed_back_until_it_is_returned(
+    desk: Desk, running: RunningContract, ledger: RecordingLedger
+) -> None:
+    signed = await desk.sign(desk.seats(4))
+    failed, dropped, late = [(await desk.contract.OrderTopUp(_pack(desk, signed))).top_up for _ in range(3)]
+    await desk.contract.ResolveTopUpPayment(_resolve(desk, failed, FAILED))
+    cancelled = await desk.contract.CancelTopUp(_cancel(desk, dropped))
+    assert (cancelled.top_up.status, cancelled.invoice.status) == (
+        pb.TOP_UP_STATUS_CANCELLED,
+        pb.INVOICE_STATUS_VOID,
+    )
+    assert await desk.contract.CancelTopUp(_cancel(desk, dropped)) == cancelled
+    await running.advance_to(JUNE + timedelta(hours=24))
+
+    for top_up in (failed, dropped, late):
+        owed = await desk.contract.ResolveTopUpPayment(_resolve(desk, top_up))
+        assert (owed.top_up.status, owed.invoice.status) == (
+            pb.TOP_UP_STATUS_REFUND_DUE,
+            pb.INVOICE_STATUS_VOID,
+        )
+        assert owed.top_up.payment_reference == "pi_42"
+        returned = await desk.contract.ResolveTopUpPayment(_resolve(desk, top_up, REFUNDED))
+        assert returned.top_up.status == pb.TOP_UP_STATUS_REFUNDED
+        assert await desk.contract.ResolveTopUpPayment(_resolve(desk, top_up, REFUNDED)) == returned
+        assert await desk.contract.ResolveTopUpPayment(_resolve(desk, top_up)) == returned
+    assert not ledger.told_of(IssueTopUpGrantRequest)
+
+
+async def test_only_what_is_owed_can_be_returned(desk: Desk) -> None:
+    signed = await desk.sign(desk.seats(4))
+    top_up = (await desk.contract.OrderTopUp(_pack(desk, signed))).top_up
+
+    with fault(StatusCode.FAILED_PRECONDITION, "TOP_UP_ALREADY_RESOLVED", status="PENDING_PAYMENT"):
+        await desk.contract.ResolveTopUpPayment(_resolve(desk, top_up, REFUNDED))
 
 
 async def test_an_ungated_top_up_is_paid_already(desk: Desk, ledger: RecordingLedger) -> None:
@@ -190,11 +319,15 @@ async def test_of_rival_outcomes_told_at_once_one_wins(desk: Desk, ledger: Recor
         return_exceptions=True,
     )
 
-    told = {one.top_up.status for one in answers if not isinstance(one, BaseException)}
+    told = [one.top_up.status for one in answers if not isinstance(one, BaseException)]
     refused = [one for one in answers if isinstance(one, AioRpcError)]
-    assert len(told) == 1
-    assert len(refused) == 6
-    assert len(ledger.told_of(IssueTopUpGrantRequest)) == (1 if told == {pb.TOP_UP_STATUS_PAID} else 0)
+    is_paid = pb.TOP_UP_STATUS_PAID in told
+    # Once it has failed, the payments are owed back.
+    assert set(told) <= (
+        {pb.TOP_UP_STATUS_PAID} if is_paid else {pb.TOP_UP_STATUS_FAILED, pb.TOP_UP_STATUS_REFUND_DUE}
+    )
+    assert len(refused) == (6 if is_paid else 0)
+    assert len(ledger.told_of(IssueTopUpGrantRequest)) == (1 if is_paid else 0)
 
 
 async def test_a_payment_told_while_the_ledger_is_away_is_granted_later(
@@ -328,7 +461,9 @@ async def test_what_an_order_refers_to_must_be_known(desk: Desk) -> None:
 
 async def test_a_contract_sells_top_ups_while_it_is_in_force(desk: Desk, running: RunningContract) -> None:
     later, ending = await desk.sign(start=day(7, 1)), await desk.sign(end=day(7, 1))
-    pending = (await desk.contract.OrderTopUp(_pack(desk, ending))).top_up
+    patient = _pack(desk, ending)
+    patient.payment_window.FromTimedelta(timedelta(days=60))
+    pending = (await desk.contract.OrderTopUp(patient)).top_up
 
     with fault(StatusCode.FAILED_PRECONDITION, "CONTRACT_NOT_STARTED", start_time=day(7, 1).isoformat()):
         await desk.contract.OrderTopUp(_pack(desk, later))
@@ -413,6 +548,15 @@ async def test_all_bad_fields_are_named_at_once(contract: ContractStub) -> None:
         await contract.OrderTopUp(order)
     with bad_fields("request_id", "top_up_id", "outcome", "payment_reference"):
         await contract.ResolveTopUpPayment(pb.ResolveTopUpPaymentRequest(payment_reference="x" * 201))
+    with bad_fields("request_id", "top_up_id"):
+        await contract.CancelTopUp(pb.CancelTopUpRequest())
+    for window in (timedelta(seconds=59), timedelta(days=90, microseconds=1)):
+        pack = pb.OrderTopUpRequest(
+            request_id="r1", contract_id="con_1", top_up_pack_id="pck_1", payment_gate=EXTERNAL
+        )
+        pack.payment_window.FromTimedelta(window)
+        with bad_fields("payment_window"):
+            await contract.OrderTopUp(pack)
     with bad_fields("top_up_id"):
         await _get(contract, "")
     with bad_fields("contract_id", "page_size"):

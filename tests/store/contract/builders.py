@@ -227,6 +227,8 @@ A_TOP_UP = TopUp(
     payment_reference="",
     create_time=JUNE,
     resolve_time=None,
+    expire_time=day(7, 2),
+    last_payment_error=None,
 )
 
 

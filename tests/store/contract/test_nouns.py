@@ -2,6 +2,7 @@
 """What goes in comes out: customers, contracts, seats, invoices, top-ups; and lists in their order."""
 
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -22,7 +23,7 @@ from services.contract.domain.errors import (
 from services.contract.domain.ids import ContractId, CustomerId, InvoiceId, SubscriptionId, TopUpId
 from services.contract.domain.invoice import InvoiceLineKind, InvoiceStatus, Share
 from services.contract.domain.seats.timeline import SeatChange, Timeline
-from services.contract.domain.top_up import TopUpStatus
+from services.contract.domain.top_up import PaymentError, TopUpStatus
 from services.contract.store import PostgresStore
 from tests.store.contract.builders import (
     A_TOP_UP,
@@ -301,32 +302,28 @@ async def test_a_draft_of_seats_without_an_amount_waits_for_more_lines(store: Po
         assert await tx.invoices.lock_waiting(CONTRACT.contract_id) is None
 
 
-async def test_a_top_up_ends_once(store: PostgresStore) -> None:
+async def test_what_becomes_of_a_top_up_is_kept(store: PostgresStore) -> None:
     async with store.transaction() as tx:
         await write_contract(tx)
         draft = an_invoice(a_purchase_line(), invoice_id="inv_9", status=InvoiceStatus.DRAFT)
         await tx.invoices.insert(draft)
         await tx.top_ups.insert(A_TOP_UP)
+    declined = replace(
+        A_TOP_UP,
+        last_payment_error=PaymentError(code="card_declined", message="no", create_time=day(6, 30)),
+    )
+    kept = replace(declined, status=TopUpStatus.PAID, payment_reference="pi_1", resolve_time=day(7, 1))
 
     async with store.transaction() as tx:
         assert await tx.top_ups.find(A_TOP_UP.top_up_id) == A_TOP_UP
-        paid = await tx.top_ups.resolve(
-            A_TOP_UP.top_up_id, TopUpStatus.PAID, payment_reference="pi_1", at=day(7, 3)
-        )
+        assert await tx.top_ups.due(at=day(7, 2) - timedelta(microseconds=1), rows_max=9) == []
+        assert await tx.top_ups.due(at=day(7, 2), rows_max=9) == [(A_TOP_UP.top_up_id, A_TOP_UP.customer_id)]
+        await tx.top_ups.save(declined)
     async with store.transaction() as tx:
-        again = await tx.top_ups.resolve(
-            A_TOP_UP.top_up_id, TopUpStatus.FAILED, payment_reference="pi_2", at=day(7, 4)
-        )
-        nobody = await tx.top_ups.resolve(
-            TopUpId("top_2"), TopUpStatus.PAID, payment_reference="", at=day(7, 4)
-        )
-        kept = await tx.top_ups.find(A_TOP_UP.top_up_id)
-
-    assert paid == replace(
-        A_TOP_UP, status=TopUpStatus.PAID, payment_reference="pi_1", resolve_time=day(7, 3)
-    )
-    assert kept == paid
-    assert again is nobody is None
+        assert await tx.top_ups.find(A_TOP_UP.top_up_id) == declined
+        await tx.top_ups.save(kept)
+    async with store.transaction() as tx:
+        assert await tx.top_ups.due(at=day(7, 2), rows_max=9) == []
     async with store.transaction() as tx:
         assert await tx.top_ups.listed(CONTRACT.contract_id, ALL) == [kept]
         assert await tx.top_ups.of_invoice(draft.invoice_id) == kept

@@ -143,7 +143,7 @@ async def test_the_schema_repeats_the_domain(
         "'NONE', 'PENDING_PAYMENT', 'inv_1', '', now(), NULL",
         "'EXTERNAL', 'PENDING_PAYMENT', 'inv_1', '', now(), now()",
         "'EXTERNAL', 'PAID', 'inv_1', '', now(), NULL",
-        "'EXTERNAL', 'REFUNDED', 'inv_1', '', now(), now()",
+        "'EXTERNAL', 'LOST', 'inv_1', '', now(), now()",
         "'EXTERNAL', 'PAID', 'inv_unknown', '', now(), now()",
         "'STRIPE', 'PAID', 'inv_1', '', now(), now()",
     ],

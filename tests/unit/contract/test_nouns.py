@@ -30,7 +30,6 @@ from services.contract.domain.errors import (
     EndBeforeNow,
     OutsideOpenPeriod,
     SubscriptionNotFound,
-    TopUpAlreadyResolved,
 )
 from services.contract.domain.ids import (
     ContractId,
@@ -55,7 +54,6 @@ from services.contract.domain.top_up import (
     TopUpStatus,
     TopUpTerms,
     line_of,
-    refuse_opposite,
     refuse_ungrantable,
     status_at_order,
 )
@@ -93,6 +91,8 @@ TOP_UP = TopUp(
     payment_reference="",
     create_time=JUNE,
     resolve_time=day(6, 2),
+    expire_time=None,
+    last_payment_error=None,
 )
 
 
@@ -247,12 +247,6 @@ def test_the_ledger_is_told_of_the_first_reason_and_of_the_last_one_lifted() -> 
 def test_a_top_up_without_a_gate_counts_as_paid() -> None:
     assert status_at_order(PaymentGate.NONE) is TopUpStatus.PAID
     assert status_at_order(PaymentGate.EXTERNAL) is TopUpStatus.PENDING_PAYMENT
-
-
-def test_a_payment_does_not_end_two_ways() -> None:
-    refuse_opposite(TOP_UP, TopUpStatus.PAID)
-    with pytest.raises(TopUpAlreadyResolved):
-        refuse_opposite(TOP_UP, TopUpStatus.FAILED)
 
 
 @pytest.mark.parametrize(

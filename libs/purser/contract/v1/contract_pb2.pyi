@@ -141,12 +141,18 @@ class TopUpStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TOP_UP_STATUS_PENDING_PAYMENT: _ClassVar[TopUpStatus]
     TOP_UP_STATUS_PAID: _ClassVar[TopUpStatus]
     TOP_UP_STATUS_FAILED: _ClassVar[TopUpStatus]
+    TOP_UP_STATUS_CANCELLED: _ClassVar[TopUpStatus]
+    TOP_UP_STATUS_EXPIRED: _ClassVar[TopUpStatus]
+    TOP_UP_STATUS_REFUND_DUE: _ClassVar[TopUpStatus]
+    TOP_UP_STATUS_REFUNDED: _ClassVar[TopUpStatus]
 
 class PaymentOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     PAYMENT_OUTCOME_UNSPECIFIED: _ClassVar[PaymentOutcome]
     PAYMENT_OUTCOME_PAID: _ClassVar[PaymentOutcome]
     PAYMENT_OUTCOME_FAILED: _ClassVar[PaymentOutcome]
+    PAYMENT_OUTCOME_DECLINED: _ClassVar[PaymentOutcome]
+    PAYMENT_OUTCOME_REFUNDED: _ClassVar[PaymentOutcome]
 
 class InvoiceStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -269,9 +275,15 @@ TOP_UP_STATUS_UNSPECIFIED: TopUpStatus
 TOP_UP_STATUS_PENDING_PAYMENT: TopUpStatus
 TOP_UP_STATUS_PAID: TopUpStatus
 TOP_UP_STATUS_FAILED: TopUpStatus
+TOP_UP_STATUS_CANCELLED: TopUpStatus
+TOP_UP_STATUS_EXPIRED: TopUpStatus
+TOP_UP_STATUS_REFUND_DUE: TopUpStatus
+TOP_UP_STATUS_REFUNDED: TopUpStatus
 PAYMENT_OUTCOME_UNSPECIFIED: PaymentOutcome
 PAYMENT_OUTCOME_PAID: PaymentOutcome
 PAYMENT_OUTCOME_FAILED: PaymentOutcome
+PAYMENT_OUTCOME_DECLINED: PaymentOutcome
+PAYMENT_OUTCOME_REFUNDED: PaymentOutcome
 INVOICE_STATUS_UNSPECIFIED: InvoiceStatus
 INVOICE_STATUS_DRAFT: InvoiceStatus
 INVOICE_STATUS_FINALIZED: InvoiceStatus
@@ -1309,8 +1321,18 @@ class PreviewSeatChangeResponse(_message.Message):
     credits: _containers.RepeatedCompositeFieldContainer[SeatChangeCredits]
     def __init__(self, quantity_after: _Optional[int] = ..., lines: _Optional[_Iterable[_Union[InvoiceLine, _Mapping]]] = ..., total: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., credits: _Optional[_Iterable[_Union[SeatChangeCredits, _Mapping]]] = ...) -> None: ...
 
+class PaymentError(_message.Message):
+    __slots__ = ("code", "message", "create_time")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    code: str
+    message: str
+    create_time: _timestamp_pb2.Timestamp
+    def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class TopUp(_message.Message):
-    __slots__ = ("top_up_id", "contract_id", "customer_id", "top_up_pack_id", "terms", "payment_gate", "status", "invoice_id", "payment_reference", "create_time", "resolve_time")
+    __slots__ = ("top_up_id", "contract_id", "customer_id", "top_up_pack_id", "terms", "payment_gate", "status", "invoice_id", "payment_reference", "create_time", "resolve_time", "expire_time", "last_payment_error")
     TOP_UP_ID_FIELD_NUMBER: _ClassVar[int]
     CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
@@ -1322,6 +1344,8 @@ class TopUp(_message.Message):
     PAYMENT_REFERENCE_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     RESOLVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    LAST_PAYMENT_ERROR_FIELD_NUMBER: _ClassVar[int]
     top_up_id: str
     contract_id: str
     customer_id: str
@@ -1333,7 +1357,9 @@ class TopUp(_message.Message):
     payment_reference: str
     create_time: _timestamp_pb2.Timestamp
     resolve_time: _timestamp_pb2.Timestamp
-    def __init__(self, top_up_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., top_up_pack_id: _Optional[str] = ..., terms: _Optional[_Union[TopUpTerms, _Mapping]] = ..., payment_gate: _Optional[_Union[PaymentGate, str]] = ..., status: _Optional[_Union[TopUpStatus, str]] = ..., invoice_id: _Optional[str] = ..., payment_reference: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., resolve_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    expire_time: _timestamp_pb2.Timestamp
+    last_payment_error: PaymentError
+    def __init__(self, top_up_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., top_up_pack_id: _Optional[str] = ..., terms: _Optional[_Union[TopUpTerms, _Mapping]] = ..., payment_gate: _Optional[_Union[PaymentGate, str]] = ..., status: _Optional[_Union[TopUpStatus, str]] = ..., invoice_id: _Optional[str] = ..., payment_reference: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., resolve_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_payment_error: _Optional[_Union[PaymentError, _Mapping]] = ...) -> None: ...
 
 class TopUpTerms(_message.Message):
     __slots__ = ("product_id", "credit_type_id", "amount_micros", "price", "priority", "lifetime")
@@ -1352,18 +1378,20 @@ class TopUpTerms(_message.Message):
     def __init__(self, product_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., amount_micros: _Optional[int] = ..., price: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., priority: _Optional[int] = ..., lifetime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class OrderTopUpRequest(_message.Message):
-    __slots__ = ("request_id", "contract_id", "top_up_pack_id", "terms", "payment_gate")
+    __slots__ = ("request_id", "contract_id", "top_up_pack_id", "terms", "payment_gate", "payment_window")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
     TOP_UP_PACK_ID_FIELD_NUMBER: _ClassVar[int]
     TERMS_FIELD_NUMBER: _ClassVar[int]
     PAYMENT_GATE_FIELD_NUMBER: _ClassVar[int]
+    PAYMENT_WINDOW_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     contract_id: str
     top_up_pack_id: str
     terms: TopUpTerms
     payment_gate: PaymentGate
-    def __init__(self, request_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., top_up_pack_id: _Optional[str] = ..., terms: _Optional[_Union[TopUpTerms, _Mapping]] = ..., payment_gate: _Optional[_Union[PaymentGate, str]] = ...) -> None: ...
+    payment_window: _duration_pb2.Duration
+    def __init__(self, request_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., top_up_pack_id: _Optional[str] = ..., terms: _Optional[_Union[TopUpTerms, _Mapping]] = ..., payment_gate: _Optional[_Union[PaymentGate, str]] = ..., payment_window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class OrderTopUpResponse(_message.Message):
     __slots__ = ("top_up", "invoice")
@@ -1374,18 +1402,38 @@ class OrderTopUpResponse(_message.Message):
     def __init__(self, top_up: _Optional[_Union[TopUp, _Mapping]] = ..., invoice: _Optional[_Union[Invoice, _Mapping]] = ...) -> None: ...
 
 class ResolveTopUpPaymentRequest(_message.Message):
-    __slots__ = ("request_id", "top_up_id", "outcome", "payment_reference")
+    __slots__ = ("request_id", "top_up_id", "outcome", "payment_reference", "error_code", "error_message")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     TOP_UP_ID_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     PAYMENT_REFERENCE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_CODE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_MESSAGE_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     top_up_id: str
     outcome: PaymentOutcome
     payment_reference: str
-    def __init__(self, request_id: _Optional[str] = ..., top_up_id: _Optional[str] = ..., outcome: _Optional[_Union[PaymentOutcome, str]] = ..., payment_reference: _Optional[str] = ...) -> None: ...
+    error_code: str
+    error_message: str
+    def __init__(self, request_id: _Optional[str] = ..., top_up_id: _Optional[str] = ..., outcome: _Optional[_Union[PaymentOutcome, str]] = ..., payment_reference: _Optional[str] = ..., error_code: _Optional[str] = ..., error_message: _Optional[str] = ...) -> None: ...
 
 class ResolveTopUpPaymentResponse(_message.Message):
+    __slots__ = ("top_up", "invoice")
+    TOP_UP_FIELD_NUMBER: _ClassVar[int]
+    INVOICE_FIELD_NUMBER: _ClassVar[int]
+    top_up: TopUp
+    invoice: Invoice
+    def __init__(self, top_up: _Optional[_Union[TopUp, _Mapping]] = ..., invoice: _Optional[_Union[Invoice, _Mapping]] = ...) -> None: ...
+
+class CancelTopUpRequest(_message.Message):
+    __slots__ = ("request_id", "top_up_id")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    TOP_UP_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    top_up_id: str
+    def __init__(self, request_id: _Optional[str] = ..., top_up_id: _Optional[str] = ...) -> None: ...
+
+class CancelTopUpResponse(_message.Message):
     __slots__ = ("top_up", "invoice")
     TOP_UP_FIELD_NUMBER: _ClassVar[int]
     INVOICE_FIELD_NUMBER: _ClassVar[int]

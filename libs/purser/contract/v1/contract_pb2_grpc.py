@@ -199,6 +199,11 @@ class ContractServiceStub:
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ResolveTopUpPaymentRequest.SerializeToString,
                 response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.ResolveTopUpPaymentResponse.FromString,
                 _registered_method=True)
+        self.CancelTopUp = channel.unary_unary(
+                '/purser.contract.v1.ContractService/CancelTopUp',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.CancelTopUpRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.CancelTopUpResponse.FromString,
+                _registered_method=True)
         self.GetTopUp = channel.unary_unary(
                 '/purser.contract.v1.ContractService/GetTopUp',
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.GetTopUpRequest.SerializeToString,
@@ -535,9 +540,20 @@ class ContractServiceServicer:
 
     def ResolveTopUpPayment(self, request, context):
         """Reports the outcome of an EXTERNAL top-up's payment. PAID: the credits are granted, exactly once, and the invoice
-        becomes final. FAILED: no credits, and the invoice becomes void. Idempotent: reporting the same outcome again,
-        under any request_id, changes nothing. Errors: TOP_UP_NOT_FOUND (NOT_FOUND), TOP_UP_ALREADY_RESOLVED
-        (FAILED_PRECONDITION) for the opposite outcome.
+        becomes final. DECLINED: one attempt failed; the top-up waits for another one, and shows last_payment_error. FAILED: no
+        credits, and the invoice becomes void. PAID after FAILED, CancelTopUp or expire_time: nothing is granted, the money is
+        owed back (TOP_UP_STATUS_REFUND_DUE) until REFUNDED is reported. Idempotent: reporting the same outcome again, under
+        any request_id, changes nothing; neither does DECLINED once the top-up is decided. Errors: TOP_UP_NOT_FOUND
+        (NOT_FOUND), TOP_UP_ALREADY_RESOLVED (FAILED_PRECONDITION) for FAILED when it was paid, cancelled or too late, and for
+        REFUNDED when nothing is owed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelTopUp(self, request, context):
+        """Gives up a top-up that was not paid yet: no credits, and its invoice becomes void. Idempotent. Errors:
+        TOP_UP_NOT_FOUND (NOT_FOUND), TOP_UP_ALREADY_RESOLVED (FAILED_PRECONDITION) if it was paid, has failed or has expired.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -801,6 +817,11 @@ def add_ContractServiceServicer_to_server(servicer, server):
                     servicer.ResolveTopUpPayment,
                     request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.ResolveTopUpPaymentRequest.FromString,
                     response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ResolveTopUpPaymentResponse.SerializeToString,
+            ),
+            'CancelTopUp': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelTopUp,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.CancelTopUpRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.CancelTopUpResponse.SerializeToString,
             ),
             'GetTopUp': grpc.unary_unary_rpc_method_handler(
                     servicer.GetTopUp,
@@ -1727,6 +1748,33 @@ class ContractService:
             '/purser.contract.v1.ContractService/ResolveTopUpPayment',
             purser_dot_contract_dot_v1_dot_contract__pb2.ResolveTopUpPaymentRequest.SerializeToString,
             purser_dot_contract_dot_v1_dot_contract__pb2.ResolveTopUpPaymentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelTopUp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/CancelTopUp',
+            purser_dot_contract_dot_v1_dot_contract__pb2.CancelTopUpRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.CancelTopUpResponse.FromString,
             options,
             channel_credentials,
             insecure,

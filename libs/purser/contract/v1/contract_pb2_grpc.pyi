@@ -176,9 +176,16 @@ class ContractServiceStub:
     """
     ResolveTopUpPayment: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ResolveTopUpPaymentRequest, _contract_pb2.ResolveTopUpPaymentResponse]
     """Reports the outcome of an EXTERNAL top-up's payment. PAID: the credits are granted, exactly once, and the invoice
-    becomes final. FAILED: no credits, and the invoice becomes void. Idempotent: reporting the same outcome again,
-    under any request_id, changes nothing. Errors: TOP_UP_NOT_FOUND (NOT_FOUND), TOP_UP_ALREADY_RESOLVED
-    (FAILED_PRECONDITION) for the opposite outcome.
+    becomes final. DECLINED: one attempt failed; the top-up waits for another one, and shows last_payment_error. FAILED: no
+    credits, and the invoice becomes void. PAID after FAILED, CancelTopUp or expire_time: nothing is granted, the money is
+    owed back (TOP_UP_STATUS_REFUND_DUE) until REFUNDED is reported. Idempotent: reporting the same outcome again, under
+    any request_id, changes nothing; neither does DECLINED once the top-up is decided. Errors: TOP_UP_NOT_FOUND
+    (NOT_FOUND), TOP_UP_ALREADY_RESOLVED (FAILED_PRECONDITION) for FAILED when it was paid, cancelled or too late, and for
+    REFUNDED when nothing is owed.
+    """
+    CancelTopUp: _grpc.UnaryUnaryMultiCallable[_contract_pb2.CancelTopUpRequest, _contract_pb2.CancelTopUpResponse]
+    """Gives up a top-up that was not paid yet: no credits, and its invoice becomes void. Idempotent. Errors:
+    TOP_UP_NOT_FOUND (NOT_FOUND), TOP_UP_ALREADY_RESOLVED (FAILED_PRECONDITION) if it was paid, has failed or has expired.
     """
     GetTopUp: _grpc.UnaryUnaryMultiCallable[_contract_pb2.GetTopUpRequest, _contract_pb2.GetTopUpResponse]
     """Returns one top-up. Errors: TOP_UP_NOT_FOUND (NOT_FOUND)."""
@@ -377,9 +384,16 @@ class ContractServiceAsyncStub(ContractServiceStub):
     """
     ResolveTopUpPayment: _aio.UnaryUnaryMultiCallable[_contract_pb2.ResolveTopUpPaymentRequest, _contract_pb2.ResolveTopUpPaymentResponse]  # type: ignore[assignment]
     """Reports the outcome of an EXTERNAL top-up's payment. PAID: the credits are granted, exactly once, and the invoice
-    becomes final. FAILED: no credits, and the invoice becomes void. Idempotent: reporting the same outcome again,
-    under any request_id, changes nothing. Errors: TOP_UP_NOT_FOUND (NOT_FOUND), TOP_UP_ALREADY_RESOLVED
-    (FAILED_PRECONDITION) for the opposite outcome.
+    becomes final. DECLINED: one attempt failed; the top-up waits for another one, and shows last_payment_error. FAILED: no
+    credits, and the invoice becomes void. PAID after FAILED, CancelTopUp or expire_time: nothing is granted, the money is
+    owed back (TOP_UP_STATUS_REFUND_DUE) until REFUNDED is reported. Idempotent: reporting the same outcome again, under
+    any request_id, changes nothing; neither does DECLINED once the top-up is decided. Errors: TOP_UP_NOT_FOUND
+    (NOT_FOUND), TOP_UP_ALREADY_RESOLVED (FAILED_PRECONDITION) for FAILED when it was paid, cancelled or too late, and for
+    REFUNDED when nothing is owed.
+    """
+    CancelTopUp: _aio.UnaryUnaryMultiCallable[_contract_pb2.CancelTopUpRequest, _contract_pb2.CancelTopUpResponse]  # type: ignore[assignment]
+    """Gives up a top-up that was not paid yet: no credits, and its invoice becomes void. Idempotent. Errors:
+    TOP_UP_NOT_FOUND (NOT_FOUND), TOP_UP_ALREADY_RESOLVED (FAILED_PRECONDITION) if it was paid, has failed or has expired.
     """
     GetTopUp: _aio.UnaryUnaryMultiCallable[_contract_pb2.GetTopUpRequest, _contract_pb2.GetTopUpResponse]  # type: ignore[assignment]
     """Returns one top-up. Errors: TOP_UP_NOT_FOUND (NOT_FOUND)."""
@@ -767,9 +781,22 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.ResolveTopUpPaymentResponse, _abc.Awaitable[_contract_pb2.ResolveTopUpPaymentResponse]]:
         """Reports the outcome of an EXTERNAL top-up's payment. PAID: the credits are granted, exactly once, and the invoice
-        becomes final. FAILED: no credits, and the invoice becomes void. Idempotent: reporting the same outcome again,
-        under any request_id, changes nothing. Errors: TOP_UP_NOT_FOUND (NOT_FOUND), TOP_UP_ALREADY_RESOLVED
-        (FAILED_PRECONDITION) for the opposite outcome.
+        becomes final. DECLINED: one attempt failed; the top-up waits for another one, and shows last_payment_error. FAILED: no
+        credits, and the invoice becomes void. PAID after FAILED, CancelTopUp or expire_time: nothing is granted, the money is
+        owed back (TOP_UP_STATUS_REFUND_DUE) until REFUNDED is reported. Idempotent: reporting the same outcome again, under
+        any request_id, changes nothing; neither does DECLINED once the top-up is decided. Errors: TOP_UP_NOT_FOUND
+        (NOT_FOUND), TOP_UP_ALREADY_RESOLVED (FAILED_PRECONDITION) for FAILED when it was paid, cancelled or too late, and for
+        REFUNDED when nothing is owed.
+        """
+
+    @_abc_1.abstractmethod
+    def CancelTopUp(
+        self,
+        request: _contract_pb2.CancelTopUpRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.CancelTopUpResponse, _abc.Awaitable[_contract_pb2.CancelTopUpResponse]]:
+        """Gives up a top-up that was not paid yet: no credits, and its invoice becomes void. Idempotent. Errors:
+        TOP_UP_NOT_FOUND (NOT_FOUND), TOP_UP_ALREADY_RESOLVED (FAILED_PRECONDITION) if it was paid, has failed or has expired.
         """
 
     @_abc_1.abstractmethod
