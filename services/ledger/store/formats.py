@@ -50,6 +50,12 @@ def _without_slot(grant: Json) -> Json:
     return {**grant, "slot_id": None}
 
 
+def _rolls_nowhere(grant: Json) -> Json:
+    """Grant 5 to 6: what returns to it after it was voided may roll to another grant."""
+    void = grant["void"]
+    return {**grant, "void": None if void is None else {**void, "rolls_to": None}}
+
+
 def _grant_never_taken_back(voided: Json) -> Json:
     """VoidedGrant 1 to 2: its grant is Grant 3."""
     return {**voided, "grant": _never_taken_back(voided["grant"])}
@@ -63,6 +69,11 @@ def _grant_never_rolled_over(voided: Json) -> Json:
 def _grant_without_slot(voided: Json) -> Json:
     """VoidedGrant 3 to 4: its grant is Grant 5."""
     return {**voided, "grant": _without_slot(voided["grant"])}
+
+
+def _grant_rolls_nowhere(voided: Json) -> Json:
+    """VoidedGrant 4 to 5: its grant is Grant 6."""
+    return {**voided, "grant": _rolls_nowhere(voided["grant"])}
 
 
 def _without_overage(response: Json) -> Json:
@@ -84,9 +95,15 @@ RESPONSES: Final = Formats[Response](
     Format("Extended", Extended, (_without_overage,)),
     Format("Debited", Debited, (_without_overage,)),
     Format("DebitedLines", DebitedLines, (_lines_without_overage,)),
-    Format("Grant", Grant, (_never_voided, _never_taken_back, _never_rolled_over, _without_slot)),
     Format(
-        "VoidedGrant", VoidedGrant, (_grant_never_taken_back, _grant_never_rolled_over, _grant_without_slot)
+        "Grant",
+        Grant,
+        (_never_voided, _never_taken_back, _never_rolled_over, _without_slot, _rolls_nowhere),
+    ),
+    Format(
+        "VoidedGrant",
+        VoidedGrant,
+        (_grant_never_taken_back, _grant_never_rolled_over, _grant_without_slot, _grant_rolls_nowhere),
     ),
     Format("CustomerSpendCap", CustomerSpendCap),
     Format("SpendCapRemoval", SpendCapRemoval),

@@ -2,7 +2,7 @@
 """Contracts with named seats that change: plans, ends, terms, the upgrade from seats without names."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -133,6 +133,29 @@ async def test_rests_roll_to_the_seat_of_the_same_id_and_else_to_the_pool(named:
     named.clock.advance_to(JULY)
     await named.app.run_due(JULY)
     assert (await named.pool()).available_micros == 0
+    await named.assert_adds_up()
+
+
+@pytest.mark.parametrize("is_swept", [False, True])
+async def test_what_holds_of_seats_return_after_a_change_follows_to_the_seat_of_the_id_and_else_to_the_pool(
+    named: RunningLedger, *, is_swept: bool
+) -> None:
+    anns = await named.authorize(30, user="ann")
+    bobs = await named.authorize(100, user="bob")
+    await _change_plan(named, peer_pb.INCLUDED_CREDITS_ROLL)
+    assert (await named.pool()).available_micros == 100 * CREDIT  # those of the free seat
+    assert (await named.authorize(201, user="ann")).available_micros == 200 * CREDIT
+
+    if is_swept:
+        named.clock.advance(timedelta(minutes=5))
+        await named.app.run_due(named.clock.now())
+    else:
+        await named.capture(anns.hold_id, 0)
+        await named.release(bobs.hold_id)
+
+    assert (await named.pool()).available_micros == 200 * CREDIT
+    assert (await named.authorize(231, user="ann")).available_micros == 230 * CREDIT
+    assert (await named.authorize(230, user="ann")).decision == pb.DECISION_ALLOWED
     await named.assert_adds_up()
 
 

@@ -12,74 +12,7 @@ from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
 from tests.support.faults import bad_fields, fault
 from tests.support.ledger import AI, AUGUST, CREDIT, JULY, JUNE, RunningLedger, a_schedule
-
-CHANGE = datetime(2025, 6, 16, tzinfo=UTC)
-KEEP, VOID, ROLL = (
-    peer_pb.INCLUDED_CREDITS_KEEP,
-    peer_pb.INCLUDED_CREDITS_VOID,
-    peer_pb.INCLUDED_CREDITS_ROLL,
-)
-
-
-def _ended(
-    *, until: datetime = CHANGE, schedules: tuple[peer_pb.ScheduleTerms, ...] = (), **more: object
-) -> peer_pb.ApplyContractRequest:
-    """Plan A, of which sign_acme has told: 4 seats with 100 credits a month."""
-    told: dict[str, object] = {
-        "contract_id": "con_1",
-        "version": 2,
-        "rate_card_id": "rcd_main",
-        "start_time": timestamp(JUNE),
-        "end_time": timestamp(until),
-        "subscriptions": [peer_pb.SubscriptionSeats(subscription_id="sub_1", initial_quantity=4)],
-        "grant_schedules": schedules or (a_schedule(),),
-    }
-    return peer_pb.ApplyContractRequest(**(told | more))  # type: ignore[arg-type]
-
-
-def _begun(*, start: datetime = CHANGE, **more: object) -> peer_pb.ApplyContractRequest:
-    """Plan B: 4 seats with 200 credits a month."""
-    schedule = a_schedule(
-        grant_schedule_id="sch_2",
-        subscription_id="sub_2",
-        unit_amount_micros=200 * CREDIT,
-        anchor_time=timestamp(start),
-    )
-    told: dict[str, object] = {
-        "contract_id": "con_2",
-        "version": 1,
-        "rate_card_id": "rcd_main",
-        "start_time": timestamp(start),
-        "subscriptions": [peer_pb.SubscriptionSeats(subscription_id="sub_2", initial_quantity=4)],
-        "grant_schedules": [schedule],
-    }
-    return peer_pb.ApplyContractRequest(**(told | more))  # type: ignore[arg-type]
-
-
-JUNE_PAID = peer_pb.PaidPeriod(
-    subscription_id="sub_1", start_time=timestamp(JUNE), end_time=timestamp(JULY), seats=4
-)
-
-
-async def _change(
-    ledger: RunningLedger,
-    included: "peer_pb.IncludedCredits" = VOID,
-    *,
-    ended: peer_pb.ApplyContractRequest | None = None,
-    begun: peer_pb.ApplyContractRequest | None = None,
-    paid: tuple[peer_pb.PaidPeriod, ...] = (JUNE_PAID,),
-    request_id: str = "ntc_1",
-) -> peer_pb.ApplyPlanChangeResponse:
-    return await ledger.peer.ApplyPlanChange(
-        peer_pb.ApplyPlanChangeRequest(
-            request_id=request_id,
-            customer_id="cus_acme",
-            ended=ended or _ended(),
-            begun=begun or _begun(),
-            included_credits=included,
-            paid_periods=paid,
-        )
-    )
+from tests.support.ledger_plans import CHANGE, JUNE_PAID, KEEP, ROLL, VOID, change_plan, plan_a, plan_b
 
 
 def _unused(answer: peer_pb.ApplyPlanChangeResponse) -> dict[str, Fraction]:
@@ -95,7 +28,7 @@ async def test_unspent_credits_of_the_old_plan_are_voided_and_those_of_the_new_o
 ) -> None:
     ledger.clock.advance_to(CHANGE)
 
-    answer = await _change(ledger)
+    answer = await change_plan(ledger)
 
     (ended,) = answer.ended
     assert (ended.granted_micros, ended.voided_micros, ended.rolled_micros, ended.to_come_micros) == (
@@ -118,7 +51,7 @@ async def test_what_was_spent_does_not_come_back(ledger: RunningLedger, spent: i
     await ledger.debit(spent)
     ledger.clock.advance_to(CHANGE)
 
-    answer = await _change(ledger)
+    answer = await change_plan(ledger)
 
     assert _unused(answer) == {"sub_1": unused}
     assert answer.ended[0].voided_micros == (400 - spent) * CREDIT
@@ -133,7 +66,7 @@ async def test_what_a_hold_reserves_counts_as_used_and_is_voided_when_it_returns
     ledger.clock.advance_to(CHANGE)
     hold_at_change = await ledger.authorize(40)
 
-    answer = await _change(ledger)
+    answer = await change_plan(ledger)
     assert _unused(answer) == {"sub_1": Fraction(360, 400)}  # the first two holds have expired
     await ledger.release(hold_at_change.hold_id)
 
@@ -145,7 +78,7 @@ async def test_what_a_hold_reserves_counts_as_used_and_is_voided_when_it_returns
 async def test_a_hold_of_before_the_change_can_still_be_captured(ledger: RunningLedger) -> None:
     ledger.clock.advance_to(CHANGE)
     hold = await ledger.authorize(40)
-    await _change(ledger)
+    await change_plan(ledger)
 
     captured = await ledger.capture(hold.hold_id, 30)
 
@@ -158,7 +91,7 @@ async def test_kept_credits_stay_until_their_period_ends_and_are_not_unused(ledg
     await ledger.debit(100)
     ledger.clock.advance_to(CHANGE)
 
-    answer = await _change(ledger, KEEP)
+    answer = await change_plan(ledger, KEEP)
 
     assert _unused(answer) == {"sub_1": Fraction(0)}
     assert await _balance(ledger) == 1_100
@@ -171,7 +104,7 @@ async def test_rolled_credits_become_a_grant_that_expires_when_they_would_have(l
     await ledger.debit(100)
     ledger.clock.advance_to(CHANGE)
 
-    answer = await _change(ledger, ROLL)
+    answer = await change_plan(ledger, ROLL)
 
     assert (answer.ended[0].voided_micros, answer.ended[0].rolled_micros) == (0, 300 * CREDIT)
     assert _unused(answer) == {"sub_1": Fraction(0)}
@@ -196,7 +129,7 @@ async def test_of_a_paid_year_the_months_to_come_are_unused_too(ledger: RunningL
     change = datetime(2025, 7, 16, tzinfo=UTC)
     ledger.clock.advance_to(change)
 
-    answer = await _change(ledger, ended=_ended(until=change), begun=_begun(start=change), paid=(year,))
+    answer = await change_plan(ledger, ended=plan_a(until=change), begun=plan_b(start=change), paid=(year,))
 
     (ended,) = answer.ended
     assert (ended.granted_micros, ended.voided_micros, ended.to_come_micros) == (
@@ -217,7 +150,7 @@ async def test_credits_of_a_period_that_nobody_paid_for_are_not_unused(
     if spent:
         await ledger.debit(spent)
 
-    answer = await _change(ledger)
+    answer = await change_plan(ledger)
 
     (ended,) = answer.ended
     assert (ended.granted_micros, ended.voided_micros) == (400 * CREDIT, voided * CREDIT)
@@ -237,7 +170,7 @@ async def test_of_a_paid_year_a_month_that_began_before_the_notice_arrived_is_un
     ledger.clock.advance_to(JULY.replace(day=2))
     await ledger.debit(100)
 
-    answer = await _change(ledger, paid=(year,))
+    answer = await change_plan(ledger, paid=(year,))
 
     # Of 12 months with 400 each, June's and 100 of July's are used.
     assert _unused(answer) == {"sub_1": Fraction(4_300, 4_800)}
@@ -249,7 +182,7 @@ async def test_the_least_of_a_subscriptions_schedules_counts(ledger: RunningLedg
     await ledger.debit(100)
     ledger.clock.advance_to(CHANGE)
 
-    answer = await _change(ledger, ended=_ended(version=3, schedules=(a_schedule(), more)))
+    answer = await change_plan(ledger, ended=plan_a(version=3, schedules=(a_schedule(), more)))
 
     assert _unused(answer) == {"sub_1": Fraction(3, 4)}
     assert {one.grant_schedule_id: one.voided_micros for one in answer.ended} == {
@@ -260,21 +193,21 @@ async def test_the_least_of_a_subscriptions_schedules_counts(ledger: RunningLedg
 
 async def test_a_repeated_notice_gets_the_first_answer_and_takes_nothing_twice(ledger: RunningLedger) -> None:
     ledger.clock.advance_to(CHANGE)
-    first = await _change(ledger)
+    first = await change_plan(ledger)
     await ledger.debit(500)
     ledger.clock.advance_to(CHANGE.replace(day=20))
 
-    assert await _change(ledger) == first
+    assert await change_plan(ledger) == first
     assert await _balance(ledger) == 300
     with fault(StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED"):
-        await _change(ledger, KEEP)
+        await change_plan(ledger, KEEP)
 
 
 async def test_usage_before_the_notice_arrives_is_the_old_plans(ledger: RunningLedger) -> None:
     ledger.clock.advance_to(CHANGE.replace(day=17))
     await ledger.debit(400)
 
-    answer = await _change(ledger)
+    answer = await change_plan(ledger)
 
     assert _unused(answer) == {"sub_1": Fraction(0)}
     assert await _balance(ledger) == 800
@@ -284,7 +217,7 @@ async def test_credits_that_were_bought_stay(ledger: RunningLedger) -> None:
     await ledger.top_up(1_000)
     ledger.clock.advance_to(CHANGE)
 
-    await _change(ledger)
+    await change_plan(ledger)
 
     assert await _balance(ledger) == 1_800
 
@@ -293,25 +226,25 @@ async def test_a_change_that_does_not_fit_together_is_refused_and_changes_nothin
     ledger: RunningLedger,
 ) -> None:
     with bad_fields("ended.end_time"):
-        await _change(ledger, ended=_ended(end_time=None))
+        await change_plan(ledger, ended=plan_a(end_time=None))
     with bad_fields("begun.start_time"):
-        await _change(ledger, begun=_begun(start=JULY))
+        await change_plan(ledger, begun=plan_b(start=JULY))
     with bad_fields("begun.customer_id"):
-        await _change(ledger, begun=_begun(customer_id="cus_other"))
+        await change_plan(ledger, begun=plan_b(customer_id="cus_other"))
     with bad_fields("included_credits"):
-        await _change(ledger, peer_pb.INCLUDED_CREDITS_UNSPECIFIED)
+        await change_plan(ledger, peer_pb.INCLUDED_CREDITS_UNSPECIFIED)
     backwards = peer_pb.PaidPeriod(
         subscription_id="", start_time=timestamp(JULY), end_time=timestamp(JULY), seats=-1
     )
     with bad_fields("paid_periods[0].subscription_id", "paid_periods[0].end_time", "paid_periods[0].seats"):
-        await _change(ledger, paid=(backwards,))
+        await change_plan(ledger, paid=(backwards,))
     eleven_years = peer_pb.PaidPeriod(
         subscription_id="sub_1",
         start_time=timestamp(JUNE),
         end_time=timestamp(JUNE.replace(year=2036)),
     )
     with bad_fields("paid_periods[0].end_time"):
-        await _change(ledger, paid=(eleven_years,))
+        await change_plan(ledger, paid=(eleven_years,))
     assert await _balance(ledger) == 400
 
 
@@ -322,7 +255,7 @@ async def test_a_contract_can_end_without_another_one(ledger: RunningLedger, *, 
     request = peer_pb.ApplyPlanChangeRequest(
         request_id="ntc_1",
         customer_id="cus_acme",
-        ended=_ended(until=JUNE if is_unwanted else CHANGE),
+        ended=plan_a(until=JUNE if is_unwanted else CHANGE),
         included_credits=VOID,
         paid_periods=(JUNE_PAID,),
     )
@@ -344,8 +277,8 @@ async def test_an_unknown_customer_changes_no_plan(ledger: RunningLedger) -> Non
             peer_pb.ApplyPlanChangeRequest(
                 request_id="ntc_1",
                 customer_id="cus_x",
-                ended=_ended(customer_id="cus_x"),
-                begun=_begun(customer_id="cus_x"),
+                ended=plan_a(customer_id="cus_x"),
+                begun=plan_b(customer_id="cus_x"),
                 included_credits=VOID,
             )
         )
@@ -362,7 +295,7 @@ async def test_a_plan_with_another_credit_type_ends_one_pools_credits_and_begins
         anchor_time=timestamp(CHANGE),
     )
 
-    answer = await _change(ledger, begun=_begun(grant_schedules=[images]))
+    answer = await change_plan(ledger, begun=plan_b(grant_schedules=[images]))
 
     assert [(one.credit_type_id, one.amount_micros) for one in answer.begun] == [("crt_images", 400 * CREDIT)]
     assert [one.credit_type_id for one in answer.ended] == [AI]
@@ -375,15 +308,15 @@ async def test_a_preview_says_what_the_change_then_does_and_changes_nothing(ledg
     preview = await ledger.peer.PreviewPlanChange(
         peer_pb.PreviewPlanChangeRequest(
             customer_id="cus_acme",
-            ended=_ended(),
-            begun=_begun(),
+            ended=plan_a(),
+            begun=plan_b(),
             included_credits=VOID,
             paid_periods=[JUNE_PAID],
         )
     )
     assert await _balance(ledger) == 300
 
-    answer = await _change(ledger)
+    answer = await change_plan(ledger)
 
     assert list(preview.ended) == list(answer.ended)
     assert list(preview.unused) == list(answer.unused)
@@ -391,19 +324,19 @@ async def test_a_preview_says_what_the_change_then_does_and_changes_nothing(ledg
     with fault(StatusCode.NOT_FOUND, "CUSTOMER_NOT_FOUND"):
         await ledger.peer.PreviewPlanChange(
             peer_pb.PreviewPlanChangeRequest(
-                customer_id="cus_x", ended=_ended(), begun=_begun(), included_credits=VOID
+                customer_id="cus_x", ended=plan_a(), begun=plan_b(), included_credits=VOID
             )
         )
 
 
 @pytest.mark.parametrize("included", [KEEP, VOID, ROLL])
 @pytest.mark.parametrize("arrives", [JULY, JULY.replace(day=3)])
-async def test_the_old_plan_grants_nothing_for_a_period_that_begins_at_the_change(
+async def test_the_old_plan_grants_nothing_for_a_period_that_begins_at_thechange_plan(
     ledger: RunningLedger, included: "peer_pb.IncludedCredits", arrives: datetime
 ) -> None:
     ledger.clock.advance_to(arrives)
 
-    answer = await _change(ledger, included, ended=_ended(until=JULY), begun=_begun(start=JULY), paid=())
+    answer = await change_plan(ledger, included, ended=plan_a(until=JULY), begun=plan_b(start=JULY), paid=())
 
     assert await _balance(ledger) == 800
     assert not answer.unused
@@ -416,7 +349,7 @@ async def test_a_plan_that_is_changed_at_the_instant_it_began_counts_what_was_sp
 ) -> None:
     """Otherwise spending at once and changing again would cost nothing."""
     ledger.clock.advance_to(CHANGE)
-    await _change(ledger)
+    await change_plan(ledger)
     if spent:
         await ledger.debit(spent)
     paid = peer_pb.PaidPeriod(
@@ -427,10 +360,10 @@ async def test_a_plan_that_is_changed_at_the_instant_it_began_counts_what_was_sp
     )
     third = a_schedule(grant_schedule_id="sch_3", subscription_id="sub_3", anchor_time=timestamp(CHANGE))
 
-    answer = await _change(
+    answer = await change_plan(
         ledger,
-        ended=_begun(version=2, end_time=timestamp(CHANGE)),
-        begun=_begun(
+        ended=plan_b(version=2, end_time=timestamp(CHANGE)),
+        begun=plan_b(
             contract_id="con_3",
             subscriptions=[peer_pb.SubscriptionSeats(subscription_id="sub_3", initial_quantity=4)],
             grant_schedules=[third],
@@ -455,7 +388,7 @@ async def test_at_the_instant_at_which_a_paid_period_began_what_was_spent_of_it_
         subscription_id="sub_1", start_time=timestamp(JULY), end_time=timestamp(AUGUST), seats=4
     )
 
-    answer = await _change(ledger, ended=_ended(until=JULY), begun=_begun(start=JULY), paid=(july,))
+    answer = await change_plan(ledger, ended=plan_a(until=JULY), begun=plan_b(start=JULY), paid=(july,))
 
     assert _unused(answer) == {"sub_1": unused}
     assert await _balance(ledger) == 800

@@ -276,15 +276,31 @@ def give_back_draw(
 ) -> Account:
     """Return credits that a hold reserved to their grant at `ended_time`.
 
-    They are lost in the same step if the grant has expired, or was voided after the hold was taken.
+    They are lost in the same step if the grant has expired, or was voided after the hold was taken; if it rolled to
+    another grant by a change of plan, they go there.
     """
     grant = account.grants[draw.grant_id]
     if grant.voids_what_returns(hold.create_time):
         voided = void_held(grant, draw.amount)
-        return recording.write_void(
+        account = recording.write_void(
             account, voided, draw.amount, effective_time=ended_time, cause_id=draw.grant_id, at=at
+        )
+        rolled = _rolled_to(account, grant, at=ended_time)
+        if rolled is None:
+            return account
+        return recording.roll_in(
+            account, rolled, draw.amount, effective_time=ended_time, cause_id=draw.grant_id, at=at
         )
     grant = give_back(grant, draw.amount)
     if not grant.is_closed:
         return account.with_changes(grants=[grant])
     return recording.lose_rest(account, grant, effective_time=ended_time, at=at)
+
+
+def _rolled_to(account: Account, grant: Grant, *, at: datetime) -> Grant | None:
+    """Return the grant that a voided one rolled to, unless that is over or voided itself."""
+    if grant.void is None or grant.void.rolls_to is None:
+        return None
+    rolled = account.grants.get(grant.void.rolls_to)  # one that is closed may not be read
+    is_alive = rolled is not None and not rolled.is_closed and rolled.void is None and not rolled.is_over(at)
+    return rolled if is_alive else None

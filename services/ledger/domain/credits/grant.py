@@ -29,11 +29,15 @@ class GrantKind(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantVoid:
-    """When and why a grant was voided. actor: who voided it, as the caller stated."""
+    """When and why a grant was voided. actor: who voided it, as the caller stated.
+
+    rolls_to: of one that rolled with a change of plan, the grant that also gets what returns later; None: nothing does.
+    """
 
     time: datetime
     reason: str
     actor: str
+    rolls_to: GrantId | None = None
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: evolve
@@ -60,7 +64,7 @@ class Grant:
     schedule_id: ScheduleId | None = None
     period_start: datetime | None = None
     source_id: str | None = None
-    # No more credits can come from it: its expiry is written, or it is spent or voided and no schedule adds to it.
+    # No more credits can come from it: its expiry is written, or it is spent or voided and nothing adds to it.
     is_closed: bool = False
     # Once set, credits that holds of that time or before return to the grant are voided.
     void: GrantVoid | None = None
@@ -99,6 +103,11 @@ class Grant:
     def is_over(self, at: datetime) -> bool:
         """Dead at `expire_time`, not after it."""
         return self.expire_time is not None and self.expire_time <= at
+
+    @property
+    def can_grow(self) -> bool:
+        """Whether it may be granted more: by its schedule, or by holds of the plan that it rolled from."""
+        return self.schedule_id is not None or self.kind is GrantKind.INCLUDED
 
     def voids_what_returns(self, drawn_time: datetime) -> bool:
         """Whether credits that were drawn or held at `drawn_time` are voided when they return.
@@ -181,11 +190,10 @@ def take_back(grant: Grant, amount: Credits) -> Grant:
 
 
 def increase(grant: Grant, amount: Credits) -> Grant:
-    """Grant `amount` more, for seats added inside the grant's period."""
+    """Grant `amount` more: for seats added inside the grant's period, or because it rolls in from an ended plan."""
     assert amount > Credits(0)
     return evolve(grant, granted=grant.granted + amount)
 
 
 def _closed_if_spent(grant: Grant) -> Grant:
-    is_spent = grant.schedule_id is None and not grant.remaining
-    return evolve(grant, is_closed=True) if is_spent else grant
+    return evolve(grant, is_closed=True) if not grant.remaining and not grant.can_grow else grant

@@ -173,12 +173,17 @@ def end_schedule(
         # Of a period that the contract was not in force for, whatever was chosen.
         included = IncludedCredits.VOID
     if latest is not None and not latest.is_over(at) and included is not IncludedCredits.KEEP:
-        void = GrantVoid(time=at, reason=VOID_REASON, actor="")
+        # What was held when the grant was voided before is voided when it returns, and does not roll.
+        has_held = bool(latest.held) and latest.void is None
+        rolled: Grant | None = None
+        if included is IncludedCredits.ROLL and (latest.rest or has_held):
+            rolled = rolled_grant(latest, latest.rest, slot_id=rolls_to, grant_id=new_grant_id(), at=at)
+        follows_to = rolled.grant_id if rolled is not None and has_held else None
+        void = GrantVoid(time=at, reason=VOID_REASON, actor="", rolls_to=follows_to)
         account, voided = issuing.void_grant(
             account, latest.grant_id, void, cause_id=change.request_id, at=at
         )
-        if included is IncludedCredits.ROLL and voided:
-            rolled = rolled_grant(latest, voided, slot_id=rolls_to, grant_id=new_grant_id(), at=at)
+        if rolled is not None:
             account = issuing.issue_grant(account, rolled, cause_id=change.request_id, at=at)
     to_come = Credits(0)
     if paid is not None and schedule.slot_id is None:

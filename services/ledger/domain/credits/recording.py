@@ -49,6 +49,24 @@ def add_for_seats(
     return account.with_changes(grants=[increase(grant, added)], entries=[entry])
 
 
+def roll_in(
+    account: Account, rolled: Grant, amount: Credits, *, effective_time: datetime, cause_id: str, at: datetime
+) -> Account:
+    """Grant `amount` more to the grant that a plan's rest rolled to, because a hold of that plan returned it.
+
+    cause_id: the grant that the hold drew.
+    """
+    entry = account.next_entry(
+        EntryKind.GRANT,
+        grant_id=rolled.grant_id,
+        amount=amount,
+        effective_time=effective_time,
+        create_time=at,
+        cause_id=cause_id,
+    )
+    return account.with_changes(grants=[increase(rolled, amount)], entries=[entry])
+
+
 def write_void(
     account: Account, grant: Grant, amount: Credits, *, effective_time: datetime, cause_id: str, at: datetime
 ) -> Account:

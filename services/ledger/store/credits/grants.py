@@ -87,7 +87,8 @@ async def read_slot_grants(
 ) -> dict[GrantId, Grant]:
     """Return the open grants of these slots, and these grants. pays_late: also closed ones that can still pay.
 
-    drawn: grants that holds of the account draw, whoever has their slots now.
+    drawn: grants that holds of the account draw, whoever has their slots now. Those that they rolled to by a change of
+    plan are read, too.
     """
     rows: list[Row] = []
     if slot_ids:
@@ -112,7 +113,12 @@ async def read_slot_grants(
             key[0],
             sorted(missing),
         )
-    return {grant.grant_id: grant for grant in map(grant_from_row, rows)}
+    found = {grant.grant_id: grant for grant in map(grant_from_row, rows)}
+    voids = [found[grant_id].void for grant_id in drawn]
+    rolled = {one.rolls_to for one in voids if one is not None and one.rolls_to is not None} - found.keys()
+    if rolled:
+        found |= await read_slot_grants(connection, key, (), rolled, pays_late=False, at=at)
+    return found
 
 
 async def with_unread(connection: Connection, account: Account, *, at: datetime) -> Account:

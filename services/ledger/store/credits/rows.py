@@ -41,7 +41,7 @@ GRANT_COLUMNS = """
     grant_id, kind, product_id, priority, effective_time, expire_time, create_time, granted_micros,
     captured_micros, held_micros, expired_micros, voided_micros, cost_basis_micros, scope_product_ids,
     schedule_id, period_start, source_id, is_closed, void_time, void_reason, void_actor, taken_back_micros,
-    rolled_over_micros, rolled_from, slot_id
+    rolled_over_micros, rolled_from, slot_id, void_rolls_to
 """
 # Of a grant g: it is open, or has held credits. Must match the partial index's predicate exactly, or it is not used.
 IS_OPEN_GRANT = "NOT g.is_closed OR g.held_micros > 0"
@@ -95,7 +95,9 @@ def _void_from_row(row: Row) -> GrantVoid | None:
     void_time = row["void_time"]
     if void_time is None:
         return None
-    return GrantVoid(time=void_time, reason=row["void_reason"], actor=row["void_actor"])
+    return GrantVoid(
+        time=void_time, reason=row["void_reason"], actor=row["void_actor"], rolls_to=row["void_rolls_to"]
+    )
 
 
 def grant_to_row(grant: Grant) -> tuple[object, ...]:
@@ -119,17 +121,18 @@ def grant_to_row(grant: Grant) -> tuple[object, ...]:
         grant.period_start,
         grant.source_id,
         grant.is_closed,
-        *void_to_row(grant.void),
+        *void_to_row(grant.void)[:3],
         grant.taken_back.micros,
         grant.rolled_over.micros,
         grant.rolled_from,
         grant.slot_id,
+        None if grant.void is None else grant.void.rolls_to,
     )
 
 
 def void_to_row(void: GrantVoid | None) -> tuple[object, ...]:
-    """Return the values of void_time, void_reason and void_actor."""
-    return (None, None, None) if void is None else (void.time, void.reason, void.actor)
+    """Return the values of void_time, void_reason, void_actor and void_rolls_to."""
+    return (None,) * 4 if void is None else (void.time, void.reason, void.actor, void.rolls_to)
 
 
 def hold_from_row(row: Row) -> Hold:

@@ -440,7 +440,7 @@ async def _insert_grants(connection: Connection, change: Change) -> None:
         await connection.executemany(
             f"INSERT INTO ledger.grants (customer_id, credit_type_id, {GRANT_COLUMNS})"
             " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,"
-            " $21, $22, $23, $24, $25, $26, $27)",
+            " $21, $22, $23, $24, $25, $26, $27, $28)",
             [(*change.key, *grant_to_row(grant)) for grant in new],
         )
 
@@ -455,8 +455,8 @@ async def _save_voids(connection: Connection, change: Change) -> None:
     ]
     if voided:
         await connection.executemany(
-            "UPDATE ledger.grants SET void_time = $3, void_reason = $4, void_actor = $5, taken_back_micros = $6,"
-            " rolled_over_micros = $7 WHERE customer_id = $1 AND grant_id = $2",
+            "UPDATE ledger.grants SET void_time = $3, void_reason = $4, void_actor = $5, void_rolls_to = $6,"
+            " taken_back_micros = $7, rolled_over_micros = $8 WHERE customer_id = $1 AND grant_id = $2",
             [
                 (
                     change.key[0],
