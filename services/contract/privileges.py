@@ -17,6 +17,7 @@ PRIVILEGES: Final = Privileges(
         "invoice_lines",
         "invoice_parties",
         "invoice_payments",
+        "promised_seats",
         "seat_change_voids",
         "seat_changes",
         "seat_steps",

@@ -62,6 +62,8 @@ contracts = Table(
     Column("usage_from", DateTime(timezone=True)),
     Column("usage_due_time", DateTime(timezone=True)),
     Column("overage", JSONB, nullable=False),
+    Column("end_money_back", Text),
+    Column("settles_end", Boolean, nullable=False),
     schema=SCHEMA,
 )
 
@@ -355,6 +357,17 @@ invoice_usage = Table(
     schema=SCHEMA,
 )
 
+promised_seats = Table(
+    "promised_seats",
+    metadata,
+    Column("subscription_id", Text, primary_key=True),
+    Column("period_start", DateTime(timezone=True), primary_key=True),
+    Column("create_time", DateTime(timezone=True), primary_key=True),
+    Column("span_start", DateTime(timezone=True), primary_key=True),
+    Column("span_end", DateTime(timezone=True), primary_key=True),
+    Column("seats", BigInteger, nullable=False),
+    schema=SCHEMA,
+)
 plan_changes = Table(
     "plan_changes",
     metadata,

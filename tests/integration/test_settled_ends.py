@@ -4,111 +4,29 @@ not billed is charged.
 """
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 from grpc import StatusCode
 
-from meshkit.clock import ManualClock
 from meshkit.rpc.fields import timestamp
 from purser.contract.v1 import contract_pb2 as pb
-from purser.ledger.v1 import ledger_pb2
 from purser.type.v1.money_pb2 import Money
-from tests.support.catalog import JUNE, Shop, running_catalog
-from tests.support.contract import NEXT_DATE, Desk, RunningContract, assorted, day, dollars, running_contract
+from tests.support.catalog import JUNE
+from tests.support.contract import MONTHLY, NEXT_DATE, day, dollars
+from tests.support.ends import CREDIT, SeatsCo, acme
 from tests.support.faults import fault
-from tests.support.ledger import RunningLedger, running_ledger
-from tests.support.ledger import a_rate as a_usage_rate
 from tests.support.postgres import Databases
 
-CREDIT = 1_000_000
-MONTHLY, ANNUAL = pb.BILLING_FREQUENCY_MONTHLY, pb.BILLING_FREQUENCY_ANNUAL
 CREDIT_UNUSED = pb.MONEY_BACK_CREDIT_UNUSED
 PERIOD_START = pb.END_OPTION_PERIOD_START
 MIDDLE = day(6, 16)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeatsCo:
-    """Acme without a contract. Contracts are 4 seats at $10 a month with 100 credits each. All on one clock."""
-
-    desk: Desk
-    contract: RunningContract
-    ledger: RunningLedger
-    clock: ManualClock
-    numbers: list[int] = field(default_factory=list)
-
-    async def sign(self, **seats: Any) -> pb.CreateContractResponse:
-        terms = {"frequency": MONTHLY, **seats}
-        return await self.desk.sign(
-            self.desk.seats(4, **terms), customer="acme", schedules=(self.desk.schedule(),)
-        )
-
-    async def end(self, signed: pb.CreateContractResponse, **more: Any) -> pb.EndContractResponse:
-        request = {"request_id": self.desk.request_id(), "contract_id": signed.contract.contract_id, **more}
-        return await self.desk.contract.EndContract(pb.EndContractRequest(**request))
-
-    async def spend(self, credits: int) -> None:
-        self.numbers.append(credits)
-        answer = await self.ledger.gate.Debit(
-            ledger_pb2.DebitRequest(
-                request_id=f"debit-{len(self.numbers)}",
-                customer="acme",
-                credits_micros=credits * CREDIT,
-                product_id="prd_assistant",
-            )
-        )
-        assert answer.decision == ledger_pb2.DECISION_ALLOWED
-
-    async def balance(self) -> int:
-        request = ledger_pb2.GetBalanceRequest(customer="acme")
-        pools = (await self.ledger.gate.GetBalance(request)).pools
-        return sum(pool.available_micros for pool in pools) // CREDIT
-
-    async def pay(self, invoice: pb.Invoice, cents: int) -> None:
-        await self.desk.contract.RecordInvoicePayment(
-            pb.RecordInvoicePaymentRequest(
-                request_id=self.desk.request_id(),
-                invoice_id=invoice.invoice_id,
-                amount=Money(currency_code="USD", micros=cents * 10_000),
-                reference=self.desk.request_id(),
-            )
-        )
-
-    async def notes(self, invoice: pb.Invoice) -> list[pb.CreditNote]:
-        request = pb.GetInvoiceRequest(invoice_id=invoice.invoice_id)
-        return list((await self.desk.contract.GetInvoice(request)).credit_notes)
-
-    async def invoice(self, invoice_id: str) -> pb.Invoice:
-        return (await self.desk.contract.GetInvoice(pb.GetInvoiceRequest(invoice_id=invoice_id))).invoice
-
-    async def account_credit(self) -> list[str]:
-        request = pb.ListAccountCreditsRequest(customer="acme")
-        return [dollars(one) for one in (await self.desk.contract.ListAccountCredits(request)).balances]
-
-
 @pytest.fixture
 async def seatsco(databases: Databases) -> AsyncIterator[SeatsCo]:
-    clock = ManualClock(JUNE)
-    async with (
-        running_catalog(databases) as catalog,
-        running_ledger(databases, clock=clock) as ledger,
-        running_contract(
-            databases, catalog_address=catalog.address, ledger_address=ledger.address, clock=clock
-        ) as contract,
-    ):
-        sells = await assorted(catalog.stub, Shop(catalog.stub))
-        desk = Desk(contract.stub, sells)
-        await desk.customer("Acme", "acme")
-        await ledger.tell_product("prd_assistant")
-        await ledger.tell_card(
-            a_usage_rate(credit_type_id=sells.credits.credit_type_id),
-            rate_card_id=sells.rate_card.rate_card_id,
-            version=100,
-        )
-        yield SeatsCo(desk=desk, contract=contract, ledger=ledger, clock=clock)
+    async with acme(databases) as made:
+        yield made
 
 
 @pytest.mark.parametrize(("spent", "back"), [(0, "20.00"), (200, "20.00"), (300, "10.00"), (400, None)])

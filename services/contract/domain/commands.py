@@ -13,6 +13,7 @@ from services.contract.domain.contract import (
     CollectionSchedule,
     ContractNow,
     EndOption,
+    MoneyBack,
     SeatProration,
     SubscriptionNow,
 )
@@ -38,7 +39,7 @@ from services.contract.domain.invoice_life import InvoicePayment
 from services.contract.domain.invoice_parties import BillingDetails, InvoiceParties, Party
 from services.contract.domain.invoice_taxes import TaxTerms
 from services.contract.domain.overage import OverageTerms
-from services.contract.domain.plan_change import IncludedCredits, MoneyBack, PlanChange, UnusedShare
+from services.contract.domain.plan_change import IncludedCredits, PlanChange, UnusedShare
 from services.contract.domain.schedules import (
     Allocation,
     GrantAlignment,

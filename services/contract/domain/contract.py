@@ -82,6 +82,13 @@ class EndOption(Enum):
     TERM_END = "TERM_END"
 
 
+class MoneyBack(Enum):
+    """Whether what was paid for the rest of the open billing period comes back, as far as its credits are unused."""
+
+    CREDIT_UNUSED = "CREDIT_UNUSED"
+    NONE = "NONE"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeatProration:
     """How seats that are added inside a period are charged."""
@@ -125,6 +132,8 @@ class Contract:
     version: grows with each change that the Ledger must receive, except seat changes. next_due_time: the next
     instant at which there is something to bill; None: never. accept_time: when it was signed, or its end set last;
     None: by an earlier version. term: None: none was agreed. overage: by credit type; the gate denies in the others.
+    end_money_back: what the end was set with; None: there is none, or it was not set by EndContract. settles_end: the
+    end is to come, and money is settled when it passes.
     """
 
     contract_id: ContractId
@@ -141,6 +150,8 @@ class Contract:
     accept_time: datetime | None = None
     term: Term | None = None
     overage: tuple[OverageLimit, ...] = ()
+    end_money_back: MoneyBack | None = None
+    settles_end: bool = False
 
     def is_over(self, at: datetime) -> bool:
         return self.end_time is not None and self.end_time <= at

@@ -387,18 +387,6 @@ class PeriodStartedTooLongAgo(FailedPrecondition):
         )
 
 
-class MoneyBackNotNow(FailedPrecondition):
-    """Only an end now gives money back."""
-
-    reason = "MONEY_BACK_NOT_NOW"
-
-    def __init__(self, *, end_time: str) -> None:
-        super().__init__(
-            f"the contract would end at {end_time}; only an end now gives back what was not used",
-            end_time=end_time,
-        )
-
-
 class SeatsBelowZero(FailedPrecondition):
     """At some instant the number of seats would be negative."""
 

@@ -7,7 +7,7 @@ services/contract/README.md, "Change of plan".
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from fractions import Fraction
 from math import floor
@@ -26,6 +26,7 @@ from services.contract.domain.billing.state import (
 )
 from services.contract.domain.contract import (
     Contract,
+    MoneyBack,
     Subscription,
 )
 from services.contract.domain.errors import CurrencyDiffers, PlanNotProrated, PlanUnchanged
@@ -42,6 +43,8 @@ from services.contract.domain.invoice import InvoiceLine, InvoiceLineKind, Share
 from services.contract.domain.invoice_credits import account_credit_line
 from services.contract.domain.schedules import GrantSchedule, PeriodProration
 
+_TICK = timedelta(microseconds=1)
+
 
 class IncludedCredits(Enum):
     """What becomes of the included credits of the current period. ROLL: the rest keeps its expiry in the new plan."""
@@ -49,13 +52,6 @@ class IncludedCredits(Enum):
     VOID = "VOID"
     KEEP = "KEEP"
     ROLL = "ROLL"
-
-
-class MoneyBack(Enum):
-    """Whether what was paid for the rest of the open billing period comes back, as far as its credits are unused."""
-
-    CREDIT_UNUSED = "CREDIT_UNUSED"
-    NONE = "NONE"
 
 
 class PlanChangeStatus(Enum):
@@ -119,23 +115,68 @@ class PlanChange:
     credit_note_ids: tuple[CreditNoteId, ...] = ()
 
 
-def paid_seats(state: BillingState, *, end_time: datetime, at: datetime) -> PaidSeats | None:
-    """Return what a subscription costs for its open billing period; None if nothing, or if that is over at `at`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromisedSeats:
+    """Seats of a billing period that are not billed, for a span in which they have credits although the contract ends.
 
-    state: before the end was set. end_time: when its contract ends by what was accepted `at`; at the start of the
-    period, if that is not wanted.
+    An earlier end takes back no credits of a period that has begun. period_start: of the billing period.
+    """
+
+    subscription_id: SubscriptionId
+    period_start: datetime
+    charge: Charge
+
+
+def promised_seats(
+    state: BillingState, promised: Sequence[PromisedSeats], *, end_time: datetime | None, at: datetime
+) -> list[PromisedSeats]:
+    """Return what an end that is set `at` leaves unbilled of the open billing period, although it has credits already.
+
+    state: before the end is set. promised: by earlier ends. end_time None: the contract does not end.
     """
     opened = _opened(state, at)
-    if opened is None or (span := covered_span(state.contract, opened.period)) is None:
+    if opened is None or end_time is None:
+        return []
+    span = covered_span(state.contract, opened.period)
+    if span is None or not span.contains(at):
+        return []
+    known = _with_promised(state, opened, promised)
+    # What is added at this very instant is added under the new end.
+    unbilled = uncharged_increases(state, known, through=at - _TICK)
+    return [
+        PromisedSeats(
+            subscription_id=state.subscription.subscription_id,
+            period_start=opened.period.start,
+            charge=charge,
+        )
+        for charge in unbilled
+        if charge.span.end > end_time
+    ]
+
+
+def paid_seats(
+    state: BillingState, *, end_time: datetime, at: datetime, promised: Sequence[PromisedSeats] = ()
+) -> PaidSeats | None:
+    """Return what a subscription costs for its open billing period; None if nothing, or if that is over at `at`.
+
+    state: before the end was set, or with an end that was set before. end_time: when its contract ends; at the start of
+    the period, if that is not wanted. at: the instant at which what is left counts. promised: by ends set before.
+    """
+    opened = _opened(state, at)
+    if opened is None or (covered := covered_span(state.contract, opened.period)) is None:
         return None
+    known = _with_promised(state, opened, promised)
+    unbilled = (*known.charges[len(opened.charges) :], *uncharged_increases(state, known, through=at))
+    charges = (*opened.charges, *unbilled)
+    # An end that was set inside the period leaves it charged, or promised, for longer.
+    span = Period(covered.start, max([covered.end, *(one.span.end for one in charges)]))
     if not span.contains(at):
         return None
-    unbilled = uncharged_increases(state, opened, through=at)
     full = _exact(opened, unbilled)
-    ended = replace(state, contract=replace(state.contract, end_time=end_time))
-    passed = _exact(opened, uncharged_increases(ended, opened, through=at))
     if not opened.charged_micros and not full:
         return None
+    ended = replace(state, contract=replace(state.contract, end_time=end_time))
+    passed = _exact(opened, uncharged_increases(ended, opened, through=at))
     subscription, currency = state.subscription, opened.rate.currency_code
     return PaidSeats(
         subscription_id=subscription.subscription_id,
@@ -143,12 +184,41 @@ def paid_seats(state: BillingState, *, end_time: datetime, at: datetime) -> Paid
         product_name=subscription.product_name,
         period=opened.period,
         span=span,
-        seats=sum(one.seats for one in (*opened.charges, *unbilled) if one.span.contains(at)),
+        seats=sum(one.seats for one in charges if one.span.contains(at)),
         charged=Money(currency, opened.charged_micros),
-        left=Share.of(Fraction(1) if is_unwanted(span, end_time) else span.fraction_left(at)),
+        left=Share.of(Fraction(1) if is_unwanted(span, end_time) else _left(opened, span, at)),
         unbilled=Money(currency, floor(full)),
         unbilled_passed=Share.of(passed / full if full else Fraction(0)),
     )
+
+
+def _with_promised(
+    state: BillingState, opened: BilledPeriod, promised: Sequence[PromisedSeats]
+) -> BilledPeriod:
+    """Return a billing period as if what earlier ends left unbilled of it were charged."""
+    of_period = (
+        one.charge
+        for one in promised
+        if one.subscription_id == state.subscription.subscription_id
+        and one.period_start == opened.period.start
+    )
+    return replace(opened, charges=(*opened.charges, *of_period))
+
+
+def _left(opened: BilledPeriod, span: Period, at: datetime) -> Fraction:
+    """Return the share of a charged period that is left: of its time, and of what its charges pay for.
+
+    A seat that was added when the end was known is charged until then only, so nothing of it is left there.
+    """
+    left = span.fraction_left(at)
+    if all(one.span.end == span.end for one in opened.charges) or not opened.exact_micros:
+        return left
+    later = (
+        replace(one, span=Period(max(one.span.start, at), one.span.end))
+        for one in opened.charges
+        if one.span.end > at
+    )
+    return min(left, replace(opened, charges=tuple(later)).exact_micros / opened.exact_micros)
 
 
 def is_unwanted(span: Period, end_time: datetime) -> bool:

@@ -13,16 +13,16 @@ from fractions import Fraction
 from meshkit.quantity import Money
 from services.contract.domain.billing.price import Rounding, rounded
 from services.contract.domain.billing.state import BillingState
-from services.contract.domain.contract import Contract
+from services.contract.domain.contract import Contract, MoneyBack
 from services.contract.domain.ids import InvoiceLineId, PlanChangeId
 from services.contract.domain.invoice import Invoice, InvoiceLine, InvoiceLineKind, InvoiceStatus, total_of
 from services.contract.domain.invoice_credits import CreditNote, CreditNoteLine
 from services.contract.domain.plan_change import (
     IncludedCredits,
-    MoneyBack,
     PaidSeats,
     PlanChange,
     PlanChangeStatus,
+    PromisedSeats,
     charge_line,
     credit_line,
     is_unwanted,
@@ -36,18 +36,22 @@ EVENT = "the contract ended"
 def end_settlement(
     contract: Contract,
     states: Sequence[BillingState],
+    promised: Sequence[PromisedSeats],
     *,
     plan_change_id: PlanChangeId,
     end_time: datetime,
     money_back: MoneyBack,
     at: datetime,
 ) -> PlanChange | None:
-    """Return the money to settle when a contract ends by what was accepted `at`; None: there is nothing to settle.
+    """Return the money to settle when a contract ends; None: there is nothing to settle.
 
-    contract, states: before the end was set. An unwanted period comes back whatever `money_back` says.
+    contract, states: before the end was set, or with an end that passes now. promised: by ends set before. An unwanted
+    period comes back whatever `money_back` says. at: when the end was accepted, or the end itself if it was set ahead.
     """
     paid = [
-        one for state in states if (one := _settled_seats(state, end_time, money_back, at=at)) is not None
+        one
+        for state in states
+        if (one := _settled_seats(state, promised, end_time, money_back, at=at)) is not None
     ]
     if not paid:
         return None
@@ -69,10 +73,15 @@ def end_settlement(
 
 
 def _settled_seats(
-    state: BillingState, end_time: datetime, money_back: MoneyBack, *, at: datetime
+    state: BillingState,
+    promised: Sequence[PromisedSeats],
+    end_time: datetime,
+    money_back: MoneyBack,
+    *,
+    at: datetime,
 ) -> PaidSeats | None:
     """Return the seats whose money an end settles; `charged` is 0 if nothing comes back of it."""
-    paid = paid_seats(state, end_time=end_time, at=at)
+    paid = paid_seats(state, end_time=end_time, at=at, promised=promised)
     if paid is None:
         return None
     if money_back is MoneyBack.NONE and not is_unwanted(paid.span, end_time):

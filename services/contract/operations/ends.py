@@ -11,10 +11,10 @@ from services.contract.domain.billing.ends import planned_end
 from services.contract.domain.billing.state import BillingState, contract_now, next_due_of
 from services.contract.domain.commands import EndContract, EndedContract
 from services.contract.domain.contract import Contract, ContractNow
-from services.contract.domain.errors import MoneyBackNotNow
+from services.contract.domain.errors import ContractEnded
 from services.contract.domain.ids import PlanChangeId
 from services.contract.domain.notices import contract_changed, plan_changed
-from services.contract.domain.plan_change import MoneyBack, PlanChange
+from services.contract.domain.plan_change import PlanChange, PromisedSeats, promised_seats
 from services.contract.domain.settlement import end_settlement
 from services.contract.operations.billing.due_run import Billing
 from services.contract.operations.billing.instant import bill_increases
@@ -40,8 +40,9 @@ class Ends:
     async def end(self, command: EndContract) -> EndedContract:
         """Set, move or remove the end of a contract; charge the difference of a later one, settle an end now.
 
-        A repeated request returns the settlement as it is now. Raises ContractNotFound, ContractEnded, EndBeforeNow,
-        NoBillingPeriod, PeriodStartedTooLongAgo, MoneyBackNotNow, NoTerm, TermNotOver.
+        An end to come is settled when it passes (operations/billing/passed_ends.py). A repeated request returns the
+        settlement as it is now. Raises ContractNotFound, ContractEnded, EndBeforeNow, NoBillingPeriod,
+        PeriodStartedTooLongAgo, NoTerm, TermNotOver.
         """
         at = self._clock.now()
         if (first := await self._store.find_response(command, ContractNow)) is not None:
@@ -52,7 +53,9 @@ class Ends:
             if (first := await tx.responses.claim(command, ContractNow)) is not None:
                 return await self._delivered(first)
             contract = await lock_contract(tx, command.contract_id)
+            await _refuse_settled(tx, contract)
             [states] = await tx.billing.states([contract])
+            promised = await tx.billing.promised(contract)
             end_time = planned_end(
                 contract,
                 states,
@@ -61,8 +64,27 @@ class Ends:
                 ignores_term=command.ignores_term,
                 at=at,
             )
-            ended = replace(contract, end_time=end_time, version=contract.version + 1, accept_time=at)
-            settlement = self._settlement(contract, states, ended, command.money_back, at=at)
+            settlement = None
+            if end_time is not None and end_time <= at:
+                settlement = end_settlement(
+                    contract,
+                    states,
+                    promised,
+                    plan_change_id=PlanChangeId(self._ids.new("pch")),
+                    end_time=end_time,
+                    money_back=command.money_back,
+                    at=at,
+                )
+            else:
+                await _keep_promises(tx, states, promised, end_time=end_time, at=at)
+            ended = replace(
+                contract,
+                end_time=end_time,
+                version=contract.version + 1,
+                accept_time=at,
+                end_money_back=None if end_time is None else command.money_back,
+                settles_end=end_time is not None and end_time > at,
+            )
             states = [replace(state, contract=ended) for state in states]
             draft = None
             if ended.next_due_time is None or ended.next_due_time > at:
@@ -76,28 +98,6 @@ class Ends:
         # Also what waited for the next collection date: it is due at the end of the contract.
         await self._billing.catch_up(command.contract_id, at)
         return await self._delivered(response)
-
-    def _settlement(
-        self,
-        contract: Contract,
-        states: Sequence[BillingState],
-        ended: Contract,
-        money_back: MoneyBack,
-        *,
-        at: datetime,
-    ) -> PlanChange | None:
-        if ended.end_time is None or ended.end_time > at:
-            if money_back is MoneyBack.CREDIT_UNUSED:
-                raise MoneyBackNotNow(end_time="" if ended.end_time is None else ended.end_time.isoformat())
-            return None
-        return end_settlement(
-            contract,
-            states,
-            plan_change_id=PlanChangeId(self._ids.new("pch")),
-            end_time=ended.end_time,
-            money_back=money_back,
-            at=at,
-        )
 
     async def _tell(self, tx: Transaction, ended: Contract, settlement: PlanChange | None) -> None:
         if settlement is None:
@@ -114,3 +114,23 @@ class Ends:
         async with self._store.transaction() as tx:
             settlement = await tx.plan_changes.end_of(contract.contract_id)
         return EndedContract(contract=ended, settlement=settlement)
+
+
+async def _refuse_settled(tx: Transaction, contract: Contract) -> None:
+    """Raise ContractEnded if a replica whose clock is ahead has settled the end of a locked contract."""
+    if (change := await tx.plan_changes.that_ended(contract.contract_id)) is not None:
+        raise ContractEnded(contract_id=contract.contract_id, end_time=change.change_time.isoformat())
+
+
+async def _keep_promises(
+    tx: Transaction,
+    states: Sequence[BillingState],
+    promised: Sequence[PromisedSeats],
+    *,
+    end_time: datetime | None,
+    at: datetime,
+) -> None:
+    """Store what an end to come leaves unbilled although it has credits: it is charged by use when the end passes."""
+    for state in states:
+        kept = promised_seats(state, promised, end_time=end_time, at=at)
+        await tx.billing.insert_promised(kept, at=at)

@@ -27,6 +27,7 @@ from services.contract.domain.offer import Offer
 from services.contract.domain.plan_change import (
     PlanChange,
     PlanChangeStatus,
+    PromisedSeats,
     balanced,
     paid_seats,
     plan_lines,
@@ -105,7 +106,8 @@ class PlanChanges:
             refuse_archived(await tx.customers.lock(customer_id))
             old = await tx.contracts.lock(plan.contract_id)
             [states] = await tx.billing.states([old])
-            planned = self._plan(plan, old, states, offer, at=at)
+            promised = await tx.billing.promised(old)
+            planned = self._plan(plan, old, states, promised, offer, at=at)
             await tx.contracts.save_terms(planned.ended)
             # The invoice stays a draft until the Ledger has said what comes back.
             created = await self._contracts.begin(tx, planned.begun, planned.first_changes, at=at)
@@ -127,7 +129,8 @@ class PlanChanges:
         async with self._store.transaction() as tx:
             old = await tx.contracts.find(plan.contract_id)
             [states] = await tx.billing.states([old])
-        planned = self._plan(plan, old, states, offer, at=at)
+            promised = await tx.billing.promised(old)
+        planned = self._plan(plan, old, states, promised, offer, at=at)
         # The Ledger can only take into account what was delivered to it.
         await self._relay.deliver_now(customer_id)
         answer = await self._ledger.preview_plan_change(planned.notice(planned.change))
@@ -161,7 +164,14 @@ class PlanChanges:
         return old.customer_id, offer
 
     def _plan(
-        self, plan: PlanTerms, old: Contract, states: Sequence[BillingState], offer: Offer, *, at: datetime
+        self,
+        plan: PlanTerms,
+        old: Contract,
+        states: Sequence[BillingState],
+        promised: Sequence[PromisedSeats],
+        offer: Offer,
+        *,
+        at: datetime,
     ) -> _Planned:
         refuse_not_in_force(old, at=at)
         terms = plan.contract(old.customer_id, start_time=at)
@@ -174,9 +184,16 @@ class PlanChanges:
         )
         if not plan.accept_unprorated:
             refuse_unprorated(old, begun)
-        ended = replace(old, end_time=at, version=old.version + 1, accept_time=at)
+        ended = replace(
+            old,
+            end_time=at,
+            version=old.version + 1,
+            accept_time=at,
+            end_money_back=None,
+            settles_end=False,
+        )
         after = [replace(one, contract=ended) for one in states]
-        paid = (paid_seats(one, end_time=at, at=at) for one in states)
+        paid = (paid_seats(one, end_time=at, at=at, promised=promised) for one in states)
         change = PlanChange(
             plan_change_id=PlanChangeId(self._ids.new("pch")),
             customer_id=old.customer_id,

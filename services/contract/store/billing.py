@@ -20,7 +20,7 @@ from services.contract.domain.billing.tiers import SeatPrice, TieredSeatRate
 from services.contract.domain.contract import Contract, Subscription
 from services.contract.domain.ids import InvoiceId, SubscriptionId
 from services.contract.domain.invoice import InvoiceLineKind
-from services.contract.domain.plan_change import PaidSeats
+from services.contract.domain.plan_change import PaidSeats, PromisedSeats
 from services.contract.domain.seats.timeline import SeatChange, Timeline
 from services.contract.store.formats import decode_price, encode_price
 from services.contract.store.seats import CHANGE_COLUMNS, COUNTS, change_from_row
@@ -29,6 +29,7 @@ from services.contract.tables import (
     corrected_prices,
     invoice_lines,
     invoices,
+    promised_seats,
     seat_changes,
     subscriptions,
 )
@@ -115,6 +116,39 @@ class StoredBilling:
                 create_time=at,
             )
         )
+
+    async def insert_promised(self, promised: Collection[PromisedSeats], *, at: datetime) -> None:
+        """Store seats that an end set `at` leaves unbilled although they have credits already."""
+        if promised:
+            rows = [
+                {
+                    "subscription_id": one.subscription_id,
+                    "period_start": one.period_start,
+                    "create_time": at,
+                    "seats": one.charge.seats,
+                    "span_start": one.charge.span.start,
+                    "span_end": one.charge.span.end,
+                }
+                for one in promised
+            ]
+            await self._connection.execute(insert(promised_seats), rows)
+
+    async def promised(self, contract: Contract) -> list[PromisedSeats]:
+        """Return what ends that were set before have left unbilled of the seats of a contract, in order."""
+        ids = [one.subscription_id for one in contract.subscriptions]
+        of = (
+            select(promised_seats)
+            .where(promised_seats.c.subscription_id.in_(ids))
+            .order_by(promised_seats.c.subscription_id, promised_seats.c.create_time)
+        )
+        return [
+            PromisedSeats(
+                subscription_id=SubscriptionId(row.subscription_id),
+                period_start=row.period_start,
+                charge=Charge(seats=row.seats, span=Period(row.span_start, row.span_end)),
+            )
+            for row in await self._connection.execute(of)
+        ]
 
     async def periods(self, subscription_id: SubscriptionId) -> list[BilledPeriod]:
         """Return all billed periods of a subscription, in order, without what void invoices charged for them."""

@@ -17,6 +17,7 @@ from services.contract.domain.contract import (
     BillingFrequency,
     CollectionSchedule,
     Contract,
+    MoneyBack,
     SeatInvoicing,
     SeatProration,
     Subscription,
@@ -60,6 +61,8 @@ _SELECT: Final[Select[Any]] = select(
     contracts.c.term_renews,
     contracts.c.term_notice_days,
     contracts.c.overage,
+    contracts.c.end_money_back,
+    contracts.c.settles_end,
 )
 _SELECT_SUBSCRIPTIONS: Final[Select[Any]] = select(
     subscriptions.c.contract_id,
@@ -195,7 +198,14 @@ class StoredContracts:
                 # An end may close the usage period earlier; without one, LEAST is what it was.
                 usage_due_time=func.least(contracts.c.usage_due_time, contract.end_time),
                 overage=[OVERAGE_LIMIT.encode(one) for one in contract.overage],
+                **_end_to_row(contract),
             )
+        )
+
+    async def save_end_settled(self, contract_id: ContractId) -> None:
+        """Save that the money of a locked contract's end, which has passed, is being settled."""
+        await self._connection.execute(
+            update(contracts).where(contracts.c.contract_id == contract_id).values(settles_end=False)
         )
 
     async def save_due(self, contract_id: ContractId, next_due_time: datetime | None) -> None:
@@ -287,6 +297,15 @@ def _contract_to_row(contract: Contract) -> dict[str, Any]:
         "term_renews": None if contract.term is None else contract.term.renews,
         "term_notice_days": None if contract.term is None else contract.term.notice_days,
         "overage": [OVERAGE_LIMIT.encode(one) for one in contract.overage],
+        **_end_to_row(contract),
+    }
+
+
+def _end_to_row(contract: Contract) -> dict[str, Any]:
+    money_back = contract.end_money_back
+    return {
+        "end_money_back": None if money_back is None else money_back.value,
+        "settles_end": contract.settles_end,
     }
 
 
@@ -310,6 +329,8 @@ def _contract_from_row(
         if row.term_months is None
         else Term(months=row.term_months, renews=row.term_renews, notice_days=row.term_notice_days),
         overage=tuple(map(OVERAGE_LIMIT.decode, row.overage)),
+        end_money_back=None if row.end_money_back is None else MoneyBack(row.end_money_back),
+        settles_end=row.settles_end,
     )
 
 

@@ -278,6 +278,15 @@ def _hard_stop_of_both(changed: Json) -> Json:
     }
 
 
+def _default_end(now: Json) -> Json:
+    """Money that comes back at an end to come: until then only an end now gave any back."""
+    return now | {"contract": now["contract"] | {"end_money_back": None, "settles_end": False}}
+
+
+def _default_end_of_signed(created: Json) -> Json:
+    return created | {"contract": _default_end(created["contract"])}
+
+
 # The columns seller_details.details, billing_details.details and invoice_parties.parties; Party is a response, too.
 PARTY: Final = Format("Party", Party)
 BILLING_DETAILS: Final = Format("BillingDetails", BillingDetails)
@@ -296,6 +305,7 @@ RESPONSES: Final = Formats[Response](
             _edited_schedules_created,
             _counted_created,
             _hard_stop_of_signed,
+            _default_end_of_signed,
         ),
     ),
     Format(
@@ -308,6 +318,7 @@ RESPONSES: Final = Formats[Response](
             _edited_schedules_now,
             _counted_contract,
             _hard_stop_of_contract,
+            _default_end,
         ),
     ),
     Format(

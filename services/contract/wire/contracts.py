@@ -29,6 +29,7 @@ from services.contract.wire.overage import policy_from_wire, policy_to_wire
 from services.contract.wire.schedules import schedule_from_wire, schedule_to_wire
 from services.contract.wire.subscriptions import subscription_to_wire, terms_from_wire
 from services.contract.wire.values import (
+    MONEY_BACK,
     each,
     optional_time,
     time,
@@ -181,6 +182,7 @@ def contract_to_wire(now: ContractNow) -> pb.Contract:
             notice_days=contract.term.notice_days,
         ),
         overage_policy=policy_to_wire(contract.overage),
+        end_money_back=None if contract.end_money_back is None else MONEY_BACK[contract.end_money_back],
     )
 
 

@@ -8,9 +8,8 @@ from meshkit.rpc.fields import Fields
 from meshkit.rpc.fingerprint import fingerprint
 from purser.contract.v1 import contract_pb2 as pb
 from services.contract.domain.commands import EndContract, EndedContract
-from services.contract.domain.contract import EndOption
+from services.contract.domain.contract import EndOption, MoneyBack
 from services.contract.domain.ids import ContractId
-from services.contract.domain.plan_change import MoneyBack
 from services.contract.wire.contracts import contract_to_wire
 from services.contract.wire.plan_changes import plan_change_to_wire
 from services.contract.wire.values import by_number, default, optional_time
@@ -42,6 +41,8 @@ def end_from_wire(request: pb.EndContractRequest) -> EndContract:
     )
     if command.end_time is not None and command.end_option is not EndOption.AT_TIME:
         fields.add("end_time", "must be left out if end_option is set")
+    if command.end_option is EndOption.NEVER and command.money_back is MoneyBack.CREDIT_UNUSED:
+        fields.add("money_back", "must be left out if the end is removed")
     fields.check()
     return command
 

@@ -14,7 +14,6 @@ from services.contract.domain.ids import ContractId, PlanChangeId, RateCardId
 from services.contract.domain.invoice import Share
 from services.contract.domain.plan_change import (
     IncludedCredits,
-    MoneyBack,
     PaidSeats,
     PlanChange,
     PlanChangeStatus,
@@ -22,16 +21,19 @@ from services.contract.domain.plan_change import (
 from services.contract.wire.contracts import contract_to_wire, schedules_from_wire, subscriptions_from_wire
 from services.contract.wire.invoices import invoice_to_wire, line_to_wire
 from services.contract.wire.overage import policy_from_wire
-from services.contract.wire.values import by_number, default, money_to_wire, optional_time, period_to_wire
+from services.contract.wire.values import (
+    MONEY_BACK,
+    by_number,
+    default,
+    money_to_wire,
+    optional_time,
+    period_to_wire,
+)
 
 _INCLUDED: Final = {
     IncludedCredits.VOID: pb.INCLUDED_CREDITS_VOID,
     IncludedCredits.KEEP: pb.INCLUDED_CREDITS_KEEP,
     IncludedCredits.ROLL: pb.INCLUDED_CREDITS_ROLL,
-}
-_MONEY_BACK: Final = {
-    MoneyBack.CREDIT_UNUSED: pb.MONEY_BACK_CREDIT_UNUSED,
-    MoneyBack.NONE: pb.MONEY_BACK_NONE,
 }
 _STATUSES: Final = {
     PlanChangeStatus.PENDING: pb.PLAN_CHANGE_STATUS_PENDING,
@@ -110,7 +112,7 @@ def plan_change_to_wire(change: PlanChange) -> pb.PlanChange:
         begun_contract_id=change.begun_contract_id or "",
         change_time=timestamp(change.change_time),
         included_credits=_INCLUDED[change.included_credits],
-        money_back=_MONEY_BACK[change.money_back],
+        money_back=MONEY_BACK[change.money_back],
         status=_STATUSES[change.status],
         invoice_id=change.invoice_id or "",
         credits=_credits_to_wire(change),
@@ -130,7 +132,7 @@ def _terms_from_wire(
         subscriptions=subscriptions_from_wire(fields, request.subscriptions),
         grant_schedules=schedules_from_wire(fields, request.grant_schedules, request.subscriptions),
         included_credits=default(fields, "included_credits", request.included_credits, by_number(_INCLUDED)),
-        money_back=default(fields, "money_back", request.money_back, by_number(_MONEY_BACK)),
+        money_back=default(fields, "money_back", request.money_back, by_number(MONEY_BACK)),
         accept_unprorated=request.accept_unprorated,
         overage=policy_from_wire(fields, request.overage_policy),
     )

@@ -11,8 +11,10 @@ from meshkit.currency import is_currency
 from meshkit.period import Period
 from meshkit.quantity import Money
 from meshkit.rpc.fields import Fields, timestamp
+from purser.contract.v1 import contract_pb2 as pb
 from purser.type.v1 import billing_period_pb2, money_pb2
 from services.contract.domain.billing.price import MONEY_MICROS_MAX
+from services.contract.domain.contract import MoneyBack
 from services.contract.domain.ids import SubscriptionId
 
 M = TypeVar("M")
@@ -21,6 +23,13 @@ T = TypeVar("T")
 LATEST: Final = datetime(
     9000, 1, 1, tzinfo=UTC
 )  # so that every billing period has an end that can be represented
+
+
+# The first one is the default at a change of plan.
+MONEY_BACK: Final = {
+    MoneyBack.CREDIT_UNUSED: pb.MONEY_BACK_CREDIT_UNUSED,
+    MoneyBack.NONE: pb.MONEY_BACK_NONE,
+}
 
 
 def time(fields: Fields, field: str, message: Timestamp, has: bool) -> datetime:

@@ -127,6 +127,8 @@ class PlanChanges:
             ids=self._ids,
             settles=True,
             slot_ids=slot_ids,
+            # Also grants that have expired since the change and can still pay for late usage.
+            pays_late=True,
         )
 
     async def _change_pool(
@@ -213,7 +215,9 @@ class PlanChanges:
         schedule, paid = progress.schedule, change.paid_period(progress.schedule)
         of_paid = PaidCredits()
         if paid is not None:
-            of_paid = await tx.accounts.paid_credits(change.customer_id, schedule.schedule_id, paid.period)
+            of_paid = await tx.accounts.paid_credits(
+                change.customer_id, schedule.schedule_id, paid.period, change_time=change.change_time
+            )
             of_paid = of_paid.with_grants(unsaved, paid.period)
         return end_schedule(
             account,

@@ -2,6 +2,7 @@
 """EndContract with an option: at the period's end or start, and never."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from grpc import StatusCode
@@ -135,26 +136,72 @@ async def test_a_period_is_unwanted_within_24_hours_of_its_start(
             await _end(desk, signed, PERIOD_START)
 
 
-async def test_only_an_end_now_gives_money_back(desk: Desk, running: RunningContract) -> None:
+async def test_the_option_of_an_end_is_shown_replaced_and_dropped(
+    desk: Desk, running: RunningContract
+) -> None:
+    signed = await desk.sign(desk.seats(4, frequency=MONTHLY), end=day(9, 1))
+    contract_id = signed.contract.contract_id
+
+    async def shown() -> "pb.MoneyBack":
+        request = pb.GetContractRequest(contract_id=contract_id)
+        return (await desk.contract.GetContract(request)).contract.end_money_back
+
+    async def end(**more: Any) -> pb.EndContractResponse:
+        request = pb.EndContractRequest(request_id=desk.request_id(), contract_id=contract_id, **more)
+        return await desk.contract.EndContract(request)
+
+    assert await shown() == pb.MONEY_BACK_UNSPECIFIED
+    await end(end_time=timestamp(day(6, 16)), money_back=pb.MONEY_BACK_CREDIT_UNUSED)
+    assert await shown() == pb.MONEY_BACK_CREDIT_UNUSED
+    await end(end_option=PERIOD_END)
+    assert await shown() == pb.MONEY_BACK_NONE
+    await end(end_option=PERIOD_END, money_back=pb.MONEY_BACK_CREDIT_UNUSED)
+    await end(end_option=NEVER)
+    assert await shown() == pb.MONEY_BACK_UNSPECIFIED
+    with bad_fields("money_back"):
+        await end(end_option=NEVER, money_back=pb.MONEY_BACK_CREDIT_UNUSED)
+
+
+async def test_an_end_to_come_asks_the_ledger_when_it_passes_and_is_settled_once(
+    desk: Desk, running: RunningContract, ledger: RecordingLedger
+) -> None:
     signed = await desk.sign(desk.seats(4, frequency=MONTHLY))
-    await running.advance_to(day(6, 16))
     request = pb.EndContractRequest(
         request_id="r1",
         contract_id=signed.contract.contract_id,
-        end_time=timestamp(day(6, 16) + timedelta(microseconds=1)),
+        end_time=timestamp(day(6, 16)),
         money_back=pb.MONEY_BACK_CREDIT_UNUSED,
     )
+    ledger.answers["ApplyPlanChange"] = lambda told: ApplyPlanChangeResponse(
+        unused=[
+            UnusedShare(subscription_id=told.paid_periods[0].subscription_id, numerator=1, denominator=4)
+        ],
+        apply_time=told.ended.end_time,
+    )
+    ahead = await desk.contract.EndContract(request)
+    await running.advance_to(day(6, 16) - timedelta(microseconds=1))
+    assert not ledger.told_of(ApplyPlanChangeRequest)
+    ledger.fault = PeerUnavailable(peer="ledger", details="down")
+    await running.advance_to(day(6, 16))
+    listed = pb.ListPlanChangesRequest(contract_id=signed.contract.contract_id)
+    (pending,) = (await desk.contract.ListPlanChanges(listed)).plan_changes
+    ledger.fault = None
 
-    with fault(StatusCode.FAILED_PRECONDITION, "MONEY_BACK_NOT_NOW"):
-        await desk.contract.EndContract(request)
-    request.ClearField("end_time")
-    request.end_option = PERIOD_END
-    with fault(StatusCode.FAILED_PRECONDITION, "MONEY_BACK_NOT_NOW"):
-        await desk.contract.EndContract(request)
-    request.ClearField("end_option")
-    request.end_time.FromDatetime(day(6, 16))
+    await running.advance_to(day(7, 1))
 
-    assert (await desk.contract.EndContract(request)).HasField("settlement")
+    (settled,) = (await desk.contract.ListPlanChanges(listed)).plan_changes
+    assert (pending.status, settled.status) == (
+        pb.PLAN_CHANGE_STATUS_PENDING,
+        pb.PLAN_CHANGE_STATUS_APPLIED,
+    )
+    (told,) = ledger.told_of(ApplyPlanChangeRequest)
+    assert not told.HasField("begun")
+    assert told.ended.version == ledger.told_of(ApplyContractRequest)[-1].version
+    assert told.paid_periods[0].end_time == timestamp(day(7, 1))
+    invoice = await desk.contract.GetInvoice(pb.GetInvoiceRequest(invoice_id=signed.invoices[0].invoice_id))
+    assert [dollars(one.amount) for one in invoice.credit_notes] == ["10.00"]
+    again = await desk.contract.EndContract(request)
+    assert (again.contract, again.settlement) == (ahead.contract, settled)
 
 
 async def test_the_money_of_an_end_waits_for_the_ledger_s_answer_and_is_settled_once(

@@ -750,7 +750,7 @@ class ContractTerm(_message.Message):
     def __init__(self, months: _Optional[int] = ..., renews: _Optional[bool] = ..., notice_days: _Optional[int] = ...) -> None: ...
 
 class Contract(_message.Message):
-    __slots__ = ("contract_id", "customer_id", "name", "rate_card_id", "start_time", "end_time", "subscriptions", "grant_schedules", "create_time", "term", "overage_policy")
+    __slots__ = ("contract_id", "customer_id", "name", "rate_card_id", "start_time", "end_time", "subscriptions", "grant_schedules", "create_time", "term", "overage_policy", "end_money_back")
     CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -762,6 +762,7 @@ class Contract(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     TERM_FIELD_NUMBER: _ClassVar[int]
     OVERAGE_POLICY_FIELD_NUMBER: _ClassVar[int]
+    END_MONEY_BACK_FIELD_NUMBER: _ClassVar[int]
     contract_id: str
     customer_id: str
     name: str
@@ -773,7 +774,8 @@ class Contract(_message.Message):
     create_time: _timestamp_pb2.Timestamp
     term: ContractTerm
     overage_policy: OveragePolicy
-    def __init__(self, contract_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., name: _Optional[str] = ..., rate_card_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscriptions: _Optional[_Iterable[_Union[Subscription, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[GrantSchedule, _Mapping]]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., term: _Optional[_Union[ContractTerm, _Mapping]] = ..., overage_policy: _Optional[_Union[OveragePolicy, _Mapping]] = ...) -> None: ...
+    end_money_back: MoneyBack
+    def __init__(self, contract_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., name: _Optional[str] = ..., rate_card_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscriptions: _Optional[_Iterable[_Union[Subscription, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[GrantSchedule, _Mapping]]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., term: _Optional[_Union[ContractTerm, _Mapping]] = ..., overage_policy: _Optional[_Union[OveragePolicy, _Mapping]] = ..., end_money_back: _Optional[_Union[MoneyBack, str]] = ...) -> None: ...
 
 class OveragePolicy(_message.Message):
     __slots__ = ("mode", "limits")

@@ -388,11 +388,11 @@ class ContractServiceServicer:
 
     def EndContract(self, request, context):
         """Sets, moves or removes the end of a contract: no billing, grants or entitlement from that instant on. A later or
-        removed end charges the difference. An end now can give back what was paid and not used, by credit notes, and charges
+        removed end charges the difference. An end can give back what was paid and not used, by credit notes, and charges
         what was used and not billed: see money_back and END_OPTION_PERIOD_START. Otherwise an earlier end refunds nothing, and
-        grants already issued live on until they expire. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND);
-        CONTRACT_ENDED, END_BEFORE_NOW, NO_BILLING_PERIOD, PERIOD_STARTED_TOO_LONG_AGO, MONEY_BACK_NOT_NOW, TERM_NOT_OVER,
-        NO_TERM (FAILED_PRECONDITION).
+        grants already issued live on until they expire. An end to come is settled when it passes; ListPlanChanges shows how.
+        Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, END_BEFORE_NOW, NO_BILLING_PERIOD,
+        PERIOD_STARTED_TOO_LONG_AGO, TERM_NOT_OVER, NO_TERM (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

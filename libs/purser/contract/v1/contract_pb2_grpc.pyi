@@ -89,11 +89,11 @@ class ContractServiceStub:
     """Lists contracts in order of creation. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     EndContract: _grpc.UnaryUnaryMultiCallable[_contract_pb2.EndContractRequest, _contract_pb2.EndContractResponse]
     """Sets, moves or removes the end of a contract: no billing, grants or entitlement from that instant on. A later or
-    removed end charges the difference. An end now can give back what was paid and not used, by credit notes, and charges
+    removed end charges the difference. An end can give back what was paid and not used, by credit notes, and charges
     what was used and not billed: see money_back and END_OPTION_PERIOD_START. Otherwise an earlier end refunds nothing, and
-    grants already issued live on until they expire. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND);
-    CONTRACT_ENDED, END_BEFORE_NOW, NO_BILLING_PERIOD, PERIOD_STARTED_TOO_LONG_AGO, MONEY_BACK_NOT_NOW, TERM_NOT_OVER,
-    NO_TERM (FAILED_PRECONDITION).
+    grants already issued live on until they expire. An end to come is settled when it passes; ListPlanChanges shows how.
+    Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, END_BEFORE_NOW, NO_BILLING_PERIOD,
+    PERIOD_STARTED_TOO_LONG_AGO, TERM_NOT_OVER, NO_TERM (FAILED_PRECONDITION).
     """
     EditGrantSchedule: _grpc.UnaryUnaryMultiCallable[_contract_pb2.EditGrantScheduleRequest, _contract_pb2.EditGrantScheduleResponse]
     """Gives a grant schedule other terms for the periods that begin at an instant or later; grants that have begun keep
@@ -297,11 +297,11 @@ class ContractServiceAsyncStub(ContractServiceStub):
     """Lists contracts in order of creation. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     EndContract: _aio.UnaryUnaryMultiCallable[_contract_pb2.EndContractRequest, _contract_pb2.EndContractResponse]  # type: ignore[assignment]
     """Sets, moves or removes the end of a contract: no billing, grants or entitlement from that instant on. A later or
-    removed end charges the difference. An end now can give back what was paid and not used, by credit notes, and charges
+    removed end charges the difference. An end can give back what was paid and not used, by credit notes, and charges
     what was used and not billed: see money_back and END_OPTION_PERIOD_START. Otherwise an earlier end refunds nothing, and
-    grants already issued live on until they expire. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND);
-    CONTRACT_ENDED, END_BEFORE_NOW, NO_BILLING_PERIOD, PERIOD_STARTED_TOO_LONG_AGO, MONEY_BACK_NOT_NOW, TERM_NOT_OVER,
-    NO_TERM (FAILED_PRECONDITION).
+    grants already issued live on until they expire. An end to come is settled when it passes; ListPlanChanges shows how.
+    Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, END_BEFORE_NOW, NO_BILLING_PERIOD,
+    PERIOD_STARTED_TOO_LONG_AGO, TERM_NOT_OVER, NO_TERM (FAILED_PRECONDITION).
     """
     EditGrantSchedule: _aio.UnaryUnaryMultiCallable[_contract_pb2.EditGrantScheduleRequest, _contract_pb2.EditGrantScheduleResponse]  # type: ignore[assignment]
     """Gives a grant schedule other terms for the periods that begin at an instant or later; grants that have begun keep
@@ -598,11 +598,11 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.EndContractResponse, _abc.Awaitable[_contract_pb2.EndContractResponse]]:
         """Sets, moves or removes the end of a contract: no billing, grants or entitlement from that instant on. A later or
-        removed end charges the difference. An end now can give back what was paid and not used, by credit notes, and charges
+        removed end charges the difference. An end can give back what was paid and not used, by credit notes, and charges
         what was used and not billed: see money_back and END_OPTION_PERIOD_START. Otherwise an earlier end refunds nothing, and
-        grants already issued live on until they expire. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND);
-        CONTRACT_ENDED, END_BEFORE_NOW, NO_BILLING_PERIOD, PERIOD_STARTED_TOO_LONG_AGO, MONEY_BACK_NOT_NOW, TERM_NOT_OVER,
-        NO_TERM (FAILED_PRECONDITION).
+        grants already issued live on until they expire. An end to come is settled when it passes; ListPlanChanges shows how.
+        Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED, END_BEFORE_NOW, NO_BILLING_PERIOD,
+        PERIOD_STARTED_TOO_LONG_AGO, TERM_NOT_OVER, NO_TERM (FAILED_PRECONDITION).
         """
 
     @_abc_1.abstractmethod

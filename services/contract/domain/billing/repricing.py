@@ -11,8 +11,9 @@ from meshkit.period import Period
 from services.contract.domain.billing.price import SeatRate, rounded
 from services.contract.domain.billing.state import BilledPeriod, BillingState, covered_span, known_price
 from services.contract.domain.billing.tiers import SeatPrice
+from services.contract.domain.contract import MoneyBack
 from services.contract.domain.invoice import WHOLE, InvoiceLine, InvoiceLineKind, line
-from services.contract.domain.plan_change import MoneyBack, PlanChange
+from services.contract.domain.plan_change import PlanChange
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,9 +117,12 @@ def next_due(state: BillingState) -> datetime | None:
     """Return the next instant at which the subscription has something to bill; None: never.
 
     When a period is due: period_due. A seat increase inside a period, and a later end of the contract, are due when
-    they take effect; if they are billed on the next collection date, when the period or the contract ends.
+    they take effect; if they are billed on the next collection date, when the period or the contract ends. An end whose
+    money is settled is due when it passes.
     """
     dues = []
+    if state.contract.settles_end and state.contract.end_time is not None:
+        dues.append(state.contract.end_time)
     if (due := period_due(state.contract, state.subscription)) is not None:
         dues.append(due)
     if state.billed is not None and (owed_since := uncharged_from(state, state.billed)) is not None:

@@ -7,12 +7,15 @@ import structlog
 
 from meshkit.errors import MeshError
 from meshkit.ids import Ids
+from services.contract.domain.contract import Contract
 from services.contract.domain.errors import PeerUnavailable
 from services.contract.domain.ids import ContractId
 from services.contract.operations.billing.instant import bill_instant
 from services.contract.operations.billing.issuing import issue
+from services.contract.operations.billing.passed_ends import settle_passed_end
 from services.contract.operations.billing.prices import SeatPrices
 from services.contract.operations.ports import Catalog
+from services.contract.operations.terms import lock_contract
 from services.contract.store import PostgresStore
 
 CONTRACTS_PER_READ_MAX = 200
@@ -95,14 +98,23 @@ class Billing:
             contract = await tx.contracts.find(contract_id)
         # Read before the lock is taken: no rpc inside a transaction.
         rates = await prices.of(contract, due_time)
+        ends = _passes_end(contract, due_time)
         async with self._store.transaction() as tx:
-            contract = await tx.contracts.lock(contract_id)
-            if contract.next_due_time != due_time:
+            # A notice to the Ledger is written under the lock of the customer.
+            contract = await (lock_contract(tx, contract_id) if ends else tx.contracts.lock(contract_id))
+            if contract.next_due_time != due_time or _passes_end(contract, due_time) != ends:
                 return  # another replica, or a seat change, billed it meanwhile
             [states] = await tx.billing.states([contract])
+            if ends:
+                contract, states = await settle_passed_end(tx, contract, states, rates, ids=self._ids)
             _, invoice, next_due_time = await bill_instant(
                 tx, contract, states, due_time, rates, ids=self._ids
             )
             await tx.contracts.save_due(contract_id, next_due_time)
             await tx.due_records.billed(contract, invoice)
             await issue(tx, [] if invoice is None else [invoice], at=at, ids=self._ids)
+
+
+def _passes_end(contract: Contract, due_time: datetime) -> bool:
+    """Return whether what is due is also the end of a contract, whose money is then settled."""
+    return contract.settles_end and contract.end_time == due_time

@@ -106,11 +106,13 @@ class EndedSchedule:
 class PaidCredits:
     """What a schedule granted for its periods that began in the paid period, and what was used of later ones.
 
-    Later ones began before the notice arrived; nobody has paid for them.
+    Later ones began before the notice arrived; nobody has paid for them. expired_since: what expired of the schedule's
+    last grant between the change and the arrival of its notice.
     """
 
     granted: Credits = Credits(0)
     used_later: Credits = Credits(0)
+    expired_since: Credits = Credits(0)
 
     def with_grants(self, grants: Iterable[Grant], period: Period) -> "PaidCredits":
         """Return it with grants that are not stored yet, which nobody has used."""
@@ -172,7 +174,9 @@ def end_schedule(
     if period_start is not None and period_start >= change.granted_before(paid):
         # Of a period that the contract was not in force for, whatever was chosen.
         included = IncludedCredits.VOID
-    if latest is not None and not latest.is_over(at) and included is not IncludedCredits.KEEP:
+    # What is paid back is voided also if it has expired since the change: late usage must not draw it.
+    void_from = change.change_time if included is IncludedCredits.VOID else at
+    if latest is not None and not latest.is_over(void_from) and included is not IncludedCredits.KEEP:
         # What was held when the grant was voided before is voided when it returns, and does not roll.
         has_held = bool(latest.held) and latest.void is None
         rolled: Grant | None = None
@@ -188,7 +192,8 @@ def end_schedule(
     to_come = Credits(0)
     if paid is not None and schedule.slot_id is None:
         to_come = to_come_of(schedule, progress.next_index, paid)
-    voided_unused = voided if included is IncludedCredits.VOID else Credits(0)
+    is_void = included is IncludedCredits.VOID
+    voided_unused = voided if is_void else Credits(0)
     ended = EndedSchedule(
         schedule_id=schedule.schedule_id,
         subscription_id=schedule.subscription_id,
@@ -200,6 +205,8 @@ def end_schedule(
     )
     is_paid = paid is not None and period_start is not None and period_start < paid.period.end
     unused = (voided_unused.micros if is_paid else 0) + to_come.micros - of_paid.used_later.micros
+    if is_void:
+        unused += of_paid.expired_since.micros
     return account, EndedCredits(ended, Credits(unused))
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.ended_slots import UnreadSlots
-from services.ledger.domain.credits.grant import CreditTypeId, ScheduleId, SlotId
+from services.ledger.domain.credits.grant import CreditTypeId, Grant, ScheduleId, SlotId
 from services.ledger.domain.credits.plan_change import IncludedCredits, PlanChange
 from services.ledger.domain.credits.schedule import Allocation, Schedule
 from services.ledger.domain.credits.seat_plan import SeatPlan, SeatSpan
@@ -86,7 +86,15 @@ def _unread(
         if latest is not None and latest.is_active(at):
             active = latest  # all are of one period
             rest += count * latest.rest.micros
+        elif latest is not None and _has_expired_since(latest, schedule, change):
+            rest += count * latest.expired.micros
     return UnreadSlots(Credits(granted), Credits(rest), active)
+
+
+def _has_expired_since(grant: Grant, schedule: Schedule, change: PlanChange) -> bool:
+    """Return whether the last grant of a schedule, whose end was known, expired between the end and its notice."""
+    was_known = schedule.end_time is not None and schedule.end_time <= change.change_time
+    return was_known and not grant.is_over(change.change_time)
 
 
 def first_spans(change: PlanChange) -> Mapping[str, SeatPlan]:

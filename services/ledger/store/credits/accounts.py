@@ -63,23 +63,27 @@ class Accounts:
         )
 
     async def paid_credits(
-        self, customer_id: CustomerId, schedule_id: ScheduleId, period: Period
+        self, customer_id: CustomerId, schedule_id: ScheduleId, period: Period, *, change_time: datetime
     ) -> PaidCredits:
         """Return what a schedule granted for its periods that began in `period`, and what was used of later ones.
 
-        What late notices took back is not counted.
+        What late notices took back is not counted. change_time: see PaidCredits.expired_since.
         """
         row = await self._connection.fetchrow(
             "SELECT coalesce(sum(granted_micros - taken_back_micros) FILTER (WHERE period_start < $4), 0)::bigint,"
-            " coalesce(sum(captured_micros + held_micros) FILTER (WHERE period_start >= $4), 0)::bigint"
+            " coalesce(sum(captured_micros + held_micros) FILTER (WHERE period_start >= $4), 0)::bigint,"
+            " coalesce((array_agg("
+            "CASE WHEN period_start < least($4, $5) AND expire_time > $5 THEN expired_micros ELSE 0 END"
+            " ORDER BY period_start DESC))[1], 0)::bigint"
             " FROM ledger.grants WHERE customer_id = $1 AND schedule_id = $2 AND period_start >= $3",
             customer_id,
             schedule_id,
             period.start,
             period.end,
+            change_time,
         )
         assert row is not None
-        return PaidCredits(Credits(row[0]), Credits(row[1]))
+        return PaidCredits(Credits(row[0]), Credits(row[1]), Credits(row[2]))
 
     async def places_of_holds(
         self, asked: Iterable[tuple[CustomerId, HoldId]]
