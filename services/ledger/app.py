@@ -35,6 +35,7 @@ from services.ledger.operations.gate.explanations import Explanations
 from services.ledger.operations.gate.gate import Gate, GateLane, gate_lane
 from services.ledger.operations.plan_changes import PlanChanges
 from services.ledger.operations.retention import Retention
+from services.ledger.operations.seat_voids import SeatVoids
 from services.ledger.operations.usage.attachment import Attachment
 from services.ledger.operations.usage.corrections import Corrections
 from services.ledger.operations.usage.imports import Imports
@@ -169,6 +170,7 @@ def _operations(
         copies=Copies(store=store, clock=clock, ids=ids, relay=relay, attachment=attachment),
         copy_repairs=CopyRepairs(store=store, clock=clock, ids=ids, relay=relay),
         plan_changes=PlanChanges(store=store, clock=clock, ids=ids, relay=relay),
+        seat_voids=SeatVoids(store=store, clock=clock, ids=ids, relay=relay),
         grants=Grants(store=store, clock=clock, ids=ids, relay=relay),
         caps=SpendCaps(store=store, clock=clock, ids=ids),
         corrections=Corrections(store=store, clock=clock, ids=ids, relay=relay),

@@ -97,15 +97,6 @@ class SeatChangeUpdate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeatChangeVoid:
-    """A seat change that does not count any more. From Contract."""
-
-    customer_id: CustomerId
-    subscription_id: str
-    seat_change_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class WatchUpdate:
     """A threshold to watch or, if not active, to stop watching. From Alert."""
 

@@ -4,6 +4,7 @@
 from services.ledger.domain.credits.commands import AdjustedBalance, VoidedGrant
 from services.ledger.domain.credits.grant import Grant
 from services.ledger.domain.credits.plan_change import PlanChanged
+from services.ledger.domain.credits.seat_void import SeatChangeVoided
 from services.ledger.domain.gate.decision import (
     Authorized,
     AuthorizedLines,
@@ -29,6 +30,7 @@ Response = (
     | VoidedGrant
     | AdjustedBalance
     | PlanChanged
+    | SeatChangeVoided
     | CustomerSpendCap
     | SpendCapRemoval
     | CorrectedUsage

@@ -12,6 +12,7 @@ from services.ledger.operations.gate.caps import SpendCaps
 from services.ledger.operations.gate.explanations import Explanations
 from services.ledger.operations.gate.gate import Gate
 from services.ledger.operations.plan_changes import PlanChanges
+from services.ledger.operations.seat_voids import SeatVoids
 from services.ledger.operations.usage.corrections import Corrections
 from services.ledger.operations.usage.imports import Imports
 from services.ledger.operations.usage.intake import Intake
@@ -30,6 +31,7 @@ class Operations:
     copies: Copies
     copy_repairs: CopyRepairs
     plan_changes: PlanChanges
+    seat_voids: SeatVoids
     grants: Grants
     caps: SpendCaps
     intake: Intake

@@ -17,7 +17,6 @@ from services.ledger.domain.copies import (
     ProductUpdate,
     RateCardUpdate,
     SeatChangeUpdate,
-    SeatChangeVoid,
     WatchUpdate,
 )
 from services.ledger.domain.credits.account import Account
@@ -48,7 +47,6 @@ from services.ledger.operations.credits.seat_plans import (
 )
 from services.ledger.operations.credits.settlement import OpenAccount, open_account
 from services.ledger.operations.ports import Relay
-from services.ledger.operations.seat_changes import remove_seat_change
 from services.ledger.operations.usage.attachment import Attachment
 from services.ledger.operations.usage.rerates import rerate_withdrawn
 from services.ledger.store import PostgresStore, Transaction
@@ -191,38 +189,6 @@ class Copies:
         added = await self._store.run(work, turn_of=update.customer_id)
         self._relay.wake()
         return added
-
-    async def void_seat_change(self, void: SeatChangeVoid) -> None:
-        """Count seats as if a change had never been received; an unknown one is ignored.
-
-        What it brought, because the notice arrives late, is taken back as far as it is unspent.
-        Raises CustomerNotFound.
-        """
-        at = self._clock.now()
-
-        async def work(tx: Transaction) -> None:
-            await tx.copies.lock_known_customer(void.customer_id)
-            before = await tx.seat_changes.seats(void.customer_id, void.subscription_id)
-            removed = await remove_seat_change(
-                tx, void.customer_id, void.subscription_id, void.seat_change_id, at=at, ids=self._ids
-            )
-            if removed is None or before is None:
-                return
-            for credit_type_id, slot_ids in removed.slots.items():
-                await self._settle(
-                    tx,
-                    void.customer_id,
-                    credit_type_id,
-                    at,
-                    slot_ids=slot_ids,
-                    late=lambda account, progress, time: _without_excess(
-                        account, progress, void.subscription_id, before, removed.planned, at=time
-                    ),
-                )
-            await tx.audit.record({"seat_change_id": void.seat_change_id})
-
-        await self._store.run(work, turn_of=void.customer_id)
-        self._relay.wake()
 
     async def preview_seat_change(self, update: SeatChangeUpdate) -> tuple[ScheduleCredits, ...]:
         """Return the credits that a seat change would add to its period, per schedule; writes nothing.

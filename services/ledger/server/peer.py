@@ -8,7 +8,7 @@ from grpc.aio import ServicerContext
 from purser.ledger.v1 import ledger_peer_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2_grpc
 from services.ledger.operations import Operations
-from services.ledger.wire.copies import alert, catalog, contract, plan_changes
+from services.ledger.wire.copies import alert, catalog, contract, plan_changes, seat_voids
 from services.ledger.wire.credits import grants
 from services.ledger.wire.usage import contract_usage
 
@@ -57,8 +57,8 @@ class LedgerPeerServicer(ledger_peer_pb2_grpc.LedgerPeerServiceServicer):
     async def VoidSeatChange(
         self, request: pb.VoidSeatChangeRequest, context: Context
     ) -> pb.VoidSeatChangeResponse:
-        await self._do.copies.void_seat_change(contract.seat_change_void_from_wire(request))
-        return pb.VoidSeatChangeResponse()
+        voided = await self._do.seat_voids.void(seat_voids.void_from_wire(request))
+        return seat_voids.void_to_wire(voided)
 
     async def ApplyPlanChange(
         self, request: pb.ApplyPlanChangeRequest, context: Context

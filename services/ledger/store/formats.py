@@ -8,6 +8,7 @@ from services.ledger.domain.credits.commands import AdjustedBalance, VoidedGrant
 from services.ledger.domain.credits.grant import Grant
 from services.ledger.domain.credits.plan_change import PlanChanged
 from services.ledger.domain.credits.schedule import Edition, Rollover
+from services.ledger.domain.credits.seat_void import SeatChangeVoided
 from services.ledger.domain.crossings.watch import Crossing
 from services.ledger.domain.gate.decision import (
     Authorized,
@@ -110,6 +111,7 @@ RESPONSES: Final = Formats[Response](
     Format("CorrectedUsage", CorrectedUsage),
     Format("AdjustedBalance", AdjustedBalance),
     Format("PlanChanged", PlanChanged),
+    Format("SeatChangeVoided", SeatChangeVoided),
 )
 # Each is named as the notice's kind.
 NOTICES: Final = Formats[Crossing](Format("CROSSING", Crossing))

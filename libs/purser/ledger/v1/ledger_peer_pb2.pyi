@@ -471,20 +471,52 @@ class ApplySeatChangeResponse(_message.Message):
     def __init__(self, credits: _Optional[_Iterable[_Union[ScheduleCredits, _Mapping]]] = ...) -> None: ...
 
 class VoidSeatChangeRequest(_message.Message):
-    __slots__ = ("request_id", "customer_id", "subscription_id", "seat_change_id")
+    __slots__ = ("request_id", "customer_id", "subscription_id", "seat_change_id", "paid_period")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
     SEAT_CHANGE_ID_FIELD_NUMBER: _ClassVar[int]
+    PAID_PERIOD_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     customer_id: str
     subscription_id: str
     seat_change_id: str
-    def __init__(self, request_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., seat_change_id: _Optional[str] = ...) -> None: ...
+    paid_period: PaidPeriod
+    def __init__(self, request_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., seat_change_id: _Optional[str] = ..., paid_period: _Optional[_Union[PaidPeriod, _Mapping]] = ...) -> None: ...
+
+class VoidedCredits(_message.Message):
+    __slots__ = ("grant_schedule_id", "credit_type_id", "granted_micros", "voided_micros", "to_come_micros")
+    GRANT_SCHEDULE_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    GRANTED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    VOIDED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    TO_COME_MICROS_FIELD_NUMBER: _ClassVar[int]
+    grant_schedule_id: str
+    credit_type_id: str
+    granted_micros: int
+    voided_micros: int
+    to_come_micros: int
+    def __init__(self, grant_schedule_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., granted_micros: _Optional[int] = ..., voided_micros: _Optional[int] = ..., to_come_micros: _Optional[int] = ...) -> None: ...
+
+class KeptTime(_message.Message):
+    __slots__ = ("start_time", "end_time")
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    def __init__(self, start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class VoidSeatChangeResponse(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("voided", "unused", "kept", "apply_time")
+    VOIDED_FIELD_NUMBER: _ClassVar[int]
+    UNUSED_FIELD_NUMBER: _ClassVar[int]
+    KEPT_FIELD_NUMBER: _ClassVar[int]
+    APPLY_TIME_FIELD_NUMBER: _ClassVar[int]
+    voided: _containers.RepeatedCompositeFieldContainer[VoidedCredits]
+    unused: UnusedShare
+    kept: _containers.RepeatedCompositeFieldContainer[KeptTime]
+    apply_time: _timestamp_pb2.Timestamp
+    def __init__(self, voided: _Optional[_Iterable[_Union[VoidedCredits, _Mapping]]] = ..., unused: _Optional[_Union[UnusedShare, _Mapping]] = ..., kept: _Optional[_Iterable[_Union[KeptTime, _Mapping]]] = ..., apply_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class PaidPeriod(_message.Message):
     __slots__ = ("subscription_id", "start_time", "end_time", "seats")

@@ -157,9 +157,10 @@ class LedgerPeerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def VoidSeatChange(self, request, context):
-        """Removes a seat change that Contract voided before it took effect. From Contract. Idempotent: an unknown change is
-        ignored. If it arrives after the change took effect, what was granted for it is taken back as far as it is unspent.
-        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """Removes a seat change that Contract has voided. From Contract. What was granted for it is voided as far as it is
+        unspent. Of a change that was in effect (paid_period), the answer says what was granted for it, voided and unused, in
+        the same transaction: idempotent by request_id, and an unknown change has nothing unused. Otherwise an unknown change
+        is ignored. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

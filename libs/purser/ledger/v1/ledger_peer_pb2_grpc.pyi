@@ -62,9 +62,10 @@ class LedgerPeerServiceStub:
     Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
     """
     VoidSeatChange: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.VoidSeatChangeRequest, _ledger_peer_pb2.VoidSeatChangeResponse]
-    """Removes a seat change that Contract voided before it took effect. From Contract. Idempotent: an unknown change is
-    ignored. If it arrives after the change took effect, what was granted for it is taken back as far as it is unspent.
-    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """Removes a seat change that Contract has voided. From Contract. What was granted for it is voided as far as it is
+    unspent. Of a change that was in effect (paid_period), the answer says what was granted for it, voided and unused, in
+    the same transaction: idempotent by request_id, and an unknown change has nothing unused. Otherwise an unknown change
+    is ignored. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
     ApplyPlanChange: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplyPlanChangeRequest, _ledger_peer_pb2.ApplyPlanChangeResponse]
     """Ends one contract and begins another at one instant, or none, in one transaction, and answers what became of the
@@ -128,9 +129,10 @@ class LedgerPeerServiceAsyncStub(LedgerPeerServiceStub):
     Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
     """
     VoidSeatChange: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.VoidSeatChangeRequest, _ledger_peer_pb2.VoidSeatChangeResponse]  # type: ignore[assignment]
-    """Removes a seat change that Contract voided before it took effect. From Contract. Idempotent: an unknown change is
-    ignored. If it arrives after the change took effect, what was granted for it is taken back as far as it is unspent.
-    Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """Removes a seat change that Contract has voided. From Contract. What was granted for it is voided as far as it is
+    unspent. Of a change that was in effect (paid_period), the answer says what was granted for it, voided and unused, in
+    the same transaction: idempotent by request_id, and an unknown change has nothing unused. Otherwise an unknown change
+    is ignored. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
     ApplyPlanChange: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.ApplyPlanChangeRequest, _ledger_peer_pb2.ApplyPlanChangeResponse]  # type: ignore[assignment]
     """Ends one contract and begins another at one instant, or none, in one transaction, and answers what became of the
@@ -227,9 +229,10 @@ class LedgerPeerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_peer_pb2.VoidSeatChangeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_peer_pb2.VoidSeatChangeResponse, _abc.Awaitable[_ledger_peer_pb2.VoidSeatChangeResponse]]:
-        """Removes a seat change that Contract voided before it took effect. From Contract. Idempotent: an unknown change is
-        ignored. If it arrives after the change took effect, what was granted for it is taken back as far as it is unspent.
-        Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """Removes a seat change that Contract has voided. From Contract. What was granted for it is voided as far as it is
+        unspent. Of a change that was in effect (paid_period), the answer says what was granted for it, voided and unused, in
+        the same transaction: idempotent by request_id, and an unknown change has nothing unused. Otherwise an unknown change
+        is ignored. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
 
     @_abc_1.abstractmethod

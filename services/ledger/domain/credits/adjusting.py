@@ -94,13 +94,15 @@ def take_back_for_terms(
     return account
 
 
-def _take_back(
-    account: Account, grant: Grant, schedule: Schedule, known_late: Credits, in_time: Credits, *, at: datetime
+def excess_of(grant: Grant, known_late: Credits, in_time: Credits) -> Credits:
+    """Return what a grant counts beyond what its period brings `in_time`, of what it brought as far as it was known."""
+    return min(known_late - in_time, grant.counted - in_time)
+
+
+def take_back_from(
+    account: Account, grant: Grant, schedule: Schedule, voided: Credits, *, at: datetime
 ) -> Account:
-    excess = min(known_late - in_time, grant.counted - in_time)
-    voided = min(excess, grant.rest)
-    if voided <= Credits(0):
-        return account
+    """Void a part (> 0) of a grant's rest, for seats that the grant should not have counted."""
     return recording.write_void(
         account,
         take_back(grant, voided),
@@ -109,3 +111,10 @@ def _take_back(
         cause_id=schedule.schedule_id,
         at=at,
     )
+
+
+def _take_back(
+    account: Account, grant: Grant, schedule: Schedule, known_late: Credits, in_time: Credits, *, at: datetime
+) -> Account:
+    voided = min(excess_of(grant, known_late, in_time), grant.rest)
+    return take_back_from(account, grant, schedule, voided, at=at) if voided > Credits(0) else account

@@ -13,7 +13,6 @@ from services.ledger.domain.copies import (
     ContractUpdate,
     CustomerUpdate,
     SeatChangeUpdate,
-    SeatChangeVoid,
     SubscriptionSeats,
 )
 from services.ledger.domain.credits.grant import CreditTypeId, ProductId, ScheduleId
@@ -199,18 +198,6 @@ def _rollover_from_wire(
             f"{path}.duration", rollover.duration, minimum=1, maximum=PERIODS_MAX // max(1, interval_count)
         ),
     )
-
-
-def seat_change_void_from_wire(request: pb.VoidSeatChangeRequest) -> SeatChangeVoid:
-    fields = Fields()
-    fields.request_id(request.request_id)
-    void = SeatChangeVoid(
-        customer_id=customer_id_from_wire(fields, request.customer_id),
-        subscription_id=fields.text("subscription_id", request.subscription_id),
-        seat_change_id=fields.text("seat_change_id", request.seat_change_id),
-    )
-    fields.check()
-    return void
 
 
 def seat_change_from_wire(request: pb.ApplySeatChangeRequest) -> SeatChangeUpdate:

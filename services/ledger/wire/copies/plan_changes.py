@@ -48,7 +48,7 @@ def preview_from_wire(request: pb.PreviewPlanChangeRequest) -> PlanChange:
 def plan_change_to_wire(changed: PlanChanged) -> pb.ApplyPlanChangeResponse:
     return pb.ApplyPlanChangeResponse(
         ended=[_ended_to_wire(one) for one in changed.ended],
-        unused=[_unused_to_wire(one) for one in changed.unused],
+        unused=[unused_to_wire(one) for one in changed.unused],
         begun=[credits_to_wire(one) for one in changed.begun],
         apply_time=timestamp(changed.apply_time),
     )
@@ -57,7 +57,7 @@ def plan_change_to_wire(changed: PlanChanged) -> pb.ApplyPlanChangeResponse:
 def preview_to_wire(changed: PlanChanged) -> pb.PreviewPlanChangeResponse:
     return pb.PreviewPlanChangeResponse(
         ended=[_ended_to_wire(one) for one in changed.ended],
-        unused=[_unused_to_wire(one) for one in changed.unused],
+        unused=[unused_to_wire(one) for one in changed.unused],
         begun=[credits_to_wire(one) for one in changed.begun],
     )
 
@@ -81,7 +81,7 @@ def _change_from_wire(
     paid = tuple(
         one
         for number, period in enumerate(request.paid_periods)
-        if (one := _paid_from_wire(fields, f"paid_periods[{number}]", period)) is not None
+        if (one := paid_from_wire(fields, f"paid_periods[{number}]", period)) is not None
     )
     fields.check()
     return PlanChange(
@@ -105,7 +105,7 @@ def _contract_from_wire(
     return contract_from_wire(whole)
 
 
-def _paid_from_wire(fields: Fields, path: str, paid: pb.PaidPeriod) -> PaidPeriod | None:
+def paid_from_wire(fields: Fields, path: str, paid: pb.PaidPeriod) -> PaidPeriod | None:
     subscription_id = fields.text(f"{path}.subscription_id", paid.subscription_id)
     start = fields.time(f"{path}.start_time", paid.start_time, paid.HasField("start_time"))
     end = time_in_periods(
@@ -134,7 +134,7 @@ def _ended_to_wire(one: EndedSchedule) -> pb.EndedSchedule:
     )
 
 
-def _unused_to_wire(one: UnusedShare) -> pb.UnusedShare:
+def unused_to_wire(one: UnusedShare) -> pb.UnusedShare:
     return pb.UnusedShare(
         subscription_id=one.subscription_id, numerator=one.numerator, denominator=one.denominator
     )
