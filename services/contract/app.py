@@ -25,6 +25,7 @@ from services.contract.operations import Operations
 from services.contract.operations.billing.due_run import Billing
 from services.contract.operations.billing.plan_credits import PlanCredits
 from services.contract.operations.billing.usage import UsageInvoices
+from services.contract.operations.billing.void_credits import VoidCredits
 from services.contract.operations.contracts import Contracts
 from services.contract.operations.credit_notes import CreditNotes
 from services.contract.operations.customers import Customers
@@ -36,6 +37,7 @@ from services.contract.operations.parties import Parties
 from services.contract.operations.plan_changes import PlanChanges
 from services.contract.operations.repricing import Repricing
 from services.contract.operations.schedules import Schedules
+from services.contract.operations.seat_voids import SeatVoids
 from services.contract.operations.seats import Seats
 from services.contract.operations.top_ups import TopUps
 from services.contract.peers import CatalogPeer, LedgerPeer
@@ -75,7 +77,9 @@ async def open_service(
         catalog = CatalogPeer(service.channel("catalog"))
         ledger = LedgerPeer(service.channel("ledger"))
         plan_credits = PlanCredits(store=store, clock=clock, ids=ids)
-        relay = await service.start_relay(Deliveries(ledger, plan_credits).deliver, ordered=ORDERED)
+        void_credits = VoidCredits(store=store, clock=clock, ids=ids)
+        deliveries = Deliveries(ledger, plan_credits, void_credits)
+        relay = await service.start_relay(deliveries.deliver, ordered=ORDERED)
         billing = Billing(store=store, catalog=catalog, ids=ids)
         usage = UsageInvoices(
             store=store,
@@ -150,6 +154,7 @@ async def open_service(
                 clock=clock,
                 ids=ids,
             ),
+            seat_voids=SeatVoids(store=store, relay=relay, billing=billing, clock=clock, ids=ids),
             named_seats=NamedSeats(store=store, relay=relay, clock=clock, ids=ids),
             top_ups=top_ups,
             invoices=invoices,

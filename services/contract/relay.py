@@ -12,6 +12,7 @@ from services.contract.domain.notices import (
     TopUpPaid,
 )
 from services.contract.operations.billing.plan_credits import PlanCredits
+from services.contract.operations.billing.void_credits import VoidCredits
 from services.contract.peers import LedgerPeer
 from services.contract.store.formats import NOTICES
 
@@ -23,9 +24,10 @@ ORDERED: Final = frozenset({NOTICES.of(SeatsChanged).name})
 class Deliveries:
     """Delivers one notice at a time, for meshkit's relay. Raises if the Ledger did not accept it."""
 
-    def __init__(self, ledger: LedgerPeer, plan_credits: PlanCredits) -> None:
+    def __init__(self, ledger: LedgerPeer, plan_credits: PlanCredits, void_credits: VoidCredits) -> None:
         self._ledger = ledger
         self._plan_credits = plan_credits
+        self._void_credits = void_credits
 
     async def deliver(self, notice: Notice) -> None:
         payload, request_id = NOTICES.decode(notice.kind, notice.payload), notice.notice_id
@@ -35,15 +37,17 @@ class Deliveries:
             case ContractChanged():
                 await self._ledger.apply_contract(payload, request_id=request_id)
             case SeatsChanged(is_void=True):
-                await self._ledger.void_seat_change(payload, request_id=request_id)
+                answer = await self._ledger.void_seat_change(payload, request_id=request_id)
+                if payload.seat_void_id is not None and answer is not None:
+                    await self._void_credits.settle(payload.seat_void_id, answer)
             case SeatsChanged():
                 await self._ledger.apply_seat_change(payload, request_id=request_id)
             case TopUpPaid():
                 await self._ledger.issue_grant(payload, request_id=request_id)
             case PlanChanged():
-                answer = await self._ledger.apply_plan_change(payload, request_id=request_id)
+                applied = await self._ledger.apply_plan_change(payload, request_id=request_id)
                 await self._plan_credits.settle(
-                    payload.plan_change_id, answer.unused, apply_time=answer.apply_time
+                    payload.plan_change_id, applied.unused, apply_time=applied.apply_time
                 )
             case _:
                 assert_never(payload)

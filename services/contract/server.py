@@ -19,6 +19,7 @@ from services.contract.wire import (
     parties,
     plan_changes,
     schedules,
+    seat_voids,
     seats,
     self_service,
     top_ups,
@@ -197,9 +198,9 @@ class ContractServicer(contract_pb2_grpc.ContractServiceServicer):
     async def VoidSeatChange(
         self, request: pb.VoidSeatChangeRequest, context: Context
     ) -> pb.VoidSeatChangeResponse:
-        command = seats.void_from_wire(request)
-        changed = await self._do.seats.void(command)
-        return seats.void_to_wire(changed)
+        command = seat_voids.void_from_wire(request)
+        voided = await self._do.seat_voids.void(command)
+        return seat_voids.void_to_wire(voided)
 
     async def NameSeats(self, request: pb.NameSeatsRequest, context: Context) -> pb.NameSeatsResponse:
         command = named_seats.name_from_wire(request)

@@ -154,6 +154,20 @@ seat_change_voids = Table(
     schema=SCHEMA,
 )
 
+seat_voids = Table(
+    "seat_voids",
+    metadata,
+    Column("seat_void_id", Text, primary_key=True),
+    Column("subscription_id", Text, nullable=False),
+    Column("seat_change_id", Text, nullable=False),
+    Column(
+        "period_start", DateTime(timezone=True)
+    ),  # of its billing period; NULL: there was nothing to settle
+    Column("status", Text, nullable=False),
+    Column("void", JSONB),  # the money, always read whole
+    schema=SCHEMA,
+)
+
 billed_periods = Table(
     "billed_periods",
     metadata,

@@ -9,11 +9,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from google.protobuf.message import Message
 
 from meshkit.rpc.client import open_channel
+from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_peer_pb2
 from tests.support import alert, catalog, contract, ledger
 from tests.support.any_rpc import AnyPeer, Json, call, method, request_of
@@ -66,7 +68,10 @@ async def asking(service: str, address: str, recording: Recording) -> AsyncItera
 async def record(databases: Databases) -> Mapping[str, Recording]:
     """Run the four services one after the other, and call every write of each."""
     recordings = {service: Recording() for service in ("catalog", "contract", "ledger", "alert")}
-    answers: dict[str, Callable[[Any], Message]] = {"ApplyPlanChange": _half_unused}
+    answers: dict[str, Callable[[Any], Message]] = {
+        "ApplyPlanChange": _half_unused,
+        "VoidSeatChange": _seat_half_unused,
+    }
     async with AnyPeer("ledger", answers) as peer:
         async with (
             catalog.running_catalog(databases, ledger_address=peer.address) as running,
@@ -111,6 +116,22 @@ def _half_unused(request: ledger_peer_pb2.ApplyPlanChangeRequest) -> ledger_peer
             for one in request.paid_periods
         ],
         apply_time=request.ended.end_time,
+    )
+
+
+def _seat_half_unused(
+    request: ledger_peer_pb2.VoidSeatChangeRequest,
+) -> ledger_peer_pb2.VoidSeatChangeResponse:
+    """Answer a void of a seat change: of one in effect, half of the credits were unused."""
+    if not request.HasField("paid_period"):
+        return ledger_peer_pb2.VoidSeatChangeResponse()
+    middle = timestamp(catalog.JUNE + timedelta(days=15))
+    return ledger_peer_pb2.VoidSeatChangeResponse(
+        unused=ledger_peer_pb2.UnusedShare(
+            subscription_id=request.subscription_id, numerator=1, denominator=2
+        ),
+        kept=[ledger_peer_pb2.KeptTime(start_time=middle, end_time=request.paid_period.end_time)],
+        apply_time=middle,
     )
 
 
@@ -406,6 +427,13 @@ async def fill_contract(ask: Ask, sold: Json) -> None:
     )
     await ask(
         "VoidSeatChange", contract_id=contract_id, seat_change_id=later["seat_change"]["seat_change_id"]
+    )
+    mistaken = await ask("ChangeSeats", contract_id=contract_id, subscription_id=first, quantity_delta="1")
+    await ask(
+        "VoidSeatChange",
+        contract_id=contract_id,
+        seat_change_id=mistaken["seat_change"]["seat_change_id"],
+        money_back="MONEY_BACK_CREDIT_UNUSED",
     )
     rollover = {"fraction_millionths": 500_000, "cap_micros": str(CREDIT), "duration": 3}
     rolling = {**included, "interval_count": 2, "rollover": rollover}
@@ -780,13 +808,17 @@ async def _change_plan(ask: Ask) -> None:
         "grant_schedules": [schedule],
     }
     await ask("ApplyContract", customer_id="cus_moving", version="1", **old)
+    paid = {"subscription_id": "sub_old", "start_time": JUNE, "end_time": july}
+    mistaken = {"customer_id": "cus_moving", "subscription_id": "sub_old", "seat_change_id": "chg_mistaken"}
+    await ask("ApplySeatChange", **mistaken, sequence="1", effective_time=JUNE, quantity_delta="1")
+    await ask("VoidSeatChange", **mistaken, paid_period={**paid, "seats": "1"})
     await ask(
         "ApplyPlanChange",
         customer_id="cus_moving",
         ended={**old, "version": "2", "end_time": middle},
         begun={"contract_id": "con_new", "rate_card_id": "rcd_main", "version": "1", "start_time": middle},
         included_credits="INCLUDED_CREDITS_VOID",
-        paid_periods=[{"subscription_id": "sub_old", "start_time": JUNE, "end_time": july, "seats": "4"}],
+        paid_periods=[{**paid, "seats": "4"}],
     )
 
 

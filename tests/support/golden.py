@@ -56,6 +56,7 @@ COLUMNS: Final = {
     "Suspension": "SELECT jsonb_array_elements(suspensions) FROM contract.customers",
     "PaidSeats": "SELECT jsonb_array_elements(paid) FROM contract.plan_changes",
     "UnusedShare": "SELECT jsonb_array_elements(unused) FROM contract.plan_changes",
+    "SeatVoid": "SELECT void FROM contract.seat_voids",
     "GrantRollover": "SELECT rollover FROM contract.grant_schedules WHERE rollover IS NOT NULL",
     "GrantEdition": "SELECT jsonb_array_elements(editions) FROM contract.grant_schedules",
     "OverageLimit": "SELECT jsonb_array_elements(overage) FROM contract.contracts",

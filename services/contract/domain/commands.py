@@ -59,6 +59,7 @@ from services.contract.domain.seats.naming import (
     SharedPool,
 )
 from services.contract.domain.seats.timeline import SeatChange
+from services.contract.domain.seats.voids import SeatVoid
 from services.contract.domain.term import Term
 from services.contract.domain.top_up import (
     PAYMENT_WINDOW_DEFAULT,
@@ -388,10 +389,13 @@ class SeatsMoved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoidSeatChange:
+    """money_back: of the seats of a change that took effect more than 24 h ago."""
+
     request_id: str
     fingerprint: bytes
     contract_id: ContractId
     seat_change_id: SeatChangeId
+    money_back: MoneyBack = MoneyBack.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -420,6 +424,14 @@ class SubscriptionChanged:
     """A subscription after its seats were named, its access to shared credits set, or a change of it voided."""
 
     subscription: SubscriptionNow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoidedSeatChange:
+    """A subscription without a change. settlement: the money of a change that was in effect; None: there is none."""
+
+    subscription: SubscriptionNow
+    settlement: SeatVoid | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -453,15 +453,45 @@ class SeatChangeNotFound(NotFound):
 
 
 class SeatChangeInEffect(FailedPrecondition):
-    """The change has taken effect, and cannot be undone any more."""
+    """The change has taken effect, and only says who has a seat."""
 
     reason = "SEAT_CHANGE_IN_EFFECT"
 
     def __init__(self, *, seat_change_id: str, effective_time: str) -> None:
         super().__init__(
-            f"seat change {seat_change_id!r} took effect at {effective_time}; make the opposite change",
+            f"seat change {seat_change_id!r} took effect at {effective_time} and changed seat ids only;"
+            " assign, unassign or transfer them back with ChangeSeats",
             seat_change_id=seat_change_id,
             effective_time=effective_time,
+        )
+
+
+class SeatChangePeriodOver(FailedPrecondition):
+    """The change took effect in a billing period that is over."""
+
+    reason = "SEAT_CHANGE_PERIOD_OVER"
+
+    def __init__(self, *, seat_change_id: str, effective_time: str, open_from_time: str) -> None:
+        super().__init__(
+            f"seat change {seat_change_id!r} took effect at {effective_time}, before the open billing period, which"
+            f" began at {open_from_time}; make the opposite change with ChangeSeats, and give money back with"
+            " CreateCreditNote",
+            seat_change_id=seat_change_id,
+            effective_time=effective_time,
+            open_from_time=open_from_time,
+        )
+
+
+class PeriodNotBilled(FailedPrecondition):
+    """The open billing period has no price yet, so what its seats cost is not known."""
+
+    reason = "PERIOD_NOT_BILLED"
+
+    def __init__(self, *, subscription_id: str) -> None:
+        super().__init__(
+            f"the open billing period of subscription {subscription_id!r} is not billed yet; repeat the call"
+            " when it is",
+            subscription_id=subscription_id,
         )
 
 

@@ -8,6 +8,7 @@ ContractId = NewType("ContractId", str)
 SubscriptionId = NewType("SubscriptionId", str)
 GrantScheduleId = NewType("GrantScheduleId", str)
 SeatChangeId = NewType("SeatChangeId", str)
+SeatVoidId = NewType("SeatVoidId", str)
 SeatId = NewType("SeatId", str)  # chosen by whoever sells or uses the seats, such as a user's id
 TopUpId = NewType("TopUpId", str)
 InvoiceId = NewType("InvoiceId", str)

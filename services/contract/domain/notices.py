@@ -17,6 +17,7 @@ from services.contract.domain.ids import (
     RateCardId,
     SeatChangeId,
     SeatId,
+    SeatVoidId,
     SubscriptionId,
     TopUpId,
 )
@@ -24,6 +25,7 @@ from services.contract.domain.plan_change import IncludedCredits, PaidSeats, Pla
 from services.contract.domain.schedules import GrantSchedule
 from services.contract.domain.seats.naming import NO_NAMES, NamedSeats, SeatNames
 from services.contract.domain.seats.timeline import SeatChange
+from services.contract.domain.seats.voids import SeatVoid
 from services.contract.domain.top_up import TopUp
 
 
@@ -76,6 +78,7 @@ class SeatsChanged:
     """quantity_delta counts unless new_quantity is set. accept_time None: in notices of earlier versions.
 
     is_void: the change does not count any more. Of one kind with the change, so that it never arrives before it.
+    seat_void_id, paid: of a void whose money is settled by the Ledger's answer.
     """
 
     customer_id: CustomerId
@@ -88,6 +91,8 @@ class SeatsChanged:
     accept_time: datetime | None
     names: SeatNames = NO_NAMES
     is_void: bool = False
+    seat_void_id: SeatVoidId | None = None
+    paid: PaidSeats | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +188,12 @@ def plan_changed(
 
 
 def seats_changed(
-    customer_id: CustomerId, change: SeatChange, names: SeatNames, *, is_void: bool = False
+    customer_id: CustomerId,
+    change: SeatChange,
+    names: SeatNames,
+    *,
+    is_void: bool = False,
+    settlement: SeatVoid | None = None,
 ) -> SeatsChanged:
     return SeatsChanged(
         customer_id=customer_id,
@@ -196,6 +206,8 @@ def seats_changed(
         accept_time=change.create_time,
         names=names,
         is_void=is_void,
+        seat_void_id=None if settlement is None else settlement.seat_void_id,
+        paid=None if settlement is None else settlement.paid,
     )
 
 

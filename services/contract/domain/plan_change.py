@@ -20,8 +20,7 @@ from services.contract.domain.billing.state import (
     BilledPeriod,
     BillingState,
     covered_span,
-    current_period,
-    known_price,
+    open_period,
     uncharged_increases,
 )
 from services.contract.domain.contract import (
@@ -134,7 +133,7 @@ def promised_seats(
 
     state: before the end is set. promised: by earlier ends. end_time None: the contract does not end.
     """
-    opened = _opened(state, at)
+    opened = open_period(state, at)
     if opened is None or end_time is None:
         return []
     span = covered_span(state.contract, opened.period)
@@ -162,7 +161,7 @@ def paid_seats(
     state: before the end was set, or with an end that was set before. end_time: when its contract ends; at the start of
     the period, if that is not wanted. at: the instant at which what is left counts. promised: by ends set before.
     """
-    opened = _opened(state, at)
+    opened = open_period(state, at)
     if opened is None or (covered := covered_span(state.contract, opened.period)) is None:
         return None
     known = _with_promised(state, opened, promised)
@@ -185,7 +184,8 @@ def paid_seats(
         period=opened.period,
         span=span,
         seats=sum(one.seats for one in charges if one.span.contains(at)),
-        charged=Money(currency, opened.charged_micros),
+        # In arrears only what voids of seat changes have charged, of which nothing comes back.
+        charged=Money(currency, 0 if state.is_in_arrears else opened.charged_micros),
         left=Share.of(Fraction(1) if is_unwanted(span, end_time) else _left(opened, span, at)),
         unbilled=Money(currency, floor(full)),
         unbilled_passed=Share.of(passed / full if full else Fraction(0)),
@@ -224,15 +224,6 @@ def _left(opened: BilledPeriod, span: Period, at: datetime) -> Fraction:
 def is_unwanted(span: Period, end_time: datetime) -> bool:
     """Return whether a contract that ends at `end_time` does not want a billing period, of which it covers `span`."""
     return end_time == span.start
-
-
-def _opened(state: BillingState, at: datetime) -> BilledPeriod | None:
-    """Return the billing period in force, with what was charged for it so far: in arrears nothing."""
-    if not state.is_in_arrears:
-        return state.billed
-    period = current_period(state.contract, state.subscription, at)
-    rate = known_price(state, period, state.subscription.rates)
-    return None if rate is None else BilledPeriod(period=period, rate=rate)
 
 
 def _exact(opened: BilledPeriod, more: Sequence[Charge]) -> Fraction:
@@ -305,7 +296,7 @@ def credit_line(
     That is charged × the lesser of the shares of time left and of credits unused, rounded down. unused None: the
     subscription has no schedules, so time alone counts. back: only this much of it; None: all. event: see charge_line.
     """
-    share = _share_back(paid, unused)
+    share = share_back(paid, unused)
     if back is None:
         total, exact = money_back_of(paid, unused), paid.charged.micros * share
     else:
@@ -328,11 +319,12 @@ def credit_line(
 
 def money_back_of(paid: PaidSeats, unused: Share | None) -> Money:
     """Return what comes back of what was paid: charged × the lesser share, rounded down. unused: as in credit_line."""
-    exact = paid.charged.micros * _share_back(paid, unused)
+    exact = paid.charged.micros * share_back(paid, unused)
     return rounded(exact, Rounding.FLOOR, paid.charged.currency_code)
 
 
-def _share_back(paid: PaidSeats, unused: Share | None) -> Fraction:
+def share_back(paid: PaidSeats, unused: Share | None) -> Fraction:
+    """Return the lesser of the shares of time left and of credits unused; None: the time left."""
     left = paid.left.fraction
     return left if unused is None else min(left, unused.fraction)
 

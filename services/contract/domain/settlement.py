@@ -15,7 +15,14 @@ from services.contract.domain.billing.price import Rounding, rounded
 from services.contract.domain.billing.state import BillingState
 from services.contract.domain.contract import Contract, MoneyBack
 from services.contract.domain.ids import InvoiceLineId, PlanChangeId
-from services.contract.domain.invoice import Invoice, InvoiceLine, InvoiceLineKind, InvoiceStatus, total_of
+from services.contract.domain.invoice import (
+    Invoice,
+    InvoiceLine,
+    InvoiceLineKind,
+    InvoiceStatus,
+    Share,
+    total_of,
+)
 from services.contract.domain.invoice_credits import CreditNote, CreditNoteLine
 from services.contract.domain.plan_change import (
     IncludedCredits,
@@ -105,23 +112,43 @@ def end_money(change: PlanChange, charged_by: Sequence["ChargingInvoice"]) -> En
     plan before came back on it, is a negative line of the last invoice.
     """
     unused = {one.subscription_id: one.share for one in change.unused}
-    issued = [one for one in charged_by if one.invoice.status in (InvoiceStatus.OPEN, InvoiceStatus.PAID)]
     lines: list[InvoiceLine] = []
     for paid in change.paid:
         its_unused = unused.get(paid.subscription_id)
         if (charge := charge_line(paid, its_unused, event=EVENT)) is not None:
             lines.append(charge)
-        back = money_back_of(paid, its_unused)
-        taken = creditable = Money.zero(back.currency_code)
-        for charging in issued:
-            of_invoice = charging.left_of(paid)
-            creditable += of_invoice
-            taken += charging.take(paid, min(back - taken, of_invoice))
-        rest = min(back, creditable) - taken
-        if rest and (negative := credit_line(paid, its_unused, back=rest, event=EVENT)) is not None:
-            lines.append(negative)
-    notes = ((one.invoice, one.note_lines()) for one in issued)
-    return EndMoney(lines=tuple(lines), notes=tuple(note for note in notes if note[1]))
+        if (rest := take_back(paid, its_unused, charged_by, event=EVENT)) is not None:
+            lines.append(rest)
+    return EndMoney(lines=tuple(lines), notes=notes_of(charged_by))
+
+
+def take_back(
+    paid: PaidSeats, unused: Share | None, charged_by: Sequence["ChargingInvoice"], *, event: str
+) -> InvoiceLine | None:
+    """Take what comes back of what was paid off the invoices that charged it, the first ones first.
+
+    Returns the negative line for the rest, which they charged less than their lines say. event: for people.
+    """
+    back = money_back_of(paid, unused)
+    taken = creditable = Money.zero(back.currency_code)
+    for charging in _issued(charged_by):
+        of_invoice = charging.left_of(paid)
+        creditable += of_invoice
+        taken += charging.take(paid, min(back - taken, of_invoice))
+    rest = min(back, creditable) - taken
+    return credit_line(paid, unused, back=rest, event=event) if rest else None
+
+
+def notes_of(
+    charged_by: Sequence["ChargingInvoice"],
+) -> tuple[tuple[Invoice, tuple[CreditNoteLine, ...]], ...]:
+    """Return the invoices off which something is taken, each with the lines of its credit note."""
+    notes = ((one.invoice, one.note_lines()) for one in _issued(charged_by))
+    return tuple(note for note in notes if note[1])
+
+
+def _issued(charged_by: Sequence["ChargingInvoice"]) -> list["ChargingInvoice"]:
+    return [one for one in charged_by if one.invoice.status in (InvoiceStatus.OPEN, InvoiceStatus.PAID)]
 
 
 @dataclass(slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from services.contract.operations.parties import Parties
 from services.contract.operations.plan_changes import PlanChanges
 from services.contract.operations.repricing import Repricing
 from services.contract.operations.schedules import Schedules
+from services.contract.operations.seat_voids import SeatVoids
 from services.contract.operations.seats import Seats
 from services.contract.operations.top_ups import TopUps
 
@@ -29,6 +30,7 @@ class Operations:
     schedules: Schedules
     overage: OveragePolicies
     seats: Seats
+    seat_voids: SeatVoids
     named_seats: NamedSeats
     top_ups: TopUps
     invoices: Invoices

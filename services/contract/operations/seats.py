@@ -18,16 +18,14 @@ from services.contract.domain.commands import (
     SeatPreview,
     SeatRequest,
     SeatsMoved,
-    SubscriptionChanged,
-    VoidSeatChange,
 )
-from services.contract.domain.contract import Contract, Subscription, find_subscription, refuse_over
+from services.contract.domain.contract import Contract, Subscription, find_subscription
 from services.contract.domain.errors import PeerUnavailable
 from services.contract.domain.ids import ContractId, SeatChangeId, SubscriptionId
 from services.contract.domain.invoice import total_of
 from services.contract.domain.notices import seats_changed
 from services.contract.domain.seats.naming import refuse_conflicts
-from services.contract.domain.seats.request import planned_change, quantity_after, refuse_in_effect
+from services.contract.domain.seats.request import planned_change, quantity_after
 from services.contract.domain.seats.timeline import SeatChange
 from services.contract.operations.billing.due_run import Billing
 from services.contract.operations.billing.instant import bill_increases
@@ -81,35 +79,6 @@ class Seats:
         await self._relay.deliver_now(contract.customer_id)
         return moved
 
-    async def void(self, command: VoidSeatChange) -> SubscriptionChanged:
-        """Undo a change that has not taken effect yet, as if it had never been received.
-
-        Raises ContractNotFound, ContractEnded, SeatChangeNotFound, SeatChangeInEffect; if later changes rely on it,
-        SeatsBelowZero, TooFewSeats, SeatAlreadyAssigned, SeatNotAssigned.
-        """
-        at = self._clock.now()
-        async with self._store.transaction() as tx:
-            if (first := await tx.responses.claim(command, SubscriptionChanged)) is not None:
-                return first
-            contract = await lock_contract(tx, command.contract_id)
-            refuse_over(contract, at=at)
-            change, names = await tx.seats.find_change(contract, command.seat_change_id)
-            refuse_in_effect(change, at=at)
-            [states] = await tx.billing.states([contract])
-            before = _state_of(states, find_subscription(contract, change.subscription_id))
-            after = replace(before, timeline=before.timeline.without(change))
-            steps = await tx.seats.steps_of(change.subscription_id, names.seat_ids)
-            refuse_conflicts(one for one in steps if one.sequence != change.sequence)
-            await tx.seats.void(change, at=at)
-            states[states.index(before)] = after
-            await tx.contracts.save_due(contract.contract_id, next_due_of(states))
-            notice = seats_changed(contract.customer_id, change, names, is_void=True)
-            await tx.outbox.enqueue(notice, key=contract.customer_id)
-            response = SubscriptionChanged(subscription=subscription_now(after, at))
-            await tx.responses.store(command, response)
-        await self._relay.deliver_now(contract.customer_id)
-        return response
-
     async def list_changes(
         self, contract_id: ContractId, subscription_id: SubscriptionId | None, page: Page
     ) -> Sequence[ListedSeatChange]:
@@ -128,7 +97,7 @@ class Seats:
         async with self._store.transaction() as tx:
             contract = await tx.contracts.find(request.contract_id)
             [states] = await tx.billing.states([contract])
-        before = _state_of(states, asked_subscription(contract, request.subscription_id))
+        before = state_of(states, asked_subscription(contract, request.subscription_id))
         change, timeline = planned_change(request, before, seat_change_id=NO_CHANGE_ID, at=at)
         before = await self._priced_now(contract, before, change)
         lines = charges.preview(before, replace(before, timeline=timeline), change.effective_time)
@@ -175,7 +144,7 @@ async def change_seats(
     SeatsNotNamed, TooFewSeats, SeatAlreadyAssigned, SeatNotAssigned.
     """
     [states] = await tx.billing.states([contract])
-    before = _state_of(states, asked_subscription(contract, request.subscription_id))
+    before = state_of(states, asked_subscription(contract, request.subscription_id))
     seat_change_id = SeatChangeId(ids.new("chg"))
     change, timeline = planned_change(request, before, seat_change_id=seat_change_id, at=at)
     names = request.names
@@ -212,5 +181,5 @@ def asked_subscription(contract: Contract, subscription_id: SubscriptionId | Non
     return find_subscription(contract, subscription_id)
 
 
-def _state_of(states: Sequence[BillingState], subscription: Subscription) -> BillingState:
+def state_of(states: Sequence[BillingState], subscription: Subscription) -> BillingState:
     return next(one for one in states if one.subscription.subscription_id == subscription.subscription_id)

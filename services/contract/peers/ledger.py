@@ -24,6 +24,7 @@ from services.contract.domain.notices import (
     SeatsChanged,
     TopUpPaid,
 )
+from services.contract.domain.seats.voids import VoidAnswer
 from services.contract.domain.usage.progress import UsageAnswer, UsageProgress
 from services.contract.peers.calls import calling, instant
 from services.contract.peers.contract_messages import (
@@ -86,16 +87,32 @@ class LedgerPeer:
                 )
             )
 
-    async def void_seat_change(self, changed: SeatsChanged, *, request_id: str) -> None:
+    async def void_seat_change(self, changed: SeatsChanged, *, request_id: str) -> VoidAnswer | None:
+        """Tell a void; returns what was unused, None of a change that was to come. A repeated request gets the answer.
+
+        Raises PeerUnavailable if the Ledger is of a version that does not answer it.
+        """
+        paid = changed.paid
         async with calling("ledger"):
-            await self._stub.VoidSeatChange(
+            answer = await self._stub.VoidSeatChange(
                 ledger_peer_pb2.VoidSeatChangeRequest(
                     request_id=request_id,
                     customer_id=changed.customer_id,
                     subscription_id=changed.subscription_id,
                     seat_change_id=changed.seat_change_id,
+                    paid_period=None if paid is None else paid_to_wire(paid),
                 )
             )
+        if paid is None:
+            return None
+        if not answer.HasField("apply_time"):
+            raise PeerUnavailable(peer="ledger", details="it does not answer voids of changes in effect yet")
+        unused = unused_from_wire([answer.unused]) if answer.HasField("unused") else ()
+        return VoidAnswer(
+            unused=unused[0].share if unused else None,
+            kept=tuple(Period(instant(one.start_time), instant(one.end_time)) for one in answer.kept),
+            apply_time=instant(answer.apply_time),
+        )
 
     async def apply_plan_change(self, changed: PlanChanged, *, request_id: str) -> PlanAnswer:
         """Tell a change of plan; returns what was unused. A repeated request gets the first answer."""

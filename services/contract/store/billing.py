@@ -15,14 +15,16 @@ from meshkit.period import Period
 from meshkit.quantity import Ratio
 from services.contract.domain.billing.coverage import Charge, paid_span
 from services.contract.domain.billing.price import SeatRate
-from services.contract.domain.billing.state import BilledPeriod, BillingState
+from services.contract.domain.billing.state import BilledPeriod, BillingState, unbilled_period, with_voids
 from services.contract.domain.billing.tiers import SeatPrice, TieredSeatRate
-from services.contract.domain.contract import Contract, Subscription
+from services.contract.domain.contract import Contract, Subscription, find_subscription
 from services.contract.domain.ids import InvoiceId, SubscriptionId
 from services.contract.domain.invoice import InvoiceLineKind
 from services.contract.domain.plan_change import PaidSeats, PromisedSeats
 from services.contract.domain.seats.timeline import SeatChange, Timeline
+from services.contract.domain.seats.voids import voided_charges
 from services.contract.store.formats import decode_price, encode_price
+from services.contract.store.seat_voids import StoredSeatVoids, VoidsByPeriod
 from services.contract.store.seats import CHANGE_COLUMNS, COUNTS, change_from_row
 from services.contract.tables import (
     billed_periods,
@@ -73,6 +75,7 @@ class StoredBilling:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
+        self._voids = StoredSeatVoids(connection)
 
     async def insert_period(self, subscription_id: SubscriptionId, billed: BilledPeriod) -> None:
         """Record a period as charged. Its unique key makes that happen once."""
@@ -166,19 +169,43 @@ class StoredBilling:
         lines: defaultdict[datetime, list[Row[Any]]] = defaultdict(list)
         for row in await self._connection.execute(charges):
             lines[row.billing_period_start].append(row)
+        voids = await self._voids.applied([subscription_id])
         rows = await self._connection.execute(periods)
-        return [_billed_from_row(row, lines[row.period_start]) for row in rows]
+        return [_billed_from_row(row, lines[row.period_start], voids) for row in rows]
+
+    async def state_in(
+        self, contract: Contract, subscription_id: SubscriptionId, period: Period
+    ) -> BillingState | None:
+        """Return the billing state of a subscription in an earlier billed period; None: it was not billed."""
+        billed = next((one for one in await self.periods(subscription_id) if one.period == period), None)
+        if billed is None:
+            return None
+        changes = (
+            select(*CHANGE_COLUMNS)
+            .where(seat_changes.c.subscription_id == subscription_id, COUNTS)
+            .order_by(seat_changes.c.effective_time, seat_changes.c.sequence)
+        )
+        rows = await self._connection.execute(changes)
+        subscription = find_subscription(contract, subscription_id)
+        timeline = Timeline(
+            opening_quantity=subscription.initial_quantity,
+            changes=tuple(change_from_row(row) for row in rows),
+        )
+        return BillingState(contract=contract, subscription=subscription, timeline=timeline, billed=billed)
 
     async def states(self, contracts: Sequence[Contract]) -> list[list[BillingState]]:
         """Return the billing states of each contract, in the order of its subscriptions."""
         ids = [one.subscription_id for contract in contracts for one in contract.subscriptions]
         opening = await self._seats_before_billed(ids)
         changes = await self._changes_since_billed(ids)
-        billed = await self._last_billed(ids)
+        voids = await self._voids.applied(ids)
+        billed = await self._last_billed(ids, voids)
 
         def state(contract: Contract, subscription: Subscription) -> BillingState:
             one = subscription.subscription_id
             quantity, assigned = opening.get(one, (subscription.initial_quantity, 0))
+            unbilled = unbilled_period(contract, subscription)
+            ahead = () if unbilled is None else voids.get((one, unbilled.start), ())
             return BillingState(
                 contract=contract,
                 subscription=subscription,
@@ -186,6 +213,7 @@ class StoredBilling:
                     opening_quantity=quantity, changes=tuple(changes[one]), opening_assigned=assigned
                 ),
                 billed=billed.get(one),
+                ahead=voided_charges(ahead),
             )
 
         return [[state(contract, one) for one in contract.subscriptions] for contract in contracts]
@@ -264,7 +292,9 @@ class StoredBilling:
             found[row.subscription_id].append(change_from_row(row))
         return found
 
-    async def _last_billed(self, ids: Collection[SubscriptionId]) -> dict[str, BilledPeriod]:
+    async def _last_billed(
+        self, ids: Collection[SubscriptionId], voids: VoidsByPeriod
+    ) -> dict[str, BilledPeriod]:
         last = and_(
             billed_periods.c.subscription_id == subscriptions.c.subscription_id,
             billed_periods.c.period_start == subscriptions.c.billed_from,
@@ -289,12 +319,13 @@ class StoredBilling:
         for row in await self._connection.execute(charges):
             lines[row.subscription_id].append(row)
         rows = await self._connection.execute(periods)
-        return {row.subscription_id: _billed_from_row(row, lines[row.subscription_id]) for row in rows}
+        return {row.subscription_id: _billed_from_row(row, lines[row.subscription_id], voids) for row in rows}
 
 
-def _billed_from_row(row: Row[Any], lines: Sequence[Row[Any]]) -> BilledPeriod:
+def _billed_from_row(row: Row[Any], lines: Sequence[Row[Any]], voids: VoidsByPeriod) -> BilledPeriod:
     period = Period(row.period_start, row.period_end)
-    return BilledPeriod(
+    of_period = voided_charges(voids.get((row.subscription_id, row.period_start), ()))
+    billed = BilledPeriod(
         period=period,
         rate=_rate_from_row(row),
         charges=tuple(
@@ -304,6 +335,7 @@ def _billed_from_row(row: Row[Any], lines: Sequence[Row[Any]]) -> BilledPeriod:
         ),
         charged_micros=sum(line.total_micros for line in lines),
     )
+    return with_voids(billed, of_period)
 
 
 def _rate_from_row(row: Row[Any]) -> SeatPrice:

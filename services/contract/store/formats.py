@@ -35,6 +35,7 @@ from services.contract.domain.notices import (
 from services.contract.domain.overage import OverageLimit
 from services.contract.domain.plan_change import PaidSeats, UnusedShare
 from services.contract.domain.schedules import Rollover, ScheduleEdition
+from services.contract.domain.seats.voids import SeatVoid
 from services.contract.domain.usage.report import UsageReport
 
 
@@ -252,6 +253,11 @@ def _change_that_counts(changed: Json) -> Json:
     return changed | {"is_void": False}
 
 
+def _without_money(changed: Json) -> Json:
+    """Voids of changes in effect, whose money is settled: until then only changes to come could be voided."""
+    return changed | {"seat_void_id": None, "paid": None}
+
+
 def _without_first_seats(changed: Json) -> Json:
     """Seat ids of the plan that begins: until then they came only after it."""
     return changed | {"first_seats": []}
@@ -345,7 +351,11 @@ NOTICES: Final = Formats[Payload](
         ContractChanged,
         (_contract_changed_2, _edited_schedules, _counted_seats_of, _hard_stop),
     ),
-    Format("SEATS_CHANGED", SeatsChanged, (_seats_changed_2, _counted_change, _change_that_counts)),
+    Format(
+        "SEATS_CHANGED",
+        SeatsChanged,
+        (_seats_changed_2, _counted_change, _change_that_counts, _without_money),
+    ),
     Format("TOP_UP_PAID", TopUpPaid),
     Format(
         "PLAN_CHANGED",
@@ -367,6 +377,8 @@ SUSPENSION: Final = Format("Suspension", Suspension)
 # One element of plan_changes.paid, and of plan_changes.unused.
 PAID_SEATS: Final = Format("PaidSeats", PaidSeats, (_unbilled,))
 UNUSED_SHARE: Final = Format("UnusedShare", UnusedShare)
+# seat_voids.void.
+SEAT_VOID: Final = Format("SeatVoid", SeatVoid)
 # grant_schedules.rollover, and one element of grant_schedules.editions.
 ROLLOVER: Final = Format("GrantRollover", Rollover)
 EDITION: Final = Format("GrantEdition", ScheduleEdition)
@@ -381,6 +393,7 @@ Column = (
     | Suspension
     | PaidSeats
     | UnusedShare
+    | SeatVoid
     | Rollover
     | ScheduleEdition
     | OverageLimit
@@ -396,6 +409,7 @@ COLUMNS: Final = Formats[Column](
     SUSPENSION,
     PAID_SEATS,
     UNUSED_SHARE,
+    SEAT_VOID,
     ROLLOVER,
     EDITION,
     OVERAGE_LIMIT,

@@ -27,6 +27,7 @@ from services.contract.store.numbers import StoredNumbers
 from services.contract.store.parties import StoredParties
 from services.contract.store.plan_changes import StoredPlanChanges
 from services.contract.store.responses import OwnResponses
+from services.contract.store.seat_voids import StoredSeatVoids
 from services.contract.store.seats import StoredSeats
 from services.contract.store.top_ups import StoredTopUps
 from services.contract.store.usage import StoredUsage
@@ -49,6 +50,7 @@ class Transaction:
         self.customers = StoredCustomers(connection)
         self.contracts = StoredContracts(connection)
         self.seats = StoredSeats(connection)
+        self.seat_voids = StoredSeatVoids(connection)
         self.billing = StoredBilling(connection)
         self.invoices = StoredInvoices(connection)
         self.parties = StoredParties(connection)

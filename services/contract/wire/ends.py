@@ -21,8 +21,8 @@ _END_OPTIONS: Final = {
     EndOption.NEVER: pb.END_OPTION_NEVER,
     EndOption.TERM_END: pb.END_OPTION_TERM_END,
 }
-# The first one is the default.
-_MONEY_BACK: Final[Mapping[int, MoneyBack]] = {
+# Of an end, and of a void seat change. The first one is the default.
+MONEY_BACK: Final[Mapping[int, MoneyBack]] = {
     pb.MONEY_BACK_NONE: MoneyBack.NONE,
     pb.MONEY_BACK_CREDIT_UNUSED: MoneyBack.CREDIT_UNUSED,
 }
@@ -37,7 +37,7 @@ def end_from_wire(request: pb.EndContractRequest) -> EndContract:
         end_time=optional_time(fields, "end_time", request.end_time, request.HasField("end_time")),
         end_option=fields.choice("end_option", request.end_option, by_number(_END_OPTIONS)),
         ignores_term=request.ignores_term,
-        money_back=default(fields, "money_back", request.money_back, _MONEY_BACK),
+        money_back=default(fields, "money_back", request.money_back, MONEY_BACK),
     )
     if command.end_time is not None and command.end_option is not EndOption.AT_TIME:
         fields.add("end_time", "must be left out if end_option is set")

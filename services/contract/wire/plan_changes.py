@@ -138,12 +138,16 @@ def _terms_from_wire(
     )
 
 
+def status_to_wire(status: PlanChangeStatus) -> pb.PlanChangeStatus:
+    return _STATUSES[status]
+
+
 def _credits_to_wire(change: PlanChange) -> list[pb.PlanCredit]:
     unused = {one.subscription_id: one.share for one in change.unused}
-    return [_credit_to_wire(paid, unused.get(paid.subscription_id)) for paid in change.paid]
+    return [credit_to_wire(paid, unused.get(paid.subscription_id)) for paid in change.paid]
 
 
-def _credit_to_wire(paid: PaidSeats, unused: Share | None) -> pb.PlanCredit:
+def credit_to_wire(paid: PaidSeats, unused: Share | None) -> pb.PlanCredit:
     return pb.PlanCredit(
         subscription_id=paid.subscription_id,
         period=period_to_wire(paid.span),

@@ -14,10 +14,8 @@ from services.contract.domain.commands import (
     SeatPreview,
     SeatRequest,
     SeatsMoved,
-    SubscriptionChanged,
-    VoidSeatChange,
 )
-from services.contract.domain.ids import ContractId, SeatChangeId, SubscriptionId
+from services.contract.domain.ids import ContractId, SubscriptionId
 from services.contract.domain.seats.naming import NO_NAMES, SeatNames
 from services.contract.domain.seats.timeline import SEATS_MAX
 from services.contract.wire.invoices import invoice_to_wire, line_to_wire
@@ -39,22 +37,6 @@ def change_from_wire(request: pb.ChangeSeatsRequest) -> ChangeSeats:
     )
     fields.check()
     return command
-
-
-def void_from_wire(request: pb.VoidSeatChangeRequest) -> VoidSeatChange:
-    fields = Fields()
-    command = VoidSeatChange(
-        request_id=fields.request_id(request.request_id),
-        fingerprint=fingerprint("VoidSeatChange", request),
-        contract_id=ContractId(fields.text("contract_id", request.contract_id)),
-        seat_change_id=SeatChangeId(fields.text("seat_change_id", request.seat_change_id)),
-    )
-    fields.check()
-    return command
-
-
-def void_to_wire(changed: SubscriptionChanged) -> pb.VoidSeatChangeResponse:
-    return pb.VoidSeatChangeResponse(subscription=subscription_to_wire(changed.subscription))
 
 
 def preview_from_wire(request: pb.PreviewSeatChangeRequest) -> SeatRequest:

@@ -38,6 +38,7 @@ from services.contract.wire import (
     named_seats,
     parties,
     schedules,
+    seat_voids,
     seats,
     self_service,
     top_ups,
@@ -132,7 +133,7 @@ READS: dict[str, Callable[[Any], Any]] = {
     "VoidGrant": grants.void_from_wire,
     "RepriceSeats": invoices.reprice_from_wire,
     "VoidInvoice": invoices.void_from_wire,
-    "VoidSeatChange": seats.void_from_wire,
+    "VoidSeatChange": seat_voids.void_from_wire,
     "VoidUsage": corrections.void_from_wire,
     "WithdrawRate": rate_changes.withdraw_from_wire,
 }

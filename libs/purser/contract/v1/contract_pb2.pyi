@@ -1178,20 +1178,46 @@ class ChangeSeatsResponse(_message.Message):
     def __init__(self, seat_change: _Optional[_Union[SeatChange, _Mapping]] = ..., subscription: _Optional[_Union[Subscription, _Mapping]] = ..., invoice: _Optional[_Union[Invoice, _Mapping]] = ...) -> None: ...
 
 class VoidSeatChangeRequest(_message.Message):
-    __slots__ = ("request_id", "contract_id", "seat_change_id")
+    __slots__ = ("request_id", "contract_id", "seat_change_id", "money_back")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
     SEAT_CHANGE_ID_FIELD_NUMBER: _ClassVar[int]
+    MONEY_BACK_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     contract_id: str
     seat_change_id: str
-    def __init__(self, request_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., seat_change_id: _Optional[str] = ...) -> None: ...
+    money_back: MoneyBack
+    def __init__(self, request_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., seat_change_id: _Optional[str] = ..., money_back: _Optional[_Union[MoneyBack, str]] = ...) -> None: ...
 
 class VoidSeatChangeResponse(_message.Message):
-    __slots__ = ("subscription",)
+    __slots__ = ("subscription", "settlement")
     SUBSCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    SETTLEMENT_FIELD_NUMBER: _ClassVar[int]
     subscription: Subscription
-    def __init__(self, subscription: _Optional[_Union[Subscription, _Mapping]] = ...) -> None: ...
+    settlement: SeatVoid
+    def __init__(self, subscription: _Optional[_Union[Subscription, _Mapping]] = ..., settlement: _Optional[_Union[SeatVoid, _Mapping]] = ...) -> None: ...
+
+class SeatVoid(_message.Message):
+    __slots__ = ("seat_void_id", "seat_change_id", "void_time", "quantity", "status", "credit", "invoice_id", "credit_note_ids", "apply_time")
+    SEAT_VOID_ID_FIELD_NUMBER: _ClassVar[int]
+    SEAT_CHANGE_ID_FIELD_NUMBER: _ClassVar[int]
+    VOID_TIME_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_FIELD_NUMBER: _ClassVar[int]
+    INVOICE_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_NOTE_IDS_FIELD_NUMBER: _ClassVar[int]
+    APPLY_TIME_FIELD_NUMBER: _ClassVar[int]
+    seat_void_id: str
+    seat_change_id: str
+    void_time: _timestamp_pb2.Timestamp
+    quantity: int
+    status: PlanChangeStatus
+    credit: PlanCredit
+    invoice_id: str
+    credit_note_ids: _containers.RepeatedScalarFieldContainer[str]
+    apply_time: _timestamp_pb2.Timestamp
+    def __init__(self, seat_void_id: _Optional[str] = ..., seat_change_id: _Optional[str] = ..., void_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., quantity: _Optional[int] = ..., status: _Optional[_Union[PlanChangeStatus, str]] = ..., credit: _Optional[_Union[PlanCredit, _Mapping]] = ..., invoice_id: _Optional[str] = ..., credit_note_ids: _Optional[_Iterable[str]] = ..., apply_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ListSeatChangesRequest(_message.Message):
     __slots__ = ("contract_id", "subscription_id", "page_size", "page_token")

@@ -475,10 +475,15 @@ class ContractServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def VoidSeatChange(self, request, context):
-        """Undoes a seat change that has not taken effect yet, as if it had never been received. Idempotent by request_id.
+        """Undoes a seat change that has not taken effect yet, or that took effect in the open billing period, as if it had never
+        been received. Within 24 h of its effective_time the money for seats that it added comes back in full, except for what
+        was used of their credits; later it does what money_back says. The Ledger voids the credits and says what was unused;
+        until it has answered, the settlement is PENDING. Seats that a void decrease had removed are charged only beyond the
+        highest quantity that is paid for. Idempotent by request_id; a repeated request returns the settlement as it is now.
         Errors: CONTRACT_NOT_FOUND, SEAT_CHANGE_NOT_FOUND (NOT_FOUND; also if it is void already); CONTRACT_ENDED,
-        SEAT_CHANGE_IN_EFFECT, and, if later changes rely on it, SEATS_BELOW_ZERO, TOO_FEW_SEATS, SEAT_ALREADY_ASSIGNED,
-        SEAT_NOT_ASSIGNED (FAILED_PRECONDITION).
+        SEAT_CHANGE_PERIOD_OVER: it took effect in an earlier billing period, SEAT_CHANGE_IN_EFFECT: it has changed seat ids
+        only, PERIOD_NOT_BILLED: the open period has no price yet, and, if later changes rely on it, SEATS_BELOW_ZERO,
+        TOO_FEW_SEATS, SEAT_ALREADY_ASSIGNED, SEAT_NOT_ASSIGNED (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

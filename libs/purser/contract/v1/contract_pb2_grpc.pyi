@@ -139,10 +139,15 @@ class ContractServiceStub:
     EFFECTIVE_AFTER_CONTRACT_END (FAILED_PRECONDITION).
     """
     VoidSeatChange: _grpc.UnaryUnaryMultiCallable[_contract_pb2.VoidSeatChangeRequest, _contract_pb2.VoidSeatChangeResponse]
-    """Undoes a seat change that has not taken effect yet, as if it had never been received. Idempotent by request_id.
+    """Undoes a seat change that has not taken effect yet, or that took effect in the open billing period, as if it had never
+    been received. Within 24 h of its effective_time the money for seats that it added comes back in full, except for what
+    was used of their credits; later it does what money_back says. The Ledger voids the credits and says what was unused;
+    until it has answered, the settlement is PENDING. Seats that a void decrease had removed are charged only beyond the
+    highest quantity that is paid for. Idempotent by request_id; a repeated request returns the settlement as it is now.
     Errors: CONTRACT_NOT_FOUND, SEAT_CHANGE_NOT_FOUND (NOT_FOUND; also if it is void already); CONTRACT_ENDED,
-    SEAT_CHANGE_IN_EFFECT, and, if later changes rely on it, SEATS_BELOW_ZERO, TOO_FEW_SEATS, SEAT_ALREADY_ASSIGNED,
-    SEAT_NOT_ASSIGNED (FAILED_PRECONDITION).
+    SEAT_CHANGE_PERIOD_OVER: it took effect in an earlier billing period, SEAT_CHANGE_IN_EFFECT: it has changed seat ids
+    only, PERIOD_NOT_BILLED: the open period has no price yet, and, if later changes rely on it, SEATS_BELOW_ZERO,
+    TOO_FEW_SEATS, SEAT_ALREADY_ASSIGNED, SEAT_NOT_ASSIGNED (FAILED_PRECONDITION).
     """
     ListSeatChanges: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ListSeatChangesRequest, _contract_pb2.ListSeatChangesResponse]
     """Lists a subscription's changes by effective_time, and at one instant in the order received; void ones are left out.
@@ -347,10 +352,15 @@ class ContractServiceAsyncStub(ContractServiceStub):
     EFFECTIVE_AFTER_CONTRACT_END (FAILED_PRECONDITION).
     """
     VoidSeatChange: _aio.UnaryUnaryMultiCallable[_contract_pb2.VoidSeatChangeRequest, _contract_pb2.VoidSeatChangeResponse]  # type: ignore[assignment]
-    """Undoes a seat change that has not taken effect yet, as if it had never been received. Idempotent by request_id.
+    """Undoes a seat change that has not taken effect yet, or that took effect in the open billing period, as if it had never
+    been received. Within 24 h of its effective_time the money for seats that it added comes back in full, except for what
+    was used of their credits; later it does what money_back says. The Ledger voids the credits and says what was unused;
+    until it has answered, the settlement is PENDING. Seats that a void decrease had removed are charged only beyond the
+    highest quantity that is paid for. Idempotent by request_id; a repeated request returns the settlement as it is now.
     Errors: CONTRACT_NOT_FOUND, SEAT_CHANGE_NOT_FOUND (NOT_FOUND; also if it is void already); CONTRACT_ENDED,
-    SEAT_CHANGE_IN_EFFECT, and, if later changes rely on it, SEATS_BELOW_ZERO, TOO_FEW_SEATS, SEAT_ALREADY_ASSIGNED,
-    SEAT_NOT_ASSIGNED (FAILED_PRECONDITION).
+    SEAT_CHANGE_PERIOD_OVER: it took effect in an earlier billing period, SEAT_CHANGE_IN_EFFECT: it has changed seat ids
+    only, PERIOD_NOT_BILLED: the open period has no price yet, and, if later changes rely on it, SEATS_BELOW_ZERO,
+    TOO_FEW_SEATS, SEAT_ALREADY_ASSIGNED, SEAT_NOT_ASSIGNED (FAILED_PRECONDITION).
     """
     ListSeatChanges: _aio.UnaryUnaryMultiCallable[_contract_pb2.ListSeatChangesRequest, _contract_pb2.ListSeatChangesResponse]  # type: ignore[assignment]
     """Lists a subscription's changes by effective_time, and at one instant in the order received; void ones are left out.
@@ -702,10 +712,15 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.VoidSeatChangeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.VoidSeatChangeResponse, _abc.Awaitable[_contract_pb2.VoidSeatChangeResponse]]:
-        """Undoes a seat change that has not taken effect yet, as if it had never been received. Idempotent by request_id.
+        """Undoes a seat change that has not taken effect yet, or that took effect in the open billing period, as if it had never
+        been received. Within 24 h of its effective_time the money for seats that it added comes back in full, except for what
+        was used of their credits; later it does what money_back says. The Ledger voids the credits and says what was unused;
+        until it has answered, the settlement is PENDING. Seats that a void decrease had removed are charged only beyond the
+        highest quantity that is paid for. Idempotent by request_id; a repeated request returns the settlement as it is now.
         Errors: CONTRACT_NOT_FOUND, SEAT_CHANGE_NOT_FOUND (NOT_FOUND; also if it is void already); CONTRACT_ENDED,
-        SEAT_CHANGE_IN_EFFECT, and, if later changes rely on it, SEATS_BELOW_ZERO, TOO_FEW_SEATS, SEAT_ALREADY_ASSIGNED,
-        SEAT_NOT_ASSIGNED (FAILED_PRECONDITION).
+        SEAT_CHANGE_PERIOD_OVER: it took effect in an earlier billing period, SEAT_CHANGE_IN_EFFECT: it has changed seat ids
+        only, PERIOD_NOT_BILLED: the open period has no price yet, and, if later changes rely on it, SEATS_BELOW_ZERO,
+        TOO_FEW_SEATS, SEAT_ALREADY_ASSIGNED, SEAT_NOT_ASSIGNED (FAILED_PRECONDITION).
         """
 
     @_abc_1.abstractmethod

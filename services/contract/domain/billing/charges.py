@@ -23,6 +23,7 @@ from services.contract.domain.billing.state import (
     price_of,
     unbilled_period,
     uncharged_increases,
+    with_voids,
 )
 from services.contract.domain.billing.tiers import SeatPrice
 from services.contract.domain.invoice import InvoiceLine, InvoiceLineKind, Share, line
@@ -53,12 +54,12 @@ def charge_due(state: BillingState, due: datetime, rates: Sequence[SeatPrice]) -
         periods_billed=state.subscription.periods_billed + 1,
         billed_from=period.start,
     )
-    opened = BilledPeriod(period=period, rate=rate)
+    opened = with_voids(BilledPeriod(period=period, rate=rate), state.ahead)
     through = None if state.is_in_arrears else max(period.start, state.contract.start_time)
     charges = uncharged_increases(state, opened, through=through)
-    billed, seats = _charged(state, opened, charges)
+    billed, seats = _charged(state, opened, charges, is_first=True)
     return BillingResult(
-        state=replace(before.state, subscription=subscription, billed=billed),
+        state=replace(before.state, subscription=subscription, billed=billed, ahead=None),
         lines=(*seats, *before.lines),
         opened=billed,
     )
@@ -88,15 +89,19 @@ def preview(before: BillingState, after: BillingState, effective_time: datetime)
         billed = BilledPeriod(period=period, rate=known_price(before, period, rates) or latest)
     all_paid = replace(billed, charges=(*billed.charges, *uncharged_increases(before, billed)))
     charges = uncharged_increases(after, all_paid)
-    return _charged(after, billed, charges, is_preview=True)[1]
+    return _charged(after, billed, charges, is_first=False)[1]
 
 
 def _charged(
-    state: BillingState, billed: BilledPeriod, charges: Sequence[Charge], *, is_preview: bool = False
+    state: BillingState, billed: BilledPeriod, charges: Sequence[Charge], *, is_first: bool | None = None
 ) -> tuple[BilledPeriod, tuple[InvoiceLine, ...]]:
-    """Return the billed period with more charges, and their lines. A preview shows increases only."""
+    """Return the billed period with more charges, and their lines.
+
+    is_first: whether they are the first ones of the period, so that not all are increases; None: if there are none yet.
+    """
     start = max(billed.period.start, state.contract.start_time)
-    is_first = not (billed.charges or is_preview)
+    if is_first is None:
+        is_first = not billed.charges
     exact = billed.exact_micros
     lines = []
     for charge in charges:

@@ -24,7 +24,10 @@ _MICROSECOND = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
-    """Seats (> 0) charged for a span of one billing period: the time that the charge pays for."""
+    """Seats charged for a span of one billing period: the time that the charge pays for.
+
+    < 0: seats that were charged before, and that are not paid for in the span any more, because they were given back.
+    """
 
     seats: int
     span: Period
@@ -72,24 +75,30 @@ def owed(
     paid: Sequence[Charge],
     *,
     is_prorated: bool,
+    needed: Sequence[Charge] = (),
     through: datetime | None = None,
 ) -> tuple[Charge, ...]:
     """Return what must be charged in addition to `paid` for the seats of a billing period, by start of span.
 
-    span: the part of the billing period that the contract covers. through: only rises up to this instant count;
-    None: all known rises. is_prorated: if True, a seat costs the time from its rise on; if False, a seat costs the
-    whole span whenever it is added.
+    span: the part of the billing period that the contract covers. needed: what it needs at least, because it was used.
+    through: only rises up to this instant count; None: all known rises. is_prorated: if True, a seat costs the time
+    from its rise on; if False, a seat costs the whole span whenever it is added.
     """
     rises = list(_rises(timeline, span, through))
     if rises and not is_prorated:
         rises = [(span.start, sum(seats for _, seats in rises))]
-    return tuple(
-        sorted(_uncovered(rises, paid, span), key=lambda charge: (charge.span.start, charge.span.end))
-    )
+    mark = [Charge(seats=seats, span=Period(at, span.end)) for at, seats in rises]
+    required = (*mark, *beyond(needed, mark, span)) if needed else mark
+    return beyond(required, paid, span)
 
 
 def owed_from(
-    timeline: Timeline, span: Period, paid: Sequence[Charge], *, is_prorated: bool
+    timeline: Timeline,
+    span: Period,
+    paid: Sequence[Charge],
+    *,
+    is_prorated: bool,
+    needed: Sequence[Charge] = (),
 ) -> datetime | None:
     """Return the first instant at which anything is owed in addition to `paid`; None: never."""
     instants = [at for at, _ in _rises(timeline, span, None)]
@@ -97,7 +106,7 @@ def owed_from(
     first = bisect_left(
         instants,
         True,
-        key=lambda at: bool(owed(timeline, span, paid, is_prorated=is_prorated, through=at)),
+        key=lambda at: bool(owed(timeline, span, paid, is_prorated=is_prorated, needed=needed, through=at)),
     )
     return instants[first] if first < len(instants) else None
 
@@ -115,16 +124,18 @@ def _rises(timeline: Timeline, span: Period, through: datetime | None) -> Iterat
             mark = quantity
 
 
-def _uncovered(
-    rises: Sequence[tuple[datetime, int]], paid: Sequence[Charge], span: Period
-) -> Iterator[Charge]:
-    """Yield the area where the mark is above what is paid, as few rectangles of seats × span."""
+def beyond(required: Sequence[Charge], paid: Sequence[Charge], span: Period) -> tuple[Charge, ...]:
+    """Return the area where what is required is above what is paid, as few rectangles of seats × span, by start."""
+    area = _rectangles(required, paid, span)
+    return tuple(sorted(area, key=lambda charge: (charge.span.start, charge.span.end)))
+
+
+def _rectangles(required: Sequence[Charge], paid: Sequence[Charge], span: Period) -> Iterator[Charge]:
     lacking: defaultdict[datetime, int] = defaultdict(int)
-    for at, seats in rises:
-        lacking[at] += seats
-    for charge in paid:
-        lacking[charge.span.start] -= charge.seats
-        lacking[charge.span.end] += charge.seats
+    for sign, charges in ((1, required), (-1, paid)):
+        for charge in charges:
+            lacking[charge.span.start] += sign * charge.seats
+            lacking[charge.span.end] -= sign * charge.seats
     level, gap = 0, 0
     begun: list[tuple[datetime, int]] = []
     for at in sorted(moment for moment in lacking if moment < span.end):

@@ -5,7 +5,7 @@ Source: services/contract/README.md, "Billing".
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import assert_never
@@ -33,13 +33,15 @@ _TICK = timedelta(microseconds=1)
 class BilledPeriod:
     """A billing period that was charged: its nominal length, its price, and the charges so far.
 
-    charged_micros: what the lines of the charges come to, in whole minor units.
+    charged_micros: what the lines of the charges come to, in whole minor units. needed: what the period needs at least,
+    because void seats were used for that long.
     """
 
     period: Period
     rate: SeatPrice
     charges: tuple[Charge, ...] = ()
     charged_micros: int = 0
+    needed: tuple[Charge, ...] = ()
 
     @property
     def exact_micros(self) -> Fraction:
@@ -51,17 +53,44 @@ class BilledPeriod:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VoidedCharges:
+    """What voids of seat changes have changed of a billing period. needed: see BilledPeriod."""
+
+    charges: tuple[Charge, ...]
+    charged_micros: int
+    needed: tuple[Charge, ...]
+
+
+def with_voids(billed: BilledPeriod, voided: VoidedCharges | None) -> BilledPeriod:
+    """Return a billing period with what voids have changed of it."""
+    if voided is None:
+        return billed
+    return replace(
+        billed,
+        charges=(*billed.charges, *voided.charges),
+        charged_micros=billed.charged_micros + voided.charged_micros,
+        needed=voided.needed,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BillingState:
     """A subscription with everything that billing needs to know about it.
 
     timeline: from the start of `billed` on, or from the contract's start. billed: the last period charged;
-    None: no period was charged yet.
+    None: no period was charged yet. ahead: what voids of seat changes have charged for the first period that is not
+    billed yet.
     """
 
     contract: Contract
     subscription: Subscription
     timeline: Timeline
     billed: BilledPeriod | None
+    ahead: "VoidedCharges | None" = None
+
+    def is_billed(self, period: Period) -> bool:
+        """Whether a period is the last one that was charged."""
+        return self.billed is not None and self.billed.period == period
 
     @property
     def is_in_arrears(self) -> bool:
@@ -141,14 +170,37 @@ def uncharged_increases(
     """Return the seats of a billed period that are not charged yet. through: as in coverage.owed."""
     if (span := covered_span(state.contract, billed.period)) is None:
         return ()
-    return owed(state.timeline, span, billed.charges, is_prorated=state.is_prorated, through=through)
+    return owed(
+        state.timeline,
+        span,
+        billed.charges,
+        is_prorated=state.is_prorated,
+        needed=billed.needed,
+        through=through,
+    )
 
 
 def uncharged_from(state: BillingState, billed: BilledPeriod) -> datetime | None:
     """Return the first instant at which uncharged_increases are owed; None: there are none."""
     if (span := covered_span(state.contract, billed.period)) is None:
         return None
-    return owed_from(state.timeline, span, billed.charges, is_prorated=state.is_prorated)
+    return owed_from(
+        state.timeline, span, billed.charges, is_prorated=state.is_prorated, needed=billed.needed
+    )
+
+
+def open_period(state: BillingState, at: datetime) -> BilledPeriod | None:
+    """Return the billing period in force, with what was charged for it so far: in arrears only by voids.
+
+    None: it was not billed yet, because it has no price.
+    """
+    period = current_period(state.contract, state.subscription, at)
+    if not state.is_in_arrears:
+        return state.billed if state.billed is not None and state.billed.period == period else None
+    rate = known_price(state, period, state.subscription.rates)
+    if rate is None:
+        return None
+    return with_voids(BilledPeriod(period=period, rate=rate), state.ahead)
 
 
 def collection_time(contract: Contract, billed: BilledPeriod) -> datetime:

@@ -70,6 +70,14 @@ class SeatNames:
         moved = (seat_id for one in self.transfers for seat_id in (one.from_seat_id, one.to_seat_id))
         return (*self.unassign, *moved, *self.assign)
 
+    def reversed(self) -> "SeatNames":
+        """Return the seat ids of the opposite change."""
+        back = tuple(
+            SeatTransfer(from_seat_id=one.to_seat_id, to_seat_id=one.from_seat_id)
+            for one in reversed(self.transfers)
+        )
+        return SeatNames(assign=self.unassign, unassign=self.assign, transfers=back)
+
     def steps(self, *, effective_time: datetime, sequence: int) -> Iterator["SeatStep"]:
         """Yield what becomes of each seat id. sequence: of the change."""
 

@@ -11,7 +11,6 @@ from services.contract.domain.contract import Subscription, refuse_over
 from services.contract.domain.errors import (
     EffectiveAfterContractEnd,
     OutsideOpenPeriod,
-    SeatChangeInEffect,
     SeatsNotNamed,
 )
 from services.contract.domain.ids import SeatChangeId, SeatId
@@ -56,14 +55,6 @@ def planned_change(
     if rate is not None:
         refuse_unpayable(rate, peak, field=field)
     return change, after
-
-
-def refuse_in_effect(change: SeatChange, *, at: datetime) -> None:
-    """Raise SeatChangeInEffect if a change has taken effect by `at`."""
-    if change.effective_time <= at:
-        raise SeatChangeInEffect(
-            seat_change_id=change.seat_change_id, effective_time=change.effective_time.isoformat()
-        )
 
 
 def first_change(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""VoidSeatChange: a scheduled change is undone as if it had never been received."""
+"""VoidSeatChange of changes to come: each is undone as if it had never been received."""
 
 from datetime import datetime, timedelta
 
@@ -59,18 +59,6 @@ async def test_a_void_increase_is_neither_charged_nor_listed(
     (told,) = ledger.told_of(VoidSeatChangeRequest)
     assert told.seat_change_id == changed.seat_change.seat_change_id
     assert told.subscription_id == signed.contract.subscriptions[0].subscription_id
-
-
-async def test_a_change_in_effect_is_not_voided(desk: Desk, running: RunningContract) -> None:
-    signed = await desk.sign(desk.seats(4, frequency=MONTHLY))
-    changed = await desk.add_seats(signed, 2, day(6, 20))
-    running.clock.advance_to(day(6, 20))
-
-    with fault(
-        StatusCode.FAILED_PRECONDITION, "SEAT_CHANGE_IN_EFFECT", effective_time=day(6, 20).isoformat()
-    ):
-        await void(desk, signed, changed)
-    assert await quantities(desk, signed) == [6]
 
 
 async def test_without_a_void_count_the_seats_are_what_earlier_changes_say(
