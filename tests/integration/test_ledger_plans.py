@@ -39,6 +39,7 @@ from services.ledger.domain.usage.rerate_job import EventPosition, MeterProgress
 from services.ledger.domain.usage.summary import SummaryWindow
 from services.ledger.store.audit import Audit
 from services.ledger.store.connection import open_pool
+from services.ledger.store.credits.free_credits import free_credits
 from services.ledger.store.credits.grants import with_unread
 from services.ledger.store.credits.reading import PoolLocks, read_accounts
 from services.ledger.store.credits.reports import Reports
@@ -156,6 +157,23 @@ CLOSED_GRANTS = """
         FROM ledger.customers, generate_series(1, 200) n
 """
 
+FREE_GRANTS = (
+    """
+    INSERT INTO ledger.grant_schedules (customer_id, schedule_id, contract_id, product_id, credit_type_id,
+        unit_amount_micros, frequency, anchor_time, priority, prorates_increases, period_proration, commit_duration,
+        scope_product_ids, next_index)
+        SELECT customer_id, 'sch_' || n, 'con_' || n, 'prd_1', 'crt_ai', 1, 'DAILY', '2025-06-01', 1, true,
+        'NONE', 1, '{}', 0 FROM ledger.customers, generate_series(1, 20) n
+    """,
+    """
+    UPDATE ledger.grants SET schedule_id = 'sch_1', withheld_micros = 0,
+        period_start = effective_time + substr(grant_id, 9)::integer * interval '1 day',
+        expire_time = effective_time + (1 + substr(grant_id, 9)::integer) * interval '1 day'
+    WHERE grant_id LIKE 'grt_old_%'
+    """,
+    "ANALYZE ledger.grants, ledger.grant_schedules",
+)
+
 NAMED_SEATS = (
     "INSERT INTO ledger.slots SELECT customer_id, credit_type_id, 'sub_1', n, NULL, '{}', '{}'"
     " FROM ledger.pools, generate_series(1, 3) n",
@@ -266,6 +284,21 @@ async def test_a_grants_entries_are_read_by_the_grants_index(recording: Recordin
     assert await Reports(recording).entries(ACME, CreditTypeId("crt_x"), GrantId("grt_10"), PAGE) == []
     assert await _reads(recording) == {"entries_grant_idx"}
     assert [node["Node Type"] for node in _nodes((await recording.plans())[0])] == ["Limit", "Index Scan"]
+
+
+async def test_free_credits_of_a_usage_period_are_read_without_those_of_earlier_ones(
+    recording: Recording,
+) -> None:
+    for statement in (CLOSED_GRANTS, *FREE_GRANTS):
+        await recording.execute(statement)
+    recording.asked.clear()
+
+    await free_credits(recording, (ACME, AI), since=JULY)
+
+    assert await _reads(recording) == {"grants_free_idx", "grant_schedules_pkey"}
+    (plan,) = await recording.plans()
+    (scan,) = [node for node in _nodes(plan) if node.get("Index Name") == "grants_free_idx"]
+    assert "expire_time" in scan["Index Cond"]
 
 
 @pytest.mark.parametrize("window", list(SummaryWindow))

@@ -8,6 +8,7 @@ from datetime import datetime
 from meshkit.quantity import Credits, Money
 from services.contract.domain.contract import Contract
 from services.contract.domain.customer import Customer
+from services.contract.domain.free_credits import FreeSchedule, free_schedules
 from services.contract.domain.ids import (
     ContractId,
     CreditTypeId,
@@ -58,7 +59,7 @@ class OverageAllowed:
 class ContractChanged:
     """accept_time: when these terms were accepted; None: of a contract or notice that an earlier version wrote.
 
-    overage: by credit type; the gate denies in the others.
+    overage: by credit type; the gate denies in the others. free: those of the schedules that are free.
     """
 
     customer_id: CustomerId
@@ -71,6 +72,7 @@ class ContractChanged:
     grant_schedules: tuple[GrantSchedule, ...]
     accept_time: datetime | None
     overage: tuple[OverageAllowed, ...]
+    free: tuple[FreeSchedule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +168,7 @@ def contract_changed(contract: Contract) -> ContractChanged:
         overage=tuple(
             OverageAllowed(credit_type_id=one.credit_type_id, cap=one.credits_cap) for one in contract.overage
         ),
+        free=free_schedules(contract),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from meshkit.rpc.fields import optional_timestamp, timestamp
 from purser.ledger.v1 import ledger_peer_pb2
+from services.contract.domain.free_credits import FreeSchedule
 from services.contract.domain.ids import SubscriptionId
 from services.contract.domain.invoice import Share
 from services.contract.domain.notices import ContractChanged, OverageAllowed, PlanChanged, SeatsAtStart
@@ -52,6 +53,7 @@ _SHARED_POOL_ACCESSES: Final = {
 
 def contract_to_wire(changed: ContractChanged) -> ledger_peer_pb2.ApplyContractRequest:
     """Return a contract for the Ledger, without a request_id."""
+    free = {one.grant_schedule_id: one for one in changed.free}
     return ledger_peer_pb2.ApplyContractRequest(
         customer_id=changed.customer_id,
         contract_id=changed.contract_id,
@@ -60,7 +62,9 @@ def contract_to_wire(changed: ContractChanged) -> ledger_peer_pb2.ApplyContractR
         start_time=timestamp(changed.start_time),
         end_time=optional_timestamp(changed.end_time),
         subscriptions=[_seats_to_wire(one) for one in changed.subscriptions],
-        grant_schedules=[_schedule_to_wire(one) for one in changed.grant_schedules],
+        grant_schedules=[
+            _schedule_to_wire(one, free.get(one.grant_schedule_id)) for one in changed.grant_schedules
+        ],
         accept_time=optional_timestamp(changed.accept_time),
         overage=_overage_to_wire(changed.overage),
     )
@@ -119,7 +123,7 @@ def unused_from_wire(unused: Collection[ledger_peer_pb2.UnusedShare]) -> tuple[U
     )
 
 
-def _schedule_to_wire(schedule: GrantSchedule) -> ledger_peer_pb2.ScheduleTerms:
+def _schedule_to_wire(schedule: GrantSchedule, free: FreeSchedule | None) -> ledger_peer_pb2.ScheduleTerms:
     terms = schedule.terms
     return ledger_peer_pb2.ScheduleTerms(
         grant_schedule_id=schedule.grant_schedule_id,
@@ -139,6 +143,8 @@ def _schedule_to_wire(schedule: GrantSchedule) -> ledger_peer_pb2.ScheduleTerms:
         rollover=_rollover_to_wire(terms.rollover),
         editions=[_edition_to_wire(one) for one in schedule.editions],
         allocation=_ALLOCATIONS[schedule.allocation],
+        is_free=free is not None,
+        charge_time=None if free is None else optional_timestamp(free.charge_time),
     )
 
 

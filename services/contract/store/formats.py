@@ -284,6 +284,19 @@ def _hard_stop_of_both(changed: Json) -> Json:
     }
 
 
+def _not_free(data: Json) -> Json:
+    """Free schedules: until then none was known to be free."""
+    return data | {"free": []}
+
+
+def _not_free_of_both(changed: Json) -> Json:
+    begun = changed["begun"]
+    return changed | {
+        "ended": _not_free(changed["ended"]),
+        "begun": None if begun is None else _not_free(begun),
+    }
+
+
 def _default_end(now: Json) -> Json:
     """Money that comes back at an end to come: until then only an end now gave any back."""
     return now | {"contract": now["contract"] | {"end_money_back": None, "settles_end": False}}
@@ -349,7 +362,7 @@ NOTICES: Final = Formats[Payload](
     Format(
         "CONTRACT_CHANGED",
         ContractChanged,
-        (_contract_changed_2, _edited_schedules, _counted_seats_of, _hard_stop),
+        (_contract_changed_2, _edited_schedules, _counted_seats_of, _hard_stop, _not_free),
     ),
     Format(
         "SEATS_CHANGED",
@@ -366,6 +379,7 @@ NOTICES: Final = Formats[Payload](
             _counted_seats_of_both,
             _without_first_seats,
             _hard_stop_of_both,
+            _not_free_of_both,
         ),
     ),
 )

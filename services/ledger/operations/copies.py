@@ -21,6 +21,7 @@ from services.ledger.domain.copies import (
 )
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.adjusting import (
+    grant_withheld,
     living_grants,
     take_back_for_seats,
     take_back_for_terms,
@@ -206,7 +207,7 @@ class Copies:
                 )
                 credits += [
                     ScheduleCredits(
-                        schedule_id, credit_type_id, _previewed(opened.now, progress, update.change, at)
+                        schedule_id, credit_type_id, _previewed(opened, progress, update.change, at)
                     )
                     for schedule_id, progress in opened.schedules.items()
                     if progress.schedule.subscription_id == update.subscription_id
@@ -335,14 +336,17 @@ def _on_new_terms(
     known = before.get(progress.schedule.schedule_id)
     if known is None or known == progress.schedule:
         return account
+    account = grant_withheld(account, progress.schedule, at=at)
     return take_back_for_terms(
         account, known, progress.schedule, progress.counted_seats, accept_time=accept_time, at=at
     )
 
 
-def _previewed(account: Account, progress: ScheduleProgress, change: SeatChange, at: datetime) -> Credits:
-    counted = {
-        progress.schedule.index_of(grant): grant.counted
-        for grant in living_grants(account, progress.schedule)
-    }
-    return credits_of_change(progress.schedule, progress.counted_seats, change, at=at, counted=counted)
+def _previewed(opened: OpenAccount, progress: ScheduleProgress, change: SeatChange, at: datetime) -> Credits:
+    schedule = progress.schedule
+    counted = {schedule.index_of(grant): grant.counted for grant in living_grants(opened.now, schedule)}
+    added = credits_of_change(schedule, progress.counted_seats, change, at=at, counted=counted)
+    active = schedule.active_period(schedule.index_at(max(at, change.effective_time)))
+    if active is None or not schedule.is_free_at(active.start):
+        return added
+    return added - opened.free.withhold(schedule, active.start, added)

@@ -2,7 +2,7 @@
 """ApplyPlanChange and PreviewPlanChange: one contract ends and another begins, in one transaction."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 
 from meshkit.clock import Clock
@@ -12,6 +12,7 @@ from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.due import ScheduleProgress
 from services.ledger.domain.credits.ended_slots import all_slots, end_unread_slots
 from services.ledger.domain.credits.entry import EntryKind
+from services.ledger.domain.credits.free_credits import FreeAllowance
 from services.ledger.domain.credits.grant import CreditTypeId, Grant, GrantId, ScheduleId, SlotId
 from services.ledger.domain.credits.plan_change import (
     EndedCredits,
@@ -56,9 +57,7 @@ class PlanChanges:
             await tx.copies.lock_known_customer(change.customer_id)
             if (first := await tx.responses.find(change.customer_id, change, PlanChanged)) is not None:
                 return first
-            begun_schedules = () if change.begun is None else change.begun.schedules
-            schedules = (*change.ended.schedules, *begun_schedules)
-            pools = sorted({schedule.credit_type_id for schedule in schedules})
+            pools = change.credit_type_ids
             # All pools are locked, and settled under the old terms, before the contracts are written.
             slots: dict[CreditTypeId, EndedSlots] = {}
             for credit_type_id in pools:
@@ -98,14 +97,16 @@ class PlanChanges:
         async def work(tx: Transaction) -> PlanChanged:
             await tx.standings.customer_id(change.customer_id)
             ended: list[EndedCredits] = []
-            for credit_type_id in sorted({schedule.credit_type_id for schedule in change.ended.schedules}):
+            free: dict[CreditTypeId, FreeAllowance] = {}
+            for credit_type_id in change.credit_type_ids:
                 slots = await slots_that_end(tx, change, credit_type_id, at=at)
                 opened = await self._open(tx, change, credit_type_id, slots.slot_ids, at)
+                free[credit_type_id] = opened.free
                 ended += (await self._end(tx, change, opened, slots))[1]
             return PlanChanged(
                 ended=tuple(one.schedule for one in ended),
                 unused=unused_shares(ended),
-                begun=first_credits(change.begun),
+                begun=first_credits(change.begun, free),
                 apply_time=at,
             )
 
@@ -143,7 +144,7 @@ class PlanChanges:
         # A slot that a rest rolls to is read, so that what falls due in it is known.
         slot_ids = (*slots.slot_ids, *slots_rolled_to(change, slots, credit_type_id))
         opened = await self._open(tx, change, credit_type_id, slot_ids, at)
-        begun = _begun(opened.now, opened.schedules, change)
+        begun = _begun(opened, change)
         account, ended = await self._end(tx, change, opened, slots)
         await opened.save(tx, account)
         return ended, begun
@@ -233,27 +234,27 @@ class PlanChanges:
         return GrantId(self._ids.new("grt"))
 
 
-def _begun(
-    account: Account, schedules: Mapping[ScheduleId, ScheduleProgress], change: PlanChange
-) -> list[ScheduleCredits]:
+def _begun(opened: OpenAccount, change: PlanChange) -> list[ScheduleCredits]:
     """Return the credits that the new contract's schedules have granted in this transaction."""
+    account = opened.now
     granted: dict[ScheduleId, Credits] = {}
     if change.begun is None:
         return []
     for entry in account.entries:
         schedule_id = ScheduleId(entry.cause_id)
-        progress = schedules.get(schedule_id)
+        progress = opened.schedules.get(schedule_id)
         if progress is None or progress.schedule.slot_id is not None:
             continue
         is_grant = entry.kind in (EntryKind.GRANT, EntryKind.SEAT_ADJUSTMENT)
         if is_grant and progress.schedule.contract_id == change.begun.contract_id:
             granted[schedule_id] = granted.get(schedule_id, Credits(0)) + entry.amount
+    free = {account.credit_type_id: opened.free.without(change.begun.contract_id)}
     of_slots = {one.schedule_id for one in change.begun.schedules if one.allocation is Allocation.INDIVIDUAL}
     return [
         ScheduleCredits(schedule_id, account.credit_type_id, amount)
         for schedule_id, amount in granted.items()
     ] + [
         one
-        for one in first_credits(change.begun)
+        for one in first_credits(change.begun, free)
         if one.schedule_id in of_slots and one.credit_type_id == account.credit_type_id
     ]

@@ -214,14 +214,16 @@ class Copies:
         )
 
     async def _keep_schedules(self, customer_id: CustomerId, schedules: tuple[Schedule, ...]) -> None:
-        """Store schedules; of a known one, its end and its editions are all that may change."""
+        """Store schedules; of a known one, its end, its editions and whether it is free are all that may change."""
         await self._connection.executemany(
             "INSERT INTO ledger.grant_schedules (customer_id, schedule_id, contract_id, subscription_id, product_id,"
             " credit_type_id, unit_amount_micros, frequency, interval_count, anchor_time, priority,"
             " prorates_increases, period_proration, commit_duration, scope_product_ids, rollover, next_index,"
-            " end_time, editions, allocation)"
-            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"
-            " ON CONFLICT (customer_id, schedule_id) DO UPDATE SET end_time = $18, editions = $19",
+            " end_time, editions, allocation, is_free, charge_time)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,"
+            " $22)"
+            " ON CONFLICT (customer_id, schedule_id)"
+            " DO UPDATE SET end_time = $18, editions = $19, is_free = $21, charge_time = $22",
             [
                 (
                     customer_id,
@@ -244,6 +246,8 @@ class Copies:
                     one.end_time,
                     [EDITION.encode(edition) for edition in one.editions],
                     one.allocation.value,
+                    one.is_free,
+                    one.charge_time,
                 )
                 for one in schedules
             ],

@@ -57,6 +57,11 @@ def _rolls_nowhere(grant: Json) -> Json:
     return {**grant, "void": None if void is None else {**void, "rolls_to": None}}
 
 
+def _not_free(grant: Json) -> Json:
+    """Grant 6 to 7: credits may be free, and withheld."""
+    return {**grant, "withheld": None}
+
+
 def _grant_never_taken_back(voided: Json) -> Json:
     """VoidedGrant 1 to 2: its grant is Grant 3."""
     return {**voided, "grant": _never_taken_back(voided["grant"])}
@@ -75,6 +80,11 @@ def _grant_without_slot(voided: Json) -> Json:
 def _grant_rolls_nowhere(voided: Json) -> Json:
     """VoidedGrant 4 to 5: its grant is Grant 6."""
     return {**voided, "grant": _rolls_nowhere(voided["grant"])}
+
+
+def _grant_not_free(voided: Json) -> Json:
+    """VoidedGrant 5 to 6: its grant is Grant 7."""
+    return {**voided, "grant": _not_free(voided["grant"])}
 
 
 def _without_overage(response: Json) -> Json:
@@ -99,12 +109,18 @@ RESPONSES: Final = Formats[Response](
     Format(
         "Grant",
         Grant,
-        (_never_voided, _never_taken_back, _never_rolled_over, _without_slot, _rolls_nowhere),
+        (_never_voided, _never_taken_back, _never_rolled_over, _without_slot, _rolls_nowhere, _not_free),
     ),
     Format(
         "VoidedGrant",
         VoidedGrant,
-        (_grant_never_taken_back, _grant_never_rolled_over, _grant_without_slot, _grant_rolls_nowhere),
+        (
+            _grant_never_taken_back,
+            _grant_never_rolled_over,
+            _grant_without_slot,
+            _grant_rolls_nowhere,
+            _grant_not_free,
+        ),
     ),
     Format("CustomerSpendCap", CustomerSpendCap),
     Format("SpendCapRemoval", SpendCapRemoval),

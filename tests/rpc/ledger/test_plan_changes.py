@@ -295,8 +295,17 @@ async def test_a_plan_with_another_credit_type_ends_one_pools_credits_and_begins
         anchor_time=timestamp(CHANGE),
     )
 
-    answer = await change_plan(ledger, begun=plan_b(grant_schedules=[images]))
+    preview = await ledger.peer.PreviewPlanChange(
+        peer_pb.PreviewPlanChangeRequest(
+            customer_id="cus_acme",
+            ended=plan_a(),
+            begun=plan_b(grant_schedules=[images]),
+            included_credits=VOID,
+        )
+    )
+    answer = await change_plan(ledger, begun=plan_b(grant_schedules=[images]), paid=())
 
+    assert list(preview.begun) == list(answer.begun)
     assert [(one.credit_type_id, one.amount_micros) for one in answer.begun] == [("crt_images", 400 * CREDIT)]
     assert [one.credit_type_id for one in answer.ended] == [AI]
     assert await _balance(ledger) == 0

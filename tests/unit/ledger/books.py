@@ -17,6 +17,7 @@ from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.burn_down import rank
 from services.ledger.domain.credits.due import DueSources, Reading, ScheduleProgress
 from services.ledger.domain.credits.entry import Entry, EntryKind
+from services.ledger.domain.credits.free_credits import FreeCredits
 from services.ledger.domain.credits.grant import Grant, GrantId, GrantVoid, ScheduleId
 from services.ledger.domain.credits.proration import SeatChange, Seats
 from services.ledger.domain.credits.schedule import Edition, Schedule
@@ -317,6 +318,7 @@ class Books:
     def _reckoned(self, at: datetime) -> Account:
         """Return all of the pool as it is at `at`; nothing is kept of it."""
         sources = DueSources(schedules=self.schedules, first_unread=None, anchor=self.anchor)
+        sources = with_free_credits(sources, self.stored, at=at)
         numbers = itertools.count(1_000_000)
         return due.settle(
             self.stored, sources, at=at, new_grant_id=lambda: GrantId(f"grt_never_{next(numbers)}")
@@ -367,6 +369,7 @@ class Books:
             anchor=self.anchor,
             rechecks=settles,
         )
+        sources = with_free_credits(sources, stored, at=at)
         return Reading(account=account, sources=sources if is_due else None)
 
     def _with_unread(self, account: Account, at: datetime) -> Account:
@@ -452,3 +455,26 @@ def _check_grant(grant: Grant, entries: list[Entry]) -> None:
     assert all((entry.amount >= Credits(0)) == (entry.kind in _RAISES) for entry in entries)
     if grant.is_closed:
         assert not grant.rest
+
+
+def with_free_credits(sources: DueSources, account: Account, *, at: datetime) -> DueSources:
+    """Return what can fall due with the free credits that the store would read. account: with all its grants."""
+    since = sources.free_since(account, at=account.time_at(at))
+    if since is None:
+        return sources
+    found = []
+    for grant in account.grants.values():
+        if grant.withheld is not None and grant.expire_time is not None and grant.expire_time > since:
+            assert grant.schedule_id is not None
+            assert grant.period_start is not None
+            schedule = sources.schedules[grant.schedule_id].schedule
+            found.append(
+                FreeCredits(
+                    contract_id=schedule.contract_id,
+                    cadence=schedule.cadence,
+                    period_start=grant.period_start,
+                    granted=grant.granted - grant.taken_back,
+                    withheld=grant.withheld,
+                )
+            )
+    return replace(sources, free=tuple(found))

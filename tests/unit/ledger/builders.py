@@ -310,6 +310,7 @@ def a_schedule(
     unit_amount: int | Credits = 100,
     *,
     schedule_id: str = "sch_1",
+    contract_id: str = "con_1",
     per_seat: bool = True,
     frequency: GrantFrequency = GrantFrequency.MONTHLY,
     every: int = 1,
@@ -323,11 +324,13 @@ def a_schedule(
     only_for: Iterable[ProductId] = (),
     rollover: Rollover | None = None,
     editions: Iterable[Edition] = (),
+    is_free: bool = False,
+    charge_time: datetime | None = None,
 ) -> Schedule:
     """Return a schedule of whole credits a seat and month; it starts at its anchor unless told otherwise."""
     return Schedule(
         schedule_id=ScheduleId(schedule_id),
-        contract_id="con_1",
+        contract_id=contract_id,
         subscription_id="sub_1" if per_seat else None,
         product_id=ProductId("prd_included"),
         credit_type_id=AI,
@@ -346,6 +349,8 @@ def a_schedule(
             rollover=rollover,
         ),
         editions=tuple(editions),
+        is_free=is_free,
+        charge_time=charge_time,
     )
 
 

@@ -18,7 +18,7 @@ from services.ledger.domain.credits.entry import Entry, EntryKind
 from services.ledger.domain.credits.grant import GrantId, ScheduleId
 from services.ledger.domain.credits.schedule import GrantFrequency, PeriodProration, Rollover
 from services.ledger.domain.crossings.watch import Crossing
-from tests.unit.ledger.books import Books
+from tests.unit.ledger.books import Books, with_free_credits
 from tests.unit.ledger.builders import (
     AUGUST,
     JULY,
@@ -46,7 +46,10 @@ END = when("10-15")
 SCHEDULES = st.builds(
     a_schedule,
     st.builds(Credits, st.integers(1, 10**8)),
-    schedule_id=st.sampled_from(["sch_a", "sch_b"]),
+    schedule_id=st.sampled_from(["sch_a", "sch_b", "sch_c"]),
+    contract_id=st.sampled_from(["con_1", "con_2"]),
+    is_free=st.booleans(),
+    charge_time=st.sampled_from([None, None, AUGUST]),
     per_seat=st.booleans(),
     frequency=st.sampled_from(GrantFrequency),
     anchor=st.sampled_from([JUNE, when("05-31 09:30"), when("06-15"), JULY]),
@@ -90,7 +93,7 @@ def some_books(draw: st.DrawFn) -> Books:
         if level != quantity:
             changes.append((at, level - quantity))
             quantity = level
-    for schedule in draw(st.lists(SCHEDULES, max_size=2, unique_by=lambda one: one.schedule_id)):
+    for schedule in draw(st.lists(SCHEDULES, max_size=3, unique_by=lambda one: one.schedule_id)):
         seats = some_seats(2, *changes) if schedule.subscription_id else None
         books.tell_schedule(schedule, seats, at=JUNE)
     books.tell_watch(a_balance_watch(draw(st.integers(0, 300))), at=JUNE)
@@ -113,9 +116,10 @@ class Run:
         self.crossings: list[Crossing] = []
         numbers = itertools.count(1)
         for at in instants:
+            sources = DueSources(schedules=self.schedules, first_unread=None, anchor=books.anchor)
             settled = due.settle(
                 replace(self.account, entries=(), crossings=()),
-                DueSources(schedules=self.schedules, first_unread=None, anchor=books.anchor),
+                with_free_credits(sources, self.account, at=at),
                 at=at,
                 new_grant_id=lambda: GrantId(f"grt_made_{next(numbers)}"),
             )

@@ -305,7 +305,7 @@ class SubscriptionSeats(_message.Message):
     def __init__(self, subscription_id: _Optional[str] = ..., initial_quantity: _Optional[int] = ..., seat_group_key: _Optional[str] = ..., shared_pool_access: _Optional[_Union[SharedPoolAccess, str]] = ..., shared_pool_seat_ids: _Optional[_Iterable[str]] = ..., seat_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ScheduleTerms(_message.Message):
-    __slots__ = ("grant_schedule_id", "product_id", "credit_type_id", "unit_amount_micros", "subscription_id", "frequency", "anchor_time", "priority", "prorates_increases", "period_proration", "commit_duration", "scope_product_ids", "interval_count", "end_time", "rollover", "editions", "allocation")
+    __slots__ = ("grant_schedule_id", "product_id", "credit_type_id", "unit_amount_micros", "subscription_id", "frequency", "anchor_time", "priority", "prorates_increases", "period_proration", "commit_duration", "scope_product_ids", "interval_count", "end_time", "rollover", "editions", "allocation", "is_free", "charge_time")
     GRANT_SCHEDULE_ID_FIELD_NUMBER: _ClassVar[int]
     PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
     CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -323,6 +323,8 @@ class ScheduleTerms(_message.Message):
     ROLLOVER_FIELD_NUMBER: _ClassVar[int]
     EDITIONS_FIELD_NUMBER: _ClassVar[int]
     ALLOCATION_FIELD_NUMBER: _ClassVar[int]
+    IS_FREE_FIELD_NUMBER: _ClassVar[int]
+    CHARGE_TIME_FIELD_NUMBER: _ClassVar[int]
     grant_schedule_id: str
     product_id: str
     credit_type_id: str
@@ -340,7 +342,9 @@ class ScheduleTerms(_message.Message):
     rollover: RolloverTerms
     editions: _containers.RepeatedCompositeFieldContainer[ScheduleEdition]
     allocation: Allocation
-    def __init__(self, grant_schedule_id: _Optional[str] = ..., product_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., unit_amount_micros: _Optional[int] = ..., subscription_id: _Optional[str] = ..., frequency: _Optional[_Union[GrantFrequency, str]] = ..., anchor_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., priority: _Optional[int] = ..., prorates_increases: _Optional[bool] = ..., period_proration: _Optional[_Union[PeriodProration, str]] = ..., commit_duration: _Optional[int] = ..., scope_product_ids: _Optional[_Iterable[str]] = ..., interval_count: _Optional[int] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rollover: _Optional[_Union[RolloverTerms, _Mapping]] = ..., editions: _Optional[_Iterable[_Union[ScheduleEdition, _Mapping]]] = ..., allocation: _Optional[_Union[Allocation, str]] = ...) -> None: ...
+    is_free: bool
+    charge_time: _timestamp_pb2.Timestamp
+    def __init__(self, grant_schedule_id: _Optional[str] = ..., product_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., unit_amount_micros: _Optional[int] = ..., subscription_id: _Optional[str] = ..., frequency: _Optional[_Union[GrantFrequency, str]] = ..., anchor_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., priority: _Optional[int] = ..., prorates_increases: _Optional[bool] = ..., period_proration: _Optional[_Union[PeriodProration, str]] = ..., commit_duration: _Optional[int] = ..., scope_product_ids: _Optional[_Iterable[str]] = ..., interval_count: _Optional[int] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rollover: _Optional[_Union[RolloverTerms, _Mapping]] = ..., editions: _Optional[_Iterable[_Union[ScheduleEdition, _Mapping]]] = ..., allocation: _Optional[_Union[Allocation, str]] = ..., is_free: _Optional[bool] = ..., charge_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class RolloverTerms(_message.Message):
     __slots__ = ("fraction_millionths", "cap_micros", "duration")

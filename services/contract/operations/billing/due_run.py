@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The due run: bills every period and every dated increase once, in due order, dated when it was due."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -9,14 +10,15 @@ from meshkit.errors import MeshError
 from meshkit.ids import Ids
 from services.contract.domain.contract import Contract
 from services.contract.domain.errors import PeerUnavailable
+from services.contract.domain.free_credits import free_schedules, may_charge_free_seats, with_prices
 from services.contract.domain.ids import ContractId
 from services.contract.operations.billing.instant import bill_instant
 from services.contract.operations.billing.issuing import issue
 from services.contract.operations.billing.passed_ends import settle_passed_end
-from services.contract.operations.billing.prices import SeatPrices
+from services.contract.operations.billing.prices import Rates, SeatPrices
 from services.contract.operations.ports import Catalog
-from services.contract.operations.terms import lock_contract
-from services.contract.store import PostgresStore
+from services.contract.operations.terms import lock_contract, save_terms
+from services.contract.store import PostgresStore, Transaction
 
 CONTRACTS_PER_READ_MAX = 200
 INSTANTS_PER_CONTRACT_MAX = 10_000
@@ -99,20 +101,37 @@ class Billing:
         # Read before the lock is taken: no rpc inside a transaction.
         rates = await prices.of(contract, due_time)
         ends = _passes_end(contract, due_time)
+        tells = ends or may_charge_free_seats(contract, rates)
         async with self._store.transaction() as tx:
             # A notice to the Ledger is written under the lock of the customer.
-            contract = await (lock_contract(tx, contract_id) if ends else tx.contracts.lock(contract_id))
+            contract = await (lock_contract(tx, contract_id) if tells else tx.contracts.lock(contract_id))
             if contract.next_due_time != due_time or _passes_end(contract, due_time) != ends:
                 return  # another replica, or a seat change, billed it meanwhile
             [states] = await tx.billing.states([contract])
             if ends:
                 contract, states = await settle_passed_end(tx, contract, states, rates, ids=self._ids)
-            _, invoice, next_due_time = await bill_instant(
+            after, invoice, next_due_time = await bill_instant(
                 tx, contract, states, due_time, rates, ids=self._ids
             )
+            if tells:
+                billed = replace(contract, subscriptions=tuple(one.subscription for one in after))
+                await _tell_free_schedules(tx, contract, rates, billed)
             await tx.contracts.save_due(contract_id, next_due_time)
             await tx.due_records.billed(contract, invoice)
             await issue(tx, [] if invoice is None else [invoice], at=at, ids=self._ids)
+
+
+async def _tell_free_schedules(tx: Transaction, contract: Contract, rates: Rates, billed: Contract) -> None:
+    """Tell the Ledger from when on free seats have a price, and which seats have none any more.
+
+    contract: locked, after its customer, and not billed yet. rates: read now. billed: the contract afterwards.
+    """
+    known = with_prices(contract, rates)
+    told = free_schedules(contract)
+    if free_schedules(known) != told:
+        billed = replace(billed, version=(await save_terms(tx, known)).version)
+    if {one.grant_schedule_id for one in free_schedules(billed)} - {one.grant_schedule_id for one in told}:
+        await save_terms(tx, billed)
 
 
 def _passes_end(contract: Contract, due_time: datetime) -> bool:

@@ -7,9 +7,11 @@ Source: services/ledger/README.md, "Credits of a period" and "Late notices".
 from collections.abc import Iterator
 from datetime import datetime
 
+from meshkit.evolve import evolve
 from meshkit.quantity import Credits
 from services.ledger.domain.credits import recording
 from services.ledger.domain.credits.account import Account
+from services.ledger.domain.credits.free_credits import FreeAllowance
 from services.ledger.domain.credits.grant import Grant, take_back
 from services.ledger.domain.credits.proration import Seats
 from services.ledger.domain.credits.schedule import Schedule, credits_known_in_time, credits_of_period
@@ -31,22 +33,56 @@ def instants(schedule: Schedule, seats: Seats, grant: Grant) -> Iterator[datetim
 
 
 def raise_to_seats(
-    account: Account, grant: Grant, schedule: Schedule, seats: Seats, *, due_time: datetime, at: datetime
+    account: Account,
+    grant: Grant,
+    schedule: Schedule,
+    seats: Seats,
+    free: FreeAllowance,
+    *,
+    due_time: datetime,
+    at: datetime,
 ) -> Account:
     """Grant what the period's known seats bring beyond the credits granted so far; take nothing back."""
     if grant.is_closed:
         return account
     target = credits_of_period(schedule, schedule.index_of(grant), seats, through=due_time)
-    if target <= grant.counted:
+    added = target - grant.counted
+    if added <= Credits(0):
         return account
+    assert grant.period_start is not None
+    if grant.withheld is not None and schedule.is_free_at(grant.period_start):
+        withheld = free.withhold(schedule, grant.period_start, added)
+        grant, added = evolve(grant, withheld=grant.withheld + withheld), added - withheld
+        if not added:
+            return account.with_changes(grants=[grant])
     return recording.add_for_seats(
         account,
         grant,
-        target - grant.counted,
+        added,
         effective_time=due_time,
         cause_id=schedule.schedule_id,
         at=at,
     )
+
+
+def grant_withheld(account: Account, schedule: Schedule, *, at: datetime) -> Account:
+    """Grant what was withheld from living grants of periods for which something is charged, as is known only now."""
+    for grant in living_grants(account, schedule):
+        assert grant.period_start is not None
+        is_charged = schedule.charge_time is not None and grant.period_start >= schedule.charge_time
+        if grant.withheld is not None and is_charged:
+            charged = evolve(grant, withheld=None)
+            account = account.with_changes(grants=[charged])
+            if grant.withheld:
+                account = recording.add_for_seats(
+                    account,
+                    charged,
+                    grant.withheld,
+                    effective_time=at,
+                    cause_id=schedule.schedule_id,
+                    at=at,
+                )
+    return account
 
 
 def take_back_for_seats(

@@ -14,9 +14,11 @@ from enum import IntEnum
 
 from meshkit.evolve import evolve
 from meshkit.mapping import with_items
+from meshkit.period import period_at
 from services.ledger.domain.credits import adjusting, recording
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.burn_down import Draw
+from services.ledger.domain.credits.free_credits import FreeAllowance, FreeCredits
 from services.ledger.domain.credits.grant import (
     Grant,
     GrantId,
@@ -62,12 +64,30 @@ class DueSources:
     schedules: those of the pool, if anything is due in it, and those of the account's slots that are due.
     anchor: start of the customer's usage periods; None without a contract.
     rechecks: seats or terms may have changed for instants that are settled, so what they granted is compared again.
+    free: the free credits of the customer's contracts that count since free_since.
     """
 
     schedules: Mapping[ScheduleId, ScheduleProgress]
     first_unread: datetime | None
     anchor: datetime | None
     rechecks: bool = False
+    free: tuple[FreeCredits, ...] = ()
+
+    def free_since(self, account: Account, *, at: datetime) -> datetime | None:
+        """Return since when free credits must be known to settle an account at `at`; None: none are granted."""
+        schedules = [one for one in self.schedules.values() if one.schedule.is_free]
+        if self.anchor is None or not schedules:
+            return None
+        starts = [at] if self.rechecks else []
+        for progress in schedules:
+            active = progress.schedule.active_period(progress.next_index)
+            if active is not None and active.start <= at:
+                starts.append(active.start)
+            # What seats bring to a grant counts in the usage period in which the grant's period began.
+            if self.rechecks or any(one.effective_time <= at for one in progress.counted_seats.changes):
+                living = adjusting.living_grants(account, progress.schedule)
+                starts += [one.period_start for one in living if one.period_start is not None]
+        return period_at(self.anchor, 1, min(starts)).start if starts else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,10 +100,11 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class SettledAccount:
-    """An account that is up to date, and the progress of its schedules."""
+    """An account that is up to date, the progress of its schedules, and what more of free credits would be granted."""
 
     account: Account
     schedules: Mapping[ScheduleId, ScheduleProgress]
+    free: FreeAllowance
 
 
 class _Rank(IntEnum):
@@ -105,7 +126,7 @@ def bring_up_to_date(
 ) -> SettledAccount:
     """Return the account up to date at `at`, whether or not anything has fallen due."""
     if reading.sources is None:
-        return SettledAccount(reading.account, {})
+        return SettledAccount(reading.account, {}, FreeAllowance(anchor=None))
     return settle(reading.account, reading.sources, at=at, new_grant_id=new_grant_id)
 
 
@@ -119,6 +140,7 @@ def settle(
     Watches are observed after every instant that was not settled before, and at `at`.
     """
     schedules = dict(sources.schedules)
+    free = FreeAllowance(sources.free, anchor=sources.anchor)
     slot_ids = {one.schedule.slot_id for one in schedules.values() if one.schedule.slot_id is not None}
     events = list(_first_events(account, sources))
     heapq.heapify(events)
@@ -127,7 +149,7 @@ def settle(
             break
         event = heapq.heappop(events)
         due_time = event[0]
-        account, later = _carry_out(account, schedules, event, at, new_grant_id)
+        account, later = _carry_out(account, schedules, free, event, at, new_grant_id)
         for one in later:
             heapq.heappush(events, one)
         is_last_of_instant = not events or events[0][0] != due_time
@@ -148,7 +170,7 @@ def settle(
             if slot_id is not None
         }
         account = evolve(account, slots=with_items(account.slots, slots))
-    return SettledAccount(account, schedules)
+    return SettledAccount(account, schedules, free)
 
 
 def _slot_of(
@@ -209,6 +231,7 @@ def _seat_events(
 def _carry_out(
     account: Account,
     schedules: dict[ScheduleId, ScheduleProgress],
+    free: FreeAllowance,
     event: _Event,
     at: datetime,
     new_grant_id: Callable[[], GrantId],
@@ -228,6 +251,7 @@ def _carry_out(
             progress = schedules[ScheduleId(key)]
             index = progress.next_index
             grant = grant_of_period(progress.schedule, index, progress.counted_seats, grant_id=new_grant_id())
+            grant = free.of_new(progress.schedule, grant)
             started = replace(progress, next_index=index + 1, latest=grant.grant_id)
             schedules[ScheduleId(key)] = started
             later = [*_grant_events(account, grant), *_period_start(started), *_seat_events(started, grant)]
@@ -236,7 +260,7 @@ def _carry_out(
             progress = schedules[ScheduleId(key)]
             grant = account.grants[GrantId(grant_id)]
             return adjusting.raise_to_seats(
-                account, grant, progress.schedule, progress.counted_seats, due_time=due_time, at=at
+                account, grant, progress.schedule, progress.counted_seats, free, due_time=due_time, at=at
             ), []
         case _Rank.LOOK:
             return account, []

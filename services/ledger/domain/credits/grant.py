@@ -75,11 +75,14 @@ class Grant:
     rolled_from: GrantId | None = None
     # Of seat-scoped credits, the slot that they belong to; None: shared credits.
     slot_id: SlotId | None = None
+    # Of free credits, what other contracts' were granted instead of it (free_credits.py); None: they are not free.
+    withheld: Credits | None = None
 
     @property
     def counted(self) -> Credits:
-        """Credits granted for the seats that it counts: what late notices took back is not among them."""
-        return self.granted - self.taken_back
+        """Credits for the seats that it counts, also if they were withheld, but not what late notices took back."""
+        counted = self.granted - self.taken_back
+        return counted if self.withheld is None else counted + self.withheld
 
     @property
     def rest(self) -> Credits:

@@ -16,6 +16,7 @@ from services.ledger.domain.copies import ContractUpdate
 from services.ledger.domain.credits import issuing
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.due import ScheduleProgress
+from services.ledger.domain.credits.free_credits import FreeAllowance
 from services.ledger.domain.credits.grant import (
     CreditTypeId,
     CustomerId,
@@ -71,6 +72,12 @@ class PlanChange:
     def change_time(self) -> datetime:
         assert self.ended.end_time is not None
         return self.ended.end_time
+
+    @property
+    def credit_type_ids(self) -> list[CreditTypeId]:
+        """The pools of both contracts, in the order of locking."""
+        begun = () if self.begun is None else self.begun.schedules
+        return sorted({one.credit_type_id for one in (*self.ended.schedules, *begun)})
 
     def granted_before(self, paid: PaidPeriod | None) -> datetime:
         """Return the instant before which periods of the ended plan began.
@@ -230,15 +237,23 @@ def unused_shares(ended: Iterable[EndedCredits]) -> tuple[UnusedShare, ...]:
     )
 
 
-def first_credits(begun: ContractUpdate | None) -> tuple[ScheduleCredits, ...]:
-    """Return what each schedule of a new contract grants at its start."""
+def first_credits(
+    begun: ContractUpdate | None, free: Mapping[CreditTypeId, FreeAllowance]
+) -> tuple[ScheduleCredits, ...]:
+    """Return what each schedule of a new contract grants at its start.
+
+    free: what more of free credits would be granted, by credit type; not those of the new contract.
+    """
     if begun is None:
         return ()
     seats = {one.subscription_id: one.initial_quantity for one in begun.subscriptions}
-    return tuple(
-        ScheduleCredits(one.schedule_id, one.credit_type_id, _first_credits(one, seats))
-        for one in begun.schedules
-    )
+    found = []
+    for one in begun.schedules:
+        amount = _first_credits(one, seats)
+        if one.is_free_at(one.start_time) and one.credit_type_id in free:
+            amount -= free[one.credit_type_id].withhold(one, one.start_time, amount)
+        found.append(ScheduleCredits(one.schedule_id, one.credit_type_id, amount))
+    return tuple(found)
 
 
 def _first_credits(schedule: Schedule, seats: Mapping[str, int]) -> Credits:

@@ -98,7 +98,8 @@ class Schedule:
 
     interval_count: how many periods of the frequency make one of the schedule. end_time: the first instant after the
     schedule; None: open-ended. terms: of the first periods. editions: of later ones, by effective_time.
-    slot_id: of what an INDIVIDUAL schedule grants to one slot (for_slot), the slot.
+    slot_id: of what an INDIVIDUAL schedule grants to one slot (for_slot), the slot. is_free: nothing is charged for the
+    periods that begin before charge_time; None: for any.
     """
 
     schedule_id: ScheduleId
@@ -115,6 +116,8 @@ class Schedule:
     editions: tuple[Edition, ...] = ()
     allocation: Allocation = Allocation.POOLED
     slot_id: SlotId | None = None
+    is_free: bool = False
+    charge_time: datetime | None = None
 
     @property
     def cadence(self) -> Cadence:
@@ -149,6 +152,10 @@ class Schedule:
         start = max(self.nominal_period(index).start, self.start_time)
         in_force = [one.terms for one in self.editions if one.effective_time <= start]
         return in_force[-1] if in_force else self.terms
+
+    def is_free_at(self, period_start: datetime) -> bool:
+        """Whether nothing is charged for a period that begins then."""
+        return self.is_free and (self.charge_time is None or period_start < self.charge_time)
 
     def covers(self, product_id: ProductId, at: datetime) -> bool:
         """Whether the terms in force at `at` let usage of a product draw the credits."""

@@ -78,6 +78,11 @@ class SeatPlan:
     turns: tuple[SlotTurn, ...] = ()
     spans: tuple[SeatSpan, ...] = ()
 
+    @property
+    def slots_max(self) -> int:
+        """The number of the highest slot that there ever was."""
+        return max([self.initial_quantity, *(turn.last for turn in self.turns)])
+
     def seats_of(self, number: SlotNumber) -> Seats:
         """Return the seat of one slot over time: 0 or 1."""
         turns = [turn for turn in self.turns if turn.concerns(number)]

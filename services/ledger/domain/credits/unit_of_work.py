@@ -123,6 +123,7 @@ def is_plain_change(before: Grant, after: Grant) -> bool:
         before.void is after.void
         and before.taken_back is after.taken_back
         and before.rolled_over is after.rolled_over
+        and before.withheld is after.withheld
     )
 
 

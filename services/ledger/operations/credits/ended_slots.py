@@ -49,6 +49,9 @@ async def slots_that_end(
         plan = await tx.seat_plans.find(change.customer_id, subscription_id)
         known = await tx.seat_plans.known_slots(change.customer_id, credit_type_id, subscription_id)
         read = known | {span.slot for span in plan.spans if span.is_in_force(at)}
+        if change.included is IncludedCredits.ROLL and any(rule.schedule.is_free for rule in rules):
+            # Free credits that roll must be granted first, so that the new contract's are known to exceed them.
+            read |= set(range(1, plan.slots_max + 1))
         slot_ids += [slot_id_of(subscription_id, number) for number in sorted(read)]
         occupants |= {
             slot_id_of(subscription_id, span.slot): span.seat_id

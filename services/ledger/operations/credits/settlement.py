@@ -10,6 +10,7 @@ from meshkit.errors import Unavailable
 from meshkit.ids import Ids
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.due import ScheduleProgress, bring_up_to_date
+from services.ledger.domain.credits.free_credits import FreeAllowance
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, GrantId, ScheduleId, SlotId
 from services.ledger.domain.credits.seats import SeatName, slot_id_of
 from services.ledger.domain.credits.unit_of_work import DuePool, DueSlot, PoolKey
@@ -27,12 +28,16 @@ SLOTS_PER_SWEEP_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class OpenAccount:
-    """An account as it was read, and as it is now. at: the pool's time, which never goes back."""
+    """An account as it was read, and as it is now. at: the pool's time, which never goes back.
+
+    free: what more of free credits would be granted, if the account was read to be settled.
+    """
 
     before: Account
     now: Account
     schedules: Mapping[ScheduleId, ScheduleProgress]
     at: datetime
+    free: FreeAllowance
 
     async def save(self, tx: Transaction, after: Account) -> None:
         """Save `after`: the account changed by settlement and by a rule."""
@@ -79,7 +84,7 @@ async def open_account(
     )
     time = reading.account.time_at(at)
     settled = bring_up_to_date(reading, at=time, new_grant_id=lambda: GrantId(ids.new("grt")))
-    return OpenAccount(reading.account, settled.account, settled.schedules, time)
+    return OpenAccount(reading.account, settled.account, settled.schedules, time, settled.free)
 
 
 class Settlement:

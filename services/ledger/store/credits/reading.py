@@ -22,6 +22,7 @@ from services.ledger.domain.gate.overage import totals_for
 from services.ledger.domain.gate.spend_cap import CapWindow, GroupValue, Spend, SpendCap, window_at
 from services.ledger.domain.usage.meter import MeteredPrice
 from services.ledger.store.connection import Connection
+from services.ledger.store.credits.free_credits import free_credits
 from services.ledger.store.credits.grants import read_grants, read_slot_grants, with_unread
 from services.ledger.store.credits.rows import (
     HOLD_COLUMNS,
@@ -151,6 +152,8 @@ async def read_accounts(
             sources = DueSources(schedules={}, first_unread=account.next_due_time, anchor=anchor)
         if of_seats is not None and of_seats.progress:
             sources = await _with_slots(connection, account, sources, of_seats)
+        if sources is not None and (since := sources.free_since(account, at=at)) is not None:
+            sources = replace(sources, free=await free_credits(connection, key, since=since))
         readings[key] = Reading(account=account, sources=sources)
     return readings
 

@@ -41,7 +41,7 @@ GRANT_COLUMNS = """
     grant_id, kind, product_id, priority, effective_time, expire_time, create_time, granted_micros,
     captured_micros, held_micros, expired_micros, voided_micros, cost_basis_micros, scope_product_ids,
     schedule_id, period_start, source_id, is_closed, void_time, void_reason, void_actor, taken_back_micros,
-    rolled_over_micros, rolled_from, slot_id, void_rolls_to
+    rolled_over_micros, rolled_from, slot_id, void_rolls_to, withheld_micros
 """
 # Of a grant g: it is open, or has held credits. Must match the partial index's predicate exactly, or it is not used.
 IS_OPEN_GRANT = "NOT g.is_closed OR g.held_micros > 0"
@@ -88,6 +88,7 @@ def grant_from_row(row: Row) -> Grant:
         rolled_over=Credits(row["rolled_over_micros"]),
         rolled_from=row["rolled_from"],
         slot_id=row["slot_id"],
+        withheld=_known(Credits, row["withheld_micros"]),
     )
 
 
@@ -127,6 +128,7 @@ def grant_to_row(grant: Grant) -> tuple[object, ...]:
         grant.rolled_from,
         grant.slot_id,
         None if grant.void is None else grant.void.rolls_to,
+        None if grant.withheld is None else grant.withheld.micros,
     )
 
 
@@ -282,4 +284,6 @@ def schedule_from_row(row: Row) -> Schedule:
         ),
         editions=tuple(map(EDITION.decode, row["editions"])),
         allocation=Allocation(row["allocation"]),
+        is_free=row["is_free"],
+        charge_time=row["charge_time"],
     )

@@ -11,7 +11,7 @@ SCHEDULE_COLUMNS = """
     s.schedule_id, s.contract_id, s.subscription_id, s.product_id, s.credit_type_id, s.unit_amount_micros,
     s.frequency, s.interval_count, s.anchor_time, c.start_time, least(c.end_time, s.end_time) AS end_time, s.priority,
     s.prorates_increases, s.period_proration, s.commit_duration, s.scope_product_ids, s.rollover, s.editions,
-    s.next_index, s.latest_grant_id, s.allocation
+    s.next_index, s.latest_grant_id, s.allocation, s.is_free, s.charge_time
 """
 
 

@@ -440,13 +440,13 @@ async def _insert_grants(connection: Connection, change: Change) -> None:
         await connection.executemany(
             f"INSERT INTO ledger.grants (customer_id, credit_type_id, {GRANT_COLUMNS})"
             " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,"
-            " $21, $22, $23, $24, $25, $26, $27, $28)",
+            " $21, $22, $23, $24, $25, $26, $27, $28, $29)",
             [(*change.key, *grant_to_row(grant)) for grant in new],
         )
 
 
 async def _save_voids(connection: Connection, change: Change) -> None:
-    """Write which grants were voided, what late notices took back and what rolled over; amounts are plain changes."""
+    """Write voids, what late notices took back, what rolled over and what is withheld; other amounts are plain."""
     before, after = change.before.grants, change.after.grants
     voided = [
         after[grant_id]
@@ -456,7 +456,8 @@ async def _save_voids(connection: Connection, change: Change) -> None:
     if voided:
         await connection.executemany(
             "UPDATE ledger.grants SET void_time = $3, void_reason = $4, void_actor = $5, void_rolls_to = $6,"
-            " taken_back_micros = $7, rolled_over_micros = $8 WHERE customer_id = $1 AND grant_id = $2",
+            " taken_back_micros = $7, rolled_over_micros = $8, withheld_micros = $9"
+            " WHERE customer_id = $1 AND grant_id = $2",
             [
                 (
                     change.key[0],
@@ -464,6 +465,7 @@ async def _save_voids(connection: Connection, change: Change) -> None:
                     *void_to_row(grant.void),
                     grant.taken_back.micros,
                     grant.rolled_over.micros,
+                    None if grant.withheld is None else grant.withheld.micros,
                 )
                 for grant in voided
             ],

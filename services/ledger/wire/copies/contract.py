@@ -158,6 +158,10 @@ def _schedule_from_wire(
         terms=_terms_from_wire(fields, path, terms, interval_count),
         editions=tuple(sorted(editions, key=attrgetter("effective_time"))),
         allocation=allocation_from_wire(fields, path, terms, subscriptions),
+        is_free=terms.is_free,
+        charge_time=fields.optional_time(
+            f"{path}.charge_time", terms.charge_time, terms.HasField("charge_time")
+        ),
     )
 
 
