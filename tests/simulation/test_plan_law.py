@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whatever a customer does, it never has more credits per dollar than the most generous of its plans gives.
 
-Hypothesis chooses plans, instants, seats, spending, what becomes of credits and money, and how notices to the Ledger
-fail. Source: services/contract/README.md, "Change of plan".
+Free plans add what the most generous one of each usage period gives, once. Hypothesis chooses plans, instants, seats,
+spending, what becomes of credits and money, and how notices to the Ledger fail.
+Source: services/contract/README.md, "Change of plan" and "Free credits".
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from meshkit.clock import ManualClock
-from meshkit.period import period_at
+from meshkit.period import period_at, period_index
 from meshkit.rpc.status import from_rpc_error
 from purser.catalog.v1 import catalog_pb2
 from purser.contract.v1 import contract_pb2 as pb
@@ -48,7 +49,14 @@ class Offered:
     terms: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def is_free(self) -> bool:
+        return not self.dollars
+
+    @property
     def credits_per_dollar(self) -> float:
+        """Of a free plan 0: what it gives counts apart."""
+        if self.is_free:
+            return 0
         periods = 12 if self.terms.get("frequency") == ANNUAL else 1
         return self.credits * periods / self.dollars
 
@@ -60,12 +68,16 @@ PLANS = {
     "later": Offered(10, 100, {"invoicing": NEXT_DATE}),
     "arrears": Offered(10, 100, {"invoicing": NEXT_DATE, "collection_schedule": ARREARS}),
     "annual": Offered(100, 100, {"frequency": ANNUAL}),
+    "free": Offered(0, 50),
+    "free large": Offered(0, 80),
+    "free year": Offered(0, 60, {"frequency": ANNUAL}),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """hours: to wait first. spent: the quarters of all credits to spend. seats: to add; 0: change the plan.
+    """hours: to wait first. spent: the quarters of all credits to spend. seats: to add; 0: change the plan, or end the
+    contract and sign another one (signs_again).
 
     ledger: what happens to notices from here on: "hears" them, is "away", or hears the next one but its reply is lost.
     """
@@ -78,6 +90,7 @@ class Step:
     included: "pb.IncludedCredits"
     money_back: "pb.MoneyBack"
     ledger: str
+    signs_again: bool = False
 
 
 STEPS = st.builds(
@@ -90,6 +103,7 @@ STEPS = st.builds(
     included=st.sampled_from([pb.INCLUDED_CREDITS_VOID, pb.INCLUDED_CREDITS_KEEP, pb.INCLUDED_CREDITS_ROLL]),
     money_back=st.sampled_from([pb.MONEY_BACK_CREDIT_UNUSED, pb.MONEY_BACK_NONE]),
     ledger=st.sampled_from(["hears", "hears", "away", "reply lost"]),
+    signs_again=st.sampled_from([False, False, True]),
 )
 
 
@@ -156,21 +170,38 @@ async def _open(server: PostgresServer) -> AsyncIterator[SeatsCo]:
 
 @dataclass(slots=True)
 class Life:
-    """What one customer does. starts: of contracts that the Ledger may believe to be in force."""
+    """What one customer does. starts: of contracts that the Ledger may believe to be in force.
+
+    plan, seats: in force. free: the most free credits that one contract gives, by usage period.
+    """
 
     seatsco: SeatsCo
     contract: pb.Contract
+    plan: str
+    seats: int
+    anchor: datetime
     starts: list[datetime] = field(default_factory=list)
     spent_micros: int = 0
+    free: dict[int, int] = field(default_factory=dict)
+
+    def count_free(self, since: datetime) -> None:
+        """Count what the plan gives in the usage periods from one to the present one, if it is free."""
+        offered = PLANS[self.plan]
+        first, last = (period_index(self.anchor, 1, at) for at in (since, self.seatsco.clock.now()))
+        for index in range(first, last + 1):
+            credits = self.seats * offered.credits if offered.is_free else 0
+            self.free[index] = max(credits, self.free.get(index, 0))
 
     async def do(self, step: Step) -> None:
         clock = self.seatsco.clock
+        before = clock.now()
         later = clock.now() + timedelta(hours=step.hours)
         if any(period_at(start, 1, clock.now()).end <= later for start in self.starts):
             # What an old plan grants for a new period, because the Ledger is away, can be spent for nothing.
             self._let_the_ledger("hears")
             await self.seatsco.contract.app.run_due(clock.now())
         clock.advance_to(later)
+        self.count_free(before)
         self._let_the_ledger(step.ledger)
         await self.seatsco.contract.app.run_due(clock.now())
         await self._spend(await self.available() * step.spent // 4)
@@ -182,12 +213,33 @@ class Life:
                     quantity_delta=step.seats,
                 )
             )
+            self.seats += step.seats
+        elif step.signs_again:
+            await self._end_contract()
+            terms = self.seatsco.terms(step.plan, step.of_plan)
+            signed = await self.seatsco.desk.sign(
+                *terms["subscriptions"],
+                customer=self.contract.customer_id,
+                schedules=tuple(terms["grant_schedules"]),
+                start=clock.now(),
+            )
+            self.contract, self.plan, self.seats = signed.contract, step.plan, step.of_plan
         else:
             await self._change_plan(
                 **self.seatsco.terms(step.plan, step.of_plan),
                 included_credits=step.included,
                 money_back=step.money_back,
             )
+            self.plan, self.seats = step.plan, step.of_plan
+        self.count_free(clock.now())
+
+    async def _end_contract(self) -> None:
+        if self.seatsco.front.is_away:
+            self.starts.append(self.contract.start_time.ToDatetime(tzinfo=UTC))
+        request = pb.EndContractRequest(
+            request_id=self.seatsco.desk.request_id(), contract_id=self.contract.contract_id
+        )
+        await self.seatsco.desk.contract.EndContract(request)
 
     def _let_the_ledger(self, what: str) -> None:
         front = self.seatsco.front
@@ -241,10 +293,7 @@ class Life:
         self.seatsco.front.mishaps.clear()
         await self.seatsco.contract.app.run_due(self.seatsco.clock.now())
         await self._change_plan(**self.seatsco.terms("small", 0))
-        request = pb.EndContractRequest(
-            request_id=self.seatsco.desk.request_id(), contract_id=self.contract.contract_id
-        )
-        await self.seatsco.desk.contract.EndContract(request)
+        await self._end_contract()
         await self.seatsco.contract.app.run_due(self.seatsco.clock.now())
 
 
@@ -258,7 +307,8 @@ async def _check(seatsco: SeatsCo, first: str, steps: list[Step]) -> None:
         schedules=tuple(seatsco.terms(first, 4)["grant_schedules"]),
         start=seatsco.clock.now(),
     )
-    life = Life(seatsco, signed.contract)
+    life = Life(seatsco, signed.contract, plan=first, seats=4, anchor=seatsco.clock.now())
+    life.count_free(life.anchor)
     for step in steps:
         await life.do(step)
     await life.end()
@@ -269,7 +319,9 @@ async def _check(seatsco: SeatsCo, first: str, steps: list[Step]) -> None:
     lines = [line for invoice in invoices for line in invoice.lines if line.kind != CREDITED]
     paid = sum(line.total.micros for line in lines)
     had = life.spent_micros + await life.available()
-    assert had <= best * (paid + len(lines) * HALF_A_CENT), f"{had / CREDIT} credits for ${paid / CREDIT}"
+    free = sum(life.free.values()) * CREDIT
+    bought = best * (paid + len(lines) * HALF_A_CENT)
+    assert had <= bought + free, f"{had / CREDIT} credits for ${paid / CREDIT} and {free / CREDIT} free"
     assert not [one for one in invoices if one.total.micros < 0]
     assert {one.status for one in await _plan_changes(seatsco, life)} <= {pb.PLAN_CHANGE_STATUS_APPLIED}
 
