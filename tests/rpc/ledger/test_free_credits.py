@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Free credits are granted once per customer and usage period, however many contracts bring them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
@@ -8,7 +9,16 @@ import pytest
 
 from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
-from tests.support.ledger import AUGUST, CREDIT, JULY, JUNE, RunningLedger, a_schedule, running_ledger
+from tests.support.ledger import (
+    AUGUST,
+    CREDIT,
+    JULY,
+    JUNE,
+    RunningLedger,
+    a_schedule,
+    running_ledger,
+    two_ledgers,
+)
 from tests.support.ledger_plans import CHANGE, KEEP, ROLL, VOID, change_plan, plan_a, plan_b
 from tests.support.postgres import Databases
 
@@ -125,6 +135,22 @@ async def test_two_free_contracts_in_force_bring_what_the_larger_one_brings(free
         [0, 0, 0],
     ]
     await free.assert_adds_up()
+
+
+async def test_free_contracts_told_to_two_replicas_at_once_bring_what_the_larger_one_does(
+    databases: Databases,
+) -> None:
+    """Beside acme's 400 credits that are not free."""
+    async with two_ledgers(databases) as (first, second):
+        await asyncio.gather(
+            _sign(first, 2, credits=100), _sign(second, 3, credits=150), _sign(first, 4, credits=120)
+        )
+
+        assert sum([sum(await _granted(second, number)) for number in (2, 3, 4)]) == 150
+        first.clock.advance_to(JULY)
+        await asyncio.gather(*(ledger.debit(1) for ledger in (first, second, first, second)))
+        assert (await first.pool()).available_micros == (400 + 150 - 4) * CREDIT
+        await first.assert_adds_up()
 
 
 async def test_several_grants_of_one_contract_in_a_usage_period_do_not_reduce_each_other(

@@ -8,8 +8,9 @@ import pytest
 from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2 as peer_pb
-from tests.support.ledger import CREDIT, JULY, RunningLedger
+from tests.support.ledger import CREDIT, JULY, RunningLedger, two_ledgers
 from tests.support.ledger_plans import CHANGE, KEEP, ROLL, VOID, change_plan
+from tests.support.postgres import Databases
 
 # What the new plan brings. Beside it, the tests see what is left of the old plan's 400.
 NEW = 800
@@ -103,6 +104,21 @@ async def test_a_second_hold_returns_to_the_same_grant_after_the_first_ones_cred
     assert (await _rolled(ledger)).granted_micros == 400 * CREDIT
     assert await _left(ledger) == 250
     await ledger.assert_adds_up()
+
+
+async def test_holds_that_another_replica_has_cached_return_to_the_rest_that_rolled(
+    databases: Databases,
+) -> None:
+    async with two_ledgers(databases) as (first, second):
+        first.clock.advance_to(CHANGE)
+        holds = [await first.authorize(10) for _ in range(3)]
+        await change_plan(second, ROLL)
+
+        for hold in holds:
+            await first.release(hold.hold_id)
+
+        assert await _left(second) == 400
+        await second.assert_adds_up()
 
 
 async def test_what_returns_after_the_rolled_grant_has_expired_is_lost(ledger: RunningLedger) -> None:
