@@ -70,7 +70,7 @@ class Seeding:
             count += 1
             method = self._methods[service, rpc]
             body = self._renamed(fields, shift)
-            if "sequence" in body:
+            if rpc == "ObserveCrossing":
                 body["sequence"] = str(LATER_SEQUENCE + int(body["sequence"]))
             if "request_id" in method.fields():
                 body["request_id"] = f"seed-{self._times}-{service}-{count}"
