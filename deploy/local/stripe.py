@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A stand-in for Stripe: localstripe in a separate process, behind a proxy that adds what it lacks.
+
+The proxy honours Idempotency-Key, confirms with a payment method, also after a decline, refuses a second refund, says
+how much was received, sends signed webhooks, and fails on demand. Nothing here leaves this machine.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+from urllib.parse import parse_qsl
+
+import httpx
+import stripe
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from deploy.local.mesh import free_port
+
+Json: TypeAlias = Any
+API_KEY: Final = "sk_test_purser"
+CARD: Final = "4242424242424242"
+DECLINED_CARD: Final = "4000000000000341"  # it can be saved, and is declined when it is charged
+SECURE_CARD: Final = "4000002500003155"  # asks for 3-D Secure
+WEBHOOK_SECRET: Final = "whsec_of_the_stand_in"
+START_SECONDS_MAX = 20.0
+_AUTHORIZATION: Final = {"Authorization": f"Bearer {API_KEY}"}
+_EVENTS: Final = {
+    "succeeded": "payment_intent.succeeded",
+    "requires_payment_method": "payment_intent.payment_failed",
+    "requires_action": "payment_intent.requires_action",
+    "canceled": "payment_intent.canceled",
+}
+_CONFIRMABLE: Final = ("requires_payment_method", "requires_confirmation", "requires_action")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What happens to one call. status_code: the answer instead of Stripe's. is_done: whether Stripe acts anyway."""
+
+    status_code: int
+    is_done: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class StripeStandIn:
+    """A running stand-in. faults: of the next calls, in order; None: no fault. webhook_url: where events are posted.
+
+    held: events that were not posted, because `holds_webhooks` was set; `post` posts one, as often as you like.
+    calls: every call so far, such as "GET /v1/refunds". before_reply: awaited with a call after it was carried out.
+    """
+
+    address: str
+    behind: httpx.AsyncClient
+    webhook_url: str = ""
+    holds_webhooks: bool = False
+    faults: list[Fault | None] = field(default_factory=list)
+    held: list[Json] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    before_reply: Callable[[str], Awaitable[None]] | None = None
+    _answers: dict[str, tuple[int, Json]] = field(default_factory=dict)
+    _turns: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    _posts: set["asyncio.Task[None]"] = field(default_factory=set)
+
+    def settings(self, listen: str) -> dict[str, str]:
+        """Return Contract's settings, without their prefix. listen: where Contract receives webhooks, from now on."""
+        self.webhook_url = f"http://{listen}/webhooks/stripe"
+        return {
+            "STRIPE_API_KEY": API_KEY,
+            "STRIPE_API_BASE": self.address,
+            "STRIPE_WEBHOOK_SECRETS": WEBHOOK_SECRET,
+            "PAYMENT_WEBHOOK_LISTEN": listen,
+        }
+
+    async def customer(self) -> str:
+        """Create a customer at Stripe; returns its id."""
+        return str((await self._ask("POST", "/v1/customers", {"email": "ap@acme.example"}))[1]["id"])
+
+    async def card(self, number: str = CARD) -> str:
+        """Create a payment method, as Stripe.js does in a browser; returns its id."""
+        card = {"number": number, "exp_month": "12", "exp_year": "2035", "cvc": "123"}
+        return str((await self._ask("POST", "/v1/payment_methods", {"type": "card", "card": card}))[1]["id"])
+
+    async def pay_in_browser(self, client_secret: str, payment_method_id: str) -> Json:
+        """Confirm a payment as Stripe.js does, with the client_secret. Returns Stripe's answer."""
+        payment_id = client_secret.partition("_secret_")[0]
+        return (await self._confirm(payment_id, payment_method_id))[1]
+
+    async def authenticate(self, client_secret: str, *, succeeds: bool) -> Json:
+        """Finish 3-D Secure as the payer."""
+        payment_id = client_secret.partition("_secret_")[0]
+        body = {"client_secret": client_secret, "success": succeeds}
+        answer = (await self._ask("POST", f"/v1/payment_intents/{payment_id}/_authenticate", body))[1]
+        self._announce(answer)
+        return answer
+
+    async def payment(self, payment_id: str) -> Json:
+        return (await self._ask("GET", f"/v1/payment_intents/{payment_id}"))[1]
+
+    async def payments(self) -> list[Json]:
+        return await self._all("/v1/payment_intents")
+
+    async def refunds(self) -> list[Json]:
+        return await self._all("/v1/refunds")
+
+    async def post(self, event: Json, *, secret: str = WEBHOOK_SECRET, at: int | None = None) -> int:
+        """Post an event to the webhook, signed at an instant (Unix seconds; None: now). Returns the status code."""
+        body = json.dumps(event)
+        signed = stripe.WebhookSignature.generate_signature_header(body, secret, at or int(time.time()))
+        async with httpx.AsyncClient(trust_env=False) as http:
+            answer = await http.post(self.webhook_url, content=body, headers={"Stripe-Signature": signed})
+        return answer.status_code
+
+    async def settle(self) -> None:
+        """Return when every event has been posted."""
+        while self._posts:
+            await asyncio.wait(self._posts)
+
+    async def serve(self, request: Request) -> Response:
+        """Answer a call of Stripe's API."""
+        path, key = request.url.path, request.headers.get("idempotency-key", "")
+        call = f"{request.method} {path}"
+        self.calls.append(call)
+        fault = self.faults.pop(0) if self.faults else None
+        if fault is not None and not fault.is_done:
+            return _failed(fault)
+        body = dict(parse_qsl((await request.body()).decode()))
+        async with self._turns[key] if key else asyncio.Lock():
+            if key not in self._answers:
+                answer = await self._act(request.method, path, request.url.query, body)
+                # Like Stripe, which does not keep what its own failure was.
+                if key and answer[0] < 500:
+                    self._answers[key] = answer
+            else:
+                answer = self._answers[key]
+        if self.before_reply is not None:
+            await self.before_reply(call)
+        return _failed(fault) if fault is not None else JSONResponse(answer[1], status_code=answer[0])
+
+    async def _act(self, method: str, path: str, query: str, body: Json) -> tuple[int, Json]:
+        parts = path.strip("/").split("/")
+        match method, parts:
+            case "POST", ["v1", "payment_intents", payment_id, "confirm"]:
+                return await self._confirm(payment_id, body["payment_method"])
+            case "POST", ["v1", "refunds"]:
+                refunds = await self._ask("GET", f"/v1/refunds?payment_intent={body['payment_intent']}")
+                if refunds[1].get("data"):
+                    return _error(400, "charge_already_refunded")
+            case "POST", ["v1", "payment_intents"]:
+                body = body | {
+                    "metadata": {k[9:-1]: body.pop(k) for k in list(body) if k.startswith("metadata[")}
+                }
+        status_code, answer = await self._ask(method, path + (f"?{query}" if query else ""), body)
+        if status_code >= 400:
+            return _error(status_code, "resource_missing" if status_code == 404 else "bad_request")
+        if parts[-1] == "cancel":
+            self._announce(answer)
+        return status_code, answer
+
+    async def _confirm(self, payment_id: str, payment_method_id: str) -> tuple[int, Json]:
+        payment = await self.payment(payment_id)
+        if payment["status"] not in _CONFIRMABLE:
+            return _error(400, "payment_intent_unexpected_state")
+        if (await self._ask("GET", f"/v1/payment_methods/{payment_method_id}"))[0] >= 400:
+            return _error(400, "resource_missing")
+        again = {"payment_method": payment_method_id, "latest_charge": None, "next_action": None}
+        await self._ask("POST", f"/v1/payment_intents/{payment_id}", again)
+        _, answer = await self._ask("POST", f"/v1/payment_intents/{payment_id}/confirm")
+        self._announce(answer)
+        if answer["status"] == "requires_payment_method":
+            error = {"type": "card_error", "payment_intent": answer, **answer["last_payment_error"]}
+            return 402, {"error": error}
+        return 200, answer
+
+    async def _ask(self, method: str, path: str, body: Json = None) -> tuple[int, Json]:
+        answered = await self.behind.request(method, path, json=body, headers=_AUTHORIZATION)
+        answer = answered.json()
+        for one in (answer, *answer.get("data", ())):
+            if isinstance(one, dict) and one.get("object") == "payment_intent":
+                one["amount_received"] = one["amount"] if one["status"] == "succeeded" else 0
+        return answered.status_code, answer
+
+    async def _all(self, path: str) -> list[Json]:
+        found: list[Json] = []
+        while True:
+            after = f"&starting_after={found[-1]['id']}" if found else ""
+            page = (await self._ask("GET", f"{path}?limit=100{after}"))[1]
+            found += page["data"]
+            if not page["has_more"]:
+                return found
+
+    def _announce(self, payment: Json) -> None:
+        if not self.webhook_url or payment.get("status") not in _EVENTS:
+            return
+        event = {
+            "id": f"evt_{uuid.uuid4().hex}",
+            "object": "event",
+            "type": _EVENTS[payment["status"]],
+            "data": {"object": payment},
+        }
+        if self.holds_webhooks:
+            self.held.append(event)
+            return
+        post = asyncio.create_task(self._post(event))
+        self._posts.add(post)
+        post.add_done_callback(self._posts.discard)
+
+    async def _post(self, event: Json) -> None:
+        try:
+            await self.post(event)
+        except httpx.HTTPError:  # Contract is away; it finds out by itself
+            self.held.append(event)
+
+
+@contextmanager
+def local_stripe() -> Iterator[str]:
+    """Run localstripe in a process until the block ends; gives its address, where it answers soon."""
+    port = free_port()
+    command = [sys.executable, "-m", "localstripe", "--port", str(port), "--from-scratch"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+@asynccontextmanager
+async def stripe_stand_in(behind_address: str) -> AsyncIterator[StripeStandIn]:
+    """Run a stand-in in front of a localstripe, which is emptied, until the block ends.
+
+    Raises TimeoutError if localstripe does not answer.
+    """
+    port = free_port()
+    async with httpx.AsyncClient(
+        base_url=behind_address, trust_env=False, timeout=START_SECONDS_MAX
+    ) as behind:
+        await _until_empty(behind)
+        running = StripeStandIn(address=f"http://127.0.0.1:{port}", behind=behind)
+        async with _serving(running, port):
+            yield running
+        await running.settle()
+
+
+@asynccontextmanager
+async def running_stripe() -> AsyncIterator[StripeStandIn]:
+    """Run localstripe and a stand-in in front of it until the block ends."""
+    with local_stripe() as behind_address:
+        async with stripe_stand_in(behind_address) as running:
+            yield running
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to whoever runs the stand-in."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def _serving(running: StripeStandIn, port: int) -> AsyncIterator[None]:
+    app = Starlette(routes=[Route("/{path:path}", running.serve, methods=["GET", "POST", "DELETE"])])
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=port, log_config=None, access_log=False, lifespan="off"
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[config.bind_socket()]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await asyncio.wait([serving])
+
+
+async def _until_empty(behind: httpx.AsyncClient) -> None:
+    async with asyncio.timeout(START_SECONDS_MAX):
+        while True:
+            try:
+                await behind.delete("/_config/data")
+                return
+            except httpx.TransportError:
+                await asyncio.sleep(0.05)
+
+
+def _error(status_code: int, code: str) -> tuple[int, Json]:
+    return status_code, {"error": {"type": "invalid_request_error", "code": code, "message": code}}
+
+
+def _failed(fault: Fault) -> Response:
+    kind = "rate_limit_error" if fault.status_code == 429 else "api_error"
+    return JSONResponse({"error": {"type": kind, "message": "on demand"}}, status_code=fault.status_code)
