@@ -13,8 +13,9 @@ from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.periodic import PeriodicTask
 from meshkit.rpc.server import RpcService
-from meshkit.service import App, service_builder
+from meshkit.service import App, ServiceBuilder, service_builder
 from purser.contract.v1.contract_pb2_grpc import add_ContractServiceServicer_to_server
+from purser.contract.v1.payments_pb2_grpc import add_PaymentServiceServicer_to_server
 from purser.contract.v1.self_service_pb2_grpc import add_SelfServiceServicer_to_server
 from sandbox import SandboxClock
 from services.contract import tables
@@ -34,18 +35,22 @@ from services.contract.operations.invoices import Invoices
 from services.contract.operations.named_seats import NamedSeats
 from services.contract.operations.overage import OveragePolicies
 from services.contract.operations.parties import Parties
+from services.contract.operations.payments import Payments
 from services.contract.operations.plan_changes import PlanChanges
 from services.contract.operations.repricing import Repricing
 from services.contract.operations.schedules import Schedules
 from services.contract.operations.seat_voids import SeatVoids
 from services.contract.operations.seats import Seats
 from services.contract.operations.top_ups import TopUps
+from services.contract.payments import StripeProvider, WebhookListener
 from services.contract.peers import CatalogPeer, LedgerPeer
 from services.contract.relay import ORDERED, Deliveries
 from services.contract.server import (
+    PAYMENT_SERVICE_NAME,
     SELF_SERVICE_NAME,
     SERVICE_NAME,
     ContractServicer,
+    PaymentServicer,
     SelfServiceServicer,
 )
 from services.contract.store import PostgresStore
@@ -95,12 +100,22 @@ async def open_service(
         )
         invoices = Invoices(store=store, documents=InvoiceDocuments(), usage=usage, clock=clock, ids=ids)
 
-        top_ups = TopUps(store=store, catalog=catalog, relay=relay, clock=clock, ids=ids)
+        payments = Payments(
+            store=store,
+            provider=_payment_provider(settings, service),
+            relay=relay,
+            clock=clock,
+            wall=wall,
+            ids=ids,
+        )
+        top_ups = TopUps(store=store, catalog=catalog, payments=payments, relay=relay, clock=clock, ids=ids)
 
         async def run_due(at: datetime) -> None:
             await billing.run_due(at)
             await usage.run_due(at)
             await top_ups.run_due(at)
+            await payments.end_expired(at)
+            await payments.run_due()
 
         service.start_periodic(
             # May run late: an invoice is dated when it was due, not when it is made.
@@ -119,6 +134,18 @@ async def open_service(
             PeriodicTask(
                 "top_ups",
                 lambda: top_ups.run_due(clock.now()),
+                settings.due_interval_seconds,
+                wait_seconds_max=DUE_WAIT_SECONDS_MAX,
+            ),
+            PeriodicTask(
+                "expired_payments",
+                lambda: payments.end_expired(clock.now()),
+                settings.due_interval_seconds,
+                wait_seconds_max=DUE_WAIT_SECONDS_MAX,
+            ),
+            PeriodicTask(
+                "payments",
+                payments.run_due,
                 settings.due_interval_seconds,
                 wait_seconds_max=DUE_WAIT_SECONDS_MAX,
             ),
@@ -157,14 +184,29 @@ async def open_service(
             seat_voids=SeatVoids(store=store, relay=relay, billing=billing, clock=clock, ids=ids),
             named_seats=NamedSeats(store=store, relay=relay, clock=clock, ids=ids),
             top_ups=top_ups,
+            payments=payments,
             invoices=invoices,
             repricing=Repricing(store=store, catalog=catalog, clock=clock, ids=ids),
             credit_notes=CreditNotes(store=store, clock=clock, ids=ids),
             parties=Parties(store=store),
         )
+        if settings.payment_webhook_listen:
+            webhooks = WebhookListener(
+                listen=settings.payment_webhook_listen,
+                secrets=[
+                    one.strip() for one in settings.stripe_webhook_secrets.get_secret_value().split(",")
+                ],
+                hint=payments.hint,
+            )
+            await webhooks.start()
+            service.stack.push_async_callback(webhooks.stop)
         yield await service.serve(
             RpcService(
                 SERVICE_NAME, partial(add_ContractServiceServicer_to_server, ContractServicer(operations))
+            ),
+            RpcService(
+                PAYMENT_SERVICE_NAME,
+                partial(add_PaymentServiceServicer_to_server, PaymentServicer(operations)),
             ),
             RpcService(
                 SELF_SERVICE_NAME, partial(add_SelfServiceServicer_to_server, SelfServiceServicer(operations))
@@ -173,3 +215,13 @@ async def open_service(
             relay=relay,
             run_due=run_due,
         )
+
+
+def _payment_provider(settings: ContractSettings, service: ServiceBuilder) -> StripeProvider | None:
+    """Return Stripe, or None if no key is set."""
+    api_key = settings.stripe_api_key.get_secret_value()
+    if not api_key:
+        return None
+    provider = StripeProvider(api_key=api_key, api_base=settings.stripe_api_base)
+    service.stack.push_async_callback(provider.close)
+    return provider

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Settings of Contract, from variables named PURSER_CONTRACT_…"""
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from meshkit.config import MeshSettings
@@ -35,4 +35,15 @@ class ContractSettings(MeshSettings):
     )
     usage_group_key: str = Field(
         "user_id", min_length=1, max_length=64, description="the property that identifies who used"
+    )
+    stripe_api_key: SecretStr = Field(
+        SecretStr(""), description="secret key of the Stripe account; empty: no payments through Stripe"
+    )
+    stripe_webhook_secrets: SecretStr = Field(
+        SecretStr(""),
+        description="signing secrets of the webhook endpoint at Stripe, by comma; two while one replaces another",
+    )
+    stripe_api_base: str = Field("https://api.stripe.com", description="where Stripe's API is")
+    payment_webhook_listen: str = Field(
+        "", pattern=r"^(.+:\d+)?$", description="host:port for Stripe's webhooks over HTTP; empty: not served"
     )

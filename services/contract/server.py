@@ -6,7 +6,8 @@ from typing import Any, Final
 from grpc.aio import ServicerContext
 
 from purser.contract.v1 import contract_pb2 as pb
-from purser.contract.v1 import contract_pb2_grpc, self_service_pb2_grpc
+from purser.contract.v1 import contract_pb2_grpc, payments_pb2_grpc, self_service_pb2_grpc
+from purser.contract.v1 import payments_pb2 as payment_pb
 from purser.contract.v1 import self_service_pb2 as own
 from services.contract.operations import Operations
 from services.contract.wire import (
@@ -17,6 +18,7 @@ from services.contract.wire import (
     invoices,
     named_seats,
     parties,
+    payments,
     plan_changes,
     schedules,
     seat_voids,
@@ -26,6 +28,7 @@ from services.contract.wire import (
 )
 
 SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["ContractService"].full_name
+PAYMENT_SERVICE_NAME: Final = payment_pb.DESCRIPTOR.services_by_name["PaymentService"].full_name
 SELF_SERVICE_NAME: Final = own.DESCRIPTOR.services_by_name["SelfService"].full_name
 
 Context = ServicerContext[Any, Any]
@@ -320,6 +323,34 @@ class ContractServicer(contract_pb2_grpc.ContractServiceServicer):
         customer, page = credit_notes.list_from_wire(request)
         credit = await self._do.credit_notes.account_credit(customer, page)
         return credit_notes.list_to_wire(credit, page, request)
+
+
+class PaymentServicer(payments_pb2_grpc.PaymentServiceServicer):
+    """purser.contract.v1.PaymentService; the proto states the promise of each rpc."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._do = operations
+
+    async def SetPaymentMethod(
+        self, request: payment_pb.SetPaymentMethodRequest, context: Context
+    ) -> payment_pb.SetPaymentMethodResponse:
+        command = payments.set_method_from_wire(request)
+        method = await self._do.payments.set_method(command)
+        return payments.set_method_to_wire(method)
+
+    async def PayTopUp(
+        self, request: payment_pb.PayTopUpRequest, context: Context
+    ) -> payment_pb.PayTopUpResponse:
+        command = payments.pay_from_wire(request)
+        paid = await self._do.payments.pay(command)
+        return payments.pay_to_wire(paid)
+
+    async def GetTopUpPayment(
+        self, request: payment_pb.GetTopUpPaymentRequest, context: Context
+    ) -> payment_pb.GetTopUpPaymentResponse:
+        top_up_id = payments.get_from_wire(request)
+        found = await self._do.payments.get(top_up_id)
+        return payments.get_to_wire(found)
 
 
 class SelfServiceServicer(self_service_pb2_grpc.SelfServiceServicer):

@@ -427,3 +427,32 @@ top_ups = Table(
     Column("last_error_time", DateTime(timezone=True)),
     schema=SCHEMA,
 )
+
+payments = Table(
+    "payments",
+    metadata,
+    Column("payment_id", Text, primary_key=True),
+    Column("customer_id", Text, nullable=False),
+    Column("top_up_id", Text, nullable=False),
+    Column("currency_code", Text, nullable=False),
+    Column("amount_micros", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("provider_payment_id", Text, nullable=False),
+    Column("ending", Text),
+    Column("checks", Integer, nullable=False),
+    Column("hints", Integer, nullable=False),
+    Column("create_time", DateTime(timezone=True), nullable=False),
+    Column("due_time", DateTime(timezone=True)),  # wall time: when the provider is asked next
+    schema=SCHEMA,
+)
+
+payment_methods = Table(
+    "payment_methods",
+    metadata,
+    Column("customer_id", Text, primary_key=True),
+    Column("provider_customer_id", Text, nullable=False),
+    Column("payment_method_id", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("update_time", DateTime(timezone=True), nullable=False),
+    schema=SCHEMA,
+)

@@ -237,6 +237,8 @@ def request_of(rpc: Rpc, things: Mapping[str, str], world: World, number: int) -
         "billing_details": contract.BillingDetails(party=contract.Party(name="a test")),
         "amount": Money(currency_code="USD", micros=MICROS),
         "reference": "a test",
+        "provider_customer_id": "cus_of_the_provider",
+        "payment_method_id": "pm_of_the_provider",
         "seat_group_key": "user_id",
         "seat_ids": ["ann"],
         "shared_pool": contract.SharedPool(access=contract.SHARED_POOL_ACCESS_EVERYONE),

@@ -3,7 +3,7 @@
 
 import itertools
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -15,7 +15,7 @@ from grpc import StatusCode
 from grpc.aio import AioRpcError
 
 from deploy.local.mesh import free_port
-from meshkit.clock import ManualClock, SystemClock
+from meshkit.clock import Clock, ManualClock, SystemClock
 from meshkit.ids import Ids
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.fields import optional_timestamp, timestamp
@@ -69,10 +69,11 @@ async def running_contract(
     sandbox: bool = False,
     due_interval_seconds: float = LONG_SECONDS,
     clock: ManualClock | None = None,
+    wall: Clock | None = None,
     **more: Any,
 ) -> AsyncIterator[RunningContract]:
     """Serve Contract. more: other settings."""
-    clock, wall = clock or ManualClock(JUNE), SystemClock()
+    clock, wall = clock or ManualClock(JUNE), wall or SystemClock()
     settings = ContractSettings(
         insecure=True,
         database_url=databases.url("contract"),
@@ -234,9 +235,14 @@ def dollars(money: money_pb2.Money) -> str:
     return f"{sign}{cents // 100}.{cents % 100:02d}"
 
 
-@contextmanager
-def away(peer: str) -> Iterator[None]:
+def away(peer: str) -> AbstractContextManager[None]:
     """Expect PEER_UNAVAILABLE that names this peer."""
+    return unavailable("PEER_UNAVAILABLE", peer=peer)
+
+
+@contextmanager
+def unavailable(reason: str, **metadata: str) -> Iterator[None]:
+    """Expect UNAVAILABLE with this reason and at least this metadata."""
     with pytest.raises(AioRpcError) as raised:
         yield
     assert raised.value.code() is StatusCode.UNAVAILABLE, raised.value.details()
@@ -244,4 +250,5 @@ def away(peer: str) -> Iterator[None]:
     assert isinstance(told, bytes)
     info = ErrorInfo()
     assert status_pb2.Status.FromString(told).details[0].Unpack(info)
-    assert (info.reason, info.domain, info.metadata["peer"]) == ("PEER_UNAVAILABLE", "contract.purser", peer)
+    assert (info.reason, info.domain) == (reason, "contract.purser")
+    assert metadata.items() <= dict(info.metadata).items()

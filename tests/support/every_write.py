@@ -14,6 +14,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from deploy.local.stripe import API_KEY, StripeStandIn, running_stripe
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.fields import timestamp
 from purser.ledger.v1 import ledger_peer_pb2
@@ -81,12 +82,18 @@ async def record(databases: Databases) -> Mapping[str, Recording]:
             recordings["catalog"].told = await all_told("catalog", databases, peer)
             del peer.heard[:]
             async with (
+                running_stripe() as stripe,
                 contract.running_contract(
-                    databases, catalog_address=running.address, ledger_address=peer.address
+                    databases,
+                    catalog_address=running.address,
+                    ledger_address=peer.address,
+                    stripe_api_key=API_KEY,
+                    stripe_api_base=stripe.address,
                 ) as selling,
                 asking("contract", selling.address, recordings["contract"]) as ask_contract,
             ):
                 await fill_contract(ask_contract, sold)
+                await pay_through_stripe(ask_contract, sold, stripe)
                 recordings["contract"].told = await all_told("contract", databases, peer)
                 answers["GetContractUsage"] = _some_usage(sold["credit_type_id"]).answer
                 await selling.app.run_due(selling.clock.now())
@@ -304,6 +311,24 @@ async def fill_catalog(ask: Ask) -> Json:
         "pack": pack["top_up_pack"]["top_up_pack_id"],
         "terms": terms,
     }
+
+
+async def pay_through_stripe(ask: Ask, sold: Json, stripe: StripeStandIn) -> None:
+    """Save a card of Acme, and pay a top-up with it."""
+    signed = await ask("CreateContract", customer="acme", rate_card_id=sold["rate_card_id"], start_time=JUNE)
+    await ask(
+        "SetPaymentMethod",
+        customer="acme",
+        provider_customer_id=await stripe.customer(),
+        payment_method_id=await stripe.card(),
+    )
+    ordered = await ask(
+        "OrderTopUp",
+        contract_id=signed["contract"]["contract_id"],
+        terms=sold["terms"],
+        payment_gate="PAYMENT_GATE_STRIPE",
+    )
+    await ask("PayTopUp", top_up_id=ordered["top_up"]["top_up_id"])
 
 
 async def fill_contract(ask: Ask, sold: Json) -> None:

@@ -39,6 +39,7 @@ from services.contract.domain.invoice_life import InvoicePayment
 from services.contract.domain.invoice_parties import BillingDetails, InvoiceParties, Party
 from services.contract.domain.invoice_taxes import TaxTerms
 from services.contract.domain.overage import OverageTerms
+from services.contract.domain.payments import PaymentMethod
 from services.contract.domain.plan_change import IncludedCredits, PlanChange, UnusedShare
 from services.contract.domain.schedules import (
     Allocation,
@@ -493,6 +494,27 @@ class CancelTopUp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PayTopUp:
+    """payment_method_id: the provider's; empty: the customer's saved one."""
+
+    request_id: str
+    fingerprint: bytes
+    top_up_id: TopUpId
+    payment_method_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetPaymentMethod:
+    """provider_customer_id, payment_method_id: the provider's ids."""
+
+    request_id: str
+    fingerprint: bytes
+    customer: str
+    provider_customer_id: str
+    payment_method_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TopUpAndInvoice:
     top_up: TopUp
     invoice: Invoice
@@ -634,4 +656,5 @@ Response = (
     | InvoiceCredited
     | BillingDetailsSet
     | Party
+    | PaymentMethod
 )

@@ -766,6 +766,92 @@ class PdfUnavailable(FailedPrecondition):
         )
 
 
+class PaidThroughProvider(FailedPrecondition):
+    """The payment provider decides, so nobody may report an outcome."""
+
+    reason = "PAID_THROUGH_PROVIDER"
+
+    def __init__(self, *, top_up_id: str) -> None:
+        super().__init__(
+            f"top-up {top_up_id!r} is paid through Stripe, which is asked by itself; report nothing",
+            top_up_id=top_up_id,
+        )
+
+
+class NotPaidThroughProvider(FailedPrecondition):
+    """The top-up has no payment at a provider."""
+
+    reason = "NOT_PAID_THROUGH_PROVIDER"
+
+    def __init__(self, *, top_up_id: str) -> None:
+        super().__init__(
+            f"top-up {top_up_id!r} was not ordered with PAYMENT_GATE_STRIPE; report its payment with"
+            " ResolveTopUpPayment",
+            top_up_id=top_up_id,
+        )
+
+
+class PaymentUnderWay(FailedPrecondition):
+    """The provider is taking the money, so the payment cannot be cancelled at the moment."""
+
+    reason = "PAYMENT_UNDER_WAY"
+
+    def __init__(self, *, top_up_id: str) -> None:
+        super().__init__(
+            f"the payment of top-up {top_up_id!r} is under way; if it fails, the top-up is cancelled by itself",
+            top_up_id=top_up_id,
+        )
+
+
+class PaymentsNotSetUp(FailedPrecondition):
+    """This Contract has no payment provider."""
+
+    reason = "PAYMENTS_NOT_SET_UP"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "no payment provider is set up; set PURSER_CONTRACT_STRIPE_API_KEY, or use PAYMENT_GATE_EXTERNAL"
+        )
+
+
+class PaymentMethodMissing(FailedPrecondition):
+    """The customer has no saved payment method, and none was named."""
+
+    reason = "PAYMENT_METHOD_MISSING"
+
+    def __init__(self, *, customer_id: str) -> None:
+        super().__init__(
+            f"customer {customer_id!r} has no saved payment method; name one, or save one with SetPaymentMethod",
+            customer_id=customer_id,
+        )
+
+
+class PaymentMethodUnknown(FailedPrecondition):
+    """The provider does not know the payment method, or does not let this customer use it."""
+
+    reason = "PAYMENT_METHOD_UNKNOWN"
+
+    def __init__(self, *, payment_method_id: str, provider_code: str) -> None:
+        super().__init__(
+            f"the payment provider refuses payment method {payment_method_id!r} ({provider_code}); save another one",
+            payment_method_id=payment_method_id,
+            provider_code=provider_code,
+        )
+
+
+class PaymentProviderUnavailable(Unavailable):
+    """The payment provider did not answer, or not with an answer."""
+
+    reason = "PAYMENT_PROVIDER_UNAVAILABLE"
+
+    def __init__(self, *, details: str) -> None:
+        super().__init__(
+            f"the payment provider did not answer ({details}); what it did will be asked; safe to retry with the same"
+            " request_id",
+            details=details,
+        )
+
+
 class PeerUnavailable(Unavailable):
     """A peer that is needed is down. Nothing was done."""
 

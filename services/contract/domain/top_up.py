@@ -10,7 +10,12 @@ from typing import assert_never
 from meshkit.errors import FieldViolation, InvalidFields
 from meshkit.quantity import MICROS, Credits, Money
 from services.contract.domain.billing.price import Rounding, rounded
-from services.contract.domain.errors import CurrencyDiffers, TopUpAlreadyResolved
+from services.contract.domain.errors import (
+    CurrencyDiffers,
+    PaidThroughProvider,
+    PaymentUnderWay,
+    TopUpAlreadyResolved,
+)
 from services.contract.domain.ids import (
     ContractId,
     CreditTypeId,
@@ -33,10 +38,14 @@ PAYMENT_WINDOW_MAX = timedelta(days=90)
 
 
 class PaymentGate(Enum):
-    """What must happen before the credits are granted. NONE: nothing. EXTERNAL: ResolveTopUpPayment reports PAID."""
+    """What must happen before the credits are granted.
+
+    NONE: nothing. EXTERNAL: ResolveTopUpPayment reports PAID. STRIPE: Stripe says that it received the money.
+    """
 
     NONE = "NONE"
     EXTERNAL = "EXTERNAL"
+    STRIPE = "STRIPE"
 
 
 class TopUpStatus(Enum):
@@ -139,6 +148,13 @@ def refuse_other_currency(terms: TopUpTerms, currency_code: str) -> None:
         )
 
 
+def refuse_nothing_due(amount: Money) -> None:
+    """Raise InvalidFields if there is nothing that a provider could take."""
+    if amount.micros == 0:
+        message = "must be PAYMENT_GATE_NONE, because the pack is free"
+        raise InvalidFields([FieldViolation("payment_gate", message)])
+
+
 def refuse_free(terms: TopUpTerms, *, field: str) -> None:
     """Raise InvalidFields for the request's `field` if the price comes to nothing on the invoice.
 
@@ -150,6 +166,20 @@ def refuse_free(terms: TopUpTerms, *, field: str) -> None:
             " the Ledger's AdjustBalance gives credits away, with a reason"
         )
         raise InvalidFields([FieldViolation(field, message)])
+
+
+def refuse_ended(top_up: TopUp) -> None:
+    """Raise TopUpAlreadyResolved unless the top-up can still be paid."""
+    if not _is_pending(top_up):
+        raise TopUpAlreadyResolved(
+            top_up_id=top_up.top_up_id, status=top_up.status.value, outcome=TopUpStatus.PAID.value
+        )
+
+
+def refuse_to_decide(top_up: TopUp) -> None:
+    """Raise PaidThroughProvider if the provider says what becomes of the payment."""
+    if top_up.payment_gate is PaymentGate.STRIPE:
+        raise PaidThroughProvider(top_up_id=top_up.top_up_id)
 
 
 def status_at_order(gate: PaymentGate) -> TopUpStatus:
@@ -188,7 +218,7 @@ def reported(top_up: TopUp, report: PaymentReport, *, at: datetime) -> TopUp:
 def cancelled(top_up: TopUp, *, at: datetime) -> TopUp:
     """Return a pending top-up that nobody can pay any more; the same if it is CANCELLED.
 
-    Raises TopUpAlreadyResolved.
+    Raises TopUpAlreadyResolved, PaymentUnderWay.
     """
     if top_up.status is TopUpStatus.CANCELLED:
         return top_up
@@ -196,17 +226,29 @@ def cancelled(top_up: TopUp, *, at: datetime) -> TopUp:
         raise TopUpAlreadyResolved(
             top_up_id=top_up.top_up_id, status=top_up.status.value, outcome=TopUpStatus.CANCELLED.value
         )
+    if top_up.payment_gate is PaymentGate.STRIPE:
+        # The provider was asked to cancel the payment, and did not.
+        raise PaymentUnderWay(top_up_id=top_up.top_up_id)
     return _ended(top_up, TopUpStatus.CANCELLED, reference="", at=at)
 
 
 def expired(top_up: TopUp, *, at: datetime) -> TopUp:
     """Return a top-up as it is at an instant: EXPIRED if no payment was reported in time.
 
-    By the clock alone, because nobody could say more than that nothing was reported yet.
+    By the clock alone only if the vendor reports payments; a provider is asked whether it can still be paid.
     """
-    if not _is_pending(top_up) or top_up.expire_time is None or at < top_up.expire_time:
+    if (
+        top_up.payment_gate is not PaymentGate.EXTERNAL
+        or top_up.expire_time is None
+        or at < top_up.expire_time
+    ):
         return top_up
-    return _ended(top_up, TopUpStatus.EXPIRED, reference="", at=top_up.expire_time)
+    return given_up(top_up, TopUpStatus.EXPIRED, at=top_up.expire_time)
+
+
+def given_up(top_up: TopUp, ending: TopUpStatus, *, at: datetime) -> TopUp:
+    """Return a top-up that nobody can pay any more: a pending one has ended, another one stays as it is."""
+    return _ended(top_up, ending, reference="", at=at) if _is_pending(top_up) else top_up
 
 
 def _is_pending(top_up: TopUp) -> bool:

@@ -11,6 +11,7 @@ from services.contract.operations.invoices import Invoices
 from services.contract.operations.named_seats import NamedSeats
 from services.contract.operations.overage import OveragePolicies
 from services.contract.operations.parties import Parties
+from services.contract.operations.payments import Payments
 from services.contract.operations.plan_changes import PlanChanges
 from services.contract.operations.repricing import Repricing
 from services.contract.operations.schedules import Schedules
@@ -33,6 +34,7 @@ class Operations:
     seat_voids: SeatVoids
     named_seats: NamedSeats
     top_ups: TopUps
+    payments: Payments
     invoices: Invoices
     repricing: Repricing
     credit_notes: CreditNotes

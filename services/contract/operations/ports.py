@@ -21,6 +21,7 @@ from services.contract.domain.invoice_parties import BillingDetails
 from services.contract.domain.notices import PlanChanged
 from services.contract.domain.offer import CatalogQuery, Offer
 from services.contract.domain.overage import CardMoney
+from services.contract.domain.payments import Payment, PaymentMethod, ProviderPayment, Refusal
 from services.contract.domain.top_up import TopUpTerms
 from services.contract.domain.usage.progress import UsageAnswer, UsageProgress
 
@@ -97,6 +98,47 @@ class Documents(Protocol):
         self, details: InvoiceDetails, billing: BillingDetails, document_format: DocumentFormat
     ) -> bytes:
         """Return an invoice as a document. Raises PdfUnavailable, DocumentTooLarge."""
+        ...
+
+
+class PaymentProvider(Protocol):
+    """A payment provider. Another provider is one more implementation of this.
+
+    Every method raises PaymentProviderUnavailable if its outcome is not known; repeating it does nothing twice.
+    """
+
+    async def create(self, payment: Payment, *, provider_customer_id: str) -> ProviderPayment | Refusal:
+        """Create a payment that nobody has paid yet. It moves no money.
+
+        provider_customer_id: whose saved payment methods may pay; empty: nobody's.
+        """
+        ...
+
+    async def find(self, provider_payment_id: str) -> ProviderPayment:
+        """Return what became of a payment."""
+        ...
+
+    async def charge(
+        self, provider_payment_id: str, payment_method_id: str, *, provider_customer_id: str, key: str
+    ) -> ProviderPayment:
+        """Pay with a saved payment method, while nobody is present. key: the same for a repetition of this attempt.
+
+        Raises PaymentMethodUnknown.
+        """
+        ...
+
+    async def cancel(self, provider_payment_id: str) -> ProviderPayment:
+        """Make sure that nobody can pay any more. Returns what became of the payment: it may have SUCCEEDED before."""
+        ...
+
+    async def refund(self, payment: Payment) -> None:
+        """Return the whole amount of a payment that SUCCEEDED."""
+        ...
+
+    async def method(
+        self, customer_id: CustomerId, provider_customer_id: str, payment_method_id: str, *, at: datetime
+    ) -> PaymentMethod:
+        """Return a payment method that this customer of the provider may use. Raises PaymentMethodUnknown."""
         ...
 
 

@@ -3,7 +3,6 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Final
 
 from meshkit.clock import Clock
 from meshkit.ids import Ids
@@ -11,12 +10,11 @@ from meshkit.page import Page
 from services.contract.domain.commands import CancelTopUp, OrderTopUp, ResolveTopUpPayment, TopUpAndInvoice
 from services.contract.domain.contract import refuse_not_in_force
 from services.contract.domain.ids import ContractId, RateCardId, TopUpId
-from services.contract.domain.invoice import Invoice
-from services.contract.domain.invoice_life import voided
 from services.contract.domain.notices import top_up_paid
 from services.contract.domain.offer import CatalogQuery
 from services.contract.domain.top_up import (
     PaymentError,
+    PaymentGate,
     PaymentOutcome,
     PaymentReport,
     TopUp,
@@ -25,23 +23,21 @@ from services.contract.domain.top_up import (
     cancelled,
     expired,
     line_of,
-    payment_of,
     refuse_free,
+    refuse_nothing_due,
     refuse_other_currency,
+    refuse_to_decide,
     refuse_ungrantable,
     reported,
     status_at_order,
 )
 from services.contract.operations.billing.invoicing import new_invoice
-from services.contract.operations.billing.issuing import issue, issue_as_ordered, pay, with_taxes
+from services.contract.operations.billing.issuing import issue, with_taxes
+from services.contract.operations.billing.top_up_outcome import save_outcome
+from services.contract.operations.payments import Payments
 from services.contract.operations.ports import Catalog, Relay
-from services.contract.store import PostgresStore, Transaction
+from services.contract.store import PostgresStore
 
-WHY_VOID: Final = {
-    TopUpStatus.FAILED: "the payment of the top-up failed",
-    TopUpStatus.CANCELLED: "the top-up was cancelled",
-    TopUpStatus.EXPIRED: "the top-up was not paid in time",
-}
 EXPIRED_PER_READ_MAX = 200
 
 
@@ -49,10 +45,18 @@ class TopUps:
     """Sells top-ups. The transaction that makes a top-up PAID also enqueues its grant for the Ledger."""
 
     def __init__(
-        self, *, store: PostgresStore, catalog: Catalog, relay: Relay, clock: Clock, ids: Ids
+        self,
+        *,
+        store: PostgresStore,
+        catalog: Catalog,
+        payments: Payments,
+        relay: Relay,
+        clock: Clock,
+        ids: Ids,
     ) -> None:
         self._store = store
         self._catalog = catalog
+        self._payments = payments
         self._relay = relay
         self._clock = clock
         self._ids = ids
@@ -61,7 +65,8 @@ class TopUps:
         """Order credits. Without a payment gate they are granted immediately.
 
         Raises ContractNotFound, TopUpPackNotFound, ProductNotFound, CreditTypeNotFound, ContractEnded,
-        ContractNotStarted, ProductNotFixed, InvalidFields if its own terms are free, PeerUnavailable.
+        ContractNotStarted, ProductNotFixed, InvalidFields if there is nothing to pay, PaymentsNotSetUp,
+        PeerUnavailable.
         """
         at = self._clock.now()
         if (first := await self._store.find_response(command, TopUpAndInvoice)) is not None:
@@ -69,6 +74,9 @@ class TopUps:
         async with self._store.transaction() as tx:
             contract = await tx.contracts.find(command.contract_id)
         refuse_not_in_force(contract, at=at)
+        is_through_provider = command.payment_gate is PaymentGate.STRIPE
+        if is_through_provider:
+            self._payments.require_provider()
         terms, product_name = await self._terms(command, contract.rate_card_id)
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, TopUpAndInvoice)) is not None:
@@ -109,25 +117,41 @@ class TopUps:
                 billing = await tx.parties.billing_details_or_name(customer_id)
                 invoice = await with_taxes(tx, invoice, billing.taxes, ids=self._ids)
                 await tx.invoices.save(invoice)
+            if is_through_provider:
+                refuse_nothing_due(invoice.total)
+                await self._payments.insert(tx, top_up, invoice.total)
             ordered = TopUpAndInvoice(top_up=top_up, invoice=invoice)
             await tx.responses.store(command, ordered)
+        if is_through_provider:
+            await self._payments.try_to_create(top_up.top_up_id)
         await self._relay.deliver_now(customer_id)
         return ordered
 
     async def resolve(self, command: ResolveTopUpPayment) -> TopUpAndInvoice:
         """Record the outcome of a payment, once. Repeating the same outcome changes nothing.
 
-        Raises TopUpNotFound, TopUpAlreadyResolved.
+        Raises TopUpNotFound, TopUpAlreadyResolved, PaidThroughProvider.
         """
         at = self._clock.now()
         report = _report_of(command, at=at)
-        return await self._change(
-            command, lambda top_up: reported(expired(top_up, at=at), report, at=at), at=at
-        )
+
+        def change(top_up: TopUp) -> TopUp:
+            refuse_to_decide(top_up)
+            return reported(expired(top_up, at=at), report, at=at)
+
+        return await self._change(command, change, at=at)
 
     async def cancel(self, command: CancelTopUp) -> TopUpAndInvoice:
-        """Give up a top-up that was not paid yet. Raises TopUpNotFound, TopUpAlreadyResolved."""
+        """Give up a top-up that was not paid yet.
+
+        Raises TopUpNotFound, TopUpAlreadyResolved, PaymentUnderWay, PaymentProviderUnavailable.
+        """
         at = self._clock.now()
+        if (first := await self._store.find_response(command, TopUpAndInvoice)) is not None:
+            return first
+        top_up = await self.get(command.top_up_id)
+        if top_up.payment_gate is PaymentGate.STRIPE and top_up.status is TopUpStatus.PENDING_PAYMENT:
+            await self._payments.end(top_up.top_up_id, TopUpStatus.CANCELLED)
         return await self._change(command, lambda top_up: cancelled(expired(top_up, at=at), at=at), at=at)
 
     async def run_due(self, at: datetime) -> None:
@@ -139,7 +163,7 @@ class TopUps:
                 async with self._store.transaction() as tx:
                     await tx.customers.lock_id(customer_id)
                     top_up = await tx.top_ups.find(top_up_id)
-                    if await self._save(tx, top_up, expired(top_up, at=at), at=at):
+                    if await save_outcome(tx, top_up, expired(top_up, at=at), at=at, ids=self._ids):
                         await tx.due_records.expired(top_up)
             if len(due) < EXPIRED_PER_READ_MAX:
                 return
@@ -170,37 +194,11 @@ class TopUps:
             await tx.customers.lock_id(customer_id)
             before = await tx.top_ups.find(command.top_up_id)
             after = change(before)
-            await self._save(tx, before, after, at=at)
+            await save_outcome(tx, before, after, at=at, ids=self._ids)
             changed = TopUpAndInvoice(top_up=after, invoice=await tx.invoices.find(after.invoice_id))
             await tx.responses.store(command, changed)
         await self._relay.deliver_now(customer_id)
         return changed
-
-    async def _save(self, tx: Transaction, before: TopUp, after: TopUp, *, at: datetime) -> bool:
-        """Store a changed top-up. A pending one that ends takes its draft with it: PAID issues it, all else cancels it.
-
-        Returns whether anything changed.
-        """
-        if after == before:
-            return False
-        await tx.top_ups.save(after)
-        if before.status is TopUpStatus.PENDING_PAYMENT and after.status is not TopUpStatus.PENDING_PAYMENT:
-            draft = await tx.invoices.lock(after.invoice_id)
-            if after.status is TopUpStatus.PAID:
-                await self._issue_paid(tx, draft, after, at=at)
-            else:
-                # A top-up that was paid too late has expired first.
-                reason = WHY_VOID[
-                    TopUpStatus.EXPIRED if after.status is TopUpStatus.REFUND_DUE else after.status
-                ]
-                await tx.invoices.save(voided(draft, reason=reason, is_of_pending_top_up=False, at=at))
-        return True
-
-    async def _issue_paid(self, tx: Transaction, draft: Invoice, top_up: TopUp, *, at: datetime) -> None:
-        await tx.outbox.enqueue(top_up_paid(top_up, at=at), key=top_up.customer_id)
-        invoice = await issue_as_ordered(tx, draft, at=at)
-        if invoice.due:
-            await pay(tx, invoice, payment_of(top_up, invoice.due), at=at, ids=self._ids)
 
     async def _terms(self, command: OrderTopUp, rate_card_id: RateCardId) -> tuple[TopUpTerms, str]:
         """Return the terms of the purchase, and the name of its product."""

@@ -8,11 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from audit import AuditRecorder
 from services.contract.domain.contract import Contract
 from services.contract.domain.invoice import Invoice
+from services.contract.domain.payments import Payment
 from services.contract.domain.top_up import TopUp
 
 BILL: Final = "bill"
 NUMBER: Final = "number"
 EXPIRE: Final = "expire"
+PAYMENT: Final = "payment"
 
 
 class DueRecords:
@@ -40,3 +42,13 @@ class DueRecords:
         """Record that an order was not paid in time."""
         effect = {"top_up_id": top_up.top_up_id, "customer_id": top_up.customer_id}
         await self._recorder.record_due(self._connection, EXPIRE, effect)
+
+    async def followed(self, payment: Payment) -> None:
+        """Record that the provider has said something new about a payment."""
+        effect = {
+            "payment_id": payment.payment_id,
+            "top_up_id": payment.top_up_id,
+            "customer_id": payment.customer_id,
+            "state": payment.state.value,
+        }
+        await self._recorder.record_due(self._connection, PAYMENT, effect)

@@ -33,6 +33,7 @@ from services.contract.domain.notices import (
     TopUpPaid,
 )
 from services.contract.domain.overage import OverageLimit
+from services.contract.domain.payments import PaymentMethod
 from services.contract.domain.plan_change import PaidSeats, UnusedShare
 from services.contract.domain.schedules import Rollover, ScheduleEdition
 from services.contract.domain.seats.voids import SeatVoid
@@ -356,6 +357,7 @@ RESPONSES: Final = Formats[Response](
     Format("InvoiceCredited", InvoiceCredited),
     Format("BillingDetailsSet", BillingDetailsSet),
     PARTY,
+    Format("PaymentMethod", PaymentMethod),
 )
 NOTICES: Final = Formats[Payload](
     Format("CUSTOMER_CHANGED", CustomerChanged),

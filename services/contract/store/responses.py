@@ -18,6 +18,7 @@ from services.contract.domain.commands import (
     FinalizeInvoice,
     NameSeats,
     OrderTopUp,
+    PayTopUp,
     RecordInvoicePayment,
     RepriceSeats,
     ResolveTopUpPayment,
@@ -26,6 +27,7 @@ from services.contract.domain.commands import (
     SetBillingDetails,
     SetCustomerAliases,
     SetOveragePolicy,
+    SetPaymentMethod,
     SetSharedPoolAccess,
     SuspendCustomer,
     UnarchiveCustomer,
@@ -58,6 +60,7 @@ class OwnResponses(StoredResponses[Response]):
                 | UnarchiveCustomer()
                 | CreateContract()
                 | SetBillingDetails()
+                | SetPaymentMethod()
             ):
                 await StoredCustomers(self._connection).find(command.customer)
             case (
@@ -78,7 +81,7 @@ class OwnResponses(StoredResponses[Response]):
                 await StoredContracts(self._connection).customer_of(command.seats.contract_id)
             case FinalizeInvoice() | VoidInvoice() | RecordInvoicePayment() | CreateCreditNote():
                 await StoredInvoices(self._connection).find(command.invoice_id)
-            case ResolveTopUpPayment() | CancelTopUp():
+            case ResolveTopUpPayment() | CancelTopUp() | PayTopUp():
                 await StoredTopUps(self._connection).find(command.top_up_id)
             case _:
                 raise AssertionError(f"{type(command).__name__} is not for callers restricted to customers")

@@ -96,10 +96,14 @@ class StoredTopUps:
         )
 
     async def due(self, *, at: datetime, rows_max: int) -> Sequence[tuple[TopUpId, CustomerId]]:
-        """Return orders that wait for their payment and have expired by an instant, the oldest first."""
+        """Return orders that wait for a report and have expired by an instant, the oldest first."""
         wanted = (
             select(top_ups.c.top_up_id, top_ups.c.customer_id)
-            .where(top_ups.c.status == TopUpStatus.PENDING_PAYMENT.value, top_ups.c.expire_time <= at)
+            .where(
+                top_ups.c.status == TopUpStatus.PENDING_PAYMENT.value,
+                top_ups.c.payment_gate == PaymentGate.EXTERNAL.value,
+                top_ups.c.expire_time <= at,
+            )
             .order_by(top_ups.c.expire_time, top_ups.c.top_up_id)
             .limit(rows_max)
         )

@@ -25,6 +25,7 @@ from services.contract.store.formats import NOTICES, RESPONSES
 from services.contract.store.invoices import StoredInvoices
 from services.contract.store.numbers import StoredNumbers
 from services.contract.store.parties import StoredParties
+from services.contract.store.payments import StoredPayments
 from services.contract.store.plan_changes import StoredPlanChanges
 from services.contract.store.responses import OwnResponses
 from services.contract.store.seat_voids import StoredSeatVoids
@@ -58,6 +59,7 @@ class Transaction:
         self.account_credits = StoredAccountCredits(connection)
         self.numbers = StoredNumbers(connection)
         self.top_ups = StoredTopUps(connection)
+        self.payments = StoredPayments(connection)
         self.plan_changes = StoredPlanChanges(connection)
         self.usage = StoredUsage(connection)
 

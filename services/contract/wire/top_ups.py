@@ -35,6 +35,7 @@ from services.contract.wire.values import by_number, money, money_to_wire
 _GATES: Final = {
     PaymentGate.NONE: pb.PAYMENT_GATE_NONE,
     PaymentGate.EXTERNAL: pb.PAYMENT_GATE_EXTERNAL,
+    PaymentGate.STRIPE: pb.PAYMENT_GATE_STRIPE,
 }
 _OUTCOMES: Final = {
     PaymentOutcome.PAID: pb.PAYMENT_OUTCOME_PAID,

@@ -134,6 +134,7 @@ class PaymentGate(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PAYMENT_GATE_UNSPECIFIED: _ClassVar[PaymentGate]
     PAYMENT_GATE_NONE: _ClassVar[PaymentGate]
     PAYMENT_GATE_EXTERNAL: _ClassVar[PaymentGate]
+    PAYMENT_GATE_STRIPE: _ClassVar[PaymentGate]
 
 class TopUpStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -271,6 +272,7 @@ PLAN_CHANGE_STATUS_APPLIED: PlanChangeStatus
 PAYMENT_GATE_UNSPECIFIED: PaymentGate
 PAYMENT_GATE_NONE: PaymentGate
 PAYMENT_GATE_EXTERNAL: PaymentGate
+PAYMENT_GATE_STRIPE: PaymentGate
 TOP_UP_STATUS_UNSPECIFIED: TopUpStatus
 TOP_UP_STATUS_PENDING_PAYMENT: TopUpStatus
 TOP_UP_STATUS_PAID: TopUpStatus

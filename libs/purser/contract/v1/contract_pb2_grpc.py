@@ -534,10 +534,10 @@ class ContractServiceServicer:
     def OrderTopUp(self, request, context):
         """Orders a top-up, for an operator: whoever orders may name its own terms, and grant before payment. With
         PAYMENT_GATE_NONE its credits are granted at once; with PAYMENT_GATE_EXTERNAL only after ResolveTopUpPayment has
-        reported the payment. Reads the pack from the Catalog. Idempotent by request_id.
+        reported the payment; with PAYMENT_GATE_STRIPE once Stripe has received it, see PaymentService. Reads the pack from the Catalog. Idempotent by request_id.
         Errors: CONTRACT_NOT_FOUND, TOP_UP_PACK_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND);
-        CONTRACT_ENDED, CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED, CURRENCY_DIFFERS (FAILED_PRECONDITION); PEER_UNAVAILABLE
-        (UNAVAILABLE).
+        CONTRACT_ENDED, CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED, CURRENCY_DIFFERS, PAYMENTS_NOT_SET_UP (FAILED_PRECONDITION);
+        PEER_UNAVAILABLE (UNAVAILABLE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -550,7 +550,7 @@ class ContractServiceServicer:
         owed back (TOP_UP_STATUS_REFUND_DUE) until REFUNDED is reported. Idempotent: reporting the same outcome again, under
         any request_id, changes nothing; neither does DECLINED once the top-up is decided. Errors: TOP_UP_NOT_FOUND
         (NOT_FOUND), TOP_UP_ALREADY_RESOLVED (FAILED_PRECONDITION) for FAILED when it was paid, cancelled or too late, and for
-        REFUNDED when nothing is owed.
+        REFUNDED when nothing is owed; PAID_THROUGH_PROVIDER (FAILED_PRECONDITION) if Stripe is asked.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -558,7 +558,9 @@ class ContractServiceServicer:
 
     def CancelTopUp(self, request, context):
         """Gives up a top-up that was not paid yet: no credits, and its invoice becomes void. Idempotent. Errors:
-        TOP_UP_NOT_FOUND (NOT_FOUND), TOP_UP_ALREADY_RESOLVED (FAILED_PRECONDITION) if it was paid, has failed or has expired.
+        TOP_UP_NOT_FOUND (NOT_FOUND), TOP_UP_ALREADY_RESOLVED (FAILED_PRECONDITION) if it was paid, has failed or has expired;
+        through Stripe also PAYMENT_UNDER_WAY (FAILED_PRECONDITION) and PAYMENT_PROVIDER_UNAVAILABLE (UNAVAILABLE), after which
+        it is cancelled as soon as Stripe confirms that it was not paid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -174,10 +174,10 @@ class ContractServiceStub:
     OrderTopUp: _grpc.UnaryUnaryMultiCallable[_contract_pb2.OrderTopUpRequest, _contract_pb2.OrderTopUpResponse]
     """Orders a top-up, for an operator: whoever orders may name its own terms, and grant before payment. With
     PAYMENT_GATE_NONE its credits are granted at once; with PAYMENT_GATE_EXTERNAL only after ResolveTopUpPayment has
-    reported the payment. Reads the pack from the Catalog. Idempotent by request_id.
+    reported the payment; with PAYMENT_GATE_STRIPE once Stripe has received it, see PaymentService. Reads the pack from the Catalog. Idempotent by request_id.
     Errors: CONTRACT_NOT_FOUND, TOP_UP_PACK_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND);
-    CONTRACT_ENDED, CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED, CURRENCY_DIFFERS (FAILED_PRECONDITION); PEER_UNAVAILABLE
-    (UNAVAILABLE).
+    CONTRACT_ENDED, CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED, CURRENCY_DIFFERS, PAYMENTS_NOT_SET_UP (FAILED_PRECONDITION);
+    PEER_UNAVAILABLE (UNAVAILABLE).
     """
     ResolveTopUpPayment: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ResolveTopUpPaymentRequest, _contract_pb2.ResolveTopUpPaymentResponse]
     """Reports the outcome of an EXTERNAL top-up's payment. PAID: the credits are granted, exactly once, and the invoice
@@ -186,11 +186,13 @@ class ContractServiceStub:
     owed back (TOP_UP_STATUS_REFUND_DUE) until REFUNDED is reported. Idempotent: reporting the same outcome again, under
     any request_id, changes nothing; neither does DECLINED once the top-up is decided. Errors: TOP_UP_NOT_FOUND
     (NOT_FOUND), TOP_UP_ALREADY_RESOLVED (FAILED_PRECONDITION) for FAILED when it was paid, cancelled or too late, and for
-    REFUNDED when nothing is owed.
+    REFUNDED when nothing is owed; PAID_THROUGH_PROVIDER (FAILED_PRECONDITION) if Stripe is asked.
     """
     CancelTopUp: _grpc.UnaryUnaryMultiCallable[_contract_pb2.CancelTopUpRequest, _contract_pb2.CancelTopUpResponse]
     """Gives up a top-up that was not paid yet: no credits, and its invoice becomes void. Idempotent. Errors:
-    TOP_UP_NOT_FOUND (NOT_FOUND), TOP_UP_ALREADY_RESOLVED (FAILED_PRECONDITION) if it was paid, has failed or has expired.
+    TOP_UP_NOT_FOUND (NOT_FOUND), TOP_UP_ALREADY_RESOLVED (FAILED_PRECONDITION) if it was paid, has failed or has expired;
+    through Stripe also PAYMENT_UNDER_WAY (FAILED_PRECONDITION) and PAYMENT_PROVIDER_UNAVAILABLE (UNAVAILABLE), after which
+    it is cancelled as soon as Stripe confirms that it was not paid.
     """
     GetTopUp: _grpc.UnaryUnaryMultiCallable[_contract_pb2.GetTopUpRequest, _contract_pb2.GetTopUpResponse]
     """Returns one top-up. Errors: TOP_UP_NOT_FOUND (NOT_FOUND)."""
@@ -387,10 +389,10 @@ class ContractServiceAsyncStub(ContractServiceStub):
     OrderTopUp: _aio.UnaryUnaryMultiCallable[_contract_pb2.OrderTopUpRequest, _contract_pb2.OrderTopUpResponse]  # type: ignore[assignment]
     """Orders a top-up, for an operator: whoever orders may name its own terms, and grant before payment. With
     PAYMENT_GATE_NONE its credits are granted at once; with PAYMENT_GATE_EXTERNAL only after ResolveTopUpPayment has
-    reported the payment. Reads the pack from the Catalog. Idempotent by request_id.
+    reported the payment; with PAYMENT_GATE_STRIPE once Stripe has received it, see PaymentService. Reads the pack from the Catalog. Idempotent by request_id.
     Errors: CONTRACT_NOT_FOUND, TOP_UP_PACK_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND);
-    CONTRACT_ENDED, CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED, CURRENCY_DIFFERS (FAILED_PRECONDITION); PEER_UNAVAILABLE
-    (UNAVAILABLE).
+    CONTRACT_ENDED, CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED, CURRENCY_DIFFERS, PAYMENTS_NOT_SET_UP (FAILED_PRECONDITION);
+    PEER_UNAVAILABLE (UNAVAILABLE).
     """
     ResolveTopUpPayment: _aio.UnaryUnaryMultiCallable[_contract_pb2.ResolveTopUpPaymentRequest, _contract_pb2.ResolveTopUpPaymentResponse]  # type: ignore[assignment]
     """Reports the outcome of an EXTERNAL top-up's payment. PAID: the credits are granted, exactly once, and the invoice
@@ -399,11 +401,13 @@ class ContractServiceAsyncStub(ContractServiceStub):
     owed back (TOP_UP_STATUS_REFUND_DUE) until REFUNDED is reported. Idempotent: reporting the same outcome again, under
     any request_id, changes nothing; neither does DECLINED once the top-up is decided. Errors: TOP_UP_NOT_FOUND
     (NOT_FOUND), TOP_UP_ALREADY_RESOLVED (FAILED_PRECONDITION) for FAILED when it was paid, cancelled or too late, and for
-    REFUNDED when nothing is owed.
+    REFUNDED when nothing is owed; PAID_THROUGH_PROVIDER (FAILED_PRECONDITION) if Stripe is asked.
     """
     CancelTopUp: _aio.UnaryUnaryMultiCallable[_contract_pb2.CancelTopUpRequest, _contract_pb2.CancelTopUpResponse]  # type: ignore[assignment]
     """Gives up a top-up that was not paid yet: no credits, and its invoice becomes void. Idempotent. Errors:
-    TOP_UP_NOT_FOUND (NOT_FOUND), TOP_UP_ALREADY_RESOLVED (FAILED_PRECONDITION) if it was paid, has failed or has expired.
+    TOP_UP_NOT_FOUND (NOT_FOUND), TOP_UP_ALREADY_RESOLVED (FAILED_PRECONDITION) if it was paid, has failed or has expired;
+    through Stripe also PAYMENT_UNDER_WAY (FAILED_PRECONDITION) and PAYMENT_PROVIDER_UNAVAILABLE (UNAVAILABLE), after which
+    it is cancelled as soon as Stripe confirms that it was not paid.
     """
     GetTopUp: _aio.UnaryUnaryMultiCallable[_contract_pb2.GetTopUpRequest, _contract_pb2.GetTopUpResponse]  # type: ignore[assignment]
     """Returns one top-up. Errors: TOP_UP_NOT_FOUND (NOT_FOUND)."""
@@ -783,10 +787,10 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_contract_pb2.OrderTopUpResponse, _abc.Awaitable[_contract_pb2.OrderTopUpResponse]]:
         """Orders a top-up, for an operator: whoever orders may name its own terms, and grant before payment. With
         PAYMENT_GATE_NONE its credits are granted at once; with PAYMENT_GATE_EXTERNAL only after ResolveTopUpPayment has
-        reported the payment. Reads the pack from the Catalog. Idempotent by request_id.
+        reported the payment; with PAYMENT_GATE_STRIPE once Stripe has received it, see PaymentService. Reads the pack from the Catalog. Idempotent by request_id.
         Errors: CONTRACT_NOT_FOUND, TOP_UP_PACK_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND);
-        CONTRACT_ENDED, CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED, CURRENCY_DIFFERS (FAILED_PRECONDITION); PEER_UNAVAILABLE
-        (UNAVAILABLE).
+        CONTRACT_ENDED, CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED, CURRENCY_DIFFERS, PAYMENTS_NOT_SET_UP (FAILED_PRECONDITION);
+        PEER_UNAVAILABLE (UNAVAILABLE).
         """
 
     @_abc_1.abstractmethod
@@ -801,7 +805,7 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         owed back (TOP_UP_STATUS_REFUND_DUE) until REFUNDED is reported. Idempotent: reporting the same outcome again, under
         any request_id, changes nothing; neither does DECLINED once the top-up is decided. Errors: TOP_UP_NOT_FOUND
         (NOT_FOUND), TOP_UP_ALREADY_RESOLVED (FAILED_PRECONDITION) for FAILED when it was paid, cancelled or too late, and for
-        REFUNDED when nothing is owed.
+        REFUNDED when nothing is owed; PAID_THROUGH_PROVIDER (FAILED_PRECONDITION) if Stripe is asked.
         """
 
     @_abc_1.abstractmethod
@@ -811,7 +815,9 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.CancelTopUpResponse, _abc.Awaitable[_contract_pb2.CancelTopUpResponse]]:
         """Gives up a top-up that was not paid yet: no credits, and its invoice becomes void. Idempotent. Errors:
-        TOP_UP_NOT_FOUND (NOT_FOUND), TOP_UP_ALREADY_RESOLVED (FAILED_PRECONDITION) if it was paid, has failed or has expired.
+        TOP_UP_NOT_FOUND (NOT_FOUND), TOP_UP_ALREADY_RESOLVED (FAILED_PRECONDITION) if it was paid, has failed or has expired;
+        through Stripe also PAYMENT_UNDER_WAY (FAILED_PRECONDITION) and PAYMENT_PROVIDER_UNAVAILABLE (UNAVAILABLE), after which
+        it is cancelled as soon as Stripe confirms that it was not paid.
         """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,105 @@
+import datetime
+
+from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from purser.access.v1 import access_pb2 as _access_pb2
+from purser.contract.v1 import contract_pb2 as _contract_pb2
+from purser.type.v1 import money_pb2 as _money_pb2
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class PaymentState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PAYMENT_STATE_UNSPECIFIED: _ClassVar[PaymentState]
+    PAYMENT_STATE_NEW: _ClassVar[PaymentState]
+    PAYMENT_STATE_OPEN: _ClassVar[PaymentState]
+    PAYMENT_STATE_ACTION_REQUIRED: _ClassVar[PaymentState]
+    PAYMENT_STATE_PROCESSING: _ClassVar[PaymentState]
+    PAYMENT_STATE_SUCCEEDED: _ClassVar[PaymentState]
+    PAYMENT_STATE_CANCELLED: _ClassVar[PaymentState]
+    PAYMENT_STATE_REFUND_DUE: _ClassVar[PaymentState]
+    PAYMENT_STATE_REFUNDED: _ClassVar[PaymentState]
+PAYMENT_STATE_UNSPECIFIED: PaymentState
+PAYMENT_STATE_NEW: PaymentState
+PAYMENT_STATE_OPEN: PaymentState
+PAYMENT_STATE_ACTION_REQUIRED: PaymentState
+PAYMENT_STATE_PROCESSING: PaymentState
+PAYMENT_STATE_SUCCEEDED: PaymentState
+PAYMENT_STATE_CANCELLED: PaymentState
+PAYMENT_STATE_REFUND_DUE: PaymentState
+PAYMENT_STATE_REFUNDED: PaymentState
+
+class PaymentMethod(_message.Message):
+    __slots__ = ("customer_id", "provider_customer_id", "payment_method_id", "label", "update_time")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    PAYMENT_METHOD_ID_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    provider_customer_id: str
+    payment_method_id: str
+    label: str
+    update_time: _timestamp_pb2.Timestamp
+    def __init__(self, customer_id: _Optional[str] = ..., provider_customer_id: _Optional[str] = ..., payment_method_id: _Optional[str] = ..., label: _Optional[str] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class SetPaymentMethodRequest(_message.Message):
+    __slots__ = ("request_id", "customer", "provider_customer_id", "payment_method_id")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    PAYMENT_METHOD_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    provider_customer_id: str
+    payment_method_id: str
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., provider_customer_id: _Optional[str] = ..., payment_method_id: _Optional[str] = ...) -> None: ...
+
+class SetPaymentMethodResponse(_message.Message):
+    __slots__ = ("payment_method",)
+    PAYMENT_METHOD_FIELD_NUMBER: _ClassVar[int]
+    payment_method: PaymentMethod
+    def __init__(self, payment_method: _Optional[_Union[PaymentMethod, _Mapping]] = ...) -> None: ...
+
+class PayTopUpRequest(_message.Message):
+    __slots__ = ("request_id", "top_up_id", "payment_method_id")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    TOP_UP_ID_FIELD_NUMBER: _ClassVar[int]
+    PAYMENT_METHOD_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    top_up_id: str
+    payment_method_id: str
+    def __init__(self, request_id: _Optional[str] = ..., top_up_id: _Optional[str] = ..., payment_method_id: _Optional[str] = ...) -> None: ...
+
+class PayTopUpResponse(_message.Message):
+    __slots__ = ("top_up", "invoice")
+    TOP_UP_FIELD_NUMBER: _ClassVar[int]
+    INVOICE_FIELD_NUMBER: _ClassVar[int]
+    top_up: _contract_pb2.TopUp
+    invoice: _contract_pb2.Invoice
+    def __init__(self, top_up: _Optional[_Union[_contract_pb2.TopUp, _Mapping]] = ..., invoice: _Optional[_Union[_contract_pb2.Invoice, _Mapping]] = ...) -> None: ...
+
+class GetTopUpPaymentRequest(_message.Message):
+    __slots__ = ("top_up_id",)
+    TOP_UP_ID_FIELD_NUMBER: _ClassVar[int]
+    top_up_id: str
+    def __init__(self, top_up_id: _Optional[str] = ...) -> None: ...
+
+class GetTopUpPaymentResponse(_message.Message):
+    __slots__ = ("state", "amount", "provider_payment_id", "client_secret", "redirect_url")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_PAYMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_SECRET_FIELD_NUMBER: _ClassVar[int]
+    REDIRECT_URL_FIELD_NUMBER: _ClassVar[int]
+    state: PaymentState
+    amount: _money_pb2.Money
+    provider_payment_id: str
+    client_secret: str
+    redirect_url: str
+    def __init__(self, state: _Optional[_Union[PaymentState, str]] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., provider_payment_id: _Optional[str] = ..., client_secret: _Optional[str] = ..., redirect_url: _Optional[str] = ...) -> None: ...

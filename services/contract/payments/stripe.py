@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stripe, through its SDK. A payment is a PaymentIntent: https://docs.stripe.com/payments/payment-intents"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Final
+
+import stripe
+import structlog
+
+from meshkit.quantity import MICROS, Money
+from services.contract.domain.errors import PaymentMethodUnknown, PaymentProviderUnavailable
+from services.contract.domain.ids import CustomerId
+from services.contract.domain.payments import (
+    PayerAction,
+    Payment,
+    PaymentMethod,
+    PaymentState,
+    ProviderPayment,
+    Refusal,
+)
+
+TIMEOUT_SECONDS = 20.0
+# How many decimal places Stripe's amounts have; not always those of ISO 4217. https://docs.stripe.com/currencies
+DECIMALS_DEFAULT: Final = 2
+DECIMALS: Final = {
+    **dict.fromkeys(("BHD", "JOD", "KWD", "OMR", "TND"), 3),
+    **dict.fromkeys(
+        (
+            "BIF",
+            "CLP",
+            "DJF",
+            "GNF",
+            "JPY",
+            "KMF",
+            "KRW",
+            "MGA",
+            "PYG",
+            "RWF",
+            "VND",
+            "VUV",
+            "XAF",
+            "XOF",
+            "XPF",
+        ),
+        0,
+    ),
+}
+_STATES: Final = {
+    "requires_payment_method": PaymentState.OPEN,
+    "requires_confirmation": PaymentState.OPEN,
+    "requires_action": PaymentState.ACTION_REQUIRED,
+    "processing": PaymentState.PROCESSING,
+    # We never ask for a separate capture; somebody else did.
+    "requires_capture": PaymentState.PROCESSING,
+    "succeeded": PaymentState.SUCCEEDED,
+    "canceled": PaymentState.CANCELLED,
+}
+# The bank wants the payer, who was not present.
+AUTHENTICATION_REQUIRED: Final = "authentication_required"
+ALREADY_REFUNDED: Final = "charge_already_refunded"
+
+log = structlog.get_logger(__name__)
+
+
+class StripeProvider:
+    """Implements the port PaymentProvider. Never logs what Stripe says in words: it may contain parts of a key."""
+
+    def __init__(self, *, api_key: str, api_base: str, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        self._http = stripe.HTTPXClient(timeout=timeout_seconds)
+        self._client = stripe.StripeClient(
+            api_key, base_addresses={"api": api_base}, http_client=self._http, max_network_retries=0
+        )
+
+    async def close(self) -> None:
+        await self._http.close_async()  # type: ignore[no-untyped-call]
+
+    async def create(self, payment: Payment, *, provider_customer_id: str) -> ProviderPayment | Refusal:
+        units = to_minor(payment.amount)
+        if units is None:
+            return Refusal(code="amount_not_whole", message="Stripe takes whole units of this currency only")
+        params: stripe.params.PaymentIntentCreateParams = {
+            "amount": units,
+            "currency": payment.amount.currency_code.lower(),
+            "metadata": {"payment_id": payment.payment_id, "top_up_id": payment.top_up_id},
+        }
+        if provider_customer_id:
+            params["customer"] = provider_customer_id
+        async with _asking():
+            try:
+                intent = await self._client.v1.payment_intents.create_async(
+                    params, {"idempotency_key": payment.payment_id}
+                )
+            except stripe.InvalidRequestError as error:
+                return Refusal(code=error.code or "invalid_request", message=error.user_message or "")
+        return _from_stripe(intent)
+
+    async def find(self, provider_payment_id: str) -> ProviderPayment:
+        async with _asking():
+            return _from_stripe(await self._client.v1.payment_intents.retrieve_async(provider_payment_id))
+
+    async def charge(
+        self, provider_payment_id: str, payment_method_id: str, *, provider_customer_id: str, key: str
+    ) -> ProviderPayment:
+        intents = self._client.v1.payment_intents
+        async with _asking():
+            try:
+                known = await intents.retrieve_async(provider_payment_id)
+                if provider_customer_id and known.customer != provider_customer_id:
+                    await intents.update_async(provider_payment_id, {"customer": provider_customer_id})
+                intent = await intents.confirm_async(
+                    provider_payment_id,
+                    {"payment_method": payment_method_id, "off_session": True},
+                    {"idempotency_key": key},
+                )
+            except stripe.CardError:
+                intent = await intents.retrieve_async(provider_payment_id)
+            except stripe.InvalidRequestError as error:
+                if error.code != "payment_intent_unexpected_state":
+                    raise PaymentMethodUnknown(
+                        payment_method_id=payment_method_id, provider_code=error.code or "invalid_request"
+                    ) from None
+                intent = await intents.retrieve_async(provider_payment_id)
+        return _from_stripe(intent)
+
+    async def cancel(self, provider_payment_id: str) -> ProviderPayment:
+        intents = self._client.v1.payment_intents
+        async with _asking():
+            try:
+                intent = await intents.cancel_async(provider_payment_id)
+            except stripe.InvalidRequestError:
+                # It has succeeded, is cancelled already, or is under way.
+                intent = await intents.retrieve_async(provider_payment_id)
+        return _from_stripe(intent)
+
+    async def refund(self, payment: Payment) -> None:
+        async with _asking():
+            try:
+                await self._client.v1.refunds.create_async(
+                    {"payment_intent": payment.provider_payment_id},
+                    {"idempotency_key": f"{payment.payment_id}/refund"},
+                )
+            except stripe.InvalidRequestError as error:
+                if error.code != ALREADY_REFUNDED:
+                    raise PaymentProviderUnavailable(details=f"it refuses the refund: {error.code}") from None
+
+    async def method(
+        self, customer_id: CustomerId, provider_customer_id: str, payment_method_id: str, *, at: datetime
+    ) -> PaymentMethod:
+        methods = self._client.v1.payment_methods
+        async with _asking():
+            try:
+                # Attaching it again changes nothing; attaching it to another customer is refused.
+                method = await methods.attach_async(payment_method_id, {"customer": provider_customer_id})
+            except (stripe.InvalidRequestError, stripe.CardError) as error:
+                raise PaymentMethodUnknown(
+                    payment_method_id=payment_method_id, provider_code=error.code or "invalid_request"
+                ) from None
+        card = getattr(method, "card", None)
+        return PaymentMethod(
+            customer_id=customer_id,
+            provider_customer_id=provider_customer_id,
+            payment_method_id=method.id,
+            label=method.type if card is None else f"{card.brand} ···· {card.last4}",
+            update_time=at,
+        )
+
+
+def to_minor(amount: Money) -> int | None:
+    """Return an amount in Stripe's unit; None if it is not whole, because ISO 4217 has more decimals than Stripe."""
+    units, rest = divmod(amount.micros * 10 ** _decimals(amount.currency_code), MICROS)
+    return None if rest else units
+
+
+def from_minor(units: int, currency_code: str) -> Money:
+    return Money(currency_code, units * MICROS // 10 ** _decimals(currency_code))
+
+
+def _decimals(currency_code: str) -> int:
+    return DECIMALS.get(currency_code, DECIMALS_DEFAULT)
+
+
+def _from_stripe(intent: stripe.PaymentIntent) -> ProviderPayment:
+    state = _STATES[intent.status]
+    error = intent.last_payment_error
+    code = _text(error, "code")
+    if state is PaymentState.OPEN and code == AUTHENTICATION_REQUIRED:
+        state = PaymentState.ACTION_REQUIRED
+    received = intent.amount_received if state is PaymentState.SUCCEEDED else intent.amount
+    redirect = getattr(intent.next_action, "redirect_to_url", None)
+    return ProviderPayment(
+        provider_payment_id=intent.id,
+        state=state,
+        amount=from_minor(received, intent.currency.upper()),
+        # Why the bank declined it says more than that it did.
+        error=None if error is None else (_text(error, "decline_code") or code, _text(error, "message")),
+        action=PayerAction(client_secret=intent.client_secret or "", redirect_url=_text(redirect, "url")),
+    )
+
+
+def _text(part: object, field: str) -> str:
+    """Return a text of a part of Stripe's answer; empty if Stripe left out either."""
+    return getattr(part, field, None) or ""
+
+
+@asynccontextmanager
+async def _asking() -> AsyncIterator[None]:
+    """Raise PaymentProviderUnavailable if Stripe cannot be reached, or answers anything but what was asked."""
+    try:
+        yield
+    except (stripe.AuthenticationError, stripe.PermissionError) as error:
+        log.error("stripe_key_refused", status_code=error.http_status)
+        raise PaymentProviderUnavailable(details="it refuses the API key") from None
+    except stripe.StripeError as error:
+        details = f"{type(error).__name__} {error.http_status or ''}".rstrip()
+        raise PaymentProviderUnavailable(details=details) from None
