@@ -21,6 +21,7 @@ from rich.markup import escape
 from deploy.local import database, mesh, postgres, secret_keys, seed, story
 from deploy.local.fault import Fault
 from deploy.local.identity import open_identity
+from deploy.local.stripe import running_stripe
 from meshkit.clock import SystemClock
 
 STATE_FOLDER = database.SOURCE_ROOT / ".purser"
@@ -79,19 +80,23 @@ async def _demo(admin_url: str, folder: Path, logs: Path) -> int:
         urls = await database.prepare(admin_url, state_folder=folder, database=name, role_prefix=name)
         await database.migrate_all(urls)
         identity = open_identity(folder / ACCESS_FOLDER, clock=SystemClock())
-        async with mesh.ProcessMesh(
-            urls.runtime,
-            addresses=mesh.addresses(None),
-            log_folder=logs,
-            sandbox_start_time=SANDBOX_START_TIME,
-            secret_keys=secret_keys.secret_keys(folder),
-            access=mesh.secured(identity, None),
-        ) as running:
+        async with (
+            running_stripe() as stripe,
+            mesh.ProcessMesh(
+                urls.runtime,
+                addresses=mesh.addresses(None),
+                log_folder=logs,
+                sandbox_start_time=SANDBOX_START_TIME,
+                secret_keys=secret_keys.secret_keys(folder),
+                access=mesh.secured(identity, None),
+                payments=stripe.settings(f"{mesh.HOST}:{mesh.free_port()}"),
+            ) as running,
+        ):
             console.print(
                 f"[dim]PostgreSQL and four services are up after {time.monotonic() - began:.1f} s[/]"
             )
             is_as_promised = await _while_all_run(
-                running, story.play(running.addresses, identity, console=console)
+                running, story.play(running.addresses, identity, stripe=stripe, console=console)
             )
             return 0 if is_as_promised else EXIT_FAULT
     finally:

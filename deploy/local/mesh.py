@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import grpc
 import grpc.aio
@@ -73,6 +73,9 @@ def _is_free(port: int) -> bool:
     return True
 
 
+NO_PAYMENTS: Final[Mapping[str, str]] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Secured:
     """What a mesh with identities needs: certificates and keys, and where its services serve each other."""
@@ -94,11 +97,12 @@ def environment(
     access: Secured | None,
     sandbox_start_time: datetime | None,
     secret_keys: str = "",
+    payments: Mapping[str, str] = NO_PAYMENTS,
 ) -> dict[str, str]:
     """Return the settings of `service` as environment variables. With a start time it runs in sandbox mode.
 
     at: the addresses of all services, including this one. access None: insecure. secret_keys: Alert's;
-    the others have none.
+    the others have none. payments: Contract's settings of its payment provider, without the prefix.
     """
     prefix = f"PURSER_{service.upper()}_"
     settings = {"DATABASE_URL": url, "LISTEN": at[service]}
@@ -109,6 +113,8 @@ def environment(
     settings |= {f"{peer.upper()}_ADDRESS": peers[peer] for peer in SERVICES if peer != service}
     if service == "alert":
         settings["SECRET_KEYS"] = secret_keys
+    if service == "contract":
+        settings |= payments
     if sandbox_start_time is not None:
         settings |= {"SANDBOX": "true", "SANDBOX_START_TIME": sandbox_start_time.isoformat()}
         if service == "alert":
@@ -120,8 +126,8 @@ def environment(
 class ProcessMesh:
     """Four child processes, `python -m services.<service>`.
 
-    urls: each service's URL of a migrated database. secret_keys: Alert's. access None: insecure. say: called with a
-    service's name and each line of its output.
+    urls: each service's URL of a migrated database. secret_keys: Alert's. access None: insecure. payments: Contract's
+    settings of its payment provider. say: called with a service's name and each line of its output.
     """
 
     def __init__(
@@ -133,6 +139,7 @@ class ProcessMesh:
         sandbox_start_time: datetime | None,
         secret_keys: str,
         access: Secured | None = None,
+        payments: Mapping[str, str] = NO_PAYMENTS,
         say: Callable[[str, str], None] = lambda service, line: None,
     ) -> None:
         self.addresses = dict(addresses)
@@ -151,6 +158,7 @@ class ProcessMesh:
                         access=access,
                         sandbox_start_time=sandbox_start_time,
                         secret_keys=secret_keys,
+                        payments=payments,
                     ),
                 },
                 log=log_folder / f"{service}.log",
@@ -264,12 +272,14 @@ async def open_mesh(
     secret_keys: str,
     access: Secured | None = None,
     wall: Clock | None = None,
+    payments: Mapping[str, str] = NO_PAYMENTS,
     services: tuple[str, ...] = SERVICES,
 ) -> AsyncIterator[Mesh]:
     """Serve until the block ends.
 
     urls: each service's URL of a migrated database. secret_keys: Alert's. access None: insecure. wall: operational
-    time, by default the system clock. Raises what open_service raises, for instance PortTaken.
+    time, by default the system clock. payments: Contract's settings of its payment provider. Raises
+    what open_service raises, for instance PortTaken.
     """
     wall = SystemClock() if wall is None else wall
     async with AsyncExitStack() as stack:
@@ -283,6 +293,7 @@ async def open_mesh(
                 access=access,
                 sandbox_start_time=sandbox_start_time,
                 secret_keys=secret_keys,
+                payments=payments,
             )
             clocks[service] = wall if sandbox_start_time is None else ManualClock(sandbox_start_time)
             open_service = importlib.import_module(f"services.{service}.app").open_service

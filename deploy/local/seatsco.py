@@ -18,6 +18,7 @@ from purser.catalog.v1 import catalog_pb2 as catalog
 from purser.catalog.v1.catalog_pb2_grpc import CatalogServiceStub
 from purser.contract.v1 import contract_pb2 as contract
 from purser.contract.v1.contract_pb2_grpc import ContractServiceStub
+from purser.contract.v1.payments_pb2_grpc import PaymentServiceStub
 from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceStub
 from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceStub
 from purser.ledger.v1.usage_pb2_grpc import UsageServiceStub
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from purser.alert.v1.alert_pb2_grpc import AlertServiceAsyncStub
     from purser.catalog.v1.catalog_pb2_grpc import CatalogServiceAsyncStub
     from purser.contract.v1.contract_pb2_grpc import ContractServiceAsyncStub
+    from purser.contract.v1.payments_pb2_grpc import PaymentServiceAsyncStub
     from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceAsyncStub
     from purser.ledger.v1.ledger_pb2_grpc import LedgerServiceAsyncStub
     from purser.ledger.v1.usage_pb2_grpc import UsageServiceAsyncStub
@@ -55,6 +57,7 @@ class Stubs:
 
     catalog: "CatalogServiceAsyncStub"
     contract: "ContractServiceAsyncStub"
+    payments: "PaymentServiceAsyncStub"
     gate: "LedgerServiceAsyncStub"
     usage: "UsageServiceAsyncStub"
     ledger_admin: "LedgerAdminServiceAsyncStub"
@@ -89,6 +92,7 @@ def stubs_of(channels: Mapping[str, grpc.aio.Channel]) -> Stubs:
     return Stubs(
         catalog=CatalogServiceStub(channels["catalog"]),
         contract=ContractServiceStub(channels["contract"]),
+        payments=PaymentServiceStub(channels["contract"]),
         gate=LedgerServiceStub(channels["ledger"]),
         usage=UsageServiceStub(channels["ledger"]),
         ledger_admin=LedgerAdminServiceStub(channels["ledger"]),

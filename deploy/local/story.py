@@ -4,6 +4,8 @@
 It has ten steps. Every figure is what the services answered, compared with what the rules promise.
 """
 
+import asyncio
+import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
@@ -24,31 +26,40 @@ from deploy.local.seatsco import (
     sign_acme,
 )
 from deploy.local.statement import Statement
+from deploy.local.stripe import CARD, DECLINED_CARD, StripeStandIn
 from deploy.local.webhook_receiver import WebhookReceiver
 from meshkit.quantity import MICROS
 from meshkit.rpc.fields import timestamp
 from purser.alert.v1 import alert_pb2 as alert
 from purser.catalog.v1 import catalog_pb2 as catalog
 from purser.contract.v1 import contract_pb2 as contract
+from purser.contract.v1 import payments_pb2 as payments
 from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_pb2 as ledger
 from purser.sandbox.v1 import clock_pb2 as sandbox
 
+PAID_SECONDS_MAX = 20.0
+POLL_SECONDS = 0.05
 BIG_SPENDER, COLLEAGUE = "user_1234", "user_5678"
 
 
 async def play(
-    addresses: Mapping[str, str], identity: LocalIdentity | None = None, *, console: Console
+    addresses: Mapping[str, str],
+    identity: LocalIdentity | None = None,
+    *,
+    stripe: StripeStandIn,
+    console: Console,
 ) -> bool:
-    """Play all ten steps. Returns whether every figure was as promised.
+    """Play all steps. Returns whether every figure was as promised.
 
     addresses: of the four services of a mesh in sandbox mode, its clock at 1 June 2025. identity None: insecure.
+    stripe: what that mesh takes payments through.
     """
     receiver, figures = WebhookReceiver(), Figures(console)
     await receiver.start()
     try:
         async with open_stubs(addresses, identity) as stubs:
-            await Story(stubs, receiver, figures).play()
+            await Story(stubs, receiver, figures, stripe).play()
             return figures.print_outcome()
     finally:
         await receiver.stop()
@@ -57,10 +68,13 @@ async def play(
 class Story:
     """Plays the steps, and compares what the services answer with what the rules promise."""
 
-    def __init__(self, stubs: Stubs, receiver: WebhookReceiver, figures: Figures) -> None:
+    def __init__(
+        self, stubs: Stubs, receiver: WebhookReceiver, figures: Figures, stripe: StripeStandIn
+    ) -> None:
         self._stubs = stubs
         self._receiver = receiver
         self._figures = figures
+        self._stripe = stripe
         self._calls = 0
 
     async def play(self) -> None:
@@ -186,28 +200,43 @@ class Story:
 
     async def _step_6_top_up(self, offer: Offer, signed: contract.Contract) -> None:
         self._figures.chapter(
-            6, "Acme buys 1,000 credits for $80; they are granted once paid", "Contract → Ledger"
+            6, "Acme buys 1,000 credits for $80; they are granted once paid", "Contract → Stripe, Ledger"
         )
         ordered = await self._stubs.contract.OrderTopUp(
             contract.OrderTopUpRequest(
                 request_id="story-top-up",
                 contract_id=signed.contract_id,
                 top_up_pack_id=offer.pack,
-                payment_gate=contract.PAYMENT_GATE_EXTERNAL,
+                payment_gate=contract.PAYMENT_GATE_STRIPE,
             )
         )
+        top_up_id = ordered.top_up.top_up_id
+        await self._stubs.payments.SetPaymentMethod(
+            payments.SetPaymentMethodRequest(
+                request_id="story-card",
+                customer="acme",
+                provider_customer_id=await self._stripe.customer(),
+                payment_method_id=await self._stripe.card(DECLINED_CARD),
+            )
+        )
+        declined = await self._stubs.payments.PayTopUp(
+            payments.PayTopUpRequest(request_id="story-declined", top_up_id=top_up_id)
+        )
+        self._figures.figure("Acme's saved card", declined.top_up.last_payment_error.code, "card_declined")
         unpaid = await self._authorize(offer, ASSISTANT, 1, COLLEAGUE)
         self._figures.figure("ordered, not paid: the gate", _decision(unpaid), "DENIED INSUFFICIENT_CREDITS")
         self._figures.figure("credits while unpaid", decimal((await self._pool()).available_micros), "0")
-        paid = await self._stubs.contract.ResolveTopUpPayment(
-            contract.ResolveTopUpPaymentRequest(
-                request_id="story-paid",
-                top_up_id=ordered.top_up.top_up_id,
-                outcome=contract.PAYMENT_OUTCOME_PAID,
-                payment_reference="pay_80_dollars",
-            )
+        asked = payments.GetTopUpPaymentRequest(top_up_id=top_up_id)
+        open_payment = await self._stubs.payments.GetTopUpPayment(asked)
+        await self._stripe.pay_in_browser(open_payment.client_secret, await self._stripe.card(CARD))
+        paid = await self._until_paid(top_up_id)
+        self._figures.figure(
+            "another card, in the browser", contract.TopUpStatus.Name(paid.status), "TOP_UP_STATUS_PAID"
         )
-        self._print_invoices([paid.invoice])
+        listed = await self._stubs.contract.ListInvoices(
+            contract.ListInvoicesRequest(customer="acme", page_size=500)
+        )
+        self._print_invoices([one for one in listed.invoices if one.invoice_id == paid.invoice_id])
         allowed = await self._authorize(offer, ASSISTANT, 1, COLLEAGUE)
         self._figures.figure("paid: the gate", _decision(allowed), "ALLOWED")
         self._figures.figure("held for it, credits", decimal(allowed.held_micros), "12")
@@ -216,6 +245,16 @@ class Story:
         )
         for _ in range(2):
             await self._expect_webhook("webhook: low balance is over", "alert.resolved", "1,000")
+
+    async def _until_paid(self, top_up_id: str) -> contract.TopUp:
+        """Return the top-up once Stripe's webhook has arrived and Stripe was asked, or as it is after some seconds."""
+        asked = contract.GetTopUpRequest(top_up_id=top_up_id)
+        give_up = time.monotonic() + PAID_SECONDS_MAX
+        while True:
+            top_up = (await self._stubs.contract.GetTopUp(asked)).top_up
+            if top_up.status != contract.TOP_UP_STATUS_PENDING_PAYMENT or time.monotonic() > give_up:
+                return top_up
+            await asyncio.sleep(POLL_SECONDS)
 
     async def _step_7_balance(self) -> None:
         self._figures.chapter(7, "Acme's balance: included and top-up credits", "Ledger")

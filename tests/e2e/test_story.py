@@ -10,6 +10,8 @@ import pytest
 from rich.console import Console
 
 from deploy.local import database, seatsco, story
+from deploy.local.mesh import HOST, free_port
+from deploy.local.stripe import running_stripe
 from purser.alert.v1 import alert_pb2 as alert
 from tests.e2e.conftest import Run
 from tests.support.mesh import SwitchedMesh, process_mesh, secured
@@ -38,6 +40,8 @@ FIGURES = [
     ("the next AI call, anybody's", "DENIED INSUFFICIENT_CREDITS"),
     ("affordable, credits", "0"),
     ("credits while unpaid", "0"),
+    ("Acme's saved card", "card_declined"),
+    ("another card, in the browser", "TOP_UP_STATUS_PAID"),
     ("paid: the gate", "ALLOWED"),
     ("included, July", "0"),
     ("top-up", "1,000"),
@@ -73,9 +77,14 @@ async def test_the_story_succeeds_on_four_processes(databases: Databases, tmp_pa
     said = StringIO()
 
     access = secured(tmp_path / "access")
-    async with process_mesh(databases, tmp_path, access=access) as mesh:
+    async with (
+        running_stripe() as stripe,
+        process_mesh(
+            databases, tmp_path, access=access, payments=stripe.settings(f"{HOST}:{free_port()}")
+        ) as mesh,
+    ):
         is_as_promised = await story.play(
-            mesh.addresses, access.identity, console=Console(file=said, width=120)
+            mesh.addresses, access.identity, stripe=stripe, console=Console(file=said, width=120)
         )
 
     assert is_as_promised, said.getvalue()
@@ -85,7 +94,10 @@ async def test_the_story_succeeds_on_four_processes(databases: Databases, tmp_pa
 async def test_a_mesh_that_sends_one_webhook_too_many_is_detected(databases: Databases) -> None:
     said = StringIO()
 
-    async with SwitchedMesh(databases) as mesh:
+    async with (
+        running_stripe() as stripe,
+        SwitchedMesh(databases, payments=stripe.settings(f"{HOST}:{free_port()}")) as mesh,
+    ):
         await mesh.start()
         async with seatsco.open_stubs(mesh.addresses) as stubs:
             offer = await seatsco.define_products(stubs)
@@ -98,7 +110,9 @@ async def test_a_mesh_that_sends_one_webhook_too_many_is_detected(databases: Dat
                     threshold_micros=10_000_000,
                 )
             )
-        is_as_promised = await story.play(mesh.addresses, console=Console(file=said, width=120))
+        is_as_promised = await story.play(
+            mesh.addresses, stripe=stripe, console=Console(file=said, width=120)
+        )
 
     assert not is_as_promised
     assert "webhook at 0: alert.in_alarm, value 8.548387, signature verified, promised" in said.getvalue()

@@ -21,7 +21,7 @@ from grpc_status import rpc_status
 from deploy.local import mesh
 from deploy.local.database import SERVICES
 from deploy.local.identity import LocalIdentity, open_identity
-from deploy.local.mesh import ProcessMesh, Secured
+from deploy.local.mesh import NO_PAYMENTS, ProcessMesh, Secured
 from deploy.local.seatsco import (
     ASSISTANT,
     Offer,
@@ -101,9 +101,11 @@ class SwitchedMesh:
         *,
         sandbox_start_time: datetime | None = JUNE,
         access: Secured | None = None,
+        payments: Mapping[str, str] = NO_PAYMENTS,
     ) -> None:
         self.addresses: Mapping[str, str] = mesh.addresses(None)
         self.access = access
+        self._payments = payments
         self._urls = databases.urls
         self._sandbox_start_time = sandbox_start_time
         self._running: dict[str, AsyncExitStack] = {}
@@ -130,6 +132,7 @@ class SwitchedMesh:
                 sandbox_start_time=self._sandbox_start_time,
                 secret_keys=SECRET_KEYS,
                 access=self.access,
+                payments=self._payments,
                 services=(service,),
             )
             await stack.enter_async_context(one)
@@ -150,6 +153,7 @@ def process_mesh(
     *,
     addresses: Mapping[str, str] | None = None,
     access: Secured | None = None,
+    payments: Mapping[str, str] = NO_PAYMENTS,
 ) -> ProcessMesh:
     """Return four processes in sandbox mode, on free ports unless addresses are given; not started yet."""
     return ProcessMesh(
@@ -159,6 +163,7 @@ def process_mesh(
         sandbox_start_time=JUNE,
         secret_keys=SECRET_KEYS,
         access=access,
+        payments=payments,
     )
 
 
