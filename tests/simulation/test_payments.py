@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Top-ups through Stripe, at random: grants equal the payments that were kept, exactly, whatever happens in between.
+
+Payers, their cards, cancellations, expiries, webhooks (lost, repeated, late), questions that fail or whose answers are
+lost, and restarts of Contract are mixed for many orders at the same time. At the end Stripe's books are the model.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+from grpc.aio import AioRpcError
+
+from deploy.local.stripe import CARD, DECLINED_CARD, SECURE_CARD, Fault, StripeStandIn, running_stripe
+from meshkit.clock import ManualClock
+from purser.contract.v1 import contract_pb2 as pb
+from tests.simulation.conftest import Plan
+from tests.support.catalog import JUNE, Shop, running_catalog
+from tests.support.contract import Desk, assorted
+from tests.support.ledger_peer import RecordingLedger, recording_ledger
+from tests.support.postgres import Databases
+from tests.support.till import Till, open_till, paid_contract
+
+ORDERS = 20
+ROUNDS = 4
+ACTIONS_PER_ROUND = 3
+PRICE = 8_000  # cents
+FAULTS = [Fault(500), Fault(429), Fault(401), Fault(500, is_done=True), Fault(503, is_done=True)]
+ACTIONS = [
+    "browser",
+    "browser",
+    "secure",
+    "charge",
+    "charge",
+    "cancel",
+    "due",
+    "post",
+    "post",
+    "fault",
+    "later",
+]
+ENDED = {pb.TOP_UP_STATUS_CANCELLED, pb.TOP_UP_STATUS_EXPIRED, pb.TOP_UP_STATUS_FAILED}
+
+
+class Order:
+    """One order and what its payer does next."""
+
+    def __init__(self, top_up: pb.TopUp, dice: Random) -> None:
+        self.top_up = top_up
+        self._dice = dice
+        self._secret = ""
+
+    async def act(self, till: Till) -> None:
+        """Do something; it may fail, for instance because Stripe does."""
+        action = self._dice.choice(ACTIONS)
+        with suppress(AioRpcError):
+            match action:
+                case "browser":
+                    self._secret = (await till.payment(self.top_up)).client_secret or self._secret
+                    if self._secret:
+                        await till.stripe.pay_in_browser(self._secret, await self._card(till))
+                case "secure":
+                    await self._authenticate(till)
+                case "charge":
+                    charge = till.charge(self.top_up, await self._card(till))
+                    for _ in range(self._dice.randint(1, 3)):  # repeated, as after a lost reply
+                        await till.stub.PayTopUp(charge)
+                case "cancel":
+                    await till.desk.contract.CancelTopUp(till.cancel(self.top_up))
+                case "due":
+                    await till.run_due()
+                case "post" if till.stripe.held:
+                    await till.stripe.post(self._dice.choice(till.stripe.held))
+                case "fault":
+                    till.stripe.faults.append(self._dice.choice(FAULTS))
+                case "later":
+                    till.wall.advance(timedelta(minutes=self._dice.randint(1, 90)))
+                    await till.run_due()
+
+    async def _card(self, till: Till) -> str:
+        return await till.stripe.card(self._dice.choice([CARD, DECLINED_CARD, SECURE_CARD]))
+
+    async def _authenticate(self, till: Till) -> None:
+        payment_id = self._secret.partition("_secret_")[0]
+        if payment_id and (await till.stripe.payment(payment_id))["status"] == "requires_action":
+            await till.stripe.authenticate(self._secret, succeeds=self._dice.random() < 0.7)
+
+
+@asynccontextmanager
+async def _world(
+    databases: Databases,
+    stripe: StripeStandIn,
+    ledger: RecordingLedger,
+    clocks: tuple[ManualClock, ManualClock],
+) -> AsyncIterator[Till]:
+    """Start Catalog and Contract on the databases as they are."""
+    clock, wall = clocks
+    async with (
+        running_catalog(databases) as catalog,
+        paid_contract(
+            databases,
+            stripe,
+            catalog_address=catalog.address,
+            ledger_address=ledger.address,
+            wall=wall,
+            clock=clock,
+        ) as running,
+    ):
+        desk = Desk(running.stub, await assorted(catalog.stub, Shop(catalog.stub)))
+        async with open_till(desk, running, wall=wall, stripe=stripe, ledger=ledger) as till:
+            yield till
+
+
+async def test_grants_equal_the_payments_that_were_kept(databases: Databases, plan: Plan) -> None:
+    for run in range(plan.times):
+        await _play(databases, Random(plan.seed + run))
+
+
+async def _play(databases: Databases, dice: Random) -> None:
+    clocks = ManualClock(JUNE), ManualClock(datetime.now(UTC))
+    orders: list[Order] = []
+    async with recording_ledger() as ledger, running_stripe() as stripe:
+        stripe.holds_webhooks = True
+        for turn in range(ROUNDS):
+            async with _world(databases, stripe, ledger, clocks) as till:
+                if turn == 0:
+                    orders = [Order(await till.order(), Random(dice.random())) for _ in range(ORDERS)]
+                for _ in range(ACTIONS_PER_ROUND):
+                    await asyncio.gather(*(order.act(till) for order in orders))
+        async with _world(databases, stripe, ledger, clocks) as till:
+            await _settle(till, dice)
+            await _check(till, orders)
+
+
+async def _settle(till: Till, dice: Random) -> None:
+    """Let nothing fail any more, deliver what is left in any order, and let what is unpaid expire."""
+    till.stripe.faults.clear()
+    dice.shuffle(till.stripe.held)
+    for event in till.stripe.held:
+        assert await till.stripe.post(event) == 204
+    till.running.clock.advance_to(JUNE + timedelta(hours=25))
+    for _ in range(3):
+        till.wall.advance(timedelta(hours=1))
+        await till.run_due()
+
+
+async def _check(till: Till, orders: list[Order]) -> None:
+    kept: Counter[str] = Counter()
+    for payment in await till.stripe.payments():
+        kept[payment["metadata"]["top_up_id"]] += payment["amount_received"]
+    assert await till.stripe.refunds() == []
+    granted = Counter(till.granted())
+    for order in orders:
+        top_up = await till.now(order.top_up)
+        is_paid = top_up.status == pb.TOP_UP_STATUS_PAID
+        assert kept[top_up.top_up_id] == (PRICE if is_paid else 0), top_up
+        assert granted[top_up.top_up_id] == is_paid, top_up
+        assert is_paid or top_up.status in ENDED, top_up
+    # Otherwise the dice have tried only one thing.
+    assert 0 < sum(granted.values()) < len(orders)
