@@ -4,140 +4,65 @@ seats that are added again are charged and granted again.
 """
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from grpc import StatusCode
 
-from meshkit.clock import ManualClock
 from meshkit.rpc.fields import timestamp
 from purser.contract.v1 import contract_pb2 as pb
-from purser.ledger.v1 import ledger_pb2
-from purser.type.v1.money_pb2 import Money
-from tests.support.catalog import JUNE, Shop, running_catalog
-from tests.support.contract import NEXT_DATE, Desk, RunningContract, assorted, day, dollars, running_contract
+from tests.support.contract import NEXT_DATE, day, dollars
+from tests.support.ends import CREDIT, SeatsCo, acme
+from tests.support.failing_front import Away, unheard
 from tests.support.faults import fault
-from tests.support.ledger import RunningLedger, running_ledger
-from tests.support.ledger import a_rate as a_usage_rate
 from tests.support.postgres import Databases
 
-CREDIT = 1_000_000
-MONTHLY, ANNUAL = pb.BILLING_FREQUENCY_MONTHLY, pb.BILLING_FREQUENCY_ANNUAL
 CREDIT_UNUSED = pb.MONEY_BACK_CREDIT_UNUSED
-APPLIED = pb.PLAN_CHANGE_STATUS_APPLIED
+APPLIED, PENDING = pb.PLAN_CHANGE_STATUS_APPLIED, pb.PLAN_CHANGE_STATUS_PENDING
 MIDDLE, JULY = day(6, 16), day(7, 1)
 NOON_OF_23 = day(6, 23) + timedelta(hours=12)
 DAY, TICK = timedelta(days=1), timedelta(microseconds=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeatsCo:
-    """Acme without a contract. Contracts are 4 seats at $10 a month with 100 credits each. All on one clock."""
-
-    desk: Desk
-    contract: RunningContract
-    ledger: RunningLedger
-    clock: ManualClock
-    numbers: list[int] = field(default_factory=list)
-
-    async def sign(self, **seats: Any) -> pb.CreateContractResponse:
-        terms = {"frequency": MONTHLY, **seats}
-        return await self.desk.sign(
-            self.desk.seats(4, **terms), customer="acme", schedules=(self.desk.schedule(),)
-        )
-
-    async def add(
-        self, signed: pb.CreateContractResponse, seats: int = 1, at: datetime | None = None
-    ) -> pb.ChangeSeatsResponse:
-        return await self.desk.add_seats(signed, seats, at)
-
-    async def void(
-        self, signed: pb.CreateContractResponse, changed: pb.ChangeSeatsResponse, **more: Any
-    ) -> pb.SeatVoid:
-        return (await self.desk.contract.VoidSeatChange(self.a_void(signed, changed, **more))).settlement
-
-    def a_void(
-        self, signed: pb.CreateContractResponse, changed: pb.ChangeSeatsResponse, **more: Any
-    ) -> pb.VoidSeatChangeRequest:
-        return pb.VoidSeatChangeRequest(
-            request_id=self.desk.request_id(),
-            contract_id=signed.contract.contract_id,
-            seat_change_id=changed.seat_change.seat_change_id,
-            **more,
-        )
-
-    async def back(self, changed: pb.ChangeSeatsResponse) -> list[str]:
-        return [dollars(one.amount) for one in await self.notes(changed.invoice)]
-
-    async def spend(self, credits: int) -> None:
-        self.numbers.append(credits)
-        answer = await self.ledger.gate.Debit(
-            ledger_pb2.DebitRequest(
-                request_id=f"debit-{len(self.numbers)}",
-                customer="acme",
-                credits_micros=credits * CREDIT,
-                product_id="prd_assistant",
-            )
-        )
-        assert answer.decision == ledger_pb2.DECISION_ALLOWED
-
-    async def balance(self) -> int:
-        return await self.balance_micros() // CREDIT
-
-    async def balance_micros(self) -> int:
-        request = ledger_pb2.GetBalanceRequest(customer="acme")
-        pools = (await self.ledger.gate.GetBalance(request)).pools
-        return sum(pool.available_micros for pool in pools)
-
-    async def pay(self, invoice: pb.Invoice, cents: int) -> None:
-        await self.desk.contract.RecordInvoicePayment(
-            pb.RecordInvoicePaymentRequest(
-                request_id=self.desk.request_id(),
-                invoice_id=invoice.invoice_id,
-                amount=Money(currency_code="USD", micros=cents * 10_000),
-                reference=self.desk.request_id(),
-            )
-        )
-
-    async def totals(self, signed: pb.CreateContractResponse) -> list[str]:
-        """Return the totals of the contract's invoices, without those that show usage only."""
-        invoices = await self.desk.invoices(signed)
-        return [dollars(one.total) for one in invoices if one.total.micros]
-
-    async def notes(self, invoice: pb.Invoice) -> list[pb.CreditNote]:
-        request = pb.GetInvoiceRequest(invoice_id=invoice.invoice_id)
-        return list((await self.desk.contract.GetInvoice(request)).credit_notes)
-
-    async def invoice(self, invoice_id: str) -> pb.Invoice:
-        return (await self.desk.contract.GetInvoice(pb.GetInvoiceRequest(invoice_id=invoice_id))).invoice
-
-    async def account_credit(self) -> list[str]:
-        request = pb.ListAccountCreditsRequest(customer="acme")
-        return [dollars(one) for one in (await self.desk.contract.ListAccountCredits(request)).balances]
-
-
 @pytest.fixture
 async def seatsco(databases: Databases) -> AsyncIterator[SeatsCo]:
-    clock = ManualClock(JUNE)
-    async with (
-        running_catalog(databases) as catalog,
-        running_ledger(databases, clock=clock) as ledger,
-        running_contract(
-            databases, catalog_address=catalog.address, ledger_address=ledger.address, clock=clock
-        ) as contract,
-    ):
-        sells = await assorted(catalog.stub, Shop(catalog.stub))
-        desk = Desk(contract.stub, sells)
-        await desk.customer("Acme", "acme")
-        await ledger.tell_product("prd_assistant")
-        await ledger.tell_card(
-            a_usage_rate(credit_type_id=sells.credits.credit_type_id),
-            rate_card_id=sells.rate_card.rate_card_id,
-            version=100,
-        )
-        yield SeatsCo(desk=desk, contract=contract, ledger=ledger, clock=clock)
+    async with acme(databases) as made:
+        yield made
+
+
+async def _add(
+    seatsco: SeatsCo, signed: pb.CreateContractResponse, seats: int = 1, at: datetime | None = None
+) -> pb.ChangeSeatsResponse:
+    return await seatsco.desk.add_seats(signed, seats, at)
+
+
+def _a_void(
+    seatsco: SeatsCo, signed: pb.CreateContractResponse, changed: pb.ChangeSeatsResponse, **more: Any
+) -> pb.VoidSeatChangeRequest:
+    return pb.VoidSeatChangeRequest(
+        request_id=seatsco.desk.request_id(),
+        contract_id=signed.contract.contract_id,
+        seat_change_id=changed.seat_change.seat_change_id,
+        **more,
+    )
+
+
+async def _void(
+    seatsco: SeatsCo, signed: pb.CreateContractResponse, changed: pb.ChangeSeatsResponse, **more: Any
+) -> pb.SeatVoid:
+    request = _a_void(seatsco, signed, changed, **more)
+    return (await seatsco.desk.contract.VoidSeatChange(request)).settlement
+
+
+async def _back(seatsco: SeatsCo, changed: pb.ChangeSeatsResponse) -> list[str]:
+    """What came back on the invoice of an increase."""
+    return [dollars(one.amount) for one in await seatsco.notes(changed.invoice)]
+
+
+async def _totals(seatsco: SeatsCo, signed: pb.CreateContractResponse) -> list[str]:
+    """What invoices come to; statements of usage come to nothing."""
+    return [dollars(one.total) for one in await seatsco.desk.invoices(signed) if one.total.micros]
 
 
 # One seat more from 16 June costs $5.00 and brings 50 credits, which are used last.
@@ -149,46 +74,46 @@ async def test_a_void_within_a_day_gives_back_all_that_is_not_used(
 ) -> None:
     signed = await seatsco.sign()
     seatsco.clock.advance_to(MIDDLE)
-    added = await seatsco.add(signed)
+    added = await _add(seatsco, signed)
     assert dollars(added.invoice.total) == "5.00"
     if spent:
         await seatsco.spend(spent)
     seatsco.clock.advance_to(MIDDLE + DAY)
 
-    request = seatsco.a_void(signed, added)
+    request = _a_void(seatsco, signed, added)
     voided = await seatsco.desk.contract.VoidSeatChange(request)
 
     settlement = voided.settlement
     assert (settlement.status, settlement.quantity) == (APPLIED, 1)
     assert settlement.void_time == timestamp(MIDDLE + DAY)
     assert dollars(settlement.credit.charged) == "5.00"
-    assert await seatsco.back(added) == ([] if back is None else [back])
+    assert await _back(seatsco, added) == ([] if back is None else [back])
     notes = await seatsco.notes(added.invoice)
     assert list(settlement.credit_note_ids) == [one.credit_note_id for one in notes]
     assert await seatsco.balance() == left
     assert voided.subscription.quantity == 4
     assert await seatsco.desk.contract.VoidSeatChange(request) == voided
     assert len(await seatsco.notes(added.invoice)) == len(notes)
-    await seatsco.contract.advance_to(JULY)
-    assert (await seatsco.totals(signed))[-1] == "40.00"
+    await seatsco.go(JULY)
+    assert (await _totals(seatsco, signed))[-1] == "40.00"
     assert await seatsco.balance() == 400
 
 
 async def test_a_later_void_gives_nothing_back_by_default_and_what_is_paid_stays(seatsco: SeatsCo) -> None:
     signed = await seatsco.sign()
     seatsco.clock.advance_to(MIDDLE)
-    added = await seatsco.add(signed)
+    added = await _add(seatsco, signed)
     seatsco.clock.advance_to(MIDDLE + DAY + TICK)
 
-    voided = await seatsco.desk.contract.VoidSeatChange(seatsco.a_void(signed, added))
+    voided = await seatsco.desk.contract.VoidSeatChange(_a_void(seatsco, signed, added))
 
     assert voided.subscription.quantity == 4
     assert not voided.HasField("settlement")
-    assert await seatsco.back(added) == []
+    assert await _back(seatsco, added) == []
     assert await seatsco.balance() == 450
     with fault(StatusCode.NOT_FOUND, "SEAT_CHANGE_NOT_FOUND"):
-        await seatsco.void(signed, added)
-    again = await seatsco.add(signed)
+        await _void(seatsco, signed, added)
+    again = await _add(seatsco, signed)
     assert not again.HasField("invoice")
     assert await seatsco.balance() == 450
 
@@ -209,18 +134,18 @@ async def test_a_later_void_gives_back_the_lesser_share_and_the_seat_is_paid_for
 ) -> None:
     signed = await seatsco.sign()
     seatsco.clock.advance_to(MIDDLE)
-    added = await seatsco.add(signed)
+    added = await _add(seatsco, signed)
     if spent:
         await seatsco.spend(spent)
     seatsco.clock.advance_to(NOON_OF_23)
 
-    settlement = await seatsco.void(signed, added, money_back=CREDIT_UNUSED)
+    settlement = await _void(seatsco, signed, added, money_back=CREDIT_UNUSED)
 
     assert settlement.credit.time_left == pb.Fraction(numerator=1, denominator=2)
-    assert await seatsco.back(added) == ([] if back is None else [back])
+    assert await _back(seatsco, added) == ([] if back is None else [back])
     left = 0 if spent else 400
     assert await seatsco.balance() == left
-    again = await seatsco.add(signed)
+    again = await _add(seatsco, signed)
     assert (dollars(again.invoice.total) if again.HasField("invoice") else None) == costs
     assert await seatsco.balance() == left + brings
 
@@ -235,14 +160,14 @@ async def test_seats_are_charged_and_granted_again_however_often_they_are_voided
         (10, "3.00", "2.00"),
         (20, "2.00", None),
     ):
-        added = await seatsco.add(signed)
+        added = await _add(seatsco, signed)
         assert dollars(added.invoice.total) == costs
         if used:
             await seatsco.spend(used)
-        await seatsco.void(signed, added)
-        assert await seatsco.back(added) == ([] if back is None else [back])
+        await _void(seatsco, signed, added)
+        assert await _back(seatsco, added) == ([] if back is None else [back])
         assert await seatsco.balance() == 0
-    again = await seatsco.add(signed)
+    again = await _add(seatsco, signed)
     assert not again.HasField("invoice")
     assert await seatsco.balance() == 0
 
@@ -251,13 +176,13 @@ async def test_what_was_used_of_a_void_seat_covers_a_seat_that_is_added_later(se
     signed = await seatsco.sign()
     await seatsco.spend(400)
     seatsco.clock.advance_to(MIDDLE)
-    added = await seatsco.add(signed)
+    added = await _add(seatsco, signed)
     await seatsco.spend(25)
-    await seatsco.void(signed, added)
-    assert await seatsco.back(added) == ["2.50"]
+    await _void(seatsco, signed, added)
+    assert await _back(seatsco, added) == ["2.50"]
     seatsco.clock.advance_to(day(6, 20))
 
-    again = await seatsco.add(signed)  # 11 days, of which 7.5 are paid for
+    again = await _add(seatsco, signed)  # 11 days, of which 7.5 are paid for
 
     assert dollars(again.invoice.total) == "1.17"
     assert await seatsco.balance_micros() == 11_666_666
@@ -266,34 +191,34 @@ async def test_what_was_used_of_a_void_seat_covers_a_seat_that_is_added_later(se
 async def test_the_first_of_two_increases_can_be_voided(seatsco: SeatsCo) -> None:
     signed = await seatsco.sign()
     seatsco.clock.advance_to(day(6, 10))
-    first = await seatsco.add(signed)
+    first = await _add(seatsco, signed)
     seatsco.clock.advance_to(day(6, 10) + timedelta(hours=12))
-    second = await seatsco.add(signed)
+    second = await _add(seatsco, signed)
     assert (dollars(first.invoice.total), dollars(second.invoice.total)) == ("7.00", "6.83")
 
-    await seatsco.void(signed, first)
+    await _void(seatsco, signed, first)
 
     # The latest invoice of the period is credited first.
-    assert [await seatsco.back(second), await seatsco.back(first)] == [["6.83"], ["0.17"]]
+    assert [await _back(seatsco, second), await _back(seatsco, first)] == [["6.83"], ["0.17"]]
     assert await seatsco.balance_micros() == 468_333_333
-    third = await seatsco.add(signed)
+    third = await _add(seatsco, signed)
     assert dollars(third.invoice.total) == "6.84"  # with a third of a cent that the second left over
 
 
 async def test_a_void_decrease_brings_the_seat_back_for_nothing(seatsco: SeatsCo) -> None:
     signed = await seatsco.sign()
     seatsco.clock.advance_to(day(6, 10))
-    removed = await seatsco.add(signed, -1)
+    removed = await _add(seatsco, signed, -1)
     seatsco.clock.advance_to(MIDDLE)
 
-    voided = await seatsco.desk.contract.VoidSeatChange(seatsco.a_void(signed, removed))
+    voided = await seatsco.desk.contract.VoidSeatChange(_a_void(seatsco, signed, removed))
 
     assert voided.subscription.quantity == 4
     assert not voided.HasField("settlement")
     assert len(await seatsco.desk.invoices(signed)) == 1
     assert await seatsco.balance() == 400
-    await seatsco.contract.advance_to(JULY)
-    assert (await seatsco.totals(signed))[-1] == "40.00"
+    await seatsco.go(JULY)
+    assert (await _totals(seatsco, signed))[-1] == "40.00"
     assert await seatsco.balance() == 400
 
 
@@ -302,12 +227,12 @@ async def test_seats_beyond_the_highest_quantity_paid_are_charged_without_a_void
 ) -> None:
     signed = await seatsco.sign()
     seatsco.clock.advance_to(day(6, 10))
-    removed = await seatsco.add(signed, -1)
+    removed = await _add(seatsco, signed, -1)
     seatsco.clock.advance_to(MIDDLE)
-    added = await seatsco.add(signed)
+    added = await _add(seatsco, signed)
     assert not added.HasField("invoice")
 
-    await seatsco.void(signed, removed)
+    await _void(seatsco, signed, removed)
 
     assert [dollars(one.total) for one in await seatsco.desk.invoices(signed)] == ["40.00", "5.00"]
     assert await seatsco.balance() == 450
@@ -330,16 +255,231 @@ async def test_what_was_used_and_not_billed_is_charged_at_the_void(
 ) -> None:
     signed = await seatsco.sign(invoicing=NEXT_DATE, collection_schedule=schedule)
     seatsco.clock.advance_to(MIDDLE)
-    added = await seatsco.add(signed)
+    added = await _add(seatsco, signed)
     assert not added.HasField("invoice")
     if spent:
         await seatsco.spend(spent)
     seatsco.clock.advance_to(at)
 
-    settlement = await seatsco.void(signed, added)
+    settlement = await _void(seatsco, signed, added)
 
     assert bool(settlement.invoice_id) == (charged is not None)
     if charged is not None:
         assert dollars((await seatsco.invoice(settlement.invoice_id)).total) == charged
-    await seatsco.contract.advance_to(JULY)
-    assert (await seatsco.totals(signed))[-1] == "40.00"
+    await seatsco.go(JULY)
+    assert (await _totals(seatsco, signed))[-1] == "40.00"
+
+
+async def test_a_lost_answer_is_heard_again_and_settles_once(seatsco: SeatsCo) -> None:
+    signed = await seatsco.sign()
+    seatsco.clock.advance_to(MIDDLE)
+    added = await _add(seatsco, signed)
+    seatsco.front.will("VoidSeatChange", unheard(Away("the reply is lost")))
+    request = _a_void(seatsco, signed, added)
+
+    lost = await seatsco.desk.contract.VoidSeatChange(request)
+    assert lost.settlement.status == PENDING
+    assert await _back(seatsco, added) == []
+    heard = await seatsco.desk.contract.VoidSeatChange(request)
+
+    assert heard.settlement.status == APPLIED
+    assert len({one.request_id for one in seatsco.front.asked_of("VoidSeatChange")}) == 1
+    assert len(seatsco.front.asked_of("VoidSeatChange")) == 2
+    assert await _back(seatsco, added) == ["5.00"]
+    assert await seatsco.desk.contract.VoidSeatChange(request) == heard
+    await seatsco.ledger.peer.VoidSeatChange(seatsco.front.asked_of("VoidSeatChange")[0])
+    assert await seatsco.balance() == 400
+    await seatsco.ledger.assert_adds_up()
+
+
+async def test_seats_that_are_added_while_a_void_is_pending_are_charged_when_it_is_settled(
+    seatsco: SeatsCo,
+) -> None:
+    signed = await seatsco.sign()
+    await seatsco.spend(400)
+    seatsco.clock.advance_to(MIDDLE)
+    added = await _add(seatsco, signed)
+    await seatsco.spend(25)
+    seatsco.front.is_away = True
+    request = _a_void(seatsco, signed, added)
+    assert (await seatsco.desk.contract.VoidSeatChange(request)).settlement.status == PENDING
+    seatsco.clock.advance_to(day(6, 20))
+    again = await _add(seatsco, signed)
+    assert not again.HasField("invoice")
+
+    seatsco.front.is_away = False
+    await seatsco.desk.contract.VoidSeatChange(request)
+
+    assert await _back(seatsco, added) == ["2.50"]
+    assert await _totals(seatsco, signed) == ["40.00", "5.00", "1.17"]
+    assert await seatsco.balance_micros() == 11_666_666
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "back", "totals"),
+    [
+        (2, ["5.00"], ["40.00", "5.00", "3.67", "50.00"]),
+        (1, [], ["40.00", "5.00", "50.00"]),  # expired credits count as used, so their time stays paid
+    ],
+)
+async def test_a_void_that_is_settled_after_its_period_charges_what_was_added_in_it(
+    seatsco: SeatsCo, lifetime: int, back: list[str], totals: list[str]
+) -> None:
+    signed = await seatsco.desk.sign(
+        seatsco.desk.seats(4, frequency=pb.BILLING_FREQUENCY_MONTHLY),
+        customer="acme",
+        schedules=(seatsco.desk.schedule(commit_duration=lifetime),),
+    )
+    seatsco.clock.advance_to(MIDDLE)
+    added = await _add(seatsco, signed)
+    seatsco.front.is_away = True
+    request = _a_void(seatsco, signed, added)
+    await seatsco.desk.contract.VoidSeatChange(request)
+    seatsco.clock.advance_to(day(6, 20))
+    await _add(seatsco, signed)
+    await seatsco.go(JULY)
+
+    seatsco.front.is_away = False
+    await seatsco.desk.contract.VoidSeatChange(request)
+
+    assert await _back(seatsco, added) == back
+    assert await _totals(seatsco, signed) == totals
+    await seatsco.go(JULY + DAY)
+    assert await _totals(seatsco, signed) == totals
+
+
+@pytest.mark.parametrize("ends", [True, False])
+async def test_what_a_pending_void_gives_back_comes_back_once(seatsco: SeatsCo, *, ends: bool) -> None:
+    signed = await seatsco.sign()
+    seatsco.clock.advance_to(MIDDLE)
+    added = await _add(seatsco, signed)
+    seatsco.front.is_away = True
+    request = _a_void(seatsco, signed, added)
+    await seatsco.desk.contract.VoidSeatChange(request)
+
+    if ends:
+        await seatsco.end(signed, money_back=CREDIT_UNUSED)
+    else:
+        await seatsco.desk.contract.ChangePlan(
+            pb.ChangePlanRequest(
+                request_id=seatsco.desk.request_id(),
+                contract_id=signed.contract.contract_id,
+                rate_card_id=seatsco.desk.sells.rate_card.rate_card_id,
+                subscriptions=[seatsco.desk.seats(0, frequency=pb.BILLING_FREQUENCY_MONTHLY)],
+            )
+        )
+    seatsco.front.is_away = False
+    await seatsco.desk.contract.VoidSeatChange(request)
+
+    [change] = await seatsco.settlements(signed)
+    assert [dollars(one.charged) for one in change.credits] == ["40.00"]
+    assert await _back(seatsco, added) == ["5.00"]
+    back = [dollars(one.amount) for one in await seatsco.notes(signed.invoices[0])]
+    assert back == (["20.00"] if ends else [])
+    assert await seatsco.account_credit() == ([] if ends else ["20.00"])
+
+
+async def test_months_of_a_year_are_charged_again_and_the_used_one_is_not(seatsco: SeatsCo) -> None:
+    signed = await seatsco.desk.sign(
+        seatsco.desk.seats(1), customer="acme", schedules=(seatsco.desk.schedule(),)
+    )
+    await seatsco.spend(100)
+    added = await _add(seatsco, signed)
+    assert dollars(added.invoice.total) == "100.00"
+    await seatsco.spend(100)
+
+    settlement = await _void(seatsco, signed, added)
+
+    assert settlement.credit.credits_unused == pb.Fraction(
+        numerator=11 * 100 * CREDIT, denominator=12 * 100 * CREDIT
+    )
+    assert await _back(seatsco, added) == ["91.66"]
+    seatsco.clock.advance_to(day(6, 11))
+    again = await _add(seatsco, signed)  # June is paid for, the other 335 days of the year are not
+    assert dollars(again.invoice.total) == "91.78"
+    assert await seatsco.balance() == 0
+    seatsco.clock.advance_to(JULY)
+    assert await seatsco.balance() == 200
+
+
+async def test_the_schedule_that_was_used_most_decides(seatsco: SeatsCo) -> None:
+    images = seatsco.desk.schedule(scope_product_ids=[seatsco.desk.sells.included.product_id])
+    signed = await seatsco.desk.sign(
+        seatsco.desk.seats(4, frequency=pb.BILLING_FREQUENCY_MONTHLY),
+        customer="acme",
+        schedules=(seatsco.desk.schedule(), images),
+    )
+    await seatsco.spend(400)
+    seatsco.clock.advance_to(MIDDLE)
+    added = await _add(seatsco, signed)
+    await seatsco.spend(40)
+
+    await _void(seatsco, signed, added)
+
+    assert await _back(seatsco, added) == ["1.00"]
+    assert await seatsco.balance() == 400  # of the other schedule; 10 and 50 are voided
+    again = await _add(seatsco, signed)
+    assert dollars(again.invoice.total) == "1.00"
+    assert await seatsco.balance() == 460
+
+
+async def test_without_schedules_time_alone_counts(seatsco: SeatsCo) -> None:
+    signed = await seatsco.desk.sign(
+        seatsco.desk.seats(4, frequency=pb.BILLING_FREQUENCY_MONTHLY), customer="acme"
+    )
+    seatsco.clock.advance_to(MIDDLE)
+    first, second = await _add(seatsco, signed), await _add(seatsco, signed)
+    await _void(seatsco, signed, first)
+    assert await _back(seatsco, second) == ["5.00"]
+    seatsco.clock.advance_to(NOON_OF_23)
+
+    settlement = await _void(seatsco, signed, second, money_back=CREDIT_UNUSED)
+
+    assert not settlement.credit.HasField("credits_unused")
+    assert await _back(seatsco, first) == ["2.50"]
+    again = await _add(seatsco, signed)
+    assert dollars(again.invoice.total) == "2.50"
+
+
+async def test_only_what_was_paid_becomes_account_credit(seatsco: SeatsCo) -> None:
+    signed = await seatsco.sign()
+    seatsco.clock.advance_to(MIDDLE)
+    added = await _add(seatsco, signed)
+    await seatsco.pay(added.invoice, 300)
+
+    await _void(seatsco, signed, added)
+
+    assert (await seatsco.invoice(added.invoice.invoice_id)).status == pb.INVOICE_STATUS_PAID
+    assert await seatsco.account_credit() == ["3.00"]
+
+
+@pytest.mark.parametrize(("other", "back", "balance"), [(None, "10.00", 400), (5, "5.01", 449)])
+async def test_a_void_count_leaves_what_other_changes_say(
+    seatsco: SeatsCo, other: int | None, back: str, balance: int
+) -> None:
+    """Five from an hour later are needed also without six before: those cost 14 days and 23 hours."""
+    signed = await seatsco.sign()
+    seatsco.clock.advance_to(MIDDLE)
+    counted = await _count(seatsco, signed, 6)
+    seatsco.clock.advance_to(MIDDLE + timedelta(hours=1))
+    if other is not None:
+        await _count(seatsco, signed, other)
+
+    settlement = await _void(seatsco, signed, counted)
+
+    assert settlement.quantity == (2 if other is None else 1)
+    assert (
+        await seatsco.desk.contract.GetContract(
+            pb.GetContractRequest(contract_id=signed.contract.contract_id)
+        )
+    ).contract.subscriptions[0].quantity == (other or 4)
+    assert await _back(seatsco, counted) == [back]
+    assert await seatsco.balance() == balance
+
+
+async def _count(
+    seatsco: SeatsCo, signed: pb.CreateContractResponse, quantity: int
+) -> pb.ChangeSeatsResponse:
+    request = seatsco.desk.change_request(signed, 0)
+    request.new_quantity = quantity
+    return await seatsco.desk.contract.ChangeSeats(request)

@@ -79,6 +79,7 @@ class Step:
     """hours: to wait first. spent: the quarters of all credits to spend. seats: to add; 0: change the plan, or end the
     contract and sign another one (signs_again).
 
+    voids: instead, void the latest change of seats that is not void; if there is none, as without it.
     ledger: what happens to notices from here on: "hears" them, is "away", or hears the next one but its reply is lost.
     """
 
@@ -91,6 +92,7 @@ class Step:
     money_back: "pb.MoneyBack"
     ledger: str
     signs_again: bool = False
+    voids: bool = False
 
 
 STEPS = st.builds(
@@ -104,6 +106,7 @@ STEPS = st.builds(
     money_back=st.sampled_from([pb.MONEY_BACK_CREDIT_UNUSED, pb.MONEY_BACK_NONE]),
     ledger=st.sampled_from(["hears", "hears", "away", "reply lost"]),
     signs_again=st.sampled_from([False, False, True]),
+    voids=st.sampled_from([False, False, True]),
 )
 
 
@@ -170,9 +173,10 @@ async def _open(server: PostgresServer) -> AsyncIterator[SeatsCo]:
 
 @dataclass(slots=True)
 class Life:
-    """What one customer does. starts: of contracts that the Ledger may believe to be in force.
+    """What one customer does. starts: of contracts that the Ledger may believe to be in force, with all their seats.
 
-    plan, seats: in force. free: the most free credits that one contract gives, by usage period.
+    plan, seats: in force. free: the most free credits that one contract gives, by usage period. added: the seat changes
+    of the contract that are not void, in their order, each with its seats.
     """
 
     seatsco: SeatsCo
@@ -181,6 +185,7 @@ class Life:
     seats: int
     anchor: datetime
     starts: list[datetime] = field(default_factory=list)
+    added: list[tuple[str, int]] = field(default_factory=list)
     spent_micros: int = 0
     free: dict[int, int] = field(default_factory=dict)
 
@@ -205,8 +210,10 @@ class Life:
         self._let_the_ledger(step.ledger)
         await self.seatsco.contract.app.run_due(clock.now())
         await self._spend(await self.available() * step.spent // 4)
-        if step.seats:
-            await self.seatsco.desk.contract.ChangeSeats(
+        if step.voids and self.added:
+            await self._void(*self.added.pop(), step.money_back)
+        elif step.seats:
+            changed = await self.seatsco.desk.contract.ChangeSeats(
                 pb.ChangeSeatsRequest(
                     request_id=self.seatsco.desk.request_id(),
                     contract_id=self.contract.contract_id,
@@ -214,6 +221,7 @@ class Life:
                 )
             )
             self.seats += step.seats
+            self.added.append((changed.seat_change.seat_change_id, step.seats))
         elif step.signs_again:
             await self._end_contract()
             terms = self.seatsco.terms(step.plan, step.of_plan)
@@ -224,6 +232,7 @@ class Life:
                 start=clock.now(),
             )
             self.contract, self.plan, self.seats = signed.contract, step.plan, step.of_plan
+            self.added = []
         else:
             await self._change_plan(
                 **self.seatsco.terms(step.plan, step.of_plan),
@@ -247,9 +256,26 @@ class Life:
         if not front.is_away:
             self.starts = []
         if what == "reply lost":
-            for rpc in ("ApplyPlanChange", "ApplySeatChange"):
+            for rpc in ("ApplyPlanChange", "ApplySeatChange", "VoidSeatChange"):
                 front.mishaps.pop(rpc, None)
                 front.will(rpc, unheard(Away("the reply is lost")))
+
+    async def _void(self, seat_change_id: str, seats: int, money_back: "pb.MoneyBack") -> None:
+        request = pb.VoidSeatChangeRequest(
+            request_id=self.seatsco.desk.request_id(),
+            contract_id=self.contract.contract_id,
+            seat_change_id=seat_change_id,
+            money_back=money_back,
+        )
+        try:
+            await self.seatsco.desk.contract.VoidSeatChange(request)
+        except grpc.aio.AioRpcError as error:
+            if from_rpc_error(error).reason != "SEAT_CHANGE_PERIOD_OVER":
+                raise
+        else:
+            self.seats -= seats
+            if self.seatsco.front.is_away:
+                self.starts.append(self.contract.start_time.ToDatetime(tzinfo=UTC))
 
     async def available(self) -> int:
         request = ledger_pb2.GetBalanceRequest(customer=self.contract.customer_id)
@@ -285,7 +311,7 @@ class Life:
         else:
             if self.seatsco.front.is_away:
                 self.starts.append(self.contract.start_time.ToDatetime(tzinfo=UTC))
-            self.contract = changed
+            self.contract, self.added = changed, []
 
     async def end(self) -> None:
         """Let the Ledger hear everything, and end the last contract with everything that it owes."""
@@ -317,13 +343,19 @@ async def _check(seatsco: SeatsCo, first: str, steps: list[Step]) -> None:
     best = max(PLANS[plan].credits_per_dollar for plan in plans)
     invoices = await seatsco.desk.invoices(signed)
     lines = [line for invoice in invoices for line in invoice.lines if line.kind != CREDITED]
-    paid = sum(line.total.micros for line in lines)
+    noted = [one for invoice in invoices for one in await _credit_notes(seatsco, invoice)]
+    paid = sum(line.total.micros for line in lines) - sum(one.amount.micros for one in noted)
     had = life.spent_micros + await life.available()
     free = sum(life.free.values()) * CREDIT
-    bought = best * (paid + len(lines) * HALF_A_CENT)
+    bought = best * (paid + (len(lines) + len(noted)) * HALF_A_CENT)
     assert had <= bought + free, f"{had / CREDIT} credits for ${paid / CREDIT} and {free / CREDIT} free"
     assert not [one for one in invoices if one.total.micros < 0]
     assert {one.status for one in await _plan_changes(seatsco, life)} <= {pb.PLAN_CHANGE_STATUS_APPLIED}
+
+
+async def _credit_notes(seatsco: SeatsCo, invoice: pb.Invoice) -> list[pb.CreditNote]:
+    request = pb.GetInvoiceRequest(invoice_id=invoice.invoice_id)
+    return list((await seatsco.desk.contract.GetInvoice(request)).credit_notes)
 
 
 async def _plan_changes(seatsco: SeatsCo, life: Life) -> list[pb.PlanChange]:

@@ -252,3 +252,16 @@ def unavailable(reason: str, **metadata: str) -> Iterator[None]:
     assert status_pb2.Status.FromString(told).details[0].Unpack(info)
     assert (info.reason, info.domain) == (reason, "contract.purser")
     assert metadata.items() <= dict(info.metadata).items()
+
+
+async def tiered_seats(
+    desk: Desk, shop: Shop, quantity: int, rate_type: catalog_pb2.RateType
+) -> pb.SubscriptionTerms:
+    """Monthly seats of a plan at $10 up to 10 seats, and $8 above."""
+    plan = await shop.seats()
+    rate = a_rate(plan, price_micros=0, frequency=catalog_pb2.BILLING_FREQUENCY_MONTHLY)
+    rate.rate_type = rate_type
+    rate.tiers.add(up_to_micros=10_000_000, price_micros=10_000_000)
+    rate.tiers.add(price_micros=8_000_000)
+    await shop.add(desk.sells.rate_card, rate)
+    return desk.seats(quantity, product_id=plan.product_id, frequency=MONTHLY)

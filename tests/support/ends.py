@@ -13,6 +13,7 @@ from purser.ledger.v1 import ledger_pb2
 from purser.type.v1.money_pb2 import Money
 from tests.support.catalog import JUNE, Shop, running_catalog
 from tests.support.contract import MONTHLY, Desk, RunningContract, assorted, dollars, running_contract
+from tests.support.failing_front import FailingFront, failing_peer_front
 from tests.support.ledger import RunningLedger, running_ledger
 from tests.support.ledger import a_rate as a_usage_rate
 from tests.support.postgres import Databases
@@ -22,11 +23,15 @@ CREDIT = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeatsCo:
-    """Acme without a contract. Contracts are 4 seats at $10 a month with 100 credits each. All on one clock."""
+    """Acme without a contract. Contracts are 4 seats at $10 a month with 100 credits each. All on one clock.
+
+    front: what Contract tells the Ledger passes it.
+    """
 
     desk: Desk
     contract: RunningContract
     ledger: RunningLedger
+    front: FailingFront
     clock: ManualClock
     numbers: list[int] = field(default_factory=list)
 
@@ -53,9 +58,12 @@ class SeatsCo:
         assert answer.decision == ledger_pb2.DECISION_ALLOWED
 
     async def balance(self) -> int:
+        return await self.balance_micros() // CREDIT
+
+    async def balance_micros(self) -> int:
         request = ledger_pb2.GetBalanceRequest(customer="acme")
         pools = (await self.ledger.gate.GetBalance(request)).pools
-        return sum(pool.available_micros for pool in pools) // CREDIT
+        return sum(pool.available_micros for pool in pools)
 
     async def pay(self, invoice: pb.Invoice, cents: int) -> None:
         await self.desk.contract.RecordInvoicePayment(
@@ -94,8 +102,9 @@ async def acme(databases: Databases) -> AsyncIterator[SeatsCo]:
     async with (
         running_catalog(databases) as catalog,
         running_ledger(databases, clock=clock) as ledger,
+        failing_peer_front(ledger.peer) as front,
         running_contract(
-            databases, catalog_address=catalog.address, ledger_address=ledger.address, clock=clock
+            databases, catalog_address=catalog.address, ledger_address=front.address, clock=clock
         ) as contract,
     ):
         sells = await assorted(catalog.stub, Shop(catalog.stub))
@@ -107,4 +116,4 @@ async def acme(databases: Databases) -> AsyncIterator[SeatsCo]:
             rate_card_id=sells.rate_card.rate_card_id,
             version=100,
         )
-        yield SeatsCo(desk=desk, contract=contract, ledger=ledger, clock=clock)
+        yield SeatsCo(desk=desk, contract=contract, ledger=ledger, front=front, clock=clock)

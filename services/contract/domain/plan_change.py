@@ -22,6 +22,7 @@ from services.contract.domain.billing.state import (
     covered_span,
     open_period,
     uncharged_increases,
+    with_voids,
 )
 from services.contract.domain.contract import (
     Contract,
@@ -164,6 +165,8 @@ def paid_seats(
     opened = open_period(state, at)
     if opened is None or (covered := covered_span(state.contract, opened.period)) is None:
         return None
+    # What a void gives back, the end does not give back again.
+    opened = with_voids(opened, state.pending)
     known = _with_promised(state, opened, promised)
     unbilled = (*known.charges[len(opened.charges) :], *uncharged_increases(state, known, through=at))
     charges = (*opened.charges, *unbilled)

@@ -22,7 +22,7 @@ from services.contract.domain.ids import InvoiceId, SubscriptionId
 from services.contract.domain.invoice import InvoiceLineKind
 from services.contract.domain.plan_change import PaidSeats, PromisedSeats
 from services.contract.domain.seats.timeline import SeatChange, Timeline
-from services.contract.domain.seats.voids import voided_charges
+from services.contract.domain.seats.voids import pending_charges, voided_charges
 from services.contract.store.formats import decode_price, encode_price
 from services.contract.store.seat_voids import StoredSeatVoids, VoidsByPeriod
 from services.contract.store.seats import CHANGE_COLUMNS, COUNTS, change_from_row
@@ -169,7 +169,7 @@ class StoredBilling:
         lines: defaultdict[datetime, list[Row[Any]]] = defaultdict(list)
         for row in await self._connection.execute(charges):
             lines[row.billing_period_start].append(row)
-        voids = await self._voids.applied([subscription_id])
+        voids = await self._voids.of_subscriptions([subscription_id])
         rows = await self._connection.execute(periods)
         return [_billed_from_row(row, lines[row.period_start], voids) for row in rows]
 
@@ -198,7 +198,7 @@ class StoredBilling:
         ids = [one.subscription_id for contract in contracts for one in contract.subscriptions]
         opening = await self._seats_before_billed(ids)
         changes = await self._changes_since_billed(ids)
-        voids = await self._voids.applied(ids)
+        voids = await self._voids.of_subscriptions(ids)
         billed = await self._last_billed(ids, voids)
 
         def state(contract: Contract, subscription: Subscription) -> BillingState:
@@ -206,14 +206,16 @@ class StoredBilling:
             quantity, assigned = opening.get(one, (subscription.initial_quantity, 0))
             unbilled = unbilled_period(contract, subscription)
             ahead = () if unbilled is None else voids.get((one, unbilled.start), ())
+            last = billed.get(one)
             return BillingState(
                 contract=contract,
                 subscription=subscription,
                 timeline=Timeline(
                     opening_quantity=quantity, changes=tuple(changes[one]), opening_assigned=assigned
                 ),
-                billed=billed.get(one),
+                billed=last,
                 ahead=voided_charges(ahead),
+                pending=None if last is None else pending_charges(voids.get((one, last.period.start), ())),
             )
 
         return [[state(contract, one) for one in contract.subscriptions] for contract in contracts]

@@ -80,12 +80,10 @@ class StoredSeatVoids:
         if (await self._connection.execute(known)).scalar_one():
             raise SeatChangeNotFound(contract_id=contract_id, seat_change_id=seat_change_id)
 
-    async def applied(self, subscription_ids: Collection[str]) -> VoidsByPeriod:
-        """Return the settled voids of subscriptions."""
+    async def of_subscriptions(self, subscription_ids: Collection[str]) -> VoidsByPeriod:
+        """Return the voids with money of subscriptions, in the order in which the Ledger answers them."""
         of = _OF.where(
-            seat_voids.c.subscription_id.in_(subscription_ids),
-            seat_voids.c.status == PlanChangeStatus.APPLIED.value,
-            seat_voids.c.void.is_not(None),
+            seat_voids.c.subscription_id.in_(subscription_ids), seat_voids.c.void.is_not(None)
         ).order_by(seat_voids.c.seat_void_id)
         found: defaultdict[tuple[str, datetime], list[SeatVoid]] = defaultdict(list)
         for row in await self._connection.execute(of):

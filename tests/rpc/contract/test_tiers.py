@@ -5,24 +5,10 @@ import pytest
 
 from purser.catalog.v1 import catalog_pb2
 from purser.contract.v1 import contract_pb2 as pb
-from tests.support.catalog import Shop, a_rate
-from tests.support.contract import MONTHLY, Desk, RunningContract, day, dollars
+from tests.support.catalog import Shop
+from tests.support.contract import Desk, RunningContract, day, dollars, tiered_seats
 
 GRADUATED, VOLUME = catalog_pb2.RATE_TYPE_GRADUATED, catalog_pb2.RATE_TYPE_VOLUME
-DOLLAR = 1_000_000
-
-
-async def _seats(
-    desk: Desk, shop: Shop, quantity: int, rate_type: catalog_pb2.RateType
-) -> pb.SubscriptionTerms:
-    """Monthly seats of a plan at $10 up to 10 seats, and $8 above."""
-    plan = await shop.seats()
-    rate = a_rate(plan, price_micros=0, frequency=catalog_pb2.BILLING_FREQUENCY_MONTHLY)
-    rate.rate_type = rate_type
-    rate.tiers.add(up_to_micros=10 * DOLLAR, price_micros=10 * DOLLAR)
-    rate.tiers.add(price_micros=8 * DOLLAR)
-    await shop.add(desk.sells.rate_card, rate)
-    return desk.seats(quantity, product_id=plan.product_id, frequency=MONTHLY)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +27,7 @@ async def test_seats_cost_what_their_tiers_say(
     rate_type: catalog_pb2.RateType,
     totals: list[str],
 ) -> None:
-    signed = await desk.sign(await _seats(desk, shop, 9, rate_type))
+    signed = await desk.sign(await tiered_seats(desk, shop, 9, rate_type))
     await running.advance_to(day(6, 16))
     preview = await desk.contract.PreviewSeatChange(
         pb.PreviewSeatChangeRequest(contract_id=signed.contract.contract_id, quantity_delta=3)
@@ -61,7 +47,7 @@ async def test_seats_cost_what_their_tiers_say(
 async def test_a_volume_price_that_falls_refunds_nothing(
     desk: Desk, shop: Shop, running: RunningContract
 ) -> None:
-    signed = await desk.sign(await _seats(desk, shop, 10, VOLUME))
+    signed = await desk.sign(await tiered_seats(desk, shop, 10, VOLUME))
     await running.advance_to(day(6, 16))
 
     cheaper, dearer = await desk.add_seats(signed, 1), await desk.add_seats(signed, 2)

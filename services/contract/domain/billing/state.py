@@ -69,7 +69,7 @@ def with_voids(billed: BilledPeriod, voided: VoidedCharges | None) -> BilledPeri
         billed,
         charges=(*billed.charges, *voided.charges),
         charged_micros=billed.charged_micros + voided.charged_micros,
-        needed=voided.needed,
+        needed=voided.needed or billed.needed,
     )
 
 
@@ -79,7 +79,7 @@ class BillingState:
 
     timeline: from the start of `billed` on, or from the contract's start. billed: the last period charged;
     None: no period was charged yet. ahead: what voids of seat changes have charged for the first period that is not
-    billed yet.
+    billed yet. pending: what voids that the Ledger has not answered may give back of `billed`, at most.
     """
 
     contract: Contract
@@ -87,6 +87,7 @@ class BillingState:
     timeline: Timeline
     billed: BilledPeriod | None
     ahead: "VoidedCharges | None" = None
+    pending: "VoidedCharges | None" = None
 
     def is_billed(self, period: Period) -> bool:
         """Whether a period is the last one that was charged."""

@@ -210,14 +210,27 @@ def settled(void: SeatVoid, answer: VoidAnswer, billed: BilledPeriod, rounding: 
 
 
 def voided_charges(voids: Sequence[SeatVoid]) -> VoidedCharges | None:
-    """Return what the settled voids of a billing period have changed of it. voids: in the order of their settlement."""
-    of_voids = [void.charges for void in voids if void.charges is not None]
+    """Return what the settled voids of a billing period have changed of it; None: none has."""
+    in_order = sorted((one.apply_time, one.seat_void_id, one.charges) for one in voids if one.apply_time)
+    of_voids = [charges for _, _, charges in in_order if charges is not None]
     if not of_voids:
         return None
     return VoidedCharges(
         charges=tuple(charge for one in of_voids for charge in one.charges),
         charged_micros=sum(one.charged_micros for one in of_voids),
         needed=of_voids[-1].needed,
+    )
+
+
+def pending_charges(voids: Sequence[SeatVoid]) -> VoidedCharges | None:
+    """Return the most that pending voids may give back of a billing period."""
+    pending = [void for void in voids if void.charges is None and void.gives_back]
+    if not pending:
+        return None
+    return VoidedCharges(
+        charges=tuple(charge for void in pending for charge in _negative(void.billed)),
+        charged_micros=-sum(void.paid.charged.micros for void in pending),
+        needed=(),
     )
 
 
