@@ -255,6 +255,40 @@ async def test_a_void_that_the_ledger_hears_late_takes_the_seat_and_its_credits_
     assert await seatsco.debit(100, "ann") == ALLOWED
 
 
+# Bob's seat costs $5.00 from 16 June and brings 50 credits; cleo's that nobody has used brings as many.
+@pytest.mark.parametrize(("ann", "bob", "back"), [(100, 0, "10.00"), (0, 10, "9.00"), (0, 50, "5.00")])
+async def test_a_void_gives_back_what_its_own_seats_have_not_used(
+    seatsco: SeatsCo, ann: int, bob: int, back: str
+) -> None:
+    contract = await seatsco.sign(seatsco.seats(1, "ann"))
+    seatsco.clock.advance_to(day(6, 16))
+    added = await seatsco.change(contract, quantity_delta=2, assign_seat_ids=["bob", "cleo"])
+    if ann:
+        assert await seatsco.debit(ann, "ann") == ALLOWED
+    if bob:
+        assert await seatsco.debit(bob, "bob") == ALLOWED
+
+    await seatsco.desk.contract.VoidSeatChange(
+        pb.VoidSeatChangeRequest(
+            request_id="void",
+            contract_id=contract.contract_id,
+            seat_change_id=added.seat_change.seat_change_id,
+        )
+    )
+
+    request = pb.GetInvoiceRequest(invoice_id=added.invoice.invoice_id)
+    notes = (await seatsco.desk.contract.GetInvoice(request)).credit_notes
+    assert [dollars(one.amount) for one in notes] == [back]
+    assert await seatsco.debit(1, "bob") == NO_SEAT
+    again = await seatsco.change(contract, quantity_delta=2, assign_seat_ids=["bob", "cleo"])
+    assert dollars(again.invoice.total) == back
+    # Whoever comes first gets the seat of which more is left.
+    assert await seatsco.debit(50, "bob") == ALLOWED
+    assert await seatsco.debit(51 - bob, "cleo") == NO_CREDITS
+    if bob < 50:
+        assert await seatsco.debit(50 - bob, "cleo") == ALLOWED
+
+
 @pytest.mark.parametrize(("ann", "bob", "back"), [(0, 0, "10.00"), (100, 50, "5.00"), (100, 100, None)])
 async def test_an_end_gives_back_what_no_seat_has_used(
     seatsco: SeatsCo, ann: int, bob: int, back: str | None

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from meshkit.ids import Ids
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, SlotId
-from services.ledger.operations.credits.seat_plans import Replanned, replan
+from services.ledger.operations.credits.seat_plans import Replanned, changed_slots, replan
 from services.ledger.operations.credits.settlement import open_account
 from services.ledger.store import Transaction
 
@@ -38,12 +38,16 @@ async def remove_seat_change(
     for credit_type_id in pools:
         opened = await open_account(tx, customer_id, credit_type_id, at=at, ids=ids, settles=True)
         await opened.save(tx, opened.now)
+    # With the slots that the change has opened and ended, which are removed with it.
+    before = await tx.seat_plans.find(customer_id, subscription_id)
     sequence = await tx.seat_changes.remove(customer_id, subscription_id, seat_change_id)
     if sequence is None:
         return None
     planned = None
     if await tx.seat_plans.is_named(customer_id, subscription_id):
-        planned = await replan(tx, customer_id, subscription_id, pools, at=at, ids=ids)
+        after = (await replan(tx, customer_id, subscription_id, pools, at=at, ids=ids)).after
+        slots_of_pools = await changed_slots(tx, customer_id, subscription_id, pools, before, after)
+        planned = Replanned(before, after, slots_of_pools)
     await tx.copies.outdate(customer_id)
     slots = {credit_type_id: [] for credit_type_id in pools} if planned is None else planned.slots
     return RemovedChange(sequence, planned, slots)

@@ -85,6 +85,28 @@ async def replan(
     return Replanned(before, after, slots)
 
 
+async def changed_slots(
+    tx: Transaction,
+    customer_id: CustomerId,
+    subscription_id: str,
+    pools: Iterable[CreditTypeId],
+    before: SeatPlan,
+    after: SeatPlan,
+) -> dict[CreditTypeId, list[SlotId]]:
+    """Return, of each pool, the known slots whose seats differ between two plans."""
+    changed = after.differing_from(before)
+    return {
+        credit_type_id: [
+            slot_id_of(subscription_id, number)
+            for number in sorted(
+                await tx.seat_plans.known_slots(customer_id, credit_type_id, subscription_id)
+            )
+            if any(first <= number <= last for first, last in changed)
+        ]
+        for credit_type_id in pools
+    }
+
+
 async def slots_under_new_terms(
     tx: Transaction, update: ContractUpdate, credit_type_id: CreditTypeId, *, at: datetime
 ) -> list[SlotId]:
