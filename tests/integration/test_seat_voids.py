@@ -477,6 +477,18 @@ async def test_a_void_count_leaves_what_other_changes_say(
     assert await seatsco.balance() == balance
 
 
+async def test_seats_that_an_end_to_come_charges_by_use_are_not_voided(seatsco: SeatsCo) -> None:
+    signed = await seatsco.sign(invoicing=NEXT_DATE)
+    added = await _add(seatsco, signed, 4)
+    await seatsco.go(day(6, 2))
+    await seatsco.end(signed, end_time=timestamp(MIDDLE))
+
+    with fault(StatusCode.FAILED_PRECONDITION, "SEATS_PROMISED"):
+        await _void(seatsco, signed, added)
+    await seatsco.go(MIDDLE)
+    assert await _totals(seatsco, signed) == ["40.00", "20.00"]
+
+
 async def _count(
     seatsco: SeatsCo, signed: pb.CreateContractResponse, quantity: int
 ) -> pb.ChangeSeatsResponse:

@@ -482,6 +482,19 @@ class SeatChangePeriodOver(FailedPrecondition):
         )
 
 
+class SeatsPromised(FailedPrecondition):
+    """An end that was set ahead charges the seats by use when it passes."""
+
+    reason = "SEATS_PROMISED"
+
+    def __init__(self, *, subscription_id: str) -> None:
+        super().__init__(
+            f"seats of subscription {subscription_id!r} that are not billed yet are charged by use at an end that was"
+            " set ahead; take them away with ChangeSeats",
+            subscription_id=subscription_id,
+        )
+
+
 class PeriodNotBilled(FailedPrecondition):
     """The open billing period has no price yet, so what its seats cost is not known."""
 

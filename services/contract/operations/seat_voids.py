@@ -18,7 +18,13 @@ from services.contract.domain.ids import SeatVoidId
 from services.contract.domain.notices import seats_changed
 from services.contract.domain.seats.naming import SeatNames, refuse_conflicts
 from services.contract.domain.seats.timeline import SeatChange
-from services.contract.domain.seats.voids import SeatVoid, opposite_delta, refuse_not_voidable, seat_void
+from services.contract.domain.seats.voids import (
+    SeatVoid,
+    opposite_delta,
+    refuse_not_voidable,
+    refuse_promised,
+    seat_void,
+)
 from services.contract.operations.billing.due_run import Billing
 from services.contract.operations.billing.instant import bill_increases
 from services.contract.operations.billing.issuing import issue
@@ -44,8 +50,8 @@ class SeatVoids:
         """Undo a change, as if it had never been received; settle the money of one in effect.
 
         A repeated request returns the settlement as it is now. Raises ContractNotFound, ContractEnded,
-        SeatChangeNotFound, SeatChangeInEffect, SeatChangePeriodOver, PeriodNotBilled; if later changes rely on it,
-        SeatsBelowZero, TooFewSeats, SeatAlreadyAssigned, SeatNotAssigned.
+        SeatChangeNotFound, SeatChangeInEffect, SeatChangePeriodOver, PeriodNotBilled, SeatsPromised; if later changes
+        rely on it, SeatsBelowZero, TooFewSeats, SeatAlreadyAssigned, SeatNotAssigned.
         """
         at = self._clock.now()
         if (first := await self._store.find_response(command, SubscriptionChanged)) is not None:
@@ -86,6 +92,9 @@ class SeatVoids:
                 money_back=money_back,
                 at=at,
             )
+        if settlement is not None and settlement.unbilled:
+            # They would be charged at the void and at the end.
+            refuse_promised(settlement, await tx.billing.promised(contract))
         if settlement is not None and not settlement.has_money:
             return await self._make_opposite(tx, contract, before, after, settlement, names, at)
         steps = await tx.seats.steps_of(change.subscription_id, names.seat_ids)

@@ -146,8 +146,9 @@ class ContractServiceStub:
     highest quantity that is paid for. Idempotent by request_id; a repeated request returns the settlement as it is now.
     Errors: CONTRACT_NOT_FOUND, SEAT_CHANGE_NOT_FOUND (NOT_FOUND; also if it is void already); CONTRACT_ENDED,
     SEAT_CHANGE_PERIOD_OVER: it took effect in an earlier billing period, SEAT_CHANGE_IN_EFFECT: it has changed seat ids
-    only, PERIOD_NOT_BILLED: the open period has no price yet, and, if later changes rely on it, SEATS_BELOW_ZERO,
-    TOO_FEW_SEATS, SEAT_ALREADY_ASSIGNED, SEAT_NOT_ASSIGNED (FAILED_PRECONDITION).
+    only, PERIOD_NOT_BILLED: the open period has no price yet, SEATS_PROMISED: its seats are not billed yet and an end
+    that was set ahead charges them by use, and, if later changes rely on it, SEATS_BELOW_ZERO, TOO_FEW_SEATS,
+    SEAT_ALREADY_ASSIGNED, SEAT_NOT_ASSIGNED (FAILED_PRECONDITION).
     """
     ListSeatChanges: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ListSeatChangesRequest, _contract_pb2.ListSeatChangesResponse]
     """Lists a subscription's changes by effective_time, and at one instant in the order received; void ones are left out.
@@ -361,8 +362,9 @@ class ContractServiceAsyncStub(ContractServiceStub):
     highest quantity that is paid for. Idempotent by request_id; a repeated request returns the settlement as it is now.
     Errors: CONTRACT_NOT_FOUND, SEAT_CHANGE_NOT_FOUND (NOT_FOUND; also if it is void already); CONTRACT_ENDED,
     SEAT_CHANGE_PERIOD_OVER: it took effect in an earlier billing period, SEAT_CHANGE_IN_EFFECT: it has changed seat ids
-    only, PERIOD_NOT_BILLED: the open period has no price yet, and, if later changes rely on it, SEATS_BELOW_ZERO,
-    TOO_FEW_SEATS, SEAT_ALREADY_ASSIGNED, SEAT_NOT_ASSIGNED (FAILED_PRECONDITION).
+    only, PERIOD_NOT_BILLED: the open period has no price yet, SEATS_PROMISED: its seats are not billed yet and an end
+    that was set ahead charges them by use, and, if later changes rely on it, SEATS_BELOW_ZERO, TOO_FEW_SEATS,
+    SEAT_ALREADY_ASSIGNED, SEAT_NOT_ASSIGNED (FAILED_PRECONDITION).
     """
     ListSeatChanges: _aio.UnaryUnaryMultiCallable[_contract_pb2.ListSeatChangesRequest, _contract_pb2.ListSeatChangesResponse]  # type: ignore[assignment]
     """Lists a subscription's changes by effective_time, and at one instant in the order received; void ones are left out.
@@ -723,8 +725,9 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         highest quantity that is paid for. Idempotent by request_id; a repeated request returns the settlement as it is now.
         Errors: CONTRACT_NOT_FOUND, SEAT_CHANGE_NOT_FOUND (NOT_FOUND; also if it is void already); CONTRACT_ENDED,
         SEAT_CHANGE_PERIOD_OVER: it took effect in an earlier billing period, SEAT_CHANGE_IN_EFFECT: it has changed seat ids
-        only, PERIOD_NOT_BILLED: the open period has no price yet, and, if later changes rely on it, SEATS_BELOW_ZERO,
-        TOO_FEW_SEATS, SEAT_ALREADY_ASSIGNED, SEAT_NOT_ASSIGNED (FAILED_PRECONDITION).
+        only, PERIOD_NOT_BILLED: the open period has no price yet, SEATS_PROMISED: its seats are not billed yet and an end
+        that was set ahead charges them by use, and, if later changes rely on it, SEATS_BELOW_ZERO, TOO_FEW_SEATS,
+        SEAT_ALREADY_ASSIGNED, SEAT_NOT_ASSIGNED (FAILED_PRECONDITION).
         """
 
     @_abc_1.abstractmethod

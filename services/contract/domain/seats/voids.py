@@ -23,7 +23,12 @@ from services.contract.domain.billing.state import (
     open_period,
 )
 from services.contract.domain.contract import MoneyBack
-from services.contract.domain.errors import PeriodNotBilled, SeatChangeInEffect, SeatChangePeriodOver
+from services.contract.domain.errors import (
+    PeriodNotBilled,
+    SeatChangeInEffect,
+    SeatChangePeriodOver,
+    SeatsPromised,
+)
 from services.contract.domain.ids import (
     ContractId,
     CreditNoteId,
@@ -36,6 +41,7 @@ from services.contract.domain.invoice import WHOLE, InvoiceLine, InvoiceLineKind
 from services.contract.domain.plan_change import (
     PaidSeats,
     PlanChangeStatus,
+    PromisedSeats,
     share_back,
 )
 from services.contract.domain.seats.naming import SeatNames
@@ -110,6 +116,13 @@ def refuse_not_voidable(
     if opened is None:
         raise PeriodNotBilled(subscription_id=state.subscription.subscription_id)
     return opened
+
+
+def refuse_promised(void: SeatVoid, promised: Iterable[PromisedSeats]) -> None:
+    """Raise SeatsPromised if an end that was set ahead has left seats of the period unbilled, to charge them by use."""
+    of_void = (void.paid.subscription_id, void.paid.period.start)
+    if any((one.subscription_id, one.period_start) == of_void for one in promised):
+        raise SeatsPromised(subscription_id=void.paid.subscription_id)
 
 
 def opposite_delta(before: Timeline, after: Timeline, at: datetime) -> int:
