@@ -361,7 +361,7 @@ class SelfServiceServicer(self_service_pb2_grpc.SelfServiceServicer):
 
     async def BuyTopUp(self, request: own.BuyTopUpRequest, context: Context) -> own.BuyTopUpResponse:
         command = self_service.buy_from_wire(request)
-        ordered = await self._do.top_ups.order(command)
+        ordered = await self._do.top_ups.buy(command)
         return self_service.buy_to_wire(ordered)
 
     async def AdjustSeats(self, request: own.AdjustSeatsRequest, context: Context) -> own.AdjustSeatsResponse:

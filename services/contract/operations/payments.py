@@ -39,7 +39,7 @@ from services.contract.domain.payments import (
     refused,
     wanted_no_more,
 )
-from services.contract.domain.top_up import TopUp, TopUpStatus, refuse_ended
+from services.contract.domain.top_up import PaymentGate, TopUp, TopUpStatus, refuse_ended
 from services.contract.operations.billing.top_up_outcome import save_outcome
 from services.contract.operations.ports import PaymentProvider, Relay
 from services.contract.store import PostgresStore, Transaction
@@ -81,6 +81,11 @@ class Payments:
             raise PaymentsNotSetUp()
         return self._known_provider
 
+    @property
+    def gate(self) -> PaymentGate:
+        """What a customer's own orders wait for: the provider, or a report if there is none."""
+        return PaymentGate.EXTERNAL if self._known_provider is None else PaymentGate.STRIPE
+
     def require_provider(self) -> None:
         """Raise PaymentsNotSetUp if there is no provider."""
         assert self._provider
@@ -112,7 +117,7 @@ class Payments:
         )
 
     async def pay(self, command: PayTopUp) -> TopUpAndInvoice:
-        """Try to pay a pending top-up with a saved payment method, while nobody is present.
+        """Try to pay a pending top-up with a saved payment method, while nobody is present; one that is PAID stays so.
 
         Raises TopUpNotFound, NotPaidThroughProvider, PaymentsNotSetUp, TopUpAlreadyResolved, PaymentMethodMissing,
         PaymentMethodUnknown, PaymentProviderUnavailable.
@@ -120,23 +125,26 @@ class Payments:
         if (first := await self._store.find_response(command, TopUpAndInvoice)) is not None:
             return first
         payment = await self._payment_of(command.top_up_id)
-        async with self._store.transaction() as tx:
-            refuse_ended(await tx.top_ups.find(command.top_up_id))
-            saved = await tx.payments.method_of(payment.customer_id)
-        method_id = method_to_charge(saved, command.payment_method_id, payment.customer_id)
-        if payment.provider_payment_id == NEVER_CREATED:
+        if payment.state is PaymentState.NEW:
             await self._advance(payment)
             payment = await self._payment_of(command.top_up_id)
-        said = await self._provider.charge(
-            payment.provider_payment_id,
-            method_id,
-            provider_customer_id="" if saved is None else saved.provider_customer_id,
-            key=f"{payment.payment_id}/{command.request_id}",
-        )
+        async with self._store.transaction() as tx:
+            top_up = await tx.top_ups.find(command.top_up_id)
+            saved = await tx.payments.method_of(payment.customer_id)
+        said = None
+        if top_up.status is not TopUpStatus.PAID:
+            refuse_ended(top_up)
+            said = await self._provider.charge(
+                payment.provider_payment_id,
+                method_to_charge(saved, command.payment_method_id, payment.customer_id),
+                provider_customer_id="" if saved is None else saved.provider_customer_id,
+                key=f"{payment.payment_id}/{command.request_id}",
+            )
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, TopUpAndInvoice)) is not None:
                 return first
-            top_up = await self._follow(tx, payment, said)
+            if said is not None:
+                top_up = await self._follow(tx, payment, said)
             paid = TopUpAndInvoice(top_up=top_up, invoice=await tx.invoices.find(top_up.invoice_id))
             await tx.responses.store(command, paid)
         await self._relay.deliver_now(payment.customer_id)

@@ -2,6 +2,7 @@
 """OrderTopUp, ResolveTopUpPayment, CancelTopUp, GetTopUp, ListTopUps, and orders that expire."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from meshkit.clock import Clock
@@ -126,6 +127,10 @@ class TopUps:
             await self._payments.try_to_create(top_up.top_up_id)
         await self._relay.deliver_now(customer_id)
         return ordered
+
+    async def buy(self, command: OrderTopUp) -> TopUpAndInvoice:
+        """Order credits for the customer who calls, through the payment provider if there is one. Raises as `order`."""
+        return await self.order(replace(command, payment_gate=self._payments.gate))
 
     async def resolve(self, command: ResolveTopUpPayment) -> TopUpAndInvoice:
         """Record the outcome of a payment, once. Repeating the same outcome changes nothing.

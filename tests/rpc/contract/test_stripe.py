@@ -23,7 +23,9 @@ from meshkit.clock import ManualClock
 from meshkit.rpc.client import open_channel
 from purser.contract.v1 import contract_pb2 as pb
 from purser.contract.v1 import payments_pb2 as pay
+from purser.contract.v1 import self_service_pb2 as own
 from purser.contract.v1.payments_pb2_grpc import PaymentServiceStub
+from purser.contract.v1.self_service_pb2_grpc import SelfServiceStub
 from tests.support.catalog import JUNE, RunningCatalog
 from tests.support.contract import Desk, RunningContract, running_contract, unavailable
 from tests.support.faults import bad_fields, fault
@@ -195,6 +197,37 @@ async def test_a_charge_whose_reply_is_lost_charges_once(till: Till) -> None:
     assert payment["amount_received"] == 8_000
 
 
+async def test_a_charge_that_is_repeated_after_it_was_found_out_is_answered(till: Till) -> None:
+    top_up = await till.order()
+    await till.save_card(top_up)
+    charge = till.charge(top_up)
+    till.stripe.faults = [None, None, Fault(500, is_done=True)]
+    with unavailable("PAYMENT_PROVIDER_UNAVAILABLE"):
+        await till.stub.PayTopUp(charge)
+    await till.stripe.post(till.stripe.held[0])
+    await till.run_due()
+
+    assert (await till.now(top_up)).status == PAID
+    assert (await till.stub.PayTopUp(charge)).top_up.status == PAID
+    assert (await till.stub.PayTopUp(till.charge(top_up))).top_up.status == PAID
+    assert till.granted() == [top_up.top_up_id]
+
+
+async def test_a_customer_s_own_order_waits_for_stripe(till: Till) -> None:
+    signed = await till.desk.sign(till.desk.seats(4))
+    order = own.BuyTopUpRequest(
+        request_id=till.desk.request_id(),
+        contract_id=signed.contract.contract_id,
+        top_up_pack_id=till.desk.sells.pack.top_up_pack_id,
+    )
+
+    async with open_channel(till.running.address) as channel:
+        bought = await SelfServiceStub(channel).BuyTopUp(order)
+
+    assert bought.top_up.payment_gate == pb.PAYMENT_GATE_STRIPE
+    assert (await till.payment(bought.top_up)).client_secret
+
+
 async def test_a_cancelled_top_up_cannot_be_paid_any_more(till: Till) -> None:
     top_up = await till.order()
     asked = await till.payment(top_up)
@@ -344,9 +377,11 @@ async def test_a_signed_webhook_about_something_else_is_ignored(till: Till, abou
 
 
 async def test_what_stripe_will_never_take_fails(till: Till) -> None:
-    till.stripe.faults = [Fault(400)]
+    till.stripe.faults = [Fault(500), Fault(400)]
 
     top_up = await till.order()
+    with fault(StatusCode.FAILED_PRECONDITION, "TOP_UP_ALREADY_RESOLVED", status="FAILED"):
+        await till.stub.PayTopUp(till.charge(top_up, "pm_1"))
 
     failed = await till.now(top_up)
     assert (failed.status, failed.last_payment_error.code) == (pb.TOP_UP_STATUS_FAILED, "invalid_request")

@@ -61,7 +61,9 @@ class SelfServiceServicer:
     """
 
     def BuyTopUp(self, request, context):
-        """Orders a pack at its price. Its credits are granted once it is paid. Idempotent by request_id. Errors:
+        """Orders a pack at its price. Its credits are granted once it is paid: through Stripe, if the vendor has set that up
+        (PaymentService.GetTopUpPayment then has what the browser needs), otherwise as the vendor reports. Idempotent by
+        request_id. Errors:
         CONTRACT_NOT_FOUND, TOP_UP_PACK_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED,
         CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED, CURRENCY_DIFFERS (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
         """

@@ -37,7 +37,9 @@ class SelfServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> SelfServiceAsyncStub: ...
     BuyTopUp: _grpc.UnaryUnaryMultiCallable[_self_service_pb2.BuyTopUpRequest, _self_service_pb2.BuyTopUpResponse]
-    """Orders a pack at its price. Its credits are granted once it is paid. Idempotent by request_id. Errors:
+    """Orders a pack at its price. Its credits are granted once it is paid: through Stripe, if the vendor has set that up
+    (PaymentService.GetTopUpPayment then has what the browser needs), otherwise as the vendor reports. Idempotent by
+    request_id. Errors:
     CONTRACT_NOT_FOUND, TOP_UP_PACK_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED,
     CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED, CURRENCY_DIFFERS (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
     """
@@ -61,7 +63,9 @@ class SelfServiceAsyncStub(SelfServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     BuyTopUp: _aio.UnaryUnaryMultiCallable[_self_service_pb2.BuyTopUpRequest, _self_service_pb2.BuyTopUpResponse]  # type: ignore[assignment]
-    """Orders a pack at its price. Its credits are granted once it is paid. Idempotent by request_id. Errors:
+    """Orders a pack at its price. Its credits are granted once it is paid: through Stripe, if the vendor has set that up
+    (PaymentService.GetTopUpPayment then has what the browser needs), otherwise as the vendor reports. Idempotent by
+    request_id. Errors:
     CONTRACT_NOT_FOUND, TOP_UP_PACK_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED,
     CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED, CURRENCY_DIFFERS (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
     """
@@ -88,7 +92,9 @@ class SelfServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _self_service_pb2.BuyTopUpRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_self_service_pb2.BuyTopUpResponse, _abc.Awaitable[_self_service_pb2.BuyTopUpResponse]]:
-        """Orders a pack at its price. Its credits are granted once it is paid. Idempotent by request_id. Errors:
+        """Orders a pack at its price. Its credits are granted once it is paid: through Stripe, if the vendor has set that up
+        (PaymentService.GetTopUpPayment then has what the browser needs), otherwise as the vendor reports. Idempotent by
+        request_id. Errors:
         CONTRACT_NOT_FOUND, TOP_UP_PACK_NOT_FOUND, PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED,
         CONTRACT_NOT_STARTED, PRODUCT_NOT_FIXED, CURRENCY_DIFFERS (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
         """
