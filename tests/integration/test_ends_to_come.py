@@ -8,7 +8,7 @@ import pytest
 
 from meshkit.rpc.fields import timestamp
 from purser.contract.v1 import contract_pb2 as pb
-from tests.support.contract import MONTHLY, NEXT_DATE, day, dollars
+from tests.support.contract import NEXT_DATE, day, dollars
 from tests.support.ends import SeatsCo, acme
 from tests.support.postgres import Databases
 
@@ -217,18 +217,11 @@ async def test_increases_that_wait_to_be_billed_cost_by_use_at_an_end_to_come(se
 
 async def test_a_change_of_plan_before_the_end_settles_instead(seatsco: SeatsCo) -> None:
     signed = await seatsco.sign()
+    await seatsco.desk.pay(signed.invoices[0])
     await seatsco.end(signed, end_time=timestamp(day(6, 21)), money_back=CREDIT_UNUSED)
     await seatsco.go(MIDDLE)
 
-    changed = await seatsco.desk.contract.ChangePlan(
-        pb.ChangePlanRequest(
-            request_id="plan",
-            contract_id=signed.contract.contract_id,
-            rate_card_id=seatsco.desk.sells.rate_card.rate_card_id,
-            subscriptions=[seatsco.desk.seats(8, frequency=MONTHLY)],
-            grant_schedules=[seatsco.desk.schedule()],
-        )
-    )
+    changed = await seatsco.change_plan(signed)
 
     assert dollars(changed.invoice.total) == "60.00"  # $80.00 − $20.00
     await seatsco.go(day(6, 21))

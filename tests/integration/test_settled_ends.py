@@ -13,7 +13,7 @@ from meshkit.rpc.fields import timestamp
 from purser.contract.v1 import contract_pb2 as pb
 from purser.type.v1.money_pb2 import Money
 from tests.support.catalog import JUNE
-from tests.support.contract import MONTHLY, NEXT_DATE, day, dollars
+from tests.support.contract import NEXT_DATE, day, dollars
 from tests.support.ends import CREDIT, SeatsCo, acme
 from tests.support.faults import fault
 from tests.support.postgres import Databases
@@ -69,7 +69,7 @@ async def test_money_back_reduces_what_is_due_first_and_only_what_was_paid_becom
 ) -> None:
     signed = await seatsco.sign()
     if paid:
-        await seatsco.pay(signed.invoices[0], paid)
+        await seatsco.desk.pay(signed.invoices[0], paid)
     seatsco.clock.advance_to(MIDDLE)
 
     await seatsco.end(signed, money_back=CREDIT_UNUSED)
@@ -142,6 +142,7 @@ async def test_what_an_operator_credited_before_does_not_come_back_twice(seatsco
 
     notes = await seatsco.notes(signed.invoices[0])
     assert [dollars(one.amount) for one in notes] == ["35.00", "5.00"]
+    assert await seatsco.account_credit() == []  # all of it was due
 
 
 @pytest.mark.parametrize(
@@ -255,18 +256,11 @@ async def test_what_came_back_of_the_plan_before_comes_back_with_the_plan_that_i
     seatsco: SeatsCo,
 ) -> None:
     signed = await seatsco.sign()
+    await seatsco.desk.pay(signed.invoices[0])
     seatsco.clock.advance_to(MIDDLE)
-    changed = await seatsco.desk.contract.ChangePlan(
-        pb.ChangePlanRequest(
-            request_id="plan",
-            contract_id=signed.contract.contract_id,
-            rate_card_id=seatsco.desk.sells.rate_card.rate_card_id,
-            subscriptions=[seatsco.desk.seats(8, frequency=MONTHLY)],
-            grant_schedules=[seatsco.desk.schedule()],
-        )
-    )
+    changed = await seatsco.change_plan(signed)
     assert dollars(changed.invoice.total) == "60.00"  # $80.00 − $20.00
-    await seatsco.pay(changed.invoice, 60_00)
+    await seatsco.desk.pay(changed.invoice, 60_00)
 
     begun = pb.CreateContractResponse(contract=changed.contract)
     ended = await seatsco.end(begun, end_option=PERIOD_START)

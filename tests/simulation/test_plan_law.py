@@ -2,7 +2,7 @@
 """Whatever a customer does, it never has more credits per dollar than the most generous of its plans gives.
 
 Free plans add what the most generous one of each usage period gives, once. Hypothesis chooses plans, instants, seats,
-spending, what becomes of credits and money, and how notices to the Ledger fail.
+ends set ahead, spending, what becomes of credits and money, what is paid, and how notices to the Ledger fail.
 Source: services/contract/README.md, "Change of plan" and "Free credits".
 """
 
@@ -38,6 +38,7 @@ ARREARS = pb.COLLECTION_SCHEDULE_ARREARS
 CREDITED = pb.INVOICE_LINE_KIND_ACCOUNT_CREDIT
 HALF_A_CENT = 5_000  # by which a line may have been rounded down
 EXAMPLES = 8
+NEVER = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class Step:
     contract and sign another one (signs_again).
 
     voids: instead, void the latest change of seats that is not void; if there is none, as without it.
+    ends_in: hours until the end that is set instead; NEVER: it is removed; 0: it stays. pays: all that is due.
     ledger: what happens to notices from here on: "hears" them, is "away", or hears the next one but its reply is lost.
     """
 
@@ -90,6 +92,8 @@ class Step:
     of_plan: int
     included: "pb.IncludedCredits"
     money_back: "pb.MoneyBack"
+    ends_in: int
+    pays: bool
     ledger: str
     signs_again: bool = False
     voids: bool = False
@@ -110,6 +114,8 @@ def _steps(plans: Sequence[str]) -> st.SearchStrategy[Step]:
             [pb.INCLUDED_CREDITS_VOID, pb.INCLUDED_CREDITS_KEEP, pb.INCLUDED_CREDITS_ROLL]
         ),
         money_back=st.sampled_from([pb.MONEY_BACK_CREDIT_UNUSED, pb.MONEY_BACK_NONE]),
+        ends_in=st.sampled_from([0, 0, 0, 1, 30, 300, 900, NEVER]),
+        pays=st.booleans(),
         ledger=st.sampled_from(["hears", "hears", "away", "reply lost"]),
         signs_again=st.sampled_from([False, False, True]),
         voids=st.sampled_from([False, False, True]),
@@ -182,7 +188,7 @@ class Life:
     """What one customer does. starts: of contracts that the Ledger may believe to be in force, with all their seats.
 
     plan, seats: in force. free: the most free credits that one contract gives, by usage period. added: the seat changes
-    of the contract that are not void, in their order, each with its seats.
+    of the contract that are not void, in their order, each with its seats. plans: all that it has had.
     """
 
     seatsco: SeatsCo
@@ -190,6 +196,7 @@ class Life:
     plan: str
     seats: int
     anchor: datetime
+    plans: set[str]
     starts: list[datetime] = field(default_factory=list)
     added: list[tuple[str, int]] = field(default_factory=list)
     spent_micros: int = 0
@@ -216,7 +223,11 @@ class Life:
         self._let_the_ledger(step.ledger)
         await self.seatsco.contract.app.run_due(clock.now())
         await self._spend(await self.available() * step.spent // 4)
-        if step.voids and self.added:
+        if self.is_over():
+            await self._sign(step)
+        elif step.ends_in:
+            await self._set_end(step)
+        elif step.voids and self.added:
             await self._void(*self.added.pop(), step.money_back)
         elif step.seats:
             changed = await self.seatsco.desk.contract.ChangeSeats(
@@ -230,23 +241,55 @@ class Life:
             self.added.append((changed.seat_change.seat_change_id, step.seats))
         elif step.signs_again:
             await self._end_contract()
-            terms = self.seatsco.terms(step.plan, step.of_plan)
-            signed = await self.seatsco.desk.sign(
-                *terms["subscriptions"],
-                customer=self.contract.customer_id,
-                schedules=tuple(terms["grant_schedules"]),
-                start=clock.now(),
-            )
-            self.contract, self.plan, self.seats = signed.contract, step.plan, step.of_plan
-            self.added = []
+            await self._sign(step)
         else:
             await self._change_plan(
                 **self.seatsco.terms(step.plan, step.of_plan),
                 included_credits=step.included,
                 money_back=step.money_back,
             )
-            self.plan, self.seats = step.plan, step.of_plan
+            self._has(step)
         self.count_free(clock.now())
+        if step.pays:
+            await self._pay()
+
+    def is_over(self) -> bool:
+        end = self.contract.end_time.ToDatetime(tzinfo=UTC)
+        return self.contract.HasField("end_time") and end <= self.seatsco.clock.now()
+
+    def _has(self, step: Step) -> None:
+        self.plan, self.seats = step.plan, step.of_plan
+        self.plans.add(step.plan)
+
+    async def _sign(self, step: Step) -> None:
+        terms = self.seatsco.terms(step.plan, step.of_plan)
+        signed = await self.seatsco.desk.sign(
+            *terms["subscriptions"],
+            customer=self.contract.customer_id,
+            schedules=tuple(terms["grant_schedules"]),
+            start=self.seatsco.clock.now(),
+        )
+        self.contract, self.added = signed.contract, []
+        self._has(step)
+
+    async def _set_end(self, step: Step) -> None:
+        request = pb.EndContractRequest(
+            request_id=self.seatsco.desk.request_id(), contract_id=self.contract.contract_id
+        )
+        if step.ends_in == NEVER:
+            request.end_option = pb.END_OPTION_NEVER
+        else:
+            request.end_time.FromDatetime(self.seatsco.clock.now() + timedelta(hours=step.ends_in))
+            request.money_back = step.money_back
+        self.contract = (await self.seatsco.desk.contract.EndContract(request)).contract
+        if self.seatsco.front.is_away:
+            self.starts.append(self.contract.start_time.ToDatetime(tzinfo=UTC))
+
+    async def _pay(self) -> None:
+        request = pb.ListInvoicesRequest(customer=self.contract.customer_id, page_size=500)
+        for invoice in (await self.seatsco.desk.contract.ListInvoices(request)).invoices:
+            if invoice.amount_due.micros:
+                await self.seatsco.desk.pay(invoice, invoice.amount_due.micros // 10_000)
 
     async def _end_contract(self) -> None:
         if self.seatsco.front.is_away:
@@ -324,6 +367,8 @@ class Life:
         self.seatsco.front.is_away = False
         self.seatsco.front.mishaps.clear()
         await self.seatsco.contract.app.run_due(self.seatsco.clock.now())
+        if self.is_over():
+            return
         await self._change_plan(**self.seatsco.terms("small", 0))
         await self._end_contract()
         await self.seatsco.contract.app.run_due(self.seatsco.clock.now())
@@ -339,14 +384,13 @@ async def _check(seatsco: SeatsCo, first: str, steps: list[Step]) -> None:
         schedules=tuple(seatsco.terms(first, 4)["grant_schedules"]),
         start=seatsco.clock.now(),
     )
-    life = Life(seatsco, signed.contract, plan=first, seats=4, anchor=seatsco.clock.now())
+    life = Life(seatsco, signed.contract, plan=first, seats=4, anchor=seatsco.clock.now(), plans={first})
     life.count_free(life.anchor)
     for step in steps:
         await life.do(step)
     await life.end()
 
-    plans = {first, *(step.plan for step in steps if not step.seats)}
-    best = max(PLANS[plan].credits_per_dollar for plan in plans)
+    best = max(PLANS[plan].credits_per_dollar for plan in life.plans)
     invoices = await seatsco.desk.invoices(signed)
     lines = [line for invoice in invoices for line in invoice.lines if line.kind != CREDITED]
     noted = [one for invoice in invoices for one in await _credit_notes(seatsco, invoice)]

@@ -219,6 +219,18 @@ class Desk:
     ) -> pb.ChangeSeatsResponse:
         return await self.contract.ChangeSeats(self.change_request(signed, delta, at, index))
 
+    async def pay(self, invoice: pb.Invoice, cents: int | None = None) -> None:
+        """Record that an invoice was paid; cents None: in whole."""
+        micros = invoice.total.micros if cents is None else cents * 10_000
+        await self.contract.RecordInvoicePayment(
+            pb.RecordInvoicePaymentRequest(
+                request_id=self.request_id(),
+                invoice_id=invoice.invoice_id,
+                amount=money_pb2.Money(currency_code=invoice.total.currency_code, micros=micros),
+                reference=self.request_id(),
+            )
+        )
+
     async def invoices(self, signed: pb.CreateContractResponse) -> list[pb.Invoice]:
         request = pb.ListInvoicesRequest(customer=signed.contract.customer_id, page_size=500)
         return list((await self.contract.ListInvoices(request)).invoices)

@@ -10,7 +10,6 @@ from typing import Any
 from meshkit.clock import ManualClock
 from purser.contract.v1 import contract_pb2 as pb
 from purser.ledger.v1 import ledger_pb2
-from purser.type.v1.money_pb2 import Money
 from tests.support.catalog import JUNE, Shop, running_catalog
 from tests.support.contract import MONTHLY, Desk, RunningContract, assorted, dollars, running_contract
 from tests.support.failing_front import FailingFront, failing_peer_front
@@ -35,11 +34,26 @@ class SeatsCo:
     clock: ManualClock
     numbers: list[int] = field(default_factory=list)
 
-    async def sign(self, **seats: Any) -> pb.CreateContractResponse:
+    async def sign(self, *, has_credits: bool = True, **seats: Any) -> pb.CreateContractResponse:
         terms = {"frequency": MONTHLY, **seats}
         return await self.desk.sign(
-            self.desk.seats(4, **terms), customer="acme", schedules=(self.desk.schedule(),)
+            self.desk.seats(4, **terms),
+            customer="acme",
+            schedules=(self.desk.schedule(),) if has_credits else (),
         )
+
+    def eight_seats(self, signed: pb.CreateContractResponse) -> dict[str, Any]:
+        """The terms of a change of plan: 8 seats instead of 4, for $80.00."""
+        return {
+            "contract_id": signed.contract.contract_id,
+            "rate_card_id": self.desk.sells.rate_card.rate_card_id,
+            "subscriptions": [self.desk.seats(8, frequency=MONTHLY)],
+            "grant_schedules": [self.desk.schedule()],
+        }
+
+    async def change_plan(self, signed: pb.CreateContractResponse) -> pb.ChangePlanResponse:
+        request = pb.ChangePlanRequest(request_id=self.desk.request_id(), **self.eight_seats(signed))
+        return await self.desk.contract.ChangePlan(request)
 
     async def end(self, signed: pb.CreateContractResponse, **more: Any) -> pb.EndContractResponse:
         request = {"request_id": self.desk.request_id(), "contract_id": signed.contract.contract_id, **more}
@@ -64,16 +78,6 @@ class SeatsCo:
         request = ledger_pb2.GetBalanceRequest(customer="acme")
         pools = (await self.ledger.gate.GetBalance(request)).pools
         return sum(pool.available_micros for pool in pools)
-
-    async def pay(self, invoice: pb.Invoice, cents: int) -> None:
-        await self.desk.contract.RecordInvoicePayment(
-            pb.RecordInvoicePaymentRequest(
-                request_id=self.desk.request_id(),
-                invoice_id=invoice.invoice_id,
-                amount=Money(currency_code="USD", micros=cents * 10_000),
-                reference=self.desk.request_id(),
-            )
-        )
 
     async def notes(self, invoice: pb.Invoice) -> list[pb.CreditNote]:
         request = pb.GetInvoiceRequest(invoice_id=invoice.invoice_id)

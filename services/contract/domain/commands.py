@@ -269,11 +269,12 @@ class PlanPreview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewedPlan:
-    """What a change of plan would charge, give back and grant."""
+    """What a change of plan would charge, give back and grant. off_due: taken off unpaid invoices by credit notes."""
 
     change: PlanChange
     lines: tuple[InvoiceLine, ...]
     total: Money
+    off_due: Money
     granted: tuple[Credits, ...]
 
 

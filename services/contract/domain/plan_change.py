@@ -245,15 +245,6 @@ def refuse_other_currency(change: PlanChange, currency_code: str) -> None:
             )
 
 
-def plan_lines(change: PlanChange) -> tuple[InvoiceLine, ...]:
-    """Return the lines of a change that the Ledger has answered: what was used and not billed, and what comes back."""
-    unused = {one.subscription_id: one.share for one in change.unused}
-    lines = [charge_line(paid, unused.get(paid.subscription_id)) for paid in change.paid]
-    if change.money_back is MoneyBack.CREDIT_UNUSED:
-        lines += [credit_line(paid, unused.get(paid.subscription_id)) for paid in change.paid]
-    return tuple(line for line in lines if line is not None)
-
-
 def balanced(lines: Sequence[InvoiceLine], currency_code: str) -> tuple[InvoiceLine, ...]:
     """Return the lines of an invoice, whose total is never negative: what exceeds it becomes account credit."""
     total = sum((one.total for one in lines), start=Money.zero(currency_code))
@@ -292,20 +283,16 @@ def charge_line(
 
 
 def credit_line(
-    paid: PaidSeats, unused: Share | None, *, back: Money | None = None, event: str = "the plan changed"
+    paid: PaidSeats, unused: Share | None, back: Money, *, event: str = "the plan changed"
 ) -> InvoiceLine | None:
     """Return the negative line for what was paid and not used; None if nothing comes back.
 
-    That is charged × the lesser of the shares of time left and of credits unused, rounded down. unused None: the
-    subscription has no schedules, so time alone counts. back: only this much of it; None: all. event: see charge_line.
+    back: at most money_back_of, less if some of it reduces what is due. event: see charge_line.
     """
-    share = share_back(paid, unused)
-    if back is None:
-        total, exact = money_back_of(paid, unused), paid.charged.micros * share
-    else:
-        total, exact = back, Fraction(back.micros)
-    if not total:
+    if not back:
         return None
+    share = share_back(paid, unused)
+    is_whole = back == money_back_of(paid, unused)
     what = "of the time left" if share == paid.left.fraction else "of the credits unused"
     return line(
         kind=InvoiceLineKind.PLAN_CREDIT,
@@ -314,14 +301,17 @@ def credit_line(
         quantity=-1,
         unit_price=paid.charged,
         share=Share.of(share),
-        exact=-exact,
-        total=-total,
+        exact=-paid.charged.micros * share if is_whole else Fraction(-back.micros),
+        total=-back,
         span=paid.span,
     )
 
 
 def money_back_of(paid: PaidSeats, unused: Share | None) -> Money:
-    """Return what comes back of what was paid: charged × the lesser share, rounded down. unused: as in credit_line."""
+    """Return what comes back at most: charged × the lesser share, of time left or credits unused, rounded down.
+
+    unused None: the subscription has no schedules, so time alone counts.
+    """
     exact = paid.charged.micros * share_back(paid, unused)
     return rounded(exact, Rounding.FLOOR, paid.charged.currency_code)
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The money of a contract that ends without another one: what comes back, and on which documents.
+"""The money of a contract that ends, with another one or without: what comes back, and on which documents.
 
-Source: services/contract/README.md, "Ends".
+Source: services/contract/README.md, "Money at an end".
 """
 
 from collections import defaultdict
@@ -36,8 +36,6 @@ from services.contract.domain.plan_change import (
     money_back_of,
     paid_seats,
 )
-
-EVENT = "the contract ended"
 
 
 def end_settlement(
@@ -97,46 +95,62 @@ def _settled_seats(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EndMoney:
-    """What an end charges and gives back. lines: of the last invoice. notes: what is taken off earlier invoices."""
+class SettledMoney:
+    """What is charged and what comes back.
+
+    lines: of the new contract's first invoice, or of the last one of a contract that ends. notes: what is taken off
+    earlier invoices.
+    """
 
     lines: tuple[InvoiceLine, ...]
     notes: tuple[tuple[Invoice, tuple[CreditNoteLine, ...]], ...]
 
 
-def end_money(change: PlanChange, charged_by: Sequence["ChargingInvoice"]) -> EndMoney:
-    """Return the money of an end that the Ledger has answered.
+def settled_money(change: PlanChange, charged_by: Sequence["ChargingInvoice"]) -> SettledMoney:
+    """Return the money of a change of plan, or of an end, that the Ledger has answered.
 
-    charged_by: the invoices by which the paid periods were charged; what comes back is taken off the latest first. Void
-    ones give nothing back, because they charge nothing. What an invoice charged less than its line, because money of a
-    plan before came back on it, is a negative line of the last invoice.
+    charged_by: the invoices by which the paid periods were charged, latest first. Only issued ones give back, at most
+    what they charged and was not credited. What is due of them is reduced first. Then what was paid comes back: at an
+    end by credit notes, at a change of plan on the new contract's invoice. What an invoice charged less than its line,
+    because money of an earlier plan came back on it, is a negative line in any case.
     """
     unused = {one.subscription_id: one.share for one in change.unused}
-    lines: list[InvoiceLine] = []
-    for paid in change.paid:
-        its_unused = unused.get(paid.subscription_id)
-        if (charge := charge_line(paid, its_unused, event=EVENT)) is not None:
-            lines.append(charge)
-        if (rest := take_back(paid, its_unused, charged_by, event=EVENT)) is not None:
-            lines.append(rest)
-    return EndMoney(lines=tuple(lines), notes=notes_of(charged_by))
+    is_end = change.begun_contract_id is None
+    event = "the contract ended" if is_end else "the plan changed"
+    charges = [charge_line(paid, unused.get(paid.subscription_id), event=event) for paid in change.paid]
+    credits = [
+        take_back(paid, unused.get(paid.subscription_id), charged_by, event=event, only_due=not is_end)
+        for paid in change.paid
+        if change.money_back is MoneyBack.CREDIT_UNUSED
+    ]
+    return SettledMoney(
+        lines=tuple(line for line in (*charges, *credits) if line is not None), notes=notes_of(charged_by)
+    )
 
 
 def take_back(
-    paid: PaidSeats, unused: Share | None, charged_by: Sequence["ChargingInvoice"], *, event: str
+    paid: PaidSeats,
+    unused: Share | None,
+    charged_by: Sequence["ChargingInvoice"],
+    *,
+    event: str,
+    only_due: bool = False,
 ) -> InvoiceLine | None:
-    """Take what comes back of what was paid off the invoices that charged it, the first ones first.
+    """Take what comes back of what was paid off the invoices that charged it: off what is due first, then off the rest.
 
-    Returns the negative line for the rest, which they charged less than their lines say. event: for people.
+    Returns the negative line for what comes back elsewhere. only_due: all that was paid does. event: for people.
     """
-    back = money_back_of(paid, unused)
-    taken = creditable = Money.zero(back.currency_code)
-    for charging in _issued(charged_by):
-        of_invoice = charging.left_of(paid)
-        creditable += of_invoice
-        taken += charging.take(paid, min(back - taken, of_invoice))
-    rest = min(back, creditable) - taken
-    return credit_line(paid, unused, back=rest, event=event) if rest else None
+    issued = _issued(charged_by)
+    left = money_back_of(paid, unused)
+    for charging in issued:
+        left -= charging.take_off_due(paid, left)
+    if not only_due:
+        for charging in issued:
+            left -= charging.take_off(paid, left)
+    given = Money.zero(left.currency_code)
+    for charging in issued:
+        given += charging.give(paid, left - given)
+    return credit_line(paid, unused, given, event=event)
 
 
 def notes_of(
@@ -153,44 +167,52 @@ def _issued(charged_by: Sequence["ChargingInvoice"]) -> list["ChargingInvoice"]:
 
 @dataclass(slots=True, kw_only=True)
 class ChargingInvoice:
-    """An invoice, its credit notes so far, and what is to be taken off its lines, before tax."""
+    """An invoice with its credit notes so far. All amounts are before tax.
+
+    taken: what is to be taken off its lines by a credit note. given: what comes back of its lines elsewhere.
+    """
 
     invoice: Invoice
     earlier: tuple[CreditNote, ...]
     taken: defaultdict[InvoiceLineId, int] = field(default_factory=lambda: defaultdict(int))
+    given: defaultdict[InvoiceLineId, int] = field(default_factory=lambda: defaultdict(int))
 
-    def left_of(self, paid: PaidSeats) -> Money:
-        """Return what its lines of a paid period charged and was not taken off yet."""
-        currency = self.invoice.total.currency_code
-        return Money(currency, sum(self._left(line) for line in self._lines_of(paid)))
+    def take_off_due(self, paid: PaidSeats, amount: Money) -> Money:
+        """Take up to an amount off what is due of the lines of a paid period; returns how much."""
+        return self._move(paid, amount, self.taken, self._left_to_take(self.invoice.due.micros))
 
-    def take(self, paid: PaidSeats, amount: Money) -> Money:
-        """Take up to an amount off the lines of a paid period; returns what could be taken."""
-        taken = 0
-        for line in self._lines_of(paid):
-            part = min(amount.micros - taken, self._left(line), self._left_of_all())
-            self.taken[line.invoice_line_id] += part
-            taken += part
-        return Money(amount.currency_code, taken)
+    def take_off(self, paid: PaidSeats, amount: Money) -> Money:
+        """Take up to an amount off the lines of a paid period, whether due or paid; returns how much."""
+        return self._move(paid, amount, self.taken, self._left_to_take(self._uncredited))
+
+    def give(self, paid: PaidSeats, amount: Money) -> Money:
+        """Return how much of an amount can come back elsewhere, because it was paid by money or by an earlier plan."""
+        of_plans = -total_of(self._of_kind(InvoiceLineKind.PLAN_CREDIT), self._currency).micros
+        return self._move(paid, amount, self.given, self._left_to_take(self._uncredited) + of_plans)
 
     def note_lines(self) -> tuple[CreditNoteLine, ...]:
         """Return the lines of the credit note, each tax in proportion; empty if nothing is taken."""
-        currency, net = self.invoice.total.currency_code, sum(self.taken.values())
-        taxed = total_of(self._of_kinds(is_tax=False), currency).micros
-        parts = [(line_id, Money(currency, micros)) for line_id, micros in self.taken.items()]
+        net = sum(self.taken.values())
+        parts = [(line_id, Money(self._currency, micros)) for line_id, micros in self.taken.items()]
         if net:
             parts += [
-                (
-                    line.invoice_line_id,
-                    rounded(Fraction(net * line.total.micros, taxed), Rounding.FLOOR, currency),
-                )
-                for line in self._of_kinds(is_tax=True)
+                (one.invoice_line_id, self._tax_of(net, one)) for one in self._of_kind(InvoiceLineKind.TAX)
             ]
         return tuple(
             CreditNoteLine(invoice_line_id=line_id, amount=amount)
             for line_id, amount in parts
             if amount.micros > 0
         )
+
+    def _move(
+        self, paid: PaidSeats, amount: Money, into: defaultdict[InvoiceLineId, int], at_most: int
+    ) -> Money:
+        moved, most = 0, min(amount.micros, max(0, at_most))
+        for line in self._lines_of(paid):
+            part = max(0, min(most - moved, self._left(line)))
+            into[line.invoice_line_id] += part
+            moved += part
+        return Money(amount.currency_code, moved)
 
     def _lines_of(self, paid: PaidSeats) -> Iterable[InvoiceLine]:
         return reversed(
@@ -202,29 +224,45 @@ class ChargingInvoice:
             ]
         )
 
-    def _of_kinds(self, *, is_tax: bool) -> list[InvoiceLine]:
-        return [
-            one
-            for one in self.invoice.lines
-            if one.kind is not InvoiceLineKind.ACCOUNT_CREDIT and (one.kind is InvoiceLineKind.TAX) == is_tax
-        ]
-
     def _left(self, line: InvoiceLine) -> int:
-        credited = (
+        """Return what a line charged and neither was nor is credited."""
+        line_id = line.invoice_line_id
+        credited = sum(
             each.amount.micros
             for note in self.earlier
             for each in note.lines
-            if each.invoice_line_id == line.invoice_line_id
+            if each.invoice_line_id == line_id
         )
-        return max(0, line.total.micros - sum(credited) - self.taken[line.invoice_line_id])
+        return line.total.micros - credited - self.taken[line_id] - self.given[line_id]
 
-    def _left_of_all(self) -> int:
-        """Return how much can still be taken off the whole invoice before tax, in whole minor units."""
-        currency = self.invoice.total.currency_code
-        taxed = total_of(self._of_kinds(is_tax=False), currency).micros
-        taxes = total_of(self._of_kinds(is_tax=True), currency).micros
+    def _left_to_take(self, gross: int) -> int:
+        """Return how much of an amount with tax can still be taken off, before tax, in whole minor units."""
+        taxed, with_tax = self._taxed, self._taxed + self._taxes
         if taxed <= 0:
             return 0
-        credited = sum(note.amount.micros for note in self.earlier)
-        left = Fraction((taxed + taxes - credited) * taxed, taxed + taxes) - sum(self.taken.values())
-        return max(0, rounded(left, Rounding.FLOOR, currency).micros)
+        net = rounded(Fraction(gross * taxed, with_tax), Rounding.FLOOR, self._currency).micros
+        return net - sum(self.taken.values()) - sum(self.given.values())
+
+    def _tax_of(self, net: int, tax: InvoiceLine) -> Money:
+        return rounded(Fraction(net * tax.total.micros, self._taxed), Rounding.FLOOR, self._currency)
+
+    @property
+    def _currency(self) -> str:
+        return self.invoice.total.currency_code
+
+    @property
+    def _uncredited(self) -> int:
+        """What the invoice charged and was not credited before, with tax."""
+        return self._taxed + self._taxes - sum(note.amount.micros for note in self.earlier)
+
+    @property
+    def _taxed(self) -> int:
+        added = (InvoiceLineKind.TAX, InvoiceLineKind.ACCOUNT_CREDIT)
+        return total_of([one for one in self.invoice.lines if one.kind not in added], self._currency).micros
+
+    @property
+    def _taxes(self) -> int:
+        return total_of(self._of_kind(InvoiceLineKind.TAX), self._currency).micros
+
+    def _of_kind(self, kind: InvoiceLineKind) -> list[InvoiceLine]:
+        return [one for one in self.invoice.lines if one.kind is kind]

@@ -8,6 +8,7 @@ from datetime import datetime
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.page import Page
+from meshkit.quantity import Money
 from services.contract.domain.billing.charges import charge_due
 from services.contract.domain.billing.state import BillingState, contract_now, next_due_of, subscription_now
 from services.contract.domain.commands import (
@@ -30,12 +31,13 @@ from services.contract.domain.plan_change import (
     PromisedSeats,
     balanced,
     paid_seats,
-    plan_lines,
     refuse_other_currency,
     refuse_unchanged,
     refuse_unprorated,
 )
+from services.contract.domain.settlement import settled_money
 from services.contract.operations.billing.due_run import Billing
+from services.contract.operations.billing.plan_credits import charging_invoices
 from services.contract.operations.contracts import (
     TICK,
     Contracts,
@@ -130,17 +132,22 @@ class PlanChanges:
             old = await tx.contracts.find(plan.contract_id)
             [states] = await tx.billing.states([old])
             promised = await tx.billing.promised(old)
-        planned = self._plan(plan, old, states, promised, offer, at=at)
+            planned = self._plan(plan, old, states, promised, offer, at=at)
+            charged_by = await charging_invoices(tx, planned.change, locks=False)
         # The Ledger can only take into account what was delivered to it.
         await self._relay.deliver_now(customer_id)
         answer = await self._ledger.preview_plan_change(planned.notice(planned.change))
         change = replace(planned.change, unused=answer.unused)
         begun = states_at_start(planned.begun, planned.first_changes)
         charged = [charge_due(one, at, one.subscription.rates) for one in begun]
-        lines = (*(line for result in charged for line in result.lines), *plan_lines(change))
+        money = settled_money(change, charged_by)
+        lines = (*(line for result in charged for line in result.lines), *money.lines)
         lines = balanced(lines, offer.currency_code)
         total = total_of(lines)
-        return PreviewedPlan(change=change, lines=lines, total=total, granted=answer.granted)
+        off_due = sum(
+            (one.amount for _, note in money.notes for one in note), start=Money.zero(offer.currency_code)
+        )
+        return PreviewedPlan(change=change, lines=lines, total=total, off_due=off_due, granted=answer.granted)
 
     async def get(self, plan_change_id: PlanChangeId) -> PlanChange:
         """Raises PlanChangeNotFound."""

@@ -88,6 +88,7 @@ def preview_to_wire(previewed: PreviewedPlan) -> pb.PreviewPlanChangeResponse:
         total=money_to_wire(previewed.total),
         credits=_credits_to_wire(previewed.change),
         granted_micros=[one.micros for one in previewed.granted],
+        off_due=money_to_wire(previewed.off_due),
     )
 
 

@@ -38,7 +38,9 @@ def _half_unused(request: peer_pb.ApplyPlanChangeRequest) -> peer_pb.ApplyPlanCh
 
 @pytest.fixture
 async def signed(desk: Desk) -> pb.CreateContractResponse:
-    return await desk.sign(desk.seats(4, frequency=MONTHLY), schedules=(desk.schedule(),))
+    made = await desk.sign(desk.seats(4, frequency=MONTHLY), schedules=(desk.schedule(),))
+    await desk.pay(made.invoices[0])
+    return made
 
 
 def _request(desk: Desk, signed: pb.CreateContractResponse, **more: Any) -> pb.ChangePlanRequest:
@@ -126,6 +128,7 @@ async def test_without_schedules_time_alone_counts(
         apply_time=timestamp(day(6, 16))
     )
     signed = await desk.sign(desk.seats(4, frequency=MONTHLY))
+    await desk.pay(signed.invoices[0])
     running.clock.advance_to(day(6, 16))
 
     changed = await desk.contract.ChangePlan(_request(desk, signed, grant_schedules=[]))
@@ -141,7 +144,8 @@ async def test_of_an_increase_that_was_charged_the_same_share_comes_back(
         apply_time=timestamp(day(6, 16))
     )
     running.clock.advance_to(day(6, 11))
-    await desk.add_seats(signed, 1)
+    added = await desk.add_seats(signed, 1)
+    await desk.pay(added.invoice)
     running.clock.advance_to(day(6, 16))
 
     changed = await desk.contract.ChangePlan(_request(desk, signed))

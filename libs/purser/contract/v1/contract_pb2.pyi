@@ -1074,16 +1074,18 @@ class PreviewPlanChangeRequest(_message.Message):
     def __init__(self, contract_id: _Optional[str] = ..., rate_card_id: _Optional[str] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscriptions: _Optional[_Iterable[_Union[SubscriptionTerms, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[GrantScheduleTerms, _Mapping]]] = ..., included_credits: _Optional[_Union[IncludedCredits, str]] = ..., money_back: _Optional[_Union[MoneyBack, str]] = ..., accept_unprorated: _Optional[bool] = ..., overage_policy: _Optional[_Union[OveragePolicy, _Mapping]] = ...) -> None: ...
 
 class PreviewPlanChangeResponse(_message.Message):
-    __slots__ = ("lines", "total", "credits", "granted_micros")
+    __slots__ = ("lines", "total", "credits", "granted_micros", "off_due")
     LINES_FIELD_NUMBER: _ClassVar[int]
     TOTAL_FIELD_NUMBER: _ClassVar[int]
     CREDITS_FIELD_NUMBER: _ClassVar[int]
     GRANTED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    OFF_DUE_FIELD_NUMBER: _ClassVar[int]
     lines: _containers.RepeatedCompositeFieldContainer[InvoiceLine]
     total: _money_pb2.Money
     credits: _containers.RepeatedCompositeFieldContainer[PlanCredit]
     granted_micros: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, lines: _Optional[_Iterable[_Union[InvoiceLine, _Mapping]]] = ..., total: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., credits: _Optional[_Iterable[_Union[PlanCredit, _Mapping]]] = ..., granted_micros: _Optional[_Iterable[int]] = ...) -> None: ...
+    off_due: _money_pb2.Money
+    def __init__(self, lines: _Optional[_Iterable[_Union[InvoiceLine, _Mapping]]] = ..., total: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., credits: _Optional[_Iterable[_Union[PlanCredit, _Mapping]]] = ..., granted_micros: _Optional[_Iterable[int]] = ..., off_due: _Optional[_Union[_money_pb2.Money, _Mapping]] = ...) -> None: ...
 
 class GetPlanChangeRequest(_message.Message):
     __slots__ = ("plan_change_id",)
