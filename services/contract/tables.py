@@ -211,6 +211,7 @@ invoices = Table(
     Column("credited_micros", BigInteger, nullable=False),
     Column("void_time", DateTime(timezone=True)),
     Column("void_reason", Text, nullable=False),
+    Column("regenerated_from", Text),  # the void invoice whose charges it has
     schema=SCHEMA,
 )
 

@@ -88,6 +88,32 @@ async def test_a_void_invoice_gives_nothing_back(seatsco: SeatsCo) -> None:
     assert not changed.plan_change.credit_note_ids
 
 
+@pytest.mark.parametrize(("is_issued", "back"), [(True, ["20.00"]), (False, [])])
+async def test_a_regenerated_invoice_gives_back_what_the_void_one_charged_once_it_is_issued(
+    seatsco: SeatsCo, is_issued: bool, back: list[str]
+) -> None:
+    signed = await seatsco.sign()
+    draft = signed.invoices[0]
+    for number in range(2):
+        voided = await seatsco.desk.contract.VoidInvoice(
+            pb.VoidInvoiceRequest(
+                request_id=f"void-{number}", invoice_id=draft.invoice_id, reason="address", regenerate=True
+            )
+        )
+        draft = voided.regenerated
+        if number == 0 or is_issued:
+            await seatsco.desk.contract.FinalizeInvoice(
+                pb.FinalizeInvoiceRequest(request_id=f"issue-{number}", invoice_id=draft.invoice_id)
+            )
+    await seatsco.go(MIDDLE)
+
+    changed = await seatsco.change_plan(signed)
+
+    assert [dollars(one.charged) for one in changed.plan_change.credits] == ["40.00"]
+    assert [dollars(one.amount) for one in await seatsco.notes(draft)] == back
+    assert dollars(changed.invoice.total) == "80.00"
+
+
 async def test_what_was_credited_before_does_not_come_back_again(seatsco: SeatsCo) -> None:
     signed = await seatsco.sign()
     await seatsco.desk.pay(signed.invoices[0])

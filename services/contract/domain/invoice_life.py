@@ -123,6 +123,23 @@ def regenerated_lines(invoice: Invoice) -> tuple[InvoiceLine, ...]:
     )
 
 
+def with_names_of(invoice: Invoice, origin: Invoice) -> Invoice:
+    """Return an invoice whose lines say what subscriptions were charged for, as those of the one it came from do."""
+    named = iter([one for one in origin.lines if one.kind not in ADDED_AT_ISSUE])
+    return replace(
+        invoice,
+        lines=tuple(
+            one if one.kind in ADDED_AT_ISSUE else _with_name(one, next(named, one)) for one in invoice.lines
+        ),
+    )
+
+
+def _with_name(line: InvoiceLine, named: InvoiceLine) -> InvoiceLine:
+    return replace(
+        line, subscription_id=named.subscription_id, billing_period_start=named.billing_period_start
+    )
+
+
 def with_payment(invoice: Invoice, amount: Money) -> Invoice:
     """Return an invoice after a payment (> 0).
 

@@ -126,6 +126,7 @@ class Invoices:
                 lines = regenerated_lines(invoice)
                 regenerated = new_invoice(contract, lines, issue_time=invoice.issue_time, ids=self._ids)
                 await tx.invoices.insert(regenerated)
+                await tx.invoices.save_origin(regenerated.invoice_id, invoice.invoice_id)
                 await tx.usage.copy(invoice.invoice_id, regenerated.invoice_id)
             result = InvoiceVoided(invoice=void, regenerated=regenerated)
             await tx.responses.store(command, result)

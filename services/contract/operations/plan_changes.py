@@ -36,8 +36,8 @@ from services.contract.domain.plan_change import (
     refuse_unprorated,
 )
 from services.contract.domain.settlement import settled_money
+from services.contract.operations.billing.crediting import charging_invoices
 from services.contract.operations.billing.due_run import Billing
-from services.contract.operations.billing.plan_credits import charging_invoices
 from services.contract.operations.contracts import (
     TICK,
     Contracts,
@@ -133,7 +133,7 @@ class PlanChanges:
             [states] = await tx.billing.states([old])
             promised = await tx.billing.promised(old)
             planned = self._plan(plan, old, states, promised, offer, at=at)
-            charged_by = await charging_invoices(tx, planned.change, locks=False)
+            charged_by = await charging_invoices(tx, planned.change.paid, locks=False)
         # The Ledger can only take into account what was delivered to it.
         await self._relay.deliver_now(customer_id)
         answer = await self._ledger.preview_plan_change(planned.notice(planned.change))

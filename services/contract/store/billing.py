@@ -220,16 +220,25 @@ class StoredBilling:
 
         return [[state(contract, one) for one in contract.subscriptions] for contract in contracts]
 
-    async def charging_invoices(self, paid: Collection[PaidSeats]) -> list[InvoiceId]:
-        """Return the invoices whose lines charge these billing periods, latest first."""
+    async def charging_invoices(self, paid: Collection[PaidSeats]) -> list[tuple[InvoiceId, InvoiceId]]:
+        """Return the invoices that charge these billing periods, latest first, each with its origin.
+
+        Its origin is the invoice whose lines name the subscriptions: itself, or the void one that it came from.
+        """
         periods = [(one.subscription_id, one.period.start) for one in paid]
-        of = (
-            select(invoice_lines.c.invoice_id)
+        named = tuple_(invoice_lines.c.subscription_id, invoice_lines.c.billing_period_start).in_(periods)
+        first = (
+            select(invoice_lines.c.invoice_id, invoice_lines.c.invoice_id.label("origin"))
             .distinct()
-            .where(tuple_(invoice_lines.c.subscription_id, invoice_lines.c.billing_period_start).in_(periods))
-            .order_by(invoice_lines.c.invoice_id.desc())
+            .where(named)
+            .cte("charging", recursive=True)
         )
-        return [InvoiceId(row.invoice_id) for row in await self._connection.execute(of)]
+        regenerated = select(invoices.c.invoice_id, first.c.origin).join(
+            first, invoices.c.regenerated_from == first.c.invoice_id
+        )
+        charging = first.union_all(regenerated)
+        rows = await self._connection.execute(select(charging).order_by(charging.c.invoice_id.desc()))
+        return [(InvoiceId(row.invoice_id), InvoiceId(row.origin)) for row in rows]
 
     async def _seats_before_billed(self, ids: Collection[SubscriptionId]) -> dict[str, tuple[int, int]]:
         """Return the seats after the changes before `billed_from`, and how many of them are assigned.

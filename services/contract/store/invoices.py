@@ -92,6 +92,11 @@ class StoredInvoices:
         )
         assert (await self._connection.execute(saved)).rowcount == 1
 
+    async def save_origin(self, invoice_id: InvoiceId, regenerated_from: InvoiceId) -> None:
+        """Save that a new invoice has the charges of one that is void."""
+        saved = update(invoices).where(invoices.c.invoice_id == invoice_id)
+        await self._connection.execute(saved.values(regenerated_from=regenerated_from))
+
     async def tax_so_far(self, draft: Invoice, description: str) -> TaxSoFar:
         """Return what a contract's other invoices say of one tax; void ones do not count."""
         of_tax = (

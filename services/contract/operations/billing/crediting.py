@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Credit notes, written under the lock of their invoices. Source: services/contract/README.md, "Credit notes"."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from meshkit.ids import Ids
@@ -16,6 +16,9 @@ from services.contract.domain.invoice_credits import (
     CreditNoteLine,
     credited,
 )
+from services.contract.domain.invoice_life import with_names_of
+from services.contract.domain.plan_change import PaidSeats
+from services.contract.domain.settlement import ChargingInvoice
 from services.contract.store import Transaction
 
 
@@ -63,3 +66,19 @@ async def take_off(
     )
     await tx.credit_notes.insert(note)
     return InvoiceCredited(credit_note=note, invoice=crediting.invoice)
+
+
+async def charging_invoices(
+    tx: Transaction, paid: Collection[PaidSeats], *, locks: bool
+) -> list[ChargingInvoice]:
+    """Return the invoices that charged what may come back, latest first. locks: in one order."""
+    charging = await tx.billing.charging_invoices(paid)
+    read = tx.invoices.lock if locks else tx.invoices.find
+    invoices = {invoice_id: await read(invoice_id) for invoice_id, _ in sorted(charging)}
+    return [
+        ChargingInvoice(
+            invoice=with_names_of(invoices[invoice_id], invoices[origin]),
+            earlier=tuple(await tx.credit_notes.of_invoice(invoice_id)),
+        )
+        for invoice_id, origin in charging
+    ]

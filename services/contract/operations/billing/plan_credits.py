@@ -14,8 +14,8 @@ from services.contract.domain.plan_change import (
     PlanChangeStatus,
     UnusedShare,
 )
-from services.contract.domain.settlement import ChargingInvoice, settled_money
-from services.contract.operations.billing.crediting import take_off
+from services.contract.domain.settlement import settled_money
+from services.contract.operations.billing.crediting import charging_invoices, take_off
 from services.contract.operations.billing.invoicing import new_invoice, with_lines
 from services.contract.operations.billing.issuing import issue
 from services.contract.store import PostgresStore, Transaction
@@ -46,7 +46,7 @@ class PlanCredits:
                 change, status=PlanChangeStatus.APPLIED, unused=tuple(unused), apply_time=apply_time
             )
             # All invoices are locked before the series of numbers is, in one order.
-            money = settled_money(change, await charging_invoices(tx, change, locks=True))
+            money = settled_money(change, await charging_invoices(tx, change.paid, locks=True))
             draft = await self._draft(tx, change, money.lines)
             reason = "the plan changed" if change.begun_contract_id else "the contract ended"
             credited = [
@@ -87,14 +87,3 @@ class PlanCredits:
         draft = new_invoice(contract, lines, issue_time=change.change_time, ids=self._ids)
         await tx.invoices.insert(draft)
         return draft
-
-
-async def charging_invoices(tx: Transaction, change: PlanChange, *, locks: bool) -> list[ChargingInvoice]:
-    """Return the invoices that charged what a change may give back of, latest first. locks: in one order."""
-    invoice_ids = await tx.billing.charging_invoices(change.paid)
-    read = tx.invoices.lock if locks else tx.invoices.find
-    invoices = {one: await read(one) for one in sorted(invoice_ids)}
-    return [
-        ChargingInvoice(invoice=invoices[one], earlier=tuple(await tx.credit_notes.of_invoice(one)))
-        for one in invoice_ids
-    ]

@@ -13,8 +13,8 @@ from services.contract.domain.ids import SeatVoidId
 from services.contract.domain.invoice import Invoice
 from services.contract.domain.plan_change import PlanChangeStatus
 from services.contract.domain.seats.voids import EVENT, SeatVoid, VoidAnswer, charge_of, settled
-from services.contract.domain.settlement import ChargingInvoice, notes_of, take_back
-from services.contract.operations.billing.crediting import take_off
+from services.contract.domain.settlement import notes_of, take_back
+from services.contract.operations.billing.crediting import charging_invoices, take_off
 from services.contract.operations.billing.invoicing import draft_of, new_invoice
 from services.contract.operations.billing.issuing import issue
 from services.contract.operations.seats import state_of
@@ -61,12 +61,7 @@ class VoidCredits:
         self, tx: Transaction, contract: Contract, void: SeatVoid, at: datetime
     ) -> list[Invoice]:
         # All are locked before the series of numbers is, in one order.
-        invoice_ids = await tx.billing.charging_invoices([void.paid])
-        invoices = {one: await tx.invoices.lock(one) for one in sorted(invoice_ids)}
-        charged_by = [
-            ChargingInvoice(invoice=invoices[one], earlier=tuple(await tx.credit_notes.of_invoice(one)))
-            for one in invoice_ids
-        ]
+        charged_by = await charging_invoices(tx, [void.paid], locks=True)
         lines = [
             line
             for line in (charge_of(void), take_back(void.paid, void.unused, charged_by, event=EVENT))
