@@ -8,6 +8,7 @@ import pytest
 
 from meshkit.rpc.fields import timestamp
 from purser.contract.v1 import contract_pb2 as pb
+from tests.support.catalog import JUNE
 from tests.support.contract import NEXT_DATE, day, dollars
 from tests.support.ends import SeatsCo, acme
 from tests.support.postgres import Databases
@@ -159,6 +160,21 @@ async def test_a_seat_that_was_added_when_the_end_was_known_has_nothing_left_at_
     # $20.00 of $42.00: the last invoice first.
     assert [dollars(one.amount) for one in await seatsco.notes(added.invoice)] == ["2.00"]
     assert await _back(seatsco, signed) == ["18.00"]
+
+
+async def test_credits_to_come_count_only_for_seats_that_are_paid_until_then(seatsco: SeatsCo) -> None:
+    """As found: a seat that was paid for 37 days counted as unused for a year, and gave back what others had used."""
+    signed = await seatsco.sign(frequency=pb.BILLING_FREQUENCY_ANNUAL)
+    await seatsco.spend(400)
+    await seatsco.end(signed, end_time=timestamp(JUNE + timedelta(hours=900)), money_back=CREDIT_UNUSED)
+    added = await seatsco.desk.add_seats(signed, 1)
+    assert dollars(added.invoice.total) == "10.27"  # 900 of 8,760 hours at $100
+
+    ended = await seatsco.end(signed, money_back=CREDIT_UNUSED)
+
+    # The new seat's 100 and 11 months of 4 seats are unused, of 500 granted and as many months.
+    (credit,) = ended.settlement.credits
+    assert credit.credits_unused == pb.Fraction(numerator=45, denominator=49)
 
 
 async def test_an_end_that_cuts_the_next_period_gives_nothing_of_it_back(seatsco: SeatsCo) -> None:

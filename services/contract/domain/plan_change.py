@@ -14,7 +14,7 @@ from math import floor
 
 from meshkit.period import Period
 from meshkit.quantity import Money
-from services.contract.domain.billing.coverage import Charge
+from services.contract.domain.billing.coverage import Charge, level_at
 from services.contract.domain.billing.price import Rounding, rounded
 from services.contract.domain.billing.state import (
     BilledPeriod,
@@ -65,10 +65,10 @@ class PlanChangeStatus(Enum):
 class PaidSeats:
     """The open billing period of a subscription of the contract that ends: what was charged for it, and what is left.
 
-    seats: at the change. charged: 0 if nothing of it may come back. left: the share of the charged span after the
-    change; all of it, if the period is not wanted. unbilled: what seats that are not billed yet would cost until the
-    end of the span: increases that wait for it, and all seats in arrears. unbilled_passed: the share of it that the old
-    contract charges at its end, by time.
+    seats: paid for until the end of the span. charged: 0 if nothing of it may come back. left: the share of the charged
+    span after the change; all of it, if the period is not wanted. unbilled: what seats that are not billed yet would
+    cost until the end of the span: increases that wait for it, and all seats in arrears. unbilled_passed: the share of
+    it that the old contract charges at its end, by time.
     """
 
     subscription_id: SubscriptionId
@@ -186,13 +186,22 @@ def paid_seats(
         product_name=subscription.product_name,
         period=opened.period,
         span=span,
-        seats=sum(one.seats for one in charges if one.span.contains(at)),
+        seats=_seats_to_come(charges, span, at),
         # In arrears only what voids of seat changes have charged, of which nothing comes back.
         charged=Money(currency, 0 if state.is_in_arrears else opened.charged_micros),
         left=Share.of(Fraction(1) if is_unwanted(span, end_time) else _left(opened, span, at)),
         unbilled=Money(currency, floor(full)),
         unbilled_passed=Share.of(passed / full if full else Fraction(0)),
     )
+
+
+def _seats_to_come(charges: Sequence[Charge], span: Period, at: datetime) -> int:
+    """Return how many seats are paid for throughout what is left of a billing period.
+
+    What is still to be granted for a seat is counted until the end of the span, so it must be paid until then.
+    """
+    starts = {at, *(time for one in charges for time in (one.span.start, one.span.end) if time > at)}
+    return min(level_at(charges, time) for time in starts if time < span.end)
 
 
 def _with_promised(
