@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A stand-in for Stripe: localstripe in a separate process, behind a proxy that adds what it lacks.
 
-The proxy honours Idempotency-Key, confirms with a payment method, also after a decline, refuses a second refund, says
-how much was received, sends signed webhooks, and fails on demand. Nothing here leaves this machine.
+The proxy honours Idempotency-Key, confirms with a payment method, also after a decline, refuses refunds of more than
+was paid, says how much was received, sends signed webhooks, and fails on demand. Nothing here leaves this machine.
 """
 
 import asyncio
@@ -114,6 +114,10 @@ class StripeStandIn:
     async def refunds(self) -> list[Json]:
         return await self._all("/v1/refunds")
 
+    def forget_keys(self) -> None:
+        """Forget all idempotency keys, as Stripe does after a day."""
+        self._answers.clear()
+
     async def post(self, event: Json, *, secret: str = WEBHOOK_SECRET, at: int | None = None) -> int:
         """Post an event to the webhook, signed at an instant (Unix seconds; None: now). Returns the status code."""
         body = json.dumps(event)
@@ -154,13 +158,16 @@ class StripeStandIn:
             case "POST", ["v1", "payment_intents", payment_id, "confirm"]:
                 return await self._confirm(payment_id, body["payment_method"])
             case "POST", ["v1", "refunds"]:
-                refunds = await self._ask("GET", f"/v1/refunds?payment_intent={body['payment_intent']}")
-                if refunds[1].get("data"):
+                payment = await self.payment(body["payment_intent"])
+                known = await self._ask("GET", f"/v1/refunds?payment_intent={body['payment_intent']}")
+                left = payment["amount"] - sum(one["amount"] for one in known[1].get("data", []))
+                if not left:
                     return _error(400, "charge_already_refunded")
+                if int(body.get("amount", payment["amount"])) > left:
+                    return _error(400, "amount_too_large")
+                body = _with_metadata(body)
             case "POST", ["v1", "payment_intents"]:
-                body = body | {
-                    "metadata": {k[9:-1]: body.pop(k) for k in list(body) if k.startswith("metadata[")}
-                }
+                body = _with_metadata(body)
         status_code, answer = await self._ask(method, path + (f"?{query}" if query else ""), body)
         if status_code >= 400:
             return _error(status_code, "resource_missing" if status_code == 404 else "bad_request")
@@ -292,6 +299,14 @@ async def _until_empty(behind: httpx.AsyncClient) -> None:
                 return
             except httpx.TransportError:
                 await asyncio.sleep(0.05)
+
+
+def _with_metadata(body: Json) -> Json:
+    """Return a form with its metadata as one value."""
+    metadata = {name[9:-1]: value for name, value in body.items() if name.startswith("metadata[")}
+    return {name: value for name, value in body.items() if not name.startswith("metadata[")} | {
+        "metadata": metadata
+    }
 
 
 def _error(status_code: int, code: str) -> tuple[int, Json]:
