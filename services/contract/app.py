@@ -25,6 +25,7 @@ from services.contract.domain.usage.progress import UsageRhythm
 from services.contract.operations import Operations
 from services.contract.operations.billing.due_run import Billing
 from services.contract.operations.billing.plan_credits import PlanCredits
+from services.contract.operations.billing.refund_credits import RefundCredits
 from services.contract.operations.billing.usage import UsageInvoices
 from services.contract.operations.billing.void_credits import VoidCredits
 from services.contract.operations.contracts import Contracts
@@ -37,6 +38,7 @@ from services.contract.operations.overage import OveragePolicies
 from services.contract.operations.parties import Parties
 from services.contract.operations.payments import Payments
 from services.contract.operations.plan_changes import PlanChanges
+from services.contract.operations.refunds import Refunds
 from services.contract.operations.repricing import Repricing
 from services.contract.operations.schedules import Schedules
 from services.contract.operations.seat_voids import SeatVoids
@@ -83,7 +85,8 @@ async def open_service(
         ledger = LedgerPeer(service.channel("ledger"))
         plan_credits = PlanCredits(store=store, clock=clock, ids=ids)
         void_credits = VoidCredits(store=store, clock=clock, ids=ids)
-        deliveries = Deliveries(ledger, plan_credits, void_credits)
+        refund_credits = RefundCredits(store=store, clock=clock, wall=wall, ids=ids)
+        deliveries = Deliveries(ledger, plan_credits, void_credits, refund_credits)
         relay = await service.start_relay(deliveries.deliver, ordered=ORDERED)
         billing = Billing(store=store, catalog=catalog, ids=ids)
         usage = UsageInvoices(
@@ -99,15 +102,9 @@ async def open_service(
             group_key=settings.usage_group_key,
         )
         invoices = Invoices(store=store, documents=InvoiceDocuments(), usage=usage, clock=clock, ids=ids)
-
-        payments = Payments(
-            store=store,
-            provider=_payment_provider(settings, service),
-            relay=relay,
-            clock=clock,
-            wall=wall,
-            ids=ids,
-        )
+        provider = _payment_provider(settings, service)
+        payments = Payments(store=store, provider=provider, relay=relay, clock=clock, wall=wall, ids=ids)
+        refunds = Refunds(store=store, provider=provider, relay=relay, clock=clock, wall=wall, ids=ids)
         top_ups = TopUps(store=store, catalog=catalog, payments=payments, relay=relay, clock=clock, ids=ids)
 
         async def run_due(at: datetime) -> None:
@@ -116,6 +113,7 @@ async def open_service(
             await top_ups.run_due(at)
             await payments.end_expired(at)
             await payments.run_due()
+            await refunds.run_due()
 
         service.start_periodic(
             # May run late: an invoice is dated when it was due, not when it is made.
@@ -146,6 +144,12 @@ async def open_service(
             PeriodicTask(
                 "payments",
                 payments.run_due,
+                settings.due_interval_seconds,
+                wait_seconds_max=DUE_WAIT_SECONDS_MAX,
+            ),
+            PeriodicTask(
+                "refunds",
+                refunds.run_due,
                 settings.due_interval_seconds,
                 wait_seconds_max=DUE_WAIT_SECONDS_MAX,
             ),
@@ -185,6 +189,7 @@ async def open_service(
             named_seats=NamedSeats(store=store, relay=relay, clock=clock, ids=ids),
             top_ups=top_ups,
             payments=payments,
+            refunds=refunds,
             invoices=invoices,
             repricing=Repricing(store=store, catalog=catalog, clock=clock, ids=ids),
             credit_notes=CreditNotes(store=store, clock=clock, ids=ids),

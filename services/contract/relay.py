@@ -10,8 +10,10 @@ from services.contract.domain.notices import (
     PlanChanged,
     SeatsChanged,
     TopUpPaid,
+    TopUpRefunded,
 )
 from services.contract.operations.billing.plan_credits import PlanCredits
+from services.contract.operations.billing.refund_credits import RefundCredits
 from services.contract.operations.billing.void_credits import VoidCredits
 from services.contract.peers import LedgerPeer
 from services.contract.store.formats import NOTICES
@@ -24,10 +26,17 @@ ORDERED: Final = frozenset({NOTICES.of(SeatsChanged).name})
 class Deliveries:
     """Delivers one notice at a time, for meshkit's relay. Raises if the Ledger did not accept it."""
 
-    def __init__(self, ledger: LedgerPeer, plan_credits: PlanCredits, void_credits: VoidCredits) -> None:
+    def __init__(
+        self,
+        ledger: LedgerPeer,
+        plan_credits: PlanCredits,
+        void_credits: VoidCredits,
+        refund_credits: RefundCredits,
+    ) -> None:
         self._ledger = ledger
         self._plan_credits = plan_credits
         self._void_credits = void_credits
+        self._refund_credits = refund_credits
 
     async def deliver(self, notice: Notice) -> None:
         payload, request_id = NOTICES.decode(notice.kind, notice.payload), notice.notice_id
@@ -44,6 +53,9 @@ class Deliveries:
                 await self._ledger.apply_seat_change(payload, request_id=request_id)
             case TopUpPaid():
                 await self._ledger.issue_grant(payload, request_id=request_id)
+            case TopUpRefunded():
+                refunded = await self._ledger.refund_grant(payload, request_id=request_id)
+                await self._refund_credits.settle(payload.refund_id, refunded)
             case PlanChanged():
                 applied = await self._ledger.apply_plan_change(payload, request_id=request_id)
                 await self._plan_credits.settle(

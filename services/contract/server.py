@@ -20,6 +20,7 @@ from services.contract.wire import (
     parties,
     payments,
     plan_changes,
+    refunds,
     schedules,
     seat_voids,
     seats,
@@ -255,10 +256,15 @@ class ContractServicer(contract_pb2_grpc.ContractServiceServicer):
         cancelled = await self._do.top_ups.cancel(command)
         return top_ups.cancel_to_wire(cancelled)
 
+    async def RefundTopUp(self, request: pb.RefundTopUpRequest, context: Context) -> pb.RefundTopUpResponse:
+        command = refunds.refund_from_wire(request)
+        refund = await self._do.refunds.refund(command)
+        return refunds.refund_to_wire(refund)
+
     async def GetTopUp(self, request: pb.GetTopUpRequest, context: Context) -> pb.GetTopUpResponse:
         top_up_id = top_ups.get_from_wire(request)
         top_up = await self._do.top_ups.get(top_up_id)
-        return top_ups.get_to_wire(top_up)
+        return refunds.get_to_wire(top_up, await self._do.refunds.of_top_up(top_up_id))
 
     async def ListTopUps(self, request: pb.ListTopUpsRequest, context: Context) -> pb.ListTopUpsResponse:
         contract_id, page = top_ups.list_from_wire(request)

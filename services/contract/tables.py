@@ -447,6 +447,32 @@ payments = Table(
     schema=SCHEMA,
 )
 
+top_up_refunds = Table(
+    "top_up_refunds",
+    metadata,
+    Column("refund_id", Text, primary_key=True),
+    Column("top_up_id", Text, nullable=False),
+    Column("customer_id", Text, nullable=False),
+    Column("currency_code", Text, nullable=False),
+    Column("asked_micros", BigInteger),
+    Column("reason", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("amount_micros", BigInteger, nullable=False),
+    Column("granted_micros", BigInteger),  # as the Ledger answered, like the four that follow
+    Column("spent_micros", BigInteger),
+    Column("held_micros", BigInteger),
+    Column("expired_micros", BigInteger),
+    Column("voided_micros", BigInteger),
+    Column("refundable_micros", BigInteger),
+    Column("create_time", DateTime(timezone=True), nullable=False),
+    Column("apply_time", DateTime(timezone=True)),
+    Column("credit_note_id", Text),
+    Column("return_time", DateTime(timezone=True)),
+    Column("checks", Integer, nullable=False),
+    Column("due_time", DateTime(timezone=True)),  # wall time: when the provider is asked next
+    schema=SCHEMA,
+)
+
 payment_methods = Table(
     "payment_methods",
     metadata,

@@ -27,6 +27,7 @@ from services.ledger.operations import Operations
 from services.ledger.operations.copies import Copies
 from services.ledger.operations.copy_repairs import CopyRepairs
 from services.ledger.operations.credits.grants import Grants
+from services.ledger.operations.credits.refunds import Refunds
 from services.ledger.operations.credits.reports import Reports
 from services.ledger.operations.credits.seat_balances import SeatBalances
 from services.ledger.operations.credits.settlement import Settlement
@@ -172,6 +173,7 @@ def _operations(
         plan_changes=PlanChanges(store=store, clock=clock, ids=ids, relay=relay),
         seat_voids=SeatVoids(store=store, clock=clock, ids=ids, relay=relay),
         grants=Grants(store=store, clock=clock, ids=ids, relay=relay),
+        refunds=Refunds(store=store, clock=clock, ids=ids, relay=relay),
         caps=SpendCaps(store=store, clock=clock, ids=ids),
         corrections=Corrections(store=store, clock=clock, ids=ids, relay=relay),
         rerates=Rerates(store=store, clock=clock, ids=ids),

@@ -72,6 +72,7 @@ async def record(databases: Databases) -> Mapping[str, Recording]:
     answers: dict[str, Callable[[Any], Message]] = {
         "ApplyPlanChange": _half_unused,
         "VoidSeatChange": _seat_half_unused,
+        "RefundGrant": _mostly_unspent,
     }
     async with AnyPeer("ledger", answers) as peer:
         async with (
@@ -123,6 +124,17 @@ def _half_unused(request: ledger_peer_pb2.ApplyPlanChangeRequest) -> ledger_peer
             for one in request.paid_periods
         ],
         apply_time=request.ended.end_time,
+    )
+
+
+def _mostly_unspent(request: ledger_peer_pb2.RefundGrantRequest) -> ledger_peer_pb2.RefundGrantResponse:
+    """Answer a refund: of 1,000 credits 250 were spent, and 50 are held."""
+    return ledger_peer_pb2.RefundGrantResponse(
+        granted_micros=1_000 * CREDIT,
+        spent_micros=250 * CREDIT,
+        held_micros=50 * CREDIT,
+        voided_micros=700 * CREDIT,
+        apply_time=timestamp(catalog.JUNE + timedelta(days=15)),
     )
 
 
@@ -421,6 +433,10 @@ async def fill_contract(ask: Ask, sold: Json) -> None:
         outcome="PAYMENT_OUTCOME_PAID",
         payment_reference="pay-1",
     )
+    bought_by_mistake = {"top_up_id": paid["top_up"]["top_up_id"], "reason": "bought by mistake"}
+    cents = {"currency_code": "USD", "micros": "10010000"}
+    await ask("RefundTopUp", **bought_by_mistake, amount=cents)
+    await ask("RefundTopUp", **bought_by_mistake)
     unpaid = await ask(
         "OrderTopUp", contract_id=contract_id, terms=sold["terms"], payment_gate="PAYMENT_GATE_EXTERNAL"
     )
@@ -709,6 +725,8 @@ async def fill_ledger(ask: Ask) -> None:
         effective_time=JUNE,
         expire_time="2026-06-01T00:00:00Z",
     )
+    returned = {"customer_id": "cus_acme", "top_up_id": "top_2"}
+    await ask("RefundGrant", **returned, voided_at_least_micros=str(125_125_000))
     gift = await ask(
         "IssueGrant",
         **pool,

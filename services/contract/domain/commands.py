@@ -41,6 +41,7 @@ from services.contract.domain.invoice_taxes import TaxTerms
 from services.contract.domain.overage import OverageTerms
 from services.contract.domain.payments import PaymentMethod
 from services.contract.domain.plan_change import IncludedCredits, PlanChange, UnusedShare
+from services.contract.domain.refunds import TopUpRefund
 from services.contract.domain.schedules import (
     Allocation,
     GrantAlignment,
@@ -505,6 +506,17 @@ class PayTopUp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefundTopUp:
+    """amount: > 0; None: all that is refundable."""
+
+    request_id: str
+    fingerprint: bytes
+    top_up_id: TopUpId
+    amount: Money | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetPaymentMethod:
     """provider_customer_id, payment_method_id: the provider's ids."""
 
@@ -658,4 +670,5 @@ Response = (
     | BillingDetailsSet
     | Party
     | PaymentMethod
+    | TopUpRefund
 )

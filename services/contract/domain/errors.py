@@ -816,6 +816,71 @@ class PaymentUnderWay(FailedPrecondition):
         )
 
 
+class TopUpNotPaid(FailedPrecondition):
+    """Only what was paid and granted can be refunded."""
+
+    reason = "TOP_UP_NOT_PAID"
+
+    def __init__(self, *, top_up_id: str, status: str) -> None:
+        super().__init__(
+            f"top-up {top_up_id!r} is {status}; only one that is PAID can be refunded",
+            top_up_id=top_up_id,
+            status=status,
+        )
+
+
+class RefundPending(FailedPrecondition):
+    """The Ledger has not answered an earlier refund of the top-up yet."""
+
+    reason = "REFUND_PENDING"
+
+    def __init__(self, *, top_up_id: str, refund_id: str) -> None:
+        super().__init__(
+            f"refund {refund_id!r} of top-up {top_up_id!r} waits for the Ledger; refund again when GetTopUp shows"
+            " that it has answered",
+            top_up_id=top_up_id,
+            refund_id=refund_id,
+        )
+
+
+class RefundExceedsPaid(FailedPrecondition):
+    """More than what the invoice charges, less its credit notes, cannot be returned."""
+
+    reason = "REFUND_EXCEEDS_PAID"
+
+    def __init__(self, *, top_up_id: str, left_micros: str) -> None:
+        super().__init__(
+            f"only {left_micros} micros of the invoice of top-up {top_up_id!r} are left to refund",
+            top_up_id=top_up_id,
+            left_micros=left_micros,
+        )
+
+
+class RefundExceedsUnspent(FailedPrecondition):
+    """More than what the unspent credits cost cannot be returned. Nothing was."""
+
+    reason = "REFUND_EXCEEDS_UNSPENT"
+
+    def __init__(
+        self,
+        *,
+        top_up_id: str,
+        refund_id: str,
+        refundable_micros: str,
+        unspent_micros: str,
+        held_micros: str,
+    ) -> None:
+        super().__init__(
+            f"only {unspent_micros} micro-credits of top-up {top_up_id!r} are unspent ({held_micros} more are held), so"
+            f" at most {refundable_micros} micros can be refunded; nothing was",
+            top_up_id=top_up_id,
+            refund_id=refund_id,
+            refundable_micros=refundable_micros,
+            unspent_micros=unspent_micros,
+            held_micros=held_micros,
+        )
+
+
 class PaymentsNotSetUp(FailedPrecondition):
     """This Contract has no payment provider."""
 

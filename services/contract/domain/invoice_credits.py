@@ -50,12 +50,13 @@ class CreditNote:
 
 
 class AccountCreditCause(Enum):
-    """Why account credit changed. EXCESS: an invoice would have been negative."""
+    """Why account credit changed. EXCESS: an invoice would have been negative. PAID_OUT: it is returned as money."""
 
     CREDIT_NOTE = "CREDIT_NOTE"
     USED = "USED"
     RETURNED = "RETURNED"
     EXCESS = "EXCESS"
+    PAID_OUT = "PAID_OUT"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from services.contract.domain.ids import (
     PlanChangeId,
     ProductId,
     RateCardId,
+    RefundId,
     SeatChangeId,
     SeatId,
     SeatVoidId,
@@ -113,6 +114,16 @@ class TopUpPaid:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TopUpRefunded:
+    """voided_at_least: how much of the top-up's grant shall be voided in all; None: all of its rest."""
+
+    customer_id: CustomerId
+    refund_id: RefundId
+    top_up_id: TopUpId
+    voided_at_least: Credits | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FirstSeats:
     """The seat ids of a subscription from its contract's start."""
 
@@ -137,7 +148,7 @@ class PlanChanged:
 
 
 # The format of each, named as the notice's kind: store/formats.py.
-Payload = CustomerChanged | ContractChanged | SeatsChanged | TopUpPaid | PlanChanged
+Payload = CustomerChanged | ContractChanged | SeatsChanged | TopUpPaid | TopUpRefunded | PlanChanged
 
 
 def customer_changed(customer: Customer) -> CustomerChanged:

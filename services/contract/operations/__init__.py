@@ -13,6 +13,7 @@ from services.contract.operations.overage import OveragePolicies
 from services.contract.operations.parties import Parties
 from services.contract.operations.payments import Payments
 from services.contract.operations.plan_changes import PlanChanges
+from services.contract.operations.refunds import Refunds
 from services.contract.operations.repricing import Repricing
 from services.contract.operations.schedules import Schedules
 from services.contract.operations.seat_voids import SeatVoids
@@ -35,6 +36,7 @@ class Operations:
     named_seats: NamedSeats
     top_ups: TopUps
     payments: Payments
+    refunds: Refunds
     invoices: Invoices
     repricing: Repricing
     credit_notes: CreditNotes

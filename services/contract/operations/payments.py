@@ -262,7 +262,7 @@ class Payments:
         )
 
     async def _refund(self, payment: Payment) -> None:
-        await self._provider.refund(payment)
+        await self._provider.refund(payment, amount=None, key=f"{payment.payment_id}/refund")
         async with self._store.transaction() as tx:
             top_up = await self._lock(tx, payment)
             after, returned = refunded(

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Protocol
 
+from meshkit.quantity import Money
 from services.contract.domain.billing.tiers import SeatPrice
 from services.contract.domain.commands import InvoiceDetails, PlanPreview, ScheduleCredits
 from services.contract.domain.contract import BillingFrequency, Contract
@@ -131,8 +132,8 @@ class PaymentProvider(Protocol):
         """Make sure that nobody can pay any more. Returns what became of the payment: it may have SUCCEEDED before."""
         ...
 
-    async def refund(self, payment: Payment) -> None:
-        """Return the whole amount of a payment that SUCCEEDED."""
+    async def refund(self, payment: Payment, *, amount: Money | None, key: str) -> None:
+        """Return an amount of a payment that SUCCEEDED; None: all of it. key: the same for a repetition."""
         ...
 
     async def method(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """OrderTopUp, ResolveTopUpPayment, CancelTopUp, GetTopUp, ListTopUps, and orders that expire."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -34,10 +34,11 @@ from services.contract.domain.top_up import (
 )
 from services.contract.operations.billing.invoicing import new_invoice
 from services.contract.operations.billing.issuing import issue, with_taxes
+from services.contract.operations.billing.refund_credits import report_returned
 from services.contract.operations.billing.top_up_outcome import save_outcome
 from services.contract.operations.payments import Payments
 from services.contract.operations.ports import Catalog, Relay
-from services.contract.store import PostgresStore
+from services.contract.store import PostgresStore, Transaction
 
 EXPIRED_PER_READ_MAX = 200
 
@@ -140,8 +141,11 @@ class TopUps:
         at = self._clock.now()
         report = _report_of(command, at=at)
 
-        def change(top_up: TopUp) -> TopUp:
+        async def change(tx: Transaction, top_up: TopUp) -> TopUp:
             refuse_to_decide(top_up)
+            is_of_refund = report.outcome is PaymentOutcome.REFUNDED and top_up.status is TopUpStatus.PAID
+            if is_of_refund and await report_returned(tx, top_up.top_up_id, at=at):
+                return top_up
             return reported(expired(top_up, at=at), report, at=at)
 
         return await self._change(command, change, at=at)
@@ -157,7 +161,11 @@ class TopUps:
         top_up = await self.get(command.top_up_id)
         if top_up.payment_gate is PaymentGate.STRIPE and top_up.status is TopUpStatus.PENDING_PAYMENT:
             await self._payments.end(top_up.top_up_id, TopUpStatus.CANCELLED)
-        return await self._change(command, lambda top_up: cancelled(expired(top_up, at=at), at=at), at=at)
+
+        async def change(_: Transaction, top_up: TopUp) -> TopUp:
+            return cancelled(expired(top_up, at=at), at=at)
+
+        return await self._change(command, change, at=at)
 
     async def run_due(self, at: datetime) -> None:
         """Expire every order that was not paid in time."""
@@ -187,7 +195,7 @@ class TopUps:
     async def _change(
         self,
         command: ResolveTopUpPayment | CancelTopUp,
-        change: Callable[[TopUp], TopUp],
+        change: Callable[[Transaction, TopUp], Awaitable[TopUp]],
         *,
         at: datetime,
     ) -> TopUpAndInvoice:
@@ -198,7 +206,7 @@ class TopUps:
             customer_id = (await tx.top_ups.find(command.top_up_id)).customer_id
             await tx.customers.lock_id(customer_id)
             before = await tx.top_ups.find(command.top_up_id)
-            after = change(before)
+            after = await change(tx, before)
             await save_outcome(tx, before, after, at=at, ids=self._ids)
             changed = TopUpAndInvoice(top_up=after, invoice=await tx.invoices.find(after.invoice_id))
             await tx.responses.store(command, changed)

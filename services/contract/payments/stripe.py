@@ -59,6 +59,7 @@ _STATES: Final = {
 }
 # The bank wants the payer, who was not present.
 AUTHENTICATION_REQUIRED: Final = "authentication_required"
+REFUNDS_READ_MAX = 100  # of one payment; Stripe returns no more at once
 ALREADY_REFUNDED: Final = "charge_already_refunded"
 
 log = structlog.get_logger(__name__)
@@ -134,13 +135,26 @@ class StripeProvider:
                 intent = await intents.retrieve_async(provider_payment_id)
         return _from_stripe(intent)
 
-    async def refund(self, payment: Payment) -> None:
+    async def refund(self, payment: Payment, *, amount: Money | None, key: str) -> None:
+        params: stripe.params.RefundCreateParams = {
+            "payment_intent": payment.provider_payment_id,
+            "metadata": {"refund_id": key},
+        }
+        if amount is not None:
+            units = to_minor(amount)
+            if units is None:
+                raise PaymentProviderUnavailable(details="Stripe returns whole units of this currency only")
+            params["amount"] = units
+        refunds = self._client.v1.refunds
         async with _asking():
+            # Stripe forgets an idempotency key after a day, and a part could be returned again.
+            known = await refunds.list_async(
+                {"payment_intent": payment.provider_payment_id, "limit": REFUNDS_READ_MAX}
+            )
+            if any(_text(one.metadata, "refund_id") == key for one in known.data):
+                return
             try:
-                await self._client.v1.refunds.create_async(
-                    {"payment_intent": payment.provider_payment_id},
-                    {"idempotency_key": f"{payment.payment_id}/refund"},
-                )
+                await refunds.create_async(params, {"idempotency_key": key})
             except stripe.InvalidRequestError as error:
                 if error.code != ALREADY_REFUNDED:
                     raise PaymentProviderUnavailable(details=f"it refuses the refund: {error.code}") from None

@@ -23,7 +23,9 @@ from services.contract.domain.notices import (
     PlanChanged,
     SeatsChanged,
     TopUpPaid,
+    TopUpRefunded,
 )
+from services.contract.domain.refunds import GrantCredits, RefundAnswer
 from services.contract.domain.seats.voids import VoidAnswer
 from services.contract.domain.usage.progress import UsageAnswer, UsageProgress
 from services.contract.peers.calls import calling, instant
@@ -172,6 +174,30 @@ class LedgerPeer:
             # Delivered so long ago that the response is no longer stored. The grant exists.
             if fault.reason != "GRANT_ALREADY_EXISTS":
                 raise
+
+    async def refund_grant(self, refunded: TopUpRefunded, *, request_id: str) -> RefundAnswer:
+        """Take back credits of a top-up; returns where its credits are. A repeated request gets the first answer."""
+        least = refunded.voided_at_least
+        async with calling("ledger"):
+            answer = await self._stub.RefundGrant(
+                ledger_peer_pb2.RefundGrantRequest(
+                    request_id=request_id,
+                    customer_id=refunded.customer_id,
+                    top_up_id=refunded.top_up_id,
+                    voided_at_least_micros=None if least is None else least.micros,
+                )
+            )
+        return RefundAnswer(
+            credits=GrantCredits(
+                granted=Credits(answer.granted_micros),
+                spent=Credits(answer.spent_micros),
+                held=Credits(answer.held_micros),
+                expired=Credits(answer.expired_micros),
+                voided=Credits(answer.voided_micros),
+            ),
+            is_refused=answer.is_refused,
+            apply_time=instant(answer.apply_time),
+        )
 
     async def preview_seat_change(
         self,

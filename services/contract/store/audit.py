@@ -9,12 +9,14 @@ from audit import AuditRecorder
 from services.contract.domain.contract import Contract
 from services.contract.domain.invoice import Invoice
 from services.contract.domain.payments import Payment
+from services.contract.domain.refunds import TopUpRefund
 from services.contract.domain.top_up import TopUp
 
 BILL: Final = "bill"
 NUMBER: Final = "number"
 EXPIRE: Final = "expire"
 PAYMENT: Final = "payment"
+REFUND: Final = "refund"
 
 
 class DueRecords:
@@ -52,3 +54,12 @@ class DueRecords:
             "state": payment.state.value,
         }
         await self._recorder.record_due(self._connection, PAYMENT, effect)
+
+    async def returned(self, refund: TopUpRefund) -> None:
+        """Record that the provider has returned the money of a refund."""
+        effect = {
+            "refund_id": refund.refund_id,
+            "top_up_id": refund.top_up_id,
+            "customer_id": refund.customer_id,
+        }
+        await self._recorder.record_due(self._connection, REFUND, effect)

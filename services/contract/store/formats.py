@@ -31,10 +31,12 @@ from services.contract.domain.notices import (
     PlanChanged,
     SeatsChanged,
     TopUpPaid,
+    TopUpRefunded,
 )
 from services.contract.domain.overage import OverageLimit
 from services.contract.domain.payments import PaymentMethod
 from services.contract.domain.plan_change import PaidSeats, UnusedShare
+from services.contract.domain.refunds import TopUpRefund
 from services.contract.domain.schedules import Rollover, ScheduleEdition
 from services.contract.domain.seats.voids import SeatVoid
 from services.contract.domain.usage.report import UsageReport
@@ -358,6 +360,7 @@ RESPONSES: Final = Formats[Response](
     Format("BillingDetailsSet", BillingDetailsSet),
     PARTY,
     Format("PaymentMethod", PaymentMethod),
+    Format("TopUpRefund", TopUpRefund),
 )
 NOTICES: Final = Formats[Payload](
     Format("CUSTOMER_CHANGED", CustomerChanged),
@@ -372,6 +375,7 @@ NOTICES: Final = Formats[Payload](
         (_seats_changed_2, _counted_change, _change_that_counts, _without_money),
     ),
     Format("TOP_UP_PAID", TopUpPaid),
+    Format("TOP_UP_REFUNDED", TopUpRefunded),
     Format(
         "PLAN_CHANGED",
         PlanChanged,

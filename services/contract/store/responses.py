@@ -20,6 +20,7 @@ from services.contract.domain.commands import (
     OrderTopUp,
     PayTopUp,
     RecordInvoicePayment,
+    RefundTopUp,
     RepriceSeats,
     ResolveTopUpPayment,
     Response,
@@ -81,7 +82,7 @@ class OwnResponses(StoredResponses[Response]):
                 await StoredContracts(self._connection).customer_of(command.seats.contract_id)
             case FinalizeInvoice() | VoidInvoice() | RecordInvoicePayment() | CreateCreditNote():
                 await StoredInvoices(self._connection).find(command.invoice_id)
-            case ResolveTopUpPayment() | CancelTopUp() | PayTopUp():
+            case ResolveTopUpPayment() | CancelTopUp() | PayTopUp() | RefundTopUp():
                 await StoredTopUps(self._connection).find(command.top_up_id)
             case _:
                 raise AssertionError(f"{type(command).__name__} is not for callers restricted to customers")

@@ -27,6 +27,7 @@ from services.contract.store.numbers import StoredNumbers
 from services.contract.store.parties import StoredParties
 from services.contract.store.payments import StoredPayments
 from services.contract.store.plan_changes import StoredPlanChanges
+from services.contract.store.refunds import StoredRefunds
 from services.contract.store.responses import OwnResponses
 from services.contract.store.seat_voids import StoredSeatVoids
 from services.contract.store.seats import StoredSeats
@@ -60,6 +61,7 @@ class Transaction:
         self.numbers = StoredNumbers(connection)
         self.top_ups = StoredTopUps(connection)
         self.payments = StoredPayments(connection)
+        self.refunds = StoredRefunds(connection)
         self.plan_changes = StoredPlanChanges(connection)
         self.usage = StoredUsage(connection)
 

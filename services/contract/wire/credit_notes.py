@@ -24,6 +24,7 @@ _CAUSES: Final = {
     AccountCreditCause.USED: pb.ACCOUNT_CREDIT_CAUSE_USED,
     AccountCreditCause.RETURNED: pb.ACCOUNT_CREDIT_CAUSE_RETURNED,
     AccountCreditCause.EXCESS: pb.ACCOUNT_CREDIT_CAUSE_EXCESS,
+    AccountCreditCause.PAID_OUT: pb.ACCOUNT_CREDIT_CAUSE_PAID_OUT,
 }
 
 

@@ -143,10 +143,6 @@ def cancel_to_wire(cancelled: TopUpAndInvoice) -> pb.CancelTopUpResponse:
     )
 
 
-def get_to_wire(top_up: TopUp) -> pb.GetTopUpResponse:
-    return pb.GetTopUpResponse(top_up=top_up_to_wire(top_up))
-
-
 def list_to_wire(rows: Sequence[TopUp], page: Page, request: pb.ListTopUpsRequest) -> pb.ListTopUpsResponse:
     shown, token = page_to_wire(rows, page, _list_of(request), lambda row: (row.top_up_id,), top_up_to_wire)
     return pb.ListTopUpsResponse(top_ups=shown, next_page_token=token)

@@ -189,6 +189,15 @@ class GrantNotFound(NotFound):
         )
 
 
+class TopUpNotGranted(NotFound):
+    """Contract asks again, in case the grant is under way."""
+
+    reason = "TOP_UP_NOT_GRANTED"
+
+    def __init__(self, *, top_up_id: str) -> None:
+        super().__init__(f"top-up {top_up_id!r} has no grant here", top_up_id=top_up_id)
+
+
 class AdjustmentTooLarge(FailedPrecondition):
     reason = "ADJUSTMENT_TOO_LARGE"
 

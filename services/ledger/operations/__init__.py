@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from services.ledger.operations.copies import Copies
 from services.ledger.operations.copy_repairs import CopyRepairs
 from services.ledger.operations.credits.grants import Grants
+from services.ledger.operations.credits.refunds import Refunds
 from services.ledger.operations.credits.reports import Reports
 from services.ledger.operations.credits.seat_balances import SeatBalances
 from services.ledger.operations.gate.caps import SpendCaps
@@ -33,6 +34,7 @@ class Operations:
     plan_changes: PlanChanges
     seat_voids: SeatVoids
     grants: Grants
+    refunds: Refunds
     caps: SpendCaps
     intake: Intake
     corrections: Corrections

@@ -9,7 +9,7 @@ from purser.ledger.v1 import ledger_peer_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2_grpc
 from services.ledger.operations import Operations
 from services.ledger.wire.copies import alert, catalog, contract, plan_changes, seat_voids
-from services.ledger.wire.credits import grants
+from services.ledger.wire.credits import grants, refunds
 from services.ledger.wire.usage import contract_usage
 
 SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["LedgerPeerService"].full_name
@@ -87,6 +87,10 @@ class LedgerPeerServicer(ledger_peer_pb2_grpc.LedgerPeerServiceServicer):
         command = grants.top_up_from_wire(request)
         grant = await self._do.grants.issue_top_up(command)
         return grants.top_up_to_wire(grant, command.credit_type_id)
+
+    async def RefundGrant(self, request: pb.RefundGrantRequest, context: Context) -> pb.RefundGrantResponse:
+        refunded = await self._do.refunds.refund(refunds.refund_from_wire(request))
+        return refunds.refund_to_wire(refunded)
 
     async def GetContractUsage(
         self, request: pb.GetContractUsageRequest, context: Context

@@ -7,6 +7,7 @@ from meshkit.formats import Format, Formats, Json
 from services.ledger.domain.credits.commands import AdjustedBalance, VoidedGrant
 from services.ledger.domain.credits.grant import Grant
 from services.ledger.domain.credits.plan_change import PlanChanged
+from services.ledger.domain.credits.refund import GrantRefunded
 from services.ledger.domain.credits.schedule import Edition, Rollover
 from services.ledger.domain.credits.seat_void import SeatChangeVoided
 from services.ledger.domain.crossings.watch import Crossing
@@ -128,6 +129,7 @@ RESPONSES: Final = Formats[Response](
     Format("AdjustedBalance", AdjustedBalance),
     Format("PlanChanged", PlanChanged),
     Format("SeatChangeVoided", SeatChangeVoided),
+    Format("GrantRefunded", GrantRefunded),
 )
 # Each is named as the notice's kind.
 NOTICES: Final = Formats[Crossing](Format("CROSSING", Crossing))

@@ -305,7 +305,8 @@ async def test_another_amount_than_ordered_is_given_back(till: Till) -> None:
         headers={"Authorization": f"Bearer {API_KEY}"},
     )
     await till.stripe.pay_in_browser(asked.client_secret, await till.stripe.card())
-    till.stripe.faults = [None, Fault(500, is_done=True)]  # asked, refunded without a reply
+    # Asked, asked for earlier refunds, refunded without a reply.
+    till.stripe.faults = [None, None, Fault(500, is_done=True)]
 
     with unavailable("PAYMENT_PROVIDER_UNAVAILABLE"):
         await till.payment(top_up)

@@ -45,10 +45,11 @@ from services.contract.wire import (
     top_ups,
 )
 from services.contract.wire import plan_changes as contract_plan_changes
+from services.contract.wire import refunds as top_up_refunds
 from services.ledger.domain.crossings.watch import Crossing
 from services.ledger.domain.responses import Response
 from services.ledger.wire.copies import plan_changes, repairs
-from services.ledger.wire.credits import grants
+from services.ledger.wire.credits import grants, refunds
 from services.ledger.wire.gate import caps, gate
 from services.ledger.wire.usage import corrections, rerates
 from tests.support.any_rpc import request_of
@@ -112,6 +113,8 @@ READS: dict[str, Callable[[Any], Any]] = {
     "ObserveCrossing": crossings.observe_from_wire,
     "OrderTopUp": top_ups.order_from_wire,
     "RecordInvoicePayment": invoices.pay_from_wire,
+    "RefundGrant": refunds.refund_from_wire,
+    "RefundTopUp": top_up_refunds.refund_from_wire,
     "Release": gate.release_from_wire,
     "RemoveSpendCap": caps.remove_from_wire,
     "ReplayDelivery": deliveries.replay_from_wire,
@@ -254,6 +257,8 @@ def test_all_commands_of_the_revision_before_but_those_of_the_gate_have_a_legacy
         "IssueTopUpGrant",
         "NameSeats",
         "RecordInvoicePayment",
+        "RefundGrant",
+        "RefundTopUp",
         "RepairAlertState",
         "RepairCopy",
         "RepriceSeats",

@@ -155,6 +155,14 @@ class PaymentOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PAYMENT_OUTCOME_DECLINED: _ClassVar[PaymentOutcome]
     PAYMENT_OUTCOME_REFUNDED: _ClassVar[PaymentOutcome]
 
+class TopUpRefundStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TOP_UP_REFUND_STATUS_UNSPECIFIED: _ClassVar[TopUpRefundStatus]
+    TOP_UP_REFUND_STATUS_PENDING: _ClassVar[TopUpRefundStatus]
+    TOP_UP_REFUND_STATUS_REFUSED: _ClassVar[TopUpRefundStatus]
+    TOP_UP_REFUND_STATUS_DUE: _ClassVar[TopUpRefundStatus]
+    TOP_UP_REFUND_STATUS_RETURNED: _ClassVar[TopUpRefundStatus]
+
 class InvoiceStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     INVOICE_STATUS_UNSPECIFIED: _ClassVar[InvoiceStatus]
@@ -206,6 +214,7 @@ class AccountCreditCause(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ACCOUNT_CREDIT_CAUSE_USED: _ClassVar[AccountCreditCause]
     ACCOUNT_CREDIT_CAUSE_RETURNED: _ClassVar[AccountCreditCause]
     ACCOUNT_CREDIT_CAUSE_EXCESS: _ClassVar[AccountCreditCause]
+    ACCOUNT_CREDIT_CAUSE_PAID_OUT: _ClassVar[AccountCreditCause]
 SUSPENSION_REASON_UNSPECIFIED: SuspensionReason
 SUSPENSION_REASON_OPERATOR: SuspensionReason
 SUSPENSION_REASON_PAYMENT_OVERDUE: SuspensionReason
@@ -286,6 +295,11 @@ PAYMENT_OUTCOME_PAID: PaymentOutcome
 PAYMENT_OUTCOME_FAILED: PaymentOutcome
 PAYMENT_OUTCOME_DECLINED: PaymentOutcome
 PAYMENT_OUTCOME_REFUNDED: PaymentOutcome
+TOP_UP_REFUND_STATUS_UNSPECIFIED: TopUpRefundStatus
+TOP_UP_REFUND_STATUS_PENDING: TopUpRefundStatus
+TOP_UP_REFUND_STATUS_REFUSED: TopUpRefundStatus
+TOP_UP_REFUND_STATUS_DUE: TopUpRefundStatus
+TOP_UP_REFUND_STATUS_RETURNED: TopUpRefundStatus
 INVOICE_STATUS_UNSPECIFIED: InvoiceStatus
 INVOICE_STATUS_DRAFT: InvoiceStatus
 INVOICE_STATUS_FINALIZED: InvoiceStatus
@@ -320,6 +334,7 @@ ACCOUNT_CREDIT_CAUSE_CREDIT_NOTE: AccountCreditCause
 ACCOUNT_CREDIT_CAUSE_USED: AccountCreditCause
 ACCOUNT_CREDIT_CAUSE_RETURNED: AccountCreditCause
 ACCOUNT_CREDIT_CAUSE_EXCESS: AccountCreditCause
+ACCOUNT_CREDIT_CAUSE_PAID_OUT: AccountCreditCause
 
 class Suspension(_message.Message):
     __slots__ = ("reason", "note", "create_time")
@@ -1480,10 +1495,72 @@ class GetTopUpRequest(_message.Message):
     def __init__(self, top_up_id: _Optional[str] = ...) -> None: ...
 
 class GetTopUpResponse(_message.Message):
-    __slots__ = ("top_up",)
+    __slots__ = ("top_up", "refunds")
     TOP_UP_FIELD_NUMBER: _ClassVar[int]
+    REFUNDS_FIELD_NUMBER: _ClassVar[int]
     top_up: TopUp
-    def __init__(self, top_up: _Optional[_Union[TopUp, _Mapping]] = ...) -> None: ...
+    refunds: _containers.RepeatedCompositeFieldContainer[TopUpRefund]
+    def __init__(self, top_up: _Optional[_Union[TopUp, _Mapping]] = ..., refunds: _Optional[_Iterable[_Union[TopUpRefund, _Mapping]]] = ...) -> None: ...
+
+class RefundedCredits(_message.Message):
+    __slots__ = ("granted_micros", "spent_micros", "held_micros", "expired_micros", "voided_micros")
+    GRANTED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    SPENT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    HELD_MICROS_FIELD_NUMBER: _ClassVar[int]
+    EXPIRED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    VOIDED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    granted_micros: int
+    spent_micros: int
+    held_micros: int
+    expired_micros: int
+    voided_micros: int
+    def __init__(self, granted_micros: _Optional[int] = ..., spent_micros: _Optional[int] = ..., held_micros: _Optional[int] = ..., expired_micros: _Optional[int] = ..., voided_micros: _Optional[int] = ...) -> None: ...
+
+class TopUpRefund(_message.Message):
+    __slots__ = ("refund_id", "top_up_id", "asked", "reason", "status", "amount", "credits", "refundable", "credit_note_id", "create_time", "apply_time", "return_time")
+    REFUND_ID_FIELD_NUMBER: _ClassVar[int]
+    TOP_UP_ID_FIELD_NUMBER: _ClassVar[int]
+    ASKED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    CREDITS_FIELD_NUMBER: _ClassVar[int]
+    REFUNDABLE_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_NOTE_ID_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    APPLY_TIME_FIELD_NUMBER: _ClassVar[int]
+    RETURN_TIME_FIELD_NUMBER: _ClassVar[int]
+    refund_id: str
+    top_up_id: str
+    asked: _money_pb2.Money
+    reason: str
+    status: TopUpRefundStatus
+    amount: _money_pb2.Money
+    credits: RefundedCredits
+    refundable: _money_pb2.Money
+    credit_note_id: str
+    create_time: _timestamp_pb2.Timestamp
+    apply_time: _timestamp_pb2.Timestamp
+    return_time: _timestamp_pb2.Timestamp
+    def __init__(self, refund_id: _Optional[str] = ..., top_up_id: _Optional[str] = ..., asked: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., reason: _Optional[str] = ..., status: _Optional[_Union[TopUpRefundStatus, str]] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., credits: _Optional[_Union[RefundedCredits, _Mapping]] = ..., refundable: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., credit_note_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., apply_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., return_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class RefundTopUpRequest(_message.Message):
+    __slots__ = ("request_id", "top_up_id", "amount", "reason")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    TOP_UP_ID_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    top_up_id: str
+    amount: _money_pb2.Money
+    reason: str
+    def __init__(self, request_id: _Optional[str] = ..., top_up_id: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class RefundTopUpResponse(_message.Message):
+    __slots__ = ("refund",)
+    REFUND_FIELD_NUMBER: _ClassVar[int]
+    refund: TopUpRefund
+    def __init__(self, refund: _Optional[_Union[TopUpRefund, _Mapping]] = ...) -> None: ...
 
 class ListTopUpsRequest(_message.Message):
     __slots__ = ("contract_id", "page_size", "page_token")

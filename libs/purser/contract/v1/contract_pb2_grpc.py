@@ -204,6 +204,11 @@ class ContractServiceStub:
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.CancelTopUpRequest.SerializeToString,
                 response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.CancelTopUpResponse.FromString,
                 _registered_method=True)
+        self.RefundTopUp = channel.unary_unary(
+                '/purser.contract.v1.ContractService/RefundTopUp',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.RefundTopUpRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.RefundTopUpResponse.FromString,
+                _registered_method=True)
         self.GetTopUp = channel.unary_unary(
                 '/purser.contract.v1.ContractService/GetTopUp',
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.GetTopUpRequest.SerializeToString,
@@ -548,7 +553,8 @@ class ContractServiceServicer:
         """Reports the outcome of an EXTERNAL top-up's payment. PAID: the credits are granted, exactly once, and the invoice
         becomes final. DECLINED: one attempt failed; the top-up waits for another one, and shows last_payment_error. FAILED: no
         credits, and the invoice becomes void. PAID after FAILED, CancelTopUp or expire_time: nothing is granted, the money is
-        owed back (TOP_UP_STATUS_REFUND_DUE) until REFUNDED is reported. Idempotent: reporting the same outcome again, under
+        owed back (TOP_UP_STATUS_REFUND_DUE) until REFUNDED is reported. REFUNDED for a PAID one: all its refunds that are
+        DUE (RefundTopUp) were returned. Idempotent: reporting the same outcome again, under
         any request_id, changes nothing; neither does DECLINED once the top-up is decided. Errors: TOP_UP_NOT_FOUND
         (NOT_FOUND), TOP_UP_ALREADY_RESOLVED (FAILED_PRECONDITION) for FAILED when it was paid, cancelled or too late, and for
         REFUNDED when nothing is owed; PAID_THROUGH_PROVIDER (FAILED_PRECONDITION) if Stripe is asked.
@@ -567,8 +573,22 @@ class ContractServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RefundTopUp(self, request, context):
+        """Refunds money for the credits of a paid top-up that are unspent: they are voided, and the invoice gets a credit note.
+        What was paid is returned through Stripe, or with PAYMENT_GATE_EXTERNAL by the vendor, who then reports REFUNDED with
+        ResolveTopUpPayment; with PAYMENT_GATE_NONE it reduces what is due of the invoice, and the rest is account credit. If
+        the Ledger is away, the answer is PENDING, and GetTopUp shows what came of it. Idempotent by request_id: a repeated
+        call returns the refund as it is now. Errors: TOP_UP_NOT_FOUND (NOT_FOUND); TOP_UP_NOT_PAID, REFUND_PENDING while an
+        earlier refund of it is PENDING, REFUND_EXCEEDS_PAID for more than is left of the invoice, REFUND_EXCEEDS_UNSPENT for
+        more than the unspent credits cost (refundable_micros says what can be refunded; nothing was), CURRENCY_DIFFERS
+        (FAILED_PRECONDITION).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetTopUp(self, request, context):
-        """Returns one top-up. Errors: TOP_UP_NOT_FOUND (NOT_FOUND).
+        """Returns one top-up, with its refunds. Errors: TOP_UP_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -830,6 +850,11 @@ def add_ContractServiceServicer_to_server(servicer, server):
                     servicer.CancelTopUp,
                     request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.CancelTopUpRequest.FromString,
                     response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.CancelTopUpResponse.SerializeToString,
+            ),
+            'RefundTopUp': grpc.unary_unary_rpc_method_handler(
+                    servicer.RefundTopUp,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.RefundTopUpRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.RefundTopUpResponse.SerializeToString,
             ),
             'GetTopUp': grpc.unary_unary_rpc_method_handler(
                     servicer.GetTopUp,
@@ -1783,6 +1808,33 @@ class ContractService:
             '/purser.contract.v1.ContractService/CancelTopUp',
             purser_dot_contract_dot_v1_dot_contract__pb2.CancelTopUpRequest.SerializeToString,
             purser_dot_contract_dot_v1_dot_contract__pb2.CancelTopUpResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RefundTopUp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/RefundTopUp',
+            purser_dot_contract_dot_v1_dot_contract__pb2.RefundTopUpRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.RefundTopUpResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -184,7 +184,8 @@ class ContractServiceStub:
     """Reports the outcome of an EXTERNAL top-up's payment. PAID: the credits are granted, exactly once, and the invoice
     becomes final. DECLINED: one attempt failed; the top-up waits for another one, and shows last_payment_error. FAILED: no
     credits, and the invoice becomes void. PAID after FAILED, CancelTopUp or expire_time: nothing is granted, the money is
-    owed back (TOP_UP_STATUS_REFUND_DUE) until REFUNDED is reported. Idempotent: reporting the same outcome again, under
+    owed back (TOP_UP_STATUS_REFUND_DUE) until REFUNDED is reported. REFUNDED for a PAID one: all its refunds that are
+    DUE (RefundTopUp) were returned. Idempotent: reporting the same outcome again, under
     any request_id, changes nothing; neither does DECLINED once the top-up is decided. Errors: TOP_UP_NOT_FOUND
     (NOT_FOUND), TOP_UP_ALREADY_RESOLVED (FAILED_PRECONDITION) for FAILED when it was paid, cancelled or too late, and for
     REFUNDED when nothing is owed; PAID_THROUGH_PROVIDER (FAILED_PRECONDITION) if Stripe is asked.
@@ -195,8 +196,18 @@ class ContractServiceStub:
     through Stripe also PAYMENT_UNDER_WAY (FAILED_PRECONDITION) and PAYMENT_PROVIDER_UNAVAILABLE (UNAVAILABLE), after which
     it is cancelled as soon as Stripe confirms that it was not paid.
     """
+    RefundTopUp: _grpc.UnaryUnaryMultiCallable[_contract_pb2.RefundTopUpRequest, _contract_pb2.RefundTopUpResponse]
+    """Refunds money for the credits of a paid top-up that are unspent: they are voided, and the invoice gets a credit note.
+    What was paid is returned through Stripe, or with PAYMENT_GATE_EXTERNAL by the vendor, who then reports REFUNDED with
+    ResolveTopUpPayment; with PAYMENT_GATE_NONE it reduces what is due of the invoice, and the rest is account credit. If
+    the Ledger is away, the answer is PENDING, and GetTopUp shows what came of it. Idempotent by request_id: a repeated
+    call returns the refund as it is now. Errors: TOP_UP_NOT_FOUND (NOT_FOUND); TOP_UP_NOT_PAID, REFUND_PENDING while an
+    earlier refund of it is PENDING, REFUND_EXCEEDS_PAID for more than is left of the invoice, REFUND_EXCEEDS_UNSPENT for
+    more than the unspent credits cost (refundable_micros says what can be refunded; nothing was), CURRENCY_DIFFERS
+    (FAILED_PRECONDITION).
+    """
     GetTopUp: _grpc.UnaryUnaryMultiCallable[_contract_pb2.GetTopUpRequest, _contract_pb2.GetTopUpResponse]
-    """Returns one top-up. Errors: TOP_UP_NOT_FOUND (NOT_FOUND)."""
+    """Returns one top-up, with its refunds. Errors: TOP_UP_NOT_FOUND (NOT_FOUND)."""
     ListTopUps: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ListTopUpsRequest, _contract_pb2.ListTopUpsResponse]
     """Lists a contract's top-ups in order of creation. Errors: CONTRACT_NOT_FOUND (NOT_FOUND)."""
     ListInvoices: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ListInvoicesRequest, _contract_pb2.ListInvoicesResponse]
@@ -400,7 +411,8 @@ class ContractServiceAsyncStub(ContractServiceStub):
     """Reports the outcome of an EXTERNAL top-up's payment. PAID: the credits are granted, exactly once, and the invoice
     becomes final. DECLINED: one attempt failed; the top-up waits for another one, and shows last_payment_error. FAILED: no
     credits, and the invoice becomes void. PAID after FAILED, CancelTopUp or expire_time: nothing is granted, the money is
-    owed back (TOP_UP_STATUS_REFUND_DUE) until REFUNDED is reported. Idempotent: reporting the same outcome again, under
+    owed back (TOP_UP_STATUS_REFUND_DUE) until REFUNDED is reported. REFUNDED for a PAID one: all its refunds that are
+    DUE (RefundTopUp) were returned. Idempotent: reporting the same outcome again, under
     any request_id, changes nothing; neither does DECLINED once the top-up is decided. Errors: TOP_UP_NOT_FOUND
     (NOT_FOUND), TOP_UP_ALREADY_RESOLVED (FAILED_PRECONDITION) for FAILED when it was paid, cancelled or too late, and for
     REFUNDED when nothing is owed; PAID_THROUGH_PROVIDER (FAILED_PRECONDITION) if Stripe is asked.
@@ -411,8 +423,18 @@ class ContractServiceAsyncStub(ContractServiceStub):
     through Stripe also PAYMENT_UNDER_WAY (FAILED_PRECONDITION) and PAYMENT_PROVIDER_UNAVAILABLE (UNAVAILABLE), after which
     it is cancelled as soon as Stripe confirms that it was not paid.
     """
+    RefundTopUp: _aio.UnaryUnaryMultiCallable[_contract_pb2.RefundTopUpRequest, _contract_pb2.RefundTopUpResponse]  # type: ignore[assignment]
+    """Refunds money for the credits of a paid top-up that are unspent: they are voided, and the invoice gets a credit note.
+    What was paid is returned through Stripe, or with PAYMENT_GATE_EXTERNAL by the vendor, who then reports REFUNDED with
+    ResolveTopUpPayment; with PAYMENT_GATE_NONE it reduces what is due of the invoice, and the rest is account credit. If
+    the Ledger is away, the answer is PENDING, and GetTopUp shows what came of it. Idempotent by request_id: a repeated
+    call returns the refund as it is now. Errors: TOP_UP_NOT_FOUND (NOT_FOUND); TOP_UP_NOT_PAID, REFUND_PENDING while an
+    earlier refund of it is PENDING, REFUND_EXCEEDS_PAID for more than is left of the invoice, REFUND_EXCEEDS_UNSPENT for
+    more than the unspent credits cost (refundable_micros says what can be refunded; nothing was), CURRENCY_DIFFERS
+    (FAILED_PRECONDITION).
+    """
     GetTopUp: _aio.UnaryUnaryMultiCallable[_contract_pb2.GetTopUpRequest, _contract_pb2.GetTopUpResponse]  # type: ignore[assignment]
-    """Returns one top-up. Errors: TOP_UP_NOT_FOUND (NOT_FOUND)."""
+    """Returns one top-up, with its refunds. Errors: TOP_UP_NOT_FOUND (NOT_FOUND)."""
     ListTopUps: _aio.UnaryUnaryMultiCallable[_contract_pb2.ListTopUpsRequest, _contract_pb2.ListTopUpsResponse]  # type: ignore[assignment]
     """Lists a contract's top-ups in order of creation. Errors: CONTRACT_NOT_FOUND (NOT_FOUND)."""
     ListInvoices: _aio.UnaryUnaryMultiCallable[_contract_pb2.ListInvoicesRequest, _contract_pb2.ListInvoicesResponse]  # type: ignore[assignment]
@@ -805,7 +827,8 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         """Reports the outcome of an EXTERNAL top-up's payment. PAID: the credits are granted, exactly once, and the invoice
         becomes final. DECLINED: one attempt failed; the top-up waits for another one, and shows last_payment_error. FAILED: no
         credits, and the invoice becomes void. PAID after FAILED, CancelTopUp or expire_time: nothing is granted, the money is
-        owed back (TOP_UP_STATUS_REFUND_DUE) until REFUNDED is reported. Idempotent: reporting the same outcome again, under
+        owed back (TOP_UP_STATUS_REFUND_DUE) until REFUNDED is reported. REFUNDED for a PAID one: all its refunds that are
+        DUE (RefundTopUp) were returned. Idempotent: reporting the same outcome again, under
         any request_id, changes nothing; neither does DECLINED once the top-up is decided. Errors: TOP_UP_NOT_FOUND
         (NOT_FOUND), TOP_UP_ALREADY_RESOLVED (FAILED_PRECONDITION) for FAILED when it was paid, cancelled or too late, and for
         REFUNDED when nothing is owed; PAID_THROUGH_PROVIDER (FAILED_PRECONDITION) if Stripe is asked.
@@ -824,12 +847,28 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def RefundTopUp(
+        self,
+        request: _contract_pb2.RefundTopUpRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.RefundTopUpResponse, _abc.Awaitable[_contract_pb2.RefundTopUpResponse]]:
+        """Refunds money for the credits of a paid top-up that are unspent: they are voided, and the invoice gets a credit note.
+        What was paid is returned through Stripe, or with PAYMENT_GATE_EXTERNAL by the vendor, who then reports REFUNDED with
+        ResolveTopUpPayment; with PAYMENT_GATE_NONE it reduces what is due of the invoice, and the rest is account credit. If
+        the Ledger is away, the answer is PENDING, and GetTopUp shows what came of it. Idempotent by request_id: a repeated
+        call returns the refund as it is now. Errors: TOP_UP_NOT_FOUND (NOT_FOUND); TOP_UP_NOT_PAID, REFUND_PENDING while an
+        earlier refund of it is PENDING, REFUND_EXCEEDS_PAID for more than is left of the invoice, REFUND_EXCEEDS_UNSPENT for
+        more than the unspent credits cost (refundable_micros says what can be refunded; nothing was), CURRENCY_DIFFERS
+        (FAILED_PRECONDITION).
+        """
+
+    @_abc_1.abstractmethod
     def GetTopUp(
         self,
         request: _contract_pb2.GetTopUpRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.GetTopUpResponse, _abc.Awaitable[_contract_pb2.GetTopUpResponse]]:
-        """Returns one top-up. Errors: TOP_UP_NOT_FOUND (NOT_FOUND)."""
+        """Returns one top-up, with its refunds. Errors: TOP_UP_NOT_FOUND (NOT_FOUND)."""
 
     @_abc_1.abstractmethod
     def ListTopUps(

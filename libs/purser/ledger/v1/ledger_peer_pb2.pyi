@@ -666,6 +666,36 @@ class IssueTopUpGrantResponse(_message.Message):
     grant: _ledger_pb2.Grant
     def __init__(self, grant: _Optional[_Union[_ledger_pb2.Grant, _Mapping]] = ...) -> None: ...
 
+class RefundGrantRequest(_message.Message):
+    __slots__ = ("request_id", "customer_id", "top_up_id", "voided_at_least_micros")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    TOP_UP_ID_FIELD_NUMBER: _ClassVar[int]
+    VOIDED_AT_LEAST_MICROS_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer_id: str
+    top_up_id: str
+    voided_at_least_micros: int
+    def __init__(self, request_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., top_up_id: _Optional[str] = ..., voided_at_least_micros: _Optional[int] = ...) -> None: ...
+
+class RefundGrantResponse(_message.Message):
+    __slots__ = ("granted_micros", "spent_micros", "held_micros", "expired_micros", "voided_micros", "is_refused", "apply_time")
+    GRANTED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    SPENT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    HELD_MICROS_FIELD_NUMBER: _ClassVar[int]
+    EXPIRED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    VOIDED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    IS_REFUSED_FIELD_NUMBER: _ClassVar[int]
+    APPLY_TIME_FIELD_NUMBER: _ClassVar[int]
+    granted_micros: int
+    spent_micros: int
+    held_micros: int
+    expired_micros: int
+    voided_micros: int
+    is_refused: bool
+    apply_time: _timestamp_pb2.Timestamp
+    def __init__(self, granted_micros: _Optional[int] = ..., spent_micros: _Optional[int] = ..., held_micros: _Optional[int] = ..., expired_micros: _Optional[int] = ..., voided_micros: _Optional[int] = ..., is_refused: _Optional[bool] = ..., apply_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class PoolPosition(_message.Message):
     __slots__ = ("credit_type_id", "sequence")
     CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]

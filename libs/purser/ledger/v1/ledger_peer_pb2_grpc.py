@@ -27,7 +27,7 @@ if _version_not_supported:
 
 class LedgerPeerServiceStub:
     """What the other services send to the Ledger: facts that they own and the Ledger keeps copies of, grants for paid
-    top-ups, and questions. Customers are identified by id. The Apply… calls and WatchThreshold are idempotent by the
+    top-ups, their refunds, and questions. Customers are identified by id. The Apply… calls and WatchThreshold are idempotent by the
     version or sequence that they carry: a repeated or late call changes nothing, whatever its request_id. A version or
     sequence more than a million above the highest known one (0 if there is none) gets NOTICE_TOO_FAR_AHEAD
     (FAILED_PRECONDITION). A version more than a million below the known one gets NOTICE_TOO_FAR_BEHIND
@@ -92,6 +92,11 @@ class LedgerPeerServiceStub:
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.IssueTopUpGrantRequest.SerializeToString,
                 response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.IssueTopUpGrantResponse.FromString,
                 _registered_method=True)
+        self.RefundGrant = channel.unary_unary(
+                '/purser.ledger.v1.LedgerPeerService/RefundGrant',
+                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.RefundGrantRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.RefundGrantResponse.FromString,
+                _registered_method=True)
         self.GetContractUsage = channel.unary_unary(
                 '/purser.ledger.v1.LedgerPeerService/GetContractUsage',
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.GetContractUsageRequest.SerializeToString,
@@ -106,7 +111,7 @@ class LedgerPeerServiceStub:
 
 class LedgerPeerServiceServicer:
     """What the other services send to the Ledger: facts that they own and the Ledger keeps copies of, grants for paid
-    top-ups, and questions. Customers are identified by id. The Apply… calls and WatchThreshold are idempotent by the
+    top-ups, their refunds, and questions. Customers are identified by id. The Apply… calls and WatchThreshold are idempotent by the
     version or sequence that they carry: a repeated or late call changes nothing, whatever its request_id. A version or
     sequence more than a million above the highest known one (0 if there is none) gets NOTICE_TOO_FAR_AHEAD
     (FAILED_PRECONDITION). A version more than a million below the known one gets NOTICE_TOO_FAR_BEHIND
@@ -200,6 +205,15 @@ class LedgerPeerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RefundGrant(self, request, context):
+        """Voids unspent credits of a paid top-up's own grant, for a refund, and says where its credits are, in the same
+        transaction. From Contract. Idempotent by request_id: a repeated request gets the first answer. Errors:
+        CUSTOMER_NOT_FOUND, TOP_UP_NOT_GRANTED (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetContractUsage(self, request, context):
         """Returns what a contract has used and earlier answers do not contain, for its invoices: by product, group value and
         grant. Reads the entries up to a sequence per pool, which the answer names; locks nothing. From Contract.
@@ -270,6 +284,11 @@ def add_LedgerPeerServiceServicer_to_server(servicer, server):
                     request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.IssueTopUpGrantRequest.FromString,
                     response_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.IssueTopUpGrantResponse.SerializeToString,
             ),
+            'RefundGrant': grpc.unary_unary_rpc_method_handler(
+                    servicer.RefundGrant,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.RefundGrantRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.RefundGrantResponse.SerializeToString,
+            ),
             'GetContractUsage': grpc.unary_unary_rpc_method_handler(
                     servicer.GetContractUsage,
                     request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.GetContractUsageRequest.FromString,
@@ -290,7 +309,7 @@ def add_LedgerPeerServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class LedgerPeerService:
     """What the other services send to the Ledger: facts that they own and the Ledger keeps copies of, grants for paid
-    top-ups, and questions. Customers are identified by id. The Apply… calls and WatchThreshold are idempotent by the
+    top-ups, their refunds, and questions. Customers are identified by id. The Apply… calls and WatchThreshold are idempotent by the
     version or sequence that they carry: a repeated or late call changes nothing, whatever its request_id. A version or
     sequence more than a million above the highest known one (0 if there is none) gets NOTICE_TOO_FAR_AHEAD
     (FAILED_PRECONDITION). A version more than a million below the known one gets NOTICE_TOO_FAR_BEHIND
@@ -559,6 +578,33 @@ class LedgerPeerService:
             '/purser.ledger.v1.LedgerPeerService/IssueTopUpGrant',
             purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.IssueTopUpGrantRequest.SerializeToString,
             purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.IssueTopUpGrantResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RefundGrant(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.LedgerPeerService/RefundGrant',
+            purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.RefundGrantRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.RefundGrantResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -28,7 +28,7 @@ GRPC_VERSION: str
 
 class LedgerPeerServiceStub:
     """What the other services send to the Ledger: facts that they own and the Ledger keeps copies of, grants for paid
-    top-ups, and questions. Customers are identified by id. The Apply… calls and WatchThreshold are idempotent by the
+    top-ups, their refunds, and questions. Customers are identified by id. The Apply… calls and WatchThreshold are idempotent by the
     version or sequence that they carry: a repeated or late call changes nothing, whatever its request_id. A version or
     sequence more than a million above the highest known one (0 if there is none) gets NOTICE_TOO_FAR_AHEAD
     (FAILED_PRECONDITION). A version more than a million below the known one gets NOTICE_TOO_FAR_BEHIND
@@ -85,6 +85,11 @@ class LedgerPeerServiceStub:
     whatever the request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS): the top-up
     has its grant, SOURCE_ID_REUSED (ALREADY_EXISTS): a grant with other terms has its id, and nothing was granted.
     """
+    RefundGrant: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.RefundGrantRequest, _ledger_peer_pb2.RefundGrantResponse]
+    """Voids unspent credits of a paid top-up's own grant, for a refund, and says where its credits are, in the same
+    transaction. From Contract. Idempotent by request_id: a repeated request gets the first answer. Errors:
+    CUSTOMER_NOT_FOUND, TOP_UP_NOT_GRANTED (NOT_FOUND).
+    """
     GetContractUsage: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.GetContractUsageRequest, _ledger_peer_pb2.GetContractUsageResponse]
     """Returns what a contract has used and earlier answers do not contain, for its invoices: by product, group value and
     grant. Reads the entries up to a sequence per pool, which the answer names; locks nothing. From Contract.
@@ -98,7 +103,7 @@ class LedgerPeerServiceStub:
 @_typing.type_check_only
 class LedgerPeerServiceAsyncStub(LedgerPeerServiceStub):
     """What the other services send to the Ledger: facts that they own and the Ledger keeps copies of, grants for paid
-    top-ups, and questions. Customers are identified by id. The Apply… calls and WatchThreshold are idempotent by the
+    top-ups, their refunds, and questions. Customers are identified by id. The Apply… calls and WatchThreshold are idempotent by the
     version or sequence that they carry: a repeated or late call changes nothing, whatever its request_id. A version or
     sequence more than a million above the highest known one (0 if there is none) gets NOTICE_TOO_FAR_AHEAD
     (FAILED_PRECONDITION). A version more than a million below the known one gets NOTICE_TOO_FAR_BEHIND
@@ -152,6 +157,11 @@ class LedgerPeerServiceAsyncStub(LedgerPeerServiceStub):
     whatever the request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS): the top-up
     has its grant, SOURCE_ID_REUSED (ALREADY_EXISTS): a grant with other terms has its id, and nothing was granted.
     """
+    RefundGrant: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.RefundGrantRequest, _ledger_peer_pb2.RefundGrantResponse]  # type: ignore[assignment]
+    """Voids unspent credits of a paid top-up's own grant, for a refund, and says where its credits are, in the same
+    transaction. From Contract. Idempotent by request_id: a repeated request gets the first answer. Errors:
+    CUSTOMER_NOT_FOUND, TOP_UP_NOT_GRANTED (NOT_FOUND).
+    """
     GetContractUsage: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.GetContractUsageRequest, _ledger_peer_pb2.GetContractUsageResponse]  # type: ignore[assignment]
     """Returns what a contract has used and earlier answers do not contain, for its invoices: by product, group value and
     grant. Reads the entries up to a sequence per pool, which the answer names; locks nothing. From Contract.
@@ -164,7 +174,7 @@ class LedgerPeerServiceAsyncStub(LedgerPeerServiceStub):
 
 class LedgerPeerServiceServicer(metaclass=_abc_1.ABCMeta):
     """What the other services send to the Ledger: facts that they own and the Ledger keeps copies of, grants for paid
-    top-ups, and questions. Customers are identified by id. The Apply… calls and WatchThreshold are idempotent by the
+    top-ups, their refunds, and questions. Customers are identified by id. The Apply… calls and WatchThreshold are idempotent by the
     version or sequence that they carry: a repeated or late call changes nothing, whatever its request_id. A version or
     sequence more than a million above the highest known one (0 if there is none) gets NOTICE_TOO_FAR_AHEAD
     (FAILED_PRECONDITION). A version more than a million below the known one gets NOTICE_TOO_FAR_BEHIND
@@ -275,6 +285,17 @@ class LedgerPeerServiceServicer(metaclass=_abc_1.ABCMeta):
         """Adds the credits of a paid top-up to a pool. From Contract. Idempotent by request_id, and once per top_up_id
         whatever the request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS): the top-up
         has its grant, SOURCE_ID_REUSED (ALREADY_EXISTS): a grant with other terms has its id, and nothing was granted.
+        """
+
+    @_abc_1.abstractmethod
+    def RefundGrant(
+        self,
+        request: _ledger_peer_pb2.RefundGrantRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_peer_pb2.RefundGrantResponse, _abc.Awaitable[_ledger_peer_pb2.RefundGrantResponse]]:
+        """Voids unspent credits of a paid top-up's own grant, for a refund, and says where its credits are, in the same
+        transaction. From Contract. Idempotent by request_id: a repeated request gets the first answer. Errors:
+        CUSTOMER_NOT_FOUND, TOP_UP_NOT_GRANTED (NOT_FOUND).
         """
 
     @_abc_1.abstractmethod

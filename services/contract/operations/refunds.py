@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""RefundTopUp, and money that the payment provider is asked to return."""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from meshkit.clock import Clock
+from meshkit.errors import error_text
+from meshkit.ids import Ids
+from meshkit.quantity import Money
+from services.contract.domain.commands import RefundTopUp
+from services.contract.domain.ids import RefundId, TopUpId
+from services.contract.domain.notices import TopUpRefunded
+from services.contract.domain.refunds import (
+    RefundStatus,
+    TopUpRefund,
+    refuse_refused,
+    refuse_unrefundable,
+    returned,
+    to_void,
+)
+from services.contract.operations.ports import PaymentProvider, Relay
+from services.contract.store import PostgresStore
+
+ASKED_AT_ONCE_MAX = 8
+
+log = structlog.get_logger(__name__)
+
+
+class Refunds:
+    """Asks the Ledger for the credits, and the provider to return the money. wall: when the provider is asked again."""
+
+    def __init__(
+        self,
+        *,
+        store: PostgresStore,
+        provider: PaymentProvider | None,
+        relay: Relay,
+        clock: Clock,
+        wall: Clock,
+        ids: Ids,
+    ) -> None:
+        self._store = store
+        self._provider = provider
+        self._relay = relay
+        self._clock = clock
+        self._wall = wall
+        self._ids = ids
+
+    async def refund(self, command: RefundTopUp) -> TopUpRefund:
+        """Refund a top-up, as far as its credits are unspent. PENDING if the Ledger has not answered yet.
+
+        Raises TopUpNotFound, TopUpNotPaid, RefundPending, CurrencyDiffers, InvalidFields, RefundExceedsPaid,
+        RefundExceedsUnspent.
+        """
+        async with self._store.transaction() as tx:
+            refund = await tx.responses.claim(command, TopUpRefund)
+            if refund is None:
+                customer_id = (await tx.top_ups.find(command.top_up_id)).customer_id
+                await tx.customers.lock_id(customer_id)
+                top_up = await tx.top_ups.find(command.top_up_id)
+                invoice = await tx.invoices.find(top_up.invoice_id)
+                earlier = await tx.refunds.of_top_up(top_up.top_up_id)
+                notes = await tx.credit_notes.of_invoice(invoice.invoice_id)
+                refuse_unrefundable(top_up, invoice, command.amount, earlier=earlier, notes=notes)
+                refund = TopUpRefund(
+                    refund_id=RefundId(self._ids.new("rfd")),
+                    top_up_id=top_up.top_up_id,
+                    customer_id=customer_id,
+                    asked=command.amount,
+                    reason=command.reason,
+                    status=RefundStatus.PENDING,
+                    amount=Money.zero(invoice.total.currency_code),
+                    create_time=self._clock.now(),
+                )
+                notice = TopUpRefunded(
+                    customer_id=customer_id,
+                    refund_id=refund.refund_id,
+                    top_up_id=top_up.top_up_id,
+                    voided_at_least=None
+                    if command.amount is None
+                    else to_void(invoice, top_up.terms.amount, command.amount, earlier),
+                )
+                await tx.refunds.insert(refund)
+                await tx.outbox.enqueue(notice, key=customer_id)
+                await tx.responses.store(command, refund)
+        await self._relay.deliver_now(refund.customer_id)
+        refund = await self._find(refund.refund_id)
+        refuse_refused(refund)
+        await self._try_to_return([one for one in [refund] if one.status is RefundStatus.DUE])
+        return await self._find(refund.refund_id)
+
+    async def of_top_up(self, top_up_id: TopUpId) -> Sequence[TopUpRefund]:
+        """Return all refunds of a top-up in order of creation. Raises TopUpNotFound."""
+        async with self._store.transaction() as tx:
+            await tx.top_ups.find(top_up_id)
+            return await tx.refunds.of_top_up(top_up_id)
+
+    async def run_due(self) -> None:
+        """Ask the provider to return every refund that is due by the wall clock."""
+        if self._provider is None:
+            return
+        while True:
+            async with self._store.transaction() as tx:
+                due = await tx.refunds.lease_due(at=self._wall.now(), rows_max=ASKED_AT_ONCE_MAX)
+            await self._try_to_return(due)
+            if len(due) < ASKED_AT_ONCE_MAX:
+                return
+
+    async def _try_to_return(self, refunds: Sequence[TopUpRefund]) -> None:
+        async def attempt(refund: TopUpRefund) -> None:
+            try:
+                await self._return(refund)
+            except (
+                Exception
+            ) as error:  # one refund must not keep the others waiting; it is due again after its lease
+                log.warning("refund_waits", refund_id=refund.refund_id, error=error_text(error))
+
+        await asyncio.gather(*(attempt(one) for one in refunds))
+
+    async def _return(self, refund: TopUpRefund) -> None:
+        """Have the money of a DUE refund returned, if the provider has it: a vendor returns its own."""
+        async with self._store.transaction() as tx:
+            payment = await tx.payments.of_top_up(refund.top_up_id)
+        if payment is None or self._provider is None:
+            return
+        await self._provider.refund(payment, amount=refund.amount, key=refund.refund_id)
+        async with self._store.transaction() as tx:
+            await tx.customers.lock_id(refund.customer_id)
+            before = await tx.refunds.find(refund.refund_id)
+            after = returned(before, at=self._clock.now())
+            if after != before:
+                await tx.refunds.save(after, due=None)
+                await tx.due_records.returned(after)
+
+    async def _find(self, refund_id: RefundId) -> TopUpRefund:
+        async with self._store.transaction() as tx:
+            return await tx.refunds.find(refund_id)
