@@ -564,8 +564,9 @@ class TopUpAlreadyResolved(FailedPrecondition):
     reason = "TOP_UP_ALREADY_RESOLVED"
 
     def __init__(self, *, top_up_id: str, status: str, outcome: str) -> None:
+        advice = "; order a new one" if outcome == "PAID" else ""
         super().__init__(
-            f"top-up {top_up_id!r} is {status} and cannot become {outcome}; order a new one",
+            f"top-up {top_up_id!r} is {status} and cannot become {outcome}{advice}",
             top_up_id=top_up_id,
             status=status,
             outcome=outcome,
@@ -786,7 +787,7 @@ class PaidThroughProvider(FailedPrecondition):
 
     def __init__(self, *, top_up_id: str) -> None:
         super().__init__(
-            f"top-up {top_up_id!r} is paid through Stripe, which is asked by itself; report nothing",
+            f"top-up {top_up_id!r} is paid through Stripe, which Contract asks; there is nothing to report",
             top_up_id=top_up_id,
         )
 
