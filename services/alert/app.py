@@ -28,6 +28,7 @@ from services.alert.operations.alerts import Alerts
 from services.alert.operations.crossings import Crossings
 from services.alert.operations.deliveries import Deliveries
 from services.alert.operations.endpoints import Endpoints
+from services.alert.operations.events import Events
 from services.alert.operations.repairs import Repairs
 from services.alert.peers import LedgerPeer
 from services.alert.reencryption import REENCRYPT_SECONDS, encrypt_secrets
@@ -89,6 +90,7 @@ async def open_service(
         operations = Operations(
             alerts=Alerts(store=store, relay=relay, clock=clock, ids=ids),
             crossings=Crossings(store=store, courier=worker, wall=wall, ids=ids),
+            events=Events(store=store, courier=worker, wall=wall, ids=ids),
             deliveries=Deliveries(store=store, courier=worker, wall=wall),
             endpoints=Endpoints(
                 store=store, targets=targets, wall=wall, ids=ids, randomness=outside.randomness

@@ -12,7 +12,7 @@ from purser.alert.v1 import alert_pb2 as pb
 from purser.alert.v1 import alert_pb2_grpc, alert_peer_pb2_grpc
 from purser.alert.v1 import alert_peer_pb2 as peer_pb
 from services.alert.operations import Operations
-from services.alert.wire import alerts, crossings, deliveries, endpoints
+from services.alert.wire import alerts, crossings, deliveries, endpoints, events
 
 SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["AlertService"].full_name
 PEER_SERVICE_NAME: Final = peer_pb.DESCRIPTOR.services_by_name["AlertPeerService"].full_name
@@ -122,3 +122,10 @@ class AlertPeerServicer(alert_peer_pb2_grpc.AlertPeerServiceServicer):
         command = crossings.observe_from_wire(request)
         await self._do.crossings.observe(command)
         return peer_pb.ObserveCrossingResponse()
+
+    async def PublishEvent(
+        self, request: peer_pb.PublishEventRequest, context: Context
+    ) -> peer_pb.PublishEventResponse:
+        command = events.publish_from_wire(request)
+        await self._do.events.publish(command)
+        return peer_pb.PublishEventResponse()

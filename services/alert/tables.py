@@ -4,6 +4,7 @@
 from typing import Final
 
 from sqlalchemy import BigInteger, Column, DateTime, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from audit import audit_events_table
 from meshkit.outbox import dead_letters_table, outbox_table
@@ -55,6 +56,7 @@ webhook_endpoints = Table(
     metadata,
     Column("webhook_endpoint_id", Text, primary_key=True),
     Column("url", Text, nullable=False),
+    Column("event_types", ARRAY(Text), nullable=False),
     Column("create_time", DateTime(timezone=True), nullable=False),
     Column("disable_time", DateTime(timezone=True)),
     schema=SCHEMA,
@@ -78,10 +80,11 @@ deliveries = Table(
     metadata,
     Column("delivery_id", Text, primary_key=True),
     Column("webhook_endpoint_id", Text, nullable=False),
-    Column("alert_id", Text, nullable=False),
+    Column("alert_id", Text),  # of an edge; the others have an event_id
+    Column("event_id", Text),
     Column("customer_id", Text, nullable=False),
     Column("group_value", Text, nullable=False),
-    Column("sequence", BigInteger, nullable=False),
+    Column("sequence", BigInteger, nullable=False),  # 0 for an event
     Column("event_type", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("attempts", Integer, nullable=False),

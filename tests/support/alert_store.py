@@ -6,9 +6,9 @@ from datetime import datetime
 from meshkit.quantity import Credits
 from services.alert.domain.alert import Alert, AlertId, AlertType, CreditTypeId, CustomerId
 from services.alert.domain.commands import ObserveCrossing
-from services.alert.domain.delivery import DeliveryId, NewDelivery
+from services.alert.domain.delivery import DeliveryId, Edge, NewDelivery
 from services.alert.domain.endpoint import Secret, SecretId, WebhookEndpoint, WebhookEndpointId, secret_text
-from services.alert.domain.event import EventType
+from services.alert.domain.event import ALERT_EVENTS, EventType
 from services.alert.domain.status import Crossing
 from services.alert.store import PostgresStore
 from tests.support.alert import ACME, JUNE
@@ -35,6 +35,7 @@ def an_endpoint_row(number: int = 1, *, at: datetime = JUNE) -> WebhookEndpoint:
     return WebhookEndpoint(
         webhook_endpoint_id=WebhookEndpointId(f"end_{number:03}"),
         url=f"https://hooks{number}.example/",
+        event_types=ALERT_EVENTS,
         create_time=at,
     )
 
@@ -53,10 +54,8 @@ def a_new_delivery(number: int = 1, *, endpoint: int = 1, alert: int = 1, at: da
     return NewDelivery(
         delivery_id=DeliveryId(f"dlv_{endpoint:03}_{number:03}"),
         webhook_endpoint_id=WebhookEndpointId(f"end_{endpoint:03}"),
-        alert_id=AlertId(f"alr_{alert:03}"),
+        cause=Edge(alert_id=AlertId(f"alr_{alert:03}"), group_value="", sequence=number),
         customer_id=ACME_ID,
-        group_value="",
-        sequence=number,
         event_type=EventType.IN_ALARM if number % 2 else EventType.RESOLVED,
         create_time=at,
         payload=f'{{"number":{number}}}',

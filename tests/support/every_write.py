@@ -895,6 +895,13 @@ async def fill_alert(ask: Ask, url: str) -> None:
     seen = {"alert_id": low["alert"]["alert_id"], "customer_id": "cus_acme", "observe_time": JUNE}
     await ask("ObserveCrossing", **seen, in_alarm=True, value_micros=str(8 * CREDIT), sequence="1")
     await ask("ObserveCrossing", **seen, in_alarm=False, value_micros=str(20 * CREDIT), sequence="2")
+    await ask(
+        "PublishEvent",
+        event_type="invoice.paid",
+        customer_id="cus_acme",
+        event_time=JUNE,
+        data_json='{"invoice_id":"inv_1"}',
+    )
     repair = {"customer_id": "cus_acme", "reason": "a false crossing", "actor": "ops@seatsco.example"}
     await ask("ResendAlert", alert_id=low["alert"]["alert_id"])
     await ask("RepairAlertState", alert_id=low["alert"]["alert_id"], **repair)

@@ -10,6 +10,7 @@ from meshkit.quantity import Credits
 from services.alert.domain.alert import Alert, AlertId, AlertType, CreditTypeId, CustomerId
 from services.alert.domain.delivery import Delivery, DeliveryId
 from services.alert.domain.endpoint import EndpointCreated, SecretRotated, WebhookEndpoint, WebhookEndpointId
+from services.alert.domain.event import ALERT_EVENTS, EventReceipt, EventType, PublishedEvent
 from services.alert.domain.status import AlertStatus, Crossing, CrossingReceipt
 
 
@@ -61,10 +62,18 @@ class ObserveCrossing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PublishEvent:
+    request_id: str
+    fingerprint: bytes
+    event: PublishedEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreateWebhookEndpoint:
     request_id: str
     fingerprint: bytes
     url: str
+    event_types: tuple[EventType, ...] = ALERT_EVENTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,5 +99,12 @@ class ReplayDelivery:
 
 # The format of each: store/formats.py.
 Response = (
-    Alert | AlertStatus | CrossingReceipt | Delivery | EndpointCreated | SecretRotated | WebhookEndpoint
+    Alert
+    | AlertStatus
+    | CrossingReceipt
+    | Delivery
+    | EndpointCreated
+    | EventReceipt
+    | SecretRotated
+    | WebhookEndpoint
 )

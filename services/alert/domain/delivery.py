@@ -8,7 +8,7 @@ from typing import NewType
 
 from services.alert.domain.alert import AlertId, CustomerId
 from services.alert.domain.endpoint import WebhookEndpointId
-from services.alert.domain.event import EventType
+from services.alert.domain.event import EventId, EventType
 
 DeliveryId = NewType("DeliveryId", str)
 
@@ -39,13 +39,13 @@ class DeliveryStatus(Enum):
 class Delivery:
     """One notification to one endpoint. Its id is the `webhook-id` of every attempt.
 
-    attempts: number of attempts started. If the last one got no response, last_status_code is 0 and last_error
-    gives the cause. due_time: set while PENDING only.
+    alert_id: None if an event of Contract is its cause. attempts: number of attempts started. If the last one got no
+    response, last_status_code is 0 and last_error gives the cause. due_time: set while PENDING only.
     """
 
     delivery_id: DeliveryId
     webhook_endpoint_id: WebhookEndpointId
-    alert_id: AlertId
+    alert_id: AlertId | None
     event_type: EventType
     status: DeliveryStatus
     attempts: int
@@ -58,15 +58,22 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """The change of an alert's state by the observation of this sequence."""
+
+    alert_id: AlertId
+    group_value: str
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewDelivery:
-    """A new delivery, due immediately. There is one per endpoint and observation."""
+    """A new delivery, due immediately. There is one per endpoint and cause."""
 
     delivery_id: DeliveryId
     webhook_endpoint_id: WebhookEndpointId
-    alert_id: AlertId
+    cause: Edge | EventId
     customer_id: CustomerId
-    group_value: str
-    sequence: int
     event_type: EventType
     create_time: datetime
     payload: str

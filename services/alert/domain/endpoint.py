@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NewType
 
+from services.alert.domain.event import EventType
+
 WebhookEndpointId = NewType("WebhookEndpointId", str)
 SecretId = NewType("SecretId", str)
 
@@ -18,10 +20,11 @@ SIGNATURES_MAX = 4  # per request, even if the secret was rotated more often wit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookEndpoint:
-    """A URL that receives every notification until it is disabled."""
+    """A URL that receives every notification of these types until it is disabled."""
 
     webhook_endpoint_id: WebhookEndpointId
     url: str
+    event_types: tuple[EventType, ...]
     create_time: datetime
     disable_time: datetime | None = None
 

@@ -1,19 +1,53 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The state changes that are posted to endpoints, and their JSON."""
+"""What is posted to endpoints: state changes of alerts, and what Contract publishes. And their JSON."""
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from typing import Any, Final, NewType
 
-from services.alert.domain.alert import Alert
+from services.alert.domain.alert import Alert, CustomerId
 from services.alert.domain.status import AlertState, AlertStatus
+
+EventId = NewType("EventId", str)
 
 
 class EventType(Enum):
-    """The type of a webhook."""
+    """The type of a webhook. Contract publishes those that are no alert's (its domain/events.py)."""
 
     IN_ALARM = "alert.in_alarm"
     RESOLVED = "alert.resolved"
+    TOP_UP_PAID = "top_up.paid"
+    TOP_UP_DECLINED = "top_up.declined"
+    TOP_UP_FAILED = "top_up.failed"
+    TOP_UP_CANCELLED = "top_up.cancelled"
+    TOP_UP_EXPIRED = "top_up.expired"
+    TOP_UP_REFUND_DUE = "top_up.refund_due"
+    TOP_UP_REFUNDED = "top_up.refunded"
+    INVOICE_FINALIZED = "invoice.finalized"
+    INVOICE_PAID = "invoice.paid"
+
+
+# What an endpoint gets that names no types.
+ALERT_EVENTS: Final = (EventType.IN_ALARM, EventType.RESOLVED)
+PUBLISHED_EVENTS: Final[tuple[EventType, ...]] = tuple(one for one in EventType if one not in ALERT_EVENTS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedEvent:
+    """An event of Contract. data: a JSON object, what its webhooks show. event_time: business time."""
+
+    event_id: EventId
+    event_type: EventType
+    customer_id: CustomerId
+    event_time: datetime
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventReceipt:
+    """The response to an event: Contract need not send it again."""
 
 
 def event_of(before: AlertState, after: AlertState) -> EventType | None:
@@ -28,13 +62,12 @@ def event_of(before: AlertState, after: AlertState) -> EventType | None:
 
 
 def body_of(event_type: EventType, alert: Alert, status: AlertStatus) -> str:
-    """Return the body of a notification, in the format that Standard Webhooks recommends: type, timestamp, data.
+    """Return the body of a notification of an alert.
 
     Amounts are credits × 10^6. The timestamp is when the Ledger observed the crossing. The body is built once
     and stored: every attempt posts these bytes, even if the alert changes.
     """
     assert status.observe_time is not None  # only an observation changes the state
-    observed = _rfc_3339(status.observe_time)
     data = {
         "alert_id": alert.alert_id,
         "alert_name": alert.name,
@@ -46,9 +79,19 @@ def body_of(event_type: EventType, alert: Alert, status: AlertStatus) -> str:
         "state": status.state.value,
         "threshold_micros": alert.threshold.micros,
         "value_micros": status.value.micros,
-        "observe_time": observed,
+        "observe_time": _rfc_3339(status.observe_time),
     }
-    content = {"type": event_type.value, "timestamp": observed, "data": data}
+    return _body(event_type, status.observe_time, data)
+
+
+def body_of_published(event: PublishedEvent) -> str:
+    """Return the body of a notification of an event that Contract published."""
+    return _body(event.event_type, event.event_time, event.data)
+
+
+def _body(event_type: EventType, at: datetime, data: dict[str, Any]) -> str:
+    """Return the format that Standard Webhooks recommends: type, timestamp, data."""
+    content = {"type": event_type.value, "timestamp": _rfc_3339(at), "data": data}
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -7,6 +7,7 @@ from services.alert.operations.alerts import Alerts
 from services.alert.operations.crossings import Crossings
 from services.alert.operations.deliveries import Deliveries
 from services.alert.operations.endpoints import Endpoints
+from services.alert.operations.events import Events
 from services.alert.operations.repairs import Repairs
 
 
@@ -18,4 +19,5 @@ class Operations:
     crossings: Crossings
     deliveries: Deliveries
     endpoints: Endpoints
+    events: Events
     repairs: Repairs

@@ -7,9 +7,10 @@ from meshkit.clock import Clock
 from meshkit.ids import Ids
 from services.alert.domain.alert import Alert
 from services.alert.domain.commands import ObserveCrossing
-from services.alert.domain.delivery import DeliveryId, NewDelivery
+from services.alert.domain.delivery import Edge
 from services.alert.domain.event import body_of, event_of
 from services.alert.domain.status import AlertStatus, CrossingReceipt, observe, unobserved
+from services.alert.operations.notifying import notify
 from services.alert.operations.ports import Courier
 from services.alert.store import PostgresStore, Transaction
 
@@ -58,20 +59,12 @@ class Crossings:
         event_type = event_of(before.state, after.state)
         if event_type is None:
             return
-        body, at = body_of(event_type, alert, after), self._wall.now()
-        await tx.deliveries.insert(
-            [
-                NewDelivery(
-                    delivery_id=DeliveryId(self._ids.new("dlv")),
-                    webhook_endpoint_id=webhook_endpoint_id,
-                    alert_id=alert.alert_id,
-                    customer_id=after.customer_id,
-                    group_value=after.group_value,
-                    sequence=after.sequence,
-                    event_type=event_type,
-                    create_time=at,
-                    payload=body,
-                )
-                for webhook_endpoint_id in await tx.endpoints.hold_enabled()
-            ]
+        await notify(
+            tx,
+            event_type,
+            Edge(alert_id=alert.alert_id, group_value=after.group_value, sequence=after.sequence),
+            customer_id=after.customer_id,
+            payload=body_of(event_type, alert, after),
+            at=self._wall.now(),
+            ids=self._ids,
         )

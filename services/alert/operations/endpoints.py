@@ -62,6 +62,7 @@ class Endpoints:
             endpoint = WebhookEndpoint(
                 webhook_endpoint_id=WebhookEndpointId(self._ids.new("end")),
                 url=command.url,
+                event_types=command.event_types,
                 create_time=self._wall.now(),
             )
             secret = self._new_secret(endpoint)

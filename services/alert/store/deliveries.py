@@ -21,12 +21,13 @@ from services.alert.domain.delivery import (
     Delivery,
     DeliveryId,
     DeliveryStatus,
+    Edge,
     NewDelivery,
     error_of,
 )
 from services.alert.domain.endpoint import WebhookEndpointId
 from services.alert.domain.errors import DeliveryNotFound
-from services.alert.domain.event import EventType
+from services.alert.domain.event import EventId, EventType
 from services.alert.domain.queries import ListDeliveries
 from services.alert.domain.status import AlertStatus
 from services.alert.tables import deliveries, webhook_endpoints
@@ -244,10 +245,8 @@ def _to_row(new: NewDelivery) -> dict[str, object]:
     return {
         "delivery_id": new.delivery_id,
         "webhook_endpoint_id": new.webhook_endpoint_id,
-        "alert_id": new.alert_id,
+        **_cause(new.cause),
         "customer_id": new.customer_id,
-        "group_value": new.group_value,
-        "sequence": new.sequence,
         "event_type": new.event_type.value,
         "status": DeliveryStatus.PENDING.value,
         "attempts": 0,
@@ -261,11 +260,22 @@ def _to_row(new: NewDelivery) -> dict[str, object]:
     }
 
 
+def _cause(cause: Edge | EventId) -> dict[str, object]:
+    if isinstance(cause, Edge):
+        return {
+            "alert_id": cause.alert_id,
+            "event_id": None,
+            "group_value": cause.group_value,
+            "sequence": cause.sequence,
+        }
+    return {"alert_id": None, "event_id": cause, "group_value": "", "sequence": 0}
+
+
 def _from_row(row: Row[*tuple[Any, ...]]) -> Delivery:
     return Delivery(
         delivery_id=DeliveryId(row.delivery_id),
         webhook_endpoint_id=WebhookEndpointId(row.webhook_endpoint_id),
-        alert_id=AlertId(row.alert_id),
+        alert_id=None if row.alert_id is None else AlertId(row.alert_id),
         event_type=EventType(row.event_type),
         status=DeliveryStatus(row.status),
         attempts=row.attempts,

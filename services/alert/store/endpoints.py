@@ -13,12 +13,14 @@ from meshkit.keyring import Encrypted, Keyring, Undecryptable
 from meshkit.page import Page
 from services.alert.domain.endpoint import Secret, SecretId, WebhookEndpoint, WebhookEndpointId
 from services.alert.domain.errors import WebhookEndpointNotFound, WebhookSecretUnreadable
+from services.alert.domain.event import EventType
 from services.alert.tables import webhook_endpoints as endpoints
 from services.alert.tables import webhook_secrets as secrets
 
 _SELECT = select(
     endpoints.c.webhook_endpoint_id,
     endpoints.c.url,
+    endpoints.c.event_types,
     endpoints.c.create_time,
     endpoints.c.disable_time,
 )
@@ -53,6 +55,7 @@ class StoredEndpoints:
             insert(endpoints).values(
                 webhook_endpoint_id=endpoint.webhook_endpoint_id,
                 url=endpoint.url,
+                event_types=[one.value for one in endpoint.event_types],
                 create_time=endpoint.create_time,
                 disable_time=endpoint.disable_time,
             )
@@ -71,11 +74,11 @@ class StoredEndpoints:
             (await self._connection.execute(wanted.with_for_update(key_share=True))).first(),
         )
 
-    async def hold_enabled(self) -> list[WebhookEndpointId]:
-        """Return all enabled endpoints, locked so that none is disabled before the commit."""
+    async def hold_enabled(self, event_type: EventType) -> list[WebhookEndpointId]:
+        """Return all enabled endpoints that want a type, locked so that none is disabled before the commit."""
         wanted = (
             select(endpoints.c.webhook_endpoint_id)
-            .where(endpoints.c.disable_time.is_(None))
+            .where(endpoints.c.disable_time.is_(None), endpoints.c.event_types.contains([event_type.value]))
             .order_by(endpoints.c.webhook_endpoint_id)
             .with_for_update(read=True)
         )
@@ -219,6 +222,7 @@ def _from_row(row: Row[*tuple[Any, ...]]) -> WebhookEndpoint:
     return WebhookEndpoint(
         webhook_endpoint_id=WebhookEndpointId(row.webhook_endpoint_id),
         url=row.url,
+        event_types=tuple(EventType(one) for one in row.event_types),
         create_time=row.create_time,
         disable_time=row.disable_time,
     )

@@ -3,22 +3,34 @@
 
 from typing import Final
 
-from meshkit.formats import Format, Formats
+from meshkit.formats import Format, Formats, Json
 from services.alert.domain.alert import Alert
 from services.alert.domain.commands import Response
 from services.alert.domain.delivery import Delivery
 from services.alert.domain.endpoint import EndpointCreated, SecretRotated, WebhookEndpoint
+from services.alert.domain.event import EventReceipt
 from services.alert.domain.notices import WatchChanged
 from services.alert.domain.status import AlertStatus, CrossingReceipt
+
+
+def _with_event_types(endpoint: Json) -> Json:
+    """Event types: until then every endpoint got the alerts, and nothing else."""
+    return endpoint | {"event_types": ["alert.in_alarm", "alert.resolved"]}
+
+
+def _created_with_event_types(created: Json) -> Json:
+    return created | {"webhook_endpoint": _with_event_types(created["webhook_endpoint"])}
+
 
 RESPONSES: Final = Formats[Response](
     Format("Alert", Alert),
     Format("AlertStatus", AlertStatus),
     Format("CrossingReceipt", CrossingReceipt),
     Format("Delivery", Delivery),
-    Format("EndpointCreated", EndpointCreated),
+    Format("EndpointCreated", EndpointCreated, (_created_with_event_types,)),
+    Format("EventReceipt", EventReceipt),
     Format("SecretRotated", SecretRotated),
-    Format("WebhookEndpoint", WebhookEndpoint),
+    Format("WebhookEndpoint", WebhookEndpoint, (_with_event_types,)),
 )
 # Each is named as the notice's kind.
 NOTICES: Final = Formats[WatchChanged](Format("WATCH_CHANGED", WatchChanged))

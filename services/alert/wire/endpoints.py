@@ -22,6 +22,7 @@ from services.alert.domain.endpoint import (
     WebhookEndpointId,
 )
 from services.alert.domain.target import URL_LENGTH_MAX, target_of
+from services.alert.wire.events import event_types_from_wire
 
 _LIST: Final = {"list": "webhook_endpoints"}
 
@@ -32,6 +33,7 @@ def create_from_wire(request: pb.CreateWebhookEndpointRequest) -> CreateWebhookE
         request_id=fields.request_id(request.request_id),
         fingerprint=fingerprint("CreateWebhookEndpoint", request),
         url=_url(fields, request.url),
+        event_types=event_types_from_wire(fields, request.event_types),
     )
     fields.check()
     return command
@@ -95,6 +97,7 @@ def endpoint_to_wire(endpoint: WebhookEndpoint) -> pb.WebhookEndpoint:
     return pb.WebhookEndpoint(
         webhook_endpoint_id=endpoint.webhook_endpoint_id,
         url=endpoint.url,
+        event_types=[one.value for one in endpoint.event_types],
         create_time=timestamp(endpoint.create_time),
         disable_time=optional_timestamp(endpoint.disable_time),
     )

@@ -15,7 +15,7 @@ from meshkit.legacy_hash import legacy_hash
 from meshkit.rpc.fingerprint import fingerprint
 from services.alert.domain import commands as alert_commands
 from services.alert.domain.notices import WatchChanged
-from services.alert.wire import alerts, crossings, deliveries, endpoints
+from services.alert.wire import alerts, crossings, deliveries, endpoints, events
 from services.catalog.domain import commands as catalog_commands
 from services.catalog.domain import notices as catalog_notices
 from services.catalog.wire import (
@@ -112,6 +112,7 @@ READS: dict[str, Callable[[Any], Any]] = {
     "IssueTopUpGrant": grants.top_up_from_wire,
     "ObserveCrossing": crossings.observe_from_wire,
     "OrderTopUp": top_ups.order_from_wire,
+    "PublishEvent": events.publish_from_wire,
     "RecordInvoicePayment": invoices.pay_from_wire,
     "RefundGrant": refunds.refund_from_wire,
     "RefundTopUp": top_up_refunds.refund_from_wire,
@@ -263,6 +264,7 @@ def test_all_commands_of_the_revision_before_but_those_of_the_gate_have_a_legacy
         "RepairCopy",
         "RepriceSeats",
         "PayTopUp",
+        "PublishEvent",
         "RerateUsage",
         "ResendAlert",
         "ResendCustomer",

@@ -212,24 +212,28 @@ class GetAlertStateResponse(_message.Message):
     def __init__(self, statuses: _Optional[_Iterable[_Union[AlertStatus, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class WebhookEndpoint(_message.Message):
-    __slots__ = ("webhook_endpoint_id", "url", "create_time", "disable_time")
+    __slots__ = ("webhook_endpoint_id", "url", "create_time", "disable_time", "event_types")
     WEBHOOK_ENDPOINT_ID_FIELD_NUMBER: _ClassVar[int]
     URL_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     DISABLE_TIME_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TYPES_FIELD_NUMBER: _ClassVar[int]
     webhook_endpoint_id: str
     url: str
     create_time: _timestamp_pb2.Timestamp
     disable_time: _timestamp_pb2.Timestamp
-    def __init__(self, webhook_endpoint_id: _Optional[str] = ..., url: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., disable_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    event_types: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, webhook_endpoint_id: _Optional[str] = ..., url: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., disable_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event_types: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class CreateWebhookEndpointRequest(_message.Message):
-    __slots__ = ("request_id", "url")
+    __slots__ = ("request_id", "url", "event_types")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     URL_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TYPES_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     url: str
-    def __init__(self, request_id: _Optional[str] = ..., url: _Optional[str] = ...) -> None: ...
+    event_types: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, request_id: _Optional[str] = ..., url: _Optional[str] = ..., event_types: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class CreateWebhookEndpointResponse(_message.Message):
     __slots__ = ("webhook_endpoint", "secret")

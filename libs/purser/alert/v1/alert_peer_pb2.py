@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from purser.access.v1 import access_pb2 as purser_dot_access_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n purser/alert/v1/alert_peer.proto\x12\x0fpurser.alert.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dpurser/access/v1/access.proto\"\xf2\x01\n\x16ObserveCrossingRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08\x61lert_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0b\x63ustomer_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x0bgroup_value\x18\x04 \x01(\t\x12\x10\n\x08in_alarm\x18\x05 \x01(\x08\x12\x14\n\x0cvalue_micros\x18\x06 \x01(\x03\x12\x16\n\x08sequence\x18\x07 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x36\n\x0cobserve_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\"\x19\n\x17ObserveCrossingResponse2\x86\x01\n\x10\x41lertPeerService\x12r\n\x0fObserveCrossing\x12\'.purser.alert.v1.ObserveCrossingRequest\x1a(.purser.alert.v1.ObserveCrossingResponse\"\x0c\x8a\xb5\x18\x08\x12\x06ledgerb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n purser/alert/v1/alert_peer.proto\x12\x0fpurser.alert.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dpurser/access/v1/access.proto\"\xf2\x01\n\x16ObserveCrossingRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08\x61lert_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0b\x63ustomer_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x0bgroup_value\x18\x04 \x01(\t\x12\x10\n\x08in_alarm\x18\x05 \x01(\x08\x12\x14\n\x0cvalue_micros\x18\x06 \x01(\x03\x12\x16\n\x08sequence\x18\x07 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x36\n\x0cobserve_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\"\x19\n\x17ObserveCrossingResponse\"\xb3\x01\n\x13PublishEventRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nevent_type\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0b\x63ustomer_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x34\n\nevent_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\x12\x17\n\tdata_json\x18\x05 \x01(\tB\x04\xe2\x41\x01\x02\"\x16\n\x14PublishEventResponse2\xf3\x01\n\x10\x41lertPeerService\x12r\n\x0fObserveCrossing\x12\'.purser.alert.v1.ObserveCrossingRequest\x1a(.purser.alert.v1.ObserveCrossingResponse\"\x0c\x8a\xb5\x18\x08\x12\x06ledger\x12k\n\x0cPublishEvent\x12$.purser.alert.v1.PublishEventRequest\x1a%.purser.alert.v1.PublishEventResponse\"\x0e\x8a\xb5\x18\n\x12\x08\x63ontractb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,12 +44,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OBSERVECROSSINGREQUEST'].fields_by_name['sequence']._serialized_options = b'\342A\001\002'
   _globals['_OBSERVECROSSINGREQUEST'].fields_by_name['observe_time']._loaded_options = None
   _globals['_OBSERVECROSSINGREQUEST'].fields_by_name['observe_time']._serialized_options = b'\342A\001\002'
+  _globals['_PUBLISHEVENTREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_PUBLISHEVENTREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\002'
+  _globals['_PUBLISHEVENTREQUEST'].fields_by_name['event_type']._loaded_options = None
+  _globals['_PUBLISHEVENTREQUEST'].fields_by_name['event_type']._serialized_options = b'\342A\001\002'
+  _globals['_PUBLISHEVENTREQUEST'].fields_by_name['customer_id']._loaded_options = None
+  _globals['_PUBLISHEVENTREQUEST'].fields_by_name['customer_id']._serialized_options = b'\342A\001\002'
+  _globals['_PUBLISHEVENTREQUEST'].fields_by_name['event_time']._loaded_options = None
+  _globals['_PUBLISHEVENTREQUEST'].fields_by_name['event_time']._serialized_options = b'\342A\001\002'
+  _globals['_PUBLISHEVENTREQUEST'].fields_by_name['data_json']._loaded_options = None
+  _globals['_PUBLISHEVENTREQUEST'].fields_by_name['data_json']._serialized_options = b'\342A\001\002'
   _globals['_ALERTPEERSERVICE'].methods_by_name['ObserveCrossing']._loaded_options = None
   _globals['_ALERTPEERSERVICE'].methods_by_name['ObserveCrossing']._serialized_options = b'\212\265\030\010\022\006ledger'
+  _globals['_ALERTPEERSERVICE'].methods_by_name['PublishEvent']._loaded_options = None
+  _globals['_ALERTPEERSERVICE'].methods_by_name['PublishEvent']._serialized_options = b'\212\265\030\n\022\010contract'
   _globals['_OBSERVECROSSINGREQUEST']._serialized_start=151
   _globals['_OBSERVECROSSINGREQUEST']._serialized_end=393
   _globals['_OBSERVECROSSINGRESPONSE']._serialized_start=395
   _globals['_OBSERVECROSSINGRESPONSE']._serialized_end=420
-  _globals['_ALERTPEERSERVICE']._serialized_start=423
-  _globals['_ALERTPEERSERVICE']._serialized_end=557
+  _globals['_PUBLISHEVENTREQUEST']._serialized_start=423
+  _globals['_PUBLISHEVENTREQUEST']._serialized_end=602
+  _globals['_PUBLISHEVENTRESPONSE']._serialized_start=604
+  _globals['_PUBLISHEVENTRESPONSE']._serialized_end=626
+  _globals['_ALERTPEERSERVICE']._serialized_start=629
+  _globals['_ALERTPEERSERVICE']._serialized_end=872
 # @@protoc_insertion_point(module_scope)

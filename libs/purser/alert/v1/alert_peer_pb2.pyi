@@ -33,3 +33,21 @@ class ObserveCrossingRequest(_message.Message):
 class ObserveCrossingResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class PublishEventRequest(_message.Message):
+    __slots__ = ("request_id", "event_type", "customer_id", "event_time", "data_json")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TIME_FIELD_NUMBER: _ClassVar[int]
+    DATA_JSON_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    event_type: str
+    customer_id: str
+    event_time: _timestamp_pb2.Timestamp
+    data_json: str
+    def __init__(self, request_id: _Optional[str] = ..., event_type: _Optional[str] = ..., customer_id: _Optional[str] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., data_json: _Optional[str] = ...) -> None: ...
+
+class PublishEventResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...

@@ -40,6 +40,11 @@ class AlertPeerServiceStub:
                 request_serializer=purser_dot_alert_dot_v1_dot_alert__peer__pb2.ObserveCrossingRequest.SerializeToString,
                 response_deserializer=purser_dot_alert_dot_v1_dot_alert__peer__pb2.ObserveCrossingResponse.FromString,
                 _registered_method=True)
+        self.PublishEvent = channel.unary_unary(
+                '/purser.alert.v1.AlertPeerService/PublishEvent',
+                request_serializer=purser_dot_alert_dot_v1_dot_alert__peer__pb2.PublishEventRequest.SerializeToString,
+                response_deserializer=purser_dot_alert_dot_v1_dot_alert__peer__pb2.PublishEventResponse.FromString,
+                _registered_method=True)
 
 
 class AlertPeerServiceServicer:
@@ -57,6 +62,14 @@ class AlertPeerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PublishEvent(self, request, context):
+        """Queues the webhooks of an event that Contract committed, one for each enabled endpoint that wants its type. From
+        Contract. Idempotent by request_id. Events are neither ordered nor numbered.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AlertPeerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -64,6 +77,11 @@ def add_AlertPeerServiceServicer_to_server(servicer, server):
                     servicer.ObserveCrossing,
                     request_deserializer=purser_dot_alert_dot_v1_dot_alert__peer__pb2.ObserveCrossingRequest.FromString,
                     response_serializer=purser_dot_alert_dot_v1_dot_alert__peer__pb2.ObserveCrossingResponse.SerializeToString,
+            ),
+            'PublishEvent': grpc.unary_unary_rpc_method_handler(
+                    servicer.PublishEvent,
+                    request_deserializer=purser_dot_alert_dot_v1_dot_alert__peer__pb2.PublishEventRequest.FromString,
+                    response_serializer=purser_dot_alert_dot_v1_dot_alert__peer__pb2.PublishEventResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -94,6 +112,33 @@ class AlertPeerService:
             '/purser.alert.v1.AlertPeerService/ObserveCrossing',
             purser_dot_alert_dot_v1_dot_alert__peer__pb2.ObserveCrossingRequest.SerializeToString,
             purser_dot_alert_dot_v1_dot_alert__peer__pb2.ObserveCrossingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PublishEvent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.alert.v1.AlertPeerService/PublishEvent',
+            purser_dot_alert_dot_v1_dot_alert__peer__pb2.PublishEventRequest.SerializeToString,
+            purser_dot_alert_dot_v1_dot_alert__peer__pb2.PublishEventResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -40,6 +40,10 @@ class AlertPeerServiceStub:
     one (0 if there is none); NOTICE_TOO_FAR_BEHIND (FAILED_PRECONDITION) if it is more than a million below it: then the
     known one cannot come from the Ledger (AlertService.RepairAlertState).
     """
+    PublishEvent: _grpc.UnaryUnaryMultiCallable[_alert_peer_pb2.PublishEventRequest, _alert_peer_pb2.PublishEventResponse]
+    """Queues the webhooks of an event that Contract committed, one for each enabled endpoint that wants its type. From
+    Contract. Idempotent by request_id. Events are neither ordered nor numbered.
+    """
 
 @_typing.type_check_only
 class AlertPeerServiceAsyncStub(AlertPeerServiceStub):
@@ -52,6 +56,10 @@ class AlertPeerServiceAsyncStub(AlertPeerServiceStub):
     is ignored. Errors: NOTICE_TOO_FAR_AHEAD (FAILED_PRECONDITION) if the sequence is more than a million above the known
     one (0 if there is none); NOTICE_TOO_FAR_BEHIND (FAILED_PRECONDITION) if it is more than a million below it: then the
     known one cannot come from the Ledger (AlertService.RepairAlertState).
+    """
+    PublishEvent: _aio.UnaryUnaryMultiCallable[_alert_peer_pb2.PublishEventRequest, _alert_peer_pb2.PublishEventResponse]  # type: ignore[assignment]
+    """Queues the webhooks of an event that Contract committed, one for each enabled endpoint that wants its type. From
+    Contract. Idempotent by request_id. Events are neither ordered nor numbered.
     """
 
 class AlertPeerServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -68,6 +76,16 @@ class AlertPeerServiceServicer(metaclass=_abc_1.ABCMeta):
         is ignored. Errors: NOTICE_TOO_FAR_AHEAD (FAILED_PRECONDITION) if the sequence is more than a million above the known
         one (0 if there is none); NOTICE_TOO_FAR_BEHIND (FAILED_PRECONDITION) if it is more than a million below it: then the
         known one cannot come from the Ledger (AlertService.RepairAlertState).
+        """
+
+    @_abc_1.abstractmethod
+    def PublishEvent(
+        self,
+        request: _alert_peer_pb2.PublishEventRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_alert_peer_pb2.PublishEventResponse, _abc.Awaitable[_alert_peer_pb2.PublishEventResponse]]:
+        """Queues the webhooks of an event that Contract committed, one for each enabled endpoint that wants its type. From
+        Contract. Idempotent by request_id. Events are neither ordered nor numbered.
         """
 
 def add_AlertPeerServiceServicer_to_server(servicer: AlertPeerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
