@@ -45,7 +45,7 @@ from services.contract.operations.seat_voids import SeatVoids
 from services.contract.operations.seats import Seats
 from services.contract.operations.top_ups import TopUps
 from services.contract.payments import StripeProvider, WebhookListener
-from services.contract.peers import CatalogPeer, LedgerPeer
+from services.contract.peers import AlertPeer, CatalogPeer, LedgerPeer
 from services.contract.relay import ORDERED, Deliveries
 from services.contract.server import (
     PAYMENT_SERVICE_NAME,
@@ -86,7 +86,8 @@ async def open_service(
         plan_credits = PlanCredits(store=store, clock=clock, ids=ids)
         void_credits = VoidCredits(store=store, clock=clock, ids=ids)
         refund_credits = RefundCredits(store=store, clock=clock, wall=wall, ids=ids)
-        deliveries = Deliveries(ledger, plan_credits, void_credits, refund_credits)
+        alert = AlertPeer(service.channel("alert"))
+        deliveries = Deliveries(ledger, alert, plan_credits, void_credits, refund_credits)
         relay = await service.start_relay(deliveries.deliver, ordered=ORDERED)
         billing = Billing(store=store, catalog=catalog, ids=ids)
         usage = UsageInvoices(

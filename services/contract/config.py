@@ -8,10 +8,7 @@ from meshkit.config import MeshSettings
 
 
 class ContractSettings(MeshSettings):
-    """Addresses are host:port; those of peers are where they serve services.
-
-    Alert's is used in sandbox mode only, to advance its time.
-    """
+    """Addresses are host:port; those of peers are where they serve services."""
 
     model_config = SettingsConfigDict(env_prefix="PURSER_CONTRACT_")
 
@@ -23,7 +20,7 @@ class ContractSettings(MeshSettings):
     ledger_address: str = Field(
         "127.0.0.1:7013", description="Ledger, which receives everything that adds credits"
     )
-    alert_address: str = Field("127.0.0.1:7014", description="Alert")
+    alert_address: str = Field("127.0.0.1:7014", description="Alert, which receives events for webhooks")
     due_interval_seconds: float = Field(
         1.0, gt=0, description="how often to look for what is due to be billed"
     )

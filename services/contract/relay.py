@@ -4,6 +4,7 @@
 from typing import Final, assert_never
 
 from meshkit.outbox import Notice
+from services.contract.domain.events import VendorEvent
 from services.contract.domain.notices import (
     ContractChanged,
     CustomerChanged,
@@ -15,7 +16,7 @@ from services.contract.domain.notices import (
 from services.contract.operations.billing.plan_credits import PlanCredits
 from services.contract.operations.billing.refund_credits import RefundCredits
 from services.contract.operations.billing.void_credits import VoidCredits
-from services.contract.peers import LedgerPeer
+from services.contract.peers import AlertPeer, LedgerPeer
 from services.contract.store.formats import NOTICES
 
 # A later seat change must not count before an earlier one: seats could fall below zero, and credits be granted for
@@ -24,16 +25,18 @@ ORDERED: Final = frozenset({NOTICES.of(SeatsChanged).name})
 
 
 class Deliveries:
-    """Delivers one notice at a time, for meshkit's relay. Raises if the Ledger did not accept it."""
+    """Delivers one notice at a time, for meshkit's relay. Raises if the Ledger or Alert did not accept it."""
 
     def __init__(
         self,
         ledger: LedgerPeer,
+        alert: AlertPeer,
         plan_credits: PlanCredits,
         void_credits: VoidCredits,
         refund_credits: RefundCredits,
     ) -> None:
         self._ledger = ledger
+        self._alert = alert
         self._plan_credits = plan_credits
         self._void_credits = void_credits
         self._refund_credits = refund_credits
@@ -61,5 +64,7 @@ class Deliveries:
                 await self._plan_credits.settle(
                     payload.plan_change_id, applied.unused, apply_time=applied.apply_time
                 )
+            case VendorEvent():
+                await self._alert.publish_event(payload, request_id=request_id)
             case _:
                 assert_never(payload)

@@ -86,11 +86,13 @@ async def _load(url: str, service: str, *, notices: bool) -> None:
 
 
 @asynccontextmanager
-async def running(service: str, databases: Databases, peer: str = NOBODY) -> AsyncIterator[grpc.aio.Channel]:
-    """The service of today, its peer at that address, and a channel to it."""
+async def running(
+    service: str, databases: Databases, peer: str = NOBODY, *, posting: str = NOBODY
+) -> AsyncIterator[grpc.aio.Channel]:
+    """The service of today, its peer at that address, and a channel to it. posting: Contract's Alert."""
     starts: Mapping[str, Any] = {
         "catalog": lambda: catalog.running_catalog(databases, ledger_address=peer),
-        "contract": lambda: contract.running_contract(databases, ledger_address=peer),
+        "contract": lambda: contract.running_contract(databases, ledger_address=peer, alert_address=posting),
         "ledger": lambda: ledger.running_ledger(databases, alert_address=peer),
         "alert": lambda: alert.running_alert(databases, ledger_address=peer),
     }
@@ -139,8 +141,9 @@ async def test_notices_from_before_the_upgrade_are_delivered_as_they_would_have_
 
     async with (
         AnyPeer(PEER[service]) as peer,
+        AnyPeer("alert") as posting,
         upgraded(postgres_server, service, notices=True) as databases,
-        running(service, databases, peer.address),
+        running(service, databases, peer.address, posting=posting.address),
     ):
         await until(lambda: pending(databases, [service]), lambda count: count == 0)
         # What it asks a peer by itself is no notice.
@@ -194,6 +197,8 @@ def _as_answered_today(response: Json) -> Json:
     if contract_then := response.get("contract"):
         contract_today = _with_intervals(contract_then, "subscriptions", "grant_schedules")
         today["contract"] = {**contract_today, "overage_policy": {"mode": "OVERAGE_MODE_HARD_STOP"}}
+    if endpoint := response.get("webhook_endpoint"):
+        today["webhook_endpoint"] = {**endpoint, "event_types": ["alert.in_alarm", "alert.resolved"]}
     if subscription := response.get("subscription"):
         today["subscription"] = {**subscription, "interval_count": 1}
     if invoice := response.get("invoice"):

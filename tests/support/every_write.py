@@ -74,7 +74,7 @@ async def record(databases: Databases) -> Mapping[str, Recording]:
         "VoidSeatChange": _seat_half_unused,
         "RefundGrant": _mostly_unspent,
     }
-    async with AnyPeer("ledger", answers) as peer:
+    async with AnyPeer("ledger", answers) as peer, AnyPeer("alert") as posting:
         async with (
             catalog.running_catalog(databases, ledger_address=peer.address) as running,
             asking("catalog", running.address, recordings["catalog"]) as ask,
@@ -88,6 +88,7 @@ async def record(databases: Databases) -> Mapping[str, Recording]:
                     databases,
                     catalog_address=running.address,
                     ledger_address=peer.address,
+                    alert_address=posting.address,
                     stripe_api_key=API_KEY,
                     stripe_api_base=stripe.address,
                 ) as selling,

@@ -293,12 +293,15 @@ async def tell_now(addresses: Mapping[str, str], service: str, *, local_only: bo
         await ClockServiceStub(channel).AdvanceTime(request, timeout=60)
 
 
-async def pending(databases: Databases, services: Iterable[str] = SERVICES) -> int:
-    """Return how many notices of these services are undelivered."""
+async def pending(
+    databases: Databases, services: Iterable[str] = SERVICES, *, with_events: bool = True
+) -> int:
+    """Return how many notices of these services are undelivered. with_events: also those of events for webhooks."""
+    kinds = "" if with_events else " AND kind <> 'VENDOR_EVENT'"
     inside = await asyncpg.connect(databases.admin_url)
     try:
         counts = [
-            await inside.fetchval(f"SELECT count(*) FROM {service}.outbox WHERE sent_time IS NULL")
+            await inside.fetchval(f"SELECT count(*) FROM {service}.outbox WHERE sent_time IS NULL{kinds}")
             for service in services
         ]
     finally:

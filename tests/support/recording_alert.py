@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A recording Alert: a real gRPC server that records the crossings it receives, and can stop and restart."""
+"""A recording Alert: a real gRPC server that records the crossings and events it receives, and can stop and restart."""
 
 import asyncio
 from functools import partial
@@ -18,7 +18,9 @@ HEARD_SECONDS_MAX = 20.0
 
 
 class RecordingAlert:
-    """`heard`: the accepted crossings in order of arrival. While `fault` is set, all calls are refused with it.
+    """`heard`: the accepted crossings in order of arrival. While `fault` is set, all crossings are refused with it.
+
+    `events`: the accepted events.
 
     It restarts on the same port.
     """
@@ -26,6 +28,7 @@ class RecordingAlert:
     def __init__(self) -> None:
         self.heard: list[pb.ObserveCrossingRequest] = []
         self.refused: list[pb.ObserveCrossingRequest] = []
+        self.events: list[pb.PublishEventRequest] = []
         self.fault: MeshError | None = None
         self._server: RunningServer | None = None
         self._port = 0
@@ -64,6 +67,17 @@ class RecordingAlert:
             await self._changed.wait_for(lambda: len(self.heard) >= count)
         return self.heard
 
+    async def until_published(self, count: int) -> list[pb.PublishEventRequest]:
+        """Return the events as soon as there are `count` of them. Raises TimeoutError after 20 s."""
+        async with asyncio.timeout(HEARD_SECONDS_MAX), self._changed:
+            await self._changed.wait_for(lambda: len(self.events) >= count)
+        return self.events
+
+    async def publish(self, event: pb.PublishEventRequest) -> None:
+        async with self._changed:
+            self.events.append(event)
+            self._changed.notify_all()
+
     async def take(self, crossing: pb.ObserveCrossingRequest) -> None:
         async with self._changed:
             (self.refused if self.fault else self.heard).append(crossing)
@@ -73,7 +87,7 @@ class RecordingAlert:
 
 
 class _Servicer(alert_peer_pb2_grpc.AlertPeerServiceServicer):
-    """Implements the one rpc that the Ledger calls; the others stay UNIMPLEMENTED."""
+    """Implements the rpcs that the Ledger and Contract call."""
 
     def __init__(self, alert: RecordingAlert) -> None:
         self._alert = alert
@@ -83,3 +97,9 @@ class _Servicer(alert_peer_pb2_grpc.AlertPeerServiceServicer):
     ) -> pb.ObserveCrossingResponse:
         await self._alert.take(request)
         return pb.ObserveCrossingResponse()
+
+    async def PublishEvent(
+        self, request: pb.PublishEventRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> pb.PublishEventResponse:
+        await self._alert.publish(request)
+        return pb.PublishEventResponse()

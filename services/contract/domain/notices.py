@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Notices for the Ledger, in order per customer. Each contains everything that the Ledger needs to apply it."""
+"""Notices for the Ledger, in order per customer. Each contains everything that the Ledger needs to apply it.
+
+Those for Alert are in events.py.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,6 +11,7 @@ from datetime import datetime
 from meshkit.quantity import Credits, Money
 from services.contract.domain.contract import Contract
 from services.contract.domain.customer import Customer
+from services.contract.domain.events import VendorEvent
 from services.contract.domain.free_credits import FreeSchedule, free_schedules
 from services.contract.domain.ids import (
     ContractId,
@@ -148,7 +152,9 @@ class PlanChanged:
 
 
 # The format of each, named as the notice's kind: store/formats.py.
-Payload = CustomerChanged | ContractChanged | SeatsChanged | TopUpPaid | TopUpRefunded | PlanChanged
+Payload = (
+    CustomerChanged | ContractChanged | SeatsChanged | TopUpPaid | TopUpRefunded | PlanChanged | VendorEvent
+)
 
 
 def customer_changed(customer: Customer) -> CustomerChanged:

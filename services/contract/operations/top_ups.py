@@ -10,6 +10,7 @@ from meshkit.ids import Ids
 from meshkit.page import Page
 from services.contract.domain.commands import CancelTopUp, OrderTopUp, ResolveTopUpPayment, TopUpAndInvoice
 from services.contract.domain.contract import refuse_not_in_force
+from services.contract.domain.events import events_of_top_up
 from services.contract.domain.ids import ContractId, RateCardId, TopUpId
 from services.contract.domain.notices import top_up_paid
 from services.contract.domain.offer import CatalogQuery
@@ -34,6 +35,7 @@ from services.contract.domain.top_up import (
 )
 from services.contract.operations.billing.invoicing import new_invoice
 from services.contract.operations.billing.issuing import issue, with_taxes
+from services.contract.operations.billing.publishing import publish
 from services.contract.operations.billing.refund_credits import report_returned
 from services.contract.operations.billing.top_up_outcome import save_outcome
 from services.contract.operations.payments import Payments
@@ -111,6 +113,7 @@ class TopUps:
             )
             await tx.invoices.insert(invoice)
             await tx.top_ups.insert(top_up)
+            await publish(tx, events_of_top_up(None, top_up, at=at))
             if status is TopUpStatus.PAID:
                 await tx.outbox.enqueue(top_up_paid(top_up, at=at), key=top_up.customer_id)
                 [invoice] = await issue(tx, [invoice], at=at, ids=self._ids)

@@ -22,6 +22,7 @@ from services.contract.domain.commands import (
 )
 from services.contract.domain.contract import ContractNow
 from services.contract.domain.customer import Customer, Suspension
+from services.contract.domain.events import VendorEvent
 from services.contract.domain.invoice import Invoice, InvoiceLine
 from services.contract.domain.invoice_parties import BillingDetails, InvoiceParties, Party
 from services.contract.domain.notices import (
@@ -376,6 +377,7 @@ NOTICES: Final = Formats[Payload](
     ),
     Format("TOP_UP_PAID", TopUpPaid),
     Format("TOP_UP_REFUNDED", TopUpRefunded),
+    Format("VENDOR_EVENT", VendorEvent),
     Format(
         "PLAN_CHANGED",
         PlanChanged,

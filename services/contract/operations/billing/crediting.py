@@ -7,6 +7,7 @@ from datetime import datetime
 from meshkit.ids import Ids
 from meshkit.quantity import Money
 from services.contract.domain.commands import InvoiceCredited
+from services.contract.domain.events import events_of_invoice
 from services.contract.domain.ids import AccountCreditEntryId, CreditNoteId
 from services.contract.domain.invoice import Invoice
 from services.contract.domain.invoice_credits import (
@@ -19,6 +20,7 @@ from services.contract.domain.invoice_credits import (
 from services.contract.domain.invoice_life import with_names_of
 from services.contract.domain.plan_change import PaidSeats
 from services.contract.domain.settlement import ChargingInvoice
+from services.contract.operations.billing.publishing import publish
 from services.contract.store import Transaction
 
 
@@ -41,6 +43,7 @@ async def take_off(
     crediting = credited(invoice, amount, lines, earlier)
     credit_note_id = CreditNoteId(ids.new("crn"))
     await tx.invoices.save(crediting.invoice)
+    await publish(tx, events_of_invoice(invoice, crediting.invoice, at=at))
     if crediting.account_credit:
         change = AccountCreditChange(
             account_credit_entry_id=AccountCreditEntryId(ids.new("ace")),

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from meshkit.ids import Ids
 from meshkit.quantity import Money
+from services.contract.domain.events import events_of_invoice
 from services.contract.domain.ids import AccountCreditEntryId, InvoicePaymentId
 from services.contract.domain.invoice import Invoice, InvoiceLine
 from services.contract.domain.invoice_credits import (
@@ -19,6 +20,7 @@ from services.contract.domain.invoice_credits import (
 from services.contract.domain.invoice_life import InvoicePayment, ReportedPayment, issued, with_payment
 from services.contract.domain.invoice_taxes import TaxTerms, tax_line
 from services.contract.operations.billing.invoicing import with_lines
+from services.contract.operations.billing.publishing import publish
 from services.contract.store import Transaction
 
 
@@ -52,8 +54,10 @@ async def give_numbers(tx: Transaction, drafts: Sequence[Invoice], *, at: dateti
     due = [place for place, draft in enumerate(invoices) if draft.has_amount]
     numbers = await tx.numbers.take([invoices[place].invoice_id for place in due], at=at)
     for place, number in zip(due, numbers, strict=True):
-        invoices[place] = issued(invoices[place], number=number.text, at=number.date)
+        draft = invoices[place]
+        invoices[place] = issued(draft, number=number.text, at=number.date)
         await tx.invoices.save(invoices[place])
+        await publish(tx, events_of_invoice(draft, invoices[place], at=at))
     return invoices
 
 
@@ -84,6 +88,7 @@ async def pay(
     )
     await tx.invoices.insert_payment(payment)
     await tx.invoices.save(paid)
+    await publish(tx, events_of_invoice(invoice, paid, at=at))
     return paid, payment
 
 

@@ -8,11 +8,13 @@ from datetime import datetime
 from typing import Final
 
 from meshkit.ids import Ids
+from services.contract.domain.events import events_of_top_up
 from services.contract.domain.invoice import Invoice
 from services.contract.domain.invoice_life import voided
 from services.contract.domain.notices import top_up_paid
 from services.contract.domain.top_up import TopUp, TopUpStatus, payment_of
 from services.contract.operations.billing.issuing import issue_as_ordered, pay
+from services.contract.operations.billing.publishing import publish
 from services.contract.store import Transaction
 
 WHY_VOID: Final = {
@@ -31,6 +33,7 @@ async def save_outcome(tx: Transaction, before: TopUp, after: TopUp, *, at: date
     if after == before:
         return False
     await tx.top_ups.save(after)
+    await publish(tx, events_of_top_up(before, after, at=at))
     pending = TopUpStatus.PENDING_PAYMENT
     if before.status is pending and after.status is not pending:
         draft = await tx.invoices.lock(after.invoice_id)
