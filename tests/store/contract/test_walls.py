@@ -145,7 +145,7 @@ async def test_the_schema_repeats_the_domain(
         "'EXTERNAL', 'PAID', 'inv_1', '', now(), NULL",
         "'EXTERNAL', 'LOST', 'inv_1', '', now(), now()",
         "'EXTERNAL', 'PAID', 'inv_unknown', '', now(), now()",
-        "'STRIPE', 'PAID', 'inv_1', '', now(), now()",
+        "'CASH', 'PAID', 'inv_1', '', now(), now()",
     ],
 )
 async def test_the_schema_repeats_what_a_top_up_may_be(
