@@ -24,7 +24,11 @@ OF_ALL = {
 }
 SERVED = {
     "catalog": {"purser.catalog.v1.CatalogService"},
-    "contract": {"purser.contract.v1.ContractService", "purser.contract.v1.SelfService"},
+    "contract": {
+        "purser.contract.v1.ContractService",
+        "purser.contract.v1.PaymentService",
+        "purser.contract.v1.SelfService",
+    },
     "ledger": {
         "purser.ledger.v1.LedgerService",
         "purser.ledger.v1.LedgerAdminService",

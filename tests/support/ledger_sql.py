@@ -77,12 +77,13 @@ class Sql:
         ]
         await self.execute(f"TRUNCATE {', '.join(tables)}")
 
-    async def until(self, question: str) -> None:
-        """Return when a query's result is true. Raises TimeoutError after 10 s."""
+    async def until(self, question: str) -> Any:
+        """Return a query's result as soon as it is true. Raises TimeoutError after 10 s."""
         async with asyncio.timeout(WAIT_SECONDS_MAX):
-            while not await self.value(question):
+            while not (result := await self.value(question)):
                 # Without this, a transaction goes on seeing only the sessions that existed at its first look.
                 await self.execute("SELECT pg_stat_clear_snapshot()")
+        return result
 
     @asynccontextmanager
     async def transaction(self, *, keeps: bool = False) -> AsyncIterator[None]:
