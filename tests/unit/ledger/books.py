@@ -20,6 +20,7 @@ from services.ledger.domain.credits.entry import Entry, EntryKind
 from services.ledger.domain.credits.free_credits import FreeCredits
 from services.ledger.domain.credits.grant import Grant, GrantId, GrantVoid, ScheduleId
 from services.ledger.domain.credits.proration import SeatChange, Seats
+from services.ledger.domain.credits.refund import GrantRefunded, RefundGrant, refund_grant
 from services.ledger.domain.credits.schedule import Edition, Schedule
 from services.ledger.domain.crossings import alarm
 from services.ledger.domain.crossings.watch import Crossing, Watch, WatchKind
@@ -171,6 +172,21 @@ class Books:
         after, voided = issuing.void_grant(account, name, void, cause_id=self._cause_id(), at=time)
         self._save(after)
         return voided
+
+    def refund(self, grant_id: str, voided_at_least: Credits | None = None, *, at: datetime) -> GrantRefunded:
+        """Refund a grant: all of its rest, or until so much is voided in all."""
+        name = GrantId(grant_id)
+        account = self._open_for(name, at)
+        command = RefundGrant(
+            request_id=self._cause_id(),
+            fingerprint=b"",
+            customer_id=account.customer_id,
+            top_up_id="top_1",
+            voided_at_least=voided_at_least,
+        )
+        after, refunded = refund_grant(account, name, command, at=account.time_at(at))
+        self._save(after)
+        return refunded
 
     def void_any(self, number: int, *, at: datetime) -> Credits:
         """Void one of the grants that there are at `at`."""
