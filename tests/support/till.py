@@ -14,7 +14,7 @@ from purser.contract.v1 import contract_pb2 as pb
 from purser.contract.v1 import payments_pb2 as pay
 from purser.contract.v1.payments_pb2_grpc import PaymentServiceStub
 from purser.ledger.v1.ledger_peer_pb2 import IssueTopUpGrantRequest
-from tests.support.contract import Desk, RunningContract, running_contract
+from tests.support.contract import NOBODY, Desk, RunningContract, running_contract
 from tests.support.ledger_peer import RecordingLedger
 from tests.support.postgres import Databases
 
@@ -87,6 +87,7 @@ async def paid_contract(
     *,
     catalog_address: str,
     ledger_address: str,
+    alert_address: str = NOBODY,
     wall: ManualClock,
     clock: ManualClock | None = None,
     more_secrets: str = "",
@@ -98,6 +99,7 @@ async def paid_contract(
         databases,
         catalog_address=catalog_address,
         ledger_address=ledger_address,
+        alert_address=alert_address,
         wall=wall,
         clock=clock,
         **{name.lower(): value for name, value in settings.items()},

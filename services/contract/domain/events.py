@@ -15,6 +15,7 @@ from zlib import crc32
 from meshkit.quantity import Money
 from services.contract.domain.ids import CustomerId
 from services.contract.domain.invoice import Invoice, InvoiceStatus
+from services.contract.domain.refunds import RefundStatus, TopUpRefund
 from services.contract.domain.top_up import PaymentError, TopUp, TopUpStatus
 
 LANES: Final = 4
@@ -75,6 +76,16 @@ def events_of_top_up(before: TopUp | None, after: TopUp, *, at: datetime) -> tup
     return ()
 
 
+def events_of_refund(
+    before: TopUpRefund, after: TopUpRefund, top_up: TopUp, *, at: datetime
+) -> tuple[VendorEvent, ...]:
+    """Return the event of a refund of a granted top-up: its money was returned."""
+    is_returned = after.status is RefundStatus.RETURNED and before.status is not RefundStatus.RETURNED
+    if not (is_returned and after.amount):
+        return ()
+    return (event_of_top_up(EventType.TOP_UP_REFUNDED, top_up, refund=after, at=at),)
+
+
 def events_of_invoice(before: Invoice, after: Invoice, *, at: datetime) -> tuple[VendorEvent, ...]:
     """Return the events of a changed invoice: it was issued, it became PAID, or both."""
     happened = []
@@ -85,7 +96,10 @@ def events_of_invoice(before: Invoice, after: Invoice, *, at: datetime) -> tuple
     return tuple(event_of_invoice(event_type, after, at=at) for event_type in happened)
 
 
-def event_of_top_up(event_type: EventType, top_up: TopUp, *, at: datetime) -> VendorEvent:
+def event_of_top_up(
+    event_type: EventType, top_up: TopUp, *, refund: TopUpRefund | None = None, at: datetime
+) -> VendorEvent:
+    """Return an event of a top-up. refund: what was returned of a granted one."""
     terms = top_up.terms
     data = {
         "top_up_id": top_up.top_up_id,
@@ -101,6 +115,9 @@ def event_of_top_up(event_type: EventType, top_up: TopUp, *, at: datetime) -> Ve
         "credit_type_id": terms.credit_type_id,
         "amount_micros": terms.amount.micros,
         "price": _money(terms.price),
+        "refund": None
+        if refund is None
+        else {"refund_id": refund.refund_id, "amount": _money(refund.amount)},
         "create_time": _time(top_up.create_time),
         "resolve_time": _optional_time(top_up.resolve_time),
         "expire_time": _optional_time(top_up.expire_time),

@@ -18,9 +18,9 @@ from services.contract.domain.refunds import (
     TopUpRefund,
     refuse_refused,
     refuse_unrefundable,
-    returned,
     to_void,
 )
+from services.contract.operations.billing.refund_credits import save_returned
 from services.contract.operations.ports import PaymentProvider, Relay
 from services.contract.store import PostgresStore
 
@@ -130,9 +130,9 @@ class Refunds:
         async with self._store.transaction() as tx:
             await tx.customers.lock_id(refund.customer_id)
             before = await tx.refunds.find(refund.refund_id)
-            after = returned(before, at=self._clock.now())
-            if after != before:
-                await tx.refunds.save(after, due=None)
+            if before.status is RefundStatus.DUE:
+                top_up = await tx.top_ups.find(before.top_up_id)
+                after = await save_returned(tx, before, top_up, at=self._clock.now())
                 await tx.due_records.returned(after)
 
     async def _find(self, refund_id: RefundId) -> TopUpRefund:

@@ -147,7 +147,7 @@ class TopUps:
         async def change(tx: Transaction, top_up: TopUp) -> TopUp:
             refuse_to_decide(top_up)
             is_of_refund = report.outcome is PaymentOutcome.REFUNDED and top_up.status is TopUpStatus.PAID
-            if is_of_refund and await report_returned(tx, top_up.top_up_id, at=at):
+            if is_of_refund and await report_returned(tx, top_up, at=at):
                 return top_up
             return reported(expired(top_up, at=at), report, at=at)
 

@@ -2,14 +2,19 @@
 """Events for the vendor: each cause publishes its events once, and an Alert that is away delays nothing."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
 import pytest
 from grpc import StatusCode
 
+from meshkit.rpc.fields import timestamp
 from purser.contract.v1 import contract_pb2 as pb
-from purser.ledger.v1.ledger_peer_pb2 import IssueTopUpGrantRequest
+from purser.ledger.v1.ledger_peer_pb2 import (
+    IssueTopUpGrantRequest,
+    RefundGrantRequest,
+    RefundGrantResponse,
+)
 from services.contract.domain.top_up import PAYMENT_WINDOW_DEFAULT
 from tests.support.catalog import JUNE, RunningCatalog
 from tests.support.contract import Desk, RunningContract, running_contract
@@ -143,6 +148,66 @@ async def test_an_order_without_a_gate_publishes_its_payment_at_once(desk: Desk,
     assert await heard.types() == ["top_up.paid", "invoice.finalized"]  # the invoice is open
 
 
+def _voided(micros: int) -> Callable[[RefundGrantRequest], RefundGrantResponse]:
+    """Answer a refund: of 1,000 credits so many were voided, and the rest was spent."""
+
+    def answer(_: RefundGrantRequest) -> RefundGrantResponse:
+        return RefundGrantResponse(
+            granted_micros=1_000_000_000,
+            voided_micros=micros,
+            spent_micros=1_000_000_000 - micros,
+            apply_time=timestamp(JUNE),
+        )
+
+    return answer
+
+
+def _refund(desk: Desk, top_up: pb.TopUp) -> pb.RefundTopUpRequest:
+    return pb.RefundTopUpRequest(
+        request_id=desk.request_id(), top_up_id=top_up.top_up_id, reason="by mistake"
+    )
+
+
+async def test_a_refund_of_credits_is_published_when_its_money_was_returned(
+    desk: Desk, ledger: RecordingLedger, heard: Heard, alert: RecordingAlert
+) -> None:
+    top_up = await _ordered(desk, heard)
+    await desk.contract.ResolveTopUpPayment(_report(desk, top_up, PAID))
+    await heard.types()
+    ledger.answers["RefundGrant"] = _voided(500_000_000)
+
+    refund = (await desk.contract.RefundTopUp(_refund(desk, top_up))).refund
+    assert await heard.types() == []
+    await desk.contract.ResolveTopUpPayment(_report(desk, top_up, REFUNDED))
+    [event] = await alert.until_published(1)
+    data = json.loads(event.data_json)
+    assert (event.event_type, data["status"]) == ("top_up.refunded", "PAID")
+    assert data["refund"] == {
+        "refund_id": refund.refund_id,
+        "amount": {"currency_code": "USD", "micros": 40_000_000},
+    }
+    assert await heard.types() == ["top_up.refunded"]
+
+    await desk.contract.ResolveTopUpPayment(_report(desk, top_up, REFUNDED))
+    await desk.contract.RefundTopUp(_refund(desk, top_up))  # nothing is left
+    assert await heard.types() == []
+
+
+async def test_a_refund_that_an_open_invoice_keeps_is_published_at_once(
+    desk: Desk, ledger: RecordingLedger, heard: Heard
+) -> None:
+    signed = await desk.sign(desk.seats(4))
+    order = external_top_up(desk, signed)
+    order.payment_gate = pb.PAYMENT_GATE_NONE
+    top_up = (await desk.contract.OrderTopUp(order)).top_up
+    await heard.types()
+    ledger.answers["RefundGrant"] = _voided(1_000_000_000)
+
+    await desk.contract.RefundTopUp(_refund(desk, top_up))
+
+    assert await heard.types() == ["invoice.paid", "top_up.refunded"]
+
+
 async def test_an_invoice_publishes_that_it_is_issued_and_that_nothing_of_it_is_due(
     desk: Desk, heard: Heard
 ) -> None:
@@ -214,6 +279,7 @@ async def test_an_event_says_what_has_become_of_it(
         "credit_type_id": desk.sells.credits.credit_type_id,
         "amount_micros": 1_000_000_000,
         "price": {"currency_code": "USD", "micros": 80_000_000},
+        "refund": None,
         "create_time": "2025-06-01T00:00:00Z",
         "resolve_time": "2025-06-01T00:00:01Z",
         "expire_time": "2025-06-02T00:00:00Z",

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Refunds of top-ups that were paid through Stripe: the money is returned once, whatever is lost."""
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -18,6 +19,7 @@ from tests.support.contract import Desk, RunningContract, dollars
 from tests.support.faults import fault
 from tests.support.ledger_peer import RecordingLedger
 from tests.support.postgres import Databases
+from tests.support.recording_alert import RecordingAlert
 from tests.support.till import Till, open_till, paid_contract
 
 MINUTE = timedelta(minutes=1)
@@ -53,6 +55,12 @@ async def stripe(localstripe: str) -> AsyncIterator[StripeStandIn]:
 
 
 @pytest.fixture
+async def alert() -> AsyncIterator[RecordingAlert]:
+    async with RecordingAlert() as recording:
+        yield recording
+
+
+@pytest.fixture
 def wall() -> ManualClock:
     return ManualClock(datetime.now(UTC))
 
@@ -64,12 +72,14 @@ async def running(
     ledger: RecordingLedger,
     stripe: StripeStandIn,
     wall: ManualClock,
+    alert: RecordingAlert,
 ) -> AsyncIterator[RunningContract]:
     async with paid_contract(
         databases,
         stripe,
         catalog_address=running_catalog_service.address,
         ledger_address=ledger.address,
+        alert_address=alert.address,
         wall=wall,
     ) as service:
         yield service
@@ -114,6 +124,27 @@ async def _shown(till: Till, top_up: pb.TopUp) -> list[pb.TopUpRefund]:
 async def _at_stripe(till: Till) -> list[int]:
     """Return the cents that Stripe has returned, in any order."""
     return sorted(one["amount"] for one in await till.stripe.refunds())
+
+
+async def _refunded(till: Till, alert: RecordingAlert) -> list[tuple[str, int]]:
+    """Return the status and the micros of every `top_up.refunded`."""
+    await till.run_due()
+    told = [json.loads(one.data_json) for one in alert.events if one.event_type == "top_up.refunded"]
+    return [(one["status"], one["refund"]["amount"]["micros"]) for one in told]
+
+
+async def test_each_refund_is_published_once_when_stripe_has_returned_it(
+    till: Till, top_up: pb.TopUp, alert: RecordingAlert
+) -> None:
+    till.stripe.faults = [Fault(500), Fault(500)]
+    assert (await _refund(till, top_up, 20_00)).status == DUE
+    assert await _refunded(till, alert) == []
+
+    till.wall.advance(MINUTE)
+    assert await _refunded(till, alert) == [("PAID", 20_000_000)]
+    await till.run_due()
+    assert (await _refund(till, top_up)).status == RETURNED
+    assert await _refunded(till, alert) == [("PAID", 20_000_000), ("PAID", 60_000_000)]
 
 
 async def test_stripe_returns_each_part_at_once_and_the_rest(till: Till, top_up: pb.TopUp) -> None:

@@ -6,11 +6,13 @@ from datetime import datetime
 
 from meshkit.clock import Clock
 from meshkit.ids import Ids
-from services.contract.domain.ids import AccountCreditEntryId, RefundId, TopUpId
+from services.contract.domain.events import events_of_refund
+from services.contract.domain.ids import AccountCreditEntryId, RefundId
 from services.contract.domain.invoice_credits import AccountCreditCause, AccountCreditChange
 from services.contract.domain.refunds import RefundAnswer, RefundStatus, TopUpRefund, returned, settled
-from services.contract.domain.top_up import PaymentGate
+from services.contract.domain.top_up import PaymentGate, TopUp
 from services.contract.operations.billing.crediting import take_off
+from services.contract.operations.billing.publishing import publish
 from services.contract.store import PostgresStore, Transaction
 
 
@@ -52,6 +54,7 @@ class RefundCredits:
             is_due = after.status is RefundStatus.DUE
             if is_due:
                 await self._pay_out(tx, after, at)
+            await publish(tx, events_of_refund(refund, after, top_up, at=at))
             asks_provider = is_due and top_up.payment_gate is PaymentGate.STRIPE
             await tx.refunds.save(after, due=self._wall.now() if asks_provider else None)
 
@@ -68,10 +71,18 @@ class RefundCredits:
         await tx.account_credits.change(change)
 
 
-async def report_returned(tx: Transaction, top_up_id: TopUpId, *, at: datetime) -> bool:
+async def report_returned(tx: Transaction, top_up: TopUp, *, at: datetime) -> bool:
     """Mark what is due of a top-up, whose customer is locked, as returned. Returns whether anything is or was due."""
-    refunds = await tx.refunds.of_top_up(top_up_id)
+    refunds = await tx.refunds.of_top_up(top_up.top_up_id)
     for one in refunds:
         if one.status is RefundStatus.DUE:
-            await tx.refunds.save(returned(one, at=at), due=None)
+            await save_returned(tx, one, top_up, at=at)
     return any(one.status in (RefundStatus.DUE, RefundStatus.RETURNED) for one in refunds)
+
+
+async def save_returned(tx: Transaction, refund: TopUpRefund, top_up: TopUp, *, at: datetime) -> TopUpRefund:
+    """Store that the money of a DUE refund was returned; return the refund then."""
+    after = returned(refund, at=at)
+    await tx.refunds.save(after, due=None)
+    await publish(tx, events_of_refund(refund, after, top_up, at=at))
+    return after
