@@ -247,14 +247,15 @@ class Story:
             await self._expect_webhook("webhook: low balance is over", "alert.resolved", "1,000")
 
     async def _until_paid(self, top_up_id: str) -> contract.TopUp:
-        """Return the top-up once Stripe's webhook has arrived and Stripe was asked, or as it is after some seconds."""
-        asked = contract.GetTopUpRequest(top_up_id=top_up_id)
+        """Return the top-up once Stripe's webhook has led to credits, or as it is after some seconds."""
         give_up = time.monotonic() + PAID_SECONDS_MAX
         while True:
-            top_up = (await self._stubs.contract.GetTopUp(asked)).top_up
-            if top_up.status != contract.TOP_UP_STATUS_PENDING_PAYMENT or time.monotonic() > give_up:
-                return top_up
+            pool = await self._pool()
+            if pool.available_micros or time.monotonic() > give_up:
+                break
             await asyncio.sleep(POLL_SECONDS)
+        found = await self._stubs.contract.GetTopUp(contract.GetTopUpRequest(top_up_id=top_up_id))
+        return found.top_up
 
     async def _step_7_balance(self) -> None:
         self._figures.chapter(7, "Acme's balance: included and top-up credits", "Ledger")
