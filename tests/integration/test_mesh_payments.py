@@ -88,3 +88,55 @@ async def test_a_contract_killed_between_charge_and_commit_grants_what_was_paid_
                 await acme.assert_adds_up()
         finally:
             await processes.stop()
+
+
+async def test_a_contract_killed_while_stripe_returns_money_returns_it_once(
+    databases: Databases, tmp_path: Path, stripe: StripeStandIn
+) -> None:
+    settings = stripe.settings(f"{HOST}:{free_port()}")
+    refunded, released = asyncio.Event(), asyncio.Event()
+
+    async def wait(call: str) -> None:
+        if call == "POST /v1/refunds":
+            refunded.set()
+            await released.wait()
+
+    async with SwitchedMesh(databases) as others:
+        processes = process_mesh(databases, tmp_path, addresses=others.addresses, payments=settings)
+        try:
+            await processes.start("contract")
+            await others.start("catalog", "ledger", "alert")
+            async with acme_at(others.addresses) as acme:
+                top_up_id = await _ordered(acme, stripe)
+                charge = payments.PayTopUpRequest(request_id=acme.request_id(), top_up_id=top_up_id)
+                await acme.stubs.payments.PayTopUp(charge)
+                await until(acme.available, lambda available: available == 1_400 * MICROS)
+                stripe.before_reply = wait
+                refund = contract.RefundTopUpRequest(
+                    request_id=acme.request_id(), top_up_id=top_up_id, reason="bought by mistake"
+                )
+                refunding = asyncio.ensure_future(acme.stubs.contract.RefundTopUp(refund))
+                await refunded.wait()
+                await processes.kill("contract")
+                released.set()
+                stripe.before_reply = None
+                # A day later, only the refund itself is known to Stripe.
+                stripe.forget_keys()
+                with pytest.raises(AioRpcError):
+                    await refunding
+                await processes.start("contract")
+
+                async def status() -> int:
+                    shown = await acme.stubs.contract.GetTopUp(
+                        contract.GetTopUpRequest(top_up_id=top_up_id), wait_for_ready=True
+                    )
+                    [one] = shown.refunds
+                    return one.status
+
+                await until(status, lambda status: status == contract.TOP_UP_REFUND_STATUS_RETURNED)
+                assert [one["amount"] for one in await stripe.refunds()] == [8_000]
+                assert await acme.available() == 400 * MICROS
+                assert await acme.entries(admin.ENTRY_KIND_VOID) == [-1_000 * MICROS]
+                await acme.assert_adds_up()
+        finally:
+            await processes.stop()

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Top-ups through Stripe, at random: grants equal the payments that were kept, exactly, whatever happens in between.
 
-Payers, their cards, cancellations, expiries, webhooks (lost, repeated, late), questions that fail or whose answers are
-lost, and restarts of Contract are mixed for many orders at the same time. At the end Stripe's books are the model.
+Payers, their cards, cancellations, expiries, refunds, webhooks (lost, repeated, late), questions that fail or whose
+answers are lost, and restarts of Contract are mixed for many orders at the same time. At the end Stripe's books are the
+model.
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,10 @@ from grpc.aio import AioRpcError
 
 from deploy.local.stripe import CARD, DECLINED_CARD, SECURE_CARD, Fault, StripeStandIn, running_stripe
 from meshkit.clock import ManualClock
+from meshkit.rpc.fields import timestamp
 from purser.contract.v1 import contract_pb2 as pb
+from purser.ledger.v1.ledger_peer_pb2 import RefundGrantRequest, RefundGrantResponse
+from purser.type.v1.money_pb2 import Money
 from tests.simulation.conftest import Plan
 from tests.support.catalog import JUNE, Shop, running_catalog
 from tests.support.contract import Desk, assorted
@@ -28,6 +32,8 @@ ORDERS = 20
 ROUNDS = 4
 ACTIONS_PER_ROUND = 3
 PRICE = 8_000  # cents
+CENT = 10_000
+GRANTED = 1_000_000_000
 FAULTS = [Fault(500), Fault(429), Fault(401), Fault(500, is_done=True), Fault(503, is_done=True)]
 ACTIONS = [
     "browser",
@@ -36,6 +42,8 @@ ACTIONS = [
     "charge",
     "charge",
     "cancel",
+    "refund",
+    "refund",
     "due",
     "post",
     "post",
@@ -43,6 +51,26 @@ ACTIONS = [
     "later",
 ]
 ENDED = {pb.TOP_UP_STATUS_CANCELLED, pb.TOP_UP_STATUS_EXPIRED, pb.TOP_UP_STATUS_FAILED}
+
+
+class Unspent:
+    """Grants of 1,000 credits of which nothing is spent, as the Ledger answers for them."""
+
+    def __init__(self) -> None:
+        self._voided: defaultdict[str, int] = defaultdict(int)
+        self._answers: dict[str, RefundGrantResponse] = {}
+
+    def refund(self, request: RefundGrantRequest) -> RefundGrantResponse:
+        if request.request_id not in self._answers:
+            has_least = request.HasField("voided_at_least_micros")
+            least = request.voided_at_least_micros if has_least else GRANTED
+            self._voided[request.top_up_id] = max(self._voided[request.top_up_id], least)
+            self._answers[request.request_id] = RefundGrantResponse(
+                granted_micros=GRANTED,
+                voided_micros=self._voided[request.top_up_id],
+                apply_time=timestamp(JUNE),
+            )
+        return self._answers[request.request_id]
 
 
 class Order:
@@ -70,6 +98,13 @@ class Order:
                         await till.stub.PayTopUp(charge)
                 case "cancel":
                     await till.desk.contract.CancelTopUp(till.cancel(self.top_up))
+                case "refund":
+                    amount = None
+                    if self._dice.random() < 0.8:
+                        amount = Money(currency_code="USD", micros=self._dice.randint(1, 4_000) * CENT)
+                    refund = till.refund(self.top_up, amount)
+                    for _ in range(self._dice.randint(1, 3)):
+                        await till.desk.contract.RefundTopUp(refund)
                 case "due":
                     await till.run_due()
                 case "post" if till.stripe.held:
@@ -95,6 +130,8 @@ async def _world(
     stripe: StripeStandIn,
     ledger: RecordingLedger,
     clocks: tuple[ManualClock, ManualClock],
+    *,
+    turn: int,
 ) -> AsyncIterator[Till]:
     """Start Catalog and Contract on the databases as they are."""
     clock, wall = clocks
@@ -109,7 +146,8 @@ async def _world(
             clock=clock,
         ) as running,
     ):
-        desk = Desk(running.stub, await assorted(catalog.stub, Shop(catalog.stub)))
+        sells = await assorted(catalog.stub, Shop(catalog.stub))
+        desk = Desk(running.stub, sells, name=f"desk-{turn}")
         async with open_till(desk, running, wall=wall, stripe=stripe, ledger=ledger) as till:
             yield till
 
@@ -124,13 +162,14 @@ async def _play(databases: Databases, dice: Random) -> None:
     orders: list[Order] = []
     async with recording_ledger() as ledger, running_stripe() as stripe:
         stripe.holds_webhooks = True
+        ledger.answers["RefundGrant"] = Unspent().refund
         for turn in range(ROUNDS):
-            async with _world(databases, stripe, ledger, clocks) as till:
+            async with _world(databases, stripe, ledger, clocks, turn=turn) as till:
                 if turn == 0:
                     orders = [Order(await till.order(), Random(dice.random())) for _ in range(ORDERS)]
                 for _ in range(ACTIONS_PER_ROUND):
                     await asyncio.gather(*(order.act(till) for order in orders))
-        async with _world(databases, stripe, ledger, clocks) as till:
+        async with _world(databases, stripe, ledger, clocks, turn=ROUNDS) as till:
             await _settle(till, dice)
             await _check(till, orders)
 
@@ -149,15 +188,29 @@ async def _settle(till: Till, dice: Random) -> None:
 
 async def _check(till: Till, orders: list[Order]) -> None:
     kept: Counter[str] = Counter()
+    of_top_up: dict[str, str] = {}
     for payment in await till.stripe.payments():
         kept[payment["metadata"]["top_up_id"]] += payment["amount_received"]
-    assert await till.stripe.refunds() == []
+        of_top_up[payment["id"]] = payment["metadata"]["top_up_id"]
+    given_back: defaultdict[str, list[int]] = defaultdict(list)
+    for refund in await till.stripe.refunds():
+        given_back[of_top_up[refund["payment_intent"]]].append(refund["amount"])
     granted = Counter(till.granted())
+    parts = 0
     for order in orders:
         top_up = await till.now(order.top_up)
         is_paid = top_up.status == pb.TOP_UP_STATUS_PAID
         assert kept[top_up.top_up_id] == (PRICE if is_paid else 0), top_up
         assert granted[top_up.top_up_id] == is_paid, top_up
         assert is_paid or top_up.status in ENDED, top_up
+        refunds = (await till.refunds(top_up)) if is_paid else []
+        assert {one.status for one in refunds} <= {pb.TOP_UP_REFUND_STATUS_RETURNED}
+        returned = [one.amount.micros // CENT for one in refunds if one.amount.micros]
+        assert sorted(returned) == sorted(given_back[top_up.top_up_id]), top_up
+        assert sum(returned) <= PRICE
+        if any(not one.HasField("asked") for one in refunds):
+            assert sum(returned) == PRICE
+        parts += len(returned)
     # Otherwise the dice have tried only one thing.
     assert 0 < sum(granted.values()) < len(orders)
+    assert parts

@@ -136,15 +136,19 @@ async def assorted(catalog: CatalogStub, shop: Shop) -> Assortment:
 
 
 class Desk:
-    """Creates customers and contracts by rpcs; each call has a new request_id. Irrelevant fields have defaults."""
+    """Creates customers and contracts by rpcs; each call has a new request_id. Irrelevant fields have defaults.
 
-    def __init__(self, contract: ContractStub, assortment: Assortment) -> None:
+    name: where two use one database, so that their request_ids differ.
+    """
+
+    def __init__(self, contract: ContractStub, assortment: Assortment, *, name: str = "desk") -> None:
         self.contract = contract
         self.sells = assortment
+        self._name = name
         self._numbers = itertools.count(1)
 
     def request_id(self) -> str:
-        return f"desk-{next(self._numbers)}"
+        return f"{self._name}-{next(self._numbers)}"
 
     async def customer(self, name: str = "Acme", *aliases: str) -> pb.Customer:
         request = pb.CreateCustomerRequest(request_id=self.request_id(), name=name, aliases=aliases)

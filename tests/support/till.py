@@ -14,6 +14,7 @@ from purser.contract.v1 import contract_pb2 as pb
 from purser.contract.v1 import payments_pb2 as pay
 from purser.contract.v1.payments_pb2_grpc import PaymentServiceStub
 from purser.ledger.v1.ledger_peer_pb2 import IssueTopUpGrantRequest
+from purser.type.v1.money_pb2 import Money
 from tests.support.contract import NOBODY, Desk, RunningContract, running_contract
 from tests.support.ledger_peer import RecordingLedger
 from tests.support.postgres import Databases
@@ -72,6 +73,18 @@ class Till:
 
     def cancel(self, top_up: pb.TopUp) -> pb.CancelTopUpRequest:
         return pb.CancelTopUpRequest(request_id=self.desk.request_id(), top_up_id=top_up.top_up_id)
+
+    def refund(self, top_up: pb.TopUp, amount: Money | None = None) -> pb.RefundTopUpRequest:
+        return pb.RefundTopUpRequest(
+            request_id=self.desk.request_id(),
+            top_up_id=top_up.top_up_id,
+            amount=amount,
+            reason="bought by mistake",
+        )
+
+    async def refunds(self, top_up: pb.TopUp) -> list[pb.TopUpRefund]:
+        asked = pb.GetTopUpRequest(top_up_id=top_up.top_up_id)
+        return list((await self.desk.contract.GetTopUp(asked)).refunds)
 
     async def run_due(self) -> None:
         await self.running.app.run_due(self.running.clock.now())
