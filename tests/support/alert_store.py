@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Builders of Alert's domain objects with defaults for irrelevant fields, and a function that stores them."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from meshkit.quantity import Credits
@@ -8,7 +9,7 @@ from services.alert.domain.alert import Alert, AlertId, AlertType, CreditTypeId,
 from services.alert.domain.commands import ObserveCrossing
 from services.alert.domain.delivery import DeliveryId, Edge, NewDelivery
 from services.alert.domain.endpoint import Secret, SecretId, WebhookEndpoint, WebhookEndpointId, secret_text
-from services.alert.domain.event import ALERT_EVENTS, EventType
+from services.alert.domain.event import ALERT_EVENTS, EventId, EventType
 from services.alert.domain.status import Crossing
 from services.alert.store import PostgresStore
 from tests.support.alert import ACME, JUNE
@@ -59,6 +60,15 @@ def a_new_delivery(number: int = 1, *, endpoint: int = 1, alert: int = 1, at: da
         event_type=EventType.IN_ALARM if number % 2 else EventType.RESOLVED,
         create_time=at,
         payload=f'{{"number":{number}}}',
+    )
+
+
+def an_event_delivery(number: int = 1, *, endpoint: int = 1, at: datetime = JUNE) -> NewDelivery:
+    """Return the delivery of the number-th event of Contract to an endpoint."""
+    return replace(
+        a_new_delivery(number, endpoint=endpoint, at=at),
+        cause=EventId(f"ntc_{number:03}"),
+        event_type=EventType.TOP_UP_PAID,
     )
 
 

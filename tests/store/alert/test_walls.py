@@ -17,6 +17,7 @@ from tests.support.alert_store import (
     a_secret_row,
     an_alert_row,
     an_endpoint_row,
+    an_event_delivery,
     keep,
 )
 
@@ -63,6 +64,14 @@ async def test_an_observation_is_told_to_an_endpoint_once(store: PostgresStore) 
 
     with pytest.raises(IntegrityError):
         await keep(store, replace(a_new_delivery(), delivery_id=DeliveryId("dlv_other")))
+
+
+async def test_an_event_is_told_to_an_endpoint_once(store: PostgresStore) -> None:
+    await keep(store, an_endpoint_row(1), an_endpoint_row(2), an_event_delivery(), an_event_delivery(2))
+
+    with pytest.raises(IntegrityError):
+        await keep(store, replace(an_event_delivery(), delivery_id=DeliveryId("dlv_other")))
+    await keep(store, an_event_delivery(endpoint=2))
 
 
 async def test_an_endpoint_has_one_secret_that_is_for_good(store: PostgresStore) -> None:
