@@ -23,7 +23,7 @@ from services.alert.domain.errors import DeliveryNotFound
 from services.alert.domain.queries import ListDeliveries
 from services.alert.store import PostgresStore
 from tests.support.alert import JUNE
-from tests.support.alert_store import a_new_delivery, an_alert_row, an_endpoint_row, keep
+from tests.support.alert_store import a_new_delivery, an_alert_row, an_endpoint_row, an_event_delivery, keep
 
 FIRST = DeliveryId("dlv_001_001")
 END_1, END_2 = WebhookEndpointId("end_001"), WebhookEndpointId("end_002")
@@ -223,8 +223,8 @@ async def test_deliveries_are_listed_newest_first_by_endpoint_and_alert(store: P
 
 
 async def test_only_finished_deliveries_are_forgotten(store: PostgresStore) -> None:
-    await keep(store, a_new_delivery(2), a_new_delivery(3, at=JUNE + timedelta(days=1)))
-    for number in (2, 3):
+    await keep(store, a_new_delivery(2), a_new_delivery(3, at=JUNE + timedelta(days=1)), an_event_delivery(4))
+    for number in (2, 3, 4):
         attempt = await lease(store, DeliveryId(f"dlv_001_{number:03}"), at=JUNE + timedelta(days=1))
         assert attempt is not None
         async with store.transaction() as tx:
