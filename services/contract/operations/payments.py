@@ -157,8 +157,7 @@ class Payments:
         """
         payment = await self._payment_of(top_up_id)
         async with self._store.transaction() as tx:
-            payment = wanted_no_more(await tx.payments.lock(payment.payment_id), ending)
-            await tx.payments.save(payment, due=self._wall.now())
+            payment = await self._want_no_more(tx, payment.payment_id, ending)
         await self._advance(payment)
 
     async def set_method(self, command: SetPaymentMethod) -> PaymentMethod:
@@ -198,16 +197,20 @@ class Payments:
                 return
 
     async def end_expired(self, at: datetime) -> None:
-        """Ask the provider to cancel every payment whose order has expired by an instant of business time."""
-        if self._known_provider is None:
-            return
-        async with self._store.transaction() as tx:
-            expired = await tx.payments.expired(at=at, rows_max=PER_READ_MAX)
-        for top_up_id in expired:
-            try:
-                await self.end(top_up_id, TopUpStatus.EXPIRED)
-            except PaymentProviderUnavailable as fault:
-                log.warning("payment_waits", top_up_id=top_up_id, error=error_text(fault))
+        """Make every payment due to be cancelled whose order has expired by an instant of business time."""
+        while True:
+            async with self._store.transaction() as tx:
+                expired = await tx.payments.expired(at=at, rows_max=PER_READ_MAX)
+                for payment_id in expired:
+                    await self._want_no_more(tx, payment_id, TopUpStatus.EXPIRED)
+            if len(expired) < PER_READ_MAX:
+                return
+
+    async def _want_no_more(self, tx: Transaction, payment_id: PaymentId, ending: TopUpStatus) -> Payment:
+        payment = wanted_no_more(await tx.payments.lock(payment_id), ending)
+        if payment.state not in FINAL:  # otherwise a webhook or another replica was faster
+            await tx.payments.save(payment, due=self._wall.now())
+        return payment
 
     async def _payment_of(self, top_up_id: TopUpId) -> Payment:
         """Raises TopUpNotFound, NotPaidThroughProvider."""
@@ -221,9 +224,7 @@ class Payments:
     async def _try_to_advance(self, payment: Payment) -> None:
         try:
             await self._advance(payment)
-        except (
-            Exception
-        ) as error:  # one payment must not keep the others waiting; it is due again after its lease
+        except Exception as error:  # the others must not wait for it; it is due again after its lease
             log.warning("payment_waits", payment_id=payment.payment_id, error=error_text(error))
 
     async def _advance(self, payment: Payment) -> ProviderPayment | Refusal | None:

@@ -101,20 +101,21 @@ class StoredPayments:
         )
         return [_from_row(row) for row in await self._connection.execute(leased)]
 
-    async def expired(self, *, at: datetime, rows_max: int) -> Sequence[TopUpId]:
-        """Return top-ups that have expired by an instant, and whose payment nobody has asked to cancel yet."""
+    async def expired(self, *, at: datetime, rows_max: int) -> Sequence[PaymentId]:
+        """Return payments of orders that have expired by an instant, if nobody has asked to cancel them yet."""
         wanted = (
-            select(top_ups.c.top_up_id)
-            .join(payments, payments.c.top_up_id == top_ups.c.top_up_id)
+            select(payments.c.payment_id)
+            .join(top_ups, payments.c.top_up_id == top_ups.c.top_up_id)
             .where(
                 top_ups.c.status == TopUpStatus.PENDING_PAYMENT.value,
                 top_ups.c.expire_time <= at,
                 payments.c.ending.is_(None),
+                payments.c.due_time.is_not(None),
             )
             .order_by(top_ups.c.expire_time)
             .limit(rows_max)
         )
-        return [TopUpId(row.top_up_id) for row in await self._connection.execute(wanted)]
+        return [PaymentId(row.payment_id) for row in await self._connection.execute(wanted)]
 
     async def method_of(self, customer_id: CustomerId) -> PaymentMethod | None:
         wanted = select(payment_methods).where(payment_methods.c.customer_id == customer_id)
