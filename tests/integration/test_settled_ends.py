@@ -113,7 +113,7 @@ async def test_an_increase_comes_back_from_its_own_invoice_first(seatsco: SeatsC
 
 
 async def test_a_void_invoice_gives_nothing_back(seatsco: SeatsCo) -> None:
-    signed = await seatsco.sign()
+    signed = await seatsco.sign(has_credits=False)
     invoice_id = signed.invoices[0].invoice_id
     await seatsco.desk.contract.VoidInvoice(
         pb.VoidInvoiceRequest(request_id="void", invoice_id=invoice_id, reason="waived")

@@ -419,7 +419,7 @@ async def fill_contract(ask: Ask, sold: Json) -> None:
     contract_id = signed["contract"]["contract_id"]
     at = {"effective_time": "2025-06-15T00:00:00Z"}
     first, second = (one["subscription_id"] for one in signed["contract"]["subscriptions"])
-    added = await ask("ChangeSeats", contract_id=contract_id, subscription_id=first, quantity_delta="2")
+    await ask("ChangeSeats", contract_id=contract_id, subscription_id=first, quantity_delta="2")
     await ask("ChangeSeats", contract_id=contract_id, subscription_id=second, new_quantity="3", **at)
     await ask("ChangeSeats", contract_id=contract_id, subscription_id=first, quantity_delta="-1", **at)
     paid = await ask(
@@ -457,7 +457,14 @@ async def fill_contract(ask: Ask, sold: Json) -> None:
     await ask("CancelTopUp", top_up_id=unwanted["top_up"]["top_up_id"])
     await ask("OrderTopUp", contract_id=contract_id, terms=sold["terms"], payment_gate="PAYMENT_GATE_NONE")
     await ask("BuyTopUp", contract_id=contract_id, top_up_pack_id=sold["pack"])
-    await fill_invoices(ask, signed["invoices"][0]["invoice_id"], added["invoice"]["invoice_id"])
+    plain = await ask(
+        "CreateContract",
+        customer="acme",
+        rate_card_id=sold["rate_card_id"],
+        start_time=JUNE,
+        subscriptions=[annual],
+    )
+    await fill_invoices(ask, signed["invoices"][0]["invoice_id"], plain["invoices"][0]["invoice_id"])
     await ask("AdjustSeats", contract_id=contract_id, subscription_id=first, quantity_delta="1")
     await _name_seats(ask, contract_id, second)
     later = await ask(
@@ -560,7 +567,10 @@ async def _edit_schedules(ask: Ask, contract: Json, product_ids: list[str]) -> N
 
 
 async def fill_invoices(ask: Ask, invoice_id: str, waived: str) -> None:
-    """Call every write of Contract that changes an invoice, from two that are OPEN."""
+    """Call every write of Contract that changes an invoice, from two that are OPEN.
+
+    waived: one whose seats bring no credits.
+    """
     void = await ask("VoidInvoice", invoice_id=invoice_id, reason="wrong address", regenerate=True)
     again = void["regenerated"]["invoice_id"]
     party = {"name": "Acme GmbH", "address_lines": ["Ring 1", "1010 Wien"], "tax_ids": ["UID ATU12345678"]}

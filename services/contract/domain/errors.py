@@ -681,6 +681,20 @@ class TopUpGranted(FailedPrecondition):
         )
 
 
+class InvoiceCreditsGranted(FailedPrecondition):
+    """The seats that the invoice charges have brought credits."""
+
+    reason = "INVOICE_CREDITS_GRANTED"
+
+    def __init__(self, *, invoice_id: str, subscription_id: str) -> None:
+        super().__init__(
+            f"the seats of subscription {subscription_id!r} on invoice {invoice_id!r} have brought credits; use"
+            " `regenerate` or a credit note, or take the seats back with EndContract or VoidSeatChange",
+            invoice_id=invoice_id,
+            subscription_id=subscription_id,
+        )
+
+
 class PaymentExceedsDue(FailedPrecondition):
     """More than what is due cannot be paid."""
 

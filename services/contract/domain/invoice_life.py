@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The life of an invoice: DRAFT → OPEN → PAID, or VOID. Source: services/contract/README.md, "Invoices"."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
@@ -13,6 +14,7 @@ from services.contract.domain.errors import (
     CurrencyDiffers,
     InvoiceAlreadyFinalized,
     InvoiceAlreadyPaid,
+    InvoiceCreditsGranted,
     InvoiceHasPayments,
     InvoiceNotFinalized,
     InvoiceVoid,
@@ -21,8 +23,9 @@ from services.contract.domain.errors import (
     TopUpGranted,
     TopUpPending,
 )
-from services.contract.domain.ids import InvoiceId, InvoicePaymentId
+from services.contract.domain.ids import InvoiceId, InvoicePaymentId, SubscriptionId
 from services.contract.domain.invoice import NO_LINE_ID, Invoice, InvoiceLine, InvoiceLineKind, InvoiceStatus
+from services.contract.domain.schedules import GrantSchedule
 
 NUMBER_DIGITS = 6
 ADDED_AT_ISSUE = (InvoiceLineKind.TAX, InvoiceLineKind.ACCOUNT_CREDIT)
@@ -103,6 +106,19 @@ def voided(invoice: Invoice, *, reason: str, is_of_pending_top_up: bool, at: dat
         case _:
             assert_never(invoice.status)
     return replace(invoice, status=InvoiceStatus.VOID, void_time=at, void_reason=reason)
+
+
+def refuse_credits_granted(
+    invoice: Invoice, charged: Collection[SubscriptionId], schedules: Collection[GrantSchedule]
+) -> None:
+    """Raise InvoiceCreditsGranted if seats of the invoice have brought credits, which its void would give away.
+
+    charged: the subscriptions whose seats it charges.
+    """
+    granted = {one.subscription_id for one in schedules}
+    for subscription_id in sorted(charged):
+        if subscription_id in granted:
+            raise InvoiceCreditsGranted(invoice_id=invoice.invoice_id, subscription_id=subscription_id)
 
 
 def regenerated_lines(invoice: Invoice) -> tuple[InvoiceLine, ...]:

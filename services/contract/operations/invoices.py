@@ -22,6 +22,7 @@ from services.contract.domain.invoice_credits import AccountCreditCause, Account
 from services.contract.domain.invoice_document import DocumentFormat, InvoiceDocument
 from services.contract.domain.invoice_life import (
     ReportedPayment,
+    refuse_credits_granted,
     refuse_not_issuable,
     regenerated_lines,
     voided,
@@ -107,7 +108,7 @@ class Invoices:
         """Cancel an invoice, and put its charges on a new draft if asked to.
 
         Raises InvoiceNotFound, InvoiceVoid, InvoiceZero, InvoiceAlreadyPaid, InvoiceHasPayments, InvoiceNotFinalized,
-        TopUpPending, TopUpGranted, PlanChangePending.
+        TopUpPending, TopUpGranted, InvoiceCreditsGranted, PlanChangePending.
         """
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, InvoiceVoided)) is not None:
@@ -117,12 +118,15 @@ class Invoices:
             is_pending = await _is_of_pending_top_up(tx, invoice)
             at = self._clock.now()
             void = voided(invoice, reason=command.reason, is_of_pending_top_up=is_pending, at=at)
+            contract = await tx.contracts.find(invoice.contract_id)
+            if not command.regenerate:
+                charged = await tx.invoices.charged_subscriptions(invoice.invoice_id)
+                refuse_credits_granted(invoice, charged, contract.grant_schedules)
             await fix_usage(tx, invoice)
             await tx.invoices.save(void)
             await self._return_credits(tx, invoice, is_regenerated=command.regenerate, at=at)
             regenerated = None
             if command.regenerate:
-                contract = await tx.contracts.find(invoice.contract_id)
                 lines = regenerated_lines(invoice)
                 regenerated = new_invoice(contract, lines, issue_time=invoice.issue_time, ids=self._ids)
                 await tx.invoices.insert(regenerated)

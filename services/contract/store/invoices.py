@@ -15,7 +15,7 @@ from access import current_caller
 from meshkit.page import Page
 from meshkit.quantity import Money
 from services.contract.domain.errors import InvoiceNotFound, PaymentAlreadyRecorded
-from services.contract.domain.ids import ContractId, CustomerId, InvoiceId
+from services.contract.domain.ids import ContractId, CustomerId, InvoiceId, SubscriptionId
 from services.contract.domain.invoice import Invoice, InvoiceLine, InvoiceLineKind, InvoiceStatus
 from services.contract.domain.invoice_life import InvoicePayment
 from services.contract.domain.invoice_taxes import TaxSoFar
@@ -96,6 +96,26 @@ class StoredInvoices:
         """Save that a new invoice has the charges of one that is void."""
         saved = update(invoices).where(invoices.c.invoice_id == invoice_id)
         await self._connection.execute(saved.values(regenerated_from=regenerated_from))
+
+    async def charged_subscriptions(self, invoice_id: InvoiceId) -> frozenset[SubscriptionId]:
+        """Return the subscriptions whose seats an invoice charges; the lines of a regenerated one do not name them."""
+        first = (
+            select(invoices.c.invoice_id, invoices.c.regenerated_from)
+            .where(invoices.c.invoice_id == invoice_id)
+            .cte("origins", recursive=True)
+        )
+        before = select(invoices.c.invoice_id, invoices.c.regenerated_from).join(
+            first, invoices.c.invoice_id == first.c.regenerated_from
+        )
+        origins = first.union_all(before)
+        charged = (
+            select(invoice_lines.c.subscription_id)
+            .distinct()
+            .join(origins, origins.c.invoice_id == invoice_lines.c.invoice_id)
+            .where(invoice_lines.c.subscription_id.is_not(None), invoice_lines.c.total_micros > 0)
+        )
+        rows = await self._connection.execute(charged)
+        return frozenset(SubscriptionId(row.subscription_id) for row in rows)
 
     async def tax_so_far(self, draft: Invoice, description: str) -> TaxSoFar:
         """Return what a contract's other invoices say of one tax; void ones do not count."""

@@ -141,6 +141,25 @@ async def test_a_payment_is_not_dated_in_the_future(desk: Desk) -> None:
     await desk.contract.RecordInvoicePayment(payment(desk, invoice, 1, at=JUNE))
 
 
+async def test_an_invoice_whose_seats_have_brought_credits_is_not_waived(desk: Desk) -> None:
+    granted = await desk.sign(desk.seats(4), desk.seats(2), schedules=(desk.schedule(subscription_index=1),))
+    [invoice] = granted.invoices
+    subscription_id = granted.contract.subscriptions[1].subscription_id
+
+    with fault(FAILED, "INVOICE_CREDITS_GRANTED", subscription_id=subscription_id):
+        await desk.contract.VoidInvoice(void(desk, invoice))
+    for _ in range(2):  # also what is regenerated from it
+        again = (await desk.contract.VoidInvoice(void(desk, invoice, regenerate=True))).regenerated
+        with fault(FAILED, "INVOICE_CREDITS_GRANTED", invoice_id=again.invoice_id):
+            await desk.contract.VoidInvoice(void(desk, again))
+        invoice = (await desk.contract.FinalizeInvoice(finalize(desk, again))).invoice
+    unlinked = await desk.sign(desk.seats(4), schedules=(desk.schedule(subscription_index=None),))
+
+    voided = await desk.contract.VoidInvoice(void(desk, unlinked.invoices[0]))
+
+    assert voided.invoice.status == pb.INVOICE_STATUS_VOID
+
+
 async def test_a_void_invoice_keeps_its_number_and_can_be_neither_paid_nor_changed(
     desk: Desk, running: RunningContract
 ) -> None:

@@ -637,7 +637,8 @@ class ContractServiceServicer:
         """Cancels an invoice of which nothing was paid or credited. It keeps its number. Its charges are waived, unless
         `regenerate` puts them on a new draft. Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND);
         INVOICE_VOID, INVOICE_ALREADY_PAID, INVOICE_HAS_PAYMENTS, INVOICE_NOT_FINALIZED (a draft cannot be regenerated),
-        TOP_UP_PENDING, TOP_UP_GRANTED, PLAN_CHANGE_PENDING (FAILED_PRECONDITION).
+        TOP_UP_PENDING, TOP_UP_GRANTED, PLAN_CHANGE_PENDING (FAILED_PRECONDITION); without `regenerate` also
+        INVOICE_CREDITS_GRANTED (FAILED_PRECONDITION) if its seats bring credits: these would be given away.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

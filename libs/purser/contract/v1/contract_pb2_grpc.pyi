@@ -228,7 +228,8 @@ class ContractServiceStub:
     """Cancels an invoice of which nothing was paid or credited. It keeps its number. Its charges are waived, unless
     `regenerate` puts them on a new draft. Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND);
     INVOICE_VOID, INVOICE_ALREADY_PAID, INVOICE_HAS_PAYMENTS, INVOICE_NOT_FINALIZED (a draft cannot be regenerated),
-    TOP_UP_PENDING, TOP_UP_GRANTED, PLAN_CHANGE_PENDING (FAILED_PRECONDITION).
+    TOP_UP_PENDING, TOP_UP_GRANTED, PLAN_CHANGE_PENDING (FAILED_PRECONDITION); without `regenerate` also
+    INVOICE_CREDITS_GRANTED (FAILED_PRECONDITION) if its seats bring credits: these would be given away.
     """
     RepriceSeats: _grpc.UnaryUnaryMultiCallable[_contract_pb2.RepriceSeatsRequest, _contract_pb2.RepriceSeatsResponse]
     """Charges the billed seats of a contract at the prices that are valid now, where a price was corrected after it was
@@ -455,7 +456,8 @@ class ContractServiceAsyncStub(ContractServiceStub):
     """Cancels an invoice of which nothing was paid or credited. It keeps its number. Its charges are waived, unless
     `regenerate` puts them on a new draft. Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND);
     INVOICE_VOID, INVOICE_ALREADY_PAID, INVOICE_HAS_PAYMENTS, INVOICE_NOT_FINALIZED (a draft cannot be regenerated),
-    TOP_UP_PENDING, TOP_UP_GRANTED, PLAN_CHANGE_PENDING (FAILED_PRECONDITION).
+    TOP_UP_PENDING, TOP_UP_GRANTED, PLAN_CHANGE_PENDING (FAILED_PRECONDITION); without `regenerate` also
+    INVOICE_CREDITS_GRANTED (FAILED_PRECONDITION) if its seats bring credits: these would be given away.
     """
     RepriceSeats: _aio.UnaryUnaryMultiCallable[_contract_pb2.RepriceSeatsRequest, _contract_pb2.RepriceSeatsResponse]  # type: ignore[assignment]
     """Charges the billed seats of a contract at the prices that are valid now, where a price was corrected after it was
@@ -925,7 +927,8 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         """Cancels an invoice of which nothing was paid or credited. It keeps its number. Its charges are waived, unless
         `regenerate` puts them on a new draft. Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND);
         INVOICE_VOID, INVOICE_ALREADY_PAID, INVOICE_HAS_PAYMENTS, INVOICE_NOT_FINALIZED (a draft cannot be regenerated),
-        TOP_UP_PENDING, TOP_UP_GRANTED, PLAN_CHANGE_PENDING (FAILED_PRECONDITION).
+        TOP_UP_PENDING, TOP_UP_GRANTED, PLAN_CHANGE_PENDING (FAILED_PRECONDITION); without `regenerate` also
+        INVOICE_CREDITS_GRANTED (FAILED_PRECONDITION) if its seats bring credits: these would be given away.
         """
 
     @_abc_1.abstractmethod
