@@ -20,13 +20,13 @@ from urllib.parse import parse_qsl
 
 import httpx
 import stripe
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from deploy.local.mesh import free_port
+from deploy.local.mesh import HOST, free_port
+from meshkit.http_server import HttpServer
 
 Json: TypeAlias = Any
 API_KEY: Final = "sk_test_purser"
@@ -255,8 +255,13 @@ async def stripe_stand_in(behind_address: str) -> AsyncIterator[StripeStandIn]:
     ) as behind:
         await _until_empty(behind)
         running = StripeStandIn(address=f"http://127.0.0.1:{port}", behind=behind)
-        async with _serving(running, port):
+        app = Starlette(routes=[Route("/{path:path}", running.serve, methods=["GET", "POST", "DELETE"])])
+        server = HttpServer("the stand-in for Stripe", app, f"{HOST}:{port}")
+        await server.start()
+        try:
             yield running
+        finally:
+            await server.stop()
         await running.settle()
 
 
@@ -266,29 +271,6 @@ async def running_stripe() -> AsyncIterator[StripeStandIn]:
     with local_stripe() as behind_address:
         async with stripe_stand_in(behind_address) as running:
             yield running
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to whoever runs the stand-in."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-@asynccontextmanager
-async def _serving(running: StripeStandIn, port: int) -> AsyncIterator[None]:
-    app = Starlette(routes=[Route("/{path:path}", running.serve, methods=["GET", "POST", "DELETE"])])
-    config = uvicorn.Config(
-        app, host="127.0.0.1", port=port, log_config=None, access_log=False, lifespan="off"
-    )
-    server = _Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[config.bind_socket()]))
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        await asyncio.wait([serving])
 
 
 async def _until_empty(behind: httpx.AsyncClient) -> None:

@@ -5,25 +5,23 @@ A webhook is only a hint: its signature is checked, the payment it names is look
 of it. So it does not matter whether webhooks are late, repeated, out of order or lost.
 """
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import stripe
 import structlog
-import uvicorn
 from prometheus_client import Counter
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from meshkit.http_server import HttpServer
+
 PATH: Final = "/webhooks/stripe"
 TOLERANCE_SECONDS = 300
 BODY_BYTES_MAX = 1_000_000
-STOP_SECONDS_MAX = 5
 
 STRIPE_WEBHOOKS = Counter(
     "contract_stripe_webhooks", "Webhooks of Stripe, by what became of them.", ["result"]
@@ -44,33 +42,16 @@ class WebhookListener:
     ) -> None:
         self._secrets = tuple(secrets)
         self._hint = hint
-        self._host, _, port = listen.rpartition(":")
-        self._port = int(port)
-        self._server: _Server | None = None
-        self._task: asyncio.Task[None] | None = None
+        app = Starlette(routes=[Route(PATH, self._receive, methods=["POST"])])
+        self._server = HttpServer("Stripe's webhooks", app, listen)
 
     async def start(self) -> None:
-        """Start to accept webhooks. Raises OSError if the port is taken."""
-        app = Starlette(routes=[Route(PATH, self._receive, methods=["POST"])])
-        config = uvicorn.Config(
-            app,
-            host=self._host,
-            port=self._port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            lifespan="off",
-            timeout_graceful_shutdown=STOP_SECONDS_MAX,
-        )
-        listener = config.bind_socket()
-        self._server = _Server(config)
-        self._task = asyncio.create_task(self._server.serve(sockets=[listener]))
+        """Start to accept webhooks. Raises PortTaken."""
+        await self._server.start()
 
     async def stop(self) -> None:
         """Accept no more webhooks, and finish the ones being received."""
-        if self._server is not None and self._task is not None:
-            self._server.should_exit = True
-            await asyncio.wait([self._task])
+        await self._server.stop()
 
     async def _receive(self, request: Request) -> Response:
         try:
@@ -102,14 +83,6 @@ class WebhookListener:
                 continue
             return True
         return False
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to the process, which stops all its parts in order."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 async def _body(request: Request) -> bytes | None:

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Serves an ASGI application over plain HTTP, as one part of a process."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from meshkit.errors import PortTaken
+
+STOP_SECONDS_MAX = 5
+
+
+class HttpServer:
+    """Serves `app` at host:port in the running event loop. name: what cannot listen, for PortTaken."""
+
+    def __init__(self, name: str, app: ASGIApp, address: str) -> None:
+        self._name = name
+        self._app = app
+        self._address = address
+        self._server: _Server | None = None
+        self._serving: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start to accept requests. Raises PortTaken."""
+        # Bound here, because uvicorn would end the process if it cannot.
+        listener = self._bound()
+        config = uvicorn.Config(
+            self._app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+            timeout_graceful_shutdown=STOP_SECONDS_MAX,
+        )
+        self._server = _Server(config)
+        self._serving = asyncio.create_task(self._serve(self._server, listener))
+
+    async def stop(self) -> None:
+        """Accept no more requests, and finish those being served (≤ 5 s)."""
+        if self._server is not None and self._serving is not None:
+            self._server.should_exit = True
+            await asyncio.wait([self._serving])
+
+    async def _serve(self, server: uvicorn.Server, listener: socket.socket) -> None:
+        with closing(listener):
+            await server.serve(sockets=[listener])
+
+    def _bound(self) -> socket.socket:
+        host, _, port = self._address.rpartition(":")
+        listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((host.strip("[]"), int(port)))
+            listener.listen()
+        except (OSError, OverflowError) as error:
+            listener.close()
+            raise PortTaken(name=self._name, address=self._address) from error
+        return listener
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the process, which stops all its parts in order."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

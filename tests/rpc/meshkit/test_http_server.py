@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""HTTP beside gRPC: it serves until it is stopped, and says so if it cannot."""
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from deploy.local.mesh import HOST, free_port
+from meshkit.errors import PortTaken
+from meshkit.http_server import HttpServer
+
+
+async def _hello(request: Request) -> Response:
+    return PlainTextResponse("hello")
+
+
+def a_server(port: int) -> HttpServer:
+    return HttpServer("hello", Starlette(routes=[Route("/", _hello)]), f"{HOST}:{port}")
+
+
+async def test_it_serves_until_it_is_stopped_and_frees_its_port() -> None:
+    port = free_port()
+    for _ in range(2):
+        server = a_server(port)
+        await server.start()
+        async with httpx.AsyncClient(trust_env=False) as http:
+            assert (await http.get(f"http://{HOST}:{port}/")).text == "hello"
+        await server.stop()
+
+    async with httpx.AsyncClient(trust_env=False) as http:
+        with pytest.raises(httpx.ConnectError):
+            await http.get(f"http://{HOST}:{port}/")
+
+
+async def test_a_port_that_is_taken_or_impossible_is_a_fault_that_names_it() -> None:
+    port = free_port()
+    first = a_server(port)
+    await first.start()
+    try:
+        with pytest.raises(PortTaken, match=f"hello cannot listen on {HOST}:{port}"):
+            await a_server(port).start()
+    finally:
+        await first.stop()
+    with pytest.raises(PortTaken, match="65536"):
+        await a_server(65_536).start()
