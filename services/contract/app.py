@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Contract put together from its parts."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,7 +13,7 @@ from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.periodic import PeriodicTask
 from meshkit.rpc.server import RpcService
-from meshkit.service import App, ServiceBuilder, service_builder
+from meshkit.service import App, DueWork, ServiceBuilder, service_builder
 from purser.contract.v1.contract_pb2_grpc import add_ContractServiceServicer_to_server
 from purser.contract.v1.payments_pb2_grpc import add_PaymentServiceServicer_to_server
 from purser.contract.v1.self_service_pb2_grpc import add_SelfServiceServicer_to_server
@@ -108,51 +108,31 @@ async def open_service(
         refunds = Refunds(store=store, provider=provider, relay=relay, clock=clock, wall=wall, ids=ids)
         top_ups = TopUps(store=store, catalog=catalog, payments=payments, relay=relay, clock=clock, ids=ids)
 
+        # May run late: an invoice is dated when it was due, not when it is made.
+        due_work: dict[str, DueWork] = {
+            "due": billing.run_due,
+            "usage": usage.run_due,
+            "top_ups": top_ups.run_due,
+            "payments": payments.run_due,
+            "refunds": lambda at: refunds.run_due(),
+        }
+
         async def run_due(at: datetime) -> None:
-            await billing.run_due(at)
-            await usage.run_due(at)
-            await top_ups.run_due(at)
-            await payments.end_expired(at)
-            await payments.run_due()
-            await refunds.run_due()
+            for work in due_work.values():
+                await work(at)
+
+        def at_present(work: DueWork) -> Callable[[], Awaitable[object]]:
+            return lambda: work(clock.now())
 
         service.start_periodic(
-            # May run late: an invoice is dated when it was due, not when it is made.
-            PeriodicTask(
-                "due",
-                lambda: billing.run_due(clock.now()),
-                settings.due_interval_seconds,
-                wait_seconds_max=DUE_WAIT_SECONDS_MAX,
-            ),
-            PeriodicTask(
-                "usage",
-                lambda: usage.run_due(clock.now()),
-                settings.due_interval_seconds,
-                wait_seconds_max=DUE_WAIT_SECONDS_MAX,
-            ),
-            PeriodicTask(
-                "top_ups",
-                lambda: top_ups.run_due(clock.now()),
-                settings.due_interval_seconds,
-                wait_seconds_max=DUE_WAIT_SECONDS_MAX,
-            ),
-            PeriodicTask(
-                "expired_payments",
-                lambda: payments.end_expired(clock.now()),
-                settings.due_interval_seconds,
-                wait_seconds_max=DUE_WAIT_SECONDS_MAX,
-            ),
-            PeriodicTask(
-                "payments",
-                payments.run_due,
-                settings.due_interval_seconds,
-                wait_seconds_max=DUE_WAIT_SECONDS_MAX,
-            ),
-            PeriodicTask(
-                "refunds",
-                refunds.run_due,
-                settings.due_interval_seconds,
-                wait_seconds_max=DUE_WAIT_SECONDS_MAX,
+            *(
+                PeriodicTask(
+                    name,
+                    at_present(work),
+                    settings.due_interval_seconds,
+                    wait_seconds_max=DUE_WAIT_SECONDS_MAX,
+                )
+                for name, work in due_work.items()
             ),
             # A replica of the previous version may still issue invoices without numbers.
             PeriodicTask("number", invoices.number_earlier, settings.due_interval_seconds),

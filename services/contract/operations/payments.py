@@ -5,7 +5,7 @@ A payment is created at the provider before anybody can pay it, and its id is co
 whatever is lost or killed, one question tells what became of it. No transaction is open while the provider is asked.
 """
 
-import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -40,11 +40,11 @@ from services.contract.domain.payments import (
     wanted_no_more,
 )
 from services.contract.domain.top_up import PaymentGate, TopUp, TopUpStatus, refuse_ended
+from services.contract.operations.asking import ask_about_due
 from services.contract.operations.billing.top_up_outcome import save_outcome
 from services.contract.operations.ports import PaymentProvider, Relay
 from services.contract.store import PostgresStore, Transaction
 
-ASKED_AT_ONCE_MAX = 8
 PER_READ_MAX = 100
 LEASE = timedelta(minutes=2)  # longer than any question to the provider
 
@@ -184,19 +184,18 @@ class Payments:
         async with self._store.transaction() as tx:
             return await tx.payments.hint(provider_payment_id, at=self._wall.now())
 
-    async def run_due(self) -> None:
-        """Ask the provider about every payment that is due by the wall clock."""
-        if self._known_provider is None:
-            return
-        while True:
-            now = self._wall.now()
-            async with self._store.transaction() as tx:
-                due = await tx.payments.lease_due(at=now, until=now + LEASE, rows_max=ASKED_AT_ONCE_MAX)
-            await asyncio.gather(*(self._try_to_advance(payment) for payment in due))
-            if len(due) < ASKED_AT_ONCE_MAX:
-                return
+    async def run_due(self, at: datetime) -> None:
+        """Give up orders that have expired by business time, and ask about every payment due by the wall clock."""
+        await self._end_expired(at)
+        if self._known_provider is not None:
+            await ask_about_due(self._lease_due, self._try_to_advance)
 
-    async def end_expired(self, at: datetime) -> None:
+    async def _lease_due(self, rows_max: int) -> Sequence[Payment]:
+        now = self._wall.now()
+        async with self._store.transaction() as tx:
+            return await tx.payments.lease_due(at=now, until=now + LEASE, rows_max=rows_max)
+
+    async def _end_expired(self, at: datetime) -> None:
         """Make every payment due to be cancelled whose order has expired by an instant of business time."""
         while True:
             async with self._store.transaction() as tx:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """RefundTopUp, and money that the payment provider is asked to return."""
 
-import asyncio
 from collections.abc import Sequence
 
 import structlog
@@ -20,11 +19,10 @@ from services.contract.domain.refunds import (
     refuse_unrefundable,
     to_void,
 )
+from services.contract.operations.asking import ask_about_due
 from services.contract.operations.billing.refund_credits import save_returned
 from services.contract.operations.ports import PaymentProvider, Relay
 from services.contract.store import PostgresStore
-
-ASKED_AT_ONCE_MAX = 8
 
 log = structlog.get_logger(__name__)
 
@@ -89,7 +87,8 @@ class Refunds:
         await self._relay.deliver_now(refund.customer_id)
         refund = await self._find(refund.refund_id)
         refuse_refused(refund)
-        await self._try_to_return([one for one in [refund] if one.status is RefundStatus.DUE])
+        if refund.status is RefundStatus.DUE:
+            await self._try_to_return(refund)
         return await self._find(refund.refund_id)
 
     async def of_top_up(self, top_up_id: TopUpId) -> Sequence[TopUpRefund]:
@@ -100,25 +99,18 @@ class Refunds:
 
     async def run_due(self) -> None:
         """Ask the provider to return every refund that is due by the wall clock."""
-        if self._provider is None:
-            return
-        while True:
-            async with self._store.transaction() as tx:
-                due = await tx.refunds.lease_due(at=self._wall.now(), rows_max=ASKED_AT_ONCE_MAX)
-            await self._try_to_return(due)
-            if len(due) < ASKED_AT_ONCE_MAX:
-                return
+        if self._provider is not None:
+            await ask_about_due(self._lease_due, self._try_to_return)
 
-    async def _try_to_return(self, refunds: Sequence[TopUpRefund]) -> None:
-        async def attempt(refund: TopUpRefund) -> None:
-            try:
-                await self._return(refund)
-            except (
-                Exception
-            ) as error:  # one refund must not keep the others waiting; it is due again after its lease
-                log.warning("refund_waits", refund_id=refund.refund_id, error=error_text(error))
+    async def _lease_due(self, rows_max: int) -> Sequence[TopUpRefund]:
+        async with self._store.transaction() as tx:
+            return await tx.refunds.lease_due(at=self._wall.now(), rows_max=rows_max)
 
-        await asyncio.gather(*(attempt(one) for one in refunds))
+    async def _try_to_return(self, refund: TopUpRefund) -> None:
+        try:
+            await self._return(refund)
+        except Exception as error:  # the others must not wait for it; it is due again after its lease
+            log.warning("refund_waits", refund_id=refund.refund_id, error=error_text(error))
 
     async def _return(self, refund: TopUpRefund) -> None:
         """Have the money of a DUE refund returned, if the provider has it: a vendor returns its own."""
