@@ -274,14 +274,20 @@ def charge_line(
         return None
     used = 1 - unused.fraction
     share = used - paid.unbilled_passed.fraction
-    exact = paid.unbilled.micros * max(share, Fraction(0))
+    what = f"{used} of the credits used when {event}, beyond the time passed"
+    return unbilled_line(paid, max(share, Fraction(0)), what)
+
+
+def unbilled_line(paid: PaidSeats, share: Fraction, what: str) -> InvoiceLine | None:
+    """Return the line that charges a share of seats that are not billed yet; None if it comes to nothing."""
+    exact = paid.unbilled.micros * share
     total = rounded(exact, Rounding.HALF_UP, paid.unbilled.currency_code)
     if not total:
         return None
     return line(
         kind=InvoiceLineKind.PLAN_CHARGE,
         product_id=paid.product_id,
-        description=f"{paid.product_name}: {used} of the credits used when {event}, beyond the time passed",
+        description=f"{paid.product_name}: {what}",
         quantity=1,
         unit_price=paid.unbilled,
         share=Share.of(share),

@@ -37,12 +37,13 @@ from services.contract.domain.ids import (
     SeatChangeId,
     SeatVoidId,
 )
-from services.contract.domain.invoice import WHOLE, InvoiceLine, InvoiceLineKind, Share, line
+from services.contract.domain.invoice import WHOLE, InvoiceLine, Share
 from services.contract.domain.plan_change import (
     PaidSeats,
     PlanChangeStatus,
     PromisedSeats,
     share_back,
+    unbilled_line,
 )
 from services.contract.domain.seats.naming import SeatNames
 from services.contract.domain.seats.timeline import SeatChange, Timeline
@@ -254,21 +255,7 @@ def charge_of(void: SeatVoid) -> InvoiceLine | None:
     """
     paid = void.paid
     share = 1 - share_back(paid, void.unused)
-    exact = paid.unbilled.micros * share
-    total = rounded(exact, Rounding.HALF_UP, paid.unbilled.currency_code)
-    if not total:
-        return None
-    return line(
-        kind=InvoiceLineKind.PLAN_CHARGE,
-        product_id=paid.product_id,
-        description=f"{paid.product_name}: {share} of seats not billed before, when {EVENT}",
-        quantity=1,
-        unit_price=paid.unbilled,
-        share=Share.of(share),
-        exact=exact,
-        total=total,
-        span=paid.span,
-    )
+    return unbilled_line(paid, share, f"{share} of seats not billed before, when {EVENT}")
 
 
 def _charged_for(opened: BilledPeriod, billed: Sequence[Charge], state: BillingState) -> Money:
