@@ -199,4 +199,5 @@ def increase(grant: Grant, amount: Credits) -> Grant:
 
 
 def _closed_if_spent(grant: Grant) -> Grant:
-    return evolve(grant, is_closed=True) if not grant.remaining and not grant.can_grow else grant
+    # In this order: what can grow is not added up, and most of what is drawn can.
+    return grant if grant.can_grow or grant.remaining else evolve(grant, is_closed=True)

@@ -40,8 +40,8 @@ T = TypeVar("T")
 GRANT_COLUMNS = """
     grant_id, kind, product_id, priority, effective_time, expire_time, create_time, granted_micros,
     captured_micros, held_micros, expired_micros, voided_micros, cost_basis_micros, scope_product_ids,
-    schedule_id, period_start, source_id, is_closed, void_time, void_reason, void_actor, taken_back_micros,
-    rolled_over_micros, rolled_from, slot_id, void_rolls_to, withheld_micros
+    schedule_id, period_start, source_id, is_closed, void_time, void_reason, void_actor, void_rolls_to,
+    taken_back_micros, rolled_over_micros, rolled_from, slot_id, withheld_micros
 """
 # Of a grant g: it is open, or has held credits. Must match the partial index's predicate exactly, or it is not used.
 IS_OPEN_GRANT = "NOT g.is_closed OR g.held_micros > 0"
@@ -122,12 +122,11 @@ def grant_to_row(grant: Grant) -> tuple[object, ...]:
         grant.period_start,
         grant.source_id,
         grant.is_closed,
-        *void_to_row(grant.void)[:3],
+        *void_to_row(grant.void),
         grant.taken_back.micros,
         grant.rolled_over.micros,
         grant.rolled_from,
         grant.slot_id,
-        None if grant.void is None else grant.void.rolls_to,
         None if grant.withheld is None else grant.withheld.micros,
     )
 
