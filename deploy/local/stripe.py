@@ -68,7 +68,7 @@ class StripeStandIn:
     faults: list[Fault | None] = field(default_factory=list)
     held: list[Json] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
-    before_reply: Callable[[str], Awaitable[None]] | None = None
+    before_reply: Callable[[Request], Awaitable[None]] | None = None
     _answers: dict[str, tuple[int, Json]] = field(default_factory=dict)
     _turns: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     _posts: set["asyncio.Task[None]"] = field(default_factory=set)
@@ -149,7 +149,7 @@ class StripeStandIn:
             else:
                 answer = self._answers[key]
         if self.before_reply is not None:
-            await self.before_reply(call)
+            await self.before_reply(request)
         return _failed(fault) if fault is not None else JSONResponse(answer[1], status_code=answer[0])
 
     async def _act(self, method: str, path: str, query: str, body: Json) -> tuple[int, Json]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from grpc.aio import AioRpcError
+from starlette.requests import Request
 
 from deploy.local.mesh import HOST, free_port
 from deploy.local.stripe import StripeStandIn, running_stripe
@@ -53,8 +54,8 @@ async def test_a_contract_killed_between_charge_and_commit_grants_what_was_paid_
     settings = stripe.settings(f"{HOST}:{free_port()}")
     charged, released = asyncio.Event(), asyncio.Event()
 
-    async def wait(call: str) -> None:
-        if call.endswith("/confirm"):
+    async def wait(call: Request) -> None:
+        if call.url.path.endswith("/confirm"):
             charged.set()
             await released.wait()
 
@@ -96,8 +97,8 @@ async def test_a_contract_killed_while_stripe_returns_money_returns_it_once(
     settings = stripe.settings(f"{HOST}:{free_port()}")
     refunded, released = asyncio.Event(), asyncio.Event()
 
-    async def wait(call: str) -> None:
-        if call == "POST /v1/refunds":
+    async def wait(call: Request) -> None:
+        if (call.method, call.url.path) == ("POST", "/v1/refunds"):
             refunded.set()
             await released.wait()
 
