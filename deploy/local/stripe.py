@@ -42,6 +42,11 @@ _EVENTS: Final = {
     "requires_action": "payment_intent.requires_action",
     "canceled": "payment_intent.canceled",
 }
+_SETUP_EVENTS: Final = {
+    "succeeded": "setup_intent.succeeded",
+    "requires_action": "setup_intent.requires_action",
+    "canceled": "setup_intent.canceled",
+}
 _CONFIRMABLE: Final = ("requires_payment_method", "requires_confirmation", "requires_action")
 
 
@@ -97,6 +102,14 @@ class StripeStandIn:
         payment_id = client_secret.partition("_secret_")[0]
         return (await self._confirm(payment_id, payment_method_id))[1]
 
+    async def save_in_browser(self, client_secret: str, payment_method_id: str) -> Json:
+        """Confirm a setup as Stripe.js does, with the client_secret. Returns Stripe's answer."""
+        setup_id = client_secret.partition("_secret_")[0]
+        body = {"client_secret": client_secret, "payment_method": payment_method_id}
+        answer = (await self._ask("POST", f"/v1/setup_intents/{setup_id}/confirm", body))[1]
+        self._announce(answer)
+        return answer
+
     async def authenticate(self, client_secret: str, *, succeeds: bool) -> Json:
         """Finish 3-D Secure as the payer."""
         payment_id = client_secret.partition("_secret_")[0]
@@ -110,6 +123,9 @@ class StripeStandIn:
 
     async def payments(self) -> list[Json]:
         return await self._all("/v1/payment_intents")
+
+    async def setups(self) -> list[Json]:
+        return await self._all("/v1/setup_intents")
 
     async def refunds(self) -> list[Json]:
         return await self._all("/v1/refunds")
@@ -166,7 +182,7 @@ class StripeStandIn:
                 if int(body.get("amount", payment["amount"])) > left:
                     return _error(400, "amount_too_large")
                 body = _with_metadata(body)
-            case "POST", ["v1", "payment_intents"]:
+            case "POST", ["v1", ("payment_intents" | "setup_intents" | "customers")]:
                 body = _with_metadata(body)
         status_code, answer = await self._ask(method, path + (f"?{query}" if query else ""), body)
         if status_code >= 400:
@@ -208,12 +224,13 @@ class StripeStandIn:
                 return found
 
     def _announce(self, payment: Json) -> None:
-        if not self.webhook_url or payment.get("status") not in _EVENTS:
+        events = _SETUP_EVENTS if payment.get("object") == "setup_intent" else _EVENTS
+        if not self.webhook_url or payment.get("status") not in events:
             return
         event = {
             "id": f"evt_{uuid.uuid4().hex}",
             "object": "event",
-            "type": _EVENTS[payment["status"]],
+            "type": events[payment["status"]],
             "data": {"object": payment},
         }
         if self.holds_webhooks:

@@ -36,6 +36,7 @@ from services.contract.operations.invoices import Invoices
 from services.contract.operations.named_seats import NamedSeats
 from services.contract.operations.overage import OveragePolicies
 from services.contract.operations.parties import Parties
+from services.contract.operations.payment_setups import PaymentSetups
 from services.contract.operations.payments import Payments
 from services.contract.operations.plan_changes import PlanChanges
 from services.contract.operations.refunds import Refunds
@@ -105,6 +106,14 @@ async def open_service(
         invoices = Invoices(store=store, documents=InvoiceDocuments(), usage=usage, clock=clock, ids=ids)
         provider = _payment_provider(settings, service)
         payments = Payments(store=store, provider=provider, relay=relay, clock=clock, wall=wall, ids=ids)
+        payment_setups = PaymentSetups(
+            store=store,
+            provider=provider,
+            publishable_key=settings.stripe_publishable_key,
+            clock=clock,
+            wall=wall,
+            ids=ids,
+        )
         refunds = Refunds(store=store, provider=provider, relay=relay, clock=clock, wall=wall, ids=ids)
         top_ups = TopUps(store=store, catalog=catalog, payments=payments, relay=relay, clock=clock, ids=ids)
 
@@ -114,6 +123,7 @@ async def open_service(
             "usage": usage.run_due,
             "top_ups": top_ups.run_due,
             "payments": payments.run_due,
+            "payment_setups": lambda at: payment_setups.run_due(),
             "refunds": lambda at: refunds.run_due(),
         }
 
@@ -170,6 +180,7 @@ async def open_service(
             named_seats=NamedSeats(store=store, relay=relay, clock=clock, ids=ids),
             top_ups=top_ups,
             payments=payments,
+            payment_setups=payment_setups,
             refunds=refunds,
             invoices=invoices,
             repricing=Repricing(store=store, catalog=catalog, clock=clock, ids=ids),
@@ -182,7 +193,7 @@ async def open_service(
                 secrets=[
                     one.strip() for one in settings.stripe_webhook_secrets.get_secret_value().split(",")
                 ],
-                hint=payments.hint,
+                hints=[payments.hint, payment_setups.hint],
             )
             await webhooks.start()
             service.stack.push_async_callback(webhooks.stop)

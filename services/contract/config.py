@@ -36,6 +36,10 @@ class ContractSettings(MeshSettings):
     stripe_api_key: SecretStr = Field(
         SecretStr(""), description="secret key of the Stripe account; empty: no payments through Stripe"
     )
+    stripe_publishable_key: str = Field(
+        "",
+        description="publishable key of the Stripe account, which CreatePaymentSetup passes on to the browser",
+    )
     stripe_webhook_secrets: SecretStr = Field(
         SecretStr(""),
         description="signing secrets of the webhook endpoint at Stripe, by comma; two while one replaces another",

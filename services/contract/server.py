@@ -18,6 +18,7 @@ from services.contract.wire import (
     invoices,
     named_seats,
     parties,
+    payment_setups,
     payments,
     plan_changes,
     refunds,
@@ -343,6 +344,20 @@ class PaymentServicer(payments_pb2_grpc.PaymentServiceServicer):
         command = payments.set_method_from_wire(request)
         method = await self._do.payments.set_method(command)
         return payments.set_method_to_wire(method)
+
+    async def CreatePaymentSetup(
+        self, request: payment_pb.CreatePaymentSetupRequest, context: Context
+    ) -> payment_pb.CreatePaymentSetupResponse:
+        command = payment_setups.create_from_wire(request)
+        created = await self._do.payment_setups.create(command)
+        return payment_setups.create_to_wire(created)
+
+    async def GetPaymentSetup(
+        self, request: payment_pb.GetPaymentSetupRequest, context: Context
+    ) -> payment_pb.GetPaymentSetupResponse:
+        payment_setup_id = payment_setups.get_from_wire(request)
+        found = await self._do.payment_setups.get(payment_setup_id)
+        return payment_setups.get_to_wire(found)
 
     async def PayTopUp(
         self, request: payment_pb.PayTopUpRequest, context: Context

@@ -483,3 +483,17 @@ payment_methods = Table(
     Column("update_time", DateTime(timezone=True), nullable=False),
     schema=SCHEMA,
 )
+
+payment_setups = Table(
+    "payment_setups",
+    metadata,
+    Column("payment_setup_id", Text, primary_key=True),
+    Column("customer_id", Text, nullable=False),
+    Column("provider_customer_id", Text, nullable=False),
+    Column("provider_setup_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("checks", Integer, nullable=False),
+    Column("create_time", DateTime(timezone=True), nullable=False),
+    Column("due_time", DateTime(timezone=True)),  # wall time: when the provider is asked next
+    schema=SCHEMA,
+)

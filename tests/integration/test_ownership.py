@@ -78,6 +78,7 @@ UNKNOWN = {
     "grant_schedule_id": "sch_unknown",
     "hold_id": "hld_00000000000000000000000000",
     "top_up_id": "top_00000000000000000000000000",
+    "payment_setup_id": "pst_00000000000000000000000000",
     "invoice_id": "inv_00000000000000000000000000",
     "alert_id": "alr_00000000000000000000000000",
     "grant_id": "grt_00000000000000000000000000",
@@ -167,6 +168,7 @@ async def things_of(acme: Acme, customer_id: str, signed: contract.Contract) -> 
         "grant_schedule_id": signed.grant_schedules[0].grant_schedule_id,
         "hold_id": held.hold_id,
         "top_up_id": ordered.top_up.top_up_id,
+        "payment_setup_id": "pst_00000000000000000000000001",  # without a provider there are none
         "invoice_id": ordered.invoice.invoice_id,
         "alert_id": watched.alert.alert_id,
         "grant_id": grants.grants[0].grant_id,

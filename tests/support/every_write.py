@@ -335,6 +335,7 @@ async def pay_through_stripe(ask: Ask, sold: Json, stripe: StripeStandIn) -> Non
         provider_customer_id=await stripe.customer(),
         payment_method_id=await stripe.card(),
     )
+    await ask("CreatePaymentSetup", customer="acme")
     ordered = await ask(
         "OrderTopUp",
         contract_id=signed["contract"]["contract_id"],

@@ -39,6 +39,7 @@ from services.contract.domain.invoice_life import InvoicePayment
 from services.contract.domain.invoice_parties import BillingDetails, InvoiceParties, Party
 from services.contract.domain.invoice_taxes import TaxTerms
 from services.contract.domain.overage import OverageTerms
+from services.contract.domain.payment_setups import PaymentSetup
 from services.contract.domain.payments import PaymentMethod
 from services.contract.domain.plan_change import IncludedCredits, PlanChange, UnusedShare
 from services.contract.domain.refunds import TopUpRefund
@@ -517,6 +518,13 @@ class RefundTopUp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CreatePaymentSetup:
+    request_id: str
+    fingerprint: bytes
+    customer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetPaymentMethod:
     """provider_customer_id, payment_method_id: the provider's ids."""
 
@@ -670,5 +678,6 @@ Response = (
     | BillingDetailsSet
     | Party
     | PaymentMethod
+    | PaymentSetup
     | TopUpRefund
 )

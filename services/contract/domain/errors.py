@@ -919,6 +919,17 @@ class PaymentMethodMissing(FailedPrecondition):
         )
 
 
+class PaymentSetupNotFound(NotFound):
+    """No setup of a payment method has this id."""
+
+    reason = "PAYMENT_SETUP_NOT_FOUND"
+
+    def __init__(self, *, payment_setup_id: str) -> None:
+        super().__init__(
+            f"no setup of a payment method has the id {payment_setup_id!r}", payment_setup_id=payment_setup_id
+        )
+
+
 class PaymentMethodUnknown(FailedPrecondition):
     """The provider does not know the payment method, or does not let this customer use it."""
 

@@ -11,6 +11,7 @@ from services.contract.operations.invoices import Invoices
 from services.contract.operations.named_seats import NamedSeats
 from services.contract.operations.overage import OveragePolicies
 from services.contract.operations.parties import Parties
+from services.contract.operations.payment_setups import PaymentSetups
 from services.contract.operations.payments import Payments
 from services.contract.operations.plan_changes import PlanChanges
 from services.contract.operations.refunds import Refunds
@@ -36,6 +37,7 @@ class Operations:
     named_seats: NamedSeats
     top_ups: TopUps
     payments: Payments
+    payment_setups: PaymentSetups
     refunds: Refunds
     invoices: Invoices
     repricing: Repricing

@@ -22,6 +22,7 @@ from services.contract.domain.invoice_parties import BillingDetails
 from services.contract.domain.notices import PlanChanged
 from services.contract.domain.offer import CatalogQuery, Offer
 from services.contract.domain.overage import CardMoney
+from services.contract.domain.payment_setups import PaymentSetup, ProviderSetup
 from services.contract.domain.payments import Payment, PaymentMethod, ProviderPayment, Refusal
 from services.contract.domain.top_up import TopUpTerms
 from services.contract.domain.usage.progress import UsageAnswer, UsageProgress
@@ -140,6 +141,18 @@ class PaymentProvider(Protocol):
         self, customer_id: CustomerId, provider_customer_id: str, payment_method_id: str, *, at: datetime
     ) -> PaymentMethod:
         """Return a payment method that this customer of the provider may use. Raises PaymentMethodUnknown."""
+        ...
+
+    async def create_customer(self, customer_id: CustomerId) -> str:
+        """Create the customer at the provider, and return its id there."""
+        ...
+
+    async def create_setup(self, setup: PaymentSetup, *, provider_customer_id: str) -> ProviderSetup:
+        """Create a setup by which a customer of the provider can save a payment method."""
+        ...
+
+    async def find_setup(self, provider_setup_id: str) -> ProviderSetup:
+        """Return what became of a setup."""
         ...
 
 

@@ -12,6 +12,7 @@ import structlog
 from meshkit.quantity import MICROS, Money
 from services.contract.domain.errors import PaymentMethodUnknown, PaymentProviderUnavailable
 from services.contract.domain.ids import CustomerId
+from services.contract.domain.payment_setups import PaymentSetup, ProviderSetup, SetupState
 from services.contract.domain.payments import (
     PayerAction,
     Payment,
@@ -56,6 +57,14 @@ _STATES: Final = {
     "requires_capture": PaymentState.PROCESSING,
     "succeeded": PaymentState.SUCCEEDED,
     "canceled": PaymentState.CANCELLED,
+}
+_SETUP_STATES: Final = {
+    "requires_payment_method": SetupState.OPEN,
+    "requires_confirmation": SetupState.OPEN,
+    "processing": SetupState.OPEN,
+    "requires_action": SetupState.ACTION_REQUIRED,
+    "succeeded": SetupState.SUCCEEDED,
+    "canceled": SetupState.CANCELLED,
 }
 # The bank wants the payer, who was not present.
 AUTHENTICATION_REQUIRED: Final = "authentication_required"
@@ -180,6 +189,29 @@ class StripeProvider:
             update_time=at,
         )
 
+    async def create_customer(self, customer_id: CustomerId) -> str:
+        async with _asking():
+            customer = await self._client.v1.customers.create_async(
+                {"metadata": {"customer_id": customer_id}}, {"idempotency_key": f"customer/{customer_id}"}
+            )
+        return customer.id
+
+    async def create_setup(self, setup: PaymentSetup, *, provider_customer_id: str) -> ProviderSetup:
+        params: stripe.params.SetupIntentCreateParams = {
+            "customer": provider_customer_id,
+            "usage": "off_session",
+            "metadata": {"payment_setup_id": setup.payment_setup_id},
+        }
+        async with _asking():
+            intent = await self._client.v1.setup_intents.create_async(
+                params, {"idempotency_key": setup.payment_setup_id}
+            )
+        return _setup_from_stripe(intent)
+
+    async def find_setup(self, provider_setup_id: str) -> ProviderSetup:
+        async with _asking():
+            return _setup_from_stripe(await self._client.v1.setup_intents.retrieve_async(provider_setup_id))
+
 
 def to_minor(amount: Money) -> int | None:
     """Return an amount in Stripe's unit; None if it is not whole, because ISO 4217 has more decimals than Stripe."""
@@ -209,6 +241,17 @@ def _from_stripe(intent: stripe.PaymentIntent) -> ProviderPayment:
         amount=from_minor(received, intent.currency.upper()),
         # Why the bank declined it says more than that it did.
         error=None if error is None else (_text(error, "decline_code") or code, _text(error, "message")),
+        action=PayerAction(client_secret=intent.client_secret or "", redirect_url=_text(redirect, "url")),
+    )
+
+
+def _setup_from_stripe(intent: stripe.SetupIntent) -> ProviderSetup:
+    method = intent.payment_method
+    redirect = getattr(intent.next_action, "redirect_to_url", None)
+    return ProviderSetup(
+        provider_setup_id=intent.id,
+        state=_SETUP_STATES[intent.status],
+        payment_method_id=method if isinstance(method, str) else _text(method, "id"),
         action=PayerAction(client_secret=intent.client_secret or "", redirect_url=_text(redirect, "url")),
     )
 

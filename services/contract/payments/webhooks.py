@@ -22,6 +22,7 @@ from meshkit.http_server import HttpServer
 PATH: Final = "/webhooks/stripe"
 TOLERANCE_SECONDS = 300
 BODY_BYTES_MAX = 1_000_000
+_INTENTS: Final = ("payment_intent", "setup_intent")
 
 STRIPE_WEBHOOKS = Counter(
     "contract_stripe_webhooks", "Webhooks of Stripe, by what became of them.", ["result"]
@@ -33,15 +34,15 @@ log = structlog.get_logger(__name__)
 class WebhookListener:
     """Serves POST /webhooks/stripe.
 
-    secrets: of the endpoint at Stripe; several while one replaces another. hint: remembers that a payment has changed,
-    and returns whether it is known.
+    secrets: of the endpoint at Stripe; several while one replaces another. hints: each remembers that something has
+    changed at Stripe, and returns whether it knows the id.
     """
 
     def __init__(
-        self, *, listen: str, secrets: Sequence[str], hint: Callable[[str], Awaitable[bool]]
+        self, *, listen: str, secrets: Sequence[str], hints: Sequence[Callable[[str], Awaitable[bool]]]
     ) -> None:
         self._secrets = tuple(secrets)
-        self._hint = hint
+        self._hints = tuple(hints)
         app = Starlette(routes=[Route(PATH, self._receive, methods=["POST"])])
         self._server = HttpServer("Stripe's webhooks", app, listen)
 
@@ -62,12 +63,12 @@ class WebhookListener:
             return _refused("too_large", 413)
         if not self._is_signed(body, request.headers.get("stripe-signature")):
             return _refused("not_signed", 400)
-        payment_id = _payment_of(body)
-        if payment_id is None:
+        subject_id = _subject_of(body)
+        if subject_id is None:
             # Signed by Stripe, but about something else: repeating it would not help.
             return _accepted("ignored")
         try:
-            is_known = await self._hint(payment_id)
+            is_known = any([await hint(subject_id) for hint in self._hints])
         except (
             Exception
         ) as error:  # the database is away; Stripe repeats the webhook, and the poller does not need it
@@ -95,15 +96,15 @@ async def _body(request: Request) -> bytes | None:
     return body
 
 
-def _payment_of(body: bytes) -> str | None:
-    """Return the id of the PaymentIntent that an event is about; None if it is about none."""
+def _subject_of(body: bytes) -> str | None:
+    """Return the id of the PaymentIntent or SetupIntent that an event is about; None if it is about neither."""
     try:
         event: Any = json.loads(body)
         subject = event["data"]["object"]
-        payment_id = subject["id"] if subject["object"] == "payment_intent" else subject.get("payment_intent")
+        subject_id = subject["id"] if subject["object"] in _INTENTS else subject.get("payment_intent")
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    return payment_id if isinstance(payment_id, str) and payment_id else None
+    return subject_id if isinstance(subject_id, str) and subject_id else None
 
 
 def _accepted(result: str) -> Response:

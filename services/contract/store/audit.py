@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from audit import AuditRecorder
 from services.contract.domain.contract import Contract
 from services.contract.domain.invoice import Invoice
+from services.contract.domain.payment_setups import PaymentSetup
 from services.contract.domain.payments import Payment
 from services.contract.domain.refunds import TopUpRefund
 from services.contract.domain.top_up import TopUp
@@ -17,6 +18,7 @@ NUMBER: Final = "number"
 EXPIRE: Final = "expire"
 PAYMENT: Final = "payment"
 REFUND: Final = "refund"
+SETUP: Final = "setup"
 
 
 class DueRecords:
@@ -54,6 +56,11 @@ class DueRecords:
             "state": payment.state.value,
         }
         await self._recorder.record_due(self._connection, PAYMENT, effect)
+
+    async def method_saved(self, setup: PaymentSetup) -> None:
+        """Record that a setup has succeeded at the provider, and its payment method was saved."""
+        effect = {"payment_setup_id": setup.payment_setup_id, "customer_id": setup.customer_id}
+        await self._recorder.record_due(self._connection, SETUP, effect)
 
     async def returned(self, refund: TopUpRefund) -> None:
         """Record that the provider has returned the money of a refund."""

@@ -35,6 +35,7 @@ from services.contract.domain.notices import (
     TopUpRefunded,
 )
 from services.contract.domain.overage import OverageLimit
+from services.contract.domain.payment_setups import PaymentSetup
 from services.contract.domain.payments import PaymentMethod
 from services.contract.domain.plan_change import PaidSeats, UnusedShare
 from services.contract.domain.refunds import TopUpRefund
@@ -361,6 +362,7 @@ RESPONSES: Final = Formats[Response](
     Format("BillingDetailsSet", BillingDetailsSet),
     PARTY,
     Format("PaymentMethod", PaymentMethod),
+    Format("PaymentSetup", PaymentSetup),
     Format("TopUpRefund", TopUpRefund),
 )
 NOTICES: Final = Formats[Payload](

@@ -12,6 +12,7 @@ from services.contract.domain.commands import (
     ChangeSeats,
     CreateContract,
     CreateCreditNote,
+    CreatePaymentSetup,
     EditGrantSchedule,
     EndContract,
     EndGrantSchedule,
@@ -62,6 +63,7 @@ class OwnResponses(StoredResponses[Response]):
                 | CreateContract()
                 | SetBillingDetails()
                 | SetPaymentMethod()
+                | CreatePaymentSetup()
             ):
                 await StoredCustomers(self._connection).find(command.customer)
             case (

@@ -25,6 +25,7 @@ from services.contract.store.formats import NOTICES, RESPONSES
 from services.contract.store.invoices import StoredInvoices
 from services.contract.store.numbers import StoredNumbers
 from services.contract.store.parties import StoredParties
+from services.contract.store.payment_setups import StoredPaymentSetups
 from services.contract.store.payments import StoredPayments
 from services.contract.store.plan_changes import StoredPlanChanges
 from services.contract.store.refunds import StoredRefunds
@@ -61,6 +62,7 @@ class Transaction:
         self.numbers = StoredNumbers(connection)
         self.top_ups = StoredTopUps(connection)
         self.payments = StoredPayments(connection)
+        self.payment_setups = StoredPaymentSetups(connection)
         self.refunds = StoredRefunds(connection)
         self.plan_changes = StoredPlanChanges(connection)
         self.usage = StoredUsage(connection)

@@ -29,7 +29,7 @@ from purser.contract.v1 import contract_pb2 as purser_dot_contract_dot_v1_dot_co
 from purser.type.v1 import money_pb2 as purser_dot_type_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!purser/contract/v1/payments.proto\x12\x12purser.contract.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dpurser/access/v1/access.proto\x1a!purser/contract/v1/contract.proto\x1a\x1apurser/type/v1/money.proto\"\x9d\x01\n\rPaymentMethod\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x1c\n\x14provider_customer_id\x18\x02 \x01(\t\x12\x19\n\x11payment_method_id\x18\x03 \x01(\t\x12\r\n\x05label\x18\x04 \x01(\t\x12/\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x90\x01\n\x17SetPaymentMethodRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08\x63ustomer\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\"\n\x14provider_customer_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1f\n\x11payment_method_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x02\"U\n\x18SetPaymentMethodResponse\x12\x39\n\x0epayment_method\x18\x01 \x01(\x0b\x32!.purser.contract.v1.PaymentMethod\"_\n\x0fPayTopUpRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\ttop_up_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x11payment_method_id\x18\x03 \x01(\t\"k\n\x10PayTopUpResponse\x12)\n\x06top_up\x18\x01 \x01(\x0b\x32\x19.purser.contract.v1.TopUp\x12,\n\x07invoice\x18\x02 \x01(\x0b\x32\x1b.purser.contract.v1.Invoice\"1\n\x16GetTopUpPaymentRequest\x12\x17\n\ttop_up_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\xbb\x01\n\x17GetTopUpPaymentResponse\x12/\n\x05state\x18\x01 \x01(\x0e\x32 .purser.contract.v1.PaymentState\x12%\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x15.purser.type.v1.Money\x12\x1b\n\x13provider_payment_id\x18\x03 \x01(\t\x12\x15\n\rclient_secret\x18\x04 \x01(\t\x12\x14\n\x0credirect_url\x18\x05 \x01(\t*\x91\x02\n\x0cPaymentState\x12\x1d\n\x19PAYMENT_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11PAYMENT_STATE_NEW\x10\x01\x12\x16\n\x12PAYMENT_STATE_OPEN\x10\x02\x12!\n\x1dPAYMENT_STATE_ACTION_REQUIRED\x10\x03\x12\x1c\n\x18PAYMENT_STATE_PROCESSING\x10\x04\x12\x1b\n\x17PAYMENT_STATE_SUCCEEDED\x10\x05\x12\x1b\n\x17PAYMENT_STATE_CANCELLED\x10\x06\x12\x1c\n\x18PAYMENT_STATE_REFUND_DUE\x10\x07\x12\x1a\n\x16PAYMENT_STATE_REFUNDED\x10\x08\x32\xe1\x02\n\x0ePaymentService\x12w\n\x10SetPaymentMethod\x12+.purser.contract.v1.SetPaymentMethodRequest\x1a,.purser.contract.v1.SetPaymentMethodResponse\"\x08\x8a\xb5\x18\x04\n\x02\x03\x05\x12_\n\x08PayTopUp\x12#.purser.contract.v1.PayTopUpRequest\x1a$.purser.contract.v1.PayTopUpResponse\"\x08\x8a\xb5\x18\x04\n\x02\x03\x05\x12u\n\x0fGetTopUpPayment\x12*.purser.contract.v1.GetTopUpPaymentRequest\x1a+.purser.contract.v1.GetTopUpPaymentResponse\"\t\x8a\xb5\x18\x05\n\x03\x03\x05\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!purser/contract/v1/payments.proto\x12\x12purser.contract.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dpurser/access/v1/access.proto\x1a!purser/contract/v1/contract.proto\x1a\x1apurser/type/v1/money.proto\"\x9d\x01\n\rPaymentMethod\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x1c\n\x14provider_customer_id\x18\x02 \x01(\t\x12\x19\n\x11payment_method_id\x18\x03 \x01(\t\x12\r\n\x05label\x18\x04 \x01(\t\x12/\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x90\x01\n\x17SetPaymentMethodRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08\x63ustomer\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\"\n\x14provider_customer_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1f\n\x11payment_method_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x02\"U\n\x18SetPaymentMethodResponse\x12\x39\n\x0epayment_method\x18\x01 \x01(\x0b\x32!.purser.contract.v1.PaymentMethod\"\xa3\x02\n\x0cPaymentSetup\x12\x18\n\x10payment_setup_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\x34\n\x05state\x18\x03 \x01(\x0e\x32%.purser.contract.v1.PaymentSetupState\x12\x1c\n\x14provider_customer_id\x18\x04 \x01(\t\x12\x19\n\x11provider_setup_id\x18\x05 \x01(\t\x12\x15\n\rclient_secret\x18\x06 \x01(\t\x12\x14\n\x0credirect_url\x18\x07 \x01(\t\x12\x17\n\x0fpublishable_key\x18\x08 \x01(\t\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"M\n\x19\x43reatePaymentSetupRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08\x63ustomer\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"U\n\x1a\x43reatePaymentSetupResponse\x12\x37\n\rpayment_setup\x18\x01 \x01(\x0b\x32 .purser.contract.v1.PaymentSetup\"8\n\x16GetPaymentSetupRequest\x12\x1e\n\x10payment_setup_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"R\n\x17GetPaymentSetupResponse\x12\x37\n\rpayment_setup\x18\x01 \x01(\x0b\x32 .purser.contract.v1.PaymentSetup\"_\n\x0fPayTopUpRequest\x12\x18\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\ttop_up_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x11payment_method_id\x18\x03 \x01(\t\"k\n\x10PayTopUpResponse\x12)\n\x06top_up\x18\x01 \x01(\x0b\x32\x19.purser.contract.v1.TopUp\x12,\n\x07invoice\x18\x02 \x01(\x0b\x32\x1b.purser.contract.v1.Invoice\"1\n\x16GetTopUpPaymentRequest\x12\x17\n\ttop_up_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\xbb\x01\n\x17GetTopUpPaymentResponse\x12/\n\x05state\x18\x01 \x01(\x0e\x32 .purser.contract.v1.PaymentState\x12%\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x15.purser.type.v1.Money\x12\x1b\n\x13provider_payment_id\x18\x03 \x01(\t\x12\x15\n\rclient_secret\x18\x04 \x01(\t\x12\x14\n\x0credirect_url\x18\x05 \x01(\t*\x91\x02\n\x0cPaymentState\x12\x1d\n\x19PAYMENT_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11PAYMENT_STATE_NEW\x10\x01\x12\x16\n\x12PAYMENT_STATE_OPEN\x10\x02\x12!\n\x1dPAYMENT_STATE_ACTION_REQUIRED\x10\x03\x12\x1c\n\x18PAYMENT_STATE_PROCESSING\x10\x04\x12\x1b\n\x17PAYMENT_STATE_SUCCEEDED\x10\x05\x12\x1b\n\x17PAYMENT_STATE_CANCELLED\x10\x06\x12\x1c\n\x18PAYMENT_STATE_REFUND_DUE\x10\x07\x12\x1a\n\x16PAYMENT_STATE_REFUNDED\x10\x08*\xe2\x01\n\x11PaymentSetupState\x12#\n\x1fPAYMENT_SETUP_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17PAYMENT_SETUP_STATE_NEW\x10\x01\x12\x1c\n\x18PAYMENT_SETUP_STATE_OPEN\x10\x02\x12\'\n#PAYMENT_SETUP_STATE_ACTION_REQUIRED\x10\x03\x12!\n\x1dPAYMENT_SETUP_STATE_SUCCEEDED\x10\x04\x12!\n\x1dPAYMENT_SETUP_STATE_CANCELLED\x10\x05\x32\xd8\x04\n\x0ePaymentService\x12w\n\x10SetPaymentMethod\x12+.purser.contract.v1.SetPaymentMethodRequest\x1a,.purser.contract.v1.SetPaymentMethodResponse\"\x08\x8a\xb5\x18\x04\n\x02\x03\x05\x12~\n\x12\x43reatePaymentSetup\x12-.purser.contract.v1.CreatePaymentSetupRequest\x1a..purser.contract.v1.CreatePaymentSetupResponse\"\t\x8a\xb5\x18\x05\n\x03\x03\x05\x07\x12u\n\x0fGetPaymentSetup\x12*.purser.contract.v1.GetPaymentSetupRequest\x1a+.purser.contract.v1.GetPaymentSetupResponse\"\t\x8a\xb5\x18\x05\n\x03\x03\x05\x07\x12_\n\x08PayTopUp\x12#.purser.contract.v1.PayTopUpRequest\x1a$.purser.contract.v1.PayTopUpResponse\"\x08\x8a\xb5\x18\x04\n\x02\x03\x05\x12u\n\x0fGetTopUpPayment\x12*.purser.contract.v1.GetTopUpPaymentRequest\x1a+.purser.contract.v1.GetTopUpPaymentResponse\"\t\x8a\xb5\x18\x05\n\x03\x03\x05\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,6 +44,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SETPAYMENTMETHODREQUEST'].fields_by_name['provider_customer_id']._serialized_options = b'\342A\001\002'
   _globals['_SETPAYMENTMETHODREQUEST'].fields_by_name['payment_method_id']._loaded_options = None
   _globals['_SETPAYMENTMETHODREQUEST'].fields_by_name['payment_method_id']._serialized_options = b'\342A\001\002'
+  _globals['_CREATEPAYMENTSETUPREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_CREATEPAYMENTSETUPREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\002'
+  _globals['_CREATEPAYMENTSETUPREQUEST'].fields_by_name['customer']._loaded_options = None
+  _globals['_CREATEPAYMENTSETUPREQUEST'].fields_by_name['customer']._serialized_options = b'\342A\001\002'
+  _globals['_GETPAYMENTSETUPREQUEST'].fields_by_name['payment_setup_id']._loaded_options = None
+  _globals['_GETPAYMENTSETUPREQUEST'].fields_by_name['payment_setup_id']._serialized_options = b'\342A\001\002'
   _globals['_PAYTOPUPREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_PAYTOPUPREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\002'
   _globals['_PAYTOPUPREQUEST'].fields_by_name['top_up_id']._loaded_options = None
@@ -52,26 +58,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETTOPUPPAYMENTREQUEST'].fields_by_name['top_up_id']._serialized_options = b'\342A\001\002'
   _globals['_PAYMENTSERVICE'].methods_by_name['SetPaymentMethod']._loaded_options = None
   _globals['_PAYMENTSERVICE'].methods_by_name['SetPaymentMethod']._serialized_options = b'\212\265\030\004\n\002\003\005'
+  _globals['_PAYMENTSERVICE'].methods_by_name['CreatePaymentSetup']._loaded_options = None
+  _globals['_PAYMENTSERVICE'].methods_by_name['CreatePaymentSetup']._serialized_options = b'\212\265\030\005\n\003\003\005\007'
+  _globals['_PAYMENTSERVICE'].methods_by_name['GetPaymentSetup']._loaded_options = None
+  _globals['_PAYMENTSERVICE'].methods_by_name['GetPaymentSetup']._serialized_options = b'\212\265\030\005\n\003\003\005\007'
   _globals['_PAYMENTSERVICE'].methods_by_name['PayTopUp']._loaded_options = None
   _globals['_PAYMENTSERVICE'].methods_by_name['PayTopUp']._serialized_options = b'\212\265\030\004\n\002\003\005'
   _globals['_PAYMENTSERVICE'].methods_by_name['GetTopUpPayment']._loaded_options = None
   _globals['_PAYMENTSERVICE'].methods_by_name['GetTopUpPayment']._serialized_options = b'\212\265\030\005\n\003\003\005\007'
-  _globals['_PAYMENTSTATE']._serialized_start=1059
-  _globals['_PAYMENTSTATE']._serialized_end=1332
+  _globals['_PAYMENTSTATE']._serialized_start=1661
+  _globals['_PAYMENTSTATE']._serialized_end=1934
+  _globals['_PAYMENTSETUPSTATE']._serialized_start=1937
+  _globals['_PAYMENTSETUPSTATE']._serialized_end=2163
   _globals['_PAYMENTMETHOD']._serialized_start=218
   _globals['_PAYMENTMETHOD']._serialized_end=375
   _globals['_SETPAYMENTMETHODREQUEST']._serialized_start=378
   _globals['_SETPAYMENTMETHODREQUEST']._serialized_end=522
   _globals['_SETPAYMENTMETHODRESPONSE']._serialized_start=524
   _globals['_SETPAYMENTMETHODRESPONSE']._serialized_end=609
-  _globals['_PAYTOPUPREQUEST']._serialized_start=611
-  _globals['_PAYTOPUPREQUEST']._serialized_end=706
-  _globals['_PAYTOPUPRESPONSE']._serialized_start=708
-  _globals['_PAYTOPUPRESPONSE']._serialized_end=815
-  _globals['_GETTOPUPPAYMENTREQUEST']._serialized_start=817
-  _globals['_GETTOPUPPAYMENTREQUEST']._serialized_end=866
-  _globals['_GETTOPUPPAYMENTRESPONSE']._serialized_start=869
-  _globals['_GETTOPUPPAYMENTRESPONSE']._serialized_end=1056
-  _globals['_PAYMENTSERVICE']._serialized_start=1335
-  _globals['_PAYMENTSERVICE']._serialized_end=1688
+  _globals['_PAYMENTSETUP']._serialized_start=612
+  _globals['_PAYMENTSETUP']._serialized_end=903
+  _globals['_CREATEPAYMENTSETUPREQUEST']._serialized_start=905
+  _globals['_CREATEPAYMENTSETUPREQUEST']._serialized_end=982
+  _globals['_CREATEPAYMENTSETUPRESPONSE']._serialized_start=984
+  _globals['_CREATEPAYMENTSETUPRESPONSE']._serialized_end=1069
+  _globals['_GETPAYMENTSETUPREQUEST']._serialized_start=1071
+  _globals['_GETPAYMENTSETUPREQUEST']._serialized_end=1127
+  _globals['_GETPAYMENTSETUPRESPONSE']._serialized_start=1129
+  _globals['_GETPAYMENTSETUPRESPONSE']._serialized_end=1211
+  _globals['_PAYTOPUPREQUEST']._serialized_start=1213
+  _globals['_PAYTOPUPREQUEST']._serialized_end=1308
+  _globals['_PAYTOPUPRESPONSE']._serialized_start=1310
+  _globals['_PAYTOPUPRESPONSE']._serialized_end=1417
+  _globals['_GETTOPUPPAYMENTREQUEST']._serialized_start=1419
+  _globals['_GETTOPUPPAYMENTREQUEST']._serialized_end=1468
+  _globals['_GETTOPUPPAYMENTRESPONSE']._serialized_start=1471
+  _globals['_GETTOPUPPAYMENTRESPONSE']._serialized_end=1658
+  _globals['_PAYMENTSERVICE']._serialized_start=2166
+  _globals['_PAYMENTSERVICE']._serialized_end=2766
 # @@protoc_insertion_point(module_scope)

@@ -24,6 +24,15 @@ class PaymentState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PAYMENT_STATE_CANCELLED: _ClassVar[PaymentState]
     PAYMENT_STATE_REFUND_DUE: _ClassVar[PaymentState]
     PAYMENT_STATE_REFUNDED: _ClassVar[PaymentState]
+
+class PaymentSetupState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PAYMENT_SETUP_STATE_UNSPECIFIED: _ClassVar[PaymentSetupState]
+    PAYMENT_SETUP_STATE_NEW: _ClassVar[PaymentSetupState]
+    PAYMENT_SETUP_STATE_OPEN: _ClassVar[PaymentSetupState]
+    PAYMENT_SETUP_STATE_ACTION_REQUIRED: _ClassVar[PaymentSetupState]
+    PAYMENT_SETUP_STATE_SUCCEEDED: _ClassVar[PaymentSetupState]
+    PAYMENT_SETUP_STATE_CANCELLED: _ClassVar[PaymentSetupState]
 PAYMENT_STATE_UNSPECIFIED: PaymentState
 PAYMENT_STATE_NEW: PaymentState
 PAYMENT_STATE_OPEN: PaymentState
@@ -33,6 +42,12 @@ PAYMENT_STATE_SUCCEEDED: PaymentState
 PAYMENT_STATE_CANCELLED: PaymentState
 PAYMENT_STATE_REFUND_DUE: PaymentState
 PAYMENT_STATE_REFUNDED: PaymentState
+PAYMENT_SETUP_STATE_UNSPECIFIED: PaymentSetupState
+PAYMENT_SETUP_STATE_NEW: PaymentSetupState
+PAYMENT_SETUP_STATE_OPEN: PaymentSetupState
+PAYMENT_SETUP_STATE_ACTION_REQUIRED: PaymentSetupState
+PAYMENT_SETUP_STATE_SUCCEEDED: PaymentSetupState
+PAYMENT_SETUP_STATE_CANCELLED: PaymentSetupState
 
 class PaymentMethod(_message.Message):
     __slots__ = ("customer_id", "provider_customer_id", "payment_method_id", "label", "update_time")
@@ -65,6 +80,54 @@ class SetPaymentMethodResponse(_message.Message):
     PAYMENT_METHOD_FIELD_NUMBER: _ClassVar[int]
     payment_method: PaymentMethod
     def __init__(self, payment_method: _Optional[_Union[PaymentMethod, _Mapping]] = ...) -> None: ...
+
+class PaymentSetup(_message.Message):
+    __slots__ = ("payment_setup_id", "customer_id", "state", "provider_customer_id", "provider_setup_id", "client_secret", "redirect_url", "publishable_key", "create_time")
+    PAYMENT_SETUP_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_SETUP_ID_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_SECRET_FIELD_NUMBER: _ClassVar[int]
+    REDIRECT_URL_FIELD_NUMBER: _ClassVar[int]
+    PUBLISHABLE_KEY_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    payment_setup_id: str
+    customer_id: str
+    state: PaymentSetupState
+    provider_customer_id: str
+    provider_setup_id: str
+    client_secret: str
+    redirect_url: str
+    publishable_key: str
+    create_time: _timestamp_pb2.Timestamp
+    def __init__(self, payment_setup_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., state: _Optional[_Union[PaymentSetupState, str]] = ..., provider_customer_id: _Optional[str] = ..., provider_setup_id: _Optional[str] = ..., client_secret: _Optional[str] = ..., redirect_url: _Optional[str] = ..., publishable_key: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class CreatePaymentSetupRequest(_message.Message):
+    __slots__ = ("request_id", "customer")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer: str
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ...) -> None: ...
+
+class CreatePaymentSetupResponse(_message.Message):
+    __slots__ = ("payment_setup",)
+    PAYMENT_SETUP_FIELD_NUMBER: _ClassVar[int]
+    payment_setup: PaymentSetup
+    def __init__(self, payment_setup: _Optional[_Union[PaymentSetup, _Mapping]] = ...) -> None: ...
+
+class GetPaymentSetupRequest(_message.Message):
+    __slots__ = ("payment_setup_id",)
+    PAYMENT_SETUP_ID_FIELD_NUMBER: _ClassVar[int]
+    payment_setup_id: str
+    def __init__(self, payment_setup_id: _Optional[str] = ...) -> None: ...
+
+class GetPaymentSetupResponse(_message.Message):
+    __slots__ = ("payment_setup",)
+    PAYMENT_SETUP_FIELD_NUMBER: _ClassVar[int]
+    payment_setup: PaymentSetup
+    def __init__(self, payment_setup: _Optional[_Union[PaymentSetup, _Mapping]] = ...) -> None: ...
 
 class PayTopUpRequest(_message.Message):
     __slots__ = ("request_id", "top_up_id", "payment_method_id")

@@ -43,6 +43,16 @@ class PaymentServiceStub:
                 request_serializer=purser_dot_contract_dot_v1_dot_payments__pb2.SetPaymentMethodRequest.SerializeToString,
                 response_deserializer=purser_dot_contract_dot_v1_dot_payments__pb2.SetPaymentMethodResponse.FromString,
                 _registered_method=True)
+        self.CreatePaymentSetup = channel.unary_unary(
+                '/purser.contract.v1.PaymentService/CreatePaymentSetup',
+                request_serializer=purser_dot_contract_dot_v1_dot_payments__pb2.CreatePaymentSetupRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_payments__pb2.CreatePaymentSetupResponse.FromString,
+                _registered_method=True)
+        self.GetPaymentSetup = channel.unary_unary(
+                '/purser.contract.v1.PaymentService/GetPaymentSetup',
+                request_serializer=purser_dot_contract_dot_v1_dot_payments__pb2.GetPaymentSetupRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_payments__pb2.GetPaymentSetupResponse.FromString,
+                _registered_method=True)
         self.PayTopUp = channel.unary_unary(
                 '/purser.contract.v1.PaymentService/PayTopUp',
                 request_serializer=purser_dot_contract_dot_v1_dot_payments__pb2.PayTopUpRequest.SerializeToString,
@@ -66,6 +76,22 @@ class PaymentServiceServicer:
         """Saves the payment method with which a customer pays when nobody is present, instead of an earlier one. It must
         belong to the customer at Stripe, or to nobody yet. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND),
         PAYMENT_METHOD_UNKNOWN (FAILED_PRECONDITION) if Stripe does not let the customer use it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreatePaymentSetup(self, request, context):
+        """Begins to save a payment method in the customer's browser (a SetupIntent at Stripe). Nothing is paid. The customer at
+        Stripe is made when there is none yet. Once Stripe says that it has succeeded, as a webhook hints or GetPaymentSetup
+        finds out, the method is saved as by SetPaymentMethod. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPaymentSetup(self, request, context):
+        """Asks Stripe now what became of a setup. Errors: PAYMENT_SETUP_NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -97,6 +123,16 @@ def add_PaymentServiceServicer_to_server(servicer, server):
                     servicer.SetPaymentMethod,
                     request_deserializer=purser_dot_contract_dot_v1_dot_payments__pb2.SetPaymentMethodRequest.FromString,
                     response_serializer=purser_dot_contract_dot_v1_dot_payments__pb2.SetPaymentMethodResponse.SerializeToString,
+            ),
+            'CreatePaymentSetup': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreatePaymentSetup,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_payments__pb2.CreatePaymentSetupRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_payments__pb2.CreatePaymentSetupResponse.SerializeToString,
+            ),
+            'GetPaymentSetup': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPaymentSetup,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_payments__pb2.GetPaymentSetupRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_payments__pb2.GetPaymentSetupResponse.SerializeToString,
             ),
             'PayTopUp': grpc.unary_unary_rpc_method_handler(
                     servicer.PayTopUp,
@@ -140,6 +176,60 @@ class PaymentService:
             '/purser.contract.v1.PaymentService/SetPaymentMethod',
             purser_dot_contract_dot_v1_dot_payments__pb2.SetPaymentMethodRequest.SerializeToString,
             purser_dot_contract_dot_v1_dot_payments__pb2.SetPaymentMethodResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreatePaymentSetup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.PaymentService/CreatePaymentSetup',
+            purser_dot_contract_dot_v1_dot_payments__pb2.CreatePaymentSetupRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_payments__pb2.CreatePaymentSetupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPaymentSetup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.PaymentService/GetPaymentSetup',
+            purser_dot_contract_dot_v1_dot_payments__pb2.GetPaymentSetupRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_payments__pb2.GetPaymentSetupResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -42,6 +42,13 @@ class PaymentServiceStub:
     belong to the customer at Stripe, or to nobody yet. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND),
     PAYMENT_METHOD_UNKNOWN (FAILED_PRECONDITION) if Stripe does not let the customer use it.
     """
+    CreatePaymentSetup: _grpc.UnaryUnaryMultiCallable[_payments_pb2.CreatePaymentSetupRequest, _payments_pb2.CreatePaymentSetupResponse]
+    """Begins to save a payment method in the customer's browser (a SetupIntent at Stripe). Nothing is paid. The customer at
+    Stripe is made when there is none yet. Once Stripe says that it has succeeded, as a webhook hints or GetPaymentSetup
+    finds out, the method is saved as by SetPaymentMethod. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """
+    GetPaymentSetup: _grpc.UnaryUnaryMultiCallable[_payments_pb2.GetPaymentSetupRequest, _payments_pb2.GetPaymentSetupResponse]
+    """Asks Stripe now what became of a setup. Errors: PAYMENT_SETUP_NOT_FOUND (NOT_FOUND)."""
     PayTopUp: _grpc.UnaryUnaryMultiCallable[_payments_pb2.PayTopUpRequest, _payments_pb2.PayTopUpResponse]
     """Tries to pay a top-up with a saved payment method, while nobody is present. What comes of it is in the top-up: PAID;
     or still PENDING_PAYMENT with last_payment_error, when another method may be tried; or PENDING_PAYMENT and
@@ -68,6 +75,13 @@ class PaymentServiceAsyncStub(PaymentServiceStub):
     belong to the customer at Stripe, or to nobody yet. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND),
     PAYMENT_METHOD_UNKNOWN (FAILED_PRECONDITION) if Stripe does not let the customer use it.
     """
+    CreatePaymentSetup: _aio.UnaryUnaryMultiCallable[_payments_pb2.CreatePaymentSetupRequest, _payments_pb2.CreatePaymentSetupResponse]  # type: ignore[assignment]
+    """Begins to save a payment method in the customer's browser (a SetupIntent at Stripe). Nothing is paid. The customer at
+    Stripe is made when there is none yet. Once Stripe says that it has succeeded, as a webhook hints or GetPaymentSetup
+    finds out, the method is saved as by SetPaymentMethod. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """
+    GetPaymentSetup: _aio.UnaryUnaryMultiCallable[_payments_pb2.GetPaymentSetupRequest, _payments_pb2.GetPaymentSetupResponse]  # type: ignore[assignment]
+    """Asks Stripe now what became of a setup. Errors: PAYMENT_SETUP_NOT_FOUND (NOT_FOUND)."""
     PayTopUp: _aio.UnaryUnaryMultiCallable[_payments_pb2.PayTopUpRequest, _payments_pb2.PayTopUpResponse]  # type: ignore[assignment]
     """Tries to pay a top-up with a saved payment method, while nobody is present. What comes of it is in the top-up: PAID;
     or still PENDING_PAYMENT with last_payment_error, when another method may be tried; or PENDING_PAYMENT and
@@ -97,6 +111,25 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
         belong to the customer at Stripe, or to nobody yet. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND),
         PAYMENT_METHOD_UNKNOWN (FAILED_PRECONDITION) if Stripe does not let the customer use it.
         """
+
+    @_abc_1.abstractmethod
+    def CreatePaymentSetup(
+        self,
+        request: _payments_pb2.CreatePaymentSetupRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_pb2.CreatePaymentSetupResponse, _abc.Awaitable[_payments_pb2.CreatePaymentSetupResponse]]:
+        """Begins to save a payment method in the customer's browser (a SetupIntent at Stripe). Nothing is paid. The customer at
+        Stripe is made when there is none yet. Once Stripe says that it has succeeded, as a webhook hints or GetPaymentSetup
+        finds out, the method is saved as by SetPaymentMethod. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def GetPaymentSetup(
+        self,
+        request: _payments_pb2.GetPaymentSetupRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_pb2.GetPaymentSetupResponse, _abc.Awaitable[_payments_pb2.GetPaymentSetupResponse]]:
+        """Asks Stripe now what became of a setup. Errors: PAYMENT_SETUP_NOT_FOUND (NOT_FOUND)."""
 
     @_abc_1.abstractmethod
     def PayTopUp(
