@@ -597,6 +597,7 @@ async def test_what_remains_in_the_other_grants_is_added_up_by_the_pools_index(r
         customer_id=ACME,
         credit_type_id=AI,
         threshold=Credits(1),
+        rearm=Credits(1),
         group_key="",
         group_value="",
     )

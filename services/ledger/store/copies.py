@@ -273,9 +273,10 @@ class Copies:
         await self._check_version(watch.version, "watches", alert_id=watch.alert_id)
         written = await self._connection.execute(
             "INSERT INTO ledger.watches (alert_id, version, is_active, kind, customer_id, credit_type_id,"
-            " threshold_micros, group_key, group_value) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+            " threshold_micros, rearm_micros, group_key, group_value)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
             " ON CONFLICT (alert_id) DO UPDATE SET version = $2, is_active = $3, kind = $4, customer_id = $5,"
-            " credit_type_id = $6, threshold_micros = $7, group_key = $8, group_value = $9"
+            " credit_type_id = $6, threshold_micros = $7, rearm_micros = $8, group_key = $9, group_value = $10"
             " WHERE watches.version < $2",
             watch.alert_id,
             watch.version,
@@ -284,6 +285,7 @@ class Copies:
             watch.customer_id,
             watch.credit_type_id,
             watch.threshold.micros,
+            watch.rearm.micros,
             watch.group_key,
             watch.group_value,
         )

@@ -3,6 +3,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from grpc import StatusCode
 
 from meshkit.faults import DatabaseUnavailable
@@ -257,7 +258,7 @@ async def test_a_watch_on_another_credit_type_sees_that_pool_only(
     await watched.debit(400)
     await watched.top_up(6, credit_type_id="crt_image")
 
-    assert await _told(watched, alert) == [("", True, 0, 1), ("", False, 6, 2)]
+    assert await _told(watched, alert) == [("", False, 6, 1)]
 
 
 async def test_a_denied_ask_crosses_nothing(watched: RunningLedger, alert: RecordingAlert) -> None:
@@ -275,6 +276,10 @@ async def test_unknown_customers_and_bad_fields_are_faults(watched: RunningLedge
         await watched.peer.WatchThreshold(peer_pb.WatchThresholdRequest(threshold_micros=-1))
     with bad_fields("group_key"):
         await watched.watch(1, watch_kind=peer_pb.WATCH_KIND_SPEND)
+    with bad_fields("rearm_micros"):
+        await watched.watch(10, rearm_micros=10 * CREDIT - 1)
+    with bad_fields("rearm_micros"):
+        await watched.watch(10, rearm_micros=10 * CREDIT + 1, **SPEND)
 
 
 async def test_what_one_user_spends_is_told_of_no_other(
@@ -291,3 +296,76 @@ async def test_what_one_user_spends_is_told_of_no_other(
 
     assert before == []
     assert await _told(watched, alert) == [("ann", True, 121, 1)]
+
+
+async def test_a_balance_that_hovers_around_its_threshold_is_one_alarm(
+    watched: RunningLedger, alert: RecordingAlert
+) -> None:
+    await watched.watch(10, rearm_micros=20 * CREDIT)
+    balance = 400
+    for target in (11, 9, 15, 9, 15, 20, 21, 9):
+        if target < balance:
+            await watched.debit(balance - target)
+        else:
+            await watched.top_up(target - balance)
+        balance = target
+
+    assert await _told(watched, alert) == [
+        ("", False, 400, 1),
+        ("", True, 9, 2),
+        ("", False, 21, 3),
+        ("", True, 9, 4),
+    ]
+
+
+async def test_a_raised_threshold_is_observed_anew_from_its_own_side(
+    watched: RunningLedger, alert: RecordingAlert
+) -> None:
+    await watched.watch(100, rearm_micros=200 * CREDIT)
+    await watched.debit(300)
+
+    # 100 is above 90, so it is no alarm; that it is not beyond 200 counts only for an alarm that has begun.
+    await watched.watch(90, rearm_micros=200 * CREDIT, version=2)
+
+    assert (await _told(watched, alert))[1:] == [("", True, 100, 2), ("", False, 100, 3)]
+
+
+@pytest.mark.parametrize("customer_id", ["", "cus_globex"])
+async def test_a_pool_that_was_never_granted_anything_is_not_low(
+    watched: RunningLedger, alert: RecordingAlert, customer_id: str
+) -> None:
+    await watched.tell_customer("cus_globex", "globex")
+    await watched.watch(500, customer_id=customer_id)
+    await watched.top_up(500, customer="globex", effective_time=timestamp(JUNE + 5 * DAY))
+    watched.clock.advance_to(JUNE + 5 * DAY - TICK)
+    assert await _told(watched, alert) == []
+
+    watched.clock.advance_to(JUNE + 5 * DAY)
+
+    assert await _told(watched, alert) == [("", True, 500, 1)]
+
+
+async def test_a_pool_that_has_spent_everything_is_low_for_a_new_watch(
+    watched: RunningLedger, alert: RecordingAlert
+) -> None:
+    await watched.debit(400)
+
+    await watched.watch(100)
+
+    assert await _told(watched, alert) == [("", True, 0, 1)]
+
+
+@pytest.mark.parametrize("customer_id", ["", "cus_globex"])
+async def test_a_backdated_contract_raises_no_alarm_of_months_that_are_over(
+    watched: RunningLedger, alert: RecordingAlert, customer_id: str
+) -> None:
+    await watched.tell_customer("cus_globex", "globex")
+    await watched.watch(100, customer_id=customer_id)
+    watched.clock.advance_to(JULY + 9 * DAY)
+    before = len(await _told(watched, alert))
+
+    await watched.apply_contract(
+        customer_id="cus_globex", contract_id="con_globex", start=datetime(2025, 3, 1, tzinfo=UTC)
+    )
+
+    assert (await _told(watched, alert))[before:] == ([("", False, 400, 1)] if customer_id else [])

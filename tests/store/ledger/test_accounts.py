@@ -100,6 +100,7 @@ async def test_an_account_is_read_as_it_was_saved(books: Books) -> None:
         customer_id=ACME,
         credit_type_id=AI,
         threshold=Credits.of(2_000),
+        rearm=Credits.of(2_000),
         group_key="",
         group_value="",
     )

@@ -71,6 +71,7 @@ async def _has_a_pool_without_grants(books: Books) -> None:
         customer_id=ACME,
         credit_type_id=IMAGES,
         threshold=Credits.of(5),
+        rearm=Credits.of(5),
         group_key="",
         group_value="",
     )

@@ -170,7 +170,9 @@ def _watch(random: Random, number: int, *, version: int) -> Watch:
         {**high, "customer_id": ACME, "threshold": Credits.of(40), "group_value": ""},
         {**high, "customer_id": None, "threshold": Credits.of(60), "group_value": "bob"},
     ]
-    return Watch(alert_id=f"alr_{number}", version=version, credit_type_id=AI, **terms[number])
+    chosen = terms[number]
+    rearm = chosen["threshold"] + Credits.of(random.choice([0, 0, 30]) * (1 if number < 2 else -1))
+    return Watch(alert_id=f"alr_{number}", version=version, credit_type_id=AI, rearm=rearm, **chosen)
 
 
 async def _tell(books: Books, watch: Watch) -> None:
@@ -248,6 +250,7 @@ def _low_watch(threshold: int) -> Watch:
         customer_id=ACME,
         credit_type_id=AI,
         threshold=Credits.of(threshold),
+        rearm=Credits.of(threshold),
         group_key="",
         group_value="",
     )

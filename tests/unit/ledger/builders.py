@@ -255,7 +255,12 @@ def a_cap(
 
 
 def a_balance_watch(
-    threshold: int, *, alert_id: str = "alr_low", version: int = 1, everybody: bool = False
+    threshold: int,
+    *,
+    rearm: int | None = None,
+    alert_id: str = "alr_low",
+    version: int = 1,
+    everybody: bool = False,
 ) -> Watch:
     return Watch(
         alert_id=alert_id,
@@ -264,6 +269,7 @@ def a_balance_watch(
         customer_id=None if everybody else ACME,
         credit_type_id=AI,
         threshold=Credits.of(threshold),
+        rearm=Credits.of(threshold if rearm is None else rearm),
         group_key="",
         group_value="",
     )
@@ -273,6 +279,7 @@ def a_spend_watch(
     threshold: int,
     *,
     user: str = "",
+    rearm: int | None = None,
     alert_id: str = "alr_spend",
     version: int = 1,
     everybody: bool = False,
@@ -285,6 +292,7 @@ def a_spend_watch(
         customer_id=None if everybody else ACME,
         credit_type_id=AI,
         threshold=Credits.of(threshold),
+        rearm=Credits.of(threshold if rearm is None else rearm),
         group_key="user_id",
         group_value=user,
     )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from meshkit.quantity import Credits
 from services.ledger.domain.crossings import alarm
-from services.ledger.domain.crossings.watch import Crossing
+from services.ledger.domain.crossings.watch import Crossing, Watch
 from services.ledger.domain.gate.hold import HoldId
 from services.ledger.domain.gate.spend_cap import Spend, WindowSpend
 from tests.unit.ledger.books import Books
@@ -67,6 +67,29 @@ def test_a_spend_is_high_at_the_threshold_and_above(spent: int, in_alarm: bool) 
     books.debit(an_ask(spent, user="ann"), at=NOON)
 
     assert edges(books.crossings) == ([("ann", True, spent)] if in_alarm else [])
+
+
+@pytest.mark.parametrize(
+    ("watch", "value", "was_in_alarm", "in_alarm"),
+    [
+        (a_balance_watch(10, rearm=20), 10, False, True),
+        (a_balance_watch(10, rearm=20), 11, False, False),
+        (a_balance_watch(10, rearm=20), 20, True, True),
+        (a_balance_watch(10, rearm=20), 21, True, False),
+        (a_balance_watch(10, rearm=10), 10, True, True),
+        (a_balance_watch(10, rearm=10), 11, True, False),
+        (a_spend_watch(100, rearm=90), 100, False, True),
+        (a_spend_watch(100, rearm=90), 99, False, False),
+        (a_spend_watch(100, rearm=90), 90, True, True),
+        (a_spend_watch(100, rearm=90), 89, True, False),
+        (a_spend_watch(100, rearm=100), 100, True, True),
+        (a_spend_watch(100, rearm=100), 99, True, False),
+    ],
+)
+def test_an_alarm_begins_at_the_threshold_and_ends_beyond_the_rearm_level(
+    watch: Watch, value: int, was_in_alarm: bool, in_alarm: bool
+) -> None:
+    assert watch.is_in_alarm(Credits.of(value), before=was_in_alarm) is in_alarm
 
 
 def test_there_is_one_crossing_however_many_debits_follow() -> None:
@@ -156,7 +179,7 @@ def test_months_that_nobody_looked_at_are_told_edge_by_edge_in_order() -> None:
         (False, AUGUST),
         (True, when("08-11")),
     ]
-    assert [one.sequence for one in books.crossings] == [3, 4, 5, 6, 7]
+    assert [one.sequence for one in books.crossings] == [2, 3, 4, 5, 6]
 
 
 def test_the_billing_periods_end_resolves_a_spend_alarm_though_nothing_else_is_due() -> None:

@@ -777,7 +777,7 @@ class GetContractUsageResponse(_message.Message):
     def __init__(self, start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., positions: _Optional[_Iterable[_Union[PoolPosition, _Mapping]]] = ..., detail: _Optional[_Union[UsageDetail, str]] = ..., rows: _Optional[_Iterable[_Union[ContractUsageRow, _Mapping]]] = ..., has_more: _Optional[bool] = ...) -> None: ...
 
 class WatchThresholdRequest(_message.Message):
-    __slots__ = ("request_id", "alert_id", "version", "is_active", "watch_kind", "customer_id", "credit_type_id", "threshold_micros", "group_key", "group_value")
+    __slots__ = ("request_id", "alert_id", "version", "is_active", "watch_kind", "customer_id", "credit_type_id", "threshold_micros", "group_key", "group_value", "rearm_micros")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     ALERT_ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -788,6 +788,7 @@ class WatchThresholdRequest(_message.Message):
     THRESHOLD_MICROS_FIELD_NUMBER: _ClassVar[int]
     GROUP_KEY_FIELD_NUMBER: _ClassVar[int]
     GROUP_VALUE_FIELD_NUMBER: _ClassVar[int]
+    REARM_MICROS_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     alert_id: str
     version: int
@@ -798,7 +799,8 @@ class WatchThresholdRequest(_message.Message):
     threshold_micros: int
     group_key: str
     group_value: str
-    def __init__(self, request_id: _Optional[str] = ..., alert_id: _Optional[str] = ..., version: _Optional[int] = ..., is_active: _Optional[bool] = ..., watch_kind: _Optional[_Union[WatchKind, str]] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., threshold_micros: _Optional[int] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ...) -> None: ...
+    rearm_micros: int
+    def __init__(self, request_id: _Optional[str] = ..., alert_id: _Optional[str] = ..., version: _Optional[int] = ..., is_active: _Optional[bool] = ..., watch_kind: _Optional[_Union[WatchKind, str]] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., threshold_micros: _Optional[int] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., rearm_micros: _Optional[int] = ...) -> None: ...
 
 class WatchThresholdResponse(_message.Message):
     __slots__ = ("version",)

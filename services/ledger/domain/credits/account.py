@@ -51,6 +51,7 @@ class Account:
     shortfall: all usage that no credits covered, overage included, since the pool exists.
     unread: what remains in active grants that were not read. Such an account is for changes of other grants only, not
     for the gate; if no crossing can depend on the exact amount, it may be less than what remains.
+    had_grants: whether a grant that was not read has begun; known only where a watch needs it.
     pays_late: whether `grants` has the closed ones that can still pay for late usage.
     next_due_time: the first instant at which the clock alone changes the account; None: never.
     settled_time: everything that fell due up to this instant is written.
@@ -75,6 +76,7 @@ class Account:
     settled_time: datetime | None = None
     grants: Mapping[GrantId, Grant] = field(default_factory=dict)
     unread: Credits = Credits(0)
+    had_grants: bool = False
     pays_late: bool = False
     holds: Mapping[HoldId, Hold] = field(default_factory=dict)
     caps: tuple[SpendCap, ...] = ()
@@ -129,6 +131,10 @@ class Account:
         """Return the credits left in active grants: available ones, and those that open holds reserve."""
         ranking = self.ranking(at)
         return Credits(ranking.rest.micros + ranking.held.micros + self.unread.micros)
+
+    def was_granted(self, at: datetime) -> bool:
+        """Whether any grant of the pool has begun by `at`, however little is left of it."""
+        return self.had_grants or any(grant.effective_time <= at for grant in self.grants.values())
 
     def purse_of_usage(
         self,

@@ -153,7 +153,8 @@ def settle(
         for one in later:
             heapq.heappush(events, one)
         is_last_of_instant = not events or events[0][0] != due_time
-        if is_last_of_instant and account.is_news(due_time):
+        # What a new pool would have been in the past concerns nobody.
+        if is_last_of_instant and account.settled_time is not None and account.is_news(due_time):
             account = alarm.observe(account, at=due_time, anchor=sources.anchor)
     account = alarm.observe(account, at=at, anchor=sources.anchor)
     window_end = alarm.next_window_end(account, at=at, anchor=sources.anchor)

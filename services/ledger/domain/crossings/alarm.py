@@ -21,7 +21,8 @@ def observe(
     """Return the account with a crossing for every watch whose value has moved across its threshold.
 
     The first observation of a version of a watch also gives a crossing, whatever the value. Exception: values of a
-    watch on many values or customers get one only past the threshold.
+    watch on many values or customers get one only past the threshold, and a pool that was never granted anything is
+    not observed: it is not low.
     anchor: start of the usage periods; None if no contract is known, and then nothing is spent in any period.
     spenders: the group values to observe; None: all in the account, which may be too many for one debit.
     Source: services/ledger/README.md, "Watches and crossings".
@@ -32,10 +33,11 @@ def observe(
         for group_value, value in _values(account, watch, at=at, anchor=anchor, spenders=spenders):
             key = (watch.alert_id, group_value)
             before = account.watch_states.get(key)
-            in_alarm = watch.is_crossed(value)
+            is_new = before is None or before.version != watch.version
+            in_alarm = watch.is_in_alarm(value, before=before is not None and not is_new and before.in_alarm)
             if before is None and not in_alarm and _is_one_of_many(watch, group_value):
                 continue
-            if before is None or before.version != watch.version or before.in_alarm != in_alarm:
+            if before is None or is_new or before.in_alarm != in_alarm:
                 sequence = before.sequence + 1 if before else 1
                 states[key] = WatchState(in_alarm, sequence, watch.version)
                 crossings.append(
@@ -70,7 +72,8 @@ def depends_on_balance(account: Account, *, at_least: Credits) -> bool:
         if watch.kind is WatchKind.LOW_BALANCE:
             state = account.watch_states.get((watch.alert_id, ""))
             is_new = not _is_one_of_many(watch, "") if state is None else state.version != watch.version
-            if is_new or watch.is_crossed(at_least):
+            was_in_alarm = state is not None and not is_new and state.in_alarm
+            if is_new or watch.is_in_alarm(at_least, before=was_in_alarm):
                 return True
     return False
 
@@ -122,7 +125,8 @@ def _values(
 ) -> Iterator[tuple[str, Credits]]:
     match watch.kind:
         case WatchKind.LOW_BALANCE:
-            yield "", account.remaining(at)
+            if (watch.alert_id, "") in account.watch_states or account.was_granted(at):
+                yield "", account.remaining(at)
         case WatchKind.SPEND:
             if watch.customer_id is not None and not watch.group_value:
                 yield "", Credits(0)  # for no value: confirms to Alert that the watch is in place

@@ -20,6 +20,7 @@ class WatchKind(Enum):
 class Watch:
     """A threshold of one alert, for one customer, or for every customer if customer_id is None.
 
+    rearm: the level on the side of OK beyond which an alarm ends; equal to the threshold: it ends as it began.
     group_key and group_value: for SPEND only; an empty group_value watches each value separately.
     """
 
@@ -29,6 +30,7 @@ class Watch:
     customer_id: CustomerId | None
     credit_type_id: CreditTypeId
     threshold: Credits
+    rearm: Credits
     group_key: str
     group_value: str
 
@@ -42,6 +44,20 @@ class Watch:
                 return value <= self.threshold
             case WatchKind.SPEND:
                 return value >= self.threshold
+
+    def is_in_alarm(self, value: Credits, *, before: bool) -> bool:
+        """Whether the watch is in alarm at a value. before: whether it was in alarm at the last one.
+
+        An alarm begins at the threshold and ends beyond the rearm level: what moves between the two changes nothing.
+        """
+        return not self._is_rearmed(value) if before else self.is_crossed(value)
+
+    def _is_rearmed(self, value: Credits) -> bool:
+        match self.kind:
+            case WatchKind.LOW_BALANCE:
+                return value > self.rearm
+            case WatchKind.SPEND:
+                return value < self.rearm
 
     def watches_value(self, group_key: str, group_value: str) -> bool:
         return self.group_key == group_key and self.group_value in ("", group_value)

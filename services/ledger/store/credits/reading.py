@@ -14,7 +14,7 @@ from meshkit.evolve import evolve
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.due import DueSources, Reading
-from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant, GrantId
 from services.ledger.domain.credits.unit_of_work import AccountSelection, PoolKey
 from services.ledger.domain.crossings.watch import Watch, WatchKind, WatchState
 from services.ledger.domain.gate.hold import Hold
@@ -101,6 +101,7 @@ async def read_accounts(
     due_slots = {key for key, read in seats.items() if read.progress}
     watches = await _watches(connection, *columns)
     states = await _watch_states(connection, keys) if any(watches.values()) else {}
+    granted = await _with_grants(connection, _unobserved_balances(grants, watches, states, at), at)
     # While the pool's lock was waited for, the first contract may have come.
     anchors = {key: pool["usage_anchor"] or await _anchor(connection, key[0]) for key, pool in pools.items()}
     totals = {
@@ -134,6 +135,7 @@ async def read_accounts(
             spends=spends.get(key, {}),
             meters=meters.get(key, {}),
             values=values.get(key, {}),
+            had_grants=key in granted,
             pays_late=selection.pays_late,
             watches=watches.get(key, ()),
             watch_states=states.get(key, {}),
@@ -318,7 +320,7 @@ async def _watches(
 ) -> dict[PoolKey, tuple[Watch, ...]]:
     rows = await connection.fetch(
         "SELECT q.customer_id AS watched_id, w.alert_id, w.version, w.kind, w.customer_id, w.credit_type_id,"
-        f" w.threshold_micros, w.group_key, w.group_value FROM {_POOLS} JOIN ledger.watches w"
+        f" w.threshold_micros, w.rearm_micros, w.group_key, w.group_value FROM {_POOLS} JOIN ledger.watches w"
         " ON w.is_active AND w.credit_type_id = q.credit_type_id"
         " AND (w.customer_id = q.customer_id OR w.customer_id IS NULL) ORDER BY w.alert_id",
         customer_ids,
@@ -328,6 +330,38 @@ async def _watches(
     for row in rows:
         grouped[row["watched_id"], row["credit_type_id"]].append(watch_from_row(row))
     return {key: tuple(watches) for key, watches in grouped.items()}
+
+
+def _unobserved_balances(
+    grants: Mapping[PoolKey, Mapping[GrantId, Grant]],
+    watches: Mapping[PoolKey, tuple[Watch, ...]],
+    states: Mapping[PoolKey, Mapping[tuple[str, str], WatchState]],
+    at: datetime,
+) -> list[PoolKey]:
+    """Return the pools with a watch whose first observation depends on whether a grant has begun that was not read."""
+    return [
+        key
+        for key, of_pool in watches.items()
+        if not any(grant.effective_time <= at for grant in grants.get(key, {}).values())
+        and any(
+            watch.kind is WatchKind.LOW_BALANCE and (watch.alert_id, "") not in states.get(key, {})
+            for watch in of_pool
+        )
+    ]
+
+
+async def _with_grants(connection: Connection, keys: Sequence[PoolKey], at: datetime) -> set[PoolKey]:
+    """Return those of the pools in which a grant has begun."""
+    if not keys:
+        return set()
+    rows = await connection.fetch(
+        f"SELECT q.customer_id, q.credit_type_id FROM {_POOLS} WHERE EXISTS (SELECT FROM ledger.grants g"
+        " WHERE g.customer_id = q.customer_id AND g.credit_type_id = q.credit_type_id AND g.effective_time <= $3)",
+        [customer_id for customer_id, _ in keys],
+        [credit_type_id for _, credit_type_id in keys],
+        at,
+    )
+    return {(row["customer_id"], row["credit_type_id"]) for row in rows}
 
 
 async def _watch_states(

@@ -246,17 +246,28 @@ def _window_spend(row: Row, window: str) -> WindowSpend | None:
 
 
 def watch_from_row(row: Row) -> Watch:
+    kind = WatchKind(row["kind"])
     customer_id: CustomerId | None = row["customer_id"]
+    threshold = Credits(row["threshold_micros"])
     return Watch(
         alert_id=row["alert_id"],
         version=row["version"],
-        kind=WatchKind(row["kind"]),
+        kind=kind,
         customer_id=customer_id,
         credit_type_id=CreditTypeId(row["credit_type_id"]),
-        threshold=Credits(row["threshold_micros"]),
+        threshold=threshold,
+        rearm=_rearm_of(kind, threshold, row["rearm_micros"]),
         group_key=row["group_key"],
         group_value=row["group_value"],
     )
+
+
+def _rearm_of(kind: WatchKind, threshold: Credits, micros: int | None) -> Credits:
+    """Return a watch's rearm level. The previous version writes none, or leaves that of an earlier threshold."""
+    if micros is None:
+        return threshold
+    beyond = max if kind is WatchKind.LOW_BALANCE else min
+    return beyond(threshold, Credits(micros))
 
 
 def schedule_from_row(row: Row) -> Schedule:

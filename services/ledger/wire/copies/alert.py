@@ -25,6 +25,7 @@ def watch_from_wire(request: pb.WatchThresholdRequest) -> WatchUpdate:
     fields.request_id(request.request_id)
     kind = fields.choice("watch_kind", request.watch_kind, _WATCH_KINDS)
     is_spend = kind is WatchKind.SPEND
+    threshold = Credits(fields.micros("threshold_micros", request.threshold_micros))
     update = WatchUpdate(
         watch=Watch(
             alert_id=fields.text("alert_id", request.alert_id),
@@ -32,7 +33,8 @@ def watch_from_wire(request: pb.WatchThresholdRequest) -> WatchUpdate:
             kind=kind,
             customer_id=customer_id_from_wire(fields, request.customer_id) if request.customer_id else None,
             credit_type_id=CreditTypeId(fields.text("credit_type_id", request.credit_type_id)),
-            threshold=Credits(fields.micros("threshold_micros", request.threshold_micros)),
+            threshold=threshold,
+            rearm=_rearm(fields, request, threshold),
             group_key=fields.text("group_key", request.group_key, required=is_spend),
             group_value=fields.text("group_value", request.group_value, required=False),
         ),
@@ -40,3 +42,14 @@ def watch_from_wire(request: pb.WatchThresholdRequest) -> WatchUpdate:
     )
     fields.check()
     return update
+
+
+def _rearm(fields: Fields, request: pb.WatchThresholdRequest, threshold: Credits) -> Credits:
+    """Return the rearm level; an Alert that sends none ends alarms at the threshold."""
+    if not request.HasField("rearm_micros"):
+        return threshold
+    rearm = Credits(fields.micros("rearm_micros", request.rearm_micros))
+    is_spend = request.watch_kind == pb.WATCH_KIND_SPEND
+    if rearm > threshold if is_spend else rearm < threshold:
+        fields.add("rearm_micros", f"must be at {'most' if is_spend else 'least'} threshold_micros")
+    return rearm
