@@ -45,7 +45,7 @@ from services.ledger.operations.usage.reads import UsageReads
 from services.ledger.operations.usage.rerates import Rerates
 from services.ledger.operations.usage.rerating import Rerating
 from services.ledger.operations.usage.summing import Summing
-from services.ledger.peers import AlertPeer
+from services.ledger.peers import AlertPeer, ContractPeer
 from services.ledger.relay import Deliveries
 from services.ledger.server import admin, gate, peer, usage
 from services.ledger.store import PostgresStore
@@ -88,7 +88,10 @@ async def open_service(
         )
         service.stack.callback(pool.terminate)
         store = PostgresStore(pool, wall=wall, ids=ids)
-        relay = await service.start_relay(Deliveries(AlertPeer(service.channel("alert"))).deliver)
+        deliveries = Deliveries(
+            AlertPeer(service.channel("alert")), ContractPeer(service.channel("contract"))
+        )
+        relay = await service.start_relay(deliveries.deliver)
         settlement = Settlement(store=store, ids=ids, relay=relay)
         summing = Summing(store=store, wall=wall)
         retention = Retention(store=store, clock=clock, wall=wall)

@@ -11,7 +11,7 @@ from meshkit.config import MeshSettings
 class LedgerSettings(MeshSettings):
     """Addresses are host:port; those of peers are where they serve services.
 
-    Those of Catalog and Contract are used in sandbox mode only, to advance their clocks.
+    Catalog's is used in sandbox mode only, to advance its clock.
     """
 
     model_config = SettingsConfigDict(env_prefix="PURSER_LEDGER_")
@@ -27,7 +27,7 @@ class LedgerSettings(MeshSettings):
         "127.0.0.1:7013", description="where to serve the other services; port 0 is any free one"
     )
     catalog_address: str = Field("127.0.0.1:7011", description="Catalog")
-    contract_address: str = Field("127.0.0.1:7012", description="Contract")
+    contract_address: str = Field("127.0.0.1:7012", description="Contract, which tops pools up")
     alert_address: str = Field("127.0.0.1:7014", description="Alert, which receives crossings")
     sweep_seconds: float = Field(
         1.0, gt=0, description="seconds between two sweeps for what is due by the clock"

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only peer of the Ledger: Alert, which receives crossings. It is never called while a request waits."""
+"""The peers of the Ledger: Alert and Contract, which receive crossings. None is called while a request waits."""
 
 import grpc.aio
 
 from meshkit.quantity import INT64_MAX
 from meshkit.rpc.fields import timestamp
 from meshkit.rpc.status import faults_of
-from purser.alert.v1 import alert_peer_pb2 as pb
-from purser.alert.v1 import alert_peer_pb2_grpc
-from services.ledger.domain.crossings.watch import Crossing
+from purser.alert.v1 import alert_peer_pb2, alert_peer_pb2_grpc
+from purser.contract.v1 import contract_peer_pb2, contract_peer_pb2_grpc
+from services.ledger.domain.crossings.watch import Crossing, LevelCrossing
 
 
 class AlertPeer:
@@ -18,7 +18,7 @@ class AlertPeer:
         self._stub = alert_peer_pb2_grpc.AlertPeerServiceStub(channel)
 
     async def observe_crossing(self, crossing: Crossing, *, request_id: str) -> None:
-        request = pb.ObserveCrossingRequest(
+        request = alert_peer_pb2.ObserveCrossingRequest(
             request_id=request_id,
             alert_id=crossing.alert_id,
             customer_id=crossing.customer_id,
@@ -31,3 +31,25 @@ class AlertPeer:
         )
         with faults_of("alert"):
             await self._stub.ObserveCrossing(request)
+
+
+class ContractPeer:
+    """Tells Contract what remains in pools. Raises Contract's fault, or PeerUnavailable. Repeats have no effect."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = contract_peer_pb2_grpc.ContractPeerServiceStub(channel)
+
+    async def report_level(self, crossing: LevelCrossing, *, request_id: str) -> None:
+        request = contract_peer_pb2.ReportTopUpLevelRequest(
+            request_id=request_id,
+            auto_top_up_id=crossing.auto_top_up_id,
+            customer_id=crossing.customer_id,
+            credit_type_id=crossing.credit_type_id,
+            version=crossing.version,
+            in_alarm=crossing.in_alarm,
+            remaining_micros=min(crossing.remaining.micros, INT64_MAX),
+            sequence=crossing.sequence,
+            observe_time=timestamp(crossing.observe_time),
+        )
+        with faults_of("contract"):
+            await self._stub.ReportTopUpLevel(request)

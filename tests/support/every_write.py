@@ -101,11 +101,14 @@ async def record(databases: Databases) -> Mapping[str, Recording]:
                 await selling.app.run_due(selling.clock.now())
     async with (
         AnyPeer("alert") as peer,
-        ledger.running_ledger(databases, alert_address=peer.address) as deciding,
+        AnyPeer("contract") as topping_up,
+        ledger.running_ledger(
+            databases, alert_address=peer.address, contract_address=topping_up.address
+        ) as deciding,
         asking("ledger", deciding.address, recordings["ledger"]) as ask,
     ):
         await fill_ledger(ask)
-        recordings["ledger"].told = await all_told("ledger", databases, peer)
+        recordings["ledger"].told = await all_told("ledger", databases, peer) + topping_up.heard
     async with (
         AnyPeer("ledger") as peer,
         alert.running_receiver() as receiver,
@@ -689,6 +692,7 @@ async def fill_ledger(ask: Ask) -> None:
         threshold_micros=str(900 * CREDIT),
         **watch,
     )
+    await ask("SetTopUpLevel", auto_top_up_id="atu_1", threshold_micros=str(900 * CREDIT), **watch)
     event = {"customer": "acme", "event_type": "ai_call", "timestamp": JUNE}
     properties = {"model": "large", "region": "eu", "user_id": "ann", "units": "1.5"}
     await ask(

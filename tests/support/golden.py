@@ -41,6 +41,8 @@ TOLD_WITH_A_VERSION: Final = {
     "ApplyMetrics",
     "ApplyRateCard",
     "ApplySeatChange",
+    "ReportTopUpLevel",
+    "SetTopUpLevel",
     "VoidSeatChange",
     "WatchThreshold",
 }

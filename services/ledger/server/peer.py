@@ -8,7 +8,7 @@ from grpc.aio import ServicerContext
 from purser.ledger.v1 import ledger_peer_pb2 as pb
 from purser.ledger.v1 import ledger_peer_pb2_grpc
 from services.ledger.operations import Operations
-from services.ledger.wire.copies import alert, catalog, contract, plan_changes, seat_voids
+from services.ledger.wire.copies import alert, catalog, contract, plan_changes, seat_voids, top_up_levels
 from services.ledger.wire.credits import grants, refunds
 from services.ledger.wire.usage import contract_usage
 
@@ -104,3 +104,9 @@ class LedgerPeerServicer(ledger_peer_pb2_grpc.LedgerPeerServiceServicer):
     ) -> pb.WatchThresholdResponse:
         update = alert.watch_from_wire(request)
         return pb.WatchThresholdResponse(version=await self._do.copies.watch_threshold(update))
+
+    async def SetTopUpLevel(
+        self, request: pb.SetTopUpLevelRequest, context: Context
+    ) -> pb.SetTopUpLevelResponse:
+        update = top_up_levels.level_from_wire(request)
+        return pb.SetTopUpLevelResponse(version=await self._do.copies.watch_threshold(update))

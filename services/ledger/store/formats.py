@@ -10,7 +10,7 @@ from services.ledger.domain.credits.plan_change import PlanChanged
 from services.ledger.domain.credits.refund import GrantRefunded
 from services.ledger.domain.credits.schedule import Edition, Rollover
 from services.ledger.domain.credits.seat_void import SeatChangeVoided
-from services.ledger.domain.crossings.watch import Crossing
+from services.ledger.domain.crossings.watch import Crossing, LevelCrossing
 from services.ledger.domain.gate.decision import (
     Authorized,
     AuthorizedLines,
@@ -132,7 +132,9 @@ RESPONSES: Final = Formats[Response](
     Format("GrantRefunded", GrantRefunded),
 )
 # Each is named as the notice's kind.
-NOTICES: Final = Formats[Crossing](Format("CROSSING", Crossing))
+NOTICES: Final = Formats[Crossing | LevelCrossing](
+    Format("CROSSING", Crossing), Format("LEVEL_CROSSING", LevelCrossing)
+)
 # One element of products.filters.
 PROPERTY_FILTER: Final = Format("PropertyFilter", PropertyFilter)
 # products.conversion.

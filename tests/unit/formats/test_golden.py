@@ -47,7 +47,7 @@ from services.contract.wire import (
 )
 from services.contract.wire import plan_changes as contract_plan_changes
 from services.contract.wire import refunds as top_up_refunds
-from services.ledger.domain.crossings.watch import Crossing
+from services.ledger.domain.crossings.watch import Crossing, LevelCrossing
 from services.ledger.domain.responses import Response
 from services.ledger.wire.copies import plan_changes, repairs
 from services.ledger.wire.credits import grants, refunds
@@ -199,7 +199,7 @@ def test_what_was_stored_in_an_older_version_is_read_as_its_golden_file_says(
         (FORMATS["contract"][0], contract_commands.Response),
         (FORMATS["contract"][1], contract_notices.Payload),
         (FORMATS["ledger"][0], Response),
-        (FORMATS["ledger"][1], Crossing),
+        (FORMATS["ledger"][1], Crossing | LevelCrossing),
     ],
     ids=[f"{service} {what}" for service in FORMATS for what in ("responses", "notices")],
 )

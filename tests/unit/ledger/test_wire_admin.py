@@ -46,6 +46,8 @@ from tests.unit.ledger.builders import (
 )
 
 ZERO = Timestamp()
+# Those that Alert may watch.
+ALERT_KINDS = (WatchKind.LOW_BALANCE, WatchKind.SPEND)
 TOO_LONG = "x" * 201
 
 
@@ -384,7 +386,7 @@ def hold_state_of(number: Any) -> Enum | None:
         (frequency_of, peer_pb.GrantFrequency, "GRANT_FREQUENCY_", GrantFrequency, {}),
         (proration_of, peer_pb.PeriodProration, "PERIOD_PRORATION_", PeriodProration, {}),
         (aggregation_of, peer_pb.Aggregation, "AGGREGATION_", Aggregation, {}),
-        (watch_kind_of, peer_pb.WatchKind, "WATCH_KIND_", WatchKind, {}),
+        (watch_kind_of, peer_pb.WatchKind, "WATCH_KIND_", ALERT_KINDS, {}),
         (cap_window_of, admin.CapWindow, "CAP_WINDOW_", CapWindow, {0: "BILLING_PERIOD"}),
         (summary_window_of, admin.SummaryWindow, "SUMMARY_WINDOW_", SummaryWindow, {0: "PERIOD"}),
         (hold_state_of, admin.HoldState, "HOLD_STATE_", HoldState, {0: None}),
@@ -394,7 +396,7 @@ def test_every_member_of_an_enum_is_read_by_its_name_and_unknown_ones_are_refuse
     read: Callable[[int], Enum | None],
     wire: Any,
     prefix: str,
-    domain: type[Enum],
+    domain: Iterable[Enum],
     unspecified: Mapping[int, str | None],
 ) -> None:
     specified = names_of((number for number in wire.values() if number), wire.Name, prefix)

@@ -807,3 +807,27 @@ class WatchThresholdResponse(_message.Message):
     VERSION_FIELD_NUMBER: _ClassVar[int]
     version: int
     def __init__(self, version: _Optional[int] = ...) -> None: ...
+
+class SetTopUpLevelRequest(_message.Message):
+    __slots__ = ("request_id", "auto_top_up_id", "version", "is_active", "customer_id", "credit_type_id", "threshold_micros")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    AUTO_TOP_UP_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    IS_ACTIVE_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_MICROS_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    auto_top_up_id: str
+    version: int
+    is_active: bool
+    customer_id: str
+    credit_type_id: str
+    threshold_micros: int
+    def __init__(self, request_id: _Optional[str] = ..., auto_top_up_id: _Optional[str] = ..., version: _Optional[int] = ..., is_active: _Optional[bool] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., threshold_micros: _Optional[int] = ...) -> None: ...
+
+class SetTopUpLevelResponse(_message.Message):
+    __slots__ = ("version",)
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    def __init__(self, version: _Optional[int] = ...) -> None: ...

@@ -27,9 +27,9 @@ if _version_not_supported:
 
 class LedgerPeerServiceStub:
     """What the other services send to the Ledger: facts that they own and the Ledger keeps copies of, grants for paid
-    top-ups, their refunds, and questions. Customers are identified by id. The Apply… calls and WatchThreshold are idempotent by the
-    version or sequence that they carry: a repeated or late call changes nothing, whatever its request_id. A version or
-    sequence more than a million above the highest known one (0 if there is none) gets NOTICE_TOO_FAR_AHEAD
+    top-ups, their refunds, and questions. Customers are identified by id. The Apply… calls, WatchThreshold and SetTopUpLevel
+    are idempotent by the version or sequence that they carry: a repeated or late call changes nothing, whatever its
+    request_id. A version or sequence more than a million above the highest known one (0 if there is none) gets NOTICE_TOO_FAR_AHEAD
     (FAILED_PRECONDITION). A version more than a million below the known one gets NOTICE_TOO_FAR_BEHIND
     (FAILED_PRECONDITION): the known one cannot come from the owner (LedgerAdminService.RepairCopy). IssueTopUpGrant
     is idempotent by request_id: the same id with another body gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS
@@ -107,13 +107,18 @@ class LedgerPeerServiceStub:
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.WatchThresholdRequest.SerializeToString,
                 response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.WatchThresholdResponse.FromString,
                 _registered_method=True)
+        self.SetTopUpLevel = channel.unary_unary(
+                '/purser.ledger.v1.LedgerPeerService/SetTopUpLevel',
+                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.SetTopUpLevelRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.SetTopUpLevelResponse.FromString,
+                _registered_method=True)
 
 
 class LedgerPeerServiceServicer:
     """What the other services send to the Ledger: facts that they own and the Ledger keeps copies of, grants for paid
-    top-ups, their refunds, and questions. Customers are identified by id. The Apply… calls and WatchThreshold are idempotent by the
-    version or sequence that they carry: a repeated or late call changes nothing, whatever its request_id. A version or
-    sequence more than a million above the highest known one (0 if there is none) gets NOTICE_TOO_FAR_AHEAD
+    top-ups, their refunds, and questions. Customers are identified by id. The Apply… calls, WatchThreshold and SetTopUpLevel
+    are idempotent by the version or sequence that they carry: a repeated or late call changes nothing, whatever its
+    request_id. A version or sequence more than a million above the highest known one (0 if there is none) gets NOTICE_TOO_FAR_AHEAD
     (FAILED_PRECONDITION). A version more than a million below the known one gets NOTICE_TOO_FAR_BEHIND
     (FAILED_PRECONDITION): the known one cannot come from the owner (LedgerAdminService.RepairCopy). IssueTopUpGrant
     is idempotent by request_id: the same id with another body gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS
@@ -231,6 +236,15 @@ class LedgerPeerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetTopUpLevel(self, request, context):
+        """Sets the level of a pool at or below which Contract wants to know what remains, or ends it. From Contract, which hears
+        it by ContractPeerService.ReportTopUpLevel: once for each version, whatever remains, and then each time what remains
+        crosses the level. Idempotent by version: an older one is ignored. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LedgerPeerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -299,6 +313,11 @@ def add_LedgerPeerServiceServicer_to_server(servicer, server):
                     request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.WatchThresholdRequest.FromString,
                     response_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.WatchThresholdResponse.SerializeToString,
             ),
+            'SetTopUpLevel': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetTopUpLevel,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.SetTopUpLevelRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.SetTopUpLevelResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'purser.ledger.v1.LedgerPeerService', rpc_method_handlers)
@@ -309,9 +328,9 @@ def add_LedgerPeerServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class LedgerPeerService:
     """What the other services send to the Ledger: facts that they own and the Ledger keeps copies of, grants for paid
-    top-ups, their refunds, and questions. Customers are identified by id. The Apply… calls and WatchThreshold are idempotent by the
-    version or sequence that they carry: a repeated or late call changes nothing, whatever its request_id. A version or
-    sequence more than a million above the highest known one (0 if there is none) gets NOTICE_TOO_FAR_AHEAD
+    top-ups, their refunds, and questions. Customers are identified by id. The Apply… calls, WatchThreshold and SetTopUpLevel
+    are idempotent by the version or sequence that they carry: a repeated or late call changes nothing, whatever its
+    request_id. A version or sequence more than a million above the highest known one (0 if there is none) gets NOTICE_TOO_FAR_AHEAD
     (FAILED_PRECONDITION). A version more than a million below the known one gets NOTICE_TOO_FAR_BEHIND
     (FAILED_PRECONDITION): the known one cannot come from the owner (LedgerAdminService.RepairCopy). IssueTopUpGrant
     is idempotent by request_id: the same id with another body gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS
@@ -659,6 +678,33 @@ class LedgerPeerService:
             '/purser.ledger.v1.LedgerPeerService/WatchThreshold',
             purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.WatchThresholdRequest.SerializeToString,
             purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.WatchThresholdResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetTopUpLevel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.LedgerPeerService/SetTopUpLevel',
+            purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.SetTopUpLevelRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.SetTopUpLevelResponse.FromString,
             options,
             channel_credentials,
             insecure,

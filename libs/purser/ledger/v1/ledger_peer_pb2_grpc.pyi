@@ -28,9 +28,9 @@ GRPC_VERSION: str
 
 class LedgerPeerServiceStub:
     """What the other services send to the Ledger: facts that they own and the Ledger keeps copies of, grants for paid
-    top-ups, their refunds, and questions. Customers are identified by id. The Apply… calls and WatchThreshold are idempotent by the
-    version or sequence that they carry: a repeated or late call changes nothing, whatever its request_id. A version or
-    sequence more than a million above the highest known one (0 if there is none) gets NOTICE_TOO_FAR_AHEAD
+    top-ups, their refunds, and questions. Customers are identified by id. The Apply… calls, WatchThreshold and SetTopUpLevel
+    are idempotent by the version or sequence that they carry: a repeated or late call changes nothing, whatever its
+    request_id. A version or sequence more than a million above the highest known one (0 if there is none) gets NOTICE_TOO_FAR_AHEAD
     (FAILED_PRECONDITION). A version more than a million below the known one gets NOTICE_TOO_FAR_BEHIND
     (FAILED_PRECONDITION): the known one cannot come from the owner (LedgerAdminService.RepairCopy). IssueTopUpGrant
     is idempotent by request_id: the same id with another body gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS
@@ -99,13 +99,18 @@ class LedgerPeerServiceStub:
     """Starts, changes or ends the watch of a threshold. From Alert. Idempotent by version: an older one is ignored.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
+    SetTopUpLevel: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.SetTopUpLevelRequest, _ledger_peer_pb2.SetTopUpLevelResponse]
+    """Sets the level of a pool at or below which Contract wants to know what remains, or ends it. From Contract, which hears
+    it by ContractPeerService.ReportTopUpLevel: once for each version, whatever remains, and then each time what remains
+    crosses the level. Idempotent by version: an older one is ignored. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """
 
 @_typing.type_check_only
 class LedgerPeerServiceAsyncStub(LedgerPeerServiceStub):
     """What the other services send to the Ledger: facts that they own and the Ledger keeps copies of, grants for paid
-    top-ups, their refunds, and questions. Customers are identified by id. The Apply… calls and WatchThreshold are idempotent by the
-    version or sequence that they carry: a repeated or late call changes nothing, whatever its request_id. A version or
-    sequence more than a million above the highest known one (0 if there is none) gets NOTICE_TOO_FAR_AHEAD
+    top-ups, their refunds, and questions. Customers are identified by id. The Apply… calls, WatchThreshold and SetTopUpLevel
+    are idempotent by the version or sequence that they carry: a repeated or late call changes nothing, whatever its
+    request_id. A version or sequence more than a million above the highest known one (0 if there is none) gets NOTICE_TOO_FAR_AHEAD
     (FAILED_PRECONDITION). A version more than a million below the known one gets NOTICE_TOO_FAR_BEHIND
     (FAILED_PRECONDITION): the known one cannot come from the owner (LedgerAdminService.RepairCopy). IssueTopUpGrant
     is idempotent by request_id: the same id with another body gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS
@@ -171,12 +176,17 @@ class LedgerPeerServiceAsyncStub(LedgerPeerServiceStub):
     """Starts, changes or ends the watch of a threshold. From Alert. Idempotent by version: an older one is ignored.
     Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
+    SetTopUpLevel: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.SetTopUpLevelRequest, _ledger_peer_pb2.SetTopUpLevelResponse]  # type: ignore[assignment]
+    """Sets the level of a pool at or below which Contract wants to know what remains, or ends it. From Contract, which hears
+    it by ContractPeerService.ReportTopUpLevel: once for each version, whatever remains, and then each time what remains
+    crosses the level. Idempotent by version: an older one is ignored. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """
 
 class LedgerPeerServiceServicer(metaclass=_abc_1.ABCMeta):
     """What the other services send to the Ledger: facts that they own and the Ledger keeps copies of, grants for paid
-    top-ups, their refunds, and questions. Customers are identified by id. The Apply… calls and WatchThreshold are idempotent by the
-    version or sequence that they carry: a repeated or late call changes nothing, whatever its request_id. A version or
-    sequence more than a million above the highest known one (0 if there is none) gets NOTICE_TOO_FAR_AHEAD
+    top-ups, their refunds, and questions. Customers are identified by id. The Apply… calls, WatchThreshold and SetTopUpLevel
+    are idempotent by the version or sequence that they carry: a repeated or late call changes nothing, whatever its
+    request_id. A version or sequence more than a million above the highest known one (0 if there is none) gets NOTICE_TOO_FAR_AHEAD
     (FAILED_PRECONDITION). A version more than a million below the known one gets NOTICE_TOO_FAR_BEHIND
     (FAILED_PRECONDITION): the known one cannot come from the owner (LedgerAdminService.RepairCopy). IssueTopUpGrant
     is idempotent by request_id: the same id with another body gets REQUEST_ID_REUSED (ALREADY_EXISTS). INVALID_FIELDS
@@ -317,6 +327,17 @@ class LedgerPeerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_ledger_peer_pb2.WatchThresholdResponse, _abc.Awaitable[_ledger_peer_pb2.WatchThresholdResponse]]:
         """Starts, changes or ends the watch of a threshold. From Alert. Idempotent by version: an older one is ignored.
         Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def SetTopUpLevel(
+        self,
+        request: _ledger_peer_pb2.SetTopUpLevelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_peer_pb2.SetTopUpLevelResponse, _abc.Awaitable[_ledger_peer_pb2.SetTopUpLevelResponse]]:
+        """Sets the level of a pool at or below which Contract wants to know what remains, or ends it. From Contract, which hears
+        it by ContractPeerService.ReportTopUpLevel: once for each version, whatever remains, and then each time what remains
+        crosses the level. Idempotent by version: an older one is ignored. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
 
 def add_LedgerPeerServiceServicer_to_server(servicer: LedgerPeerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

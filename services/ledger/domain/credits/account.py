@@ -29,7 +29,7 @@ from services.ledger.domain.credits.seats import (
     purse_of,
     purse_without_seat,
 )
-from services.ledger.domain.crossings.watch import Crossing, Watch, WatchState
+from services.ledger.domain.crossings.watch import Crossing, LevelCrossing, Watch, WatchState
 from services.ledger.domain.gate.hold import Hold, HoldId, HoldState
 from services.ledger.domain.gate.spend_cap import GroupValue, Spend, SpendCap
 from services.ledger.domain.rating.metric import UniqueValue
@@ -90,7 +90,7 @@ class Account:
     watches: tuple[Watch, ...] = ()
     watch_states: Mapping[tuple[str, str], WatchState] = field(default_factory=dict)
     entries: tuple[Entry, ...] = ()
-    crossings: tuple[Crossing, ...] = ()
+    crossings: tuple[Crossing | LevelCrossing, ...] = ()
     changed_grants: tuple[GrantId, ...] = field(default=(), compare=False)
     changed_holds: tuple[HoldId, ...] = field(default=(), compare=False)
     changed_spends: tuple[GroupValue, ...] = field(default=(), compare=False)

@@ -7,7 +7,14 @@ from datetime import datetime
 from meshkit.evolve import evolve
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.account import Account
-from services.ledger.domain.crossings.watch import Crossing, Watch, WatchKind, WatchState
+from services.ledger.domain.crossings.watch import (
+    OF_BALANCE,
+    Crossing,
+    LevelCrossing,
+    Watch,
+    WatchKind,
+    WatchState,
+)
 from services.ledger.domain.gate.spend_cap import CapWindow, GroupValue, Spend, window_at
 
 
@@ -41,15 +48,7 @@ def observe(
                 sequence = before.sequence + 1 if before else 1
                 states[key] = WatchState(in_alarm, sequence, watch.version)
                 crossings.append(
-                    Crossing(
-                        alert_id=watch.alert_id,
-                        customer_id=account.customer_id,
-                        group_value=group_value,
-                        in_alarm=in_alarm,
-                        value_micros=value.micros,
-                        sequence=sequence,
-                        observe_time=at,
-                    )
+                    _crossing(account, watch, group_value, value, in_alarm, sequence=sequence, at=at)
                 )
     if len(crossings) == len(account.crossings):
         return account
@@ -58,7 +57,7 @@ def observe(
 
 def observe_balance(account: Account, *, at: datetime) -> Account:
     """Observe the balance only: grants change nothing else."""
-    balance_watches = tuple(watch for watch in account.watches if watch.kind is WatchKind.LOW_BALANCE)
+    balance_watches = tuple(watch for watch in account.watches if watch.kind in OF_BALANCE)
     observed = observe(evolve(account, watches=balance_watches), at=at, anchor=None)
     return evolve(observed, watches=account.watches)
 
@@ -69,7 +68,7 @@ def depends_on_balance(account: Account, *, at_least: Credits) -> bool:
     If not, `at_least` is enough to observe the balance: it is above every threshold, so no watch is in alarm.
     """
     for watch in account.watches:
-        if watch.kind is WatchKind.LOW_BALANCE:
+        if watch.kind in OF_BALANCE:
             state = account.watch_states.get((watch.alert_id, ""))
             is_new = not _is_one_of_many(watch, "") if state is None else state.version != watch.version
             was_in_alarm = state is not None and not is_new and state.in_alarm
@@ -127,6 +126,8 @@ def _values(
         case WatchKind.LOW_BALANCE:
             if (watch.alert_id, "") in account.watch_states or account.was_granted(at):
                 yield "", account.remaining(at)
+        case WatchKind.TOP_UP_LEVEL:  # also where nothing was granted yet: the customer buys the first credits
+            yield "", account.remaining(at)
         case WatchKind.SPEND:
             if watch.customer_id is not None and not watch.group_value:
                 yield "", Credits(0)  # for no value: confirms to Alert that the watch is in place
@@ -134,6 +135,38 @@ def _values(
             for group_value in sorted(_watched_values(watch, known)):
                 spend = account.spends.get((watch.group_key, group_value), Spend())
                 yield group_value, _spent(spend, at=at, anchor=anchor)
+
+
+def _crossing(
+    account: Account,
+    watch: Watch,
+    group_value: str,
+    value: Credits,
+    in_alarm: bool,
+    *,
+    sequence: int,
+    at: datetime,
+) -> Crossing | LevelCrossing:
+    if watch.kind is WatchKind.TOP_UP_LEVEL:
+        return LevelCrossing(
+            auto_top_up_id=watch.alert_id,
+            customer_id=account.customer_id,
+            credit_type_id=account.credit_type_id,
+            version=watch.version,
+            in_alarm=in_alarm,
+            remaining=value,
+            sequence=sequence,
+            observe_time=at,
+        )
+    return Crossing(
+        alert_id=watch.alert_id,
+        customer_id=account.customer_id,
+        group_value=group_value,
+        in_alarm=in_alarm,
+        value_micros=value.micros,
+        sequence=sequence,
+        observe_time=at,
+    )
 
 
 def _watched_values(watch: Watch, known: Collection[GroupValue]) -> Iterable[str]:

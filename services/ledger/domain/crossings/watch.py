@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import Final
 
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
@@ -14,14 +15,20 @@ class WatchKind(Enum):
 
     LOW_BALANCE = "LOW_BALANCE"
     SPEND = "SPEND"
+    TOP_UP_LEVEL = "TOP_UP_LEVEL"
+
+
+# What remains in the pool. Crossings of a LOW_BALANCE go to Alert, those of a TOP_UP_LEVEL to Contract.
+OF_BALANCE: Final = frozenset({WatchKind.LOW_BALANCE, WatchKind.TOP_UP_LEVEL})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
     """A threshold of one alert, for one customer, or for every customer if customer_id is None.
 
-    rearm: the level on the side of OK beyond which an alarm ends; equal to the threshold: it ends as it began.
-    group_key and group_value: for SPEND only; an empty group_value watches each value separately.
+    alert_id: of a TOP_UP_LEVEL, which is always for one customer, the automatic top-up. rearm: the level on the side of
+    OK beyond which an alarm ends; equal to the threshold: it ends as it began. group_key and group_value: for SPEND only;
+    an empty group_value watches each value separately.
     """
 
     alert_id: str
@@ -35,12 +42,12 @@ class Watch:
     group_value: str
 
     def is_crossed(self, value: Credits) -> bool:
-        """Low balance: at or below the threshold. Spend: at or above it.
+        """Balance: at or below the threshold. Spend: at or above it.
 
         Source: services/ledger/README.md, "Watches and crossings".
         """
         match self.kind:
-            case WatchKind.LOW_BALANCE:
+            case WatchKind.LOW_BALANCE | WatchKind.TOP_UP_LEVEL:
                 return value <= self.threshold
             case WatchKind.SPEND:
                 return value >= self.threshold
@@ -54,7 +61,7 @@ class Watch:
 
     def _is_rearmed(self, value: Credits) -> bool:
         match self.kind:
-            case WatchKind.LOW_BALANCE:
+            case WatchKind.LOW_BALANCE | WatchKind.TOP_UP_LEVEL:
                 return value > self.rearm
             case WatchKind.SPEND:
                 return value < self.rearm
@@ -81,5 +88,19 @@ class Crossing:
     group_value: str
     in_alarm: bool
     value_micros: int
+    sequence: int
+    observe_time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelCrossing:
+    """An observation of a TOP_UP_LEVEL for Contract. version: of the watch; Contract ignores those of earlier ones."""
+
+    auto_top_up_id: str
+    customer_id: CustomerId
+    credit_type_id: CreditTypeId
+    version: int
+    in_alarm: bool
+    remaining: Credits
     sequence: int
     observe_time: datetime

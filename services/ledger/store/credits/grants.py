@@ -11,7 +11,7 @@ from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant, GrantId, SlotId
 from services.ledger.domain.credits.unit_of_work import AccountSelection, PoolKey
 from services.ledger.domain.crossings import alarm
-from services.ledger.domain.crossings.watch import WatchKind
+from services.ledger.domain.crossings.watch import OF_BALANCE
 from services.ledger.domain.errors import GrantNotFound
 from services.ledger.domain.usage.funding import PAYS_AFTER_EXPIRY
 from services.ledger.store.connection import Connection
@@ -124,10 +124,10 @@ async def read_slot_grants(
 async def with_unread(connection: Connection, account: Account, *, at: datetime) -> Account:
     """Return a partial account with what remains in its unread grants, as exactly as its watches need it.
 
-    Without a low-balance watch nothing is added up. If the first grants alone exceed the thresholds that have not been
-    passed, their sum is enough. Otherwise PostgreSQL adds up all of them.
+    Without a watch of the balance nothing is added up. If the first grants alone exceed the thresholds that have not
+    been passed, their sum is enough. Otherwise PostgreSQL adds up all of them.
     """
-    if not any(watch.kind is WatchKind.LOW_BALANCE for watch in account.watches):
+    if not any(watch.kind in OF_BALANCE for watch in account.watches):
         return account
     time = account.time_at(at)
     sample = await _unread(connection, account, at=time, grants_max=SAMPLE_SIZE)

@@ -9,6 +9,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Final
+from zlib import crc32
 
 from meshkit.clock import Clock
 from meshkit.ids import Ids
@@ -25,7 +27,7 @@ from services.ledger.domain.credits.unit_of_work import (
     PoolKey,
     is_plain_change,
 )
-from services.ledger.domain.crossings.watch import Crossing
+from services.ledger.domain.crossings.watch import Crossing, LevelCrossing
 from services.ledger.domain.gate.hold import Hold
 from services.ledger.domain.gate.spend_cap import Spend, WindowSpend
 from services.ledger.domain.rating.metric import UniqueValue
@@ -41,6 +43,7 @@ from services.ledger.store.usage.events import event_to_row
 from services.ledger.tables import outbox
 
 _ENQUEUE = enqueue_sql(outbox)
+CONTRACT_LANES: Final = 4
 
 
 async def write_changes(
@@ -486,16 +489,24 @@ async def _save_watch_states(connection: Connection, change: Change) -> None:
 
 
 async def _save_crossings(connection: Connection, after: Account, *, wall: Clock, ids: Ids) -> None:
-    """Write the crossings into the outbox, each behind all those of its customer."""
+    """Write the crossings into the outbox, each behind all those of its customer for the same peer."""
     if after.crossings:
-        now, stored = wall.now(), NOTICES.of(Crossing)
-        await connection.executemany(
-            _ENQUEUE,
-            [
-                (after.customer_id, ids.new("ntc"), stored.name, stored.encode(crossing), now)
-                for crossing in after.crossings
-            ],
-        )
+        now = wall.now()
+        rows = []
+        for crossing in after.crossings:
+            stored = NOTICES.of(type(crossing))
+            rows.append((_lane(crossing), ids.new("ntc"), stored.name, stored.encode(crossing), now))
+        await connection.executemany(_ENQUEUE, rows)
+
+
+def _lane(crossing: Crossing | LevelCrossing) -> str:
+    """Return the key of a notice. Contract has other lanes than Alert: a peer that is down delays only its own notices.
+
+    They are few, so that a Contract that hangs occupies few of the relay's places.
+    """
+    if isinstance(crossing, LevelCrossing):
+        return f"top_ups/{crc32(crossing.customer_id.encode()) % CONTRACT_LANES}"
+    return crossing.customer_id
 
 
 async def _save_progress(connection: Connection, change: Change) -> None:
