@@ -17,6 +17,7 @@ from purser.alert.v1.alert_pb2_grpc import AlertServiceStub
 from purser.catalog.v1 import catalog_pb2 as catalog
 from purser.catalog.v1.catalog_pb2_grpc import CatalogServiceStub
 from purser.contract.v1 import contract_pb2 as contract
+from purser.contract.v1.auto_top_ups_pb2_grpc import AutoTopUpServiceStub
 from purser.contract.v1.contract_pb2_grpc import ContractServiceStub
 from purser.contract.v1.payments_pb2_grpc import PaymentServiceStub
 from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceStub
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     # The stubs for aio channels have separate types, which exist only in the .pyi files.
     from purser.alert.v1.alert_pb2_grpc import AlertServiceAsyncStub
     from purser.catalog.v1.catalog_pb2_grpc import CatalogServiceAsyncStub
+    from purser.contract.v1.auto_top_ups_pb2_grpc import AutoTopUpServiceAsyncStub
     from purser.contract.v1.contract_pb2_grpc import ContractServiceAsyncStub
     from purser.contract.v1.payments_pb2_grpc import PaymentServiceAsyncStub
     from purser.ledger.v1.ledger_admin_pb2_grpc import LedgerAdminServiceAsyncStub
@@ -58,6 +60,7 @@ class Stubs:
     catalog: "CatalogServiceAsyncStub"
     contract: "ContractServiceAsyncStub"
     payments: "PaymentServiceAsyncStub"
+    auto_top_ups: "AutoTopUpServiceAsyncStub"
     gate: "LedgerServiceAsyncStub"
     usage: "UsageServiceAsyncStub"
     ledger_admin: "LedgerAdminServiceAsyncStub"
@@ -93,6 +96,7 @@ def stubs_of(channels: Mapping[str, grpc.aio.Channel]) -> Stubs:
         catalog=CatalogServiceStub(channels["catalog"]),
         contract=ContractServiceStub(channels["contract"]),
         payments=PaymentServiceStub(channels["contract"]),
+        auto_top_ups=AutoTopUpServiceStub(channels["contract"]),
         gate=LedgerServiceStub(channels["ledger"]),
         usage=UsageServiceStub(channels["ledger"]),
         ledger_admin=LedgerAdminServiceStub(channels["ledger"]),

@@ -14,7 +14,9 @@ from meshkit.ids import Ids
 from meshkit.periodic import PeriodicTask
 from meshkit.rpc.server import RpcService
 from meshkit.service import App, DueWork, ServiceBuilder, service_builder
+from purser.contract.v1.auto_top_ups_pb2_grpc import add_AutoTopUpServiceServicer_to_server
 from purser.contract.v1.contract_pb2_grpc import add_ContractServiceServicer_to_server
+from purser.contract.v1.contract_peer_pb2_grpc import add_ContractPeerServiceServicer_to_server
 from purser.contract.v1.payments_pb2_grpc import add_PaymentServiceServicer_to_server
 from purser.contract.v1.self_service_pb2_grpc import add_SelfServiceServicer_to_server
 from sandbox import SandboxClock
@@ -23,6 +25,7 @@ from services.contract.config import ContractSettings
 from services.contract.documents import InvoiceDocuments
 from services.contract.domain.usage.progress import UsageRhythm
 from services.contract.operations import Operations
+from services.contract.operations.auto_top_ups import AutoTopUps
 from services.contract.operations.billing.due_run import Billing
 from services.contract.operations.billing.plan_credits import PlanCredits
 from services.contract.operations.billing.refund_credits import RefundCredits
@@ -49,9 +52,13 @@ from services.contract.payments import StripeProvider, WebhookListener
 from services.contract.peers import AlertPeer, CatalogPeer, LedgerPeer
 from services.contract.relay import ORDERED, Deliveries
 from services.contract.server import (
+    AUTO_TOP_UP_SERVICE_NAME,
     PAYMENT_SERVICE_NAME,
+    PEER_SERVICE_NAME,
     SELF_SERVICE_NAME,
     SERVICE_NAME,
+    AutoTopUpServicer,
+    ContractPeerServicer,
     ContractServicer,
     PaymentServicer,
     SelfServiceServicer,
@@ -117,6 +124,16 @@ async def open_service(
         refunds = Refunds(store=store, provider=provider, relay=relay, clock=clock, wall=wall, ids=ids)
         top_ups = TopUps(store=store, catalog=catalog, payments=payments, relay=relay, clock=clock, ids=ids)
 
+        auto_top_ups = AutoTopUps(
+            store=store,
+            top_ups=top_ups,
+            payments=payments,
+            relay=relay,
+            clock=clock,
+            wall=wall,
+            ids=ids,
+        )
+
         # May run late: an invoice is dated when it was due, not when it is made.
         due_work: dict[str, DueWork] = {
             "due": billing.run_due,
@@ -125,6 +142,7 @@ async def open_service(
             "payments": payments.run_due,
             "payment_setups": lambda at: payment_setups.run_due(),
             "refunds": lambda at: refunds.run_due(),
+            "auto_top_ups": auto_top_ups.run_due,
         }
 
         async def run_due(at: datetime) -> None:
@@ -182,6 +200,7 @@ async def open_service(
             payments=payments,
             payment_setups=payment_setups,
             refunds=refunds,
+            auto_top_ups=auto_top_ups,
             invoices=invoices,
             repricing=Repricing(store=store, catalog=catalog, clock=clock, ids=ids),
             credit_notes=CreditNotes(store=store, clock=clock, ids=ids),
@@ -204,6 +223,14 @@ async def open_service(
             RpcService(
                 PAYMENT_SERVICE_NAME,
                 partial(add_PaymentServiceServicer_to_server, PaymentServicer(operations)),
+            ),
+            RpcService(
+                AUTO_TOP_UP_SERVICE_NAME,
+                partial(add_AutoTopUpServiceServicer_to_server, AutoTopUpServicer(operations)),
+            ),
+            RpcService(
+                PEER_SERVICE_NAME,
+                partial(add_ContractPeerServiceServicer_to_server, ContractPeerServicer(operations)),
             ),
             RpcService(
                 SELF_SERVICE_NAME, partial(add_SelfServiceServicer_to_server, SelfServiceServicer(operations))

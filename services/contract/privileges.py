@@ -9,6 +9,7 @@ PRIVILEGES: Final = Privileges(
     append_only={
         "account_credit_entries",
         "audit_events",
+        "auto_top_up_orders",
         "billed_periods",
         "corrected_prices",
         "credit_note_lines",

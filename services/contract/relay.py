@@ -10,6 +10,7 @@ from services.contract.domain.notices import (
     CustomerChanged,
     PlanChanged,
     SeatsChanged,
+    TopUpLevelChanged,
     TopUpPaid,
     TopUpRefunded,
 )
@@ -56,6 +57,8 @@ class Deliveries:
                 await self._ledger.apply_seat_change(payload, request_id=request_id)
             case TopUpPaid():
                 await self._ledger.issue_grant(payload, request_id=request_id)
+            case TopUpLevelChanged():
+                await self._ledger.set_top_up_level(payload, request_id=request_id)
             case TopUpRefunded():
                 refunded = await self._ledger.refund_grant(payload, request_id=request_id)
                 await self._refund_credits.settle(payload.refund_id, refunded)

@@ -5,12 +5,21 @@ from typing import Any, Final
 
 from grpc.aio import ServicerContext
 
+from purser.contract.v1 import auto_top_ups_pb2 as auto_pb
+from purser.contract.v1 import (
+    auto_top_ups_pb2_grpc,
+    contract_pb2_grpc,
+    contract_peer_pb2_grpc,
+    payments_pb2_grpc,
+    self_service_pb2_grpc,
+)
 from purser.contract.v1 import contract_pb2 as pb
-from purser.contract.v1 import contract_pb2_grpc, payments_pb2_grpc, self_service_pb2_grpc
+from purser.contract.v1 import contract_peer_pb2 as peer_pb
 from purser.contract.v1 import payments_pb2 as payment_pb
 from purser.contract.v1 import self_service_pb2 as own
 from services.contract.operations import Operations
 from services.contract.wire import (
+    auto_top_ups,
     contracts,
     credit_notes,
     customers,
@@ -31,6 +40,8 @@ from services.contract.wire import (
 
 SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["ContractService"].full_name
 PAYMENT_SERVICE_NAME: Final = payment_pb.DESCRIPTOR.services_by_name["PaymentService"].full_name
+AUTO_TOP_UP_SERVICE_NAME: Final = auto_pb.DESCRIPTOR.services_by_name["AutoTopUpService"].full_name
+PEER_SERVICE_NAME: Final = peer_pb.DESCRIPTOR.services_by_name["ContractPeerService"].full_name
 SELF_SERVICE_NAME: Final = own.DESCRIPTOR.services_by_name["SelfService"].full_name
 
 Context = ServicerContext[Any, Any]
@@ -396,3 +407,51 @@ class SelfServiceServicer(self_service_pb2_grpc.SelfServiceServicer):
         wanted = self_service.preview_from_wire(request)
         preview = await self._do.seats.preview(wanted)
         return self_service.preview_to_wire(preview)
+
+
+class AutoTopUpServicer(auto_top_ups_pb2_grpc.AutoTopUpServiceServicer):
+    """purser.contract.v1.AutoTopUpService. The proto documents each rpc."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._do = operations
+
+    async def SetAutoTopUp(
+        self, request: auto_pb.SetAutoTopUpRequest, context: Context
+    ) -> auto_pb.SetAutoTopUpResponse:
+        command = auto_top_ups.set_from_wire(request)
+        auto = await self._do.auto_top_ups.set(command)
+        return auto_top_ups.set_to_wire(auto)
+
+    async def DisableAutoTopUp(
+        self, request: auto_pb.DisableAutoTopUpRequest, context: Context
+    ) -> auto_pb.DisableAutoTopUpResponse:
+        command = auto_top_ups.disable_from_wire(request)
+        auto = await self._do.auto_top_ups.disable(command)
+        return auto_top_ups.disable_to_wire(auto)
+
+    async def GetAutoTopUp(
+        self, request: auto_pb.GetAutoTopUpRequest, context: Context
+    ) -> auto_pb.GetAutoTopUpResponse:
+        auto_top_up_id = auto_top_ups.get_from_wire(request)
+        auto, ordered = await self._do.auto_top_ups.get(auto_top_up_id)
+        return auto_top_ups.get_to_wire(auto, ordered)
+
+    async def ListAutoTopUps(
+        self, request: auto_pb.ListAutoTopUpsRequest, context: Context
+    ) -> auto_pb.ListAutoTopUpsResponse:
+        customer = auto_top_ups.list_from_wire(request)
+        found = await self._do.auto_top_ups.list(customer)
+        return auto_top_ups.list_to_wire(found)
+
+
+class ContractPeerServicer(contract_peer_pb2_grpc.ContractPeerServiceServicer):
+    """purser.contract.v1.ContractPeerService. The proto documents each rpc."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._do = operations
+
+    async def ReportTopUpLevel(
+        self, request: peer_pb.ReportTopUpLevelRequest, context: Context
+    ) -> peer_pb.ReportTopUpLevelResponse:
+        await self._do.auto_top_ups.report(auto_top_ups.report_from_wire(request))
+        return peer_pb.ReportTopUpLevelResponse()

@@ -473,6 +473,43 @@ top_up_refunds = Table(
     schema=SCHEMA,
 )
 
+auto_top_ups = Table(
+    "auto_top_ups",
+    metadata,
+    Column("auto_top_up_id", Text, primary_key=True),
+    Column("customer_id", Text, nullable=False),
+    Column("credit_type_id", Text, nullable=False),
+    Column("contract_id", Text, nullable=False),
+    Column("top_up_pack_id", Text, nullable=False),
+    Column("threshold_micros", BigInteger, nullable=False),
+    Column("recharge_to_micros", BigInteger, nullable=False),
+    Column("limit_currency_code", Text, nullable=False),
+    Column("limit_micros", BigInteger, nullable=False),
+    Column("payment_gate", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("remaining_micros", BigInteger),
+    Column("top_up_id", Text),
+    Column("is_charged", Boolean, nullable=False),
+    Column("stop_reason", Text),
+    Column("until_time", DateTime(timezone=True)),
+    Column("failures", Integer, nullable=False),
+    Column("create_time", DateTime(timezone=True), nullable=False),
+    Column("update_time", DateTime(timezone=True), nullable=False),
+    Column("due_time", DateTime(timezone=True)),  # wall time: when its step is done
+    schema=SCHEMA,
+)
+
+auto_top_up_orders = Table(
+    "auto_top_up_orders",
+    metadata,
+    Column("top_up_id", Text, primary_key=True),
+    Column("auto_top_up_id", Text, nullable=False),
+    Column("create_time", DateTime(timezone=True), nullable=False),
+    schema=SCHEMA,
+)
+
 payment_methods = Table(
     "payment_methods",
     metadata,

@@ -25,6 +25,8 @@ OF_ALL = {
 SERVED = {
     "catalog": {"purser.catalog.v1.CatalogService"},
     "contract": {
+        "purser.contract.v1.AutoTopUpService",
+        "purser.contract.v1.ContractPeerService",
         "purser.contract.v1.ContractService",
         "purser.contract.v1.PaymentService",
         "purser.contract.v1.SelfService",

@@ -25,6 +25,7 @@ from meshkit.quantity import MICROS
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.fields import timestamp
 from purser.alert.v1 import alert_pb2 as alert
+from purser.contract.v1 import auto_top_ups_pb2 as auto
 from purser.contract.v1 import contract_pb2 as contract
 from purser.contract.v1 import self_service_pb2 as own
 from purser.contract.v1.self_service_pb2_grpc import SelfServiceStub
@@ -77,6 +78,7 @@ UNKNOWN = {
     "subscription_id": "sub_00000000000000000000000000",
     "grant_schedule_id": "sch_unknown",
     "hold_id": "hld_00000000000000000000000000",
+    "auto_top_up_id": "atu_00000000000000000000000000",
     "top_up_id": "top_00000000000000000000000000",
     "payment_setup_id": "pst_00000000000000000000000000",
     "invoice_id": "inv_00000000000000000000000000",
@@ -107,6 +109,16 @@ async def things_of(acme: Acme, customer_id: str, signed: contract.Contract) -> 
             contract_id=signed.contract_id,
             top_up_pack_id=acme.offer.pack,
             payment_gate=contract.PAYMENT_GATE_EXTERNAL,
+        )
+    )
+    automatic = await stubs.auto_top_ups.SetAutoTopUp(
+        auto.SetAutoTopUpRequest(
+            request_id=f"auto-{number}",
+            contract_id=signed.contract_id,
+            top_up_pack_id=acme.offer.pack,
+            threshold_micros=MICROS,
+            recharge_to_micros=2 * MICROS,
+            monthly_limit=Money(currency_code="USD", micros=500 * MICROS),
         )
     )
     watched = await stubs.alert.CreateAlert(
@@ -167,6 +179,7 @@ async def things_of(acme: Acme, customer_id: str, signed: contract.Contract) -> 
         "subscription_id": signed.subscriptions[0].subscription_id,
         "grant_schedule_id": signed.grant_schedules[0].grant_schedule_id,
         "hold_id": held.hold_id,
+        "auto_top_up_id": automatic.auto_top_up.auto_top_up_id,
         "top_up_id": ordered.top_up.top_up_id,
         "payment_setup_id": "pst_00000000000000000000000001",  # without a provider there are none
         "invoice_id": ordered.invoice.invoice_id,
@@ -217,6 +230,8 @@ def request_of(rpc: Rpc, things: Mapping[str, str], world: World, number: int) -
         "amount_micros": MICROS,
         "limit_micros": MICROS,
         "threshold_micros": MICROS,
+        "recharge_to_micros": 2 * MICROS,
+        "monthly_limit": Money(currency_code="USD", micros=500 * MICROS),
         "quantity_delta": 1,
         "sequence": 1,
         "spenders_max": 1,

@@ -346,6 +346,26 @@ async def pay_through_stripe(ask: Ask, sold: Json, stripe: StripeStandIn) -> Non
         payment_gate="PAYMENT_GATE_STRIPE",
     )
     await ask("PayTopUp", top_up_id=ordered["top_up"]["top_up_id"])
+    automatic = await ask(
+        "SetAutoTopUp",
+        contract_id=signed["contract"]["contract_id"],
+        top_up_pack_id=sold["pack"],
+        threshold_micros=str(500 * CREDIT),
+        recharge_to_micros=str(3_000 * CREDIT),
+        monthly_limit={"currency_code": "USD", "micros": str(500 * CREDIT)},
+    )
+    made = automatic["auto_top_up"]
+    await ask(
+        "ReportTopUpLevel",
+        auto_top_up_id=made["auto_top_up_id"],
+        customer_id=made["customer_id"],
+        credit_type_id=made["credit_type_id"],
+        version="1",
+        remaining_micros=str(900 * CREDIT),
+        sequence="1",
+        observe_time=JUNE,
+    )
+    await ask("DisableAutoTopUp", auto_top_up_id=automatic["auto_top_up"]["auto_top_up_id"])
 
 
 async def fill_contract(ask: Ask, sold: Json) -> None:

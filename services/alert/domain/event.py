@@ -25,6 +25,8 @@ class EventType(Enum):
     TOP_UP_EXPIRED = "top_up.expired"
     TOP_UP_REFUND_DUE = "top_up.refund_due"
     TOP_UP_REFUNDED = "top_up.refunded"
+    AUTO_TOP_UP_ORDERED = "auto_top_up.ordered"
+    AUTO_TOP_UP_STOPPED = "auto_top_up.stopped"
     INVOICE_FINALIZED = "invoice.finalized"
     INVOICE_PAID = "invoice.paid"
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from meshkit.quantity import Credits, Money
+from services.contract.domain.auto_top_up import AutoTopUp, AutoTopUpTerms
 from services.contract.domain.contract import (
     BillingFrequency,
     CollectionSchedule,
@@ -19,6 +20,7 @@ from services.contract.domain.contract import (
 )
 from services.contract.domain.customer import Customer, SuspensionReason
 from services.contract.domain.ids import (
+    AutoTopUpId,
     ContractId,
     CreditTypeId,
     CustomerId,
@@ -525,6 +527,22 @@ class CreatePaymentSetup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetAutoTopUp:
+    """The payment gate of the terms is that of customers' own orders, whatever it says."""
+
+    request_id: str
+    fingerprint: bytes
+    terms: AutoTopUpTerms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisableAutoTopUp:
+    request_id: str
+    fingerprint: bytes
+    auto_top_up_id: AutoTopUpId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetPaymentMethod:
     """provider_customer_id, payment_method_id: the provider's ids."""
 
@@ -680,4 +698,5 @@ Response = (
     | PaymentMethod
     | PaymentSetup
     | TopUpRefund
+    | AutoTopUp
 )

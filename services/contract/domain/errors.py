@@ -896,6 +896,18 @@ class RefundExceedsUnspent(FailedPrecondition):
         )
 
 
+class AutoTopUpNotFound(NotFound):
+    """There is no such automatic top-up."""
+
+    reason = "AUTO_TOP_UP_NOT_FOUND"
+
+    def __init__(self, *, auto_top_up_id: str) -> None:
+        super().__init__(
+            f"automatic top-up {auto_top_up_id!r} does not exist; ListAutoTopUps lists those of a customer",
+            auto_top_up_id=auto_top_up_id,
+        )
+
+
 class PaymentsNotSetUp(FailedPrecondition):
     """This Contract has no payment provider."""
 

@@ -13,7 +13,8 @@ from typing import Any, Final
 from zlib import crc32
 
 from meshkit.quantity import Money
-from services.contract.domain.ids import CustomerId
+from services.contract.domain.auto_top_up import AutoTopUp, StopReason
+from services.contract.domain.ids import CustomerId, TopUpId
 from services.contract.domain.invoice import Invoice, InvoiceStatus
 from services.contract.domain.refunds import RefundStatus, TopUpRefund
 from services.contract.domain.top_up import PaymentError, TopUp, TopUpStatus
@@ -31,6 +32,8 @@ class EventType(Enum):
     TOP_UP_EXPIRED = "top_up.expired"
     TOP_UP_REFUND_DUE = "top_up.refund_due"
     TOP_UP_REFUNDED = "top_up.refunded"
+    AUTO_TOP_UP_ORDERED = "auto_top_up.ordered"
+    AUTO_TOP_UP_STOPPED = "auto_top_up.stopped"
     INVOICE_FINALIZED = "invoice.finalized"
     INVOICE_PAID = "invoice.paid"
 
@@ -94,6 +97,41 @@ def events_of_invoice(before: Invoice, after: Invoice, *, at: datetime) -> tuple
     if after.status is InvoiceStatus.PAID and before.status is not InvoiceStatus.PAID:
         happened.append(EventType.INVOICE_PAID)
     return tuple(event_of_invoice(event_type, after, at=at) for event_type in happened)
+
+
+def events_of_auto_top_up(before: AutoTopUp, after: AutoTopUp, *, at: datetime) -> tuple[VendorEvent, ...]:
+    """Return the events of a changed automatic top-up: it has ordered, or buys nothing for a reason that is new."""
+    happened = []
+    if after.top_up_id not in (None, before.top_up_id):
+        happened.append(EventType.AUTO_TOP_UP_ORDERED)
+    is_stopped = after.stop not in (None, StopReason.BY_REQUEST)
+    if is_stopped and (after.stop, after.status) != (before.stop, before.status):
+        happened.append(EventType.AUTO_TOP_UP_STOPPED)
+    top_up_id = after.top_up_id or before.top_up_id
+    return tuple(_event_of_auto_top_up(event_type, after, top_up_id, at=at) for event_type in happened)
+
+
+def _event_of_auto_top_up(
+    event_type: EventType, auto: AutoTopUp, top_up_id: TopUpId | None, *, at: datetime
+) -> VendorEvent:
+    terms = auto.terms
+    data = {
+        "auto_top_up_id": auto.auto_top_up_id,
+        "customer_id": auto.customer_id,
+        "contract_id": terms.contract_id,
+        "credit_type_id": auto.credit_type_id,
+        "top_up_pack_id": terms.top_up_pack_id,
+        "threshold_micros": terms.threshold.micros,
+        "recharge_to_micros": terms.recharge_to.micros,
+        "monthly_limit": _money(terms.monthly_limit),
+        "payment_gate": terms.payment_gate.value,
+        "status": auto.status.value,
+        "stop_reason": None if auto.stop is None else auto.stop.value,
+        "until_time": _optional_time(auto.until),
+        "top_up_id": top_up_id,
+        "failures": auto.failures,
+    }
+    return _event(event_type, auto.customer_id, data, at=at)
 
 
 def event_of_top_up(

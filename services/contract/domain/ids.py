@@ -11,6 +11,7 @@ SeatChangeId = NewType("SeatChangeId", str)
 SeatVoidId = NewType("SeatVoidId", str)
 SeatId = NewType("SeatId", str)  # chosen by whoever sells or uses the seats, such as a user's id
 TopUpId = NewType("TopUpId", str)
+AutoTopUpId = NewType("AutoTopUpId", str)
 RefundId = NewType("RefundId", str)
 InvoiceId = NewType("InvoiceId", str)
 InvoiceLineId = NewType("InvoiceLineId", str)

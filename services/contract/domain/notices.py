@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from meshkit.quantity import Credits, Money
+from services.contract.domain.auto_top_up import AutoTopUp, AutoTopUpStatus
 from services.contract.domain.contract import Contract
 from services.contract.domain.customer import Customer
 from services.contract.domain.events import VendorEvent
 from services.contract.domain.free_credits import FreeSchedule, free_schedules
 from services.contract.domain.ids import (
+    AutoTopUpId,
     ContractId,
     CreditTypeId,
     CustomerId,
@@ -128,6 +130,18 @@ class TopUpRefunded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TopUpLevelChanged:
+    """The Ledger reports what remains, once for each version, and each time it crosses the threshold."""
+
+    customer_id: CustomerId
+    auto_top_up_id: AutoTopUpId
+    version: int
+    is_active: bool
+    credit_type_id: CreditTypeId
+    threshold: Credits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FirstSeats:
     """The seat ids of a subscription from its contract's start."""
 
@@ -153,7 +167,14 @@ class PlanChanged:
 
 # The format of each, named as the notice's kind: store/formats.py.
 Payload = (
-    CustomerChanged | ContractChanged | SeatsChanged | TopUpPaid | TopUpRefunded | PlanChanged | VendorEvent
+    CustomerChanged
+    | ContractChanged
+    | SeatsChanged
+    | TopUpPaid
+    | TopUpRefunded
+    | TopUpLevelChanged
+    | PlanChanged
+    | VendorEvent
 )
 
 
@@ -244,4 +265,15 @@ def top_up_paid(top_up: TopUp, *, at: datetime) -> TopUpPaid:
         priority=terms.priority,
         effective_time=at,
         expire_time=None if terms.lifetime is None else at + terms.lifetime,
+    )
+
+
+def top_up_level_changed(auto: AutoTopUp) -> TopUpLevelChanged:
+    return TopUpLevelChanged(
+        customer_id=auto.customer_id,
+        auto_top_up_id=auto.auto_top_up_id,
+        version=auto.version,
+        is_active=auto.status is not AutoTopUpStatus.DISABLED,
+        credit_type_id=auto.credit_type_id,
+        threshold=auto.terms.threshold,
     )

@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass
 
+from services.contract.operations.auto_top_ups import AutoTopUps
 from services.contract.operations.contracts import Contracts
 from services.contract.operations.credit_notes import CreditNotes
 from services.contract.operations.customers import Customers
@@ -39,6 +40,7 @@ class Operations:
     payments: Payments
     payment_setups: PaymentSetups
     refunds: Refunds
+    auto_top_ups: AutoTopUps
     invoices: Invoices
     repricing: Repricing
     credit_notes: CreditNotes

@@ -3,15 +3,15 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.page import Page
 from services.contract.domain.commands import CancelTopUp, OrderTopUp, ResolveTopUpPayment, TopUpAndInvoice
-from services.contract.domain.contract import refuse_not_in_force
+from services.contract.domain.contract import Contract, refuse_not_in_force
 from services.contract.domain.events import events_of_top_up
-from services.contract.domain.ids import ContractId, RateCardId, TopUpId
+from services.contract.domain.ids import ContractId, RateCardId, TopUpId, TopUpPackId
 from services.contract.domain.notices import top_up_paid
 from services.contract.domain.offer import CatalogQuery
 from services.contract.domain.top_up import (
@@ -89,48 +89,70 @@ class TopUps:
             await tx.customers.lock_id(customer_id)
             contract = await tx.contracts.lock(command.contract_id)
             refuse_not_in_force(contract, at=at)
-            status = status_at_order(command.payment_gate)
-            invoice = new_invoice(
+            ordered = await self.place(
+                tx,
                 contract,
-                [line_of(terms, product_name)],
-                issue_time=at,
-                ids=self._ids,
-            )
-            top_up = TopUp(
-                top_up_id=TopUpId(self._ids.new("top")),
-                contract_id=contract.contract_id,
-                customer_id=customer_id,
+                terms,
+                product_name,
                 top_up_pack_id=command.top_up_pack_id,
-                terms=terms,
-                payment_gate=command.payment_gate,
-                status=status,
-                invoice_id=invoice.invoice_id,
-                payment_reference="",
-                create_time=at,
-                resolve_time=at if status is TopUpStatus.PAID else None,
-                expire_time=None if status is TopUpStatus.PAID else at + command.payment_window,
-                last_payment_error=None,
+                gate=command.payment_gate,
+                window=command.payment_window,
+                at=at,
             )
-            await tx.invoices.insert(invoice)
-            await tx.top_ups.insert(top_up)
-            await publish(tx, events_of_top_up(None, top_up, at=at))
-            if status is TopUpStatus.PAID:
-                await tx.outbox.enqueue(top_up_paid(top_up, at=at), key=top_up.customer_id)
-                [invoice] = await issue(tx, [invoice], at=at, ids=self._ids)
-            else:
-                # The customer pays what the draft says, so its taxes are added before.
-                billing = await tx.parties.billing_details_or_name(customer_id)
-                invoice = await with_taxes(tx, invoice, billing.taxes, ids=self._ids)
-                await tx.invoices.save(invoice)
-            if is_through_provider:
-                refuse_nothing_due(invoice.total)
-                await self._payments.insert(tx, top_up, invoice.total)
-            ordered = TopUpAndInvoice(top_up=top_up, invoice=invoice)
             await tx.responses.store(command, ordered)
         if is_through_provider:
-            await self._payments.try_to_create(top_up.top_up_id)
+            await self._payments.try_to_create(ordered.top_up.top_up_id)
         await self._relay.deliver_now(customer_id)
         return ordered
+
+    async def place(
+        self,
+        tx: Transaction,
+        contract: Contract,
+        terms: TopUpTerms,
+        product_name: str,
+        *,
+        top_up_pack_id: TopUpPackId | None,
+        gate: PaymentGate,
+        window: timedelta,
+        at: datetime,
+    ) -> TopUpAndInvoice:
+        """Store an order on a contract in force, which is locked like its customer, in the caller's transaction.
+
+        window: how long it waits for its payment. Raises InvalidFields if there is nothing to pay.
+        """
+        status = status_at_order(gate)
+        invoice = new_invoice(contract, [line_of(terms, product_name)], issue_time=at, ids=self._ids)
+        top_up = TopUp(
+            top_up_id=TopUpId(self._ids.new("top")),
+            contract_id=contract.contract_id,
+            customer_id=contract.customer_id,
+            top_up_pack_id=top_up_pack_id,
+            terms=terms,
+            payment_gate=gate,
+            status=status,
+            invoice_id=invoice.invoice_id,
+            payment_reference="",
+            create_time=at,
+            resolve_time=at if status is TopUpStatus.PAID else None,
+            expire_time=None if status is TopUpStatus.PAID else at + window,
+            last_payment_error=None,
+        )
+        await tx.invoices.insert(invoice)
+        await tx.top_ups.insert(top_up)
+        await publish(tx, events_of_top_up(None, top_up, at=at))
+        if status is TopUpStatus.PAID:
+            await tx.outbox.enqueue(top_up_paid(top_up, at=at), key=top_up.customer_id)
+            [invoice] = await issue(tx, [invoice], at=at, ids=self._ids)
+        else:
+            # The customer pays what the draft says, so its taxes are added before.
+            billing = await tx.parties.billing_details_or_name(contract.customer_id)
+            invoice = await with_taxes(tx, invoice, billing.taxes, ids=self._ids)
+            await tx.invoices.save(invoice)
+        if gate is PaymentGate.STRIPE:
+            refuse_nothing_due(invoice.total)
+            await self._payments.insert(tx, top_up, invoice.total)
+        return TopUpAndInvoice(top_up=top_up, invoice=invoice)
 
     async def buy(self, command: OrderTopUp) -> TopUpAndInvoice:
         """Order credits for the customer who calls, through the payment provider if there is one. Raises as `order`."""
@@ -216,15 +238,25 @@ class TopUps:
         await self._relay.deliver_now(customer_id)
         return changed
 
+    async def pack(self, top_up_pack_id: TopUpPackId, rate_card_id: RateCardId) -> tuple[TopUpTerms, str]:
+        """Return the terms of a pack, and the name of its product, for a contract of this rate card.
+
+        Raises TopUpPackNotFound, ProductNotFound, CreditTypeNotFound, ProductNotFixed, CurrencyDiffers, InvalidFields,
+        PeerUnavailable.
+        """
+        terms = await self._catalog.pack_terms(top_up_pack_id)
+        refuse_ungrantable(terms, field="top_up_pack_id")
+        return terms, await self._product_name(terms, rate_card_id)
+
     async def _terms(self, command: OrderTopUp, rate_card_id: RateCardId) -> tuple[TopUpTerms, str]:
         """Return the terms of the purchase, and the name of its product."""
-        terms = command.terms
-        if terms is not None:
-            refuse_free(terms, field="terms.price")
-        else:
+        if command.terms is None:
             assert command.top_up_pack_id is not None
-            terms = await self._catalog.pack_terms(command.top_up_pack_id)
-            refuse_ungrantable(terms, field="top_up_pack_id")
+            return await self.pack(command.top_up_pack_id, rate_card_id)
+        refuse_free(command.terms, field="terms.price")
+        return command.terms, await self._product_name(command.terms, rate_card_id)
+
+    async def _product_name(self, terms: TopUpTerms, rate_card_id: RateCardId) -> str:
         offer = await self._catalog.offer(
             CatalogQuery(
                 rate_card_id=rate_card_id,
@@ -233,7 +265,7 @@ class TopUps:
             )
         )
         refuse_other_currency(terms, offer.currency_code)
-        return terms, offer.fixed(terms.product_id).name
+        return offer.fixed(terms.product_id).name
 
 
 def _report_of(command: ResolveTopUpPayment, *, at: datetime) -> PaymentReport:

@@ -22,6 +22,7 @@ from services.contract.domain.notices import (
     CustomerChanged,
     PlanChanged,
     SeatsChanged,
+    TopUpLevelChanged,
     TopUpPaid,
     TopUpRefunded,
 )
@@ -174,6 +175,22 @@ class LedgerPeer:
             # Delivered so long ago that the response is no longer stored. The grant exists.
             if fault.reason != "GRANT_ALREADY_EXISTS":
                 raise
+
+    async def set_top_up_level(self, changed: TopUpLevelChanged, *, request_id: str) -> None:
+        async with calling("ledger"):
+            answer = await self._stub.SetTopUpLevel(
+                ledger_peer_pb2.SetTopUpLevelRequest(
+                    request_id=request_id,
+                    auto_top_up_id=changed.auto_top_up_id,
+                    version=changed.version,
+                    is_active=changed.is_active,
+                    customer_id=changed.customer_id,
+                    credit_type_id=changed.credit_type_id,
+                    threshold_micros=changed.threshold.micros,
+                )
+            )
+        sent, known = changed.version, answer.version
+        warn_if_ahead("ledger", "WATCH", changed.auto_top_up_id, sent=sent, known=known)
 
     async def refund_grant(self, refunded: TopUpRefunded, *, request_id: str) -> RefundAnswer:
         """Take back credits of a top-up; returns where its credits are. A repeated request gets the first answer."""

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Records of what fell due by the clock. Writes of calls are recorded with their stored responses."""
+"""Records of what fell due by the clock, or was reported. Other writes are recorded with their stored responses."""
 
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit import AuditRecorder
+from services.contract.domain.auto_top_up import AutoTopUp
 from services.contract.domain.contract import Contract
 from services.contract.domain.invoice import Invoice
 from services.contract.domain.payment_setups import PaymentSetup
@@ -19,6 +20,7 @@ EXPIRE: Final = "expire"
 PAYMENT: Final = "payment"
 REFUND: Final = "refund"
 SETUP: Final = "setup"
+AUTO_TOP_UP: Final = "auto_top_up"
 
 
 class DueRecords:
@@ -70,3 +72,18 @@ class DueRecords:
             "customer_id": refund.customer_id,
         }
         await self._recorder.record_due(self._connection, REFUND, effect)
+
+    async def reported(self, auto: AutoTopUp) -> None:
+        """Record that the Ledger has reported what remains in a pool, in the present call."""
+        effect = {"auto_top_up_id": auto.auto_top_up_id, "customer_id": auto.customer_id}
+        await self._recorder.record(self._connection, effect)
+
+    async def of_auto_top_up(self, auto: AutoTopUp) -> None:
+        """Record that an automatic top-up has ordered, has stopped, or goes on."""
+        effect = {
+            "auto_top_up_id": auto.auto_top_up_id,
+            "customer_id": auto.customer_id,
+            "top_up_id": auto.top_up_id or "",
+            "status": auto.status.value,
+        }
+        await self._recorder.record_due(self._connection, AUTO_TOP_UP, effect)

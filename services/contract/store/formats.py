@@ -4,6 +4,7 @@
 from typing import Final
 
 from meshkit.formats import Format, Formats, Json
+from services.contract.domain.auto_top_up import AutoTopUp
 from services.contract.domain.billing.price import SeatRate
 from services.contract.domain.billing.tiers import SeatPrice, TieredSeatRate
 from services.contract.domain.commands import (
@@ -31,6 +32,7 @@ from services.contract.domain.notices import (
     Payload,
     PlanChanged,
     SeatsChanged,
+    TopUpLevelChanged,
     TopUpPaid,
     TopUpRefunded,
 )
@@ -364,6 +366,7 @@ RESPONSES: Final = Formats[Response](
     Format("PaymentMethod", PaymentMethod),
     Format("PaymentSetup", PaymentSetup),
     Format("TopUpRefund", TopUpRefund),
+    Format("AutoTopUp", AutoTopUp),
 )
 NOTICES: Final = Formats[Payload](
     Format("CUSTOMER_CHANGED", CustomerChanged),
@@ -379,6 +382,7 @@ NOTICES: Final = Formats[Payload](
     ),
     Format("TOP_UP_PAID", TopUpPaid),
     Format("TOP_UP_REFUNDED", TopUpRefunded),
+    Format("TOP_UP_LEVEL_CHANGED", TopUpLevelChanged),
     Format("VENDOR_EVENT", VendorEvent),
     Format(
         "PLAN_CHANGED",

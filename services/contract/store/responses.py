@@ -13,6 +13,7 @@ from services.contract.domain.commands import (
     CreateContract,
     CreateCreditNote,
     CreatePaymentSetup,
+    DisableAutoTopUp,
     EditGrantSchedule,
     EndContract,
     EndGrantSchedule,
@@ -26,6 +27,7 @@ from services.contract.domain.commands import (
     ResolveTopUpPayment,
     Response,
     ResumeCustomer,
+    SetAutoTopUp,
     SetBillingDetails,
     SetCustomerAliases,
     SetOveragePolicy,
@@ -36,6 +38,7 @@ from services.contract.domain.commands import (
     VoidInvoice,
     VoidSeatChange,
 )
+from services.contract.store.auto_top_ups import StoredAutoTopUps
 from services.contract.store.contracts import StoredContracts
 from services.contract.store.customers import StoredCustomers
 from services.contract.store.invoices import StoredInvoices
@@ -78,6 +81,10 @@ class OwnResponses(StoredResponses[Response]):
                 | RepriceSeats()
             ):
                 await StoredContracts(self._connection).customer_of(command.contract_id)
+            case SetAutoTopUp():
+                await StoredContracts(self._connection).customer_of(command.terms.contract_id)
+            case DisableAutoTopUp():
+                await StoredAutoTopUps(self._connection, wall=self._wall).find(command.auto_top_up_id)
             case ChangePlan():
                 await StoredContracts(self._connection).customer_of(command.plan.contract_id)
             case ChangeSeats():

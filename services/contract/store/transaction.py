@@ -17,6 +17,7 @@ from meshkit.requests import Command
 from services.contract import tables
 from services.contract.domain.commands import Response
 from services.contract.store.audit import DueRecords
+from services.contract.store.auto_top_ups import StoredAutoTopUps
 from services.contract.store.billing import StoredBilling
 from services.contract.store.contracts import StoredContracts
 from services.contract.store.credits import StoredAccountCredits, StoredCreditNotes
@@ -64,6 +65,7 @@ class Transaction:
         self.payments = StoredPayments(connection)
         self.payment_setups = StoredPaymentSetups(connection)
         self.refunds = StoredRefunds(connection)
+        self.auto_top_ups = StoredAutoTopUps(connection, wall=wall)
         self.plan_changes = StoredPlanChanges(connection)
         self.usage = StoredUsage(connection)
 

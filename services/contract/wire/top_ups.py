@@ -32,7 +32,7 @@ from services.contract.wire.invoices import invoice_to_wire
 from services.contract.wire.schedules import custom_credit_type
 from services.contract.wire.values import by_number, money, money_to_wire
 
-_GATES: Final = {
+GATES: Final = {
     PaymentGate.NONE: pb.PAYMENT_GATE_NONE,
     PaymentGate.EXTERNAL: pb.PAYMENT_GATE_EXTERNAL,
     PaymentGate.STRIPE: pb.PAYMENT_GATE_STRIPE,
@@ -70,7 +70,7 @@ def order_from_wire(request: pb.OrderTopUpRequest) -> OrderTopUp:
         contract_id=ContractId(fields.text("contract_id", request.contract_id)),
         top_up_pack_id=top_up_pack_id,
         terms=terms,
-        payment_gate=fields.choice("payment_gate", request.payment_gate, by_number(_GATES)),
+        payment_gate=fields.choice("payment_gate", request.payment_gate, by_number(GATES)),
         payment_window=fields.duration(
             "payment_window",
             request.payment_window,
@@ -155,7 +155,7 @@ def top_up_to_wire(top_up: TopUp) -> pb.TopUp:
         customer_id=top_up.customer_id,
         top_up_pack_id=top_up.top_up_pack_id or "",
         terms=_terms_to_wire(top_up.terms),
-        payment_gate=_GATES[top_up.payment_gate],
+        payment_gate=GATES[top_up.payment_gate],
         status=_STATUSES[top_up.status],
         invoice_id=top_up.invoice_id,
         payment_reference=top_up.payment_reference,

@@ -30,6 +30,7 @@ from services.catalog.wire import (
 from services.contract.domain import commands as contract_commands
 from services.contract.domain import notices as contract_notices
 from services.contract.wire import (
+    auto_top_ups,
     contracts,
     credit_notes,
     customers,
@@ -103,6 +104,7 @@ READS: dict[str, Callable[[Any], Any]] = {
     "CreateTopUpPack": top_up_packs.create_from_wire,
     "CreateWebhookEndpoint": endpoints.create_from_wire,
     "Debit": gate.debit_from_wire,
+    "DisableAutoTopUp": auto_top_ups.disable_from_wire,
     "DisableWebhookEndpoint": endpoints.disable_from_wire,
     "EditGrantSchedule": schedules.edit_from_wire,
     "EndContract": ends.end_from_wire,
@@ -131,6 +133,7 @@ READS: dict[str, Callable[[Any], Any]] = {
     "ResolveTopUpPayment": top_ups.resolve_from_wire,
     "ResumeCustomer": customers.resume_from_wire,
     "RotateWebhookSecret": endpoints.rotate_from_wire,
+    "SetAutoTopUp": auto_top_ups.set_from_wire,
     "SetBillingDetails": parties.set_billing_from_wire,
     "SetCustomerAliases": customers.set_aliases_from_wire,
     "SetOveragePolicy": contracts.set_overage_from_wire,
@@ -254,6 +257,7 @@ def test_all_commands_of_the_revision_before_but_those_of_the_gate_have_a_legacy
         "CorrectRate",
         "CreateCreditNote",
         "CreatePaymentSetup",
+        "DisableAutoTopUp",
         "EditGrantSchedule",
         "EndGrantSchedule",
         "EndRate",
@@ -273,6 +277,7 @@ def test_all_commands_of_the_revision_before_but_those_of_the_gate_have_a_legacy
         "ResendCustomer",
         "ResendProduct",
         "ResendRateCard",
+        "SetAutoTopUp",
         "SetBillingDetails",
         "SetOveragePolicy",
         "SetPaymentMethod",

@@ -13,6 +13,7 @@ from services.contract.domain.invoice import Invoice
 from services.contract.domain.invoice_life import voided
 from services.contract.domain.notices import top_up_paid
 from services.contract.domain.top_up import TopUp, TopUpStatus, payment_of
+from services.contract.operations.billing.auto_orders import follow_order
 from services.contract.operations.billing.issuing import issue_as_ordered, pay
 from services.contract.operations.billing.publishing import publish
 from services.contract.store import Transaction
@@ -28,7 +29,8 @@ WHY_VOID: Final = {
 async def save_outcome(tx: Transaction, before: TopUp, after: TopUp, *, at: datetime, ids: Ids) -> bool:
     """Store a changed top-up, whose customer is locked. Returns whether anything changed.
 
-    A pending one that ends takes its draft with it: PAID issues it and enqueues the grant, all else cancels it.
+    A pending one that ends takes its draft with it: PAID issues it and enqueues the grant, all else cancels it. An
+    automatic top-up that waits for it goes on.
     """
     if after == before:
         return False
@@ -42,6 +44,7 @@ async def save_outcome(tx: Transaction, before: TopUp, after: TopUp, *, at: date
         else:
             reason = WHY_VOID[after.status]
             await tx.invoices.save(voided(draft, reason=reason, is_of_pending_top_up=False, at=at))
+        await follow_order(tx, after, at=at)
     return True
 
 

@@ -126,7 +126,9 @@ def _values(
         case WatchKind.LOW_BALANCE:
             if (watch.alert_id, "") in account.watch_states or account.was_granted(at):
                 yield "", account.remaining(at)
-        case WatchKind.TOP_UP_LEVEL:  # also where nothing was granted yet: the customer buys the first credits
+        case (
+            WatchKind.TOP_UP_LEVEL
+        ):  # also where nothing was granted yet: the customer buys the first credits
             yield "", account.remaining(at)
         case WatchKind.SPEND:
             if watch.customer_id is not None and not watch.group_value:

@@ -27,8 +27,8 @@ class Watch:
     """A threshold of one alert, for one customer, or for every customer if customer_id is None.
 
     alert_id: of a TOP_UP_LEVEL, which is always for one customer, the automatic top-up. rearm: the level on the side of
-    OK beyond which an alarm ends; equal to the threshold: it ends as it began. group_key and group_value: for SPEND only;
-    an empty group_value watches each value separately.
+    OK beyond which an alarm ends; equal to the threshold: it ends as it began. group_key and group_value: for SPEND
+    only; an empty group_value watches each value separately.
     """
 
     alert_id: str
