@@ -7,8 +7,8 @@ from meshkit.privileges import Privileges
 
 PRIVILEGES: Final = Privileges(
     append_only={
-        *("audit_events", "balance_adjustments", "copy_repairs", "entries", "lifted_spend_caps"),
-        "usage_corrections",
+        *("audit_events", "balance_adjustments", "copy_repairs", "debt_entries", "entries"),
+        *("lifted_spend_caps", "usage_corrections"),
     },
     truncated={"requests_0", "requests_1", "requests_2"},  # store/retention.py empties them in turn
 )

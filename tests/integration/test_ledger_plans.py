@@ -174,6 +174,11 @@ FREE_GRANTS = (
     "ANALYZE ledger.grants, ledger.grant_schedules",
 )
 
+DEBTS = (
+    "INSERT INTO ledger.debt_entries SELECT customer_id, 'dbt_' || n, 'REFUND', 'grt_' || n, credit_type_id,"
+    " 'rfd_' || n, 'USD', 1, 1, 0, 0, 0, NULL, now() FROM ledger.pools, generate_series(1, 2) n",
+)
+
 NAMED_SEATS = (
     "INSERT INTO ledger.slots SELECT customer_id, credit_type_id, 'sub_1', n, NULL, '{}', '{}'"
     " FROM ledger.pools, generate_series(1, 3) n",
@@ -571,7 +576,8 @@ async def test_a_balance_is_one_statement_that_finds_every_row_by_its_key_and_lo
     (account,) = await read_snapshot(recording, ACME, None)
 
     (plan,) = await recording.plans()
-    indexes = {"customer_aliases_pkey", "customers_pkey", "grants_open_by_slot_idx", "pools_pkey"}
+    of_grants = {"grants_open_by_slot_idx", "grants_debt_idx"}
+    indexes = {"customer_aliases_pkey", "customers_pkey", "pools_pkey"} | of_grants
     of_overage = {"contracts_pkey", "spends_pkey"}
     assert len(account.grants) == 20
     assert {node["Index Name"] for node in _nodes(plan) if "Index Name" in node} == indexes | of_overage
@@ -614,7 +620,7 @@ async def test_what_remains_in_the_other_grants_is_added_up_by_the_pools_index(r
 
 
 async def test_verifying_one_customer_reads_no_rows_of_others(recording: Recording) -> None:
-    for statement in (*MORE_CUSTOMERS, *NAMED_SEATS, "ANALYZE"):
+    for statement in (*MORE_CUSTOMERS, *NAMED_SEATS, *DEBTS, "ANALYZE"):
         await recording.execute(statement)
     recording.asked.clear()
 

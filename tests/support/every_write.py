@@ -763,6 +763,9 @@ async def fill_ledger(ask: Ask) -> None:
     )
     returned = {"customer_id": "cus_acme", "top_up_id": "top_2"}
     await ask("RefundGrant", **returned, voided_at_least_micros=str(125_125_000))
+    disputed = {**returned, "refund_id": "rfd_1"}
+    await ask("RefundGrant", **disputed, accept_debt=True, currency_code="USD")
+    await ask("ReverseRefund", **disputed)
     gift = await ask(
         "IssueGrant",
         **pool,

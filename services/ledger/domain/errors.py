@@ -198,6 +198,15 @@ class TopUpNotGranted(NotFound):
         super().__init__(f"top-up {top_up_id!r} has no grant here", top_up_id=top_up_id)
 
 
+class RefundUnknown(NotFound):
+    """Only a refund that has left or accepted a debt can be reversed."""
+
+    reason = "REFUND_UNKNOWN"
+
+    def __init__(self, *, refund_id: str) -> None:
+        super().__init__(f"no debt was accepted for refund {refund_id!r}", refund_id=refund_id)
+
+
 class AdjustmentTooLarge(FailedPrecondition):
     reason = "ADJUSTMENT_TOO_LARGE"
 

@@ -4,7 +4,7 @@
 from services.ledger.domain.credits.commands import AdjustedBalance, VoidedGrant
 from services.ledger.domain.credits.grant import Grant
 from services.ledger.domain.credits.plan_change import PlanChanged
-from services.ledger.domain.credits.refund import GrantRefunded
+from services.ledger.domain.credits.refund import GrantRefunded, RefundReversed
 from services.ledger.domain.credits.seat_void import SeatChangeVoided
 from services.ledger.domain.gate.decision import (
     Authorized,
@@ -33,6 +33,7 @@ Response = (
     | PlanChanged
     | SeatChangeVoided
     | GrantRefunded
+    | RefundReversed
     | CustomerSpendCap
     | SpendCapRemoval
     | CorrectedUsage

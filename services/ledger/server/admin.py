@@ -9,7 +9,7 @@ from purser.ledger.v1 import ledger_admin_pb2 as pb
 from purser.ledger.v1 import ledger_admin_pb2_grpc
 from services.ledger.operations import Operations
 from services.ledger.wire.copies import repairs
-from services.ledger.wire.credits import grants, reports
+from services.ledger.wire.credits import grants, refunds, reports
 from services.ledger.wire.gate import caps
 
 SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["LedgerAdminService"].full_name
@@ -75,6 +75,11 @@ class LedgerAdminServicer(ledger_admin_pb2_grpc.LedgerAdminServiceServicer):
         query = reports.grants_from_wire(request)
         rows, at = await self._do.reports.grants(query.customer, query.credit_type_id, query.page)
         return reports.grants_to_wire(rows, query, at=at)
+
+    async def ListDebts(self, request: pb.ListDebtsRequest, context: Context) -> pb.ListDebtsResponse:
+        query = refunds.debts_from_wire(request)
+        debts, rows = await self._do.refunds.debts(query.customer, query.page)
+        return refunds.debts_to_wire(debts, rows, query)
 
     async def ListEntries(self, request: pb.ListEntriesRequest, context: Context) -> pb.ListEntriesResponse:
         query, credit_type_id = reports.entries_from_wire(request)

@@ -92,6 +92,12 @@ class LedgerPeerServicer(ledger_peer_pb2_grpc.LedgerPeerServiceServicer):
         refunded = await self._do.refunds.refund(refunds.refund_from_wire(request))
         return refunds.refund_to_wire(refunded)
 
+    async def ReverseRefund(
+        self, request: pb.ReverseRefundRequest, context: Context
+    ) -> pb.ReverseRefundResponse:
+        reversed_ = await self._do.refunds.reverse(refunds.reversal_from_wire(request))
+        return refunds.reversal_to_wire(reversed_)
+
     async def GetContractUsage(
         self, request: pb.GetContractUsageRequest, context: Context
     ) -> pb.GetContractUsageResponse:

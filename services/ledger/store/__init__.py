@@ -33,6 +33,7 @@ from services.ledger.store.connection import ACQUIRE_SECONDS_MAX, Connection, Po
 from services.ledger.store.copies import Copies
 from services.ledger.store.copy_repairs import CopyRepairs
 from services.ledger.store.credits.accounts import Accounts
+from services.ledger.store.credits.debts import Debts
 from services.ledger.store.credits.reading import PoolLocks
 from services.ledger.store.credits.reports import Reports
 from services.ledger.store.credits.slots import due_slots
@@ -77,6 +78,7 @@ class Transaction:
         self, connection: Connection, *, wall: Clock, ids: Ids, locks: PoolLocks = PoolLocks.WAIT
     ) -> None:
         self.accounts = Accounts(connection, wall=wall, ids=ids, locks=locks)
+        self.debts = Debts(connection, ids)
         self.audit = Audit(connection, wall=wall, ids=ids)
         self.responses = StoredResponses(connection, self.audit)
         self.standings = Standings(connection)

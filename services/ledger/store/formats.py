@@ -7,7 +7,7 @@ from meshkit.formats import Format, Formats, Json
 from services.ledger.domain.credits.commands import AdjustedBalance, VoidedGrant
 from services.ledger.domain.credits.grant import Grant
 from services.ledger.domain.credits.plan_change import PlanChanged
-from services.ledger.domain.credits.refund import GrantRefunded
+from services.ledger.domain.credits.refund import GrantRefunded, RefundReversed
 from services.ledger.domain.credits.schedule import Edition, Rollover
 from services.ledger.domain.credits.seat_void import SeatChangeVoided
 from services.ledger.domain.crossings.watch import Crossing, LevelCrossing
@@ -63,6 +63,11 @@ def _not_free(grant: Json) -> Json:
     return {**grant, "withheld": None}
 
 
+def _never_owed(grant: Json) -> Json:
+    """Grant 7 to 8: its money may have gone back although its credits were used."""
+    return {**grant, "to_void": None}
+
+
 def _grant_never_taken_back(voided: Json) -> Json:
     """VoidedGrant 1 to 2: its grant is Grant 3."""
     return {**voided, "grant": _never_taken_back(voided["grant"])}
@@ -88,6 +93,16 @@ def _grant_not_free(voided: Json) -> Json:
     return {**voided, "grant": _not_free(voided["grant"])}
 
 
+def _grant_never_owed(voided: Json) -> Json:
+    """VoidedGrant 6 to 7: its grant is Grant 8."""
+    return {**voided, "grant": _never_owed(voided["grant"])}
+
+
+def _nothing_owed(refunded: Json) -> Json:
+    """GrantRefunded 1 to 2: a refund can leave a debt."""
+    return {**refunded, "owed": {"micros": 0}}
+
+
 def _without_overage(response: Json) -> Json:
     """Authorized, Captured, Debited, Extended 1 to 2: a contract can allow overage."""
     return {**response, "overage": {"micros": 0}}
@@ -110,7 +125,15 @@ RESPONSES: Final = Formats[Response](
     Format(
         "Grant",
         Grant,
-        (_never_voided, _never_taken_back, _never_rolled_over, _without_slot, _rolls_nowhere, _not_free),
+        (
+            _never_voided,
+            _never_taken_back,
+            _never_rolled_over,
+            _without_slot,
+            _rolls_nowhere,
+            _not_free,
+            _never_owed,
+        ),
     ),
     Format(
         "VoidedGrant",
@@ -121,6 +144,7 @@ RESPONSES: Final = Formats[Response](
             _grant_without_slot,
             _grant_rolls_nowhere,
             _grant_not_free,
+            _grant_never_owed,
         ),
     ),
     Format("CustomerSpendCap", CustomerSpendCap),
@@ -129,7 +153,8 @@ RESPONSES: Final = Formats[Response](
     Format("AdjustedBalance", AdjustedBalance),
     Format("PlanChanged", PlanChanged),
     Format("SeatChangeVoided", SeatChangeVoided),
-    Format("GrantRefunded", GrantRefunded),
+    Format("GrantRefunded", GrantRefunded, (_nothing_owed,)),
+    Format("RefundReversed", RefundReversed),
 )
 # Each is named as the notice's kind.
 NOTICES: Final = Formats[Crossing | LevelCrossing](

@@ -13,6 +13,10 @@ A_GRANT = (
     " cost_basis_micros, scope_product_ids, {} FROM ledger.grants LIMIT 1"
 )
 
+A_DEBT_ENTRY = (
+    "INSERT INTO ledger.debt_entries SELECT customer_id, 'dbt_1', {}, {}, NULL, now() FROM ledger.grants"
+)
+
 WALLS = {
     "grants": [
         *(
@@ -34,6 +38,21 @@ WALLS = {
             A_GRANT.replace("grt_2", one).format("NULL, NULL, 'top_1', false") for one in ("grt_2", "grt_3")
         ),
         A_GRANT.replace("grt_2", "' || grant_id || '").format("NULL, NULL, NULL, false"),
+    ],
+    "debts": [
+        "UPDATE ledger.grants SET to_void_micros = -1",
+        *(
+            A_DEBT_ENTRY.format(f"'{kind}', grant_id, credit_type_id, {refund_id}, 'USD'", amounts)
+            for kind, refund_id, amounts in (
+                ("GIFT", "'rfd_1'", "1, 1, 0, 0, 0"),
+                ("REFUND", "NULL", "1, 1, 0, 0, 0"),
+                ("REFUND", "'rfd_1'", "-1, 1, 0, 0, 0"),
+                ("REFUND", "'rfd_1'", "1, 1, 1, 0, 0"),
+                ("RECOVERY", "NULL", "-1, 0, 1, 1, 0"),
+                ("REVERSAL", "'rfd_1'", "-1, -3, -1, -1, 2"),
+                ("REVERSAL", "'rfd_1'", "0, 1, 0, 0, -1"),
+            )
+        ),
     ],
     "holds": [
         "UPDATE ledger.holds SET state = 'LOST'",

@@ -15,6 +15,14 @@ from meshkit.quantity import Credits
 from services.ledger.domain.credits import adjusting, due, issuing
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.burn_down import rank
+from services.ledger.domain.credits.debt import (
+    Debt,
+    DebtEntry,
+    DebtHistory,
+    payments,
+    recover,
+    reverse,
+)
 from services.ledger.domain.credits.due import DueSources, Reading, ScheduleProgress
 from services.ledger.domain.credits.entry import Entry, EntryKind
 from services.ledger.domain.credits.free_credits import FreeCredits
@@ -40,6 +48,7 @@ from services.ledger.domain.gate.spend_cap import GroupValue, Spend, SpendCap
 from services.ledger.domain.gate.standing import CustomerRecord, extension_of
 from tests.unit.ledger.builders import ACME, AI, JUNE, a_book, an_account
 
+USD = "USD"
 SAMPLE_SIZE = 2  # of 100 in the store
 _RAISES = (EntryKind.GRANT, EntryKind.SEAT_ADJUSTMENT)
 
@@ -64,6 +73,7 @@ class Books:
         self.anchor = anchor
         self.entries: list[Entry] = []
         self.crossings: list[Crossing] = []
+        self.debt_entries: list[DebtEntry] = []
         # Kept when the account is saved; a command that fails keeps neither.
         self._issued: Mapping[ScheduleId, ScheduleProgress] = {}
         self._hold_numbers = itertools.count(1)
@@ -173,7 +183,15 @@ class Books:
         self._save(after)
         return voided
 
-    def refund(self, grant_id: str, voided_at_least: Credits | None = None, *, at: datetime) -> GrantRefunded:
+    def refund(
+        self,
+        grant_id: str,
+        voided_at_least: Credits | None = None,
+        *,
+        at: datetime,
+        accept_debt: bool = False,
+        refund_id: str = "",
+    ) -> GrantRefunded:
         """Refund a grant: all of its rest, or until so much is voided in all."""
         name = GrantId(grant_id)
         account = self._open_for(name, at)
@@ -182,11 +200,67 @@ class Books:
             fingerprint=b"",
             customer_id=account.customer_id,
             top_up_id="top_1",
+            refund_id=refund_id,
             voided_at_least=voided_at_least,
+            accept_debt=accept_debt,
+            currency_code=USD,
         )
-        after, refunded = refund_grant(account, name, command, at=account.time_at(at))
+        after, entry, refunded = refund_grant(
+            account, name, command, self.history(name), at=account.time_at(at)
+        )
         self._save(after)
+        self.debt_entries += [] if entry is None else [entry]
         return refunded
+
+    def chargeback(self, grant_id: str, credits: Credits | None = None, *, at: datetime, of: str) -> Credits:
+        """Refund a grant whatever was spent of it, as refund `of`; returns what is owed of it then."""
+        return self.refund(grant_id, credits, at=at, accept_debt=True, refund_id=of).owed
+
+    def buy(self, grant: Grant, *, at: datetime) -> None:
+        """Issue a bought grant, which pays what is owed."""
+        debts = self.debts()
+        account = self._open_for(None, at)
+        owing = {one.grant.grant_id: self.stored.grants[one.grant.grant_id] for one in debts}
+        account = replace(account, grants={**account.grants, **owing})
+        now = [replace(one, grant=account.grants[one.grant.grant_id]) for one in debts]
+        pays = payments(now, grant, USD)
+        time = account.time_at(at)
+        after = issuing.issue_grant(account, grant, cause_id=self._cause_id(), at=time, pays=pays)
+        for payment in pays:
+            after, entry = recover(after, payment, grant.grant_id, at=time)
+            self.debt_entries.append(entry)
+        self._save(after)
+
+    def reverse(self, grant_id: str, *, of: str, new: str, at: datetime) -> None:
+        """The money of refund `of` is back; what it gives back is granted as `new`."""
+        name = GrantId(grant_id)
+        account, history = self._open_for(name, at), self.history(name)
+        refund = history.refund(of)
+        assert refund is not None
+        after, entry = reverse(
+            account,
+            name,
+            refund,
+            history,
+            new_grant_id=GrantId(new),
+            cause_id=self._cause_id(),
+            at=account.time_at(at),
+        )
+        self._save(after)
+        self.debt_entries.append(entry)
+
+    def history(self, grant_id: GrantId) -> DebtHistory:
+        paid = [one.taken.micros for one in self.debt_entries if one.other_grant_id == grant_id]
+        return DebtHistory(
+            entries=tuple(one for one in self.debt_entries if one.grant_id == grant_id),
+            paid_for_others=Credits(sum(max(0, micros) for micros in paid)),
+        )
+
+    def debts(self) -> list[Debt]:
+        """Return what is owed, the oldest debt first."""
+        names = dict.fromkeys(one.grant_id for one in self.debt_entries)
+        found = [Debt(grant=self.stored.grants[name], credit_type_id=AI, currency_code=USD) for name in names]
+        return [one for one in found if one.owed]
 
     def void_any(self, number: int, *, at: datetime) -> Credits:
         """Void one of the grants that there are at `at`."""

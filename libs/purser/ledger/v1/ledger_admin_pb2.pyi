@@ -30,6 +30,13 @@ class CapWindow(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CAP_WINDOW_BILLING_PERIOD: _ClassVar[CapWindow]
     CAP_WINDOW_DAY: _ClassVar[CapWindow]
 
+class DebtEntryKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DEBT_ENTRY_KIND_UNSPECIFIED: _ClassVar[DebtEntryKind]
+    DEBT_ENTRY_KIND_REFUND: _ClassVar[DebtEntryKind]
+    DEBT_ENTRY_KIND_RECOVERY: _ClassVar[DebtEntryKind]
+    DEBT_ENTRY_KIND_REVERSAL: _ClassVar[DebtEntryKind]
+
 class EntryKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     ENTRY_KIND_UNSPECIFIED: _ClassVar[EntryKind]
@@ -69,6 +76,10 @@ COPY_KIND_SEAT_CHANGE: CopyKind
 CAP_WINDOW_UNSPECIFIED: CapWindow
 CAP_WINDOW_BILLING_PERIOD: CapWindow
 CAP_WINDOW_DAY: CapWindow
+DEBT_ENTRY_KIND_UNSPECIFIED: DebtEntryKind
+DEBT_ENTRY_KIND_REFUND: DebtEntryKind
+DEBT_ENTRY_KIND_RECOVERY: DebtEntryKind
+DEBT_ENTRY_KIND_REVERSAL: DebtEntryKind
 ENTRY_KIND_UNSPECIFIED: EntryKind
 ENTRY_KIND_GRANT: EntryKind
 ENTRY_KIND_SEAT_ADJUSTMENT: EntryKind
@@ -280,6 +291,72 @@ class ListSeatBalancesResponse(_message.Message):
     next_page_token: str
     as_of_time: _timestamp_pb2.Timestamp
     def __init__(self, seats: _Optional[_Iterable[_Union[_ledger_pb2.SeatBalance, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., as_of_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ListDebtsRequest(_message.Message):
+    __slots__ = ("customer", "page_size", "page_token")
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    customer: str
+    page_size: int
+    page_token: str
+    def __init__(self, customer: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class Debt(_message.Message):
+    __slots__ = ("grant_id", "source_id", "credit_type_id", "owed_micros", "owed_money_micros", "currency_code")
+    GRANT_ID_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    OWED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    OWED_MONEY_MICROS_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_CODE_FIELD_NUMBER: _ClassVar[int]
+    grant_id: str
+    source_id: str
+    credit_type_id: str
+    owed_micros: int
+    owed_money_micros: int
+    currency_code: str
+    def __init__(self, grant_id: _Optional[str] = ..., source_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., owed_micros: _Optional[int] = ..., owed_money_micros: _Optional[int] = ..., currency_code: _Optional[str] = ...) -> None: ...
+
+class DebtEntry(_message.Message):
+    __slots__ = ("debt_entry_id", "kind", "grant_id", "credit_type_id", "refund_id", "to_void_micros", "refunded_micros", "recovered_micros", "taken_micros", "given_back_micros", "other_grant_id", "currency_code", "create_time")
+    DEBT_ENTRY_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    GRANT_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    REFUND_ID_FIELD_NUMBER: _ClassVar[int]
+    TO_VOID_MICROS_FIELD_NUMBER: _ClassVar[int]
+    REFUNDED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    RECOVERED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    TAKEN_MICROS_FIELD_NUMBER: _ClassVar[int]
+    GIVEN_BACK_MICROS_FIELD_NUMBER: _ClassVar[int]
+    OTHER_GRANT_ID_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_CODE_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    debt_entry_id: str
+    kind: DebtEntryKind
+    grant_id: str
+    credit_type_id: str
+    refund_id: str
+    to_void_micros: int
+    refunded_micros: int
+    recovered_micros: int
+    taken_micros: int
+    given_back_micros: int
+    other_grant_id: str
+    currency_code: str
+    create_time: _timestamp_pb2.Timestamp
+    def __init__(self, debt_entry_id: _Optional[str] = ..., kind: _Optional[_Union[DebtEntryKind, str]] = ..., grant_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., refund_id: _Optional[str] = ..., to_void_micros: _Optional[int] = ..., refunded_micros: _Optional[int] = ..., recovered_micros: _Optional[int] = ..., taken_micros: _Optional[int] = ..., given_back_micros: _Optional[int] = ..., other_grant_id: _Optional[str] = ..., currency_code: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ListDebtsResponse(_message.Message):
+    __slots__ = ("debts", "entries", "next_page_token")
+    DEBTS_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    debts: _containers.RepeatedCompositeFieldContainer[Debt]
+    entries: _containers.RepeatedCompositeFieldContainer[DebtEntry]
+    next_page_token: str
+    def __init__(self, debts: _Optional[_Iterable[_Union[Debt, _Mapping]]] = ..., entries: _Optional[_Iterable[_Union[DebtEntry, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class ListGrantsResponse(_message.Message):
     __slots__ = ("grants", "next_page_token")

@@ -78,6 +78,11 @@ class LedgerAdminServiceStub:
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListGrantsRequest.SerializeToString,
                 response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListGrantsResponse.FromString,
                 _registered_method=True)
+        self.ListDebts = channel.unary_unary(
+                '/purser.ledger.v1.LedgerAdminService/ListDebts',
+                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListDebtsRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListDebtsResponse.FromString,
+                _registered_method=True)
         self.ListEntries = channel.unary_unary(
                 '/purser.ledger.v1.LedgerAdminService/ListEntries',
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListEntriesRequest.SerializeToString,
@@ -180,6 +185,14 @@ class LedgerAdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListDebts(self, request, context):
+        """Lists what a customer owes for credits whose money went back, and how that came, newest first. Errors:
+        CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListEntries(self, request, context):
         """Lists a customer's entries, newest first. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
@@ -264,6 +277,11 @@ def add_LedgerAdminServiceServicer_to_server(servicer, server):
                     servicer.ListGrants,
                     request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListGrantsRequest.FromString,
                     response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListGrantsResponse.SerializeToString,
+            ),
+            'ListDebts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDebts,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListDebtsRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListDebtsResponse.SerializeToString,
             ),
             'ListEntries': grpc.unary_unary_rpc_method_handler(
                     servicer.ListEntries,
@@ -511,6 +529,33 @@ class LedgerAdminService:
             '/purser.ledger.v1.LedgerAdminService/ListGrants',
             purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListGrantsRequest.SerializeToString,
             purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListGrantsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDebts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.LedgerAdminService/ListDebts',
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListDebtsRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_ledger__admin__pb2.ListDebtsResponse.FromString,
             options,
             channel_credentials,
             insecure,

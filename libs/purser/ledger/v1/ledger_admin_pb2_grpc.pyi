@@ -71,6 +71,10 @@ class LedgerAdminServiceStub:
     """
     ListGrants: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListGrantsRequest, _ledger_admin_pb2.ListGrantsResponse]
     """Lists a customer's grants, including expired and spent ones. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+    ListDebts: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListDebtsRequest, _ledger_admin_pb2.ListDebtsResponse]
+    """Lists what a customer owes for credits whose money went back, and how that came, newest first. Errors:
+    CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """
     ListEntries: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListEntriesRequest, _ledger_admin_pb2.ListEntriesResponse]
     """Lists a customer's entries, newest first. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     ListHolds: _grpc.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListHoldsRequest, _ledger_admin_pb2.ListHoldsResponse]
@@ -135,6 +139,10 @@ class LedgerAdminServiceAsyncStub(LedgerAdminServiceStub):
     """
     ListGrants: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListGrantsRequest, _ledger_admin_pb2.ListGrantsResponse]  # type: ignore[assignment]
     """Lists a customer's grants, including expired and spent ones. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+    ListDebts: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListDebtsRequest, _ledger_admin_pb2.ListDebtsResponse]  # type: ignore[assignment]
+    """Lists what a customer owes for credits whose money went back, and how that came, newest first. Errors:
+    CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """
     ListEntries: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListEntriesRequest, _ledger_admin_pb2.ListEntriesResponse]  # type: ignore[assignment]
     """Lists a customer's entries, newest first. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
     ListHolds: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.ListHoldsRequest, _ledger_admin_pb2.ListHoldsResponse]  # type: ignore[assignment]
@@ -244,6 +252,16 @@ class LedgerAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_admin_pb2.ListGrantsResponse, _abc.Awaitable[_ledger_admin_pb2.ListGrantsResponse]]:
         """Lists a customer's grants, including expired and spent ones. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND)."""
+
+    @_abc_1.abstractmethod
+    def ListDebts(
+        self,
+        request: _ledger_admin_pb2.ListDebtsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_admin_pb2.ListDebtsResponse, _abc.Awaitable[_ledger_admin_pb2.ListDebtsResponse]]:
+        """Lists what a customer owes for credits whose money went back, and how that came, newest first. Errors:
+        CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
 
     @_abc_1.abstractmethod
     def ListEntries(

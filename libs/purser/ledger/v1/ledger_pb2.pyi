@@ -392,7 +392,7 @@ class SeatBalance(_message.Message):
     def __init__(self, subscription_id: _Optional[str] = ..., seat_id: _Optional[str] = ..., slot_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., held_micros: _Optional[int] = ..., remaining_micros: _Optional[int] = ..., draws_shared_pool: _Optional[bool] = ..., grants: _Optional[_Iterable[_Union[Grant, _Mapping]]] = ...) -> None: ...
 
 class PoolBalance(_message.Message):
-    __slots__ = ("credit_type_id", "available_micros", "held_micros", "remaining_micros", "shortfall_micros", "grants", "next_expire_time", "next_expiring_micros", "overage")
+    __slots__ = ("credit_type_id", "available_micros", "held_micros", "remaining_micros", "shortfall_micros", "grants", "next_expire_time", "next_expiring_micros", "overage", "owed_micros", "owed_money_micros")
     CREDIT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
     AVAILABLE_MICROS_FIELD_NUMBER: _ClassVar[int]
     HELD_MICROS_FIELD_NUMBER: _ClassVar[int]
@@ -402,6 +402,8 @@ class PoolBalance(_message.Message):
     NEXT_EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     NEXT_EXPIRING_MICROS_FIELD_NUMBER: _ClassVar[int]
     OVERAGE_FIELD_NUMBER: _ClassVar[int]
+    OWED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    OWED_MONEY_MICROS_FIELD_NUMBER: _ClassVar[int]
     credit_type_id: str
     available_micros: int
     held_micros: int
@@ -411,7 +413,9 @@ class PoolBalance(_message.Message):
     next_expire_time: _timestamp_pb2.Timestamp
     next_expiring_micros: int
     overage: _containers.RepeatedCompositeFieldContainer[OverageBalance]
-    def __init__(self, credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., held_micros: _Optional[int] = ..., remaining_micros: _Optional[int] = ..., shortfall_micros: _Optional[int] = ..., grants: _Optional[_Iterable[_Union[Grant, _Mapping]]] = ..., next_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., next_expiring_micros: _Optional[int] = ..., overage: _Optional[_Iterable[_Union[OverageBalance, _Mapping]]] = ...) -> None: ...
+    owed_micros: int
+    owed_money_micros: int
+    def __init__(self, credit_type_id: _Optional[str] = ..., available_micros: _Optional[int] = ..., held_micros: _Optional[int] = ..., remaining_micros: _Optional[int] = ..., shortfall_micros: _Optional[int] = ..., grants: _Optional[_Iterable[_Union[Grant, _Mapping]]] = ..., next_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., next_expiring_micros: _Optional[int] = ..., overage: _Optional[_Iterable[_Union[OverageBalance, _Mapping]]] = ..., owed_micros: _Optional[int] = ..., owed_money_micros: _Optional[int] = ...) -> None: ...
 
 class OverageBalance(_message.Message):
     __slots__ = ("contract_id", "captured_micros", "held_micros", "cap_micros", "start_time", "end_time")

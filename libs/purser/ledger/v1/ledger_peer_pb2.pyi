@@ -635,7 +635,7 @@ class PreviewSeatChangeResponse(_message.Message):
     def __init__(self, credits: _Optional[_Iterable[_Union[ScheduleCredits, _Mapping]]] = ...) -> None: ...
 
 class IssueTopUpGrantRequest(_message.Message):
-    __slots__ = ("request_id", "customer_id", "top_up_id", "credit_type_id", "product_id", "amount_micros", "cost_basis_micros", "priority", "effective_time", "expire_time", "scope_product_ids")
+    __slots__ = ("request_id", "customer_id", "top_up_id", "credit_type_id", "product_id", "amount_micros", "cost_basis_micros", "priority", "effective_time", "expire_time", "scope_product_ids", "currency_code")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     TOP_UP_ID_FIELD_NUMBER: _ClassVar[int]
@@ -647,6 +647,7 @@ class IssueTopUpGrantRequest(_message.Message):
     EFFECTIVE_TIME_FIELD_NUMBER: _ClassVar[int]
     EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     SCOPE_PRODUCT_IDS_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_CODE_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     customer_id: str
     top_up_id: str
@@ -658,7 +659,8 @@ class IssueTopUpGrantRequest(_message.Message):
     effective_time: _timestamp_pb2.Timestamp
     expire_time: _timestamp_pb2.Timestamp
     scope_product_ids: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, request_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., top_up_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., product_id: _Optional[str] = ..., amount_micros: _Optional[int] = ..., cost_basis_micros: _Optional[int] = ..., priority: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., scope_product_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+    currency_code: str
+    def __init__(self, request_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., top_up_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., product_id: _Optional[str] = ..., amount_micros: _Optional[int] = ..., cost_basis_micros: _Optional[int] = ..., priority: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., scope_product_ids: _Optional[_Iterable[str]] = ..., currency_code: _Optional[str] = ...) -> None: ...
 
 class IssueTopUpGrantResponse(_message.Message):
     __slots__ = ("grant",)
@@ -667,19 +669,25 @@ class IssueTopUpGrantResponse(_message.Message):
     def __init__(self, grant: _Optional[_Union[_ledger_pb2.Grant, _Mapping]] = ...) -> None: ...
 
 class RefundGrantRequest(_message.Message):
-    __slots__ = ("request_id", "customer_id", "top_up_id", "voided_at_least_micros")
+    __slots__ = ("request_id", "customer_id", "top_up_id", "voided_at_least_micros", "accept_debt", "refund_id", "currency_code")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     TOP_UP_ID_FIELD_NUMBER: _ClassVar[int]
     VOIDED_AT_LEAST_MICROS_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_DEBT_FIELD_NUMBER: _ClassVar[int]
+    REFUND_ID_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_CODE_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     customer_id: str
     top_up_id: str
     voided_at_least_micros: int
-    def __init__(self, request_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., top_up_id: _Optional[str] = ..., voided_at_least_micros: _Optional[int] = ...) -> None: ...
+    accept_debt: bool
+    refund_id: str
+    currency_code: str
+    def __init__(self, request_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., top_up_id: _Optional[str] = ..., voided_at_least_micros: _Optional[int] = ..., accept_debt: _Optional[bool] = ..., refund_id: _Optional[str] = ..., currency_code: _Optional[str] = ...) -> None: ...
 
 class RefundGrantResponse(_message.Message):
-    __slots__ = ("granted_micros", "spent_micros", "held_micros", "expired_micros", "voided_micros", "is_refused", "apply_time")
+    __slots__ = ("granted_micros", "spent_micros", "held_micros", "expired_micros", "voided_micros", "is_refused", "apply_time", "owed_micros")
     GRANTED_MICROS_FIELD_NUMBER: _ClassVar[int]
     SPENT_MICROS_FIELD_NUMBER: _ClassVar[int]
     HELD_MICROS_FIELD_NUMBER: _ClassVar[int]
@@ -687,6 +695,7 @@ class RefundGrantResponse(_message.Message):
     VOIDED_MICROS_FIELD_NUMBER: _ClassVar[int]
     IS_REFUSED_FIELD_NUMBER: _ClassVar[int]
     APPLY_TIME_FIELD_NUMBER: _ClassVar[int]
+    OWED_MICROS_FIELD_NUMBER: _ClassVar[int]
     granted_micros: int
     spent_micros: int
     held_micros: int
@@ -694,7 +703,32 @@ class RefundGrantResponse(_message.Message):
     voided_micros: int
     is_refused: bool
     apply_time: _timestamp_pb2.Timestamp
-    def __init__(self, granted_micros: _Optional[int] = ..., spent_micros: _Optional[int] = ..., held_micros: _Optional[int] = ..., expired_micros: _Optional[int] = ..., voided_micros: _Optional[int] = ..., is_refused: _Optional[bool] = ..., apply_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    owed_micros: int
+    def __init__(self, granted_micros: _Optional[int] = ..., spent_micros: _Optional[int] = ..., held_micros: _Optional[int] = ..., expired_micros: _Optional[int] = ..., voided_micros: _Optional[int] = ..., is_refused: _Optional[bool] = ..., apply_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., owed_micros: _Optional[int] = ...) -> None: ...
+
+class ReverseRefundRequest(_message.Message):
+    __slots__ = ("request_id", "customer_id", "top_up_id", "refund_id")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    TOP_UP_ID_FIELD_NUMBER: _ClassVar[int]
+    REFUND_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    customer_id: str
+    top_up_id: str
+    refund_id: str
+    def __init__(self, request_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., top_up_id: _Optional[str] = ..., refund_id: _Optional[str] = ...) -> None: ...
+
+class ReverseRefundResponse(_message.Message):
+    __slots__ = ("cancelled_micros", "grant_id", "granted_micros", "apply_time")
+    CANCELLED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    GRANT_ID_FIELD_NUMBER: _ClassVar[int]
+    GRANTED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    APPLY_TIME_FIELD_NUMBER: _ClassVar[int]
+    cancelled_micros: int
+    grant_id: str
+    granted_micros: int
+    apply_time: _timestamp_pb2.Timestamp
+    def __init__(self, cancelled_micros: _Optional[int] = ..., grant_id: _Optional[str] = ..., granted_micros: _Optional[int] = ..., apply_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class PoolPosition(_message.Message):
     __slots__ = ("credit_type_id", "sequence")

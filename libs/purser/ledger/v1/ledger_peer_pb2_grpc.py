@@ -97,6 +97,11 @@ class LedgerPeerServiceStub:
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.RefundGrantRequest.SerializeToString,
                 response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.RefundGrantResponse.FromString,
                 _registered_method=True)
+        self.ReverseRefund = channel.unary_unary(
+                '/purser.ledger.v1.LedgerPeerService/ReverseRefund',
+                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ReverseRefundRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ReverseRefundResponse.FromString,
+                _registered_method=True)
         self.GetContractUsage = channel.unary_unary(
                 '/purser.ledger.v1.LedgerPeerService/GetContractUsage',
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.GetContractUsageRequest.SerializeToString,
@@ -202,8 +207,8 @@ class LedgerPeerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def IssueTopUpGrant(self, request, context):
-        """Adds the credits of a paid top-up to a pool. From Contract. Idempotent by request_id, and once per top_up_id
-        whatever the request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS): the top-up
+        """Adds the credits of a paid top-up to a pool. A part of them pays what the customer owes, at once: it is voided.
+        From Contract. Idempotent by request_id, and once per top_up_id whatever the request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS): the top-up
         has its grant, SOURCE_ID_REUSED (ALREADY_EXISTS): a grant with other terms has its id, and nothing was granted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -212,8 +217,18 @@ class LedgerPeerServiceServicer:
 
     def RefundGrant(self, request, context):
         """Voids unspent credits of a paid top-up's own grant, for a refund, and says where its credits are, in the same
-        transaction. From Contract. Idempotent by request_id: a repeated request gets the first answer. Errors:
+        transaction. With accept_debt, what is spent of the refunded credits is owed until other bought credits pay for it,
+        or it returns. From Contract. Idempotent by request_id: a repeated request gets the first answer. Errors:
         CUSTOMER_NOT_FOUND, TOP_UP_NOT_GRANTED (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReverseRefund(self, request, context):
+        """Undoes a refund with accept_debt whose money is back, such as of a dispute that was won: what is still owed is
+        cancelled, and what was taken and voided is granted anew. Once per refund, whatever the request_id. From Contract.
+        Errors: CUSTOMER_NOT_FOUND, TOP_UP_NOT_GRANTED, REFUND_UNKNOWN (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -302,6 +317,11 @@ def add_LedgerPeerServiceServicer_to_server(servicer, server):
                     servicer.RefundGrant,
                     request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.RefundGrantRequest.FromString,
                     response_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.RefundGrantResponse.SerializeToString,
+            ),
+            'ReverseRefund': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReverseRefund,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ReverseRefundRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ReverseRefundResponse.SerializeToString,
             ),
             'GetContractUsage': grpc.unary_unary_rpc_method_handler(
                     servicer.GetContractUsage,
@@ -624,6 +644,33 @@ class LedgerPeerService:
             '/purser.ledger.v1.LedgerPeerService/RefundGrant',
             purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.RefundGrantRequest.SerializeToString,
             purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.RefundGrantResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReverseRefund(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.LedgerPeerService/ReverseRefund',
+            purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ReverseRefundRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ReverseRefundResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -81,14 +81,20 @@ class LedgerPeerServiceStub:
     Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
     """
     IssueTopUpGrant: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.IssueTopUpGrantRequest, _ledger_peer_pb2.IssueTopUpGrantResponse]
-    """Adds the credits of a paid top-up to a pool. From Contract. Idempotent by request_id, and once per top_up_id
-    whatever the request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS): the top-up
+    """Adds the credits of a paid top-up to a pool. A part of them pays what the customer owes, at once: it is voided.
+    From Contract. Idempotent by request_id, and once per top_up_id whatever the request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS): the top-up
     has its grant, SOURCE_ID_REUSED (ALREADY_EXISTS): a grant with other terms has its id, and nothing was granted.
     """
     RefundGrant: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.RefundGrantRequest, _ledger_peer_pb2.RefundGrantResponse]
     """Voids unspent credits of a paid top-up's own grant, for a refund, and says where its credits are, in the same
-    transaction. From Contract. Idempotent by request_id: a repeated request gets the first answer. Errors:
+    transaction. With accept_debt, what is spent of the refunded credits is owed until other bought credits pay for it,
+    or it returns. From Contract. Idempotent by request_id: a repeated request gets the first answer. Errors:
     CUSTOMER_NOT_FOUND, TOP_UP_NOT_GRANTED (NOT_FOUND).
+    """
+    ReverseRefund: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.ReverseRefundRequest, _ledger_peer_pb2.ReverseRefundResponse]
+    """Undoes a refund with accept_debt whose money is back, such as of a dispute that was won: what is still owed is
+    cancelled, and what was taken and voided is granted anew. Once per refund, whatever the request_id. From Contract.
+    Errors: CUSTOMER_NOT_FOUND, TOP_UP_NOT_GRANTED, REFUND_UNKNOWN (NOT_FOUND).
     """
     GetContractUsage: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.GetContractUsageRequest, _ledger_peer_pb2.GetContractUsageResponse]
     """Returns what a contract has used and earlier answers do not contain, for its invoices: by product, group value and
@@ -158,14 +164,20 @@ class LedgerPeerServiceAsyncStub(LedgerPeerServiceStub):
     Errors: CUSTOMER_NOT_FOUND, SUBSCRIPTION_NOT_FOUND (NOT_FOUND).
     """
     IssueTopUpGrant: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.IssueTopUpGrantRequest, _ledger_peer_pb2.IssueTopUpGrantResponse]  # type: ignore[assignment]
-    """Adds the credits of a paid top-up to a pool. From Contract. Idempotent by request_id, and once per top_up_id
-    whatever the request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS): the top-up
+    """Adds the credits of a paid top-up to a pool. A part of them pays what the customer owes, at once: it is voided.
+    From Contract. Idempotent by request_id, and once per top_up_id whatever the request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS): the top-up
     has its grant, SOURCE_ID_REUSED (ALREADY_EXISTS): a grant with other terms has its id, and nothing was granted.
     """
     RefundGrant: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.RefundGrantRequest, _ledger_peer_pb2.RefundGrantResponse]  # type: ignore[assignment]
     """Voids unspent credits of a paid top-up's own grant, for a refund, and says where its credits are, in the same
-    transaction. From Contract. Idempotent by request_id: a repeated request gets the first answer. Errors:
+    transaction. With accept_debt, what is spent of the refunded credits is owed until other bought credits pay for it,
+    or it returns. From Contract. Idempotent by request_id: a repeated request gets the first answer. Errors:
     CUSTOMER_NOT_FOUND, TOP_UP_NOT_GRANTED (NOT_FOUND).
+    """
+    ReverseRefund: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.ReverseRefundRequest, _ledger_peer_pb2.ReverseRefundResponse]  # type: ignore[assignment]
+    """Undoes a refund with accept_debt whose money is back, such as of a dispute that was won: what is still owed is
+    cancelled, and what was taken and voided is granted anew. Once per refund, whatever the request_id. From Contract.
+    Errors: CUSTOMER_NOT_FOUND, TOP_UP_NOT_GRANTED, REFUND_UNKNOWN (NOT_FOUND).
     """
     GetContractUsage: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.GetContractUsageRequest, _ledger_peer_pb2.GetContractUsageResponse]  # type: ignore[assignment]
     """Returns what a contract has used and earlier answers do not contain, for its invoices: by product, group value and
@@ -292,8 +304,8 @@ class LedgerPeerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_peer_pb2.IssueTopUpGrantRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_peer_pb2.IssueTopUpGrantResponse, _abc.Awaitable[_ledger_peer_pb2.IssueTopUpGrantResponse]]:
-        """Adds the credits of a paid top-up to a pool. From Contract. Idempotent by request_id, and once per top_up_id
-        whatever the request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS): the top-up
+        """Adds the credits of a paid top-up to a pool. A part of them pays what the customer owes, at once: it is voided.
+        From Contract. Idempotent by request_id, and once per top_up_id whatever the request_id. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND), GRANT_ALREADY_EXISTS (ALREADY_EXISTS): the top-up
         has its grant, SOURCE_ID_REUSED (ALREADY_EXISTS): a grant with other terms has its id, and nothing was granted.
         """
 
@@ -304,8 +316,20 @@ class LedgerPeerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_peer_pb2.RefundGrantResponse, _abc.Awaitable[_ledger_peer_pb2.RefundGrantResponse]]:
         """Voids unspent credits of a paid top-up's own grant, for a refund, and says where its credits are, in the same
-        transaction. From Contract. Idempotent by request_id: a repeated request gets the first answer. Errors:
+        transaction. With accept_debt, what is spent of the refunded credits is owed until other bought credits pay for it,
+        or it returns. From Contract. Idempotent by request_id: a repeated request gets the first answer. Errors:
         CUSTOMER_NOT_FOUND, TOP_UP_NOT_GRANTED (NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def ReverseRefund(
+        self,
+        request: _ledger_peer_pb2.ReverseRefundRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_peer_pb2.ReverseRefundResponse, _abc.Awaitable[_ledger_peer_pb2.ReverseRefundResponse]]:
+        """Undoes a refund with accept_debt whose money is back, such as of a dispute that was won: what is still owed is
+        cancelled, and what was taken and voided is granted anew. Once per refund, whatever the request_id. From Contract.
+        Errors: CUSTOMER_NOT_FOUND, TOP_UP_NOT_GRANTED, REFUND_UNKNOWN (NOT_FOUND).
         """
 
     @_abc_1.abstractmethod

@@ -17,7 +17,15 @@ from meshkit.quantity import Credits
 from services.ledger.domain.credits import burn_down
 from services.ledger.domain.credits.burn_down import Ranking, burn_down_key
 from services.ledger.domain.credits.entry import UNCOVERED, Entry, EntryKind, Usage
-from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Grant, GrantId, ProductId, SlotId
+from services.ledger.domain.credits.grant import (
+    CreditTypeId,
+    CustomerId,
+    Grant,
+    GrantId,
+    Owed,
+    ProductId,
+    SlotId,
+)
 from services.ledger.domain.credits.seats import (
     POOL,
     Assignment,
@@ -48,6 +56,7 @@ class Account:
     version: of the stored pool, 0 if there is none yet; every write to the account increases it.
     sequence: of the pool's last entry.
     usage_anchor: start of the customer's usage periods; None before its first contract.
+    owed: of grants whose money went back although they were used; only in a snapshot, for the balance.
     shortfall: all usage that no credits covered, overage included, since the pool exists.
     unread: what remains in active grants that were not read. Such an account is for changes of other grants only, not
     for the gate; if no crossing can depend on the exact amount, it may be less than what remains.
@@ -72,6 +81,7 @@ class Account:
     sequence: int = 0
     usage_anchor: datetime | None = None
     shortfall: Credits = Credits(0)
+    owed: tuple[Owed, ...] = ()
     next_due_time: datetime | None = None
     settled_time: datetime | None = None
     grants: Mapping[GrantId, Grant] = field(default_factory=dict)

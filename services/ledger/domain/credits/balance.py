@@ -4,8 +4,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from fractions import Fraction
 
-from meshkit.quantity import Credits
+from meshkit.quantity import Credits, floor_div
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.grant import CreditTypeId, Grant, SlotId
 from services.ledger.domain.credits.seats import Purse
@@ -14,7 +15,10 @@ from services.ledger.domain.gate.overage import OverageNow, overage_now
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolBalance:
-    """A pool at one instant. grants: active ones, in burn-down order. overage: of the present usage period."""
+    """A pool at one instant. grants: active ones, in burn-down order. overage: of the present usage period.
+
+    owed: credits that were used and whose money went back. owed_money_micros: what they cost, rounded down.
+    """
 
     credit_type_id: CreditTypeId
     available: Credits
@@ -25,6 +29,8 @@ class PoolBalance:
     next_expire_time: datetime | None
     next_expiring: Credits
     overage: tuple[OverageNow, ...]
+    owed: Credits
+    owed_money_micros: int
 
 
 def balance_of(account: Account, *, at: datetime) -> PoolBalance:
@@ -33,6 +39,7 @@ def balance_of(account: Account, *, at: datetime) -> PoolBalance:
     active = tuple(account.drawable(at))
     mortal = [g for g in active if g.expire_time is not None and g.remaining]
     next_expire_time = min((g.expire_time for g in mortal if g.expire_time is not None), default=None)
+    owed_money = sum((one.money_micros for one in account.owed), start=Fraction(0))
     expiring = [g.remaining.micros for g in mortal if g.expire_time == next_expire_time]
     return PoolBalance(
         credit_type_id=account.credit_type_id,
@@ -44,6 +51,8 @@ def balance_of(account: Account, *, at: datetime) -> PoolBalance:
         next_expire_time=next_expire_time,
         next_expiring=Credits(sum(expiring)),
         overage=overage_now(account, at),
+        owed=Credits(sum(one.credits.micros for one in account.owed)),
+        owed_money_micros=floor_div(owed_money.numerator, owed_money.denominator),
     )
 
 

@@ -10,7 +10,10 @@ from services.ledger.domain.credits.grant import CreditTypeId, Grant, GrantId, G
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssueGrant:
-    """Add a grant that no schedule issues. effective_time None: now; expire_time None: never."""
+    """Add a grant that no schedule issues. effective_time None: now; expire_time None: never.
+
+    currency_code: of the cost basis; empty if that is not known.
+    """
 
     request_id: str
     fingerprint: bytes
@@ -25,6 +28,7 @@ class IssueGrant:
     expire_time: datetime | None
     scope_product_ids: frozenset[ProductId]
     source_id: str | None
+    currency_code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

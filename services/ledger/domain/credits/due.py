@@ -291,9 +291,9 @@ def return_draws(account: Account, hold: Hold, *, ended_time: datetime, at: date
 
 
 def comes_back(account: Account, hold: Hold, draw: Draw) -> bool:
-    """Whether credits that a hold reserved can be drawn again once they are returned (give_back_draw)."""
+    """Whether all credits that a hold reserved can be drawn again once they are returned (give_back_draw)."""
     grant = account.grants[draw.grant_id]
-    return not grant.is_closed and not grant.voids_what_returns(hold.create_time)
+    return not grant.is_closed and not grant.voided_of_return(draw.amount, hold.create_time)
 
 
 def give_back_draw(
@@ -302,21 +302,24 @@ def give_back_draw(
     """Return credits that a hold reserved to their grant at `ended_time`.
 
     They are lost in the same step if the grant has expired, or was voided after the hold was taken; if it rolled to
-    another grant by a change of plan, they go there.
+    another grant by a change of plan, they go there. What is owed of the grant is voided first.
     """
     grant = account.grants[draw.grant_id]
-    if grant.voids_what_returns(hold.create_time):
-        voided = void_held(grant, draw.amount)
+    lost = grant.voided_of_return(draw.amount, hold.create_time)
+    if lost:
+        voided = void_held(grant, lost)
         account = recording.write_void(
-            account, voided, draw.amount, effective_time=ended_time, cause_id=draw.grant_id, at=at
+            account, voided, lost, effective_time=ended_time, cause_id=draw.grant_id, at=at
         )
         rolled = _rolled_to(account, grant, at=ended_time)
-        if rolled is None:
+        if rolled is not None:
+            return recording.roll_in(
+                account, rolled, lost, effective_time=ended_time, cause_id=draw.grant_id, at=at
+            )
+        if lost == draw.amount:
             return account
-        return recording.roll_in(
-            account, rolled, draw.amount, effective_time=ended_time, cause_id=draw.grant_id, at=at
-        )
-    grant = give_back(grant, draw.amount)
+        grant = voided
+    grant = give_back(grant, draw.amount - lost)
     if not grant.is_closed:
         return account.with_changes(grants=[grant])
     return recording.lose_rest(account, grant, effective_time=ended_time, at=at)

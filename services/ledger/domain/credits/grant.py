@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from fractions import Fraction
 from typing import NewType
 
 from meshkit.evolve import evolve
@@ -16,6 +17,10 @@ GrantId = NewType("GrantId", str)
 ScheduleId = NewType("ScheduleId", str)
 # A slot of a subscription with named seats: "sub_1#7".
 SlotId = NewType("SlotId", str)
+
+
+# Of a void by a refund of all that was unspent.
+REFUND_REASON = "refund"
 
 
 class GrantKind(Enum):
@@ -77,6 +82,13 @@ class Grant:
     slot_id: SlotId | None = None
     # Of free credits, what other contracts' were granted instead of it (free_credits.py); None: they are not free.
     withheld: Credits | None = None
+    # Of one whose money went back although its credits were used, how much of it shall be voided in all (debt.py).
+    to_void: Credits | None = None
+
+    @property
+    def owed(self) -> Credits:
+        """Credits that were used and whose money went back. What returns to the grant makes it less."""
+        return Credits(0) if self.to_void is None else max(Credits(0), self.to_void - self.voided)
 
     @property
     def counted(self) -> Credits:
@@ -119,8 +131,27 @@ class Grant:
         """
         return self.void is not None and (self.schedule_id is None or drawn_time <= self.void.time)
 
+    def voided_of_return(self, amount: Credits, drawn_time: datetime) -> Credits:
+        """Return how much is voided of credits that were drawn or held at `drawn_time` and return to the grant.
+
+        All of them once it was voided, otherwise what is owed.
+        """
+        return amount if self.voids_what_returns(drawn_time) else min(amount, self.owed)
+
     def covers(self, product_id: ProductId) -> bool:
         return not self.scope_product_ids or product_id in self.scope_product_ids
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What is owed of one grant: credits, and what they cost in money × 10^6, exactly."""
+
+    credits: Credits
+    money_micros: Fraction
+
+    @classmethod
+    def of(cls, credits: Credits, *, granted: Credits, cost_basis_micros: int) -> "Owed":
+        return cls(credits, Fraction(credits.micros * cost_basis_micros, granted.micros))
 
 
 def hold_from(grant: Grant, amount: Credits) -> Grant:
@@ -185,6 +216,25 @@ def void_amount(grant: Grant, amount: Credits) -> Grant:
     """Void `amount` of the rest."""
     assert Credits(0) <= amount <= grant.rest
     return _closed_if_spent(evolve(grant, voided=grant.voided + amount))
+
+
+def void_for_money(grant: Grant, amount: Credits, *, to_void: Credits, at: datetime) -> Grant:
+    """Void `amount` of the rest, of `to_void` in all: its money went back. What is not voided yet is owed.
+
+    Credits beyond that are paid for. So a void of an earlier refund, which takes all that returns, ends.
+    """
+    assert Credits(0) <= amount <= grant.rest
+    void = None if grant.void is not None and grant.void.reason == REFUND_REASON else grant.void
+    kept = evolve(grant, voided=grant.voided + amount, to_void=to_void, void=void)
+    is_closed = void is not None or not kept.remaining or kept.is_over(at)
+    return evolve(kept, is_closed=is_closed)
+
+
+def pay_back(grant: Grant, amount: Credits) -> Grant:
+    """Take `amount` off what is owed: another grant has paid for it, or its money is back."""
+    assert grant.to_void is not None
+    assert Credits(0) <= amount <= grant.owed
+    return evolve(grant, to_void=grant.to_void - amount)
 
 
 def take_back(grant: Grant, amount: Credits) -> Grant:

@@ -4,7 +4,7 @@
 Neither depends on other grants than through what remains in the pool (Account.unread), so none is read for it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -12,6 +12,7 @@ from meshkit.quantity import Credits
 from services.ledger.domain.credits import recording
 from services.ledger.domain.credits.account import Account
 from services.ledger.domain.credits.commands import IssueGrant
+from services.ledger.domain.credits.debt import Payment, pay_from
 from services.ledger.domain.credits.grant import (
     CreditTypeId,
     Grant,
@@ -69,14 +70,21 @@ def _different_terms(command: IssueGrant, grant: Grant, credit_type_id: CreditTy
     return (name for name, (asked, granted) in terms.items() if asked != granted)
 
 
-def issue_grant(account: Account, grant: Grant, *, cause_id: str, at: datetime) -> Account:
-    """Add a grant to an account that is up to date at `at`. cause_id: the request that issues it."""
+def issue_grant(
+    account: Account, grant: Grant, *, cause_id: str, at: datetime, pays: Sequence[Payment] = ()
+) -> Account:
+    """Add a grant to an account that is up to date at `at`. cause_id: the request that issues it.
+
+    pays: for which debts a part of it is voided at once.
+    """
     account = recording.issue(account, grant, at=at, cause_id=cause_id)
     if grant.effective_time > at:
         account = account.due_no_later_than(grant.effective_time, grant.slot_id)
     # Even in the past: then the grant has expired, which the next reader of the pool writes.
     if grant.expire_time is not None:
         account = account.due_no_later_than(grant.expire_time, grant.slot_id)
+    for payment in pays:
+        account = pay_from(account, grant.grant_id, payment, at=at)
     return alarm.observe_balance(account, at=at)
 
 

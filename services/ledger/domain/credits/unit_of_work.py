@@ -124,6 +124,7 @@ def is_plain_change(before: Grant, after: Grant) -> bool:
         and before.taken_back is after.taken_back
         and before.rolled_over is after.rolled_over
         and before.withheld is after.withheld
+        and before.to_void is after.to_void
     )
 
 

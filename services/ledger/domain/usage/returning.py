@@ -107,9 +107,11 @@ def _correct(account: Account, left: Left, usage: Usage, *, cause_id: str, at: d
         return account.with_changes(spends=total, entries=[correction])
     grant = return_captured(account.grants[grant_id], amount, at=at)
     account = account.with_changes(grants=[grant], entries=[correction])
-    if grant.voids_what_returns(left.drawn_time):
-        voided = void_amount(grant, amount)
-        return recording.write_void(account, voided, amount, effective_time=at, cause_id=grant_id, at=at)
+    if lost := grant.voided_of_return(amount, left.drawn_time):
+        voided = void_amount(grant, lost)
+        account = recording.write_void(account, voided, lost, effective_time=at, cause_id=grant_id, at=at)
+    if lost == amount:
+        return account
     if grant.is_over(at) or grant.expire_time is None:
         return account
     return account.due_no_later_than(grant.expire_time, grant.slot_id)
@@ -126,6 +128,7 @@ def replaceable(grants: Iterable[Grant], ended: Grant, *, at: datetime) -> list[
         if grant.captured
         and grant.slot_id in (None, ended.slot_id)
         and grant.void is None
+        and not grant.owed
         and grant.is_active(at)
         and burn_down_key(grant) > burn_down_key(ended)
     ]

@@ -5,6 +5,7 @@ None of them reads other grants of the pool, unless something is due in it, or c
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -20,6 +21,7 @@ from services.ledger.domain.credits.commands import (
     VoidedGrant,
     VoidGrant,
 )
+from services.ledger.domain.credits.debt import payments, recover
 from services.ledger.domain.credits.grant import (
     CreditTypeId,
     CustomerId,
@@ -80,9 +82,12 @@ class Grants:
                     if (first := await tx.responses.find(customer_id, command, Grant)) is not None:
                         return first
                     issuing.refuse_known_source(command, *earlier)
-            opened = await self._open_or_make(tx, customer_id, command.credit_type_id, at)
-            account = issuing.issue_grant(opened.now, grant, cause_id=command.request_id, at=opened.at)
-            await opened.save(tx, account)
+            if is_top_up and await tx.debts.open_of(customer_id):
+                grant = await self._issue_and_pay(tx, customer_id, command, grant, at)
+            else:
+                opened = await self._open_or_make(tx, customer_id, command.credit_type_id, at)
+                account = issuing.issue_grant(opened.now, grant, cause_id=command.request_id, at=opened.at)
+                await opened.save(tx, account)
             await tx.responses.store(customer_id, command, grant, at=at)
             return grant
 
@@ -154,18 +159,55 @@ class Grants:
         self._relay.wake()
         return response
 
+    async def _issue_and_pay(
+        self, tx: Transaction, customer_id: CustomerId, command: IssueGrant, grant: Grant, at: datetime
+    ) -> Grant:
+        """Issue a bought grant, of which a part pays what the customer owes in any of its pools."""
+        await tx.accounts.make(customer_id, command.credit_type_id)
+        await tx.accounts.lock_all(customer_id)
+        debts = await tx.debts.open_of(customer_id)
+        owing: dict[CreditTypeId, set[GrantId]] = {command.credit_type_id: set()}
+        for one in debts:
+            owing.setdefault(one.credit_type_id, set()).add(one.grant.grant_id)
+        opened = {
+            pool: await self._open_or_make(tx, customer_id, pool, at, only_grants=frozenset(grants))
+            for pool, grants in sorted(owing.items())
+        }
+        accounts = {pool: one.now for pool, one in opened.items()}
+        # Settling the pools may have returned something.
+        debts = [replace(one, grant=accounts[one.credit_type_id].grants[one.grant.grant_id]) for one in debts]
+        pays = payments(debts, grant, command.currency_code)
+        new = command.credit_type_id
+        accounts[new] = issuing.issue_grant(
+            accounts[new], grant, cause_id=command.request_id, at=opened[new].at, pays=pays
+        )
+        entries = []
+        for payment in pays:
+            pool = payment.debt.credit_type_id
+            accounts[pool], entry = recover(accounts[pool], payment, grant.grant_id, at=opened[pool].at)
+            entries.append(entry)
+        for pool, account in accounts.items():
+            await opened[pool].save(tx, account)
+        await tx.debts.insert(customer_id, entries)
+        return accounts[new].grants[grant.grant_id]
+
     async def _open_or_make(
-        self, tx: Transaction, customer_id: CustomerId, credit_type_id: CreditTypeId, at: datetime
+        self,
+        tx: Transaction,
+        customer_id: CustomerId,
+        credit_type_id: CreditTypeId,
+        at: datetime,
+        only_grants: frozenset[GrantId] = NO_GRANTS,
     ) -> OpenAccount:
-        """Open an account without its grants; create the pool if there is none."""
+        """Open an account with these grants only; create the pool if there is none."""
         opened = await open_account(
-            tx, customer_id, credit_type_id, at=at, ids=self._ids, only_grants=NO_GRANTS
+            tx, customer_id, credit_type_id, at=at, ids=self._ids, only_grants=only_grants
         )
         if opened.before.version:
             return opened
         await tx.accounts.make(customer_id, credit_type_id)
         return await open_account(
-            tx, customer_id, credit_type_id, at=at, ids=self._ids, only_grants=NO_GRANTS
+            tx, customer_id, credit_type_id, at=at, ids=self._ids, only_grants=only_grants
         )
 
 

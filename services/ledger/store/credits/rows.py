@@ -41,7 +41,7 @@ GRANT_COLUMNS = """
     grant_id, kind, product_id, priority, effective_time, expire_time, create_time, granted_micros,
     captured_micros, held_micros, expired_micros, voided_micros, cost_basis_micros, scope_product_ids,
     schedule_id, period_start, source_id, is_closed, void_time, void_reason, void_actor, void_rolls_to,
-    taken_back_micros, rolled_over_micros, rolled_from, slot_id, withheld_micros
+    taken_back_micros, rolled_over_micros, rolled_from, slot_id, withheld_micros, to_void_micros
 """
 # Of a grant g: it is open, or has held credits. Must match the partial index's predicate exactly, or it is not used.
 IS_OPEN_GRANT = "NOT g.is_closed OR g.held_micros > 0"
@@ -89,6 +89,7 @@ def grant_from_row(row: Row) -> Grant:
         rolled_from=row["rolled_from"],
         slot_id=row["slot_id"],
         withheld=_known(Credits, row["withheld_micros"]),
+        to_void=_known(Credits, row["to_void_micros"]),
     )
 
 
@@ -128,6 +129,7 @@ def grant_to_row(grant: Grant) -> tuple[object, ...]:
         grant.rolled_from,
         grant.slot_id,
         None if grant.withheld is None else grant.withheld.micros,
+        None if grant.to_void is None else grant.to_void.micros,
     )
 
 

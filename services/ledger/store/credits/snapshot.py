@@ -8,7 +8,7 @@ from operator import itemgetter
 from access import current_caller
 from meshkit.quantity import Credits
 from services.ledger.domain.credits.account import Account
-from services.ledger.domain.credits.grant import CreditTypeId, CustomerId
+from services.ledger.domain.credits.grant import CreditTypeId, CustomerId, Owed
 from services.ledger.domain.errors import CustomerNotFound
 from services.ledger.domain.gate.overage import OVERAGE_KEY
 from services.ledger.domain.gate.spend_cap import GroupValue, Spend, WindowSpend
@@ -19,7 +19,7 @@ from services.ledger.store.gate.standings import CUSTOMER_ID, USAGE_ANCHOR
 # A customer without pools gives one row, and so does a pool without grants.
 _ACCOUNTS = f"""
     SELECT u.customer_id, {USAGE_ANCHOR} AS usage_anchor, p.credit_type_id, p.version, p.sequence, p.shortfall_micros,
-        p.next_due_time, p.settled_time, o.overage_caps, o.overage_totals, {GRANT_COLUMNS}
+        p.next_due_time, p.settled_time, o.overage_caps, o.overage_totals, o.owed, {GRANT_COLUMNS}
     FROM ledger.customers u
     LEFT JOIN ledger.pools p ON p.customer_id = u.customer_id AND ($2::text IS NULL OR p.credit_type_id = $2)
     LEFT JOIN LATERAL (
@@ -30,7 +30,14 @@ _ACCOUNTS = f"""
             SELECT jsonb_agg(to_jsonb(s)) FROM ledger.spends s
             WHERE s.customer_id = p.customer_id AND s.credit_type_id = p.credit_type_id
                 AND s.group_key = '{OVERAGE_KEY}'
-        ) AS overage_totals
+        ) AS overage_totals, (
+            SELECT jsonb_agg(
+                jsonb_build_array(b.to_void_micros - b.voided_micros, b.granted_micros, b.cost_basis_micros)
+            )
+            FROM ledger.grants b
+            WHERE b.customer_id = p.customer_id AND b.credit_type_id = p.credit_type_id
+                AND b.to_void_micros IS NOT NULL AND b.to_void_micros > b.voided_micros
+        ) AS owed
     ) o ON true
     LEFT JOIN ledger.grants g
         ON g.customer_id = p.customer_id AND g.credit_type_id = p.credit_type_id AND g.slot_id IS NULL
@@ -69,6 +76,10 @@ def _account(rows: list[Row]) -> Account:
         spends=dict(map(_overage_total, pool["overage_totals"] or ())),
         sequence=pool["sequence"],
         shortfall=Credits(pool["shortfall_micros"]),
+        owed=tuple(
+            Owed.of(Credits(owed), granted=Credits(granted), cost_basis_micros=cost_basis_micros)
+            for owed, granted, cost_basis_micros in pool["owed"] or ()
+        ),
         next_due_time=pool["next_due_time"],
         settled_time=pool["settled_time"],
         grants={grant.grant_id: grant for grant in grants},

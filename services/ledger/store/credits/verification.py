@@ -86,6 +86,42 @@ _TAKEN_BACK = """
     ORDER BY g.customer_id, g.grant_id LIMIT $2
 """
 
+# What debts say shall be voided of a grant.
+_TO_VOID = """
+    WITH written AS (
+        SELECT customer_id, grant_id, min(credit_type_id) AS entry_credit_type_id, sum(to_void_micros) AS micros
+        FROM ledger.debt_entries WHERE $1::text IS NULL OR customer_id = $1
+        GROUP BY customer_id, grant_id
+    ), stored AS (
+        SELECT customer_id, grant_id, credit_type_id, to_void_micros
+        FROM ledger.grants WHERE to_void_micros IS NOT NULL AND ($1::text IS NULL OR customer_id = $1)
+    )
+    SELECT customer_id, coalesce(credit_type_id, entry_credit_type_id) AS credit_type_id, grant_id,
+        'to_void_micros' AS figure, coalesce(to_void_micros, 0) AS stored, coalesce(micros, 0)::bigint AS recomputed
+    FROM stored FULL JOIN written USING (customer_id, grant_id)
+    WHERE coalesce(to_void_micros, 0) <> coalesce(micros, 0)
+    ORDER BY customer_id, grant_id LIMIT $2
+"""
+
+# What grants paid for debts, as VOID entries that name the grant which is owed as their cause.
+_TAKEN = """
+    WITH written AS (
+        SELECT customer_id, other_grant_id AS grant_id, grant_id AS cause_id, min(credit_type_id) AS credit_type_id,
+            sum(taken_micros) AS taken
+        FROM ledger.debt_entries WHERE kind = 'RECOVERY' AND ($1::text IS NULL OR customer_id = $1)
+        GROUP BY 1, 2, 3
+    )
+    SELECT w.customer_id, w.credit_type_id, w.grant_id, 'taken_micros for ' || w.cause_id AS figure,
+        w.taken::bigint AS stored, f.voided AS recomputed
+    FROM written w CROSS JOIN LATERAL (
+        SELECT coalesce(-sum(e.amount_micros), 0)::bigint AS voided FROM ledger.entries e
+        WHERE e.customer_id = w.customer_id AND e.grant_id = w.grant_id AND e.kind = 'VOID'
+            AND e.cause_id = w.cause_id
+    ) AS f
+    WHERE f.voided <> w.taken
+    ORDER BY w.customer_id, w.grant_id LIMIT $2
+"""
+
 # The grants that name it as the one they continue.
 _ROLLED_OVER = """
     WITH rolled AS (
@@ -358,6 +394,8 @@ async def verify(
         (_RESTS,),
         (_TAKEN_BACK,),
         (_ROLLED_OVER,),
+        (_TO_VOID,),
+        (_TAKEN,),
         (_HOLDS, holds_kept_from),
         (_SEATS,),
         (_SPENDS,),

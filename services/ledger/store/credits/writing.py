@@ -443,13 +443,13 @@ async def _insert_grants(connection: Connection, change: Change) -> None:
         await connection.executemany(
             f"INSERT INTO ledger.grants (customer_id, credit_type_id, {GRANT_COLUMNS})"
             " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,"
-            " $21, $22, $23, $24, $25, $26, $27, $28, $29)",
+            " $21, $22, $23, $24, $25, $26, $27, $28, $29, $30)",
             [(*change.key, *grant_to_row(grant)) for grant in new],
         )
 
 
 async def _save_voids(connection: Connection, change: Change) -> None:
-    """Write voids, what late notices took back, what rolled over and what is withheld; other amounts are plain."""
+    """Write voids, what late notices took back, rolled over, withheld and to void; other amounts are plain."""
     before, after = change.before.grants, change.after.grants
     voided = [
         after[grant_id]
@@ -459,7 +459,7 @@ async def _save_voids(connection: Connection, change: Change) -> None:
     if voided:
         await connection.executemany(
             "UPDATE ledger.grants SET void_time = $3, void_reason = $4, void_actor = $5, void_rolls_to = $6,"
-            " taken_back_micros = $7, rolled_over_micros = $8, withheld_micros = $9"
+            " taken_back_micros = $7, rolled_over_micros = $8, withheld_micros = $9, to_void_micros = $10"
             " WHERE customer_id = $1 AND grant_id = $2",
             [
                 (
@@ -469,6 +469,7 @@ async def _save_voids(connection: Connection, change: Change) -> None:
                     grant.taken_back.micros,
                     grant.rolled_over.micros,
                     None if grant.withheld is None else grant.withheld.micros,
+                    None if grant.to_void is None else grant.to_void.micros,
                 )
                 for grant in voided
             ],

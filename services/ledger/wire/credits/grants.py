@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from meshkit.quantity import Credits
+from meshkit.quantity import INT64_MAX, Credits
 from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
 from meshkit.rpc.fingerprint import fingerprint
 from purser.ledger.v1 import ledger_admin_pb2 as admin
@@ -76,6 +76,7 @@ def top_up_from_wire(request: peer.IssueTopUpGrantRequest) -> IssueGrant:
         expire_time=fields.optional_time("expire_time", request.expire_time, request.HasField("expire_time")),
         scope_product_ids=scope_from_wire(fields, "scope_product_ids", list(request.scope_product_ids)),
         source_id=fields.text("top_up_id", request.top_up_id),
+        currency_code=fields.text("currency_code", request.currency_code, required=False),
     )
     fields.check()
     return command
@@ -235,4 +236,6 @@ def _pool_to_wire(pool: PoolBalance, at: datetime) -> pb.PoolBalance:
             )
             for one in pool.overage
         ],
+        owed_micros=total_to_wire(pool.owed),
+        owed_money_micros=min(pool.owed_money_micros, INT64_MAX),
     )
