@@ -6,8 +6,8 @@ This is not a grpc.aio interceptor: grpc.aio asks interceptors again at every ca
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any, NoReturn, Protocol, TypeAlias
 
@@ -225,9 +225,11 @@ async def _messages(parse: Parse, raws: AsyncIterator[bytes], bytes_max: int) ->
 async def _write_all(behaviour: Behaviour, request: Any, context: ServicerContext[Any, Any]) -> None:
     """Carry out a method with a stream of responses: it yields them, or writes them itself."""
     responses = behaviour(request, context)
-    if isinstance(responses, AsyncIterator):
-        async for response in responses:
-            await context.write(response)
+    if isinstance(responses, AsyncGenerator):
+        # Closed at once when the caller disconnects: what it holds must not wait for a garbage collection.
+        async with aclosing(responses):
+            async for response in responses:
+                await context.write(response)
     else:
         await responses
 
