@@ -14,6 +14,7 @@ from meshkit.quantity import MICROS
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.fields import span, timestamp
 from purser.alert.v1.alert_pb2_grpc import AlertServiceStub
+from purser.alert.v1.feed_pb2_grpc import EventFeedServiceStub
 from purser.catalog.v1 import catalog_pb2 as catalog
 from purser.catalog.v1.catalog_pb2_grpc import CatalogServiceStub
 from purser.contract.v1 import contract_pb2 as contract
@@ -29,6 +30,7 @@ from purser.type.v1.money_pb2 import Money
 if TYPE_CHECKING:
     # The stubs for aio channels have separate types, which exist only in the .pyi files.
     from purser.alert.v1.alert_pb2_grpc import AlertServiceAsyncStub
+    from purser.alert.v1.feed_pb2_grpc import EventFeedServiceAsyncStub
     from purser.catalog.v1.catalog_pb2_grpc import CatalogServiceAsyncStub
     from purser.contract.v1.auto_top_ups_pb2_grpc import AutoTopUpServiceAsyncStub
     from purser.contract.v1.contract_pb2_grpc import ContractServiceAsyncStub
@@ -65,6 +67,7 @@ class Stubs:
     usage: "UsageServiceAsyncStub"
     ledger_admin: "LedgerAdminServiceAsyncStub"
     alert: "AlertServiceAsyncStub"
+    feed: "EventFeedServiceAsyncStub"
     clock: "ClockServiceAsyncStub"
 
 
@@ -101,6 +104,7 @@ def stubs_of(channels: Mapping[str, grpc.aio.Channel]) -> Stubs:
         usage=UsageServiceStub(channels["ledger"]),
         ledger_admin=LedgerAdminServiceStub(channels["ledger"]),
         alert=AlertServiceStub(channels["alert"]),
+        feed=EventFeedServiceStub(channels["alert"]),
         clock=ClockServiceStub(channels["contract"]),
     )
 

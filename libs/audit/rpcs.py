@@ -8,7 +8,7 @@ from typing import Final
 
 from access.policy import policy_of
 
-READS: Final = ("Get", "List", "Preview", "Verify", "Explain")
+READS: Final = ("Get", "List", "Preview", "Verify", "Explain", "WatchEvents")
 # The gate's entries and holds, and usage events, carry the caller's subject.
 OWN_RECORDS: Final = frozenset({"gate", "usage"})
 

@@ -20,6 +20,7 @@ from meshkit.rpc.server import RpcService
 from meshkit.service import App, ServiceBuilder, service_builder
 from purser.alert.v1.alert_pb2_grpc import add_AlertServiceServicer_to_server
 from purser.alert.v1.alert_peer_pb2_grpc import add_AlertPeerServiceServicer_to_server
+from purser.alert.v1.feed_pb2_grpc import add_EventFeedServiceServicer_to_server
 from sandbox import SandboxClock
 from services.alert import tables
 from services.alert.config import AlertSettings
@@ -29,11 +30,20 @@ from services.alert.operations.crossings import Crossings
 from services.alert.operations.deliveries import Deliveries
 from services.alert.operations.endpoints import Endpoints
 from services.alert.operations.events import Events
+from services.alert.operations.feed import Feed
+from services.alert.operations.notifying import Couriers
 from services.alert.operations.repairs import Repairs
 from services.alert.peers import LedgerPeer
 from services.alert.reencryption import REENCRYPT_SECONDS, encrypt_secrets
 from services.alert.relay import Notices
-from services.alert.server import PEER_SERVICE_NAME, SERVICE_NAME, AlertPeerServicer, AlertServicer
+from services.alert.server import (
+    FEED_SERVICE_NAME,
+    PEER_SERVICE_NAME,
+    SERVICE_NAME,
+    AlertPeerServicer,
+    AlertServicer,
+    EventFeedServicer,
+)
 from services.alert.store import PostgresStore
 from services.alert.sweeper import FORGET_SECONDS, forget_old
 from services.alert.webhooks.poster import HttpPoster
@@ -83,14 +93,17 @@ async def open_service(
         relay = await service.start_relay(Notices(LedgerPeer(service.channel("ledger"))).deliver)
         targets = _targets(settings, outside, service)
         worker = await service.start(_worker(store, targets, outside, service))
+        feed = await service.start(Feed(store=store, wall=wall))
+        couriers = Couriers(worker, feed)
         service.start_periodic(
             PeriodicTask("forget", lambda: forget_old(store, wall), FORGET_SECONDS),
             PeriodicTask("encrypt", lambda: encrypt_secrets(store), REENCRYPT_SECONDS),
         )
         operations = Operations(
             alerts=Alerts(store=store, relay=relay, clock=clock, ids=ids),
-            crossings=Crossings(store=store, courier=worker, wall=wall, ids=ids),
-            events=Events(store=store, courier=worker, wall=wall, ids=ids),
+            crossings=Crossings(store=store, courier=couriers, wall=wall, ids=ids),
+            events=Events(store=store, courier=couriers, wall=wall, ids=ids),
+            feed=feed,
             deliveries=Deliveries(store=store, courier=worker, wall=wall),
             endpoints=Endpoints(
                 store=store, targets=targets, wall=wall, ids=ids, randomness=outside.randomness
@@ -98,8 +111,12 @@ async def open_service(
             repairs=Repairs(store=store, relay=relay),
         )
         # No due work: no rule of Alert waits for a business instant. Only notices can be due.
-        yield await service.serve(
+        app = await service.serve(
             RpcService(SERVICE_NAME, partial(add_AlertServiceServicer_to_server, AlertServicer(operations))),
+            RpcService(
+                FEED_SERVICE_NAME,
+                partial(add_EventFeedServiceServicer_to_server, EventFeedServicer(operations)),
+            ),
             RpcService(
                 PEER_SERVICE_NAME,
                 partial(add_AlertPeerServiceServicer_to_server, AlertPeerServicer(operations)),
@@ -107,6 +124,8 @@ async def open_service(
             dead_letter_service(relay),
             relay=relay,
         )
+        service.stack.callback(feed.end_watches)  # the server, which stops next, waits for running calls
+        yield app
 
 
 def _targets(settings: AlertSettings, outside: Outside, service: ServiceBuilder) -> CheckedTargets:

@@ -4,17 +4,21 @@
 meshkit's rpc/calls.py maps errors to statuses.
 """
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any, Final
 
 from grpc.aio import ServicerContext
 
 from purser.alert.v1 import alert_pb2 as pb
-from purser.alert.v1 import alert_pb2_grpc, alert_peer_pb2_grpc
+from purser.alert.v1 import alert_pb2_grpc, alert_peer_pb2_grpc, feed_pb2_grpc
 from purser.alert.v1 import alert_peer_pb2 as peer_pb
+from purser.alert.v1 import feed_pb2 as feed_pb
 from services.alert.operations import Operations
-from services.alert.wire import alerts, crossings, deliveries, endpoints, events
+from services.alert.wire import alerts, crossings, deliveries, endpoints, events, feed
 
 SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["AlertService"].full_name
+FEED_SERVICE_NAME: Final = feed_pb.DESCRIPTOR.services_by_name["EventFeedService"].full_name
 PEER_SERVICE_NAME: Final = peer_pb.DESCRIPTOR.services_by_name["AlertPeerService"].full_name
 
 Context = ServicerContext[Any, Any]
@@ -108,6 +112,29 @@ class AlertServicer(alert_pb2_grpc.AlertServiceServicer):
         command = deliveries.replay_from_wire(request)
         delivery = await self._do.deliveries.replay(command)
         return deliveries.replay_to_wire(delivery)
+
+
+class EventFeedServicer(feed_pb2_grpc.EventFeedServiceServicer):
+    """purser.alert.v1.EventFeedService; the proto documents each rpc."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._do = operations
+
+    async def ListEvents(
+        self, request: feed_pb.ListEventsRequest, context: Context
+    ) -> feed_pb.ListEventsResponse:
+        query, start, rows_max = feed.list_from_wire(request)
+        page = await self._do.feed.list(query, start, rows_max=rows_max)
+        return feed.list_to_wire(page)
+
+    async def WatchEvents(
+        self, request: feed_pb.WatchEventsRequest, context: Context
+    ) -> AsyncGenerator[feed_pb.WatchEventsResponse]:
+        query, start = feed.watch_from_wire(request)
+        async with aclosing(self._do.feed.watch(query, start)) as pages:
+            async for page in pages:
+                for response in feed.watch_to_wire(page):
+                    yield response
 
 
 class AlertPeerServicer(alert_peer_pb2_grpc.AlertPeerServiceServicer):

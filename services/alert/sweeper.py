@@ -7,6 +7,7 @@ from typing import Final
 import structlog
 
 from meshkit.clock import Clock
+from services.alert.domain.feed import EVENTS_KEPT
 from services.alert.store import PostgresStore
 
 FORGET_SECONDS: Final = 3_600.0
@@ -18,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 
 async def forget_old(store: PostgresStore, wall: Clock) -> int:
-    """Delete old stored responses, delivered notices and finished deliveries, a limited number.
+    """Delete old stored responses, delivered notices, finished deliveries and events, a limited number.
 
     wall: decides their age. Returns the number of rows.
     """
@@ -27,6 +28,7 @@ async def forget_old(store: PostgresStore, wall: Clock) -> int:
         requests_before=now - REQUESTS_KEPT,
         notices_before=now - NOTICES_KEPT,
         deliveries_before=now - DELIVERIES_KEPT,
+        events_before=now - EVENTS_KEPT,
     )
     if forgotten:
         log.info("old_rows_forgotten", rows=forgotten)

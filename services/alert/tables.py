@@ -3,7 +3,17 @@
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, DateTime, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from audit import audit_events_table
@@ -75,16 +85,47 @@ webhook_secrets = Table(
     schema=SCHEMA,
 )
 
+customer_sequences = Table(
+    "customer_sequences",
+    metadata,
+    Column("customer_id", Text, primary_key=True),
+    Column("last_sequence", BigInteger, nullable=False),
+    schema=SCHEMA,
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("event_type", Text, nullable=False),
+    Column("customer_id", Text, nullable=False),  # '' for what happened to the vendor
+    Column("customer_sequence", BigInteger, nullable=False),
+    Column("is_internal", Boolean, nullable=False),
+    Column("create_time", DateTime(timezone=True), nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("position", BigInteger),  # in the feed; NULL until a reader has seen it committed
+    schema=SCHEMA,
+)
+
+feed = Table(
+    "feed",
+    metadata,
+    Column("only_row", Boolean, primary_key=True),
+    Column("last_position", BigInteger, nullable=False),
+    Column("forgotten_position", BigInteger, nullable=False),  # events up to here are not listed any more
+    schema=SCHEMA,
+)
+
 deliveries = Table(
     "deliveries",
     metadata,
     Column("delivery_id", Text, primary_key=True),
     Column("webhook_endpoint_id", Text, nullable=False),
-    Column("alert_id", Text),  # of an edge; the others have an event_id
-    Column("event_id", Text),
+    Column("alert_id", Text),  # of an edge
+    Column("event_id", Text),  # NULL for an edge that was stored before there were events
     Column("customer_id", Text, nullable=False),
     Column("group_value", Text, nullable=False),
-    Column("sequence", BigInteger, nullable=False),  # 0 for an event
+    Column("sequence", BigInteger, nullable=False),  # of an edge; 0 for other events
     Column("event_type", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
@@ -95,6 +136,6 @@ deliveries = Table(
     Column("deliver_time", DateTime(timezone=True)),
     Column("due_time", DateTime(timezone=True)),
     Column("give_up_time", DateTime(timezone=True), nullable=False),
-    Column("payload", Text, nullable=False),
+    Column("payload", Text),  # NULL: that of the event
     schema=SCHEMA,
 )

@@ -17,7 +17,7 @@ from grpc_tools import protoc
 
 from tests.architecture.source import ROOT, SERVICES, sources
 
-READS = ("Get", "List", "Preview", "Verify", "Explain")
+READS = ("Get", "List", "Preview", "Verify", "Explain", "WatchEvents")
 # What makes an item of a batch idempotent.
 ITEM_KEYS = ("request_id", "transaction_id")
 STATUSES = (

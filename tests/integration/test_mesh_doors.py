@@ -37,7 +37,11 @@ SERVED = {
         "purser.ledger.v1.LedgerPeerService",
         "purser.ledger.v1.UsageService",
     },
-    "alert": {"purser.alert.v1.AlertService", "purser.alert.v1.AlertPeerService"},
+    "alert": {
+        "purser.alert.v1.AlertService",
+        "purser.alert.v1.AlertPeerService",
+        "purser.alert.v1.EventFeedService",
+    },
 }
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from meshkit.quantity import MICROS
 from meshkit.rpc.client import open_channel
 from meshkit.rpc.fields import timestamp
 from purser.alert.v1 import alert_pb2 as alert
+from purser.alert.v1 import feed_pb2 as feed
 from purser.contract.v1 import auto_top_ups_pb2 as auto
 from purser.contract.v1 import contract_pb2 as contract
 from purser.contract.v1 import self_service_pb2 as own
@@ -34,7 +35,7 @@ from purser.ledger.v1 import ledger_pb2 as ledger
 from purser.ledger.v1 import usage_pb2 as usage
 from purser.type.v1.money_pb2 import Money
 from tests.support.faults import fault, outcome
-from tests.support.mesh import JUNE, Acme, SwitchedMesh, acme_of, secured
+from tests.support.mesh import JUNE, Acme, SwitchedMesh, acme_of, pending, secured, until
 from tests.support.postgres import Databases
 from tests.support.rpcs import Rpc, rpcs_of
 
@@ -54,7 +55,7 @@ NAMES_NOBODY = {
 # Batches answer item by item; see the tests below.
 BATCHES = {"AuthorizeBatch", "CaptureBatch", "DebitBatch", "RecordUsage", "ImportUsage"}
 NOT_FOUND = StatusCode.NOT_FOUND.value[0]
-LISTS_OF_ALL = {"ListCustomers", "ListAlerts"}
+LISTS_OF_ALL = {"ListCustomers", "ListAlerts", "ListEvents", "WatchEvents"}
 OF_THE_CATALOG = "/purser.catalog."
 
 
@@ -374,16 +375,27 @@ async def test_a_request_that_names_no_customer_is_refused(world: World) -> None
             assert refused == (StatusCode.PERMISSION_DENIED, "TOKEN_RESTRICTED"), name
 
 
-async def test_lists_show_only_ones_own(world: World) -> None:
+async def test_lists_show_only_ones_own(world: World, databases: Databases) -> None:
+    a_while_ago = datetime.now(UTC) - timedelta(hours=1)
+    await until(lambda: pending(databases, ["contract"]), lambda count: count == 0)
     async with restricted_stubs(world) as stubs:
         customers = await stubs.contract.ListCustomers(contract.ListCustomersRequest())
         signed = await stubs.contract.ListContracts(contract.ListContractsRequest())
         alerts = await stubs.alert.ListAlerts(alert.ListAlertsRequest())
+        events = await stubs.feed.ListEvents(feed.ListEventsRequest())
+        watched = aiter(stubs.feed.WatchEvents(feed.WatchEventsRequest(start_time=timestamp(a_while_ago))))
+        await anext(watched)
+        seen = [(await anext(watched)).event for _ in events.events]
+        foreign = await stubs.feed.ListEvents(feed.ListEventsRequest(customer_id=world.theirs["customer"]))
 
     assert [one.customer_id for one in customers.customers] == [world.ours["customer"]]
     assert {one.customer_id for one in signed.contracts} == {world.ours["customer"]}
     assert world.ours["contract_id"] in [one.contract_id for one in signed.contracts]
     assert [one.alert_id for one in alerts.alerts] == [world.ours["alert_id"]]
+    assert {one.customer_id for one in events.events} == {world.ours["customer"]}
+    everything = await world.acme.stubs.feed.ListEvents(feed.ListEventsRequest())
+    assert len(everything.events) > len(events.events)
+    assert (seen, list(foreign.events)) == (list(events.events), [])
 
 
 async def test_each_item_of_a_batch_is_checked(world: World) -> None:

@@ -20,6 +20,7 @@ from purser.alert.v1 import alert_pb2 as pb
 from purser.alert.v1 import alert_peer_pb2 as peer_pb
 from purser.alert.v1.alert_pb2_grpc import AlertServiceStub
 from purser.alert.v1.alert_peer_pb2_grpc import AlertPeerServiceStub
+from purser.alert.v1.feed_pb2_grpc import EventFeedServiceStub
 from services.alert.app import Outside, open_service
 from services.alert.config import AlertSettings
 from tests.support.postgres import Databases
@@ -28,9 +29,11 @@ if TYPE_CHECKING:
     # The stub of an aio channel has a separate type, which exists only in the .pyi.
     from purser.alert.v1.alert_pb2_grpc import AlertServiceAsyncStub
     from purser.alert.v1.alert_peer_pb2_grpc import AlertPeerServiceAsyncStub
+    from purser.alert.v1.feed_pb2_grpc import EventFeedServiceAsyncStub
 
 AlertStub: TypeAlias = "AlertServiceAsyncStub"
 AlertPeerStub: TypeAlias = "AlertPeerServiceAsyncStub"
+FeedStub: TypeAlias = "EventFeedServiceAsyncStub"
 
 JUNE = datetime(2025, 6, 1, tzinfo=UTC)
 NOBODY = "127.0.0.1:1"  # nothing listens there: an unavailable peer
@@ -51,6 +54,7 @@ class RunningAlert:
     address: str
     stub: AlertStub
     peer: AlertPeerStub
+    feed: FeedStub
     clock: ManualClock
 
 
@@ -87,6 +91,7 @@ async def running_alert(
             address=f"127.0.0.1:{app.port}",
             stub=AlertServiceStub(channel),
             peer=AlertPeerServiceStub(channel),
+            feed=EventFeedServiceStub(channel),
             clock=clock,
         )
 

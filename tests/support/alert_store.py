@@ -9,7 +9,7 @@ from services.alert.domain.alert import Alert, AlertId, AlertType, CreditTypeId,
 from services.alert.domain.commands import ObserveCrossing
 from services.alert.domain.delivery import DeliveryId, Edge, NewDelivery
 from services.alert.domain.endpoint import Secret, SecretId, WebhookEndpoint, WebhookEndpointId, secret_text
-from services.alert.domain.event import ALERT_EVENTS, EventId, EventType
+from services.alert.domain.event import ALERT_EVENTS, Event, EventId, EventType
 from services.alert.domain.status import Crossing
 from services.alert.store import PostgresStore
 from tests.support.alert import ACME, JUNE
@@ -50,25 +50,49 @@ def a_secret_row(number: int, endpoint: WebhookEndpoint) -> Secret:
     )
 
 
+def an_event_row(
+    number: int = 1,
+    *,
+    event_id: str = "",
+    event_type: EventType = EventType.TOP_UP_PAID,
+    customer_id: str = ACME,
+    customer_sequence: int = 0,
+    is_internal: bool = False,
+    at: datetime = JUNE,
+) -> Event:
+    """Return the number-th event."""
+    return Event(
+        event_id=EventId(event_id or f"evt_{number:03}"),
+        event_type=event_type,
+        customer_id=CustomerId(customer_id),
+        customer_sequence=customer_sequence or number,
+        is_internal=is_internal,
+        create_time=at,
+        payload=f'{{"number":{number}}}',
+    )
+
+
 def a_new_delivery(number: int = 1, *, endpoint: int = 1, alert: int = 1, at: datetime = JUNE) -> NewDelivery:
     """Return the number-th observation of an alert, with a delivery to an endpoint."""
     return NewDelivery(
         delivery_id=DeliveryId(f"dlv_{endpoint:03}_{number:03}"),
         webhook_endpoint_id=WebhookEndpointId(f"end_{endpoint:03}"),
-        cause=Edge(alert_id=AlertId(f"alr_{alert:03}"), group_value="", sequence=number),
-        customer_id=ACME_ID,
-        event_type=EventType.IN_ALARM if number % 2 else EventType.RESOLVED,
+        event=an_event_row(
+            number,
+            event_id=f"evt_{alert:03}_{number:03}",
+            event_type=EventType.IN_ALARM if number % 2 else EventType.RESOLVED,
+            customer_sequence=alert * 1_000 + number,
+            at=at,
+        ),
+        edge=Edge(alert_id=AlertId(f"alr_{alert:03}"), group_value="", sequence=number),
         create_time=at,
-        payload=f'{{"number":{number}}}',
     )
 
 
 def an_event_delivery(number: int = 1, *, endpoint: int = 1, at: datetime = JUNE) -> NewDelivery:
     """Return the delivery of the number-th event of Contract to an endpoint."""
     return replace(
-        a_new_delivery(number, endpoint=endpoint, at=at),
-        cause=EventId(f"ntc_{number:03}"),
-        event_type=EventType.TOP_UP_PAID,
+        a_new_delivery(number, endpoint=endpoint, at=at), event=an_event_row(number, at=at), edge=None
     )
 
 
@@ -88,7 +112,7 @@ def an_observation(sequence: int, *, in_alarm: bool = True, alert: int = 1) -> O
     )
 
 
-async def keep(store: PostgresStore, *rows: Alert | WebhookEndpoint | NewDelivery) -> None:
+async def keep(store: PostgresStore, *rows: Alert | WebhookEndpoint | Event | NewDelivery) -> None:
     """Store them, each endpoint with a secret."""
     async with store.transaction() as tx:
         for number, row in enumerate(rows, start=1):
@@ -98,5 +122,9 @@ async def keep(store: PostgresStore, *rows: Alert | WebhookEndpoint | NewDeliver
                 case WebhookEndpoint():
                     await tx.endpoints.insert(row)
                     await tx.endpoints.insert_secret(a_secret_row(number, row))
+                case Event():
+                    await tx.events.insert(row)
                 case NewDelivery():
+                    if not await tx.events.has(row.event.event_id):
+                        await tx.events.insert(row.event)
                     await tx.deliveries.insert([row])

@@ -10,7 +10,7 @@ from meshkit.quantity import Credits
 from services.alert.domain.alert import Alert, AlertId, AlertType, CreditTypeId, CustomerId
 from services.alert.domain.delivery import Delivery, DeliveryId
 from services.alert.domain.endpoint import EndpointCreated, SecretRotated, WebhookEndpoint, WebhookEndpointId
-from services.alert.domain.event import ALERT_EVENTS, EventReceipt, EventType, PublishedEvent
+from services.alert.domain.event import ALERT_EVENTS, EventReceipt, EventType, Occurrence
 from services.alert.domain.status import AlertStatus, Crossing, CrossingReceipt
 
 
@@ -65,7 +65,7 @@ class ObserveCrossing:
 class PublishEvent:
     request_id: str
     fingerprint: bytes
-    event: PublishedEvent
+    event: Occurrence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

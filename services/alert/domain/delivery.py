@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import NewType
 
-from services.alert.domain.alert import AlertId, CustomerId
+from services.alert.domain.alert import AlertId
 from services.alert.domain.endpoint import WebhookEndpointId
-from services.alert.domain.event import EventId, EventType
+from services.alert.domain.event import Event, EventType
 
 DeliveryId = NewType("DeliveryId", str)
 
@@ -39,7 +39,7 @@ class DeliveryStatus(Enum):
 class Delivery:
     """One notification to one endpoint. Its id is the `webhook-id` of every attempt.
 
-    alert_id: None if an event of Contract is its cause. attempts: number of attempts started. If the last one got no
+    alert_id: None unless an alert is its cause. attempts: number of attempts started. If the last one got no
     response, last_status_code is 0 and last_error gives the cause. due_time: set while PENDING only.
     """
 
@@ -68,15 +68,16 @@ class Edge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewDelivery:
-    """A new delivery, due immediately. There is one per endpoint and cause."""
+    """A new delivery of a stored event, due immediately. There is one per endpoint and event, and per edge.
+
+    edge: the cause of the event, if it is an alert's.
+    """
 
     delivery_id: DeliveryId
     webhook_endpoint_id: WebhookEndpointId
-    cause: Edge | EventId
-    customer_id: CustomerId
-    event_type: EventType
+    event: Event
+    edge: Edge | None
     create_time: datetime
-    payload: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

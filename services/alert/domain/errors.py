@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The faults of Alert, one class per reason in alert.proto."""
 
-from meshkit.errors import FailedPrecondition, NotFound
+from meshkit.errors import FailedPrecondition, NotFound, ResourceExhausted
 
 
 class AlertNotFound(NotFound):
@@ -111,3 +111,36 @@ class DeliveryStillPending(FailedPrecondition):
             f"delivery {delivery_id!r} is still pending and will be retried automatically",
             delivery_id=delivery_id,
         )
+
+
+class EventCursorExpired(FailedPrecondition):
+    """Events after the cursor, or since the start time, are not kept any more."""
+
+    reason = "EVENT_CURSOR_EXPIRED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "events after this point were deleted, because they are kept for 90 days; begin anew without a cursor,"
+            " and compare what the events are about"
+        )
+
+
+class EventCursorUnknown(FailedPrecondition):
+    """The cursor lies beyond the newest event."""
+
+    reason = "EVENT_CURSOR_UNKNOWN"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the cursor is newer than every event, as after the database was restored from a backup; begin anew with a"
+            " start_time before that"
+        )
+
+
+class TooManyWatches(ResourceExhausted):
+    """The server serves as many WatchEvents as it can."""
+
+    reason = "TOO_MANY_WATCHES"
+
+    def __init__(self) -> None:
+        super().__init__("the server serves as many WatchEvents as it can; ask ListEvents, or retry later")

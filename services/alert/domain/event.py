@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is posted to endpoints: state changes of alerts, and what Contract publishes. And their JSON."""
+"""Events: state changes of alerts, and what Contract publishes. And their JSON, which webhooks and the feed show."""
 
 import json
 from dataclasses import dataclass
@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, Final, NewType
 
-from services.alert.domain.alert import Alert, CustomerId
+from services.alert.domain.alert import EVERY_CUSTOMER, Alert, CustomerId
 from services.alert.domain.status import AlertState, AlertStatus
 
 EventId = NewType("EventId", str)
+
+PAYLOAD_VERSION: Final = 1
 
 
 class EventType(Enum):
@@ -37,14 +39,34 @@ PUBLISHED_EVENTS: Final[tuple[EventType, ...]] = tuple(one for one in EventType 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PublishedEvent:
-    """An event of Contract. data: a JSON object, what its webhooks show. event_time: business time."""
+class Occurrence:
+    """What happened. data: a JSON object. event_time: business time.
+
+    customer_id: to whom; empty: to the vendor. is_internal: not shown to the customer.
+    """
 
     event_id: EventId
     event_type: EventType
     customer_id: CustomerId
     event_time: datetime
     data: dict[str, Any]
+    is_internal: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A stored event. customer_sequence: 1, 2, 3 … of its customer. create_time: wall time.
+
+    payload: the JSON that webhooks and the feed show, byte for byte.
+    """
+
+    event_id: EventId
+    event_type: EventType
+    customer_id: CustomerId
+    customer_sequence: int
+    is_internal: bool
+    create_time: datetime
+    payload: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +85,10 @@ def event_of(before: AlertState, after: AlertState) -> EventType | None:
             return None
 
 
-def body_of(event_type: EventType, alert: Alert, status: AlertStatus) -> str:
-    """Return the body of a notification of an alert.
+def edge_of(event_id: EventId, event_type: EventType, alert: Alert, status: AlertStatus) -> Occurrence:
+    """Return what happened to an alert. Amounts are credits × 10^6; the time is when the Ledger observed the crossing.
 
-    Amounts are credits × 10^6. The timestamp is when the Ledger observed the crossing. The body is built once
-    and stored: every attempt posts these bytes, even if the alert changes.
+    A customer sees the alerts on itself only, so it does not see the events of others.
     """
     assert status.observe_time is not None  # only an observation changes the state
     data = {
@@ -83,17 +104,39 @@ def body_of(event_type: EventType, alert: Alert, status: AlertStatus) -> str:
         "value_micros": status.value.micros,
         "observe_time": _rfc_3339(status.observe_time),
     }
-    return _body(event_type, status.observe_time, data)
+    return Occurrence(
+        event_id=event_id,
+        event_type=event_type,
+        customer_id=status.customer_id,
+        event_time=status.observe_time,
+        data=data,
+        is_internal=alert.customer_id == EVERY_CUSTOMER,
+    )
 
 
-def body_of_published(event: PublishedEvent) -> str:
-    """Return the body of a notification of an event that Contract published."""
-    return _body(event.event_type, event.event_time, event.data)
+def event_from(occurrence: Occurrence, *, customer_sequence: int, at: datetime) -> Event:
+    """Return the event to store. Its payload is built once: every attempt posts these bytes, whatever changes later."""
+    return Event(
+        event_id=occurrence.event_id,
+        event_type=occurrence.event_type,
+        customer_id=occurrence.customer_id,
+        customer_sequence=customer_sequence,
+        is_internal=occurrence.is_internal,
+        create_time=at,
+        payload=payload_of(occurrence, customer_sequence=customer_sequence),
+    )
 
 
-def _body(event_type: EventType, at: datetime, data: dict[str, Any]) -> str:
-    """Return the format that Standard Webhooks recommends: type, timestamp, data."""
-    content = {"type": event_type.value, "timestamp": _rfc_3339(at), "data": data}
+def payload_of(occurrence: Occurrence, *, customer_sequence: int) -> str:
+    """Return the JSON of an event: what Standard Webhooks recommends (type, timestamp, data), and what orders it."""
+    content = {
+        "type": occurrence.event_type.value,
+        "timestamp": _rfc_3339(occurrence.event_time),
+        "event_id": occurrence.event_id,
+        "customer_sequence": customer_sequence,
+        "payload_version": PAYLOAD_VERSION,
+        "data": occurrence.data,
+    }
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from services.alert.domain.alert import AlertId, CustomerId
 from services.alert.domain.endpoint import WebhookEndpointId
+from services.alert.domain.event import EventType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,3 +24,11 @@ class ListStatuses:
 class ListDeliveries:
     webhook_endpoint_id: WebhookEndpointId
     alert_id: AlertId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindEvents:
+    """Events of the feed. event_types: empty: all."""
+
+    customer_id: CustomerId
+    event_types: tuple[EventType, ...]

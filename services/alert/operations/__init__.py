@@ -8,6 +8,7 @@ from services.alert.operations.crossings import Crossings
 from services.alert.operations.deliveries import Deliveries
 from services.alert.operations.endpoints import Endpoints
 from services.alert.operations.events import Events
+from services.alert.operations.feed import Feed
 from services.alert.operations.repairs import Repairs
 
 
@@ -20,4 +21,5 @@ class Operations:
     deliveries: Deliveries
     endpoints: Endpoints
     events: Events
+    feed: Feed
     repairs: Repairs

@@ -8,7 +8,7 @@ from meshkit.ids import Ids
 from services.alert.domain.alert import Alert
 from services.alert.domain.commands import ObserveCrossing
 from services.alert.domain.delivery import Edge
-from services.alert.domain.event import body_of, event_of
+from services.alert.domain.event import EventId, edge_of, event_of
 from services.alert.domain.status import AlertStatus, CrossingReceipt, observe, unobserved
 from services.alert.operations.notifying import notify
 from services.alert.operations.ports import Courier
@@ -61,10 +61,8 @@ class Crossings:
             return
         await notify(
             tx,
-            event_type,
-            Edge(alert_id=alert.alert_id, group_value=after.group_value, sequence=after.sequence),
-            customer_id=after.customer_id,
-            payload=body_of(event_type, alert, after),
+            edge_of(EventId(self._ids.new("evt")), event_type, alert, after),
             at=self._wall.now(),
             ids=self._ids,
+            edge=Edge(alert_id=alert.alert_id, group_value=after.group_value, sequence=after.sequence),
         )

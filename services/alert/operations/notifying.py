@@ -1,37 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Queues a notification: one delivery for each enabled endpoint that wants its type."""
+"""Stores an event and queues its notifications: one delivery for each enabled endpoint that wants its type."""
 
 from datetime import datetime
 
 from meshkit.ids import Ids
-from services.alert.domain.alert import CustomerId
 from services.alert.domain.delivery import DeliveryId, Edge, NewDelivery
-from services.alert.domain.event import EventId, EventType
+from services.alert.domain.event import Occurrence, event_from
+from services.alert.operations.ports import Courier
 from services.alert.store import Transaction
 
 
 async def notify(
-    tx: Transaction,
-    event_type: EventType,
-    cause: Edge | EventId,
-    *,
-    customer_id: CustomerId,
-    payload: str,
-    at: datetime,
-    ids: Ids,
+    tx: Transaction, occurrence: Occurrence, *, at: datetime, ids: Ids, edge: Edge | None = None
 ) -> None:
-    """Insert the deliveries, due at once. at: wall time. Wake the courier after the commit."""
+    """Insert the event and its deliveries, due at once. at: wall time. Wake the courier after the commit.
+
+    edge: the cause, if it is an alert's.
+    """
+    sequence = await tx.events.next_sequence(occurrence.customer_id)
+    event = event_from(occurrence, customer_sequence=sequence, at=at)
+    await tx.events.insert(event)
     await tx.deliveries.insert(
         [
             NewDelivery(
                 delivery_id=DeliveryId(ids.new("dlv")),
                 webhook_endpoint_id=webhook_endpoint_id,
-                cause=cause,
-                customer_id=customer_id,
-                event_type=event_type,
+                event=event,
+                edge=edge,
                 create_time=at,
-                payload=payload,
             )
-            for webhook_endpoint_id in await tx.endpoints.hold_enabled(event_type)
+            for webhook_endpoint_id in await tx.endpoints.hold_enabled(event.event_type)
         ]
     )
+
+
+class Couriers:
+    """Wakes several couriers: webhooks and the feed."""
+
+    def __init__(self, *couriers: Courier) -> None:
+        self._couriers = couriers
+
+    def wake(self) -> None:
+        for courier in self._couriers:
+            courier.wake()

@@ -21,7 +21,6 @@ from services.alert.domain.delivery import (
     Delivery,
     DeliveryId,
     DeliveryStatus,
-    Edge,
     NewDelivery,
     error_of,
 )
@@ -30,8 +29,16 @@ from services.alert.domain.errors import DeliveryNotFound
 from services.alert.domain.event import EventId, EventType
 from services.alert.domain.queries import ListDeliveries
 from services.alert.domain.status import AlertStatus
-from services.alert.tables import deliveries, webhook_endpoints
+from services.alert.tables import deliveries, events, webhook_endpoints
 
+# Before there were events, each delivery had its body in its own row.
+_PAYLOAD = func.coalesce(
+    deliveries.c.payload,
+    select(events.c.payload)
+    .where(events.c.event_id == deliveries.c.event_id)
+    .correlate(deliveries)
+    .scalar_subquery(),
+).label("payload")
 _COLUMNS = (
     deliveries.c.delivery_id,
     deliveries.c.webhook_endpoint_id,
@@ -44,7 +51,7 @@ _COLUMNS = (
     deliveries.c.create_time,
     deliveries.c.deliver_time,
     deliveries.c.due_time,
-    deliveries.c.payload,
+    _PAYLOAD,
 )
 _IS_PENDING = deliveries.c.status == DeliveryStatus.PENDING.value
 
@@ -166,7 +173,7 @@ class StoredDeliveries:
                 deliveries.c.attempts,
                 deliveries.c.earlier_attempts,
                 deliveries.c.give_up_time,
-                deliveries.c.payload,
+                _PAYLOAD,
             )
         )
         row = (await self._connection.execute(leased)).first()
@@ -214,8 +221,8 @@ class StoredDeliveries:
         """Record the last failed attempt. Does nothing if another attempt has started since."""
         await self._end_in_failure(attempt, answer, due_time=None, status=DeliveryStatus.FAILED.value)
 
-    async def forget_finished(self, *, before: datetime, rows_max: int = 10_000) -> int:
-        """Delete finished deliveries created before an instant, at most `rows_max`. Returns their number."""
+    async def forget_finished(self, *, before: datetime, rows_max: int = 10_000) -> Sequence[EventId | None]:
+        """Delete finished deliveries created before an instant, at most `rows_max`. Returns their events, repeated."""
         old = (
             select(deliveries.c.delivery_id)
             .where(deliveries.c.create_time < before, deliveries.c.status != DeliveryStatus.PENDING.value)
@@ -223,11 +230,11 @@ class StoredDeliveries:
             .limit(rows_max)
         )
         dropped = await self._connection.execute(
-            delete(deliveries).where(
-                deliveries.c.delivery_id.in_(old), deliveries.c.status != DeliveryStatus.PENDING.value
-            )
+            delete(deliveries)
+            .where(deliveries.c.delivery_id.in_(old), deliveries.c.status != DeliveryStatus.PENDING.value)
+            .returning(deliveries.c.event_id)
         )
-        return dropped.rowcount
+        return list(dropped.scalars())
 
     async def _end_in_failure(self, attempt: Attempt, answer: Answer, **values: object) -> None:
         await self._connection.execute(
@@ -242,12 +249,16 @@ class StoredDeliveries:
 
 
 def _to_row(new: NewDelivery) -> dict[str, object]:
+    edge = new.edge
     return {
         "delivery_id": new.delivery_id,
         "webhook_endpoint_id": new.webhook_endpoint_id,
-        **_cause(new.cause),
-        "customer_id": new.customer_id,
-        "event_type": new.event_type.value,
+        "alert_id": None if edge is None else edge.alert_id,
+        "event_id": new.event.event_id,
+        "customer_id": new.event.customer_id,
+        "group_value": "" if edge is None else edge.group_value,
+        "sequence": 0 if edge is None else edge.sequence,
+        "event_type": new.event.event_type.value,
         "status": DeliveryStatus.PENDING.value,
         "attempts": 0,
         "earlier_attempts": 0,
@@ -256,19 +267,8 @@ def _to_row(new: NewDelivery) -> dict[str, object]:
         "create_time": new.create_time,
         "due_time": new.create_time,
         "give_up_time": new.create_time + GIVE_UP_AFTER,
-        "payload": new.payload,
+        "payload": None,
     }
-
-
-def _cause(cause: Edge | EventId) -> dict[str, object]:
-    if isinstance(cause, Edge):
-        return {
-            "alert_id": cause.alert_id,
-            "event_id": None,
-            "group_value": cause.group_value,
-            "sequence": cause.sequence,
-        }
-    return {"alert_id": None, "event_id": cause, "group_value": "", "sequence": 0}
 
 
 def _from_row(row: Row[*tuple[Any, ...]]) -> Delivery:

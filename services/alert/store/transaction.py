@@ -4,6 +4,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -17,9 +18,13 @@ from services.alert import tables
 from services.alert.store.alerts import StoredAlerts
 from services.alert.store.deliveries import StoredDeliveries
 from services.alert.store.endpoints import EncryptionResult, StoredEndpoints
+from services.alert.store.events import StoredEvents
+from services.alert.store.feed import StoredFeed
 from services.alert.store.formats import NOTICES, RESPONSES
 from services.alert.store.responses import OwnResponses
 from services.alert.store.statuses import StoredStatuses
+
+FORGOTTEN_MAX: Final = 10_000
 
 
 class Transaction:
@@ -33,6 +38,8 @@ class Transaction:
         self.statuses = StoredStatuses(connection)
         self.endpoints = StoredEndpoints(connection, keyring)
         self.deliveries = StoredDeliveries(connection)
+        self.events = StoredEvents(connection)
+        self.feed = StoredFeed(connection)
 
 
 class PostgresStore:
@@ -66,10 +73,22 @@ class PostgresStore:
             total.encrypted += page.encrypted
             total.unreadable |= page.unreadable
 
+    async def place_events(self, *, rows_max: int = 10_000) -> None:
+        """Give every committed event its position in the feed, `rows_max` in a transaction."""
+        while True:
+            async with self._engine.begin() as connection:
+                if await StoredFeed(connection).place(rows_max=rows_max) < rows_max:
+                    return
+
     async def forget(
-        self, *, requests_before: datetime, notices_before: datetime, deliveries_before: datetime
+        self,
+        *,
+        requests_before: datetime,
+        notices_before: datetime,
+        deliveries_before: datetime,
+        events_before: datetime,
     ) -> int:
-        """Delete requests, delivered notices and finished deliveries older than an instant.
+        """Delete requests, delivered notices, finished deliveries and events older than an instant.
 
         A limited number of each, each in a separate transaction, as they are independent. Returns the number of rows.
         """
@@ -78,5 +97,10 @@ class PostgresStore:
         async with self._engine.begin() as connection:
             forgotten += await outbox.forget_sent(connection, tables.outbox, before=notices_before)
         async with self._engine.begin() as connection:
-            forgotten += await StoredDeliveries(connection).forget_finished(before=deliveries_before)
+            posted = await StoredDeliveries(connection).forget_finished(before=deliveries_before)
+            await StoredFeed(connection).drop_unposted([one for one in posted if one is not None])
+            forgotten += len(posted)
+        await self.place_events()  # one without a position is not listed, so it would not be forgotten
+        async with self._engine.begin() as connection:
+            forgotten += await StoredFeed(connection).forget(before=events_before, rows_max=FORGOTTEN_MAX)
         return forgotten

@@ -15,7 +15,7 @@ from services.alert.domain.event import (
     PUBLISHED_EVENTS,
     EventId,
     EventType,
-    PublishedEvent,
+    Occurrence,
 )
 
 DATA_LENGTH_MAX: Final = 65_536
@@ -28,7 +28,7 @@ def publish_from_wire(request: pb.PublishEventRequest) -> PublishEvent:
     command = PublishEvent(
         request_id=fields.request_id(request.request_id),
         fingerprint=fingerprint("PublishEvent", request),
-        event=PublishedEvent(
+        event=Occurrence(
             event_id=EventId(request.request_id),
             event_type=_event_type(fields, "event_type", request.event_type, _PUBLISHED),
             customer_id=CustomerId(fields.text("customer_id", request.customer_id)),
@@ -42,8 +42,13 @@ def publish_from_wire(request: pb.PublishEventRequest) -> PublishEvent:
 
 def event_types_from_wire(fields: Fields, names: Iterable[str]) -> tuple[EventType, ...]:
     """Return the types that an endpoint asks for, each once, in one order; the alerts if it names none."""
+    return known_types(fields, names) or ALERT_EVENTS
+
+
+def known_types(fields: Fields, names: Iterable[str]) -> tuple[EventType, ...]:
+    """Return the types with these names, each once, in one order."""
     asked = {_event_type(fields, f"event_types[{place}]", name, _ALL) for place, name in enumerate(names)}
-    return tuple(one for one in EventType if one in asked) or ALERT_EVENTS
+    return tuple(one for one in EventType if one in asked)
 
 
 def _event_type(fields: Fields, field: str, name: str, known: dict[str, EventType]) -> EventType:

@@ -71,6 +71,7 @@ async def test_an_event_is_posted_with_a_signature_byte_for_byte(
         == delivery.payload
         == (
             '{"type":"top_up.paid","timestamp":"2025-06-01T00:00:00Z",'
+            '"event_id":"ntc_1","customer_sequence":1,"payload_version":1,'
             '"data":{"top_up_id":"top_1","customer_id":"cus_acme","amount_micros":9007199254740993}}'
         )
     )

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from meshkit.page import Page
 from services.alert.domain.alert import AlertId
@@ -230,9 +232,31 @@ async def test_only_finished_deliveries_are_forgotten(store: PostgresStore) -> N
         async with store.transaction() as tx:
             await tx.deliveries.accepted(attempt, Answer(status_code=204), at=JUNE + timedelta(days=1))
 
-    await store.forget(requests_before=JUNE, notices_before=JUNE, deliveries_before=JUNE + timedelta(days=1))
+    await store.forget(
+        requests_before=JUNE,
+        notices_before=JUNE,
+        deliveries_before=JUNE + timedelta(days=1),
+        events_before=JUNE,
+    )
 
     async with store.transaction() as tx:
         query = ListDeliveries(webhook_endpoint_id=WebhookEndpointId(""), alert_id=AlertId(""))
         kept = await tx.deliveries.list(query, Page(10, None))
     assert [delivery.delivery_id for delivery in kept] == ["dlv_001_003", FIRST]
+
+
+async def test_a_delivery_from_before_there_were_events_has_its_own_body(
+    store: PostgresStore, engine: AsyncEngine
+) -> None:
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE alert.deliveries SET event_id = NULL, payload = '{}'"))
+        await connection.execute(text("DELETE FROM alert.events"))
+
+    attempt = await leased(store)
+
+    assert attempt.payload == (await stored(store)).payload == "{}"
+    async with store.transaction() as tx:
+        await tx.deliveries.accepted(attempt, Answer(status_code=204), at=JUNE)
+        replayed = await tx.deliveries.replay(FIRST, at=JUNE)
+    assert replayed is not None
+    assert replayed.payload == "{}"

@@ -13,6 +13,7 @@ from services.alert.domain.delivery import DeliveryId
 from services.alert.store import PostgresStore
 from tests.support.alert import JUNE
 from tests.support.alert_store import (
+    ACME_ID,
     a_new_delivery,
     a_secret_row,
     an_alert_row,
@@ -41,7 +42,12 @@ from tests.support.alert_store import (
         "UPDATE alert.deliveries SET event_type = 'alert.other'",
         "UPDATE alert.deliveries SET event_type = 'top_up.paid'",
         "UPDATE alert.deliveries SET alert_id = NULL",
-        "UPDATE alert.deliveries SET event_id = 'ntc_1'",
+        "UPDATE alert.deliveries SET event_id = NULL",
+        "UPDATE alert.events SET position = 0",
+        "UPDATE alert.events SET customer_sequence = 0",
+        "UPDATE alert.customer_sequences SET last_sequence = -1",
+        "UPDATE alert.feed SET forgotten_position = last_position + 1",
+        "INSERT INTO alert.feed (only_row) VALUES (true)",
         "INSERT INTO alert.alert_statuses VALUES ('alr_001', 'c', '', 'OK', 0, now(), 0)",
         "INSERT INTO alert.alert_statuses VALUES ('alr_001', 'c', '', 'OK', 0, NULL, 1)",
         "INSERT INTO alert.alert_statuses VALUES ('alr_001', 'c', '', 'EVALUATING', 0, now(), 0)",
@@ -53,6 +59,8 @@ async def test_what_the_domain_forbids_cannot_be_stored(
     store: PostgresStore, engine: AsyncEngine, statement: str
 ) -> None:
     await keep(store, an_alert_row(), an_endpoint_row(), a_new_delivery())
+    async with store.transaction() as tx:
+        await tx.events.next_sequence(ACME_ID)
 
     with pytest.raises(IntegrityError):
         async with engine.begin() as connection:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from meshkit.quantity import Credits
 from services.alert.domain.alert import Alert, AlertId, AlertType, CreditTypeId, CustomerId
-from services.alert.domain.event import EventType, body_of
+from services.alert.domain.event import EventId, EventType, edge_of, event_from
 from services.alert.domain.status import AlertState, AlertStatus
 
 AT = datetime(2025, 7, 3, 12, 30, 0, 250_000, tzinfo=UTC)
@@ -34,9 +34,15 @@ STATUS = AlertStatus(
 )
 
 
-def test_the_body_is_type_timestamp_data() -> None:
+def body_of(event_type: EventType, alert: Alert, status: AlertStatus) -> str:
+    edge = edge_of(EventId("evt_1"), event_type, alert, status)
+    return event_from(edge, customer_sequence=7, at=AT).payload
+
+
+def test_the_body_is_type_timestamp_order_and_data() -> None:
     assert body_of(EventType.IN_ALARM, ALERT, STATUS) == (
-        '{"type":"alert.in_alarm","timestamp":"2025-07-03T12:30:00.250000Z","data":{"alert_id":"alr_1",'
+        '{"type":"alert.in_alarm","timestamp":"2025-07-03T12:30:00.250000Z","event_id":"evt_1",'
+        '"customer_sequence":7,"payload_version":1,"data":{"alert_id":"alr_1",'
         '"alert_name":"Zoë\'s \\"limit\\"","alert_type":"SPEND","customer_id":"cus_1","credit_type_id":"crt_1",'
         '"group_key":"user_id","group_value":"user_1234","state":"IN_ALARM","threshold_micros":1000000000,'
         '"value_micros":1000500000,"observe_time":"2025-07-03T12:30:00.250000Z"}}'
@@ -50,3 +56,10 @@ def test_times_are_told_in_utc_whatever_zone_they_came_in() -> None:
 
     assert body["timestamp"] == body["data"]["observe_time"] == "2025-07-03T12:30:00.250000Z"
     assert body["type"] == "alert.resolved"
+
+
+def test_what_happens_to_an_alert_on_every_customer_is_not_for_the_customer() -> None:
+    on_one = replace(ALERT, customer_id=CustomerId("cus_1"))
+
+    assert edge_of(EventId("evt_1"), EventType.IN_ALARM, ALERT, STATUS).is_internal
+    assert not edge_of(EventId("evt_1"), EventType.IN_ALARM, on_one, STATUS).is_internal
