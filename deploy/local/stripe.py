@@ -33,6 +33,7 @@ API_KEY: Final = "sk_test_purser"
 CARD: Final = "4242424242424242"
 DECLINED_CARD: Final = "4000000000000341"  # it can be saved, and is declined when it is charged
 SECURE_CARD: Final = "4000002500003155"  # asks for 3-D Secure
+AMOUNT_MIN: Final = 50  # US cents
 WEBHOOK_SECRET: Final = "whsec_of_the_stand_in"
 START_SECONDS_MAX = 20.0
 _AUTHORIZATION: Final = {"Authorization": f"Bearer {API_KEY}"}
@@ -76,6 +77,8 @@ class StripeStandIn:
     before_reply: Callable[[Request], Awaitable[None]] | None = None
     _answers: dict[str, tuple[int, Json]] = field(default_factory=dict)
     _turns: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    _decline_codes: dict[str, str] = field(default_factory=dict)
+    _accepted: dict[str, str] = field(default_factory=dict)
     _posts: set["asyncio.Task[None]"] = field(default_factory=set)
 
     def settings(self, listen: str) -> dict[str, str]:
@@ -92,10 +95,20 @@ class StripeStandIn:
         """Create a customer at Stripe; returns its id."""
         return str((await self._ask("POST", "/v1/customers", {"email": "ap@acme.example"}))[1]["id"])
 
-    async def card(self, number: str = CARD) -> str:
-        """Create a payment method, as Stripe.js does in a browser; returns its id."""
+    async def card(self, number: str = CARD, *, decline_code: str = "") -> str:
+        """Create a payment method, as Stripe.js does in a browser; returns its id.
+
+        decline_code: why the bank declines a DECLINED_CARD, such as "lost_card"; empty: it does not say.
+        """
         card = {"number": number, "exp_month": "12", "exp_year": "2035", "cvc": "123"}
-        return str((await self._ask("POST", "/v1/payment_methods", {"type": "card", "card": card}))[1]["id"])
+        made = (await self._ask("POST", "/v1/payment_methods", {"type": "card", "card": card}))[1]
+        if decline_code:
+            self._decline_codes[made["id"]] = decline_code
+        return str(made["id"])
+
+    async def accept(self, payment_method_id: str) -> None:
+        """From now on a payment method that was declined is accepted, as after money has come in."""
+        self._accepted[payment_method_id] = await self.card()
 
     async def pay_in_browser(self, client_secret: str, payment_method_id: str) -> Json:
         """Confirm a payment as Stripe.js does, with the client_secret. Returns Stripe's answer."""
@@ -182,7 +195,9 @@ class StripeStandIn:
                 if int(body.get("amount", payment["amount"])) > left:
                     return _error(400, "amount_too_large")
                 body = _with_metadata(body)
-            case "POST", ["v1", ("payment_intents" | "setup_intents" | "customers")]:
+            case "POST", ["v1", ("payment_intents" | "setup_intents" | "customers") as noun]:
+                if noun == "payment_intents" and int(body["amount"]) < AMOUNT_MIN:
+                    return _error(400, "amount_too_small")
                 body = _with_metadata(body)
         status_code, answer = await self._ask(method, path + (f"?{query}" if query else ""), body)
         if status_code >= 400:
@@ -192,6 +207,7 @@ class StripeStandIn:
         return status_code, answer
 
     async def _confirm(self, payment_id: str, payment_method_id: str) -> tuple[int, Json]:
+        payment_method_id = self._accepted.get(payment_method_id, payment_method_id)
         payment = await self.payment(payment_id)
         if payment["status"] not in _CONFIRMABLE:
             return _error(400, "payment_intent_unexpected_state")
@@ -212,6 +228,9 @@ class StripeStandIn:
         for one in (answer, *answer.get("data", ())):
             if isinstance(one, dict) and one.get("object") == "payment_intent":
                 one["amount_received"] = one["amount"] if one["status"] == "succeeded" else 0
+                decline_code = self._decline_codes.get(one.get("payment_method") or "")
+                if decline_code and one.get("last_payment_error"):
+                    one["last_payment_error"]["decline_code"] = decline_code
         return answered.status_code, answer
 
     async def _all(self, path: str) -> list[Json]:

@@ -31,10 +31,12 @@ from services.contract.operations.billing.plan_credits import PlanCredits
 from services.contract.operations.billing.refund_credits import RefundCredits
 from services.contract.operations.billing.usage import UsageInvoices
 from services.contract.operations.billing.void_credits import VoidCredits
+from services.contract.operations.collections import Collections
 from services.contract.operations.contracts import Contracts
 from services.contract.operations.credit_notes import CreditNotes
 from services.contract.operations.customers import Customers
 from services.contract.operations.ends import Ends
+from services.contract.operations.invoice_payments import InvoicePayments
 from services.contract.operations.invoices import Invoices
 from services.contract.operations.named_seats import NamedSeats
 from services.contract.operations.overage import OveragePolicies
@@ -113,6 +115,9 @@ async def open_service(
         invoices = Invoices(store=store, documents=InvoiceDocuments(), usage=usage, clock=clock, ids=ids)
         provider = _payment_provider(settings, service)
         payments = Payments(store=store, provider=provider, relay=relay, clock=clock, wall=wall, ids=ids)
+        invoice_payments = InvoicePayments(
+            store=store, provider=provider, relay=relay, clock=clock, wall=wall, ids=ids
+        )
         payment_setups = PaymentSetups(
             store=store,
             provider=provider,
@@ -140,6 +145,7 @@ async def open_service(
             "usage": usage.run_due,
             "top_ups": top_ups.run_due,
             "payments": payments.run_due,
+            "invoice_payments": invoice_payments.run_due,
             "payment_setups": lambda at: payment_setups.run_due(),
             "refunds": lambda at: refunds.run_due(),
             "auto_top_ups": auto_top_ups.run_due,
@@ -166,8 +172,15 @@ async def open_service(
             PeriodicTask("number", invoices.number_earlier, settings.due_interval_seconds),
             PeriodicTask("forget", lambda: forget_old(store, wall), FORGET_SECONDS),
         )
+        takes_payments = provider is not None
         contracts = Contracts(
-            store=store, catalog=catalog, relay=relay, billing=billing, clock=clock, ids=ids
+            store=store,
+            catalog=catalog,
+            relay=relay,
+            billing=billing,
+            takes_payments=takes_payments,
+            clock=clock,
+            ids=ids,
         )
         operations = Operations(
             customers=Customers(store=store, relay=relay, clock=clock, ids=ids),
@@ -199,6 +212,8 @@ async def open_service(
             top_ups=top_ups,
             payments=payments,
             payment_setups=payment_setups,
+            invoice_payments=invoice_payments,
+            collections=Collections(store=store, takes_payments=takes_payments, clock=clock),
             refunds=refunds,
             auto_top_ups=auto_top_ups,
             invoices=invoices,
@@ -212,7 +227,7 @@ async def open_service(
                 secrets=[
                     one.strip() for one in settings.stripe_webhook_secrets.get_secret_value().split(",")
                 ],
-                hints=[payments.hint, payment_setups.hint],
+                hints=[payments.hint, invoice_payments.hint, payment_setups.hint],
             )
             await webhooks.start()
             service.stack.push_async_callback(webhooks.stop)

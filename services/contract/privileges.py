@@ -15,6 +15,7 @@ PRIVILEGES: Final = Privileges(
         "credit_note_lines",
         "credit_notes",
         "document_numbers",
+        "invoice_charge_parts",
         "invoice_lines",
         "invoice_parties",
         "invoice_payments",

@@ -24,6 +24,7 @@ from services.contract.wire import (
     credit_notes,
     customers,
     ends,
+    invoice_payments,
     invoices,
     named_seats,
     parties,
@@ -165,6 +166,13 @@ class ContractServicer(contract_pb2_grpc.ContractServiceServicer):
         command = contracts.set_overage_from_wire(request)
         contract = await self._do.overage.set(command)
         return contracts.set_overage_to_wire(contract)
+
+    async def SetInvoiceCollection(
+        self, request: pb.SetInvoiceCollectionRequest, context: Context
+    ) -> pb.SetInvoiceCollectionResponse:
+        command = contracts.set_collection_from_wire(request)
+        contract = await self._do.collections.set(command)
+        return contracts.set_collection_to_wire(contract)
 
     async def ChangePlan(self, request: pb.ChangePlanRequest, context: Context) -> pb.ChangePlanResponse:
         command = plan_changes.change_from_wire(request)
@@ -383,6 +391,20 @@ class PaymentServicer(payments_pb2_grpc.PaymentServiceServicer):
         top_up_id = payments.get_from_wire(request)
         found = await self._do.payments.get(top_up_id)
         return payments.get_to_wire(found)
+
+    async def PayInvoice(
+        self, request: payment_pb.PayInvoiceRequest, context: Context
+    ) -> payment_pb.PayInvoiceResponse:
+        command = invoice_payments.pay_from_wire(request)
+        attempt = await self._do.invoice_payments.pay(command)
+        return invoice_payments.pay_to_wire(attempt)
+
+    async def GetInvoicePayment(
+        self, request: payment_pb.GetInvoicePaymentRequest, context: Context
+    ) -> payment_pb.GetInvoicePaymentResponse:
+        invoice_id = invoice_payments.get_from_wire(request)
+        found = await self._do.invoice_payments.get(invoice_id)
+        return invoice_payments.get_to_wire(found)
 
 
 class SelfServiceServicer(self_service_pb2_grpc.SelfServiceServicer):

@@ -64,6 +64,9 @@ contracts = Table(
     Column("overage", JSONB, nullable=False),
     Column("end_money_back", Text),
     Column("settles_end", Boolean, nullable=False),
+    Column("collection_method", Text, nullable=False),
+    Column("retry_days", ARRAY(Integer), nullable=False),
+    Column("after_last_retry", Text, nullable=False),
     schema=SCHEMA,
 )
 
@@ -532,5 +535,54 @@ payment_setups = Table(
     Column("checks", Integer, nullable=False),
     Column("create_time", DateTime(timezone=True), nullable=False),
     Column("due_time", DateTime(timezone=True)),  # wall time: when the provider is asked next
+    schema=SCHEMA,
+)
+
+invoice_dunning = Table(
+    "invoice_dunning",
+    metadata,
+    Column("invoice_id", Text, primary_key=True),
+    Column("customer_id", Text, nullable=False),
+    Column("currency_code", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("retry_days", ARRAY(Integer), nullable=False),
+    Column("after_last_retry", Text, nullable=False),
+    Column("begin_time", DateTime(timezone=True), nullable=False),
+    Column("next_time", DateTime(timezone=True)),  # business time
+    Column("attempts", Integer, nullable=False),
+    Column("error_code", Text, nullable=False),
+    Column("error_message", Text, nullable=False),
+    Column("error_time", DateTime(timezone=True)),
+    Column("refused_method", Text, nullable=False),
+    Column("is_overdue", Boolean, nullable=False),
+    schema=SCHEMA,
+)
+
+invoice_charges = Table(
+    "invoice_charges",
+    metadata,
+    Column("payment_id", Text, primary_key=True),
+    Column("customer_id", Text, nullable=False),
+    Column("currency_code", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("provider_payment_id", Text, nullable=False),
+    Column("is_unwanted", Boolean, nullable=False),
+    Column("charging", Text, nullable=False),
+    Column("attempt_key", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("checks", Integer, nullable=False),
+    Column("hints", Integer, nullable=False),
+    Column("create_time", DateTime(timezone=True), nullable=False),
+    Column("due_time", DateTime(timezone=True)),  # wall time: when the provider is asked next
+    schema=SCHEMA,
+)
+
+invoice_charge_parts = Table(
+    "invoice_charge_parts",
+    metadata,
+    Column("payment_id", Text, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("invoice_id", Text, nullable=False),
+    Column("amount_micros", BigInteger, nullable=False),
     schema=SCHEMA,
 )

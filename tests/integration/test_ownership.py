@@ -250,6 +250,7 @@ def request_of(rpc: Rpc, things: Mapping[str, str], world: World, number: int) -
         "expire_time": timestamp(JUNE + timedelta(days=30)),
         "effective_time": None,
         "timestamp": None,
+        "invoice_collection": contract.InvoiceCollection(),
         "overage_policy": contract.OveragePolicy(mode=contract.OVERAGE_MODE_HARD_STOP),
         "hold_ttl": timedelta(minutes=5),
         "billing_details": contract.BillingDetails(party=contract.Party(name="a test")),

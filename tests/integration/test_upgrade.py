@@ -196,7 +196,15 @@ def _as_answered_today(response: Json) -> Json:
         today["customer"] = {**customer, "suspensions": [{"reason": "SUSPENSION_REASON_OPERATOR"}]}
     if contract_then := response.get("contract"):
         contract_today = _with_intervals(contract_then, "subscriptions", "grant_schedules")
-        today["contract"] = {**contract_today, "overage_policy": {"mode": "OVERAGE_MODE_HARD_STOP"}}
+        today["contract"] = {
+            **contract_today,
+            "overage_policy": {"mode": "OVERAGE_MODE_HARD_STOP"},
+            "invoice_collection": {
+                "method": "COLLECTION_METHOD_SEND",
+                "retry_days": [2, 7, 14, 21],
+                "after_last_retry": "AFTER_LAST_RETRY_NOTHING",
+            },
+        }
     if endpoint := response.get("webhook_endpoint"):
         today["webhook_endpoint"] = {**endpoint, "event_types": ["alert.in_alarm", "alert.resolved"]}
     if subscription := response.get("subscription"):

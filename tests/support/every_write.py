@@ -366,6 +366,26 @@ async def pay_through_stripe(ask: Ask, sold: Json, stripe: StripeStandIn) -> Non
         observe_time=JUNE,
     )
     await ask("DisableAutoTopUp", auto_top_up_id=automatic["auto_top_up"]["auto_top_up_id"])
+    collected = await ask(
+        "CreateContract",
+        customer="acme",
+        rate_card_id=sold["rate_card_id"],
+        start_time=JUNE,
+        subscriptions=[
+            {
+                "product_id": sold["seats"],
+                "billing_frequency": "BILLING_FREQUENCY_MONTHLY",
+                "initial_quantity": "1",
+            }
+        ],
+        invoice_collection={"method": "COLLECTION_METHOD_SEND", "retry_days": [3]},
+    )
+    await ask("PayInvoice", invoice_id=collected["invoices"][0]["invoice_id"])
+    await ask(
+        "SetInvoiceCollection",
+        contract_id=collected["contract"]["contract_id"],
+        invoice_collection={"after_last_retry": "AFTER_LAST_RETRY_SUSPEND"},
+    )
 
 
 async def fill_contract(ask: Ask, sold: Json) -> None:

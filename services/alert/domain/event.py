@@ -31,6 +31,7 @@ class EventType(Enum):
     AUTO_TOP_UP_STOPPED = "auto_top_up.stopped"
     INVOICE_FINALIZED = "invoice.finalized"
     INVOICE_PAID = "invoice.paid"
+    INVOICE_PAYMENT_FAILED = "invoice.payment_failed"
 
 
 # What an endpoint gets that names no types.

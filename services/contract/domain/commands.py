@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from meshkit.quantity import Credits, Money
 from services.contract.domain.auto_top_up import AutoTopUp, AutoTopUpTerms
+from services.contract.domain.collection import SEND, InvoiceCollection
 from services.contract.domain.contract import (
     BillingFrequency,
     CollectionSchedule,
@@ -19,6 +20,7 @@ from services.contract.domain.contract import (
     SubscriptionNow,
 )
 from services.contract.domain.customer import Customer, SuspensionReason
+from services.contract.domain.dunning import Dunning
 from services.contract.domain.ids import (
     AutoTopUpId,
     ContractId,
@@ -42,7 +44,7 @@ from services.contract.domain.invoice_parties import BillingDetails, InvoicePart
 from services.contract.domain.invoice_taxes import TaxTerms
 from services.contract.domain.overage import OverageTerms
 from services.contract.domain.payment_setups import PaymentSetup
-from services.contract.domain.payments import PaymentMethod
+from services.contract.domain.payments import PaymentMethod, PaymentState
 from services.contract.domain.plan_change import IncludedCredits, PlanChange, UnusedShare
 from services.contract.domain.refunds import TopUpRefund
 from services.contract.domain.schedules import (
@@ -202,6 +204,7 @@ class CreateContract:
     grant_schedules: tuple[GrantScheduleTerms, ...]
     term: Term | None = None
     overage: tuple[OverageTerms, ...] = ()
+    collection: InvoiceCollection = SEND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -509,6 +512,24 @@ class PayTopUp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PayInvoice:
+    """payment_method_id: the provider's; empty: the customer's saved one."""
+
+    request_id: str
+    fingerprint: bytes
+    invoice_id: InvoiceId
+    payment_method_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetInvoiceCollection:
+    request_id: str
+    fingerprint: bytes
+    contract_id: ContractId
+    collection: InvoiceCollection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RefundTopUp:
     """amount: > 0; None: all that is refundable."""
 
@@ -615,6 +636,15 @@ class RecordInvoicePayment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceAttempt:
+    """What came of an attempt to pay an invoice. state: of its payment at the provider."""
+
+    invoice: Invoice
+    state: PaymentState
+    dunning: Dunning | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InvoicePaid:
     invoice: Invoice
     payment: InvoicePayment
@@ -697,6 +727,7 @@ Response = (
     | Party
     | PaymentMethod
     | PaymentSetup
+    | InvoiceAttempt
     | TopUpRefund
     | AutoTopUp
 )

@@ -10,6 +10,7 @@ from meshkit.period import Cadence, Period
 from meshkit.quantity import Money
 from services.contract.domain.billing.price import Rounding
 from services.contract.domain.billing.tiers import SeatPrice
+from services.contract.domain.collection import SEND, InvoiceCollection
 from services.contract.domain.errors import (
     ContractEnded,
     ContractNotStarted,
@@ -133,7 +134,7 @@ class Contract:
     instant at which there is something to bill; None: never. accept_time: when it was signed, or its end set last;
     None: by an earlier version. term: None: none was agreed. overage: by credit type; the gate denies in the others.
     end_money_back: what the end was set with; None: there is none, or it was not set by EndContract. settles_end: the
-    end is to come, and money is settled when it passes.
+    end is to come, and money is settled when it passes. collection: of its invoices.
     """
 
     contract_id: ContractId
@@ -152,6 +153,7 @@ class Contract:
     overage: tuple[OverageLimit, ...] = ()
     end_money_back: MoneyBack | None = None
     settles_end: bool = False
+    collection: InvoiceCollection = SEND
 
     def is_over(self, at: datetime) -> bool:
         return self.end_time is not None and self.end_time <= at

@@ -19,6 +19,7 @@ class SuspensionReason(Enum):
     OPERATOR = "OPERATOR"
     PAYMENT_OVERDUE = "PAYMENT_OVERDUE"
     PAYMENT_DISPUTED = "PAYMENT_DISPUTED"
+    INVOICE_UNPAID = "INVOICE_UNPAID"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -820,15 +820,21 @@ class NotPaidThroughProvider(FailedPrecondition):
 
 
 class PaymentUnderWay(FailedPrecondition):
-    """The provider is taking the money, so the payment cannot be cancelled at the moment."""
+    """The provider is taking the money, so the payment cannot be cancelled or changed at the moment."""
 
     reason = "PAYMENT_UNDER_WAY"
 
-    def __init__(self, *, top_up_id: str) -> None:
-        super().__init__(
-            f"the payment of top-up {top_up_id!r} is under way; if it fails, the top-up is cancelled by itself",
-            top_up_id=top_up_id,
-        )
+    def __init__(self, *, top_up_id: str = "", invoice_id: str = "") -> None:
+        if invoice_id:
+            super().__init__(
+                f"a payment of invoice {invoice_id!r} is under way; try again when its outcome is known",
+                invoice_id=invoice_id,
+            )
+        else:
+            super().__init__(
+                f"the payment of top-up {top_up_id!r} is under way; if it fails, the top-up is cancelled by itself",
+                top_up_id=top_up_id,
+            )
 
 
 class TopUpNotPaid(FailedPrecondition):
@@ -916,6 +922,21 @@ class PaymentsNotSetUp(FailedPrecondition):
     def __init__(self) -> None:
         super().__init__(
             "no payment provider is set up; set PURSER_CONTRACT_STRIPE_API_KEY, or use PAYMENT_GATE_EXTERNAL"
+        )
+
+
+class AmountBelowMinimum(FailedPrecondition):
+    """The provider takes no amount that small. It is paid together with a later invoice."""
+
+    reason = "AMOUNT_BELOW_MINIMUM"
+
+    def __init__(self, *, invoice_id: str, due_micros: str, minimum_micros: str) -> None:
+        super().__init__(
+            f"{due_micros} micros are due of invoice {invoice_id!r}, and the payment provider takes at least"
+            f" {minimum_micros}; it is paid together with a later invoice",
+            invoice_id=invoice_id,
+            due_micros=due_micros,
+            minimum_micros=minimum_micros,
         )
 
 

@@ -14,6 +14,7 @@ from zlib import crc32
 
 from meshkit.quantity import Money
 from services.contract.domain.auto_top_up import AutoTopUp, StopReason
+from services.contract.domain.dunning import Dunning
 from services.contract.domain.ids import CustomerId, TopUpId
 from services.contract.domain.invoice import Invoice, InvoiceStatus
 from services.contract.domain.refunds import RefundStatus, TopUpRefund
@@ -36,6 +37,7 @@ class EventType(Enum):
     AUTO_TOP_UP_STOPPED = "auto_top_up.stopped"
     INVOICE_FINALIZED = "invoice.finalized"
     INVOICE_PAID = "invoice.paid"
+    INVOICE_PAYMENT_FAILED = "invoice.payment_failed"
 
 
 EVENT_OF_STATUS: Final[Mapping[TopUpStatus, EventType]] = {
@@ -163,8 +165,24 @@ def event_of_top_up(
     return _event(event_type, top_up.customer_id, data, at=at)
 
 
+def event_of_failed_payment(invoice: Invoice, dunning: Dunning, *, at: datetime) -> VendorEvent:
+    """Return the event of an attempt to pay an invoice that failed, and when the next one is."""
+    attempt = {
+        "attempt": dunning.attempts,
+        "error": _error(dunning.last_error),
+        "next_attempt_time": _optional_time(dunning.next_time),
+        "suspends": dunning.is_overdue,
+    }
+    data = _invoice(invoice) | {"payment_attempt": attempt}
+    return _event(EventType.INVOICE_PAYMENT_FAILED, invoice.customer_id, data, at=at)
+
+
 def event_of_invoice(event_type: EventType, invoice: Invoice, *, at: datetime) -> VendorEvent:
-    data = {
+    return _event(event_type, invoice.customer_id, _invoice(invoice), at=at)
+
+
+def _invoice(invoice: Invoice) -> dict[str, Any]:
+    return {
         "invoice_id": invoice.invoice_id,
         "customer_id": invoice.customer_id,
         "contract_id": invoice.contract_id,
@@ -177,7 +195,6 @@ def event_of_invoice(event_type: EventType, invoice: Invoice, *, at: datetime) -
         "issue_time": _time(invoice.issue_time),
         "finalize_time": _optional_time(invoice.finalize_time),
     }
-    return _event(event_type, invoice.customer_id, data, at=at)
 
 
 def _event(

@@ -50,13 +50,17 @@ class CreditNote:
 
 
 class AccountCreditCause(Enum):
-    """Why account credit changed. EXCESS: an invoice would have been negative. PAID_OUT: it is returned as money."""
+    """Why account credit changed. EXCESS: an invoice would have been negative. PAID_OUT: it is returned as money.
+
+    OVERPAID: more was paid through the provider than was due.
+    """
 
     CREDIT_NOTE = "CREDIT_NOTE"
     USED = "USED"
     RETURNED = "RETURNED"
     EXCESS = "EXCESS"
     PAID_OUT = "PAID_OUT"
+    OVERPAID = "OVERPAID"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,10 +95,16 @@ class Crediting:
 
 
 def credited(
-    invoice: Invoice, amount: Money | None, lines: Sequence[CreditNoteLine], earlier: Sequence[CreditNote]
+    invoice: Invoice,
+    amount: Money | None,
+    lines: Sequence[CreditNoteLine],
+    earlier: Sequence[CreditNote],
+    *,
+    is_payment_under_way: bool = False,
 ) -> Crediting:
     """Take an amount, or the amounts of `lines`, off an issued invoice. earlier: its credit notes so far.
 
+    is_payment_under_way: what is due stays as it is, and the whole amount becomes account credit.
     Raises InvoiceNotFinalized, InvoiceVoid, CurrencyDiffers, CreditExceedsInvoice, InvalidFields.
     """
     refuse_not_issued(invoice)
@@ -114,7 +124,7 @@ def credited(
     taxes = total_of([one for one in invoice.lines if one.kind is InvoiceLineKind.TAX], currency)
     exact_tax = Fraction((before + amount).micros * taxes.micros, charged.micros)
     tax = rounded(exact_tax, Rounding.HALF_UP, currency) - _sum((one.tax for one in earlier), currency)
-    off_due = min(amount, invoice.due)
+    off_due = Money.zero(currency) if is_payment_under_way else min(amount, invoice.due)
     after = replace(invoice, credited=invoice.credited + off_due)
     return Crediting(
         invoice=settled(after),

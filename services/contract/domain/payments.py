@@ -8,7 +8,7 @@ Source: services/contract/README.md, "Payments through Stripe".
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Final, NewType, assert_never
+from typing import Final, NewType, Protocol, assert_never
 
 from meshkit.quantity import Money
 from services.contract.domain.errors import PaymentMethodMissing
@@ -71,6 +71,29 @@ class Payment:
     hints: int
     create_time: datetime
 
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the provider stores beside the payment."""
+        return {"payment_id": self.payment_id, "top_up_id": self.top_up_id}
+
+
+class Payable(Protocol):
+    """What the provider is asked to take: the payment of a top-up, or of invoices. amount: whole minor units, > 0."""
+
+    @property
+    def payment_id(self) -> PaymentId: ...
+
+    @property
+    def provider_payment_id(self) -> str: ...
+
+    @property
+    def amount(self) -> Money: ...
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the provider stores beside the payment."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayerAction:
@@ -85,7 +108,7 @@ class ProviderPayment:
     """What the provider says about a payment now.
 
     state: never NEW, REFUND_DUE or REFUNDED. amount: what was received, if it SUCCEEDED. error: code and message of the
-    latest failed attempt.
+    latest failed attempt. is_hard: its payment method must not be charged again.
     """
 
     provider_payment_id: str
@@ -93,14 +116,16 @@ class ProviderPayment:
     amount: Money
     error: tuple[str, str] | None
     action: PayerAction
+    is_hard: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Why the provider will never take a payment, such as an amount below its minimum."""
+    """Why the provider will never take a payment. is_too_little: it is below the provider's minimum."""
 
     code: str
     message: str
+    is_too_little: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

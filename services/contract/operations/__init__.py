@@ -4,10 +4,12 @@
 from dataclasses import dataclass
 
 from services.contract.operations.auto_top_ups import AutoTopUps
+from services.contract.operations.collections import Collections
 from services.contract.operations.contracts import Contracts
 from services.contract.operations.credit_notes import CreditNotes
 from services.contract.operations.customers import Customers
 from services.contract.operations.ends import Ends
+from services.contract.operations.invoice_payments import InvoicePayments
 from services.contract.operations.invoices import Invoices
 from services.contract.operations.named_seats import NamedSeats
 from services.contract.operations.overage import OveragePolicies
@@ -39,6 +41,8 @@ class Operations:
     top_ups: TopUps
     payments: Payments
     payment_setups: PaymentSetups
+    invoice_payments: InvoicePayments
+    collections: Collections
     refunds: Refunds
     auto_top_ups: AutoTopUps
     invoices: Invoices

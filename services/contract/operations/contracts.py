@@ -11,6 +11,7 @@ from meshkit.page import Page
 from services.contract.domain.billing.price import refuse_unpayable
 from services.contract.domain.billing.rhythm import anchor_from
 from services.contract.domain.billing.state import BillingState, contract_now, next_due_of
+from services.contract.domain.collection import refuse_uncollectable
 from services.contract.domain.commands import (
     ContractCreated,
     CreateContract,
@@ -60,6 +61,7 @@ class Contracts:
         catalog: Catalog,
         relay: Relay,
         billing: Billing,
+        takes_payments: bool,
         clock: Clock,
         ids: Ids,
     ) -> None:
@@ -67,6 +69,7 @@ class Contracts:
         self._catalog = catalog
         self._relay = relay
         self._billing = billing
+        self._takes_payments = takes_payments
         self._clock = clock
         self._ids = ids
 
@@ -75,11 +78,12 @@ class Contracts:
 
         Raises CustomerNotFound, CustomerArchived, RateCardNotFound, ProductNotFound, CreditTypeNotFound, RateNotFound,
         ProductNotSubscription, ProductNotFixed, AnchorAfterStart, TooFewSeats, ConversionMissing, CurrencyDiffers,
-        PeerUnavailable.
+        PaymentsNotSetUp, PeerUnavailable.
         """
         at = self._clock.now()
         if (first := await self._store.find_response(command, ContractCreated)) is not None:
             return first
+        refuse_uncollectable(command.collection, takes_payments=self._takes_payments)
         async with self._store.transaction() as tx:
             customer = await tx.customers.find(command.customer)
         offer = await self._catalog.offer(catalog_query(command))
@@ -146,6 +150,7 @@ class Contracts:
             accept_time=at,
             term=term,
             overage=limits_at(command.overage, offer.money, command.rate_card_id),
+            collection=command.collection,
         )
 
     def _subscription(

@@ -28,6 +28,7 @@ from services.contract.domain.invoice_life import (
     voided,
 )
 from services.contract.domain.top_up import PaymentGate, TopUpStatus, payment_of
+from services.contract.operations.billing.collecting import follow_change, refuse_while_taking
 from services.contract.operations.billing.invoicing import new_invoice
 from services.contract.operations.billing.issuing import give_numbers, issue, pay
 from services.contract.operations.billing.usage_drafts import fix_usage
@@ -108,7 +109,7 @@ class Invoices:
         """Cancel an invoice, and put its charges on a new draft if asked to.
 
         Raises InvoiceNotFound, InvoiceVoid, InvoiceZero, InvoiceAlreadyPaid, InvoiceHasPayments, InvoiceNotFinalized,
-        TopUpPending, TopUpGranted, InvoiceCreditsGranted, PlanChangePending.
+        TopUpPending, TopUpGranted, InvoiceCreditsGranted, PlanChangePending, PaymentUnderWay.
         """
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, InvoiceVoided)) is not None:
@@ -116,6 +117,7 @@ class Invoices:
             invoice = await _lock_with_contract(tx, command.invoice_id)
             await tx.plan_changes.refuse_pending(invoice.invoice_id)
             is_pending = await _is_of_pending_top_up(tx, invoice)
+            await refuse_while_taking(tx, invoice.invoice_id)
             at = self._clock.now()
             void = voided(invoice, reason=command.reason, is_of_pending_top_up=is_pending, at=at)
             contract = await tx.contracts.find(invoice.contract_id)
@@ -124,6 +126,7 @@ class Invoices:
                 refuse_credits_granted(invoice, charged, contract.grant_schedules)
             await fix_usage(tx, invoice)
             await tx.invoices.save(void)
+            await follow_change(tx, void, at=at)
             await self._return_credits(tx, invoice, is_regenerated=command.regenerate, at=at)
             regenerated = None
             if command.regenerate:
@@ -159,7 +162,7 @@ class Invoices:
         """Record a payment that was made elsewhere.
 
         Raises InvoiceNotFound, InvoiceNotFinalized, InvoiceVoid, InvoiceAlreadyPaid, CurrencyDiffers,
-        PaymentExceedsDue, PaymentAlreadyRecorded.
+        PaymentExceedsDue, PaymentAlreadyRecorded, PaymentUnderWay.
         """
         at = self._clock.now()
         if command.payment_time is not None and command.payment_time > at:
@@ -173,6 +176,7 @@ class Invoices:
                 payment_time=command.payment_time or at,
             )
             invoice = await tx.invoices.lock(command.invoice_id)
+            await refuse_while_taking(tx, invoice.invoice_id)
             invoice, payment = await pay(tx, invoice, reported, at=at, ids=self._ids)
             paid = InvoicePaid(invoice=invoice, payment=payment)
             await tx.responses.store(command, paid)

@@ -27,6 +27,7 @@ from services.contract.domain.payment_setups import (
     new_setup,
 )
 from services.contract.operations.asking import ask_about_due
+from services.contract.operations.billing.collecting import save_method
 from services.contract.operations.ports import PaymentProvider
 from services.contract.store import PostgresStore, Transaction
 
@@ -139,7 +140,7 @@ class PaymentSetups:
             before = await tx.payment_setups.lock(setup.payment_setup_id)
             after = followed(before, said)
             if method is not None and after.state is not before.state:
-                await tx.payments.set_method(method)
+                await save_method(tx, method, at=self._clock.now())
                 await tx.due_records.method_saved(after)
             await self._save(tx, after)
         return said

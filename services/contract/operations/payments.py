@@ -41,6 +41,7 @@ from services.contract.domain.payments import (
 )
 from services.contract.domain.top_up import PaymentGate, TopUp, TopUpStatus, refuse_ended
 from services.contract.operations.asking import ask_about_due
+from services.contract.operations.billing.collecting import save_method
 from services.contract.operations.billing.top_up_outcome import save_outcome
 from services.contract.operations.ports import PaymentProvider, Relay
 from services.contract.store import PostgresStore, Transaction
@@ -175,7 +176,7 @@ class Payments:
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, PaymentMethod)) is not None:
                 return first
-            await tx.payments.set_method(method)
+            await save_method(tx, method, at=self._clock.now())
             await tx.responses.store(command, method)
         return method
 

@@ -183,6 +183,7 @@ class PlanChanges:
         refuse_not_in_force(old, at=at)
         terms = plan.contract(old.customer_id, start_time=at)
         begun = self._contracts.new_contract(terms, old.customer_id, offer, at=at)
+        begun = replace(begun, collection=old.collection)
         first_changes = self._contracts.first_changes(terms, begun, at=at)
         refuse_unchanged(
             old,

@@ -23,7 +23,7 @@ from services.contract.domain.notices import PlanChanged
 from services.contract.domain.offer import CatalogQuery, Offer
 from services.contract.domain.overage import CardMoney
 from services.contract.domain.payment_setups import PaymentSetup, ProviderSetup
-from services.contract.domain.payments import Payment, PaymentMethod, ProviderPayment, Refusal
+from services.contract.domain.payments import Payable, PaymentMethod, ProviderPayment, Refusal
 from services.contract.domain.top_up import TopUpTerms
 from services.contract.domain.usage.progress import UsageAnswer, UsageProgress
 
@@ -109,7 +109,7 @@ class PaymentProvider(Protocol):
     Every method raises PaymentProviderUnavailable if its outcome is not known; repeating it does nothing twice.
     """
 
-    async def create(self, payment: Payment, *, provider_customer_id: str) -> ProviderPayment | Refusal:
+    async def create(self, payment: Payable, *, provider_customer_id: str) -> ProviderPayment | Refusal:
         """Create a payment that nobody has paid yet. It moves no money.
 
         provider_customer_id: whose saved payment methods may pay; empty: nobody's.
@@ -133,7 +133,7 @@ class PaymentProvider(Protocol):
         """Make sure that nobody can pay any more. Returns what became of the payment: it may have SUCCEEDED before."""
         ...
 
-    async def refund(self, payment: Payment, *, amount: Money | None, key: str) -> None:
+    async def refund(self, payment: Payable, *, amount: Money | None, key: str) -> None:
         """Return an amount of a payment that SUCCEEDED; None: all of it. key: the same for a repetition."""
         ...
 
@@ -141,6 +141,10 @@ class PaymentProvider(Protocol):
         self, customer_id: CustomerId, provider_customer_id: str, payment_method_id: str, *, at: datetime
     ) -> PaymentMethod:
         """Return a payment method that this customer of the provider may use. Raises PaymentMethodUnknown."""
+        ...
+
+    def minimum(self, currency_code: str) -> Money:
+        """Return the least amount that can be taken; 0 if that is not known."""
         ...
 
     async def create_customer(self, customer_id: CustomerId) -> str:

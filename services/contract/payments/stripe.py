@@ -14,8 +14,8 @@ from services.contract.domain.errors import PaymentMethodUnknown, PaymentProvide
 from services.contract.domain.ids import CustomerId
 from services.contract.domain.payment_setups import PaymentSetup, ProviderSetup, SetupState
 from services.contract.domain.payments import (
+    Payable,
     PayerAction,
-    Payment,
     PaymentMethod,
     PaymentState,
     ProviderPayment,
@@ -48,6 +48,46 @@ DECIMALS: Final = {
         0,
     ),
 }
+# In Stripe's unit. Where a currency is missing, Stripe decides by the account's own currency.
+# https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
+MINIMUM: Final = {
+    **dict.fromkeys(("AUD", "BRL", "CAD", "CHF", "EUR", "INR", "JPY", "NZD", "SGD", "USD"), 50),
+    **dict.fromkeys(("AED", "MYR", "PLN", "RON"), 200),
+    **dict.fromkeys(("NOK", "SEK"), 300),
+    **dict.fromkeys(("MXN", "THB"), 1_000),
+    "BGN": 100,
+    "CZK": 1_500,
+    "DKK": 250,
+    "GBP": 30,
+    "HKD": 400,
+    "HUF": 17_500,
+}
+# What no later attempt with the same method can change. https://docs.stripe.com/declines/codes, and of bank debits
+# https://docs.stripe.com/error-codes
+HARD_DECLINES: Final = frozenset(
+    {
+        "account_closed",
+        "bank_account_restricted",
+        "bank_account_unusable",
+        "debit_not_authorized",
+        "do_not_try_again",
+        "fraudulent",
+        "highest_risk_level",
+        "incorrect_number",
+        "invalid_account",
+        "invalid_number",
+        "lost_card",
+        "no_account",
+        "payment_method_not_available",
+        "pickup_card",
+        "restricted_card",
+        "revocation_of_all_authorizations",
+        "revocation_of_authorization",
+        "stolen_card",
+        "stop_payment_order",
+        "transaction_not_allowed",
+    }
+)
 _STATES: Final = {
     "requires_payment_method": PaymentState.OPEN,
     "requires_confirmation": PaymentState.OPEN,
@@ -69,6 +109,7 @@ _SETUP_STATES: Final = {
 # The bank wants the payer, who was not present.
 AUTHENTICATION_REQUIRED: Final = "authentication_required"
 REFUNDS_READ_MAX = 100  # of one payment; Stripe returns no more at once
+AMOUNT_TOO_SMALL: Final = "amount_too_small"
 ALREADY_REFUNDED: Final = "charge_already_refunded"
 
 log = structlog.get_logger(__name__)
@@ -86,14 +127,14 @@ class StripeProvider:
     async def close(self) -> None:
         await self._http.close_async()  # type: ignore[no-untyped-call]
 
-    async def create(self, payment: Payment, *, provider_customer_id: str) -> ProviderPayment | Refusal:
+    async def create(self, payment: Payable, *, provider_customer_id: str) -> ProviderPayment | Refusal:
         units = to_minor(payment.amount)
         if units is None:
             return Refusal(code="amount_not_whole", message="Stripe takes whole units of this currency only")
         params: stripe.params.PaymentIntentCreateParams = {
             "amount": units,
             "currency": payment.amount.currency_code.lower(),
-            "metadata": {"payment_id": payment.payment_id, "top_up_id": payment.top_up_id},
+            "metadata": payment.metadata,
         }
         if provider_customer_id:
             params["customer"] = provider_customer_id
@@ -103,7 +144,11 @@ class StripeProvider:
                     params, {"idempotency_key": payment.payment_id}
                 )
             except stripe.InvalidRequestError as error:
-                return Refusal(code=error.code or "invalid_request", message=error.user_message or "")
+                return Refusal(
+                    code=error.code or "invalid_request",
+                    message=error.user_message or "",
+                    is_too_little=error.code == AMOUNT_TOO_SMALL,
+                )
         return _from_stripe(intent)
 
     async def find(self, provider_payment_id: str) -> ProviderPayment:
@@ -144,7 +189,7 @@ class StripeProvider:
                 intent = await intents.retrieve_async(provider_payment_id)
         return _from_stripe(intent)
 
-    async def refund(self, payment: Payment, *, amount: Money | None, key: str) -> None:
+    async def refund(self, payment: Payable, *, amount: Money | None, key: str) -> None:
         params: stripe.params.RefundCreateParams = {
             "payment_intent": payment.provider_payment_id,
             "metadata": {"refund_id": key},
@@ -188,6 +233,9 @@ class StripeProvider:
             label=method.type if card is None else f"{card.brand} ···· {card.last4}",
             update_time=at,
         )
+
+    def minimum(self, currency_code: str) -> Money:
+        return from_minor(MINIMUM.get(currency_code, 0), currency_code)
 
     async def create_customer(self, customer_id: CustomerId) -> str:
         async with _asking():
@@ -241,6 +289,7 @@ def _from_stripe(intent: stripe.PaymentIntent) -> ProviderPayment:
         amount=from_minor(received, intent.currency.upper()),
         # Why the bank declined it says more than that it did.
         error=None if error is None else (_text(error, "decline_code") or code, _text(error, "message")),
+        is_hard=_text(error, "decline_code") in HARD_DECLINES or code in HARD_DECLINES,
         action=PayerAction(client_secret=intent.client_secret or "", redirect_url=_text(redirect, "url")),
     )
 

@@ -9,6 +9,7 @@ from audit import AuditRecorder
 from services.contract.domain.auto_top_up import AutoTopUp
 from services.contract.domain.contract import Contract
 from services.contract.domain.invoice import Invoice
+from services.contract.domain.invoice_charges import InvoiceCharge
 from services.contract.domain.payment_setups import PaymentSetup
 from services.contract.domain.payments import Payment
 from services.contract.domain.refunds import TopUpRefund
@@ -56,6 +57,16 @@ class DueRecords:
             "top_up_id": payment.top_up_id,
             "customer_id": payment.customer_id,
             "state": payment.state.value,
+        }
+        await self._recorder.record_due(self._connection, PAYMENT, effect)
+
+    async def invoices_followed(self, charge: InvoiceCharge) -> None:
+        """Record that the provider has said something new about a payment of invoices."""
+        effect = {
+            "payment_id": charge.payment_id,
+            "invoice_id": charge.invoice_id,
+            "customer_id": charge.customer_id,
+            "state": charge.state.value,
         }
         await self._recorder.record_due(self._connection, PAYMENT, effect)
 

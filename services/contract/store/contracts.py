@@ -13,6 +13,7 @@ from access import current_caller, only_visible
 from meshkit.page import Page
 from meshkit.quantity import Credits
 from services.contract.domain.billing.price import Rounding
+from services.contract.domain.collection import AfterLastRetry, CollectionMethod, InvoiceCollection
 from services.contract.domain.contract import (
     BillingFrequency,
     CollectionSchedule,
@@ -63,6 +64,9 @@ _SELECT: Final[Select[Any]] = select(
     contracts.c.overage,
     contracts.c.end_money_back,
     contracts.c.settles_end,
+    contracts.c.collection_method,
+    contracts.c.retry_days,
+    contracts.c.after_last_retry,
 )
 _SELECT_SUBSCRIPTIONS: Final[Select[Any]] = select(
     subscriptions.c.contract_id,
@@ -208,6 +212,14 @@ class StoredContracts:
             update(contracts).where(contracts.c.contract_id == contract_id).values(settles_end=False)
         )
 
+    async def save_collection(self, contract: Contract) -> None:
+        """Save how the invoices of a locked contract are collected."""
+        await self._connection.execute(
+            update(contracts)
+            .where(contracts.c.contract_id == contract.contract_id)
+            .values(_collection_to_row(contract.collection))
+        )
+
     async def save_due(self, contract_id: ContractId, next_due_time: datetime | None) -> None:
         """Save the next due time of a locked contract."""
         await self._connection.execute(
@@ -298,6 +310,15 @@ def _contract_to_row(contract: Contract) -> dict[str, Any]:
         "term_notice_days": None if contract.term is None else contract.term.notice_days,
         "overage": [OVERAGE_LIMIT.encode(one) for one in contract.overage],
         **_end_to_row(contract),
+        **_collection_to_row(contract.collection),
+    }
+
+
+def _collection_to_row(collection: InvoiceCollection) -> dict[str, Any]:
+    return {
+        "collection_method": collection.method.value,
+        "retry_days": list(collection.retry_days),
+        "after_last_retry": collection.after_last_retry.value,
     }
 
 
@@ -331,6 +352,11 @@ def _contract_from_row(
         overage=tuple(map(OVERAGE_LIMIT.decode, row.overage)),
         end_money_back=None if row.end_money_back is None else MoneyBack(row.end_money_back),
         settles_end=row.settles_end,
+        collection=InvoiceCollection(
+            method=CollectionMethod(row.collection_method),
+            retry_days=tuple(row.retry_days),
+            after_last_retry=AfterLastRetry(row.after_last_retry),
+        ),
     )
 
 

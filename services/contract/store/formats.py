@@ -10,6 +10,7 @@ from services.contract.domain.billing.tiers import SeatPrice, TieredSeatRate
 from services.contract.domain.commands import (
     BillingDetailsSet,
     ContractCreated,
+    InvoiceAttempt,
     InvoiceCredited,
     InvoicePaid,
     InvoiceVoided,
@@ -313,6 +314,16 @@ def _default_end_of_signed(created: Json) -> Json:
     return created | {"contract": _default_end(created["contract"])}
 
 
+def _sent(now: Json) -> Json:
+    """How invoices are collected: until then the vendor sent them and reported their payments."""
+    sent = {"method": "SEND", "retry_days": [2, 7, 14, 21], "after_last_retry": "NOTHING"}
+    return now | {"contract": now["contract"] | {"collection": sent}}
+
+
+def _sent_of_signed(created: Json) -> Json:
+    return created | {"contract": _sent(created["contract"])}
+
+
 # The columns seller_details.details, billing_details.details and invoice_parties.parties; Party is a response, too.
 PARTY: Final = Format("Party", Party)
 BILLING_DETAILS: Final = Format("BillingDetails", BillingDetails)
@@ -332,6 +343,7 @@ RESPONSES: Final = Formats[Response](
             _counted_created,
             _hard_stop_of_signed,
             _default_end_of_signed,
+            _sent_of_signed,
         ),
     ),
     Format(
@@ -345,6 +357,7 @@ RESPONSES: Final = Formats[Response](
             _counted_contract,
             _hard_stop_of_contract,
             _default_end,
+            _sent,
         ),
     ),
     Format(
@@ -365,6 +378,7 @@ RESPONSES: Final = Formats[Response](
     PARTY,
     Format("PaymentMethod", PaymentMethod),
     Format("PaymentSetup", PaymentSetup),
+    Format("InvoiceAttempt", InvoiceAttempt),
     Format("TopUpRefund", TopUpRefund),
     Format("AutoTopUp", AutoTopUp),
 )

@@ -20,6 +20,7 @@ from services.contract.domain.commands import (
     FinalizeInvoice,
     NameSeats,
     OrderTopUp,
+    PayInvoice,
     PayTopUp,
     RecordInvoicePayment,
     RefundTopUp,
@@ -30,6 +31,7 @@ from services.contract.domain.commands import (
     SetAutoTopUp,
     SetBillingDetails,
     SetCustomerAliases,
+    SetInvoiceCollection,
     SetOveragePolicy,
     SetPaymentMethod,
     SetSharedPoolAccess,
@@ -79,6 +81,7 @@ class OwnResponses(StoredResponses[Response]):
                 | SetSharedPoolAccess()
                 | VoidSeatChange()
                 | RepriceSeats()
+                | SetInvoiceCollection()
             ):
                 await StoredContracts(self._connection).customer_of(command.contract_id)
             case SetAutoTopUp():
@@ -89,7 +92,9 @@ class OwnResponses(StoredResponses[Response]):
                 await StoredContracts(self._connection).customer_of(command.plan.contract_id)
             case ChangeSeats():
                 await StoredContracts(self._connection).customer_of(command.seats.contract_id)
-            case FinalizeInvoice() | VoidInvoice() | RecordInvoicePayment() | CreateCreditNote():
+            case (
+                FinalizeInvoice() | VoidInvoice() | RecordInvoicePayment() | CreateCreditNote() | PayInvoice()
+            ):
                 await StoredInvoices(self._connection).find(command.invoice_id)
             case ResolveTopUpPayment() | CancelTopUp() | PayTopUp() | RefundTopUp():
                 await StoredTopUps(self._connection).find(command.top_up_id)

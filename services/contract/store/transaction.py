@@ -22,7 +22,9 @@ from services.contract.store.billing import StoredBilling
 from services.contract.store.contracts import StoredContracts
 from services.contract.store.credits import StoredAccountCredits, StoredCreditNotes
 from services.contract.store.customers import StoredCustomers
+from services.contract.store.dunning import StoredDunning
 from services.contract.store.formats import NOTICES, RESPONSES
+from services.contract.store.invoice_charges import StoredInvoiceCharges
 from services.contract.store.invoices import StoredInvoices
 from services.contract.store.numbers import StoredNumbers
 from services.contract.store.parties import StoredParties
@@ -63,6 +65,8 @@ class Transaction:
         self.numbers = StoredNumbers(connection)
         self.top_ups = StoredTopUps(connection)
         self.payments = StoredPayments(connection)
+        self.dunning = StoredDunning(connection)
+        self.invoice_charges = StoredInvoiceCharges(connection)
         self.payment_setups = StoredPaymentSetups(connection)
         self.refunds = StoredRefunds(connection)
         self.auto_top_ups = StoredAutoTopUps(connection, wall=wall)

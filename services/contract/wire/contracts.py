@@ -12,6 +12,7 @@ from services.contract.domain.commands import (
     ContractCreated,
     CreateContract,
     GrantScheduleTerms,
+    SetInvoiceCollection,
     SetOveragePolicy,
     SubscriptionTerms,
 )
@@ -24,6 +25,7 @@ from services.contract.domain.contract import (
 from services.contract.domain.ids import ContractId, RateCardId
 from services.contract.domain.schedules import Allocation, GrantAlignment
 from services.contract.domain.term import NOTICE_DAYS_MAX, TERM_MONTHS_MAX, Term
+from services.contract.wire.collection import collection_from_wire, collection_to_wire
 from services.contract.wire.invoices import invoice_to_wire
 from services.contract.wire.overage import policy_from_wire, policy_to_wire
 from services.contract.wire.schedules import schedule_from_wire, schedule_to_wire
@@ -50,6 +52,7 @@ def create_from_wire(request: pb.CreateContractRequest) -> CreateContract:
         grant_schedules=schedules_from_wire(fields, request.grant_schedules, request.subscriptions),
         term=_term_from_wire(fields, request.term) if request.HasField("term") else None,
         overage=policy_from_wire(fields, request.overage_policy),
+        collection=collection_from_wire(fields, request.invoice_collection),
     )
     if command.term is not None and command.end_time is not None:
         fields.add("end_time", "must be left out: the term says when the contract ends")
@@ -130,6 +133,24 @@ def set_overage_from_wire(request: pb.SetOveragePolicyRequest) -> SetOveragePoli
     return command
 
 
+def set_collection_from_wire(request: pb.SetInvoiceCollectionRequest) -> SetInvoiceCollection:
+    fields = Fields()
+    if not request.HasField("invoice_collection"):
+        fields.add("invoice_collection", "is required; SEND means that the vendor reports payments")
+    command = SetInvoiceCollection(
+        request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("SetInvoiceCollection", request),
+        contract_id=ContractId(fields.text("contract_id", request.contract_id)),
+        collection=collection_from_wire(fields, request.invoice_collection),
+    )
+    fields.check()
+    return command
+
+
+def set_collection_to_wire(contract: ContractNow) -> pb.SetInvoiceCollectionResponse:
+    return pb.SetInvoiceCollectionResponse(contract=contract_to_wire(contract))
+
+
 def create_to_wire(created: ContractCreated) -> pb.CreateContractResponse:
     return pb.CreateContractResponse(
         contract=contract_to_wire(created.contract),
@@ -182,6 +203,7 @@ def contract_to_wire(now: ContractNow) -> pb.Contract:
             notice_days=contract.term.notice_days,
         ),
         overage_policy=policy_to_wire(contract.overage),
+        invoice_collection=collection_to_wire(contract.collection),
         end_money_back=None if contract.end_money_back is None else MONEY_BACK[contract.end_money_back],
     )
 

@@ -25,6 +25,7 @@ _CAUSES: Final = {
     AccountCreditCause.RETURNED: pb.ACCOUNT_CREDIT_CAUSE_RETURNED,
     AccountCreditCause.EXCESS: pb.ACCOUNT_CREDIT_CAUSE_EXCESS,
     AccountCreditCause.PAID_OUT: pb.ACCOUNT_CREDIT_CAUSE_PAID_OUT,
+    AccountCreditCause.OVERPAID: pb.ACCOUNT_CREDIT_CAUSE_OVERPAID,
 }
 
 

@@ -13,7 +13,7 @@ from services.contract.wire.invoices import invoice_to_wire
 from services.contract.wire.top_ups import top_up_to_wire
 from services.contract.wire.values import money_to_wire
 
-_STATES: Final = {
+STATES: Final = {
     PaymentState.NEW: pb.PAYMENT_STATE_NEW,
     PaymentState.OPEN: pb.PAYMENT_STATE_OPEN,
     PaymentState.ACTION_REQUIRED: pb.PAYMENT_STATE_ACTION_REQUIRED,
@@ -76,7 +76,7 @@ def pay_to_wire(paid: TopUpAndInvoice) -> pb.PayTopUpResponse:
 def get_to_wire(found: TopUpPayment) -> pb.GetTopUpPaymentResponse:
     payment, action = found.payment, found.action
     return pb.GetTopUpPaymentResponse(
-        state=_STATES[payment.state],
+        state=STATES[payment.state],
         amount=money_to_wire(payment.amount),
         provider_payment_id=payment.provider_payment_id,
         client_secret="" if action is None else action.client_secret,

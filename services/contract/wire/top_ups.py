@@ -162,11 +162,11 @@ def top_up_to_wire(top_up: TopUp) -> pb.TopUp:
         create_time=timestamp(top_up.create_time),
         resolve_time=optional_timestamp(top_up.resolve_time),
         expire_time=optional_timestamp(top_up.expire_time),
-        last_payment_error=_error_to_wire(top_up.last_payment_error),
+        last_payment_error=error_to_wire(top_up.last_payment_error),
     )
 
 
-def _error_to_wire(error: PaymentError | None) -> pb.PaymentError | None:
+def error_to_wire(error: PaymentError | None) -> pb.PaymentError | None:
     if error is None:
         return None
     return pb.PaymentError(code=error.code, message=error.message, create_time=timestamp(error.create_time))

@@ -21,6 +21,7 @@ class SuspensionReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SUSPENSION_REASON_OPERATOR: _ClassVar[SuspensionReason]
     SUSPENSION_REASON_PAYMENT_OVERDUE: _ClassVar[SuspensionReason]
     SUSPENSION_REASON_PAYMENT_DISPUTED: _ClassVar[SuspensionReason]
+    SUSPENSION_REASON_INVOICE_UNPAID: _ClassVar[SuspensionReason]
 
 class BillingFrequency(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -90,6 +91,18 @@ class GrantAlignment(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     GRANT_ALIGNMENT_UNSPECIFIED: _ClassVar[GrantAlignment]
     GRANT_ALIGNMENT_OWN_ANCHOR: _ClassVar[GrantAlignment]
     GRANT_ALIGNMENT_BILLING_PERIODS: _ClassVar[GrantAlignment]
+
+class CollectionMethod(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    COLLECTION_METHOD_UNSPECIFIED: _ClassVar[CollectionMethod]
+    COLLECTION_METHOD_SEND: _ClassVar[CollectionMethod]
+    COLLECTION_METHOD_CHARGE_AUTOMATICALLY: _ClassVar[CollectionMethod]
+
+class AfterLastRetry(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    AFTER_LAST_RETRY_UNSPECIFIED: _ClassVar[AfterLastRetry]
+    AFTER_LAST_RETRY_NOTHING: _ClassVar[AfterLastRetry]
+    AFTER_LAST_RETRY_SUSPEND: _ClassVar[AfterLastRetry]
 
 class OverageMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -215,10 +228,12 @@ class AccountCreditCause(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ACCOUNT_CREDIT_CAUSE_RETURNED: _ClassVar[AccountCreditCause]
     ACCOUNT_CREDIT_CAUSE_EXCESS: _ClassVar[AccountCreditCause]
     ACCOUNT_CREDIT_CAUSE_PAID_OUT: _ClassVar[AccountCreditCause]
+    ACCOUNT_CREDIT_CAUSE_OVERPAID: _ClassVar[AccountCreditCause]
 SUSPENSION_REASON_UNSPECIFIED: SuspensionReason
 SUSPENSION_REASON_OPERATOR: SuspensionReason
 SUSPENSION_REASON_PAYMENT_OVERDUE: SuspensionReason
 SUSPENSION_REASON_PAYMENT_DISPUTED: SuspensionReason
+SUSPENSION_REASON_INVOICE_UNPAID: SuspensionReason
 BILLING_FREQUENCY_UNSPECIFIED: BillingFrequency
 BILLING_FREQUENCY_MONTHLY: BillingFrequency
 BILLING_FREQUENCY_ANNUAL: BillingFrequency
@@ -258,6 +273,12 @@ GRANT_FREQUENCY_QUARTERLY: GrantFrequency
 GRANT_ALIGNMENT_UNSPECIFIED: GrantAlignment
 GRANT_ALIGNMENT_OWN_ANCHOR: GrantAlignment
 GRANT_ALIGNMENT_BILLING_PERIODS: GrantAlignment
+COLLECTION_METHOD_UNSPECIFIED: CollectionMethod
+COLLECTION_METHOD_SEND: CollectionMethod
+COLLECTION_METHOD_CHARGE_AUTOMATICALLY: CollectionMethod
+AFTER_LAST_RETRY_UNSPECIFIED: AfterLastRetry
+AFTER_LAST_RETRY_NOTHING: AfterLastRetry
+AFTER_LAST_RETRY_SUSPEND: AfterLastRetry
 OVERAGE_MODE_UNSPECIFIED: OverageMode
 OVERAGE_MODE_HARD_STOP: OverageMode
 OVERAGE_MODE_OVERAGE: OverageMode
@@ -335,6 +356,7 @@ ACCOUNT_CREDIT_CAUSE_USED: AccountCreditCause
 ACCOUNT_CREDIT_CAUSE_RETURNED: AccountCreditCause
 ACCOUNT_CREDIT_CAUSE_EXCESS: AccountCreditCause
 ACCOUNT_CREDIT_CAUSE_PAID_OUT: AccountCreditCause
+ACCOUNT_CREDIT_CAUSE_OVERPAID: AccountCreditCause
 
 class Suspension(_message.Message):
     __slots__ = ("reason", "note", "create_time")
@@ -767,7 +789,7 @@ class ContractTerm(_message.Message):
     def __init__(self, months: _Optional[int] = ..., renews: _Optional[bool] = ..., notice_days: _Optional[int] = ...) -> None: ...
 
 class Contract(_message.Message):
-    __slots__ = ("contract_id", "customer_id", "name", "rate_card_id", "start_time", "end_time", "subscriptions", "grant_schedules", "create_time", "term", "overage_policy", "end_money_back")
+    __slots__ = ("contract_id", "customer_id", "name", "rate_card_id", "start_time", "end_time", "subscriptions", "grant_schedules", "create_time", "term", "overage_policy", "end_money_back", "invoice_collection")
     CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -780,6 +802,7 @@ class Contract(_message.Message):
     TERM_FIELD_NUMBER: _ClassVar[int]
     OVERAGE_POLICY_FIELD_NUMBER: _ClassVar[int]
     END_MONEY_BACK_FIELD_NUMBER: _ClassVar[int]
+    INVOICE_COLLECTION_FIELD_NUMBER: _ClassVar[int]
     contract_id: str
     customer_id: str
     name: str
@@ -792,7 +815,34 @@ class Contract(_message.Message):
     term: ContractTerm
     overage_policy: OveragePolicy
     end_money_back: MoneyBack
-    def __init__(self, contract_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., name: _Optional[str] = ..., rate_card_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscriptions: _Optional[_Iterable[_Union[Subscription, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[GrantSchedule, _Mapping]]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., term: _Optional[_Union[ContractTerm, _Mapping]] = ..., overage_policy: _Optional[_Union[OveragePolicy, _Mapping]] = ..., end_money_back: _Optional[_Union[MoneyBack, str]] = ...) -> None: ...
+    invoice_collection: InvoiceCollection
+    def __init__(self, contract_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., name: _Optional[str] = ..., rate_card_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscriptions: _Optional[_Iterable[_Union[Subscription, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[GrantSchedule, _Mapping]]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., term: _Optional[_Union[ContractTerm, _Mapping]] = ..., overage_policy: _Optional[_Union[OveragePolicy, _Mapping]] = ..., end_money_back: _Optional[_Union[MoneyBack, str]] = ..., invoice_collection: _Optional[_Union[InvoiceCollection, _Mapping]] = ...) -> None: ...
+
+class InvoiceCollection(_message.Message):
+    __slots__ = ("method", "retry_days", "after_last_retry")
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    RETRY_DAYS_FIELD_NUMBER: _ClassVar[int]
+    AFTER_LAST_RETRY_FIELD_NUMBER: _ClassVar[int]
+    method: CollectionMethod
+    retry_days: _containers.RepeatedScalarFieldContainer[int]
+    after_last_retry: AfterLastRetry
+    def __init__(self, method: _Optional[_Union[CollectionMethod, str]] = ..., retry_days: _Optional[_Iterable[int]] = ..., after_last_retry: _Optional[_Union[AfterLastRetry, str]] = ...) -> None: ...
+
+class SetInvoiceCollectionRequest(_message.Message):
+    __slots__ = ("request_id", "contract_id", "invoice_collection")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CONTRACT_ID_FIELD_NUMBER: _ClassVar[int]
+    INVOICE_COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    contract_id: str
+    invoice_collection: InvoiceCollection
+    def __init__(self, request_id: _Optional[str] = ..., contract_id: _Optional[str] = ..., invoice_collection: _Optional[_Union[InvoiceCollection, _Mapping]] = ...) -> None: ...
+
+class SetInvoiceCollectionResponse(_message.Message):
+    __slots__ = ("contract",)
+    CONTRACT_FIELD_NUMBER: _ClassVar[int]
+    contract: Contract
+    def __init__(self, contract: _Optional[_Union[Contract, _Mapping]] = ...) -> None: ...
 
 class OveragePolicy(_message.Message):
     __slots__ = ("mode", "limits")
@@ -831,7 +881,7 @@ class SetOveragePolicyResponse(_message.Message):
     def __init__(self, contract: _Optional[_Union[Contract, _Mapping]] = ...) -> None: ...
 
 class CreateContractRequest(_message.Message):
-    __slots__ = ("request_id", "customer", "name", "rate_card_id", "start_time", "end_time", "subscriptions", "grant_schedules", "term", "overage_policy")
+    __slots__ = ("request_id", "customer", "name", "rate_card_id", "start_time", "end_time", "subscriptions", "grant_schedules", "term", "overage_policy", "invoice_collection")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -842,6 +892,7 @@ class CreateContractRequest(_message.Message):
     GRANT_SCHEDULES_FIELD_NUMBER: _ClassVar[int]
     TERM_FIELD_NUMBER: _ClassVar[int]
     OVERAGE_POLICY_FIELD_NUMBER: _ClassVar[int]
+    INVOICE_COLLECTION_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     customer: str
     name: str
@@ -852,7 +903,8 @@ class CreateContractRequest(_message.Message):
     grant_schedules: _containers.RepeatedCompositeFieldContainer[GrantScheduleTerms]
     term: ContractTerm
     overage_policy: OveragePolicy
-    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., name: _Optional[str] = ..., rate_card_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscriptions: _Optional[_Iterable[_Union[SubscriptionTerms, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[GrantScheduleTerms, _Mapping]]] = ..., term: _Optional[_Union[ContractTerm, _Mapping]] = ..., overage_policy: _Optional[_Union[OveragePolicy, _Mapping]] = ...) -> None: ...
+    invoice_collection: InvoiceCollection
+    def __init__(self, request_id: _Optional[str] = ..., customer: _Optional[str] = ..., name: _Optional[str] = ..., rate_card_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscriptions: _Optional[_Iterable[_Union[SubscriptionTerms, _Mapping]]] = ..., grant_schedules: _Optional[_Iterable[_Union[GrantScheduleTerms, _Mapping]]] = ..., term: _Optional[_Union[ContractTerm, _Mapping]] = ..., overage_policy: _Optional[_Union[OveragePolicy, _Mapping]] = ..., invoice_collection: _Optional[_Union[InvoiceCollection, _Mapping]] = ...) -> None: ...
 
 class ContractWarning(_message.Message):
     __slots__ = ("warning_type", "field", "message")

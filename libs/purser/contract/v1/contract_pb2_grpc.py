@@ -134,6 +134,11 @@ class ContractServiceStub:
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.SetOveragePolicyRequest.SerializeToString,
                 response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.SetOveragePolicyResponse.FromString,
                 _registered_method=True)
+        self.SetInvoiceCollection = channel.unary_unary(
+                '/purser.contract.v1.ContractService/SetInvoiceCollection',
+                request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.SetInvoiceCollectionRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.SetInvoiceCollectionResponse.FromString,
+                _registered_method=True)
         self.ChangePlan = channel.unary_unary(
                 '/purser.contract.v1.ContractService/ChangePlan',
                 request_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.ChangePlanRequest.SerializeToString,
@@ -370,8 +375,8 @@ class ContractServiceServicer:
         """Signs a contract: bills what is due in advance, and notifies the Ledger, which issues the first credits. Reads the
         prices from the Catalog. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, RATE_CARD_NOT_FOUND,
         PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CUSTOMER_ARCHIVED, RATE_NOT_FOUND, PRODUCT_NOT_SUBSCRIPTION,
-        PRODUCT_NOT_FIXED, TOO_FEW_SEATS, CONVERSION_MISSING, CURRENCY_DIFFERS (of the overage policy) (FAILED_PRECONDITION);
-        ANCHOR_AFTER_START (INVALID_ARGUMENT); PEER_UNAVAILABLE (UNAVAILABLE).
+        PRODUCT_NOT_FIXED, TOO_FEW_SEATS, CONVERSION_MISSING, CURRENCY_DIFFERS (of the overage policy), PAYMENTS_NOT_SET_UP (if
+        invoices shall be charged automatically) (FAILED_PRECONDITION); ANCHOR_AFTER_START (INVALID_ARGUMENT); PEER_UNAVAILABLE (UNAVAILABLE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -427,6 +432,15 @@ class ContractServiceServicer:
         It counts from the next call on. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED,
         CURRENCY_DIFFERS (of a cap in money), CONVERSION_MISSING: the rate card does not say what a credit costs as overage
         (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetInvoiceCollection(self, request, context):
+        """Sets how the invoices of a contract are collected that are issued from now on; ChangePlan keeps it. SEND also ends the
+        retries of those that were issued before. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND);
+        PAYMENTS_NOT_SET_UP (FAILED_PRECONDITION) without a payment provider.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -637,7 +651,8 @@ class ContractServiceServicer:
         """Cancels an invoice of which nothing was paid or credited. It keeps its number. Its charges are waived, unless
         `regenerate` puts them on a new draft. Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND);
         INVOICE_VOID, INVOICE_ALREADY_PAID, INVOICE_HAS_PAYMENTS, INVOICE_NOT_FINALIZED (a draft cannot be regenerated),
-        TOP_UP_PENDING, TOP_UP_GRANTED, PLAN_CHANGE_PENDING (FAILED_PRECONDITION); without `regenerate` also
+        TOP_UP_PENDING, TOP_UP_GRANTED, PLAN_CHANGE_PENDING; PAYMENT_UNDER_WAY while the payment provider is taking the money
+        (FAILED_PRECONDITION); without `regenerate` also
         INVOICE_CREDITS_GRANTED (FAILED_PRECONDITION) if its seats bring credits: these would be given away.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -659,8 +674,8 @@ class ContractServiceServicer:
     def RecordInvoicePayment(self, request, context):
         """Records a payment that was made elsewhere. Payments add up; the invoice is PAID when nothing is due any more.
         Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND); PAYMENT_ALREADY_RECORDED (ALREADY_EXISTS);
-        INVOICE_NOT_FINALIZED, INVOICE_VOID, INVOICE_ALREADY_PAID, PAYMENT_EXCEEDS_DUE, CURRENCY_DIFFERS
-        (FAILED_PRECONDITION).
+        INVOICE_NOT_FINALIZED, INVOICE_VOID, INVOICE_ALREADY_PAID, PAYMENT_EXCEEDS_DUE, CURRENCY_DIFFERS; PAYMENT_UNDER_WAY while
+        the payment provider is taking the money (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -668,7 +683,8 @@ class ContractServiceServicer:
 
     def CreateCreditNote(self, request, context):
         """Takes an amount off an issued invoice, with a number of the invoices' series. It reduces what is due; what was paid
-        already becomes account credit of the customer, which later invoices use. Idempotent by request_id.
+        already becomes account credit of the customer, which later invoices use; so does everything while a payment of the
+        invoice is under way at the payment provider. Idempotent by request_id.
         Errors: INVOICE_NOT_FOUND (NOT_FOUND); INVOICE_NOT_FINALIZED, INVOICE_VOID, CREDIT_EXCEEDS_INVOICE, CURRENCY_DIFFERS
         (FAILED_PRECONDITION).
         """
@@ -781,6 +797,11 @@ def add_ContractServiceServicer_to_server(servicer, server):
                     servicer.SetOveragePolicy,
                     request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.SetOveragePolicyRequest.FromString,
                     response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.SetOveragePolicyResponse.SerializeToString,
+            ),
+            'SetInvoiceCollection': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetInvoiceCollection,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_contract__pb2.SetInvoiceCollectionRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_contract__pb2.SetInvoiceCollectionResponse.SerializeToString,
             ),
             'ChangePlan': grpc.unary_unary_rpc_method_handler(
                     servicer.ChangePlan,
@@ -1431,6 +1452,33 @@ class ContractService:
             '/purser.contract.v1.ContractService/SetOveragePolicy',
             purser_dot_contract_dot_v1_dot_contract__pb2.SetOveragePolicyRequest.SerializeToString,
             purser_dot_contract_dot_v1_dot_contract__pb2.SetOveragePolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetInvoiceCollection(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.ContractService/SetInvoiceCollection',
+            purser_dot_contract_dot_v1_dot_contract__pb2.SetInvoiceCollectionRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_contract__pb2.SetInvoiceCollectionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -80,8 +80,8 @@ class ContractServiceStub:
     """Signs a contract: bills what is due in advance, and notifies the Ledger, which issues the first credits. Reads the
     prices from the Catalog. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, RATE_CARD_NOT_FOUND,
     PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CUSTOMER_ARCHIVED, RATE_NOT_FOUND, PRODUCT_NOT_SUBSCRIPTION,
-    PRODUCT_NOT_FIXED, TOO_FEW_SEATS, CONVERSION_MISSING, CURRENCY_DIFFERS (of the overage policy) (FAILED_PRECONDITION);
-    ANCHOR_AFTER_START (INVALID_ARGUMENT); PEER_UNAVAILABLE (UNAVAILABLE).
+    PRODUCT_NOT_FIXED, TOO_FEW_SEATS, CONVERSION_MISSING, CURRENCY_DIFFERS (of the overage policy), PAYMENTS_NOT_SET_UP (if
+    invoices shall be charged automatically) (FAILED_PRECONDITION); ANCHOR_AFTER_START (INVALID_ARGUMENT); PEER_UNAVAILABLE (UNAVAILABLE).
     """
     GetContract: _grpc.UnaryUnaryMultiCallable[_contract_pb2.GetContractRequest, _contract_pb2.GetContractResponse]
     """Returns one contract. Errors: CONTRACT_NOT_FOUND (NOT_FOUND)."""
@@ -111,6 +111,11 @@ class ContractServiceStub:
     It counts from the next call on. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED,
     CURRENCY_DIFFERS (of a cap in money), CONVERSION_MISSING: the rate card does not say what a credit costs as overage
     (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
+    """
+    SetInvoiceCollection: _grpc.UnaryUnaryMultiCallable[_contract_pb2.SetInvoiceCollectionRequest, _contract_pb2.SetInvoiceCollectionResponse]
+    """Sets how the invoices of a contract are collected that are issued from now on; ChangePlan keeps it. SEND also ends the
+    retries of those that were issued before. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND);
+    PAYMENTS_NOT_SET_UP (FAILED_PRECONDITION) without a payment provider.
     """
     ChangePlan: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ChangePlanRequest, _contract_pb2.ChangePlanResponse]
     """Ends a contract now and begins another, with other seats, credits or prices, in its place: a change of plan. What was
@@ -228,7 +233,8 @@ class ContractServiceStub:
     """Cancels an invoice of which nothing was paid or credited. It keeps its number. Its charges are waived, unless
     `regenerate` puts them on a new draft. Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND);
     INVOICE_VOID, INVOICE_ALREADY_PAID, INVOICE_HAS_PAYMENTS, INVOICE_NOT_FINALIZED (a draft cannot be regenerated),
-    TOP_UP_PENDING, TOP_UP_GRANTED, PLAN_CHANGE_PENDING (FAILED_PRECONDITION); without `regenerate` also
+    TOP_UP_PENDING, TOP_UP_GRANTED, PLAN_CHANGE_PENDING; PAYMENT_UNDER_WAY while the payment provider is taking the money
+    (FAILED_PRECONDITION); without `regenerate` also
     INVOICE_CREDITS_GRANTED (FAILED_PRECONDITION) if its seats bring credits: these would be given away.
     """
     RepriceSeats: _grpc.UnaryUnaryMultiCallable[_contract_pb2.RepriceSeatsRequest, _contract_pb2.RepriceSeatsResponse]
@@ -242,12 +248,13 @@ class ContractServiceStub:
     RecordInvoicePayment: _grpc.UnaryUnaryMultiCallable[_contract_pb2.RecordInvoicePaymentRequest, _contract_pb2.RecordInvoicePaymentResponse]
     """Records a payment that was made elsewhere. Payments add up; the invoice is PAID when nothing is due any more.
     Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND); PAYMENT_ALREADY_RECORDED (ALREADY_EXISTS);
-    INVOICE_NOT_FINALIZED, INVOICE_VOID, INVOICE_ALREADY_PAID, PAYMENT_EXCEEDS_DUE, CURRENCY_DIFFERS
-    (FAILED_PRECONDITION).
+    INVOICE_NOT_FINALIZED, INVOICE_VOID, INVOICE_ALREADY_PAID, PAYMENT_EXCEEDS_DUE, CURRENCY_DIFFERS; PAYMENT_UNDER_WAY while
+    the payment provider is taking the money (FAILED_PRECONDITION).
     """
     CreateCreditNote: _grpc.UnaryUnaryMultiCallable[_contract_pb2.CreateCreditNoteRequest, _contract_pb2.CreateCreditNoteResponse]
     """Takes an amount off an issued invoice, with a number of the invoices' series. It reduces what is due; what was paid
-    already becomes account credit of the customer, which later invoices use. Idempotent by request_id.
+    already becomes account credit of the customer, which later invoices use; so does everything while a payment of the
+    invoice is under way at the payment provider. Idempotent by request_id.
     Errors: INVOICE_NOT_FOUND (NOT_FOUND); INVOICE_NOT_FINALIZED, INVOICE_VOID, CREDIT_EXCEEDS_INVOICE, CURRENCY_DIFFERS
     (FAILED_PRECONDITION).
     """
@@ -308,8 +315,8 @@ class ContractServiceAsyncStub(ContractServiceStub):
     """Signs a contract: bills what is due in advance, and notifies the Ledger, which issues the first credits. Reads the
     prices from the Catalog. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, RATE_CARD_NOT_FOUND,
     PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CUSTOMER_ARCHIVED, RATE_NOT_FOUND, PRODUCT_NOT_SUBSCRIPTION,
-    PRODUCT_NOT_FIXED, TOO_FEW_SEATS, CONVERSION_MISSING, CURRENCY_DIFFERS (of the overage policy) (FAILED_PRECONDITION);
-    ANCHOR_AFTER_START (INVALID_ARGUMENT); PEER_UNAVAILABLE (UNAVAILABLE).
+    PRODUCT_NOT_FIXED, TOO_FEW_SEATS, CONVERSION_MISSING, CURRENCY_DIFFERS (of the overage policy), PAYMENTS_NOT_SET_UP (if
+    invoices shall be charged automatically) (FAILED_PRECONDITION); ANCHOR_AFTER_START (INVALID_ARGUMENT); PEER_UNAVAILABLE (UNAVAILABLE).
     """
     GetContract: _aio.UnaryUnaryMultiCallable[_contract_pb2.GetContractRequest, _contract_pb2.GetContractResponse]  # type: ignore[assignment]
     """Returns one contract. Errors: CONTRACT_NOT_FOUND (NOT_FOUND)."""
@@ -339,6 +346,11 @@ class ContractServiceAsyncStub(ContractServiceStub):
     It counts from the next call on. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED,
     CURRENCY_DIFFERS (of a cap in money), CONVERSION_MISSING: the rate card does not say what a credit costs as overage
     (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
+    """
+    SetInvoiceCollection: _aio.UnaryUnaryMultiCallable[_contract_pb2.SetInvoiceCollectionRequest, _contract_pb2.SetInvoiceCollectionResponse]  # type: ignore[assignment]
+    """Sets how the invoices of a contract are collected that are issued from now on; ChangePlan keeps it. SEND also ends the
+    retries of those that were issued before. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND);
+    PAYMENTS_NOT_SET_UP (FAILED_PRECONDITION) without a payment provider.
     """
     ChangePlan: _aio.UnaryUnaryMultiCallable[_contract_pb2.ChangePlanRequest, _contract_pb2.ChangePlanResponse]  # type: ignore[assignment]
     """Ends a contract now and begins another, with other seats, credits or prices, in its place: a change of plan. What was
@@ -456,7 +468,8 @@ class ContractServiceAsyncStub(ContractServiceStub):
     """Cancels an invoice of which nothing was paid or credited. It keeps its number. Its charges are waived, unless
     `regenerate` puts them on a new draft. Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND);
     INVOICE_VOID, INVOICE_ALREADY_PAID, INVOICE_HAS_PAYMENTS, INVOICE_NOT_FINALIZED (a draft cannot be regenerated),
-    TOP_UP_PENDING, TOP_UP_GRANTED, PLAN_CHANGE_PENDING (FAILED_PRECONDITION); without `regenerate` also
+    TOP_UP_PENDING, TOP_UP_GRANTED, PLAN_CHANGE_PENDING; PAYMENT_UNDER_WAY while the payment provider is taking the money
+    (FAILED_PRECONDITION); without `regenerate` also
     INVOICE_CREDITS_GRANTED (FAILED_PRECONDITION) if its seats bring credits: these would be given away.
     """
     RepriceSeats: _aio.UnaryUnaryMultiCallable[_contract_pb2.RepriceSeatsRequest, _contract_pb2.RepriceSeatsResponse]  # type: ignore[assignment]
@@ -470,12 +483,13 @@ class ContractServiceAsyncStub(ContractServiceStub):
     RecordInvoicePayment: _aio.UnaryUnaryMultiCallable[_contract_pb2.RecordInvoicePaymentRequest, _contract_pb2.RecordInvoicePaymentResponse]  # type: ignore[assignment]
     """Records a payment that was made elsewhere. Payments add up; the invoice is PAID when nothing is due any more.
     Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND); PAYMENT_ALREADY_RECORDED (ALREADY_EXISTS);
-    INVOICE_NOT_FINALIZED, INVOICE_VOID, INVOICE_ALREADY_PAID, PAYMENT_EXCEEDS_DUE, CURRENCY_DIFFERS
-    (FAILED_PRECONDITION).
+    INVOICE_NOT_FINALIZED, INVOICE_VOID, INVOICE_ALREADY_PAID, PAYMENT_EXCEEDS_DUE, CURRENCY_DIFFERS; PAYMENT_UNDER_WAY while
+    the payment provider is taking the money (FAILED_PRECONDITION).
     """
     CreateCreditNote: _aio.UnaryUnaryMultiCallable[_contract_pb2.CreateCreditNoteRequest, _contract_pb2.CreateCreditNoteResponse]  # type: ignore[assignment]
     """Takes an amount off an issued invoice, with a number of the invoices' series. It reduces what is due; what was paid
-    already becomes account credit of the customer, which later invoices use. Idempotent by request_id.
+    already becomes account credit of the customer, which later invoices use; so does everything while a payment of the
+    invoice is under way at the payment provider. Idempotent by request_id.
     Errors: INVOICE_NOT_FOUND (NOT_FOUND); INVOICE_NOT_FINALIZED, INVOICE_VOID, CREDIT_EXCEEDS_INVOICE, CURRENCY_DIFFERS
     (FAILED_PRECONDITION).
     """
@@ -611,8 +625,8 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         """Signs a contract: bills what is due in advance, and notifies the Ledger, which issues the first credits. Reads the
         prices from the Catalog. Idempotent by request_id. Errors: CUSTOMER_NOT_FOUND, RATE_CARD_NOT_FOUND,
         PRODUCT_NOT_FOUND, CREDIT_TYPE_NOT_FOUND (NOT_FOUND); CUSTOMER_ARCHIVED, RATE_NOT_FOUND, PRODUCT_NOT_SUBSCRIPTION,
-        PRODUCT_NOT_FIXED, TOO_FEW_SEATS, CONVERSION_MISSING, CURRENCY_DIFFERS (of the overage policy) (FAILED_PRECONDITION);
-        ANCHOR_AFTER_START (INVALID_ARGUMENT); PEER_UNAVAILABLE (UNAVAILABLE).
+        PRODUCT_NOT_FIXED, TOO_FEW_SEATS, CONVERSION_MISSING, CURRENCY_DIFFERS (of the overage policy), PAYMENTS_NOT_SET_UP (if
+        invoices shall be charged automatically) (FAILED_PRECONDITION); ANCHOR_AFTER_START (INVALID_ARGUMENT); PEER_UNAVAILABLE (UNAVAILABLE).
         """
 
     @_abc_1.abstractmethod
@@ -678,6 +692,17 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         It counts from the next call on. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND); CONTRACT_ENDED,
         CURRENCY_DIFFERS (of a cap in money), CONVERSION_MISSING: the rate card does not say what a credit costs as overage
         (FAILED_PRECONDITION); PEER_UNAVAILABLE (UNAVAILABLE).
+        """
+
+    @_abc_1.abstractmethod
+    def SetInvoiceCollection(
+        self,
+        request: _contract_pb2.SetInvoiceCollectionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.SetInvoiceCollectionResponse, _abc.Awaitable[_contract_pb2.SetInvoiceCollectionResponse]]:
+        """Sets how the invoices of a contract are collected that are issued from now on; ChangePlan keeps it. SEND also ends the
+        retries of those that were issued before. Idempotent by request_id. Errors: CONTRACT_NOT_FOUND (NOT_FOUND);
+        PAYMENTS_NOT_SET_UP (FAILED_PRECONDITION) without a payment provider.
         """
 
     @_abc_1.abstractmethod
@@ -927,7 +952,8 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         """Cancels an invoice of which nothing was paid or credited. It keeps its number. Its charges are waived, unless
         `regenerate` puts them on a new draft. Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND);
         INVOICE_VOID, INVOICE_ALREADY_PAID, INVOICE_HAS_PAYMENTS, INVOICE_NOT_FINALIZED (a draft cannot be regenerated),
-        TOP_UP_PENDING, TOP_UP_GRANTED, PLAN_CHANGE_PENDING (FAILED_PRECONDITION); without `regenerate` also
+        TOP_UP_PENDING, TOP_UP_GRANTED, PLAN_CHANGE_PENDING; PAYMENT_UNDER_WAY while the payment provider is taking the money
+        (FAILED_PRECONDITION); without `regenerate` also
         INVOICE_CREDITS_GRANTED (FAILED_PRECONDITION) if its seats bring credits: these would be given away.
         """
 
@@ -953,8 +979,8 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_contract_pb2.RecordInvoicePaymentResponse, _abc.Awaitable[_contract_pb2.RecordInvoicePaymentResponse]]:
         """Records a payment that was made elsewhere. Payments add up; the invoice is PAID when nothing is due any more.
         Idempotent by request_id. Errors: INVOICE_NOT_FOUND (NOT_FOUND); PAYMENT_ALREADY_RECORDED (ALREADY_EXISTS);
-        INVOICE_NOT_FINALIZED, INVOICE_VOID, INVOICE_ALREADY_PAID, PAYMENT_EXCEEDS_DUE, CURRENCY_DIFFERS
-        (FAILED_PRECONDITION).
+        INVOICE_NOT_FINALIZED, INVOICE_VOID, INVOICE_ALREADY_PAID, PAYMENT_EXCEEDS_DUE, CURRENCY_DIFFERS; PAYMENT_UNDER_WAY while
+        the payment provider is taking the money (FAILED_PRECONDITION).
         """
 
     @_abc_1.abstractmethod
@@ -964,7 +990,8 @@ class ContractServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.CreateCreditNoteResponse, _abc.Awaitable[_contract_pb2.CreateCreditNoteResponse]]:
         """Takes an amount off an issued invoice, with a number of the invoices' series. It reduces what is due; what was paid
-        already becomes account credit of the customer, which later invoices use. Idempotent by request_id.
+        already becomes account credit of the customer, which later invoices use; so does everything while a payment of the
+        invoice is under way at the payment provider. Idempotent by request_id.
         Errors: INVOICE_NOT_FOUND (NOT_FOUND); INVOICE_NOT_FINALIZED, INVOICE_VOID, CREDIT_EXCEEDS_INVOICE, CURRENCY_DIFFERS
         (FAILED_PRECONDITION).
         """

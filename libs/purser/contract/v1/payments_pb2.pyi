@@ -5,10 +5,11 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from purser.access.v1 import access_pb2 as _access_pb2
 from purser.contract.v1 import contract_pb2 as _contract_pb2
 from purser.type.v1 import money_pb2 as _money_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Mapping as _Mapping
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
@@ -33,6 +34,14 @@ class PaymentSetupState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PAYMENT_SETUP_STATE_ACTION_REQUIRED: _ClassVar[PaymentSetupState]
     PAYMENT_SETUP_STATE_SUCCEEDED: _ClassVar[PaymentSetupState]
     PAYMENT_SETUP_STATE_CANCELLED: _ClassVar[PaymentSetupState]
+
+class DunningStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DUNNING_STATUS_UNSPECIFIED: _ClassVar[DunningStatus]
+    DUNNING_STATUS_COLLECTING: _ClassVar[DunningStatus]
+    DUNNING_STATUS_CARRIED: _ClassVar[DunningStatus]
+    DUNNING_STATUS_STOPPED: _ClassVar[DunningStatus]
+    DUNNING_STATUS_SETTLED: _ClassVar[DunningStatus]
 PAYMENT_STATE_UNSPECIFIED: PaymentState
 PAYMENT_STATE_NEW: PaymentState
 PAYMENT_STATE_OPEN: PaymentState
@@ -48,6 +57,11 @@ PAYMENT_SETUP_STATE_OPEN: PaymentSetupState
 PAYMENT_SETUP_STATE_ACTION_REQUIRED: PaymentSetupState
 PAYMENT_SETUP_STATE_SUCCEEDED: PaymentSetupState
 PAYMENT_SETUP_STATE_CANCELLED: PaymentSetupState
+DUNNING_STATUS_UNSPECIFIED: DunningStatus
+DUNNING_STATUS_COLLECTING: DunningStatus
+DUNNING_STATUS_CARRIED: DunningStatus
+DUNNING_STATUS_STOPPED: DunningStatus
+DUNNING_STATUS_SETTLED: DunningStatus
 
 class PaymentMethod(_message.Message):
     __slots__ = ("customer_id", "provider_customer_id", "payment_method_id", "label", "update_time")
@@ -166,3 +180,61 @@ class GetTopUpPaymentResponse(_message.Message):
     client_secret: str
     redirect_url: str
     def __init__(self, state: _Optional[_Union[PaymentState, str]] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., provider_payment_id: _Optional[str] = ..., client_secret: _Optional[str] = ..., redirect_url: _Optional[str] = ...) -> None: ...
+
+class Dunning(_message.Message):
+    __slots__ = ("status", "attempts", "next_attempt_time", "last_payment_error", "suspends")
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_ATTEMPT_TIME_FIELD_NUMBER: _ClassVar[int]
+    LAST_PAYMENT_ERROR_FIELD_NUMBER: _ClassVar[int]
+    SUSPENDS_FIELD_NUMBER: _ClassVar[int]
+    status: DunningStatus
+    attempts: int
+    next_attempt_time: _timestamp_pb2.Timestamp
+    last_payment_error: _contract_pb2.PaymentError
+    suspends: bool
+    def __init__(self, status: _Optional[_Union[DunningStatus, str]] = ..., attempts: _Optional[int] = ..., next_attempt_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_payment_error: _Optional[_Union[_contract_pb2.PaymentError, _Mapping]] = ..., suspends: _Optional[bool] = ...) -> None: ...
+
+class PayInvoiceRequest(_message.Message):
+    __slots__ = ("request_id", "invoice_id", "payment_method_id")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    INVOICE_ID_FIELD_NUMBER: _ClassVar[int]
+    PAYMENT_METHOD_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    invoice_id: str
+    payment_method_id: str
+    def __init__(self, request_id: _Optional[str] = ..., invoice_id: _Optional[str] = ..., payment_method_id: _Optional[str] = ...) -> None: ...
+
+class PayInvoiceResponse(_message.Message):
+    __slots__ = ("invoice", "state", "dunning")
+    INVOICE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    DUNNING_FIELD_NUMBER: _ClassVar[int]
+    invoice: _contract_pb2.Invoice
+    state: PaymentState
+    dunning: Dunning
+    def __init__(self, invoice: _Optional[_Union[_contract_pb2.Invoice, _Mapping]] = ..., state: _Optional[_Union[PaymentState, str]] = ..., dunning: _Optional[_Union[Dunning, _Mapping]] = ...) -> None: ...
+
+class GetInvoicePaymentRequest(_message.Message):
+    __slots__ = ("invoice_id",)
+    INVOICE_ID_FIELD_NUMBER: _ClassVar[int]
+    invoice_id: str
+    def __init__(self, invoice_id: _Optional[str] = ...) -> None: ...
+
+class GetInvoicePaymentResponse(_message.Message):
+    __slots__ = ("state", "amount", "invoice_ids", "provider_payment_id", "client_secret", "redirect_url", "dunning")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    INVOICE_IDS_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_PAYMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_SECRET_FIELD_NUMBER: _ClassVar[int]
+    REDIRECT_URL_FIELD_NUMBER: _ClassVar[int]
+    DUNNING_FIELD_NUMBER: _ClassVar[int]
+    state: PaymentState
+    amount: _money_pb2.Money
+    invoice_ids: _containers.RepeatedScalarFieldContainer[str]
+    provider_payment_id: str
+    client_secret: str
+    redirect_url: str
+    dunning: Dunning
+    def __init__(self, state: _Optional[_Union[PaymentState, str]] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., invoice_ids: _Optional[_Iterable[str]] = ..., provider_payment_id: _Optional[str] = ..., client_secret: _Optional[str] = ..., redirect_url: _Optional[str] = ..., dunning: _Optional[_Union[Dunning, _Mapping]] = ...) -> None: ...

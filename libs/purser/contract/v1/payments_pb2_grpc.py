@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class PaymentServiceStub:
-    """Payments of top-ups through Stripe. Contract asks Stripe what became of a payment, when a webhook says that something
+    """Payments of top-ups and invoices through Stripe. Contract asks Stripe what became of a payment, when a webhook says that something
     has changed and from time to time anyway; nobody reports an outcome. Every rpc: PAYMENTS_NOT_SET_UP
     (FAILED_PRECONDITION) without a Stripe key, and PAYMENT_PROVIDER_UNAVAILABLE (UNAVAILABLE) if Stripe
     does not answer; the same call can then be repeated.
@@ -63,10 +63,20 @@ class PaymentServiceStub:
                 request_serializer=purser_dot_contract_dot_v1_dot_payments__pb2.GetTopUpPaymentRequest.SerializeToString,
                 response_deserializer=purser_dot_contract_dot_v1_dot_payments__pb2.GetTopUpPaymentResponse.FromString,
                 _registered_method=True)
+        self.PayInvoice = channel.unary_unary(
+                '/purser.contract.v1.PaymentService/PayInvoice',
+                request_serializer=purser_dot_contract_dot_v1_dot_payments__pb2.PayInvoiceRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_payments__pb2.PayInvoiceResponse.FromString,
+                _registered_method=True)
+        self.GetInvoicePayment = channel.unary_unary(
+                '/purser.contract.v1.PaymentService/GetInvoicePayment',
+                request_serializer=purser_dot_contract_dot_v1_dot_payments__pb2.GetInvoicePaymentRequest.SerializeToString,
+                response_deserializer=purser_dot_contract_dot_v1_dot_payments__pb2.GetInvoicePaymentResponse.FromString,
+                _registered_method=True)
 
 
 class PaymentServiceServicer:
-    """Payments of top-ups through Stripe. Contract asks Stripe what became of a payment, when a webhook says that something
+    """Payments of top-ups and invoices through Stripe. Contract asks Stripe what became of a payment, when a webhook says that something
     has changed and from time to time anyway; nobody reports an outcome. Every rpc: PAYMENTS_NOT_SET_UP
     (FAILED_PRECONDITION) without a Stripe key, and PAYMENT_PROVIDER_UNAVAILABLE (UNAVAILABLE) if Stripe
     does not answer; the same call can then be repeated.
@@ -116,6 +126,28 @@ class PaymentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PayInvoice(self, request, context):
+        """Tries to pay what is due of an issued invoice now, with a saved payment method, while nobody is present; also an invoice
+        that is not charged automatically. What comes of it is in the response: the invoice is PAID; or state says OPEN and
+        dunning why; or ACTION_REQUIRED, when the payer must confirm it (GetInvoicePayment). Idempotent by request_id: a repeated
+        call charges nothing twice. Errors: INVOICE_NOT_FOUND (NOT_FOUND); INVOICE_NOT_FINALIZED, INVOICE_VOID,
+        INVOICE_ALREADY_PAID, PAYMENT_METHOD_MISSING; AMOUNT_BELOW_MINIMUM of what the provider takes; PAYMENT_UNDER_WAY while
+        another attempt is (FAILED_PRECONDITION).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetInvoicePayment(self, request, context):
+        """Asks Stripe now how an issued invoice can be paid, with what the payer's browser needs to do so. The payment is created if
+        there is none. Errors: INVOICE_NOT_FOUND (NOT_FOUND); INVOICE_NOT_FINALIZED, INVOICE_VOID, AMOUNT_BELOW_MINIMUM;
+        INVOICE_ALREADY_PAID if it was never to be paid through Stripe; PAYMENT_UNDER_WAY if a payment of another amount cannot be
+        replaced yet (FAILED_PRECONDITION).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PaymentServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -144,6 +176,16 @@ def add_PaymentServiceServicer_to_server(servicer, server):
                     request_deserializer=purser_dot_contract_dot_v1_dot_payments__pb2.GetTopUpPaymentRequest.FromString,
                     response_serializer=purser_dot_contract_dot_v1_dot_payments__pb2.GetTopUpPaymentResponse.SerializeToString,
             ),
+            'PayInvoice': grpc.unary_unary_rpc_method_handler(
+                    servicer.PayInvoice,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_payments__pb2.PayInvoiceRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_payments__pb2.PayInvoiceResponse.SerializeToString,
+            ),
+            'GetInvoicePayment': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetInvoicePayment,
+                    request_deserializer=purser_dot_contract_dot_v1_dot_payments__pb2.GetInvoicePaymentRequest.FromString,
+                    response_serializer=purser_dot_contract_dot_v1_dot_payments__pb2.GetInvoicePaymentResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'purser.contract.v1.PaymentService', rpc_method_handlers)
@@ -153,7 +195,7 @@ def add_PaymentServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PaymentService:
-    """Payments of top-ups through Stripe. Contract asks Stripe what became of a payment, when a webhook says that something
+    """Payments of top-ups and invoices through Stripe. Contract asks Stripe what became of a payment, when a webhook says that something
     has changed and from time to time anyway; nobody reports an outcome. Every rpc: PAYMENTS_NOT_SET_UP
     (FAILED_PRECONDITION) without a Stripe key, and PAYMENT_PROVIDER_UNAVAILABLE (UNAVAILABLE) if Stripe
     does not answer; the same call can then be repeated.
@@ -284,6 +326,60 @@ class PaymentService:
             '/purser.contract.v1.PaymentService/GetTopUpPayment',
             purser_dot_contract_dot_v1_dot_payments__pb2.GetTopUpPaymentRequest.SerializeToString,
             purser_dot_contract_dot_v1_dot_payments__pb2.GetTopUpPaymentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PayInvoice(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.PaymentService/PayInvoice',
+            purser_dot_contract_dot_v1_dot_payments__pb2.PayInvoiceRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_payments__pb2.PayInvoiceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetInvoicePayment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.contract.v1.PaymentService/GetInvoicePayment',
+            purser_dot_contract_dot_v1_dot_payments__pb2.GetInvoicePaymentRequest.SerializeToString,
+            purser_dot_contract_dot_v1_dot_payments__pb2.GetInvoicePaymentResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class PaymentServiceStub:
-    """Payments of top-ups through Stripe. Contract asks Stripe what became of a payment, when a webhook says that something
+    """Payments of top-ups and invoices through Stripe. Contract asks Stripe what became of a payment, when a webhook says that something
     has changed and from time to time anyway; nobody reports an outcome. Every rpc: PAYMENTS_NOT_SET_UP
     (FAILED_PRECONDITION) without a Stripe key, and PAYMENT_PROVIDER_UNAVAILABLE (UNAVAILABLE) if Stripe
     does not answer; the same call can then be repeated.
@@ -60,10 +60,24 @@ class PaymentServiceStub:
     """Asks Stripe now how a top-up can be paid, with what the payer's browser needs to do so. Errors: TOP_UP_NOT_FOUND
     (NOT_FOUND), NOT_PAID_THROUGH_PROVIDER (FAILED_PRECONDITION).
     """
+    PayInvoice: _grpc.UnaryUnaryMultiCallable[_payments_pb2.PayInvoiceRequest, _payments_pb2.PayInvoiceResponse]
+    """Tries to pay what is due of an issued invoice now, with a saved payment method, while nobody is present; also an invoice
+    that is not charged automatically. What comes of it is in the response: the invoice is PAID; or state says OPEN and
+    dunning why; or ACTION_REQUIRED, when the payer must confirm it (GetInvoicePayment). Idempotent by request_id: a repeated
+    call charges nothing twice. Errors: INVOICE_NOT_FOUND (NOT_FOUND); INVOICE_NOT_FINALIZED, INVOICE_VOID,
+    INVOICE_ALREADY_PAID, PAYMENT_METHOD_MISSING; AMOUNT_BELOW_MINIMUM of what the provider takes; PAYMENT_UNDER_WAY while
+    another attempt is (FAILED_PRECONDITION).
+    """
+    GetInvoicePayment: _grpc.UnaryUnaryMultiCallable[_payments_pb2.GetInvoicePaymentRequest, _payments_pb2.GetInvoicePaymentResponse]
+    """Asks Stripe now how an issued invoice can be paid, with what the payer's browser needs to do so. The payment is created if
+    there is none. Errors: INVOICE_NOT_FOUND (NOT_FOUND); INVOICE_NOT_FINALIZED, INVOICE_VOID, AMOUNT_BELOW_MINIMUM;
+    INVOICE_ALREADY_PAID if it was never to be paid through Stripe; PAYMENT_UNDER_WAY if a payment of another amount cannot be
+    replaced yet (FAILED_PRECONDITION).
+    """
 
 @_typing.type_check_only
 class PaymentServiceAsyncStub(PaymentServiceStub):
-    """Payments of top-ups through Stripe. Contract asks Stripe what became of a payment, when a webhook says that something
+    """Payments of top-ups and invoices through Stripe. Contract asks Stripe what became of a payment, when a webhook says that something
     has changed and from time to time anyway; nobody reports an outcome. Every rpc: PAYMENTS_NOT_SET_UP
     (FAILED_PRECONDITION) without a Stripe key, and PAYMENT_PROVIDER_UNAVAILABLE (UNAVAILABLE) if Stripe
     does not answer; the same call can then be repeated.
@@ -93,9 +107,23 @@ class PaymentServiceAsyncStub(PaymentServiceStub):
     """Asks Stripe now how a top-up can be paid, with what the payer's browser needs to do so. Errors: TOP_UP_NOT_FOUND
     (NOT_FOUND), NOT_PAID_THROUGH_PROVIDER (FAILED_PRECONDITION).
     """
+    PayInvoice: _aio.UnaryUnaryMultiCallable[_payments_pb2.PayInvoiceRequest, _payments_pb2.PayInvoiceResponse]  # type: ignore[assignment]
+    """Tries to pay what is due of an issued invoice now, with a saved payment method, while nobody is present; also an invoice
+    that is not charged automatically. What comes of it is in the response: the invoice is PAID; or state says OPEN and
+    dunning why; or ACTION_REQUIRED, when the payer must confirm it (GetInvoicePayment). Idempotent by request_id: a repeated
+    call charges nothing twice. Errors: INVOICE_NOT_FOUND (NOT_FOUND); INVOICE_NOT_FINALIZED, INVOICE_VOID,
+    INVOICE_ALREADY_PAID, PAYMENT_METHOD_MISSING; AMOUNT_BELOW_MINIMUM of what the provider takes; PAYMENT_UNDER_WAY while
+    another attempt is (FAILED_PRECONDITION).
+    """
+    GetInvoicePayment: _aio.UnaryUnaryMultiCallable[_payments_pb2.GetInvoicePaymentRequest, _payments_pb2.GetInvoicePaymentResponse]  # type: ignore[assignment]
+    """Asks Stripe now how an issued invoice can be paid, with what the payer's browser needs to do so. The payment is created if
+    there is none. Errors: INVOICE_NOT_FOUND (NOT_FOUND); INVOICE_NOT_FINALIZED, INVOICE_VOID, AMOUNT_BELOW_MINIMUM;
+    INVOICE_ALREADY_PAID if it was never to be paid through Stripe; PAYMENT_UNDER_WAY if a payment of another amount cannot be
+    replaced yet (FAILED_PRECONDITION).
+    """
 
 class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Payments of top-ups through Stripe. Contract asks Stripe what became of a payment, when a webhook says that something
+    """Payments of top-ups and invoices through Stripe. Contract asks Stripe what became of a payment, when a webhook says that something
     has changed and from time to time anyway; nobody reports an outcome. Every rpc: PAYMENTS_NOT_SET_UP
     (FAILED_PRECONDITION) without a Stripe key, and PAYMENT_PROVIDER_UNAVAILABLE (UNAVAILABLE) if Stripe
     does not answer; the same call can then be repeated.
@@ -152,6 +180,32 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_payments_pb2.GetTopUpPaymentResponse, _abc.Awaitable[_payments_pb2.GetTopUpPaymentResponse]]:
         """Asks Stripe now how a top-up can be paid, with what the payer's browser needs to do so. Errors: TOP_UP_NOT_FOUND
         (NOT_FOUND), NOT_PAID_THROUGH_PROVIDER (FAILED_PRECONDITION).
+        """
+
+    @_abc_1.abstractmethod
+    def PayInvoice(
+        self,
+        request: _payments_pb2.PayInvoiceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_pb2.PayInvoiceResponse, _abc.Awaitable[_payments_pb2.PayInvoiceResponse]]:
+        """Tries to pay what is due of an issued invoice now, with a saved payment method, while nobody is present; also an invoice
+        that is not charged automatically. What comes of it is in the response: the invoice is PAID; or state says OPEN and
+        dunning why; or ACTION_REQUIRED, when the payer must confirm it (GetInvoicePayment). Idempotent by request_id: a repeated
+        call charges nothing twice. Errors: INVOICE_NOT_FOUND (NOT_FOUND); INVOICE_NOT_FINALIZED, INVOICE_VOID,
+        INVOICE_ALREADY_PAID, PAYMENT_METHOD_MISSING; AMOUNT_BELOW_MINIMUM of what the provider takes; PAYMENT_UNDER_WAY while
+        another attempt is (FAILED_PRECONDITION).
+        """
+
+    @_abc_1.abstractmethod
+    def GetInvoicePayment(
+        self,
+        request: _payments_pb2.GetInvoicePaymentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_pb2.GetInvoicePaymentResponse, _abc.Awaitable[_payments_pb2.GetInvoicePaymentResponse]]:
+        """Asks Stripe now how an issued invoice can be paid, with what the payer's browser needs to do so. The payment is created if
+        there is none. Errors: INVOICE_NOT_FOUND (NOT_FOUND); INVOICE_NOT_FINALIZED, INVOICE_VOID, AMOUNT_BELOW_MINIMUM;
+        INVOICE_ALREADY_PAID if it was never to be paid through Stripe; PAYMENT_UNDER_WAY if a payment of another amount cannot be
+        replaced yet (FAILED_PRECONDITION).
         """
 
 def add_PaymentServiceServicer_to_server(servicer: PaymentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

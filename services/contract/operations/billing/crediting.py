@@ -20,6 +20,7 @@ from services.contract.domain.invoice_credits import (
 from services.contract.domain.invoice_life import with_names_of
 from services.contract.domain.plan_change import PaidSeats
 from services.contract.domain.settlement import ChargingInvoice
+from services.contract.operations.billing.collecting import follow_change, is_under_way
 from services.contract.operations.billing.publishing import publish
 from services.contract.store import Transaction
 
@@ -36,14 +37,18 @@ async def take_off(
 ) -> InvoiceCredited:
     """Take an amount, or the amounts of `lines`, off a locked invoice: off what is due first.
 
-    The rest becomes account credit. Locks the series of numbers until the commit, so lock all invoices before.
-    Raises InvoiceNotFinalized, InvoiceVoid, CurrencyDiffers, CreditExceedsInvoice, InvalidFields.
+    The rest becomes account credit, and all of it while a payment of the invoice is under way at the provider. Locks
+    the series of numbers until the commit, so lock all invoices before. Raises InvoiceNotFinalized, InvoiceVoid,
+    CurrencyDiffers, CreditExceedsInvoice, InvalidFields.
     """
     earlier = await tx.credit_notes.of_invoice(invoice.invoice_id)
-    crediting = credited(invoice, amount, lines, earlier)
+    is_taken = await is_under_way(tx, invoice.invoice_id)
+    crediting = credited(invoice, amount, lines, earlier, is_payment_under_way=is_taken)
     credit_note_id = CreditNoteId(ids.new("crn"))
     await tx.invoices.save(crediting.invoice)
     await publish(tx, events_of_invoice(invoice, crediting.invoice, at=at))
+    if crediting.off_due:
+        await follow_change(tx, crediting.invoice, at=at)
     if crediting.account_credit:
         change = AccountCreditChange(
             account_credit_entry_id=AccountCreditEntryId(ids.new("ace")),

@@ -19,6 +19,7 @@ from services.contract.domain.invoice_credits import (
 )
 from services.contract.domain.invoice_life import InvoicePayment, ReportedPayment, issued, with_payment
 from services.contract.domain.invoice_taxes import TaxTerms, tax_line
+from services.contract.operations.billing.collecting import begin_collecting, follow_change
 from services.contract.operations.billing.invoicing import with_lines
 from services.contract.operations.billing.publishing import publish
 from services.contract.store import Transaction
@@ -36,6 +37,7 @@ async def issue(
         await _completed(tx, draft, at=at, ids=ids, taxes=taxes) if draft.has_amount else draft
         for draft in drafts
     ]
+    await begin_collecting(tx, completed, at=at)
     return await give_numbers(tx, completed, at=at)
 
 
@@ -89,6 +91,7 @@ async def pay(
     await tx.invoices.insert_payment(payment)
     await tx.invoices.save(paid)
     await publish(tx, events_of_invoice(invoice, paid, at=at))
+    await follow_change(tx, paid, at=at)
     return paid, payment
 
 
