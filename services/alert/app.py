@@ -52,6 +52,8 @@ from services.alert.webhooks.resolver import Resolver, SystemResolver
 from services.alert.webhooks.targets import CheckedTargets
 from services.alert.webhooks.worker import POSTS_MAX, Worker
 
+QUIET_SECONDS = 1.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
@@ -95,13 +97,15 @@ async def open_service(
         worker = await service.start(_worker(store, targets, outside, service))
         feed = await service.start(Feed(store=store, wall=wall))
         couriers = Couriers(worker, feed)
+        crossings = Crossings(store=store, courier=couriers, clock=clock, wall=wall, ids=ids)
         service.start_periodic(
+            PeriodicTask("quiet_periods", lambda: crossings.run_due(clock.now()), QUIET_SECONDS),
             PeriodicTask("forget", lambda: forget_old(store, wall), FORGET_SECONDS),
             PeriodicTask("encrypt", lambda: encrypt_secrets(store), REENCRYPT_SECONDS),
         )
         operations = Operations(
             alerts=Alerts(store=store, relay=relay, clock=clock, ids=ids),
-            crossings=Crossings(store=store, courier=couriers, wall=wall, ids=ids),
+            crossings=crossings,
             events=Events(store=store, courier=couriers, wall=wall, ids=ids),
             feed=feed,
             deliveries=Deliveries(store=store, courier=worker, wall=wall),
@@ -110,7 +114,6 @@ async def open_service(
             ),
             repairs=Repairs(store=store, relay=relay),
         )
-        # No due work: no rule of Alert waits for a business instant. Only notices can be due.
         app = await service.serve(
             RpcService(SERVICE_NAME, partial(add_AlertServiceServicer_to_server, AlertServicer(operations))),
             RpcService(
@@ -123,6 +126,7 @@ async def open_service(
             ),
             dead_letter_service(relay),
             relay=relay,
+            run_due=crossings.run_due,
         )
         service.stack.callback(feed.end_watches)  # the server, which stops next, waits for running calls
         yield app

@@ -36,6 +36,7 @@ class LedgerPeer:
             threshold_micros=changed.threshold.micros,
             group_key=changed.group_key,
             group_value=changed.group_value,
+            rearm_micros=changed.rearm.micros,
         )
         with faults_of("ledger"):
             answer = await self._stub.WatchThreshold(request)

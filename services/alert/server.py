@@ -45,6 +45,21 @@ class AlertServicer(alert_pb2_grpc.AlertServiceServicer):
         rows = await self._do.alerts.list(query, page)
         return alerts.list_to_wire(rows, query, page)
 
+    async def UpdateAlert(self, request: pb.UpdateAlertRequest, context: Context) -> pb.UpdateAlertResponse:
+        command = alerts.update_from_wire(request)
+        alert = await self._do.alerts.update(command)
+        return alerts.update_to_wire(alert)
+
+    async def PauseAlert(self, request: pb.PauseAlertRequest, context: Context) -> pb.PauseAlertResponse:
+        command = alerts.pause_from_wire(request)
+        alert = await self._do.alerts.pause(command)
+        return alerts.pause_to_wire(alert)
+
+    async def ResumeAlert(self, request: pb.ResumeAlertRequest, context: Context) -> pb.ResumeAlertResponse:
+        command = alerts.resume_from_wire(request)
+        alert = await self._do.alerts.resume(command)
+        return alerts.resume_to_wire(alert)
+
     async def ArchiveAlert(
         self, request: pb.ArchiveAlertRequest, context: Context
     ) -> pb.ArchiveAlertResponse:

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Integer,
+    Interval,
     LargeBinary,
     MetaData,
     Table,
@@ -45,6 +46,9 @@ alerts = Table(
     Column("version", BigInteger, nullable=False),
     Column("create_time", DateTime(timezone=True), nullable=False),
     Column("archive_time", DateTime(timezone=True)),
+    Column("rearm_micros", BigInteger),  # NULL: the threshold
+    Column("quiet_period", Interval, nullable=False),
+    Column("pause_time", DateTime(timezone=True)),
     schema=SCHEMA,
 )
 
@@ -58,6 +62,8 @@ alert_statuses = Table(
     Column("value_micros", BigInteger, nullable=False),
     Column("observe_time", DateTime(timezone=True)),
     Column("sequence", BigInteger, nullable=False),
+    Column("quiet_until", DateTime(timezone=True)),
+    Column("notified_state", Text),  # set while a change waits for the end of the quiet period
     schema=SCHEMA,
 )
 

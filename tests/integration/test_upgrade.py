@@ -207,6 +207,8 @@ def _as_answered_today(response: Json) -> Json:
         }
     if endpoint := response.get("webhook_endpoint"):
         today["webhook_endpoint"] = {**endpoint, "event_types": ["alert.in_alarm", "alert.resolved"]}
+    if alert := response.get("alert"):
+        today["alert"] = _with_rearm(alert)
     if subscription := response.get("subscription"):
         today["subscription"] = {**subscription, "interval_count": 1}
     if invoice := response.get("invoice"):
@@ -214,6 +216,11 @@ def _as_answered_today(response: Json) -> Json:
     if invoices := response.get("invoices"):
         today["invoices"] = [_invoice_today(one) for one in invoices]
     return today
+
+
+def _with_rearm(watched: Json) -> Json:
+    """The alert or its watch, whose alarms ended where they began."""
+    return {**watched, "rearm_micros": watched["threshold_micros"]}
 
 
 def _with_intervals(contract_then: Json, *fields: str) -> Json:
@@ -243,6 +250,8 @@ def _as_told_today(told: Json) -> Json:
     """The call that tells the same today: Contract told of a paid top-up by IssueGrant."""
     if told["rpc"] == "ApplyContract":
         return {**told, "request": _with_intervals(told["request"], "grant_schedules")}
+    if told["rpc"] == "WatchThreshold":
+        return {**told, "request": _with_rearm(told["request"])}
     if told["rpc"] != "IssueGrant":
         return told
     request = dict(told["request"])

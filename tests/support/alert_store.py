@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from meshkit.quantity import Credits
-from services.alert.domain.alert import Alert, AlertId, AlertType, CreditTypeId, CustomerId
+from services.alert.domain.alert import NOT_QUIET, Alert, AlertId, AlertType, CreditTypeId, CustomerId
 from services.alert.domain.commands import ObserveCrossing
 from services.alert.domain.delivery import DeliveryId, Edge, NewDelivery
 from services.alert.domain.endpoint import Secret, SecretId, WebhookEndpoint, WebhookEndpointId, secret_text
@@ -29,6 +29,8 @@ def an_alert_row(number: int = 1, *, customer_id: str = ACME, at: datetime = JUN
         group_value="",
         version=1,
         create_time=at,
+        rearm=Credits.of(10),
+        quiet_period=NOT_QUIET,
     )
 
 

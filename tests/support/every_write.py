@@ -950,6 +950,9 @@ async def fill_alert(ask: Ask, url: str) -> None:
         group_key="user_id",
         group_value="ann",
     )
+    await ask("UpdateAlert", alert_id=low["alert"]["alert_id"], name="Few credits", quiet_period="3600s")
+    await ask("PauseAlert", alert_id=low["alert"]["alert_id"])
+    await ask("ResumeAlert", alert_id=low["alert"]["alert_id"])
     await ask("ArchiveAlert", alert_id=spend["alert"]["alert_id"])
     seen = {"alert_id": low["alert"]["alert_id"], "customer_id": "cus_acme", "observe_time": JUNE}
     await ask("ObserveCrossing", **seen, in_alarm=True, value_micros=str(8 * CREDIT), sequence="1")

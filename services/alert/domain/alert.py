@@ -2,11 +2,13 @@
 """Alerts: rules that watch a threshold."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import NewType
 
-from meshkit.quantity import Credits
+from meshkit.errors import FieldViolation, InvalidFields
+from meshkit.quantity import INT64_MAX, Credits
+from services.alert.domain.errors import AlertArchived
 
 AlertId = NewType("AlertId", str)
 CustomerId = NewType("CustomerId", str)
@@ -14,6 +16,11 @@ CreditTypeId = NewType("CreditTypeId", str)
 
 EVERY_CUSTOMER = CustomerId("")
 EACH_GROUP_VALUE = ""
+
+REARM_PERCENT = 5
+REARM_DISTANCE_MIN = Credits.of(1)
+QUIET_PERIOD_MAX = timedelta(days=31)
+NOT_QUIET = timedelta(0)
 
 
 class AlertType(Enum):
@@ -25,9 +32,11 @@ class AlertType(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """A rule. version: grows with every change; group_key: set for SPEND only.
+    """A rule. version: grows with every change of what is watched; group_key: set for SPEND only.
 
     An empty customer_id watches every customer; an empty group_value watches each value separately.
+    rearm: an alarm ends beyond it. quiet_period: at most one notification in it, per customer and group value.
+    pause_time: since when nothing is watched; None: it is watched.
     """
 
     alert_id: AlertId
@@ -41,14 +50,93 @@ class Alert:
     version: int
     create_time: datetime
     archive_time: datetime | None = None
+    rearm: Credits
+    quiet_period: timedelta
+    pause_time: datetime | None = None
+
+    @property
+    def is_active(self) -> bool:
+        return self.archive_time is None and self.pause_time is None
 
     def watches(self, customer_id: CustomerId, group_value: str) -> bool:
         """Return whether the alert watches this customer and group value."""
         return (
-            self.archive_time is None
+            self.is_active
             and self.customer_id in (EVERY_CUSTOMER, customer_id)
             and self.group_value in (EACH_GROUP_VALUE, group_value)
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertChanges:
+    """What UpdateAlert changes; None: stays. A new threshold without a rearm level gets the default one."""
+
+    name: str | None
+    threshold: Credits | None
+    rearm: Credits | None
+    quiet_period: timedelta | None
+
+
+NOTHING_CHANGES = AlertChanges(name=None, threshold=None, rearm=None, quiet_period=None)
+
+
+def rearm_of(alert_type: AlertType, threshold: Credits, wanted: Credits | None) -> Credits:
+    """Return the level beyond which an alarm ends.
+
+    wanted: None: 5 % of the threshold, and at least one credit, away from it; a spend alarm ends at 0 at the latest.
+    Raises InvalidFields if the alarm could end before it begins, or never.
+    Source: services/alert/README.md, "Alerts and their states".
+    """
+    distance = max(threshold.micros * REARM_PERCENT // 100, REARM_DISTANCE_MIN.micros)
+    match alert_type:
+        case AlertType.LOW_BALANCE:
+            rearm = Credits(min(threshold.micros + distance, INT64_MAX)) if wanted is None else wanted
+            wrong = "must be at or above threshold_micros" if rearm < threshold else None
+        case AlertType.SPEND:
+            rearm = Credits(max(threshold.micros - distance, 1)) if wanted is None else wanted
+            is_between = 0 < rearm.micros <= threshold.micros
+            wrong = None if is_between else "must be above 0, and at or below threshold_micros"
+    if wrong is not None:
+        raise InvalidFields([FieldViolation("rearm_micros", wrong)])
+    return rearm
+
+
+def updated(alert: Alert, changes: AlertChanges) -> Alert:
+    """Return the alert with these changes, and with the next version if they concern what is watched.
+
+    Raises AlertArchived, InvalidFields.
+    """
+    refuse_archived(alert)
+    threshold = alert.threshold if changes.threshold is None else changes.threshold
+    kept = alert.rearm if threshold == alert.threshold else None
+    rearm = rearm_of(alert.alert_type, threshold, kept if changes.rearm is None else changes.rearm)
+    changed = replace(
+        alert,
+        name=alert.name if changes.name is None else changes.name,
+        threshold=threshold,
+        rearm=rearm,
+        quiet_period=alert.quiet_period if changes.quiet_period is None else changes.quiet_period,
+    )
+    is_watched_alike = (threshold, rearm) == (alert.threshold, alert.rearm)
+    return changed if is_watched_alike else renew(changed)
+
+
+def paused(alert: Alert, *, at: datetime) -> Alert:
+    """Return the alert, which watches nothing until it is resumed; a paused one unchanged. Raises AlertArchived."""
+    refuse_archived(alert)
+    return alert if alert.pause_time is not None else renew(replace(alert, pause_time=at))
+
+
+def resumed(alert: Alert) -> Alert:
+    """Return the alert, which watches again; one that is not paused unchanged. Raises AlertArchived."""
+    refuse_archived(alert)
+    return alert if alert.pause_time is None else renew(replace(alert, pause_time=None))
+
+
+def refuse_archived(alert: Alert) -> None:
+    """Raise AlertArchived if the alert has ended."""
+    if alert.archive_time is not None:
+        raise AlertArchived(alert_id=alert.alert_id)
 
 
 def archive(alert: Alert, *, at: datetime) -> Alert:

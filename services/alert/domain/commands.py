@@ -5,9 +5,18 @@ fingerprint: the hash of the request as received. It shows whether a repeated re
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from meshkit.quantity import Credits
-from services.alert.domain.alert import Alert, AlertId, AlertType, CreditTypeId, CustomerId
+from services.alert.domain.alert import (
+    NOT_QUIET,
+    Alert,
+    AlertChanges,
+    AlertId,
+    AlertType,
+    CreditTypeId,
+    CustomerId,
+)
 from services.alert.domain.delivery import Delivery, DeliveryId
 from services.alert.domain.endpoint import EndpointCreated, SecretRotated, WebhookEndpoint, WebhookEndpointId
 from services.alert.domain.event import ALERT_EVENTS, EventReceipt, EventType, Occurrence
@@ -25,6 +34,30 @@ class CreateAlert:
     threshold: Credits
     group_key: str
     group_value: str
+    rearm: Credits | None = None
+    quiet_period: timedelta = NOT_QUIET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateAlert:
+    request_id: str
+    fingerprint: bytes
+    alert_id: AlertId
+    changes: AlertChanges
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseAlert:
+    request_id: str
+    fingerprint: bytes
+    alert_id: AlertId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeAlert:
+    request_id: str
+    fingerprint: bytes
+    alert_id: AlertId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,18 @@ class AlertNotFound(NotFound):
         super().__init__(f"alert {alert_id!r} does not exist; ListAlerts lists all", alert_id=alert_id)
 
 
+class AlertArchived(FailedPrecondition):
+    """The alert has ended for good."""
+
+    reason = "ALERT_ARCHIVED"
+
+    def __init__(self, *, alert_id: str) -> None:
+        super().__init__(
+            f"alert {alert_id!r} is archived and does not change any more; create another one",
+            alert_id=alert_id,
+        )
+
+
 class AlertStateNotFound(NotFound):
     """The alert has no state for the customer and group value."""
 

@@ -20,6 +20,7 @@ class WatchChanged:
     threshold: Credits
     group_key: str
     group_value: str
+    rearm: Credits
 
 
 def watch_of(alert: Alert) -> WatchChanged:
@@ -27,11 +28,12 @@ def watch_of(alert: Alert) -> WatchChanged:
     return WatchChanged(
         alert_id=alert.alert_id,
         version=alert.version,
-        is_active=alert.archive_time is None,
+        is_active=alert.is_active,
         alert_type=alert.alert_type,
         customer_id=alert.customer_id,
         credit_type_id=alert.credit_type_id,
         threshold=alert.threshold,
         group_key=alert.group_key,
         group_value=alert.group_value,
+        rearm=alert.rearm,
     )

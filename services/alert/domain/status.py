@@ -2,7 +2,7 @@
 """The state of an alert for one customer and group value."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 from meshkit.distance import check_distance
@@ -35,7 +35,11 @@ class Crossing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertStatus:
-    """The newest observation. While EVALUATING, observe_time is None and value has no meaning."""
+    """The newest observation. While EVALUATING, observe_time is None and value has no meaning.
+
+    quiet_until: end of the quiet period of the last notification, if the alert has one. notified_state: the state that
+    was notified last, while a change since then waits for that end; otherwise None.
+    """
 
     alert_id: AlertId
     customer_id: CustomerId
@@ -44,6 +48,13 @@ class AlertStatus:
     value: Credits
     observe_time: datetime | None
     sequence: int
+    quiet_until: datetime | None = None
+    notified_state: AlertState | None = None
+
+    @property
+    def last_notified(self) -> AlertState:
+        """The state that was notified last."""
+        return self.state if self.notified_state is None else self.notified_state
 
 
 def unobserved(alert: Alert, customer_id: CustomerId, group_value: str) -> AlertStatus:
@@ -74,6 +85,18 @@ def observe(status: AlertStatus, crossing: Crossing) -> AlertStatus:
             sequence=crossing.sequence,
         )
     return status
+
+
+def held_back(status: AlertStatus, *, last_notified: AlertState, at: datetime) -> AlertStatus | None:
+    """Return the status with a change that waits for the end of its quiet period; None if it need not wait."""
+    if status.quiet_until is None or at >= status.quiet_until:
+        return None
+    return replace(status, notified_state=None if status.state is last_notified else last_notified)
+
+
+def notified(status: AlertStatus, *, quiet_period: timedelta, at: datetime) -> AlertStatus:
+    """Return the status once its state is notified: the next notification comes after the quiet period."""
+    return replace(status, notified_state=None, quiet_until=at + quiet_period if quiet_period else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,14 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CreateAlert, GetAlert, ListAlerts, ArchiveAlert, GetAlertState."""
+"""CreateAlert, GetAlert, ListAlerts, UpdateAlert, PauseAlert, ResumeAlert, ArchiveAlert, GetAlertState."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from access import require_visible
 from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.page import Page
-from services.alert.domain.alert import EVERY_CUSTOMER, Alert, AlertId, archive
-from services.alert.domain.commands import ArchiveAlert, CreateAlert
+from services.alert.domain.alert import (
+    EVERY_CUSTOMER,
+    Alert,
+    AlertId,
+    archive,
+    paused,
+    rearm_of,
+    resumed,
+    updated,
+)
+from services.alert.domain.commands import ArchiveAlert, CreateAlert, PauseAlert, ResumeAlert, UpdateAlert
 from services.alert.domain.notices import watch_of
 from services.alert.domain.queries import ListAlerts, ListStatuses
 from services.alert.domain.status import AlertStatus, unobserved
@@ -26,7 +36,10 @@ class Alerts:
         self._ids = ids
 
     async def create(self, command: CreateAlert) -> Alert:
-        """Create an alert. Its state is EVALUATING until the Ledger's first observation. Raises TokenRestricted."""
+        """Create an alert. Its state is EVALUATING until the Ledger's first observation.
+
+        Raises TokenRestricted, InvalidFields.
+        """
         require_visible(command.customer_id)
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, Alert)) is not None:
@@ -42,6 +55,8 @@ class Alerts:
                 group_value=command.group_value,
                 version=1,
                 create_time=self._clock.now(),
+                rearm=rearm_of(command.alert_type, command.threshold, command.rearm),
+                quiet_period=command.quiet_period,
             )
             await tx.alerts.insert(alert)
             if alert.customer_id != EVERY_CUSTOMER:
@@ -61,15 +76,39 @@ class Alerts:
         async with self._store.transaction() as tx:
             return await tx.alerts.list(query, page)
 
+    async def update(self, command: UpdateAlert) -> Alert:
+        """Change an alert. Raises AlertNotFound, AlertArchived, InvalidFields."""
+        return await self._change(command, lambda alert: updated(alert, command.changes))
+
+    async def pause(self, command: PauseAlert) -> Alert:
+        """Watch nothing until the alert is resumed. Raises AlertNotFound, AlertArchived."""
+        return await self._change(command, lambda alert: paused(alert, at=self._now(alert)))
+
+    async def resume(self, command: ResumeAlert) -> Alert:
+        """Watch again; the Ledger reports the value anew. Raises AlertNotFound, AlertArchived."""
+        return await self._change(command, resumed)
+
     async def archive(self, command: ArchiveAlert) -> Alert:
         """Archive an alert. Repeating it changes nothing and sends no notice. Raises AlertNotFound."""
+        return await self._change(command, lambda alert: archive(alert, at=self._now(alert)))
+
+    def _now(self, alert: Alert) -> datetime:
+        return max(alert.create_time, self._clock.now())
+
+    async def _change(
+        self,
+        command: UpdateAlert | PauseAlert | ResumeAlert | ArchiveAlert,
+        change: Callable[[Alert], Alert],
+    ) -> Alert:
+        """Apply a rule to an alert, and tell the Ledger if it changes what is watched."""
         async with self._store.transaction() as tx:
             if (first := await tx.responses.claim(command, Alert)) is not None:
                 return first
             before = await tx.alerts.lock(command.alert_id)
-            alert = archive(before, at=max(before.create_time, self._clock.now()))
+            alert = change(before)
             if alert != before:
-                await tx.alerts.archive(alert)
+                await tx.alerts.save(before, alert)
+            if alert.version != before.version:
                 await tx.outbox.enqueue(watch_of(alert), key=alert.alert_id)
             await tx.responses.store(command, alert)
         await self._relay.deliver_now(alert.alert_id)

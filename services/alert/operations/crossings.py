@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ObserveCrossing: the state follows the newest observation; each edge is posted once."""
+"""ObserveCrossing: the state follows the newest observation; each edge is posted once, outside quiet periods."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
 
 import structlog
 
@@ -9,20 +13,36 @@ from services.alert.domain.alert import Alert
 from services.alert.domain.commands import ObserveCrossing
 from services.alert.domain.delivery import Edge
 from services.alert.domain.event import EventId, edge_of, event_of
-from services.alert.domain.status import AlertStatus, CrossingReceipt, observe, unobserved
+from services.alert.domain.status import (
+    AlertState,
+    AlertStatus,
+    CrossingReceipt,
+    held_back,
+    notified,
+    observe,
+    unobserved,
+)
 from services.alert.operations.notifying import notify
 from services.alert.operations.ports import Courier
 from services.alert.store import PostgresStore, Transaction
+
+DUE_PER_READ_MAX: Final = 200
 
 log = structlog.get_logger(__name__)
 
 
 class Crossings:
-    """Accepts what the Ledger observed. wall: dates deliveries; sandbox time must not affect their retries."""
+    """Accepts what the Ledger observed.
 
-    def __init__(self, *, store: PostgresStore, courier: Courier, wall: Clock, ids: Ids) -> None:
+    clock: business time, of quiet periods. wall: dates deliveries; sandbox time must not affect their retries.
+    """
+
+    def __init__(
+        self, *, store: PostgresStore, courier: Courier, clock: Clock, wall: Clock, ids: Ids
+    ) -> None:
         self._store = store
         self._courier = courier
+        self._clock = clock
         self._wall = wall
         self._ids = ids
 
@@ -52,13 +72,43 @@ class Crossings:
         before = await tx.statuses.lock(new)
         after = observe(before, crossing)
         if after != before:
-            await tx.statuses.update(after)
-            await self._post(tx, alert, before, after)
+            at = self._clock.now()
+            waiting = held_back(after, last_notified=before.last_notified, at=at)
+            if waiting is None:
+                after = await self._post(tx, alert, before.last_notified, after, at=at)
+            await tx.statuses.update(waiting or after)
 
-    async def _post(self, tx: Transaction, alert: Alert, before: AlertStatus, after: AlertStatus) -> None:
-        event_type = event_of(before.state, after.state)
+    async def run_due(self, at: datetime) -> None:
+        """Notify what was held back until the end of a quiet period, if it still differs from what was notified."""
+        while True:
+            async with self._store.transaction() as tx:
+                due = await tx.statuses.quiet_no_more(at=at, rows_max=DUE_PER_READ_MAX)
+            for one in due:
+                await self._end_quiet_period(one, at=at)
+            if due:
+                self._courier.wake()
+            if len(due) < DUE_PER_READ_MAX:
+                return
+
+    async def _end_quiet_period(self, like: AlertStatus, *, at: datetime) -> None:
+        async with self._store.transaction() as tx:
+            status = await tx.statuses.lock(like)
+            if held_back(status, last_notified=status.last_notified, at=at) is not None:
+                return  # another replica was first
+            alert = await tx.alerts.find(status.alert_id)
+            if alert is not None and alert.watches(status.customer_id, status.group_value):
+                status = await self._post(tx, alert, status.last_notified, status, at=at)
+            else:  # paused: the first observation after it tells what differs
+                status = replace(status, quiet_until=None)
+            await tx.statuses.save_notified(status)
+
+    async def _post(
+        self, tx: Transaction, alert: Alert, last_notified: AlertState, after: AlertStatus, *, at: datetime
+    ) -> AlertStatus:
+        """Notify a change of state, if it is one that is notified; returns the status after it."""
+        event_type = event_of(last_notified, after.state)
         if event_type is None:
-            return
+            return replace(after, notified_state=None)
         await notify(
             tx,
             edge_of(EventId(self._ids.new("evt")), event_type, alert, after),
@@ -66,3 +116,4 @@ class Crossings:
             ids=self._ids,
             edge=Edge(alert_id=alert.alert_id, group_value=after.group_value, sequence=after.sequence),
         )
+        return notified(after, quiet_period=alert.quiet_period, at=at)

@@ -57,7 +57,8 @@ class Repairs:
 
 
 async def _send_again(tx: Transaction, alert_id: AlertId) -> Alert:
-    alert = renew(await tx.alerts.lock(alert_id))
-    await tx.alerts.save_version(alert)
+    before = await tx.alerts.lock(alert_id)
+    alert = renew(before)
+    await tx.alerts.save(before, alert)
     await tx.outbox.enqueue(watch_of(alert), key=alert.alert_id)
     return alert

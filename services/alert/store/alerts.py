@@ -26,11 +26,14 @@ _SELECT = select(
     alerts.c.version,
     alerts.c.create_time,
     alerts.c.archive_time,
+    alerts.c.rearm_micros,
+    alerts.c.quiet_period,
+    alerts.c.pause_time,
 )
 
 
 class StoredAlerts:
-    """An alert changes once, when it is archived; its version also when it is sent again."""
+    """An alert keeps what it watches of whom. Its version grows with every change of its watch."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -49,6 +52,9 @@ class StoredAlerts:
                 version=alert.version,
                 create_time=alert.create_time,
                 archive_time=alert.archive_time,
+                rearm_micros=alert.rearm.micros,
+                quiet_period=alert.quiet_period,
+                pause_time=alert.pause_time,
             )
         )
 
@@ -72,22 +78,21 @@ class StoredAlerts:
             raise AlertNotFound(alert_id=alert_id)
         return _from_row(row)
 
-    async def archive(self, alert: Alert) -> None:
-        archived = (
-            update(alerts)
-            .where(alerts.c.alert_id == alert.alert_id, alerts.c.archive_time.is_(None))
-            .values(archive_time=alert.archive_time, version=alert.version)
+    async def save(self, before: Alert, after: Alert) -> None:
+        """Save what has changed in a locked alert."""
+        saved = update(alerts).where(alerts.c.alert_id == before.alert_id, alerts.c.version == before.version)
+        updated = await self._connection.execute(
+            saved.values(
+                name=after.name,
+                threshold_micros=after.threshold.micros,
+                version=after.version,
+                archive_time=after.archive_time,
+                rearm_micros=after.rearm.micros,
+                quiet_period=after.quiet_period,
+                pause_time=after.pause_time,
+            )
         )
-        updated = await self._connection.execute(archived)
-        assert updated.rowcount == 1  # the caller has locked it and read that it is not archived
-
-    async def save_version(self, alert: Alert) -> None:
-        """Save the next version of a locked alert."""
-        saved = update(alerts).where(
-            alerts.c.alert_id == alert.alert_id, alerts.c.version == alert.version - 1
-        )
-        updated = await self._connection.execute(saved.values(version=alert.version))
-        assert updated.rowcount == 1
+        assert updated.rowcount == 1  # the caller has locked it
 
     async def list(self, query: ListAlerts, page: Page) -> list[Alert]:
         """Return a page in order of creation, and one row more if there is one."""
@@ -114,4 +119,7 @@ def _from_row(row: Row[*tuple[Any, ...]]) -> Alert:
         version=row.version,
         create_time=row.create_time,
         archive_time=row.archive_time,
+        rearm=Credits(row.threshold_micros if row.rearm_micros is None else row.rearm_micros),
+        quiet_period=row.quiet_period,
+        pause_time=row.pause_time,
     )

@@ -22,9 +22,22 @@ def _created_with_event_types(created: Json) -> Json:
     return created | {"webhook_endpoint": _with_event_types(created["webhook_endpoint"])}
 
 
+def _with_hysteresis(alert: Json) -> Json:
+    """Rearm levels, quiet periods and pauses: until then alarms ended at the threshold, and nothing was held back."""
+    return alert | {"rearm": alert["threshold"], "quiet_period": "PT0S", "pause_time": None}
+
+
+def _without_quiet_period(status: Json) -> Json:
+    return status | {"quiet_until": None, "notified_state": None}
+
+
+def _with_rearm(watch: Json) -> Json:
+    return watch | {"rearm": watch["threshold"]}
+
+
 RESPONSES: Final = Formats[Response](
-    Format("Alert", Alert),
-    Format("AlertStatus", AlertStatus),
+    Format("Alert", Alert, (_with_hysteresis,)),
+    Format("AlertStatus", AlertStatus, (_without_quiet_period,)),
     Format("CrossingReceipt", CrossingReceipt),
     Format("Delivery", Delivery),
     Format("EndpointCreated", EndpointCreated, (_created_with_event_types,)),
@@ -33,4 +46,4 @@ RESPONSES: Final = Formats[Response](
     Format("WebhookEndpoint", WebhookEndpoint, (_with_event_types,)),
 )
 # Each is named as the notice's kind.
-NOTICES: Final = Formats[WatchChanged](Format("WATCH_CHANGED", WatchChanged))
+NOTICES: Final = Formats[WatchChanged](Format("WATCH_CHANGED", WatchChanged, (_with_rearm,)))

@@ -5,7 +5,14 @@ from typing import TypeVar
 
 from access import current_caller, require_visible
 from meshkit.requests import Command, StoredResponses
-from services.alert.domain.commands import ArchiveAlert, CreateAlert, Response
+from services.alert.domain.commands import (
+    ArchiveAlert,
+    CreateAlert,
+    PauseAlert,
+    Response,
+    ResumeAlert,
+    UpdateAlert,
+)
 from services.alert.store.alerts import StoredAlerts
 
 T = TypeVar("T")
@@ -19,7 +26,7 @@ class OwnResponses(StoredResponses[Response]):
             match command:
                 case CreateAlert():
                     require_visible(command.customer_id)
-                case ArchiveAlert():
+                case ArchiveAlert() | PauseAlert() | ResumeAlert() | UpdateAlert():
                     await StoredAlerts(self._connection).get(command.alert_id)
                 case _:
                     raise AssertionError(

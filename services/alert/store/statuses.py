@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Statements about the states of alerts."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, select, tuple_, update
@@ -23,6 +25,8 @@ _SELECT = select(
     statuses.c.value_micros,
     statuses.c.observe_time,
     statuses.c.sequence,
+    statuses.c.quiet_until,
+    statuses.c.notified_state,
 )
 
 
@@ -72,6 +76,16 @@ class StoredStatuses:
         updated = await self._connection.execute(newer)
         assert updated.rowcount == 1  # the caller has locked it and read an older sequence
 
+    async def save_notified(self, status: AlertStatus) -> None:
+        """Save what was notified of a locked status, which is observed as before."""
+        await self._connection.execute(update(statuses).where(_same(status)).values(_values(status)))
+
+    async def quiet_no_more(self, *, at: datetime, rows_max: int) -> Sequence[AlertStatus]:
+        """Return statuses whose quiet period is over while a change of them was held back, the earliest first."""
+        over = _SELECT.where(statuses.c.notified_state.is_not(None), statuses.c.quiet_until <= at)
+        rows = await self._connection.execute(over.order_by(statuses.c.quiet_until).limit(rows_max))
+        return [_from_row(row) for row in rows]
+
     async def list(self, query: ListStatuses, page: Page) -> list[AlertStatus]:
         """Return a page by customer and group value, and one row more if there is one."""
         order = (statuses.c.customer_id, statuses.c.group_value)
@@ -94,6 +108,8 @@ def _values(status: AlertStatus) -> dict[str, Any]:
         "value_micros": status.value.micros,
         "observe_time": status.observe_time,
         "sequence": status.sequence,
+        "quiet_until": status.quiet_until,
+        "notified_state": None if status.notified_state is None else status.notified_state.value,
     }
 
 
@@ -114,4 +130,6 @@ def _from_row(row: Row[*tuple[Any, ...]]) -> AlertStatus:
         value=Credits(row.value_micros),
         observe_time=row.observe_time,
         sequence=row.sequence,
+        quiet_until=row.quiet_until,
+        notified_state=None if row.notified_state is None else AlertState(row.notified_state),
     )

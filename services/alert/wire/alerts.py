@@ -2,6 +2,7 @@
 """Alerts, and where they stand, on the wire."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final
 
 from meshkit.page import Page
@@ -10,8 +11,26 @@ from meshkit.rpc.fields import Fields, optional_timestamp, timestamp
 from meshkit.rpc.fingerprint import fingerprint
 from meshkit.rpc.paging import page_from_wire, page_to_wire, text_key
 from purser.alert.v1 import alert_pb2 as pb
-from services.alert.domain.alert import Alert, AlertId, AlertType, CreditTypeId, CustomerId
-from services.alert.domain.commands import ArchiveAlert, CreateAlert, RepairAlertState, ResendAlert
+from services.alert.domain.alert import (
+    NOT_QUIET,
+    NOTHING_CHANGES,
+    QUIET_PERIOD_MAX,
+    Alert,
+    AlertChanges,
+    AlertId,
+    AlertType,
+    CreditTypeId,
+    CustomerId,
+)
+from services.alert.domain.commands import (
+    ArchiveAlert,
+    CreateAlert,
+    PauseAlert,
+    RepairAlertState,
+    ResendAlert,
+    ResumeAlert,
+    UpdateAlert,
+)
 from services.alert.domain.queries import ListAlerts, ListStatuses
 from services.alert.domain.status import AlertState, AlertStatus
 from services.alert.wire.crossings import GROUP_VALUE_LENGTH_MAX
@@ -50,9 +69,83 @@ def create_from_wire(request: pb.CreateAlertRequest) -> CreateAlert:
         threshold=Credits(request.threshold_micros),
         group_key=request.group_key,
         group_value=request.group_value,
+        rearm=_optional_credits(fields, request, "rearm_micros"),
+        quiet_period=_quiet_period(fields, request) or NOT_QUIET,
     )
     fields.check()
     return command
+
+
+def _quiet_period(fields: Fields, request: pb.CreateAlertRequest | pb.UpdateAlertRequest) -> timedelta | None:
+    if not request.HasField("quiet_period"):
+        return None
+    return fields.duration(
+        "quiet_period",
+        request.quiet_period,
+        True,
+        default=NOT_QUIET,
+        minimum=NOT_QUIET,
+        maximum=QUIET_PERIOD_MAX,
+    )
+
+
+def update_from_wire(request: pb.UpdateAlertRequest) -> UpdateAlert:
+    fields = Fields()
+    command = UpdateAlert(
+        request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("UpdateAlert", request),
+        alert_id=AlertId(fields.text("alert_id", request.alert_id)),
+        changes=AlertChanges(
+            name=fields.text("name", request.name) if request.HasField("name") else None,
+            threshold=_optional_credits(fields, request, "threshold_micros"),
+            rearm=_optional_credits(fields, request, "rearm_micros"),
+            quiet_period=_quiet_period(fields, request),
+        ),
+    )
+    if command.changes == NOTHING_CHANGES:
+        fields.add("name", "or another field must be set: what does not change is left out")
+    fields.check()
+    return command
+
+
+def _optional_credits(
+    fields: Fields, request: pb.CreateAlertRequest | pb.UpdateAlertRequest, field: str
+) -> Credits | None:
+    return Credits(fields.micros(field, getattr(request, field))) if request.HasField(field) else None
+
+
+def update_to_wire(alert: Alert) -> pb.UpdateAlertResponse:
+    return pb.UpdateAlertResponse(alert=alert_to_wire(alert))
+
+
+def pause_from_wire(request: pb.PauseAlertRequest) -> PauseAlert:
+    fields = Fields()
+    command = PauseAlert(
+        request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("PauseAlert", request),
+        alert_id=AlertId(fields.text("alert_id", request.alert_id)),
+    )
+    fields.check()
+    return command
+
+
+def pause_to_wire(alert: Alert) -> pb.PauseAlertResponse:
+    return pb.PauseAlertResponse(alert=alert_to_wire(alert))
+
+
+def resume_from_wire(request: pb.ResumeAlertRequest) -> ResumeAlert:
+    fields = Fields()
+    command = ResumeAlert(
+        request_id=fields.request_id(request.request_id),
+        fingerprint=fingerprint("ResumeAlert", request),
+        alert_id=AlertId(fields.text("alert_id", request.alert_id)),
+    )
+    fields.check()
+    return command
+
+
+def resume_to_wire(alert: Alert) -> pb.ResumeAlertResponse:
+    return pb.ResumeAlertResponse(alert=alert_to_wire(alert))
 
 
 def _check_what_is_watched(fields: Fields, request: pb.CreateAlertRequest) -> None:
@@ -181,6 +274,9 @@ def alert_to_wire(alert: Alert) -> pb.Alert:
         group_value=alert.group_value,
         create_time=timestamp(alert.create_time),
         archive_time=optional_timestamp(alert.archive_time),
+        rearm_micros=alert.rearm.micros,
+        quiet_period=alert.quiet_period or None,
+        pause_time=optional_timestamp(alert.pause_time),
     )
 
 

@@ -66,6 +66,7 @@ async def test_an_alert_is_made_at_business_time_and_can_be_read(alert: AlertStu
         credit_type_id="crt_ai",
         threshold_micros=10_000_000,
         create_time=timestamp(JUNE),
+        rearm_micros=11_000_000,
     )
     assert made.alert_id.startswith("alr_")
 
@@ -84,6 +85,7 @@ async def test_the_ledger_watches_before_the_answer_comes(alert: AlertStub, ledg
         customer_id=ACME,
         credit_type_id="crt_ai",
         threshold_micros=10_000_000,
+        rearm_micros=11_000_000,
     )
     assert second == ledger_pb.WatchThresholdRequest(
         request_id=second.request_id,
@@ -95,6 +97,7 @@ async def test_the_ledger_watches_before_the_answer_comes(alert: AlertStub, ledg
         threshold_micros=1_000_000_000,
         group_key="user_id",
         group_value="user_1234",
+        rearm_micros=950_000_000,
     )
 
 
@@ -298,3 +301,129 @@ async def test_states_are_paged_by_customer_and_group_value(alert: AlertStub, pe
     assert seen == [("cus_a", "u1"), ("cus_a", "u2"), ("cus_b", "u1"), ("cus_c", "Zoë")]
     assert token == ""
     assert [status.group_value for status in only.statuses] == ["u1", "u2"]
+
+
+@pytest.mark.parametrize(
+    ("threshold", "rearm"),
+    [(0, 1_000_000), (19_999_999, 20_999_999), (20_000_000, 21_000_000), (20_000_020, 21_000_021)],
+)
+async def test_an_alarm_ends_five_percent_and_at_least_one_credit_beyond_the_threshold(
+    alert: AlertStub, threshold: int, rearm: int
+) -> None:
+    made = (await alert.CreateAlert(a_request(threshold_micros=threshold))).alert
+
+    assert made.rearm_micros == rearm
+
+
+@pytest.mark.parametrize(
+    ("threshold", "rearm"), [(500_000, 1), (20_000_000, 19_000_000), (40_000_000, 38_000_000)]
+)
+async def test_a_spend_alarm_ends_below_the_threshold_and_at_nothing_at_the_latest(
+    alert: AlertStub, threshold: int, rearm: int
+) -> None:
+    made = (await alert.CreateAlert(a_spend_request(threshold_micros=threshold))).alert
+
+    assert made.rearm_micros == rearm
+
+
+async def test_an_alarm_never_ends_on_the_side_where_it_begins(alert: AlertStub) -> None:
+    await alert.CreateAlert(a_request(rearm_micros=10_000_000))
+    await alert.CreateAlert(
+        a_spend_request(request_id="r2", threshold_micros=10_000_000, rearm_micros=10_000_000)
+    )
+    for request in (
+        a_request(request_id="r3", rearm_micros=9_999_999),
+        a_spend_request(request_id="r4", threshold_micros=10_000_000, rearm_micros=10_000_001),
+        a_spend_request(request_id="r5", threshold_micros=10_000_000, rearm_micros=0),
+    ):
+        with bad_fields("rearm_micros"):
+            await alert.CreateAlert(request)
+
+
+async def test_an_update_changes_what_it_names_and_the_ledger_hears_of_it(
+    alert: AlertStub, ledger: RecordingLedger
+) -> None:
+    made = await an_alert(alert)
+    request = pb.UpdateAlertRequest(request_id="u1", alert_id=made.alert_id, threshold_micros=40_000_000)
+
+    raised = (await alert.UpdateAlert(request)).alert
+    again = (await alert.UpdateAlert(request)).alert
+    finer = pb.UpdateAlertRequest(request_id="u2", alert_id=made.alert_id, rearm_micros=41_000_000)
+    narrowed = (await alert.UpdateAlert(finer)).alert
+
+    assert (raised.threshold_micros, raised.rearm_micros) == (40_000_000, 42_000_000)
+    assert again == raised
+    assert (narrowed.threshold_micros, narrowed.rearm_micros) == (40_000_000, 41_000_000)
+    told = ledger.told_of(ledger_pb.WatchThresholdRequest)
+    assert [(one.version, one.threshold_micros, one.rearm_micros) for one in told] == [
+        (1, 10_000_000, 11_000_000),
+        (2, 40_000_000, 42_000_000),
+        (3, 40_000_000, 41_000_000),
+    ]
+
+
+async def test_another_name_or_quiet_period_is_no_news_for_the_ledger(
+    alert: AlertStub, ledger: RecordingLedger
+) -> None:
+    made = await an_alert(alert)
+    request = pb.UpdateAlertRequest(request_id="u1", alert_id=made.alert_id, name="Few credits")
+    request.quiet_period.FromSeconds(3_600)
+
+    changed = (await alert.UpdateAlert(request)).alert
+
+    assert (changed.name, changed.quiet_period.seconds) == ("Few credits", 3_600)
+    assert len(ledger.told_of(ledger_pb.WatchThresholdRequest)) == 1
+
+
+async def test_a_paused_alert_is_not_watched_until_it_is_resumed(
+    running: RunningAlert, alert: AlertStub, ledger: RecordingLedger
+) -> None:
+    made = await an_alert(alert)
+    running.clock.advance(timedelta(days=1))
+
+    for number in range(2):
+        paused = await alert.PauseAlert(pb.PauseAlertRequest(request_id=f"p{number}", alert_id=made.alert_id))
+        assert paused.alert.pause_time == timestamp(JUNE + timedelta(days=1))
+    for number in range(2):
+        resumed = await alert.ResumeAlert(
+            pb.ResumeAlertRequest(request_id=f"s{number}", alert_id=made.alert_id)
+        )
+        assert resumed.alert == made
+
+    watches = ledger.told_of(ledger_pb.WatchThresholdRequest)
+    assert [(watch.version, watch.is_active) for watch in watches] == [(1, True), (2, False), (3, True)]
+
+
+async def test_an_archived_alert_changes_no_more(alert: AlertStub) -> None:
+    made = await an_alert(alert)
+    await archive(alert, made.alert_id)
+    named = {"request_id": "x", "alert_id": made.alert_id}
+
+    for ask in (
+        alert.UpdateAlert(pb.UpdateAlertRequest(**named, name="Few")),
+        alert.PauseAlert(pb.PauseAlertRequest(**named)),
+        alert.ResumeAlert(pb.ResumeAlertRequest(**named)),
+    ):
+        with fault(StatusCode.FAILED_PRECONDITION, "ALERT_ARCHIVED", alert_id=made.alert_id):
+            await ask
+
+
+async def test_what_is_wrong_with_a_change_is_said(alert: AlertStub) -> None:
+    made = await an_alert(alert)
+    with bad_fields("request_id", "alert_id", "name"):
+        await alert.UpdateAlert(pb.UpdateAlertRequest())
+    request = pb.UpdateAlertRequest(request_id="u", alert_id=made.alert_id, name="", threshold_micros=-1)
+    request.quiet_period.FromTimedelta(timedelta(days=31, microseconds=1))
+    with bad_fields("name", "threshold_micros", "quiet_period"):
+        await alert.UpdateAlert(request)
+    # Below the threshold that stays.
+    with bad_fields("rearm_micros"):
+        await alert.UpdateAlert(
+            pb.UpdateAlertRequest(request_id="u", alert_id=made.alert_id, rearm_micros=9_999_999)
+        )
+    for rpc in ("PauseAlert", "ResumeAlert"):
+        with bad_fields("request_id", "alert_id"):
+            await getattr(alert, rpc)(getattr(pb, f"{rpc}Request")())
+        with fault(StatusCode.NOT_FOUND, "ALERT_NOT_FOUND", alert_id="alr_nobody"):
+            asked = getattr(pb, f"{rpc}Request")(request_id="u", alert_id="alr_nobody")
+            await getattr(alert, rpc)(asked)

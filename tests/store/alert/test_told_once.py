@@ -45,7 +45,7 @@ class Courier:
 
 @pytest.fixture
 def crossings(store: PostgresStore, wall: ManualClock) -> Crossings:
-    return Crossings(store=store, courier=Courier(), wall=wall, ids=Ids(wall))
+    return Crossings(store=store, courier=Courier(), clock=wall, wall=wall, ids=Ids(wall))
 
 
 @pytest.fixture
@@ -118,12 +118,12 @@ async def test_state_and_deliveries_are_there_together_or_not_at_all(
 
     await keep(store, an_alert_row(), an_endpoint_row(1))
     courier = Courier()
-    torn = Crossings(store=store, courier=courier, wall=wall, ids=TornIds(wall))
+    torn = Crossings(store=store, courier=courier, clock=wall, wall=wall, ids=TornIds(wall))
     with pytest.raises(Torn):
         await torn.observe(an_observation(1))
 
     assert (await told(store), courier.woken) == ([], 0)
-    whole = Crossings(store=store, courier=courier, wall=wall, ids=Ids(wall))
+    whole = Crossings(store=store, courier=courier, clock=wall, wall=wall, ids=Ids(wall))
     await whole.observe(an_observation(1))
     assert (len(await told(store)), courier.woken) == (1, 1)
 
@@ -133,7 +133,8 @@ async def test_an_archived_or_unknown_alert_is_not_observed(
 ) -> None:
     await keep(store, an_alert_row(), an_endpoint_row(1))
     async with store.transaction() as tx:
-        await tx.alerts.archive(archive(await tx.alerts.lock(AlertId("alr_001")), at=JUNE))
+        alert = await tx.alerts.lock(AlertId("alr_001"))
+        await tx.alerts.save(alert, archive(alert, at=JUNE))
 
     await crossings.observe(an_observation(1))
     await crossings.observe(an_observation(1, alert=2))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 from meshkit.quantity import Credits
-from services.alert.domain.alert import Alert, AlertId, AlertType, CreditTypeId, CustomerId
+from services.alert.domain.alert import NOT_QUIET, Alert, AlertId, AlertType, CreditTypeId, CustomerId
 from services.alert.domain.event import EventId, EventType, edge_of, event_from
 from services.alert.domain.status import AlertState, AlertStatus
 
@@ -22,6 +22,8 @@ ALERT = Alert(
     group_value="",
     version=1,
     create_time=AT,
+    rearm=Credits.of(1_000),
+    quiet_period=NOT_QUIET,
 )
 STATUS = AlertStatus(
     alert_id=ALERT.alert_id,

@@ -7,7 +7,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from meshkit.quantity import Credits
-from services.alert.domain.alert import Alert, AlertId, AlertType, CreditTypeId, CustomerId, archive
+from services.alert.domain.alert import (
+    NOT_QUIET,
+    Alert,
+    AlertId,
+    AlertType,
+    CreditTypeId,
+    CustomerId,
+    archive,
+)
 from services.alert.domain.event import EventType, event_of
 from services.alert.domain.notices import watch_of
 from services.alert.domain.status import AlertState, AlertStatus, Crossing, observe, unobserved
@@ -24,6 +32,8 @@ ALERT = Alert(
     group_value="",
     version=1,
     create_time=JUNE,
+    rearm=Credits.of(10),
+    quiet_period=NOT_QUIET,
 )
 EVALUATING, OK, IN_ALARM = AlertState.EVALUATING, AlertState.OK, AlertState.IN_ALARM
 

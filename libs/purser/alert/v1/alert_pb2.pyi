@@ -1,6 +1,7 @@
 import datetime
 
 from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from purser.access.v1 import access_pb2 as _access_pb2
 from google.protobuf.internal import containers as _containers
@@ -44,7 +45,7 @@ DELIVERY_STATUS_DELIVERED: DeliveryStatus
 DELIVERY_STATUS_FAILED: DeliveryStatus
 
 class Alert(_message.Message):
-    __slots__ = ("alert_id", "name", "alert_type", "customer_id", "credit_type_id", "threshold_micros", "group_key", "group_value", "create_time", "archive_time")
+    __slots__ = ("alert_id", "name", "alert_type", "customer_id", "credit_type_id", "threshold_micros", "group_key", "group_value", "create_time", "archive_time", "rearm_micros", "quiet_period", "pause_time")
     ALERT_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     ALERT_TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -55,6 +56,9 @@ class Alert(_message.Message):
     GROUP_VALUE_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     ARCHIVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    REARM_MICROS_FIELD_NUMBER: _ClassVar[int]
+    QUIET_PERIOD_FIELD_NUMBER: _ClassVar[int]
+    PAUSE_TIME_FIELD_NUMBER: _ClassVar[int]
     alert_id: str
     name: str
     alert_type: AlertType
@@ -65,10 +69,13 @@ class Alert(_message.Message):
     group_value: str
     create_time: _timestamp_pb2.Timestamp
     archive_time: _timestamp_pb2.Timestamp
-    def __init__(self, alert_id: _Optional[str] = ..., name: _Optional[str] = ..., alert_type: _Optional[_Union[AlertType, str]] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., threshold_micros: _Optional[int] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., archive_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    rearm_micros: int
+    quiet_period: _duration_pb2.Duration
+    pause_time: _timestamp_pb2.Timestamp
+    def __init__(self, alert_id: _Optional[str] = ..., name: _Optional[str] = ..., alert_type: _Optional[_Union[AlertType, str]] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., threshold_micros: _Optional[int] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., archive_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rearm_micros: _Optional[int] = ..., quiet_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., pause_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class CreateAlertRequest(_message.Message):
-    __slots__ = ("request_id", "name", "alert_type", "customer_id", "credit_type_id", "threshold_micros", "group_key", "group_value")
+    __slots__ = ("request_id", "name", "alert_type", "customer_id", "credit_type_id", "threshold_micros", "group_key", "group_value", "rearm_micros", "quiet_period")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     ALERT_TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -77,6 +84,8 @@ class CreateAlertRequest(_message.Message):
     THRESHOLD_MICROS_FIELD_NUMBER: _ClassVar[int]
     GROUP_KEY_FIELD_NUMBER: _ClassVar[int]
     GROUP_VALUE_FIELD_NUMBER: _ClassVar[int]
+    REARM_MICROS_FIELD_NUMBER: _ClassVar[int]
+    QUIET_PERIOD_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     name: str
     alert_type: AlertType
@@ -85,7 +94,9 @@ class CreateAlertRequest(_message.Message):
     threshold_micros: int
     group_key: str
     group_value: str
-    def __init__(self, request_id: _Optional[str] = ..., name: _Optional[str] = ..., alert_type: _Optional[_Union[AlertType, str]] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., threshold_micros: _Optional[int] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ...) -> None: ...
+    rearm_micros: int
+    quiet_period: _duration_pb2.Duration
+    def __init__(self, request_id: _Optional[str] = ..., name: _Optional[str] = ..., alert_type: _Optional[_Union[AlertType, str]] = ..., customer_id: _Optional[str] = ..., credit_type_id: _Optional[str] = ..., threshold_micros: _Optional[int] = ..., group_key: _Optional[str] = ..., group_value: _Optional[str] = ..., rearm_micros: _Optional[int] = ..., quiet_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class CreateAlertResponse(_message.Message):
     __slots__ = ("alert",)
@@ -124,6 +135,56 @@ class ListAlertsResponse(_message.Message):
     alerts: _containers.RepeatedCompositeFieldContainer[Alert]
     next_page_token: str
     def __init__(self, alerts: _Optional[_Iterable[_Union[Alert, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class UpdateAlertRequest(_message.Message):
+    __slots__ = ("request_id", "alert_id", "name", "threshold_micros", "rearm_micros", "quiet_period")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ALERT_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_MICROS_FIELD_NUMBER: _ClassVar[int]
+    REARM_MICROS_FIELD_NUMBER: _ClassVar[int]
+    QUIET_PERIOD_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    alert_id: str
+    name: str
+    threshold_micros: int
+    rearm_micros: int
+    quiet_period: _duration_pb2.Duration
+    def __init__(self, request_id: _Optional[str] = ..., alert_id: _Optional[str] = ..., name: _Optional[str] = ..., threshold_micros: _Optional[int] = ..., rearm_micros: _Optional[int] = ..., quiet_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class UpdateAlertResponse(_message.Message):
+    __slots__ = ("alert",)
+    ALERT_FIELD_NUMBER: _ClassVar[int]
+    alert: Alert
+    def __init__(self, alert: _Optional[_Union[Alert, _Mapping]] = ...) -> None: ...
+
+class PauseAlertRequest(_message.Message):
+    __slots__ = ("request_id", "alert_id")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ALERT_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    alert_id: str
+    def __init__(self, request_id: _Optional[str] = ..., alert_id: _Optional[str] = ...) -> None: ...
+
+class PauseAlertResponse(_message.Message):
+    __slots__ = ("alert",)
+    ALERT_FIELD_NUMBER: _ClassVar[int]
+    alert: Alert
+    def __init__(self, alert: _Optional[_Union[Alert, _Mapping]] = ...) -> None: ...
+
+class ResumeAlertRequest(_message.Message):
+    __slots__ = ("request_id", "alert_id")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ALERT_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    alert_id: str
+    def __init__(self, request_id: _Optional[str] = ..., alert_id: _Optional[str] = ...) -> None: ...
+
+class ResumeAlertResponse(_message.Message):
+    __slots__ = ("alert",)
+    ALERT_FIELD_NUMBER: _ClassVar[int]
+    alert: Alert
+    def __init__(self, alert: _Optional[_Union[Alert, _Mapping]] = ...) -> None: ...
 
 class ArchiveAlertRequest(_message.Message):
     __slots__ = ("request_id", "alert_id")

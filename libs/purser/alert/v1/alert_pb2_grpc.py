@@ -53,6 +53,21 @@ class AlertServiceStub:
                 request_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.ListAlertsRequest.SerializeToString,
                 response_deserializer=purser_dot_alert_dot_v1_dot_alert__pb2.ListAlertsResponse.FromString,
                 _registered_method=True)
+        self.UpdateAlert = channel.unary_unary(
+                '/purser.alert.v1.AlertService/UpdateAlert',
+                request_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.UpdateAlertRequest.SerializeToString,
+                response_deserializer=purser_dot_alert_dot_v1_dot_alert__pb2.UpdateAlertResponse.FromString,
+                _registered_method=True)
+        self.PauseAlert = channel.unary_unary(
+                '/purser.alert.v1.AlertService/PauseAlert',
+                request_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.PauseAlertRequest.SerializeToString,
+                response_deserializer=purser_dot_alert_dot_v1_dot_alert__pb2.PauseAlertResponse.FromString,
+                _registered_method=True)
+        self.ResumeAlert = channel.unary_unary(
+                '/purser.alert.v1.AlertService/ResumeAlert',
+                request_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.ResumeAlertRequest.SerializeToString,
+                response_deserializer=purser_dot_alert_dot_v1_dot_alert__pb2.ResumeAlertResponse.FromString,
+                _registered_method=True)
         self.ArchiveAlert = channel.unary_unary(
                 '/purser.alert.v1.AlertService/ArchiveAlert',
                 request_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.ArchiveAlertRequest.SerializeToString,
@@ -128,6 +143,33 @@ class AlertServiceServicer:
 
     def ListAlerts(self, request, context):
         """Lists alerts in order of creation; archived ones only on request.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateAlert(self, request, context):
+        """Changes an alert's name, threshold, rearm level or quiet period; what is left out stays. A changed threshold or
+        rearm level is observed anew: at once for an alert on one customer; for an alert on every customer or on each value,
+        when the value next changes. Idempotent by request_id. Errors: ALERT_NOT_FOUND (NOT_FOUND); ALERT_ARCHIVED
+        (FAILED_PRECONDITION).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PauseAlert(self, request, context):
+        """Watches nothing until ResumeAlert; states stay as they are, and nothing is notified. Idempotent by request_id;
+        pausing it again changes nothing. Errors: ALERT_NOT_FOUND (NOT_FOUND); ALERT_ARCHIVED (FAILED_PRECONDITION).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeAlert(self, request, context):
+        """Watches again after PauseAlert. A state that differs from the one that was notified last is notified then. Observed
+        as after UpdateAlert. Idempotent by request_id; resuming an alert that is not paused changes nothing.
+        Errors: ALERT_NOT_FOUND (NOT_FOUND); ALERT_ARCHIVED (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -235,6 +277,21 @@ def add_AlertServiceServicer_to_server(servicer, server):
                     servicer.ListAlerts,
                     request_deserializer=purser_dot_alert_dot_v1_dot_alert__pb2.ListAlertsRequest.FromString,
                     response_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.ListAlertsResponse.SerializeToString,
+            ),
+            'UpdateAlert': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateAlert,
+                    request_deserializer=purser_dot_alert_dot_v1_dot_alert__pb2.UpdateAlertRequest.FromString,
+                    response_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.UpdateAlertResponse.SerializeToString,
+            ),
+            'PauseAlert': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseAlert,
+                    request_deserializer=purser_dot_alert_dot_v1_dot_alert__pb2.PauseAlertRequest.FromString,
+                    response_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.PauseAlertResponse.SerializeToString,
+            ),
+            'ResumeAlert': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeAlert,
+                    request_deserializer=purser_dot_alert_dot_v1_dot_alert__pb2.ResumeAlertRequest.FromString,
+                    response_serializer=purser_dot_alert_dot_v1_dot_alert__pb2.ResumeAlertResponse.SerializeToString,
             ),
             'ArchiveAlert': grpc.unary_unary_rpc_method_handler(
                     servicer.ArchiveAlert,
@@ -372,6 +429,87 @@ class AlertService:
             '/purser.alert.v1.AlertService/ListAlerts',
             purser_dot_alert_dot_v1_dot_alert__pb2.ListAlertsRequest.SerializeToString,
             purser_dot_alert_dot_v1_dot_alert__pb2.ListAlertsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateAlert(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.alert.v1.AlertService/UpdateAlert',
+            purser_dot_alert_dot_v1_dot_alert__pb2.UpdateAlertRequest.SerializeToString,
+            purser_dot_alert_dot_v1_dot_alert__pb2.UpdateAlertResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PauseAlert(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.alert.v1.AlertService/PauseAlert',
+            purser_dot_alert_dot_v1_dot_alert__pb2.PauseAlertRequest.SerializeToString,
+            purser_dot_alert_dot_v1_dot_alert__pb2.PauseAlertResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeAlert(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.alert.v1.AlertService/ResumeAlert',
+            purser_dot_alert_dot_v1_dot_alert__pb2.ResumeAlertRequest.SerializeToString,
+            purser_dot_alert_dot_v1_dot_alert__pb2.ResumeAlertResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,21 @@ class AlertServiceStub:
     """Returns one alert. Errors: ALERT_NOT_FOUND (NOT_FOUND)."""
     ListAlerts: _grpc.UnaryUnaryMultiCallable[_alert_pb2.ListAlertsRequest, _alert_pb2.ListAlertsResponse]
     """Lists alerts in order of creation; archived ones only on request."""
+    UpdateAlert: _grpc.UnaryUnaryMultiCallable[_alert_pb2.UpdateAlertRequest, _alert_pb2.UpdateAlertResponse]
+    """Changes an alert's name, threshold, rearm level or quiet period; what is left out stays. A changed threshold or
+    rearm level is observed anew: at once for an alert on one customer; for an alert on every customer or on each value,
+    when the value next changes. Idempotent by request_id. Errors: ALERT_NOT_FOUND (NOT_FOUND); ALERT_ARCHIVED
+    (FAILED_PRECONDITION).
+    """
+    PauseAlert: _grpc.UnaryUnaryMultiCallable[_alert_pb2.PauseAlertRequest, _alert_pb2.PauseAlertResponse]
+    """Watches nothing until ResumeAlert; states stay as they are, and nothing is notified. Idempotent by request_id;
+    pausing it again changes nothing. Errors: ALERT_NOT_FOUND (NOT_FOUND); ALERT_ARCHIVED (FAILED_PRECONDITION).
+    """
+    ResumeAlert: _grpc.UnaryUnaryMultiCallable[_alert_pb2.ResumeAlertRequest, _alert_pb2.ResumeAlertResponse]
+    """Watches again after PauseAlert. A state that differs from the one that was notified last is notified then. Observed
+    as after UpdateAlert. Idempotent by request_id; resuming an alert that is not paused changes nothing.
+    Errors: ALERT_NOT_FOUND (NOT_FOUND); ALERT_ARCHIVED (FAILED_PRECONDITION).
+    """
     ArchiveAlert: _grpc.UnaryUnaryMultiCallable[_alert_pb2.ArchiveAlertRequest, _alert_pb2.ArchiveAlertResponse]
     """Stops watching, and notifies the Ledger. Idempotent by request_id; archiving it again changes nothing.
     Errors: ALERT_NOT_FOUND (NOT_FOUND).
@@ -102,6 +117,21 @@ class AlertServiceAsyncStub(AlertServiceStub):
     """Returns one alert. Errors: ALERT_NOT_FOUND (NOT_FOUND)."""
     ListAlerts: _aio.UnaryUnaryMultiCallable[_alert_pb2.ListAlertsRequest, _alert_pb2.ListAlertsResponse]  # type: ignore[assignment]
     """Lists alerts in order of creation; archived ones only on request."""
+    UpdateAlert: _aio.UnaryUnaryMultiCallable[_alert_pb2.UpdateAlertRequest, _alert_pb2.UpdateAlertResponse]  # type: ignore[assignment]
+    """Changes an alert's name, threshold, rearm level or quiet period; what is left out stays. A changed threshold or
+    rearm level is observed anew: at once for an alert on one customer; for an alert on every customer or on each value,
+    when the value next changes. Idempotent by request_id. Errors: ALERT_NOT_FOUND (NOT_FOUND); ALERT_ARCHIVED
+    (FAILED_PRECONDITION).
+    """
+    PauseAlert: _aio.UnaryUnaryMultiCallable[_alert_pb2.PauseAlertRequest, _alert_pb2.PauseAlertResponse]  # type: ignore[assignment]
+    """Watches nothing until ResumeAlert; states stay as they are, and nothing is notified. Idempotent by request_id;
+    pausing it again changes nothing. Errors: ALERT_NOT_FOUND (NOT_FOUND); ALERT_ARCHIVED (FAILED_PRECONDITION).
+    """
+    ResumeAlert: _aio.UnaryUnaryMultiCallable[_alert_pb2.ResumeAlertRequest, _alert_pb2.ResumeAlertResponse]  # type: ignore[assignment]
+    """Watches again after PauseAlert. A state that differs from the one that was notified last is notified then. Observed
+    as after UpdateAlert. Idempotent by request_id; resuming an alert that is not paused changes nothing.
+    Errors: ALERT_NOT_FOUND (NOT_FOUND); ALERT_ARCHIVED (FAILED_PRECONDITION).
+    """
     ArchiveAlert: _aio.UnaryUnaryMultiCallable[_alert_pb2.ArchiveAlertRequest, _alert_pb2.ArchiveAlertResponse]  # type: ignore[assignment]
     """Stops watching, and notifies the Ledger. Idempotent by request_id; archiving it again changes nothing.
     Errors: ALERT_NOT_FOUND (NOT_FOUND).
@@ -176,6 +206,39 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_alert_pb2.ListAlertsResponse, _abc.Awaitable[_alert_pb2.ListAlertsResponse]]:
         """Lists alerts in order of creation; archived ones only on request."""
+
+    @_abc_1.abstractmethod
+    def UpdateAlert(
+        self,
+        request: _alert_pb2.UpdateAlertRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_alert_pb2.UpdateAlertResponse, _abc.Awaitable[_alert_pb2.UpdateAlertResponse]]:
+        """Changes an alert's name, threshold, rearm level or quiet period; what is left out stays. A changed threshold or
+        rearm level is observed anew: at once for an alert on one customer; for an alert on every customer or on each value,
+        when the value next changes. Idempotent by request_id. Errors: ALERT_NOT_FOUND (NOT_FOUND); ALERT_ARCHIVED
+        (FAILED_PRECONDITION).
+        """
+
+    @_abc_1.abstractmethod
+    def PauseAlert(
+        self,
+        request: _alert_pb2.PauseAlertRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_alert_pb2.PauseAlertResponse, _abc.Awaitable[_alert_pb2.PauseAlertResponse]]:
+        """Watches nothing until ResumeAlert; states stay as they are, and nothing is notified. Idempotent by request_id;
+        pausing it again changes nothing. Errors: ALERT_NOT_FOUND (NOT_FOUND); ALERT_ARCHIVED (FAILED_PRECONDITION).
+        """
+
+    @_abc_1.abstractmethod
+    def ResumeAlert(
+        self,
+        request: _alert_pb2.ResumeAlertRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_alert_pb2.ResumeAlertResponse, _abc.Awaitable[_alert_pb2.ResumeAlertResponse]]:
+        """Watches again after PauseAlert. A state that differs from the one that was notified last is notified then. Observed
+        as after UpdateAlert. Idempotent by request_id; resuming an alert that is not paused changes nothing.
+        Errors: ALERT_NOT_FOUND (NOT_FOUND); ALERT_ARCHIVED (FAILED_PRECONDITION).
+        """
 
     @_abc_1.abstractmethod
     def ArchiveAlert(
