@@ -178,7 +178,8 @@ def set_again(auto: AutoTopUp, terms: AutoTopUpTerms, *, at: datetime) -> AutoTo
     changed = replace(auto, terms=terms, failures=0, update_time=at)
     if auto.top_up_id is None:
         return rearmed(changed)
-    return replace(changed, status=AutoTopUpStatus.ORDERED, version=auto.version + 1)
+    waits = replace(changed, status=AutoTopUpStatus.ORDERED, version=auto.version + 1)
+    return waits if auto.status is AutoTopUpStatus.ORDERED else replace(waits, stop=None, until=None)
 
 
 def rearmed(auto: AutoTopUp) -> AutoTopUp:
