@@ -98,6 +98,11 @@ class LedgerPeerServicer(ledger_peer_pb2_grpc.LedgerPeerServiceServicer):
         reversed_ = await self._do.refunds.reverse(refunds.reversal_from_wire(request))
         return refunds.reversal_to_wire(reversed_)
 
+    async def GetOwed(self, request: pb.GetOwedRequest, context: Context) -> pb.GetOwedResponse:
+        customer_id, currency_code = refunds.owed_from_wire(request)
+        owed = await self._do.refunds.owed(customer_id, currency_code)
+        return pb.GetOwedResponse(owed_money_micros=owed)
+
     async def GetContractUsage(
         self, request: pb.GetContractUsageRequest, context: Context
     ) -> pb.GetContractUsageResponse:

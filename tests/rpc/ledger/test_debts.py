@@ -192,3 +192,33 @@ async def test_bad_fields_of_debts(ledger: RunningLedger) -> None:
         await ledger.admin.ListDebts(admin.ListDebtsRequest())
     with fault(StatusCode.NOT_FOUND, "TOP_UP_NOT_GRANTED"):
         await ledger.peer.RefundGrant(_charged_back(ledger))
+
+
+async def test_contract_asks_what_is_owed_in_a_currency(ledger: RunningLedger) -> None:
+    async def owed(currency_code: str = "USD") -> int:
+        question = peer_pb.GetOwedRequest(customer_id="cus_acme", currency_code=currency_code)
+        return (await ledger.peer.GetOwed(question)).owed_money_micros
+
+    await _pack(ledger)
+    await ledger.debit(600)
+    before = await owed()
+    await ledger.peer.RefundGrant(_charged_back(ledger))
+
+    assert (before, await owed(), await owed("EUR")) == (0, 48 * CREDIT, 0)
+    await _buy(ledger, 1_000, 100, "top_2")
+    assert await owed() == 0
+    with fault(StatusCode.NOT_FOUND, "CUSTOMER_NOT_FOUND"):
+        await ledger.peer.GetOwed(peer_pb.GetOwedRequest(customer_id="cus_nobody", currency_code="USD"))
+    with bad_fields("customer_id", "currency_code"):
+        await ledger.peer.GetOwed(peer_pb.GetOwedRequest())
+
+
+async def test_what_is_owed_is_rounded_up(ledger: RunningLedger) -> None:
+    await ledger.debit(400)
+    await _buy(ledger, 3, 1)
+    await ledger.debit(1)
+
+    await ledger.peer.RefundGrant(_charged_back(ledger))
+
+    question = peer_pb.GetOwedRequest(customer_id="cus_acme", currency_code="USD")
+    assert (await ledger.peer.GetOwed(question)).owed_money_micros == 333_334

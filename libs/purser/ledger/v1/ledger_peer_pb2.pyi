@@ -865,3 +865,17 @@ class SetTopUpLevelResponse(_message.Message):
     VERSION_FIELD_NUMBER: _ClassVar[int]
     version: int
     def __init__(self, version: _Optional[int] = ...) -> None: ...
+
+class GetOwedRequest(_message.Message):
+    __slots__ = ("customer_id", "currency_code")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_CODE_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    currency_code: str
+    def __init__(self, customer_id: _Optional[str] = ..., currency_code: _Optional[str] = ...) -> None: ...
+
+class GetOwedResponse(_message.Message):
+    __slots__ = ("owed_money_micros",)
+    OWED_MONEY_MICROS_FIELD_NUMBER: _ClassVar[int]
+    owed_money_micros: int
+    def __init__(self, owed_money_micros: _Optional[int] = ...) -> None: ...

@@ -102,6 +102,11 @@ class LedgerPeerServiceStub:
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ReverseRefundRequest.SerializeToString,
                 response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ReverseRefundResponse.FromString,
                 _registered_method=True)
+        self.GetOwed = channel.unary_unary(
+                '/purser.ledger.v1.LedgerPeerService/GetOwed',
+                request_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.GetOwedRequest.SerializeToString,
+                response_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.GetOwedResponse.FromString,
+                _registered_method=True)
         self.GetContractUsage = channel.unary_unary(
                 '/purser.ledger.v1.LedgerPeerService/GetContractUsage',
                 request_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.GetContractUsageRequest.SerializeToString,
@@ -234,6 +239,14 @@ class LedgerPeerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetOwed(self, request, context):
+        """Returns what a customer owes in a currency for credits whose money went back: the next bought credits pay for it, in
+        whichever pool. From Contract, before it tops a pool up. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetContractUsage(self, request, context):
         """Returns what a contract has used and earlier answers do not contain, for its invoices: by product, group value and
         grant. Reads the entries up to a sequence per pool, which the answer names; locks nothing. From Contract.
@@ -322,6 +335,11 @@ def add_LedgerPeerServiceServicer_to_server(servicer, server):
                     servicer.ReverseRefund,
                     request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ReverseRefundRequest.FromString,
                     response_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ReverseRefundResponse.SerializeToString,
+            ),
+            'GetOwed': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOwed,
+                    request_deserializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.GetOwedRequest.FromString,
+                    response_serializer=purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.GetOwedResponse.SerializeToString,
             ),
             'GetContractUsage': grpc.unary_unary_rpc_method_handler(
                     servicer.GetContractUsage,
@@ -671,6 +689,33 @@ class LedgerPeerService:
             '/purser.ledger.v1.LedgerPeerService/ReverseRefund',
             purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ReverseRefundRequest.SerializeToString,
             purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.ReverseRefundResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOwed(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/purser.ledger.v1.LedgerPeerService/GetOwed',
+            purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.GetOwedRequest.SerializeToString,
+            purser_dot_ledger_dot_v1_dot_ledger__peer__pb2.GetOwedResponse.FromString,
             options,
             channel_credentials,
             insecure,

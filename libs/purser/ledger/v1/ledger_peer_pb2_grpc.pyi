@@ -96,6 +96,10 @@ class LedgerPeerServiceStub:
     cancelled, and what was taken and voided is granted anew. Once per refund, whatever the request_id. From Contract.
     Errors: CUSTOMER_NOT_FOUND, TOP_UP_NOT_GRANTED, REFUND_UNKNOWN (NOT_FOUND).
     """
+    GetOwed: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.GetOwedRequest, _ledger_peer_pb2.GetOwedResponse]
+    """Returns what a customer owes in a currency for credits whose money went back: the next bought credits pay for it, in
+    whichever pool. From Contract, before it tops a pool up. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
+    """
     GetContractUsage: _grpc.UnaryUnaryMultiCallable[_ledger_peer_pb2.GetContractUsageRequest, _ledger_peer_pb2.GetContractUsageResponse]
     """Returns what a contract has used and earlier answers do not contain, for its invoices: by product, group value and
     grant. Reads the entries up to a sequence per pool, which the answer names; locks nothing. From Contract.
@@ -178,6 +182,10 @@ class LedgerPeerServiceAsyncStub(LedgerPeerServiceStub):
     """Undoes a refund with accept_debt whose money is back, such as of a dispute that was won: what is still owed is
     cancelled, and what was taken and voided is granted anew. Once per refund, whatever the request_id. From Contract.
     Errors: CUSTOMER_NOT_FOUND, TOP_UP_NOT_GRANTED, REFUND_UNKNOWN (NOT_FOUND).
+    """
+    GetOwed: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.GetOwedRequest, _ledger_peer_pb2.GetOwedResponse]  # type: ignore[assignment]
+    """Returns what a customer owes in a currency for credits whose money went back: the next bought credits pay for it, in
+    whichever pool. From Contract, before it tops a pool up. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
     """
     GetContractUsage: _aio.UnaryUnaryMultiCallable[_ledger_peer_pb2.GetContractUsageRequest, _ledger_peer_pb2.GetContractUsageResponse]  # type: ignore[assignment]
     """Returns what a contract has used and earlier answers do not contain, for its invoices: by product, group value and
@@ -330,6 +338,16 @@ class LedgerPeerServiceServicer(metaclass=_abc_1.ABCMeta):
         """Undoes a refund with accept_debt whose money is back, such as of a dispute that was won: what is still owed is
         cancelled, and what was taken and voided is granted anew. Once per refund, whatever the request_id. From Contract.
         Errors: CUSTOMER_NOT_FOUND, TOP_UP_NOT_GRANTED, REFUND_UNKNOWN (NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def GetOwed(
+        self,
+        request: _ledger_peer_pb2.GetOwedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_peer_pb2.GetOwedResponse, _abc.Awaitable[_ledger_peer_pb2.GetOwedResponse]]:
+        """Returns what a customer owes in a currency for credits whose money went back: the next bought credits pay for it, in
+        whichever pool. From Contract, before it tops a pool up. Errors: CUSTOMER_NOT_FOUND (NOT_FOUND).
         """
 
     @_abc_1.abstractmethod

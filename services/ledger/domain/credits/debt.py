@@ -86,6 +86,14 @@ def worth(grant: Grant, credits: Credits) -> Fraction:
     return Owed.of(credits, granted=grant.granted, cost_basis_micros=grant.cost_basis_micros).money_micros
 
 
+def owed_money(debts: Iterable[Debt], currency_code: str) -> int:
+    """Return what is owed in a currency, in money × 10^6, rounded up."""
+    exact = sum(
+        (worth(one.grant, one.owed) for one in debts if one.currency_code == currency_code), Fraction(0)
+    )
+    return ceil_div(exact.numerator, exact.denominator)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
     """A part of a new grant pays for a debt. taken: from the new grant; recovered: of what is owed."""

@@ -8,7 +8,7 @@ from meshkit.clock import Clock
 from meshkit.ids import Ids
 from meshkit.page import Page
 from meshkit.quantity import Credits
-from services.ledger.domain.credits.debt import Debt, DebtEntry, reverse
+from services.ledger.domain.credits.debt import Debt, DebtEntry, owed_money, reverse
 from services.ledger.domain.credits.grant import CustomerId, Grant, GrantId
 from services.ledger.domain.credits.refund import (
     GrantRefunded,
@@ -104,6 +104,15 @@ class Refunds:
         async def work(tx: Transaction) -> tuple[Sequence[Debt], Sequence[tuple[str, DebtEntry]]]:
             customer_id = await tx.standings.customer_id(customer)
             return await tx.debts.open_of(customer_id), await tx.debts.listed(customer_id, page)
+
+        return await self._store.read(work)
+
+    async def owed(self, customer_id: CustomerId, currency_code: str) -> int:
+        """Return what a customer owes in a currency, in money × 10^6, rounded up. Raises CustomerNotFound."""
+
+        async def work(tx: Transaction) -> int:
+            known = await tx.standings.customer_id(customer_id)
+            return owed_money(await tx.debts.open_of(known), currency_code)
 
         return await self._store.read(work)
 

@@ -10,6 +10,7 @@ from meshkit.rpc.paging import page_from_wire, page_to_wire
 from purser.ledger.v1 import ledger_admin_pb2 as admin
 from purser.ledger.v1 import ledger_peer_pb2 as pb
 from services.ledger.domain.credits.debt import Debt, DebtEntry
+from services.ledger.domain.credits.grant import CustomerId
 from services.ledger.domain.credits.refund import GrantRefunded, RefundGrant, RefundReversed, ReverseRefund
 from services.ledger.domain.gate.decision import CREDITS_MAX
 from services.ledger.wire.amounts import total_to_wire
@@ -83,6 +84,15 @@ def debts_from_wire(request: admin.ListDebtsRequest) -> ListQuery:
     )
     fields.check()
     return query
+
+
+def owed_from_wire(request: pb.GetOwedRequest) -> tuple[CustomerId, str]:
+    """Return the customer and the currency that are asked about."""
+    fields = Fields()
+    customer_id = customer_id_from_wire(fields, request.customer_id)
+    currency_code = fields.text("currency_code", request.currency_code)
+    fields.check()
+    return customer_id, currency_code
 
 
 def debts_to_wire(
