@@ -131,6 +131,7 @@ async def open_service(
 
         auto_top_ups = AutoTopUps(
             store=store,
+            ledger=ledger,
             top_ups=top_ups,
             payments=payments,
             relay=relay,

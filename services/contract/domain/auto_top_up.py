@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Final
 
 from meshkit.errors import FieldViolation, InvalidFields
-from meshkit.quantity import Credits, Money
+from meshkit.quantity import Credits, Money, ceil_div
 from services.contract.domain.ids import (
     AutoTopUpId,
     ContractId,
@@ -209,16 +209,17 @@ def reported(auto: AutoTopUp, report: LevelReport) -> AutoTopUp:
             return heard
 
 
-def packs_to_order(auto: AutoTopUp, pack: TopUpTerms, before: Ordered) -> int | StopReason:
+def packs_to_order(auto: AutoTopUp, pack: TopUpTerms, before: Ordered, owed: Money) -> int | StopReason:
     """Return how many packs bring the pool to recharge_to, as far as the limits allow, or the limit that allows none.
 
-    recharge_to is reached or exceeded by less than a pack.
+    recharge_to is reached or exceeded by less than a pack, after the order has paid what is owed.
     """
     assert auto.remaining is not None
     if before.orders >= ORDERS_A_DAY_MAX:
         return StopReason.DAILY_LIMIT
     missing = auto.terms.recharge_to - auto.remaining
-    wanted = max(1, -(-missing.micros // pack.amount.micros))
+    taken = ceil_div(owed.micros * pack.amount.micros, pack.price.micros)
+    wanted = max(1, ceil_div(missing.micros + taken, pack.amount.micros))
     left = auto.terms.monthly_limit - before.spent
     allowed = min(left.micros // pack.price.micros, max(1, AMOUNT_MAX.micros // pack.amount.micros))
     return min(wanted, allowed) if allowed >= 1 else StopReason.MONTHLY_LIMIT

@@ -51,7 +51,7 @@ from services.contract.domain.top_up import PaymentGate, TopUpStatus, refuse_fre
 from services.contract.operations.asking import ask_about_due
 from services.contract.operations.billing.auto_orders import save_auto_top_up
 from services.contract.operations.payments import Payments
-from services.contract.operations.ports import Relay
+from services.contract.operations.ports import Ledger, Relay
 from services.contract.operations.top_ups import TopUps
 from services.contract.store import PostgresStore, Transaction
 
@@ -68,6 +68,7 @@ class AutoTopUps:
         self,
         *,
         store: PostgresStore,
+        ledger: Ledger,
         top_ups: TopUps,
         payments: Payments,
         relay: Relay,
@@ -76,6 +77,7 @@ class AutoTopUps:
         ids: Ids,
     ) -> None:
         self._store = store
+        self._ledger = ledger
         self._top_ups = top_ups
         self._payments = payments
         self._relay = relay
@@ -212,7 +214,7 @@ class AutoTopUps:
                     "auto_top_up_refused", auto_top_up_id=asked.auto_top_up_id, error=error_text(fault)
                 )
                 refusal = StopReason.PACK_UNAVAILABLE
-        placed = None
+        owed = await self._ledger.owed(asked.customer_id, asked.terms.monthly_limit.currency_code)
         async with self._store.transaction() as tx:
             before = await self._lock(tx, asked.auto_top_up_id)
             if before.status is not AutoTopUpStatus.ASKED or before.terms != asked.terms:
@@ -223,7 +225,7 @@ class AutoTopUps:
             elif contract is None or pack is None:
                 after = disabled(before, refusal, at=at)
             else:
-                packs = packs_to_order(before, pack, await tx.auto_top_ups.ordered(before, at=at))
+                packs = packs_to_order(before, pack, await tx.auto_top_ups.ordered(before, at=at), owed)
                 if isinstance(packs, StopReason):
                     after = blocked(before, packs, at=at)
                 else:

@@ -66,6 +66,13 @@ class Ledger(Protocol):
         """
         ...
 
+    async def owed(self, customer_id: CustomerId, currency_code: str) -> Money:
+        """Return what a customer owes for credits whose money went back; the next bought ones pay for it.
+
+        Raises PeerUnavailable.
+        """
+        ...
+
     async def preview_plan_change(self, changed: PlanChanged) -> PlanPreview:
         """Return what a change of plan would do now. Raises PeerUnavailable."""
         ...

@@ -9,7 +9,7 @@ import grpc.aio
 from meshkit.errors import AlreadyExists, NotFound
 from meshkit.outbox import warn_if_ahead
 from meshkit.period import Period
-from meshkit.quantity import Credits
+from meshkit.quantity import Credits, Money
 from meshkit.rpc.fields import optional_timestamp, timestamp
 from meshkit.rpc.status import faults_of
 from purser.ledger.v1 import ledger_peer_pb2, ledger_peer_pb2_grpc
@@ -215,6 +215,16 @@ class LedgerPeer:
             is_refused=answer.is_refused,
             apply_time=instant(answer.apply_time),
         )
+
+    async def owed(self, customer_id: CustomerId, currency_code: str) -> Money:
+        """Return what a customer owes for credits whose money went back. Raises PeerUnavailable."""
+        request = ledger_peer_pb2.GetOwedRequest(customer_id=customer_id, currency_code=currency_code)
+        try:
+            async with calling("ledger"):
+                answer = await self._stub.GetOwed(request)
+        except NotFound:
+            raise PeerUnavailable(peer="ledger", details="it has not received this customer yet") from None
+        return Money(currency_code, answer.owed_money_micros)
 
     async def preview_seat_change(
         self,

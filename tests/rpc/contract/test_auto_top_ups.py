@@ -22,8 +22,14 @@ from meshkit.clock import ManualClock
 from purser.contract.v1 import auto_top_ups_pb2 as auto
 from purser.contract.v1 import contract_pb2 as pb
 from purser.contract.v1 import contract_peer_pb2 as peer
-from purser.ledger.v1.ledger_peer_pb2 import IssueTopUpGrantRequest, SetTopUpLevelRequest
+from purser.ledger.v1.ledger_peer_pb2 import (
+    GetOwedRequest,
+    GetOwedResponse,
+    IssueTopUpGrantRequest,
+    SetTopUpLevelRequest,
+)
 from purser.type.v1.money_pb2 import Money
+from services.contract.domain.errors import PeerUnavailable
 from tests.support.auto_top_ups import CREDIT, Pump, a_pump
 from tests.support.catalog import JUNE, RunningCatalog
 from tests.support.contract import Desk, RunningContract
@@ -380,6 +386,34 @@ async def test_without_the_catalog_the_order_waits(
         await lonely.app.run_due(lonely.clock.now())
     assert ((await pump.now()).status, await pump.orders()) == (ASKED, [])
 
+    pump.till.wall.advance(LEASE)
+    await pump.run_due()
+
+    assert len(pump.granted()) == 1
+
+
+async def test_one_order_also_pays_what_the_customer_owes(pump: CardPump) -> None:
+    await pump.save_card()
+    await pump.set()
+    pump.ledger.answers["GetOwed"] = lambda _: GetOwedResponse(owed_money_micros=48 * CREDIT)
+
+    await pump.low(480)
+
+    [order] = await pump.orders()
+    assert order.terms.amount_micros == 4_000 * CREDIT
+    [asked] = pump.ledger.told_of(GetOwedRequest)
+    assert asked == GetOwedRequest(customer_id=pump.contract.customer_id, currency_code="USD")
+
+
+async def test_without_an_answer_of_the_ledger_nothing_is_ordered(pump: CardPump) -> None:
+    await pump.save_card()
+    await pump.set()
+    pump.ledger.fault = PeerUnavailable(peer="ledger", details="away")
+    await pump.report(480, version=1)
+    await pump.run_due()
+    assert ((await pump.now()).status, await pump.orders()) == (ASKED, [])
+
+    pump.ledger.fault = None
     pump.till.wall.advance(LEASE)
     await pump.run_due()
 

@@ -6,14 +6,14 @@ above its threshold, or the automatic top-up says why it is not.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from meshkit.quantity import Credits, Money
+from meshkit.quantity import MICROS, Credits, Money
 from services.contract.domain.auto_top_up import (
     FAILURES_MAX,
     ORDERS_A_DAY_MAX,
@@ -55,11 +55,10 @@ class Level:
     sequence: int = 0
 
 
-class AutomaticTopUps(RuleBasedStateMachine):
-    """One customer's pool, in whole credits."""
+class World:
+    """One customer's pool, in whole credits. A move that is impossible at present does nothing."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, threshold: int, above: int, limit: int) -> None:
         self.at = JUNE
         self.balance = 400
         self.level = Level()
@@ -69,10 +68,6 @@ class AutomaticTopUps(RuleBasedStateMachine):
         ] = []  # for the Ledger, in order: a grant, or a version of the level
         self.orders: list[TopUp] = []
         self.failures_in_a_row = 0
-        self.auto = an_auto_top_up()
-
-    @initialize(threshold=st.integers(0, 900), above=st.integers(1, 4_000), limit=st.integers(8_000, 90_000))
-    def set_up(self, threshold: int, above: int, limit: int) -> None:
         terms = some_terms(
             threshold=Credits.of(threshold),
             recharge_to=Credits.of(threshold + above),
@@ -81,95 +76,91 @@ class AutomaticTopUps(RuleBasedStateMachine):
         self.auto = an_auto_top_up(terms=terms)
         self.notices.append(self.auto)
 
-    @rule(credits=st.integers(1, 1_500))
     def debit(self, credits: int) -> None:
         self.balance = max(0, self.balance - credits)
         self._observe()
 
-    @precondition(lambda self: self.notices)
-    @rule()
-    def contract_s_relay_delivers(self) -> None:
+    def deliver_notice(self, _: int = 0) -> None:
+        """Deliver what Contract has sent to the Ledger, in its order."""
+        if not self.notices:
+            return
         match self.notices.pop(0):
             case AutoTopUp() as told:
                 if told.version > self.level.version:
                     self.level.version = told.version
                     self.level.is_active = told.status is not AutoTopUpStatus.DISABLED
-                    self.level.threshold = told.terms.threshold.micros // 1_000_000
+                    self.level.threshold = told.terms.threshold.micros // MICROS
             case int() as credits:
                 self.balance += credits
         self._observe()
 
-    @precondition(lambda self: self.reports)
-    @rule(data=st.data(), is_repeated=st.booleans())
-    def ledger_s_relay_delivers(self, data: st.DataObject, is_repeated: bool) -> None:
-        """In any order: the rules must not depend on it."""
-        position = data.draw(st.integers(0, len(self.reports) - 1))
-        report = self.reports[position] if is_repeated else self.reports.pop(position)
-        self._become(reported(self.auto, report))
+    def deliver_report(self, number: int) -> None:
+        """Deliver what the Ledger has sent to Contract, in any order, and some of it twice."""
+        if self.reports:
+            position = number // 2 % len(self.reports)
+            report = self.reports[position] if number % 2 else self.reports.pop(position)
+            self._become(reported(self.auto, report))
 
-    @precondition(lambda self: self.auto.has_step)
-    @rule(is_suspended=st.booleans())
-    def contract_steps(self, is_suspended: bool) -> None:
-        if self.auto.status is AutoTopUpStatus.ORDERED:
-            self._become(charged(self.auto))
-        elif is_suspended:
-            self._become(blocked(self.auto, StopReason.CUSTOMER_SUSPENDED, at=self.at))
-        else:
+    def step(self, _: int = 0) -> None:
+        if self.auto.status is AutoTopUpStatus.ASKED:
             self._order()
+        elif self.auto.has_step:
+            self._become(charged(self.auto))
 
-    @precondition(lambda self: self._pending())
-    @rule(end=st.sampled_from([PAID, PAID, PAID, *ENDINGS]))
-    def the_order_ends(self, end: TopUpStatus) -> None:
-        self._end(end)
+    def advance(self, _: int = 0) -> bool:
+        """Do what normally comes next; returns whether there was something."""
+        if self.notices:
+            self.deliver_notice()
+        elif self.reports:
+            self.deliver_report(0)
+        elif self.auto.has_step:
+            self.step()
+        else:
+            return False
+        return True
 
-    @rule(hours=st.sampled_from([1, 24, 24 * 31]))
-    def time_passes(self, hours: int) -> None:
-        self.at += timedelta(hours=hours)
+    def suspend(self, _: int) -> None:
+        if self.auto.status is AutoTopUpStatus.ASKED:
+            self._become(blocked(self.auto, StopReason.CUSTOMER_SUSPENDED, at=self.at))
+
+    def pay(self, _: int) -> None:
+        self._end(PAID)
+
+    def fail(self, number: int) -> None:
+        self._end(ENDINGS[number % len(ENDINGS)])
+
+    def pass_time(self, number: int) -> None:
+        self.at += timedelta(hours=(1, 1, 1, 1, 1, 24, 24 * 31)[number % 7])
         self._become(unblocked(self.auto, at=self.at, is_suspended=False))
 
-    @rule()
-    def disable(self) -> None:
+    def disable(self, _: int) -> None:
         self._become(disabled(self.auto, StopReason.BY_REQUEST, at=self.at))
 
-    @rule()
-    def set_again(self) -> None:
+    def set_again(self, _: int) -> None:
         self.failures_in_a_row = 0
         self._become(set_again(self.auto, self.auto.terms, at=self.at))
 
-    @precondition(lambda self: self.auto.status is not AutoTopUpStatus.DISABLED)
-    @rule()
-    def everything_is_delivered_and_paid(self) -> None:
-        """Nothing is lost: whatever was late or came twice, the pool is recharged, or the reason is known."""
+    def come_to_rest(self, _: int = 0) -> None:
+        """Deliver and pay everything: the pool is recharged, or the reason why it is not is known."""
         for _ in range(200):
-            if self.notices:
-                self.contract_s_relay_delivers()
-            elif self.reports:
-                self._become(reported(self.auto, self.reports.pop(0)))
-            elif self.auto.has_step:
-                self._order() if self.auto.status is AutoTopUpStatus.ASKED else self._become(
-                    charged(self.auto)
-                )
-            elif self._pending():
-                self._end(PAID)
-            else:
+            if not (self.notices or self.reports or self.auto.has_step or self.pending()):
                 break
+            if not self.advance():
+                self._end(PAID)
         else:
             raise AssertionError("it does not come to rest")
-        if self.auto.status is AutoTopUpStatus.IDLE:
-            assert self.balance * 1_000_000 > self.auto.terms.threshold.micros
-        else:
-            assert self.auto.status is AutoTopUpStatus.BLOCKED
-            assert self.auto.stop is not None
+        match self.auto.status:
+            case AutoTopUpStatus.IDLE:
+                assert self.balance * MICROS > self.auto.terms.threshold.micros
+            case AutoTopUpStatus.BLOCKED | AutoTopUpStatus.DISABLED:
+                assert self.auto.stop is not None
+            case status:
+                raise AssertionError(f"{status} is no rest")
 
-    @invariant()
-    def one_order_at_a_time(self) -> None:
-        assert len(self._pending()) <= 1
-        assert [one.top_up_id for one in self._pending()] == [
-            one for one in (self.auto.top_up_id,) if one is not None
-        ]
-
-    @invariant()
-    def limits_hold(self) -> None:
+    def assert_holds(self) -> None:
+        """One order at a time; limits hold; two failures in a row disable."""
+        assert len(self.pending()) <= 1
+        assert {one.top_up_id for one in self.pending()} == {self.auto.top_up_id} - {None}
         limit = self.auto.terms.monthly_limit
         spent: Counter[datetime] = Counter()
         orders: Counter[datetime] = Counter()
@@ -179,14 +170,14 @@ class AutomaticTopUps(RuleBasedStateMachine):
                 spent[month_start(one.create_time)] += one.terms.price.micros
         assert all(micros <= limit.micros for micros in spent.values())
         assert all(count <= ORDERS_A_DAY_MAX for count in orders.values())
-
-    @invariant()
-    def two_failures_in_a_row_disable(self) -> None:
         if self.failures_in_a_row >= FAILURES_MAX:
             assert self.auto.status is AutoTopUpStatus.DISABLED
 
+    def pending(self) -> list[TopUp]:
+        return [one for one in self.orders if one.status is PENDING]
+
     def _order(self) -> None:
-        packs = packs_to_order(self.auto, PACK, self._ordered())
+        packs = packs_to_order(self.auto, PACK, self._ordered(), usd(0))
         if isinstance(packs, StopReason):
             self._become(blocked(self.auto, packs, at=self.at))
             return
@@ -197,12 +188,14 @@ class AutomaticTopUps(RuleBasedStateMachine):
         self._become(ordered(self.auto, order, at=self.at))
 
     def _end(self, end: TopUpStatus) -> None:
-        [order] = self._pending()
+        if not self.pending():
+            return
+        [order] = self.pending()
         ended = replace(order, status=end)
         self.orders[self.orders.index(order)] = ended
         if end is PAID:
             self.failures_in_a_row = 0
-            self.notices.append(ended.terms.amount.micros // 1_000_000)
+            self.notices.append(ended.terms.amount.micros // MICROS)
         elif self.auto.status is AutoTopUpStatus.ORDERED:
             self.failures_in_a_row += 1
         self._become(order_ended(self.auto, ended, at=self.at))
@@ -228,9 +221,6 @@ class AutomaticTopUps(RuleBasedStateMachine):
                 )
             )
 
-    def _pending(self) -> list[TopUp]:
-        return [one for one in self.orders if one.status is PENDING]
-
     def _ordered(self) -> Ordered:
         month, day = month_start(self.at), day_start(self.at)
         counted = [one for one in self.orders if one.create_time >= month and one.status in (PENDING, PAID)]
@@ -240,5 +230,30 @@ class AutomaticTopUps(RuleBasedStateMachine):
         )
 
 
-TestAutomaticTopUps = AutomaticTopUps.TestCase
-TestAutomaticTopUps.settings = settings(max_examples=200, stateful_step_count=60, deadline=None)
+# How often each move is made, more or less.
+MOVES = (
+    *[World.advance] * 12,
+    *[World.debit, World.pass_time] * 4,
+    *[World.pay, World.fail] * 3,
+    *[World.deliver_notice, World.deliver_report, World.step],
+    *[World.suspend, World.disable, World.set_again, World.come_to_rest],
+)
+
+
+@settings(max_examples=300)
+@given(
+    threshold=st.integers(0, 5_000),
+    above=st.integers(1, 800),
+    limit=st.integers(8_000, 2_000_000),
+    moves=st.lists(st.tuples(st.sampled_from(MOVES), st.integers(0, 1_500)), min_size=60, max_size=200),
+)
+def test_whatever_happens_limits_hold_and_no_low_pool_is_forgotten(
+    threshold: int, above: int, limit: int, moves: list[tuple[Callable[[World, int], object], int]]
+) -> None:
+    world = World(threshold=threshold, above=above, limit=limit)
+
+    for move, number in moves:
+        move(world, number)
+        world.assert_holds()
+    world.come_to_rest()
+    world.assert_holds()

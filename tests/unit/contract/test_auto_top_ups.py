@@ -163,14 +163,14 @@ def test_while_it_waits_reports_start_nothing(status: AutoTopUpStatus) -> None:
     [("0", 3), ("0.000001", 3), ("480", 3), ("500", 3)],
 )
 def test_packs_are_rounded_up_to_reach_the_level(remaining: str, packs: int) -> None:
-    assert packs_to_order(asked(remaining), PACK, NOTHING) == packs
+    assert packs_to_order(asked(remaining), PACK, NOTHING, usd(0)) == packs
 
 
 @pytest.mark.parametrize(("recharge_to", "packs"), [("2480", 2), ("2480.000001", 3), ("481", 1)])
 def test_a_pack_more_is_bought_only_for_what_is_missing(recharge_to: str, packs: int) -> None:
     auto = asked("480", threshold=Credits.of(480), recharge_to=Credits.of(recharge_to))
 
-    assert packs_to_order(auto, PACK, NOTHING) == packs
+    assert packs_to_order(auto, PACK, NOTHING, usd(0)) == packs
 
 
 @pytest.mark.parametrize(
@@ -186,12 +186,18 @@ def test_a_pack_more_is_bought_only_for_what_is_missing(recharge_to: str, packs:
     ],
 )
 def test_an_order_buys_what_the_month_allows(spent: int, packs: int | StopReason) -> None:
-    assert packs_to_order(asked(), PACK, Ordered(spent=usd(spent), orders=0)) == packs
+    assert packs_to_order(asked(), PACK, Ordered(spent=usd(spent), orders=0), usd(0)) == packs
+
+
+@pytest.mark.parametrize(("owed", "packs"), [(3_840, 3), (3_841, 4), (4_800, 4)])
+def test_an_order_also_pays_what_is_owed(owed: int, packs: int) -> None:
+    """480 remain; with 480 owed ($38.40), 3 packs bring exactly 3,000."""
+    assert packs_to_order(asked("480"), PACK, NOTHING, usd(owed)) == packs
 
 
 def test_five_orders_are_made_a_day_and_no_sixth() -> None:
-    fifth = packs_to_order(asked(), PACK, Ordered(spent=usd(0), orders=ORDERS_A_DAY_MAX - 1))
-    sixth = packs_to_order(asked(), PACK, Ordered(spent=usd(0), orders=ORDERS_A_DAY_MAX))
+    fifth = packs_to_order(asked(), PACK, Ordered(spent=usd(0), orders=ORDERS_A_DAY_MAX - 1), usd(0))
+    sixth = packs_to_order(asked(), PACK, Ordered(spent=usd(0), orders=ORDERS_A_DAY_MAX), usd(0))
 
     assert (fifth, sixth) == (3, StopReason.DAILY_LIMIT)
 
@@ -200,7 +206,7 @@ def test_an_order_is_no_larger_than_a_grant_may_be() -> None:
     huge = replace(PACK, amount=Credits(AMOUNT_MAX.micros * 2 // 3))
     auto = asked(0, recharge_to=AMOUNT_MAX)
 
-    assert packs_to_order(auto, huge, NOTHING) == 1
+    assert packs_to_order(auto, huge, NOTHING, usd(0)) == 1
 
 
 def test_an_order_has_the_price_and_the_credits_of_its_packs() -> None:
